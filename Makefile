@@ -1,0 +1,43 @@
+# `make run` sets up and starts the dashboard; `make test` sets up and passes the tests. Nothing else is needed first.
+PYTHON ?= python3
+PORT ?= 8501
+
+# The TPU build of JAX where libtpu's device files are, the CUDA one beside an NVIDIA driver, the CPU one elsewhere.
+EXTRA ?= $(shell if ls /dev/accel[0-9]* /dev/vfio/[0-9]* >/dev/null 2>&1; then echo tpu; \
+	elif ls /dev/nvidia[0-9]* >/dev/null 2>&1; then echo cuda; else echo tunix; fi)
+
+.PHONY: run test test-free check format coverage clean
+
+run: .venv/.installed-$(EXTRA)
+	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
+
+test: .venv/.installed-$(EXTRA)-dev
+	.venv/bin/python -m pytest
+
+# The same tests in an environment where Tunix is really not installed, with the coverage gate of the core.
+test-free: .venv-free/.installed-dev
+	.venv-free/bin/python -m pytest -m "not browser" --cov --cov-report=term --cov-config=.coveragerc-free
+
+check: .venv-free/.installed-dev
+	.venv-free/bin/ruff format --check .
+	.venv-free/bin/ruff check .
+	.venv-free/bin/mypy
+
+format: .venv-free/.installed-dev
+	.venv-free/bin/ruff format .
+	.venv-free/bin/ruff check --fix .
+
+.venv/.installed-%: pyproject.toml
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".[$(subst -,$(comma),$*)]"
+	touch $@
+
+.venv-free/.installed-dev: pyproject.toml
+	test -x .venv-free/bin/python || $(PYTHON) -m venv .venv-free
+	.venv-free/bin/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $@
+
+comma := ,
+
+clean:
+	rm -rf .venv .venv-free build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

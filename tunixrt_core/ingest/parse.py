@@ -1,0 +1,98 @@
+"""Bytes of one row -> a JSON object, refusing everything that a JSON library would alter without a word."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from tunixrt_core.hashing import check_json
+
+_KEY_END = re.compile(rb'"\s*:')
+_LONG_NUMBER = re.compile(rb"[0-9]{19,}")
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """Why a row cannot be read. `row` is what could be made of it, for format detection only."""
+
+    field: str
+    reason: str
+    row: dict[str, Any] | None = None
+
+
+def parse_row(data: bytes) -> dict[str, Any] | BadRow:
+    """The JSON object in `data`, or why there is none.
+
+    The fast parser would keep the last of two equal keys and round integers beyond 64 bits, so a row where either
+    is possible is read again by the slow one, which finds both; so is a row that the fast parser refuses, because
+    the slow one can name the field.
+    """
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return _diagnose(data)
+    if _LONG_NUMBER.search(data) or len(_KEY_END.findall(data)) != _count_keys(value):
+        return _diagnose(data)
+    return value if isinstance(value, dict) else _not_an_object(value)
+
+
+def _count_keys(value: Any) -> int:
+    """Keys in all objects of a parsed value. The text holds at least as many `":`; more means: look closer."""
+    count = 0
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            count += len(item)
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(i for i in item if isinstance(i, dict | list))
+    return count
+
+
+def _diagnose(data: bytes) -> dict[str, Any] | BadRow:
+    repeated: list[str] = []
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(items)
+        if len(found) < len(items):
+            keys = [key for key, _ in items]
+            repeated.extend(key for key in found if keys.count(key) > 1)
+        return found
+
+    try:
+        # bytes that are not UTF-8 become lone surrogates, which check_json then finds with their path
+        value = json.loads(data.decode("utf-8", "surrogateescape"), object_pairs_hook=pairs)
+    except json.JSONDecodeError as error:
+        return BadRow("", f"not valid JSON: {error.msg} at column {error.pos + 1:,}")
+    except RecursionError:
+        return BadRow("", "is nested too deeply")
+    except ValueError as error:  # Python refuses to read integers of more than 4,300 digits
+        return BadRow("", f"not valid JSON: {error}")
+    if not isinstance(value, dict):
+        return _not_an_object(value)
+    if repeated:
+        return BadRow(repeated[0], "the key stands twice in one object", value)
+    try:
+        check_json(value, "row")
+    except ValueError as error:
+        path, _, reason = str(error).partition(": ")
+        return BadRow(path.removeprefix("row").removeprefix("."), _byte_reason(data, reason), value)
+    return value
+
+
+def _byte_reason(data: bytes, reason: str) -> str:
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return f"holds bytes that are not UTF-8 (byte {error.start + 1:,} of the row)"
+    return reason
+
+
+def _not_an_object(value: Any) -> BadRow:
+    kinds = {list: "a list", str: "text", int: "a number", float: "a number", bool: "true or false", type(None): "null"}
+    return BadRow("", f"is {kinds.get(type(value), 'not an object')}; each row must be a JSON object")

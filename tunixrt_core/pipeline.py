@@ -1,0 +1,453 @@
+"""READ FIRST. The verbs in order: ingest, build, export, manifest, start, evaluate; and where the parts are put together.
+
+A script, the command line, the API and the pages all work through a Pipeline:
+
+    with open_pipeline(Settings.from_env(os.environ)) as rt:
+        rt.ingest(Path("traces.jsonl"))
+        version = rt.build_dataset(DatasetSpec("mine"))
+        run = rt.start_run(rt.build_manifest("mine", model_id="tiny"))
+        rt.wait()
+        rt.start_evaluation(run.id)
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+from tunixrt_core import datasets, examples
+from tunixrt_core.datasets import DatasetSpec, DatasetVersion
+from tunixrt_core.errors import Conflict, NotFound
+from tunixrt_core.evaluation import TARGETS, Comparison, EvalDir, EvalRecord, Prediction, Target, compare
+from tunixrt_core.export import EXPORT_FORMATS, ExportInfo, write_export
+from tunixrt_core.host import HostInfo, host_info
+from tunixrt_core.ingest.reader import read_traces
+from tunixrt_core.ingest.report import ImportReport, RowError
+from tunixrt_core.jobs import EvalProgress, JobManager
+from tunixrt_core.manifest import RunManifest, build_sft_manifest
+from tunixrt_core.runs import DatasetRef, Run, RunDir, RunState, RunStatus, find_run_dirs
+from tunixrt_core.settings import Settings
+from tunixrt_core.store.store import Store, open_store
+from tunixrt_core.store.traces import Page, StoredTrace, TraceQuery
+from tunixrt_core.traces import Trace
+from tunixrt_core.tunix_backend import availability
+from tunixrt_core.tunix_backend.backend import TunixBackend
+
+MAX_KEPT_ERRORS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TunixStatus:
+    """What the Tunix panel shows. No import of jax or tunix is needed to know it."""
+
+    available: bool
+    version: str | None
+    jax_version: str | None
+    install: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class EvalView:
+    """An evaluation with its files read: predictions so far, and live progress where it runs in this process."""
+
+    record: EvalRecord
+    predictions: tuple[Prediction, ...]
+    progress: EvalProgress | None
+
+
+class Pipeline:
+    """One home with everything in it. Thread-safe: pages, API and worker share one."""
+
+    def __init__(self, settings: Settings, store: Store, jobs: JobManager) -> None:
+        self.settings = settings
+        self.store = store
+        self.jobs = jobs
+        # two clicks on Start must not both find that there is no run yet
+        self._starting = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop what runs (it keeps its last checkpoint) and close the database."""
+        self.jobs.close()
+        self.store.close()
+
+    # --- trace in -----------------------------------------------------------------------------------------------
+
+    def ingest(
+        self,
+        source: Path | BinaryIO,
+        *,
+        name: str | None = None,
+        format: str = "auto",
+        source_label: str | None = None,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> ImportReport:
+        """Read a file of traces into the store, in one transaction: read = inserted + duplicate + rejected.
+
+        Raises UnreadableFile, with nothing stored, where the file as a whole cannot be read.
+        """
+        label = name or (source.name if isinstance(source, Path) else "upload")
+        reader = read_traces(source, name=label, format=format, source_label=source_label)
+        return self._insert(reader, label, lambda: reader.format, on_progress)
+
+    def ingest_examples(self, n: int = examples.DEFAULT_COUNT, seed: int = 0) -> ImportReport:
+        """The bundled example traces: small arithmetic tasks that the tiny model can learn in minutes."""
+        return self._insert(examples.example_traces(n, seed), "bundled examples", lambda: "trace", None)
+
+    def add_traces(self, traces: Iterable[Trace | RowError], name: str = "api") -> ImportReport:
+        """Store traces made elsewhere, such as by a script."""
+        return self._insert(traces, name, lambda: "trace", None)
+
+    def _insert(
+        self,
+        items: Iterable[Trace | RowError],
+        name: str,
+        format_of: Callable[[], str],
+        on_progress: Callable[[int], None] | None,
+    ) -> ImportReport:
+        began = time.perf_counter()
+        errors: list[RowError] = []
+        rejected = 0
+
+        def good() -> Iterator[Trace]:
+            nonlocal rejected
+            for number, item in enumerate(items, 1):
+                if on_progress and number % 500 == 0:
+                    on_progress(number)
+                if isinstance(item, Trace):
+                    yield item
+                    continue
+                rejected += 1
+                if len(errors) < MAX_KEPT_ERRORS:
+                    errors.append(item)
+
+        counts = self.store.traces.insert(good())
+        return ImportReport(
+            file=name,
+            format=format_of(),
+            read=counts.inserted + counts.duplicate + rejected,
+            inserted=counts.inserted,
+            duplicate=counts.duplicate,
+            rejected=rejected,
+            errors=tuple(errors),
+            seconds=time.perf_counter() - began,
+        )
+
+    # --- store --------------------------------------------------------------------------------------------------
+
+    def traces(self, query: TraceQuery | None = None, *, after: str | None = None, limit: int = 50) -> Page:
+        """A page of traces, newest first. `after` is the `next` of the page before."""
+        return self.store.traces.page(query or TraceQuery(), after=after, limit=limit)
+
+    def trace(self, ref: str) -> StoredTrace:
+        return self.store.traces.get(ref)
+
+    def trace_neighbours(self, ref: str, query: TraceQuery | None = None) -> tuple[str | None, str | None]:
+        return self.store.traces.neighbours(ref, query or TraceQuery())
+
+    def count_traces(self, query: TraceQuery | None = None) -> int:
+        return self.store.traces.count(query or TraceQuery())
+
+    def sources(self) -> list[tuple[str, int]]:
+        return self.store.traces.sources()
+
+    def delete_trace(self, ref: str) -> None:
+        self.store.traces.delete(ref)
+
+    # --- dataset ------------------------------------------------------------------------------------------------
+
+    def build_dataset(self, spec: DatasetSpec) -> DatasetVersion:
+        """Freeze a selection as the next version of its name. The same content again gives the version that has it."""
+        candidates = self.store.traces.select(TraceQuery(text=spec.text, source=spec.source))
+        built = datasets.build_dataset(spec, candidates)
+        versions = self.store.datasets.list(spec.name)
+        for known in versions:
+            if known.content_hash == built.content_hash:
+                return known
+        parent = versions[0] if versions else None
+        version = built.freeze(
+            version=parent.version + 1 if parent else 1,
+            parent=parent.content_hash if parent else None,
+            created_at=datetime.now(UTC),
+        )
+        self.store.datasets.add(version, built.rows)
+        return version
+
+    def dataset(self, name: str, version: int | None = None) -> DatasetVersion:
+        return self.store.datasets.get(name, version)
+
+    def dataset_versions(self, name: str | None = None) -> list[DatasetVersion]:
+        """All versions, newest first."""
+        return self.store.datasets.list(name)
+
+    def dataset_traces(
+        self, name: str, version: int | None = None, split: str | None = None
+    ) -> Iterator[tuple[Trace, str]]:
+        """The traces of a version with their split, in order. A deleted trace is left out."""
+        frozen = self.dataset(name, version)
+        return self.store.datasets.traces(frozen.name, frozen.version, split)
+
+    # --- export -------------------------------------------------------------------------------------------------
+
+    def export_lines(self, name: str, version: int | None = None, format: str = "tunix_sft") -> Iterator[bytes]:
+        """The lines of an export, for streaming. The same version always gives the same bytes."""
+        if format not in EXPORT_FORMATS:
+            raise NotFound("export format", format, f"Known formats: {', '.join(EXPORT_FORMATS)}.")
+        return EXPORT_FORMATS[format](self.dataset_traces(name, version))
+
+    def export_dataset(
+        self, name: str, version: int | None = None, *, format: str = "tunix_sft", path: Path | None = None
+    ) -> ExportInfo:
+        """Write a dataset version to a JSONL file, in the home where no path is given."""
+        frozen = self.dataset(name, version)
+        suffix = "" if format == "tunix_sft" else f".{format}"
+        target = path or self.settings.exports_dir / f"{frozen.name}-v{frozen.version}{suffix}.jsonl"
+        lines = self.export_lines(frozen.name, frozen.version, format)
+        return write_export(lines, target, format=format, dataset=_dataset_ref(frozen))
+
+    def export_traces(self, refs: Iterable[str]) -> Iterator[bytes]:
+        """Single traces as Tunix SFT lines. Raises NotFound for one that is not there."""
+        traces = [self.store.traces.get(ref).trace for ref in refs]
+        return EXPORT_FORMATS["tunix_sft"]((trace, None) for trace in traces)
+
+    # --- manifest -----------------------------------------------------------------------------------------------
+
+    def build_manifest(
+        self,
+        dataset: str | None = None,
+        version: int | None = None,
+        *,
+        data_file: Path | None = None,
+        model_id: str,
+        output_dir: str | None = None,
+        hyperparams: Mapping[str, Any] | None = None,
+    ) -> RunManifest:
+        """A runnable manifest for a dataset version (exported as needed) or for an exported file."""
+        ref: dict[str, Any] | None = None
+        if data_file is None:
+            if dataset is None:
+                raise NotFound("dataset", "", "Name a dataset version or a data file.")
+            frozen = self.dataset(dataset, version)
+            ref = _dataset_ref(frozen)
+            data_file = self.export_dataset(frozen.name, frozen.version).path
+        values = {"name": _run_name(model_id, ref), **(hyperparams or {})}
+        folder = output_dir or str(self._next_run_dir())
+        return RunManifest.from_dict(build_sft_manifest(data_file, model_id, folder, values, dataset=ref))
+
+    # --- run ----------------------------------------------------------------------------------------------------
+
+    def start_run(self, manifest: RunManifest, *, request_id: str | None = None) -> Run:
+        """Queue a run. A `request_id` that was used before gives the run that it started, and starts nothing.
+
+        Raises TunixMissing without Tunix, Conflict where output_dir already holds a run, OutputError where it
+        cannot be written.
+        """
+        availability.require_tunix()
+        with self._starting:
+            if request_id and (known := self.store.runs.by_request(request_id)):
+                return known
+            folder = RunDir(self.settings.runs_dir / Path(manifest.output_dir).expanduser())
+            if folder.state_file.exists():
+                raise Conflict(f"{folder.path} already holds a run. Choose another output_dir, or resume that run.")
+            folder.create()
+            run = Run(
+                id=self._new_run_id(folder),
+                name=manifest.name,
+                status=RunStatus.QUEUED,
+                manifest=manifest.to_dict(),
+                directory=str(folder.path),
+                created_at=datetime.now(UTC),
+                dataset=DatasetRef(**manifest.dataset.model_dump()) if manifest.dataset else None,
+                request_id=request_id,
+            )
+            self.store.runs.add(run)
+            self.jobs.submit_training(run.id, manifest, folder)
+        return run
+
+    def resume_run(self, run_id: str) -> Run:
+        """Go on from the last checkpoint of a run that was stopped, failed or interrupted."""
+        availability.require_tunix()
+        with self._starting:
+            run = self.run(run_id)
+            run.status.to(RunStatus.QUEUED)
+            self.store.runs.update(run.id, status=RunStatus.QUEUED, message="", ended_at=None)
+            self.jobs.submit_training(run.id, RunManifest.from_dict(run.manifest), RunDir(Path(run.directory)))
+        return self.run(run_id)
+
+    def stop_run(self, run_id: str) -> Run:
+        """Ask a run to stop: it ends after the train step under way and keeps a checkpoint. Raises Conflict if over."""
+        run = self.run(run_id)
+        if not self.jobs.stop(run.id):
+            if run.status.over:
+                raise Conflict(f"{run.id} is over ({run.status}); there is nothing to stop.")
+            RunDir(Path(run.directory)).stop_file.touch()  # another process runs it
+        return self.run(run_id)
+
+    def runs(self, *, limit: int = 50, after: str | None = None) -> list[Run]:
+        """Runs, newest first, with the status that their folders tell."""
+        return [self._fresh(run) for run in self.store.runs.list(limit=limit, after=after)]
+
+    def run(self, run_id: str) -> Run:
+        return self._fresh(self.store.runs.get(run_id))
+
+    def run_folder(self, run_id: str) -> RunDir:
+        return RunDir(Path(self.store.runs.get(run_id).directory))
+
+    def run_state(self, run_id: str) -> RunState:
+        """What a run is doing: phase, train step, device, totals."""
+        return self.run_folder(run_id).state()
+
+    def run_metrics(self, run_id: str, since: int = 0) -> tuple[list[dict[str, Any]], int]:
+        """Metrics records after the cursor `since`, and the next cursor."""
+        return self.run_folder(run_id).metrics(since)
+
+    def _fresh(self, run: Run) -> Run:
+        folder = RunDir(Path(run.directory))
+        if run.status.over or not folder.state_file.exists():
+            return run
+        state = folder.state()
+        if state.status is not run.status:
+            self.store.runs.update(run.id, status=state.status, message=state.message)
+        return replace(run, status=state.status, message=state.message)
+
+    def recover(self) -> None:
+        """At start: list runs that are only on disk, and mark what a dead process left behind as interrupted."""
+        known = {run.directory for run in self.store.runs.list(limit=None)}
+        for folder in find_run_dirs(self.settings.runs_dir):
+            if str(folder.path) not in known and folder.manifest_file.is_file():
+                self._adopt(folder)
+        for run in self.store.runs.list(limit=None):
+            self._fresh(run)
+        for record in self.store.evals.list():
+            if not record.status.over:
+                self.store.evals.update(record.id, status=RunStatus.INTERRUPTED, message="The server ended.")
+
+    def _adopt(self, folder: RunDir) -> None:
+        manifest = RunManifest.from_text(folder.manifest_file.read_text(encoding="utf-8"))
+        state = folder.state()
+        began = datetime.fromtimestamp(state.started_at or state.updated_at, UTC)
+        ended = datetime.fromtimestamp(state.ended_at, UTC) if state.ended_at else None
+        self.store.runs.add(
+            Run(
+                id=self._new_run_id(folder),
+                name=manifest.name,
+                status=state.status,
+                manifest=manifest.to_dict(),
+                directory=str(folder.path),
+                created_at=began,
+                started_at=began,
+                ended_at=ended,
+                message=state.message,
+                dataset=DatasetRef(**manifest.dataset.model_dump()) if manifest.dataset else None,
+            )
+        )
+
+    def _next_run_dir(self) -> Path:
+        taken = [int(m[1]) for p in self._taken_names() if (m := _RUN_ID.fullmatch(p))]
+        return self.settings.runs_dir / f"r-{max(taken, default=0) + 1:04d}"
+
+    def _taken_names(self) -> Iterator[str]:
+        yield from (run.id for run in self.store.runs.list(limit=None))
+        if self.settings.runs_dir.is_dir():
+            yield from (path.name for path in self.settings.runs_dir.iterdir())
+
+    def _new_run_id(self, folder: RunDir) -> str:
+        """The folder's own name where it is a run's; otherwise the next number."""
+        if _RUN_ID.fullmatch(folder.path.name) and folder.path.parent == self.settings.runs_dir:
+            return folder.path.name
+        return self._next_run_dir().name
+
+    # --- evaluate -----------------------------------------------------------------------------------------------
+
+    def start_evaluation(
+        self, run_id: str, targets: Iterable[Target] = TARGETS, *, limit: int | None = None
+    ) -> list[EvalRecord]:
+        """Queue the evaluation of a run's base and tuned model on its eval split."""
+        availability.require_tunix()
+        run = self.run(run_id)
+        folder = RunDir(Path(run.directory))
+        if not run.status.over:
+            raise Conflict(f"{run.id} is {run.status}; evaluate it when it is over.")
+        records = []
+        for target in targets:
+            record = EvalRecord(
+                id=f"{run.id}-{target}",
+                run_id=run.id,
+                target=target,
+                status=RunStatus.QUEUED,
+                directory=str(folder.evals / target),
+                created_at=datetime.now(UTC),
+            )
+            self.store.evals.put(record)
+            self.jobs.submit_evaluation(record, RunManifest.from_dict(run.manifest), folder, limit)
+            records.append(record)
+        return records
+
+    def evaluations(self, run_id: str | None = None) -> list[EvalRecord]:
+        return self.store.evals.list(run_id)
+
+    def evaluation(self, eval_id: str) -> EvalView:
+        record = self.store.evals.get(eval_id)
+        predictions = EvalDir(Path(record.directory)).predictions()
+        return EvalView(record, tuple(predictions), self.jobs.evaluation_progress(eval_id))
+
+    def comparison(self, run_id: str) -> Comparison | None:
+        """Base against tuned on the same rows; None until both have answered."""
+        found = {record.target: record for record in self.evaluations(run_id)}
+        if not {"base", "tuned"} <= set(found):
+            return None
+        base, tuned = (EvalDir(Path(found[t].directory)).predictions() for t in TARGETS)
+        return compare(base, tuned) if base and tuned else None
+
+    # --- around -------------------------------------------------------------------------------------------------
+
+    def tunix_status(self) -> TunixStatus:
+        return TunixStatus(
+            availability.is_tunix_available(),
+            availability.tunix_version(),
+            availability.jax_version(),
+            availability.INSTALL,
+        )
+
+    def host(self) -> HostInfo:
+        return host_info(self.settings.home)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until the queue is empty; False on timeout. For scripts."""
+        return self.jobs.wait(timeout)
+
+
+_RUN_ID = re.compile(r"r-(\d{4,})")
+
+
+def open_pipeline(settings: Settings, *, recover: bool = True) -> Pipeline:
+    """The composition root: home, database, worker. Raises StoreError or OutputError as sentences."""
+    store = open_store(settings.database_url)
+    jobs = JobManager(store.runs, store.evals, TunixBackend(settings.models_dir))
+    pipeline = Pipeline(settings, store, jobs)
+    if recover:
+        pipeline.recover()
+    return pipeline
+
+
+def _dataset_ref(version: DatasetVersion) -> dict[str, Any]:
+    return {"name": version.name, "version": version.version, "content_hash": version.content_hash}
+
+
+def _run_name(model_id: str, dataset: Mapping[str, Any] | None) -> str:
+    model = model_id.rstrip("/").rsplit("/", 1)[-1]
+    return f"{model}-{dataset['name']}-v{dataset['version']}" if dataset else model

@@ -1,0 +1,40 @@
+"""Which process holds something, in words that stay true after that process died and its number was reused."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def this_process() -> str:
+    """A name for this process: its number, its start time in clock ticks and the boot it belongs to."""
+    return f"{os.getpid()}:{_started(os.getpid())}:{_boot()}"
+
+
+def process_alive(name: str) -> bool:
+    """Whether the process named by `this_process` still runs on this machine."""
+    pid, _, rest = name.partition(":")
+    if not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it lives, under another user
+    return rest == f"{_started(int(pid))}:{_boot()}"
+
+
+def _started(pid: int) -> str:
+    try:
+        # field 22 of stat(5); the command in brackets may itself hold spaces and brackets
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""  # not Linux: the number alone has to do
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,89 @@
+"""Settings from the environment, read once at the edge and passed in from there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tunixrt_core.errors import InvalidSettings
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What this process works with. Every field is an environment variable and an option of `python -m app`."""
+
+    home: Path
+    database_url: str
+    host: str = "127.0.0.1"
+    port: int = 8501
+    token: str | None = None
+    max_upload_mb: int = 200
+    log_level: str = "INFO"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Read `TUNIXRT_*`. Unknown `TUNIXRT_*` names and unusable values raise InvalidSettings, which names them."""
+        if unknown := sorted(k for k in environ if k.startswith("TUNIXRT_") and k not in VARIABLES):
+            raise InvalidSettings(f"{unknown[0]} is not a setting. Known settings: {', '.join(VARIABLES)}.")
+        home = Path(environ.get("TUNIXRT_HOME") or "~/.tunixrt").expanduser().absolute()
+        if home.exists() and not home.is_dir():
+            raise InvalidSettings(f"TUNIXRT_HOME: {home} is a file; name a directory.")
+        return cls(
+            home=home,
+            database_url=_database_url(environ.get("TUNIXRT_DATABASE_URL"), home),
+            host=environ.get("TUNIXRT_HOST") or "127.0.0.1",
+            port=_whole("TUNIXRT_PORT", environ.get("TUNIXRT_PORT"), 8501, 1, 65535),
+            token=environ.get("TUNIXRT_TOKEN") or None,
+            max_upload_mb=_whole("TUNIXRT_MAX_UPLOAD_MB", environ.get("TUNIXRT_MAX_UPLOAD_MB"), 200, 1, 10_000),
+            log_level=_one_of("TUNIXRT_LOG_LEVEL", environ.get("TUNIXRT_LOG_LEVEL"), "INFO", LOG_LEVELS),
+        )
+
+    @property
+    def exports_dir(self) -> Path:
+        return self.home / "datasets"
+
+    @property
+    def runs_dir(self) -> Path:
+        return self.home / "runs"
+
+    @property
+    def models_dir(self) -> Path:
+        return self.home / "models"
+
+
+# Name -> (default, meaning). docs/configuration.md lists the same names; a test compares them.
+VARIABLES: dict[str, tuple[str, str]] = {
+    "TUNIXRT_HOME": ("~/.tunixrt", "directory for the database, datasets, runs and models"),
+    "TUNIXRT_DATABASE_URL": ("sqlite:///<home>/tunixrt.db", "SQLAlchemy URL; SQLite or PostgreSQL"),
+    "TUNIXRT_HOST": ("127.0.0.1", "address the dashboard listens on"),
+    "TUNIXRT_PORT": ("8501", "port the dashboard listens on"),
+    "TUNIXRT_TOKEN": ("made at first start", "access token of the dashboard and the API"),
+    "TUNIXRT_MAX_UPLOAD_MB": ("200", "largest upload in the browser and the API, in MB"),
+    "TUNIXRT_LOG_LEVEL": ("INFO", "DEBUG, INFO, WARNING or ERROR"),
+}
+
+
+def _database_url(value: str | None, home: Path) -> str:
+    if not value:
+        return f"sqlite:///{home / 'tunixrt.db'}"
+    if not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+        raise InvalidSettings("TUNIXRT_DATABASE_URL must begin with sqlite:/// or postgresql://.")
+    return value.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def _whole(name: str, value: str | None, default: int, low: int, high: int) -> int:
+    if not value:
+        return default
+    if not value.isascii() or not value.isdigit() or not low <= int(value) <= high:
+        raise InvalidSettings(f"{name}: {value!r} is not a whole number from {low} to {high}.")
+    return int(value)
+
+
+def _one_of(name: str, value: str | None, default: str, allowed: tuple[str, ...]) -> str:
+    chosen = (value or default).upper()
+    if chosen not in allowed:
+        raise InvalidSettings(f"{name}: {value!r} is not one of {', '.join(allowed)}.")
+    return chosen

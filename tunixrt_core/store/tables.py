@@ -1,0 +1,139 @@
+"""The tables, as SQLAlchemy Core sees them. Migrations make them; a test holds the two together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment as ISO 8601 text in UTC: sorts, reads well in any database tool, and is the same everywhere."""
+
+    impl = String(32)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else datetime.fromisoformat(value)
+
+
+class JsonText(TypeDecorator[Mapping[str, Any]]):
+    """A JSON object as text, its keys in the order given."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Mapping[str, Any] | None, dialect: Dialect) -> str | None:
+        return None if value is None else orjson.dumps(dict(value)).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Mapping[str, Any] | None:
+        if value is None:
+            return None
+        loaded: Mapping[str, Any] = orjson.loads(value)
+        return loaded
+
+
+metadata = MetaData()
+
+# SQLite counts rows by INTEGER only; numbers are never used twice, so that "after this id" means "newer"
+_RowId = BigInteger().with_variant(Integer, "sqlite")
+
+traces = Table(
+    "traces",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("group_key", String(64)),
+    Column("source", Text),
+    Column("model", Text),
+    # the trace's canonical JSON: its sha256 is `hash`, which any tool can check. Null in a tombstone.
+    Column("body", Text),
+    Column("created_at", UtcTime, nullable=False),
+    Column("deleted_at", UtcTime),
+    Index("ix_traces_source", "source"),
+    Index("ix_traces_model", "model"),
+    Index("ix_traces_deleted_at", "deleted_at"),
+    sqlite_autoincrement=True,
+)
+
+dataset_versions = Table(
+    "dataset_versions",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("name", String(80), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("spec", JsonText, nullable=False),
+    Column("content_hash", String(64), nullable=False),
+    Column("train_rows", Integer, nullable=False),
+    Column("eval_rows", Integer, nullable=False),
+    Column("parent", Integer),
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("name", "version", name="uq_dataset_versions_name_version"),
+    sqlite_autoincrement=True,
+)
+
+dataset_rows = Table(
+    "dataset_rows",
+    metadata,
+    Column("version_id", _RowId, ForeignKey("dataset_versions.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("hash", String(64), nullable=False),
+    Column("split", String(5), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("seq", _RowId, primary_key=True, autoincrement=True),
+    Column("id", String(80), nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("manifest", JsonText, nullable=False),
+    Column("directory", Text, nullable=False),
+    Column("dataset_name", String(80)),
+    Column("dataset_version", Integer),
+    Column("dataset_hash", String(64)),
+    Column("message", Text, nullable=False),
+    Column("request_id", String(200), unique=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("started_at", UtcTime),
+    Column("ended_at", UtcTime),
+    sqlite_autoincrement=True,
+)
+
+evals = Table(
+    "evals",
+    metadata,
+    Column("seq", _RowId, primary_key=True, autoincrement=True),
+    Column("id", String(80), nullable=False, unique=True),
+    Column("run_id", String(80), nullable=False),
+    Column("target", String(16), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("directory", Text, nullable=False),
+    Column("metrics", JsonText, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    Index("ix_evals_run_id", "run_id"),
+    sqlite_autoincrement=True,
+)

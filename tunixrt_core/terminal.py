@@ -1,0 +1,108 @@
+"""How the command draws on a terminal: tables, progress bars, a run as it happens. Knows nothing of the store."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from tunixrt_core.ingest.report import ImportReport
+from tunixrt_core.runs import RunDir, RunState
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
+    """Numbers to the right, everything else to the left, a dash for what is missing."""
+    drawn = Table(title=title, box=None, header_style="bold", pad_edge=False)
+    numeric = [bool(rows) and all(isinstance(row[i], int | float) for row in rows) for i in range(len(columns))]
+    for name, right in zip(columns, numeric, strict=True):
+        drawn.add_column(name, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(number(cell) for cell in row))
+    out.print(drawn)
+
+
+def number(value: object) -> str:
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.2e}" if value != 0 and abs(value) < 1e-3 else f"{value:,.3f}"
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `28 min`, `1 h 05 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def import_report(report: ImportReport) -> None:
+    out.print(
+        f"Read {report.read:,} = {report.inserted:,} inserted + {report.duplicate:,} duplicate + "
+        f"{report.rejected:,} rejected  ({report.format}, {report.seconds:.1f} s)"
+    )
+    for error in report.errors[:20]:
+        err.print(f"{error.file}:{error.line}:{error.field}: {error.reason}", style="yellow", markup=False)
+    if report.rejected > 20:
+        err.print(f"and {report.rejected - 20:,} more rejected lines", style="yellow")
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A progress display on standard error, so that standard output stays clean for pipes."""
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=err,
+    ) as bar:
+        yield bar
+
+
+class RunDisplay:
+    """Follows a run's folder: a bar on a terminal, a line an evaluation elsewhere."""
+
+    def __init__(self, bar: Progress, folder: RunDir) -> None:
+        self._bar = bar
+        self._folder = folder
+        self._task = bar.add_task("loading", total=None, note="")
+        self._cursor = folder.metrics()[1]
+        self._last: dict[str, Any] = {}
+
+    def update(self, state: RunState) -> None:
+        records, self._cursor = self._folder.metrics(self._cursor)
+        for record in records:
+            self._last |= {f"{record['kind']} {key}": value for key, value in record.items()}
+            if record["kind"] == "eval" and not self._bar.console.is_terminal:
+                err.print(f"train step {record['train_step']}: {_note(self._last)}", markup=False)
+        self._bar.update(
+            self._task,
+            description=state.phase or str(state.status),
+            completed=max(state.train_step, int(self._last.get("train train_step", 0))),
+            total=state.total_train_steps or None,
+            note=_note(self._last) or state.device,
+        )
+
+
+def _note(last: Mapping[str, Any]) -> str:
+    parts = []
+    for key, label, places in (("train loss", "loss", 3), ("eval loss", "eval loss", 3)):
+        if (value := last.get(key)) is not None and math.isfinite(value):
+            parts.append(f"{label} {value:.{places}f}")
+    if speed := last.get("train tokens_per_second"):
+        parts.append(f"{speed:,.0f} tokens/s")
+    return "  ".join(parts)
