@@ -41,3 +41,6 @@ comma := ,
 
 clean:
 	rm -rf .venv .venv-free build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+
+schema: .venv-free/.installed-dev
+	.venv-free/bin/python -c "import json; from tunixrt_core.manifest import json_schema; print(json.dumps(json_schema(), indent=2))" > docs/run-manifest.schema.json

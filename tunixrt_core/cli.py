@@ -15,14 +15,15 @@ import typer
 from tunixrt_core import __version__, terminal
 from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.errors import InvalidManifest, NotFound, TunixRTError
-from tunixrt_core.evaluation import TARGETS, EvalDir, Target, compare
+from tunixrt_core.evaluation import TARGETS, EvalDir, EvalProgress, Target, compare
 from tunixrt_core.export import EXPORT_FORMATS
-from tunixrt_core.jobs import EvalProgress, execute_evaluation, execute_training, run_folder_of
+from tunixrt_core.jobs import Backend, execute_evaluation, execute_training, run_folder_of
 from tunixrt_core.manifest import HYPERPARAMETERS, RunManifest, load_manifest
 from tunixrt_core.pipeline import Pipeline, open_pipeline
 from tunixrt_core.runs import RunDir, RunState, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.terminal import err, out
+from tunixrt_core.tunix_backend.backend import TunixBackend
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,7 +42,7 @@ Home = Annotated[Path | None, typer.Option("--home", help="Directory for everyth
 def main() -> None:
     """Entry point: runs the command and turns errors into a sentence and exit code 1."""
     try:
-        app()
+        app(prog_name="tunixrt")
     except TunixRTError as error:
         _fail(str(error))
     except BrokenPipeError:
@@ -160,8 +161,12 @@ def manifest(
     dataset_version: Annotated[int | None, typer.Option("--version", help="The latest where not given.")] = None,
     data: Annotated[Path | None, typer.Option(help="Or an exported Tunix SFT file; needs no database.")] = None,
     model: Annotated[str, typer.Option(help="Built-in model (tiny), a Hugging Face directory, or org/name.")] = "tiny",
-    output_dir: Annotated[str | None, typer.Option(help="Folder of the run; the next one in the home otherwise.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; standard output otherwise.")] = None,
+    output_dir: Annotated[
+        str | None, typer.Option(help="Folder of the run; the next one in the home otherwise.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; standard output otherwise.")
+    ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Hyperparameter, as learning_rate=2e-4.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of YAML.")] = False,
     home: Home = None,
@@ -207,17 +212,15 @@ def train(
     home: Home = None,
 ) -> None:
     """Run a manifest in this process; needs no database. Ctrl-C stops after the train step and keeps a checkpoint."""
-    from tunixrt_core.tunix_backend.availability import require_tunix
-    from tunixrt_core.tunix_backend.backend import TunixBackend
-
-    require_tunix()
     settings = _settings(home)
+    backend = TunixBackend(settings.models_dir)
+    backend.require()
     loaded = load_manifest(manifest_file)
     if output_dir:
         loaded = loaded.model_copy(update={"output_dir": str(output_dir)})
     folder = run_folder_of(loaded, Path.cwd())
     _check_folder(folder, resume)
-    state = _train_with_display(loaded, folder, TunixBackend(settings.models_dir))
+    state = _train_with_display(loaded, folder, backend)
     if state.status is RunStatus.FAILED:
         _fail(state.message)
     out.print(f"{state.status} at train step {state.train_step:,} of {state.total_train_steps:,}: {folder.path}")
@@ -234,7 +237,7 @@ def _check_folder(folder: RunDir, resume: bool) -> None:
     status.to(RunStatus.QUEUED)
 
 
-def _train_with_display(loaded: RunManifest, folder: RunDir, backend: Any) -> RunState:
+def _train_with_display(loaded: RunManifest, folder: RunDir, backend: Backend) -> RunState:
     """Train in a thread, so that Ctrl-C reaches this one and becomes a stop with a checkpoint."""
     folder.create()
     folder.write_queued()
@@ -265,7 +268,6 @@ def evaluate(
 ) -> None:
     """Answer the eval split with the base and the tuned model and compare them; needs no database."""
     from tunixrt_core.tunix_backend.availability import require_tunix
-    from tunixrt_core.tunix_backend.backend import TunixBackend
 
     require_tunix()
     if target not in (*TARGETS, "both"):
@@ -282,9 +284,7 @@ def evaluate(
             def show(progress: EvalProgress, task: Any = task, name: str = name) -> None:
                 bar.update(task, completed=progress.done, total=progress.total, description=f"{name}: {progress.phase}")
 
-            summaries[name] = execute_evaluation(
-                manifest_of_run, folder, name, TunixBackend(settings.models_dir), limit=limit, on_progress=show
-            )
+            summaries[name] = execute_evaluation(manifest_of_run, folder, name, backend, limit=limit, on_progress=show)
     terminal.table(
         ("Model", "Rows", "Exact match", "95 % interval", "Format valid", "Mean tokens"),
         [
@@ -315,7 +315,7 @@ def _run_folder(run: str, settings: Settings) -> RunDir:
 def runs_list(limit: int = 20, home: Home = None) -> None:
     """List runs, newest first."""
     with _open(home) as rt:
-        rows = [(run, rt.run_state(run.id)) for run in rt.runs(limit=limit)]
+        rows = [(run, rt.run_state(run.id)) for run in rt.runs(limit=limit).items]
     terminal.table(
         ("Run", "Name", "Status", "Train step", "Of", "Dataset"),
         [
@@ -363,7 +363,9 @@ def runs_resume(run: str, home: Home = None) -> None:
 
 
 @runs_app.command("tail")
-def runs_tail(run: str, lines: int = 40, follow: Annotated[bool, typer.Option("--follow", "-f")] = False, home: Home = None) -> None:
+def runs_tail(
+    run: str, lines: int = 40, follow: Annotated[bool, typer.Option("--follow", "-f")] = False, home: Home = None
+) -> None:
     """Print the end of a run's log; with -f go on until the run is over."""
     folder = _run_folder(run, _settings(home))
     shown = folder.log_tail(lines)
@@ -381,7 +383,7 @@ def doctor(home: Home = None) -> None:
     from tunixrt_core.doctor import checks
 
     found = list(checks(_settings(home)))
-    terminal.table(("", "Check", ""), [({"ok": "ok", "warn": "!", "bad": "x"}[c.state], c.name, c.detail) for c in found])
+    terminal.table(
+        ("", "Check", ""), [({"ok": "ok", "warn": "!", "bad": "x"}[c.state], c.name, c.detail) for c in found]
+    )
     raise typer.Exit(1 if any(c.state == "bad" for c in found) else 0)
-
-

@@ -74,7 +74,10 @@ class DatasetSpec:
 
 @dataclass(frozen=True, slots=True)
 class DatasetVersion:
-    """A version as it is kept. `content_hash` is over the spec (without its name) and the rows; `parent` is the version before."""
+    """A version as it is kept. `content_hash` is over the spec, without its name, and the rows.
+
+    `parent` is the number of the version before it, None on the first.
+    """
 
     name: str
     version: int

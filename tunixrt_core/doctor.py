@@ -12,6 +12,7 @@ from tunixrt_core.errors import TunixRTError
 from tunixrt_core.host import host_info
 from tunixrt_core.runs import RunDir
 from tunixrt_core.settings import Settings
+from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import open_store
 from tunixrt_core.tunix_backend import availability
 
@@ -53,7 +54,7 @@ def _home(settings: Settings) -> Check:
 def _database(settings: Settings) -> Check:
     try:
         store = open_store(settings.database_url)
-        traces = store.traces.count()
+        traces = store.traces.count(TraceQuery())
         store.close()
     except TunixRTError as error:
         return Check("bad", "Database", str(error))

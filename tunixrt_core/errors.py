@@ -68,7 +68,9 @@ class NotFound(TunixRTError):
     code = "not_found"
 
     def __init__(self, kind: str, name: str, hint: str = "") -> None:
-        super().__init__(f"There is no {kind} {name!r}.{' ' + hint if hint else ''}", details={"kind": kind, "name": name})
+        super().__init__(
+            f"There is no {kind} {name!r}.{' ' + hint if hint else ''}", details={"kind": kind, "name": name}
+        )
 
 
 class Conflict(TunixRTError):

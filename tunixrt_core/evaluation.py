@@ -68,6 +68,17 @@ class EvalRecord:
     message: str = ""
 
 
+@dataclass(slots=True)
+class EvalProgress:
+    """What an evaluation is doing now; read by pages while the worker writes it."""
+
+    run_id: str
+    target: Target
+    phase: str = "queued"
+    done: int = 0
+    total: int = 0
+
+
 class EvalDir:
     """The folder of one evaluation: `predictions.jsonl` grows batch by batch, `summary.json` is written last."""
 

@@ -21,17 +21,7 @@ def check_json(value: Any, path: str = "value", depth: int = 0) -> None:
     """
     if depth > MAX_DEPTH:
         raise ValueError(f"{path[:80]}: is nested more than {MAX_DEPTH} levels deep")
-    if value is None or isinstance(value, bool):
-        return
-    if isinstance(value, str):
-        check_text(value, path)
-    elif isinstance(value, int):
-        if value not in _INT64:
-            raise ValueError(f"{path}: integer does not fit in 64 bits")
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError(f"{path}: {value} is not a JSON number")
-    elif isinstance(value, list | tuple):
+    if isinstance(value, list | tuple):
         for i, item in enumerate(value):
             check_json(item, f"{path}[{i}]", depth + 1)
     elif isinstance(value, dict):
@@ -41,6 +31,19 @@ def check_json(value: Any, path: str = "value", depth: int = 0) -> None:
             check_text(key, f"{path} key")
             check_json(item, f"{path}.{key}", depth + 1)
     else:
+        _check_scalar(value, path)
+
+
+def _check_scalar(value: Any, path: str) -> None:
+    if isinstance(value, str):
+        check_text(value, path)
+    elif isinstance(value, int):
+        if value not in _INT64:
+            raise ValueError(f"{path}: integer does not fit in 64 bits")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{path}: {value} is not a JSON number")
+    elif value is not None:
         raise ValueError(f"{path}: {type(value).__name__} is not a JSON type")
 
 
@@ -48,8 +51,10 @@ def check_text(text: str, path: str) -> None:
     """Raise ValueError where text cannot be stored or encoded: a lone surrogate or a NUL character."""
     if "\0" in text:
         raise ValueError(f"{path}: holds a NUL character")
-    if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
-        raise ValueError(f"{path}: holds a lone surrogate, which is not valid Unicode")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{path}: holds a lone surrogate, which is not valid Unicode") from None
 
 
 def canonical_json(value: Any) -> bytes:

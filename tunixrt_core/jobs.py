@@ -17,7 +17,7 @@ from platform import platform, python_version
 from typing import Any, Protocol
 
 from tunixrt_core.errors import Conflict, TunixRTError
-from tunixrt_core.evaluation import EvalDir, EvalRecord, Target, eval_rows, evaluate
+from tunixrt_core.evaluation import EvalDir, EvalProgress, EvalRecord, Target, eval_rows, evaluate
 from tunixrt_core.manifest import RunManifest, check_data_unchanged
 from tunixrt_core.recorder import RunRecorder
 from tunixrt_core.runs import RunDir, RunState, RunStatus, write_json
@@ -31,20 +31,12 @@ _PACKAGES = ("tunix-rt", "google-tunix", "jax", "jaxlib", "flax", "optax", "orba
 class Backend(Protocol):
     """Where trainer and generator come from. Both are asked for inside the worker, because importing Tunix is slow."""
 
+    def require(self) -> None:
+        """Raises TunixMissing where training is not possible on this machine."""
+
     def trainer(self) -> Trainer: ...
 
     def load_generator(self) -> LoadGenerator: ...
-
-
-@dataclass(slots=True)
-class EvalProgress:
-    """What an evaluation is doing now; read by pages while the worker writes it."""
-
-    run_id: str
-    target: Target
-    phase: str = "queued"
-    done: int = 0
-    total: int = 0
 
 
 def execute_training(
@@ -152,6 +144,7 @@ def execute_evaluation(
     phase("loading")
     checkpoints = run_folder.checkpoints if target == "tuned" else None
     generator = backend.load_generator()(manifest, checkpoints, on_phase=phase)
+    advance(0, len(rows))
     return evaluate(
         generator,
         manifest,
@@ -180,13 +173,13 @@ def _versions() -> Iterator[tuple[str, str]]:
 class RunRecords(Protocol):
     """What the job manager asks of the store about runs."""
 
-    def update(self, run_id: str, **changes: Any) -> None: ...
+    def mirror(self, run_id: str, **changes: Any) -> None: ...
 
 
 class EvalRecords(Protocol):
     """What the job manager asks of the store about evaluations."""
 
-    def update(self, eval_id: str, **changes: Any) -> None: ...
+    def update(self, eval_id: str, **changes: Any) -> object: ...
 
 
 @dataclass(slots=True)
@@ -204,7 +197,7 @@ class JobManager:
     def __init__(self, runs: RunRecords, evals: EvalRecords, backend: Backend) -> None:
         self._runs = runs
         self._evals = evals
-        self._backend = backend
+        self.backend = backend
         # guards _queue and _current, which pages and API threads read while the worker takes jobs
         self._lock = threading.Condition()
         self._queue: deque[_Job] = deque()
@@ -220,13 +213,13 @@ class JobManager:
 
         def work(stop: threading.Event) -> None:
             def mirror(state: RunState) -> None:
-                self._runs.update(run_id, **_run_changes(state))
+                self._runs.mirror(run_id, **_run_changes(state))
 
-            execute_training(manifest, folder, self._backend, stop=stop, on_status=mirror)
+            execute_training(manifest, folder, self.backend, stop=stop, on_status=mirror)
 
         def cancelled() -> None:
             folder.write_stopped_before_start()
-            self._runs.update(run_id, **_run_changes(folder.state()))
+            self._runs.mirror(run_id, **_run_changes(folder.state()))
 
         self._put(_Job(run_id, work, "train", cancelled))
 
@@ -326,10 +319,22 @@ class JobManager:
         progress: EvalProgress,
         stop: threading.Event,
     ) -> None:
-        self._evals.update(record.id, status=RunStatus.RUNNING)
+        self._evals.update(record.id, status=RunStatus.LOADING)
+
+        def generating(now: EvalProgress) -> None:
+            if now.phase == "generating" and now.done == 0:
+                self._evals.update(record.id, status=RunStatus.RUNNING)
+
         try:
             summary = execute_evaluation(
-                manifest, folder, record.target, self._backend, limit=limit, progress=progress, stop=stop
+                manifest,
+                folder,
+                record.target,
+                self.backend,
+                limit=limit,
+                progress=progress,
+                on_progress=generating,
+                stop=stop,
             )
         except TunixRTError as error:
             self._end_evaluation(record.id, RunStatus.FAILED, str(error))
@@ -350,15 +355,7 @@ class JobManager:
 
 
 def _run_changes(state: RunState) -> dict[str, Any]:
-    def moment(seconds: float | None) -> datetime | None:
-        return datetime.fromtimestamp(seconds, UTC) if seconds else None
-
-    return {
-        "status": state.status,
-        "message": state.message,
-        "started_at": moment(state.started_at),
-        "ended_at": moment(state.ended_at),
-    }
+    return {"status": state.status, "message": state.message, **state.times()}
 
 
 def wait_until_over(folder: RunDir, *, poll: float = 0.2, sleep: Callable[[float], None] = time.sleep) -> RunState:

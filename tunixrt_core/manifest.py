@@ -432,4 +432,8 @@ def _reason(item: Mapping[str, Any]) -> str:
     if item["type"] == "missing":
         return "is missing"
     text = str(item["msg"]).removeprefix("Value error, ")
-    return f"{text[0].lower()}{text[1:]} (got {item['input']!r})" if "input" in item and item["type"] != "value_error" else text
+    return (
+        f"{text[0].lower()}{text[1:]} (got {item['input']!r})"
+        if "input" in item and item["type"] != "value_error"
+        else text
+    )

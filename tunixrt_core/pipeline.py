@@ -24,17 +24,18 @@ from typing import Any, BinaryIO, Self
 from tunixrt_core import datasets, examples
 from tunixrt_core.datasets import DatasetSpec, DatasetVersion
 from tunixrt_core.errors import Conflict, NotFound
-from tunixrt_core.evaluation import TARGETS, Comparison, EvalDir, EvalRecord, Prediction, Target, compare
-from tunixrt_core.export import EXPORT_FORMATS, ExportInfo, write_export
+from tunixrt_core.evaluation import TARGETS, Comparison, EvalDir, EvalProgress, EvalRecord, Prediction, Target, compare
+from tunixrt_core.export import ExportInfo, export_tunix_sft_jsonl, exporter_named, write_export
 from tunixrt_core.host import HostInfo, host_info
 from tunixrt_core.ingest.reader import read_traces
 from tunixrt_core.ingest.report import ImportReport, RowError
-from tunixrt_core.jobs import EvalProgress, JobManager
+from tunixrt_core.jobs import JobManager
 from tunixrt_core.manifest import RunManifest, build_sft_manifest
+from tunixrt_core.rows import Split
 from tunixrt_core.runs import DatasetRef, Run, RunDir, RunState, RunStatus, find_run_dirs
 from tunixrt_core.settings import Settings
+from tunixrt_core.store.query import Page, StoredTrace, TraceQuery
 from tunixrt_core.store.store import Store, open_store
-from tunixrt_core.store.traces import Page, StoredTrace, TraceQuery
 from tunixrt_core.traces import Trace
 from tunixrt_core.tunix_backend import availability
 from tunixrt_core.tunix_backend.backend import TunixBackend
@@ -149,7 +150,9 @@ class Pipeline:
 
     # --- store --------------------------------------------------------------------------------------------------
 
-    def traces(self, query: TraceQuery | None = None, *, after: str | None = None, limit: int = 50) -> Page:
+    def traces(
+        self, query: TraceQuery | None = None, *, after: str | None = None, limit: int = 50
+    ) -> Page[StoredTrace]:
         """A page of traces, newest first. `after` is the `next` of the page before."""
         return self.store.traces.page(query or TraceQuery(), after=after, limit=limit)
 
@@ -172,42 +175,57 @@ class Pipeline:
 
     def build_dataset(self, spec: DatasetSpec) -> DatasetVersion:
         """Freeze a selection as the next version of its name. The same content again gives the version that has it."""
-        candidates = self.store.traces.select(TraceQuery(text=spec.text, source=spec.source))
-        built = datasets.build_dataset(spec, candidates)
+        candidates = self.store.traces.select(TraceQuery(text=spec.text, source=spec.source, model=spec.model))
+        rows = datasets.build_dataset(spec, candidates)
         versions = self.store.datasets.list(spec.name)
+        parent = versions[0].version if versions else None
+        built = datasets.freeze(spec, rows, version=(parent or 0) + 1, parent=parent, created_at=datetime.now(UTC))
         for known in versions:
             if known.content_hash == built.content_hash:
                 return known
-        parent = versions[0] if versions else None
-        version = built.freeze(
-            version=parent.version + 1 if parent else 1,
-            parent=parent.content_hash if parent else None,
-            created_at=datetime.now(UTC),
-        )
-        self.store.datasets.add(version, built.rows)
-        return version
+        self.store.datasets.add(built, rows)
+        return built
 
     def dataset(self, name: str, version: int | None = None) -> DatasetVersion:
         return self.store.datasets.get(name, version)
+
+    def _exact(self, name: str, version: int | None) -> tuple[str, int]:
+        frozen = self.dataset(name, version)
+        return frozen.name, frozen.version
 
     def dataset_versions(self, name: str | None = None) -> list[DatasetVersion]:
         """All versions, newest first."""
         return self.store.datasets.list(name)
 
-    def dataset_traces(
-        self, name: str, version: int | None = None, split: str | None = None
-    ) -> Iterator[tuple[Trace, str]]:
-        """The traces of a version with their split, in order. A deleted trace is left out."""
+    def dataset_rows(
+        self, name: str, version: int | None = None, split: Split | None = None
+    ) -> Iterator[tuple[Trace, Split]]:
+        """The traces of a version with their side of the split, streamed in order. A deleted trace is left out."""
         frozen = self.dataset(name, version)
-        return self.store.datasets.traces(frozen.name, frozen.version, split)
+        sides: dict[str, Split] = {}
+
+        def hashes() -> Iterator[str]:
+            for row in self.store.datasets.rows(frozen.name, frozen.version, split):
+                sides[row.hash] = row.split
+                yield row.hash
+
+        for trace in self.store.traces.by_hashes(hashes(), on_missing=sides.pop):
+            yield trace, sides.pop(trace.content_hash)
 
     # --- export -------------------------------------------------------------------------------------------------
 
     def export_lines(self, name: str, version: int | None = None, format: str = "tunix_sft") -> Iterator[bytes]:
         """The lines of an export, for streaming. The same version always gives the same bytes."""
-        if format not in EXPORT_FORMATS:
-            raise NotFound("export format", format, f"Known formats: {', '.join(EXPORT_FORMATS)}.")
-        return EXPORT_FORMATS[format](self.dataset_traces(name, version))
+        exporter = exporter_named(format)
+        current: dict[str, Split] = {}
+
+        def traces() -> Iterator[Trace]:
+            for trace, split in rows:
+                current["split"] = split
+                yield trace
+
+        rows = self.dataset_rows(*self._exact(name, version))
+        return exporter(traces(), split_of=lambda trace: current["split"])
 
     def export_dataset(
         self, name: str, version: int | None = None, *, format: str = "tunix_sft", path: Path | None = None
@@ -221,8 +239,7 @@ class Pipeline:
 
     def export_traces(self, refs: Iterable[str]) -> Iterator[bytes]:
         """Single traces as Tunix SFT lines. Raises NotFound for one that is not there."""
-        traces = [self.store.traces.get(ref).trace for ref in refs]
-        return EXPORT_FORMATS["tunix_sft"]((trace, None) for trace in traces)
+        return export_tunix_sft_jsonl([self.store.traces.get(ref).trace for ref in refs])
 
     # --- manifest -----------------------------------------------------------------------------------------------
 
@@ -256,7 +273,7 @@ class Pipeline:
         Raises TunixMissing without Tunix, Conflict where output_dir already holds a run, OutputError where it
         cannot be written.
         """
-        availability.require_tunix()
+        self.jobs.backend.require()
         with self._starting:
             if request_id and (known := self.store.runs.by_request(request_id)):
                 return known
@@ -280,11 +297,10 @@ class Pipeline:
 
     def resume_run(self, run_id: str) -> Run:
         """Go on from the last checkpoint of a run that was stopped, failed or interrupted."""
-        availability.require_tunix()
+        self.jobs.backend.require()
         with self._starting:
             run = self.run(run_id)
             run.status.to(RunStatus.QUEUED)
-            self.store.runs.update(run.id, status=RunStatus.QUEUED, message="", ended_at=None)
             self.jobs.submit_training(run.id, RunManifest.from_dict(run.manifest), RunDir(Path(run.directory)))
         return self.run(run_id)
 
@@ -297,12 +313,18 @@ class Pipeline:
             RunDir(Path(run.directory)).stop_file.touch()  # another process runs it
         return self.run(run_id)
 
-    def runs(self, *, limit: int = 50, after: str | None = None) -> list[Run]:
+    def runs(self, *, limit: int = 50, after: str | None = None) -> Page[Run]:
         """Runs, newest first, with the status that their folders tell."""
-        return [self._fresh(run) for run in self.store.runs.list(limit=limit, after=after)]
+        page = self.store.runs.list(limit=limit, after=after)
+        return Page(tuple(self._fresh(run) for run in page.items), page.next)
 
     def run(self, run_id: str) -> Run:
         return self._fresh(self.store.runs.get(run_id))
+
+    def run_by_request(self, request_id: str) -> Run | None:
+        """The run that an earlier start with this request id made, if any."""
+        found = self.store.runs.by_request(request_id)
+        return self._fresh(found) if found else None
 
     def run_folder(self, run_id: str) -> RunDir:
         return RunDir(Path(self.store.runs.get(run_id).directory))
@@ -316,31 +338,31 @@ class Pipeline:
         return self.run_folder(run_id).metrics(since)
 
     def _fresh(self, run: Run) -> Run:
+        """The folder is the truth about a run, the row in the database a copy that follows it."""
         folder = RunDir(Path(run.directory))
-        if run.status.over or not folder.state_file.exists():
+        if not folder.state_file.exists():
             return run
         state = folder.state()
-        if state.status is not run.status:
-            self.store.runs.update(run.id, status=state.status, message=state.message)
-        return replace(run, status=state.status, message=state.message)
+        if (state.status, state.message) == (run.status, run.message):
+            return run
+        self.store.runs.mirror(run.id, **state.times(), status=state.status, message=state.message)
+        return replace(run, **state.times(), status=state.status, message=state.message)
 
     def recover(self) -> None:
         """At start: list runs that are only on disk, and mark what a dead process left behind as interrupted."""
-        known = {run.directory for run in self.store.runs.list(limit=None)}
+        known = set(self.store.runs.index().values())
         for folder in find_run_dirs(self.settings.runs_dir):
             if str(folder.path) not in known and folder.manifest_file.is_file():
                 self._adopt(folder)
-        for run in self.store.runs.list(limit=None):
+        for run in self.store.runs.unfinished():
             self._fresh(run)
-        for record in self.store.evals.list():
-            if not record.status.over:
-                self.store.evals.update(record.id, status=RunStatus.INTERRUPTED, message="The server ended.")
+        for record in self.store.evals.unfinished():
+            self.store.evals.update(record.id, status=RunStatus.INTERRUPTED, message="The server ended.")
 
     def _adopt(self, folder: RunDir) -> None:
         manifest = RunManifest.from_text(folder.manifest_file.read_text(encoding="utf-8"))
         state = folder.state()
-        began = datetime.fromtimestamp(state.started_at or state.updated_at, UTC)
-        ended = datetime.fromtimestamp(state.ended_at, UTC) if state.ended_at else None
+        times = state.times()
         self.store.runs.add(
             Run(
                 id=self._new_run_id(folder),
@@ -348,9 +370,8 @@ class Pipeline:
                 status=state.status,
                 manifest=manifest.to_dict(),
                 directory=str(folder.path),
-                created_at=began,
-                started_at=began,
-                ended_at=ended,
+                created_at=times["started_at"] or datetime.fromtimestamp(state.updated_at, UTC),
+                **times,
                 message=state.message,
                 dataset=DatasetRef(**manifest.dataset.model_dump()) if manifest.dataset else None,
             )
@@ -361,7 +382,7 @@ class Pipeline:
         return self.settings.runs_dir / f"r-{max(taken, default=0) + 1:04d}"
 
     def _taken_names(self) -> Iterator[str]:
-        yield from (run.id for run in self.store.runs.list(limit=None))
+        yield from self.store.runs.index()
         if self.settings.runs_dir.is_dir():
             yield from (path.name for path in self.settings.runs_dir.iterdir())
 
@@ -377,28 +398,40 @@ class Pipeline:
         self, run_id: str, targets: Iterable[Target] = TARGETS, *, limit: int | None = None
     ) -> list[EvalRecord]:
         """Queue the evaluation of a run's base and tuned model on its eval split."""
-        availability.require_tunix()
+        self.jobs.backend.require()
         run = self.run(run_id)
         folder = RunDir(Path(run.directory))
         if not run.status.over:
             raise Conflict(f"{run.id} is {run.status}; evaluate it when it is over.")
         records = []
         for target in targets:
-            record = EvalRecord(
-                id=f"{run.id}-{target}",
-                run_id=run.id,
-                target=target,
-                status=RunStatus.QUEUED,
-                directory=str(folder.evals / target),
-                created_at=datetime.now(UTC),
-            )
+            record = self._eval_record(run.id, target, folder, RunStatus.QUEUED, datetime.now(UTC))
             self.store.evals.put(record)
             self.jobs.submit_evaluation(record, RunManifest.from_dict(run.manifest), folder, limit)
             records.append(record)
         return records
 
     def evaluations(self, run_id: str | None = None) -> list[EvalRecord]:
+        """Evaluations, newest first; of one run where given. Those that the command wrote beside a run are found too."""
+        index = self.store.runs.index()
+        for known in [run_id] if run_id in index else index if run_id is None else []:
+            self._adopt_evaluations(str(known), RunDir(Path(index[str(known)])))
         return self.store.evals.list(run_id)
+
+    def _adopt_evaluations(self, run_id: str, folder: RunDir) -> None:
+        held = {record.id for record in self.store.evals.list(run_id)}
+        for target in TARGETS:
+            found = EvalDir(folder.evals / target)
+            if f"{run_id}-{target}" in held or (summary := found.summary()) is None:
+                continue
+            when = datetime.fromtimestamp(found.summary_file.stat().st_mtime, UTC)
+            record = self._eval_record(run_id, target, folder, RunStatus.SUCCEEDED, when)
+            self.store.evals.put(replace(record, metrics=summary, ended_at=when))
+
+    def _eval_record(
+        self, run_id: str, target: Target, folder: RunDir, status: RunStatus, created_at: datetime
+    ) -> EvalRecord:
+        return EvalRecord(f"{run_id}-{target}", run_id, target, status, str(folder.evals / target), created_at)
 
     def evaluation(self, eval_id: str) -> EvalView:
         record = self.store.evals.get(eval_id)

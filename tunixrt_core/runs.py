@@ -106,6 +106,14 @@ class RunState:
     def share_done(self) -> float:
         return self.train_step / self.total_train_steps if self.total_train_steps else 0.0
 
+    def times(self) -> dict[str, Any]:
+        """`started_at` and `ended_at` as moments, as a Run holds them."""
+
+        def moment(seconds: float | None) -> datetime | None:
+            return datetime.fromtimestamp(seconds, UTC) if seconds else None
+
+        return {"started_at": moment(self.started_at), "ended_at": moment(self.ended_at)}
+
     def to_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
 

@@ -22,6 +22,7 @@ class Settings:
     token: str | None = None
     max_upload_mb: int = 200
     log_level: str = "INFO"
+    allowed_hosts: tuple[str, ...] = ()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -36,9 +37,10 @@ class Settings:
             database_url=_database_url(environ.get("TUNIXRT_DATABASE_URL"), home),
             host=environ.get("TUNIXRT_HOST") or "127.0.0.1",
             port=_whole("TUNIXRT_PORT", environ.get("TUNIXRT_PORT"), 8501, 1, 65535),
-            token=environ.get("TUNIXRT_TOKEN") or None,
+            token=_token(environ.get("TUNIXRT_TOKEN")),
             max_upload_mb=_whole("TUNIXRT_MAX_UPLOAD_MB", environ.get("TUNIXRT_MAX_UPLOAD_MB"), 200, 1, 10_000),
             log_level=_one_of("TUNIXRT_LOG_LEVEL", environ.get("TUNIXRT_LOG_LEVEL"), "INFO", LOG_LEVELS),
+            allowed_hosts=_hosts(environ.get("TUNIXRT_ALLOWED_HOSTS")),
         )
 
     @property
@@ -63,6 +65,7 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "TUNIXRT_TOKEN": ("made at first start", "access token of the dashboard and the API"),
     "TUNIXRT_MAX_UPLOAD_MB": ("200", "largest upload in the browser and the API, in MB"),
     "TUNIXRT_LOG_LEVEL": ("INFO", "DEBUG, INFO, WARNING or ERROR"),
+    "TUNIXRT_ALLOWED_HOSTS": ("none", "further host names the dashboard answers to, with commas between them"),
 }
 
 
@@ -72,6 +75,23 @@ def _database_url(value: str | None, home: Path) -> str:
     if not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
         raise InvalidSettings("TUNIXRT_DATABASE_URL must begin with sqlite:/// or postgresql://.")
     return value.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def _token(value: str | None) -> str | None:
+    if not value:
+        return None
+    # it travels in an address and in a header
+    if len(value) < 16 or not value.isascii() or not value.isprintable() or " " in value:
+        raise InvalidSettings("TUNIXRT_TOKEN must be at least 16 printable ASCII characters without spaces.")
+    return value
+
+
+def _hosts(value: str | None) -> tuple[str, ...]:
+    names = tuple(name.strip().lower() for name in (value or "").split(",") if name.strip())
+    for name in names:
+        if not set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789.-"):
+            raise InvalidSettings(f"TUNIXRT_ALLOWED_HOSTS: {name!r} is not a host name; leave out scheme and port.")
+    return names
 
 
 def _whole(name: str, value: str | None, default: int, low: int, high: int) -> int:

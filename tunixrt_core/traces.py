@@ -140,7 +140,9 @@ def _parse_step(i: int, item: Any) -> Step:
 
 def _check(trace: Trace) -> None:
     if trace.trace_version != TRACE_VERSION:
-        raise InvalidTrace("trace_version", f"{trace.trace_version!r} is not known; this program reads {TRACE_VERSION!r}")
+        raise InvalidTrace(
+            "trace_version", f"{trace.trace_version!r} is not known; this program reads {TRACE_VERSION!r}"
+        )
     _text("prompt", trace.prompt, empty=False)
     _text("final_answer", trace.final_answer, empty=False)
     for name in _OPTIONAL_TEXT:

@@ -14,7 +14,7 @@ class Format(Protocol):
     """What a format module offers."""
 
     @property
-    def NAME(self) -> str: ...  # noqa: N802 - a constant of the module
+    def NAME(self) -> str: ...  # noqa: N802  # a constant of the module
 
     def matches(self, row: dict[str, Any]) -> bool:
         """Whether the row's keys are this format's, even where its values are not usable."""

@@ -5,7 +5,21 @@ from __future__ import annotations
 import re
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Engine, Insert, Select, Table, event, false, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Insert,
+    Integer,
+    Select,
+    Table,
+    Text,
+    event,
+    false,
+    func,
+    literal,
+    literal_column,
+)
 from sqlalchemy import column as sql_column
 from sqlalchemy import table as sql_table
 from sqlalchemy import text as sql
@@ -24,14 +38,17 @@ def search_words(text: str) -> list[str]:
 
 
 class Dialect(Protocol):
-    """One database system. `matching` narrows a select over `traces`; indexing is part of the caller's transaction."""
+    """One database system. Indexing is part of the caller's transaction.
+
+    `matching` narrows a select over `traces` to the words of a text, and says by which id to order and to page.
+    """
 
     def prepare(self, engine: Engine, *, writes: bool) -> None: ...
     def insert_new(self, table: Table, unique: str) -> Insert: ...
     def create_search(self, connection: Connection) -> None: ...
     def index_after(self, connection: Connection, trace_id: int) -> None: ...
     def unindex(self, connection: Connection, trace_id: int) -> None: ...
-    def matching(self, query: Select[Any], text: str) -> Select[Any]: ...
+    def matching(self, query: Select[Any], text: str) -> tuple[Select[Any], ColumnElement[int]]: ...
 
 
 class SQLite:
@@ -91,15 +108,16 @@ class SQLite:
             {"id": trace_id},
         )
 
-    def matching(self, query: Select[Any], text: str) -> Select[Any]:
+    def matching(self, query: Select[Any], text: str) -> tuple[Select[Any], ColumnElement[int]]:
         words = search_words(text)
         if not words:
-            return query.where(false())
+            return query.where(false()), traces.c.id
         # each word quoted, so that none is an operator; the last may be the beginning of a word
         match = " ".join(f'"{word}"' for word in words) + "*"
-        found = sql_table("trace_search", sql_column("rowid"), sql_column("trace_search"))
+        found = sql_table("trace_search", sql_column("rowid", Integer), sql_column("trace_search", Text))
         hit: ColumnElement[bool] = found.c.trace_search.op("MATCH")(literal(match))
-        return query.join_from(found, traces, traces.c.id == found.c.rowid).where(hit)
+        # FTS5 gives its rows in the order of their ids by itself, if it is asked for its own id
+        return query.join_from(found, traces, traces.c.id == found.c.rowid).where(hit), found.c.rowid
 
 
 class PostgreSQL:
@@ -129,18 +147,15 @@ class PostgreSQL:
     def unindex(self, connection: Connection, trace_id: int) -> None:
         pass
 
-    def matching(self, query: Select[Any], text: str) -> Select[Any]:
+    def matching(self, query: Select[Any], text: str) -> tuple[Select[Any], ColumnElement[int]]:
         words = search_words(text)
         if not words:
-            return query.where(false())
+            return query.where(false()), traces.c.id
         parts = " & ".join(f"'{word.replace(chr(39), chr(39) * 2)}'" for word in words) + ":*"
-        document: ColumnElement[Any] = sql(self._DOCUMENT.replace(":", r"\:")).columns().element  # type: ignore
-        return query.where(document.op("@@")(func.to_tsquery("simple", parts)))
+        document: ColumnElement[Any] = literal_column(self._DOCUMENT)
+        return query.where(document.op("@@")(func.to_tsquery("simple", parts))), traces.c.id
 
 
 def dialect_of(name: str) -> Dialect:
     """The dialect of a SQLAlchemy backend name."""
     return PostgreSQL() if name == "postgresql" else SQLite()
-
-
-__all__ = ["Dialect", "dialect_of", "search_words", "select"]

@@ -71,9 +71,11 @@ traces = Table(
     Column("deleted_at", UtcTime),
     Index("ix_traces_source", "source"),
     Index("ix_traces_model", "model"),
-    Index("ix_traces_deleted_at", "deleted_at"),
     sqlite_autoincrement=True,
 )
+# partial: it finds tombstones, and cannot tempt the planner into listing what is alive
+_tombstone = traces.c.deleted_at.is_not(None)
+Index("ix_traces_deleted_at", traces.c.deleted_at, sqlite_where=_tombstone, postgresql_where=_tombstone)
 
 dataset_versions = Table(
     "dataset_versions",

@@ -1,0 +1,35 @@
+"""The access token: given as a setting, or made once and kept in the home."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+from tunixrt_core.errors import OutputError
+from tunixrt_core.settings import Settings
+
+
+def access_token(settings: Settings) -> str:
+    """The token of this home. Made at the first start and kept, so that a restart signs nobody out.
+
+    Raises OutputError where it cannot be kept.
+    """
+    if settings.token:
+        return settings.token
+    path = settings.home / "token"
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        if path.is_file() and (kept := path.read_text(encoding="ascii", errors="replace").strip()):
+            return kept
+        token = secrets.token_urlsafe(32)
+        # readable by its owner from its first byte on
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(handle, "w", encoding="ascii") as file:
+            os.fchmod(handle, 0o600)
+            file.write(token + "\n")
+    except OSError as error:
+        raise OutputError(
+            f"The access token cannot be kept in {path} ({error.strerror or error}). Mend the permissions of the "
+            "home, or set TUNIXRT_TOKEN."
+        ) from None
+    return token

@@ -1,0 +1,167 @@
+"""What the API answers, for the published description and as a check on what is sent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+
+class ErrorInfo(BaseModel):
+    code: str = Field(description="A fixed word such as not_found.")
+    message: str = Field(description="A sentence that says what is wrong and what to do.")
+    details: dict[str, Any] | None = None
+
+
+class Error(BaseModel):
+    error: ErrorInfo
+
+
+class TunixStatus(BaseModel):
+    available: bool
+    version: str | None
+    jax_version: str | None
+    install: str = Field(description="The line that installs Tunix.")
+    device: str = Field(description="TPU, GPU or CPU, as this machine's device files tell.")
+
+
+class StoredTrace(BaseModel):
+    id: str = Field(description="sha256 of the trace's canonical JSON.")
+    created_at: datetime
+    trace: dict[str, Any]
+
+
+class TracePage(BaseModel):
+    traces: list[StoredTrace]
+    next: str | None = Field(description="Send it as `after` for the next page; null on the last.")
+
+
+class AddedTrace(BaseModel):
+    id: str
+    duplicate: bool
+
+
+class RowError(BaseModel):
+    file: str
+    line: int
+    field: str
+    reason: str
+
+
+class ImportReport(BaseModel):
+    """read = inserted + duplicate + rejected. At most 1,000 errors are listed."""
+
+    file: str
+    format: str
+    read: int
+    inserted: int
+    duplicate: int
+    rejected: int
+    balanced: bool
+    errors: list[RowError]
+    seconds: float
+
+
+class DatasetVersion(BaseModel):
+    name: str
+    version: int
+    spec: dict[str, Any]
+    content_hash: str
+    train_rows: int
+    eval_rows: int
+    parent: int | None
+    created_at: datetime
+
+
+class DatasetEntry(BaseModel):
+    name: str
+    versions: int = Field(description="How many there are.")
+    latest: DatasetVersion
+
+
+class DatasetList(BaseModel):
+    datasets: list[DatasetEntry]
+
+
+class DatasetVersions(BaseModel):
+    name: str
+    versions: list[DatasetVersion]
+
+
+class MadeManifest(BaseModel):
+    manifest: dict[str, Any]
+    yaml: str
+
+
+class RunSummary(BaseModel):
+    id: str
+    name: str
+    status: str
+    message: str
+    dataset: dict[str, Any] | None
+    directory: str
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class RunPage(BaseModel):
+    runs: list[RunSummary]
+    next: str | None = Field(description="Send it as `after` for the next page; null on the last.")
+
+
+class RunDetail(RunSummary):
+    manifest: dict[str, Any]
+    state: dict[str, Any] | None = Field(description="Phase, train step, device; null where its folder is gone.")
+
+
+class Metrics(BaseModel):
+    records: list[dict[str, Any]]
+    next: int = Field(description="Send it as `since` to get only what is new.")
+
+
+class Evaluation(BaseModel):
+    id: str
+    run_id: str
+    target: str
+    status: str
+    message: str
+    metrics: dict[str, Any]
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class Comparison(BaseModel):
+    both: int
+    fixed: int = Field(description="Wrong by the base model, right by the tuned one.")
+    broken: int
+    neither: int
+    p_value: float
+
+
+class EvaluationList(BaseModel):
+    evaluations: list[Evaluation]
+    comparison: Comparison | None
+
+
+class Prediction(BaseModel):
+    id: str
+    prompt: str
+    reference: str
+    output: str
+    answer: str | None
+    scores: dict[str, float]
+    tokens: int
+    hit_limit: bool
+
+
+class Progress(BaseModel):
+    phase: str
+    done: int
+    total: int
+
+
+class EvaluationDetail(Evaluation):
+    predictions: list[Prediction]
+    progress: Progress | None

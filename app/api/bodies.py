@@ -1,0 +1,100 @@
+"""What the API takes: request bodies. Unknown fields are refused by name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from tunixrt_core.datasets import Dedupe, Selection
+from tunixrt_core.evaluation import TARGETS, Target
+
+# a name for a download or of an exported file: never a path
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
+Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class StepBody(Body):
+    content: str
+    type: str = "reason"
+    i: int | None = None
+
+
+class TraceBody(Body):
+    """One trace. Steps may be plain text."""
+
+    prompt: str
+    steps: list[str | StepBody]
+    final_answer: str
+    meta: dict[str, Any] = {}
+    system: str | None = None
+    reference_answer: str | None = None
+    source: str | None = None
+    model: str | None = None
+    trace_version: Literal["1.0"] = "1.0"
+
+
+class DatasetBody(Body):
+    """A dataset spec: which traces, and how they are split."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,79}$")
+    source: str | None = None
+    model: str | None = None
+    text: str = ""
+    selection: Selection = "all"
+    limit: int | None = Field(None, ge=1, le=2**31 - 1)
+    seed: int = Field(0, ge=0, lt=2**63)
+    eval_share: float = Field(0.1, ge=0, lt=1)
+    dedupe: Dedupe = "none"
+
+
+class ExportBody(Body):
+    """Either `trace_ids`, or `dataset` with `version` (the newest where left out)."""
+
+    trace_ids: list[str] | None = Field(None, min_length=1, max_length=10_000)
+    dataset: str | None = None
+    version: Version | None = None
+    name: FileName = Field("export.jsonl", description="Name of the downloaded file.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.trace_ids is None) == (self.dataset is None):
+            raise ValueError("Name either trace_ids or a dataset.")
+        if self.version is not None and self.dataset is None:
+            raise ValueError("version goes with dataset.")
+        return self
+
+
+class ManifestBody(Body):
+    """Either `dataset` with `version` (the newest where left out), or `export`."""
+
+    dataset: str | None = None
+    version: Version | None = None
+    export: FileName | None = Field(None, description="A file in `datasets` of the home.")
+    model_id: str = Field(min_length=1)
+    output_dir: str | None = Field(None, min_length=1, description="The next run's folder where left out.")
+    hyperparameters: dict[str, Any] = Field({}, description="Flat names, such as learning_rate, epochs, lora_rank.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.export is None) == (self.dataset is None):
+            raise ValueError("Name either a dataset or an export.")
+        if self.version is not None and self.dataset is None:
+            raise ValueError("version goes with dataset.")
+        return self
+
+
+class RunBody(Body):
+    manifest: dict[str, Any] = Field(description="A run manifest, as POST /api/tunix/sft/manifest makes it.")
+    request_id: str | None = Field(
+        None, min_length=1, max_length=200, description="Sent again, it finds the run that it started and starts none."
+    )
+
+
+class EvaluationBody(Body):
+    targets: list[Target] = Field(list(TARGETS), min_length=1, max_length=2)
+    limit: int | None = Field(None, ge=1, le=2**31 - 1, description="Evaluate only the first rows.")

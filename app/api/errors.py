@@ -1,0 +1,106 @@
+"""Every error as JSON of one shape: `{"error": {"code", "message", "details"?}}`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from tunixrt_core import errors
+
+# The first class of the error's own ancestry that stands here gives the status.
+STATUS: dict[type[errors.TunixRTError], int] = {
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.InvalidTrace: 422,
+    errors.InvalidDataset: 422,
+    errors.InvalidManifest: 422,
+    errors.InvalidQuery: 422,
+    errors.InvalidSettings: 500,
+    errors.UnreadableFile: 422,
+    errors.ModelError: 422,
+    errors.OutputError: 422,  # the output_dir that the request names
+    errors.TrainingError: 422,
+    errors.StoreError: 503,
+    errors.TunixMissing: 501,
+    errors.TunixRTError: 500,
+}
+
+_CODES = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    411: "length_required",
+    413: "too_large",
+    415: "unsupported_media_type",
+}
+_MESSAGES = {
+    404: "There is nothing at this address. GET /api/docs lists what there is.",
+    405: "This address does not take that method. The Allow header lists those that it takes.",
+}
+
+
+def add_error_handlers(api: FastAPI) -> None:
+    api.add_exception_handler(errors.TunixRTError, _known)
+    api.add_exception_handler(RequestValidationError, _invalid)
+    api.add_exception_handler(HTTPException, _http)
+    api.add_exception_handler(Exception, _internal)
+
+
+def error_body(code: str, message: str, details: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    error: dict[str, Any] = {"code": code, "message": message}
+    if details:
+        error["details"] = dict(details)
+    return {"error": error}
+
+
+def status_of(error: errors.TunixRTError) -> int:
+    return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+
+
+async def _known(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, errors.TunixRTError)
+    return JSONResponse(error_body(error.code, str(error), error.details), status_of(error))
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    found = [{"field": _field(item["loc"]), "reason": _reason(item)} for item in error.errors()]
+    code = "invalid_json" if error.errors()[0]["type"] == "json_invalid" else "invalid_request"
+    message = f"{found[0]['field']}: {found[0]['reason']}" if found[0]["field"] else found[0]["reason"]
+    return JSONResponse(error_body(code, message, {"errors": found}), 422)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = _CODES.get(error.status_code, "http_error")
+    message = _MESSAGES.get(error.status_code, str(error.detail))
+    return JSONResponse(error_body(code, message), error.status_code, headers=error.headers)
+
+
+async def _internal(request: Request, error: Exception) -> JSONResponse:
+    # Starlette raises the error again after this answer, so that the server logs its traceback
+    return JSONResponse(error_body("internal", "Internal error. The server's log holds the details."), 500)
+
+
+def _field(location: Sequence[Any]) -> str:
+    """`steps[2].content` from `("body", "steps", 2, "content")`."""
+    path = ""
+    for part in location[1:]:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return path
+
+
+def _reason(item: Mapping[str, Any]) -> str:
+    if item["type"] == "json_invalid":
+        return "The body is not JSON."
+    if item["type"] == "extra_forbidden":
+        return "is not a field of this request"
+    if item["type"] == "missing":
+        return "is missing" if len(item["loc"]) > 1 else "The request needs a JSON body."
+    text = str(item["msg"]).removeprefix("Value error, ")
+    return text[:1].lower() + text[1:]

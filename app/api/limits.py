@@ -1,0 +1,80 @@
+"""What the API takes as a body: its largest size and its content types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.errors import error_body
+
+JSON_TYPES = frozenset({"application/json"})
+LINES_TYPES = frozenset({"application/x-ndjson", "application/jsonl"})
+
+
+class BodyLimit:
+    """ASGI middleware: a body above `megabytes` is answered with 413, whether it names its length or not."""
+
+    def __init__(self, app: ASGIApp, *, megabytes: int) -> None:
+        self._app = app
+        self._bytes = megabytes << 20
+        self._text = f"The body is larger than {megabytes} MB. Send less at once, or raise --max-upload-mb."
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if _declared_length(scope) > self._bytes:
+            await JSONResponse(error_body("too_large", self._text), 413)(scope, receive, send)
+            return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._bytes:
+                raise HTTPException(413, self._text)
+            return message
+
+        await self._app(scope, counted, send)
+
+
+class JsonRoute(APIRoute):
+    """A route that answers 415 to a body of a type that it does not read."""
+
+    accepts = JSON_TYPES
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+        takes_body = bool(self.methods & {"POST", "PUT", "PATCH"})
+
+        async def checked(request: Request) -> Response:
+            if takes_body:
+                self._check(request)
+            return await handler(request)
+
+        return checked
+
+    def _check(self, request: Request) -> None:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        empty = not kind and request.headers.get("content-length", "0") == "0"
+        if not empty and kind not in self.accepts:
+            wanted = " or ".join(sorted(self.accepts))
+            raise HTTPException(415, f"Send the body as {wanted}; this one is {kind or 'of no named type'}.")
+
+
+class LinesRoute(JsonRoute):
+    """Takes JSON Lines too."""
+
+    accepts = JSON_TYPES | LINES_TYPES
+
+
+def _declared_length(scope: Scope) -> int:
+    value = dict(scope["headers"]).get(b"content-length", b"0")
+    return int(value) if value.isdigit() else 0

@@ -1,0 +1,95 @@
+"""Runs: start, list, watch, stop, resume."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+
+from app.api.answers import Metrics, RunDetail, RunPage, RunSummary
+from app.api.bodies import RunBody
+from app.api.limits import JsonRoute
+from app.state import get_pipeline
+from tunixrt_core.errors import NotFound
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.runs import Run
+from tunixrt_core.store.query import MAX_PAGE
+
+router = APIRouter(prefix="/runs", tags=["Runs"], route_class=JsonRoute)
+
+Pipe = Annotated[Pipeline, Depends(get_pipeline)]
+RunId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+
+
+@router.post("", status_code=201, responses={200: {"model": RunDetail, "description": "Started by this request_id."}})
+def start(body: RunBody, response: Response, pipeline: Pipe) -> RunDetail:
+    """Queue a run. 200 with the run that a `request_id` started before; 501 without Tunix."""
+    manifest = RunManifest.from_dict(body.manifest)
+    known = body.request_id is not None and pipeline.run_by_request(body.request_id) is not None
+    run = pipeline.start_run(manifest, request_id=body.request_id)
+    if known:
+        response.status_code = 200
+    return _detail(pipeline, run)
+
+
+@router.get("")
+def page(
+    pipeline: Pipe,
+    after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+) -> RunPage:
+    """A page of runs, newest first."""
+    found = pipeline.runs(limit=limit, after=after)
+    return RunPage(runs=[RunSummary(**_summary(run)) for run in found.items], next=found.next)
+
+
+@router.get("/{id}")
+def one(id: RunId, pipeline: Pipe) -> RunDetail:
+    """A run: its manifest, and what it is doing."""
+    return _detail(pipeline, pipeline.run(id))
+
+
+@router.get("/{id}/metrics")
+def metrics(id: RunId, pipeline: Pipe, since: Annotated[int, Query(ge=0, lt=2**63)] = 0) -> Metrics:
+    """What was measured after the cursor `since`; `next` is the cursor to ask from next time."""
+    records, following = pipeline.run_metrics(id, since)
+    return Metrics(records=records, next=following)
+
+
+@router.post("/{id}/stop", status_code=202)
+def stop(id: RunId, pipeline: Pipe) -> RunDetail:
+    """Ask a run to stop. It ends after the train step under way and keeps a checkpoint."""
+    return _detail(pipeline, pipeline.stop_run(id))
+
+
+@router.post("/{id}/resume", status_code=202)
+def resume(id: RunId, pipeline: Pipe) -> RunDetail:
+    """Queue a run that was stopped, failed or interrupted, from its last checkpoint. 501 without Tunix."""
+    return _detail(pipeline, pipeline.resume_run(id))
+
+
+def _summary(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "name": run.name,
+        "status": run.status.value,
+        "message": run.message,
+        "dataset": asdict(run.dataset) if run.dataset else None,
+        "directory": run.directory,
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at,
+    }
+
+
+def _detail(pipeline: Pipeline, run: Run) -> RunDetail:
+    return RunDetail(**_summary(run), manifest=dict(run.manifest), state=_state(pipeline, run.id))
+
+
+def _state(pipeline: Pipeline, run_id: str) -> dict[str, Any] | None:
+    try:
+        return pipeline.run_state(run_id).to_dict()
+    except NotFound:
+        return None  # someone removed the folder; the record remains

@@ -1,0 +1,156 @@
+"""HTML blocks for what Streamlit has no element for. Every text from outside is escaped; there is no script."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+from typing import Literal
+
+import streamlit as st
+
+from tunixrt_core.traces import Step
+
+# the same in light and dark
+BLUE, RUST, TEAL, PINK, GRAY = "#4C7DF0", "#C4642B", "#14967A", "#C850AE", "#7C8797"
+
+CheckState = Literal["pass", "warning", "blocked"]
+_CHECK_WORDS: dict[CheckState, str] = {"pass": "Pass", "warning": "Warning", "blocked": "Blocked"}
+
+# Tints go with the words for what a step does; a type that is not here stays grey.
+_STEP_TINTS = {
+    "plan": "blue",
+    "think": "blue",
+    "reason": "grey",
+    "compute": "green",
+    "calculate": "green",
+    "tool": "green",
+    "check": "pink",
+    "verify": "pink",
+    "conclude": "amber",
+    "answer": "amber",
+}
+
+_CSS = (Path(__file__).parent / "blocks.css").read_text(encoding="utf-8")
+
+
+def html(body: str) -> None:
+    """Write a block. `body` is markup whose outside text is escaped already."""
+    st.html(f"<style>{_CSS}</style><div class='rt'>{body}</div>")
+
+
+def timeline(steps: Sequence[Step]) -> None:
+    """The steps of a trace in order, each with its type."""
+    items = "".join(
+        f"<li><span class='dot' aria-hidden='true'>{step.i + 1}</span>"
+        f"<div><span class='chip {_STEP_TINTS.get(step.type.casefold(), 'grey')}'>{escape(step.type)}</span>"
+        f"<div class='text'>{escape(step.content)}</div></div></li>"
+        for step in steps
+    )
+    html(f"<ol class='tl'>{items}</ol>" if items else "<p class='mut'>No reasoning steps.</p>")
+
+
+def prose(text: str) -> None:
+    """Text from a trace or a model, as it is."""
+    html(f"<div class='text'>{escape(text)}</div>")
+
+
+def answers(final: str, reference: str | None, matches: bool | None) -> None:
+    """Final answer beside reference, with the verdict in words."""
+    verdict = {True: "same answer", False: "differs", None: ""}[matches]
+    note = f" <span class='chip {'green' if matches else 'amber'}'>{verdict}</span>" if verdict else ""
+    known = escape(reference) if reference is not None else "<b class='mut'>not known</b>"
+    html(
+        "<div class='pair'>"
+        f"<div><div class='mut small'>Final answer</div><div class='box text'>{escape(final)}{note}</div></div>"
+        f"<div><div class='mut small'>Reference</div><div class='box text'>{known}</div></div></div>"
+    )
+
+
+def segments(parts: Sequence[tuple[str, int, str]], label: str) -> None:
+    """A bar of `(name, value, colour)` with its legend. `label` says the same in words for a screen reader."""
+    total = sum(value for _, value, _ in parts) or 1
+    bars = "".join(f"<i style='width:{100 * v / total:.2f}%;background:{c}'></i>" for _, v, c in parts if v)
+    legend = "".join(
+        f"<span><i style='background:{c}'></i>{escape(n)} <strong>{v:,}</strong></span>" for n, v, c in parts
+    )
+    html(f"<div class='seg' role='img' aria-label='{escape(label)}'>{bars}</div><div class='legend'>{legend}</div>")
+
+
+def checks(items: Iterable[tuple[CheckState, str, str]]) -> None:
+    """`(state, what, why)` one below the other."""
+    tints: dict[CheckState, str] = {"pass": "green", "warning": "amber", "blocked": "red"}
+    rows = "".join(
+        f"<li><span><span class='chip {tints[state]}'>{_CHECK_WORDS[state]}</span></span>"
+        f"<span>{escape(what)}<br><span class='mut small'>{escape(why)}</span></span></li>"
+        for state, what, why in items
+    )
+    html(f"<ul class='checks'>{rows}</ul>")
+
+
+def key_values(pairs: Iterable[tuple[str, str]]) -> None:
+    """A small list of facts."""
+    html(f"<dl class='kv'>{''.join(f'<dt>{escape(k)}</dt><dd>{escape(v)}</dd>' for k, v in pairs)}</dl>")
+
+
+def intervals(rows: Sequence[tuple[str, str, float, float, float, str]], unit: str) -> None:
+    """Scores as dots on one axis from 0 to 100 %: `(name, note, low, value, high, colour)`, shares."""
+    body = "".join(
+        f"<tr><td><strong>{escape(name)}</strong><div class='mut small'>{escape(note)}</div></td>"
+        f"<td class='n'><strong>{100 * value:.1f}%</strong>"
+        f"<div class='mut small'>{100 * low:.1f} to {100 * high:.1f}</div></td>"
+        f"<td><div class='track'><i style='left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%;background:{colour}'></i>"
+        f"<b style='left:{100 * value:.1f}%;background:{colour}'></b></div></td></tr>"
+        for name, note, low, value, high, colour in rows
+    )
+    head = f"<th>Model</th><th class='n'>{escape(unit)}</th><th><span style='float:right'>100%</span>0%</th>"
+    html(f"<div class='scroll'><table class='iv'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>")
+
+
+def side_by_side(left: tuple[str, str], right: tuple[str, str]) -> None:
+    """Two model outputs as `(title, text)`; the words that differ are marked."""
+    first, second = _marked(left[1], right[1])
+    html(
+        "<div class='cmp'>"
+        + "".join(
+            f"<div><strong>{escape(title)}</strong><div class='out'>{text or '<span class=mut>empty</span>'}</div></div>"
+            for title, text in ((left[0], first), (right[0], second))
+        )
+        + "</div>"
+    )
+
+
+def _marked(left: str, right: str) -> tuple[str, str]:
+    """Both texts escaped, with `<ins>` around the words that the other does not have."""
+    a, b = _words(left), _words(right)
+    out: tuple[list[str], list[str]] = ([], [])
+    for kind, i, j, k, m in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+        for target, part in ((out[0], a[i:j]), (out[1], b[k:m])):
+            text = escape("".join(part))
+            target.append(text if kind == "equal" or not text.strip() else f"<ins>{text}</ins>")
+    return "".join(out[0]), "".join(out[1])
+
+
+def _words(text: str) -> list[str]:
+    # a longer text is compared by lines: word by word takes quadratic time
+    return text.splitlines(keepends=True) if len(text) > 4000 else _split_words(text)
+
+
+def _split_words(text: str) -> list[str]:
+    words: list[str] = []
+    for char in text:
+        if words and char.isspace() == words[-1][-1].isspace() and not char.isspace():
+            words[-1] += char
+        else:
+            words.append(char)
+    return words
+
+
+def facts(name: str, state: str, tint: str, text: str) -> None:
+    """One line of a list: a name, its state as a chip, and a sentence."""
+    html(f"<span class='chip {tint}'>{escape(state)}</span> <strong>{escape(name)}</strong> {escape(text)}")
+
+
+def chip(text: str, tint: str = "grey") -> None:
+    html(f"<span class='chip {tint}'>{escape(text)}</span>")

@@ -1,0 +1,42 @@
+"""The page's error boundary: the one place in the dashboard where any error becomes a sentence."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from tunixrt_core.errors import TunixRTError
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def error_boundary() -> Iterator[None]:
+    """Show an error where it happened. Around every page, and around what a fragment runs by itself."""
+    try:
+        yield
+    except TunixRTError as error:
+        show_error(error)
+    except Exception as error:  # the page's outermost frame: a bug must not leave a blank page
+        log.exception("a page failed")
+        st.error(
+            f"This page could not be shown ({type(error).__name__}). Reload it; if that does not help, report the "
+            "details below.",
+            icon=":material/error:",
+        )
+        with st.expander("Details", key="error-details"):
+            st.code(traceback.format_exc(), language=None, wrap_lines=True)
+
+
+def show_error(error: TunixRTError) -> None:
+    """An error that is the user's to mend, as its sentence."""
+    st.error(escape_markdown(str(error)), icon=":material/error:")
+
+
+def escape_markdown(text: str) -> str:
+    """Text that Streamlit shows as it is: messages may quote file names and values with Markdown signs in them."""
+    return "".join(f"\\{char}" if char in "\\`*_[]#<>$~:" else char for char in text)

@@ -1,0 +1,170 @@
+"""The parts that pages are made of: header, card, tiles, empty state, state badge, and the device block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from app.boundary import error_boundary
+from app.state import get_pipeline
+from app.words import STATE_WORDS, plural
+from tunixrt_core.runs import RunStatus
+
+BadgeColor = Literal["red", "orange", "blue", "green", "gray"]
+
+STATE_COLORS: dict[RunStatus, BadgeColor] = {
+    RunStatus.QUEUED: "gray",
+    RunStatus.LOADING: "blue",
+    RunStatus.COMPILING: "blue",
+    RunStatus.RUNNING: "blue",
+    RunStatus.STOPPING: "orange",
+    RunStatus.SUCCEEDED: "green",
+    RunStatus.FAILED: "red",
+    RunStatus.STOPPED: "orange",
+    RunStatus.INTERRUPTED: "orange",
+}
+_STATE_ICONS: dict[RunStatus, str] = {
+    RunStatus.QUEUED: "hourglass_empty",
+    RunStatus.LOADING: "downloading",
+    RunStatus.COMPILING: "build",
+    RunStatus.RUNNING: "play_circle",
+    RunStatus.STOPPING: "stop_circle",
+    RunStatus.SUCCEEDED: "check_circle",
+    RunStatus.FAILED: "error",
+    RunStatus.STOPPED: "stop_circle",
+    RunStatus.INTERRUPTED: "power_off",
+}
+
+
+@contextmanager
+def header(title: str, caption: str = "") -> Iterator[None]:
+    """Title and one grey line at the left; what is written inside stands at the right, or below where it is narrow."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="header"):
+        with st.container(gap=None, width="content"):
+            st.title(title, anchor=False)
+            if caption:
+                st.caption(caption)
+        with st.container(horizontal=True, width="content", vertical_alignment="center", key="header-actions"):
+            yield
+
+
+@contextmanager
+def card(title: str, note: str = "", *, key: str) -> Iterator[None]:
+    """A bordered box with a bold title and a grey note at its right."""
+    with st.container(border=True, height="stretch", key=key):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(f"**{title}**", width="content")
+            if note:
+                st.caption(note, width="content")
+        yield
+
+
+def halves() -> DeltaGenerator:
+    """Two cards side by side with equal height; one below the other where it is narrow."""
+    return st.grid(2, min_column_width=430)
+
+
+def tiles(values: Sequence[tuple[str, str, str]], *, key: str, columns: int = 4) -> None:
+    """A row of numbers: `(label, value, help or "")`."""
+    with st.container(key=key):
+        with st.grid(columns, min_column_width=140):
+            for label, value, hint in values:
+                st.metric(label, value, border=True, height="stretch", help=hint or None)
+
+
+@contextmanager
+def empty_state(title: str, text: str, *, key: str) -> Iterator[None]:
+    """Says what is not there yet and what it is for; what is written inside does something about it."""
+    with st.container(border=True, key=key, horizontal_alignment="center", gap="small"):
+        st.space("small")
+        st.markdown(f"**{title}**", width="content")
+        st.markdown(text, width="content", text_alignment="center")
+        with st.container(horizontal=True, horizontal_alignment="center"):
+            yield
+        st.space("small")
+
+
+def state_badge(status: RunStatus) -> None:
+    st.badge(STATE_WORDS[status], color=STATE_COLORS[status], icon=f":material/{_STATE_ICONS[status]}:")
+
+
+def state_column(label: str = "State", width: int | Literal["small", "medium", "large"] = "small") -> Any:
+    """A table column whose cells are one-item lists of state words, shown as badges."""
+    options = list(dict.fromkeys(STATE_WORDS.values()))
+    colors = [STATE_COLORS[status] for status in STATE_WORDS]
+    return st.column_config.MultiselectColumn(label, options=options, color=colors, width=width)
+
+
+def table(
+    rows: Sequence[dict[str, Any]], columns: dict[str, Any], *, key: str, alt: str, height: Any = "content"
+) -> None:
+    """A table to look at."""
+    st.dataframe(
+        pd.DataFrame(rows, columns=list(columns)),
+        column_config=columns,
+        hide_index=True,
+        height=height,
+        row_height=36,
+        placeholder="–",
+        key=key,
+        alt=alt,
+    )
+
+
+def pick_row(
+    rows: Sequence[dict[str, Any]],
+    columns: dict[str, Any],
+    *,
+    key: str,
+    alt: str,
+    selected: int | None = None,
+    height: Any = "content",
+) -> int | None:
+    """A table of which one row can be chosen; the index of the chosen one. `selected` is chosen at first."""
+    event = st.dataframe(
+        pd.DataFrame(rows, columns=list(columns)),
+        column_config=columns,
+        hide_index=True,
+        height=height,
+        row_height=36,
+        placeholder="–",
+        key=key,
+        alt=alt,
+        on_select="rerun",
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": [selected]}} if selected is not None else None,
+    )
+    chosen = event["selection"]["rows"]
+    return int(chosen[0]) if chosen and chosen[0] < len(rows) else None
+
+
+def tunix_words() -> str:
+    """`Tunix 0.1.7 · JAX 0.10.2`, or that it is not installed."""
+    status = get_pipeline().tunix_status()
+    return f"Tunix {status.version} · JAX {status.jax_version}" if status.available else "Tunix is not installed"
+
+
+def device_block() -> None:
+    """For the sidebar: the device, who holds it, and the versions. Follows along while it is busy."""
+    busy = get_pipeline().jobs.holder() is not None
+    st.fragment(_device_block, run_every=3 if busy else None)()
+
+
+def _device_block() -> None:
+    with error_boundary():
+        rt = get_pipeline()
+        holder, waiting = rt.jobs.holder(), rt.jobs.queued()
+        with st.container(key="device", gap="xsmall"):
+            with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+                st.markdown(f":small[{rt.host().device}]", width="content")
+                st.badge("Busy" if holder else "Free", color="blue" if holder else "green")
+            if holder:
+                verb = "Trains" if holder[1] == "train" else "Evaluates"
+                behind = f", {plural(len(waiting), 'job')} waiting" if waiting else ""
+                st.caption(f"{verb} {holder[0]}{behind}")
+            st.caption(tunix_words())

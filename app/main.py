@@ -1,0 +1,30 @@
+"""The dashboard's entry script: navigation, sidebar, and the error boundary around every page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.boundary import error_boundary
+from app.components import device_block
+from app.navigation import sections
+from app.state import get_pipeline
+
+STATIC = Path(__file__).resolve().parent / "static"
+
+with error_boundary():
+    tunix = get_pipeline().tunix_status().available
+    page = st.navigation(sections(tunix), expanded=True)
+    st.set_page_config(
+        page_title=f"{page.title} · Tunix RT",
+        page_icon=str(STATIC / "favicon.png"),
+        layout="wide",
+        menu_items={"Get help": None, "Report a bug": None, "About": "Tunix RT: reasoning traces to a tuned model."},
+    )
+    st.logo(str(STATIC / "logo.svg"), icon_image=str(STATIC / "mark.svg"), size="medium")
+    with st.sidebar:
+        st.container(border=False, height=1, key="sidebar-line")
+        device_block()
+    with error_boundary():
+        page.run()

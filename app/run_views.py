@@ -1,0 +1,79 @@
+"""Views of runs that several pages share: the table of runs, and their curves read as they grow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.components import pick_row, state_column
+from app.curves import Curves, downsample, smooth
+from app.state import get_pipeline
+from app.words import STATE_WORDS, duration, elapsed
+from tunixrt_core.errors import NotFound
+from tunixrt_core.evaluation import EvalRecord
+from tunixrt_core.runs import Run, RunState
+
+_SPARK_POINTS = 60
+
+
+def curves_of(run_id: str) -> Curves:
+    """The metrics of a run: read on from where this session's last look ended."""
+    kept: dict[str, Curves] = st.session_state.setdefault("curves", {})
+    curves = kept.setdefault(run_id, Curves())
+    records, cursor = get_pipeline().run_metrics(run_id, curves.cursor)
+    curves.extend(records, cursor)
+    return curves
+
+
+def state_of(run: Run) -> RunState:
+    """The state in the run's folder, or what the record knows where the folder is gone."""
+    try:
+        return get_pipeline().run_state(run.id)
+    except NotFound:
+        return RunState(status=run.status, message=run.message)
+
+
+def best_exact_match(evals: Sequence[EvalRecord]) -> float | None:
+    """The highest exact match of a tuned model."""
+    return max(
+        (e.metrics["exact_match"] for e in evals if e.target == "tuned" and "exact_match" in e.metrics), default=None
+    )
+
+
+def runs_table(runs: Sequence[Run], *, key: str, now: float) -> str | None:
+    """Runs with state, progress and loss; the id of the chosen one."""
+    scores = {e.run_id: e.metrics.get("exact_match") for e in get_pipeline().evaluations() if e.target == "tuned"}
+    rows = [_row(run, scores.get(run.id), now) for run in runs]
+    chosen = pick_row(rows, _columns(), key=key, alt=f"{len(rows)} runs with state, progress and loss; newest first.")
+    return runs[chosen].id if chosen is not None else None
+
+
+def _row(run: Run, score: float | None, now: float) -> dict[str, Any]:
+    state, curves = state_of(run), curves_of(run.id)
+    losses = smooth(curves.series("loss")[1], 0.8)
+    return {
+        "id": run.id,
+        "name": run.name,
+        "state": [STATE_WORDS[run.status]],
+        "progress": round(100 * state.share_done),
+        "curve": [losses[i] for i in downsample(losses, _SPARK_POINTS)],
+        "eval_loss": curves.last_eval_loss(),
+        "exact_match": score,
+        "elapsed": duration(elapsed(state, now)),
+    }
+
+
+def _columns() -> dict[str, Any]:
+    column = st.column_config
+    return {
+        "id": column.TextColumn("ID", width=70),
+        "name": column.TextColumn("Run"),
+        "state": state_column(width=100),
+        "progress": column.ProgressColumn("Progress", min_value=0, max_value=100, format="%d%%", width=140),
+        "curve": column.LineChartColumn("Train loss", width=130),
+        "eval_loss": column.NumberColumn("Eval loss", format="%.3f", width=90),
+        "exact_match": column.NumberColumn("Exact match", format="percent", width=100),
+        "elapsed": column.TextColumn("Elapsed", width=80, alignment="right"),
+    }

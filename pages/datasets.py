@@ -1,0 +1,183 @@
+"""Datasets: build a frozen version from traces; look at what is in it; download it or train on it."""
+
+from __future__ import annotations
+
+import time
+from itertools import islice
+from urllib.parse import quote
+
+import streamlit as st
+
+from app import blocks
+from app.boundary import show_error
+from app.components import card, empty_state, halves, header, pick_row, table, tiles
+from app.forms import dataset_form
+from app.navigation import go
+from app.state import get_pipeline
+from app.words import MISSING, moment, one_line, percent, plural, short_hash, whole
+from tunixrt_core.datasets import DatasetVersion
+from tunixrt_core.errors import TunixRTError
+
+PREVIEW_ROWS = 20
+FORMATS = {"tunix_sft": "Tunix SFT", "trace": "Traces", "prompt_completion": "Prompt and completion"}
+
+
+def show_builder(versions: list[DatasetVersion]) -> None:
+    sources = rt.sources()
+    suggested = versions[0].name if versions else next((name for name, _ in sources if name), "my-traces")
+    with card("Build a version", note="frozen and hashed", key="builder"):
+        try:
+            spec = dataset_form(sources, suggested)
+            if spec is None:
+                return
+            began = time.time()
+            with st.spinner(f"Building {spec.name}"):
+                built = rt.build_dataset(spec)
+        except TunixRTError as error:
+            show_error(error)
+            return
+    if built.created_at.timestamp() < began:
+        st.toast(f"{built.name} v{built.version} has this content already.", icon=":material/info:")
+    st.session_state.pop("dataset", None)
+    st.query_params["dataset"] = f"{built.name}:{built.version}"
+    st.rerun()
+
+
+def show_versions(versions: list[DatasetVersion], shown: DatasetVersion) -> DatasetVersion:
+    with card("Versions", note=whole(len(versions)), key="versions"):
+        chosen = pick_row(
+            [
+                {
+                    "name": v.name,
+                    "version": f"v{v.version}",
+                    "train": v.train_rows,
+                    "eval": v.eval_rows,
+                    "frozen": v.created_at,
+                }
+                for v in versions
+            ],
+            {
+                "name": st.column_config.TextColumn("Name"),
+                "version": st.column_config.TextColumn("Version", width=70),
+                "train": st.column_config.NumberColumn("Train rows", format="localized", width=90),
+                "eval": st.column_config.NumberColumn("Eval rows", format="localized", width=90),
+                "frozen": st.column_config.DatetimeColumn("Frozen", format="D MMM, HH:mm", width=110),
+            },
+            key=f"version-list-{len(versions)}",
+            alt=f"{plural(len(versions), 'dataset version')}, newest first.",
+            selected=versions.index(shown),
+            height="content" if len(versions) <= 8 else 330,
+        )
+    if chosen is None or versions[chosen] == shown:
+        return shown
+    st.query_params["dataset"] = f"{versions[chosen].name}:{versions[chosen].version}"
+    st.rerun()
+
+
+def show_split(version: DatasetVersion) -> None:
+    with card("Split", note=f"grouped by normalised prompt, seed {version.spec.seed}", key="split"):
+        blocks.segments(
+            [("Train", version.train_rows, blocks.BLUE), ("Eval", version.eval_rows, blocks.TEAL)],
+            f"{version.train_rows:,} train rows and {version.eval_rows:,} eval rows",
+        )
+        spec = version.spec
+        blocks.key_values(
+            [
+                ("Source", spec.source or "all"),
+                ("Search text", spec.text or MISSING),
+                ("Selection", spec.selection + (f", at most {spec.limit:,}" if spec.limit else "")),
+                ("Eval share", percent(spec.eval_share)),
+                ("Same prompt twice", "kept one" if spec.dedupe == "prompt" else "kept both"),
+                ("Content hash", version.content_hash),
+            ]
+        )
+
+
+def show_downloads(version: DatasetVersion) -> None:
+    with card("Download", note="the same version gives the same bytes", key="downloads"):
+        with st.container(horizontal=True):
+            for format, words in FORMATS.items():
+                st.link_button(
+                    f"{words} (JSONL)",
+                    f"/api/datasets/{quote(version.name)}/{version.version}/export.jsonl?format={format}",
+                    icon=":material/download:",
+                    key=f"download-{format}",
+                )
+
+
+def show_rows(version: DatasetVersion) -> None:
+    with card("Rows", note=f"the first {PREVIEW_ROWS} of a split", key="rows"):
+        split = st.segmented_control("Split", ["train", "eval"], default="train", key="preview-split", required=True)
+        rows = list(islice(rt.dataset_traces(version.name, version.version, split), PREVIEW_ROWS))
+        if not rows:
+            st.caption(f"The {split} split is empty.")
+            return
+        table(
+            [
+                {
+                    "prompt": one_line(t.prompt),
+                    "steps": len(t.steps),
+                    "answer": one_line(t.final_answer, 40),
+                    "id": t.content_hash[:8],
+                }
+                for t, _ in rows
+            ],
+            {
+                "id": st.column_config.TextColumn("Trace", width=90),
+                "prompt": st.column_config.TextColumn("Prompt"),
+                "steps": st.column_config.NumberColumn("Steps", width=60),
+                "answer": st.column_config.TextColumn("Answer", width=120),
+            },
+            key="row-preview",
+            alt=f"The first {len(rows)} rows of the {split} split.",
+            height="content" if len(rows) <= 8 else 330,
+        )
+
+
+def shown_version(versions: list[DatasetVersion]) -> DatasetVersion:
+    """The one in the address, `?dataset=name:version`; the newest where there is none. Raises NotFound."""
+    name, _, number = st.query_params.get("dataset", "").partition(":")
+    return rt.dataset(name, int(number) if number.isdigit() else None) if name else versions[0]
+
+
+rt = get_pipeline()
+versions = rt.dataset_versions()
+if not versions:
+    with header("Datasets", "Frozen selections of traces to train and evaluate on"):
+        pass
+    if rt.count_traces():
+        show_builder(versions)
+    else:
+        with empty_state(
+            "No datasets yet", "A dataset version is built from traces, and there are none yet.", key="no-datasets"
+        ):
+            if st.button("Import traces", type="primary", key="go-import"):
+                go("import")
+else:
+    shown = shown_version(versions)
+    ref = f"{shown.name}:{shown.version}"
+    with header(
+        shown.name,
+        f"Version {shown.version} · frozen {moment(shown.created_at)} · sha256 {short_hash(shown.content_hash)}",
+    ):
+        if st.button("Export and manifest", icon=":material/description:", key="go-tunix"):
+            go("tunix", dataset=ref)
+        if rt.tunix_status().available and st.button(
+            "Train on this", type="primary", icon=":material/play_arrow:", key="train-on-this"
+        ):
+            go("new-run", dataset=ref)
+    tiles(
+        [
+            ("Rows", whole(shown.rows), ""),
+            ("Train rows", whole(shown.train_rows), ""),
+            ("Eval rows", whole(shown.eval_rows), ""),
+            ("Eval share", percent(shown.eval_rows / shown.rows), "Asked for by prompt groups, so not always exact."),
+        ],
+        key="dataset-counts",
+    )
+    with halves():
+        show_versions(versions, shown)
+        show_split(shown)
+    show_rows(shown)
+    show_downloads(shown)
+    show_builder(versions)

@@ -1,0 +1,238 @@
+"""Evaluations: base and tuned model on the same prompts, what training fixed and broke, and every prediction."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import blocks
+from app.boundary import error_boundary, escape_markdown, show_error
+from app.components import card, empty_state, halves, header, pick_row
+from app.navigation import go
+from app.results import FILTERS, Pair, Verdict, filter_pairs, pair_up
+from app.state import get_pipeline
+from app.words import MISSING, evaluation_line, one_line, p_value, percent, plural, points
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.evaluation import TARGETS, EvalRecord
+from tunixrt_core.runs import Run, RunStatus
+
+TICK = 2
+COLORS = {"base": blocks.GRAY, "tuned": blocks.BLUE}
+
+
+def show_nothing() -> None:
+    with header("Evaluations", "Base and tuned model, answer by answer"):
+        pass
+    text = "An evaluation lets the base and the tuned model answer the eval split and compares the final answers."
+    with empty_state("No evaluations yet", text if tunix else f"{text} It needs Tunix.", key="no-evaluations"):
+        if tunix and st.button("Set up a run", key="go-new-run"):
+            go("new-run")
+
+
+def choose_run(runs: list[Run]) -> Run:
+    by_id = {run.id: run for run in runs}
+    chosen = st.selectbox(
+        "Run",
+        list(by_id),
+        format_func=lambda run_id: f"{run_id} · {by_id[run_id].name}",
+        key="run",
+        bind="query-params",
+        label_visibility="collapsed",
+        width=360,
+    )
+    return by_id[chosen]
+
+
+def show_evaluate(run: Run, records: dict[str, EvalRecord]) -> None:
+    waiting = any(not record.status.over for record in records.values())
+    why = None
+    if not tunix:
+        why = "Evaluating needs Tunix, which is not installed."
+    elif waiting:
+        why = "An evaluation of this run is on its way."
+    if st.button(
+        f"Evaluate {run.id}" if not records else "Evaluate again",
+        type="secondary" if records else "primary",
+        icon=":material/leaderboard:",
+        key="evaluate",
+        disabled=why is not None,
+        help=why,
+    ):
+        try:
+            rt.start_evaluation(run.id)
+        except TunixRTError as error:
+            show_error(error)
+        else:
+            st.rerun()
+
+
+def show_progress(run_id: str) -> None:
+    """While it runs. When it ends, the page is built once more with the results."""
+    with error_boundary():
+        records = rt.evaluations(run_id)
+        if all(record.status.over for record in records):
+            st.rerun()
+        with card("In progress", key="eval-progress"):
+            for record in sorted(records, key=lambda r: TARGETS.index(r.target)):
+                progress = rt.jobs.evaluation_progress(record.id)
+                done, total = (progress.done, progress.total) if progress else (0, 0)
+                share = 1.0 if record.status is RunStatus.SUCCEEDED else done / total if total else 0.0
+                st.progress(share, text=evaluation_line(record, progress))
+
+
+def show_scores(run: Run, records: dict[str, EvalRecord]) -> None:
+    names = {"base": str(run.manifest["model"]["id"]), "tuned": run.id}
+    rows = [
+        (
+            f"{names[target]} ({target})",
+            f"{records[target].metrics['rows']:,} prompts · format valid {percent(records[target].metrics['format_valid'])}",
+            records[target].metrics["exact_match_low"],
+            records[target].metrics["exact_match"],
+            records[target].metrics["exact_match_high"],
+            COLORS[target],
+        )
+        for target in reversed(TARGETS)
+        if target in records and records[target].metrics.get("rows")
+    ]
+    with card("Exact match", note="95% Wilson interval", key="scores"):
+        blocks.intervals(rows, "Exact match")
+
+
+def show_comparison(run: Run, records: dict[str, EvalRecord]) -> None:
+    found = rt.comparison(run.id)
+    with card(
+        f"{run.id} against its base", note=f"paired, same {found.rows:,} prompts" if found else "", key="comparison"
+    ):
+        if found is None:
+            st.caption("Both models must have answered.")
+            return
+        blocks.segments(
+            [
+                ("Both right", found.both, blocks.TEAL),
+                ("Fixed", found.fixed, blocks.BLUE),
+                ("Broken", found.broken, blocks.RUST),
+                ("Both wrong", found.neither, blocks.GRAY),
+            ],
+            f"{found.both} both right, {found.fixed} fixed, {found.broken} broken, {found.neither} both wrong",
+        )
+        difference = (found.fixed - found.broken) / max(1, found.rows)
+        blocks.key_values(
+            [
+                ("Difference", points(difference)),
+                ("McNemar p", f"{p_value(found.p_value)} ({found.fixed} fixed, {found.broken} broken)"),
+            ]
+        )
+        st.markdown(conclusion(difference, found.p_value, found.broken))
+
+
+def conclusion(difference: float, p: float, broken: int) -> str:
+    if p >= 0.05:
+        return "The two cannot be told apart on this many prompts."
+    better = "better" if difference > 0 else "worse"
+    also = (
+        f" It also broke {plural(broken, 'prompt')} that the base model had right." if broken and difference > 0 else ""
+    )
+    return f"The tuned model is {better} on this eval split.{also}"
+
+
+def show_predictions(run: Run, pairs: list[Pair]) -> None:
+    counts = {name: len(filter_pairs(pairs, name)) for name in FILTERS}
+    with card("Predictions", note=plural(len(pairs), "prompt"), key="predictions"):
+        chosen = st.segmented_control(
+            "Show",
+            list(FILTERS),
+            default="All",
+            format_func=lambda name: f"{name} {counts[name]:,}",
+            key="show",
+            bind="query-params",
+            required=True,
+            label_visibility="collapsed",
+        )
+        shown = filter_pairs(pairs, chosen or "All")
+        if not shown:
+            st.caption("None.")
+            return
+        picked = pick_row(
+            [prediction_row(pair) for pair in shown],
+            {
+                "prompt": st.column_config.TextColumn("Prompt"),
+                "reference": st.column_config.TextColumn("Reference", width=100),
+                "base": st.column_config.TextColumn("Base", width=100),
+                "tuned": st.column_config.TextColumn("Tuned", width=100),
+                "verdict": st.column_config.MultiselectColumn(
+                    "Verdict",
+                    options=[v.value for v in Verdict],
+                    color=["green", "blue", "orange", "gray", "gray"],
+                    width=110,
+                ),
+            },
+            key=f"prediction-list-{run.id}-{chosen}",
+            alt=f"{plural(len(shown), 'prediction')} with reference, base and tuned answer.",
+            selected=0,
+            height="content" if len(shown) <= 10 else 400,
+        )
+    show_reader(run, shown[picked or 0])
+
+
+def prediction_row(pair: Pair) -> dict[str, object]:
+    return {
+        "prompt": one_line(pair.any.prompt),
+        "reference": one_line(pair.any.reference, 40),
+        "base": answer(pair, "base"),
+        "tuned": answer(pair, "tuned"),
+        "verdict": [pair.verdict.value],
+    }
+
+
+def answer(pair: Pair, target: str) -> str | None:
+    prediction = pair.base if target == "base" else pair.tuned
+    return one_line(prediction.answer, 40) if prediction and prediction.answer is not None else None
+
+
+def show_reader(run: Run, pair: Pair) -> None:
+    with card("Prediction", note=f"{pair.verdict.value} · trace {pair.any.id[:8]}", key="prediction"):
+        st.caption("Prompt")
+        blocks.prose(pair.any.prompt)
+        st.caption("Reference")
+        blocks.prose(pair.any.reference)
+        titles = {"base": f"Base · {run.manifest['model']['id']}", "tuned": f"Tuned · {run.id}"}
+        sides = []
+        for target, prediction in (("base", pair.base), ("tuned", pair.tuned)):
+            verdict = MISSING if prediction is None else "right" if prediction.correct else "wrong"
+            limit = " · cut at the length limit" if prediction and prediction.hit_limit else ""
+            sides.append((f"{titles[target]} · {verdict}{limit}", prediction.output if prediction else ""))
+        blocks.side_by_side(sides[0], sides[1])
+
+
+rt = get_pipeline()
+tunix = rt.tunix_status().available
+evaluated = {record.run_id for record in rt.evaluations()}
+candidates = [
+    run for run in rt.runs(limit=200) if run.id in evaluated or (run.status.over and run.status is not RunStatus.FAILED)
+]
+if not candidates:
+    show_nothing()
+else:
+    with header("Evaluations", "Base and tuned model on the eval split, final answers compared"):
+        pass
+    with st.container(horizontal=True, vertical_alignment="center", key="toolbar"):
+        run = choose_run(candidates)
+        records = {str(record.target): record for record in rt.evaluations(run.id)}
+        show_evaluate(run, records)
+    for record in records.values():
+        if record.status in (RunStatus.FAILED, RunStatus.INTERRUPTED):
+            st.error(
+                f"The {record.target} model was not evaluated: {escape_markdown(record.message)}",
+                icon=":material/error:",
+            )
+    if any(not record.status.over for record in records.values()):
+        st.fragment(show_progress, run_every=TICK)(run.id)
+    if any(record.metrics.get("rows") for record in records.values()):
+        with halves():
+            show_scores(run, records)
+            show_comparison(run, records)
+    views = {target: rt.evaluation(record.id).predictions for target, record in records.items()}
+    pairs = pair_up(views.get("base", ()), views.get("tuned", ()))
+    if pairs:
+        show_predictions(run, pairs)
+    elif not records:
+        st.caption(f"{run.id} is not evaluated yet.")

@@ -1,0 +1,226 @@
+"""Traces: search, filter, page and read; delete what should not be trained on."""
+
+from __future__ import annotations
+
+import orjson
+import streamlit as st
+
+from app import blocks
+from app.boundary import escape_markdown
+from app.components import empty_state, halves, header, pick_row
+from app.navigation import go
+from app.state import get_pipeline
+from app.words import MISSING, moment, one_line, plural, short_hash
+from tunixrt_core.quality import answer_matches, lint
+from tunixrt_core.store.query import StoredTrace, TraceQuery
+from tunixrt_core.traces import Trace
+
+PAGE_ROWS = 12
+ALL = "All sources"
+MATCH_WORDS = {True: "Match", False: "Differs", None: "No reference"}
+
+
+def filters() -> TraceQuery:
+    counts = dict(rt.sources())
+    with st.container(horizontal=True, vertical_alignment="center", key="filters"):
+        text = st.text_input(
+            "Search",
+            type="search",
+            placeholder="Search prompts, steps and answers",
+            label_visibility="collapsed",
+            key="q",
+            bind="query-params",
+            on_change=to_first_page,
+            width=400,
+        )
+        source = ALL
+        if len(counts) > 1:
+            source = st.selectbox(
+                "Source",
+                [ALL, *counts],
+                format_func=lambda name: f"{name} ({counts[name]:,})" if name in counts else name,
+                label_visibility="collapsed",
+                key="source",
+                bind="query-params",
+                on_change=to_first_page,
+                width=220,
+            )
+    return TraceQuery(text=(text or "").strip(), source=None if source == ALL else source)
+
+
+def to_first_page() -> None:
+    for name in ("after", "trace"):
+        st.query_params.pop(name, None)
+    st.session_state.pop("newer", None)
+
+
+def show_list(query: TraceQuery, matching: int, shown: str | None) -> str | None:
+    """The table of one page, and the buttons to the next; the id of the trace to read."""
+    page = rt.traces(query, after=st.query_params.get("after"), limit=PAGE_ROWS)
+    ids = [item.id for item in page.items]
+    if not ids:
+        st.caption("There are no traces on this page any more.")
+    current = shown or (ids[0] if ids else None)
+    # a new key builds the table anew, with the trace that the arrows led to as its chosen row
+    nonce = st.session_state.get("list-nonce", 0)
+    chosen = pick_row(
+        [row(item) for item in page.items],
+        {
+            "prompt": st.column_config.TextColumn("Prompt"),
+            "steps": st.column_config.NumberColumn("Steps", width=60),
+            "source": st.column_config.TextColumn("Source", width=90),
+            "answer": st.column_config.MultiselectColumn(
+                "Answer", options=list(MATCH_WORDS.values()), color=["green", "orange", "gray"], width=100
+            ),
+        },
+        key=f"trace-list-{nonce}-{st.query_params.get('after', '')}",
+        alt=f"{plural(len(ids), 'trace')} of {matching:,}, newest first.",
+        selected=ids.index(current) if current in ids else None,
+    )
+    show_pager(page.next, matching)
+    if chosen is not None and ids[chosen] != current:
+        st.query_params["trace"] = current = ids[chosen]
+    return current
+
+
+def row(item: StoredTrace) -> dict[str, object]:
+    trace = item.trace
+    return {
+        "prompt": one_line(trace.prompt, 120),
+        "steps": len(trace.steps),
+        "source": trace.source,
+        "answer": [MATCH_WORDS[answer_matches(trace)]],
+    }
+
+
+def show_pager(following: str | None, matching: int) -> None:
+    """Keyset paging: forward by the cursor of the page, back by the cursors that led here."""
+    newer: list[str] = st.session_state.setdefault("newer", [])
+    here = st.query_params.get("after")
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="pager"):
+        st.caption(plural(matching, "trace"), width="content")
+        with st.container(horizontal=True, width="content", gap="xsmall"):
+            if here and not newer and st.button("First page", key="first-page", icon=":material/first_page:"):
+                turn_to(None)
+            if here and newer and st.button("Newer", key="newer-page", icon=":material/chevron_left:"):
+                turn_to(newer.pop())
+            if following and st.button(
+                "Older", key="older-page", icon=":material/chevron_right:", icon_position="right"
+            ):
+                newer.append(here or "")
+                turn_to(following)
+
+
+def turn_to(cursor: str | None) -> None:
+    st.query_params.pop("trace", None)
+    if cursor:
+        st.query_params["after"] = cursor
+    else:
+        st.query_params.pop("after", None)
+    st.rerun()
+
+
+def show_reader(ref: str, query: TraceQuery) -> None:
+    stored = rt.trace(ref)
+    trace = stored.trace
+    before, after = rt.trace_neighbours(stored.id, query)
+    with st.container(border=True, key="reader", height="stretch"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            with st.container(horizontal=True, vertical_alignment="center", width="content", gap="xsmall"):
+                st.markdown(f"**{stored.id[:8]}**", width="content")
+                if trace.source:
+                    blocks.chip(trace.source)
+            with st.container(horizontal=True, width="content", gap="xsmall"):
+                step_button("Previous trace", before, "chevron_left", "previous-trace")
+                step_button("Next trace", after, "chevron_right", "next-trace")
+                if st.button(
+                    "", icon=":material/delete:", key="delete-trace", help="Delete this trace", type="tertiary"
+                ):
+                    confirm_delete(stored)
+        if trace.system:
+            st.caption("System prompt")
+            blocks.prose(trace.system)
+        st.caption("Prompt")
+        blocks.prose(trace.prompt)
+        st.caption(f"Reasoning · {plural(len(trace.steps), 'step')}")
+        blocks.timeline(trace.steps)
+        blocks.answers(trace.final_answer, trace.reference_answer, answer_matches(trace))
+        for doubt in lint(trace):
+            blocks.facts("", "Check", "amber", doubt)
+        show_rest(stored, trace)
+
+
+def step_button(label: str, ref: str | None, icon: str, key: str) -> None:
+    if st.button("", icon=f":material/{icon}:", key=key, disabled=ref is None, help=label, type="tertiary"):
+        st.query_params["trace"] = str(ref)
+        st.session_state["list-nonce"] = st.session_state.get("list-nonce", 0) + 1
+        st.rerun()
+
+
+def show_rest(stored: StoredTrace, trace: Trace) -> None:
+    with st.expander("Provenance", key="provenance"):
+        blocks.key_values(
+            [
+                ("Hash", stored.id),
+                ("Group", trace.group_key),
+                ("Stored", moment(stored.created_at)),
+                ("Source", trace.source or MISSING),
+                ("Written by", trace.model or MISSING),
+                ("Size", f"{len(trace.canonical):,} bytes"),
+            ]
+        )
+    with st.expander("JSON", key="raw-json"):
+        st.code(orjson.dumps(trace.to_dict(), option=orjson.OPT_INDENT_2).decode(), language="json", wrap_lines=True)
+
+
+@st.dialog("Delete trace")
+def confirm_delete(stored: StoredTrace) -> None:
+    st.markdown(
+        f"**{short_hash(stored.id)}** leaves the store. Dataset versions that hold it keep its place, but exports of "
+        "them will lack it. Importing it again brings it back."
+    )
+    blocks.prose(one_line(stored.trace.prompt, 200))
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep trace", key="keep-trace"):
+            st.rerun()
+        if st.button("Delete trace", type="primary", key="confirm-delete"):
+            rt.delete_trace(stored.id)
+            st.query_params.pop("trace", None)
+            st.session_state["list-nonce"] = st.session_state.get("list-nonce", 0) + 1
+            st.rerun()
+
+
+def show_no_hits(query: TraceQuery) -> None:
+    what = f"“{query.text}”" if query.text else "these filters"
+    where = f" in {query.source}" if query.text and query.source else ""
+    with empty_state(f"No traces match {escape_markdown(what + where)}", "Try fewer or shorter words.", key="no-hits"):
+        if st.button("Clear filters", key="clear-filters"):
+            go("traces")
+
+
+rt = get_pipeline()
+total = rt.count_traces()
+with header("Traces", f"{plural(total, 'trace')} · {plural(len(rt.sources()), 'source')}"):
+    if total and st.button("Build a dataset", icon=":material/dataset:", key="go-datasets"):
+        go("datasets")
+    if st.button("Import traces", type="primary", icon=":material/upload:", key="go-import"):
+        go("import")
+if not total:
+    with empty_state(
+        "No traces yet",
+        "A trace is a prompt, the steps of a reasoning, and an answer. Import a JSONL file, or begin with the examples.",
+        key="no-traces",
+    ):
+        if st.button("Load the bundled examples", key="go-examples"):
+            go("import")
+else:
+    wanted = filters()
+    found = rt.count_traces(wanted) if wanted != TraceQuery() else total
+    if not found:
+        show_no_hits(wanted)
+    else:
+        with halves():
+            with st.container(key="list"):
+                reading = show_list(wanted, found, st.query_params.get("trace"))
+            if reading:
+                show_reader(reading, wanted)

@@ -1,0 +1,114 @@
+"""Export and manifest: everything that a Tunix run needs, made without Tunix; train here or on another machine."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import orjson
+import streamlit as st
+
+from app import blocks
+from app.boundary import show_error
+from app.components import card, empty_state, header
+from app.forms import ManifestChoice, manifest_form, plan_lines
+from app.navigation import go
+from app.state import get_pipeline
+from app.words import plural
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.manifest import RunManifest
+
+
+def show_status() -> None:
+    status = rt.tunix_status()
+    with card("Tunix", note=rt.host().device, key="tunix-status"):
+        if status.available:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.badge("Available", color="green", icon=":material/check_circle:")
+                st.markdown(f"Tunix {status.version} with JAX {status.jax_version}", width="content")
+            return
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.badge("Not installed", color="gray")
+            st.markdown(
+                "This page works without it. To train on this machine, install it and start again:", width="content"
+            )
+        st.code(status.install, language="bash")
+
+
+def show_export(choice: ManifestChoice, manifest: RunManifest | None) -> None:
+    version = choice.dataset
+    with card("Tunix SFT export", note=plural(version.rows, "row"), key="export"):
+        if manifest:
+            blocks.key_values([("File", manifest.data.path), ("sha256", manifest.data.sha256)])
+        first = next(iter(rt.export_lines(version.name, version.version)), None)
+        if first is not None:
+            with st.expander("First row", key="first-row"):
+                st.code(
+                    orjson.dumps(orjson.loads(first), option=orjson.OPT_INDENT_2).decode(),
+                    language="json",
+                    wrap_lines=True,
+                )
+        st.link_button(
+            "Download JSONL",
+            f"/api/datasets/{quote(version.name)}/{version.version}/export.jsonl",
+            icon=":material/download:",
+            key="download-export",
+        )
+
+
+def show_manifest(manifest: RunManifest) -> None:
+    name = manifest.name
+    with card("Manifest", note=f"sha256 {manifest.content_hash[:8]}", key="manifest"):
+        with st.container(horizontal=True):
+            st.download_button(
+                "Download YAML",
+                manifest.to_yaml(),
+                f"{name}.yaml",
+                "application/yaml",
+                type="primary",
+                icon=":material/download:",
+                key="download-yaml",
+                on_click="ignore",
+            )
+            st.download_button(
+                "Download JSON",
+                manifest.to_json(),
+                f"{name}.json",
+                "application/json",
+                icon=":material/download:",
+                key="download-json",
+                on_click="ignore",
+            )
+        st.code(manifest.to_yaml(), language="yaml", height=420)
+        st.caption("To train elsewhere, put the manifest and the JSONL file in one folder there, and run:")
+        st.code(f'pip install "tunix-rt[tunix]"\ntunixrt train {name}.yaml', language="bash")
+
+
+rt = get_pipeline()
+versions = rt.dataset_versions()
+with header("Export and manifest", "A JSONL file and a manifest are enough to train, here or on another machine"):
+    if versions and rt.tunix_status().available:
+        if st.button("Train here", icon=":material/play_arrow:", key="train-here"):
+            go("new-run", dataset=st.query_params.get("dataset", f"{versions[0].name}:{versions[0].version}"))
+show_status()
+if not versions:
+    with empty_state(
+        "Nothing to export yet", "Exports and manifests are made of a dataset version.", key="nothing-to-export"
+    ):
+        if st.button("Build a dataset", type="primary", key="go-datasets"):
+            go("datasets")
+else:
+    grid = st.grid(5, min_column_width=150)
+    with grid.cell(column_span=3):
+        choice = manifest_form(versions, "manifest")
+    with grid.cell(column_span=2):
+        try:
+            manifest = choice.preview()
+        except TunixRTError as error:
+            show_error(error)
+            manifest = None
+        if manifest:
+            with card("Plan", key="plan"):
+                blocks.key_values(plan_lines(manifest))
+        show_export(choice, manifest)
+    if manifest:
+        show_manifest(manifest)

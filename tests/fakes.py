@@ -1,0 +1,96 @@
+"""A trainer and a generator that keep the promises of trainer.py without a model: for the queue, not for training."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tunixrt_core.errors import TrainingError
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.rows import read_rows
+from tunixrt_core.trainer import Generation, Generator, LoadGenerator, Trainer, TrainObserver, TrainOutcome
+
+
+class FakeBackend:
+    """Counts train steps, keeps the count as its checkpoint, and answers what it was told to."""
+
+    def __init__(
+        self, *, step_seconds: float = 0.0, fail_at: int | None = None, crash_at: int | None = None, right: bool = True
+    ) -> None:
+        self.step_seconds = step_seconds
+        self.fail_at = fail_at
+        self.crash_at = crash_at
+        self.right = right
+        self.trained: list[str] = []
+
+    def require(self) -> None:
+        pass
+
+    def trainer(self) -> Trainer:
+        return _FakeTrainer(self)
+
+    def load_generator(self) -> LoadGenerator:
+        def load(manifest: RunManifest, checkpoints: Path | None, *, on_phase: Callable[[str], None]) -> Generator:
+            on_phase("compiling")
+            return _FakeGenerator(manifest, right=self.right and checkpoints is not None)
+
+        return load
+
+
+class _FakeTrainer:
+    def __init__(self, backend: FakeBackend) -> None:
+        self._backend = backend
+
+    def train(
+        self, manifest: RunManifest, run_dir: Path, *, observer: TrainObserver, stop: threading.Event
+    ) -> TrainOutcome:
+        checkpoint = run_dir / "checkpoints" / "last"
+        restored = int(checkpoint.read_text()) if checkpoint.exists() else 0
+        total = manifest.total_train_steps(manifest.data.train_rows)
+        observer.plan({"total_train_steps": total, "restored_train_step": restored, "device": "fake"})
+        observer.phase("compiling")
+        observer.phase("training")
+        step = restored
+        while step < total and not stop.is_set():
+            step += 1
+            if step == self._backend.fail_at:
+                raise TrainingError(f"The loss became NaN at train step {step}.")
+            if step == self._backend.crash_at:
+                raise ZeroDivisionError("a bug")
+            time.sleep(self._backend.step_seconds)
+            observer.record({"kind": "train", "train_step": step, "loss": 1 / step})
+        checkpoint.parent.mkdir(exist_ok=True)
+        checkpoint.write_text(str(step))
+        observer.record({"kind": "eval", "train_step": step, "loss": 1 / step})
+        self._backend.trained.append(run_dir.name)
+        return TrainOutcome(step, step < total, checkpoint, 1 / step, 1 / step)
+
+
+class _FakeGenerator:
+    def __init__(self, manifest: RunManifest, *, right: bool) -> None:
+        rows = read_rows(Path(manifest.data.path))
+        self._answers = {row.trace.prompt: row.trace.final_answer for row in rows} if right else {}
+
+    def generate(
+        self,
+        prompts: Sequence[str],
+        *,
+        max_new_tokens: int,
+        on_batch: Callable[[int, Sequence[Generation]], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> list[Generation]:
+        done: list[Generation] = []
+        for first in range(0, len(prompts), 2):
+            if stop and stop.is_set():
+                break
+            batch = [self._answer(prompt) for prompt in prompts[first : first + 2]]
+            done += batch
+            if on_batch:
+                on_batch(first, batch)
+        return done
+
+    def _answer(self, prompt: str) -> Generation:
+        found = next((answer for known, answer in self._answers.items() if known in prompt), "wrong")
+        return Generation(f"<reasoning>\nso\n</reasoning>\n<answer>{found}</answer>", 5, False)

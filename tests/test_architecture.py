@@ -1,0 +1,156 @@
+"""The fences of the house: who may import whom, and what importing the core must not load."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+# From the bottom up: a module imports modules of lower rows, or of its own package, only.
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("errors", "processes"),
+    ("hashing",),
+    ("traces", "settings", "host"),
+    ("rows", "render", "examples"),
+    ("scorers",),
+    ("datasets", "quality", "runs"),
+    ("manifest", "export", "ingest"),
+    ("trainer", "recorder"),
+    ("evaluation",),
+    ("store", "tunix_backend"),
+    ("jobs",),
+    ("pipeline", "terminal", "doctor"),
+    ("cli",),
+    ("__main__",),
+)
+RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
+
+FENCED = {
+    "sqlalchemy": {"tunixrt_core/store"},
+    "alembic": {"tunixrt_core/store"},
+    "typer": {"tunixrt_core/cli.py"},
+    "rich": {"tunixrt_core/terminal.py"},
+    "streamlit": {"app", "pages"},
+    "pandas": {"app", "pages"},
+    "plotly": {"app", "pages"},
+    "fastapi": {"app"},
+    "starlette": {"app"},
+    **{
+        name: {"tunixrt_core/tunix_backend"}
+        for name in ("jax", "flax", "optax", "orbax", "qwix", "tunix", "transformers", "tokenizers", "safetensors")
+    },
+}
+
+# What pages and the API may know of the core: the pipeline, pure types and errors.
+PURE = {
+    "__version__",
+    "pipeline",
+    "errors",
+    "traces",
+    "datasets",
+    "runs",
+    "manifest",
+    "evaluation",
+    "settings",
+    "export",
+    "render",
+    "rows",
+    "scorers",
+    "quality",
+    "ingest.report",
+    "store.query",
+    "host",
+    "trainer",
+    "examples",
+}
+
+
+def name_of(path: object) -> str:
+    return str(path.relative_to(REPOSITORY)) if isinstance(path, Path) else str(path)
+
+
+def sources(*roots: str) -> Iterator[Path]:
+    for root in roots:
+        yield from sorted((REPOSITORY / root).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, at the top or inside a function, as a dotted name."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def core_module(dotted: str) -> str | None:
+    """The name under tunixrt_core that an import leads to, such as `store` for `tunixrt_core.store.traces`."""
+    parts = dotted.split(".")
+    return parts[1] if parts[0] == "tunixrt_core" and len(parts) > 1 else None
+
+
+def test_every_module_of_the_core_has_a_place_in_the_layers() -> None:
+    found = {
+        path.relative_to(REPOSITORY / "tunixrt_core").parts[0].removesuffix(".py") for path in sources("tunixrt_core")
+    }
+    assert found - {"__init__"} == set(RANK)
+
+
+@pytest.mark.parametrize("path", list(sources("tunixrt_core")), ids=name_of)
+def test_a_module_imports_only_what_lies_below_it(path: Path) -> None:
+    own = path.relative_to(REPOSITORY / "tunixrt_core").parts[0].removesuffix(".py")
+    for dotted in imports(path):
+        target = core_module(dotted)
+        if target in RANK and target != own and own in RANK:
+            assert RANK[target] < RANK[own], f"{own} must not import {dotted}"
+
+
+@pytest.mark.parametrize("package", sorted(FENCED))
+def test_a_heavy_dependency_stays_in_its_room(package: str) -> None:
+    for path in sources("tunixrt_core", "app", "pages"):
+        where = str(path.relative_to(REPOSITORY))
+        if any(where == room or where.startswith(f"{room}/") for room in FENCED[package]):
+            continue
+        assert package not in {dotted.split(".")[0] for dotted in imports(path)}, f"{where} imports {package}"
+
+
+def test_pages_and_the_app_use_the_pipeline_and_pure_types_only() -> None:
+    for path in sources("app", "pages"):
+        for dotted in imports(path):
+            if (target := core_module(dotted)) and not any(
+                dotted == f"tunixrt_core.{name}" or dotted.startswith(f"tunixrt_core.{name}.") for name in PURE
+            ):
+                raise AssertionError(f"{path.relative_to(REPOSITORY)} imports {dotted} ({target})")
+
+
+def test_importing_the_pipeline_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, tunixrt_core.pipeline; "
+        "print(sorted({'jax', 'jaxlib', 'tunix', 'streamlit', 'pandas', 'flax', 'transformers', 'pyarrow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_broad_except_stands_only_at_the_outermost_frames() -> None:
+    # the worker's outermost frames; the page's error boundary; the HTTP edge, whose own answer carries the headers
+    allowed = {"tunixrt_core/jobs.py", "app/boundary.py", "app/gate.py"}
+    for path in sources("tunixrt_core", "app", "pages"):
+        where = str(path.relative_to(REPOSITORY))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            broad = isinstance(node, ast.ExceptHandler) and (
+                node.type is None or getattr(node.type, "id", "") in {"Exception", "BaseException"}
+            )
+            assert not broad or where in allowed, f"{where}:{getattr(node, 'lineno', '?')} catches everything"
+
+
+@pytest.mark.parametrize("path", list(sources("tunixrt_core", "app", "pages")), ids=name_of)
+def test_every_file_says_in_its_first_line_what_it_is_for(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), f"{path.name} has no module docstring"

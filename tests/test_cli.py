@@ -1,0 +1,155 @@
+"""The command does the whole loop, and every mistake is one sentence and a non-zero exit."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from tunixrt_core.manifest import load_manifest
+from tunixrt_core.runs import RunDir, RunState, RunStatus
+from tunixrt_core.tunix_backend.availability import is_tunix_available
+
+
+def tunixrt(*arguments: object, home: Path, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tunixrt_core", *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        cwd=REPOSITORY,
+        env={"PATH": "/usr/bin:/bin", "TUNIXRT_HOME": str(home), "JAX_PLATFORMS": "cpu", "COLUMNS": "200"},
+        timeout=300,
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the examples in it, a dataset and its export."""
+    path = tmp_path_factory.mktemp("cli") / "home"
+    assert tunixrt("ingest", "--examples", home=path).returncode == 0
+    assert tunixrt("dataset", "build", "mine", home=path).returncode == 0
+    return path
+
+
+def test_every_command_has_help(home: Path) -> None:
+    shown = tunixrt("--help", home=home).stdout
+    for command in ("ingest", "dataset", "export", "manifest", "train", "evaluate", "runs", "doctor"):
+        assert command in shown
+        assert tunixrt(command, "--help", home=home).returncode == 0
+
+
+def test_an_import_prints_the_sum_and_exits_with_1_where_a_line_was_rejected(tmp_path: Path) -> None:
+    body = b'{"question": "2+2?", "answer": "#### 4"}\n{"question": 5}\n'
+    done = tunixrt("ingest", "-", home=tmp_path / "home", stdin=body)
+    assert done.returncode == 1
+    assert "Read 2 = 1 inserted + 0 duplicate + 1 rejected" in done.stdout
+    assert "standard input:2:" in done.stderr
+
+
+def test_an_export_goes_where_it_is_told_to(home: Path, tmp_path: Path) -> None:
+    done = tunixrt("export", "mine", "--output", tmp_path / "x.jsonl", home=home)
+    assert done.returncode == 0
+    assert (tmp_path / "x.jsonl").stat().st_size > 0
+    assert re.search(r"sha256 [0-9a-f]{64}", done.stdout)
+
+
+def test_a_manifest_on_standard_output_can_be_piped_into_a_file(home: Path, tmp_path: Path) -> None:
+    done = tunixrt("manifest", "--dataset", "mine", "--set", "epochs=3", "--set", "schedule=linear", home=home)
+    (tmp_path / "m.yaml").write_text(done.stdout)
+    loaded = load_manifest(tmp_path / "m.yaml")
+    assert (loaded.duration.epochs, loaded.schedule.kind) == (3, "linear")
+
+
+def test_a_manifest_as_json_is_json(home: Path, tmp_path: Path) -> None:
+    done = tunixrt("manifest", "--dataset", "mine", "--json", "-o", tmp_path / "m.json", home=home)
+    assert done.returncode == 0
+    assert (tmp_path / "m.json").read_text().startswith("{")
+    assert load_manifest(tmp_path / "m.json").model.id == "tiny"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("ingest", "/nowhere.jsonl"), "/nowhere.jsonl"),
+        (("dataset", "build", "Not a name"), "name"),
+        (("dataset", "build", "x", "--source", "nobody"), "No trace matches"),
+        (("export", "none"), "none"),
+        (("manifest", "--dataset", "mine", "--set", "learning_rate=-1"), "optimizer.learning_rate"),
+        (("manifest", "--dataset", "mine", "--set", "words"), "NAME=VALUE"),
+        (("manifest", "--dataset", "mine", "--model", "/no/model"), "model_id"),
+        (("runs", "show", "r-9999"), "r-9999"),
+        (("runs", "stop", "r-9999"), "r-9999"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_1(home: Path, arguments: tuple[str, ...], says: str) -> None:
+    done = tunixrt(*arguments, home=home)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("ingest",), ("manifest",), ("ingest", "x", "--examples"), ("runs", "list", "--limit", "many"), ("nonsense",)],
+)
+def test_wrong_usage_exits_with_2(home: Path, arguments: tuple[str, ...]) -> None:
+    done = tunixrt(*arguments, home=home)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
+    (tmp_path / "home").touch()
+    done = tunixrt("dataset", "list", home=tmp_path / "home")
+    assert (done.returncode, "TUNIXRT_HOME" in done.stderr) == (1, True)
+
+
+def test_doctor_says_what_is_there(home: Path) -> None:
+    done = tunixrt("doctor", home=home)
+    assert done.returncode == 0
+    assert "Database" in done.stdout
+    assert ("not installed" in done.stdout) is not is_tunix_available()
+
+
+def test_doctor_fails_where_the_home_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = tunixrt("doctor", home=tmp_path / "file" / "home")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_runs_are_listed_shown_and_tailed(home: Path) -> None:
+    folder = RunDir(home / "runs" / "r-0007")
+    folder.create()
+    folder.write_state(RunState(RunStatus.STOPPED, train_step=3, total_train_steps=9, device="CPU"))
+    folder.log_file.write_text("a line\n")
+    manifest = tunixrt("manifest", "--dataset", "mine", "--output-dir", folder.path, home=home).stdout
+    folder.manifest_file.write_text(manifest)
+    assert "r-0007" in tunixrt("runs", "list", home=home).stdout
+    assert "3 of 9" in tunixrt("runs", "show", "r-0007", home=home).stdout
+    assert "a line" in tunixrt("runs", "tail", "r-0007", home=home).stdout
+    stopped = tunixrt("runs", "stop", "r-0007", home=home)
+    assert (stopped.returncode, "nothing to stop" in stopped.stderr) == (1, True)
+
+
+@pytest.mark.skipif(is_tunix_available(), reason="says what happens where Tunix is not installed")
+@pytest.mark.parametrize("command", [("train", "m.yaml"), ("evaluate", "r-0001")])
+def test_without_tunix_training_says_what_to_install(home: Path, command: tuple[str, ...]) -> None:
+    done = tunixrt(*command, home=home)
+    assert done.returncode == 1
+    assert 'pip install "tunix-rt[tunix]"' in done.stderr
+
+
+@pytest.mark.tunix
+def test_a_run_folder_in_use_is_refused(home: Path, tmp_path: Path) -> None:
+    manifest = tunixrt("manifest", "--dataset", "mine", "--output-dir", tmp_path / "run", home=home).stdout
+    (tmp_path / "m.yaml").write_text(manifest)
+    RunDir(tmp_path / "run").create()
+    RunDir(tmp_path / "run").write_state(RunState(RunStatus.SUCCEEDED))
+    done = tunixrt("train", tmp_path / "m.yaml", home=home)
+    assert (done.returncode, "already holds a run" in done.stderr) == (1, True)

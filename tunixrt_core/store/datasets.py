@@ -1,0 +1,118 @@
+"""Dataset versions in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from tunixrt_core.datasets import DatasetRow, DatasetSpec, DatasetVersion
+from tunixrt_core.errors import Conflict, NotFound
+from tunixrt_core.rows import Split
+from tunixrt_core.store.engine import Database
+from tunixrt_core.store.tables import dataset_rows, dataset_versions
+
+_BATCH = 5_000
+
+
+class DatasetStore:
+    """The dataset versions of one database. A version is never changed."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(self, version: DatasetVersion, rows: Iterable[DatasetRow]) -> None:
+        """Keep a version with its rows, in order. Raises Conflict where that name and version is taken."""
+        try:
+            with self._db.write() as connection:
+                values = {
+                    "name": version.name,
+                    "version": version.version,
+                    "spec": version.spec.to_dict(),
+                    "content_hash": version.content_hash,
+                    "train_rows": version.train_rows,
+                    "eval_rows": version.eval_rows,
+                    "parent": version.parent,
+                    "created_at": version.created_at,
+                }
+                added = insert(dataset_versions).values(values).returning(dataset_versions.c.id)
+                _insert_rows(connection, connection.execute(added).scalar_one(), rows)
+        except IntegrityError:
+            raise Conflict(
+                f"Dataset {version.name} has a version {version.version} already. Build it again for the next one."
+            ) from None
+
+    def get(self, name: str, version: int | None = None) -> DatasetVersion:
+        """A version, the latest where none is given. Raises NotFound."""
+        with self._db.read() as connection:
+            return _version(_find(connection, name, version))
+
+    def find(self, name: str, content_hash: str) -> DatasetVersion | None:
+        """The version of that name with that content, if there is one: building the same again need not add one."""
+        wanted = _newest_first().where(dataset_versions.c.name == name, dataset_versions.c.content_hash == content_hash)
+        with self._db.read() as connection:
+            row = connection.execute(wanted.limit(1)).first()
+        return None if row is None else _version(row)
+
+    def latest_number(self, name: str) -> int | None:
+        """The number of the latest version of that name; None where there is none."""
+        with self._db.read() as connection:
+            number: int | None = connection.execute(
+                select(func.max(dataset_versions.c.version)).where(dataset_versions.c.name == name)
+            ).scalar()
+        return number
+
+    def rows(self, name: str, version: int | None = None, split: Split | None = None) -> Iterator[DatasetRow]:
+        """The rows of a version in order, of one split where given, streamed. Raises NotFound at the first row."""
+        with self._db.read() as connection:
+            number = _find(connection, name, version).id
+            wanted = select(dataset_rows.c.hash, dataset_rows.c.split).where(dataset_rows.c.version_id == number)
+            if split is not None:
+                wanted = wanted.where(dataset_rows.c.split == split)
+            ordered = wanted.order_by(dataset_rows.c.position)
+            for row in connection.execution_options(yield_per=_BATCH).execute(ordered):
+                yield DatasetRow(row.hash, row.split)
+
+    def list(self, name: str | None = None) -> list[DatasetVersion]:
+        """All versions, of one name where given, newest first."""
+        wanted = _newest_first() if name is None else _newest_first().where(dataset_versions.c.name == name)
+        with self._db.read() as connection:
+            return [_version(row) for row in connection.execute(wanted)]
+
+
+def _insert_rows(connection: Connection, number: int, rows: Iterable[DatasetRow]) -> None:
+    values = [
+        {"version_id": number, "position": position, "hash": row.hash, "split": row.split}
+        for position, row in enumerate(rows)
+    ]
+    for start in range(0, len(values), _BATCH):
+        connection.execute(insert(dataset_rows), values[start : start + _BATCH])
+
+
+def _newest_first() -> Select[Any]:
+    return select(dataset_versions).order_by(dataset_versions.c.id.desc())
+
+
+def _find(connection: Connection, name: str, version: int | None) -> Row[Any]:
+    wanted = select(dataset_versions).where(dataset_versions.c.name == name)
+    if version is not None:
+        wanted = wanted.where(dataset_versions.c.version == version)
+    row = connection.execute(wanted.order_by(dataset_versions.c.version.desc()).limit(1)).first()
+    if row is None:
+        raise NotFound("dataset", name if version is None else f"{name} v{version}")
+    return row
+
+
+def _version(row: Row[Any]) -> DatasetVersion:
+    return DatasetVersion(
+        name=row.name,
+        version=row.version,
+        spec=DatasetSpec.from_dict(row.spec),
+        content_hash=row.content_hash,
+        train_rows=row.train_rows,
+        eval_rows=row.eval_rows,
+        parent=row.parent,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,98 @@
+"""Evaluations in the store. Predictions are in the evaluation's folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from tunixrt_core.errors import Conflict, NotFound
+from tunixrt_core.evaluation import EvalRecord
+from tunixrt_core.runs import RunStatus
+from tunixrt_core.store.engine import Database
+from tunixrt_core.store.tables import evals
+
+_CHANGEABLE = frozenset({"status", "message", "metrics", "directory", "ended_at"})
+
+
+class EvalStore:
+    """The evaluations of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(self, record: EvalRecord) -> None:
+        """Keep a new evaluation. Raises Conflict where its id is taken."""
+        values = {
+            "id": record.id,
+            "run_id": record.run_id,
+            "target": record.target,
+            "status": record.status.value,
+            "directory": record.directory,
+            "metrics": record.metrics,
+            "message": record.message,
+            "created_at": record.created_at,
+            "ended_at": record.ended_at,
+        }
+        try:
+            with self._db.write() as connection:
+                connection.execute(insert(evals).values(values))
+        except IntegrityError:
+            raise Conflict(f"An evaluation {record.id} is there already.") from None
+
+    def put(self, record: EvalRecord) -> None:
+        """Keep an evaluation in place of the one with the same id, if any."""
+        with self._db.write() as connection:
+            connection.execute(delete(evals).where(evals.c.id == record.id))
+        self.add(record)
+
+    def get(self, eval_id: str) -> EvalRecord:
+        """Raises NotFound."""
+        with self._db.read() as connection:
+            return _record(_find(connection, eval_id))
+
+    def unfinished(self) -> list[EvalRecord]:
+        """Evaluations that are not over: at start, what a dead process left behind."""
+        return [record for record in self.list() if not record.status.over]
+
+    def update(self, eval_id: str, **changes: Any) -> EvalRecord:
+        """Change status, message, metrics, directory or `ended_at`. Raises NotFound, Conflict."""
+        if unknown := sorted(changes.keys() - _CHANGEABLE):
+            raise TypeError(f"{unknown[0]} is not a field of an evaluation that can change")
+        with self._db.write() as connection:
+            row = _find(connection, eval_id)
+            if "status" in changes:
+                changes["status"] = RunStatus(row.status).to(RunStatus(changes["status"])).value
+            if changes:
+                connection.execute(update(evals).where(evals.c.seq == row.seq).values(changes))
+            return _record(_find(connection, eval_id))
+
+    def list(self, run_id: str | None = None) -> list[EvalRecord]:
+        """All evaluations, of one run where given, newest first."""
+        wanted = select(evals).order_by(evals.c.seq.desc())
+        if run_id is not None:
+            wanted = wanted.where(evals.c.run_id == run_id)
+        with self._db.read() as connection:
+            return [_record(row) for row in connection.execute(wanted)]
+
+
+def _find(connection: Connection, eval_id: str) -> Row[Any]:
+    row = connection.execute(select(evals).where(evals.c.id == eval_id)).first()
+    if row is None:
+        raise NotFound("evaluation", eval_id)
+    return row
+
+
+def _record(row: Row[Any]) -> EvalRecord:
+    return EvalRecord(
+        id=row.id,
+        run_id=row.run_id,
+        target=row.target,
+        status=RunStatus(row.status),
+        directory=row.directory,
+        created_at=row.created_at,
+        metrics=row.metrics,
+        ended_at=row.ended_at,
+        message=row.message,
+    )

@@ -1,0 +1,51 @@
+"""Open the store: the one way in."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from datetime import UTC, datetime
+
+from tunixrt_core.store.datasets import DatasetStore
+from tunixrt_core.store.engine import Database
+from tunixrt_core.store.evals import EvalStore
+from tunixrt_core.store.runs import RunStore
+from tunixrt_core.store.schema import migrate
+from tunixrt_core.store.traces import Clock, TraceStore
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Store:
+    """Traces, dataset versions, runs and evaluations of one database. Safe to use from several threads."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self.traces = TraceStore(database, clock)
+        self.datasets = DatasetStore(database)
+        self.runs = RunStore(database)
+        self.evals = EvalStore(database)
+
+    def close(self) -> None:
+        """Give the connections back. The store cannot be used after it."""
+        self._database.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def open_store(url: str, *, clock: Clock = _now) -> Store:
+    """Open the database at a SQLAlchemy URL, making it and its directory where they are missing, and migrate it.
+
+    Raises StoreError: not writable, not a database, or written by a newer program.
+    """
+    with ExitStack() as on_failure:
+        database = Database(url)
+        on_failure.callback(database.close)
+        migrate(database)
+        on_failure.pop_all()
+    return Store(database, clock)

@@ -1,0 +1,33 @@
+"""Trainer and generator for the job manager. The heavy modules are imported when one is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.trainer import Generator, LoadGenerator, Trainer
+from tunixrt_core.tunix_backend.availability import require_tunix
+
+
+class TunixBackend:
+    """jobs.Backend with Tunix behind it. Models that are named, not given as a directory, live in `models_dir`."""
+
+    def __init__(self, models_dir: Path) -> None:
+        self._models_dir = models_dir
+
+    def require(self) -> None:
+        require_tunix()
+
+    def trainer(self) -> Trainer:
+        from tunixrt_core.tunix_backend.sft import TunixTrainer
+
+        return TunixTrainer(self._models_dir)
+
+    def load_generator(self) -> LoadGenerator:
+        from tunixrt_core.tunix_backend.generate import TunixGenerator
+
+        def load(manifest: RunManifest, checkpoints: Path | None, *, on_phase: Callable[[str], None]) -> Generator:
+            return TunixGenerator.load(manifest, checkpoints, models_dir=self._models_dir, on_phase=on_phase)
+
+        return load
