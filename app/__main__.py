@@ -79,9 +79,7 @@ def _parser() -> argparse.ArgumentParser:
             action="append" if many else "store",
             help=f"{meaning}{'; may be repeated' if many else ''} ({name}; default: {default})".replace("%", "%%"),
         )
-    parser.add_argument(
-        "--no-auth", action="store_true", help="ask for no access token; on a loopback address only"
-    )
+    parser.add_argument("--no-auth", action="store_true", help="ask for no access token; on a loopback address only")
     return parser
 
 

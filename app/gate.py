@@ -11,7 +11,7 @@ import json
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -152,8 +152,8 @@ class Gate:
             await _refuse(request, send, 413, "too_large", "The sign-in form is larger than it can be.")
             return
         form = parse_qs(body.decode("latin-1"))
-        place = urlsplit(form.get("next", ["/"])[0])
-        target = local_target(place.path, place.query)
+        path, _, query = form.get("next", ["/"])[0].partition("?")
+        target = local_target(unquote(path), query)
         if request.written_elsewhere:
             await _refuse(request, send, 403, "other_origin", _OTHER_ORIGIN)
         elif self._is(form.get("token", [""])[0].strip()):
@@ -205,9 +205,7 @@ async def _refuse(request: _Request, send: Send, status: int, code: str, text: s
         return
     headers = {"www-authenticate": 'Bearer realm="Tunix RT"'} if status == 401 else {}
     if status == 401 and request.wants_page:
-        page = sign_in_page(
-            target or local_target(request.path, request.query), text if code == "wrong_token" else ""
-        )
+        page = sign_in_page(target or local_target(request.path, request.query), text if code == "wrong_token" else "")
         await _answer(send, status, page, "text/html; charset=utf-8", headers)
         return
     body = json.dumps({"error": {"code": code, "message": text}}).encode()
@@ -229,14 +227,14 @@ async def _answer(send: Send, status: int, body: bytes, kind: str, headers: dict
 
 async def _small_body(receive: Receive) -> bytes | None:
     """The request's body; None where it is larger than a sign-in form can be."""
-    body = b""
+    body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
         if len(body) > MAX_FORM_BYTES:
             return None
         if not message.get("more_body"):
-            return body
+            return bytes(body)
 
 
 def _cookie_name(request: _Request) -> str:

@@ -15,12 +15,12 @@ from starlette.routing import Mount, Route
 from streamlit.starlette import App
 
 from app import state
+from app.access import access_token
 from app.api.application import build_api
 from app.gate import Gate, known_hosts
 from app.headers import page_headers
 from app.ports import in_url
 from app.shutdown import end_open_responses
-from app.access import access_token
 from tunixrt_core.pipeline import open_pipeline
 from tunixrt_core.settings import Settings
 

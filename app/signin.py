@@ -5,9 +5,7 @@ from __future__ import annotations
 import html
 from urllib.parse import parse_qsl, quote, urlencode
 
-PAGE_CSP = (
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
+PAGE_CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 _STYLE = """
 :root { color-scheme: light dark; --page: #f4f6f9; --card: #fff; --text: #0b1220; --muted: #4a5568; --line: #dde2ea;

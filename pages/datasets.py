@@ -108,7 +108,7 @@ def show_downloads(version: DatasetVersion) -> None:
 def show_rows(version: DatasetVersion) -> None:
     with card("Rows", note=f"the first {PREVIEW_ROWS} of a split", key="rows"):
         split = st.segmented_control("Split", ["train", "eval"], default="train", key="preview-split", required=True)
-        rows = list(islice(rt.dataset_traces(version.name, version.version, split), PREVIEW_ROWS))
+        rows = list(islice(rt.dataset_rows(version.name, version.version, split), PREVIEW_ROWS))
         if not rows:
             st.caption(f"The {split} split is empty.")
             return

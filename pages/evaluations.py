@@ -207,7 +207,7 @@ rt = get_pipeline()
 tunix = rt.tunix_status().available
 evaluated = {record.run_id for record in rt.evaluations()}
 candidates = [
-    run for run in rt.runs(limit=200) if run.id in evaluated or (run.status.over and run.status is not RunStatus.FAILED)
+    run for run in rt.runs(limit=200).items if run.id in evaluated or (run.status.over and run.status is not RunStatus.FAILED)
 ]
 if not candidates:
     show_nothing()

@@ -41,7 +41,7 @@ def show_empty_home() -> None:
 
 def show_home(trace_count: int) -> None:
     versions, evals = rt.dataset_versions(), rt.evaluations()
-    all_runs = rt.runs(limit=200)
+    all_runs = rt.runs(limit=200).items
     with header("Overview", f"Home: {rt.settings.home}"):
         if st.button("Import traces", icon=":material/upload:", key="go-import"):
             go("import")
@@ -71,7 +71,7 @@ def show_home(trace_count: int) -> None:
 
 def show_recent_runs(total: int) -> None:
     with error_boundary():
-        runs = rt.runs(limit=SHOWN_RUNS)
+        runs = rt.runs(limit=SHOWN_RUNS).items
         with card("Recent runs", note=f"{len(runs)} of {total}" if runs else "", key="recent-runs"):
             if not runs:
                 st.caption(
@@ -107,7 +107,7 @@ def show_device() -> None:
 rt = get_pipeline()
 tunix = rt.tunix_status().available
 count = rt.count_traces()
-if count or rt.dataset_versions() or rt.runs(limit=1):
+if count or rt.dataset_versions() or rt.runs(limit=1).items:
     show_home(count)
 else:
     show_empty_home()

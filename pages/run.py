@@ -25,7 +25,7 @@ SMOOTHING = {0.0: "Raw", 0.6: "0.60", 0.9: "0.90", 0.96: "0.96"}
 
 
 def show_all() -> None:
-    runs = rt.runs(limit=100)
+    runs = rt.runs(limit=100).items
     with header("Runs", plural(len(runs), "run")):
         if st.button("New run", type="primary", icon=":material/add:", key="go-new-run"):
             go("new-run")
@@ -41,7 +41,7 @@ def show_all() -> None:
 
 def show_list() -> None:
     with error_boundary():
-        if chosen := runs_table(rt.runs(limit=100), key="all-runs", now=time.time()):
+        if chosen := runs_table(rt.runs(limit=100).items, key="all-runs", now=time.time()):
             go("run", run=chosen)
 
 

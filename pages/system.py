@@ -71,7 +71,7 @@ with halves():
             [
                 ("Traces", f"{rt.count_traces():,}"),
                 ("Dataset versions", f"{len(rt.dataset_versions()):,}"),
-                ("Runs", plural(len(rt.runs(limit=1000)), "run")),
+                ("Runs", plural(len(rt.runs(limit=1000).items), "run")),
             ]
         )
     with card("Settings", note="TUNIXRT_* or options of python -m app", key="settings"):

@@ -20,11 +20,6 @@ def test_numbers_have_separators_and_missing_ones_a_dash(value: object, text: st
     assert terminal.number(value) == text
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(45, "45 s"), (28 * 60, "28 min"), (65 * 60, "1 h 05 min")])
-def test_durations_are_in_the_unit_a_person_would_use(seconds: float, text: str) -> None:
-    assert terminal.duration(seconds) == text
-
-
 def test_a_run_is_followed_from_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(terminal, "err", Console(file=io.StringIO(), width=200))
     folder = RunDir(tmp_path)

@@ -22,7 +22,7 @@ from tunixrt_core.manifest import HYPERPARAMETERS, RunManifest, load_manifest
 from tunixrt_core.pipeline import Pipeline, open_pipeline
 from tunixrt_core.runs import RunDir, RunState, RunStatus
 from tunixrt_core.settings import Settings
-from tunixrt_core.terminal import err, out
+from tunixrt_core.terminal import Progress, err, out
 from tunixrt_core.tunix_backend.backend import TunixBackend
 
 app = typer.Typer(
@@ -267,41 +267,31 @@ def evaluate(
     home: Home = None,
 ) -> None:
     """Answer the eval split with the base and the tuned model and compare them; needs no database."""
-    from tunixrt_core.tunix_backend.availability import require_tunix
-
-    require_tunix()
     if target not in (*TARGETS, "both"):
         raise typer.BadParameter("--target is base, tuned or both")
     settings = _settings(home)
+    backend = TunixBackend(settings.models_dir)
+    backend.require()
     folder = _run_folder(run, settings)
-    manifest_of_run = load_manifest(folder.manifest_file)
-    targets: tuple[Target, ...] = TARGETS if target == "both" else (target,)  # type: ignore[assignment]
-    summaries = {}
+    targets = [name for name in TARGETS if target in (name, "both")]
     with terminal.progress() as bar:
-        for name in targets:
-            task = bar.add_task(name, total=None, note="")
-
-            def show(progress: EvalProgress, task: Any = task, name: str = name) -> None:
-                bar.update(task, completed=progress.done, total=progress.total, description=f"{name}: {progress.phase}")
-
-            summaries[name] = execute_evaluation(manifest_of_run, folder, name, backend, limit=limit, on_progress=show)
-    terminal.table(
-        ("Model", "Rows", "Exact match", "95 % interval", "Format valid", "Mean tokens"),
-        [
-            (
-                name,
-                s["rows"],
-                s["exact_match"],
-                f"{s['exact_match_low']:.3f} to {s['exact_match_high']:.3f}",
-                s["format_valid"],
-                s["mean_tokens"],
-            )
-            for name, s in summaries.items()
-        ],
-    )
+        summaries = {name: _evaluate_with_bar(folder, name, backend, limit, bar) for name in targets}
+    terminal.evaluations(summaries)
     if len(targets) == 2:
         result = compare(*(EvalDir(folder.evals / name).predictions() for name in TARGETS))
         out.print(f"{result.fixed} fixed, {result.broken} broken of {result.rows}; McNemar p = {result.p_value:.2g}")
+
+
+def _evaluate_with_bar(
+    folder: RunDir, target: Target, backend: Backend, limit: int | None, bar: Progress
+) -> dict[str, Any]:
+    task = bar.add_task(target, total=None, note="")
+
+    def show(progress: EvalProgress) -> None:
+        bar.update(task, completed=progress.done, total=progress.total, description=f"{target}: {progress.phase}")
+
+    loaded = load_manifest(folder.manifest_file)
+    return execute_evaluation(loaded, folder, target, backend, limit=limit, on_progress=show)
 
 
 def _run_folder(run: str, settings: Settings) -> RunDir:

@@ -289,7 +289,7 @@ def build_sft_manifest(
 
     `hyperparams` uses the flat names of HYPERPARAMETERS; what it leaves out comes from the preset of the model and
     method. `dataset` names the dataset version of the file. Raises InvalidManifest naming the key for an unknown or
-    unusable hyperparameter, a data file that is missing or holds no train rows, and a model directory that is not there.
+    unusable hyperparameter, a data file that is missing or holds no train rows, a model directory that is not there.
     """
     given = dict(hyperparams or {})
     if unknown := sorted(set(given) - set(HYPERPARAMETERS)):

@@ -1,4 +1,4 @@
-"""READ FIRST. The verbs in order: ingest, build, export, manifest, start, evaluate; and where the parts are put together.
+"""READ FIRST. The verbs in order: ingest, build, export, manifest, start, evaluate; the parts are put together here.
 
 A script, the command line, the API and the pages all work through a Pipeline:
 
@@ -412,7 +412,7 @@ class Pipeline:
         return records
 
     def evaluations(self, run_id: str | None = None) -> list[EvalRecord]:
-        """Evaluations, newest first; of one run where given. Those that the command wrote beside a run are found too."""
+        """Evaluations, newest first; of one run where given. What the command wrote beside a run is found too."""
         index = self.store.runs.index()
         for known in [run_id] if run_id in index else index if run_id is None else []:
             self._adopt_evaluations(str(known), RunDir(Path(index[str(known)])))

@@ -39,14 +39,6 @@ def number(value: object) -> str:
     return f"{value:.2e}" if value != 0 and abs(value) < 1e-3 else f"{value:,.3f}"
 
 
-def duration(seconds: float) -> str:
-    """`45 s`, `28 min`, `1 h 05 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
 def import_report(report: ImportReport) -> None:
     out.print(
         f"Read {report.read:,} = {report.inserted:,} inserted + {report.duplicate:,} duplicate + "
@@ -56,6 +48,23 @@ def import_report(report: ImportReport) -> None:
         err.print(f"{error.file}:{error.line}:{error.field}: {error.reason}", style="yellow", markup=False)
     if report.rejected > 20:
         err.print(f"and {report.rejected - 20:,} more rejected lines", style="yellow")
+
+
+def evaluations(summaries: Mapping[str, Mapping[str, Any]]) -> None:
+    """One line a model: its exact match with the interval that says how sure that is."""
+    columns = ("Model", "Rows", "Exact match", "95 % interval", "Format valid", "Mean tokens")
+    lines = [
+        (
+            name,
+            s["rows"],
+            s["exact_match"],
+            f"{s['exact_match_low']:.3f} to {s['exact_match_high']:.3f}",
+            s["format_valid"],
+            s["mean_tokens"],
+        )
+        for name, s in summaries.items()
+    ]
+    table(columns, lines)
 
 
 @contextmanager

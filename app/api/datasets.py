@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Path
 from starlette.responses import StreamingResponse
 
 from app.api.answers import DatasetEntry, DatasetList, DatasetVersion, DatasetVersions
 from app.api.bodies import DatasetBody
 from app.api.downloads import MEDIA_TYPE, jsonl_download
 from app.api.limits import JsonRoute
-from app.state import get_pipeline
+from app.api.shared import Pipe
 from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.datasets import DatasetVersion as Frozen
 from tunixrt_core.errors import NotFound
-from tunixrt_core.pipeline import Pipeline
 
 router = APIRouter(prefix="/datasets", tags=["Datasets"], route_class=JsonRoute)
 
-Pipe = Annotated[Pipeline, Depends(get_pipeline)]
 Name = Annotated[str, Path(pattern="^[a-z0-9][a-z0-9._-]{0,79}$")]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
@@ -37,8 +35,7 @@ def listing(pipeline: Pipe) -> DatasetList:
     for version in pipeline.dataset_versions():
         found.setdefault(version.name, []).append(version)
     entries = [
-        DatasetEntry(name=name, versions=len(versions), latest=_answer(versions[0]))
-        for name, versions in found.items()
+        DatasetEntry(name=name, versions=len(versions), latest=_answer(versions[0])) for name, versions in found.items()
     ]
     return DatasetList(datasets=entries)
 

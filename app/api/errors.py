@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from tunixrt_core import errors
 
@@ -23,7 +24,7 @@ STATUS: dict[type[errors.TunixRTError], int] = {
     errors.InvalidSettings: 500,
     errors.UnreadableFile: 422,
     errors.ModelError: 422,
-    errors.OutputError: 422,  # the output_dir that the request names
+    errors.OutputError: 507,
     errors.TrainingError: 422,
     errors.StoreError: 503,
     errors.TunixMissing: 501,
@@ -79,12 +80,25 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = _CODES.get(error.status_code, "http_error")
     message = _MESSAGES.get(error.status_code, str(error.detail))
-    return JSONResponse(error_body(code, message), error.status_code, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_allowed(request))
+    return JSONResponse(error_body(code, message), error.status_code, headers=headers)
 
 
 async def _internal(request: Request, error: Exception) -> JSONResponse:
     # Starlette raises the error again after this answer, so that the server logs its traceback
     return JSONResponse(error_body("internal", "Internal error. The server's log holds the details."), 500)
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods of an address. Starlette names those of the first route that has it, and others may follow."""
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    found = {
+        method.upper() for template in paths if compile_path(template)[0].match(path) for method in paths[template]
+    }
+    return sorted(found) or ["GET"]  # the description's own pages are not in it
 
 
 def _field(location: Sequence[Any]) -> str:

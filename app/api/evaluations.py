@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from app.api.answers import Comparison, Evaluation, EvaluationDetail, EvaluationList
 from app.api.bodies import EvaluationBody
 from app.api.limits import JsonRoute
 from app.api.runs import RunId
-from app.state import get_pipeline
+from app.api.shared import Pipe
 from tunixrt_core.evaluation import EvalRecord, Target
-from tunixrt_core.pipeline import Pipeline
 
 router = APIRouter(prefix="/runs/{id}/evaluations", tags=["Evaluations"], route_class=JsonRoute)
-
-Pipe = Annotated[Pipeline, Depends(get_pipeline)]
 
 
 @router.post("", status_code=202)

@@ -52,7 +52,7 @@ class JsonRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
-        takes_body = bool(self.methods & {"POST", "PUT", "PATCH"})
+        takes_body = not {"POST", "PUT", "PATCH"}.isdisjoint(self.methods or ())
 
         async def checked(request: Request) -> Response:
             if takes_body:

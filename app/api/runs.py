@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from app.api.answers import Metrics, RunDetail, RunPage, RunSummary
 from app.api.bodies import RunBody
 from app.api.limits import JsonRoute
-from app.state import get_pipeline
+from app.api.shared import Pipe
 from tunixrt_core.errors import NotFound
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.pipeline import Pipeline
@@ -19,7 +19,6 @@ from tunixrt_core.store.query import MAX_PAGE
 
 router = APIRouter(prefix="/runs", tags=["Runs"], route_class=JsonRoute)
 
-Pipe = Annotated[Pipeline, Depends(get_pipeline)]
 RunId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import tempfile
 from typing import Annotated, Any, BinaryIO, cast
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.api.answers import AddedTrace, ImportReport, StoredTrace, TracePage
 from app.api.bodies import TraceBody
 from app.api.limits import JSON_TYPES, LINES_TYPES, JsonRoute, LinesRoute
-from app.state import get_pipeline
-from tunixrt_core.pipeline import Pipeline
+from app.api.shared import Pipe
 from tunixrt_core.store.query import MAX_PAGE, TraceQuery
 from tunixrt_core.store.query import StoredTrace as Stored
 from tunixrt_core.traces import Trace
@@ -20,7 +19,6 @@ from tunixrt_core.traces import Trace
 router = APIRouter(prefix="/traces", tags=["Traces"], route_class=JsonRoute)
 lines_router = APIRouter(prefix="/traces", tags=["Traces"], route_class=LinesRoute)
 
-Pipe = Annotated[Pipeline, Depends(get_pipeline)]
 Ref = Annotated[str, Path(pattern="^[0-9a-f]{8,64}$", description="The trace's hash, or at least its first 8 digits.")]
 _IN_MEMORY = 4 << 20
 _BATCH: dict[str, Any] = {

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.responses import StreamingResponse
 
 from app.api.answers import MadeManifest, TunixStatus
 from app.api.bodies import ExportBody, ManifestBody
 from app.api.downloads import MEDIA_TYPE, jsonl_download
 from app.api.limits import JsonRoute
-from app.state import get_pipeline
+from app.api.shared import Pipe
 from tunixrt_core.errors import NotFound, TunixMissing
 from tunixrt_core.pipeline import Pipeline
 
 router = APIRouter(prefix="/tunix", tags=["Tunix"], route_class=JsonRoute)
-Pipe = Annotated[Pipeline, Depends(get_pipeline)]
 WITHOUT_TUNIX = "GET /api/datasets/{name}/{version}/export.jsonl"
 
 

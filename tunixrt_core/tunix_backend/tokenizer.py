@@ -1,0 +1,109 @@
+"""Text to token ids and back, from a model's tokenizer.json, with nothing added behind the caller's back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tunixrt_core.errors import ModelError
+
+# Tokens that model families keep free for padding, looked for where the model names none of its own.
+_SPARE_TOKENS = ("<|finetune_right_pad_id|>", "<pad>", "<|pad|>", "<|endoftext|>", "<|reserved_special_token_0|>")
+
+
+class TextTokenizer:
+    """Encodes rendered text. It also has the methods that Tunix's Sampler asks of a tokenizer."""
+
+    def __init__(self, directory: Path) -> None:
+        """Raises ModelError where the directory holds no usable tokenizer.json, or no end-of-sequence token."""
+        self._tokenizer = _load(directory)
+        self._config = _read_json(directory / "tokenizer_config.json")
+        special = _read_json(directory / "special_tokens_map.json")
+        self._bos = self._named("bos_token", special)
+        self._eos = self._named("eos_token", special)
+        if self._eos is None:
+            raise ModelError(
+                f"The tokenizer in {directory} names no end-of-sequence token; "
+                "add eos_token to tokenizer_config.json."
+            )
+        self._pad = self._spare(self._named("pad_token", special))
+
+    @property
+    def vocab_size(self) -> int:
+        """One more than the largest token id."""
+        ids: dict[str, int] = self._tokenizer.get_vocab(with_added_tokens=True)
+        return max(ids.values()) + 1
+
+    def encode_prompt(self, text: str) -> list[int]:
+        """The ids of a rendered prompt; where the model wants a beginning-of-sequence token, exactly one."""
+        ids = self.encode_completion(text)
+        wants_bos = self._config.get("add_bos_token", False) and self._bos is not None
+        return [self._bos, *ids] if wants_bos and ids[:1] != [self._bos] else ids  # type: ignore[list-item]
+
+    def encode_completion(self, text: str) -> list[int]:
+        """The ids of exactly this text: no token is added at its beginning or end."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def token_id(self, token: str) -> int | None:
+        """The id of one token by its text, such as `<|im_end|>`."""
+        found: int | None = self._tokenizer.token_to_id(token)
+        return found
+
+    def encode(self, text: str) -> list[int]:
+        """What the Sampler calls for a prompt. Never ends in an end-of-sequence token."""
+        return self.encode_prompt(text)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids, without control tokens."""
+        return str(self._tokenizer.decode([int(i) for i in ids], skip_special_tokens=True))
+
+    def bos_id(self) -> None:
+        """None: encode_prompt has already put the token there, and the Sampler would put it twice."""
+        return
+
+    def eos_id(self) -> int:
+        assert self._eos is not None
+        return self._eos
+
+    def pad_id(self) -> int:
+        """The id that fills up short prompts. The Sampler hides this token from the model wherever it stands."""
+        return self._pad
+
+    def _named(self, name: str, special: dict[str, Any]) -> int | None:
+        value = self._config.get(name) or special.get(name)
+        text = value.get("content") if isinstance(value, dict) else value
+        return self.token_id(text) if isinstance(text, str) else None
+
+    def _spare(self, pad: int | None) -> int:
+        # a pad token that is also the end of a turn would hide the ends of turns inside a prompt
+        if pad is not None and pad != self._eos:
+            return pad
+        spare = (self.token_id(token) for token in _SPARE_TOKENS)
+        return next((i for i in spare if i is not None and i != self._eos), self.eos_id())
+
+
+def _load(directory: Path) -> Any:
+    from tokenizers import Tokenizer
+
+    path = directory / "tokenizer.json"
+    if not path.is_file():
+        raise ModelError(f"There is no tokenizer.json in {directory}. Put the model's tokenizer files there.")
+    try:
+        tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
+    except Exception as error:  # noqa: BLE001 - the library raises bare Exception for every malformed file
+        raise ModelError(f"{path} cannot be read as a tokenizer ({error}). Download it again.") from None
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise ModelError(f"{path} is not JSON. Download it again.") from None
+    return value if isinstance(value, dict) else {}
