@@ -10,7 +10,7 @@ from typing import Literal
 
 import streamlit as st
 
-from tunixrt_core.traces import Step
+from tunixrt_core.traces import DEFAULT_STEP_TYPE, Step
 
 # the same in light and dark
 BLUE, RUST, TEAL, PINK, GRAY = "#4C7DF0", "#C4642B", "#14967A", "#C850AE", "#7C8797"
@@ -22,7 +22,6 @@ _CHECK_WORDS: dict[CheckState, str] = {"pass": "Pass", "warning": "Warning", "bl
 _STEP_TINTS = {
     "plan": "blue",
     "think": "blue",
-    "reason": "grey",
     "compute": "green",
     "calculate": "green",
     "tool": "green",
@@ -44,11 +43,17 @@ def timeline(steps: Sequence[Step]) -> None:
     """The steps of a trace in order, each with its type."""
     items = "".join(
         f"<li><span class='dot' aria-hidden='true'>{step.i + 1}</span>"
-        f"<div><span class='chip {_STEP_TINTS.get(step.type.casefold(), 'grey')}'>{escape(step.type)}</span>"
-        f"<div class='text'>{escape(step.content)}</div></div></li>"
+        f"<div>{_step_type(step.type)}<div class='text'>{escape(step.content)}</div></div></li>"
         for step in steps
     )
     html(f"<ol class='tl'>{items}</ol>" if items else "<p class='mut'>No reasoning steps.</p>")
+
+
+def _step_type(kind: str) -> str:
+    """The type as a chip; the default one says nothing and is left out."""
+    if kind == DEFAULT_STEP_TYPE:
+        return ""
+    return f"<span class='chip {_STEP_TINTS.get(kind.casefold(), 'grey')}'>{escape(kind)}</span>"
 
 
 def prose(text: str) -> None:

@@ -13,15 +13,12 @@ from app.state import get_pipeline
 
 STATIC = Path(__file__).resolve().parent / "static"
 
+# before the navigation: otherwise the browser fetches the menu's icon from a font server for the tab
+st.set_page_config(page_icon=str(STATIC / "favicon.png"), layout="wide")
 with error_boundary():
     tunix = get_pipeline().tunix_status().available
     page = st.navigation(sections(tunix), expanded=True)
-    st.set_page_config(
-        page_title=f"{page.title} · Tunix RT",
-        page_icon=str(STATIC / "favicon.png"),
-        layout="wide",
-        menu_items={"Get help": None, "Report a bug": None, "About": "Tunix RT: reasoning traces to a tuned model."},
-    )
+    st.set_page_config(page_title=f"{page.title} · Tunix RT")
     st.logo(str(STATIC / "logo.svg"), icon_image=str(STATIC / "mark.svg"), size="medium")
     with st.sidebar:
         st.container(border=False, height=1, key="sidebar-line")

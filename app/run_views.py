@@ -60,7 +60,7 @@ def _row(run: Run, score: float | None, now: float) -> dict[str, Any]:
         "progress": round(100 * state.share_done),
         "curve": [losses[i] for i in downsample(losses, _SPARK_POINTS)],
         "eval_loss": curves.last_eval_loss(),
-        "exact_match": score,
+        "exact_match": None if score is None else 100 * score,
         "elapsed": duration(elapsed(state, now)),
     }
 
@@ -74,6 +74,6 @@ def _columns() -> dict[str, Any]:
         "progress": column.ProgressColumn("Progress", min_value=0, max_value=100, format="%d%%", width=140),
         "curve": column.LineChartColumn("Train loss", width=130),
         "eval_loss": column.NumberColumn("Eval loss", format="%.3f", width=90),
-        "exact_match": column.NumberColumn("Exact match", format="percent", width=100),
+        "exact_match": column.NumberColumn("Exact match", format="%.1f%%", width=100),
         "elapsed": column.TextColumn("Elapsed", width=80, alignment="right"),
     }

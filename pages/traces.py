@@ -66,9 +66,9 @@ def show_list(query: TraceQuery, matching: int, shown: str | None) -> str | None
     chosen = pick_row(
         [row(item) for item in page.items],
         {
-            "prompt": st.column_config.TextColumn("Prompt"),
-            "steps": st.column_config.NumberColumn("Steps", width=60),
-            "source": st.column_config.TextColumn("Source", width=90),
+            "prompt": st.column_config.TextColumn("Prompt", width=215),
+            "steps": st.column_config.NumberColumn("Steps", width=55),
+            "source": st.column_config.TextColumn("Source", width=80),
             "answer": st.column_config.MultiselectColumn(
                 "Answer", options=list(MATCH_WORDS.values()), color=["green", "orange", "gray"], width=100
             ),

@@ -35,7 +35,7 @@ FENCED = {
     "sqlalchemy": {"tunixrt_core/store"},
     "alembic": {"tunixrt_core/store"},
     "typer": {"tunixrt_core/cli.py"},
-    "rich": {"tunixrt_core/terminal.py"},
+    "rich": {"tunixrt_core/terminal.py", "tunixrt_core/cli.py"},
     "streamlit": {"app", "pages"},
     "pandas": {"app", "pages"},
     "plotly": {"app", "pages"},

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
+import orjson
 import pytest
 
 from tests.conftest import REPOSITORY
@@ -106,6 +107,16 @@ def test_the_same_version_gives_the_same_bytes_in_a_rebuilt_database(rt: Pipelin
         rebuilt.ingest_examples(40)
         rebuilt.build_dataset(DatasetSpec("mine"))
         assert rebuilt.export_dataset("mine").sha256 == first.sha256 == again.sha256
+
+
+def test_an_export_leaves_a_deleted_trace_out_and_its_sidecar_names_it(rt: Pipeline) -> None:
+    rt.ingest_examples(40)
+    rt.build_dataset(DatasetSpec("mine"))
+    gone = rt.traces(limit=1).items[0].id
+    rt.delete_trace(gone)
+    info = rt.export_dataset("mine")
+    assert info.rows == 39
+    assert orjson.loads(info.meta_path.read_bytes())["dataset"]["deleted_rows"] == [gone]
 
 
 @pytest.mark.parametrize("format", ["tunix_sft", "trace", "prompt_completion"])

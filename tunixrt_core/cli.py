@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import orjson
 import typer
+from rich.progress import Progress
 
 from tunixrt_core import __version__, terminal
 from tunixrt_core.datasets import DatasetSpec
@@ -22,7 +23,7 @@ from tunixrt_core.manifest import HYPERPARAMETERS, RunManifest, load_manifest
 from tunixrt_core.pipeline import Pipeline, open_pipeline
 from tunixrt_core.runs import RunDir, RunState, RunStatus
 from tunixrt_core.settings import Settings
-from tunixrt_core.terminal import Progress, err, out
+from tunixrt_core.terminal import err, out
 from tunixrt_core.tunix_backend.backend import TunixBackend
 
 app = typer.Typer(

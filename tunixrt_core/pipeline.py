@@ -189,18 +189,22 @@ class Pipeline:
     def dataset(self, name: str, version: int | None = None) -> DatasetVersion:
         return self.store.datasets.get(name, version)
 
-    def _exact(self, name: str, version: int | None) -> tuple[str, int]:
-        frozen = self.dataset(name, version)
-        return frozen.name, frozen.version
-
     def dataset_versions(self, name: str | None = None) -> list[DatasetVersion]:
         """All versions, newest first."""
         return self.store.datasets.list(name)
 
     def dataset_rows(
-        self, name: str, version: int | None = None, split: Split | None = None
+        self,
+        name: str,
+        version: int | None = None,
+        split: Split | None = None,
+        *,
+        on_deleted: Callable[[str], object] = lambda trace_hash: None,
     ) -> Iterator[tuple[Trace, Split]]:
-        """The traces of a version with their side of the split, streamed in order. A deleted trace is left out."""
+        """The traces of a version with their side of the split, streamed in order.
+
+        A trace that was deleted since is left out, and `on_deleted` is told its hash.
+        """
         frozen = self.dataset(name, version)
         sides: dict[str, Split] = {}
 
@@ -209,33 +213,47 @@ class Pipeline:
                 sides[row.hash] = row.split
                 yield row.hash
 
-        for trace in self.store.traces.by_hashes(hashes(), on_missing=sides.pop):
+        for trace in self.store.traces.by_hashes(hashes(), on_missing=on_deleted):
             yield trace, sides.pop(trace.content_hash)
 
     # --- export -------------------------------------------------------------------------------------------------
 
-    def export_lines(self, name: str, version: int | None = None, format: str = "tunix_sft") -> Iterator[bytes]:
-        """The lines of an export, for streaming. The same version always gives the same bytes."""
+    def export_lines(
+        self,
+        name: str,
+        version: int | None = None,
+        format: str = "tunix_sft",
+        *,
+        on_deleted: Callable[[str], object] = lambda trace_hash: None,
+    ) -> Iterator[bytes]:
+        """The lines of an export, for streaming. The same version always gives the same bytes, until a trace in it
+        is deleted: then that line is missing, and `on_deleted` is told its hash.
+        """
         exporter = exporter_named(format)
-        current: dict[str, Split] = {}
+        frozen = self.dataset(name, version)
+        rows = self.dataset_rows(frozen.name, frozen.version, on_deleted=on_deleted)
+        side: dict[str, Split] = {}
 
         def traces() -> Iterator[Trace]:
-            for trace, split in rows:
-                current["split"] = split
+            for trace, side["now"] in rows:
                 yield trace
 
-        rows = self.dataset_rows(*self._exact(name, version))
-        return exporter(traces(), split_of=lambda trace: current["split"])
+        return exporter(traces(), split_of=lambda trace: side["now"])
 
     def export_dataset(
         self, name: str, version: int | None = None, *, format: str = "tunix_sft", path: Path | None = None
     ) -> ExportInfo:
-        """Write a dataset version to a JSONL file, in the home where no path is given."""
+        """Write a dataset version to a JSONL file, in the home where no path is given.
+
+        The sidecar names the dataset version and the rows that are missing because their trace was deleted.
+        """
         frozen = self.dataset(name, version)
         suffix = "" if format == "tunix_sft" else f".{format}"
         target = path or self.settings.exports_dir / f"{frozen.name}-v{frozen.version}{suffix}.jsonl"
-        lines = self.export_lines(frozen.name, frozen.version, format)
-        return write_export(lines, target, format=format, dataset=_dataset_ref(frozen))
+        deleted: list[str] = []
+        lines = self.export_lines(frozen.name, frozen.version, format, on_deleted=deleted.append)
+        # write_export reads this when the lines have all been written, so `deleted` is complete then
+        return write_export(lines, target, format=format, dataset={**_dataset_ref(frozen), "deleted_rows": deleted})
 
     def export_traces(self, refs: Iterable[str]) -> Iterator[bytes]:
         """Single traces as Tunix SFT lines. Raises NotFound for one that is not there."""

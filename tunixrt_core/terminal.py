@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from tunixrt_core.evaluation import Target
 from tunixrt_core.ingest.report import ImportReport
 from tunixrt_core.runs import RunDir, RunState
 
@@ -50,7 +51,7 @@ def import_report(report: ImportReport) -> None:
         err.print(f"and {report.rejected - 20:,} more rejected lines", style="yellow")
 
 
-def evaluations(summaries: Mapping[str, Mapping[str, Any]]) -> None:
+def evaluations(summaries: Mapping[Target, Mapping[str, Any]]) -> None:
     """One line a model: its exact match with the interval that says how sure that is."""
     columns = ("Model", "Rows", "Exact match", "95 % interval", "Format valid", "Mean tokens")
     lines = [

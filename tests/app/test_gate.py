@@ -48,7 +48,7 @@ def signed_in() -> TestClient:
 
 def opens(visitor: TestClient, path: str = "/_stcore/stream", **headers: str) -> bool:
     try:
-        with visitor.websocket_connect(path, headers=headers):
+        with visitor.websocket_connect(f"ws://localhost:8501{path}", headers=headers):
             return True
     except WebSocketDisconnect:
         return False

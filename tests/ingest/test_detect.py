@@ -33,7 +33,9 @@ def test_a_row_that_lacks_a_field_is_still_of_its_format() -> None:
 
 
 def test_an_unknown_format_names_the_keys_seen_and_the_formats_known() -> None:
-    with pytest.raises(UnreadableFile, match=r"Keys seen: height, width\. .* trace, tunix_sft, prompt_completion, gsm8k"):
+    with pytest.raises(
+        UnreadableFile, match=r"Keys seen: height, width\. .* trace, tunix_sft, prompt_completion, gsm8k"
+    ):
         detect_format([{"width": 1}, {"height": 2}])
     with pytest.raises(UnreadableFile, match="There is no format 'csv'"):
         format_named("csv")

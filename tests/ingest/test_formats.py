@@ -87,7 +87,9 @@ def test_prompt_completion_reads_messages_and_separate_reasoning() -> None:
         ({"problem": "q", "solution": "<think>x</think>a"}, "q", ["x"], "a"),
     ],
 )
-def test_question_answer_finds_the_usual_names(row: dict[str, Any], question: str, steps: list[str], answer: str) -> None:
+def test_question_answer_finds_the_usual_names(
+    row: dict[str, Any], question: str, steps: list[str], answer: str
+) -> None:
     trace = convert("question_answer", row | {"level": 3})
     assert (trace.prompt, contents(trace), trace.final_answer) == (question, steps, answer)
     assert trace.meta == {"level": 3}
@@ -107,7 +109,11 @@ def test_question_answer_finds_the_usual_names(row: dict[str, Any], question: st
             {"prompt": "p", "trace_steps": ["s"], "final_answer": "a", "metadata": {"step_types": []}},
             "metadata.step_types",
         ),
-        ("tunix_sft", {"prompt": "p", "trace_steps": [], "final_answer": "a", "metadata": {"source": 1}}, "metadata.source"),
+        (
+            "tunix_sft",
+            {"prompt": "p", "trace_steps": [], "final_answer": "a", "metadata": {"source": 1}},
+            "metadata.source",
+        ),
         ("gsm8k", {"question": "q", "answer": "no mark"}, "answer"),
         ("gsm8k", {"question": "q", "answer": "x\n#### "}, "answer"),
         ("gsm8k", {"question": " ", "answer": "x\n#### 1"}, "question"),

@@ -153,14 +153,16 @@ def test_gzip_is_known_by_its_content(tmp_path: Path) -> None:
 
 
 def test_a_gzip_file_that_breaks_off_late_raises_while_it_is_read() -> None:
-    noise = b"\n".join(orjson.dumps({"prompt": str(hash((n, "x"))), "steps": [], "final_answer": "1"}) for n in range(9000))
+    noise = b"\n".join(
+        orjson.dumps({"prompt": str(hash((n, "x"))), "steps": [], "final_answer": "1"}) for n in range(9000)
+    )
     reader = read_traces(io.BytesIO(gzip.compress(noise)[:-4000]), name="f")
     with pytest.raises(UnreadableFile, match="breaks off"):
         list(reader)
 
 
 def test_an_array_is_read_with_the_lines_of_its_rows() -> None:
-    data = b'\xef\xbb\xbf[\n  ' + row(1) + b",\n\n  " + row(2, final_answer="") + b',\n "x",\n' + row(4) + b"\n]\n"
+    data = b"\xef\xbb\xbf[\n  " + row(1) + b",\n\n  " + row(2, final_answer="") + b',\n "x",\n' + row(4) + b"\n]\n"
     rows = read(data)
     assert [type(r) for r in rows] == [Trace, RowError, RowError, Trace]
     assert errors(rows) == [(4, "final_answer"), (5, "")]
@@ -187,10 +189,9 @@ def test_a_broken_array_is_a_sentence(data: bytes, message: str) -> None:
         read(data)
 
 
-def test_an_array_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tunixrt_core.ingest.reader.MAX_DOCUMENT_BYTES", 100)
+def test_an_array_over_the_limit_is_refused() -> None:
     with pytest.raises(UnreadableFile, match="more than 100 bytes. Write it as JSONL"):
-        read(b"[" + b",".join([row(1)] * 9) + b"]")
+        read(b"[" + b",".join([row(1)] * 9) + b"]", max_document_bytes=100)
 
 
 def test_the_format_is_found_behind_rows_that_cannot_be_read() -> None:

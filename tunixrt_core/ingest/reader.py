@@ -59,6 +59,7 @@ def read_traces(
     format: str = "auto",
     source_label: str | None = None,
     max_line_bytes: int = MAX_LINE_BYTES,
+    max_document_bytes: int = MAX_DOCUMENT_BYTES,
 ) -> TraceReader:
     """Open JSONL, or a JSON array of at most 64 MiB, plain or gzip, and find out its format from its first rows.
 
@@ -68,7 +69,7 @@ def read_traces(
     """
     if format != "auto":
         format_named(format)
-    rows = _parsed(_opened(source, name), max_line_bytes)
+    rows = _parsed(_opened(source, name), max_line_bytes, max_document_bytes)
     first: list[_Row] = []
     if format == "auto":
         format, first = _detect(name, rows)
@@ -93,10 +94,10 @@ def _opened(source: Path | BinaryIO, name: str) -> Source:
         raise
 
 
-def _parsed(source: Source, max_line_bytes: int) -> Iterator[_Row]:
+def _parsed(source: Source, max_line_bytes: int, max_document_bytes: int) -> Iterator[_Row]:
     try:
         if is_document(source.head):
-            for number, data in read_document(source, MAX_DOCUMENT_BYTES):
+            for number, data in read_document(source, max_document_bytes):
                 yield _Row(number, len(data), parse_row(data))
             return
         for line in source.lines(max_line_bytes):

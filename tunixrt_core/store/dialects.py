@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+import time
 from typing import Any, Protocol
 
 from sqlalchemy import (
@@ -29,7 +31,7 @@ from tunixrt_core.store.tables import traces
 
 BUSY_SECONDS = 60  # how long a writer waits for another one; a large import holds the database for some seconds
 
-_WORD = re.compile(r"\w+(?:[^\w\s]+\w+)*")  # 3.5, don't and x_1 are one word each
+_WORD = re.compile(r"\w+(?:[.,'’/-]\w+)*")  # 3.5, don't and x_1 are one word each
 
 
 def search_words(text: str) -> list[str]:
@@ -62,7 +64,7 @@ class SQLite:
             cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
             cursor.execute("PRAGMA foreign_keys = ON")
             if writes:
-                cursor.execute("PRAGMA journal_mode = WAL")
+                _use_wal(cursor)
                 cursor.execute("PRAGMA synchronous = FULL")
             else:
                 cursor.execute("PRAGMA query_only = ON")
@@ -154,6 +156,19 @@ class PostgreSQL:
         parts = " & ".join(f"'{word.replace(chr(39), chr(39) * 2)}'" for word in words) + ":*"
         document: ColumnElement[Any] = literal_column(self._DOCUMENT)
         return query.where(document.op("@@")(func.to_tsquery("simple", parts))), traces.c.id
+
+
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    """Switch to WAL. SQLite does not wait for a lock here, so two programs on a new database would collide."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def dialect_of(name: str) -> Dialect:

@@ -90,10 +90,9 @@ def _load(directory: Path) -> Any:
     path = directory / "tokenizer.json"
     if not path.is_file():
         raise ModelError(f"There is no tokenizer.json in {directory}. Put the model's tokenizer files there.")
-    try:
-        tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
-    except Exception as error:  # noqa: BLE001 - the library raises bare Exception for every malformed file
-        raise ModelError(f"{path} cannot be read as a tokenizer ({error}). Download it again.") from None
+    if not _read_json(path).get("model"):
+        raise ModelError(f"{path} is not a tokenizer. Download it again.")
+    tokenizer = Tokenizer.from_file(str(path))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

@@ -1,0 +1,93 @@
+"""Dataset versions in the store, and the same bytes from every database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tunixrt_core.datasets import DatasetRow, DatasetSpec, DatasetVersion, build_dataset, freeze
+from tunixrt_core.errors import Conflict, NotFound
+from tunixrt_core.export import export_tunix_sft_jsonl, write_export
+from tunixrt_core.store.query import TraceQuery
+from tunixrt_core.store.store import Store, open_store
+from tunixrt_core.traces import Step, Trace
+
+WHEN = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+ROWS = (DatasetRow("a" * 64, "train"), DatasetRow("b" * 64, "eval"), DatasetRow("c" * 64, "train"))
+
+
+def version(number: int = 1, name: str = "d", rows: Sequence[DatasetRow] = ROWS) -> DatasetVersion:
+    spec = DatasetSpec(name, source="s", selection="random", limit=9, seed=3)
+    return freeze(spec, rows, version=number, parent=number - 1 or None, created_at=WHEN)
+
+
+def test_a_version_comes_back_as_it_was_with_its_rows_in_order(store: Store) -> None:
+    store.datasets.add(version(), ROWS)
+    assert store.datasets.get("d") == store.datasets.get("d", 1) == version()
+    assert tuple(store.datasets.rows("d", 1)) == ROWS
+    assert list(store.datasets.rows("d", 1, "train")) == [ROWS[0], ROWS[2]]
+    assert list(store.datasets.rows("d", split="eval")) == [ROWS[1]]
+
+
+def test_the_latest_version_is_the_one_without_a_number(store: Store) -> None:
+    for number in (1, 2, 3):
+        store.datasets.add(version(number), ROWS)
+    store.datasets.add(version(1, "other"), ROWS)
+    assert store.datasets.get("d").version == store.datasets.latest_number("d") == 3
+    assert [(v.name, v.version) for v in store.datasets.list()] == [("other", 1), ("d", 3), ("d", 2), ("d", 1)]
+    assert [v.version for v in store.datasets.list("d")] == [3, 2, 1]
+    assert store.datasets.latest_number("none") is None
+    assert store.datasets.list("none") == []
+
+
+def test_a_version_is_found_by_its_content(store: Store) -> None:
+    store.datasets.add(version(), ROWS)
+    assert store.datasets.find("d", version().content_hash) == version()
+    assert store.datasets.find("d", "0" * 64) is None
+
+
+def test_a_number_that_is_taken_is_a_conflict_and_changes_nothing(store: Store) -> None:
+    store.datasets.add(version(), ROWS)
+    with pytest.raises(Conflict, match="has a version 1 already"):
+        store.datasets.add(version(rows=ROWS[:1]), ROWS[:1])
+    assert tuple(store.datasets.rows("d", 1)) == ROWS
+
+
+def test_a_version_that_is_not_there_is_named(store: Store) -> None:
+    with pytest.raises(NotFound, match="no dataset 'd'"):
+        store.datasets.get("d")
+    store.datasets.add(version(), ROWS)
+    with pytest.raises(NotFound, match="no dataset 'd v2'"):
+        list(store.datasets.rows("d", 2))
+
+
+def test_many_rows_stream(store: Store) -> None:
+    many = [DatasetRow(f"{n:064x}", "train") for n in range(12_000)]
+    store.datasets.add(version(rows=many), many)
+    assert list(store.datasets.rows("d")) == many
+
+
+def test_the_same_traces_give_the_same_version_and_bytes_on_every_database(tmp_path: Path) -> None:
+    traces = [
+        Trace(f"p{n % 40}", (Step(0, f"s\u2028{n}"),), str(n), {"n": n}, source="a" if n % 3 else None)
+        for n in range(90)
+    ]
+    made = []
+    for name, files in (("one", [traces[:50], traces[50:]]), ("two", [traces[50:], traces[:50], traces])):
+        with open_store(f"sqlite:///{tmp_path / name}.db") as store:
+            for file in files:
+                store.traces.insert(file)
+            spec = DatasetSpec("d", selection="random", limit=60, dedupe="prompt", eval_share=0.2)
+            rows = build_dataset(spec, store.traces.select(TraceQuery()))
+            store.datasets.add(freeze(spec, rows, version=1, parent=None, created_at=WHEN), rows)
+            for again in range(2):
+                splits = dict(store.datasets.rows("d", 1))
+                found = store.traces.by_hashes(splits)
+                lines = export_tunix_sft_jsonl(found, split_of=lambda trace, s=splits: s[trace.content_hash])
+                info = write_export(lines, tmp_path / f"{name}{again}.jsonl")
+                made.append((store.datasets.get("d").content_hash, info.sha256, info.rows))
+    assert len(set(made)) == 1
+    assert made[0][2] == 40

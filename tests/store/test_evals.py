@@ -1,0 +1,47 @@
+"""Evaluations in the store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tunixrt_core.errors import Conflict, NotFound
+from tunixrt_core.evaluation import EvalRecord
+from tunixrt_core.runs import RunStatus
+from tunixrt_core.store.store import Store
+
+WHEN = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def record(id: str = "e1", run_id: str = "r1") -> EvalRecord:
+    return EvalRecord(id, run_id, "base", RunStatus.QUEUED, "/runs/r1/evals/e1", WHEN, {"exact_match": 0.5})
+
+
+def test_an_evaluation_comes_back_as_it_was(store: Store) -> None:
+    store.evals.add(record())
+    assert store.evals.get("e1") == record()
+    with pytest.raises(Conflict):
+        store.evals.add(record())
+    with pytest.raises(NotFound, match="no evaluation 'x'"):
+        store.evals.get("x")
+
+
+def test_evaluations_are_listed_newest_first_of_one_run_or_of_all(store: Store) -> None:
+    for id, run_id in (("e1", "r1"), ("e2", "r2"), ("e3", "r1")):
+        store.evals.add(record(id, run_id))
+    assert [e.id for e in store.evals.list()] == ["e3", "e2", "e1"]
+    assert [e.id for e in store.evals.list("r1")] == ["e3", "e1"]
+
+
+def test_an_update_changes_status_metrics_and_end(store: Store) -> None:
+    store.evals.add(record())
+    store.evals.add(record("e2"))
+    store.evals.update("e1", status=RunStatus.LOADING)
+    done = store.evals.update("e1", status=RunStatus.SUCCEEDED, metrics={"rows": 3}, ended_at=WHEN)
+    assert (done.status, done.metrics, done.ended_at) == (RunStatus.SUCCEEDED, {"rows": 3}, WHEN)
+    assert [e.id for e in store.evals.unfinished()] == ["e2"]
+    with pytest.raises(Conflict, match="succeeded cannot become running"):
+        store.evals.update("e1", status=RunStatus.RUNNING)
+    with pytest.raises(TypeError, match="run_id"):
+        store.evals.update("e1", run_id="r2")

@@ -1,0 +1,81 @@
+"""Runs in the store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tunixrt_core.errors import Conflict, InvalidQuery, NotFound
+from tunixrt_core.runs import DatasetRef, Run, RunStatus
+from tunixrt_core.store.store import Store
+
+WHEN = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def run(id: str = "r1", **change: Any) -> Run:
+    values: dict[str, Any] = {
+        "id": id,
+        "name": "first",
+        "status": RunStatus.QUEUED,
+        "manifest": {"z": 1, "a": {"b": [1.5, None]}},
+        "directory": "/runs/r1",
+        "created_at": WHEN,
+    }
+    return Run(**(values | change))
+
+
+def test_a_run_comes_back_as_it_was(store: Store) -> None:
+    full = run(dataset=DatasetRef("d", 2, "f" * 64), started_at=WHEN, ended_at=WHEN, message="m", request_id="q")
+    store.runs.add(full)
+    assert store.runs.get("r1") == full
+    assert list(store.runs.get("r1").manifest) == ["z", "a"]
+    assert store.runs.by_request("q") == full
+    assert store.runs.by_request("other") is None
+
+
+def test_an_id_or_request_id_that_is_taken_is_a_conflict(store: Store) -> None:
+    store.runs.add(run(request_id="q"))
+    for again in (run(), run("r2", request_id="q")):
+        with pytest.raises(Conflict, match="is there already"):
+            store.runs.add(again)
+    store.runs.add(run("r3"))
+    store.runs.add(run("r4"))
+
+
+def test_runs_are_listed_newest_first_in_pages(store: Store) -> None:
+    for n in range(5):
+        store.runs.add(run(f"r{n}"))
+    first = store.runs.list(limit=3)
+    assert [r.id for r in first.items] == ["r4", "r3", "r2"]
+    assert [r.id for r in store.runs.list(limit=3, after=first.next).items] == ["r1", "r0"]
+    with pytest.raises(InvalidQuery):
+        store.runs.list(after="nonsense")
+
+
+def test_a_status_moves_only_where_that_is_legal(store: Store) -> None:
+    store.runs.add(run())
+    changed = store.runs.set_status("r1", RunStatus.LOADING, started_at=WHEN, message="begins")
+    assert (changed.status, changed.started_at, changed.message) == (RunStatus.LOADING, WHEN, "begins")
+    store.runs.set_status("r1", RunStatus.FAILED)
+    with pytest.raises(Conflict, match="failed cannot become running"):
+        store.runs.set_status("r1", RunStatus.RUNNING, message="no")
+    assert store.runs.get("r1").message == "begins"
+    assert store.runs.update("r1", name="renamed").name == "renamed"
+    assert store.runs.update("r1") == store.runs.get("r1")
+
+
+def test_what_is_not_over_is_found_at_start(store: Store) -> None:
+    for status in RunStatus:
+        store.runs.add(run(status.value, status=status))
+    assert [r.status for r in store.runs.unfinished()] == [s for s in RunStatus if not s.over]
+
+
+def test_a_run_that_is_not_there_and_a_field_that_cannot_change_are_named(store: Store) -> None:
+    with pytest.raises(NotFound, match="no run 'x'"):
+        store.runs.get("x")
+    with pytest.raises(NotFound):
+        store.runs.update("x", name="n")
+    with pytest.raises(TypeError, match="created_at"):
+        store.runs.update("x", created_at=WHEN)
