@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
@@ -105,7 +106,8 @@ def intervals(rows: Sequence[tuple[str, str, float, float, float, str]], unit: s
         f"<tr><td><strong>{escape(name)}</strong><div class='mut small'>{escape(note)}</div></td>"
         f"<td class='n'><strong>{100 * value:.1f}%</strong>"
         f"<div class='mut small'>{100 * low:.1f} to {100 * high:.1f}</div></td>"
-        f"<td><div class='track'><i style='left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%;background:{colour}'></i>"
+        f"<td><div class='track'>"
+        f"<i style='left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%;background:{colour}'></i>"
         f"<b style='left:{100 * value:.1f}%;background:{colour}'></b></div></td></tr>"
         for name, note, low, value, high, colour in rows
     )
@@ -116,21 +118,22 @@ def intervals(rows: Sequence[tuple[str, str, float, float, float, str]], unit: s
 def side_by_side(left: tuple[str, str], right: tuple[str, str]) -> None:
     """Two model outputs as `(title, text)`; the words that differ are marked."""
     first, second = _marked(left[1], right[1])
-    html(
-        "<div class='cmp'>"
-        + "".join(
-            f"<div><strong>{escape(title)}</strong><div class='out'>{text or '<span class=mut>empty</span>'}</div></div>"
-            for title, text in ((left[0], first), (right[0], second))
-        )
-        + "</div>"
+    empty = "<span class='mut'>empty</span>"
+    columns = "".join(
+        f"<div><strong>{escape(title)}</strong><div class='out'>{text or empty}</div></div>"
+        for title, text in ((left[0], first), (right[0], second))
     )
+    html(f"<div class='cmp'>{columns}</div>")
 
 
 def _marked(left: str, right: str) -> tuple[str, str]:
-    """Both texts escaped, with `<ins>` around the words that the other does not have."""
+    """Both texts escaped; where they are alike, `<ins>` is around the words that the other does not have."""
     a, b = _words(left), _words(right)
+    matcher = difflib.SequenceMatcher(None, a, b, autojunk=False)
+    if matcher.ratio() < 0.4:  # two different texts: marks on everything would say nothing
+        return escape(left), escape(right)
     out: tuple[list[str], list[str]] = ([], [])
-    for kind, i, j, k, m in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+    for kind, i, j, k, m in matcher.get_opcodes():
         for target, part in ((out[0], a[i:j]), (out[1], b[k:m])):
             text = escape("".join(part))
             target.append(text if kind == "equal" or not text.strip() else f"<ins>{text}</ins>")
@@ -139,17 +142,7 @@ def _marked(left: str, right: str) -> tuple[str, str]:
 
 def _words(text: str) -> list[str]:
     # a longer text is compared by lines: word by word takes quadratic time
-    return text.splitlines(keepends=True) if len(text) > 4000 else _split_words(text)
-
-
-def _split_words(text: str) -> list[str]:
-    words: list[str] = []
-    for char in text:
-        if words and char.isspace() == words[-1][-1].isspace() and not char.isspace():
-            words[-1] += char
-        else:
-            words.append(char)
-    return words
+    return text.splitlines(keepends=True) if len(text) > 4000 else re.findall(r"\s|\S+", text)
 
 
 def facts(name: str, state: str, tint: str, text: str) -> None:

@@ -24,7 +24,7 @@ class View:
     skip: int = 0  # train steps left out at the beginning, where the loss is too high to see the rest
 
 
-def loss_chart(curves: Curves, total_train_steps: int, view: View) -> None:
+def loss_chart(curves: Curves, end: int, view: View) -> None:
     """Train loss, raw and smoothed, and eval loss."""
     steps, losses = curves.series("loss", view.skip)
     picked = downsample(losses)
@@ -42,7 +42,7 @@ def loss_chart(curves: Curves, total_train_steps: int, view: View) -> None:
     alt = f"Train loss {decimals(losses[-1] if losses else None)}, eval loss {decimals(curves.last_eval_loss())}."
     _show(
         series,
-        total_train_steps,
+        end,
         y_title="Cross-entropy (nats/token)",
         key="chart-loss",
         alt=alt,
@@ -52,7 +52,7 @@ def loss_chart(curves: Curves, total_train_steps: int, view: View) -> None:
     )
 
 
-def learning_rate_chart(curves: Curves, total_train_steps: int) -> None:
+def learning_rate_chart(curves: Curves, end: int) -> None:
     """The rate as it was used, scaled so that the axis shows plain numbers."""
     steps, rates = curves.series("learning_rate")
     power = scale_of(rates)
@@ -61,7 +61,7 @@ def learning_rate_chart(curves: Curves, total_train_steps: int) -> None:
     alt = f"The learning rate is {scaled[-1]:.3f}{unit}." if scaled else "No learning rate yet."
     _show(
         [_line("Learning rate", steps, scaled, downsample(scaled), color=BLUE)],
-        total_train_steps,
+        end,
         y_title=f"Learning rate{unit}",
         key="chart-rate",
         alt=alt,
@@ -70,12 +70,12 @@ def learning_rate_chart(curves: Curves, total_train_steps: int) -> None:
     )
 
 
-def gradient_chart(curves: Curves, total_train_steps: int, view: View) -> None:
+def gradient_chart(curves: Curves, end: int, view: View) -> None:
     steps, norms = curves.series("grad_norm", view.skip)
     alt = f"The gradient norm is {norms[-1]:.2f}, at most {max(norms):.2f}." if norms else "No gradient norm yet."
     _show(
         [_line("Gradient norm", steps, norms, downsample(norms), color=BLUE, width=1.5)],
-        total_train_steps,
+        end,
         y_title="L2 norm before clipping",
         key="chart-gradient",
         alt=alt,
@@ -84,12 +84,12 @@ def gradient_chart(curves: Curves, total_train_steps: int, view: View) -> None:
     )
 
 
-def throughput_chart(curves: Curves, total_train_steps: int) -> None:
+def throughput_chart(curves: Curves, end: int) -> None:
     steps, speeds = curves.series("tokens_per_second")
     alt = f"{speeds[-1]:,.0f} trained tokens per second." if speeds else "No throughput yet."
     _show(
         [_line("Tokens/s", steps, speeds, downsample(speeds), color=BLUE, width=1.5)],
-        total_train_steps,
+        end,
         y_title="Trained tokens/s",
         key="chart-throughput",
         alt=alt,
@@ -126,7 +126,7 @@ def _line(
 
 def _show(
     series: list[dict[str, Any]],
-    total_train_steps: int,
+    end: int,
     *,
     y_title: str,
     key: str,
@@ -148,8 +148,7 @@ def _show(
             "Train step",
             type="value",
             min=0,
-            # to the planned end, which shows how much is left
-            max=total_train_steps or "dataMax",
+            max=end or "dataMax",
             splitLine={"show": False},
         ),
         "yAxis": y_axis,

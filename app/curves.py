@@ -20,7 +20,7 @@ class Curves:
     cursor: int = 0
 
     def extend(self, records: Iterable[Mapping[str, Any]], cursor: int) -> None:
-        """Add what was read after `cursor`. After a resume the run writes its train steps again: the later ones count."""
+        """Add what was read after `cursor`. A train step that a resume repeats counts as it was the second time."""
         if cursor < self.cursor:
             self.train.clear()
             self.evals.clear()
@@ -56,7 +56,7 @@ class Curves:
         recent = self.train[-50:]
         if len(recent) < 3 or not total_train_steps:
             return None
-        steps = recent[-1]["train_step"] - recent[0]["train_step"]
+        steps = int(recent[-1]["train_step"]) - int(recent[0]["train_step"])
         pace = (float(recent[-1]["time"]) - float(recent[0]["time"])) / max(1, steps)
         return max(0, total_train_steps - int(recent[-1]["train_step"])) * pace
 

@@ -1,33 +1,19 @@
-"""The forms: a dataset spec, and the hyperparameters of a run with the preset of the model behind them."""
+"""The form of a dataset spec."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import streamlit as st
 
-from app.components import card
-from app.state import get_pipeline
-from app.words import plural
-from tunixrt_core.datasets import DatasetSpec, DatasetVersion
-from tunixrt_core.manifest import BUILTIN_MODEL_IDS, HYPERPARAMETERS, Method, RunManifest, ScheduleKind, preset
-from tunixrt_core.render import ChatFormat, ReasoningStyle
+from tunixrt_core.datasets import DatasetSpec, Dedupe, Selection
 
-_SELECTION_WORDS = {"all": "All that match", "latest": "The newest", "random": "A random sample"}
-_STYLE_WORDS = {
-    ReasoningStyle.TAGS: "Steps, then answer (tags)",
-    ReasoningStyle.THINK: "Steps, then answer (<think>)",
-    ReasoningStyle.PLAIN: "Steps, then answer (####)",
-    ReasoningStyle.ANSWER: "Answer alone",
-}
-_METHOD_WORDS = {Method.FULL: "All weights", Method.LORA: "LoRA"}
+_SELECTION_WORDS: dict[Selection, str] = {"all": "All that match", "latest": "The newest", "random": "A random sample"}
+_DEDUPE_WORDS: dict[Dedupe, str] = {"none": "Keep both", "prompt": "Keep one"}
 
 
 def dataset_form(sources: Sequence[tuple[str, int]], name: str) -> DatasetSpec | None:
-    """Fields of a dataset spec; the spec when the button was pressed. Raises InvalidDataset for what cannot be built."""
+    """Fields of a dataset spec; the spec when the button was pressed. Raises InvalidDataset naming the field."""
     counts = dict(sources)
     with st.form("dataset-form", border=False):
         left, right = st.columns(2)
@@ -53,14 +39,15 @@ def dataset_form(sources: Sequence[tuple[str, int]], name: str) -> DatasetSpec |
             90.0,
             10.0,
             1.0,
+            format="%g",
             key="dataset-share",
             help="Share of the prompts held back for evaluation. One prompt never stands on both sides.",
         )
         seed = left.number_input("Seed", 0, 2**31, 0, key="dataset-seed", help="Decides the split and a random sample.")
         dedupe = right.selectbox(
             "Same prompt twice",
-            ["none", "prompt"],
-            format_func={"none": "Keep both", "prompt": "Keep one"}.__getitem__,
+            list(_DEDUPE_WORDS),
+            format_func=_DEDUPE_WORDS.__getitem__,
             key="dataset-dedupe",
         )
         if not st.form_submit_button("Build dataset", type="primary", icon=":material/dataset:", key="build-dataset"):
@@ -75,256 +62,3 @@ def dataset_form(sources: Sequence[tuple[str, int]], name: str) -> DatasetSpec |
         eval_share=share / 100,
         dedupe=dedupe,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class ManifestChoice:
-    """What the form holds: enough to make a manifest of it."""
-
-    dataset: DatasetVersion
-    model_id: str
-    output_dir: str | None
-    hyperparams: Mapping[str, Any]
-
-    def preview(self) -> RunManifest:
-        """The manifest as it would be, without writing the dataset anew at every keystroke.
-
-        Raises InvalidManifest naming the key of a value that cannot be used.
-        """
-        return apply_choice(_base_manifest(self.dataset), self)
-
-
-def apply_choice(base: RunManifest, choice: ManifestChoice) -> RunManifest:
-    """`base` with the model, output directory and hyperparameters of the form. Pure."""
-    data = base.to_dict()
-    data["model"] = {"id": choice.model_id}
-    data["duration"] = {}
-    if choice.output_dir:
-        data["output_dir"] = choice.output_dir
-    for key, value in choice.hyperparams.items():
-        *path, last = HYPERPARAMETERS[key]
-        section = data
-        for part in path:
-            section = section.setdefault(part, {})
-        section[last] = value
-    return RunManifest.from_dict(data)
-
-
-def _base_manifest(dataset: DatasetVersion) -> RunManifest:
-    """The data section and the next output directory: kept in the session until the dataset or the runs change."""
-    rt = get_pipeline()
-    newest = next(iter(rt.runs(limit=1).items), None)
-    key = (str(rt.settings.home), dataset.content_hash, newest.id if newest else "")
-    known = st.session_state.get("base-manifest")
-    if known and known[0] == key and Path(known[1].data.path).is_file():
-        found: RunManifest = known[1]
-        return found
-    with st.spinner(f"Writing {dataset.name} v{dataset.version} as JSONL"):
-        made = rt.build_manifest(dataset.name, dataset.version, model_id="tiny")
-    st.session_state["base-manifest"] = (key, made)
-    return made
-
-
-def pick_dataset(versions: Sequence[DatasetVersion], key: str) -> DatasetVersion:
-    """A select box of dataset versions, bound to the address as `?dataset=name:version`."""
-    by_ref = {f"{v.name}:{v.version}": v for v in versions}
-    chosen = st.selectbox(
-        "Dataset version",
-        list(by_ref),
-        format_func=lambda ref: (
-            f"{by_ref[ref].name} v{by_ref[ref].version} ({by_ref[ref].train_rows:,} train, {by_ref[ref].eval_rows:,} eval)"
-        ),
-        key=key,
-        bind="query-params",
-    )
-    return by_ref[chosen]
-
-
-def local_models(models_dir: Path) -> list[str]:
-    """Built-in models, and directories in the models folder that hold a Hugging Face model."""
-    found = sorted(
-        path.parent for path in models_dir.glob("**/config.json") if len(path.relative_to(models_dir).parts) < 4
-    )
-    names = [str(path.relative_to(models_dir)) for path in found]
-    return [*BUILTIN_MODEL_IDS, *(name for name in names if name not in BUILTIN_MODEL_IDS)]
-
-
-def manifest_form(versions: Sequence[DatasetVersion], prefix: str) -> ManifestChoice:
-    """The fields of a run, in cards. Choosing another model or method brings that one's preset."""
-    with card("Model and data", key=f"{prefix}-card-data"):
-        with st.grid(2, min_column_width=220):
-            model_id = _model_field(prefix)
-            dataset = pick_dataset(versions, key="dataset")
-            method = st.segmented_control(
-                "Train",
-                list(Method),
-                default=_start_method(model_id),
-                format_func=_METHOD_WORDS.__getitem__,
-                key=f"{prefix}-method",
-                required=True,
-            )
-            style = st.selectbox(
-                "The model learns to write",
-                list(ReasoningStyle),
-                format_func=_STYLE_WORDS.__getitem__,
-                key=f"{prefix}-reasoning",
-            )
-    assert method is not None, "the control is required"
-    _load_preset(prefix, model_id, method)
-    values: dict[str, Any] = {"method": method.value, "reasoning": style.value}
-    with card("Optimizer and length", note="AdamW", key=f"{prefix}-card-optimizer"):
-        values |= _main_fields(prefix)
-    if method is Method.LORA:
-        with card("LoRA", key=f"{prefix}-card-lora"):
-            values |= _lora_fields(prefix)
-    with st.expander("More settings", key=f"{prefix}-more"):
-        name, output_dir, more = _more_fields(prefix, model_id, dataset)
-    return ManifestChoice(dataset, model_id, output_dir, {"name": name, **values, **more})
-
-
-def _model_field(prefix: str) -> str:
-    chosen = st.selectbox(
-        "Base model",
-        local_models(get_pipeline().settings.models_dir),
-        accept_new_options=True,
-        key=f"{prefix}-model",
-        help="`tiny` is built in and learns the example traces on a CPU in minutes. Or type the directory of a "
-        "Hugging Face model, or org/name of one in the models folder.",
-    )
-    return str(chosen or "tiny").strip()
-
-
-def _start_method(model_id: str) -> Method:
-    return Method(preset(model_id)["method"])
-
-
-def _load_preset(prefix: str, model_id: str, method: Method) -> None:
-    """Write the preset into the fields, which are not built yet, when model or method changed or the fields are new."""
-    wanted = (model_id, method.value)
-    fresh = f"{prefix}-learning_rate" not in st.session_state
-    if st.session_state.get(f"{prefix}-preset") == wanted and not fresh:
-        return
-    st.session_state[f"{prefix}-preset"] = wanted
-    start = {**_DEFAULTS, **preset(model_id, method.value)}
-    for name in _DEFAULTS:
-        st.session_state[f"{prefix}-{name}"] = start[name]
-
-
-_DEFAULTS: dict[str, Any] = {
-    "learning_rate": 2e-4,
-    "schedule": ScheduleKind.COSINE.value,
-    "batch_size": 8,
-    "max_seq_length": 1024,
-    "epochs": 1.0,
-    "lora_rank": 16,
-    "lora_alpha": 32.0,
-    "weight_decay": 0.0,
-    "max_grad_norm": 1.0,
-    "warmup_share": 0.05,
-    "gradient_accumulation": 1,
-    "eval_every": 50,
-    "checkpoint_every": 100,
-    "seed": 0,
-    "chat": ChatFormat.CHATML.value,
-}
-
-
-def _main_fields(prefix: str) -> dict[str, Any]:
-    with st.grid(3, min_column_width=150):
-        rate = st.number_input(
-            "Learning rate",
-            1e-7,
-            1.0,
-            step=1e-5,
-            format="%.2e",
-            key=f"{prefix}-learning_rate",
-            help="The highest rate.",
-        )
-        schedule = st.selectbox(
-            "Schedule",
-            [kind.value for kind in ScheduleKind],
-            format_func=str.capitalize,
-            key=f"{prefix}-schedule",
-            help="How the rate falls after warm-up.",
-        )
-        batch = st.number_input("Batch size", 1, 65536, key=f"{prefix}-batch_size", help="Rows of one batch.")
-        length = st.number_input(
-            "Longest row (tokens)",
-            8,
-            1_048_576,
-            key=f"{prefix}-max_seq_length",
-            help="Longer rows are left out, and counted on the run's page.",
-        )
-        by = st.segmented_control(
-            "Train for", ["Epochs", "Train steps"], default="Epochs", key=f"{prefix}-by", required=True
-        )
-        if by == "Epochs":
-            st.session_state[f"{prefix}-epochs"] = float(st.session_state.get(f"{prefix}-epochs", 1.0))
-            epochs: float | None = st.number_input(
-                "Epochs", 0.01, 100_000.0, step=1.0, format="%g", key=f"{prefix}-epochs"
-            )
-            steps = None
-        else:
-            epochs = None
-            steps = st.number_input("Train steps", 1, 100_000_000, 200, key=f"{prefix}-train_steps")
-    return {
-        "learning_rate": rate,
-        "schedule": schedule,
-        "batch_size": batch,
-        "max_seq_length": length,
-        "epochs": epochs,
-        "train_steps": steps,
-    }
-
-
-def _lora_fields(prefix: str) -> dict[str, Any]:
-    with st.grid(2, min_column_width=150):
-        rank = st.number_input("Rank", 1, 1024, key=f"{prefix}-lora_rank")
-        alpha = st.number_input("Alpha", 0.1, 4096.0, step=1.0, format="%g", key=f"{prefix}-lora_alpha")
-    return {"lora_rank": rank, "lora_alpha": alpha}
-
-
-def _more_fields(prefix: str, model_id: str, dataset: DatasetVersion) -> tuple[str, str | None, dict[str, Any]]:
-    short = model_id.rstrip("/").rsplit("/", 1)[-1]
-    with st.grid(3, min_column_width=150):
-        name = st.text_input("Run name", placeholder=f"{short}-{dataset.name}-v{dataset.version}", key=f"{prefix}-name")
-        output = st.text_input(
-            "Output directory", placeholder="next run folder of the home", key=f"{prefix}-output_dir"
-        )
-        chat = st.selectbox(
-            "Chat format",
-            [chat.value for chat in ChatFormat],
-            key=f"{prefix}-chat",
-            help="Whose control tokens stand around prompt and completion.",
-        )
-        values: dict[str, Any] = {"chat": chat}
-        values["gradient_accumulation"] = st.number_input(
-            "Gradient accumulation", 1, 4096, key=f"{prefix}-gradient_accumulation", help="Batches in one train step."
-        )
-        values["warmup_share"] = st.number_input(
-            "Warm-up share", 0.0, 0.99, step=0.01, key=f"{prefix}-warmup_share", help="Of the train steps."
-        )
-        values["weight_decay"] = st.number_input("Weight decay", 0.0, 1.0, step=0.01, key=f"{prefix}-weight_decay")
-        values["max_grad_norm"] = st.number_input(
-            "Clip gradients at", 0.01, 1000.0, step=0.1, key=f"{prefix}-max_grad_norm", help="L2 norm."
-        )
-        values["eval_every"] = st.number_input("Evaluate every", 1, key=f"{prefix}-eval_every", help="Train steps.")
-        values["checkpoint_every"] = st.number_input(
-            "Save every", 1, key=f"{prefix}-checkpoint_every", help="Train steps."
-        )
-        values["seed"] = st.number_input("Seed", 0, 2**32 - 1, key=f"{prefix}-seed")
-    return name.strip() or f"{short}-{dataset.name}-v{dataset.version}", output.strip() or None, values
-
-
-def plan_lines(manifest: RunManifest) -> list[tuple[str, str]]:
-    """What a manifest will do, before any row is tokenised."""
-    steps = manifest.total_train_steps(manifest.data.train_rows)
-    rows = manifest.batch.size * manifest.batch.gradient_accumulation
-    epochs = steps * rows / manifest.data.train_rows
-    return [
-        ("Rows", f"{manifest.data.train_rows:,} train, {manifest.data.eval_rows:,} eval"),
-        ("Train steps", f"{steps:,} of {plural(rows, 'row')} ({epochs:.1f} epochs)"),
-        ("Evaluate", f"every {manifest.cadence.eval_every:,} train steps"),
-        ("Save", f"every {manifest.cadence.checkpoint_every:,} train steps, keep {manifest.cadence.keep_checkpoints}"),
-        ("Output", manifest.output_dir),
-    ]

@@ -98,6 +98,9 @@ class Gate:
         request = _Request.of(scope)
         if len(request.hosts) != 1 or not self._knows(request.hosts[0]):
             await _refuse(request, send, 421, "unknown_host", _UNKNOWN_HOST)
+        elif any(ord(letter) < 32 for letter in request.path):
+            # with a line end in it, an address of the API would be taken for a page of the dashboard
+            await _refuse(request, send, 400, "bad_request", "An address cannot hold control characters.")
         elif not request.method and not request.same_origin:
             await _refuse(request, send, 403, "other_origin", _OTHER_ORIGIN)
         elif request.path in OPEN_PATHS and request.method in {"GET", "HEAD"}:

@@ -27,7 +27,9 @@ def next_step(
     if not traces:
         return NextStep("There are no traces yet.", "Import traces", "import")
     if not versions:
-        return NextStep(f"{traces:,} traces wait to become a dataset version.", "Build a dataset", "datasets")
+        return NextStep(
+            f"{traces:,} traces wait to become a dataset version.", "Build a dataset", "datasets", {"new": "1"}
+        )
     newest = versions[0]
     ref = {"dataset": f"{newest.name}:{newest.version}"}
     if not tunix:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+log = logging.getLogger(__name__)
+
 Handler = Callable[[int, FrameType | None], object]
 
 
@@ -23,7 +26,7 @@ def end_open_responses(grace: float) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # a test client: nothing to wait for, and no signals here
         return
-    force = threading.Timer(grace, os.kill, (os.getpid(), signal.SIGINT))
+    force = threading.Timer(grace, _force)
     force.daemon = True
     before = {number: signal.getsignal(number) for number in _SIGNALS}
 
@@ -42,3 +45,10 @@ def end_open_responses(grace: float) -> Iterator[None]:
         yield
     finally:
         force.cancel()
+
+
+def _force() -> None:
+    log.warning("Downloads that were still under way are broken off.")
+    # it would write a traceback for each of them
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
+    os.kill(os.getpid(), signal.SIGINT)

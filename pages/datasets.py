@@ -17,6 +17,7 @@ from app.state import get_pipeline
 from app.words import MISSING, moment, one_line, percent, plural, short_hash, whole
 from tunixrt_core.datasets import DatasetVersion
 from tunixrt_core.errors import TunixRTError
+from tunixrt_core.rows import SPLITS
 
 PREVIEW_ROWS = 20
 FORMATS = {"tunix_sft": "Tunix SFT", "trace": "Traces", "prompt_completion": "Prompt and completion"}
@@ -38,12 +39,10 @@ def show_builder(versions: list[DatasetVersion]) -> None:
             return
     if built.created_at.timestamp() < began:
         st.toast(f"{built.name} v{built.version} has this content already.", icon=":material/info:")
-    st.session_state.pop("dataset", None)
-    st.query_params["dataset"] = f"{built.name}:{built.version}"
-    st.rerun()
+    go("datasets", dataset=f"{built.name}:{built.version}")
 
 
-def show_versions(versions: list[DatasetVersion], shown: DatasetVersion) -> DatasetVersion:
+def show_versions(versions: list[DatasetVersion], shown: DatasetVersion) -> None:
     with card("Versions", note=whole(len(versions)), key="versions"):
         chosen = pick_row(
             [
@@ -68,10 +67,9 @@ def show_versions(versions: list[DatasetVersion], shown: DatasetVersion) -> Data
             selected=versions.index(shown),
             height="content" if len(versions) <= 8 else 330,
         )
-    if chosen is None or versions[chosen] == shown:
-        return shown
-    st.query_params["dataset"] = f"{versions[chosen].name}:{versions[chosen].version}"
-    st.rerun()
+    if chosen is not None and versions[chosen] != shown:
+        st.query_params["dataset"] = f"{versions[chosen].name}:{versions[chosen].version}"
+        st.rerun()
 
 
 def show_split(version: DatasetVersion) -> None:
@@ -107,7 +105,7 @@ def show_downloads(version: DatasetVersion) -> None:
 
 def show_rows(version: DatasetVersion) -> None:
     with card("Rows", note=f"the first {PREVIEW_ROWS} of a split", key="rows"):
-        split = st.segmented_control("Split", ["train", "eval"], default="train", key="preview-split", required=True)
+        split = st.segmented_control("Split", SPLITS, default="train", key="preview-split", required=True)
         rows = list(islice(rt.dataset_rows(version.name, version.version, split), PREVIEW_ROWS))
         if not rows:
             st.caption(f"The {split} split is empty.")
@@ -124,9 +122,9 @@ def show_rows(version: DatasetVersion) -> None:
             ],
             {
                 "id": st.column_config.TextColumn("Trace", width=90),
-                "prompt": st.column_config.TextColumn("Prompt"),
                 "steps": st.column_config.NumberColumn("Steps", width=60),
-                "answer": st.column_config.TextColumn("Answer", width=120),
+                "answer": st.column_config.TextColumn("Answer", width=90),
+                "prompt": st.column_config.TextColumn("Prompt"),
             },
             key="row-preview",
             alt=f"The first {len(rows)} rows of the {split} split.",
@@ -142,9 +140,10 @@ def shown_version(versions: list[DatasetVersion]) -> DatasetVersion:
 
 rt = get_pipeline()
 versions = rt.dataset_versions()
-if not versions:
-    with header("Datasets", "Frozen selections of traces to train and evaluate on"):
-        pass
+if not versions or "new" in st.query_params:
+    with header("New dataset version", "A frozen selection of traces to train and evaluate on"):
+        if versions and st.button("All versions", icon=":material/arrow_back:", key="all-versions"):
+            go("datasets")
     if rt.count_traces():
         show_builder(versions)
     else:
@@ -160,6 +159,8 @@ else:
         shown.name,
         f"Version {shown.version} · frozen {moment(shown.created_at)} · sha256 {short_hash(shown.content_hash)}",
     ):
+        if st.button("New version", icon=":material/add:", key="new-version"):
+            go("datasets", new="1")
         if st.button("Export and manifest", icon=":material/description:", key="go-tunix"):
             go("tunix", dataset=ref)
         if rt.tunix_status().available and st.button(
@@ -180,4 +181,3 @@ else:
         show_split(shown)
     show_rows(shown)
     show_downloads(shown)
-    show_builder(versions)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import blocks
 from app.boundary import error_boundary, escape_markdown, show_error
-from app.components import card, empty_state, halves, header, pick_row
+from app.components import card, empty_state, halves, header, pick_row, table
 from app.navigation import go
 from app.results import FILTERS, Pair, Verdict, filter_pairs, pair_up
 from app.state import get_pipeline
@@ -40,6 +40,36 @@ def choose_run(runs: list[Run]) -> Run:
         width=360,
     )
     return by_id[chosen]
+
+
+def show_board(runs: list[Run]) -> None:
+    """All evaluated runs, to see which is ahead."""
+    with card("Evaluated runs", note="exact match with 95% interval", key="board"):
+        table(
+            [board_row(run, {str(r.target): r for r in rt.evaluations(run.id)}) for run in runs],
+            {
+                "id": st.column_config.TextColumn("ID", width=70),
+                "name": st.column_config.TextColumn("Run"),
+                "base": st.column_config.NumberColumn("Base", format="%.1f%%", width=90),
+                "tuned": st.column_config.NumberColumn("Tuned", format="%.1f%%", width=90),
+                "interval": st.column_config.TextColumn("Interval of tuned", width=140),
+                "rows": st.column_config.NumberColumn("Prompts", format="localized", width=90),
+            },
+            key="board-table",
+            alt=f"{plural(len(runs), 'evaluated run')} with the exact match of base and tuned model.",
+        )
+
+
+def board_row(run: Run, records: dict[str, EvalRecord]) -> dict[str, object]:
+    scores = {target: record.metrics for target, record in records.items() if record.metrics.get("rows")}
+    tuned = scores.get("tuned")
+    return {
+        "id": run.id,
+        "name": run.name,
+        **{target: 100 * metrics["exact_match"] for target, metrics in scores.items()},
+        "interval": f"{percent(tuned['exact_match_low'])} to {percent(tuned['exact_match_high'])}" if tuned else None,
+        "rows": max((metrics["rows"] for metrics in scores.values()), default=None),
+    }
 
 
 def show_evaluate(run: Run, records: dict[str, EvalRecord]) -> None:
@@ -81,18 +111,13 @@ def show_progress(run_id: str) -> None:
 
 def show_scores(run: Run, records: dict[str, EvalRecord]) -> None:
     names = {"base": str(run.manifest["model"]["id"]), "tuned": run.id}
-    rows = [
-        (
-            f"{names[target]} ({target})",
-            f"{records[target].metrics['rows']:,} prompts · format valid {percent(records[target].metrics['format_valid'])}",
-            records[target].metrics["exact_match_low"],
-            records[target].metrics["exact_match"],
-            records[target].metrics["exact_match_high"],
-            COLORS[target],
-        )
-        for target in reversed(TARGETS)
-        if target in records and records[target].metrics.get("rows")
-    ]
+    rows = []
+    for target in reversed(TARGETS):
+        scores = records[target].metrics if target in records else {}
+        if scores.get("rows"):
+            note = f"{plural(scores['rows'], 'prompt')} · format valid {percent(scores['format_valid'])}"
+            interval = (scores["exact_match_low"], scores["exact_match"], scores["exact_match_high"])
+            rows.append((f"{names[target]} ({target})", note, *interval, COLORS[target]))
     with card("Exact match", note="95% Wilson interval", key="scores"):
         blocks.intervals(rows, "Exact match")
 
@@ -154,16 +179,16 @@ def show_predictions(run: Run, pairs: list[Pair]) -> None:
         picked = pick_row(
             [prediction_row(pair) for pair in shown],
             {
-                "prompt": st.column_config.TextColumn("Prompt"),
-                "reference": st.column_config.TextColumn("Reference", width=100),
-                "base": st.column_config.TextColumn("Base", width=100),
-                "tuned": st.column_config.TextColumn("Tuned", width=100),
                 "verdict": st.column_config.MultiselectColumn(
                     "Verdict",
                     options=[v.value for v in Verdict],
                     color=["green", "blue", "orange", "gray", "gray"],
                     width=110,
                 ),
+                "reference": st.column_config.TextColumn("Reference", width=80),
+                "base": st.column_config.TextColumn("Base", width=70),
+                "tuned": st.column_config.TextColumn("Tuned", width=70),
+                "prompt": st.column_config.TextColumn("Prompt"),
             },
             key=f"prediction-list-{run.id}-{chosen}",
             alt=f"{plural(len(shown), 'prediction')} with reference, base and tuned answer.",
@@ -205,15 +230,18 @@ def show_reader(run: Run, pair: Pair) -> None:
 
 rt = get_pipeline()
 tunix = rt.tunix_status().available
-evaluated = {record.run_id for record in rt.evaluations()}
-candidates = [
-    run for run in rt.runs(limit=200).items if run.id in evaluated or (run.status.over and run.status is not RunStatus.FAILED)
-]
+evaluated_ids = {record.run_id for record in rt.evaluations()}
+all_runs = rt.runs(limit=200).items
+evaluated = [run for run in all_runs if run.id in evaluated_ids]
+over = [run for run in all_runs if run.status.over and run.status is not RunStatus.FAILED]
+candidates = evaluated + [run for run in over if run not in evaluated]
 if not candidates:
     show_nothing()
 else:
     with header("Evaluations", "Base and tuned model on the eval split, final answers compared"):
         pass
+    if len(evaluated) > 1:
+        show_board(evaluated)
     with st.container(horizontal=True, vertical_alignment="center", key="toolbar"):
         run = choose_run(candidates)
         records = {str(record.target): record for record in rt.evaluations(run.id)}

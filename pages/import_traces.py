@@ -100,7 +100,7 @@ def show_report(report: ImportReport) -> None:
             show_rejected(report)
         with st.container(horizontal=True):
             if st.button("Build a dataset", type="primary", icon=":material/dataset:", key="build-a-dataset"):
-                go("datasets")
+                go("datasets", new="1")
             if st.button("Browse the traces", icon=":material/account_tree:", key="browse"):
                 go("traces")
 
@@ -122,14 +122,17 @@ def show_rejected(report: ImportReport) -> None:
     )
 
 
-FORMATS = "Known rows: traces, Tunix SFT exports, prompt and completion, GSM8K, question and answer. The format is found from the rows."
+FORMATS = (
+    "Known rows: traces, Tunix SFT exports, prompt and completion, GSM8K, question and answer. "
+    "The format is found from the rows."
+)
 rt = get_pipeline()
 with header("Import traces", "Nothing is stored twice, and every row is accounted for."):
     pass
 tabs = st.tabs([EXAMPLES, UPLOAD, PATH], key="source", bind="query-params", on_change="rerun")
 for tab, show in zip(tabs, (show_examples, show_upload, show_path), strict=True):
     if tab.open:
-        with tab:
+        with tab, st.container(border=True, key="import-form"):
             show()
 if REPORT in st.session_state:
     show_report(st.session_state[REPORT])

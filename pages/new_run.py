@@ -9,8 +9,8 @@ import streamlit as st
 from app import blocks
 from app.blocks import CheckState
 from app.boundary import show_error
-from app.components import card, empty_state, header, tunix_words
-from app.forms import ManifestChoice, manifest_form, plan_lines
+from app.components import card, empty_state, halves, header, tunix_words
+from app.manifest_form import ManifestChoice, manifest_form, plan_lines
 from app.navigation import go
 from app.state import get_pipeline
 from app.words import plural
@@ -95,8 +95,8 @@ if not versions:
         if st.button("Build a dataset", type="primary", key="go-datasets"):
             go("datasets")
 else:
-    grid = st.grid(3, min_column_width=200)
-    with grid.cell(column_span=2):
+    grid = halves()
+    with grid.cell():
         choice = manifest_form(versions, "run")
     with grid.cell():
         show_start(choice)

@@ -90,7 +90,12 @@ def show_attention(troubled: list[Run]) -> None:
         for run in troubled[:3]:
             with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
                 with st.container(width="stretch"):
-                    blocks.facts(run.id, STATE_WORDS[run.status], "red" if run.status is RunStatus.FAILED else "amber", run.message or "No reason was recorded.")
+                    blocks.facts(
+                        run.id,
+                        STATE_WORDS[run.status],
+                        "red" if run.status is RunStatus.FAILED else "amber",
+                        run.message or "No reason was recorded.",
+                    )
                 if tunix and st.button("View run", key=f"view-{run.id}"):
                     go("run", run=run.id)
 

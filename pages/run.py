@@ -72,9 +72,10 @@ def show_actions(run: Run) -> None:
         return
     if RunStatus.QUEUED in NEXT[run.status] and st.button("Resume", icon=":material/resume:", key="resume-run"):
         act(lambda: rt.resume_run(run.id))
-    if run.status is not RunStatus.FAILED:
-        if st.button("Evaluate", type="primary", icon=":material/leaderboard:", key="evaluate-run"):
-            go("evaluations", run=run.id)
+    if run.status is not RunStatus.FAILED and st.button(
+        "Evaluate", type="primary", icon=":material/leaderboard:", key="evaluate-run"
+    ):
+        go("evaluations", run=run.id)
 
 
 def act(action: Callable[[], Run]) -> None:
@@ -155,7 +156,9 @@ def show_tiles(run_id: str) -> None:
 
 
 def show_charts(run_id: str, state: RunState, manifest: RunManifest) -> None:
-    curves, total = curves_of(run_id), state.total_train_steps
+    curves = curves_of(run_id)
+    # to the planned end, which shows how much is left; when it is over, to where it came
+    total = state.train_step if state.status.over else state.total_train_steps
     if not curves.train:
         st.caption("The curves begin with the first train step.")
         return

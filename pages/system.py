@@ -11,7 +11,7 @@ import tunixrt_core
 from app import blocks
 from app.components import card, halves, header
 from app.state import get_pipeline
-from app.words import MISSING, plural, size
+from app.words import MISSING, size
 from tunixrt_core.settings import Settings
 
 SECRET = frozenset({"token"})
@@ -26,7 +26,9 @@ def setting_lines(settings: Settings) -> list[tuple[str, str]]:
             value = "set" if value else "not set"
         elif field.name == "database_url":
             value = without_password(str(value))
-        lines.append((field.name.replace("_", " ").capitalize(), str(value)))
+        elif isinstance(value, tuple):
+            value = ", ".join(value) or MISSING
+        lines.append((f"TUNIXRT_{field.name.upper()}", str(value)))
     return lines
 
 
@@ -66,14 +68,6 @@ with halves():
                 ("Waiting", ", ".join(f"{run} ({kind})" for run, kind in waiting) or MISSING),
             ]
         )
-    with card("Content", key="content"):
-        blocks.key_values(
-            [
-                ("Traces", f"{rt.count_traces():,}"),
-                ("Dataset versions", f"{len(rt.dataset_versions()):,}"),
-                ("Runs", plural(len(rt.runs(limit=1000).items), "run")),
-            ]
-        )
-    with card("Settings", note="TUNIXRT_* or options of python -m app", key="settings"):
-        blocks.key_values(setting_lines(rt.settings))
+with card("Settings", note="from the environment and the options of python -m app", key="settings"):
+    blocks.key_values(setting_lines(rt.settings))
 st.link_button("API documentation", "/api/docs", icon=":material/api:", key="api-docs")

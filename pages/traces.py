@@ -31,7 +31,7 @@ def filters() -> TraceQuery:
             key="q",
             bind="query-params",
             on_change=to_first_page,
-            width=400,
+            width=290,
         )
         source = ALL
         if len(counts) > 1:
@@ -43,9 +43,14 @@ def filters() -> TraceQuery:
                 key="source",
                 bind="query-params",
                 on_change=to_first_page,
-                width=220,
+                width=190,
             )
     return TraceQuery(text=(text or "").strip(), source=None if source == ALL else source)
+
+
+def clear_filters() -> None:
+    st.session_state["q"], st.session_state["source"] = "", ALL
+    to_first_page()
 
 
 def to_first_page() -> None:
@@ -194,21 +199,20 @@ def show_no_hits(query: TraceQuery) -> None:
     what = f"“{query.text}”" if query.text else "these filters"
     where = f" in {query.source}" if query.text and query.source else ""
     with empty_state(f"No traces match {escape_markdown(what + where)}", "Try fewer or shorter words.", key="no-hits"):
-        if st.button("Clear filters", key="clear-filters"):
-            go("traces")
+        st.button("Clear filters", key="clear-filters", on_click=clear_filters)
 
 
 rt = get_pipeline()
 total = rt.count_traces()
 with header("Traces", f"{plural(total, 'trace')} · {plural(len(rt.sources()), 'source')}"):
     if total and st.button("Build a dataset", icon=":material/dataset:", key="go-datasets"):
-        go("datasets")
+        go("datasets", new="1")
     if st.button("Import traces", type="primary", icon=":material/upload:", key="go-import"):
         go("import")
 if not total:
     with empty_state(
         "No traces yet",
-        "A trace is a prompt, the steps of a reasoning, and an answer. Import a JSONL file, or begin with the examples.",
+        "A trace is a prompt, the steps of a reasoning and an answer. Import a file, or begin with the examples.",
         key="no-traces",
     ):
         if st.button("Load the bundled examples", key="go-examples"):

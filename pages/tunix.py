@@ -9,8 +9,8 @@ import streamlit as st
 
 from app import blocks
 from app.boundary import show_error
-from app.components import card, empty_state, header
-from app.forms import ManifestChoice, manifest_form, plan_lines
+from app.components import card, empty_state, halves, header
+from app.manifest_form import ManifestChoice, manifest_form, plan_lines
 from app.navigation import go
 from app.state import get_pipeline
 from app.words import plural
@@ -86,9 +86,9 @@ def show_manifest(manifest: RunManifest) -> None:
 rt = get_pipeline()
 versions = rt.dataset_versions()
 with header("Export and manifest", "A JSONL file and a manifest are enough to train, here or on another machine"):
-    if versions and rt.tunix_status().available:
-        if st.button("Train here", icon=":material/play_arrow:", key="train-here"):
-            go("new-run", dataset=st.query_params.get("dataset", f"{versions[0].name}:{versions[0].version}"))
+    can_train = versions and rt.tunix_status().available
+    if can_train and st.button("Train here", icon=":material/play_arrow:", key="train-here"):
+        go("new-run", dataset=st.query_params.get("dataset", f"{versions[0].name}:{versions[0].version}"))
 show_status()
 if not versions:
     with empty_state(
@@ -97,15 +97,15 @@ if not versions:
         if st.button("Build a dataset", type="primary", key="go-datasets"):
             go("datasets")
 else:
-    grid = st.grid(5, min_column_width=150)
-    with grid.cell(column_span=3):
+    grid = halves()
+    with grid.cell():
         choice = manifest_form(versions, "manifest")
-    with grid.cell(column_span=2):
+    with grid.cell():
+        manifest: RunManifest | None = None
         try:
             manifest = choice.preview()
         except TunixRTError as error:
             show_error(error)
-            manifest = None
         if manifest:
             with card("Plan", key="plan"):
                 blocks.key_values(plan_lines(manifest))

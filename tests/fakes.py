@@ -60,12 +60,12 @@ class _FakeTrainer:
             if step == self._backend.crash_at:
                 raise ZeroDivisionError("a bug")
             time.sleep(self._backend.step_seconds)
-            observer.record({"kind": "train", "train_step": step, "loss": 1 / step})
+            observer.record({"kind": "train", "train_step": step, "loss": 1 / max(step, 1)})
         checkpoint.parent.mkdir(exist_ok=True)
         checkpoint.write_text(str(step))
-        observer.record({"kind": "eval", "train_step": step, "loss": 1 / step})
+        observer.record({"kind": "eval", "train_step": step, "loss": 1 / max(step, 1)})
         self._backend.trained.append(run_dir.name)
-        return TrainOutcome(step, step < total, checkpoint, 1 / step, 1 / step)
+        return TrainOutcome(step, step < total, checkpoint, 1 / max(step, 1), 1 / max(step, 1))
 
 
 class _FakeGenerator:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -21,10 +22,16 @@ def tunixrt(*arguments: object, home: Path, stdin: bytes | None = None) -> subpr
         input=stdin,
         capture_output=True,
         cwd=REPOSITORY,
-        env={"PATH": "/usr/bin:/bin", "TUNIXRT_HOME": str(home), "JAX_PLATFORMS": "cpu", "COLUMNS": "200"},
+        env=environment(home),
         timeout=300,
     )
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def environment(home: Path) -> dict[str, str]:
+    measured = {name: value for name, value in os.environ.items() if name.startswith("COV")}
+    own = {"PATH": "/usr/bin:/bin", "TUNIXRT_HOME": str(home), "JAX_PLATFORMS": "cpu", "COLUMNS": "200"}
+    return {**measured, **own}
 
 
 @pytest.fixture(scope="module")

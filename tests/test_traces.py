@@ -31,6 +31,14 @@ def test_a_trace_round_trips_through_its_json_form() -> None:
     assert again.content_hash == full.content_hash == hashlib.sha256(full.canonical).hexdigest()
 
 
+def test_a_stored_trace_equals_the_one_that_was_checked() -> None:
+    for change in ({}, {"source": "s", "meta": {"a": [1]}, "steps": [{"content": "c", "type": "plan"}]}):
+        made = Trace.from_dict(GOOD | change)
+        again = Trace.from_canonical(made.canonical)
+        assert (again, again.to_dict(), again.content_hash) == (made, made.to_dict(), made.content_hash)
+        assert dataclasses.replace(again, prompt="other").content_hash != made.content_hash
+
+
 def test_unset_fields_are_left_out_and_do_not_change_the_hash() -> None:
     assert set(Trace.from_dict(GOOD).to_dict()) == {"trace_version", "prompt", "steps", "final_answer", "meta"}
     assert Trace.from_dict(GOOD | {"source": None}).content_hash == Trace.from_dict(GOOD).content_hash

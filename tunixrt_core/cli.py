@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    err.print(f"Error: {message}", style="bold red", markup=False, soft_wrap=True)
+    err.print(f"Error: {message}", style="bold red", markup=False)
     raise SystemExit(1)
 
 
@@ -153,7 +153,7 @@ def export(
     """Write a dataset version as JSONL. The same version always gives the same bytes."""
     with _open(home) as rt:
         info = rt.export_dataset(name, dataset_version, format=format, path=output)
-    out.print(f"{info.path}  {info.rows:,} rows, {info.bytes:,} bytes, sha256 {info.sha256}", soft_wrap=True)
+    out.print(f"{info.path}  {info.rows:,} rows, {info.bytes:,} bytes, sha256 {info.sha256}")
 
 
 @app.command()

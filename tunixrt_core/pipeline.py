@@ -318,6 +318,8 @@ class Pipeline:
         self.jobs.backend.require()
         with self._starting:
             run = self.run(run_id)
+            if not run.status.over:
+                raise Conflict(f"{run.id} is {run.status}; it goes on by itself.")
             run.status.to(RunStatus.QUEUED)
             self.jobs.submit_training(run.id, RunManifest.from_dict(run.manifest), RunDir(Path(run.directory)))
         return self.run(run_id)

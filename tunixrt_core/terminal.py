@@ -15,8 +15,8 @@ from tunixrt_core.evaluation import Target
 from tunixrt_core.ingest.report import ImportReport
 from tunixrt_core.runs import RunDir, RunState
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import orjson
+
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.hashing import canonical_json, check_json, check_text, sha256_hex
 
@@ -93,6 +95,15 @@ class Trace:
             trace_version=data.get("trace_version", TRACE_VERSION),
             **{name: data.get(name) for name in _OPTIONAL_TEXT},
         )
+
+    @classmethod
+    def from_canonical(cls, canonical: bytes) -> Trace:
+        """The trace that wrote these bytes. Checks nothing, so only for what this program stored itself."""
+        data = orjson.loads(canonical)
+        data["steps"] = tuple(Step(step["i"], step["content"], step["type"]) for step in data["steps"])
+        trace = object.__new__(cls)
+        trace.__dict__.update(data, canonical=canonical)
+        return trace
 
     @cached_property
     def canonical(self) -> bytes:

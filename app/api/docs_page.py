@@ -40,7 +40,7 @@ def docs_page(document: Mapping[str, Any]) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>API · Tunix RT</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head><body>'
         f"<h1>{_text(info['title'])} API <span class=muted>{_text(info['version'])}</span></h1>"
-        f"<p>{_text(info['description'])}</p>"
+        f"<p>{_prose(info['description'])}</p>"
         '<p><a href="/api/openapi.json">OpenAPI document</a> · <a href="/">Dashboard</a></p>'
         f"{body}</body></html>"
     )
@@ -48,7 +48,7 @@ def docs_page(document: Mapping[str, Any]) -> str:
 
 def _operation(document: Mapping[str, Any], method: str, path: str, operation: Mapping[str, Any]) -> str:
     parts = [f'<h3><b class="method">{method.upper()}</b>{_text(path)}</h3>']
-    parts.append(f"<p>{_text(operation.get('description') or operation.get('summary', ''))}</p>")
+    parts.append(f"<p>{_prose(operation['description'])} {_prose(_body(document, operation).get('description', ''))}</p>")
     rows = [*_parameters(operation), *_fields(document, operation)]
     if rows:
         cells = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
@@ -66,12 +66,17 @@ def _parameters(operation: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 def _fields(document: Mapping[str, Any], operation: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     content = operation.get("requestBody", {}).get("content", {})
-    schema = _resolve(document, content.get("application/json", {}).get("schema", {}))
+    schema = _body(document, operation)
     required = schema.get("required", [])
     for name, field in schema.get("properties", {}).items():
         yield _row(name, "body", field, field.get("description", ""), name in required)
     if content and "properties" not in schema:
         yield tuple(map(_text, ("body", "body", " or ".join(content), operation["requestBody"].get("description", ""))))
+
+
+def _body(document: Mapping[str, Any], operation: Mapping[str, Any]) -> Mapping[str, Any]:
+    content = operation.get("requestBody", {}).get("content", {})
+    return _resolve(document, content.get("application/json", {}).get("schema", {}))
 
 
 def _resolve(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -84,19 +89,19 @@ def _resolve(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[
 
 
 def _row(name: str, place: str, schema: Mapping[str, Any], meaning: str, required: bool) -> tuple[str, ...]:
-    words = [_text(meaning)] if meaning else []
-    if schema.get("default") is not None:
-        words.append(f"default <code>{_text(json.dumps(schema['default']))}</code>")
+    words = [_prose(meaning)] if meaning else []
+    if schema.get("default") not in (None, "", {}):
+        words.append(f"Default <code>{_text(json.dumps(schema['default']))}</code>.")
     if required:
-        words.append("required")
-    return f"<code>{_text(name)}</code>", _text(place), _text(_kind(schema)), "; ".join(words)
+        words.append("Required.")
+    return f"<code>{_text(name)}</code>", _text(place), _text(_kind(schema)), " ".join(words)
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return " | ".join(map(str, schema["enum"]))
     if "anyOf" in schema:
-        return " or ".join(_kind(item) for item in schema["anyOf"])
+        return " or ".join(_kind(item) for item in schema["anyOf"] if item.get("type") != "null")
     if "$ref" in schema:
         return str(schema["$ref"].rpartition("/")[2])
     kind = str(schema.get("type", "any"))
@@ -105,3 +110,9 @@ def _kind(schema: Mapping[str, Any]) -> str:
 
 def _text(value: str) -> str:
     return html.escape(value)
+
+
+def _prose(value: str) -> str:
+    """Text whose `words in backticks` are code."""
+    parts = _text(value).split("`")
+    return "".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))

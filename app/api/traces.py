@@ -17,7 +17,7 @@ from tunixrt_core.store.query import StoredTrace as Stored
 from tunixrt_core.traces import Trace
 
 router = APIRouter(prefix="/traces", tags=["Traces"], route_class=JsonRoute)
-lines_router = APIRouter(prefix="/traces", tags=["Traces"], route_class=LinesRoute)
+lines_router = APIRouter(route_class=LinesRoute)
 
 Ref = Annotated[str, Path(pattern="^[0-9a-f]{8,64}$", description="The trace's hash, or at least its first 8 digits.")]
 _IN_MEMORY = 4 << 20
@@ -88,4 +88,4 @@ def _answer(stored: Stored) -> StoredTrace:
     return StoredTrace(id=stored.id, created_at=stored.created_at, trace=stored.trace.to_dict())
 
 
-router.include_router(lines_router, prefix="")
+router.include_router(lines_router)

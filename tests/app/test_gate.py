@@ -150,6 +150,12 @@ def test_an_unknown_host_name_is_refused_everywhere(host: str, path: str) -> Non
     assert not opens(client(), **BEARER, host=host)
 
 
+def test_an_address_with_control_characters_is_refused() -> None:
+    answer = client().get("/api/traces%0A", headers=BEARER)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "bad_request"
+
+
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8501", "localhost.", "127.0.0.1:1", "[::1]:8501"])
 def test_this_machines_own_names_are_known(host: str) -> None:
     assert client().get("/", headers={**BEARER, "host": host}).status_code == 200

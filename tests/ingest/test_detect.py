@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tunixrt_core.errors import UnreadableFile
-from tunixrt_core.ingest.detect import detect_format, format_named
+from tunixrt_core.ingest.detect import FORMATS, detect_format, format_named
 
 ROWS: dict[str, dict[str, Any]] = {
     "trace": {"prompt": "p", "steps": [], "final_answer": "a"},
@@ -21,7 +21,7 @@ ROWS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("format", ROWS)
 def test_each_format_is_known_by_its_own_row(format: str) -> None:
     assert detect_format([ROWS[format]]) == format
-    assert format_named(format).NAME == format
+    assert format_named(format) is FORMATS[format]
 
 
 def test_most_rows_decide() -> None:

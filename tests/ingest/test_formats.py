@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.detect import FORMATS
+from tunixrt_core.ingest.detect import FORMATS, detect_format
 from tunixrt_core.ingest.split import split_completion, split_steps
 from tunixrt_core.traces import Trace
 
@@ -142,3 +144,23 @@ def test_steps_are_paragraphs_where_blank_lines_divide_them_and_lines_elsewhere(
     assert split_steps("a\nb\n \nc\r\n\r\nd") == ("a\nb", "c", "d")
     assert split_steps(" \n ") == ()
     assert split_completion("text", "f").marked is False
+
+
+def _documented() -> list[tuple[str, dict[str, Any]]]:
+    page = (Path(__file__).parents[2] / "docs" / "data-formats.md").read_text(encoding="utf-8")
+    section = page.split("## Formats in")[1].split("## Formats out")[0]
+    found = []
+    for part in section.split("\n### `")[1:]:
+        name = part.split("`", 1)[0]
+        found += [(name, orjson.loads(block.split("```")[0])) for block in part.split("```json\n")[1:]]
+    return found
+
+
+def test_every_format_is_documented_with_a_row_that_works() -> None:
+    examples = _documented()
+    assert {name for name, _ in examples} == set(FORMATS)
+    for name, row in examples:
+        assert detect_format([row]) == name
+        trace = convert(name, row)
+        assert len(trace.steps) == 2
+        assert trace.final_answer in ("513", "72")

@@ -190,7 +190,7 @@ def test_a_broken_array_is_a_sentence(data: bytes, message: str) -> None:
 
 
 def test_an_array_over_the_limit_is_refused() -> None:
-    with pytest.raises(UnreadableFile, match="more than 100 bytes. Write it as JSONL"):
+    with pytest.raises(UnreadableFile, match=r"more than 100 bytes\. Write it as JSONL"):
         read(b"[" + b",".join([row(1)] * 9) + b"]", max_document_bytes=100)
 
 

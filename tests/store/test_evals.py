@@ -34,6 +34,12 @@ def test_evaluations_are_listed_newest_first_of_one_run_or_of_all(store: Store) 
     assert [e.id for e in store.evals.list("r1")] == ["e3", "e1"]
 
 
+def test_put_replaces_the_evaluation_with_the_same_id(store: Store) -> None:
+    store.evals.put(record())
+    store.evals.put(record(run_id="r9"))
+    assert store.evals.list() == [record(run_id="r9")]
+
+
 def test_an_update_changes_status_metrics_and_end(store: Store) -> None:
     store.evals.add(record())
     store.evals.add(record("e2"))

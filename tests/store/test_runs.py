@@ -66,6 +66,15 @@ def test_a_status_moves_only_where_that_is_legal(store: Store) -> None:
     assert store.runs.update("r1") == store.runs.get("r1")
 
 
+def test_a_mirror_takes_over_what_the_folder_says(store: Store) -> None:
+    store.runs.add(run(status=RunStatus.INTERRUPTED))
+    store.runs.mirror("r1", status=RunStatus.SUCCEEDED, ended_at=WHEN)
+    assert (store.runs.get("r1").status, store.runs.get("r1").ended_at) == (RunStatus.SUCCEEDED, WHEN)
+    assert store.runs.index() == {"r1": "/runs/r1"}
+    with pytest.raises(TypeError, match="request_id"):
+        store.runs.mirror("r1", request_id="q")
+
+
 def test_what_is_not_over_is_found_at_start(store: Store) -> None:
     for status in RunStatus:
         store.runs.add(run(status.value, status=status))

@@ -71,9 +71,9 @@ def test_a_place_that_cannot_be_a_database_is_a_sentence(tmp_path: Path) -> None
     (tmp_path / "text.db").write_bytes(b"not a database at all, but long enough for a header" * 10)
     with pytest.raises(StoreError, match=r"directory .*/file for the database cannot be made .*TUNIXRT_HOME"):
         open_store(f"sqlite:///{tmp_path / 'file' / 'x.db'}")
-    with pytest.raises(StoreError, match="cannot be opened. Check that its directory exists"):
+    with pytest.raises(StoreError, match=r"cannot be opened\. Check that its directory exists"):
         open_store(f"sqlite:///{tmp_path}")
-    with pytest.raises(StoreError, match="is not a SQLite database. Move that file away"):
+    with pytest.raises(StoreError, match=r"is not a SQLite database\. Move that file away"):
         open_store(f"sqlite:///{tmp_path / 'text.db'}")
     assert (tmp_path / "text.db").read_bytes().startswith(b"not a database")
 
@@ -108,7 +108,7 @@ def test_a_full_disk_is_a_sentence_and_keeps_nothing(url: str) -> None:
         store.traces.insert([trace(1)])
         with store._database.write() as connection:
             connection.exec_driver_sql("PRAGMA max_page_count = 60")
-        with pytest.raises(StoreError, match="the disk is full. Nothing of this change was kept"):
+        with pytest.raises(StoreError, match=r"the disk is full\. Nothing of this change was kept"):
             store.traces.insert(trace("x" * 100_000 + str(n)) for n in range(100))
         assert store.traces.count(TraceQuery()) == 1
 

@@ -126,7 +126,7 @@ class PostgreSQL:
     """A GIN index over the words of the stored JSON, without its escapes."""
 
     # beyond this PostgreSQL refuses a search vector; the rest of a longer trace is stored but not found by its words
-    _DOCUMENT = r"to_tsvector('simple', regexp_replace(left(body, 250000), '\\[nrtbf\"/]|\\u[0-9a-f]{4}', ' ', 'g'))"
+    _DOCUMENT = """to_tsvector('simple', regexp_replace(left(body, 250000), '[\\\\](u[0-9a-f]{4}|.)', ' ', 'g'))"""
 
     def prepare(self, engine: Engine, *, writes: bool) -> None:
         @event.listens_for(engine, "connect")

@@ -24,20 +24,9 @@ class EvalStore:
 
     def add(self, record: EvalRecord) -> None:
         """Keep a new evaluation. Raises Conflict where its id is taken."""
-        values = {
-            "id": record.id,
-            "run_id": record.run_id,
-            "target": record.target,
-            "status": record.status.value,
-            "directory": record.directory,
-            "metrics": record.metrics,
-            "message": record.message,
-            "created_at": record.created_at,
-            "ended_at": record.ended_at,
-        }
         try:
             with self._db.write() as connection:
-                connection.execute(insert(evals).values(values))
+                connection.execute(insert(evals).values(_values(record)))
         except IntegrityError:
             raise Conflict(f"An evaluation {record.id} is there already.") from None
 
@@ -45,7 +34,7 @@ class EvalStore:
         """Keep an evaluation in place of the one with the same id, if any."""
         with self._db.write() as connection:
             connection.execute(delete(evals).where(evals.c.id == record.id))
-        self.add(record)
+            connection.execute(insert(evals).values(_values(record)))
 
     def get(self, eval_id: str) -> EvalRecord:
         """Raises NotFound."""
@@ -82,6 +71,20 @@ def _find(connection: Connection, eval_id: str) -> Row[Any]:
     if row is None:
         raise NotFound("evaluation", eval_id)
     return row
+
+
+def _values(record: EvalRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "run_id": record.run_id,
+        "target": record.target,
+        "status": record.status.value,
+        "directory": record.directory,
+        "metrics": record.metrics,
+        "message": record.message,
+        "created_at": record.created_at,
+        "ended_at": record.ended_at,
+    }
 
 
 def _record(row: Row[Any]) -> EvalRecord:

@@ -7,7 +7,6 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-import orjson
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, select, update
 
 from tunixrt_core.datasets import Candidate
@@ -102,8 +101,15 @@ class TraceStore:
         return Neighbours(newer, older)
 
     def count(self, query: TraceQuery) -> int:
-        wanted, _ = self._matching(select(func.count(traces.c.id)), query)
+        """How many traces match. Answered from indexes alone, however large the traces are."""
         with self._db.read() as connection:
+            if query == TraceQuery():
+                every: int = connection.execute(select(func.count()).select_from(traces)).scalar_one()
+                gone: int = connection.execute(
+                    select(func.count()).where(traces.c.deleted_at.is_not(None))
+                ).scalar_one()
+                return every - gone
+            wanted, _ = self._matching(select(func.count(traces.c.id)), query)
             number: int = connection.execute(wanted).scalar_one()
         return number
 
@@ -162,11 +168,15 @@ class TraceStore:
     def _matching(self, query: Select[Any], wanted: TraceQuery) -> tuple[Select[Any], ColumnElement[int]]:
         """The select narrowed to a query, and the id by which to order and to page it."""
         searches = bool(wanted.text.strip())
-        query = query.where(traces.c.deleted_at.is_(None))
-        for column, value in ((traces.c.source, wanted.source), (traces.c.model, wanted.model)):
-            if value is not None:
-                # the words must lead: with an index here SQLite would search once for every trace of a source
-                query = query.where((func.coalesce(column, "") if searches else column) == value)
+        filters = [
+            (c, v) for c, v in ((traces.c.source, wanted.source), (traces.c.model, wanted.model)) if v is not None
+        ]
+        if not filters and not searches:
+            return query.where(traces.c.deleted_at.is_(None)), traces.c.id
+        # a tombstone has no source, no model and no words, so from here on none can match
+        for column, value in filters:
+            # the words must lead: with an index here SQLite would search once for every trace of a source
+            query = query.where((func.coalesce(column, "") if searches else column) == value)
         return self._db.dialect.matching(query, wanted.text) if searches else (query, traces.c.id)
 
 
@@ -213,4 +223,4 @@ def _stored(row: Row[Any]) -> StoredTrace:
 
 
 def _trace(body: str) -> Trace:
-    return Trace.from_dict(orjson.loads(body))
+    return Trace.from_canonical(body.encode())

@@ -1,4 +1,4 @@
-"""Rows to batches of fixed shape. Batch k is a pure function of (rows, seed, k), so a resumed run sees the same data."""
+"""Rows to batches of fixed shape. Batch k is a pure function of (rows, seed, k): a resumed run sees the same data."""
 
 from __future__ import annotations
 
@@ -66,13 +66,18 @@ class TokenBatch:
         return int(self.loss_mask.sum())
 
 
-def encode_rows(rendered: Iterable[Rendered], encoder: Encoder, max_length: int) -> TokenRows:
-    """Token ids of every row of at most `max_length` tokens. Longer ones are left out and counted, never cut."""
+def encode_rows(
+    rendered: Iterable[Rendered], encoder: Encoder, max_length: int, end: tuple[int, ...] = ()
+) -> TokenRows:
+    """Token ids of every row of at most `max_length` tokens; `end` closes each completion.
+
+    Longer rows are left out and counted, never cut.
+    """
     kept: list[TokenRow] = []
     dropped = 0
     for text in rendered:
         prompt, completion = encoder.encode_prompt(text.prompt), encoder.encode_completion(text.completion)
-        row = TokenRow(tuple(prompt), tuple(completion))
+        row = TokenRow(tuple(prompt), (*completion, *end))
         if len(row) <= max_length and row.prompt and row.completion:
             kept.append(row)
         else:
@@ -121,6 +126,16 @@ class TrainBatches:
         chosen = [self._at(i) for i in range(first, first + self._batch_size)]
         return pad_rows(chosen, self._batch_size, self._length, self._pad_id)
 
+    @property
+    def rows(self) -> int:
+        """Rows of one epoch."""
+        return len(self._rows)
+
+    def trained_tokens(self, k: int, count: int) -> int:
+        """Tokens that `count` batches from the k-th on are trained on."""
+        first = k * self._batch_size
+        return sum(len(self._at(i).completion) for i in range(first, first + count * self._batch_size))
+
     def _at(self, i: int) -> TokenRow:
         epoch, place = divmod(i, len(self._rows))
         return self._rows[int(self._order(epoch)[place])]
@@ -134,8 +149,8 @@ def eval_batches(rows: Sequence[TokenRow], *, batch_size: int, length: int, pad_
 
 def pad_rows(rows: Sequence[TokenRow], batch_size: int, length: int, pad_id: int) -> TokenBatch:
     """Rows as one batch. The first token of a row has no context and is never a target, so it is never counted."""
-    tokens = np.full((batch_size, length), pad_id, np.int32)
-    mask = np.zeros((batch_size, length), np.bool_)
+    tokens: Any = np.full((batch_size, length), pad_id, np.int32)
+    mask: Any = np.zeros((batch_size, length), np.bool_)
     for i, row in enumerate(rows):
         tokens[i, : len(row)] = (*row.prompt, *row.completion)
         mask[i, len(row.prompt) : len(row)] = True

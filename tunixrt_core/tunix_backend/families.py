@@ -1,4 +1,4 @@
-"""config.json of a Hugging Face model -> Tunix's ModelConfig, refusing whatever Tunix 0.1.7 would silently leave out."""
+"""config.json of a Hugging Face model -> Tunix's ModelConfig, refusing what Tunix 0.1.7 would silently leave out."""
 
 from __future__ import annotations
 
@@ -207,7 +207,9 @@ def _refuse(config: Mapping[str, Any], **expected: Any) -> None:
 
 
 def _ignored(key: str, value: Any) -> ModelError:
-    return ModelError(f"config.json asks for {key} = {value!r}, which Tunix would silently ignore; choose another model.")
+    return ModelError(
+        f"config.json asks for {key} = {value!r}, which Tunix would silently ignore; choose another model."
+    )
 
 
 def _whole(config: Mapping[str, Any], key: str) -> int:

@@ -28,6 +28,11 @@ class LoadedModel:
     trainable_parameters: int
     total_parameters: int
 
+    @property
+    def vocab_size(self) -> int:
+        """Rows of the embedding table."""
+        return int(self.config.num_embed if hasattr(self.config, "num_embed") else self.config.vocab_size)
+
 
 def resolve_model(reference: str, models_dir: Path) -> Path:
     """The directory of a model: built in (written on first use), a path, or `org/name` under `models_dir`.
@@ -42,8 +47,8 @@ def resolve_model(reference: str, models_dir: Path) -> Path:
     looks_like_path = reference.startswith(("/", ".", "~")) or reference.count("/") != 1
     if looks_like_path:
         raise ModelError(
-            f"There is no model in {reference}: a directory with config.json, tokenizer.json and *.safetensors is needed. "
-            f"Built in are {', '.join(BUILTIN_MODELS)}."
+            f"There is no model in {reference}: a directory with config.json, tokenizer.json and *.safetensors is "
+            f"needed. Built in are {', '.join(BUILTIN_MODELS)}."
         )
     local = models_dir / reference
     if (local / "config.json").is_file():

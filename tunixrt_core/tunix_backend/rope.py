@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from types import ModuleType
 from typing import Any
 
 from tunixrt_core.errors import ModelError
@@ -47,7 +46,7 @@ def _llama3(frequency: float, scaling: Mapping[str, Any]) -> float:
     return (1 - blend) * frequency / factor + blend * frequency
 
 
-def use_frequencies(model: Any, module: ModuleType, frequencies: tuple[float, ...]) -> None:
+def use_frequencies(model: Any, module: Any, frequencies: tuple[float, ...]) -> None:
     """Make `model`, of a class in a Tunix model module whose apply_rope ignores the config, use these frequencies.
 
     The model gets a subclass whose forward pass says which frequencies hold while it is traced; the module's
@@ -59,7 +58,7 @@ def use_frequencies(model: Any, module: ModuleType, frequencies: tuple[float, ..
     model.__class__ = _subclass(base)
 
 
-def _patch_module(module: ModuleType) -> None:
+def _patch_module(module: Any) -> None:
     original = module.apply_rope
     if getattr(original, "heeds_frequencies", False):
         return
@@ -72,16 +71,16 @@ def _patch_module(module: ModuleType) -> None:
         return rotate(inputs, positions, wanted)
 
     apply_rope.heeds_frequencies = True  # type: ignore[attr-defined]
-    module.apply_rope = apply_rope  # type: ignore[attr-defined]
+    module.apply_rope = apply_rope
 
 
 def _subclass(base: type) -> type:
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         with _holding(self.rope_frequencies):
-            return base.__call__(self, *args, **kwargs)  # type: ignore[operator]
+            return base.__call__(self, *args, **kwargs)
 
     # the Sampler looks at the signature, so it must stay that of the base class
-    return type(base.__name__, (base,), {"__call__": wraps(base.__call__)(call), "__module__": base.__module__})  # type: ignore[operator]
+    return type(base.__name__, (base,), {"__call__": wraps(base.__call__)(call), "__module__": base.__module__})
 
 
 @contextmanager

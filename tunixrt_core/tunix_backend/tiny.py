@@ -1,4 +1,4 @@
-"""The built-in models: random weights and a tokenizer in Hugging Face layout, written here, the same bytes every time."""
+"""The built-in models: random weights and a tokenizer in Hugging Face layout, the same bytes every time."""
 
 from __future__ import annotations
 
@@ -66,9 +66,7 @@ class TinySpec:
 
 
 BUILTIN_MODELS: dict[str, TinySpec] = {
-    "tiny": TinySpec(
-        layers=2, embed_dim=128, hidden_dim=512, heads=4, kv_heads=4, head_dim=32, vocab_size=768
-    ),
+    "tiny": TinySpec(layers=2, embed_dim=128, hidden_dim=512, heads=4, kv_heads=4, head_dim=32, vocab_size=768),
     "tiny-micro": TinySpec(layers=1, embed_dim=32, hidden_dim=64, heads=2, kv_heads=1, head_dim=16, vocab_size=512),
 }
 

@@ -25,8 +25,7 @@ class TextTokenizer:
         self._eos = self._named("eos_token", special)
         if self._eos is None:
             raise ModelError(
-                f"The tokenizer in {directory} names no end-of-sequence token; "
-                "add eos_token to tokenizer_config.json."
+                f"The tokenizer in {directory} names no end-of-sequence token; add eos_token to tokenizer_config.json."
             )
         self._pad = self._spare(self._named("pad_token", special))
 

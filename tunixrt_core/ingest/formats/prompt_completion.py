@@ -30,7 +30,7 @@ def to_trace(row: dict[str, Any], source: str | None) -> Trace:
             final_answer=answer,
             meta=meta,
             system=system,
-            source=row.get("source", source),
+            source=source if row.get("source") is None else row["source"],
             model=row.get("model"),
         )
 

@@ -1,0 +1,54 @@
+"""The API over a real Pipeline on a home of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app import state
+from app.api.application import build_api
+from tunixrt_core.pipeline import Pipeline, open_pipeline
+from tunixrt_core.settings import Settings
+
+MAX_UPLOAD_MB = 1
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
+    with open_pipeline(Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})) as opened:
+        state.set_pipeline(opened)
+        yield opened
+        state.set_pipeline(None)
+
+
+@pytest.fixture
+def api(pipeline: Pipeline) -> TestClient:
+    return TestClient(build_api(MAX_UPLOAD_MB), raise_server_exceptions=False)
+
+
+def trace(number: int, **more: Any) -> dict[str, Any]:
+    """The JSON form of a small trace."""
+    return {
+        "prompt": f"What is {number} + {number}?",
+        "steps": [f"{number} and {number} is {2 * number}"],
+        "final_answer": str(2 * number),
+        **more,
+    }
+
+
+@pytest.fixture
+def ids(api: TestClient) -> list[str]:
+    """Ten stored traces."""
+    return [api.post("/traces", json=trace(i, source="doubles")).json()["id"] for i in range(10)]
+
+
+@pytest.fixture
+def dataset(api: TestClient, ids: list[str]) -> str:
+    """The name of a dataset with one version that holds them."""
+    answer = api.post("/datasets", json={"name": "doubles", "eval_share": 0.3})
+    assert answer.status_code == 201
+    return "doubles"

@@ -1,0 +1,107 @@
+"""Dataset versions through the API; their export needs no Tunix."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.api.conftest import trace
+
+
+def test_a_version_is_built_and_counted(api: TestClient, dataset: str) -> None:
+    version = api.get(f"/datasets/{dataset}/1").json()
+    assert version["train_rows"] + version["eval_rows"] == 10
+    assert version["eval_rows"] > 0
+    assert len(version["content_hash"]) == 64
+    assert version["spec"]["eval_share"] == 0.3
+
+
+def test_the_same_content_again_is_the_same_version(api: TestClient, dataset: str) -> None:
+    again = api.post("/datasets", json={"name": dataset, "eval_share": 0.3})
+    assert again.json()["version"] == 1
+    api.post("/traces", json=trace(99))
+    assert api.post("/datasets", json={"name": dataset, "eval_share": 0.3}).json()["version"] == 2
+    assert [v["version"] for v in api.get(f"/datasets/{dataset}").json()["versions"]] == [2, 1]
+    listing = api.get("/datasets").json()["datasets"]
+    assert [(entry["name"], entry["versions"], entry["latest"]["version"]) for entry in listing] == [(dataset, 2, 2)]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"name": "../x"},
+        {"name": "Upper"},
+        {"name": "x", "eval_share": 1},
+        {"name": "x", "selection": "some"},
+        {"name": "x", "selection": "latest"},
+        {"name": "x", "limit": 0},
+        {"name": "x", "sauce": "doubles"},
+        {"name": "x", "source": "nowhere"},
+    ],
+)
+def test_a_spec_that_cannot_be_built_is_422(api: TestClient, ids: list[str], spec: dict[str, object]) -> None:
+    answer = api.post("/datasets", json=spec)
+    assert answer.status_code == 422
+    assert api.get("/datasets").json() == {"datasets": []}
+
+
+def test_the_export_is_a_download_with_a_row_for_every_trace(api: TestClient, dataset: str) -> None:
+    answer = api.get(f"/datasets/{dataset}/1/export.jsonl")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    assert answer.headers["content-disposition"] == 'attachment; filename="doubles-v1.jsonl"'
+    rows = [json.loads(line) for line in answer.content.splitlines()]
+    assert len(rows) == 10
+    assert list(rows[0]) == ["prompt", "trace_steps", "final_answer", "metadata"]
+    assert {row["metadata"]["split"] for row in rows} == {"train", "eval"}
+
+
+def test_the_export_is_the_same_bytes_every_time(api: TestClient, dataset: str) -> None:
+    first, second = (api.get(f"/datasets/{dataset}/1/export.jsonl").content for _ in range(2))
+    assert first == second
+
+
+def test_a_long_export_is_whole(api: TestClient) -> None:
+    rows = [trace(i, meta={"note": "x" * 600}) for i in range(800)]
+    assert api.post("/traces/batch", json=rows).json()["inserted"] == 800
+    api.post("/datasets", json={"name": "many"})
+    exported = api.get("/datasets/many/1/export.jsonl").content
+    assert exported.count(b"\n") == 800
+    assert len(exported) > 5 * (64 << 10)
+
+
+@pytest.mark.parametrize("format", ["trace", "prompt_completion"])
+def test_the_export_has_other_formats(api: TestClient, dataset: str, format: str) -> None:
+    answer = api.get(f"/datasets/{dataset}/1/export.jsonl?format={format}")
+    assert answer.content.count(b"\n") == 10
+    assert f"doubles-v1.{format}.jsonl" in answer.headers["content-disposition"]
+
+
+def test_an_exported_trace_file_comes_back_as_duplicates_only(api: TestClient, dataset: str) -> None:
+    exported = api.get(f"/datasets/{dataset}/1/export.jsonl?format=trace").content
+    report = api.post("/traces/batch", content=exported, headers={"content-type": "application/x-ndjson"}).json()
+    assert (report["inserted"], report["duplicate"], report["rejected"]) == (0, 10, 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/datasets/none", 404),
+        ("/datasets/none/1", 404),
+        ("/datasets/none/1/export.jsonl", 404),
+        ("/datasets/doubles/2", 404),
+        ("/datasets/doubles/2/export.jsonl", 404),
+        ("/datasets/doubles/0", 422),
+        ("/datasets/doubles/x", 422),
+        ("/datasets/doubles/99999999999999999999", 422),
+        ("/datasets/Doubles", 422),
+        ("/datasets/doubles/1/export.jsonl?format=parquet", 422),
+    ],
+)
+def test_what_is_not_there_is_told(api: TestClient, dataset: str, path: str, status: int) -> None:
+    answer = api.get(path)
+    assert answer.status_code == status
+    assert answer.json()["error"]["message"]

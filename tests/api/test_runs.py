@@ -1,0 +1,220 @@
+"""Runs and evaluations through the API, over the real queue; the trainer is a fake but for the last test."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app import state
+from app.api.application import build_api
+from tests.api.conftest import MAX_UPLOAD_MB
+from tests.fakes import FakeBackend
+from tunixrt_core.datasets import DatasetSpec
+from tunixrt_core.jobs import JobManager
+from tunixrt_core.pipeline import Pipeline, open_pipeline
+from tunixrt_core.settings import Settings
+from tunixrt_core.store.store import open_store
+
+
+@pytest.fixture
+def trains(tmp_path: Path) -> Iterator[Pipeline]:
+    """A home with a dataset, whose runs end at once."""
+    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "trains")})
+    store = open_store(settings.database_url)
+    with Pipeline(settings, store, JobManager(store.runs, store.evals, FakeBackend(step_seconds=0.002))) as pipeline:
+        pipeline.ingest_examples(40)
+        pipeline.build_dataset(DatasetSpec("mine", eval_share=0.2))
+        state.set_pipeline(pipeline)
+        yield pipeline
+        state.set_pipeline(None)
+
+
+@pytest.fixture
+def api(trains: Pipeline) -> TestClient:
+    return TestClient(build_api(MAX_UPLOAD_MB), raise_server_exceptions=False)
+
+
+def manifest(pipeline: Pipeline, train_steps: int = 5, **options: str) -> dict[str, Any]:
+    made = pipeline.build_manifest("mine", model_id="tiny", hyperparams={"train_steps": train_steps}, **options)
+    return made.to_dict()
+
+
+def start(api: TestClient, pipeline: Pipeline, **body: Any) -> dict[str, Any]:
+    answer = api.post("/runs", json={"manifest": manifest(pipeline), **body})
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+def test_a_run_is_started_watched_and_found_again(api: TestClient, trains: Pipeline) -> None:
+    run = start(api, trains)
+    assert run["status"] in {"queued", "loading", "compiling", "running", "succeeded"}
+    assert run["dataset"]["name"] == "mine"
+    assert trains.wait(20)
+    found = api.get(f"/runs/{run['id']}").json()
+    assert found["status"] == found["state"]["status"] == "succeeded"
+    assert found["state"]["train_step"] == 5
+    assert found["manifest"] == run["manifest"]
+    assert [item["id"] for item in api.get("/runs").json()["runs"]] == [run["id"]]
+
+
+def test_metrics_are_read_from_where_one_left_off(api: TestClient, trains: Pipeline) -> None:
+    run = start(api, trains)
+    assert trains.wait(20)
+    whole = api.get(f"/runs/{run['id']}/metrics").json()
+    assert [record["train_step"] for record in whole["records"] if record["kind"] == "train"] == [1, 2, 3, 4, 5]
+    rest = api.get(f"/runs/{run['id']}/metrics?since={whole['next']}").json()
+    assert rest == {"records": [], "next": whole["next"]}
+
+
+def test_a_request_id_starts_one_run_only(api: TestClient, trains: Pipeline) -> None:
+    run = start(api, trains, request_id="once")
+    again = api.post("/runs", json={"manifest": manifest(trains), "request_id": "once"})
+    assert again.status_code == 200
+    assert again.json()["id"] == run["id"]
+    assert len(api.get("/runs").json()["runs"]) == 1
+
+
+def test_a_folder_holds_one_run_only(api: TestClient, trains: Pipeline) -> None:
+    body = {"manifest": manifest(trains, output_dir="mine")}
+    assert api.post("/runs", json=body).status_code == 201
+    second = api.post("/runs", json=body)
+    assert second.status_code == 409
+    assert "output_dir" in second.json()["error"]["message"]
+
+
+def test_an_output_directory_that_cannot_be_written_is_a_sentence(api: TestClient, trains: Pipeline) -> None:
+    blocked = trains.settings.home / "a-file"
+    blocked.write_text("")
+    answer = api.post("/runs", json={"manifest": manifest(trains, output_dir=str(blocked / "run"))})
+    assert answer.status_code == 507
+    assert answer.json()["error"]["code"] == "output_error"
+    assert "output_dir" in answer.json()["error"]["message"]
+
+
+def test_a_wrong_manifest_names_every_wrong_key(api: TestClient, trains: Pipeline) -> None:
+    body = manifest(trains)
+    body["optimizer"]["learning_rate"] = -1
+    body["optimiser"] = {}
+    answer = api.post("/runs", json={"manifest": body})
+    assert answer.status_code == 422
+    error = answer.json()["error"]
+    assert error["code"] == "invalid_manifest"
+    assert {item["key"] for item in error["details"]["errors"]} == {"optimizer.learning_rate", "optimiser"}
+
+
+def test_a_running_run_is_stopped_and_resumed(api: TestClient, trains: Pipeline) -> None:
+    answer = api.post("/runs", json={"manifest": manifest(trains, train_steps=100_000)})
+    run = f"/runs/{answer.json()['id']}"
+    while not api.get(f"{run}/metrics").json()["records"]:
+        time.sleep(0.01)
+    stopped = api.post(f"{run}/stop")
+    assert stopped.status_code == 202
+    assert trains.wait(20)
+    assert api.get(run).json()["status"] == "stopped"
+    assert api.post(f"{run}/stop").status_code == 409
+    resumed = api.post(f"{run}/resume")
+    assert resumed.status_code == 202
+    assert api.post(f"{run}/resume").status_code == 409
+    api.post(f"{run}/stop")
+    assert trains.wait(20)
+
+
+def test_a_run_is_evaluated_and_base_compared_with_tuned(api: TestClient, trains: Pipeline) -> None:
+    run = start(api, trains)
+    assert trains.wait(20)
+    path = f"/runs/{run['id']}/evaluations"
+    assert api.get(path).json() == {"evaluations": [], "comparison": None}
+    queued = api.post(path, json={"limit": 4})
+    assert queued.status_code == 202
+    assert {item["target"] for item in queued.json()["evaluations"]} == {"base", "tuned"}
+    assert trains.wait(20)
+    done = api.get(path).json()
+    assert {item["target"]: item["metrics"]["exact_match"] for item in done["evaluations"]} == {"base": 0, "tuned": 1}
+    assert done["comparison"]["fixed"] == 4
+    tuned = api.get(f"{path}/tuned").json()
+    assert tuned["status"] == "succeeded"
+    assert len(tuned["predictions"]) == 4
+    assert tuned["predictions"][0]["scores"]["exact_match"] == 1
+
+
+def test_an_evaluation_needs_no_body_and_may_be_of_one_target(api: TestClient, trains: Pipeline) -> None:
+    run = start(api, trains)
+    assert trains.wait(20)
+    path = f"/runs/{run['id']}/evaluations"
+    assert len(api.post(path).json()["evaluations"]) == 2
+    assert trains.wait(20)
+    assert api.post(path, json={"targets": ["base"]}).status_code == 202
+    assert api.post(path, json={"targets": ["other"]}).status_code == 422
+    assert api.post(path, json={"limit": 0}).status_code == 422
+    assert trains.wait(20)
+
+
+def test_a_run_that_goes_on_is_not_evaluated(api: TestClient, trains: Pipeline) -> None:
+    answer = api.post("/runs", json={"manifest": manifest(trains, train_steps=100_000)})
+    run = f"/runs/{answer.json()['id']}"
+    assert api.post(f"{run}/evaluations").status_code == 409
+    api.post(f"{run}/stop")
+    assert trains.wait(20)
+
+
+def test_the_listing_of_runs_pages(api: TestClient, trains: Pipeline) -> None:
+    made = [start(api, trains)["id"] for _ in range(3)]
+    first = api.get("/runs?limit=2").json()
+    second = api.get("/runs", params={"limit": 2, "after": first["next"]}).json()
+    assert [run["id"] for run in first["runs"] + second["runs"]] == made[::-1]
+    assert second["next"] is None
+    assert trains.wait(20)
+
+
+@pytest.mark.parametrize("path", ["", "/metrics", "/evaluations", "/evaluations/base", "/stop", "/resume"])
+def test_an_unknown_run_is_404(api: TestClient, path: str) -> None:
+    method = "POST" if path in {"/stop", "/resume"} else "GET"
+    answer = api.request(method, f"/runs/r-9999{path}")
+    assert answer.status_code == 404
+    assert "r-9999" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("run_id", ["..", "%2e%2e%2fx", "-x", "x" * 200])
+def test_an_impossible_run_id_never_reaches_the_disk(api: TestClient, run_id: str) -> None:
+    assert api.get(f"/runs/{run_id}/metrics").status_code in {404, 422}
+
+
+@pytest.mark.parametrize("query", ["since=-1", "since=x", "since=99999999999999999999"])
+def test_an_impossible_cursor_is_422(api: TestClient, trains: Pipeline, query: str) -> None:
+    run = start(api, trains)
+    assert api.get(f"/runs/{run['id']}/metrics?{query}").status_code == 422
+    assert trains.wait(20)
+
+
+def test_a_run_whose_folder_is_gone_is_still_listed(api: TestClient, trains: Pipeline) -> None:
+    run = start(api, trains)
+    assert trains.wait(20)
+    Path(run["directory"]).rename(trains.settings.home / "elsewhere")
+    found = api.get(f"/runs/{run['id']}")
+    assert found.status_code == 200
+    assert found.json()["state"] is None
+
+
+@pytest.mark.tunix
+@pytest.mark.slow
+def test_tunix_trains_a_run_that_the_api_started(tmp_path: Path) -> None:
+    with open_pipeline(Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})) as pipeline:
+        state.set_pipeline(pipeline)
+        api = TestClient(build_api(MAX_UPLOAD_MB))
+        pipeline.ingest_examples(40)
+        assert api.post("/datasets", json={"name": "mine"}).status_code == 201
+        made = api.post(
+            "/tunix/sft/manifest",
+            json={"dataset": "mine", "model_id": "tiny-micro", "hyperparameters": {"train_steps": 3, "batch_size": 4}},
+        ).json()
+        run = f"/runs/{api.post('/runs', json={'manifest': made['manifest']}).json()['id']}"
+        assert pipeline.wait(120)
+        assert api.get(run).json()["status"] == "succeeded", api.get(run).text
+        records = api.get(f"{run}/metrics").json()["records"]
+        assert [record["train_step"] for record in records if record["kind"] == "train"] == [1, 2, 3]
+        state.set_pipeline(None)

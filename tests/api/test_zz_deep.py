@@ -1,0 +1,81 @@
+"""The published description is true: whatever it allows is answered as it says, and nothing breaks the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
+
+from app import state
+from app.api.application import build_api
+from app.gate import Gate
+from tests.api.conftest import trace
+from tests.fakes import FakeBackend
+from tunixrt_core.jobs import JobManager
+from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.settings import Settings
+from tunixrt_core.store.store import open_store
+
+server = Gate(Starlette(routes=[Mount("/api", app=build_api(1))]), token=None, hosts={"testserver"})
+schema = schemathesis.openapi.from_asgi("/api/openapi.json", server)
+# 501 is an answer here, not a failure: Tunix may be missing; 507 is for an output_dir that cannot be written
+schema.config.checks.not_a_server_error.expected_statuses = ["2xx", "4xx", "501", "507"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    path = tmp_path_factory.mktemp("openapi") / "home"
+    configured = Settings.from_env({"TUNIXRT_HOME": str(path)})
+    store = open_store(configured.database_url)
+    with Pipeline(configured, store, JobManager(store.runs, store.evals, FakeBackend())) as pipeline:
+        state.set_pipeline(pipeline)
+        visitor = TestClient(server)
+        for i in range(5):
+            assert visitor.post("/api/traces", json=trace(i)).status_code == 201
+        assert visitor.post("/api/datasets", json={"name": "a"}).status_code == 201
+        yield path
+        state.set_pipeline(None)
+
+
+@pytest.mark.usefixtures("home")
+@schema.parametrize()
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_request_that_is_described_gets_an_answer_that_is_described(case: schemathesis.Case) -> None:
+    case.call_and_validate(
+        checks=[not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+    )
+
+
+def test_every_address_of_the_issue_is_published() -> None:
+    paths = build_api(1).openapi()["paths"]
+    assert {path: sorted(paths[path]) for path in paths} == {
+        "/tunix/status": ["get"],
+        "/tunix/sft/export": ["post"],
+        "/tunix/sft/manifest": ["post"],
+        "/traces": ["get", "post"],
+        "/traces/batch": ["post"],
+        "/traces/{id}": ["delete", "get"],
+        "/datasets": ["get", "post"],
+        "/datasets/{name}": ["get"],
+        "/datasets/{name}/{version}": ["get"],
+        "/datasets/{name}/{version}/export.jsonl": ["get"],
+        "/runs": ["get", "post"],
+        "/runs/{id}": ["get"],
+        "/runs/{id}/metrics": ["get"],
+        "/runs/{id}/stop": ["post"],
+        "/runs/{id}/resume": ["post"],
+        "/runs/{id}/evaluations": ["get", "post"],
+        "/runs/{id}/evaluations/{target}": ["get"],
+    }

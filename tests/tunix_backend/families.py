@@ -1,0 +1,148 @@
+"""Tiny checkpoints of every family in Hugging Face layout, and their forward pass in NumPy to compare Tunix with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tunixrt_core.tunix_backend.rope import inverse_frequencies
+from tunixrt_core.tunix_backend.tiny import write_builtin_model
+
+LAYERS, VOCAB, DIM, HIDDEN, HEADS, KV_HEADS, HEAD_DIM = 2, 512, 48, 64, 4, 2, 16
+
+ARCHITECTURE = {"qwen2": "qwen2", "qwen3": "qwen3", "llama": "llama", "gemma3_text": "gemma3_text"}
+
+
+def write_checkpoint(directory: Path, kind: str, *, tied: bool = True, **config: Any) -> dict[str, Any]:
+    """Random weights, config and tokenizer of a model of this type. Returns the config."""
+    from safetensors.numpy import save_file
+
+    write_builtin_model("tiny-micro", directory.parent / "tokenizer-source")
+    directory.mkdir(parents=True)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (directory / name).write_bytes((directory.parent / "tokenizer-source" / name).read_bytes())
+    base: dict[str, Any] = {
+        "model_type": ARCHITECTURE[kind],
+        "vocab_size": VOCAB,
+        "hidden_size": DIM,
+        "intermediate_size": HIDDEN,
+        "num_hidden_layers": LAYERS,
+        "num_attention_heads": HEADS,
+        "num_key_value_heads": KV_HEADS,
+        "head_dim": HEAD_DIM,
+        "rms_norm_eps": 1e-6,
+        "rope_theta": 1_000_000.0,
+        "tie_word_embeddings": tied,
+    }
+    if kind == "gemma3_text":
+        base |= {"query_pre_attn_scalar": HEAD_DIM, "sliding_window": 8, "rope_local_base_freq": 10_000.0}
+    base |= config
+    (directory / "config.json").write_text(json.dumps(base))
+    save_file(weights(kind, tied), str(directory / "model.safetensors"))
+    return base
+
+
+def weights(kind: str, tied: bool = True, layers: int = LAYERS) -> dict[str, Any]:
+    """Random weights under their Hugging Face names."""
+    rng = np.random.RandomState(7)
+
+    def normal(*shape: int) -> Any:
+        return (rng.standard_normal(shape) * 0.1).astype(np.float32)
+
+    out: dict[str, Any] = {"model.embed_tokens.weight": normal(VOCAB, DIM), "model.norm.weight": 1 + normal(DIM)}
+    for i in range(layers):
+        layer = f"model.layers.{i}"
+        for name, rows in (("q", HEADS), ("k", KV_HEADS), ("v", KV_HEADS)):
+            out[f"{layer}.self_attn.{name}_proj.weight"] = normal(rows * HEAD_DIM, DIM)
+            if kind == "qwen2":
+                out[f"{layer}.self_attn.{name}_proj.bias"] = normal(rows * HEAD_DIM)
+        out[f"{layer}.self_attn.o_proj.weight"] = normal(DIM, HEADS * HEAD_DIM)
+        if kind in ("qwen3", "gemma3_text"):
+            out[f"{layer}.self_attn.q_norm.weight"] = 1 + normal(HEAD_DIM)
+            out[f"{layer}.self_attn.k_norm.weight"] = 1 + normal(HEAD_DIM)
+        out[f"{layer}.mlp.gate_proj.weight"] = normal(HIDDEN, DIM)
+        out[f"{layer}.mlp.up_proj.weight"] = normal(HIDDEN, DIM)
+        out[f"{layer}.mlp.down_proj.weight"] = normal(DIM, HIDDEN)
+        for norm in _NORMS[kind]:
+            out[f"{layer}.{norm}.weight"] = 1 + normal(DIM)
+    if not tied:
+        out["lm_head.weight"] = normal(VOCAB, DIM)
+    return out
+
+
+_TWO = ("input_layernorm", "post_attention_layernorm")
+_NORMS = {
+    "qwen2": _TWO,
+    "qwen3": _TWO,
+    "llama": _TWO,
+    "gemma3_text": (*_TWO, "pre_feedforward_layernorm", "post_feedforward_layernorm"),
+}
+
+
+def reference_logits(w: dict[str, Any], config: dict[str, Any], tokens: Any) -> Any:
+    """Logits [length, vocab] of one sequence, computed in float64 from the definition of the architecture."""
+    gemma = config["model_type"] == "gemma3_text"
+
+    def norm(x: Any, name: str) -> Any:
+        scale = w[f"{name}.weight"].astype(np.float64)
+        x = x / np.sqrt((x**2).mean(-1, keepdims=True) + config["rms_norm_eps"])
+        return x * (1 + scale if gemma else scale)
+
+    def linear(x: Any, name: str) -> Any:
+        return x @ w[f"{name}.weight"].T.astype(np.float64) + w.get(f"{name}.bias", 0.0)
+
+    embedding = w["model.embed_tokens.weight"].astype(np.float64)
+    x = embedding[tokens] * (np.sqrt(DIM) if gemma else 1.0)
+    for i in range(config["num_hidden_layers"]):
+        layer = f"model.layers.{i}"
+        attended = _attention(norm(x, f"{layer}.input_layernorm"), layer, i, config, norm, linear, gemma)
+        if gemma:
+            x = x + norm(attended, f"{layer}.post_attention_layernorm")
+            fed = _mlp(norm(x, f"{layer}.pre_feedforward_layernorm"), layer, linear, gemma)
+            x = x + norm(fed, f"{layer}.post_feedforward_layernorm")
+        else:
+            x = x + attended
+            x = x + _mlp(norm(x, f"{layer}.post_attention_layernorm"), layer, linear, gemma)
+    x = norm(x, "model.norm")
+    return x @ w.get("lm_head.weight", embedding).T
+
+
+def _mlp(x: Any, layer: str, linear: Any, gemma: bool) -> Any:
+    gate = linear(x, f"{layer}.mlp.gate_proj")
+    if gemma:
+        active = 0.5 * gate * (1 + np.tanh(np.sqrt(2 / np.pi) * (gate + 0.044715 * gate**3)))
+    else:
+        active = gate / (1 + np.exp(-gate))
+    return linear(active * linear(x, f"{layer}.mlp.up_proj"), f"{layer}.mlp.down_proj")
+
+
+def _attention(x: Any, layer: str, i: int, config: dict[str, Any], norm: Any, linear: Any, gemma: bool) -> Any:
+    length = len(x)
+    q = linear(x, f"{layer}.self_attn.q_proj").reshape(length, HEADS, HEAD_DIM)
+    k = linear(x, f"{layer}.self_attn.k_proj").reshape(length, KV_HEADS, HEAD_DIM)
+    v = linear(x, f"{layer}.self_attn.v_proj").reshape(length, KV_HEADS, HEAD_DIM)
+    if gemma or config["model_type"] == "qwen3":
+        q, k = norm(q, f"{layer}.self_attn.q_norm"), norm(k, f"{layer}.self_attn.k_norm")
+    local = gemma and (i + 1) % 6 != 0
+    theta = config["rope_local_base_freq"] if local else config["rope_theta"]
+    frequencies = np.array(inverse_frequencies(HEAD_DIM, theta, config.get("rope_scaling")))
+    q, k = _rotate(q, frequencies), _rotate(k, frequencies)
+    k, v = np.repeat(k, HEADS // KV_HEADS, 1), np.repeat(v, HEADS // KV_HEADS, 1)
+    scores = np.einsum("qhd,khd->hqk", q, k) / np.sqrt(HEAD_DIM)
+    behind = np.arange(length)[:, None] - np.arange(length)[None, :]
+    seen = (behind >= 0) & ((behind < config["sliding_window"]) if local else True)
+    scores = np.where(seen, scores, -np.inf)
+    shares = np.exp(scores - scores.max(-1, keepdims=True))
+    shares /= shares.sum(-1, keepdims=True)
+    mixed = np.einsum("hqk,khd->qhd", shares, v).reshape(length, HEADS * HEAD_DIM)
+    return linear(mixed, f"{layer}.self_attn.o_proj")
+
+
+def _rotate(x: Any, frequencies: Any) -> Any:
+    angles = np.arange(len(x))[:, None, None] * frequencies
+    first, second = np.split(x, 2, axis=-1)
+    sin, cos = np.sin(angles), np.cos(angles)
+    return np.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)

@@ -1,0 +1,180 @@
+"""From a model reference to a model on a mesh."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.tunix_backend.conftest import make_manifest
+from tests.tunix_backend.families import VOCAB, reference_logits, weights, write_checkpoint
+from tunixrt_core.errors import ModelError
+from tunixrt_core.manifest import MeshSection, RunManifest
+
+pytestmark = pytest.mark.tunix
+
+LLAMA_3_SCALING = {
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
+
+
+def load(manifest: RunManifest, models_dir: Path) -> Any:
+    from tunixrt_core.tunix_backend.models import load_model, make_mesh
+
+    mesh = make_mesh(manifest.mesh)
+    with mesh:
+        return load_model(manifest, models_dir, mesh)
+
+
+def logits(model: Any, tokens: Any) -> Any:
+    import jax.numpy as jnp
+
+    length = len(tokens)
+    mask = jnp.tril(jnp.ones((1, length, length), bool))
+    return np.asarray(model(jnp.array([tokens]), jnp.arange(length)[None], None, mask)[0][0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "tied", "config"),
+    [
+        ("qwen2", True, {"rope_theta": 10_000.0}),
+        ("qwen3", True, {}),
+        ("qwen3", False, {"rope_theta": 10_000.0}),
+        ("llama", False, {"rope_theta": 500_000.0, "rms_norm_eps": 1e-5}),
+        ("llama", True, {"rope_theta": 500_000.0, "rope_scaling": LLAMA_3_SCALING}),
+        ("llama", True, {"rope_theta": 10_000.0, "rope_scaling": {"rope_type": "linear", "factor": 2.0}}),
+        ("gemma3_text", True, {}),
+    ],
+)
+def test_a_loaded_model_says_what_its_architecture_defines(
+    tmp_path: Path, models_dir: Path, kind: str, tied: bool, config: dict[str, Any]
+) -> None:
+    written = write_checkpoint(tmp_path / "model", kind, tied=tied, **config)
+    loaded = load(make_manifest(tmp_path, model=str(tmp_path / "model"), method="full"), models_dir)
+    tokens = np.random.RandomState(0).randint(0, VOCAB, 40)
+    expected = reference_logits(weights(kind, tied), written, tokens)
+    assert np.abs(logits(loaded.model, tokens) - expected).max() < 2e-4
+    assert loaded.vocab_size == VOCAB
+    assert loaded.total_parameters == sum(value.size for value in weights(kind, tied).values())
+    assert loaded.trainable_parameters == loaded.total_parameters
+
+
+def test_two_models_with_different_rope_do_not_see_each_other(tmp_path: Path, models_dir: Path) -> None:
+    tokens = np.arange(40)
+    models, expected = [], []
+    for theta in (10_000.0, 1_000_000.0):
+        directory = tmp_path / f"theta-{theta:.0f}"
+        config = write_checkpoint(directory, "llama", rope_theta=theta)
+        models.append(load(make_manifest(tmp_path, model=str(directory), method="full"), models_dir).model)
+        expected.append(reference_logits(weights("llama"), config, tokens))
+    assert np.abs(expected[0] - expected[1]).max() > 0.01
+    for model, wanted in zip(models, expected, strict=True):
+        assert np.abs(logits(model, tokens) - wanted).max() < 2e-4
+
+
+@pytest.mark.parametrize("kind", ["qwen2", "qwen3", "llama", "gemma3_text"])
+def test_lora_trains_a_share_and_changes_nothing_at_first(tmp_path: Path, models_dir: Path, kind: str) -> None:
+    config = write_checkpoint(tmp_path / "model", kind, rope_theta=10_000.0)
+    manifest = make_manifest(tmp_path, model=str(tmp_path / "model"), method="lora", lora_rank=4)
+    loaded = load(manifest, models_dir)
+    assert 0 < loaded.trainable_parameters < loaded.total_parameters
+    tokens = np.arange(40)
+    expected = reference_logits(weights(kind), config, tokens)
+    assert np.abs(logits(loaded.model, tokens) - expected).max() < 2e-4
+
+
+def test_a_lora_pattern_that_matches_nothing_is_refused(tmp_path: Path, models_dir: Path) -> None:
+    with pytest.raises(ModelError, match="matches no module"):
+        load(make_manifest(tmp_path, method="lora", lora_modules="no_such_projection"), models_dir)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "named"),
+    [
+        ("qwen3", {"model_type": "mamba"}, "mamba"),
+        ("qwen3", {"attention_bias": True}, "attention_bias"),
+        ("qwen3", {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "yarn"),
+        ("qwen2", {"rope_scaling": {"type": "linear", "factor": 2.0}}, "rope_scaling"),
+        ("qwen2", {"use_sliding_window": True}, "use_sliding_window"),
+        ("llama", {"mlp_bias": True}, "mlp_bias"),
+        ("llama", {"num_hidden_layers": 1}, "1 layers, the weight files hold 2"),
+        ("llama", {"hidden_size": None}, "hidden_size"),
+        ("gemma3_text", {"final_logit_softcapping": 30.0}, "final_logit_softcapping"),
+        ("gemma3_text", {"query_pre_attn_scalar": 7}, "query_pre_attn_scalar"),
+        ("qwen3", {"intermediate_size": 65}, "do not fit"),
+    ],
+)
+def test_what_tunix_would_ignore_is_refused_by_name(
+    tmp_path: Path, models_dir: Path, kind: str, change: dict[str, Any], named: str
+) -> None:
+    write_checkpoint(tmp_path / "model", kind, **change)
+    with pytest.raises(ModelError, match=named):
+        load(make_manifest(tmp_path, model=str(tmp_path / "model"), method="full"), models_dir)
+
+
+def test_weight_files_that_mix_types_are_refused(tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    from tunixrt_core.tunix_backend.models import weight_shapes
+
+    mixed = weights("qwen3")
+    mixed["model.norm.weight"] = mixed["model.norm.weight"].astype(np.float16)
+    save_file(mixed, str(tmp_path / "model.safetensors"))
+    with pytest.raises(ModelError, match="F16, F32"):
+        weight_shapes(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 40, b"\x02" + b"\0" * 7 + b"{}"])
+def test_broken_or_foreign_weight_files_are_refused(tmp_path: Path, content: bytes) -> None:
+    from tunixrt_core.tunix_backend.models import weight_shapes
+
+    (tmp_path / "model.safetensors").write_bytes(content)
+    with pytest.raises(ModelError):
+        weight_shapes(tmp_path)
+
+
+def test_a_directory_without_weights_is_refused(tmp_path: Path) -> None:
+    from tunixrt_core.tunix_backend.models import weight_shapes
+
+    with pytest.raises(ModelError, match=r"no \*\.safetensors"):
+        weight_shapes(tmp_path)
+
+
+def test_a_reference_is_a_built_in_name_a_path_or_an_owner_and_name(tmp_path: Path) -> None:
+    from tunixrt_core.tunix_backend.models import resolve_model
+
+    models = tmp_path / "models"
+    assert resolve_model("tiny-micro", models) == models / "tiny-micro"
+    assert resolve_model(str(models / "tiny-micro"), models) == models / "tiny-micro"
+    (models / "org" / "name").mkdir(parents=True)
+    (models / "org" / "name" / "config.json").write_text("{}")
+    assert resolve_model("org/name", models) == models / "org" / "name"
+    with pytest.raises(ModelError, match="hf download org/other"):
+        resolve_model("org/other", models)
+    with pytest.raises(ModelError, match="There is no model in"):
+        resolve_model("./nowhere", models)
+
+
+def test_a_config_that_is_not_json_is_refused(tmp_path: Path, models_dir: Path) -> None:
+    write_checkpoint(tmp_path / "model", "qwen3")
+    manifest = make_manifest(tmp_path, model=str(tmp_path / "model"), method="full")
+    (tmp_path / "model" / "config.json").write_text("not json")
+    with pytest.raises(ModelError, match="not JSON"):
+        load(manifest, models_dir)
+    (tmp_path / "model" / "config.json").write_text(json.dumps([1]))
+    with pytest.raises(ModelError, match="not a model's config"):
+        load(manifest, models_dir)
+
+
+def test_a_mesh_over_more_devices_than_there_are_is_refused() -> None:
+    from tunixrt_core.tunix_backend.models import make_mesh
+
+    with pytest.raises(ModelError, match="mesh asks for 4096 x 2 = 8192"):
+        make_mesh(MeshSection(fsdp=4096, tp=2))
