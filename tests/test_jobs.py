@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from tests.fakes import FakeBackend
-from tunixrt_core.errors import Conflict, InvalidDataset
+from tunixrt_core.errors import Conflict, InvalidDataset, StoreError
 from tunixrt_core.evaluation import EvalDir, EvalRecord, Target
 from tunixrt_core.jobs import JobManager, execute_evaluation, execute_training, run_folder_of, wait_until_over
 from tunixrt_core.manifest import RunManifest, build_sft_manifest
@@ -161,6 +161,16 @@ class TestJobManager:
         second = self.submit(jobs, tmp_path, "b")
         assert jobs.wait(10)
         assert second.state().status is RunStatus.SUCCEEDED
+
+    def test_a_database_that_is_busy_does_not_end_a_training(self, tmp_path: Path, records: Records) -> None:
+        class Busy(Records):
+            def mirror(self, run_id: str, **changes: Any) -> None:
+                raise StoreError("The database has been busy for 60 s with another import.")
+
+        jobs = JobManager(Busy(), records, FakeBackend())
+        folder = self.submit(jobs, tmp_path, "a")
+        assert jobs.wait(10)
+        assert folder.state().status is RunStatus.SUCCEEDED
 
     def test_the_holder_and_the_queue_are_shown(self, tmp_path: Path, records: Records) -> None:
         jobs = JobManager(records, records, FakeBackend(step_seconds=0.01))

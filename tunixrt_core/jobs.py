@@ -16,7 +16,7 @@ from pathlib import Path
 from platform import platform, python_version
 from typing import Any, Protocol
 
-from tunixrt_core.errors import Conflict, TunixRTError
+from tunixrt_core.errors import Conflict, StoreError, TunixRTError
 from tunixrt_core.evaluation import EvalDir, EvalProgress, EvalRecord, Target, eval_rows, evaluate
 from tunixrt_core.manifest import RunManifest, check_data_unchanged
 from tunixrt_core.recorder import RunRecorder
@@ -212,14 +212,13 @@ class JobManager:
         folder.write_queued()
 
         def work(stop: threading.Event) -> None:
-            def mirror(state: RunState) -> None:
-                self._runs.mirror(run_id, **_run_changes(state))
-
-            execute_training(manifest, folder, self.backend, stop=stop, on_status=mirror)
+            execute_training(
+                manifest, folder, self.backend, stop=stop, on_status=lambda state: self._mirror(run_id, state)
+            )
 
         def cancelled() -> None:
             folder.write_stopped_before_start()
-            self._runs.mirror(run_id, **_run_changes(folder.state()))
+            self._mirror(run_id, folder.state())
 
         self._put(_Job(run_id, work, "train", cancelled))
 
@@ -310,6 +309,13 @@ class JobManager:
                     self._current = None
                     self._lock.notify_all()
 
+    def _mirror(self, run_id: str, state: RunState) -> None:
+        try:
+            self._runs.mirror(run_id, status=state.status, message=state.message, **state.times())
+        except StoreError as error:
+            # a database that is busy with a long import must not end a training; the folder holds the truth
+            log.warning("status of %s not mirrored: %s", run_id, error)
+
     def _evaluate(
         self,
         record: EvalRecord,
@@ -352,10 +358,6 @@ class JobManager:
         self._evals.update(
             eval_id, status=status, message=message, ended_at=datetime.now(UTC), metrics=dict(metrics or {})
         )
-
-
-def _run_changes(state: RunState) -> dict[str, Any]:
-    return {"status": state.status, "message": state.message, **state.times()}
 
 
 def wait_until_over(folder: RunDir, *, poll: float = 0.2, sleep: Callable[[float], None] = time.sleep) -> RunState:
