@@ -6,7 +6,7 @@ PORT ?= 8501
 EXTRA ?= $(shell if ls /dev/accel[0-9]* /dev/vfio/[0-9]* >/dev/null 2>&1; then echo tpu; \
 	elif ls /dev/nvidia[0-9]* >/dev/null 2>&1; then echo cuda; else echo tunix; fi)
 
-.PHONY: run test test-free check format coverage clean
+.PHONY: run test test-free check format schema map clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
@@ -44,3 +44,6 @@ clean:
 
 schema: .venv-free/.installed-dev
 	.venv-free/bin/python -c "import json; from tunixrt_core.manifest import json_schema; print(json.dumps(json_schema(), indent=2))" > docs/run-manifest.schema.json
+
+map: .venv-free/.installed-dev
+	.venv-free/bin/python -m tests.test_readme

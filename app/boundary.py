@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,9 @@ import streamlit as st
 from tunixrt_core.errors import TunixRTError
 
 log = logging.getLogger(__name__)
+
+# a colon counts only before a letter, where Streamlit reads an icon or a colour
+_MARKDOWN = re.compile(r"[\\`*_\[\]#<>$~]|:(?=[a-z])")
 
 
 @contextmanager
@@ -39,4 +43,4 @@ def show_error(error: TunixRTError) -> None:
 
 def escape_markdown(text: str) -> str:
     """Text that Streamlit shows as it is: messages may quote file names and values with Markdown signs in them."""
-    return "".join(f"\\{char}" if char in "\\`*_[]#<>$~:" else char for char in text)
+    return _MARKDOWN.sub(r"\\\g<0>", text)

@@ -19,14 +19,14 @@ HEIGHT = 240
 class View:
     """How the reader wants the curves."""
 
-    smoothing: float = 0.9
+    smoothing: float = 0.6
     log_scale: bool = False
-    skip: int = 0  # train steps left out at the beginning, where the loss is too high to see the rest
+    first: int = 0  # the train step to begin with: the loss before it may be too high to see the rest
 
 
 def loss_chart(curves: Curves, end: int, view: View) -> None:
     """Train loss, raw and smoothed, and eval loss."""
-    steps, losses = curves.series("loss", view.skip)
+    steps, losses = curves.train.series("loss", view.first)
     picked = downsample(losses)
     series = []
     if view.smoothing > 0:
@@ -35,11 +35,11 @@ def loss_chart(curves: Curves, end: int, view: View) -> None:
         series.append(_line("Train, smoothed", steps, average, picked, color=BLUE))
     else:
         series.append(_line("Train", steps, losses, picked, color=BLUE, width=1.5))
-    eval_steps, eval_losses = curves.eval_series()
-    kept = [i for i, step in enumerate(eval_steps) if step > view.skip]
-    if kept:
+    eval_steps, eval_losses = curves.evals.series("loss", view.first)
+    if eval_steps:
+        kept = downsample(eval_losses)
         series.append(_line("Eval", eval_steps, eval_losses, kept, color=RUST, symbol="diamond", points=True))
-    alt = f"Train loss {decimals(losses[-1] if losses else None)}, eval loss {decimals(curves.last_eval_loss())}."
+    alt = f"Train loss {decimals(losses[-1] if losses else None)}, eval loss {decimals(curves.evals.last('loss'))}."
     _show(
         series,
         end,
@@ -54,7 +54,7 @@ def loss_chart(curves: Curves, end: int, view: View) -> None:
 
 def learning_rate_chart(curves: Curves, end: int) -> None:
     """The rate as it was used, scaled so that the axis shows plain numbers."""
-    steps, rates = curves.series("learning_rate")
+    steps, rates = curves.train.series("learning_rate")
     power = scale_of(rates)
     scaled = [value / 10**power for value in rates]
     unit = f" (×10{superscript(power)})" if power else ""
@@ -71,7 +71,7 @@ def learning_rate_chart(curves: Curves, end: int) -> None:
 
 
 def gradient_chart(curves: Curves, end: int, view: View) -> None:
-    steps, norms = curves.series("grad_norm", view.skip)
+    steps, norms = curves.train.series("grad_norm", view.first)
     alt = f"The gradient norm is {norms[-1]:.2f}, at most {max(norms):.2f}." if norms else "No gradient norm yet."
     _show(
         [_line("Gradient norm", steps, norms, downsample(norms), color=BLUE, width=1.5)],
@@ -85,7 +85,7 @@ def gradient_chart(curves: Curves, end: int, view: View) -> None:
 
 
 def throughput_chart(curves: Curves, end: int) -> None:
-    steps, speeds = curves.series("tokens_per_second")
+    steps, speeds = curves.train.series("tokens_per_second")
     alt = f"{speeds[-1]:,.0f} trained tokens per second." if speeds else "No throughput yet."
     _show(
         [_line("Tokens/s", steps, speeds, downsample(speeds), color=BLUE, width=1.5)],

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
+from streamlit.elements.lib.grid_container import GridContainer
 
 from app.boundary import error_boundary
 from app.state import get_pipeline
@@ -64,7 +64,7 @@ def card(title: str, note: str = "", *, key: str) -> Iterator[None]:
         yield
 
 
-def halves() -> DeltaGenerator:
+def halves() -> GridContainer:
     """Two cards side by side with equal height; one below the other where it is narrow."""
     return st.grid(2, min_column_width=430)
 
@@ -72,7 +72,7 @@ def halves() -> DeltaGenerator:
 def tiles(values: Sequence[tuple[str, str, str]], *, key: str, columns: int = 4) -> None:
     """A row of numbers: `(label, value, help or "")`."""
     with st.container(key=key):
-        with st.grid(columns, min_column_width=140):
+        with st.grid(columns, min_column_width=200):
             for label, value, hint in values:
                 st.metric(label, value, border=True, height="stretch", help=hint or None)
 
@@ -141,6 +141,25 @@ def pick_row(
     )
     chosen = event["selection"]["rows"]
     return int(chosen[0]) if chosen and chosen[0] < len(rows) else None
+
+
+def address_select(
+    label: str, options: Sequence[str], name: str, words: Callable[[str], str], *, key: str, **layout: Any
+) -> str:
+    """A select box whose choice always stands in the address as `?name=`, the default one too.
+
+    (`bind=` drops a default from the address, and what is the default changes with every new run.)
+    """
+    wanted = st.query_params.get(name, "")
+    st.session_state[key] = wanted if wanted in options else options[0]
+
+    def write() -> None:
+        st.query_params[name] = st.session_state[key]
+
+    chosen = st.selectbox(label, options, format_func=words, key=key, on_change=write, **layout)
+    if wanted != chosen:
+        st.query_params[name] = chosen
+    return str(chosen)
 
 
 def tunix_words() -> str:

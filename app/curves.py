@@ -4,71 +4,91 @@ from __future__ import annotations
 
 import math
 import statistics
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 MAX_POINTS = 500
 
 
-@dataclass(slots=True)
+# what a chart or a tile shows of a train step; arrays of them take 48 bytes a record, dictionaries ten times that
+TRAIN_METRICS = ("loss", "learning_rate", "grad_norm", "tokens_per_second", "time")
+
+
+class Columns:
+    """Records of one kind as columns over train steps. What a record lacks is NaN."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.steps = array("q")
+        self.values = {name: array("d") for name in names}
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Append a record. Those of the same train step or a later one are void: a resume has repeated them."""
+        step = int(record["train_step"])
+        while self.steps and self.steps[-1] >= step:
+            self.steps.pop()
+            for column in self.values.values():
+                column.pop()
+        self.steps.append(step)
+        for name, column in self.values.items():
+            value = record.get(name)
+            column.append(math.nan if value is None else float(value))
+
+    def clear(self) -> None:
+        del self.steps[:]
+        for column in self.values.values():
+            del column[:]
+
+    def last(self, name: str) -> float | None:
+        """The newest value, None where there is none."""
+        value = self.values[name][-1] if self.steps else math.nan
+        return None if math.isnan(value) else value
+
+    def series(self, name: str, first: int = 0) -> tuple[list[int], list[float]]:
+        """Train steps and values from train step `first` on; only finite numbers."""
+        pairs = zip(self.steps, self.values[name], strict=True)
+        kept = [(step, value) for step, value in pairs if step >= first and math.isfinite(value)]
+        return [step for step, _ in kept], [value for _, value in kept]
+
+
 class Curves:
     """The metrics of one run read so far. `cursor` is where to go on reading."""
 
-    train: list[Mapping[str, Any]] = field(default_factory=list)
-    evals: list[Mapping[str, Any]] = field(default_factory=list)
-    cursor: int = 0
+    def __init__(self) -> None:
+        self.train = Columns(TRAIN_METRICS)
+        self.evals = Columns(("loss",))
+        self.cursor = 0
 
     def extend(self, records: Iterable[Mapping[str, Any]], cursor: int) -> None:
-        """Add what was read after `cursor`. A train step that a resume repeats counts as it was the second time."""
-        if cursor < self.cursor:
+        """Add what was read after `cursor`."""
+        if cursor < self.cursor:  # the file was cut, and read from its beginning
             self.train.clear()
             self.evals.clear()
         self.cursor = cursor
         for record in records:
-            target = self.train if record["kind"] == "train" else self.evals
-            while target and target[-1]["train_step"] >= record["train_step"]:
-                target.pop()
-            target.append(record)
-
-    def last(self, name: str) -> float | None:
-        """The newest value of a train metric."""
-        value = self.train[-1].get(name) if self.train else None
-        return None if value is None else float(value)
-
-    def last_eval_loss(self) -> float | None:
-        return float(self.evals[-1]["loss"]) if self.evals else None
+            (self.train if record["kind"] == "train" else self.evals).add(record)
 
     def change(self, over: int = 50) -> float | None:
         """How far the mean train loss of the last `over` train steps stands from that of the `over` before them."""
-        losses = [float(r["loss"]) for r in self.train[-2 * over :] if _finite(r.get("loss"))]
+        losses = [value for value in self.train.values["loss"][-2 * over :] if math.isfinite(value)]
         if len(losses) < 2 * over:
             return None
         return statistics.fmean(losses[over:]) - statistics.fmean(losses[:over])
 
     def eval_change(self) -> float | None:
-        if len(self.evals) < 2:
-            return None
-        return float(self.evals[-1]["loss"]) - float(self.evals[-2]["loss"])
+        losses = self.evals.values["loss"]
+        return losses[-1] - losses[-2] if len(losses) > 1 else None
 
     def seconds_left(self, total_train_steps: int) -> float | None:
         """From the pace of the last train steps, evaluations and saves among them counted in."""
-        recent = self.train[-50:]
-        if len(recent) < 3 or not total_train_steps:
+        steps, times = self.train.steps[-50:], self.train.values["time"][-50:]
+        if len(steps) < 3 or not total_train_steps:
             return None
-        steps = int(recent[-1]["train_step"]) - int(recent[0]["train_step"])
-        pace = (float(recent[-1]["time"]) - float(recent[0]["time"])) / max(1, steps)
-        return max(0, total_train_steps - int(recent[-1]["train_step"])) * pace
-
-    def series(self, name: str, skip: int = 0) -> tuple[list[int], list[float]]:
-        """Train steps and values of a train metric; what is not a finite number is left out."""
-        found = [(r["train_step"], r.get(name)) for r in self.train if r["train_step"] > skip]
-        kept = [(int(x), float(y)) for x, y in found if y is not None and _finite(y)]
-        return [x for x, _ in kept], [y for _, y in kept]
-
-    def eval_series(self) -> tuple[list[int], list[float]]:
-        kept = [(int(r["train_step"]), float(r["loss"])) for r in self.evals if _finite(r["loss"])]
-        return [x for x, _ in kept], [y for _, y in kept]
+        pace = (times[-1] - times[0]) / (steps[-1] - steps[0])
+        return max(0, total_train_steps - steps[-1]) * pace
 
 
 def downsample(values: Sequence[float], limit: int = MAX_POINTS) -> list[int]:
@@ -109,7 +129,3 @@ def scale_of(values: Sequence[float]) -> int:
 
 def superscript(power: int) -> str:
     return str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-
-
-def _finite(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)

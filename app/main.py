@@ -17,7 +17,8 @@ STATIC = Path(__file__).resolve().parent / "static"
 st.set_page_config(page_icon=str(STATIC / "favicon.png"), layout="wide")
 with error_boundary():
     tunix = get_pipeline().tunix_status().available
-    page = st.navigation(sections(tunix), expanded=True)
+    menu = {section: [spec.page() for spec in specs] for section, specs in sections(tunix=tunix).items()}
+    page = st.navigation(menu, expanded=True)
     st.set_page_config(page_title=f"{page.title} · Tunix RT")
     st.logo(str(STATIC / "logo.svg"), icon_image=str(STATIC / "mark.svg"), size="medium")
     with st.sidebar:

@@ -9,11 +9,19 @@ from typing import Any
 
 import streamlit as st
 
-from app.components import card
+from app.components import address_select, card
 from app.state import get_pipeline
 from app.words import plural
 from tunixrt_core.datasets import DatasetVersion
-from tunixrt_core.manifest import BUILTIN_MODEL_IDS, HYPERPARAMETERS, Method, RunManifest, ScheduleKind, preset
+from tunixrt_core.manifest import (
+    BUILTIN_MODEL_IDS,
+    HYPERPARAMETERS,
+    Method,
+    RunManifest,
+    ScheduleKind,
+    check_model_id,
+    preset,
+)
 from tunixrt_core.render import ChatFormat, ReasoningStyle
 
 _STYLE_WORDS = {
@@ -43,7 +51,11 @@ class ManifestChoice:
 
 
 def apply_choice(base: RunManifest, choice: ManifestChoice) -> RunManifest:
-    """`base` with the model, output directory and hyperparameters of the form. Pure."""
+    """`base` with the model, output directory and hyperparameters of the form.
+
+    Raises InvalidManifest naming the key of a value that cannot be used, a model directory that is not there too.
+    """
+    check_model_id(choice.model_id)
     data = base.to_dict()
     data["model"] = {"id": choice.model_id}
     data["duration"] = {}
@@ -74,15 +86,14 @@ def _base_manifest(dataset: DatasetVersion) -> RunManifest:
 
 
 def pick_dataset(versions: Sequence[DatasetVersion], key: str) -> DatasetVersion:
-    """A select box of dataset versions, bound to the address as `?dataset=name:version`."""
+    """A select box of dataset versions; the choice stands in the address as `?dataset=name:version`."""
     by_ref = {f"{v.name}:{v.version}": v for v in versions}
 
     def words(ref: str) -> str:
         version = by_ref[ref]
         return f"{version.name} v{version.version} ({version.train_rows:,} train, {version.eval_rows:,} eval)"
 
-    chosen = st.selectbox("Dataset version", list(by_ref), format_func=words, key=key, bind="query-params")
-    return by_ref[chosen]
+    return by_ref[address_select("Dataset version", list(by_ref), "dataset", words, key=key)]
 
 
 def local_models(models_dir: Path) -> list[str]:
@@ -97,7 +108,7 @@ def manifest_form(versions: Sequence[DatasetVersion], prefix: str) -> ManifestCh
     with card("Model and data", key=f"{prefix}-card-data"):
         with st.grid(2, min_column_width=190):
             model_id = _model_field(prefix)
-            dataset = pick_dataset(versions, key="dataset")
+            dataset = pick_dataset(versions, key=f"{prefix}-dataset")
             method = st.segmented_control(
                 "Train",
                 list(Method),
@@ -174,7 +185,7 @@ _DEFAULTS: dict[str, Any] = {
 
 
 def _main_fields(prefix: str) -> dict[str, Any]:
-    with st.grid(3, min_column_width=135):
+    with st.grid(2, min_column_width=190):
         rate = st.number_input(
             "Learning rate",
             1e-7,

@@ -46,12 +46,12 @@ PAGES: tuple[PageSpec, ...] = (
 )
 
 
-def sections(tunix: bool) -> dict[str, list[StreamlitPage]]:
+def sections(*, tunix: bool) -> dict[str, list[PageSpec]]:
     """The menu. Pages that need Tunix are not in it, nor reachable by address, where Tunix is missing."""
-    menu: dict[str, list[StreamlitPage]] = {}
+    menu: dict[str, list[PageSpec]] = {}
     for spec in PAGES:
         if tunix or not spec.needs_tunix:
-            menu.setdefault(spec.section, []).append(spec.page())
+            menu.setdefault(spec.section, []).append(spec)
     return menu
 
 

@@ -16,15 +16,33 @@ from tunixrt_core.evaluation import EvalRecord
 from tunixrt_core.runs import Run, RunState
 
 _SPARK_POINTS = 60
+_KEPT_CURVES = 8  # of the runs that a session looked at last
 
 
-def curves_of(run_id: str) -> Curves:
+def curves_of(run_id: str, state: RunState) -> Curves:
     """The metrics of a run: read on from where this session's last look ended."""
-    kept: dict[str, Curves] = st.session_state.setdefault("curves", {})
-    curves = kept.setdefault(run_id, Curves())
+    kept: dict[Any, Curves] = st.session_state.setdefault("curves", {})
+    # a resume rewrites the file when its plan is made: what was read before that is void
+    key = (run_id, state.started_at, bool(state.plan))
+    curves = kept.setdefault(key, Curves())
     records, cursor = get_pipeline().run_metrics(run_id, curves.cursor)
     curves.extend(records, cursor)
+    for old in list(kept)[:-_KEPT_CURVES]:
+        del kept[old]
     return curves
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _summary_of_ended(run_id: str, directory: str, ended_at: float) -> tuple[list[float], float | None]:
+    """Sparkline and last eval loss of a run that is over: read once for all sessions."""
+    curves = Curves()
+    curves.extend(*get_pipeline().run_metrics(run_id))
+    return _summary(curves)
+
+
+def _summary(curves: Curves) -> tuple[list[float], float | None]:
+    losses = smooth(curves.train.series("loss")[1], 0.8)
+    return [losses[i] for i in downsample(losses, _SPARK_POINTS)], curves.evals.last("loss")
 
 
 def state_of(run: Run) -> RunState:
@@ -51,15 +69,18 @@ def runs_table(runs: Sequence[Run], *, key: str, now: float) -> str | None:
 
 
 def _row(run: Run, score: float | None, now: float) -> dict[str, Any]:
-    state, curves = state_of(run), curves_of(run.id)
-    losses = smooth(curves.series("loss")[1], 0.8)
+    state = state_of(run)
+    if state.ended_at is not None:
+        curve, eval_loss = _summary_of_ended(run.id, run.directory, state.ended_at)
+    else:
+        curve, eval_loss = _summary(curves_of(run.id, state))
     return {
         "id": run.id,
         "name": run.name,
         "state": [STATE_WORDS[run.status]],
         "progress": round(100 * state.share_done),
-        "curve": [losses[i] for i in downsample(losses, _SPARK_POINTS)],
-        "eval_loss": curves.last_eval_loss(),
+        "curve": curve,
+        "eval_loss": eval_loss,
         "exact_match": None if score is None else 100 * score,
         "elapsed": duration(elapsed(state, now)),
     }

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import blocks
 from app.boundary import error_boundary, escape_markdown, show_error
-from app.components import card, empty_state, halves, header, pick_row, table
+from app.components import address_select, card, empty_state, halves, header, pick_row, table
 from app.navigation import go
 from app.results import FILTERS, Pair, Verdict, filter_pairs, pair_up
 from app.state import get_pipeline
@@ -30,12 +30,12 @@ def show_nothing() -> None:
 
 def choose_run(runs: list[Run]) -> Run:
     by_id = {run.id: run for run in runs}
-    chosen = st.selectbox(
+    chosen = address_select(
         "Run",
         list(by_id),
-        format_func=lambda run_id: f"{run_id} · {by_id[run_id].name}",
-        key="run",
-        bind="query-params",
+        "run",
+        lambda run_id: f"{run_id} · {by_id[run_id].name}",
+        key="run-choice",
         label_visibility="collapsed",
         width=360,
     )

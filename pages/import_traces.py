@@ -8,12 +8,14 @@ from typing import BinaryIO, cast
 
 import streamlit as st
 
+from app import blocks
 from app.boundary import show_error
 from app.components import card, header, table, tiles
 from app.navigation import go
 from app.state import get_pipeline
 from app.words import plural, whole
 from tunixrt_core.errors import TunixRTError
+from tunixrt_core.examples import example_traces
 from tunixrt_core.ingest.report import ImportReport
 
 EXAMPLES, UPLOAD, PATH = "Examples", "Upload", "Server path"
@@ -28,6 +30,11 @@ def show_examples() -> None:
     if st.button("Load example traces", type="primary", icon=":material/auto_awesome:", key="load-examples"):
         with st.spinner("Loading the example traces"):
             keep(rt.ingest_examples)
+    first = next(iter(example_traces(1)))
+    st.caption("One of them")
+    blocks.prose(first.prompt)
+    blocks.timeline(first.steps)
+    blocks.answers(first.final_answer, first.reference_answer, None)
 
 
 def show_upload() -> None:
@@ -129,10 +136,12 @@ FORMATS = (
 rt = get_pipeline()
 with header("Import traces", "Nothing is stored twice, and every row is accounted for."):
     pass
+report_slot = st.container()
 tabs = st.tabs([EXAMPLES, UPLOAD, PATH], key="source", bind="query-params", on_change="rerun")
 for tab, show in zip(tabs, (show_examples, show_upload, show_path), strict=True):
     if tab.open:
         with tab, st.container(border=True, key="import-form"):
             show()
 if REPORT in st.session_state:
-    show_report(st.session_state[REPORT])
+    with report_slot:
+        show_report(st.session_state[REPORT])

@@ -11,6 +11,7 @@ from app import blocks
 from app.boundary import error_boundary, escape_markdown, show_error
 from app.charts import View, gradient_chart, learning_rate_chart, loss_chart, throughput_chart
 from app.components import card, empty_state, halves, header, state_badge
+from app.curves import Curves
 from app.navigation import go
 from app.run_views import curves_of, runs_table, state_of
 from app.state import get_pipeline
@@ -25,7 +26,7 @@ SMOOTHING = {0.0: "Raw", 0.6: "0.60", 0.9: "0.90", 0.96: "0.96"}
 
 
 def show_all() -> None:
-    runs = rt.runs(limit=100).items
+    runs = rt.runs(limit=50).items
     with header("Runs", plural(len(runs), "run")):
         if st.button("New run", type="primary", icon=":material/add:", key="go-new-run"):
             go("new-run")
@@ -41,7 +42,7 @@ def show_all() -> None:
 
 def show_list() -> None:
     with error_boundary():
-        if chosen := runs_table(rt.runs(limit=100).items, key="all-runs", now=time.time()):
+        if chosen := runs_table(rt.runs(limit=50).items, key="all-runs", now=time.time()):
             go("run", run=chosen)
 
 
@@ -68,22 +69,23 @@ def show_actions(run: Run) -> None:
             disabled=stopping,
             help="It is stopping already." if stopping else "Ends after this train step and keeps a checkpoint.",
         ):
-            act(lambda: rt.stop_run(run.id))
+            act(lambda: rt.stop_run(run.id), f"{run.id} stops after this train step and keeps a checkpoint.")
         return
     if RunStatus.QUEUED in NEXT[run.status] and st.button("Resume", icon=":material/resume:", key="resume-run"):
-        act(lambda: rt.resume_run(run.id))
+        act(lambda: rt.resume_run(run.id), f"{run.id} goes on from its last checkpoint.")
     if run.status is not RunStatus.FAILED and st.button(
         "Evaluate", type="primary", icon=":material/leaderboard:", key="evaluate-run"
     ):
         go("evaluations", run=run.id)
 
 
-def act(action: Callable[[], Run]) -> None:
+def act(action: Callable[[], Run], said: str) -> None:
     try:
         action()
     except TunixRTError as error:
         show_error(error)
     else:
+        st.toast(said)
         st.rerun()
 
 
@@ -97,14 +99,14 @@ def show_live(run: Run, manifest: RunManifest) -> None:
         state = state_of(run)
         if state.status.over is not run.status.over or (state.status is not run.status and not state.status.over):
             st.rerun()
-        curves = curves_of(run.id)
+        curves = curves_of(run.id, state)
         left = curves.seconds_left(state.total_train_steps)
         st.progress(min(1.0, state.share_done), text=progress_line(state, time.time(), left))
-        show_tiles(run.id)
+        show_tiles(curves)
         tabs = st.tabs([CHARTS, LOG, CONFIG], key="tab", bind="query-params", on_change="rerun")
         if tabs[0].open:
             with tabs[0]:
-                show_charts(run.id, state, manifest)
+                show_charts(curves, state, manifest)
         if tabs[1].open:
             with tabs[1]:
                 st.code(
@@ -115,13 +117,12 @@ def show_live(run: Run, manifest: RunManifest) -> None:
                 show_config(run, state, manifest)
 
 
-def show_tiles(run_id: str) -> None:
-    curves = curves_of(run_id)
+def show_tiles(curves: Curves) -> None:
     with st.container(key="tiles"), st.grid(5, min_column_width=150):
         change, eval_change = curves.change(), curves.eval_change()
         st.metric(
             "Train loss",
-            decimals(curves.last("loss")),
+            decimals(curves.train.last("loss")),
             None if change is None else f"{change:.3f}",
             delta_color="inverse",
             help="Nats per trained token. The change is over the last 50 train steps.",
@@ -130,15 +131,15 @@ def show_tiles(run_id: str) -> None:
         )
         st.metric(
             "Eval loss",
-            decimals(curves.last_eval_loss()),
+            decimals(curves.evals.last("loss")),
             None if eval_change is None else f"{eval_change:.3f}",
             delta_color="inverse",
             help="Nats per token of the eval split. The change is since the evaluation before.",
             border=True,
             height="stretch",
         )
-        st.metric("Learning rate", rate(curves.last("learning_rate")), border=True, height="stretch")
-        speed = curves.last("tokens_per_second")
+        st.metric("Learning rate", rate(curves.train.last("learning_rate")), border=True, height="stretch")
+        speed = curves.train.last("tokens_per_second")
         st.metric(
             "Tokens/s",
             whole(None if speed is None else round(speed)),
@@ -148,25 +149,24 @@ def show_tiles(run_id: str) -> None:
         )
         st.metric(
             "Gradient norm",
-            decimals(curves.last("grad_norm"), 2),
+            decimals(curves.train.last("grad_norm"), 2),
             help="Before clipping.",
             border=True,
             height="stretch",
         )
 
 
-def show_charts(run_id: str, state: RunState, manifest: RunManifest) -> None:
-    curves = curves_of(run_id)
+def show_charts(curves: Curves, state: RunState, manifest: RunManifest) -> None:
     # to the planned end, which shows how much is left; when it is over, to where it came
     total = state.train_step if state.status.over else state.total_train_steps
-    if not curves.train:
+    if not len(curves.train):
         st.caption("The curves begin with the first train step.")
         return
     with st.container(horizontal=True, vertical_alignment="center", key="chart-controls"):
         smoothing = st.segmented_control(
             "Smoothing",
             list(SMOOTHING),
-            default=0.9,
+            default=0.6,
             format_func=SMOOTHING.__getitem__,
             key="smoothing",
             bind="query-params",
@@ -176,7 +176,7 @@ def show_charts(run_id: str, state: RunState, manifest: RunManifest) -> None:
         )
         log_scale = st.toggle("Log scale", key="log", bind="query-params")
         skip = st.toggle("Hide first 20 train steps", key="skip", bind="query-params")
-    view = View(float(smoothing or 0), log_scale, 20 if skip else 0)
+    view = View(float(smoothing or 0), log_scale, 21 if skip else 0)
     with halves():
         with card("Loss", note=f"smoothing {SMOOTHING[view.smoothing]} · lower is better", key="card-loss"):
             loss_chart(curves, total, view)

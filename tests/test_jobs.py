@@ -41,13 +41,14 @@ def manifest(tmp_path: Path) -> RunManifest:
 
 
 def make_manifest(tmp_path: Path, *, train_steps: int, eval_rows: int = 3) -> RunManifest:
-    path = tmp_path / "data.jsonl"
+    path = tmp_path / f"data-{eval_rows}.jsonl"
     splits = ["train"] * 4 + ["eval"] * eval_rows
     rows = [
         {"prompt": f"Task {i}:", "trace_steps": ["s"], "final_answer": str(i), "metadata": {"split": split}}
         for i, split in enumerate(splits)
     ]
-    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    if not path.exists():  # a run that is under way may be reading it
+        path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
     built = build_sft_manifest(path, "tiny", tmp_path / "run", {"train_steps": train_steps})
     return RunManifest.from_dict(built)
 

@@ -83,6 +83,12 @@ def test_a_cursor_beyond_a_file_that_was_cut_begins_again(tmp_path: Path) -> Non
     assert len(folder.metrics(since=10_000)[0]) == 1
 
 
+def test_a_cursor_inside_a_line_of_a_file_that_was_written_anew_begins_again(tmp_path: Path) -> None:
+    folder = RunDir(tmp_path)
+    folder.metrics_file.write_bytes(b'{"train_step": 1}\n{"train_step": 2}\n')
+    assert [record["train_step"] for record in folder.metrics(since=20)[0]] == [1, 2]
+
+
 def test_a_run_without_metrics_or_log_or_result_reads_as_empty(tmp_path: Path) -> None:
     folder = RunDir(tmp_path)
     assert folder.metrics() == ([], 0)

@@ -33,3 +33,12 @@ def test_a_run_is_followed_from_its_folder(tmp_path: Path, monkeypatch: pytest.M
         task = bar.tasks[0]
         assert (task.completed, task.total, task.description) == (2, 4, "training")
         assert task.fields["note"] == "loss 1.500  eval loss 1.250  900 tokens/s"
+
+
+def test_rows_that_were_too_long_are_spoken_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(terminal, "err", Console(file=shown, width=200))
+    terminal.dropped_rows(RunState(plan={"dropped_rows": 6_482, "train_rows": 284, "eval_rows": 34}))
+    assert "6,482 of 6,800 rows are longer than max_seq_length" in shown.getvalue()
+    terminal.dropped_rows(RunState(plan={"dropped_rows": 0}))
+    assert shown.getvalue().count("\n") == 1

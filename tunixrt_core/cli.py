@@ -224,6 +224,7 @@ def train(
     state = _train_with_display(loaded, folder, backend)
     if state.status is RunStatus.FAILED:
         _fail(state.message)
+    terminal.dropped_rows(state)
     out.print(f"{state.status} at train step {state.train_step:,} of {state.total_train_steps:,}: {folder.path}")
 
 

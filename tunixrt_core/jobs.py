@@ -150,11 +150,16 @@ def execute_evaluation(
         manifest,
         rows,
         EvalDir(run_folder.evals / target),
-        # no row of the training data is longer than max_seq_length, so no completion needs more
-        max_new_tokens=max_new_tokens or manifest.max_seq_length,
+        max_new_tokens=max_new_tokens or _longest_row(manifest, run_folder),
         on_progress=advance,
         stop=stop,
     )
+
+
+def _longest_row(manifest: RunManifest, folder: RunDir) -> int:
+    """Tokens of the longest row that was trained on: no completion that was learned from needs more."""
+    plan = folder.state().plan if folder.state_file.exists() else {}
+    return int(plan.get("row_length", manifest.max_seq_length))
 
 
 def environment() -> dict[str, Any]:

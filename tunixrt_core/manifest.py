@@ -31,7 +31,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "method": "full",
         "learning_rate": 3e-3,
         "batch_size": 32,
-        "max_seq_length": 128,
+        "max_seq_length": 512,  # rows are padded to the longest one there is, so room costs nothing
         "epochs": 20,
         "max_grad_norm": 1.0,
         "weight_decay": 0.01,

@@ -319,7 +319,7 @@ class Pipeline:
         with self._starting:
             run = self.run(run_id)
             if not run.status.over:
-                raise Conflict(f"{run.id} is {run.status}; it goes on by itself.")
+                raise Conflict(f"{run.id} is {run.status}; it can be resumed when it is over.")
             run.status.to(RunStatus.QUEUED)
             self.jobs.submit_training(run.id, RunManifest.from_dict(run.manifest), RunDir(Path(run.directory)))
         return self.run(run_id)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -205,8 +205,7 @@ class RunDir:
         records: list[dict[str, Any]] = []
         try:
             with self.metrics_file.open("rb") as handle:
-                # a resume may have cut the file: then begin again
-                since = since if 0 <= since <= os.fstat(handle.fileno()).st_size else 0
+                since = since if _ends_a_line(handle, since) else 0
                 handle.seek(since)
                 for line in handle:
                     if not line.endswith(b"\n"):
@@ -232,6 +231,14 @@ class RunDir:
         except FileNotFoundError:
             return None
         return loaded
+
+
+def _ends_a_line(handle: BinaryIO, offset: int) -> bool:
+    """Whether an offset from an earlier look is still one: a resume may have cut the file, and written on since."""
+    if not 0 < offset <= os.fstat(handle.fileno()).st_size:
+        return False
+    handle.seek(offset - 1)
+    return handle.read(1) == b"\n"
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -40,6 +40,17 @@ def number(value: object) -> str:
     return f"{value:.2e}" if value != 0 and abs(value) < 1e-3 else f"{value:,.3f}"
 
 
+def dropped_rows(state: RunState) -> None:
+    """Say how many rows were too long to be used, so that nobody takes a part of the data for all of it."""
+    if dropped := int(state.plan.get("dropped_rows", 0)):
+        total = dropped + int(state.plan.get("train_rows", 0)) + int(state.plan.get("eval_rows", 0))
+        err.print(
+            f"{dropped:,} of {total:,} rows are longer than max_seq_length and were left out. "
+            "Raise it with --set max_seq_length=N in the manifest.",
+            style="yellow",
+        )
+
+
 def import_report(report: ImportReport) -> None:
     out.print(
         f"Read {report.read:,} = {report.inserted:,} inserted + {report.duplicate:,} duplicate + "

@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 
 from app.api.answers import DatasetEntry, DatasetList, DatasetVersion, DatasetVersions
 from app.api.bodies import DatasetBody
-from app.api.downloads import MEDIA_TYPE, jsonl_download
+from app.api.downloads import MEDIA_TYPE, JsonlDownload
 from app.api.limits import JsonRoute
 from app.api.shared import Pipe
 from tunixrt_core.datasets import DatasetSpec
@@ -60,11 +60,11 @@ def one(name: Name, version: Number, pipeline: Pipe) -> DatasetVersion:
     response_class=StreamingResponse,
     responses={200: {"content": {MEDIA_TYPE: {}}, "description": "One row a line."}},
 )
-def export(name: Name, version: Number, pipeline: Pipe, format: str = "tunix_sft") -> StreamingResponse:
+def export(name: Name, version: Number, pipeline: Pipe, format: str = "tunix_sft") -> JsonlDownload:
     """A version as JSONL: `tunix_sft`, `trace` or `prompt_completion`. Needs no Tunix; always the same bytes."""
     lines = pipeline.export_lines(name, version, format)
     suffix = "" if format == "tunix_sft" else f".{format}"
-    return jsonl_download(lines, f"{name}-v{version}{suffix}.jsonl")
+    return JsonlDownload(lines, f"{name}-v{version}{suffix}.jsonl")
 
 
 def _answer(version: Frozen) -> DatasetVersion:

@@ -48,7 +48,9 @@ def docs_page(document: Mapping[str, Any]) -> str:
 
 def _operation(document: Mapping[str, Any], method: str, path: str, operation: Mapping[str, Any]) -> str:
     parts = [f'<h3><b class="method">{method.upper()}</b>{_text(path)}</h3>']
-    parts.append(f"<p>{_prose(operation['description'])} {_prose(_body(document, operation).get('description', ''))}</p>")
+    parts.append(
+        f"<p>{_prose(operation['description'])} {_prose(_body(document, operation).get('description', ''))}</p>"
+    )
     rows = [*_parameters(operation), *_fields(document, operation)]
     if rows:
         cells = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)

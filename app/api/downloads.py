@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
+from starlette.types import Send
 
 BLOCK_BYTES = 64 << 10
 MEDIA_TYPE = "application/x-ndjson"
 
 
-def jsonl_download(lines: Iterator[bytes], name: str) -> StreamingResponse:
-    """A response that saves as `name`.
+class JsonlDownload(StreamingResponse):
+    """Lines that save as `name`.
 
-    The first block is read now, so that an error in what was asked for is still answered as an error. Call it
-    in the threadpool.
+    The first block is read when it is made, so that an error in what was asked for is still answered as an error.
+    Make it in the threadpool.
     """
-    blocks = _blocks(lines)
-    first = next(blocks, b"")
-    headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(_streamed(first, blocks), media_type=MEDIA_TYPE, headers=headers)
+
+    def __init__(self, lines: Iterator[bytes], name: str) -> None:
+        self._blocks = _blocks(lines)
+        headers = {"content-disposition": f'attachment; filename="{name}"'}
+        super().__init__(self._streamed(next(self._blocks, b"")), media_type=MEDIA_TYPE, headers=headers)
+
+    async def stream_response(self, send: Send) -> None:
+        try:
+            await super().stream_response(send)
+        finally:
+            # a client that leaves early must not keep a connection to the database
+            self._blocks.close()
+
+    async def _streamed(self, first: bytes) -> AsyncIterator[bytes]:
+        block = first
+        while block:
+            yield block
+            block = await run_in_threadpool(next, self._blocks, b"")
 
 
-async def _streamed(first: bytes, blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    block = first
-    while block:
-        yield block
-        block = await run_in_threadpool(next, blocks, b"")
-
-
-def _blocks(lines: Iterator[bytes]) -> Iterator[bytes]:
+def _blocks(lines: Iterator[bytes]) -> Generator[bytes, None, None]:
     block = bytearray()
     for line in lines:
         block += line

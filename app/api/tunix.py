@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 
 from app.api.answers import MadeManifest, TunixStatus
 from app.api.bodies import ExportBody, ManifestBody
-from app.api.downloads import MEDIA_TYPE, jsonl_download
+from app.api.downloads import MEDIA_TYPE, JsonlDownload
 from app.api.limits import JsonRoute
 from app.api.shared import Pipe
 from tunixrt_core.errors import NotFound, TunixMissing
@@ -30,7 +30,7 @@ def status(pipeline: Pipe) -> TunixStatus:
     response_class=StreamingResponse,
     responses={200: {"content": {MEDIA_TYPE: {}}, "description": "One row a line."}},
 )
-def export(body: ExportBody, pipeline: Pipe) -> StreamingResponse:
+def export(body: ExportBody, pipeline: Pipe) -> JsonlDownload:
     """Traces or a dataset version as Tunix SFT JSONL. 501 without Tunix."""
     _require_tunix(pipeline)
     if body.trace_ids is not None:
@@ -38,7 +38,7 @@ def export(body: ExportBody, pipeline: Pipe) -> StreamingResponse:
     else:
         assert body.dataset is not None
         lines = pipeline.export_lines(body.dataset, body.version)
-    return jsonl_download(lines, body.name if body.name.endswith(".jsonl") else f"{body.name}.jsonl")
+    return JsonlDownload(lines, body.name if body.name.endswith(".jsonl") else f"{body.name}.jsonl")
 
 
 @router.post("/sft/manifest", status_code=201)

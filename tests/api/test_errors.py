@@ -98,9 +98,7 @@ def test_a_state_that_does_not_allow_it_is_409() -> None:
     assert api_errors.status_of(errors.Conflict("It is over.")) == 409
 
 
-def test_a_bug_is_500_without_its_inside(
-    api: TestClient, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bug_is_500_without_its_inside(api: TestClient, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> None:
         raise RuntimeError("secret inside")
 

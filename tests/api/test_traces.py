@@ -30,7 +30,9 @@ def test_steps_may_be_objects_with_a_type(api: TestClient) -> None:
     assert [step["type"] for step in stored["trace"]["steps"]] == ["plan", "reason"]
 
 
-@pytest.mark.parametrize("value", [{"prompt": ""}, {"final_answer": " "}, {"steps": "text"}, {"more": 1}, {"prompt": "a\0"}])
+@pytest.mark.parametrize(
+    "value", [{"prompt": ""}, {"final_answer": " "}, {"steps": "text"}, {"more": 1}, {"prompt": "a\0"}]
+)
 def test_a_trace_that_breaks_the_schema_is_refused(api: TestClient, value: dict[str, Any]) -> None:
     answer = api.post("/traces", json=trace(1, **value))
     assert answer.status_code == 422

@@ -84,9 +84,7 @@ def test_chosen_traces_are_exported_in_their_order(api: TestClient, ids: list[st
         ({"trace_ids": ["0" * 64]}, 404),
     ],
 )
-def test_what_is_not_there_cannot_be_exported(
-    api: TestClient, dataset: str, body: dict[str, Any], status: int
-) -> None:
+def test_what_is_not_there_cannot_be_exported(api: TestClient, dataset: str, body: dict[str, Any], status: int) -> None:
     answer = api.post("/tunix/sft/export", json=body)
     assert answer.status_code == status
     assert answer.json()["error"]["code"] == "not_found"

@@ -231,7 +231,7 @@ def test_the_form_keeps_the_page_after_a_wrong_token() -> None:
 def test_the_form_leads_nowhere_else(target: str) -> None:
     status, text = sign_in(client(), TOKEN, target)
     assert status == 200
-    place = text.partition('url=')[2].partition('"')[0]
+    place = text.partition("url=")[2].partition('"')[0]
     assert place.startswith("/")
     assert not place.startswith(("//", "/\\"))
     assert "<x>" not in text

@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import time
+import tomllib
 from pathlib import Path
 
 import httpx
@@ -13,6 +14,7 @@ import pytest
 
 from app.server import address, streamlit_config
 from tests.app.conftest import Server, start_server
+from tests.conftest import REPOSITORY
 from tunixrt_core.settings import Settings
 
 
@@ -146,3 +148,13 @@ def test_streamlit_is_told_what_the_settings_say() -> None:
     assert config["server.maxUploadSize"] == 7
     assert config["runner.postScriptGC"] is False
     assert Path(config["theme.base"]).is_file()
+
+
+def test_streamlit_alone_is_configured_as_the_server_configures_it() -> None:
+    with (REPOSITORY / ".streamlit" / "config.toml").open("rb") as handle:
+        written = {f"{part}.{key}": value for part, keys in tomllib.load(handle).items() for key, value in keys.items()}
+    config = streamlit_config(Settings.from_env({}))
+    assert Path(config.pop("theme.base")) == REPOSITORY / written.pop("theme.base")
+    for name in ("server.port", "logger.hideWelcomeMessage"):
+        config.pop(name)
+    assert written == config

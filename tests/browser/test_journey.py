@@ -111,6 +111,10 @@ def test_traces_are_searched_read_and_found_again_by_address(visitor: Visitor) -
     visitor.settle()
     assert visitor.page.locator(".st-key-reader").inner_text() == read
 
+    visitor.press("delete-trace")
+    visitor.press("confirm-delete")
+    visitor.sees("599 traces")
+
     visitor.fill("q", "no-such-word-anywhere")
     visitor.sees("No traces match")
     visitor.press("clear-filters")

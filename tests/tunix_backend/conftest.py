@@ -1,4 +1,4 @@
-"""What the tests of the Tunix backend share: manifests over small data files, an observer that keeps what it is told."""
+"""What the tests of the Tunix backend share: manifests over small data files, and an observer that keeps all."""
 
 from __future__ import annotations
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.conftest import REPOSITORY
 from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.families import VOCAB, reference_logits, weights, write_checkpoint
 from tunixrt_core.errors import ModelError
@@ -28,7 +32,7 @@ LLAMA_3_SCALING = {
 def load(manifest: RunManifest, models_dir: Path) -> Any:
     from tunixrt_core.tunix_backend.models import load_model, make_mesh
 
-    mesh = make_mesh(manifest.mesh)
+    mesh = make_mesh(manifest.mesh, manifest.batch.size)
     with mesh:
         return load_model(manifest, models_dir, mesh)
 
@@ -173,8 +177,51 @@ def test_a_config_that_is_not_json_is_refused(tmp_path: Path, models_dir: Path) 
         load(manifest, models_dir)
 
 
-def test_a_mesh_over_more_devices_than_there_are_is_refused() -> None:
-    from tunixrt_core.tunix_backend.models import make_mesh
+def test_a_checkpoint_that_lacks_weights_is_refused(tmp_path: Path, models_dir: Path) -> None:
+    from safetensors.numpy import save_file
+
+    write_checkpoint(tmp_path / "model", "qwen3")
+    some = {name: value for name, value in weights("qwen3").items() if "layers.0.mlp" not in name}
+    save_file(some, str(tmp_path / "model" / "model.safetensors"))
+    with pytest.raises(ModelError, match="do not fit"):
+        load(make_manifest(tmp_path, model=str(tmp_path / "model"), method="full"), models_dir)
+
+
+def test_a_mesh_that_this_host_or_the_batch_does_not_fit_is_refused() -> None:
+    from tunixrt_core.tunix_backend.models import device_name, make_mesh
 
     with pytest.raises(ModelError, match="mesh asks for 4096 x 2 = 8192"):
-        make_mesh(MeshSection(fsdp=4096, tp=2))
+        make_mesh(MeshSection(fsdp=4096, tp=2), 4096)
+    with pytest.raises(ModelError, match=r"batch.size = 6 .* multiple of 4"):
+        make_mesh(MeshSection(fsdp=4), 6)
+    assert device_name(make_mesh(MeshSection(), 8)) == "CPU"
+
+
+def test_several_devices_train_as_one_does(tmp_path: Path) -> None:
+    """In a process of its own, as the number of devices is fixed when JAX starts."""
+    code = """
+import sys, pathlib
+from tests.tunix_backend.conftest import KeptReports, make_manifest, train
+folder = pathlib.Path(sys.argv[1])
+losses = []
+for name, mesh in (("one", dict(mesh_fsdp=1)), ("four", dict(mesh_fsdp=2, mesh_tp=2)), ("open", {})):
+    reports = KeptReports()
+    train(make_manifest(folder / name, model="tiny", train_steps=2, **mesh), folder / "models", reports)
+    losses.append(list(reports.of("train").values()))
+    print(reports.plans[0]["device"], reports.plans[0]["mesh"])
+assert max(abs(a - b) for other in losses for a, b in zip(losses[0], other)) < 1e-4, losses
+"""
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        env={**os.environ, **flags},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.splitlines() == [
+        "CPU {'fsdp': 1, 'tp': 1}",
+        "CPU x 4 {'fsdp': 2, 'tp': 2}",
+        "CPU x 4 {'fsdp': 4, 'tp': 1}",
+    ]

@@ -48,7 +48,7 @@ class TunixGenerator:
         """
         on_phase("loading")
         tokenizer = load_tokenizer(manifest, models_dir)
-        mesh = make_mesh(manifest.mesh)
+        mesh = make_mesh(manifest.mesh, manifest.batch.size)
         with mesh:
             # fresh LoRA changes nothing that the base model says, but costs time
             base = manifest.model_copy(update={"method": Method.FULL}) if checkpoints is None else manifest

@@ -59,12 +59,21 @@ def resolve_model(reference: str, models_dir: Path) -> Path:
     )
 
 
-def make_mesh(section: MeshSection) -> Any:
-    """A mesh with the axes fsdp and tp over this host's devices. Raises ModelError where there are too few."""
+def make_mesh(section: MeshSection, batch_size: int) -> Any:
+    """A mesh with the axes fsdp and tp over this host's devices, so that each fsdp part gets equally many rows.
+
+    Where the manifest leaves fsdp open, it is the most devices that divide the batch. Raises ModelError for more
+    devices than there are, and for a batch that cannot be divided: Tunix would give every row to every device.
+    """
     import jax
 
     devices = jax.devices()
-    fsdp = section.fsdp or max(1, len(devices) // section.tp)
+    most = max(1, len(devices) // section.tp)
+    fsdp = section.fsdp or max(n for n in range(1, most + 1) if batch_size % n == 0)
+    if batch_size % fsdp:
+        raise ModelError(
+            f"batch.size = {batch_size} cannot be spread over mesh.fsdp = {fsdp} devices. Make it a multiple of {fsdp}."
+        )
     wanted = fsdp * section.tp
     if wanted > len(devices):
         raise ModelError(
@@ -76,13 +85,11 @@ def make_mesh(section: MeshSection) -> Any:
     return jax.make_mesh((fsdp, section.tp), ("fsdp", "tp"), axis_types=auto, devices=devices[:wanted])
 
 
-def device_name() -> str:
-    """What JAX computes on, such as `CPU`, `TPU v5 lite x 8`."""
-    import jax
-
-    devices = jax.devices()
-    name = "CPU" if devices[0].platform == "cpu" else str(devices[0].device_kind)
-    return name if len(devices) == 1 else f"{name} x {len(devices)}"
+def device_name(mesh: Any) -> str:
+    """What the mesh computes on, such as `CPU` or `TPU v5 lite x 8`."""
+    first = mesh.devices.flat[0]
+    name = "CPU" if first.platform == "cpu" else str(first.device_kind)
+    return name if mesh.devices.size == 1 else f"{name} x {mesh.devices.size}"
 
 
 def load_model(manifest: RunManifest, models_dir: Path, mesh: Any) -> LoadedModel:
@@ -103,7 +110,7 @@ def load_model(manifest: RunManifest, models_dir: Path, mesh: Any) -> LoadedMode
     config = family.config(module, text, shapes, dtype)
     try:
         model = family.load(str(directory), config, mesh, dtype)
-    except (ValueError, AssertionError, KeyError) as error:
+    except (ValueError, AssertionError, KeyError, AttributeError, TypeError) as error:
         first_line = str(error).split("\n", 1)[0][:300]
         raise ModelError(
             f"The weights in {directory} do not fit their config.json or the mesh ({first_line})."
@@ -151,7 +158,7 @@ def _read_config(directory: Path) -> dict[str, Any]:
     return config
 
 
-_LAYER = re.compile(r"^(?!vision_tower\.).*\blayers\.(\d+)\.")
+_LAYER = re.compile(r"^(?!.*vision_tower).*\blayers\.(\d+)\.")
 
 
 def weight_shapes(directory: Path) -> Shapes:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -187,8 +188,9 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
 class CheckpointGate:
     """In place of a trainer's checkpoint manager: saves when the manifest says, and never weights that are broken."""
 
-    def __init__(self, inner: Any, every: int, run: RunHooks) -> None:
+    def __init__(self, inner: Any, directory: Path, every: int, run: RunHooks) -> None:
         self._inner = inner
+        self._directory = directory
         self._every = every
         self._run = run
 
@@ -211,7 +213,8 @@ class CheckpointGate:
             except OSError as error:
                 reason = error.strerror or error
                 raise OutputError(
-                    f"The checkpoint of train step {step:,} cannot be written ({reason}). Free space, then resume."
+                    f"The checkpoint {self._directory / str(step)} cannot be written ({reason}). "
+                    "Mend that, then resume the run."
                 ) from error
 
     def close(self) -> None:

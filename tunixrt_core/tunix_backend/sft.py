@@ -60,7 +60,7 @@ class TunixTrainer:
         """
         observer.phase("loading")
         data = load_data(manifest, self._models_dir)
-        mesh = make_mesh(manifest.mesh)
+        mesh = make_mesh(manifest.mesh, manifest.batch.size)
         with mesh:  # thread-local, and the only way of entering a mesh that Tunix 0.1.7 heeds
             loaded = load_model(manifest, self._models_dir, mesh)
             if data.vocab_size > loaded.vocab_size:
@@ -121,7 +121,9 @@ def _train(
         stop=stop,
     )
     trainer = _peft_trainer(manifest, checkpoints, loaded.model, make_optimizer(manifest, schedule), metrics)
-    trainer.checkpoint_manager = CheckpointGate(trainer.checkpoint_manager, manifest.cadence.checkpoint_every, run)
+    trainer.checkpoint_manager = CheckpointGate(
+        trainer.checkpoint_manager, checkpoints, manifest.cadence.checkpoint_every, run
+    )
     trainer.with_data_hooks(run)
     trainer.with_training_hooks(run)
     restored = trainer.train_steps
@@ -184,7 +186,7 @@ def _plan(manifest: RunManifest, loaded: LoadedModel, data: _Data, total: int, r
         "trained_tokens_per_epoch": data.train.trained_tokens,
         "trainable_parameters": loaded.trainable_parameters,
         "total_parameters": loaded.total_parameters,
-        "device": device_name(),
+        "device": device_name(loaded.mesh),
         "mesh": {name: int(size) for name, size in loaded.mesh.shape.items()},
         "lora": manifest.method is Method.LORA,
     }

@@ -1,0 +1,42 @@
+"""HTML blocks: every text from outside is escaped, and differences are marked where they help."""
+
+from __future__ import annotations
+
+from streamlit.testing.v1 import AppTest
+
+
+def test_no_block_lets_markup_through() -> None:
+    def script() -> None:
+        from app import blocks
+        from tunixrt_core.traces import Step
+
+        bad = "<img src=x onerror=alert(1)>"
+        blocks.timeline([Step(0, bad, bad)])
+        blocks.prose(bad)
+        blocks.answers(bad, bad, True)
+        blocks.segments([(bad, 1, blocks.BLUE)], bad)
+        blocks.checks([("pass", bad, bad)])
+        blocks.key_values([(bad, bad)])
+        blocks.intervals([(bad, bad, 0.1, 0.2, 0.3, blocks.BLUE)], bad)
+        blocks.side_by_side((bad, bad + " 1"), (bad, bad + " 2"))
+        blocks.side_by_side((bad, bad), (bad, "something else entirely"))
+        blocks.facts(bad, bad, "red", bad)
+        blocks.chip(bad)
+
+    app = AppTest.from_function(script).run(timeout=30)
+    assert not app.exception
+    assert len(app.html) == 11
+    assert not [block.value for block in app.html if "<img" in block.value]
+
+
+def test_only_the_words_that_differ_are_marked() -> None:
+    def script() -> None:
+        from app import blocks
+
+        blocks.side_by_side(("Base", "3 forward 4 is 8"), ("Tuned", "3 forward 4 is 7"))
+        blocks.side_by_side(("Base", "the the the"), ("Tuned", "3 forward 4 is 7"))
+
+    alike, different = (block.value for block in AppTest.from_function(script).run(timeout=30).html)
+    assert "3 forward 4 is <ins>8</ins>" in alike
+    assert "3 forward 4 is <ins>7</ins>" in alike
+    assert "<ins>" not in different.split("</style>")[1]

@@ -1,0 +1,96 @@
+"""Curves: thinned without losing extremes, smoothed without a false start, right after a resume."""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.curves import MAX_POINTS, Curves, downsample, scale_of, smooth, superscript
+
+
+def train(step: int, loss: float, **more: Any) -> dict[str, Any]:
+    return {"kind": "train", "train_step": step, "loss": loss, "time": step / 2, **more}
+
+
+@given(st.lists(st.floats(-1e6, 1e6), max_size=3000), st.integers(4, 600))
+def test_thinning_keeps_the_ends_the_extremes_and_the_order(values: list[float], limit: int) -> None:
+    kept = downsample(values, limit)
+    assert len(kept) <= max(limit, 0) or len(values) <= limit
+    assert kept == sorted(set(kept))
+    if values:
+        assert (kept[0], kept[-1]) == (0, len(values) - 1)
+        assert min(values[i] for i in kept) == min(values)
+        assert max(values[i] for i in kept) == max(values)
+
+
+def test_a_spike_of_one_train_step_among_many_stays_visible() -> None:
+    noise = random.Random(0)
+    values = [noise.random() for _ in range(100_000)]
+    values[54_321] = 40.0
+    kept = downsample(values)
+    assert 54_321 in kept
+    assert len(kept) <= MAX_POINTS
+
+
+def test_smoothing_begins_at_the_first_value_and_follows() -> None:
+    assert smooth([3.0, 3.0, 3.0], 0.9) == pytest.approx([3.0, 3.0, 3.0])
+    assert smooth([4.0, 0.0], 0.5) == pytest.approx([4.0, 4 / 3])
+    assert smooth([4.0, 0.0], 0.0) == [4.0, 0.0]
+
+
+def test_a_scaled_axis_shows_plain_numbers() -> None:
+    assert scale_of([1e-5, 2e-4]) == -4
+    assert scale_of([]) == 0
+    assert superscript(-4) == "⁻⁴"
+
+
+def test_records_are_gathered_as_they_come() -> None:
+    curves = Curves()
+    curves.extend([train(1, 3.0, grad_norm=1.0), train(2, 2.0)], cursor=100)
+    curves.extend([{"kind": "eval", "train_step": 2, "loss": 2.5}, train(3, 1.0)], cursor=200)
+    assert curves.train.series("loss") == ([1, 2, 3], [3.0, 2.0, 1.0])
+    assert curves.train.series("loss", first=2) == ([2, 3], [2.0, 1.0])
+    assert curves.train.series("grad_norm") == ([1], [1.0])
+    assert curves.evals.series("loss") == ([2], [2.5])
+    assert (curves.train.last("loss"), curves.evals.last("loss"), curves.train.last("grad_norm")) == (1.0, 2.5, None)
+
+
+def test_a_train_step_that_a_resume_repeats_counts_once() -> None:
+    curves = Curves()
+    curves.extend([train(1, 3.0), train(2, 2.0), train(3, 9.0)], cursor=300)
+    curves.extend([train(2, 1.9), train(3, 1.5)], cursor=500)
+    assert curves.train.series("loss") == ([1, 2, 3], [3.0, 1.9, 1.5])
+
+
+def test_a_file_that_was_cut_is_read_anew() -> None:
+    curves = Curves()
+    curves.extend([train(1, 3.0), train(2, 2.0), train(3, 9.0)], cursor=300)
+    curves.extend([train(1, 3.0)], cursor=100)
+    assert curves.train.series("loss") == ([1], [3.0])
+
+
+def test_what_is_not_a_number_is_left_out_of_a_curve() -> None:
+    curves = Curves()
+    curves.extend([train(1, 3.0), train(2, math.nan), train(3, 1.0)], cursor=1)
+    assert curves.train.series("loss") == ([1, 3], [3.0, 1.0])
+
+
+def test_time_left_follows_the_pace_of_the_last_train_steps() -> None:
+    curves = Curves()
+    assert curves.seconds_left(100) is None
+    curves.extend([train(step, 1.0) for step in range(1, 61)], cursor=1)
+    assert curves.seconds_left(100) == pytest.approx(20.0)
+    assert curves.seconds_left(60) == 0
+
+
+def test_the_change_of_the_loss_compares_two_windows() -> None:
+    curves = Curves()
+    curves.extend([train(step, 2.0 if step <= 50 else 1.5) for step in range(1, 101)], cursor=1)
+    assert curves.change() == pytest.approx(-0.5)
+    assert Curves().change() is None
+    assert curves.eval_change() is None

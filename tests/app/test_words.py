@@ -1,0 +1,82 @@
+"""Numbers, times and states read the same everywhere."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from app import words
+from tunixrt_core.evaluation import EvalProgress, EvalRecord
+from tunixrt_core.runs import RunState, RunStatus
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (words.whole(48212), "48,212"),
+        (words.whole(None), "–"),
+        (words.plural(1, "trace"), "1 trace"),
+        (words.plural(1200, "trace"), "1,200 traces"),
+        (words.plural(2, "entry", "entries"), "2 entries"),
+        (words.decimals(0.81249), "0.812"),
+        (words.decimals(float("nan")), "nan"),
+        (words.decimals(None), "–"),
+        (words.percent(0.472), "47.2%"),
+        (words.points(0.068), "+6.8 points"),
+        (words.points(-0.068), "−6.8 points"),
+        (words.p_value(0.0004), "below 0.001"),
+        (words.p_value(0.0321), "0.032"),
+        (words.rate(2e-4), "2e-4"),
+        (words.rate(1.25e-3), "1.25e-3"),
+        (words.rate(0.0), "0"),
+        (words.rate(None), "–"),
+        (words.size(512), "512 bytes"),
+        (words.size(11_200_000_000), "11.2 GB"),
+        (words.size(3.1e12), "3.1 TB"),
+        (words.duration(41), "41 s"),
+        (words.duration(28 * 60), "28 min"),
+        (words.duration(65 * 60), "1 h 05 min"),
+        (words.duration(None), "–"),
+        (words.moment(None), "–"),
+        (words.moment(datetime(2026, 11, 3, 16, 40, tzinfo=UTC), UTC), "3 Nov 2026, 16:40"),
+        (words.short_hash("9f31c0de" + "0" * 52 + "a7b1"), "9f31c0de…a7b1"),
+        (words.short_hash("short"), "short"),
+        (words.one_line("a\n b\t c"), "a b c"),
+        (words.one_line("x" * 200, 10), "xxxxxxxxx…"),
+    ],
+)
+def test_a_value_is_shown_as_people_write_it(shown: str, expected: str) -> None:
+    assert shown == expected
+
+
+def test_every_status_has_a_word() -> None:
+    assert set(words.STATE_WORDS) == set(RunStatus)
+
+
+def test_progress_names_phase_step_share_and_time() -> None:
+    state = RunState(RunStatus.RUNNING, "training", 612, 1200, started_at=100.0)
+    line = words.progress_line(state, now=100.0 + 28 * 60, seconds_left=26 * 60)
+    assert line == "Training · train step 612 of 1,200 · 51% · 28 min elapsed · about 26 min left"
+
+
+def test_time_left_is_not_promised_before_training_or_after_the_end() -> None:
+    compiling = RunState(RunStatus.COMPILING, "compiling", 0, 1200, started_at=0.0)
+    assert "left" not in words.progress_line(compiling, 10.0, 99.0)
+    over = RunState(RunStatus.FAILED, "", 58, 1200, started_at=0.0, ended_at=30.0)
+    assert words.progress_line(over, 1e6, 99.0) == "Failed · train step 58 of 1,200 · 5% · 30 s elapsed"
+
+
+@pytest.mark.parametrize(
+    ("progress", "line"),
+    [
+        (EvalProgress("r-0001", "tuned"), "Tuned model: waiting for the device"),
+        (EvalProgress("r-0001", "tuned", "loading", 0, 60), "Tuned model: loading"),
+        (EvalProgress("r-0001", "tuned", "compiling", 0, 60), "Tuned model: compiling, then answering 60 prompts"),
+        (EvalProgress("r-0001", "tuned", "generating", 16, 60), "Tuned model: answered 16 of 60 prompts"),
+        (None, "Tuned model: queued"),
+    ],
+)
+def test_an_evaluation_tells_what_it_is_doing(progress: EvalProgress | None, line: str) -> None:
+    record = EvalRecord("r-0001-tuned", "r-0001", "tuned", RunStatus.QUEUED, "/evals", datetime.now(UTC))
+    assert words.evaluation_line(record, progress) == line

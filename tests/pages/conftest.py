@@ -1,0 +1,123 @@
+"""A real home behind the pages, runs in every state, and AppTest on the dashboard's own entry script."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import state
+from tests.conftest import REPOSITORY
+from tests.fakes import FakeBackend
+from tunixrt_core.datasets import DatasetSpec
+from tunixrt_core.jobs import JobManager
+from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.recorder import RunRecorder
+from tunixrt_core.runs import Run, RunDir, RunStatus
+from tunixrt_core.settings import Settings
+from tunixrt_core.store.store import open_store
+
+
+@pytest.fixture
+def rt(tmp_path: Path) -> Iterator[Pipeline]:
+    """The pipeline that the pages see. Real but for the trainer, so that runs of every kind take no time."""
+    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
+    store = open_store(settings.database_url)
+    pipeline = Pipeline(settings, store, JobManager(store.runs, store.evals, FakeBackend()))
+    state.set_pipeline(pipeline)
+    yield pipeline
+    state.set_pipeline(None)
+    pipeline.close()
+
+
+@pytest.fixture
+def filled(rt: Pipeline) -> Pipeline:
+    """With example traces and a dataset version of them."""
+    rt.ingest_examples(60)
+    rt.build_dataset(DatasetSpec("examples"))
+    return rt
+
+
+def open_page(file: str, **query: str) -> AppTest:
+    """A page as a browser would see it, with what its address says. Fails where the page fell into its boundary."""
+    app = AppTest.from_file(str(REPOSITORY / "app" / "main.py"), default_timeout=30).run()
+    app.switch_page(f"../pages/{file}")
+    for name, value in query.items():
+        app.query_params[name] = value
+    return checked(app.run())
+
+
+def checked(app: AppTest) -> AppTest:
+    assert not app.exception, [error.value for error in app.exception]
+    assert not any(error.value.startswith("This page could not be shown") for error in app.error), app.code[-1].value
+    return app
+
+
+def press(app: AppTest, key: str) -> AppTest:
+    """Click a button and look at the page that follows."""
+    app.button(key=key).click()
+    return checked(app.run())
+
+
+def keys(app: AppTest) -> set[str]:
+    """The keys of all buttons on the page."""
+    return {str(button.key) for button in app.button}
+
+
+def words(app: AppTest) -> str:
+    """All text on the page, blocks of HTML included."""
+    parts = [*app.title, *app.markdown, *app.caption, *app.html, *app.error, *app.code, *app.metric]
+    return "\n".join(str(part.value) for part in parts)
+
+
+def make_run(rt: Pipeline, status: RunStatus, *, train_steps: int = 30, message: str = "") -> Run:
+    """A run in this state, as its folder tells it: records of loss, rate, norm and speed, an eval, a log."""
+    manifest = rt.build_manifest("examples", 1, model_id="tiny", hyperparams={"train_steps": 40})
+    folder = RunDir(Path(manifest.output_dir))
+    folder.create()
+    folder.manifest_file.write_text(manifest.to_yaml(), encoding="utf-8")
+    folder.write_queued()
+    if status is not RunStatus.QUEUED:
+        _write(folder, status, train_steps, message)
+    rt.recover()
+    return rt.run(folder.path.name)
+
+
+def _write(folder: RunDir, status: RunStatus, train_steps: int, message: str) -> None:
+    recorder = RunRecorder(folder)
+    recorder.phase("loading")
+    recorder.log("Reads the rows.")
+    if status is not RunStatus.LOADING:
+        recorder.plan({"total_train_steps": 40, "train_rows": 54, "dropped_rows": 0, "device": "1 x CPU"})
+        recorder.phase("compiling")
+    if status not in (RunStatus.LOADING, RunStatus.COMPILING):
+        recorder.phase("training")
+        for step in range(1, train_steps + 1):
+            recorder.record(
+                {
+                    "kind": "train",
+                    "train_step": step,
+                    "loss": 3 * math.exp(-step / 10),
+                    "learning_rate": 2e-3,
+                    "grad_norm": 0.5,
+                    "tokens_per_second": 9000.0,
+                }
+            )
+        recorder.record({"kind": "eval", "train_step": train_steps, "loss": 0.4})
+    if status is RunStatus.STOPPING:
+        recorder.stopping()
+    elif status is RunStatus.INTERRUPTED:
+        folder.write_state(replace(recorder.state, process="1:0:gone"))
+    elif status.over:
+        recorder.finish(status, message=message, train_step=train_steps)
+    recorder.close()
+
+
+def evaluate(rt: Pipeline, run: Run) -> None:
+    """Base wrong, tuned right, through the real queue and the real scorers."""
+    rt.start_evaluation(run.id)
+    assert rt.wait(30)

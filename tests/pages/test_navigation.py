@@ -1,0 +1,66 @@
+"""The menu: what is in it with Tunix and without, and that every page can be shown in every home."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.navigation import PAGES, PAGES_DIR, sections
+from tests.pages.conftest import evaluate, make_run, open_page, words
+from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.runs import RunStatus
+from tunixrt_core.tunix_backend.availability import is_tunix_available
+
+FILES = [spec.file for spec in PAGES if is_tunix_available() or not spec.needs_tunix]
+
+
+def test_every_page_file_is_in_the_menu_once() -> None:
+    assert sorted(spec.file for spec in PAGES) == sorted(path.name for path in PAGES_DIR.glob("*.py"))
+    assert len({spec.key for spec in PAGES}) == len(PAGES)
+
+
+def test_training_pages_are_only_in_the_menu_with_tunix() -> None:
+    def titles(tunix: bool) -> set[str]:
+        return {spec.title for specs in sections(tunix=tunix).values() for spec in specs}
+
+    assert titles(True) - titles(False) == {"New run", "Runs"}
+    assert "Export and manifest" in titles(False)
+
+
+@pytest.mark.skipif(is_tunix_available(), reason="Tunix is installed here")
+@pytest.mark.parametrize("file", ["new_run.py", "run.py"])
+def test_without_tunix_a_training_page_cannot_be_opened(rt: Pipeline, file: str) -> None:
+    with pytest.raises(ValueError, match=file):
+        open_page(file)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_page_shows_itself_on_an_empty_home(rt: Pipeline, file: str) -> None:
+    assert open_page(file).title
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_page_shows_itself_with_runs_in_every_state(filled: Pipeline, file: str) -> None:
+    for status in RunStatus:
+        make_run(filled, status, message="Something went wrong." if status is RunStatus.FAILED else "")
+    evaluate(filled, next(run for run in filled.runs().items if run.status is RunStatus.SUCCEEDED))
+    assert open_page(file).title
+
+
+def test_the_sidebar_names_device_and_versions(rt: Pipeline) -> None:
+    assert rt.host().device in words(open_page("system.py"))
+    text = words(open_page("overview.py"))
+    assert ("Tunix 0" if is_tunix_available() else "Tunix is not installed") in text
+
+
+def test_an_error_of_the_user_is_shown_as_its_sentence(filled: Pipeline) -> None:
+    assert "no-such-set" in open_page("datasets.py", dataset="no-such-set:1").error[0].value
+
+
+def test_a_bug_is_a_sentence_with_the_details_behind_it(rt: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_page("overview.py")
+    with monkeypatch.context() as broken:
+        broken.setattr(rt, "store", None)
+        app.run()
+    assert not app.exception
+    assert app.error[0].value.startswith("This page could not be shown (AttributeError)")
+    assert "Traceback" in app.expander(key="error-details").code[0].value

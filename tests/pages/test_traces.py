@@ -1,0 +1,81 @@
+"""Traces: found by words and source, paged, read one by one, deleted."""
+
+from __future__ import annotations
+
+from tests.pages.conftest import checked, keys, open_page, press, words
+from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.traces import Step, Trace
+
+
+def test_an_empty_store_says_what_a_trace_is_and_where_to_get_some(rt: Pipeline) -> None:
+    app = open_page("traces.py")
+    assert "No traces yet" in words(app)
+    assert press(app, "go-examples").title[0].value == "Import traces"
+
+
+def test_the_newest_trace_is_read_first_and_the_arrows_lead_on(filled: Pipeline) -> None:
+    newest, second = (item.trace for item in filled.traces(limit=2).items)
+    app = open_page("traces.py")
+    assert newest.prompt in words(app)
+    app = press(app, "next-trace")
+    assert second.prompt in words(app)
+    assert app.query_params["trace"] == second.content_hash
+    assert newest.prompt in words(press(app, "previous-trace"))
+
+
+def test_an_address_leads_to_one_trace(filled: Pipeline) -> None:
+    some = filled.traces(limit=30).items[29]
+    assert some.trace.prompt in words(open_page("traces.py", trace=some.id))
+
+
+def test_paging_goes_forward_and_back_and_stands_in_the_address(filled: Pipeline) -> None:
+    app = open_page("traces.py")
+    first = list(app.dataframe[0].value["prompt"])
+    app = press(app, "older-page")
+    second = list(app.dataframe[0].value["prompt"])
+    assert not set(first) & set(second)
+    assert "after" in app.query_params
+    app = press(app, "newer-page")
+    assert list(app.dataframe[0].value["prompt"]) == first
+
+
+def test_a_search_without_hits_offers_to_clear_the_filters(filled: Pipeline) -> None:
+    app = open_page("traces.py")
+    app.text_input(key="q").set_value("xyzzy")
+    app = checked(app.run())
+    assert "No traces match “xyzzy”" in words(app)
+    app = press(app, "clear-filters")
+    assert app.text_input(key="q").value == ""
+    assert app.dataframe
+
+
+def test_a_search_and_a_source_narrow_the_list(filled: Pipeline) -> None:
+    filled.add_traces([Trace("Name a fish.", (Step(0, "Think of *water*."),), "carp", source="pets")])
+    app = open_page("traces.py")
+    app.selectbox(key="source").set_value("pets")
+    app = checked(app.run())
+    assert list(app.dataframe[0].value["prompt"]) == ["Name a fish."]
+    app.selectbox(key="source").set_value("All sources")
+    app.text_input(key="q").set_value("carp")
+    assert list(checked(app.run()).dataframe[0].value["prompt"]) == ["Name a fish."]
+
+
+def test_markup_in_a_trace_stays_text(rt: Pipeline) -> None:
+    rt.add_traces([Trace("<img src=x onerror=alert(1)>", (Step(0, "<b>bold</b>"),), "<script>1</script>")])
+    blocks = "".join(str(block.value) for block in open_page("traces.py").html)
+    assert "&lt;img src=x onerror=alert(1)&gt;" in blocks
+    assert "&lt;b&gt;bold&lt;/b&gt;" in blocks
+    assert "<script>" not in blocks
+
+
+def test_a_doubtful_trace_says_why(rt: Pipeline) -> None:
+    rt.add_traces([Trace("2 + 2?", (), "5", reference_answer="4")])
+    text = words(open_page("traces.py"))
+    assert "differs from the reference" in text
+    assert "no reasoning steps" in text
+
+
+def test_a_trace_is_deleted_only_after_asking(filled: Pipeline) -> None:
+    app = press(open_page("traces.py"), "delete-trace")
+    assert {"keep-trace", "confirm-delete"} <= keys(app)
+    assert filled.count_traces() == 60

@@ -1,0 +1,67 @@
+"""Export and manifest: works without Tunix, follows every field, and what it shows can be run as it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.pages.conftest import checked, open_page, press, words
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.tunix_backend.availability import is_tunix_available
+
+
+def manifest_on(app: object) -> RunManifest:
+    texts = [code.value for code in app.code]  # type: ignore[attr-defined]
+    return RunManifest.from_text(next(text for text in texts if text.startswith("manifest_version")))
+
+
+def test_it_tells_whether_tunix_is_there_and_how_to_get_it(rt: Pipeline) -> None:
+    text = words(open_page("tunix.py"))
+    assert ("Tunix 0.1.7 with JAX" if is_tunix_available() else "pip install") in text
+
+
+def test_without_a_dataset_it_leads_to_building_one(rt: Pipeline) -> None:
+    assert press(open_page("tunix.py"), "go-datasets").title[0].value == "New dataset version"
+
+
+def test_the_manifest_names_an_exported_file_that_is_there(filled: Pipeline) -> None:
+    app = open_page("tunix.py")
+    shown = manifest_on(app)
+    assert Path(shown.data.path).is_file()
+    assert shown.dataset is not None
+    assert shown.dataset.name == "examples"
+    assert shown == filled.build_manifest("examples", 1, model_id="tiny")
+    assert any("tunixrt train tiny-examples-v1.yaml" in code.value for code in app.code)
+
+
+def test_the_manifest_follows_the_fields(filled: Pipeline) -> None:
+    app = open_page("tunix.py")
+    app.number_input(key="manifest-batch_size").set_value(4)
+    app.number_input(key="manifest-learning_rate").set_value(1e-3)
+    shown = manifest_on(checked(app.run()))
+    assert (shown.batch.size, shown.optimizer.learning_rate) == (4, 1e-3)
+
+
+def test_another_model_brings_its_own_preset(filled: Pipeline) -> None:
+    directory = filled.settings.models_dir / "google" / "gemma-3-1b-it"
+    directory.mkdir(parents=True)
+    (directory / "config.json").write_text("{}")
+    app = open_page("tunix.py")
+    app.get_by_key("manifest-method").set_value("lora")
+    app.selectbox(key="manifest-model").set_value("google/gemma-3-1b-it")
+    shown = manifest_on(checked(app.run()))
+    assert (shown.method, shown.lora.rank, shown.rendering.chat) == ("lora", 16, "gemma")
+
+
+def test_a_value_that_cannot_be_used_is_a_sentence_that_names_it(filled: Pipeline) -> None:
+    app = open_page("tunix.py")
+    app.text_input(key="manifest-name").set_value("x" * 121)
+    assert checked(app.run()).error[0].value.startswith("name: ")
+
+
+def test_looking_at_it_twice_writes_the_dataset_once(filled: Pipeline) -> None:
+    app = open_page("tunix.py")
+    path = Path(manifest_on(app).data.path)
+    written = path.stat().st_mtime_ns
+    checked(app.run())
+    assert path.stat().st_mtime_ns == written

@@ -1,0 +1,62 @@
+"""The docs name every setting, every address and every error as the code has them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from app.__main__ import OPTIONS
+from app.api.application import build_api
+from app.api.errors import STATUS
+from tests.conftest import REPOSITORY
+from tunixrt_core.settings import VARIABLES
+
+DOCS = REPOSITORY / "docs"
+CONFIGURATION = (DOCS / "configuration.md").read_text(encoding="utf-8")
+API = (DOCS / "api.md").read_text(encoding="utf-8")
+OPERATIONS = [
+    f"{method.upper()} /api{path}" for path, methods in build_api(1).openapi()["paths"].items() for method in methods
+]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of every table row, without backticks."""
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_every_setting_stands_in_the_docs_with_its_option_default_and_meaning() -> None:
+    written = {cells[0]: cells[1:] for cells in rows(CONFIGURATION) if cells[0].startswith("TUNIXRT_")}
+    assert written == {name: [OPTIONS[name][0], *VARIABLES[name]] for name in VARIABLES}
+
+
+def test_the_docs_name_no_setting_that_is_not_there() -> None:
+    for path in (*DOCS.rglob("*.md"), REPOSITORY / "README.md"):
+        found = set(re.findall(r"\bTUNIXRT_[A-Z_]+[A-Z]\b", path.read_text(encoding="utf-8")))
+        assert found <= set(VARIABLES), path.name
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_address_has_its_section_with_an_example(operation: str) -> None:
+    section = API.partition(f"### `{operation}`\n")[2].partition("\n##")[0]
+    assert "```sh\ncurl" in section
+
+
+def test_the_docs_describe_no_address_that_is_not_there() -> None:
+    assert set(re.findall(r"^### `([A-Z]+ /api\S+)`$", API, re.MULTILINE)) == set(OPERATIONS)
+
+
+def test_every_error_of_the_core_stands_in_the_docs_with_its_status() -> None:
+    written = {
+        (int(cells[0]), code) for cells in rows(API) for code in re.split(r"`?, `?", cells[1]) if cells[0].isdigit()
+    }
+    for error, status in STATUS.items():
+        if error.code not in {"error", "invalid_settings"}:
+            assert (status, error.code) in written
+
+
+@pytest.mark.parametrize("name", ["api.md", "configuration.md"])
+def test_links_lead_to_files_that_are_there(name: str) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", (DOCS / name).read_text(encoding="utf-8")):
+        assert (DOCS / target).exists(), target

@@ -1,0 +1,70 @@
+"""The README tells the truth: its module map is that of the files, its example runs, its commands exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+README = REPOSITORY / "README.md"
+BEGIN, END = "<!-- module map: made by `make map` -->\n", "<!-- end of the module map -->\n"
+
+
+def purpose(path: Path) -> str:
+    """The first line of a file's docstring."""
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return docstring.split("\n", 1)[0]
+
+
+def module_map() -> str:
+    """Every module that is shipped, with its purpose, folder by folder."""
+    lines = []
+    for root in ("tunixrt_core", "app", "pages"):
+        for path in sorted((REPOSITORY / root).rglob("*.py")):
+            inner = path.relative_to(REPOSITORY)
+            if path.name != "__init__.py" or purpose(path) and len(inner.parts) == 2:
+                lines.append(f"{inner!s:<48} {purpose(path)}")
+    return "```text\n" + "\n".join(lines) + "\n```\n"
+
+
+def rewrite() -> None:
+    text = README.read_text(encoding="utf-8")
+    head, rest = text.split(BEGIN)
+    README.write_text(head + BEGIN + module_map() + END + rest.split(END)[1], encoding="utf-8")
+
+
+def test_the_module_map_is_that_of_the_files() -> None:
+    shown = README.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
+    assert shown == module_map(), "write it again with `make map`"
+
+
+@pytest.mark.parametrize("path", sorted([README, *(REPOSITORY / "docs").rglob("*.md")]), ids=lambda p: p.name)
+def test_every_link_to_a_file_leads_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+@pytest.mark.tunix
+def test_the_example_in_the_readme_learns_the_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TUNIXRT_HOME", str(tmp_path))
+    example = README.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    exec(compile(example, str(README), "exec"), {"__name__": "__main__"})
+    printed = capsys.readouterr().out.strip().splitlines()[-1]
+    found = re.search(r"'tuned': ([\d.]+)", printed)
+    base = re.search(r"'base': ([\d.]+)", printed)
+    assert found is not None, printed
+    assert base is not None, printed
+    assert float(base[1]) <= 0.05
+    assert float(found[1]) >= 0.8
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(REPOSITORY))
+    rewrite()
