@@ -6,24 +6,25 @@ import streamlit as st
 
 from app import blocks
 from app.boundary import error_boundary, escape_markdown, show_error
-from app.components import address_select, card, empty_state, halves, header, pick_row, table
+from app.components import address_select, card, empty_state, halves, header, table
 from app.navigation import go
-from app.results import FILTERS, Pair, Verdict, filter_pairs, pair_up
+from app.prediction_views import show_predictions
+from app.results import pair_up
 from app.state import get_pipeline
-from app.words import MISSING, evaluation_line, one_line, p_value, percent, plural, points
+from app.words import evaluation_line, p_value, percent, plural, points
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.evaluation import TARGETS, EvalRecord
 from tunixrt_core.runs import Run, RunStatus
 
-TICK = 2
+TICK = 2  # seconds between looks at an evaluation under way
+WHAT = "An evaluation lets the base and the tuned model answer the eval split and compares the final answers."
 COLORS = {"base": blocks.GRAY, "tuned": blocks.BLUE}
 
 
 def show_nothing() -> None:
     with header("Evaluations", "Base and tuned model, answer by answer"):
         pass
-    text = "An evaluation lets the base and the tuned model answer the eval split and compares the final answers."
-    with empty_state("No evaluations yet", text if tunix else f"{text} It needs Tunix.", key="no-evaluations"):
+    with empty_state("No evaluations yet", WHAT if tunix else f"{WHAT} It needs Tunix.", key="no-evaluations"):
         if tunix and st.button("Set up a run", key="go-new-run"):
             go("new-run")
 
@@ -159,75 +160,6 @@ def conclusion(difference: float, p: float, broken: int) -> str:
     return f"The tuned model is {better} on this eval split.{also}"
 
 
-def show_predictions(run: Run, pairs: list[Pair]) -> None:
-    counts = {name: len(filter_pairs(pairs, name)) for name in FILTERS}
-    with card("Predictions", note=plural(len(pairs), "prompt"), key="predictions"):
-        chosen = st.segmented_control(
-            "Show",
-            list(FILTERS),
-            default="All",
-            format_func=lambda name: f"{name} {counts[name]:,}",
-            key="show",
-            bind="query-params",
-            required=True,
-            label_visibility="collapsed",
-        )
-        shown = filter_pairs(pairs, chosen or "All")
-        if not shown:
-            st.caption("None.")
-            return
-        picked = pick_row(
-            [prediction_row(pair) for pair in shown],
-            {
-                "verdict": st.column_config.MultiselectColumn(
-                    "Verdict",
-                    options=[v.value for v in Verdict],
-                    color=["green", "blue", "orange", "gray", "gray"],
-                    width=110,
-                ),
-                "reference": st.column_config.TextColumn("Reference", width=80),
-                "base": st.column_config.TextColumn("Base", width=70),
-                "tuned": st.column_config.TextColumn("Tuned", width=70),
-                "prompt": st.column_config.TextColumn("Prompt"),
-            },
-            key=f"prediction-list-{run.id}-{chosen}",
-            alt=f"{plural(len(shown), 'prediction')} with reference, base and tuned answer.",
-            selected=0,
-            height="content" if len(shown) <= 10 else 400,
-        )
-    show_reader(run, shown[picked or 0])
-
-
-def prediction_row(pair: Pair) -> dict[str, object]:
-    return {
-        "prompt": one_line(pair.any.prompt),
-        "reference": one_line(pair.any.reference, 40),
-        "base": answer(pair, "base"),
-        "tuned": answer(pair, "tuned"),
-        "verdict": [pair.verdict.value],
-    }
-
-
-def answer(pair: Pair, target: str) -> str | None:
-    prediction = pair.base if target == "base" else pair.tuned
-    return one_line(prediction.answer, 40) if prediction and prediction.answer is not None else None
-
-
-def show_reader(run: Run, pair: Pair) -> None:
-    with card("Prediction", note=f"{pair.verdict.value} · trace {pair.any.id[:8]}", key="prediction"):
-        st.caption("Prompt")
-        blocks.prose(pair.any.prompt)
-        st.caption("Reference")
-        blocks.prose(pair.any.reference)
-        titles = {"base": f"Base · {run.manifest['model']['id']}", "tuned": f"Tuned · {run.id}"}
-        sides = []
-        for target, prediction in (("base", pair.base), ("tuned", pair.tuned)):
-            verdict = MISSING if prediction is None else "right" if prediction.correct else "wrong"
-            limit = " · cut at the length limit" if prediction and prediction.hit_limit else ""
-            sides.append((f"{titles[target]} · {verdict}{limit}", prediction.output if prediction else ""))
-        blocks.side_by_side(sides[0], sides[1])
-
-
 rt = get_pipeline()
 tunix = rt.tunix_status().available
 evaluated_ids = {record.run_id for record in rt.evaluations()}
@@ -263,4 +195,5 @@ else:
     if pairs:
         show_predictions(run, pairs)
     elif not records:
-        st.caption(f"{run.id} is not evaluated yet.")
+        with empty_state(f"{run.id} is not evaluated yet", WHAT, key="not-evaluated"):
+            pass

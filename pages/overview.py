@@ -45,7 +45,7 @@ def show_home(trace_count: int) -> None:
     with header("Overview", f"Home: {rt.settings.home}"):
         if st.button("Import traces", icon=":material/upload:", key="go-import"):
             go("import")
-        if tunix and st.button("New run", type="primary", icon=":material/add:", key="go-new-run"):
+        if tunix and st.button("New run", icon=":material/add:", key="go-new-run"):
             go("new-run")
     tiles(
         [
@@ -56,14 +56,16 @@ def show_home(trace_count: int) -> None:
         ],
         key="counts",
     )
-    with st.container(key="recent-runs-row"):
+    if all_runs:
         live = any(not run.status.over for run in all_runs)
         st.fragment(show_recent_runs, run_every=3 if live else None)(len(all_runs))
     with halves():
         with card("Next step", key="next-step"):
             step = next_step(trace_count, versions, all_runs, evals, tunix=tunix)
             st.markdown(step.text)
-            if st.button(step.button, icon=":material/arrow_forward:", icon_position="right", key="do-next-step"):
+            if st.button(
+                step.button, type="primary", icon=":material/arrow_forward:", icon_position="right", key="do-next-step"
+            ):
                 go(step.page, **step.query)
         show_attention([run for run in all_runs if run.status in (RunStatus.FAILED, RunStatus.INTERRUPTED)])
     show_device()
@@ -72,12 +74,7 @@ def show_home(trace_count: int) -> None:
 def show_recent_runs(total: int) -> None:
     with error_boundary():
         runs = rt.runs(limit=SHOWN_RUNS).items
-        with card("Recent runs", note=f"{len(runs)} of {total}" if runs else "", key="recent-runs"):
-            if not runs:
-                st.caption(
-                    "No runs yet." if tunix else "No runs yet. Training needs Tunix; exports and manifests do not."
-                )
-                return
+        with card("Recent runs", note=f"{len(runs)} of {total}", key="recent-runs"):
             chosen = runs_table(runs, key="recent-runs-table", now=time.time())
             if chosen and tunix:
                 go("run", run=chosen)

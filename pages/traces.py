@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import orjson
 import streamlit as st
 
 from app import blocks
@@ -10,10 +9,10 @@ from app.boundary import escape_markdown
 from app.components import empty_state, halves, header, pick_row
 from app.navigation import go
 from app.state import get_pipeline
-from app.words import MISSING, moment, one_line, plural, short_hash
-from tunixrt_core.quality import answer_matches, lint
+from app.trace_reader import show_trace
+from app.words import one_line, plural, short_hash
+from tunixrt_core.quality import answer_matches
 from tunixrt_core.store.query import StoredTrace, TraceQuery
-from tunixrt_core.traces import Trace
 
 PAGE_ROWS = 12
 ALL = "All sources"
@@ -136,46 +135,18 @@ def show_reader(ref: str, query: TraceQuery) -> None:
                 if trace.source:
                     blocks.chip(trace.source)
             with st.container(horizontal=True, width="content", gap="xsmall"):
-                step_button("Previous trace", before, "chevron_left", "previous-trace")
-                step_button("Next trace", after, "chevron_right", "next-trace")
-                if st.button(
-                    "", icon=":material/delete:", key="delete-trace", help="Delete this trace", type="tertiary"
-                ):
+                step_button("Previous", before, "chevron_left", "previous-trace")
+                step_button("Next", after, "chevron_right", "next-trace")
+                if st.button("Delete", icon=":material/delete:", key="delete-trace", type="tertiary"):
                     confirm_delete(stored)
-        if trace.system:
-            st.caption("System prompt")
-            blocks.prose(trace.system)
-        st.caption("Prompt")
-        blocks.prose(trace.prompt)
-        st.caption(f"Reasoning · {plural(len(trace.steps), 'step')}")
-        blocks.timeline(trace.steps)
-        blocks.answers(trace.final_answer, trace.reference_answer, answer_matches(trace))
-        for doubt in lint(trace):
-            blocks.facts("", "Check", "amber", doubt)
-        show_rest(stored, trace)
+        show_trace(stored)
 
 
 def step_button(label: str, ref: str | None, icon: str, key: str) -> None:
-    if st.button("", icon=f":material/{icon}:", key=key, disabled=ref is None, help=label, type="tertiary"):
+    if st.button(label, icon=f":material/{icon}:", key=key, disabled=ref is None, type="tertiary"):
         st.query_params["trace"] = str(ref)
         st.session_state["list-nonce"] = st.session_state.get("list-nonce", 0) + 1
         st.rerun()
-
-
-def show_rest(stored: StoredTrace, trace: Trace) -> None:
-    with st.expander("Provenance", key="provenance"):
-        blocks.key_values(
-            [
-                ("Hash", stored.id),
-                ("Group", trace.group_key),
-                ("Stored", moment(stored.created_at)),
-                ("Source", trace.source or MISSING),
-                ("Written by", trace.model or MISSING),
-                ("Size", f"{len(trace.canonical):,} bytes"),
-            ]
-        )
-    with st.expander("JSON", key="raw-json"):
-        st.code(orjson.dumps(trace.to_dict(), option=orjson.OPT_INDENT_2).decode(), language="json", wrap_lines=True)
 
 
 @st.dialog("Delete trace")

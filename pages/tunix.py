@@ -10,7 +10,8 @@ import streamlit as st
 from app import blocks
 from app.boundary import show_error
 from app.components import card, empty_state, halves, header
-from app.manifest_form import ManifestChoice, manifest_form, plan_lines
+from app.manifest_choice import ManifestChoice, plan_lines
+from app.manifest_form import manifest_form
 from app.navigation import go
 from app.state import get_pipeline
 from app.words import plural

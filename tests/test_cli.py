@@ -120,7 +120,7 @@ def test_doctor_says_what_is_there(home: Path) -> None:
     done = tunixrt("doctor", home=home)
     assert done.returncode == 0
     assert "Database" in done.stdout
-    assert ("not installed" in done.stdout) is not is_tunix_available()
+    assert ("tunix-rt[tunix]" in done.stdout) is not is_tunix_available()
 
 
 def test_doctor_fails_where_the_home_cannot_be_used(tmp_path: Path) -> None:

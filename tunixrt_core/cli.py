@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    err.print(f"Error: {message}", style="bold red", markup=False)
+    err.print(f"Error: {message}", style="bold red")
     raise SystemExit(1)
 
 
@@ -361,11 +361,11 @@ def runs_tail(
     """Print the end of a run's log; with -f go on until the run is over."""
     folder = _run_folder(run, _settings(home))
     shown = folder.log_tail(lines)
-    out.print(shown, markup=False)
+    out.print(shown)
     while follow and not folder.state().status.over:
         time.sleep(0.5)
         text = folder.log_tail(1000)
-        out.print(text.removeprefix(shown).lstrip("\n"), markup=False, end="")
+        out.print(text.removeprefix(shown).lstrip("\n"), end="")
         shown = text
 
 

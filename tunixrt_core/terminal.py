@@ -10,13 +10,15 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from tunixrt_core.evaluation import Target
 from tunixrt_core.ingest.report import ImportReport
 from tunixrt_core.runs import RunDir, RunState
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# no markup: names, paths and messages hold square brackets of their own
+out = Console(highlight=False, markup=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
@@ -26,7 +28,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: st
     for name, right in zip(columns, numeric, strict=True):
         drawn.add_column(name, justify="right" if right else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(number(cell) for cell in row))
+        drawn.add_row(*(Text(number(cell)) for cell in row))
     out.print(drawn)
 
 
@@ -57,7 +59,7 @@ def import_report(report: ImportReport) -> None:
         f"{report.rejected:,} rejected  ({report.format}, {report.seconds:.1f} s)"
     )
     for error in report.errors[:20]:
-        err.print(f"{error.file}:{error.line}:{error.field}: {error.reason}", style="yellow", markup=False)
+        err.print(f"{error.file}:{error.line}:{error.field}: {error.reason}", style="yellow")
     if report.rejected > 20:
         err.print(f"and {report.rejected - 20:,} more rejected lines", style="yellow")
 
@@ -84,11 +86,11 @@ def progress() -> Iterator[Progress]:
     """A progress display on standard error, so that standard output stays clean for pipes."""
     with Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         console=err,
     ) as bar:
         yield bar
@@ -109,7 +111,7 @@ class RunDisplay:
         for record in records:
             self._last |= {f"{record['kind']} {key}": value for key, value in record.items()}
             if record["kind"] == "eval" and not self._bar.console.is_terminal:
-                err.print(f"train step {record['train_step']}: {_note(self._last)}", markup=False)
+                err.print(f"train step {record['train_step']}: {_note(self._last)}")
         self._bar.update(
             self._task,
             description=state.phase or str(state.status),

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.manifest_form import ManifestChoice, apply_choice, local_models, plan_lines
+from app.manifest_choice import ManifestChoice, apply_choice, plan_lines
+from app.manifest_form import local_models
 from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.errors import InvalidManifest
 from tunixrt_core.manifest import RunManifest

@@ -1,0 +1,44 @@
+"""One trace to read: prompt, steps, answers, what is doubtful in it, where it comes from, and its JSON."""
+
+from __future__ import annotations
+
+import orjson
+import streamlit as st
+
+from app import blocks
+from app.words import MISSING, moment, plural
+from tunixrt_core.quality import answer_matches, lint
+from tunixrt_core.store.query import StoredTrace
+
+
+def show_trace(stored: StoredTrace) -> None:
+    """Everything about one trace, in the order in which it is read."""
+    trace = stored.trace
+    if trace.system:
+        st.caption("System prompt")
+        blocks.prose(trace.system)
+    st.caption("Prompt")
+    blocks.prose(trace.prompt)
+    st.caption(f"Reasoning · {plural(len(trace.steps), 'step')}")
+    blocks.timeline(trace.steps)
+    blocks.answers(trace.final_answer, trace.reference_answer, answer_matches(trace))
+    for doubt in lint(trace):
+        blocks.facts("", "Check", "amber", doubt)
+    _show_rest(stored)
+
+
+def _show_rest(stored: StoredTrace) -> None:
+    trace = stored.trace
+    with st.expander("Provenance", key="provenance"):
+        blocks.key_values(
+            [
+                ("Hash", stored.id),
+                ("Group", trace.group_key),
+                ("Stored", moment(stored.created_at)),
+                ("Source", trace.source or MISSING),
+                ("Written by", trace.model or MISSING),
+                ("Size", f"{len(trace.canonical):,} bytes"),
+            ]
+        )
+    with st.expander("JSON", key="raw-json"):
+        st.code(orjson.dumps(trace.to_dict(), option=orjson.OPT_INDENT_2).decode(), language="json", wrap_lines=True)
