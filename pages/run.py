@@ -99,6 +99,12 @@ def show_live(run: Run, manifest: RunManifest) -> None:
         curves = curves_of(run.id, state)
         left = curves.seconds_left(state.total_train_steps)
         st.progress(min(1.0, state.share_done), text=progress_line(state, time.time(), left))
+        if dropped := int(state.plan.get("dropped_rows", 0)):
+            st.warning(
+                f"{dropped:,} of {manifest.data.rows:,} rows are longer than {manifest.max_seq_length:,} tokens and were "
+                "left out.",
+                icon=":material/content_cut:",
+            )
         show_tiles(curves)
         tabs = st.tabs([CHARTS, LOG, CONFIG], key="tab", bind="query-params", on_change="rerun")
         if tabs[0].open:

@@ -131,10 +131,8 @@ def test_pages_and_the_app_use_the_pipeline_and_pure_types_only() -> None:
 
 
 def test_importing_the_pipeline_loads_nothing_heavy() -> None:
-    code = (
-        "import sys, tunixrt_core.pipeline; "
-        "print(sorted({'jax', 'jaxlib', 'tunix', 'streamlit', 'pandas', 'flax', 'transformers', 'pyarrow'} & set(sys.modules)))"
-    )
+    heavy = {"jax", "jaxlib", "tunix", "streamlit", "pandas", "flax", "transformers", "pyarrow"}
+    code = f"import sys, tunixrt_core.pipeline; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -27,7 +27,7 @@ def module_map() -> str:
     for root in ("tunixrt_core", "app", "pages"):
         for path in sorted((REPOSITORY / root).rglob("*.py")):
             inner = path.relative_to(REPOSITORY)
-            if path.name != "__init__.py" or purpose(path) and len(inner.parts) == 2:
+            if path.name != "__init__.py" or (purpose(path) and len(inner.parts) == 2):
                 lines.append(f"{inner!s:<48} {purpose(path)}")
     return "```text\n" + "\n".join(lines) + "\n```\n"
 

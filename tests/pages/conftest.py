@@ -74,7 +74,7 @@ def words(app: AppTest) -> str:
     return "\n".join(str(part.value) for part in parts)
 
 
-def make_run(rt: Pipeline, status: RunStatus, *, train_steps: int = 30, message: str = "") -> Run:
+def make_run(rt: Pipeline, status: RunStatus, *, train_steps: int = 30, message: str = "", dropped: int = 0) -> Run:
     """A run in this state, as its folder tells it: records of loss, rate, norm and speed, an eval, a log."""
     manifest = rt.build_manifest("examples", 1, model_id="tiny", hyperparams={"train_steps": 40})
     folder = RunDir(Path(manifest.output_dir))
@@ -82,17 +82,17 @@ def make_run(rt: Pipeline, status: RunStatus, *, train_steps: int = 30, message:
     folder.manifest_file.write_text(manifest.to_yaml(), encoding="utf-8")
     folder.write_queued()
     if status is not RunStatus.QUEUED:
-        _write(folder, status, train_steps, message)
+        _write(folder, status, train_steps, message, dropped)
     rt.recover()
     return rt.run(folder.path.name)
 
 
-def _write(folder: RunDir, status: RunStatus, train_steps: int, message: str) -> None:
+def _write(folder: RunDir, status: RunStatus, train_steps: int, message: str, dropped: int) -> None:
     recorder = RunRecorder(folder)
     recorder.phase("loading")
     recorder.log("Reads the rows.")
     if status is not RunStatus.LOADING:
-        recorder.plan({"total_train_steps": 40, "train_rows": 54, "dropped_rows": 0, "device": "1 x CPU"})
+        recorder.plan({"total_train_steps": 40, "train_rows": 54, "dropped_rows": dropped, "device": "1 x CPU"})
         recorder.phase("compiling")
     if status not in (RunStatus.LOADING, RunStatus.COMPILING):
         recorder.phase("training")
