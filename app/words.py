@@ -86,7 +86,7 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return MISSING
     seconds = max(0, round(seconds))
-    if seconds < 90:
+    if seconds < 120:
         return f"{seconds} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
@@ -122,7 +122,7 @@ def progress_line(state: RunState, now: float, seconds_left: float | None) -> st
     parts = [_phase(state), steps]
     if (taken := elapsed(state, now)) is not None:
         parts.append(f"{duration(taken)} elapsed")
-    if seconds_left is not None and state.status is RunStatus.RUNNING:
+    if seconds_left is not None and state.phase == "training":
         parts.append(f"about {duration(seconds_left)} left")
     return " · ".join(part for part in parts if part)
 

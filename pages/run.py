@@ -101,8 +101,8 @@ def show_live(run: Run, manifest: RunManifest) -> None:
         st.progress(min(1.0, state.share_done), text=progress_line(state, time.time(), left))
         if dropped := int(state.plan.get("dropped_rows", 0)):
             st.warning(
-                f"{dropped:,} of {manifest.data.rows:,} rows are longer than {manifest.max_seq_length:,} tokens and were "
-                "left out.",
+                f"{dropped:,} of {manifest.data.rows:,} rows are longer than {manifest.max_seq_length:,} tokens "
+                "and were left out.",
                 icon=":material/content_cut:",
             )
         show_tiles(curves)
