@@ -16,7 +16,7 @@ test: .venv/.installed-$(EXTRA)-dev
 
 # The same tests in an environment where Tunix is really not installed, with the coverage gate of the core.
 test-free: .venv-free/.installed-dev
-	.venv-free/bin/python -m pytest -m "not browser" --cov --cov-report=term --cov-config=.coveragerc-free
+	.venv-free/bin/python -m pytest -m "not browser" --cov --cov-report=term --cov-config=.ci/coverage-core.ini
 
 check: .venv-free/.installed-dev
 	.venv-free/bin/ruff format --check .
