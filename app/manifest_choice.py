@@ -12,7 +12,8 @@ import streamlit as st
 from app.state import get_pipeline
 from app.words import plural
 from tunixrt_core.datasets import DatasetVersion
-from tunixrt_core.manifest import HYPERPARAMETERS, RunManifest, check_model_id
+from tunixrt_core.manifest import RunManifest, check_model_id
+from tunixrt_core.presets import HYPERPARAMETERS
 
 
 @dataclass(frozen=True, slots=True)

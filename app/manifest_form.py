@@ -12,12 +12,8 @@ from app.components import address_select, card
 from app.manifest_choice import ManifestChoice
 from app.state import get_pipeline
 from tunixrt_core.datasets import DatasetVersion
-from tunixrt_core.manifest import (
-    BUILTIN_MODEL_IDS,
-    Method,
-    ScheduleKind,
-    preset,
-)
+from tunixrt_core.manifest_sections import Method, ScheduleKind
+from tunixrt_core.presets import BUILTIN_MODEL_IDS, preset
 from tunixrt_core.render import ChatFormat, ReasoningStyle
 
 _STYLE_WORDS = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import FakeBackend
-from tests.test_jobs import make_manifest
+from tests.makers import make_manifest
 from tunixrt_core.evaluation import (
     EvalDir,
     EvalRow,

@@ -11,16 +11,9 @@ import pytest
 from tests.conftest import REPOSITORY
 from tunixrt_core.errors import InvalidManifest
 from tunixrt_core.hashing import file_sha256
-from tunixrt_core.manifest import (
-    HYPERPARAMETERS,
-    RunManifest,
-    build_sft_manifest,
-    check_data_unchanged,
-    guess_chat_format,
-    json_schema,
-    load_manifest,
-    preset,
-)
+from tunixrt_core.manifest import RunManifest, build_sft_manifest, json_schema, load_manifest
+from tunixrt_core.manifest_data import check_data_unchanged
+from tunixrt_core.presets import HYPERPARAMETERS, guess_chat_format, preset
 
 
 @pytest.fixture
@@ -155,14 +148,14 @@ def test_a_moved_manifest_finds_its_data_beside_it(data_file: Path, tmp_path: Pa
     data_file.rename(other / data_file.name)
     loaded = load_manifest(other / "manifest.yaml")
     assert Path(loaded.data.path) == other / data_file.name
-    check_data_unchanged(loaded)
+    check_data_unchanged(loaded.data)
 
 
 def test_a_changed_data_file_is_refused(data_file: Path) -> None:
     manifest = build(data_file)
     data_file.write_bytes(data_file.read_bytes() + b"\n")
     with pytest.raises(InvalidManifest, match=r"data\.sha256"):
-        check_data_unchanged(manifest)
+        check_data_unchanged(manifest.data)
 
 
 @pytest.mark.parametrize("text", ["[1, 2", "just words", "", "model: [", "\tx: 1"])

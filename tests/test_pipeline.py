@@ -14,7 +14,8 @@ from tests.fakes import FakeBackend
 from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.errors import Conflict, InvalidDataset, NotFound, OutputError, TunixMissing, UnreadableFile
 from tunixrt_core.evaluation import EvalDir
-from tunixrt_core.jobs import JobManager, execute_evaluation
+from tunixrt_core.execution import execute_evaluation
+from tunixrt_core.jobs import JobManager
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.pipeline import Pipeline, open_pipeline
 from tunixrt_core.runs import RunDir, RunState, RunStatus
@@ -35,7 +36,7 @@ def settings(tmp_path: Path) -> Settings:
 def open_with(settings: Settings, backend: FakeBackend) -> Pipeline:
     store = open_store(settings.database_url)
     pipeline = Pipeline(settings, store, JobManager(store.runs, store.evals, backend))
-    pipeline.recover()
+    pipeline.registry.recover()
     return pipeline
 
 
@@ -290,3 +291,31 @@ def test_the_state_of_tunix_is_known_without_importing_it(rt: Pipeline) -> None:
     assert status.available is is_tunix_available()
     assert (status.version is not None) is status.available
     assert "pip install" in status.to_dict()["install"]
+
+
+def test_an_evaluation_that_is_under_way_is_not_queued_again(settings: Settings) -> None:
+    backend = FakeBackend()
+    with open_with(settings, backend) as rt:
+        first = rt.start_run(manifest_of(rt))
+        assert rt.wait(10)
+        backend.step_seconds = 0.05
+        second = rt.start_run(rt.build_manifest("mine", model_id="tiny", hyperparams={"train_steps": 500}))
+        queued = rt.start_evaluation(first.id)
+        assert rt.start_evaluation(first.id) == queued
+        assert len(rt.jobs.queued()) == 2
+        rt.stop_run(second.id)
+        assert rt.wait(10)
+        assert {e.status for e in rt.evaluations(first.id)} == {RunStatus.SUCCEEDED}
+
+
+def test_stopping_a_run_stops_its_evaluations_too(settings: Settings) -> None:
+    backend = FakeBackend()
+    with open_with(settings, backend) as rt:
+        first = rt.start_run(manifest_of(rt))
+        assert rt.wait(10)
+        backend.step_seconds = 0.05
+        second = rt.start_run(rt.build_manifest("mine", model_id="tiny", hyperparams={"train_steps": 500}))
+        rt.start_evaluation(first.id)
+        rt.stop_run(first.id)
+        assert {e.status for e in rt.evaluations(first.id)} == {RunStatus.STOPPED}
+        rt.stop_run(second.id)

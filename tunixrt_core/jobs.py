@@ -4,175 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import metadata
-from pathlib import Path
-from platform import platform, python_version
 from typing import Any, Protocol
 
 from tunixrt_core.errors import Conflict, StoreError, TunixRTError
-from tunixrt_core.evaluation import EvalDir, EvalProgress, EvalRecord, Target, eval_rows, evaluate
-from tunixrt_core.manifest import RunManifest, check_data_unchanged
-from tunixrt_core.recorder import RunRecorder
-from tunixrt_core.runs import RunDir, RunState, RunStatus, write_json
-from tunixrt_core.trainer import LoadGenerator, Trainer
+from tunixrt_core.evaluation import EvalProgress, EvalRecord
+from tunixrt_core.execution import Backend, execute_evaluation, execute_training
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.runs import RunDir, RunState, RunStatus
 
 log = logging.getLogger(__name__)
-
-_PACKAGES = ("tunix-rt", "google-tunix", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "qwix", "numpy")
-
-
-class Backend(Protocol):
-    """Where trainer and generator come from. Both are asked for inside the worker, because importing Tunix is slow."""
-
-    def require(self) -> None:
-        """Raises TunixMissing where training is not possible on this machine."""
-
-    def trainer(self) -> Trainer: ...
-
-    def load_generator(self) -> LoadGenerator: ...
-
-
-def execute_training(
-    manifest: RunManifest,
-    folder: RunDir,
-    backend: Backend,
-    *,
-    stop: threading.Event,
-    on_status: Callable[[RunState], None] | None = None,
-) -> RunState:
-    """Run one manifest in this thread, from its data file to `result.json`; never raises for a failed run.
-
-    The folder says how it went: status, metrics, log, checkpoints. A `stop` file in it, or the event, ends the
-    run after the train step under way, with a checkpoint.
-    """
-    folder.create()
-    folder.stop_file.unlink(missing_ok=True)
-    folder.result_file.unlink(missing_ok=True)
-    folder.manifest_file.write_text(manifest.to_yaml(), encoding="utf-8")
-    recorder = RunRecorder(folder, on_status=on_status)
-    try:
-        with _watch_stop_file(folder, stop, recorder):
-            _train(manifest, folder, backend, recorder, stop)
-    except TunixRTError as error:
-        recorder.log(f"Failed: {error}")
-        recorder.finish(RunStatus.FAILED, message=str(error))
-    except Exception as error:  # the worker's outermost frame: whatever happened, the run must say so
-        recorder.log(traceback.format_exc())
-        recorder.finish(RunStatus.FAILED, message=f"{type(error).__name__}: {error}. The log holds the details.")
-        log.exception("run in %s failed", folder.path)
-    finally:
-        recorder.close()
-    return recorder.state
-
-
-def _train(
-    manifest: RunManifest, folder: RunDir, backend: Backend, recorder: RunRecorder, stop: threading.Event
-) -> None:
-    recorder.phase("loading")
-    check_data_unchanged(manifest)
-    write_json(folder.env_file, environment())
-    outcome = backend.trainer().train(manifest, folder.path, observer=recorder, stop=stop)
-    status = RunStatus.STOPPED if outcome.stopped else RunStatus.SUCCEEDED
-    write_json(
-        folder.result_file,
-        {
-            "status": status,
-            "train_step": outcome.train_step,
-            "train_loss": outcome.train_loss,
-            "eval_loss": outcome.eval_loss,
-            "checkpoint": outcome.checkpoint.name if outcome.checkpoint else None,
-            "manifest_hash": manifest.content_hash,
-        },
-    )
-    recorder.finish(status, train_step=outcome.train_step)
-
-
-@contextmanager
-def _watch_stop_file(folder: RunDir, stop: threading.Event, recorder: RunRecorder) -> Iterator[None]:
-    """While inside, a `stop` file or the event marks the run as stopping and sets the event."""
-    ended = threading.Event()
-
-    def watch() -> None:
-        while not ended.wait(0.2):
-            if stop.is_set() or folder.stop_file.exists():
-                stop.set()
-                recorder.stopping()
-                return
-
-    watcher = threading.Thread(target=watch, name="tunixrt-stop-watcher", daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        watcher.join()
-
-
-def execute_evaluation(
-    manifest: RunManifest,
-    run_folder: RunDir,
-    target: Target,
-    backend: Backend,
-    *,
-    limit: int | None = None,
-    max_new_tokens: int | None = None,
-    progress: EvalProgress | None = None,
-    on_progress: Callable[[EvalProgress], None] = lambda progress: None,
-    stop: threading.Event | None = None,
-) -> dict[str, Any]:
-    """Evaluate base or tuned on the manifest's eval split in this thread. Returns the summary; errors are raised."""
-    progress = progress or EvalProgress(run_folder.path.name, target)
-
-    def phase(name: str) -> None:
-        progress.phase = name
-        on_progress(progress)
-
-    def advance(done: int, total: int) -> None:
-        progress.phase, progress.done, progress.total = "generating", done, total
-        on_progress(progress)
-
-    check_data_unchanged(manifest)
-    rows = eval_rows(manifest, limit)
-    progress.total = len(rows)
-    phase("loading")
-    checkpoints = run_folder.checkpoints if target == "tuned" else None
-    generator = backend.load_generator()(manifest, checkpoints, on_phase=phase)
-    advance(0, len(rows))
-    return evaluate(
-        generator,
-        manifest,
-        rows,
-        EvalDir(run_folder.evals / target),
-        max_new_tokens=max_new_tokens or _longest_row(manifest, run_folder),
-        on_progress=advance,
-        stop=stop,
-    )
-
-
-def _longest_row(manifest: RunManifest, folder: RunDir) -> int:
-    """Tokens of the longest row that was trained on: no completion that was learned from needs more."""
-    plan = folder.state().plan if folder.state_file.exists() else {}
-    return int(plan.get("row_length", manifest.max_seq_length))
-
-
-def environment() -> dict[str, Any]:
-    """Versions and platform, for `env.json`. No host name, no paths, no environment variables."""
-    return {"python": python_version(), "platform": platform(), "packages": dict(_versions())}
-
-
-def _versions() -> Iterator[tuple[str, str]]:
-    for name in _PACKAGES:
-        try:
-            yield name, metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
 
 
 class RunRecords(Protocol):
@@ -363,15 +207,3 @@ class JobManager:
         self._evals.update(
             eval_id, status=status, message=message, ended_at=datetime.now(UTC), metrics=dict(metrics or {})
         )
-
-
-def wait_until_over(folder: RunDir, *, poll: float = 0.2, sleep: Callable[[float], None] = time.sleep) -> RunState:
-    """Block until the run in this folder is over, whoever runs it."""
-    while not (state := folder.state()).status.over:
-        sleep(poll)
-    return state
-
-
-def run_folder_of(manifest: RunManifest, base: Path) -> RunDir:
-    """Where a manifest's run lives: `output_dir`, relative to `base` where it is not absolute."""
-    return RunDir(base / Path(manifest.output_dir).expanduser())

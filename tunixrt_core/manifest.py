@@ -4,176 +4,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal
 
 import orjson
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
 from tunixrt_core.errors import InvalidManifest
-from tunixrt_core.hashing import content_hash, file_sha256
-from tunixrt_core.render import ChatFormat, ReasoningStyle
+from tunixrt_core.hashing import content_hash
+from tunixrt_core.manifest_data import describe_data, locate_data
+from tunixrt_core.manifest_sections import (
+    BatchSection,
+    CadenceSection,
+    DataSection,
+    DatasetSection,
+    DurationSection,
+    LoraSection,
+    MeshSection,
+    Method,
+    ModelSection,
+    OptimizerSection,
+    RenderingSection,
+    ScheduleSection,
+    Section,
+    TokenizerSection,
+)
+from tunixrt_core.presets import HYPERPARAMETERS, preset
 
 MANIFEST_VERSION: Literal["1.0"] = "1.0"
 
-# Module paths of the projections that LoRA may be put on, over all families that Tunix knows.
-LORA_MODULES = {
-    "attention": ".*q_proj|.*k_proj|.*v_proj|.*o_proj|.*q_einsum|.*kv_einsum|.*attn_vec_einsum",
-    "mlp": ".*gate_proj|.*up_proj|.*down_proj",
-}
-ALL_LORA_MODULES = "|".join(LORA_MODULES.values())
 
-# What the dashboard, the API and `tunixrt manifest` start from, by the model's kind and the method.
-PRESETS: dict[str, dict[str, Any]] = {
-    "tiny": {
-        "method": "full",
-        "learning_rate": 3e-3,
-        "batch_size": 32,
-        "max_seq_length": 512,  # rows are padded to the longest one there is, so room costs nothing
-        "epochs": 20,
-        "max_grad_norm": 1.0,
-        "weight_decay": 0.01,
-    },
-    "lora": {
-        "method": "lora",
-        "lora_rank": 16,
-        "lora_alpha": 32.0,
-        "learning_rate": 2e-4,
-        "batch_size": 8,
-        "max_seq_length": 1024,
-        "epochs": 2,
-    },
-    "full": {"method": "full", "learning_rate": 1e-5, "batch_size": 8, "max_seq_length": 1024, "epochs": 2},
-}
-
-
-class Method(StrEnum):
-    LORA = "lora"
-    FULL = "full"
-
-
-class ScheduleKind(StrEnum):
-    COSINE = "cosine"
-    LINEAR = "linear"
-    CONSTANT = "constant"
-
-
-class Dtype(StrEnum):
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class ModelSection(_Section):
-    """What is trained."""
-
-    id: str = Field(min_length=1, description="A built-in model (tiny), a Hugging Face directory, or org/name.")
-    dtype: Dtype = Field(Dtype.FLOAT32, description="Type of the weights while training.")
-
-
-class TokenizerSection(_Section):
-    """How text becomes tokens."""
-
-    path: str | None = Field(None, description="Directory with tokenizer.json; the model's own where not given.")
-
-
-class DataSection(_Section):
-    """The rows: a Tunix SFT JSONL file, train and eval told apart by `metadata.split`."""
-
-    path: str = Field(min_length=1, description="Relative paths are looked up beside the manifest.")
-    sha256: Sha256
-    rows: int = Field(ge=1)
-    train_rows: int = Field(ge=1)
-    eval_rows: int = Field(0, ge=0)
-
-
-class RenderingSection(_Section):
-    """How a row becomes text. Generation uses the same."""
-
-    reasoning: ReasoningStyle = ReasoningStyle.TAGS
-    chat: ChatFormat = ChatFormat.CHATML
-    system: str | None = Field(None, description="System prompt for rows that carry none.")
-
-
-class LoraSection(_Section):
-    """Read where method is lora."""
-
-    rank: int = Field(16, ge=1, le=1024)
-    alpha: float = Field(32.0, gt=0, le=4096)
-    modules: str = Field(ALL_LORA_MODULES, min_length=1, description="Regular expression over module paths.")
-
-
-class OptimizerSection(_Section):
-    """AdamW."""
-
-    name: Literal["adamw"] = "adamw"
-    learning_rate: float = Field(2e-4, gt=0, le=1.0)
-    weight_decay: float = Field(0.0, ge=0, le=1.0)
-    b1: float = Field(0.9, ge=0, lt=1)
-    b2: float = Field(0.999, ge=0, lt=1)
-    max_grad_norm: float | None = Field(1.0, gt=0, description="Gradients are scaled down to this L2 norm.")
-
-
-class ScheduleSection(_Section):
-    """The learning rate over the train steps."""
-
-    kind: ScheduleKind = ScheduleKind.COSINE
-    warmup_share: float = Field(0.05, ge=0, lt=1, description="Share of the train steps spent rising from zero.")
-    final_share: float = Field(0.1, ge=0, le=1, description="Where the rate ends, as a share of learning_rate.")
-
-
-class BatchSection(_Section):
-    """Rows of one train step = size x gradient_accumulation."""
-
-    size: int = Field(8, ge=1, le=65536)
-    gradient_accumulation: int = Field(1, ge=1, le=4096)
-
-
-class DurationSection(_Section):
-    """How long to train: epochs, or train steps where given."""
-
-    epochs: float | None = Field(None, gt=0, le=100_000)
-    train_steps: int | None = Field(None, ge=1, le=100_000_000)
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if (self.epochs is None) == (self.train_steps is None):
-            raise ValueError("give either epochs or train_steps")
-        return self
-
-
-class CadenceSection(_Section):
-    """When to evaluate and when to save, in train steps. The last train step always does both."""
-
-    eval_every: int = Field(50, ge=1)
-    checkpoint_every: int = Field(100, ge=1)
-    keep_checkpoints: int = Field(2, ge=1, le=1000)
-
-
-class MeshSection(_Section):
-    """How the devices are laid out; null means all devices on that axis."""
-
-    fsdp: int | None = Field(None, ge=1)
-    tp: int = Field(1, ge=1)
-
-
-class DatasetSection(_Section):
-    """Which dataset version the data file was exported from; for the reader, not for the trainer."""
-
-    name: str
-    version: int = Field(ge=1)
-    content_hash: str
-
-
-class RunManifest(_Section):
+class RunManifest(Section):
     """One run. Unknown keys and values out of range are refused by name."""
 
     manifest_version: Literal["1.0"] = "1.0"
@@ -243,40 +105,6 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **RunManifest.model_json_schema()}
 
 
-# Flat names for hyperparameters, as forms, the API and the command line use them -> where they stand.
-HYPERPARAMETERS: dict[str, tuple[str, ...]] = {
-    "name": ("name",),
-    "method": ("method",),
-    "dtype": ("model", "dtype"),
-    "tokenizer": ("tokenizer", "path"),
-    "reasoning": ("rendering", "reasoning"),
-    "chat": ("rendering", "chat"),
-    "system": ("rendering", "system"),
-    "max_seq_length": ("max_seq_length",),
-    "lora_rank": ("lora", "rank"),
-    "lora_alpha": ("lora", "alpha"),
-    "lora_modules": ("lora", "modules"),
-    "learning_rate": ("optimizer", "learning_rate"),
-    "weight_decay": ("optimizer", "weight_decay"),
-    "b1": ("optimizer", "b1"),
-    "b2": ("optimizer", "b2"),
-    "max_grad_norm": ("optimizer", "max_grad_norm"),
-    "schedule": ("schedule", "kind"),
-    "warmup_share": ("schedule", "warmup_share"),
-    "final_share": ("schedule", "final_share"),
-    "batch_size": ("batch", "size"),
-    "gradient_accumulation": ("batch", "gradient_accumulation"),
-    "epochs": ("duration", "epochs"),
-    "train_steps": ("duration", "train_steps"),
-    "eval_every": ("cadence", "eval_every"),
-    "checkpoint_every": ("cadence", "checkpoint_every"),
-    "keep_checkpoints": ("cadence", "keep_checkpoints"),
-    "seed": ("seed",),
-    "mesh_fsdp": ("mesh", "fsdp"),
-    "mesh_tp": ("mesh", "tp"),
-}
-
-
 def build_sft_manifest(
     dataset_path: str | Path,
     model_id: str,
@@ -314,30 +142,6 @@ def build_sft_manifest(
     return RunManifest.from_dict(data).to_dict()
 
 
-def preset(model_id: str, method: str | None = None) -> dict[str, Any]:
-    """The hyperparameters to start from for a model, by flat name."""
-    from_name = {"chat": guess_chat_format(model_id).value}
-    if model_id in BUILTIN_MODEL_IDS and method in (None, "full"):
-        return {**PRESETS["tiny"], **from_name}
-    kind = method if method in PRESETS else "lora"
-    tiny = {k: PRESETS["tiny"][k] for k in ("max_seq_length", "batch_size", "epochs")}
-    return {**PRESETS[kind], **(tiny if model_id in BUILTIN_MODEL_IDS else {}), **from_name}
-
-
-# Names that tunix_backend.tiny knows how to write; kept here because a manifest is made without Tunix too.
-BUILTIN_MODEL_IDS = ("tiny", "tiny-micro")
-
-
-def guess_chat_format(model_id: str) -> ChatFormat:
-    """From the model's name; ChatML where the name tells nothing."""
-    name = model_id.rstrip("/").rsplit("/", 1)[-1].casefold()
-    if "gemma" in name:
-        return ChatFormat.GEMMA
-    if "llama" in name:
-        return ChatFormat.LLAMA3
-    return ChatFormat.CHATML
-
-
 def check_model_id(model_id: str) -> None:
     """A reference that can only be a path must lead to a model's directory now. Raises InvalidManifest."""
     if not model_id.strip():
@@ -349,39 +153,6 @@ def check_model_id(model_id: str) -> None:
         )
 
 
-def describe_data(path: Path) -> dict[str, Any]:
-    """The data section of a Tunix SFT JSONL file: its hash and its rows by split. Raises InvalidManifest."""
-    if not path.is_file():
-        raise InvalidManifest("dataset_path", f"there is no file {path}; export a dataset version first")
-    counts = {"train": 0, "eval": 0}
-    with path.open("rb") as handle:
-        for number, line in enumerate(handle, 1):
-            if line.strip():
-                counts[_split_of(line, number, path)] += 1
-    if not counts["train"]:
-        raise InvalidManifest("dataset_path", f"{path} holds no rows to train on")
-    return {
-        "path": str(path),
-        "sha256": file_sha256(path),
-        "rows": sum(counts.values()),
-        "train_rows": counts["train"],
-        "eval_rows": counts["eval"],
-    }
-
-
-def _split_of(line: bytes, number: int, path: Path) -> str:
-    try:
-        row = orjson.loads(line)
-        split = (row.get("metadata") or {}).get("split") or "train"
-    except (orjson.JSONDecodeError, AttributeError):
-        raise InvalidManifest("dataset_path", f"{path}, line {number}: is not a JSON object") from None
-    if missing := [key for key in ("prompt", "trace_steps", "final_answer") if key not in row]:
-        raise InvalidManifest("dataset_path", f"{path}, line {number}: {missing[0]} is missing; export as tunix_sft")
-    if split not in ("train", "eval"):
-        raise InvalidManifest("dataset_path", f"{path}, line {number}: metadata.split is {split!r}, not train or eval")
-    return str(split)
-
-
 def load_manifest(path: Path) -> RunManifest:
     """Read a manifest file. A relative data path, or one that is not on this machine, is looked for beside it."""
     try:
@@ -390,27 +161,7 @@ def load_manifest(path: Path) -> RunManifest:
         raise InvalidManifest("manifest", f"there is no file {path}") from None
     except (UnicodeDecodeError, IsADirectoryError):
         raise InvalidManifest("manifest", f"{path} is not a text file") from None
-    return _locate_data(manifest, path.resolve().parent)
-
-
-def _locate_data(manifest: RunManifest, beside: Path) -> RunManifest:
-    named = Path(manifest.data.path).expanduser()
-    for candidate in (beside / named, named, beside / named.name):
-        if candidate.is_file():
-            data = manifest.data.model_copy(update={"path": str(candidate.resolve())})
-            return manifest.model_copy(update={"data": data})
-    raise InvalidManifest("data.path", f"there is no file {named}, nor {named.name} beside the manifest")
-
-
-def check_data_unchanged(manifest: RunManifest) -> None:
-    """Raises InvalidManifest where the data file is missing or is not the one that the manifest was made for."""
-    path = Path(manifest.data.path)
-    if not path.is_file():
-        raise InvalidManifest("data.path", f"there is no file {path}; copy it there, or build the manifest again")
-    if file_sha256(path) != manifest.data.sha256:
-        raise InvalidManifest(
-            "data.sha256", f"{path} has changed since the manifest was made; build the manifest again"
-        )
+    return manifest.model_copy(update={"data": locate_data(manifest.data, path.resolve().parent)})
 
 
 def _set(data: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:

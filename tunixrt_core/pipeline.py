@@ -12,11 +12,10 @@ A script, the command line, the API and the pages all work through a Pipeline:
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -25,14 +24,16 @@ from tunixrt_core import datasets, examples
 from tunixrt_core.datasets import DatasetSpec, DatasetVersion
 from tunixrt_core.errors import Conflict, NotFound
 from tunixrt_core.evaluation import TARGETS, Comparison, EvalDir, EvalProgress, EvalRecord, Prediction, Target, compare
+from tunixrt_core.execution import run_folder_of
 from tunixrt_core.export import ExportInfo, export_tunix_sft_jsonl, exporter_named, write_export
 from tunixrt_core.host import HostInfo, host_info
 from tunixrt_core.ingest.reader import read_traces
 from tunixrt_core.ingest.report import ImportReport, RowError
 from tunixrt_core.jobs import JobManager
 from tunixrt_core.manifest import RunManifest, build_sft_manifest
+from tunixrt_core.registry import Registry
 from tunixrt_core.rows import Split
-from tunixrt_core.runs import DatasetRef, Run, RunDir, RunState, RunStatus, find_run_dirs
+from tunixrt_core.runs import Run, RunDir, RunState, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.query import Page, StoredTrace, TraceQuery
 from tunixrt_core.store.store import Store, open_store
@@ -72,6 +73,7 @@ class Pipeline:
         self.settings = settings
         self.store = store
         self.jobs = jobs
+        self.registry = Registry(store, settings.runs_dir)
         # two clicks on Start must not both find that there is no run yet
         self._starting = threading.Lock()
 
@@ -280,7 +282,7 @@ class Pipeline:
             ref = _dataset_ref(frozen)
             data_file = self.export_dataset(frozen.name, frozen.version).path
         values = {"name": _run_name(model_id, ref), **(hyperparams or {})}
-        folder = output_dir or str(self._next_run_dir())
+        folder = output_dir or str(self.registry.next_dir())
         return RunManifest.from_dict(build_sft_manifest(data_file, model_id, folder, values, dataset=ref))
 
     # --- run ----------------------------------------------------------------------------------------------------
@@ -293,23 +295,13 @@ class Pipeline:
         """
         self.jobs.backend.require()
         with self._starting:
-            if request_id and (known := self.store.runs.by_request(request_id)):
+            if request_id and (known := self.run_by_request(request_id)):
                 return known
-            folder = RunDir(self.settings.runs_dir / Path(manifest.output_dir).expanduser())
+            folder = run_folder_of(manifest, self.settings.runs_dir)
             if folder.state_file.exists():
                 raise Conflict(f"{folder.path} already holds a run. Choose another output_dir, or resume that run.")
             folder.create()
-            run = Run(
-                id=self._new_run_id(folder),
-                name=manifest.name,
-                status=RunStatus.QUEUED,
-                manifest=manifest.to_dict(),
-                directory=str(folder.path),
-                created_at=datetime.now(UTC),
-                dataset=DatasetRef(**manifest.dataset.model_dump()) if manifest.dataset else None,
-                request_id=request_id,
-            )
-            self.store.runs.add(run)
+            run = self.registry.add(manifest, folder, RunState(), request_id=request_id)
             self.jobs.submit_training(run.id, manifest, folder)
         return run
 
@@ -335,16 +327,14 @@ class Pipeline:
 
     def runs(self, *, limit: int = 50, after: str | None = None) -> Page[Run]:
         """Runs, newest first, with the status that their folders tell."""
-        page = self.store.runs.list(limit=limit, after=after)
-        return Page(tuple(self._fresh(run) for run in page.items), page.next)
+        return self.registry.page(limit=limit, after=after)
 
     def run(self, run_id: str) -> Run:
-        return self._fresh(self.store.runs.get(run_id))
+        return self.registry.run(run_id)
 
     def run_by_request(self, request_id: str) -> Run | None:
         """The run that an earlier start with this request id made, if any."""
-        found = self.store.runs.by_request(request_id)
-        return self._fresh(found) if found else None
+        return self.registry.run_by_request(request_id)
 
     def run_folder(self, run_id: str) -> RunDir:
         return RunDir(Path(self.store.runs.get(run_id).directory))
@@ -357,101 +347,34 @@ class Pipeline:
         """Metrics records after the cursor `since`, and the next cursor."""
         return self.run_folder(run_id).metrics(since)
 
-    def _fresh(self, run: Run) -> Run:
-        """The folder is the truth about a run, the row in the database a copy that follows it."""
-        folder = RunDir(Path(run.directory))
-        if not folder.state_file.exists():
-            return run
-        state = folder.state()
-        if (state.status, state.message) == (run.status, run.message):
-            return run
-        self.store.runs.mirror(run.id, **state.times(), status=state.status, message=state.message)
-        return replace(run, **state.times(), status=state.status, message=state.message)
-
-    def recover(self) -> None:
-        """At start: list runs that are only on disk, and mark what a dead process left behind as interrupted."""
-        known = set(self.store.runs.index().values())
-        for folder in find_run_dirs(self.settings.runs_dir):
-            if str(folder.path) not in known and folder.manifest_file.is_file():
-                self._adopt(folder)
-        for run in self.store.runs.unfinished():
-            self._fresh(run)
-        for record in self.store.evals.unfinished():
-            self.store.evals.update(record.id, status=RunStatus.INTERRUPTED, message="The server ended.")
-
-    def _adopt(self, folder: RunDir) -> None:
-        manifest = RunManifest.from_text(folder.manifest_file.read_text(encoding="utf-8"))
-        state = folder.state()
-        times = state.times()
-        self.store.runs.add(
-            Run(
-                id=self._new_run_id(folder),
-                name=manifest.name,
-                status=state.status,
-                manifest=manifest.to_dict(),
-                directory=str(folder.path),
-                created_at=times["started_at"] or datetime.fromtimestamp(state.updated_at, UTC),
-                **times,
-                message=state.message,
-                dataset=DatasetRef(**manifest.dataset.model_dump()) if manifest.dataset else None,
-            )
-        )
-
-    def _next_run_dir(self) -> Path:
-        taken = [int(m[1]) for p in self._taken_names() if (m := _RUN_ID.fullmatch(p))]
-        return self.settings.runs_dir / f"r-{max(taken, default=0) + 1:04d}"
-
-    def _taken_names(self) -> Iterator[str]:
-        yield from self.store.runs.index()
-        if self.settings.runs_dir.is_dir():
-            yield from (path.name for path in self.settings.runs_dir.iterdir())
-
-    def _new_run_id(self, folder: RunDir) -> str:
-        """The folder's own name where it is a run's; otherwise the next number."""
-        if _RUN_ID.fullmatch(folder.path.name) and folder.path.parent == self.settings.runs_dir:
-            return folder.path.name
-        return self._next_run_dir().name
-
     # --- evaluate -----------------------------------------------------------------------------------------------
 
     def start_evaluation(
         self, run_id: str, targets: Iterable[Target] = TARGETS, *, limit: int | None = None
     ) -> list[EvalRecord]:
-        """Queue the evaluation of a run's base and tuned model on its eval split."""
+        """Queue the evaluation of a run's base and tuned model on its eval split.
+
+        One that is queued or under way already is given back as it is. `stop_run` stops evaluations too.
+        """
         self.jobs.backend.require()
-        run = self.run(run_id)
-        folder = RunDir(Path(run.directory))
-        if not run.status.over:
-            raise Conflict(f"{run.id} is {run.status}; evaluate it when it is over.")
-        records = []
-        for target in targets:
-            record = self._eval_record(run.id, target, folder, RunStatus.QUEUED, datetime.now(UTC))
-            self.store.evals.put(record)
-            self.jobs.submit_evaluation(record, RunManifest.from_dict(run.manifest), folder, limit)
-            records.append(record)
-        return records
+        with self._starting:
+            run = self.run(run_id)
+            if not run.status.over:
+                raise Conflict(f"{run.id} is {run.status}; evaluate it when it is over.")
+            manifest, folder = RunManifest.from_dict(run.manifest), RunDir(Path(run.directory))
+            under_way = {r.target: r for r in self.evaluations(run.id) if not r.status.over}
+            return [under_way.get(t) or self._queue_evaluation(run.id, t, manifest, folder, limit) for t in targets]
+
+    def _queue_evaluation(
+        self, run_id: str, target: Target, manifest: RunManifest, folder: RunDir, limit: int | None
+    ) -> EvalRecord:
+        record = self.registry.queue_evaluation(run_id, target, folder)
+        self.jobs.submit_evaluation(record, manifest, folder, limit)
+        return record
 
     def evaluations(self, run_id: str | None = None) -> list[EvalRecord]:
         """Evaluations, newest first; of one run where given. What the command wrote beside a run is found too."""
-        index = self.store.runs.index()
-        for known in [run_id] if run_id in index else index if run_id is None else []:
-            self._adopt_evaluations(str(known), RunDir(Path(index[str(known)])))
-        return self.store.evals.list(run_id)
-
-    def _adopt_evaluations(self, run_id: str, folder: RunDir) -> None:
-        held = {record.id for record in self.store.evals.list(run_id)}
-        for target in TARGETS:
-            found = EvalDir(folder.evals / target)
-            if f"{run_id}-{target}" in held or (summary := found.summary()) is None:
-                continue
-            when = datetime.fromtimestamp(found.summary_file.stat().st_mtime, UTC)
-            record = self._eval_record(run_id, target, folder, RunStatus.SUCCEEDED, when)
-            self.store.evals.put(replace(record, metrics=summary, ended_at=when))
-
-    def _eval_record(
-        self, run_id: str, target: Target, folder: RunDir, status: RunStatus, created_at: datetime
-    ) -> EvalRecord:
-        return EvalRecord(f"{run_id}-{target}", run_id, target, status, str(folder.evals / target), created_at)
+        return self.registry.evaluations(run_id)
 
     def evaluation(self, eval_id: str) -> EvalView:
         record = self.store.evals.get(eval_id)
@@ -484,16 +407,13 @@ class Pipeline:
         return self.jobs.wait(timeout)
 
 
-_RUN_ID = re.compile(r"r-(\d{4,})")
-
-
 def open_pipeline(settings: Settings, *, recover: bool = True) -> Pipeline:
     """The composition root: home, database, worker. Raises StoreError or OutputError as sentences."""
     store = open_store(settings.database_url)
     jobs = JobManager(store.runs, store.evals, TunixBackend(settings.models_dir))
     pipeline = Pipeline(settings, store, jobs)
     if recover:
-        pipeline.recover()
+        pipeline.registry.recover()
     return pipeline
 
 

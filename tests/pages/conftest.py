@@ -83,7 +83,7 @@ def make_run(rt: Pipeline, status: RunStatus, *, train_steps: int = 30, message:
     folder.write_queued()
     if status is not RunStatus.QUEUED:
         _write(folder, status, train_steps, message, dropped)
-    rt.recover()
+    rt.registry.recover()
     return rt.run(folder.path.name)
 
 

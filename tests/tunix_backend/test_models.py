@@ -16,7 +16,8 @@ from tests.conftest import REPOSITORY
 from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.families import VOCAB, reference_logits, weights, write_checkpoint
 from tunixrt_core.errors import ModelError
-from tunixrt_core.manifest import MeshSection, RunManifest
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.manifest_sections import MeshSection
 
 pytestmark = pytest.mark.tunix
 

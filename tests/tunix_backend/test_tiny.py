@@ -11,7 +11,7 @@ import pytest
 
 from tunixrt_core.errors import ModelError
 from tunixrt_core.hashing import file_sha256
-from tunixrt_core.manifest import BUILTIN_MODEL_IDS
+from tunixrt_core.presets import BUILTIN_MODEL_IDS
 from tunixrt_core.tunix_backend.tiny import BUILTIN_MODELS, SPECIAL_TOKENS, write_builtin_model
 
 pytestmark = pytest.mark.tunix

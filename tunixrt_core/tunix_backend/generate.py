@@ -9,7 +9,8 @@ from pathlib import Path
 from tunix.generate.sampler import CacheConfig, Sampler
 
 from tunixrt_core.errors import ModelError
-from tunixrt_core.manifest import Method, RunManifest
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.manifest_sections import Method
 from tunixrt_core.render import ChatFormat, stop_tokens
 from tunixrt_core.trainer import Generation
 from tunixrt_core.tunix_backend.checkpoints import restore_weights

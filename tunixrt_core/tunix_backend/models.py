@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tunixrt_core.errors import ModelError
-from tunixrt_core.manifest import LoraSection, MeshSection, Method, RunManifest
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.manifest_sections import LoraSection, MeshSection, Method
 from tunixrt_core.tunix_backend.families import FAMILIES, Shapes, family_of, rope_frequencies
 from tunixrt_core.tunix_backend.rope import TUNIX_THETA, inverse_frequencies, use_frequencies
 from tunixrt_core.tunix_backend.tiny import BUILTIN_MODELS, write_builtin_model

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from tunixrt_core.manifest import RunManifest, ScheduleKind
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.manifest_sections import ScheduleKind
 
 Schedule = Callable[[Any], Any]
 

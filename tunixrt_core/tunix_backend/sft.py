@@ -12,7 +12,8 @@ import orbax.checkpoint as ocp
 from tunix.sft.peft_trainer import PeftTrainer, TrainingConfig
 
 from tunixrt_core.errors import ModelError
-from tunixrt_core.manifest import Method, RunManifest
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.manifest_sections import Method
 from tunixrt_core.render import Rendered, render, stop_tokens
 from tunixrt_core.rows import Split, read_rows
 from tunixrt_core.trainer import TrainObserver, TrainOutcome

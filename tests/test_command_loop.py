@@ -1,0 +1,104 @@
+"""The whole loop through the command alone: train, be killed, resume, evaluate, on another machine too."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.test_cli import environment, tunixrt
+from tunixrt_core.runs import RunDir, RunStatus
+
+pytestmark = pytest.mark.tunix
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("loop") / "home"
+    assert tunixrt("ingest", "--examples", home=path).returncode == 0
+    assert tunixrt("dataset", "build", "mine", home=path).returncode == 0
+    return path
+
+
+def write_manifest(home: Path, path: Path, **values: object) -> None:
+    settings = [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
+    model = ("--model", "tiny-micro", "--output-dir", path.parent / "run", "-o", path)
+    done = tunixrt("manifest", "--dataset", "mine", *model, *settings, home=home)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_killed_run_is_interrupted_keeps_its_curve_and_resumes_without_a_gap(home: Path, tmp_path: Path) -> None:
+    manifest, folder = tmp_path / "m.yaml", RunDir(tmp_path / "run")
+    write_manifest(home, manifest, train_steps=60, checkpoint_every=10, eval_every=30, batch_size=8)
+    command = [sys.executable, "-m", "tunixrt_core", "train", str(manifest)]
+    process = subprocess.Popen(command, cwd=REPOSITORY, env=environment(home), stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not any(r["train_step"] >= 15 for r in folder.metrics()[0]):
+        assert process.poll() is None, folder.log_tail()
+        assert time.monotonic() < deadline, "the run does not get to train step 15"
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+    reached = max(r["train_step"] for r in folder.metrics()[0])
+    assert folder.state().status is RunStatus.INTERRUPTED
+    assert folder.result() is None
+    refused = tunixrt("train", manifest, home=home)
+    assert (refused.returncode, "--resume" in refused.stderr) == (1, True)
+
+    resumed = tunixrt("train", manifest, "--resume", home=home)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "after train step" in folder.log_tail()
+    steps = [r["train_step"] for r in folder.metrics()[0] if r["kind"] == "train"]
+    assert steps == list(range(1, 61)), f"killed at {reached}"
+    result = folder.result()
+    assert result is not None
+    assert result["status"] == "succeeded"
+
+    evaluated = tunixrt("evaluate", folder.path, "--limit", 8, home=home)
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert "McNemar" in evaluated.stdout
+    assert (folder.evals / "tuned" / "summary.json").exists()
+
+
+def test_manifest_and_jsonl_are_enough_on_another_machine(home: Path, tmp_path: Path) -> None:
+    export = tmp_path / "elsewhere" / "mine.jsonl"
+    export.parent.mkdir()
+    assert tunixrt("export", "mine", "-o", export, home=home).returncode == 0
+    made = tunixrt(
+        *("manifest", "--data", export, "--model", "tiny-micro", "--output-dir", tmp_path / "elsewhere" / "run"),
+        *("--set", "train_steps=2", "-o", export.with_name("m.yaml")),
+        home=home,
+    )
+    assert made.returncode == 0, made.stderr
+    moved = tmp_path / "there"
+    export.parent.rename(moved)
+    other_home = tmp_path / "other-home"
+    done = tunixrt("train", moved / "m.yaml", "--output-dir", moved / "run", home=other_home)
+    assert done.returncode == 0, done.stderr
+    assert RunDir(moved / "run").state().status is RunStatus.SUCCEEDED
+    assert not (other_home / "tunixrt.db").exists()
+
+
+def test_a_model_that_is_not_there_ends_the_run_with_a_sentence(home: Path, tmp_path: Path) -> None:
+    write_manifest(home, tmp_path / "m.yaml", train_steps=2)
+    text = (tmp_path / "m.yaml").read_text().replace("id: tiny-micro", "id: org/not-here")
+    (tmp_path / "m.yaml").write_text(text)
+    done = tunixrt("train", tmp_path / "m.yaml", home=home)
+    assert done.returncode == 1
+    assert "org/not-here is not on this machine" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_output_directory_that_cannot_be_written_is_named(home: Path, tmp_path: Path) -> None:
+    write_manifest(home, tmp_path / "m.yaml", train_steps=2)
+    (tmp_path / "file").touch()
+    done = tunixrt("train", tmp_path / "m.yaml", "--output-dir", tmp_path / "file" / "run", home=home)
+    assert (done.returncode, "cannot be written" in done.stderr) == (1, True)
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,125 @@
+"""Every end of a run is written down, and a stop keeps what was learned."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.fakes import FakeBackend
+from tests.makers import Records, make_manifest
+from tunixrt_core.errors import InvalidDataset
+from tunixrt_core.evaluation import EvalDir, Target
+from tunixrt_core.execution import execute_evaluation, execute_training, run_folder_of
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.runs import RunDir, RunStatus
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> RunManifest:
+    return make_manifest(tmp_path, train_steps=10)
+
+
+def run(manifest: RunManifest, backend: FakeBackend, stop: threading.Event | None = None) -> RunDir:
+    folder = run_folder_of(manifest, Path())
+    execute_training(manifest, folder, backend, stop=stop or threading.Event())
+    return folder
+
+
+def test_a_run_that_ends_by_itself_has_a_result_and_all_its_metrics(manifest: RunManifest) -> None:
+    folder = run(manifest, FakeBackend())
+    result = folder.result()
+    assert result is not None
+    assert (result["status"], result["train_step"]) == ("succeeded", 10)
+    assert result["manifest_hash"] == manifest.content_hash
+    assert [r["train_step"] for r in folder.metrics()[0] if r["kind"] == "train"] == list(range(1, 11))
+    assert RunManifest.from_text(folder.manifest_file.read_text()) == manifest
+    assert "python" in orjson.loads(folder.env_file.read_bytes())
+
+
+def test_an_error_of_the_run_is_its_message_and_leaves_no_result(manifest: RunManifest) -> None:
+    folder = run(manifest, FakeBackend(fail_at=4))
+    assert folder.state().status is RunStatus.FAILED
+    assert folder.state().message == "The loss became NaN at train step 4."
+    assert folder.result() is None
+    assert len(folder.metrics()[0]) == 3
+
+
+def test_a_bug_fails_the_run_and_its_traceback_is_in_the_log(manifest: RunManifest) -> None:
+    folder = run(manifest, FakeBackend(crash_at=2))
+    assert folder.state().status is RunStatus.FAILED
+    assert "ZeroDivisionError" in folder.state().message
+    assert "Traceback" in folder.log_tail()
+
+
+def test_data_that_changed_since_the_manifest_fails_the_run_before_it_trains(manifest: RunManifest) -> None:
+    Path(manifest.data.path).write_bytes(b"{}\n")
+    folder = run(manifest, FakeBackend())
+    assert folder.state().status is RunStatus.FAILED
+    assert "data.sha256" in folder.state().message
+
+
+def test_a_stop_file_stops_a_run_from_another_process_and_it_resumes_from_there(tmp_path: Path) -> None:
+    manifest = make_manifest(tmp_path, train_steps=200)
+    folder = run_folder_of(manifest, Path())
+    backend = FakeBackend(step_seconds=0.02)
+    worker = threading.Thread(target=run, args=(manifest, backend))
+    worker.start()
+    while not folder.metrics()[0]:
+        time.sleep(0.01)
+    folder.stop_file.touch()
+    worker.join()
+    state = folder.state()
+    assert state.status is RunStatus.STOPPED
+    assert 0 < state.train_step < 200
+    backend.step_seconds = 0.0
+    resumed = run(manifest, backend)
+    assert resumed.state().status is RunStatus.SUCCEEDED
+    steps = [r["train_step"] for r in resumed.metrics()[0] if r["kind"] == "train"]
+    assert steps == list(range(1, 201)), "no train step is missing and none appears twice"
+
+
+def test_a_stopped_run_was_seen_stopping(tmp_path: Path) -> None:
+    manifest = make_manifest(tmp_path, train_steps=10_000)
+    records, stop = Records(), threading.Event()
+    folder = run_folder_of(manifest, Path())
+    worker = threading.Thread(
+        target=execute_training,
+        args=(manifest, folder, FakeBackend(step_seconds=0.01)),
+        kwargs={"stop": stop, "on_status": lambda state: records.mirror("r", status=state.status)},
+    )
+    worker.start()
+    while not folder.metrics()[0]:
+        time.sleep(0.01)
+    stop.set()
+    worker.join()
+    assert records.statuses("r") in (
+        ["loading", "compiling", "running", "stopping", "stopped"],
+        ["loading", "compiling", "running", "stopped"],  # the trainer saw the event before the watcher did
+    )
+
+
+@pytest.mark.parametrize(("target", "share"), [("base", 0.0), ("tuned", 1.0)])
+def test_the_tuned_model_is_the_one_with_the_checkpoint(manifest: RunManifest, target: Target, share: float) -> None:
+    folder = run(manifest, FakeBackend())
+    phases: list[str] = []
+    summary = execute_evaluation(
+        manifest, folder, target, FakeBackend(), on_progress=lambda progress: phases.append(progress.phase)
+    )
+    assert summary["exact_match"] == share
+    assert phases == ["loading", "compiling", "generating", "generating", "generating"]
+    assert len(EvalDir(folder.evals / target).predictions()) == 3
+
+
+def test_a_limit_of_rows_is_kept(manifest: RunManifest) -> None:
+    folder = run(manifest, FakeBackend())
+    assert execute_evaluation(manifest, folder, "tuned", FakeBackend(), limit=2)["rows"] == 2
+
+
+def test_an_evaluation_without_rows_is_an_error(tmp_path: Path) -> None:
+    manifest = make_manifest(tmp_path, train_steps=1, eval_rows=0)
+    with pytest.raises(InvalidDataset, match="eval split"):
+        execute_evaluation(manifest, RunDir(tmp_path / "run"), "base", FakeBackend())

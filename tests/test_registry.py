@@ -1,0 +1,86 @@
+"""The list of runs follows their folders, whoever wrote them, and one bad folder does not hide the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.makers import make_manifest
+from tunixrt_core.evaluation import EvalDir
+from tunixrt_core.registry import Registry
+from tunixrt_core.runs import RunDir, RunState, RunStatus, write_json
+from tunixrt_core.store.store import Store, open_store
+
+DEAD = "999999999:1:gone"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(f"sqlite:///{tmp_path}/db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def registry(store: Store, tmp_path: Path) -> Registry:
+    return Registry(store, tmp_path / "runs")
+
+
+def run_folder(tmp_path: Path, name: str, state: RunState) -> RunDir:
+    folder = RunDir(tmp_path / "runs" / name)
+    folder.create()
+    folder.manifest_file.write_text(make_manifest(tmp_path, train_steps=1).to_yaml())
+    folder.write_state(state)
+    return folder
+
+
+def test_a_run_that_the_command_made_is_listed_under_its_folders_name(registry: Registry, tmp_path: Path) -> None:
+    run_folder(tmp_path, "r-0003", RunState(RunStatus.SUCCEEDED))
+    registry.recover()
+    registry.recover()
+    assert [(run.id, run.status) for run in registry.page(limit=9, after=None).items] == [("r-0003", "succeeded")]
+    assert registry.next_dir().name == "r-0004"
+
+
+def test_a_folder_with_another_name_gets_the_next_number(registry: Registry, tmp_path: Path) -> None:
+    run_folder(tmp_path, "mine", RunState(RunStatus.STOPPED))
+    registry.recover()
+    assert registry.run("r-0001").directory == str(tmp_path / "runs" / "mine")
+
+
+def test_a_manifest_that_cannot_be_read_does_not_keep_the_others_from_being_listed(
+    registry: Registry, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED)).manifest_file.write_text("manifest_version: '9.0'")
+    run_folder(tmp_path, "r-0002", RunState(RunStatus.SUCCEEDED))
+    registry.recover()
+    assert [run.id for run in registry.page(limit=9, after=None).items] == ["r-0002"]
+    assert "r-0001 is not listed" in caplog.text
+
+
+def test_the_status_in_the_list_is_the_one_in_the_folder(registry: Registry, tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.STOPPED))
+    registry.recover()
+    folder.write_state(RunState(RunStatus.RUNNING, process=DEAD))
+    assert registry.run("r-0001").status is RunStatus.INTERRUPTED
+
+
+def test_an_evaluation_that_the_command_made_or_repeated_is_found(registry: Registry, tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED))
+    registry.recover()
+    assert registry.evaluations("r-0001") == []
+    for share in (0.5, 0.75):
+        (folder.evals / "tuned").mkdir(parents=True, exist_ok=True)
+        write_json(EvalDir(folder.evals / "tuned").summary_file, {"exact_match": share})
+        assert [e.metrics["exact_match"] for e in registry.evaluations()] == [share]
+
+
+def test_an_evaluation_that_a_dead_process_left_is_interrupted(
+    registry: Registry, store: Store, tmp_path: Path
+) -> None:
+    folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED))
+    registry.recover()
+    registry.queue_evaluation("r-0001", "base", folder)
+    registry.recover()
+    assert store.evals.get("r-0001-base").status is RunStatus.INTERRUPTED

@@ -1,0 +1,133 @@
+"""The runs and evaluations of a home: rows in the store, kept true to the folders that are the truth about them."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tunixrt_core.errors import InvalidManifest
+from tunixrt_core.evaluation import TARGETS, EvalDir, EvalRecord, Target
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.runs import DatasetRef, Run, RunDir, RunState, RunStatus, find_run_dirs
+from tunixrt_core.store.query import Page
+from tunixrt_core.store.store import Store
+
+log = logging.getLogger(__name__)
+
+_RUN_ID = re.compile(r"r-(\d{4,})")
+
+
+class Registry:
+    """Looks at a run's folder whenever its row is read, and takes folders without a row into the store."""
+
+    def __init__(self, store: Store, runs_dir: Path) -> None:
+        self._runs = store.runs
+        self._evals = store.evals
+        self._runs_dir = runs_dir
+
+    def recover(self) -> None:
+        """At start: list runs that are only on disk, and mark what a dead process left behind as interrupted."""
+        known = set(self._runs.index().values())
+        for folder in find_run_dirs(self._runs_dir):
+            if str(folder.path) not in known and folder.manifest_file.is_file():
+                self._adopt(folder)
+        for run in self._runs.unfinished():
+            self._fresh(run)
+        for record in self._evals.unfinished():
+            self._evals.update(record.id, status=RunStatus.INTERRUPTED, message="The server ended.")
+
+    def run(self, run_id: str) -> Run:
+        return self._fresh(self._runs.get(run_id))
+
+    def run_by_request(self, request_id: str) -> Run | None:
+        found = self._runs.by_request(request_id)
+        return self._fresh(found) if found else None
+
+    def page(self, *, limit: int, after: str | None) -> Page[Run]:
+        page = self._runs.list(limit=limit, after=after)
+        return Page(tuple(self._fresh(run) for run in page.items), page.next)
+
+    def add(self, manifest: RunManifest, folder: RunDir, state: RunState, *, request_id: str | None = None) -> Run:
+        """A row for the run in a folder: named by the folder where that is a run's, else by the next number."""
+        times = state.times()
+        run = Run(
+            id=self._id_for(folder),
+            name=manifest.name,
+            status=state.status,
+            manifest=manifest.to_dict(),
+            directory=str(folder.path),
+            created_at=times["started_at"] or datetime.now(UTC),
+            **times,
+            message=state.message,
+            dataset=DatasetRef(**manifest.dataset.model_dump()) if manifest.dataset else None,
+            request_id=request_id,
+        )
+        self._runs.add(run)
+        return run
+
+    def next_dir(self) -> Path:
+        """The folder of the next run: `r-0001`, `r-0002`, …"""
+        numbers = [int(found[1]) for name in self._taken() if (found := _RUN_ID.fullmatch(name))]
+        return self._runs_dir / f"r-{max(numbers, default=0) + 1:04d}"
+
+    def evaluations(self, run_id: str | None = None) -> list[EvalRecord]:
+        """Evaluations, newest first; of one run where given. What the command wrote beside a run is found too."""
+        index = self._runs.index()
+        held = {record.id: record for record in self._evals.list(run_id)}
+        wanted = index if run_id is None else {run_id: index[run_id]} if run_id in index else {}
+        for known, directory in wanted.items():
+            for target in TARGETS:
+                self._adopt_evaluation(known, target, RunDir(Path(directory)), held.get(f"{known}-{target}"))
+        return self._evals.list(run_id)
+
+    def queue_evaluation(self, run_id: str, target: Target, folder: RunDir) -> EvalRecord:
+        """A row for an evaluation that begins, in place of an earlier one of the same target."""
+        record = _record(run_id, target, folder, RunStatus.QUEUED, datetime.now(UTC))
+        self._evals.put(record)
+        return record
+
+    def _fresh(self, run: Run) -> Run:
+        folder = RunDir(Path(run.directory))
+        if not folder.state_file.exists():
+            return run
+        state = folder.state()
+        if (state.status, state.message) == (run.status, run.message):
+            return run
+        self._runs.mirror(run.id, **state.times(), status=state.status, message=state.message)
+        return replace(run, **state.times(), status=state.status, message=state.message)
+
+    def _adopt(self, folder: RunDir) -> None:
+        try:
+            manifest = RunManifest.from_text(folder.manifest_file.read_text(encoding="utf-8"))
+        except InvalidManifest as error:
+            # a folder from another version must not keep the server from starting
+            log.warning("%s is not listed: its manifest cannot be read (%s)", folder.path, error)
+            return
+        self.add(manifest, folder, folder.state())
+
+    def _adopt_evaluation(self, run_id: str, target: Target, folder: RunDir, held: EvalRecord | None) -> None:
+        found = EvalDir(folder.evals / target)
+        if (held and not held.status.over) or (summary := found.summary()) is None:
+            return
+        if held is None or held.metrics != summary:
+            when = datetime.fromtimestamp(found.summary_file.stat().st_mtime, UTC)
+            record = _record(run_id, target, folder, RunStatus.SUCCEEDED, when)
+            self._evals.put(replace(record, metrics=summary, ended_at=when))
+
+    def _id_for(self, folder: RunDir) -> str:
+        if _RUN_ID.fullmatch(folder.path.name) and folder.path.parent == self._runs_dir:
+            return folder.path.name
+        return self.next_dir().name
+
+    def _taken(self) -> Iterator[str]:
+        yield from self._runs.index()
+        if self._runs_dir.is_dir():
+            yield from (path.name for path in self._runs_dir.iterdir())
+
+
+def _record(run_id: str, target: Target, folder: RunDir, status: RunStatus, created_at: datetime) -> EvalRecord:
+    return EvalRecord(f"{run_id}-{target}", run_id, target, status, str(folder.evals / target), created_at)
