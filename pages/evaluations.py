@@ -54,6 +54,7 @@ def show_board(runs: list[Run]) -> None:
                 "base": st.column_config.NumberColumn("Base", format="%.1f%%", width=90),
                 "tuned": st.column_config.NumberColumn("Tuned", format="%.1f%%", width=90),
                 "interval": st.column_config.TextColumn("Interval of tuned", width=140),
+                "split": st.column_config.TextColumn("Eval split of", width=140),
                 "rows": st.column_config.NumberColumn("Prompts", format="localized", width=90),
             },
             key="board-table",
@@ -69,6 +70,7 @@ def board_row(run: Run, records: dict[str, EvalRecord]) -> dict[str, object]:
         "name": run.name,
         **{target: 100 * metrics["exact_match"] for target, metrics in scores.items()},
         "interval": f"{percent(tuned['exact_match_low'])} to {percent(tuned['exact_match_high'])}" if tuned else None,
+        "split": str(run.dataset) if run.dataset else None,
         "rows": max((metrics["rows"] for metrics in scores.values()), default=None),
     }
 
@@ -108,6 +110,12 @@ def show_progress(run_id: str) -> None:
                 done, total = (progress.done, progress.total) if progress else (0, 0)
                 share = 1.0 if record.status is RunStatus.SUCCEEDED else done / total if total else 0.0
                 st.progress(share, text=evaluation_line(record, progress))
+            if st.button("Stop evaluation", icon=":material/stop_circle:", key="stop-evaluation"):
+                try:
+                    rt.stop_run(run_id)
+                    st.toast("Stopping after the batch under way. The answers so far are kept.")
+                except TunixRTError as error:
+                    show_error(error)
 
 
 def show_scores(run: Run, records: dict[str, EvalRecord]) -> None:
