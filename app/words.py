@@ -111,8 +111,10 @@ def one_line(text: str, limit: int = 140) -> str:
 
 
 def elapsed(state: RunState, now: float) -> float | None:
-    """Seconds that a run has taken so far, or took."""
-    return None if state.started_at is None else (state.ended_at or now) - state.started_at
+    """Seconds that a run has trained so far, or did, the time before a resume included."""
+    if state.started_at is None:
+        return None
+    return state.earlier_seconds + (state.ended_at or now) - state.started_at
 
 
 def progress_line(state: RunState, now: float, seconds_left: float | None) -> str:
@@ -122,7 +124,7 @@ def progress_line(state: RunState, now: float, seconds_left: float | None) -> st
     parts = [_phase(state), steps]
     if (taken := elapsed(state, now)) is not None:
         parts.append(f"{duration(taken)} elapsed")
-    if seconds_left is not None and state.phase == "training":
+    if seconds_left is not None and state.phase == "training" and not state.status.over:
         parts.append(f"about {duration(seconds_left)} left")
     return " · ".join(part for part in parts if part)
 

@@ -70,10 +70,22 @@ def show_actions(run: Run) -> None:
         return
     if RunStatus.QUEUED in NEXT[run.status] and st.button("Resume", icon=":material/resume:", key="resume-run"):
         act(lambda: rt.resume_run(run.id), f"{run.id} goes on from its last checkpoint.")
-    if run.status is not RunStatus.FAILED and st.button(
-        "Evaluate", type="primary", icon=":material/leaderboard:", key="evaluate-run"
-    ):
-        go("evaluations", run=run.id)
+    if run.status is not RunStatus.FAILED:
+        show_evaluate(run)
+
+
+def show_evaluate(run: Run) -> None:
+    """One press starts the evaluation of base and tuned model and goes to where it is seen."""
+    evaluated = bool(rt.evaluations(run.id))
+    label = "See evaluation" if evaluated else "Evaluate"
+    if st.button(label, type="primary", icon=":material/leaderboard:", key="evaluate-run"):
+        try:
+            if not evaluated:
+                rt.start_evaluation(run.id)
+        except TunixRTError as error:
+            show_error(error)
+        else:
+            go("evaluations", run=run.id)
 
 
 def act(action: Callable[[], Run], said: str) -> None:

@@ -76,6 +76,7 @@ def test_a_resume_drops_what_it_will_repeat_and_a_half_written_line(folder: RunD
     recorder.close()
     records, _ = folder.metrics()
     assert [r["train_step"] for r in records] == [1, 2]
+    assert folder.state().earlier_seconds == 1.0
     assert records[1]["time"] > records[0]["time"], "the clock of a resumed run goes on"
     assert folder.metrics_file.read_bytes().endswith(b"\n")
 

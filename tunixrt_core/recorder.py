@@ -40,7 +40,6 @@ class RunRecorder:
         self._clock = clock
         self._lock = threading.RLock()
         self._written = 0.0
-        self._earlier = 0.0  # seconds that the run had trained before it was resumed
         self.state = RunState(process=this_process(), started_at=clock())
         self._metrics = folder.metrics_file.open("ab")
         self._log = folder.log_file.open("a", encoding="utf-8")
@@ -61,7 +60,7 @@ class RunRecorder:
         """Totals known before the first train step. Records of train steps that a resume repeats are dropped."""
         with self._lock:
             restored = int(plan.get("restored_train_step", 0))
-            self._drop_records_after(restored)
+            earlier = self._drop_records_after(restored)
             self._write(
                 replace(
                     self.state,
@@ -69,6 +68,7 @@ class RunRecorder:
                     total_train_steps=int(plan.get("total_train_steps", 0)),
                     device=str(plan.get("device", "")),
                     train_step=restored,
+                    earlier_seconds=earlier,
                 )
             )
 
@@ -76,7 +76,7 @@ class RunRecorder:
         """Append one metrics record (`kind`, `train_step`, numbers) and flush it to the operating system."""
         with self._lock:
             now = self._clock()
-            trained = self._earlier + now - (self.state.started_at or now)
+            trained = self.state.earlier_seconds + now - (self.state.started_at or now)
             self._metrics.write(orjson.dumps({**record, "time": round(trained, 3)}) + b"\n")
             self._metrics.flush()
             if record["kind"] == "train":
@@ -110,13 +110,14 @@ class RunRecorder:
                 )
             )
 
-    def _drop_records_after(self, train_step: int) -> None:
+    def _drop_records_after(self, train_step: int) -> float:
+        """Returns how long the run had trained when it got there, in seconds."""
         kept = [r for r in self._folder.metrics()[0] if r["train_step"] <= train_step]
-        self._earlier = float(kept[-1]["time"]) if kept else 0.0
         self._metrics.close()
         # this also mends a last line that a killed process left half-written
         write_atomic(self._folder.metrics_file, b"".join(orjson.dumps(r) + b"\n" for r in kept))
         self._metrics = self._folder.metrics_file.open("ab")
+        return float(kept[-1]["time"]) if kept else 0.0
 
     def _write(self, state: RunState) -> None:
         moved = state.status is not self.state.status

@@ -95,6 +95,7 @@ class RunState:
     train_step: int = 0
     total_train_steps: int = 0
     started_at: float | None = None  # Unix seconds
+    earlier_seconds: float = 0.0  # trained before the run was resumed
     updated_at: float = 0.0
     ended_at: float | None = None
     process: str = ""  # processes.this_process() of who runs it

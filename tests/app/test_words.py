@@ -80,3 +80,14 @@ def test_time_left_is_not_promised_before_training_or_after_the_end() -> None:
 def test_an_evaluation_tells_what_it_is_doing(progress: EvalProgress | None, line: str) -> None:
     record = EvalRecord("r-0001-tuned", "r-0001", "tuned", RunStatus.QUEUED, "/evals", datetime.now(UTC))
     assert words.evaluation_line(record, progress) == line
+
+
+def test_a_run_that_is_over_has_no_time_left() -> None:
+    state = RunState(RunStatus.INTERRUPTED, phase="training", train_step=112, total_train_steps=200, started_at=0.0)
+    assert "left" not in words.progress_line(state, 90.0, 59.0)
+    running = RunState(RunStatus.RUNNING, phase="training", train_step=112, total_train_steps=200, started_at=0.0)
+    assert "about 59 s left" in words.progress_line(running, 90.0, 59.0)
+
+
+def test_the_time_before_a_resume_counts() -> None:
+    assert words.elapsed(RunState(started_at=10.0, ended_at=20.0, earlier_seconds=90.0), 0.0) == 100.0

@@ -161,7 +161,6 @@ def test_a_run_is_started_watched_found_again_finished_and_evaluated(visitor: Vi
     visitor.sees("train step 30 of 30")
 
     visitor.press("evaluate-run")
-    visitor.press("evaluate")
     visitor.sees_key("comparison", timeout=TRAINING_MS)
     visitor.sees_key("prediction", timeout=TRAINING_MS)
     visitor.sees("McNemar p", timeout=TRAINING_MS)
