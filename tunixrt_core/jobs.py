@@ -174,11 +174,11 @@ class JobManager:
         progress: EvalProgress,
         stop: threading.Event,
     ) -> None:
-        self._evals.update(record.id, status=RunStatus.LOADING)
+        self._tell(record.id, status=RunStatus.LOADING)
 
         def generating(now: EvalProgress) -> None:
             if now.phase == "generating" and now.done == 0:
-                self._evals.update(record.id, status=RunStatus.RUNNING)
+                self._tell(record.id, status=RunStatus.RUNNING)
 
         try:
             summary = execute_evaluation(
@@ -204,6 +204,10 @@ class JobManager:
     def _end_evaluation(
         self, eval_id: str, status: RunStatus, message: str, metrics: Mapping[str, Any] | None = None
     ) -> None:
-        self._evals.update(
-            eval_id, status=status, message=message, ended_at=datetime.now(UTC), metrics=dict(metrics or {})
-        )
+        self._tell(eval_id, status=status, message=message, ended_at=datetime.now(UTC), metrics=dict(metrics or {}))
+
+    def _tell(self, eval_id: str, **changes: Any) -> None:
+        try:
+            self._evals.update(eval_id, **changes)
+        except StoreError as error:
+            log.warning("status of %s not stored: %s", eval_id, error)

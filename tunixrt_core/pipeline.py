@@ -28,7 +28,7 @@ from tunixrt_core.execution import run_folder_of
 from tunixrt_core.export import ExportInfo, export_tunix_sft_jsonl, exporter_named, write_export
 from tunixrt_core.host import HostInfo, host_info
 from tunixrt_core.ingest.reader import read_traces
-from tunixrt_core.ingest.report import ImportReport, RowError
+from tunixrt_core.ingest.report import ImportReport, RowError, Tally
 from tunixrt_core.jobs import JobManager
 from tunixrt_core.manifest import RunManifest, build_sft_manifest
 from tunixrt_core.registry import Registry
@@ -40,8 +40,6 @@ from tunixrt_core.store.store import Store, open_store
 from tunixrt_core.traces import Trace
 from tunixrt_core.tunix_backend import availability
 from tunixrt_core.tunix_backend.backend import TunixBackend
-
-MAX_KEPT_ERRORS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,50 +103,34 @@ class Pipeline:
         """
         label = name or (source.name if isinstance(source, Path) else "upload")
         reader = read_traces(source, name=label, format=format, source_label=source_label)
-        return self._insert(reader, label, lambda: reader.format, on_progress)
+        return self._insert(reader, label, reader.format, on_progress)
 
     def ingest_examples(self, n: int = examples.DEFAULT_COUNT, seed: int = 0) -> ImportReport:
         """The bundled example traces: small arithmetic tasks that the tiny model can learn in minutes."""
-        return self._insert(examples.example_traces(n, seed), "bundled examples", lambda: "trace", None)
+        return self._insert(examples.example_traces(n, seed), "bundled examples", "trace")
 
     def add_traces(self, traces: Iterable[Trace | RowError], name: str = "api") -> ImportReport:
         """Store traces made elsewhere, such as by a script."""
-        return self._insert(traces, name, lambda: "trace", None)
+        return self._insert(traces, name, "trace")
 
     def _insert(
         self,
         items: Iterable[Trace | RowError],
         name: str,
-        format_of: Callable[[], str],
-        on_progress: Callable[[int], None] | None,
+        format: str,
+        on_progress: Callable[[int], None] | None = None,
     ) -> ImportReport:
         began = time.perf_counter()
-        errors: list[RowError] = []
-        rejected = 0
+        tally = Tally(name, format)
 
-        def good() -> Iterator[Trace]:
-            nonlocal rejected
-            for number, item in enumerate(items, 1):
-                if on_progress and number % 500 == 0:
-                    on_progress(number)
-                if isinstance(item, Trace):
-                    yield item
-                    continue
-                rejected += 1
-                if len(errors) < MAX_KEPT_ERRORS:
-                    errors.append(item)
+        def traces() -> Iterator[Trace]:
+            for trace in tally.traces(items):
+                if on_progress and tally.read % 500 == 0:
+                    on_progress(tally.read)
+                yield trace
 
-        counts = self.store.traces.insert(good())
-        return ImportReport(
-            file=name,
-            format=format_of(),
-            read=counts.inserted + counts.duplicate + rejected,
-            inserted=counts.inserted,
-            duplicate=counts.duplicate,
-            rejected=rejected,
-            errors=tuple(errors),
-            seconds=time.perf_counter() - began,
-        )
+        counts = self.store.traces.insert(traces())
+        return tally.report(inserted=counts.inserted, duplicate=counts.duplicate, seconds=time.perf_counter() - began)
 
     # --- store --------------------------------------------------------------------------------------------------
 
@@ -179,12 +161,10 @@ class Pipeline:
         """Freeze a selection as the next version of its name. The same content again gives the version that has it."""
         candidates = self.store.traces.select(TraceQuery(text=spec.text, source=spec.source, model=spec.model))
         rows = datasets.build_dataset(spec, candidates)
-        versions = self.store.datasets.list(spec.name)
-        parent = versions[0].version if versions else None
+        parent = self.store.datasets.latest_number(spec.name)
         built = datasets.freeze(spec, rows, version=(parent or 0) + 1, parent=parent, created_at=datetime.now(UTC))
-        for known in versions:
-            if known.content_hash == built.content_hash:
-                return known
+        if known := self.store.datasets.find(spec.name, built.content_hash):
+            return known
         self.store.datasets.add(built, rows)
         return built
 

@@ -19,17 +19,15 @@ def record(id: str = "e1", run_id: str = "r1") -> EvalRecord:
 
 
 def test_an_evaluation_comes_back_as_it_was(store: Store) -> None:
-    store.evals.add(record())
+    store.evals.put(record())
     assert store.evals.get("e1") == record()
-    with pytest.raises(Conflict):
-        store.evals.add(record())
     with pytest.raises(NotFound, match="no evaluation 'x'"):
         store.evals.get("x")
 
 
 def test_evaluations_are_listed_newest_first_of_one_run_or_of_all(store: Store) -> None:
     for id, run_id in (("e1", "r1"), ("e2", "r2"), ("e3", "r1")):
-        store.evals.add(record(id, run_id))
+        store.evals.put(record(id, run_id))
     assert [e.id for e in store.evals.list()] == ["e3", "e2", "e1"]
     assert [e.id for e in store.evals.list("r1")] == ["e3", "e1"]
 
@@ -41,8 +39,8 @@ def test_put_replaces_the_evaluation_with_the_same_id(store: Store) -> None:
 
 
 def test_an_update_changes_status_metrics_and_end(store: Store) -> None:
-    store.evals.add(record())
-    store.evals.add(record("e2"))
+    store.evals.put(record())
+    store.evals.put(record("e2"))
     store.evals.update("e1", status=RunStatus.LOADING)
     done = store.evals.update("e1", status=RunStatus.SUCCEEDED, metrics={"rows": 3}, ended_at=WHEN)
     assert (done.status, done.metrics, done.ended_at) == (RunStatus.SUCCEEDED, {"rows": 3}, WHEN)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
-from tunixrt_core.errors import Conflict, NotFound
+from tunixrt_core.errors import NotFound
 from tunixrt_core.evaluation import EvalRecord
 from tunixrt_core.runs import RunStatus
 from tunixrt_core.store.engine import Database
@@ -21,14 +20,6 @@ class EvalStore:
 
     def __init__(self, database: Database) -> None:
         self._db = database
-
-    def add(self, record: EvalRecord) -> None:
-        """Keep a new evaluation. Raises Conflict where its id is taken."""
-        try:
-            with self._db.write() as connection:
-                connection.execute(insert(evals).values(_values(record)))
-        except IntegrityError:
-            raise Conflict(f"An evaluation {record.id} is there already.") from None
 
     def put(self, record: EvalRecord) -> None:
         """Keep an evaluation in place of the one with the same id, if any."""

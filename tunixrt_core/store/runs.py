@@ -63,22 +63,6 @@ class RunStore:
             found = connection.execute(select(runs).where(runs.c.status.not_in(over)).order_by(runs.c.seq))
             return [_run(row) for row in found]
 
-    def set_status(self, run_id: str, status: RunStatus, **changes: Any) -> Run:
-        """Move a run to a status, with other changes if any. Raises NotFound, Conflict if that is not legal."""
-        return self.update(run_id, status=status, **changes)
-
-    def update(self, run_id: str, **changes: Any) -> Run:
-        """Change name, status, message, directory, manifest or times. Raises NotFound, Conflict."""
-        if unknown := sorted(changes.keys() - _CHANGEABLE):
-            raise TypeError(f"{unknown[0]} is not a field of a run that can change")
-        with self._db.write() as connection:
-            row = _find(connection, run_id)
-            if "status" in changes:
-                changes["status"] = RunStatus(row.status).to(RunStatus(changes["status"])).value
-            if changes:
-                connection.execute(update(runs).where(runs.c.seq == row.seq).values(changes))
-            return _run(_find(connection, run_id))
-
     def mirror(self, run_id: str, **changes: Any) -> None:
         """Take over what the run's folder says. No transition is checked: the folder's writer has done so."""
         if unknown := sorted(changes.keys() - _CHANGEABLE):
