@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import logging
 import os
 import signal
@@ -18,15 +20,16 @@ Handler = Callable[[int, FrameType | None], object]
 
 @contextmanager
 def end_open_responses(grace: float) -> Iterator[None]:
-    """While inside, a first SIGTERM or SIGINT is followed by SIGINT `grace` seconds later.
+    """While inside, a first SIGTERM or SIGINT ends every connection that is still open `grace` seconds later.
 
-    uvicorn waits without limit for open responses after the first, and drops them at the second. Must be entered in
-    the main thread, after uvicorn has set its own handlers.
+    uvicorn waits without limit for open responses after the first signal. A second one makes it leave them, but from
+    Python 3.12 on asyncio then waits for their connections, so these are cut too. Must be entered in the main
+    thread, inside the event loop, after uvicorn has set its own handlers.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # a test client: nothing to wait for, and no signals here
         return
-    force = threading.Timer(grace, _force)
+    force = threading.Timer(grace, _force, [asyncio.get_running_loop()])
     force.daemon = True
     before = {number: signal.getsignal(number) for number in _SIGNALS}
 
@@ -47,8 +50,16 @@ def end_open_responses(grace: float) -> Iterator[None]:
         force.cancel()
 
 
-def _force() -> None:
+def _force(loop: asyncio.AbstractEventLoop) -> None:
     log.warning("Downloads that were still under way are broken off.")
     # it would write a traceback for each of them
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
+    loop.call_soon_threadsafe(_cut_connections)
     os.kill(os.getpid(), signal.SIGINT)
+
+
+def _cut_connections() -> None:
+    # neither asyncio nor uvicorn hands out the connections of a server; this runs once, when the process ends
+    for found in gc.get_objects():
+        if isinstance(found, asyncio.WriteTransport):
+            found.abort()
