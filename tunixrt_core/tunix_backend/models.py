@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import struct
 from collections.abc import Iterator
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from tunixrt_core.errors import ModelError
+from tunixrt_core.host import device_kind
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.manifest_sections import LoraSection, MeshSection, Method
+from tunixrt_core.tunix_backend.devices import check_device
 from tunixrt_core.tunix_backend.families import FAMILIES, Shapes, family_of, rope_frequencies
 from tunixrt_core.tunix_backend.rope import TUNIX_THETA, inverse_frequencies, use_frequencies
 from tunixrt_core.tunix_backend.tiny import BUILTIN_MODELS, write_builtin_model
@@ -69,6 +72,7 @@ def make_mesh(section: MeshSection, batch_size: int) -> Any:
     import jax
 
     devices = jax.devices()
+    check_device(device_kind(), devices[0].platform, os.environ)
     most = max(1, len(devices) // section.tp)
     fsdp = section.fsdp or max(n for n in range(1, most + 1) if batch_size % n == 0)
     if batch_size % fsdp:
