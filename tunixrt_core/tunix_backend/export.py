@@ -35,9 +35,9 @@ PROMPTS = 8
 _LONGEST = 128  # tokens of a prompt that are compared: whole logits are kept, and vocabularies are large
 # Allowed differences, as shares of the largest logit (of 1 where that is smaller). With files and training in float32
 # only the order of additions differs, as LoRA is merged. Where either has 16 bits, each weight is off by up to 0.4 %
-# (a bfloat16 keeps 8 bits), which adds up over the layers; a tensor in a wrong place is off by about 100 %.
+# (a bfloat16 keeps 8 bits), which adds up: 1 to 3 % were measured; a tensor in a wrong place is off by about 100 %.
 TOLERANCE = 1e-4
-COARSE_TOLERANCE = 0.05
+COARSE_TOLERANCE = 0.1
 
 _COPIED_SUFFIXES = {".json", ".txt", ".model", ".jinja", ".tiktoken"}
 _COPIED_NAMES = ("LICENSE", "NOTICE", "USE_POLICY")
