@@ -82,7 +82,7 @@ def rewrite(folder: Path, *, dtype: Any = None, shards: int = 1) -> None:
     (held,) = tensors(folder).values()
     (folder / "model.safetensors").unlink()
     names = sorted(held)
-    index = {}
+    index: dict[str, str] = {}
     for shard in range(shards):
         file = f"model-{shard + 1:05d}-of-{shards:05d}.safetensors" if shards > 1 else "model.safetensors"
         part = {name: held[name].astype(dtype or held[name].dtype) for name in names[shard::shards]}
