@@ -1,4 +1,4 @@
-"""A trainer and a generator that keep the promises of trainer.py without a model: for the queue, not for training."""
+"""Trainer, generator and exporter that keep the promises of trainer.py without a model: for the queue alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from pathlib import Path
 from tunixrt_core.errors import TrainingError
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.rows import read_rows
-from tunixrt_core.trainer import Generation, Generator, LoadGenerator, Trainer, TrainObserver, TrainOutcome
+from tunixrt_core.trainer import (
+    Exporter,
+    ExportReport,
+    Generation,
+    Generator,
+    LoadGenerator,
+    Trainer,
+    TrainObserver,
+    TrainOutcome,
+)
 
 
 class FakeBackend:
@@ -37,6 +46,24 @@ class FakeBackend:
             return _FakeGenerator(manifest, right=self.right and checkpoints is not None)
 
         return load
+
+    def exporter(self) -> Exporter:
+        def export(
+            manifest: RunManifest,
+            checkpoints: Path,
+            target: Path,
+            *,
+            card: Callable[[ExportReport], str],
+            on_phase: Callable[[str], None],
+        ) -> ExportReport:
+            on_phase("writing")
+            step = int((checkpoints / "last").read_text())
+            report = ExportReport(target, step, "float32", 1, 4, 8, 80, 1e-6, 1e-4, 1.0)
+            target.mkdir(parents=True)
+            (target / "README.md").write_text(card(report), encoding="utf-8")
+            return report
+
+        return export
 
 
 class _FakeTrainer:

@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("manifest", "export", "ingest"),
     ("trainer", "recorder"),
     ("evaluation",),
-    ("store", "tunix_backend"),
+    ("store", "tunix_backend", "model_card"),
     ("execution",),
     ("jobs", "registry"),
     ("pipeline", "terminal", "doctor"),

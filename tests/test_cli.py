@@ -45,7 +45,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_command_has_help(home: Path) -> None:
     shown = tunixrt("--help", home=home).stdout
-    for command in ("ingest", "dataset", "export", "manifest", "train", "evaluate", "runs", "doctor"):
+    for command in ("ingest", "dataset", "export", "manifest", "train", "evaluate", "export-model", "runs", "doctor"):
         assert command in shown
         assert tunixrt(command, "--help", home=home).returncode == 0
 

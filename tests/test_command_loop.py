@@ -1,4 +1,4 @@
-"""The whole loop through the command alone: train, be killed, resume, evaluate, on another machine too."""
+"""The whole loop through the command alone: train, be killed, resume, evaluate, export, on another machine too."""
 
 from __future__ import annotations
 
@@ -65,6 +65,17 @@ def test_a_killed_run_is_interrupted_keeps_its_curve_and_resumes_without_a_gap(h
     assert evaluated.returncode == 0, evaluated.stderr
     assert "McNemar" in evaluated.stdout
     assert (folder.evals / "tuned" / "summary.json").exists()
+
+    exported = tunixrt("export-model", folder.path, home=home)
+    assert exported.returncode == 0, exported.stderr
+    assert "agrees in 100.0%" in exported.stdout
+    model = folder.path / "export" / "model"
+    card = (model / "README.md").read_text()
+    assert "| Train steps | 60, 8 rows each |" in card
+    assert "| tuned | 8 |" in card
+    assert str(folder.path) not in card + (model / "export.json").read_text()
+    repeated = tunixrt("export-model", folder.path, home=home)
+    assert (repeated.returncode, "exists already" in repeated.stderr) == (1, True)
 
 
 def test_manifest_and_jsonl_are_enough_on_another_machine(home: Path, tmp_path: Path) -> None:

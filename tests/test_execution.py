@@ -11,11 +11,11 @@ import pytest
 
 from tests.fakes import FakeBackend
 from tests.makers import Records, make_manifest
-from tunixrt_core.errors import InvalidDataset
+from tunixrt_core.errors import Conflict, InvalidDataset, InvalidManifest
 from tunixrt_core.evaluation import EvalDir, Target
-from tunixrt_core.execution import execute_evaluation, execute_training, run_folder_of
+from tunixrt_core.execution import execute_evaluation, execute_export, execute_training, run_folder_of
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.runs import RunDir, RunStatus
+from tunixrt_core.runs import RunDir, RunState, RunStatus
 
 
 @pytest.fixture
@@ -123,3 +123,26 @@ def test_an_evaluation_without_rows_is_an_error(tmp_path: Path) -> None:
     manifest = make_manifest(tmp_path, train_steps=1, eval_rows=0)
     with pytest.raises(InvalidDataset, match="eval split"):
         execute_evaluation(manifest, RunDir(tmp_path / "run"), "base", FakeBackend())
+
+
+def test_an_export_comes_with_a_card_of_its_run(manifest: RunManifest, tmp_path: Path) -> None:
+    folder = run(manifest, FakeBackend())
+    phases: list[str] = []
+    report = execute_export(manifest, folder, tmp_path / "out", FakeBackend(), on_phase=phases.append)
+    assert (report.train_step, phases) == (10, ["writing"])
+    assert "| Train steps | 10," in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_run_that_goes_on_is_not_exported(manifest: RunManifest, tmp_path: Path) -> None:
+    folder = run(manifest, FakeBackend())
+    folder.write_state(RunState(status=RunStatus.RUNNING))
+    with pytest.raises(Conflict, match="running"):
+        execute_export(manifest, folder, tmp_path / "out", FakeBackend())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_is_not_checked_on_other_data_than_it_was_trained_on(manifest: RunManifest, tmp_path: Path) -> None:
+    folder = run(manifest, FakeBackend())
+    Path(manifest.data.path).write_text("{}\n")
+    with pytest.raises(InvalidManifest, match="has changed"):
+        execute_export(manifest, folder, tmp_path / "out", FakeBackend())

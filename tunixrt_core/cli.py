@@ -12,7 +12,7 @@ import typer
 
 from tunixrt_core import __version__, terminal
 from tunixrt_core.cli_common import Home, fail, open_home, settings_of
-from tunixrt_core.cli_runs import evaluate, runs_app, train
+from tunixrt_core.cli_runs import evaluate, export_model, runs_app, train
 from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.errors import InvalidManifest, TunixRTError
 from tunixrt_core.export import EXPORT_FORMATS
@@ -182,6 +182,7 @@ def _assignments(items: list[str]) -> dict[str, Any]:
 
 app.command()(train)
 app.command()(evaluate)
+app.command("export-model")(export_model)
 app.add_typer(runs_app, name="runs")
 
 

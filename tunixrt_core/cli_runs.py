@@ -1,4 +1,4 @@
-"""The part of the `tunixrt` command that works on runs: train, evaluate, list, show, stop, resume, tail."""
+"""The part of the `tunixrt` command that works on runs: train, evaluate, export, list, show, stop, resume, tail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tunixrt_core import terminal
 from tunixrt_core.cli_common import Home, fail, open_home, settings_of
 from tunixrt_core.errors import InvalidManifest, NotFound
 from tunixrt_core.evaluation import TARGETS, EvalDir, EvalProgress, Target, compare
-from tunixrt_core.execution import Backend, execute_evaluation, execute_training, run_folder_of
+from tunixrt_core.execution import Backend, execute_evaluation, execute_export, execute_training, run_folder_of
 from tunixrt_core.manifest import RunManifest, load_manifest
 from tunixrt_core.runs import RunDir, RunState, RunStatus
 from tunixrt_core.settings import Settings
@@ -111,6 +111,35 @@ def _evaluate_with_bar(
 
     loaded = load_manifest(folder.manifest_file)
     return execute_evaluation(loaded, folder, target, backend, limit=limit, on_progress=show)
+
+
+def export_model(
+    run: Annotated[str, typer.Argument(help="Run id, or the folder of a run.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Directory to make; export/model in the run's otherwise.")
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Write the tuned model as a Hugging Face directory, LoRA merged, and check it; needs no database."""
+    settings = settings_of(home)
+    backend = TunixBackend(settings.models_dir)
+    backend.require()
+    folder = _run_folder(run, settings)
+    target = (output or folder.path / "export" / "model").expanduser().absolute()
+    with terminal.progress() as bar:
+        task = bar.add_task("loading", total=None, note="")
+        report = execute_export(
+            load_manifest(folder.manifest_file),
+            folder,
+            target,
+            backend,
+            on_phase=lambda phase: bar.update(task, description=phase),
+        )
+    out.print(f"{report.path}  {report.bytes:,} bytes in {report.files} weight file{'s' * (report.files != 1)}")
+    out.print(
+        f"Checked on {report.prompts} prompts: logits differ by at most {report.largest_difference:.2g}, "
+        f"the likeliest next token agrees in {report.agreement:.1%}."
+    )
 
 
 def _run_folder(run: str, settings: Settings) -> RunDir:

@@ -12,13 +12,14 @@ from pathlib import Path
 from platform import platform, python_version
 from typing import Any, Protocol
 
-from tunixrt_core.errors import TunixRTError
+from tunixrt_core.errors import Conflict, TunixRTError
 from tunixrt_core.evaluation import EvalDir, EvalProgress, Target, eval_rows, evaluate
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.manifest_data import check_data_unchanged
+from tunixrt_core.model_card import model_card
 from tunixrt_core.recorder import RunRecorder
 from tunixrt_core.runs import RunDir, RunState, RunStatus, write_json
-from tunixrt_core.trainer import LoadGenerator, Trainer
+from tunixrt_core.trainer import Exporter, ExportReport, LoadGenerator, Trainer
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ _PACKAGES = ("tunix-rt", "google-tunix", "jax", "jaxlib", "flax", "optax", "orba
 
 
 class Backend(Protocol):
-    """Where trainer and generator come from. Both are asked for inside the worker, because importing Tunix is slow."""
+    """Where trainer, generator and exporter come from. Asked for inside the worker, because importing Tunix is slow."""
 
     def require(self) -> None:
         """Raises TunixMissing where training is not possible on this machine."""
@@ -34,6 +35,8 @@ class Backend(Protocol):
     def trainer(self) -> Trainer: ...
 
     def load_generator(self) -> LoadGenerator: ...
+
+    def exporter(self) -> Exporter: ...
 
 
 def execute_training(
@@ -157,6 +160,30 @@ def _longest_row(manifest: RunManifest, folder: RunDir) -> int:
     """Tokens of the longest row that was trained on: no completion that was learned from needs more."""
     plan = folder.state().plan if folder.state_file.exists() else {}
     return int(plan.get("row_length", manifest.max_seq_length))
+
+
+def execute_export(
+    manifest: RunManifest,
+    run_folder: RunDir,
+    target: Path,
+    backend: Backend,
+    *,
+    on_phase: Callable[[str], None] = lambda phase: None,
+) -> ExportReport:
+    """Export the run's tuned model to `target`, with a model card, in this thread. Errors are raised.
+
+    Raises Conflict for a run that goes on: its last checkpoint may be replaced at any moment.
+    """
+    if run_folder.state_file.exists() and not (status := run_folder.state().status).over:
+        raise Conflict(f"The run is {status}. Wait for its end, or stop it, and export then.")
+    check_data_unchanged(manifest.data)
+    return backend.exporter()(
+        manifest,
+        run_folder.checkpoints,
+        target,
+        card=lambda report: model_card(manifest, run_folder, report),
+        on_phase=on_phase,
+    )
 
 
 def environment() -> dict[str, Any]:

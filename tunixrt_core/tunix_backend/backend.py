@@ -1,4 +1,4 @@
-"""Trainer and generator for the job manager. The heavy modules are imported when one is first asked for."""
+"""Trainer, generator and exporter for the job manager. The heavy modules are imported when one is first asked for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.trainer import Generator, LoadGenerator, Trainer
+from tunixrt_core.trainer import Exporter, ExportReport, Generator, LoadGenerator, Trainer
 from tunixrt_core.tunix_backend.availability import require_tunix
 
 
@@ -31,3 +31,20 @@ class TunixBackend:
             return TunixGenerator.load(manifest, checkpoints, models_dir=self._models_dir, on_phase=on_phase)
 
         return load
+
+    def exporter(self) -> Exporter:
+        from tunixrt_core.tunix_backend.export import export_model
+
+        def export(
+            manifest: RunManifest,
+            checkpoints: Path,
+            target: Path,
+            *,
+            card: Callable[[ExportReport], str],
+            on_phase: Callable[[str], None],
+        ) -> ExportReport:
+            return export_model(
+                manifest, checkpoints, target, models_dir=self._models_dir, card=card, on_phase=on_phase
+            )
+
+        return export

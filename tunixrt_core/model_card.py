@@ -1,0 +1,82 @@
+"""The README of an exported model: what it was made from, how, and what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tunixrt_core.evaluation import TARGETS, EvalDir
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.manifest_sections import Method
+from tunixrt_core.runs import RunDir
+from tunixrt_core.trainer import ExportReport
+
+
+def model_card(manifest: RunManifest, folder: RunDir, report: ExportReport) -> str:
+    """Markdown with the head that the Hugging Face hub reads. Names no directory of this machine."""
+    base = _base(manifest.model.id)
+    lines = ["---", "library_name: transformers", "pipeline_tag: text-generation"]
+    lines += [f"base_model: {base}"] if base == manifest.model.id and "/" in base else []
+    lines += ["---", "", f"# {' '.join(manifest.name.split())}", ""]
+    lines += [f"`{base}`, fine-tuned with [Google Tunix](https://github.com/google/tunix) by Tunix RT.", ""]
+    lines += ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in _facts(manifest, folder, report))]
+    lines += ["", "## Evaluation", "", *_evaluation(folder)]
+    lines += ["", "## Check of this export", "", _proof(report)]
+    lines += ["", "The license of the base model holds for this one too.", ""]
+    return "\n".join(lines)
+
+
+def _base(reference: str) -> str:
+    """A model's name as it may be shown elsewhere: of a directory, its own name only."""
+    is_path = reference.startswith(("/", ".", "~")) or reference.count("/") > 1
+    return Path(reference).expanduser().absolute().name if is_path else reference
+
+
+def _facts(manifest: RunManifest, folder: RunDir, report: ExportReport) -> Iterator[tuple[str, object]]:
+    yield "Base model", f"`{_base(manifest.model.id)}`"
+    if manifest.dataset:
+        yield "Dataset", f"{manifest.dataset.name} v{manifest.dataset.version}, `{manifest.dataset.content_hash}`"
+    yield "Data file", f"{manifest.data.train_rows:,} train and {manifest.data.eval_rows:,} eval rows"
+    yield "sha256 of the data file", f"`{manifest.data.sha256}`"
+    lora = manifest.lora
+    is_lora = manifest.method is Method.LORA
+    yield "Method", f"LoRA, rank {lora.rank}, alpha {lora.alpha:g}, merged" if is_lora else "all weights"
+    yield "Train steps", f"{report.train_step:,}, {manifest.batch.size} rows each"
+    yield "Learning rate", f"{manifest.optimizer.learning_rate:g}"
+    for kind in ("train", "eval"):
+        if (loss := _last_loss(folder, kind, report.train_step)) is not None:
+            yield f"{kind.capitalize()} loss", f"{loss:.4f}"
+    yield "Chat format", manifest.rendering.chat.value
+    yield "Reasoning style", manifest.rendering.reasoning.value
+    if manifest.rendering.system:
+        yield "System prompt", " ".join(manifest.rendering.system.split()).replace("|", "\\|")
+    yield "Manifest", f"`{manifest.content_hash}`"
+
+
+def _last_loss(folder: RunDir, kind: str, train_step: int) -> float | None:
+    """The loss at the checkpoint, or the last one before it, in nats per trained token."""
+    records: list[dict[str, Any]] = folder.metrics()[0]
+    losses = [r["loss"] for r in records if r["kind"] == kind and r["train_step"] <= train_step]
+    return float(losses[-1]) if losses else None
+
+
+def _evaluation(folder: RunDir) -> list[str]:
+    found = {target: EvalDir(folder.evals / target).summary() for target in TARGETS}
+    summaries = {target: summary for target, summary in found.items() if summary and summary["rows"]}
+    if not summaries:
+        return ["This run was not evaluated."]
+    lines = ["| model | rows | exact match (95 % interval) |", "|---|---|---|"]
+    for target, summary in summaries.items():
+        low, high = summary["exact_match_low"], summary["exact_match_high"]
+        lines.append(f"| {target} | {summary['rows']} | {summary['exact_match']:.3f} ({low:.3f} to {high:.3f}) |")
+    return lines
+
+
+def _proof(report: ExportReport) -> str:
+    return (
+        f"These files were loaded again and compared with the trained model on {report.prompts} prompts of the data "
+        f"file ({report.tokens} tokens): the largest difference of a logit is {report.largest_difference:.2g} "
+        f"(allowed: {report.tolerance:.2g}), and both hold the same next token for the likeliest after "
+        f"{report.agreement:.1%} of the tokens. Weights: {report.dtype}."
+    )
