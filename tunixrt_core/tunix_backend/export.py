@@ -147,7 +147,7 @@ def _write_file(weights: TrainedWeights, source: Path, target: Path) -> str:
     """One weight file like its source: a tensor the model does not have (such as a vision tower's) is copied."""
     tensors: dict[str, Any] = {}
     dtype = ""
-    with safe_open(str(source), framework="numpy") as handle:  # type: ignore[no-untyped-call]
+    with safe_open(str(source), framework="numpy") as handle:
         for name in handle.keys():  # noqa: SIM118 - not a mapping
             old = handle.get_tensor(name)
             new = weights.tensor(name)
