@@ -10,7 +10,7 @@ from app.components import card, halves
 from app.curves import Curves
 from app.words import decimals, rate, whole
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.runs import Run, RunState
+from tunixrt_core.runs import Run, RunState, RunStatus
 
 SMOOTHING = {0.0: "Raw", 0.6: "0.60", 0.9: "0.90", 0.96: "0.96"}
 
@@ -99,6 +99,9 @@ def show_config(run: Run, state: RunState, manifest: RunManifest) -> None:
             )
             st.caption("Folder")
             st.code(run.directory, language=None, wrap_lines=True)
+            if run.status in (RunStatus.SUCCEEDED, RunStatus.STOPPED):
+                st.caption("Export the tuned model as a Hugging Face directory")
+                st.code(f"tunixrt export-model {run.id}", language=None, wrap_lines=True)
         with card("Manifest", note=f"sha256 {manifest.content_hash[:8]}", key="run-manifest"):
             st.download_button(
                 "Download YAML",

@@ -71,6 +71,7 @@ def test_log_and_manifest_are_a_tab_away(filled: Pipeline) -> None:
     run = make_run(filled, RunStatus.SUCCEEDED)
     assert "Reads the rows." in words(open_page("run.py", run=run.id, tab="Log"))
     text = words(open_page("run.py", run=run.id, tab="Config"))
+    assert f"tunixrt export-model {run.id}" in text
     assert "manifest_version" in text
     assert "Dropped rows" in text
 
