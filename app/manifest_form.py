@@ -22,7 +22,7 @@ _STYLE_WORDS = {
     ReasoningStyle.PLAIN: "Steps, then answer (####)",
     ReasoningStyle.ANSWER: "Answer alone",
 }
-_METHOD_WORDS = {Method.FULL: "All weights", Method.LORA: "LoRA"}
+_METHOD_WORDS = {Method.FULL: "All weights", Method.LORA: "LoRA", Method.QLORA: "QLoRA"}
 
 
 def pick_dataset(versions: Sequence[DatasetVersion], key: str) -> DatasetVersion:
@@ -69,7 +69,7 @@ def manifest_form(versions: Sequence[DatasetVersion], prefix: str) -> ManifestCh
     values: dict[str, Any] = {"method": method.value, "reasoning": style.value}
     with card("Optimizer and length", note="AdamW", key=f"{prefix}-card-optimizer"):
         values |= _main_fields(prefix)
-    if method is Method.LORA:
+    if method.adapts:
         with card("LoRA", key=f"{prefix}-card-lora"):
             values |= _lora_fields(prefix)
     with st.expander("More settings", key=f"{prefix}-more"):

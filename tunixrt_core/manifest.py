@@ -20,7 +20,9 @@ from tunixrt_core.manifest_sections import (
     DataSection,
     DatasetSection,
     DurationSection,
+    LengthPolicy,
     LoraSection,
+    LossSection,
     MeshSection,
     Method,
     ModelSection,
@@ -29,6 +31,7 @@ from tunixrt_core.manifest_sections import (
     ScheduleSection,
     Section,
     TokenizerSection,
+    TrackingSection,
 )
 from tunixrt_core.presets import HYPERPARAMETERS, preset
 
@@ -44,16 +47,19 @@ class RunManifest(Section):
     tokenizer: TokenizerSection = TokenizerSection()
     data: DataSection
     rendering: RenderingSection = RenderingSection()
-    max_seq_length: int = Field(1024, ge=8, le=1_048_576, description="Tokens; longer rows are left out and counted.")
+    max_seq_length: int = Field(1024, ge=8, le=1_048_576, description="Tokens of the longest row; too_long says what of more.")
+    too_long: LengthPolicy = Field(LengthPolicy.DROP_ROW, description="Answer and end of turn are never cut.")
     method: Method = Method.LORA
     lora: LoraSection = LoraSection()
     optimizer: OptimizerSection = OptimizerSection()
     schedule: ScheduleSection = ScheduleSection()
+    loss: LossSection = LossSection()
     batch: BatchSection = BatchSection()
     duration: DurationSection = DurationSection(epochs=1)
     cadence: CadenceSection = CadenceSection()
     seed: int = Field(0, ge=0, lt=2**32)
     mesh: MeshSection = MeshSection()
+    tracking: TrackingSection = TrackingSection()
     output_dir: str = Field(min_length=1)
     dataset: DatasetSection | None = None
 

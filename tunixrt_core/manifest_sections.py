@@ -19,7 +19,33 @@ ALL_LORA_MODULES = "|".join(LORA_MODULES.values())
 
 class Method(StrEnum):
     LORA = "lora"
+    QLORA = "qlora"  # LoRA beside base weights that are quantised
     FULL = "full"
+
+    @property
+    def adapts(self) -> bool:
+        """Whether small matrices beside the frozen weights are trained, not the weights themselves."""
+        return self is not Method.FULL
+
+
+class Quantization(StrEnum):
+    NF4 = "nf4"
+    INT8 = "int8"
+
+
+class Remat(StrEnum):
+    """What the backward pass computes again instead of keeping, as Tunix's models have it."""
+
+    NONE = "none"
+    BLOCK = "block"  # the attention of each layer
+    DECODER = "decoder"  # each layer
+
+
+class LengthPolicy(StrEnum):
+    """What becomes of a row that is longer than max_seq_length. The answer and the end of turn are never cut."""
+
+    DROP_ROW = "drop_row"
+    DROP_STEPS = "drop_steps"  # steps from the middle, until it fits; the first and the last step stay
 
 
 class ScheduleKind(StrEnum):
@@ -45,6 +71,8 @@ class ModelSection(Section):
 
     id: str = Field(min_length=1, description="A built-in model (tiny), a Hugging Face directory, or org/name.")
     dtype: Dtype = Field(Dtype.FLOAT32, description="Type of the weights while training.")
+    remat: Remat = Field(Remat.NONE, description="Saves memory for time: what the backward pass computes again.")
+    flash_attention: bool = Field(False, description="Qwen 2 and Qwen 3 on a TPU only.")
 
 
 class TokenizerSection(Section):
@@ -72,11 +100,13 @@ class RenderingSection(Section):
 
 
 class LoraSection(Section):
-    """Read where method is lora."""
+    """Read where method is lora or qlora."""
 
     rank: int = Field(16, ge=1, le=1024)
     alpha: float = Field(32.0, gt=0, le=4096)
     modules: str = Field(ALL_LORA_MODULES, min_length=1, description="Regular expression over module paths.")
+    quantization: Quantization = Field(Quantization.NF4, description="Of the base weights; read where method is qlora.")
+    tile_size: int = Field(32, ge=8, le=4096, description="Weights that share a scale; read where method is qlora.")
 
 
 class OptimizerSection(Section):
@@ -99,10 +129,26 @@ class ScheduleSection(Section):
 
 
 class BatchSection(Section):
-    """Rows of one train step = size x gradient_accumulation."""
+    """Rows of one train step = size x gradient_accumulation. With packing, a row of the batch holds several rows."""
 
     size: int = Field(8, ge=1, le=65536)
     gradient_accumulation: int = Field(1, ge=1, le=4096)
+    packing: bool = Field(False, description="Fill each row of max_seq_length tokens with several rows of the data.")
+    length_buckets: int = Field(
+        1, ge=1, le=16, description="Without packing: at most this many row lengths, each compiled once."
+    )
+
+
+class LossKind(StrEnum):
+    FUSED = "fused"
+    PLAIN = "plain"
+
+
+class LossSection(Section):
+    """How the loss is computed; both give the same number."""
+
+    kind: LossKind = Field(LossKind.FUSED, description="fused never holds batch x length x vocabulary; plain does.")
+    chunk: int = Field(128, ge=8, le=65536, description="Tokens of each row at once; read where kind is fused.")
 
 
 class DurationSection(Section):
@@ -123,7 +169,10 @@ class CadenceSection(Section):
 
     eval_every: int = Field(50, ge=1)
     checkpoint_every: int = Field(100, ge=1)
-    keep_checkpoints: int = Field(2, ge=1, le=1000)
+    keep_checkpoints: int = Field(2, ge=1, le=1000, description="The last n; the best one is kept beside them.")
+    early_stopping: int | None = Field(
+        None, ge=1, description="End after this many evaluations in a row without a better eval loss."
+    )
 
 
 class MeshSection(Section):
@@ -131,6 +180,13 @@ class MeshSection(Section):
 
     fsdp: int | None = Field(None, ge=1)
     tp: int = Field(1, ge=1)
+
+
+class TrackingSection(Section):
+    """Where metrics go besides the run's own metrics.jsonl."""
+
+    tensorboard: bool = Field(True, description="Event files in the run's folder, under tensorboard/.")
+    wandb_project: str | None = Field(None, min_length=1, description="Weights & Biases project; needs WANDB_API_KEY.")
 
 
 class DatasetSection(Section):

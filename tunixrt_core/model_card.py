@@ -40,7 +40,7 @@ def _facts(manifest: RunManifest, folder: RunDir, report: ExportReport) -> Itera
     yield "Data file", f"{manifest.data.train_rows:,} train and {manifest.data.eval_rows:,} eval rows"
     yield "sha256 of the data file", f"`{manifest.data.sha256}`"
     lora = manifest.lora
-    is_lora = manifest.method is Method.LORA
+    is_lora = manifest.method.adapts
     yield "Method", f"LoRA, rank {lora.rank}, alpha {lora.alpha:g}, merged" if is_lora else "all weights"
     yield "Train steps", f"{report.train_step:,}, {manifest.batch.size} rows each"
     yield "Learning rate", f"{manifest.optimizer.learning_rate:g}"

@@ -7,11 +7,12 @@ around prompt and completion. Both are chosen in the manifest, so that training 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
-from tunixrt_core.traces import Trace
+from tunixrt_core.traces import Step, Trace
 
 
 class ReasoningStyle(StrEnum):
@@ -33,11 +34,28 @@ class ChatFormat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a completion: `format` (tags, line ends, end of turn), `step` or `answer`.
+
+    `index` counts the steps of the row from 0, `type` is the step's; both only mean something for a step.
+    """
+
+    text: str
+    kind: Literal["format", "step", "answer"] = "format"
+    index: int = 0
+    type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Rendered:
-    """One row as text: `prompt` is given to the model (never trained on), `completion` is what it should write."""
+    """One row as text: `prompt` is given to the model (never trained on), the pieces are what it should write."""
 
     prompt: str
-    completion: str
+    pieces: tuple[Piece, ...]
+
+    @property
+    def completion(self) -> str:
+        return "".join(piece.text for piece in self.pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +117,8 @@ CHAT_FORMAT_OF_FAMILY = {
 def render(trace: Trace, style: ReasoningStyle, chat: ChatFormat, *, system: str | None = None) -> Rendered:
     """The row of a trace. The trace's own system prompt wins over the default one given here."""
     prompt = render_prompt(trace.prompt, chat, system=trace.system or system)
-    steps = [step.content for step in trace.steps]
-    return Rendered(prompt, render_completion(steps, trace.final_answer, style) + _TEMPLATES[chat].end)
+    pieces = _completion(trace.steps, trace.final_answer, style)
+    return Rendered(prompt, (*pieces, Piece(_TEMPLATES[chat].end)))
 
 
 def render_prompt(prompt: str, chat: ChatFormat, *, system: str | None = None) -> str:
@@ -110,14 +128,26 @@ def render_prompt(prompt: str, chat: ChatFormat, *, system: str | None = None) -
 
 def render_completion(steps: Sequence[str], answer: str, style: ReasoningStyle) -> str:
     """Steps and answer in one text, without the end-of-turn token."""
-    body = "\n".join(steps)
+    return "".join(piece.text for piece in _completion([Step(i, text) for i, text in enumerate(steps)], answer, style))
+
+
+def _completion(steps: Sequence[Step], answer: str, style: ReasoningStyle) -> Iterator[Piece]:
+    final = Piece(answer, "answer")
     if style is ReasoningStyle.TAGS:
-        return f"<reasoning>\n{body}\n</reasoning>\n<answer>{answer}</answer>"
-    if style is ReasoningStyle.THINK:
-        return f"<think>\n{body}\n</think>\n\n{answer}"
-    if style is ReasoningStyle.PLAIN:
-        return f"{body}\n#### {answer}" if body else f"#### {answer}"
-    return answer
+        yield from (Piece("<reasoning>\n"), *_body(steps), Piece("\n</reasoning>\n<answer>"), final, Piece("</answer>"))
+    elif style is ReasoningStyle.THINK:
+        yield from (Piece("<think>\n"), *_body(steps), Piece("\n</think>\n\n"), final)
+    elif style is ReasoningStyle.PLAIN:
+        yield from (*_body(steps), Piece("\n#### " if steps else "#### "), final)
+    else:
+        yield final
+
+
+def _body(steps: Sequence[Step]) -> Iterator[Piece]:
+    for place, step in enumerate(steps):
+        if place:
+            yield Piece("\n")
+        yield Piece(step.content, "step", step.i, step.type)
 
 
 def stop_tokens(chat: ChatFormat) -> tuple[str, ...]:

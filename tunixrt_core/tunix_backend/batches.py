@@ -1,157 +1,189 @@
-"""Rows to batches of fixed shape. Batch k is a pure function of (rows, seed, k): a resumed run sees the same data."""
+"""Rows to arrays of fixed shape, prepared ahead of the device. Batch k is a pure function of (rows, seed, k)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from tunixrt_core.errors import TrainingError
-from tunixrt_core.render import Rendered
+from tunixrt_core.manifest_sections import BatchSection
+from tunixrt_core.tunix_backend.encoding import FIRST_TRAINED, NO_PART, TokenRow
+from tunixrt_core.tunix_backend.packing import (
+    BatchPlan,
+    Bin,
+    BucketStream,
+    RowStream,
+    Stream,
+    bucket_lengths,
+    pack,
+    packed_epoch,
+    shuffled,
+)
+
+_AHEAD = 2  # batches that are prepared before they are asked for
 
 
-class Encoder(Protocol):
-    """What batches ask of a tokenizer."""
-
-    def encode_prompt(self, text: str) -> list[int]: ...
-
-    def encode_completion(self, text: str) -> list[int]: ...
-
-    def pad_id(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class TokenRow:
-    """One row as token ids. Only the completion is trained on."""
-
-    prompt: tuple[int, ...]
-    completion: tuple[int, ...]
-
-    def __len__(self) -> int:
-        return len(self.prompt) + len(self.completion)
-
-
-@dataclass(frozen=True, slots=True)
-class TokenRows:
-    """The rows that fit, in order, and how many did not."""
-
-    rows: tuple[TokenRow, ...]
-    dropped: int
-
-    @property
-    def tokens(self) -> int:
-        return sum(len(row) for row in self.rows)
-
-    @property
-    def trained_tokens(self) -> int:
-        return sum(len(row.completion) for row in self.rows)
-
-    @property
-    def longest(self) -> int:
-        return max((len(row) for row in self.rows), default=0)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TokenBatch:
-    """`tokens` int32 and `loss_mask` bool, both [batch, length], padded on the right."""
+    """All int32 [batch, length], filled up on the right.
+
+    `segments` numbers the rows of the data inside a row of the batch, from 1; 0 is padding. `positions` count from 0
+    in each of them. `parts` says what a token belongs to (see encoding.Parts); the first token of each has no
+    context, is never a target, and so counts for nothing.
+    """
 
     tokens: Any
-    loss_mask: Any
+    segments: Any
+    positions: Any
+    parts: Any
 
     @property
     def trained_tokens(self) -> int:
-        return int(self.loss_mask.sum())
+        return int((self.parts >= FIRST_TRAINED).sum())
 
+    @property
+    def real_tokens(self) -> int:
+        """Tokens that are not padding."""
+        return int((self.segments > 0).sum())
 
-def encode_rows(
-    rendered: Iterable[Rendered], encoder: Encoder, max_length: int, end: tuple[int, ...] = ()
-) -> TokenRows:
-    """Token ids of every row of at most `max_length` tokens; `end` closes each completion.
-
-    Longer rows are left out and counted, never cut.
-    """
-    kept: list[TokenRow] = []
-    dropped = 0
-    for text in rendered:
-        prompt, completion = encoder.encode_prompt(text.prompt), encoder.encode_completion(text.completion)
-        row = TokenRow(tuple(prompt), (*completion, *end))
-        if len(row) <= max_length and row.prompt and row.completion:
-            kept.append(row)
-        else:
-            dropped += 1
-    return TokenRows(tuple(kept), dropped)
-
-
-def require_rows(rows: TokenRows, max_length: int) -> None:
-    """Raises TrainingError where every train row was too long."""
-    if not rows.rows:
-        raise TrainingError(
-            f"None of the {rows.dropped:,} train rows fits in max_seq_length = {max_length:,} tokens, "
-            "so there is nothing to train on. Raise max_seq_length, or choose shorter traces."
-        )
-
-
-def row_length(longest: int, max_length: int) -> int:
-    """The common length of all rows: the longest, rounded up so that near-equal data compiles to equal shapes."""
-    step = 16 if longest <= 256 else 128
-    return min(max_length, -(-longest // step) * step)
+    def tokens_by_part(self, parts: int) -> Any:
+        """How many tokens of each part there are, int64 [parts]."""
+        return np.bincount(self.parts.ravel(), minlength=parts)
 
 
 class TrainBatches:
-    """An endless sequence of batches over shuffled epochs.
+    """The batches of a training, in the order of a stream."""
 
-    The epochs follow each other without a gap: a batch that begins at the end of one epoch is filled from the start
-    of the next, so no row is ever skipped and every batch is full.
-    """
-
-    def __init__(self, rows: Sequence[TokenRow], *, batch_size: int, length: int, seed: int, pad_id: int) -> None:
+    def __init__(self, rows: Sequence[TokenRow], stream: Stream, *, batch_size: int, pad_id: int) -> None:
         self._rows = rows
+        self._stream = stream
         self._batch_size = batch_size
-        self._length = length
         self._pad_id = pad_id
-
-        @lru_cache(maxsize=2)
-        def order(epoch: int) -> Any:
-            # RandomState, not default_rng: its stream is frozen, so a run resumes alike under any later NumPy
-            return np.random.RandomState([seed, epoch]).permutation(len(rows))
-
-        self._order = order
 
     def batch(self, k: int) -> TokenBatch:
         """The k-th batch, counted from 0."""
-        first = k * self._batch_size
-        chosen = [self._at(i) for i in range(first, first + self._batch_size)]
-        return pad_rows(chosen, self._batch_size, self._length, self._pad_id)
-
-    @property
-    def rows(self) -> int:
-        """Rows of one epoch."""
-        return len(self._rows)
+        return fill(self._rows, self._stream.batch(k), self._batch_size, self._pad_id)
 
     def trained_tokens(self, k: int, count: int) -> int:
         """Tokens that `count` batches from the k-th on are trained on."""
-        first = k * self._batch_size
-        return sum(len(self._at(i).completion) for i in range(first, first + count * self._batch_size))
+        return sum(
+            self._rows[i].trained
+            for batch in range(k, k + count)
+            for chosen in self._stream.batch(batch).bins
+            for i in chosen
+        )
 
-    def _at(self, i: int) -> TokenRow:
-        epoch, place = divmod(i, len(self._rows))
-        return self._rows[int(self._order(epoch)[place])]
+    def longest_batch(self) -> TokenBatch:
+        """A batch of the largest shape, full of the longest rows: what needs the most memory."""
+        by_length = sorted(range(len(self._rows)), key=lambda i: -len(self._rows[i]))
+        bins = tuple((i,) for i in by_length[: self._batch_size])
+        return fill(self._rows, BatchPlan(bins, self.lengths[-1]), self._batch_size, self._pad_id)
+
+    def batches(self, epochs: float) -> int:
+        return self._stream.batches(epochs)
+
+    def epoch(self, k: int) -> float:
+        """Epochs that the first k batches hold."""
+        return self._stream.epoch(k)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        return self._stream.lengths
 
 
-def eval_batches(rows: Sequence[TokenRow], *, batch_size: int, length: int, pad_id: int) -> Iterator[TokenBatch]:
-    """All rows once, in order. The last batch is filled with rows that count for nothing, so no row is dropped."""
-    for first in range(0, len(rows), batch_size):
-        yield pad_rows(rows[first : first + batch_size], batch_size, length, pad_id)
+def train_batches(
+    rows: Sequence[TokenRow], section: BatchSection, *, max_length: int, seed: int, pad_id: int
+) -> TrainBatches:
+    """Packed, in buckets, or all of one length, as the manifest says."""
+    lengths = [len(row) for row in rows]
+    stream: Stream
+    if section.packing:
+        stream = RowStream(
+            lambda epoch: packed_epoch(lengths, max_length, seed, epoch), batch_size=section.size, length=max_length
+        )
+    elif len(buckets := bucket_lengths(lengths, section.length_buckets, max_length)) > 1:
+        stream = BucketStream(lengths, buckets, batch_size=section.size, seed=seed)
+    else:
+
+        def one_row_each(epoch: int) -> list[Bin]:
+            return [(int(i),) for i in shuffled(len(rows), seed, epoch)]
+
+        stream = RowStream(one_row_each, batch_size=section.size, length=buckets[0])
+    return TrainBatches(rows, stream, batch_size=section.size, pad_id=pad_id)
 
 
-def pad_rows(rows: Sequence[TokenRow], batch_size: int, length: int, pad_id: int) -> TokenBatch:
-    """Rows as one batch. The first token of a row has no context and is never a target, so it is never counted."""
-    tokens: Any = np.full((batch_size, length), pad_id, np.int32)
-    mask: Any = np.zeros((batch_size, length), np.bool_)
-    for i, row in enumerate(rows):
-        tokens[i, : len(row)] = (*row.prompt, *row.completion)
-        mask[i, len(row.prompt) : len(row)] = True
-    return TokenBatch(tokens, mask)
+def eval_batches(
+    rows: Sequence[TokenRow], section: BatchSection, *, max_length: int, pad_id: int
+) -> Iterator[TokenBatch]:
+    """All rows once. The last batch of a length is filled with rows that count for nothing, so no row is dropped."""
+    if not rows:
+        return
+    lengths = [len(row) for row in rows]
+    if section.packing:
+        groups = [(pack(lengths, max_length), max_length)]
+    else:
+        groups = _by_bucket(lengths, bucket_lengths(lengths, section.length_buckets, max_length))
+    for bins, length in groups:
+        for first in range(0, len(bins), section.size):
+            yield fill(rows, BatchPlan(tuple(bins[first : first + section.size]), length), section.size, pad_id)
+
+
+def _by_bucket(lengths: Sequence[int], buckets: Sequence[int]) -> list[tuple[list[Bin], int]]:
+    groups = []
+    shorter = 0
+    for length in buckets:
+        groups.append(([(i,) for i, n in enumerate(lengths) if shorter < n <= length], length))
+        shorter = length
+    return groups
+
+
+def fill(rows: Sequence[TokenRow], plan: BatchPlan, batch_size: int, pad_id: int) -> TokenBatch:
+    """The arrays of a plan."""
+    shape = (batch_size, plan.length)
+    tokens: Any = np.full(shape, pad_id, np.int32)
+    segments, positions, parts = (np.zeros(shape, np.int32) for _ in range(3))
+    for r, chosen in enumerate(plan.bins):
+        begin = 0
+        for number, i in enumerate(chosen, 1):
+            row = rows[i]
+            end = begin + len(row)
+            tokens[r, begin:end] = row.tokens
+            segments[r, begin:end] = number
+            positions[r, begin:end] = np.arange(len(row))
+            parts[r, begin:end] = row.parts
+            parts[r, begin] = NO_PART
+            begin = end
+    return TokenBatch(tokens, segments, positions, parts)
+
+
+class Ahead:
+    """Calls `make(k)` for k = first, first + 1, … in one thread of its own, a few calls ahead of who asks.
+
+    Nothing else may use what `make` uses meanwhile. An error in it is raised to who asks for that k.
+    """
+
+    def __init__(self, make: Callable[[int], Any], first: int, end: int) -> None:
+        self._make = make
+        self._next = first
+        self._end = end
+        self._waiting: deque[Future[Any]] = deque()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="tunixrt-batches")
+        self._fill_up()
+
+    def get(self) -> Any:
+        """The next one."""
+        found = self._waiting.popleft()
+        self._fill_up()
+        return found.result()
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _fill_up(self) -> None:
+        while self._next < self._end and len(self._waiting) < _AHEAD:
+            self._waiting.append(self._pool.submit(self._make, self._next))
+            self._next += 1

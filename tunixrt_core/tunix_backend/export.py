@@ -121,7 +121,7 @@ def _write(
     on_phase: Callable[[str], None],
 ) -> _Written:
     """Fill the folder from the last checkpoint. The trained model is gone when this returns, its logits are kept."""
-    lora = manifest.method is Method.LORA
+    lora = manifest.method.adapts
     mesh = make_mesh(manifest.mesh, manifest.batch.size)
     with mesh:
         loaded = load_model(manifest, models_dir, mesh)

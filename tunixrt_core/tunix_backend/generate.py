@@ -55,7 +55,7 @@ class TunixGenerator:
             base = manifest.model_copy(update={"method": Method.FULL}) if checkpoints is None else manifest
             loaded = load_model(base, models_dir, mesh)
             if checkpoints is not None:
-                restore_weights(loaded.model, checkpoints, lora=manifest.method is Method.LORA)
+                restore_weights(loaded.model, checkpoints, lora=manifest.method.adapts)
         return cls(loaded, tokenizer, manifest.rendering.chat, on_phase)
 
     def generate(

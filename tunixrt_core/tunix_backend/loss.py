@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -9,53 +10,102 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from tunixrt_core.manifest_sections import LossKind, LossSection
+from tunixrt_core.tunix_backend import fused
 from tunixrt_core.tunix_backend.batches import TokenBatch
+from tunixrt_core.tunix_backend.encoding import FIRST_TRAINED
 
 
 class ModelBatch(NamedTuple):
-    """One batch for the device: `tokens` and `loss_mask` are [batch, length], `norm` divides the summed loss."""
+    """One batch for the device: TokenBatch's arrays, int32 [batch, length]; `norm` divides the summed loss."""
 
     tokens: Any
-    loss_mask: Any
+    segments: Any
+    positions: Any
+    parts: Any
     norm: Any
 
 
 def model_batch(batch: TokenBatch, norm: float = 1.0) -> ModelBatch:
-    return ModelBatch(batch.tokens, batch.loss_mask, np.float32(norm))
+    return ModelBatch(batch.tokens, batch.segments, batch.positions, batch.parts, np.float32(norm))
 
 
-def model_inputs(batch: ModelBatch) -> dict[str, Any]:
-    """Arguments of `mean_loss`. Rows are padded on the right, where a causal mask hides the padding by itself."""
-    rows, length = batch.tokens.shape
+class Losses(NamedTuple):
+    """Summed negative log likelihood, in nats: of the trained tokens, and of each part, [parts]."""
+
+    trained: jax.Array
+    by_part: jax.Array
+
+
+@dataclass(frozen=True, slots=True)
+class LossFunction:
+    """The loss of one run. `parts` is how many parts the data has (see encoding.Parts).
+
+    `running_positions`: positions count through a whole row of the batch instead of anew in each row of the data.
+    With rotary positions only distances matter, so nothing else changes, and Gemma 2 needs it: its local layers
+    compare a position with a place in the row. `flash`: the attention kernel takes segment ids and ignores the mask.
+    """
+
+    section: LossSection
+    parts: int
+    train_head: bool
+    running_positions: bool = False
+    flash: bool = False
+
+    def inputs(self, batch: ModelBatch) -> dict[str, Any]:
+        """The arguments of `mean`, for Tunix, which calls this inside the compiled train step."""
+        return {"batch": batch}
+
+    def mean(self, model: Any, batch: ModelBatch) -> tuple[jax.Array, jax.Array]:
+        """The loss that is trained on, and the summed loss of each part.
+
+        `norm` is the train step's mean number of trained tokens per micro-batch, so that with gradient accumulation
+        too every token of the train step weighs the same.
+        """
+        losses = self.summed(model, batch)
+        return losses.trained / batch.norm, losses.by_part
+
+    def summed(self, model: Any, batch: ModelBatch) -> Losses:
+        # the token at l + 1 is what position l has to say; the last one has nothing to say
+        targets, parts = (jnp.pad(x[:, 1:], ((0, 0), (0, 1))) for x in (batch.tokens, batch.parts))
+        weights = (parts >= FIRST_TRAINED).astype(jnp.float32)
+        total, each = self._nll(model, batch, targets, weights)
+        by_part = jax.ops.segment_sum(jax.lax.stop_gradient(each).ravel(), parts.ravel(), self.parts)
+        return Losses(total, by_part)
+
+    def _nll(self, model: Any, batch: ModelBatch, targets: Any, weights: Any) -> tuple[jax.Array, jax.Array]:
+        call = (batch.tokens, self._positions(batch), attention_mask(batch.segments))
+        more = {"segment_ids": batch.segments} if self.flash else {}
+        if self.section.kind is LossKind.FUSED:
+            hidden = fused.hidden_states(model, *call, **more)
+            head = fused.head_of(model)
+            return fused.nll(hidden, head, targets, weights, chunk=self.section.chunk, train_head=self.train_head)
+        tokens, positions, mask = call
+        logits, _ = model(tokens, positions, None, mask, **more)
+        logits = logits.astype(jnp.float32)
+        chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+        each = jax.nn.logsumexp(logits, axis=-1) - chosen
+        return jnp.sum(each * weights), each
+
+    def _positions(self, batch: ModelBatch) -> Any:
+        if not self.running_positions:
+            return batch.positions
+        rows, length = batch.tokens.shape
+        return jnp.broadcast_to(jnp.arange(length), (rows, length))
+
+
+def attention_mask(segments: Any) -> Any:
+    """Who may look at whom, bool [batch, length, length]: tokens of the same row of the data, at or before one's own."""
+    length = segments.shape[1]
     causal = jnp.tril(jnp.ones((length, length), jnp.bool_))
-    return {
-        "tokens": batch.tokens,
-        "loss_mask": batch.loss_mask,
-        "norm": batch.norm,
-        "positions": jnp.broadcast_to(jnp.arange(length), (rows, length)),
-        "attention_mask": jnp.broadcast_to(causal, (rows, length, length)),
-    }
+    return (segments[:, :, None] == segments[:, None, :]) & causal
 
 
-def summed_loss(model: Any, tokens: Any, loss_mask: Any, positions: Any, attention_mask: Any) -> jax.Array:
-    """Summed negative log likelihood of the masked tokens, in nats, computed in float32."""
-    logits, _ = model(tokens, positions, None, attention_mask)
-    logits = logits[:, :-1].astype(jnp.float32)
-    chosen = jnp.take_along_axis(logits, tokens[:, 1:, None], axis=-1)[..., 0]
-    # logsumexp minus the target's logit: half the memory of the one-hot form that Tunix has by default
-    nll = jax.nn.logsumexp(logits, axis=-1) - chosen
-    return jnp.sum(nll * loss_mask[:, 1:])
+def eval_function(loss: LossFunction) -> Any:
+    """`(model, ModelBatch) -> Losses`, compiled."""
 
+    @nnx.jit
+    def evaluate(model: Any, batch: ModelBatch) -> Losses:
+        return loss.summed(model, batch)
 
-def mean_loss(model: Any, tokens: Any, loss_mask: Any, norm: Any, positions: Any, attention_mask: Any) -> jax.Array:
-    """The loss that is trained on. `norm` is the train step's mean number of trained tokens per micro-batch, so that
-    with gradient accumulation too every token of the train step weighs the same."""
-    return summed_loss(model, tokens, loss_mask, positions, attention_mask) / norm
-
-
-@nnx.jit
-def eval_loss_sum(model: Any, batch: ModelBatch) -> jax.Array:
-    """Summed loss of one eval batch."""
-    inputs = model_inputs(batch)
-    del inputs["norm"]
-    return summed_loss(model, **inputs)
+    return evaluate

@@ -124,9 +124,9 @@ def load_model(manifest: RunManifest, models_dir: Path, mesh: Any) -> LoadedMode
         frequencies = rope_frequencies(text)
         if frequencies != inverse_frequencies(config.head_dim, TUNIX_THETA, None):
             use_frequencies(model, module, frequencies)
-    if manifest.method is Method.LORA:
+    if manifest.method.adapts:
         model = _with_lora(model, manifest.lora, manifest.seed, mesh)
-    kind = nnx.LoRAParam if manifest.method is Method.LORA else nnx.Param
+    kind = nnx.LoRAParam if manifest.method.adapts else nnx.Param
 
     def count(state: Any) -> int:
         return sum(int(leaf.size) for leaf in jax.tree.leaves(state))

@@ -189,7 +189,7 @@ def _plan(manifest: RunManifest, loaded: LoadedModel, data: _Data, total: int, r
         "total_parameters": loaded.total_parameters,
         "device": device_name(loaded.mesh),
         "mesh": {name: int(size) for name, size in loaded.mesh.shape.items()},
-        "lora": manifest.method is Method.LORA,
+        "lora": manifest.method.adapts,
     }
 
 

@@ -37,7 +37,20 @@ class TextTokenizer:
 
     def encode_prompt(self, text: str) -> list[int]:
         """The ids of a rendered prompt; where the model wants a beginning-of-sequence token, exactly one."""
-        ids = self.encode_completion(text)
+        return self._with_bos(self.encode_completion(text))
+
+    def encode_prompts(self, texts: Sequence[str]) -> list[list[int]]:
+        """`encode_prompt` of many texts, which the tokenizer works on in parallel."""
+        return [self._with_bos(found.ids) for found in self._encode_batch(texts)]
+
+    def encode_spans(self, texts: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
+        """The ids of each text, and for each id which characters it stands for, as `[start, end)`."""
+        return [(found.ids, found.offsets) for found in self._encode_batch(texts)]
+
+    def _encode_batch(self, texts: Sequence[str]) -> list[Any]:
+        return list(self._tokenizer.encode_batch(list(texts), add_special_tokens=False))
+
+    def _with_bos(self, ids: list[int]) -> list[int]:
         wants_bos = self._config.get("add_bos_token", False) and self._bos is not None
         return [self._bos, *ids] if wants_bos and ids[:1] != [self._bos] else ids  # type: ignore[list-item]
 
