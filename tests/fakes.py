@@ -16,6 +16,7 @@ from tunixrt_core.trainer import (
     Generation,
     Generator,
     LoadGenerator,
+    TrainControls,
     Trainer,
     TrainObserver,
     TrainOutcome,
@@ -71,7 +72,7 @@ class _FakeTrainer:
         self._backend = backend
 
     def train(
-        self, manifest: RunManifest, run_dir: Path, *, observer: TrainObserver, stop: threading.Event
+        self, manifest: RunManifest, run_dir: Path, *, observer: TrainObserver, controls: TrainControls
     ) -> TrainOutcome:
         checkpoint = run_dir / "checkpoints" / "last"
         restored = int(checkpoint.read_text()) if checkpoint.exists() else 0
@@ -80,7 +81,7 @@ class _FakeTrainer:
         observer.phase("compiling")
         observer.phase("training")
         step = restored
-        while step < total and not stop.is_set():
+        while step < total and not controls.stop.is_set():
             step += 1
             if step == self._backend.fail_at:
                 raise TrainingError(f"The loss became NaN at train step {step}.")

@@ -19,7 +19,7 @@ from tunixrt_core.manifest_data import check_data_unchanged
 from tunixrt_core.model_card import model_card
 from tunixrt_core.recorder import RunRecorder
 from tunixrt_core.runs import RunDir, RunState, RunStatus, write_json
-from tunixrt_core.trainer import Exporter, ExportReport, LoadGenerator, Trainer
+from tunixrt_core.trainer import Exporter, ExportReport, LoadGenerator, TrainControls, Trainer
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def _train(
     recorder.phase("loading")
     check_data_unchanged(manifest.data)
     write_json(folder.env_file, environment())
-    outcome = backend.trainer().train(manifest, folder.path, observer=recorder, stop=stop)
+    outcome = backend.trainer().train(manifest, folder.path, observer=recorder, controls=TrainControls(stop))
     status = RunStatus.STOPPED if outcome.stopped else RunStatus.SUCCEEDED
     write_json(
         folder.result_file,

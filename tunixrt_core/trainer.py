@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,17 +18,27 @@ class TrainObserver(Protocol):
         """`loading`, `compiling`, `training`, `evaluating` or `saving` begins."""
 
     def plan(self, plan: Mapping[str, Any]) -> None:
-        """Totals, once, before the first train step. Records of train steps after `restored_train_step` are void.
+        """Totals, once, before the first train step.
 
-        Keys: total_train_steps, restored_train_step, epochs, train_rows, eval_rows, dropped_rows (too long),
-        tokens_per_epoch, trained_tokens_per_epoch, trainable_parameters, total_parameters, device, mesh.
+        Records of train steps after `restored_train_step` are void, and so is an evaluation of that very train step:
+        it is made again where it is due. Keys: total_train_steps, restored_train_step, epochs, train_rows, eval_rows,
+        dropped_rows (too long), shortened_rows (lost steps from their middle), row_lengths (of the batches, each is
+        compiled once), rows_per_step (of the data, on average), padding_share, tokens_per_epoch,
+        trained_tokens_per_epoch, trainable_parameters, total_parameters, device, mesh.
         """
 
     def record(self, record: Mapping[str, Any]) -> None:
-        """One metrics record.
+        """One metrics record; `kind` says which. Losses are nats per token, means over tokens.
 
-        `{"kind": "train", "train_step", "loss", "learning_rate", "grad_norm", "tokens_per_second" (trained tokens),
-        "step_seconds", "epoch"}` or `{"kind": "eval", "train_step", "loss"}`. Losses are nats per trained token.
+        * `train`: train_step, loss, perplexity, learning_rate (as used), grad_norm (before clipping), epoch,
+          trained_tokens, tokens (that are not padding), padding_share, tokens_per_second (trained), step_seconds,
+          input_wait_seconds, memory_bytes and peak_memory_bytes (of the device, of the process on a CPU), mfu (only
+          where the device's peak is known), parts `{"prompt" | "format" | "step 1" … | "answer": loss}` and types
+          `{step type: loss}`.
+        * `eval`: train_step, loss, perplexity, trained_tokens, seconds, parts, types, best (no earlier one was lower).
+        * `compile`: train_step (done before it), length, seconds, expected (false: a shape was compiled twice).
+        * `checkpoint`: train_step, reason (`cadence`, `best`, `asked`, `end`), seconds.
+        * `alert`: train_step, alert, evidence, change. Written by the recorder (see alerts.py), not by a trainer.
         """
 
     def log(self, text: str) -> None:
@@ -37,20 +47,35 @@ class TrainObserver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TrainOutcome:
-    """How a training ended. `stopped` means that the stop event ended it before its last train step."""
+    """How a training ended. `stopped` means that the stop event ended it before its last train step, `ended_early`
+    that the eval loss had not improved for as many evaluations as cadence.early_stopping says."""
 
     train_step: int
     stopped: bool
     checkpoint: Path | None
     train_loss: float | None
     eval_loss: float | None
+    ended_early: bool = False
+    best_checkpoint: Path | None = None
+    best_eval_loss: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainControls:
+    """Asked of a training from other threads. Each is heeded between two train steps.
+
+    `stop` ends it with a checkpoint; `save` has a checkpoint written now, and is cleared when that is done.
+    """
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    save: threading.Event = field(default_factory=threading.Event)
 
 
 class Trainer(Protocol):
     """Runs one manifest to its end. Resumes by itself from the last whole checkpoint in `run_dir/checkpoints`."""
 
     def train(
-        self, manifest: RunManifest, run_dir: Path, *, observer: TrainObserver, stop: threading.Event
+        self, manifest: RunManifest, run_dir: Path, *, observer: TrainObserver, controls: TrainControls
     ) -> TrainOutcome: ...
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from tunixrt_core.examples import example_traces
 from tunixrt_core.manifest import RunManifest, build_sft_manifest
 from tunixrt_core.rows import to_row
 from tunixrt_core.traces import Trace
-from tunixrt_core.trainer import TrainOutcome
+from tunixrt_core.trainer import TrainControls, TrainOutcome
 
 
 @dataclass
@@ -74,10 +73,10 @@ def train(
     manifest: RunManifest,
     models_dir: Path,
     reports: KeptReports | None = None,
-    stop: threading.Event | None = None,
+    controls: TrainControls | None = None,
 ) -> TrainOutcome:
     from tunixrt_core.tunix_backend.sft import TunixTrainer
 
     trainer = TunixTrainer(models_dir)
     folder = Path(manifest.output_dir)
-    return trainer.train(manifest, folder, observer=reports or KeptReports(), stop=stop or threading.Event())
+    return trainer.train(manifest, folder, observer=reports or KeptReports(), controls=controls or TrainControls())
