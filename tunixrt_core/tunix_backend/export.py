@@ -28,7 +28,7 @@ from tunixrt_core.runs import write_json
 from tunixrt_core.trainer import ExportReport
 from tunixrt_core.tunix_backend.checkpoints import restore_weights
 from tunixrt_core.tunix_backend.models import LoadedModel, load_model, make_mesh, resolve_model
-from tunixrt_core.tunix_backend.sft import load_tokenizer
+from tunixrt_core.tunix_backend.data import load_tokenizer
 from tunixrt_core.tunix_backend.weights import TrainedWeights
 
 PROMPTS = 8
