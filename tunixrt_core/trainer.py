@@ -45,6 +45,18 @@ class TrainObserver(Protocol):
         """A line for a person to read."""
 
 
+class NoObserver:
+    """A TrainObserver that keeps nothing: of several processes that train together, one reports."""
+
+    def phase(self, phase: str) -> None: ...
+
+    def plan(self, plan: Mapping[str, Any]) -> None: ...
+
+    def record(self, record: Mapping[str, Any]) -> None: ...
+
+    def log(self, text: str) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class TrainOutcome:
     """How a training ended. `stopped` means that the stop event ended it before its last train step, `ended_early`

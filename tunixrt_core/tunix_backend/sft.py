@@ -11,7 +11,7 @@ from tunix.sft.peft_trainer import TrainingConfig
 from tunixrt_core.errors import ModelError, TrainingError
 from tunixrt_core.hashing import content_hash
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.trainer import TrainControls, TrainObserver, TrainOutcome
+from tunixrt_core.trainer import NoObserver, TrainControls, TrainObserver, TrainOutcome
 from tunixrt_core.tunix_backend.batches import TrainBatches, eval_batches, train_batches
 from tunixrt_core.tunix_backend.checkpoints import latest_checkpoint, misfit
 from tunixrt_core.tunix_backend.compiles import CompileCounter
@@ -23,6 +23,7 @@ from tunixrt_core.tunix_backend.loss import LossFunction, runs_on_positions
 from tunixrt_core.tunix_backend.models import LoadedModel, device_name, load_model, make_mesh
 from tunixrt_core.tunix_backend.optimizer import make_optimizer, make_schedule
 from tunixrt_core.tunix_backend.peft import RunTrainer
+from tunixrt_core.tunix_backend.processes import writes
 from tunixrt_core.tunix_backend.progress import LastMetrics, RunFacts, RunHooks
 from tunixrt_core.tunix_backend.saving import CheckpointGate, checkpoint_options
 
@@ -40,6 +41,8 @@ class TunixTrainer:
 
         Everything of JAX happens in the calling thread. Raises ModelError, TrainingError or OutputError.
         """
+        if not writes():
+            observer = NoObserver()
         observer.phase("loading")
         data = load_data(manifest, self._models_dir)
         require_rows(data.train, manifest.max_seq_length)
@@ -81,7 +84,8 @@ class _Training:
         restored = trainer.train_steps
         self._require_same_data(trainer, restored)
         best = Best(self.run_dir / "best.json", restored)
-        feed = Feed(
+        self._tell_plan(batches, total, restored)
+        feed = Feed(  # from here on its thread alone works with the batches
             batches,
             parts=len(data.parts),
             accumulation=accumulation,
@@ -122,7 +126,6 @@ class _Training:
         )
         trainer.with_data_hooks(run)
         trainer.with_training_hooks(run)
-        self._tell_plan(batches, total, restored)
         try:
             with compiles:
                 trainer.train([])  # the batches come from the hooks; at its end it saves and closes
