@@ -55,6 +55,11 @@ class Settings:
     def models_dir(self) -> Path:
         return self.home / "models"
 
+    @property
+    def compiled_dir(self) -> Path:
+        """What XLA compiled, kept for the next start."""
+        return self.home / "compiled"
+
 
 # Name -> (default, meaning). docs/configuration.md lists the same names; a test compares them.
 VARIABLES: dict[str, tuple[str, str]] = {

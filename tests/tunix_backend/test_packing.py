@@ -36,12 +36,13 @@ def test_packing_loses_nothing_and_overfills_nothing(lengths: list[int]) -> None
 
 
 @given(LENGTHS)
-def test_packing_needs_few_bins(lengths: list[int]) -> None:
-    fewest = -(-sum(lengths) // 64)
-    # no two bins could be put together, so all but one are more than half full on average
-    assert len(pack(lengths, 64)) <= max(1, 2 * fewest)
+def test_no_two_bins_could_be_put_together(lengths: list[int]) -> None:
     fills = sorted(sum(lengths[i] for i in chosen) for chosen in pack(lengths, 64))
     assert all(a + b > 64 for a, b in itertools.pairwise(fills))
+
+
+def test_bins_that_can_be_filled_to_the_last_token_are() -> None:
+    assert pack([3, 5, 8, 2, 6, 4, 4], 8) == [(2,), (3, 4), (0, 1), (5, 6)]
 
 
 def test_rows_like_those_of_gsm8k_leave_little_padding() -> None:
@@ -49,7 +50,7 @@ def test_rows_like_those_of_gsm8k_leave_little_padding() -> None:
 
     rng = np.random.RandomState(0)  # log-normal with GSM8K's mean of 164 and 95th percentile of 270 tokens
     lengths = np.clip(np.exp(rng.normal(5.03, 0.36, 7473)), 40, 463).astype(int).tolist()
-    for length, most in ((512, 0.03), (1024, 0.02)):
+    for length, most in ((512, 0.02), (1024, 0.01)):
         bins = packed_epoch(lengths, length, seed=0, epoch=0)
         assert 1 - sum(lengths) / (len(bins) * length) < most
 

@@ -11,10 +11,14 @@ from tunixrt_core.tunix_backend.availability import require_tunix
 
 
 class TunixBackend:
-    """jobs.Backend with Tunix behind it. Models that are named, not given as a directory, live in `models_dir`."""
+    """jobs.Backend with Tunix behind it. Models that are named, not given as a directory, live in `models_dir`.
 
-    def __init__(self, models_dir: Path) -> None:
+    What was compiled is kept in `compiled_dir`, where it is given, for the next start.
+    """
+
+    def __init__(self, models_dir: Path, compiled_dir: Path | None = None) -> None:
         self._models_dir = models_dir
+        self._compiled_dir = compiled_dir
 
     def require(self) -> None:
         require_tunix()
@@ -22,10 +26,13 @@ class TunixBackend:
     def trainer(self) -> Trainer:
         from tunixrt_core.tunix_backend.sft import TunixTrainer
 
+        self._keep_compiled()
         return TunixTrainer(self._models_dir)
 
     def load_generator(self) -> LoadGenerator:
         from tunixrt_core.tunix_backend.generate import TunixGenerator
+
+        self._keep_compiled()
 
         def load(manifest: RunManifest, checkpoints: Path | None, *, on_phase: Callable[[str], None]) -> Generator:
             return TunixGenerator.load(manifest, checkpoints, models_dir=self._models_dir, on_phase=on_phase)
@@ -34,6 +41,8 @@ class TunixBackend:
 
     def exporter(self) -> Exporter:
         from tunixrt_core.tunix_backend.export import export_model
+
+        self._keep_compiled()
 
         def export(
             manifest: RunManifest,
@@ -48,3 +57,9 @@ class TunixBackend:
             )
 
         return export
+
+    def _keep_compiled(self) -> None:
+        if self._compiled_dir is not None:
+            from tunixrt_core.tunix_backend.compiles import keep_compiled
+
+            keep_compiled(self._compiled_dir)
