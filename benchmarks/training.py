@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,12 @@ def padding(bench: Bench) -> None:
         print(f"{len(lengths):,} rows packed to {length:5}: {share:.2%} padding in {took * 1e3:.0f} ms (bar: {bar})")
 
 
+def noting_times(batches: list[Any], times: list[float]) -> Iterator[Any]:
+    for batch in batches:
+        times.append(time.perf_counter())
+        yield batch
+
+
 def overhead(bench: Bench) -> None:
     """Our whole run (feeding, parts of the loss, records) against PeftTrainer alone with the same loss and batches."""
     from tunix.sft.peft_trainer import PeftTrainer, TrainingConfig
@@ -187,7 +194,7 @@ def overhead(bench: Bench) -> None:
     for repeat in range(4):
         manifest = bench.manifest(f"overhead-{repeat}", method="lora", packing=True, train_steps=steps, epochs=None)
         kept = bench.train(manifest)
-        ours += [b - a for a, b in zip(kept.times[3:], kept.times[4:], strict=False)]
+        ours += [r["step_seconds"] for r in kept.train(3)]
 
         data = load_data(manifest, bench.folder)
         batches = train_batches(data.train.rows, manifest.batch, max_length=512, seed=0, pad_id=data.pad_id)
@@ -200,14 +207,8 @@ def overhead(bench: Bench) -> None:
             trainer = PeftTrainer(loaded.model, optimizer, TrainingConfig(eval_every_n_steps=10**6))
             trainer.with_loss_fn(loss.mean, has_aux=True).with_gen_model_input_fn(loss.inputs)
             times: list[float] = []
-
-            def timed() -> Iterator[Any]:
-                for batch in fed:
-                    times.append(time.perf_counter())
-                    yield batch
-
-            trainer.train(timed())
-        bare += [b - a for a, b in zip(times[3:], times[4:], strict=False)]
+            trainer.train(noting_times(fed, times))
+        bare += [b - a for a, b in pairwise(times[3:])]
     a, b = statistics.median(ours), statistics.median(bare)
     print(f"train step: ours {a * 1e3:.1f} ms, PeftTrainer alone {b * 1e3:.1f} ms, {len(ours)} and {len(bare)} steps")
     print(f"ours / alone: {a / b:.3f} x (bar: 1.01 x)")

@@ -11,6 +11,8 @@ from tunixrt_core.errors import TrainingError
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.rows import read_rows
 from tunixrt_core.trainer import (
+    DryRun,
+    DryRunReport,
     Exporter,
     ExportReport,
     Generation,
@@ -40,6 +42,17 @@ class FakeBackend:
 
     def trainer(self) -> Trainer:
         return _FakeTrainer(self)
+
+    def dry_run(self) -> DryRun:
+        def dry_run(
+            manifest: RunManifest, scratch: Path, *, on_phase: Callable[[str], None], stop: threading.Event
+        ) -> DryRunReport:
+            on_phase("compiling")
+            if self.fail_at == 1:
+                raise TrainingError("The loss became NaN at train step 1.")
+            return DryRunReport(100, 1.0, 2.0, 2.5, 1000, 0.1, 1 << 20, "so", 0.5, 2.0)
+
+        return dry_run
 
     def load_generator(self) -> LoadGenerator:
         def load(manifest: RunManifest, checkpoints: Path | None, *, on_phase: Callable[[str], None]) -> Generator:

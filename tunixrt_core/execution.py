@@ -19,7 +19,15 @@ from tunixrt_core.manifest_data import check_data_unchanged
 from tunixrt_core.model_card import model_card
 from tunixrt_core.recorder import RunRecorder
 from tunixrt_core.runs import RunDir, RunState, RunStatus, write_json
-from tunixrt_core.trainer import Exporter, ExportReport, LoadGenerator, TrainControls, Trainer
+from tunixrt_core.trainer import (
+    DryRun,
+    DryRunReport,
+    Exporter,
+    ExportReport,
+    LoadGenerator,
+    TrainControls,
+    Trainer,
+)
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +41,8 @@ class Backend(Protocol):
         """Raises TunixMissing where training is not possible on this machine."""
 
     def trainer(self) -> Trainer: ...
+
+    def dry_run(self) -> DryRun: ...
 
     def load_generator(self) -> LoadGenerator: ...
 
@@ -92,6 +102,22 @@ def _train(
         },
     )
     recorder.finish(status, train_step=outcome.train_step)
+
+
+def execute_dry_run(
+    manifest: RunManifest,
+    backend: Backend,
+    scratch: Path,
+    *,
+    on_phase: Callable[[str], None] = lambda phase: None,
+    stop: threading.Event | None = None,
+) -> DryRunReport:
+    """The largest train step, one evaluation, one checkpoint and one generation of a manifest, in this thread.
+
+    Nothing of it stays. What would end the run ends this, with the same error.
+    """
+    check_data_unchanged(manifest.data)
+    return backend.dry_run()(manifest, scratch, on_phase=on_phase, stop=stop or threading.Event())
 
 
 @contextmanager

@@ -83,6 +83,30 @@ class TrainControls:
     save: threading.Event = field(default_factory=threading.Event)
 
 
+@dataclass(frozen=True, slots=True)
+class DryRunReport:
+    """What a dry run found: the largest train step, an evaluation, a checkpoint and a generation, all of them done."""
+
+    tokens: int  # of the batch, without padding
+    compile_seconds: float
+    train_loss: float
+    eval_loss: float | None
+    checkpoint_bytes: int
+    checkpoint_seconds: float
+    peak_memory_bytes: int
+    generated: str
+    generate_seconds: float
+    seconds: float
+
+
+class DryRun(Protocol):
+    """Does everything that a run does once, in a folder under `scratch` that is removed again."""
+
+    def __call__(
+        self, manifest: RunManifest, scratch: Path, *, on_phase: Callable[[str], None], stop: threading.Event
+    ) -> DryRunReport: ...
+
+
 class Trainer(Protocol):
     """Runs one manifest to its end. Resumes by itself from the last whole checkpoint in `run_dir/checkpoints`."""
 

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from tunixrt_core.manifest_sections import BatchSection
-from tunixrt_core.tunix_backend.batches import Ahead, TokenBatch, TrainBatches, eval_batches, fill, train_batches
+from tunixrt_core.tunix_backend.batches import (
+    Ahead,
+    LongestFirst,
+    TokenBatch,
+    TrainBatches,
+    eval_batches,
+    fill,
+    train_batches,
+)
 from tunixrt_core.tunix_backend.encoding import ANSWER_PART, FORMAT_PART, NO_PART, PROMPT_PART, TokenRow
 from tunixrt_core.tunix_backend.packing import BatchPlan
 
@@ -113,9 +121,11 @@ def test_the_longest_batch_is_of_the_largest_shape_and_holds_the_longest_rows() 
         [row(10 + i, trained=i + 1) for i in range(20)], BatchSection(size=2, length_buckets=3), max_length=64, seed=0,
         pad_id=PAD,
     )  # fmt: skip
-    batch = loader.longest_batch()
-    assert names(batch) == [19, 18]
-    assert batch.tokens.shape == (2, loader.lengths[-1])
+    first = LongestFirst(loader)
+    assert names(first.batch(0)) == [19, 18]
+    assert first.batch(0).tokens.shape == (2, loader.lengths[-1])
+    assert first.trained_tokens(0, 1) == first.batch(0).trained_tokens == 39
+    assert names(first.batch(1)) == names(loader.batch(1))
 
 
 def test_what_is_prepared_ahead_comes_in_order_and_ends() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.trainer import Exporter, ExportReport, Generator, LoadGenerator, Trainer
+from tunixrt_core.trainer import DryRun, Exporter, ExportReport, Generator, LoadGenerator, Trainer
 from tunixrt_core.tunix_backend.availability import require_tunix
 
 
@@ -28,6 +29,12 @@ class TunixBackend:
 
         self._keep_compiled()
         return TunixTrainer(self._models_dir)
+
+    def dry_run(self) -> DryRun:
+        from tunixrt_core.tunix_backend.dry_run import dry_run
+
+        self._keep_compiled()
+        return partial(dry_run, models_dir=self._models_dir)
 
     def load_generator(self) -> LoadGenerator:
         from tunixrt_core.tunix_backend.generate import TunixGenerator

@@ -12,7 +12,7 @@ from tunixrt_core.errors import ModelError, TrainingError
 from tunixrt_core.hashing import content_hash
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.trainer import NoObserver, TrainControls, TrainObserver, TrainOutcome
-from tunixrt_core.tunix_backend.batches import TrainBatches, eval_batches, train_batches
+from tunixrt_core.tunix_backend.batches import LongestFirst, TrainBatches, eval_batches, train_batches
 from tunixrt_core.tunix_backend.checkpoints import latest_checkpoint, misfit
 from tunixrt_core.tunix_backend.compiles import CompileCounter
 from tunixrt_core.tunix_backend.data import Data, load_data
@@ -31,8 +31,10 @@ from tunixrt_core.tunix_backend.saving import CheckpointGate, checkpoint_options
 class TunixTrainer:
     """trainer.Trainer with Tunix. Models that are named, not given as a directory, live in `models_dir`."""
 
-    def __init__(self, models_dir: Path) -> None:
+    def __init__(self, models_dir: Path, *, longest_first: bool = False) -> None:
+        """`longest_first`: the first batch is the largest that there is, for a dry run."""
         self._models_dir = models_dir
+        self._longest_first = longest_first
 
     def train(
         self, manifest: RunManifest, run_dir: Path, *, observer: TrainObserver, controls: TrainControls
@@ -54,7 +56,8 @@ class TunixTrainer:
                     f"The tokenizer has {data.vocab_size:,} tokens, the model only {loaded.vocab_size:,}. "
                     "Use the model's own tokenizer."
                 )
-            return _Training(manifest, run_dir, loaded, data, observer, controls, data.fingerprint()).run()
+            training = _Training(manifest, run_dir, loaded, data, observer, controls, data.fingerprint())
+            return training.run(longest_first=self._longest_first)
 
 
 @dataclass(slots=True)
@@ -69,11 +72,13 @@ class _Training:
     controls: TrainControls
     fingerprint: str  # of the rows
 
-    def run(self) -> TrainOutcome:
+    def run(self, *, longest_first: bool) -> TrainOutcome:
         manifest, data = self.manifest, self.data
         batches = train_batches(
             data.train.rows, manifest.batch, max_length=manifest.max_seq_length, seed=manifest.seed, pad_id=data.pad_id
         )
+        if longest_first:
+            batches = LongestFirst(batches)
         accumulation = manifest.batch.gradient_accumulation
         total = total_train_steps(manifest, batches)
         schedule = make_schedule(manifest, total)
