@@ -64,7 +64,8 @@ class Best:
 
     def add(self, train_step: int, loss: float) -> bool:
         """Take an evaluation in; True where no earlier one was lower."""
-        better = math.isfinite(loss) and all(loss < earlier for earlier in self._losses.values())
+        # not: loss < earlier, as nothing is lower than what is not a number
+        better = math.isfinite(loss) and not any(loss >= earlier for earlier in self._losses.values())
         self._losses[train_step] = loss
         if writes():
             evaluations = list(self._losses.items())
