@@ -46,7 +46,7 @@ class TrainObserver(Protocol):
 
 
 class MetricSink(Protocol):
-    """Another place where a run's metrics go, such as TensorBoard. One that fails is left out of the rest of the run."""
+    """Another place where metrics go, such as TensorBoard. One that fails is left out of the rest of the run."""
 
     def plan(self, plan: Mapping[str, Any]) -> None:
         """As of TrainObserver.plan: what was written of train steps after `restored_train_step` is void."""
