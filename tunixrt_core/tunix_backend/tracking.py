@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import math
+import netrc
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tunixrt_core.errors import TrackingError
 from tunixrt_core.manifest import RunManifest
@@ -71,7 +73,11 @@ class TensorBoard:
 
         restored = int(plan.get("restored_train_step", 0))
         again = any(self._folder.glob("events.out.tfevents.*"))
-        self._writer = SummaryWriter(str(self._folder), purge_step=restored + 1 if again else None)
+        self._writer = SummaryWriter(
+            str(self._folder),
+            purge_step=restored + 1 if again else None,
+            filename_suffix=f".{restored:09d}",  # two files of one second would otherwise have one name
+        )
 
     def record(self, record: Mapping[str, Any]) -> None:
         for tag, value in scalars(record).items():
@@ -96,15 +102,15 @@ class WeightsAndBiases:
                 "tracking.wandb_project needs the package wandb, which is not installed. Install it with: "
                 "pip install wandb, or leave wandb_project out of the manifest."
             )
-        self._wandb = importlib.import_module("wandb")
-        self._manifest = manifest
-        self._folder = folder
-        self._run: Any = None
-        if _goes_online() and not self._has_key():
+        if _goes_online() and not _has_key():
             raise TrackingError(
                 "Weights & Biases has no key here. Set WANDB_API_KEY or run `wandb login`; WANDB_MODE=offline keeps "
                 "its files in the run's folder instead."
             )
+        self._wandb = importlib.import_module("wandb")
+        self._manifest = manifest
+        self._folder = folder
+        self._run: Any = None
 
     def plan(self, plan: Mapping[str, Any]) -> None:
         """Begin, or go on with, the run of Weights & Biases."""
@@ -131,9 +137,17 @@ class WeightsAndBiases:
         if self._run is not None:
             self._run.finish()
 
-    def _has_key(self) -> bool:
-        return bool(os.environ.get("WANDB_API_KEY") or self._wandb.api.api_key)
-
 
 def _goes_online() -> bool:
     return os.environ.get("WANDB_MODE", "online") not in ("offline", "disabled", "dryrun")
+
+
+def _has_key() -> bool:
+    """In the environment, or where `wandb login` puts it."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    host = urlsplit(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").hostname or ""
+    try:
+        return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
