@@ -90,6 +90,8 @@ PURE = {
     "host",
     "trainer",
     "examples",
+    "variants",
+    "run_summary",
 }
 
 

@@ -64,6 +64,12 @@ def test_an_evaluation_that_was_not_a_number_is_not_the_best(tmp_path: Path) -> 
     assert found.best_eval_loss is found.eval_loss is None
 
 
+def test_parts_stand_as_they_stand_in_a_completion(tmp_path: Path) -> None:
+    parts = {"prompt": 5.0, "answer": 1.0, "step 10": 2.0, "step 2": 2.0, "format": 0.1}
+    found = summarise(run(tmp_path, train(1, parts=parts)))
+    assert list(found.parts) == ["format", "step 2", "step 10", "answer", "prompt"]
+
+
 def test_a_run_that_wrote_nothing_has_no_figures(tmp_path: Path) -> None:
     found = summarise(run(tmp_path))
     assert found.train_loss is found.seconds is found.trained_tokens is found.padding_share is None

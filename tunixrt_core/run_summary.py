@@ -32,7 +32,7 @@ class RunSummary:
     peak_memory_bytes: int | None
     checkpoints: int  # saved, over the whole run
     alerts: int
-    parts: Mapping[str, float] = field(default_factory=dict)  # of the last evaluation, or else of the last train step
+    parts: Mapping[str, float] = field(default_factory=dict)  # of the last evaluation, or else train step; in order
     exact_match: Mapping[str, float] = field(default_factory=dict)  # by target: base, tuned
 
     def to_dict(self) -> dict[str, Any]:
@@ -68,9 +68,19 @@ def summarise(folder: RunDir) -> RunSummary:
         peak_memory_bytes=int(max(peaks)) if (peaks := _values(train, "peak_memory_bytes")) else None,
         checkpoints=len(of["checkpoint"]),
         alerts=len(of["alert"]),
-        parts=(evals or train or [{}])[-1].get("parts") or {},
+        parts=_in_order((evals or train or [{}])[-1].get("parts") or {}),
         exact_match=_exact_match(folder),
     )
+
+
+def part_rank(name: str) -> tuple[int, int]:
+    """Sorts the parts of a completion as they stand in it: format, step 1, step 2, …, answer; the prompt last."""
+    kind, _, number = name.partition(" ")
+    return {"format": 0, "step": 1, "answer": 2}.get(kind, 3), int(number) if number.isdigit() else 0
+
+
+def _in_order(parts: Mapping[str, float]) -> dict[str, float]:
+    return {name: parts[name] for name in sorted(parts, key=part_rank)}
 
 
 def _values(records: list[dict[str, Any]], name: str) -> list[float]:

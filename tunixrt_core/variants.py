@@ -49,12 +49,15 @@ def make_variant(manifest: RunManifest, changes: Mapping[str, Any], output_dir: 
             data["duration"][other] = None
     data["output_dir"] = output_dir
     changed = RunManifest.from_dict(data)
-    return Variant(changed, tuple(d for d in differences([manifest, changed]) if d.key != "output_dir"))
+    return Variant(changed, tuple(differences([manifest, changed])))
 
 
 def differences(manifests: Sequence[RunManifest]) -> list[Difference]:
-    """Where manifests differ, in the order of the manifest's keys. A value that one lacks is None."""
-    flat = [_flatten(manifest.to_dict()) for manifest in manifests]
+    """Where manifests differ, in the order of the manifest's keys. A value that one lacks is None.
+
+    The output_dir is left out: every run has its own.
+    """
+    flat = [_flatten(manifest.to_dict(), leave_out="output_dir") for manifest in manifests]
     keys = list(dict.fromkeys(key for each in flat for key in each))
     rows = [Difference(key, tuple(each.get(key) for each in flat)) for key in keys]
     return [row for row in rows if any(value != row.values[0] for value in row.values)]
@@ -74,9 +77,11 @@ def read_changes(items: Iterable[str]) -> dict[str, Any]:
     return values
 
 
-def _flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flatten(data: Mapping[str, Any], prefix: str = "", *, leave_out: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in data.items():
+        if key == leave_out:
+            continue
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
             found |= _flatten(value, f"{name}.")
