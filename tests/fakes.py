@@ -18,6 +18,7 @@ from tunixrt_core.trainer import (
     Generation,
     Generator,
     LoadGenerator,
+    MetricSink,
     TrainControls,
     Trainer,
     TrainObserver,
@@ -29,12 +30,21 @@ class FakeBackend:
     """Counts train steps, keeps the count as its checkpoint, and answers what it was told to."""
 
     def __init__(
-        self, *, step_seconds: float = 0.0, fail_at: int | None = None, crash_at: int | None = None, right: bool = True
+        self,
+        *,
+        step_seconds: float = 0.0,
+        fail_at: int | None = None,
+        crash_at: int | None = None,
+        right: bool = True,
+        sinks: Sequence[MetricSink] = (),
+        loss: Callable[[int], float] = lambda step: 1 / max(step, 1),
     ) -> None:
         self.step_seconds = step_seconds
         self.fail_at = fail_at
         self.crash_at = crash_at
         self.right = right
+        self.metric_sinks = sinks
+        self.loss = loss
         self.trained: list[str] = []
 
     def require(self) -> None:
@@ -53,6 +63,9 @@ class FakeBackend:
             return DryRunReport(100, 1.0, 2.0, 2.5, 1000, 0.1, 1 << 20, "so", 0.5, 2.0)
 
         return dry_run
+
+    def sinks(self, manifest: RunManifest, folder: Path) -> Sequence[MetricSink]:
+        return self.metric_sinks
 
     def load_generator(self) -> LoadGenerator:
         def load(manifest: RunManifest, checkpoints: Path | None, *, on_phase: Callable[[str], None]) -> Generator:
@@ -101,12 +114,17 @@ class _FakeTrainer:
             if step == self._backend.crash_at:
                 raise ZeroDivisionError("a bug")
             time.sleep(self._backend.step_seconds)
-            observer.record({"kind": "train", "train_step": step, "loss": 1 / max(step, 1)})
+            observer.record({"kind": "train", "train_step": step, "loss": self._backend.loss(step)})
+            if controls.save.is_set():
+                checkpoint.parent.mkdir(exist_ok=True)
+                checkpoint.write_text(str(step))
+                observer.record({"kind": "checkpoint", "train_step": step, "reason": "asked", "seconds": 0.0})
+                controls.save.clear()
         checkpoint.parent.mkdir(exist_ok=True)
         checkpoint.write_text(str(step))
-        observer.record({"kind": "eval", "train_step": step, "loss": 1 / max(step, 1)})
+        observer.record({"kind": "eval", "train_step": step, "loss": self._backend.loss(step)})
         self._backend.trained.append(run_dir.name)
-        return TrainOutcome(step, step < total, checkpoint, 1 / max(step, 1), 1 / max(step, 1))
+        return TrainOutcome(step, step < total, checkpoint, self._backend.loss(step), self._backend.loss(step))
 
 
 class _FakeGenerator:

@@ -52,6 +52,11 @@ class Settings:
         return self.home / "runs"
 
     @property
+    def accelerator_lock(self) -> Path:
+        """Held by whoever trains, evaluates or exports in this home."""
+        return self.home / "accelerator.lock"
+
+    @property
     def models_dir(self) -> Path:
         return self.home / "models"
 

@@ -57,6 +57,19 @@ class NoObserver:
     def log(self, text: str) -> None: ...
 
 
+class MetricSink(Protocol):
+    """Another place where metrics go, such as TensorBoard. One that fails is left out of the rest of the run."""
+
+    def plan(self, plan: Mapping[str, Any]) -> None:
+        """As of TrainObserver.plan: what was written of train steps after `restored_train_step` is void."""
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        """As of TrainObserver.record, with `time`, the seconds trained so far."""
+
+    def close(self) -> None:
+        """The run is over; write out what is still held."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainOutcome:
     """How a training ended. `stopped` means that the stop event ended it before its last train step, `ended_early`

@@ -1,13 +1,13 @@
-"""Trainer, generator and exporter for the job manager. The heavy modules are imported when one is first asked for."""
+"""Trainer, sinks, generator and exporter for the job manager. Heavy modules are imported when first asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.trainer import DryRun, Exporter, ExportReport, Generator, LoadGenerator, Trainer
+from tunixrt_core.trainer import DryRun, Exporter, ExportReport, Generator, LoadGenerator, MetricSink, Trainer
 from tunixrt_core.tunix_backend.availability import require_tunix
 
 
@@ -35,6 +35,11 @@ class TunixBackend:
 
         self._keep_compiled()
         return partial(dry_run, models_dir=self._models_dir)
+
+    def sinks(self, manifest: RunManifest, folder: Path) -> Sequence[MetricSink]:
+        from tunixrt_core.tunix_backend.tracking import make_sinks
+
+        return make_sinks(manifest, folder)
 
     def load_generator(self) -> LoadGenerator:
         from tunixrt_core.tunix_backend.generate import TunixGenerator
