@@ -24,6 +24,12 @@ class TunixBackend:
     def require(self) -> None:
         require_tunix()
 
+    def join(self, coordinator: str, processes: int, index: int) -> None:
+        """Make this process one of several that train together; before anything else is asked of the backend."""
+        from tunixrt_core.tunix_backend.processes import join
+
+        join(coordinator, processes, index)
+
     def trainer(self) -> Trainer:
         from tunixrt_core.tunix_backend.sft import TunixTrainer
 
