@@ -99,6 +99,7 @@ FAMILIES = [
     ("qwen3", False),
     ("llama", True),
     ("llama", False),
+    ("gemma2", True),
     ("gemma3_text", True),
 ]
 

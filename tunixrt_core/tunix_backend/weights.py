@@ -11,20 +11,19 @@ from tunixrt_core.errors import TrainingError
 
 _LAYER = re.compile(r"(?:language_model\.)?model\.layers\.(\d+)\.(.+)\.(weight|bias)")
 
-# Where Tunix keeps what Hugging Face calls so: the first name is that of Qwen and Llama, the second that of Gemma.
+# Where Tunix keeps what Hugging Face calls so: the first name is that of Qwen and Llama, the others those of Gemma.
 _OUTER = {
     "model.embed_tokens.weight": ("embedder.input_embedding",),
     "model.norm.weight": ("final_norm.w", "final_norm.scale"),
 }
 _NORMS = {
     "input_layernorm": ("input_layernorm.w", "pre_attention_norm.scale"),
-    "post_attention_layernorm": ("post_attention_layernorm.w", "post_attention_norm.scale"),
+    # Gemma 2 and Gemma 3 have two names for it
+    "post_attention_layernorm": ("post_attention_layernorm.w", "post_attention_norm.scale", "post_attn_norm.scale"),
     "self_attn.q_norm": ("attn.q_norm.w", "attn._query_norm.scale"),
     "self_attn.k_norm": ("attn.k_norm.w", "attn._key_norm.scale"),
-    **{f"pre_{name}": ("pre_ffw_norm.scale",) for name in ("feedforward_layernorm", "ffn_layernorm", "ffw_layernorm")},
-    **{
-        f"post_{name}": ("post_ffw_norm.scale",) for name in ("feedforward_layernorm", "ffn_layernorm", "ffw_layernorm")
-    },
+    "pre_feedforward_layernorm": ("pre_ffw_norm.scale",),
+    "post_feedforward_layernorm": ("post_ffw_norm.scale",),
 }
 # Gemma stacks projections: which of them holds this one, and at which place (None: it stands alone).
 _STACKED: dict[str, tuple[tuple[str, int | None], ...]] = {
