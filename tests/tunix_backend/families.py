@@ -26,7 +26,8 @@ def write_checkpoint(directory: Path, kind: str, *, tied: bool = True, **config:
         (directory / name).write_bytes((directory.parent / "tokenizer-source" / name).read_bytes())
     written = config_of(kind, tied=tied, **config)
     (directory / "config.json").write_text(json.dumps(written))
-    save_file(weights(kind, tied, written["num_hidden_layers"]), str(directory / "model.safetensors"))
+    held = weights(kind, tied, written["num_hidden_layers"], written["num_key_value_heads"])
+    save_file(held, str(directory / "model.safetensors"))
     return written
 
 
@@ -54,7 +55,7 @@ def config_of(kind: str, *, tied: bool = True, **changes: Any) -> dict[str, Any]
     return config | changes
 
 
-def weights(kind: str, tied: bool = True, layers: int = LAYERS) -> dict[str, Any]:
+def weights(kind: str, tied: bool = True, layers: int = LAYERS, kv_heads: int = KV_HEADS) -> dict[str, Any]:
     """Random weights under their Hugging Face names."""
     rng = np.random.RandomState(7)
 
@@ -64,7 +65,7 @@ def weights(kind: str, tied: bool = True, layers: int = LAYERS) -> dict[str, Any
     out: dict[str, Any] = {"model.embed_tokens.weight": normal(VOCAB, DIM), "model.norm.weight": 1 + normal(DIM)}
     for i in range(layers):
         layer = f"model.layers.{i}"
-        for name, rows in (("q", HEADS), ("k", KV_HEADS), ("v", KV_HEADS)):
+        for name, rows in (("q", HEADS), ("k", kv_heads), ("v", kv_heads)):
             out[f"{layer}.self_attn.{name}_proj.weight"] = normal(rows * HEAD_DIM, DIM)
             if kind == "qwen2":
                 out[f"{layer}.self_attn.{name}_proj.bias"] = normal(rows * HEAD_DIM)
@@ -136,10 +137,10 @@ def _mlp(x: Any, layer: str, linear: Any, gemma: bool) -> Any:
 
 
 def _attention(x: Any, layer: str, i: int, config: dict[str, Any], norm: Any, linear: Any) -> Any:
-    length = len(x)
+    length, kv_heads = len(x), config["num_key_value_heads"]
     q = linear(x, f"{layer}.self_attn.q_proj").reshape(length, HEADS, HEAD_DIM)
-    k = linear(x, f"{layer}.self_attn.k_proj").reshape(length, KV_HEADS, HEAD_DIM)
-    v = linear(x, f"{layer}.self_attn.v_proj").reshape(length, KV_HEADS, HEAD_DIM)
+    k = linear(x, f"{layer}.self_attn.k_proj").reshape(length, kv_heads, HEAD_DIM)
+    v = linear(x, f"{layer}.self_attn.v_proj").reshape(length, kv_heads, HEAD_DIM)
     if config["model_type"] in ("qwen3", "gemma3_text"):
         q, k = norm(q, f"{layer}.self_attn.q_norm"), norm(k, f"{layer}.self_attn.k_norm")
     local = _is_local(i, config)
@@ -148,7 +149,7 @@ def _attention(x: Any, layer: str, i: int, config: dict[str, Any], norm: Any, li
     else:
         frequencies = np.array(inverse_frequencies(HEAD_DIM, config["rope_theta"], config.get("rope_scaling")))
     q, k = _rotate(q, frequencies), _rotate(k, frequencies)
-    k, v = np.repeat(k, HEADS // KV_HEADS, 1), np.repeat(v, HEADS // KV_HEADS, 1)
+    k, v = np.repeat(k, HEADS // kv_heads, 1), np.repeat(v, HEADS // kv_heads, 1)
     scores = np.einsum("qhd,khd->hqk", q, k) / np.sqrt(HEAD_DIM)
     scores = _capped(scores, config.get("attn_logit_softcapping"))
     behind = np.arange(length)[:, None] - np.arange(length)[None, :]

@@ -116,7 +116,7 @@ def test_what_does_not_fit_is_refused_before_it_is_loaded(tmp_path: Path, models
     with pytest.raises(ModelError, match="attention_bias"):
         load(manifest, models_dir)
     (tmp_path / "model" / "config.json").write_text(json.dumps(config_of("qwen3", intermediate_size=65)))
-    with pytest.raises(ModelError, match="config.json makes it"):
+    with pytest.raises(ModelError, match=r"config\.json makes it"):
         load(manifest, models_dir)
     with pytest.raises(ModelError, match=r"flash_attention .* qwen3 on cpu"):
         load(make_manifest(tmp_path, method="full", flash_attention=True), models_dir)

@@ -135,7 +135,7 @@ def test_the_message_shows_three_problems_and_counts_the_rest(tmp_path: Path) ->
     shapes = make(tmp_path)
     write(tmp_path / "model.safetensors", {name: shape for name, shape in shapes.items() if "mlp" not in name})
     make(tmp_path, num_key_value_heads=1)
-    with pytest.raises(ModelError, match="gate_proj.*; and 2 more. Download the model again"):
+    with pytest.raises(ModelError, match=r"gate_proj.*; and 2 more\. Download the model again"):
         check_weights(tmp_path)
 
 

@@ -91,7 +91,7 @@ def _layer_tensors(a: Architecture) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def read_tensors(directory: Path) -> dict[str, Tensor]:
-    """Every tensor of the directory's *.safetensors by name, without the `language_model.` of a model that sees pictures.
+    """Every tensor of the directory's *.safetensors by name, without the `language_model.` that Gemma 3 puts before.
 
     Raises ModelError where there are none, where a file is cut off or missing though the index names it, where a name
     stands in two files, and where types are mixed or unknown, which Tunix would misread.
