@@ -112,7 +112,12 @@ class RunRecorder:
 
     def _drop_records_after(self, train_step: int) -> float:
         """Returns how long the run had trained when it got there, in seconds."""
-        kept = [r for r in self._folder.metrics()[0] if r["train_step"] <= train_step]
+
+        def stays(record: Mapping[str, Any]) -> bool:
+            again = record["kind"] == "eval" and record["train_step"] == train_step
+            return int(record["train_step"]) <= train_step and not again
+
+        kept = [r for r in self._folder.metrics()[0] if stays(r)]
         self._metrics.close()
         # this also mends a last line that a killed process left half-written
         write_atomic(self._folder.metrics_file, b"".join(orjson.dumps(r) + b"\n" for r in kept))

@@ -191,7 +191,8 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
             yield
         finally:
             self._paused += self._clock() - began
-        self._observer.phase("training")
+        if self._lengths:
+            self._observer.phase("training")
 
     # -- reports ------------------------------------------------------------------------------------------------
 
