@@ -16,7 +16,6 @@ from tests.tunix_backend.families import write_checkpoint
 from tests.tunix_backend.test_models import load, logits
 from tunixrt_core.errors import OutputError, TrainingError
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.manifest_sections import Method
 from tunixrt_core.trainer import ExportReport
 
 pytestmark = pytest.mark.tunix
@@ -45,7 +44,7 @@ def pretend_to_train(manifest: RunManifest, models_dir: Path) -> Any:
     from flax import nnx
     from tunix.sft.checkpoint_manager import CheckpointManager
 
-    lora = manifest.method is Method.LORA
+    lora = manifest.method.adapts
     model = load(manifest, models_dir).model
     rng = np.random.RandomState(1)
     kind = nnx.LoRAParam if lora else nnx.Param

@@ -104,13 +104,46 @@ def add_lora(model: Any, architecture: Architecture, section: LoraSection, metho
     from tunix.rl.reshard import reshard_model_to_mesh
 
     targets = lora_targets(architecture, section.modules)
-    quantized: dict[str, Any] = {}
+    options: dict[str, Any] = {"module_path": section.modules, "rank": section.rank, "alpha": section.alpha}
     if method is Method.QLORA:
         check_tile_size(targets, section.tile_size)
-        quantized = {"weight_qtype": _qtype(section.quantization), "tile_size": section.tile_size}
-    provider = qwix.LoraProvider(module_path=section.modules, rank=section.rank, alpha=section.alpha, **quantized)
+        provider = _quantizing(**options, weight_qtype=_qtype(section.quantization), tile_size=section.tile_size)
+    else:
+        provider = qwix.LoraProvider(**options)
     adapted = qwix.apply_lora_to_model(model, provider, rngs=nnx.Rngs(seed), **model.get_model_input())
     return reshard_model_to_mesh(adapted, mesh)
+
+
+def _quantizing(**options: Any) -> Any:
+    """A LoraProvider that quantises, and works with models that cast a weight before they use it, as Qwen's do."""
+    import jax.numpy as jnp
+    import qwix
+
+    class QuantizingLoraProvider(qwix.LoraProvider):
+        def get_intercept_map(self) -> dict[str, Any]:
+            return {**super().get_intercept_map(), "jax.numpy.astype": self.astype}
+
+        def astype(self, x: Any, dtype: Any, *args: Any, **kwargs: Any) -> Any:
+            if not is_quantized(x):
+                return jnp.astype(x, dtype, *args, **kwargs)
+            # the same object, by which qwix finds the weight's name; a cast makes another one
+            return x if x.dtype == dtype else x.astype(dtype)
+
+    return QuantizingLoraProvider(**options)
+
+
+def is_quantized(value: Any) -> bool:
+    """Whether this is what qwix puts in the place of a weight that it quantises: its `array` is a qwix.QArray."""
+    import qwix
+
+    return isinstance(getattr(value, "array", None), qwix.QArray)
+
+
+def dequantize(value: Any) -> Any:
+    """The array that a quantised weight stands for, in the type of its scales."""
+    import qwix
+
+    return qwix.dequantize(value.value.array)
 
 
 def _qtype(quantization: Quantization) -> Any:
