@@ -28,6 +28,7 @@ class TextTokenizer:
                 f"The tokenizer in {directory} names no end-of-sequence token; add eos_token to tokenizer_config.json."
             )
         self._pad = self._spare(self._named("pad_token", special))
+        self._adds_bos = self._bos is not None and self._config.get("add_bos_token", self._begins_with_bos())
 
     @property
     def vocab_size(self) -> int:
@@ -51,8 +52,11 @@ class TextTokenizer:
         return list(self._tokenizer.encode_batch(list(texts), add_special_tokens=False))
 
     def _with_bos(self, ids: list[int]) -> list[int]:
-        wants_bos = self._config.get("add_bos_token", False) and self._bos is not None
-        return [self._bos, *ids] if wants_bos and ids[:1] != [self._bos] else ids  # type: ignore[list-item]
+        return [self._bos, *ids] if self._adds_bos and ids[:1] != [self._bos] else ids  # type: ignore[list-item]
+
+    def _begins_with_bos(self) -> bool:
+        # tokenizer.json says it where tokenizer_config.json does not, as with Llama 3
+        return list(self._tokenizer.encode("a", add_special_tokens=True).ids[:1]) == [self._bos]
 
     def encode_completion(self, text: str) -> list[int]:
         """The ids of exactly this text: no token is added at its beginning or end."""
