@@ -16,7 +16,7 @@ from app.state import get_pipeline
 from app.words import duration, plural
 from tunixrt_core.errors import TunixRTError
 
-VERBS = {"train": "trains", "evaluate": "is evaluated", "export": "is exported"}
+VERBS = {"train": "has trained", "evaluate": "has been evaluated", "export": "has been exported"}
 
 
 def show_queue() -> None:

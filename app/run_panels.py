@@ -22,7 +22,6 @@ from tunixrt_core.manifest import RunManifest
 from tunixrt_core.runs import Run, RunState, RunStatus
 
 SMOOTHING = {0.0: "Raw", 0.6: "0.60", 0.9: "0.90", 0.96: "0.96"}
-BY_PART, BY_TYPE = "Part", "Step type"
 
 
 def show_tiles(curves: Curves) -> None:
@@ -101,12 +100,12 @@ def show_charts(curves: Curves, state: RunState, manifest: RunManifest) -> None:
     if not len(curves.train):
         st.caption("The curves begin with the first train step.")
         return
-    view = _view()
+    view, by_type = _controls(types=bool(curves.train.types))
     with halves():
         with card("Loss", note=f"smoothing {SMOOTHING[view.smoothing]} · lower is better", key="card-loss"):
             loss_chart(curves, total, view)
         if curves.train.parts:
-            _parts_card(curves, total, view)
+            _parts_card(curves, total, view, by_type=by_type)
         norm = manifest.optimizer.max_grad_norm
         with card("Gradient norm", note=f"clipped at {norm:g}" if norm else "not clipped", key="card-gradient"):
             gradient_chart(curves, total, view)
@@ -119,7 +118,8 @@ def show_charts(curves: Curves, state: RunState, manifest: RunManifest) -> None:
                 memory_chart(curves, total)
 
 
-def _view() -> View:
+def _controls(*, types: bool) -> tuple[View, bool]:
+    """How the curves are drawn, and whether the loss is shown by step type."""
     with st.container(horizontal=True, vertical_alignment="center", key="chart-controls"):
         smoothing = st.segmented_control(
             "Smoothing",
@@ -134,26 +134,15 @@ def _view() -> View:
         )
         log_scale = st.toggle("Log scale", key="log", bind="query-params")
         skip = st.toggle("Hide first 20 train steps", key="skip", bind="query-params")
-    return View(float(smoothing or 0), log_scale, 21 if skip else 0)
+        by_type = types and st.toggle("Loss by step type", key="types", bind="query-params")
+    return View(float(smoothing or 0), log_scale, 21 if skip else 0), by_type
 
 
-def _parts_card(curves: Curves, total: int, view: View) -> None:
+def _parts_card(curves: Curves, total: int, view: View, *, by_type: bool) -> None:
     steps = sum(name.startswith("step ") for name in curves.train.parts)
-    note = f"the first {SHOWN_STEPS} of {steps} steps or more" if steps > SHOWN_STEPS else "smoothed, train loss"
-    with card("Loss by part", note=note, key="card-parts"):
-        # inside the card's chart there is no room for a heading of its own
-        by = BY_PART
-        if curves.train.types:
-            by = st.segmented_control(
-                "Loss by",
-                [BY_PART, BY_TYPE],
-                default=BY_PART,
-                key="by",
-                bind="query-params",
-                required=True,
-                label_visibility="collapsed",
-            )
-        parts_chart(curves, total, view, by_type=by == BY_TYPE)
+    note = f"the first {SHOWN_STEPS} steps" if steps > SHOWN_STEPS and not by_type else "train loss, smoothed"
+    with card("Loss by step type" if by_type else "Loss by part", note=note, key="card-parts"):
+        parts_chart(curves, total, view, by_type=by_type)
 
 
 def show_config(run: Run, state: RunState, manifest: RunManifest) -> None:

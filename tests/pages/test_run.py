@@ -158,7 +158,7 @@ def test_the_queue_shows_another_process_that_holds_the_accelerator(filled: Pipe
     filled.jobs._accelerator = Accelerator(filled.settings.accelerator_lock)
     with Accelerator(filled.settings.accelerator_lock).hold("r-0900", "export", wait=False):
         text = words(open_page("run.py"))
-    assert "**r-0900** is exported for 0 s" in text
+    assert "**r-0900** has been exported for 0 s" in text
 
 
 def test_jobs_that_wait_are_moved_and_cancelled(filled: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
