@@ -41,6 +41,7 @@ PAGES: tuple[PageSpec, ...] = (
     PageSpec("tunix", "tunix.py", "Export and manifest", "description", "Training"),
     PageSpec("new-run", "new_run.py", "New run", "play_arrow", "Training", needs_tunix=True),
     PageSpec("run", "run.py", "Runs", "monitoring", "Training", needs_tunix=True),
+    PageSpec("compare", "compare.py", "Compare runs", "compare_arrows", "Training", needs_tunix=True),
     PageSpec("evaluations", "evaluations.py", "Evaluations", "leaderboard", "Results"),
     PageSpec("system", "system.py", "System", "memory", "Server"),
 )

@@ -22,7 +22,7 @@ def test_training_pages_are_only_in_the_menu_with_tunix() -> None:
     def titles(tunix: bool) -> set[str]:
         return {spec.title for specs in sections(tunix=tunix).values() for spec in specs}
 
-    assert titles(True) - titles(False) == {"New run", "Runs"}
+    assert titles(True) - titles(False) == {"New run", "Runs", "Compare runs"}
     assert "Export and manifest" in titles(False)
 
 
