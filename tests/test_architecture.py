@@ -15,7 +15,7 @@ from tests.conftest import REPOSITORY
 # From the bottom up: a module imports modules of lower rows, or of its own package, only.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "processes"),
-    ("hashing",),
+    ("hashing", "accelerator"),
     ("traces", "settings", "host"),
     ("rows", "render", "examples"),
     ("scorers",),
@@ -23,13 +23,16 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("presets", "manifest_sections"),
     ("manifest_data",),
     ("manifest", "export", "ingest"),
-    ("trainer", "recorder"),
-    ("evaluation",),
-    ("store", "tunix_backend", "model_card"),
+    ("variants",),
+    ("trainer", "alerts"),
+    ("evaluation", "recorder"),
+    ("store", "tunix_backend", "model_card", "run_summary"),
     ("execution",),
     ("jobs", "registry"),
+    ("run_verbs",),
     ("pipeline", "terminal", "doctor"),
-    ("cli_common",),
+    ("cli_common", "terminal_run"),
+    ("cli_jobs",),
     ("cli_runs",),
     ("cli",),
     ("__main__",),
@@ -39,8 +42,8 @@ RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 FENCED = {
     "sqlalchemy": {"tunixrt_core/store"},
     "alembic": {"tunixrt_core/store"},
-    "typer": {"tunixrt_core/cli.py", "tunixrt_core/cli_common.py", "tunixrt_core/cli_runs.py"},
-    "rich": {"tunixrt_core/terminal.py", "tunixrt_core/cli_runs.py"},
+    "typer": {f"tunixrt_core/{name}.py" for name in ("cli", "cli_common", "cli_jobs", "cli_runs")},
+    "rich": {f"tunixrt_core/{name}.py" for name in ("terminal", "terminal_run", "cli_jobs")},
     "streamlit": {"app", "pages"},
     "pandas": {"app", "pages"},
     "plotly": {"app", "pages"},
@@ -48,7 +51,19 @@ FENCED = {
     "starlette": {"app"},
     **{
         name: {"tunixrt_core/tunix_backend"}
-        for name in ("jax", "flax", "optax", "orbax", "qwix", "tunix", "transformers", "tokenizers", "safetensors")
+        for name in (
+            "jax",
+            "flax",
+            "optax",
+            "orbax",
+            "qwix",
+            "tunix",
+            "transformers",
+            "tokenizers",
+            "safetensors",
+            "tensorboardX",
+            "wandb",
+        )
     },
 }
 
@@ -75,6 +90,8 @@ PURE = {
     "host",
     "trainer",
     "examples",
+    "variants",
+    "run_summary",
 }
 
 
