@@ -16,7 +16,7 @@ from tests.conftest import REPOSITORY
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "processes"),
     ("hashing", "accelerator"),
-    ("traces", "settings", "host"),
+    ("traces", "settings", "host", "model_names"),
     ("rows", "render", "examples"),
     ("scorers",),
     ("datasets", "quality", "runs"),
@@ -32,7 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("run_verbs",),
     ("pipeline", "terminal", "doctor"),
     ("cli_common", "terminal_run"),
-    ("cli_jobs",),
+    ("cli_jobs", "cli_models"),
     ("cli_runs",),
     ("cli",),
     ("__main__",),
@@ -42,7 +42,7 @@ RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 FENCED = {
     "sqlalchemy": {"tunixrt_core/store"},
     "alembic": {"tunixrt_core/store"},
-    "typer": {f"tunixrt_core/{name}.py" for name in ("cli", "cli_common", "cli_jobs", "cli_runs")},
+    "typer": {f"tunixrt_core/{name}.py" for name in ("cli", "cli_common", "cli_jobs", "cli_models", "cli_runs")},
     "rich": {f"tunixrt_core/{name}.py" for name in ("terminal", "terminal_run", "cli_jobs")},
     "streamlit": {"app", "pages"},
     "pandas": {"app", "pages"},
@@ -61,6 +61,8 @@ FENCED = {
             "transformers",
             "tokenizers",
             "safetensors",
+            "huggingface_hub",
+            "kagglehub",
             "tensorboardX",
             "wandb",
         )
