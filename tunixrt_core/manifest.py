@@ -47,7 +47,9 @@ class RunManifest(Section):
     tokenizer: TokenizerSection = TokenizerSection()
     data: DataSection
     rendering: RenderingSection = RenderingSection()
-    max_seq_length: int = Field(1024, ge=8, le=1_048_576, description="Tokens of the longest row; too_long says what of more.")
+    max_seq_length: int = Field(
+        1024, ge=8, le=1_048_576, description="Tokens of the longest row; too_long says what of more."
+    )
     too_long: LengthPolicy = Field(LengthPolicy.DROP_ROW, description="Answer and end of turn are never cut.")
     method: Method = Method.LORA
     lora: LoraSection = LoraSection()

@@ -8,7 +8,6 @@ from typing import Any
 
 from tunixrt_core.evaluation import TARGETS, EvalDir
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.manifest_sections import Method
 from tunixrt_core.runs import RunDir
 from tunixrt_core.trainer import ExportReport
 

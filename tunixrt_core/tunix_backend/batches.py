@@ -83,7 +83,12 @@ class TrainBatches:
         bins = tuple((i,) for i in by_length[: self._batch_size])
         return fill(self._rows, BatchPlan(bins, self.lengths[-1]), self._batch_size, self._pad_id)
 
+    def plan(self, k: int) -> BatchPlan:
+        """Which rows the k-th batch holds."""
+        return self._stream.batch(k)
+
     def batches(self, epochs: float) -> int:
+        """Batches that hold this many epochs; a started batch counts."""
         return self._stream.batches(epochs)
 
     def epoch(self, k: int) -> float:
@@ -133,7 +138,7 @@ def eval_batches(
 
 
 def _by_bucket(lengths: Sequence[int], buckets: Sequence[int]) -> list[tuple[list[Bin], int]]:
-    groups = []
+    groups: list[tuple[list[Bin], int]] = []
     shorter = 0
     for length in buckets:
         groups.append(([(i,) for i, n in enumerate(lengths) if shorter < n <= length], length))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -34,7 +34,8 @@ class Encoder(Protocol):
         """Ids of each text and which characters each of them stands for, `[start, end)`."""
 
 
-class Part(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Part:
     """What a token belongs to: `prompt`, `format`, `answer`, or a `step` with its index (from 0) and type."""
 
     kind: str

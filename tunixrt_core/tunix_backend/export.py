@@ -27,8 +27,8 @@ from tunixrt_core.rows import read_rows
 from tunixrt_core.runs import write_json
 from tunixrt_core.trainer import ExportReport
 from tunixrt_core.tunix_backend.checkpoints import restore_weights
-from tunixrt_core.tunix_backend.models import LoadedModel, load_model, make_mesh, resolve_model
 from tunixrt_core.tunix_backend.data import load_tokenizer
+from tunixrt_core.tunix_backend.models import LoadedModel, load_model, make_mesh, resolve_model
 from tunixrt_core.tunix_backend.weights import TrainedWeights
 
 PROMPTS = 8

@@ -83,7 +83,7 @@ def nll(
     hidden [batch, length, dim], targets int [batch, length], weights float [batch, length]. Only the sum has a
     gradient: to `hidden`, and to the head where `train_head`. `chunk` tokens of each row are worked on at once.
     """
-    batch, length, _ = hidden.shape
+    length = hidden.shape[1]
     size = min(chunk, length)
     missing = -length % size
     padded = [jnp.pad(x, ((0, 0), (0, missing)) + ((0, 0),) * (x.ndim - 2)) for x in (hidden, targets, weights)]

@@ -14,8 +14,8 @@ from tunixrt_core.manifest_sections import Method
 from tunixrt_core.render import ChatFormat, stop_tokens
 from tunixrt_core.trainer import Generation
 from tunixrt_core.tunix_backend.checkpoints import restore_weights
-from tunixrt_core.tunix_backend.models import LoadedModel, load_model, make_mesh
 from tunixrt_core.tunix_backend.data import load_tokenizer
+from tunixrt_core.tunix_backend.models import LoadedModel, load_model, make_mesh
 from tunixrt_core.tunix_backend.tokenizer import TextTokenizer
 
 _BATCH = 32  # prompts at once; the last batch is filled up, as every new shape is compiled anew

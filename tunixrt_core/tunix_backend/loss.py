@@ -95,7 +95,7 @@ class LossFunction:
 
 
 def attention_mask(segments: Any) -> Any:
-    """Who may look at whom, bool [batch, length, length]: tokens of the same row of the data, at or before one's own."""
+    """Who may look at whom, bool [batch, length, length]: at tokens of the same row of the data, up to one's own."""
     length = segments.shape[1]
     causal = jnp.tril(jnp.ones((length, length), jnp.bool_))
     return (segments[:, :, None] == segments[:, None, :]) & causal

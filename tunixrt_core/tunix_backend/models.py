@@ -14,7 +14,7 @@ from typing import Any
 from tunixrt_core.errors import ModelError
 from tunixrt_core.host import device_kind
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.manifest_sections import LoraSection, MeshSection, Method
+from tunixrt_core.manifest_sections import LoraSection, MeshSection
 from tunixrt_core.tunix_backend.devices import check_device
 from tunixrt_core.tunix_backend.families import FAMILIES, Shapes, family_of, rope_frequencies
 from tunixrt_core.tunix_backend.rope import TUNIX_THETA, inverse_frequencies, use_frequencies

@@ -173,7 +173,9 @@ def bucket_lengths(lengths: Sequence[int], count: int, limit: int) -> tuple[int,
     rounded = sorted({round_up(n, limit) for n in lengths})
     rows = np.bincount([bisect_left(rounded, n) for n in lengths], minlength=len(rounded))
     before = np.concatenate([[0], np.cumsum(rows)])  # rows of the lengths before each
-    best = [(int(before[j + 1]) * rounded[j], (rounded[j],)) for j in range(len(rounded))]
+    best: list[tuple[int, tuple[int, ...]]] = [
+        (int(before[j + 1]) * rounded[j], (rounded[j],)) for j in range(len(rounded))
+    ]
     for _ in range(min(count, len(rounded)) - 1):
         best = [
             min(

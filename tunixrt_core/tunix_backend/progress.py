@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 from tunix.sft import hooks
-from tunix.sft.sharding_utils import shard_input
 
-from tunixrt_core.errors import OutputError, TrainingError
+from tunixrt_core.errors import TrainingError
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.trainer import TrainObserver
-from tunixrt_core.tunix_backend.batches import TokenBatch, TrainBatches
-from tunixrt_core.tunix_backend.loss import ModelBatch, eval_loss_sum, model_batch
+from tunixrt_core.trainer import TrainControls, TrainObserver
+from tunixrt_core.tunix_backend.encoding import Parts
+from tunixrt_core.tunix_backend.evaluating import Best, Evaluator
+from tunixrt_core.tunix_backend.feeding import Feed, MicroBatch
+from tunixrt_core.tunix_backend.loss import ModelBatch
 from tunixrt_core.tunix_backend.optimizer import Schedule
+from tunixrt_core.tunix_backend.processes import agree
+from tunixrt_core.tunix_backend.reports import batch_report, memory_in_use, model_flops_share, perplexity
 
 
 class LastMetrics:
@@ -37,137 +39,210 @@ class LastMetrics:
         """Nothing is held open."""
 
 
-class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
-    """One training from the side of the data and of the reports.
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What the reports of a run need to know and what does not change while it runs."""
 
-    Evaluation happens here, between two train steps, because Tunix's own reports an unweighted sum over batches and
-    leaves out the last train step.
-    """
+    manifest: RunManifest
+    parts: Parts
+    schedule: Schedule
+    total: int  # train steps of the whole run
+    restored: int  # train step that it goes on after
+    model: Any
+    parameters: int
+    trainable: int
+    devices: tuple[jax.Device, ...]
+
+    @property
+    def accumulation(self) -> int:
+        return self.manifest.batch.gradient_accumulation
+
+
+class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
+    """One training from the side of the data and of the reports."""
 
     def __init__(
         self,
-        manifest: RunManifest,
+        facts: RunFacts,
         *,
-        batches: TrainBatches,
-        evals: Sequence[TokenBatch],
-        model: Any,
-        schedule: Schedule,
-        total: int,
+        feed: Feed,
+        evaluator: Evaluator,
+        best: Best,
         metrics: LastMetrics,
         observer: TrainObserver,
-        stop: threading.Event,
+        controls: TrainControls,
+        save: Callable[[str], None],
+        compiled: Callable[[], int],
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._manifest = manifest
-        self._batches = batches
-        self._evals = evals
-        self._model = model
-        self._schedule = schedule
-        self._total = total
+        """`save(reason)` writes a checkpoint of the last train step; `compiled()` counts what was compiled so far."""
+        self._facts = facts
+        self._feed = feed
+        self._evaluator = evaluator
+        self._best = best
         self._metrics = metrics
         self._observer = observer
-        self._stop = stop
+        self._controls = controls
+        self._save = save
+        self._compiled = compiled
         self._clock = clock
-        self._micro = manifest.batch.gradient_accumulation
-        self._restored = 0
+        self._fed: deque[MicroBatch] = deque()  # not reported yet, oldest first
+        self._sums: deque[Any] = deque()  # their summed losses by part, on the device until they are reported
         self._evaluated_at = -1
         self._waiting_eval: dict[str, Any] | None = None
+        self._handed: tuple[int, int, float, int] | None = None  # train step, length, when, what was compiled before
+        self._reported = facts.restored
+        self._lengths: set[int] = set()
         self._step_began = clock()
         self._paused = 0.0
+        self.ended_early = False
         self.train_loss: float | None = None
         self.eval_loss: float | None = None
-
-    def begin(self, restored: int) -> None:
-        """Say after which train step the training goes on, before it does."""
-        self._restored = restored
-        if 0 < restored < self._total:
-            self._evaluated_at = restored  # it was, where it was due, before the run was ended
 
     # -- data ---------------------------------------------------------------------------------------------------
 
     def load_next_train_batch(self, train_ctx: Any) -> ModelBatch | None:
         """The next micro-batch; None ends the training, after the train step under way."""
         done, k = train_ctx.train_steps, train_ctx.iter_steps
-        between_steps = k % self._micro == 0
-        if k > self._restored * self._micro:
-            self._observer.phase("training")  # the first train step has been compiled
-        if self._stop.is_set():
+        self._note_compiled()
+        if k % self._facts.accumulation == 0 and self._is_over(done):
             return None
-        if between_steps and self._evaluation_is_due(done):
-            self._evaluate(done)
-        if done >= self._total:
-            return None
-        if k == self._restored * self._micro:
+        micro = self._feed.next()
+        if k == self._facts.restored * self._facts.accumulation:
+            self._step_began, self._paused = self._clock(), 0.0
+            self._feed.take_waited()
+        if micro.length not in self._lengths:
             self._observer.phase("compiling")
-            self._step_began = self._clock()
-            self._paused = 0.0
-        return model_batch(self._batches.batch(k), self._tokens_of(done) / self._micro)
+        self._handed = (done, micro.length, self._clock(), self._compiled())
+        self._fed.append(micro)
+        return micro.batch
+
+    def _is_over(self, done: int) -> bool:
+        """Between two train steps: does what was asked for and what is due, and says whether the training ends here."""
+        stop, save = agree(self._controls.stop.is_set(), self._controls.save.is_set())
+        if stop:
+            return True
+        if save:
+            if done > self._facts.restored:
+                self._save("asked")
+            self._controls.save.clear()
+        if self._evaluation_is_due(done):
+            self._evaluate(done)
+        self.ended_early = self._has_stalled()
+        return done >= self._facts.total or self.ended_early
 
     def load_next_eval_batch(self, train_ctx: Any) -> None:
         """Tunix's own evaluation is not used."""
 
-    def _tokens_of(self, train_step_index: int) -> int:
-        return self._batches.trained_tokens(train_step_index * self._micro, self._micro)
+    def _note_compiled(self) -> None:
+        """After a micro-batch was handed to the device: say what was compiled for it, if anything was."""
+        if self._handed is None:
+            return
+        train_step, length, began, before = self._handed
+        self._handed = None
+        self._observer.phase("training")
+        expected = length not in self._lengths
+        self._lengths.add(length)
+        if self._compiled() > before:
+            seconds = self._clock() - began
+            self._observer.record(
+                {
+                    "kind": "compile",
+                    "train_step": train_step,
+                    "length": length,
+                    "seconds": seconds,
+                    "expected": expected,
+                }
+            )
 
     # -- evaluation ---------------------------------------------------------------------------------------------
 
     def _evaluation_is_due(self, done: int) -> bool:
-        due = done % self._manifest.cadence.eval_every == 0 or done >= self._total
-        return bool(self._evals) and due and done != self._evaluated_at
+        due = done % self._facts.manifest.cadence.eval_every == 0 or done >= self._facts.total
+        again = done == self._facts.restored and self._best.again
+        return bool(self._evaluator) and (due or again) and done != self._evaluated_at
 
     def _evaluate(self, done: int) -> None:
-        with self.pause("evaluating" if done > self._restored else "compiling"):
-            summed = [eval_loss_sum(self._model, shard_input(model_batch(b), ("fsdp",))) for b in self._evals]
-            loss = sum(float(value) for value in summed) / sum(b.trained_tokens for b in self._evals)
+        began = self._clock()
+        with self.pause("evaluating" if self._evaluator.compiled else "compiling"):
+            found = self._evaluator.run()
         self._evaluated_at = done
-        self.eval_loss = loss
-        record = {"kind": "eval", "train_step": done, "loss": loss}
-        if done > self._restored:
+        self.eval_loss = found["loss"]
+        better = self._best.add(done, found["loss"])
+        record = {"kind": "eval", "train_step": done, **found, "seconds": self._clock() - began, "best": better}
+        if done > self._reported:
             self._waiting_eval = record  # Tunix reports a train step only when the next one has begun
         else:
             self._observer.record(record)
+        if better and done > self._facts.restored:
+            self._save("best")
+
+    def _has_stalled(self) -> bool:
+        patience = self._facts.manifest.cadence.early_stopping
+        return patience is not None and self._best.evaluations_since() >= patience
 
     @contextmanager
     def pause(self, phase: str) -> Iterator[None]:
         """Time inside does not count as training, and the phase is shown."""
-        jax.block_until_ready(nnx.state(self._model))
+        jax.block_until_ready(nnx.state(self._facts.model))
         began = self._clock()
         self._observer.phase(phase)
         try:
             yield
         finally:
             self._paused += self._clock() - began
-        self._observer.phase("training" if phase != "compiling" else phase)
+        self._observer.phase("training")
 
     # -- reports ------------------------------------------------------------------------------------------------
 
+    def add_sums(self, sums: Any) -> None:
+        """The summed loss by part of the micro-batch that was just handed to the device."""
+        self._sums.append(sums)
+
     def on_train_step_end(self, train_ctx: Any, train_step: int, train_loss: float) -> None:
         loss, now = float(train_loss), self._clock()
+        n = self._facts.accumulation
+        fed = [self._fed.popleft() for _ in range(n)]
+        counted = batch_report(self._facts.parts, fed, [self._sums.popleft() for _ in range(n)])
         seconds = max(now - self._step_began - self._paused, 1e-9)
-        self._step_began, self._paused = now, 0.0
-        rate = float(self._schedule(train_step - 1))
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"The loss is not a number at train step {train_step:,} (learning rate {rate:g}). "
-                "Lower the learning rate or max_grad_norm; the checkpoints from before are kept."
-            )
-        self.train_loss = loss
-        batch = self._manifest.batch
+        rate = float(self._facts.schedule(train_step - 1))
+        norm = self._metrics.values["grad_norm"]
         self._observer.record(
             {
                 "kind": "train",
                 "train_step": int(train_step),
                 "loss": loss,
+                "perplexity": perplexity(loss),
                 "learning_rate": rate,
-                "grad_norm": self._metrics.values["grad_norm"],
-                "tokens_per_second": self._tokens_of(train_step - 1) / seconds,
-                "step_seconds": seconds,
-                "epoch": train_step * batch.size * batch.gradient_accumulation / self._batches.rows,
+                "grad_norm": norm,
+                "tokens_per_second": round(counted["trained_tokens"] / seconds, 1),
+                "step_seconds": round(seconds, 6),
+                "input_wait_seconds": round(self._feed.take_waited(), 6),
+                **memory_in_use(self._facts.devices[0]),
+                **self._utilisation(counted["tokens"] / seconds),
+                **counted,
             }
         )
+        self._step_began, self._paused, self._reported = now, 0.0, int(train_step)
+        self._require_numbers(train_step, loss, norm, rate)
+        self.train_loss = loss
         if self._waiting_eval is not None and self._waiting_eval["train_step"] <= train_step:
             self._observer.record(self._waiting_eval)
             self._waiting_eval = None
+
+    def _utilisation(self, tokens_per_second: float) -> dict[str, float]:
+        facts = self._facts
+        kind = str(facts.devices[0].device_kind)
+        share = model_flops_share(tokens_per_second, facts.parameters, facts.trainable, kind, len(facts.devices))
+        return {} if share is None else {"mfu": round(share, 4)}
+
+    def _require_numbers(self, train_step: int, loss: float, norm: float, rate: float) -> None:
+        broken = "loss" if not math.isfinite(loss) else "gradient" if not math.isfinite(norm) else None
+        if broken:
+            raise TrainingError(
+                f"The {broken} is not a number at train step {train_step:,} (learning rate {rate:g}). "
+                "Lower the learning rate or max_grad_norm; the checkpoints from before are kept."
+            )
 
     def on_train_start(self, train_ctx: Any) -> None:
         """Nothing to do."""
@@ -183,45 +258,3 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
 
     def on_eval_step_end(self, train_ctx: Any, eval_loss: float) -> None:
         """Never called: see load_next_eval_batch."""
-
-
-class CheckpointGate:
-    """In place of a trainer's checkpoint manager: saves when the manifest says, and never weights that are broken."""
-
-    def __init__(self, inner: Any, directory: Path, every: int, run: RunHooks) -> None:
-        self._inner = inner
-        self._directory = directory
-        self._every = every
-        self._run = run
-
-    def latest_step(self) -> int | None:
-        step: int | None = self._inner.latest_step()
-        return step
-
-    def save(self, step: int, model: Any, optimizer: Any = None, *, force: bool = False, **kwargs: Any) -> bool:
-        """Save on every n-th train step, and whenever forced. Raises TrainingError for weights that are not finite."""
-        if not force and step % self._every:
-            return False
-        with self._run.pause("saving"):
-            if not bool(_all_finite(nnx.state(model, nnx.Param))):
-                raise TrainingError(
-                    f"The weights are not numbers any more after train step {step:,}, so they were not saved. "
-                    "Lower the learning rate or max_grad_norm; the checkpoints from before are kept."
-                )
-            try:
-                return bool(self._inner.save(step, model, optimizer, force=True, **kwargs))
-            except OSError as error:
-                reason = error.strerror or error
-                raise OutputError(
-                    f"The checkpoint {self._directory / str(step)} cannot be written ({reason}). "
-                    "Mend that, then resume the run."
-                ) from error
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-@jax.jit
-def _all_finite(state: Any) -> jax.Array:
-    leaves = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(state)]
-    return jnp.stack(leaves).all()

@@ -2,48 +2,29 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orbax.checkpoint as ocp
-from tunix.sft.peft_trainer import PeftTrainer, TrainingConfig
+from tunix.sft.peft_trainer import TrainingConfig
 
-from tunixrt_core.errors import ModelError
+from tunixrt_core.errors import ModelError, TrainingError
+from tunixrt_core.hashing import content_hash
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.manifest_sections import Method
-from tunixrt_core.render import Rendered, render, stop_tokens
-from tunixrt_core.rows import Split, read_rows
-from tunixrt_core.trainer import TrainObserver, TrainOutcome
-from tunixrt_core.tunix_backend.batches import (
-    TokenRows,
-    TrainBatches,
-    encode_rows,
-    eval_batches,
-    require_rows,
-    row_length,
-)
+from tunixrt_core.trainer import TrainControls, TrainObserver, TrainOutcome
+from tunixrt_core.tunix_backend.batches import TrainBatches, eval_batches, train_batches
 from tunixrt_core.tunix_backend.checkpoints import latest_checkpoint, misfit
-from tunixrt_core.tunix_backend.loss import mean_loss, model_inputs
-from tunixrt_core.tunix_backend.models import LoadedModel, device_name, load_model, make_mesh, resolve_model
+from tunixrt_core.tunix_backend.compiles import CompileCounter
+from tunixrt_core.tunix_backend.data import Data, load_data
+from tunixrt_core.tunix_backend.encoding import require_rows
+from tunixrt_core.tunix_backend.evaluating import Best, Evaluator
+from tunixrt_core.tunix_backend.feeding import Feed
+from tunixrt_core.tunix_backend.loss import LossFunction
+from tunixrt_core.tunix_backend.models import LoadedModel, device_name, load_model, make_mesh
 from tunixrt_core.tunix_backend.optimizer import make_optimizer, make_schedule
-from tunixrt_core.tunix_backend.progress import CheckpointGate, LastMetrics, RunHooks
-from tunixrt_core.tunix_backend.tokenizer import TextTokenizer
-
-
-@dataclass(frozen=True, slots=True)
-class _Data:
-    train: TokenRows
-    eval: TokenRows
-    length: int
-    pad_id: int
-    vocab_size: int
-
-    @property
-    def dropped(self) -> int:
-        return self.train.dropped + self.eval.dropped
+from tunixrt_core.tunix_backend.peft import RunTrainer
+from tunixrt_core.tunix_backend.progress import LastMetrics, RunFacts, RunHooks
+from tunixrt_core.tunix_backend.saving import CheckpointGate, checkpoint_options
 
 
 class TunixTrainer:
@@ -53,14 +34,15 @@ class TunixTrainer:
         self._models_dir = models_dir
 
     def train(
-        self, manifest: RunManifest, run_dir: Path, *, observer: TrainObserver, stop: threading.Event
+        self, manifest: RunManifest, run_dir: Path, *, observer: TrainObserver, controls: TrainControls
     ) -> TrainOutcome:
-        """Train to the manifest's last train step, or until `stop`, going on from the last checkpoint in `run_dir`.
+        """Train to the manifest's last train step, or until asked to stop, going on from the last checkpoint.
 
         Everything of JAX happens in the calling thread. Raises ModelError, TrainingError or OutputError.
         """
         observer.phase("loading")
         data = load_data(manifest, self._models_dir)
+        require_rows(data.train, manifest.max_seq_length)
         mesh = make_mesh(manifest.mesh, manifest.batch.size)
         with mesh:  # thread-local, and the only way of entering a mesh that Tunix 0.1.7 heeds
             loaded = load_model(manifest, self._models_dir, mesh)
@@ -69,121 +51,208 @@ class TunixTrainer:
                     f"The tokenizer has {data.vocab_size:,} tokens, the model only {loaded.vocab_size:,}. "
                     "Use the model's own tokenizer."
                 )
-            return _train(manifest, run_dir / "checkpoints", loaded, data, observer, stop)
+            return _Training(manifest, run_dir, loaded, data, observer, controls, data.fingerprint()).run()
 
 
-def load_data(manifest: RunManifest, models_dir: Path) -> _Data:
-    """The manifest's rows as token ids. Raises TrainingError where no train row fits."""
-    tokenizer = load_tokenizer(manifest, models_dir)
-    # where the chat format has no token that ends a turn, the model must learn to end with the tokenizer's own
-    end = () if stop_tokens(manifest.rendering.chat) else (tokenizer.eos_id(),)
-    train = encode_rows(_rendered(manifest, "train"), tokenizer, manifest.max_seq_length, end)
-    require_rows(train, manifest.max_seq_length)
-    evals = encode_rows(_rendered(manifest, "eval"), tokenizer, manifest.max_seq_length, end)
-    length = row_length(max(train.longest, evals.longest), manifest.max_seq_length)
-    return _Data(train, evals, length, tokenizer.pad_id(), tokenizer.vocab_size)
+@dataclass(slots=True)
+class _Training:
+    """The parts of one training, put together around Tunix's trainer."""
+
+    manifest: RunManifest
+    run_dir: Path
+    loaded: LoadedModel
+    data: Data
+    observer: TrainObserver
+    controls: TrainControls
+    fingerprint: str  # of the rows
+
+    def run(self) -> TrainOutcome:
+        manifest, data = self.manifest, self.data
+        batches = train_batches(
+            data.train.rows, manifest.batch, max_length=manifest.max_seq_length, seed=manifest.seed, pad_id=data.pad_id
+        )
+        accumulation = manifest.batch.gradient_accumulation
+        total = total_train_steps(manifest, batches)
+        schedule = make_schedule(manifest, total)
+        metrics, compiles = LastMetrics(), CompileCounter("_train_step")
+        loss = loss_function(manifest, self.loaded, data)
+        best: Best  # read by the checkpoints' policy, when it is there
+        trainer = self._trainer(schedule, metrics, loss, lambda: best.train_step)
+        restored = trainer.train_steps
+        self._require_same_data(trainer, restored)
+        best = Best(self.run_dir / "best.json", restored)
+        feed = Feed(
+            batches,
+            parts=len(data.parts),
+            accumulation=accumulation,
+            first=restored * accumulation,
+            end=max(total, restored) * accumulation,
+        )
+        facts = RunFacts(
+            manifest,
+            data.parts,
+            schedule,
+            total=total,
+            restored=restored,
+            model=self.loaded.model,
+            parameters=self.loaded.total_parameters,
+            trainable=self.loaded.trainable_parameters,
+            devices=tuple(self.loaded.mesh.devices.flat),
+        )
+        run = RunHooks(
+            facts,
+            feed=feed,
+            evaluator=self._evaluator(loss),
+            best=best,
+            metrics=metrics,
+            observer=self.observer,
+            controls=self.controls,
+            save=lambda reason: _save_now(trainer, reason, manifest),
+            compiled=lambda: compiles.count,
+        )
+        trainer.on_aux = run.add_sums
+        trainer.checkpoint_manager = CheckpointGate(
+            trainer.checkpoint_manager,
+            self._checkpoints,
+            manifest.cadence.checkpoint_every,
+            pause=run.pause,
+            report_pending=trainer.report_pending,
+            metadata=self._metadata,
+            observer=self.observer,
+        )
+        trainer.with_data_hooks(run)
+        trainer.with_training_hooks(run)
+        self._tell_plan(batches, total, restored)
+        try:
+            with compiles:
+                trainer.train([])  # the batches come from the hooks; at its end it saves and closes
+        finally:
+            feed.close()
+            trainer.checkpoint_manager.close()
+        return self._outcome(run, best, trainer.train_steps, total)
+
+    @property
+    def _checkpoints(self) -> Path:
+        return self.run_dir / "checkpoints"
+
+    def _trainer(self, schedule: Any, metrics: LastMetrics, loss: LossFunction, best: Any) -> RunTrainer:
+        """Tunix's trainer, with the last checkpoint of the run already restored into model and optimizer."""
+        manifest = self.manifest
+        accumulation = manifest.batch.gradient_accumulation
+        config = TrainingConfig(
+            eval_every_n_steps=manifest.cadence.eval_every,
+            max_steps=None,  # the hooks bound the data; with max_steps Tunix keeps a progress bar that is quadratic
+            gradient_accumulation_steps=accumulation if accumulation > 1 else None,
+            checkpoint_root_directory=str(self._checkpoints.absolute()),
+            checkpointing_options=checkpoint_options(manifest.cadence.keep_checkpoints, best),
+            data_sharding_axis=("fsdp",),
+        )
+        last = latest_checkpoint(self._checkpoints)
+        optimizer = make_optimizer(manifest, schedule)
+        try:
+            trainer = RunTrainer(self.loaded.model, optimizer, config, metrics_logger=metrics)
+        except (ValueError, KeyError, TypeError) as error:
+            if last is None:
+                raise
+            raise misfit(last, error) from error
+        trainer.with_loss_fn(loss.mean, has_aux=True).with_gen_model_input_fn(loss.inputs)
+        return trainer
+
+    def _evaluator(self, loss: LossFunction) -> Evaluator:
+        manifest, data = self.manifest, self.data
+        batches = eval_batches(data.eval.rows, manifest.batch, max_length=manifest.max_seq_length, pad_id=data.pad_id)
+        return Evaluator(self.loaded.model, list(batches), loss, data.parts)
+
+    def _metadata(self, train_step: int) -> dict[str, Any]:
+        """What must be the same when the run goes on, beside the weights and the optimizer."""
+        manifest = self.manifest
+        return {
+            "train_step": train_step,
+            "micro_batches": train_step * manifest.batch.gradient_accumulation,
+            "data": self.fingerprint,
+            "order": content_hash(
+                {"seed": manifest.seed, "batch": manifest.batch.model_dump(), "length": manifest.max_seq_length}
+            ),
+        }
+
+    def _require_same_data(self, trainer: RunTrainer, restored: int) -> None:
+        before, now = trainer.restored_metadata, self._metadata(restored)
+        changed = [name for name in ("data", "order") if before and before.get(name) != now[name]]
+        if changed:
+            what = {"data": "the train rows or the tokenizer", "order": "seed, batch or max_seq_length"}
+            raise TrainingError(
+                f"The run cannot go on: {' and '.join(what[name] for name in changed)} changed since its checkpoint "
+                f"of train step {restored:,}, so it would see other batches. Start a new run, or undo the change."
+            )
+
+    def _tell_plan(self, batches: TrainBatches, total: int, restored: int) -> None:
+        plan = make_plan(self.manifest, self.loaded, self.data, batches, total, restored)
+        self.observer.plan(plan)
+        for line in plan_lines(plan, self.loaded.directory.name):
+            self.observer.log(line)
+
+    def _outcome(self, run: RunHooks, best: Best, done: int, total: int) -> TrainOutcome:
+        best_folder = self._checkpoints / str(best.train_step)
+        return TrainOutcome(
+            train_step=done,
+            stopped=done < total and not run.ended_early,
+            checkpoint=latest_checkpoint(self._checkpoints),
+            train_loss=run.train_loss,
+            eval_loss=run.eval_loss,
+            ended_early=run.ended_early,
+            best_checkpoint=best_folder if best_folder.is_dir() else None,
+            best_eval_loss=best.loss,
+        )
 
 
-def load_tokenizer(manifest: RunManifest, models_dir: Path) -> TextTokenizer:
-    """The manifest's tokenizer, or the one that lies beside the model."""
-    if manifest.tokenizer.path is not None:
-        return TextTokenizer(Path(manifest.tokenizer.path).expanduser())
-    return TextTokenizer(resolve_model(manifest.model.id, models_dir))
-
-
-def _rendered(manifest: RunManifest, split: Split) -> Iterator[Rendered]:
-    rendering = manifest.rendering
-    for row in read_rows(Path(manifest.data.path), split):
-        yield render(row.trace, rendering.reasoning, rendering.chat, system=rendering.system)
-
-
-def _train(
-    manifest: RunManifest,
-    checkpoints: Path,
-    loaded: LoadedModel,
-    data: _Data,
-    observer: TrainObserver,
-    stop: threading.Event,
-) -> TrainOutcome:
-    size = manifest.batch.size
-    batches = TrainBatches(data.train.rows, batch_size=size, length=data.length, seed=manifest.seed, pad_id=data.pad_id)
-    total = manifest.total_train_steps(batches.rows)
-    schedule = make_schedule(manifest, total)
-    metrics = LastMetrics()
-    run = RunHooks(
-        manifest,
-        batches=batches,
-        evals=list(eval_batches(data.eval.rows, batch_size=size, length=data.length, pad_id=data.pad_id)),
-        model=loaded.model,
-        schedule=schedule,
-        total=total,
-        metrics=metrics,
-        observer=observer,
-        stop=stop,
+def _save_now(trainer: RunTrainer, reason: str, manifest: RunManifest) -> None:
+    trainer.checkpoint_manager.write(
+        trainer.train_steps, trainer.model, trainer.optimizer, reason, manifest.method.adapts
     )
-    trainer = _peft_trainer(manifest, checkpoints, loaded.model, make_optimizer(manifest, schedule), metrics)
-    trainer.checkpoint_manager = CheckpointGate(
-        trainer.checkpoint_manager, checkpoints, manifest.cadence.checkpoint_every, run
-    )
-    trainer.with_data_hooks(run)
-    trainer.with_training_hooks(run)
-    restored = trainer.train_steps
-    run.begin(restored)
-    plan = _plan(manifest, loaded, data, total, restored)
-    observer.plan(plan)
-    _describe(plan, loaded, data, observer)
-    try:
-        trainer.train([])  # the batches come from the hooks; at its end it saves and closes
-    finally:
-        trainer.checkpoint_manager.close()
-    done = trainer.train_steps
-    return TrainOutcome(
-        train_step=done,
-        stopped=done < total,
-        checkpoint=latest_checkpoint(checkpoints),
-        train_loss=run.train_loss,
-        eval_loss=run.eval_loss,
+
+
+def loss_function(manifest: RunManifest, loaded: LoadedModel, data: Data) -> LossFunction:
+    """The loss of the manifest for the model's family."""
+    return LossFunction(
+        manifest.loss,
+        parts=len(data.parts),
+        train_head=not manifest.method.adapts,
+        running_positions=type(loaded.config).__module__ == "tunix.models.gemma.model",
+        flash=manifest.model.flash_attention,
     )
 
 
-def _peft_trainer(
-    manifest: RunManifest, checkpoints: Path, model: Any, optimizer: Any, metrics: LastMetrics
-) -> PeftTrainer:
-    """Tunix's trainer, with the last checkpoint of the run already restored into model and optimizer."""
-    accumulation = manifest.batch.gradient_accumulation
-    config = TrainingConfig(
-        eval_every_n_steps=manifest.cadence.eval_every,
-        max_steps=None,  # the hooks bound the data; with max_steps Tunix keeps a progress bar that is quadratic
-        gradient_accumulation_steps=accumulation if accumulation > 1 else None,
-        checkpoint_root_directory=str(checkpoints.absolute()),
-        checkpointing_options=ocp.CheckpointManagerOptions(
-            save_interval_steps=1,  # CheckpointGate decides
-            max_to_keep=manifest.cadence.keep_checkpoints,
-            enable_async_checkpointing=False,
-        ),
-        data_sharding_axis=("fsdp",),
-    )
-    last = latest_checkpoint(checkpoints)
-    try:
-        trainer = PeftTrainer(model, optimizer, config, metrics_logger=metrics)
-    except (ValueError, KeyError, TypeError) as error:
-        if last is None:
-            raise
-        raise misfit(last, error) from error
-    return trainer.with_loss_fn(mean_loss).with_gen_model_input_fn(model_inputs)
+def total_train_steps(manifest: RunManifest, batches: TrainBatches) -> int:
+    """Train steps of the whole run; a started train step counts."""
+    duration = manifest.duration
+    if duration.train_steps is not None:
+        return duration.train_steps
+    assert duration.epochs is not None
+    return max(1, -(-batches.batches(duration.epochs) // manifest.batch.gradient_accumulation))
 
 
-def _plan(manifest: RunManifest, loaded: LoadedModel, data: _Data, total: int, restored: int) -> dict[str, Any]:
-    rows = len(data.train.rows)
+def make_plan(
+    manifest: RunManifest, loaded: LoadedModel, data: Data, batches: TrainBatches, total: int, restored: int
+) -> dict[str, Any]:
+    """The totals that an observer is told before the first train step."""
+    micro_batches = total * manifest.batch.gradient_accumulation
+    per_epoch = batches.batches(1)
+    slots = sum(batches.plan(k).length * manifest.batch.size for k in range(per_epoch))
+    tokens = data.train.tokens
     return {
         "total_train_steps": total,
         "restored_train_step": restored,
-        "epochs": total * manifest.batch.size * manifest.batch.gradient_accumulation / rows,
-        "train_rows": rows,
+        "epochs": batches.epoch(micro_batches),
+        "train_rows": len(data.train.rows),
         "eval_rows": len(data.eval.rows),
         "dropped_rows": data.dropped,
-        "row_length": data.length,
-        "tokens_per_epoch": data.train.tokens,
+        "shortened_rows": data.shortened,
+        "row_lengths": list(batches.lengths),
+        "row_length": batches.lengths[-1],
+        "packing": manifest.batch.packing,
+        "rows_per_train_step": len(data.train.rows) * batches.epoch(micro_batches) / total,
+        "padding_share": max(0.0, 1 - tokens / slots),
+        "tokens_per_epoch": tokens,
         "trained_tokens_per_epoch": data.train.trained_tokens,
         "trainable_parameters": loaded.trainable_parameters,
         "total_parameters": loaded.total_parameters,
@@ -193,14 +262,21 @@ def _plan(manifest: RunManifest, loaded: LoadedModel, data: _Data, total: int, r
     }
 
 
-def _describe(plan: dict[str, Any], loaded: LoadedModel, data: _Data, observer: TrainObserver) -> None:
+def plan_lines(plan: dict[str, Any], model: str) -> list[str]:
+    """The plan in words, for the log."""
     share = plan["trainable_parameters"] / plan["total_parameters"]
-    name, total = loaded.directory.name, plan["total_parameters"]
-    observer.log(f"Model: {name}, {total:,} parameters, {share:.1%} of them trained.")
-    observer.log(f"Device: {plan['device']}, mesh fsdp {plan['mesh']['fsdp']} x tp {plan['mesh']['tp']}.")
-    train, evals = plan["train_rows"], plan["eval_rows"]
-    observer.log(f"Data: {train:,} train rows and {evals:,} eval rows of {data.length} tokens.")
-    if data.dropped:
-        observer.log(f"{data.dropped:,} rows are longer than max_seq_length and were left out.")
+    lengths = " or ".join(f"{length:,}" for length in plan["row_lengths"])
+    packed = f", {plan['rows_per_train_step']:.1f} rows of the data in a train step" if plan["packing"] else ""
+    lines = [
+        f"Model: {model}, {plan['total_parameters']:,} parameters, {share:.1%} of them trained.",
+        f"Device: {plan['device']}, mesh fsdp {plan['mesh']['fsdp']} x tp {plan['mesh']['tp']}.",
+        f"Data: {plan['train_rows']:,} train rows and {plan['eval_rows']:,} eval rows, in batches of rows of {lengths} "
+        f"tokens{packed}, {plan['padding_share']:.1%} of them padding.",
+    ]
+    if plan["dropped_rows"]:
+        lines.append(f"{plan['dropped_rows']:,} rows are longer than max_seq_length and were left out.")
+    if plan["shortened_rows"]:
+        lines.append(f"{plan['shortened_rows']:,} rows lost steps from their middle to fit into max_seq_length.")
     if plan["restored_train_step"]:
-        observer.log(f"Goes on after train step {plan['restored_train_step']:,}, from its checkpoint.")
+        lines.append(f"Goes on after train step {plan['restored_train_step']:,}, from its checkpoint.")
+    return lines

@@ -1,0 +1,47 @@
+"""What XLA compiles, counted as it happens, and where compiled programs are kept for the next start."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import jax
+from jax import monitoring
+
+_COMPILED = "/jax/core/compile/backend_compile_duration"  # also sent when the program came from the cache on disk
+
+
+class CompileCounter:
+    """Counts how often the thread which entered it compiles a function of this name (others are compiled beside it).
+
+    JAX tells every listener of the process, so the thread is looked at.
+    """
+
+    def __init__(self, function: str) -> None:
+        self.count = 0
+        self._name = f"jit({function})"
+        self._thread = 0
+
+    def __enter__(self) -> Self:
+        self._thread = threading.get_ident()
+        monitoring.register_event_duration_secs_listener(self._listen)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        monitoring.unregister_event_duration_listener(self._listen)
+
+    def _listen(self, event: str, seconds: float, *, fun_name: str = "", **_: Any) -> None:
+        if event == _COMPILED and fun_name == self._name and threading.get_ident() == self._thread:
+            self.count += 1
+
+
+def keep_compiled(directory: Path) -> None:
+    """Keep compiled programs in this directory, whatever their size and time: a start that compiled before is short."""
+    directory.mkdir(parents=True, exist_ok=True)
+    jax.config.update("jax_compilation_cache_dir", str(directory))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
