@@ -83,7 +83,7 @@ class TokenView:
 
 @dataclass(frozen=True, slots=True)
 class RowView:
-    """A row as the trainer will see it, with what was cut from it in its place. `length` is the whole row's, in tokens."""
+    """A row as the trainer will see it, with what was cut from it in its place. `length` is that of the whole row."""
 
     number: int
     split: str

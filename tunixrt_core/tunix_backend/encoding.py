@@ -191,7 +191,7 @@ class RowEncoder:
 
     def _parts_of(self, pieces: Sequence[Piece], spans: list[Span]) -> list[int]:
         ids = [self.parts.id_of(piece) for piece in pieces]
-        return [ids[place] for place in pieces_of(pieces, spans)]
+        return [ids[place] for place in pieces_of(pieces, spans).tolist()]
 
     def _fitted(self, trace: Trace, whole: TokenRow) -> TokenRow | None:
         if len(whole) <= self._max_length:
@@ -211,11 +211,12 @@ class RowEncoder:
         return found
 
 
-def pieces_of(pieces: Sequence[Piece], spans: Sequence[Span]) -> list[int]:
-    """Which piece each token belongs to: the one that holds the middle of its characters."""
+def pieces_of(pieces: Sequence[Piece], spans: Sequence[Span]) -> Any:
+    """Which piece each token belongs to, int64 [tokens]: the one that holds the middle of its characters."""
     ends = np.cumsum([len(piece.text) for piece in pieces])
-    middles = [(start + max(start, end - 1)) // 2 for start, end in spans]
-    return [min(int(place), len(pieces) - 1) for place in np.searchsorted(ends, middles, side="right")]
+    begins, behind = np.asarray(spans, np.int64).reshape(-1, 2).T
+    middles = (begins + np.maximum(begins, behind - 1)) // 2
+    return np.minimum(np.searchsorted(ends, middles, side="right"), len(pieces) - 1)
 
 
 def middle_steps(steps: int, count: int) -> tuple[int, int]:

@@ -108,7 +108,7 @@ def load_model(manifest: RunManifest, models_dir: Path, mesh: Any) -> LoadedMode
     from flax import nnx
 
     directory = resolve_model(manifest.model.id, models_dir)
-    family, text = family_of(_read_config(directory))
+    family, text = family_of(read_config(directory))
     shapes = weight_shapes(directory)
     dtype = jnp.dtype(manifest.model.dtype.value)
     module = family.model_module()
@@ -153,7 +153,7 @@ def _with_lora(model: Any, lora: LoraSection, seed: int, mesh: Any) -> Any:
     return reshard_model_to_mesh(adapted, mesh)
 
 
-def _read_config(directory: Path) -> dict[str, Any]:
+def read_config(directory: Path) -> dict[str, Any]:
     try:
         config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
     except ValueError:
@@ -174,7 +174,7 @@ def weight_shapes(directory: Path) -> Shapes:
     """
     layers, vocab_size, types = -1, 0, set()
     for file in sorted(directory.glob("*.safetensors")):
-        for name, entry in _header(file):
+        for name, entry in weight_header(file):
             types.add(entry["dtype"])
             if found := _LAYER.match(name):
                 layers = max(layers, int(found[1]))
@@ -192,7 +192,7 @@ def weight_shapes(directory: Path) -> Shapes:
     return Shapes(layers + 1, vocab_size)
 
 
-def _header(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def weight_header(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     with file.open("rb") as handle:
         size = struct.unpack("<Q", handle.read(8).ljust(8, b"\0"))[0]
         try:

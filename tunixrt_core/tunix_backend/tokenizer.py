@@ -45,6 +45,11 @@ class TextTokenizer:
         return self._bos
 
     @property
+    def adds_begin(self) -> bool:
+        """Whether the tokenizer's own files put that token before a text."""
+        return self._adds_bos
+
+    @property
     def control_tokens(self) -> dict[int, str]:
         """The tokens that stand for no text of their own, such as `<|im_end|>`, by id."""
         added = self._tokenizer.get_added_tokens_decoder()

@@ -47,7 +47,8 @@ def _text_faults(manifest: RunManifest, rows: FileRows) -> Iterator[Finding]:
         number, reason = min(noticed.unreadable.items())
         yield blocking(
             "data_unreadable",
-            f"{many(noticed.unreadable, 'line', 'lines')} of the data file cannot be read as a row; line {number}: {reason}.",
+            f"{many(noticed.unreadable, 'line', 'lines')} of the data file cannot be read as a row; "
+            f"line {number}: {reason}.",
             "Export the dataset version again.",
             keys=("data.path",),
             **about_rows(noticed.unreadable),
@@ -64,8 +65,8 @@ def _text_faults(manifest: RunManifest, rows: FileRows) -> Iterator[Finding]:
     if noticed.eval_in_train:
         yield blocking(
             "eval_in_train",
-            f"The prompts of {many(noticed.eval_in_train, 'eval row', 'eval rows')} are trained on too, so the evaluation "
-            "would measure memory.",
+            f"The prompts of {many(noticed.eval_in_train, 'eval row', 'eval rows')} are trained on too, so the "
+            "evaluation would measure memory.",
             "Build the dataset version here, which keeps a prompt on one side, or take these rows out.",
             keys=("data.path",),
             **about_rows(noticed.eval_in_train),
@@ -135,7 +136,8 @@ def _training_faults(manifest: RunManifest, tokenizer: TextTokenizer, rows: File
     if empty:
         yield blocking(
             "nothing_trained",
-            f"{many(empty, 'row has', 'rows have')} nothing to train on: the tokenizer has no token for any of the text.",
+            f"{many(empty, 'row has', 'rows have')} nothing to train on: the tokenizer has no token for "
+            "any of the text.",
             "Use the model's own tokenizer, or leave these rows out.",
             keys=("tokenizer.path",),
             **about_rows(empty),
@@ -205,8 +207,8 @@ def _pad_faults(tokenizer: TextTokenizer, rows: FileRows) -> Iterator[Finding]:
     if hidden:
         yield blocking(
             "pad_id",
-            f"{many(hidden, 'row holds', 'rows hold')} the padding token {name} in the prompt, where generation hides it "
-            "from the model.",
+            f"{many(hidden, 'row holds', 'rows hold')} the padding token {name} in the prompt, where generation "
+            "hides it from the model.",
             "Name a token in pad_token of tokenizer_config.json that is used for nothing else.",
             **about_rows(hidden),
         )
