@@ -20,16 +20,17 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rows", "render", "examples"),
     ("scorers",),
     ("datasets", "quality", "runs"),
-    ("presets", "manifest_sections"),
+    ("presets", "manifest_sections", "preflight_checks"),
     ("manifest_data",),
     ("manifest", "export", "ingest"),
-    ("trainer", "recorder"),
+    ("trainer", "recorder", "preflight"),
     ("evaluation",),
     ("store", "tunix_backend", "model_card"),
     ("execution",),
     ("jobs", "registry"),
     ("pipeline", "terminal", "doctor"),
     ("cli_common",),
+    ("cli_preflight",),
     ("cli_runs",),
     ("cli",),
     ("__main__",),
@@ -39,8 +40,13 @@ RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 FENCED = {
     "sqlalchemy": {"tunixrt_core/store"},
     "alembic": {"tunixrt_core/store"},
-    "typer": {"tunixrt_core/cli.py", "tunixrt_core/cli_common.py", "tunixrt_core/cli_runs.py"},
-    "rich": {"tunixrt_core/terminal.py", "tunixrt_core/cli_runs.py"},
+    "typer": {
+        "tunixrt_core/cli.py",
+        "tunixrt_core/cli_common.py",
+        "tunixrt_core/cli_preflight.py",
+        "tunixrt_core/cli_runs.py",
+    },
+    "rich": {"tunixrt_core/terminal.py", "tunixrt_core/cli_preflight.py", "tunixrt_core/cli_runs.py"},
     "streamlit": {"app", "pages"},
     "pandas": {"app", "pages"},
     "plotly": {"app", "pages"},
@@ -48,7 +54,18 @@ FENCED = {
     "starlette": {"app"},
     **{
         name: {"tunixrt_core/tunix_backend"}
-        for name in ("jax", "flax", "optax", "orbax", "qwix", "tunix", "transformers", "tokenizers", "safetensors")
+        for name in (
+            "jax",
+            "flax",
+            "optax",
+            "orbax",
+            "qwix",
+            "tunix",
+            "transformers",
+            "tokenizers",
+            "safetensors",
+            "jinja2",
+        )
     },
 }
 
@@ -75,6 +92,8 @@ PURE = {
     "host",
     "trainer",
     "examples",
+    "preflight",
+    "preflight_checks",
 }
 
 

@@ -12,6 +12,7 @@ import typer
 
 from tunixrt_core import __version__, terminal
 from tunixrt_core.cli_common import Home, fail, open_home, settings_of
+from tunixrt_core.cli_preflight import preflight
 from tunixrt_core.cli_runs import evaluate, export_model, runs_app, train
 from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.errors import InvalidManifest, TunixRTError
@@ -180,6 +181,7 @@ def _assignments(items: list[str]) -> dict[str, Any]:
     return values
 
 
+app.command()(preflight)
 app.command()(train)
 app.command()(evaluate)
 app.command("export-model")(export_model)

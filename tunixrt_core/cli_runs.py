@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 from tunixrt_core import terminal
 from tunixrt_core.cli_common import Home, fail, open_home, settings_of
+from tunixrt_core.cli_preflight import Allow, check_codes
 from tunixrt_core.errors import InvalidManifest, NotFound
 from tunixrt_core.evaluation import TARGETS, EvalDir, EvalProgress, Target, compare
 from tunixrt_core.execution import Backend, execute_evaluation, execute_export, execute_training, run_folder_of
@@ -28,9 +29,11 @@ def train(
     manifest_file: Annotated[Path, typer.Argument(help="Manifest, YAML or JSON.")],
     output_dir: Annotated[Path | None, typer.Option(help="Instead of the manifest's own.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the output directory.")] = False,
+    allow: Allow = None,
     home: Home = None,
 ) -> None:
     """Run a manifest in this process; needs no database. Ctrl-C stops after the train step and keeps a checkpoint."""
+    allowed = check_codes(allow)
     settings = settings_of(home)
     backend = TunixBackend(settings.models_dir)
     backend.require()
@@ -39,7 +42,7 @@ def train(
         loaded = loaded.model_copy(update={"output_dir": str(output_dir)})
     folder = run_folder_of(loaded, Path.cwd())
     _check_folder(folder, resume)
-    state = _train_with_display(loaded, folder, backend)
+    state = _train_with_display(loaded, folder, backend, allowed)
     if state.status is RunStatus.FAILED:
         fail(state.message)
     terminal.dropped_rows(state)
@@ -57,14 +60,15 @@ def _check_folder(folder: RunDir, resume: bool) -> None:
     status.to(RunStatus.QUEUED)
 
 
-def _train_with_display(loaded: RunManifest, folder: RunDir, backend: Backend) -> RunState:
+def _train_with_display(loaded: RunManifest, folder: RunDir, backend: Backend, allow: tuple[str, ...]) -> RunState:
     """Train in a thread, so that Ctrl-C reaches this one and becomes a stop with a checkpoint."""
     folder.create()
     folder.write_queued()
     stop = threading.Event()
     ended: list[RunState] = []
     worker = threading.Thread(
-        target=lambda: ended.append(execute_training(loaded, folder, backend, stop=stop)), name="tunixrt-train"
+        target=lambda: ended.append(execute_training(loaded, folder, backend, stop=stop, allow=allow)),
+        name="tunixrt-train",
     )
     with terminal.progress() as bar:
         display = terminal.RunDisplay(bar, folder)

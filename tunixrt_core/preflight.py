@@ -194,6 +194,10 @@ class Preflight:
         out: dict[str, Any] = to_dict(self)
         return out | {"passed": list(self.passed)}
 
+    def summary(self) -> dict[str, Any]:
+        """What is kept beside a run: all but the rows that were shown."""
+        return {key: value for key, value in self.to_dict().items() if key not in ("picks", "views")}
+
 
 def counted(found: Sequence[Finding]) -> str:
     """`1 check blocks training`."""

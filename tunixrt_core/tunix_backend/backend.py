@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tunixrt_core.manifest import RunManifest
+from tunixrt_core.preflight import Preflight, RowView
+from tunixrt_core.runs import RunDir
 from tunixrt_core.trainer import Exporter, ExportReport, Generator, LoadGenerator, Trainer
 from tunixrt_core.tunix_backend.availability import require_tunix
 
@@ -18,6 +20,26 @@ class TunixBackend:
 
     def require(self) -> None:
         require_tunix()
+
+    def preflight(
+        self,
+        manifest: RunManifest,
+        folder: RunDir,
+        *,
+        is_new: bool = True,
+        sample_rows: int = 1,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Preflight:
+        from tunixrt_core.tunix_backend.preflight.check import run_preflight
+
+        return run_preflight(
+            manifest, folder, self._models_dir, is_new=is_new, sample_rows=sample_rows, on_progress=on_progress
+        )
+
+    def preflight_rows(self, manifest: RunManifest, numbers: Sequence[int]) -> list[RowView]:
+        from tunixrt_core.tunix_backend.preflight.check import show_rows
+
+        return show_rows(manifest, self._models_dir, numbers)
 
     def trainer(self) -> Trainer:
         from tunixrt_core.tunix_backend.sft import TunixTrainer

@@ -106,7 +106,8 @@ def _length_faults(manifest: RunManifest, rows: FileRows) -> Iterator[Finding]:
         )
     if left_out:
         dropping = manifest.too_long is LengthPolicy.DROP_ROW
-        yield warning(
+        most = len(left_out) > manifest.data.rows / 2
+        yield (blocking if most else warning)(
             "rows_left_out",
             f"{many(left_out, 'row', 'rows')} of {manifest.data.rows:,} left out, answers and all: longer than "
             f"{limit:,} tokens. The longest has {longest:,}.",
