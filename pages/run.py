@@ -57,6 +57,8 @@ def show_run(run: Run) -> None:
 
 
 def show_actions(run: Run) -> None:
+    if st.button("Preflight", icon=":material/fact_check:", key="go-preflight"):
+        go("preflight", run=run.id)
     if not run.status.over:
         stopping = run.status is RunStatus.STOPPING
         if st.button(
