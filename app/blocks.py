@@ -12,7 +12,7 @@ from typing import Literal
 
 import streamlit as st
 
-from tunixrt_core.preflight import RowView, TokenView
+from tunixrt_core.preflight import Fate, RowView, TokenView
 from tunixrt_core.traces import DEFAULT_STEP_TYPE, Step
 
 # the same in light and dark
@@ -88,9 +88,11 @@ def segments(parts: Sequence[tuple[str, int, str]], label: str) -> None:
 
 def tokens(view: RowView, limit: int) -> None:
     """A row token by token, tinted by part, with what was cut in its place, and a legend."""
-    parts = "".join(_part(name, list(group), limit) for name, group in groupby(_shown(view.tokens), _part_name))
+    parts = "".join(_part(name, list(group)) for name, group in groupby(_shown(view.tokens), _part_name))
     legend = "".join(f"<span><i class='{css}'></i>{words}</span>" for css, words in _legend(view) if words)
-    html(f"<div class='legend'>{legend}</div><div class='toks' role='group'>{parts}</div>")
+    left_out = view.fate is Fate.LEFT_OUT
+    note = f"<span class='gap'>left out: {view.length:,} tokens, more than {limit:,}</span>\n" if left_out else ""
+    html(f"<div class='legend'>{legend}</div><div class='toks{' lost' if left_out else ''}'>{note}{parts}</div>")
 
 
 _PART_WORDS = {"prompt": "Prompt, not trained", "format": "Format", "step": "Reasoning", "answer": "Answer"}
@@ -111,7 +113,7 @@ def _part_name(token: TokenView | None) -> tuple[str, bool]:
     return (f"step {token.step}" if token.step else token.part), token.cut
 
 
-def _part(name: tuple[str, bool], found: Sequence[TokenView | None], limit: int) -> str:
+def _part(name: tuple[str, bool], found: Sequence[TokenView | None]) -> str:
     if not name[0]:
         return "<span class='gap'>tokens in the middle are not shown</span>"
     text = "".join(_token(token) for token in found if token is not None)
@@ -131,7 +133,7 @@ def _legend(view: RowView) -> Iterable[tuple[str, str]]:
     present = {token.part for token in view.tokens}
     yield from ((f"t {part}", words) for part, words in _PART_WORDS.items() if part in present)
     yield "t special", "Control token" if any(token.special for token in view.tokens) else ""
-    yield "t cut", "Cut, not seen by the trainer" if any(token.cut for token in view.tokens) else ""
+    yield "t cut", "Cut, not seen by the trainer" if view.fate is Fate.SHORTENED else ""
 
 
 def checks(items: Iterable[tuple[CheckState, str, str]]) -> None:

@@ -100,12 +100,12 @@ def show_tiles(totals: Totals) -> None:
 
 
 def finding_lines(findings: Sequence[Finding]) -> list[tuple[CheckState, str, str]]:
-    """Findings for blocks.checks: what was promised, and what is wrong with it, its rows and its keys."""
-    return [(_state(finding), CHECKS[finding.code], _words(finding)) for finding in findings]
+    """Findings for blocks.checks: the fault, and what is wrong with its rows and its keys."""
+    return [(_state(finding), CHECKS[finding.code].fault, _words(finding)) for finding in findings]
 
 
 def passed_lines(found: Preflight) -> list[tuple[CheckState, str, str]]:
-    return [("pass", CHECKS[code], "") for code in found.passed]
+    return [("pass", CHECKS[code].promise, "") for code in found.passed]
 
 
 def _state(finding: Finding) -> CheckState:
@@ -132,7 +132,7 @@ def show_checks(found: Preflight) -> None:
             blocks.checks(passed_lines(found))
 
 
-def show_histogram(histogram: Histogram, limit: int) -> None:
+def show_histogram(histogram: Histogram, totals: Totals, limit: int) -> None:
     """How long the rows are, in tokens, with the longest that is allowed."""
     edges = histogram.edges
     widths = [b - a for a, b in pairwise(edges)]
@@ -151,7 +151,13 @@ def show_histogram(histogram: Histogram, limit: int) -> None:
                 hovertemplate="%{customdata} tokens: %{y:,} rows<extra>" + name + "</extra>",
             )
     if limit < edges[-1]:
-        figure.add_vline(x=limit, line_dash="dash", line_color=blocks.RUST, annotation_text=f"longest row {limit:,}")
+        figure.add_vline(
+            x=limit,
+            line_dash="dash",
+            line_color=blocks.RUST,
+            annotation_text=f" at most {limit:,}",
+            annotation_position="top right",
+        )
     figure.update_layout(
         barmode="stack",
         height=260,
@@ -159,11 +165,12 @@ def show_histogram(histogram: Histogram, limit: int) -> None:
         xaxis_title="Tokens of a row",
         yaxis_title="Rows",
         bargap=0.04,
-        legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"},
+        legend={"orientation": "h", "y": 1.14, "x": 1, "xanchor": "right", "traceorder": "normal"},
     )
     st.plotly_chart(figure, key="preflight-histogram", config={"displayModeBar": False})
-    over = sum(n + m for n, m, edge in zip(histogram.train, histogram.eval, edges, strict=False) if edge >= limit)
-    st.caption(f"Rows have {edges[0]:,} to {edges[-1] - 1:,} tokens; {plural(over, 'row')} in bins above {limit:,}.")
+    over = totals.rows_left_out + totals.rows_shortened
+    longer = f"{plural(over, 'row is', 'rows are')} longer than {limit:,}" if over else f"none is longer than {limit:,}"
+    st.caption(f"Rows have {totals.shortest:,} to {totals.longest:,} tokens, {totals.mean:,.0f} on average; {longer}.")
 
 
 def show_policies(policies: Sequence[PolicyEffect], chosen: str) -> None:

@@ -115,9 +115,9 @@ def show_found(manifest: RunManifest, found: Preflight) -> None:
         with card("Checks", note=checks_note(found), key="preflight-checks"):
             show_checks(found)
     with halves():
-        if found.histogram:
+        if found.histogram and found.totals:
             with card("Row lengths", note="in tokens, before anything is cut", key="preflight-lengths"):
-                show_histogram(found.histogram, manifest.max_seq_length)
+                show_histogram(found.histogram, found.totals, manifest.max_seq_length)
         if found.policies:
             with card("Rows that are too long", note="train rows", key="preflight-policies"):
                 show_policies(found.policies, manifest.too_long.value)
@@ -132,21 +132,38 @@ def show_row(manifest: RunManifest, found: Preflight) -> None:
     if not found.totals:
         st.caption("The rows could not be encoded; the checks say why.")
         return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         pick = st.segmented_control(
-            "Row", PICKS, default="longest", format_func=PICK_WORDS.__getitem__, key="pick", required=True
+            "Rows by",
+            PICKS,
+            default="longest",
+            format_func=PICK_WORDS.__getitem__,
+            key="pick",
+            required=True,
+            label_visibility="collapsed",
         )
-        place = st.number_input("Which", 1, max(1, len(found.picks[pick])), key=f"place-{pick}", width=110)
+        numbers = found.picks[pick]
+        place = st.number_input(
+            "Which of them", 1, max(1, len(numbers)), key=f"place-{pick}", width=110, label_visibility="collapsed"
+        )
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        words = st.empty()
         line = st.number_input(
-            "Line of the file", 1, None, None, placeholder="any", key="line", width=130, help="Shows this row instead."
+            "Line of the data file",
+            1,
+            None,
+            None,
+            placeholder="line …",
+            key="line",
+            width=110,
+            label_visibility="collapsed",
         )
-    numbers = found.picks[pick]
     wanted = int(line) if line else numbers[place - 1] if numbers else None
     view = row_view(manifest, found, wanted) if wanted else None
     if view is None:
-        st.caption(f"The data file has no row on line {wanted:,}." if wanted else "There are no rows.")
+        words.caption(f"The data file has no row on line {wanted:,}." if wanted else "There are no rows.")
         return
-    st.caption(row_words(view))
+    words.caption(row_words(view))
     blocks.tokens(view, manifest.max_seq_length)
 
 
