@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.tunix_backend.conftest import make_manifest
-from tests.tunix_backend.preflight_makers import CPU, check, only
-from tunixrt_core.manifest import RunManifest
+from tests.tunix_backend.conftest import KeptReports, make_manifest, train, write_rows
+from tests.tunix_backend.preflight_makers import CPU, ModelDir, check, long_task, of_model, only, task
 from tunixrt_core.preflight import Severity
 from tunixrt_core.runs import RunDir, RunState
+from tunixrt_core.traces import Step
 from tunixrt_core.tunix_backend.preflight.machine import Machine, _holders, free_bytes, this_machine
 from tunixrt_core.tunix_backend.preflight.run_faults import device_faults
 
@@ -47,8 +47,6 @@ def test_a_batch_that_the_mesh_does_not_divide_is_named(tmp_path: Path, models_d
 
 @pytest.mark.parametrize(("method", "rate"), [("full", 1e-3), ("lora", 1e-2), ("qlora", 1e-6)])
 def test_the_usual_rates_are_those_of_the_method(tmp_path: Path, models_dir: Path, method: str, rate: float) -> None:
-    from tests.tunix_backend.preflight_makers import ModelDir, of_model
-
     model = ModelDir(tmp_path / "model")
     assert only(check(of_model(tmp_path, model, method=method, learning_rate=rate), models_dir), "learning_rate")
 
@@ -157,11 +155,12 @@ def test_this_machine_can_be_described() -> None:
 
 
 def test_a_training_does_what_the_preflight_said(tmp_path: Path, models_dir: Path) -> None:
-    from tests.tunix_backend.conftest import KeptReports, train
-
-    manifest: RunManifest = make_manifest(
-        tmp_path, epochs=0.5, train_steps=None, gradient_accumulation=2, too_long="drop_steps", max_seq_length=60
+    one_step = task(5, steps=(Step(0, "very long " * 40),))
+    rows = write_rows(
+        tmp_path / "rows.jsonl", [*(task(i) for i in range(8)), long_task(9, 9), long_task(10, 9), one_step], [task(99)]
     )
+    values: dict[str, Any] = {"epochs": 0.9, "train_steps": None, "gradient_accumulation": 2, "batch_size": 2}
+    manifest = make_manifest(tmp_path, rows=rows, too_long="drop_steps", max_seq_length=64, **values)
     totals = check(manifest, models_dir).totals
     reports = KeptReports()
     train(manifest, models_dir, reports)
@@ -172,6 +171,7 @@ def test_a_training_does_what_the_preflight_said(tmp_path: Path, models_dir: Pat
         totals.train_rows,
         totals.eval_rows,
     )
+    assert (totals.rows_left_out, totals.rows_shortened) == (1, 2)
     assert (plan["dropped_rows"], plan["shortened_rows"]) == (totals.rows_left_out, totals.rows_shortened)
     assert plan["padding_share"] == pytest.approx(totals.padding_share, abs=1e-3)
     assert tuple(plan["row_lengths"]) == totals.batch_lengths

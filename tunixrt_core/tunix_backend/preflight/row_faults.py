@@ -109,8 +109,8 @@ def _length_faults(manifest: RunManifest, rows: FileRows) -> Iterator[Finding]:
         most = len(left_out) > manifest.data.rows / 2
         yield (blocking if most else warning)(
             "rows_left_out",
-            f"{len(left_out):,} of {manifest.data.rows:,} rows left out, answer and all, as longer than {limit:,} tokens; "
-            f"the longest has {longest:,}.",
+            f"{len(left_out):,} of {manifest.data.rows:,} rows left out, answer and all: longer than {limit:,} tokens. "
+            f"The longest has {longest:,}.",
             f"{raised}" + (", or choose too_long: drop_steps." if dropping else ", or choose shorter traces."),
             keys=keys,
             **about_rows(left_out),
