@@ -78,6 +78,18 @@ def manifest_form(versions: Sequence[DatasetVersion], prefix: str) -> ManifestCh
     return ManifestChoice(dataset, model_id, output_dir, {"name": name, **values, **more})
 
 
+def keep_fields(prefix: str) -> None:
+    """Remember the fields over a visit to another page: Streamlit forgets what a page does not draw."""
+    fields = [str(key) for key in st.session_state if str(key).startswith(f"{prefix}-")]
+    st.session_state[f"kept {prefix}"] = {key: st.session_state[key] for key in fields}
+
+
+def restore_fields(prefix: str) -> None:
+    """Before the form is drawn: the fields as `keep_fields` found them, once."""
+    for key, value in st.session_state.pop(f"kept {prefix}", {}).items():
+        st.session_state[key] = value
+
+
 def _model_field(prefix: str) -> str:
     chosen = st.selectbox(
         "Base model",
@@ -175,7 +187,7 @@ def _main_fields(prefix: str) -> dict[str, Any]:
         "schedule": schedule,
         "batch_size": batch,
         "max_seq_length": length,
-        "too_long": LengthPolicy(too_long).value,
+        "too_long": too_long.value if too_long else None,
         "epochs": epochs,
         "train_steps": steps,
     }

@@ -11,7 +11,7 @@ from app.blocks import CheckState
 from app.boundary import show_error
 from app.components import card, empty_state, halves, header, tunix_words
 from app.manifest_choice import ManifestChoice, plan_lines
-from app.manifest_form import manifest_form
+from app.manifest_form import keep_fields, manifest_form, restore_fields
 from app.navigation import go
 from app.preflight_views import ask_preflight, finding_lines, show_banner, why_blocked
 from app.state import get_pipeline
@@ -71,6 +71,7 @@ def show_preflight(manifest: RunManifest) -> Preflight | None:
         blocks.checks([*finding_lines(found.findings), passed])
     if st.button("See the rows as the trainer will", icon=":material/fact_check:", key="go-preflight"):
         st.session_state[CHECKED] = manifest.to_yaml()
+        keep_fields("run")
         go("preflight")
     return found
 
@@ -137,6 +138,7 @@ if not versions:
 else:
     grid = halves()
     with grid.cell():
+        restore_fields("run")
         choice = manifest_form(versions, "run")
     with grid.cell():
         show_start(choice)

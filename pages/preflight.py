@@ -27,7 +27,6 @@ from tunixrt_core.manifest import RunManifest
 from tunixrt_core.preflight import PICKS, Fate, Pick, Preflight, RowView
 
 MANIFEST, REQUEST = "preflight-yaml", "preflight-request-id"
-FORM = "run-"  # keys of the fields on the New run page, kept so that the way back finds them filled
 
 PICK_WORDS: dict[Pick, str] = {"longest": "Longest", "shortest": "Shortest", "random": "Random", "worst": "Worst"}
 FATE_WORDS = {
@@ -186,8 +185,6 @@ def row_words(view: RowView) -> str:
 
 
 rt = get_pipeline()
-for key in [key for key in st.session_state if str(key).startswith(FORM)]:
-    st.session_state[key] = st.session_state[key]  # Streamlit forgets fields that a page does not draw
 chosen = manifest_to_check()
 if chosen is None:
     with header("Preflight", "The rows as the trainer will see them, before anything starts"):
