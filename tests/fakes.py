@@ -14,11 +14,14 @@ from tunixrt_core.preflight_checks import CHECKS
 from tunixrt_core.rows import read_rows
 from tunixrt_core.runs import RunDir
 from tunixrt_core.trainer import (
+    DryRun,
+    DryRunReport,
     Exporter,
     ExportReport,
     Generation,
     Generator,
     LoadGenerator,
+    MetricSink,
     TrainControls,
     Trainer,
     TrainObserver,
@@ -30,12 +33,21 @@ class FakeBackend:
     """Counts train steps, keeps the count as its checkpoint, and answers what it was told to."""
 
     def __init__(
-        self, *, step_seconds: float = 0.0, fail_at: int | None = None, crash_at: int | None = None, right: bool = True
+        self,
+        *,
+        step_seconds: float = 0.0,
+        fail_at: int | None = None,
+        crash_at: int | None = None,
+        right: bool = True,
+        sinks: Sequence[MetricSink] = (),
+        loss: Callable[[int], float] = lambda step: 1 / max(step, 1),
     ) -> None:
         self.step_seconds = step_seconds
         self.fail_at = fail_at
         self.crash_at = crash_at
         self.right = right
+        self.metric_sinks = sinks
+        self.loss = loss
         self.trained: list[str] = []
         self.findings: tuple[Finding, ...] = ()  # what every preflight finds
 
@@ -58,6 +70,20 @@ class FakeBackend:
 
     def trainer(self) -> Trainer:
         return _FakeTrainer(self)
+
+    def dry_run(self) -> DryRun:
+        def dry_run(
+            manifest: RunManifest, scratch: Path, *, on_phase: Callable[[str], None], stop: threading.Event
+        ) -> DryRunReport:
+            on_phase("compiling")
+            if self.fail_at == 1:
+                raise TrainingError("The loss became NaN at train step 1.")
+            return DryRunReport(100, 1.0, 2.0, 2.5, 1000, 0.1, 1 << 20, "so", 0.5, 2.0)
+
+        return dry_run
+
+    def sinks(self, manifest: RunManifest, folder: Path) -> Sequence[MetricSink]:
+        return self.metric_sinks
 
     def load_generator(self) -> LoadGenerator:
         def load(manifest: RunManifest, checkpoints: Path | None, *, on_phase: Callable[[str], None]) -> Generator:
@@ -106,12 +132,17 @@ class _FakeTrainer:
             if step == self._backend.crash_at:
                 raise ZeroDivisionError("a bug")
             time.sleep(self._backend.step_seconds)
-            observer.record({"kind": "train", "train_step": step, "loss": 1 / max(step, 1)})
+            observer.record({"kind": "train", "train_step": step, "loss": self._backend.loss(step)})
+            if controls.save.is_set():
+                checkpoint.parent.mkdir(exist_ok=True)
+                checkpoint.write_text(str(step))
+                observer.record({"kind": "checkpoint", "train_step": step, "reason": "asked", "seconds": 0.0})
+                controls.save.clear()
         checkpoint.parent.mkdir(exist_ok=True)
         checkpoint.write_text(str(step))
-        observer.record({"kind": "eval", "train_step": step, "loss": 1 / max(step, 1)})
+        observer.record({"kind": "eval", "train_step": step, "loss": self._backend.loss(step)})
         self._backend.trained.append(run_dir.name)
-        return TrainOutcome(step, step < total, checkpoint, 1 / max(step, 1), 1 / max(step, 1))
+        return TrainOutcome(step, step < total, checkpoint, self._backend.loss(step), self._backend.loss(step))
 
 
 class _FakeGenerator:

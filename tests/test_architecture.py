@@ -15,7 +15,7 @@ from tests.conftest import REPOSITORY
 # From the bottom up: a module imports modules of lower rows, or of its own package, only.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "processes"),
-    ("hashing",),
+    ("hashing", "accelerator"),
     ("traces", "settings", "host"),
     ("rows", "render", "examples"),
     ("scorers",),
@@ -23,14 +23,17 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("presets", "manifest_sections", "preflight_checks"),
     ("manifest_data",),
     ("manifest", "export", "ingest"),
-    ("trainer", "recorder", "preflight"),
-    ("evaluation",),
-    ("store", "tunix_backend", "model_card"),
+    ("variants",),
+    ("trainer", "alerts", "preflight"),
+    ("evaluation", "recorder"),
+    ("store", "tunix_backend", "model_card", "run_summary"),
     ("execution",),
     ("jobs", "registry"),
+    ("run_verbs",),
     ("pipeline", "terminal", "doctor"),
-    ("cli_common",),
+    ("cli_common", "terminal_run"),
     ("cli_preflight",),
+    ("cli_jobs",),
     ("cli_runs",),
     ("cli",),
     ("__main__",),
@@ -40,13 +43,8 @@ RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 FENCED = {
     "sqlalchemy": {"tunixrt_core/store"},
     "alembic": {"tunixrt_core/store"},
-    "typer": {
-        "tunixrt_core/cli.py",
-        "tunixrt_core/cli_common.py",
-        "tunixrt_core/cli_preflight.py",
-        "tunixrt_core/cli_runs.py",
-    },
-    "rich": {"tunixrt_core/terminal.py", "tunixrt_core/cli_preflight.py", "tunixrt_core/cli_runs.py"},
+    "typer": {f"tunixrt_core/{name}.py" for name in ("cli", "cli_common", "cli_jobs", "cli_preflight", "cli_runs")},
+    "rich": {f"tunixrt_core/{name}.py" for name in ("terminal", "terminal_run", "cli_jobs", "cli_preflight")},
     "streamlit": {"app", "pages"},
     "pandas": {"app", "pages"},
     "plotly": {"app", "pages"},
@@ -65,6 +63,8 @@ FENCED = {
             "tokenizers",
             "safetensors",
             "jinja2",
+            "tensorboardX",
+            "wandb",
         )
     },
 }
@@ -94,6 +94,8 @@ PURE = {
     "examples",
     "preflight",
     "preflight_checks",
+    "variants",
+    "run_summary",
 }
 
 

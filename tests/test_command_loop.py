@@ -113,3 +113,41 @@ def test_an_output_directory_that_cannot_be_written_is_named(home: Path, tmp_pat
     done = tunixrt("train", tmp_path / "m.yaml", "--output-dir", tmp_path / "file" / "run", home=home)
     assert (done.returncode, "cannot be written" in done.stderr) == (1, True)
     assert "Traceback" not in done.stderr
+
+
+def test_sigterm_keeps_a_checkpoint_says_so_and_has_an_exit_code_of_its_own(home: Path, tmp_path: Path) -> None:
+    manifest, folder = tmp_path / "m.yaml", RunDir(tmp_path / "run")
+    write_manifest(home, manifest, train_steps=100_000, checkpoint_every=100_000, batch_size=8)
+    command = [sys.executable, "-m", "tunixrt_core", "train", str(manifest)]
+    process = subprocess.Popen(
+        command, cwd=REPOSITORY, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not any(r["kind"] == "train" for r in folder.metrics()[0]):
+        assert process.poll() is None, folder.log_tail()
+        assert time.monotonic() < deadline, "the run does not get to its first train step"
+        time.sleep(0.02)
+    busy = tunixrt("evaluate", folder.path, home=home)
+    assert (busy.returncode, f"held by process {process.pid}, which trains run" in busy.stderr) == (1, True)
+    assert tunixrt("runs", "save", folder.path, home=home).returncode == 0
+    while not any(r["kind"] == "checkpoint" and r["reason"] == "asked" for r in folder.metrics()[0]):
+        assert time.monotonic() < deadline, "the checkpoint that was asked for is not saved"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    printed, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 143
+    state = folder.state()
+    assert (state.status, state.message) == (
+        RunStatus.STOPPED,
+        "Stopped by SIGTERM; resume goes on from the checkpoint.",
+    )
+    assert f"stopped at train step {state.train_step:,} of 100,000" in printed
+    assert "Train loss" in printed
+    assert (folder.checkpoints / str(state.train_step)).is_dir()
+
+    longer = tunixrt("runs", "resume", folder.path, "--train-steps", state.train_step + 2, home=home)
+    assert longer.returncode == 0, longer.stderr
+    done = folder.state()
+    assert (done.status, done.train_step) == (RunStatus.SUCCEEDED, state.train_step + 2)
+    assert f"train_steps: {done.train_step}" in folder.manifest_file.read_text()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -13,7 +15,7 @@ from tests.fakes import FakeBackend
 from tests.makers import Records, make_manifest
 from tunixrt_core.errors import Conflict, InvalidDataset, InvalidManifest
 from tunixrt_core.evaluation import EvalDir, Target
-from tunixrt_core.execution import execute_evaluation, execute_export, execute_training, run_folder_of
+from tunixrt_core.execution import StopRequest, execute_evaluation, execute_export, execute_training, run_folder_of
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.preflight import blocking, warning
 from tunixrt_core.runs import RunDir, RunState, RunStatus
@@ -175,3 +177,55 @@ def test_a_model_is_not_checked_on_other_data_than_it_was_trained_on(manifest: R
     Path(manifest.data.path).write_text("{}\n")
     with pytest.raises(InvalidManifest, match="has changed"):
         execute_export(manifest, folder, tmp_path / "out", FakeBackend())
+
+
+def test_a_stop_that_says_why_is_the_message_of_the_run(tmp_path: Path) -> None:
+    manifest = make_manifest(tmp_path, train_steps=10_000)
+    stop = StopRequest()
+    stop.ask("Stopped by SIGTERM.")
+    stop.ask("Stopped for another reason.")
+    folder = run(manifest, FakeBackend(), stop)
+    assert (folder.state().status, folder.state().message) == (RunStatus.STOPPED, "Stopped by SIGTERM.")
+
+
+def test_a_save_file_of_an_earlier_process_asks_for_nothing(manifest: RunManifest) -> None:
+    folder = run_folder_of(manifest, Path())
+    folder.create()
+    folder.save_file.touch()
+    run(manifest, FakeBackend(step_seconds=0.05))
+    assert not folder.save_file.exists()
+    assert [r for r in folder.metrics()[0] if r["kind"] == "checkpoint"] == []
+
+
+def test_alerts_are_raised_while_it_trains(tmp_path: Path) -> None:
+    folder = run(make_manifest(tmp_path, train_steps=60), FakeBackend(loss=lambda step: 9.0 if step == 40 else 2.0))
+    found = [(r["alert"], r["train_step"]) for r in folder.metrics()[0] if r["kind"] == "alert"]
+    assert found == [("loss_spike", 40)]
+
+
+class Sink:
+    """Fails at a record, as the disk or the network of another program would."""
+
+    def __init__(self, fails_at: int | None = None) -> None:
+        self.fails_at = fails_at
+        self.told: list[str] = []
+
+    def plan(self, plan: Mapping[str, Any]) -> None:
+        self.told.append("plan")
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        self.told.append(record["kind"])
+        if record["train_step"] == self.fails_at:
+            raise RuntimeError("no connection")
+
+    def close(self) -> None:
+        self.told.append("close")
+
+
+def test_a_sink_that_fails_is_a_warning_in_the_log_once_and_not_the_end_of_the_run(manifest: RunManifest) -> None:
+    broken, whole = Sink(fails_at=3), Sink()
+    folder = run(manifest, FakeBackend(sinks=[broken, whole]))
+    assert folder.state().status is RunStatus.SUCCEEDED
+    assert broken.told == ["plan", "train", "train", "train"]
+    assert whole.told == ["plan", *["train"] * 10, "eval", "close"]
+    assert folder.log_tail().count("Warning: Sink gets no more metrics of this run: RuntimeError: no connection") == 1

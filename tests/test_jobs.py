@@ -11,6 +11,7 @@ import pytest
 
 from tests.fakes import FakeBackend
 from tests.makers import Records, make_manifest
+from tunixrt_core.accelerator import Accelerator
 from tunixrt_core.errors import Conflict, StoreError
 from tunixrt_core.evaluation import EvalRecord
 from tunixrt_core.execution import run_folder_of
@@ -116,3 +117,42 @@ def test_an_evaluation_without_eval_rows_fails_with_a_sentence(tmp_path: Path, r
     assert jobs.wait(10)
     assert records.statuses("e") == ["loading", "failed"]
     assert "eval split" in records.changes[-1][1]["message"]
+
+
+def test_a_job_waits_while_another_process_holds_the_accelerator(tmp_path: Path, records: Records) -> None:
+    file = tmp_path / "accelerator.lock"
+    other = Accelerator(file).take("r-elsewhere", "export")  # a lock of its own, as another process would have it
+    assert other is not None
+    jobs = JobManager(records, records, FakeBackend(), Accelerator(file))
+    first, second = submit(jobs, tmp_path, "a"), submit(jobs, tmp_path, "b")
+    assert not jobs.wait(1.2)
+    queue = jobs.queue()
+    assert queue.holder is not None
+    assert (queue.holder.run, queue.holder.kind) == ("r-elsewhere", "export")
+    assert [job.run for job in queue.waiting] == ["a", "b"]
+    jobs.cancel("a")
+    other.release()
+    assert jobs.wait(10)
+    assert (first.state().status, second.state().status) == (RunStatus.STOPPED, RunStatus.SUCCEEDED)
+    assert Accelerator(file).holder() is None
+
+
+def test_the_accelerator_is_held_while_a_job_runs_and_freed_after_a_bug(tmp_path: Path, records: Records) -> None:
+    file = tmp_path / "accelerator.lock"
+    jobs = JobManager(records, records, FakeBackend(step_seconds=0.01, crash_at=50), Accelerator(file))
+    folder = submit(jobs, tmp_path, "a", train_steps=10_000)
+    while not folder.metrics()[0]:
+        time.sleep(0.01)
+    assert Accelerator(file).take("b", "train") is None
+    assert jobs.wait(10)
+    assert folder.state().status is RunStatus.FAILED
+    assert Accelerator(file).holder() is None
+
+
+def test_a_run_that_the_end_of_the_server_stopped_says_so(tmp_path: Path, records: Records) -> None:
+    jobs = JobManager(records, records, FakeBackend(step_seconds=0.01))
+    folder = submit(jobs, tmp_path, "a", train_steps=10_000)
+    while not folder.metrics()[0]:
+        time.sleep(0.01)
+    jobs.close()
+    assert folder.state().message == "Stopped because the server ended; resume goes on from the checkpoint."

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.makers import make_manifest
+from tunixrt_core.alerts import Watch
 from tunixrt_core.recorder import RunRecorder
 from tunixrt_core.runs import RunDir, RunState, RunStatus
 
@@ -98,3 +102,87 @@ def test_the_plan_says_how_far_there_is_to_go(recorder: RunRecorder, folder: Run
 def test_the_log_holds_a_line_a_message(recorder: RunRecorder, folder: RunDir) -> None:
     recorder.log("Loaded the model.")
     assert folder.log_tail().endswith("Loaded the model.")
+
+
+def test_an_evaluation_of_the_restored_train_step_is_dropped_and_its_checkpoint_stays(folder: RunDir) -> None:
+    lines = [
+        b'{"kind":"train","train_step":1,"time":1.0}\n',
+        b'{"kind":"eval","train_step":1,"time":1.5}\n',
+        b'{"kind":"checkpoint","train_step":1,"time":2.0}\n',
+        b'{"kind":"train","train_step":2,"time":3.0}\n',
+    ]
+    folder.metrics_file.write_bytes(b"".join(lines))
+    recorder = RunRecorder(folder)
+    recorder.plan({"total_train_steps": 5, "restored_train_step": 1})
+    recorder.close()
+    assert folder.metrics_file.read_bytes() == lines[0] + lines[2]
+    assert folder.state().earlier_seconds == 2.0
+
+
+def test_a_resume_leaves_what_stays_as_it_is_on_disk(folder: RunDir) -> None:
+    kept = b'{"kind":"train", "train_step":1, "time":1.0}\n'  # a line that this program would write in another way
+    folder.metrics_file.write_bytes(kept + b'{"kind":"train","train_step":2,"time":2.0}\n')
+    recorder = RunRecorder(folder)
+    recorder.plan({"total_train_steps": 5, "restored_train_step": 1})
+    recorder.close()
+    assert folder.metrics_file.read_bytes() == kept
+
+
+def test_alerts_are_written_behind_the_record_that_raised_them_and_into_the_log(folder: RunDir, tmp_path: Path) -> None:
+    recorder = RunRecorder(folder, watch=Watch(make_manifest(tmp_path, train_steps=100)))
+    recorder.plan({"total_train_steps": 100, "restored_train_step": 0})
+    for step in range(1, 60):
+        recorder.record({"kind": "train", "train_step": step, "loss": 2.0})
+    recorder.record({"kind": "train", "train_step": 60, "loss": 9.0})
+    recorder.close()
+    *_, spike, alert = folder.metrics()[0]
+    assert (spike["kind"], alert["kind"], alert["alert"]) == ("train", "alert", "loss_spike")
+    assert alert["train_step"] == 60
+    assert "loss_spike: loss 9.00 at train step 60" in folder.log_tail()
+
+
+def test_an_alert_that_was_told_before_a_resume_is_not_told_again(folder: RunDir, tmp_path: Path) -> None:
+    manifest = make_manifest(tmp_path, train_steps=100)
+    for restored, steps in ((0, range(1, 62)), (61, range(62, 70))):
+        recorder = RunRecorder(folder, watch=Watch(manifest))
+        recorder.plan({"total_train_steps": 100, "restored_train_step": restored})
+        for step in steps:
+            recorder.record({"kind": "train", "train_step": step, "loss": 2.0 if step < 60 else 9.0})
+        recorder.close()
+    assert [r["train_step"] for r in folder.metrics()[0] if r["kind"] == "alert"] == [60]
+
+
+def test_a_disk_without_room_for_the_next_checkpoint_is_told(
+    folder: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1500))
+    saved = folder.checkpoints / "10" / "model"
+    saved.parent.mkdir(parents=True)
+    saved.write_bytes(bytes(1000))
+    recorder = RunRecorder(folder, watch=Watch(make_manifest(tmp_path, train_steps=100)))
+    recorder.plan({"total_train_steps": 100, "restored_train_step": 0})
+    recorder.record({"kind": "checkpoint", "train_step": 10, "reason": "cadence", "seconds": 0.1})
+    recorder.close()
+    alert = folder.metrics()[0][-1]
+    assert alert["alert"] == "disk_filling", "two are kept, so two more are written before the first one goes"
+
+
+def test_sinks_are_told_what_is_written_and_are_closed(folder: RunDir) -> None:
+    told: list[object] = []
+
+    class Sink:
+        def plan(self, plan: Mapping[str, Any]) -> None:
+            told.append(plan["restored_train_step"])
+
+        def record(self, record: Mapping[str, Any]) -> None:
+            told.append((record["train_step"], "time" in record))
+
+        def close(self) -> None:
+            told.append("closed")
+
+    recorder = RunRecorder(folder, sinks=[Sink()])
+    recorder.plan({"total_train_steps": 5, "restored_train_step": 0})
+    recorder.record({"kind": "train", "train_step": 1, "loss": 1.0})
+    recorder.close()
+    assert told == [0, (1, True), "closed"]

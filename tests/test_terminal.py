@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from tunixrt_core import terminal
-from tunixrt_core.runs import RunDir, RunState, RunStatus
+from tunixrt_core.runs import RunState
 
 
 @pytest.mark.parametrize(
@@ -18,21 +17,6 @@ from tunixrt_core.runs import RunDir, RunState, RunStatus
 )
 def test_numbers_have_separators_and_missing_ones_a_dash(value: object, text: str) -> None:
     assert terminal.number(value) == text
-
-
-def test_a_run_is_followed_from_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terminal, "err", Console(file=io.StringIO(), width=200))
-    folder = RunDir(tmp_path)
-    with terminal.progress() as bar:
-        display = terminal.RunDisplay(bar, folder)
-        folder.metrics_file.write_text(
-            '{"kind":"train","train_step":2,"loss":1.5,"tokens_per_second":900.0}\n'
-            '{"kind":"eval","train_step":2,"loss":1.25}\n'
-        )
-        display.update(RunState(RunStatus.RUNNING, phase="training", train_step=1, total_train_steps=4))
-        task = bar.tasks[0]
-        assert (task.completed, task.total, task.description) == (2, 4, "training")
-        assert task.fields["note"] == "loss 1.500  eval loss 1.250  900 tokens/s"
 
 
 def test_rows_that_were_too_long_are_spoken_of(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 import typer
 
 from tunixrt_core import __version__, terminal
 from tunixrt_core.cli_common import Home, fail, open_home, settings_of
+from tunixrt_core.cli_jobs import evaluate, export_model, train
 from tunixrt_core.cli_preflight import preflight
-from tunixrt_core.cli_runs import evaluate, export_model, runs_app, train
+from tunixrt_core.cli_runs import runs_app
 from tunixrt_core.datasets import DatasetSpec
-from tunixrt_core.errors import InvalidManifest, TunixRTError
+from tunixrt_core.errors import TunixRTError
 from tunixrt_core.export import EXPORT_FORMATS
-from tunixrt_core.presets import HYPERPARAMETERS
 from tunixrt_core.terminal import out
+from tunixrt_core.variants import read_changes
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -158,7 +158,7 @@ def manifest(
             data_file=data.resolve() if data else None,
             model_id=model,
             output_dir=output_dir,
-            hyperparams=_assignments(set_ or []),
+            hyperparams=read_changes(set_ or []),
         )
     text = built.to_json() if as_json else built.to_yaml()
     if output is None:
@@ -166,19 +166,6 @@ def manifest(
     else:
         output.write_text(text, encoding="utf-8")
         out.print(f"{output}  {built.data.train_rows:,} train rows; start it with: tunixrt train {output}")
-
-
-def _assignments(items: list[str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for item in items:
-        key, equals, text = item.partition("=")
-        if not equals:
-            raise InvalidManifest(f"--set {item}", f"needs the form NAME=VALUE; names are {', '.join(HYPERPARAMETERS)}")
-        try:
-            values[key] = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            values[key] = text  # a word such as cosine
-    return values
 
 
 app.command()(preflight)

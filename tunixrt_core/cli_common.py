@@ -1,4 +1,4 @@
-"""What all commands share: the home option, opening the home, and failing with a sentence."""
+"""What all commands share: the home option, opening the home, finding a run, and failing with a sentence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from tunixrt_core.errors import NotFound
 from tunixrt_core.pipeline import Pipeline, open_pipeline
+from tunixrt_core.runs import RunDir
 from tunixrt_core.settings import Settings
 from tunixrt_core.terminal import err
 
@@ -27,3 +29,11 @@ def settings_of(home: Path | None) -> Settings:
 
 def open_home(home: Path | None) -> Pipeline:
     return open_pipeline(settings_of(home))
+
+
+def run_folder(run: str, settings: Settings) -> RunDir:
+    """Of a run's id in the home, or of a path. Raises NotFound."""
+    for path in (settings.runs_dir / run, Path(run)):
+        if (path / "manifest.yaml").is_file():
+            return RunDir(path.resolve())
+    raise NotFound("run", run, "`tunixrt runs list` shows those of this home; a run's folder works too.")

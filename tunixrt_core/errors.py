@@ -109,6 +109,12 @@ class PreflightFailed(TunixRTError):
     code = "preflight_failed"
 
 
+class TrackingError(TunixRTError):
+    """Metrics were asked to go where they cannot: a package is missing, or there is no key for it."""
+
+    code = "tracking_error"
+
+
 class TunixMissing(TunixRTError, ImportError):
     """Tunix is not installed; the message holds the pip line that mends it."""
 

@@ -6,13 +6,14 @@ import json
 import logging
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from platform import platform, python_version
 from typing import Any, Protocol
 
+from tunixrt_core.alerts import Watch
 from tunixrt_core.errors import Conflict, TunixRTError
 from tunixrt_core.evaluation import EvalDir, EvalProgress, Target, eval_rows, evaluate
 from tunixrt_core.manifest import RunManifest
@@ -21,7 +22,17 @@ from tunixrt_core.model_card import model_card
 from tunixrt_core.preflight import Preflight, RowView
 from tunixrt_core.recorder import RunRecorder
 from tunixrt_core.runs import RunDir, RunState, RunStatus, write_json
-from tunixrt_core.trainer import Exporter, ExportReport, LoadGenerator, TrainControls, Trainer
+from tunixrt_core.trainer import (
+    DryRun,
+    DryRunReport,
+    Exporter,
+    ExportReport,
+    LoadGenerator,
+    MetricSink,
+    TrainControls,
+    Trainer,
+    TrainOutcome,
+)
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +61,25 @@ class Backend(Protocol):
 
     def trainer(self) -> Trainer: ...
 
+    def dry_run(self) -> DryRun: ...
+
+    def sinks(self, manifest: RunManifest, folder: Path) -> Sequence[MetricSink]:
+        """Where metrics go besides metrics.jsonl. Raises TrackingError where one that is asked for cannot be."""
+
     def load_generator(self) -> LoadGenerator: ...
 
     def exporter(self) -> Exporter: ...
+
+
+class StopRequest(threading.Event):
+    """The stop event of a run that also says why: for the run's message."""
+
+    why = ""
+
+    def ask(self, why: str) -> None:
+        """Set it; of several reasons the first one counts."""
+        self.why = self.why or why
+        self.set()
 
 
 def execute_training(
@@ -67,18 +94,20 @@ def execute_training(
     """Run one manifest in this thread, from its data file to `result.json`; never raises for a failed run.
 
     What the preflight finds blocking fails the run before it trains, but for findings with a code in `allow`.
-    The folder says how it went: status, metrics, log, checkpoints. A `stop` file in it, or the event, ends the
-    run after the train step under way, with a checkpoint.
+    The folder says how it went: status, metrics, alerts, log, checkpoints. A `stop` file in it, or the event, ends the
+    run after the train step under way, with a checkpoint; a `save` file has one saved without an end.
     """
     folder.create()
     folder.stop_file.unlink(missing_ok=True)
+    folder.save_file.unlink(missing_ok=True)
     folder.result_file.unlink(missing_ok=True)
     folder.manifest_file.write_text(manifest.to_yaml(), encoding="utf-8")
-    recorder = RunRecorder(folder, on_status=on_status)
+    recorder = RunRecorder(folder, watch=Watch(manifest), on_status=on_status)
+    controls = TrainControls(stop)
     try:
-        with _watch_stop_file(folder, stop, recorder):
+        with _watch_files(folder, controls, recorder):
             _check_before(manifest, folder, backend, recorder, allow)
-            _train(manifest, folder, backend, recorder, stop)
+            _train(manifest, folder, backend, recorder, controls)
     except TunixRTError as error:
         recorder.log(f"Failed: {error}")
         recorder.finish(RunStatus.FAILED, message=str(error))
@@ -112,38 +141,93 @@ def _allowed_before(folder: RunDir) -> list[str]:
 
 
 def _train(
-    manifest: RunManifest, folder: RunDir, backend: Backend, recorder: RunRecorder, stop: threading.Event
+    manifest: RunManifest, folder: RunDir, backend: Backend, recorder: RunRecorder, controls: TrainControls
 ) -> None:
     write_json(folder.env_file, environment())
-    outcome = backend.trainer().train(manifest, folder.path, observer=recorder, controls=TrainControls(stop))
+    recorder.sinks = [_Spared(sink, recorder.log) for sink in backend.sinks(manifest, folder.path)]
+    outcome = backend.trainer().train(manifest, folder.path, observer=recorder, controls=controls)
     status = RunStatus.STOPPED if outcome.stopped else RunStatus.SUCCEEDED
-    write_json(
-        folder.result_file,
-        {
-            "status": status,
-            "train_step": outcome.train_step,
-            "train_loss": outcome.train_loss,
-            "eval_loss": outcome.eval_loss,
-            "checkpoint": outcome.checkpoint.name if outcome.checkpoint else None,
-            "manifest_hash": manifest.content_hash,
-        },
-    )
-    recorder.finish(status, train_step=outcome.train_step)
+    write_json(folder.result_file, {"status": status, **_result(outcome), "manifest_hash": manifest.content_hash})
+    recorder.finish(status, message=_why(outcome, controls.stop), train_step=outcome.train_step)
+
+
+def _result(outcome: TrainOutcome) -> dict[str, Any]:
+    return {
+        "train_step": outcome.train_step,
+        "train_loss": outcome.train_loss,
+        "eval_loss": outcome.eval_loss,
+        "checkpoint": outcome.checkpoint.name if outcome.checkpoint else None,
+        "ended_early": outcome.ended_early,
+        "best_eval_loss": outcome.best_eval_loss,
+        "best_checkpoint": outcome.best_checkpoint.name if outcome.best_checkpoint else None,
+    }
+
+
+def _why(outcome: TrainOutcome, stop: threading.Event) -> str:
+    if outcome.ended_early:
+        return "Ended early: the eval loss had not become lower for as many evaluations as early_stopping says."
+    return stop.why if outcome.stopped and isinstance(stop, StopRequest) else ""
+
+
+class _Spared:
+    """A metric sink whose failure is a warning in the run's log, once, and never the end of the run."""
+
+    def __init__(self, inner: MetricSink, log: Callable[[str], None]) -> None:
+        self._inner: MetricSink | None = inner
+        self._log = log
+
+    def plan(self, plan: Mapping[str, Any]) -> None:
+        self._try(lambda sink: sink.plan(plan))
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        self._try(lambda sink: sink.record(record))
+
+    def close(self) -> None:
+        self._try(lambda sink: sink.close())
+
+    def _try(self, act: Callable[[MetricSink], None]) -> None:
+        if self._inner is None:
+            return
+        try:
+            act(self._inner)
+        except Exception as error:  # another program's code: whatever happens in it, the training goes on
+            name, self._inner = type(self._inner).__name__, None
+            self._log(f"Warning: {name} gets no more metrics of this run: {type(error).__name__}: {error}")
+            log.exception("%s failed", name)
+
+
+def execute_dry_run(
+    manifest: RunManifest,
+    backend: Backend,
+    scratch: Path,
+    *,
+    on_phase: Callable[[str], None] = lambda phase: None,
+    stop: threading.Event | None = None,
+) -> DryRunReport:
+    """The largest train step, one evaluation, one checkpoint and one generation of a manifest, in this thread.
+
+    Nothing of it stays. What would end the run ends this, with the same error.
+    """
+    check_data_unchanged(manifest.data)
+    return backend.dry_run()(manifest, scratch, on_phase=on_phase, stop=stop or threading.Event())
 
 
 @contextmanager
-def _watch_stop_file(folder: RunDir, stop: threading.Event, recorder: RunRecorder) -> Iterator[None]:
-    """While inside, a `stop` file or the event marks the run as stopping and sets the event."""
+def _watch_files(folder: RunDir, controls: TrainControls, recorder: RunRecorder) -> Iterator[None]:
+    """While inside, a `stop` file or the event marks the run as stopping, and a `save` file asks for a checkpoint."""
     ended = threading.Event()
 
     def watch() -> None:
         while not ended.wait(0.2):
-            if stop.is_set() or folder.stop_file.exists():
-                stop.set()
+            if folder.save_file.exists():
+                folder.save_file.unlink(missing_ok=True)
+                controls.save.set()
+            if controls.stop.is_set() or folder.stop_file.exists():
+                controls.stop.set()
                 recorder.stopping()
                 return
 
-    watcher = threading.Thread(target=watch, name="tunixrt-stop-watcher", daemon=True)
+    watcher = threading.Thread(target=watch, name="tunixrt-file-watcher", daemon=True)
     watcher.start()
     try:
         yield

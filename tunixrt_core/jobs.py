@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from tunixrt_core.errors import Conflict, StoreError, TunixRTError
+from tunixrt_core.accelerator import Accelerator, Hold, Holder
+from tunixrt_core.errors import Conflict, NotFound, StoreError, TunixRTError
 from tunixrt_core.evaluation import EvalProgress, EvalRecord
-from tunixrt_core.execution import Backend, execute_evaluation, execute_training
+from tunixrt_core.execution import Backend, StopRequest, execute_evaluation, execute_training
 from tunixrt_core.manifest import RunManifest
+from tunixrt_core.processes import this_process
 from tunixrt_core.runs import RunDir, RunState, RunStatus
 
 log = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 0.5  # between two looks at an accelerator that another process holds
 
 
 class RunRecords(Protocol):
@@ -31,26 +36,48 @@ class EvalRecords(Protocol):
     def update(self, eval_id: str, **changes: Any) -> object: ...
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingJob:
+    """A job in the queue. `id` is that of the run to train, or of the evaluation."""
+
+    id: str
+    run: str
+    kind: str  # train or evaluate
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Who holds the accelerator, in this process or another one, and what waits here for it, in order."""
+
+    holder: Holder | None
+    waiting: tuple[WaitingJob, ...]
+
+
 @dataclass(slots=True)
 class _Job:
-    run_id: str
+    about: WaitingJob
     work: Callable[[threading.Event], None]
-    kind: str  # train or evaluate
     cancelled: Callable[[], None]
-    stop: threading.Event = field(default_factory=threading.Event)
+    stop: StopRequest = field(default_factory=StopRequest)
 
 
 class JobManager:
-    """The queue and its worker thread. The thread starts with the first job and ends with the process."""
+    """The queue and its worker thread. The thread starts with the first job and ends with the process.
 
-    def __init__(self, runs: RunRecords, evals: EvalRecords, backend: Backend) -> None:
+    With an `accelerator`, a job also waits until no other process of the same home holds it.
+    """
+
+    def __init__(
+        self, runs: RunRecords, evals: EvalRecords, backend: Backend, accelerator: Accelerator | None = None
+    ) -> None:
         self._runs = runs
         self._evals = evals
         self.backend = backend
         # guards _queue and _current, which pages and API threads read while the worker takes jobs
         self._lock = threading.Condition()
         self._queue: deque[_Job] = deque()
-        self._current: _Job | None = None
+        self._accelerator = accelerator
+        self._current: tuple[_Job, Holder] | None = None
         self._worker: threading.Thread | None = None
         self._closed = False
         self._progress: dict[str, EvalProgress] = {}
@@ -74,7 +101,7 @@ class JobManager:
             folder.write_stopped_before_start()
             self._mirror(run_id, folder.state())
 
-        self._put(_Job(run_id, work, "train", cancelled))
+        self._put(_Job(WaitingJob(run_id, run_id, "train"), work, cancelled))
 
     def submit_evaluation(
         self, record: EvalRecord, manifest: RunManifest, folder: RunDir, limit: int | None = None
@@ -89,34 +116,61 @@ class JobManager:
         def cancelled() -> None:
             self._end_evaluation(record.id, RunStatus.STOPPED, "Stopped before it began.")
 
-        self._put(_Job(record.run_id, work, "evaluate", cancelled))
+        self._put(_Job(WaitingJob(record.id, record.run_id, "evaluate"), work, cancelled))
 
     def evaluation_progress(self, eval_id: str) -> EvalProgress | None:
         """The live progress of an evaluation that this process queued."""
         return self._progress.get(eval_id)
 
-    def stop(self, run_id: str) -> bool:
+    def stop(self, run_id: str, why: str = "") -> bool:
         """Stop what runs for this run and drop what waits for it. False when there was nothing."""
         with self._lock:
-            waiting = [job for job in self._queue if job.run_id == run_id]
+            waiting = [job for job in self._queue if job.about.run == run_id]
             for job in waiting:
                 self._queue.remove(job)
-            current = self._current if self._current and self._current.run_id == run_id else None
+            current = self._current[0] if self._current and self._current[0].about.run == run_id else None
         for job in waiting:
             job.cancelled()
         if current:
-            current.stop.set()
+            current.stop.ask(why)
         return bool(waiting or current)
 
+    def cancel(self, job_id: str) -> None:
+        """Take one job out of the queue. Raises NotFound where none of that id waits."""
+        with self._lock:
+            job = self._waiting(job_id)
+            self._queue.remove(job)
+        job.cancelled()
+
+    def move(self, job_id: str, by: int) -> None:
+        """Let a job that waits go sooner (-1) or later (+1), as far as the queue goes. Raises NotFound."""
+        with self._lock:
+            job = self._waiting(job_id)
+            place = self._queue.index(job)
+            self._queue.remove(job)
+            self._queue.insert(max(0, place + by), job)
+
+    def _waiting(self, job_id: str) -> _Job:
+        found = next((job for job in self._queue if job.about.id == job_id), None)
+        if found is None:
+            raise NotFound("job in the queue", job_id, "It may have begun, or was cancelled.")
+        return found
+
+    def queue(self) -> Queue:
+        """What holds the accelerator and what waits."""
+        with self._lock:
+            current, waiting = self._current, tuple(job.about for job in self._queue)
+        elsewhere = self._accelerator.holder() if self._accelerator and current is None else None
+        return Queue(current[1] if current else elsewhere, waiting)
+
     def holder(self) -> tuple[str, str] | None:
-        """`(run id, kind)` of the job that holds the accelerator, or None."""
-        current = self._current
-        return (current.run_id, current.kind) if current else None
+        """`(run id, kind)` of the job that holds the accelerator, in whichever process, or None."""
+        holder = self.queue().holder
+        return (holder.run, holder.kind) if holder else None
 
     def queued(self) -> list[tuple[str, str]]:
         """`(run id, kind)` of the waiting jobs, in order."""
-        with self._lock:
-            return [(job.run_id, job.kind) for job in self._queue]
+        return [(job.run, job.kind) for job in self.queue().waiting]
 
     def wait(self, timeout: float | None = None) -> bool:
         """Block until nothing runs or waits; False on timeout. For scripts and tests."""
@@ -128,12 +182,12 @@ class JobManager:
         with self._lock:
             self._closed = True
             waiting, self._queue = list(self._queue), deque()
-            current = self._current
+            current = self._current[0] if self._current else None
             self._lock.notify_all()
         for job in waiting:
             job.cancelled()
         if current:
-            current.stop.set()
+            current.stop.ask("Stopped because the server ended; resume goes on from the checkpoint.")
         if self._worker:
             self._worker.join(timeout)
 
@@ -148,20 +202,33 @@ class JobManager:
             self._lock.notify_all()
 
     def _work(self) -> None:
-        while True:
-            with self._lock:
-                self._lock.wait_for(lambda: self._queue or self._closed)
-                if self._closed:
-                    return
-                job = self._current = self._queue.popleft()
+        while (taken := self._next()) is not None:
+            job, held = taken
             try:
                 job.work(job.stop)
             except Exception:  # the worker's outermost frame: one bad job must not end the queue
-                log.exception("job for %s failed", job.run_id)
+                log.exception("job for %s failed", job.about.run)
             finally:
+                if held:
+                    held.release()
                 with self._lock:
                     self._current = None
                     self._lock.notify_all()
+
+    def _next(self) -> tuple[_Job, Hold | None] | None:
+        """The first job, once the accelerator is its own; None when there will be no more."""
+        with self._lock:
+            while True:
+                self._lock.wait_for(lambda: self._queue or self._closed)
+                if self._closed:
+                    return None
+                about = self._queue[0].about
+                held = self._accelerator.take(about.run, about.kind) if self._accelerator else None
+                if held or self._accelerator is None:
+                    job = self._queue.popleft()
+                    self._current = job, Holder(about.run, about.kind, time.time(), this_process())
+                    return job, held
+                self._lock.wait(_LOOK_SECONDS)  # another process holds it; the queue may change meanwhile
 
     def _mirror(self, run_id: str, state: RunState) -> None:
         try:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from tunixrt_core import datasets, examples
+from tunixrt_core.accelerator import Accelerator
 from tunixrt_core.datasets import DatasetSpec, DatasetVersion
 from tunixrt_core.errors import Conflict, NotFound
 from tunixrt_core.evaluation import TARGETS, Comparison, EvalDir, EvalProgress, EvalRecord, Prediction, Target, compare
@@ -34,7 +35,8 @@ from tunixrt_core.manifest import RunManifest, build_sft_manifest
 from tunixrt_core.preflight import Preflight, RowView
 from tunixrt_core.registry import Registry
 from tunixrt_core.rows import Split
-from tunixrt_core.runs import Run, RunDir, RunState, RunStatus
+from tunixrt_core.run_verbs import RunVerbs
+from tunixrt_core.runs import Run, RunDir, RunState
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.query import Page, StoredTrace, TraceQuery
 from tunixrt_core.store.store import Store, open_store
@@ -65,8 +67,11 @@ class EvalView:
     progress: EvalProgress | None
 
 
-class Pipeline:
-    """One home with everything in it. Thread-safe: pages, API and worker share one."""
+class Pipeline(RunVerbs):
+    """One home with everything in it. Thread-safe: pages, API and worker share one.
+
+    What can be done with a run that is there (stop, save, resume, clone, compare) stands in run_verbs.
+    """
 
     def __init__(self, settings: Settings, store: Store, jobs: JobManager) -> None:
         self.settings = settings
@@ -312,26 +317,6 @@ class Pipeline:
             self.jobs.submit_training(run.id, manifest, folder, allow=tuple(allow))
         return run
 
-    def resume_run(self, run_id: str) -> Run:
-        """Go on from the last checkpoint of a run that was stopped, failed or interrupted."""
-        self.jobs.backend.require()
-        with self._starting:
-            run = self.run(run_id)
-            if not run.status.over:
-                raise Conflict(f"{run.id} is {run.status}; it can be resumed when it is over.")
-            run.status.to(RunStatus.QUEUED)
-            self.jobs.submit_training(run.id, RunManifest.from_dict(run.manifest), RunDir(Path(run.directory)))
-        return self.run(run_id)
-
-    def stop_run(self, run_id: str) -> Run:
-        """Ask a run to stop: it ends after the train step under way and keeps a checkpoint. Raises Conflict if over."""
-        run = self.run(run_id)
-        if not self.jobs.stop(run.id):
-            if run.status.over:
-                raise Conflict(f"{run.id} is over ({run.status}); there is nothing to stop.")
-            RunDir(Path(run.directory)).stop_file.touch()  # another process runs it
-        return self.run(run_id)
-
     def runs(self, *, limit: int = 50, after: str | None = None) -> Page[Run]:
         """Runs, newest first, with the status that their folders tell."""
         return self.registry.page(limit=limit, after=after)
@@ -417,7 +402,12 @@ class Pipeline:
 def open_pipeline(settings: Settings, *, recover: bool = True) -> Pipeline:
     """The composition root: home, database, worker. Raises StoreError or OutputError as sentences."""
     store = open_store(settings.database_url)
-    jobs = JobManager(store.runs, store.evals, TunixBackend(settings.models_dir))
+    jobs = JobManager(
+        store.runs,
+        store.evals,
+        TunixBackend(settings.models_dir, settings.compiled_dir),
+        Accelerator(settings.accelerator_lock),
+    )
     pipeline = Pipeline(settings, store, jobs)
     if recover:
         pipeline.registry.recover()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
 
+from tunixrt_core.alerts import Alert, Watch
 from tunixrt_core.processes import this_process
-from tunixrt_core.runs import NEXT, RunDir, RunState, RunStatus, write_atomic
+from tunixrt_core.runs import NEXT, RunDir, RunState, RunStatus
+from tunixrt_core.trainer import MetricSink
 
 _STATUS_OF_PHASE = {
     "loading": RunStatus.LOADING,
@@ -23,19 +27,24 @@ _STATE_SECONDS = 0.5  # how often progress alone rewrites the state file
 
 
 class RunRecorder:
-    """A trainer.TrainObserver with the run's folder behind it. One recorder a run.
+    """A trainer.TrainObserver with the run's folder behind it, and metric sinks beside. One recorder a run.
 
-    The lock is there because the trainer's thread and the one that watches for a stop both change the state.
+    Every record goes past `watch`, and the alerts that it raises are written as records of their own. The lock is
+    there because the trainer's thread and the one that watches for a stop both change the state.
     """
 
     def __init__(
         self,
         folder: RunDir,
         *,
+        watch: Watch | None = None,
+        sinks: Sequence[MetricSink] = (),
         on_status: Callable[[RunState], None] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._folder = folder
+        self._watch = watch
+        self.sinks = sinks
         self._on_status = on_status or (lambda state: None)
         self._clock = clock
         self._lock = threading.RLock()
@@ -45,6 +54,9 @@ class RunRecorder:
         self._log = folder.log_file.open("a", encoding="utf-8")
 
     def close(self) -> None:
+        """Close the files and the sinks."""
+        for sink in self.sinks:
+            sink.close()
         self._metrics.close()
         self._log.close()
 
@@ -57,15 +69,19 @@ class RunRecorder:
             self._write(replace(self.state, phase=phase, status=status if moves else self.state.status))
 
     def plan(self, plan: Mapping[str, Any]) -> None:
-        """Totals known before the first train step. Records of train steps that a resume repeats are dropped."""
+        """Totals known before the first train step. Records that a resume makes again are dropped."""
         with self._lock:
-            restored = int(plan.get("restored_train_step", 0))
-            earlier = self._drop_records_after(restored)
+            restored, total = int(plan.get("restored_train_step", 0)), int(plan.get("total_train_steps", 0))
+            if self._watch:
+                self._watch.plan(total)
+            earlier = self._drop_what_is_made_again(restored)
+            for sink in self.sinks:
+                sink.plan(plan)
             self._write(
                 replace(
                     self.state,
                     plan=dict(plan),
-                    total_train_steps=int(plan.get("total_train_steps", 0)),
+                    total_train_steps=total,
                     device=str(plan.get("device", "")),
                     train_step=restored,
                     earlier_seconds=earlier,
@@ -73,16 +89,36 @@ class RunRecorder:
             )
 
     def record(self, record: Mapping[str, Any]) -> None:
-        """Append one metrics record (`kind`, `train_step`, numbers) and flush it to the operating system."""
+        """Append one metrics record, and the alerts that it raises, and flush them to the operating system."""
         with self._lock:
             now = self._clock()
-            trained = self.state.earlier_seconds + now - (self.state.started_at or now)
-            self._metrics.write(orjson.dumps({**record, "time": round(trained, 3)}) + b"\n")
+            self._append(record, now)
+            for alert in self._alerts(record):
+                self._append(alert.to_record(), now)
+                self.log(f"Alert: {alert.alert}: {alert.evidence}")
             self._metrics.flush()
             if record["kind"] == "train":
                 self.state = replace(self.state, train_step=int(record["train_step"]))
                 if now - self._written >= _STATE_SECONDS:
                     self._write(self.state)
+
+    def _append(self, record: Mapping[str, Any], now: float) -> None:
+        trained = self.state.earlier_seconds + now - (self.state.started_at or now)
+        timed = {**record, "time": round(trained, 3)}
+        self._metrics.write(orjson.dumps(timed) + b"\n")
+        for sink in self.sinks:
+            sink.record(timed)
+
+    def _alerts(self, record: Mapping[str, Any]) -> list[Alert]:
+        if self._watch is None:
+            return []
+        found = self._watch.see(record)
+        if record["kind"] == "checkpoint" and (sizes := _checkpoint_sizes(self._folder.checkpoints)):
+            # a checkpoint is whole before an older one goes, so there has to be room for one more than stay
+            more = max(1, self._watch.kept_checkpoints + 1 - len(sizes))
+            free = shutil.disk_usage(self._folder.path).free
+            found += self._watch.disk(int(record["train_step"]), free=free, needed=more * max(sizes))
+        return found
 
     def log(self, text: str) -> None:
         with self._lock:
@@ -110,14 +146,32 @@ class RunRecorder:
                 )
             )
 
-    def _drop_records_after(self, train_step: int) -> float:
-        """Returns how long the run had trained when it got there, in seconds."""
-        kept = [r for r in self._folder.metrics()[0] if r["train_step"] <= train_step]
+    def _drop_what_is_made_again(self, restored: int) -> float:
+        """Cut the records that are void, and show the watch the others. Returns the seconds trained so far.
+
+        Almost always they are the end of the file, which is cut there; a record behind them that stays is written anew.
+        This also mends a last line that a killed process left half-written.
+        """
         self._metrics.close()
-        # this also mends a last line that a killed process left half-written
-        write_atomic(self._folder.metrics_file, b"".join(orjson.dumps(r) + b"\n" for r in kept))
+        end, kept_behind, seconds = None, [], 0.0
+        with self._folder.metrics_file.open("r+b") as file:
+            offset = 0
+            for line in file:
+                record = orjson.loads(line) if line.endswith(b"\n") else None
+                if record is None or _is_made_again(record, restored):
+                    end = offset if end is None else end
+                else:
+                    seconds = float(record["time"])
+                    kept_behind += [line] if end is not None else []
+                    if self._watch:
+                        self._watch.see(record)
+                offset += len(line)
+            if end is not None:
+                file.truncate(end)
         self._metrics = self._folder.metrics_file.open("ab")
-        return float(kept[-1]["time"]) if kept else 0.0
+        self._metrics.writelines(kept_behind)
+        self._metrics.flush()
+        return seconds
 
     def _write(self, state: RunState) -> None:
         moved = state.status is not self.state.status
@@ -126,3 +180,15 @@ class RunRecorder:
         self._folder.write_state(self.state)
         if moved:
             self._on_status(self.state)
+
+
+def _is_made_again(record: Mapping[str, Any], restored: int) -> bool:
+    """Whether a run that goes on after the train step `restored` makes this record once more."""
+    step = int(record["train_step"])
+    return step > restored or (step == restored and record["kind"] == "eval")
+
+
+def _checkpoint_sizes(folder: Path) -> list[int]:
+    """Bytes of each whole checkpoint. They are directories named by their train step."""
+    found = [path for path in folder.iterdir() if path.is_dir() and path.name.isdigit()] if folder.is_dir() else []
+    return [sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) for path in found]

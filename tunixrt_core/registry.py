@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tunixrt_core.errors import InvalidManifest
 from tunixrt_core.evaluation import TARGETS, EvalDir, EvalRecord, Target
@@ -95,19 +96,28 @@ class Registry:
         if not folder.state_file.exists():
             return run
         state = folder.state()
-        if (state.status, state.message) == (run.status, run.message):
+        told: dict[str, Any] = {**state.times(), "status": state.status, "message": state.message}
+        if all(getattr(run, name) == value for name, value in told.items()):
             return run
-        self._runs.mirror(run.id, **state.times(), status=state.status, message=state.message)
-        return replace(run, **state.times(), status=state.status, message=state.message)
+        if (manifest := self._manifest(folder)) is not None:
+            told["manifest"] = manifest.to_dict()  # the command may have trained it for longer
+        self._runs.mirror(run.id, **told)
+        return replace(run, **told)
 
     def _adopt(self, folder: RunDir) -> None:
+        if (manifest := self._manifest(folder)) is not None:
+            self.add(manifest, folder, folder.state())
+
+    def _manifest(self, folder: RunDir) -> RunManifest | None:
+        """What a folder says that it runs; None where it cannot be read, or was not written yet."""
         try:
-            manifest = RunManifest.from_text(folder.manifest_file.read_text(encoding="utf-8"))
+            return RunManifest.from_text(folder.manifest_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
         except InvalidManifest as error:
             # a folder from another version must not keep the server from starting
             log.warning("%s is not listed: its manifest cannot be read (%s)", folder.path, error)
-            return
-        self.add(manifest, folder, folder.state())
+            return None
 
     def _adopt_evaluation(self, run_id: str, target: Target, folder: RunDir, held: EvalRecord | None) -> None:
         found = EvalDir(folder.evals / target)

@@ -49,8 +49,8 @@ NEXT: dict[RunStatus, set[RunStatus]] = {
     RunStatus.COMPILING: {RunStatus.RUNNING, *_ENDS},
     RunStatus.RUNNING: _ENDS,
     RunStatus.STOPPING: _ENDS,
-    # resuming queues a run again
-    RunStatus.SUCCEEDED: set(),
+    # resuming queues a run again; one that succeeded only to train for longer
+    RunStatus.SUCCEEDED: {RunStatus.QUEUED},
     RunStatus.FAILED: {RunStatus.QUEUED},
     RunStatus.STOPPED: {RunStatus.QUEUED},
     RunStatus.INTERRUPTED: {RunStatus.QUEUED},
@@ -154,6 +154,11 @@ class RunDir:
     def stop_file(self) -> Path:
         """Its existence asks whoever runs this to stop: works from another process too."""
         return self.path / "stop"
+
+    @property
+    def save_file(self) -> Path:
+        """Its existence asks whoever runs this to save a checkpoint now; it is removed when that was heard."""
+        return self.path / "save"
 
     @property
     def env_file(self) -> Path:

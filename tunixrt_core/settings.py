@@ -52,8 +52,18 @@ class Settings:
         return self.home / "runs"
 
     @property
+    def accelerator_lock(self) -> Path:
+        """Held by whoever trains, evaluates or exports in this home."""
+        return self.home / "accelerator.lock"
+
+    @property
     def models_dir(self) -> Path:
         return self.home / "models"
+
+    @property
+    def compiled_dir(self) -> Path:
+        """What XLA compiled, kept for the next start."""
+        return self.home / "compiled"
 
 
 # Name -> (default, meaning). docs/configuration.md lists the same names; a test compares them.

@@ -1,8 +1,7 @@
-"""How the command draws on a terminal: tables, progress bars, a run as it happens. Knows nothing of the store."""
+"""How the command draws on a terminal: tables, numbers, progress bars. Knows nothing of the store."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +13,7 @@ from rich.text import Text
 
 from tunixrt_core.evaluation import Target
 from tunixrt_core.ingest.report import ImportReport
-from tunixrt_core.runs import RunDir, RunState
+from tunixrt_core.runs import RunState
 
 # no markup: names, paths and messages hold square brackets of their own
 out = Console(highlight=False, markup=False, soft_wrap=True)
@@ -94,38 +93,3 @@ def progress() -> Iterator[Progress]:
         console=err,
     ) as bar:
         yield bar
-
-
-class RunDisplay:
-    """Follows a run's folder: a bar on a terminal, a line an evaluation elsewhere."""
-
-    def __init__(self, bar: Progress, folder: RunDir) -> None:
-        self._bar = bar
-        self._folder = folder
-        self._task = bar.add_task("loading", total=None, note="")
-        self._cursor = folder.metrics()[1]
-        self._last: dict[str, Any] = {}
-
-    def update(self, state: RunState) -> None:
-        records, self._cursor = self._folder.metrics(self._cursor)
-        for record in records:
-            self._last |= {f"{record['kind']} {key}": value for key, value in record.items()}
-            if record["kind"] == "eval" and not self._bar.console.is_terminal:
-                err.print(f"train step {record['train_step']}: {_note(self._last)}")
-        self._bar.update(
-            self._task,
-            description=state.phase or str(state.status),
-            completed=max(state.train_step, int(self._last.get("train train_step", 0))),
-            total=state.total_train_steps or None,
-            note=_note(self._last) or state.device,
-        )
-
-
-def _note(last: Mapping[str, Any]) -> str:
-    parts = []
-    for key, label, places in (("train loss", "loss", 3), ("eval loss", "eval loss", 3)):
-        if (value := last.get(key)) is not None and math.isfinite(value):
-            parts.append(f"{label} {value:.{places}f}")
-    if speed := last.get("train tokens_per_second"):
-        parts.append(f"{speed:,.0f} tokens/s")
-    return "  ".join(parts)

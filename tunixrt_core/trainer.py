@@ -45,6 +45,31 @@ class TrainObserver(Protocol):
         """A line for a person to read."""
 
 
+class NoObserver:
+    """A TrainObserver that keeps nothing: of several processes that train together, one reports."""
+
+    def phase(self, phase: str) -> None: ...
+
+    def plan(self, plan: Mapping[str, Any]) -> None: ...
+
+    def record(self, record: Mapping[str, Any]) -> None: ...
+
+    def log(self, text: str) -> None: ...
+
+
+class MetricSink(Protocol):
+    """Another place where metrics go, such as TensorBoard. One that fails is left out of the rest of the run."""
+
+    def plan(self, plan: Mapping[str, Any]) -> None:
+        """As of TrainObserver.plan: what was written of train steps after `restored_train_step` is void."""
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        """As of TrainObserver.record, with `time`, the seconds trained so far."""
+
+    def close(self) -> None:
+        """The run is over; write out what is still held."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainOutcome:
     """How a training ended. `stopped` means that the stop event ended it before its last train step, `ended_early`
@@ -69,6 +94,30 @@ class TrainControls:
 
     stop: threading.Event = field(default_factory=threading.Event)
     save: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class DryRunReport:
+    """What a dry run found: the largest train step, an evaluation, a checkpoint and a generation, all of them done."""
+
+    tokens: int  # of the batch, without padding
+    compile_seconds: float
+    train_loss: float
+    eval_loss: float | None
+    checkpoint_bytes: int
+    checkpoint_seconds: float
+    peak_memory_bytes: int
+    generated: str
+    generate_seconds: float
+    seconds: float
+
+
+class DryRun(Protocol):
+    """Does everything that a run does once, in a folder under `scratch` that is removed again."""
+
+    def __call__(
+        self, manifest: RunManifest, scratch: Path, *, on_phase: Callable[[str], None], stop: threading.Event
+    ) -> DryRunReport: ...
 
 
 class Trainer(Protocol):

@@ -200,6 +200,44 @@ class RunDetail(RunSummary):
     state: dict[str, Any] | None = Field(description="Phase, train step, device; null where its folder is gone.")
 
 
+class Change(BaseModel):
+    """One value of a manifest that is not the same, by its dotted key."""
+
+    key: str
+    values: list[Any]
+
+
+class ClonedManifest(MadeManifest):
+    changed: list[Change] = Field(description="What is not as in the run: its value there, then the new one.")
+
+
+class RunsCompared(BaseModel):
+    """All lists in the order of `runs`."""
+
+    runs: list[RunSummary]
+    differences: list[Change] = Field(description="Where the manifests differ: a value a run, null where it has none.")
+    summaries: list[dict[str, Any]] = Field(description="Losses, best evaluation, time, tokens; null: not measured.")
+
+
+class Holder(BaseModel):
+    run: str
+    kind: str = Field(description="train, evaluate or export.")
+    since: float = Field(description="Unix seconds.")
+    pid: int
+    here: bool = Field(description="Whether it is this server; otherwise another process of the same home.")
+
+
+class Job(BaseModel):
+    id: str = Field(description="Of the run, or of the evaluation.")
+    run: str
+    kind: str
+
+
+class Queue(BaseModel):
+    holder: Holder | None = Field(description="Who holds the accelerator.")
+    waiting: list[Job] = Field(description="In the order in which they will begin.")
+
+
 class Metrics(BaseModel):
     records: list[dict[str, Any]]
     next: int = Field(description="Send it as `since` to get only what is new.")

@@ -114,6 +114,27 @@ class RunBody(Body):
     )
 
 
+class ResumeBody(Body):
+    """How long the run shall train in all, for one that has finished; at most one of the two."""
+
+    train_steps: int | None = Field(None, ge=1, le=100_000_000)
+    epochs: float | None = Field(None, gt=0, le=100_000)
+
+    @model_validator(mode="after")
+    def _at_most_one(self) -> Self:
+        if self.train_steps is not None and self.epochs is not None:
+            raise ValueError("Name train_steps or epochs, not both.")
+        return self
+
+
+class CloneBody(Body):
+    hyperparameters: dict[str, Any] = Field({}, description="What to change, by flat name, such as learning_rate.")
+
+
+class MoveBody(Body):
+    by: int = Field(ge=-10_000, le=10_000, description="Places: -1 is one sooner, 1 is one later.")
+
+
 class EvaluationBody(Body):
     targets: list[Target] = Field(list(TARGETS), min_length=1, max_length=2)
     limit: int | None = Field(None, ge=1, le=2**31 - 1, description="Evaluate only the first rows.")

@@ -1,14 +1,15 @@
-"""Runs: start, list, watch, stop, resume."""
+"""Runs: start, list, watch, stop, save, resume, clone, compare."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
-from app.api.answers import Metrics, RunDetail, RunPage, RunSummary
-from app.api.bodies import RunBody
+from app.api.answers import Change, ClonedManifest, Metrics, RunDetail, RunPage, RunsCompared, RunSummary
+from app.api.bodies import CloneBody, ResumeBody, RunBody
 from app.api.limits import JsonRoute
 from app.api.shared import Pipe
 from tunixrt_core.errors import NotFound
@@ -16,6 +17,7 @@ from tunixrt_core.manifest import RunManifest
 from tunixrt_core.pipeline import Pipeline
 from tunixrt_core.runs import Run
 from tunixrt_core.store.query import MAX_PAGE
+from tunixrt_core.variants import Difference
 
 router = APIRouter(prefix="/runs", tags=["Runs"], route_class=JsonRoute)
 
@@ -44,6 +46,19 @@ def page(
     return RunPage(runs=[RunSummary(**_summary(run)) for run in found.items], next=found.next)
 
 
+@router.get("/compare")
+def compare(
+    pipeline: Pipe, id: Annotated[list[RunId], Query(min_length=2, max_length=20, description="Once a run.")]
+) -> RunsCompared:
+    """Runs side by side: where their manifests differ, and what each came to."""
+    found = pipeline.compare_runs(id)
+    return RunsCompared(
+        runs=[RunSummary(**_summary(run)) for run in found.runs],
+        differences=_changes(found.differences),
+        summaries=[summary.to_dict() for summary in found.summaries],
+    )
+
+
 @router.get("/{id}")
 def one(id: RunId, pipeline: Pipe) -> RunDetail:
     """A run: its manifest, and what it is doing."""
@@ -63,10 +78,30 @@ def stop(id: RunId, pipeline: Pipe) -> RunDetail:
     return _detail(pipeline, pipeline.stop_run(id))
 
 
+@router.post("/{id}/save", status_code=202)
+def save(id: RunId, pipeline: Pipe) -> RunDetail:
+    """Ask a run to save a checkpoint after the train step under way, and to go on. 409 where it does not train."""
+    return _detail(pipeline, pipeline.save_checkpoint(id))
+
+
 @router.post("/{id}/resume", status_code=202)
-def resume(id: RunId, pipeline: Pipe) -> RunDetail:
-    """Queue a run that was stopped, failed or interrupted, from its last checkpoint. 501 without Tunix."""
-    return _detail(pipeline, pipeline.resume_run(id))
+def resume(id: RunId, pipeline: Pipe, body: ResumeBody | None = None) -> RunDetail:
+    """Queue a run that is over, from its last checkpoint; a finished one with a longer duration. 501 without Tunix."""
+    longer = body or ResumeBody()
+    return _detail(pipeline, pipeline.resume_run(id, train_steps=longer.train_steps, epochs=longer.epochs))
+
+
+@router.post("/{id}/clone")
+def clone(id: RunId, pipeline: Pipe, body: CloneBody | None = None) -> ClonedManifest:
+    """The manifest of a run for a new run, with some values changed. Starts nothing: POST it to /api/runs."""
+    variant = pipeline.clone_manifest(id, (body or CloneBody()).hyperparameters)
+    return ClonedManifest(
+        manifest=variant.manifest.to_dict(), yaml=variant.manifest.to_yaml(), changed=_changes(variant.changed)
+    )
+
+
+def _changes(found: Sequence[Difference]) -> list[Change]:
+    return [Change(key=each.key, values=list(each.values)) for each in found]
 
 
 def _summary(run: Run) -> dict[str, Any]:

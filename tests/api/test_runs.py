@@ -124,6 +124,72 @@ def test_a_running_run_is_stopped_and_resumed(api: TestClient, trains: Pipeline)
     assert trains.wait(20)
 
 
+def test_a_finished_run_trains_for_longer(api: TestClient, trains: Pipeline) -> None:
+    run = f"/runs/{start(api, trains)['id']}"
+    assert trains.wait(20)
+    assert api.post(f"{run}/resume").status_code == 409
+    assert api.post(f"{run}/resume", json={"train_steps": 9, "epochs": 1}).status_code == 422
+    longer = api.post(f"{run}/resume", json={"train_steps": 9})
+    assert longer.status_code == 202
+    assert longer.json()["manifest"]["duration"] == {"train_steps": 9, "epochs": None}
+    assert trains.wait(20)
+    assert api.get(run).json()["state"]["train_step"] == 9
+
+
+def test_a_checkpoint_is_asked_for_only_while_it_trains(api: TestClient, trains: Pipeline) -> None:
+    answer = api.post("/runs", json={"manifest": manifest(trains, train_steps=100_000)})
+    run = f"/runs/{answer.json()['id']}"
+    until = time.monotonic() + 20
+    while not api.get(f"{run}/metrics").json()["records"]:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert api.post(f"{run}/save").status_code == 202
+    while "checkpoint" not in {record["kind"] for record in api.get(f"{run}/metrics").json()["records"]}:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    api.post(f"{run}/stop")
+    assert trains.wait(20)
+    assert api.post(f"{run}/save").status_code == 409
+
+
+def test_a_clone_is_a_manifest_that_starts_a_run_and_both_are_compared(api: TestClient, trains: Pipeline) -> None:
+    run = start(api, trains)
+    assert trains.wait(20)
+    cloned = api.post(f"/runs/{run['id']}/clone", json={"hyperparameters": {"learning_rate": 1e-4}})
+    assert cloned.json()["changed"] == [{"key": "optimizer.learning_rate", "values": [0.003, 0.0001]}]
+    assert "learning_rate: 0.0001" in cloned.json()["yaml"]
+    other = api.post("/runs", json={"manifest": cloned.json()["manifest"]}).json()
+    assert trains.wait(20)
+    compared = api.get("/runs/compare", params={"id": [run["id"], other["id"]]}).json()
+    assert [each["id"] for each in compared["runs"]] == ["r-0001", "r-0002"]
+    assert compared["differences"] == cloned.json()["changed"]
+    assert [each["train_step"] for each in compared["summaries"]] == [5, 5]
+    assert api.get("/runs/compare", params={"id": ["r-0001"]}).status_code == 422
+    assert api.get("/runs/compare", params={"id": ["r-0001", "r-0009"]}).status_code == 404
+    wrong = api.post(f"/runs/{run['id']}/clone", json={"hyperparameters": {"rate": 1}})
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (422, "invalid_manifest")
+
+
+def test_the_queue_is_shown_moved_and_cancelled(api: TestClient, trains: Pipeline) -> None:
+    assert api.get("/queue").json() == {"holder": None, "waiting": []}
+    ids = [api.post("/runs", json={"manifest": manifest(trains, train_steps=100_000)}).json()["id"] for _ in range(4)]
+    until = time.monotonic() + 20
+    while len(api.get("/queue").json()["waiting"]) > 3:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    queue = api.get("/queue").json()
+    assert (queue["holder"]["run"], queue["holder"]["kind"], queue["holder"]["here"]) == (ids[0], "train", True)
+    moved = api.post(f"/queue/{ids[3]}/move", json={"by": -2}).json()
+    assert [job["id"] for job in moved["waiting"]] == [ids[3], ids[1], ids[2]]
+    left = api.post(f"/queue/{ids[1]}/cancel").json()
+    assert [job["id"] for job in left["waiting"]] == [ids[3], ids[2]]
+    assert api.get(f"/runs/{ids[1]}").json()["status"] == "stopped"
+    assert api.post(f"/queue/{ids[1]}/cancel").status_code == 404
+    for run in (ids[2], ids[3], ids[0]):
+        api.post(f"/runs/{run}/stop")
+    assert trains.wait(20)
+
+
 def test_a_run_is_evaluated_and_base_compared_with_tuned(api: TestClient, trains: Pipeline) -> None:
     run = start(api, trains)
     assert trains.wait(20)
@@ -171,9 +237,11 @@ def test_the_listing_of_runs_pages(api: TestClient, trains: Pipeline) -> None:
     assert trains.wait(20)
 
 
-@pytest.mark.parametrize("path", ["", "/metrics", "/evaluations", "/evaluations/base", "/stop", "/resume"])
+@pytest.mark.parametrize(
+    "path", ["", "/metrics", "/evaluations", "/evaluations/base", "/stop", "/save", "/resume", "/clone"]
+)
 def test_an_unknown_run_is_404(api: TestClient, path: str) -> None:
-    method = "POST" if path in {"/stop", "/resume"} else "GET"
+    method = "POST" if path in {"/stop", "/save", "/resume", "/clone"} else "GET"
     answer = api.request(method, f"/runs/r-9999{path}")
     assert answer.status_code == 404
     assert "r-9999" in answer.json()["error"]["message"]

@@ -15,6 +15,7 @@ import pytest
 from app.server import address, streamlit_config
 from tests.app.conftest import Server, start_server
 from tests.conftest import REPOSITORY
+from tunixrt_core.runs import RunDir, RunStatus
 from tunixrt_core.settings import Settings
 
 
@@ -158,3 +159,31 @@ def test_streamlit_alone_is_configured_as_the_server_configures_it() -> None:
     for name in ("server.port", "logger.hideWelcomeMessage"):
         config.pop(name)
     assert written == config
+
+
+@pytest.mark.tunix
+@pytest.mark.slow
+def test_a_run_that_trains_is_stopped_with_a_checkpoint_when_the_server_is_told_to_end(tmp_path: Path) -> None:
+    server = start_server(tmp_path / "home", "--no-auth")
+    with httpx.Client(base_url=f"{server.url}/api", timeout=30) as api:
+        traces = [{"prompt": f"{i} + {i}?", "steps": ["so"], "final_answer": str(2 * i)} for i in range(20)]
+        assert api.post("/traces/batch", json=traces).status_code == 200
+        assert api.post("/datasets", json={"name": "mine"}).status_code == 201
+        values = {"train_steps": 100_000, "batch_size": 4, "checkpoint_every": 100_000}
+        body = {"dataset": "mine", "model_id": "tiny-micro", "hyperparameters": values}
+        manifest = api.post("/tunix/sft/manifest", json=body).json()["manifest"]
+        run = api.post("/runs", json={"manifest": manifest}).json()
+        until = time.monotonic() + 120
+        while not any(r["kind"] == "train" for r in api.get(f"/runs/{run['id']}/metrics").json()["records"]):
+            assert time.monotonic() < until, api.get(f"/runs/{run['id']}").text
+            time.sleep(0.1)
+        assert api.get("/queue").json()["holder"]["run"] == run["id"]
+    code, stderr = server.end(within=60)
+    assert code == 0, stderr
+    folder = RunDir(Path(run["directory"]))
+    state = folder.state()
+    assert (state.status, state.message) == (
+        RunStatus.STOPPED,
+        "Stopped because the server ended; resume goes on from the checkpoint.",
+    )
+    assert (folder.checkpoints / str(state.train_step)).is_dir()

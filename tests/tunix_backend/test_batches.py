@@ -1,120 +1,149 @@
-"""Rows to batches."""
+"""Rows to arrays."""
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
+import numpy as np
 import pytest
 
-from tunixrt_core.errors import TrainingError
-from tunixrt_core.render import Rendered
+from tunixrt_core.manifest_sections import BatchSection
 from tunixrt_core.tunix_backend.batches import (
-    TokenRow,
-    TokenRows,
+    Ahead,
+    LongestFirst,
+    TokenBatch,
     TrainBatches,
-    encode_rows,
     eval_batches,
-    require_rows,
-    row_length,
+    fill,
+    train_batches,
 )
+from tunixrt_core.tunix_backend.encoding import ANSWER_PART, FORMAT_PART, NO_PART, PROMPT_PART, TokenRow
+from tunixrt_core.tunix_backend.packing import BatchPlan
 
 PAD = 0
 
 
-class Letters:
-    """An encoder with one token a letter."""
-
-    def encode_prompt(self, text: str) -> list[int]:
-        return [ord(letter) for letter in text]
-
-    encode_completion = encode_prompt
-
-    def pad_id(self) -> int:
-        return PAD
+def row(name: int, prompt: int = 2, trained: int = 2) -> TokenRow:
+    """Prompt tokens are 1, the others `name`."""
+    parts = [PROMPT_PART] * prompt + [FORMAT_PART] * (trained - 1) + [ANSWER_PART]
+    return TokenRow(np.array([1] * prompt + [name] * trained, np.int32), np.array(parts, np.uint16), prompt, name)
 
 
 def rows(n: int) -> list[TokenRow]:
-    return [TokenRow((1, 2), tuple([10 + i] * (i % 3 + 1))) for i in range(n)]
+    return [row(10 + i, trained=i % 3 + 1) for i in range(n)]
 
 
-def batches(n: int, size: int, seed: int = 0) -> TrainBatches:
-    return TrainBatches(rows(n), batch_size=size, length=8, seed=seed, pad_id=PAD)
+def batches(n: int, size: int, seed: int = 0, **section: Any) -> TrainBatches:
+    return train_batches(rows(n), BatchSection(size=size, **section), max_length=8, seed=seed, pad_id=PAD)
 
 
-def names(loader: TrainBatches, k: int) -> list[int]:
-    """Which rows a batch holds, by the token of their completion."""
-    return [int(row[2]) - 10 for row in loader.batch(k).tokens]
+def names(batch: TokenBatch) -> list[int]:
+    """Which rows a batch holds, in order."""
+    return [int(i) - 10 for r in batch.tokens for i in dict.fromkeys(r.tolist()) if i >= 10]
 
 
-def test_rows_that_are_too_long_are_counted_and_never_cut() -> None:
-    texts = [Rendered("ab", "c"), Rendered("ab", "cdef"), Rendered("abcd", "e")]
-    encoded = encode_rows(texts, Letters(), 5)
-    assert encoded.dropped == 1
-    assert [len(row) for row in encoded.rows] == [3, 5]
-    assert (encoded.tokens, encoded.trained_tokens, encoded.longest) == (8, 2, 5)
+def test_a_batch_is_filled_up_on_the_right() -> None:
+    batch = fill([row(5), row(6, prompt=1, trained=1)], BatchPlan(((0,), (1,)), 6), 2, PAD)
+    assert batch.tokens.tolist() == [[1, 1, 5, 5, PAD, PAD], [1, 6, PAD, PAD, PAD, PAD]]
+    assert batch.segments.tolist() == [[1, 1, 1, 1, 0, 0], [1, 1, 0, 0, 0, 0]]
+    assert batch.positions.tolist() == [[0, 1, 2, 3, 0, 0], [0, 1, 0, 0, 0, 0]]
+    assert (batch.trained_tokens, batch.real_tokens) == (3, 6)
 
 
-def test_a_row_that_nothing_could_be_learned_from_is_dropped() -> None:
-    assert encode_rows([Rendered("ab", ""), Rendered("", "ab")], Letters(), 9).dropped == 2
+def test_rows_that_share_a_row_keep_apart() -> None:
+    batch = fill([row(5), row(6, prompt=1, trained=1)], BatchPlan(((0, 1),), 8), 1, PAD)
+    assert batch.tokens.tolist() == [[1, 1, 5, 5, 1, 6, PAD, PAD]]
+    assert batch.segments.tolist() == [[1, 1, 1, 1, 2, 2, 0, 0]]
+    assert batch.positions.tolist() == [[0, 1, 2, 3, 0, 1, 0, 0]]
+    # the first token of each row has nothing before it that could foretell it
+    assert batch.parts.tolist() == [
+        [NO_PART, PROMPT_PART, FORMAT_PART, ANSWER_PART, NO_PART, ANSWER_PART, NO_PART, NO_PART]
+    ]
+    assert batch.tokens_by_part(4).tolist() == [4, 1, 1, 2]
 
 
-def test_end_tokens_close_every_completion() -> None:
-    assert encode_rows([Rendered("a", "b")], Letters(), 9, (7,)).rows[0].completion == (ord("b"), 7)
-
-
-def test_nothing_left_to_train_on_is_an_error_that_says_what_to_raise() -> None:
-    with pytest.raises(TrainingError, match="None of the 3 train rows fits in max_seq_length = 16"):
-        require_rows(TokenRows((), 3), 16)
-
-
-def test_only_the_completion_is_trained_on() -> None:
-    batch = TrainBatches([TokenRow((5, 6), (7, 8))], batch_size=1, length=6, seed=0, pad_id=PAD).batch(0)
-    assert batch.tokens.tolist() == [[5, 6, 7, 8, PAD, PAD]]
-    assert batch.loss_mask.tolist() == [[False, False, True, True, False, False]]
-    assert batch.trained_tokens == 2
-
-
-def test_every_epoch_holds_every_row_once_in_another_order() -> None:
-    loader = batches(6, 2)
-    epochs = [[i for k in range(3 * e, 3 * e + 3) for i in names(loader, k)] for e in range(3)]
-    assert all(sorted(epoch) == list(range(6)) for epoch in epochs)
-    assert len({tuple(epoch) for epoch in epochs}) > 1
+@pytest.mark.parametrize("section", [{}, {"packing": True}, {"length_buckets": 3}])
+def test_every_epoch_holds_every_row_once_in_another_order(section: dict[str, Any]) -> None:
+    loader = batches(6, 2, **section)
+    k, orders = 0, []
+    for _ in range(3):
+        seen: list[int] = []
+        while len(seen) < 6:
+            seen += names(loader.batch(k))
+            k += 1
+        orders.append(tuple(seen[:6]))
+        if len(seen) > 6:  # a batch over the end of an epoch: start the count anew
+            break
+    assert all(sorted(order) == list(range(6)) for order in orders)
 
 
 def test_a_batch_over_the_end_of_an_epoch_is_filled_from_the_next() -> None:
     loader = batches(5, 3)
-    seen = [i for k in range(5) for i in names(loader, k)]
+    seen = [i for k in range(5) for i in names(loader.batch(k))]
     assert all(sorted(seen[5 * e : 5 * e + 5]) == list(range(5)) for e in range(3))
 
 
 def test_a_batch_larger_than_the_data_repeats_it() -> None:
-    assert sorted(names(batches(2, 5), 0)) in ([0, 0, 0, 1, 1], [0, 0, 1, 1, 1])
-
-
-def test_any_batch_can_be_had_without_those_before_it() -> None:
-    before = batches(7, 3)
-    for k in range(10):
-        before.batch(k)
-    assert names(before, 4) == names(batches(7, 3), 4)
+    assert sorted(names(batches(2, 5).batch(0))) in ([0, 0, 0, 1, 1], [0, 0, 1, 1, 1])
 
 
 def test_another_seed_gives_another_order() -> None:
-    assert names(batches(20, 20), 0) != names(batches(20, 20, seed=1), 0)
+    assert names(batches(20, 20).batch(0)) != names(batches(20, 20, seed=1).batch(0))
 
 
-def test_trained_tokens_are_counted_without_making_the_batches() -> None:
-    loader = batches(7, 3)
+@pytest.mark.parametrize("section", [{}, {"packing": True}, {"length_buckets": 3}])
+def test_trained_tokens_are_counted_without_making_the_batches(section: dict[str, Any]) -> None:
+    loader = batches(7, 3, **section)
     assert loader.trained_tokens(2, 2) == loader.batch(2).trained_tokens + loader.batch(3).trained_tokens
-    assert loader.rows == 7
 
 
-def test_eval_batches_hold_every_row_once_and_fill_up_with_rows_that_count_for_nothing() -> None:
-    made = list(eval_batches(rows(5), batch_size=3, length=8, pad_id=PAD))
-    assert [batch.tokens.shape for batch in made] == [(3, 8), (3, 8)]
-    assert sum(batch.trained_tokens for batch in made) == sum(len(row.completion) for row in rows(5))
-    assert not made[1].loss_mask[2].any()
+def test_packed_batches_are_full_of_rows() -> None:
+    one, many = batches(30, 3), batches(30, 3, packing=True)
+    assert many.batches(1) < one.batches(1)
+    assert many.batch(0).real_tokens > one.batch(0).real_tokens
 
 
-@pytest.mark.parametrize(
-    ("longest", "limit", "length"), [(83, 128, 96), (16, 128, 16), (100, 101, 101), (300, 999, 384)]
-)
-def test_near_equal_data_gets_equal_shapes(longest: int, limit: int, length: int) -> None:
-    assert row_length(longest, limit) == length
+@pytest.mark.parametrize("section", [{}, {"packing": True}, {"length_buckets": 3}])
+def test_eval_batches_hold_every_row_once_and_fill_up_with_rows_that_count_for_nothing(section: dict[str, Any]) -> None:
+    made = list(eval_batches(rows(5), BatchSection(size=3, **section), max_length=16, pad_id=PAD))
+    assert sorted(i for batch in made for i in names(batch)) == list(range(5))
+    assert sum(batch.trained_tokens for batch in made) == sum(row.trained for row in rows(5))
+    assert all(len(batch.tokens) == 3 for batch in made)
+
+
+def test_no_eval_rows_make_no_batches() -> None:
+    assert list(eval_batches([], BatchSection(size=3), max_length=16, pad_id=PAD)) == []
+
+
+def test_the_longest_batch_is_of_the_largest_shape_and_holds_the_longest_rows() -> None:
+    loader = train_batches(
+        [row(10 + i, trained=i + 1) for i in range(20)], BatchSection(size=2, length_buckets=3), max_length=64, seed=0,
+        pad_id=PAD,
+    )  # fmt: skip
+    first = LongestFirst(loader)
+    assert names(first.batch(0)) == [19, 18]
+    assert first.batch(0).tokens.shape == (2, loader.lengths[-1])
+    assert first.trained_tokens(0, 1) == first.batch(0).trained_tokens == 39
+    assert names(first.batch(1)) == names(loader.batch(1))
+
+
+def test_what_is_prepared_ahead_comes_in_order_and_ends() -> None:
+    threads = set()
+
+    def make(k: int) -> int:
+        threads.add(threading.get_ident())
+        return k * k
+
+    ahead = Ahead(make, 3, 7)
+    assert [ahead.get() for _ in range(4)] == [9, 16, 25, 36]
+    ahead.close()
+    assert threading.get_ident() not in threads
+
+
+def test_an_error_while_preparing_is_raised_to_who_asks_for_it() -> None:
+    ahead = Ahead(lambda k: 1 // (2 - k), 1, 4)
+    assert ahead.get() == 1
+    with pytest.raises(ZeroDivisionError):
+        ahead.get()
+    ahead.close()

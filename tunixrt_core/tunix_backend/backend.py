@@ -1,22 +1,27 @@
-"""Trainer, generator and exporter for the job manager. The heavy modules are imported when one is first asked for."""
+"""Trainer, sinks, generator and exporter for the job manager. Heavy modules are imported when first asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.preflight import Preflight, RowView
 from tunixrt_core.runs import RunDir
-from tunixrt_core.trainer import Exporter, ExportReport, Generator, LoadGenerator, Trainer
+from tunixrt_core.trainer import DryRun, Exporter, ExportReport, Generator, LoadGenerator, MetricSink, Trainer
 from tunixrt_core.tunix_backend.availability import require_tunix
 
 
 class TunixBackend:
-    """jobs.Backend with Tunix behind it. Models that are named, not given as a directory, live in `models_dir`."""
+    """jobs.Backend with Tunix behind it. Models that are named, not given as a directory, live in `models_dir`.
 
-    def __init__(self, models_dir: Path) -> None:
+    What was compiled is kept in `compiled_dir`, where it is given, for the next start.
+    """
+
+    def __init__(self, models_dir: Path, compiled_dir: Path | None = None) -> None:
         self._models_dir = models_dir
+        self._compiled_dir = compiled_dir
 
     def require(self) -> None:
         require_tunix()
@@ -44,10 +49,24 @@ class TunixBackend:
     def trainer(self) -> Trainer:
         from tunixrt_core.tunix_backend.sft import TunixTrainer
 
+        self._keep_compiled()
         return TunixTrainer(self._models_dir)
+
+    def dry_run(self) -> DryRun:
+        from tunixrt_core.tunix_backend.dry_run import dry_run
+
+        self._keep_compiled()
+        return partial(dry_run, models_dir=self._models_dir)
+
+    def sinks(self, manifest: RunManifest, folder: Path) -> Sequence[MetricSink]:
+        from tunixrt_core.tunix_backend.tracking import make_sinks
+
+        return make_sinks(manifest, folder)
 
     def load_generator(self) -> LoadGenerator:
         from tunixrt_core.tunix_backend.generate import TunixGenerator
+
+        self._keep_compiled()
 
         def load(manifest: RunManifest, checkpoints: Path | None, *, on_phase: Callable[[str], None]) -> Generator:
             return TunixGenerator.load(manifest, checkpoints, models_dir=self._models_dir, on_phase=on_phase)
@@ -56,6 +75,8 @@ class TunixBackend:
 
     def exporter(self) -> Exporter:
         from tunixrt_core.tunix_backend.export import export_model
+
+        self._keep_compiled()
 
         def export(
             manifest: RunManifest,
@@ -70,3 +91,9 @@ class TunixBackend:
             )
 
         return export
+
+    def _keep_compiled(self) -> None:
+        if self._compiled_dir is not None:
+            from tunixrt_core.tunix_backend.compiles import keep_compiled
+
+            keep_compiled(self._compiled_dir)

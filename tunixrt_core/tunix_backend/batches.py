@@ -67,22 +67,13 @@ class TrainBatches:
 
     def batch(self, k: int) -> TokenBatch:
         """The k-th batch, counted from 0."""
-        return fill(self._rows, self._stream.batch(k), self._batch_size, self._pad_id)
+        return fill(self._rows, self.plan(k), self._batch_size, self._pad_id)
 
     def trained_tokens(self, k: int, count: int) -> int:
         """Tokens that `count` batches from the k-th on are trained on."""
         return sum(
-            self._rows[i].trained
-            for batch in range(k, k + count)
-            for chosen in self._stream.batch(batch).bins
-            for i in chosen
+            self._rows[i].trained for batch in range(k, k + count) for chosen in self.plan(batch).bins for i in chosen
         )
-
-    def longest_batch(self) -> TokenBatch:
-        """A batch of the largest shape, full of the longest rows: what needs the most memory."""
-        by_length = sorted(range(len(self._rows)), key=lambda i: -len(self._rows[i]))
-        bins = tuple((i,) for i in by_length[: self._batch_size])
-        return fill(self._rows, BatchPlan(bins, self.lengths[-1]), self._batch_size, self._pad_id)
 
     def plan(self, k: int) -> BatchPlan:
         """Which rows the k-th batch holds."""
@@ -99,6 +90,19 @@ class TrainBatches:
     @property
     def lengths(self) -> tuple[int, ...]:
         return self._stream.lengths
+
+
+class LongestFirst(TrainBatches):
+    """The same, but the first batch is of the largest shape, with the longest rows: what needs the most memory."""
+
+    def __init__(self, other: TrainBatches) -> None:
+        super().__init__(other._rows, other._stream, batch_size=other._batch_size, pad_id=other._pad_id)
+
+    def plan(self, k: int) -> BatchPlan:
+        if k:
+            return super().plan(k)
+        by_length = sorted(range(len(self._rows)), key=lambda i: -len(self._rows[i]))
+        return BatchPlan(tuple((i,) for i in by_length[: self._batch_size]), self.lengths[-1])
 
 
 def train_batches(

@@ -16,6 +16,7 @@ from tunixrt_core.tunix_backend.batches import TokenBatch
 from tunixrt_core.tunix_backend.encoding import Parts
 from tunixrt_core.tunix_backend.feeding import own_eval_rows
 from tunixrt_core.tunix_backend.loss import LossFunction, eval_function
+from tunixrt_core.tunix_backend.processes import writes
 from tunixrt_core.tunix_backend.reports import by_part, perplexity
 
 
@@ -63,12 +64,13 @@ class Best:
 
     def add(self, train_step: int, loss: float) -> bool:
         """Take an evaluation in; True where no earlier one was lower."""
-        better = math.isfinite(loss) and all(loss < earlier for earlier in self._losses.values())
+        # not: loss < earlier, as nothing is lower than what is not a number
+        better = math.isfinite(loss) and not any(loss >= earlier for earlier in self._losses.values())
         self._losses[train_step] = loss
-        write_json(
-            self._file,
-            {"train_step": self.train_step, "eval_loss": self.loss, "evaluations": list(self._losses.items())},
-        )
+        if writes():
+            evaluations = list(self._losses.items())
+            found = {"train_step": self.train_step, "eval_loss": self.loss, "evaluations": evaluations}
+            write_json(self._file, found)
         return better
 
     @property

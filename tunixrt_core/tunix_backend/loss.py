@@ -94,6 +94,11 @@ class LossFunction:
         return jnp.broadcast_to(jnp.arange(length), (rows, length))
 
 
+def runs_on_positions(config: Any) -> bool:
+    """Whether a model of this Tunix config needs running positions: those of the module of Gemma 1 and 2 do."""
+    return type(config).__module__ == "tunix.models.gemma.model"
+
+
 def attention_mask(segments: Any) -> Any:
     """Who may look at whom, bool [batch, length, length]: at tokens of the same row of the data, up to one's own."""
     length = segments.shape[1]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import jax
 import numpy as np
+
+from tunixrt_core.errors import TrainingError
 
 
 def writes() -> bool:
@@ -19,3 +23,20 @@ def agree(*asked: bool) -> tuple[bool, ...]:
     from jax.experimental.multihost_utils import process_allgather
 
     return tuple(bool(found) for found in np.any(process_allgather(np.asarray(asked)), axis=0))
+
+
+def join(coordinator: str, processes: int, index: int) -> None:
+    """Make this process one of several that train together. Call it before anything of JAX computes.
+
+    `coordinator` is `host:port` of process 0, which listens there. Raises TrainingError where they do not find each
+    other. Between CPUs the sums travel through gloo; between accelerators through what JAX has for them.
+    """
+    if os.environ.get("JAX_PLATFORMS", "").startswith("cpu"):
+        jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    try:
+        jax.distributed.initialize(coordinator, num_processes=processes, process_id=index, initialization_timeout=120)
+    except RuntimeError as error:
+        raise TrainingError(
+            f"Process {index} of {processes} did not find the others at {coordinator} "
+            f"({str(error).splitlines()[0]}). Start all of them within two minutes, with the same address."
+        ) from error

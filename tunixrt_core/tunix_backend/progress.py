@@ -54,6 +54,11 @@ class RunFacts:
     devices: tuple[jax.Device, ...]
 
     @property
+    def own_device(self) -> jax.Device:
+        """A device of this process: others tell nothing of their memory."""
+        return next(device for device in self.devices if device.process_index == jax.process_index())
+
+    @property
     def accumulation(self) -> int:
         return self.manifest.batch.gradient_accumulation
 
@@ -191,7 +196,8 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
             yield
         finally:
             self._paused += self._clock() - began
-        self._observer.phase("training")
+        if self._lengths:
+            self._observer.phase("training")
 
     # -- reports ------------------------------------------------------------------------------------------------
 
@@ -218,7 +224,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
                 "tokens_per_second": round(counted["trained_tokens"] / seconds, 1),
                 "step_seconds": round(seconds, 6),
                 "input_wait_seconds": round(self._feed.take_waited(), 6),
-                **memory_in_use(self._facts.devices[0]),
+                **memory_in_use(self._facts.own_device),
                 **self._utilisation(counted["tokens"] / seconds),
                 **counted,
             }

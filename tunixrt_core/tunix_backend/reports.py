@@ -65,7 +65,7 @@ def batch_report(parts: Parts, fed: Sequence[MicroBatch], sums: Sequence[Any]) -
         "trained_tokens": sum(micro.trained for micro in fed),
         "tokens": real,
         "padding_share": round(1 - real / slots, 4),
-        "epoch": round(fed[-1].epoch, 4),
+        "epoch": round(fed[-1].epoch, 6),
         **by_part(parts, total, counts),
     }
 

@@ -11,18 +11,25 @@ from tunix.sft.peft_trainer import TrainingConfig
 from tunixrt_core.errors import ModelError, TrainingError
 from tunixrt_core.hashing import content_hash
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.trainer import TrainControls, TrainObserver, TrainOutcome
-from tunixrt_core.tunix_backend.batches import TrainBatches, eval_batches, total_train_steps, train_batches
+from tunixrt_core.trainer import NoObserver, TrainControls, TrainObserver, TrainOutcome
+from tunixrt_core.tunix_backend.batches import (
+    LongestFirst,
+    TrainBatches,
+    eval_batches,
+    total_train_steps,
+    train_batches,
+)
 from tunixrt_core.tunix_backend.checkpoints import latest_checkpoint, misfit
 from tunixrt_core.tunix_backend.compiles import CompileCounter
 from tunixrt_core.tunix_backend.data import Data, load_data
 from tunixrt_core.tunix_backend.encoding import require_rows
 from tunixrt_core.tunix_backend.evaluating import Best, Evaluator
 from tunixrt_core.tunix_backend.feeding import Feed
-from tunixrt_core.tunix_backend.loss import LossFunction
+from tunixrt_core.tunix_backend.loss import LossFunction, runs_on_positions
 from tunixrt_core.tunix_backend.models import LoadedModel, device_name, load_model, make_mesh
 from tunixrt_core.tunix_backend.optimizer import make_optimizer, make_schedule
 from tunixrt_core.tunix_backend.peft import RunTrainer
+from tunixrt_core.tunix_backend.processes import writes
 from tunixrt_core.tunix_backend.progress import LastMetrics, RunFacts, RunHooks
 from tunixrt_core.tunix_backend.saving import CheckpointGate, checkpoint_options
 
@@ -30,8 +37,10 @@ from tunixrt_core.tunix_backend.saving import CheckpointGate, checkpoint_options
 class TunixTrainer:
     """trainer.Trainer with Tunix. Models that are named, not given as a directory, live in `models_dir`."""
 
-    def __init__(self, models_dir: Path) -> None:
+    def __init__(self, models_dir: Path, *, longest_first: bool = False) -> None:
+        """`longest_first`: the first batch is the largest that there is, for a dry run."""
         self._models_dir = models_dir
+        self._longest_first = longest_first
 
     def train(
         self, manifest: RunManifest, run_dir: Path, *, observer: TrainObserver, controls: TrainControls
@@ -40,6 +49,8 @@ class TunixTrainer:
 
         Everything of JAX happens in the calling thread. Raises ModelError, TrainingError or OutputError.
         """
+        if not writes():
+            observer = NoObserver()
         observer.phase("loading")
         data = load_data(manifest, self._models_dir)
         require_rows(data.train, manifest.max_seq_length)
@@ -51,7 +62,8 @@ class TunixTrainer:
                     f"The tokenizer has {data.vocab_size:,} tokens, the model only {loaded.vocab_size:,}. "
                     "Use the model's own tokenizer."
                 )
-            return _Training(manifest, run_dir, loaded, data, observer, controls, data.fingerprint()).run()
+            training = _Training(manifest, run_dir, loaded, data, observer, controls, data.fingerprint())
+            return training.run(longest_first=self._longest_first)
 
 
 @dataclass(slots=True)
@@ -66,11 +78,13 @@ class _Training:
     controls: TrainControls
     fingerprint: str  # of the rows
 
-    def run(self) -> TrainOutcome:
+    def run(self, *, longest_first: bool) -> TrainOutcome:
         manifest, data = self.manifest, self.data
         batches = train_batches(
             data.train.rows, manifest.batch, max_length=manifest.max_seq_length, seed=manifest.seed, pad_id=data.pad_id
         )
+        if longest_first:
+            batches = LongestFirst(batches)
         accumulation = manifest.batch.gradient_accumulation
         total = total_train_steps(manifest, batches)
         schedule = make_schedule(manifest, total)
@@ -81,7 +95,8 @@ class _Training:
         restored = trainer.train_steps
         self._require_same_data(trainer, restored)
         best = Best(self.run_dir / "best.json", restored)
-        feed = Feed(
+        self._tell_plan(batches, total, restored)
+        feed = Feed(  # from here on its thread alone works with the batches
             batches,
             parts=len(data.parts),
             accumulation=accumulation,
@@ -122,7 +137,6 @@ class _Training:
         )
         trainer.with_data_hooks(run)
         trainer.with_training_hooks(run)
-        self._tell_plan(batches, total, restored)
         try:
             with compiles:
                 trainer.train([])  # the batches come from the hooks; at its end it saves and closes
@@ -217,7 +231,7 @@ def loss_function(manifest: RunManifest, loaded: LoadedModel, data: Data) -> Los
         manifest.loss,
         parts=len(data.parts),
         train_head=not manifest.method.adapts,
-        running_positions=type(loaded.config).__module__ == "tunix.models.gemma.model",
+        running_positions=runs_on_positions(loaded.config),
         flash=manifest.model.flash_attention,
     )
 

@@ -1,0 +1,129 @@
+"""What the metrics of a long run cost: to write while it trains, to follow on its page, and to cut at a resume.
+
+python benchmarks/metrics_io.py --train-steps 50000
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from app.curves import Curves
+from tunixrt_core.alerts import Watch
+from tunixrt_core.manifest import RunManifest, build_sft_manifest
+from tunixrt_core.recorder import RunRecorder
+from tunixrt_core.runs import RunDir
+
+STEPS_OF_A_TRACE = 8
+NEW = 10  # train steps between two looks of a page
+LIMITS = {"write": 0.2, "read": 20.0}  # milliseconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--train-steps", type=int, default=50_000)
+    train_steps = parser.parse_args().train_steps
+    with tempfile.TemporaryDirectory() as folder:
+        manifest = make_manifest(Path(folder), train_steps)
+        run = RunDir(Path(folder) / "run")
+        run.create()
+        measured = {
+            "write": write(run, manifest, train_steps),
+            "read": read_on(run, train_steps),
+            "read all": milliseconds(lambda: run.metrics()),
+            "resume": resume(run, manifest, train_steps),
+        }
+        size = run.metrics_file.stat().st_size
+    print(f"{train_steps:,} train steps, {size / 1e6:.1f} MB of metrics")
+    print(f"write      {measured['write']:.3f} ms a train step, alerts watched, state written twice a second")
+    print(f"read on    {measured['read']:.2f} ms for {NEW} new train steps at the end, into the curves of a page")
+    print(f"read all   {measured['read all']:.0f} ms, once when a page is opened")
+    print(f"resume     {measured['resume']:.0f} ms to cut the last half, once")
+    for name, limit in LIMITS.items():
+        assert measured[name] <= limit, f"{name}: {measured[name]:.3f} ms is more than {limit} ms"
+
+
+def make_manifest(folder: Path, train_steps: int) -> RunManifest:
+    data = folder / "data.jsonl"
+    row = {"prompt": "2 + 2?", "trace_steps": ["2 and 2 is 4"], "final_answer": "4", "metadata": {"split": "train"}}
+    data.write_bytes(orjson.dumps(row) + b"\n")
+    return RunManifest.from_dict(build_sft_manifest(data, "tiny", folder / "run", {"train_steps": train_steps}))
+
+
+def records(first: int, last: int) -> Iterator[dict[str, Any]]:
+    """As large as those of a real run, with the loss of every part."""
+    for step in range(first, last + 1):
+        loss = 2.0 + (step * 7919 % 100) / 500 - step / 1e5
+        yield {
+            "kind": "train",
+            "train_step": step,
+            "loss": loss,
+            "perplexity": 7.4,
+            "learning_rate": 2e-4,
+            "grad_norm": 0.5 + (step * 104_729 % 100) / 300,
+            "epoch": step / 1000,
+            "trained_tokens": 4096,
+            "tokens": 7000,
+            "padding_share": 0.12,
+            "tokens_per_second": 9000.0 + step % 100,
+            "step_seconds": 0.45,
+            "input_wait_seconds": 0.01,
+            "memory_bytes": 11_200_000_000,
+            "peak_memory_bytes": 12_400_000_000,
+            "parts": {"format": 0.01, "answer": 0.4, **{f"step {k}": loss for k in range(1, STEPS_OF_A_TRACE + 1)}},
+            "types": {"think": loss, "compute": loss},
+        }
+
+
+def write(run: RunDir, manifest: RunManifest, train_steps: int) -> float:
+    """Milliseconds a train step."""
+    recorder = RunRecorder(run, watch=Watch(manifest))
+    recorder.plan({"total_train_steps": train_steps, "restored_train_step": 0})
+    made = list(records(1, train_steps))
+    began = time.perf_counter()
+    for record in made:
+        recorder.record(record)
+    taken = time.perf_counter() - began
+    recorder.close()
+    return 1000 * taken / train_steps
+
+
+def read_on(run: RunDir, train_steps: int) -> float:
+    """Median milliseconds of a look at what is new, with the whole run read before."""
+    curves = Curves()
+    curves.extend(*run.metrics())
+    times = []
+    for look in range(20):
+        with run.metrics_file.open("ab") as file:
+            first = train_steps + 1 + look * NEW
+            for record in records(first, first + NEW - 1):
+                file.write(orjson.dumps({**record, "time": 1.0}) + b"\n")
+        times.append(milliseconds(lambda: curves.extend(*run.metrics(curves.cursor))))
+    assert len(curves.train) == train_steps + 20 * NEW
+    return statistics.median(times)
+
+
+def resume(run: RunDir, manifest: RunManifest, train_steps: int) -> float:
+    recorder = RunRecorder(run, watch=Watch(manifest))
+    taken = milliseconds(
+        lambda: recorder.plan({"total_train_steps": train_steps, "restored_train_step": train_steps // 2})
+    )
+    recorder.close()
+    return taken
+
+
+def milliseconds(action: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    action()
+    return 1000 * (time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    main()

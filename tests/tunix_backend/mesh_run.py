@@ -1,0 +1,41 @@
+"""Runs a manifest on forced host devices, alone or as one of several processes, and prints its losses as JSON.
+
+python -m tests.tunix_backend.mesh_run MANIFEST MODELS DEVICES [PROCESSES INDEX PORT]
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+
+def main(
+    manifest_file: str, models: str, devices: str, processes: str = "1", index: str = "0", port: str = "0"
+) -> None:
+    os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
+    from tunixrt_core.tunix_backend.processes import join
+
+    if int(processes) > 1:
+        join(f"127.0.0.1:{port}", int(processes), int(index))
+    from tests.tunix_backend.conftest import KeptReports, train
+    from tunixrt_core.manifest import load_manifest
+
+    reports = KeptReports()
+    outcome = train(load_manifest(Path(manifest_file)), Path(models), reports)
+    print(
+        json.dumps(
+            {
+                "train": reports.of("train"),
+                "eval": reports.of("eval"),
+                "parts": reports.of("train", "parts"),
+                "plan": reports.plans[0] if reports.plans else None,
+                "train_step": outcome.train_step,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

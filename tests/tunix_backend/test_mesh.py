@@ -1,0 +1,121 @@
+"""Several devices and several processes train as one device does."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.tunix_backend.conftest import make_manifest
+from tunixrt_core.tunix_backend.checkpoints import checkpoint_steps
+
+pytestmark = [pytest.mark.tunix, pytest.mark.slow]
+
+STEPS = 6
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def write_manifest(folder: Path, method: str, steps: int = STEPS, **mesh: int) -> Path:
+    manifest = make_manifest(
+        folder, model="tiny", method=method, lora_rank=4, packing=True, max_seq_length=192, batch_size=8,
+        train_steps=steps, eval_every=3, checkpoint_every=3, learning_rate=1e-3, schedule="constant", **mesh,
+    )  # fmt: skip
+    file = folder / "manifest.yaml"
+    file.write_text(manifest.to_yaml())
+    return file
+
+
+def run(manifest: Path, models_dir: Path, devices: int, processes: int = 1) -> list[dict[str, Any]]:
+    """What each process reported."""
+    environ = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-m", "tests.tunix_backend.mesh_run", str(manifest), str(models_dir), str(devices)]
+    port = free_port()
+    started = [
+        subprocess.Popen(
+            command + ([str(processes), str(i), str(port)] if processes > 1 else []),
+            cwd=REPOSITORY, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for i in range(processes)
+    ]  # fmt: skip
+    found = []
+    try:
+        for process in started:
+            printed, errors = process.communicate(timeout=200)
+            assert process.returncode == 0, errors[-2000:]
+            found.append(json.loads(printed.splitlines()[-1]))
+    finally:
+        for process in started:
+            process.kill()
+    return found
+
+
+@pytest.fixture(scope="module", params=["full", "lora"])
+def one_device(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, models_dir: Path
+) -> tuple[str, Any]:
+    folder = tmp_path_factory.mktemp(f"one-{request.param}")
+    (reports,) = run(write_manifest(folder, request.param), models_dir, 1)
+    return request.param, reports
+
+
+def assert_same(found: Any, expected: Any) -> None:
+    for kind in ("train", "eval"):
+        assert found[kind].keys() == expected[kind].keys()
+        for step, loss in expected[kind].items():
+            assert found[kind][step] == pytest.approx(loss, abs=1e-5), f"{kind} loss at train step {step}"
+    for step, parts in expected["parts"].items():
+        assert found["parts"][step] == pytest.approx(parts, abs=1e-4)
+
+
+def test_a_mesh_of_eight_devices_gives_the_losses_of_one(
+    one_device: tuple[str, Any], tmp_path: Path, models_dir: Path
+) -> None:
+    method, expected = one_device
+    (found,) = run(write_manifest(tmp_path, method, mesh_fsdp=4, mesh_tp=2), models_dir, 8)
+    assert found["plan"]["mesh"] == {"fsdp": 4, "tp": 2}
+    assert_same(found, expected)
+
+
+def test_two_processes_give_the_losses_of_one_device_and_one_of_them_reports(
+    one_device: tuple[str, Any], tmp_path: Path, models_dir: Path
+) -> None:
+    method, expected = one_device
+    # half of it, then the rest from the checkpoint that both wrote together
+    file = write_manifest(tmp_path, method, steps=3)
+    first, silent = run(file, models_dir, 2, processes=2)
+    assert (silent["train"], silent["eval"], silent["plan"], silent["train_step"]) == ({}, {}, None, 3)
+    assert checkpoint_steps(tmp_path / "run" / "checkpoints") == [3]
+    second, _ = run(write_manifest(tmp_path, method), models_dir, 2, processes=2)
+    assert second["plan"]["restored_train_step"] == 3
+    assert_same({key: {**first[key], **second[key]} for key in ("train", "eval", "parts")}, expected)
+
+
+def test_each_process_feeds_its_own_rows_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    import jax
+
+    from tunixrt_core.tunix_backend.feeding import own_rows
+    from tunixrt_core.tunix_backend.loss import ModelBatch
+
+    whole = ModelBatch(*(np.arange(8 * 4).reshape(8, 4) + i for i in range(4)), np.float32(3))
+    fed = []
+    for index in range(4):
+        monkeypatch.setattr(jax, "process_count", lambda: 4)
+        monkeypatch.setattr(jax, "process_index", lambda index=index: index)
+        fed.append(own_rows(whole))
+    assert all(batch.tokens.shape == (2, 4) for batch in fed)
+    for name in ("tokens", "segments", "positions", "parts"):
+        assert np.array_equal(np.concatenate([getattr(batch, name) for batch in fed]), getattr(whole, name))
+    assert [batch.norm for batch in fed] == [3] * 4

@@ -1,0 +1,216 @@
+"""The part of the `tunixrt` command that works on the accelerator, in this process: train, evaluate, export-model."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress
+
+from tunixrt_core import terminal, terminal_run
+from tunixrt_core.accelerator import Accelerator, Holder
+from tunixrt_core.cli_common import Home, fail, run_folder, settings_of
+from tunixrt_core.cli_preflight import Allow, check_codes
+from tunixrt_core.errors import InvalidManifest
+from tunixrt_core.evaluation import TARGETS, EvalDir, EvalProgress, Target, compare
+from tunixrt_core.execution import (
+    Backend,
+    StopRequest,
+    execute_evaluation,
+    execute_export,
+    execute_training,
+    run_folder_of,
+)
+from tunixrt_core.manifest import RunManifest, load_manifest
+from tunixrt_core.run_summary import summarise
+from tunixrt_core.run_verbs import with_duration
+from tunixrt_core.runs import RunDir, RunState, RunStatus
+from tunixrt_core.settings import Settings
+from tunixrt_core.terminal import err, out
+from tunixrt_core.tunix_backend.backend import TunixBackend
+
+Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process of this home holds the accelerator.")]
+
+
+def train(
+    manifest_file: Annotated[Path, typer.Argument(help="Manifest, YAML or JSON.")],
+    output_dir: Annotated[Path | None, typer.Option(help="Instead of the manifest's own.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the output directory.")] = False,
+    allow: Allow = None,
+    wait: Wait = False,
+    home: Home = None,
+) -> None:
+    """Run a manifest in this process; needs no database.
+
+    Ctrl-C and SIGTERM stop after the train step and keep a checkpoint; the exit code is then 130 or 143.
+    """
+    allowed = check_codes(allow)
+    settings = settings_of(home)
+    TunixBackend(settings.models_dir, settings.compiled_dir).require()
+    loaded = load_manifest(manifest_file)
+    if output_dir:
+        loaded = loaded.model_copy(update={"output_dir": str(output_dir)})
+    folder = run_folder_of(loaded, Path.cwd())
+    train_here(loaded, folder, settings, resume=resume, wait=wait, allow=allowed)
+
+
+def train_here(
+    manifest: RunManifest,
+    folder: RunDir,
+    settings: Settings,
+    *,
+    resume: bool,
+    wait: bool,
+    allow: tuple[str, ...] = (),
+) -> None:
+    """Train in this process and show it; leaves with an exit code of its own where the run did not end by itself."""
+    backend = TunixBackend(settings.models_dir, settings.compiled_dir)
+    backend.require()
+    with _accelerator(settings, folder, "train", wait):
+        _check_folder(manifest, folder, resume)
+        state, code = _train_with_display(manifest, folder, backend, allow)
+    if state.status is RunStatus.FAILED:
+        fail(state.message)
+    terminal.dropped_rows(state)
+    terminal_run.show_summary(summarise(folder))
+    if state.message:
+        err.print(state.message)
+    out.print(f"{state.status} at train step {state.train_step:,} of {state.total_train_steps:,}: {folder.path}")
+    if state.status is RunStatus.STOPPED and code:
+        raise typer.Exit(code)
+
+
+def _check_folder(manifest: RunManifest, folder: RunDir, resume: bool) -> None:
+    if not folder.state_file.exists():
+        return
+    state = folder.state()
+    if not resume:
+        raise InvalidManifest(
+            "output_dir", f"{folder.path} already holds a run ({state.status}); choose another, or add --resume"
+        )
+    state.status.to(RunStatus.QUEUED)
+    if state.status is RunStatus.SUCCEEDED:
+        with_duration(manifest, state, **manifest.duration.model_dump())
+
+
+def _train_with_display(
+    manifest: RunManifest, folder: RunDir, backend: Backend, allow: tuple[str, ...]
+) -> tuple[RunState, int]:
+    """Train in a thread, so that signals reach this one and become a stop with a checkpoint; and their exit code."""
+    folder.create()
+    folder.write_queued()
+    stop = StopRequest()
+    ended: list[RunState] = []
+    worker = threading.Thread(
+        target=lambda: ended.append(execute_training(manifest, folder, backend, stop=stop, allow=allow)),
+        name="tunixrt-train",
+    )
+    with _stop_at_signals(stop) as codes, terminal_run.RunDisplay(folder) as display:
+        worker.start()
+        while worker.is_alive():
+            worker.join(0.25)
+            display.update(folder.state())
+    return ended[0], codes[0] if codes else 0
+
+
+@contextmanager
+def _stop_at_signals(stop: StopRequest) -> Iterator[list[int]]:
+    """While inside, SIGINT and SIGTERM ask for a stop. Yields the exit codes of those that came."""
+    codes: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        codes.append(128 + number)
+        stop.ask(f"Stopped by {name}; resume goes on from the checkpoint.")
+        err.print(f"{name}: stopping after this train step; the checkpoint is kept.")
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield codes
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _accelerator(settings: Settings, folder: RunDir, kind: str, wait: bool) -> Iterator[None]:
+    told: list[Holder | None] = []
+
+    def waiting(holder: Holder | None) -> None:
+        if not told:
+            err.print(f"Waiting for {holder or 'another process'}.")
+        told.append(holder)
+
+    with Accelerator(settings.accelerator_lock).hold(folder.path.name, kind, wait=wait, on_wait=waiting):
+        yield
+
+
+def evaluate(
+    run: Annotated[str, typer.Argument(help="Run id, or the folder of a run.")],
+    target: Annotated[str, typer.Option(help="base, tuned or both.")] = "both",
+    limit: Annotated[int | None, typer.Option(min=1, help="At most this many rows of the eval split.")] = None,
+    wait: Wait = False,
+    home: Home = None,
+) -> None:
+    """Answer the eval split with the base and the tuned model and compare them; needs no database."""
+    if target not in (*TARGETS, "both"):
+        raise typer.BadParameter("--target is base, tuned or both")
+    settings = settings_of(home)
+    backend = TunixBackend(settings.models_dir, settings.compiled_dir)
+    backend.require()
+    folder = run_folder(run, settings)
+    targets = [name for name in TARGETS if target in (name, "both")]
+    with _accelerator(settings, folder, "evaluate", wait), terminal.progress() as bar:
+        summaries = {name: _evaluate_with_bar(folder, name, backend, limit, bar) for name in targets}
+    terminal.evaluations(summaries)
+    if len(targets) == 2:
+        result = compare(*(EvalDir(folder.evals / name).predictions() for name in TARGETS))
+        out.print(f"{result.fixed} fixed, {result.broken} broken of {result.rows}; McNemar p = {result.p_value:.2g}")
+
+
+def _evaluate_with_bar(
+    folder: RunDir, target: Target, backend: Backend, limit: int | None, bar: Progress
+) -> dict[str, Any]:
+    task = bar.add_task(target, total=None, note="")
+
+    def show(progress: EvalProgress) -> None:
+        bar.update(task, completed=progress.done, total=progress.total, description=f"{target}: {progress.phase}")
+
+    loaded = load_manifest(folder.manifest_file)
+    return execute_evaluation(loaded, folder, target, backend, limit=limit, on_progress=show)
+
+
+def export_model(
+    run: Annotated[str, typer.Argument(help="Run id, or the folder of a run.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Directory to make; export/model in the run's otherwise.")
+    ] = None,
+    wait: Wait = False,
+    home: Home = None,
+) -> None:
+    """Write the tuned model as a Hugging Face directory, LoRA merged, and check it; needs no database."""
+    settings = settings_of(home)
+    backend = TunixBackend(settings.models_dir, settings.compiled_dir)
+    backend.require()
+    folder = run_folder(run, settings)
+    target = (output or folder.path / "export" / "model").expanduser().absolute()
+    with _accelerator(settings, folder, "export", wait), terminal.progress() as bar:
+        task = bar.add_task("loading", total=None, note="")
+        report = execute_export(
+            load_manifest(folder.manifest_file),
+            folder,
+            target,
+            backend,
+            on_phase=lambda phase: bar.update(task, description=phase),
+        )
+    out.print(f"{report.path}  {report.bytes:,} bytes in {report.files} weight file{'s' * (report.files != 1)}")
+    out.print(
+        f"Checked on {report.prompts} prompts: logits differ by at most {report.largest_difference:.2g}, "
+        f"the likeliest next token agrees in {report.agreement:.1%}."
+    )

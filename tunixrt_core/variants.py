@@ -1,0 +1,90 @@
+"""Manifests that differ from one another: a copy with some values changed, and where several of them differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from tunixrt_core.errors import InvalidManifest
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.presets import HYPERPARAMETERS
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One value that is not the same in all of several manifests. `key` is dotted, such as optimizer.learning_rate."""
+
+    key: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A manifest made from another one, and the values that are not the same: before and now."""
+
+    manifest: RunManifest
+    changed: tuple[Difference, ...]
+
+
+def make_variant(manifest: RunManifest, changes: Mapping[str, Any], output_dir: str) -> Variant:
+    """`manifest` with flat hyperparameters changed, for another folder. What is changed does not list the folder.
+
+    Raises InvalidManifest naming a change that is no hyperparameter, or the key whose new value cannot be used.
+    """
+    data = manifest.to_dict()
+    for name, value in changes.items():
+        if name not in HYPERPARAMETERS:
+            known = ", ".join(HYPERPARAMETERS)
+            raise InvalidManifest(f"changes.{name}", f"is not a hyperparameter; known are {known}")
+        *path, last = HYPERPARAMETERS[name]
+        section = data
+        for part in path:
+            section = section[part]
+        section[last] = value
+    for name, other in (("train_steps", "epochs"), ("epochs", "train_steps")):
+        if changes.get(name) is not None and other not in changes:
+            data["duration"][other] = None
+    data["output_dir"] = output_dir
+    changed = RunManifest.from_dict(data)
+    return Variant(changed, tuple(differences([manifest, changed])))
+
+
+def differences(manifests: Sequence[RunManifest]) -> list[Difference]:
+    """Where manifests differ, in the order of the manifest's keys. A value that one lacks is None.
+
+    The output_dir is left out: every run has its own.
+    """
+    flat = [_flatten(manifest.to_dict(), leave_out="output_dir") for manifest in manifests]
+    keys = list(dict.fromkeys(key for each in flat for key in each))
+    rows = [Difference(key, tuple(each.get(key) for each in flat)) for key in keys]
+    return [row for row in rows if any(value != row.values[0] for value in row.values)]
+
+
+def read_changes(items: Iterable[str]) -> dict[str, Any]:
+    """`learning_rate=1e-4` and the like as flat hyperparameters; a value that is not JSON is a word."""
+    values: dict[str, Any] = {}
+    for item in items:
+        name, equals, text = (part.strip() for part in item.partition("="))
+        if not equals or not name:
+            raise InvalidManifest(item, f"needs the form NAME=VALUE; names are {', '.join(HYPERPARAMETERS)}")
+        try:
+            values[name] = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            values[name] = text  # a word such as cosine
+    return values
+
+
+def _flatten(data: Mapping[str, Any], prefix: str = "", *, leave_out: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in data.items():
+        if key == leave_out:
+            continue
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            found |= _flatten(value, f"{name}.")
+        else:
+            found[name] = value
+    return found
