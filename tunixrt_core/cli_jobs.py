@@ -22,6 +22,7 @@ from tunixrt_core.evaluation import TARGETS, EvalDir, EvalProgress, Target, comp
 from tunixrt_core.execution import (
     Backend,
     StopRequest,
+    execute_dry_run,
     execute_evaluation,
     execute_export,
     execute_training,
@@ -33,6 +34,7 @@ from tunixrt_core.run_verbs import with_duration
 from tunixrt_core.runs import RunDir, RunState, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.terminal import err, out
+from tunixrt_core.trainer import NoObserver, TrainControls
 from tunixrt_core.tunix_backend.backend import TunixBackend
 
 Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process of this home holds the accelerator.")]
@@ -43,6 +45,15 @@ def train(
     output_dir: Annotated[Path | None, typer.Option(help="Instead of the manifest's own.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the output directory.")] = False,
     allow: Allow = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(help="No run: the largest train step, one evaluation, checkpoint and generation."),
+    ] = False,
+    processes: Annotated[int, typer.Option(min=1, help="Train together with others: how many there are.")] = 1,
+    process_index: Annotated[int, typer.Option(min=0, help="Which of them this one is, from 0.")] = 0,
+    coordinator: Annotated[
+        str | None, typer.Option(help="host:port of process 0, where the others find each other.")
+    ] = None,
     wait: Wait = False,
     home: Home = None,
 ) -> None:
@@ -51,13 +62,41 @@ def train(
     Ctrl-C and SIGTERM stop after the train step and keep a checkpoint; the exit code is then 130 or 143.
     """
     allowed = check_codes(allow)
+    if processes > 1 and (coordinator is None or process_index >= processes):
+        raise typer.BadParameter("several processes need --coordinator, and --process-index below --processes")
     settings = settings_of(home)
-    TunixBackend(settings.models_dir, settings.compiled_dir).require()
+    backend = TunixBackend(settings.models_dir, settings.compiled_dir)
+    backend.require()
     loaded = load_manifest(manifest_file)
     if output_dir:
         loaded = loaded.model_copy(update={"output_dir": str(output_dir)})
     folder = run_folder_of(loaded, Path.cwd())
-    train_here(loaded, folder, settings, resume=resume, wait=wait, allow=allowed)
+    if dry_run:
+        with _accelerator(settings, folder, "dry run", wait):
+            _dry_run(loaded, folder, backend)
+        return
+    if coordinator is not None and processes > 1:
+        backend.join(coordinator, processes, process_index)
+        if process_index > 0:
+            _train_along(loaded, folder, backend)
+            return
+    train_here(loaded, folder, settings, resume=resume, wait=wait, allow=allowed, backend=backend)
+
+
+def _dry_run(manifest: RunManifest, folder: RunDir, backend: Backend) -> None:
+    with terminal.progress() as bar:
+        task = bar.add_task("loading", total=None, note="")
+        report = execute_dry_run(
+            manifest, backend, folder.path.parent, on_phase=lambda phase: bar.update(task, description=phase)
+        )
+    terminal_run.show_dry_run(report)
+
+
+def _train_along(manifest: RunManifest, folder: RunDir, backend: Backend) -> None:
+    """Train as one of several processes of which another shows and writes what happens."""
+    stop = StopRequest()
+    with _stop_at_signals(stop):
+        backend.trainer().train(manifest, folder.path, observer=NoObserver(), controls=TrainControls(stop))
 
 
 def train_here(
@@ -68,9 +107,10 @@ def train_here(
     resume: bool,
     wait: bool,
     allow: tuple[str, ...] = (),
+    backend: TunixBackend | None = None,
 ) -> None:
     """Train in this process and show it; leaves with an exit code of its own where the run did not end by itself."""
-    backend = TunixBackend(settings.models_dir, settings.compiled_dir)
+    backend = backend or TunixBackend(settings.models_dir, settings.compiled_dir)
     backend.require()
     with _accelerator(settings, folder, "train", wait):
         _check_folder(manifest, folder, resume)

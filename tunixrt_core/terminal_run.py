@@ -14,6 +14,7 @@ from rich.text import Text
 from tunixrt_core import terminal
 from tunixrt_core.run_summary import RunSummary
 from tunixrt_core.runs import RunDir, RunState
+from tunixrt_core.trainer import DryRunReport
 from tunixrt_core.variants import Difference
 
 
@@ -130,6 +131,20 @@ def show_summary(summary: RunSummary) -> None:
         *((f"Exact match, {name}", f"{value:.1%}") for name, value in summary.exact_match.items()),
     ]
     terminal.table(("", ""), [line for line in lines if line[1]])
+
+
+def show_dry_run(report: DryRunReport) -> None:
+    """What was done, and what it took."""
+    lines = [
+        ("Train step", f"loss {_loss(report.train_loss)} on {report.tokens:,} tokens"),
+        ("Compiling it", _duration(report.compile_seconds)),
+        ("Evaluation", f"loss {_loss(report.eval_loss)}" if report.eval_loss is not None else "no eval rows"),
+        ("Checkpoint", f"{report.checkpoint_bytes / 1e6:,.1f} MB in {_duration(report.checkpoint_seconds)}"),
+        ("Generation", f"{report.generated!r} in {_duration(report.generate_seconds)}"),
+        ("Peak memory", f"{report.peak_memory_bytes / 1e9:.2f} GB"),
+        ("All of it", _duration(report.seconds)),
+    ]
+    terminal.table(("", ""), lines)
 
 
 def show_comparison(names: Sequence[str], differences: Sequence[Difference], summaries: Sequence[RunSummary]) -> None:

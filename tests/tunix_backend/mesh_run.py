@@ -11,14 +11,8 @@ import sys
 from pathlib import Path
 
 
-def main(
-    manifest_file: str, models: str, devices: str, processes: str = "1", index: str = "0", port: str = "0"
-) -> None:
+def main(manifest_file: str, models: str, devices: str) -> None:
     os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
-    from tunixrt_core.tunix_backend.processes import join
-
-    if int(processes) > 1:
-        join(f"127.0.0.1:{port}", int(processes), int(index))
     from tests.tunix_backend.conftest import KeptReports, train
     from tunixrt_core.manifest import load_manifest
 
@@ -30,7 +24,7 @@ def main(
                 "train": reports.of("train"),
                 "eval": reports.of("eval"),
                 "parts": reports.of("train", "parts"),
-                "plan": reports.plans[0] if reports.plans else None,
+                "plan": reports.plans[0],
                 "train_step": outcome.train_step,
             }
         )

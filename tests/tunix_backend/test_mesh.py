@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.tunix_backend.conftest import make_manifest
+from tunixrt_core.runs import RunDir
 from tunixrt_core.tunix_backend.checkpoints import checkpoint_steps
 
 pytestmark = [pytest.mark.tunix, pytest.mark.slow]
@@ -38,28 +39,34 @@ def write_manifest(folder: Path, method: str, steps: int = STEPS, **mesh: int) -
     return file
 
 
-def run(manifest: Path, models_dir: Path, devices: int, processes: int = 1) -> list[dict[str, Any]]:
-    """What each process reported."""
-    environ = {**os.environ, "JAX_PLATFORMS": "cpu"}
+def run(manifest: Path, models_dir: Path, devices: int) -> dict[str, Any]:
+    """What a single process reported that trained on so many forced host devices."""
     command = [sys.executable, "-m", "tests.tunix_backend.mesh_run", str(manifest), str(models_dir), str(devices)]
-    port = free_port()
+    environ = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environ, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def train_together(manifest: Path, home: Path, *options: str) -> None:
+    """`tunixrt train` in two processes of two devices each, as on two machines."""
+    environ = {
+        **os.environ, "JAX_PLATFORMS": "cpu", "TUNIXRT_HOME": str(home),
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "tunixrt_core", "train", str(manifest), "--processes", "2", *options]
+    command += ["--coordinator", f"127.0.0.1:{free_port()}", "--process-index"]
     started = [
-        subprocess.Popen(
-            command + ([str(processes), str(i), str(port)] if processes > 1 else []),
-            cwd=REPOSITORY, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for i in range(processes)
-    ]  # fmt: skip
-    found = []
+        subprocess.Popen([*command, str(i)], cwd=REPOSITORY, env=environ, stderr=subprocess.PIPE, text=True)
+        for i in range(2)
+    ]
     try:
         for process in started:
-            printed, errors = process.communicate(timeout=200)
-            assert process.returncode == 0, errors[-2000:]
-            found.append(json.loads(printed.splitlines()[-1]))
+            _, errors = process.communicate(timeout=200)
+            assert process.returncode == 0, errors[-3000:]
     finally:
         for process in started:
             process.kill()
-    return found
 
 
 @pytest.fixture(scope="module", params=["full", "lora"])
@@ -67,7 +74,7 @@ def one_device(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, models_dir: Path
 ) -> tuple[str, Any]:
     folder = tmp_path_factory.mktemp(f"one-{request.param}")
-    (reports,) = run(write_manifest(folder, request.param), models_dir, 1)
+    reports = run(write_manifest(folder, request.param), models_dir, 1)
     return request.param, reports
 
 
@@ -84,7 +91,7 @@ def test_a_mesh_of_eight_devices_gives_the_losses_of_one(
     one_device: tuple[str, Any], tmp_path: Path, models_dir: Path
 ) -> None:
     method, expected = one_device
-    (found,) = run(write_manifest(tmp_path, method, mesh_fsdp=4, mesh_tp=2), models_dir, 8)
+    found = run(write_manifest(tmp_path, method, mesh_fsdp=4, mesh_tp=2), models_dir, 8)
     assert found["plan"]["mesh"] == {"fsdp": 4, "tp": 2}
     assert_same(found, expected)
 
@@ -94,13 +101,17 @@ def test_two_processes_give_the_losses_of_one_device_and_one_of_them_reports(
 ) -> None:
     method, expected = one_device
     # half of it, then the rest from the checkpoint that both wrote together
-    file = write_manifest(tmp_path, method, steps=3)
-    first, silent = run(file, models_dir, 2, processes=2)
-    assert (silent["train"], silent["eval"], silent["plan"], silent["train_step"]) == ({}, {}, None, 3)
+    train_together(write_manifest(tmp_path, method, steps=3), tmp_path / "home")
     assert checkpoint_steps(tmp_path / "run" / "checkpoints") == [3]
-    second, _ = run(write_manifest(tmp_path, method), models_dir, 2, processes=2)
-    assert second["plan"]["restored_train_step"] == 3
-    assert_same({key: {**first[key], **second[key]} for key in ("train", "eval", "parts")}, expected)
+    train_together(write_manifest(tmp_path, method), tmp_path / "home", "--resume")
+    folder = RunDir(tmp_path / "run")
+    assert folder.state().plan["restored_train_step"] == 3
+    assert folder.state().plan["mesh"] == {"fsdp": 4, "tp": 1}
+    records = folder.metrics()[0]
+    of = {kind: [(str(r["train_step"]), r) for r in records if r["kind"] == kind] for kind in ("train", "eval")}
+    assert [step for step, _ in of["train"]] == [str(i) for i in range(1, STEPS + 1)]
+    found = {kind: {step: r["loss"] for step, r in of[kind]} for kind in of}
+    assert_same({**found, "parts": {step: r["parts"] for step, r in of["train"]}}, expected)
 
 
 def test_each_process_feeds_its_own_rows_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:

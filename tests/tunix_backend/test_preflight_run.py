@@ -43,6 +43,7 @@ def test_a_batch_that_the_mesh_does_not_divide_is_named(tmp_path: Path, models_d
     finding = only(check(make_manifest(tmp_path, mesh_fsdp=3), models_dir, machine=three), "mesh")
     assert (finding.severity, finding.keys) == (Severity.BLOCKING, ("batch.size", "mesh.fsdp"))
     assert check(make_manifest(tmp_path, mesh_fsdp=4), models_dir, machine=three).findings == ()
+    assert check(make_manifest(tmp_path, mesh_fsdp=2), models_dir, machine=replace(CPU, processes=2)).findings == ()
 
 
 @pytest.mark.parametrize(("method", "rate"), [("full", 1e-3), ("lora", 1e-2), ("qlora", 1e-6)])

@@ -22,6 +22,7 @@ class TunixBackend:
     def __init__(self, models_dir: Path, compiled_dir: Path | None = None) -> None:
         self._models_dir = models_dir
         self._compiled_dir = compiled_dir
+        self._processes = 1
 
     def require(self) -> None:
         require_tunix()
@@ -36,15 +37,29 @@ class TunixBackend:
         on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Preflight:
         from tunixrt_core.tunix_backend.preflight.check import run_preflight
+        from tunixrt_core.tunix_backend.preflight.machine import this_machine
 
         return run_preflight(
-            manifest, folder, self._models_dir, is_new=is_new, sample_rows=sample_rows, on_progress=on_progress
+            manifest,
+            folder,
+            self._models_dir,
+            is_new=is_new,
+            sample_rows=sample_rows,
+            machine=this_machine(self._processes),
+            on_progress=on_progress,
         )
 
     def preflight_rows(self, manifest: RunManifest, numbers: Sequence[int]) -> list[RowView]:
         from tunixrt_core.tunix_backend.preflight.check import show_rows
 
         return show_rows(manifest, self._models_dir, numbers)
+
+    def join(self, coordinator: str, processes: int, index: int) -> None:
+        """Make this process one of several that train together; before anything else is asked of the backend."""
+        from tunixrt_core.tunix_backend.processes import join
+
+        join(coordinator, processes, index)
+        self._processes = processes
 
     def trainer(self) -> Trainer:
         from tunixrt_core.tunix_backend.sft import TunixTrainer

@@ -17,13 +17,17 @@ _DEVICES = {"tpu": "TPU", "cuda": "GPU", "gpu": "GPU", "rocm": "GPU", "cpu": "CP
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """`holders` are other processes that hold the TPU; `has_plugin` whether JAX can use the device that is there."""
+    """`holders` are other processes that hold the TPU; `has_plugin` whether JAX can use the device that is there.
+
+    `processes` of this kind train together.
+    """
 
     device: str
     environ: Mapping[str, str]
     has_plugin: bool
     holders: tuple[str, ...]
     free_bytes: Callable[[Path], int]
+    processes: int = 1
 
     @property
     def asked_for(self) -> str | None:
@@ -33,16 +37,18 @@ class Machine:
 
     @property
     def cpu_devices(self) -> int:
-        """Devices that JAX makes of the CPU."""
+        """Devices that JAX makes of the CPU, in all processes."""
         flags = self.environ.get("XLA_FLAGS", "").split()
         named = [flag.rpartition("=")[2] for flag in flags if "xla_force_host_platform_device_count=" in flag]
         count = named[-1] if named else self.environ.get("JAX_NUM_CPU_DEVICES", "1")
-        return int(count) if count.isdigit() else 1
+        return self.processes * (int(count) if count.isdigit() else 1)
 
 
-def this_machine() -> Machine:
+def this_machine(processes: int = 1) -> Machine:
     device = device_kind()
-    return Machine(device, dict(os.environ), _has_plugin(device), tuple(_holders(device)), free_bytes)
+    # the processes that train together may share the chips of one host
+    holders = tuple(_holders(device)) if processes == 1 else ()
+    return Machine(device, dict(os.environ), _has_plugin(device), holders, free_bytes, processes)
 
 
 def free_bytes(path: Path) -> int:
