@@ -16,6 +16,7 @@ CHECKS: dict[str, Check] = {
     "model": Check("The model and its tokenizer are there", "The model or its tokenizer cannot be read"),
     "model_config": Check("The model's config fits its weight files", "The model's files do not fit together"),
     "lora_matches_nothing": Check("LoRA finds modules to train", "LoRA matches nothing"),
+    "tile_size": Check("The tile size divides the weights", "The tile size does not divide the weights"),
     "nothing_trained": Check("Every row trains something", "Nothing trained in a row"),
     "answer_cut": Check("Every answer is trained on", "Answers are cut"),
     "nothing_fits": Check("There are rows to train on", "No row to train on"),

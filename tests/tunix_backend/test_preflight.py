@@ -33,7 +33,10 @@ def test_a_clean_run_passes_every_check_without_a_warning(
 ) -> None:
     found = check(make_manifest(tmp_path, **method, **feeding), models_dir)
     assert found.findings == ()
-    assert set(found.passed) == set(CHECKS) - ({"lora_matches_nothing"} if method == {"method": "full"} else set())
+    assert set(found.passed) == set(CHECKS) - {
+        "tile_size",
+        *(["lora_matches_nothing"] if method == {"method": "full"} else []),
+    }
 
 
 def test_control_tokens_in_any_text_are_named_with_their_rows(tmp_path: Path, models_dir: Path) -> None:
@@ -318,3 +321,10 @@ def test_it_imports_neither_jax_nor_tunix(tmp_path: Path, models_dir: Path) -> N
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
     assert done.stdout.strip() == "24 []"
+
+
+def test_a_tile_size_that_divides_nothing_blocks_qlora_only(tmp_path: Path, models_dir: Path) -> None:
+    found = check(make_manifest(tmp_path, method="qlora", tile_size=24), models_dir)
+    assert [finding.code for finding in found.blocking] == ["tile_size"]
+    assert found.blocking[0].keys == ("lora.tile_size",)
+    assert not check(make_manifest(tmp_path, method="lora", tile_size=24), models_dir).blocking
