@@ -33,10 +33,8 @@ def test_a_clean_run_passes_every_check_without_a_warning(
 ) -> None:
     found = check(make_manifest(tmp_path, **method, **feeding), models_dir)
     assert found.findings == ()
-    assert set(found.passed) == set(CHECKS) - {
-        "tile_size",
-        *(["lora_matches_nothing"] if method == {"method": "full"} else []),
-    }
+    not_asked = {"tile_size"} if method == {"method": "lora"} else {"tile_size", "lora_matches_nothing"}
+    assert set(found.passed) == set(CHECKS) - not_asked
 
 
 def test_control_tokens_in_any_text_are_named_with_their_rows(tmp_path: Path, models_dir: Path) -> None:

@@ -49,7 +49,9 @@ def test_a_batch_that_the_mesh_does_not_divide_is_named(tmp_path: Path, models_d
 @pytest.mark.parametrize(("method", "rate"), [("full", 1e-3), ("lora", 1e-2), ("qlora", 1e-6)])
 def test_the_usual_rates_are_those_of_the_method(tmp_path: Path, models_dir: Path, method: str, rate: float) -> None:
     model = ModelDir(tmp_path / "model")
-    assert only(check(of_model(tmp_path, model, method=method, learning_rate=rate), models_dir), "learning_rate")
+    assert only(
+        check(of_model(tmp_path, model, method=method, learning_rate=rate, tile_size=8), models_dir), "learning_rate"
+    )
 
 
 # --- where it writes --------------------------------------------------------------------------------------------
