@@ -6,13 +6,17 @@ PORT ?= 8501
 EXTRA ?= $(shell if ls /dev/accel[0-9]* /dev/vfio/[0-9]* >/dev/null 2>&1; then echo tpu; \
 	elif ls /dev/nvidia[0-9]* >/dev/null 2>&1; then echo cuda; else echo tunix; fi)
 
-.PHONY: run test test-free check format schema map clean
+.PHONY: run test test-reference test-free check format schema map clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
 
 test: .venv/.installed-$(EXTRA)-dev
 	.venv/bin/python -m pytest
+
+# Loaded models and tokenizers against Hugging Face's own code, which needs torch; `make test` skips these without it.
+test-reference: .venv/.installed-$(EXTRA)-dev-reference
+	.venv/bin/python -m pytest tests/tunix_backend/test_reference.py
 
 # The same tests in an environment where Tunix is really not installed, with the coverage gate of the core.
 test-free: .venv-free/.installed-dev

@@ -69,10 +69,10 @@ def halves() -> GridContainer:
     return st.grid(2, min_column_width=430)
 
 
-def tiles(values: Sequence[tuple[str, str, str]], *, key: str, columns: int = 4) -> None:
-    """A row of numbers: `(label, value, help or "")`."""
+def tiles(values: Sequence[tuple[str, str, str]], *, key: str, columns: int = 4, width: int = 200) -> None:
+    """A row of numbers: `(label, value, help or "")`, each at least `width` pixels wide."""
     with st.container(key=key):
-        with st.grid(columns, min_column_width=200):
+        with st.grid(columns, min_column_width=width):
             for label, value, hint in values:
                 st.metric(label, value, border=True, height="stretch", help=hint or None)
 
@@ -170,20 +170,22 @@ def tunix_words() -> str:
 
 def device_block() -> None:
     """For the sidebar: the device, who holds it, and the versions. Follows along while it is busy."""
-    busy = get_pipeline().jobs.holder() is not None
+    busy = get_pipeline().queue().holder is not None
     st.fragment(_device_block, run_every=3 if busy else None)()
 
 
 def _device_block() -> None:
     with error_boundary():
         rt = get_pipeline()
-        holder, waiting = rt.jobs.holder(), rt.jobs.queued()
+        queue = rt.queue()
+        holder, waiting = queue.holder, queue.waiting
         with st.container(key="device", gap="xsmall"):
             with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
                 st.markdown(f":small[{rt.host().device}]", width="content")
                 st.badge("Busy" if holder else "Free", color="blue" if holder else "green")
             if holder:
-                verb = "Trains" if holder[1] == "train" else "Evaluates"
+                verb = {"train": "Trains", "export": "Exports"}.get(holder.kind, "Evaluates")
                 behind = f", {plural(len(waiting), 'job')} waiting" if waiting else ""
-                st.caption(f"{verb} {holder[0]}{behind}")
+                elsewhere = "" if holder.ours else f", in process {holder.pid}"
+                st.caption(f"{verb} {holder.run}{elsewhere}{behind}")
             st.caption(tunix_words())

@@ -5,10 +5,19 @@ from __future__ import annotations
 import streamlit as st
 
 from app import blocks
-from app.charts import View, gradient_chart, learning_rate_chart, loss_chart, throughput_chart
+from app.charts import View
 from app.components import card, halves
 from app.curves import Curves
-from app.words import decimals, rate, whole
+from app.run_charts import (
+    SHOWN_STEPS,
+    gradient_chart,
+    learning_rate_chart,
+    loss_chart,
+    memory_chart,
+    parts_chart,
+    throughput_chart,
+)
+from app.words import decimals, percent, rate, size, whole
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.runs import Run, RunState, RunStatus
 
@@ -16,52 +25,101 @@ SMOOTHING = {0.0: "Raw", 0.6: "0.60", 0.9: "0.90", 0.96: "0.96"}
 
 
 def show_tiles(curves: Curves) -> None:
-    """The newest numbers, the losses with their change."""
+    """The newest numbers, the losses with their change, each with what it means."""
+    last, best = curves.train.last, curves.best()
+    change, eval_change = curves.change(), curves.eval_change()
+    speed, seconds, mfu = last("tokens_per_second"), last("step_seconds"), last("mfu")
+    memory, peak = last("memory_bytes"), last("peak_memory_bytes")
     with st.container(key="tiles"), st.grid(5, min_column_width=150):
-        change, eval_change = curves.change(), curves.eval_change()
-        st.metric(
+        _tile(
             "Train loss",
-            decimals(curves.train.last("loss")),
-            None if change is None else f"{change:.3f}",
-            delta_color="inverse",
+            decimals(last("loss")),
+            change,
             help="Nats per trained token. The change is over the last 50 train steps.",
-            border=True,
-            height="stretch",
         )
-        st.metric(
+        _tile(
             "Eval loss",
             decimals(curves.evals.last("loss")),
-            None if eval_change is None else f"{eval_change:.3f}",
-            delta_color="inverse",
+            eval_change,
             help="Nats per token of the eval split. The change is since the evaluation before.",
-            border=True,
-            height="stretch",
         )
-        st.metric("Learning rate", rate(curves.train.last("learning_rate")), border=True, height="stretch")
-        speed = curves.train.last("tokens_per_second")
-        st.metric(
+        perplexity = curves.evals.last("perplexity")
+        _tile(
+            "Perplexity",
+            decimals(last("perplexity"), 2),
+            note="" if perplexity is None else f"eval {decimals(perplexity, 2)}",
+            help="exp(loss): among how many tokens the model wavers, on average.",
+        )
+        _tile(
+            "Best eval loss",
+            decimals(best[1] if best else None),
+            note=f"train step {best[0]:,}" if best else "",
+            help="The lowest one so far. Its checkpoint is kept.",
+        )
+        _tile("Learning rate", rate(last("learning_rate")))
+        _tile("Gradient norm", decimals(last("grad_norm"), 2), help="Before clipping.")
+        _tile(
             "Tokens/s",
             whole(None if speed is None else round(speed)),
-            help="Trained tokens.",
-            border=True,
-            height="stretch",
+            note="" if mfu is None else f"{percent(mfu)} MFU",
+            help="Trained tokens. MFU: share of the device's peak arithmetic, where that is known.",
         )
-        st.metric(
-            "Gradient norm",
-            decimals(curves.train.last("grad_norm"), 2),
-            help="Before clipping.",
-            border=True,
-            height="stretch",
+        _tile(
+            "Input wait",
+            percent(curves.waiting_share()),
+            note="" if seconds is None else f"{seconds:.3g} s a train step",
+            help="Share of the last 50 train steps that the device waited for rows.",
         )
+        _tile("Padding", percent(last("padding_share")), help="Share of the batch that is filled up, not trained on.")
+        _tile(
+            "Memory",
+            "–" if memory is None else size(memory),
+            note="" if peak is None else f"peak {size(peak)}",
+            help="In use on the device, or by the process where that is a CPU.",
+        )
+
+
+def _tile(label: str, value: str, change: float | None = None, *, note: str = "", help: str | None = None) -> None:
+    """A number; with its change, where less is better, or with a grey note."""
+    st.metric(
+        label,
+        value,
+        f"{change:.3f}" if change is not None else note or None,
+        delta_color="off" if change is None else "inverse",
+        delta_arrow="off" if change is None else "auto",
+        help=help,
+        border=True,
+        height="stretch",
+    )
 
 
 def show_charts(curves: Curves, state: RunState, manifest: RunManifest) -> None:
-    """The four curves, and how the reader wants them."""
+    """The curves, and how the reader wants them."""
     # to the planned end, which shows how much is left; when it is over, to where it came
     total = state.train_step if state.status.over else state.total_train_steps
     if not len(curves.train):
         st.caption("The curves begin with the first train step.")
         return
+    view, by_type = _controls(types=bool(curves.train.types))
+    with halves():
+        with card("Loss", note=f"smoothing {SMOOTHING[view.smoothing]} · lower is better", key="card-loss"):
+            loss_chart(curves, total, view)
+        if curves.train.parts:
+            _parts_card(curves, total, view, by_type=by_type)
+        norm = manifest.optimizer.max_grad_norm
+        with card("Gradient norm", note=f"clipped at {norm:g}" if norm else "not clipped", key="card-gradient"):
+            gradient_chart(curves, total, view)
+        with card("Learning rate", note=manifest.schedule.kind.value, key="card-rate"):
+            learning_rate_chart(curves, total)
+        with card("Throughput", note="trained tokens", key="card-throughput"):
+            throughput_chart(curves, total)
+        if curves.train.last("memory_bytes") is not None:
+            with card("Memory", note=state.device, key="card-memory"):
+                memory_chart(curves, total)
+
+
+def _controls(*, types: bool) -> tuple[View, bool]:
+    """How the curves are drawn, and whether the loss is shown by step type."""
     with st.container(horizontal=True, vertical_alignment="center", key="chart-controls"):
         smoothing = st.segmented_control(
             "Smoothing",
@@ -76,17 +134,15 @@ def show_charts(curves: Curves, state: RunState, manifest: RunManifest) -> None:
         )
         log_scale = st.toggle("Log scale", key="log", bind="query-params")
         skip = st.toggle("Hide first 20 train steps", key="skip", bind="query-params")
-    view = View(float(smoothing or 0), log_scale, 21 if skip else 0)
-    with halves():
-        with card("Loss", note=f"smoothing {SMOOTHING[view.smoothing]} · lower is better", key="card-loss"):
-            loss_chart(curves, total, view)
-        norm = manifest.optimizer.max_grad_norm
-        with card("Gradient norm", note=f"clipped at {norm:g}" if norm else "not clipped", key="card-gradient"):
-            gradient_chart(curves, total, view)
-        with card("Learning rate", note=manifest.schedule.kind.value, key="card-rate"):
-            learning_rate_chart(curves, total)
-        with card("Throughput", note="trained tokens", key="card-throughput"):
-            throughput_chart(curves, total)
+        by_type = types and st.toggle("Loss by step type", key="types", bind="query-params")
+    return View(float(smoothing or 0), log_scale, 21 if skip else 0), by_type
+
+
+def _parts_card(curves: Curves, total: int, view: View, *, by_type: bool) -> None:
+    steps = sum(name.startswith("step ") for name in curves.train.parts)
+    note = f"the first {SHOWN_STEPS} steps" if steps > SHOWN_STEPS and not by_type else "train loss, smoothed"
+    with card("Loss by step type" if by_type else "Loss by part", note=note, key="card-parts"):
+        parts_chart(curves, total, view, by_type=by_type)
 
 
 def show_config(run: Run, state: RunState, manifest: RunManifest) -> None:
@@ -99,6 +155,9 @@ def show_config(run: Run, state: RunState, manifest: RunManifest) -> None:
             )
             st.caption("Folder")
             st.code(run.directory, language=None, wrap_lines=True)
+            if manifest.tracking.tensorboard:
+                st.caption("Its curves in TensorBoard, which is a program of its own")
+                st.code(f"tensorboard --logdir {run.directory}/tensorboard", language=None, wrap_lines=True)
             if run.status in (RunStatus.SUCCEEDED, RunStatus.STOPPED):
                 st.caption("Export the tuned model as a Hugging Face directory")
                 st.code(f"tunixrt export-model {run.id}", language=None, wrap_lines=True)
@@ -116,4 +175,8 @@ def show_config(run: Run, state: RunState, manifest: RunManifest) -> None:
 
 
 def _words(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    if isinstance(value, list):
+        return ", ".join(map(_words, value))
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

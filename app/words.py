@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 
 from tunixrt_core.evaluation import EvalProgress, EvalRecord
@@ -24,7 +25,7 @@ STATE_WORDS: dict[RunStatus, str] = {
 
 _PHASE_SENTENCES = {
     "loading": "Loading the model and the rows",
-    "compiling": "Compiling the first train step: the device waits, this can take a minute or more",
+    "compiling": "Compiling the train step: the device waits, this can take a minute or more",
     "training": "Training",
     "evaluating": "Evaluating on the eval split",
     "saving": "Saving a checkpoint",
@@ -117,11 +118,23 @@ def elapsed(state: RunState, now: float) -> float | None:
     return state.earlier_seconds + (state.ended_at or now) - state.started_at
 
 
-def progress_line(state: RunState, now: float, seconds_left: float | None) -> str:
-    """What a run is doing in one line: phase, train step, share, time taken, time left."""
+def compile_words(lengths: Sequence[int], compiled: Sequence[int]) -> str:
+    """Which of several row lengths is compiled: `length 2 of 3`, with the length where only one is left."""
+    left = [length for length in lengths if length not in compiled]
+    if len(lengths) < 2 or not left:
+        return ""
+    named = f" ({left[0]:,} tokens)" if len(left) == 1 else ""
+    return f"row length {len(lengths) - len(left) + 1} of {len(lengths)}{named}"
+
+
+def progress_line(state: RunState, now: float, seconds_left: float | None, compiling: str = "") -> str:
+    """What a run is doing in one line: phase, train step, share, time taken, time left.
+
+    `compiling` says what of several things is compiled.
+    """
     total, done = state.total_train_steps, state.train_step
     steps = f"train step {done:,} of {total:,} · {100 * state.share_done:.0f}%" if total else ""
-    parts = [_phase(state), steps]
+    parts = [_phase(state), compiling if state.phase == "compiling" and not state.status.over else "", steps]
     if (taken := elapsed(state, now)) is not None:
         parts.append(f"{duration(taken)} elapsed")
     if seconds_left is not None and state.phase == "training" and not state.status.over:

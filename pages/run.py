@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import streamlit as st
 
-from app.boundary import error_boundary, escape_markdown, show_error
+from app.boundary import error_boundary, escape_markdown
 from app.components import empty_state, header, state_badge
 from app.navigation import go
+from app.queue_views import show_queue
+from app.run_actions import show_actions
+from app.run_alerts import show_alerts
 from app.run_panels import show_charts, show_config, show_tiles
 from app.run_views import curves_of, runs_table, state_of
 from app.state import get_pipeline
-from app.words import MISSING, moment, plural, progress_line
-from tunixrt_core.errors import TunixRTError
+from app.words import MISSING, compile_words, moment, plural, progress_line
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.runs import NEXT, Run, RunStatus
+from tunixrt_core.runs import Run, RunStatus
 
 TICK = 2  # seconds between looks at a live run
 CHARTS, LOG, CONFIG = "Charts", "Log", "Config"
@@ -25,6 +26,8 @@ CHARTS, LOG, CONFIG = "Charts", "Log", "Config"
 def show_all() -> None:
     runs = rt.runs(limit=50).items
     with header("Runs", plural(len(runs), "run")):
+        if len(runs) > 1 and st.button("Compare runs", icon=":material/compare_arrows:", key="go-compare"):
+            go("compare", runs=",".join(run.id for run in runs[:2]))
         if st.button("New run", type="primary", icon=":material/add:", key="go-new-run"):
             go("new-run")
     if not runs:
@@ -34,11 +37,13 @@ def show_all() -> None:
             if st.button("Set up a run", key="go-new-run-empty"):
                 go("new-run")
         return
-    st.fragment(show_list, run_every=3 if any(not run.status.over for run in runs) else None)()
+    live = any(not run.status.over for run in runs) or rt.queue().holder is not None
+    st.fragment(show_list, run_every=3 if live else None)()
 
 
 def show_list() -> None:
     with error_boundary():
+        show_queue()
         if chosen := runs_table(rt.runs(limit=50).items, key="all-runs", now=time.time()):
             go("run", run=chosen)
 
@@ -48,58 +53,20 @@ def show_run(run: Run) -> None:
     identity = [run.id, manifest.model.id, str(run.dataset or MISSING), method_words(manifest), moment(run.created_at)]
     with header(run.name, " · ".join(identity)):
         state_badge(run.status)
-        show_actions(run)
+        show_actions(run, state_of(run))
     if run.status in (RunStatus.FAILED, RunStatus.INTERRUPTED):
         st.error(
             escape_markdown(run.message or "No reason was recorded; the log may hold one."), icon=":material/error:"
         )
+    elif run.message:
+        st.caption(escape_markdown(run.message))
     st.fragment(show_live, run_every=None if run.status.over else TICK)(run, manifest)
 
 
-def show_actions(run: Run) -> None:
-    if not run.status.over:
-        stopping = run.status is RunStatus.STOPPING
-        if st.button(
-            "Stop and save",
-            icon=":material/stop_circle:",
-            key="stop-run",
-            disabled=stopping,
-            help="It is stopping already." if stopping else "Ends after this train step and keeps a checkpoint.",
-        ):
-            act(lambda: rt.stop_run(run.id), f"{run.id} stops after this train step and keeps a checkpoint.")
-        return
-    if RunStatus.QUEUED in NEXT[run.status] and st.button("Resume", icon=":material/resume:", key="resume-run"):
-        act(lambda: rt.resume_run(run.id), f"{run.id} goes on from its last checkpoint.")
-    if run.status is not RunStatus.FAILED:
-        show_evaluate(run)
-
-
-def show_evaluate(run: Run) -> None:
-    """One press starts the evaluation of base and tuned model and goes to where it is seen."""
-    evaluated = bool(rt.evaluations(run.id))
-    label = "See evaluation" if evaluated else "Evaluate"
-    if st.button(label, type="primary", icon=":material/leaderboard:", key="evaluate-run"):
-        try:
-            if not evaluated:
-                rt.start_evaluation(run.id)
-        except TunixRTError as error:
-            show_error(error)
-        else:
-            go("evaluations", run=run.id)
-
-
-def act(action: Callable[[], Run], said: str) -> None:
-    try:
-        action()
-    except TunixRTError as error:
-        show_error(error)
-    else:
-        st.toast(said)
-        st.rerun()
-
-
 def method_words(manifest: RunManifest) -> str:
-    return f"LoRA {manifest.lora.rank}" if manifest.method == "lora" else "all weights"
+    if not manifest.method.adapts:
+        return "all weights"
+    return f"{'QLoRA' if manifest.method == 'qlora' else 'LoRA'} {manifest.lora.rank}"
 
 
 def show_live(run: Run, manifest: RunManifest) -> None:
@@ -110,7 +77,9 @@ def show_live(run: Run, manifest: RunManifest) -> None:
             st.rerun()
         curves = curves_of(run.id, state)
         left = curves.seconds_left(state.total_train_steps)
-        st.progress(min(1.0, state.share_done), text=progress_line(state, time.time(), left))
+        compiling = compile_words(state.plan.get("row_lengths") or (), [length for _, length in curves.compiled])
+        st.progress(min(1.0, state.share_done), text=progress_line(state, time.time(), left, compiling))
+        show_alerts(run, curves.alerts)
         if dropped := int(state.plan.get("dropped_rows", 0)):
             st.warning(
                 f"{dropped:,} of {manifest.data.rows:,} rows are longer than {manifest.max_seq_length:,} tokens "

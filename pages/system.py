@@ -9,7 +9,9 @@ import streamlit as st
 
 import tunixrt_core
 from app import blocks
+from app.boundary import error_boundary
 from app.components import card, halves, header
+from app.queue_views import show_queue
 from app.state import get_pipeline
 from app.words import MISSING, size
 from tunixrt_core.settings import Settings
@@ -38,6 +40,11 @@ def without_password(url: str) -> str:
     return f"{scheme}{mark}{login.partition(':')[0]}:…@{place}" if at else url
 
 
+def show_held_queue() -> None:
+    with error_boundary():
+        show_queue()
+
+
 rt = get_pipeline()
 status, host = rt.tunix_status(), rt.host()
 with header("System", "Versions, device and settings of this server"):
@@ -57,17 +64,18 @@ with halves():
             st.caption("To train on this machine:")
             st.code(status.install, language="bash")
     with card("Device", note="found from device files; a run names what JAX uses", key="device-facts"):
-        holder, waiting = rt.jobs.holder(), rt.jobs.queued()
+        queue = rt.queue()
         blocks.key_values(
             [
                 ("Accelerator", host.device),
                 ("CPU cores", f"{host.cores}"),
                 ("Memory", size(host.memory_bytes)),
                 ("Disk free", size(host.disk_free_bytes)),
-                ("Held by", f"{holder[0]} ({holder[1]})" if holder else "nobody"),
-                ("Waiting", ", ".join(f"{run} ({kind})" for run, kind in waiting) or MISSING),
+                ("Held by", str(queue.holder) if queue.holder else "nobody"),
+                ("Waiting", ", ".join(f"{job.run} ({job.kind})" for job in queue.waiting) or MISSING),
             ]
         )
+st.fragment(show_held_queue, run_every=3 if rt.queue().holder else None)()
 with card("Settings", note="from the environment and the options of python -m app", key="settings"):
     blocks.key_values(setting_lines(rt.settings))
 st.link_button("API documentation", "/api/docs", icon=":material/api:", key="api-docs")

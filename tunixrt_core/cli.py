@@ -12,6 +12,7 @@ import typer
 from tunixrt_core import __version__, terminal
 from tunixrt_core.cli_common import Home, fail, open_home, settings_of
 from tunixrt_core.cli_jobs import evaluate, export_model, train
+from tunixrt_core.cli_preflight import preflight
 from tunixrt_core.cli_runs import runs_app
 from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.errors import TunixRTError
@@ -167,6 +168,7 @@ def manifest(
         out.print(f"{output}  {built.data.train_rows:,} train rows; start it with: tunixrt train {output}")
 
 
+app.command()(preflight)
 app.command()(train)
 app.command()(evaluate)
 app.command("export-model")(export_model)

@@ -74,7 +74,15 @@ def words(app: AppTest) -> str:
     return "\n".join(str(part.value) for part in parts)
 
 
-def make_run(rt: Pipeline, status: RunStatus, *, train_steps: int = 30, message: str = "", dropped: int = 0) -> Run:
+def make_run(
+    rt: Pipeline,
+    status: RunStatus,
+    *,
+    train_steps: int = 30,
+    message: str = "",
+    dropped: int = 0,
+    alert_at: int | None = None,
+) -> Run:
     """A run in this state, as its folder tells it: records of loss, rate, norm and speed, an eval, a log."""
     manifest = rt.build_manifest("examples", 1, model_id="tiny", hyperparams={"train_steps": 40})
     folder = RunDir(Path(manifest.output_dir))
@@ -82,12 +90,23 @@ def make_run(rt: Pipeline, status: RunStatus, *, train_steps: int = 30, message:
     folder.manifest_file.write_text(manifest.to_yaml(), encoding="utf-8")
     folder.write_queued()
     if status is not RunStatus.QUEUED:
-        _write(folder, status, train_steps, message, dropped)
+        _write(folder, status, train_steps, message, dropped, alert_at)
     rt.registry.recover()
     return rt.run(folder.path.name)
 
 
-def _write(folder: RunDir, status: RunStatus, train_steps: int, message: str, dropped: int) -> None:
+ALERT = {
+    "kind": "alert",
+    "train_step": 20,
+    "alert": "loss_spike",
+    "evidence": "loss 8.31 at train step 20, median of the last 50 is 2.10",
+    "change": {"learning_rate": 1e-4},
+}
+
+
+def _write(
+    folder: RunDir, status: RunStatus, train_steps: int, message: str, dropped: int, alert_at: int | None
+) -> None:
     recorder = RunRecorder(folder)
     recorder.phase("loading")
     recorder.log("Reads the rows.")
@@ -105,8 +124,20 @@ def _write(folder: RunDir, status: RunStatus, train_steps: int, message: str, dr
                     "learning_rate": 2e-3,
                     "grad_norm": 0.5,
                     "tokens_per_second": 9000.0,
+                    "perplexity": 1.5,
+                    "trained_tokens": 4096,
+                    "padding_share": 0.125,
+                    "step_seconds": 0.5,
+                    "input_wait_seconds": 0.05,
+                    "memory_bytes": 11_200_000_000,
+                    "peak_memory_bytes": 12_400_000_000,
+                    "parts": {"prompt": 5.0, "format": 0.1, "step 1": 2.0, "step 2": 1.0, "answer": 0.5},
+                    "types": {"compute": 1.5},
                 }
             )
+            if step == alert_at:
+                recorder.record(ALERT)
+        recorder.record({"kind": "checkpoint", "train_step": train_steps, "reason": "best", "seconds": 0.1})
         recorder.record({"kind": "eval", "train_step": train_steps, "loss": 0.4})
     if status is RunStatus.STOPPING:
         recorder.stopping()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 import pytest
 
 from tests.pages.conftest import checked, keys, make_run, open_page, press, words
+from tunixrt_core.accelerator import Accelerator
 from tunixrt_core.pipeline import Pipeline
 from tunixrt_core.runs import RunStatus
 
 pytestmark = pytest.mark.tunix
 
-STOP, RESUME, EVALUATE = {"stop-run"}, {"resume-run"}, {"evaluate-run"}
+STOP, SAVE, RESUME, LONGER, EVALUATE = {"stop-run"}, {"save-run"}, {"resume-run"}, {"train-longer"}, {"evaluate-run"}
+ALWAYS = {"clone-start"}
 
 
 def test_without_an_id_all_runs_are_listed(filled: Pipeline) -> None:
@@ -25,12 +30,12 @@ def test_without_an_id_all_runs_are_listed(filled: Pipeline) -> None:
     [
         (RunStatus.QUEUED, "Waiting for the device", STOP),
         (RunStatus.LOADING, "Loading the model and the rows", STOP),
-        (RunStatus.COMPILING, "Compiling the first train step", STOP),
-        (RunStatus.RUNNING, "Training · train step", STOP),
+        (RunStatus.COMPILING, "Compiling the train step", STOP | SAVE),
+        (RunStatus.RUNNING, "Training · train step", STOP | SAVE),
         (RunStatus.STOPPING, "Stopping after this train step", STOP),
-        (RunStatus.SUCCEEDED, "Finished", EVALUATE),
-        (RunStatus.STOPPED, "Stopped", RESUME | EVALUATE),
-        (RunStatus.INTERRUPTED, "Interrupted", RESUME | EVALUATE),
+        (RunStatus.SUCCEEDED, "Finished", LONGER | EVALUATE),
+        (RunStatus.STOPPED, "Stopped", RESUME | LONGER | EVALUATE),
+        (RunStatus.INTERRUPTED, "Interrupted", RESUME | LONGER | EVALUATE),
         (RunStatus.FAILED, "Failed", RESUME),
     ],
 )
@@ -40,7 +45,7 @@ def test_each_state_has_its_words_and_its_buttons(
     run = make_run(filled, status)
     app = open_page("run.py", run=run.id)
     assert line in str(app.progress[0].text)
-    assert keys(app) & (STOP | RESUME | EVALUATE) == buttons
+    assert keys(app) & (STOP | SAVE | RESUME | LONGER | EVALUATE | ALWAYS) == buttons | ALWAYS
 
 
 def test_numbers_and_curves_come_from_the_run_folder(filled: Pipeline) -> None:
@@ -49,11 +54,16 @@ def test_numbers_and_curves_come_from_the_run_folder(filled: Pipeline) -> None:
     assert {m.label: m.value for m in app.metric} == {
         "Train loss": "0.149",
         "Eval loss": "0.400",
+        "Perplexity": "1.50",
+        "Best eval loss": "0.400",
         "Learning rate": "2e-3",
-        "Tokens/s": "9,000",
         "Gradient norm": "0.50",
+        "Tokens/s": "9,000",
+        "Input wait": "10.0%",
+        "Padding": "12.5%",
+        "Memory": "11.2 GB",
     }
-    assert len(app.get("echarts_chart")) == 4
+    assert len(app.get("echarts_chart")) == 6
     assert "train step 30 of 40 · 75%" in str(app.progress[0].text)
 
 
@@ -92,3 +102,80 @@ def test_a_real_run_is_followed_to_its_end_and_resumed_after_a_stop(filled: Pipe
     assert filled.wait(30)
     checked(app.run())
     assert filled.run(stopped.id).status is RunStatus.SUCCEEDED
+
+
+def test_an_alert_is_told_with_its_evidence_and_mended_by_a_clone(filled: Pipeline) -> None:
+    run = make_run(filled, RunStatus.STOPPED, alert_at=20)
+    app = open_page("run.py", run=run.id)
+    assert app.warning[0].value == "**Loss spike**: loss 8.31 at train step 20, median of the last 50 is 2.10."
+    assert "0.003 → 0.0001" in words(app)
+    press(app, "fix-loss_spike-start")
+    assert filled.wait(30)
+    clone = filled.run("r-0002")
+    assert clone.manifest["optimizer"]["learning_rate"] == 1e-4
+    assert clone.status is RunStatus.SUCCEEDED
+
+
+def test_a_run_is_cloned_with_what_is_typed_and_a_mistake_is_named(filled: Pipeline) -> None:
+    run = make_run(filled, RunStatus.SUCCEEDED)
+    app = open_page("run.py", run=run.id)
+    app.text_area(key="clone-changes").set_value("learning_rat=1")
+    checked(app.run())
+    assert "is not a hyperparameter" in app.error[0].value
+    app.text_area(key="clone-changes").set_value("train_steps = 3\nseed=7")
+    app = press(checked(app.run()), "clone-start")
+    assert filled.wait(30)
+    assert filled.run("r-0002").manifest["seed"] == 7
+    assert filled.run_state("r-0002").train_step == 3
+
+
+def test_a_finished_run_is_trained_for_longer(filled: Pipeline) -> None:
+    run = filled.start_run(filled.build_manifest("examples", model_id="tiny", hyperparams={"train_steps": 30}))
+    assert filled.wait(30)
+    app = open_page("run.py", run=run.id)
+    assert app.number_input(key="longer-steps").value == 45
+    app.number_input(key="longer-steps").set_value(50)
+    press(checked(app.run()), "train-longer")
+    assert filled.wait(30)
+    assert filled.run_state(run.id).train_step == 50
+
+
+def test_a_checkpoint_is_asked_for_from_the_page(filled: Pipeline) -> None:
+    run = make_run(filled, RunStatus.RUNNING)
+    press(open_page("run.py", run=run.id), "save-run")
+    assert filled.run_folder(run.id).save_file.exists()
+
+
+def test_two_runs_and_more_lead_to_their_comparison(filled: Pipeline) -> None:
+    make_run(filled, RunStatus.STOPPED)
+    assert "go-compare" not in keys(open_page("run.py"))
+    make_run(filled, RunStatus.SUCCEEDED)
+    assert "go-compare" in keys(open_page("run.py"))
+
+
+def test_the_queue_shows_another_process_that_holds_the_accelerator(filled: Pipeline) -> None:
+    make_run(filled, RunStatus.SUCCEEDED)
+    assert "Queue" not in words(open_page("run.py"))
+    filled.jobs._accelerator = Accelerator(filled.settings.accelerator_lock)
+    with Accelerator(filled.settings.accelerator_lock).hold("r-0900", "export", wait=False):
+        text = words(open_page("run.py"))
+    assert re.search(r"\*\*r-0900\*\* has been exported for \d+ s", text)
+
+
+def test_jobs_that_wait_are_moved_and_cancelled(filled: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filled.jobs.backend, "step_seconds", 0.02)
+    runs = [
+        filled.start_run(filled.build_manifest("examples", model_id="tiny", hyperparams={"train_steps": 5000}))
+        for _ in range(3)
+    ]
+    until = time.monotonic() + 10
+    while len(filled.queue().waiting) > 2:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    app = press(open_page("run.py"), "sooner-r-0003")
+    assert [job.id for job in filled.queue().waiting] == ["r-0003", "r-0002"]
+    press(app, "cancel-r-0003")
+    assert filled.run("r-0003").status is RunStatus.STOPPED
+    for run in runs[:2]:
+        filled.stop_run(run.id)
+    assert filled.wait(20)

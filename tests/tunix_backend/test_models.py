@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.tunix_backend.conftest import make_manifest
-from tests.tunix_backend.families import VOCAB, reference_logits, weights, write_checkpoint
+from tests.tunix_backend.families import KINDS, VOCAB, config_of, reference_logits, weights, write_checkpoint
 from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.manifest_sections import MeshSection
@@ -49,13 +49,25 @@ def logits(model: Any, tokens: Any) -> Any:
 @pytest.mark.parametrize(
     ("kind", "tied", "config"),
     [
-        ("qwen2", True, {"rope_theta": 10_000.0}),
+        ("qwen2", False, {"rope_theta": 10_000.5}),
+        ("qwen2", True, {"rope_theta": 10_000.0, "rope_scaling": {"type": "linear", "factor": 2.0}}),
         ("qwen3", True, {}),
         ("qwen3", False, {"rope_theta": 10_000.0}),
         ("llama", False, {"rope_theta": 500_000.0, "rms_norm_eps": 1e-5}),
         ("llama", True, {"rope_theta": 500_000.0, "rope_scaling": LLAMA_3_SCALING}),
         ("llama", True, {"rope_theta": 10_000.0, "rope_scaling": {"rope_type": "linear", "factor": 2.0}}),
+        ("gemma2", True, {}),
+        ("gemma2", True, {"rope_theta": 500.0, "final_logit_softcapping": None, "attn_logit_softcapping": None}),
         ("gemma3_text", True, {}),
+        (
+            "gemma3_text",
+            True,
+            {
+                "layer_types": ["sliding_attention", "full_attention"],
+                "rope_theta": 20_000.5,
+                "rope_scaling": {"rope_type": "linear", "factor": 4.0},
+            },
+        ),
     ],
 )
 def test_a_loaded_model_says_what_its_architecture_defines(
@@ -84,7 +96,7 @@ def test_two_models_with_different_rope_do_not_see_each_other(tmp_path: Path, mo
         assert np.abs(logits(model, tokens) - wanted).max() < 2e-4
 
 
-@pytest.mark.parametrize("kind", ["qwen2", "qwen3", "llama", "gemma3_text"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_lora_trains_a_share_and_changes_nothing_at_first(tmp_path: Path, models_dir: Path, kind: str) -> None:
     config = write_checkpoint(tmp_path / "model", kind, rope_theta=10_000.0)
     manifest = make_manifest(tmp_path, model=str(tmp_path / "model"), method="lora", lora_rank=4)
@@ -95,61 +107,19 @@ def test_lora_trains_a_share_and_changes_nothing_at_first(tmp_path: Path, models
     assert np.abs(logits(loaded.model, tokens) - expected).max() < 2e-4
 
 
-def test_a_lora_pattern_that_matches_nothing_is_refused(tmp_path: Path, models_dir: Path) -> None:
+def test_what_does_not_fit_is_refused_before_it_is_loaded(tmp_path: Path, models_dir: Path) -> None:
+    """Each check has its own tests; here, that loading goes through them."""
     with pytest.raises(ModelError, match="matches no module"):
         load(make_manifest(tmp_path, method="lora", lora_modules="no_such_projection"), models_dir)
-
-
-@pytest.mark.parametrize(
-    ("kind", "change", "named"),
-    [
-        ("qwen3", {"model_type": "mamba"}, "mamba"),
-        ("qwen3", {"attention_bias": True}, "attention_bias"),
-        ("qwen3", {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "yarn"),
-        ("qwen2", {"rope_scaling": {"type": "linear", "factor": 2.0}}, "rope_scaling"),
-        ("qwen2", {"use_sliding_window": True}, "use_sliding_window"),
-        ("llama", {"mlp_bias": True}, "mlp_bias"),
-        ("llama", {"num_hidden_layers": 1}, "1 layers, the weight files hold 2"),
-        ("llama", {"hidden_size": None}, "hidden_size"),
-        ("gemma3_text", {"final_logit_softcapping": 30.0}, "final_logit_softcapping"),
-        ("gemma3_text", {"query_pre_attn_scalar": 7}, "query_pre_attn_scalar"),
-        ("qwen3", {"intermediate_size": 65}, "do not fit"),
-    ],
-)
-def test_what_tunix_would_ignore_is_refused_by_name(
-    tmp_path: Path, models_dir: Path, kind: str, change: dict[str, Any], named: str
-) -> None:
-    write_checkpoint(tmp_path / "model", kind, **change)
-    with pytest.raises(ModelError, match=named):
-        load(make_manifest(tmp_path, model=str(tmp_path / "model"), method="full"), models_dir)
-
-
-def test_weight_files_that_mix_types_are_refused(tmp_path: Path) -> None:
-    from safetensors.numpy import save_file
-
-    from tunixrt_core.tunix_backend.models import weight_shapes
-
-    mixed = weights("qwen3")
-    mixed["model.norm.weight"] = mixed["model.norm.weight"].astype(np.float16)
-    save_file(mixed, str(tmp_path / "model.safetensors"))
-    with pytest.raises(ModelError, match="F16, F32"):
-        weight_shapes(tmp_path)
-
-
-@pytest.mark.parametrize("content", [b"", b"\xff" * 40, b"\x02" + b"\0" * 7 + b"{}"])
-def test_broken_or_foreign_weight_files_are_refused(tmp_path: Path, content: bytes) -> None:
-    from tunixrt_core.tunix_backend.models import weight_shapes
-
-    (tmp_path / "model.safetensors").write_bytes(content)
-    with pytest.raises(ModelError):
-        weight_shapes(tmp_path)
-
-
-def test_a_directory_without_weights_is_refused(tmp_path: Path) -> None:
-    from tunixrt_core.tunix_backend.models import weight_shapes
-
-    with pytest.raises(ModelError, match=r"no \*\.safetensors"):
-        weight_shapes(tmp_path)
+    write_checkpoint(tmp_path / "model", "qwen3", attention_bias=True)
+    manifest = make_manifest(tmp_path, model=str(tmp_path / "model"), method="full")
+    with pytest.raises(ModelError, match="attention_bias"):
+        load(manifest, models_dir)
+    (tmp_path / "model" / "config.json").write_text(json.dumps(config_of("qwen3", intermediate_size=65)))
+    with pytest.raises(ModelError, match=r"config\.json makes it"):
+        load(manifest, models_dir)
+    with pytest.raises(ModelError, match=r"flash_attention .* qwen3 on cpu"):
+        load(make_manifest(tmp_path, method="full", flash_attention=True), models_dir)
 
 
 def test_a_reference_is_a_built_in_name_a_path_or_an_owner_and_name(tmp_path: Path) -> None:
@@ -165,27 +135,6 @@ def test_a_reference_is_a_built_in_name_a_path_or_an_owner_and_name(tmp_path: Pa
         resolve_model("org/other", models)
     with pytest.raises(ModelError, match="There is no model in"):
         resolve_model("./nowhere", models)
-
-
-def test_a_config_that_is_not_json_is_refused(tmp_path: Path, models_dir: Path) -> None:
-    write_checkpoint(tmp_path / "model", "qwen3")
-    manifest = make_manifest(tmp_path, model=str(tmp_path / "model"), method="full")
-    (tmp_path / "model" / "config.json").write_text("not json")
-    with pytest.raises(ModelError, match="not JSON"):
-        load(manifest, models_dir)
-    (tmp_path / "model" / "config.json").write_text(json.dumps([1]))
-    with pytest.raises(ModelError, match="not a model's config"):
-        load(manifest, models_dir)
-
-
-def test_a_checkpoint_that_lacks_weights_is_refused(tmp_path: Path, models_dir: Path) -> None:
-    from safetensors.numpy import save_file
-
-    write_checkpoint(tmp_path / "model", "qwen3")
-    some = {name: value for name, value in weights("qwen3").items() if "layers.0.mlp" not in name}
-    save_file(some, str(tmp_path / "model" / "model.safetensors"))
-    with pytest.raises(ModelError, match="do not fit"):
-        load(make_manifest(tmp_path, model=str(tmp_path / "model"), method="full"), models_dir)
 
 
 def test_a_mesh_that_this_host_or_the_batch_does_not_fit_is_refused() -> None:

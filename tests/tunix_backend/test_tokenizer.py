@@ -68,6 +68,24 @@ def test_a_model_that_wants_a_beginning_token_gets_exactly_one(directory: Path) 
     assert tokenizer.encode_completion("7")[0] != 1
 
 
+@pytest.mark.parametrize(("said", "first"), [({}, 1), ({"add_bos_token": False}, None)])
+def test_a_tokenizer_file_that_puts_a_beginning_token_is_heeded_unless_its_config_says_otherwise(
+    directory: Path, said: dict[str, Any], first: int | None
+) -> None:
+    from tokenizers import Tokenizer, processors
+
+    raw = Tokenizer.from_file(str(directory / "tokenizer.json"))
+    raw.post_processor = processors.TemplateProcessing(single="<|bos|> $A", special_tokens=[("<|bos|>", 1)])
+    raw.save(str(directory / "tokenizer.json"))
+    path = directory / "tokenizer_config.json"
+    config = json.loads(path.read_text())
+    del config["add_bos_token"]
+    path.write_text(json.dumps(config | said))
+    tokenizer = TextTokenizer(directory)
+    plain = tokenizer.encode_completion("7")
+    assert tokenizer.encode_prompt("7") == ([first, *plain] if first else plain)
+
+
 @pytest.mark.parametrize("pad", [None, "<|eos|>"])
 def test_padding_never_falls_on_the_end_of_a_turn_where_there_is_another_token(
     directory: Path, pad: str | None

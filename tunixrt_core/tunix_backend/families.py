@@ -1,34 +1,27 @@
-"""config.json of a Hugging Face model -> Tunix's ModelConfig, refusing what Tunix 0.1.7 would silently leave out."""
+"""An architecture -> Tunix's model of that family, with what Tunix 0.1.7 gets wrong mended in the loaded model."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from tunixrt_core.errors import ModelError
-from tunixrt_core.tunix_backend.rope import inverse_frequencies
-
-
-@dataclass(frozen=True, slots=True)
-class Shapes:
-    """What the weight files really hold, read from their headers."""
-
-    layers: int
-    vocab_size: int
+from tunixrt_core.tunix_backend.architecture import Architecture, Rope
+from tunixrt_core.tunix_backend.rope import use_frequencies
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One model family of Tunix."""
+    """One model family of Tunix: `name` is its package, `config` makes its ModelConfig from an architecture."""
 
     name: str
     params_module: str
-    config: Callable[[ModuleType, Mapping[str, Any], Shapes, Any], Any]
-    # qwen3 and llama3 compute RoPE without the config's values (see rope.py)
-    ignores_rope: bool = False
+    config: Callable[[ModuleType, Architecture, Any], Any]
+    mend: Callable[[Any, ModuleType, Architecture], None]
+    flash_attention: bool = False
 
     def model_module(self) -> ModuleType:
         return importlib.import_module(f"tunix.models.{self.name}.model")
@@ -39,181 +32,105 @@ class Family:
         return params.create_model_from_safe_tensors(directory, config, mesh=mesh, dtype=dtype)
 
 
-def family_of(config: Mapping[str, Any]) -> tuple[Family, Mapping[str, Any]]:
-    """The family, and the part of config.json that describes the text model. Raises ModelError for other models."""
-    kind = config.get("model_type")
-    text = config.get("text_config", config) if kind == "gemma3" else config
-    if (family := FAMILIES.get(str(kind))) is None:
+def check_flash_attention(family: Family, platform: str) -> None:
+    """Raises ModelError where the family, or the device, has no flash attention in Tunix."""
+    if not family.flash_attention or platform != "tpu":
         raise ModelError(
-            f"The model is of type {kind!r}, which this version cannot train. Known are {', '.join(FAMILIES)}."
+            "model.flash_attention works with Qwen 2 and Qwen 3 on a TPU; this is "
+            f"{family.name} on {platform}. Set it to false."
         )
-    return family, text
 
 
-def rope_frequencies(config: Mapping[str, Any]) -> tuple[float, ...]:
-    """The RoPE frequencies that config.json asks for."""
-    theta, scaling = _rope(config)
-    return inverse_frequencies(_head_dim(config), theta, scaling)
-
-
-def _qwen3(module: ModuleType, config: Mapping[str, Any], shapes: Shapes, dtype: Any) -> Any:
-    _refuse(config, attention_bias=False, hidden_act="silu", use_sliding_window=False)
+def _qwen(module: ModuleType, architecture: Architecture, dtype: Any) -> Any:
     return module.ModelConfig(
-        **_dense(config, shapes),
-        rope_theta=int(_rope(config)[0]),
-        use_tied_embedding=bool(config.get("tie_word_embeddings", False)),
+        **_dense(architecture),
+        rope_theta=architecture.rope.theta,
+        use_tied_embedding=architecture.tied,
         dtype=dtype,
         param_dtype=dtype,
     )
 
 
-def _qwen2(module: ModuleType, config: Mapping[str, Any], shapes: Shapes, dtype: Any) -> Any:
-    _refuse(config, hidden_act="silu", use_sliding_window=False)
-    theta, scaling = _rope(config)
-    if scaling is not None:
-        raise _ignored("rope_scaling", scaling)
+def _llama3(module: ModuleType, architecture: Architecture, dtype: Any) -> Any:
     return module.ModelConfig(
-        **_dense(config, shapes),
-        rope_theta=int(theta),
-        use_tied_embedding=bool(config.get("tie_word_embeddings", False)),
-        dtype=dtype,
-        param_dtype=dtype,
+        **_dense(architecture), rope_theta=architecture.rope.theta, weight_tying=architecture.tied
     )
 
 
-def _llama3(module: ModuleType, config: Mapping[str, Any], shapes: Shapes, dtype: Any) -> Any:
-    _refuse(config, attention_bias=False, mlp_bias=False, hidden_act="silu")
+def _gemma2(module: ModuleType, architecture: Architecture, dtype: Any) -> Any:
+    kinds = module.AttentionType
     return module.ModelConfig(
-        **_dense(config, shapes),
-        rope_theta=int(_rope(config)[0]),
-        weight_tying=bool(config.get("tie_word_embeddings", False)),
+        **_gemma_sizes(architecture),
+        final_logit_softcap=architecture.logit_softcap,
+        attn_logits_soft_cap=architecture.attention_softcap,
+        attention_types=tuple(kinds.LOCAL_SLIDING if local else kinds.GLOBAL for local in architecture.local_layers),
+        use_post_attn_norm=True,
+        use_post_ffw_norm=True,
     )
 
 
-_GEMMA3_DEFAULTS = {  # what config.json leaves out where it is the Gemma 3 default
-    "num_attention_heads": 8,
-    "num_key_value_heads": 4,
-    "head_dim": 256,
-    "rms_norm_eps": 1e-6,
-    "query_pre_attn_scalar": 256,
-    "sliding_window": 4096,
-    "rope_theta": 1_000_000.0,
-}
-_GEMMA3_PATTERN = 6  # every sixth layer attends to everything
-
-
-def _gemma3(module: ModuleType, given: Mapping[str, Any], shapes: Shapes, dtype: Any) -> Any:
-    config = {**_GEMMA3_DEFAULTS, **given}
-    _refuse(
-        config,
-        attention_bias=False,
-        hidden_activation="gelu_pytorch_tanh",
-        rms_norm_eps=1e-6,
-        tie_word_embeddings=True,
-        final_logit_softcapping=None,
-        attn_logit_softcapping=None,
-        use_bidirectional_attention=False,
-        sliding_window_pattern=_GEMMA3_PATTERN,
-        layer_types=_gemma3_layers(shapes.layers),
-    )
-    local, globally = _gemma3_rope(config)
-    dense = _dense(config, shapes)
-    return module.ModelConfig(
-        num_embed=dense.pop("vocab_size"),
-        **{name: value for name, value in dense.items() if name != "norm_eps"},
-        sliding_window_size=int(config["sliding_window"]),
-        local_base_frequency=int(local),
-        global_base_frequency=int(globally[0]),
-        global_scale_factor=float((globally[1] or {"factor": 1.0})["factor"]),
-        query_pre_attn_norm=_gemma3_scale(module, config),
-        param_dtype=dtype,
-    )
-
-
-def _gemma3_layers(layers: int) -> list[str]:
-    return ["full_attention" if (i + 1) % _GEMMA3_PATTERN == 0 else "sliding_attention" for i in range(layers)]
-
-
-def _gemma3_rope(config: Mapping[str, Any]) -> tuple[float, tuple[float, Mapping[str, Any] | None]]:
-    """The base of the local layers; base and linear scaling of the global ones."""
-    both = config.get("rope_parameters") or {}
-    if "full_attention" in both:  # as transformers 5 writes it
-        local, globally = both["sliding_attention"]["rope_theta"], _rope({"rope_parameters": both["full_attention"]})
-    else:
-        local, globally = config.get("rope_local_base_freq", 10_000.0), _rope(config)
-    if globally[1] is not None and globally[1].get("rope_type") != "linear":
-        raise _ignored("rope_scaling", globally[1])
-    return float(local), globally
-
-
-def _gemma3_scale(module: ModuleType, config: Mapping[str, Any]) -> Any:
+def _gemma3(module: ModuleType, architecture: Architecture, dtype: Any) -> Any:
     norms = module.QueryPreAttentionNormalisation
-    scalar = float(config["query_pre_attn_scalar"])
-    if scalar == config["head_dim"]:
-        return norms.BY_ONE_OVER_SQRT_HEAD_DIM
-    if scalar == int(config["hidden_size"]) // int(config["num_attention_heads"]):
-        return norms.BY_ONE_OVER_SQRT_EMBED_DIM_DIV_NUM_HEADS
-    raise _ignored("query_pre_attn_scalar", scalar)
+    by_head = architecture.query_scalar is None
+    return module.ModelConfig(
+        **_gemma_sizes(architecture),
+        query_pre_attn_norm=norms.BY_ONE_OVER_SQRT_HEAD_DIM
+        if by_head
+        else norms.BY_ONE_OVER_SQRT_EMBED_DIM_DIV_NUM_HEADS,
+        param_dtype=dtype,
+    )
 
 
-FAMILIES: dict[str, Family] = {
-    "qwen2": Family("qwen2", "params", _qwen2),
-    "qwen3": Family("qwen3", "params", _qwen3, ignores_rope=True),
-    "llama": Family("llama3", "params", _llama3, ignores_rope=True),
-    "gemma3_text": Family("gemma3", "params_safetensors", _gemma3),
-    "gemma3": Family("gemma3", "params_safetensors", _gemma3),
-}
+def _dense(architecture: Architecture) -> dict[str, Any]:
+    sizes = _sizes(architecture)
+    return {**sizes, "vocab_size": architecture.vocab_size, "norm_eps": architecture.norm_eps}
 
 
-def _dense(config: Mapping[str, Any], shapes: Shapes) -> dict[str, Any]:
-    """The fields that all families have under the same meaning."""
-    layers = _whole(config, "num_hidden_layers")
-    if layers != shapes.layers:
-        raise ModelError(
-            f"config.json says {layers} layers, the weight files hold {shapes.layers}. "
-            "They do not belong together; download the model again."
-        )
-    heads = _whole(config, "num_attention_heads")
+def _gemma_sizes(architecture: Architecture) -> dict[str, Any]:
+    sizes = _sizes(architecture)
+    return {**sizes, "num_embed": architecture.vocab_size, "sliding_window_size": architecture.window}
+
+
+def _sizes(architecture: Architecture) -> dict[str, Any]:
     return {
-        "num_layers": layers,
-        "vocab_size": shapes.vocab_size,
-        "embed_dim": _whole(config, "hidden_size"),
-        "hidden_dim": _whole(config, "intermediate_size"),
-        "num_heads": heads,
-        "head_dim": _head_dim(config),
-        "num_kv_heads": int(config.get("num_key_value_heads") or heads),
-        "norm_eps": float(config.get("rms_norm_eps", 1e-6)),
+        "num_layers": architecture.layers,
+        "embed_dim": architecture.embed_dim,
+        "hidden_dim": architecture.hidden_dim,
+        "num_heads": architecture.heads,
+        "head_dim": architecture.head_dim,
+        "num_kv_heads": architecture.kv_heads,
     }
 
 
-def _head_dim(config: Mapping[str, Any]) -> int:
-    return int(config.get("head_dim") or _whole(config, "hidden_size") // _whole(config, "num_attention_heads"))
+def _mend_rope(theta: float | None) -> Callable[[Any, ModuleType, Architecture], None]:
+    """For families whose forward pass knows one base only: `theta`, or that of the config where it is None."""
+
+    def mend(model: Any, module: ModuleType, architecture: Architecture) -> None:
+        wanted = architecture.rope.frequencies(architecture.head_dim)
+        base = architecture.rope.theta if theta is None else theta
+        if wanted != Rope(base).frequencies(architecture.head_dim):
+            use_frequencies(model, module, wanted)
+
+    return mend
 
 
-def _rope(config: Mapping[str, Any]) -> tuple[float, Mapping[str, Any] | None]:
-    """Base and scaling, where transformers 4 (rope_theta, rope_scaling) or 5 (rope_parameters) writes them."""
-    parameters = config.get("rope_parameters") or config.get("rope_scaling") or {}
-    theta = float(parameters.get("rope_theta") or config.get("rope_theta") or 10_000.0)
-    kind = parameters.get("rope_type", parameters.get("type", "default"))
-    if float(config.get("partial_rotary_factor") or 1.0) != 1.0:
-        raise _ignored("partial_rotary_factor", config["partial_rotary_factor"])
-    return theta, None if kind == "default" else {**parameters, "rope_type": kind}
+def _mend_gemma3(model: Any, module: ModuleType, architecture: Architecture) -> None:
+    """Tunix has one pattern of local layers for all models; each layer holds what it was made with, as attributes."""
+    kinds = module.AttentionType
+    assert architecture.local_rope is not None
+    for layer, local in zip(model.layers, architecture.local_layers, strict=True):
+        rope = architecture.local_rope if local else architecture.rope
+        layer.attn.attn_type = kinds.LOCAL_SLIDING if local else kinds.GLOBAL
+        layer.attn.rope_base_frequency = rope.theta
+        layer.attn.rope_scale_factor = 1.0 if rope.scaling is None else float(rope.scaling["factor"])
 
 
-def _refuse(config: Mapping[str, Any], **expected: Any) -> None:
-    for key, value in expected.items():
-        if key in config and config[key] != value and not (config[key] is None and not value):
-            raise _ignored(key, config[key])
-
-
-def _ignored(key: str, value: Any) -> ModelError:
-    return ModelError(
-        f"config.json asks for {key} = {value!r}, which Tunix would silently ignore; choose another model."
-    )
-
-
-def _whole(config: Mapping[str, Any], key: str) -> int:
-    value = config.get(key)
-    if not isinstance(value, int) or value < 1:
-        raise ModelError(f"config.json: {key} is {value!r}, but must be a whole number above 0.")
-    return value
+_GEMMA3 = Family("gemma3", "params_safetensors", _gemma3, _mend_gemma3)
+FAMILIES: dict[str, Family] = {
+    "qwen2": Family("qwen2", "params", _qwen, _mend_rope(None), flash_attention=True),
+    "qwen3": Family("qwen3", "params", _qwen, _mend_rope(1_000_000.0), flash_attention=True),
+    "llama": Family("llama3", "params", _llama3, _mend_rope(1_000_000.0)),
+    "gemma2": Family("gemma", "params_safetensors", _gemma2, _mend_rope(10_000.0)),
+    "gemma3_text": _GEMMA3,
+    "gemma3": _GEMMA3,
+}

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
-import re
-import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tunixrt_core.errors import ModelError
 from tunixrt_core.host import device_kind
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.manifest_sections import LoraSection, MeshSection
+from tunixrt_core.manifest_sections import MeshSection
+from tunixrt_core.tunix_backend.architecture import Architecture
 from tunixrt_core.tunix_backend.devices import check_device
-from tunixrt_core.tunix_backend.families import FAMILIES, Shapes, family_of, rope_frequencies
-from tunixrt_core.tunix_backend.rope import TUNIX_THETA, inverse_frequencies, use_frequencies
+from tunixrt_core.tunix_backend.families import FAMILIES, check_flash_attention
+from tunixrt_core.tunix_backend.lora import add_lora
 from tunixrt_core.tunix_backend.tiny import BUILTIN_MODELS, write_builtin_model
+from tunixrt_core.tunix_backend.weight_files import check_weights, expected_tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +28,9 @@ class LoadedModel:
     config: Any
     mesh: Any
     directory: Path
+    architecture: Architecture
     trainable_parameters: int
-    total_parameters: int
+    total_parameters: int  # LoRA among them; a quantised weight counts as one
 
     @property
     def vocab_size(self) -> int:
@@ -108,95 +108,25 @@ def load_model(manifest: RunManifest, models_dir: Path, mesh: Any) -> LoadedMode
     from flax import nnx
 
     directory = resolve_model(manifest.model.id, models_dir)
-    family, text = family_of(_read_config(directory))
-    shapes = weight_shapes(directory)
+    architecture = check_weights(directory)
+    family = FAMILIES[architecture.kind]
     dtype = jnp.dtype(manifest.model.dtype.value)
     module = family.model_module()
-    config = family.config(module, text, shapes, dtype)
+    config = family.config(module, architecture, dtype)
+    config = replace(config, remat_config=module.RematConfig[manifest.model.remat.name])
+    if manifest.model.flash_attention:
+        check_flash_attention(family, mesh.devices.flat[0].platform)
+        config = replace(config, use_flash_attention=True)
     try:
         model = family.load(str(directory), config, mesh, dtype)
     except (ValueError, AssertionError, KeyError, AttributeError, TypeError) as error:
         first_line = str(error).split("\n", 1)[0][:300]
-        raise ModelError(
-            f"The weights in {directory} do not fit their config.json or the mesh ({first_line})."
-        ) from error
-    if family.ignores_rope:
-        frequencies = rope_frequencies(text)
-        if frequencies != inverse_frequencies(config.head_dim, TUNIX_THETA, None):
-            use_frequencies(model, module, frequencies)
+        raise ModelError(f"The weights in {directory} cannot be laid out over the mesh ({first_line}).") from error
+    family.mend(model, module, architecture)
+    base = sum(math.prod(shape) for shape in expected_tensors(architecture).values())
+    trained = base
     if manifest.method.adapts:
-        model = _with_lora(model, manifest.lora, manifest.seed, mesh)
-    kind = nnx.LoRAParam if manifest.method.adapts else nnx.Param
-
-    def count(state: Any) -> int:
-        return sum(int(leaf.size) for leaf in jax.tree.leaves(state))
-
-    return LoadedModel(
-        model, config, mesh, directory, count(nnx.state(model, kind)), count(nnx.state(model, nnx.Param))
-    )
-
-
-def _with_lora(model: Any, lora: LoraSection, seed: int, mesh: Any) -> Any:
-    import qwix
-    from flax import nnx
-    from tunix.rl.reshard import reshard_model_to_mesh
-    from tunix.sft.utils import is_lora_enabled
-
-    provider = qwix.LoraProvider(module_path=lora.modules, rank=lora.rank, alpha=lora.alpha)
-    adapted = qwix.apply_lora_to_model(model, provider, rngs=nnx.Rngs(seed), **model.get_model_input())
-    if not is_lora_enabled(adapted):
-        # Tunix would train every weight of the model instead, without a word
-        raise ModelError(
-            f"lora.modules = {lora.modules!r} matches no module of the model, so there would be nothing to train. "
-            "Use a pattern such as .*q_proj|.*v_proj, or .*q_einsum|.*kv_einsum for Gemma."
-        )
-    return reshard_model_to_mesh(adapted, mesh)
-
-
-def _read_config(directory: Path) -> dict[str, Any]:
-    try:
-        config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
-    except ValueError:
-        raise ModelError(f"{directory / 'config.json'} is not JSON. Download the model again.") from None
-    if not isinstance(config, dict):
-        raise ModelError(f"{directory / 'config.json'} is not a model's config.")
-    return config
-
-
-_LAYER = re.compile(r"^(?!.*vision_tower).*\blayers\.(\d+)\.")
-
-
-def weight_shapes(directory: Path) -> Shapes:
-    """Layers and vocabulary from the headers of the weight files.
-
-    Tunix loads a checkpoint with more layers than the config says without a word, and reads every tensor of a file
-    with the type of the first one: both raise ModelError here or where the config is read.
-    """
-    layers, vocab_size, types = -1, 0, set()
-    for file in sorted(directory.glob("*.safetensors")):
-        for name, entry in _header(file):
-            types.add(entry["dtype"])
-            if found := _LAYER.match(name):
-                layers = max(layers, int(found[1]))
-            if name.endswith("embed_tokens.weight"):
-                vocab_size = int(entry["shape"][0])
-    if not types:
-        raise ModelError(f"There are no *.safetensors files in {directory}. Download the model's weights.")
-    if layers < 0 or not vocab_size:
-        raise ModelError(f"The weight files in {directory} hold no known model; {', '.join(FAMILIES)} can be trained.")
-    if len(types) > 1:
-        raise ModelError(
-            f"The weight files in {directory} mix the types {', '.join(sorted(types))}, which Tunix would misread. "
-            "Save the model in one type."
-        )
-    return Shapes(layers + 1, vocab_size)
-
-
-def _header(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    with file.open("rb") as handle:
-        size = struct.unpack("<Q", handle.read(8).ljust(8, b"\0"))[0]
-        try:
-            header = json.loads(handle.read(min(size, 100 << 20)))
-        except ValueError:
-            raise ModelError(f"{file} is not a whole safetensors file. Download it again.") from None
-    yield from ((name, entry) for name, entry in header.items() if name != "__metadata__")
+        model = add_lora(model, architecture, manifest.lora, manifest.method, manifest.seed, mesh)
+        trained = sum(int(leaf.size) for leaf in jax.tree.leaves(nnx.state(model, nnx.LoRAParam)))
+        base += trained
+    return LoadedModel(model, config, mesh, directory, architecture, trained, base)

@@ -140,7 +140,10 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         """Tunix's own evaluation is not used."""
 
     def _note_compiled(self) -> None:
-        """After a micro-batch was handed to the device: say what was compiled for it, if anything was."""
+        """After a micro-batch was handed to the device: say what was compiled for it, if anything was.
+
+        That time does not count as training.
+        """
         if self._handed is None:
             return
         train_step, length, began, before = self._handed
@@ -150,6 +153,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         self._lengths.add(length)
         if self._compiled() > before:
             seconds = self._clock() - began
+            self._paused += seconds
             self._observer.record(
                 {
                     "kind": "compile",
@@ -207,6 +211,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
 
     def on_train_step_end(self, train_ctx: Any, train_step: int, train_loss: float) -> None:
         loss, now = float(train_loss), self._clock()
+        self._note_compiled()  # for the micro-batch after it, which was handed over before this report
         n = self._facts.accumulation
         fed = [self._fed.popleft() for _ in range(n)]
         counted = batch_report(self._facts.parts, fed, [self._sums.popleft() for _ in range(n)])

@@ -1,4 +1,4 @@
-"""Rotary position frequencies as the model's config asks for them, where Tunix 0.1.7 takes 1e6 for every model."""
+"""Rotary position frequencies as the model's config asks for them, where Tunix 0.1.7 computes its own."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from typing import Any
 
 from tunixrt_core.errors import ModelError
 
-TUNIX_THETA = 1_000_000.0
-
 # which frequencies the model that is being traced wants; per thread, so two models never see each other's
 _frequencies: ContextVar[tuple[float, ...] | None] = ContextVar("rope_frequencies", default=None)
+
+
+_NEEDED = {
+    "linear": ("factor",),
+    "llama3": ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"),
+}
 
 
 def inverse_frequencies(head_dim: int, theta: float, scaling: Mapping[str, Any] | None) -> tuple[float, ...]:
@@ -23,6 +27,8 @@ def inverse_frequencies(head_dim: int, theta: float, scaling: Mapping[str, Any] 
     kind = (scaling or {}).get("rope_type", (scaling or {}).get("type", "default"))
     if scaling is None or kind == "default":
         return tuple(plain)
+    if missing := [key for key in _NEEDED.get(kind, ()) if not isinstance(scaling.get(key), int | float)]:
+        raise ModelError(f"config.json: the rope scaling of type {kind!r} has no {missing[0]}.")
     if kind == "linear":
         return tuple(f / float(scaling["factor"]) for f in plain)
     if kind == "llama3":
@@ -47,10 +53,10 @@ def _llama3(frequency: float, scaling: Mapping[str, Any]) -> float:
 
 
 def use_frequencies(model: Any, module: Any, frequencies: tuple[float, ...]) -> None:
-    """Make `model`, of a class in a Tunix model module whose apply_rope ignores the config, use these frequencies.
+    """Make `model`, of a class in a Tunix model module that computes other frequencies, use these.
 
-    The model gets a subclass whose forward pass says which frequencies hold while it is traced; the module's
-    apply_rope is replaced, once for all models, by one that heeds it and is the old one for all others.
+    The model gets a subclass whose forward pass says which frequencies hold while it is traced; the module's function
+    is replaced, once for all models, by one that heeds it and is the old one for all others.
     """
     _patch_module(module)
     base = type(model)
@@ -59,19 +65,22 @@ def use_frequencies(model: Any, module: Any, frequencies: tuple[float, ...]) -> 
 
 
 def _patch_module(module: Any) -> None:
-    original = module.apply_rope
+    name = next(name for name in ("apply_rope", "_generate_pos_embeddings") if hasattr(module, name))
+    original = getattr(module, name)
     if getattr(original, "heeds_frequencies", False):
         return
 
     @wraps(original)
-    def apply_rope(inputs: Any, positions: Any, head_dim: int, **kwargs: Any) -> Any:
+    def heeding(inputs: Any, *args: Any, **kwargs: Any) -> Any:
         wanted = _frequencies.get()
         if wanted is None:
-            return original(inputs, positions, head_dim, **kwargs)
-        return rotate(inputs, positions, wanted)
+            return original(inputs, *args, **kwargs)
+        if name == "apply_rope":  # (inputs, positions, head_dim) -> rotated
+            return rotate(inputs, kwargs["positions"] if "positions" in kwargs else args[0], wanted)
+        return _sin_cos(inputs, wanted)  # (positions, head_dim, theta) -> sin, cos: Qwen 2 does it once for all layers
 
-    apply_rope.heeds_frequencies = True  # type: ignore[attr-defined]
-    module.apply_rope = apply_rope
+    heeding.heeds_frequencies = True  # type: ignore[attr-defined]
+    setattr(module, name, heeding)
 
 
 def _subclass(base: type) -> type:
@@ -96,8 +105,15 @@ def rotate(inputs: Any, positions: Any, frequencies: tuple[float, ...]) -> Any:
     """Rotate the halves of [batch, length, heads, head_dim] by position x frequency; positions are [batch, length]."""
     import jax.numpy as jnp
 
-    angles = (positions[..., None].astype(jnp.float32) * jnp.asarray(frequencies, jnp.float32))[:, :, None, :]
-    sin, cos = jnp.sin(angles), jnp.cos(angles)
+    sin, cos = (values[:, :, None, :] for values in _sin_cos(positions, frequencies))
     first, second = jnp.split(inputs.astype(jnp.float32), 2, axis=-1)
     rotated = jnp.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
     return rotated.astype(inputs.dtype)
+
+
+def _sin_cos(positions: Any, frequencies: tuple[float, ...]) -> tuple[Any, Any]:
+    """Both [batch, length, head_dim / 2] in float32, for positions [batch, length]."""
+    import jax.numpy as jnp
+
+    angles = positions[..., None].astype(jnp.float32) * jnp.asarray(frequencies, jnp.float32)
+    return jnp.sin(angles), jnp.cos(angles)

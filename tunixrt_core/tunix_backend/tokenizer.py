@@ -28,12 +28,35 @@ class TextTokenizer:
                 f"The tokenizer in {directory} names no end-of-sequence token; add eos_token to tokenizer_config.json."
             )
         self._pad = self._spare(self._named("pad_token", special))
+        self._adds_bos = self._bos is not None and self._config.get("add_bos_token", self._begins_with_bos())
 
     @property
     def vocab_size(self) -> int:
         """One more than the largest token id."""
         ids: dict[str, int] = self._tokenizer.get_vocab(with_added_tokens=True)
         return max(ids.values()) + 1
+
+    @property
+    def begin_id(self) -> int | None:
+        """The beginning-of-sequence token, whether prompts want it or not."""
+        return self._bos
+
+    @property
+    def adds_begin(self) -> bool:
+        """Whether the tokenizer's own files put that token before a text."""
+        return self._adds_bos
+
+    @property
+    def control_tokens(self) -> dict[int, str]:
+        """The tokens that stand for no text of their own, such as `<|im_end|>`, by id."""
+        added = self._tokenizer.get_added_tokens_decoder()
+        return {int(i): str(token.content) for i, token in added.items() if token.special}
+
+    def named_token(self, name: str) -> str | None:
+        """The text of `pad_token` and the like as tokenizer_config.json has it."""
+        value = self._config.get(name)
+        text = value.get("content") if isinstance(value, dict) else value
+        return text if isinstance(text, str) else None
 
     def encode_prompt(self, text: str) -> list[int]:
         """The ids of a rendered prompt; where the model wants a beginning-of-sequence token, exactly one."""
@@ -51,8 +74,11 @@ class TextTokenizer:
         return list(self._tokenizer.encode_batch(list(texts), add_special_tokens=False))
 
     def _with_bos(self, ids: list[int]) -> list[int]:
-        wants_bos = self._config.get("add_bos_token", False) and self._bos is not None
-        return [self._bos, *ids] if wants_bos and ids[:1] != [self._bos] else ids  # type: ignore[list-item]
+        return [self._bos, *ids] if self._adds_bos and ids[:1] != [self._bos] else ids  # type: ignore[list-item]
+
+    def _begins_with_bos(self) -> bool:
+        # tokenizer.json says it where tokenizer_config.json does not, as with Llama 3
+        return list(self._tokenizer.encode("a", add_special_tokens=True).ids[:1]) == [self._bos]
 
     def encode_completion(self, text: str) -> list[int]:
         """The ids of exactly this text: no token is added at its beginning or end."""

@@ -1,30 +1,35 @@
-"""A trained Tunix model's weights under their Hugging Face names and in their shapes, with LoRA merged in."""
+"""A trained Tunix model's weights under their Hugging Face names and in their shapes, with LoRA merged in.
+
+Weights that QLoRA has quantised come out as the numbers they stand for: those that LoRA was trained beside, so that the
+merged model says what the trained one says. Put on the original weights, LoRA would miss what it learnt to make up for.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tunixrt_core.errors import TrainingError
+from tunixrt_core.tunix_backend.lora import dequantize, is_quantized
 
 _LAYER = re.compile(r"(?:language_model\.)?model\.layers\.(\d+)\.(.+)\.(weight|bias)")
 
-# Where Tunix keeps what Hugging Face calls so: the first name is that of Qwen and Llama, the second that of Gemma.
+# Where Tunix keeps what Hugging Face calls so: the first name is that of Qwen and Llama, the others those of Gemma.
 _OUTER = {
     "model.embed_tokens.weight": ("embedder.input_embedding",),
     "model.norm.weight": ("final_norm.w", "final_norm.scale"),
 }
 _NORMS = {
     "input_layernorm": ("input_layernorm.w", "pre_attention_norm.scale"),
-    "post_attention_layernorm": ("post_attention_layernorm.w", "post_attention_norm.scale"),
+    # Gemma 2 and Gemma 3 have two names for it
+    "post_attention_layernorm": ("post_attention_layernorm.w", "post_attention_norm.scale", "post_attn_norm.scale"),
     "self_attn.q_norm": ("attn.q_norm.w", "attn._query_norm.scale"),
     "self_attn.k_norm": ("attn.k_norm.w", "attn._key_norm.scale"),
-    **{f"pre_{name}": ("pre_ffw_norm.scale",) for name in ("feedforward_layernorm", "ffn_layernorm", "ffw_layernorm")},
-    **{
-        f"post_{name}": ("post_ffw_norm.scale",) for name in ("feedforward_layernorm", "ffn_layernorm", "ffw_layernorm")
-    },
+    "pre_feedforward_layernorm": ("pre_ffw_norm.scale",),
+    "post_feedforward_layernorm": ("post_ffw_norm.scale",),
 }
 # Gemma stacks projections: which of them holds this one, and at which place (None: it stands alone).
 _STACKED: dict[str, tuple[tuple[str, int | None], ...]] = {
@@ -45,6 +50,9 @@ class TrainedWeights:
 
         leaves = jax.tree_util.tree_leaves_with_path(nnx.state(model, nnx.Param).to_pure_dict())
         self._leaves = {".".join(str(getattr(key, "key", key)) for key in path): value for path, value in leaves}
+        for path, value in _quantized(model):
+            self._leaves[path] = value
+            del self._leaves[f"{path}.array.qvalue"], self._leaves[f"{path}.array.scale"]
         self._scale = lora_scale
         self._unread = set(self._leaves)
 
@@ -112,4 +120,15 @@ class TrainedWeights:
 
     def _read(self, path: str) -> Any:
         self._unread.discard(path)
-        return np.asarray(self._leaves[path]).astype(np.float32)
+        value = self._leaves[path]
+        return np.asarray(dequantize(value) if is_quantized(value) else value).astype(np.float32)
+
+
+def _quantized(model: Any) -> Iterator[tuple[str, Any]]:
+    """The quantised weights by their Tunix names."""
+    from flax import nnx
+
+    for path, module in nnx.iter_modules(model):
+        for name, value in vars(module).items():
+            if is_quantized(value):
+                yield ".".join(str(part) for part in (*path, name)), value

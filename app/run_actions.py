@@ -1,0 +1,143 @@
+"""What can be pressed on a run's page, by its state: stop, save, resume, train for longer, clone, evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app import blocks
+from app.boundary import show_error
+from app.navigation import go
+from app.state import get_pipeline
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.runs import Run, RunState, RunStatus
+from tunixrt_core.variants import Difference, read_changes
+
+_RESUMABLE = (RunStatus.STOPPED, RunStatus.FAILED, RunStatus.INTERRUPTED)
+_TRAINS = (RunStatus.RUNNING, RunStatus.COMPILING)
+
+
+def show_actions(run: Run, state: RunState) -> None:
+    """The buttons at the right of the title."""
+    if st.button("Preflight", icon=":material/fact_check:", key="go-preflight"):
+        go("preflight", run=run.id)
+    if not run.status.over:
+        _save(run)
+        _stop(run)
+    elif run.status in _RESUMABLE and st.button("Resume", icon=":material/resume:", key="resume-run"):
+        act(lambda: get_pipeline().resume_run(run.id), f"{run.id} goes on from its last checkpoint.")
+    if run.status.over and run.status is not RunStatus.FAILED:
+        _train_longer(run, state)
+    _clone(run)
+    if run.status.over and run.status is not RunStatus.FAILED:
+        _evaluate(run)
+
+
+def _save(run: Run) -> None:
+    if run.status in _TRAINS and st.button(
+        "Save checkpoint",
+        icon=":material/save:",
+        key="save-run",
+        help="Saves one after the train step under way, and goes on.",
+    ):
+        act(lambda: get_pipeline().save_checkpoint(run.id), f"{run.id} saves a checkpoint after this train step.")
+
+
+def _stop(run: Run) -> None:
+    stopping = run.status is RunStatus.STOPPING
+    if st.button(
+        "Stop and save",
+        icon=":material/stop_circle:",
+        key="stop-run",
+        disabled=stopping,
+        help="It is stopping already." if stopping else "Ends after this train step and keeps a checkpoint.",
+    ):
+        act(lambda: get_pipeline().stop_run(run.id), f"{run.id} stops after this train step and keeps a checkpoint.")
+
+
+def _train_longer(run: Run, state: RunState) -> None:
+    done = state.train_step
+    with st.popover("More train steps", icon=":material/more_time:", key="longer-run"):
+        total = st.number_input(
+            "Train steps in all",
+            min_value=done + 1,
+            value=max(done + 1, round(1.5 * max(done, state.total_train_steps))),
+            step=1,
+            key="longer-steps",
+            help="It goes on from its last checkpoint. The learning rate follows the schedule of the longer run.",
+        )
+        st.caption(f"{done:,} are done.")
+        if st.button("Train for longer", type="primary", key="train-longer"):
+            act(
+                lambda: get_pipeline().resume_run(run.id, train_steps=int(total)),
+                f"{run.id} goes on to train step {total:,}.",
+            )
+
+
+def _clone(run: Run) -> None:
+    with st.popover("Clone", icon=":material/content_copy:", key="clone-run"):
+        text = st.text_area(
+            "What to change, one a line",
+            placeholder="learning_rate=1e-4\ntrain_steps=400",
+            key="clone-changes",
+            help="Flat names as of `tunixrt manifest --set`. Without a change, the same run again in a new folder.",
+        )
+        try:
+            changes = read_changes(item for item in text.splitlines() if item.strip())
+        except TunixRTError as error:
+            show_error(error)
+        else:
+            show_clone(run, changes, key="clone")
+
+
+def show_clone(run: Run, changes: Mapping[str, Any], *, key: str) -> None:
+    """What a clone would change, and the button that starts it."""
+    try:
+        variant = get_pipeline().clone_manifest(run.id, changes)
+    except TunixRTError as error:
+        show_error(error)
+        return
+    if variant.changed:
+        blocks.key_values(difference_lines(variant.changed))
+    busy = get_pipeline().queue().holder is not None
+    if st.button("Add clone to queue" if busy else "Start clone", type="primary", key=f"{key}-start"):
+        try:
+            started = get_pipeline().start_run(variant.manifest)
+        except TunixRTError as error:
+            show_error(error)
+        else:
+            go("run", run=started.id)
+
+
+def difference_lines(changed: Sequence[Difference]) -> list[tuple[str, str]]:
+    """`optimizer.learning_rate`, `0.0002 → 0.0001`."""
+    return [
+        (each.key, " → ".join("null" if value is None else str(value) for value in each.values)) for each in changed
+    ]
+
+
+def _evaluate(run: Run) -> None:
+    """One press starts the evaluation of base and tuned model and goes to where it is seen."""
+    evaluated = bool(get_pipeline().evaluations(run.id))
+    label = "See evaluation" if evaluated else "Evaluate"
+    if st.button(label, type="primary", icon=":material/leaderboard:", key="evaluate-run"):
+        try:
+            if not evaluated:
+                get_pipeline().start_evaluation(run.id)
+        except TunixRTError as error:
+            show_error(error)
+        else:
+            go("evaluations", run=run.id)
+
+
+def act(action: Callable[[], object], said: str) -> None:
+    """Do it and say so, or say why not."""
+    try:
+        action()
+    except TunixRTError as error:
+        show_error(error)
+    else:
+        st.toast(said)
+        st.rerun()
