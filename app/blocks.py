@@ -6,11 +6,13 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
 import streamlit as st
 
+from tunixrt_core.preflight import Fate, RowView, TokenView
 from tunixrt_core.traces import DEFAULT_STEP_TYPE, Step
 
 # the same in light and dark
@@ -84,15 +86,69 @@ def segments(parts: Sequence[tuple[str, int, str]], label: str) -> None:
     html(f"<div class='seg' role='img' aria-label='{escape(label)}'>{bars}</div><div class='legend'>{legend}</div>")
 
 
+def tokens(view: RowView, limit: int) -> None:
+    """A row token by token, tinted by part, with what was cut in its place, and a legend."""
+    parts = "".join(_part(name, list(group)) for name, group in groupby(_shown(view.tokens), _part_name))
+    legend = "".join(f"<span><i class='{css}'></i>{words}</span>" for css, words in _legend(view) if words)
+    left_out = view.fate is Fate.LEFT_OUT
+    note = f"<span class='gap'>left out: {view.length:,} tokens, more than {limit:,}</span>\n" if left_out else ""
+    html(f"<div class='legend'>{legend}</div><div class='toks{' lost' if left_out else ''}'>{note}{parts}</div>")
+
+
+_PART_WORDS = {"prompt": "Prompt, not trained", "format": "Format", "step": "Reasoning", "answer": "Answer"}
+_MOST_TOKENS = 4000
+
+
+def _shown(found: Sequence[TokenView]) -> Iterable[TokenView | None]:
+    """The tokens, or the first and last of very many with None between."""
+    if len(found) <= _MOST_TOKENS:
+        return found
+    half = _MOST_TOKENS // 2
+    return [*found[:half], None, *found[-half:]]
+
+
+def _part_name(token: TokenView | None) -> tuple[str, bool]:
+    if token is None:
+        return "", False
+    return (f"step {token.step}" if token.step else token.part), token.cut
+
+
+def _part(name: tuple[str, bool], found: Sequence[TokenView | None]) -> str:
+    if not name[0]:
+        return "<span class='gap'>tokens in the middle are not shown</span>"
+    text = "".join(_token(token) for token in found if token is not None)
+    said = f"<span class='sr'>{escape(name[0])}{', cut' if name[1] else ''}: </span>"
+    number = f"<b class='num' aria-hidden='true'>{name[0][5:]}</b>" if name[0].startswith("step ") else ""
+    return f"{said}{number}{text}"
+
+
+def _token(token: TokenView) -> str:
+    css = f"t {token.part}{' special' if token.special else ''}{' cut' if token.cut else ''}"
+    # a line end keeps its place and is seen
+    text = escape(token.text).replace("\n", "<i class='nl'>⏎</i>\n")
+    return f"<span class='{css}' title='token {token.id}'>{text}</span>"
+
+
+def _legend(view: RowView) -> Iterable[tuple[str, str]]:
+    present = {token.part for token in view.tokens}
+    yield from ((f"t {part}", words) for part, words in _PART_WORDS.items() if part in present)
+    yield "t special", "Control token" if any(token.special for token in view.tokens) else ""
+    yield "t cut", "Cut, not seen by the trainer" if view.fate is Fate.SHORTENED else ""
+
+
 def checks(items: Iterable[tuple[CheckState, str, str]]) -> None:
     """`(state, what, why)` one below the other."""
     tints: dict[CheckState, str] = {"pass": "green", "warning": "amber", "blocked": "red"}
     rows = "".join(
         f"<li><span><span class='chip {tints[state]}'>{_CHECK_WORDS[state]}</span></span>"
-        f"<span>{escape(what)}<br><span class='mut small'>{escape(why)}</span></span></li>"
+        f"<span>{escape(what)}{_why(why)}</span></li>"
         for state, what, why in items
     )
     html(f"<ul class='checks'>{rows}</ul>")
+
+
+def _why(why: str) -> str:
+    return f"<div class='mut small why'>{escape(why)}</div>" if why else ""
 
 
 def key_values(pairs: Iterable[tuple[str, str]]) -> None:

@@ -69,10 +69,10 @@ def halves() -> GridContainer:
     return st.grid(2, min_column_width=430)
 
 
-def tiles(values: Sequence[tuple[str, str, str]], *, key: str, columns: int = 4) -> None:
-    """A row of numbers: `(label, value, help or "")`."""
+def tiles(values: Sequence[tuple[str, str, str]], *, key: str, columns: int = 4, width: int = 200) -> None:
+    """A row of numbers: `(label, value, help or "")`, each at least `width` pixels wide."""
     with st.container(key=key):
-        with st.grid(columns, min_column_width=200):
+        with st.grid(columns, min_column_width=width):
             for label, value, hint in values:
                 st.metric(label, value, border=True, height="stretch", help=hint or None)
 

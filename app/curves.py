@@ -9,6 +9,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 MAX_POINTS = 500
 
 
@@ -174,10 +177,11 @@ def downsample(values: Sequence[float], limit: int = MAX_POINTS) -> list[int]:
         return list(range(n))
     buckets = (limit - 2) // 2
     kept = {0, n - 1}
+    numbers = np.asarray(values, np.float64)
     for b in range(buckets):
-        span = range(1 + b * (n - 2) // buckets, 1 + (b + 1) * (n - 2) // buckets)
-        kept.add(min(span, key=values.__getitem__))
-        kept.add(max(span, key=values.__getitem__))
+        start, stop = 1 + b * (n - 2) // buckets, 1 + (b + 1) * (n - 2) // buckets
+        kept.add(start + int(numbers[start:stop].argmin()))
+        kept.add(start + int(numbers[start:stop].argmax()))
     return sorted(kept)
 
 
@@ -185,13 +189,8 @@ def smooth(values: Sequence[float], factor: float) -> list[float]:
     """Exponential moving average without the pull towards zero at its start; `factor` 0 leaves the values."""
     if factor <= 0:
         return list(values)
-    out: list[float] = []
-    average, weight = 0.0, 0.0
-    for value in values:
-        average = factor * average + (1 - factor) * value
-        weight = factor * weight + (1 - factor)
-        out.append(average / weight)
-    return out
+    smoothed: list[float] = pd.Series(values, dtype="float64").ewm(alpha=1 - factor, adjust=True).mean().tolist()
+    return smoothed
 
 
 def scale_of(values: Sequence[float]) -> int:

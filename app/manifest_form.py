@@ -12,7 +12,7 @@ from app.components import address_select, card
 from app.manifest_choice import ManifestChoice
 from app.state import get_pipeline
 from tunixrt_core.datasets import DatasetVersion
-from tunixrt_core.manifest_sections import Method, ScheduleKind
+from tunixrt_core.manifest_sections import LengthPolicy, Method, ScheduleKind
 from tunixrt_core.presets import BUILTIN_MODEL_IDS, preset
 from tunixrt_core.render import ChatFormat, ReasoningStyle
 
@@ -22,6 +22,7 @@ _STYLE_WORDS = {
     ReasoningStyle.PLAIN: "Steps, then answer (####)",
     ReasoningStyle.ANSWER: "Answer alone",
 }
+_LENGTH_WORDS = {LengthPolicy.DROP_ROW: "Leave the row out", LengthPolicy.DROP_STEPS: "Drop middle steps"}
 _METHOD_WORDS = {Method.FULL: "All weights", Method.LORA: "LoRA", Method.QLORA: "QLoRA"}
 
 
@@ -75,6 +76,18 @@ def manifest_form(versions: Sequence[DatasetVersion], prefix: str) -> ManifestCh
     with st.expander("More settings", key=f"{prefix}-more"):
         name, output_dir, more = _more_fields(prefix, model_id, dataset)
     return ManifestChoice(dataset, model_id, output_dir, {"name": name, **values, **more})
+
+
+def keep_fields(prefix: str) -> None:
+    """Remember the fields over a visit to another page: Streamlit forgets what a page does not draw."""
+    fields = [str(key) for key in st.session_state if str(key).startswith(f"{prefix}-")]
+    st.session_state[f"kept {prefix}"] = {key: st.session_state[key] for key in fields}
+
+
+def restore_fields(prefix: str) -> None:
+    """Before the form is drawn: the fields as `keep_fields` found them, once."""
+    for key, value in st.session_state.pop(f"kept {prefix}", {}).items():
+        st.session_state[key] = value
 
 
 def _model_field(prefix: str) -> str:
@@ -148,7 +161,14 @@ def _main_fields(prefix: str) -> dict[str, Any]:
             8,
             1_048_576,
             key=f"{prefix}-max_seq_length",
-            help="Longer rows are left out, and counted on the run's page.",
+            help="The preflight counts the rows that are longer.",
+        )
+        too_long = st.selectbox(
+            "Rows that are longer",
+            list(LengthPolicy),
+            format_func=_LENGTH_WORDS.__getitem__,
+            key=f"{prefix}-too_long",
+            help="Neither cuts an answer, the end of a turn, or the first or last step.",
         )
         by = st.segmented_control(
             "Train for", ["Epochs", "Train steps"], default="Epochs", key=f"{prefix}-by", required=True
@@ -167,6 +187,7 @@ def _main_fields(prefix: str) -> dict[str, Any]:
         "schedule": schedule,
         "batch_size": batch,
         "max_seq_length": length,
+        "too_long": too_long.value if too_long else None,
         "epochs": epochs,
         "train_steps": steps,
     }

@@ -39,6 +39,7 @@ PAGES: tuple[PageSpec, ...] = (
     PageSpec("import", "import_traces.py", "Import traces", "upload", "Data"),
     PageSpec("datasets", "datasets.py", "Datasets", "dataset", "Data"),
     PageSpec("tunix", "tunix.py", "Export and manifest", "description", "Training"),
+    PageSpec("preflight", "preflight.py", "Preflight", "fact_check", "Training", needs_tunix=True),
     PageSpec("new-run", "new_run.py", "New run", "play_arrow", "Training", needs_tunix=True),
     PageSpec("run", "run.py", "Runs", "monitoring", "Training", needs_tunix=True),
     PageSpec("compare", "compare.py", "Compare runs", "compare_arrows", "Training", needs_tunix=True),

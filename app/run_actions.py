@@ -21,6 +21,8 @@ _TRAINS = (RunStatus.RUNNING, RunStatus.COMPILING)
 
 def show_actions(run: Run, state: RunState) -> None:
     """The buttons at the right of the title."""
+    if st.button("Preflight", icon=":material/fact_check:", key="go-preflight"):
+        go("preflight", run=run.id)
     if not run.status.over:
         _save(run)
         _stop(run)

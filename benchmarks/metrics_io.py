@@ -15,7 +15,8 @@ from typing import Any
 
 import orjson
 
-from app.curves import Curves
+from app.curves import Curves, downsample, smooth
+from app.run_charts import shown_parts
 from tunixrt_core.alerts import Watch
 from tunixrt_core.manifest import RunManifest, build_sft_manifest
 from tunixrt_core.recorder import RunRecorder
@@ -37,12 +38,16 @@ def main() -> None:
         measured = {
             "write": write(run, manifest, train_steps),
             "read": read_on(run, train_steps),
+            "draw": draw(run),
+            "raw": raw_append(run, train_steps),
             "read all": milliseconds(lambda: run.metrics()),
             "resume": resume(run, manifest, train_steps),
         }
         size = run.metrics_file.stat().st_size
     print(f"{train_steps:,} train steps, {size / 1e6:.1f} MB of metrics")
     print(f"write      {measured['write']:.3f} ms a train step, alerts watched, state written twice a second")
+    print(f"  beside   {measured['raw']:.3f} ms to append the same lines and flush each")
+    print(f"draw       {measured['draw']:.0f} ms to smooth and thin every curve of the page, at each look")
     print(f"read on    {measured['read']:.2f} ms for {NEW} new train steps at the end, into the curves of a page")
     print(f"read all   {measured['read all']:.0f} ms, once when a page is opened")
     print(f"resume     {measured['resume']:.0f} ms to cut the last half, once")
@@ -108,6 +113,33 @@ def read_on(run: RunDir, train_steps: int) -> float:
         times.append(milliseconds(lambda: curves.extend(*run.metrics(curves.cursor))))
     assert len(curves.train) == train_steps + 20 * NEW
     return statistics.median(times)
+
+
+def draw(run: RunDir) -> float:
+    """Median milliseconds of what a page computes for its charts."""
+    curves = Curves()
+    curves.extend(*run.metrics())
+
+    def once() -> None:
+        names = ("loss", "grad_norm", "learning_rate", "tokens_per_second", "input_wait_seconds", "memory_bytes")
+        shown = [curves.train.series(name)[1] for name in names]
+        for losses in [shown[0], *(curves.train.losses(name)[1] for name in shown_parts(curves))]:
+            shown.append(smooth(losses, 0.6))
+        for values in shown:
+            downsample(values)
+
+    return statistics.median(milliseconds(once) for _ in range(3))
+
+
+def raw_append(run: RunDir, train_steps: int) -> float:
+    """Milliseconds a line, of writing what the recorder wrote, without the recorder."""
+    lines = run.metrics_file.read_bytes().splitlines(keepends=True)[:train_steps]
+    with run.path.joinpath("raw").open("ab") as file:
+        began = time.perf_counter()
+        for line in lines:
+            file.write(line)
+            file.flush()
+        return 1000 * (time.perf_counter() - began) / len(lines)
 
 
 def resume(run: RunDir, manifest: RunManifest, train_steps: int) -> float:

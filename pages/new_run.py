@@ -11,18 +11,21 @@ from app.blocks import CheckState
 from app.boundary import show_error
 from app.components import card, empty_state, halves, header, tunix_words
 from app.manifest_choice import ManifestChoice, plan_lines
-from app.manifest_form import manifest_form
+from app.manifest_form import keep_fields, manifest_form, restore_fields
 from app.navigation import go
+from app.preflight_views import ask_preflight, finding_lines, show_banner, why_blocked
 from app.state import get_pipeline
 from app.words import plural
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest import RunManifest
+from tunixrt_core.preflight import Preflight
 
 REQUEST = "run-request-id"
+CHECKED = "preflight-yaml"  # where the Preflight page finds the manifest
 
 
 def checks(manifest: RunManifest) -> list[tuple[CheckState, str, str]]:
-    """What is known before the rows are tokenised; the worker checks the rest and says so."""
+    """What is known before the rows are tokenised; the preflight checks the rest."""
     data, holder = manifest.data, rt.jobs.holder()
     found: list[tuple[CheckState, str, str]] = [("pass", "Tunix is installed", tunix_words())]
     steps = manifest.total_train_steps(data.train_rows)
@@ -55,6 +58,34 @@ def start(choice: ManifestChoice) -> None:
     go("run", run=run.id)
 
 
+def show_preflight(manifest: RunManifest) -> Preflight | None:
+    """What the rows, the model and the machine say to the choices; None while they are being read."""
+    found = ask_preflight(manifest)
+    if found is not None:
+        show_banner(found)
+        passed: tuple[CheckState, str, str] = (
+            "pass",
+            f"{plural(len(found.passed), 'preflight check')} passed",
+            preflight_words(found),
+        )
+        blocks.checks([*finding_lines(found.findings), passed])
+    if st.button("See the rows as the trainer will", icon=":material/fact_check:", key="go-preflight"):
+        st.session_state[CHECKED] = manifest.to_yaml()
+        keep_fields("run")
+        go("preflight")
+    return found
+
+
+def preflight_words(found: Preflight) -> str:
+    totals = found.totals
+    if totals is None:
+        return ""
+    return (
+        f"{plural(totals.train_steps, 'train step')}, {totals.trained_tokens:,} trained tokens an epoch, "
+        f"rows of {totals.shortest:,} to {totals.longest:,} tokens."
+    )
+
+
 def show_start(choice: ManifestChoice) -> None:
     try:
         manifest = choice.preview()
@@ -73,9 +104,18 @@ def show_start(choice: ManifestChoice) -> None:
         blocks.key_values(plan_lines(manifest))
     with card("Checks", key="checks"):
         blocks.checks(checks(manifest))
+        found = show_preflight(manifest)
     holder = rt.jobs.holder()
     label, icon = ("Add to queue", "playlist_add") if holder else ("Start run", "play_arrow")
-    if st.button(label, type="primary", icon=f":material/{icon}:", width="stretch", key="start-run"):
+    if st.button(
+        label,
+        type="primary",
+        icon=f":material/{icon}:",
+        width="stretch",
+        disabled=found is not None and bool(found.blocking),
+        help=why_blocked(found),
+        key="start-run",
+    ):
         try:
             start(choice)
         except TunixRTError as error:
@@ -98,6 +138,7 @@ if not versions:
 else:
     grid = halves()
     with grid.cell():
+        restore_fields("run")
         choice = manifest_form(versions, "run")
     with grid.cell():
         show_start(choice)

@@ -9,7 +9,10 @@ from pathlib import Path
 
 from tunixrt_core.errors import TrainingError
 from tunixrt_core.manifest import RunManifest
+from tunixrt_core.preflight import Finding, Preflight, RowView
+from tunixrt_core.preflight_checks import CHECKS
 from tunixrt_core.rows import read_rows
+from tunixrt_core.runs import RunDir
 from tunixrt_core.trainer import (
     DryRun,
     DryRunReport,
@@ -46,9 +49,24 @@ class FakeBackend:
         self.metric_sinks = sinks
         self.loss = loss
         self.trained: list[str] = []
+        self.findings: tuple[Finding, ...] = ()  # what every preflight finds
 
     def require(self) -> None:
         pass
+
+    def preflight(
+        self,
+        manifest: RunManifest,
+        folder: RunDir,
+        *,
+        is_new: bool = True,
+        sample_rows: int = 1,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Preflight:
+        return Preflight(manifest.content_hash, self.findings, checked=tuple(CHECKS))
+
+    def preflight_rows(self, manifest: RunManifest, numbers: Sequence[int]) -> list[RowView]:
+        return []
 
     def trainer(self) -> Trainer:
         return _FakeTrainer(self)

@@ -20,11 +20,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rows", "render", "examples"),
     ("scorers",),
     ("datasets", "quality", "runs"),
-    ("presets", "manifest_sections"),
+    ("presets", "manifest_sections", "preflight_checks"),
     ("manifest_data",),
     ("manifest", "export", "ingest"),
     ("variants",),
-    ("trainer", "alerts"),
+    ("trainer", "alerts", "preflight"),
     ("evaluation", "recorder"),
     ("store", "tunix_backend", "model_card", "run_summary"),
     ("execution",),
@@ -32,6 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("run_verbs",),
     ("pipeline", "terminal", "doctor"),
     ("cli_common", "terminal_run"),
+    ("cli_preflight",),
     ("cli_jobs", "cli_models"),
     ("cli_runs",),
     ("cli",),
@@ -42,8 +43,11 @@ RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 FENCED = {
     "sqlalchemy": {"tunixrt_core/store"},
     "alembic": {"tunixrt_core/store"},
-    "typer": {f"tunixrt_core/{name}.py" for name in ("cli", "cli_common", "cli_jobs", "cli_models", "cli_runs")},
-    "rich": {f"tunixrt_core/{name}.py" for name in ("terminal", "terminal_run", "cli_jobs")},
+    "typer": {
+        f"tunixrt_core/{name}.py"
+        for name in ("cli", "cli_common", "cli_jobs", "cli_models", "cli_preflight", "cli_runs")
+    },
+    "rich": {f"tunixrt_core/{name}.py" for name in ("terminal", "terminal_run", "cli_jobs", "cli_preflight")},
     "streamlit": {"app", "pages"},
     "pandas": {"app", "pages"},
     "plotly": {"app", "pages"},
@@ -63,6 +67,7 @@ FENCED = {
             "safetensors",
             "huggingface_hub",
             "kagglehub",
+            "jinja2",
             "tensorboardX",
             "wandb",
         )
@@ -92,6 +97,8 @@ PURE = {
     "host",
     "trainer",
     "examples",
+    "preflight",
+    "preflight_checks",
     "variants",
     "run_summary",
 }

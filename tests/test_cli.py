@@ -45,7 +45,18 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_command_has_help(home: Path) -> None:
     shown = tunixrt("--help", home=home).stdout
-    for command in ("ingest", "dataset", "export", "manifest", "train", "evaluate", "export-model", "runs", "doctor"):
+    for command in (
+        "ingest",
+        "dataset",
+        "export",
+        "manifest",
+        "preflight",
+        "train",
+        "evaluate",
+        "export-model",
+        "runs",
+        "doctor",
+    ):
         assert command in shown
         assert tunixrt(command, "--help", home=home).returncode == 0
 
@@ -145,7 +156,7 @@ def test_runs_are_listed_shown_and_tailed(home: Path) -> None:
 
 
 @pytest.mark.skipif(is_tunix_available(), reason="says what happens where Tunix is not installed")
-@pytest.mark.parametrize("command", [("train", "m.yaml"), ("evaluate", "r-0001")])
+@pytest.mark.parametrize("command", [("train", "m.yaml"), ("preflight", "m.yaml"), ("evaluate", "r-0001")])
 def test_without_tunix_training_says_what_to_install(home: Path, command: tuple[str, ...]) -> None:
     done = tunixrt(*command, home=home)
     assert done.returncode == 1

@@ -17,6 +17,7 @@ from tunixrt_core.errors import Conflict, InvalidDataset, InvalidManifest
 from tunixrt_core.evaluation import EvalDir, Target
 from tunixrt_core.execution import StopRequest, execute_evaluation, execute_export, execute_training, run_folder_of
 from tunixrt_core.manifest import RunManifest
+from tunixrt_core.preflight import blocking, warning
 from tunixrt_core.runs import RunDir, RunState, RunStatus
 
 
@@ -62,6 +63,34 @@ def test_data_that_changed_since_the_manifest_fails_the_run_before_it_trains(man
     folder = run(manifest, FakeBackend())
     assert folder.state().status is RunStatus.FAILED
     assert "data.sha256" in folder.state().message
+
+
+CUT = blocking("answer_cut", "The answer of 1 row is not trained on.", "Leave it out.", rows=(7,), row_count=1)
+TWICE = warning("duplicates", "1 row repeats an earlier one.")
+
+
+def test_what_the_preflight_finds_blocking_fails_the_run_before_it_trains(manifest: RunManifest) -> None:
+    backend = FakeBackend()
+    backend.findings = (CUT, TWICE)
+    folder = run(manifest, backend)
+    state = folder.state()
+    assert state.status is RunStatus.FAILED
+    assert state.message == "1 check blocks training: The answer of 1 row is not trained on. Leave it out."
+    assert "Warning (duplicates): 1 row repeats an earlier one." in folder.log_tail()
+    assert backend.trained == []
+    kept = orjson.loads(folder.preflight_file.read_bytes())
+    assert [(f["code"], f["rows"]) for f in kept["findings"]] == [("answer_cut", [7]), ("duplicates", [])]
+
+
+def test_what_is_allowed_trains_says_so_and_is_remembered_by_a_resume(manifest: RunManifest) -> None:
+    backend = FakeBackend(fail_at=4)
+    backend.findings = (CUT,)
+    folder = run_folder_of(manifest, Path())
+    execute_training(manifest, folder, backend, stop=threading.Event(), allow=["answer_cut"])
+    assert "Allowed (answer_cut)" in folder.log_tail()
+    assert folder.state().message == "The loss became NaN at train step 4."
+    backend.fail_at = None
+    assert run(manifest, backend).state().status is RunStatus.SUCCEEDED
 
 
 def test_a_stop_file_stops_a_run_from_another_process_and_it_resumes_from_there(tmp_path: Path) -> None:

@@ -84,3 +84,23 @@ def test_an_evaluation_that_a_dead_process_left_is_interrupted(
     registry.queue_evaluation("r-0001", "base", folder)
     registry.recover()
     assert store.evals.get("r-0001-base").status is RunStatus.INTERRUPTED
+
+
+def test_reading_a_run_that_has_not_changed_writes_nothing(
+    registry: Registry, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = RunState(RunStatus.SUCCEEDED, train_step=1, started_at=1_700_000_000.123457, ended_at=1_700_000_009.7)
+    folder = run_folder(tmp_path, "r-0001", state)
+    registry.recover()
+    written: list[str] = []
+    mirror = store.runs.mirror
+    monkeypatch.setattr(store.runs, "mirror", lambda run_id, **told: (written.append(run_id), mirror(run_id, **told)))
+    registry.run("r-0001")
+    registry.run("r-0001")
+    assert written == []
+    folder.write_state(
+        RunState(RunStatus.SUCCEEDED, train_step=2, started_at=1_700_000_000.2, ended_at=1_700_000_020.0)
+    )
+    registry.run("r-0001")
+    registry.run("r-0001")
+    assert written == ["r-0001"], "trained for longer by the command: taken over once"

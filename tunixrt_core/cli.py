@@ -13,6 +13,7 @@ from tunixrt_core import __version__, terminal
 from tunixrt_core.cli_common import Home, fail, open_home, settings_of
 from tunixrt_core.cli_jobs import evaluate, export_model, train
 from tunixrt_core.cli_models import models_app
+from tunixrt_core.cli_preflight import preflight
 from tunixrt_core.cli_runs import runs_app
 from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.errors import TunixRTError
@@ -168,6 +169,7 @@ def manifest(
         out.print(f"{output}  {built.data.train_rows:,} train rows; start it with: tunixrt train {output}")
 
 
+app.command()(preflight)
 app.command()(train)
 app.command()(evaluate)
 app.command("export-model")(export_model)

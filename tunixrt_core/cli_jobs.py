@@ -16,6 +16,7 @@ from rich.progress import Progress
 from tunixrt_core import terminal, terminal_run
 from tunixrt_core.accelerator import Accelerator, Holder
 from tunixrt_core.cli_common import Home, fail, run_folder, settings_of
+from tunixrt_core.cli_preflight import Allow, check_codes
 from tunixrt_core.errors import InvalidManifest
 from tunixrt_core.evaluation import TARGETS, EvalDir, EvalProgress, Target, compare
 from tunixrt_core.execution import (
@@ -43,6 +44,7 @@ def train(
     manifest_file: Annotated[Path, typer.Argument(help="Manifest, YAML or JSON.")],
     output_dir: Annotated[Path | None, typer.Option(help="Instead of the manifest's own.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the output directory.")] = False,
+    allow: Allow = None,
     dry_run: Annotated[
         bool,
         typer.Option(help="No run: the largest train step, one evaluation, checkpoint and generation."),
@@ -59,6 +61,7 @@ def train(
 
     Ctrl-C and SIGTERM stop after the train step and keep a checkpoint; the exit code is then 130 or 143.
     """
+    allowed = check_codes(allow)
     if processes > 1 and (coordinator is None or process_index >= processes):
         raise typer.BadParameter("several processes need --coordinator, and --process-index below --processes")
     settings = settings_of(home)
@@ -77,7 +80,7 @@ def train(
         if process_index > 0:
             _train_along(loaded, folder, backend)
             return
-    train_here(loaded, folder, settings, resume=resume, wait=wait)
+    train_here(loaded, folder, settings, resume=resume, wait=wait, allow=allowed, backend=backend)
 
 
 def _dry_run(manifest: RunManifest, folder: RunDir, backend: Backend) -> None:
@@ -96,13 +99,22 @@ def _train_along(manifest: RunManifest, folder: RunDir, backend: Backend) -> Non
         backend.trainer().train(manifest, folder.path, observer=NoObserver(), controls=TrainControls(stop))
 
 
-def train_here(manifest: RunManifest, folder: RunDir, settings: Settings, *, resume: bool, wait: bool) -> None:
+def train_here(
+    manifest: RunManifest,
+    folder: RunDir,
+    settings: Settings,
+    *,
+    resume: bool,
+    wait: bool,
+    allow: tuple[str, ...] = (),
+    backend: TunixBackend | None = None,
+) -> None:
     """Train in this process and show it; leaves with an exit code of its own where the run did not end by itself."""
-    backend = TunixBackend(settings.models_dir, settings.compiled_dir)
+    backend = backend or TunixBackend(settings.models_dir, settings.compiled_dir)
     backend.require()
     with _accelerator(settings, folder, "train", wait):
         _check_folder(manifest, folder, resume)
-        state, code = _train_with_display(manifest, folder, backend)
+        state, code = _train_with_display(manifest, folder, backend, allow)
     if state.status is RunStatus.FAILED:
         fail(state.message)
     terminal.dropped_rows(state)
@@ -127,14 +139,17 @@ def _check_folder(manifest: RunManifest, folder: RunDir, resume: bool) -> None:
         with_duration(manifest, state, **manifest.duration.model_dump())
 
 
-def _train_with_display(manifest: RunManifest, folder: RunDir, backend: Backend) -> tuple[RunState, int]:
+def _train_with_display(
+    manifest: RunManifest, folder: RunDir, backend: Backend, allow: tuple[str, ...]
+) -> tuple[RunState, int]:
     """Train in a thread, so that signals reach this one and become a stop with a checkpoint; and their exit code."""
     folder.create()
     folder.write_queued()
     stop = StopRequest()
     ended: list[RunState] = []
     worker = threading.Thread(
-        target=lambda: ended.append(execute_training(manifest, folder, backend, stop=stop)), name="tunixrt-train"
+        target=lambda: ended.append(execute_training(manifest, folder, backend, stop=stop, allow=allow)),
+        name="tunixrt-train",
     )
     with _stop_at_signals(stop) as codes, terminal_run.RunDisplay(folder) as display:
         worker.start()

@@ -103,6 +103,12 @@ class TrainingError(TunixRTError):
     code = "training_error"
 
 
+class PreflightFailed(TunixRTError):
+    """A run must not start as it is. `details["findings"]` holds what blocks it, each with its code, rows and keys."""
+
+    code = "preflight_failed"
+
+
 class TrackingError(TunixRTError):
     """Metrics were asked to go where they cannot: a package is missing, or there is no key for it."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +19,7 @@ from tunixrt_core.evaluation import EvalDir, EvalProgress, Target, eval_rows, ev
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.manifest_data import check_data_unchanged
 from tunixrt_core.model_card import model_card
+from tunixrt_core.preflight import Preflight, RowView
 from tunixrt_core.recorder import RunRecorder
 from tunixrt_core.runs import RunDir, RunState, RunStatus, write_json
 from tunixrt_core.trainer import (
@@ -42,6 +44,20 @@ class Backend(Protocol):
 
     def require(self) -> None:
         """Raises TunixMissing where training is not possible on this machine."""
+
+    def preflight(
+        self,
+        manifest: RunManifest,
+        folder: RunDir,
+        *,
+        is_new: bool = True,
+        sample_rows: int = 1,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Preflight:
+        """Check a manifest before it runs in `folder`, which must be free where the run `is_new`."""
+
+    def preflight_rows(self, manifest: RunManifest, numbers: Sequence[int]) -> list[RowView]:
+        """Rows as the trainer will see them, by their line in the data file."""
 
     def trainer(self) -> Trainer: ...
 
@@ -73,9 +89,11 @@ def execute_training(
     *,
     stop: threading.Event,
     on_status: Callable[[RunState], None] | None = None,
+    allow: Iterable[str] = (),
 ) -> RunState:
     """Run one manifest in this thread, from its data file to `result.json`; never raises for a failed run.
 
+    What the preflight finds blocking fails the run before it trains, but for findings with a code in `allow`.
     The folder says how it went: status, metrics, alerts, log, checkpoints. A `stop` file in it, or the event, ends the
     run after the train step under way, with a checkpoint; a `save` file has one saved without an end.
     """
@@ -88,6 +106,7 @@ def execute_training(
     controls = TrainControls(stop)
     try:
         with _watch_files(folder, controls, recorder):
+            _check_before(manifest, folder, backend, recorder, allow)
             _train(manifest, folder, backend, recorder, controls)
     except TunixRTError as error:
         recorder.log(f"Failed: {error}")
@@ -101,11 +120,29 @@ def execute_training(
     return recorder.state
 
 
+def _check_before(
+    manifest: RunManifest, folder: RunDir, backend: Backend, recorder: RunRecorder, allow: Iterable[str]
+) -> None:
+    """Write `preflight.json` and log its warnings. Raises PreflightFailed. A resume allows what the start allowed."""
+    recorder.phase("loading")
+    check_data_unchanged(manifest.data)
+    allowed = {*allow, *_allowed_before(folder)}
+    found = backend.preflight(manifest, folder, is_new=False, sample_rows=0).allowing(allowed)
+    write_json(folder.preflight_file, {**found.summary(), "allowed": sorted(allowed)})
+    for finding in found.warnings:
+        recorder.log(f"{'Allowed' if finding.allowed else 'Warning'} ({finding.code}): {finding.sentence}")
+    found.require()
+
+
+def _allowed_before(folder: RunDir) -> list[str]:
+    if not folder.preflight_file.is_file():
+        return []
+    return list(json.loads(folder.preflight_file.read_bytes())["allowed"])
+
+
 def _train(
     manifest: RunManifest, folder: RunDir, backend: Backend, recorder: RunRecorder, controls: TrainControls
 ) -> None:
-    recorder.phase("loading")
-    check_data_unchanged(manifest.data)
     write_json(folder.env_file, environment())
     recorder.sinks = [_Spared(sink, recorder.log) for sink in backend.sinks(manifest, folder.path)]
     outcome = backend.trainer().train(manifest, folder.path, observer=recorder, controls=controls)

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -82,14 +82,19 @@ class JobManager:
         self._closed = False
         self._progress: dict[str, EvalProgress] = {}
 
-    def submit_training(self, run_id: str, manifest: RunManifest, folder: RunDir) -> None:
-        """Queue a run. Its folder shows `queued` at once."""
+    def submit_training(self, run_id: str, manifest: RunManifest, folder: RunDir, *, allow: Iterable[str] = ()) -> None:
+        """Queue a run. Its folder shows `queued` at once. `allow` are codes of findings that must not block it."""
         folder.create()
         folder.write_queued()
 
         def work(stop: threading.Event) -> None:
             execute_training(
-                manifest, folder, self.backend, stop=stop, on_status=lambda state: self._mirror(run_id, state)
+                manifest,
+                folder,
+                self.backend,
+                stop=stop,
+                on_status=lambda state: self._mirror(run_id, state),
+                allow=allow,
             )
 
         def cancelled() -> None:

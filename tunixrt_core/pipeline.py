@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +32,7 @@ from tunixrt_core.ingest.reader import read_traces
 from tunixrt_core.ingest.report import ImportReport, RowError, Tally
 from tunixrt_core.jobs import JobManager
 from tunixrt_core.manifest import RunManifest, build_sft_manifest
+from tunixrt_core.preflight import Preflight, RowView
 from tunixrt_core.registry import Registry
 from tunixrt_core.rows import Split
 from tunixrt_core.run_verbs import RunVerbs
@@ -270,11 +271,37 @@ class Pipeline(RunVerbs):
         folder = output_dir or str(self.registry.next_dir())
         return RunManifest.from_dict(build_sft_manifest(data_file, model_id, folder, values, dataset=ref))
 
+    # --- preflight ----------------------------------------------------------------------------------------------
+
+    def preflight(
+        self,
+        manifest: RunManifest,
+        *,
+        is_new: bool = True,
+        sample_rows: int = 1,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Preflight:
+        """What the trainer would see and what is wrong, before anything starts. Reads all rows, loads no model.
+
+        `is_new`: it is about a run to start, whose output_dir must be free. Raises TunixMissing without Tunix.
+        """
+        self.jobs.backend.require()
+        folder = run_folder_of(manifest, self.settings.runs_dir)
+        return self.jobs.backend.preflight(
+            manifest, folder, is_new=is_new, sample_rows=sample_rows, on_progress=on_progress
+        )
+
+    def preflight_rows(self, manifest: RunManifest, numbers: Sequence[int]) -> list[RowView]:
+        """Rows token by token, by their line in the data file; lines that are not there are left out."""
+        self.jobs.backend.require()
+        return self.jobs.backend.preflight_rows(manifest, numbers)
+
     # --- run ----------------------------------------------------------------------------------------------------
 
-    def start_run(self, manifest: RunManifest, *, request_id: str | None = None) -> Run:
+    def start_run(self, manifest: RunManifest, *, request_id: str | None = None, allow: Iterable[str] = ()) -> Run:
         """Queue a run. A `request_id` that was used before gives the run that it started, and starts nothing.
 
+        The worker makes the preflight before it trains; findings with a code in `allow` do not block it.
         Raises TunixMissing without Tunix, Conflict where output_dir already holds a run, OutputError where it
         cannot be written.
         """
@@ -287,7 +314,7 @@ class Pipeline(RunVerbs):
                 raise Conflict(f"{folder.path} already holds a run. Choose another output_dir, or resume that run.")
             folder.create()
             run = self.registry.add(manifest, folder, RunState(), request_id=request_id)
-            self.jobs.submit_training(run.id, manifest, folder)
+            self.jobs.submit_training(run.id, manifest, folder, allow=tuple(allow))
         return run
 
     def runs(self, *, limit: int = 50, after: str | None = None) -> Page[Run]:

@@ -77,16 +77,30 @@ def read_rows(path: Path, split: Split | None = None) -> Iterator[Row]:
 
     Raises UnreadableFile naming file and line for a line that is not a row.
     """
+    for number, line in numbered_lines(path):
+        try:
+            row = parse_row(line)
+        except InvalidTrace as error:
+            raise UnreadableFile(f"{path}, line {number}: {error}") from None
+        if split is None or row.split == split:
+            yield row
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file that are not blank, each with its number from 1."""
     with path.open("rb") as handle:
-        for number, line in enumerate(handle, 1):
-            if not line.strip():
-                continue
-            try:
-                row = from_row(orjson.loads(line))
-            except (orjson.JSONDecodeError, AttributeError, InvalidTrace) as error:
-                raise UnreadableFile(f"{path}, line {number}: {error}") from None
-            if split is None or row.split == split:
-                yield row
+        yield from ((number, line) for number, line in enumerate(handle, 1) if line.strip())
+
+
+def parse_row(line: bytes) -> Row:
+    """One line as a row. Raises InvalidTrace for one that is none."""
+    try:
+        data = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise InvalidTrace("row", f"is not JSON ({error})") from None
+    if not isinstance(data, dict):
+        raise InvalidTrace("row", "must be a JSON object")
+    return from_row(data)
 
 
 def _steps(contents: Any, types: Any) -> list[Any]:

@@ -165,6 +165,10 @@ class RunDir:
         return self.path / "env.json"
 
     @property
+    def preflight_file(self) -> Path:
+        return self.path / "preflight.json"
+
+    @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from tunixrt_core.datasets import Dedupe, Selection
 from tunixrt_core.evaluation import TARGETS, Target
+from tunixrt_core.preflight_checks import CHECKS
 
 # a name for a download or of an exported file: never a path
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
@@ -88,8 +89,26 @@ class ManifestBody(Body):
         return self
 
 
+def _known_code(code: str) -> str:
+    if code not in CHECKS:
+        raise ValueError(f"{code!r} is not the code of a check; known are {', '.join(CHECKS)}")
+    return code
+
+
+Code = Annotated[str, AfterValidator(_known_code), Field(json_schema_extra={"enum": list(CHECKS)})]
+
+
+class PreflightBody(Body):
+    manifest: dict[str, Any] = Field(description="A run manifest, as POST /api/tunix/sft/manifest makes it.")
+    rows: list[Annotated[int, Field(ge=1, lt=2**31)]] = Field(
+        [], max_length=50, description="Rows to show, by their line in the data file."
+    )
+    allow: list[Code] = Field([], max_length=100, description="Codes of findings that must not block.")
+
+
 class RunBody(Body):
     manifest: dict[str, Any] = Field(description="A run manifest, as POST /api/tunix/sft/manifest makes it.")
+    allow: list[Code] = Field([], max_length=100, description="Codes of preflight findings that must not block.")
     request_id: str | None = Field(
         None, min_length=1, max_length=200, description="Sent again, it finds the run that it started and starts none."
     )

@@ -26,6 +26,7 @@ STATUS: dict[type[errors.TunixRTError], int] = {
     errors.ModelError: 422,
     errors.OutputError: 507,
     errors.TrainingError: 422,
+    errors.PreflightFailed: 422,
     errors.TrackingError: 422,
     errors.StoreError: 503,
     errors.TunixMissing: 501,

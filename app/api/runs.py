@@ -29,7 +29,7 @@ def start(body: RunBody, response: Response, pipeline: Pipe) -> RunDetail:
     """Queue a run. 200 with the run that a `request_id` started before; 501 without Tunix."""
     manifest = RunManifest.from_dict(body.manifest)
     known = body.request_id is not None and pipeline.run_by_request(body.request_id) is not None
-    run = pipeline.start_run(manifest, request_id=body.request_id)
+    run = pipeline.start_run(manifest, request_id=body.request_id, allow=body.allow)
     if known:
         response.status_code = 200
     return _detail(pipeline, run)

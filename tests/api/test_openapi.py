@@ -71,6 +71,7 @@ def test_every_address_of_the_issue_is_published() -> None:
         "/datasets/{name}": ["get"],
         "/datasets/{name}/{version}": ["get"],
         "/datasets/{name}/{version}/export.jsonl": ["get"],
+        "/preflight": ["post"],
         "/runs": ["get", "post"],
         "/runs/compare": ["get"],
         "/runs/{id}": ["get"],

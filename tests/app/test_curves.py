@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.curves import MAX_POINTS, Curves, downsample, scale_of, smooth, superscript
+from app.curves import MAX_PARTS, MAX_POINTS, Curves, downsample, scale_of, smooth, superscript
 
 
 def train(step: int, loss: float, **more: Any) -> dict[str, Any]:
@@ -94,3 +94,59 @@ def test_the_change_of_the_loss_compares_two_windows() -> None:
     assert curves.change() == pytest.approx(-0.5)
     assert Curves().change() is None
     assert curves.eval_change() is None
+
+
+def test_checkpoints_compilations_and_alerts_are_not_evaluations() -> None:
+    curves = Curves()
+    curves.extend(
+        [
+            {"kind": "compile", "train_step": 0, "length": 96, "seconds": 5.0, "expected": True},
+            train(1, 3.0),
+            {"kind": "eval", "train_step": 1, "loss": 2.0},
+            {"kind": "checkpoint", "train_step": 1, "reason": "best", "seconds": 0.1},
+            {"kind": "alert", "train_step": 1, "alert": "nan", "evidence": "x", "change": "y"},
+            {"kind": "of a later version", "train_step": 1},
+        ],
+        cursor=1,
+    )
+    assert (len(curves.train), len(curves.evals)) == (1, 1)
+    assert curves.checkpoints == {1: "best"}
+    assert curves.compiled == [(0, 96)]
+    assert [alert["alert"] for alert in curves.alerts] == ["nan"]
+
+
+def test_losses_by_part_are_curves_that_may_begin_late_and_have_gaps() -> None:
+    curves = Curves()
+    curves.extend(
+        [
+            train(1, 3.0, parts={"answer": 2.0}),
+            train(2, 2.0, parts={"answer": 1.5, "step 9": 1.0}, types={"compute": 0.5}),
+            train(3, 1.0),
+            train(2, 1.9, parts={"step 9": 0.9}),
+        ],
+        cursor=1,
+    )
+    assert curves.train.losses("answer") == ([1], [2.0])
+    assert curves.train.losses("step 9") == ([2], [0.9])
+    assert curves.train.losses("compute", by_type=True) == ([], [])
+
+
+def test_only_so_many_parts_are_kept() -> None:
+    curves = Curves()
+    curves.extend([train(1, 1.0, parts={f"step {k}": 1.0 for k in range(1, 500)})], cursor=1)
+    assert len(curves.train.parts) == MAX_PARTS
+
+
+def test_the_best_evaluation_is_the_first_of_the_lowest() -> None:
+    curves = Curves()
+    assert curves.best() is None
+    losses = {1: 2.0, 2: 1.0, 3: math.nan, 4: 1.0}
+    curves.extend([{"kind": "eval", "train_step": step, "loss": loss} for step, loss in losses.items()], cursor=1)
+    assert curves.best() == (2, 1.0)
+
+
+def test_the_wait_for_rows_is_a_share_of_the_time_of_the_last_train_steps() -> None:
+    curves = Curves()
+    curves.extend([train(1, 1.0), train(2, 1.0, step_seconds=2.0, input_wait_seconds=0.5)], cursor=1)
+    assert curves.waiting_share() == 0.25
+    assert Curves().waiting_share() is None

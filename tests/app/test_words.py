@@ -91,3 +91,17 @@ def test_a_run_that_is_over_has_no_time_left() -> None:
 
 def test_the_time_before_a_resume_counts() -> None:
     assert words.elapsed(RunState(started_at=10.0, ended_at=20.0, earlier_seconds=90.0), 0.0) == 100.0
+
+
+@pytest.mark.parametrize(
+    ("lengths", "compiled", "said"),
+    [
+        ([512], [], ""),
+        ([128, 256, 512], [], "row length 1 of 3"),
+        ([128, 256, 512], [512], "row length 2 of 3"),
+        ([128, 256, 512], [512, 128], "row length 3 of 3 (256 tokens)"),
+        ([128, 256, 512], [512, 128, 256], ""),
+    ],
+)
+def test_the_progress_says_which_row_length_is_compiled(lengths: list[int], compiled: list[int], said: str) -> None:
+    assert words.compile_words(lengths, compiled) == said

@@ -133,7 +133,7 @@ def test_every_page_opens_by_its_address(visitor: Visitor) -> None:
         "system": "System",
     }
     if is_tunix_available():
-        titles |= {"new-run": "New run", "run": "Runs"}
+        titles |= {"new-run": "New run", "run": "Runs", "compare": "Compare runs"}
     for path, title in titles.items():
         visitor.open(path)
         visitor.page.get_by_role("heading", name=title, exact=True).first.wait_for()

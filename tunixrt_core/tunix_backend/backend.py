@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from tunixrt_core.manifest import RunManifest
+from tunixrt_core.preflight import Preflight, RowView
+from tunixrt_core.runs import RunDir
 from tunixrt_core.trainer import DryRun, Exporter, ExportReport, Generator, LoadGenerator, MetricSink, Trainer
 from tunixrt_core.tunix_backend.availability import require_tunix
 
@@ -20,15 +22,44 @@ class TunixBackend:
     def __init__(self, models_dir: Path, compiled_dir: Path | None = None) -> None:
         self._models_dir = models_dir
         self._compiled_dir = compiled_dir
+        self._processes = 1
 
     def require(self) -> None:
         require_tunix()
+
+    def preflight(
+        self,
+        manifest: RunManifest,
+        folder: RunDir,
+        *,
+        is_new: bool = True,
+        sample_rows: int = 1,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Preflight:
+        from tunixrt_core.tunix_backend.preflight.check import run_preflight
+        from tunixrt_core.tunix_backend.preflight.machine import this_machine
+
+        return run_preflight(
+            manifest,
+            folder,
+            self._models_dir,
+            is_new=is_new,
+            sample_rows=sample_rows,
+            machine=this_machine(self._processes),
+            on_progress=on_progress,
+        )
+
+    def preflight_rows(self, manifest: RunManifest, numbers: Sequence[int]) -> list[RowView]:
+        from tunixrt_core.tunix_backend.preflight.check import show_rows
+
+        return show_rows(manifest, self._models_dir, numbers)
 
     def join(self, coordinator: str, processes: int, index: int) -> None:
         """Make this process one of several that train together; before anything else is asked of the backend."""
         from tunixrt_core.tunix_backend.processes import join
 
         join(coordinator, processes, index)
+        self._processes = processes
 
     def trainer(self) -> Trainer:
         from tunixrt_core.tunix_backend.sft import TunixTrainer

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tunixrt_core.manifest import RunManifest
 from tunixrt_core.manifest_sections import BatchSection
 from tunixrt_core.tunix_backend.encoding import FIRST_TRAINED, NO_PART, TokenRow
 from tunixrt_core.tunix_backend.packing import (
@@ -123,6 +124,15 @@ def train_batches(
 
         stream = RowStream(one_row_each, batch_size=section.size, length=buckets[0])
     return TrainBatches(rows, stream, batch_size=section.size, pad_id=pad_id)
+
+
+def total_train_steps(manifest: RunManifest, batches: TrainBatches) -> int:
+    """Train steps of the whole run; a started train step counts."""
+    duration = manifest.duration
+    if duration.train_steps is not None:
+        return duration.train_steps
+    assert duration.epochs is not None
+    return max(1, -(-batches.batches(duration.epochs) // manifest.batch.gradient_accumulation))
 
 
 def eval_batches(

@@ -54,9 +54,13 @@ def load_data(manifest: RunManifest, models_dir: Path) -> Data:
 
 def load_tokenizer(manifest: RunManifest, models_dir: Path) -> TextTokenizer:
     """The manifest's tokenizer, or the one that lies beside the model."""
+    return TextTokenizer(tokenizer_directory(manifest, models_dir))
+
+
+def tokenizer_directory(manifest: RunManifest, models_dir: Path) -> Path:
     if manifest.tokenizer.path is not None:
-        return TextTokenizer(Path(manifest.tokenizer.path).expanduser())
-    return TextTokenizer(resolve_model(manifest.model.id, models_dir))
+        return Path(manifest.tokenizer.path).expanduser()
+    return resolve_model(manifest.model.id, models_dir)
 
 
 def row_encoder(manifest: RunManifest, tokenizer: TextTokenizer) -> RowEncoder:

@@ -190,12 +190,8 @@ class RowEncoder:
         )
 
     def _parts_of(self, pieces: Sequence[Piece], spans: list[Span]) -> list[int]:
-        """The part of each token: that of the piece which holds the middle of its characters."""
-        ends = np.cumsum([len(piece.text) for piece in pieces])
         ids = [self.parts.id_of(piece) for piece in pieces]
-        middles = [(start + max(start, end - 1)) // 2 for start, end in spans]
-        places = np.searchsorted(ends, middles, side="right")
-        return [ids[min(int(place), len(ids) - 1)] for place in places]
+        return [ids[place] for place in pieces_of(pieces, spans).tolist()]
 
     def _fitted(self, trace: Trace, whole: TokenRow) -> TokenRow | None:
         if len(whole) <= self._max_length:
@@ -215,10 +211,24 @@ class RowEncoder:
         return found
 
 
+def pieces_of(pieces: Sequence[Piece], spans: Sequence[Span]) -> Any:
+    """Which piece each token belongs to, int64 [tokens]: the one that holds the middle of its characters."""
+    ends = np.cumsum([len(piece.text) for piece in pieces])
+    begins, behind = np.asarray(spans, np.int64).reshape(-1, 2).T
+    middles = (begins + np.maximum(begins, behind - 1)) // 2
+    return np.minimum(np.searchsorted(ends, middles, side="right"), len(pieces) - 1)
+
+
+def middle_steps(steps: int, count: int) -> tuple[int, int]:
+    """Where the `count` middle steps of `steps` begin and end, `[first, last)`."""
+    first = (steps - count + 1) // 2
+    return first, first + count
+
+
 def without_middle_steps(trace: Trace, count: int) -> Trace:
     """The trace without `count` steps around its middle. The others keep their numbers."""
-    first = (len(trace.steps) - count + 1) // 2
-    return replace(trace, steps=(*trace.steps[:first], *trace.steps[first + count :]))
+    first, end = middle_steps(len(trace.steps), count)
+    return replace(trace, steps=(*trace.steps[:first], *trace.steps[end:]))
 
 
 def require_rows(rows: TokenRows, max_length: int) -> None:

@@ -12,7 +12,13 @@ from tunixrt_core.errors import ModelError, TrainingError
 from tunixrt_core.hashing import content_hash
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.trainer import NoObserver, TrainControls, TrainObserver, TrainOutcome
-from tunixrt_core.tunix_backend.batches import LongestFirst, TrainBatches, eval_batches, train_batches
+from tunixrt_core.tunix_backend.batches import (
+    LongestFirst,
+    TrainBatches,
+    eval_batches,
+    total_train_steps,
+    train_batches,
+)
 from tunixrt_core.tunix_backend.checkpoints import latest_checkpoint, misfit
 from tunixrt_core.tunix_backend.compiles import CompileCounter
 from tunixrt_core.tunix_backend.data import Data, load_data
@@ -228,15 +234,6 @@ def loss_function(manifest: RunManifest, loaded: LoadedModel, data: Data) -> Los
         running_positions=runs_on_positions(loaded.config),
         flash=manifest.model.flash_attention,
     )
-
-
-def total_train_steps(manifest: RunManifest, batches: TrainBatches) -> int:
-    """Train steps of the whole run; a started train step counts."""
-    duration = manifest.duration
-    if duration.train_steps is not None:
-        return duration.train_steps
-    assert duration.epochs is not None
-    return max(1, -(-batches.batches(duration.epochs) // manifest.batch.gradient_accumulation))
 
 
 def make_plan(

@@ -36,6 +36,28 @@ class TextTokenizer:
         ids: dict[str, int] = self._tokenizer.get_vocab(with_added_tokens=True)
         return max(ids.values()) + 1
 
+    @property
+    def begin_id(self) -> int | None:
+        """The beginning-of-sequence token, whether prompts want it or not."""
+        return self._bos
+
+    @property
+    def adds_begin(self) -> bool:
+        """Whether the tokenizer's own files put that token before a text."""
+        return self._adds_bos
+
+    @property
+    def control_tokens(self) -> dict[int, str]:
+        """The tokens that stand for no text of their own, such as `<|im_end|>`, by id."""
+        added = self._tokenizer.get_added_tokens_decoder()
+        return {int(i): str(token.content) for i, token in added.items() if token.special}
+
+    def named_token(self, name: str) -> str | None:
+        """The text of `pad_token` and the like as tokenizer_config.json has it."""
+        value = self._config.get(name)
+        text = value.get("content") if isinstance(value, dict) else value
+        return text if isinstance(text, str) else None
+
     def encode_prompt(self, text: str) -> list[int]:
         """The ids of a rendered prompt; where the model wants a beginning-of-sequence token, exactly one."""
         return self._with_bos(self.encode_completion(text))

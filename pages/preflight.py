@@ -1,0 +1,207 @@
+"""Preflight: the rows as the trainer will see them, and what is wrong with a run before it starts."""
+
+from __future__ import annotations
+
+import uuid
+
+import streamlit as st
+
+from app import blocks
+from app.boundary import show_error
+from app.components import card, empty_state, halves, header
+from app.navigation import go
+from app.preflight_desk import desk_of
+from app.preflight_views import (
+    ask_preflight,
+    show_banner,
+    show_checks,
+    show_histogram,
+    show_policies,
+    show_tiles,
+    why_blocked,
+)
+from app.state import get_pipeline
+from app.words import plural
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.preflight import PICKS, Fate, Pick, Preflight, RowView
+
+MANIFEST, REQUEST = "preflight-yaml", "preflight-request-id"
+
+PICK_WORDS: dict[Pick, str] = {"longest": "Longest", "shortest": "Shortest", "random": "Random", "worst": "Worst"}
+FATE_WORDS = {
+    Fate.KEPT: "seen whole",
+    Fate.SHORTENED: "shortened",
+    Fate.LEFT_OUT: "left out",
+    Fate.EMPTY: "nothing to train on",
+}
+
+
+def manifest_to_check() -> tuple[RunManifest, bool] | None:
+    """That of the run in the address, or the one that was chosen or pasted; and whether it is still to start."""
+    if run_id := st.query_params.get("run"):
+        return RunManifest.from_dict(rt.run(run_id).manifest), False
+    text = st.session_state.get(MANIFEST)
+    return (RunManifest.from_text(text), True) if text else None
+
+
+def show_loader() -> None:
+    """Choose on the New run page, or bring a manifest along."""
+    with empty_state(
+        "Nothing to check yet",
+        "A preflight reads the rows of a manifest with the model's own tokenizer, before anything starts.",
+        key="no-manifest",
+    ):
+        if st.button("Set up a run", type="primary", key="go-new-run"):
+            go("new-run")
+    with card("Check a manifest", note="YAML or JSON", key="load-manifest"):
+        file = st.file_uploader("Manifest file", ["yaml", "yml", "json"], key="manifest-file")
+        text = st.text_area("Or paste it", height=180, key="manifest-text")
+        if st.button("Check manifest", icon=":material/fact_check:", key="check-manifest"):
+            given = file.getvalue().decode("utf-8", errors="replace") if file else text
+            try:
+                RunManifest.from_text(given)
+            except TunixRTError as error:
+                show_error(error)
+            else:
+                st.session_state[MANIFEST] = given
+                st.rerun()
+
+
+def show_actions(manifest: RunManifest, found: Preflight | None, *, is_new: bool) -> None:
+    if st.button("Check again", icon=":material/refresh:", key="check-again"):
+        desk_of(rt).forget(manifest, is_new=is_new)
+        st.rerun()
+    if not is_new:
+        if st.button("Back to the run", key="back-to-run"):
+            go("run", run=st.query_params["run"])
+        return
+    if st.button("Change settings", key="back-to-settings"):
+        ref = manifest.dataset
+        go("new-run", **({"dataset": f"{ref.name}:{ref.version}"} if ref else {}))
+    busy = rt.jobs.holder() is not None
+    if st.button(
+        "Add to queue" if busy else "Start run",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=found is None or bool(found.blocking),
+        help=why_blocked(found) or (None if found else "The rows are still being read."),
+        key="start-checked",
+    ):
+        start(manifest)
+
+
+def start(manifest: RunManifest) -> None:
+    """One press, one run: pressed twice, the second finds the run of the first."""
+    request_id = st.session_state.setdefault(REQUEST, uuid.uuid4().hex)
+    try:
+        run = rt.start_run(manifest, request_id=request_id)
+    except TunixRTError as error:
+        show_error(error)
+        return
+    del st.session_state[REQUEST]
+    st.session_state.pop(MANIFEST, None)
+    go("run", run=run.id)
+
+
+def show_found(manifest: RunManifest, found: Preflight) -> None:
+    show_banner(found)
+    if found.totals:
+        show_tiles(found.totals)
+    with halves():
+        with card("Rows", note="exactly what the trainer sees", key="preflight-rows"):
+            show_row(manifest, found)
+        with card("Checks", note=checks_note(found), key="preflight-checks"):
+            show_checks(found)
+    with halves():
+        if found.histogram and found.totals:
+            with card("Row lengths", note="in tokens, before anything is cut", key="preflight-lengths"):
+                show_histogram(found.histogram, found.totals, manifest.max_seq_length)
+        if found.policies:
+            with card("Rows that are too long", note="train rows", key="preflight-policies"):
+                show_policies(found.policies, manifest.too_long.value)
+
+
+def checks_note(found: Preflight) -> str:
+    return f"{len(found.blocking)} blocked, {plural(len(found.warnings), 'warning')}"
+
+
+def show_row(manifest: RunManifest, found: Preflight) -> None:
+    """One row: by what it shows, or by its line in the data file."""
+    if not found.totals:
+        st.caption("The rows could not be encoded; the checks say why.")
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pick = st.segmented_control(
+            "Rows by",
+            PICKS,
+            default="longest",
+            format_func=PICK_WORDS.__getitem__,
+            key="pick",
+            required=True,
+            label_visibility="collapsed",
+        )
+        numbers = found.picks[pick]
+        place = st.number_input(
+            "Which of them", 1, max(1, len(numbers)), key=f"place-{pick}", width=110, label_visibility="collapsed"
+        )
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        words = st.empty()
+        line = st.number_input(
+            "Line of the data file",
+            1,
+            None,
+            None,
+            placeholder="line …",
+            key="line",
+            width=110,
+            label_visibility="collapsed",
+        )
+    wanted = int(line) if line else numbers[place - 1] if numbers else None
+    view = row_view(manifest, found, wanted) if wanted else None
+    if view is None:
+        words.caption(f"The data file has no row on line {wanted:,}." if wanted else "There are no rows.")
+        return
+    words.caption(row_words(view))
+    blocks.tokens(view, manifest.max_seq_length)
+
+
+def row_view(manifest: RunManifest, found: Preflight, number: int) -> RowView | None:
+    known = next((view for view in found.views if view.number == number), None)
+    return known or next(iter(encoded_rows(manifest.content_hash, manifest, number)), None)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def encoded_rows(manifest_hash: str, _manifest: RunManifest, number: int) -> list[RowView]:
+    return rt.preflight_rows(_manifest, [number])
+
+
+def row_words(view: RowView) -> str:
+    dropped = f", {plural(view.dropped_steps, 'step')} dropped" if view.dropped_steps else ""
+    return (
+        f"Row {view.number:,} of the file, {view.split} · {FATE_WORDS[view.fate]}{dropped} · "
+        f"{plural(view.length, 'token')}, {view.trained:,} trained"
+    )
+
+
+rt = get_pipeline()
+chosen = manifest_to_check()
+if chosen is None:
+    with header("Preflight", "The rows as the trainer will see them, before anything starts"):
+        pass
+    show_loader()
+else:
+    manifest, is_new = chosen
+    dataset = f"{manifest.dataset.name} v{manifest.dataset.version}" if manifest.dataset else manifest.data.path
+    place = st.container()
+    body = st.container()
+    with body:
+        found = ask_preflight(manifest, is_new=is_new)
+    with (
+        place,
+        header("Preflight", f"{dataset} · {manifest.model.id} · longest row {manifest.max_seq_length:,} tokens"),
+    ):
+        show_actions(manifest, found, is_new=is_new)
+    if found is not None:
+        with body:
+            show_found(manifest, found)

@@ -1,0 +1,148 @@
+"""Preflight: rows as tokens, checks, numbers; what blocks cannot be started from here or from New run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import state
+from tests.fakes import FakeBackend
+from tests.pages.conftest import checked, keys, make_run, open_page, press, words
+from tests.tunix_backend.conftest import make_manifest, write_rows
+from tests.tunix_backend.preflight_makers import long_task, task
+from tunixrt_core.datasets import DatasetSpec
+from tunixrt_core.jobs import JobManager
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.preflight import Preflight, RowView
+from tunixrt_core.runs import RunDir, RunStatus
+from tunixrt_core.settings import Settings
+from tunixrt_core.store.store import open_store
+from tunixrt_core.tunix_backend.backend import TunixBackend
+
+pytestmark = pytest.mark.tunix
+
+
+class ChecksForReal(FakeBackend):
+    """Trains nothing, but its preflight is the real one."""
+
+    def __init__(self, models_dir: Path) -> None:
+        super().__init__()
+        self._real = TunixBackend(models_dir)
+
+    def preflight(self, manifest: RunManifest, folder: RunDir, **options: object) -> Preflight:  # type: ignore[override]
+        return self._real.preflight(manifest, folder, **options)  # type: ignore[arg-type]
+
+    def preflight_rows(self, manifest: RunManifest, numbers: Sequence[int]) -> list[RowView]:
+        return self._real.preflight_rows(manifest, numbers)
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[Pipeline]:
+    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
+    store = open_store(settings.database_url)
+    pipeline = Pipeline(settings, store, JobManager(store.runs, store.evals, ChecksForReal(settings.models_dir)))
+    state.set_pipeline(pipeline)
+    pipeline.ingest_examples(60)
+    pipeline.build_dataset(DatasetSpec("examples"))
+    yield pipeline
+    state.set_pipeline(None)
+    pipeline.close()
+
+
+def paste(manifest: RunManifest) -> AppTest:
+    app = open_page("preflight.py")
+    app.text_area(key="manifest-text").set_value(manifest.to_yaml())
+    return settled(press(app, "check-manifest"))
+
+
+def settled(app: AppTest) -> AppTest:
+    """The page when its preflight is made."""
+    until = time.monotonic() + 30
+    while not app.metric and time.monotonic() < until:
+        time.sleep(0.1)
+        checked(app.run())
+    return app
+
+
+def test_a_pasted_manifest_is_checked_and_can_be_started(real: Pipeline, tmp_path: Path) -> None:
+    app = paste(make_manifest(tmp_path))
+    text = words(app)
+    assert {"Train rows", "Trained tokens", "Answers cut", "Padding"} <= {str(metric.label) for metric in app.metric}
+    for shown in ("27 checks passed", "Prompt, not trained", "step 1: ", "class='t answer'", "seen whole"):
+        assert shown in text or shown in str([expander.label for expander in app.expander])
+    app = press(app, "start-checked")
+    assert app.query_params["run"] == "r-0001"
+    assert real.wait(30)
+
+
+def test_what_blocks_is_said_at_the_top_and_cannot_be_started(real: Pipeline, tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl", [task(1), task(2, final_answer="4<|im_end|>")], [task(9)])
+    app = paste(make_manifest(tmp_path, rows=rows, batch_size=2))
+    assert app.error[0].value.startswith("1 check blocks training: 1 row holds")
+    button = app.button(key="start-checked")
+    assert button.disabled
+    assert "1 check blocks training" in button.help
+    assert "Rows 2" in words(app)
+    assert "Keys" not in words(app)
+
+
+def test_rows_are_chosen_by_what_they_show_or_by_their_line(real: Pipeline, tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl", [task(1), long_task(2, 9), task(3)], [task(9)])
+    app = paste(make_manifest(tmp_path, rows=rows, batch_size=2, max_seq_length=64, too_long="drop_steps"))
+    assert "Row 2 of the file, train · shortened" in words(app)
+    assert "Cut, not seen by the trainer" in words(app)
+    app.segmented_control(key="pick").set_value("shortest")
+    checked(app.run())
+    assert "Row 1 of the file, train · seen whole" in words(app)
+    app.number_input(key="line").set_value(4)
+    checked(app.run())
+    assert "Row 4 of the file, eval" in words(app)
+    app.number_input(key="line").set_value(40)
+    checked(app.run())
+    assert "no row on line 40" in words(app)
+
+
+def test_new_run_shows_what_was_found_and_leads_to_the_rows_and_back(real: Pipeline) -> None:
+    app = open_page("new_run.py", dataset="examples:1")
+    until = time.monotonic() + 30
+    while "preflight checks passed" not in words(app) and time.monotonic() < until:
+        time.sleep(0.1)
+        checked(app.run())
+    app.number_input(key="run-batch_size").set_value(4)
+    app = settled(press(checked(app.run()), "go-preflight"))
+    assert app.title[0].value == "Preflight"
+    app = press(app, "back-to-settings")
+    assert app.number_input(key="run-batch_size").value == 4, "the fields are as they were left"
+
+
+def test_new_run_does_not_start_what_is_blocked(filled: Pipeline) -> None:
+    from tunixrt_core.preflight import blocking
+
+    backend = filled.jobs.backend
+    assert isinstance(backend, FakeBackend)
+    backend.findings = (blocking("disk", "There is no room.", keys=("output_dir",)),)
+    app = open_page("new_run.py")
+    assert app.button(key="start-run").disabled
+    assert "There is no room" in app.button(key="start-run").help
+    assert "Too little disk" in words(app)
+
+
+def test_a_run_leads_to_the_preflight_of_its_manifest(real: Pipeline) -> None:
+    run = make_run(real, RunStatus.STOPPED)
+    app = settled(press(open_page("run.py", run=run.id), "go-preflight"))
+    assert app.query_params["run"] == run.id
+    assert "start-checked" not in keys(app)
+    assert press(app, "back-to-run").title[0].value == run.name
+
+
+def test_what_is_no_manifest_is_refused_with_its_key(real: Pipeline) -> None:
+    app = open_page("preflight.py")
+    app.text_area(key="manifest-text").set_value("name: x\nlayers: 3\n")
+    app = press(app, "check-manifest")
+    assert "model" in app.error[0].value
+    assert "Nothing to check yet" in words(app)

@@ -1,0 +1,188 @@
+"""The chat template that a model brings along, and whether the manifest's chat format writes the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jinja2 import TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.preflight import Finding, about_rows, blocking, warning
+from tunixrt_core.render import ChatFormat, render, render_prompt, stop_tokens
+from tunixrt_core.tunix_backend.preflight.row_faults import many
+from tunixrt_core.tunix_backend.preflight.rows import FileRows
+from tunixrt_core.tunix_backend.tokenizer import TextTokenizer
+
+CHECKED = ("template", "chat_template", "no_chat_template", "bos")
+
+_SHOWN = 40  # characters of a difference
+
+
+def template_faults(
+    manifest: RunManifest, directory: Path, tokenizer: TextTokenizer, rows: FileRows
+) -> Iterator[Finding]:
+    """`template`, `chat_template`, `no_chat_template` and `bos`. `directory` is the tokenizer's."""
+    yield from _generation_faults(manifest, tokenizer, rows)
+    source = model_template(directory)
+    begins = False
+    if source is None:
+        if manifest.rendering.chat is not ChatFormat.NONE:
+            yield warning(
+                "no_chat_template",
+                "The model brings no chat template, so it is probably a base model that has not seen chat turns.",
+                "Choose rendering.chat: none, or take the instruction-tuned model.",
+                keys=("rendering.chat", "model.id"),
+            )
+    else:
+        try:
+            begins = _begins(source, tokenizer, rows)
+            yield from _model_template_faults(manifest, source, tokenizer, rows)
+        except (TemplateError, TypeError, ValueError, KeyError) as error:
+            yield warning(
+                "chat_template",
+                f"The model's chat template cannot be rendered here ({error}), so it was not compared.",
+                keys=("rendering.chat",),
+            )
+    yield from _begin_faults(manifest, tokenizer, rows, begins)
+
+
+def model_template(directory: Path) -> str | None:
+    """The template of chat_template.jinja or tokenizer_config.json; None where there is neither."""
+    file = directory / "chat_template.jinja"
+    if file.is_file():
+        return file.read_text(encoding="utf-8")
+    for name in ("chat_template.json", "tokenizer_config.json"):
+        if (directory / name).is_file():
+            found = json.loads((directory / name).read_text(encoding="utf-8")).get("chat_template")
+            if isinstance(found, list):  # several by name
+                found = next((item["template"] for item in found if item.get("name") == "default"), None)
+            if isinstance(found, str):
+                return found
+    return None
+
+
+def render_template(source: str, messages: Sequence[dict[str, str]], tokenizer: TextTokenizer, *, prompt: bool) -> str:
+    """The text of messages; with `prompt` up to where the model begins to write. Raises jinja2.TemplateError."""
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
+    environment.filters["tojson"] = lambda value, **_: json.dumps(value, ensure_ascii=False)
+    environment.globals |= {"raise_exception": _refuse, "strftime_now": lambda form: datetime.now().strftime(form)}
+    names = {f"{name}_token": tokenizer.named_token(f"{name}_token") or "" for name in ("bos", "eos", "pad", "unk")}
+    return environment.from_string(source).render(messages=messages, add_generation_prompt=prompt, **names)
+
+
+def _refuse(message: str) -> NoReturn:
+    raise TemplateError(message)
+
+
+def _messages(system: str | None, prompt: str, *rest: dict[str, str]) -> list[dict[str, str]]:
+    first = [{"role": "system", "content": system}] if system else []
+    return [*first, {"role": "user", "content": prompt}, *rest]
+
+
+def _begins(source: str, tokenizer: TextTokenizer, rows: FileRows) -> bool:
+    """Whether the model's own template puts the beginning-of-sequence token first."""
+    begin = tokenizer.begin_id
+    if begin is None:
+        return False
+    text = render_template(source, _messages(None, "a"), tokenizer, prompt=True)
+    return tokenizer.encode_completion(text)[:1] == [begin]
+
+
+def _model_template_faults(
+    manifest: RunManifest, source: str, tokenizer: TextTokenizer, rows: FileRows
+) -> Iterator[Finding]:
+    samples = rows.noticed.samples["train"]
+    if not samples:
+        return
+    rendering, trace = manifest.rendering, samples[0]
+    system = trace.system or rendering.system
+    ours = render_prompt(trace.prompt, rendering.chat, system=system)
+    theirs = render_template(source, _messages(system, trace.prompt), tokenizer, prompt=True)
+    # a begin token that the tokenizer adds by itself is checked as `bos`
+    begin = tokenizer.named_token("bos_token") or ""
+    if ours.removeprefix(begin) != theirs.removeprefix(begin):
+        at, mine, other = _difference(ours.removeprefix(begin), theirs.removeprefix(begin))
+        yield warning(
+            "chat_template",
+            f"The chat format {rendering.chat.value} and the model's own template write a prompt differently: from "
+            f"character {at:,} on it is {mine} here and {other} there.",
+            "Programs that use the model's template will ask it otherwise than it was trained; choose the model's "
+            "format in rendering.chat, or its system prompt in rendering.system.",
+            keys=("rendering.chat", "rendering.system"),
+        )
+        return
+    said = "".join(piece.text for piece in render(trace, rendering.reasoning, rendering.chat, system=system).pieces)
+    for stop in stop_tokens(rendering.chat):
+        content = said.split(stop, 1)[0]
+        turn = {"role": "assistant", "content": content}
+        whole = render_template(source, _messages(system, trace.prompt, turn), tokenizer, prompt=False)
+        after = whole.rpartition(content.strip())[2].lstrip()
+        if not after.startswith(stop):
+            yield warning(
+                "chat_template",
+                f"The chat format {rendering.chat.value} ends a turn with {stop}, the model's own template with "
+                f"{after[:_SHOWN]!r}.",
+                "Choose the model's format in rendering.chat.",
+                keys=("rendering.chat",),
+            )
+
+
+def _difference(ours: str, theirs: str) -> tuple[int, str, str]:
+    at = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
+    return at, repr(ours[at : at + _SHOWN]), repr(theirs[at : at + _SHOWN])
+
+
+def _generation_faults(manifest: RunManifest, tokenizer: TextTokenizer, rows: FileRows) -> Iterator[Finding]:
+    """Compares the prompt of a row with the ids that generation would give the model."""
+    rendering = manifest.rendering
+    different: list[int] = []
+    for split, encoded in (("train", rows.train), ("eval", rows.eval)):
+        numbers, samples = rows.noticed.numbers[split], rows.noticed.samples[split]  # type: ignore[index]
+        for row in encoded.rows:
+            if row.number >= len(samples):
+                break
+            trace = samples[row.number]
+            asked = render_prompt(trace.prompt, rendering.chat, system=trace.system or rendering.system)
+            if tokenizer.encode(asked) != [int(token) for token in row.tokens[: row.prompt_length]]:
+                different.append(numbers[row.number])
+    if different:
+        yield blocking(
+            "template",
+            f"{many(different, 'row has', 'rows have')} a prompt that generation encodes otherwise.",
+            keys=("rendering.chat", "tokenizer.path"),
+            **about_rows(different),
+        )
+
+
+def _begin_faults(
+    manifest: RunManifest, tokenizer: TextTokenizer, rows: FileRows, template_begins: bool
+) -> Iterator[Finding]:
+    begin = tokenizer.begin_id
+    if begin is None:
+        return
+    name = tokenizer.control_tokens.get(begin, str(begin))
+    prompts: list[tuple[int, Any]] = [(number, row.tokens[: row.prompt_length]) for number, row in rows.numbered()]
+    doubled = [number for number, tokens in prompts if int((tokens == begin).sum()) > 1]
+    if doubled:
+        yield blocking(
+            "bos",
+            f"{many(doubled, 'row has', 'rows have')} the start token {name} twice: once more than the model expects.",
+            "Take it out of the prompts; the tokenizer or the chat format adds it.",
+            **about_rows(doubled),
+        )
+    missing = [number for number, tokens in prompts if int(tokens[0]) != begin]
+    if missing and (template_begins or tokenizer.adds_begin):
+        yield blocking(
+            "bos",
+            f"The model's texts begin with {name}, but {many(missing, 'row does', 'rows do')} not.",
+            "Choose the model's chat format in rendering.chat, or set add_bos_token in tokenizer_config.json.",
+            keys=("rendering.chat",),
+            **about_rows(missing),
+        )

@@ -1,0 +1,140 @@
+"""The preflight of a run: reads its data file, model and machine, and puts together what was found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tunixrt_core.errors import InvalidManifest, ModelError
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.manifest_data import check_data_unchanged
+from tunixrt_core.preflight import Finding, Preflight, RowView, blocking, in_order
+from tunixrt_core.runs import RunDir
+from tunixrt_core.tunix_backend.data import load_tokenizer, tokenizer_directory
+from tunixrt_core.tunix_backend.models import resolve_model
+from tunixrt_core.tunix_backend.preflight import chat_template, model_faults, row_faults, run_faults, totals
+from tunixrt_core.tunix_backend.preflight.machine import Machine, this_machine
+from tunixrt_core.tunix_backend.preflight.model_faults import ModelFacts
+from tunixrt_core.tunix_backend.preflight.rows import FileRows, Progress, encode_file
+from tunixrt_core.tunix_backend.preflight.views import RowViewer
+from tunixrt_core.tunix_backend.tokenizer import TextTokenizer
+
+
+def run_preflight(
+    manifest: RunManifest,
+    folder: RunDir,
+    models_dir: Path,
+    *,
+    is_new: bool = True,
+    sample_rows: int = 1,
+    machine: Machine | None = None,
+    on_progress: Progress = lambda done, total: None,
+) -> Preflight:
+    """Check everything that can be known without JAX. Reads the whole data file; never raises for a fault in it.
+
+    `is_new` says that the run must find its folder free; `sample_rows` how many rows of each pick are shown whole.
+    """
+    began = time.perf_counter()
+    check = _Check(manifest, folder, models_dir, machine or this_machine(), on_progress)
+    check.make(is_new=is_new)
+    found = check.result(sample_rows)
+    return replace(found, seconds=round(time.perf_counter() - began, 3))
+
+
+def show_rows(manifest: RunManifest, models_dir: Path, numbers: Sequence[int]) -> list[RowView]:
+    """Rows by their line in the data file; lines that are not there are left out.
+
+    Raises InvalidManifest for data that changed, ModelError without a tokenizer, InvalidTrace for a broken row.
+    """
+    check_data_unchanged(manifest.data)
+    return RowViewer(manifest, load_tokenizer(manifest, models_dir)).show(numbers)
+
+
+@dataclass(slots=True)
+class _Check:
+    manifest: RunManifest
+    folder: RunDir
+    models_dir: Path
+    machine: Machine
+    on_progress: Progress
+    findings: list[Finding] = field(default_factory=list)
+    checked: list[str] = field(default_factory=list)
+    rows: FileRows | None = None
+    tokenizer: TextTokenizer | None = None
+    facts: ModelFacts | None = None
+
+    def make(self, *, is_new: bool) -> None:
+        manifest, machine = self.manifest, self.machine
+        directory = self._read_model()
+        if self._data_is_there() and self.tokenizer is not None:
+            self.rows = encode_file(manifest, self.tokenizer, self.on_progress)
+            self._add(row_faults.CHECKED, row_faults.row_faults(manifest, self.tokenizer, self.rows))
+            beside = tokenizer_directory(manifest, self.models_dir)
+            self._add(chat_template.CHECKED, chat_template.template_faults(manifest, beside, self.tokenizer, self.rows))
+        if self.facts is not None and self.tokenizer is not None and directory is not None:
+            longest = max(self.rows.train.longest, self.rows.eval.longest) if self.rows else 0
+            self._add(
+                model_faults.checked(manifest),
+                model_faults.model_faults(manifest, directory, self.tokenizer, self.facts, longest),
+            )
+            if not any(finding.code == "lora_matches_nothing" for finding in self.findings):
+                self._add(("disk",), run_faults.disk_faults(manifest, self.folder, self.facts, machine))
+        self._add(("mesh",), run_faults.mesh_faults(manifest, machine))
+        self._add(("output_dir",), run_faults.place_faults(self.folder, is_new=is_new))
+        self._add(("device",), run_faults.device_faults(machine))
+
+    def result(self, sample_rows: int) -> Preflight:
+        self._add(("learning_rate",), run_faults.rate_faults(self.manifest))
+        if self.rows is None or self.tokenizer is None:
+            return self._preflight()
+        return self._with_numbers(self.rows, self.tokenizer, sample_rows)
+
+    def _with_numbers(self, rows: FileRows, tokenizer: TextTokenizer, sample_rows: int) -> Preflight:
+        manifest = self.manifest
+        cut = sum(finding.row_count for finding in self.findings if finding.code == "answer_cut")
+        counted = totals.totals_of(manifest, rows, tokenizer, cut)
+        if counted.train_steps:
+            self._add(("warm_up",), run_faults.warm_up_faults(manifest, counted.train_steps))
+        picks = totals.picks_of(manifest, rows, self.findings)
+        shown = dict.fromkeys(number for numbers in picks.values() for number in numbers[:sample_rows])
+        return replace(
+            self._preflight(),
+            totals=counted,
+            histogram=totals.histogram_of(rows),
+            policies=totals.policies_of(manifest, rows, tokenizer),
+            picks=picks,
+            views=tuple(RowViewer(manifest, tokenizer).show(list(shown))),
+        )
+
+    def _preflight(self) -> Preflight:
+        return Preflight(self.manifest.content_hash, in_order(self.findings), tuple(self.checked))
+
+    def _read_model(self) -> Path | None:
+        self.checked += ["model", "model_config"]
+        directory: Path | None = None
+        try:
+            directory = resolve_model(self.manifest.model.id, self.models_dir)
+            self.tokenizer = load_tokenizer(self.manifest, self.models_dir)
+        except ModelError as error:
+            self.findings.append(blocking("model", str(error), keys=("model.id", "tokenizer.path")))
+        if directory is not None:
+            try:
+                self.facts = model_faults.read_model(directory)
+            except ModelError as error:
+                self.findings.append(blocking("model_config", str(error), keys=("model.id",)))
+        return directory
+
+    def _data_is_there(self) -> bool:
+        self.checked.append("data_changed")
+        try:
+            check_data_unchanged(self.manifest.data)
+        except InvalidManifest as error:
+            self.findings.append(blocking("data_changed", f"{error}.", keys=(error.key,)))
+            return Path(self.manifest.data.path).is_file()  # what is there now can be looked at
+        return True
+
+    def _add(self, codes: Sequence[str], findings: Iterator[Finding]) -> None:
+        self.checked += [code for code in codes if code not in self.checked]
+        self.findings += findings

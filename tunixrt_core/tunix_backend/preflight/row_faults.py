@@ -1,0 +1,227 @@
+"""What is wrong with the rows: what they lose, what they train on, and how they begin and end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sized
+from pathlib import Path
+
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.manifest_sections import LengthPolicy
+from tunixrt_core.preflight import Finding, about_rows, blocking, warning
+from tunixrt_core.render import ReasoningStyle, render, stop_tokens
+from tunixrt_core.traces import Trace
+from tunixrt_core.tunix_backend.encoding import ANSWER_PART, Span, TokenRow
+from tunixrt_core.tunix_backend.packing import round_up
+from tunixrt_core.tunix_backend.preflight.rows import FileRows, traces_at
+from tunixrt_core.tunix_backend.tokenizer import TextTokenizer
+
+_TAIL = 4  # tokens at a row's end among which its end of turn stands
+
+CHECKED = (
+    "data_unreadable",
+    "nothing_trained",
+    "answer_cut",
+    "nothing_fits",
+    "rows_left_out",
+    "steps_dropped",
+    "end_token",
+    "control_tokens",
+    "eval_in_train",
+    "duplicates",
+    "no_steps",
+    "pad_id",
+)
+
+
+def row_faults(manifest: RunManifest, tokenizer: TextTokenizer, rows: FileRows) -> Iterator[Finding]:
+    yield from _text_faults(manifest, rows)
+    yield from _length_faults(manifest, rows)
+    yield from _training_faults(manifest, tokenizer, rows)
+    yield from _end_faults(manifest, tokenizer, rows)
+    yield from _pad_faults(tokenizer, rows)
+
+
+def _text_faults(manifest: RunManifest, rows: FileRows) -> Iterator[Finding]:
+    noticed = rows.noticed
+    if noticed.unreadable:
+        number, reason = min(noticed.unreadable.items())
+        yield blocking(
+            "data_unreadable",
+            f"{many(noticed.unreadable, 'line', 'lines')} of the data file cannot be read as a row; "
+            f"line {number}: {reason}.",
+            "Export the dataset version again.",
+            keys=("data.path",),
+            **about_rows(noticed.unreadable),
+        )
+    if noticed.control_tokens:
+        tokens = sorted(set().union(*noticed.control_tokens.values()))
+        yield blocking(
+            "control_tokens",
+            f"{many(noticed.control_tokens, 'row holds', 'rows hold')} {', '.join(tokens[:4])} in the text, "
+            "which the model reads as a control token.",
+            "Leave these traces out of the dataset, or take the token out of their text.",
+            **about_rows(noticed.control_tokens),
+        )
+    if noticed.eval_in_train:
+        yield blocking(
+            "eval_in_train",
+            f"The prompts of {many(noticed.eval_in_train, 'eval row', 'eval rows')} are trained on too, so the "
+            "evaluation would measure memory.",
+            "Build the dataset version here, which keeps a prompt on one side, or take these rows out.",
+            keys=("data.path",),
+            **about_rows(noticed.eval_in_train),
+        )
+    if noticed.duplicates:
+        yield warning(
+            "duplicates",
+            f"{many(noticed.duplicates, 'row repeats', 'rows repeat')} an earlier one word for word.",
+            "Each copy is trained on; build the dataset from traces without them.",
+            **about_rows(noticed.duplicates),
+        )
+    if noticed.stepless and manifest.rendering.reasoning is not ReasoningStyle.ANSWER:
+        yield warning(
+            "no_steps",
+            f"{many(noticed.stepless, 'row has', 'rows have')} no reasoning steps, which teaches the model to answer "
+            "without any.",
+            "Leave them out, or choose rendering.reasoning: answer.",
+            keys=("rendering.reasoning",),
+            **about_rows(noticed.stepless),
+        )
+
+
+def _length_faults(manifest: RunManifest, rows: FileRows) -> Iterator[Finding]:
+    limit = manifest.max_seq_length
+    left_out = rows.numbers_of("train", rows.train.left_out) + rows.numbers_of("eval", rows.eval.left_out)
+    shortened = [number for number, row in rows.numbered() if row.dropped_steps]
+    longest = max((int(found.full_lengths.max(initial=0)) for found in (rows.train, rows.eval)), default=0)
+    raised = f"Raise max_seq_length to {round_up(longest, 1 << 30):,}"
+    keys = ("max_seq_length", "too_long")
+    if not rows.train.rows:
+        yield blocking(
+            "nothing_fits",
+            f"None of the {len(rows.noticed.numbers['train']):,} train rows can be trained on within "
+            f"max_seq_length = {limit:,} tokens.",
+            f"{raised}, or choose shorter traces." if left_out else "Choose other traces.",
+            keys=keys,
+        )
+    if left_out:
+        dropping = manifest.too_long is LengthPolicy.DROP_ROW
+        most = len(left_out) > manifest.data.rows / 2
+        yield (blocking if most else warning)(
+            "rows_left_out",
+            f"{len(left_out):,} of {manifest.data.rows:,} rows left out, answer and all: longer than {limit:,} tokens. "
+            f"The longest has {longest:,}.",
+            f"{raised}" + (", or choose too_long: drop_steps." if dropping else ", or choose shorter traces."),
+            keys=keys,
+            **about_rows(left_out),
+        )
+    if shortened:
+        yield warning(
+            "steps_dropped",
+            f"{many(shortened, 'row loses', 'rows lose')} steps from the middle to fit in {limit:,} tokens; answer and "
+            f"end of turn stay. The longest has {longest:,}.",
+            f"{raised} to keep every step.",
+            keys=keys,
+            **about_rows(shortened),
+        )
+
+
+def _training_faults(manifest: RunManifest, tokenizer: TextTokenizer, rows: FileRows) -> Iterator[Finding]:
+    doubtful = {number for number, row in rows.numbered() if not bool((row.parts == ANSWER_PART).any())}
+    empty = set(rows.numbers_of("train", rows.train.empty)) | set(rows.numbers_of("eval", rows.eval.empty))
+    answerless: set[int] = set()
+    for number, _, trace in traces_at(Path(manifest.data.path), doubtful):
+        steps, answer = _covered(manifest, tokenizer, trace)
+        if not answer:
+            (answerless if steps else empty).add(number)
+    if empty:
+        yield blocking(
+            "nothing_trained",
+            f"{many(empty, 'row has', 'rows have')} nothing to train on: the tokenizer has no token for "
+            "any of the text.",
+            "Use the model's own tokenizer, or leave these rows out.",
+            keys=("tokenizer.path",),
+            **about_rows(empty),
+        )
+    if answerless:
+        yield blocking(
+            "answer_cut",
+            f"The answer of {many(answerless, 'row', 'rows')} is not trained on: the tokenizer has no token for it.",
+            "Use the model's own tokenizer, or leave these rows out.",
+            keys=("tokenizer.path",),
+            **about_rows(answerless),
+        )
+
+
+def _covered(manifest: RunManifest, tokenizer: TextTokenizer, trace: Trace) -> tuple[bool, bool]:
+    """Whether any token stands for a character of the steps, and of the answer."""
+    rendering = manifest.rendering
+    pieces = render(trace, rendering.reasoning, rendering.chat, system=rendering.system).pieces
+    spans = tokenizer.encode_spans(["".join(piece.text for piece in pieces)])[0][1]
+    found = {"step": False, "answer": False, "format": False}
+    begin = 0
+    for piece in pieces:
+        end = begin + len(piece.text)
+        found[piece.kind] |= _touches(spans, begin, end)
+        begin = end
+    return found["step"], found["answer"]
+
+
+def _touches(spans: Iterable[Span], begin: int, end: int) -> bool:
+    return any(start < end and stop > begin for start, stop in spans)
+
+
+def _end_faults(manifest: RunManifest, tokenizer: TextTokenizer, rows: FileRows) -> Iterator[Finding]:
+    chat = manifest.rendering.chat
+    names = stop_tokens(chat)
+    missing = [name for name in names if tokenizer.token_id(name) is None]
+    if missing:
+        yield blocking(
+            "end_token",
+            f"The tokenizer has no token {', '.join(missing)}, which the chat format {chat.value} ends a turn with, "
+            "so the model would never learn to stop.",
+            "Choose the chat format of this model in rendering.chat.",
+            keys=("rendering.chat",),
+        )
+        return
+    stops = {tokenizer.token_id(name) for name in names} or {tokenizer.eos_id()}
+    endless = [number for number, row in rows.numbered() if not _ends(row, stops)]
+    if endless:
+        yield blocking(
+            "end_token",
+            f"{many(endless, 'row does', 'rows do')} not end with {', '.join(names) or 'the end-of-sequence token'}, "
+            "so the model would not learn to stop.",
+            "Choose the chat format of this model in rendering.chat.",
+            keys=("rendering.chat",),
+            **about_rows(endless),
+        )
+
+
+def _ends(row: TokenRow, stops: set[int | None]) -> bool:
+    return not stops.isdisjoint(int(token) for token in row.tokens[row.prompt_length :][-_TAIL:])
+
+
+def _pad_faults(tokenizer: TextTokenizer, rows: FileRows) -> Iterator[Finding]:
+    pad = tokenizer.pad_id()
+    hidden = [number for number, row in rows.numbered() if bool((row.tokens[: row.prompt_length] == pad).any())]
+    name = tokenizer.control_tokens.get(pad, str(pad))
+    if hidden:
+        yield blocking(
+            "pad_id",
+            f"{many(hidden, 'row holds', 'rows hold')} the padding token {name} in the prompt, where generation "
+            "hides it from the model.",
+            "Name a token in pad_token of tokenizer_config.json that is used for nothing else.",
+            **about_rows(hidden),
+        )
+    named = tokenizer.named_token("pad_token")
+    if named is not None and tokenizer.token_id(named) is None:
+        yield blocking(
+            "pad_id",
+            f"tokenizer_config.json names {named} as padding, but the tokenizer has no such token.",
+            "Download the model again, or name a token that is there.",
+        )
+
+
+def many(numbers: Sized, one: str, other: str) -> str:
+    """`1 row holds` or `12 rows hold`."""
+    return f"{len(numbers):,} {one if len(numbers) == 1 else other}"

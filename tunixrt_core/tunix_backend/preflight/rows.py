@@ -1,0 +1,128 @@
+"""The rows of a data file on their way to the encoder, with what is noticed about each while it passes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+
+from tunixrt_core.errors import InvalidTrace
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.rows import SPLITS, Split, numbered_lines, parse_row
+from tunixrt_core.traces import Trace
+from tunixrt_core.tunix_backend.data import row_encoder
+from tunixrt_core.tunix_backend.encoding import Parts, TokenRow, TokenRows
+from tunixrt_core.tunix_backend.tokenizer import TextTokenizer
+
+_SAMPLES = 16  # traces of each split that are kept to be rendered again
+_TELL_EVERY = 256
+
+Progress = Callable[[int, int], None]  # (rows so far, rows in all)
+
+
+@dataclass(slots=True)
+class Noticed:
+    """What passed by. Rows go by their line in the data file, from 1."""
+
+    numbers: dict[Split, list[int]] = field(default_factory=lambda: {split: [] for split in SPLITS})
+    unreadable: dict[int, str] = field(default_factory=dict)
+    control_tokens: dict[int, set[str]] = field(default_factory=dict)
+    duplicates: list[int] = field(default_factory=list)
+    eval_in_train: list[int] = field(default_factory=list)
+    stepless: list[int] = field(default_factory=list)
+    samples: dict[Split, list[Trace]] = field(default_factory=lambda: {split: [] for split in SPLITS})
+
+
+@dataclass(frozen=True, slots=True)
+class FileRows:
+    """The rows of a manifest's data file, encoded, and what was noticed about them."""
+
+    train: TokenRows
+    eval: TokenRows
+    parts: Parts
+    noticed: Noticed
+
+    def numbered(self) -> Iterator[tuple[int, TokenRow]]:
+        """The rows that the trainer will see, each with its line in the file."""
+        for split, rows in (("train", self.train), ("eval", self.eval)):
+            for row in rows.rows:
+                yield self.noticed.numbers[split][row.number], row  # type: ignore[index]
+
+    def numbers_of(self, split: Split, places: Collection[int]) -> list[int]:
+        """Lines of the file, for places among the rows of a split."""
+        numbers = self.noticed.numbers[split]
+        return [numbers[place] for place in places]
+
+
+def encode_file(manifest: RunManifest, tokenizer: TextTokenizer, on_progress: Progress) -> FileRows:
+    """All rows that can be read, as the trainer will see them; the others are noticed as unreadable."""
+    watch = _Watch(manifest, tokenizer, on_progress)
+    encoder = row_encoder(manifest, tokenizer)
+    train = encoder.encode_all(watch.passing("train"))
+    evals = encoder.encode_all(watch.passing("eval"))
+    on_progress(manifest.data.rows, manifest.data.rows)
+    return FileRows(train, evals, encoder.parts, watch.noticed)
+
+
+def traces_at(path: Path, numbers: Collection[int]) -> Iterator[tuple[int, Split, Trace]]:
+    """The rows on these lines of a file, in the file's order."""
+    wanted = set(numbers)
+    last = max(wanted, default=0)
+    for number, line in numbered_lines(path):
+        if number > last:
+            return
+        if number in wanted:
+            row = parse_row(line)
+            yield number, row.split, row.trace
+
+
+class _Watch:
+    def __init__(self, manifest: RunManifest, tokenizer: TextTokenizer, on_progress: Progress) -> None:
+        self._path = Path(manifest.data.path)
+        self._total = manifest.data.rows
+        self._tell = on_progress
+        self._passed = 0
+        tokens = sorted(tokenizer.control_tokens.values(), key=len, reverse=True)
+        self._control = re.compile("|".join(map(re.escape, tokens))) if tokens else None
+        self._seen: set[bytes] = set()
+        self._train_prompts: set[str] = set()
+        self.noticed = Noticed()
+
+    def passing(self, split: Split) -> Iterator[Trace]:
+        """The traces of a split; train goes before eval."""
+        for number, line in numbered_lines(self._path):
+            try:
+                row = parse_row(line)
+            except InvalidTrace as error:
+                self.noticed.unreadable[number] = str(error)
+                continue
+            if row.split != split:
+                continue
+            self.noticed.numbers[split].append(number)
+            self._look(number, split, row.trace)
+            yield row.trace
+
+    def _look(self, number: int, split: Split, trace: Trace) -> None:
+        noticed = self.noticed
+        texts = (trace.prompt, trace.system or "", trace.final_answer, *(step.content for step in trace.steps))
+        if self._control and (found := self._control.findall("\n".join(texts))):
+            noticed.control_tokens[number] = set(found)
+        prompt = trace.group_key
+        if split == "train":
+            self._train_prompts.add(prompt)
+        elif prompt in self._train_prompts:
+            noticed.eval_in_train.append(number)
+        content = "\0".join((split, prompt, *texts[1:])).encode()
+        digest = blake2b(content, digest_size=16).digest()
+        if digest in self._seen:
+            noticed.duplicates.append(number)
+        self._seen.add(digest)
+        if not trace.steps:
+            noticed.stepless.append(number)
+        if len(noticed.samples[split]) < _SAMPLES:
+            noticed.samples[split].append(trace)
+        self._passed += 1
+        if self._passed % _TELL_EVERY == 0:
+            self._tell(self._passed, self._total)

@@ -1,0 +1,105 @@
+"""Rows as the trainer will see them, token by token, with what was cut shown in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.preflight import Fate, RowView, TokenView
+from tunixrt_core.render import Piece, Rendered, render, stop_tokens
+from tunixrt_core.rows import Split
+from tunixrt_core.traces import Trace
+from tunixrt_core.tunix_backend.data import row_encoder
+from tunixrt_core.tunix_backend.encoding import (
+    RowEncoder,
+    Span,
+    TokenRow,
+    middle_steps,
+    pieces_of,
+    without_middle_steps,
+)
+from tunixrt_core.tunix_backend.preflight.rows import traces_at
+from tunixrt_core.tunix_backend.tokenizer import TextTokenizer
+
+
+class RowViewer:
+    """Shows rows of one manifest."""
+
+    def __init__(self, manifest: RunManifest, tokenizer: TextTokenizer) -> None:
+        self._manifest = manifest
+        self._tokenizer = tokenizer
+        self._control = tokenizer.control_tokens
+        self._encoder: RowEncoder = row_encoder(manifest, tokenizer)
+
+    def show(self, numbers: Collection[int]) -> list[RowView]:
+        """The rows on these lines of the data file, in the order asked for."""
+        found = {
+            number: self._view(number, split, trace)
+            for number, split, trace in traces_at(Path(self._manifest.data.path), numbers)
+        }
+        return [found[number] for number in numbers if number in found]
+
+    def _view(self, number: int, split: Split, trace: Trace) -> RowView:
+        whole = self._encoder.encode(trace)
+        encoded = self._encoder.encode_all([trace])
+        row = encoded.rows[0] if encoded.rows else None
+        fate = _fate(row, bool(encoded.empty))
+        tokens = self._tokens(trace)
+        if row is None:
+            tokens = [replace(token, cut=True) for token in tokens]
+        elif row.dropped_steps:
+            first, end = middle_steps(len(trace.steps), row.dropped_steps)
+            tokens = self._with_cut(self._tokens(without_middle_steps(trace, row.dropped_steps)), tokens, first, end)
+        trained = row.trained if row is not None else 0
+        dropped = row.dropped_steps if row is not None else 0
+        return RowView(number, split, fate, len(whole), trained, dropped, tuple(tokens))
+
+    @staticmethod
+    def _with_cut(kept: Sequence[TokenView], whole: Sequence[TokenView], first: int, end: int) -> list[TokenView]:
+        """The tokens as trained, with those of the steps from `first` to before `end` in their place."""
+        cut = [place for place, token in enumerate(whole) if token.step is not None and first < token.step <= end]
+        lost = [replace(token, cut=True) for token in whole[cut[0] : cut[-1] + 1]] if cut else []
+        at = next((i for i, token in enumerate(kept) if token.step is not None and token.step > end), len(kept))
+        return [*kept[:at], *lost, *kept[at:]]
+
+    def _tokens(self, trace: Trace) -> list[TokenView]:
+        rendering = self._manifest.rendering
+        text = render(trace, rendering.reasoning, rendering.chat, system=rendering.system)
+        tokens = list(self._of_prompt(text))
+        spans = self._tokenizer.encode_spans([text.completion])[0]
+        tokens += self._of_text(text.completion, *spans, text.pieces)
+        if not stop_tokens(rendering.chat):
+            end = self._tokenizer.eos_id()
+            tokens.append(TokenView(end, self._control.get(end, ""), "format", special=True, trained=True))
+        return tokens
+
+    def _of_prompt(self, text: Rendered) -> Iterator[TokenView]:
+        ids, spans = self._tokenizer.encode_spans([text.prompt])[0]
+        asked = self._tokenizer.encode_prompt(text.prompt)
+        for token in asked[: len(asked) - len(ids)]:  # the beginning-of-sequence token, where the tokenizer adds it
+            yield TokenView(token, self._control.get(token, ""), "prompt", special=True)
+        for token, part in zip(ids, _texts(text.prompt, spans), strict=True):
+            yield TokenView(token, part, "prompt", special=token in self._control)
+
+    def _of_text(self, text: str, ids: list[int], spans: list[Span], pieces: Sequence[Piece]) -> Iterator[TokenView]:
+        places = pieces_of(pieces, spans).tolist()
+        for token, part, place in zip(ids, _texts(text, spans), places, strict=True):
+            piece = pieces[place]
+            step = piece.index + 1 if piece.kind == "step" else None
+            yield TokenView(token, part, piece.kind, step, special=token in self._control, trained=True)
+
+
+def _texts(text: str, spans: Sequence[Span]) -> Iterator[str]:
+    """The characters of each token, none twice: tokens may share a character that is several bytes long."""
+    done = 0
+    for start, end in spans:
+        yield text[max(start, done) : end]
+        done = max(done, end)
+
+
+def _fate(row: TokenRow | None, empty: bool) -> Fate:
+    if row is None:
+        return Fate.EMPTY if empty else Fate.LEFT_OUT
+    return Fate.SHORTENED if row.dropped_steps else Fate.KEPT
