@@ -16,7 +16,7 @@ from tests.conftest import REPOSITORY
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "processes"),
     ("hashing", "accelerator"),
-    ("traces", "settings", "host"),
+    ("traces", "settings", "host", "model_names"),
     ("rows", "render", "examples"),
     ("scorers",),
     ("datasets", "quality", "runs"),
@@ -33,7 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("pipeline", "terminal", "doctor"),
     ("cli_common", "terminal_run"),
     ("cli_preflight",),
-    ("cli_jobs",),
+    ("cli_jobs", "cli_models"),
     ("cli_runs",),
     ("cli",),
     ("__main__",),
@@ -43,7 +43,10 @@ RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 FENCED = {
     "sqlalchemy": {"tunixrt_core/store"},
     "alembic": {"tunixrt_core/store"},
-    "typer": {f"tunixrt_core/{name}.py" for name in ("cli", "cli_common", "cli_jobs", "cli_preflight", "cli_runs")},
+    "typer": {
+        f"tunixrt_core/{name}.py"
+        for name in ("cli", "cli_common", "cli_jobs", "cli_memory", "cli_models", "cli_preflight", "cli_runs")
+    },
     "rich": {f"tunixrt_core/{name}.py" for name in ("terminal", "terminal_run", "cli_jobs", "cli_preflight")},
     "streamlit": {"app", "pages"},
     "pandas": {"app", "pages"},
@@ -63,6 +66,8 @@ FENCED = {
             "tokenizers",
             "safetensors",
             "jinja2",
+            "huggingface_hub",
+            "kagglehub",
             "tensorboardX",
             "wandb",
         )

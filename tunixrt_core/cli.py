@@ -12,6 +12,7 @@ import typer
 from tunixrt_core import __version__, terminal
 from tunixrt_core.cli_common import Home, fail, open_home, settings_of
 from tunixrt_core.cli_jobs import evaluate, export_model, train
+from tunixrt_core.cli_models import models_app
 from tunixrt_core.cli_preflight import preflight
 from tunixrt_core.cli_runs import runs_app
 from tunixrt_core.datasets import DatasetSpec
@@ -173,6 +174,7 @@ app.command()(train)
 app.command()(evaluate)
 app.command("export-model")(export_model)
 app.add_typer(runs_app, name="runs")
+app.add_typer(models_app, name="models")
 
 
 @app.command()

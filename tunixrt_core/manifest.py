@@ -33,6 +33,7 @@ from tunixrt_core.manifest_sections import (
     TokenizerSection,
     TrackingSection,
 )
+from tunixrt_core.model_names import parse_model_name
 from tunixrt_core.presets import HYPERPARAMETERS, preset
 
 MANIFEST_VERSION: Literal["1.0"] = "1.0"
@@ -154,7 +155,8 @@ def check_model_id(model_id: str) -> None:
     """A reference that can only be a path must lead to a model's directory now. Raises InvalidManifest."""
     if not model_id.strip():
         raise InvalidManifest("model_id", "is empty; name a built-in model, a directory, or org/name")
-    looks_like_path = model_id.startswith(("/", ".", "~")) or model_id.count("/") > 1 or "\\" in model_id
+    path_like = model_id.startswith((".", "~")) or "/" in model_id or "\\" in model_id
+    looks_like_path = path_like and parse_model_name(model_id) is None
     if looks_like_path and not (Path(model_id).expanduser() / "config.json").is_file():
         raise InvalidManifest(
             "model_id", f"there is no model in {model_id}: a directory with config.json and *.safetensors is needed"

@@ -12,9 +12,11 @@ from tunixrt_core.errors import ModelError
 from tunixrt_core.host import device_kind
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.manifest_sections import MeshSection
+from tunixrt_core.model_names import HubName, KaggleName, parse_model_name
 from tunixrt_core.tunix_backend.architecture import Architecture
 from tunixrt_core.tunix_backend.devices import check_device
 from tunixrt_core.tunix_backend.families import FAMILIES, check_flash_attention
+from tunixrt_core.tunix_backend.hub import OnProgress, download_model, no_progress
 from tunixrt_core.tunix_backend.lora import add_lora
 from tunixrt_core.tunix_backend.tiny import BUILTIN_MODELS, write_builtin_model
 from tunixrt_core.tunix_backend.weight_files import check_weights, expected_tensors
@@ -38,29 +40,46 @@ class LoadedModel:
         return int(self.config.num_embed if hasattr(self.config, "num_embed") else self.config.vocab_size)
 
 
-def resolve_model(reference: str, models_dir: Path) -> Path:
-    """The directory of a model: built in (written on first use), a path, or `org/name` under `models_dir`.
+def resolve_model(reference: str, models_dir: Path, on_progress: OnProgress = no_progress) -> Path:
+    """The directory of a model: built in (written on first use), a path, or one of the hubs, downloaded on first use.
 
-    Raises ModelError where there is no config.json, and says where to put it.
+    `on_progress` is told of a download. Raises ModelError where there is no model by that name, and says what to do.
     """
+    if (found := _on_this_machine(reference, models_dir)) is not None:
+        return found
+    name = _name_on_a_hub(reference)
+    return download_model(name, models_dir / name.directory, on_progress)
+
+
+def local_model(reference: str, models_dir: Path) -> Path:
+    """As resolve_model, but downloads nothing: ModelError for a model that would have to be, with the command."""
+    if (found := _on_this_machine(reference, models_dir)) is not None:
+        return found
+    _name_on_a_hub(reference)
+    raise ModelError(
+        f"The model {reference} is not on this machine yet. Download it with: tunixrt models get {reference}"
+    )
+
+
+def _on_this_machine(reference: str, models_dir: Path) -> Path | None:
     if reference in BUILTIN_MODELS:
         return write_builtin_model(reference, models_dir / reference)
     path = Path(reference).expanduser()
     if (path / "config.json").is_file():
         return path.absolute()
-    looks_like_path = reference.startswith(("/", ".", "~")) or reference.count("/") != 1
-    if looks_like_path:
+    name = parse_model_name(reference)
+    local = models_dir / name.directory if name else path
+    return local if (local / "config.json").is_file() else None
+
+
+def _name_on_a_hub(reference: str) -> HubName | KaggleName:
+    name = parse_model_name(reference)
+    if name is None:
         raise ModelError(
             f"There is no model in {reference}: a directory with config.json, tokenizer.json and *.safetensors is "
             f"needed. Built in are {', '.join(BUILTIN_MODELS)}."
         )
-    local = models_dir / reference
-    if (local / "config.json").is_file():
-        return local
-    raise ModelError(
-        f"The model {reference} is not on this machine. Put its files there with: "
-        f"hf download {reference} --local-dir {local}"
-    )
+    return name
 
 
 def make_mesh(section: MeshSection, batch_size: int) -> Any:
