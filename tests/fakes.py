@@ -68,6 +68,9 @@ class FakeBackend:
     def preflight_rows(self, manifest: RunManifest, numbers: Sequence[int]) -> list[RowView]:
         return []
 
+    def fetch_model(self, manifest: RunManifest, log: Callable[[str], None]) -> None:
+        """A fake needs none."""
+
     def trainer(self) -> Trainer:
         return _FakeTrainer(self)
 

@@ -45,7 +45,7 @@ FENCED = {
     "alembic": {"tunixrt_core/store"},
     "typer": {
         f"tunixrt_core/{name}.py"
-        for name in ("cli", "cli_common", "cli_jobs", "cli_models", "cli_preflight", "cli_runs")
+        for name in ("cli", "cli_common", "cli_jobs", "cli_memory", "cli_models", "cli_preflight", "cli_runs")
     },
     "rich": {f"tunixrt_core/{name}.py" for name in ("terminal", "terminal_run", "cli_jobs", "cli_preflight")},
     "streamlit": {"app", "pages"},
@@ -65,9 +65,9 @@ FENCED = {
             "transformers",
             "tokenizers",
             "safetensors",
+            "jinja2",
             "huggingface_hub",
             "kagglehub",
-            "jinja2",
             "tensorboardX",
             "wandb",
         )

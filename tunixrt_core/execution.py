@@ -59,6 +59,9 @@ class Backend(Protocol):
     def preflight_rows(self, manifest: RunManifest, numbers: Sequence[int]) -> list[RowView]:
         """Rows as the trainer will see them, by their line in the data file."""
 
+    def fetch_model(self, manifest: RunManifest, log: Callable[[str], None]) -> None:
+        """Have the manifest's model on this machine; `log` is told of a download in words."""
+
     def trainer(self) -> Trainer: ...
 
     def dry_run(self) -> DryRun: ...
@@ -126,6 +129,7 @@ def _check_before(
     """Write `preflight.json` and log its warnings. Raises PreflightFailed. A resume allows what the start allowed."""
     recorder.phase("loading")
     check_data_unchanged(manifest.data)
+    backend.fetch_model(manifest, recorder.log)
     allowed = {*allow, *_allowed_before(folder)}
     found = backend.preflight(manifest, folder, is_new=False, sample_rows=0).allowing(allowed)
     write_json(folder.preflight_file, {**found.summary(), "allowed": sorted(allowed)})

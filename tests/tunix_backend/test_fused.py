@@ -35,7 +35,8 @@ def gemma_2() -> dict[str, Any]:
     from tunix.models.gemma.model import AttentionType
 
     return {
-        **SHAPE, "num_layers": 2, "num_embed": VOCAB, "final_logit_softcap": 3.0, "attn_logits_soft_cap": 5.0, "sliding_window_size": 4,
+        **SHAPE, "num_layers": 2, "num_embed": VOCAB, "final_logit_softcap": 3.0, "attn_logits_soft_cap": 5.0,
+        "sliding_window_size": 4,
         "use_post_attn_norm": True, "use_post_ffw_norm": True,
         "attention_types": (AttentionType.LOCAL_SLIDING, AttentionType.GLOBAL),
     }  # fmt: skip

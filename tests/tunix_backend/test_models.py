@@ -175,3 +175,13 @@ assert max(abs(a - b) for other in losses for a, b in zip(losses[0], other)) < 1
         "CPU x 4 {'fsdp': 2, 'tp': 2}",
         "CPU x 4 {'fsdp': 4, 'tp': 1}",
     ]
+
+
+def test_a_look_at_a_model_downloads_nothing_and_says_how_to_get_it(tmp_path: Path) -> None:
+    from tunixrt_core.tunix_backend.models import local_model
+
+    with pytest.raises(ModelError, match="tunixrt models get org/name"):
+        local_model("org/name", tmp_path)
+    with pytest.raises(ModelError, match="There is no model in ./nowhere"):
+        local_model("./nowhere", tmp_path)
+    assert local_model("tiny-micro", tmp_path) == tmp_path / "tiny-micro"

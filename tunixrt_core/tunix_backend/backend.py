@@ -61,6 +61,20 @@ class TunixBackend:
         join(coordinator, processes, index)
         self._processes = processes
 
+    def fetch_model(self, manifest: RunManifest, log: Callable[[str], None]) -> None:
+        """Download the manifest's model where it is not on this machine yet; `log` is told of it in words."""
+        from tunixrt_core.tunix_backend.models import resolve_model
+
+        told = -1
+
+        def tell(done: int, total: int, file: str) -> None:
+            nonlocal told
+            if total and (tenth := 10 * done // total) > told:
+                told = tenth
+                log(f"Downloading {manifest.model.id}: {done / 1e6:,.0f} of {total / 1e6:,.0f} MB ({file}).")
+
+        resolve_model(manifest.model.id, self._models_dir, tell)
+
     def trainer(self) -> Trainer:
         from tunixrt_core.tunix_backend.sft import TunixTrainer
 

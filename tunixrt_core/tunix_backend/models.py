@@ -12,7 +12,7 @@ from tunixrt_core.errors import ModelError
 from tunixrt_core.host import device_kind
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.manifest_sections import MeshSection
-from tunixrt_core.model_names import parse_model_name
+from tunixrt_core.model_names import HubName, KaggleName, parse_model_name
 from tunixrt_core.tunix_backend.architecture import Architecture
 from tunixrt_core.tunix_backend.devices import check_device
 from tunixrt_core.tunix_backend.families import FAMILIES, check_flash_attention
@@ -45,19 +45,41 @@ def resolve_model(reference: str, models_dir: Path, on_progress: OnProgress = no
 
     `on_progress` is told of a download. Raises ModelError where there is no model by that name, and says what to do.
     """
+    if (found := _on_this_machine(reference, models_dir)) is not None:
+        return found
+    name = _name_on_a_hub(reference)
+    return download_model(name, models_dir / name.directory, on_progress)
+
+
+def local_model(reference: str, models_dir: Path) -> Path:
+    """As resolve_model, but downloads nothing: ModelError for a model that would have to be, with the command."""
+    if (found := _on_this_machine(reference, models_dir)) is not None:
+        return found
+    _name_on_a_hub(reference)
+    raise ModelError(
+        f"The model {reference} is not on this machine yet. Download it with: tunixrt models get {reference}"
+    )
+
+
+def _on_this_machine(reference: str, models_dir: Path) -> Path | None:
     if reference in BUILTIN_MODELS:
         return write_builtin_model(reference, models_dir / reference)
     path = Path(reference).expanduser()
     if (path / "config.json").is_file():
         return path.absolute()
     name = parse_model_name(reference)
+    local = models_dir / name.directory if name else path
+    return local if (local / "config.json").is_file() else None
+
+
+def _name_on_a_hub(reference: str) -> HubName | KaggleName:
+    name = parse_model_name(reference)
     if name is None:
         raise ModelError(
             f"There is no model in {reference}: a directory with config.json, tokenizer.json and *.safetensors is "
             f"needed. Built in are {', '.join(BUILTIN_MODELS)}."
         )
-    local = models_dir / name.directory
-    return local if (local / "config.json").is_file() else download_model(name, local, on_progress)
+    return name
 
 
 def make_mesh(section: MeshSection, batch_size: int) -> Any:

@@ -13,7 +13,7 @@ from tunixrt_core.manifest_data import check_data_unchanged
 from tunixrt_core.preflight import Finding, Preflight, RowView, blocking, in_order
 from tunixrt_core.runs import RunDir
 from tunixrt_core.tunix_backend.data import load_tokenizer, tokenizer_directory
-from tunixrt_core.tunix_backend.models import resolve_model
+from tunixrt_core.tunix_backend.models import local_model
 from tunixrt_core.tunix_backend.preflight import chat_template, model_faults, row_faults, run_faults, totals
 from tunixrt_core.tunix_backend.preflight.machine import Machine, this_machine
 from tunixrt_core.tunix_backend.preflight.model_faults import ModelFacts
@@ -115,7 +115,7 @@ class _Check:
         self.checked += ["model", "model_config"]
         directory: Path | None = None
         try:
-            directory = resolve_model(self.manifest.model.id, self.models_dir)
+            directory = local_model(self.manifest.model.id, self.models_dir)
             self.tokenizer = load_tokenizer(self.manifest, self.models_dir)
         except ModelError as error:
             self.findings.append(blocking("model", str(error), keys=("model.id", "tokenizer.path")))
