@@ -33,7 +33,7 @@ def speed_fields(prefix: str) -> dict[str, Any]:
     values["packing"] = st.toggle(
         "Pack several rows into one",
         key=f"{prefix}-packing",
-        help="Fills each row of the batch with several rows of the data, which do not see each other. Far less padding, "
+        help="Fills each row of the batch with several rows of the data, which do not see each other. Less padding, "
         "fewer train steps an epoch.",
     )
     with st.grid(3, min_column_width=135):

@@ -45,10 +45,10 @@ def test_the_manifest_follows_the_fields(filled: Pipeline) -> None:
 def test_speed_memory_and_checkpoints_are_fields_too(filled: Pipeline) -> None:
     app = open_page("tunix.py")
     app.get_by_key("manifest-method").set_value("qlora")
+    app = checked(app.run())  # which brings that method's preset
     app.toggle(key="manifest-packing").set_value(True)
     app.selectbox(key="manifest-remat").set_value("decoder")
     app.number_input(key="manifest-early_stopping").set_value(3)
-    app = checked(app.run())
     app.number_input(key="manifest-tile_size").set_value(16)
     shown = manifest_on(checked(app.run()))
     assert (shown.batch.packing, shown.model.remat, shown.cadence.early_stopping) == (True, "decoder", 3)

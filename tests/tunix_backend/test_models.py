@@ -182,6 +182,6 @@ def test_a_look_at_a_model_downloads_nothing_and_says_how_to_get_it(tmp_path: Pa
 
     with pytest.raises(ModelError, match="tunixrt models get org/name"):
         local_model("org/name", tmp_path)
-    with pytest.raises(ModelError, match="There is no model in ./nowhere"):
+    with pytest.raises(ModelError, match=r"There is no model in \./nowhere"):
         local_model("./nowhere", tmp_path)
     assert local_model("tiny-micro", tmp_path) == tmp_path / "tiny-micro"
