@@ -13,7 +13,6 @@ from tunixrt_core.errors import InvalidManifest
 from tunixrt_core.hashing import file_sha256
 from tunixrt_core.manifest import RunManifest, build_sft_manifest, json_schema, load_manifest
 from tunixrt_core.manifest_data import check_data_unchanged
-from tunixrt_core.presets import HYPERPARAMETERS, guess_chat_format, preset
 
 
 @pytest.fixture
@@ -118,20 +117,6 @@ def test_a_hub_model_gets_the_lora_preset_and_its_chat_format(data_file: Path) -
     built = RunManifest.from_dict(build_sft_manifest(data_file, "google/gemma-3-1b-it", "out", {}))
     assert built.method == "lora"
     assert built.rendering.chat == "gemma"
-
-
-def test_every_preset_is_a_valid_manifest(data_file: Path) -> None:
-    for model_id in ("tiny", "org/qwen"):
-        for method in ("lora", "full"):
-            values = preset(model_id, method)
-            assert set(values) <= set(HYPERPARAMETERS)
-            assert RunManifest.from_dict(build_sft_manifest(data_file, model_id, "out", values)).method == method
-
-
-def test_the_chat_format_is_guessed_from_the_last_part_of_the_name() -> None:
-    assert guess_chat_format("meta-llama/Llama-3.2-1B") == "llama3"
-    assert guess_chat_format("Qwen/Qwen3-0.6B") == "chatml"
-    assert guess_chat_format("/models/gemma/mine") == "chatml"
 
 
 def test_train_steps_follow_from_epochs_and_batch(data_file: Path) -> None:

@@ -1,22 +1,16 @@
-"""Hyperparameters by flat name: where each stands in a manifest, and what to start from for a model and a method."""
+"""Hyperparameters by flat name: where each stands in a manifest, what to start from, and which values are usual."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from tunixrt_core.render import ChatFormat
+from tunixrt_core.render import CHAT_FORMAT_OF_FAMILY, ChatFormat
 
-# What the dashboard, the API and `tunixrt manifest` start from, by the model's kind and the method.
+# What the dashboard, the API and `tunixrt manifest` start from, by method, for a model that is trained already.
 PRESETS: dict[str, dict[str, Any]] = {
-    "tiny": {
-        "method": "full",
-        "learning_rate": 3e-3,
-        "batch_size": 32,
-        "max_seq_length": 512,  # rows are padded to the longest one there is, so room costs nothing
-        "epochs": 20,
-        "max_grad_norm": 1.0,
-        "weight_decay": 0.01,
-    },
     "lora": {
         "method": "lora",
         "lora_rank": 16,
@@ -26,8 +20,45 @@ PRESETS: dict[str, dict[str, Any]] = {
         "max_seq_length": 1024,
         "epochs": 2,
     },
+    "qlora": {
+        "method": "qlora",
+        "quantization": "nf4",
+        "tile_size": 32,
+        "lora_rank": 16,
+        "lora_alpha": 32.0,
+        "learning_rate": 2e-4,
+        "batch_size": 8,
+        "max_seq_length": 1024,
+        "epochs": 2,
+    },
     "full": {"method": "full", "learning_rate": 1e-5, "batch_size": 8, "max_seq_length": 1024, "epochs": 2},
 }
+# Where a family wants something else. Gemma's embeddings are large and tied to its output: it is easily thrown off.
+_OF_FAMILY: dict[str, dict[str, dict[str, Any]]] = {
+    "gemma": {"lora": {"learning_rate": 1e-4}, "qlora": {"learning_rate": 1e-4}, "full": {"learning_rate": 5e-6}},
+}
+# The built-in models know nothing yet, so they need large steps and many of them; rows are padded to the longest one
+# there is, so room costs nothing.
+_BUILT_IN: dict[str, Any] = {"batch_size": 32, "max_seq_length": 512, "epochs": 20}
+_BUILT_IN_OF_METHOD: dict[str, dict[str, Any]] = {
+    "full": {"learning_rate": 3e-3, "max_grad_norm": 1.0, "weight_decay": 0.01},
+    "qlora": {"tile_size": 16},
+}
+
+# Where a value is usual, from and to. Outside it a run is possible, but rarely meant.
+_RANGES: dict[str, tuple[float, float]] = {
+    "epochs": (0.1, 20),
+    "max_grad_norm": (0.1, 10),
+    "weight_decay": (0.0, 0.2),
+    "warmup_share": (0.0, 0.3),
+}
+_LORA_RANGES = {"learning_rate": (1e-5, 1e-3), "lora_rank": (4, 256), "lora_alpha": (4, 512)}
+_RANGES_OF_METHOD: dict[str, dict[str, tuple[float, float]]] = {
+    "lora": _LORA_RANGES,
+    "qlora": _LORA_RANGES,
+    "full": {"learning_rate": (5e-7, 1e-4)},
+}
+_BUILT_IN_RANGES: dict[str, tuple[float, float]] = {"learning_rate": (1e-4, 3e-2), "epochs": (1, 200)}
 
 # Flat names for hyperparameters, as forms, the API and the command line use them -> where they stand.
 HYPERPARAMETERS: dict[str, tuple[str, ...]] = {
@@ -79,20 +110,78 @@ BUILTIN_MODEL_IDS = ("tiny", "tiny-micro")
 
 
 def preset(model_id: str, method: str | None = None) -> dict[str, Any]:
-    """The hyperparameters to start from for a model, by flat name."""
-    from_name = {"chat": guess_chat_format(model_id).value}
-    if model_id in BUILTIN_MODEL_IDS and method in (None, "full"):
-        return {**PRESETS["tiny"], **from_name}
+    """The hyperparameters to start from for a model, by flat name; without a method, the one to start from."""
+    chat = {"chat": guess_chat_format(model_id).value}
+    if model_id in BUILTIN_MODEL_IDS:
+        kind = method if method in PRESETS else "full"
+        return {**PRESETS[kind], **_BUILT_IN, **_BUILT_IN_OF_METHOD.get(kind, {}), **chat}
     kind = method if method in PRESETS else "lora"
-    tiny = {k: PRESETS["tiny"][k] for k in ("max_seq_length", "batch_size", "epochs")}
-    return {**PRESETS[kind], **(tiny if model_id in BUILTIN_MODEL_IDS else {}), **from_name}
+    return {**PRESETS[kind], **_OF_FAMILY.get(_family(model_id), {}).get(kind, {}), **chat}
+
+
+def ranges(method: str, model_id: str | None = None) -> dict[str, tuple[float, float]]:
+    """From where to where a hyperparameter is usual, by flat name, for a method; the built-in models have their own."""
+    built_in = _BUILT_IN_RANGES if model_id in BUILTIN_MODEL_IDS else {}
+    return {**_RANGES, **_RANGES_OF_METHOD.get(method, {}), **built_in}
+
+
+def unusual(method: str, model_id: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The hyperparameters, by flat name, that lie outside their range, each with a sentence that says so."""
+    for name, (low, high) in ranges(method, model_id).items():
+        value = values.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and not low <= value <= high:
+            yield name, f"{name} = {value:g} is outside what is usual for {method}, {low:g} to {high:g}."
 
 
 def guess_chat_format(model_id: str) -> ChatFormat:
-    """From the model's name; ChatML where the name tells nothing."""
+    """From the chat template or the type in a model's directory, else from its name; ChatML where nothing tells."""
+    folder = Path(model_id).expanduser()
+    for mark, chat in _MARKS.items():
+        if mark in _chat_template(folder):
+            return chat
+    kind = str(_read_json(folder / "config.json").get("model_type", ""))
+    if kind in _FORMAT_OF_TYPE:
+        return _FORMAT_OF_TYPE[kind]
+    return _FORMAT_OF_NAME.get(_family_by_name(model_id), ChatFormat.CHATML)
+
+
+_MARKS = {
+    "<|im_start|>": ChatFormat.CHATML,
+    "<start_of_turn>": ChatFormat.GEMMA,
+    "<|start_header_id|>": ChatFormat.LLAMA3,
+}
+_FORMAT_OF_TYPE = {
+    **CHAT_FORMAT_OF_FAMILY,
+    "gemma3_text": ChatFormat.GEMMA,
+    "llama": ChatFormat.LLAMA3,
+}
+_FORMAT_OF_NAME = {"gemma": ChatFormat.GEMMA, "llama": ChatFormat.LLAMA3}
+
+
+def _family(model_id: str) -> str:
+    kind = str(_read_json(Path(model_id).expanduser() / "config.json").get("model_type", ""))
+    return "gemma" if kind.startswith("gemma") else kind or _family_by_name(model_id)
+
+
+def _family_by_name(model_id: str) -> str:
     name = model_id.rstrip("/").rsplit("/", 1)[-1].casefold()
-    if "gemma" in name:
-        return ChatFormat.GEMMA
-    if "llama" in name:
-        return ChatFormat.LLAMA3
-    return ChatFormat.CHATML
+    if model_id.startswith("kaggle:"):  # kaggle:owner/model/framework/variation
+        name = model_id.casefold()
+    return next((family for family in ("gemma", "llama") if family in name), "")
+
+
+def _chat_template(folder: Path) -> str:
+    """The text of the model's own chat template, wherever it stands; empty where there is none."""
+    try:
+        return (folder / "chat_template.jinja").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return json.dumps(_read_json(folder / "tokenizer_config.json").get("chat_template") or "", ensure_ascii=False)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Empty where there is no such file or no JSON in it: a preset is a guess, loading the model says what is wrong."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -6,15 +6,19 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.tunix_backend.conftest import make_manifest, train, write_rows
+from tests.tunix_backend.families import write_checkpoint
+from tests.tunix_backend.test_models import load, logits
 from tunixrt_core.errors import ModelError, TrainingError
 from tunixrt_core.examples import example_traces
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.render import ChatFormat, ReasoningStyle, render, render_completion
 from tunixrt_core.trainer import Generation
 from tunixrt_core.tunix_backend.backend import TunixBackend
+from tunixrt_core.tunix_backend.tokenizer import TextTokenizer
 
 pytestmark = pytest.mark.tunix
 
@@ -104,3 +108,25 @@ def test_no_tokens_at_all_cannot_be_asked_for(tmp_path: Path, models_dir: Path) 
 
     with pytest.raises(ModelError, match="max_new_tokens"):
         TunixGenerator.load(make_manifest(tmp_path), None, models_dir=models_dir).generate(["7"], max_new_tokens=0)
+
+
+def test_gemma_2_writes_what_its_forward_pass_says_and_nothing_beyond_its_window(
+    tmp_path: Path, models_dir: Path
+) -> None:
+    from tunixrt_core.tunix_backend.generate import TunixGenerator
+
+    write_checkpoint(tmp_path / "model", "gemma2", sliding_window=48)
+    manifest = make_manifest(tmp_path, model=str(tmp_path / "model"), method="full", chat="chatml")
+    generator = TunixGenerator.load(manifest, None, models_dir=models_dir)
+    tokenizer = TextTokenizer(tmp_path / "model")
+    model = load(manifest, models_dir).model
+    asked = ["7 forward 4 is", "one"]  # of different lengths, so that one of them is padded
+    for text, generation in zip(asked, generator.generate(asked, max_new_tokens=6), strict=True):
+        ids = tokenizer.encode_prompt(text)
+        for _ in range(generation.tokens):
+            padded = np.array([*ids, *[0] * (40 - len(ids))])  # of one length; what stands behind is not seen
+            ids.append(int(logits(model, padded)[len(ids) - 1].argmax()))
+        assert generation.tokens == 6
+        assert generation.text == tokenizer.decode(ids[-6:])
+    with pytest.raises(ModelError, match=r"take 49 tokens, .* window of 48"):
+        generator.generate(asked, max_new_tokens=17)

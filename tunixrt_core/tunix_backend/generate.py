@@ -13,6 +13,7 @@ from tunixrt_core.manifest import RunManifest
 from tunixrt_core.manifest_sections import Method
 from tunixrt_core.render import ChatFormat, stop_tokens
 from tunixrt_core.trainer import Generation
+from tunixrt_core.tunix_backend.architecture import Architecture
 from tunixrt_core.tunix_backend.checkpoints import restore_weights
 from tunixrt_core.tunix_backend.data import load_tokenizer
 from tunixrt_core.tunix_backend.models import LoadedModel, load_model, make_mesh
@@ -103,6 +104,7 @@ class TunixGenerator:
 
     def _sampler(self, size: int, bucket: int, max_new_tokens: int) -> Sampler:
         key = (size, bucket, max_new_tokens)
+        check_window(self._loaded.architecture, bucket + max_new_tokens)
         self._on_phase("generating" if key in self._samplers else "compiling")
         if key not in self._samplers:
             config = self._loaded.config
@@ -114,6 +116,18 @@ class TunixGenerator:
             )
             self._samplers[key] = Sampler(self._loaded.model, self._tokenizer, cache)
         return self._samplers[key]
+
+
+def check_window(architecture: Architecture, length: int) -> None:
+    """Raises ModelError where Tunix would let a Gemma 2 model see the wrong tokens: it counts padding into the window.
+
+    `length` is that of prompt, padding and completion; within the window every layer sees everything, as it should.
+    """
+    if architecture.kind == "gemma2" and architecture.window is not None and length > architecture.window:
+        raise ModelError(
+            f"Prompt and completion take {length:,} tokens, which Tunix 0.1.7 computes wrongly in Gemma 2 beyond its "
+            f"window of {architecture.window:,}. Ask for fewer new tokens, or leave the long prompts out."
+        )
 
 
 def stop_ids(tokenizer: TextTokenizer, chat: ChatFormat) -> list[int]:
