@@ -123,7 +123,7 @@ class _Training:
             observer=self.observer,
             controls=self.controls,
             save=lambda reason: _save_now(trainer, reason, manifest),
-            compiled=lambda: compiles.count,
+            compiles=compiles,
         )
         trainer.on_aux = run.add_sums
         trainer.checkpoint_manager = CheckpointGate(
