@@ -74,9 +74,12 @@ def plan_lines(manifest: RunManifest) -> list[tuple[str, str]]:
     steps = manifest.total_train_steps(manifest.data.train_rows)
     rows = manifest.batch.size * manifest.batch.gradient_accumulation
     epochs = steps * rows / manifest.data.train_rows
+    planned = f"{steps:,} of {plural(rows, 'row')} each, {epochs:.1f} epochs"
+    if manifest.batch.packing:  # how many rows share one is known when they are tokenised
+        planned = f"{steps:,}, packed" if manifest.duration.train_steps else f"fewer than {steps:,}, as rows are packed"
     return [
         ("Rows", f"{manifest.data.train_rows:,} train, {manifest.data.eval_rows:,} eval"),
-        ("Train steps", f"{steps:,} of {plural(rows, 'row')} each, {epochs:.1f} epochs"),
+        ("Train steps", planned),
         ("Evaluate", f"every {manifest.cadence.eval_every:,} train steps"),
         ("Save", f"every {manifest.cadence.checkpoint_every:,} train steps, keep {manifest.cadence.keep_checkpoints}"),
         ("Output", manifest.output_dir),

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.components import address_select, card
 from app.manifest_choice import ManifestChoice
+from app.speed_fields import SPEED_DEFAULTS, quantization_fields, speed_fields
 from app.state import get_pipeline
 from tunixrt_core.datasets import DatasetVersion
 from tunixrt_core.manifest_sections import LengthPolicy, Method, ScheduleKind
@@ -73,6 +74,10 @@ def manifest_form(versions: Sequence[DatasetVersion], prefix: str) -> ManifestCh
     if method.adapts:
         with card("LoRA", key=f"{prefix}-card-lora"):
             values |= _lora_fields(prefix)
+            if method is Method.QLORA:
+                values |= quantization_fields(prefix)
+    with st.expander("Speed, memory and checkpoints", key=f"{prefix}-speed"):
+        values |= speed_fields(prefix)
     with st.expander("More settings", key=f"{prefix}-more"):
         name, output_dir, more = _more_fields(prefix, model_id, dataset)
     return ManifestChoice(dataset, model_id, output_dir, {"name": name, **values, **more})
@@ -134,6 +139,7 @@ _DEFAULTS: dict[str, Any] = {
     "checkpoint_every": 100,
     "seed": 0,
     "chat": ChatFormat.CHATML.value,
+    **SPEED_DEFAULTS,
 }
 
 

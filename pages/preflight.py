@@ -146,7 +146,7 @@ def show_row(manifest: RunManifest, found: Preflight) -> None:
             "Which of them", 1, max(1, len(numbers)), key=f"place-{pick}", width=110, label_visibility="collapsed"
         )
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        words = st.empty()
+        words = st.container(width="stretch")
         line = st.number_input(
             "Line of the data file",
             1,

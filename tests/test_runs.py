@@ -119,3 +119,16 @@ def test_run_folders_are_found_by_their_state(tmp_path: Path) -> None:
     RunDir(tmp_path / "r-2").write_state(RunState())
     assert [folder.path.name for folder in find_run_dirs(tmp_path)] == ["r-2"]
     assert list(find_run_dirs(tmp_path / "none")) == []
+
+
+def test_a_checkpoint_is_named_by_last_best_or_its_train_step(tmp_path: Path) -> None:
+    folder = RunDir(tmp_path)
+    with pytest.raises(NotFound, match="There are none"):
+        folder.checkpoint("best")
+    for step in (5, 10):
+        (folder.checkpoints / str(step)).mkdir(parents=True)
+    folder.best_file.write_text('{"train_step": 5}')
+    assert folder.checkpoint("last") == folder.checkpoints
+    assert folder.checkpoint("best") == folder.checkpoint("5") == folder.checkpoints / "5"
+    with pytest.raises(NotFound, match="There are 5, 10"):
+        folder.checkpoint("7")

@@ -37,6 +37,9 @@ from tunixrt_core.terminal import err, out
 from tunixrt_core.trainer import NoObserver, TrainControls
 from tunixrt_core.tunix_backend.backend import TunixBackend
 
+Checkpoint = Annotated[
+    str, typer.Option(help="Weights to take: last, best (of the lowest eval loss), or a train step that was saved.")
+]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process of this home holds the accelerator.")]
 
 
@@ -195,6 +198,7 @@ def evaluate(
     run: Annotated[str, typer.Argument(help="Run id, or the folder of a run.")],
     target: Annotated[str, typer.Option(help="base, tuned or both.")] = "both",
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many rows of the eval split.")] = None,
+    checkpoint: Checkpoint = "last",
     wait: Wait = False,
     home: Home = None,
 ) -> None:
@@ -207,7 +211,7 @@ def evaluate(
     folder = run_folder(run, settings)
     targets = [name for name in TARGETS if target in (name, "both")]
     with _accelerator(settings, folder, "evaluate", wait), terminal.progress() as bar:
-        summaries = {name: _evaluate_with_bar(folder, name, backend, limit, bar) for name in targets}
+        summaries = {name: _evaluate_with_bar(folder, name, backend, limit, checkpoint, bar) for name in targets}
     terminal.evaluations(summaries)
     if len(targets) == 2:
         result = compare(*(EvalDir(folder.evals / name).predictions() for name in TARGETS))
@@ -215,7 +219,7 @@ def evaluate(
 
 
 def _evaluate_with_bar(
-    folder: RunDir, target: Target, backend: Backend, limit: int | None, bar: Progress
+    folder: RunDir, target: Target, backend: Backend, limit: int | None, checkpoint: str, bar: Progress
 ) -> dict[str, Any]:
     task = bar.add_task(target, total=None, note="")
 
@@ -223,7 +227,7 @@ def _evaluate_with_bar(
         bar.update(task, completed=progress.done, total=progress.total, description=f"{target}: {progress.phase}")
 
     loaded = load_manifest(folder.manifest_file)
-    return execute_evaluation(loaded, folder, target, backend, limit=limit, on_progress=show)
+    return execute_evaluation(loaded, folder, target, backend, checkpoint=checkpoint, limit=limit, on_progress=show)
 
 
 def export_model(
@@ -231,6 +235,7 @@ def export_model(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Directory to make; export/model in the run's otherwise.")
     ] = None,
+    checkpoint: Checkpoint = "last",
     wait: Wait = False,
     home: Home = None,
 ) -> None:
@@ -247,6 +252,7 @@ def export_model(
             folder,
             target,
             backend,
+            checkpoint=checkpoint,
             on_phase=lambda phase: bar.update(task, description=phase),
         )
     out.print(f"{report.path}  {report.bytes:,} bytes in {report.files} weight file{'s' * (report.files != 1)}")

@@ -246,6 +246,7 @@ def execute_evaluation(
     target: Target,
     backend: Backend,
     *,
+    checkpoint: str = "last",
     limit: int | None = None,
     max_new_tokens: int | None = None,
     progress: EvalProgress | None = None,
@@ -267,7 +268,7 @@ def execute_evaluation(
     rows = eval_rows(manifest, limit)
     progress.total = len(rows)
     phase("loading")
-    checkpoints = run_folder.checkpoints if target == "tuned" else None
+    checkpoints = run_folder.checkpoint(checkpoint) if target == "tuned" else None
     generator = backend.load_generator()(manifest, checkpoints, on_phase=phase)
     advance(0, len(rows))
     return evaluate(
@@ -293,6 +294,7 @@ def execute_export(
     target: Path,
     backend: Backend,
     *,
+    checkpoint: str = "last",
     on_phase: Callable[[str], None] = lambda phase: None,
 ) -> ExportReport:
     """Export the run's tuned model to `target`, with a model card, in this thread. Errors are raised.
@@ -304,7 +306,7 @@ def execute_export(
     check_data_unchanged(manifest.data)
     return backend.exporter()(
         manifest,
-        run_folder.checkpoints,
+        run_folder.checkpoint(checkpoint),
         target,
         card=lambda report: model_card(manifest, run_folder, report),
         on_phase=on_phase,

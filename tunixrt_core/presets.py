@@ -16,7 +16,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "lora_rank": 16,
         "lora_alpha": 32.0,
         "learning_rate": 2e-4,
-        "batch_size": 8,
+        "batch_size": 4,
+        "packing": True,
         "max_seq_length": 1024,
         "epochs": 2,
     },
@@ -27,11 +28,19 @@ PRESETS: dict[str, dict[str, Any]] = {
         "lora_rank": 16,
         "lora_alpha": 32.0,
         "learning_rate": 2e-4,
-        "batch_size": 8,
+        "batch_size": 4,
+        "packing": True,
         "max_seq_length": 1024,
         "epochs": 2,
     },
-    "full": {"method": "full", "learning_rate": 1e-5, "batch_size": 8, "max_seq_length": 1024, "epochs": 2},
+    "full": {
+        "method": "full",
+        "learning_rate": 1e-5,
+        "batch_size": 4,
+        "packing": True,
+        "max_seq_length": 1024,
+        "epochs": 2,
+    },
 }
 # Where a family wants something else. Gemma's embeddings are large and tied to its output: it is easily thrown off.
 _OF_FAMILY: dict[str, dict[str, dict[str, Any]]] = {
@@ -39,7 +48,7 @@ _OF_FAMILY: dict[str, dict[str, dict[str, Any]]] = {
 }
 # The built-in models know nothing yet, so they need large steps and many of them; rows are padded to the longest one
 # there is, so room costs nothing.
-_BUILT_IN: dict[str, Any] = {"batch_size": 32, "max_seq_length": 512, "epochs": 20}
+_BUILT_IN: dict[str, Any] = {"batch_size": 32, "packing": False, "max_seq_length": 512, "epochs": 20}
 _BUILT_IN_OF_METHOD: dict[str, dict[str, Any]] = {
     "full": {"learning_rate": 3e-3, "max_grad_norm": 1.0, "weight_decay": 0.01},
     "qlora": {"tile_size": 16},

@@ -173,6 +173,23 @@ class RunDir:
         return self.path / "checkpoints"
 
     @property
+    def best_file(self) -> Path:
+        """Which evaluation was the best: written by the trainer."""
+        return self.path / "best.json"
+
+    def checkpoint(self, which: str) -> Path:
+        """Where to take weights from: `last`, `best` (lowest eval loss) or a train step. NotFound where it is not."""
+        if which == "last":
+            return self.checkpoints
+        if which == "best":
+            found = orjson.loads(self.best_file.read_bytes()) if self.best_file.is_file() else {}
+            which = str(found.get("train_step"))
+        if not which.isdigit() or not (self.checkpoints / which).is_dir():
+            there = sorted((p.name for p in self.checkpoints.glob("[0-9]*") if p.name.isdigit()), key=int)
+            raise NotFound("checkpoint", which, f"There are {', '.join(there) or 'none'}; or say last, or best.")
+        return self.checkpoints / which
+
+    @property
     def evals(self) -> Path:
         return self.path / "evals"
 

@@ -42,6 +42,19 @@ def test_the_manifest_follows_the_fields(filled: Pipeline) -> None:
     assert (shown.batch.size, shown.optimizer.learning_rate) == (4, 1e-3)
 
 
+def test_speed_memory_and_checkpoints_are_fields_too(filled: Pipeline) -> None:
+    app = open_page("tunix.py")
+    app.get_by_key("manifest-method").set_value("qlora")
+    app = checked(app.run())  # which brings that method's preset
+    app.toggle(key="manifest-packing").set_value(True)
+    app.selectbox(key="manifest-remat").set_value("decoder")
+    app.number_input(key="manifest-early_stopping").set_value(3)
+    app.number_input(key="manifest-tile_size").set_value(16)
+    shown = manifest_on(checked(app.run()))
+    assert (shown.batch.packing, shown.model.remat, shown.cadence.early_stopping) == (True, "decoder", 3)
+    assert (shown.method, shown.lora.tile_size) == ("qlora", 16)
+
+
 def test_another_model_brings_its_own_preset(filled: Pipeline) -> None:
     directory = filled.settings.models_dir / "google" / "gemma-3-1b-it"
     directory.mkdir(parents=True)

@@ -30,8 +30,10 @@ def test_only_the_named_function_of_the_own_thread_is_counted() -> None:
     with CompileCounter("step") as counter:
         compiled(jnp.ones(3)), compiled(jnp.zeros(3)), jax.jit(other)(jnp.ones(3))
         assert counter.count == 1
+        assert 0 < (once := counter.seconds) < 10
         compiled(jnp.ones(4))
         assert counter.count == 2
+        assert counter.seconds > once
         elsewhere = threading.Thread(target=lambda: compiled(jnp.ones(5)))
         elsewhere.start()
         elsewhere.join()

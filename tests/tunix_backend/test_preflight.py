@@ -120,6 +120,9 @@ def test_a_row_that_loses_steps_keeps_its_answer_and_end(tmp_path: Path, models_
     assert "step 8 of" in seen
     cut = "".join(token.text for token in view.tokens if token.cut)
     assert "step 4 of" in cut
+    # in the order of the data, line by line
+    lines = "".join(token.text for token in view.tokens).splitlines()
+    assert [line.split(" of ")[0] for line in lines if line.startswith("step ")] == [f"step {n}" for n in range(9)]
     assert "answer" not in cut
     assert len([token for token in view.tokens if not token.cut]) <= 64 < view.length
 

@@ -14,6 +14,7 @@ from tests.tunix_backend.conftest import KeptReports, make_manifest, train, writ
 from tunixrt_core.errors import ModelError, OutputError, TrainingError
 from tunixrt_core.examples import example_traces
 from tunixrt_core.manifest import RunManifest
+from tunixrt_core.runs import RunDir
 from tunixrt_core.traces import Trace
 from tunixrt_core.trainer import TrainControls, TrainOutcome
 from tunixrt_core.tunix_backend.checkpoints import checkpoint_steps, latest_checkpoint
@@ -50,7 +51,7 @@ def weights_at(checkpoint: Path, manifest: RunManifest, models_dir: Path) -> lis
     mesh = make_mesh(manifest.mesh, manifest.batch.size)
     with mesh:
         loaded = load_model(manifest, models_dir, mesh)
-        restore_weights(loaded.model, checkpoint.parent, lora=manifest.method.value == "lora")
+        restore_weights(loaded.model, checkpoint, lora=manifest.method.value == "lora")
     return [np.asarray(leaf) for leaf in jax.tree.leaves(nnx.state(loaded.model, nnx.Param))]
 
 
@@ -224,6 +225,10 @@ def test_the_best_checkpoint_stays_when_later_ones_are_worse(tmp_path: Path, mod
     assert checkpoint_steps(Path(manifest.output_dir) / "checkpoints") == [best, 14]
     assert outcome.best_checkpoint is not None
     assert (outcome.best_checkpoint.name, outcome.best_eval_loss) == (str(best), evals[best])
+    folder = RunDir(Path(manifest.output_dir))
+    assert folder.checkpoint("best") == outcome.best_checkpoint
+    of_best, of_last = (weights_at(folder.checkpoint(which), manifest, models_dir) for which in ("best", "last"))
+    assert not all(np.array_equal(a, b) for a, b in zip(of_best, of_last, strict=True))
 
 
 def test_a_run_that_no_longer_improves_ends_early(tmp_path: Path, models_dir: Path) -> None:

@@ -25,16 +25,17 @@ def latest_checkpoint(directory: Path) -> Path | None:
 
 
 def restore_weights(model: Any, directory: Path, *, lora: bool) -> int:
-    """Load the last whole checkpoint into the model, in place, and return its train step.
+    """Load a checkpoint into the model, in place, and return its train step: the last whole one in `directory`, or
+    `directory` itself where it is one.
 
     Raises TrainingError where there is none, or where it belongs to another model or LoRA rank.
     """
     from tunix.sft.checkpoint_manager import CheckpointManager
 
-    last = latest_checkpoint(directory)
+    last = directory if (directory / _MARK).is_file() else latest_checkpoint(directory)
     if last is None:
         raise TrainingError(f"There is no whole checkpoint in {directory}. Train the run first.")
-    manager = CheckpointManager(str(directory.absolute()))
+    manager = CheckpointManager(str(last.parent.absolute()))
     try:
         step, _ = manager.maybe_restore(model, step=int(last.name), restore_only_lora_params=lora)
     except (ValueError, KeyError, TypeError) as error:

@@ -10,18 +10,21 @@ from typing import Any, Self
 import jax
 from jax import monitoring
 
-_COMPILED = "/jax/core/compile/backend_compile_duration"  # also sent when the program came from the cache on disk
+_STAGES = "/jax/core/compile/"  # tracing, lowering and compiling each send how long they took
+_COMPILED = f"{_STAGES}backend_compile_duration"  # also sent when the program came from the cache on disk
 
 
 class CompileCounter:
-    """Counts how often the thread which entered it compiles a function of this name (others are compiled beside it).
+    """Counts how often the thread which entered it compiles a function of this name (others are compiled beside it),
+    and the `seconds` that tracing, lowering and compiling it took.
 
     JAX tells every listener of the process, so the thread is looked at.
     """
 
     def __init__(self, function: str) -> None:
         self.count = 0
-        self._name = f"jit({function})"
+        self.seconds = 0.0
+        self._names = (function, f"jit({function})")
         self._thread = 0
 
     def __enter__(self) -> Self:
@@ -35,8 +38,9 @@ class CompileCounter:
         monitoring.unregister_event_duration_listener(self._listen)
 
     def _listen(self, event: str, seconds: float, *, fun_name: str = "", **_: Any) -> None:
-        if event == _COMPILED and fun_name == self._name and threading.get_ident() == self._thread:
-            self.count += 1
+        if fun_name in self._names and event.startswith(_STAGES) and threading.get_ident() == self._thread:
+            self.seconds += seconds
+            self.count += event == _COMPILED
 
 
 def keep_compiled(directory: Path) -> None:

@@ -17,6 +17,7 @@ from tunix.sft import hooks
 from tunixrt_core.errors import TrainingError
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.trainer import TrainControls, TrainObserver
+from tunixrt_core.tunix_backend.compiles import CompileCounter
 from tunixrt_core.tunix_backend.encoding import Parts
 from tunixrt_core.tunix_backend.evaluating import Best, Evaluator
 from tunixrt_core.tunix_backend.feeding import Feed, MicroBatch
@@ -77,10 +78,10 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         observer: TrainObserver,
         controls: TrainControls,
         save: Callable[[str], None],
-        compiled: Callable[[], int],
+        compiles: CompileCounter,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`save(reason)` writes a checkpoint of the last train step; `compiled()` counts what was compiled so far."""
+        """`save(reason)` writes a checkpoint of the last train step; `compiles` counts those of the train step."""
         self._facts = facts
         self._feed = feed
         self._evaluator = evaluator
@@ -89,17 +90,18 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         self._observer = observer
         self._controls = controls
         self._save = save
-        self._compiled = compiled
+        self._compiles = compiles
         self._clock = clock
         self._fed: deque[MicroBatch] = deque()  # not reported yet, oldest first
         self._sums: deque[Any] = deque()  # their summed losses by part, on the device until they are reported
         self._evaluated_at = -1
         self._waiting_eval: dict[str, Any] | None = None
-        self._handed: tuple[int, int, float, int] | None = None  # train step, length, when, what was compiled before
+        # of the micro-batch that was handed to the device last: train step, length, compilations and seconds before it
+        self._handed: tuple[int, int, int, float] | None = None
         self._reported = facts.restored
         self._lengths: set[int] = set()
-        self._step_began = clock()
-        self._paused = 0.0
+        self._begun: deque[tuple[float, float]] = deque()  # of train steps not reported: when, and the pauses before
+        self._paused = 0.0  # seconds that do not count as training, of the whole run
         self.ended_early = False
         self.train_loss: float | None = None
         self.eval_loss: float | None = None
@@ -113,12 +115,11 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         if k % self._facts.accumulation == 0 and self._is_over(done):
             return None
         micro = self._feed.next()
-        if k == self._facts.restored * self._facts.accumulation:
-            self._step_began, self._paused = self._clock(), 0.0
-            self._feed.take_waited()
+        if k % self._facts.accumulation == 0:
+            self._begun.append((self._clock(), self._paused))
         if micro.length not in self._lengths:
             self._observer.phase("compiling")
-        self._handed = (done, micro.length, self._clock(), self._compiled())
+        self._handed = (done, micro.length, self._compiles.count, self._compiles.seconds)
         self._fed.append(micro)
         return micro.batch
 
@@ -146,13 +147,13 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         """
         if self._handed is None:
             return
-        train_step, length, began, before = self._handed
+        train_step, length, count, seconds = self._handed
         self._handed = None
         self._observer.phase("training")
         expected = length not in self._lengths
         self._lengths.add(length)
-        if self._compiled() > before:
-            seconds = self._clock() - began
+        if self._compiles.count > count:
+            seconds = self._compiles.seconds - seconds
             self._paused += seconds
             self._observer.record(
                 {
@@ -210,12 +211,12 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         self._sums.append(sums)
 
     def on_train_step_end(self, train_ctx: Any, train_step: int, train_loss: float) -> None:
-        loss, now = float(train_loss), self._clock()
+        loss = float(train_loss)
         self._note_compiled()  # for the micro-batch after it, which was handed over before this report
         n = self._facts.accumulation
         fed = [self._fed.popleft() for _ in range(n)]
         counted = batch_report(self._facts.parts, fed, [self._sums.popleft() for _ in range(n)])
-        seconds = max(now - self._step_began - self._paused, 1e-9)
+        seconds = self._seconds()
         rate = float(self._facts.schedule(train_step - 1))
         norm = self._metrics.values["grad_norm"]
         self._observer.record(
@@ -234,12 +235,18 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
                 **counted,
             }
         )
-        self._step_began, self._paused, self._reported = now, 0.0, int(train_step)
+        self._reported = int(train_step)
         self._require_numbers(train_step, loss, norm, rate)
         self.train_loss = loss
         if self._waiting_eval is not None and self._waiting_eval["train_step"] <= train_step:
             self._observer.record(self._waiting_eval)
             self._waiting_eval = None
+
+    def _seconds(self) -> float:
+        """Of the oldest train step that is not reported: until the next one began, or until now where none has."""
+        began, paused_before = self._begun.popleft()
+        ended, paused = self._begun[0] if self._begun else (self._clock(), self._paused)
+        return max(ended - began - (paused - paused_before), 1e-9)
 
     def _utilisation(self, tokens_per_second: float) -> dict[str, float]:
         facts = self._facts

@@ -11,6 +11,7 @@ from tunix.sft.peft_trainer import TrainingConfig
 from tunixrt_core.errors import ModelError, TrainingError
 from tunixrt_core.hashing import content_hash
 from tunixrt_core.manifest import RunManifest
+from tunixrt_core.runs import RunDir
 from tunixrt_core.trainer import NoObserver, TrainControls, TrainObserver, TrainOutcome
 from tunixrt_core.tunix_backend.batches import (
     LongestFirst,
@@ -94,7 +95,7 @@ class _Training:
         trainer = self._trainer(schedule, metrics, loss, lambda: best.train_step)
         restored = trainer.train_steps
         self._require_same_data(trainer, restored)
-        best = Best(self.run_dir / "best.json", restored)
+        best = Best(RunDir(self.run_dir).best_file, restored)
         self._tell_plan(batches, total, restored)
         feed = Feed(  # from here on its thread alone works with the batches
             batches,
@@ -123,7 +124,7 @@ class _Training:
             observer=self.observer,
             controls=self.controls,
             save=lambda reason: _save_now(trainer, reason, manifest),
-            compiled=lambda: compiles.count,
+            compiles=compiles,
         )
         trainer.on_aux = run.add_sums
         trainer.checkpoint_manager = CheckpointGate(

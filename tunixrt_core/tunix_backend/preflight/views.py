@@ -59,9 +59,8 @@ class RowViewer:
     @staticmethod
     def _with_cut(kept: Sequence[TokenView], whole: Sequence[TokenView], first: int, end: int) -> list[TokenView]:
         """The tokens as trained, with those of the steps from `first` to before `end` in their place."""
-        cut = [place for place, token in enumerate(whole) if token.step is not None and first < token.step <= end]
-        lost = [replace(token, cut=True) for token in whole[cut[0] : cut[-1] + 1]] if cut else []
-        at = next((i for i, token in enumerate(kept) if token.step is not None and token.step > end), len(kept))
+        lost = [replace(token, cut=True) for token in whole[_after(whole, first) : _after(whole, end)]]
+        at = _after(kept, end)
         return [*kept[:at], *lost, *kept[at:]]
 
     def _tokens(self, trace: Trace) -> list[TokenView]:
@@ -89,6 +88,12 @@ class RowViewer:
             piece = pieces[place]
             step = piece.index + 1 if piece.kind == "step" else None
             yield TokenView(token, part, piece.kind, step, special=token in self._control, trained=True)
+
+
+def _after(tokens: Sequence[TokenView], step: int) -> int:
+    """Where the step after this one begins; the end where none has a token of its own."""
+    later = (i for i, token in enumerate(tokens) if token.step is not None and token.step > step)
+    return next(later, len(tokens))
 
 
 def _texts(text: str, spans: Sequence[Span]) -> Iterator[str]:
