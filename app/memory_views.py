@@ -6,8 +6,6 @@ from app import blocks
 from app.blocks import BLUE, TEAL
 from tunixrt_core.memory import MemoryNeed
 
-_FREE = "var(--tunix-line, #d0d7de)"
-
 
 def show_memory(need: MemoryNeed) -> None:
     """A bar of what the device's memory would be taken by, in MB, and the same in words."""
@@ -19,7 +17,7 @@ def show_memory(need: MemoryNeed) -> None:
         [
             ("Weights and optimizer, MB", share * kept // 1_000_000, BLUE),
             ("Activations, MB", share * passing // 1_000_000, TEAL),
-            ("Free, MB", max(0, need.limit - need.need) // 1_000_000, _FREE),
+            ("Free, MB", max(0, need.limit - need.need) // 1_000_000, "rgba(124, 135, 151, 0.25)"),
         ],
         f"Memory: {need.sentence}",
     )

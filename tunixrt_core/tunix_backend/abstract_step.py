@@ -53,22 +53,24 @@ def make_abstract(manifest: RunManifest, architecture: Architecture, mesh: Any, 
     def adapted(model: Any) -> Any:
         return adapt_model(model, architecture, manifest.lora, manifest.method, manifest.seed)
 
-    def optimizer_of(model: Any) -> Any:
-        rule = make_optimizer(manifest, make_schedule(manifest, _TRAIN_STEPS))
-        if manifest.batch.gradient_accumulation > 1:
-            rule = optax.MultiSteps(rule, manifest.batch.gradient_accumulation)
-        return nnx.Optimizer(model, rule, wrt=nnx.LoRAParam if adapts else nnx.Param)
-
     model = nnx.eval_shape(base)
     if adapts:  # in a trace of its own: qwix goes back from a value to the weight that it came from, not further
         model = nnx.eval_shape(adapted, model)
-    optimizer = nnx.eval_shape(optimizer_of, model)
+    optimizer = nnx.eval_shape(lambda model: with_optimizer(model, manifest), model)
     for made in (model, optimizer):
         state = nnx.state(made)
         specs = nnx.get_partition_spec(state)
         nnx.update(made, jax.tree.map(lambda leaf, spec: _laid_out(leaf, spec, mesh), state, specs))
     loss = LossFunction(manifest.loss, parts=parts, train_head=not adapts, running_positions=runs_on_positions(config))
     return AbstractRun(model, optimizer, loss)
+
+
+def with_optimizer(model: Any, manifest: RunManifest) -> nnx.Optimizer[Any]:
+    """The optimizer that Tunix's trainer makes for this model."""
+    rule = make_optimizer(manifest, make_schedule(manifest, _TRAIN_STEPS))
+    if manifest.batch.gradient_accumulation > 1:
+        rule = optax.MultiSteps(rule, manifest.batch.gradient_accumulation).gradient_transformation()
+    return nnx.Optimizer(model, rule, wrt=nnx.LoRAParam if manifest.method.adapts else nnx.Param)
 
 
 def compile_step(
