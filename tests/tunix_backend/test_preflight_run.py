@@ -189,7 +189,8 @@ def test_a_train_step_that_does_not_fit_is_named_with_what_would_help(tmp_path: 
     manifest = make_manifest(tmp_path)
     fits = check(manifest, models_dir)
     assert "memory" in fits.passed
-    assert fits.memory is not None and fits.memory.report.row_length < manifest.max_seq_length
+    assert fits.memory is not None
+    assert fits.memory.report.row_length < manifest.max_seq_length
     finding = only(check(manifest, models_dir, machine=replace(CPU, host_bytes=fits.memory.need // 2)), "memory")
     assert finding.severity is Severity.WARNING
     assert "remat=decoder" in finding.advice or "gradient_accumulation=2" in finding.advice
