@@ -17,7 +17,7 @@ from tunixrt_core.memory import MemoryReport
 from tunixrt_core.tunix_backend.architecture import Architecture
 from tunixrt_core.tunix_backend.families import FAMILIES
 from tunixrt_core.tunix_backend.lora import adapt_model
-from tunixrt_core.tunix_backend.loss import LossFunction, ModelBatch, runs_on_positions
+from tunixrt_core.tunix_backend.loss import LossFunction, ModelBatch, loss_of
 from tunixrt_core.tunix_backend.models import model_config
 from tunixrt_core.tunix_backend.optimizer import make_optimizer, make_schedule
 from tunixrt_core.tunix_backend.peft import compiled_step
@@ -61,8 +61,7 @@ def make_abstract(manifest: RunManifest, architecture: Architecture, mesh: Any, 
         state = nnx.state(made)
         specs = nnx.get_partition_spec(state)
         nnx.update(made, jax.tree.map(lambda leaf, spec: _laid_out(leaf, spec, mesh), state, specs))
-    loss = LossFunction(manifest.loss, parts=parts, train_head=not adapts, running_positions=runs_on_positions(config))
-    return AbstractRun(model, optimizer, loss)
+    return AbstractRun(model, optimizer, loss_of(manifest, config, parts))
 
 
 def with_optimizer(model: Any, manifest: RunManifest) -> nnx.Optimizer[Any]:
