@@ -12,6 +12,7 @@ from app.boundary import show_error
 from app.components import card, empty_state, halves, header, tunix_words
 from app.manifest_choice import ManifestChoice, plan_lines
 from app.manifest_form import keep_fields, manifest_form, restore_fields
+from app.memory_views import show_memory
 from app.navigation import go
 from app.preflight_views import ask_preflight, finding_lines, show_banner, why_blocked
 from app.state import get_pipeline
@@ -102,9 +103,13 @@ def show_start(choice: ManifestChoice) -> None:
         return
     with card("Plan", note=rt.host().device, key="plan"):
         blocks.key_values(plan_lines(manifest))
+        memory_place = st.container()
     with card("Checks", key="checks"):
         blocks.checks(checks(manifest))
         found = show_preflight(manifest)
+    if found is not None and found.memory is not None:
+        with memory_place:
+            show_memory(found.memory)
     holder = rt.jobs.holder()
     label, icon = ("Add to queue", "playlist_add") if holder else ("Start run", "play_arrow")
     if st.button(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tunixrt_core.errors import TrainingError
 from tunixrt_core.manifest import RunManifest
+from tunixrt_core.memory import MemoryNeed
 from tunixrt_core.preflight import Finding, Preflight, RowView
 from tunixrt_core.preflight_checks import CHECKS
 from tunixrt_core.rows import read_rows
@@ -50,6 +51,7 @@ class FakeBackend:
         self.loss = loss
         self.trained: list[str] = []
         self.findings: tuple[Finding, ...] = ()  # what every preflight finds
+        self.memory: MemoryNeed | None = None  # and what it says of the memory
 
     def require(self) -> None:
         pass
@@ -63,7 +65,7 @@ class FakeBackend:
         sample_rows: int = 1,
         on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Preflight:
-        return Preflight(manifest.content_hash, self.findings, checked=tuple(CHECKS))
+        return Preflight(manifest.content_hash, self.findings, checked=tuple(CHECKS), memory=self.memory)
 
     def preflight_rows(self, manifest: RunManifest, numbers: Sequence[int]) -> list[RowView]:
         return []

@@ -23,7 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("presets", "manifest_sections", "preflight_checks"),
     ("manifest_data",),
     ("manifest", "export", "ingest"),
-    ("variants",),
+    ("variants", "memory"),
     ("trainer", "alerts", "preflight"),
     ("evaluation", "recorder"),
     ("store", "tunix_backend", "model_card", "run_summary"),
@@ -33,7 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("pipeline", "terminal", "doctor"),
     ("cli_common", "terminal_run"),
     ("cli_preflight",),
-    ("cli_jobs", "cli_models"),
+    ("cli_jobs", "cli_models", "cli_memory"),
     ("cli_runs",),
     ("cli",),
     ("__main__",),
@@ -100,6 +100,7 @@ PURE = {
     "preflight",
     "preflight_checks",
     "variants",
+    "memory",
     "run_summary",
 }
 

@@ -12,6 +12,7 @@ import typer
 from tunixrt_core import __version__, terminal
 from tunixrt_core.cli_common import Home, fail, open_home, settings_of
 from tunixrt_core.cli_jobs import evaluate, export_model, train
+from tunixrt_core.cli_memory import memory
 from tunixrt_core.cli_models import models_app
 from tunixrt_core.cli_preflight import preflight
 from tunixrt_core.cli_runs import runs_app
@@ -170,6 +171,7 @@ def manifest(
 
 
 app.command()(preflight)
+app.command()(memory)
 app.command()(train)
 app.command()(evaluate)
 app.command("export-model")(export_model)

@@ -19,7 +19,7 @@ class HostInfo:
 
 
 def host_info(home: Path) -> HostInfo:
-    return HostInfo(device_kind(), os.cpu_count() or 1, _memory(), shutil.disk_usage(_existing(home)).free)
+    return HostInfo(device_kind(), os.cpu_count() or 1, memory_bytes(), shutil.disk_usage(_existing(home)).free)
 
 
 def device_kind(dev: Path = Path("/dev")) -> str:
@@ -31,7 +31,8 @@ def device_kind(dev: Path = Path("/dev")) -> str:
     return "CPU"
 
 
-def _memory() -> int:
+def memory_bytes() -> int:
+    """Of this machine, used or not."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 

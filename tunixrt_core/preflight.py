@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal, get_args
 
 from tunixrt_core.errors import PreflightFailed
+from tunixrt_core.memory import MemoryNeed
 from tunixrt_core.preflight_checks import CHECKS
 
 Pick = Literal["longest", "shortest", "random", "worst"]
@@ -153,6 +154,7 @@ class Preflight:
     policies: tuple[PolicyEffect, ...] = ()
     picks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # row numbers, the most telling first
     views: tuple[RowView, ...] = ()
+    memory: MemoryNeed | None = None  # of one train step, from config.json; None where what there is is not known
     seconds: float = 0.0
 
     @property

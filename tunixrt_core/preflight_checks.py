@@ -37,6 +37,7 @@ CHECKS: dict[str, Check] = {
     "warm_up": Check("The warm-up leaves time to learn", "Warm-up too long for the run"),
     "learning_rate": Check("The learning rate is usual for the method", "Unusual learning rate"),
     "mesh": Check("The batch divides over the devices", "Batch and devices do not fit"),
+    "memory": Check("A train step fits into memory", "A train step may not fit into memory"),
     "output_dir": Check("The output directory is free", "Output directory in use"),
     "disk": Check("There is room for the checkpoints", "Too little disk"),
     "device": Check("The device is there and free", "Device missing or held"),

@@ -6,6 +6,7 @@ import pytest
 
 from tests.fakes import FakeBackend
 from tests.pages.conftest import open_page, press, words
+from tunixrt_core.memory import MemoryNeed, MemoryReport
 from tunixrt_core.pipeline import Pipeline
 
 pytestmark = pytest.mark.tunix
@@ -20,6 +21,15 @@ def test_plan_and_checks_stand_beside_the_form(filled: Pipeline) -> None:
     version = filled.dataset("examples")
     assert f"{version.train_rows} train, {version.eval_rows} eval" in text
     assert "The device is free" in text
+    assert "GB on this machine" not in text, "nothing is known of the memory"
+
+
+def test_the_memory_of_a_train_step_stands_under_the_plan_where_it_is_known(filled: Pipeline) -> None:
+    backend = filled.jobs.backend
+    assert isinstance(backend, FakeBackend)
+    report = MemoryReport(400_000_000, 200_000_000, 500_000_000, 100_000_000, devices=1, row_length=64)
+    backend.memory = MemoryNeed(report, report.total, 24_000_000_000, "this machine")
+    assert "about 1.2 GB of 24.0 GB on this machine" in words(open_page("new_run.py"))
 
 
 def test_start_makes_one_run_and_leads_to_its_page(filled: Pipeline) -> None:

@@ -180,3 +180,31 @@ def test_a_training_does_what_the_preflight_said(tmp_path: Path, models_dir: Pat
     assert tuple(plan["row_lengths"]) == totals.batch_lengths
     assert plan["tokens_per_epoch"] == totals.tokens
     assert plan["trained_tokens_per_epoch"] == totals.trained_tokens
+
+
+# --- memory -----------------------------------------------------------------------------------------------------
+
+
+def test_a_train_step_that_does_not_fit_is_named_with_what_would_help(tmp_path: Path, models_dir: Path) -> None:
+    manifest = make_manifest(tmp_path)
+    fits = check(manifest, models_dir)
+    assert "memory" in fits.passed
+    assert fits.memory is not None
+    assert fits.memory.report.row_length < manifest.max_seq_length
+    finding = only(check(manifest, models_dir, machine=replace(CPU, host_bytes=fits.memory.need // 2)), "memory")
+    assert finding.severity is Severity.WARNING
+    assert "remat=decoder" in finding.advice or "gradient_accumulation=2" in finding.advice
+
+
+def test_the_memory_of_a_tpu_is_known_where_its_host_says_its_kind(tmp_path: Path, models_dir: Path) -> None:
+    def need(kind: str | None) -> Any:
+        environ = {"TPU_ACCELERATOR_TYPE": kind} if kind else {}
+        return check(make_manifest(tmp_path), models_dir, machine=Machine("TPU", environ, True, (), CPU.free_bytes))
+
+    eight = need("v5litepod-8").memory
+    assert (eight.where, eight.limit, eight.report.devices) == ("v5e", 16_000_000_000, 8)
+    assert need("v4-8").memory.report.devices == 4  # cores are counted there
+    for unknown in (None, "v99-8"):
+        found = need(unknown)
+        assert found.memory is None
+        assert "memory" not in found.checked

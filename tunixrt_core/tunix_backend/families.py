@@ -26,6 +26,10 @@ class Family:
     def model_module(self) -> ModuleType:
         return importlib.import_module(f"tunix.models.{self.name}.model")
 
+    def model_class(self) -> Any:
+        """Of Tunix; made of a ModelConfig and `rngs`."""
+        return getattr(self.model_module(), self.name.capitalize())
+
     def load(self, directory: str, config: Any, mesh: Any, dtype: Any) -> Any:
         """The model with the weights of the directory, laid out over the mesh."""
         params = importlib.import_module(f"tunix.models.{self.name}.{self.params_module}")

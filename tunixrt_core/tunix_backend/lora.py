@@ -99,9 +99,15 @@ def add_lora(model: Any, architecture: Architecture, section: LoraSection, metho
 
     The mesh must be entered. Raises ModelError as `lora_targets` and `check_tile_size` do.
     """
+    from tunix.rl.reshard import reshard_model_to_mesh
+
+    return reshard_model_to_mesh(adapt_model(model, architecture, section, method, seed), mesh)
+
+
+def adapt_model(model: Any, architecture: Architecture, section: LoraSection, method: Method, seed: int) -> Any:
+    """As add_lora, but laid out nowhere: for a model that is shapes only, too."""
     import qwix
     from flax import nnx
-    from tunix.rl.reshard import reshard_model_to_mesh
 
     targets = lora_targets(architecture, section.modules)
     options: dict[str, Any] = {"module_path": section.modules, "rank": section.rank, "alpha": section.alpha}
@@ -110,8 +116,7 @@ def add_lora(model: Any, architecture: Architecture, section: LoraSection, metho
         provider = _quantizing(**options, weight_qtype=_qtype(section.quantization), tile_size=section.tile_size)
     else:
         provider = qwix.LoraProvider(**options)
-    adapted = qwix.apply_lora_to_model(model, provider, rngs=nnx.Rngs(seed), **model.get_model_input())
-    return reshard_model_to_mesh(adapted, mesh)
+    return qwix.apply_lora_to_model(model, provider, rngs=nnx.Rngs(seed), **model.get_model_input())
 
 
 def _quantizing(**options: Any) -> Any:

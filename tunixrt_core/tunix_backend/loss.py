@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from tunixrt_core.manifest import RunManifest
 from tunixrt_core.manifest_sections import LossKind, LossSection
 from tunixrt_core.tunix_backend import fused
 from tunixrt_core.tunix_backend.batches import TokenBatch
@@ -92,6 +93,17 @@ class LossFunction:
             return batch.positions
         rows, length = batch.tokens.shape
         return jnp.broadcast_to(jnp.arange(length), (rows, length))
+
+
+def loss_of(manifest: RunManifest, config: Any, parts: int) -> LossFunction:
+    """The loss of a manifest for a model of this Tunix config; `parts` is how many the data has."""
+    return LossFunction(
+        manifest.loss,
+        parts=parts,
+        train_head=not manifest.method.adapts,
+        running_positions=runs_on_positions(config),
+        flash=manifest.model.flash_attention,
+    )
 
 
 def runs_on_positions(config: Any) -> bool:

@@ -116,6 +116,20 @@ def device_name(mesh: Any) -> str:
     return name if mesh.devices.size == 1 else f"{name} x {mesh.devices.size}"
 
 
+def model_config(manifest: RunManifest, architecture: Architecture, platform: str) -> Any:
+    """Tunix's ModelConfig, as the manifest wants it. Raises ModelError for flash attention that is not there."""
+    import jax.numpy as jnp
+
+    family = FAMILIES[architecture.kind]
+    module = family.model_module()
+    config = family.config(module, architecture, jnp.dtype(manifest.model.dtype.value))
+    config = replace(config, remat_config=module.RematConfig[manifest.model.remat.name])
+    if manifest.model.flash_attention:
+        check_flash_attention(family, platform)
+        config = replace(config, use_flash_attention=True)
+    return config
+
+
 def load_model(manifest: RunManifest, models_dir: Path, mesh: Any) -> LoadedModel:
     """Weights from disk onto the mesh, with fresh LoRA where the manifest asks for it.
 
@@ -131,11 +145,7 @@ def load_model(manifest: RunManifest, models_dir: Path, mesh: Any) -> LoadedMode
     family = FAMILIES[architecture.kind]
     dtype = jnp.dtype(manifest.model.dtype.value)
     module = family.model_module()
-    config = family.config(module, architecture, dtype)
-    config = replace(config, remat_config=module.RematConfig[manifest.model.remat.name])
-    if manifest.model.flash_attention:
-        check_flash_attention(family, mesh.devices.flat[0].platform)
-        config = replace(config, use_flash_attention=True)
+    config = model_config(manifest, architecture, mesh.devices.flat[0].platform)
     try:
         model = family.load(str(directory), config, mesh, dtype)
     except (ValueError, AssertionError, KeyError, AttributeError, TypeError) as error:

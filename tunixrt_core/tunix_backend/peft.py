@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from flax import nnx
 from tunix.sft.peft_trainer import PeftTrainer
+
+from tunixrt_core.tunix_backend.loss import LossFunction
 
 
 class RunTrainer(PeftTrainer):
@@ -25,3 +28,11 @@ class RunTrainer(PeftTrainer):
     def restored_metadata(self) -> Mapping[str, Any]:
         """What was saved beside the checkpoint that the trainer was restored from; empty where there was none."""
         return self._restored_custom_metadata or {}
+
+
+def compiled_step(loss: LossFunction, *, lora: bool) -> Any:
+    """`(model, optimizer, ModelBatch)` -> one train step, as Tunix hands it to the compiler, without a trainer."""
+    trainer = object.__new__(RunTrainer)  # its constructor wants weights and a folder for checkpoints
+    trainer._lora_enabled = lora
+    trainer.with_loss_fn(loss.mean, has_aux=True).with_gen_model_input_fn(loss.inputs)
+    return nnx.jit(trainer.create_train_step_fn(), donate_argnames=("optimizer",))

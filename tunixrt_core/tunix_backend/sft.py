@@ -26,7 +26,7 @@ from tunixrt_core.tunix_backend.data import Data, load_data
 from tunixrt_core.tunix_backend.encoding import require_rows
 from tunixrt_core.tunix_backend.evaluating import Best, Evaluator
 from tunixrt_core.tunix_backend.feeding import Feed
-from tunixrt_core.tunix_backend.loss import LossFunction, runs_on_positions
+from tunixrt_core.tunix_backend.loss import LossFunction, loss_of
 from tunixrt_core.tunix_backend.models import LoadedModel, device_name, load_model, make_mesh
 from tunixrt_core.tunix_backend.optimizer import make_optimizer, make_schedule
 from tunixrt_core.tunix_backend.peft import RunTrainer
@@ -228,13 +228,7 @@ def _save_now(trainer: RunTrainer, reason: str, manifest: RunManifest) -> None:
 
 def loss_function(manifest: RunManifest, loaded: LoadedModel, data: Data) -> LossFunction:
     """The loss of the manifest for the model's family."""
-    return LossFunction(
-        manifest.loss,
-        parts=len(data.parts),
-        train_head=not manifest.method.adapts,
-        running_positions=runs_on_positions(loaded.config),
-        flash=manifest.model.flash_attention,
-    )
+    return loss_of(manifest, loaded.config, len(data.parts))
 
 
 def make_plan(

@@ -74,6 +74,11 @@ def expected_tensors(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     return tensors
 
 
+def parameter_count(architecture: Architecture) -> int:
+    """How many numbers a model of this architecture is made of."""
+    return sum(math.prod(shape) for shape in expected_tensors(architecture).values())
+
+
 def _layer_tensors(a: Architecture) -> Iterator[tuple[str, tuple[int, ...]]]:
     gemma = a.kind.startswith("gemma")
     for name, heads in (("q", a.heads), ("k", a.kv_heads), ("v", a.kv_heads)):

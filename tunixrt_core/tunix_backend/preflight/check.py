@@ -10,11 +10,20 @@ from pathlib import Path
 from tunixrt_core.errors import InvalidManifest, ModelError
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.manifest_data import check_data_unchanged
+from tunixrt_core.memory import MemoryNeed
 from tunixrt_core.preflight import Finding, Preflight, RowView, blocking, in_order
 from tunixrt_core.runs import RunDir
 from tunixrt_core.tunix_backend.data import load_tokenizer, tokenizer_directory
+from tunixrt_core.tunix_backend.memory import sizes_of
 from tunixrt_core.tunix_backend.models import local_model
-from tunixrt_core.tunix_backend.preflight import chat_template, model_faults, row_faults, run_faults, totals
+from tunixrt_core.tunix_backend.preflight import (
+    chat_template,
+    memory_faults,
+    model_faults,
+    row_faults,
+    run_faults,
+    totals,
+)
 from tunixrt_core.tunix_backend.preflight.machine import Machine, this_machine
 from tunixrt_core.tunix_backend.preflight.model_faults import ModelFacts
 from tunixrt_core.tunix_backend.preflight.rows import FileRows, Progress, encode_file
@@ -64,6 +73,7 @@ class _Check:
     rows: FileRows | None = None
     tokenizer: TextTokenizer | None = None
     facts: ModelFacts | None = None
+    need: MemoryNeed | None = None
 
     def make(self, *, is_new: bool) -> None:
         manifest, machine = self.manifest, self.machine
@@ -97,6 +107,7 @@ class _Check:
         counted = totals.totals_of(manifest, rows, tokenizer, cut)
         if counted.train_steps:
             self._add(("warm_up",), run_faults.warm_up_faults(manifest, counted.train_steps))
+        self._look_at_memory(counted.batch_lengths)
         picks = totals.picks_of(manifest, rows, self.findings)
         shown = dict.fromkeys(number for numbers in picks.values() for number in numbers[:sample_rows])
         return replace(
@@ -105,8 +116,19 @@ class _Check:
             histogram=totals.histogram_of(rows),
             policies=totals.policies_of(manifest, rows, tokenizer),
             picks=picks,
+            memory=self.need,
             views=tuple(RowViewer(manifest, tokenizer).show(list(shown))),
         )
+
+    def _look_at_memory(self, lengths: Sequence[int]) -> None:
+        manifest = self.manifest
+        if self.facts is None or not lengths or any(f.code == "lora_matches_nothing" for f in self.findings):
+            return
+        sizes = sizes_of(self.facts.architecture, manifest)
+        found = memory_faults.memory_need(manifest, sizes, self.machine, lengths[-1])
+        if found is not None:
+            self.need, devices = found
+            self._add(("memory",), memory_faults.memory_faults(self.need, manifest, sizes, devices))
 
     def _preflight(self) -> Preflight:
         return Preflight(self.manifest.content_hash, in_order(self.findings), tuple(self.checked))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from tunixrt_core.host import device_kind
+from tunixrt_core.host import device_kind, memory_bytes
 
 _DEVICES = {"tpu": "TPU", "cuda": "GPU", "gpu": "GPU", "rocm": "GPU", "cpu": "CPU"}
 
@@ -28,6 +28,7 @@ class Machine:
     holders: tuple[str, ...]
     free_bytes: Callable[[Path], int]
     processes: int = 1
+    host_bytes: int = field(default_factory=memory_bytes)
 
     @property
     def asked_for(self) -> str | None:
@@ -42,6 +43,16 @@ class Machine:
         named = [flag.rpartition("=")[2] for flag in flags if "xla_force_host_platform_device_count=" in flag]
         count = named[-1] if named else self.environ.get("JAX_NUM_CPU_DEVICES", "1")
         return self.processes * (int(count) if count.isdigit() else 1)
+
+    @property
+    def tpu(self) -> tuple[str, int] | None:
+        """Kind and number of the TPU's chips, where the host says it, as Google's TPU VMs do: `v5litepod-8`."""
+        kind, _, count = self.environ.get("TPU_ACCELERATOR_TYPE", "").lower().partition("-")
+        if not count.isdigit():
+            return None
+        # of v4 and v5p the cores are counted, two in a chip
+        chips = max(1, int(count) // 2) if kind in ("v4", "v5p") else int(count)
+        return {"v5litepod": "v5e"}.get(kind, kind), chips
 
 
 def this_machine(processes: int = 1) -> Machine:
