@@ -76,7 +76,7 @@ def scripts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     write_checkpoint(folder / "model", request.param, **scaling)
     hypers: tuple[dict[str, Any], ...] = (
         {"packing": True, "method": "full", "epochs": 1.5},
-        {"length_buckets": 3, "method": "qlora", "lora_tile_size": 8, "epochs": 2, "early_stopping": 2},
+        {"length_buckets": 3, "method": "qlora", "tile_size": 8, "epochs": 2, "early_stopping": 2},
         {"method": "lora", "too_long": "drop_steps", "max_grad_norm": None, "gradient_accumulation": 2},
     )
     made = [make_manifest(folder / str(i), model=str(folder / "model"), **hyper) for i, hyper in enumerate(hypers)]
