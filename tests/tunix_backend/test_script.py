@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.tunix_backend.conftest import KeptReports, make_manifest, train
+from tests.tunix_backend.conftest import KeptReports, make_manifest, train, write_rows
 from tests.tunix_backend.families import KINDS, write_checkpoint
 from tunixrt_core.errors import ModelError
+from tunixrt_core.examples import example_traces
 from tunixrt_core.manifest import RunManifest
+from tunixrt_core.traces import Trace
 from tunixrt_core.tunix_backend.models import resolve_model
 from tunixrt_core.tunix_backend.script import fill_template, literal, notebook, standalone_script
 
@@ -26,7 +28,7 @@ RUNNER = """
 import runpy, sys
 runpy.run_path("train.py", run_name="__main__")
 loaded = {name.split(".")[0] for name in sys.modules}
-assert not loaded & {"tunixrt_core", "app", "pages", "pydantic_yaml"}, "the script needs the project"
+assert not loaded & {"tunixrt_core", "app", "pages"}, "the script needs the project"
 """
 
 
@@ -102,15 +104,25 @@ def parts_of(script: str, *cells: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "hyper",
-    [{"packing": True}, {"length_buckets": 3}, {"length_buckets": 1}],
-    ids=["packed", "buckets", "plain"],
+    [{"packing": True}, {"length_buckets": 3}, {"length_buckets": 1}, {"length_buckets": 2}],
+    ids=["packed", "buckets", "plain", "buckets, but rows of one length"],
 )
 def test_the_script_makes_the_batches_of_the_run(hyper: dict[str, Any], tmp_path: Path, models_dir: Path) -> None:
     from tunixrt_core.tunix_backend.batches import eval_batches, total_train_steps, train_batches
     from tunixrt_core.tunix_backend.data import load_data
 
+    long = list(example_traces(29))
+    short = [] if hyper.get("length_buckets") == 2 else [Trace(f"{i}" * i, (), "0") for i in range(1, 12)]
+    rows = write_rows(tmp_path / "rows.jsonl", [*long[:20], *short], [*long[20:], *short])
     manifest = make_manifest(
-        tmp_path, batch_size=4, max_seq_length=84, too_long="drop_steps", epochs=2.3, reasoning="think", **hyper
+        tmp_path,
+        rows=rows,
+        batch_size=4,
+        max_seq_length=72,
+        too_long="drop_steps",
+        epochs=2.3,
+        reasoning="think",
+        **hyper,
     )
     data = load_data(manifest, models_dir)
     assert data.shortened, "some rows were meant to lose steps"
@@ -118,13 +130,13 @@ def test_the_script_makes_the_batches_of_the_run(hyper: dict[str, Any], tmp_path
     rows, evals = space["read_rows"]("train"), space["read_rows"]("eval")
     assert [row.ids for row in rows] == [row.tokens.tolist() for row in data.train.rows]
     lengths = [len(row.ids) for row in rows]
-    batches = train_batches(data.train.rows, manifest.batch, max_length=84, seed=manifest.seed, pad_id=data.pad_id)
+    batches = train_batches(data.train.rows, manifest.batch, max_length=72, seed=manifest.seed, pad_id=data.pad_id)
     total = total_train_steps(manifest, batches)
     assert space["total_train_steps"](lengths) == total
     for k, plan in zip(range(3 * total), space["train_plans"](lengths), strict=False):
         same_batch(batches.batch(k), space["fill"](rows, *plan))
     plans = list(space["eval_plans"]([len(row.ids) for row in evals]))
-    found = list(eval_batches(data.eval.rows, manifest.batch, max_length=84, pad_id=data.pad_id))
+    found = list(eval_batches(data.eval.rows, manifest.batch, max_length=72, pad_id=data.pad_id))
     assert len(plans) == len(found)
     for plan, batch in zip(plans, found, strict=True):
         same_batch(batch, space["fill"](evals, *plan))
@@ -152,7 +164,6 @@ def test_the_cells_of_the_notebook_are_the_script(tmp_path: Path, models_dir: Pa
 @pytest.mark.parametrize("chat", ["chatml", "gemma", "llama3", "none"])
 @pytest.mark.parametrize("style", ["tags", "think", "plain", "answer"])
 def test_the_script_writes_the_text_of_the_run(chat: str, style: str, tmp_path: Path, models_dir: Path) -> None:
-    from tunixrt_core.examples import example_traces
     from tunixrt_core.render import ChatFormat, ReasoningStyle, render
 
     manifest = make_manifest(tmp_path, chat=chat, reasoning=style)

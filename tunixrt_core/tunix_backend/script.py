@@ -51,7 +51,7 @@ def standalone_script(manifest: RunManifest, directory: Path) -> str:
 
 def notebook(script: str) -> str:
     """The same content as .ipynb JSON (nbformat 4.5), one cell for each `# %%`."""
-    cells = []
+    cells: list[dict[str, Any]] = []
     for number, text in enumerate(_CELL.split(script)):
         lines = text.splitlines(keepends=True)
         cells.append(
