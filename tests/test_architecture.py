@@ -33,7 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("pipeline", "terminal", "doctor"),
     ("cli_common", "terminal_run"),
     ("cli_preflight",),
-    ("cli_jobs", "cli_models", "cli_memory"),
+    ("cli_jobs", "cli_memory", "cli_models", "cli_script"),
     ("cli_runs",),
     ("cli",),
     ("__main__",),
@@ -45,7 +45,16 @@ FENCED = {
     "alembic": {"tunixrt_core/store"},
     "typer": {
         f"tunixrt_core/{name}.py"
-        for name in ("cli", "cli_common", "cli_jobs", "cli_memory", "cli_models", "cli_preflight", "cli_runs")
+        for name in (
+            "cli",
+            "cli_common",
+            "cli_jobs",
+            "cli_memory",
+            "cli_models",
+            "cli_preflight",
+            "cli_runs",
+            "cli_script",
+        )
     },
     "rich": {f"tunixrt_core/{name}.py" for name in ("terminal", "terminal_run", "cli_jobs", "cli_preflight")},
     "streamlit": {"app", "pages"},

@@ -16,6 +16,7 @@ from tunixrt_core.cli_memory import memory
 from tunixrt_core.cli_models import models_app
 from tunixrt_core.cli_preflight import preflight
 from tunixrt_core.cli_runs import runs_app
+from tunixrt_core.cli_script import script
 from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.export import EXPORT_FORMATS
@@ -30,6 +31,8 @@ app = typer.Typer(
 )
 dataset_app = typer.Typer(no_args_is_help=True, help="Build and look at dataset versions.")
 app.add_typer(dataset_app, name="dataset")
+manifest_app = typer.Typer(invoke_without_command=True)
+app.add_typer(manifest_app, name="manifest")
 
 
 def main() -> None:
@@ -134,8 +137,9 @@ def export(
     out.print(f"{info.path}  {info.rows:,} rows, {info.bytes:,} bytes, sha256 {info.sha256}")
 
 
-@app.command()
+@manifest_app.callback()
 def manifest(
+    context: typer.Context,
     dataset: Annotated[str | None, typer.Option(help="Dataset to train on.")] = None,
     dataset_version: Annotated[int | None, typer.Option("--version", help="The latest where not given.")] = None,
     data: Annotated[Path | None, typer.Option(help="Or an exported Tunix SFT file; needs no database.")] = None,
@@ -150,7 +154,9 @@ def manifest(
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of YAML.")] = False,
     home: Home = None,
 ) -> None:
-    """Write a run manifest."""
+    """Write a run manifest, or a script from one."""
+    if context.invoked_subcommand is not None:
+        return
     if (dataset is None) == (data is None):
         raise typer.BadParameter("give --dataset or --data")
     with open_home(home) as rt:
@@ -170,6 +176,7 @@ def manifest(
         out.print(f"{output}  {built.data.train_rows:,} train rows; start it with: tunixrt train {output}")
 
 
+manifest_app.command()(script)
 app.command()(preflight)
 app.command()(memory)
 app.command()(train)

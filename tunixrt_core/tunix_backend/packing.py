@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-_WINDOW = 2048  # rows that are packed together: larger packs tighter, smaller mixes more
+WINDOW = 2048  # rows that are packed together: larger packs tighter, smaller mixes more
 
 Bin = tuple[int, ...]  # the numbers of the rows in one row of a batch, in their order
 
@@ -94,8 +94,8 @@ def packed_epoch(lengths: Sequence[int], length: int, seed: int, epoch: int) -> 
     """The bins of one epoch: rows in shuffled order, packed window by window, the bins of a window shuffled again."""
     order = shuffled(len(lengths), seed, epoch)
     bins: list[Bin] = []
-    for first in range(0, len(order), _WINDOW):
-        window = order[first : first + _WINDOW]
+    for first in range(0, len(order), WINDOW):
+        window = order[first : first + WINDOW]
         packed = pack([lengths[int(i)] for i in window], length)
         for place in shuffled(len(packed), seed, epoch, first + 1):
             bins.append(tuple(int(window[i]) for i in packed[place]))
