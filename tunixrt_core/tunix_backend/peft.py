@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flax import nnx
-from tunix.sft.peft_trainer import PeftTrainer
-
 from tunixrt_core.tunix_backend.loss import LossFunction
+from tunixrt_core.tunix_backend.step import InPlaceTrainer, compile_in_place
 
 
-class RunTrainer(PeftTrainer):
+class RunTrainer(InPlaceTrainer):
     """Everything that touches private names of Tunix 0.1.7 stands here."""
 
     on_aux: Callable[[Any], None] = staticmethod(lambda aux: None)
@@ -35,4 +33,4 @@ def compiled_step(loss: LossFunction, *, lora: bool) -> Any:
     trainer = object.__new__(RunTrainer)  # its constructor wants weights and a folder for checkpoints
     trainer._lora_enabled = lora
     trainer.with_loss_fn(loss.mean, has_aux=True).with_gen_model_input_fn(loss.inputs)
-    return nnx.jit(trainer.create_train_step_fn(), donate_argnames=("optimizer",))
+    return compile_in_place(trainer.create_train_step_fn())
