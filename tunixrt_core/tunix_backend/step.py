@@ -23,6 +23,8 @@ class InPlaceTrainer(PeftTrainer):
     """PeftTrainer whose train step works in place. Whoever keeps an array of the model from before a train step
     finds it deleted; the model itself always holds the arrays that are valid."""
 
+    _jitted_train_step_fn: Any
+
     def jit_train_and_eval_step(self, skip_jit: bool = False, cache_nnx_graph: bool = False) -> Any:
         known = self._jitted_train_step_fn is not None
         steps = super().jit_train_and_eval_step(skip_jit, cache_nnx_graph)
