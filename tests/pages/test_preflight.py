@@ -73,7 +73,7 @@ def test_a_pasted_manifest_is_checked_and_can_be_started(real: Pipeline, tmp_pat
     app = paste(make_manifest(tmp_path))
     text = words(app)
     assert {"Train rows", "Trained tokens", "Answers cut", "Padding"} <= {str(metric.label) for metric in app.metric}
-    for shown in ("27 checks passed", "Prompt, not trained", "step 1: ", "class='t answer'", "seen whole"):
+    for shown in ("28 checks passed", "Prompt, not trained", "step 1: ", "class='t answer'", "seen whole"):
         assert shown in text or shown in str([expander.label for expander in app.expander])
     app = press(app, "start-checked")
     assert app.query_params["run"] == "r-0001"
