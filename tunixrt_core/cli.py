@@ -11,15 +11,15 @@ import typer
 
 from tunixrt_core import __version__, terminal
 from tunixrt_core.cli_common import Home, fail, open_home, settings_of
+from tunixrt_core.cli_datasets import dataset_app, export
+from tunixrt_core.cli_ingest import ingest
 from tunixrt_core.cli_jobs import evaluate, export_model, train
 from tunixrt_core.cli_memory import memory
 from tunixrt_core.cli_models import models_app
 from tunixrt_core.cli_preflight import preflight
 from tunixrt_core.cli_runs import runs_app
 from tunixrt_core.cli_script import script
-from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.errors import TunixRTError
-from tunixrt_core.export import EXPORT_FORMATS
 from tunixrt_core.terminal import out
 from tunixrt_core.variants import read_changes
 
@@ -29,7 +29,6 @@ app = typer.Typer(
     help="From step-by-step reasoning traces to a fine-tuned, evaluated model.",
     pretty_exceptions_enable=False,
 )
-dataset_app = typer.Typer(no_args_is_help=True, help="Build and look at dataset versions.")
 app.add_typer(dataset_app, name="dataset")
 manifest_app = typer.Typer(invoke_without_command=True)
 app.add_typer(manifest_app, name="manifest")
@@ -52,89 +51,8 @@ def version() -> None:
     out.print(__version__)
 
 
-@app.command()
-def ingest(
-    file: Annotated[Path | None, typer.Argument(help="JSONL or JSON file, gzip too; - for standard input.")] = None,
-    format: Annotated[str, typer.Option(help="Record format; auto looks at the content.")] = "auto",
-    source: Annotated[str | None, typer.Option(help="Name to keep as the traces' source.")] = None,
-    bundled: Annotated[bool, typer.Option("--examples", help="Load the bundled example traces.")] = False,
-    home: Home = None,
-) -> None:
-    """Read traces into the store. Exits with 1 where a line was rejected."""
-    if bundled == (file is not None):
-        raise typer.BadParameter("name a file, or give --examples")
-    with open_home(home) as rt, terminal.progress() as bar:
-        task = bar.add_task("reading", total=None, note="")
-        if file is None:
-            report = rt.ingest_examples()
-        else:
-            stream = sys.stdin.buffer if str(file) == "-" else file
-            report = rt.ingest(
-                stream,
-                name="standard input" if str(file) == "-" else str(file),
-                format=format,
-                source_label=source,
-                on_progress=lambda n: bar.update(task, completed=n),
-            )
-        bar.update(task, completed=report.read, total=report.read)
-    terminal.import_report(report)
-    raise typer.Exit(1 if report.rejected else 0)
-
-
-@dataset_app.command("build")
-def dataset_build(
-    name: str,
-    source: Annotated[str | None, typer.Option(help="Only traces of this source.")] = None,
-    text: Annotated[str, typer.Option(help="Only traces that this search finds.")] = "",
-    selection: Annotated[str, typer.Option(help="all, latest or random.")] = "all",
-    limit: Annotated[int | None, typer.Option(help="How many, for latest and random.")] = None,
-    seed: int = 0,
-    eval_share: Annotated[float, typer.Option(help="Share of the prompts that go to the eval split.")] = 0.1,
-    home: Home = None,
-) -> None:
-    """Freeze a selection of traces as the next version of a dataset."""
-    spec = DatasetSpec.from_dict(
-        {
-            "name": name,
-            "source": source,
-            "text": text,
-            "selection": selection,
-            "limit": limit,
-            "seed": seed,
-            "eval_share": eval_share,
-        }
-    )
-    with open_home(home) as rt:
-        built = rt.build_dataset(spec)
-    out.print(
-        f"{built.name} v{built.version}: {built.train_rows:,} train + {built.eval_rows:,} eval rows, "
-        f"sha256 {built.content_hash}"
-    )
-
-
-@dataset_app.command("list")
-def dataset_list(name: Annotated[str | None, typer.Argument()] = None, home: Home = None) -> None:
-    """List dataset versions, newest first."""
-    with open_home(home) as rt:
-        versions = rt.dataset_versions(name)
-    terminal.table(
-        ("Dataset", "Version", "Train", "Eval", "sha256"),
-        [(v.name, v.version, v.train_rows, v.eval_rows, v.content_hash[:12]) for v in versions],
-    )
-
-
-@app.command()
-def export(
-    name: Annotated[str, typer.Argument(help="Dataset name.")],
-    dataset_version: Annotated[int | None, typer.Option("--version", help="The latest where not given.")] = None,
-    format: Annotated[str, typer.Option(help=", ".join(EXPORT_FORMATS))] = "tunix_sft",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; in the home otherwise.")] = None,
-    home: Home = None,
-) -> None:
-    """Write a dataset version as JSONL. The same version always gives the same bytes."""
-    with open_home(home) as rt:
-        info = rt.export_dataset(name, dataset_version, format=format, path=output)
-    out.print(f"{info.path}  {info.rows:,} rows, {info.bytes:,} bytes, sha256 {info.sha256}")
+app.command()(ingest)
+app.command()(export)
 
 
 @manifest_app.callback()

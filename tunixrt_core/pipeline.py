@@ -13,34 +13,28 @@ A script, the command line, the API and the pages all work through a Pipeline:
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
-from tunixrt_core import datasets, examples
 from tunixrt_core.accelerator import Accelerator
-from tunixrt_core.datasets import DatasetSpec, DatasetVersion
 from tunixrt_core.errors import Conflict, NotFound
 from tunixrt_core.evaluation import TARGETS, Comparison, EvalDir, EvalProgress, EvalRecord, Prediction, Target, compare
 from tunixrt_core.execution import run_folder_of
-from tunixrt_core.export import ExportInfo, export_tunix_sft_jsonl, exporter_named, write_export
+from tunixrt_core.export_verbs import ExportVerbs, dataset_ref
 from tunixrt_core.host import HostInfo, host_info
-from tunixrt_core.ingest.reader import read_traces
-from tunixrt_core.ingest.report import ImportReport, RowError, Tally
+from tunixrt_core.ingest_verbs import IngestVerbs
 from tunixrt_core.jobs import JobManager
 from tunixrt_core.manifest import RunManifest, build_sft_manifest
 from tunixrt_core.preflight import Preflight, RowView
 from tunixrt_core.registry import Registry
-from tunixrt_core.rows import Split
 from tunixrt_core.run_verbs import RunVerbs
 from tunixrt_core.runs import Run, RunDir, RunState
 from tunixrt_core.settings import Settings
-from tunixrt_core.store.query import Page, StoredTrace, TraceQuery
+from tunixrt_core.store.query import Page
 from tunixrt_core.store.store import Store, open_store
-from tunixrt_core.traces import Trace
+from tunixrt_core.trace_verbs import TraceVerbs
 from tunixrt_core.tunix_backend import availability
 from tunixrt_core.tunix_backend.backend import TunixBackend
 
@@ -67,10 +61,11 @@ class EvalView:
     progress: EvalProgress | None
 
 
-class Pipeline(RunVerbs):
+class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, RunVerbs):
     """One home with everything in it. Thread-safe: pages, API and worker share one.
 
-    What can be done with a run that is there (stop, save, resume, clone, compare) stands in run_verbs.
+    Its verbs stand in the order of the data: ingest_verbs, trace_verbs, dataset_verbs, export_verbs; here manifest,
+    preflight, run and evaluate; what can be done with a run that is there stands in run_verbs.
     """
 
     def __init__(self, settings: Settings, store: Store, jobs: JobManager) -> None:
@@ -92,161 +87,6 @@ class Pipeline(RunVerbs):
         self.jobs.close()
         self.store.close()
 
-    # --- trace in -----------------------------------------------------------------------------------------------
-
-    def ingest(
-        self,
-        source: Path | BinaryIO,
-        *,
-        name: str | None = None,
-        format: str = "auto",
-        source_label: str | None = None,
-        on_progress: Callable[[int], None] | None = None,
-    ) -> ImportReport:
-        """Read a file of traces into the store, in one transaction: read = inserted + duplicate + rejected.
-
-        Raises UnreadableFile, with nothing stored, where the file as a whole cannot be read.
-        """
-        label = name or (source.name if isinstance(source, Path) else "upload")
-        reader = read_traces(source, name=label, format=format, source_label=source_label)
-        return self._insert(reader, label, reader.format, on_progress)
-
-    def ingest_examples(self, n: int = examples.DEFAULT_COUNT, seed: int = 0) -> ImportReport:
-        """The bundled example traces: small arithmetic tasks that the tiny model can learn in minutes."""
-        return self._insert(examples.example_traces(n, seed), "bundled examples", "trace")
-
-    def add_traces(self, traces: Iterable[Trace | RowError], name: str = "api") -> ImportReport:
-        """Store traces made elsewhere, such as by a script."""
-        return self._insert(traces, name, "trace")
-
-    def _insert(
-        self,
-        items: Iterable[Trace | RowError],
-        name: str,
-        format: str,
-        on_progress: Callable[[int], None] | None = None,
-    ) -> ImportReport:
-        began = time.perf_counter()
-        tally = Tally(name, format)
-
-        def traces() -> Iterator[Trace]:
-            for trace in tally.traces(items):
-                if on_progress and tally.read % 500 == 0:
-                    on_progress(tally.read)
-                yield trace
-
-        counts = self.store.traces.insert(traces())
-        return tally.report(inserted=counts.inserted, duplicate=counts.duplicate, seconds=time.perf_counter() - began)
-
-    # --- store --------------------------------------------------------------------------------------------------
-
-    def traces(
-        self, query: TraceQuery | None = None, *, after: str | None = None, limit: int = 50
-    ) -> Page[StoredTrace]:
-        """A page of traces, newest first. `after` is the `next` of the page before."""
-        return self.store.traces.page(query or TraceQuery(), after=after, limit=limit)
-
-    def trace(self, ref: str) -> StoredTrace:
-        return self.store.traces.get(ref)
-
-    def trace_neighbours(self, ref: str, query: TraceQuery | None = None) -> tuple[str | None, str | None]:
-        return self.store.traces.neighbours(ref, query or TraceQuery())
-
-    def count_traces(self, query: TraceQuery | None = None) -> int:
-        return self.store.traces.count(query or TraceQuery())
-
-    def sources(self) -> list[tuple[str, int]]:
-        return self.store.traces.sources()
-
-    def delete_trace(self, ref: str) -> None:
-        self.store.traces.delete(ref)
-
-    # --- dataset ------------------------------------------------------------------------------------------------
-
-    def build_dataset(self, spec: DatasetSpec) -> DatasetVersion:
-        """Freeze a selection as the next version of its name. The same content again gives the version that has it."""
-        candidates = self.store.traces.select(TraceQuery(text=spec.text, source=spec.source, model=spec.model))
-        rows = datasets.build_dataset(spec, candidates)
-        parent = self.store.datasets.latest_number(spec.name)
-        built = datasets.freeze(spec, rows, version=(parent or 0) + 1, parent=parent, created_at=datetime.now(UTC))
-        if known := self.store.datasets.find(spec.name, built.content_hash):
-            return known
-        self.store.datasets.add(built, rows)
-        return built
-
-    def dataset(self, name: str, version: int | None = None) -> DatasetVersion:
-        return self.store.datasets.get(name, version)
-
-    def dataset_versions(self, name: str | None = None) -> list[DatasetVersion]:
-        """All versions, newest first."""
-        return self.store.datasets.list(name)
-
-    def dataset_rows(
-        self,
-        name: str,
-        version: int | None = None,
-        split: Split | None = None,
-        *,
-        on_deleted: Callable[[str], object] = lambda trace_hash: None,
-    ) -> Iterator[tuple[Trace, Split]]:
-        """The traces of a version with their side of the split, streamed in order.
-
-        A trace that was deleted since is left out, and `on_deleted` is told its hash.
-        """
-        frozen = self.dataset(name, version)
-        sides: dict[str, Split] = {}
-
-        def hashes() -> Iterator[str]:
-            for row in self.store.datasets.rows(frozen.name, frozen.version, split):
-                sides[row.hash] = row.split
-                yield row.hash
-
-        for trace in self.store.traces.by_hashes(hashes(), on_missing=on_deleted):
-            yield trace, sides.pop(trace.content_hash)
-
-    # --- export -------------------------------------------------------------------------------------------------
-
-    def export_lines(
-        self,
-        name: str,
-        version: int | None = None,
-        format: str = "tunix_sft",
-        *,
-        on_deleted: Callable[[str], object] = lambda trace_hash: None,
-    ) -> Iterator[bytes]:
-        """The lines of an export, for streaming. The same version always gives the same bytes, until a trace in it
-        is deleted: then that line is missing, and `on_deleted` is told its hash.
-        """
-        exporter = exporter_named(format)
-        frozen = self.dataset(name, version)
-        rows = self.dataset_rows(frozen.name, frozen.version, on_deleted=on_deleted)
-        side: dict[str, Split] = {}
-
-        def traces() -> Iterator[Trace]:
-            for trace, side["now"] in rows:
-                yield trace
-
-        return exporter(traces(), split_of=lambda trace: side["now"])
-
-    def export_dataset(
-        self, name: str, version: int | None = None, *, format: str = "tunix_sft", path: Path | None = None
-    ) -> ExportInfo:
-        """Write a dataset version to a JSONL file, in the home where no path is given.
-
-        The sidecar names the dataset version and the rows that are missing because their trace was deleted.
-        """
-        frozen = self.dataset(name, version)
-        suffix = "" if format == "tunix_sft" else f".{format}"
-        target = path or self.settings.exports_dir / f"{frozen.name}-v{frozen.version}{suffix}.jsonl"
-        deleted: list[str] = []
-        lines = self.export_lines(frozen.name, frozen.version, format, on_deleted=deleted.append)
-        # write_export reads this when the lines have all been written, so `deleted` is complete then
-        return write_export(lines, target, format=format, dataset={**_dataset_ref(frozen), "deleted_rows": deleted})
-
-    def export_traces(self, refs: Iterable[str]) -> Iterator[bytes]:
-        """Single traces as Tunix SFT lines. Raises NotFound for one that is not there."""
-        return export_tunix_sft_jsonl([self.store.traces.get(ref).trace for ref in refs])
-
     # --- manifest -----------------------------------------------------------------------------------------------
 
     def build_manifest(
@@ -265,7 +105,7 @@ class Pipeline(RunVerbs):
             if dataset is None:
                 raise NotFound("dataset", "", "Name a dataset version or a data file.")
             frozen = self.dataset(dataset, version)
-            ref = _dataset_ref(frozen)
+            ref = dataset_ref(frozen)
             data_file = self.export_dataset(frozen.name, frozen.version).path
         values = {"name": _run_name(model_id, ref), **(hyperparams or {})}
         folder = output_dir or str(self.registry.next_dir())
@@ -412,10 +252,6 @@ def open_pipeline(settings: Settings, *, recover: bool = True) -> Pipeline:
     if recover:
         pipeline.registry.recover()
     return pipeline
-
-
-def _dataset_ref(version: DatasetVersion) -> dict[str, Any]:
-    return {"name": version.name, "version": version.version, "content_hash": version.content_hash}
 
 
 def _run_name(model_id: str, dataset: Mapping[str, Any] | None) -> str:
