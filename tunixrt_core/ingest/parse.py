@@ -37,12 +37,17 @@ def parse_row(data: bytes) -> dict[str, Any] | BadRow:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
         return _diagnose(data)
-    if _LONG_NUMBER in data.translate(_DIGITS_ONLY) or len(_KEY_END.findall(data)) != _count_keys(value):
+    if may_round(data) or len(_KEY_END.findall(data)) != count_keys(value):
         return _diagnose(data)
     return value if isinstance(value, dict) else _not_an_object(value)
 
 
-def _count_keys(value: Any) -> int:
+def may_round(data: bytes) -> bool:
+    """Whether the text holds so many digits in a row that a JSON library might round them."""
+    return _LONG_NUMBER in data.translate(_DIGITS_ONLY)
+
+
+def count_keys(value: Any) -> int:
     """Keys in all objects of a parsed value. The text holds at least as many `":`; more means: look closer."""
     count = 0
     stack = [value]

@@ -92,20 +92,22 @@ def _between(text: str, stretch: Span, separator: re.Pattern[str]) -> list[Span]
 
 def _numbered(text: str, stretch: Span, *, strict: bool) -> Division | None:
     """Items that count 1, 2, 3. Strict: every number that stands like one must belong, and a line may come before."""
-    every = list(_ITEM.finditer(text, *stretch))
+    at = stretch.start
+    part = text[slice(*stretch)]  # so that its beginning counts as the beginning of a line
+    every = list(_ITEM.finditer(part))
     items = list(_counting(every))
     if len(items) < 2 or (strict and len(items) < len(every)):
         return None
-    before = _filled(text, [Span(stretch.start, items[0].start())])
+    before = _filled(text, [Span(at, at + items[0].start())])
     if strict and before and "\n" in text[slice(*before[0])]:
         return None
-    ends = [item.start() for item in items[1:]] + [stretch.end]
-    spans = [stripped(text, item.end(), end) for item, end in zip(items, ends, strict=True)]
+    ends = [item.start() for item in items[1:]] + [len(part)]
+    spans = [stripped(text, at + item.end(), at + end) for item, end in zip(items, ends, strict=True)]
     if any(span.start >= span.end for span in spans):
         return None
     first = items[0]
-    at = first.start("number") - first.start()
-    mark = first[0][:at] + "{n}" + first[0][at + len(first["number"]) :]
+    digits = first.start("number") - first.start()
+    mark = first[0][:digits] + "{n}" + first[0][digits + len(first["number"]) :]
     sure: Sure = "medium" if before or len(items) < len(every) or _BLANK_LINES.search(text, *spans[-1]) else "high"
     return Division((*before, *spans), "numbered", sure, f"{len(items)} items count from 1", mark, len(before))
 
