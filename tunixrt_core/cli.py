@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from tunixrt_core import __version__, terminal
-from tunixrt_core.cli_common import Home, fail, open_home, settings_of
+from tunixrt_core import __version__
+from tunixrt_core.cli_common import Home, fail, open_home
 from tunixrt_core.cli_datasets import dataset_app, export
+from tunixrt_core.cli_doctor import doctor_app
 from tunixrt_core.cli_ingest import ingest
 from tunixrt_core.cli_jobs import evaluate, export_model, train
 from tunixrt_core.cli_memory import memory
@@ -102,15 +103,4 @@ app.command()(evaluate)
 app.command("export-model")(export_model)
 app.add_typer(runs_app, name="runs")
 app.add_typer(models_app, name="models")
-
-
-@app.command()
-def doctor(home: Home = None) -> None:
-    """Check this machine: versions, device, home, database. Exits with 1 where something needed is missing."""
-    from tunixrt_core.doctor import checks
-
-    found = list(checks(settings_of(home)))
-    terminal.table(
-        ("", "Check", ""), [({"ok": "ok", "warn": "!", "bad": "x"}[c.state], c.name, c.detail) for c in found]
-    )
-    raise typer.Exit(1 if any(c.state == "bad" for c in found) else 0)
+app.add_typer(doctor_app, name="doctor")

@@ -13,8 +13,8 @@ import msgspec
 import orjson
 from msgspec import UNSET, UnsetType
 
-from tunixrt_core.hashing import check_json
-from tunixrt_core.ingest.parse import count_keys, may_round
+from tunixrt_core.hashing import check_json, sha256_hex
+from tunixrt_core.ingest.parse import count_key_ends, count_keys, may_round
 from tunixrt_core.rows import SPLITS
 from tunixrt_core.traces import DEFAULT_STEP_TYPE, MAX_TRACE_BYTES, TRACE_VERSION, Step, Trace
 
@@ -129,8 +129,8 @@ def _trace(
         if may_round(line) or not _storable(meta):
             return None
         keys += count_keys(meta)
-    # more of them than were decoded: a key stands twice, or text holds something like a key
-    if line.count(b'":') != keys or b" :" in line or b"\t:" in line or b"\r:" in line:
+    # every key has its colon: more than were decoded means that one stands twice, or that text holds colons too
+    if line.count(b":") != keys and count_key_ends(line) != keys:
         return None
     if _blank(prompt) or _blank(final_answer):
         return None
@@ -141,7 +141,7 @@ def _trace(
         optional.setdefault("source", source)
     canonical = _canonical(prompt, steps, final_answer, meta, optional)
     # without an escape there can be neither NUL nor half a surrogate pair
-    if len(canonical) > MAX_TRACE_BYTES or (b"\\u0000" in line):
+    if len(canonical) > MAX_TRACE_BYTES or (b"\\" in line and b"\\u0000" in line):
         return None
     trace = object.__new__(Trace)
     trace.__dict__.update(
@@ -155,6 +155,7 @@ def _trace(
         model=None,
         trace_version=TRACE_VERSION,
         canonical=canonical,
+        content_hash=sha256_hex(canonical),  # here already: a cached property takes a lock to make it
     )
     trace.__dict__.update(optional)
     return trace
