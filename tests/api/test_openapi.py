@@ -66,6 +66,8 @@ def test_every_address_of_the_issue_is_published() -> None:
         "/tunix/sft/manifest": ["post"],
         "/traces": ["get", "post"],
         "/traces/batch": ["post"],
+        "/traces/preview": ["post"],
+        "/traces/doctor": ["post"],
         "/traces/{id}": ["delete", "get"],
         "/datasets": ["get", "post"],
         "/datasets/{name}": ["get"],
