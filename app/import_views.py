@@ -42,8 +42,8 @@ def show_preview(preview: Preview) -> None:
     table(
         [{"column": c.name, "field": c.field, "sample": " ".join(c.sample.split()) or None} for c in preview.columns],
         {
-            "column": st.column_config.TextColumn("Column", width=200),
-            "field": st.column_config.TextColumn("Becomes", width=220),
+            "column": st.column_config.TextColumn("Column", width=140),
+            "field": st.column_config.TextColumn("Becomes", width=150),
             "sample": st.column_config.TextColumn("First value"),
         },
         key="columns",
@@ -185,10 +185,10 @@ def show_diagnosis(found: Diagnosis, job: ImportJob) -> None:
             table(
                 [r._asdict() | {"field": r.field or None} for r in found.reasons],
                 {
-                    "times": st.column_config.NumberColumn("Rows", format="localized", width=90),
-                    "field": st.column_config.TextColumn("Field", width=180),
+                    "times": st.column_config.NumberColumn("Rows", format="localized", width=70),
+                    "field": st.column_config.TextColumn("Field", width=120),
                     "reason": st.column_config.TextColumn("Reason"),
-                    "first_line": st.column_config.NumberColumn("First line", format="localized", width=110),
+                    "first_line": st.column_config.NumberColumn("First line", format="localized", width=90),
                 },
                 key="reasons",
                 alt=f"{len(found.reasons)} reasons for which rows were rejected, and how often.",
@@ -217,8 +217,8 @@ def show_rejected(errors: Sequence[RowError], rejected: int, job: ImportJob | No
     table(
         rows,
         {
-            "line": st.column_config.NumberColumn("Line", format="localized", width=80),
-            "field": st.column_config.TextColumn("Field", width=180),
+            "line": st.column_config.NumberColumn("Line", format="localized", width=70),
+            "field": st.column_config.TextColumn("Field", width=120),
             "reason": st.column_config.TextColumn("Reason"),
         },
         key="rejected",

@@ -26,11 +26,11 @@ from tunixrt_core.ingest.steps import RULES
 EXAMPLES, UPLOAD, PATH = "Examples", "Upload", "Server path"
 REPORT, JOB = "import-report", "import-job-of-this-session"
 RULE_WORDS = {
-    "auto": "As the text suggests",
-    "numbered": "Numbered items",
-    "paragraphs": "Blank lines",
-    "lines": "Lines",
-    "none": "Not at all",
+    "auto": "Automatic",
+    "numbered": "By numbers",
+    "paragraphs": "By blank lines",
+    "lines": "By lines",
+    "none": "In one piece",
 }
 Opened = Callable[[], Path | BinaryIO]
 
@@ -108,7 +108,7 @@ def choices(kind: str) -> dict[str, Any]:
         format = st.selectbox(
             "Format",
             ["auto", *rt.formats()],
-            format_func=lambda name: "Found out by itself" if name == "auto" else name,
+            format_func=lambda name: "Automatic" if name == "auto" else name,
             key=f"{kind}-format",
         )
         split = st.selectbox("Steps", RULES, format_func=RULE_WORDS.__getitem__, key=f"{kind}-split")

@@ -86,8 +86,8 @@ def _usual_gaps(layout: Mapping[str, Any], steps: int) -> Iterator[str]:
     reasoning = steps - layout.get("solution", 0)
     separator = layout.get("sep", _SEPARATORS[rule])
     for i in range(steps):
-        if i == reasoning:
-            yield middle if i else head + middle
+        if i >= reasoning:
+            yield "" if i > reasoning else middle if i else head + middle
         else:
             before = head if i == 0 else " ** " if rule == "socratic" and i % 2 else separator
             yield before + _mark(layout, i)

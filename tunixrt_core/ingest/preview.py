@@ -6,6 +6,8 @@ import re
 import time
 from collections.abc import Callable, Iterator
 
+import orjson
+
 from tunixrt_core.ingest.detect import Detected
 from tunixrt_core.ingest.reader import TraceReader, parsed
 from tunixrt_core.ingest.report import (
@@ -148,12 +150,16 @@ def _note_columns(reader: TraceReader, row: RawRow, columns: dict[str, Column]) 
     fields = reader.form.columns(value)
     for name, content in value.items():
         if name not in columns or not columns[name].sample:
-            text = content if isinstance(content, str) else "" if content is None else str(content)
+            text = content if isinstance(content, str) else "" if content is None else _json(content)
             columns[name] = Column(name, fields.get(name, "meta"), text[:_SAMPLE_CHARS])
 
 
+def _json(value: object) -> str:
+    return orjson.dumps(value, default=repr).decode()
+
+
 def _detected(reader: TraceReader) -> Detected:
-    return reader.detected or Detected(reader.format, "high", "the user says so")
+    return reader.detected or Detected(reader.format, "high", "as you said")
 
 
 def _trace(item: Trace | ScoredTrace) -> Trace:

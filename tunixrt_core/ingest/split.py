@@ -14,6 +14,7 @@ from tunixrt_core.ingest.marks import OPENERS, Marked, boxed, find_marks, hashes
 from tunixrt_core.ingest.steps import Division, Rule, Span, Sure, divide, stripped
 from tunixrt_core.traces import DEFAULT_STEP_TYPE, Step
 
+_NOTHING = Span(0, 0)
 SOLUTION = "solution"  # type of the step that holds what a model wrote around its boxed answer
 
 
@@ -88,27 +89,33 @@ def split_completion(text: str, field: str, rule: Rule = "auto") -> Split:
 
 def split_apart(reasoning: str, content: str, rule: Rule = "auto") -> Split:
     """Steps and answer where the reasoning was written in a field of its own."""
-    text = reasoning + content
-    end = len(reasoning)
-    marked = Marked("apart", Span(0, end), Span(end, len(text)), "high", "the reasoning has a field of its own")
-    return _split_marked(text, marked, rule, cut=end)
+    return _split_apart(reasoning, content, rule, "the reasoning has a field of its own", plain=False)
 
 
 def split_reasoning(reasoning: str, answer: str, rule: Rule = "auto") -> Split:
     """Like `split_apart`, where the answer is known to be no more than that."""
-    text = reasoning + answer
-    end = len(reasoning)
-    why = "reasoning and answer have fields of their own"
-    marked = Marked("apart", Span(0, end), Span(end, len(text)), "high", why, plain=True)
-    return _split_marked(text, marked, rule, cut=end)
+    return _split_apart(reasoning, answer, rule, "reasoning and answer have fields of their own", plain=True)
 
 
-def _split_marked(text: str, marked: Marked, rule: Rule, cut: int | None = None) -> Split:
+def _split_apart(reasoning: str, content: str, rule: Rule, why: str, *, plain: bool) -> Split:
+    """Marks within the reasoning are no part of its steps; what was written behind them is one more step."""
+    text, end = reasoning + content, len(reasoning)
+    inner, behind = Span(0, end), Span(end, end)
+    if found := find_marks(reasoning):
+        inner, behind = found.reasoning, stripped(text, *found.answer)
+    elif opener := next((one for one in OPENERS if reasoning.lstrip().startswith(one)), None):
+        inner = Span(reasoning.index(opener) + len(opener), end)
+    marked = Marked("apart", inner, Span(end, len(text)), "high", why, plain)
+    return _split_marked(text, marked, rule, cut=end, behind=behind)
+
+
+def _split_marked(text: str, marked: Marked, rule: Rule, cut: int | None = None, behind: Span = _NOTHING) -> Split:
     division = divide(text, marked.reasoning, rule)
     solution, answer, inside = (
         (None, stripped(text, *marked.answer), False) if marked.plain else _answer_in(text, marked.answer)
     )
-    spans = division.spans if solution is None else (*division.spans, solution)
+    written = [span for span in (behind, solution) if span is not None and span.start < span.end]
+    spans = (*division.spans, *written)
     return Split(
         text,
         spans,
@@ -116,7 +123,7 @@ def _split_marked(text: str, marked: Marked, rule: Rule, cut: int | None = None)
         f"{marked.name}/{division.rule}",
         _least(marked.sure, division.sure),
         f"{marked.why}; {division.why}",
-        solution=int(solution is not None),
+        solution=len(written),
         inside=inside,
         mark=division.mark,
         unnumbered=division.unnumbered,
