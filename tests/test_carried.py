@@ -29,7 +29,7 @@ def contents(trace: Trace) -> list[str]:
 
 
 def metadata(trace: Trace, style: ReasoningStyle | None) -> dict[str, Any]:
-    return rendered_metadata(trace.to_dict(), trace.content_hash, style=style)
+    return rendered_metadata(trace.to_dict(), trace.content_hash, contents(trace), style=style)
 
 
 @pytest.mark.parametrize("style", ReasoningStyle)
@@ -84,7 +84,7 @@ def test_metadata_of_another_program_rebuilds_nothing_and_breaks_nothing(foreign
 
 def test_scores_travel_with_the_row() -> None:
     score = GivenScore(name="rating", value=1.0, step=1, scorer="me", version="1", kind="human")
-    carried = rendered_metadata(PLAIN.to_dict(), PLAIN.content_hash, scores=[score])
+    carried = rendered_metadata(PLAIN.to_dict(), PLAIN.content_hash, contents(PLAIN), scores=[score])
     assert carried_scores(carried) == (score,)
     assert carried_scores({}) == ()
     with pytest.raises(InvalidTrace, match=r"metadata\.scores"):

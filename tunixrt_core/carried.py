@@ -7,7 +7,7 @@ from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.render import ParsedCompletion, ReasoningStyle, take_apart
-from tunixrt_core.rows import Split, from_row, metadata_of
+from tunixrt_core.rows import from_row, metadata_of
 from tunixrt_core.scores import GivenScore
 from tunixrt_core.traces import Trace
 
@@ -15,23 +15,24 @@ from tunixrt_core.traces import Trace
 def rendered_metadata(
     data: Mapping[str, Any],
     trace_id: str,
+    contents: Sequence[str],
     *,
     style: ReasoningStyle | None = None,
-    split: Split | None = None,
     scores: Sequence[GivenScore] = (),
 ) -> dict[str, Any]:
-    """The metadata of a row whose completion holds steps and answer in a style; None: joined by line ends.
+    """The metadata of a row whose completion holds the steps `contents` and the answer in a style; None: joined by
+    line ends.
 
     `step_chars`, the number of characters of each step, is all that it takes to undo the rendering. Where the
     completion holds the answer alone, `trace_steps` are carried as they are.
     """
-    metadata = metadata_of(data, trace_id, split)
+    metadata = metadata_of(data, trace_id)
+    if style is not None:
+        metadata["style"] = style
     if style is ReasoningStyle.ANSWER:
-        metadata |= {"style": style.value, "trace_steps": [step["content"] for step in data["steps"]]}
+        metadata["trace_steps"] = contents
     else:
-        if style is not None:
-            metadata["style"] = style.value
-        metadata["step_chars"] = [len(step["content"]) for step in data["steps"]]
+        metadata["step_chars"] = list(map(len, contents))
     if scores:
         metadata["scores"] = [score.to_dict() for score in scores]
     return metadata

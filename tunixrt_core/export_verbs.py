@@ -146,6 +146,12 @@ class ExportVerbs(DatasetVerbs):
         about = CardInfo(frozen.to_dict(), format, kind, options.to_dict(exporter.options))
         return dataset_card(about, export_name(frozen, format, kind))
 
+    def export_name(
+        self, name: str, version: int | None = None, format: str = "tunix_sft", *, file_type: str = "jsonl"
+    ) -> str:
+        """The name of the file that an export is saved as."""
+        return export_name(self.dataset(name, version), exporter_named(format).name, file_type_named(file_type))
+
     def export_traces(self, refs: Iterable[str]) -> Iterator[bytes]:
         """Single traces as Tunix SFT lines. Raises NotFound for one that is not there."""
         return export_tunix_sft_jsonl([self.store.traces.get(ref).trace for ref in refs])

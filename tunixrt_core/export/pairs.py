@@ -8,7 +8,8 @@ from typing import Any
 
 from tunixrt_core.carried import rendered_metadata
 from tunixrt_core.export.entries import Entry, ExportOptions
-from tunixrt_core.export.shapes import Data, Scores, asked, completion_of, in_turns, mean_score
+from tunixrt_core.export.shapes import Data, Scores, asked, in_turns, mean_score
+from tunixrt_core.render import render_completion
 from tunixrt_core.scorers import same_answer
 
 
@@ -48,7 +49,10 @@ def pair(group: Sequence[Judged]) -> Iterator[tuple[Judged, Judged]]:
 def preference(better: Judged, worse: Judged, options: ExportOptions) -> dict[str, Any]:
     """The row of a pair. Its metadata holds that of both."""
     sides = {"chosen": better, "rejected": worse}
-    said: dict[str, Any] = {side: completion_of(one.data, options) for side, one in sides.items()}
+    steps = {side: [step["content"] for step in one.data["steps"]] for side, one in sides.items()}
+    said: dict[str, Any] = {
+        side: render_completion(steps[side], one.data["final_answer"], options.style) for side, one in sides.items()
+    }
     row: dict[str, Any] = {"prompt": better.data["prompt"], **said}
     if in_turns(better.data, options):
         turns = {side: [{"role": "assistant", "content": text}] for side, text in said.items()}
@@ -56,7 +60,7 @@ def preference(better: Judged, worse: Judged, options: ExportOptions) -> dict[st
     if better.entry.split is not None:
         row["split"] = better.entry.split
     row["metadata"] = {
-        side: rendered_metadata(one.data, one.entry.hash, style=options.style, scores=one.scores)
+        side: rendered_metadata(one.data, one.entry.hash, steps[side], style=options.style, scores=one.scores)
         for side, one in sides.items()
     }
     return row

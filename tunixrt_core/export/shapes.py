@@ -21,21 +21,22 @@ def tunix_sft(entry: Entry, data: Data, options: ExportOptions, scores: Scores) 
 
 
 def prompt_completion(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> dict[str, Any]:
-    completion = completion_of(data, options)
+    contents = [step["content"] for step in data["steps"]]
+    completion = render_completion(contents, data["final_answer"], options.style)
     row: dict[str, Any] = {"prompt": data["prompt"], "completion": completion}
     if in_turns(data, options):
         row = {"prompt": asked(data), "completion": [{"role": "assistant", "content": completion}]}
-    return with_rest(row, entry, rendered_metadata(data, entry.hash, style=options.style))
+    return with_rest(row, entry, rendered_metadata(data, entry.hash, contents, style=options.style))
 
 
 def messages(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> dict[str, Any]:
+    contents, answer = [step["content"] for step in data["steps"]], data["final_answer"]
     if options.reasoning == "content":
-        said = {"role": "assistant", "content": completion_of(data, options)}
-        metadata = rendered_metadata(data, entry.hash, style=options.style)
+        said = {"role": "assistant", "content": render_completion(contents, answer, options.style)}
+        metadata = rendered_metadata(data, entry.hash, contents, style=options.style)
     else:
-        reasoning = "\n".join([step["content"] for step in data["steps"]])
-        said = {"role": "assistant", "reasoning_content": reasoning, "content": data["final_answer"]}
-        metadata = rendered_metadata(data, entry.hash)
+        said = {"role": "assistant", "reasoning_content": "\n".join(contents), "content": answer}
+        metadata = rendered_metadata(data, entry.hash, contents)
     return with_rest({"messages": [*asked(data), said]}, entry, metadata)
 
 
@@ -60,10 +61,6 @@ def grpo(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> di
     answer = data.get("reference_answer")
     row = {"prompts": prompts, "question": question, "answer": data["final_answer"] if answer is None else answer}
     return with_rest(row, entry, metadata)
-
-
-def completion_of(data: Data, options: ExportOptions) -> str:
-    return render_completion([step["content"] for step in data["steps"]], data["final_answer"], options.style)
 
 
 def in_turns(data: Data, options: ExportOptions) -> bool:
