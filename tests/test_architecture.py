@@ -18,7 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("hashing", "accelerator"),
     ("traces", "settings", "host", "model_names"),
     ("rows", "render", "examples", "scores"),
-    ("scorers",),
+    ("scorers", "carried"),
     ("datasets", "quality", "runs"),
     ("presets", "manifest_sections", "preflight_checks"),
     ("manifest_data",),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.layout import KEY
+from tunixrt_core.ingest.parse import BadRow, parse_row
 from tunixrt_core.ingest.split import Split
 from tunixrt_core.ingest.steps import Rule
 from tunixrt_core.scores import GivenScore, ScoredTrace
@@ -46,6 +47,28 @@ def source_of(row: Mapping[str, Any], options: Options, default: str | None = No
     if (said := row.get("source")) is not None:
         return said
     return options.source or default
+
+
+def labelled(trace: Trace, options: Options) -> Trace:
+    """The trace, with the source that the user named where it has none."""
+    if options.source is not None and trace.source is None:
+        return replace(trace, source=options.source)
+    return trace
+
+
+def object_in(row: Mapping[str, Any], key: str) -> Any:
+    """The object under `key`. Parquet and CSV have no column type for any object: there it is written as JSON text."""
+    value = row.get(key)
+    if isinstance(value, str) and value.startswith("{") and value.endswith("}"):
+        found = parse_row(value.encode("utf-8", "surrogatepass"))
+        return value if isinstance(found, BadRow) else found
+    return value
+
+
+def carried(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The metadata of a row that Tunix RT exported; None where it is another program's, or there is none."""
+    metadata = object_in(row, "metadata")
+    return metadata if isinstance(metadata, dict) and "trace_id" in metadata else None
 
 
 def rest(row: Mapping[str, Any], used: Collection[str]) -> dict[str, Any]:

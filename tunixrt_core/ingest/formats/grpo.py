@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tunixrt_core.ingest.fields import Item, Options, named_as, rest, source_of, text
+from tunixrt_core.carried import rebuild_steps
+from tunixrt_core.ingest.fields import Item, Options, carried, labelled, named_as, rest, source_of, text
 from tunixrt_core.traces import Trace
 
 NAME = "grpo"
@@ -30,6 +31,8 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """The answer is the one to reach, so it is final answer and reference. Rendered `prompts` are kept in `meta`."""
     question, answer = text(row, "question"), text(row, "answer")
+    if (metadata := carried(row)) and (known := rebuild_steps(question, metadata)):
+        return [labelled(known, options)]
     meta = rest(row, ("question", "answer", "source", "model"))
     if meta["prompts"] == question:
         del meta["prompts"]

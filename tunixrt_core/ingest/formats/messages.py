@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tunixrt_core.ingest.fields import Item, Options, rest, source_of, split_trace
+from tunixrt_core.ingest.fields import Item, Options, carried, labelled, rest, source_of, split_trace
+from tunixrt_core.ingest.formats.prompt_completion import rebuilt
 from tunixrt_core.ingest.turns import exchange_of, read_turns, split_turn
 
 NAME = "messages"
@@ -24,6 +25,8 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """The assistant's last turn is the answer, the user's last turn before it the prompt; other turns are kept."""
     found = exchange_of(read_turns(row.get("messages"), "messages"), "messages")
+    if (metadata := carried(row)) and (known := rebuilt(found.prompt, [found.answer.raw], metadata)):
+        return [labelled(known, options)]
     return [
         split_trace(
             split_turn(found.answer, options.rule),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tunixrt_core.carried import carried_scores
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import Item, Options, flag, rest, scored, source_of, split_trace
-from tunixrt_core.ingest.formats.prompt_completion import prompt_of
+from tunixrt_core.ingest.fields import Item, Options, flag, labelled, object_in, rest, scored, source_of, split_trace
+from tunixrt_core.ingest.formats.prompt_completion import prompt_of, rebuilt
 from tunixrt_core.ingest.split import Split, split_completion
 from tunixrt_core.ingest.turns import Exchange, exchange_of, read_turns, split_turn
+from tunixrt_core.scores import GivenScore
+from tunixrt_core.traces import Trace
 
 NAME = "preference"
 
@@ -38,6 +41,8 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
 
 def _side(row: Mapping[str, Any], side: str, options: Options) -> Item:
     try:
+        if known := _exported(row, side):
+            return scored(labelled(known[0], options), known[1])
         asked, split = _exchange(row, side, options)
         trace = split_trace(
             split,
@@ -52,6 +57,16 @@ def _side(row: Mapping[str, Any], side: str, options: Options) -> Item:
         return scored(trace, flag("preferred", SIDES[side], scorer="preference"))
     except InvalidTrace as fault:
         return fault
+
+
+def _exported(row: Mapping[str, Any], side: str) -> tuple[Trace, tuple[GivenScore, ...]] | None:
+    """One side of a row that Tunix RT exported, whose metadata holds that of both sides."""
+    metadata = object_in(row, "metadata")
+    own = metadata.get(side) if isinstance(metadata, dict) else None
+    if not isinstance(own, dict) or "trace_id" not in own:
+        return None
+    trace = rebuilt(prompt_of(row.get("prompt"), "prompt").prompt, row.get(side), own)
+    return None if trace is None else (trace, carried_scores(own))
 
 
 def _exchange(row: Mapping[str, Any], side: str, options: Options) -> tuple[Exchange, Split]:

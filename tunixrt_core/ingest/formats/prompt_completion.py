@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tunixrt_core.carried import rebuild_completion, rebuild_reasoning
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import Item, Options, flag, rest, scored, source_of, split_trace
+from tunixrt_core.ingest.fields import Item, Options, carried, flag, labelled, rest, scored, source_of, split_trace
 from tunixrt_core.ingest.split import Split, split_completion
 from tunixrt_core.ingest.steps import Rule
 from tunixrt_core.ingest.turns import Exchange, Turn, exchange_of, read_turns, split_turn
+from tunixrt_core.traces import Trace
 
 NAME = "prompt_completion"
 
@@ -28,6 +30,8 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """Text, or messages that end with the user's turn and the assistant's. `label` of TRL becomes a score."""
     asked = prompt_of(row.get("prompt"), "prompt")
+    if (metadata := carried(row)) and (known := rebuilt(asked.prompt, row.get("completion"), metadata)):
+        return [labelled(known, options)]
     split, kept = _completion(row.get("completion"), asked, options.rule)
     used = set(_FIELDS)
     scores = flag("label", row.get("label"), scorer="trl") if isinstance(row.get("label"), bool) else []
@@ -42,6 +46,18 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
         model=row.get("model"),
     )
     return [scored(trace, scores)]
+
+
+def rebuilt(prompt: str, completion: Any, metadata: dict[str, Any]) -> Trace | None:
+    """The trace of a row that Tunix RT exported, exactly as it was; None where the text was edited since."""
+    if isinstance(completion, str):
+        return rebuild_completion(prompt, completion, metadata)
+    turn = completion[0] if isinstance(completion, list) and len(completion) == 1 else None
+    if not isinstance(turn, dict) or not isinstance(turn.get("content"), str):
+        return None
+    if isinstance(reasoning := turn.get("reasoning_content"), str):
+        return rebuild_reasoning(prompt, reasoning, turn["content"], metadata)
+    return rebuild_completion(prompt, turn["content"], metadata)
 
 
 def prompt_of(value: Any, field: str) -> Exchange:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tunixrt_core.carried import carried_scores, rebuild_steps
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import Item, Options, extended, named_as, rest, scored, source_of
+from tunixrt_core.ingest.fields import Item, Options, carried, extended, labelled, named_as, rest, scored, source_of
 from tunixrt_core.ingest.formats.prompt_completion import prompt_of
 from tunixrt_core.ingest.marks import boxed, hashes
 from tunixrt_core.ingest.steps import Span, stripped
@@ -42,6 +43,8 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     contents = row.get("completions")
     if not isinstance(contents, list) or not contents or not all(isinstance(c, str) for c in contents):
         raise InvalidTrace("completions", "must be a list of at least one text")
+    if (metadata := carried(row)) and (known := rebuild_steps(asked.prompt, metadata, steps=contents)):
+        return [scored(labelled(known, options), carried_scores(metadata))]
     answer, certain = last_answer(contents)
     extra = dict(asked.kept) | ({} if certain else {"answer_is_last_step": True})
     with named_as({"steps": "completions", "final_answer": f"completions[{len(contents) - 1}]", "system": "prompt"}):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from tunixrt_core.ingest.fields import Item, Options
+from tunixrt_core.ingest.fields import Item, Options, labelled, object_in
 from tunixrt_core.traces import Trace
 
 NAME = "trace"
@@ -24,7 +23,5 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
 
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """The trace as it was written. A source given here is used where the row names none."""
-    trace = Trace.from_dict(row)
-    if options.source is not None and trace.source is None:
-        return [replace(trace, source=options.source)]
-    return [trace]
+    meta = object_in(row, "meta")
+    return [labelled(Trace.from_dict(row if meta is row.get("meta") else {**row, "meta": meta}), options)]

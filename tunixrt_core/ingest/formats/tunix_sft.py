@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import Item, Options, named_as
+from tunixrt_core.ingest.fields import Item, Options, labelled, named_as, object_in
 from tunixrt_core.rows import from_row
 
 NAME = "tunix_sft"
@@ -35,7 +34,4 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     if unknown := sorted(set(row) - set(_FIELDS)):
         raise InvalidTrace(unknown[0], "is not a field of this format; put extra values under `metadata`")
     with named_as(_NAMES):
-        trace = from_row(row).trace
-    if options.source is not None and trace.source is None:
-        return [replace(trace, source=options.source)]
-    return [trace]
+        return [labelled(from_row({**row, "metadata": object_in(row, "metadata")}).trace, options)]
