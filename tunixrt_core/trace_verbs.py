@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tunixrt_core.scores import GivenScore, ScoreKind
+from tunixrt_core.scores import GivenScore, ScoredTrace, ScoreKind
 from tunixrt_core.store.backup import Copy, Health
 from tunixrt_core.store.query import Count, Page, PromptGroup, ScoreName, StoredTrace, TraceQuery
 from tunixrt_core.store.store import Store
 from tunixrt_core.trace_diff import TraceDiff, diff_traces
+from tunixrt_core.traces import Trace
 
 
 class TraceVerbs:
     """The part of a Pipeline that finds, shows, judges, compares and deletes traces."""
 
     store: Store
+
+    def add_trace(self, item: Trace | ScoredTrace) -> bool:
+        """Store one trace, durably; whether it was new. Many threads at once share the wait for the disk."""
+        return self.store.traces.insert_one(item)
 
     # --- find ---------------------------------------------------------------------------------------------------
 

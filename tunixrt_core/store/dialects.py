@@ -33,17 +33,13 @@ class NewTrace(NamedTuple):
     created_at: str
 
 
-# what the search index of a trace reads: prompt, steps, answer
-SearchText = tuple[str, str, str]
-
-
 class Dialect(Protocol):
     """One database system. Whatever takes a connection is part of the caller's transaction.
 
     `known` gives the ids of the hashes that are stored, tombstones too. `insert_traces` stores rows with their search
     text and gives the ids of those that it inserted, by hash. `matching` narrows a select over `traces` to the words
-    of a text, and says by which id to order and to page; `match` is the same as a condition on each row. `plans` is
-    true where the caller must choose the leading index itself.
+    of a text, and says by which id to order and to page. `plans` is true where the caller must choose the
+    leading index itself. `problems` are sentences about damage.
     """
 
     plans: bool
@@ -51,10 +47,10 @@ class Dialect(Protocol):
     def prepare(self, engine: Engine, *, writes: bool) -> None: ...
     def known(self, connection: Connection, hashes: Sequence[str]) -> dict[str, int]: ...
     def insert_traces(
-        self, connection: Connection, rows: Sequence[NewTrace], texts: Sequence[SearchText]
+        self, connection: Connection, rows: Sequence[NewTrace], texts: Sequence[str]
     ) -> Mapping[str, int]: ...
     def create_search(self, connection: Connection) -> None: ...
-    def tune_search(self, connection: Connection) -> None: ...
+    def renew_search(self, connection: Connection) -> None: ...
     def unindex(self, connection: Connection, ids: Sequence[int]) -> None: ...
     def matching(self, query: Select[Any], text: str) -> tuple[Select[Any], ColumnElement[int]]: ...
     def problems(self, connection: Connection) -> list[str]: ...

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Select, event, false, func, literal_column
 
 from tunixrt_core.errors import StoreError
-from tunixrt_core.store.dialects import BUSY_SECONDS, NewTrace, SearchText, search_words
+from tunixrt_core.store.dialects import BUSY_SECONDS, NewTrace, search_words
 from tunixrt_core.store.tables import traces
 
 _COLUMNS = ", ".join(NewTrace._fields)
@@ -39,7 +39,7 @@ class PostgreSQL:
         return {row[0]: row[1] for row in found}
 
     def insert_traces(
-        self, connection: Connection, rows: Sequence[NewTrace], texts: Sequence[SearchText]
+        self, connection: Connection, rows: Sequence[NewTrace], texts: Sequence[str]
     ) -> Mapping[str, int]:
         # two transactions may bring the same trace at once: what the other one inserted is not in the answer
         if len(rows) < _COPY_FROM:
@@ -63,7 +63,7 @@ class PostgreSQL:
     def create_search(self, connection: Connection) -> None:
         connection.exec_driver_sql(f"CREATE INDEX ix_traces_search ON traces USING gin (({self._DOCUMENT}))")
 
-    def tune_search(self, connection: Connection) -> None:
+    def renew_search(self, connection: Connection) -> None:
         pass
 
     def unindex(self, connection: Connection, ids: Sequence[int]) -> None:

@@ -16,6 +16,7 @@ from tunixrt_core.scores import ScoredTrace
 from tunixrt_core.store.curation import said_about
 from tunixrt_core.store.engine import Database
 from tunixrt_core.store.filters import narrow
+from tunixrt_core.store.gathering import Gathering
 from tunixrt_core.store.lookup import find
 from tunixrt_core.store.query import (
     Count,
@@ -45,6 +46,7 @@ class TraceStore:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._db = database
         self._clock = clock
+        self._gathering = Gathering(self._insert_each)
 
     def insert(self, new: Iterable[Trace | ScoredTrace]) -> InsertCounts:
         """Store every trace with its scores, or, where iteration raises, none. A trace twice counts as duplicate.
@@ -60,6 +62,19 @@ class TraceStore:
                 writer.add(batch)
             writer.finish()
         return InsertCounts(writer.inserted, total - writer.inserted)
+
+    def insert_one(self, item: Trace | ScoredTrace) -> bool:
+        """Store one trace; whether it was new. What several threads bring at once shares one transaction."""
+        return self._gathering.add(item)
+
+    def _insert_each(self, items: Sequence[Trace | ScoredTrace]) -> list[bool]:
+        with self._db.write() as connection:
+            writer = TraceWriter(connection, self._db.dialect, self._clock())
+            new = writer.add(items)
+            writer.finish()
+        hashes = [(item if isinstance(item, Trace) else item.trace).content_hash for item in items]
+        # of the same trace twice, the first is the new one
+        return [one in new and hashes.index(one) == i for i, one in enumerate(hashes)]
 
     def get(self, ref: str) -> StoredTrace:
         """The trace of a hash, or of its first 8 or more digits. Raises NotFound, InvalidQuery if several match."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
 from tunixrt_core.quality import answer_matches
 from tunixrt_core.scores import GivenScore, ScoredTrace
-from tunixrt_core.store.dialects import Dialect, NewTrace, SearchText
+from tunixrt_core.store.dialects import Dialect, NewTrace
 from tunixrt_core.store.tables import WHOLE, trace_scores, trace_tallies, traces, utc_text
 from tunixrt_core.traces import Trace
 
@@ -34,11 +34,12 @@ class TraceWriter:
         gone = select(traces.c.id).where(traces.c.deleted_at.is_not(None)).limit(1)
         self._has_tombstones = connection.execute(gone).first() is not None
 
-    def add(self, batch: Sequence[Trace | ScoredTrace]) -> None:
-        """Store a batch. Scores are kept of traces that are there already, too."""
+    def add(self, batch: Sequence[Trace | ScoredTrace]) -> Collection[str]:
+        """Store a batch; the hashes of what was new. Scores are kept of traces that are there already, too."""
         bare = {one.content_hash: one for one in (item if isinstance(item, Trace) else item.trace for item in batch)}
         ids = self._known(list(bare))
         unknown = [trace for one, trace in bare.items() if one not in ids]
+        new: Mapping[str, int] = {}
         if unknown:
             rows = [_row(trace, self._now) for trace in unknown]
             new = self._dialect.insert_traces(self._connection, rows, [_text(trace) for trace in unknown])
@@ -53,6 +54,7 @@ class TraceWriter:
                 [(ids[item.trace.content_hash], score) for item in scored for score in item.scores],
                 self._now,
             )
+        return new
 
     def finish(self) -> None:
         """Bring the tallies up to date. Call it once, at the end: other writers wait for these rows."""
@@ -136,6 +138,11 @@ def _score_row(number: int, score: GivenScore, now: str) -> tuple[object, ...]:
     return number, step, score.name, score.kind, score.scorer, _version(score), float(score.value), score.note, now
 
 
+def flat_row(trace: Trace, stored: datetime) -> NewTrace:
+    """The columns of a trace."""
+    return _row(trace, utc_text(stored))
+
+
 def _row(trace: Trace, now: str) -> NewTrace:
     body = trace.canonical
     return NewTrace(
@@ -158,5 +165,6 @@ def _correct(trace: Trace) -> int | None:
     return None if matches is None else int(matches)
 
 
-def _text(trace: Trace) -> SearchText:
-    return trace.prompt, "\n".join([step.content for step in trace.steps]), trace.final_answer
+def _text(trace: Trace) -> str:
+    # as the view `trace_texts` of SQLite writes it: the index forgets a deleted trace by the text that it read
+    return "\n".join([trace.prompt, "\n".join([step.content for step in trace.steps]), trace.final_answer])

@@ -1,4 +1,7 @@
-"""Columns that filters read, tags, notes, scores, and the tallies of traces."""
+"""Columns that filters read, tags, notes, scores, tallies of traces, and a smaller search index.
+
+Going down leaves the search index as it is.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def upgrade() -> None:
     _tags_and_notes()
     _scores()
     _tallies()
-    context.config.attributes["dialect"].tune_search(op.get_bind())
+    context.config.attributes["dialect"].renew_search(op.get_bind())
 
 
 def downgrade() -> None:
