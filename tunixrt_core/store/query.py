@@ -53,10 +53,21 @@ class TraceQuery:
             if getattr(self, name) is not None and self.score is None:
                 raise InvalidQuery(f"{name}: goes with the name of a score in `score`.")
 
+        for name in ("source", "model", "score"):
+            _storable(name, getattr(self, name) or "")
+        for tag in self.tags:
+            _storable("tags", tag)
+
     def asked(self) -> dict[str, Any]:
         """The filters that are set, by name."""
         values = ((name, getattr(self, name)) for name in self.__slots__)
         return {name: value for name, value in values if value is not None and value != "" and value != ()}
+
+
+def _storable(name: str, text: str) -> None:
+    """PostgreSQL refuses NUL, and both refuse a lone surrogate, in what they are asked as in what they store."""
+    if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
+        raise InvalidQuery(f"{name}: holds a character that no trace can hold.")
 
 
 def _moment(name: str, value: datetime | str | None) -> datetime | None:
