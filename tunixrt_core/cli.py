@@ -12,6 +12,7 @@ import typer
 from tunixrt_core import __version__
 from tunixrt_core.cli_common import Home, fail, open_home
 from tunixrt_core.cli_datasets import dataset_app, export
+from tunixrt_core.cli_db import db_app
 from tunixrt_core.cli_doctor import doctor_app
 from tunixrt_core.cli_ingest import ingest
 from tunixrt_core.cli_jobs import evaluate, export_model, train
@@ -20,6 +21,7 @@ from tunixrt_core.cli_models import models_app
 from tunixrt_core.cli_preflight import preflight
 from tunixrt_core.cli_runs import runs_app
 from tunixrt_core.cli_script import script
+from tunixrt_core.cli_traces import traces_app
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.terminal import out
 from tunixrt_core.variants import read_changes
@@ -30,7 +32,9 @@ app = typer.Typer(
     help="From step-by-step reasoning traces to a fine-tuned, evaluated model.",
     pretty_exceptions_enable=False,
 )
+app.add_typer(traces_app, name="traces")
 app.add_typer(dataset_app, name="dataset")
+app.add_typer(db_app, name="db")
 manifest_app = typer.Typer(invoke_without_command=True)
 app.add_typer(manifest_app, name="manifest")
 

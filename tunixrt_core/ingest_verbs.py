@@ -16,9 +16,7 @@ from tunixrt_core.ingest.reader import read_traces, size_of
 from tunixrt_core.ingest.rejects import Rejects, rejects_file
 from tunixrt_core.ingest.report import Diagnosis, ImportProgress, ImportReport, Preview, Read, Tally
 from tunixrt_core.ingest.steps import rule_named
-from tunixrt_core.scores import ScoredTrace
 from tunixrt_core.store.store import Store
-from tunixrt_core.traces import Trace
 
 OnProgress = Callable[[ImportProgress], object]
 _EVERY = 500  # traces between two words about progress
@@ -133,13 +131,8 @@ class IngestVerbs:
     def _insert(self, items: Iterable[Read], name: str, format: str) -> ImportReport:
         began = time.perf_counter()
         tally = Tally(name, format)
-        counts = self.store.traces.insert(_plain(tally.traces(items)))
+        counts = self.store.traces.insert(tally.traces(items))
         return tally.report(inserted=counts.inserted, duplicate=counts.duplicate, seconds=time.perf_counter() - began)
-
-
-def _plain(items: Iterable[Trace | ScoredTrace]) -> Iterator[Trace]:
-    """Traces without their scores, which the store has no place for yet; the report counts them."""
-    return (item.trace if isinstance(item, ScoredTrace) else item for item in items)
 
 
 def _watched(items: Iterable[Read], tell: Callable[[int], None]) -> Iterator[Read]:

@@ -126,7 +126,7 @@ class Trace:
 
 def normalise_prompt(prompt: str) -> str:
     """NFKC, case-folded, runs of white space made one space: prompts that differ less than this are the same task."""
-    if prompt.isascii():  # then NFKC changes nothing, and lower case is the folded case
+    if prompt.isascii():  # nothing to normalise, and folding is lower case
         return " ".join(prompt.lower().split())
     return " ".join(unicodedata.normalize("NFKC", prompt).casefold().split())
 

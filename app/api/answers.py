@@ -26,17 +26,6 @@ class TunixStatus(BaseModel):
     device: str = Field(description="TPU, GPU or CPU, as this machine's device files tell.")
 
 
-class StoredTrace(BaseModel):
-    id: str = Field(description="sha256 of the trace's canonical JSON.")
-    created_at: datetime
-    trace: dict[str, Any]
-
-
-class TracePage(BaseModel):
-    traces: list[StoredTrace]
-    next: str | None = Field(description="Send it as `after` for the next page; null on the last.")
-
-
 class AddedTrace(BaseModel):
     id: str
     duplicate: bool
