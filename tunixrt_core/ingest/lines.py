@@ -187,6 +187,9 @@ class Source:
             raise UnreadableFile(f"{self.name} is UTF-16 text. Save it as UTF-8.")
         # a file that begins like JSON is read row by row: one bad row is no reason to refuse the others
         if not head.removeprefix(_BOM).lstrip().startswith((b"{", b"[")) and not _is_text(head):
+            first = head.split(b"\n", 1)[0]
+            if b"\0" not in head and _is_text(first) and any(mark in first for mark in (b",", b";", b"\t")):
+                return  # nor are the cells below a sound header
             raise UnreadableFile(
                 f"{self.name} is a binary file. Traces are read from JSONL, JSON, CSV and Parquet, plain or gzip."
             )

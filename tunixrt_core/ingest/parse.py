@@ -80,7 +80,8 @@ def _diagnose(data: bytes) -> dict[str, Any] | BadRow:
         # bytes that are not UTF-8 become lone surrogates, which check_json then finds with their path
         value = json.loads(data.decode("utf-8", "surrogateescape"), object_pairs_hook=pairs)
     except json.JSONDecodeError as error:
-        return BadRow("", f"not valid JSON: {error.msg} at column {error.pos + 1:,}")
+        reason = "a byte order mark" if "BOM" in error.msg else error.msg.removesuffix(" at")
+        return BadRow("", f"not valid JSON: {reason} at column {error.pos + 1:,}")
     except RecursionError:
         return BadRow("", "is nested too deeply")
     except ValueError as error:  # Python refuses to read integers of more than 4,300 digits

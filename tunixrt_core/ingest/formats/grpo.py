@@ -34,7 +34,7 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     if (metadata := carried(row)) and (known := rebuild_steps(question, metadata)):
         return [labelled(known, options)]
     meta = rest(row, ("question", "answer", "source", "model"))
-    if meta["prompts"] == question:
+    if meta.get("prompts") == question:
         del meta["prompts"]
     with named_as({"prompt": "question", "final_answer": "answer", "reference_answer": "answer"}):
         return [
