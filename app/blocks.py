@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -42,17 +42,28 @@ def html(body: str) -> None:
     st.html(f"<style>{_CSS}</style><div class='rt'>{body}</div>")
 
 
-def timeline(steps: Sequence[Step]) -> None:
-    """The steps of a trace in order, each with its type."""
+def timeline(steps: Sequence[Step], scores: Mapping[int, Sequence[tuple[str, float, str]]] | None = None) -> None:
+    """The steps of a trace in order, each with its type, and its scores as `(name, value, who gave it)`."""
     items = "".join(
         f"<li><span class='dot' aria-hidden='true'>{step.i + 1}</span>"
-        f"<div>{_step_type(step.type)}<div class='text'>{escape(step.content)}</div></div></li>"
+        f"<div>{step_type(step.type)}{_step_scores((scores or {}).get(step.i, ()))}"
+        f"<div class='text'>{escape(step.content)}</div></div></li>"
         for step in steps
     )
     html(f"<ol class='tl'>{items}</ol>" if items else "<p class='mut'>No reasoning steps.</p>")
 
 
-def _step_type(kind: str) -> str:
+def _step_scores(scores: Sequence[tuple[str, float, str]]) -> str:
+    """At the right of the step: the value, and a bar where it is a share."""
+    return "".join(
+        f"<span class='score' title='{escape(who, quote=True)}'>{escape(name)} <b>{value:g}</b>"
+        + (f"<i><u style='width:{100 * value:.0f}%'></u></i>" if 0 <= value <= 1 else "")
+        + "</span>"
+        for name, value, who in scores
+    )
+
+
+def step_type(kind: str) -> str:
     """The type as a chip; the default one says nothing and is left out."""
     if kind == DEFAULT_STEP_TYPE:
         return ""

@@ -20,6 +20,7 @@ from tunixrt_core.render import ChatFormat, ReasoningStyle
 _STYLE_WORDS = {
     ReasoningStyle.TAGS: "Steps, then answer (tags)",
     ReasoningStyle.THINK: "Steps, then answer (<think>)",
+    ReasoningStyle.NUMBERED: "Numbered steps, then answer",
     ReasoningStyle.PLAIN: "Steps, then answer (####)",
     ReasoningStyle.ANSWER: "Answer alone",
 }

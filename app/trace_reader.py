@@ -8,6 +8,7 @@ import streamlit as st
 from app import blocks
 from app.words import MISSING, moment, plural
 from tunixrt_core.quality import answer_matches, lint
+from tunixrt_core.scores import GivenScore
 from tunixrt_core.store.query import StoredTrace
 
 
@@ -20,11 +21,30 @@ def show_trace(stored: StoredTrace) -> None:
     st.caption("Prompt")
     blocks.prose(trace.prompt)
     st.caption(f"Reasoning · {plural(len(trace.steps), 'step')}")
-    blocks.timeline(trace.steps)
+    blocks.timeline(trace.steps, step_scores(stored))
     blocks.answers(trace.final_answer, trace.reference_answer, answer_matches(trace))
+    for human, label in ((True, "Scores by people"), (False, "Automatic scores")):
+        whole = [one.given for one in stored.scores if one.given.step is None and (one.given.kind == "human") is human]
+        if whole:
+            st.caption(label)
+            blocks.key_values([(given.name, f"{given.value:g} · {scorer_words(given)}") for given in whole])
     for doubt in lint(trace):
         blocks.facts("", "Check", "amber", doubt)
     _show_rest(stored)
+
+
+def step_scores(stored: StoredTrace) -> dict[int, list[tuple[str, float, str]]]:
+    """The scores of single steps, by step."""
+    found: dict[int, list[tuple[str, float, str]]] = {}
+    for one in stored.scores:
+        if one.given.step is not None:
+            found.setdefault(one.given.step, []).append((one.given.name, one.given.value, scorer_words(one.given)))
+    return found
+
+
+def scorer_words(given: GivenScore) -> str:
+    """Who gave a score: a person by name, a scorer by name and version."""
+    return given.scorer if given.kind == "human" else f"{given.scorer} {given.version}".strip()
 
 
 def _show_rest(stored: StoredTrace) -> None:

@@ -1,8 +1,10 @@
-"""How near ingest, search and export come to the bare driver: ratios of one run, in CPU seconds of this process.
+"""How near ingest and export come to the bare driver and to other tools: ratios of one run, in CPU seconds.
 
-    python benchmarks/ingest_export.py [--rows 20000]
+    python benchmarks/ingest_export.py [--rows 100000] [--memory-rows 1000000]
 
-Absolute rates differ between machines; the ratios hold. Nothing here is a test.
+Each peer does its work in the same run on the same traces (five steps, 1.6 KB). The raw insert has the best of
+everything: rows made ready before the clock starts, the same table with the same indexes and pragmas, one transaction.
+Memory is the peak of a process of its own; `--memory-rows 0` leaves it out. Absolute rates differ between machines.
 """
 
 from __future__ import annotations
@@ -10,55 +12,133 @@ from __future__ import annotations
 import argparse
 import hashlib
 import random
+import resource
+import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from tunixrt_core.export import export_tunix_sft_jsonl, write_export
 from tunixrt_core.ingest.reader import read_traces
+from tunixrt_core.store.dialects import NewTrace
 from tunixrt_core.store.query import TraceQuery
+from tunixrt_core.store.sqlite import SQLite
 from tunixrt_core.store.store import Store, open_store
+from tunixrt_core.store.writing import flat_row
 from tunixrt_core.traces import Trace
 
 WORDS = [f"w{n}" for n in range(5_000)]
+API_ROWS = 3_000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=20_000)
-    rows: int = parser.parse_args().rows
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--memory-rows", type=int, default=1_000_000)
+    parser.add_argument("--step", nargs=2, metavar=("STEP", "FOLDER"), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.step:
+        memory_step(given.step[0], Path(given.step[1]))
+        return
     with tempfile.TemporaryDirectory() as folder:
-        measure(Path(folder), rows)
+        speed(Path(folder), given.rows)
+    if given.memory_rows:
+        with tempfile.TemporaryDirectory() as folder:
+            memory(Path(folder), given.memory_rows)
 
 
-def measure(folder: Path, rows: int) -> None:
+def speed(folder: Path, rows: int) -> None:
     source = folder / "traces.jsonl"
     write_traces(source, rows)
     print(f"{rows:,} traces of {source.stat().st_size / rows:,.0f} bytes\n")
-    print(f"{'':44}{'CPU s':>8}{'rows/s':>10}{'of raw':>9}")
+    print(f"{'':48}{'CPU s':>8}{'rows/s':>10}{'of peer':>9}")
+    first = inserts(folder, source, rows)
+    exports(folder, rows)
+    per_row(folder, API_ROWS)
+    print(f"\nan identical file is read {first:.2f} times as fast as the first time")
 
-    raw_in = timed(lambda: raw_insert(source, folder / "raw.db"))
-    report("raw sqlite3: hash, executemany", rows, raw_in, raw_in)
-    report("read only: parse, check, hash", rows, timed(lambda: sum(1 for _ in read_traces(source, name="x"))), raw_in)
+
+def inserts(folder: Path, source: Path, rows: int) -> float:
+    raw = raw_insert(folder / "raw.db", [flat_row(trace, datetime.now(UTC)) for trace in traces_of(source)])
+    report("raw sqlite3: executemany of ready rows", rows, raw, raw)
+    report("  read only: parse, check", rows, timed(lambda: sum(1 for _ in traces_of(source))), raw)
     with open_store(f"sqlite:///{folder / 'plain.db'}") as store:
-        store._database.dialect.index_after = lambda connection, trace_id: None  # type: ignore[method-assign]
-        report("ingest without search index", rows, timed(lambda: ingest(store, source)), raw_in)
+        store._database.dialect = _Unindexed()
+        report("ingest without search index", rows, timed(lambda: ingest(store, source)), raw)
     with open_store(f"sqlite:///{folder / 'store.db'}") as store:
-        report("ingest", rows, timed(lambda: ingest(store, source)), raw_in)
-        report("ingest again: all duplicates", rows, timed(lambda: ingest(store, source)), raw_in)
-        raw_out = timed(lambda: raw_export(folder / "raw.db", folder / "raw.jsonl"))
-        report("raw cursor + orjson + sha256", rows, raw_out, raw_out)
-        report("export tunix_sft", rows, timed(lambda: export(store, folder / "out.jsonl")), raw_out)
-        for text in ("w17 w2300", "w4999"):
-            spent = timed(lambda text=text: store.traces.page(TraceQuery(text=text)))  # type: ignore[misc]
-            print(f"search {text!r:37}{spent * 1e3:8.1f} ms")
-    opened = time.perf_counter()
-    open_store(f"sqlite:///{folder / 'store.db'}").close()
-    print(f"{'open a store that is there':44}{(time.perf_counter() - opened) * 1e3:8.1f} ms (wall)")
+        new = timed(lambda: ingest(store, source))
+        report("ingest", rows, new, raw)
+        again = timed(lambda: ingest(store, source))
+        report("ingest again: all duplicates", rows, again, raw)
+    if tool := shutil.which("sqlite-utils", path=str(Path(sys.executable).parent)):
+        spent = timed_child([tool, "insert", str(folder / "utils.db"), "t", str(source), "--nl"])
+        report("sqlite-utils insert --nl", rows, spent, raw)
+    else:
+        print("sqlite-utils is not installed: left out")
+    return new / again
+
+
+class _Unindexed(SQLite):
+    """The store without its search index, to see what that costs."""
+
+    def index(self, connection: object, texts: object) -> None:
+        pass
+
+
+def exports(folder: Path, rows: int) -> None:
+    raw = timed(lambda: raw_export(folder / "store.db", folder / "raw.jsonl"))
+    report("raw cursor + orjson + sha256", rows, raw, raw)
+    with open_store(f"sqlite:///{folder / 'store.db'}") as store:
+        report("export tunix_sft", rows, timed(lambda: export(store, folder / "out.jsonl")), raw)
+    try:
+        import datasets
+    except ImportError:
+        print("datasets is not installed: left out")
+        return
+    loaded = datasets.load_dataset("json", data_files=str(folder / "raw.jsonl"), cache_dir=str(folder))["train"]
+    report("datasets.to_json", rows, timed(lambda: loaded.to_json(str(folder / "hf.jsonl"))), raw)
+
+
+def per_row(folder: Path, rows: int) -> None:
+    """One durable transaction a trace, in wall seconds: a caller waits for each."""
+    many = [Trace(f"{n} {' '.join(WORDS[:40])}", (), str(n), source="one by one") for n in range(rows)]
+    with open_store(f"sqlite:///{folder / 'store.db'}") as store:
+        began = time.perf_counter()
+        for one in many:
+            store.traces.insert([one])
+        spent = time.perf_counter() - began
+    print(f"{'one durable insert a trace (wall)':48}{spent:8.2f}{rows / spent:10,.0f}")
+
+
+def memory(folder: Path, rows: int) -> None:
+    write_traces(folder / "traces.jsonl", rows)
+    print(f"\npeak memory at {rows:,} traces")
+    for step in ("ingest", "export"):
+        done = subprocess.run(
+            [sys.executable, __file__, "--step", step, str(folder)], check=True, capture_output=True, text=True
+        )
+        print(f"{step:48}{done.stdout.strip()}")
+
+
+def memory_step(step: str, folder: Path) -> None:
+    with open_store(f"sqlite:///{folder / 'store.db'}") as store:
+        if step == "ingest":
+            ingest(store, folder / "traces.jsonl")
+        else:
+            write_export(export_tunix_sft_jsonl(trace for trace in streamed(store)), folder / "out.jsonl")
+    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:8,.0f} MiB")
+
+
+def streamed(store: Store) -> Iterator[Trace]:
+    return store.traces.by_hashes(candidate.hash for candidate in store.traces.select(TraceQuery()))
 
 
 def write_traces(path: Path, rows: int) -> None:
@@ -68,42 +148,52 @@ def write_traces(path: Path, rows: int) -> None:
         for n in range(rows):
             steps = [" ".join(rng.choices(WORDS, k=45)) for _ in range(5)]
             prompt = f"q{n} {' '.join(rng.choices(WORDS, k=40))}"
-            handle.write(
-                orjson.dumps({"prompt": prompt, "steps": steps, "final_answer": str(n), "source": "b"}) + b"\n"
-            )
+            row = {"prompt": prompt, "steps": steps, "final_answer": str(n), "source": "b", "reference_answer": str(n)}
+            handle.write(orjson.dumps(row) + b"\n")
+
+
+def traces_of(source: Path) -> Iterator[Trace]:
+    return (trace for trace in read_traces(source, name="x") if isinstance(trace, Trace))
 
 
 def ingest(store: Store, source: Path) -> None:
-    store.traces.insert(trace for trace in read_traces(source, name="x") if isinstance(trace, Trace))
+    store.traces.insert(traces_of(source))
 
 
 def export(store: Store, path: Path) -> None:
-    hashes = [candidate.hash for candidate in store.traces.select(TraceQuery())]
-    write_export(export_tunix_sft_jsonl(store.traces.by_hashes(hashes)), path)
+    write_export(export_tunix_sft_jsonl(streamed(store)), path)
 
 
-def raw_insert(source: Path, database: Path) -> None:
+def raw_insert(database: Path, rows: list[NewTrace]) -> float:
+    open_store(f"sqlite:///{database}").close()
     connection = sqlite3.connect(database)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, hash TEXT UNIQUE, source TEXT, body TEXT)")
-    with source.open("rb") as handle, connection:
-        made = ((hashlib.sha256(line).hexdigest(), orjson.loads(line)["source"], line.decode()) for line in handle)
-        connection.executemany("INSERT INTO t (hash, source, body) VALUES (?, ?, ?)", made)
-    connection.close()
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA cache_size = -16384")
+    names = NewTrace._fields
+    statement = f"INSERT INTO traces ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+
+    def work() -> None:
+        with connection:
+            connection.executemany(statement, rows)
+        connection.close()
+
+    return timed(work)
 
 
 def raw_export(database: Path, path: Path) -> None:
     connection = sqlite3.connect(database)
     digest = hashlib.sha256()
     with path.open("wb") as handle:
-        for (body,) in connection.execute("SELECT body FROM t ORDER BY id"):
-            row = orjson.loads(body)
-            line = orjson.dumps(
-                {"prompt": row["prompt"], "trace_steps": row["steps"], "final_answer": "", "metadata": {}}
-            )
+        for (body,) in connection.execute("SELECT body FROM traces ORDER BY id DESC"):
+            line = raw_line(orjson.loads(body))
             digest.update(line)
-            handle.write(line + b"\n")
+            handle.write(line)
     connection.close()
+
+
+def raw_line(row: dict[str, Any]) -> bytes:
+    text = "\n".join(step["content"] for step in row["steps"])
+    return orjson.dumps({"prompt": row["prompt"], "completion": f"{text}\n{row['final_answer']}"}) + b"\n"
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -112,8 +202,15 @@ def timed(work: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def report(name: str, rows: int, seconds: float, raw: float) -> None:
-    print(f"{name:44}{seconds:8.2f}{rows / seconds:10,.0f}{raw / seconds:8.2f}x")
+def timed_child(command: list[str]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def report(name: str, rows: int, seconds: float, peer: float) -> None:
+    print(f"{name:48}{seconds:8.2f}{rows / seconds:10,.0f}{peer / seconds:8.2f}x", flush=True)
 
 
 if __name__ == "__main__":

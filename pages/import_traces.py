@@ -1,25 +1,38 @@
-"""Import traces: the bundled examples, an upload or a file on the server; then what became of every row."""
+"""Import traces: the bundled examples, an upload or a file on the server; first what they would be, then what became
+of every row.
+"""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO
 
 import streamlit as st
 
 from app import blocks
 from app.boundary import show_error
-from app.components import card, header, table, tiles
-from app.navigation import go
+from app.components import header
+from app.import_desk import ImportJob, Kind, desk_of
+from app.import_views import show_job, show_preview, show_report
 from app.state import get_pipeline
-from app.words import plural, whole
-from tunixrt_core.errors import TunixRTError
+from tunixrt_core.errors import TunixRTError, UnreadableFile
 from tunixrt_core.examples import example_traces
-from tunixrt_core.ingest.report import ImportReport
+from tunixrt_core.ingest.mapping import FIELDS
+from tunixrt_core.ingest.report import Preview
+from tunixrt_core.ingest.steps import RULES
 
 EXAMPLES, UPLOAD, PATH = "Examples", "Upload", "Server path"
-REPORT = "import-report"
+REPORT, JOB = "import-report", "import-job-of-this-session"
+RULE_WORDS = {
+    "auto": "Automatic",
+    "numbered": "By numbers",
+    "paragraphs": "By blank lines",
+    "lines": "By lines",
+    "none": "In one piece",
+}
+Opened = Callable[[], Path | BinaryIO]
 
 
 def show_examples() -> None:
@@ -29,7 +42,11 @@ def show_examples() -> None:
     )
     if st.button("Load example traces", type="primary", icon=":material/auto_awesome:", key="load-examples"):
         with st.spinner("Loading the example traces"):
-            keep(rt.ingest_examples)
+            try:
+                st.session_state[REPORT] = rt.ingest_examples()
+                st.session_state.pop(JOB, None)
+            except TunixRTError as error:
+                show_error(error)
     first = next(iter(example_traces(1)))
     st.caption("One of them")
     blocks.prose(first.prompt)
@@ -38,100 +55,125 @@ def show_examples() -> None:
 
 
 def show_upload() -> None:
-    st.markdown(f"JSONL, plain or gzipped, up to {rt.settings.max_upload_mb:,} MB. {FORMATS}")
+    st.markdown(f"Up to {rt.settings.max_upload_mb:,} MB. {FILES}")
     upload = st.file_uploader(
         "File", label_visibility="collapsed", key="upload", max_upload_size=rt.settings.max_upload_mb
     )
-    label = source_field("upload-label")
-    if st.button(
-        "Import upload",
-        type="primary",
-        icon=":material/upload:",
-        key="import-upload",
-        disabled=upload is None,
-        help="Choose a file first." if upload is None else None,
-    ):
-        assert upload is not None, "the button is disabled without a file"
-        with st.spinner(f"Importing {upload.name}"):
-            keep(lambda: rt.ingest(cast(BinaryIO, upload), name=upload.name, source_label=label))
+    content = upload.getvalue() if upload is not None else b""
+    show_file("upload", upload.name if upload else None, lambda: io.BytesIO(content), upload and upload.file_id)
 
 
 def show_path() -> None:
-    st.markdown(f"For files that are too large to upload. {FORMATS}")
-    path = st.text_input("Path on the server", placeholder="/data/traces.jsonl", key="server-path").strip()
-    label = source_field("path-label")
-    if st.button(
-        "Import file",
-        type="primary",
-        icon=":material/folder_open:",
-        key="import-path",
-        disabled=not path,
-        help=None if path else "Name a file first.",
-    ):
-        with st.spinner(f"Importing {path}"):
-            keep(lambda: rt.ingest(Path(path).expanduser(), source_label=label))
-
-
-def source_field(key: str) -> str | None:
-    text = st.text_input(
-        "Source", placeholder="as the file says", key=key, help="A word to find these traces by later, such as gsm8k."
-    )
-    return text.strip() or None
-
-
-def keep(importing: Callable[[], ImportReport]) -> None:
-    """Run the import and keep its report for this session; a file that cannot be read is said at once."""
+    st.markdown(f"For files that are too large to upload. {FILES}")
+    text = st.text_input("Path on the server", placeholder="/data/traces.jsonl", key="server-path").strip()
+    path = Path(text).expanduser()
     try:
-        st.session_state[REPORT] = importing()
+        stamp = path.stat().st_mtime_ns if text else None
+    except OSError:
+        stamp = 0  # reading it says what is wrong
+    show_file("path", text or None, lambda: path, stamp)
+
+
+def show_file(kind: str, name: str | None, opened: Opened, stamp: object) -> None:
+    """What a file would give, with the choices that change it, and the buttons that read it whole."""
+    words, preview = {}, None
+    if name is not None:
+        words = choices(kind)
+        preview = previewed(name, opened, stamp, words)
+    with st.container(horizontal=True):
+        if st.button(
+            "Import upload" if kind == "upload" else "Import file",
+            type="primary",
+            icon=":material/upload:" if kind == "upload" else ":material/folder_open:",
+            key=f"import-{kind}",
+            disabled=name is None,
+            help=None if name else "Choose a file first." if kind == "upload" else "Name a file first.",
+        ):
+            start("import", str(name), opened, words)
+        if st.button(
+            "Check every row",
+            icon=":material/stethoscope:",
+            key=f"check-{kind}",
+            disabled=preview is None,
+            help="Reads the file to its end and stores nothing." if preview else "There is no file to check.",
+        ):
+            start("check", str(name), opened, words)
+    if preview is not None:
+        show_preview(preview)
+
+
+def choices(kind: str) -> dict[str, Any]:
+    """What the user says about the file: its format, how reasoning is divided, its source."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        format = st.selectbox(
+            "Format",
+            ["auto", *rt.formats()],
+            format_func=lambda name: "Automatic" if name == "auto" else name,
+            key=f"{kind}-format",
+        )
+        split = st.selectbox("Steps", RULES, format_func=RULE_WORDS.__getitem__, key=f"{kind}-split")
+        label = st.text_input(
+            "Source",
+            placeholder="as the file says",
+            key=f"{kind}-label",
+            help="A word to find these traces by later, such as gsm8k.",
+        )
+    by_hand = st.toggle("Say which column is what", key=f"{kind}-by-hand")
+    return {"format": format, "split": split, "source_label": label.strip() or None, "by_hand": by_hand, "kind": kind}
+
+
+def previewed(name: str, opened: Opened, stamp: object, words: dict[str, Any]) -> Preview | None:
+    """The preview with the mapping of this page, or None where the file cannot be read that way, which is said."""
+    try:
+        if words.pop("by_hand"):
+            words["mapping"] = mapping_by_hand(name, opened, stamp, words["kind"])
+        del words["kind"]
+        return look(name, stamp, tuple(sorted(words.items(), key=str)), opened, words)
     except TunixRTError as error:
-        st.session_state.pop(REPORT, None)
         show_error(error)
+        words.pop("kind", None)
+        return None
 
 
-def show_report(report: ImportReport) -> None:
-    with card(f"Import of {report.file}", note=f"{report.format} · {report.seconds:.1f} s", key="report"):
-        tiles(
-            [
-                ("Read", whole(report.read), "Rows in the file."),
-                ("Inserted", whole(report.inserted), "New traces."),
-                ("Duplicate", whole(report.duplicate), "Were there already, word for word."),
-                ("Rejected", whole(report.rejected), "Could not be read as a trace."),
-            ],
-            key="report-counts",
-        )
-        st.caption(
-            f"{report.read:,} read = {report.inserted:,} inserted + {report.duplicate:,} duplicate + "
-            f"{report.rejected:,} rejected"
-        )
-        if report.errors:
-            show_rejected(report)
-        with st.container(horizontal=True):
-            if st.button("Build a dataset", type="primary", icon=":material/dataset:", key="build-a-dataset"):
-                go("datasets", new="1")
-            if st.button("Browse the traces", icon=":material/account_tree:", key="browse"):
-                go("traces")
+def mapping_by_hand(name: str, opened: Opened, stamp: object, kind: str) -> dict[str, str]:
+    """A choice for every column, at first what was found."""
+    columns = look(name, stamp, ("columns",), opened, {"format": "question_answer"}).columns
+    mapping: dict[str, str] = {}
+    with st.grid(4, min_column_width=170):
+        for column in columns[:60]:
+            first = column.field.split(", ")[-1]
+            field = st.selectbox(
+                column.name,
+                FIELDS,
+                index=FIELDS.index(first) if first in FIELDS else FIELDS.index("meta"),
+                key=f"{kind}-map-{column.name}",
+            )
+            mapping[column.name] = field
+    return mapping
 
 
-def show_rejected(report: ImportReport) -> None:
-    shown = len(report.errors)
-    more = f", the first {shown:,} shown" if shown < report.rejected else ""
-    st.markdown(f"**{plural(report.rejected, 'rejected row')}**{more}")
-    table(
-        [{"line": e.line, "field": e.field or None, "reason": e.reason} for e in report.errors],
-        {
-            "line": st.column_config.NumberColumn("Line", format="localized", width=80),
-            "field": st.column_config.TextColumn("Field", width=180),
-            "reason": st.column_config.TextColumn("Reason"),
-        },
-        key="rejected",
-        alt=f"{report.rejected:,} rejected rows with line, field and reason.",
-        height="content" if shown <= 10 else 400,
+@st.cache_data(max_entries=20, show_spinner="Reading the first rows")
+def look(name: str, stamp: object, key: object, _opened: Opened, _words: dict[str, Any]) -> Preview:
+    """A preview, made once for a file as it is and what is said about it."""
+    source = _opened()
+    if isinstance(source, Path) and source.exists() and not (source.is_file() or source.is_dir()):
+        raise UnreadableFile(f"{name} is a pipe or a device, not a file.")
+    return rt.preview(source, name=name, **_words)
+
+
+def start(kind: Kind, name: str, opened: Opened, words: dict[str, Any]) -> None:
+    """Hand the file to the desk; the page shows how far it is."""
+    rest = {key: value for key, value in words.items() if kind == "import" or key != "source_label"}
+    work = rt.ingest if kind == "import" else rt.diagnose
+    st.session_state.pop(REPORT, None)
+    st.session_state[JOB] = desk_of(rt).start(
+        kind, name, lambda rejects, tell: work(opened(), name=name, rejects=rejects, on_progress=tell, **rest)
     )
 
 
-FORMATS = (
-    "Known rows: traces, Tunix SFT exports, prompt and completion, GSM8K, question and answer. "
-    "The format is found from the rows."
+FILES = (
+    "JSONL, JSON, CSV or Parquet, plain or gzipped. The format is found from the rows and shown before anything "
+    "is stored."
 )
 rt = get_pipeline()
 with header("Import traces", "Nothing is stored twice, and every row is accounted for."):
@@ -142,6 +184,9 @@ for tab, show in zip(tabs, (show_examples, show_upload, show_path), strict=True)
     if tab.open:
         with tab, st.container(border=True, key="import-form"):
             show()
-if REPORT in st.session_state:
-    with report_slot:
+with report_slot:
+    own: ImportJob | None = st.session_state.get(JOB)
+    for job in [job for job in desk_of(rt).under_way() if job is not own][:1] + ([own] if own else []):
+        show_job(job)
+    if REPORT in st.session_state:
         show_report(st.session_state[REPORT])

@@ -1,4 +1,4 @@
-"""Traces: search, filter, page and read; delete what should not be trained on."""
+"""Traces: search, filter, page, read, judge and compare; delete what should not be trained on."""
 
 from __future__ import annotations
 
@@ -9,56 +9,21 @@ from app.boundary import escape_markdown
 from app.components import empty_state, halves, header, pick_row
 from app.navigation import go
 from app.state import get_pipeline
+from app.trace_compare import show_compare
+from app.trace_filters import clear_filters, filters
+from app.trace_groups import show_groups
+from app.trace_judging import show_judging
 from app.trace_reader import show_trace
 from app.words import one_line, plural, short_hash
 from tunixrt_core.quality import answer_matches
-from tunixrt_core.store.query import StoredTrace, TraceQuery
+from tunixrt_core.store.query import Count, StoredTrace, TraceQuery
 
 PAGE_ROWS = 12
-ALL = "All sources"
+VIEWS = ("Traces", "Prompt groups", "Compare")
 MATCH_WORDS = {True: "Match", False: "Differs", None: "No reference"}
 
 
-def filters() -> TraceQuery:
-    counts = dict(rt.sources())
-    with st.container(horizontal=True, vertical_alignment="center", key="filters"):
-        text = st.text_input(
-            "Search",
-            type="search",
-            placeholder="Search prompts, steps and answers",
-            label_visibility="collapsed",
-            key="q",
-            bind="query-params",
-            on_change=to_first_page,
-            width=290,
-        )
-        source = ALL
-        if len(counts) > 1:
-            source = st.selectbox(
-                "Source",
-                [ALL, *counts],
-                format_func=lambda name: f"{name} ({counts[name]:,})" if name in counts else name,
-                label_visibility="collapsed",
-                key="source",
-                bind="query-params",
-                on_change=to_first_page,
-                width=190,
-            )
-    return TraceQuery(text=(text or "").strip(), source=None if source == ALL else source)
-
-
-def clear_filters() -> None:
-    st.session_state["q"], st.session_state["source"] = "", ALL
-    to_first_page()
-
-
-def to_first_page() -> None:
-    for name in ("after", "trace"):
-        st.query_params.pop(name, None)
-    st.session_state.pop("newer", None)
-
-
-def show_list(query: TraceQuery, matching: int, shown: str | None) -> str | None:
+def show_list(query: TraceQuery, matching: Count, shown: str | None) -> str | None:
     """The table of one page, and the buttons to the next; the id of the trace to read."""
     page = rt.traces(query, after=st.query_params.get("after"), limit=PAGE_ROWS)
     ids = [item.id for item in page.items]
@@ -78,7 +43,7 @@ def show_list(query: TraceQuery, matching: int, shown: str | None) -> str | None
             ),
         },
         key=f"trace-list-{nonce}-{st.query_params.get('after', '')}",
-        alt=f"{plural(len(ids), 'trace')} of {matching:,}, newest first.",
+        alt=f"{plural(len(ids), 'trace')} of {matching.words}, newest first.",
         selected=ids.index(current) if current in ids else None,
     )
     show_pager(page.next, matching)
@@ -97,12 +62,12 @@ def row(item: StoredTrace) -> dict[str, object]:
     }
 
 
-def show_pager(following: str | None, matching: int) -> None:
+def show_pager(following: str | None, matching: Count) -> None:
     """Keyset paging: forward by the cursor of the page, back by the cursors that led here."""
     newer: list[str] = st.session_state.setdefault("newer", [])
     here = st.query_params.get("after")
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="pager"):
-        st.caption(plural(matching, "trace"), width="content")
+        st.caption(f"{matching.words} {'trace' if matching == 1 else 'traces'}", width="content")
         with st.container(horizontal=True, width="content", gap="xsmall"):
             if here and not newer and st.button("First page", key="first-page", icon=":material/first_page:"):
                 turn_to(None)
@@ -135,15 +100,20 @@ def show_reader(ref: str, query: TraceQuery) -> None:
                 if trace.source:
                     blocks.chip(trace.source)
             with st.container(horizontal=True, width="content", gap="xsmall"):
-                step_button("Previous", before, "chevron_left", "previous-trace")
-                step_button("Next", after, "chevron_right", "next-trace")
+                step_button("Previous", before, "chevron_left", "previous-trace", "K")
+                step_button("Next", after, "chevron_right", "next-trace", "J")
+                if st.button("Compare", icon=":material/compare:", key="compare-trace", type="tertiary"):
+                    st.session_state["next-view"] = "Compare"
+                    st.query_params["trace"] = stored.id
+                    st.rerun()
                 if st.button("Delete", icon=":material/delete:", key="delete-trace", type="tertiary"):
                     confirm_delete(stored)
         show_trace(stored)
+        show_judging(rt, stored)
 
 
-def step_button(label: str, ref: str | None, icon: str, key: str) -> None:
-    if st.button(label, icon=f":material/{icon}:", key=key, disabled=ref is None, type="tertiary"):
+def step_button(label: str, ref: str | None, icon: str, key: str, shortcut: str) -> None:
+    if st.button(label, icon=f":material/{icon}:", key=key, disabled=ref is None, type="tertiary", shortcut=shortcut):
         st.query_params["trace"] = str(ref)
         st.session_state["list-nonce"] = st.session_state.get("list-nonce", 0) + 1
         st.rerun()
@@ -173,6 +143,29 @@ def show_no_hits(query: TraceQuery) -> None:
         st.button("Clear filters", key="clear-filters", on_click=clear_filters)
 
 
+def show_views() -> str:
+    """Which of the three ways to look at traces; it stands in the address."""
+    if "next-view" in st.session_state:  # a button of the page leads to another view
+        st.session_state["view"] = st.session_state.pop("next-view")
+    chosen = st.segmented_control(
+        "View", VIEWS, default=VIEWS[0], required=True, key="view", label_visibility="collapsed", bind="query-params"
+    )
+    return str(chosen)
+
+
+def show_traces() -> None:
+    wanted = filters(rt)
+    found = rt.count_traces(wanted)
+    if not found:
+        show_no_hits(wanted)
+        return
+    with halves():
+        with st.container(key="list"):
+            reading = show_list(wanted, found, st.query_params.get("trace"))
+        if reading:
+            show_reader(reading, wanted)
+
+
 rt = get_pipeline()
 total = rt.count_traces()
 with header("Traces", f"{plural(total, 'trace')} · {plural(len(rt.sources()), 'source')}"):
@@ -189,13 +182,11 @@ if not total:
         if st.button("Load the bundled examples", key="go-examples"):
             go("import")
 else:
-    wanted = filters()
-    found = rt.count_traces(wanted) if wanted != TraceQuery() else total
-    if not found:
-        show_no_hits(wanted)
+    view = show_views()
+    if view == "Prompt groups":
+        show_groups(rt)
+    elif view == "Compare":
+        newest = rt.traces(limit=1).items[0].id
+        show_compare(rt, st.query_params.get("trace", newest), st.query_params.get("with", ""))
     else:
-        with halves():
-            with st.container(key="list"):
-                reading = show_list(wanted, found, st.query_params.get("trace"))
-            if reading:
-                show_reader(reading, wanted)
+        show_traces()

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
-import orjson
 import streamlit as st
 
 from app import blocks
 from app.boundary import show_error
 from app.components import card, empty_state, halves, header
-from app.manifest_choice import ManifestChoice, plan_lines
+from app.export_card import export_card
+from app.manifest_choice import plan_lines
 from app.manifest_form import manifest_form
 from app.navigation import go
 from app.state import get_pipeline
-from app.words import plural
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest import RunManifest
 
@@ -33,27 +30,6 @@ def show_status() -> None:
                 "This page works without it. To train on this machine, install it and start again:", width="content"
             )
         st.code(status.install, language="bash")
-
-
-def show_export(choice: ManifestChoice, manifest: RunManifest | None) -> None:
-    version = choice.dataset
-    with card("Tunix SFT export", note=plural(version.rows, "row"), key="export"):
-        if manifest:
-            blocks.key_values([("File", manifest.data.path), ("sha256", manifest.data.sha256)])
-        first = next(iter(rt.export_lines(version.name, version.version)), None)
-        if first is not None:
-            with st.expander("First row", key="first-row"):
-                st.code(
-                    orjson.dumps(orjson.loads(first), option=orjson.OPT_INDENT_2).decode(),
-                    language="json",
-                    wrap_lines=True,
-                )
-        st.link_button(
-            "Download JSONL",
-            f"/api/datasets/{quote(version.name)}/{version.version}/export.jsonl",
-            icon=":material/download:",
-            key="download-export",
-        )
 
 
 def show_manifest(manifest: RunManifest) -> None:
@@ -110,6 +86,6 @@ else:
         if manifest:
             with card("Plan", key="plan"):
                 blocks.key_values(plan_lines(manifest))
-        show_export(choice, manifest)
+        export_card(choice.dataset, manifest)
     if manifest:
         show_manifest(manifest)

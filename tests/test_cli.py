@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import subprocess
@@ -76,6 +77,19 @@ def test_an_export_goes_where_it_is_told_to(home: Path, tmp_path: Path) -> None:
     assert re.search(r"sha256 [0-9a-f]{64}", done.stdout)
 
 
+def test_an_export_is_written_as_it_is_asked_for_with_its_card_and_module(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "up" / "mine.jsonl.gz"
+    done = tunixrt(
+        "export", "mine", "--format", "grpo", "--as", "jsonl.gz", "--chat", "qwen3", "--card", "--module", "-o", file,
+        home=home,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    names = sorted(path.name for path in file.parent.iterdir())
+    assert names == ["README.md", "mine.jsonl.gz", "mine.jsonl.gz.meta.json", "mine.py"]
+    assert "| chat | `qwen3` |" in (file.parent / "README.md").read_text()
+    assert "<|im_start|>user" in gzip.decompress(file.read_bytes()).decode()
+
+
 def test_a_manifest_on_standard_output_can_be_piped_into_a_file(home: Path, tmp_path: Path) -> None:
     done = tunixrt("manifest", "--dataset", "mine", "--set", "epochs=3", "--set", "schedule=linear", home=home)
     (tmp_path / "m.yaml").write_text(done.stdout)
@@ -97,6 +111,9 @@ def test_a_manifest_as_json_is_json(home: Path, tmp_path: Path) -> None:
         (("dataset", "build", "Not a name"), "name"),
         (("dataset", "build", "x", "--source", "nobody"), "No trace matches"),
         (("export", "none"), "none"),
+        (("export", "mine", "--format", "stepwise"), "needs a score on every step"),
+        (("export", "mine", "--as", "csv"), "jsonl, jsonl.gz, parquet"),
+        (("export", "mine", "--style", "verse"), "style"),
         (("manifest", "--dataset", "mine", "--set", "learning_rate=-1"), "optimizer.learning_rate"),
         (("manifest", "--dataset", "mine", "--set", "words"), "NAME=VALUE"),
         (("manifest", "--dataset", "mine", "--model", "/no/model"), "model_id"),

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tunixrt_core.errors import InvalidDataset, OutputError
 from tunixrt_core.export import (
     EXPORT_FORMATS,
+    ExportOptions,
     export_prompt_completion_jsonl,
     export_tunix_sft_jsonl,
     exporter_named,
@@ -76,7 +77,9 @@ def test_each_line_of_the_trace_format_hashes_to_the_traces_identity() -> None:
 
 @pytest.mark.parametrize("style", [ReasoningStyle.TAGS, ReasoningStyle.THINK, ReasoningStyle.PLAIN])
 def test_prompt_completion_keeps_the_steps_in_every_style(style: ReasoningStyle) -> None:
-    (back,) = read_back(export_prompt_completion_jsonl([PLAIN], style=style), "prompt_completion")
+    (back,) = read_back(
+        export_prompt_completion_jsonl([PLAIN], options=ExportOptions(style=style)), "prompt_completion"
+    )
     assert (back.prompt, back.steps, back.final_answer) == (PLAIN.prompt, PLAIN.steps, PLAIN.final_answer)
 
 

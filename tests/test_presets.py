@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import REPOSITORY
 from tunixrt_core.examples import example_traces
 from tunixrt_core.manifest import RunManifest, build_sft_manifest
 from tunixrt_core.presets import HYPERPARAMETERS, PRESETS, guess_chat_format, preset, ranges, unusual
@@ -87,6 +88,24 @@ def test_the_chat_format_is_that_of_the_template_in_the_directory_then_that_of_t
     # of Llama's make, but taught another format
     assert guess_chat_format(str(model(tmp_path / "d", "llama", "{{ '<|im_start|>' }}"))) == "chatml"
     assert guess_chat_format(str(model(tmp_path / "e", "qwen2", "<start_of_turn>", file=True))) == "gemma"
+
+
+@pytest.mark.parametrize(
+    ("file", "chat"),
+    [
+        ("qwen2_5", "qwen2.5"),
+        ("qwen3", "chatml"),  # which is what its template writes unless it is told otherwise
+        ("gemma", "gemma"),
+        ("gemma3", "gemma3"),
+        ("gemma4", "gemma4"),
+        ("llama3", "llama3"),
+        ("llama3_1", "llama3.1"),
+    ],
+)
+def test_the_template_that_a_family_publishes_is_known_for_its_own(tmp_path: Path, file: str, chat: str) -> None:
+    published = (REPOSITORY / "tests" / "data" / "chat_templates" / f"{file}.jinja").read_text(encoding="utf-8")
+    assert guess_chat_format(str(model(tmp_path / "a", "some", published))) == chat
+    assert guess_chat_format(str(model(tmp_path / "b", "some", published, file=True))) == chat
 
 
 def test_a_directory_that_cannot_be_read_is_guessed_by_its_name(tmp_path: Path) -> None:

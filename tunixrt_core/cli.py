@@ -9,9 +9,11 @@ from typing import Annotated
 
 import typer
 
-from tunixrt_core import __version__, terminal
-from tunixrt_core.cli_common import Home, fail, open_home, settings_of
+from tunixrt_core import __version__
+from tunixrt_core.cli_common import Home, fail, open_home
 from tunixrt_core.cli_datasets import dataset_app, export
+from tunixrt_core.cli_db import db_app
+from tunixrt_core.cli_doctor import doctor_app
 from tunixrt_core.cli_ingest import ingest
 from tunixrt_core.cli_jobs import evaluate, export_model, train
 from tunixrt_core.cli_memory import memory
@@ -19,6 +21,7 @@ from tunixrt_core.cli_models import models_app
 from tunixrt_core.cli_preflight import preflight
 from tunixrt_core.cli_runs import runs_app
 from tunixrt_core.cli_script import script
+from tunixrt_core.cli_traces import traces_app
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.terminal import out
 from tunixrt_core.variants import read_changes
@@ -29,7 +32,9 @@ app = typer.Typer(
     help="From step-by-step reasoning traces to a fine-tuned, evaluated model.",
     pretty_exceptions_enable=False,
 )
+app.add_typer(traces_app, name="traces")
 app.add_typer(dataset_app, name="dataset")
+app.add_typer(db_app, name="db")
 manifest_app = typer.Typer(invoke_without_command=True)
 app.add_typer(manifest_app, name="manifest")
 
@@ -102,15 +107,4 @@ app.command()(evaluate)
 app.command("export-model")(export_model)
 app.add_typer(runs_app, name="runs")
 app.add_typer(models_app, name="models")
-
-
-@app.command()
-def doctor(home: Home = None) -> None:
-    """Check this machine: versions, device, home, database. Exits with 1 where something needed is missing."""
-    from tunixrt_core.doctor import checks
-
-    found = list(checks(settings_of(home)))
-    terminal.table(
-        ("", "Check", ""), [({"ok": "ok", "warn": "!", "bad": "x"}[c.state], c.name, c.detail) for c in found]
-    )
-    raise typer.Exit(1 if any(c.state == "bad" for c in found) else 0)
+app.add_typer(doctor_app, name="doctor")

@@ -10,7 +10,8 @@ import typer
 from tunixrt_core import terminal
 from tunixrt_core.cli_common import Home, open_home
 from tunixrt_core.datasets import DatasetSpec
-from tunixrt_core.export import EXPORT_FORMATS
+from tunixrt_core.export import EXPORT_FORMATS, ExportOptions
+from tunixrt_core.render import ReasoningStyle
 from tunixrt_core.terminal import out
 
 dataset_app = typer.Typer(no_args_is_help=True, help="Build and look at dataset versions.")
@@ -62,10 +63,27 @@ def export(
     name: Annotated[str, typer.Argument(help="Dataset name.")],
     dataset_version: Annotated[int | None, typer.Option("--version", help="The latest where not given.")] = None,
     format: Annotated[str, typer.Option(help=", ".join(EXPORT_FORMATS))] = "tunix_sft",
+    file_type: Annotated[str, typer.Option("--as", help="jsonl, jsonl.gz or parquet.")] = "jsonl",
+    style: Annotated[str, typer.Option(help=f"How steps are written: {', '.join(ReasoningStyle)}.")] = "tags",
+    turns: Annotated[str, typer.Option(help="Prompt and completion as auto, text or messages.")] = "auto",
+    reasoning: Annotated[str, typer.Option(help="In messages: in the content, or in a field of its own.")] = "content",
+    chat: Annotated[str, typer.Option(help="Chat format of the prompts of grpo; none where not given.")] = "",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; in the home otherwise.")] = None,
+    card: Annotated[bool, typer.Option("--card", help="Write a dataset card (README.md) beside it.")] = False,
+    module: Annotated[bool, typer.Option("--module", help="With grpo: the module that Tunix's command reads.")] = False,
     home: Home = None,
 ) -> None:
-    """Write a dataset version as JSONL. The same version always gives the same bytes."""
+    """Write a dataset version as a file. The same version always gives the same bytes."""
+    options = ExportOptions.of(style, turns, reasoning, chat)
     with open_home(home) as rt:
-        info = rt.export_dataset(name, dataset_version, format=format, path=output)
+        info = rt.export_dataset(
+            name,
+            dataset_version,
+            format=format,
+            path=output,
+            file_type=file_type,
+            options=options,
+            card=card,
+            module=module,
+        )
     out.print(f"{info.path}  {info.rows:,} rows, {info.bytes:,} bytes, sha256 {info.sha256}")

@@ -39,6 +39,12 @@ class UnreadableFile(TunixRTError):
     code = "unreadable_file"
 
 
+class Cancelled(TunixRTError):
+    """The user ended what was under way. Nothing of it was stored."""
+
+    code = "cancelled"
+
+
 class InvalidDataset(TunixRTError):
     """A dataset spec cannot be built: bad name, bad share, or nothing selected."""
 

@@ -145,7 +145,8 @@ def evaluate(
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.summary_file.unlink(missing_ok=True)
     style, chat = manifest.rendering.reasoning, manifest.rendering.chat
-    prompts = [render_prompt(row.prompt, chat, system=row.system or manifest.rendering.system) for row in rows]
+    default = manifest.rendering.system
+    prompts = [render_prompt(row.prompt, chat, style, system=row.system or default) for row in rows]
     began = time.perf_counter()
     predictions: list[Prediction] = []
     with folder.predictions_file.open("wb") as handle:

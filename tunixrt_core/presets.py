@@ -145,8 +145,9 @@ def unusual(method: str, model_id: str, values: Mapping[str, Any]) -> Iterator[t
 def guess_chat_format(model_id: str) -> ChatFormat:
     """From the chat template or the type in a model's directory, else from its name; ChatML where nothing tells."""
     folder = Path(model_id).expanduser()
-    for mark, chat in _MARKS.items():
-        if mark in _chat_template(folder):
+    template = _chat_template(folder)
+    for chat, marks in _MARKS.items():
+        if all(mark in template for mark in marks):
             return chat
     kind = str(_read_json(folder / "config.json").get("model_type", ""))
     if kind in _FORMAT_OF_TYPE:
@@ -154,10 +155,16 @@ def guess_chat_format(model_id: str) -> ChatFormat:
     return _FORMAT_OF_NAME.get(_family_by_name(model_id), ChatFormat.CHATML)
 
 
+# what a template of each format holds; the particular before the general
 _MARKS = {
-    "<|im_start|>": ChatFormat.CHATML,
-    "<start_of_turn>": ChatFormat.GEMMA,
-    "<|start_header_id|>": ChatFormat.LLAMA3,
+    ChatFormat.QWEN25: ("<|im_start|>", "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."),
+    # Qwen 3 too: it is asked as by default, to think, whatever the style; qwen3 is for who asks it not to
+    ChatFormat.CHATML: ("<|im_start|>",),
+    ChatFormat.GEMMA3: ("<start_of_turn>", "first_user_prefix"),
+    ChatFormat.GEMMA: ("<start_of_turn>",),
+    ChatFormat.GEMMA4: ("<|turn>", "<|channel>"),
+    ChatFormat.LLAMA31: ("<|start_header_id|>", "Cutting Knowledge Date"),
+    ChatFormat.LLAMA3: ("<|start_header_id|>",),
 }
 _FORMAT_OF_TYPE = {
     **CHAT_FORMAT_OF_FAMILY,

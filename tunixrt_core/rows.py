@@ -28,22 +28,34 @@ class Row:
 
 def to_row(trace: Trace, split: Split | None = None) -> dict[str, Any]:
     """`{"prompt", "trace_steps", "final_answer", "metadata"}`. The metadata holds what rebuilds the trace exactly."""
-    metadata: dict[str, Any] = {"trace_id": trace.content_hash}
+    return row_of(trace.to_dict(), trace.content_hash, split)
+
+
+def row_of(data: Mapping[str, Any], trace_id: str, split: Split | None = None) -> dict[str, Any]:
+    """The same from the JSON form of a trace, as the store keeps it, and its hash."""
+    return {
+        "prompt": data["prompt"],
+        "trace_steps": [step["content"] for step in data["steps"]],
+        "final_answer": data["final_answer"],
+        "metadata": metadata_of(data, trace_id, split),
+    }
+
+
+def metadata_of(data: Mapping[str, Any], trace_id: str, split: Split | None = None) -> dict[str, Any]:
+    """What a row carries of a trace beside prompt, steps and answer: its hash, and whatever of the rest is set."""
+    metadata: dict[str, Any] = {"trace_id": trace_id}
     if split is not None:
         metadata["split"] = split
     for name in _CARRIED:
-        if (value := getattr(trace, name)) is not None:
+        if (value := data.get(name)) is not None:
             metadata[name] = value
-    if any(step.type != DEFAULT_STEP_TYPE for step in trace.steps):
-        metadata["step_types"] = [step.type for step in trace.steps]
-    if trace.meta:
-        metadata["meta"] = dict(trace.meta)
-    return {
-        "prompt": trace.prompt,
-        "trace_steps": [step.content for step in trace.steps],
-        "final_answer": trace.final_answer,
-        "metadata": metadata,
-    }
+    for step in data["steps"]:
+        if step["type"] != DEFAULT_STEP_TYPE:
+            metadata["step_types"] = [step["type"] for step in data["steps"]]
+            break
+    if data["meta"]:
+        metadata["meta"] = data["meta"]
+    return metadata
 
 
 def from_row(data: Mapping[str, Any]) -> Row:
@@ -54,9 +66,7 @@ def from_row(data: Mapping[str, Any]) -> Row:
     for name in ("prompt", "trace_steps", "final_answer"):
         if name not in data:
             raise InvalidTrace(name, "is missing")
-    metadata = data.get("metadata") or {}
-    if not isinstance(metadata, Mapping):
-        raise InvalidTrace("metadata", "must be an object")
+    metadata = read_metadata(data.get("metadata"))
     split = metadata.get("split") or "train"
     if split not in SPLITS:
         raise InvalidTrace("metadata.split", f"is {split!r}, not train or eval")
@@ -70,6 +80,18 @@ def from_row(data: Mapping[str, Any]) -> Row:
         }
     )
     return Row(trace, split)
+
+
+def read_metadata(value: Any) -> Mapping[str, Any]:
+    """The metadata of a row: an object, or, as Parquet files hold it, its JSON text. Raises InvalidTrace."""
+    if isinstance(value, str):
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError as error:
+            raise InvalidTrace("metadata", f"is text that is not JSON ({error})") from None
+    if not isinstance(value or {}, Mapping):
+        raise InvalidTrace("metadata", "must be an object")
+    return value or {}
 
 
 def read_rows(path: Path, split: Split | None = None) -> Iterator[Row]:

@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from tunixrt_core.evaluation import Target
-from tunixrt_core.ingest.report import ImportReport
 from tunixrt_core.runs import RunState
 
 # no markup: names, paths and messages hold square brackets of their own
@@ -50,17 +49,6 @@ def dropped_rows(state: RunState) -> None:
             "Raise it with --set max_seq_length=N in the manifest.",
             style="yellow",
         )
-
-
-def import_report(report: ImportReport) -> None:
-    out.print(
-        f"Read {report.read:,} = {report.inserted:,} inserted + {report.duplicate:,} duplicate + "
-        f"{report.rejected:,} rejected  ({report.format}, {report.seconds:.1f} s)"
-    )
-    for error in report.errors[:20]:
-        err.print(f"{error.file}:{error.line}:{error.field}: {error.reason}", style="yellow")
-    if report.rejected > 20:
-        err.print(f"and {report.rejected - 20:,} more rejected lines", style="yellow")
 
 
 def evaluations(summaries: Mapping[Target, Mapping[str, Any]]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import msgspec
 import orjson
 
 from tunixrt_core.errors import InvalidTrace
@@ -33,9 +34,11 @@ _FIELDS = frozenset(
 _OPTIONAL_TEXT = ("system", "reference_answer", "source", "model")
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One part of the reasoning. `i` counts from 0; `type` is a free word such as `plan` or `compute`."""
+class Step(msgspec.Struct, frozen=True):
+    """One part of the reasoning. `i` counts from 0; `type` is a free word such as `plan` or `compute`.
+
+    A msgspec Struct: as immutable as a dataclass, and made several times as fast, which every read trace gains by.
+    """
 
     i: int
     content: str
@@ -123,6 +126,8 @@ class Trace:
 
 def normalise_prompt(prompt: str) -> str:
     """NFKC, case-folded, runs of white space made one space: prompts that differ less than this are the same task."""
+    if prompt.isascii():  # nothing to normalise, and folding is lower case
+        return " ".join(prompt.lower().split())
     return " ".join(unicodedata.normalize("NFKC", prompt).casefold().split())
 
 

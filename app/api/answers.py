@@ -26,17 +26,6 @@ class TunixStatus(BaseModel):
     device: str = Field(description="TPU, GPU or CPU, as this machine's device files tell.")
 
 
-class StoredTrace(BaseModel):
-    id: str = Field(description="sha256 of the trace's canonical JSON.")
-    created_at: datetime
-    trace: dict[str, Any]
-
-
-class TracePage(BaseModel):
-    traces: list[StoredTrace]
-    next: str | None = Field(description="Send it as `after` for the next page; null on the last.")
-
-
 class AddedTrace(BaseModel):
     id: str
     duplicate: bool
@@ -59,7 +48,68 @@ class ImportReport(BaseModel):
     duplicate: int
     rejected: int
     balanced: bool
+    scores: int = Field(description="Scores that came with the traces.")
     errors: list[RowError]
+    seconds: float
+
+
+class Column(BaseModel):
+    name: str
+    field: str = Field(description="What it becomes: a field of the trace, meta, score.")
+    sample: str = Field(description="The beginning of its first value.")
+
+
+class PreviewRow(BaseModel):
+    line: int
+    traces: list[dict[str, Any]]
+    scores: int
+    errors: list[RowError]
+
+
+class Preview(BaseModel):
+    """What the first rows of a file would become. `good` and `bad` count rows of the sample."""
+
+    file: str
+    container: str
+    format: str
+    sure: str
+    why: str
+    columns: list[Column]
+    rows: list[PreviewRow]
+    good: int
+    bad: int
+    whole: bool = Field(description="Whether these are all rows that there are.")
+
+
+class Reason(BaseModel):
+    field: str
+    reason: str
+    times: int
+    first_line: int
+
+
+class Twin(BaseModel):
+    line: int
+    first_line: int
+
+
+class Diagnosis(BaseModel):
+    """read = unique + duplicate + rejected. At most 1,000 errors and 1,000 twins are listed."""
+
+    file: str
+    container: str
+    format: str
+    sure: str
+    why: str
+    rows: int
+    read: int
+    unique: int
+    duplicate: int
+    rejected: int
+    scores: int
+    reasons: list[Reason]
+    errors: list[RowError]
+    twins: list[Twin] = Field(description="Rows that give the same trace as an earlier one.")
     seconds: float
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path
-from starlette.responses import StreamingResponse
+from fastapi import APIRouter, Depends, Path, Query
+from starlette.responses import PlainTextResponse, StreamingResponse
 
 from app.api.answers import DatasetEntry, DatasetList, DatasetVersion, DatasetVersions
 from app.api.bodies import DatasetBody
@@ -15,11 +15,27 @@ from app.api.shared import Pipe
 from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.datasets import DatasetVersion as Frozen
 from tunixrt_core.errors import NotFound
+from tunixrt_core.export import EXPORT_FORMATS, ExportOptions, FileType
+from tunixrt_core.render import ReasoningStyle
 
 router = APIRouter(prefix="/datasets", tags=["Datasets"], route_class=JsonRoute)
 
 Name = Annotated[str, Path(pattern="^[a-z0-9][a-z0-9._-]{0,79}$")]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
+Format = Annotated[str, Query(description=f"One of {', '.join(EXPORT_FORMATS)}.")]
+PACKED = (FileType.JSONL_GZ, FileType.PARQUET)
+
+
+def export_options(
+    style: Annotated[str, Query(description=f"How steps are written: {', '.join(ReasoningStyle)}.")] = "tags",
+    turns: Annotated[str, Query(description="Prompt and completion as auto, text or messages.")] = "auto",
+    reasoning: Annotated[str, Query(description="In messages: in the content, or in a field.")] = "content",
+    chat: Annotated[str, Query(description="Chat format of grpo's prompts; none where left out.")] = "",
+) -> ExportOptions:
+    return ExportOptions.of(style, turns, reasoning, chat)
+
+
+Options = Annotated[ExportOptions, Depends(export_options)]
 
 
 @router.post("", status_code=201)
@@ -60,11 +76,49 @@ def one(name: Name, version: Number, pipeline: Pipe) -> DatasetVersion:
     response_class=StreamingResponse,
     responses={200: {"content": {MEDIA_TYPE: {}}, "description": "One row a line."}},
 )
-def export(name: Name, version: Number, pipeline: Pipe, format: str = "tunix_sft") -> JsonlDownload:
-    """A version as JSONL: `tunix_sft`, `trace` or `prompt_completion`. Needs no Tunix; always the same bytes."""
-    lines = pipeline.export_lines(name, version, format)
-    suffix = "" if format == "tunix_sft" else f".{format}"
-    return JsonlDownload(lines, f"{name}-v{version}{suffix}.jsonl")
+def export(
+    name: Name, version: Number, pipeline: Pipe, options: Options, format: Format = "tunix_sft"
+) -> JsonlDownload:
+    """A version as JSONL, in any export format. Needs no Tunix; always the same bytes."""
+    lines = pipeline.export_lines(name, version, format, options=options)
+    return JsonlDownload(lines, pipeline.export_name(name, version, format))
+
+
+@router.get(
+    "/{name}/{version}/export.{file_type}",
+    response_class=StreamingResponse,
+    responses={200: {"content": {kind.media_type: {} for kind in PACKED}, "description": "The file."}},
+)
+def export_packed(
+    name: Name,
+    version: Number,
+    file_type: Literal["jsonl.gz", "parquet"],
+    pipeline: Pipe,
+    options: Options,
+    format: Format = "tunix_sft",
+) -> JsonlDownload:
+    """The same as packed JSONL or as Parquet."""
+    blocks = pipeline.export_blocks(name, version, format, file_type=file_type, options=options)
+    file_name = pipeline.export_name(name, version, format, file_type=file_type)
+    return JsonlDownload(blocks, file_name, FileType(file_type).media_type)
+
+
+@router.get(
+    "/{name}/{version}/card.md",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/markdown": {}}, "description": "Markdown."}},
+)
+def card(
+    name: Name,
+    version: Number,
+    pipeline: Pipe,
+    options: Options,
+    format: Format = "tunix_sft",
+    file_type: Annotated[Literal["jsonl", "jsonl.gz", "parquet"], Query(alias="as")] = "jsonl",
+) -> PlainTextResponse:
+    """The dataset card to put beside such a download."""
+    text = pipeline.export_card(name, version, format=format, file_type=file_type, options=options)
+    return PlainTextResponse(text, media_type="text/markdown")
 
 
 def _answer(version: Frozen) -> DatasetVersion:

@@ -1,4 +1,4 @@
-"""JSONL as a download: streamed in blocks, so that neither side holds the whole."""
+"""An export as a download: streamed in blocks, so that neither side holds the whole."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ MEDIA_TYPE = "application/x-ndjson"
 
 
 class JsonlDownload(StreamingResponse):
-    """Lines that save as `name`.
+    """Lines, or any other pieces of a file, that save as `name`.
 
     The first block is read when it is made, so that an error in what was asked for is still answered as an error.
     Make it in the threadpool.
     """
 
-    def __init__(self, lines: Iterator[bytes], name: str) -> None:
+    def __init__(self, lines: Iterator[bytes], name: str, media_type: str = MEDIA_TYPE) -> None:
         self._blocks = _blocks(lines)
         headers = {"content-disposition": f'attachment; filename="{name}"'}
-        super().__init__(self._streamed(next(self._blocks, b"")), media_type=MEDIA_TYPE, headers=headers)
+        super().__init__(self._streamed(next(self._blocks, b"")), media_type=media_type, headers=headers)
 
     async def stream_response(self, send: Send) -> None:
         try:

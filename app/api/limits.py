@@ -14,7 +14,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.errors import error_body
 
 JSON_TYPES = frozenset({"application/json"})
-LINES_TYPES = frozenset({"application/x-ndjson", "application/jsonl"})
+LINES_TYPES = frozenset({"application/x-ndjson", "application/jsonl", "text/csv"})
+FILE_TYPES = frozenset(
+    {"application/gzip", "application/vnd.apache.parquet", "application/octet-stream"}  # bytes
+)
 
 
 class BodyLimit:
@@ -69,10 +72,10 @@ class JsonRoute(APIRoute):
             raise HTTPException(415, f"Send the body as {wanted}; this one is {kind or 'of no named type'}.")
 
 
-class LinesRoute(JsonRoute):
-    """Takes JSON Lines too."""
+class FileRoute(JsonRoute):
+    """Takes any file of traces: the type is only declared, what it is is found in its content."""
 
-    accepts = JSON_TYPES | LINES_TYPES
+    accepts = JSON_TYPES | LINES_TYPES | FILE_TYPES
 
 
 def _declared_length(scope: Scope) -> int:

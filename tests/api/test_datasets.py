@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 
 import pytest
@@ -73,11 +75,34 @@ def test_a_long_export_is_whole(api: TestClient) -> None:
     assert len(exported) > 5 * (64 << 10)
 
 
-@pytest.mark.parametrize("format", ["trace", "prompt_completion"])
+@pytest.mark.parametrize("format", ["trace", "prompt_completion", "messages", "grpo"])
 def test_the_export_has_other_formats(api: TestClient, dataset: str, format: str) -> None:
     answer = api.get(f"/datasets/{dataset}/1/export.jsonl?format={format}")
     assert answer.content.count(b"\n") == 10
     assert f"doubles-v1.{format}.jsonl" in answer.headers["content-disposition"]
+
+
+def test_the_export_is_written_as_asked(api: TestClient, dataset: str) -> None:
+    asked = "format=messages&style=numbered"
+    (row, *_) = api.get(f"/datasets/{dataset}/1/export.jsonl?{asked}").content.splitlines()
+    assert json.loads(row)["messages"][-1]["content"].startswith("1. ")
+    packed = api.get(f"/datasets/{dataset}/1/export.jsonl.gz?{asked}")
+    assert packed.headers["content-type"] == "application/gzip"
+    assert gzip.decompress(packed.content) == api.get(f"/datasets/{dataset}/1/export.jsonl?{asked}").content
+
+
+def test_the_export_as_parquet_has_a_row_for_every_trace(api: TestClient, dataset: str) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    answer = api.get(f"/datasets/{dataset}/1/export.parquet")
+    assert parquet.read_table(io.BytesIO(answer.content)).num_rows == 10
+    assert 'filename="doubles-v1.parquet"' in answer.headers["content-disposition"]
+
+
+def test_the_card_is_markdown_about_the_version(api: TestClient, dataset: str) -> None:
+    answer = api.get(f"/datasets/{dataset}/1/card.md?format=grpo&as=parquet")
+    assert answer.headers["content-type"].startswith("text/markdown")
+    assert "# doubles v1" in answer.text
+    assert "doubles-v1.grpo.parquet" in answer.text
 
 
 def test_an_exported_trace_file_comes_back_as_duplicates_only(api: TestClient, dataset: str) -> None:
@@ -99,6 +124,14 @@ def test_an_exported_trace_file_comes_back_as_duplicates_only(api: TestClient, d
         ("/datasets/doubles/99999999999999999999", 422),
         ("/datasets/Doubles", 422),
         ("/datasets/doubles/1/export.jsonl?format=parquet", 422),
+        ("/datasets/doubles/1/export.parquet?format=csv", 422),
+        ("/datasets/doubles/1/export.csv", 422),
+        ("/datasets/none/1/export.parquet", 404),
+        ("/datasets/doubles/1/export.jsonl?style=verse", 422),
+        ("/datasets/doubles/1/export.jsonl?format=stepwise", 422),
+        ("/datasets/doubles/1/export.jsonl.gz?format=preference", 422),
+        ("/datasets/none/1/card.md", 404),
+        ("/datasets/doubles/1/card.md?as=csv", 422),
     ],
 )
 def test_what_is_not_there_is_told(api: TestClient, dataset: str, path: str, status: int) -> None:

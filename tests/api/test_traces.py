@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -63,9 +64,48 @@ def test_a_batch_may_be_in_any_format_that_can_be_imported(api: TestClient) -> N
     assert report["inserted"] == 1
 
 
+def test_a_batch_may_be_a_csv_file_and_its_columns_named_by_hand(api: TestClient) -> None:
+    rows = "frage;antwort;code\nHow many?;42;007\n"
+    query = "map=prompt=frage&map=final_answer=antwort"
+    answer = api.post(f"/traces/batch?{query}", content=rows, headers={"content-type": "text/csv"})
+    assert answer.json()["format"] == "mapping"
+    (stored,) = api.get("/traces").json()["traces"]
+    assert (stored["trace"]["prompt"], stored["trace"]["meta"]["code"]) == ("How many?", "007")
+    assert api.post("/traces/batch?map=nonsense", content=rows, headers={"content-type": "text/csv"}).status_code == 422
+
+
+def test_a_batch_may_be_packed(api: TestClient) -> None:
+    body = gzip.compress(json.dumps(trace(1)).encode())
+    assert api.post("/traces/batch", content=body, headers={"content-type": "application/gzip"}).json()["inserted"] == 1
+
+
+def test_a_preview_shows_what_would_be_made_and_stores_nothing(api: TestClient) -> None:
+    rows = '{"problem": "2+2?", "answer": "4", "level": 3}\n{"problem": "", "answer": "4"}\n'
+    found = api.post("/traces/preview?source=mine", content=rows, headers=LINES).json()
+    assert (found["format"], found["good"], found["bad"], found["whole"]) == ("question_answer", 1, 1, True)
+    assert {column["name"]: column["field"] for column in found["columns"]} == {
+        "problem": "prompt",
+        "answer": "steps, final_answer",
+        "level": "meta",
+    }
+    assert found["rows"][0]["traces"][0]["source"] == "mine"
+    assert found["rows"][1]["errors"][0]["field"] == "problem"
+    assert api.get("/traces").json()["traces"] == []
+
+
+def test_a_diagnosis_counts_twins_and_reasons_and_stores_nothing(api: TestClient) -> None:
+    rows = "\n".join(json.dumps(row) for row in [trace(1), trace(2), trace(1), {**trace(3), "prompt": ""}, [1]])
+    found = api.post("/traces/doctor", content=rows, headers=LINES).json()
+    assert (found["rows"], found["read"], found["unique"], found["duplicate"], found["rejected"]) == (5, 5, 2, 1, 2)
+    assert found["twins"] == [{"line": 3, "first_line": 1}]
+    assert {reason["first_line"] for reason in found["reasons"]} == {4, 5}
+    assert api.get("/traces").json()["traces"] == []
+
+
+@pytest.mark.parametrize("address", ["batch", "preview", "doctor"])
 @pytest.mark.parametrize("body", [b"", b"\x00\x01\x02", b'{"unheard": 1}'])
-def test_a_batch_that_cannot_be_read_stores_nothing(api: TestClient, body: bytes) -> None:
-    answer = api.post("/traces/batch", content=body, headers=LINES)
+def test_a_batch_that_cannot_be_read_stores_nothing(api: TestClient, body: bytes, address: str) -> None:
+    answer = api.post(f"/traces/{address}", content=body, headers=LINES)
     assert answer.status_code == 422
     assert answer.json()["error"]["code"] == "unreadable_file"
     assert api.get("/traces").json()["traces"] == []

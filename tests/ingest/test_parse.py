@@ -39,7 +39,7 @@ def test_what_a_json_writer_wrote_is_read_as_it_was(row: dict[str, Any], ascii: 
         (b'{"a": "x\xffy"}', "a", "holds bytes that are not UTF-8 (byte 9 of the row)"),
         (b'{"a": 1, "b": 2, "a": 3}', "a", "the key stands twice"),
         (b'{"m": {"k" : 1, "k"\t: 2}}', "k", "the key stands twice"),
-        (b'{"a": "cut', "", "not valid JSON: Unterminated string starting at at column 7"),
+        (b'{"a": "cut', "", "not valid JSON: Unterminated string starting at column 7"),
         (b'{"a": 1} {"b": 2}', "", "not valid JSON: Extra data at column 10"),
         (b"[1]", "", "is a list; each row must be a JSON object"),
         (b'"x"', "", "is text"),

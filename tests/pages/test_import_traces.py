@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import BinaryIO
 
+import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from app.import_desk import OnProgress, desk_of
 from tests.pages.conftest import checked, keys, open_page, press, words
+from tunixrt_core.errors import Cancelled
+from tunixrt_core.ingest.report import ImportProgress, ImportReport
 from tunixrt_core.pipeline import Pipeline
 
 LINES = (
@@ -21,9 +28,12 @@ def test_an_upload_is_imported_and_every_row_accounted_for(rt: Pipeline) -> None
     app = open_page("import_traces.py", source="Upload")
     assert app.button(key="import-upload").disabled
     app.file_uploader[0].upload("some.jsonl", LINES)
-    app = press(checked(app.run()), "import-upload")
+    app = checked(app.run())
+    assert "3 would be read and 1 rejected" in words(app)
+    assert rt.count_traces() == 0  # a preview stores nothing
+    app = press(app, "import-upload")
     assert "4 read = 2 inserted + 1 duplicate + 1 rejected" in words(app)
-    rejected = app.dataframe[0].value.iloc[0]
+    rejected = frame(app, "reason").iloc[0]
     assert rejected["line"] == 4
     assert rejected["reason"]
     assert rt.count_traces() == 2
@@ -34,6 +44,7 @@ def test_a_file_on_the_server_is_imported_by_its_path(rt: Pipeline, tmp_path: Pa
     path.write_bytes(LINES)
     app = open_page("import_traces.py", source="Server path")
     app.text_input(key="server-path").set_value(str(path))
+    app = checked(app.run())
     app.text_input(key="path-label").set_value("mine")
     app = press(checked(app.run()), "import-path")
     assert dict(rt.sources()) == {"mine": 2}
@@ -61,3 +72,71 @@ def test_a_file_that_cannot_be_read_is_a_sentence(
 def test_the_report_leads_to_building_a_dataset(rt: Pipeline) -> None:
     app = press(open_page("import_traces.py"), "load-examples")
     assert press(app, "build-a-dataset").title[0].value == "New dataset version"
+
+
+def path_page(path: Path) -> AppTest:
+    app = open_page("import_traces.py", source="Server path")
+    app.text_input(key="server-path").set_value(str(path))
+    return checked(app.run())
+
+
+def frame(app: AppTest, column: str) -> pd.DataFrame:
+    """The table on the page that has this column."""
+    return next(found.value for found in app.dataframe if column in found.value.columns)
+
+
+def test_a_preview_says_what_each_column_becomes(rt: Pipeline, tmp_path: Path) -> None:
+    path = tmp_path / "some.csv"
+    path.write_text('problem;solution;code\nHow many?;"one\n#### 42";007\n', encoding="utf-8")
+    columns = frame(path_page(path), "field")
+    assert dict(zip(columns["column"], columns["field"], strict=True)) == {
+        "problem": "prompt",
+        "solution": "steps, final_answer",
+        "code": "meta",
+    }
+    assert rt.count_traces() == 0
+
+
+def test_columns_can_be_named_by_hand_where_the_format_is_not_known(rt: Pipeline, tmp_path: Path) -> None:
+    path = tmp_path / "some.csv"
+    path.write_text("frage,antwort\nHow many?,42\n", encoding="utf-8")
+    app = path_page(path)
+    assert "The format is not known" in app.error[0].value
+    app.toggle(key="path-by-hand").set_value(True)
+    app = checked(app.run())
+    app.selectbox(key="path-map-frage").set_value("prompt")
+    app.selectbox(key="path-map-antwort").set_value("final_answer")
+    app = press(checked(app.run()), "import-path")
+    assert [stored.trace.prompt for stored in rt.traces().items] == ["How many?"]
+
+
+def test_a_check_reads_every_row_and_stores_none(rt: Pipeline, tmp_path: Path) -> None:
+    path = tmp_path / "some.jsonl"
+    path.write_bytes(LINES)
+    app = press(path_page(path), "check-path")
+    assert "Check of" in words(app)
+    assert "The first duplicate is on line 3, the same as line 2." in words(app)
+    assert list(frame(app, "reason")["line"]) == [4]
+    assert rt.count_traces() == 0
+
+
+def test_an_import_that_another_page_began_is_shown_and_can_be_cancelled(rt: Pipeline) -> None:
+    told, go = threading.Event(), threading.Event()
+
+    def work(rejects: BinaryIO, tell: OnProgress) -> ImportReport:
+        tell(ImportProgress(500, 10, 100, 1.0))
+        told.set()
+        go.wait(30)
+        tell(ImportProgress(1000, 20, 100, 2.0))
+        raise AssertionError("it was not cancelled")
+
+    job = desk_of(rt).start("import", "big.jsonl", work)
+    assert told.wait(10)
+    app = open_page("import_traces.py")
+    assert "cancel-import" in keys(app)
+    app.button(key="cancel-import").click()
+    checked(app.run())
+    go.set()
+    assert job.wait(10)
+    with pytest.raises(Cancelled, match=r"big.jsonl was cancelled after 1,000 traces; nothing of it was stored\."):
+        job.result()

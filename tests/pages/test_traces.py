@@ -79,3 +79,81 @@ def test_a_trace_is_deleted_only_after_asking(filled: Pipeline) -> None:
     app = press(open_page("traces.py"), "delete-trace")
     assert {"keep-trace", "confirm-delete"} <= keys(app)
     assert filled.count_traces() == 60
+
+
+def answers(rt: Pipeline) -> list[Trace]:
+    """Three answers to one prompt, two of them right, and a trace of another prompt."""
+    made = [
+        Trace("6 * 7?", (Step(0, "six sevens", "plan"), Step(1, "that is 42")), "42", reference_answer="42"),
+        Trace("6 * 7?", (Step(0, "six sevens", "plan"), Step(1, "that is 41, so")), "41", reference_answer="42"),
+        Trace("6 * 7?", (Step(0, "known"),), "42.0", reference_answer="42"),
+        Trace("a colour?", (Step(0, "think"),), "red"),
+    ]
+    rt.add_traces(made)
+    return made
+
+
+def test_a_chip_narrows_the_list(rt: Pipeline) -> None:
+    answers(rt)
+    app = open_page("traces.py")
+    app.button_group(key="chips").set_value(["Answer differs"])
+    assert list(checked(app.run()).dataframe[0].value["steps"]) == [2]
+    app.button_group(key="chips").set_value(["No reference"])
+    assert list(checked(app.run()).dataframe[0].value["prompt"]) == ["a colour?"]
+
+
+def test_steps_are_scored_one_after_the_other_and_the_score_is_shown(rt: Pipeline) -> None:
+    one = answers(rt)[0]
+    app = open_page("traces.py", trace=one.content_hash)
+    app = press(press(press(app, "target-down"), "grade-bad"), "grade-good")
+    scores = {s.given.step: (s.given.value, s.given.kind) for s in rt.trace(one.content_hash).scores}
+    assert scores == {0: (0.0, "human"), 1: (1.0, "human")}
+    assert "quality <b>1</b>" in words(app)
+    app = press(press(app, "target-up"), "ungrade")
+    assert len(rt.trace(one.content_hash).scores) == 1
+
+
+def test_tags_and_a_note_are_kept_as_they_are_given(rt: Pipeline) -> None:
+    one = answers(rt)[0]
+    app = open_page("traces.py", trace=one.content_hash)
+    app.text_area(key=f"note-{one.content_hash[:12]}").set_value("look again")
+    app = checked(app.run())
+    stored = rt.trace(one.content_hash)
+    assert stored.note is not None
+    assert stored.note.text == "look again"
+    rt.tag_trace(one.content_hash, ["hard"])
+    app = open_page("traces.py", trace=one.content_hash)
+    app.multiselect(key=f"tags-{one.content_hash[:12]}").set_value([])
+    checked(app.run())
+    assert rt.trace(one.content_hash).tags == ()
+
+
+def test_two_traces_stand_side_by_side_with_the_first_divergence_marked(rt: Pipeline) -> None:
+    a, b, *_ = answers(rt)
+    app = open_page("traces.py", trace=a.content_hash, view="Compare", **{"with": b.content_hash})
+    text = words(app)
+    assert "The traces diverge at step 2." in text
+    assert "First divergence: step 2" in text
+    assert "<ins>42</ins>" in text
+
+
+def test_compare_leads_from_the_reader_to_another_trace_of_the_prompt(rt: Pipeline) -> None:
+    a, *_ = answers(rt)
+    app = press(open_page("traces.py", trace=a.content_hash), "compare-trace")
+    assert "The traces diverge at" in words(app)
+    assert app.query_params["with"] != a.content_hash
+
+
+def test_prompt_groups_say_how_often_a_prompt_is_answered_right(rt: Pipeline) -> None:
+    answers(rt)
+    table = open_page("traces.py", view="Prompt groups").dataframe[0].value
+    assert list(table["prompt"]) == ["6 * 7?"]
+    assert list(table["pass"]) == ["66.7%"]
+    assert list(table["answers"]) == [2]
+
+
+def test_a_group_in_the_address_lists_its_traces_until_it_is_left(rt: Pipeline) -> None:
+    one = answers(rt)[0]
+    app = open_page("traces.py", group=one.group_key)
+    assert len(app.dataframe[0].value) == 3
+    assert len(press(app, "leave-group").dataframe[0].value) == 4

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
+import pytest
+from streamlit.testing.v1 import AppTest
+
 from tests.pages.conftest import checked, open_page, press, words
+from tunixrt_core.export import FileType
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.pipeline import Pipeline
 from tunixrt_core.tunix_backend.availability import is_tunix_available
@@ -78,3 +83,41 @@ def test_looking_at_it_twice_writes_the_dataset_once(filled: Pipeline) -> None:
     written = path.stat().st_mtime_ns
     checked(app.run())
     assert path.stat().st_mtime_ns == written
+
+
+def code_of(app: AppTest, start: str) -> str:
+    return next(str(code.value) for code in app.code if str(code.value).startswith(start))
+
+
+def link(app: AppTest, key: str) -> str:
+    """Where a link button leads."""
+    return str(app.get_by_key(key).proto.url)
+
+
+@pytest.mark.parametrize("format", ["tunix_sft", "trace", "prompt_completion", "messages", "grpo"])
+def test_every_format_shows_its_first_row_and_leads_to_its_download(filled: Pipeline, format: str) -> None:
+    app = open_page("tunix.py")
+    app.selectbox(key="export-format").set_value(format)
+    app = checked(app.run())
+    (first, *_) = filled.export_lines("examples", 1, format)
+    assert orjson.loads(code_of(app, "{")) == orjson.loads(first)
+    assert f"/api/datasets/examples/1/export.jsonl?format={format}" in link(app, "download-export")
+
+
+def test_the_options_of_a_format_are_in_its_row_its_card_and_its_download(filled: Pipeline) -> None:
+    app = open_page("tunix.py")
+    app.selectbox(key="export-format").set_value("messages")
+    app = checked(app.run())
+    app.selectbox(key="export-style").set_value("numbered")
+    app.get_by_key("export-file").set_value(FileType.PARQUET)
+    app = checked(app.run())
+    assert orjson.loads(code_of(app, "{"))["messages"][-1]["content"].startswith("1. ")
+    assert "| style | `numbered` |" in code_of(app, "---")
+    assert "examples-v1.messages.parquet" in code_of(app, "---")
+    assert link(app, "download-export").endswith("export.parquet?format=messages&style=numbered&reasoning=content")
+
+
+def test_a_format_that_no_trace_can_be_written_in_says_what_is_missing(filled: Pipeline) -> None:
+    app = open_page("tunix.py")
+    app.selectbox(key="export-format").set_value("stepwise")
+    assert "needs a score on every step" in checked(app.run()).error[0].value

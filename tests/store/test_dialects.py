@@ -6,7 +6,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql
 
-from tunixrt_core.store.dialects import PostgreSQL, SQLite, dialect_of, search_words
+from tunixrt_core.store.dialects import search_words
+from tunixrt_core.store.engine import dialect_of
+from tunixrt_core.store.postgres import PostgreSQL
+from tunixrt_core.store.sqlite import SQLite
 from tunixrt_core.store.tables import traces
 
 

@@ -21,7 +21,7 @@ def test_head_is_the_newest_migration_and_every_revision_is_known() -> None:
     config.set_main_option("script_location", str(_MIGRATIONS))
     script = ScriptDirectory.from_config(config)
     assert script.get_current_head() == schema.HEAD
-    assert {revision.revision for revision in script.walk_revisions()} == schema._KNOWN
+    assert {revision.revision for revision in script.walk_revisions()} == schema.KNOWN
 
 
 def test_a_migrated_database_has_the_tables_that_are_declared(store: Store) -> None:

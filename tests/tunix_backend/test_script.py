@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from tests.tunix_backend.families import KINDS, write_checkpoint
 from tunixrt_core.errors import ModelError
 from tunixrt_core.examples import example_traces
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.traces import Trace
+from tunixrt_core.render import ChatFormat, ReasoningStyle, render
+from tunixrt_core.traces import Step, Trace
 from tunixrt_core.tunix_backend.models import resolve_model
 from tunixrt_core.tunix_backend.script import fill_template, literal, notebook, standalone_script
 
@@ -161,19 +163,20 @@ def test_the_cells_of_the_notebook_are_the_script(tmp_path: Path, models_dir: Pa
     assert len({cell["id"] for cell in made["cells"]}) == len(made["cells"])
 
 
-@pytest.mark.parametrize("chat", ["chatml", "gemma", "llama3", "none"])
-@pytest.mark.parametrize("style", ["tags", "think", "plain", "answer"])
-def test_the_script_writes_the_text_of_the_run(chat: str, style: str, tmp_path: Path, models_dir: Path) -> None:
-    from tunixrt_core.render import ChatFormat, ReasoningStyle, render
-
-    manifest = make_manifest(tmp_path, chat=chat, reasoning=style)
+@pytest.mark.parametrize("chat", list(ChatFormat))
+@pytest.mark.parametrize("style", list(ReasoningStyle))
+def test_the_script_writes_the_text_of_the_run(
+    chat: ChatFormat, style: ReasoningStyle, tmp_path: Path, models_dir: Path
+) -> None:
+    manifest = make_manifest(tmp_path, chat=chat.value, reasoning=style.value)
     space = parts_of(script_of(manifest, models_dir), "Settings", "A row")
-    trace = next(iter(example_traces(1)))
-    for system in (None, 'Say it\'s "so".\n'):
-        ours = render(trace, ReasoningStyle(style), ChatFormat(chat), system=system)
-        assert space["prompt_text"](trace.prompt, system) == ours.prompt
-        steps = [step.content for step in trace.steps]
-        assert space["completion_text"](steps, trace.final_answer) == ours.completion
+    spaced = Trace(" two\n", (Step(0, "\n a"), Step(1, "b \n")), "\n 2 \n")
+    for trace in (next(iter(example_traces(1))), spaced, replace(spaced, steps=())):
+        for system in (None, 'Say it\'s "so".\n'):
+            ours = render(trace, style, chat, system=system)
+            assert space["prompt_text"](trace.prompt, system) == ours.prompt
+            steps = [step.content for step in trace.steps]
+            assert space["completion_text"](steps, trace.final_answer) == ours.completion
 
 
 @pytest.mark.parametrize("text", ["", "it's", 'a "b"', 'both \' and ""', "line\nend\t\\ é \x00", "'''"])

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from tunixrt_core.errors import UnreadableFile
 from tunixrt_core.ingest.lines import Source
+from tunixrt_core.ingest.rows import RawRow
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -18,7 +19,7 @@ def is_document(head: bytes) -> bool:
     return start.startswith(b"[") or start.split(b"\n", 1)[0].strip() == b"{"
 
 
-def read_document(source: Source, max_bytes: int) -> Iterator[tuple[int, bytes]]:
+def read_document(source: Source, max_bytes: int) -> Iterator[RawRow]:
     """The line where each row begins, and the row's own bytes.
 
     Raises UnreadableFile where the document is over the limit, or where its JSON breaks (with line and column).
@@ -33,7 +34,7 @@ def read_document(source: Source, max_bytes: int) -> Iterator[tuple[int, bytes]]
     text = data.decode("utf-8", "surrogateescape")
     try:
         for line, row in _rows(text):
-            yield line, row.encode("utf-8", "surrogateescape")
+            yield RawRow(line, row.encode("utf-8", "surrogateescape"), None)
     except json.JSONDecodeError as error:
         raise UnreadableFile(
             f"{source.name} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."

@@ -1,12 +1,30 @@
-"""Help for format modules: read a row's values, and name errors by the row's own keys."""
+"""Help for format modules: read a row's values, build its trace, and name errors by the row's own keys."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
+from tunixrt_core.ingest.layout import KEY
+from tunixrt_core.ingest.parse import BadRow, parse_row
+from tunixrt_core.ingest.split import Split
+from tunixrt_core.ingest.steps import Rule
+from tunixrt_core.scores import GivenScore, ScoredTrace
+from tunixrt_core.traces import Trace
+
+# What a row gives: traces, with scores where it has any; a fault stands for the one trace that could not be made.
+Item = Trace | ScoredTrace | InvalidTrace
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user says about a file: the source of rows that name none, and the rule to divide steps by."""
+
+    source: str | None = None
+    rule: Rule = "auto"
 
 
 def text(row: Mapping[str, Any], key: str) -> str:
@@ -17,6 +35,91 @@ def text(row: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str):
         raise InvalidTrace(key, f"must be text, not {type(value).__name__}")
     return value
+
+
+def filled(value: Any) -> str | None:
+    """The text, or None where there is none or it is blank."""
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def source_of(row: Mapping[str, Any], options: Options, default: str | None = None) -> Any:
+    """What the row says, else what the user says, else the name of the data."""
+    if (said := row.get("source")) is not None:
+        return said
+    return options.source or default
+
+
+def labelled(trace: Trace, options: Options) -> Trace:
+    """The trace, with the source that the user named where it has none."""
+    if options.source is not None and trace.source is None:
+        return replace(trace, source=options.source)
+    return trace
+
+
+def object_in(row: Mapping[str, Any], key: str) -> Any:
+    """The object under `key`. Parquet and CSV have no column type for any object: there it is written as JSON text."""
+    value = row.get(key)
+    if isinstance(value, str) and value.startswith("{") and value.endswith("}"):
+        found = parse_row(value.encode("utf-8", "surrogatepass"))
+        return value if isinstance(found, BadRow) else found
+    return value
+
+
+def carried(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The metadata of a row that Tunix RT exported; None where it is another program's, or there is none."""
+    metadata = object_in(row, "metadata")
+    return metadata if isinstance(metadata, dict) and "trace_id" in metadata else None
+
+
+def rest(row: Mapping[str, Any], used: Collection[str]) -> dict[str, Any]:
+    """What has no field of its own: kept under `meta`."""
+    return {key: value for key, value in row.items() if key not in used}
+
+
+def extended(meta: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """`meta` with more under it. A row's own key of that name stays; ours then ends in an underscore."""
+    for key, value in extra.items():
+        while key in meta:
+            key += "_"
+        meta[key] = value
+    return meta
+
+
+def split_trace(
+    split: Split,
+    *,
+    prompt: str,
+    meta: dict[str, Any],
+    names: Mapping[str, str],
+    extra: Mapping[str, Any] | None = None,
+    **optional: Any,
+) -> Trace:
+    """The trace of a text that was split, with the layout that gives the text back. `names` are those of the row."""
+    with named_as({"prompt": "prompt"} | dict(names)):
+        return Trace(
+            prompt=prompt,
+            steps=split.steps,
+            final_answer=split.final_answer,
+            meta=extended(meta, {**(extra or {}), KEY: split.layout}),
+            **optional,
+        )
+
+
+def flag(name: str, value: Any, *, scorer: str, note: str | None = None, version: str = "given") -> list[GivenScore]:
+    """The score of a true or false, or of a number; none where it is null or of another kind."""
+    if not isinstance(value, bool | int | float) or value != value:
+        return []
+    return [GivenScore(name=name, value=float(value), note=note, scorer=scorer, version=version)]
+
+
+def at(values: Any, i: int) -> Any:
+    """The i-th of a list that may be missing, null or too short."""
+    return values[i] if isinstance(values, Sequence) and not isinstance(values, str) and i < len(values) else None
+
+
+def scored(trace: Trace, scores: Iterable[GivenScore]) -> Trace | ScoredTrace:
+    found = tuple(scores)
+    return ScoredTrace(trace, found) if found else trace
 
 
 @contextmanager

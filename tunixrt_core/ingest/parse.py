@@ -37,12 +37,22 @@ def parse_row(data: bytes) -> dict[str, Any] | BadRow:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
         return _diagnose(data)
-    if _LONG_NUMBER in data.translate(_DIGITS_ONLY) or len(_KEY_END.findall(data)) != _count_keys(value):
+    if may_round(data) or count_key_ends(data) != count_keys(value):
         return _diagnose(data)
     return value if isinstance(value, dict) else _not_an_object(value)
 
 
-def _count_keys(value: Any) -> int:
+def may_round(data: bytes) -> bool:
+    """Whether the text holds so many digits in a row that a JSON library might round them."""
+    return _LONG_NUMBER in data.translate(_DIGITS_ONLY)
+
+
+def count_key_ends(data: bytes) -> int:
+    """How often the text holds `":`, with white space between or without: once for every key, and more within text."""
+    return len(_KEY_END.findall(data))
+
+
+def count_keys(value: Any) -> int:
     """Keys in all objects of a parsed value. The text holds at least as many `":`; more means: look closer."""
     count = 0
     stack = [value]
@@ -70,7 +80,8 @@ def _diagnose(data: bytes) -> dict[str, Any] | BadRow:
         # bytes that are not UTF-8 become lone surrogates, which check_json then finds with their path
         value = json.loads(data.decode("utf-8", "surrogateescape"), object_pairs_hook=pairs)
     except json.JSONDecodeError as error:
-        return BadRow("", f"not valid JSON: {error.msg} at column {error.pos + 1:,}")
+        reason = "a byte order mark" if "BOM" in error.msg else error.msg.removesuffix(" at")
+        return BadRow("", f"not valid JSON: {reason} at column {error.pos + 1:,}")
     except RecursionError:
         return BadRow("", "is nested too deeply")
     except ValueError as error:  # Python refuses to read integers of more than 4,300 digits

@@ -1,55 +1,100 @@
-"""Read traces from a file or stream: one Trace or RowError for each row, streamed."""
+"""Read traces from a file or stream: what each row gives, traces or errors, streamed."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from tunixrt_core.errors import InvalidTrace, UnreadableFile
-from tunixrt_core.ingest.detect import Format, detect_format, format_named
+from tunixrt_core.ingest.csv_file import is_csv, read_csv
+from tunixrt_core.ingest.detect import Detected, Format, detect_format, format_named
 from tunixrt_core.ingest.document import is_document, read_document
-from tunixrt_core.ingest.lines import Source
+from tunixrt_core.ingest.fast import FAST
+from tunixrt_core.ingest.fields import Options
+from tunixrt_core.ingest.lines import Source, Spill
+from tunixrt_core.ingest.mapping import ColumnMapping
+from tunixrt_core.ingest.parquet_file import read_parquet
 from tunixrt_core.ingest.parse import BadRow, parse_row
-from tunixrt_core.ingest.report import RowError
-from tunixrt_core.traces import Trace
+from tunixrt_core.ingest.rejects import Container, Rejects
+from tunixrt_core.ingest.report import Read, RowError
+from tunixrt_core.ingest.rows import RawRow
+from tunixrt_core.ingest.steps import Rule
 
 MAX_LINE_BYTES = 8 << 20  # a trace of 1 MiB, with room for escapes and for keys that are left out
 MAX_DOCUMENT_BYTES = 64 << 20  # a JSON array is held in memory; a file of lines is not
-_DETECT_ROWS = 20
+DETECT_ROWS = 20
 _DETECT_BYTES = 16 << 20
 
 
-class _Row(NamedTuple):
-    line: int
-    size: int
-    value: dict[str, Any] | BadRow
-
-
 class TraceReader:
-    """Iterate once over the rows of a source. `format` is the name of the format that was given or detected.
+    """Iterate once over what the rows of a source give. `format` is the name that was given or `detected`.
 
-    Iteration raises UnreadableFile where the source breaks off (a truncated gzip file).
+    `container` is the kind of file; `rows` counts the rows that were read. Iteration raises UnreadableFile where the
+    source breaks off (a truncated gzip file).
     """
 
-    def __init__(self, name: str, format: str, rows: Iterator[_Row], source_label: str | None) -> None:
-        self.name = name
-        self.format = format
-        self._form: Format = format_named(format)
+    def __init__(
+        self,
+        source: Source,
+        container: Container,
+        form: Format,
+        rows: Iterator[RawRow],
+        options: Options,
+        detected: Detected | None = None,
+        rejects: Rejects | None = None,
+    ) -> None:
+        self.name = source.name
+        self.format = form.NAME
+        self.form = form
+        self.container = container
+        self.detected = detected
+        self.rows = 0
+        self._source = source
         self._rows = rows
-        self._source_label = source_label
+        self._options = options
+        self._rejects = rejects
 
-    def __iter__(self) -> Iterator[Trace | RowError]:
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of the source read so far."""
+        return self._source.bytes_read
+
+    def __iter__(self) -> Iterator[Read]:
+        for _, found in self.by_row():
+            yield from found
+
+    def by_row(self) -> Iterator[tuple[RawRow, Iterable[Read]]]:
+        """Each row with what it gives."""
+        fast = FAST.get(self.format) if self.container == "jsonl" else None
+        label = self._options.source
         for row in self._rows:
-            yield self._read(row)
+            self.rows += 1
+            if fast is not None and row.value is None and (trace := fast(row.data or b"", label)) is not None:
+                yield row, (trace,)
+            else:
+                yield self._read(row)
 
-    def _read(self, row: _Row) -> Trace | RowError:
+    def _read(self, row: RawRow) -> tuple[RawRow, list[Read]]:
+        row = parsed(row)
+        assert row.value is not None, "a row that was parsed has a value"
+        found: list[Read]
         if isinstance(row.value, BadRow):
-            return RowError(self.name, row.line, row.value.field, row.value.reason)
-        try:
-            return self._form.to_trace(row.value, self._source_label)
-        except InvalidTrace as error:
-            return RowError(self.name, row.line, error.field, error.reason)
+            found = [RowError(self.name, row.line, row.value.field, row.value.reason)]
+        else:
+            try:
+                items = self.form.read(row.value, self._options)
+            except InvalidTrace as fault:
+                items = [fault]
+            found = [
+                RowError(self.name, row.line, item.field, item.reason) if isinstance(item, InvalidTrace) else item
+                for item in items
+            ]
+        if self._rejects is not None and any(isinstance(item, RowError) for item in found):
+            self._rejects.add(row)
+        return row, found
 
 
 def read_traces(
@@ -58,22 +103,54 @@ def read_traces(
     name: str,
     format: str = "auto",
     source_label: str | None = None,
+    rule: Rule = "auto",
+    mapping: ColumnMapping | None = None,
+    rejects: Rejects | None = None,
     max_line_bytes: int = MAX_LINE_BYTES,
     max_document_bytes: int = MAX_DOCUMENT_BYTES,
 ) -> TraceReader:
-    """Open JSONL, or a JSON array of at most 64 MiB, plain or gzip, and find out its format from its first rows.
+    """Open JSONL, CSV, Parquet, or a JSON array of at most 64 MiB, plain or gzip, and find out its format.
 
-    `name` stands in messages. `source_label` becomes the `source` of traces whose row names none. A path is closed
-    when the rows are used up; a stream stays the caller's. Raises UnreadableFile for what is missing, empty, binary
-    or of no known format; a row that is no trace is a RowError among the others.
+    `name` stands in messages, and its ending helps to tell CSV. `source_label` becomes the `source` of traces whose
+    row names none, `rule` divides reasoning into steps, `mapping` takes the place of a format, `rejects` are given the
+    rows that gave an error. A path is closed when the rows are used up; a stream stays the caller's. Raises
+    UnreadableFile for what is missing, empty, binary or of no known format; a row that is no trace is a RowError among
+    the others.
     """
     if format != "auto":
         format_named(format)
-    rows = _parsed(_opened(source, name), max_line_bytes, max_document_bytes)
-    first: list[_Row] = []
-    if format == "auto":
-        format, first = _detect(name, rows)
-    return TraceReader(name, format, _chained(first, rows), source_label)
+    opened = _opened(source, name)
+    spill = rejects.spill if rejects else None
+    container, rows = _rows(opened, max_line_bytes, max_document_bytes, spill)
+    if container == "csv":
+        header = next(rows)
+        if rejects:
+            rejects.begin("csv", header.bytes)
+    elif rejects:
+        rejects.begin(container)
+    form, detected = mapping or (None if format == "auto" else format_named(format)), None
+    if form is None:
+        detected, first = _detect(name, rows, container)
+        form, rows = format_named(detected.format), chain(first, rows)
+    return TraceReader(opened, container, form, rows, Options(source_label, rule), detected, rejects)
+
+
+def size_of(source: Path | BinaryIO) -> int | None:
+    """Bytes of a file or of a stream that can tell; None for a pipe."""
+    try:
+        if isinstance(source, Path):
+            return source.stat().st_size
+        at = source.tell()
+        size = source.seek(0, os.SEEK_END)
+        source.seek(at)
+        return size - at
+    except (OSError, AttributeError, ValueError):
+        return None
+
+
+def parsed(row: RawRow) -> RawRow:
+    """The row with its value."""
+    return row if row.value is not None else row._replace(value=parse_row(row.data or b""))
 
 
 def _opened(source: Path | BinaryIO, name: str) -> Source:
@@ -94,52 +171,61 @@ def _opened(source: Path | BinaryIO, name: str) -> Source:
         raise
 
 
-def _parsed(source: Source, max_line_bytes: int, max_document_bytes: int) -> Iterator[_Row]:
+def _rows(
+    source: Source, max_line_bytes: int, max_document_bytes: int, spill: Spill | None
+) -> tuple[Container, Iterator[RawRow]]:
+    """What kind of file it is, and its rows."""
+    if source.is_parquet:
+        return "parquet", _closing(source, read_parquet(source))
+    if is_csv(source):
+        return "csv", _closing(source, read_csv(source, max_line_bytes, spill))
+    if is_document(source.head):
+        return "json", _closing(source, read_document(source, max_document_bytes))
+    return "jsonl", _closing(source, _lines(source, max_line_bytes, spill))
+
+
+def _lines(source: Source, max_bytes: int, spill: Spill | None) -> Iterator[RawRow]:
+    for number, data, size in source.lines(max_bytes, spill):
+        if data is None:
+            reason = f"line is {size:,} bytes long; at most {max_bytes:,} are read"
+            yield RawRow(number, None, BadRow("", reason))
+        elif data and not data.isspace():
+            yield RawRow(number, data, None)
+
+
+def _closing(source: Source, rows: Iterator[RawRow]) -> Iterator[RawRow]:
     try:
-        if is_document(source.head):
-            for number, data in read_document(source, max_document_bytes):
-                yield _Row(number, len(data), parse_row(data))
-            return
-        for line in source.lines(max_line_bytes):
-            if line.data is None:
-                reason = f"line is {line.size:,} bytes long; at most {max_line_bytes:,} are read"
-                yield _Row(line.number, 0, BadRow("", reason))
-            elif line.data.strip():
-                yield _Row(line.number, line.size, parse_row(line.data))
+        yield from rows
     finally:
         source.close()
 
 
-def _detect(name: str, rows: Iterator[_Row]) -> tuple[str, list[_Row]]:
-    first: list[_Row] = []
-    objects: list[dict[str, Any]] = []
+def _detect(name: str, rows: Iterator[RawRow], container: Container) -> tuple[Detected, list[RawRow]]:
+    first: list[RawRow] = []
+    objects = []
     size = 0
-    for row in rows:
+    for row in map(parsed, rows):
         first.append(row)
-        size += row.size
-        value = row.value.row if isinstance(row.value, BadRow) else row.value
-        if value is not None:
+        size += len(row.data or b"")
+        if (value := row.object) is not None:
             objects.append(value)
-        if len(objects) >= _DETECT_ROWS or len(first) >= 50 * _DETECT_ROWS or size >= _DETECT_BYTES:
+        if len(objects) >= DETECT_ROWS or len(first) >= 50 * DETECT_ROWS or size >= _DETECT_BYTES:
             break
     if not objects:
-        raise UnreadableFile(f"{name}: {_why_nothing(first)}")
+        raise UnreadableFile(f"{name}: {_why_nothing(first, container)}")
     try:
         return detect_format(objects), first
     except UnreadableFile as error:
         raise UnreadableFile(f"{name}: {error}") from None
 
 
-def _why_nothing(first: list[_Row]) -> str:
+def _why_nothing(first: list[RawRow], container: Container) -> str:
     for row in first:
         if isinstance(row.value, BadRow):
+            if container in ("csv", "parquet"):
+                return f"no row could be read. Line {row.line}: {row.value.reason}."
             return (
                 f"no row could be read as a JSON object. Line {row.line}: {row.value.reason}. "
                 "Each line must hold one JSON object."
             )
     return "it is empty."
-
-
-def _chained(first: Iterable[_Row], rest: Iterator[_Row]) -> Iterator[_Row]:
-    yield from first
-    yield from rest

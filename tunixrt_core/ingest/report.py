@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from tunixrt_core.scores import ScoredTrace
 from tunixrt_core.traces import Trace
 
 MAX_ERRORS_KEPT = 1_000  # the counts stay exact beyond it
@@ -13,7 +14,9 @@ MAX_ERRORS_KEPT = 1_000  # the counts stay exact beyond it
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """One row that is not a trace. `line` counts from 1; `field` is a path such as `steps[2].content`, or empty."""
+    """One trace that could not be made. `line` counts from 1 (rows, in Parquet); `field` is a path such as
+    `steps[2].content`, or empty.
+    """
 
     file: str
     line: int
@@ -27,9 +30,15 @@ class RowError:
         return {"file": self.file, "line": self.line, "field": self.field, "reason": self.reason}
 
 
+Read = Trace | ScoredTrace | RowError
+
+
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """The outcome of one import. `errors` keeps the first 1,000 rejected rows; `seconds` is wall time."""
+    """The outcome of one import. `errors` keeps the first 1,000 rejected ones; `seconds` is wall time.
+
+    `read` counts what the rows gave: traces, and faults in place of traces. A row may give several.
+    """
 
     file: str
     format: str
@@ -39,10 +48,11 @@ class ImportReport:
     rejected: int
     errors: tuple[RowError, ...]
     seconds: float
+    scores: int = 0
 
     @property
     def balanced(self) -> bool:
-        """True when every row read is accounted for. Anything else is a bug."""
+        """True when everything read is accounted for. Anything else is a bug."""
         return self.read == self.inserted + self.duplicate + self.rejected
 
     def to_dict(self) -> dict[str, Any]:
@@ -54,22 +64,48 @@ class ImportReport:
             "duplicate": self.duplicate,
             "rejected": self.rejected,
             "balanced": self.balanced,
+            "scores": self.scores,
             "errors": [error.to_dict() for error in self.errors],
             "seconds": round(self.seconds, 3),
         }
 
 
+class ImportProgress(NamedTuple):
+    """How far an import is: traces read, bytes of the file read and in all (None where that is not known)."""
+
+    read: int
+    bytes_read: int
+    bytes_total: int | None
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Traces a second."""
+        return self.read / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def share(self) -> float | None:
+        """Of the bytes, 0 to 1; None where it is not known."""
+        return min(1.0, self.bytes_read / self.bytes_total) if self.bytes_total else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        share = self.share
+        return self.seconds * (1 - share) / share if share else None
+
+
 class Tally:
-    """Counts rows while they stream from a reader into the store, and makes the report at the end."""
+    """Counts what streams from a reader into the store, and makes the report at the end."""
 
     def __init__(self, file: str, format: str) -> None:
         self.file = file
         self.format = format
         self.read = 0
         self.rejected = 0
+        self.scores = 0
         self.errors: list[RowError] = []
 
-    def traces(self, rows: Iterable[Trace | RowError]) -> Iterator[Trace]:
+    def traces(self, rows: Iterable[Read]) -> Iterator[Trace | ScoredTrace]:
         """Pass traces on, keep row errors."""
         for row in rows:
             self.read += 1
@@ -77,8 +113,10 @@ class Tally:
                 self.rejected += 1
                 if len(self.errors) < MAX_ERRORS_KEPT:
                     self.errors.append(row)
-            else:
-                yield row
+                continue
+            if isinstance(row, ScoredTrace):
+                self.scores += len(row.scores)
+            yield row
 
     def report(self, *, inserted: int, duplicate: int, seconds: float) -> ImportReport:
         return ImportReport(
@@ -90,4 +128,98 @@ class Tally:
             rejected=self.rejected,
             errors=tuple(self.errors),
             seconds=seconds,
+            scores=self.scores,
         )
+
+
+class Column(NamedTuple):
+    """A column of a file, the field of a trace that it becomes, and the beginning of its first value."""
+
+    name: str
+    field: str
+    sample: str
+
+
+class PreviewRow(NamedTuple):
+    """A row and what it would become: traces in their JSON form, or errors."""
+
+    line: int
+    traces: tuple[dict[str, Any], ...]
+    scores: int
+    errors: tuple[RowError, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an import would make of the first rows; nothing is stored. `good` and `bad` count rows of the sample."""
+
+    file: str
+    container: str
+    format: str
+    sure: str
+    why: str
+    columns: tuple[Column, ...]
+    rows: tuple[PreviewRow, ...]
+    good: int
+    bad: int
+    whole: bool  # whether the sample is all there is
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "file": self.file,
+            "container": self.container,
+            "format": self.format,
+            "sure": self.sure,
+            "why": self.why,
+            "columns": [column._asdict() for column in self.columns],
+            "rows": [row._asdict() | {"errors": [e.to_dict() for e in row.errors]} for row in self.rows],
+            "good": self.good,
+            "bad": self.bad,
+            "whole": self.whole,
+        }
+
+
+class Reason(NamedTuple):
+    """Why rows were rejected, numbers left out, how often, and the first such row."""
+
+    field: str
+    reason: str
+    times: int
+    first_line: int
+
+
+class Twin(NamedTuple):
+    """A row that gives a trace that an earlier row gave."""
+
+    line: int
+    first_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What is in a file, all of it read and nothing stored: read = unique + duplicate + rejected."""
+
+    file: str
+    container: str
+    format: str
+    sure: str
+    why: str
+    rows: int
+    read: int
+    unique: int
+    duplicate: int
+    rejected: int
+    scores: int
+    reasons: tuple[Reason, ...]
+    errors: tuple[RowError, ...]
+    twins: tuple[Twin, ...]
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        plain = {name: getattr(self, name) for name in self.__slots__}
+        return plain | {
+            "reasons": [reason._asdict() for reason in self.reasons],
+            "errors": [error.to_dict() for error in self.errors],
+            "twins": [twin._asdict() for twin in self.twins],
+            "seconds": round(self.seconds, 3),
+        }

@@ -12,9 +12,10 @@ from tunixrt_core.datasets import DatasetRow, DatasetSpec, DatasetVersion
 from tunixrt_core.errors import Conflict, NotFound
 from tunixrt_core.rows import Split
 from tunixrt_core.store.engine import Database
-from tunixrt_core.store.tables import dataset_rows, dataset_versions
+from tunixrt_core.store.tables import dataset_rows, dataset_versions, traces
 
 _BATCH = 5_000
+_BODIES = 128  # traces fetched at once: at most as many MiB
 
 
 class DatasetStore:
@@ -74,6 +75,23 @@ class DatasetStore:
             ordered = wanted.order_by(dataset_rows.c.position)
             for row in connection.execution_options(yield_per=_BATCH).execute(ordered):
                 yield DatasetRow(row.hash, row.split)
+
+    def bodies(
+        self, name: str, version: int | None = None, *, by_prompt: bool = False
+    ) -> Iterator[tuple[str, str | None, Split]]:
+        """Hash, canonical JSON and split of every row, streamed by one query; the JSON is None where the trace was
+        deleted. In the version's order, or with `by_prompt` those of one prompt together.
+        """
+        with self._db.read() as connection:
+            number = _find(connection, name, version).id
+            joined = dataset_rows.outerjoin(traces, traces.c.hash == dataset_rows.c.hash)
+            wanted = select(dataset_rows.c.hash, traces.c.body, dataset_rows.c.split).select_from(joined)
+            wanted = wanted.where(dataset_rows.c.version_id == number)
+            # hashes of hexadecimal digits sort alike in every collation
+            order = (traces.c.group_key, dataset_rows.c.hash) if by_prompt else (dataset_rows.c.position,)
+            streamed = connection.execution_options(yield_per=_BODIES).execute(wanted.order_by(*order))
+            for rows in streamed.partitions():
+                yield from rows
 
     def list(self, name: str | None = None) -> list[DatasetVersion]:
         """All versions, of one name where given, newest first."""

@@ -15,7 +15,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from tunixrt_core.errors import StoreError
-from tunixrt_core.store.dialects import BUSY_SECONDS, Dialect, dialect_of
+from tunixrt_core.store.dialects import BUSY_SECONDS, Dialect
+from tunixrt_core.store.postgres import PostgreSQL
+from tunixrt_core.store.sqlite import SQLite
 
 
 class Database:
@@ -60,6 +62,11 @@ class Database:
             if type(error) is not DatabaseError and not isinstance(error, OperationalError):
                 raise
             raise StoreError(f"The database {self.place} {_what_to_do(str(error.orig))}") from None
+
+
+def dialect_of(name: str) -> Dialect:
+    """The dialect of a SQLAlchemy backend name."""
+    return PostgreSQL() if name == "postgresql" else SQLite()
 
 
 def _parse(url: str) -> URL:

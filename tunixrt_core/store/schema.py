@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect
 from sqlalchemy import text as sql
@@ -10,8 +11,11 @@ from sqlalchemy import text as sql
 from tunixrt_core.errors import StoreError
 from tunixrt_core.store.engine import Database
 
-HEAD = "0001"  # the newest migration; a test compares it with the folder
-_KNOWN = frozenset({HEAD})
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD = "0002"  # the newest migration; a test compares it with the folder
+KNOWN = frozenset({"0001", HEAD})
 
 
 def migrate(database: Database) -> None:
@@ -23,7 +27,7 @@ def migrate(database: Database) -> None:
         found = _version(connection)
     if found == HEAD:
         return
-    if found is not None and found not in _KNOWN:
+    if found is not None and found not in KNOWN:
         raise StoreError(
             f"The database {database.place} was written by a newer Tunix RT (schema {found}; this one knows {HEAD}). "
             "Upgrade Tunix RT, or set TUNIXRT_HOME to another directory."
@@ -44,12 +48,25 @@ def _version(connection: Connection) -> str | None:
 def _upgrade(connection: Connection, database: Database) -> None:
     # Alembic takes longer to import than the rest of the store takes to open
     from alembic import command
-    from alembic.config import Config
 
     if _version(connection) is None and inspect(connection).has_table("traces"):
         raise StoreError(f"The database {database.place} belongs to another program. Name another one.")
+    command.upgrade(_config(connection, database), "head")
+
+
+def downgrade(database: Database, revision: str) -> None:
+    """Take the migrations after `revision` back, all or none; `base` takes all. What they hold is lost."""
+    from alembic import command
+
+    with database.write() as connection:
+        command.downgrade(_config(connection, database), revision)
+
+
+def _config(connection: Connection, database: Database) -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     config.attributes["connection"] = connection
     config.attributes["dialect"] = database.dialect
-    command.upgrade(config, "head")
+    return config

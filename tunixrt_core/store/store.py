@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 
+from tunixrt_core.store.backup import Copy, Health, backup, check
+from tunixrt_core.store.curation import CurationStore
 from tunixrt_core.store.datasets import DatasetStore
 from tunixrt_core.store.engine import Database
 from tunixrt_core.store.evals import EvalStore
+from tunixrt_core.store.groups import GroupStore
 from tunixrt_core.store.runs import RunStore
 from tunixrt_core.store.schema import migrate
 from tunixrt_core.store.traces import Clock, TraceStore
@@ -23,6 +27,8 @@ class Store:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self.traces = TraceStore(database, clock)
+        self.curation = CurationStore(database, clock)
+        self.groups = GroupStore(database)
         self.datasets = DatasetStore(database)
         self.runs = RunStore(database)
         self.evals = EvalStore(database)
@@ -30,6 +36,14 @@ class Store:
     def close(self) -> None:
         """Give the connections back. The store cannot be used after it."""
         self._database.close()
+
+    def backup(self, path: Path) -> Copy:
+        """Copy the database to a new file while it is used. See `backup`."""
+        return backup(self._database, path)
+
+    def check(self) -> Health:
+        """Read every page and every trace. See `backup`."""
+        return check(self._database)
 
     def __enter__(self) -> Store:
         return self

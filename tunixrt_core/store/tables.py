@@ -10,10 +10,12 @@ import orjson
 from sqlalchemy import (
     BigInteger,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
     MetaData,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -30,7 +32,7 @@ class UtcTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
-        return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
+        return None if value is None else utc_text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
         return None if value is None else datetime.fromisoformat(value)
@@ -52,6 +54,11 @@ class JsonText(TypeDecorator[Mapping[str, Any]]):
         return loaded
 
 
+def utc_text(moment: datetime) -> str:
+    """A moment as `UtcTime` writes it, for rows that go to the driver as they are."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 metadata = MetaData()
 
 # SQLite counts rows by INTEGER only; numbers are never used twice, so that "after this id" means "newer"
@@ -67,15 +74,76 @@ traces = Table(
     Column("model", Text),
     # the trace's canonical JSON: its sha256 is `hash`, which any tool can check. Null in a tombstone.
     Column("body", Text),
+    # read off the body when it is stored, so that filters need not open it; null in a tombstone
+    Column("step_count", Integer),
+    Column("size", Integer),  # bytes of the body
+    Column("correct", SmallInteger),  # final answer against reference: 1 right, 0 wrong, null unknown
     Column("created_at", UtcTime, nullable=False),
     Column("deleted_at", UtcTime),
     Index("ix_traces_source", "source"),
     Index("ix_traces_model", "model"),
+    Index("ix_traces_group_key", "group_key"),
+    Index("ix_traces_step_count", "step_count"),
+    Index("ix_traces_size", "size"),
+    Index("ix_traces_correct", "correct"),
+    Index("ix_traces_created_at", "created_at"),
     sqlite_autoincrement=True,
 )
 # partial: it finds tombstones, and cannot tempt the planner into listing what is alive
 _tombstone = traces.c.deleted_at.is_not(None)
 Index("ix_traces_deleted_at", traces.c.deleted_at, sqlite_where=_tombstone, postgresql_where=_tombstone)
+
+
+def _trace_id(**options: Any) -> Column[int]:
+    return Column("trace_id", _RowId, ForeignKey("traces.id", ondelete="CASCADE"), **options)
+
+
+# What people and scorers say about a trace. None of it is part of its identity; it goes when the trace is deleted.
+trace_tags = Table(
+    "trace_tags",
+    metadata,
+    Column("tag", String(80), primary_key=True),
+    _trace_id(primary_key=True, autoincrement=False),
+    Index("ix_trace_tags_trace_id", "trace_id"),
+    sqlite_with_rowid=False,
+)
+
+trace_notes = Table(
+    "trace_notes",
+    metadata,
+    _trace_id(primary_key=True, autoincrement=False),
+    Column("text", Text, nullable=False),
+    Column("written_at", UtcTime, nullable=False),
+)
+
+WHOLE = -1  # the `step` of a score of the whole trace: null would be unlike itself in a unique constraint
+
+trace_scores = Table(
+    "trace_scores",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    _trace_id(nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("name", String(80), nullable=False),
+    Column("kind", String(9), nullable=False),  # human or automatic
+    Column("scorer", String(80), nullable=False),
+    Column("version", String(80), nullable=False),  # of an automatic scorer; empty for a human one
+    Column("value", Double, nullable=False),
+    Column("note", Text),
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("trace_id", "name", "kind", "scorer", "version", "step", name="uq_trace_scores"),
+    Index("ix_trace_scores_name_value", "name", "value"),
+)
+
+# how many traces there are, in all and by source, model and answer: kept up to date so that none need be counted
+trace_tallies = Table(
+    "trace_tallies",
+    metadata,
+    Column("kind", String(8), primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("traces", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
 
 dataset_versions = Table(
     "dataset_versions",

@@ -1,7 +1,8 @@
-"""Traces in the store: insert, find, page, search, delete."""
+"""Traces in the store: insert, find, page, search, count, delete."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
@@ -11,8 +12,14 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, sel
 
 from tunixrt_core.datasets import Candidate
 from tunixrt_core.errors import InvalidQuery, NotFound
+from tunixrt_core.scores import ScoredTrace
+from tunixrt_core.store.curation import said_about
 from tunixrt_core.store.engine import Database
+from tunixrt_core.store.filters import narrow
+from tunixrt_core.store.gathering import Gathering
+from tunixrt_core.store.lookup import find
 from tunixrt_core.store.query import (
+    Count,
     InsertCounts,
     Neighbours,
     Page,
@@ -22,13 +29,13 @@ from tunixrt_core.store.query import (
     decode_cursor,
     encode_cursor,
 )
-from tunixrt_core.store.tables import traces
+from tunixrt_core.store.tables import trace_notes, trace_scores, trace_tags, trace_tallies, traces
+from tunixrt_core.store.writing import TraceWriter, batches, change_tallies, tallies_of
 from tunixrt_core.traces import Trace
 
-BATCH_ROWS = 1_000
-BATCH_BYTES = 8 << 20
+MOST_COUNTED = 10_000
 _LOOKUP = 128  # traces fetched at once by hash: at most as many MiB
-_REF_MIN = 8
+_DELETE_BATCH = 500
 
 Clock = Callable[[], datetime]
 
@@ -39,79 +46,74 @@ class TraceStore:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._db = database
         self._clock = clock
+        self._gathering = Gathering(self._insert_each)
 
-    def insert(self, new: Iterable[Trace]) -> InsertCounts:
-        """Store every trace, or, where iteration raises, none. One that is there already counts as duplicate.
+    def insert(self, new: Iterable[Trace | ScoredTrace]) -> InsertCounts:
+        """Store every trace with its scores, or, where iteration raises, none. A trace twice counts as duplicate.
 
         A deleted trace that comes again is stored again and counts as inserted.
         """
         now = self._clock()
-        inserted = total = 0
+        total = 0
         with self._db.write() as connection:
-            before = connection.execute(select(func.coalesce(func.max(traces.c.id), 0))).scalar_one()
-            for batch in _batches(new):
+            writer = TraceWriter(connection, self._db.dialect, now)
+            for batch in batches(new):
                 total += len(batch)
-                inserted += self._insert_batch(connection, batch, now)
-            if inserted:
-                self._db.dialect.index_after(connection, before)
-        return InsertCounts(inserted, total - inserted)
+                writer.add(batch)
+            writer.finish()
+        return InsertCounts(writer.inserted, total - writer.inserted)
 
-    def _insert_batch(self, connection: Connection, batch: Sequence[Trace], now: datetime) -> int:
-        unknown = _unknown(connection, batch)
-        if not unknown:
-            return 0
-        rows = [
-            {
-                "hash": trace.content_hash,
-                "group_key": trace.group_key,
-                "source": trace.source,
-                "model": trace.model,
-                "body": trace.canonical.decode(),
-                "created_at": now,
-            }
-            for trace in unknown
-        ]
-        # two PostgreSQL transactions may bring the same trace at once; SQLite lets in one writer only
-        statement = self._db.dialect.insert_new(traces, "hash").execution_options(preserve_rowcount=True)
-        return connection.execute(statement, rows).rowcount
+    def insert_one(self, item: Trace | ScoredTrace) -> bool:
+        """Store one trace; whether it was new. What several threads bring at once shares one transaction."""
+        return self._gathering.add(item)
+
+    def _insert_each(self, items: Sequence[Trace | ScoredTrace]) -> list[bool]:
+        with self._db.write() as connection:
+            writer = TraceWriter(connection, self._db.dialect, self._clock())
+            new = writer.add(items)
+            writer.finish()
+        hashes = [(item if isinstance(item, Trace) else item.trace).content_hash for item in items]
+        # of the same trace twice, the first is the new one
+        return [one in new and hashes.index(one) == i for i, one in enumerate(hashes)]
 
     def get(self, ref: str) -> StoredTrace:
         """The trace of a hash, or of its first 8 or more digits. Raises NotFound, InvalidQuery if several match."""
         with self._db.read() as connection:
-            return _stored(_find(connection, ref))
+            return _stored(connection, [find(connection, ref)])[0]
 
     def page(self, query: TraceQuery, *, after: str | None = None, limit: int = 50) -> Page[StoredTrace]:
         """Matching traces, newest first. `after` is the `next` of the page before. Raises InvalidQuery."""
-        wanted, key = self._matching(select(traces), query)
-        wanted = wanted.order_by(key.desc()).limit(check_limit(limit) + 1)
-        if after is not None:
-            wanted = wanted.where(key < decode_cursor(after))
         with self._db.read() as connection:
+            wanted, key = self._matching(connection, select(traces), query)
+            wanted = wanted.order_by(key.desc()).limit(check_limit(limit) + 1)
+            if after is not None:
+                wanted = wanted.where(key < decode_cursor(after))
             rows = connection.execute(wanted).all()
+            items = _stored(connection, rows[:limit])
         more = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
-        return Page(tuple(_stored(row) for row in rows[:limit]), more)
+        return Page(tuple(items), more)
 
     def neighbours(self, ref: str, query: TraceQuery) -> Neighbours:
         """The hashes before and after a trace in the listing of `query`. Raises NotFound."""
-        hashes, key = self._matching(select(traces.c.hash), query)
         with self._db.read() as connection:
-            at = _find(connection, ref).id
+            hashes, key = self._matching(connection, select(traces.c.hash), query)
+            at = find(connection, ref).id
             newer = connection.execute(hashes.where(key > at).order_by(key).limit(1)).scalar()
             older = connection.execute(hashes.where(key < at).order_by(key.desc()).limit(1)).scalar()
         return Neighbours(newer, older)
 
-    def count(self, query: TraceQuery) -> int:
-        """How many traces match. Answered from indexes alone, however large the traces are."""
+    def count(self, query: TraceQuery) -> Count:
+        """How many traces match: exact with no filter or with one of source, model, answer or tag.
+
+        Otherwise exact up to 10,000, and at least that where there are more.
+        """
         with self._db.read() as connection:
-            if query == TraceQuery():
-                every: int = connection.execute(select(func.count()).select_from(traces)).scalar_one()
-                gone: int = connection.execute(
-                    select(func.count()).where(traces.c.deleted_at.is_not(None))
-                ).scalar_one()
-                return every - gone
-            wanted, _ = self._matching(select(func.count(traces.c.id)), query)
-            number: int = connection.execute(wanted).scalar_one()
-        return number
+            if (known := _tallied(connection, query)) is not None:
+                return Count(known)
+            wanted, _ = self._matching(connection, select(traces.c.id), query)
+            some = wanted.limit(MOST_COUNTED + 1).subquery()
+            number: int = connection.execute(select(func.count()).select_from(some)).scalar_one()
+        return Count(min(number, MOST_COUNTED), exact=number <= MOST_COUNTED)
 
     def sources(self) -> list[tuple[str, int]]:
         """Every source with its number of traces, the largest first."""
@@ -121,28 +123,57 @@ class TraceStore:
         """Every model with its number of traces, the largest first."""
         return self._tally("model")
 
-    def _tally(self, name: str) -> list[tuple[str, int]]:
-        column, count = traces.c[name], func.count(traces.c.id)
-        wanted = select(column, count).where(column.is_not(None)).group_by(column).order_by(count.desc(), column)
+    def answers(self) -> list[tuple[str, int]]:
+        """How many traces are right, wrong and unknown, the most first."""
+        return self._tally("answer")
+
+    def _tally(self, kind: str) -> list[tuple[str, int]]:
+        count = trace_tallies.c.traces
+        wanted = select(trace_tallies.c.value, count).where(trace_tallies.c.kind == kind)
         with self._db.read() as connection:
-            return [(value, number) for value, number in connection.execute(wanted)]
+            found = connection.execute(wanted.order_by(count.desc(), trace_tallies.c.value))
+            return [(value, number) for value, number in found]
 
     def delete(self, ref: str) -> str:
-        """Remove a trace's content and leave a tombstone. Returns its hash. Raises NotFound."""
+        """Remove a trace's content and what was said about it; leave a tombstone. Its hash. Raises NotFound."""
         with self._db.write() as connection:
-            row = _find(connection, ref)
-            self._db.dialect.unindex(connection, row.id)
-            connection.execute(
-                update(traces)
-                .where(traces.c.id == row.id)
-                .values(body=None, group_key=None, source=None, model=None, deleted_at=self._clock())
-            )
+            row = find(connection, ref)
+            self._bury(connection, [row.id])
         return str(row.hash)
+
+    def delete_matching(self, query: TraceQuery) -> int:
+        """Delete all that match, in one transaction. Returns how many. Raises InvalidQuery without any filter."""
+        if query == TraceQuery():
+            raise InvalidQuery(
+                "Deleting needs a filter, such as a source or a date: without one, every trace would go."
+            )
+        gone = 0
+        with self._db.write() as connection:
+            wanted, key = self._matching(connection, select(traces.c.id), query)
+            wanted = wanted.order_by(key.desc()).limit(_DELETE_BATCH)
+            while ids := list(connection.execute(wanted).scalars()):
+                self._bury(connection, ids)
+                gone += len(ids)
+        return gone
+
+    def _bury(self, connection: Connection, ids: list[int]) -> None:
+        mine = traces.c.id.in_(ids)
+        counted = select(traces.c.source, traces.c.model, traces.c.correct).where(mine)
+        less: Counter[tuple[str, str]] = Counter()
+        for source, model, correct in connection.execute(counted):
+            less.subtract(tallies_of(source, model, correct))
+        self._db.dialect.unindex(connection, ids)
+        for table in (trace_tags, trace_notes, trace_scores):
+            connection.execute(delete(table).where(table.c.trace_id.in_(ids)))
+        blank = dict.fromkeys(("body", "group_key", "source", "model", "step_count", "size", "correct"))
+        connection.execute(update(traces).where(mine).values(**blank, deleted_at=self._clock()))
+        change_tallies(connection, less)
 
     def select(self, query: TraceQuery) -> Iterator[Candidate]:
         """Matching traces as light tuples, newest first, streamed."""
-        wanted, key = self._matching(select(traces.c.id, traces.c.hash, traces.c.group_key), query)
         with self._db.read() as connection:
+            light = select(traces.c.id, traces.c.hash, traces.c.group_key)
+            wanted, key = self._matching(connection, light, query)
             streamed = connection.execution_options(yield_per=5_000).execute(wanted.order_by(key.desc()))
             for row in streamed:
                 yield Candidate(row.id, row.hash, row.group_key)
@@ -165,61 +196,33 @@ class TraceStore:
                 else:
                     raise NotFound("trace", one, "It was deleted, or never imported here.")
 
-    def _matching(self, query: Select[Any], wanted: TraceQuery) -> tuple[Select[Any], ColumnElement[int]]:
-        """The select narrowed to a query, and the id by which to order and to page it."""
-        searches = bool(wanted.text.strip())
-        filters = [
-            (c, v) for c, v in ((traces.c.source, wanted.source), (traces.c.model, wanted.model)) if v is not None
-        ]
-        if not filters and not searches:
-            return query.where(traces.c.deleted_at.is_(None)), traces.c.id
-        # a tombstone has no source, no model and no words, so from here on none can match
-        for column, value in filters:
-            # the words must lead: with an index here SQLite would search once for every trace of a source
-            query = query.where((func.coalesce(column, "") if searches else column) == value)
-        return self._db.dialect.matching(query, wanted.text) if searches else (query, traces.c.id)
+    def _matching(
+        self, connection: Connection, query: Select[Any], wanted: TraceQuery
+    ) -> tuple[Select[Any], ColumnElement[int]]:
+        return narrow(connection, self._db.dialect, query, wanted)
 
 
-def _batches(new: Iterable[Trace]) -> Iterator[list[Trace]]:
-    batch: list[Trace] = []
-    size = 0
-    for trace in new:
-        batch.append(trace)
-        size += len(trace.canonical)
-        if len(batch) >= BATCH_ROWS or size >= BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+def _tallied(connection: Connection, query: TraceQuery) -> int | None:
+    """The number that is kept or is quick to count: of all, or of one source, model, tag, or kind of answer."""
+    filters = query.asked()
+    if len(filters) > 1:
+        return None
+    name, value = next(iter(filters.items()), ("all", ""))
+    if name == "tags" and len(value) == 1:
+        tagged = select(func.count()).select_from(trace_tags).where(trace_tags.c.tag == value[0])
+        return int(connection.execute(tagged).scalar_one())
+    tallies = {"all": "", "source": value, "model": value}
+    if name == "correct" or (name == "judged" and not value):
+        name, value = "answer", "unknown" if name == "judged" else "right" if value else "wrong"
+    elif name not in tallies:
+        return None
+    mine = (trace_tallies.c.kind == name) & (trace_tallies.c.value == value)
+    return int(connection.execute(select(func.coalesce(func.sum(trace_tallies.c.traces), 0)).where(mine)).scalar_one())
 
 
-def _unknown(connection: Connection, batch: Sequence[Trace]) -> list[Trace]:
-    """The traces that are not stored yet, each once. Tombstones of theirs are dropped, so that they come as new."""
-    new = {trace.content_hash: trace for trace in batch}
-    stored = select(traces.c.hash, traces.c.deleted_at).where(traces.c.hash.in_(new))
-    found = {row.hash: row.deleted_at is not None for row in connection.execute(stored)}
-    if tombstones := [one for one, deleted in found.items() if deleted]:
-        connection.execute(delete(traces).where(traces.c.hash.in_(tombstones)))
-    return [trace for one, trace in new.items() if found.get(one, True)]
-
-
-def _find(connection: Connection, ref: str) -> Row[Any]:
-    start = ref.strip().lower()
-    if len(start) < _REF_MIN or len(start) > 64 or not all(c in "0123456789abcdef" for c in start):
-        raise NotFound("trace", ref[:80], f"A trace is known by its hash, or by the first {_REF_MIN} or more digits.")
-    wanted = select(traces).where(traces.c.hash >= start, traces.c.hash < start + "g").limit(2)
-    rows = connection.execute(wanted).all()
-    if not rows:
-        raise NotFound("trace", ref)
-    if len(rows) > 1:
-        raise InvalidQuery(f"Several traces begin with {ref}; give more digits of the hash.")
-    if rows[0].body is None:
-        raise NotFound("trace", ref, f"It was deleted on {rows[0].deleted_at:%Y-%m-%d}.")
-    return rows[0]
-
-
-def _stored(row: Row[Any]) -> StoredTrace:
-    return StoredTrace(row.hash, _trace(row.body), row.created_at)
+def _stored(connection: Connection, rows: Sequence[Row[Any]]) -> list[StoredTrace]:
+    said = said_about(connection, [row.id for row in rows])
+    return [StoredTrace(row.hash, _trace(row.body), row.created_at, *said[row.id]) for row in rows]
 
 
 def _trace(body: str) -> Trace:

@@ -78,5 +78,6 @@ def _generate(manifest: RunManifest, checkpoints: Path, models_dir: Path, on_pha
     generator = TunixGenerator.load(manifest, checkpoints, models_dir=models_dir, on_phase=on_phase)
     trace = next(traces_of(manifest, "train"))
     rendering = manifest.rendering
-    prompt = render_prompt(trace.prompt, rendering.chat, system=trace.system or rendering.system)
+    system = trace.system or rendering.system
+    prompt = render_prompt(trace.prompt, rendering.chat, rendering.reasoning, system=system)
     return generator.generate([prompt], max_new_tokens=_NEW_TOKENS)[0].text

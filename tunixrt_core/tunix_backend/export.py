@@ -232,7 +232,10 @@ def _prompts(manifest: RunManifest, models_dir: Path) -> list[list[int]]:
     tokenizer, rendering = load_tokenizer(manifest, models_dir), manifest.rendering
     rows = islice(read_rows(Path(manifest.data.path)), PROMPTS)
     texts = [
-        render_prompt(row.trace.prompt, rendering.chat, system=row.trace.system or rendering.system) for row in rows
+        render_prompt(
+            row.trace.prompt, rendering.chat, rendering.reasoning, system=row.trace.system or rendering.system
+        )
+        for row in rows
     ]
     return [tokenizer.encode_prompt(text)[:_LONGEST] for text in texts]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.manifest_sections import Method, Quantization, Remat
-from tunixrt_core.render import ChatFormat, stop_tokens
+from tunixrt_core.render import ChatFormat, ReasoningStyle, end_of_turn, stop_tokens
 from tunixrt_core.tunix_backend.architecture import Architecture
 from tunixrt_core.tunix_backend.families import FAMILIES
 from tunixrt_core.tunix_backend.lora import check_tile_size, lora_targets
@@ -20,7 +20,13 @@ from tunixrt_core.tunix_backend.packing import WINDOW
 from tunixrt_core.tunix_backend.weight_files import check_weights
 
 _WIDTH = 88  # of a line, which is ruff's own
-_ENDS = {ChatFormat.CHATML: "<|im_end|>\n", ChatFormat.GEMMA: "<end_of_turn>\n", ChatFormat.LLAMA3: "<|eot_id|>"}
+# what the models' own templates take from the ends of a completion; a thought of their own form is handled apart
+_STRIPS = {
+    ChatFormat.QWEN3: "lines",
+    ChatFormat.GEMMA3: "all",
+    ChatFormat.GEMMA4: "all",
+    ChatFormat.LLAMA31: "all",
+}
 _CELL = re.compile(r"^(?=# %%)", re.MULTILINE)
 
 
@@ -152,7 +158,12 @@ def _flags(manifest: RunManifest, mended: _Mended, tokenizer: Path) -> dict[str,
     own_lengths = not batch.packing and batch.length_buckets > 1
     bos = _token(tokenizer, "bos_token")
     begins = _json(tokenizer / "tokenizer_config.json").get("add_bos_token", "ask") if bos else False
+    thinks = manifest.rendering.reasoning is ReasoningStyle.THINK
+    native = thinks and manifest.rendering.chat in (ChatFormat.QWEN3, ChatFormat.GEMMA4)
     found = {
+        "native_thought": native,
+        "plain_thought": thinks and not native,
+        "strips": "" if native else _STRIPS.get(manifest.rendering.chat, ""),
         "chat": manifest.rendering.chat.value,
         "style": manifest.rendering.reasoning.value,
         "bos": {"ask": "ask", True: "always"}.get(begins, ""),
@@ -215,7 +226,7 @@ def _settings(
     yield "CHECKPOINTS", str(Path(manifest.output_dir).expanduser().absolute() / "script-checkpoints")
     yield "DTYPE", Code(f"jnp.{manifest.model.dtype.value}")
     yield "SYSTEM", manifest.rendering.system
-    yield "END_OF_TURN", _ENDS.get(manifest.rendering.chat, "\n\n")
+    yield "END_OF_TURN", end_of_turn(manifest.rendering.chat)
     if flags["bos"]:
         yield "BOS_TOKEN", _token(tokenizer, "bos_token")
     if flags["eos"]:

@@ -217,9 +217,13 @@ def _tokenizer_json(vocab_size: int) -> str:
     return str(tokenizer.to_str(pretty=False))
 
 
+# no style may join them: the tokens of the built-in models, and of the runs made with them, would be others
+_STYLES = (ReasoningStyle.TAGS, ReasoningStyle.THINK, ReasoningStyle.PLAIN, ReasoningStyle.ANSWER)
+
+
 def _tokenizer_texts() -> Iterator[str]:
     for trace in example_traces(100):
-        for style in ReasoningStyle:
+        for style in _STYLES:
             rendered = render(trace, style, ChatFormat.CHATML)
             text = rendered.prompt + rendered.completion
             for token in SPECIAL_TOKENS:

@@ -1,38 +1,89 @@
-"""Format `gsm8k`: `question` and `answer`, one step a line, calculator marks, the result after `####`."""
+"""Format `gsm8k`, main and socratic: `question` and `answer`, one step a line, the result after `####`."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import named_as, text
-from tunixrt_core.traces import Step, Trace
+from tunixrt_core.ingest.fields import Item, Options, extended, named_as, rest, source_of, text
+from tunixrt_core.ingest.layout import KEY, describe
+from tunixrt_core.ingest.steps import Span, stripped
+from tunixrt_core.traces import DEFAULT_STEP_TYPE, Step, Trace
 
 NAME = "gsm8k"
+QUESTION = "question"  # type of a step that asks the next question, in the socratic form
 
-_CALCULATOR = re.compile(r"<<[^<>\n]*>>")
-_FIELDS = {"prompt": "question", "steps": "answer", "final_answer": "answer", "reference_answer": "answer"}
+_CALCULATOR = re.compile(r"<<([^<>\n]*)>>")
+_ASKS = re.compile(r"[ \t]*\*\*[ \t]*")
+_FIELDS = {"question": "prompt", "answer": "steps, final_answer, reference_answer", "source": "source"}
+_NAMES = {"prompt": "question", "steps": "answer", "final_answer": "answer", "reference_answer": "answer"}
 
 
-def matches(row: dict[str, Any]) -> bool:
-    return set(row) == {"question", "answer"} and isinstance(row["answer"], str) and "####" in row["answer"]
+def matches(row: Mapping[str, Any]) -> bool:
+    return "question" in row and isinstance(row.get("answer"), str) and bool(re.search(r"(?m)^\s*####", row["answer"]))
 
 
-def to_trace(row: dict[str, Any], source: str | None) -> Trace:
-    """Steps are the non-blank lines before `####`, without `<<48/2=24>>`; what follows it is answer and reference."""
+def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
+    return _FIELDS
+
+
+def read(row: Mapping[str, Any], options: Options) -> list[Item]:
+    """Steps are the non-blank lines before `####`, without `<<48/2=24>>`; what follows it is answer and reference.
+
+    A socratic line `question ** step` is two steps. The calculator marks are kept in `meta.splitting.marks`.
+    """
     question, answer = text(row, "question"), text(row, "answer")
-    if unknown := sorted(set(row) - {"question", "answer"}):
-        raise InvalidTrace(unknown[0], "is not a field of this format")
-    reasoning, mark, result = answer.rpartition("####")
-    if not mark:
+    end = answer.rfind("####")
+    if end < 0:
         raise InvalidTrace("answer", "has no `####` before the final answer")
-    lines = (line.strip() for line in _CALCULATOR.sub("", reasoning).split("\n"))
-    with named_as(_FIELDS):
-        return Trace(
+    result = stripped(answer, end + 4, len(answer))
+    lines = list(_lines(answer, end))
+    socratic = bool(lines) and all(_ASKS.search(answer, *line) for line in lines)
+    spans = [span for line in lines for span in _halves(answer, line)] if socratic else lines
+    steps, marks = _without_marks([answer[slice(*span)] for span in spans], socratic)
+    layout: dict[str, Any] = {"rule": f"hashes/{'socratic' if socratic else 'lines'}", "sure": "high"}
+    layout = describe(answer, spans, result, layout) | ({"marks": marks} if marks else {})
+    with named_as(_NAMES):
+        trace = Trace(
             prompt=question,
-            steps=tuple(Step(i, line) for i, line in enumerate(line for line in lines if line)),
-            final_answer=result.strip(),
-            reference_answer=result.strip(),
-            source=source or "gsm8k",
+            steps=steps,
+            final_answer=answer[slice(*result)],
+            reference_answer=answer[slice(*result)],
+            meta=extended(rest(row, _FIELDS), {KEY: layout}),
+            source=source_of(row, options, NAME),
         )
+    return [trace]
+
+
+def _lines(answer: str, end: int) -> Iterator[Span]:
+    at = 0
+    while at < end:
+        until = answer.find("\n", at, end)
+        line = stripped(answer, at, end if until < 0 else until)
+        # a line of nothing but marks has nothing left to be a step
+        if _CALCULATOR.sub("", answer[slice(*line)]).strip():
+            yield line
+        at = end if until < 0 else until + 1
+
+
+def _halves(answer: str, line: Span) -> list[Span]:
+    found = _ASKS.search(answer, *line)
+    assert found is not None, "every line was seen to hold it"
+    asked, told = Span(line.start, found.start()), Span(found.end(), line.end)
+    return [span for span in (asked, told) if span.start < span.end]
+
+
+def _without_marks(contents: Sequence[str], socratic: bool) -> tuple[tuple[Step, ...], list[list[Any]]]:
+    """The steps, and each mark as `[step, offset in the step, inside]`."""
+    steps, marks = [], []
+    for i, content in enumerate(contents):
+        kept, at = "", 0
+        for mark in _CALCULATOR.finditer(content):
+            kept += content[at : mark.start()]
+            marks.append([i, len(kept), mark[1]])
+            at = mark.end()
+        kind = QUESTION if socratic and i % 2 == 0 else DEFAULT_STEP_TYPE
+        steps.append(Step(i, kept + content[at:], kind))
+    return tuple(steps), marks

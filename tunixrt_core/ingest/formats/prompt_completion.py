@@ -2,67 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from tunixrt_core.carried import rebuild_completion, rebuild_reasoning
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import named_as
-from tunixrt_core.ingest.split import split_completion, split_steps
-from tunixrt_core.traces import Step, Trace
+from tunixrt_core.ingest.fields import Item, Options, carried, flag, labelled, rest, scored, source_of, split_trace
+from tunixrt_core.ingest.split import Split, split_completion
+from tunixrt_core.ingest.steps import Rule
+from tunixrt_core.ingest.turns import Exchange, Turn, exchange_of, read_turns, split_turn
+from tunixrt_core.traces import Trace
 
 NAME = "prompt_completion"
 
-_FIELDS = {"steps": "completion", "final_answer": "completion", "system": "prompt"}
+_FIELDS = {"prompt": "prompt", "completion": "steps, final_answer", "source": "source", "model": "model"}
+_NAMES = {"steps": "completion", "final_answer": "completion", "system": "prompt"}
 
 
-def matches(row: dict[str, Any]) -> bool:
+def matches(row: Mapping[str, Any]) -> bool:
     return "prompt" in row and "completion" in row
 
 
-def to_trace(row: dict[str, Any], source: str | None) -> Trace:
-    """`prompt`: text, or messages of at most one system and one user turn. Other keys of the row go to `meta`."""
-    system, prompt = _prompt(row.get("prompt"))
-    steps, answer = _completion(row.get("completion"))
-    meta = {key: value for key, value in row.items() if key not in ("prompt", "completion", "source", "model")}
-    with named_as(_FIELDS):
-        return Trace(
-            prompt=prompt,
-            steps=tuple(Step(i, content) for i, content in enumerate(steps)),
-            final_answer=answer,
-            meta=meta,
-            system=system,
-            source=source if row.get("source") is None else row["source"],
-            model=row.get("model"),
-        )
+def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
+    return _FIELDS | ({"label": "score"} if isinstance(row.get("label"), bool) else {})
 
 
-def _prompt(value: Any) -> tuple[str | None, str]:
+def read(row: Mapping[str, Any], options: Options) -> list[Item]:
+    """Text, or messages that end with the user's turn and the assistant's. `label` of TRL becomes a score."""
+    asked = prompt_of(row.get("prompt"), "prompt")
+    if (metadata := carried(row)) and (known := rebuilt(asked.prompt, row.get("completion"), metadata)):
+        return [labelled(known, options)]
+    split, kept = _completion(row.get("completion"), asked, options.rule)
+    used = set(_FIELDS)
+    scores = flag("label", row.get("label"), scorer="trl") if isinstance(row.get("label"), bool) else []
+    trace = split_trace(
+        split,
+        prompt=asked.prompt,
+        meta=rest(row, used | {"label"} if scores else used),
+        names=_NAMES,
+        extra=kept,
+        system=asked.system,
+        source=source_of(row, options),
+        model=row.get("model"),
+    )
+    return [scored(trace, scores)]
+
+
+def rebuilt(prompt: str, completion: Any, metadata: dict[str, Any]) -> Trace | None:
+    """The trace of a row that Tunix RT exported, exactly as it was; None where the text was edited since."""
+    if isinstance(completion, str):
+        return rebuild_completion(prompt, completion, metadata)
+    turn = completion[0] if isinstance(completion, list) and len(completion) == 1 else None
+    if not isinstance(turn, dict) or not isinstance(turn.get("content"), str):
+        return None
+    if isinstance(reasoning := turn.get("reasoning_content"), str):
+        return rebuild_reasoning(prompt, reasoning, turn["content"], metadata)
+    return rebuild_completion(prompt, turn["content"], metadata)
+
+
+def prompt_of(value: Any, field: str) -> Exchange:
+    """A prompt of text or messages, of which the last is the user's; its answer is still empty."""
+    nothing = Turn("assistant", "", {}, {}, field)
     if isinstance(value, str):
-        return None, value
-    turns = [(message["role"], message["content"]) for message in _messages(value, "prompt")]
-    system = turns.pop(0)[1] if turns and turns[0][0] == "system" else None
-    if [role for role, _ in turns] != ["user"]:
-        raise InvalidTrace("prompt", "must hold one user turn, after at most one system turn")
-    return system, turns[0][1]
+        return Exchange(None, value, nothing, {})
+    turns = read_turns(value, field)
+    if not turns or turns[-1].role != "user":
+        raise InvalidTrace(field, "must end with a turn of the user")
+    return exchange_of([*turns, nothing], field)
 
 
-def _completion(value: Any) -> tuple[tuple[str, ...], str]:
+def _completion(value: Any, asked: Exchange, rule: Rule) -> tuple[Split, dict[str, Any]]:
     if isinstance(value, str):
-        parts = split_completion(value, "completion")
-        return parts.steps, parts.final_answer
-    messages = _messages(value, "completion")
-    if [message["role"] for message in messages] != ["assistant"]:
+        return split_completion(value, "completion", rule), asked.kept
+    turns = read_turns(value, "completion")
+    if not turns or turns[-1].role != "assistant" or any(turn.role in ("user", "system") for turn in turns):
         raise InvalidTrace("completion", "must hold one assistant turn")
-    reasoning = messages[0].get("reasoning_content") or messages[0].get("thinking")
-    if isinstance(reasoning, str):
-        return split_steps(reasoning), messages[0]["content"].strip()
-    parts = split_completion(messages[0]["content"], "completion[0].content")
-    return parts.steps, parts.final_answer
-
-
-def _messages(value: Any, field: str) -> list[dict[str, Any]]:
-    if not isinstance(value, list):
-        raise InvalidTrace(field, "must be text or a list of messages")
-    for i, message in enumerate(value):
-        if not isinstance(message, dict) or not isinstance(message.get("content"), str) or "role" not in message:
-            raise InvalidTrace(f"{field}[{i}]", "must be a message with `role` and text `content`")
-    return value
+    kept = dict(asked.kept)
+    if turns[:-1]:
+        kept["between"] = [turn.raw for turn in turns[:-1]]
+    if turns[-1].more:
+        kept["message_keys"] = {**kept.get("message_keys", {}), "answer": turns[-1].more}
+    return split_turn(turns[-1], rule), kept

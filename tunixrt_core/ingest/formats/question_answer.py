@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import named_as, text
-from tunixrt_core.ingest.split import split_completion, split_steps
-from tunixrt_core.traces import Step, Trace, parse_steps
+from tunixrt_core.ingest.fields import Item, Options, named_as, rest, source_of, split_trace, text
+from tunixrt_core.ingest.split import Split, split_completion, split_reasoning
+from tunixrt_core.ingest.steps import Rule
+from tunixrt_core.traces import Trace, parse_steps
 
 NAME = "question_answer"
 
@@ -18,43 +19,66 @@ REASONINGS = ("reasoning", "rationale", "thinking", "reasoning_content", "chain_
 _OPTIONAL = ("system", "reference_answer", "source", "model")
 
 
-def matches(row: dict[str, Any]) -> bool:
+def matches(row: Mapping[str, Any]) -> bool:
     return _first(row, QUESTIONS) is not None and _first(row, ANSWERS) is not None
 
 
-def to_trace(row: dict[str, Any], source: str | None) -> Trace:
+def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
+    question, answer, reasoning = _columns(row)
+    found = {name: name for name in _OPTIONAL}
+    if question is not None:
+        found[question] = "prompt"
+    if answer is not None:
+        found[answer] = "final_answer" if reasoning else "steps, final_answer"
+    if reasoning is not None:
+        found[reasoning] = "steps"
+    return found
+
+
+def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """The first name of each kind that the row has is used; what else it holds is kept in `meta`."""
-    question, answer = _first(row, QUESTIONS), _first(row, ANSWERS)
+    question, answer, reasoning = _columns(row)
     if question is None or answer is None:
-        missing, names = ("question", QUESTIONS) if question is None else ("answer", ANSWERS)
-        raise InvalidTrace(missing, f"is missing; it may also be called {', '.join(names)}")
-    reasoning = _first(row, [name for name in REASONINGS if name != answer])
-    used = {question, answer, reasoning, *_OPTIONAL}
-    prompt = text(row, question)
-    steps, final_answer = _split(row, answer, reasoning)
+        missing, others = ("question", QUESTIONS) if question is None else ("answer", ANSWERS)
+        raise InvalidTrace(missing, f"is missing; it may also be called {', '.join(others)}")
     optional = {name: row[name] for name in _OPTIONAL if row.get(name) is not None}
-    with named_as({"prompt": question, "steps": reasoning or answer, "final_answer": answer}):
-        return Trace(
-            prompt=prompt,
-            steps=steps,
-            final_answer=final_answer,
-            meta={key: value for key, value in row.items() if key not in used},
-            **({"source": source} | optional),
-        )
+    optional["source"] = source_of(row, options)
+    names = {"prompt": question, "steps": reasoning or answer, "final_answer": answer}
+    meta = rest(row, {question, answer, reasoning or answer, *_OPTIONAL})
+    return [answered(row, question, answer, reasoning, options.rule, meta=meta, names=names, **optional)]
 
 
-def _split(row: Mapping[str, Any], answer: str, reasoning: str | None) -> tuple[tuple[Step, ...], str]:
+def answered(
+    row: Mapping[str, Any],
+    question: str,
+    answer: str,
+    reasoning: str | None,
+    rule: Rule,
+    *,
+    meta: dict[str, Any],
+    names: Mapping[str, str],
+    **optional: Any,
+) -> Trace:
+    """The trace of a row by the names of its columns. Reasoning may be a list of steps or text to be divided."""
+    prompt = text(row, question)
+    if reasoning is not None and isinstance(row[reasoning], list):
+        with named_as(names):
+            steps = parse_steps(row[reasoning])
+            return Trace(prompt=prompt, steps=steps, final_answer=text(row, answer), meta=meta, **optional)
+    split = _split(row, answer, reasoning, rule)
+    return split_trace(split, prompt=prompt, meta=meta, names=names, **optional)
+
+
+def _split(row: Mapping[str, Any], answer: str, reasoning: str | None, rule: Rule) -> Split:
     if reasoning is None:
-        parts = split_completion(text(row, answer), answer)
-        return _numbered(parts.steps), parts.final_answer
-    if isinstance(row[reasoning], list):
-        with named_as({"steps": reasoning}):
-            return parse_steps(row[reasoning]), text(row, answer).strip()
-    return _numbered(split_steps(text(row, reasoning))), text(row, answer).strip()
+        return split_completion(text(row, answer), answer, rule)
+    return split_reasoning(text(row, reasoning), text(row, answer), rule)
 
 
-def _numbered(contents: Sequence[str]) -> tuple[Step, ...]:
-    return tuple(Step(i, content) for i, content in enumerate(contents))
+def _columns(row: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
+    """The columns of question, answer and reasoning."""
+    question, answer = _first(row, QUESTIONS), _first(row, ANSWERS)
+    return question, answer, _first(row, [name for name in REASONINGS if name not in (answer, question)])
 
 
 def _first(row: Mapping[str, Any], names: Sequence[str]) -> str | None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
+from tunixrt_core.ingest.fields import Item, Options, labelled, object_in
 from tunixrt_core.traces import Trace
 
 NAME = "trace"
 
-
-def matches(row: dict[str, Any]) -> bool:
-    return "prompt" in row and "steps" in row
+_OWN = ("prompt", "steps", "final_answer", "meta", "system", "reference_answer", "source", "model", "trace_version")
 
 
-def to_trace(row: dict[str, Any], source: str | None) -> Trace:
+def matches(row: Mapping[str, Any]) -> bool:
+    return "prompt" in row and "steps" in row and not isinstance(row["steps"], str) and "completion" not in row
+
+
+def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
+    return {name: name for name in _OWN}
+
+
+def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """The trace as it was written. A source given here is used where the row names none."""
-    trace = Trace.from_dict(row)
-    return replace(trace, source=source) if source is not None and trace.source is None else trace
+    meta = object_in(row, "meta")
+    return [labelled(Trace.from_dict(row if meta is row.get("meta") else {**row, "meta": meta}), options)]

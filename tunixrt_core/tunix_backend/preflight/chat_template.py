@@ -13,7 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.preflight import Finding, about_rows, blocking, warning
-from tunixrt_core.render import ChatFormat, render, render_prompt, stop_tokens
+from tunixrt_core.render import ChatFormat, ReasoningStyle, render_completion, render_prompt, stop_tokens
 from tunixrt_core.tunix_backend.preflight.row_faults import many
 from tunixrt_core.tunix_backend.preflight.rows import FileRows
 from tunixrt_core.tunix_backend.tokenizer import TextTokenizer
@@ -66,7 +66,19 @@ def model_template(directory: Path) -> str | None:
     return None
 
 
-def render_template(source: str, messages: Sequence[dict[str, str]], tokenizer: TextTokenizer, *, prompt: bool) -> str:
+def asks_to_think(chat: ChatFormat, style: ReasoningStyle) -> bool | None:
+    """What a template is told by `enable_thinking` to write what the format writes; None: nothing."""
+    return style is ReasoningStyle.THINK if chat in (ChatFormat.QWEN3, ChatFormat.GEMMA4) else None
+
+
+def render_template(
+    source: str,
+    messages: Sequence[dict[str, str]],
+    tokenizer: TextTokenizer,
+    *,
+    prompt: bool,
+    thinks: bool | None = None,
+) -> str:
     """The text of messages; with `prompt` up to where the model begins to write. Raises jinja2.TemplateError."""
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
@@ -74,7 +86,8 @@ def render_template(source: str, messages: Sequence[dict[str, str]], tokenizer: 
     environment.filters["tojson"] = lambda value, **_: json.dumps(value, ensure_ascii=False)
     environment.globals |= {"raise_exception": _refuse, "strftime_now": lambda form: datetime.now().strftime(form)}
     names = {f"{name}_token": tokenizer.named_token(f"{name}_token") or "" for name in ("bos", "eos", "pad", "unk")}
-    return environment.from_string(source).render(messages=messages, add_generation_prompt=prompt, **names)
+    said = {} if thinks is None else {"enable_thinking": thinks}
+    return environment.from_string(source).render(messages=messages, add_generation_prompt=prompt, **names, **said)
 
 
 def _refuse(message: str) -> NoReturn:
@@ -103,8 +116,9 @@ def _model_template_faults(
         return
     rendering, trace = manifest.rendering, samples[0]
     system = trace.system or rendering.system
-    ours = render_prompt(trace.prompt, rendering.chat, system=system)
-    theirs = render_template(source, _messages(system, trace.prompt), tokenizer, prompt=True)
+    ours = render_prompt(trace.prompt, rendering.chat, rendering.reasoning, system=system)
+    asked, thinks = _messages(system, trace.prompt), asks_to_think(rendering.chat, rendering.reasoning)
+    theirs = render_template(source, asked, tokenizer, prompt=True, thinks=thinks)
     # a begin token that the tokenizer adds by itself is checked as `bos`
     begin = tokenizer.named_token("bos_token") or ""
     if ours.removeprefix(begin) != theirs.removeprefix(begin):
@@ -118,9 +132,9 @@ def _model_template_faults(
             keys=("rendering.chat", "rendering.system"),
         )
         return
-    said = "".join(piece.text for piece in render(trace, rendering.reasoning, rendering.chat, system=system).pieces)
+    # a style that no template takes apart again
+    content = render_completion([step.content for step in trace.steps], trace.final_answer, ReasoningStyle.TAGS)
     for stop in stop_tokens(rendering.chat):
-        content = said.split(stop, 1)[0]
         turn = {"role": "assistant", "content": content}
         whole = render_template(source, _messages(system, trace.prompt, turn), tokenizer, prompt=False)
         after = whole.rpartition(content.strip())[2].lstrip()
@@ -149,7 +163,8 @@ def _generation_faults(manifest: RunManifest, tokenizer: TextTokenizer, rows: Fi
             if row.number >= len(samples):
                 break
             trace = samples[row.number]
-            asked = render_prompt(trace.prompt, rendering.chat, system=trace.system or rendering.system)
+            system = trace.system or rendering.system
+            asked = render_prompt(trace.prompt, rendering.chat, rendering.reasoning, system=system)
             if tokenizer.encode(asked) != [int(token) for token in row.tokens[: row.prompt_length]]:
                 different.append(numbers[row.number])
     if different:

@@ -1,0 +1,53 @@
+"""`tunixrt doctor`: what this machine has and lacks; `tunixrt doctor data`: what is in a file of traces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tunixrt_core import terminal, terminal_ingest
+from tunixrt_core.cli_common import Home, open_home, settings_of
+from tunixrt_core.cli_ingest import Format, Map, RejectsFile, Split, stream_of, tell, words_of
+
+doctor_app = typer.Typer(invoke_without_command=True)
+
+
+@doctor_app.callback()
+def doctor(context: typer.Context, home: Home = None) -> None:
+    """Check this machine: versions, device, home, database. Exits with 1 where something needed is missing."""
+    if context.invoked_subcommand is not None:
+        return
+    from tunixrt_core.doctor import checks
+
+    found = list(checks(settings_of(home)))
+    terminal.table(
+        ("", "Check", ""), [({"ok": "ok", "warn": "!", "bad": "x"}[c.state], c.name, c.detail) for c in found]
+    )
+    raise typer.Exit(1 if any(c.state == "bad" for c in found) else 0)
+
+
+@doctor_app.command()
+def data(
+    file: Annotated[Path, typer.Argument(help="JSONL, JSON, CSV or Parquet, gzip too; - for standard input.")],
+    format: Format = "auto",
+    split: Split = "auto",
+    map_: Map = None,
+    rejects: RejectsFile = None,
+    home: Home = None,
+) -> None:
+    """Read a file of traces to its end and say what is in it; store nothing. Exits with 1 where a row is bad."""
+    with open_home(home) as rt, terminal.progress() as bar:
+        task = bar.add_task("reading", total=None, note="")
+        found = rt.diagnose(
+            stream_of(file),
+            rejects=rejects,
+            on_progress=lambda p: tell(bar, task, p),
+            **words_of(file, format, split, map_),
+        )
+        bar.update(task, completed=found.rows, total=found.rows, note="")
+    terminal_ingest.diagnosis(found)
+    if rejects is not None and found.rejected:
+        terminal.out.print(f"Rejected rows are in {rejects}; mend them there and ingest that file.")
+    raise typer.Exit(1 if found.rejected else 0)

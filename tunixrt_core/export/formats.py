@@ -1,0 +1,210 @@
+"""The export formats by name: entries in, one line of JSON a row out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import orjson
+
+from tunixrt_core.errors import InvalidDataset
+from tunixrt_core.export import pairs, shapes
+from tunixrt_core.export.entries import Entry, ExportOptions, ScoresOf, SplitOf, entries_of
+from tunixrt_core.export.parquet import Columns
+from tunixrt_core.traces import Trace, normalise_prompt
+
+OnLeftOut = Callable[[str], object]
+_DEFAULT = ExportOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """How one export is written. `scores_of` gives the scores of a trace; `on_left_out` is told the hash of each
+    trace that is no row of the format.
+    """
+
+    options: ExportOptions = _DEFAULT
+    scores_of: ScoresOf = lambda trace_hash: ()
+    on_left_out: OnLeftOut = lambda trace_hash: None
+
+
+Lines = Callable[[Iterable[Entry], Job], Iterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFormat:
+    """A format: `lines` writes it. `columns` are the keys of a row in order, each with its kind of value; `options`
+    those of ExportOptions that it asks. `grouped`: entries must come with those of one prompt together.
+    """
+
+    name: str
+    title: str
+    lines: Lines
+    columns: Columns
+    options: tuple[str, ...] = ()
+    grouped: bool = False
+
+    def columns_with(self, options: ExportOptions) -> Columns:
+        """The columns of a Parquet file, where a column has one type: `turned` becomes `turns` unless text is asked."""
+        chosen = {"turned": "text" if options.turns == "text" else "turns"}
+        if options.reasoning == "field":
+            chosen["turns"] = "thinking"
+        return tuple((name, chosen.get(kind, kind)) for name, kind in self.columns)
+
+    def __call__(
+        self,
+        traces: Iterable[Trace],
+        *,
+        split_of: SplitOf | None = None,
+        options: ExportOptions = _DEFAULT,
+        scores_of: ScoresOf = lambda trace_hash: (),
+    ) -> Iterator[bytes]:
+        """The lines of traces in the order given, each with its `\\n`. `split_of` says where a trace stands."""
+        if self.grouped:
+            traces = sorted(traces, key=lambda trace: (trace.group_key, trace.content_hash))
+        return self.lines(entries_of(traces, split_of), Job(options, scores_of))
+
+
+def _one_a_trace(shape: shapes.Shape, *, scored: bool = False) -> Lines:
+    def lines(entries: Iterable[Entry], job: Job) -> Iterator[bytes]:
+        options, loads, dumps, newline = job.options, orjson.loads, orjson.dumps, orjson.OPT_APPEND_NEWLINE
+        for entry in entries:
+            row = shape(entry, loads(entry.body), options, job.scores_of(entry.hash) if scored else ())
+            if row is None:
+                job.on_left_out(entry.hash)
+            else:
+                yield dumps(row, option=newline)
+
+    return lines
+
+
+def _canonical(entries: Iterable[Entry], job: Job) -> Iterator[bytes]:
+    for entry in entries:
+        yield (entry.body.encode() if isinstance(entry.body, str) else entry.body) + b"\n"
+
+
+def _some(lines: Lines, advice: str) -> Lines:
+    """The same lines; raises InvalidDataset at the end where there was none."""
+
+    def checked(entries: Iterable[Entry], job: Job) -> Iterator[bytes]:
+        line = None
+        for line in lines(entries, job):
+            yield line
+        if line is None:
+            raise InvalidDataset(f"None of these traces makes a row: {advice}")
+
+    return checked
+
+
+def _prompts(entries: Iterable[Entry]) -> Iterator[list[tuple[Entry, dict[str, Any]]]]:
+    """Entries with their data, those of the very same prompt, system text and split together."""
+    parsed = ((entry, orjson.loads(entry.body)) for entry in entries)
+    for _, group in groupby(parsed, lambda one: normalise_prompt(one[1]["prompt"])):
+        same: dict[Any, list[tuple[Entry, dict[str, Any]]]] = {}
+        for entry, data in group:
+            same.setdefault((entry.split, data["prompt"], data.get("system")), []).append((entry, data))
+        yield from same.values()
+
+
+def _grpo(entries: Iterable[Entry], job: Job) -> Iterator[bytes]:
+    for (entry, data), *others in _prompts(entries):
+        yield orjson.dumps(shapes.grpo(entry, data, job.options, ()), option=orjson.OPT_APPEND_NEWLINE)
+        for other, _ in others:
+            job.on_left_out(other.hash)
+
+
+def _preference(entries: Iterable[Entry], job: Job) -> Iterator[bytes]:
+    for group in _prompts(entries):
+        used = set()
+        judged = [pairs.judge(entry, data, job.scores_of(entry.hash)) for entry, data in group]
+        for better, worse in pairs.pair(judged):
+            used |= {better.entry.hash, worse.entry.hash}
+            yield orjson.dumps(pairs.preference(better, worse, job.options), option=orjson.OPT_APPEND_NEWLINE)
+        for entry, _ in group:
+            if entry.hash not in used:
+                job.on_left_out(entry.hash)
+
+
+# The kinds of value: text; texts, bools and turns (chat messages) as lists; turned, which is text or turns; json, which
+# Parquet holds as text because its keys differ from row to row; steps as in a trace.
+_REST = (("split", "text"), ("metadata", "json"))
+_FORMATS = (
+    ExportFormat(
+        "tunix_sft",
+        "Tunix SFT",
+        _one_a_trace(shapes.tunix_sft),
+        (("prompt", "text"), ("trace_steps", "texts"), ("final_answer", "text"), ("metadata", "json")),
+    ),
+    ExportFormat(
+        "trace",
+        "Traces",
+        _canonical,
+        (
+            ("final_answer", "text"),
+            ("meta", "json"),
+            ("model", "text"),
+            ("prompt", "text"),
+            ("reference_answer", "text"),
+            ("source", "text"),
+            ("steps", "steps"),
+            ("system", "text"),
+            ("trace_version", "text"),
+        ),
+    ),
+    ExportFormat(
+        "prompt_completion",
+        "Prompt and completion",
+        _one_a_trace(shapes.prompt_completion),
+        (("prompt", "turned"), ("completion", "turned"), *_REST),
+        ("style", "turns"),
+    ),
+    ExportFormat(
+        "messages",
+        "Chat messages",
+        _one_a_trace(shapes.messages),
+        (("messages", "turns"), *_REST),
+        ("style", "reasoning"),
+    ),
+    ExportFormat(
+        "stepwise",
+        "Steps with labels",
+        _some(
+            _one_a_trace(shapes.stepwise, scored=True),
+            "stepwise needs a score on every step. Score the steps, or import a data set that rates them.",
+        ),
+        (("prompt", "text"), ("completions", "texts"), ("labels", "bools"), *_REST),
+    ),
+    ExportFormat(
+        "preference",
+        "Preference pairs",
+        _some(
+            _preference,
+            "preference needs two traces of one prompt, one with a right and one with a wrong answer, or with "
+            "different scores. Import several traces of each prompt.",
+        ),
+        (("prompt", "turned"), ("chosen", "turned"), ("rejected", "turned"), *_REST),
+        ("style", "turns"),
+        grouped=True,
+    ),
+    ExportFormat(
+        "grpo",
+        "Prompts for GRPO",
+        _grpo,
+        (("prompts", "text"), ("question", "text"), ("answer", "text"), *_REST),
+        ("chat", "style"),
+        grouped=True,
+    ),
+)
+EXPORT_FORMATS: dict[str, ExportFormat] = {format.name: format for format in _FORMATS}
+export_tunix_sft_jsonl = EXPORT_FORMATS["tunix_sft"]
+export_trace_jsonl = EXPORT_FORMATS["trace"]
+export_prompt_completion_jsonl = EXPORT_FORMATS["prompt_completion"]
+
+
+def exporter_named(name: str) -> ExportFormat:
+    """The exporter of a format. Raises InvalidDataset, listing the known ones."""
+    if name not in EXPORT_FORMATS:
+        raise InvalidDataset(f"There is no export format {name!r}. Use one of: {', '.join(EXPORT_FORMATS)}.")
+    return EXPORT_FORMATS[name]

@@ -1,0 +1,74 @@
+"""Preference rows: two traces of one prompt, the better one chosen and the worse one rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tunixrt_core.carried import rendered_metadata
+from tunixrt_core.export.entries import Entry, ExportOptions
+from tunixrt_core.export.shapes import Data, Scores, asked, in_turns, mean_score
+from tunixrt_core.render import render_completion
+from tunixrt_core.scorers import same_answer
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A trace and what is known of its worth: the answer against the reference, and the mean of its own scores."""
+
+    entry: Entry
+    data: Data
+    scores: Scores
+    correct: bool | None
+    score: float | None
+
+
+def judge(entry: Entry, data: Data, scores: Scores) -> Judged:
+    reference = data.get("reference_answer")
+    correct = None if reference is None else same_answer(data["final_answer"], reference)
+    whole = [score for score in scores if score.step is None]
+    return Judged(entry, data, whole, correct, mean_score(whole) if whole else None)
+
+
+def pair(group: Sequence[Judged]) -> Iterator[tuple[Judged, Judged]]:
+    """(better, worse) traces of one prompt; none stands in two pairs. Right answers with wrong ones, and, where there
+    are not both, the highest score with the lowest, the second highest with the second lowest, and so on.
+    """
+    right = sorted((one for one in group if one.correct), key=_best_first)
+    wrong = sorted((one for one in group if one.correct is False), key=_best_first)
+    if right and wrong:
+        yield from zip(right, reversed(wrong), strict=False)
+        return
+    scored = sorted((one for one in group if one.score is not None), key=_best_first)
+    for better, worse in zip(scored[: len(scored) // 2], reversed(scored), strict=False):
+        if _score(better) > _score(worse):
+            yield better, worse
+
+
+def preference(better: Judged, worse: Judged, options: ExportOptions) -> dict[str, Any]:
+    """The row of a pair. Its metadata holds that of both."""
+    sides = {"chosen": better, "rejected": worse}
+    steps = {side: [step["content"] for step in one.data["steps"]] for side, one in sides.items()}
+    said: dict[str, Any] = {
+        side: render_completion(steps[side], one.data["final_answer"], options.style) for side, one in sides.items()
+    }
+    row: dict[str, Any] = {"prompt": better.data["prompt"], **said}
+    if in_turns(better.data, options):
+        turns = {side: [{"role": "assistant", "content": text}] for side, text in said.items()}
+        row = {"prompt": asked(better.data), **turns}
+    if better.entry.split is not None:
+        row["split"] = better.entry.split
+    row["metadata"] = {
+        side: rendered_metadata(one.data, one.entry.hash, steps[side], style=options.style, scores=one.scores)
+        for side, one in sides.items()
+    }
+    return row
+
+
+def _score(one: Judged) -> float:
+    return float("-inf") if one.score is None else one.score
+
+
+def _best_first(one: Judged) -> tuple[float, str]:
+    return -_score(one), one.entry.hash

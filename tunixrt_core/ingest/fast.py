@@ -1,0 +1,192 @@
+"""The short way from a line of bytes to a trace, for Tunix RT's own formats; whatever is unusual takes the long one.
+
+Nothing is decided here that the long way decides otherwise: a line that breaks a rule, or that might, gives None, and
+is read again by `parse` and its format, which name what is wrong. A test compares the two over generated lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import orjson
+from msgspec import UNSET, UnsetType
+
+from tunixrt_core.hashing import check_json, sha256_hex
+from tunixrt_core.ingest.parse import count_key_ends, count_keys, may_round
+from tunixrt_core.rows import SPLITS
+from tunixrt_core.traces import DEFAULT_STEP_TYPE, MAX_TRACE_BYTES, TRACE_VERSION, Step, Trace
+
+# the trace of a line, with the label for rows that name no source; None where the long way must decide
+FastReader = Callable[[bytes, str | None], Trace | None]
+
+
+class _Step(msgspec.Struct, forbid_unknown_fields=True):
+    """A step with all its keys, so that keys can be counted."""
+
+    i: int
+    content: str
+    type: str
+
+
+class _Row(msgspec.Struct, forbid_unknown_fields=True):
+    prompt: str
+    steps: list[str | _Step]
+    final_answer: str
+    meta: dict[str, Any] | UnsetType = UNSET
+    system: str | UnsetType = UNSET
+    reference_answer: str | UnsetType = UNSET
+    source: str | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+    trace_version: str | UnsetType = UNSET
+
+
+class _SftRow(msgspec.Struct, forbid_unknown_fields=True):
+    prompt: str
+    trace_steps: list[str]
+    final_answer: str
+    metadata: dict[str, Any]
+
+
+_decode_row = msgspec.json.Decoder(_Row).decode
+_decode_sft_row = msgspec.json.Decoder(_SftRow).decode
+_FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_CARRIED = ("system", "reference_answer", "source", "model")
+_METADATA = frozenset({"trace_id", "split", "step_types", "meta", *_CARRIED})
+
+
+def read_trace(line: bytes, source: str | None) -> Trace | None:
+    """A line of format `trace`."""
+    try:
+        row = _decode_row(line)
+    except _FAULTS:
+        return None
+    steps: list[Step] = []
+    keys = 3
+    for step in row.steps:
+        if step.__class__ is str:
+            steps.append(Step(len(steps), step))
+        elif step.i == len(steps):  # type: ignore[union-attr]
+            steps.append(Step(step.i, step.content, step.type))  # type: ignore[union-attr]
+            keys += 3
+        else:
+            return None
+    optional = {}
+    for name in _CARRIED:
+        if (value := getattr(row, name)) is not UNSET:
+            optional[name] = value
+    keys += len(optional)
+    if row.trace_version is not UNSET:
+        if row.trace_version != TRACE_VERSION:
+            return None
+        keys += 1
+    meta: dict[str, Any] = {}
+    if row.meta is not UNSET:
+        meta = row.meta
+        keys += 1
+    return _trace(line, keys, row.prompt, steps, row.final_answer, meta, optional, source)
+
+
+def read_sft_row(line: bytes, source: str | None) -> Trace | None:
+    """A line of format `tunix_sft`, with metadata as the export writes it."""
+    try:
+        row = _decode_sft_row(line)
+    except _FAULTS:
+        return None
+    metadata = row.metadata
+    if not metadata.keys() <= _METADATA or metadata.get("split", "train") not in SPLITS:
+        return None
+    types = metadata.get("step_types")
+    if types is None:
+        steps = [Step(i, content) for i, content in enumerate(row.trace_steps)]
+    elif isinstance(types, list) and len(types) == len(row.trace_steps) and all(type(kind) is str for kind in types):
+        steps = [Step(i, content, kind) for i, (content, kind) in enumerate(zip(row.trace_steps, types, strict=True))]
+    else:
+        return None
+    optional = {name: metadata[name] for name in _CARRIED if name in metadata}
+    meta = metadata.get("meta", {})
+    if not isinstance(meta, dict) or not all(type(value) is str for value in optional.values()):
+        return None
+    return _trace(line, 4 + len(metadata), row.prompt, steps, row.final_answer, meta, optional, source)
+
+
+FAST: Mapping[str, FastReader] = {"trace": read_trace, "tunix_sft": read_sft_row}
+
+
+def _trace(
+    line: bytes,
+    keys: int,
+    prompt: str,
+    steps: list[Step],
+    final_answer: str,
+    meta: dict[str, Any],
+    optional: dict[str, str],
+    source: str | None,
+) -> Trace | None:
+    """The trace of these values if nothing about the line is doubtful. `keys` are those decoded outside of `meta`."""
+    if meta:
+        if may_round(line) or not _storable(meta):
+            return None
+        keys += count_keys(meta)
+    # every key has its colon: more than were decoded means that one stands twice, or that text holds colons too
+    if line.count(b":") != keys and count_key_ends(line) != keys:
+        return None
+    if _blank(prompt) or _blank(final_answer):
+        return None
+    for step in steps:
+        if _blank(step.content) or (step.type is not DEFAULT_STEP_TYPE and _blank(step.type)):
+            return None
+    if source is not None:
+        optional.setdefault("source", source)
+    canonical = _canonical(prompt, steps, final_answer, meta, optional)
+    # without an escape there can be neither NUL nor half a surrogate pair
+    if len(canonical) > MAX_TRACE_BYTES or (b"\\" in line and b"\\u0000" in line):
+        return None
+    trace = object.__new__(Trace)
+    trace.__dict__.update(
+        prompt=prompt,
+        steps=tuple(steps),
+        final_answer=final_answer,
+        meta=meta,
+        system=None,
+        reference_answer=None,
+        source=None,
+        model=None,
+        trace_version=TRACE_VERSION,
+        canonical=canonical,
+        content_hash=sha256_hex(canonical),  # here already: a cached property takes a lock to make it
+    )
+    trace.__dict__.update(optional)
+    return trace
+
+
+def _canonical(
+    prompt: str, steps: list[Step], final_answer: str, meta: dict[str, Any], optional: dict[str, str]
+) -> bytes:
+    """What `canonical_json` gives: the keys stand in their order already, except inside of `meta`."""
+    body: dict[str, Any] = {"final_answer": final_answer, "meta": meta}
+    if "model" in optional:
+        body["model"] = optional["model"]
+    body["prompt"] = prompt
+    if "reference_answer" in optional:
+        body["reference_answer"] = optional["reference_answer"]
+    if "source" in optional:
+        body["source"] = optional["source"]
+    body["steps"] = [{"content": step.content, "i": step.i, "type": step.type} for step in steps]
+    if "system" in optional:
+        body["system"] = optional["system"]
+    body["trace_version"] = TRACE_VERSION
+    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS) if meta else orjson.dumps(body)
+
+
+def _blank(text: str) -> bool:
+    return not text or text.isspace()
+
+
+def _storable(meta: dict[str, Any]) -> bool:
+    try:
+        check_json(meta, "meta")
+    except ValueError:
+        return False
+    return True

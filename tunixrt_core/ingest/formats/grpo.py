@@ -1,0 +1,50 @@
+"""Format `grpo`: `prompts`, `question` and `answer`, as Tunix reads them for reinforcement learning: no reasoning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tunixrt_core.carried import rebuild_steps
+from tunixrt_core.ingest.fields import Item, Options, carried, labelled, named_as, rest, source_of, text
+from tunixrt_core.traces import Trace
+
+NAME = "grpo"
+
+_FIELDS = {
+    "prompts": "meta",
+    "question": "prompt",
+    "answer": "final_answer, reference_answer",
+    "source": "source",
+    "model": "model",
+}
+
+
+def matches(row: Mapping[str, Any]) -> bool:
+    return "prompts" in row and "question" in row and "answer" in row
+
+
+def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
+    return _FIELDS
+
+
+def read(row: Mapping[str, Any], options: Options) -> list[Item]:
+    """The answer is the one to reach, so it is final answer and reference. Rendered `prompts` are kept in `meta`."""
+    question, answer = text(row, "question"), text(row, "answer")
+    if (metadata := carried(row)) and (known := rebuild_steps(question, metadata)):
+        return [labelled(known, options)]
+    meta = rest(row, ("question", "answer", "source", "model"))
+    if meta.get("prompts") == question:
+        del meta["prompts"]
+    with named_as({"prompt": "question", "final_answer": "answer", "reference_answer": "answer"}):
+        return [
+            Trace(
+                prompt=question,
+                steps=(),
+                final_answer=answer,
+                reference_answer=answer,
+                meta=meta,
+                source=source_of(row, options),
+                model=row.get("model"),
+            )
+        ]

@@ -1,0 +1,41 @@
+"""Format `messages`: chat messages as OpenAI and TRL write them, with or without reasoning apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tunixrt_core.ingest.fields import Item, Options, carried, labelled, rest, source_of, split_trace
+from tunixrt_core.ingest.formats.prompt_completion import rebuilt
+from tunixrt_core.ingest.turns import exchange_of, read_turns, split_turn
+
+NAME = "messages"
+
+_FIELDS = {"messages": "system, prompt, steps, final_answer", "source": "source", "model": "model"}
+
+
+def matches(row: Mapping[str, Any]) -> bool:
+    return isinstance(row.get("messages"), list)
+
+
+def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
+    return _FIELDS
+
+
+def read(row: Mapping[str, Any], options: Options) -> list[Item]:
+    """The assistant's last turn is the answer, the user's last turn before it the prompt; other turns are kept."""
+    found = exchange_of(read_turns(row.get("messages"), "messages"), "messages")
+    if (metadata := carried(row)) and (known := rebuilt(found.prompt, [found.answer.raw], metadata)):
+        return [labelled(known, options)]
+    return [
+        split_trace(
+            split_turn(found.answer, options.rule),
+            prompt=found.prompt,
+            meta=rest(row, _FIELDS),
+            names={"prompt": "messages", "system": "messages", "steps": "messages", "final_answer": found.answer.field},
+            extra=found.kept,
+            system=found.system,
+            source=source_of(row, options),
+            model=row.get("model"),
+        )
+    ]

@@ -1,0 +1,88 @@
+"""Format `stepwise`: `prompt`, `completions` and `labels` of TRL: one step and one verdict each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tunixrt_core.carried import carried_scores, rebuild_steps
+from tunixrt_core.errors import InvalidTrace
+from tunixrt_core.ingest.fields import Item, Options, carried, extended, labelled, named_as, rest, scored, source_of
+from tunixrt_core.ingest.formats.prompt_completion import prompt_of
+from tunixrt_core.ingest.marks import boxed, hashes
+from tunixrt_core.ingest.steps import Span, stripped
+from tunixrt_core.scores import GivenScore
+from tunixrt_core.traces import Trace, parse_steps
+
+NAME = "stepwise"
+
+_FIELDS = {
+    "prompt": "prompt",
+    "completions": "steps, final_answer",
+    "labels": "step score",
+    "source": "source",
+    "model": "model",
+}
+# `# Answer`, a blank line, 42 (PRM800K); `The answer is: 18` (Math-Shepherd)
+_HEADED = re.compile(r"^#+[ \t]*Answer[ \t]*\s+(?P<answer>\S.*?)\s*\Z", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+_SAID = re.compile(r"\banswer is:?[ \t]+(?P<answer>\S[^\n]*?)[ \t]*\.?\s*\Z", re.IGNORECASE)
+
+
+def matches(row: Mapping[str, Any]) -> bool:
+    return "prompt" in row and isinstance(row.get("completions"), list)
+
+
+def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
+    return _FIELDS
+
+
+def read(row: Mapping[str, Any], options: Options) -> list[Item]:
+    """The answer is what the last step says it is; where it does not say so, the last step as a whole."""
+    asked = prompt_of(row.get("prompt"), "prompt")
+    contents = row.get("completions")
+    if not isinstance(contents, list) or not contents or not all(isinstance(c, str) for c in contents):
+        raise InvalidTrace("completions", "must be a list of at least one text")
+    if (metadata := carried(row)) and (known := rebuild_steps(asked.prompt, metadata, steps=contents)):
+        return [scored(labelled(known, options), carried_scores(metadata))]
+    answer, certain = last_answer(contents)
+    extra = dict(asked.kept) | ({} if certain else {"answer_is_last_step": True})
+    with named_as({"steps": "completions", "final_answer": f"completions[{len(contents) - 1}]", "system": "prompt"}):
+        trace = Trace(
+            prompt=asked.prompt,
+            steps=parse_steps(contents),
+            final_answer=answer,
+            meta=extended(rest(row, _FIELDS), extra),
+            system=asked.system,
+            source=source_of(row, options),
+            model=row.get("model"),
+        )
+    return [scored(trace, _labels(row.get("labels"), len(contents)))]
+
+
+def last_answer(contents: Sequence[str]) -> tuple[str, bool]:
+    """The answer that the last step gives, and whether it says so: boxed, after ####, `# Answer`, `answer is`."""
+    last = contents[-1]
+    every = Span(0, len(last))
+    if found := hashes(last, every):
+        return last[slice(*found[1])], True
+    if box := boxed(last, every):
+        return last[slice(*box)], True
+    if said := _HEADED.search(last) or _SAID.search(last):
+        return said["answer"], True
+    return last[slice(*stripped(last, *every))], False
+
+
+def _labels(labels: Any, steps: int) -> list[GivenScore]:
+    if labels is None:
+        return []
+    if not isinstance(labels, list) or len(labels) != steps:
+        raise InvalidTrace("labels", f"must hold one label for each of the {steps} completions")
+    for i, label in enumerate(labels):
+        if label is not None and not isinstance(label, bool | int | float):
+            raise InvalidTrace(f"labels[{i}]", "must be true, false or a number")
+    return [
+        GivenScore(name="label", value=float(label), step=i, scorer="trl", version="given")
+        for i, label in enumerate(labels)
+        if label is not None
+    ]

@@ -1,0 +1,166 @@
+"""What an import would make of a file: a look at its first rows, or a check of every one. Nothing is stored."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+
+import orjson
+
+from tunixrt_core.ingest.detect import Detected
+from tunixrt_core.ingest.reader import TraceReader, parsed
+from tunixrt_core.ingest.report import (
+    MAX_ERRORS_KEPT,
+    Column,
+    Diagnosis,
+    Preview,
+    PreviewRow,
+    Read,
+    Reason,
+    RowError,
+    Twin,
+)
+from tunixrt_core.ingest.rows import RawRow
+from tunixrt_core.scores import ScoredTrace
+from tunixrt_core.traces import Trace
+
+SAMPLE_ROWS = 200
+_SAMPLE_BYTES = 16 << 20
+_SHOWN = 5
+_SAMPLE_CHARS = 120
+_MAX_TWINS = 1_000
+_MAX_REASONS = 200
+_NUMBER = re.compile(r"\d[\d,]*")
+_OTHER = ("", "of other kinds")
+
+
+def preview_of(reader: TraceReader) -> Preview:
+    """What the first 200 rows, or 16 MiB of them, would become; the first five in full."""
+    shown: list[PreviewRow] = []
+    columns: dict[str, Column] = {}
+    good = bad = size = 0
+    whole = True
+    for row, found in reader.by_row():
+        if good + bad >= SAMPLE_ROWS or size >= _SAMPLE_BYTES:
+            whole = False
+            break
+        size += len(row.data or b"")
+        made = _preview_row(row, list(found))
+        good, bad = good + (not made.errors), bad + bool(made.errors)
+        if len(shown) < _SHOWN or (made.errors and all(not one.errors for one in shown)):
+            shown.append(made)
+        _note_columns(reader, row, columns)
+    found_as = _detected(reader)
+    return Preview(
+        file=reader.name,
+        container=reader.container,
+        format=reader.format,
+        sure=found_as.sure,
+        why=found_as.why,
+        columns=tuple(columns.values()),
+        rows=tuple(shown),
+        good=good,
+        bad=bad,
+        whole=whole,
+    )
+
+
+class _Reasons:
+    """A histogram of reasons, with a bound on how many kinds are told apart."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], list[int]] = {}
+
+    def add(self, error: RowError) -> None:
+        key = (re.sub(r"\[\d+\]", "[]", error.field), _NUMBER.sub("N", error.reason)[:200])
+        if key not in self._found and len(self._found) >= _MAX_REASONS:
+            key = _OTHER
+        self._found.setdefault(key, [0, error.line])[0] += 1
+
+    def sorted(self) -> tuple[Reason, ...]:
+        found = (Reason(*key, count, first) for key, (count, first) in self._found.items())
+        return tuple(sorted(found, key=lambda reason: -reason.times))
+
+
+def diagnose(reader: TraceReader, on_row: Callable[[], object] | None = None) -> Diagnosis:
+    """Read all of it. `on_row` is called for each row, and may raise to end it."""
+    began = time.perf_counter()
+    seen: dict[bytes, int] = {}
+    reasons, errors, twins = _Reasons(), list[RowError](), list[Twin]()
+    read = duplicate = rejected = scores = 0
+    for line, item in _items(reader, on_row):
+        read += 1
+        if isinstance(item, RowError):
+            rejected += 1
+            reasons.add(item)
+            if len(errors) < MAX_ERRORS_KEPT:
+                errors.append(item)
+            continue
+        if isinstance(item, ScoredTrace):
+            scores += len(item.scores)
+        key = bytes.fromhex(_trace(item).content_hash[:32])  # half of the hash tells them apart as well
+        first = seen.setdefault(key, line)
+        if len(seen) + duplicate + rejected < read:
+            duplicate += 1
+            if len(twins) < _MAX_TWINS:
+                twins.append(Twin(line, first))
+    found_as = _detected(reader)
+    return Diagnosis(
+        file=reader.name,
+        container=reader.container,
+        format=reader.format,
+        sure=found_as.sure,
+        why=found_as.why,
+        rows=reader.rows,
+        read=read,
+        unique=len(seen),
+        duplicate=duplicate,
+        rejected=rejected,
+        scores=scores,
+        reasons=reasons.sorted(),
+        errors=tuple(errors),
+        twins=tuple(twins),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _items(reader: TraceReader, on_row: Callable[[], object] | None) -> Iterator[tuple[int, Read]]:
+    for row, found in reader.by_row():
+        if on_row is not None:
+            on_row()
+        for item in found:
+            yield row.line, item
+
+
+def _preview_row(row: RawRow, found: list[Read]) -> PreviewRow:
+    made = [item for item in found if not isinstance(item, RowError)]
+    return PreviewRow(
+        row.line,
+        tuple(_trace(item).to_dict() for item in made),
+        sum(len(item.scores) for item in made if isinstance(item, ScoredTrace)),
+        tuple(item for item in found if isinstance(item, RowError)),
+    )
+
+
+def _note_columns(reader: TraceReader, row: RawRow, columns: dict[str, Column]) -> None:
+    value = parsed(row).object
+    if value is None:
+        return
+    fields = reader.form.columns(value)
+    for name, content in value.items():
+        if name not in columns or not columns[name].sample:
+            text = content if isinstance(content, str) else "" if content is None else _json(content)
+            columns[name] = Column(name, fields.get(name, "meta"), text[:_SAMPLE_CHARS])
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value, default=repr).decode()
+
+
+def _detected(reader: TraceReader) -> Detected:
+    return reader.detected or Detected(reader.format, "high", "as you said")
+
+
+def _trace(item: Trace | ScoredTrace) -> Trace:
+    return item.trace if isinstance(item, ScoredTrace) else item

@@ -1,0 +1,91 @@
+"""Rendered text: the pieces that a row is made of, and where each of them stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["format", "step", "answer", "system", "prompt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a row: `format` (control tokens, tags, line ends), `system`, `prompt`, `step` or `answer`.
+
+    `index` counts the steps of the row from 0, `type` is the step's; both only mean something for a step.
+    """
+
+    text: str
+    kind: Kind = "format"
+    index: int = 0
+    type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a piece stands: the characters `[start, end)` of prompt and completion in one text."""
+
+    start: int
+    end: int
+    kind: Kind
+    index: int = 0
+    type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One row as text: `prompt` is given to the model (never trained on), the pieces are what it should write.
+
+    `prompt_pieces` say what the prompt is made of, where that is known.
+    """
+
+    prompt: str
+    pieces: tuple[Piece, ...]
+    prompt_pieces: tuple[Piece, ...] = ()
+
+    @property
+    def completion(self) -> str:
+        return join(self.pieces)
+
+    @property
+    def text(self) -> str:
+        """Prompt and completion."""
+        return self.prompt + self.completion
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Every character of `text` in exactly one span, in order, none empty. Those from `len(prompt)` on are
+        trained on: the loss mask needs nothing else.
+        """
+        return tuple(_spans((*(self.prompt_pieces or (Piece(self.prompt, "prompt"),)), *self.pieces)))
+
+
+def join(pieces: Iterable[Piece]) -> str:
+    return "".join(piece.text for piece in pieces)
+
+
+def strip(pieces: Iterable[Piece], characters: str | None = None, *, right: bool = True) -> tuple[Piece, ...]:
+    """The pieces without the characters (white space by default) at the beginning and, with `right`, at the end of
+    their whole text, as a template that strips the text would leave them.
+    """
+    left = _strip_left(list(pieces), lambda text: text.lstrip(characters))
+    if not right:
+        return tuple(left)
+    return tuple(reversed(_strip_left(left[::-1], lambda text: text.rstrip(characters))))
+
+
+def _strip_left(pieces: list[Piece], cut: Callable[[str], str]) -> list[Piece]:
+    for place, piece in enumerate(pieces):
+        if text := cut(piece.text):
+            return [Piece(text, piece.kind, piece.index, piece.type), *pieces[place + 1 :]]
+    return []
+
+
+def _spans(pieces: Iterable[Piece]) -> Iterator[Span]:
+    start = 0
+    for piece in pieces:
+        if piece.text:
+            end = start + len(piece.text)
+            yield Span(start, end, piece.kind, piece.index, piece.type)
+            start = end

@@ -1,0 +1,166 @@
+"""What people and scorers say about traces: tags, a note, scores of the whole and of single steps."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select
+
+from tunixrt_core.errors import InvalidQuery, NotFound
+from tunixrt_core.scores import GivenScore, ScoreKind
+from tunixrt_core.store.engine import Database
+from tunixrt_core.store.lookup import find
+from tunixrt_core.store.query import Note, ScoreName, StoredScore
+from tunixrt_core.store.tables import WHOLE, trace_notes, trace_scores, trace_tags, utc_text
+from tunixrt_core.store.writing import put_scores
+
+MAX_NAME = 80  # characters of a tag, and of the name, the scorer and the version of a score
+MAX_NOTE = 20_000
+
+
+class Said(NamedTuple):
+    """What was said about one trace."""
+
+    tags: tuple[str, ...] = ()
+    note: Note | None = None
+    scores: tuple[StoredScore, ...] = ()
+
+
+class CurationStore:
+    """The tags, notes and scores of one database. Each method raises NotFound where the trace is not there."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._db = database
+        self._clock = clock
+
+    def tag(self, ref: str, tags: Iterable[str]) -> None:
+        """Give a trace tags; those that it has already stay. Raises InvalidQuery for one that cannot be."""
+        names = [check_name("tag", tag) for tag in tags]
+        with self._db.write() as connection:
+            number = find(connection, ref).id
+            has = set(connection.execute(select(trace_tags.c.tag).where(trace_tags.c.trace_id == number)).scalars())
+            if new := [{"tag": name, "trace_id": number} for name in dict.fromkeys(names) if name not in has]:
+                connection.execute(insert(trace_tags), new)
+
+    def untag(self, ref: str, tags: Iterable[str]) -> None:
+        """Take tags from a trace; one that it does not have is no error."""
+        with self._db.write() as connection:
+            number = find(connection, ref).id
+            names = [tag.strip() for tag in tags]
+            connection.execute(delete(trace_tags).where(trace_tags.c.trace_id == number, trace_tags.c.tag.in_(names)))
+
+    def write_note(self, ref: str, text: str) -> None:
+        """Keep a note in place of the one before; an empty one removes it. Raises InvalidQuery where it is too long."""
+        if len(text) > MAX_NOTE:
+            raise InvalidQuery(f"A note has at most {MAX_NOTE:,} characters; this one has {len(text):,}.")
+        check_encodable("note", text)
+        with self._db.write() as connection:
+            number = find(connection, ref).id
+            connection.execute(delete(trace_notes).where(trace_notes.c.trace_id == number))
+            if text.strip():
+                note = {"trace_id": number, "text": text, "written_at": self._clock()}
+                connection.execute(insert(trace_notes).values(note))
+
+    def score(self, ref: str, scores: Sequence[GivenScore]) -> None:
+        """Keep scores, each in place of the one that the same scorer gave before. Raises InvalidQuery.
+
+        A human score replaces that person's earlier one; an automatic one that of the same scorer and version.
+        """
+        if not scores:
+            return
+        with self._db.write() as connection:
+            row = find(connection, ref)
+            checked = [(row.id, _checked(score, row.step_count)) for score in scores]
+            put_scores(connection, checked, utc_text(self._clock()))
+
+    def unscore(self, ref: str, name: str, *, kind: ScoreKind, scorer: str, step: int | None = None) -> None:
+        """Remove what a scorer gave under a name, of all its versions. Raises NotFound where there is none."""
+        with self._db.write() as connection:
+            number = find(connection, ref).id
+            mine = (
+                trace_scores.c.trace_id == number,
+                trace_scores.c.name == name,
+                trace_scores.c.kind == kind,
+                trace_scores.c.scorer == scorer,
+                trace_scores.c.step == (WHOLE if step is None else step),
+            )
+            if not connection.execute(delete(trace_scores).where(*mine)).rowcount:
+                raise NotFound("score", name, f"{scorer} gave this trace none of that name.")
+
+    def tags(self) -> list[tuple[str, int]]:
+        """Every tag with its number of traces, the most used first."""
+        count = func.count()
+        wanted = select(trace_tags.c.tag, count).group_by(trace_tags.c.tag).order_by(count.desc(), trace_tags.c.tag)
+        with self._db.read() as connection:
+            return [(tag, number) for tag, number in connection.execute(wanted)]
+
+    def score_names(self) -> list[ScoreName]:
+        """Every name that scores go by, human and automatic ones apart, by name."""
+        name, kind, value = trace_scores.c.name, trace_scores.c.kind, trace_scores.c.value
+        wanted = select(name, kind, func.count(), func.min(value), func.max(value)).group_by(name, kind)
+        with self._db.read() as connection:
+            return [ScoreName(*row) for row in connection.execute(wanted.order_by(name, kind))]
+
+
+def said_about(connection: Connection, ids: Sequence[int]) -> dict[int, Said]:
+    """What was said about some traces, by id: tags and scores in the order of their names."""
+    tags: dict[int, list[str]] = defaultdict(list)
+    scores: dict[int, list[StoredScore]] = defaultdict(list)
+    for row in connection.execute(_of(trace_tags, ids).order_by(trace_tags.c.tag)):
+        tags[row.trace_id].append(row.tag)
+    notes = {row.trace_id: Note(row.text, row.written_at) for row in connection.execute(_of(trace_notes, ids))}
+    order = (trace_scores.c.name, trace_scores.c.step, trace_scores.c.id)
+    for row in connection.execute(_of(trace_scores, ids).order_by(*order)):
+        scores[row.trace_id].append(_score(row))
+    return {one: Said(tuple(tags[one]), notes.get(one), tuple(scores[one])) for one in ids}
+
+
+def _of(table: Any, ids: Sequence[int]) -> Select[Any]:
+    return select(table).where(table.c.trace_id.in_(ids))
+
+
+def _score(row: Row[Any]) -> StoredScore:
+    given = GivenScore(
+        name=row.name,
+        value=row.value,
+        step=None if row.step == WHOLE else row.step,
+        note=row.note,
+        scorer=row.scorer,
+        version=row.version,
+        kind=row.kind,
+    )
+    return StoredScore(given, row.created_at)
+
+
+def _checked(score: GivenScore, steps: int) -> GivenScore:
+    for what, text in (("score", score.name), ("scorer", score.scorer)):
+        check_name(what, text)
+    if len(score.version) > MAX_NAME:
+        raise InvalidQuery(f"The version of a scorer has at most {MAX_NAME} characters.")
+    if score.step is not None and not 0 <= score.step < steps:
+        last = f"its steps are 0 to {steps - 1}" if steps else "it has none"
+        raise InvalidQuery(f"The trace has no step {score.step}; {last}.")
+    if score.note is not None:
+        check_encodable("note", score.note)
+    return score
+
+
+def check_name(what: str, text: str) -> str:
+    """The name without white space around it. Raises InvalidQuery where it is blank, long, or of several lines."""
+    name = text.strip()
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        raise InvalidQuery(f"A {what} has 1 to {MAX_NAME} characters on one line; {text[:100]!r} does not.")
+    return name
+
+
+def check_encodable(what: str, text: str) -> None:
+    """Raises InvalidQuery where a database cannot keep the text as it is."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidQuery(f"The {what} holds a lone surrogate, which is not valid Unicode.") from None
+    if "\0" in text:
+        raise InvalidQuery(f"The {what} holds a NUL character, which cannot be stored.")

@@ -1,0 +1,65 @@
+"""Traces that arrive one by one: those that come together share one transaction, and so one wait for the disk."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tunixrt_core.errors import StoreError, TunixRTError
+from tunixrt_core.scores import ScoredTrace
+from tunixrt_core.traces import Trace
+
+_MOST = 500
+
+
+@dataclass(slots=True)
+class _Slot:
+    item: Trace | ScoredTrace
+    new: bool | None = None
+    error: TunixRTError | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.new is not None or self.error is not None
+
+
+class Gathering:
+    """Hands what several threads bring to one `insert`, which says of each whether it was new.
+
+    A thread that comes while another one writes waits, and finds its trace either written by then or not; the first
+    to be let in takes all that have gathered. Alone, a thread writes at once.
+    """
+
+    def __init__(self, insert: Callable[[Sequence[Trace | ScoredTrace]], list[bool]]) -> None:
+        self._insert = insert
+        self._gate = threading.Lock()
+        self._turn = threading.Lock()
+        self._waiting: list[_Slot] = []
+
+    def add(self, item: Trace | ScoredTrace) -> bool:
+        """Whether it was new. Returns when it is on the disk; raises what the transaction raised."""
+        slot = _Slot(item)
+        with self._gate:
+            self._waiting.append(slot)
+        with self._turn:
+            while not slot.done:
+                self._write()
+        if slot.error is not None:
+            raise slot.error
+        return bool(slot.new)
+
+    def _write(self) -> None:
+        with self._gate:
+            taken, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+        try:
+            for slot, new in zip(taken, self._insert([slot.item for slot in taken]), strict=True):
+                slot.new = new
+        except TunixRTError as error:
+            for slot in taken:
+                slot.error = error
+        finally:
+            # a bug, or the end of the process, must not leave the others waiting for ever
+            for slot in taken:
+                if not slot.done:
+                    slot.error = StoreError("The trace was not stored: the transaction that held it was broken off.")

@@ -1,0 +1,87 @@
+"""PostgreSQL: rows by COPY, and a GIN index over the words of the stored JSON, without its escapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Select, event, false, func, literal_column
+
+from tunixrt_core.errors import StoreError
+from tunixrt_core.store.dialects import BUSY_SECONDS, NewTrace, search_words
+from tunixrt_core.store.tables import traces
+
+_COLUMNS = ", ".join(NewTrace._fields)
+_NEW = "ON CONFLICT (hash) DO NOTHING RETURNING hash, id"
+_COPY_FROM = 20  # for fewer rows a plain insert is quicker than a temporary table
+
+
+class PostgreSQL:
+    """See the module."""
+
+    plans = False
+
+    # beyond this PostgreSQL refuses a search vector; the rest of a longer trace is stored but not found by its words
+    _DOCUMENT = """to_tsvector('simple', regexp_replace(left(body, 250000), '[\\\\](u[0-9a-f]{4}|.)', ' ', 'g'))"""
+
+    def prepare(self, engine: Engine, *, writes: bool) -> None:
+        @event.listens_for(engine, "connect")
+        def connect(connection: Any, record: object) -> None:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET lock_timeout = '{BUSY_SECONDS}s'")
+                if not writes:
+                    cursor.execute("SET default_transaction_read_only = on")
+            connection.commit()
+
+    def known(self, connection: Connection, hashes: Sequence[str]) -> dict[str, int]:
+        found = connection.exec_driver_sql("SELECT hash, id FROM traces WHERE hash = ANY(%s)", (list(hashes),))
+        return {row[0]: row[1] for row in found}
+
+    def insert_traces(
+        self, connection: Connection, rows: Sequence[NewTrace], texts: Sequence[str]
+    ) -> Mapping[str, int]:
+        # two transactions may bring the same trace at once: what the other one inserted is not in the answer
+        if len(rows) < _COPY_FROM:
+            statement = f"INSERT INTO traces ({_COLUMNS}) VALUES ({', '.join(['%s'] * len(NewTrace._fields))}) {_NEW}"
+            found = [hit for row in rows if (hit := connection.exec_driver_sql(statement, tuple(row)).first())]
+            return {row[0]: row[1] for row in found}
+        connection.exec_driver_sql(
+            "CREATE TEMPORARY TABLE IF NOT EXISTS incoming_traces ON COMMIT DROP "
+            f"AS SELECT {_COLUMNS} FROM traces LIMIT 0"
+        )
+        driver: Any = connection.connection.driver_connection
+        with driver.cursor() as cursor, cursor.copy(f"COPY incoming_traces ({_COLUMNS}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        inserted = connection.exec_driver_sql(
+            f"INSERT INTO traces ({_COLUMNS}) SELECT {_COLUMNS} FROM incoming_traces ORDER BY ctid {_NEW}"
+        ).all()
+        connection.exec_driver_sql("TRUNCATE incoming_traces")
+        return {row[0]: row[1] for row in inserted}
+
+    def create_search(self, connection: Connection) -> None:
+        connection.exec_driver_sql(f"CREATE INDEX ix_traces_search ON traces USING gin (({self._DOCUMENT}))")
+
+    def renew_search(self, connection: Connection) -> None:
+        pass
+
+    def unindex(self, connection: Connection, ids: Sequence[int]) -> None:
+        pass  # the index follows the table by itself
+
+    def matching(self, query: Select[Any], text: str) -> tuple[Select[Any], ColumnElement[int]]:
+        words = search_words(text)
+        if not words:
+            return query.where(false()), traces.c.id
+        parts = " & ".join(f"'{word.replace(chr(39), chr(39) * 2)}'" for word in words) + ":*"
+        document: ColumnElement[Any] = literal_column(self._DOCUMENT)
+        return query.where(document.op("@@")(func.to_tsquery("simple", parts))), traces.c.id
+
+    def problems(self, connection: Connection) -> list[str]:
+        return []  # the server looks after its own pages
+
+    def backup(self, connection: Connection, path: Path) -> None:
+        raise StoreError(
+            "This store is in PostgreSQL, which has its own tools: back it up with pg_dump --format=custom, "
+            "and bring it back with pg_restore."
+        )

@@ -1,0 +1,160 @@
+"""SQLite: WAL with one writer at a time, and FTS5 over a view, so that the text is not stored a second time.
+
+The index holds which words a trace has, not where (`detail=none`): a fifth of the size, and much quicker to
+fill. What it cannot tell, such as whether 3 and 5 stand together as 3.5, is asked of the trace itself.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, Engine, Integer, Select, Text, event, false, func, literal
+from sqlalchemy import column as sql_column
+from sqlalchemy import table as sql_table
+
+from tunixrt_core.store.dialects import BUSY_SECONDS, NewTrace, search_words
+from tunixrt_core.store.tables import traces
+
+_CACHE_KIB = 16_384  # random places of the hash index are written in an import; the default is 2,000
+# of the search index, gathered in memory before a part is written; with the default, 1 MiB, an import takes longer
+_SEARCH_BYTES = 16 << 20
+_INSERT = f"INSERT INTO traces (id, {', '.join(NewTrace._fields)}) VALUES (?{', ?' * len(NewTrace._fields)})"
+_INDEX = "INSERT INTO trace_search (rowid, text) VALUES (?, ?)"
+_OPTIONS = "tokenize='unicode61'"
+
+
+class SQLite:
+    """See the module."""
+
+    plans = True  # SQLite has no statistics of a database that nobody analysed
+
+    def prepare(self, engine: Engine, *, writes: bool) -> None:
+        @event.listens_for(engine, "connect")
+        def connect(connection: Any, record: object) -> None:
+            connection.isolation_level = None  # the driver's own BEGIN is deferred and breaks under two writers
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+            cursor.execute("PRAGMA foreign_keys = ON")
+            if writes:
+                _use_wal(cursor)
+                cursor.execute("PRAGMA synchronous = FULL")
+                cursor.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            else:
+                cursor.execute("PRAGMA query_only = ON")
+            cursor.close()
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    def known(self, connection: Connection, hashes: Sequence[str]) -> dict[str, int]:
+        # the unique index alone answers this; one JSON parameter is read faster than a thousand
+        found = connection.exec_driver_sql(
+            "SELECT hash, id FROM traces WHERE hash IN (SELECT value FROM json_each(?))",
+            (orjson.dumps(hashes).decode(),),
+        )
+        return {row[0]: row[1] for row in found}
+
+    def insert_traces(
+        self, connection: Connection, rows: Sequence[NewTrace], texts: Sequence[str]
+    ) -> Mapping[str, int]:
+        # numbers that were used once are never used again, also where the newest trace is gone
+        used = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'traces'").scalar() or 0
+        ids = range(used + 1, used + 1 + len(rows))
+        connection.exec_driver_sql(_INSERT, [(number, *row) for number, row in zip(ids, rows, strict=True)])
+        self.index(connection, [(number, text) for number, text in zip(ids, texts, strict=True)])
+        return {row.hash: number for number, row in zip(ids, rows, strict=True)}
+
+    def index(self, connection: Connection, texts: list[tuple[int, str]]) -> None:
+        """Put texts into the search index: taken from memory, they need not be read out of their JSON again."""
+        connection.exec_driver_sql(_INDEX, texts)
+
+    def create_search(self, connection: Connection) -> None:
+        connection.exec_driver_sql(
+            "CREATE VIEW trace_texts AS SELECT id, json_extract(body, '$.prompt') || char(10) || coalesce((SELECT "
+            "group_concat(json_extract(value, '$.content'), char(10)) FROM json_each(body, '$.steps')), '') "
+            "|| char(10) || json_extract(body, '$.final_answer') AS text FROM traces WHERE body IS NOT NULL"
+        )
+        connection.exec_driver_sql(
+            "CREATE VIRTUAL TABLE trace_search USING fts5(text, content='trace_texts', content_rowid='id', "
+            f"detail=none, columnsize=0, {_OPTIONS})"
+        )
+        for name, value in (("hashsize", _SEARCH_BYTES), ("automerge", 0)):
+            # without automerge, sixteen parts are merged at once when there are so many, instead of four at a time
+            connection.exec_driver_sql("INSERT INTO trace_search (trace_search, rank) VALUES (?, ?)", (name, value))
+
+    def renew_search(self, connection: Connection) -> None:
+        connection.exec_driver_sql("DROP TABLE trace_search")
+        connection.exec_driver_sql("DROP VIEW trace_texts")
+        self.create_search(connection)
+        connection.exec_driver_sql("INSERT INTO trace_search (rowid, text) SELECT id, text FROM trace_texts")
+
+    def unindex(self, connection: Connection, ids: Sequence[int]) -> None:
+        connection.exec_driver_sql(
+            "INSERT INTO trace_search (trace_search, rowid, text) SELECT 'delete', id, text FROM trace_texts "
+            "WHERE id IN (SELECT value FROM json_each(?))",
+            (orjson.dumps(ids).decode(),),
+        )
+
+    def matching(self, query: Select[Any], text: str) -> tuple[Select[Any], ColumnElement[int]]:
+        words = search_words(text)
+        tokens = _tokens(" ".join(words))
+        if not tokens:
+            return query.where(false()), traces.c.id
+        # each quoted, so that none is an operator; the last may be the beginning of a word
+        match = " ".join(f'"{token}"' for token in tokens) + "*"
+        found = sql_table("trace_search", sql_column("rowid", Integer), sql_column("trace_search", Text))
+        hit: ColumnElement[bool] = found.c.trace_search.op("MATCH")(literal(match))
+        # FTS5 gives its rows in the order of their ids by itself, if it is asked for its own id
+        narrowed = query.join_from(found, traces, traces.c.id == found.c.rowid).where(hit, *_together(words))
+        return narrowed, found.c.rowid
+
+    def problems(self, connection: Connection) -> list[str]:
+        found = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check(20)") if row[0] != "ok"]
+        found += [
+            f"{row[0]} names a row that is not there" for row in connection.exec_driver_sql("PRAGMA foreign_key_check")
+        ]
+        return found
+
+    def backup(self, connection: Connection, path: Path) -> None:
+        driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        target = sqlite3.connect(path)
+        try:
+            driver.backup(target)
+        finally:
+            target.close()
+
+
+def _tokens(text: str) -> list[str]:
+    """The tokens of a text, in order, as FTS5 itself makes them: a query by any other rule would miss some."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute(f"CREATE VIRTUAL TABLE query USING fts5(text, {_OPTIONS})")
+        connection.execute("CREATE VIRTUAL TABLE tokens USING fts5vocab(query, instance)")
+        connection.execute("INSERT INTO query VALUES (?)", (text,))
+        return [row[0] for row in connection.execute("SELECT term FROM tokens ORDER BY offset")]
+
+
+def _together(words: Sequence[str]) -> Iterator[ColumnElement[bool]]:
+    """That words of several tokens, such as 3.5 and don't, stand in the trace as they are typed."""
+    for word in words:
+        if word.isascii() and not word.isalnum():
+            yield func.instr(func.lower(traces.c.body), word.lower()) > 0
+
+
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    """Switch to WAL. SQLite does not wait for a lock here, so two programs on a new database would collide."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
