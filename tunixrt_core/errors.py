@@ -79,6 +79,12 @@ class Conflict(TunixRTError):
     code = "conflict"
 
 
+class Cancelled(Conflict):
+    """The work was cancelled before it was done; nothing of it was kept."""
+
+    code = "cancelled"
+
+
 class StoreError(TunixRTError):
     """The database cannot be opened, migrated or written."""
 

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from tunixrt_core.accelerator import Accelerator
+from tunixrt_core.builds import Builds
+from tunixrt_core.dataset_views import DatasetViews
 from tunixrt_core.errors import Conflict, NotFound
 from tunixrt_core.evaluation import TARGETS, Comparison, EvalDir, EvalProgress, EvalRecord, Prediction, Target, compare
 from tunixrt_core.execution import run_folder_of
@@ -61,7 +63,7 @@ class EvalView:
     progress: EvalProgress | None
 
 
-class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, RunVerbs):
+class Pipeline(IngestVerbs, TraceVerbs, DatasetViews, ExportVerbs, RunVerbs):
     """One home with everything in it. Thread-safe: pages, API and worker share one.
 
     Its verbs stand in the order of the data: ingest_verbs, trace_verbs, dataset_verbs, export_verbs; here manifest,
@@ -72,6 +74,7 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, RunVerbs):
         self.settings = settings
         self.store = store
         self.jobs = jobs
+        self.builds = Builds()
         self.registry = Registry(store, settings.runs_dir)
         # two clicks on Start must not both find that there is no run yet
         self._starting = threading.Lock()
@@ -84,6 +87,7 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, RunVerbs):
 
     def close(self) -> None:
         """Stop what runs (it keeps its last checkpoint) and close the database."""
+        self.builds.close()
         self.jobs.close()
         self.store.close()
 
