@@ -57,7 +57,7 @@ class Builds:
         self._count = 0
 
     def start(self, name: str, work: Work) -> Build:
-        """Begin a build of the dataset `name`. `work` is given where to tell progress, and what says that it shall end."""
+        """Begin a build of the dataset `name`. `work` is given where to tell progress, and the event that ends it."""
         with self._lock:
             self._count += 1
             build = Build(f"b-{self._count:04d}", name)
