@@ -6,12 +6,13 @@ Word n-grams as in GPT-3 (Brown et al. 2020, appendix C: 13 words) and its succe
 from __future__ import annotations
 
 import hashlib
-from array import array
+import unicodedata
 from collections.abc import Iterator
+from itertools import islice
 
 from tunixrt_core.quality.check import Check, EvalSet, Found, Gate, Setting, Settings, Tools
 from tunixrt_core.quality.findings import Finding
-from tunixrt_core.quality.texts import Word, parts, words
+from tunixrt_core.quality.texts import WORD, parts
 from tunixrt_core.rows import Split
 from tunixrt_core.traces import Trace
 
@@ -61,64 +62,57 @@ class ContaminationCheck:
     def _learn(self, kind: str, trace: Trace) -> None:
         owner = len(self._owners)
         self._owners.append((kind, trace.group_key))
-        for value, _, _ in _grams(words(trace.prompt), self._size):
+        for value in _grams(trace.prompt, self._size):
             self._grams.setdefault(value, owner)
 
     def _overlap(self, trace: Trace) -> Finding | None:
         """The longest stretch of the first part that has one in common with an eval prompt."""
         for name, text in parts(trace):
-            best: tuple[int, int, int, int] | None = None
-            start = end = owner = run = 0
-            for value, first, last in _grams(words(text), self._size):
-                found = self._grams.get(value)
-                if found is None:
-                    run = 0
-                    continue
-                if not run:
-                    start, owner = first, found
-                run, end = run + 1, last
-                if best is None or run > best[0]:
-                    best = (run, start, end, owner)
-            if best is not None:
-                return self._finding(trace, name, *best)
+            best = longest = run = 0
+            for i, value in enumerate(_grams(text, self._size)):
+                run = run + 1 if value in self._grams else 0
+                if run > longest:
+                    longest, best = run, i - run + 1
+            if longest:
+                return self._finding(trace, name, text, best, longest)
         return None
 
-    def _finding(self, trace: Trace, name: str, run: int, start: int, end: int, owner: int) -> Finding:
-        kind, group = self._owners[owner]
-        detail = {"field": name, "start": start, "end": end, "words": run + self._size - 1, "eval": group}
+    def _finding(self, trace: Trace, name: str, text: str, first: int, grams: int) -> Finding:
+        kind, group = self._owners[self._grams[next(islice(_grams(text, self._size), first, None))]]
+        words = grams + self._size - 1
+        places = [found.span() for found in WORD.finditer(text)][first : first + words]
+        detail = {"field": name, "start": places[0][0], "end": places[-1][1], "words": words, "eval": group}
         return Finding(trace.content_hash, f"overlap_{kind}", detail)
 
 
-def _grams(found: list[Word], size: int) -> Iterator[tuple[int, int, int]]:
-    """Every n-gram as a number of 64 bits, with where it begins and ends in the raw text.
+def _grams(text: str, size: int) -> Iterator[int]:
+    """Every n-gram of a text as a number of 64 bits, in order: the one of place i begins at word i.
 
     A sum of word numbers times powers of an odd number, modulo 2**64, so that the next one costs one step. A prompt of
-    fewer words than an n-gram has none: groups of the same prompt never stand on both sides anyway.
+    fewer words than an n-gram has none: traces of the same prompt never stand on both sides anyway.
     """
-    if len(found) < size:
-        return
-    mask, base = (1 << 64) - 1, 0x9E3779B97F4A7C15
-    numbers = array("Q", (_number(word.text) for word in found))
-    top = pow(base, size, 1 << 64)
+    numbers = [_KNOWN.get(word) or _number(word) for word in WORD.findall(text)]
+    top = pow(_BASE, size, 1 << 64)
     value = 0
     for i, number in enumerate(numbers):
-        value = (value * base + number) & mask
+        value = (value * _BASE + number) & _MASK
         if i >= size:
-            value = (value - numbers[i - size] * top) & mask
+            value = (value - numbers[i - size] * top) & _MASK
         if i >= size - 1:
-            yield value, found[i - size + 1].start, found[i].end
+            yield value
 
 
-_known: dict[str, int] = {}
+_MASK, _BASE = (1 << 64) - 1, 0x9E3779B97F4A7C15
+_MOST_KNOWN = 200_000
+_KNOWN: dict[str, int] = {}
 
 
 def _number(word: str) -> int:
-    """The same number for a word in every process; Python's own hash differs."""
-    number = _known.get(word)
-    if number is None:
-        if len(_known) > 200_000:
-            _known.clear()
-        number = _known[word] = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little")
+    """The same number for a word, however it is written, in every process; Python's own hash differs."""
+    if len(_KNOWN) > _MOST_KNOWN:
+        _KNOWN.clear()
+    plain = unicodedata.normalize("NFKC", word).casefold()
+    number = _KNOWN[word] = int.from_bytes(hashlib.blake2b(plain.encode(), digest_size=8).digest(), "little")
     return number
 
 

@@ -1,4 +1,4 @@
-"""A trace as the checks read it: its named parts, its words with their places, and its normalised text."""
+"""A trace as the checks read it: its named parts, its words, and its text as one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from tunixrt_core.traces import Trace
 
-_WORD = re.compile(r"\w+")
+# letters, digits and underscores; marks do not count
+WORD = re.compile(r"\w+")
 
 
 class Place(NamedTuple):
@@ -21,14 +22,6 @@ class Place(NamedTuple):
 
     def to_dict(self) -> dict[str, str | int]:
         return self._asdict()
-
-
-class Word(NamedTuple):
-    """A word for comparing (NFKC, case-folded) and where it stands in the raw text."""
-
-    text: str
-    start: int
-    end: int
 
 
 def parts(trace: Trace) -> Iterator[tuple[str, str]]:
@@ -46,18 +39,11 @@ def part(trace: Trace, name: str) -> str:
     return next((text for known, text in parts(trace) if known == name), "")
 
 
-def words(text: str) -> list[Word]:
-    """The words of a text: runs of letters, digits and underscores; marks do not count."""
-    if text.isascii():
-        return [Word(m[0].lower(), m.start(), m.end()) for m in _WORD.finditer(text)]
-    return [Word(unicodedata.normalize("NFKC", m[0]).casefold(), m.start(), m.end()) for m in _WORD.finditer(text)]
-
-
 def plain_words(text: str) -> list[str]:
-    """The words of a text without their places."""
+    """The words of a text for comparing: NFKC, case-folded."""
     if text.isascii():
-        return _WORD.findall(text.lower())
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+        return WORD.findall(text.lower())
+    return WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 def reasoning(trace: Trace) -> str:
