@@ -34,7 +34,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("export_verbs", "dataset_views"),
     ("pipeline", "terminal", "doctor"),
     ("cli_common", "terminal_run"),
-    ("cli_preflight",),
+    ("cli_preflight", "cli_build"),
     ("cli_datasets", "cli_ingest", "cli_jobs", "cli_memory", "cli_models", "cli_script"),
     ("cli_runs",),
     ("cli",),
@@ -49,6 +49,7 @@ FENCED = {
         f"tunixrt_core/{name}.py"
         for name in (
             "cli",
+            "cli_build",
             "cli_common",
             "cli_datasets",
             "cli_ingest",

@@ -1,4 +1,4 @@
-"""math-verify on one pair: what it is asked in, and what comes back. In this process, on pairs that are known to end."""
+"""math-verify on one pair: what it is asked in, and what comes back. In this process, on pairs that come to an end."""
 
 from __future__ import annotations
 
