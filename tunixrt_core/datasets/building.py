@@ -7,7 +7,7 @@ Candidates are light tuples; texts are streamed through twice at most and never 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -50,14 +50,17 @@ def build(
     candidates: Iterable[Candidate],
     tools: Tools,
     on_progress: Progress = lambda phase, done, total: None,
+    scores: Mapping[str, float] | None = None,
 ) -> Built:
     """`candidates` come newest first, already filtered. `on_progress` is told phase, rows done and rows in all.
 
-    An exception that it raises ends the build. Raises InvalidDataset where nothing is left.
+    An exception that it raises ends the build. `scores` are those named `spec.by`, by hash. Raises InvalidDataset
+    where nothing is left.
     """
     gates = chosen_gates(spec.gates)
     first = [g for g in gates if g.action == "exclude" and not g.gate.splits]
-    screened = _screen(spec, list(candidates), first, tools, on_progress)
+    finder = FactFinder(spec, tools.beat, scores)
+    screened = _screen(spec, list(candidates), first, tools, on_progress, finder)
     chosen = choose(spec, screened.left) if screened.left else _nothing(spec, screened)
     rows = split_rows(spec, chosen, _clusters(spec, chosen, tools, on_progress))
     rest = [g for g in gates if g not in first]
@@ -72,12 +75,16 @@ def build(
 
 
 def _screen(
-    spec: DatasetSpec, pool: list[Candidate], gates: Sequence[GateChoice], tools: Tools, on_progress: Progress
+    spec: DatasetSpec,
+    pool: list[Candidate],
+    gates: Sequence[GateChoice],
+    tools: Tools,
+    on_progress: Progress,
+    finder: FactFinder,
 ) -> _Screened:
     """Leave out what the excluding gates find, and fill in what the selection asks for."""
     if not pool or not (gates or asks_for_facts(spec)):
         return _Screened(pool, [])
-    finder = FactFinder(spec, tools.beat)
     with ExitStack() as stack:
         checks = [_started(choice, tools, stack) for choice in gates]
         stack.callback(finder.close)

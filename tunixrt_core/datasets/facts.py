@@ -23,8 +23,12 @@ def asks_for_facts(spec: DatasetSpec) -> bool:
 class FactFinder:
     """Fills candidates with what the selection of a spec asks for, and with nothing where it asks for nothing."""
 
-    def __init__(self, spec: DatasetSpec, beat: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, spec: DatasetSpec, beat: Callable[[], None] = lambda: None, scores: Mapping[str, float] | None = None
+    ) -> None:
+        """`scores` are what the store knows by hash; a trace without one there may carry its own."""
         self._spec = spec
+        self._scores = scores or {}
         right = spec.selection in ("best", "shortest")
         self._answers = AnswerCheck({name: one.default for name, one in SETTINGS.items()}, beat) if right else None
 
@@ -36,7 +40,7 @@ class FactFinder:
         by = self._spec.by
         return candidate._replace(
             stratum=stratum_of(trace, by) if by and self._spec.selection == "stratified" else "",
-            score=score_of(trace, by) if by else None,
+            score=self._score(candidate.hash, trace),
             size=len(reasoning(trace).encode()),
             tokens=self._tokens(trace),
         )
@@ -52,6 +56,12 @@ class FactFinder:
     def close(self) -> None:
         if self._answers is not None:
             self._answers.close()
+
+    def _score(self, hash: str, trace: Trace) -> float | None:
+        if self._spec.by is None or self._spec.selection == "stratified":
+            return None
+        known = self._scores.get(hash)
+        return known if known is not None else score_of(trace, self._spec.by)
 
     def _tokens(self, trace: Trace) -> int:
         if self._spec.selection != "budget":
