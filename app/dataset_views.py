@@ -60,7 +60,7 @@ def show_lengths(lengths: Lengths) -> None:
             )
     figure.update_layout(
         barmode="stack",
-        height=270,
+        height=340,
         margin={"l": 8, "r": 8, "t": 28, "b": 8},
         xaxis_title=f"Tokens of a row ({width:,} a bar)",
         yaxis_title="Rows",
@@ -130,7 +130,7 @@ def show_findings(version: DatasetVersion, outcomes: Sequence[GateOutcome]) -> N
             ],
             {
                 "id": st.column_config.TextColumn("Trace", width=90),
-                "why": st.column_config.TextColumn("Why", width=420),
+                "why": st.column_config.TextColumn("Why", width=330),
                 "prompt": st.column_config.TextColumn("Prompt"),
             },
             key=f"findings-{version.content_hash[:8]}-{gate}",

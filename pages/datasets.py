@@ -155,7 +155,7 @@ def show_version(versions: list[DatasetVersion], shown: DatasetVersion) -> None:
             pick_tokenizer()
             show_lengths(lengths)
         warned = sum(1 for one in outcomes if one.rows)
-        with card("Checks", note=plural(warned, "finding gate") if warned else "", key="checks"):
+        with card("Checks", note=f"{warned} of {len(outcomes)} found rows" if outcomes else "", key="checks"):
             show_checks(outcomes)
     show_findings(shown, outcomes)
     show_diff(shown, versions)

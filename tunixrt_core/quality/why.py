@@ -91,14 +91,22 @@ def snippet(a: str, b: str, around: int = 4, most: int = 400) -> str:
 
 
 def _differences(a: list[str], b: list[str], around: int) -> Iterator[str]:
+    gone: list[str] = []
+    come: list[str] = []
     for code in Indel.opcodes(a, b):
         if code.tag == "equal":
+            yield from _change(gone, come)
+            gone, come = [], []
             words = a[code.src_start : code.src_end]
             yield _equal(words, around, at_start=code.src_start == 0, at_end=code.src_end == len(a))
-        elif code.tag == "delete":
-            yield f"[-{' '.join(a[code.src_start : code.src_end])}-]"
-        else:
-            yield f"{{+{' '.join(b[code.dest_start : code.dest_end])}+}}"
+        gone += a[code.src_start : code.src_end] if code.tag == "delete" else []
+        come += b[code.dest_start : code.dest_end] if code.tag == "insert" else []
+    yield from _change(gone, come)
+
+
+def _change(gone: list[str], come: list[str]) -> Iterator[str]:
+    if gone or come:
+        yield (f"[-{' '.join(gone)}-]" if gone else "") + (f"{{+{' '.join(come)}+}}" if come else "")
 
 
 def _equal(words: list[str], around: int, *, at_start: bool, at_end: bool) -> str:
