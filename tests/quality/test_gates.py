@@ -19,6 +19,8 @@ LOOP = ("We add one to the number and then we look whether it is large enough to
     ("gate", "planted", "reason", "span"),
     [
         ("answer_missing", trace(steps=("so it is seven",), answer="8"), "missing", None),
+        ("answer_missing", trace(steps=("1.5 of 100 is 1,500",), answer="1"), "missing", None),
+        ("answer_missing", trace(steps=("the whales are blue",), answer="blue whale"), "missing", None),
         ("reasoning", trace(steps=()), "empty", None),
         ("reasoning", trace(steps=("…",)), "empty", None),
         ("reasoning", trace(steps=LOOP), "looping", None),
@@ -62,6 +64,10 @@ def test_a_clean_set_passes_every_gate(gate: str) -> None:
         trace(answer="50%", steps=("half, so 0.5",)),
         trace(answer="Blue whale", steps=("a blue  whale, then",)),
         trace(answer="3/4", steps=("0.75 of it",)),
+        trace(answer="60", steps=("60/2 is 30, twice that again",)),
+        trace(answer="12 apples", steps=("so 12 of them",)),
+        trace(answer=r"\sqrt{2}", steps=(r"it is \sqrt{2}",)),
+        trace(answer="π²", steps=("thus π²",)),
         trace(answer="-5", steps=("five less than nothing: - 5",)),
     ],
 )

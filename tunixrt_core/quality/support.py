@@ -6,31 +6,43 @@ import re
 
 from tunixrt_core.quality.check import Settings, row_gate
 from tunixrt_core.quality.findings import Finding
-from tunixrt_core.quality.numbers import read_number
+from tunixrt_core.quality.numbers import Number, read_number
 from tunixrt_core.quality.texts import plain_words, reasoning
 from tunixrt_core.traces import Trace
 
-_NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:\s*/\s*\d+)?|\.\d+")
+_PLAIN = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?|\.\d+")
+_FRACTION = re.compile(r"(?:\d+ )?\d+\s*/\s*\d+")
 
 
 def answer_in_reasoning(trace: Trace) -> bool:
-    """Whether the answer's words stand in the reasoning, one after the other, or its number in any spelling."""
-    text = reasoning(trace)
-    answer = trace.final_answer.strip()
-    if answer in text:
-        return True
-    wanted = plain_words(answer)
-    if wanted and f" {' '.join(wanted)} " in f" {' '.join(plain_words(text))} ":
-        return True
-    return _has_number(answer, text)
-
-
-def _has_number(answer: str, text: str) -> bool:
+    """Whether the answer's number stands in the reasoning, in any spelling, or its words one after the other."""
+    text, answer = reasoning(trace), trace.final_answer.strip()
     number = read_number(answer)
-    if number is None:
-        return False
-    values = {number.value, -number.value, number.value / 100 if number.unit == "%" else number.value}
-    return any((one := read_number(found)) is not None and one.value in values for found in _NUMBER.findall(text))
+    if number is not None:
+        return _stands_alone(answer, text) or _has_number(number, text)
+    wanted = plain_words(answer)
+    if wanted:
+        return f" {' '.join(wanted)} " in f" {' '.join(plain_words(text))} "
+    return answer in text
+
+
+def _stands_alone(number: str, text: str) -> bool:
+    """Whether a number stands in a text as it is written, and not as a part of a longer one. Cheap, for most rows."""
+    at = text.find(number)
+    while at >= 0:
+        before, after = text[at - 1 : at] if at else "", text[at + len(number) : at + len(number) + 2]
+        if not (before.isdigit() or before in (".", ",") or after[:1].isdigit() or after[1:].isdigit()):
+            return True
+        at = text.find(number, at + 1)
+    return False
+
+
+def _has_number(number: Number, text: str) -> bool:
+    values = {number.value, -number.value}
+    if number.unit == "%":
+        values |= {value / 100 for value in values}
+    found = (one for pattern in (_PLAIN, _FRACTION) for one in pattern.findall(text))
+    return any((read := read_number(one)) is not None and read.value in values for one in found)
 
 
 def judge(trace: Trace, settings: Settings) -> Finding | None:
