@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
+from tests.conftest import REPOSITORY
 from tests.datasets.makers import candidates, trace
-from tunixrt_core.datasets import DatasetSpec, build_dataset, version_hash
+from tunixrt_core.datasets import SELECTIONS, DatasetSpec, build_dataset, version_hash
 from tunixrt_core.errors import InvalidDataset
+from tunixrt_core.quality.gates import GATES
 
 OLD = {
     "name": "old",
@@ -113,3 +116,14 @@ def test_text_that_is_no_spec_is_a_sentence(text: str) -> None:
 def test_a_field_that_cannot_be_used_is_named(change: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidDataset, match=f"^{field}: "):
         DatasetSpec.from_dict({"name": "d", **change})
+
+
+def test_the_docs_show_a_spec_that_loads_and_name_every_gate_with_its_settings() -> None:
+    text = (REPOSITORY / "docs" / "datasets.md").read_text(encoding="utf-8")
+    assert DatasetSpec.from_yaml(text.split("```yaml\n")[1].split("```")[0]).name == "gsm8k-clean"
+    section = text.split("## Gates")[1]
+    for gate in GATES.values():
+        (row,) = (line for line in section.splitlines() if line.startswith(f"| `{gate.name}` |"))
+        assert set(gate.settings) - {"eval_sha256"} <= set(re.findall(r"`(\w+)`", row))
+    for selection in SELECTIONS:
+        assert f"`{selection}`" in text

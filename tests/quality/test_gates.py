@@ -86,6 +86,11 @@ def test_length_is_counted_in_bytes_or_estimated_tokens() -> None:
     assert run_gate("too_long", [row], most=9).findings == []
 
 
+def test_on_and_off_may_be_what_yaml_makes_of_them() -> None:
+    said = {"answer": {"action": "warn", "math": False, "wrong_only": True}, "tags": False}
+    assert normal_gates(said) == {"answer": {"action": "warn", "math": "off", "wrong_only": "on"}}
+
+
 def test_gates_have_one_normal_form_without_what_changes_nothing() -> None:
     said: dict[str, Any] = {
         "tags": "off",

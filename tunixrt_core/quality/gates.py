@@ -62,10 +62,10 @@ def _normal(name: str, value: object) -> dict[str, Any]:
     if gate is None:
         raise InvalidDataset(f"gates.{name}: is not a gate. Known are {', '.join(GATES)}.")
     given = dict(value) if isinstance(value, Mapping) else {"action": value}
-    action = given.get("action", "warn")
+    action = _word(given.get("action", "warn"))
     if action not in ACTIONS:
         raise InvalidDataset(f"gates.{name}: {action!r} is not one of {', '.join(ACTIONS)}.")
-    settings = _settings_of(given)
+    settings = {key: _word(chosen) for key, chosen in _settings_of(given).items()}
     for key, chosen in settings.items():
         if key not in gate.settings:
             known = ", ".join(gate.settings) or "none"
@@ -73,6 +73,11 @@ def _normal(name: str, value: object) -> dict[str, Any]:
         gate.settings[key].check(f"gates.{name}.{key}", chosen)
     changed = {key: chosen for key, chosen in sorted(settings.items()) if chosen != gate.settings[key].default}
     return {"action": action, **changed}
+
+
+def _word(value: object) -> object:
+    """YAML reads the bare words on and off as true and false; no setting of a gate is either."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
 
 def _settings_of(given: Mapping[str, Any]) -> dict[str, Any]:
