@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections import Counter
 
 from tunixrt_core.quality.check import Setting, Settings, row_gate
 from tunixrt_core.quality.findings import Finding
@@ -19,9 +18,8 @@ def repeated_share(words: list[str], size: int) -> float:
 
     The measure of duplicate n-grams in the filters of Gopher (Rae et al. 2021, table A1), by n-gram, not character.
     """
-    grams = Counter(zip(*(words[i:] for i in range(size)), strict=False))
-    total = sum(grams.values())
-    return 1 - len(grams) / total if total else 0.0
+    total = len(words) - size + 1
+    return 1 - len(set(zip(*(words[i:] for i in range(size)), strict=False))) / total if total > 0 else 0.0
 
 
 def compressed_share(text: str) -> float:
