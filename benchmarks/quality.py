@@ -30,7 +30,7 @@ from tunixrt_core.settings import Settings
 from tunixrt_core.traces import Step, Trace
 
 WORDS = [f"w{n}" for n in range(5_000)]
-DUPLICATES = 100  # one row in so many is another one with two words changed
+DUPLICATES = 100  # one row in so many is another one with two words more
 
 
 def main() -> None:
@@ -57,17 +57,16 @@ def opened(home: Path) -> Pipeline:
 def synthetic(rows: int) -> Iterator[Trace]:
     """The same traces each time."""
     rng = random.Random(0)
-    kept: list[list[str]] = []
+    kept: list[tuple[str, list[str]]] = []
     for n in range(rows):
+        prompt = " ".join(rng.choices(WORDS, k=40))
         steps = [" ".join(rng.choices(WORDS, k=45)) for _ in range(5)]
-        if n % DUPLICATES == DUPLICATES - 1 and kept:
-            steps = list(rng.choice(kept))
-            steps[0] = f"other {steps[0].partition(' ')[2]}"
-        elif n % 7 == 0 and len(kept) < 2_000:
-            kept.append(steps)
-        steps[-1] += f" so {n}"
-        made = tuple(Step(i, step) for i, step in enumerate(steps))
-        prompt = " ".join(rng.choices(WORDS, k=40)) if n % DUPLICATES != DUPLICATES - 1 else f"{steps[1]} again"
+        if n % DUPLICATES == DUPLICATES - 1:
+            prompt, steps = rng.choice(kept)
+            prompt, steps = f"other {prompt}", [f"other {steps[0]}", *steps[1:]]
+        elif len(kept) < 2_000:
+            kept.append((prompt, steps))
+        made = tuple(Step(i, step) for i, step in enumerate([*steps, f"so {n}"]))
         yield Trace(prompt, made, str(n), reference_answer=str(n), source="b")
 
 
