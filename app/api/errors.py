@@ -17,6 +17,7 @@ from tunixrt_core import errors
 STATUS: dict[type[errors.TunixRTError], int] = {
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.Cancelled: 409,
     errors.InvalidTrace: 422,
     errors.InvalidDataset: 422,
     errors.InvalidManifest: 422,
