@@ -182,6 +182,14 @@ def intervals(rows: Sequence[tuple[str, str, float, float, float, str]], unit: s
     html(f"<div class='scroll'><table class='iv'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>")
 
 
+def stretch(before: str, span: str, after: str, where: str) -> None:
+    """A marked stretch of a text with what stands around it."""
+    html(
+        f"<div class='mut small'>{escape(where)}</div>"
+        f"<div class='box text plain'>…{escape(before)}<ins>{escape(span)}</ins>{escape(after)}…</div>"
+    )
+
+
 def side_by_side(left: tuple[str, str], right: tuple[str, str]) -> None:
     """Two model outputs as `(title, text)`; the words that differ are marked."""
     first, second = _marked(left[1], right[1])

@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-import time
 from itertools import islice
 from urllib.parse import quote
 
 import streamlit as st
 
 from app import blocks
-from app.boundary import show_error
 from app.components import card, empty_state, halves, header, pick_row, table, tiles
-from app.forms import dataset_form
+from app.dataset_build import show_build, show_builder
+from app.dataset_views import (
+    ESTIMATE,
+    lengths_of,
+    pick_tokenizer,
+    show_card,
+    show_checks,
+    show_diff,
+    show_findings,
+    show_lengths,
+    show_split_table,
+)
 from app.navigation import go
 from app.state import get_pipeline
 from app.words import MISSING, moment, one_line, percent, plural, short_hash, whole
 from tunixrt_core.datasets import DatasetVersion
-from tunixrt_core.errors import TunixRTError
+from tunixrt_core.datasets.lengths import Lengths
 from tunixrt_core.rows import SPLITS
 
 PREVIEW_ROWS = 20
 FORMATS = {"tunix_sft": "Tunix SFT", "trace": "Traces", "prompt_completion": "Prompt and completion"}
-
-
-def show_builder(versions: list[DatasetVersion]) -> None:
-    sources = rt.sources()
-    suggested = versions[0].name if versions else next((name for name, _ in sources if name), "my-traces")
-    with card("Build a version", note="frozen and hashed", key="builder"):
-        try:
-            spec = dataset_form(sources, suggested)
-            if spec is None:
-                return
-            began = time.time()
-            with st.spinner(f"Building {spec.name}"):
-                built = rt.build_dataset(spec)
-        except TunixRTError as error:
-            show_error(error)
-            return
-    if built.created_at.timestamp() < began:
-        st.toast(f"{built.name} v{built.version} has this content already.", icon=":material/info:")
-    go("datasets", dataset=f"{built.name}:{built.version}")
 
 
 def show_versions(versions: list[DatasetVersion], shown: DatasetVersion) -> None:
@@ -72,23 +62,28 @@ def show_versions(versions: list[DatasetVersion], shown: DatasetVersion) -> None
         st.rerun()
 
 
-def show_split(version: DatasetVersion) -> None:
-    with card("Split", note=f"grouped by normalised prompt, seed {version.spec.seed}", key="split"):
+def show_split(version: DatasetVersion, lengths: Lengths) -> None:
+    grouped = "similar prompts" if version.spec.split_by == "near_duplicate" else "normalised prompt"
+    with card("Split", note=f"grouped by {grouped}, seed {version.spec.seed}", key="split"):
         blocks.segments(
             [("Train", version.train_rows, blocks.BLUE), ("Eval", version.eval_rows, blocks.TEAL)],
             f"{version.train_rows:,} train rows and {version.eval_rows:,} eval rows",
         )
-        spec = version.spec
-        blocks.key_values(
-            [
-                ("Source", spec.source or "all"),
-                ("Search text", spec.text or MISSING),
-                ("Selection", spec.selection + (f", at most {spec.limit:,}" if spec.limit else "")),
-                ("Eval share", percent(spec.eval_share)),
-                ("Same prompt twice", "kept one" if spec.dedupe == "prompt" else "kept both"),
-                ("Content hash", version.content_hash),
-            ]
-        )
+        show_split_table(version, lengths)
+        with st.expander("How it was made", key="spec"):
+            blocks.key_values([*_facts(version), ("Content hash", version.content_hash)])
+            st.code(version.spec.to_yaml(), language="yaml")
+
+
+def _facts(version: DatasetVersion) -> list[tuple[str, str]]:
+    spec = version.spec
+    return [
+        ("Source", spec.source or "all"),
+        ("Search text", spec.text or MISSING),
+        ("Selection", spec.selection + (f", at most {spec.limit:,}" if spec.limit else "")),
+        ("Eval share", percent(spec.eval_share)),
+        ("Same prompt twice", "kept one" if spec.dedupe == "prompt" else "kept both"),
+    ]
 
 
 def show_downloads(version: DatasetVersion) -> None:
@@ -138,9 +133,45 @@ def shown_version(versions: list[DatasetVersion]) -> DatasetVersion:
     return rt.dataset(name, int(number) if number.isdigit() else None) if name else versions[0]
 
 
+def show_version(versions: list[DatasetVersion], shown: DatasetVersion) -> None:
+    model = st.session_state.get("tokenizer")
+    lengths = lengths_of(shown.name, shown.version, shown.content_hash, None if model in (None, ESTIMATE) else model)
+    outcomes = rt.dataset_gates(shown.name, shown.version)
+    about = f"Counted by {lengths.counted_by}."
+    tiles(
+        [
+            ("Rows", whole(shown.rows), ""),
+            ("Train rows", whole(shown.train_rows), ""),
+            ("Eval rows", whole(shown.eval_rows), ""),
+            ("Tokens", whole(lengths.tokens), about),
+        ],
+        key="dataset-counts",
+    )
+    with halves():
+        show_versions(versions, shown)
+        show_split(shown, lengths)
+    with halves():
+        with card("Tokens per row", note=lengths.counted_by, key="lengths"):
+            pick_tokenizer()
+            show_lengths(lengths)
+        warned = sum(1 for one in outcomes if one.rows)
+        with card("Checks", note=f"{warned} of {len(outcomes)} found rows" if outcomes else "", key="checks"):
+            show_checks(outcomes)
+    show_findings(shown, outcomes)
+    show_diff(shown, versions)
+    show_rows(shown)
+    show_downloads(shown)
+    show_card(shown)
+
+
 rt = get_pipeline()
 versions = rt.dataset_versions()
-if not versions or "new" in st.query_params:
+if "build" in st.query_params:
+    with header("New dataset version", "A frozen selection of traces to train and evaluate on"):
+        if st.button("All versions", icon=":material/arrow_back:", key="all-versions"):
+            go("datasets")
+    show_build(st.query_params["build"])
+elif not versions or "new" in st.query_params:
     with header("New dataset version", "A frozen selection of traces to train and evaluate on"):
         if versions and st.button("All versions", icon=":material/arrow_back:", key="all-versions"):
             go("datasets")
@@ -167,17 +198,4 @@ else:
             "Train on this", type="primary", icon=":material/play_arrow:", key="train-on-this"
         ):
             go("new-run", dataset=ref)
-    tiles(
-        [
-            ("Rows", whole(shown.rows), ""),
-            ("Train rows", whole(shown.train_rows), ""),
-            ("Eval rows", whole(shown.eval_rows), ""),
-            ("Eval share", percent(shown.eval_rows / shown.rows), "Asked for by prompt groups, so not always exact."),
-        ],
-        key="dataset-counts",
-    )
-    with halves():
-        show_versions(versions, shown)
-        show_split(shown)
-    show_rows(shown)
-    show_downloads(shown)
+    show_version(versions, shown)

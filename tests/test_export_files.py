@@ -22,8 +22,8 @@ from tunixrt_core.export import (
     ExportOptions,
     FileType,
     data_module,
-    dataset_card,
     encoded,
+    export_card,
     file_type_named,
     write_card,
     write_export,
@@ -33,15 +33,7 @@ from tunixrt_core.traces import Step, Trace
 
 TYPED = Trace("p|`", (Step(0, "a\n1", "plan"), Step(1, "b")), "5", meta={"deep": [{"x": 1}], "y": None})
 SCORES = Scores({RIGHT.content_hash: [rated(1, 0), rated(-1, 1)], WRONG.content_hash: [rated(0, 0)]})
-MADE: dict[str, Any] = {
-    "name": "mine",
-    "version": 2,
-    "parent": 1,
-    "content_hash": "ab" * 32,
-    "train_rows": 9,
-    "eval_rows": 1,
-    "spec": {"name": "mine", "source": None, "text": "a|b"},
-}
+ABOUT = "# mine v2\n\n## Quality gates\n"
 
 
 def lines(format: str, **more: Any) -> list[bytes]:
@@ -142,28 +134,28 @@ def test_an_unknown_file_type_lists_the_known_ones() -> None:
 
 def test_the_card_tells_counts_hash_spec_and_gates(tmp_path: Path) -> None:
     info = write_export(lines("grpo"), tmp_path / "mine.jsonl", format="grpo")
-    about = CardInfo(MADE | {"gates": {"duplicates": {"found": 3}}}, "grpo", options={"chat": "qwen3"}, left_out=4)
+    about = CardInfo("mine v2", ABOUT, "grpo", options={"chat": "qwen3", "other": "a|b"}, left_out=4)
     card = write_card(about, info, alone=True).read_text(encoding="utf-8")
-    assert card == dataset_card(about, "mine.jsonl", info)
+    assert card == export_card(about, "mine.jsonl", info)
     head, _, body = card.removeprefix("---\n").partition("\n---\n")
     assert 'data_files:\n  - "mine.jsonl"' in head
-    for words in (info.sha256, "ab" * 32, "| chat | `qwen3` |", "| rows | `3` |", r"| text | `a\|b` |", "duplicates"):
+    for words in (ABOUT.rstrip(), info.sha256, "| chat | `qwen3` |", "| rows | `3` |", r"| other | `a\|b` |"):
         assert words in body
     assert "| traces that make no row of this format | `4` |" in body
 
 
 def test_a_card_stands_beside_many_exports_under_the_files_own_name(tmp_path: Path) -> None:
     info = write_export(lines("trace"), tmp_path / "a.jsonl", format="trace")
-    assert write_card(CardInfo(MADE, "trace"), info, alone=False).name == "a.jsonl.README.md"
+    assert write_card(CardInfo("mine v2", ABOUT, "trace"), info, alone=False).name == "a.jsonl.README.md"
 
 
 def test_a_readme_of_another_s_writing_is_never_replaced(tmp_path: Path) -> None:
     info = write_export(lines("trace"), tmp_path / "a.jsonl", format="trace")
-    write_card(CardInfo(MADE, "trace"), info, alone=True)
-    write_card(CardInfo(MADE, "trace"), info, alone=True)
+    write_card(CardInfo("mine v2", ABOUT, "trace"), info, alone=True)
+    write_card(CardInfo("mine v2", ABOUT, "trace"), info, alone=True)
     (tmp_path / "README.md").write_text("# My project\n")
     with pytest.raises(OutputError, match="is there already and is no dataset card"):
-        write_card(CardInfo(MADE, "trace"), info, alone=True)
+        write_card(CardInfo("mine v2", ABOUT, "trace"), info, alone=True)
     assert (tmp_path / "README.md").read_text() == "# My project\n"
 
 

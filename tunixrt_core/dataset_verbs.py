@@ -2,32 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 
 from tunixrt_core import datasets
-from tunixrt_core.datasets import DatasetSpec, DatasetVersion
+from tunixrt_core.builds import Build, Builds
+from tunixrt_core.datasets import Candidate, DatasetSpec, DatasetVersion
+from tunixrt_core.datasets.building import Built, Progress, build
+from tunixrt_core.errors import Cancelled, InvalidDataset
+from tunixrt_core.eval_files import EvalFile, with_eval_file
+from tunixrt_core.quality.check import Tools
 from tunixrt_core.rows import Split
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import Store
 from tunixrt_core.traces import Trace
+
+_QUERY_FIELDS = frozenset(field.name for field in fields(TraceQuery))
 
 
 class DatasetVerbs:
     """The part of a Pipeline that builds dataset versions."""
 
     store: Store
+    builds: Builds
 
-    def build_dataset(self, spec: DatasetSpec) -> DatasetVersion:
-        """Freeze a selection as the next version of its name. The same content again gives the version that has it."""
-        candidates = self.store.traces.select(TraceQuery(text=spec.text, source=spec.source, model=spec.model))
-        rows = datasets.build_dataset(spec, candidates)
+    def build_dataset(
+        self,
+        spec: DatasetSpec,
+        *,
+        eval_file: EvalFile | None = None,
+        on_progress: Progress = lambda phase, done, total: None,
+        stop: threading.Event | None = None,
+    ) -> DatasetVersion:
+        """Freeze a selection as the next version of its name. The same content again gives the version that has it.
+
+        `eval_file` is what the contamination gate compares with; the version keeps its hash, not its text.
+        `on_progress` is told phase, rows done and rows in all. Raises InvalidDataset; Cancelled once `stop` is set.
+        """
+
+        def beat() -> None:
+            if stop is not None and stop.is_set():
+                raise Cancelled(f"The build of {spec.name} was cancelled. Nothing of it was kept.")
+
+        def told(phase: str, done: int, total: int) -> None:
+            beat()
+            on_progress(phase, done, total)
+
+        spec, eval_set = with_eval_file(spec, eval_file)
+
+        def read(hashes: Iterable[str]) -> Iterator[Trace]:
+            for trace in self.store.traces.by_hashes(hashes, on_missing=lambda hash: None):
+                beat()
+                yield trace
+
+        told("reading", 0, 0)
+        made = build(spec, self._candidates(spec), Tools(read, eval_set, beat), told)
+        beat()
+        return self._keep(spec, made)
+
+    def start_build(self, spec: DatasetSpec, *, eval_file: EvalFile | None = None) -> Build:
+        """Build in the background. `builds` tells how far it is, and cancels it."""
+
+        def work(on_progress: Progress, stop: threading.Event) -> DatasetVersion:
+            return self.build_dataset(spec, eval_file=eval_file, on_progress=on_progress, stop=stop)
+
+        return self.builds.start(spec.name, work)
+
+    def _candidates(self, spec: DatasetSpec) -> Iterator[Candidate]:
+        wanted = spec.filters()
+        if unknown := sorted(set(wanted) - _QUERY_FIELDS):
+            raise InvalidDataset(f"{unknown[0]}: the store cannot filter by this yet; leave it out.")
+        return self.store.traces.select(TraceQuery(**wanted))
+
+    def _keep(self, spec: DatasetSpec, made: Built) -> DatasetVersion:
         parent = self.store.datasets.latest_number(spec.name)
-        built = datasets.freeze(spec, rows, version=(parent or 0) + 1, parent=parent, created_at=datetime.now(UTC))
-        if known := self.store.datasets.find(spec.name, built.content_hash):
+        frozen = datasets.freeze(
+            spec, made.rows, version=(parent or 0) + 1, parent=parent, created_at=datetime.now(UTC)
+        )
+        if known := self.store.datasets.find(spec.name, frozen.content_hash):
             return known
-        self.store.datasets.add(built, rows)
-        return built
+        self.store.datasets.add(frozen, made.rows, made.outcomes, made.findings)
+        return frozen
+
+    def rebuild_spec(self, name: str, version: int | None = None, *, new_name: str | None = None) -> DatasetSpec:
+        """The spec of a version, to build the next one from."""
+        spec = self.dataset(name, version).spec
+        return replace(spec, name=new_name) if new_name else spec
 
     def dataset(self, name: str, version: int | None = None) -> DatasetVersion:
         return self.store.datasets.get(name, version)

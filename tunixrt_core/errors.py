@@ -39,12 +39,6 @@ class UnreadableFile(TunixRTError):
     code = "unreadable_file"
 
 
-class Cancelled(TunixRTError):
-    """The user ended what was under way. Nothing of it was stored."""
-
-    code = "cancelled"
-
-
 class InvalidDataset(TunixRTError):
     """A dataset spec cannot be built: bad name, bad share, or nothing selected."""
 
@@ -83,6 +77,12 @@ class Conflict(TunixRTError):
     """The request is sound, but not in the present state (a run that is over cannot be stopped)."""
 
     code = "conflict"
+
+
+class Cancelled(Conflict):
+    """The work was cancelled before it was done; nothing of it was kept."""
+
+    code = "cancelled"
 
 
 class StoreError(TunixRTError):

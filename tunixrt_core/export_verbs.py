@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.dataset_verbs import DatasetVerbs
+from tunixrt_core.dataset_views import DatasetViews
 from tunixrt_core.datasets import DatasetVersion
 from tunixrt_core.export import (
     CardInfo,
@@ -14,8 +14,8 @@ from tunixrt_core.export import (
     ExportInfo,
     ExportOptions,
     FileType,
-    dataset_card,
     encoded,
+    export_card,
     export_tunix_sft_jsonl,
     exporter_named,
     file_type_named,
@@ -34,14 +34,14 @@ def _nobody(trace_hash: str) -> None:
     """Whom nobody told."""
 
 
-class ExportVerbs(DatasetVerbs):
+class ExportVerbs(DatasetViews):
     """The part of a Pipeline that writes exports."""
 
     settings: Settings
 
     def scores_of(self, trace_hash: str) -> tuple[GivenScore, ...]:
-        """The scores of a trace and of its steps, in the order of the store."""
-        return ()
+        """The scores of a trace and of its steps, by name and step."""
+        return self.store.curation.scores_of(trace_hash)
 
     def export_lines(
         self,
@@ -126,8 +126,9 @@ class ExportVerbs(DatasetVerbs):
             more=more,
         )
         if card:
-            about = CardInfo(frozen.to_dict(), format, kind, said, left_out, len(deleted))
-            write_card(about, info, alone=path is not None)
+            about = self.dataset_card(frozen.name, frozen.version)
+            info_of_card = CardInfo(frozen.label, about, format, kind, said, left_out, len(deleted))
+            write_card(info_of_card, info, alone=path is not None)
         if module:
             write_module(info, format, kind)
         return info
@@ -143,8 +144,11 @@ class ExportVerbs(DatasetVerbs):
     ) -> str:
         """The dataset card of an export that need not be written, so without rows, bytes and hash of the file."""
         exporter, kind, frozen = exporter_named(format), file_type_named(file_type), self.dataset(name, version)
-        about = CardInfo(frozen.to_dict(), format, kind, options.to_dict(exporter.options))
-        return dataset_card(about, export_name(frozen, format, kind))
+        about = self.dataset_card(frozen.name, frozen.version)
+        return export_card(
+            CardInfo(frozen.label, about, format, kind, options.to_dict(exporter.options)),
+            export_name(frozen, format, kind),
+        )
 
     def export_name(
         self, name: str, version: int | None = None, format: str = "tunix_sft", *, file_type: str = "jsonl"

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tunixrt_core.accelerator import Accelerator
+from tunixrt_core.builds import Builds
 from tunixrt_core.check_verbs import CheckVerbs
 from tunixrt_core.dry_runs import DryRuns
 from tunixrt_core.errors import Conflict, NotFound
@@ -73,6 +74,7 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs):
         self.settings = settings
         self.store = store
         self.jobs = jobs
+        self.builds = Builds()
         self.registry = Registry(store, settings.runs_dir)
         self.dry_runs = DryRuns(jobs)
         # two clicks on Start must not both find that there is no run yet
@@ -86,6 +88,7 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs):
 
     def close(self) -> None:
         """Stop what runs (it keeps its last checkpoint) and close the database."""
+        self.builds.close()
         self.jobs.close()
         self.store.close()
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from tunixrt_core.datasets import Dedupe, Selection
+from tunixrt_core.datasets import DatasetSpec, Dedupe, Selection
+from tunixrt_core.datasets.choices import Allocation, SplitBy, TokenCount
 from tunixrt_core.evaluation import TARGETS, Target
 from tunixrt_core.preflight_checks import CHECKS
 
@@ -51,6 +52,33 @@ class DatasetBody(Body):
     seed: int = Field(0, ge=0, lt=2**63)
     eval_share: float = Field(0.1, ge=0, lt=1)
     dedupe: Dedupe = "none"
+    tags: list[str] = Field([], max_length=100, description="All of them.")
+    correct: bool | None = Field(None, description="Whether the answer is right by its reference.")
+    score: str | None = Field(None, description="Name of a score that must be there, from min_score to max_score.")
+    min_score: float | None = None
+    max_score: float | None = None
+    min_steps: int | None = Field(None, ge=0, lt=2**63)
+    max_steps: int | None = Field(None, ge=0, lt=2**63)
+    min_length: int | None = Field(None, ge=0, lt=2**63, description="Bytes of the trace's canonical JSON.")
+    max_length: int | None = Field(None, ge=0, lt=2**63)
+    after: str | None = Field(None, description="Stored at or after this moment, ISO 8601.")
+    before: str | None = Field(None, description="Stored before this moment, ISO 8601.")
+    by: str | None = Field(
+        None, description="stratified: source, model or meta.KEY; top, best and budget: the name of a score."
+    )
+    allocation: Allocation = "proportional"
+    budget: int | None = Field(None, ge=1, lt=2**63, description="Estimated tokens, for selection budget.")
+    tokens: TokenCount = Field("bytes", description="How a budget is counted: UTF-8 bytes by four, or words.")
+    split_by: SplitBy = "prompt"
+    gates: dict[str, str | dict[str, Any]] = Field(
+        {}, description="`{gate: action}` or `{gate: {action, setting: value}}`; action off, warn or exclude."
+    )
+    eval_file: FileName | None = Field(
+        None, description="A file in `datasets` of the home, for the contamination gate to compare with."
+    )
+
+    def spec(self) -> DatasetSpec:
+        return DatasetSpec.from_dict(self.model_dump(exclude={"eval_file"}))
 
 
 class ExportBody(Body):

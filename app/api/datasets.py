@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import PlainTextResponse, StreamingResponse
 
-from app.api.answers import DatasetEntry, DatasetList, DatasetVersion, DatasetVersions
+from app.api.answers import (
+    ChangedRow,
+    DatasetDiff,
+    DatasetEntry,
+    DatasetList,
+    DatasetVersion,
+    DatasetVersions,
+    GateFinding,
+    GateFindings,
+    GateOutcome,
+    GateOutcomes,
+)
 from app.api.bodies import DatasetBody
 from app.api.downloads import MEDIA_TYPE, JsonlDownload
 from app.api.limits import JsonRoute
 from app.api.shared import Pipe
-from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.datasets import DatasetVersion as Frozen
 from tunixrt_core.errors import NotFound
+from tunixrt_core.eval_files import EvalFile
 from tunixrt_core.export import EXPORT_FORMATS, ExportOptions, FileType
+from tunixrt_core.pipeline import Pipeline
 from tunixrt_core.render import ReasoningStyle
 
 router = APIRouter(prefix="/datasets", tags=["Datasets"], route_class=JsonRoute)
@@ -41,7 +54,7 @@ Options = Annotated[ExportOptions, Depends(export_options)]
 @router.post("", status_code=201)
 def build(body: DatasetBody, pipeline: Pipe) -> DatasetVersion:
     """Freeze a selection as the next version of its name; the same content again gives the version that has it."""
-    return _answer(pipeline.build_dataset(DatasetSpec.from_dict(body.model_dump())))
+    return _answer(pipeline.build_dataset(body.spec(), eval_file=eval_file(body, pipeline)))
 
 
 @router.get("")
@@ -119,6 +132,46 @@ def card(
     """The dataset card to put beside such a download."""
     text = pipeline.export_card(name, version, format=format, file_type=file_type, options=options)
     return PlainTextResponse(text, media_type="text/markdown")
+
+
+@router.get("/{name}/{version}/gates")
+def gates(name: Name, version: Number, pipeline: Pipe) -> GateOutcomes:
+    """What each quality gate did for a version."""
+    found = pipeline.dataset_gates(name, version)
+    return GateOutcomes(gates=[GateOutcome.model_validate(one.to_dict()) for one in found])
+
+
+@router.get("/{name}/{version}/gates/{gate}")
+def findings(
+    name: Name,
+    version: Number,
+    gate: Annotated[str, Path(max_length=40)],
+    pipeline: Pipe,
+    reason: Annotated[str | None, Query(max_length=40)] = None,
+    after: Annotated[int, Query(ge=-1, le=2**31 - 1)] = -1,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
+) -> GateFindings:
+    """The rows behind a gate, each with why: the matched stretch, or the other row and what differs."""
+    found = pipeline.dataset_findings(name, version, gate, reason=reason, after=after, limit=limit)
+    return GateFindings(
+        findings=[GateFinding.model_validate(one.to_dict()) for one in found],
+        next=found[-1].position if len(found) == limit else None,
+    )
+
+
+@router.get("/{name}/{version}/diff")
+def diff(
+    name: Name, version: Number, against: Annotated[int, Query(ge=1, le=2**31 - 1)], pipeline: Pipe
+) -> DatasetDiff:
+    """What changed from the version `against` to this one."""
+    found = pipeline.dataset_diff(name, against, version)
+    changed = [ChangedRow(before=before, after=after) for before, after in found.changed]
+    return DatasetDiff.model_validate({**asdict(found), "changed": changed})
+
+
+def eval_file(body: DatasetBody, pipeline: Pipeline) -> EvalFile | None:
+    """The file that a body names, in the home's `datasets`."""
+    return EvalFile.at(pipeline.settings.exports_dir / body.eval_file) if body.eval_file else None
 
 
 def _answer(version: Frozen) -> DatasetVersion:

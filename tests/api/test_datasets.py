@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.api.conftest import trace
+from tunixrt_core.pipeline import Pipeline
 
 
 def test_a_version_is_built_and_counted(api: TestClient, dataset: str) -> None:
@@ -137,4 +138,90 @@ def test_an_exported_trace_file_comes_back_as_duplicates_only(api: TestClient, d
 def test_what_is_not_there_is_told(api: TestClient, dataset: str, path: str, status: int) -> None:
     answer = api.get(path)
     assert answer.status_code == status
+    assert answer.json()["error"]["message"]
+
+
+WRONG = trace(50, final_answer="1", reference_answer="100")
+
+
+def test_gates_are_told_with_their_counts_and_the_rows_behind_them(api: TestClient, ids: list[str]) -> None:
+    wrong = api.post("/traces", json=WRONG).json()["id"]
+    gates = {"answer": "warn", "tags": {"action": "exclude"}}
+    assert api.post("/datasets", json={"name": "checked", "gates": gates}).status_code == 201
+    outcomes = {one["gate"]: one for one in api.get("/datasets/checked/1/gates").json()["gates"]}
+    assert outcomes["answer"]["counts"] == {"no_reference": 10, "wrong": 1}
+    assert (outcomes["tags"]["action"], outcomes["tags"]["rows"]) == ("exclude", 0)
+    page = api.get("/datasets/checked/1/gates/answer").json()
+    assert [(one["id"], one["reason"]) for one in page["findings"]] == [(wrong, "wrong")]
+    assert "reference '100'" in page["findings"][0]["words"]
+    assert page["next"] is None
+    assert api.get("/datasets/checked/1/gates/answer?reason=timeout").json()["findings"] == []
+    assert api.get("/datasets/checked/1/gates/near_duplicate").status_code == 404
+
+
+def test_findings_come_in_pages(api: TestClient) -> None:
+    rows = [trace(i, steps=[f"<think>{2 * i}"]) for i in range(5)]
+    api.post("/traces/batch", json=rows)
+    api.post("/datasets", json={"name": "loose", "gates": {"tags": "warn"}})
+    seen, after = [], -1
+    while after is not None:
+        page = api.get(f"/datasets/loose/1/gates/tags?limit=2&after={after}").json()
+        seen += [one["span"] for one in page["findings"]]
+        after = page["next"]
+    assert seen == ["<think>"] * 5
+
+
+def test_two_versions_differ_by_named_rows(api: TestClient, dataset: str) -> None:
+    added = api.post("/traces", json=trace(77)).json()["id"]
+    api.post("/datasets", json={"name": dataset, "eval_share": 0.3})
+    found = api.get(f"/datasets/{dataset}/2/diff?against=1").json()
+    assert (found["added"], found["removed"], found["moved"], found["changed"], found["kept"]) == (
+        [added],
+        [],
+        [],
+        [],
+        10,
+    )
+    assert api.get(f"/datasets/{dataset}/2/diff?against=9").status_code == 404
+
+
+def test_an_eval_file_of_the_home_is_compared_with(api: TestClient, pipeline: Pipeline, ids: list[str]) -> None:
+    long = "In the year of the great flood the miller of the valley sold ninety sacks to three towns"
+    api.post("/traces", json=trace(1, prompt=long))
+    pipeline.settings.exports_dir.mkdir(exist_ok=True)
+    (pipeline.settings.exports_dir / "test.jsonl").write_text(json.dumps({"question": long, "answer": "270"}) + "\n")
+    body = {"name": "clean", "eval_share": 0, "gates": {"contamination": "exclude"}, "eval_file": "test.jsonl"}
+    version = api.post("/datasets", json=body).json()
+    assert version["train_rows"] == 10
+    assert len(version["spec"]["gates"]["contamination"]["eval_sha256"]) == 64
+    assert api.post("/datasets", json={**body, "eval_file": "other.jsonl"}).status_code == 422
+
+
+def test_a_build_in_the_background_is_watched_and_ends(api: TestClient, pipeline: Pipeline, ids: list[str]) -> None:
+    started = api.post("/dataset-builds", json={"name": "later", "gates": {"answer": "warn"}})
+    assert started.status_code == 202
+    pipeline.builds.wait(started.json()["id"], 30)
+    found = api.get(f"/dataset-builds/{started.json()['id']}").json()
+    assert (found["status"], found["version"]) == ("succeeded", 1)
+    assert [one["id"] for one in api.get("/dataset-builds").json()["builds"]] == [started.json()["id"]]
+    assert api.post(f"/dataset-builds/{started.json()['id']}/cancel").json()["status"] == "succeeded"
+    assert api.get("/dataset-builds/b-9999").status_code == 404
+    failed = api.post("/dataset-builds", json={"name": "never", "source": "nowhere"}).json()["id"]
+    assert "No trace matches" in pipeline.builds.wait(failed, 30).message
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"gates": {"beauty": "warn"}},
+        {"gates": {"answer": "maybe"}},
+        {"selection": "top", "limit": 5},
+        {"selection": "budget"},
+        {"after": "soon"},
+        {"min_steps": -1},
+    ],
+)
+def test_fields_that_cannot_be_used_are_422(api: TestClient, ids: list[str], spec: dict[str, object]) -> None:
+    answer = api.post("/datasets", json={"name": "x", **spec})
+    assert answer.status_code == 422
     assert answer.json()["error"]["message"]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
-from tests.pages.conftest import keys, open_page, press, words
-from tunixrt_core.datasets import DatasetSpec
+from tests.pages.conftest import checked, keys, open_page, press, words
+from tunixrt_core.datasets import DatasetSpec, DatasetVersion
+from tunixrt_core.datasets.building import Progress
+from tunixrt_core.errors import Cancelled
 from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.traces import Step, Trace
 from tunixrt_core.tunix_backend.availability import is_tunix_available
 
 
@@ -64,6 +69,69 @@ def test_the_preview_shows_rows_of_the_chosen_split(filled: Pipeline) -> None:
 
 def test_training_is_offered_only_with_tunix(filled: Pipeline) -> None:
     assert ("train-on-this" in keys(open_page("datasets.py"))) is is_tunix_available()
+
+
+@pytest.fixture
+def faulty(rt: Pipeline) -> Pipeline:
+    """A version with a row that a gate names."""
+    rt.ingest_examples(30)
+    rt.add_traces([Trace("What is 2 + 2?", (Step(0, "<think>it is 4"),), "5", reference_answer="4")])
+    rt.build_dataset(DatasetSpec("faulty", gates={"answer": "warn", "tags": "warn", "too_long": "warn"}))
+    return rt
+
+
+def test_gates_are_told_with_what_they_found_and_the_rows_behind_them(faulty: Pipeline) -> None:
+    app = open_page("datasets.py")
+    said = words(app)
+    assert "1 row of 31, kept" in said
+    assert "none found in 31 rows" in said
+    assert "The answer is not the reference. Answer '5', reference '4'." in list(app.dataframe[1].value["why"])
+    app.pills(key=f"gate-chip-{faulty.dataset('faulty').content_hash[:8]}").set_value("tags")
+    app = checked(app.run())
+    assert list(app.dataframe[1].value["why"]) == ["A tag is opened and never closed."]
+    assert "<ins>&lt;think&gt;</ins>" in words(app)
+
+
+def test_the_form_sets_gates_and_selection(rt: Pipeline) -> None:
+    rt.ingest_examples(60)
+    app = open_page("datasets.py")
+    app.text_input(key="dataset-name").set_value("mine")
+    app.pills(key="gates-warn").set_value(["answer", "tags"])
+    app.pills(key="gates-exclude").set_value(["near_duplicate", "answer"])
+    app.selectbox(key="dataset-selection").set_value("random")
+    app.number_input(key="dataset-limit").set_value(20)
+    app = press(app, "build-dataset")
+    spec = rt.dataset("mine").spec
+    assert {name: gate["action"] for name, gate in spec.gates.items()} == {
+        "answer": "exclude",
+        "near_duplicate": "exclude",
+        "tags": "warn",
+    }
+    assert (spec.selection, spec.limit) == ("random", 20)
+
+
+def test_changes_between_versions_are_counted(filled: Pipeline) -> None:
+    filled.add_traces([Trace("new", (Step(0, "so"),), "1")])
+    filled.build_dataset(DatasetSpec("examples"))
+    assert "1 added, 0 removed, 0 moved, 0 changed, 60 kept" in words(open_page("datasets.py"))
+
+
+def test_a_build_that_failed_says_why_at_its_address(filled: Pipeline) -> None:
+    build = filled.start_build(DatasetSpec("none", source="nowhere"))
+    filled.builds.wait(build.id, 30)
+    assert "No trace matches" in open_page("datasets.py", build=build.id).error[0].value
+
+
+def test_a_build_under_way_can_be_cancelled(filled: Pipeline) -> None:
+    def work(on_progress: Progress, stop: threading.Event) -> DatasetVersion:
+        on_progress("screening", 10, 40)
+        assert stop.wait(60)
+        raise Cancelled("The build of slow was cancelled. Nothing of it was kept.")
+
+    build = filled.builds.start("slow", work)
+    app = press(open_page("datasets.py", build=build.id), "cancel-build")
+    assert filled.builds.wait(build.id, 30).status == "cancelled"
+    assert "was cancelled" in checked(app.run()).error[0].value
 
 
 @pytest.mark.tunix

@@ -11,6 +11,7 @@ import pytest
 from tunixrt_core.datasets import DatasetRow, DatasetSpec, DatasetVersion, build_dataset, freeze
 from tunixrt_core.errors import Conflict, NotFound
 from tunixrt_core.export import export_tunix_sft_jsonl, write_export
+from tunixrt_core.quality.findings import Finding, GateOutcome
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import Store, open_store
 from tunixrt_core.traces import Step, Trace
@@ -91,3 +92,32 @@ def test_the_same_traces_give_the_same_version_and_bytes_on_every_database(tmp_p
                 made.append((store.datasets.get("d").content_hash, info.sha256, info.rows))
     assert len(set(made)) == 1
     assert made[0][2] == 40
+
+
+def test_what_gates_found_comes_back_in_order_and_in_pages(store: Store) -> None:
+    outcome = GateOutcome("answer", 1, "warn", {"seconds": 5.0}, 3, {"right": 1, "wrong": 2}, 2, {"note": "n"})
+    found = [Finding("a" * 64, "wrong", {"field": "final_answer"}), Finding("b" * 64, "timeout", {})]
+    store.datasets.add(version(), ROWS, [outcome], {"answer": found})
+    assert store.datasets.outcomes("d") == [outcome]
+    assert store.datasets.findings("d", 1, "answer") == ((0, found[0]), (1, found[1]))
+    assert store.datasets.findings("d", 1, "answer", limit=1) == ((0, found[0]),)
+    assert store.datasets.findings("d", 1, "answer", after=0) == ((1, found[1]),)
+    assert store.datasets.findings("d", 1, "answer", reason="timeout") == ((1, found[1]),)
+    assert store.datasets.findings("d", 1, "tags") == ()
+    with pytest.raises(NotFound):
+        store.datasets.outcomes("none")
+
+
+def test_many_findings_are_kept(store: Store) -> None:
+    found = [Finding(f"{n:064x}", "duplicate", {"other": "0" * 64}) for n in range(12_000)]
+    store.datasets.add(version(), ROWS, [], {"exact_duplicate": found})
+    assert [one.hash for _, one in store.datasets.findings("d", 1, "exact_duplicate", after=11_998)] == [found[-1].hash]
+
+
+def test_groups_are_those_of_the_traces_that_are_still_there(store: Store) -> None:
+    traces = [Trace(f"p{n}", (), "1") for n in range(3)]
+    store.traces.insert(traces)
+    rows = build_dataset(DatasetSpec("d"), store.traces.select(TraceQuery()))
+    store.datasets.add(version(rows=rows), rows)
+    store.traces.delete(traces[0].content_hash)
+    assert store.datasets.groups("d") == {one.content_hash: one.group_key for one in traces[1:]}

@@ -8,10 +8,13 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect
 
 from tunixrt_core.store import schema
 from tunixrt_core.store.engine import Database
+from tunixrt_core.store.migrations.versions import v0003_gates
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import Store, open_store
 from tunixrt_core.store.tables import metadata
@@ -69,3 +72,18 @@ def test_every_migration_goes_down_and_up_again_with_data(any_url: str, revision
         store.traces.insert(TRACES)
         assert store.traces.count(TraceQuery()) == 4
         assert store.traces.count(TraceQuery(text="gone")) == 1
+
+
+def test_the_gates_migration_goes_down_and_up_again_with_data(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'x.db'}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE dataset_versions (id INTEGER PRIMARY KEY, name TEXT)")
+        connection.exec_driver_sql("INSERT INTO dataset_versions VALUES (1, 'kept')")
+        with Operations.context(MigrationContext.configure(connection)):
+            for _ in range(2):
+                v0003_gates.upgrade()
+                connection.exec_driver_sql("INSERT INTO dataset_gates VALUES (1, 0, '{}')")
+                v0003_gates.downgrade()
+        assert set(inspect(connection).get_table_names()) == {"dataset_versions"}
+        assert connection.exec_driver_sql("SELECT name FROM dataset_versions").scalar() == "kept"
+    engine.dispose()

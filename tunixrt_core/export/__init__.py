@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tunixrt_core.export.card import CardInfo, card_path, dataset_card, write_card
+from tunixrt_core.export.card import CardInfo, card_path, export_card, write_card
 from tunixrt_core.export.entries import Entry, ExportOptions, ScoresOf, SplitOf, entries_of
 from tunixrt_core.export.files import ExportInfo, FileType, encoded, file_type_named, write_export
 from tunixrt_core.export.formats import (
@@ -27,7 +27,7 @@ __all__ = [
     "SplitOf",
     "card_path",
     "data_module",
-    "dataset_card",
+    "export_card",
     "encoded",
     "entries_of",
     "export_prompt_completion_jsonl",

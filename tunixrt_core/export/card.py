@@ -18,11 +18,12 @@ _MARK = "<!-- dataset card by Tunix RT -->"
 
 @dataclass(frozen=True, slots=True)
 class CardInfo:
-    """What a card says. `version` is the JSON form of the dataset version; `left_out` counts traces that are no row
-    of the format, `deleted` those that are gone.
+    """What a card says. `name` is that of the dataset version, `about` the card of the version itself, as Markdown;
+    `left_out` counts traces that are no row of the format, `deleted` those that are gone.
     """
 
-    version: Mapping[str, Any]
+    name: str
+    about: str
     format: str
     file_type: FileType = FileType.JSONL
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -35,18 +36,13 @@ def card_path(path: Path, *, alone: bool) -> Path:
     return path.with_name("README.md" if alone else f"{path.name}.README.md")
 
 
-def dataset_card(info: CardInfo, file_name: str, export: ExportInfo | None = None) -> str:
+def export_card(info: CardInfo, file_name: str, export: ExportInfo | None = None) -> str:
     """The card as Markdown, with the head that the Hugging Face hub reads. It holds no time.
 
     Without an export it says nothing of rows, bytes and hash of the file.
     """
-    version = info.version
-    lines = [*_head(version, file_name), f"# {version['name']} v{version['version']}", "", *_about(info), ""]
-    lines += _table("File", _file(info, file_name, export))
-    lines += _table("Dataset version", _made(version))
-    lines += _table("Spec", ((name, value) for name, value in version["spec"].items()))
-    if version.get("gates"):
-        lines += _table("Quality gates", _gates(version["gates"]))
+    lines = [*_head(info.name, file_name), info.about.rstrip(), "", "## File", "", *_about(info), ""]
+    lines += _table(_file(info, file_name, export))
     lines += ["## How to load it", "", *_loading(info, file_name), ""]
     return "\n".join(lines)
 
@@ -57,14 +53,14 @@ def write_card(info: CardInfo, export: ExportInfo, *, alone: bool) -> Path:
     try:
         if path.exists() and _MARK not in path.read_text(encoding="utf-8", errors="replace"):
             raise OutputError(f"{path} is there already and is no dataset card. Export into another folder.")
-        path.write_text(dataset_card(info, export.path.name, export), encoding="utf-8")
+        path.write_text(export_card(info, export.path.name, export), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror or error}). Choose another place.") from None
     return path
 
 
-def _head(version: Mapping[str, Any], file_name: str) -> Iterator[str]:
-    yield from ("---", f"pretty_name: {version['name']} v{version['version']}", "tags:", "- reasoning", "- tunix-rt")
+def _head(name: str, file_name: str) -> Iterator[str]:
+    yield from ("---", f"pretty_name: {name}", "tags:", "- reasoning", "- tunix-rt")
     yield from ("configs:", "- config_name: default", "  data_files:", f'  - "{file_name}"', "---", "", _MARK, "")
 
 
@@ -86,21 +82,8 @@ def _file(info: CardInfo, file_name: str, export: ExportInfo | None) -> Iterator
         yield "traces deleted since the version was made", info.deleted
 
 
-def _made(version: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name in ("name", "version", "parent", "content_hash", "train_rows", "eval_rows"):
-        yield name, version[name]
-
-
-def _gates(gates: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(gates, Mapping):
-        yield from gates.items()
-    else:
-        yield from ((str(number), gate) for number, gate in enumerate(gates, 1))
-
-
-def _table(title: str, cells: Iterator[tuple[str, Any]]) -> list[str]:
-    rows = [f"| {name} | {_cell(value)} |" for name, value in cells]
-    return [f"## {title}", "", "| | |", "|---|---|", *rows, ""]
+def _table(cells: Iterator[tuple[str, Any]]) -> list[str]:
+    return ["| | |", "|---|---|", *(f"| {name} | {_cell(value)} |" for name, value in cells), ""]
 
 
 def _cell(value: Any) -> str:

@@ -14,11 +14,14 @@ from tunixrt_core.scores import GivenScore, ScoreKind
 from tunixrt_core.store.engine import Database
 from tunixrt_core.store.lookup import find
 from tunixrt_core.store.query import Note, ScoreName, StoredScore
-from tunixrt_core.store.tables import WHOLE, trace_notes, trace_scores, trace_tags, utc_text
+from tunixrt_core.store.tables import WHOLE, trace_notes, trace_scores, trace_tags, traces, utc_text
 from tunixrt_core.store.writing import put_scores
 
 MAX_NAME = 80  # characters of a tag, and of the name, the scorer and the version of a score
 MAX_NOTE = 20_000
+
+
+_SCORE_ORDER = (trace_scores.c.name, trace_scores.c.step, trace_scores.c.id)
 
 
 class Said(NamedTuple):
@@ -90,6 +93,13 @@ class CurationStore:
             if not connection.execute(delete(trace_scores).where(*mine)).rowcount:
                 raise NotFound("score", name, f"{scorer} gave this trace none of that name.")
 
+    def scores_of(self, trace_hash: str) -> tuple[GivenScore, ...]:
+        """The scores of a trace and of its steps, by name and step; none for a trace that is not there."""
+        mine = trace_scores.join(traces, traces.c.id == trace_scores.c.trace_id)
+        wanted = select(trace_scores).select_from(mine).where(traces.c.hash == trace_hash)
+        with self._db.read() as connection:
+            return tuple(_score(row).given for row in connection.execute(wanted.order_by(*_SCORE_ORDER)))
+
     def tags(self) -> list[tuple[str, int]]:
         """Every tag with its number of traces, the most used first."""
         count = func.count()
@@ -112,8 +122,7 @@ def said_about(connection: Connection, ids: Sequence[int]) -> dict[int, Said]:
     for row in connection.execute(_of(trace_tags, ids).order_by(trace_tags.c.tag)):
         tags[row.trace_id].append(row.tag)
     notes = {row.trace_id: Note(row.text, row.written_at) for row in connection.execute(_of(trace_notes, ids))}
-    order = (trace_scores.c.name, trace_scores.c.step, trace_scores.c.id)
-    for row in connection.execute(_of(trace_scores, ids).order_by(*order)):
+    for row in connection.execute(_of(trace_scores, ids).order_by(*_SCORE_ORDER)):
         scores[row.trace_id].append(_score(row))
     return {one: Said(tuple(tags[one]), notes.get(one), tuple(scores[one])) for one in ids}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, insert, select
@@ -10,8 +10,11 @@ from sqlalchemy.exc import IntegrityError
 
 from tunixrt_core.datasets import DatasetRow, DatasetSpec, DatasetVersion
 from tunixrt_core.errors import Conflict, NotFound
+from tunixrt_core.quality.findings import Finding, GateOutcome
 from tunixrt_core.rows import Split
 from tunixrt_core.store.engine import Database
+from tunixrt_core.store.gates import insert_outcomes, read_findings, read_outcomes
+from tunixrt_core.store.query import check_limit
 from tunixrt_core.store.tables import dataset_rows, dataset_versions, traces
 
 _BATCH = 5_000
@@ -24,8 +27,17 @@ class DatasetStore:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def add(self, version: DatasetVersion, rows: Iterable[DatasetRow]) -> None:
-        """Keep a version with its rows, in order. Raises Conflict where that name and version is taken."""
+    def add(
+        self,
+        version: DatasetVersion,
+        rows: Iterable[DatasetRow],
+        outcomes: Sequence[GateOutcome] = (),
+        findings: Mapping[str, Iterable[Finding]] | None = None,
+    ) -> None:
+        """Keep a version with its rows, in order, and what the gates found, which is kept by gate.
+
+        Raises Conflict where that name and version is taken.
+        """
         try:
             with self._db.write() as connection:
                 values = {
@@ -39,7 +51,9 @@ class DatasetStore:
                     "created_at": version.created_at,
                 }
                 added = insert(dataset_versions).values(values).returning(dataset_versions.c.id)
-                _insert_rows(connection, connection.execute(added).scalar_one(), rows)
+                number = connection.execute(added).scalar_one()
+                _insert_rows(connection, number, rows)
+                insert_outcomes(connection, number, outcomes, findings or {})
         except IntegrityError:
             raise Conflict(
                 f"Dataset {version.name} has a version {version.version} already. Build it again for the next one."
@@ -92,6 +106,28 @@ class DatasetStore:
             streamed = connection.execution_options(yield_per=_BODIES).execute(wanted.order_by(*order))
             for rows in streamed.partitions():
                 yield from rows
+
+    def outcomes(self, name: str, version: int | None = None) -> Sequence[GateOutcome]:
+        """What each gate did for a version, in the order of the gates; none for one without gates. Raises NotFound."""
+        with self._db.read() as connection:
+            return read_outcomes(connection, _find(connection, name, version).id)
+
+    def findings(
+        self, name: str, version: int | None, gate: str, *, reason: str | None = None, after: int = -1, limit: int = 50
+    ) -> Sequence[tuple[int, Finding]]:
+        """Findings of one gate beyond the position `after`, each with its position. Raises NotFound."""
+        with self._db.read() as connection:
+            number = _find(connection, name, version).id
+            found = read_findings(connection, number, gate, reason=reason, after=after, limit=check_limit(limit))
+            return tuple(found)
+
+    def groups(self, name: str, version: int | None = None) -> Mapping[str, str]:
+        """The prompt group of every row's hash; rows whose trace was deleted are left out. Raises NotFound."""
+        with self._db.read() as connection:
+            number = _find(connection, name, version).id
+            joined = select(traces.c.hash, traces.c.group_key).join(dataset_rows, dataset_rows.c.hash == traces.c.hash)
+            wanted = joined.where(dataset_rows.c.version_id == number, traces.c.group_key.is_not(None))
+            return {row.hash: row.group_key for row in connection.execute(wanted)}
 
     def list(self, name: str | None = None) -> list[DatasetVersion]:
         """All versions, of one name where given, newest first."""

@@ -172,6 +172,28 @@ dataset_rows = Table(
     sqlite_with_rowid=False,
 )
 
+dataset_gates = Table(
+    "dataset_gates",
+    metadata,
+    Column("version_id", _RowId, ForeignKey("dataset_versions.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("outcome", JsonText, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# hashes and places, never text: what a gate found must not outlive a trace that was deleted
+dataset_findings = Table(
+    "dataset_findings",
+    metadata,
+    Column("version_id", _RowId, ForeignKey("dataset_versions.id", ondelete="CASCADE"), primary_key=True),
+    Column("gate", String(40), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("hash", String(64), nullable=False),
+    Column("reason", String(40), nullable=False),
+    Column("detail", JsonText, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 runs = Table(
     "runs",
     metadata,

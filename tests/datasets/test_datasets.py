@@ -39,7 +39,7 @@ def candidates(n: int, per_group: int = 1) -> list[Candidate]:
         ({"name": ""}, "name"),
         ({"name": "x" * 81}, "name"),
         ({"name": "../x"}, "name"),
-        ({"selection": "best"}, "selection"),
+        ({"selection": "greatest"}, "selection"),
         ({"dedupe": "fuzzy"}, "dedupe"),
         ({"selection": "latest"}, "limit"),
         ({"limit": 5}, "limit"),

@@ -1,0 +1,217 @@
+"""What is in a dataset version: its lengths, its gates with the rows behind them, what changed, its card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as plots
+import streamlit as st
+
+from app import blocks
+from app.components import card, pick_row
+from app.manifest_form import local_models
+from app.navigation import go
+from app.state import get_pipeline
+from app.words import one_line, percent, plural, whole
+from tunixrt_core.datasets import DatasetDiff, DatasetVersion
+from tunixrt_core.datasets.lengths import Lengths
+from tunixrt_core.quality.findings import GateOutcome
+from tunixrt_core.quality.gates import GATES
+from tunixrt_core.quality.texts import whole_text
+from tunixrt_core.quality.why import FindingView
+
+_SHOWN = 200  # rows behind a gate that are listed
+_NAMED = 50  # rows of a difference that are named
+ESTIMATE = "Estimate (bytes by 4)"
+
+
+def pick_tokenizer() -> str | None:
+    """The model whose tokenizer counts; None for the estimate, which is all there is without Tunix."""
+    rt = get_pipeline()
+    if not rt.tunix_status().available:
+        return None
+    chosen = st.selectbox("Counted by", [ESTIMATE, *local_models(rt.settings.models_dir)], key="tokenizer", width=240)
+    return None if chosen == ESTIMATE else chosen
+
+
+@st.cache_data(show_spinner="Counting tokens", max_entries=64)
+def lengths_of(name: str, version: int, content_hash: str, model: str | None) -> Lengths:
+    """Counted once: a version does not change. (`content_hash` tells homes apart.)"""
+    return get_pipeline().dataset_lengths(name, version, model=model)
+
+
+def show_lengths(lengths: Lengths) -> None:
+    """A bar chart of tokens a row, train and eval one on the other."""
+    figure = plots.Figure()
+    width = lengths.width
+    bars = len(lengths.train.bars)
+    spans = [f"{i * width:,} to {(i + 1) * width - 1:,}" for i in range(bars)]
+    spans[-1] = f"{(bars - 1) * width:,} or more"
+    for name, counts, color in (("Train", lengths.train.bars, blocks.BLUE), ("Eval", lengths.eval.bars, blocks.TEAL)):
+        if any(counts):
+            figure.add_bar(
+                x=[(i + 0.5) * width for i in range(bars)],
+                y=counts,
+                width=[width] * bars,
+                name=name,
+                marker_color=color,
+                customdata=spans,
+                hovertemplate="%{customdata} tokens: %{y:,} rows<extra>" + name + "</extra>",
+            )
+    figure.update_layout(
+        barmode="stack",
+        height=340,
+        margin={"l": 8, "r": 8, "t": 28, "b": 8},
+        xaxis_title=f"Tokens of a row ({width:,} a bar)",
+        yaxis_title="Rows",
+        bargap=0.04,
+        legend={"orientation": "h", "y": 1.14, "x": 1, "xanchor": "right", "traceorder": "normal"},
+    )
+    st.plotly_chart(figure, key="length-histogram", config={"displayModeBar": False})
+    st.caption("Prompt, reasoning and answer as plain text; a chat format adds some tokens.")
+
+
+def show_split_table(version: DatasetVersion, lengths: Lengths) -> None:
+    """Share and tokens of either split."""
+    st.table(
+        [
+            {
+                "Split": name,
+                "Share": percent(split.rows / max(1, version.rows)),
+                "Tokens": whole(split.tokens),
+                "Median": whole(split.median),
+                "Longest": whole(split.longest),
+            }
+            for name, split in (("Train", lengths.train), ("Eval", lengths.eval))
+        ],
+        border="horizontal",
+        hide_index=True,
+    )
+
+
+def show_checks(outcomes: Sequence[GateOutcome]) -> None:
+    """Every gate in one line: what it looked for, and what it found."""
+    if not outcomes:
+        st.caption("This version was built without gates. Choose some when you build the next one.")
+        return
+    blocks.checks(("warning" if one.rows else "pass", GATES[one.gate].title, _said(one)) for one in outcomes)
+
+
+def _said(outcome: GateOutcome) -> str:
+    found = f"{plural(outcome.rows, 'row')} of {outcome.checked:,}"
+    fate = {"warn": "kept", "exclude": "left out"}[outcome.action] if outcome.rows else "none found"
+    return f"{found}, {fate}" if outcome.rows else f"{fate} in {plural(outcome.checked, 'row')}"
+
+
+def show_findings(version: DatasetVersion, outcomes: Sequence[GateOutcome]) -> None:
+    """Gates as chips with their counts, and the rows behind the chosen one."""
+    found = {one.gate: one for one in outcomes if one.rows}
+    if not found:
+        return
+    with card("Rows behind the gates", note=plural(sum(o.rows for o in found.values()), "finding"), key="findings"):
+        gate = st.pills(
+            "Gate",
+            list(found),
+            format_func=lambda name: f"{GATES[name].title} · {found[name].rows:,}",
+            default=next(iter(found)),
+            label_visibility="collapsed",
+            key=f"gate-chip-{version.content_hash[:8]}",
+            required=True,
+        )
+        views = get_pipeline().dataset_findings(version.name, version.version, gate, limit=_SHOWN)
+        chosen = pick_row(
+            [
+                {
+                    "id": view.finding.hash[:8],
+                    "why": view.words,
+                    "prompt": one_line(view.trace.prompt, 90) if view.trace else "",
+                }
+                for view in views
+            ],
+            {
+                "id": st.column_config.TextColumn("Trace", width=90),
+                "why": st.column_config.TextColumn("Why", width=330),
+                "prompt": st.column_config.TextColumn("Prompt"),
+            },
+            key=f"findings-{version.content_hash[:8]}-{gate}",
+            alt=f"{len(views)} rows behind the gate {GATES[gate].title}.",
+            selected=0,
+            height="content" if len(views) <= 6 else 260,
+        )
+        if found[gate].rows > len(views):
+            st.caption(f"The first {len(views)} of {found[gate].rows:,} rows.")
+        if chosen is not None:
+            _show_finding(views[chosen])
+
+
+def _show_finding(view: FindingView) -> None:
+    if view.trace is None:
+        st.caption(view.words)
+        return
+    if view.span:
+        blocks.stretch(view.before, view.span, view.after, str(view.finding.detail["field"]))
+    if view.other is not None:
+        blocks.side_by_side(
+            (f"Found · {view.finding.hash[:8]}", whole_text(view.trace)),
+            (f"Like · {view.finding.detail['other'][:8]}", whole_text(view.other)),
+        )
+    elif not view.span:
+        blocks.answers(view.trace.final_answer, view.trace.reference_answer, None)
+        blocks.timeline(view.trace.steps)
+    if st.button("Open trace", icon=":material/open_in_new:", key="open-trace"):
+        go("traces", trace=view.finding.hash)
+
+
+def show_diff(version: DatasetVersion, versions: Sequence[DatasetVersion]) -> None:
+    """What changed from an earlier version of the same name, with the rows."""
+    others = [one.version for one in versions if one.name == version.name and one.version != version.version]
+    if not others:
+        return
+    with card("Changes", note=f"to version {version.version}", key="changes"):
+        start = others.index(version.parent) if version.parent in others else 0
+        before = st.selectbox("From version", others, index=start, key=f"diff-from-{version.version}", width=160)
+        found = get_pipeline().dataset_diff(version.name, before, version.version)
+        blocks.segments(
+            [
+                ("Kept", found.kept, blocks.GRAY),
+                ("Added", len(found.added), blocks.TEAL),
+                ("Removed", len(found.removed), blocks.RUST),
+                ("Moved", len(found.moved), blocks.PINK),
+                ("Changed", len(found.changed), blocks.BLUE),
+            ],
+            f"{len(found.added)} added, {len(found.removed)} removed, {len(found.moved)} moved, "
+            f"{len(found.changed)} changed, {found.kept} kept",
+        )
+        if lines := _diff_lines(found):
+            with st.expander("Rows", key="diff-rows"):
+                st.code("\n".join(lines), language="diff", wrap_lines=True)
+
+
+def _diff_lines(found: DatasetDiff) -> list[str]:
+    kinds = (
+        ("+", "added", found.added),
+        ("-", "removed", found.removed),
+        (">", "moved to the other side", found.moved),
+        ("~", "changed", [f"{before} -> {after}" for before, after in found.changed]),
+    )
+    lines = []
+    for mark, words, rows in kinds:
+        lines += [f"{mark} {row}" for row in rows[:_NAMED]]
+        if len(rows) > _NAMED:
+            lines.append(f"{mark} and {len(rows) - _NAMED:,} more {words}")
+    return lines
+
+
+def show_card(version: DatasetVersion) -> None:
+    """The dataset card, as text."""
+    with st.expander("Dataset card", key="dataset-card", on_change="rerun") as shown:
+        if shown.open:
+            card_text = get_pipeline().dataset_card(version.name, version.version)
+            st.code(card_text, language="markdown", wrap_lines=True)
+            st.download_button(
+                "Download card",
+                card_text,
+                f"{version.name}-v{version.version}.md",
+                "text/markdown",
+                key="download-card",
+            )

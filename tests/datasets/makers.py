@@ -1,0 +1,43 @@
+"""Traces with prompts, references and scores, and the tools that read them back, as a store would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from tunixrt_core.datasets import Candidate, DatasetSpec
+from tunixrt_core.datasets.building import Built, build
+from tunixrt_core.quality.check import EvalSet, Tools
+from tunixrt_core.traces import Step, Trace
+
+
+def trace(n: int, *, answer: str | None = None, steps: Sequence[str] = (), **more: Any) -> Trace:
+    """A trace of the prompt `n`; right unless another answer is given."""
+    said = steps or (f"The double of {n} is asked for.", f"{n} + {n} = {2 * n}")
+    made = tuple(Step(i, content) for i, content in enumerate(said))
+    prompt = more.pop("prompt", f"What is the double of {n}?")
+    return Trace(prompt, made, answer or str(2 * n), reference_answer=str(2 * n), **more)
+
+
+def candidates(traces: Sequence[Trace]) -> list[Candidate]:
+    """Newest first, as the store gives them."""
+    return [Candidate(i, t.content_hash, t.group_key) for i, t in enumerate(traces, 1)][::-1]
+
+
+def tools(traces: Iterable[Trace], eval_set: EvalSet | None = None) -> Tools:
+    known = {one.content_hash: one for one in traces}
+
+    def read(hashes: Iterable[str]) -> Iterator[Trace]:
+        return (known[hash] for hash in hashes if hash in known)
+
+    return Tools(read, eval_set)
+
+
+def built(traces: Sequence[Trace], eval_set: EvalSet | None = None, **spec: Any) -> Built:
+    return build(DatasetSpec("d", **spec), candidates(traces), tools(traces, eval_set))
+
+
+def numbers(made: Built, traces: Sequence[Trace]) -> list[int]:
+    """Which of the traces a version holds, by their place in the list."""
+    held = {row.hash for row in made.rows}
+    return [i for i, one in enumerate(traces) if one.content_hash in held]

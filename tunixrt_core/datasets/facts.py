@@ -1,0 +1,86 @@
+"""What a selection has to know of a trace beyond its hash: stratum, score, size, tokens, and whether it is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from tunixrt_core.datasets.selection import Candidate
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.quality.answer import SETTINGS, AnswerCheck
+from tunixrt_core.quality.length import estimated_tokens
+from tunixrt_core.quality.texts import reasoning, whole_text
+from tunixrt_core.traces import Trace
+
+_ASKING = {"stratified", "top", "best", "shortest", "budget"}
+
+
+def asks_for_facts(spec: DatasetSpec) -> bool:
+    """Whether the selection needs the traces themselves to decide."""
+    return spec.selection in _ASKING
+
+
+class FactFinder:
+    """Fills candidates with what the selection of a spec asks for, and with nothing where it asks for nothing."""
+
+    def __init__(
+        self, spec: DatasetSpec, beat: Callable[[], None] = lambda: None, scores: Mapping[str, float] | None = None
+    ) -> None:
+        """`scores` are what the store knows by hash; a trace without one there may carry its own."""
+        self._spec = spec
+        self._scores = scores or {}
+        right = spec.selection in ("best", "shortest")
+        self._answers = AnswerCheck({name: one.default for name, one in SETTINGS.items()}, beat) if right else None
+
+    def fill(self, candidate: Candidate, trace: Trace) -> Candidate:
+        if not asks_for_facts(self._spec):
+            return candidate
+        if self._answers is not None:
+            self._answers.see(trace, None)
+        by = self._spec.by
+        return candidate._replace(
+            stratum=stratum_of(trace, by) if by and self._spec.selection == "stratified" else "",
+            score=self._score(candidate.hash, trace),
+            size=len(reasoning(trace).encode()),
+            tokens=self._tokens(trace),
+        )
+
+    def judged(self, candidates: Iterable[Candidate]) -> list[Candidate]:
+        """The candidates with `right` set, where the selection wants right answers."""
+        if self._answers is None:
+            return list(candidates)
+        self._answers.finish(set())
+        verdicts = self._answers.verdicts
+        return [candidate._replace(right=verdicts.get(candidate.hash) == "right") for candidate in candidates]
+
+    def close(self) -> None:
+        if self._answers is not None:
+            self._answers.close()
+
+    def _score(self, hash: str, trace: Trace) -> float | None:
+        if self._spec.by is None or self._spec.selection == "stratified":
+            return None
+        known = self._scores.get(hash)
+        return known if known is not None else score_of(trace, self._spec.by)
+
+    def _tokens(self, trace: Trace) -> int:
+        if self._spec.selection != "budget":
+            return 0
+        text = whole_text(trace)
+        return len(text.split()) if self._spec.tokens == "words" else estimated_tokens(text)
+
+
+def stratum_of(trace: Trace, by: str) -> str:
+    """The value of source, model or `meta.KEY`, as text; empty where the trace has none."""
+    value: Any = trace.meta.get(by.removeprefix("meta.")) if by.startswith("meta.") else getattr(trace, by)
+    return "" if value is None else str(value)
+
+
+def score_of(trace: Trace, name: str) -> float | None:
+    """A number of that name in the trace's `meta.scores`, or in its `meta`; None where there is none."""
+    scores = trace.meta.get("scores")
+    for place in (scores if isinstance(scores, Mapping) else {}, trace.meta):
+        value = place.get(name)
+        if isinstance(value, bool | int | float):
+            return float(value)
+    return None
