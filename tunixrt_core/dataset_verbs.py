@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from tunixrt_core import datasets
 from tunixrt_core.builds import Build, Builds
 from tunixrt_core.datasets import Candidate, DatasetSpec, DatasetVersion
 from tunixrt_core.datasets.building import Built, Progress, build
-from tunixrt_core.errors import Cancelled, InvalidDataset
+from tunixrt_core.errors import Cancelled
 from tunixrt_core.eval_files import EvalFile, with_eval_file
 from tunixrt_core.quality.check import Tools
 from tunixrt_core.rows import Split
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import Store
 from tunixrt_core.traces import Trace
-
-_QUERY_FIELDS = frozenset(field.name for field in fields(TraceQuery))
 
 
 class DatasetVerbs:
@@ -71,10 +69,7 @@ class DatasetVerbs:
         return self.builds.start(spec.name, work)
 
     def _candidates(self, spec: DatasetSpec) -> Iterator[Candidate]:
-        wanted = spec.filters()
-        if unknown := sorted(set(wanted) - _QUERY_FIELDS):
-            raise InvalidDataset(f"{unknown[0]}: the store cannot filter by this yet; leave it out.")
-        return self.store.traces.select(TraceQuery(**wanted))
+        return self.store.traces.select(TraceQuery(**spec.filters()))
 
     def _keep(self, spec: DatasetSpec, made: Built) -> DatasetVersion:
         parent = self.store.datasets.latest_number(spec.name)
