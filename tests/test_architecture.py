@@ -106,6 +106,7 @@ PURE = {
     "rows",
     "scorers",
     "scores",
+    "trace_diff",
     "quality",
     "ingest.report",
     "store.query",
