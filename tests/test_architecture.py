@@ -111,6 +111,7 @@ PURE = {
     "rows",
     "scorers",
     "scores",
+    "trace_diff",
     "quality",
     "ingest.mapping",
     "builds",
