@@ -20,6 +20,7 @@ from tunixrt_core.quality.gates import GATES
 from tunixrt_core.quality.texts import whole_text
 from tunixrt_core.quality.why import FindingView
 
+MOST_COUNTED = 50_000  # rows whose tokens are counted; of a larger version, a sample
 _SHOWN = 200  # rows behind a gate that are listed
 _NAMED = 50  # rows of a difference that are named
 ESTIMATE = "Estimate (bytes by 4)"
@@ -37,7 +38,7 @@ def pick_tokenizer() -> str | None:
 @st.cache_data(show_spinner="Counting tokens", max_entries=64)
 def lengths_of(name: str, version: int, content_hash: str, model: str | None) -> Lengths:
     """Counted once: a version does not change. (`content_hash` tells homes apart.)"""
-    return get_pipeline().dataset_lengths(name, version, model=model)
+    return get_pipeline().dataset_lengths(name, version, model=model, most=MOST_COUNTED)
 
 
 def show_lengths(lengths: Lengths) -> None:
@@ -68,7 +69,15 @@ def show_lengths(lengths: Lengths) -> None:
         legend={"orientation": "h", "y": 1.14, "x": 1, "xanchor": "right", "traceorder": "normal"},
     )
     st.plotly_chart(figure, key="length-histogram", config={"displayModeBar": False})
-    st.caption("Prompt, reasoning and answer as plain text; a chat format adds some tokens.")
+    counted = f"{plural(lengths.rows, 'row')} counted. " if lengths.rows >= MOST_COUNTED else ""
+    st.caption(f"{counted}Prompt, reasoning and answer as plain text; a chat format adds some tokens.")
+
+
+def scaled(tokens: int, version: DatasetVersion, lengths: Lengths) -> str:
+    """Tokens of a whole version, `about` so many where only a sample was counted."""
+    if lengths.rows in (0, version.rows):
+        return whole(tokens)
+    return f"about {whole(round(tokens * version.rows / lengths.rows))}"
 
 
 def show_split_table(version: DatasetVersion, lengths: Lengths) -> None:
@@ -77,12 +86,15 @@ def show_split_table(version: DatasetVersion, lengths: Lengths) -> None:
         [
             {
                 "Split": name,
-                "Share": percent(split.rows / max(1, version.rows)),
-                "Tokens": whole(split.tokens),
+                "Share": percent(rows / max(1, version.rows)),
+                "Tokens": scaled(split.tokens, version, lengths),
                 "Median": whole(split.median),
                 "Longest": whole(split.longest),
             }
-            for name, split in (("Train", lengths.train), ("Eval", lengths.eval))
+            for name, rows, split in (
+                ("Train", version.train_rows, lengths.train),
+                ("Eval", version.eval_rows, lengths.eval),
+            )
         ],
         border="horizontal",
         hide_index=True,

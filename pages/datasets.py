@@ -14,6 +14,7 @@ from app.dataset_views import (
     ESTIMATE,
     lengths_of,
     pick_tokenizer,
+    scaled,
     show_card,
     show_checks,
     show_diff,
@@ -143,7 +144,7 @@ def show_version(versions: list[DatasetVersion], shown: DatasetVersion) -> None:
             ("Rows", whole(shown.rows), ""),
             ("Train rows", whole(shown.train_rows), ""),
             ("Eval rows", whole(shown.eval_rows), ""),
-            ("Tokens", whole(lengths.tokens), about),
+            ("Tokens", scaled(lengths.tokens, shown, lengths), about),
         ],
         key="dataset-counts",
     )

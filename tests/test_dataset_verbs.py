@@ -112,7 +112,8 @@ def test_lengths_are_an_estimate_that_says_so(rt: Pipeline) -> None:
     rt.build_dataset(DatasetSpec("d"))
     lengths = rt.dataset_lengths("d")
     assert lengths.counted_by.startswith("estimate")
-    assert lengths.train.rows + lengths.eval.rows == 50
+    assert lengths.rows == 50
+    assert rt.dataset_lengths("d", most=20).rows == 20
 
 
 @pytest.mark.tunix

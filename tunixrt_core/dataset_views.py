@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 
 from tunixrt_core import datasets
 from tunixrt_core.dataset_verbs import DatasetVerbs
@@ -59,11 +59,16 @@ class DatasetViews(DatasetVerbs):
     def dataset_card(self, name: str, version: int | None = None) -> str:
         """The card of a version as Markdown."""
         frozen = self.dataset(name, version)
-        sources = Counter(trace.source or "" for trace, _ in self.dataset_rows(frozen.name, frozen.version))
-        ordered = sorted(sources.items(), key=lambda item: (-item[1], item[0]))
-        return dataset_card(frozen, self.dataset_gates(frozen.name, frozen.version), ordered)
+        sources = self.store.datasets.sources(frozen.name, frozen.version)
+        return dataset_card(frozen, self.dataset_gates(frozen.name, frozen.version), sources)
 
-    def dataset_lengths(self, name: str, version: int | None = None, *, model: str | None = None) -> Lengths:
-        """Tokens a row, by a model's tokenizer (Raises TunixMissing, ModelError) or by an estimate."""
+    def dataset_lengths(
+        self, name: str, version: int | None = None, *, model: str | None = None, most: int | None = None
+    ) -> Lengths:
+        """Tokens a row, by a model's tokenizer (raises TunixMissing, ModelError) or by an estimate.
+
+        Of `most` rows where given: rows stand in the order of their hashes, so the first ones are a fair sample.
+        """
         count = token_counter(model, self.settings.models_dir) if model else estimate_many
-        return measure(self.dataset_rows(name, version), count, f"{model} tokenizer" if model else ESTIMATE)
+        rows = islice(self.dataset_rows(name, version), most)
+        return measure(rows, count, f"{model} tokenizer" if model else ESTIMATE)

@@ -115,9 +115,10 @@ def test_many_findings_are_kept(store: Store) -> None:
 
 
 def test_groups_are_those_of_the_traces_that_are_still_there(store: Store) -> None:
-    traces = [Trace(f"p{n}", (), "1") for n in range(3)]
+    traces = [Trace(f"p{n}", (), "1", source="s" if n == 2 else None) for n in range(3)]
     store.traces.insert(traces)
     rows = build_dataset(DatasetSpec("d"), store.traces.select(TraceQuery()))
     store.datasets.add(version(rows=rows), rows)
     store.traces.delete(traces[0].content_hash)
     assert store.datasets.groups("d") == {one.content_hash: one.group_key for one in traces[1:]}
+    assert store.datasets.sources("d") == [("", 1), ("s", 1)]

@@ -39,6 +39,10 @@ class Lengths:
     eval: SplitLengths
 
     @property
+    def rows(self) -> int:
+        return self.train.rows + self.eval.rows
+
+    @property
     def tokens(self) -> int:
         return self.train.tokens + self.eval.tokens
 

@@ -129,6 +129,19 @@ class DatasetStore:
             wanted = joined.where(dataset_rows.c.version_id == number, traces.c.group_key.is_not(None))
             return {row.hash: row.group_key for row in connection.execute(wanted)}
 
+    def sources(self, name: str, version: int | None = None) -> Sequence[tuple[str, int]]:
+        """The sources of a version's rows with how many each has, the largest first; empty text for none named.
+
+        Rows whose trace was deleted are left out. Raises NotFound.
+        """
+        source, count = func.coalesce(traces.c.source, ""), func.count()
+        joined = select(source, count).select_from(traces).join(dataset_rows, dataset_rows.c.hash == traces.c.hash)
+        with self._db.read() as connection:
+            number = _find(connection, name, version).id
+            wanted = joined.where(dataset_rows.c.version_id == number, traces.c.deleted_at.is_(None))
+            found = connection.execute(wanted.group_by(source).order_by(count.desc(), source))
+            return [(value, rows) for value, rows in found]
+
     def list(self, name: str | None = None) -> list[DatasetVersion]:
         """All versions, of one name where given, newest first."""
         wanted = _newest_first() if name is None else _newest_first().where(dataset_versions.c.name == name)
