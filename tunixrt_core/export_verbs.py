@@ -40,7 +40,7 @@ class ExportVerbs(DatasetVerbs):
     settings: Settings
 
     def scores_of(self, trace_hash: str) -> tuple[GivenScore, ...]:
-        """The scores of a trace and of its steps, in the order of the store."""
+        """The scores of a trace and of its steps. None here: whoever keeps scores says them."""
         return ()
 
     def export_lines(

@@ -71,6 +71,8 @@ def test_every_address_of_the_issue_is_published() -> None:
         "/datasets/{name}": ["get"],
         "/datasets/{name}/{version}": ["get"],
         "/datasets/{name}/{version}/export.jsonl": ["get"],
+        "/datasets/{name}/{version}/export.{file_type}": ["get"],
+        "/datasets/{name}/{version}/card.md": ["get"],
         "/preflight": ["post"],
         "/runs": ["get", "post"],
         "/runs/compare": ["get"],
