@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
-from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from app.api.answers import (
     ChangedRow,
@@ -118,7 +118,7 @@ def export_packed(
 
 @router.get(
     "/{name}/{version}/card.md",
-    response_class=PlainTextResponse,
+    response_class=Response,
     responses={200: {"content": {"text/markdown": {}}, "description": "Markdown."}},
 )
 def card(
@@ -128,10 +128,10 @@ def card(
     options: Options,
     format: Format = "tunix_sft",
     file_type: Annotated[Literal["jsonl", "jsonl.gz", "parquet"], Query(alias="as")] = "jsonl",
-) -> PlainTextResponse:
+) -> Response:
     """The dataset card to put beside such a download."""
     text = pipeline.export_card(name, version, format=format, file_type=file_type, options=options)
-    return PlainTextResponse(text, media_type="text/markdown")
+    return Response(text, media_type="text/markdown")
 
 
 @router.get("/{name}/{version}/gates")

@@ -87,6 +87,8 @@ def test_every_address_of_the_issue_is_published() -> None:
         "/dataset-builds": ["get", "post"],
         "/dataset-builds/{id}": ["get"],
         "/dataset-builds/{id}/cancel": ["post"],
+        "/datasets/{name}/{version}/export.{file_type}": ["get"],
+        "/datasets/{name}/{version}/card.md": ["get"],
         "/preflight": ["post"],
         "/dry-runs": ["post"],
         "/dry-runs/{id}": ["get"],
