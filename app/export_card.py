@@ -37,6 +37,7 @@ STYLE_WORDS = {
 TURN_WORDS = {"auto": "Messages where there is a system text", "text": "Text", "messages": "Messages"}
 REASONING_WORDS = {"content": "In the content", "field": "In reasoning_content"}
 FILE_WORDS = {FileType.JSONL: "JSONL", FileType.JSONL_GZ: "JSONL.gz", FileType.PARQUET: "Parquet"}
+_PREVIEW_HEIGHT = 320
 
 
 def export_card(version: DatasetVersion, manifest: RunManifest | None) -> None:
@@ -50,7 +51,7 @@ def export_card(version: DatasetVersion, manifest: RunManifest | None) -> None:
                 "File",
                 list(FileType),
                 default=FileType.JSONL,
-                format_func=FILE_WORDS.__getitem__,
+                format_func=lambda kind: FILE_WORDS[kind].removeprefix("JSONL."),
                 key="export-file",
                 required=True,
             )
@@ -59,8 +60,8 @@ def export_card(version: DatasetVersion, manifest: RunManifest | None) -> None:
         st.caption(USES[format])
         options = ExportOptions.of(**asked)
         try:
-            _preview(version, format, file_type, options)
-        except TunixRTError as error:
+            first = next(get_pipeline().export_lines(version.name, version.version, format, options=options), None)
+        except TunixRTError as error:  # no trace of the version is a row of the format
             show_error(error)
             return
         address = f"/api/datasets/{quote(version.name)}/{version.version}"
@@ -77,6 +78,7 @@ def export_card(version: DatasetVersion, manifest: RunManifest | None) -> None:
                 icon=":material/description:",
                 key="download-card",
             )
+        _preview(version, format, file_type, options, first)
         if manifest and (format, file_type) == ("tunix_sft", FileType.JSONL):
             blocks.key_values([("File", manifest.data.path), ("sha256", manifest.data.sha256)])
 
@@ -108,14 +110,16 @@ def _options(names: tuple[str, ...]) -> dict[str, str]:
     return asked
 
 
-def _preview(version: DatasetVersion, format: str, file_type: FileType, options: ExportOptions) -> None:
-    """The first row and the card. Raises InvalidDataset where no trace of the version is a row of the format."""
-    rt = get_pipeline()
-    first = next(rt.export_lines(version.name, version.version, format, options=options), None)
+def _preview(
+    version: DatasetVersion, format: str, file_type: FileType, options: ExportOptions, first: bytes | None
+) -> None:
+    """The first row and the card."""
     if first is not None:
         with st.expander("First row", key="first-row"):
             shown = orjson.dumps(orjson.loads(first), option=orjson.OPT_INDENT_2).decode()
-            st.code(shown, language="json", wrap_lines=True)
+            st.code(shown, language="json", wrap_lines=True, height=_PREVIEW_HEIGHT)
     with st.expander("Dataset card", key="card-preview"):
-        text = rt.export_card(version.name, version.version, format=format, file_type=file_type.value, options=options)
-        st.code(text, language="markdown", wrap_lines=True)
+        text = get_pipeline().export_card(
+            version.name, version.version, format=format, file_type=file_type.value, options=options
+        )
+        st.code(text, language="markdown", wrap_lines=True, height=_PREVIEW_HEIGHT)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import itertools
-import resource
 import sqlite3
 import subprocess
 import sys
@@ -164,10 +163,18 @@ def hugging_face(database: Path, folder: Path) -> dict[str, Callable[[], object]
 
 def export_alone(database: Path) -> None:
     with open_store(f"sqlite:///{database}") as store:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        export(store, "prompt_completion", database.parent / "out")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"peak memory of an export to prompt_completion: {peak:.0f} MiB, {before:.0f} of them before it began")
+        before = peak_memory()
+        for name, file_type in (("prompt_completion", FileType.JSONL), ("grpo", FileType.JSONL_GZ)):
+            export(store, name, database.parent / "out", file_type)
+            print(f"peak memory up to {name} as {file_type.value}: {peak_memory():.0f} MiB, {before:.0f} before it")
+        export(store, "prompt_completion", database.parent / "out", FileType.PARQUET)
+        print(f"peak memory with pyarrow, up to prompt_completion as parquet: {peak_memory():.0f} MiB")
+
+
+def peak_memory() -> float:
+    """MiB, of this process alone. getrusage would count what its parent had when it was forked."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 if __name__ == "__main__":
