@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import blocks
 from app.components import card, halves
+from app.trace_reader import StepScores, step_scores
 from tunixrt_core.errors import NotFound
 from tunixrt_core.pipeline import Pipeline
 from tunixrt_core.quality import answer_matches
@@ -67,14 +68,14 @@ def divergence_words(diff: TraceDiff) -> str:
 
 def steps_table(a: StoredTrace, b: StoredTrace, diff: TraceDiff) -> str:
     """The pairs as a table. Markup whose outside text is escaped."""
-    scores = [{s.given.step: s.given.value for s in stored.scores if s.given.step is not None} for stored in (a, b)]
+    scores = [step_scores(stored) for stored in (a, b)]
     rows = "".join(_row(i, pair, i == diff.divergence, scores) for i, pair in enumerate(diff.pairs))
     head = f"<th>#</th><th>A · {a.id[:8]}</th><th>B · {b.id[:8]}</th>"
     table = f"<table class='side steps'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     return f"<div class='scroll'>{table}</div>"
 
 
-def _row(i: int, pair: StepPair, parts_here: bool, scores: Sequence[dict[int, float]]) -> str:
+def _row(i: int, pair: StepPair, parts_here: bool, scores: Sequence[StepScores]) -> str:
     mark = f"<tr class='parts'><td colspan='3'>First divergence: step {i + 1}</td></tr>" if parts_here else ""
     left = _side(pair.a, pair.a_pieces, scores[0])
     right = _side(pair.b, pair.b_pieces, scores[1])
@@ -82,10 +83,11 @@ def _row(i: int, pair: StepPair, parts_here: bool, scores: Sequence[dict[int, fl
     return f"{mark}<tr{css}><td class='n'>{i + 1}</td><td>{left}</td><td>{right}</td></tr>"
 
 
-def _side(step: Step | None, pieces: Sequence[Piece], scores: dict[int, float]) -> str:
+def _side(step: Step | None, pieces: Sequence[Piece], scores: StepScores) -> str:
     if step is None:
         return "<span class='mut'>No step</span>"
-    score = f" <span class='mut'>{scores[step.i]:g}</span>" if step.i in scores else ""
+    said = " · ".join(f"{name} {value:g}" for name, value, _ in scores.get(step.i, ()))
+    score = f" <span class='mut'>{escape(said)}</span>" if said else ""
     text = "".join(
         escape(piece.text) if piece.same or not piece.text.strip() else f"<ins>{escape(piece.text)}</ins>"
         for piece in pieces

@@ -12,7 +12,7 @@ from tunixrt_core.store.query import TraceQuery
 
 ALL = "All sources"
 ANY = "Any"
-CHIPS = ("Answer differs", "Answer right", "No reference", "Noted", "Scored by people")
+CHIPS = ("Answer differs", "Answer right", "No reference", "Noted", "Scored")
 # the widgets' keys are the names in the address
 BLANK: dict[str, Any] = {
     "q": "",
@@ -42,10 +42,10 @@ def filters(rt: Pipeline) -> TraceQuery:
             placeholder="Search prompts, steps and answers",
             label_visibility="collapsed",
             key="q",
-            width=290,
+            width=235,
             **bound,
         )
-        _choice("Source", ALL, rt.sources(), key="source", width=170, label_visibility="collapsed", **bound)
+        _choice("Source", ALL, rt.sources(), key="source", width=150, label_visibility="collapsed", **bound)
         st.pills("Show only", CHIPS, selection_mode="multi", key="chips", label_visibility="collapsed", **bound)
         more = sum(1 for name in list(BLANK)[3:] if st.session_state.get(name) not in (None, [], ANY))
         with st.popover(f"More filters{f' ({more})' if more else ''}", icon=":material/tune:", width="content"):
@@ -99,10 +99,10 @@ def _query(group: str | None) -> TraceQuery:
         tags=tuple(state["tags"] or ()),
         correct=right if right != differs else None,
         judged=False if "No reference" in chips else True if right and differs else None,
-        score=score or ("quality" if "Scored by people" in chips else None),
+        score=score,
         min_score=state["min-score"] if score else None,
         max_score=state["max-score"] if score else None,
-        score_kind="human" if "Scored by people" in chips else None,
+        score_kind="human" if "Scored" in chips else None,
         min_steps=state["min-steps"],
         max_steps=state["max-steps"],
         min_length=state["min-bytes"],

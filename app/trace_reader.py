@@ -11,9 +11,12 @@ from tunixrt_core.quality import answer_matches, lint
 from tunixrt_core.scores import GivenScore
 from tunixrt_core.store.query import StoredTrace
 
+# by step, each as name, value, and who gave it
+StepScores = dict[int, list[tuple[str, float, str]]]
+
 
 def show_trace(stored: StoredTrace) -> None:
-    """Everything about one trace, in the order in which it is read."""
+    """One trace, in the order in which it is read."""
     trace = stored.trace
     if trace.system:
         st.caption("System prompt")
@@ -30,12 +33,11 @@ def show_trace(stored: StoredTrace) -> None:
             blocks.key_values([(given.name, f"{given.value:g} · {scorer_words(given)}") for given in whole])
     for doubt in lint(trace):
         blocks.facts("", "Check", "amber", doubt)
-    _show_rest(stored)
 
 
-def step_scores(stored: StoredTrace) -> dict[int, list[tuple[str, float, str]]]:
+def step_scores(stored: StoredTrace) -> StepScores:
     """The scores of single steps, by step."""
-    found: dict[int, list[tuple[str, float, str]]] = {}
+    found: StepScores = {}
     for one in stored.scores:
         if one.given.step is not None:
             found.setdefault(one.given.step, []).append((one.given.name, one.given.value, scorer_words(one.given)))
@@ -47,7 +49,8 @@ def scorer_words(given: GivenScore) -> str:
     return given.scorer if given.kind == "human" else f"{given.scorer} {given.version}".strip()
 
 
-def _show_rest(stored: StoredTrace) -> None:
+def show_origin(stored: StoredTrace) -> None:
+    """Where a trace comes from, and its JSON."""
     trace = stored.trace
     with st.expander("Provenance", key="provenance"):
         blocks.key_values(

@@ -13,7 +13,7 @@ from app.trace_compare import show_compare
 from app.trace_filters import clear_filters, filters
 from app.trace_groups import show_groups
 from app.trace_judging import show_judging
-from app.trace_reader import show_trace
+from app.trace_reader import show_origin, show_trace
 from app.words import one_line, plural, short_hash
 from tunixrt_core.quality import answer_matches
 from tunixrt_core.store.query import Count, StoredTrace, TraceQuery
@@ -110,6 +110,7 @@ def show_reader(ref: str, query: TraceQuery) -> None:
                     confirm_delete(stored)
         show_trace(stored)
         show_judging(rt, stored)
+        show_origin(stored)
 
 
 def step_button(label: str, ref: str | None, icon: str, key: str, shortcut: str) -> None:

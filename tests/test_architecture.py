@@ -107,6 +107,7 @@ PURE = {
     "rows",
     "scorers",
     "scores",
+    "trace_diff",
     "quality",
     "ingest.mapping",
     "ingest.report",

@@ -199,7 +199,7 @@ def filters(
     score: Annotated[str | None, Query(description="Name of a score, of the trace or of a step.")] = None,
     min_score: Annotated[FiniteFloat | None, Query(description="Goes with `score`.")] = None,
     max_score: Annotated[FiniteFloat | None, Query(description="Goes with `score`.")] = None,
-    score_kind: Annotated[Literal["human", "automatic"] | None, Query(description="Goes with `score`.")] = None,
+    score_kind: Annotated[Literal["human", "automatic"] | None, Query(description="By people, or by programs.")] = None,
     min_steps: Whole = None,
     max_steps: Whole = None,
     min_length: Annotated[int | None, Query(ge=0, le=_MOST, description="Bytes of canonical JSON.")] = None,

@@ -100,7 +100,7 @@ def _said(wanted: TraceQuery) -> Iterator[Filter]:
         yield Filter(_ids(traces.c.correct >= 0), func.coalesce(traces.c.correct, -1) >= 0)
     for tag in wanted.tags:
         yield _tagged(tag)
-    if wanted.score is not None:
+    if wanted.score is not None or wanted.score_kind is not None:
         yield _scored(wanted)
     if wanted.noted is not None:
         yield _noted(wanted.noted)
@@ -149,7 +149,9 @@ def _tagged(tag: str) -> Filter:
 
 
 def _scored(wanted: TraceQuery) -> Filter:
-    conditions: list[ColumnElement[bool]] = [trace_scores.c.name == wanted.score]
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.score is not None:
+        conditions.append(trace_scores.c.name == wanted.score)
     if wanted.min_score is not None:
         conditions.append(trace_scores.c.value >= wanted.min_score)
     if wanted.max_score is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tunixrt_core.errors import StoreError, TunixRTError
 from tunixrt_core.scores import ScoredTrace
@@ -18,6 +18,7 @@ class _Slot:
     item: Trace | ScoredTrace
     new: bool | None = None
     error: TunixRTError | None = None
+    called: threading.Event = field(default_factory=threading.Event)  # it is done, or it is to write next
 
     @property
     def done(self) -> bool:
@@ -27,14 +28,14 @@ class _Slot:
 class Gathering:
     """Hands what several threads bring to one `insert`, which says of each whether it was new.
 
-    A thread that comes while another one writes waits, and finds its trace either written by then or not; the first
-    to be let in takes all that have gathered. Alone, a thread writes at once.
+    A thread that comes while another one writes waits. When that one is done, the first that waits writes all that have
+    gathered. Alone, a thread writes at once.
     """
 
     def __init__(self, insert: Callable[[Sequence[Trace | ScoredTrace]], list[bool]]) -> None:
         self._insert = insert
         self._gate = threading.Lock()
-        self._turn = threading.Lock()
+        self._writing = False
         self._waiting: list[_Slot] = []
 
     def add(self, item: Trace | ScoredTrace) -> bool:
@@ -42,9 +43,11 @@ class Gathering:
         slot = _Slot(item)
         with self._gate:
             self._waiting.append(slot)
-        with self._turn:
-            while not slot.done:
-                self._write()
+            writes, self._writing = not self._writing, True
+        if not writes:
+            slot.called.wait()
+        if not slot.done:
+            self._write()
         if slot.error is not None:
             raise slot.error
         return bool(slot.new)
@@ -60,6 +63,14 @@ class Gathering:
                 slot.error = error
         finally:
             # a bug, or the end of the process, must not leave the others waiting for ever
-            for slot in taken:
-                if not slot.done:
-                    slot.error = StoreError("The trace was not stored: the transaction that held it was broken off.")
+            self._call(taken)
+
+    def _call(self, taken: Sequence[_Slot]) -> None:
+        with self._gate:
+            self._writing = bool(self._waiting)
+            following = self._waiting[:1]
+        for slot in taken:
+            if not slot.done:
+                slot.error = StoreError("The trace was not stored: the transaction that held it was broken off.")
+        for slot in (*taken, *following):
+            slot.called.set()

@@ -1,12 +1,14 @@
-"""PostgreSQL: rows by COPY, and a GIN index over the words of the stored JSON, without its escapes."""
+"""PostgreSQL: rows by COPY, and a GIN index over the words of prompt, steps and answer, without their accents."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, event, false, func, literal_column
+from sqlalchemy import ColumnElement, Connection, Engine, Select, event, false, func
 
 from tunixrt_core.errors import StoreError
 from tunixrt_core.store.dialects import BUSY_SECONDS, NewTrace, search_words
@@ -15,15 +17,23 @@ from tunixrt_core.store.tables import traces
 _COLUMNS = ", ".join(NewTrace._fields)
 _NEW = "ON CONFLICT (hash) DO NOTHING RETURNING hash, id"
 _COPY_FROM = 20  # for fewer rows a plain insert is quicker than a temporary table
+_MARKS = re.compile("[\u0300-\u036f]")
+# beyond 250,000 characters a search vector is refused; the rest of a longer trace is stored but not found by its words
+_FUNCTION = """
+CREATE OR REPLACE FUNCTION trace_words(body text) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT to_tsvector('simple', regexp_replace(
+        normalize(left(concat_ws(chr(10), trace ->> 'prompt', (
+            SELECT string_agg(step ->> 'content', chr(10)) FROM json_array_elements(trace -> 'steps') AS step
+        ), trace ->> 'final_answer'), 250000), NFD), '[\u0300-\u036f]', '', 'g'))
+    FROM (SELECT body::json AS trace) AS parsed
+$$
+"""
 
 
 class PostgreSQL:
     """See the module."""
 
     plans = False
-
-    # beyond this PostgreSQL refuses a search vector; the rest of a longer trace is stored but not found by its words
-    _DOCUMENT = """to_tsvector('simple', regexp_replace(left(body, 250000), '[\\\\](u[0-9a-f]{4}|.)', ' ', 'g'))"""
 
     def prepare(self, engine: Engine, *, writes: bool) -> None:
         @event.listens_for(engine, "connect")
@@ -61,10 +71,16 @@ class PostgreSQL:
         return {row[0]: row[1] for row in inserted}
 
     def create_search(self, connection: Connection) -> None:
-        connection.exec_driver_sql(f"CREATE INDEX ix_traces_search ON traces USING gin (({self._DOCUMENT}))")
+        connection.exec_driver_sql(_FUNCTION)
+        connection.exec_driver_sql("CREATE INDEX ix_traces_search ON traces USING gin (trace_words(body))")
+
+    def drop_search(self, connection: Connection) -> None:
+        connection.exec_driver_sql("DROP INDEX ix_traces_search")
+        connection.exec_driver_sql("DROP FUNCTION IF EXISTS trace_words(text)")
 
     def renew_search(self, connection: Connection) -> None:
-        pass
+        self.drop_search(connection)
+        self.create_search(connection)
 
     def unindex(self, connection: Connection, ids: Sequence[int]) -> None:
         pass  # the index follows the table by itself
@@ -73,8 +89,9 @@ class PostgreSQL:
         words = search_words(text)
         if not words:
             return query.where(false()), traces.c.id
-        parts = " & ".join(f"'{word.replace(chr(39), chr(39) * 2)}'" for word in words) + ":*"
-        document: ColumnElement[Any] = literal_column(self._DOCUMENT)
+        folded = (_MARKS.sub("", unicodedata.normalize("NFD", word)).replace("'", "''") for word in words)
+        parts = " & ".join(f"'{word}'" for word in folded) + ":*"
+        document = func.trace_words(traces.c.body)
         return query.where(document.op("@@")(func.to_tsquery("simple", parts))), traces.c.id
 
     def problems(self, connection: Connection) -> list[str]:

@@ -21,7 +21,8 @@ MAX_PAGE = 1_000
 class TraceQuery:
     """Which traces: those that match every filter that is set. `text` are words in prompt, steps or answer.
 
-    `score` is the name of a score of the trace or of one of its steps, from `min_score` to `max_score`. Lengths are
+    `score` is the name of a score of the trace or of one of its steps, from `min_score` to `max_score`; `score_kind`
+    alone asks for any score by people, or by programs. Lengths are
     bytes of the canonical JSON. `after` (included) and `before` (not included) are times of storing, as datetimes or
     ISO 8601. `correct` asks for right or wrong answers; `judged` whether that is known. `group` is a group key, as of
     `Trace.group_key`. Raises InvalidQuery.
@@ -49,7 +50,7 @@ class TraceQuery:
     def __post_init__(self) -> None:
         for name in ("after", "before"):
             object.__setattr__(self, name, _moment(name, getattr(self, name)))
-        for name in ("min_score", "max_score", "score_kind"):
+        for name in ("min_score", "max_score"):
             if getattr(self, name) is not None and self.score is None:
                 raise InvalidQuery(f"{name}: goes with the name of a score in `score`.")
 

@@ -89,9 +89,12 @@ class SQLite:
             # without automerge, sixteen parts are merged at once when there are so many, instead of four at a time
             connection.exec_driver_sql("INSERT INTO trace_search (trace_search, rank) VALUES (?, ?)", (name, value))
 
-    def renew_search(self, connection: Connection) -> None:
+    def drop_search(self, connection: Connection) -> None:
         connection.exec_driver_sql("DROP TABLE trace_search")
         connection.exec_driver_sql("DROP VIEW trace_texts")
+
+    def renew_search(self, connection: Connection) -> None:
+        self.drop_search(connection)
         self.create_search(connection)
         connection.exec_driver_sql("INSERT INTO trace_search (rowid, text) SELECT id, text FROM trace_texts")
 

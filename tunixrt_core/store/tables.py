@@ -133,6 +133,7 @@ trace_scores = Table(
     Column("created_at", UtcTime, nullable=False),
     UniqueConstraint("trace_id", "name", "kind", "scorer", "version", "step", name="uq_trace_scores"),
     Index("ix_trace_scores_name_value", "name", "value"),
+    Index("ix_trace_scores_kind", "kind"),
 )
 
 # how many traces there are, in all and by source, model and answer: kept up to date so that none need be counted

@@ -20,6 +20,12 @@ def upgrade() -> None:
     context.config.attributes["dialect"].create_search(op.get_bind())
 
 
+def downgrade() -> None:
+    context.config.attributes["dialect"].drop_search(op.get_bind())
+    for table in ("evals", "runs", "dataset_rows", "dataset_versions", "traces"):
+        op.drop_table(table)
+
+
 def _traces() -> None:
     op.create_table(
         "traces",

@@ -105,6 +105,7 @@ def _scores() -> None:
         sa.UniqueConstraint("trace_id", "name", "kind", "scorer", "version", "step", name="uq_trace_scores"),
     )
     op.create_index("ix_trace_scores_name_value", "trace_scores", ["name", "value"])
+    op.create_index("ix_trace_scores_kind", "trace_scores", ["kind"])
 
 
 def _tallies() -> None:

@@ -1,0 +1,81 @@
+"""What a kill and other processes cannot break: an import is there whole or not at all, and writers wait their turn."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tunixrt_core.store.query import TraceQuery
+from tunixrt_core.store.store import open_store
+
+REPOSITORY = Path(__file__).parents[2]
+
+# Forks fifty importers, one after the other, and kills each. Forks, because starting Python takes longer than the test.
+_KILLED = """
+import os, random, signal, sys, time
+from tunixrt_core.store.store import open_store
+from tunixrt_core.traces import Step, Trace
+
+def imports(number, told):
+    store = open_store(sys.argv[1])
+    for part in range(10**9):
+        source = f"{number}-{part}"
+        steps = (Step(0, "word " * 40),)
+        store.traces.insert(Trace(f"prompt {source} {n}", steps, "1", source=source) for n in range(300))
+        os.write(told, f"{source}\\n".encode())
+
+rng = random.Random(50)
+told = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+for number in range(50):
+    child = os.fork()
+    if child == 0:
+        imports(number, told)
+    time.sleep(rng.uniform(0.02, 0.4))
+    os.kill(child, signal.SIGKILL)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+"""
+
+_WRITES = """
+import sys
+from tunixrt_core.store.store import open_store
+from tunixrt_core.traces import Trace
+
+store = open_store(sys.argv[1])
+for n in range(300):
+    store.traces.insert([Trace(f"{sys.argv[2]} {n}", (), "1", source="same")])
+"""
+
+
+@pytest.mark.slow
+def test_kill_9_at_fifty_random_moments_leaves_every_import_whole_or_absent(url: str, tmp_path: Path) -> None:
+    open_store(url).close()
+    told = tmp_path / "told"
+    subprocess.run([sys.executable, "-c", _KILLED, url, str(told)], cwd=REPOSITORY, check=True, timeout=120)
+    with open_store(url) as store:
+        sources = dict(store.traces.sources())
+        assert set(sources.values()) == {300}
+        assert set(told.read_text().split()) <= set(sources)  # what was told to be on the disk is there
+        assert store.traces.count(TraceQuery(source=next(iter(sources)), text="word")) == 300
+        assert store.check().problems == ()
+
+
+@pytest.mark.slow
+def test_four_processes_write_1200_transactions_and_none_fails(any_url: str) -> None:
+    open_store(any_url).close()
+    writers = [subprocess.Popen([sys.executable, "-c", _WRITES, any_url, str(who)], cwd=REPOSITORY) for who in range(4)]
+    assert [writer.wait(120) for writer in writers] == [0, 0, 0, 0]
+    with open_store(any_url) as store:
+        assert store.traces.count(TraceQuery(source="same")) == 1_200
+        assert store.check().problems == ()
+
+
+def test_a_sound_file_is_left_after_a_process_that_never_closed_it(url: str) -> None:
+    script = _WRITES.replace("range(300)", "range(3)") + "import os; os._exit(0)"
+    subprocess.run([sys.executable, "-c", script, url, "x"], cwd=REPOSITORY, check=True)
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
