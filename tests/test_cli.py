@@ -70,6 +70,39 @@ def test_an_import_prints_the_sum_and_exits_with_1_where_a_line_was_rejected(tmp
     assert "standard input:2:" in done.stderr
 
 
+CSV = "frage;antwort\nHow many?;42\nbad\n"
+
+
+def test_a_preview_stores_nothing_and_columns_can_be_named_by_hand(tmp_path: Path) -> None:
+    path, home = tmp_path / "rows.csv", tmp_path / "home"
+    path.write_text(CSV, encoding="utf-8")
+    refused = tunixrt("ingest", path, home=home)
+    assert refused.returncode == 1
+    assert "--map prompt=COLUMN" in refused.stderr
+    words = ("--map", "prompt=frage", "--map", "final_answer=antwort")
+    shown = tunixrt("ingest", path, *words, "--preview", home=home)
+    assert shown.returncode == 0
+    assert "csv, format mapping" in shown.stdout
+    assert "answer: 42" in shown.stdout
+    stored = tunixrt("ingest", path, *words, "--rejects", tmp_path / "bad.csv", home=home)
+    assert "Read 2 = 1 inserted + 0 duplicate + 1 rejected" in stored.stdout
+    assert (tmp_path / "bad.csv").read_text(encoding="utf-8") == "frage;antwort\nbad\n"
+
+
+def test_the_doctor_says_what_is_in_a_file_and_keeps_its_bad_rows(tmp_path: Path) -> None:
+    path, rejects = tmp_path / "rows.jsonl", tmp_path / "bad.jsonl"
+    good = b'{"question": "2+2?", "answer": "4"}\n'
+    path.write_bytes(good + good + b'{"question": 5}\n{broken\n')
+    done = tunixrt("doctor", "data", path, "--rejects", rejects, home=tmp_path / "home")
+    assert done.returncode == 1
+    assert "4 rows. Read 4 = 1 would come in + 1 duplicate in the file + 2 rejected" in done.stdout
+    assert "Line 2 gives the same trace as line 1." in done.stdout
+    assert f"{path}:3:answer: is missing" in done.stderr
+    assert f"{path}:4:: not valid JSON" in done.stderr
+    assert rejects.read_bytes() == b'{"question": 5}\n{broken\n'
+    assert "0 traces" in tunixrt("doctor", home=tmp_path / "home").stdout
+
+
 def test_an_export_goes_where_it_is_told_to(home: Path, tmp_path: Path) -> None:
     done = tunixrt("export", "mine", "--output", tmp_path / "x.jsonl", home=home)
     assert done.returncode == 0
