@@ -6,13 +6,16 @@ PORT ?= 8501
 EXTRA ?= $(shell if ls /dev/accel[0-9]* /dev/vfio/[0-9]* >/dev/null 2>&1; then echo tpu; \
 	elif ls /dev/nvidia[0-9]* >/dev/null 2>&1; then echo cuda; else echo tunix; fi)
 
+# Tests run in two processes, a file in one of them: each process holds JAX and a model or two, about 3 GiB.
+WORKERS ?= -n 2 --dist loadfile
+
 .PHONY: run test test-reference test-free check format schema map clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
 
 test: .venv/.installed-$(EXTRA)-dev
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest $(WORKERS)
 
 # Loaded models and tokenizers against Hugging Face's own code, which needs torch; `make test` skips these without it.
 test-reference: .venv/.installed-$(EXTRA)-dev-reference
@@ -20,7 +23,7 @@ test-reference: .venv/.installed-$(EXTRA)-dev-reference
 
 # The same tests in an environment where Tunix is really not installed, with the coverage gate of the core.
 test-free: .venv-free/.installed-dev
-	.venv-free/bin/python -m pytest -m "not browser" --cov --cov-report=term --cov-config=.ci/coverage-core.ini
+	.venv-free/bin/python -m pytest $(WORKERS) -m "not browser" --cov --cov-report=term --cov-config=.ci/coverage-core.ini
 
 check: .venv-free/.installed-dev
 	.venv-free/bin/ruff format --check .

@@ -128,7 +128,7 @@ def show_checks(found: Preflight) -> None:
         blocks.checks(finding_lines(found.findings))
     if found.passed:
         label = f"{plural(len(found.passed), 'check')} passed"
-        with st.expander(label, expanded=not found.findings, key="preflight-passed"):
+        with st.expander(label, key="preflight-passed"):
             blocks.checks(passed_lines(found))
 
 

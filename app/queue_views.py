@@ -16,7 +16,12 @@ from app.state import get_pipeline
 from app.words import duration, plural
 from tunixrt_core.errors import TunixRTError
 
-VERBS = {"train": "has trained", "evaluate": "has been evaluated", "export": "has been exported"}
+VERBS = {
+    "train": "has trained",
+    "evaluate": "has been evaluated",
+    "export": "has been exported",
+    "dry run": "has been tried",
+}
 
 
 def show_queue() -> None:
@@ -33,7 +38,7 @@ def show_queue() -> None:
                 st.markdown(
                     f"**{holder.run}** {VERBS.get(holder.kind, holder.kind)} for {since} · {where}", width="content"
                 )
-                if holder.ours and st.button("View run", key="queue-view"):
+                if holder.ours and holder.kind != "dry run" and st.button("View run", key="queue-view"):
                     go("run", run=holder.run)
         for place, job in enumerate(queue.waiting):
             with _row():
@@ -49,6 +54,8 @@ def show_queue() -> None:
 
 def _purpose(job_id: str, run_id: str, kind: str) -> str:
     """`train`, or `evaluate its base model`."""
+    if kind == "dry run":
+        return "be tried"
     return kind if kind == "train" else f"{kind} its {job_id.removeprefix(f'{run_id}-')} model"
 
 

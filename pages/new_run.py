@@ -107,9 +107,10 @@ def show_start(choice: ManifestChoice) -> None:
     with card("Checks", key="checks"):
         blocks.checks(checks(manifest))
         found = show_preflight(manifest)
-    if found is not None and found.memory is not None:
+    # at once, from the numbers of the form; then with the length that the rows really have
+    if need := (found.memory if found else rt.memory_estimate(manifest)):
         with memory_place:
-            show_memory(found.memory)
+            show_memory(need)
     holder = rt.jobs.holder()
     label, icon = ("Add to queue", "playlist_add") if holder else ("Start run", "play_arrow")
     if st.button(

@@ -9,6 +9,7 @@ import streamlit as st
 from app import blocks
 from app.boundary import show_error
 from app.components import card, empty_state, halves, header
+from app.dry_run_views import show_dry_run
 from app.navigation import go
 from app.preflight_desk import desk_of
 from app.preflight_views import (
@@ -113,6 +114,11 @@ def show_found(manifest: RunManifest, found: Preflight) -> None:
             show_row(manifest, found)
         with card("Checks", note=checks_note(found), key="preflight-checks"):
             show_checks(found)
+    with card("Dry run", note="one train step, evaluation, checkpoint and generation", key="dry-run-card"):
+        if found.blocking:
+            st.caption("What is blocked above would end it too. Mend that first.")
+        else:
+            show_dry_run(manifest)
     with halves():
         if found.histogram and found.totals:
             with card("Row lengths", note="in tokens, before anything is cut", key="preflight-lengths"):

@@ -11,6 +11,11 @@ from tunixrt_core.tunix_backend.availability import is_tunix_available
 
 # before jax is imported anywhere: tests never take a shared accelerator by accident
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Half the time of these tests is XLA's: they compile hundreds of programs and run each a few times. Whoever starts a
+# process of its own to prove what a user gets (test_resume, test_command_loop) takes `AS_A_USER`.
+QUICK_COMPILE = "--xla_backend_optimization_level=0"
+os.environ.setdefault("XLA_FLAGS", QUICK_COMPILE)
+AS_A_USER = {"XLA_FLAGS": ""}
 
 REPOSITORY = Path(__file__).parent.parent
 

@@ -70,6 +70,12 @@ class FakeBackend:
     def preflight_rows(self, manifest: RunManifest, numbers: Sequence[int]) -> list[RowView]:
         return []
 
+    def memory_estimate(self, manifest: RunManifest) -> MemoryNeed | None:
+        return self.memory
+
+    def begin_together(self, *, ready: bool) -> None:
+        """A fake trains alone."""
+
     def fetch_model(self, manifest: RunManifest, log: Callable[[str], None]) -> None:
         """A fake needs none."""
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import AS_A_USER, REPOSITORY
 
 README = REPOSITORY / "README.md"
 BEGIN, END = "<!-- module map: made by `make map` -->\n", "<!-- end of the module map -->\n"
@@ -50,13 +52,14 @@ def test_every_link_to_a_file_leads_somewhere(path: Path) -> None:
 
 
 @pytest.mark.tunix
-def test_the_example_in_the_readme_learns_the_task(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("TUNIXRT_HOME", str(tmp_path))
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_example_in_the_readme_learns_the_task(tmp_path: Path) -> None:
     example = README.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
-    exec(compile(example, str(README), "exec"), {"__name__": "__main__"})
-    printed = capsys.readouterr().out.strip().splitlines()[-1]
+    environ = {**os.environ, **AS_A_USER, "TUNIXRT_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", example], cwd=REPOSITORY, env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    printed = done.stdout.strip().splitlines()[-1]
     found = re.search(r"'tuned': ([\d.]+)", printed)
     base = re.search(r"'base': ([\d.]+)", printed)
     assert found is not None, printed

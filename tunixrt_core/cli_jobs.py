@@ -92,13 +92,15 @@ def _dry_run(manifest: RunManifest, folder: RunDir, backend: Backend) -> None:
         report = execute_dry_run(
             manifest, backend, folder.path.parent, on_phase=lambda phase: bar.update(task, description=phase)
         )
-    terminal_run.show_dry_run(report)
+    if report is not None:
+        terminal_run.show_dry_run(report)
 
 
 def _train_along(manifest: RunManifest, folder: RunDir, backend: Backend) -> None:
     """Train as one of several processes of which another shows and writes what happens."""
     stop = StopRequest()
     with _stop_at_signals(stop):
+        backend.begin_together(ready=True)
         backend.trainer().train(manifest, folder.path, observer=NoObserver(), controls=TrainControls(stop))
 
 

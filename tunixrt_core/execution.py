@@ -18,6 +18,7 @@ from tunixrt_core.errors import Conflict, TunixRTError
 from tunixrt_core.evaluation import EvalDir, EvalProgress, Target, eval_rows, evaluate
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.manifest_data import check_data_unchanged
+from tunixrt_core.memory import MemoryNeed
 from tunixrt_core.model_card import model_card
 from tunixrt_core.preflight import Preflight, RowView
 from tunixrt_core.recorder import RunRecorder
@@ -59,8 +60,16 @@ class Backend(Protocol):
     def preflight_rows(self, manifest: RunManifest, numbers: Sequence[int]) -> list[RowView]:
         """Rows as the trainer will see them, by their line in the data file."""
 
+    def memory_estimate(self, manifest: RunManifest) -> MemoryNeed | None:
+        """What a train step would need, from config.json alone. Raises ModelError."""
+
     def fetch_model(self, manifest: RunManifest, log: Callable[[str], None]) -> None:
         """Have the manifest's model on this machine; `log` is told of a download in words."""
+
+    def begin_together(self, *, ready: bool) -> None:
+        """Wait for the processes that train along, if there are any. Raises TrainingError in one that is ready where
+        another is not.
+        """
 
     def trainer(self) -> Trainer: ...
 
@@ -109,7 +118,8 @@ def execute_training(
     controls = TrainControls(stop)
     try:
         with _watch_files(folder, controls, recorder):
-            _check_before(manifest, folder, backend, recorder, allow)
+            with _begin_together(backend):
+                _check_before(manifest, folder, backend, recorder, allow)
             _train(manifest, folder, backend, recorder, controls)
     except TunixRTError as error:
         recorder.log(f"Failed: {error}")
@@ -121,6 +131,17 @@ def execute_training(
     finally:
         recorder.close()
     return recorder.state
+
+
+@contextmanager
+def _begin_together(backend: Backend) -> Iterator[None]:
+    """What is done inside decides for all processes that train together whether they begin."""
+    ready = False
+    try:
+        yield
+        ready = True
+    finally:
+        backend.begin_together(ready=ready)
 
 
 def _check_before(
@@ -207,12 +228,13 @@ def execute_dry_run(
     *,
     on_phase: Callable[[str], None] = lambda phase: None,
     stop: threading.Event | None = None,
-) -> DryRunReport:
+) -> DryRunReport | None:
     """The largest train step, one evaluation, one checkpoint and one generation of a manifest, in this thread.
 
-    Nothing of it stays. What would end the run ends this, with the same error.
+    Nothing of it stays. What would end the run ends this, with the same error. None where it was stopped.
     """
     check_data_unchanged(manifest.data)
+    backend.fetch_model(manifest, on_phase)
     return backend.dry_run()(manifest, scratch, on_phase=on_phase, stop=stop or threading.Event())
 
 

@@ -1,4 +1,4 @@
-"""One accelerator, one job: a worker thread that takes trainings and evaluations from a queue, in order."""
+"""One accelerator, one job: a worker thread that takes trainings, evaluations and dry runs from a queue, in order."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class WaitingJob:
 
     id: str
     run: str
-    kind: str  # train or evaluate
+    kind: str  # train, evaluate or dry run
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class _Job:
     about: WaitingJob
     work: Callable[[threading.Event], None]
     cancelled: Callable[[], None]
+    failed: Callable[[str], None]
     stop: StopRequest = field(default_factory=StopRequest)
 
 
@@ -101,7 +102,8 @@ class JobManager:
             folder.write_stopped_before_start()
             self._mirror(run_id, folder.state())
 
-        self._put(_Job(WaitingJob(run_id, run_id, "train"), work, cancelled))
+        # whatever happens in a training is written down by itself
+        self.submit(WaitingJob(run_id, run_id, "train"), work, cancelled=cancelled, failed=lambda message: None)
 
     def submit_evaluation(
         self, record: EvalRecord, manifest: RunManifest, folder: RunDir, limit: int | None = None
@@ -116,7 +118,25 @@ class JobManager:
         def cancelled() -> None:
             self._end_evaluation(record.id, RunStatus.STOPPED, "Stopped before it began.")
 
-        self._put(_Job(WaitingJob(record.id, record.run_id, "evaluate"), work, cancelled))
+        self.submit(
+            WaitingJob(record.id, record.run_id, "evaluate"),
+            work,
+            cancelled=cancelled,
+            failed=lambda message: self._end_evaluation(record.id, RunStatus.FAILED, message),
+        )
+
+    def submit(
+        self,
+        about: WaitingJob,
+        work: Callable[[threading.Event], None],
+        *,
+        cancelled: Callable[[], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        """Queue work for the accelerator. It is given an event that asks it to stop; `failed` is told, as a sentence,
+        what it raises, and `cancelled` is called where it is dropped before it began.
+        """
+        self._put(_Job(about, work, cancelled, failed))
 
     def evaluation_progress(self, eval_id: str) -> EvalProgress | None:
         """The live progress of an evaluation that this process queued."""
@@ -206,8 +226,11 @@ class JobManager:
             job, held = taken
             try:
                 job.work(job.stop)
-            except Exception:  # the worker's outermost frame: one bad job must not end the queue
+            except TunixRTError as error:
+                job.failed(str(error))
+            except Exception as error:  # the worker's outermost frame: one bad job must not end the queue
                 log.exception("job for %s failed", job.about.run)
+                job.failed(f"{type(error).__name__}: {error}")
             finally:
                 if held:
                     held.release()
@@ -252,26 +275,19 @@ class JobManager:
             if now.phase == "generating" and now.done == 0:
                 self._tell(record.id, status=RunStatus.RUNNING)
 
-        try:
-            summary = execute_evaluation(
-                manifest,
-                folder,
-                record.target,
-                self.backend,
-                limit=limit,
-                progress=progress,
-                on_progress=generating,
-                stop=stop,
-            )
-        except TunixRTError as error:
-            self._end_evaluation(record.id, RunStatus.FAILED, str(error))
-        except Exception as error:  # the worker's outermost frame for this job: the record must say so
-            log.exception("evaluation %s failed", record.id)
-            self._end_evaluation(record.id, RunStatus.FAILED, f"{type(error).__name__}: {error}")
-        else:
-            whole = summary["rows"] == summary.get("planned_rows")
-            status = RunStatus.SUCCEEDED if whole else RunStatus.STOPPED
-            self._end_evaluation(record.id, status, "", metrics=summary)
+        summary = execute_evaluation(
+            manifest,
+            folder,
+            record.target,
+            self.backend,
+            limit=limit,
+            progress=progress,
+            on_progress=generating,
+            stop=stop,
+        )
+        whole = summary["rows"] == summary.get("planned_rows")
+        status = RunStatus.SUCCEEDED if whole else RunStatus.STOPPED
+        self._end_evaluation(record.id, status, "", metrics=summary)
 
     def _end_evaluation(
         self, eval_id: str, status: RunStatus, message: str, metrics: Mapping[str, Any] | None = None

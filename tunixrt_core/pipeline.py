@@ -13,12 +13,14 @@ A script, the command line, the API and the pages all work through a Pipeline:
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from tunixrt_core.accelerator import Accelerator
+from tunixrt_core.check_verbs import CheckVerbs
+from tunixrt_core.dry_runs import DryRuns
 from tunixrt_core.errors import Conflict, NotFound
 from tunixrt_core.evaluation import TARGETS, Comparison, EvalDir, EvalProgress, EvalRecord, Prediction, Target, compare
 from tunixrt_core.execution import run_folder_of
@@ -27,7 +29,6 @@ from tunixrt_core.host import HostInfo, host_info
 from tunixrt_core.ingest_verbs import IngestVerbs
 from tunixrt_core.jobs import JobManager
 from tunixrt_core.manifest import RunManifest, build_sft_manifest
-from tunixrt_core.preflight import Preflight, RowView
 from tunixrt_core.registry import Registry
 from tunixrt_core.run_verbs import RunVerbs
 from tunixrt_core.runs import Run, RunDir, RunState
@@ -61,11 +62,11 @@ class EvalView:
     progress: EvalProgress | None
 
 
-class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, RunVerbs):
+class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs):
     """One home with everything in it. Thread-safe: pages, API and worker share one.
 
-    Its verbs stand in the order of the data: ingest_verbs, trace_verbs, dataset_verbs, export_verbs; here manifest,
-    preflight, run and evaluate; what can be done with a run that is there stands in run_verbs.
+    Its verbs stand in the order of the data: ingest_verbs, trace_verbs, dataset_verbs, export_verbs, check_verbs; here
+    manifest, run and evaluate; what can be done with a run that is there stands in run_verbs.
     """
 
     def __init__(self, settings: Settings, store: Store, jobs: JobManager) -> None:
@@ -73,6 +74,7 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, RunVerbs):
         self.store = store
         self.jobs = jobs
         self.registry = Registry(store, settings.runs_dir)
+        self.dry_runs = DryRuns(jobs)
         # two clicks on Start must not both find that there is no run yet
         self._starting = threading.Lock()
 
@@ -110,31 +112,6 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, RunVerbs):
         values = {"name": _run_name(model_id, ref), **(hyperparams or {})}
         folder = output_dir or str(self.registry.next_dir())
         return RunManifest.from_dict(build_sft_manifest(data_file, model_id, folder, values, dataset=ref))
-
-    # --- preflight ----------------------------------------------------------------------------------------------
-
-    def preflight(
-        self,
-        manifest: RunManifest,
-        *,
-        is_new: bool = True,
-        sample_rows: int = 1,
-        on_progress: Callable[[int, int], None] = lambda done, total: None,
-    ) -> Preflight:
-        """What the trainer would see and what is wrong, before anything starts. Reads all rows, loads no model.
-
-        `is_new`: it is about a run to start, whose output_dir must be free. Raises TunixMissing without Tunix.
-        """
-        self.jobs.backend.require()
-        folder = run_folder_of(manifest, self.settings.runs_dir)
-        return self.jobs.backend.preflight(
-            manifest, folder, is_new=is_new, sample_rows=sample_rows, on_progress=on_progress
-        )
-
-    def preflight_rows(self, manifest: RunManifest, numbers: Sequence[int]) -> list[RowView]:
-        """Rows token by token, by their line in the data file; lines that are not there are left out."""
-        self.jobs.backend.require()
-        return self.jobs.backend.preflight_rows(manifest, numbers)
 
     # --- run ----------------------------------------------------------------------------------------------------
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from tunixrt_core.manifest import RunManifest
+from tunixrt_core.runs import RunStatus
 
 
 class TrainObserver(Protocol):
@@ -112,12 +113,28 @@ class DryRunReport:
     seconds: float
 
 
+@dataclass(slots=True)
+class DryRunState:
+    """One dry run. `message` says why it failed; `report` is there when it succeeded."""
+
+    id: str
+    manifest_hash: str
+    status: RunStatus = RunStatus.QUEUED
+    phase: str = ""
+    message: str = ""
+    report: DryRunReport | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "status": self.status.value}
+
+
 class DryRun(Protocol):
     """Does everything that a run does once, in a folder under `scratch` that is removed again."""
 
     def __call__(
         self, manifest: RunManifest, scratch: Path, *, on_phase: Callable[[str], None], stop: threading.Event
-    ) -> DryRunReport: ...
+    ) -> DryRunReport | None:
+        """None where it was stopped."""
 
 
 class Trainer(Protocol):

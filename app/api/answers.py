@@ -167,6 +167,28 @@ class Preflight(BaseModel):
     seconds: float
 
 
+class DryRunReport(BaseModel):
+    tokens: int = Field(description="Of the largest batch, without padding.")
+    compile_seconds: float
+    train_loss: float
+    eval_loss: float | None = Field(description="Null where there are no eval rows.")
+    checkpoint_bytes: int
+    checkpoint_seconds: float
+    peak_memory_bytes: int
+    generated: str
+    generate_seconds: float
+    seconds: float
+
+
+class DryRun(BaseModel):
+    id: str
+    manifest_hash: str
+    status: str = Field(description="queued, running, succeeded, failed or stopped.")
+    phase: str = Field(description="What it is doing: loading, compiling, training, evaluating, saving.")
+    message: str = Field(description="Why it failed.")
+    report: DryRunReport | None = Field(description="What was found; null until it succeeded.")
+
+
 class RunSummary(BaseModel):
     id: str
     name: str

@@ -106,6 +106,10 @@ class PreflightBody(Body):
     allow: list[Code] = Field([], max_length=100, description="Codes of findings that must not block.")
 
 
+class DryRunBody(Body):
+    manifest: dict[str, Any] = Field(description="A run manifest, as POST /api/tunix/sft/manifest makes it.")
+
+
 class RunBody(Body):
     manifest: dict[str, Any] = Field(description="A run manifest, as POST /api/tunix/sft/manifest makes it.")
     allow: list[Code] = Field([], max_length=100, description="Codes of preflight findings that must not block.")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def main(manifest_file: str, models: str, devices: str) -> None:
-    os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
+    os.environ["XLA_FLAGS"] += f" --xla_force_host_platform_device_count={devices}"
     from tests.tunix_backend.conftest import KeptReports, train
     from tunixrt_core.manifest import load_manifest
 

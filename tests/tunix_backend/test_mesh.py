@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import QUICK_COMPILE, REPOSITORY
 from tests.tunix_backend.conftest import make_manifest
 from tunixrt_core.runs import RunDir
 from tunixrt_core.tunix_backend.checkpoints import checkpoint_steps
@@ -49,10 +49,15 @@ def run(manifest: Path, models_dir: Path, devices: int) -> dict[str, Any]:
 
 
 def train_together(manifest: Path, home: Path, *options: str) -> None:
-    """`tunixrt train` in two processes of two devices each, as on two machines."""
+    for code, errors in started_together(manifest, home, *options):
+        assert code == 0, errors[-3000:]
+
+
+def started_together(manifest: Path, home: Path, *options: str) -> list[tuple[int, str]]:
+    """`tunixrt train` in two processes of two devices each, as on two machines: exit codes, and what they say."""
     environ = {
         **os.environ, "JAX_PLATFORMS": "cpu", "TUNIXRT_HOME": str(home),
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+        "XLA_FLAGS": f"{QUICK_COMPILE} --xla_force_host_platform_device_count=2",
     }  # fmt: skip
     command = [sys.executable, "-m", "tunixrt_core", "train", str(manifest), "--processes", "2", *options]
     command += ["--coordinator", f"127.0.0.1:{free_port()}", "--process-index"]
@@ -61,9 +66,8 @@ def train_together(manifest: Path, home: Path, *options: str) -> None:
         for i in range(2)
     ]
     try:
-        for process in started:
-            _, errors = process.communicate(timeout=200)
-            assert process.returncode == 0, errors[-3000:]
+        said = [process.communicate(timeout=200)[1] for process in started]
+        return [(process.returncode, errors) for process, errors in zip(started, said, strict=True)]
     finally:
         for process in started:
             process.kill()
@@ -112,6 +116,15 @@ def test_two_processes_give_the_losses_of_one_device_and_one_of_them_reports(
     assert [step for step, _ in of["train"]] == [str(i) for i in range(1, STEPS + 1)]
     found = {kind: {step: r["loss"] for step, r in of[kind]} for kind in of}
     assert_same({**found, "parts": {step: r["parts"] for step, r in of["train"]}}, expected)
+
+
+def test_what_one_process_refuses_no_process_begins(tmp_path: Path, models_dir: Path) -> None:
+    manifest = write_manifest(tmp_path, "lora")
+    (tmp_path / "rows.jsonl").write_text("{}")
+    codes, errors = zip(*started_together(manifest, tmp_path / "home"), strict=True)
+    assert codes == (1, 1)
+    assert "rows.jsonl" in errors[0]
+    assert "Another process refused the run before it began" in errors[1]
 
 
 def test_each_process_feeds_its_own_rows_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import QUICK_COMPILE, REPOSITORY
 from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.families import KINDS, VOCAB, config_of, reference_logits, weights, write_checkpoint
 from tunixrt_core.errors import ModelError
@@ -161,7 +161,7 @@ for name, mesh in (("one", dict(mesh_fsdp=1)), ("four", dict(mesh_fsdp=2, mesh_t
     print(reports.plans[0]["device"], reports.plans[0]["mesh"])
 assert max(abs(a - b) for other in losses for a, b in zip(losses[0], other)) < 1e-4, losses
 """
-    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    flags = {"XLA_FLAGS": f"{QUICK_COMPILE} --xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],
         capture_output=True,

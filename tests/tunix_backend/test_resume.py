@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import AS_A_USER, REPOSITORY
 from tests.tunix_backend.conftest import make_manifest
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.runs import RunDir
@@ -28,7 +28,7 @@ def run(manifest: RunManifest, models_dir: Path, cache: Path, *kill: str) -> int
     file = Path(manifest.output_dir).parent / "manifest.yaml"
     file.write_text(manifest.to_yaml())
     command = [sys.executable, "-m", "tests.tunix_backend.killed_run", str(file), str(models_dir), str(cache), *kill]
-    environ = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    environ = {**os.environ, **AS_A_USER, "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(command, cwd=REPOSITORY, env=environ, capture_output=True, text=True, timeout=200)
     assert done.returncode in (0, -9), done.stderr[-2000:]
     return done.returncode

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from tunixrt_core.manifest import RunManifest
+from tunixrt_core.memory import MemoryNeed
 from tunixrt_core.preflight import Preflight, RowView
 from tunixrt_core.runs import RunDir
 from tunixrt_core.trainer import DryRun, Exporter, ExportReport, Generator, LoadGenerator, MetricSink, Trainer
@@ -54,12 +55,30 @@ class TunixBackend:
 
         return show_rows(manifest, self._models_dir, numbers)
 
+    def memory_estimate(self, manifest: RunManifest) -> MemoryNeed | None:
+        from tunixrt_core.tunix_backend.architecture import read_architecture
+        from tunixrt_core.tunix_backend.memory import sizes_of
+        from tunixrt_core.tunix_backend.models import local_model
+        from tunixrt_core.tunix_backend.preflight.machine import this_machine
+        from tunixrt_core.tunix_backend.preflight.memory_faults import memory_need
+
+        sizes = sizes_of(read_architecture(local_model(manifest.model.id, self._models_dir)), manifest)
+        found = memory_need(manifest, sizes, this_machine(self._processes), manifest.max_seq_length)
+        return found[0] if found else None
+
     def join(self, coordinator: str, processes: int, index: int) -> None:
         """Make this process one of several that train together; before anything else is asked of the backend."""
         from tunixrt_core.tunix_backend.processes import join
 
         join(coordinator, processes, index)
         self._processes = processes
+
+    def begin_together(self, *, ready: bool) -> None:
+        """Raises TrainingError in a process that is ready where another one is not; alone it does nothing."""
+        if self._processes > 1:
+            from tunixrt_core.tunix_backend.processes import begin_together
+
+            begin_together(ready=ready)
 
     def fetch_model(self, manifest: RunManifest, log: Callable[[str], None]) -> None:
         """Download the manifest's model where it is not on this machine yet; `log` is told of it in words."""

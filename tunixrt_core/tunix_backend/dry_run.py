@@ -35,9 +35,9 @@ class _Kept(NoObserver):
 
 def dry_run(
     manifest: RunManifest, scratch: Path, *, models_dir: Path, on_phase: Any, stop: threading.Event
-) -> DryRunReport:
+) -> DryRunReport | None:
     """Train one train step on the longest rows there are, with everything that a run does, in a folder under `scratch`
-    that is removed again. Raises what a run would raise.
+    that is removed again. None where it was stopped. Raises what a run would raise.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     kept, began = _Kept(on_phase), time.perf_counter()
@@ -53,6 +53,8 @@ def dry_run(
         )
         trainer = TunixTrainer(models_dir, longest_first=True)
         outcome = trainer.train(short, Path(folder), observer=kept, controls=TrainControls(stop))
+        if stop.is_set():
+            return None
         assert outcome.checkpoint is not None
         saved = sum(file.stat().st_size for file in outcome.checkpoint.rglob("*") if file.is_file())
         trained = time.perf_counter()

@@ -25,6 +25,15 @@ def agree(*asked: bool) -> tuple[bool, ...]:
     return tuple(bool(found) for found in np.any(process_allgather(np.asarray(asked)), axis=0))
 
 
+def begin_together(*, ready: bool) -> None:
+    """Wait until every process has said whether it can begin. Raises TrainingError in one that can where another
+    cannot: it would wait for it in the first sum, for ever.
+    """
+    (refused,) = agree(not ready)
+    if ready and refused:
+        raise TrainingError("Another process refused the run before it began; its own message says why.")
+
+
 def join(coordinator: str, processes: int, index: int) -> None:
     """Make this process one of several that train together. Call it before anything of JAX computes.
 
