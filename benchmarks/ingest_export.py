@@ -168,7 +168,7 @@ def raw_insert(database: Path, rows: list[NewTrace]) -> float:
     open_store(f"sqlite:///{database}").close()
     connection = sqlite3.connect(database)
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA cache_size = -16384")
+    connection.execute("PRAGMA cache_size = -8192")
     names = NewTrace._fields
     statement = f"INSERT INTO traces ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
 

@@ -21,9 +21,9 @@ from sqlalchemy import table as sql_table
 from tunixrt_core.store.dialects import BUSY_SECONDS, NewTrace, search_words
 from tunixrt_core.store.tables import traces
 
-_CACHE_KIB = 16_384  # random places of the hash index are written in an import; the default is 2,000
+_CACHE_KIB = 8_192  # random places of the hash index are written in an import; the default is 2,000
 # of the search index, gathered in memory before a part is written; with the default, 1 MiB, an import takes longer
-_SEARCH_BYTES = 16 << 20
+_SEARCH_BYTES = 8 << 20
 _INSERT = f"INSERT INTO traces (id, {', '.join(NewTrace._fields)}) VALUES (?{', ?' * len(NewTrace._fields)})"
 _INDEX = "INSERT INTO trace_search (rowid, text) VALUES (?, ?)"
 _OPTIONS = "tokenize='unicode61'"
