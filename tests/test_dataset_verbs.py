@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
 from tests.conftest import REPOSITORY
@@ -14,6 +15,7 @@ from tunixrt_core.errors import Cancelled, InvalidDataset, NotFound
 from tunixrt_core.eval_files import EvalFile
 from tunixrt_core.pipeline import Pipeline, open_pipeline
 from tunixrt_core.quality.gates import GATES
+from tunixrt_core.scores import GivenScore
 from tunixrt_core.settings import Settings
 from tunixrt_core.traces import Step, Trace
 
@@ -45,6 +47,27 @@ def test_what_a_gate_did_and_found_is_kept_beside_the_version(rt: Pipeline) -> N
     assert [view.position for view in rt.dataset_findings("d", 1, "answer_missing", after=0)] == [1]
     with pytest.raises(NotFound, match="no gate 'tags'"):
         rt.dataset_findings("d", 1, "tags")
+
+
+def test_the_top_of_a_named_score_is_what_people_scored_highest(rt: Pipeline) -> None:
+    best, second = trace(7).content_hash, trace(8).content_hash
+    by_program = GivenScore(name="quality", value=9.0, scorer="p", version="1")
+    for ref, value in ((best, 0.9), (second, 0.8), (trace(9).content_hash, 0.1)):
+        rt.score_trace(ref, [GivenScore(name="quality", value=value, scorer="me", version="", kind="human")])
+    rt.score_trace(trace(9).content_hash, [by_program])
+    rt.build_dataset(DatasetSpec("top", selection="top", by="quality", limit=2, eval_share=0))
+    assert {row.content_hash for row, _ in rt.dataset_rows("top")} == {best, second}
+
+
+def test_scores_of_steps_in_the_store_are_the_labels_of_a_stepwise_export(rt: Pipeline) -> None:
+    ref = trace(7).content_hash
+    steps = [
+        GivenScore(name="right", value=v, step=i, scorer="me", version="", kind="human") for i, v in ((0, 1), (1, 0))
+    ]
+    rt.score_trace(ref, steps)
+    rt.build_dataset(DatasetSpec("d"))
+    rows = [orjson.loads(line) for line in rt.export_lines("d", 1, "stepwise")]
+    assert [(row["prompt"], row["labels"]) for row in rows] == [("double of 7", [True, False])]
 
 
 def test_a_deleted_trace_leaves_its_finding_without_its_text(rt: Pipeline) -> None:

@@ -56,7 +56,8 @@ class DatasetVerbs:
                 yield trace
 
         told("reading", 0, 0)
-        made = build(spec, self._candidates(spec), Tools(read, eval_set, beat), told)
+        scores = self.store.datasets.scores(spec.by) if spec.by and spec.selection != "stratified" else {}
+        made = build(spec, self._candidates(spec), Tools(read, eval_set, beat), told, scores)
         beat()
         return self._keep(spec, made)
 

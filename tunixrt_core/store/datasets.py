@@ -15,7 +15,7 @@ from tunixrt_core.rows import Split
 from tunixrt_core.store.engine import Database
 from tunixrt_core.store.gates import insert_outcomes, read_findings, read_outcomes
 from tunixrt_core.store.query import check_limit
-from tunixrt_core.store.tables import dataset_rows, dataset_versions, traces
+from tunixrt_core.store.tables import WHOLE, dataset_rows, dataset_versions, trace_scores, traces
 
 _BATCH = 5_000
 _BODIES = 128  # traces fetched at once: at most as many MiB
@@ -141,6 +141,22 @@ class DatasetStore:
             wanted = joined.where(dataset_rows.c.version_id == number, traces.c.deleted_at.is_(None))
             found = connection.execute(wanted.group_by(source).order_by(count.desc(), source))
             return [(value, rows) for value, rows in found]
+
+    def scores(self, name: str) -> Mapping[str, float]:
+        """The score of that name of every whole trace that has one, by hash: the mean of the human ones, or, where
+        there are none, of the automatic ones.
+        """
+        score = trace_scores.c
+        wanted = (
+            select(traces.c.hash, score.kind, func.avg(score.value).label("mean"))
+            .join(traces, traces.c.id == score.trace_id)
+            .where(score.name == name, score.step == WHOLE)
+            .group_by(traces.c.hash, score.kind)
+            # human sorts after automatic, so it is the one that stays
+            .order_by(score.kind)
+        )
+        with self._db.read() as connection:
+            return {row.hash: row.mean for row in connection.execute(wanted)}
 
     def list(self, name: str | None = None) -> list[DatasetVersion]:
         """All versions, of one name where given, newest first."""
