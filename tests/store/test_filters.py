@@ -152,7 +152,7 @@ def test_counting_stops_at_ten_thousand_and_says_so(store: Store) -> None:
     assert (int(many), many.exact, many.words) == (10_000, False, "10,000+")
     few = store.traces.count(TraceQuery(text="p77"))
     assert few.exact
-    assert few == 1 + 10 + 100  # p77, p770 to p779, p7700 to p7799
+    assert few == 1
 
 
 def test_tallies_are_those_of_the_traces_after_inserts_and_deletions(store: Store) -> None:

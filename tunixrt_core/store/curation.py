@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select
 
 from tunixrt_core.errors import InvalidQuery, NotFound
 from tunixrt_core.scores import GivenScore, ScoreKind
@@ -21,7 +21,15 @@ MAX_NAME = 80  # characters of a tag, and of the name, the scorer and the versio
 MAX_NOTE = 20_000
 
 
+def _of(table: Any) -> Select[Any]:
+    return select(table).where(table.c.trace_id.in_(bindparam("ids", expanding=True)))
+
+
+# built once: every page of traces asks all three
+_TAGS = _of(trace_tags).order_by(trace_tags.c.tag)
+_NOTES = _of(trace_notes)
 _SCORE_ORDER = (trace_scores.c.name, trace_scores.c.step, trace_scores.c.id)
+_SCORES = _of(trace_scores).order_by(*_SCORE_ORDER)
 
 
 class Said(NamedTuple):
@@ -119,16 +127,13 @@ def said_about(connection: Connection, ids: Sequence[int]) -> dict[int, Said]:
     """What was said about some traces, by id: tags and scores in the order of their names."""
     tags: dict[int, list[str]] = defaultdict(list)
     scores: dict[int, list[StoredScore]] = defaultdict(list)
-    for row in connection.execute(_of(trace_tags, ids).order_by(trace_tags.c.tag)):
+    mine = {"ids": list(ids)}
+    for row in connection.execute(_TAGS, mine):
         tags[row.trace_id].append(row.tag)
-    notes = {row.trace_id: Note(row.text, row.written_at) for row in connection.execute(_of(trace_notes, ids))}
-    for row in connection.execute(_of(trace_scores, ids).order_by(*_SCORE_ORDER)):
+    notes = {row.trace_id: Note(row.text, row.written_at) for row in connection.execute(_NOTES, mine)}
+    for row in connection.execute(_SCORES, mine):
         scores[row.trace_id].append(_score(row))
     return {one: Said(tuple(tags[one]), notes.get(one), tuple(scores[one])) for one in ids}
-
-
-def _of(table: Any, ids: Sequence[int]) -> Select[Any]:
-    return select(table).where(table.c.trace_id.in_(ids))
 
 
 def _score(row: Row[Any]) -> StoredScore:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, event, false, func
+from sqlalchemy import ColumnElement, Connection, Engine, Select, case, event, exists, false, func, literal, select
 
 from tunixrt_core.errors import StoreError
 from tunixrt_core.store.dialects import BUSY_SECONDS, NewTrace, search_words
@@ -28,6 +28,11 @@ CREATE OR REPLACE FUNCTION trace_words(body text) RETURNS tsvector LANGUAGE sql 
     FROM (SELECT body::json AS trace) AS parsed
 $$
 """
+
+
+def _has(body: ColumnElement[Any], query: ColumnElement[Any]) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = func.trace_words(body).op("@@")(func.to_tsquery("simple", query))
+    return found
 
 
 class PostgreSQL:
@@ -90,9 +95,11 @@ class PostgreSQL:
         if not words:
             return query.where(false()), traces.c.id
         folded = (_MARKS.sub("", unicodedata.normalize("NFD", word)).replace("'", "''") for word in words)
-        parts = " & ".join(f"'{word}'" for word in folded) + ":*"
-        document = func.trace_words(traces.c.body)
-        return query.where(document.op("@@")(func.to_tsquery("simple", parts))), traces.c.id
+        quoted = [f"'{word}'" for word in folded]
+        parts, other = " & ".join(quoted), traces.alias("other")
+        # as in SQLite, the last is taken for the beginning of a word only where no trace has it as it stands
+        is_word = exists(select(literal(1)).select_from(other).where(_has(other.c.body, literal(quoted[-1]))))
+        return query.where(_has(traces.c.body, case((is_word, parts), else_=f"{parts}:*"))), traces.c.id
 
     def problems(self, connection: Connection) -> list[str]:
         return []  # the server looks after its own pages

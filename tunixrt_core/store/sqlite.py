@@ -14,7 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Engine, Integer, Select, Text, event, false, func, literal
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Integer,
+    Select,
+    TableClause,
+    Text,
+    case,
+    event,
+    exists,
+    false,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy import column as sql_column
 from sqlalchemy import table as sql_table
 
@@ -110,10 +125,8 @@ class SQLite:
         tokens = _tokens(" ".join(words))
         if not tokens:
             return query.where(false()), traces.c.id
-        # each quoted, so that none is an operator; the last may be the beginning of a word
-        match = " ".join(f'"{token}"' for token in tokens) + "*"
         found = sql_table("trace_search", sql_column("rowid", Integer), sql_column("trace_search", Text))
-        hit: ColumnElement[bool] = found.c.trace_search.op("MATCH")(literal(match))
+        hit: ColumnElement[bool] = found.c.trace_search.op("MATCH")(_match(found, tokens))
         # FTS5 gives its rows in the order of their ids by itself, if it is asked for its own id
         narrowed = query.join_from(found, traces, traces.c.id == found.c.rowid).where(hit, *_together(words))
         return narrowed, found.c.rowid
@@ -141,6 +154,18 @@ def _tokens(text: str) -> list[str]:
         connection.execute("CREATE VIRTUAL TABLE tokens USING fts5vocab(query, instance)")
         connection.execute("INSERT INTO query VALUES (?)", (text,))
         return [row[0] for row in connection.execute("SELECT term FROM tokens ORDER BY offset")]
+
+
+def _match(found: TableClause, tokens: Sequence[str]) -> ColumnElement[str]:
+    """All of the tokens; the last may be the beginning of a word where no trace has it as it stands.
+
+    Only there: to gather all words that begin with a common one takes 300 ms at a million traces, the word alone 0.3.
+    """
+    quoted = [f'"{token}"' for token in tokens]  # so that none is an operator
+    probe = found.alias("probe")
+    is_word = exists(select(literal(1)).select_from(probe).where(probe.c.trace_search.op("MATCH")(quoted[-1])))
+    words = " ".join(quoted)
+    return case((is_word, literal(words)), else_=literal(f"{words}*"))
 
 
 def _together(words: Sequence[str]) -> Iterator[ColumnElement[bool]]:
