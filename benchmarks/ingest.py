@@ -1,6 +1,6 @@
-"""How near ingest and export come to the bare driver and to other tools: ratios of one run, in CPU seconds.
+"""How near ingest comes to the bare driver and to another tool: ratios of one run, in CPU seconds.
 
-    python benchmarks/ingest_export.py [--rows 100000] [--memory-rows 1000000]
+    python benchmarks/ingest.py [--rows 100000] [--memory-rows 1000000]
 
 Each peer does its work in the same run on the same traces (five steps, 1.6 KB). The raw insert has the best of
 everything: rows made ready before the clock starts, the same table with the same indexes and pragmas, one transaction.
@@ -10,7 +10,6 @@ Memory is the peak of a process of its own; `--memory-rows 0` leaves it out. Abs
 from __future__ import annotations
 
 import argparse
-import hashlib
 import random
 import resource
 import shutil
@@ -22,14 +21,11 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import orjson
 
-from tunixrt_core.export import export_tunix_sft_jsonl, write_export
 from tunixrt_core.ingest.reader import read_traces
 from tunixrt_core.store.dialects import NewTrace
-from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.sqlite import SQLite
 from tunixrt_core.store.store import Store, open_store
 from tunixrt_core.store.writing import flat_row
@@ -43,10 +39,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--memory-rows", type=int, default=1_000_000)
-    parser.add_argument("--step", nargs=2, metavar=("STEP", "FOLDER"), help=argparse.SUPPRESS)
+    parser.add_argument("--alone", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.step:
-        memory_step(given.step[0], Path(given.step[1]))
+    if given.alone:
+        ingest_alone(given.alone)
         return
     with tempfile.TemporaryDirectory() as folder:
         speed(Path(folder), given.rows)
@@ -61,7 +57,6 @@ def speed(folder: Path, rows: int) -> None:
     print(f"{rows:,} traces of {source.stat().st_size / rows:,.0f} bytes\n")
     print(f"{'':48}{'CPU s':>8}{'rows/s':>10}{'of peer':>9}")
     first = inserts(folder, source, rows)
-    exports(folder, rows)
     per_row(folder, API_ROWS)
     print(f"\nan identical file is read {first:.2f} times as fast as the first time")
 
@@ -93,20 +88,6 @@ class _Unindexed(SQLite):
         pass
 
 
-def exports(folder: Path, rows: int) -> None:
-    raw = timed(lambda: raw_export(folder / "store.db", folder / "raw.jsonl"))
-    report("raw cursor + orjson + sha256", rows, raw, raw)
-    with open_store(f"sqlite:///{folder / 'store.db'}") as store:
-        report("export tunix_sft", rows, timed(lambda: export(store, folder / "out.jsonl")), raw)
-    try:
-        import datasets
-    except ImportError:
-        print("datasets is not installed: left out")
-        return
-    loaded = datasets.load_dataset("json", data_files=str(folder / "raw.jsonl"), cache_dir=str(folder))["train"]
-    report("datasets.to_json", rows, timed(lambda: loaded.to_json(str(folder / "hf.jsonl"))), raw)
-
-
 def per_row(folder: Path, rows: int) -> None:
     """One durable transaction a trace, in wall seconds: a caller waits for each."""
     many = [Trace(f"{n} {' '.join(WORDS[:40])}", (), str(n), source="one by one") for n in range(rows)]
@@ -120,25 +101,14 @@ def per_row(folder: Path, rows: int) -> None:
 
 def memory(folder: Path, rows: int) -> None:
     write_traces(folder / "traces.jsonl", rows)
-    print(f"\npeak memory at {rows:,} traces")
-    for step in ("ingest", "export"):
-        done = subprocess.run(
-            [sys.executable, __file__, "--step", step, str(folder)], check=True, capture_output=True, text=True
-        )
-        print(f"{step:48}{done.stdout.strip()}")
+    print(f"\npeak memory of an ingest of {rows:,} traces")
+    subprocess.run([sys.executable, __file__, "--alone", str(folder)], check=True)
 
 
-def memory_step(step: str, folder: Path) -> None:
+def ingest_alone(folder: Path) -> None:
     with open_store(f"sqlite:///{folder / 'store.db'}") as store:
-        if step == "ingest":
-            ingest(store, folder / "traces.jsonl")
-        else:
-            write_export(export_tunix_sft_jsonl(trace for trace in streamed(store)), folder / "out.jsonl")
+        ingest(store, folder / "traces.jsonl")
     print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:8,.0f} MiB")
-
-
-def streamed(store: Store) -> Iterator[Trace]:
-    return store.traces.by_hashes(candidate.hash for candidate in store.traces.select(TraceQuery()))
 
 
 def write_traces(path: Path, rows: int) -> None:
@@ -160,10 +130,6 @@ def ingest(store: Store, source: Path) -> None:
     store.traces.insert(traces_of(source))
 
 
-def export(store: Store, path: Path) -> None:
-    write_export(export_tunix_sft_jsonl(streamed(store)), path)
-
-
 def raw_insert(database: Path, rows: list[NewTrace]) -> float:
     open_store(f"sqlite:///{database}").close()
     connection = sqlite3.connect(database)
@@ -178,22 +144,6 @@ def raw_insert(database: Path, rows: list[NewTrace]) -> float:
         connection.close()
 
     return timed(work)
-
-
-def raw_export(database: Path, path: Path) -> None:
-    connection = sqlite3.connect(database)
-    digest = hashlib.sha256()
-    with path.open("wb") as handle:
-        for (body,) in connection.execute("SELECT body FROM traces ORDER BY id DESC"):
-            line = raw_line(orjson.loads(body))
-            digest.update(line)
-            handle.write(line)
-    connection.close()
-
-
-def raw_line(row: dict[str, Any]) -> bytes:
-    text = "\n".join(step["content"] for step in row["steps"])
-    return orjson.dumps({"prompt": row["prompt"], "completion": f"{text}\n{row['final_answer']}"}) + b"\n"
 
 
 def timed(work: Callable[[], object]) -> float:
