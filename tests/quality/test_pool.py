@@ -55,6 +55,7 @@ def test_one_process_serves_many_rows_and_is_gone_after_close() -> None:
 
 
 def test_close_ends_a_row_that_hangs() -> None:
+    before = verifiers()
     pool = VerifyPool(target=PLUG, workers=1, seconds=600)
     future = pool.submit("fine", "")
     assert future.result() == "right"
@@ -64,7 +65,11 @@ def test_close_ends_a_row_that_hangs() -> None:
     pool.close()
     assert hanging.result() == "crash"
     assert time.monotonic() - began < 10
-    assert threading.active_count() < 50
+    assert verifiers() == before
+
+
+def verifiers() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("verify")}
 
 
 def test_a_worker_that_does_not_start_is_a_sentence() -> None:
