@@ -68,9 +68,10 @@ def test_asked_twice_while_it_runs_it_is_one_and_it_can_be_stopped(
     tmp_path: Path, jobs: Callable[[FakeBackend], JobManager]
 ) -> None:
     backend = Slow()
-    manager, manifest = jobs(backend), make_manifest(tmp_path)
+    manager = jobs(backend)
+    manifest, other = make_manifest(tmp_path / "a"), make_manifest(tmp_path / "b", seed=3)
     runs = DryRuns(manager)
-    state, waiting = runs.start(manifest, tmp_path), runs.start(make_manifest(tmp_path, seed=3), tmp_path)
+    state, waiting = runs.start(manifest, tmp_path), runs.start(other, tmp_path)
     assert backend.begun.wait(20)
     assert runs.start(manifest, tmp_path) is state
     assert (state.status, state.phase, manager.holder()) == (RunStatus.RUNNING, "compiling", (state.id, "dry run"))
