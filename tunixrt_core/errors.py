@@ -56,6 +56,12 @@ class InvalidManifest(TunixRTError):
         self.reason = reason
 
 
+class InvalidEvaluation(TunixRTError):
+    """An evaluation cannot be made as it is asked for: a scorer, a setting or an eval set is not there."""
+
+    code = "invalid_evaluation"
+
+
 class InvalidQuery(TunixRTError):
     """A filter, cursor or page size cannot be used."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from tunixrt_core.errors import InvalidEvaluation
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.runs import RunStatus
 
@@ -146,6 +148,37 @@ class Trainer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen. Raises InvalidEvaluation for a value out of its range.
+
+    Temperature 0 takes the likeliest token. Above it, tokens are drawn after dividing the logits by the temperature,
+    from the `top_k` likeliest (None: all) and of those from the fewest that hold `top_p` of the probability.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.temperature) and self.temperature >= 0):
+            raise InvalidEvaluation(f"temperature is {self.temperature}; it must be 0 (greedy) or above.")
+        if not 0 < self.top_p <= 1:
+            raise InvalidEvaluation(f"top_p is {self.top_p}; it must be above 0 and at most 1.")
+        if self.top_k is not None and self.top_k < 1:
+            raise InvalidEvaluation(f"top_k is {self.top_k}; it must be at least 1.")
+        if not 0 <= self.seed < 2**31:
+            raise InvalidEvaluation(f"seed is {self.seed}; it must be from 0 to 2,147,483,647.")
+
+    @property
+    def greedy(self) -> bool:
+        return self.temperature == 0
+
+
+GREEDY = Sampling()
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """One completion. `hit_limit` says that it ended because max_new_tokens was reached, not by a stop token."""
 
@@ -157,17 +190,24 @@ class Generation:
 class Generator(Protocol):
     """A loaded model that completes prompts. Prompts are rendered text, with the chat template applied."""
 
+    @property
+    def compiles(self) -> int:
+        """Shapes that were compiled so far."""
+
     def generate(
         self,
         prompts: Sequence[str],
         *,
         max_new_tokens: int,
-        on_batch: Callable[[int, Sequence[Generation]], None] | None = None,
+        sampling: Sampling = GREEDY,
+        skip: Collection[int] = (),
+        on_batch: Callable[[Mapping[int, Generation]], None] | None = None,
         stop: threading.Event | None = None,
-    ) -> list[Generation]:
-        """Greedy completions in the order of the prompts; shorter than asked where `stop` ended it.
+    ) -> dict[int, Generation]:
+        """Completions by the place of their prompt; fewer than asked where `stop` ended it.
 
-        `on_batch(first_index, generations)` is called as each batch ends.
+        Which prompts share a batch, and what is drawn for each, follows from the prompts and the seed alone: a batch
+        whose places all stand in `skip` is left out, and changes nothing in the others. `on_batch` is told as each ends.
         """
 
 

@@ -21,6 +21,7 @@ STATUS: dict[type[errors.TunixRTError], int] = {
     errors.InvalidTrace: 422,
     errors.InvalidDataset: 422,
     errors.InvalidManifest: 422,
+    errors.InvalidEvaluation: 422,
     errors.InvalidQuery: 422,
     errors.InvalidSettings: 500,
     errors.UnreadableFile: 422,

@@ -1,0 +1,130 @@
+"""Prompts of an eval set through a generator, each answer scored and written as it comes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+from tunixrt_core.evaluation.eval_set import EvalRow, EvalSet
+from tunixrt_core.evaluation.predictions import EvalDir, Prediction, prediction_line
+from tunixrt_core.evaluation.setup import EvalSetup
+from tunixrt_core.evaluation.summary import summarise
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.render import parse_completion, render_prompt
+from tunixrt_core.runs import write_json
+from tunixrt_core.scorers import Answer, ScorerSet
+from tunixrt_core.trainer import Generation, Generator
+
+
+def evaluate(
+    generator: Generator,
+    manifest: RunManifest,
+    eval_set: EvalSet,
+    setup: EvalSetup,
+    scorers: ScorerSet,
+    folder: EvalDir,
+    *,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    stop: threading.Event | None = None,
+) -> dict[str, Any]:
+    """Answer every row as often as the setup says, score it, and write predictions as they come; returns the summary.
+
+    Answers that are in the folder already are kept, so that a stopped or killed evaluation goes on where it was. A
+    stopped one writes no summary; the one returned counts the answers that are there.
+    """
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.summary_file.unlink(missing_ok=True)
+    folder.keep_whole_lines()
+    asked = list(product(range(len(eval_set.rows)), range(setup.samples)))
+    kept = {(p.row, p.sample): p for p in folder.predictions()}
+    began = time.perf_counter()
+    with folder.predictions_file.open("ab") as handle:
+
+        def keep(generations: Mapping[int, Generation]) -> None:
+            places = [asked[i] for i in generations]
+            for p in _predictions(manifest, eval_set.rows, places, list(generations.values()), scorers):
+                if (p.row, p.sample) not in kept:  # a batch that was written in part is answered again
+                    kept[p.row, p.sample] = p
+                    handle.write(prediction_line(p))
+            handle.flush()
+            on_progress(len(kept), len(asked))
+
+        generator.generate(
+            [_prompt(manifest, eval_set.rows[row]) for row, _ in asked],
+            max_new_tokens=setup.max_new_tokens,
+            sampling=setup.sampling,
+            skip=[i for i, place in enumerate(asked) if place in kept],
+            on_batch=keep,
+            stop=stop,
+        )
+    return _close(folder, list(kept.values()), len(asked), scorers, time.perf_counter() - began)
+
+
+def rescore(manifest: RunManifest, scorers: ScorerSet, folder: EvalDir) -> dict[str, Any]:
+    """Score answers that are there again, as with other scorers; no model is needed. Returns the new summary."""
+    before = folder.summary() or {}
+    told = folder.predictions()
+    style = manifest.rendering.reasoning
+    answers = [Answer(p.prompt, p.output, p.reference, style, p.tokens, p.hit_limit) for p in told]
+    fresh = [
+        replace(p, scores={n: s.value for n, s in found.items()}, verdicts=_verdicts(found))
+        for p, found in zip(told, scorers.score(answers), strict=True)
+    ]
+    folder.rewrite(fresh)
+    summary = {**before, **summarise(fresh, scorers.versions)}
+    write_json(folder.summary_file, summary)
+    return summary
+
+
+def _close(
+    folder: EvalDir, predictions: Sequence[Prediction], planned: int, scorers: ScorerSet, seconds: float
+) -> dict[str, Any]:
+    summary = summarise(predictions, scorers.versions) | {"seconds": round(seconds, 3), "planned": planned}
+    if len(predictions) == planned:
+        write_json(folder.summary_file, summary)
+    return summary
+
+
+def _prompt(manifest: RunManifest, row: EvalRow) -> str:
+    rendering = manifest.rendering
+    return render_prompt(row.prompt, rendering.chat, rendering.reasoning, system=row.system or rendering.system)
+
+
+def _predictions(
+    manifest: RunManifest,
+    rows: Sequence[EvalRow],
+    places: Sequence[tuple[int, int]],
+    generations: Sequence[Generation],
+    scorers: ScorerSet,
+) -> list[Prediction]:
+    style = manifest.rendering.reasoning
+    asked = [rows[row] for row, _ in places]
+    answers = [
+        Answer(row.prompt, g.text, row.reference, style, g.tokens, g.hit_limit)
+        for row, g in zip(asked, generations, strict=True)
+    ]
+    return [
+        Prediction(
+            row.id,
+            row.prompt,
+            row.reference,
+            answer.output,
+            parse_completion(answer.output, style).answer,
+            {name: score.value for name, score in found.items()},
+            answer.tokens,
+            answer.hit_limit,
+            row=place[0],
+            sample=place[1],
+            verdicts=_verdicts(found),
+            groups=row.groups,
+        )
+        for row, place, answer, found in zip(asked, places, answers, scorers.score(answers), strict=True)
+    ]
+
+
+def _verdicts(found: Mapping[str, Any]) -> dict[str, str]:
+    return {name: score.verdict for name, score in found.items() if score.verdict}

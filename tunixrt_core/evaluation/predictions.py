@@ -1,0 +1,205 @@
+"""What a model answered, row by row, and the folder in which an evaluation is kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from tunixrt_core.evaluation.setup import EvalSetup
+from tunixrt_core.processes import process_alive
+from tunixrt_core.runs import RunStatus, write_json
+
+Target = Literal["base", "tuned"]
+TARGETS: tuple[Target, ...] = ("base", "tuned")
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model answered to one row, once, and its scores by scorer name (None: could not be told).
+
+    `row` is the place of the row in the eval set, `sample` counts the answers to one row; both from 0.
+    """
+
+    id: str
+    prompt: str
+    reference: str
+    output: str
+    answer: str | None
+    scores: Mapping[str, float | None]
+    tokens: int
+    hit_limit: bool
+    row: int = 0
+    sample: int = 0
+    verdicts: Mapping[str, str] = field(default_factory=dict)  # a word beside a score, such as `timeout`
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def correct(self) -> bool:
+        return self.scores["exact_match"] == 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class EvalState:
+    """What an evaluation is doing: the content of its `state.json`, rewritten whole at every change."""
+
+    status: RunStatus = RunStatus.QUEUED
+    phase: str = ""  # loading, compiling, generating, scoring
+    done: int = 0  # answers
+    total: int = 0
+    compiles: int = 0  # shapes that were compiled so far
+    message: str = ""
+    process: str = ""  # processes.this_process() of who runs it
+    started_at: float | None = None  # Unix seconds
+    ended_at: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> EvalState:
+        known = {name: data[name] for name in cls.__slots__ if name in data}
+        return cls(**{**known, "status": RunStatus(known.get("status", RunStatus.INTERRUPTED))})
+
+
+@dataclass(frozen=True, slots=True)
+class EvalRecord:
+    """One evaluation of one target of a run, as the store lists it. `train_step` is None for the base model."""
+
+    id: str
+    run_id: str
+    target: Target
+    status: RunStatus
+    directory: str
+    created_at: datetime
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    ended_at: datetime | None = None
+    message: str = ""
+    train_step: int | None = None
+    setup: Mapping[str, Any] = field(default_factory=dict)  # EvalSetup.to_dict()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvalSpec:
+    """What one evaluation is: which model answers what, and which scorers look at the answers. Is `spec.json`."""
+
+    target: Target
+    train_step: int | None  # of the checkpoint; None for the base model
+    setup: EvalSetup
+    scorers: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of its folder: the same model answering the same thing has the same one."""
+        model = self.target if self.train_step is None else f"{self.target}-{self.train_step}"
+        return f"{model}-{self.setup.hash[:8]}"
+
+    def to_dict(self) -> dict[str, Any]:
+        plain = {"target": self.target, "train_step": self.train_step, "scorers": list(self.scorers)}
+        return {**plain, "setup": self.setup.to_dict()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> EvalSpec:
+        return cls(
+            target=data["target"],
+            train_step=data["train_step"],
+            setup=EvalSetup.from_dict(data["setup"]),
+            scorers=tuple(data["scorers"]),
+        )
+
+
+class EvalDir:
+    """The folder of one evaluation: `spec.json` first, `predictions.jsonl` batch by batch, `summary.json` last."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def spec_file(self) -> Path:
+        return self.path / "spec.json"
+
+    @property
+    def state_file(self) -> Path:
+        return self.path / "state.json"
+
+    @property
+    def predictions_file(self) -> Path:
+        return self.path / "predictions.jsonl"
+
+    @property
+    def summary_file(self) -> Path:
+        return self.path / "summary.json"
+
+    @property
+    def stop_file(self) -> Path:
+        """Its existence asks whoever runs this to stop: works from another process too."""
+        return self.path / "stop"
+
+    def predictions(self) -> list[Prediction]:
+        """Every prediction written so far, in the order of the eval set; a half-written last line is left out."""
+        found = [_prediction(line) for line in self._lines()]
+        return sorted(found, key=lambda p: (p.row, p.sample))
+
+    def keep_whole_lines(self) -> None:
+        """Cut a half-written last line off the file, so that a resume can append to it."""
+        lines = self._lines()
+        if self.predictions_file.exists():
+            os.truncate(self.predictions_file, sum(len(line) + 1 for line in lines))
+
+    def rewrite(self, predictions: Iterable[Prediction]) -> None:
+        """Put these in place of what was written, all or nothing."""
+        fresh = self.predictions_file.with_suffix(".tmp")
+        fresh.write_bytes(b"".join(prediction_line(p) for p in predictions))
+        os.replace(fresh, self.predictions_file)
+
+    def spec(self) -> EvalSpec | None:
+        loaded = _read_json(self.spec_file)
+        return None if loaded is None else EvalSpec.from_dict(loaded)
+
+    def summary(self) -> dict[str, Any] | None:
+        return _read_json(self.summary_file)
+
+    def state(self) -> EvalState | None:
+        """What it is doing; interrupted where the process that ran it is gone. None where it never began."""
+        loaded = _read_json(self.state_file)
+        if loaded is None:
+            return None
+        state = EvalState.from_dict(loaded)
+        if not state.status.over and state.process and not process_alive(state.process):
+            return replace(state, status=RunStatus.INTERRUPTED, message="Its process ended; evaluate again to go on.")
+        return state
+
+    def write_state(self, state: EvalState) -> None:
+        write_json(self.state_file, state.to_dict())
+
+    def _lines(self) -> Sequence[bytes]:
+        try:
+            return self.predictions_file.read_bytes().split(b"\n")[:-1]
+        except FileNotFoundError:
+            return []
+
+
+def prediction_line(prediction: Prediction) -> bytes:
+    """The line of predictions.jsonl."""
+    return orjson.dumps(asdict(prediction)) + b"\n"
+
+
+_FIELDS = frozenset(f.name for f in fields(Prediction))
+
+
+def _prediction(line: bytes) -> Prediction:
+    data = orjson.loads(line)
+    return Prediction(**{name: value for name, value in data.items() if name in _FIELDS})
+
+
+def _read_json(file: Path) -> dict[str, Any] | None:
+    try:
+        loaded: dict[str, Any] = orjson.loads(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    return loaded
