@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 
-from tunixrt_core.evaluation import EvalProgress, EvalRecord
+from tunixrt_core.evaluation import EvalRecord, EvalState
 from tunixrt_core.runs import RunState, RunStatus
 
 MISSING = "–"
@@ -152,15 +152,16 @@ def _phase(state: RunState) -> str:
     return _PHASE_SENTENCES.get(state.phase, STATE_WORDS[state.status])
 
 
-def evaluation_line(record: EvalRecord, progress: EvalProgress | None) -> str:
+def evaluation_line(record: EvalRecord, state: EvalState) -> str:
     """What an evaluation is doing in one line."""
-    who = "Base model" if record.target == "base" else "Tuned model"
-    if record.status.over or progress is None:
+    who = "Base model" if record.target == "base" else f"Tuned model, train step {whole(record.train_step)}"
+    if record.status.over:
         return f"{who}: {STATE_WORDS[record.status].lower()}"
-    if progress.phase == "queued":
+    if not state.phase:
         return f"{who}: waiting for the device"
-    if progress.done:
-        return f"{who}: answered {progress.done:,} of {progress.total:,} prompts"
-    if progress.phase == "loading":
-        return f"{who}: loading"
-    return f"{who}: compiling, then answering {progress.total:,} prompts"
+    if state.phase == "compiling":
+        done = f"answered {state.done:,} of {state.total:,} prompts, " if state.done else ""
+        return f"{who}: {done}compiling: the device waits"
+    if state.done or state.phase == "generating":
+        return f"{who}: answered {state.done:,} of {state.total:,} prompts"
+    return f"{who}: {state.phase}"

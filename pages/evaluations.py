@@ -106,10 +106,9 @@ def show_progress(run_id: str) -> None:
             st.rerun()
         with card("In progress", key="eval-progress"):
             for record in sorted(records, key=lambda r: TARGETS.index(r.target)):
-                progress = rt.jobs.evaluation_progress(record.id)
-                done, total = (progress.done, progress.total) if progress else (0, 0)
-                share = 1.0 if record.status is RunStatus.SUCCEEDED else done / total if total else 0.0
-                st.progress(share, text=evaluation_line(record, progress))
+                state = rt.evaluation(record.id).state
+                share = 1.0 if record.status is RunStatus.SUCCEEDED else state.done / max(1, state.total)
+                st.progress(share, text=evaluation_line(record, state))
             if st.button("Stop evaluation", icon=":material/stop_circle:", key="stop-evaluation"):
                 try:
                     rt.stop_run(run_id)

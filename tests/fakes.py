@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from tunixrt_core.errors import TrainingError
@@ -15,6 +15,7 @@ from tunixrt_core.preflight_checks import CHECKS
 from tunixrt_core.rows import read_rows
 from tunixrt_core.runs import RunDir
 from tunixrt_core.trainer import (
+    GREEDY,
     DryRun,
     DryRunReport,
     Exporter,
@@ -23,6 +24,7 @@ from tunixrt_core.trainer import (
     Generator,
     LoadGenerator,
     MetricSink,
+    Sampling,
     TrainControls,
     Trainer,
     TrainObserver,
@@ -161,22 +163,29 @@ class _FakeGenerator:
         rows = read_rows(Path(manifest.data.path))
         self._answers = {row.trace.prompt: row.trace.final_answer for row in rows} if right else {}
 
+    compiles = 1
+
     def generate(
         self,
         prompts: Sequence[str],
         *,
         max_new_tokens: int,
-        on_batch: Callable[[int, Sequence[Generation]], None] | None = None,
+        sampling: Sampling = GREEDY,
+        skip: Collection[int] = (),
+        on_batch: Callable[[Mapping[int, Generation]], None] | None = None,
         stop: threading.Event | None = None,
-    ) -> list[Generation]:
-        done: list[Generation] = []
+    ) -> dict[int, Generation]:
+        done: dict[int, Generation] = {}
         for first in range(0, len(prompts), 2):
+            places = range(first, min(first + 2, len(prompts)))
             if stop and stop.is_set():
                 break
-            batch = [self._answer(prompt) for prompt in prompts[first : first + 2]]
-            done += batch
+            if all(place in skip for place in places):
+                continue
+            batch = {place: self._answer(prompts[place]) for place in places}
+            done |= batch
             if on_batch:
-                on_batch(first, batch)
+                on_batch(batch)
         return done
 
     def _answer(self, prompt: str) -> Generation:

@@ -44,7 +44,7 @@ def jobs(tmp_path: Path) -> Iterator[Callable[[FakeBackend], JobManager]]:
         made: list[JobManager] = []
 
         def make(backend: FakeBackend) -> JobManager:
-            made.append(JobManager(store.runs, store.evals, backend))
+            made.append(JobManager(store.runs, backend))
             return made[-1]
 
         yield make

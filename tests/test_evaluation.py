@@ -3,75 +3,15 @@
 from __future__ import annotations
 
 from math import comb
-from pathlib import Path
 
 import pytest
 
-from tests.fakes import FakeBackend
-from tests.makers import make_manifest
-from tunixrt_core.evaluation import (
-    EvalDir,
-    EvalRow,
-    Prediction,
-    compare,
-    eval_rows,
-    evaluate,
-    flipped,
-    mcnemar,
-    summarise,
-    wilson_interval,
-)
+from tunixrt_core.evaluation import Prediction, compare, flipped, mcnemar, wilson_interval
 
 
 def prediction(name: str, right: bool) -> Prediction:
     scores = {"exact_match": float(right), "format_valid": 1.0}
     return Prediction(name, "p", "5", "out", "5" if right else "4", scores, tokens=7, hit_limit=False)
-
-
-def test_the_eval_rows_are_the_eval_split_in_order(tmp_path: Path) -> None:
-    manifest = make_manifest(tmp_path, train_steps=1)
-    assert [row.prompt for row in eval_rows(manifest)] == ["Task 4:", "Task 5:", "Task 6:"]
-    assert len(eval_rows(manifest, limit=2)) == 2
-
-
-def test_predictions_are_on_disk_as_each_batch_ends(tmp_path: Path) -> None:
-    manifest = make_manifest(tmp_path, train_steps=1)
-    generator = FakeBackend().load_generator()(manifest, tmp_path, on_phase=lambda phase: None)
-    folder = EvalDir(tmp_path / "eval")
-    on_disk: list[int] = []
-    summary = evaluate(
-        generator,
-        manifest,
-        eval_rows(manifest),
-        folder,
-        max_new_tokens=8,
-        on_progress=lambda done, total: on_disk.append(len(folder.predictions())),
-    )
-    assert on_disk == [2, 3]
-    assert summary["exact_match"] == 1.0
-    assert folder.summary() == summary
-    assert [p.answer for p in folder.predictions()] == ["4", "5", "6"]
-
-
-def test_an_evaluation_under_way_has_no_summary_of_an_older_one(tmp_path: Path) -> None:
-    manifest = make_manifest(tmp_path, train_steps=1)
-    folder = EvalDir(tmp_path)
-    folder.summary_file.write_text("{}")
-    generator = FakeBackend().load_generator()(manifest, None, on_phase=lambda phase: None)
-    seen: list[object] = []
-    evaluate(
-        generator,
-        manifest,
-        [EvalRow("1", "p", "5")],
-        folder,
-        max_new_tokens=8,
-        on_progress=lambda done, total: seen.append(folder.summary()),
-    )
-    assert seen == [None]
-
-
-def test_a_summary_of_nothing_claims_nothing() -> None:
-    assert summarise([]) == {"rows": 0}
 
 
 def test_a_comparison_is_paired_by_row_and_counts_each_kind() -> None:

@@ -13,9 +13,8 @@ import pytest
 
 from tests.fakes import FakeBackend
 from tests.makers import Records, make_manifest
-from tunixrt_core.errors import Conflict, InvalidDataset, InvalidManifest
-from tunixrt_core.evaluation import EvalDir, Target
-from tunixrt_core.execution import StopRequest, execute_evaluation, execute_export, execute_training, run_folder_of
+from tunixrt_core.errors import Conflict, InvalidManifest
+from tunixrt_core.execution import StopRequest, execute_export, execute_training, run_folder_of
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.preflight import blocking, warning
 from tunixrt_core.runs import RunDir, RunState, RunStatus
@@ -131,29 +130,6 @@ def test_a_stopped_run_was_seen_stopping(tmp_path: Path) -> None:
         ["loading", "compiling", "running", "stopping", "stopped"],
         ["loading", "compiling", "running", "stopped"],  # the trainer saw the event before the watcher did
     )
-
-
-@pytest.mark.parametrize(("target", "share"), [("base", 0.0), ("tuned", 1.0)])
-def test_the_tuned_model_is_the_one_with_the_checkpoint(manifest: RunManifest, target: Target, share: float) -> None:
-    folder = run(manifest, FakeBackend())
-    phases: list[str] = []
-    summary = execute_evaluation(
-        manifest, folder, target, FakeBackend(), on_progress=lambda progress: phases.append(progress.phase)
-    )
-    assert summary["exact_match"] == share
-    assert phases == ["loading", "compiling", "generating", "generating", "generating"]
-    assert len(EvalDir(folder.evals / target).predictions()) == 3
-
-
-def test_a_limit_of_rows_is_kept(manifest: RunManifest) -> None:
-    folder = run(manifest, FakeBackend())
-    assert execute_evaluation(manifest, folder, "tuned", FakeBackend(), limit=2)["rows"] == 2
-
-
-def test_an_evaluation_without_rows_is_an_error(tmp_path: Path) -> None:
-    manifest = make_manifest(tmp_path, train_steps=1, eval_rows=0)
-    with pytest.raises(InvalidDataset, match="eval split"):
-        execute_evaluation(manifest, RunDir(tmp_path / "run"), "base", FakeBackend())
 
 
 def test_an_export_comes_with_a_card_of_its_run(manifest: RunManifest, tmp_path: Path) -> None:

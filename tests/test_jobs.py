@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from tests.fakes import FakeBackend
 from tests.makers import Records, make_manifest
 from tunixrt_core.accelerator import Accelerator
 from tunixrt_core.errors import Conflict, StoreError
-from tunixrt_core.evaluation import EvalRecord
 from tunixrt_core.execution import run_folder_of
 from tunixrt_core.jobs import JobManager
 from tunixrt_core.runs import RunDir, RunStatus
@@ -34,7 +32,7 @@ def submit(jobs: JobManager, tmp_path: Path, name: str, train_steps: int = 5) ->
 
 def test_jobs_run_one_after_the_other_in_order(tmp_path: Path, records: Records) -> None:
     backend = FakeBackend(step_seconds=0.001)
-    jobs = JobManager(records, records, backend)
+    jobs = JobManager(records, backend)
     folders = [submit(jobs, tmp_path, name) for name in ("a", "b", "c")]
     assert jobs.wait(10)
     assert backend.trained == ["a", "b", "c"]
@@ -44,7 +42,7 @@ def test_jobs_run_one_after_the_other_in_order(tmp_path: Path, records: Records)
 
 def test_a_failed_run_does_not_end_the_queue(tmp_path: Path, records: Records) -> None:
     backend = FakeBackend(crash_at=2)
-    jobs = JobManager(records, records, backend)
+    jobs = JobManager(records, backend)
     submit(jobs, tmp_path, "a")
     assert jobs.wait(10)
     backend.crash_at = None
@@ -58,14 +56,14 @@ def test_a_database_that_is_busy_does_not_end_a_training(tmp_path: Path, records
         def mirror(self, run_id: str, **changes: Any) -> None:
             raise StoreError("The database has been busy for 60 s with another import.")
 
-    jobs = JobManager(Busy(), records, FakeBackend())
+    jobs = JobManager(Busy(), FakeBackend())
     folder = submit(jobs, tmp_path, "a")
     assert jobs.wait(10)
     assert folder.state().status is RunStatus.SUCCEEDED
 
 
 def test_the_holder_and_the_queue_are_shown(tmp_path: Path, records: Records) -> None:
-    jobs = JobManager(records, records, FakeBackend(step_seconds=0.01))
+    jobs = JobManager(records, FakeBackend(step_seconds=0.01))
     first = submit(jobs, tmp_path, "a", train_steps=10_000)
     second = submit(jobs, tmp_path, "b")
     while not first.metrics()[0]:
@@ -82,7 +80,7 @@ def test_the_holder_and_the_queue_are_shown(tmp_path: Path, records: Records) ->
 
 
 def test_closing_stops_what_runs_and_what_waits(tmp_path: Path, records: Records) -> None:
-    jobs = JobManager(records, records, FakeBackend(step_seconds=0.01))
+    jobs = JobManager(records, FakeBackend(step_seconds=0.01))
     first = submit(jobs, tmp_path, "a", train_steps=10_000)
     second = submit(jobs, tmp_path, "b")
     while not first.metrics()[0]:
@@ -93,37 +91,11 @@ def test_closing_stops_what_runs_and_what_waits(tmp_path: Path, records: Records
         submit(jobs, tmp_path, "c")
 
 
-def test_an_evaluation_waits_for_its_turn_and_reports_its_summary(tmp_path: Path, records: Records) -> None:
-    manifest = make_manifest(tmp_path, train_steps=3)
-    folder = run_folder_of(manifest, Path())
-    jobs = JobManager(records, records, FakeBackend())
-    jobs.submit_training("r", manifest, folder)
-    record = EvalRecord("r-tuned", "r", "tuned", RunStatus.QUEUED, str(folder.evals), datetime.now(UTC))
-    jobs.submit_evaluation(record, manifest, folder)
-    assert jobs.wait(10)
-    assert records.statuses("r-tuned") == ["loading", "running", "succeeded"]
-    assert records.changes[-1][1]["metrics"]["exact_match"] == 1.0
-    progress = jobs.evaluation_progress("r-tuned")
-    assert progress is not None
-    assert (progress.done, progress.total) == (3, 3)
-
-
-def test_an_evaluation_without_eval_rows_fails_with_a_sentence(tmp_path: Path, records: Records) -> None:
-    manifest = make_manifest(tmp_path, train_steps=3, eval_rows=0)
-    folder = run_folder_of(manifest, Path())
-    jobs = JobManager(records, records, FakeBackend())
-    record = EvalRecord("e", "r", "base", RunStatus.QUEUED, str(folder.evals), datetime.now(UTC))
-    jobs.submit_evaluation(record, manifest, folder)
-    assert jobs.wait(10)
-    assert records.statuses("e") == ["loading", "failed"]
-    assert "eval split" in records.changes[-1][1]["message"]
-
-
 def test_a_job_waits_while_another_process_holds_the_accelerator(tmp_path: Path, records: Records) -> None:
     file = tmp_path / "accelerator.lock"
     other = Accelerator(file).take("r-elsewhere", "export")  # a lock of its own, as another process would have it
     assert other is not None
-    jobs = JobManager(records, records, FakeBackend(), Accelerator(file))
+    jobs = JobManager(records, FakeBackend(), Accelerator(file))
     first, second = submit(jobs, tmp_path, "a"), submit(jobs, tmp_path, "b")
     assert not jobs.wait(1.2)
     queue = jobs.queue()
@@ -139,7 +111,7 @@ def test_a_job_waits_while_another_process_holds_the_accelerator(tmp_path: Path,
 
 def test_the_accelerator_is_held_while_a_job_runs_and_freed_after_a_bug(tmp_path: Path, records: Records) -> None:
     file = tmp_path / "accelerator.lock"
-    jobs = JobManager(records, records, FakeBackend(step_seconds=0.01, crash_at=50), Accelerator(file))
+    jobs = JobManager(records, FakeBackend(step_seconds=0.01, crash_at=50), Accelerator(file))
     folder = submit(jobs, tmp_path, "a", train_steps=10_000)
     while not folder.metrics()[0]:
         time.sleep(0.01)
@@ -150,7 +122,7 @@ def test_the_accelerator_is_held_while_a_job_runs_and_freed_after_a_bug(tmp_path
 
 
 def test_a_run_that_the_end_of_the_server_stopped_says_so(tmp_path: Path, records: Records) -> None:
-    jobs = JobManager(records, records, FakeBackend(step_seconds=0.01))
+    jobs = JobManager(records, FakeBackend(step_seconds=0.01))
     folder = submit(jobs, tmp_path, "a", train_steps=10_000)
     while not folder.metrics()[0]:
         time.sleep(0.01)

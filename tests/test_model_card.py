@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.makers import write_evaluation
 from tunixrt_core.examples import example_traces
 from tunixrt_core.manifest import RunManifest, build_sft_manifest
 from tunixrt_core.model_card import model_card
 from tunixrt_core.rows import to_row
-from tunixrt_core.runs import RunDir, write_json
+from tunixrt_core.runs import RunDir
 from tunixrt_core.trainer import ExportReport
 
 
@@ -52,9 +53,8 @@ def test_losses_are_those_of_the_checkpoint_and_evaluations_come_with_their_inte
         {"kind": "eval", "train_step": 10, "loss": 2.0},
     ]
     folder.metrics_file.write_text("".join(json.dumps(record) + "\n" for record in records))
-    (folder.evals / "tuned").mkdir(parents=True)
     summary = {"rows": 8, "exact_match": 0.75, "exact_match_low": 0.4, "exact_match_high": 0.93}
-    write_json(folder.evals / "tuned" / "summary.json", summary)
+    write_evaluation(folder, "tuned", summary)
     card = model_card(manifest, folder, report(tmp_path))
     assert "| Train loss | 1.5000 |" in card
     assert "| Eval loss | 2.0000 |" in card

@@ -13,8 +13,8 @@ from tests.conftest import REPOSITORY
 from tests.fakes import FakeBackend
 from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.errors import Conflict, InvalidDataset, NotFound, OutputError, TunixMissing, UnreadableFile
-from tunixrt_core.evaluation import EvalDir
-from tunixrt_core.execution import execute_evaluation
+from tunixrt_core.eval_execution import execute_evaluation, plan_evaluation
+from tunixrt_core.evaluation import EvalRequest
 from tunixrt_core.jobs import JobManager
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.pipeline import Pipeline, open_pipeline
@@ -35,7 +35,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def open_with(settings: Settings, backend: FakeBackend) -> Pipeline:
     store = open_store(settings.database_url)
-    pipeline = Pipeline(settings, store, JobManager(store.runs, store.evals, backend))
+    pipeline = Pipeline(settings, store, JobManager(store.runs, backend))
     pipeline.registry.recover()
     return pipeline
 
@@ -157,7 +157,8 @@ def test_a_run_goes_from_queued_to_succeeded_and_can_be_evaluated(rt: Pipeline) 
     comparison = rt.comparison(run.id)
     assert comparison is not None
     assert comparison.fixed == comparison.rows > 0
-    assert len(rt.evaluation(f"{run.id}-tuned").predictions) == comparison.rows
+    evaluated = {e.target: e.id for e in rt.evaluations(run.id)}
+    assert len(rt.evaluation(evaluated["tuned"]).predictions) == comparison.rows
 
 
 def test_starting_twice_with_one_request_id_starts_one_run(rt: Pipeline) -> None:
@@ -231,7 +232,8 @@ def test_a_lost_database_is_rebuilt_from_the_run_folders(settings: Settings) -> 
     with open_with(settings, FakeBackend()) as rt:
         run = rt.start_run(manifest_of(rt))
         assert rt.wait(10)
-        execute_evaluation(rt_manifest(rt, run.id), rt.run_folder(run.id), "tuned", FakeBackend())
+        plan = plan_evaluation(rt_manifest(rt, run.id), rt.run_folder(run.id), "tuned", EvalRequest())
+        execute_evaluation(plan, FakeBackend())
     for path in settings.home.glob("tunixrt.db*"):
         path.unlink()
     with open_with(settings, FakeBackend()) as rt:
@@ -273,7 +275,7 @@ def test_a_comparison_needs_both_sides(rt: Pipeline) -> None:
     rt.start_evaluation(run.id, ["base"])
     assert rt.wait(10)
     assert rt.comparison(run.id) is None
-    assert EvalDir(rt.run_folder(run.id).evals / "base").summary() is not None
+    assert [e.status for e in rt.evaluations(run.id)] == [RunStatus.SUCCEEDED]
 
 
 @pytest.mark.skipif(is_tunix_available(), reason="says what happens where Tunix is not installed")

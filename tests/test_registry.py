@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.makers import make_manifest
-from tunixrt_core.evaluation import EvalDir
+from tunixrt_core.evaluation import EvalDir, EvalSetRef, EvalSetup, EvalSpec, EvalState
+from tunixrt_core.processes import this_process
 from tunixrt_core.registry import Registry
 from tunixrt_core.runs import RunDir, RunState, RunStatus, write_json
 from tunixrt_core.store.store import Store, open_store
@@ -66,24 +68,48 @@ def test_the_status_in_the_list_is_the_one_in_the_folder(registry: Registry, tmp
     assert registry.run("r-0001").status is RunStatus.INTERRUPTED
 
 
+def evaluation(folder: RunDir, state: EvalState, **summary: float) -> EvalDir:
+    """What an evaluation of a tuned model leaves."""
+    setup = EvalSetup(eval_set=EvalSetRef("split", "mine v1", "ab", 3), max_new_tokens=8)
+    found = EvalDir(folder.evals / "tuned-6-0123abcd")
+    found.path.mkdir(parents=True, exist_ok=True)
+    spec = EvalSpec(target="tuned", train_step=6, setup=setup, scorers=("exact_match",))
+    write_json(found.spec_file, spec.to_dict())
+    if summary:
+        write_json(found.summary_file, summary)
+    found.write_state(state)
+    return found
+
+
 def test_an_evaluation_that_the_command_made_or_repeated_is_found(registry: Registry, tmp_path: Path) -> None:
     folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED))
     registry.recover()
     assert registry.evaluations("r-0001") == []
     for share in (0.5, 0.75):
-        (folder.evals / "tuned").mkdir(parents=True, exist_ok=True)
-        write_json(EvalDir(folder.evals / "tuned").summary_file, {"exact_match": share})
-        assert [e.metrics["exact_match"] for e in registry.evaluations()] == [share]
+        evaluation(folder, EvalState(status=RunStatus.SUCCEEDED, ended_at=share), exact_match=share)
+        (found,) = registry.evaluations()
+        assert found.metrics["exact_match"] == share
+        assert (found.id, found.train_step) == ("r-0001-tuned-6-0123abcd", 6)
+        assert found.setup["eval_set"]["name"] == "mine v1"
 
 
-def test_an_evaluation_that_a_dead_process_left_is_interrupted(
-    registry: Registry, store: Store, tmp_path: Path
-) -> None:
+def test_an_evaluation_that_a_dead_process_left_is_interrupted(registry: Registry, tmp_path: Path) -> None:
     folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED))
     registry.recover()
-    registry.queue_evaluation("r-0001", "base", folder)
+    left = evaluation(folder, EvalState(status=RunStatus.RUNNING, process=this_process()))
+    assert registry.evaluations()[0].status is RunStatus.RUNNING
+    left.write_state(EvalState(status=RunStatus.RUNNING, process=DEAD))
+    assert registry.evaluations()[0].status is RunStatus.INTERRUPTED
+
+
+def test_an_evaluation_whose_folder_is_gone_does_not_stay_under_way(registry: Registry, tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED))
     registry.recover()
-    assert store.evals.get("r-0001-base").status is RunStatus.INTERRUPTED
+    left = evaluation(folder, EvalState(status=RunStatus.RUNNING, process=this_process()))
+    registry.evaluations()
+    shutil.rmtree(left.path)
+    registry.recover()
+    assert registry.evaluations()[0].status is RunStatus.INTERRUPTED
 
 
 def test_reading_a_run_that_has_not_changed_writes_nothing(

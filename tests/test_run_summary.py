@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 import pytest
 
+from tests.makers import write_evaluation
 from tunixrt_core.errors import NotFound
-from tunixrt_core.evaluation import EvalDir
 from tunixrt_core.run_summary import summarise
-from tunixrt_core.runs import RunDir, RunState, RunStatus, write_json
+from tunixrt_core.runs import RunDir, RunState, RunStatus
 
 
 def run(tmp_path: Path, *records: dict[str, Any]) -> RunDir:
@@ -78,9 +78,7 @@ def test_a_run_that_wrote_nothing_has_no_figures(tmp_path: Path) -> None:
 
 def test_exact_match_is_that_of_the_evaluations(tmp_path: Path) -> None:
     folder = run(tmp_path)
-    tuned = EvalDir(folder.evals / "tuned")
-    tuned.path.mkdir(parents=True)
-    write_json(tuned.summary_file, {"rows": 4, "exact_match": 0.75})
+    write_evaluation(folder, "tuned", {"rows": 4, "exact_match": 0.75})
     assert summarise(folder).exact_match == {"tuned": 0.75}
 
 

@@ -1,29 +1,22 @@
-"""The part of the `tunixrt` command that works on the accelerator, in this process: train, evaluate, export-model."""
+"""The part of the `tunixrt` command that trains, and exports what was trained, in this process."""
 
 from __future__ import annotations
 
-import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
 from tunixrt_core import terminal, terminal_run
-from tunixrt_core.accelerator import Accelerator, Holder
+from tunixrt_core.cli_accelerator import Checkpoint, Wait, accelerator, stop_at_signals
 from tunixrt_core.cli_common import Home, fail, run_folder, settings_of
 from tunixrt_core.cli_preflight import Allow, check_codes
 from tunixrt_core.errors import InvalidManifest
-from tunixrt_core.evaluation import TARGETS, EvalDir, EvalProgress, Target, compare
 from tunixrt_core.execution import (
     Backend,
     StopRequest,
     execute_dry_run,
-    execute_evaluation,
     execute_export,
     execute_training,
     run_folder_of,
@@ -36,11 +29,6 @@ from tunixrt_core.settings import Settings
 from tunixrt_core.terminal import err, out
 from tunixrt_core.trainer import NoObserver, TrainControls
 from tunixrt_core.tunix_backend.backend import TunixBackend
-
-Checkpoint = Annotated[
-    str, typer.Option(help="Weights to take: last, best (of the lowest eval loss), or a train step that was saved.")
-]
-Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process of this home holds the accelerator.")]
 
 
 def train(
@@ -75,7 +63,7 @@ def train(
         loaded = loaded.model_copy(update={"output_dir": str(output_dir)})
     folder = run_folder_of(loaded, Path.cwd())
     if dry_run:
-        with _accelerator(settings, folder, "dry run", wait):
+        with accelerator(settings, folder, "dry run", wait):
             _dry_run(loaded, folder, backend)
         return
     if coordinator is not None and processes > 1:
@@ -99,7 +87,7 @@ def _dry_run(manifest: RunManifest, folder: RunDir, backend: Backend) -> None:
 def _train_along(manifest: RunManifest, folder: RunDir, backend: Backend) -> None:
     """Train as one of several processes of which another shows and writes what happens."""
     stop = StopRequest()
-    with _stop_at_signals(stop):
+    with stop_at_signals(stop):
         backend.begin_together(ready=True)
         backend.trainer().train(manifest, folder.path, observer=NoObserver(), controls=TrainControls(stop))
 
@@ -117,7 +105,7 @@ def train_here(
     """Train in this process and show it; leaves with an exit code of its own where the run did not end by itself."""
     backend = backend or TunixBackend(settings.models_dir, settings.compiled_dir)
     backend.require()
-    with _accelerator(settings, folder, "train", wait):
+    with accelerator(settings, folder, "train", wait):
         _check_folder(manifest, folder, resume)
         state, code = _train_with_display(manifest, folder, backend, allow)
     if state.status is RunStatus.FAILED:
@@ -156,80 +144,12 @@ def _train_with_display(
         target=lambda: ended.append(execute_training(manifest, folder, backend, stop=stop, allow=allow)),
         name="tunixrt-train",
     )
-    with _stop_at_signals(stop) as codes, terminal_run.RunDisplay(folder) as display:
+    with stop_at_signals(stop) as codes, terminal_run.RunDisplay(folder) as display:
         worker.start()
         while worker.is_alive():
             worker.join(0.25)
             display.update(folder.state())
     return ended[0], codes[0] if codes else 0
-
-
-@contextmanager
-def _stop_at_signals(stop: StopRequest) -> Iterator[list[int]]:
-    """While inside, SIGINT and SIGTERM ask for a stop. Yields the exit codes of those that came."""
-    codes: list[int] = []
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        name = signal.Signals(number).name
-        codes.append(128 + number)
-        stop.ask(f"Stopped by {name}; resume goes on from the checkpoint.")
-        err.print(f"{name}: stopping after this train step; the checkpoint is kept.")
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield codes
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _accelerator(settings: Settings, folder: RunDir, kind: str, wait: bool) -> Iterator[None]:
-    told: list[Holder | None] = []
-
-    def waiting(holder: Holder | None) -> None:
-        if not told:
-            err.print(f"Waiting for {holder or 'another process'}.")
-        told.append(holder)
-
-    with Accelerator(settings.accelerator_lock).hold(folder.path.name, kind, wait=wait, on_wait=waiting):
-        yield
-
-
-def evaluate(
-    run: Annotated[str, typer.Argument(help="Run id, or the folder of a run.")],
-    target: Annotated[str, typer.Option(help="base, tuned or both.")] = "both",
-    limit: Annotated[int | None, typer.Option(min=1, help="At most this many rows of the eval split.")] = None,
-    checkpoint: Checkpoint = "last",
-    wait: Wait = False,
-    home: Home = None,
-) -> None:
-    """Answer the eval split with the base and the tuned model and compare them; needs no database."""
-    if target not in (*TARGETS, "both"):
-        raise typer.BadParameter("--target is base, tuned or both")
-    settings = settings_of(home)
-    backend = TunixBackend(settings.models_dir, settings.compiled_dir)
-    backend.require()
-    folder = run_folder(run, settings)
-    targets = [name for name in TARGETS if target in (name, "both")]
-    with _accelerator(settings, folder, "evaluate", wait), terminal.progress() as bar:
-        summaries = {name: _evaluate_with_bar(folder, name, backend, limit, checkpoint, bar) for name in targets}
-    terminal.evaluations(summaries)
-    if len(targets) == 2:
-        result = compare(*(EvalDir(folder.evals / name).predictions() for name in TARGETS))
-        out.print(f"{result.fixed} fixed, {result.broken} broken of {result.rows}; McNemar p = {result.p_value:.2g}")
-
-
-def _evaluate_with_bar(
-    folder: RunDir, target: Target, backend: Backend, limit: int | None, checkpoint: str, bar: Progress
-) -> dict[str, Any]:
-    task = bar.add_task(target, total=None, note="")
-
-    def show(progress: EvalProgress) -> None:
-        bar.update(task, completed=progress.done, total=progress.total, description=f"{target}: {progress.phase}")
-
-    loaded = load_manifest(folder.manifest_file)
-    return execute_evaluation(loaded, folder, target, backend, checkpoint=checkpoint, limit=limit, on_progress=show)
 
 
 def export_model(
@@ -247,7 +167,7 @@ def export_model(
     backend.require()
     folder = run_folder(run, settings)
     target = (output or folder.path / "export" / "model").expanduser().absolute()
-    with _accelerator(settings, folder, "export", wait), terminal.progress() as bar:
+    with accelerator(settings, folder, "export", wait), terminal.progress() as bar:
         task = bar.add_task("loading", total=None, note="")
         report = execute_export(
             load_manifest(folder.manifest_file),

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from tunixrt_core import terminal, terminal_run
+from tunixrt_core.cli_accelerator import Wait
 from tunixrt_core.cli_common import Home, fail, open_home, run_folder, settings_of
-from tunixrt_core.cli_jobs import Wait, train_here
+from tunixrt_core.cli_jobs import train_here
 from tunixrt_core.manifest import load_manifest
 from tunixrt_core.run_summary import summarise
 from tunixrt_core.run_verbs import ask_to_save, with_duration

@@ -1,4 +1,4 @@
-"""Run one manifest, or one evaluation, in the calling thread: what the queue does and what the command does."""
+"""Run one manifest in the calling thread: what the queue does and what the command does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from typing import Any, Protocol
 
 from tunixrt_core.alerts import Watch
 from tunixrt_core.errors import Conflict, TunixRTError
-from tunixrt_core.evaluation import EvalDir, EvalProgress, Target, eval_rows, evaluate
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.manifest_data import check_data_unchanged
 from tunixrt_core.memory import MemoryNeed
@@ -260,54 +259,6 @@ def _watch_files(folder: RunDir, controls: TrainControls, recorder: RunRecorder)
     finally:
         ended.set()
         watcher.join()
-
-
-def execute_evaluation(
-    manifest: RunManifest,
-    run_folder: RunDir,
-    target: Target,
-    backend: Backend,
-    *,
-    checkpoint: str = "last",
-    limit: int | None = None,
-    max_new_tokens: int | None = None,
-    progress: EvalProgress | None = None,
-    on_progress: Callable[[EvalProgress], None] = lambda progress: None,
-    stop: threading.Event | None = None,
-) -> dict[str, Any]:
-    """Evaluate base or tuned on the manifest's eval split in this thread. Returns the summary; errors are raised."""
-    progress = progress or EvalProgress(run_folder.path.name, target)
-
-    def phase(name: str) -> None:
-        progress.phase = name
-        on_progress(progress)
-
-    def advance(done: int, total: int) -> None:
-        progress.phase, progress.done, progress.total = "generating", done, total
-        on_progress(progress)
-
-    check_data_unchanged(manifest.data)
-    rows = eval_rows(manifest, limit)
-    progress.total = len(rows)
-    phase("loading")
-    checkpoints = run_folder.checkpoint(checkpoint) if target == "tuned" else None
-    generator = backend.load_generator()(manifest, checkpoints, on_phase=phase)
-    advance(0, len(rows))
-    return evaluate(
-        generator,
-        manifest,
-        rows,
-        EvalDir(run_folder.evals / target),
-        max_new_tokens=max_new_tokens or _longest_row(manifest, run_folder),
-        on_progress=advance,
-        stop=stop,
-    )
-
-
-def _longest_row(manifest: RunManifest, folder: RunDir) -> int:
-    """Tokens of the longest row that was trained on: no completion that was learned from needs more."""
-    plan = folder.state().plan if folder.state_file.exists() else {}
-    return int(plan.get("row_length", manifest.max_seq_length))
 
 
 def execute_export(

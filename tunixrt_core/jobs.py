@@ -6,18 +6,16 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from tunixrt_core.accelerator import Accelerator, Hold, Holder
 from tunixrt_core.errors import Conflict, NotFound, StoreError, TunixRTError
-from tunixrt_core.evaluation import EvalProgress, EvalRecord
-from tunixrt_core.execution import Backend, StopRequest, execute_evaluation, execute_training
+from tunixrt_core.execution import Backend, StopRequest, execute_training
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.processes import this_process
-from tunixrt_core.runs import RunDir, RunState, RunStatus
+from tunixrt_core.runs import RunDir, RunState
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +26,6 @@ class RunRecords(Protocol):
     """What the job manager asks of the store about runs."""
 
     def mirror(self, run_id: str, **changes: Any) -> None: ...
-
-
-class EvalRecords(Protocol):
-    """What the job manager asks of the store about evaluations."""
-
-    def update(self, eval_id: str, **changes: Any) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +60,8 @@ class JobManager:
     With an `accelerator`, a job also waits until no other process of the same home holds it.
     """
 
-    def __init__(
-        self, runs: RunRecords, evals: EvalRecords, backend: Backend, accelerator: Accelerator | None = None
-    ) -> None:
+    def __init__(self, runs: RunRecords, backend: Backend, accelerator: Accelerator | None = None) -> None:
         self._runs = runs
-        self._evals = evals
         self.backend = backend
         # guards _queue and _current, which pages and API threads read while the worker takes jobs
         self._lock = threading.Condition()
@@ -81,7 +70,6 @@ class JobManager:
         self._current: tuple[_Job, Holder] | None = None
         self._worker: threading.Thread | None = None
         self._closed = False
-        self._progress: dict[str, EvalProgress] = {}
 
     def submit_training(self, run_id: str, manifest: RunManifest, folder: RunDir, *, allow: Iterable[str] = ()) -> None:
         """Queue a run. Its folder shows `queued` at once. `allow` are codes of findings that must not block it."""
@@ -105,26 +93,6 @@ class JobManager:
         # whatever happens in a training is written down by itself
         self.submit(WaitingJob(run_id, run_id, "train"), work, cancelled=cancelled, failed=lambda message: None)
 
-    def submit_evaluation(
-        self, record: EvalRecord, manifest: RunManifest, folder: RunDir, limit: int | None = None
-    ) -> None:
-        """Queue the evaluation of one target of a run."""
-        progress = EvalProgress(record.run_id, record.target)
-        self._progress[record.id] = progress
-
-        def work(stop: threading.Event) -> None:
-            self._evaluate(record, manifest, folder, limit, progress, stop)
-
-        def cancelled() -> None:
-            self._end_evaluation(record.id, RunStatus.STOPPED, "Stopped before it began.")
-
-        self.submit(
-            WaitingJob(record.id, record.run_id, "evaluate"),
-            work,
-            cancelled=cancelled,
-            failed=lambda message: self._end_evaluation(record.id, RunStatus.FAILED, message),
-        )
-
     def submit(
         self,
         about: WaitingJob,
@@ -138,17 +106,20 @@ class JobManager:
         """
         self._put(_Job(about, work, cancelled, failed))
 
-    def evaluation_progress(self, eval_id: str) -> EvalProgress | None:
-        """The live progress of an evaluation that this process queued."""
-        return self._progress.get(eval_id)
-
     def stop(self, run_id: str, why: str = "") -> bool:
         """Stop what runs for this run and drop what waits for it. False when there was nothing."""
+        return self._stop(lambda about: about.run == run_id, why)
+
+    def stop_job(self, job_id: str) -> bool:
+        """Stop one job, or drop it where it waits. False when it is not there."""
+        return self._stop(lambda about: about.id == job_id, "")
+
+    def _stop(self, meant: Callable[[WaitingJob], bool], why: str) -> bool:
         with self._lock:
-            waiting = [job for job in self._queue if job.about.run == run_id]
+            waiting = [job for job in self._queue if meant(job.about)]
             for job in waiting:
                 self._queue.remove(job)
-            current = self._current[0] if self._current and self._current[0].about.run == run_id else None
+            current = self._current[0] if self._current and meant(self._current[0].about) else None
         for job in waiting:
             job.cancelled()
         if current:
@@ -259,43 +230,3 @@ class JobManager:
         except StoreError as error:
             # a database that is busy with a long import must not end a training; the folder holds the truth
             log.warning("status of %s not mirrored: %s", run_id, error)
-
-    def _evaluate(
-        self,
-        record: EvalRecord,
-        manifest: RunManifest,
-        folder: RunDir,
-        limit: int | None,
-        progress: EvalProgress,
-        stop: threading.Event,
-    ) -> None:
-        self._tell(record.id, status=RunStatus.LOADING)
-
-        def generating(now: EvalProgress) -> None:
-            if now.phase == "generating" and now.done == 0:
-                self._tell(record.id, status=RunStatus.RUNNING)
-
-        summary = execute_evaluation(
-            manifest,
-            folder,
-            record.target,
-            self.backend,
-            limit=limit,
-            progress=progress,
-            on_progress=generating,
-            stop=stop,
-        )
-        whole = summary["rows"] == summary.get("planned_rows")
-        status = RunStatus.SUCCEEDED if whole else RunStatus.STOPPED
-        self._end_evaluation(record.id, status, "", metrics=summary)
-
-    def _end_evaluation(
-        self, eval_id: str, status: RunStatus, message: str, metrics: Mapping[str, Any] | None = None
-    ) -> None:
-        self._tell(eval_id, status=status, message=message, ended_at=datetime.now(UTC), metrics=dict(metrics or {}))
-
-    def _tell(self, eval_id: str, **changes: Any) -> None:
-        try:
-            self._evals.update(eval_id, **changes)
-        except StoreError as error:
-            log.warning("status of %s not stored: %s", eval_id, error)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.evaluation import TARGETS, EvalDir
+from tunixrt_core.evaluation import latest_results
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.runs import RunDir
 from tunixrt_core.trainer import ExportReport
@@ -61,8 +61,8 @@ def _last_loss(folder: RunDir, kind: str, train_step: int) -> float | None:
 
 
 def _evaluation(folder: RunDir) -> list[str]:
-    found = {target: EvalDir(folder.evals / target).summary() for target in TARGETS}
-    summaries = {target: summary for target, summary in found.items() if summary and summary["rows"]}
+    found = latest_results(folder.evals)
+    summaries = {target: summary for target, summary in found.items() if summary["rows"]}
     if not summaries:
         return ["This run was not evaluated."]
     lines = ["| model | rows | exact match (95 % interval) |", "|---|---|---|"]

@@ -23,7 +23,8 @@ from tunixrt_core.builds import Builds
 from tunixrt_core.check_verbs import CheckVerbs
 from tunixrt_core.dry_runs import DryRuns
 from tunixrt_core.errors import Conflict, NotFound
-from tunixrt_core.evaluation import TARGETS, Comparison, EvalDir, EvalProgress, EvalRecord, Prediction, Target, compare
+from tunixrt_core.eval_verbs import EvalVerbs
+from tunixrt_core.evaluations import Evaluations
 from tunixrt_core.execution import run_folder_of
 from tunixrt_core.export_verbs import ExportVerbs, dataset_ref
 from tunixrt_core.host import HostInfo, host_info
@@ -54,20 +55,11 @@ class TunixStatus:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-@dataclass(frozen=True, slots=True)
-class EvalView:
-    """An evaluation with its files read: predictions so far, and live progress where it runs in this process."""
-
-    record: EvalRecord
-    predictions: tuple[Prediction, ...]
-    progress: EvalProgress | None
-
-
-class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs):
+class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalVerbs):
     """One home with everything in it. Thread-safe: pages, API and worker share one.
 
     Its verbs stand in the order of the data: ingest_verbs, trace_verbs, dataset_verbs, export_verbs, check_verbs; here
-    manifest, run and evaluate; what can be done with a run that is there stands in run_verbs.
+    manifest and run; then run_verbs, for a run that is there, and eval_verbs.
     """
 
     def __init__(self, settings: Settings, store: Store, jobs: JobManager) -> None:
@@ -77,6 +69,7 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs):
         self.builds = Builds()
         self.registry = Registry(store, settings.runs_dir)
         self.dry_runs = DryRuns(jobs)
+        self.evals = Evaluations(jobs, self.registry)
         # two clicks on Start must not both find that there is no run yet
         self._starting = threading.Lock()
 
@@ -159,48 +152,6 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs):
         """Metrics records after the cursor `since`, and the next cursor."""
         return self.run_folder(run_id).metrics(since)
 
-    # --- evaluate -----------------------------------------------------------------------------------------------
-
-    def start_evaluation(
-        self, run_id: str, targets: Iterable[Target] = TARGETS, *, limit: int | None = None
-    ) -> list[EvalRecord]:
-        """Queue the evaluation of a run's base and tuned model on its eval split.
-
-        One that is queued or under way already is given back as it is. `stop_run` stops evaluations too.
-        """
-        self.jobs.backend.require()
-        with self._starting:
-            run = self.run(run_id)
-            if not run.status.over:
-                raise Conflict(f"{run.id} is {run.status}; evaluate it when it is over.")
-            manifest, folder = RunManifest.from_dict(run.manifest), RunDir(Path(run.directory))
-            under_way = {r.target: r for r in self.evaluations(run.id) if not r.status.over}
-            return [under_way.get(t) or self._queue_evaluation(run.id, t, manifest, folder, limit) for t in targets]
-
-    def _queue_evaluation(
-        self, run_id: str, target: Target, manifest: RunManifest, folder: RunDir, limit: int | None
-    ) -> EvalRecord:
-        record = self.registry.queue_evaluation(run_id, target, folder)
-        self.jobs.submit_evaluation(record, manifest, folder, limit)
-        return record
-
-    def evaluations(self, run_id: str | None = None) -> list[EvalRecord]:
-        """Evaluations, newest first; of one run where given. What the command wrote beside a run is found too."""
-        return self.registry.evaluations(run_id)
-
-    def evaluation(self, eval_id: str) -> EvalView:
-        record = self.store.evals.get(eval_id)
-        predictions = EvalDir(Path(record.directory)).predictions()
-        return EvalView(record, tuple(predictions), self.jobs.evaluation_progress(eval_id))
-
-    def comparison(self, run_id: str) -> Comparison | None:
-        """Base against tuned on the same rows; None until both have answered."""
-        found = {record.target: record for record in self.evaluations(run_id)}
-        if not {"base", "tuned"} <= set(found):
-            return None
-        base, tuned = (EvalDir(Path(found[t].directory)).predictions() for t in TARGETS)
-        return compare(base, tuned) if base and tuned else None
-
     # --- around -------------------------------------------------------------------------------------------------
 
     def tunix_status(self) -> TunixStatus:
@@ -224,7 +175,6 @@ def open_pipeline(settings: Settings, *, recover: bool = True) -> Pipeline:
     store = open_store(settings.database_url)
     jobs = JobManager(
         store.runs,
-        store.evals,
         TunixBackend(settings.models_dir, settings.compiled_dir),
         Accelerator(settings.accelerator_lock),
     )

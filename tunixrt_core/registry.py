@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tunixrt_core.errors import InvalidManifest
-from tunixrt_core.evaluation import TARGETS, EvalDir, EvalRecord, Target
+from tunixrt_core.evaluation import EvalDir, EvalRecord
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.runs import DatasetRef, Run, RunDir, RunState, RunStatus, find_run_dirs
 from tunixrt_core.store.query import Page
@@ -29,6 +29,7 @@ class Registry:
         self._runs = store.runs
         self._evals = store.evals
         self._runs_dir = runs_dir
+        self._seen: dict[str, int] = {}  # state.json of an evaluation -> when it was written, at the last look
 
     def recover(self) -> None:
         """At start: list runs that are only on disk, and mark what a dead process left behind as interrupted."""
@@ -39,7 +40,8 @@ class Registry:
         for run in self._runs.unfinished():
             self._fresh(run)
         for record in self._evals.unfinished():
-            self._evals.update(record.id, status=RunStatus.INTERRUPTED, message="The server ended.")
+            if record.folder.state() is None:
+                self._evals.mirror(record.id, status=RunStatus.INTERRUPTED, message="Its folder is gone.")
 
     def run(self, run_id: str) -> Run:
         return self._fresh(self._runs.get(run_id))
@@ -78,18 +80,31 @@ class Registry:
     def evaluations(self, run_id: str | None = None) -> list[EvalRecord]:
         """Evaluations, newest first; of one run where given. What the command wrote beside a run is found too."""
         index = self._runs.index()
-        held = {record.id: record for record in self._evals.list(run_id)}
+        held = {record.directory: record for record in self._evals.list(run_id)}
         wanted = index if run_id is None else {run_id: index[run_id]} if run_id in index else {}
         for known, directory in wanted.items():
-            for target in TARGETS:
-                self._adopt_evaluation(known, target, RunDir(Path(directory)), held.get(f"{known}-{target}"))
+            for state_file in sorted(Path(directory).glob("evals/*/state.json")):
+                self._look_at(known, EvalDir(state_file.parent), held.get(str(state_file.parent)))
         return self._evals.list(run_id)
 
-    def queue_evaluation(self, run_id: str, target: Target, folder: RunDir) -> EvalRecord:
-        """A row for an evaluation that begins, in place of an earlier one of the same target."""
-        record = _record(run_id, target, folder, RunStatus.QUEUED, datetime.now(UTC))
+    def evaluation(self, eval_id: str) -> EvalRecord:
+        """Raises NotFound."""
+        record = self._evals.get(eval_id)
+        self._look_at(record.run_id, record.folder, record)
+        return self._evals.get(eval_id)
+
+    def add_evaluation(self, run_id: str, folder: EvalDir) -> EvalRecord:
+        """A row for an evaluation that waits, in place of the one of an earlier time."""
+        record = _eval_record(run_id, folder, datetime.now(UTC))
         self._evals.put(record)
         return record
+
+    def mirror_evaluation(self, eval_id: str, folder: EvalDir) -> None:
+        """Let the row say what the folder says."""
+        held = self._evals.get(eval_id)
+        told = _eval_record(held.run_id, folder, held.created_at)
+        changes = {name: getattr(told, name) for name in ("status", "message", "metrics", "ended_at")}
+        self._evals.mirror(eval_id, **changes)
 
     def _fresh(self, run: Run) -> Run:
         folder = RunDir(Path(run.directory))
@@ -119,14 +134,18 @@ class Registry:
             log.warning("%s is not listed: its manifest cannot be read (%s)", folder.path, error)
             return None
 
-    def _adopt_evaluation(self, run_id: str, target: Target, folder: RunDir, held: EvalRecord | None) -> None:
-        found = EvalDir(folder.evals / target)
-        if (held and not held.status.over) or (summary := found.summary()) is None:
+    def _look_at(self, run_id: str, folder: EvalDir, held: EvalRecord | None) -> None:
+        """Bring the row of an evaluation up to its folder. What was over and has not been written since is left."""
+        if not folder.state_file.exists():
             return
-        if held is None or held.metrics != summary:
-            when = datetime.fromtimestamp(found.summary_file.stat().st_mtime, UTC)
-            record = _record(run_id, target, folder, RunStatus.SUCCEEDED, when)
-            self._evals.put(replace(record, metrics=summary, ended_at=when))
+        written = folder.state_file.stat().st_mtime_ns
+        if held and held.status.over and self._seen.get(held.directory) == written:
+            return
+        self._seen[str(folder.path)] = written
+        if held is not None:
+            self.mirror_evaluation(held.id, folder)
+        elif folder.spec() is not None:
+            self._evals.put(_eval_record(run_id, folder, datetime.fromtimestamp(written / 1e9, UTC)))
 
     def _id_for(self, folder: RunDir) -> str:
         if _RUN_ID.fullmatch(folder.path.name) and folder.path.parent == self._runs_dir:
@@ -139,5 +158,21 @@ class Registry:
             yield from (path.name for path in self._runs_dir.iterdir())
 
 
-def _record(run_id: str, target: Target, folder: RunDir, status: RunStatus, created_at: datetime) -> EvalRecord:
-    return EvalRecord(f"{run_id}-{target}", run_id, target, status, str(folder.evals / target), created_at)
+def _eval_record(run_id: str, folder: EvalDir, created_at: datetime) -> EvalRecord:
+    """What the folder of an evaluation says, as the store lists it."""
+    spec, state = folder.spec(), folder.state()
+    assert spec is not None, "it is written before an evaluation is queued"
+    assert state is not None, "it is written before an evaluation is queued"
+    return EvalRecord(
+        f"{run_id}-{folder.path.name}",
+        run_id,
+        spec.target,
+        state.status,
+        str(folder.path),
+        created_at,
+        metrics=folder.summary() or {},
+        ended_at=datetime.fromtimestamp(state.ended_at, UTC) if state.ended_at else None,
+        message=state.message,
+        train_step=spec.train_step,
+        setup=spec.setup.to_dict(),
+    )

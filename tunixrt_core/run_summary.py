@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tunixrt_core.evaluation import TARGETS, EvalDir
+from tunixrt_core.evaluation import latest_results
 from tunixrt_core.runs import RunDir, RunStatus
 
 
@@ -92,5 +92,5 @@ def _median(values: list[float]) -> float | None:
 
 
 def _exact_match(folder: RunDir) -> dict[str, float]:
-    found = {target: EvalDir(folder.evals / target).summary() for target in TARGETS}
-    return {target: summary["exact_match"] for target, summary in found.items() if summary and summary["rows"]}
+    found = latest_results(folder.evals)
+    return {target: summary["exact_match"] for target, summary in found.items() if summary["rows"]}

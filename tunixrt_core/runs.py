@@ -189,6 +189,12 @@ class RunDir:
             raise NotFound("checkpoint", which, f"There are {', '.join(there) or 'none'}; or say last, or best.")
         return self.checkpoints / which
 
+    def checkpoint_step(self, which: str) -> int:
+        """The train step of `checkpoint(which)`. Raises NotFound."""
+        path = self.checkpoint(which)
+        steps = [int(p.name) for p in self.checkpoints.glob("[0-9]*") if p.name.isdigit()]
+        return int(path.name) if path != self.checkpoints else max(steps, default=self.state().train_step)
+
     @property
     def evals(self) -> Path:
         return self.path / "evals"

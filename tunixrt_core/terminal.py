@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from tunixrt_core.evaluation import Target
 from tunixrt_core.runs import RunState
 
 # no markup: names, paths and messages hold square brackets of their own
@@ -49,23 +47,6 @@ def dropped_rows(state: RunState) -> None:
             "Raise it with --set max_seq_length=N in the manifest.",
             style="yellow",
         )
-
-
-def evaluations(summaries: Mapping[Target, Mapping[str, Any]]) -> None:
-    """One line a model: its exact match with the interval that says how sure that is."""
-    columns = ("Model", "Rows", "Exact match", "95 % interval", "Format valid", "Mean tokens")
-    lines = [
-        (
-            name,
-            s["rows"],
-            s["exact_match"],
-            f"{s['exact_match_low']:.3f} to {s['exact_match_high']:.3f}",
-            s["format_valid"],
-            s["mean_tokens"],
-        )
-        for name, s in summaries.items()
-    ]
-    table(columns, lines)
 
 
 @contextmanager

@@ -207,7 +207,8 @@ class Generator(Protocol):
         """Completions by the place of their prompt; fewer than asked where `stop` ended it.
 
         Which prompts share a batch, and what is drawn for each, follows from the prompts and the seed alone: a batch
-        whose places all stand in `skip` is left out, and changes nothing in the others. `on_batch` is told as each ends.
+        whose places all stand in `skip` is left out, and changes nothing in the others. `on_batch` is told of each as
+        it ends.
         """
 
 

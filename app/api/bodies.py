@@ -8,7 +8,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from tunixrt_core.datasets import DatasetSpec, Dedupe, Selection
 from tunixrt_core.datasets.choices import Allocation, SplitBy, TokenCount
-from tunixrt_core.evaluation import TARGETS, Target
 from tunixrt_core.preflight_checks import CHECKS
 
 # a name for a download or of an exported file: never a path
@@ -165,8 +164,3 @@ class CloneBody(Body):
 
 class MoveBody(Body):
     by: int = Field(ge=-10_000, le=10_000, description="Places: -1 is one sooner, 1 is one later.")
-
-
-class EvaluationBody(Body):
-    targets: list[Target] = Field(list(TARGETS), min_length=1, max_length=2)
-    limit: int | None = Field(None, ge=1, le=2**31 - 1, description="Evaluate only the first rows.")

@@ -1,63 +1,72 @@
-"""Evaluations of a run: start, list, read with every prediction."""
+"""Evaluations: start, list, read with every prediction, stop, compare."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
-from app.api.answers import Comparison, Evaluation, EvaluationDetail, EvaluationList
-from app.api.bodies import EvaluationBody
+from app.api.evaluation_models import Comparison, Evaluation, EvaluationBody, EvaluationDetail, EvaluationList
 from app.api.limits import JsonRoute
 from app.api.runs import RunId
 from app.api.shared import Pipe
-from tunixrt_core.evaluation import EvalRecord, Target
+from tunixrt_core.evaluation import Comparison as Compared
+from tunixrt_core.evaluation import EvalRecord
 
-router = APIRouter(prefix="/runs/{id}/evaluations", tags=["Evaluations"], route_class=JsonRoute)
+router = APIRouter(tags=["Evaluations"], route_class=JsonRoute)
+
+EvalId = Annotated[str, Query(max_length=120)]
 
 
-@router.post("", status_code=202)
+@router.post("/runs/{id}/evaluations", status_code=202)
 def start(id: RunId, pipeline: Pipe, body: EvaluationBody | None = None) -> EvaluationList:
-    """Queue the evaluation of a run's base and tuned model on its eval split. 501 without Tunix."""
+    """Queue the evaluation of a run's base and tuned model. What is answered already is kept. 501 without Tunix."""
     wanted = body or EvaluationBody()
-    pipeline.start_evaluation(id, dict.fromkeys(wanted.targets), limit=wanted.limit)
+    pipeline.start_evaluation(id, wanted.targets, wanted.request(), again=wanted.again)
     return listing(id, pipeline)
 
 
-@router.get("")
+@router.get("/runs/{id}/evaluations")
 def listing(id: RunId, pipeline: Pipe) -> EvaluationList:
-    """The evaluations of a run, and base against tuned where both have answered."""
+    """The evaluations of a run, newest first, and base against tuned where both have answered."""
     run = pipeline.run(id)
     compared = pipeline.comparison(run.id)
     return EvaluationList(
-        evaluations=[Evaluation(**_summary(record)) for record in pipeline.evaluations(run.id)],
-        comparison=Comparison.model_validate(asdict(compared)) if compared else None,
+        evaluations=[_summary(record) for record in pipeline.evaluations(run.id)],
+        comparison=_comparison(compared) if compared else None,
     )
 
 
-@router.get("/{target}")
-def one(id: RunId, target: Target, pipeline: Pipe) -> EvaluationDetail:
-    """One evaluation with its predictions so far, and its progress while it runs."""
-    run = pipeline.run(id)
-    view = pipeline.evaluation(f"{run.id}-{target}")
+@router.get("/evaluations/compare")
+def compare(first: EvalId, second: EvalId, pipeline: Pipe) -> Comparison:
+    """Two evaluations row by row, on the rows that both have answered."""
+    return _comparison(pipeline.compare_evaluations(first, second))
+
+
+@router.get("/evaluations/{id}")
+def one(id: str, pipeline: Pipe) -> EvaluationDetail:
+    """One evaluation with its predictions so far, and its progress."""
+    view = pipeline.evaluation(id)
     return EvaluationDetail.model_validate(
         {
-            **_summary(view.record),
+            **_summary(view.record).model_dump(),
             "predictions": [asdict(prediction) for prediction in view.predictions],
-            "progress": asdict(view.progress) if view.progress else None,
+            "progress": asdict(view.state),
         }
     )
 
 
-def _summary(record: EvalRecord) -> dict[str, Any]:
-    return {
-        "id": record.id,
-        "run_id": record.run_id,
-        "target": record.target,
-        "status": record.status.value,
-        "message": record.message,
-        "metrics": dict(record.metrics),
-        "created_at": record.created_at,
-        "ended_at": record.ended_at,
-    }
+@router.post("/evaluations/{id}/stop", status_code=202)
+def stop(id: str, pipeline: Pipe) -> Evaluation:
+    """Stop after the batch under way. The answers so far are kept; the same start goes on from them."""
+    return _summary(pipeline.stop_evaluation(id))
+
+
+def _summary(record: EvalRecord) -> Evaluation:
+    found: dict[str, Any] = {name: getattr(record, name) for name in Evaluation.model_fields}
+    return Evaluation.model_validate({**found, "metrics": dict(record.metrics), "setup": dict(record.setup)})
+
+
+def _comparison(found: Compared) -> Comparison:
+    return Comparison.model_validate({**asdict(found), "rows": found.rows})

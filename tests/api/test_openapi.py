@@ -39,7 +39,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("openapi") / "home"
     configured = Settings.from_env({"TUNIXRT_HOME": str(path)})
     store = open_store(configured.database_url)
-    with Pipeline(configured, store, JobManager(store.runs, store.evals, FakeBackend())) as pipeline:
+    with Pipeline(configured, store, JobManager(store.runs, FakeBackend())) as pipeline:
         state.set_pipeline(pipeline)
         visitor = TestClient(server)
         for i in range(5):

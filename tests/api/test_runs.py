@@ -26,7 +26,7 @@ def trains(tmp_path: Path) -> Iterator[Pipeline]:
     """A home with a dataset, whose runs end at once."""
     settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "trains")})
     store = open_store(settings.database_url)
-    with Pipeline(settings, store, JobManager(store.runs, store.evals, FakeBackend(step_seconds=0.002))) as pipeline:
+    with Pipeline(settings, store, JobManager(store.runs, FakeBackend(step_seconds=0.002))) as pipeline:
         pipeline.ingest_examples(40)
         pipeline.build_dataset(DatasetSpec("mine", eval_share=0.2))
         state.set_pipeline(pipeline)

@@ -24,7 +24,7 @@ from tunixrt_core.store.store import open_store
 def rt(tmp_path: Path) -> Iterator[Pipeline]:
     settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
     store = open_store(settings.database_url)
-    with Pipeline(settings, store, JobManager(store.runs, store.evals, FakeBackend())) as pipeline:
+    with Pipeline(settings, store, JobManager(store.runs, FakeBackend())) as pipeline:
         yield pipeline
 
 

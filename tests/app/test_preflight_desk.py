@@ -45,7 +45,7 @@ def backend() -> SlowBackend:
 def desk(tmp_path: Path, backend: SlowBackend) -> Iterator[PreflightDesk]:
     settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
     store = open_store(settings.database_url)
-    with Pipeline(settings, store, JobManager(store.runs, store.evals, backend)) as pipeline:
+    with Pipeline(settings, store, JobManager(store.runs, backend)) as pipeline:
         assert desk_of(pipeline) is desk_of(pipeline)
         yield desk_of(pipeline)
         backend.go.set()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app import words
-from tunixrt_core.evaluation import EvalProgress, EvalRecord
+from tunixrt_core.evaluation import EvalRecord, EvalState
 from tunixrt_core.runs import RunState, RunStatus
 
 
@@ -68,18 +68,23 @@ def test_time_left_is_not_promised_before_training_or_after_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("progress", "line"),
+    ("status", "state", "line"),
     [
-        (EvalProgress("r-0001", "tuned"), "Tuned model: waiting for the device"),
-        (EvalProgress("r-0001", "tuned", "loading", 0, 60), "Tuned model: loading"),
-        (EvalProgress("r-0001", "tuned", "compiling", 0, 60), "Tuned model: compiling, then answering 60 prompts"),
-        (EvalProgress("r-0001", "tuned", "generating", 16, 60), "Tuned model: answered 16 of 60 prompts"),
-        (None, "Tuned model: queued"),
+        ("queued", EvalState(), "waiting for the device"),
+        ("loading", EvalState(phase="loading", total=60), "loading"),
+        ("compiling", EvalState(phase="compiling", total=60), "compiling: the device waits"),
+        ("running", EvalState(phase="generating", done=16, total=60), "answered 16 of 60 prompts"),
+        ("running", EvalState(phase="compiling", done=32, total=60), "answered 32 of 60 prompts, compiling: the dev"),
+        ("running", EvalState(phase="scoring", total=60), "scoring"),
+        ("stopped", EvalState(phase="generating", done=16, total=60), "stopped"),
     ],
 )
-def test_an_evaluation_tells_what_it_is_doing(progress: EvalProgress | None, line: str) -> None:
-    record = EvalRecord("r-0001-tuned", "r-0001", "tuned", RunStatus.QUEUED, "/evals", datetime.now(UTC))
-    assert words.evaluation_line(record, progress) == line
+def test_an_evaluation_tells_what_it_is_doing(status: str, state: EvalState, line: str) -> None:
+    now = datetime.now(UTC)
+    record = EvalRecord("e", "r-0001", "tuned", RunStatus(status), "/evals", now, train_step=40)
+    assert words.evaluation_line(record, state).startswith(f"Tuned model, train step 40: {line}")
+    base = EvalRecord("e", "r-0001", "base", RunStatus(status), "/evals", now)
+    assert words.evaluation_line(base, state).startswith(f"Base model: {line}")
 
 
 def test_a_run_that_is_over_has_no_time_left() -> None:

@@ -203,7 +203,7 @@ def test_a_truncated_gzip_file_is_refused_as_a_whole(rt: Pipeline, tmp_path: Pat
 def rt(tmp_path: Path) -> Iterator[Pipeline]:
     settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
     store = open_store(settings.database_url)
-    with Pipeline(settings, store, JobManager(store.runs, store.evals, FakeBackend())) as pipeline:
+    with Pipeline(settings, store, JobManager(store.runs, FakeBackend())) as pipeline:
         yield pipeline
 
 

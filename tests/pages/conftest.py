@@ -27,7 +27,7 @@ def rt(tmp_path: Path) -> Iterator[Pipeline]:
     """The pipeline that the pages see. Real but for the trainer, so that runs of every kind take no time."""
     settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
     store = open_store(settings.database_url)
-    pipeline = Pipeline(settings, store, JobManager(store.runs, store.evals, FakeBackend()))
+    pipeline = Pipeline(settings, store, JobManager(store.runs, FakeBackend()))
     state.set_pipeline(pipeline)
     yield pipeline
     state.set_pipeline(None)

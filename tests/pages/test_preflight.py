@@ -46,7 +46,7 @@ def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
     monkeypatch.setattr(preflight_views, "_PATIENCE", 30)
     settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
     store = open_store(settings.database_url)
-    pipeline = Pipeline(settings, store, JobManager(store.runs, store.evals, ChecksForReal(settings.models_dir)))
+    pipeline = Pipeline(settings, store, JobManager(store.runs, ChecksForReal(settings.models_dir)))
     state.set_pipeline(pipeline)
     pipeline.ingest_examples(60)
     pipeline.build_dataset(DatasetSpec("examples"))

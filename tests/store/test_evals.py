@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tunixrt_core.errors import Conflict, NotFound
+from tunixrt_core.errors import NotFound
 from tunixrt_core.evaluation import EvalRecord
 from tunixrt_core.runs import RunStatus
 from tunixrt_core.store.store import Store
@@ -15,7 +15,9 @@ WHEN = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def record(id: str = "e1", run_id: str = "r1") -> EvalRecord:
-    return EvalRecord(id, run_id, "base", RunStatus.QUEUED, "/runs/r1/evals/e1", WHEN, {"exact_match": 0.5})
+    return EvalRecord(
+        id, run_id, "base", RunStatus.QUEUED, "/runs/r1/evals/e1", WHEN, {"exact_match": 0.5}, setup={"samples": 1}
+    )
 
 
 def test_an_evaluation_comes_back_as_it_was(store: Store) -> None:
@@ -38,14 +40,14 @@ def test_put_replaces_the_evaluation_with_the_same_id(store: Store) -> None:
     assert store.evals.list() == [record(run_id="r9")]
 
 
-def test_an_update_changes_status_metrics_and_end(store: Store) -> None:
+def test_a_row_follows_its_folder(store: Store) -> None:
     store.evals.put(record())
     store.evals.put(record("e2"))
-    store.evals.update("e1", status=RunStatus.LOADING)
-    done = store.evals.update("e1", status=RunStatus.SUCCEEDED, metrics={"rows": 3}, ended_at=WHEN)
+    store.evals.mirror("e1", status=RunStatus.SUCCEEDED, metrics={"rows": 3}, ended_at=WHEN)
+    done = store.evals.get("e1")
     assert (done.status, done.metrics, done.ended_at) == (RunStatus.SUCCEEDED, {"rows": 3}, WHEN)
     assert [e.id for e in store.evals.unfinished()] == ["e2"]
-    with pytest.raises(Conflict, match="succeeded cannot become running"):
-        store.evals.update("e1", status=RunStatus.RUNNING)
     with pytest.raises(TypeError, match="run_id"):
-        store.evals.update("e1", run_id="r2")
+        store.evals.mirror("e1", run_id="r2")
+    with pytest.raises(NotFound):
+        store.evals.mirror("e9", status=RunStatus.FAILED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tunixrt_core.evaluation.answering import evaluate, rescore
 from tunixrt_core.evaluation.comparison import Comparison, compare, flipped
 from tunixrt_core.evaluation.eval_set import EvalRow, EvalSet, eval_rows, rows_hash, split_set
+from tunixrt_core.evaluation.pairs import base_and_tuned, latest_results, newest
 from tunixrt_core.evaluation.predictions import (
     TARGETS,
     EvalDir,
@@ -32,11 +33,14 @@ __all__ = [
     "EvalState",
     "Prediction",
     "Target",
+    "base_and_tuned",
     "compare",
     "eval_rows",
     "evaluate",
     "flipped",
+    "latest_results",
     "mcnemar",
+    "newest",
     "rescore",
     "rows_hash",
     "split_set",

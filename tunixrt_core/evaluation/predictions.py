@@ -83,6 +83,10 @@ class EvalRecord:
     train_step: int | None = None
     setup: Mapping[str, Any] = field(default_factory=dict)  # EvalSetup.to_dict()
 
+    @property
+    def folder(self) -> EvalDir:
+        return EvalDir(Path(self.directory))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvalSpec:

@@ -36,17 +36,13 @@ class EvalStore:
         """Evaluations that are not over: at start, what a dead process left behind."""
         return [record for record in self.list() if not record.status.over]
 
-    def update(self, eval_id: str, **changes: Any) -> EvalRecord:
-        """Change status, message, metrics, directory or `ended_at`. Raises NotFound, Conflict."""
+    def mirror(self, eval_id: str, **changes: Any) -> None:
+        """Write down what the folder of an evaluation says. Raises NotFound."""
         if unknown := sorted(changes.keys() - _CHANGEABLE):
             raise TypeError(f"{unknown[0]} is not a field of an evaluation that can change")
         with self._db.write() as connection:
             row = _find(connection, eval_id)
-            if "status" in changes:
-                changes["status"] = RunStatus(row.status).to(RunStatus(changes["status"])).value
-            if changes:
-                connection.execute(update(evals).where(evals.c.seq == row.seq).values(changes))
-            return _record(_find(connection, eval_id))
+            connection.execute(update(evals).where(evals.c.seq == row.seq).values(changes))
 
     def list(self, run_id: str | None = None) -> list[EvalRecord]:
         """All evaluations, of one run where given, newest first."""
@@ -72,6 +68,8 @@ def _values(record: EvalRecord) -> dict[str, Any]:
         "status": record.status.value,
         "directory": record.directory,
         "metrics": record.metrics,
+        "train_step": record.train_step,
+        "setup": record.setup,
         "message": record.message,
         "created_at": record.created_at,
         "ended_at": record.ended_at,
@@ -89,4 +87,6 @@ def _record(row: Row[Any]) -> EvalRecord:
         metrics=row.metrics,
         ended_at=row.ended_at,
         message=row.message,
+        train_step=row.train_step,
+        setup=row.setup,
     )

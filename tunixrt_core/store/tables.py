@@ -227,6 +227,8 @@ evals = Table(
     Column("message", Text, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("ended_at", UtcTime),
+    Column("train_step", Integer),
+    Column("setup", JsonText, nullable=False, server_default="{}"),
     Index("ix_evals_run_id", "run_id"),
     sqlite_autoincrement=True,
 )

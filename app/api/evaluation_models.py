@@ -1,0 +1,98 @@
+"""Evaluations as the API takes and answers them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from app.api.bodies import Body
+from tunixrt_core.evaluation import TARGETS, EvalRequest, Target
+from tunixrt_core.trainer import Sampling
+
+_MOST = 2**31 - 1
+
+
+class EvaluationBody(Body):
+    """What to ask, and how. Nothing is needed: the eval split is then answered greedily by both models."""
+
+    targets: list[Target] = Field(list(TARGETS), min_length=1, max_length=2)
+    checkpoint: str = Field("last", max_length=20, description="last, best, or a train step that was saved.")
+    eval_file: str | None = Field(None, max_length=4096, description="A file on the server, instead of the eval split.")
+    limit: int | None = Field(None, ge=1, le=_MOST, description="Ask only the first rows.")
+    samples: int = Field(1, ge=1, le=1000, description="Answers to each prompt.")
+    temperature: float = Field(0.0, ge=0, le=100, description="0 takes the likeliest token.")
+    top_p: float = Field(1.0, gt=0, le=1)
+    top_k: int | None = Field(None, ge=1, le=_MOST)
+    seed: int = Field(0, ge=0, le=_MOST)
+    max_new_tokens: int | None = Field(None, ge=1, le=_MOST)
+    scorers: list[str] = Field([], max_length=50, description="Names; GET /scorers lists them.")
+    again: bool = Field(False, description="Answer anew what was answered before.")
+
+    def request(self) -> EvalRequest:
+        """Raises InvalidEvaluation."""
+        return EvalRequest(
+            checkpoint=self.checkpoint,
+            eval_file=Path(self.eval_file) if self.eval_file else None,
+            limit=self.limit,
+            samples=self.samples,
+            sampling=Sampling(self.temperature, self.top_p, self.top_k, self.seed),
+            max_new_tokens=self.max_new_tokens,
+            scorers=tuple(self.scorers),
+        )
+
+
+class Evaluation(BaseModel):
+    id: str
+    run_id: str
+    target: str
+    train_step: int | None = Field(description="Of the checkpoint; null for the base model.")
+    setup: dict[str, Any] = Field(description="What was asked: eval set, samples, sampling, max_new_tokens.")
+    status: str
+    message: str
+    metrics: dict[str, Any]
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class Comparison(BaseModel):
+    rows: int
+    both: int
+    fixed: int = Field(description="Wrong by the first, right by the second.")
+    broken: int
+    neither: int
+    p_value: float
+
+
+class EvaluationList(BaseModel):
+    evaluations: list[Evaluation]
+    comparison: Comparison | None = Field(description="Base against tuned, of the newest pair that was asked the same.")
+
+
+class Prediction(BaseModel):
+    id: str
+    row: int
+    sample: int
+    prompt: str
+    reference: str
+    output: str
+    answer: str | None
+    scores: dict[str, float | None]
+    verdicts: dict[str, str]
+    groups: dict[str, str]
+    tokens: int
+    hit_limit: bool
+
+
+class Progress(BaseModel):
+    phase: str
+    done: int
+    total: int
+    compiles: int
+
+
+class EvaluationDetail(Evaluation):
+    predictions: list[Prediction]
+    progress: Progress

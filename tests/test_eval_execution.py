@@ -1,0 +1,137 @@
+"""An evaluation finds what it needs before it begins, and its folder says how it went."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import FakeBackend
+from tests.makers import make_manifest
+from tunixrt_core.errors import InvalidDataset, InvalidEvaluation, InvalidManifest, ModelError, NotFound
+from tunixrt_core.eval_execution import EvalPlan, execute_evaluation, plan_evaluation
+from tunixrt_core.evaluation import EvalRequest, EvalState, Target
+from tunixrt_core.execution import execute_training, run_folder_of
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.runs import RunDir, RunStatus
+from tunixrt_core.trainer import LoadGenerator
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> RunManifest:
+    return make_manifest(tmp_path, train_steps=6)
+
+
+@pytest.fixture
+def folder(manifest: RunManifest) -> RunDir:
+    found = run_folder_of(manifest, Path())
+    execute_training(manifest, found, FakeBackend(), stop=threading.Event())
+    return found
+
+
+def plan(manifest: RunManifest, folder: RunDir, target: Target = "tuned", **asked: object) -> EvalPlan:
+    return plan_evaluation(manifest, folder, target, EvalRequest(**asked))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("target", "share"), [("base", 0.0), ("tuned", 1.0)])
+def test_the_tuned_model_is_the_one_with_the_checkpoint(
+    manifest: RunManifest, folder: RunDir, target: Target, share: float
+) -> None:
+    states: list[EvalState] = []
+    planned = plan(manifest, folder, target)
+    summary = execute_evaluation(planned, FakeBackend(), on_state=states.append)
+    assert summary["exact_match"] == share
+    seen = [(state.status.value, state.phase, state.done) for state in states]
+    assert seen == [
+        ("queued", "", 0),
+        ("loading", "loading", 0),
+        ("compiling", "compiling", 0),
+        ("running", "compiling", 2),
+        ("running", "compiling", 3),
+        ("succeeded", "", 3),
+    ]
+    assert planned.folder.state() == states[-1]
+    assert len(planned.folder.predictions()) == 3
+    assert planned.folder.spec() == planned.spec
+
+
+def test_its_folder_is_named_by_model_train_step_and_what_was_asked(manifest: RunManifest, folder: RunDir) -> None:
+    base, tuned, other = plan(manifest, folder, "base"), plan(manifest, folder), plan(manifest, folder, limit=2)
+    assert tuned.spec.name == f"tuned-6-{tuned.spec.setup.hash[:8]}"
+    assert base.spec.name == f"base-{tuned.spec.setup.hash[:8]}"
+    assert other.spec.name != tuned.spec.name
+
+
+def test_a_limit_of_rows_is_kept(manifest: RunManifest, folder: RunDir) -> None:
+    assert execute_evaluation(plan(manifest, folder, limit=2), FakeBackend())["rows"] == 2
+
+
+class NoModel(FakeBackend):
+    def load_generator(self) -> LoadGenerator:
+        raise ModelError("There is no model here.")
+
+
+def test_what_is_answered_needs_no_model_a_second_time(manifest: RunManifest, folder: RunDir) -> None:
+    first = execute_evaluation(plan(manifest, folder), FakeBackend())
+    assert execute_evaluation(plan(manifest, folder), NoModel()) == first
+    scored = execute_evaluation(plan(manifest, folder, scorers=("exact_match",)), NoModel())
+    assert set(scored["scorers"]) == {"exact_match"}
+    with pytest.raises(ModelError):
+        execute_evaluation(plan(manifest, folder), NoModel(), again=True)
+
+
+def test_again_answers_anew(manifest: RunManifest, folder: RunDir) -> None:
+    execute_evaluation(plan(manifest, folder), FakeBackend(right=False))
+    assert execute_evaluation(plan(manifest, folder), FakeBackend())["exact_match"] == 0.0
+    assert execute_evaluation(plan(manifest, folder), FakeBackend(), again=True)["exact_match"] == 1.0
+
+
+def test_a_failure_stands_in_the_folder_too(manifest: RunManifest, folder: RunDir) -> None:
+    planned = plan(manifest, folder)
+    with pytest.raises(ModelError):
+        execute_evaluation(planned, NoModel())
+    state = planned.folder.state()
+    assert state is not None
+    assert (state.status, state.message) == (RunStatus.FAILED, "There is no model here.")
+
+
+def test_a_stop_file_from_another_process_stops_it_and_the_answers_stay(manifest: RunManifest, folder: RunDir) -> None:
+    planned = plan(manifest, folder)
+
+    def ask(state: EvalState) -> None:
+        if state.done == 2:
+            planned.folder.stop_file.touch()
+        if state.done == 2 and state.phase == "compiling":
+            stop.set()
+
+    stop = threading.Event()
+    summary = execute_evaluation(planned, FakeBackend(), on_state=ask, stop=stop)
+    assert (summary["answers"], summary["planned"]) == (2, 3)
+    state = planned.folder.state()
+    assert state is not None
+    assert state.status is RunStatus.STOPPED
+    assert "go on" in state.message
+    assert execute_evaluation(planned, FakeBackend())["answers"] == 3
+
+
+def test_what_a_dead_process_left_reads_as_interrupted(manifest: RunManifest, folder: RunDir) -> None:
+    planned = plan(manifest, folder)
+    planned.show_queued()
+    planned.folder.write_state(EvalState(status=RunStatus.RUNNING, process="999999999:1:gone"))
+    state = planned.folder.state()
+    assert state is not None
+    assert state.status is RunStatus.INTERRUPTED
+
+
+def test_what_is_missing_is_said_before_anything_begins(manifest: RunManifest, folder: RunDir, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="checkpoint '9'"):
+        plan(manifest, folder, checkpoint="9")
+    with pytest.raises(InvalidEvaluation, match="There is no scorer 'nice'"):
+        plan(manifest, folder, scorers=("nice",))
+    empty = make_manifest(tmp_path, train_steps=1, eval_rows=0)
+    with pytest.raises(InvalidDataset, match="eval split"):
+        plan(empty, folder, "base")
+    Path(manifest.data.path).write_text("")
+    with pytest.raises(InvalidManifest, match="changed"):
+        plan(manifest, folder)

@@ -1,0 +1,203 @@
+"""Run one evaluation in the calling thread: what the queue does and what the command does."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.evaluation import (
+    EvalDir,
+    EvalRequest,
+    EvalSet,
+    EvalSetup,
+    EvalSpec,
+    EvalState,
+    Target,
+    evaluate,
+    rescore,
+    split_set,
+)
+from tunixrt_core.execution import Backend
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.manifest_data import check_data_unchanged
+from tunixrt_core.processes import this_process
+from tunixrt_core.runs import RunDir, RunStatus, write_json
+from tunixrt_core.scorers import ScorerSet
+
+
+@dataclass(frozen=True, slots=True)
+class EvalPlan:
+    """An evaluation that can begin: the request with everything in it found."""
+
+    manifest: RunManifest
+    run_folder: RunDir
+    checkpoint: str
+    spec: EvalSpec
+    eval_set: EvalSet
+
+    @property
+    def folder(self) -> EvalDir:
+        return EvalDir(self.run_folder.evals / self.spec.name)
+
+    @property
+    def label(self) -> str:
+        """The model in words: `base`, or the run with the train step."""
+        spec = self.spec
+        return (
+            "base" if spec.train_step is None else f"{self.run_folder.path.name} tuned, train step {spec.train_step:,}"
+        )
+
+    @property
+    def is_done(self) -> bool:
+        """Whether these very answers are there already, scored by these very scorers."""
+        return self.folder.summary() is not None and self.folder.spec() == self.spec
+
+    def show_queued(self) -> None:
+        """Let the folder say that it waits for this process."""
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        if self.folder.spec() is None:
+            write_json(self.folder.spec_file, self.spec.to_dict())
+        self.folder.write_state(EvalState(process=this_process()))
+
+
+def plan_evaluation(
+    manifest: RunManifest,
+    run_folder: RunDir,
+    target: Target,
+    request: EvalRequest,
+    *,
+    eval_set: EvalSet | None = None,
+) -> EvalPlan:
+    """Find the checkpoint, the scorers and the rows of a request, but for an `eval_set` that is given.
+
+    Raises InvalidEvaluation, InvalidDataset for an empty eval split, InvalidManifest for a data file that has changed,
+    NotFound for a checkpoint that is not there.
+    """
+    with ScorerSet(request.scorers) as scorers:
+        names = scorers.names
+    rows = eval_set or _rows(manifest, request)
+    setup = EvalSetup(
+        eval_set=rows.ref,
+        max_new_tokens=request.max_new_tokens or _longest_row(manifest, run_folder),
+        samples=request.samples,
+        sampling=request.sampling,
+    )
+    train_step = run_folder.checkpoint_step(request.checkpoint) if target == "tuned" else None
+    spec = EvalSpec(target=target, train_step=train_step, setup=setup, scorers=names)
+    return EvalPlan(manifest, run_folder, request.checkpoint, spec, rows)
+
+
+def execute_evaluation(
+    plan: EvalPlan,
+    backend: Backend,
+    *,
+    again: bool = False,
+    on_state: Callable[[EvalState], None] = lambda state: None,
+    stop: threading.Event | None = None,
+) -> dict[str, Any]:
+    """Evaluate in this thread; returns the summary, which a stopped evaluation has of the answers that are there.
+
+    What was answered before under the same name is kept and gone on from, or only scored anew where other scorers are
+    asked for; `again` answers everything anew. Errors are raised, and stand in the state too.
+    """
+    folder = plan.folder
+    if plan.is_done and not again:
+        return folder.summary() or {}
+    with ScorerSet(plan.spec.scorers) as scorers, _reported(plan, on_state, stop or threading.Event()) as report:
+        if folder.summary() is not None and not again:
+            report.tell(status=RunStatus.RUNNING, phase="scoring")
+            write_json(folder.spec_file, plan.spec.to_dict())
+            return rescore(plan.manifest, scorers, folder)
+        if again or folder.spec() is None:
+            folder.predictions_file.unlink(missing_ok=True)
+        write_json(folder.spec_file, plan.spec.to_dict())
+        return _answer(plan, scorers, backend, report)
+
+
+def _rows(manifest: RunManifest, request: EvalRequest) -> EvalSet:
+    check_data_unchanged(manifest.data)
+    return split_set(manifest, request.limit)
+
+
+def _answer(plan: EvalPlan, scorers: ScorerSet, backend: Backend, report: _Report) -> dict[str, Any]:
+    report.phase("loading")
+    checkpoints = plan.run_folder.checkpoint(plan.checkpoint) if plan.spec.target == "tuned" else None
+    generator = backend.load_generator()(plan.manifest, checkpoints, on_phase=report.phase)
+
+    def advance(done: int, total: int) -> None:
+        report.tell(status=RunStatus.RUNNING, done=done, total=total, compiles=generator.compiles)
+
+    summary = evaluate(
+        generator,
+        plan.manifest,
+        plan.eval_set,
+        plan.spec.setup,
+        scorers,
+        plan.folder,
+        on_progress=advance,
+        stop=report.stop,
+    )
+    report.tell(compiles=generator.compiles)
+    return summary
+
+
+@dataclass(slots=True)
+class _Report:
+    """Writes `state.json` as the evaluation goes on, and hears the `stop` file."""
+
+    folder: EvalDir
+    on_state: Callable[[EvalState], None]
+    stop: threading.Event
+    state: EvalState = field(default_factory=EvalState)
+
+    def phase(self, name: str) -> None:
+        status = self.state.status
+        if status in (RunStatus.QUEUED, RunStatus.LOADING):
+            known = {"loading": RunStatus.LOADING, "compiling": RunStatus.COMPILING, "generating": RunStatus.RUNNING}
+            status = known[name]
+        self.tell(status=status, phase=name)
+
+    def tell(self, **changes: Any) -> None:
+        if self.folder.stop_file.exists():
+            self.stop.set()
+        fresh = replace(self.state, **changes)
+        if fresh != self.state:
+            self.state = fresh
+            self.folder.write_state(fresh)
+            self.on_state(fresh)
+
+
+@contextmanager
+def _reported(plan: EvalPlan, on_state: Callable[[EvalState], None], stop: threading.Event) -> Iterator[_Report]:
+    """While inside, the state follows what is told; afterwards it says how it ended, whatever happened."""
+    folder = plan.folder
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.stop_file.unlink(missing_ok=True)
+    total = len(plan.eval_set.rows) * plan.spec.setup.samples
+    report = _Report(folder, on_state, stop)
+    report.tell(process=this_process(), started_at=time.time(), total=total)
+    try:
+        yield report
+    finally:
+        status, message = _end(report, sys.exc_info()[1])
+        report.tell(status=status, message=message, phase="", ended_at=time.time())
+
+
+def _end(report: _Report, error: BaseException | None) -> tuple[RunStatus, str]:
+    if error is not None:
+        return RunStatus.FAILED, str(error) if isinstance(error, TunixRTError) else f"{type(error).__name__}: {error}"
+    if report.folder.summary() is None:
+        return RunStatus.STOPPED, "Stopped; evaluate again to go on."
+    return RunStatus.SUCCEEDED, ""
+
+
+def _longest_row(manifest: RunManifest, folder: RunDir) -> int:
+    """Tokens of the longest row that was trained on: no completion that was learned from needs more."""
+    plan = folder.state().plan if folder.state_file.exists() else {}
+    return int(plan.get("row_length", manifest.max_seq_length))

@@ -1,0 +1,75 @@
+"""Evaluations in the queue, each with its row in the store; its folder is the truth about it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable
+
+from tunixrt_core.errors import Conflict, StoreError
+from tunixrt_core.eval_execution import EvalPlan, execute_evaluation
+from tunixrt_core.evaluation import EvalRecord, EvalState
+from tunixrt_core.jobs import JobManager, WaitingJob
+from tunixrt_core.registry import Registry
+from tunixrt_core.runs import RunStatus
+
+log = logging.getLogger(__name__)
+
+KIND = "evaluate"
+
+
+class Evaluations:
+    """Evaluations of one home, through the one queue that everything on the accelerator goes through."""
+
+    def __init__(self, jobs: JobManager, registry: Registry) -> None:
+        self._jobs = jobs
+        self._registry = registry
+
+    def queue(self, run_id: str, plans: Iterable[EvalPlan], *, again: bool = False) -> list[EvalRecord]:
+        """Queue each plan; one that waits or runs, or is done and not asked for `again`, is given back as it is."""
+        held = {record.directory: record for record in self._registry.evaluations(run_id)}
+        return [
+            self._known(held.get(str(plan.folder.path)), plan, again) or self._queue(run_id, plan, again)
+            for plan in plans
+        ]
+
+    def stop(self, eval_id: str) -> None:
+        """Stop one that waits or runs, in whichever process; its answers so far are kept. Raises NotFound, Conflict."""
+        record = self._registry.evaluation(eval_id)
+        if record.status.over:
+            raise Conflict(f"The evaluation is over ({record.status}); there is nothing to stop.")
+        if not self._jobs.stop_job(eval_id):
+            record.folder.stop_file.touch()  # another process runs it
+
+    @staticmethod
+    def _known(record: EvalRecord | None, plan: EvalPlan, again: bool) -> EvalRecord | None:
+        if record is None or not record.status.over:
+            return record
+        return record if plan.is_done and not again else None
+
+    def _queue(self, run_id: str, plan: EvalPlan, again: bool) -> EvalRecord:
+        plan.show_queued()
+        record = self._registry.add_evaluation(run_id, plan.folder)
+
+        def mirror(state: EvalState) -> None:
+            try:
+                self._registry.mirror_evaluation(record.id, plan.folder)
+            except StoreError as error:
+                # a database that is busy with a long import must not end an evaluation; the folder holds the truth
+                log.warning("status of %s not mirrored: %s", record.id, error)
+
+        def work(stop: threading.Event) -> None:
+            execute_evaluation(plan, self._jobs.backend, again=again, on_state=mirror, stop=stop)
+
+        def ended(status: RunStatus, message: str) -> None:
+            state = EvalState(status=status, message=message)
+            plan.folder.write_state(state)
+            mirror(state)
+
+        self._jobs.submit(
+            WaitingJob(record.id, run_id, KIND),
+            work,
+            cancelled=lambda: ended(RunStatus.STOPPED, "Stopped before it began."),
+            failed=lambda message: ended(RunStatus.FAILED, message),
+        )
+        return record
