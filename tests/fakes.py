@@ -165,6 +165,9 @@ class _FakeGenerator:
 
     compiles = 1
 
+    def close(self) -> None:
+        """A fake holds nothing."""
+
     def generate(
         self,
         prompts: Sequence[str],

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,6 +29,7 @@ from tunixrt_core.manifest_data import check_data_unchanged
 from tunixrt_core.processes import this_process
 from tunixrt_core.runs import RunDir, RunStatus, write_json
 from tunixrt_core.scorers import ScorerSet
+from tunixrt_core.trainer import Generator
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,11 @@ def _rows(manifest: RunManifest, request: EvalRequest) -> EvalSet:
 def _answer(plan: EvalPlan, scorers: ScorerSet, backend: Backend, report: _Report) -> dict[str, Any]:
     report.phase("loading")
     checkpoints = plan.run_folder.checkpoint(plan.checkpoint) if plan.spec.target == "tuned" else None
-    generator = backend.load_generator()(plan.manifest, checkpoints, on_phase=report.phase)
+    with closing(backend.load_generator()(plan.manifest, checkpoints, on_phase=report.phase)) as generator:
+        return _generate(plan, scorers, generator, report)
 
+
+def _generate(plan: EvalPlan, scorers: ScorerSet, generator: Generator, report: _Report) -> dict[str, Any]:
     def advance(done: int, total: int) -> None:
         report.tell(status=RunStatus.RUNNING, done=done, total=total, compiles=generator.compiles)
 

@@ -194,6 +194,9 @@ class Generator(Protocol):
     def compiles(self) -> int:
         """Shapes that were compiled so far."""
 
+    def close(self) -> None:
+        """Give the memory of the model back; nothing is generated after it."""
+
     def generate(
         self,
         prompts: Sequence[str],

@@ -105,5 +105,7 @@ def test_every_address_of_the_issue_is_published() -> None:
         "/queue/{id}/cancel": ["post"],
         "/queue/{id}/move": ["post"],
         "/runs/{id}/evaluations": ["get", "post"],
-        "/runs/{id}/evaluations/{target}": ["get"],
+        "/evaluations/compare": ["get"],
+        "/evaluations/{id}": ["get"],
+        "/evaluations/{id}/stop": ["post"],
     }

@@ -107,6 +107,9 @@ class Counting:
         self._left = stop_after
         self.answered: list[int] = []
 
+    def close(self) -> None:
+        self._inner.close()
+
     def generate(self, prompts: Any, *, on_batch: Any, stop: Any = None, **asked: Any) -> dict[int, Generation]:
         stop = threading.Event()
 
