@@ -202,8 +202,13 @@ def test_a_run_is_evaluated_and_base_compared_with_tuned(api: TestClient, trains
     done = api.get(path).json()
     assert {item["target"]: item["metrics"]["exact_match"] for item in done["evaluations"]} == {"base": 0, "tuned": 1}
     assert done["comparison"]["fixed"] == 4
-    tuned = api.get(f"{path}/tuned").json()
+    ids = {item["target"]: item["id"] for item in done["evaluations"]}
+    tuned = api.get(f"/evaluations/{ids['tuned']}").json()
     assert tuned["status"] == "succeeded"
+    assert (tuned["progress"]["done"], tuned["progress"]["total"], tuned["train_step"]) == (4, 4, 5)
+    assert api.get("/evaluations/compare", params={"first": ids["base"], "second": ids["tuned"]}).json()["fixed"] == 4
+    over = api.post(f"/evaluations/{ids['tuned']}/stop")
+    assert (over.status_code, "nothing to stop" in over.json()["error"]["message"]) == (409, True)
     assert len(tuned["predictions"]) == 4
     assert tuned["predictions"][0]["scores"]["exact_match"] == 1
 
@@ -238,7 +243,7 @@ def test_the_listing_of_runs_pages(api: TestClient, trains: Pipeline) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["", "/metrics", "/evaluations", "/evaluations/base", "/stop", "/save", "/resume", "/clone"]
+    "path", ["", "/metrics", "/evaluations", "/stop", "/save", "/resume", "/clone"]
 )
 def test_an_unknown_run_is_404(api: TestClient, path: str) -> None:
     method = "POST" if path in {"/stop", "/save", "/resume", "/clone"} else "GET"
