@@ -37,6 +37,9 @@ _STEP_TINTS = {
 _CSS = (Path(__file__).parent / "blocks.css").read_text(encoding="utf-8")
 
 
+EMPTY = "<span class='mut'>empty</span>"
+
+
 def html(body: str) -> None:
     """Write a block. `body` is markup whose outside text is escaped already."""
     st.html(f"<style>{_CSS}</style><div class='rt'>{body}</div>")
@@ -193,12 +196,17 @@ def stretch(before: str, span: str, after: str, where: str) -> None:
 def side_by_side(left: tuple[str, str], right: tuple[str, str]) -> None:
     """Two model outputs as `(title, text)`; the words that differ are marked."""
     first, second = _marked(left[1], right[1])
-    empty = "<span class='mut'>empty</span>"
     columns = "".join(
-        f"<div><strong>{escape(title)}</strong><div class='out'>{text or empty}</div></div>"
+        f"<div><strong>{escape(title)}</strong><div class='out'>{text or EMPTY}</div></div>"
         for title, text in ((left[0], first), (right[0], second))
     )
     html(f"<div class='cmp'>{columns}</div>")
+
+
+def changed(before: str, now: str) -> None:
+    """A model's output; the words that it did not write the time before are marked."""
+    text = _marked(before, now)[1] if before else escape(now)
+    html(f"<div class='out'>{text or EMPTY}</div>")
 
 
 def _marked(left: str, right: str) -> tuple[str, str]:

@@ -32,6 +32,7 @@ TRAIN_METRICS = (
     "time",
 )
 EVAL_METRICS = ("loss", "perplexity", "time")
+SAMPLE_METRICS = ("exact_match", "format_valid", "mean_tokens", "repetition", "hit_limit", "rows")
 MAX_PARTS = 24  # parts, and step types, of which the losses are kept
 
 
@@ -107,6 +108,7 @@ class Curves:
     def _clear(self) -> None:
         self.train = Columns(TRAIN_METRICS)
         self.evals = Columns(EVAL_METRICS)
+        self.samples = Columns(SAMPLE_METRICS)
         self.checkpoints: dict[int, str] = {}  # train step -> why it was saved: cadence, best, asked or end
         self.compiled: list[tuple[int, int]] = []  # train steps done before, row length
         self.alerts: list[dict[str, Any]] = []
@@ -125,6 +127,8 @@ class Curves:
             self.train.add(record)
         elif kind == "eval":
             self.evals.add(record)
+        elif kind == "samples":
+            self.samples.add(record)
         elif kind == "checkpoint":
             self.checkpoints[int(record["train_step"])] = str(record["reason"])
         elif kind == "compile":

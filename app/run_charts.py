@@ -92,6 +92,40 @@ def _color(name: str, place: int) -> str:
     return _STEP_COLORS[(int(number) - 1 if number.isdigit() else place) % len(_STEP_COLORS)]
 
 
+_SHARES = (
+    ("Exact match", "exact_match", TEAL, "solid"),
+    ("Format valid", "format_valid", BLUE, "solid"),
+    ("Repetition", "repetition", PINK, "dotted"),
+    ("Cut at the limit", "hit_limit", RUST, "dotted"),
+)
+
+
+def reasoning_chart(curves: Curves, end: int) -> None:
+    """What the model answered to the fixed prompts at each evaluation: shares, and the mean length at the right."""
+    series, said = [], []
+    for name, key, color, dash in _SHARES:
+        steps, shares = curves.samples.series(key)
+        if steps:
+            percents = [100 * share for share in shares]
+            kept = downsample(percents)
+            series.append(line(name, steps, percents, kept, color=color, dash=dash, symbol="diamond", points=True))
+            said.append(f"{name.lower()} {percents[-1]:.0f}%")
+    steps, lengths = curves.samples.series("mean_tokens")
+    kept = downsample(lengths)
+    series.append(line("Mean length", steps, lengths, kept, color=GRAY, width=1.5, dash="dashed", points=True, axis=1))
+    show(
+        series,
+        end,
+        Axis("Share of the answers (%)", "%.0f", from_zero=True),
+        key="chart-reasoning",
+        alt=f"At train step {steps[-1]:,}: {', '.join(said)}, {lengths[-1]:.0f} tokens on average."
+        if steps
+        else "No answers yet.",
+        second=Axis("Tokens of an answer", "%.0f", from_zero=True),
+        legend=True,
+    )
+
+
 def learning_rate_chart(curves: Curves, end: int) -> None:
     """The rate as it was used, scaled so that the axis shows plain numbers."""
     steps, rates = curves.train.series("learning_rate")

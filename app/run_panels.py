@@ -15,6 +15,7 @@ from app.run_charts import (
     loss_chart,
     memory_chart,
     parts_chart,
+    reasoning_chart,
     throughput_chart,
 )
 from app.words import decimals, percent, rate, size, whole
@@ -104,6 +105,9 @@ def show_charts(curves: Curves, state: RunState, manifest: RunManifest) -> None:
     with halves():
         with card("Loss", note=f"smoothing {SMOOTHING[view.smoothing]} · lower is better", key="card-loss"):
             loss_chart(curves, total, view)
+        if len(curves.samples):
+            with card("Answers to the fixed prompts", note="greedy, at each evaluation", key="card-reasoning"):
+                reasoning_chart(curves, total)
         if curves.train.parts:
             _parts_card(curves, total, view, by_type=by_type)
         norm = manifest.optimizer.max_grad_norm

@@ -13,6 +13,7 @@ from app.queue_views import show_queue
 from app.run_actions import show_actions
 from app.run_alerts import show_alerts
 from app.run_panels import show_charts, show_config, show_tiles
+from app.run_samples import show_samples
 from app.run_views import curves_of, runs_table, state_of
 from app.state import get_pipeline
 from app.words import MISSING, compile_words, moment, plural, progress_line
@@ -20,7 +21,7 @@ from tunixrt_core.manifest import RunManifest
 from tunixrt_core.runs import Run, RunStatus
 
 TICK = 2  # seconds between looks at a live run
-CHARTS, LOG, CONFIG = "Charts", "Log", "Config"
+CHARTS, SAMPLES, LOG, CONFIG = "Charts", "Samples", "Log", "Config"
 
 
 def show_all() -> None:
@@ -87,17 +88,20 @@ def show_live(run: Run, manifest: RunManifest) -> None:
                 icon=":material/content_cut:",
             )
         show_tiles(curves)
-        tabs = st.tabs([CHARTS, LOG, CONFIG], key="tab", bind="query-params", on_change="rerun")
+        tabs = st.tabs([CHARTS, SAMPLES, LOG, CONFIG], key="tab", bind="query-params", on_change="rerun")
         if tabs[0].open:
             with tabs[0]:
                 show_charts(curves, state, manifest)
         if tabs[1].open:
             with tabs[1]:
+                show_samples(rt.run_samples(run.id), manifest)
+        if tabs[2].open:
+            with tabs[2]:
                 st.code(
                     rt.run_folder(run.id).log_tail() or "The log is empty.", language=None, wrap_lines=True, height=460
                 )
-        if tabs[2].open:
-            with tabs[2]:
+        if tabs[3].open:
+            with tabs[3]:
                 show_config(run, state, manifest)
 
 
