@@ -8,7 +8,6 @@ from typing import Any
 import streamlit as st
 
 from app import blocks
-from app.components import card
 from app.words import plural, whole
 from tunixrt_core.manifest import RunManifest
 
@@ -46,10 +45,10 @@ def group_by_step(records: Sequence[Mapping[str, Any]]) -> dict[int, dict[str, M
 
 def summary_line(step: int, answers: Answers) -> str:
     """`Greedy answers to 4 fixed prompts at train step 600: format valid 4 of 4, exact match 3 of 4.`"""
-    said = [
-        f"{name.replace('_', ' ')} {sum(answer['scores'].get(name) == 1 for answer in answers.values())} of {len(answers)}"
-        for name in ("format_valid", "exact_match")
-    ]
+    said = []
+    for name, words in (("format_valid", "format valid"), ("exact_match", "exact match")):
+        right = sum(answer["scores"].get(name) == 1 for answer in answers.values())
+        said.append(f"{words} {right} of {len(answers)}")
     return f"Greedy answers to {plural(len(answers), 'fixed prompt')} at train step {step:,}: {', '.join(said)}."
 
 

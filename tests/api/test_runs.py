@@ -242,9 +242,7 @@ def test_the_listing_of_runs_pages(api: TestClient, trains: Pipeline) -> None:
     assert trains.wait(20)
 
 
-@pytest.mark.parametrize(
-    "path", ["", "/metrics", "/evaluations", "/stop", "/save", "/resume", "/clone"]
-)
+@pytest.mark.parametrize("path", ["", "/metrics", "/evaluations", "/stop", "/save", "/resume", "/clone"])
 def test_an_unknown_run_is_404(api: TestClient, path: str) -> None:
     method = "POST" if path in {"/stop", "/save", "/resume", "/clone"} else "GET"
     answer = api.request(method, f"/runs/r-9999{path}")
