@@ -6,13 +6,11 @@ import orjson
 import streamlit as st
 
 from app import blocks
+from app.step_table import StepScores
 from app.words import MISSING, moment, plural
 from tunixrt_core.quality import answer_matches, lint
 from tunixrt_core.scores import GivenScore
 from tunixrt_core.store.query import StoredTrace
-
-# by step, each as name, value, and who gave it
-StepScores = dict[int, list[tuple[str, float, str]]]
 
 
 def show_trace(stored: StoredTrace) -> None:
@@ -37,7 +35,7 @@ def show_trace(stored: StoredTrace) -> None:
 
 def step_scores(stored: StoredTrace) -> StepScores:
     """The scores of single steps, by step."""
-    found: StepScores = {}
+    found: dict[int, list[tuple[str, float, str]]] = {}
     for one in stored.scores:
         if one.given.step is not None:
             found.setdefault(one.given.step, []).append((one.given.name, one.given.value, scorer_words(one.given)))

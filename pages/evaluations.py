@@ -1,206 +1,209 @@
-"""Evaluations: base and tuned model on the same prompts, what training fixed and broke, and every prediction."""
+"""Evaluations: which model is best on an eval set, what one has right that another has not, and every answer."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import streamlit as st
 
-from app import blocks
 from app.boundary import error_boundary, escape_markdown, show_error
-from app.components import address_select, card, empty_state, halves, header, table
+from app.components import address_select, card, empty_state, halves, header
+from app.eval_board import board_csv, show_board
+from app.eval_compare import show_comparison, show_groups
+from app.eval_form import show_form
+from app.evaluated import (
+    Side,
+    asked_words,
+    default_pair,
+    metric_names,
+    metric_words,
+    on_board,
+    read_side,
+    title_of,
+)
+from app.leak_views import show_leaks
 from app.navigation import go
 from app.prediction_views import show_predictions
 from app.results import pair_up
 from app.state import get_pipeline
-from app.words import evaluation_line, p_value, percent, plural, points
+from app.words import evaluation_line
 from tunixrt_core.errors import TunixRTError
-from tunixrt_core.evaluation import TARGETS, EvalRecord
+from tunixrt_core.evaluation import Board, EvalRecord, EvalSetup, Leaderboard
 from tunixrt_core.runs import Run, RunStatus
+from tunixrt_core.scorers import KnownScorer, known_scorers
 
 TICK = 2  # seconds between looks at an evaluation under way
-WHAT = "An evaluation lets the base and the tuned model answer the eval split and compares the final answers."
-COLORS = {"base": blocks.GRAY, "tuned": blocks.BLUE}
+WHAT = "An evaluation lets the base and the tuned model answer an eval set and compares the answers, row by row."
 
 
 def show_nothing() -> None:
-    with header("Evaluations", "Base and tuned model, answer by answer"):
+    with header("Evaluations", "Did it learn to reason?"):
         pass
     with empty_state("No evaluations yet", WHAT if tunix else f"{WHAT} It needs Tunix.", key="no-evaluations"):
-        if tunix and st.button("Set up a run", key="go-new-run"):
+        if tunix and finished and st.button(f"Evaluate {finished[0].id}", type="primary", key="evaluate-first"):
+            go("evaluations", new="1", run=finished[0].id)
+        elif tunix and not finished and st.button("Set up a run", key="go-new-run"):
             go("new-run")
 
 
-def choose_run(runs: list[Run]) -> Run:
-    by_id = {run.id: run for run in runs}
-    chosen = address_select(
-        "Run",
-        list(by_id),
-        "run",
-        lambda run_id: f"{run_id} · {by_id[run_id].name}",
-        key="run-choice",
-        label_visibility="collapsed",
-        width=360,
-    )
-    return by_id[chosen]
+def show_new() -> None:
+    with header("Evaluations", "Did it learn to reason?"):
+        if st.button("All evaluations", icon=":material/arrow_back:", key="leave-form"):
+            go("evaluations")
+    if not finished:
+        with empty_state("No run to evaluate", "A run can be evaluated when it is over.", key="no-run"):
+            if tunix and st.button("Set up a run", key="go-new-run"):
+                go("new-run")
+        return
+    show_form(finished, None if tunix else "Evaluating needs Tunix, which is not installed.")
 
 
-def show_board(runs: list[Run]) -> None:
-    """All evaluated runs, to see which is ahead."""
-    with card("Evaluated runs", note="exact match with 95% interval", key="board"):
-        table(
-            [board_row(run, {str(r.target): r for r in rt.evaluations(run.id)}) for run in runs],
-            {
-                "id": st.column_config.TextColumn("ID", width=70),
-                "name": st.column_config.TextColumn("Run"),
-                "base": st.column_config.NumberColumn("Base", format="%.1f%%", width=90),
-                "tuned": st.column_config.NumberColumn("Tuned", format="%.1f%%", width=90),
-                "interval": st.column_config.TextColumn("Interval of tuned", width=140),
-                "split": st.column_config.TextColumn("Eval split of", width=140),
-                "rows": st.column_config.NumberColumn("Prompts", format="localized", width=90),
-            },
-            key="board-table",
-            alt=f"{plural(len(runs), 'evaluated run')} with the exact match of base and tuned model.",
-        )
-
-
-def board_row(run: Run, records: dict[str, EvalRecord]) -> dict[str, object]:
-    scores = {target: record.metrics for target, record in records.items() if record.metrics.get("rows")}
-    tuned = scores.get("tuned")
-    return {
-        "id": run.id,
-        "name": run.name,
-        **{target: 100 * metrics["exact_match"] for target, metrics in scores.items()},
-        "interval": f"{percent(tuned['exact_match_low'])} to {percent(tuned['exact_match_high'])}" if tuned else None,
-        "split": str(run.dataset) if run.dataset else None,
-        "rows": max((metrics["rows"] for metrics in scores.values()), default=None),
-    }
-
-
-def show_evaluate(run: Run, records: dict[str, EvalRecord]) -> None:
-    waiting = any(not record.status.over for record in records.values())
-    why = None
-    if not tunix:
-        why = "Evaluating needs Tunix, which is not installed."
-    elif waiting:
-        why = "An evaluation of this run is on its way."
-    if st.button(
-        f"Evaluate {run.id}" if not records else "Evaluate again",
-        type="secondary" if records else "primary",
-        icon=":material/leaderboard:",
-        key="evaluate",
-        disabled=why is not None,
-        help=why,
-    ):
-        try:
-            rt.start_evaluation(run.id)
-        except TunixRTError as error:
-            show_error(error)
-        else:
-            st.rerun()
-
-
-def show_progress(run_id: str) -> None:
-    """While it runs. When it ends, the page is built once more with the results."""
+def show_progress() -> None:
+    """What waits or runs. When one of them ends, the page is built once more with its results."""
     with error_boundary():
-        records = rt.evaluations(run_id)
-        if all(record.status.over for record in records):
+        under_way = [record for record in rt.evaluations() if not record.status.over]
+        if {record.id for record in under_way} != {record.id for record in waiting}:
             st.rerun()
         with card("In progress", key="eval-progress"):
-            for record in sorted(records, key=lambda r: TARGETS.index(r.target)):
+            for record in reversed(under_way):
                 state = rt.evaluation(record.id).state
-                share = 1.0 if record.status is RunStatus.SUCCEEDED else state.done / max(1, state.total)
-                st.progress(share, text=evaluation_line(record, state))
-            if st.button("Stop evaluation", icon=":material/stop_circle:", key="stop-evaluation"):
-                try:
-                    rt.stop_run(run_id)
-                    st.toast("Stopping after the batch under way. The answers so far are kept.")
-                except TunixRTError as error:
-                    show_error(error)
+                with st.container(horizontal=True, vertical_alignment="center"):
+                    share = state.done / max(1, state.total)
+                    st.progress(share, text=f"{record.run_id} · {evaluation_line(record, state)}")
+                    if st.button("Stop", icon=":material/stop_circle:", key=f"stop-{record.id}"):
+                        stop(record)
 
 
-def show_scores(run: Run, records: dict[str, EvalRecord]) -> None:
-    names = {"base": str(run.manifest["model"]["id"]), "tuned": run.id}
-    rows = []
-    for target in reversed(TARGETS):
-        scores = records[target].metrics if target in records else {}
-        if scores.get("rows"):
-            note = f"{plural(scores['rows'], 'prompt')} · format valid {percent(scores['format_valid'])}"
-            interval = (scores["exact_match_low"], scores["exact_match"], scores["exact_match_high"])
-            rows.append((f"{names[target]} ({target})", note, *interval, COLORS[target]))
-    with card("Exact match", note="95% Wilson interval", key="scores"):
-        blocks.intervals(rows, "Exact match")
+def stop(record: EvalRecord) -> None:
+    try:
+        rt.stop_evaluation(record.id)
+        st.toast("Stopping after the batch under way. The answers so far are kept.")
+    except TunixRTError as error:
+        show_error(error)
 
 
-def show_comparison(run: Run, records: dict[str, EvalRecord]) -> None:
-    found = rt.comparison(run.id)
-    with card(
-        f"{run.id} against its base", note=f"paired, same {found.rows:,} prompts" if found else "", key="comparison"
-    ):
-        if found is None:
-            st.caption("Both models must have answered.")
-            return
-        blocks.segments(
-            [
-                ("Both right", found.both, blocks.TEAL),
-                ("Fixed", found.fixed, blocks.BLUE),
-                ("Broken", found.broken, blocks.RUST),
-                ("Both wrong", found.neither, blocks.GRAY),
-            ],
-            f"{found.both} both right, {found.fixed} fixed, {found.broken} broken, {found.neither} both wrong",
-        )
-        difference = (found.fixed - found.broken) / max(1, found.rows)
-        blocks.key_values(
-            [
-                ("Difference", points(difference)),
-                ("McNemar p", f"{p_value(found.p_value)} ({found.fixed} fixed, {found.broken} broken)"),
-            ]
-        )
-        st.markdown(conclusion(difference, found.p_value, found.broken))
+def show_failures(shown: Sequence[EvalRecord]) -> None:
+    for record in shown:
+        if record.status in (RunStatus.FAILED, RunStatus.INTERRUPTED):
+            st.error(
+                f"{title_of(record, by_id.get(record.run_id))} was not evaluated: {escape_markdown(record.message)}",
+                icon=":material/error:",
+            )
 
 
-def conclusion(difference: float, p: float, broken: int) -> str:
-    if p >= 0.05:
-        return "The two cannot be told apart on this many prompts."
-    better = "better" if difference > 0 else "worse"
-    also = (
-        f" It also broke {plural(broken, 'prompt')} that the base model had right." if broken and difference > 0 else ""
+def choose_board(boards: Sequence[Board], shown_run: str) -> Board:
+    """The eval set that the address names, or that of the run that it names, or the newest."""
+    keyed = {board.eval_set.sha256[:8]: board for board in boards}
+    own = [key for key, board in keyed.items() if any(shown_run in entry.runs for entry in board.entries)]
+    if "set" not in st.query_params and own:
+        st.query_params["set"] = own[0]
+    chosen = address_select(
+        "Eval set",
+        list(keyed),
+        "set",
+        lambda key: f"{' / '.join(keyed[key].names)} ({keyed[key].eval_set.rows:,} prompts)",
+        key="eval-set",
+        label_visibility="collapsed",
+        width=300,
     )
-    return f"The tuned model is {better} on this eval split.{also}"
+    return keyed[chosen]
+
+
+def choose_metric(names: Sequence[str]) -> KnownScorer:
+    chosen = st.segmented_control(
+        "Score",
+        names,
+        default=names[0],
+        format_func=metric_words,
+        key="metric",
+        bind="query-params",
+        required=True,
+        label_visibility="collapsed",
+    )
+    name = chosen or names[0]
+    return known.get(name) or KnownScorer(name, 0, "")
+
+
+def choose_sides(shown: Sequence[EvalRecord]) -> tuple[Side | None, Side]:
+    """The two evaluations to compare. Both stand in the address."""
+    first, second = default_pair(shown, st.query_params.get("run", ""))
+    titles = {r.id: title_of(r, by_id.get(r.run_id)) for r in shown}
+    twice = {title for title in titles.values() if list(titles.values()).count(title) > 1}
+    records = {r.id: r for r in shown}
+
+    def words(eval_id: str) -> str:
+        title = titles[eval_id]
+        return f"{title} · {asked_words(EvalSetup.from_dict(records[eval_id].setup))}" if title in twice else title
+
+    with st.container(horizontal=True, vertical_alignment="bottom", key="sides"):
+        ordered = [second.id, *(r.id for r in shown if r.id != second.id)]
+        chosen = address_select("Model", ordered, "second", words, key="second-choice", width=330)
+        others = [r.id for r in ([first] if first and first.id != chosen else []) if r]
+        others += [r.id for r in shown if r.id not in (chosen, *others)]
+        if not others:
+            return None, side_of(records[chosen])
+        against = address_select("Compared with", others, "first", words, key="first-choice", width=330)
+    return side_of(records[against]), side_of(records[chosen])
+
+
+def side_of(record: EvalRecord) -> Side:
+    return read_side(record, by_id.get(record.run_id))
+
+
+def show_boards(boards: Leaderboard) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="toolbar"):
+        board = choose_board(boards.boards, st.query_params.get("run", ""))
+        shown = on_board(records, board)
+        scorer = choose_metric(metric_names(shown, known))
+    if scorer.name != boards.metric:
+        ranked = rt.leaderboard(scorer.name, higher_is_better=scorer.higher_is_better is not False)
+        board = next((b for b in ranked.boards if b.eval_set.sha256 == board.eval_set.sha256), board)
+    show_failures(shown)
+    first, second = choose_sides(shown)
+    with halves():
+        show_board(board, scorer)
+        found = show_comparison(first, second, scorer)
+    if found is not None:
+        show_groups(found, scorer)
+    show_leaks(second)
+    pairs = pair_up(
+        first.predictions if first else (), second.predictions, scorer.name, higher_is_better=scorer.higher_is_better
+    )
+    if pairs:
+        show_predictions(pairs, first, second, scorer)
+    st.download_button(
+        "Download CSV",
+        board_csv(board, scorer.name),
+        f"leaderboard-{board.eval_set.sha256[:8]}.csv",
+        "text/csv",
+        icon=":material/download:",
+        key="download-board",
+        on_click="ignore",
+    )
 
 
 rt = get_pipeline()
 tunix = rt.tunix_status().available
-evaluated_ids = {record.run_id for record in rt.evaluations()}
-all_runs = rt.runs(limit=200).items
-evaluated = [run for run in all_runs if run.id in evaluated_ids]
-over = [run for run in all_runs if run.status.over and run.status is not RunStatus.FAILED]
-candidates = evaluated + [run for run in over if run not in evaluated]
-if not candidates:
+known: Mapping[str, KnownScorer] = {one.name: one for one in known_scorers()}
+records = rt.evaluations()
+all_runs = rt.runs(limit=500).items
+by_id: Mapping[str, Run] = {run.id: run for run in all_runs}
+finished = [run for run in all_runs if run.status.over and run.status is not RunStatus.FAILED]
+waiting = [record for record in records if not record.status.over]
+if st.query_params.get("new"):
+    show_new()
+elif not records:
     show_nothing()
 else:
-    with header("Evaluations", "Base and tuned model on the eval split, final answers compared"):
-        pass
-    if len(evaluated) > 1:
-        show_board(evaluated)
-    with st.container(horizontal=True, vertical_alignment="center", key="toolbar"):
-        run = choose_run(candidates)
-        records = {str(record.target): record for record in rt.evaluations(run.id)}
-        show_evaluate(run, records)
-    for record in records.values():
-        if record.status in (RunStatus.FAILED, RunStatus.INTERRUPTED):
-            st.error(
-                f"The {record.target} model was not evaluated: {escape_markdown(record.message)}",
-                icon=":material/error:",
-            )
-    if any(not record.status.over for record in records.values()):
-        st.fragment(show_progress, run_every=TICK)(run.id)
-    if any(record.metrics.get("rows") for record in records.values()):
-        with halves():
-            show_scores(run, records)
-            show_comparison(run, records)
-    views = {target: rt.evaluation(record.id).predictions for target, record in records.items()}
-    pairs = pair_up(views.get("base", ()), views.get("tuned", ()))
-    if pairs:
-        show_predictions(run, pairs)
-    elif not records:
-        with empty_state(f"{run.id} is not evaluated yet", WHAT, key="not-evaluated"):
-            pass
+    with header("Evaluations", "The same eval set for all that stand together"):
+        if st.button("New evaluation", type="primary", icon=":material/add:", key="new-evaluation"):
+            go("evaluations", new="1", run=st.query_params.get("run", ""))
+    if waiting:
+        st.fragment(show_progress, run_every=TICK)()
+    found_boards = rt.leaderboard()
+    if found_boards.boards:
+        show_boards(found_boards)
+    else:
+        show_failures(records)
+        if not waiting:
+            st.caption("No evaluation has come to its end yet.")

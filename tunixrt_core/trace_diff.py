@@ -53,11 +53,17 @@ class StepPair:
 
 
 @dataclass(frozen=True, slots=True)
-class TraceDiff:
+class StepDiff:
     """`divergence` is the index of the first pair that is not the same; None where all steps are."""
 
     pairs: tuple[StepPair, ...]
     divergence: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TraceDiff(StepDiff):
+    """Two traces: their steps, and whether prompt and final answer are the same."""
+
     same_prompt: bool
     same_answer: bool
 
@@ -71,14 +77,20 @@ class TraceDiff:
 
 
 def diff_traces(a: Trace, b: Trace) -> TraceDiff:
-    """Align the steps of two traces, in order, so that the pairs are as much alike as can be."""
-    pairs = tuple(_pair(left, right) for left, right in _align(a.steps, b.steps))
+    """Align the steps of two traces as `diff_steps` does."""
+    steps = diff_steps(a.steps, b.steps)
     return TraceDiff(
-        pairs=pairs,
-        divergence=next((i for i, pair in enumerate(pairs) if not pair.same), None),
+        pairs=steps.pairs,
+        divergence=steps.divergence,
         same_prompt=a.prompt == b.prompt,
         same_answer=a.final_answer == b.final_answer,
     )
+
+
+def diff_steps(a: Sequence[Step], b: Sequence[Step]) -> StepDiff:
+    """Align two lists of steps, in order, so that the pairs are as much alike as can be."""
+    pairs = tuple(_pair(left, right) for left, right in _align(a, b))
+    return StepDiff(pairs, next((i for i, pair in enumerate(pairs) if not pair.same), None))
 
 
 def diff_words(a: str, b: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:

@@ -1,0 +1,146 @@
+"""The form of a new evaluation: which model, which eval set, how it is asked, how it is scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.boundary import show_error
+from app.components import card
+from app.eval_sets import choose_eval_file
+from app.navigation import go
+from app.state import get_pipeline
+from app.words import plural
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.evaluation import TARGETS, EvalRequest, Target
+from tunixrt_core.runs import Run
+from tunixrt_core.scorers import known_scorers
+from tunixrt_core.trainer import Sampling
+
+_WORDS = {"base": "Base model", "tuned": "Tuned model"}
+
+
+def show_form(runs: Sequence[Run], why_not: str | None) -> None:
+    """The form, and the start. `runs` are over; `why_not` says why nothing can be started."""
+    rt = get_pipeline()
+    with card("New evaluation", note="what is answered already is kept", key="eval-form"):
+        run = _choose_run(runs)
+        with st.container(horizontal=True, key="eval-models"):
+            targets = st.pills(
+                "Models",
+                TARGETS,
+                selection_mode="multi",
+                default=TARGETS,
+                format_func=_WORDS.__getitem__,
+                key="eval-targets",
+            )
+            checkpoint = st.selectbox(
+                "Checkpoint",
+                ["last", "best", *map(str, rt.run_folder(run.id).checkpoint_steps())],
+                format_func=lambda name: f"Train step {name}" if name.isdigit() else f"{name.capitalize()} one",
+                key="eval-checkpoint",
+                width=200,
+                help="Of the tuned model. The best one has the lowest eval loss.",
+            )
+        try:
+            eval_file = choose_eval_file()
+            request = _request(checkpoint, eval_file)
+        except TunixRTError as error:
+            show_error(error)
+            return
+        _start(run, list(targets or ()), request, why_not)
+
+
+def _choose_run(runs: Sequence[Run]) -> Run:
+    by_id = {run.id: run for run in runs}
+    wanted = st.query_params.get("run", "")
+    ids = list(by_id)
+    chosen = st.selectbox(
+        "Run",
+        ids,
+        index=ids.index(wanted) if wanted in by_id else 0,
+        format_func=lambda run_id: f"{run_id} · {by_id[run_id].name}",
+        key="eval-run",
+    )
+    return by_id[chosen]
+
+
+def _request(checkpoint: str, eval_file: object) -> EvalRequest:
+    """What the rest of the form says. Raises InvalidEvaluation."""
+    with st.container(horizontal=True, key="eval-size"):
+        limit = st.number_input(
+            "Prompts", 1, None, None, key="eval-limit", placeholder="All", width=140, help="At most this many rows."
+        )
+        samples = st.number_input(
+            "Answers to each", 1, 1000, 1, key="eval-samples", width=140, help="More than one needs a temperature."
+        )
+        tokens = st.number_input(
+            "Most tokens",
+            1,
+            None,
+            None,
+            key="eval-tokens",
+            placeholder="As trained",
+            width=140,
+            help="Of an answer. Otherwise those of the longest row that was trained on.",
+        )
+    sampling = _sampling()
+    known = [one for one in known_scorers() if not one.setting and not one.problem]
+    chosen = st.pills(
+        "Scorers",
+        [one.name for one in known],
+        selection_mode="multi",
+        default=[one.name for one in known if not one.package],
+        key="eval-scorers",
+        help="\n\n".join(f"**{one.name}**: {one.about}" for one in known),
+    )
+    pattern = st.text_input(
+        "Also score answers that match",
+        key="eval-regex",
+        placeholder="A regular expression, if you want one",
+        help="Adds the scorer `regex` with this pattern.",
+    )
+    return EvalRequest(
+        checkpoint=checkpoint,
+        eval_file=eval_file,
+        limit=limit,
+        samples=samples,
+        sampling=sampling,
+        max_new_tokens=tokens,
+        scorers=(*(chosen or ()), *((f"regex={pattern}",) if pattern else ())),
+    )
+
+
+def _sampling() -> Sampling:
+    with st.expander("Sampling", key="eval-sampling"):
+        with st.container(horizontal=True):
+            temperature = st.number_input(
+                "Temperature", 0.0, 10.0, 0.0, 0.1, key="eval-temperature", width=140, help="0 takes the likeliest token."
+            )
+            top_p = st.number_input("Top p", 0.01, 1.0, 1.0, 0.05, key="eval-top-p", width=140)
+            top_k = st.number_input("Top k", 1, None, None, key="eval-top-k", placeholder="All", width=140)
+            seed = st.number_input(
+                "Seed", 0, 2**31 - 1, 0, key="eval-seed", width=140, help="The same seed draws the same answers."
+            )
+    return Sampling(temperature, top_p, top_k, seed)
+
+
+def _start(run: Run, targets: list[Target], request: EvalRequest, why_not: str | None) -> None:
+    why = why_not or (None if targets else "Choose at least one model.")
+    again = st.checkbox("Answer anew what was answered before", key="eval-again")
+    busy = get_pipeline().queue().holder is not None
+    if st.button(
+        f"{'Add to queue' if busy else 'Evaluate'}: {run.id}, {plural(len(targets), 'model')}",
+        type="primary",
+        icon=":material/leaderboard:",
+        key="start-evaluation",
+        disabled=why is not None,
+        help=why,
+    ):
+        try:
+            records = get_pipeline().start_evaluation(run.id, targets, request, again=again)
+        except TunixRTError as error:
+            show_error(error)
+            return
+        go("evaluations", run=run.id, set=records[0].setup["eval_set"]["sha256"][:8])
