@@ -80,4 +80,7 @@ def _generate(manifest: RunManifest, checkpoints: Path, models_dir: Path, on_pha
     rendering = manifest.rendering
     system = trace.system or rendering.system
     prompt = render_prompt(trace.prompt, rendering.chat, rendering.reasoning, system=system)
-    return generator.generate([prompt], max_new_tokens=_NEW_TOKENS)[0].text
+    try:
+        return generator.generate([prompt], max_new_tokens=_NEW_TOKENS)[0].text
+    finally:
+        generator.close()

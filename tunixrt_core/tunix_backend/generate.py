@@ -1,39 +1,47 @@
-"""Greedy completions with Tunix's Sampler, from a base model or from a run's last checkpoint."""
+"""Completions with Tunix's Sampler, greedy or drawn, from a base model or from a run's last checkpoint."""
 
 from __future__ import annotations
 
+import gc
+import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from tunix.generate.sampler import CacheConfig, Sampler
-
 from tunixrt_core.errors import ModelError
+from tunixrt_core.hashing import content_hash
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.manifest_sections import Method
 from tunixrt_core.render import ChatFormat, stop_tokens
-from tunixrt_core.trainer import Generation
+from tunixrt_core.trainer import GREEDY, Generation, Sampling
 from tunixrt_core.tunix_backend.architecture import Architecture
 from tunixrt_core.tunix_backend.checkpoints import restore_weights
 from tunixrt_core.tunix_backend.data import load_tokenizer
+from tunixrt_core.tunix_backend.decoding import Decoder
 from tunixrt_core.tunix_backend.models import LoadedModel, load_model, make_mesh
+from tunixrt_core.tunix_backend.prompt_batches import PromptBatch, plan_batches
 from tunixrt_core.tunix_backend.tokenizer import TextTokenizer
 
-_BATCH = 32  # prompts at once; the last batch is filled up, as every new shape is compiled anew
-_SHORTEST_BUCKET = 32  # tokens
+# what a program is compiled for: prompts, their length, the limit, and how tokens are chosen (without the seed)
+_Shape = tuple[int, int, int, tuple[float, float, int | None] | None]
 
 
 class TunixGenerator:
-    """trainer.Generator with Tunix. Made by `load`; used in one thread at a time."""
+    """trainer.Generator with Tunix. Made by `load`, or around a model that is loaded; used in one thread at a time."""
 
     def __init__(
-        self, loaded: LoadedModel, tokenizer: TextTokenizer, chat: ChatFormat, on_phase: Callable[[str], None]
+        self,
+        loaded: LoadedModel,
+        tokenizer: TextTokenizer,
+        chat: ChatFormat,
+        on_phase: Callable[[str], None] = lambda phase: None,
     ) -> None:
-        self._loaded = loaded
+        """`on_phase` is told `compiling` before the first batch of a shape that is new, `generating` before others."""
+        self._loaded: LoadedModel | None = loaded
         self._tokenizer = tokenizer
-        self._stops = stop_ids(tokenizer, chat)
+        self._stops = stop_ids(tokenizer, chat, loaded.directory)
         self._on_phase = on_phase
-        self._samplers: dict[tuple[int, int, int], Sampler] = {}
+        self._decoders: dict[_Shape, Decoder] = {}
 
     @classmethod
     def load(
@@ -59,63 +67,77 @@ class TunixGenerator:
                 restore_weights(loaded.model, checkpoints, lora=manifest.method.adapts)
         return cls(loaded, tokenizer, manifest.rendering.chat, on_phase)
 
+    @property
+    def compiles(self) -> int:
+        """Shapes that were compiled so far."""
+        return len(self._decoders)
+
     def generate(
         self,
         prompts: Sequence[str],
         *,
         max_new_tokens: int,
-        on_batch: Callable[[int, Sequence[Generation]], None] | None = None,
+        sampling: Sampling = GREEDY,
+        skip: Collection[int] = (),
+        on_batch: Callable[[Mapping[int, Generation]], None] | None = None,
         stop: threading.Event | None = None,
-    ) -> list[Generation]:
-        """Greedy completions in the order of the prompts; shorter than asked where `stop` ended it.
+    ) -> dict[int, Generation]:
+        """As trainer.Generator. A batch of which some places stand in `skip` is answered whole.
 
-        `on_batch(first_index, generations)` is called as each batch ends.
+        Raises ModelError for a limit below 1, and for lengths that Tunix would compute wrongly.
         """
+        loaded = self._require_model()
         if max_new_tokens < 1:
             raise ModelError(f"max_new_tokens is {max_new_tokens}; at least 1 token must be asked for.")
-        done: list[Generation] = []
-        size = min(_BATCH, _power_of_two(len(prompts)))
-        with self._loaded.mesh:
-            for first in range(0, len(prompts), size):
+        ids = self._tokenizer.encode_prompts(prompts)
+        batches = plan_batches([len(each) for each in ids])
+        if batches:
+            check_window(loaded.architecture, batches[0].length + max_new_tokens)
+        answered = frozenset(skip)
+        done: dict[int, Generation] = {}
+        with loaded.mesh:
+            for k, batch in enumerate(batches):
+                if answered.issuperset(batch.places):
+                    continue
                 if stop is not None and stop.is_set():
                     break
-                batch = self._complete(prompts[first : first + size], size, max_new_tokens)
-                done += batch
+                decoder = self._decoder(loaded, batch, max_new_tokens, sampling)
+                asked = [ids[place] for place in batch.filled]
+                tokens = decoder.complete(asked, self._stops, sampling, batch_seed(sampling.seed, k))
+                found = {
+                    # without a stop token there are as many as the limit allows
+                    place: Generation(self._tokenizer.decode(new), len(new), len(new) >= max_new_tokens)
+                    for place, new in zip(batch.places, tokens, strict=False)  # what filled the batch up is left out
+                }
+                done |= found
                 if on_batch is not None:
-                    on_batch(first, batch)
+                    on_batch(found)
         return done
 
-    def _complete(self, prompts: Sequence[str], size: int, max_new_tokens: int) -> list[Generation]:
-        longest = max(len(self._tokenizer.encode_prompt(prompt)) for prompt in prompts)
-        bucket = max(_SHORTEST_BUCKET, _power_of_two(longest))
-        filled = [*prompts, *[prompts[-1]] * (size - len(prompts))]
-        output = self._sampler(size, bucket, max_new_tokens)(
-            input_strings=filled,
-            max_generation_steps=max_new_tokens,
-            max_prompt_length=bucket,
-            eos_tokens=self._stops,
-        )
-        texts, tokens = output.text[: len(prompts)], output.tokens[: len(prompts)]
-        return [
-            # without a stop token the Sampler hands back everything up to the limit
-            Generation(text, len(ids), len(ids) >= max_new_tokens)
-            for text, ids in zip(texts, tokens, strict=True)
-        ]
+    def close(self) -> None:
+        """Let go of the model and of the compiled programs: whoever comes next needs the device's memory."""
+        self._loaded = None
+        self._decoders.clear()
+        gc.collect()  # a Sampler and its compiled functions hold each other
 
-    def _sampler(self, size: int, bucket: int, max_new_tokens: int) -> Sampler:
-        key = (size, bucket, max_new_tokens)
-        check_window(self._loaded.architecture, bucket + max_new_tokens)
-        self._on_phase("generating" if key in self._samplers else "compiling")
-        if key not in self._samplers:
-            config = self._loaded.config
-            cache = CacheConfig(
-                cache_size=bucket + max_new_tokens,
-                num_layers=config.num_layers,
-                num_kv_heads=config.num_kv_heads,
-                head_dim=config.head_dim,
-            )
-            self._samplers[key] = Sampler(self._loaded.model, self._tokenizer, cache)
-        return self._samplers[key]
+    def _require_model(self) -> LoadedModel:
+        if self._loaded is None:
+            raise ModelError("This generator was closed; load the model again.")
+        return self._loaded
+
+    def _decoder(self, loaded: LoadedModel, batch: PromptBatch, max_new_tokens: int, sampling: Sampling) -> Decoder:
+        drawn = None if sampling.greedy else (sampling.temperature, sampling.top_p, sampling.top_k)
+        shape = (batch.size, batch.length, max_new_tokens, drawn)
+        self._on_phase("generating" if shape in self._decoders else "compiling")
+        if shape not in self._decoders:
+            config, tokenizer = loaded.config, self._tokenizer
+            self._decoders[shape] = Decoder(loaded.model, config, tokenizer, batch.length, max_new_tokens)
+        return self._decoders[shape]
+
+
+def batch_seed(seed: int, k: int) -> int:
+    """The seed of the k-th batch: batches draw differently from each other, and each alike whatever went before it."""
+    return int(content_hash([seed, k])[:8], 16) >> 1  # 31 bits
 
 
 def check_window(architecture: Architecture, length: int) -> None:
@@ -130,8 +152,9 @@ def check_window(architecture: Architecture, length: int) -> None:
         )
 
 
-def stop_ids(tokenizer: TextTokenizer, chat: ChatFormat) -> list[int]:
-    """Ids that end a completion: the chat format's end of turn and the model's end of sequence.
+def stop_ids(tokenizer: TextTokenizer, chat: ChatFormat, directory: Path) -> list[int]:
+    """Ids that end a completion: the chat format's end of turn, the model's end of sequence, and what the model's own
+    generation_config.json in `directory` names besides, such as `<|eom_id|>`.
 
     Raises ModelError where the tokenizer does not have the chat format's control token.
     """
@@ -143,11 +166,11 @@ def stop_ids(tokenizer: TextTokenizer, chat: ChatFormat) -> list[int]:
                 f"The tokenizer has no token {token}, which the chat format {chat.value} ends a turn with. "
                 "Choose the chat format of this model in rendering.chat."
             )
-        if found not in ids:
-            ids.append(found)
-    return ids
+        ids.append(found)
+    return list(dict.fromkeys([*ids, *_named_stops(directory / "generation_config.json")]))
 
 
-def _power_of_two(n: int) -> int:
-    """The smallest power of two that is not below n."""
-    return 1 << max(0, n - 1).bit_length()
+def _named_stops(file: Path) -> list[int]:
+    named = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id") if file.is_file() else None
+    ids = named if isinstance(named, list) else [named]
+    return [i for i in ids if isinstance(i, int)]
