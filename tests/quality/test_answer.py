@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.quality.makers import CLEAN, run_gate, trace
-from tunixrt_core.quality.answer import answer_matches, cheap_verdict
+from tunixrt_core.answers import cheap_verdict
+from tunixrt_core.quality.answer import answer_matches
 
 
 @pytest.mark.parametrize(

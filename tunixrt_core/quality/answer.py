@@ -10,23 +10,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 
+from tunixrt_core.answers import cheap_verdict
 from tunixrt_core.quality.check import Check, Found, Gate, Setting, Settings, Tools
 from tunixrt_core.quality.findings import Finding
-from tunixrt_core.quality.numbers import same_number
 from tunixrt_core.quality.pool import VerifyPool
 from tunixrt_core.rows import Split
-from tunixrt_core.scorers import same_answer
 from tunixrt_core.traces import Trace
 
 _MOST_PENDING = 2_000
 _BEAT_SECONDS = 0.5  # while it waits, so that a build can be cancelled
-
-
-def cheap_verdict(given: str, reference: str) -> bool | None:
-    """Same text or same number: True; two numbers that differ: False; None where that cannot be told."""
-    if same_answer(given, reference):
-        return True
-    return same_number(given, reference)
 
 
 def answer_matches(trace: Trace) -> bool | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from tunixrt_core.answers import Number, read_number
 from tunixrt_core.quality.check import Settings, row_gate
 from tunixrt_core.quality.findings import Finding
-from tunixrt_core.quality.numbers import Number, read_number
 from tunixrt_core.quality.texts import plain_words, reasoning
 from tunixrt_core.traces import Trace
 
@@ -15,8 +15,13 @@ _FRACTION = re.compile(r"(?:\d+ )?\d+\s*/\s*\d+")
 
 
 def answer_in_reasoning(trace: Trace) -> bool:
-    """Whether the answer's number stands in the reasoning, in any spelling, or its words one after the other."""
-    text, answer = reasoning(trace), trace.final_answer.strip()
+    """Whether the final answer stands in the reasoning (see `stands_in`)."""
+    return stands_in(trace.final_answer, reasoning(trace))
+
+
+def stands_in(answer: str, text: str) -> bool:
+    """Whether the answer's number stands in a text, in any spelling, or its words one after the other."""
+    answer = answer.strip()
     number = read_number(answer)
     if number is not None:
         return _stands_alone(answer, text) or _has_number(number, text)

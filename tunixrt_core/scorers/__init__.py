@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tunixrt_core.scorers.basic import exact_match, format_valid
 from tunixrt_core.scorers.chosen import ScorerSet
-from tunixrt_core.scorers.same import same_answer
+from tunixrt_core.scorers.known import KnownScorer, known_scorers
 from tunixrt_core.scorers.scorer import Answer, Score, Scorer
 
-__all__ = ["Answer", "Score", "Scorer", "ScorerSet", "exact_match", "format_valid", "same_answer"]
+__all__ = ["Answer", "KnownScorer", "Score", "Scorer", "ScorerSet", "known_scorers"]

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Self
 
-from tunixrt_core.errors import InvalidEvaluation
-from tunixrt_core.scorers.basic import BASIC
-from tunixrt_core.scorers.scorer import Answer, Score, Scorer
+from tunixrt_core.quality.pool import VerifyPool
+from tunixrt_core.scorers.known import BUILT_IN, chosen_scorers
+from tunixrt_core.scorers.scorer import Answer, ProcessKind, Question, Score
+
+
+def open_pool(kind: ProcessKind) -> VerifyPool:
+    return VerifyPool(target=kind.target, seconds=kind.seconds, megabytes=kind.megabytes)
 
 
 class ScorerSet:
-    """Scorers by name, all of them without names. Used as a context manager: some hold processes while they work.
+    """Scorers by name, all built-in ones that need no setting without names. A context manager: some scorers ask
+    processes, which start with the first answer that needs one and end with the `with` block.
 
     Raises InvalidEvaluation for a name that no scorer has. `exact_match` is always among them: results are counted
     and compared by it.
     """
 
-    def __init__(self, names: Sequence[str] = ()) -> None:
-        known = {scorer.name: scorer for scorer in BASIC}
-        if unknown := [name for name in names if name not in known]:
-            raise InvalidEvaluation(f"There is no scorer {unknown[0]!r}. There are: {', '.join(known)}.")
-        wanted = dict.fromkeys(("exact_match", *names)) if names else known
-        self._scorers: tuple[Scorer, ...] = tuple(known[name] for name in wanted)
+    def __init__(
+        self, names: Sequence[str] = (), *, open_pool: Callable[[ProcessKind], VerifyPool] = open_pool
+    ) -> None:
+        self._scorers = chosen_scorers(("exact_match", *names) if names else tuple(BUILT_IN))
+        self._open_pool = open_pool
+        self._pools: dict[ProcessKind, VerifyPool] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -31,7 +37,10 @@ class ScorerSet:
         self.close()
 
     def close(self) -> None:
-        """End what the scorers hold."""
+        """End the processes, whatever they are at."""
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            pool.close()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -44,4 +53,17 @@ class ScorerSet:
 
     def score(self, answers: Sequence[Answer]) -> list[dict[str, Score]]:
         """A score by name for each answer, in order."""
-        return [{scorer.name: scorer.score(answer) for scorer in self._scorers} for answer in answers]
+        # all questions are under way before the first is waited for
+        begun = [[(scorer.name, self._begin(scorer.score(answer))) for scorer in self._scorers] for answer in answers]
+        return [{name: finish() for name, finish in one} for one in begun]
+
+    def _begin(self, found: Score | Question) -> Callable[[], Score]:
+        if isinstance(found, Score):
+            return lambda: found
+        word: Future[str] = self._pool(found.kind).submit(found.given, found.wanted)
+        return lambda: found.told(word.result())
+
+    def _pool(self, kind: ProcessKind) -> VerifyPool:
+        if kind not in self._pools:
+            self._pools[kind] = self._open_pool(kind)
+        return self._pools[kind]

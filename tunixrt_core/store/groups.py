@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
+from tunixrt_core.answers import same_answer
 from tunixrt_core.errors import InvalidQuery
-from tunixrt_core.scorers import same_answer
 from tunixrt_core.store.engine import Database
 from tunixrt_core.store.query import Page, PromptGroup, check_limit
 from tunixrt_core.store.tables import traces

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 
+from tunixrt_core.answers.numbers import same_number
+
 
 def same_answer(given: str, reference: str) -> bool:
     """Equal after trimming and folding case, or equal as numbers: `1,000`, `$1000` and `1000.00` are the same."""
@@ -13,6 +15,13 @@ def same_answer(given: str, reference: str) -> bool:
         return True
     a, b = _number(left), _number(right)
     return a is not None and a == b
+
+
+def cheap_verdict(given: str, reference: str) -> bool | None:
+    """Same text or same number: True; two numbers that differ: False; None where that cannot be told."""
+    if same_answer(given, reference):
+        return True
+    return same_number(given, reference)
 
 
 _NUMBER = re.compile(r"[-+]?(\d+|\d{1,3}(,\d{3})+)?(\.\d+)?")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunixrt_core.quality.numbers import Number, read_number, same_number
+from tunixrt_core.answers.numbers import Number, read_number, same_number
 
 
 @pytest.mark.parametrize(
