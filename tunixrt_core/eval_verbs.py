@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tunixrt_core.errors import Conflict
 from tunixrt_core.eval_execution import plan_evaluation
@@ -41,6 +42,8 @@ class EvalView:
 class EvalVerbs:
     """The part of a Pipeline that evaluates."""
 
+    settings: Settings
+    store: Store
     jobs: JobManager
     registry: Registry
     evals: Evaluations
@@ -84,10 +87,43 @@ class EvalVerbs:
         state = record.folder.state() or EvalState(record.status, message=record.message)
         return EvalView(record, state, tuple(record.folder.predictions()))
 
+    def leaks(self, eval_id: str) -> Leaks | None:
+        """Which rows the run was trained on; None where that was not looked for (yet). Raises NotFound."""
+        return self.registry.evaluation(eval_id).folder.leaks()
+
+    def leaderboard(self, metric: str = "exact_match", **filters: Any) -> Leaderboard:
+        """Finished evaluations ranked by a metric, one board an eval set; `filters` are those of `leaderboard`."""
+        records = self.evaluations()
+        return leaderboard(records, self.store.runs.named(r.run_id for r in records), metric=metric, **filters)
+
+    # --- eval files ---------------------------------------------------------------------------------------------
+
+    def check_eval_file(self, path: Path) -> EvalFileReport:
+        """What the file would ask, and every bad row. Raises UnreadableFile."""
+        return read_eval_file(path)[1]
+
+    def keep_eval_file(self, name: str, content: bytes) -> Path:
+        """Keep an uploaded file in the home, under a name that says what is in it; the same one is kept once."""
+        folder = self.settings.eval_sets_dir
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{sha256_hex(content)[:8]}-{Path(name).name}"
+        if not path.exists():
+            write_atomic(path, content)
+        return path
+
+    def eval_files(self) -> list[Path]:
+        """Files that were kept, by name."""
+        return sorted(p for p in self.settings.eval_sets_dir.glob("*") if p.is_file())
+
+    # --- compare ------------------------------------------------------------------------------------------------
+
     def compare_evaluations(self, first: str, second: str, scorer: str = "exact_match") -> Comparison:
-        """Two evaluations row by row, on the rows that both have answered. Raises NotFound."""
-        records = [self.registry.evaluation(eval_id) for eval_id in (first, second)]
-        return compare(*(record.folder.predictions() for record in records))
+        """Two evaluations row by row, on the rows that both have answered.
+
+        Raises NotFound, InvalidEvaluation where one of them has no scores by that name.
+        """
+        a, b = (self.registry.evaluation(eval_id).folder.predictions() for eval_id in (first, second))
+        return compare(a, b, scorer, higher_is_better=_higher_is_better(scorer))
 
     def comparison(self, run_id: str) -> Comparison | None:
         """Base against tuned on the same rows, of the newest pair that was asked the same; None without one."""
@@ -96,3 +132,9 @@ class EvalVerbs:
             return None
         base, tuned = (record.folder.predictions() for record in pair)
         return compare(base, tuned) if base and tuned else None
+
+
+def _higher_is_better(scorer: str) -> bool:
+    """Of a score whose direction is not known, more counts as better."""
+    found = next((one for one in known_scorers() if one.name == scorer.partition("=")[0]), None)
+    return found is None or found.higher_is_better is not False

@@ -185,15 +185,20 @@ class RunDir:
             found = orjson.loads(self.best_file.read_bytes()) if self.best_file.is_file() else {}
             which = str(found.get("train_step"))
         if not which.isdigit() or not (self.checkpoints / which).is_dir():
-            there = sorted((p.name for p in self.checkpoints.glob("[0-9]*") if p.name.isdigit()), key=int)
-            raise NotFound("checkpoint", which, f"There are {', '.join(there) or 'none'}; or say last, or best.")
+            there = ", ".join(map(str, self.checkpoint_steps())) or "none"
+            raise NotFound("checkpoint", which, f"There are {there}; or say last, or best.")
         return self.checkpoints / which
 
     def checkpoint_step(self, which: str) -> int:
         """The train step of `checkpoint(which)`. Raises NotFound."""
         path = self.checkpoint(which)
-        steps = [int(p.name) for p in self.checkpoints.glob("[0-9]*") if p.name.isdigit()]
-        return int(path.name) if path != self.checkpoints else max(steps, default=self.state().train_step)
+        if path != self.checkpoints:
+            return int(path.name)
+        return max(self.checkpoint_steps(), default=self.state().train_step)
+
+    def checkpoint_steps(self) -> list[int]:
+        """The train steps that there are checkpoints of, in order."""
+        return sorted(int(p.name) for p in self.checkpoints.glob("[0-9]*") if p.name.isdigit())
 
     @property
     def evals(self) -> Path:

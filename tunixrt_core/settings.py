@@ -61,6 +61,11 @@ class Settings:
         return self.home / "models"
 
     @property
+    def eval_sets_dir(self) -> Path:
+        """Eval files that were uploaded."""
+        return self.home / "eval-sets"
+
+    @property
     def compiled_dir(self) -> Path:
         """What XLA compiled, kept for the next start."""
         return self.home / "compiled"

@@ -1,22 +1,31 @@
-"""Evaluations: both scores with their intervals, the paired comparison, and every prediction."""
+"""Evaluations: who leads, what one has right that the other has not, every answer; and a start that is one press."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import orjson
 import pytest
 
-from tests.pages.conftest import checked, evaluate, make_run, open_page, press, words
+from tests.pages.conftest import checked, evaluate, keys, make_run, open_page, press, words
+from tunixrt_core.evaluation import EvalRequest
 from tunixrt_core.pipeline import Pipeline
-from tunixrt_core.runs import RunStatus
+from tunixrt_core.runs import Run, RunStatus
 from tunixrt_core.tunix_backend.availability import is_tunix_available
+
+
+@pytest.fixture
+def run(filled: Pipeline) -> Run:
+    made = make_run(filled, RunStatus.SUCCEEDED)
+    evaluate(filled, made)
+    return made
 
 
 def test_without_runs_it_says_what_an_evaluation_is(rt: Pipeline) -> None:
     assert "No evaluations yet" in words(open_page("evaluations.py"))
 
 
-def test_base_and_tuned_are_compared_on_the_same_prompts(filled: Pipeline) -> None:
-    run = make_run(filled, RunStatus.SUCCEEDED)
-    evaluate(filled, run)
+def test_base_and_tuned_are_compared_on_the_same_rows(filled: Pipeline, run: Run) -> None:
     n = filled.dataset("examples").eval_rows
     text = words(open_page("evaluations.py", run=run.id))
     assert "100.0%" in text
@@ -24,36 +33,84 @@ def test_base_and_tuned_are_compared_on_the_same_prompts(filled: Pipeline) -> No
     assert "+100.0 points" in text
 
 
-def test_every_prediction_can_be_filtered_and_read(filled: Pipeline) -> None:
-    run = make_run(filled, RunStatus.SUCCEEDED)
-    evaluate(filled, run)
+def test_the_leaderboard_ranks_all_models_of_one_eval_set(filled: Pipeline, run: Run) -> None:
+    second = make_run(filled, RunStatus.SUCCEEDED)
+    evaluate(filled, second)
+    text = words(open_page("evaluations.py"))
+    board = text[text.index("<table class='iv'>") :]
+    places = [board.index(f"{name}, train step") for name in (second.id, run.id)]
+    assert places == sorted(places), "at equal scores the newer stands first"
+    assert board.index("base · asked for") > max(places)
+    assert board.count("base · asked for") == 1, "the same base model stands once"
+
+
+def test_another_score_gives_another_board(filled: Pipeline, run: Run) -> None:
+    app = open_page("evaluations.py", run=run.id, metric="length")
+    assert "mean tokens" in words(app)
+    assert "Lower is better" not in words(app)
+
+
+def test_every_answer_can_be_filtered_and_read(filled: Pipeline, run: Run) -> None:
     n = filled.dataset("examples").eval_rows
     app = open_page("evaluations.py", run=run.id)
     assert len(app.dataframe[0].value) == n
+    assert "The traces diverge" in words(app) or "All steps are the same" in words(app)
     assert "&lt;answer&gt;" in words(app)
-    app.get_by_key("show").set_value("Broken")
-    assert "None." in words(checked(app.run()))
+    app.get_by_key("show").set_value("Fixed")
+    assert len(checked(app.run()).dataframe[0].value) == n
 
 
-def test_several_evaluated_runs_stand_side_by_side(filled: Pipeline) -> None:
-    for _ in range(2):
-        evaluate(filled, make_run(filled, RunStatus.SUCCEEDED))
-    board = open_page("evaluations.py").dataframe[0].value
-    assert list(board["tuned"]) == [100.0, 100.0]
-    assert list(board["base"]) == [0.0, 0.0]
+def test_results_are_broken_down_by_the_columns_of_the_eval_file(
+    filled: Pipeline, run: Run, tmp_path: Path
+) -> None:
+    traces = [item.trace for item in filled.traces(limit=20).items]
+    rows = [
+        {"id": str(i), "prompt": t.prompt, "expected_answer": t.final_answer, "level": ["easy", "hard"][i % 2]}
+        for i, t in enumerate(traces)
+    ]
+    file = tmp_path / "asked.jsonl"
+    file.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    records = filled.start_evaluation(run.id, request=EvalRequest(eval_file=file))
+    assert filled.wait(30)
+    app = open_page("evaluations.py", set=records[0].setup["eval_set"]["sha256"][:8])
+    groups = app.dataframe[0].value
+    assert list(groups["value"]) == ["easy", "hard"]
+    assert list(groups["second"]) == [100.0, 100.0]
+    assert "was trained on" in words(app), "most of these prompts are those of the train split"
+
+
+def test_a_failed_evaluation_says_why(filled: Pipeline, run: Run) -> None:
+    (record, *_) = filled.evaluations(run.id)
+    record.folder.write_state(type(record.folder.state() or None)(status=RunStatus.FAILED, message="Out of memory."))  # type: ignore[misc]
+    assert "Out of memory." in words(open_page("evaluations.py", run=run.id))
 
 
 def test_evaluating_is_offered_only_with_tunix_and_says_why(filled: Pipeline) -> None:
     run = make_run(filled, RunStatus.SUCCEEDED)
-    button = open_page("evaluations.py", run=run.id).button(key="evaluate")
+    button = open_page("evaluations.py", new="1", run=run.id).button(key="start-evaluation")
     assert button.disabled is not is_tunix_available()
+
+
+def test_a_form_that_cannot_be_says_why_beside_the_field(filled: Pipeline) -> None:
+    run = make_run(filled, RunStatus.SUCCEEDED)
+    app = open_page("evaluations.py", new="1", run=run.id)
+    app.number_input(key="eval-samples").set_value(4)
+    assert "temperature above 0" in words(checked(app.run()))
+    app.segmented_control(key="eval-kind").set_value("A file") if hasattr(app, "segmented_control") else None
 
 
 @pytest.mark.tunix
 def test_one_press_evaluates_both_models(filled: Pipeline) -> None:
     run = make_run(filled, RunStatus.SUCCEEDED)
-    app = press(open_page("evaluations.py", run=run.id), "evaluate")
+    press(open_page("evaluations.py", new="1", run=run.id), "start-evaluation")
     assert filled.wait(30)
-    checked(app.run())
     assert {record.target for record in filled.evaluations(run.id)} == {"base", "tuned"}
-    assert "McNemar p" in words(checked(app.run()))
+    assert "McNemar p" in words(open_page("evaluations.py", run=run.id))
+
+
+def test_what_is_under_way_can_be_stopped(filled: Pipeline, run: Run) -> None:
+    make_run(filled, RunStatus.SUCCEEDED)
+    (record, *_) = filled.evaluations(run.id)
+    record.folder.write_state(type(record.folder.state() or None)(status=RunStatus.RUNNING, total=6))  # type: ignore[misc]
+    app = open_page("evaluations.py", run=run.id)
+    assert f"stop-{record.id}" in keys(app)

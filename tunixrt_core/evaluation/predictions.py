@@ -140,6 +140,11 @@ class EvalDir:
         return self.path / "summary.json"
 
     @property
+    def leaks_file(self) -> Path:
+        """Which rows the run was trained on: `Leaks.to_dict()`."""
+        return self.path / "leaks.json"
+
+    @property
     def stop_file(self) -> Path:
         """Its existence asks whoever runs this to stop: works from another process too."""
         return self.path / "stop"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -74,6 +75,11 @@ class RunStore:
         """Every run's id and folder."""
         with self._db.read() as connection:
             return {row.id: row.directory for row in connection.execute(select(runs.c.id, runs.c.directory))}
+
+    def named(self, run_ids: Iterable[str]) -> tuple[Run, ...]:
+        """The runs of these ids that there are, in no order."""
+        with self._db.read() as connection:
+            return tuple(_run(row) for row in connection.execute(select(runs).where(runs.c.id.in_(set(run_ids)))))
 
     def list(self, limit: int = 50, after: str | None = None) -> Page[Run]:
         """Runs, newest first. `after` is the `next` of the page before. Raises InvalidQuery."""
