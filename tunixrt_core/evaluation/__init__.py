@@ -7,6 +7,7 @@ from tunixrt_core.evaluation.comparison import Comparison, Flip, compare, flippe
 from tunixrt_core.evaluation.eval_set import EvalRow, EvalSet, eval_rows, rows_hash, split_set
 from tunixrt_core.evaluation.figures import Figures
 from tunixrt_core.evaluation.groups import Group
+from tunixrt_core.evaluation.leaderboard import Board, Entry, leaderboard
 from tunixrt_core.evaluation.pairs import base_and_tuned, latest_results, newest
 from tunixrt_core.evaluation.predictions import (
     TARGETS,
@@ -24,7 +25,9 @@ from tunixrt_core.evaluation.summary import summarise
 
 __all__ = [
     "TARGETS",
+    "Board",
     "Comparison",
+    "Entry",
     "Estimate",
     "EvalDir",
     "EvalRecord",
@@ -48,6 +51,7 @@ __all__ = [
     "evaluate",
     "flipped",
     "latest_results",
+    "leaderboard",
     "mcnemar",
     "mean_interval",
     "newest",
