@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from tunixrt_core.evaluation.answering import evaluate, rescore
-from tunixrt_core.evaluation.comparison import Comparison, compare, flipped
+from tunixrt_core.evaluation.comparison import Comparison, Flip, compare, flipped
 from tunixrt_core.evaluation.eval_set import EvalRow, EvalSet, eval_rows, rows_hash, split_set
+from tunixrt_core.evaluation.figures import Figures
+from tunixrt_core.evaluation.groups import Group
+from tunixrt_core.evaluation.leaderboard import Board, Entry, leaderboard
 from tunixrt_core.evaluation.pairs import base_and_tuned, latest_results, newest
 from tunixrt_core.evaluation.predictions import (
     TARGETS,
@@ -15,13 +18,17 @@ from tunixrt_core.evaluation.predictions import (
     Prediction,
     Target,
 )
+from tunixrt_core.evaluation.regression import Outcome, Verdict, worse
 from tunixrt_core.evaluation.setup import EvalRequest, EvalSetRef, EvalSetup
-from tunixrt_core.evaluation.statistics import mcnemar, wilson_interval
+from tunixrt_core.evaluation.statistics import Estimate, mcnemar, mean_interval, pass_at_k, wilson_interval
 from tunixrt_core.evaluation.summary import summarise
 
 __all__ = [
     "TARGETS",
+    "Board",
     "Comparison",
+    "Entry",
+    "Estimate",
     "EvalDir",
     "EvalRecord",
     "EvalRequest",
@@ -31,19 +38,28 @@ __all__ = [
     "EvalSetup",
     "EvalSpec",
     "EvalState",
+    "Figures",
+    "Flip",
+    "Group",
+    "Outcome",
     "Prediction",
     "Target",
+    "Verdict",
     "base_and_tuned",
     "compare",
     "eval_rows",
     "evaluate",
     "flipped",
     "latest_results",
+    "leaderboard",
     "mcnemar",
+    "mean_interval",
     "newest",
+    "pass_at_k",
     "rescore",
     "rows_hash",
     "split_set",
     "summarise",
     "wilson_interval",
+    "worse",
 ]
