@@ -1,7 +1,8 @@
-"""`tunixrt doctor`: what this machine has and lacks; `tunixrt doctor data`: what is in a file of traces."""
+"""`tunixrt doctor`: what this machine has and lacks; `doctor data` and `doctor eval`: what is in a file."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,8 @@ import typer
 from tunixrt_core import terminal, terminal_ingest
 from tunixrt_core.cli_common import Home, open_home, settings_of
 from tunixrt_core.cli_ingest import Format, Map, RejectsFile, Split, stream_of, tell, words_of
+from tunixrt_core.evaluation import read_eval_file
+from tunixrt_core.ingest.rejects import rejects_file
 
 doctor_app = typer.Typer(invoke_without_command=True)
 
@@ -51,3 +54,18 @@ def data(
     if rejects is not None and found.rejected:
         terminal.out.print(f"Rejected rows are in {rejects}; mend them there and ingest that file.")
     raise typer.Exit(1 if found.rejected else 0)
+
+
+@doctor_app.command("eval")
+def eval_file(
+    file: Annotated[Path, typer.Argument(help="JSONL, JSON, CSV or Parquet, gzip too; - for standard input.")],
+    rejects: RejectsFile = None,
+) -> None:
+    """Read an eval file and say what would be asked, and by what it groups. Exits with 1 where a row is bad."""
+    with rejects_file(rejects) if rejects else nullcontext() as rejected:
+        name = "standard input" if str(file) == "-" else str(file)
+        _, report = read_eval_file(stream_of(file), name=name, rejects=rejected)
+    terminal_ingest.eval_file(report)
+    if rejects is not None and report.rejected:
+        terminal.out.print(f"Rejected rows are in {rejects}; mend them there.")
+    raise typer.Exit(1 if report.rejected or not report.rows else 0)

@@ -1,9 +1,10 @@
-"""How the command draws what was read: the report of an import, a preview, a diagnosis."""
+"""How the command draws what was read: the report of an import, a preview, a diagnosis, an eval file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tunixrt_core.evaluation import EvalFileReport
 from tunixrt_core.ingest.report import Diagnosis, ImportReport, Preview, RowError
 from tunixrt_core.terminal import err, out, table
 
@@ -54,6 +55,20 @@ def diagnosis(found: Diagnosis) -> None:
             [(reason.times, reason.field, reason.reason, reason.first_line) for reason in found.reasons],
         )
     _errors(found.errors, found.rejected)
+
+
+def eval_file(report: EvalFileReport) -> None:
+    """What would be asked: counts, the columns, the groups with their rows; then each bad row."""
+    named = "".join(f", {field} = {column}" for field, column in report.columns.items())
+    out.print(f"{report.file}: {report.container}, format {report.format}{named}")
+    out.print(
+        f"Read {report.read:,} = {report.rows:,} would be asked + {report.duplicate:,} duplicate + "
+        f"{report.rejected:,} rejected"
+    )
+    rows = [(column, value, count) for column, values in report.groups.items() for value, count in values.items()]
+    if rows:
+        table(("Group", "Value", "Rows"), rows)
+    _errors(report.errors, report.rejected)
 
 
 def _errors(errors: Sequence[RowError], total: int) -> None:

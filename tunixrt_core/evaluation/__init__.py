@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from tunixrt_core.evaluation.answering import evaluate, rescore
 from tunixrt_core.evaluation.comparison import Comparison, Flip, compare, flipped
+from tunixrt_core.evaluation.eval_file import file_set, read_eval_file
+from tunixrt_core.evaluation.eval_report import EvalFileReport
 from tunixrt_core.evaluation.eval_set import EvalRow, EvalSet, eval_rows, rows_hash, split_set
 from tunixrt_core.evaluation.figures import Figures
 from tunixrt_core.evaluation.groups import Group
 from tunixrt_core.evaluation.leaderboard import Board, Entry, leaderboard
+from tunixrt_core.evaluation.leaks import Leak, Leaks, find_leaks
 from tunixrt_core.evaluation.pairs import base_and_tuned, latest_results, newest
 from tunixrt_core.evaluation.predictions import (
     TARGETS,
@@ -30,6 +33,7 @@ __all__ = [
     "Entry",
     "Estimate",
     "EvalDir",
+    "EvalFileReport",
     "EvalRecord",
     "EvalRequest",
     "EvalRow",
@@ -42,6 +46,8 @@ __all__ = [
     "Flip",
     "Group",
     "Outcome",
+    "Leak",
+    "Leaks",
     "Prediction",
     "Target",
     "Verdict",
@@ -49,6 +55,8 @@ __all__ = [
     "compare",
     "eval_rows",
     "evaluate",
+    "file_set",
+    "find_leaks",
     "flipped",
     "latest_results",
     "leaderboard",
@@ -56,6 +64,7 @@ __all__ = [
     "mean_interval",
     "newest",
     "pass_at_k",
+    "read_eval_file",
     "rescore",
     "rows_hash",
     "split_set",

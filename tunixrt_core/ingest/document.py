@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from tunixrt_core.errors import UnreadableFile
 from tunixrt_core.ingest.lines import Source
@@ -41,6 +41,35 @@ def read_document(source: Source, max_bytes: int) -> Iterator[RawRow]:
         ) from None
     except (RecursionError, ValueError) as error:
         raise UnreadableFile(f"{source.name} is not valid JSON: {error}.") from None
+
+
+def rows_under(row: RawRow, keys: Collection[str]) -> Iterator[RawRow]:
+    """The rows that an object such as `{"rows": [...]}` holds under the first of these keys that has a list.
+
+    `row` is a RawRow of valid JSON.
+    """
+    text = (row.data or b"").decode("utf-8", "surrogateescape")
+    for key, at in _members(text):
+        if key in keys and text[at] == "[":
+            _, end = json.JSONDecoder().raw_decode(text, at)
+            first = row.line + text.count("\n", 0, at)
+            for line, inner in _rows(text[at:end]):
+                yield RawRow(first + line - 1, inner.encode("utf-8", "surrogateescape"), None)
+            return
+
+
+def _members(text: str) -> Iterator[tuple[str, int]]:
+    """Each key of the object that the text is, and where its value begins."""
+    decoder = json.JSONDecoder()
+    at = _after_space(text, _after_space(text, 0) + 1)
+    while text[at] == '"':
+        key, end = decoder.raw_decode(text, at)
+        at = _after_space(text, _after_space(text, end) + 1)
+        yield key, at
+        _, end = decoder.raw_decode(text, at)
+        at = _after_space(text, _after_space(text, end) + 1)
+        if at >= len(text):
+            return
 
 
 def _rows(text: str) -> Iterator[tuple[int, str]]:

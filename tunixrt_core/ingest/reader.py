@@ -119,20 +119,34 @@ def read_traces(
     """
     if format != "auto":
         format_named(format)
-    opened = _opened(source, name)
-    spill = rejects.spill if rejects else None
-    container, rows = _rows(opened, max_line_bytes, max_document_bytes, spill)
-    if container == "csv":
-        header = next(rows)
-        if rejects:
-            rejects.begin("csv", header.bytes)
-    elif rejects:
-        rejects.begin(container)
+    opened, container, rows = raw_rows(
+        source, name, rejects=rejects, max_line_bytes=max_line_bytes, max_document_bytes=max_document_bytes
+    )
     form, detected = mapping or (None if format == "auto" else format_named(format)), None
     if form is None:
         detected, first = _detect(name, rows, container)
         form, rows = format_named(detected.format), chain(first, rows)
     return TraceReader(opened, container, form, rows, Options(source_label, rule), detected, rejects)
+
+
+def raw_rows(
+    source: Path | BinaryIO,
+    name: str,
+    *,
+    rejects: Rejects | None = None,
+    max_line_bytes: int = MAX_LINE_BYTES,
+    max_document_bytes: int = MAX_DOCUMENT_BYTES,
+) -> tuple[Source, Container, Iterator[RawRow]]:
+    """The rows of a file before any format is known, what kind of file it is, and `rejects` made ready for it.
+
+    Raises UnreadableFile, here and while the rows are read.
+    """
+    opened = _opened(source, name)
+    container, rows = _rows(opened, max_line_bytes, max_document_bytes, rejects.spill if rejects else None)
+    header = next(rows).bytes if container == "csv" else b""
+    if rejects:
+        rejects.begin(container, header)
+    return opened, container, rows
 
 
 def size_of(source: Path | BinaryIO) -> int | None:

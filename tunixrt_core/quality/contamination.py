@@ -5,14 +5,12 @@ Word n-grams as in GPT-3 (Brown et al. 2020, appendix C: 13 words) and its succe
 
 from __future__ import annotations
 
-import hashlib
-import unicodedata
-from collections.abc import Iterator
 from itertools import islice
 
 from tunixrt_core.quality.check import Check, EvalSet, Found, Gate, Setting, Settings, Tools
 from tunixrt_core.quality.findings import Finding
-from tunixrt_core.quality.texts import WORD, parts
+from tunixrt_core.quality.ngrams import grams, span_of
+from tunixrt_core.quality.texts import parts
 from tunixrt_core.rows import Split
 from tunixrt_core.traces import Trace
 
@@ -62,14 +60,14 @@ class ContaminationCheck:
     def _learn(self, kind: str, trace: Trace) -> None:
         owner = len(self._owners)
         self._owners.append((kind, trace.group_key))
-        for value in _grams(trace.prompt, self._size):
+        for value in grams(trace.prompt, self._size):
             self._grams.setdefault(value, owner)
 
     def _overlap(self, trace: Trace) -> Finding | None:
         """The longest stretch of the first part that has one in common with an eval prompt."""
         for name, text in parts(trace):
             best = longest = run = 0
-            for i, value in enumerate(_grams(text, self._size)):
+            for i, value in enumerate(grams(text, self._size)):
                 run = run + 1 if value in self._grams else 0
                 if run > longest:
                     longest, best = run, i - run + 1
@@ -77,43 +75,12 @@ class ContaminationCheck:
                 return self._finding(trace, name, text, best, longest)
         return None
 
-    def _finding(self, trace: Trace, name: str, text: str, first: int, grams: int) -> Finding:
-        kind, group = self._owners[self._grams[next(islice(_grams(text, self._size), first, None))]]
-        words = grams + self._size - 1
-        places = [found.span() for found in WORD.finditer(text)][first : first + words]
-        detail = {"field": name, "start": places[0][0], "end": places[-1][1], "words": words, "eval": group}
+    def _finding(self, trace: Trace, name: str, text: str, first: int, length: int) -> Finding:
+        kind, group = self._owners[self._grams[next(islice(grams(text, self._size), first, None))]]
+        words = length + self._size - 1
+        start, end = span_of(text, first, words)
+        detail = {"field": name, "start": start, "end": end, "words": words, "eval": group}
         return Finding(trace.content_hash, f"overlap_{kind}", detail)
-
-
-def _grams(text: str, size: int) -> Iterator[int]:
-    """Every n-gram of a text as a number of 64 bits, in order: the one of place i begins at word i.
-
-    A sum of word numbers times powers of an odd number, modulo 2**64, so that the next one costs one step. A prompt of
-    fewer words than an n-gram has none: traces of the same prompt never stand on both sides anyway.
-    """
-    numbers = [_KNOWN.get(word) or _number(word) for word in WORD.findall(text)]
-    top = pow(_BASE, size, 1 << 64)
-    value = 0
-    for i, number in enumerate(numbers):
-        value = (value * _BASE + number) & _MASK
-        if i >= size:
-            value = (value - numbers[i - size] * top) & _MASK
-        if i >= size - 1:
-            yield value
-
-
-_MASK, _BASE = (1 << 64) - 1, 0x9E3779B97F4A7C15
-_MOST_KNOWN = 200_000
-_KNOWN: dict[str, int] = {}
-
-
-def _number(word: str) -> int:
-    """The same number for a word, however it is written, in every process; Python's own hash differs."""
-    if len(_KNOWN) > _MOST_KNOWN:
-        _KNOWN.clear()
-    plain = unicodedata.normalize("NFKC", word).casefold()
-    number = _KNOWN[word] = int.from_bytes(hashlib.blake2b(plain.encode(), digest_size=8).digest(), "little")
-    return number
 
 
 def _start(settings: Settings, tools: Tools) -> Check:

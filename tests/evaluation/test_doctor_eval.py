@@ -1,0 +1,46 @@
+"""`tunixrt doctor eval` says what a file would ask, and fails where a row is bad."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+from typer.testing import CliRunner
+
+from tunixrt_core.cli_doctor import doctor_app
+
+GOOD = [
+    {"id": i, "question": f"What is {i} plus 1?", "expected": i + 1, "section": ["easy", "hard"][i % 3 == 0]}
+    for i in range(6)
+]
+
+
+def run(*arguments: object, stdin: bytes | None = None) -> tuple[int, str]:
+    done = CliRunner().invoke(doctor_app, ["eval", *map(str, arguments)], input=stdin)
+    return done.exit_code, done.output
+
+
+def test_it_says_what_would_be_asked_and_how_it_groups(tmp_path: Path) -> None:
+    path = tmp_path / "evals.json"
+    path.write_bytes(orjson.dumps(GOOD))
+    code, shown = run(path)
+    assert code == 0
+    assert "json, format columns, prompt = question, expected_answer = expected, id = id" in shown
+    assert "Read 6 = 6 would be asked + 0 duplicate + 0 rejected" in shown
+    table = [line.split() for line in shown.splitlines() if line.startswith("section")]
+    assert table == [["section", "easy", "4"], ["section", "hard", "2"]]
+
+
+def test_bad_rows_are_named_and_written_and_make_it_fail(tmp_path: Path) -> None:
+    rejects = tmp_path / "bad.jsonl"
+    data = b"".join(orjson.dumps(row) + b"\n" for row in GOOD) + b'{"id": 9, "question": "what?"}\n'
+    code, shown = run("-", "--rejects", rejects, stdin=data)
+    assert code == 1
+    assert "standard input:7:expected: is missing" in shown
+    assert rejects.read_bytes() == b'{"id": 9, "question": "what?"}\n'
+
+
+def test_a_file_that_asks_nothing_fails(tmp_path: Path) -> None:
+    path = tmp_path / "evals.jsonl"
+    path.write_bytes(b'{"question": "what?"}\n')
+    assert run(path)[0] == 1
