@@ -82,14 +82,14 @@ def entry_words(entry: Entry) -> tuple[str, str]:
     return f"{entry.runs[0]}, train step {whole(entry.train_step)}", f"{model}{trained}"
 
 
+_COLUMNS = "place,evaluation,runs,target,train_step,model,dataset,{metric},low,high,rows,asked,notes"
+
+
 def board_csv(board: Board, metric: str) -> str:
     """The board as a spreadsheet takes it: shares as they are, not as percentages."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(
-        ["place", "evaluation", "runs", "target", "train_step", "model", "dataset", metric, "low", "high", "rows"]
-        + ["asked", "notes"]
-    )
+    writer.writerow(_COLUMNS.format(metric=metric).split(","))
     for place, e in enumerate(board.entries, 1):
         told = [place, e.eval_id, " ".join(e.runs), e.target, e.train_step, e.model, e.dataset, e.value, e.low, e.high]
         writer.writerow([*told, e.rows, asked_words(e.setup), "; ".join(e.notes)])

@@ -14,7 +14,9 @@ from tunixrt_core.evaluation import Comparison, Estimate, Figures, compare
 from tunixrt_core.scorers import KnownScorer
 
 
-@st.cache_data(max_entries=64, show_spinner=False, hash_funcs={Side: lambda side: (side.record.id, id(side.predictions))})
+@st.cache_data(
+    max_entries=64, show_spinner=False, hash_funcs={Side: lambda side: (side.record.id, id(side.predictions))}
+)
 def compared(first: Side, second: Side, scorer: str, higher_is_better: bool) -> Comparison:
     """The bootstrap takes a moment where there are many rows: it is done once for what does not change."""
     return compare(first.predictions, second.predictions, scorer, higher_is_better=higher_is_better)
@@ -27,7 +29,9 @@ def show_comparison(first: Side | None, second: Side, scorer: KnownScorer) -> Co
             st.caption("Nothing to compare with: evaluate another model on this eval set.")
             return None
         if any(scorer.name not in p.scores for side in (first, second) for p in side.predictions[:1]):
-            st.caption(f"One of the two has no scores by {scorer.name}. Evaluate it with that scorer; nothing is asked again.")
+            st.caption(
+                f"One of the two has no scores by {scorer.name}. Evaluate it with that scorer; nothing is asked again."
+            )
             return None
         found = compared(first, second, scorer.name, scorer.higher_is_better is not False)
         _show(found, first, second, scorer)
@@ -54,8 +58,11 @@ def _show(found: Comparison, first: Side, second: Side, scorer: KnownScorer) -> 
     blocks.key_values(
         [
             ("Difference", _difference(found, scorer)),
-            (test, f"{p_value(found.p_value)} ({found.fixed} {'fixed' if found.binary else 'better'}, "
-             f"{found.broken} {'broken' if found.binary else 'worse'})"),
+            (
+                test,
+                f"{p_value(found.p_value)} ({found.fixed} {'fixed' if found.binary else 'better'}, "
+                f"{found.broken} {'broken' if found.binary else 'worse'})",
+            ),
             ("Rows", f"{found.rows:,} that both have answered"),
         ]
     )

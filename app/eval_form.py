@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
 
@@ -66,7 +67,7 @@ def _choose_run(runs: Sequence[Run]) -> Run:
     return by_id[chosen]
 
 
-def _request(checkpoint: str, eval_file: object) -> EvalRequest:
+def _request(checkpoint: str, eval_file: Path | None) -> EvalRequest:
     """What the rest of the form says. Raises InvalidEvaluation."""
     with st.container(horizontal=True, key="eval-size"):
         limit = st.number_input(
@@ -116,7 +117,14 @@ def _sampling() -> Sampling:
     with st.expander("Sampling", key="eval-sampling"):
         with st.container(horizontal=True):
             temperature = st.number_input(
-                "Temperature", 0.0, 10.0, 0.0, 0.1, key="eval-temperature", width=140, help="0 takes the likeliest token."
+                "Temperature",
+                0.0,
+                10.0,
+                0.0,
+                0.1,
+                key="eval-temperature",
+                width=140,
+                help="0 takes the likeliest token.",
             )
             top_p = st.number_input("Top p", 0.01, 1.0, 1.0, 0.05, key="eval-top-p", width=140)
             top_k = st.number_input("Top k", 1, None, None, key="eval-top-k", placeholder="All", width=140)

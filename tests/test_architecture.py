@@ -67,6 +67,7 @@ FENCED = {
             "cli_datasets",
             "cli_db",
             "cli_doctor",
+            "cli_evals",
             "cli_evaluate",
             "cli_ingest",
             "cli_jobs",

@@ -14,6 +14,7 @@ from tunixrt_core.cli_common import Home, fail, open_home
 from tunixrt_core.cli_datasets import dataset_app, export
 from tunixrt_core.cli_db import db_app
 from tunixrt_core.cli_doctor import doctor_app
+from tunixrt_core.cli_evals import evals_app
 from tunixrt_core.cli_evaluate import evaluate
 from tunixrt_core.cli_ingest import ingest
 from tunixrt_core.cli_jobs import export_model, train
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.add_typer(traces_app, name="traces")
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(db_app, name="db")
+app.add_typer(evals_app, name="evals")
 manifest_app = typer.Typer(invoke_without_command=True)
 app.add_typer(manifest_app, name="manifest")
 

@@ -44,7 +44,8 @@ def evaluate(
         int | None, typer.Option(min=1, help="Tokens of an answer; those of the longest row trained on otherwise.")
     ] = None,
     scorer: Annotated[
-        list[str] | None, typer.Option(help="Name of a scorer, several times if need be; `tunixrt scorers` lists them.")
+        list[str] | None,
+        typer.Option(help="Name of a scorer, several times if need be; `tunixrt evals scorers` lists them."),
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Answer anew what was answered before.")] = False,
     baseline: Annotated[
@@ -137,6 +138,8 @@ def _evaluate(plans: Sequence[EvalPlan], backend: TunixBackend, again: bool, bar
 def _compare(first: EvalPlan, second: EvalPlan, fail_if_worse: bool) -> None:
     found = compare(first.folder.predictions(), second.folder.predictions())
     terminal_eval.show_comparison(first.label, second.label, found)
-    if fail_if_worse and worse(found):
-        err.print(f"{second.label} is worse than {first.label}.", style="red")
-        raise typer.Exit(WORSE)
+    if fail_if_worse:
+        verdict = worse(found)
+        err.print(verdict.sentence, style="red" if verdict.failed else None)
+        if verdict.failed:
+            raise typer.Exit(WORSE)

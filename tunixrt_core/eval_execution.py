@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tunixrt_core.errors import TunixRTError
+from tunixrt_core.errors import InvalidManifest, TunixRTError
 from tunixrt_core.evaluation import (
     EvalDir,
     EvalRequest,
@@ -20,6 +20,8 @@ from tunixrt_core.evaluation import (
     EvalState,
     Target,
     evaluate,
+    file_set,
+    find_leaks,
     rescore,
     split_set,
 )
@@ -77,8 +79,8 @@ def plan_evaluation(
 ) -> EvalPlan:
     """Find the checkpoint, the scorers and the rows of a request, but for an `eval_set` that is given.
 
-    Raises InvalidEvaluation, InvalidDataset for an empty eval split, InvalidManifest for a data file that has changed,
-    NotFound for a checkpoint that is not there.
+    Raises InvalidEvaluation, UnreadableFile for an eval file, InvalidDataset for an empty eval split, InvalidManifest
+    for a data file that has changed, NotFound for a checkpoint that is not there.
     """
     with ScorerSet(request.scorers) as scorers:
         names = scorers.names
@@ -118,12 +120,26 @@ def execute_evaluation(
         if again or folder.spec() is None:
             folder.predictions_file.unlink(missing_ok=True)
         write_json(folder.spec_file, plan.spec.to_dict())
+        if plan.spec.target == "tuned":
+            _look_for_leaks(plan, report)
         return _answer(plan, scorers, backend, report)
 
 
 def _rows(manifest: RunManifest, request: EvalRequest) -> EvalSet:
+    if request.eval_file is not None:
+        return file_set(request.eval_file, request.limit)
     check_data_unchanged(manifest.data)
     return split_set(manifest, request.limit)
+
+
+def _look_for_leaks(plan: EvalPlan, report: _Report) -> None:
+    """Which rows the model was trained on, as far as the data file is still the one that it was trained on."""
+    report.phase("comparing")
+    try:
+        check_data_unchanged(plan.manifest.data)
+    except InvalidManifest:
+        return  # an eval file can be asked without the data
+    write_json(plan.folder.leaks_file, find_leaks(plan.eval_set, plan.manifest).to_dict())
 
 
 def _answer(plan: EvalPlan, scorers: ScorerSet, backend: Backend, report: _Report) -> dict[str, Any]:
@@ -163,8 +179,8 @@ class _Report:
     def phase(self, name: str) -> None:
         status = self.state.status
         if status in (RunStatus.QUEUED, RunStatus.LOADING):
-            known = {"loading": RunStatus.LOADING, "compiling": RunStatus.COMPILING, "generating": RunStatus.RUNNING}
-            status = known[name]
+            known = {"compiling": RunStatus.COMPILING, "generating": RunStatus.RUNNING}
+            status = known.get(name, RunStatus.LOADING)
         self.tell(status=status, phase=name)
 
     def tell(self, **changes: Any) -> None:

@@ -13,19 +13,28 @@ from tunixrt_core.eval_execution import plan_evaluation
 from tunixrt_core.evaluation import (
     TARGETS,
     Comparison,
+    EvalFileReport,
     EvalRecord,
     EvalRequest,
     EvalState,
+    Leaderboard,
+    Leaks,
     Prediction,
     Target,
     base_and_tuned,
     compare,
+    leaderboard,
+    read_eval_file,
 )
 from tunixrt_core.evaluations import Evaluations
+from tunixrt_core.hashing import sha256_hex
 from tunixrt_core.jobs import JobManager
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.registry import Registry
-from tunixrt_core.runs import RunDir
+from tunixrt_core.runs import RunDir, write_atomic
+from tunixrt_core.scorers import known_scorers
+from tunixrt_core.settings import Settings
+from tunixrt_core.store.store import Store
 
 _AS_USUAL = EvalRequest()
 

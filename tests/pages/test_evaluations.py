@@ -60,9 +60,7 @@ def test_every_answer_can_be_filtered_and_read(filled: Pipeline, run: Run) -> No
     assert len(checked(app.run()).dataframe[0].value) == n
 
 
-def test_results_are_broken_down_by_the_columns_of_the_eval_file(
-    filled: Pipeline, run: Run, tmp_path: Path
-) -> None:
+def test_results_are_broken_down_by_the_columns_of_the_eval_file(filled: Pipeline, run: Run, tmp_path: Path) -> None:
     traces = [item.trace for item in filled.traces(limit=20).items]
     rows = [
         {"id": str(i), "prompt": t.prompt, "expected_answer": t.final_answer, "level": ["easy", "hard"][i % 2]}

@@ -9,7 +9,7 @@ from tunixrt_core.evaluation.eval_report import EvalFileReport
 from tunixrt_core.evaluation.eval_set import EvalRow, EvalSet, eval_rows, rows_hash, split_set
 from tunixrt_core.evaluation.figures import Figures
 from tunixrt_core.evaluation.groups import Group
-from tunixrt_core.evaluation.leaderboard import Board, Entry, leaderboard
+from tunixrt_core.evaluation.leaderboard import Board, Entry, Leaderboard, leaderboard
 from tunixrt_core.evaluation.leaks import Leak, Leaks, find_leaks
 from tunixrt_core.evaluation.pairs import base_and_tuned, latest_results, newest
 from tunixrt_core.evaluation.predictions import (
@@ -46,6 +46,7 @@ __all__ = [
     "Flip",
     "Group",
     "Outcome",
+    "Leaderboard",
     "Leak",
     "Leaks",
     "Prediction",

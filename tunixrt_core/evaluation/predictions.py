@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import orjson
 
+from tunixrt_core.evaluation.leaks import Leaks
 from tunixrt_core.evaluation.setup import EvalSetup
 from tunixrt_core.processes import process_alive
 from tunixrt_core.runs import RunStatus, write_json
@@ -172,6 +173,11 @@ class EvalDir:
 
     def summary(self) -> dict[str, Any] | None:
         return _read_json(self.summary_file)
+
+    def leaks(self) -> Leaks | None:
+        """Which rows the run was trained on; None where that was not looked for (yet)."""
+        loaded = _read_json(self.leaks_file)
+        return None if loaded is None else Leaks.from_dict(loaded)
 
     def state(self) -> EvalState | None:
         """What it is doing; interrupted where the process that ran it is gone. None where it never began."""
