@@ -41,11 +41,12 @@ _AS_USUAL = EvalRequest()
 
 @dataclass(frozen=True, slots=True)
 class EvalView:
-    """An evaluation with its files read: what it is doing, and the answers so far."""
+    """An evaluation with its files read: what it is doing, the answers so far, and what the run was trained on."""
 
     record: EvalRecord
     state: EvalState
     predictions: tuple[Prediction, ...]
+    leaks: Leaks | None
 
 
 class EvalVerbs:
@@ -94,7 +95,7 @@ class EvalVerbs:
         """One evaluation with its answers so far. Raises NotFound."""
         record = self.registry.evaluation(eval_id)
         state = record.folder.state() or EvalState(record.status, message=record.message)
-        return EvalView(record, state, tuple(record.folder.predictions()))
+        return EvalView(record, state, tuple(record.folder.predictions()), record.folder.leaks())
 
     def leaks(self, eval_id: str) -> Leaks | None:
         """Which rows the run was trained on; None where that was not looked for (yet). Raises NotFound."""

@@ -57,13 +57,107 @@ class Evaluation(BaseModel):
     ended_at: datetime | None
 
 
-class Comparison(BaseModel):
+class Estimate(BaseModel):
+    value: float
+    low: float = Field(description="Of the 95 % interval.")
+    high: float
+
+
+class Figures(BaseModel):
+    """Two sides on the same rows; `fixed` and `broken` are rows on which the second is better and worse."""
+
     rows: int
-    both: int
-    fixed: int = Field(description="Wrong by the first, right by the second.")
+    first: Estimate | None
+    second: Estimate | None
+    difference: Estimate | None = Field(description="Second minus first, with the bootstrap's interval over rows.")
+    higher_is_better: bool
+    binary: bool
+    both: int | None
+    fixed: int
     broken: int
-    neither: int
-    p_value: float
+    neither: int | None
+    p_value: float = Field(description="McNemar's exact test; the sign test where scores are not right or wrong.")
+    rows_needed: int | None = Field(description="About how many rows would show a difference like this one.")
+
+
+class GroupFigures(Figures):
+    column: str
+    value: str | None
+    p_holm: float = Field(description="The p value as it counts when every group is looked at.")
+
+
+class Flip(BaseModel):
+    id: str
+    row: int
+    first: float
+    second: float
+    better: bool
+
+
+class Comparison(Figures):
+    scorer: str
+    only_first: int
+    only_second: int
+    changed: int
+    not_told: int
+    groups: list[GroupFigures]
+    flipped: list[Flip]
+    warnings: list[str]
+
+
+class BoardEntry(BaseModel):
+    eval_id: str
+    runs: list[str]
+    model: str | None
+    dataset: str | None
+    target: str
+    train_step: int | None
+    created_at: datetime
+    value: float
+    low: float | None
+    high: float | None
+    rows: int
+    scorer_version: int | None
+    setup: dict[str, Any]
+    notes: list[str] = Field(description="Where it was asked in another way than most of its board.")
+
+
+class Board(BaseModel):
+    eval_set: dict[str, Any]
+    names: list[str]
+    entries: list[BoardEntry]
+
+
+class Leaderboard(BaseModel):
+    """One board an eval set: only what was asked the same rows can be ranked."""
+
+    metric: str
+    boards: list[Board]
+    without_setup: int
+    without_metric: int
+
+
+class ScorerInfo(BaseModel):
+    name: str
+    version: int
+    about: str
+    unit: str
+    higher_is_better: bool | None
+    setting: str = Field(description="What NAME=SETTING takes; empty where it takes none.")
+    package: str
+    problem: str
+
+
+class Leaks(BaseModel):
+    """Prompts of the eval set that the run was trained on."""
+
+    eval_rows: int
+    train_rows: int
+    ngram: int
+    exact: int
+    overlap: int
+    share: float
+    findings: list[dict[str, Any]]
 
 
 class EvaluationList(BaseModel):
@@ -96,3 +190,4 @@ class Progress(BaseModel):
 class EvaluationDetail(Evaluation):
     predictions: list[Prediction]
     progress: Progress
+    leaks: Leaks | None = Field(description="Null where it was not looked for.")

@@ -1,4 +1,4 @@
-"""Evaluations: start, list, read with every prediction, stop, compare."""
+"""Evaluations: start, list, read with every prediction, stop, compare, rank; and the scorers."""
 
 from __future__ import annotations
 
@@ -6,17 +6,27 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
 
-from app.api.evaluation_models import Comparison, Evaluation, EvaluationBody, EvaluationDetail, EvaluationList
+from app.api.evaluation_models import (
+    Comparison,
+    Evaluation,
+    EvaluationBody,
+    EvaluationDetail,
+    EvaluationList,
+    Leaderboard,
+    ScorerInfo,
+)
 from app.api.limits import JsonRoute
 from app.api.runs import RunId
 from app.api.shared import Pipe
 from tunixrt_core.evaluation import Comparison as Compared
 from tunixrt_core.evaluation import EvalRecord
+from tunixrt_core.scorers import known_scorers
 
 router = APIRouter(tags=["Evaluations"], route_class=JsonRoute)
 
-EvalId = Annotated[str, Query(max_length=120)]
+Name = Annotated[str, Query(max_length=200)]
 
 
 @router.post("/runs/{id}/evaluations", status_code=202)
@@ -39,9 +49,29 @@ def listing(id: RunId, pipeline: Pipe) -> EvaluationList:
 
 
 @router.get("/evaluations/compare")
-def compare(first: EvalId, second: EvalId, pipeline: Pipe) -> Comparison:
+def compare(first: Name, second: Name, pipeline: Pipe, scorer: Name = "exact_match") -> Comparison:
     """Two evaluations row by row, on the rows that both have answered."""
-    return _comparison(pipeline.compare_evaluations(first, second))
+    return _comparison(pipeline.compare_evaluations(first, second, scorer))
+
+
+@router.get("/evaluations/leaderboard")
+def board(
+    pipeline: Pipe,
+    scorer: Name = "exact_match",
+    dataset: Name | None = None,
+    model: Annotated[str | None, Query(max_length=4096)] = None,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+) -> Leaderboard:
+    """Finished evaluations ranked by a scorer's mean, one board an eval set."""
+    found = pipeline.leaderboard(scorer, dataset=dataset, model=model, since=since, until=until)
+    return Leaderboard.model_validate(asdict(found))
+
+
+@router.get("/scorers")
+def scorers() -> list[ScorerInfo]:
+    """What an answer can be scored by."""
+    return [ScorerInfo.model_validate(asdict(one)) for one in known_scorers()]
 
 
 @router.get("/evaluations/{id}")
@@ -53,6 +83,7 @@ def one(id: str, pipeline: Pipe) -> EvaluationDetail:
             **_summary(view.record).model_dump(),
             "predictions": [asdict(prediction) for prediction in view.predictions],
             "progress": asdict(view.state),
+            "leaks": view.leaks.to_dict() if view.leaks else None,
         }
     )
 
@@ -69,4 +100,4 @@ def _summary(record: EvalRecord) -> Evaluation:
 
 
 def _comparison(found: Compared) -> Comparison:
-    return Comparison.model_validate({**asdict(found), "rows": found.rows})
+    return Comparison.model_validate(asdict(found))

@@ -106,6 +106,8 @@ def test_every_address_of_the_issue_is_published() -> None:
         "/queue/{id}/move": ["post"],
         "/runs/{id}/evaluations": ["get", "post"],
         "/evaluations/compare": ["get"],
+        "/evaluations/leaderboard": ["get"],
+        "/scorers": ["get"],
         "/evaluations/{id}": ["get"],
         "/evaluations/{id}/stop": ["post"],
     }
