@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tunixrt_core.errors import InvalidEvaluation
 from tunixrt_core.scorers import final, length, repetition, search, steps, structure
-from tunixrt_core.scorers.own import own_scorers, usable
+from tunixrt_core.scorers.own import OwnScorer, own_scorers, usable
 from tunixrt_core.scorers.scorer import Scorer, Unit
 
 BUILT_IN: dict[str, Scorer] = {
@@ -38,13 +38,16 @@ class KnownScorer:
 
 
 def known_scorers() -> tuple[KnownScorer, ...]:
-    """Every scorer that can be asked for, and the user's own that cannot, with why. Imports the user's packages."""
+    """Every scorer that can be asked for, and the user's own that cannot, with why. Imports the user's packages.
+
+    No two have the same name: a user's own under a name that is taken is listed with its package behind it.
+    """
     own = own_scorers(_taken()).values()
     return (
         *(_known(scorer) for scorer in BUILT_IN.values()),
         *(KnownScorer(t.name, t.version, t.about, setting=t.setting) for t in TEMPLATES.values()),
         *(_known(one.scorer, one.package) for one in own if one.scorer),
-        *(KnownScorer(one.name, 0, "", package=one.package, problem=one.problem) for one in own if not one.scorer),
+        *(_unusable(one) for one in own if not one.scorer),
     )
 
 
@@ -77,6 +80,11 @@ def _chosen(asked: str) -> Scorer:
 
 def _taken() -> frozenset[str]:
     return frozenset(BUILT_IN) | frozenset(TEMPLATES)
+
+
+def _unusable(own: OwnScorer) -> KnownScorer:
+    name = f"{own.name} ({own.package})" if own.name in _taken() else own.name
+    return KnownScorer(name, 0, "", package=own.package, problem=own.problem)
 
 
 def _known(scorer: Scorer, package: str = "") -> KnownScorer:
