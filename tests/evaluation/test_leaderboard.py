@@ -55,13 +55,14 @@ def only(records: list[EvalRecord], runs: list[Run], **wanted: Any) -> tuple[Ent
 def test_entries_are_ranked_best_first_with_their_interval() -> None:
     records = [
         record("r-1", 0.4, exact_match_low=0.3, exact_match_high=0.5),
-        record("r-2", 0.8, hours=1),
+        record("r-2", 0.8, hours=1, intervals={"exact_match": [0.7, 0.9]}),
         record("r-3", 0.4, hours=2),
     ]
     entries = only(records, [run("r-1"), run("r-2"), run("r-3")])
     assert [entry.runs[0] for entry in entries] == ["r-2", "r-3", "r-1"]  # of equals the newer first
     assert (entries[2].value, entries[2].low, entries[2].high) == (0.4, 0.3, 0.5)
-    assert (entries[0].low, entries[0].high) == (None, None)
+    assert (entries[0].low, entries[0].high) == (0.7, 0.9)
+    assert (entries[1].low, entries[1].high) == (None, None)
     assert (entries[0].model, entries[0].dataset, entries[0].train_step) == ("tiny", "sums", 40)
 
 

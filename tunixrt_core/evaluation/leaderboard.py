@@ -97,6 +97,9 @@ def leaderboard(
 
 
 def _entry(record: EvalRecord, run: Run | None, metric: str, value: float) -> Entry:
+    # summaries of older versions have no `intervals`, but that of exact match
+    older = (_number(record.metrics, f"{metric}_low"), _number(record.metrics, f"{metric}_high"))
+    interval = record.metrics.get("intervals", {}).get(metric, older)
     return Entry(
         eval_id=record.id,
         runs=(record.run_id,),
@@ -106,8 +109,8 @@ def _entry(record: EvalRecord, run: Run | None, metric: str, value: float) -> En
         train_step=record.train_step,
         created_at=record.created_at,
         value=value,
-        low=_number(record.metrics, f"{metric}_low"),
-        high=_number(record.metrics, f"{metric}_high"),
+        low=interval[0],
+        high=interval[1],
         rows=record.metrics["rows"],
         scorer_version=record.metrics.get("scorers", {}).get(metric),
         setup=EvalSetup.from_dict(record.setup),

@@ -8,23 +8,28 @@ from statistics import fmean
 from typing import Any
 
 from tunixrt_core.evaluation.predictions import Prediction
-from tunixrt_core.evaluation.statistics import wilson_interval
+from tunixrt_core.evaluation.row_scores import row_scores
+from tunixrt_core.evaluation.statistics import mean_interval
 
 
 def summarise(predictions: Sequence[Prediction], scorers: Mapping[str, int]) -> dict[str, Any]:
-    """Mean of every score, over the answers that have one, by scorer name, with how many there were and the words
-    beside them; the 95 % Wilson interval of exact match; mean tokens, share that hit the limit.
+    """Mean of every score by scorer name, its 95 % interval in `intervals`, and the words beside the scores; mean
+    tokens, share that hit the limit.
 
-    `scorers` gives the version of each scorer.
+    A row counts once, with the mean of its answers that have a score: several answers to one prompt are not as many
+    prompts. `scorers` gives the version of each scorer.
     """
     n = len(predictions)
     if not n:
         return {"rows": 0, "answers": 0}
-    low, high = wilson_interval(sum(p.correct for p in predictions), n)
+    told = {name: mean_interval(_row_means(predictions, name)) for name in scorers}
+    intervals = {name: [found.low, found.high] for name, found in told.items() if found}
+    low, high = intervals.get("exact_match", (0.0, 1.0))
     return {
         "rows": len({p.row for p in predictions}),
         "answers": n,
-        **{name: _mean(predictions, name) for name in scorers},
+        **{name: found and found.value for name, found in told.items()},
+        "intervals": intervals,
         "exact_match_low": low,
         "exact_match_high": high,
         "mean_tokens": fmean(p.tokens for p in predictions),
@@ -34,9 +39,8 @@ def summarise(predictions: Sequence[Prediction], scorers: Mapping[str, int]) -> 
     }
 
 
-def _mean(predictions: Sequence[Prediction], name: str) -> float | None:
-    values = [value for p in predictions if (value := p.scores.get(name)) is not None]
-    return fmean(values) if values else None
+def _row_means(predictions: Sequence[Prediction], name: str) -> list[float]:
+    return [row.score for row in row_scores(predictions, name).values() if row.score is not None]
 
 
 def _words(predictions: Sequence[Prediction], name: str) -> Counter[str]:

@@ -23,7 +23,7 @@ _LONGEST_WORD = 100  # characters of an error beside a score
 # what summary.json says beside the means of the scorers
 _RESERVED = frozenset(
     {"rows", "answers", "seconds", "planned", "verdicts", "scorers", "mean_tokens", "exact_match_low"}
-    | {"exact_match_high"}
+    | {"exact_match_high", "intervals"}
 )
 
 
