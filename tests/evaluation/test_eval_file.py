@@ -19,7 +19,7 @@ ROWS = [
     {"id": f"r{i}", "prompt": f"What is {i} plus 1?", "expected_answer": str(i + 1), "section": "ab"[i % 2]}
     for i in range(6)
 ]
-SAMPLE = REPOSITORY.parent / "shared" / "data" / "gsm8k_train.jsonl"
+SAMPLE = REPOSITORY / "../shared/data/gsm8k_train.jsonl"
 
 
 def lines(rows: list[dict[str, Any]]) -> bytes:

@@ -16,7 +16,7 @@ from tunixrt_core.manifest import RunManifest, build_sft_manifest
 from tunixrt_core.rows import Split, to_row
 from tunixrt_core.traces import Step, Trace
 
-SAMPLE = REPOSITORY.parent / "shared" / "data" / "gsm8k_train.jsonl"
+SAMPLE = REPOSITORY / "../shared/data/gsm8k_train.jsonl"
 FARM = "A farmer keeps forty two sheep in a barn with seven doors and twelve windows; how many legs are there?"
 
 

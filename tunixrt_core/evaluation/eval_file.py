@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -122,15 +123,17 @@ def _reading(name: str, first: list[RawRow]) -> _Reading:
     rows = [found for row in first if (found := parsed(row).object) is not None]
     if not rows:
         raise UnreadableFile(f"{name}: {_why_nothing(first)}")
-    columns, unknown, detected = find_columns(rows), "", None
-    try:
+    columns, detected = find_columns(rows), None
+    with suppress(UnreadableFile):  # a file of other columns has no format, and needs none
         detected = detect_format(rows).format
-    except UnreadableFile as error:
-        unknown = str(error)
     if columns is not None and _by_columns(columns, rows, detected):
         return _Reading(columns, None)
     if detected is None:
-        raise UnreadableFile(f"{name}: name the columns `prompt` and `expected_answer`. {unknown}")
+        keys = ", ".join(sorted({str(key)[:40] for row in rows for key in row})[:20]) or "none"
+        raise UnreadableFile(
+            f"{name}: name the columns `prompt` and `expected_answer`, or write rows of a format that can be imported. "
+            f"Keys seen: {keys}."
+        )
     return _Reading(None, format_named(detected))
 
 
