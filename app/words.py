@@ -28,6 +28,7 @@ _PHASE_SENTENCES = {
     "compiling": "Compiling the train step: the device waits, this can take a minute or more",
     "training": "Training",
     "evaluating": "Evaluating on the eval split",
+    "answering": "Answering the fixed prompts",
     "saving": "Saving a checkpoint",
 }
 

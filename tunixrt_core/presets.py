@@ -107,6 +107,8 @@ HYPERPARAMETERS: dict[str, tuple[str, ...]] = {
     "checkpoint_every": ("cadence", "checkpoint_every"),
     "keep_checkpoints": ("cadence", "keep_checkpoints"),
     "early_stopping": ("cadence", "early_stopping"),
+    "sample_prompts": ("cadence", "sample_prompts"),
+    "sample_tokens": ("cadence", "sample_tokens"),
     "tensorboard": ("tracking", "tensorboard"),
     "wandb_project": ("tracking", "wandb_project"),
     "seed": ("seed",),

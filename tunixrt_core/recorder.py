@@ -61,7 +61,7 @@ class RunRecorder:
         self._log.close()
 
     def phase(self, phase: str) -> None:
-        """`loading`, `compiling`, `training`, `evaluating` or `saving`; the first three move the status where legal."""
+        """As of trainer.TrainObserver; `loading`, `compiling` and `training` move the status where that is legal."""
         with self._lock:
             status = _STATUS_OF_PHASE.get(phase, self.state.status)
             # a stop that was asked for is not undone by a phase that begins late
@@ -75,6 +75,7 @@ class RunRecorder:
             if self._watch:
                 self._watch.plan(total)
             earlier = self._drop_what_is_made_again(restored)
+            _cut_samples(self._folder.samples_file, restored)
             for sink in self.sinks:
                 sink.plan(plan)
             self._write(
@@ -89,9 +90,16 @@ class RunRecorder:
             )
 
     def record(self, record: Mapping[str, Any]) -> None:
-        """Append one metrics record, and the alerts that it raises, and flush them to the operating system."""
+        """Append one metrics record, and the alerts that it raises, and flush them to the operating system.
+
+        Answers go into a file of their own, before the record that counts them.
+        """
         with self._lock:
             now = self._clock()
+            if answers := record.get("answers"):
+                with self._folder.samples_file.open("ab") as samples:
+                    samples.writelines(orjson.dumps(answer) + b"\n" for answer in answers)
+                record = {key: value for key, value in record.items() if key != "answers"}
             self._append(record, now)
             for alert in self._alerts(record):
                 self._append(alert.to_record(), now)
@@ -185,7 +193,20 @@ class RunRecorder:
 def _is_made_again(record: Mapping[str, Any], restored: int) -> bool:
     """Whether a run that goes on after the train step `restored` makes this record once more."""
     step = int(record["train_step"])
-    return step > restored or (step == restored and record["kind"] == "eval")
+    return step > restored or (step == restored and record["kind"] in ("eval", "samples"))
+
+
+def _cut_samples(file: Path, restored: int) -> None:
+    """Cut the answers that a run which goes on after the train step `restored` makes again: the end of the file."""
+    if not file.exists():
+        return
+    with file.open("r+b") as samples:
+        end = 0
+        for line in samples:
+            if not line.endswith(b"\n") or int(orjson.loads(line)["train_step"]) >= restored:
+                break
+            end += len(line)
+        samples.truncate(end)
 
 
 def _checkpoint_sizes(folder: Path) -> list[int]:

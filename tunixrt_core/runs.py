@@ -91,7 +91,7 @@ class RunState:
     """What a run is doing now: the content of `state.json`, rewritten whole at every change."""
 
     status: RunStatus = RunStatus.QUEUED
-    phase: str = ""  # loading, compiling, training, evaluating, saving
+    phase: str = ""  # loading, compiling, training, evaluating, answering, saving
     train_step: int = 0
     total_train_steps: int = 0
     started_at: float | None = None  # Unix seconds
@@ -141,6 +141,10 @@ class RunDir:
     @property
     def metrics_file(self) -> Path:
         return self.path / "metrics.jsonl"
+
+    @property
+    def samples_file(self) -> Path:
+        return self.path / "samples.jsonl"
 
     @property
     def log_file(self) -> Path:
@@ -240,19 +244,14 @@ class RunDir:
 
     def metrics(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
         """Records written after byte `since`, and the offset to ask from next time. A half-written line is left."""
-        records: list[dict[str, Any]] = []
-        try:
-            with self.metrics_file.open("rb") as handle:
-                since = since if _ends_a_line(handle, since) else 0
-                handle.seek(since)
-                for line in handle:
-                    if not line.endswith(b"\n"):
-                        break
-                    records.append(orjson.loads(line))
-                    since += len(line)
-        except FileNotFoundError:
-            return [], 0
-        return records, since
+        return _read_lines(self.metrics_file, since)
+
+    def samples(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
+        """What the model answered to the fixed prompts at each evaluation, a record an answer; read as `metrics` is.
+
+        The keys are those of `answers` in trainer.TrainObserver.record.
+        """
+        return _read_lines(self.samples_file, since)
 
     def log_tail(self, lines: int = 200) -> str:
         """The last lines of `train.log`; reads at most 256 KiB."""
@@ -269,6 +268,22 @@ class RunDir:
         except FileNotFoundError:
             return None
         return loaded
+
+
+def _read_lines(file: Path, since: int) -> tuple[list[dict[str, Any]], int]:
+    records: list[dict[str, Any]] = []
+    try:
+        with file.open("rb") as handle:
+            since = since if _ends_a_line(handle, since) else 0
+            handle.seek(since)
+            for line in handle:
+                if not line.endswith(b"\n"):
+                    break
+                records.append(orjson.loads(line))
+                since += len(line)
+    except FileNotFoundError:
+        return [], 0
+    return records, since
 
 
 def _ends_a_line(handle: BinaryIO, offset: int) -> bool:

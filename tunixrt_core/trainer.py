@@ -18,13 +18,13 @@ class TrainObserver(Protocol):
     """Told about a run as it happens, in the thread that trains. runs.RunRecorder is the one that writes files."""
 
     def phase(self, phase: str) -> None:
-        """`loading`, `compiling`, `training`, `evaluating` or `saving` begins."""
+        """`loading`, `compiling`, `training`, `evaluating`, `answering` or `saving` begins."""
 
     def plan(self, plan: Mapping[str, Any]) -> None:
         """Totals, once, before the first train step.
 
-        Records of train steps after `restored_train_step` are void, and so is an evaluation of that very train step:
-        it is made again where it is due. Keys: total_train_steps, restored_train_step, epochs, train_rows, eval_rows,
+        Records of train steps after `restored_train_step` are void, and so are evaluation and samples of that very
+        train step: they are made again where they are due. Keys: total_train_steps, restored_train_step, epochs, train_rows, eval_rows,
         dropped_rows (too long), shortened_rows (lost steps from their middle), row_lengths (of the batches, each is
         compiled once), rows_per_step (of the data, on average), padding_share, tokens_per_epoch,
         trained_tokens_per_epoch, trainable_parameters, total_parameters, device, mesh.
@@ -39,6 +39,10 @@ class TrainObserver(Protocol):
           where the device's peak is known), parts `{"prompt" | "format" | "step 1" … | "answer": loss}` and types
           `{step type: loss}`.
         * `eval`: train_step, loss, perplexity, trained_tokens, seconds, parts, types, best (no earlier one was lower).
+        * `samples`: train_step, answers, and over them exact_match, format_valid and repetition (means), mean_tokens,
+          hit_limit (share), rows; seconds, compiles (shapes so far). `answers` has one entry a fixed prompt: train_step,
+          id (of the trace), prompt, reference, output, answer (None: none was found), scores by name, tokens, hit_limit.
+          The recorder writes the entries as lines of samples.jsonl, and the rest as the record.
         * `compile`: train_step (done before it), length, seconds, expected (false: a shape was compiled twice).
         * `checkpoint`: train_step, reason (`cadence`, `best`, `asked`, `end`), seconds.
         * `alert`: train_step, alert, evidence, change. Written by the recorder (see alerts.py), not by a trainer.

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from tunix.generate.sampler import CacheConfig, Sampler
 
 from tunixrt_core.trainer import Sampling
@@ -46,6 +47,10 @@ class Decoder(Sampler):
             **drawn,
         )
         return [[int(i) for i in tokens] for tokens in found.tokens]
+
+    def refresh(self, model: Any) -> None:
+        """See the weights that the model has now: those from before a train step are deleted by it."""
+        self.transformer_state = nnx.variables(model)
 
     def tokenize(self, input_string: Sequence[int]) -> Any:
         """Called by the Sampler for each prompt; the ids are known, as the batches were made by their lengths."""

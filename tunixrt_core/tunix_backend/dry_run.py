@@ -47,7 +47,7 @@ def dry_run(
                 **manifest.to_dict(),
                 "duration": {"train_steps": 1},
                 "tracking": {"tensorboard": False},
-                "cadence": {"eval_every": 1, "checkpoint_every": 1, "keep_checkpoints": 1},
+                "cadence": {"eval_every": 1, "checkpoint_every": 1, "keep_checkpoints": 1, "sample_prompts": 0},
                 "output_dir": folder,
             }
         )

@@ -114,6 +114,12 @@ class TunixGenerator:
                     on_batch(found)
         return done
 
+    def refresh(self) -> None:
+        """Answer with the weights that the model has now. Needed after each train step that changed it."""
+        model = self._require_model().model
+        for decoder in self._decoders.values():
+            decoder.refresh(model)
+
     def close(self) -> None:
         """Let go of the model and of the compiled programs: whoever comes next needs the device's memory."""
         self._loaded = None

@@ -24,6 +24,7 @@ from tunixrt_core.tunix_backend.feeding import Feed, MicroBatch
 from tunixrt_core.tunix_backend.loss import ModelBatch
 from tunixrt_core.tunix_backend.optimizer import Schedule
 from tunixrt_core.tunix_backend.processes import agree
+from tunixrt_core.tunix_backend.prompt_sampler import PromptSampler
 from tunixrt_core.tunix_backend.reports import batch_report, memory_in_use, model_flops_share, perplexity
 
 
@@ -73,6 +74,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         *,
         feed: Feed,
         evaluator: Evaluator,
+        sampler: PromptSampler | None,
         best: Best,
         metrics: LastMetrics,
         observer: TrainObserver,
@@ -85,6 +87,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         self._facts = facts
         self._feed = feed
         self._evaluator = evaluator
+        self._sampler = sampler
         self._best = best
         self._metrics = metrics
         self._observer = observer
@@ -95,7 +98,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         self._fed: deque[MicroBatch] = deque()  # not reported yet, oldest first
         self._sums: deque[Any] = deque()  # their summed losses by part, on the device until they are reported
         self._evaluated_at = -1
-        self._waiting_eval: dict[str, Any] | None = None
+        self._waiting: list[dict[str, Any]] = []  # what belongs behind the report of a train step that is still out
         # of the micro-batch that was handed to the device last: train step, length, compilations and seconds before it
         self._handed: tuple[int, int, int, float] | None = None
         self._reported = facts.restored
@@ -180,12 +183,25 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         self.eval_loss = found["loss"]
         better = self._best.add(done, found["loss"])
         record = {"kind": "eval", "train_step": done, **found, "seconds": self._clock() - began, "best": better}
-        if done > self._reported:
-            self._waiting_eval = record  # Tunix reports a train step only when the next one has begun
-        else:
-            self._observer.record(record)
+        self._record_after(done, record)
         if better and done > self._facts.restored:
             self._save("best")
+        self._answer(done)
+
+    def _answer(self, done: int) -> None:
+        if self._sampler is None:
+            return
+        began = self._clock()
+        with self.pause("answering" if self._sampler.compiles else "compiling"):
+            found = self._sampler.run(done, self._controls.stop)
+        if found is not None:
+            self._record_after(done, {**found, "seconds": self._clock() - began})
+
+    def _record_after(self, done: int, record: dict[str, Any]) -> None:
+        if done > self._reported:
+            self._waiting.append(record)  # Tunix reports a train step only when the next one has begun
+        else:
+            self._observer.record(record)
 
     def _has_stalled(self) -> bool:
         patience = self._facts.manifest.cadence.early_stopping
@@ -238,9 +254,8 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         self._reported = int(train_step)
         self._require_numbers(train_step, loss, norm, rate)
         self.train_loss = loss
-        if self._waiting_eval is not None and self._waiting_eval["train_step"] <= train_step:
-            self._observer.record(self._waiting_eval)
-            self._waiting_eval = None
+        while self._waiting and self._waiting[0]["train_step"] <= train_step:
+            self._observer.record(self._waiting.pop(0))
 
     def _seconds(self) -> float:
         """Of the oldest train step that is not reported: until the next one began, or until now where none has."""

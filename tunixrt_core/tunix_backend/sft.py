@@ -22,7 +22,7 @@ from tunixrt_core.tunix_backend.batches import (
 )
 from tunixrt_core.tunix_backend.checkpoints import latest_checkpoint, misfit
 from tunixrt_core.tunix_backend.compiles import CompileCounter
-from tunixrt_core.tunix_backend.data import Data, load_data
+from tunixrt_core.tunix_backend.data import Data, load_data, load_tokenizer
 from tunixrt_core.tunix_backend.encoding import require_rows
 from tunixrt_core.tunix_backend.evaluating import Best, Evaluator
 from tunixrt_core.tunix_backend.feeding import Feed
@@ -32,6 +32,7 @@ from tunixrt_core.tunix_backend.optimizer import make_optimizer, make_schedule
 from tunixrt_core.tunix_backend.peft import RunTrainer
 from tunixrt_core.tunix_backend.processes import writes
 from tunixrt_core.tunix_backend.progress import LastMetrics, RunFacts, RunHooks
+from tunixrt_core.tunix_backend.prompt_sampler import PromptSampler, make_sampler
 from tunixrt_core.tunix_backend.saving import CheckpointGate, checkpoint_options
 
 
@@ -63,7 +64,7 @@ class TunixTrainer:
                     f"The tokenizer has {data.vocab_size:,} tokens, the model only {loaded.vocab_size:,}. "
                     "Use the model's own tokenizer."
                 )
-            training = _Training(manifest, run_dir, loaded, data, observer, controls, data.fingerprint())
+            training = _Training(manifest, run_dir, loaded, data, observer, controls, data.fingerprint(), self._models_dir)
             return training.run(longest_first=self._longest_first)
 
 
@@ -78,6 +79,7 @@ class _Training:
     observer: TrainObserver
     controls: TrainControls
     fingerprint: str  # of the rows
+    models_dir: Path
 
     def run(self, *, longest_first: bool) -> TrainOutcome:
         manifest, data = self.manifest, self.data
@@ -119,6 +121,7 @@ class _Training:
             facts,
             feed=feed,
             evaluator=self._evaluator(loss),
+            sampler=self._sampler(),
             best=best,
             metrics=metrics,
             observer=self.observer,
@@ -177,6 +180,12 @@ class _Training:
         manifest, data = self.manifest, self.data
         batches = eval_batches(data.eval.rows, manifest.batch, max_length=manifest.max_seq_length, pad_id=data.pad_id)
         return Evaluator(self.loaded.model, list(batches), loss, data.parts)
+
+    def _sampler(self) -> PromptSampler | None:
+        if not self.data.eval.rows or not self.manifest.cadence.sample_prompts:
+            return None
+        tokenizer = load_tokenizer(self.manifest, self.models_dir)
+        return make_sampler(self.manifest, self.loaded, tokenizer, log=self.observer.log)
 
     def _metadata(self, train_step: int) -> dict[str, Any]:
         """What must be the same when the run goes on, beside the weights and the optimizer."""

@@ -50,7 +50,7 @@ def scalars(record: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _tagged(record: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
-    tags = {"train": _TRAIN_TAGS, "eval": _EVAL_TAGS}.get(record["kind"])
+    tags = {"train": _TRAIN_TAGS, "eval": _EVAL_TAGS, "samples": _SAMPLE_TAGS}.get(record["kind"])
     if tags is None:
         return
     yield from ((tag, record.get(key)) for key, tag in tags.items())
@@ -84,7 +84,7 @@ class TensorBoard:
             self._writer.add_scalar(tag, value, int(record["train_step"]))
         if record["kind"] == "alert":
             self._writer.add_text(f"alerts/{record['alert']}", record["evidence"], int(record["train_step"]))
-        if record["kind"] in ("eval", "checkpoint"):
+        if record["kind"] in ("eval", "samples", "checkpoint"):
             self._writer.flush()
 
     def close(self) -> None:
