@@ -21,7 +21,7 @@ COLORS = {"base": blocks.GRAY, "tuned": blocks.BLUE}
 
 def show_board(board: Board, scorer: KnownScorer) -> None:
     """The entries, best first. An HTML table: a line with its dot is read at a glance, and sorted already."""
-    note = "95% Wilson interval" if any(e.low is not None for e in board.entries) else f"mean {scorer.unit}"
+    note = "95% interval" if any(e.low is not None for e in board.entries) else f"mean {scorer.unit}"
     with card("Leaderboard", note=note, key="board"):
         if not board.entries:
             st.caption("No finished evaluation of this eval set has this score.")

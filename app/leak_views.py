@@ -9,7 +9,7 @@ from app.components import card
 from app.evaluated import Side
 from app.navigation import go
 from app.state import get_pipeline
-from app.words import percent, plural
+from app.words import plural
 from tunixrt_core.evaluation import Leak, Leaks
 
 SHOWN = 20
@@ -26,8 +26,12 @@ def show_leaks(side: Side) -> None:
             f"{side.record.run_id}, nor {leaks.ngram} words in a row of one."
         )
         return
-    with card("Trained on", note=f"{len(leaks.findings):,} of {leaks.eval_rows:,} prompts", key="leaks"):
-        st.warning(leak_words(leaks, side.record.run_id), icon=":material/warning:")
+    with card("In the train rows", note=f"{len(leaks.findings):,} of {leaks.eval_rows:,} prompts", key="leaks"):
+        words = leak_words(leaks, side.record.run_id)
+        if leaks.exact:
+            st.warning(words, icon=":material/warning:")
+        else:
+            st.caption(words)
         with st.expander("Rows", key="leak-rows"):
             prompts = {p.id: p.prompt for p in side.predictions}
             for leak in leaks.findings[:SHOWN]:
@@ -38,10 +42,17 @@ def show_leaks(side: Side) -> None:
 
 def leak_words(leaks: Leaks, run_id: str) -> str:
     """What was found, and what it means for the scores."""
-    return (
-        f"{run_id} was trained on {percent(leaks.share)} of these prompts: {leaks.exact:,} word for word, "
-        f"{leaks.overlap:,} with {leaks.ngram} words or more in a row. Scores on them show memory, not reasoning."
+    overlap = (
+        f"{leaks.overlap:,} of {plural(leaks.eval_rows, 'prompt')} have {leaks.ngram} words or more in a row that "
+        f"stand in a train row of {run_id} too: so do prompts made from one template, and copied ones. Read some."
     )
+    if not leaks.exact:
+        return overlap
+    exact = (
+        f"{run_id} was trained on {leaks.exact:,} of these {leaks.eval_rows:,} prompts. "
+        "Scores on them show memory, not reasoning."
+    )
+    return f"{exact} {overlap}" if leaks.overlap else exact
 
 
 def _show_leak(leak: Leak, prompt: str) -> None:

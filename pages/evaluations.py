@@ -121,7 +121,7 @@ def choose_metric(names: Sequence[str]) -> KnownScorer:
         label_visibility="collapsed",
     )
     name = chosen or names[0]
-    return known.get(name) or KnownScorer(name, 0, "")
+    return known.get(name.partition("=")[0]) or KnownScorer(name, 0, "")
 
 
 def choose_sides(shown: Sequence[EvalRecord]) -> tuple[Side | None, Side]:

@@ -42,6 +42,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "cli_ingest",
         "cli_jobs",
         "cli_evaluate",
+        "cli_evals",
         "cli_memory",
         "cli_models",
         "cli_script",

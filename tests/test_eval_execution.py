@@ -43,8 +43,10 @@ def test_the_tuned_model_is_the_one_with_the_checkpoint(
     summary = execute_evaluation(planned, FakeBackend(), on_state=states.append)
     assert summary["exact_match"] == share
     seen = [(state.status.value, state.phase, state.done) for state in states]
+    looked = [("loading", "comparing", 0)] if target == "tuned" else []
     assert seen == [
         ("queued", "", 0),
+        *looked,
         ("loading", "loading", 0),
         ("compiling", "compiling", 0),
         ("running", "compiling", 2),
@@ -135,3 +137,37 @@ def test_what_is_missing_is_said_before_anything_begins(manifest: RunManifest, f
     Path(manifest.data.path).write_text("")
     with pytest.raises(InvalidManifest, match="changed"):
         plan(manifest, folder)
+
+
+def test_what_the_model_was_trained_on_is_found_and_kept(manifest: RunManifest, folder: RunDir, tmp_path: Path) -> None:
+    file = tmp_path / "asked.jsonl"
+    file.write_text('{"prompt": "Task 1:", "expected_answer": "1"}\n{"prompt": "Task 99:", "expected_answer": "9"}\n')
+    planned = plan(manifest, folder, eval_file=file)
+    execute_evaluation(planned, FakeBackend())
+    leaks = planned.folder.leaks()
+    assert leaks is not None
+    assert (leaks.exact, leaks.eval_rows, leaks.train_rows) == (1, 2, 4)
+    base = plan(manifest, folder, "base", eval_file=file)
+    execute_evaluation(base, FakeBackend())
+    assert base.folder.leaks() is None, "the base model was not trained on any"
+
+
+def test_an_eval_file_can_be_asked_where_the_data_is_gone(
+    manifest: RunManifest, folder: RunDir, tmp_path: Path
+) -> None:
+    file = tmp_path / "asked.jsonl"
+    file.write_text('{"prompt": "Task 99:", "expected_answer": "9"}\n')
+    backend = FakeBackend(right=False)
+    Path(manifest.data.path).write_text("")
+    planned = plan(manifest, folder, eval_file=file)
+    assert execute_evaluation(planned, backend)["rows"] == 1
+    assert planned.folder.leaks() is None
+
+
+def test_a_bad_row_of_an_eval_file_is_named_before_anything_begins(
+    manifest: RunManifest, folder: RunDir, tmp_path: Path
+) -> None:
+    file = tmp_path / "asked.jsonl"
+    file.write_text('{"prompt": "Task 99:", "expected_answer": "9"}\n{"prompt": "Task 98:"}\n')
+    with pytest.raises(InvalidEvaluation, match=r"asked\.jsonl:2"):
+        plan(manifest, folder, eval_file=file)

@@ -152,6 +152,10 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalV
         """Metrics records after the cursor `since`, and the next cursor."""
         return self.run_folder(run_id).metrics(since)
 
+    def run_samples(self, run_id: str) -> list[dict[str, Any]]:
+        """What the model answered to the fixed prompts at each evaluation, a record an answer."""
+        return self.run_folder(run_id).samples()[0]
+
     # --- around -------------------------------------------------------------------------------------------------
 
     def tunix_status(self) -> TunixStatus:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from tunixrt_core.eval_execution import EvalPlan
-from tunixrt_core.evaluation import Board, Comparison, Estimate, EvalRecord
+from tunixrt_core.evaluation import Board, Comparison, Estimate, EvalRecord, Leaks
 from tunixrt_core.scorers import KnownScorer
 from tunixrt_core.terminal import err, out, table
 
@@ -22,13 +22,22 @@ def show_results(plans: Sequence[EvalPlan]) -> None:
             lines.append((plan.label, found["rows"], found["exact_match"], interval, valid, *ends))
     table(columns, lines)
     for plan in plans:
-        leaks = plan.folder.leaks()
-        if leaks is not None and leaks.findings:
-            err.print(
-                f"{plan.label} was trained on {len(leaks.findings):,} of these {leaks.eval_rows:,} prompts "
-                f"({leaks.exact:,} word for word): scores on them show memory, not reasoning.",
-                style="yellow",
-            )
+        if (leaks := plan.folder.leaks()) is not None:
+            _show_leaks(plan.label, leaks)
+
+
+def _show_leaks(label: str, leaks: Leaks) -> None:
+    if leaks.exact:
+        err.print(
+            f"{label} was trained on {leaks.exact:,} of these {leaks.eval_rows:,} prompts: scores on them show memory, "
+            "not reasoning.",
+            style="yellow",
+        )
+    if leaks.overlap:
+        err.print(
+            f"{leaks.overlap:,} of {leaks.eval_rows:,} prompts have {leaks.ngram} words or more in a row that stand in "
+            "a train row too: so do prompts made from one template, and copied ones."
+        )
 
 
 def show_comparison(first: str, second: str, found: Comparison) -> None:

@@ -44,4 +44,5 @@ def _row_means(predictions: Sequence[Prediction], name: str) -> list[float]:
 
 
 def _words(predictions: Sequence[Prediction], name: str) -> Counter[str]:
-    return Counter(p.verdicts[name] for p in predictions if name in p.verdicts)
+    # what stands after a colon is of one answer, such as the text of an error
+    return Counter(p.verdicts[name].partition(":")[0] for p in predictions if name in p.verdicts)
