@@ -35,6 +35,16 @@ def show_board(board: Board, scorer: KnownScorer) -> None:
         )
         if scorer.higher_is_better is False:
             st.caption("Lower is better.")
+        st.download_button(
+            "Download CSV",
+            board_csv(board, scorer.name),
+            f"leaderboard-{board.eval_set.sha256[:8]}.csv",
+            "text/csv",
+            icon=":material/download:",
+            key="download-board",
+            type="tertiary",
+            on_click="ignore",
+        )
 
 
 def scale(entries: Sequence[Entry]) -> tuple[float, float]:

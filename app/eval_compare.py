@@ -66,7 +66,7 @@ def _show(found: Comparison, first: Side, second: Side, scorer: KnownScorer) -> 
             ("Rows", f"{found.rows:,} that both have answered"),
         ]
     )
-    st.markdown(conclusion(found))
+    st.markdown(conclusion(found, second.title, first.title))
     for warning in found.warnings:
         st.caption(f":material/info: {warning}")
 
@@ -80,7 +80,7 @@ def _difference(found: Figures, scorer: KnownScorer) -> str:
     return f"{value:+,.2f} ({low:+,.2f} to {high:+,.2f})"
 
 
-def conclusion(found: Figures) -> str:
+def conclusion(found: Figures, second: str = "The second", first: str = "the first") -> str:
     """One sentence that claims no more than the test allows."""
     if found.difference is None or not found.rows:
         return "No row was answered by both."
@@ -89,8 +89,8 @@ def conclusion(found: Figures) -> str:
     better = "better" if found.wins > found.losses else "worse"
     also = ""
     if found.binary and found.broken and better == "better":
-        also = f" It also broke {plural(found.broken, 'row')} that the first had right."
-    return f"The second is {better} on this eval set.{also}"
+        also = f" It also broke {plural(found.broken, 'row')} that {first} had right."
+    return f"{second} is {better} on this eval set.{also}"
 
 
 def show_groups(found: Comparison, scorer: KnownScorer) -> None:

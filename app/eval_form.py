@@ -10,6 +10,7 @@ import streamlit as st
 from app.boundary import show_error
 from app.components import card
 from app.eval_sets import choose_eval_file
+from app.evaluated import metric_words
 from app.navigation import go
 from app.state import get_pipeline
 from app.words import plural
@@ -93,8 +94,9 @@ def _request(checkpoint: str, eval_file: Path | None) -> EvalRequest:
         [one.name for one in known],
         selection_mode="multi",
         default=[one.name for one in known if not one.package],
+        format_func=metric_words,
         key="eval-scorers",
-        help="\n\n".join(f"**{one.name}**: {one.about}" for one in known),
+        help="\n\n".join(f"**{metric_words(one.name)}**: {one.about}" for one in known),
     )
     pattern = st.text_input(
         "Also score answers that match",

@@ -115,7 +115,7 @@ def show_reader(pair: Pair, first: Side | None, second: Side, scorer: KnownScore
         if len(there) == 2:
             (a_side, a), (b_side, b) = there
             diff = diff_steps(_steps(a_side, a), _steps(b_side, b))
-            st.caption(divergence_words(diff))
+            st.caption(divergence_words(diff, "answers"))
             blocks.html(step_table(diff, titles))
             with st.expander("As it was written", key="outputs"):
                 blocks.side_by_side((titles[0], a.output), (titles[1], b.output))

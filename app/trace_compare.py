@@ -54,11 +54,11 @@ def _show(a: StoredTrace, b: StoredTrace, diff: TraceDiff) -> None:
                 blocks.answers(trace.final_answer, trace.reference_answer, answer_matches(trace))
 
 
-def divergence_words(diff: StepDiff) -> str:
+def divergence_words(diff: StepDiff, what: str = "traces") -> str:
     """Where the traces part, in a sentence."""
     if diff.divergence is None:
         return "All steps are the same."
     if diff.divergence == 0:
-        return "The traces diverge at the first step."
+        return f"The {what} diverge at the first step."
     same = "Step 1 is" if diff.divergence == 1 else f"Steps 1–{diff.divergence} are"
-    return f"{same} the same. The traces diverge at step {diff.divergence + 1}."
+    return f"{same} the same. The {what} diverge at step {diff.divergence + 1}."

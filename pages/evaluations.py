@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.boundary import error_boundary, escape_markdown, show_error
 from app.components import address_select, card, empty_state, halves, header
-from app.eval_board import board_csv, show_board
+from app.eval_board import show_board
 from app.eval_compare import show_comparison, show_groups
 from app.eval_form import show_form
 from app.evaluated import (
@@ -171,15 +171,6 @@ def show_boards(boards: Leaderboard) -> None:
     )
     if pairs:
         show_predictions(pairs, first, second, scorer)
-    st.download_button(
-        "Download CSV",
-        board_csv(board, scorer.name),
-        f"leaderboard-{board.eval_set.sha256[:8]}.csv",
-        "text/csv",
-        icon=":material/download:",
-        key="download-board",
-        on_click="ignore",
-    )
 
 
 rt = get_pipeline()

@@ -56,7 +56,7 @@ def test_every_answer_can_be_filtered_and_read(filled: Pipeline, run: Run) -> No
     n = filled.dataset("examples").eval_rows
     app = open_page("evaluations.py", run=run.id)
     assert len(app.dataframe[0].value) == n
-    assert "The traces diverge" in words(app) or "All steps are the same" in words(app)
+    assert "The answers diverge" in words(app) or "All steps are the same" in words(app)
     assert "&lt;answer&gt;" in words(app)
     app.get_by_key("show").set_value("Fixed")
     assert len(checked(app.run()).dataframe[0].value) == n
