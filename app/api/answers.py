@@ -33,9 +33,10 @@ class AddedTrace(BaseModel):
 
 class RowError(BaseModel):
     file: str
-    line: int
+    line: int = Field(description="Counts from 1: lines, or rows where the file has no lines.")
     field: str
     reason: str
+    unit: Literal["line", "row"] = Field(description="What `line` counts: rows in Parquet.")
 
 
 class ImportReport(BaseModel):
@@ -75,6 +76,7 @@ class Preview(BaseModel):
     sure: str
     why: str
     columns: list[Column]
+    nested: list[Column] = Field(description="Columns inside of those, which `map` may name; `field` may be empty.")
     rows: list[PreviewRow]
     good: int
     bad: int
