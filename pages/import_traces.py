@@ -165,11 +165,10 @@ def look(name: str, stamp: object, key: object, _opened: Opened, _words: dict[st
 
 def start(kind: Kind, name: str, opened: Opened, words: dict[str, Any]) -> None:
     """Hand the file to the desk; the page shows how far it is."""
-    rest = {key: value for key, value in words.items() if kind == "import" or key != "source_label"}
     work = rt.ingest if kind == "import" else rt.diagnose
     st.session_state.pop(REPORT, None)
     st.session_state[JOB] = desk_of(rt).start(
-        kind, name, lambda rejects, tell: work(opened(), name=name, rejects=rejects, on_progress=tell, **rest)
+        kind, name, lambda rejects, tell: work(opened(), name=name, rejects=rejects, on_progress=tell, **words)
     )
 
 

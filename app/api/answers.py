@@ -52,6 +52,7 @@ class ImportReport(BaseModel):
     scores: int = Field(description="Scores that came with the traces.")
     errors: list[RowError]
     seconds: float
+    rejects: str | None = Field(description="Where the rejected rows can be downloaded, byte for byte; null for none.")
 
 
 class Column(BaseModel):
@@ -113,6 +114,7 @@ class Diagnosis(BaseModel):
     errors: list[RowError]
     twins: list[Twin] = Field(description="Rows that give the same trace as an earlier one.")
     seconds: float
+    rejects: str | None = Field(description="Where the rejected rows can be downloaded, byte for byte; null for none.")
 
 
 class DatasetVersion(BaseModel):
