@@ -35,6 +35,7 @@ def parquet_file() -> bytes:
         (b'question,answer\nq,1\n"",2\n', "text/csv", b'question,answer\n"",2\n', "rejects.csv"),
         (parquet_file(), "application/vnd.apache.parquet", b'{"question":"","answer":"2"}\n', "rejects.jsonl"),
     ],
+    ids=["lines", "gzip", "array", "csv", "parquet"],  # the packed bytes hold the time
 )
 def test_rejected_rows_are_downloaded_as_they_stood_in_the_body(
     api: TestClient, address: str, body: bytes, kind: str, rejected: bytes, name: str
