@@ -15,7 +15,7 @@ from app.import_desk import ImportJob
 from app.navigation import go
 from app.words import duration, plural, whole
 from tunixrt_core.errors import Cancelled, TunixRTError
-from tunixrt_core.ingest.report import Diagnosis, ImportReport, Preview, PreviewRow, RowError
+from tunixrt_core.ingest.report import Diagnosis, ImportReport, Preview, PreviewRow, RowError, Unit
 from tunixrt_core.traces import Trace
 
 TICK = 0.5  # seconds between looks at a file on its way
@@ -40,7 +40,7 @@ def show_preview(preview: Preview) -> None:
         "Nothing is stored yet."
     )
     table(
-        [{"column": c.name, "field": c.field, "sample": " ".join(c.sample.split()) or None} for c in preview.columns],
+        [{"column": c.name, "field": c.field, "sample": " ".join(c.sample.split()) or None} for c in preview.told],
         {
             "column": st.column_config.TextColumn("Column", width=140),
             "field": st.column_config.TextColumn("Becomes", width=150),
@@ -48,12 +48,12 @@ def show_preview(preview: Preview) -> None:
         },
         key="columns",
         alt="Columns of the file, what each becomes, and its first value.",
-        height="content" if len(preview.columns) <= 8 else 340,
+        height="content" if len(preview.told) <= 8 else 340,
     )
-    show_rows(preview.rows)
+    show_rows(preview.rows, preview.unit)
 
 
-def show_rows(rows: Sequence[PreviewRow]) -> None:
+def show_rows(rows: Sequence[PreviewRow], unit: Unit) -> None:
     """Rows of the sample one at a time, as the traces that they would be."""
     if not rows:
         return
@@ -61,7 +61,7 @@ def show_rows(rows: Sequence[PreviewRow]) -> None:
         "Row",
         range(len(rows)),
         default=0,
-        format_func=lambda i: f"Line {rows[i].line:,}",
+        format_func=lambda i: f"{unit.capitalize()} {rows[i].line:,}",
         key="preview-row",
         required=True,
         label_visibility="collapsed",
@@ -178,7 +178,7 @@ def show_diagnosis(found: Diagnosis, job: ImportJob) -> None:
         if found.twins:
             first = found.twins[0]
             st.caption(
-                f"The first duplicate is on line {first.line:,}, the same as line {first.first_line:,}."
+                f"The first duplicate is {found.unit} {first.line:,}, the same as {found.unit} {first.first_line:,}."
                 + (f" {found.scores:,} scores come along." if found.scores else "")
             )
         if len(found.reasons) > 1:
@@ -188,7 +188,7 @@ def show_diagnosis(found: Diagnosis, job: ImportJob) -> None:
                     "times": st.column_config.NumberColumn("Rows", format="localized", width=70),
                     "field": st.column_config.TextColumn("Field", width=120),
                     "reason": st.column_config.TextColumn("Reason"),
-                    "first_line": st.column_config.NumberColumn("First line", format="localized", width=90),
+                    "first_line": st.column_config.NumberColumn(f"First {found.unit}", format="localized", width=90),
                 },
                 key="reasons",
                 alt=f"{len(found.reasons)} reasons for which rows were rejected, and how often.",
@@ -217,12 +217,12 @@ def show_rejected(errors: Sequence[RowError], rejected: int, job: ImportJob | No
     table(
         rows,
         {
-            "line": st.column_config.NumberColumn("Line", format="localized", width=70),
+            "line": st.column_config.NumberColumn(errors[0].unit.capitalize(), format="localized", width=70),
             "field": st.column_config.TextColumn("Field", width=120),
             "reason": st.column_config.TextColumn("Reason"),
         },
         key="rejected",
-        alt=f"{rejected:,} rejected rows with line, field and reason.",
+        alt=f"{rejected:,} rejected rows with {errors[0].unit}, field and reason.",
         height="content" if len(errors) <= 10 else 400,
     )
 

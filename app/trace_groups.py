@@ -27,7 +27,7 @@ def show_groups(rt: Pipeline) -> None:
     chosen = pick_row(
         [_row(group) for group in page.items],
         {
-            "prompt": st.column_config.TextColumn("Prompt"),
+            "prompt": st.column_config.TextColumn("Prompt", width=200),
             "traces": st.column_config.NumberColumn("Traces", width=70),
             "pass": st.column_config.TextColumn("Pass rate", width=90),
             "right": st.column_config.NumberColumn("Right", width=65),

@@ -151,7 +151,8 @@ def show_version(versions: list[DatasetVersion], shown: DatasetVersion) -> None:
     with halves():
         show_versions(versions, shown)
         show_split(shown, lengths)
-    with halves():
+    # one line about gates that were not there would be an empty card beside the chart
+    with halves() if outcomes else st.container(key="lengths-above-checks"):
         with card("Tokens per row", note=lengths.counted_by, key="lengths"):
             pick_tokenizer()
             show_lengths(lengths)

@@ -136,11 +136,12 @@ def previewed(name: str, opened: Opened, stamp: object, words: dict[str, Any]) -
 
 
 def mapping_by_hand(name: str, opened: Opened, stamp: object, kind: str) -> dict[str, str]:
-    """A choice for every column, at first what was found."""
-    columns = look(name, stamp, ("columns",), opened, {"format": "question_answer"}).columns
+    """A choice for every column, at first what was found; those inside of another may be left a part of it."""
+    found = look(name, stamp, ("columns",), opened, {"format": "question_answer"})
+    inside = {column.name for column in found.nested}
     mapping: dict[str, str] = {}
     with st.grid(4, min_column_width=170):
-        for column in columns[:60]:
+        for column in (*found.columns, *found.nested)[:60]:
             first = column.field.split(", ")[-1]
             field = st.selectbox(
                 column.name,
@@ -148,7 +149,8 @@ def mapping_by_hand(name: str, opened: Opened, stamp: object, kind: str) -> dict
                 index=FIELDS.index(first) if first in FIELDS else FIELDS.index("meta"),
                 key=f"{kind}-map-{column.name}",
             )
-            mapping[column.name] = field
+            if not (column.name in inside and field == "meta"):
+                mapping[column.name] = field
     return mapping
 
 
@@ -163,11 +165,10 @@ def look(name: str, stamp: object, key: object, _opened: Opened, _words: dict[st
 
 def start(kind: Kind, name: str, opened: Opened, words: dict[str, Any]) -> None:
     """Hand the file to the desk; the page shows how far it is."""
-    rest = {key: value for key, value in words.items() if kind == "import" or key != "source_label"}
     work = rt.ingest if kind == "import" else rt.diagnose
     st.session_state.pop(REPORT, None)
     st.session_state[JOB] = desk_of(rt).start(
-        kind, name, lambda rejects, tell: work(opened(), name=name, rejects=rejects, on_progress=tell, **rest)
+        kind, name, lambda rejects, tell: work(opened(), name=name, rejects=rejects, on_progress=tell, **words)
     )
 
 

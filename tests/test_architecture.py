@@ -130,6 +130,8 @@ PURE = {
     "trace_diff",
     "quality",
     "ingest.mapping",
+    "ingest.reading",
+    "ingest.rejects",
     "builds",
     "eval_files",
     "ingest.report",

@@ -11,6 +11,7 @@ import typer
 from tunixrt_core import terminal, terminal_ingest
 from tunixrt_core.cli_common import Home, open_home
 from tunixrt_core.ingest.mapping import ColumnMapping
+from tunixrt_core.ingest.reading import Reading
 from tunixrt_core.ingest.report import ImportProgress
 from tunixrt_core.pipeline import Pipeline
 
@@ -45,11 +46,11 @@ def ingest(
         if file is None:
             terminal_ingest.import_report(rt.ingest_examples())
             return
-        words = words_of(file, format, split, map_)
+        words = words_of(file, format, split, map_, source)
         if preview:
-            terminal_ingest.import_preview(rt.preview(stream_of(file), source_label=source, **words))
+            terminal_ingest.import_preview(rt.preview(stream_of(file), **words))
             return
-        _store(rt, file, words | {"source_label": source}, rejects)
+        _store(rt, file, words, rejects)
 
 
 def stream_of(file: Path) -> Any:
@@ -57,11 +58,17 @@ def stream_of(file: Path) -> Any:
     return sys.stdin.buffer if str(file) == "-" else file
 
 
-def words_of(file: Path, format: str, split: str, pairs: list[str] | None) -> dict[str, Any]:
+def words_of(file: Path, format: str, split: str, pairs: list[str] | None, source: str | None = None) -> Reading:
     """What the user said about a file, as the verbs take it. Raises UnreadableFile."""
     mapping = ColumnMapping.parse(pairs or [])
     name = "standard input" if str(file) == "-" else str(file)
-    return {"name": name, "format": format, "split": split, "mapping": mapping.fields if mapping else None}
+    return {
+        "name": name,
+        "format": format,
+        "split": split,
+        "mapping": mapping.fields if mapping else None,
+        "source_label": source,
+    }
 
 
 def tell(bar: Any, task: Any, progress: ImportProgress) -> None:
@@ -72,7 +79,7 @@ def tell(bar: Any, task: Any, progress: ImportProgress) -> None:
     bar.update(task, completed=progress.read, total=total, note=note)
 
 
-def _store(rt: Pipeline, file: Path, words: dict[str, Any], rejects: Path | None) -> None:
+def _store(rt: Pipeline, file: Path, words: Reading, rejects: Path | None) -> None:
     with terminal.progress() as bar:
         task = bar.add_task("reading", total=None, note="")
         report = rt.ingest(stream_of(file), rejects=rejects, on_progress=lambda p: tell(bar, task, p), **words)

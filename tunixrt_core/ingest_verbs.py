@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Unpack
 
 from tunixrt_core import examples
 from tunixrt_core.ingest.detect import FORMATS
 from tunixrt_core.ingest.mapping import ColumnMapping
 from tunixrt_core.ingest.preview import diagnose, preview_of
-from tunixrt_core.ingest.reader import read_traces, size_of
+from tunixrt_core.ingest.reader import TraceReader, read_traces, size_of
+from tunixrt_core.ingest.reading import Reading
 from tunixrt_core.ingest.rejects import Rejects, rejects_file
 from tunixrt_core.ingest.report import Diagnosis, ImportProgress, ImportReport, Preview, Read, Tally
 from tunixrt_core.ingest.steps import rule_named
 from tunixrt_core.store.store import Store
 
 OnProgress = Callable[[ImportProgress], object]
+RejectsTo = Path | BinaryIO | Rejects | None
 _EVERY = 500  # traces between two words about progress
 
 
@@ -31,90 +33,39 @@ class IngestVerbs:
         self,
         source: Path | BinaryIO,
         *,
-        name: str | None = None,
-        format: str = "auto",
-        source_label: str | None = None,
-        split: str = "auto",
-        mapping: Mapping[str, str] | None = None,
-        rejects: Path | BinaryIO | None = None,
+        rejects: RejectsTo = None,
         on_progress: OnProgress | None = None,
+        **words: Unpack[Reading],
     ) -> ImportReport:
         """Read a file of traces into the store, in one transaction: read = inserted + duplicate + rejected.
 
-        `split` is the rule to divide reasoning into steps by; `mapping` says column -> field, in place of a format;
         `rejects` is given the rejected rows, byte for byte. What `on_progress` raises ends it, with nothing stored.
         Raises UnreadableFile, with nothing stored, where the file as a whole cannot be read.
         """
-        label = name or _name(source)
         total = size_of(source)
         with _rejects(rejects) as rejected:
-            reader = read_traces(
-                source,
-                name=label,
-                format=format,
-                source_label=source_label,
-                rule=rule_named(split),
-                mapping=ColumnMapping(mapping) if mapping else None,
-                rejects=rejected,
-            )
-            began = time.perf_counter()
+            reader = _reader(source, rejected, words)
+            tell = _teller(reader, total, on_progress)
+            return self._insert(_watched(reader, tell), reader.name, reader.format)
 
-            def tell(read: int) -> None:
-                if on_progress:
-                    on_progress(ImportProgress(read, reader.bytes_read, total, time.perf_counter() - began))
-
-            return self._insert(_watched(reader, tell), label, reader.format)
-
-    def preview(
-        self,
-        source: Path | BinaryIO,
-        *,
-        name: str | None = None,
-        format: str = "auto",
-        source_label: str | None = None,
-        split: str = "auto",
-        mapping: Mapping[str, str] | None = None,
-    ) -> Preview:
+    def preview(self, source: Path | BinaryIO, **words: Unpack[Reading]) -> Preview:
         """What `ingest` with the same words would make of the first rows. Stores nothing. Raises UnreadableFile."""
-        reader = read_traces(
-            source,
-            name=name or _name(source),
-            format=format,
-            source_label=source_label,
-            rule=rule_named(split),
-            mapping=ColumnMapping(mapping) if mapping else None,
-        )
-        return preview_of(reader)
+        return preview_of(_reader(source, None, words))
 
     def diagnose(
         self,
         source: Path | BinaryIO,
         *,
-        name: str | None = None,
-        format: str = "auto",
-        split: str = "auto",
-        mapping: Mapping[str, str] | None = None,
-        rejects: Path | BinaryIO | None = None,
+        rejects: RejectsTo = None,
         on_progress: OnProgress | None = None,
+        **words: Unpack[Reading],
     ) -> Diagnosis:
         """Read a file to its end and say what is in it; store nothing. Raises UnreadableFile."""
         total = size_of(source)
         with _rejects(rejects) as rejected:
-            reader = read_traces(
-                source,
-                name=name or _name(source),
-                format=format,
-                rule=rule_named(split),
-                mapping=ColumnMapping(mapping) if mapping else None,
-                rejects=rejected,
-            )
-            began = time.perf_counter()
-
-            def tell() -> None:
-                if on_progress and reader.rows % _EVERY == 0:
-                    on_progress(ImportProgress(reader.rows, reader.bytes_read, total, time.perf_counter() - began))
-
-            return diagnose(reader, tell)
+            reader = _reader(source, rejected, words)
+            tell = _teller(reader, total, on_progress)
+            return diagnose(reader, lambda: tell(reader.rows) if reader.rows % _EVERY == 0 else None)
 
     def formats(self) -> tuple[str, ...]:
         """The names of the formats that can be read, in the order of detection."""
@@ -135,25 +86,42 @@ class IngestVerbs:
         return tally.report(inserted=counts.inserted, duplicate=counts.duplicate, seconds=time.perf_counter() - began)
 
 
-def _watched(items: Iterable[Read], tell: Callable[[int], None]) -> Iterator[Read]:
+def _watched(items: Iterable[Read], tell: Callable[[int], object]) -> Iterator[Read]:
     for number, item in enumerate(items, 1):
         yield item
         if number % _EVERY == 0:
             tell(number)
 
 
-def _name(source: Path | BinaryIO) -> str:
-    return source.name if isinstance(source, Path) else "upload"
+def _reader(source: Path | BinaryIO, rejects: Rejects | None, words: Reading) -> TraceReader:
+    mapping = words.get("mapping")
+    return read_traces(
+        source,
+        name=words.get("name") or (source.name if isinstance(source, Path) else "upload"),
+        format=words.get("format", "auto"),
+        source_label=words.get("source_label"),
+        rule=rule_named(words.get("split", "auto")),
+        mapping=ColumnMapping(mapping) if mapping else None,
+        rejects=rejects,
+    )
+
+
+def _teller(reader: TraceReader, total: int | None, on_progress: OnProgress | None) -> Callable[[int], object]:
+    """Says how far the reader is, given what was read so far and the bytes that there are."""
+    if on_progress is None:
+        return lambda read: None
+    began = time.perf_counter()
+    return lambda read: on_progress(ImportProgress(read, reader.bytes_read, total, time.perf_counter() - began))
 
 
 @contextmanager
-def _rejects(target: Path | BinaryIO | None) -> Iterator[Rejects | None]:
+def _rejects(target: RejectsTo) -> Iterator[Rejects | None]:
     if target is None:
         yield None
     elif isinstance(target, Path):
         with rejects_file(target) as rejects:
             yield rejects
     else:
-        rejects = Rejects(target)
+        rejects = target if isinstance(target, Rejects) else Rejects(target)
         yield rejects
         rejects.end()

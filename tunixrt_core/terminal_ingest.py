@@ -26,11 +26,11 @@ def import_preview(preview: Preview) -> None:
     sample = "all" if preview.whole else "the first"
     out.print(f"{preview.file}: {preview.container}, format {preview.format} ({preview.sure}: {preview.why})")
     out.print(f"Of {sample} {preview.good + preview.bad:,} rows {preview.good:,} can be read, {preview.bad:,} cannot.")
-    table(("Column", "Becomes", "First value"), [(c.name, c.field, _line(c.sample)) for c in preview.columns])
+    table(("Column", "Becomes", "First value"), [(c.name, c.field, _line(c.sample)) for c in preview.told])
     for row in preview.rows:
         for trace in row.traces:
             out.print()
-            out.print(f"Line {row.line}, prompt: {_line(trace['prompt'])}")
+            out.print(f"{preview.unit.capitalize()} {row.line}, prompt: {_line(trace['prompt'])}")
             for step in trace["steps"][:_SHOWN]:
                 out.print(f"  {step['i'] + 1}. ({step['type']}) {_line(step['content'])}")
             out.print(f"  answer: {_line(trace['final_answer'])}")
@@ -46,12 +46,12 @@ def diagnosis(found: Diagnosis) -> None:
         f"the file + {found.rejected:,} rejected  ({found.seconds:.1f} s{scores})"
     )
     for twin in found.twins[:_SHOWN]:
-        out.print(f"Line {twin.line:,} gives the same trace as line {twin.first_line:,}.")
+        out.print(f"{found.unit.capitalize()} {twin.line:,} gives the same trace as {found.unit} {twin.first_line:,}.")
     if found.duplicate > _SHOWN:
         out.print(f"and {found.duplicate - _SHOWN:,} more duplicates")
     if found.reasons:
         table(
-            ("Times", "Field", "Reason", "First line"),
+            ("Times", "Field", "Reason", f"First {found.unit}"),
             [(reason.times, reason.field, reason.reason, reason.first_line) for reason in found.reasons],
         )
     _errors(found.errors, found.rejected)
@@ -73,7 +73,7 @@ def eval_file(report: EvalFileReport) -> None:
 
 def _errors(errors: Sequence[RowError], total: int) -> None:
     for error in errors[:_SHOWN]:
-        err.print(f"{error.file}:{error.line}:{error.field}: {error.reason}", style="yellow")
+        err.print(f"{error.file}:{error.place}:{error.field}: {error.reason}", style="yellow")
     if total > _SHOWN:
         err.print(f"and {total - _SHOWN:,} more rejected", style="yellow")
 

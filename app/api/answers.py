@@ -33,9 +33,10 @@ class AddedTrace(BaseModel):
 
 class RowError(BaseModel):
     file: str
-    line: int
+    line: int = Field(description="Counts from 1: lines, or rows where the file has no lines.")
     field: str
     reason: str
+    unit: Literal["line", "row"] = Field(description="What `line` counts: rows in Parquet.")
 
 
 class ImportReport(BaseModel):
@@ -51,6 +52,7 @@ class ImportReport(BaseModel):
     scores: int = Field(description="Scores that came with the traces.")
     errors: list[RowError]
     seconds: float
+    rejects: str | None = Field(description="Where the rejected rows can be downloaded, byte for byte; null for none.")
 
 
 class Column(BaseModel):
@@ -75,6 +77,7 @@ class Preview(BaseModel):
     sure: str
     why: str
     columns: list[Column]
+    nested: list[Column] = Field(description="Columns inside of those, which `map` may name; `field` may be empty.")
     rows: list[PreviewRow]
     good: int
     bad: int
@@ -111,6 +114,7 @@ class Diagnosis(BaseModel):
     errors: list[RowError]
     twins: list[Twin] = Field(description="Rows that give the same trace as an earlier one.")
     seconds: float
+    rejects: str | None = Field(description="Where the rejected rows can be downloaded, byte for byte; null for none.")
 
 
 class DatasetVersion(BaseModel):

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated, Any, BinaryIO, cast
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
 
 from app.api.answers import Diagnosis, ImportReport, Preview
+from app.api.downloads import JsonlDownload
 from app.api.limits import FILE_TYPES, JSON_TYPES, LINES_TYPES, FileRoute
+from app.api.rejected import kept_rejects, rejected_of
 from app.api.shared import Pipe
 from tunixrt_core.ingest.mapping import ColumnMapping
+from tunixrt_core.ingest.reading import Reading
 from tunixrt_core.ingest.steps import Rule
 
 router = APIRouter(prefix="/traces", tags=["Traces"], route_class=FileRoute)
 
 _IN_MEMORY = 4 << 20
 _NAME = "request body"
+MEDIA_TYPE = "application/octet-stream"
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -37,48 +43,59 @@ Split = Annotated[Rule, Query(description="How reasoning is divided into steps."
 Map = Annotated[list[str] | None, Query(alias="map", max_length=100, description="field=column; repeat it.")]
 
 
-async def _spooled(request: Request) -> AsyncIterator[BinaryIO]:
-    """The body as a file: in memory while it is small, on disk where it is not."""
+@dataclass(frozen=True, slots=True)
+class TraceFile:
+    """The body as a file, and what the address says about it."""
+
+    content: BinaryIO
+    words: Reading
+
+
+async def _trace_file(
+    request: Request, format: Format = "auto", source: Source = None, split: Split = "auto", map_: Map = None
+) -> AsyncIterator[TraceFile]:
+    """The body in memory while it is small, on disk where it is not."""
+    mapping = ColumnMapping.parse(map_ or [])
+    fields = mapping.fields if mapping else None
+    words = Reading(name=_NAME, format=format, source_label=source, split=split, mapping=fields)
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
         async for block in request.stream():
             await run_in_threadpool(spool.write, block)
         spool.seek(0)
-        yield cast(BinaryIO, spool)
+        yield TraceFile(cast(BinaryIO, spool), words)
 
 
-Body = Annotated[BinaryIO, Depends(_spooled)]
+File = Annotated[TraceFile, Depends(_trace_file)]
 
 
 @router.post("/batch", openapi_extra=_BODY)
-async def add_batch(
-    body: Body, pipeline: Pipe, format: Format = "auto", source: Source = None, split: Split = "auto", map_: Map = None
-) -> ImportReport:
+def add_batch(file: File, pipeline: Pipe) -> ImportReport:
     """Import many traces in one transaction. Rejected rows are listed and do not stop the others."""
-    words = {"name": _NAME, "format": format, "split": split, "mapping": _mapping(map_), "source_label": source}
-    report = await run_in_threadpool(lambda: pipeline.ingest(body, **words))  # type: ignore[arg-type]
-    return ImportReport.model_validate(report.to_dict())
+    with kept_rejects(pipeline) as kept:
+        report = pipeline.ingest(file.content, rejects=kept.rejects, **file.words)
+    return ImportReport.model_validate({**report.to_dict(), "rejects": kept.address})
 
 
 @router.post("/preview", openapi_extra=_BODY)
-async def preview(
-    body: Body, pipeline: Pipe, format: Format = "auto", source: Source = None, split: Split = "auto", map_: Map = None
-) -> Preview:
+def preview(file: File, pipeline: Pipe) -> Preview:
     """What an import of this body would make of its first rows. Nothing is stored."""
-    words = {"name": _NAME, "format": format, "split": split, "mapping": _mapping(map_), "source_label": source}
-    found = await run_in_threadpool(lambda: pipeline.preview(body, **words))  # type: ignore[arg-type]
-    return Preview.model_validate(found.to_dict())
+    return Preview.model_validate(pipeline.preview(file.content, **file.words).to_dict())
 
 
 @router.post("/doctor", openapi_extra=_BODY)
-async def doctor(
-    body: Body, pipeline: Pipe, format: Format = "auto", split: Split = "auto", map_: Map = None
-) -> Diagnosis:
+def doctor(file: File, pipeline: Pipe) -> Diagnosis:
     """What is in this body, read to its end: good, duplicate and bad rows, and why. Nothing is stored."""
-    words = {"name": _NAME, "format": format, "split": split, "mapping": _mapping(map_)}
-    found = await run_in_threadpool(lambda: pipeline.diagnose(body, **words))  # type: ignore[arg-type]
-    return Diagnosis.model_validate(found.to_dict())
+    with kept_rejects(pipeline) as kept:
+        found = pipeline.diagnose(file.content, rejects=kept.rejects, **file.words)
+    return Diagnosis.model_validate({**found.to_dict(), "rejects": kept.address})
 
 
-def _mapping(pairs: list[str] | None) -> dict[str, str] | None:
-    mapping = ColumnMapping.parse(pairs or [])
-    return mapping.fields if mapping else None
+@router.get(
+    "/rejects/{id}",
+    response_class=StreamingResponse,
+    responses={200: {"content": {MEDIA_TYPE: {}}, "description": "The rejected rows, byte for byte."}},
+)
+def rejects(id: Annotated[str, Path(max_length=64)], pipeline: Pipe) -> JsonlDownload:
+    """The rows that a batch or a check rejected, to be mended and sent again. Kept for the last ones only."""
+    found = rejected_of(pipeline).get(id)
+    return JsonlDownload(found.blocks(), f"rejects{found.suffix}", MEDIA_TYPE)

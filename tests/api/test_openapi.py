@@ -68,6 +68,7 @@ def test_every_address_of_the_issue_is_published() -> None:
         "/traces/batch": ["post"],
         "/traces/preview": ["post"],
         "/traces/doctor": ["post"],
+        "/traces/rejects/{id}": ["get"],
         "/traces/count": ["get"],
         "/traces/delete": ["post"],
         "/traces/facets": ["get"],

@@ -145,7 +145,10 @@ def test_a_parquet_row_that_has_no_json_form_is_named_and_the_others_go_on() -> 
         "n": [1.0, 2.0, float("nan")],
     }
     items = read(parquet(table))
-    assert errors(items) == ["f:2: raw: holds bytes that are not UTF-8 text", "f:3: meta.n: nan is not a JSON number"]
+    assert errors(items) == [
+        "f:row 2: raw: holds bytes that are not UTF-8 text",
+        "f:row 3: meta.n: nan is not a JSON number",
+    ]
 
 
 def test_parquet_is_read_from_a_path_a_stream_a_pipe_and_gzip(tmp_path: Path) -> None:
@@ -245,10 +248,34 @@ def test_columns_named_by_hand_go_where_they_are_sent() -> None:
     assert "i" not in trace.meta
     (listed,) = read(orjson.dumps(row | {"z": ["a", "b"]}), mapping=mapping)
     assert [s.content for s in listed.steps] == ["a", "b"]
-    assert errors(read(orjson.dumps({"x": "p", "y": "42", "r": 1}), mapping=mapping)) == [
-        "f:1: r: must be text, not int"
+    assert errors(read(orjson.dumps({"x": "p", "y": "42", "r": [1]}), mapping=mapping)) == [
+        "f:1: r: must be text, not list"
     ]
     assert errors(read(orjson.dumps({"x": "p"}), mapping=mapping)) == ["f:1: y: is missing"]
+
+
+def test_columns_inside_of_others_can_be_named_by_hand() -> None:
+    mapping = ColumnMapping.parse(
+        ["prompt=messages[0].content", "final_answer=messages.1.content", "steps=extra.way", "ignore=extra.secret"]
+    )
+    row = {
+        "messages": [{"role": "user", "content": "p"}, {"content": "42"}],
+        "extra": {"way": ["a", "b"], "secret": 1, "kept": 2},
+        "n": 3,
+    }
+    (trace,) = read(orjson.dumps(row), mapping=mapping)
+    assert (trace.prompt, [s.content for s in trace.steps], trace.final_answer) == ("p", ["a", "b"], "42")
+    assert trace.meta == {"messages": [{"role": "user"}, None], "extra": {"kept": 2}, "n": 3}
+    assert errors(read(orjson.dumps({"messages": [{"content": "p"}]}), mapping=mapping)) == [
+        "f:1: messages.1.content: is missing"
+    ]
+
+
+def test_a_column_whose_name_holds_a_dot_comes_before_one_inside_of_another() -> None:
+    mapping = ColumnMapping.parse(["prompt=a.b", "final_answer=c"])
+    (trace,) = read(orjson.dumps({"a.b": "the column", "a": {"b": "inside"}, "c": "1"}), mapping=mapping)
+    assert trace.prompt == "the column"
+    assert trace.meta["a"] == {"b": "inside"}
 
 
 @pytest.mark.parametrize(
@@ -287,6 +314,34 @@ def test_a_preview_shows_the_first_rows_and_the_first_bad_one() -> None:
         ("answer", "steps, final_answer", "1"),
         ("n", "meta", "0"),
     ]
+
+
+def test_a_preview_offers_the_columns_inside_of_others() -> None:
+    row = {
+        "q": "p",
+        "qa": {"a": "1", "deep": {"x": {"y": {"z": 1}}}},
+        "m": [{"role": "user"}] * 6,
+        "l": [1, 2],
+        "a.b": 1,
+    }
+    preview = preview_of(read_traces(io.BytesIO(orjson.dumps(row)), name="f", format="question_answer"))
+    assert [column.name for column in preview.columns] == ["q", "qa", "m", "l", "a.b"]
+    assert [tuple(column) for column in preview.nested] == [
+        ("qa.a", "", "1"),
+        ("qa.deep.x.y", "", '{"z":1}'),
+        *((f"m[{i}].role", "", "user") for i in range(4)),
+    ]
+    mapping = ColumnMapping.parse(["prompt=q", "final_answer=qa.deep.x.y.z"])
+    preview = preview_of(read_traces(io.BytesIO(orjson.dumps(row)), name="f", mapping=mapping))
+    assert [column.name for column in preview.told] == ["q", "qa", "m", "l", "a.b", "qa.deep.x.y.z"]
+    assert preview.rows[0].traces[0]["final_answer"] == "1"
+
+
+def test_a_preview_shows_numbers_that_json_libraries_cannot_write() -> None:
+    row = b'{"question": "q", "answer": 123456789012345678901234567890}'
+    preview = preview_of(read_traces(io.BytesIO(row), name="f"))
+    assert preview.columns[1].sample == "123456789012345678901234567890"
+    assert preview.rows[0].traces[0]["final_answer"] == "123456789012345678901234567890"
 
 
 def test_a_diagnosis_accounts_for_every_row() -> None:

@@ -218,7 +218,7 @@ def test_a_tally_keeps_a_thousand_errors_and_counts_them_all() -> None:
     report = tally.report(inserted=1, duplicate=1, seconds=0.5)
     assert (report.read, report.rejected, len(report.errors)) == (1007, 1005, 1000)
     assert report.balanced
-    assert report.to_dict()["errors"][0] == {"file": "f", "line": 0, "field": "", "reason": "bad"}
+    assert report.to_dict()["errors"][0] == {"file": "f", "line": 0, "field": "", "reason": "bad", "unit": "line"}
     assert not ImportReport("f", "trace", 3, 1, 1, 0, (), 0.0).balanced
 
 

@@ -92,7 +92,22 @@ CASES: dict[str, Case] = {
         ["p1", "p2", "p3"],
         [],
     ),
-    "a wrong type": (row(1) + b"\n" + row(2, final_answer=1), ["p1"], ["f:2: final_answer: must be text, not int"]),
+    "a wrong type": (row(1) + b"\n" + row(2, prompt=1), ["p1"], ["f:2: prompt: must be text, not int"]),
+    "a wrong type of an answer": (
+        row(1) + b"\n" + row(2, final_answer=[1]),
+        ["p1"],
+        ["f:2: final_answer: must be text, not list"],
+    ),
+    "an answer that is no number": (
+        row(1) + b'\n{"prompt": "p", "steps": [], "final_answer": NaN}',
+        ["p1"],
+        ["f:2: final_answer: nan is not a JSON number"],
+    ),
+    "an answer beyond the largest number below zero": (
+        row(1) + b'\n{"prompt": "p", "steps": [], "final_answer": -Infinity}',
+        ["p1"],
+        ["f:2: final_answer: -inf is not a JSON number"],
+    ),
     "extra keys": (
         row(1) + b"\n" + row(2, extra=1),
         ["p1"],

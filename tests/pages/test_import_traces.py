@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from streamlit.testing.v1 import AppTest
 
 from app.import_desk import OnProgress, desk_of
@@ -110,12 +112,43 @@ def test_columns_can_be_named_by_hand_where_the_format_is_not_known(rt: Pipeline
     assert [stored.trace.prompt for stored in rt.traces().items] == ["How many?"]
 
 
+def test_a_column_inside_of_another_can_be_named_by_hand(rt: Pipeline, tmp_path: Path) -> None:
+    path = tmp_path / "some.jsonl"
+    path.write_bytes(b'{"qa": {"frage": "How many?", "antwort": 42.0, "level": 1}, "n": 2}\n')
+    app = path_page(path)
+    app.toggle(key="path-by-hand").set_value(True)
+    app = checked(app.run())
+    app.selectbox(key="path-map-qa.frage").set_value("prompt")
+    app.selectbox(key="path-map-qa.antwort").set_value("final_answer")
+    app = checked(app.run())
+    columns = frame(app, "field")
+    assert dict(zip(columns["column"], columns["field"], strict=True)) == {
+        "qa": "meta",
+        "n": "meta",
+        "qa.frage": "prompt",
+        "qa.antwort": "final_answer",
+    }
+    press(app, "import-path")
+    (stored,) = rt.traces().items
+    assert (stored.trace.prompt, stored.trace.final_answer) == ("How many?", "42.0")
+    assert (stored.trace.meta["qa"], stored.trace.meta["n"]) == ({"level": 1}, 2)
+
+
+def test_a_bad_row_of_parquet_is_named_by_its_row(rt: Pipeline, tmp_path: Path) -> None:
+    path = tmp_path / "some.parquet"
+    parquet.write_table(pa.table({"question": ["a", "", "a"], "answer": ["1", "2", "1"]}), path)
+    app = path_page(path)
+    assert app.segmented_control(key="preview-row").options == ["Row 1", "Row 2", "Row 3"]
+    app = press(app, "check-path")
+    assert "The first duplicate is row 3, the same as row 1." in words(app)
+
+
 def test_a_check_reads_every_row_and_stores_none(rt: Pipeline, tmp_path: Path) -> None:
     path = tmp_path / "some.jsonl"
     path.write_bytes(LINES)
     app = press(path_page(path), "check-path")
     assert "Check of" in words(app)
-    assert "The first duplicate is on line 3, the same as line 2." in words(app)
+    assert "The first duplicate is line 3, the same as line 2." in words(app)
     assert list(frame(app, "reason")["line"]) == [4]
     assert rt.count_traces() == 0
 

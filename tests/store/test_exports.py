@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from sqlalchemy import create_engine
 
+from tests.store.conftest import needs_server
 from tunixrt_core.datasets import DatasetSpec, build_dataset, freeze
 from tunixrt_core.export import EXPORT_FORMATS, Entry, ExportOptions, FileType, encoded
 from tunixrt_core.export.formats import Job
@@ -18,7 +16,6 @@ from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import Store, open_store
 from tunixrt_core.traces import Step, Trace
 
-URL = os.environ.get("POSTGRES_TEST_URL", "")
 TRACES = [
     Trace(
         f"Größe {n % 70}?",
@@ -52,22 +49,12 @@ def exports(store: Store) -> dict[tuple[str, str], bytes]:
     return made
 
 
-@pytest.fixture
-def server() -> Iterator[Store]:
-    engine = create_engine(URL.replace("postgresql://", "postgresql+psycopg://", 1))
-    with engine.begin() as connection:
-        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-        connection.exec_driver_sql("CREATE SCHEMA public")
-    engine.dispose()
-    with open_store(URL) as store:
-        yield store
-
-
-@pytest.mark.skipif(not URL, reason="POSTGRES_TEST_URL names no server")
-def test_sqlite_and_postgresql_give_the_same_bytes(store: Store, server: Store) -> None:
-    fill(store, TRACES)
-    fill(server, TRACES[::-1])
-    assert exports(store) == exports(server)
+@needs_server
+def test_sqlite_and_postgresql_give_the_same_bytes(url: str, server_url: str) -> None:
+    with open_store(url) as store, open_store(server_url) as server:
+        fill(store, TRACES)
+        fill(server, TRACES[::-1])
+        assert exports(store) == exports(server)
 
 
 def test_the_order_of_import_a_vacuum_and_other_versions_change_no_byte(tmp_path: Path, store: Store) -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.operations import Operations
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import inspect
 
+from tunixrt_core.datasets import DatasetSpec, build_dataset, freeze
+from tunixrt_core.quality.findings import Finding, GateOutcome
 from tunixrt_core.store import schema
 from tunixrt_core.store.engine import Database
-from tunixrt_core.store.migrations.versions import v0003_gates
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import Store, open_store
 from tunixrt_core.store.tables import metadata
@@ -74,16 +76,28 @@ def test_every_migration_goes_down_and_up_again_with_data(any_url: str, revision
         assert store.traces.count(TraceQuery(text="gone")) == 1
 
 
-def test_the_gates_migration_goes_down_and_up_again_with_data(tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path / 'x.db'}")
-    with engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE dataset_versions (id INTEGER PRIMARY KEY, name TEXT)")
-        connection.exec_driver_sql("INSERT INTO dataset_versions VALUES (1, 'kept')")
-        with Operations.context(MigrationContext.configure(connection)):
-            for _ in range(2):
-                v0003_gates.upgrade()
-                connection.exec_driver_sql("INSERT INTO dataset_gates VALUES (1, 0, '{}')")
-                v0003_gates.downgrade()
-        assert set(inspect(connection).get_table_names()) == {"dataset_versions"}
-        assert connection.exec_driver_sql("SELECT name FROM dataset_versions").scalar() == "kept"
-    engine.dispose()
+def test_the_gates_migration_goes_down_and_up_again_with_data(any_url: str) -> None:
+    with open_store(any_url) as store:
+        store.traces.insert(TRACES)
+        rows = build_dataset(DatasetSpec("d"), store.traces.select(TraceQuery()))
+        version = freeze(DatasetSpec("d"), rows, version=1, parent=None, created_at=datetime(2026, 1, 1, tzinfo=UTC))
+        outcome = GateOutcome("answer", 1, "warn", {"seconds": 5.0}, 4, {"wrong": 1}, 1, {})
+        found = {"answer": [Finding(rows[0].hash, "wrong", {"reference": "3"})]}
+        store.datasets.add(version, rows, [outcome], found)
+    for time in range(2):
+        database = Database(any_url)
+        schema.downgrade(database, "0002")
+        with database.read() as connection:
+            assert not {"dataset_gates", "dataset_findings"} & set(inspect(connection).get_table_names())
+        database.close()
+        with open_store(any_url) as store:
+            assert store.datasets.get("d") == version
+            assert tuple(store.datasets.rows("d")) == rows
+            assert store.datasets.outcomes("d") == []
+            assert store.datasets.findings("d", 1, "answer") == ()
+            assert store.traces.count(TraceQuery()) == 4
+            # what is built from here on has its gates again
+            again = replace(version, name=f"d{time}")
+            store.datasets.add(again, rows, [outcome], found)
+            assert store.datasets.outcomes(again.name) == [outcome]
+            assert [finding for _, finding in store.datasets.findings(again.name, None, "answer")] == found["answer"]

@@ -2,7 +2,7 @@
 
     candidates -> gates that exclude -> selection -> split -> gates that warn, and train against eval -> rows
 
-Candidates are light tuples; texts are streamed through twice at most and never held.
+Candidates are held as hashes alone; texts are streamed through twice at most and never held.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tunixrt_core.datasets.facts import FactFinder, asks_for_facts
+from tunixrt_core.datasets.pool import Pool
 from tunixrt_core.datasets.selection import Candidate, DatasetRow, choose, split_rows
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset
@@ -32,7 +33,7 @@ _CLUSTER_PROMPTS = {"of": "prompt", "ngram": 2, "threshold": 0.8}
 class _Screened(NamedTuple):
     """Candidates that are left, and what each gate found among all of them."""
 
-    left: list[Candidate]
+    left: Sequence[Candidate]
     found: list[tuple[GateChoice, int, Found]]
 
 
@@ -60,7 +61,7 @@ def build(
     gates = chosen_gates(spec.gates)
     first = [g for g in gates if g.action == "exclude" and not g.gate.splits]
     finder = FactFinder(spec, tools.beat, scores)
-    screened = _screen(spec, list(candidates), first, tools, on_progress, finder)
+    screened = _screen(spec, Pool(candidates), first, tools, on_progress, finder)
     chosen = choose(spec, screened.left) if screened.left else _nothing(spec, screened)
     rows = split_rows(spec, chosen, _clusters(spec, chosen, tools, on_progress))
     rest = [g for g in gates if g not in first]
@@ -76,7 +77,7 @@ def build(
 
 def _screen(
     spec: DatasetSpec,
-    pool: list[Candidate],
+    pool: Pool,
     gates: Sequence[GateChoice],
     tools: Tools,
     on_progress: Progress,
@@ -88,12 +89,12 @@ def _screen(
     with ExitStack() as stack:
         checks = [_started(choice, tools, stack) for choice in gates]
         stack.callback(finder.close)
-        by_hash = {candidate.hash: number for number, candidate in enumerate(pool)}
-        for done, trace in enumerate(tools.read(by_hash), 1):
+        filled = {candidate.hash: candidate for candidate in pool} if asks_for_facts(spec) else {}
+        for done, trace in enumerate(tools.read(pool.hashes()), 1):
             for check in checks:
                 check.see(trace, None)
-            number = by_hash[trace.content_hash]
-            pool[number] = finder.fill(pool[number], trace)
+            if filled:
+                filled[trace.content_hash] = finder.fill(filled[trace.content_hash], trace)
             if done % _TELL == 0:
                 on_progress("screening", done, len(pool))
         on_progress("screening", len(pool), len(pool))
@@ -101,7 +102,9 @@ def _screen(
         found = [
             (choice, len(pool), _finished(choice, check, gone)) for choice, check in zip(gates, checks, strict=True)
         ]
-        left = finder.judged(candidate for candidate in pool if candidate.hash not in gone)
+        left: Sequence[Candidate] = finder.judged(one for one in filled.values() if one.hash not in gone)
+        if not filled:
+            left = Pool(candidate for candidate in pool if candidate.hash not in gone) if gone else pool
     return _Screened(left, found)
 
 
@@ -169,7 +172,7 @@ def _clusters(spec: DatasetSpec, chosen: Sequence[Candidate], tools: Tools, on_p
     return {group: min(groups) for groups in members.values() for group in groups}
 
 
-def _nothing(spec: DatasetSpec, screened: _Screened) -> list[Candidate]:
+def _nothing(spec: DatasetSpec, screened: _Screened) -> Sequence[Candidate]:
     if not screened.found:
         return choose(spec, [])
     said = ", ".join(f"{choice.gate.name} {len(one.findings):,}" for choice, _, one in screened.found if one.findings)

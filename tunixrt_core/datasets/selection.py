@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -45,7 +46,7 @@ def build_dataset(spec: DatasetSpec, candidates: Iterable[Candidate]) -> tuple[D
     return split_rows(spec, choose(spec, candidates))
 
 
-def choose(spec: DatasetSpec, candidates: Iterable[Candidate]) -> list[Candidate]:
+def choose(spec: DatasetSpec, candidates: Iterable[Candidate]) -> Sequence[Candidate]:
     """What the selection takes. Raises InvalidDataset where that is nothing."""
     chosen = _SELECT[spec.selection](spec, _dedupe(spec, candidates))
     if not chosen:
@@ -62,7 +63,7 @@ def split_rows(
     def key(candidate: Candidate) -> str:
         return clusters.get(candidate.group_key, candidate.group_key)
 
-    on_eval = _eval_groups(spec, {key(candidate) for candidate in chosen})
+    on_eval = _eval_groups(spec, lambda: map(key, chosen))
     return tuple(sorted(DatasetRow(c.hash, "eval" if key(c) in on_eval else "train") for c in chosen))
 
 
@@ -85,9 +86,9 @@ def _draw(seed: int, purpose: str, key: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}:{purpose}:{key}".encode()).digest()[:8], "big")
 
 
-def _dedupe(spec: DatasetSpec, candidates: Iterable[Candidate]) -> list[Candidate]:
+def _dedupe(spec: DatasetSpec, candidates: Iterable[Candidate]) -> Sequence[Candidate]:
     if spec.dedupe == "none" or spec.selection in ("best", "shortest"):
-        return list(candidates)
+        return candidates if isinstance(candidates, Sequence) else list(candidates)
     kept: dict[str, Candidate] = {}
     for candidate in candidates:
         held = kept.get(candidate.group_key)
@@ -103,18 +104,23 @@ def _by_score(candidate: Candidate) -> tuple[float, str]:
 
 
 def _seeded(spec: DatasetSpec, candidates: Iterable[Candidate]) -> list[Candidate]:
-    return sorted(candidates, key=lambda c: (_draw(spec.seed, "select", c.hash), c.hash))
+    return sorted(candidates, key=_by_draw(spec))
 
 
-def _newest(spec: DatasetSpec, candidates: list[Candidate]) -> list[Candidate]:
-    return candidates[: spec.limit]
+def _by_draw(spec: DatasetSpec) -> Callable[[Candidate], tuple[int, str]]:
+    return lambda candidate: (_draw(spec.seed, "select", candidate.hash), candidate.hash)
 
 
-def _random(spec: DatasetSpec, candidates: list[Candidate]) -> list[Candidate]:
-    return _seeded(spec, candidates)[: spec.limit]
+def _newest(spec: DatasetSpec, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+    return candidates if spec.limit is None else candidates[: spec.limit]
 
 
-def _stratified(spec: DatasetSpec, candidates: list[Candidate]) -> list[Candidate]:
+def _random(spec: DatasetSpec, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+    # no more of them at once than are wanted
+    return heapq.nsmallest(spec.limit or len(candidates), candidates, key=_by_draw(spec))
+
+
+def _stratified(spec: DatasetSpec, candidates: Sequence[Candidate]) -> list[Candidate]:
     strata: dict[str, list[Candidate]] = {}
     for candidate in candidates:
         strata.setdefault(candidate.stratum, []).append(candidate)
@@ -149,16 +155,16 @@ def _equal(sizes: Mapping[str, int], limit: int) -> dict[str, int]:
     return dict(shares) | {name: 0 for name in sizes if name not in shares}
 
 
-def _top(spec: DatasetSpec, candidates: list[Candidate]) -> list[Candidate]:
+def _top(spec: DatasetSpec, candidates: Sequence[Candidate]) -> list[Candidate]:
     return sorted((c for c in candidates if c.score is not None), key=_by_score)[: spec.limit]
 
 
-def _best(spec: DatasetSpec, candidates: list[Candidate]) -> list[Candidate]:
+def _best(spec: DatasetSpec, candidates: Sequence[Candidate]) -> list[Candidate]:
     scored = [c for c in candidates if c.right and c.score is not None]
     return _one_a_prompt(spec, scored, _by_score)
 
 
-def _shortest(spec: DatasetSpec, candidates: list[Candidate]) -> list[Candidate]:
+def _shortest(spec: DatasetSpec, candidates: Sequence[Candidate]) -> list[Candidate]:
     return _one_a_prompt(spec, [c for c in candidates if c.right], lambda c: (c.size, c.hash))
 
 
@@ -176,7 +182,7 @@ def _one_a_prompt(
     return sorted(first.values(), key=lambda c: (_draw(spec.seed, "select", c.group_key), c.hash))[: spec.limit]
 
 
-def _budget(spec: DatasetSpec, candidates: list[Candidate]) -> list[Candidate]:
+def _budget(spec: DatasetSpec, candidates: Sequence[Candidate]) -> list[Candidate]:
     """In order until the next one does not fit. It is not skipped: that would prefer short rows."""
     ordered = sorted(candidates, key=_by_score) if spec.by else _seeded(spec, candidates)
     left, chosen = spec.budget or 0, []
@@ -188,7 +194,7 @@ def _budget(spec: DatasetSpec, candidates: list[Candidate]) -> list[Candidate]:
     return chosen
 
 
-_SELECT: Mapping[str, Callable[[DatasetSpec, list[Candidate]], list[Candidate]]] = {
+_SELECT: Mapping[str, Callable[[DatasetSpec, Sequence[Candidate]], Sequence[Candidate]]] = {
     "all": _newest,
     "latest": _newest,
     "random": _random,
@@ -200,12 +206,22 @@ _SELECT: Mapping[str, Callable[[DatasetSpec, list[Candidate]], list[Candidate]]]
 }
 
 
-def _eval_groups(spec: DatasetSpec, groups: set[str]) -> set[str]:
-    """The groups of the eval split. With two groups or more, neither side of a wanted split stays empty."""
-    if spec.eval_share == 0 or len(groups) < 2:
+def _eval_groups(spec: DatasetSpec, groups: Callable[[], Iterable[str]]) -> set[str]:
+    """The groups of the eval split. With two groups or more, neither side of a wanted split stays empty.
+
+    `groups` gives them anew at each call, with repeats, so that only those of the eval split have to be held.
+    """
+    if spec.eval_share == 0:
         return set()
-    chosen = {group for group in groups if draws_eval(spec, group)}
-    if 0 < len(chosen) < len(groups):
+    chosen, left = set(), False
+    for group in groups():
+        if draws_eval(spec, group):
+            chosen.add(group)
+        else:
+            left = True
+    if chosen and left:
         return chosen
-    ordered = sorted(groups, key=lambda group: (_draw(spec.seed, "split", group), group))
+    ordered = sorted(set(groups()), key=lambda group: (_draw(spec.seed, "split", group), group))
+    if len(ordered) < 2:
+        return set()
     return set(ordered[:-1]) if chosen else {ordered[0]}

@@ -42,6 +42,13 @@ def filled(value: Any) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
+def reference(value: Any, name: str) -> str | None:
+    """A reference answer, None where it is missing or blank. Raises InvalidTrace where it would be lost."""
+    if value is not None and not isinstance(value, str):
+        raise InvalidTrace(name, f"must be text, a number, true or false, not {type(value).__name__}")
+    return filled(value)
+
+
 def source_of(row: Mapping[str, Any], options: Options, default: str | None = None) -> Any:
     """What the row says, else what the user says, else the name of the data."""
     if (said := row.get("source")) is not None:

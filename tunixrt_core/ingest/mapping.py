@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, get_args
 
 from tunixrt_core.errors import InvalidTrace, UnreadableFile
-from tunixrt_core.ingest.fields import Item, Options, rest
+from tunixrt_core.ingest.fields import Item, Options
 from tunixrt_core.ingest.formats.question_answer import answered
+from tunixrt_core.ingest.paths import keys_of, value_at, without
 
 Field = Literal["prompt", "steps", "final_answer", "reference_answer", "system", "source", "model", "meta", "ignore"]
 FIELDS: tuple[Field, ...] = get_args(Field)
@@ -17,6 +18,8 @@ _OPTIONAL = ("reference_answer", "system", "source", "model")
 
 class ColumnMapping:
     """A format that the user makes: column -> field. Columns that are not named are kept under `meta`.
+
+    A column may be one inside of another, `extra.solution` or `messages[0].content`, as `paths` reads them.
 
     `prompt` and `final_answer` must be there. Without `steps` the answer is split at its marks. Raises UnreadableFile
     for a field that is not known, is named twice, or is missing.
@@ -52,29 +55,39 @@ class ColumnMapping:
         return cls(fields) if fields else None
 
     def matches(self, row: Mapping[str, Any]) -> bool:
-        return all(self._columns[field] in row for field in ("prompt", "final_answer"))
+        return all(keys_of(row, self._columns[field]) for field in ("prompt", "final_answer"))
 
     def columns(self, row: Mapping[str, Any]) -> Mapping[str, str]:
         return self.fields
 
     def read(self, row: Mapping[str, Any], options: Options) -> list[Item]:
         """The text of a column goes to its field as it is; `steps` may also be a list."""
+        found, meta = self._found(row)
         steps = self._columns.get("steps")
-        optional = {field: self._text(row, field) for field in _OPTIONAL}
+        optional = {field: self._text(found, field) for field in _OPTIONAL}
         optional["source"] = optional["source"] if optional["source"] is not None else options.source
-        used = [column for column, field in self.fields.items() if field != "meta"]
         return [
             answered(
-                row,
+                found,
                 self._columns["prompt"],
                 self._columns["final_answer"],
-                steps if steps is not None and row.get(steps) is not None else None,
+                steps if steps is not None and found.get(steps) is not None else None,
                 options.rule,
-                meta=rest(row, used),
+                meta=meta,
                 names=self._columns,
                 **optional,
             )
         ]
+
+    def _found(self, row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The columns that have a field of their own, by the names that the user gave them, and what else there is."""
+        found: dict[str, Any] = {}
+        left = dict(row)
+        for column, field in self.fields.items():
+            if field != "meta" and (keys := keys_of(row, column)):
+                found[column] = value_at(row, keys)
+                left = without(left, keys)
+        return found, left
 
     def _text(self, row: Mapping[str, Any], field: str) -> str | None:
         column = self._columns.get(field)

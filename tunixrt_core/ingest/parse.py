@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from tunixrt_core.hashing import check_json
+from tunixrt_core.ingest.paths import Keys, value_at, with_value
 
 _KEY_END = re.compile(rb'"\s*:')
 # digits -> 0, all else -> a space: finding a long number this way is ten times as fast as a pattern
@@ -26,13 +28,15 @@ class BadRow:
     row: dict[str, Any] | None = None
 
 
-def parse_row(data: bytes) -> dict[str, Any] | BadRow:
-    """The JSON object in `data`, or why there is none.
+def parse_row(data: bytes, as_text: Sequence[Keys] = ()) -> dict[str, Any] | BadRow:
+    """The JSON object in `data`, or why there is none. Numbers, true and false at `as_text` become the text they are.
 
     The fast parser would keep the last of two equal keys and round integers beyond 64 bits, so a row where either
     is possible is read again by the slow one, which finds both; so is a row that the fast parser refuses, because
     the slow one can name the field.
     """
+    if as_text:
+        return _diagnose(data, as_text)
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -66,7 +70,7 @@ def count_keys(value: Any) -> int:
     return count
 
 
-def _diagnose(data: bytes) -> dict[str, Any] | BadRow:
+def _diagnose(data: bytes, as_text: Sequence[Keys] = ()) -> dict[str, Any] | BadRow:
     repeated: list[str] = []
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -78,7 +82,8 @@ def _diagnose(data: bytes) -> dict[str, Any] | BadRow:
 
     try:
         # bytes that are not UTF-8 become lone surrogates, which check_json then finds with their path
-        value = json.loads(data.decode("utf-8", "surrogateescape"), object_pairs_hook=pairs)
+        text = data.decode("utf-8", "surrogateescape")
+        value = json.loads(text, object_pairs_hook=pairs)
     except json.JSONDecodeError as error:
         reason = "a byte order mark" if "BOM" in error.msg else error.msg.removesuffix(" at")
         return BadRow("", f"not valid JSON: {reason} at column {error.pos + 1:,}")
@@ -90,11 +95,23 @@ def _diagnose(data: bytes) -> dict[str, Any] | BadRow:
         return _not_an_object(value)
     if repeated:
         return BadRow(repeated[0], "the key stands twice in one object", value)
+    row: dict[str, Any] = _with_texts(value, text, as_text) if as_text else value
     try:
-        check_json(value, "row")
+        check_json(row, "row")
     except ValueError as error:
         path, _, reason = str(error).partition(": ")
-        return BadRow(path.removeprefix("row").removeprefix("."), _byte_reason(data, reason), value)
+        return BadRow(path.removeprefix("row").removeprefix("."), _byte_reason(data, reason), row)
+    return row
+
+
+def _with_texts(value: Any, text: str, places: Sequence[Keys]) -> Any:
+    written = json.loads(text, parse_int=str, parse_float=str)
+    for keys in places:
+        found = value_at(written, keys)
+        if isinstance(found, bool):
+            value = with_value(value, keys, json.dumps(found))
+        elif isinstance(found, str):  # NaN and Infinity are none, and stay to be found
+            value = with_value(value, keys, found)
     return value
 
 

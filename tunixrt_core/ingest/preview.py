@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import orjson
 
 from tunixrt_core.ingest.detect import Detected
+from tunixrt_core.ingest.paths import keys_of, nested_in, value_at
 from tunixrt_core.ingest.reader import TraceReader, parsed
 from tunixrt_core.ingest.report import (
     MAX_ERRORS_KEPT,
@@ -29,6 +30,7 @@ SAMPLE_ROWS = 200
 _SAMPLE_BYTES = 16 << 20
 _SHOWN = 5
 _SAMPLE_CHARS = 120
+_MAX_NESTED = 100
 _MAX_TWINS = 1_000
 _MAX_REASONS = 200
 _NUMBER = re.compile(r"\d[\d,]*")
@@ -39,6 +41,7 @@ def preview_of(reader: TraceReader) -> Preview:
     """What the first 200 rows, or 16 MiB of them, would become; the first five in full."""
     shown: list[PreviewRow] = []
     columns: dict[str, Column] = {}
+    nested: dict[str, Column] = {}
     good = bad = size = 0
     whole = True
     for row, found in reader.by_row():
@@ -50,7 +53,7 @@ def preview_of(reader: TraceReader) -> Preview:
         good, bad = good + (not made.errors), bad + bool(made.errors)
         if len(shown) < _SHOWN or (made.errors and all(not one.errors for one in shown)):
             shown.append(made)
-        _note_columns(reader, row, columns)
+        _note_columns(reader, row, columns, nested)
     found_as = _detected(reader)
     return Preview(
         file=reader.name,
@@ -59,6 +62,7 @@ def preview_of(reader: TraceReader) -> Preview:
         sure=found_as.sure,
         why=found_as.why,
         columns=tuple(columns.values()),
+        nested=tuple(nested.values()),
         rows=tuple(shown),
         good=good,
         bad=bad,
@@ -143,19 +147,32 @@ def _preview_row(row: RawRow, found: list[Read]) -> PreviewRow:
     )
 
 
-def _note_columns(reader: TraceReader, row: RawRow, columns: dict[str, Column]) -> None:
+def _note_columns(reader: TraceReader, row: RawRow, columns: dict[str, Column], nested: dict[str, Column]) -> None:
     value = parsed(row).object
     if value is None:
         return
     fields = reader.form.columns(value)
     for name, content in value.items():
-        if name not in columns or not columns[name].sample:
-            text = content if isinstance(content, str) else "" if content is None else _json(content)
-            columns[name] = Column(name, fields.get(name, "meta"), text[:_SAMPLE_CHARS])
+        _note(name, content, fields.get(name, "meta"), columns)
+        for inner, part in nested_in(name, content):
+            if inner not in value and (inner in nested or inner in fields or len(nested) < _MAX_NESTED):
+                _note(inner, part, fields.get(inner, ""), nested)
+    for name in fields:  # one that is deeper than those that are offered
+        if name not in columns and name not in nested and (keys := keys_of(value, name)):
+            _note(name, value_at(value, keys), fields[name], nested)
+
+
+def _note(name: str, content: object, field: str, columns: dict[str, Column]) -> None:
+    if name not in columns or not columns[name].sample:
+        text = content if isinstance(content, str) else "" if content is None else _json(content)
+        columns[name] = Column(name, field, text[:_SAMPLE_CHARS])
 
 
 def _json(value: object) -> str:
-    return orjson.dumps(value, default=repr).decode()
+    try:
+        return orjson.dumps(value, default=repr).decode()
+    except TypeError:  # an integer beyond 64 bits
+        return repr(value)
 
 
 def _detected(reader: TraceReader) -> Detected:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tunixrt_core.errors import InvalidTrace, UnreadableFile
+from tunixrt_core.ingest.answers import with_text_answers
 from tunixrt_core.ingest.csv_file import is_csv, read_csv
 from tunixrt_core.ingest.detect import Detected, Format, detect_format, format_named
 from tunixrt_core.ingest.document import is_document, read_document
@@ -19,7 +20,7 @@ from tunixrt_core.ingest.mapping import ColumnMapping
 from tunixrt_core.ingest.parquet_file import read_parquet
 from tunixrt_core.ingest.parse import BadRow, parse_row
 from tunixrt_core.ingest.rejects import Container, Rejects
-from tunixrt_core.ingest.report import Read, RowError
+from tunixrt_core.ingest.report import Read, RowError, unit_of
 from tunixrt_core.ingest.rows import RawRow
 from tunixrt_core.ingest.steps import Rule
 
@@ -79,17 +80,19 @@ class TraceReader:
 
     def _read(self, row: RawRow) -> tuple[RawRow, list[Read]]:
         row = parsed(row)
-        assert row.value is not None, "a row that was parsed has a value"
+        object, unit = row.object, unit_of(self.container)
+        value = row.value if object is None else with_text_answers(row, self.form.columns(object)).value
+        assert value is not None, "a row that was parsed has a value"
         found: list[Read]
-        if isinstance(row.value, BadRow):
-            found = [RowError(self.name, row.line, row.value.field, row.value.reason)]
+        if isinstance(value, BadRow):
+            found = [RowError(self.name, row.line, value.field, value.reason, unit)]
         else:
             try:
-                items = self.form.read(row.value, self._options)
+                items = self.form.read(value, self._options)
             except InvalidTrace as fault:
                 items = [fault]
             found = [
-                RowError(self.name, row.line, item.field, item.reason) if isinstance(item, InvalidTrace) else item
+                RowError(self.name, row.line, item.field, item.reason, unit) if isinstance(item, InvalidTrace) else item
                 for item in items
             ]
         if self._rejects is not None and any(isinstance(item, RowError) for item in found):
@@ -237,7 +240,7 @@ def _why_nothing(first: list[RawRow], container: Container) -> str:
     for row in first:
         if isinstance(row.value, BadRow):
             if container in ("csv", "parquet"):
-                return f"no row could be read. Line {row.line}: {row.value.reason}."
+                return f"no row could be read. {unit_of(container).capitalize()} {row.line}: {row.value.reason}."
             return (
                 f"no row could be read as a JSON object. Line {row.line}: {row.value.reason}. "
                 "Each line must hold one JSON object."

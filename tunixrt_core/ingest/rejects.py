@@ -26,6 +26,11 @@ class Rejects:
         self._header = b""
         self.rows = 0
 
+    @property
+    def suffix(self) -> str:
+        """The ending of a file that holds them."""
+        return ".jsonl" if self._container == "parquet" else f".{self._container}"
+
     def begin(self, container: Container, header: bytes = b"") -> None:
         """Say what the file is, before the first row of it is rejected."""
         self._container, self._header = container, header

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from tunixrt_core.scores import ScoredTrace
 from tunixrt_core.traces import Trace
 
 MAX_ERRORS_KEPT = 1_000  # the counts stay exact beyond it
+Unit = Literal["line", "row"]
+
+
+def unit_of(container: str) -> Unit:
+    """What the rows of a file are counted in: Parquet has no lines."""
+    return "row" if container == "parquet" else "line"
 
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """One trace that could not be made. `line` counts from 1 (rows, in Parquet); `field` is a path such as
+    """One trace that could not be made. `line` counts from 1, in `unit`; `field` is a path such as
     `steps[2].content`, or empty.
     """
 
@@ -22,12 +28,18 @@ class RowError:
     line: int
     field: str
     reason: str
+    unit: Unit = "line"
+
+    @property
+    def place(self) -> str:
+        """`12` for a line, as compilers say it; `row 12` where there are none."""
+        return str(self.line) if self.unit == "line" else f"row {self.line}"
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.field + ': ' if self.field else ''}{self.reason}"
+        return f"{self.file}:{self.place}: {self.field + ': ' if self.field else ''}{self.reason}"
 
     def to_dict(self) -> dict[str, Any]:
-        return {"file": self.file, "line": self.line, "field": self.field, "reason": self.reason}
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 Read = Trace | ScoredTrace | RowError
@@ -159,10 +171,20 @@ class Preview:
     sure: str
     why: str
     columns: tuple[Column, ...]
+    nested: tuple[Column, ...]  # inside of those, to a depth of four; no field where they stay a part of theirs
     rows: tuple[PreviewRow, ...]
     good: int
     bad: int
     whole: bool  # whether the sample is all there is
+
+    @property
+    def unit(self) -> Unit:
+        return unit_of(self.container)
+
+    @property
+    def told(self) -> tuple[Column, ...]:
+        """The columns, and those inside of them that become a field of their own."""
+        return (*self.columns, *(column for column in self.nested if column.field))
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -172,6 +194,7 @@ class Preview:
             "sure": self.sure,
             "why": self.why,
             "columns": [column._asdict() for column in self.columns],
+            "nested": [column._asdict() for column in self.nested],
             "rows": [row._asdict() | {"errors": [e.to_dict() for e in row.errors]} for row in self.rows],
             "good": self.good,
             "bad": self.bad,
@@ -214,6 +237,10 @@ class Diagnosis:
     errors: tuple[RowError, ...]
     twins: tuple[Twin, ...]
     seconds: float
+
+    @property
+    def unit(self) -> Unit:
+        return unit_of(self.container)
 
     def to_dict(self) -> dict[str, Any]:
         plain = {name: getattr(self, name) for name in self.__slots__}

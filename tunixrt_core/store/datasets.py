@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, insert, select
@@ -166,12 +167,12 @@ class DatasetStore:
 
 
 def _insert_rows(connection: Connection, number: int, rows: Iterable[DatasetRow]) -> None:
-    values = [
+    values = (
         {"version_id": number, "position": position, "hash": row.hash, "split": row.split}
         for position, row in enumerate(rows)
-    ]
-    for start in range(0, len(values), _BATCH):
-        connection.execute(insert(dataset_rows), values[start : start + _BATCH])
+    )
+    while batch := list(islice(values, _BATCH)):
+        connection.execute(insert(dataset_rows), batch)
 
 
 def _newest_first() -> Select[Any]:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tunixrt_core.ingest.fields import Item, Options, filled, flag, rest, scored, source_of, split_trace, text
+from tunixrt_core.ingest.fields import (
+    Item,
+    Options,
+    filled,
+    flag,
+    reference,
+    rest,
+    scored,
+    source_of,
+    split_trace,
+    text,
+)
 from tunixrt_core.ingest.split import split_completion
 
 NAME = "openmathreasoning"
@@ -35,7 +46,7 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
         prompt=text(row, "problem"),
         meta=rest(row, set(_FIELDS) - {"pass_rate_72b_tir"}),
         names={"prompt": "problem", "steps": "generated_solution", "final_answer": "generated_solution"},
-        reference_answer=filled(row.get("expected_answer")),
+        reference_answer=reference(row.get("expected_answer"), "expected_answer"),
         source=source_of(row, options, NAME),
         model=filled(row.get("generation_model")),
     )

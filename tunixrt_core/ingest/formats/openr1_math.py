@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import Item, Options, at, filled, flag, rest, scored, source_of, split_trace, text
+from tunixrt_core.ingest.fields import Item, Options, at, flag, reference, rest, scored, source_of, split_trace, text
 from tunixrt_core.ingest.split import split_completion
 from tunixrt_core.scores import GivenScore
 
@@ -59,7 +59,7 @@ def _item(row: Mapping[str, Any], i: int, problem: str, meta: dict[str, Any], op
             meta=meta,
             names={"prompt": "problem", "steps": name, "final_answer": name, "reference_answer": "answer"},
             extra={"generation": i} | ({"finish_reason": reason} if reason is not None else {}),
-            reference_answer=filled(row.get("answer")),
+            reference_answer=reference(row.get("answer"), "answer"),
             source=source_of(row, options, NAME),
         )
         return scored(trace, _scores(row, i))

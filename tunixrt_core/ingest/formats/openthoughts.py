@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tunixrt_core.ingest.fields import Item, Options, filled, rest, source_of, split_trace, text
+from tunixrt_core.ingest.fields import Item, Options, reference, rest, source_of, split_trace, text
 from tunixrt_core.ingest.split import split_apart
 
 NAME = "openthoughts"
@@ -30,7 +30,7 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """One trace of DeepSeek; the answer is what is boxed in its solution, else the whole solution."""
     split = split_apart(text(row, "deepseek_reasoning"), text(row, "deepseek_solution"), options.rule)
-    truth = filled(row.get("ground_truth_solution"))
+    truth = reference(row.get("ground_truth_solution"), "ground_truth_solution")
     return [
         split_trace(
             split,

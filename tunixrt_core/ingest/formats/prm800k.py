@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import Item, Options, extended, filled, named_as, rest, scored, source_of
+from tunixrt_core.ingest.fields import Item, Options, extended, filled, named_as, reference, rest, scored, source_of
 from tunixrt_core.ingest.formats.stepwise import last_answer
 from tunixrt_core.scores import GivenScore
 from tunixrt_core.traces import Trace, parse_steps
@@ -14,6 +14,10 @@ from tunixrt_core.traces import Trace, parse_steps
 NAME = "prm800k"
 
 _FIELDS = {"question": "prompt, reference_answer", "label": "steps, step score", "source": "source"}
+_ANSWERS = {
+    "question.ground_truth_answer": "reference_answer",
+    "question.pre_generated_answer": "final_answer",
+}
 _QUESTION = ("problem", "ground_truth_answer", "pre_generated_answer")
 
 
@@ -31,7 +35,7 @@ def matches(row: Mapping[str, Any]) -> bool:
 
 
 def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
-    return _FIELDS
+    return _FIELDS | _ANSWERS
 
 
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
@@ -51,7 +55,7 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
             prompt=question.get("problem"),  # type: ignore[arg-type]  # the trace checks it and names it
             steps=parse_steps(contents),
             final_answer=_answer(question, contents),
-            reference_answer=filled(question.get("ground_truth_answer")),
+            reference_answer=reference(question.get("ground_truth_answer"), "question.ground_truth_answer"),
             meta=extended(rest(row, _FIELDS), kept),
             source=source_of(row, options, NAME),
         )

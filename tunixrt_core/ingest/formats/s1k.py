@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import Item, Options, filled, flag, rest, scored, source_of, split_trace, text
+from tunixrt_core.ingest.fields import (
+    Item,
+    Options,
+    filled,
+    flag,
+    reference,
+    rest,
+    scored,
+    source_of,
+    split_trace,
+    text,
+)
 from tunixrt_core.ingest.split import split_apart
 from tunixrt_core.traces import Trace
 
@@ -89,7 +100,7 @@ def _trace(
         meta=rest(row, _FIELDS),
         names={"prompt": "question", "steps": thought_column, "final_answer": answer_column},
         extra=extra,
-        reference_answer=filled(row.get("solution")),
+        reference_answer=reference(row.get("solution"), "solution"),
         source=source_of(row, options, NAME),
         model=model,
     )

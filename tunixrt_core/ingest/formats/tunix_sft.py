@@ -16,7 +16,9 @@ _FIELDS = {
     "trace_steps": "steps",
     "final_answer": "final_answer",
     "metadata": "meta, source, model, …",
+    "metadata.reference_answer": "reference_answer",
 }
+_COLUMNS = frozenset({"prompt", "trace_steps", "final_answer", "metadata"})
 _CARRIED = ("system", "reference_answer", "source", "model")
 _NAMES = {"steps": "trace_steps", "meta": "metadata.meta"} | {name: f"metadata.{name}" for name in _CARRIED}
 
@@ -31,7 +33,7 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
 
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """What the metadata carries comes back under its own name; the hash is taken again, the split is dropped."""
-    if unknown := sorted(set(row) - set(_FIELDS)):
+    if unknown := sorted(set(row) - _COLUMNS):
         raise InvalidTrace(unknown[0], "is not a field of this format; put extra values under `metadata`")
     with named_as(_NAMES):
         return [labelled(from_row({**row, "metadata": object_in(row, "metadata")}).trace, options)]

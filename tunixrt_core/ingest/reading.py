@@ -1,0 +1,19 @@
+"""What is said about a file of traces before it is read; every verb that reads one takes these words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypedDict
+
+
+class Reading(TypedDict, total=False):
+    """`name` stands in messages; `format` is auto where it is to be found; `source_label` is the source of rows that
+    name none; `split` is the rule to divide reasoning into steps by; `mapping` says column -> field, in place of a
+    format.
+    """
+
+    name: str | None
+    format: str
+    source_label: str | None
+    split: str
+    mapping: Mapping[str, str] | None
