@@ -174,9 +174,14 @@ class CadenceSection(Section):
         None, ge=1, description="End after this many evaluations in a row without a better eval loss."
     )
     sample_prompts: int = Field(
-        4, ge=0, le=32, description="Prompts of the eval split that are answered and scored at each evaluation; 0: none."
+        4,
+        ge=0,
+        le=32,
+        description="Prompts of the eval split that are answered and scored at each evaluation; 0: none.",
     )
-    sample_tokens: int = Field(128, ge=1, le=65536, description="At most this many new tokens in each of those answers.")
+    sample_tokens: int = Field(
+        128, ge=1, le=65536, description="At most this many new tokens in each of those answers."
+    )
 
 
 class MeshSection(Section):

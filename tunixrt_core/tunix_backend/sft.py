@@ -64,7 +64,9 @@ class TunixTrainer:
                     f"The tokenizer has {data.vocab_size:,} tokens, the model only {loaded.vocab_size:,}. "
                     "Use the model's own tokenizer."
                 )
-            training = _Training(manifest, run_dir, loaded, data, observer, controls, data.fingerprint(), self._models_dir)
+            training = _Training(
+                manifest, run_dir, loaded, data, observer, controls, data.fingerprint(), self._models_dir
+            )
             return training.run(longest_first=self._longest_first)
 
 
