@@ -186,3 +186,50 @@ def test_sinks_are_told_what_is_written_and_are_closed(folder: RunDir) -> None:
     recorder.record({"kind": "train", "train_step": 1, "loss": 1.0})
     recorder.close()
     assert told == [0, (1, True), "closed"]
+
+
+def samples(train_step: int) -> dict[str, Any]:
+    answers = [{"train_step": train_step, "id": id, "output": f"{id} at {train_step}"} for id in ("a", "b")]
+    return {"kind": "samples", "train_step": train_step, "rows": 2, "answers": answers}
+
+
+def test_answers_go_into_a_file_of_their_own(recorder: RunRecorder, folder: RunDir) -> None:
+    recorder.record(samples(0))
+    recorder.record(samples(4))
+    assert [(r["train_step"], r["output"]) for r in folder.samples()[0]] == [
+        (0, "a at 0"), (0, "b at 0"), (4, "a at 4"), (4, "b at 4"),
+    ]  # fmt: skip
+    records, _ = folder.metrics()
+    assert [(r["kind"], r["train_step"], r["rows"], "answers" in r) for r in records] == [
+        ("samples", 0, 2, False), ("samples", 4, 2, False),
+    ]  # fmt: skip
+
+
+def test_answers_are_read_from_where_the_last_read_ended(recorder: RunRecorder, folder: RunDir) -> None:
+    recorder.record(samples(0))
+    _, cursor = folder.samples()
+    recorder.record(samples(4))
+    assert [r["train_step"] for r in folder.samples(cursor)[0]] == [4, 4]
+
+
+def test_a_resume_drops_the_answers_that_it_makes_again(folder: RunDir) -> None:
+    recorder = RunRecorder(folder)
+    for train_step in (0, 4, 8):
+        recorder.record(samples(train_step))
+    recorder.close()
+    with folder.samples_file.open("ab") as file:
+        file.write(b'{"train_step": 9, "outp')  # the kernel killed it here
+    resumed = RunRecorder(folder)
+    resumed.plan({"total_train_steps": 12, "restored_train_step": 4})
+    resumed.record(samples(4))
+    resumed.close()
+    assert [r["train_step"] for r in folder.samples()[0]] == [0, 0, 4, 4]
+    assert [r["train_step"] for r in folder.metrics()[0]] == [0, 4]
+
+
+def test_a_run_that_starts_over_keeps_no_answers(folder: RunDir) -> None:
+    recorder = RunRecorder(folder)
+    recorder.record(samples(0))
+    recorder.plan({"total_train_steps": 12, "restored_train_step": 0})
+    recorder.close()
+    assert folder.samples()[0] == []

@@ -52,6 +52,10 @@ def test_the_newest_numbers_stand_in_one_line_without_what_was_not_measured() ->
     ("record", "line"),
     [
         ({"kind": "eval", "loss": 1.25, "best": True}, "train step 50: eval loss 1.250 (the best so far)"),
+        (
+            {"kind": "samples", "rows": 4, "exact_match": 0.25, "format_valid": 1.0, "mean_tokens": 37.5},
+            "train step 50: of 4 fixed prompts 25% right, 100% well formed, 38 tokens on average",
+        ),
         ({"kind": "checkpoint", "reason": "asked", "seconds": 0.5}, "train step 50: checkpoint saved (asked, 0.5 s)"),
         (
             {"kind": "compile", "length": 512, "seconds": 31.0, "expected": False},

@@ -93,6 +93,9 @@ def event_line(record: Mapping[str, Any], train: Mapping[str, Any] | None = None
     if record["kind"] == "eval":
         best = " (the best so far)" if record.get("best") else ""
         return f"{at}: {numbers_line(train or {}, record)}{best}"
+    if record["kind"] == "samples":
+        shares = f"{record['exact_match']:.0%} right, {record['format_valid']:.0%} well formed"
+        return f"{at}: of {record['rows']:,} fixed prompts {shares}, {record['mean_tokens']:,.0f} tokens on average"
     if record["kind"] == "checkpoint":
         return f"{at}: checkpoint saved ({record['reason']}, {record['seconds']:.1f} s)"
     if record["kind"] == "compile":

@@ -24,9 +24,9 @@ class TrainObserver(Protocol):
         """Totals, once, before the first train step.
 
         Records of train steps after `restored_train_step` are void, and so are evaluation and samples of that very
-        train step: they are made again where they are due. Keys: total_train_steps, restored_train_step, epochs, train_rows, eval_rows,
-        dropped_rows (too long), shortened_rows (lost steps from their middle), row_lengths (of the batches, each is
-        compiled once), rows_per_step (of the data, on average), padding_share, tokens_per_epoch,
+        train step: they are made again where they are due. Keys: total_train_steps, restored_train_step, epochs,
+        train_rows, eval_rows, dropped_rows (too long), shortened_rows (lost steps from their middle), row_lengths (of
+        the batches, each is compiled once), rows_per_step (of the data, on average), padding_share, tokens_per_epoch,
         trained_tokens_per_epoch, trainable_parameters, total_parameters, device, mesh.
         """
 
@@ -39,10 +39,10 @@ class TrainObserver(Protocol):
           where the device's peak is known), parts `{"prompt" | "format" | "step 1" … | "answer": loss}` and types
           `{step type: loss}`.
         * `eval`: train_step, loss, perplexity, trained_tokens, seconds, parts, types, best (no earlier one was lower).
-        * `samples`: train_step, answers, and over them exact_match, format_valid and repetition (means), mean_tokens,
-          hit_limit (share), rows; seconds, compiles (shapes so far). `answers` has one entry a fixed prompt: train_step,
-          id (of the trace), prompt, reference, output, answer (None: none was found), scores by name, tokens, hit_limit.
-          The recorder writes the entries as lines of samples.jsonl, and the rest as the record.
+        * `samples`: train_step, rows (fixed prompts that were answered), mean_tokens, hit_limit (share), the means
+          exact_match, format_valid and repetition, seconds, compiles (shapes so far), answers. The recorder writes each
+          answer as a line of samples.jsonl, and leaves them out of the record: train_step, id (of the trace), prompt,
+          reference, output, answer (None: none was found), scores by name, tokens, hit_limit.
         * `compile`: train_step (done before it), length, seconds, expected (false: a shape was compiled twice).
         * `checkpoint`: train_step, reason (`cadence`, `best`, `asked`, `end`), seconds.
         * `alert`: train_step, alert, evidence, change. Written by the recorder (see alerts.py), not by a trainer.

@@ -59,7 +59,14 @@ def make_manifest(folder: Path, *, model: str = "tiny-micro", rows: Path | None 
     """A manifest for 24 train and 5 eval rows of the example on the smallest model."""
     traces = list(example_traces(29))
     path = rows or write_rows(folder / "rows.jsonl", traces[:24], traces[24:])
-    values = {"batch_size": 8, "eval_every": 4, "checkpoint_every": 4, "learning_rate": 5e-3, **hyper}
+    values = {
+        "batch_size": 8,
+        "eval_every": 4,
+        "checkpoint_every": 4,
+        "learning_rate": 5e-3,
+        "sample_prompts": 0,
+        **hyper,
+    }
     if "train_steps" not in values and "epochs" not in values:
         values["train_steps"] = 8
     return RunManifest.from_dict(build_sft_manifest(path, model, folder / "run", values))

@@ -36,8 +36,8 @@ def run(manifest: RunManifest, models_dir: Path, cache: Path, *kill: str) -> int
 
 def what_was_measured(folder: RunDir) -> list[tuple[Any, ...]]:
     """Everything in the metrics file that does not depend on the clock or on where the run was killed."""
-    records = [r for r in folder.metrics()[0] if r["kind"] in ("train", "eval")]
-    keys = ("loss", "grad_norm", "learning_rate", "epoch", "trained_tokens", "parts")
+    records = [r for r in folder.metrics()[0] if r["kind"] in ("train", "eval", "samples")]
+    keys = ("loss", "grad_norm", "learning_rate", "epoch", "trained_tokens", "parts", "mean_tokens", "repetition")
     return [(r["kind"], r["train_step"], *(str(r.get(key)) for key in keys)) for r in records]
 
 
@@ -68,6 +68,7 @@ def test_a_run_killed_at_five_train_steps_ends_as_one_that_was_not(
         return make_manifest(
             tmp_path / name, method=method, gradient_accumulation=accumulation, packing=True, max_seq_length=192,
             batch_size=2, train_steps=STEPS, eval_every=5, checkpoint_every=4, lora_rank=4, seed=accumulation,
+            sample_prompts=2, sample_tokens=8,
         )  # fmt: skip
 
     whole, killed = manifest("whole"), manifest("killed")
@@ -85,4 +86,6 @@ def test_a_run_killed_at_five_train_steps_ends_as_one_that_was_not(
     assert measured == what_was_measured(one), f"killed at {kills}"
     assert [step for kind, step, *_ in measured if kind == "train"] == list(range(1, STEPS + 1))
     assert [step for kind, step, *_ in measured if kind == "eval"] == [0, 5, 10, 15, 20, 22]
+    assert other.samples()[0] == one.samples()[0]
+    assert [answer["train_step"] for answer in other.samples()[0][::2]] == [0, 5, 10, 15, 20, 22]
     assert weights_hash(other, killed, models_dir) == weights_hash(one, whole, models_dir)

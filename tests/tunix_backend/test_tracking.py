@@ -48,6 +48,9 @@ def test_numbers_have_tags_by_topic_and_what_is_not_a_number_has_none() -> None:
         "eval/loss": 1.0,
         "eval_loss_by_part/answer": 0.5,
     }
+    assert scalars({"kind": "samples", "train_step": 3, "exact_match": 0.5, "repetition": None, "rows": 4}) == {
+        "samples/exact_match": 0.5
+    }
     assert scalars({"kind": "train", "train_step": 3, "loss": math.nan}) == {}
     assert scalars({"kind": "compile", "train_step": 3, "seconds": 4.0}) == {}
 

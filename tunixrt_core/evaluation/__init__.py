@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tunixrt_core.evaluation.answering import evaluate, rescore
+from tunixrt_core.evaluation.answering import evaluate, prompt_of, rescore
 from tunixrt_core.evaluation.comparison import Comparison, Flip, compare, flipped
 from tunixrt_core.evaluation.eval_file import file_set, read_eval_file
 from tunixrt_core.evaluation.eval_report import EvalFileReport
@@ -64,6 +64,7 @@ __all__ = [
     "mcnemar",
     "mean_interval",
     "newest",
+    "prompt_of",
     "pass_at_k",
     "read_eval_file",
     "rescore",

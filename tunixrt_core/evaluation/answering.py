@@ -54,7 +54,7 @@ def evaluate(
             on_progress(len(kept), len(asked))
 
         generator.generate(
-            [_prompt(manifest, eval_set.rows[row]) for row, _ in asked],
+            [prompt_of(manifest, eval_set.rows[row]) for row, _ in asked],
             max_new_tokens=setup.max_new_tokens,
             sampling=setup.sampling,
             skip=[i for i, place in enumerate(asked) if place in kept],
@@ -89,7 +89,8 @@ def _close(
     return summary
 
 
-def _prompt(manifest: RunManifest, row: EvalRow) -> str:
+def prompt_of(manifest: RunManifest, row: EvalRow) -> str:
+    """The row as a model of this manifest is asked it, with the chat template applied."""
     rendering = manifest.rendering
     return render_prompt(row.prompt, rendering.chat, rendering.reasoning, system=row.system or rendering.system)
 

@@ -87,12 +87,7 @@ class TunixGenerator:
         Raises ModelError for a limit below 1, and for lengths that Tunix would compute wrongly.
         """
         loaded = self._require_model()
-        if max_new_tokens < 1:
-            raise ModelError(f"max_new_tokens is {max_new_tokens}; at least 1 token must be asked for.")
-        ids = self._tokenizer.encode_prompts(prompts)
-        batches = plan_batches([len(each) for each in ids])
-        if batches:
-            check_window(loaded.architecture, batches[0].length + max_new_tokens)
+        ids, batches = self._plan(loaded, prompts, max_new_tokens)
         answered = frozenset(skip)
         done: dict[int, Generation] = {}
         with loaded.mesh:
@@ -114,6 +109,10 @@ class TunixGenerator:
                     on_batch(found)
         return done
 
+    def check_lengths(self, prompts: Sequence[str], max_new_tokens: int) -> None:
+        """Raises ModelError where `generate` would, before anything is computed."""
+        self._plan(self._require_model(), prompts, max_new_tokens)
+
     def refresh(self) -> None:
         """Answer with the weights that the model has now. Needed after each train step that changed it."""
         model = self._require_model().model
@@ -125,6 +124,18 @@ class TunixGenerator:
         self._loaded = None
         self._decoders.clear()
         gc.collect()  # a Sampler and its compiled functions hold each other
+
+    def _plan(
+        self, loaded: LoadedModel, prompts: Sequence[str], max_new_tokens: int
+    ) -> tuple[list[list[int]], list[PromptBatch]]:
+        """The ids of each prompt, and the batches of prompts by their place."""
+        if max_new_tokens < 1:
+            raise ModelError(f"max_new_tokens is {max_new_tokens}; at least 1 token must be asked for.")
+        ids = self._tokenizer.encode_prompts(prompts)
+        batches = plan_batches([len(each) for each in ids])
+        if batches:
+            check_window(loaded.architecture, batches[0].length + max_new_tokens)
+        return ids, batches
 
     def _require_model(self) -> LoadedModel:
         if self._loaded is None:

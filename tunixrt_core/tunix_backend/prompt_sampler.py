@@ -10,9 +10,8 @@ from typing import Any
 import jax
 
 from tunixrt_core.errors import ModelError
-from tunixrt_core.evaluation import EvalRow, eval_rows
+from tunixrt_core.evaluation import EvalRow, eval_rows, prompt_of
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.render import render_prompt
 from tunixrt_core.scorers import Answer, Score, ScorerSet
 from tunixrt_core.tunix_backend.generate import TunixGenerator
 from tunixrt_core.tunix_backend.models import LoadedModel
@@ -29,7 +28,7 @@ class PromptSampler:
         self._generator = generator
         self._manifest = manifest
         self._rows = rows
-        self._prompts = [_prompt(manifest, row) for row in rows]
+        self._prompts = [prompt_of(manifest, row) for row in rows]
         self._scorers = ScorerSet(SCORERS)
         generator.check_lengths(self._prompts, manifest.cadence.sample_tokens)
 
@@ -77,7 +76,7 @@ def make_sampler(
     rows = [
         row
         for row in eval_rows(manifest, manifest.cadence.sample_prompts)
-        if len(tokenizer.encode_prompt(_prompt(manifest, row))) <= manifest.max_seq_length
+        if len(tokenizer.encode_prompt(prompt_of(manifest, row))) <= manifest.max_seq_length
     ]
     if not rows:
         log("No prompts are answered while it trains: those of the eval split are longer than max_seq_length.")
@@ -87,11 +86,6 @@ def make_sampler(
     except ModelError as error:
         log(f"No prompts are answered while it trains: {error}")
         return None
-
-
-def _prompt(manifest: RunManifest, row: EvalRow) -> str:
-    rendering = manifest.rendering
-    return render_prompt(row.prompt, rendering.chat, rendering.reasoning, system=row.system or rendering.system)
 
 
 def _line(train_step: int, row: EvalRow, answer: Answer, scores: Mapping[str, Score]) -> dict[str, Any]:

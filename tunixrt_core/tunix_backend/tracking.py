@@ -32,6 +32,9 @@ _TRAIN_TAGS = {
     "mfu": "perf/mfu",
 }
 _EVAL_TAGS = {"loss": "eval/loss", "perplexity": "eval/perplexity"}
+_SAMPLE_TAGS = {
+    key: f"samples/{key}" for key in ("exact_match", "format_valid", "repetition", "mean_tokens", "hit_limit")
+}
 
 
 def make_sinks(manifest: RunManifest, folder: Path) -> list[MetricSink]:
