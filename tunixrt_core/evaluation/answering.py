@@ -54,7 +54,7 @@ def evaluate(
             on_progress(len(kept), len(asked))
 
         generator.generate(
-            [_prompt(manifest, eval_set.rows[row]) for row, _ in asked],
+            [render_asked(manifest, row.prompt, row.system or None) for row in (eval_set.rows[i] for i, _ in asked)],
             max_new_tokens=setup.max_new_tokens,
             sampling=setup.sampling,
             skip=[i for i, place in enumerate(asked) if place in kept],
@@ -89,9 +89,14 @@ def _close(
     return summary
 
 
-def _prompt(manifest: RunManifest, row: EvalRow) -> str:
+def render_asked(manifest: RunManifest, prompt: str, system: str | None) -> str:
+    """What the model is given: the prompt in the chat format that it was trained with.
+
+    None for the manifest's system prompt, an empty text for none.
+    """
     rendering = manifest.rendering
-    return render_prompt(row.prompt, rendering.chat, rendering.reasoning, system=row.system or rendering.system)
+    chosen = rendering.system if system is None else system
+    return render_prompt(prompt, rendering.chat, rendering.reasoning, system=chosen)
 
 
 def _predictions(
@@ -121,6 +126,7 @@ def _predictions(
             sample=place[1],
             verdicts=_verdicts(found),
             groups=row.groups,
+            system=row.system,
         )
         for row, place, answer, found in zip(asked, places, answers, scorers.score(answers), strict=True)
     ]
