@@ -125,6 +125,7 @@ PURE = {
     "manifest_sections",
     "presets",
     "evaluation",
+    "answers.same",
     "questions",
     "settings",
     "export",
