@@ -49,7 +49,7 @@ def test_both_models_answer_the_prompt_of_a_trace_and_the_right_one_is_told(fill
     assert app.text_area(key="play-prompt").value == trace.trace.prompt
     assert app.text_input(key="play-reference").value == trace.trace.final_answer
     assert f"{run.id} tuned, train step 30" in text
-    assert text.count("same answer") == text.count("differs") == 1
+    assert text.count(">same answer<") == text.count(">differs<") == 1
     assert "5 tokens · 0.0 s" in text
 
 

@@ -9,8 +9,8 @@ from tunixrt_core.evaluation.eval_report import EvalFileReport
 from tunixrt_core.evaluation.eval_set import EvalRow, EvalSet, eval_rows, rows_hash, split_set
 from tunixrt_core.evaluation.figures import Figures
 from tunixrt_core.evaluation.groups import Group
-from tunixrt_core.evaluation.leaderboard import Board, Entry, Leaderboard, leaderboard
 from tunixrt_core.evaluation.harvest import harvest, model_label, origin, read_output, trace_of
+from tunixrt_core.evaluation.leaderboard import Board, Entry, Leaderboard, leaderboard
 from tunixrt_core.evaluation.leaks import Leak, Leaks, find_leaks
 from tunixrt_core.evaluation.pairs import base_and_tuned, latest_results, newest
 from tunixrt_core.evaluation.predictions import (
