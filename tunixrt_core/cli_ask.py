@@ -41,6 +41,8 @@ def ask(
 ) -> None:
     """Ask a run's base and tuned model one thing; needs no database."""
     settings = settings_of(home)
+    backend = TunixBackend(settings.models_dir, settings.compiled_dir)
+    backend.require()
     folder = run_folder(run, settings)
     question = Question(
         run_id=folder.path.name,
@@ -52,7 +54,7 @@ def ask(
         max_new_tokens=max_new_tokens,
     )
     asked = AskedRun(folder.path.name, load_manifest(folder.manifest_file), folder)
-    answers = _ask(question, asked, settings, wait)
+    answers = _ask(question, asked, backend, settings, wait)
     if as_json:
         sys.stdout.write(orjson.dumps([asdict(each) for each in answers], option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
@@ -63,9 +65,9 @@ def ask(
         raise typer.Exit(130)
 
 
-def _ask(question: Question, asked: AskedRun, settings: Settings, wait: bool) -> tuple[Answered, ...]:
-    backend = TunixBackend(settings.models_dir, settings.compiled_dir)
-    backend.require()
+def _ask(
+    question: Question, asked: AskedRun, backend: TunixBackend, settings: Settings, wait: bool
+) -> tuple[Answered, ...]:
     models, stop = LoadedModels(backend), StopRequest()
     with accelerator(settings, asked.folder, KIND, wait), stop_at_signals(stop), err.status("Loading") as status:
 
