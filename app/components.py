@@ -184,7 +184,9 @@ def _device_block() -> None:
                 st.markdown(f":small[{rt.host().device}]", width="content")
                 st.badge("Busy" if holder else "Free", color="blue" if holder else "green")
             if holder:
-                verb = {"train": "Trains", "export": "Exports", "dry run": "Tries"}.get(holder.kind, "Evaluates")
+                verb = {"train": "Trains", "export": "Exports", "dry run": "Tries", "playground": "Asks"}.get(
+                    holder.kind, "Evaluates"
+                )
                 behind = f", {plural(len(waiting), 'job')} waiting" if waiting else ""
                 elsewhere = "" if holder.ours else f", in process {holder.pid}"
                 st.caption(f"{verb} {holder.run}{elsewhere}{behind}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.answer_fields import checkpoint_options, checkpoint_words, most_tokens, sampling_fields
 from app.boundary import show_error
 from app.components import card
 from app.eval_sets import choose_eval_file
@@ -18,14 +19,12 @@ from tunixrt_core.errors import TunixRTError
 from tunixrt_core.evaluation import TARGETS, EvalRequest, Target
 from tunixrt_core.runs import Run
 from tunixrt_core.scorers import known_scorers
-from tunixrt_core.trainer import Sampling
 
 _WORDS = {"base": "Base model", "tuned": "Tuned model"}
 
 
 def show_form(runs: Sequence[Run], why_not: str | None) -> None:
     """The form, and the start. `runs` are over; `why_not` says why nothing can be started."""
-    rt = get_pipeline()
     with card("New evaluation", note="what is answered already is kept", key="eval-form"):
         run = _choose_run(runs)
         with st.container(horizontal=True, key="eval-models"):
@@ -39,8 +38,8 @@ def show_form(runs: Sequence[Run], why_not: str | None) -> None:
             )
             checkpoint = st.selectbox(
                 "Checkpoint",
-                ["last", "best", *map(str, rt.run_folder(run.id).checkpoint_steps())],
-                format_func=lambda name: f"Train step {name}" if name.isdigit() else f"{name.capitalize()} one",
+                checkpoint_options(run.id),
+                format_func=checkpoint_words,
                 key="eval-checkpoint",
                 width=200,
                 help="Of the tuned model. The best one has the lowest eval loss.",
@@ -77,17 +76,9 @@ def _request(checkpoint: str, eval_file: Path | None) -> EvalRequest:
         samples = st.number_input(
             "Answers to each", 1, 1000, 1, key="eval-samples", width=140, help="More than one needs a temperature."
         )
-        tokens = st.number_input(
-            "Most tokens",
-            1,
-            None,
-            None,
-            key="eval-tokens",
-            placeholder="As trained",
-            width=140,
-            help="Of an answer. Otherwise those of the longest row that was trained on.",
-        )
-    sampling = _sampling()
+        tokens = most_tokens("eval")
+    with st.expander("Sampling", key="eval-sampling"):
+        sampling = sampling_fields("eval")
     known = [one for one in known_scorers() if not one.setting and not one.problem]
     chosen = st.pills(
         "Scorers",
@@ -113,27 +104,6 @@ def _request(checkpoint: str, eval_file: Path | None) -> EvalRequest:
         max_new_tokens=tokens,
         scorers=(*(chosen or ()), *((f"regex={pattern}",) if pattern else ())),
     )
-
-
-def _sampling() -> Sampling:
-    with st.expander("Sampling", key="eval-sampling"):
-        with st.container(horizontal=True):
-            temperature = st.number_input(
-                "Temperature",
-                0.0,
-                10.0,
-                0.0,
-                0.1,
-                key="eval-temperature",
-                width=140,
-                help="0 takes the likeliest token.",
-            )
-            top_p = st.number_input("Top p", 0.01, 1.0, 1.0, 0.05, key="eval-top-p", width=140)
-            top_k = st.number_input("Top k", 1, None, None, key="eval-top-k", placeholder="All", width=140)
-            seed = st.number_input(
-                "Seed", 0, 2**31 - 1, 0, key="eval-seed", width=140, help="The same seed draws the same answers."
-            )
-    return Sampling(temperature, top_p, top_k, seed)
 
 
 def _start(run: Run, targets: list[Target], request: EvalRequest, why_not: str | None) -> None:

@@ -44,6 +44,7 @@ PAGES: tuple[PageSpec, ...] = (
     PageSpec("run", "run.py", "Runs", "monitoring", "Training", needs_tunix=True),
     PageSpec("compare", "compare.py", "Compare runs", "compare_arrows", "Training", needs_tunix=True),
     PageSpec("evaluations", "evaluations.py", "Evaluations", "leaderboard", "Results"),
+    PageSpec("playground", "playground.py", "Playground", "chat", "Results", needs_tunix=True),
     PageSpec("system", "system.py", "System", "memory", "Server"),
 )
 

@@ -21,6 +21,7 @@ VERBS = {
     "evaluate": "has been evaluated",
     "export": "has been exported",
     "dry run": "has been tried",
+    "playground": "has been asked",
 }
 
 
@@ -56,6 +57,8 @@ def _purpose(job_id: str, run_id: str, kind: str) -> str:
     """`train`, or `evaluate its base model`."""
     if kind == "dry run":
         return "be tried"
+    if kind == "playground":
+        return "be asked"
     return kind if kind == "train" else f"{kind} its {job_id.removeprefix(f'{run_id}-')} model"
 
 

@@ -109,6 +109,8 @@ def show_reader(ref: str, query: TraceQuery) -> None:
                 if st.button("Delete", icon=":material/delete:", key="delete-trace", type="tertiary"):
                     confirm_delete(stored)
         show_trace(stored)
+        if rt.tunix_status().available and st.button("Open in playground", icon=":material/chat:", key="to-playground"):
+            go("playground", trace=stored.id)
         show_judging(rt, stored)
         show_origin(stored)
 

@@ -193,4 +193,4 @@ class _FakeGenerator:
 
     def _answer(self, prompt: str) -> Generation:
         found = next((answer for known, answer in self._answers.items() if known in prompt), "wrong")
-        return Generation(f"<reasoning>\nso\n</reasoning>\n<answer>{found}</answer>", 5, False)
+        return Generation(f"<reasoning>\nso\n</reasoning>\n<answer>{found}</answer>", 5, False, len(prompt.split()))

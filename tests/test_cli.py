@@ -54,6 +54,7 @@ def test_every_command_has_help(home: Path) -> None:
         "preflight",
         "train",
         "evaluate",
+        "ask",
         "export-model",
         "runs",
         "doctor",
@@ -206,7 +207,9 @@ def test_runs_are_listed_shown_and_tailed(home: Path) -> None:
 
 
 @pytest.mark.skipif(is_tunix_available(), reason="says what happens where Tunix is not installed")
-@pytest.mark.parametrize("command", [("train", "m.yaml"), ("preflight", "m.yaml"), ("evaluate", "r-0001")])
+@pytest.mark.parametrize(
+    "command", [("train", "m.yaml"), ("preflight", "m.yaml"), ("evaluate", "r-0001"), ("ask", "r-0001", "a")]
+)
 def test_without_tunix_training_says_what_to_install(home: Path, command: tuple[str, ...]) -> None:
     done = tunixrt(*command, home=home)
     assert done.returncode == 1

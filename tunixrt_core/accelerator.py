@@ -16,7 +16,13 @@ from tunixrt_core.errors import Conflict, OutputError
 from tunixrt_core.processes import process_alive, this_process
 
 _POLL_SECONDS = 0.5
-_VERBS = {"train": "trains", "evaluate": "evaluates", "export": "exports"}
+_VERBS = {
+    "train": "trains",
+    "evaluate": "evaluates",
+    "export": "exports",
+    "dry run": "tries",
+    "playground": "answers a question to",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +30,7 @@ class Holder:
     """Who holds the accelerator: a run, what is done with it, since when, in which process."""
 
     run: str
-    kind: str  # train, evaluate or export
+    kind: str  # a key of _VERBS
     since: float  # Unix seconds
     process: str  # processes.this_process()
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from tunixrt_core import __version__
+from tunixrt_core.cli_ask import ask
 from tunixrt_core.cli_common import Home, fail, open_home
 from tunixrt_core.cli_datasets import dataset_app, export
 from tunixrt_core.cli_db import db_app
@@ -107,6 +108,7 @@ app.command()(preflight)
 app.command()(memory)
 app.command()(train)
 app.command()(evaluate)
+app.command()(ask)
 app.command("export-model")(export_model)
 app.add_typer(runs_app, name="runs")
 app.add_typer(models_app, name="models")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 from rich.progress import Progress, TaskID
@@ -13,6 +13,7 @@ from rich.progress import Progress, TaskID
 from tunixrt_core import terminal, terminal_eval
 from tunixrt_core.cli_accelerator import Checkpoint, Wait, accelerator, stop_at_signals
 from tunixrt_core.cli_common import Home, run_folder, settings_of
+from tunixrt_core.cli_sampling import MaxNewTokens, Seed, TargetName, Temperature, TopK, TopP, targets_of
 from tunixrt_core.eval_execution import EvalPlan, execute_evaluation, plan_evaluation
 from tunixrt_core.evaluation import TARGETS, EvalRequest, EvalState, Target, compare, worse
 from tunixrt_core.execution import StopRequest
@@ -28,7 +29,7 @@ WORSE = 3  # exit code of --fail-if-worse
 
 def evaluate(
     run: Annotated[str, typer.Argument(help="Run id, or the folder of a run.")],
-    target: Annotated[str, typer.Option(help="base, tuned or both.")] = "both",
+    target: TargetName = "both",
     checkpoint: Checkpoint = "last",
     eval_file: Annotated[
         Path | None,
@@ -36,13 +37,11 @@ def evaluate(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many rows.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="Answers to each prompt; more than one needs a temperature.")] = 1,
-    temperature: Annotated[float, typer.Option(min=0, help="0 takes the likeliest token.")] = 0.0,
-    top_p: Annotated[float, typer.Option(help="Draw from the fewest tokens that hold this probability.")] = 1.0,
-    top_k: Annotated[int | None, typer.Option(help="Draw from this many likeliest tokens.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed draws the same answers.")] = 0,
-    max_new_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Tokens of an answer; those of the longest row trained on otherwise.")
-    ] = None,
+    temperature: Temperature = 0.0,
+    top_p: TopP = 1.0,
+    top_k: TopK = None,
+    seed: Seed = 0,
+    max_new_tokens: MaxNewTokens = None,
     scorer: Annotated[
         list[str] | None,
         typer.Option(help="Name of a scorer, several times if need be; `tunixrt evals scorers` lists them."),
@@ -62,8 +61,7 @@ def evaluate(
 
     Answers that are there already are kept: a stopped evaluation goes on where it was.
     """
-    if target not in (*TARGETS, "both"):
-        raise typer.BadParameter("--target is base, tuned or both")
+    asked = targets_of(target)
     if fail_if_worse and baseline is None:
         raise typer.BadParameter("--fail-if-worse needs --baseline: a run, or base")
     request = EvalRequest(
@@ -76,7 +74,7 @@ def evaluate(
         scorers=tuple(scorer or ()),
     )
     settings = settings_of(home)
-    plans = _plans(run_folder(run, settings), target, request, baseline, settings)
+    plans = _plans(run_folder(run, settings), asked, request, baseline, settings)
     backend = TunixBackend(settings.models_dir, settings.compiled_dir)
     with accelerator(settings, plans[-1].run_folder, "evaluate", wait), terminal.progress() as bar:
         whole = _evaluate(plans, backend, again, bar)
@@ -89,22 +87,21 @@ def evaluate(
 
 
 def _plans(
-    folder: RunDir, target: str, request: EvalRequest, baseline: str | None, settings: Settings
+    folder: RunDir, asked: tuple[Target, ...], request: EvalRequest, baseline: str | None, settings: Settings
 ) -> list[EvalPlan]:
     """What is to be evaluated, the baseline first, the model in question last."""
-    both = target == "both" or baseline == "base"
-    targets: list[Target] = list(TARGETS) if both else [cast(Target, target)]
+    targets = TARGETS if baseline == "base" else asked
     if baseline not in (None, "base"):
-        targets = ["tuned"]
+        targets = ("tuned",)
     manifest = load_manifest(folder.manifest_file)
     plans = [plan_evaluation(manifest, folder, each, request) for each in targets]
     if baseline is None or baseline == "base":
         return plans
     name, checkpoint = _split_baseline(baseline)
     other = run_folder(name, settings)
-    asked = replace(request, checkpoint=checkpoint, max_new_tokens=plans[-1].spec.setup.max_new_tokens)
+    alike = replace(request, checkpoint=checkpoint, max_new_tokens=plans[-1].spec.setup.max_new_tokens)
     found = load_manifest(other.manifest_file)
-    return [plan_evaluation(found, other, "tuned", asked, eval_set=plans[-1].eval_set), *plans]
+    return [plan_evaluation(found, other, "tuned", alike, eval_set=plans[-1].eval_set), *plans]
 
 
 def _split_baseline(baseline: str) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from tunixrt_core.evaluation import (
     evaluate,
     file_set,
     find_leaks,
+    model_label,
     rescore,
     split_set,
 )
@@ -51,10 +52,8 @@ class EvalPlan:
     @property
     def label(self) -> str:
         """The model in words: `base`, or the run with the train step."""
-        spec = self.spec
-        return (
-            "base" if spec.train_step is None else f"{self.run_folder.path.name} tuned, train step {spec.train_step:,}"
-        )
+        train_step = self.spec.train_step
+        return "base" if train_step is None else model_label(self.manifest, self.run_folder.path.name, train_step)
 
     @property
     def is_done(self) -> bool:
@@ -87,7 +86,7 @@ def plan_evaluation(
     rows = eval_set or _rows(manifest, request)
     setup = EvalSetup(
         eval_set=rows.ref,
-        max_new_tokens=request.max_new_tokens or _longest_row(manifest, run_folder),
+        max_new_tokens=request.max_new_tokens or longest_row(manifest, run_folder),
         samples=request.samples,
         sampling=request.sampling,
     )
@@ -217,7 +216,7 @@ def _end(report: _Report, error: BaseException | None) -> tuple[RunStatus, str]:
     return RunStatus.SUCCEEDED, ""
 
 
-def _longest_row(manifest: RunManifest, folder: RunDir) -> int:
+def longest_row(manifest: RunManifest, folder: RunDir) -> int:
     """Tokens of the longest row that was trained on: no completion that was learned from needs more."""
     plan = folder.state().plan if folder.state_file.exists() else {}
     return int(plan.get("row_length", manifest.max_seq_length))

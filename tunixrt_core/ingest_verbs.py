@@ -80,10 +80,15 @@ class IngestVerbs:
         return self._insert(traces, name, "trace")
 
     def _insert(self, items: Iterable[Read], name: str, format: str) -> ImportReport:
-        began = time.perf_counter()
-        tally = Tally(name, format)
-        counts = self.store.traces.insert(tally.traces(items))
-        return tally.report(inserted=counts.inserted, duplicate=counts.duplicate, seconds=time.perf_counter() - began)
+        return insert_counted(self.store, items, name, format)
+
+
+def insert_counted(store: Store, items: Iterable[Read], name: str, format: str) -> ImportReport:
+    """Store what can be stored, in one transaction: read = inserted + duplicate + rejected."""
+    began = time.perf_counter()
+    tally = Tally(name, format)
+    counts = store.traces.insert(tally.traces(items))
+    return tally.report(inserted=counts.inserted, duplicate=counts.duplicate, seconds=time.perf_counter() - began)
 
 
 def _watched(items: Iterable[Read], tell: Callable[[int], object]) -> Iterator[Read]:

@@ -1,4 +1,4 @@
-"""One accelerator, one job: a worker thread that takes trainings, evaluations and dry runs from a queue, in order."""
+"""One accelerator, one job: a worker thread that takes trainings, evaluations and whatever else needs it in order."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class WaitingJob:
 
     id: str
     run: str
-    kind: str  # train, evaluate or dry run
+    kind: str  # train, evaluate, dry run or playground
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,11 @@ class JobManager:
         self._current: tuple[_Job, Holder] | None = None
         self._worker: threading.Thread | None = None
         self._closed = False
+        self._hooks: list[Callable[[WaitingJob], None]] = []
+
+    def before_each(self, hook: Callable[[WaitingJob], None]) -> None:
+        """Have the worker call this before each job, as to give back memory that the job may need."""
+        self._hooks.append(hook)
 
     def submit_training(self, run_id: str, manifest: RunManifest, folder: RunDir, *, allow: Iterable[str] = ()) -> None:
         """Queue a run. Its folder shows `queued` at once. `allow` are codes of findings that must not block it."""
@@ -196,6 +201,8 @@ class JobManager:
         while (taken := self._next()) is not None:
             job, held = taken
             try:
+                for hook in self._hooks:
+                    hook(job.about)
                 job.work(job.stop)
             except TunixRTError as error:
                 job.failed(str(error))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from tunixrt_core.evaluation import latest_results
 from tunixrt_core.manifest import RunManifest
+from tunixrt_core.model_names import public_name
 from tunixrt_core.runs import RunDir
 from tunixrt_core.trainer import ExportReport
 
 
 def model_card(manifest: RunManifest, folder: RunDir, report: ExportReport) -> str:
     """Markdown with the head that the Hugging Face hub reads. Names no directory of this machine."""
-    base = _base(manifest.model.id)
+    base = public_name(manifest.model.id)
     lines = ["---", "library_name: transformers", "pipeline_tag: text-generation"]
     lines += [f"base_model: {base}"] if base == manifest.model.id and "/" in base else []
     lines += ["---", "", f"# {' '.join(manifest.name.split())}", ""]
@@ -26,14 +26,8 @@ def model_card(manifest: RunManifest, folder: RunDir, report: ExportReport) -> s
     return "\n".join(lines)
 
 
-def _base(reference: str) -> str:
-    """A model's name as it may be shown elsewhere: of a directory, its own name only."""
-    is_path = reference.startswith(("/", ".", "~")) or reference.count("/") > 1
-    return Path(reference).expanduser().absolute().name if is_path else reference
-
-
 def _facts(manifest: RunManifest, folder: RunDir, report: ExportReport) -> Iterator[tuple[str, object]]:
-    yield "Base model", f"`{_base(manifest.model.id)}`"
+    yield "Base model", f"`{public_name(manifest.model.id)}`"
     if manifest.dataset:
         yield "Dataset", f"{manifest.dataset.name} v{manifest.dataset.version}, `{manifest.dataset.content_hash}`"
     yield "Data file", f"{manifest.data.train_rows:,} train and {manifest.data.eval_rows:,} eval rows"

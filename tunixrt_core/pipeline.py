@@ -31,6 +31,8 @@ from tunixrt_core.host import HostInfo, host_info
 from tunixrt_core.ingest_verbs import IngestVerbs
 from tunixrt_core.jobs import JobManager
 from tunixrt_core.manifest import RunManifest, build_sft_manifest
+from tunixrt_core.play_verbs import PlayVerbs
+from tunixrt_core.playground import Playground
 from tunixrt_core.registry import Registry
 from tunixrt_core.run_verbs import RunVerbs
 from tunixrt_core.runs import Run, RunDir, RunState
@@ -55,11 +57,11 @@ class TunixStatus:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalVerbs):
+class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalVerbs, PlayVerbs):
     """One home with everything in it. Thread-safe: pages, API and worker share one.
 
     Its verbs stand in the order of the data: ingest_verbs, trace_verbs, dataset_verbs, export_verbs, check_verbs; here
-    manifest and run; then run_verbs, for a run that is there, and eval_verbs.
+    manifest and run; then run_verbs, for a run that is there, eval_verbs and play_verbs.
     """
 
     def __init__(self, settings: Settings, store: Store, jobs: JobManager) -> None:
@@ -70,6 +72,7 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalV
         self.registry = Registry(store, settings.runs_dir)
         self.dry_runs = DryRuns(jobs)
         self.evals = Evaluations(jobs, self.registry)
+        self.playground = Playground(jobs)
         # two clicks on Start must not both find that there is no run yet
         self._starting = threading.Lock()
 
@@ -83,6 +86,7 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalV
         """Stop what runs (it keeps its last checkpoint) and close the database."""
         self.builds.close()
         self.jobs.close()
+        self.playground.close()
         self.store.close()
 
     # --- manifest -----------------------------------------------------------------------------------------------

@@ -184,11 +184,15 @@ GREEDY = Sampling()
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One completion. `hit_limit` says that it ended because max_new_tokens was reached, not by a stop token."""
+    """One completion. `hit_limit` says that it ended because max_new_tokens was reached, not by a stop token.
+
+    `prompt_tokens` is the length of its prompt; 0 where the generator does not say.
+    """
 
     text: str
     tokens: int
     hit_limit: bool
+    prompt_tokens: int = 0
 
 
 class Generator(Protocol):

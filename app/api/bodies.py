@@ -8,7 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from tunixrt_core.datasets import DatasetSpec, Dedupe, Selection
 from tunixrt_core.datasets.choices import Allocation, SplitBy, TokenCount
+from tunixrt_core.evaluation import TARGETS, Target
 from tunixrt_core.preflight_checks import CHECKS
+from tunixrt_core.trainer import Sampling
 
 # a name for a download or of an exported file: never a path
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
@@ -164,3 +166,19 @@ class CloneBody(Body):
 
 class MoveBody(Body):
     by: int = Field(ge=-10_000, le=10_000, description="Places: -1 is one sooner, 1 is one later.")
+
+
+class AnsweringBody(Body):
+    """Which models of a run answer, and how the next token is chosen."""
+
+    targets: list[Target] = Field(list(TARGETS), min_length=1, max_length=2)
+    checkpoint: str = Field("last", max_length=20, description="last, best, or a train step that was saved.")
+    temperature: float = Field(0.0, ge=0, le=100, description="0 takes the likeliest token.")
+    top_p: float = Field(1.0, gt=0, le=1)
+    top_k: int | None = Field(None, ge=1, le=2**31 - 1)
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    max_new_tokens: int | None = Field(None, ge=1, le=2**31 - 1)
+
+    def sampling(self) -> Sampling:
+        """Raises InvalidEvaluation."""
+        return Sampling(self.temperature, self.top_p, self.top_k, self.seed)

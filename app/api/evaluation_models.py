@@ -8,26 +8,18 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from app.api.bodies import Body
-from tunixrt_core.evaluation import TARGETS, EvalRequest, Target
-from tunixrt_core.trainer import Sampling
+from app.api.bodies import AnsweringBody
+from tunixrt_core.evaluation import EvalRequest
 
 _MOST = 2**31 - 1
 
 
-class EvaluationBody(Body):
+class EvaluationBody(AnsweringBody):
     """What to ask, and how. Nothing is needed: the eval split is then answered greedily by both models."""
 
-    targets: list[Target] = Field(list(TARGETS), min_length=1, max_length=2)
-    checkpoint: str = Field("last", max_length=20, description="last, best, or a train step that was saved.")
     eval_file: str | None = Field(None, max_length=4096, description="A file on the server, instead of the eval split.")
     limit: int | None = Field(None, ge=1, le=_MOST, description="Ask only the first rows.")
     samples: int = Field(1, ge=1, le=1000, description="Answers to each prompt.")
-    temperature: float = Field(0.0, ge=0, le=100, description="0 takes the likeliest token.")
-    top_p: float = Field(1.0, gt=0, le=1)
-    top_k: int | None = Field(None, ge=1, le=_MOST)
-    seed: int = Field(0, ge=0, le=_MOST)
-    max_new_tokens: int | None = Field(None, ge=1, le=_MOST)
     scorers: list[str] = Field([], max_length=50, description="Names; GET /scorers lists them.")
     again: bool = Field(False, description="Answer anew what was answered before.")
 
@@ -38,7 +30,7 @@ class EvaluationBody(Body):
             eval_file=Path(self.eval_file) if self.eval_file else None,
             limit=self.limit,
             samples=self.samples,
-            sampling=Sampling(self.temperature, self.top_p, self.top_k, self.seed),
+            sampling=self.sampling(),
             max_new_tokens=self.max_new_tokens,
             scorers=tuple(self.scorers),
         )

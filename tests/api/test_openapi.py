@@ -111,4 +111,10 @@ def test_every_address_of_the_issue_is_published() -> None:
         "/scorers": ["get"],
         "/evaluations/{id}": ["get"],
         "/evaluations/{id}/stop": ["post"],
+        "/evaluations/{id}/keep": ["post"],
+        "/playground": ["post"],
+        "/playground/release": ["post"],
+        "/playground/{id}": ["get"],
+        "/playground/{id}/stop": ["post"],
+        "/playground/{id}/keep": ["post"],
     }

@@ -22,12 +22,12 @@ def test_training_pages_are_only_in_the_menu_with_tunix() -> None:
     def titles(tunix: bool) -> set[str]:
         return {spec.title for specs in sections(tunix=tunix).values() for spec in specs}
 
-    assert titles(True) - titles(False) == {"Preflight", "New run", "Runs", "Compare runs"}
+    assert titles(True) - titles(False) == {"Preflight", "New run", "Runs", "Compare runs", "Playground"}
     assert "Export and manifest" in titles(False)
 
 
 @pytest.mark.skipif(is_tunix_available(), reason="Tunix is installed here")
-@pytest.mark.parametrize("file", ["preflight.py", "new_run.py", "run.py"])
+@pytest.mark.parametrize("file", ["preflight.py", "new_run.py", "run.py", "playground.py"])
 def test_without_tunix_a_training_page_cannot_be_opened(rt: Pipeline, file: str) -> None:
     with pytest.raises(ValueError, match=file):
         open_page(file)

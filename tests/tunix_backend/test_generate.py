@@ -96,8 +96,9 @@ def test_the_limit_is_exact_and_a_stop_token_in_its_last_place_is_a_stop(
     whole, cut = answer(64), answer(5)
     assert (cut.tokens, cut.hit_limit) == (5, True)
     assert whole.text.startswith(cut.text)
+    assert whole.prompt_tokens == len(generator._tokenizer.encode_prompts(prompts(1))[0])  # type: ignore[attr-defined]
     assert answer(whole.tokens + 1) == whole
-    assert answer(whole.tokens) == Generation(whole.text, whole.tokens, True)
+    assert answer(whole.tokens) == Generation(whole.text, whole.tokens, True, whole.prompt_tokens)
 
 
 def test_two_hundred_prompts_of_mixed_length_are_compiled_three_times_at_most(tmp_path: Path, models_dir: Path) -> None:

@@ -91,8 +91,17 @@ def _close(
 
 def prompt_of(manifest: RunManifest, row: EvalRow) -> str:
     """The row as a model of this manifest is asked it, with the chat template applied."""
+    return render_asked(manifest, row.prompt, row.system or None)
+
+
+def render_asked(manifest: RunManifest, prompt: str, system: str | None) -> str:
+    """What the model is given: the prompt in the chat format that it was trained with.
+
+    None for the manifest's system prompt, an empty text for none.
+    """
     rendering = manifest.rendering
-    return render_prompt(row.prompt, rendering.chat, rendering.reasoning, system=row.system or rendering.system)
+    chosen = rendering.system if system is None else system
+    return render_prompt(prompt, rendering.chat, rendering.reasoning, system=chosen)
 
 
 def _predictions(
@@ -122,6 +131,7 @@ def _predictions(
             sample=place[1],
             verdicts=_verdicts(found),
             groups=row.groups,
+            system=row.system,
         )
         for row, place, answer, found in zip(asked, places, answers, scorers.score(answers), strict=True)
     ]

@@ -39,6 +39,7 @@ class Prediction:
     sample: int = 0
     verdicts: Mapping[str, str] = field(default_factory=dict)  # a word beside a score, such as `timeout`
     groups: Mapping[str, str] = field(default_factory=dict)
+    system: str | None = None  # of the row; None: the manifest's
 
     @property
     def correct(self) -> bool:

@@ -101,7 +101,9 @@ class TunixGenerator:
                 tokens = decoder.complete(asked, self._stops, sampling, batch_seed(sampling.seed, k))
                 found = {
                     # without a stop token there are as many as the limit allows
-                    place: Generation(self._tokenizer.decode(new), len(new), len(new) >= max_new_tokens)
+                    place: Generation(
+                        self._tokenizer.decode(new), len(new), len(new) >= max_new_tokens, len(ids[place])
+                    )
                     for place, new in zip(batch.places, tokens, strict=False)  # what filled the batch up is left out
                 }
                 done |= found

@@ -1,0 +1,132 @@
+"""Playground: one prompt to a run's base and tuned model, side by side; an answer can be kept as a trace."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import blocks
+from app.boundary import error_boundary, escape_markdown, show_error
+from app.components import card, empty_state, header
+from app.navigation import go
+from app.play_answers import show_question
+from app.play_form import prefill, question_form
+from app.state import get_pipeline
+from tunixrt_core.errors import NotFound, TunixRTError
+from tunixrt_core.evaluation import TARGETS
+from tunixrt_core.questions import Question, QuestionState
+from tunixrt_core.runs import Run, RunStatus
+
+TICK = 0.5  # seconds between looks at a question under way
+BUSY_TICK = 3  # seconds between looks at an accelerator that somebody else holds
+WHAT = "The playground asks a run's base and tuned model the same thing and shows both answers, step by step."
+
+
+def can_be_asked(run: Run) -> bool:
+    """It is over, and left weights behind."""
+    return run.status.over and (run.status is not RunStatus.FAILED or bool(rt.run_folder(run.id).checkpoint_steps()))
+
+
+def show_nothing(runs: list[Run]) -> None:
+    going = next((run for run in runs if not run.status.over), None)
+    title = "No finished run yet" if runs else "No runs yet"
+    with empty_state(title, WHAT, key="no-playground"):
+        if going is not None:
+            if st.button(f"Watch {going.id}", key="go-run"):
+                go("run", run=going.id)
+        elif st.button("Set up a run", key="go-new-run"):
+            go("new-run")
+
+
+def show_head() -> None:
+    with header("Playground", "One prompt, base and tuned model side by side"):
+        if rt.playground.loaded and st.button(
+            "Free memory",
+            icon=":material/memory:",
+            key="release-playground",
+            help="The models stay in memory for the next question, until a run begins or for 10 minutes.",
+        ):
+            try:
+                rt.release_playground()
+            except TunixRTError as error:
+                show_error(error)
+            else:
+                st.rerun()
+
+
+def asked_before() -> QuestionState | None:
+    """The question that the address names; None where it was forgotten."""
+    question_id = st.query_params.get("question")
+    if question_id is None:
+        return None
+    try:
+        return rt.question(question_id)
+    except NotFound:
+        st.caption("The question of this address was forgotten when the server ended; ask again.")
+        return None
+
+
+def show_ask(question: Question | None) -> None:
+    """The button, and why it cannot be pressed. While somebody else holds the accelerator it looks again."""
+    with error_boundary():
+        busy = rt.playground.busy()
+        targets = question.targets if question else TARGETS
+        who = f"the {targets[0]} model" if len(targets) == 1 else "both models"
+        if st.button(
+            f"Ask {who}", type="primary", icon=":material/send:", key="ask", disabled=bool(busy), help=busy or None
+        ):
+            if question is None:
+                st.error("The prompt is empty; write a question.", icon=":material/error:")
+                return
+            try:
+                st.query_params["question"] = rt.ask(question).id
+            except TunixRTError as error:
+                show_error(error)
+            else:
+                st.rerun()
+        if busy:
+            st.caption(escape_markdown(busy))
+        elif "play-busy" in st.session_state:
+            del st.session_state["play-busy"]
+            st.rerun()
+
+
+def show_progress(question_id: str) -> None:
+    """While it is answered. When it is over, the page is built once more."""
+    with error_boundary():
+        state = rt.question(question_id)
+        if state.status.over:
+            st.rerun()
+        if st.button("Stop", icon=":material/stop_circle:", key="stop-question"):
+            rt.stop_question(question_id)
+        show_question(state)
+
+
+def show_all(runs: list[Run]) -> None:
+    prefill()
+    try:
+        question = question_form(runs)
+    except TunixRTError as error:
+        show_error(error)
+        return
+    state = asked_before()
+    if state is not None and not state.status.over:
+        st.fragment(show_progress, run_every=TICK)(state.id)
+        return
+    if busy := rt.playground.busy():
+        st.session_state["play-busy"] = True
+    st.fragment(show_ask, run_every=BUSY_TICK if busy else None)(question)
+    if state is not None:
+        if question is None or state.question.prompt != question.prompt:
+            with card("Asked", key="play-asked"):
+                blocks.prose(state.question.prompt)
+        show_question(state)
+
+
+rt = get_pipeline()
+all_runs = list(rt.runs(limit=200).items)
+askable = [run for run in all_runs if can_be_asked(run)]
+show_head()
+if askable:
+    show_all(askable)
+else:
+    show_nothing(all_runs)

@@ -1,0 +1,124 @@
+"""The playground through the API: asked, watched, stopped, kept; and the right answers of an evaluation kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app import state
+from app.api.application import build_api
+from tests.fakes import FakeBackend
+from tests.pages.conftest import evaluate, make_run
+from tunixrt_core.datasets import DatasetSpec
+from tunixrt_core.jobs import JobManager
+from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.runs import Run, RunStatus
+from tunixrt_core.settings import Settings
+from tunixrt_core.store.store import open_store
+from tunixrt_core.tunix_backend.availability import is_tunix_available
+
+
+@pytest.fixture
+def rt(tmp_path: Path) -> Iterator[Pipeline]:
+    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
+    store = open_store(settings.database_url)
+    with Pipeline(settings, store, JobManager(store.runs, FakeBackend())) as opened:
+        opened.ingest_examples(60)
+        opened.build_dataset(DatasetSpec("examples"))
+        state.set_pipeline(opened)
+        yield opened
+        state.set_pipeline(None)
+
+
+@pytest.fixture
+def client(rt: Pipeline) -> TestClient:
+    return TestClient(build_api(1), raise_server_exceptions=False)
+
+
+@pytest.fixture
+def run(rt: Pipeline) -> Run:
+    return make_run(rt, RunStatus.SUCCEEDED)
+
+
+def ask(client: TestClient, rt: Pipeline, run: Run, **more: Any) -> dict[str, Any]:
+    prompt = rt.traces(limit=1).items[0].trace.prompt
+    answer = client.post("/playground", json={"run_id": run.id, "prompt": prompt, **more})
+    assert answer.status_code == 202, answer.text
+    assert rt.wait(30)
+    found: dict[str, Any] = client.get(f"/playground/{answer.json()['id']}").json()
+    return found
+
+
+def test_both_models_answer_and_an_answer_is_kept_once(client: TestClient, rt: Pipeline, run: Run) -> None:
+    found = ask(client, rt, run)
+    assert (found["status"], found["message"]) == ("succeeded", "")
+    assert [(a["target"], a["model"]) for a in found["answers"]] == [
+        ("base", "tiny"),
+        ("tuned", f"{run.id} tuned, train step 30"),
+    ]
+    body = {"target": "tuned", "reference_answer": "4"}
+    kept = client.post(f"/playground/{found['id']}/keep", json=body)
+    assert (kept.status_code, kept.json()["new"]) == (201, True)
+    assert client.post(f"/playground/{found['id']}/keep", json=body).json() == {**kept.json(), "new": False}
+    trace = rt.trace(kept.json()["id"]).trace
+    assert (trace.source, trace.model, trace.reference_answer) == ("playground", f"{run.id} tuned, train step 30", "4")
+    assert trace.meta["sampling"] == {"temperature": 0.0, "top_p": 1.0, "top_k": None, "seed": 0}
+
+
+def test_only_the_model_that_is_asked_answers_and_can_be_kept(client: TestClient, rt: Pipeline, run: Run) -> None:
+    found = ask(client, rt, run, targets=["base"], temperature=0.5, seed=3, system="")
+    assert [a["target"] for a in found["answers"]] == ["base"]
+    assert (found["question"]["sampling"]["seed"], found["question"]["system"]) == (3, "")
+    refused = client.post(f"/playground/{found['id']}/keep", json={"target": "tuned"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "conflict")
+
+
+def test_what_stays_loaded_is_given_back_on_request(client: TestClient, rt: Pipeline, run: Run) -> None:
+    ask(client, rt, run)
+    assert rt.playground.loaded == ("base", "tuned")
+    assert client.post("/playground/release").status_code == 204
+    assert rt.playground.loaded == ()
+
+
+def test_what_cannot_be_asked_says_why(client: TestClient, rt: Pipeline, run: Run) -> None:
+    def code(**body: Any) -> tuple[int, str]:
+        answer = client.post("/playground", json={"run_id": run.id, "prompt": "a", **body})
+        return answer.status_code, answer.json()["error"]["code"]
+
+    assert code(prompt=" ") == (422, "invalid_evaluation")
+    assert code(run_id="r-9999") == (404, "not_found")
+    assert code(checkpoint="7") == (404, "not_found")
+    assert code(targets=["base", "base"]) == (422, "invalid_evaluation")
+    queued = make_run(rt, RunStatus.QUEUED)
+    assert code(run_id=queued.id) == (409, "conflict")
+    assert client.get("/playground/q-00000000").status_code == 404
+    over = ask(client, rt, run)
+    assert client.post(f"/playground/{over['id']}/stop").status_code == 409
+
+
+def test_the_right_answers_of_an_evaluation_are_kept_with_their_score(
+    client: TestClient, rt: Pipeline, run: Run
+) -> None:
+    evaluate(rt, run)
+    rows = rt.dataset("examples").eval_rows
+    by_target = {str(record.target): record.id for record in rt.evaluations(run.id)}
+    report = client.post(f"/evaluations/{by_target['tuned']}/keep").json()
+    assert (report["read"], report["inserted"], report["rejected"], report["scores"]) == (rows, rows, 0, rows)
+    again = client.post(f"/evaluations/{by_target['tuned']}/keep", json={"only_correct": True}).json()
+    assert (again["read"], again["inserted"], again["duplicate"]) == (rows, 0, rows)
+    assert client.post(f"/evaluations/{by_target['base']}/keep").json()["read"] == 0
+    (kept, *_) = [item for item in rt.traces(limit=50).items if item.trace.source == "evaluation"]
+    assert (kept.scores[0].given.name, kept.scores[0].given.value) == ("exact_match", 1.0)
+    other = client.post(f"/evaluations/{by_target['tuned']}/keep", json={"scorer": "taste"})
+    assert (other.status_code, other.json()["error"]["code"]) == (422, "invalid_evaluation")
+    assert client.post("/evaluations/none/keep").status_code == 404
+
+
+@pytest.mark.skipif(is_tunix_available(), reason="Tunix is installed")
+def test_without_tunix_it_says_what_to_install(api: TestClient) -> None:
+    answer = api.post("/playground", json={"run_id": "r-0001", "prompt": "a"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (501, "tunix_missing")

@@ -1,0 +1,182 @@
+"""The playground: both answers side by side, kept as traces; who holds the accelerator; where a prompt came from."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.fakes import FakeBackend
+from tests.pages.conftest import checked, evaluate, keys, make_run, open_page, press, words
+from tunixrt_core.accelerator import Accelerator
+from tunixrt_core.jobs import WaitingJob
+from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.questions import Question
+from tunixrt_core.runs import Run, RunStatus
+from tunixrt_core.store.query import TraceQuery
+from tunixrt_core.trainer import Generation, LoadGenerator
+
+pytestmark = pytest.mark.tunix
+
+
+@pytest.fixture
+def run(filled: Pipeline) -> Run:
+    return make_run(filled, RunStatus.SUCCEEDED)
+
+
+def ask(rt: Pipeline, app: AppTest) -> AppTest:
+    """Press Ask and wait for the answers."""
+    press(app, "ask")
+    assert rt.wait(30)
+    return checked(app.run())
+
+
+def test_without_a_finished_run_it_says_what_it_is_for(filled: Pipeline) -> None:
+    app = open_page("playground.py")
+    assert "No runs yet" in words(app)
+    assert "go-new-run" in keys(app)
+    make_run(filled, RunStatus.RUNNING)
+    app = open_page("playground.py")
+    assert "No finished run yet" in words(app)
+    assert app.button(key="go-run").label == "Watch r-0001"
+
+
+def test_both_models_answer_the_prompt_of_a_trace_and_the_right_one_is_told(filled: Pipeline, run: Run) -> None:
+    trace = filled.traces(limit=1).items[0]
+    app = ask(filled, open_page("playground.py", trace=trace.id))
+    text = words(app)
+    assert app.text_area(key="play-prompt").value == trace.trace.prompt
+    assert app.text_input(key="play-reference").value == trace.trace.final_answer
+    assert f"{run.id} tuned, train step 30" in text
+    assert text.count(">same answer<") == text.count(">differs<") == 1
+    assert "5 tokens · 0.0 s" in text
+
+
+def test_an_answer_is_kept_as_a_trace_that_names_its_model(filled: Pipeline, run: Run) -> None:
+    trace = filled.traces(limit=1).items[0]
+    app = ask(filled, open_page("playground.py", trace=trace.id))
+    app = press(app, "keep-trace-tuned")
+    assert "Kept as trace" in words(app)
+    assert {"see-tuned", "keep-trace-base"} <= keys(app)
+    (kept,) = filled.traces(TraceQuery(source="playground")).items
+    assert (kept.trace.prompt, kept.trace.model) == (trace.trace.prompt, f"{run.id} tuned, train step 30")
+    assert (kept.trace.final_answer, kept.trace.reference_answer) == (trace.trace.final_answer,) * 2
+
+
+def test_a_prompt_of_an_evaluation_comes_with_its_reference(filled: Pipeline, run: Run) -> None:
+    evaluate(filled, run)
+    record = filled.evaluations(run.id)[0]
+    told = filled.evaluation(record.id).predictions[1]
+    app = open_page("playground.py", run=run.id, eval=record.id, row=told.id)
+    assert app.text_area(key="play-prompt").value == told.prompt
+    assert app.text_input(key="play-reference").value == told.reference
+    assert "There is no row" in open_page("playground.py", eval=record.id, row="none").error[0].value
+
+
+def test_a_question_outlives_a_reload_and_one_that_was_forgotten_says_so(filled: Pipeline, run: Run) -> None:
+    state = filled.ask(Question(run_id=run.id, prompt="<b>Where?</b>"))
+    assert filled.wait(30)
+    app = open_page("playground.py", question=state.id)
+    assert app.text_area(key="play-prompt").value == "<b>Where?</b>"
+    assert f"{run.id} tuned" in words(app)
+    assert "was forgotten" in words(open_page("playground.py", question="q-00000000"))
+
+
+def test_an_empty_prompt_is_not_asked(filled: Pipeline, run: Run) -> None:
+    assert "The prompt is empty" in press(open_page("playground.py"), "ask").error[0].value
+
+
+def test_only_the_chosen_model_and_sampling_are_asked(filled: Pipeline, run: Run) -> None:
+    app = open_page("playground.py", run=run.id)
+    app.text_area(key="play-prompt").set_value("Where?")
+    app.button_group(key="play-targets").set_value(["tuned"])
+    app.number_input(key="play-temperature").set_value(0.5)
+    app.number_input(key="play-seed").set_value(7)
+    app = checked(app.run())
+    assert app.button(key="ask").label == "Ask the tuned model"
+    app = ask(filled, app)
+    question = filled.question(app.query_params["question"]).question
+    assert (question.targets, question.sampling.temperature, question.sampling.seed) == (("tuned",), 0.5, 7)
+    assert filled.playground.loaded == ("tuned",)
+
+
+def test_memory_is_freed_on_request(filled: Pipeline, run: Run) -> None:
+    app = open_page("playground.py", run=run.id)
+    app.text_area(key="play-prompt").set_value("Where?")
+    app = press(ask(filled, app), "release-playground")
+    assert filled.playground.loaded == ()
+    assert "release-playground" not in keys(app)
+
+
+def test_while_the_accelerator_is_held_it_says_by_whom_and_asks_nothing(
+    filled: Pipeline, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accelerator = Accelerator(filled.settings.accelerator_lock)
+    monkeypatch.setattr(filled.jobs, "_accelerator", accelerator)
+    held = accelerator.take("r-0007", "train")
+    assert held is not None
+    app = open_page("playground.py", run=run.id)
+    assert app.button(key="ask").disabled
+    assert "trains r-0007" in words(app)
+    held.release()
+    assert not checked(app.run()).button(key="ask").disabled
+
+
+def test_a_job_of_the_playground_has_its_words_in_the_queue(filled: Pipeline, run: Run) -> None:
+    go = threading.Event()
+
+    def hold(stop: threading.Event) -> None:
+        go.wait(30)
+
+    for number in range(2):
+        filled.jobs.submit(
+            WaitingJob(f"q-{number}", run.id, "playground"), hold, cancelled=lambda: None, failed=lambda message: None
+        )
+    try:
+        text = words(open_page("run.py"))
+    finally:
+        go.set()
+    assert f"**{run.id}** has been asked" in text
+    assert f"**{run.id}** waits to be asked" in text
+    assert f"Asks {run.id}" in text
+
+
+class Cut(FakeBackend):
+    """Its answers end at the limit, before there is a final one, and hold markup."""
+
+    def load_generator(self) -> LoadGenerator:
+        class Generates:
+            compiles = 0
+
+            def close(self) -> None: ...
+
+            def generate(self, prompts: object, **asked: object) -> dict[int, Generation]:
+                return {0: Generation("<reasoning>\n<img src=x onerror=alert(1)>", 9, True, 4)}
+
+        return lambda manifest, checkpoints, *, on_phase: Generates()
+
+
+def test_an_answer_without_an_end_is_text_and_needs_a_final_answer_to_be_kept(
+    filled: Pipeline, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filled.playground._models, "_backend", Cut())
+    app = open_page("playground.py", run=run.id)
+    app.text_area(key="play-prompt").set_value("Where?")
+    app.button_group(key="play-targets").set_value(["base"])
+    app = ask(filled, checked(app.run()))
+    text = words(app)
+    assert "4 prompt tokens · 9 tokens · 0.0 s · cut at the limit" in text
+    assert "No final answer can be read" in text
+    assert "&lt;img src=x onerror=alert(1)&gt;" in text
+    app = press(app, "keep-trace-base")
+    assert "cannot be read from what the model wrote" in app.error[0].value
+    field = next(one for one in app.text_input if str(one.key).startswith("keep-final-"))
+    field.set_value("7")
+    app = press(app, "keep-trace-base")
+    (kept,) = filled.traces(TraceQuery(source="playground")).items
+    assert (kept.trace.final_answer, len(kept.trace.steps)) == ("7", 1)
+
+
+def test_a_trace_leads_to_the_playground(filled: Pipeline) -> None:
+    assert "to-playground" in keys(open_page("traces.py"))

@@ -1,0 +1,112 @@
+"""From what a model wrote back to traces, so that the next dataset can hold it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from tunixrt_core.errors import Conflict, InvalidEvaluation, InvalidTrace
+from tunixrt_core.evaluation.predictions import EvalRecord, EvalSpec, Prediction
+from tunixrt_core.ingest.report import RowError
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.model_names import public_name
+from tunixrt_core.render import ParsedCompletion, ReasoningStyle, parse_completion
+from tunixrt_core.scores import GivenScore, ScoredTrace
+from tunixrt_core.traces import Step, Trace
+from tunixrt_core.trainer import Sampling
+
+_MARKS = re.compile(r"</?(?:reasoning|answer|think)>")
+
+
+def model_label(manifest: RunManifest, run: str, train_step: int | None) -> str:
+    """What traces name as their model: `r-0003 tuned, train step 40`, or the base model; never a path."""
+    return public_name(manifest.model.id) if train_step is None else f"{run} tuned, train step {train_step:,}"
+
+
+def origin(manifest: RunManifest, run: str, train_step: int | None, sampling: Sampling) -> dict[str, Any]:
+    """The meta of a trace that a model wrote: enough to have it written again. Holds no time and no path."""
+    return {
+        "run": run,
+        "train_step": train_step,
+        "base_model": public_name(manifest.model.id),
+        "sampling": asdict(sampling),
+    }
+
+
+def read_output(output: str, style: ReasoningStyle) -> ParsedCompletion:
+    """Steps and answer of what a model wrote. Where the structure is broken there is no answer, and what is left of
+    the tags is in no step.
+    """
+    parsed = parse_completion(output, style)
+    if parsed.answer is not None:
+        return parsed
+    return ParsedCompletion(parse_completion(_MARKS.sub("\n", output), style).steps, None)
+
+
+def trace_of(
+    prompt: str,
+    output: str,
+    style: ReasoningStyle,
+    *,
+    system: str | None,
+    reference: str | None,
+    source: str,
+    model: str,
+    meta: Mapping[str, Any],
+    final_answer: str | None = None,
+) -> Trace:
+    """A model's answer as a trace. `final_answer` stands in where none can be read, or is to be another.
+
+    Raises InvalidTrace where there is no final answer, or where a trace cannot hold the text.
+    """
+    parsed = read_output(output, style)
+    answer = final_answer or parsed.answer
+    if answer is None:
+        raise InvalidTrace("final_answer", "cannot be read from what the model wrote; give it yourself")
+    steps = tuple(Step(i, content) for i, content in enumerate(parsed.steps))
+    return Trace(prompt, steps, answer, dict(meta), system or None, reference or None, source, model)
+
+
+def harvest(
+    record: EvalRecord, manifest: RunManifest, *, scorer: str, only_correct: bool
+) -> Iterator[ScoredTrace | RowError]:
+    """The answers of an evaluation as traces with their score, or why one cannot be one.
+
+    `only_correct` leaves out what the scorer did not give a whole 1. Raises Conflict for an evaluation that is not
+    finished, InvalidEvaluation for a scorer that did not score it.
+    """
+    summary, spec = record.folder.summary(), record.folder.spec()
+    if summary is None or spec is None:
+        raise Conflict(f"Evaluation {record.id} is not finished ({record.status}); evaluate again to go on.")
+    versions: Mapping[str, int] = summary["scorers"]
+    if scorer not in versions:
+        raise InvalidEvaluation(f"{record.id} was not scored by {scorer!r}. It was by: {', '.join(versions)}.")
+    chosen = (p for p in record.folder.predictions() if p.scores.get(scorer) == 1.0 or not only_correct)
+    return _harvested(chosen, record, manifest, spec, scorer, str(versions[scorer]))
+
+
+def _harvested(
+    chosen: Iterable[Prediction], record: EvalRecord, manifest: RunManifest, spec: EvalSpec, scorer: str, version: str
+) -> Iterator[ScoredTrace | RowError]:
+    model = model_label(manifest, record.run_id, spec.train_step)
+    meta = origin(manifest, record.run_id, spec.train_step, spec.setup.sampling)
+    for p in chosen:
+        try:
+            trace = trace_of(
+                p.prompt,
+                p.output,
+                manifest.rendering.reasoning,
+                system=p.system,
+                reference=p.reference,
+                source="evaluation",
+                model=model,
+                meta={**meta, "row": p.id},
+            )
+        except InvalidTrace as error:
+            yield RowError(record.id, p.row + 1, error.field, error.reason)
+            continue
+        value = p.scores.get(scorer)
+        given = () if value is None else (GivenScore(name=scorer, value=value, scorer=scorer, version=version),)
+        yield ScoredTrace(trace, given)
