@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -37,7 +37,7 @@ class Dialect(Protocol):
     """One database system. Whatever takes a connection is part of the caller's transaction.
 
     `known` gives the ids of the hashes that are stored, tombstones too. `insert_traces` stores rows with their search
-    text and gives the ids of those that it inserted, by hash. `matching` narrows a select over `traces` to the words
+    text, which is not asked for where the database finds it itself, and gives the ids of those that it inserted, by hash. `matching` narrows a select over `traces` to the words
     of a text, and says by which id to order and to page. `plans` is true where the caller must choose the
     leading index itself. `problems` are sentences about damage.
     """
@@ -47,7 +47,7 @@ class Dialect(Protocol):
     def prepare(self, engine: Engine, *, writes: bool) -> None: ...
     def known(self, connection: Connection, hashes: Sequence[str]) -> dict[str, int]: ...
     def insert_traces(
-        self, connection: Connection, rows: Sequence[NewTrace], texts: Sequence[str]
+        self, connection: Connection, rows: Sequence[NewTrace], texts: Iterable[str]
     ) -> Mapping[str, int]: ...
     def create_search(self, connection: Connection) -> None: ...
     def drop_search(self, connection: Connection) -> None: ...

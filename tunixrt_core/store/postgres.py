@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class PostgreSQL:
         return {row[0]: row[1] for row in found}
 
     def insert_traces(
-        self, connection: Connection, rows: Sequence[NewTrace], texts: Sequence[str]
+        self, connection: Connection, rows: Sequence[NewTrace], texts: Iterable[str]
     ) -> Mapping[str, int]:
         # two transactions may bring the same trace at once: what the other one inserted is not in the answer
         if len(rows) < _COPY_FROM:

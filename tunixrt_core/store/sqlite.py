@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ from tunixrt_core.store.tables import traces
 _CACHE_KIB = 8_192  # random places of the hash index are written in an import; the default is 2,000
 # of the search index, gathered in memory before a part is written; with the default, 1 MiB, an import takes longer
 _SEARCH_BYTES = 8 << 20
-_INSERT = f"INSERT INTO traces (id, {', '.join(NewTrace._fields)}) VALUES (?{', ?' * len(NewTrace._fields)})"
+_INSERT = f"INSERT INTO traces ({', '.join(NewTrace._fields)}) VALUES ({', '.join('?' * len(NewTrace._fields))})"
+_HASH = itemgetter(NewTrace._fields.index("hash"))
 _INDEX = "INSERT INTO trace_search (rowid, text) VALUES (?, ?)"
 _OPTIONS = "tokenize='unicode61'"
 
@@ -77,18 +79,18 @@ class SQLite:
         return {row[0]: row[1] for row in found}
 
     def insert_traces(
-        self, connection: Connection, rows: Sequence[NewTrace], texts: Sequence[str]
+        self, connection: Connection, rows: Sequence[NewTrace], texts: Iterable[str]
     ) -> Mapping[str, int]:
-        # numbers that were used once are never used again, also where the newest trace is gone
-        used = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'traces'").scalar() or 0
-        ids = range(used + 1, used + 1 + len(rows))
-        connection.exec_driver_sql(_INSERT, [(number, *row) for number, row in zip(ids, rows, strict=True)])
-        self.index(connection, [(number, text) for number, text in zip(ids, texts, strict=True)])
-        return {row.hash: number for number, row in zip(ids, rows, strict=True)}
+        connection.exec_driver_sql(_INSERT, rows)
+        # AUTOINCREMENT gives each row the number after the one before, and this transaction is the only writer
+        last: int = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'traces'").scalar_one()
+        ids = range(last + 1 - len(rows), last + 1)
+        self.index(connection, zip(ids, texts, strict=True))
+        return dict(zip(map(_HASH, rows), ids, strict=True))
 
-    def index(self, connection: Connection, texts: list[tuple[int, str]]) -> None:
+    def index(self, connection: Connection, texts: Iterable[tuple[int, str]]) -> None:
         """Put texts into the search index: taken from memory, they need not be read out of their JSON again."""
-        connection.exec_driver_sql(_INDEX, texts)
+        connection.exec_driver_sql(_INDEX, list(texts))
 
     def create_search(self, connection: Connection) -> None:
         connection.exec_driver_sql(
