@@ -105,19 +105,17 @@ def speed(rows: int, rounds: int) -> None:
     print(f"{'':48}{'CPU s':>8}{'rows/s':>10}{'of raw':>9}")
     for name, seconds in spent.items():
         print(f"{name:48}{seconds:8.2f}{rows / seconds:10,.0f}{raw / seconds:8.2f}x")
+    print()
     for name, tool in spent.items():
         if name.startswith("sqlite-utils"):
-            print(f"\ningest without search index is {tool / spent['ingest without search index']:.2f} x {name}", end="")
+            print(f"ingest without search index is {tool / spent['ingest without search index']:.2f} x {name}")
     again = spent["ingest"] / spent["ingest again: all duplicates"]
-    print(f"\nan identical file is read {again:.2f} times as fast as the first time")
+    print(f"an identical file is read {again:.2f} times as fast as the first time")
 
 
 def one_round(folder: Path, source: Path) -> Iterator[tuple[str, float]]:
-    now = datetime.now(UTC)
-    rows = [flat_row(trace, now) for trace in traces_of(source)]
-    yield "raw sqlite3: ready rows", raw_insert(folder / "raw.db", lambda: rows)
-    del rows
-    yield "raw sqlite3: from the file", raw_insert(folder / "file.db", lambda: plain_rows(source))
+    yield "raw sqlite3: ready rows", raw_insert(folder / "raw.db", list(ready_rows(source)))
+    yield "raw sqlite3: from the file", raw_insert(folder / "file.db", plain_rows(source))
     yield "reading alone: parse, check, canonical form", timed(lambda: sum(1 for _ in traces_of(source)))
     with open_store(f"sqlite:///{folder / 'plain.db'}") as store:
         store._database.dialect = _Unindexed()
@@ -159,6 +157,11 @@ def ingest(store: Store, source: Path) -> None:
     store.traces.insert(traces_of(source))
 
 
+def ready_rows(source: Path) -> Iterator[NewTrace]:
+    now = datetime.now(UTC)
+    return (flat_row(trace, now) for trace in traces_of(source))
+
+
 def plain_rows(source: Path) -> Iterator[tuple[Any, ...]]:
     """The columns of each line as a script would make them that trusts the file."""
     with source.open("rb") as handle:
@@ -180,7 +183,7 @@ def plain_rows(source: Path) -> Iterator[tuple[Any, ...]]:
             )
 
 
-def raw_insert(database: Path, rows: Callable[[], Iterable[tuple[Any, ...]]]) -> float:
+def raw_insert(database: Path, rows: Iterable[tuple[Any, ...]]) -> float:
     with open_store(f"sqlite:///{database}") as store, store._database.write() as connection:
         kept = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("synchronous", "cache_size")]
     driver = sqlite3.connect(database)
@@ -189,7 +192,7 @@ def raw_insert(database: Path, rows: Callable[[], Iterable[tuple[Any, ...]]]) ->
 
     def work() -> None:
         with driver:
-            driver.executemany(f"INSERT INTO traces ({COLUMNS}) VALUES ({PLACES})", rows())
+            driver.executemany(f"INSERT INTO traces ({COLUMNS}) VALUES ({PLACES})", rows)
         driver.close()
 
     return timed(work)

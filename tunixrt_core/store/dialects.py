@@ -37,9 +37,9 @@ class Dialect(Protocol):
     """One database system. Whatever takes a connection is part of the caller's transaction.
 
     `known` gives the ids of the hashes that are stored, tombstones too. `insert_traces` stores rows with their search
-    text, which is not asked for where the database finds it itself, and gives the ids of those that it inserted, by hash. `matching` narrows a select over `traces` to the words
-    of a text, and says by which id to order and to page. `plans` is true where the caller must choose the
-    leading index itself. `problems` are sentences about damage.
+    text, which is not asked for where the database finds it itself, and gives the ids of those that it inserted, by
+    hash. `matching` narrows a select over `traces` to the words of a text, and says by which id to order and to page.
+    `plans` is true where the caller must choose the leading index itself. `problems` are sentences about damage.
     """
 
     plans: bool

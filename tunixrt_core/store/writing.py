@@ -152,7 +152,7 @@ def flat_row(trace: Trace, stored: datetime) -> NewTrace:
 
 def _row(trace: Trace, now: str) -> NewTrace:
     body = trace.canonical
-    # not trace.group_key, which takes a lock and keeps what nobody asks again; nor NewTrace(...), for three times as long
+    # `trace.group_key` would take a lock, and keep what nobody asks again
     return _new_trace(
         (
             trace.content_hash,
