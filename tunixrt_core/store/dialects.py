@@ -11,6 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select
 
 BUSY_SECONDS = 60  # how long a writer waits for another one; a large import holds the database for some seconds
 
+Narrowed = tuple[Select[Any], ColumnElement[int]]  # a select and the id by which to order and to page it
+
 _WORD = re.compile(r"\w+(?:[.,'’/-]\w+)*")  # 3.5, don't and x_1 are one word each
 
 
@@ -38,7 +40,8 @@ class Dialect(Protocol):
 
     `known` gives the ids of the hashes that are stored, tombstones too. `insert_traces` stores rows with their search
     text, which is not asked for where the database finds it itself, and gives the ids of those that it inserted, by
-    hash. `matching` narrows a select over `traces` to the words of a text, and says by which id to order and to page.
+    hash. `matching` narrows a select over `traces` to the words of a text, and says by which id to order and to page;
+    `checking` gives the same traces and asks each one itself, for a select that leaves few.
     `plans` is true where the caller must choose the leading index itself. `problems` are sentences about damage.
     """
 
@@ -53,6 +56,7 @@ class Dialect(Protocol):
     def drop_search(self, connection: Connection) -> None: ...
     def renew_search(self, connection: Connection) -> None: ...
     def unindex(self, connection: Connection, ids: Sequence[int]) -> None: ...
-    def matching(self, query: Select[Any], text: str) -> tuple[Select[Any], ColumnElement[int]]: ...
+    def matching(self, query: Select[Any], text: str) -> Narrowed: ...
+    def checking(self, query: Select[Any], text: str) -> Select[Any]: ...
     def problems(self, connection: Connection) -> list[str]: ...
     def backup(self, connection: Connection, path: Path) -> None: ...

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Select, case, event, exists, false, func, literal, select
 
 from tunixrt_core.errors import StoreError
-from tunixrt_core.store.dialects import BUSY_SECONDS, NewTrace, search_words
+from tunixrt_core.store.dialects import BUSY_SECONDS, Narrowed, NewTrace, search_words
 from tunixrt_core.store.tables import traces
 
 _COLUMNS = ", ".join(NewTrace._fields)
@@ -90,7 +90,7 @@ class PostgreSQL:
     def unindex(self, connection: Connection, ids: Sequence[int]) -> None:
         pass  # the index follows the table by itself
 
-    def matching(self, query: Select[Any], text: str) -> tuple[Select[Any], ColumnElement[int]]:
+    def matching(self, query: Select[Any], text: str) -> Narrowed:
         words = search_words(text)
         if not words:
             return query.where(false()), traces.c.id
@@ -100,6 +100,9 @@ class PostgreSQL:
         # as in SQLite, the last is taken for the beginning of a word only where no trace has it as it stands
         is_word = exists(select(literal(1)).select_from(other).where(_has(other.c.body, literal(quoted[-1]))))
         return query.where(_has(traces.c.body, case((is_word, parts), else_=f"{parts}:*"))), traces.c.id
+
+    def checking(self, query: Select[Any], text: str) -> Select[Any]:
+        return self.matching(query, text)[0]  # the server chooses by itself
 
     def problems(self, connection: Connection) -> list[str]:
         return []  # the server looks after its own pages
