@@ -64,10 +64,11 @@ def server() -> Iterator[Store]:
 
 
 @pytest.mark.skipif(not URL, reason="POSTGRES_TEST_URL names no server")
-def test_sqlite_and_postgresql_give_the_same_bytes(store: Store, server: Store) -> None:
-    fill(store, TRACES)
-    fill(server, TRACES[::-1])
-    assert exports(store) == exports(server)
+def test_sqlite_and_postgresql_give_the_same_bytes(url: str, server: Store) -> None:
+    with open_store(url) as store:
+        fill(store, TRACES)
+        fill(server, TRACES[::-1])
+        assert exports(store) == exports(server)
 
 
 def test_the_order_of_import_a_vacuum_and_other_versions_change_no_byte(tmp_path: Path, store: Store) -> None:

@@ -17,13 +17,14 @@ import orjson
 TOKENIZE = "tokenize='unicode61'"
 
 
-def tokens_of(text: str) -> list[str]:
+@lru_cache(256)
+def tokens_of(text: str) -> tuple[str, ...]:
     """The tokens of a text, in order, as FTS5 itself makes them: a query by any other rule would miss some."""
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute(f"CREATE VIRTUAL TABLE query USING fts5(text, {TOKENIZE})")
         connection.execute("CREATE VIRTUAL TABLE tokens USING fts5vocab(query, instance)")
         connection.execute("INSERT INTO query VALUES (?)", (text,))
-        return [row[0] for row in connection.execute("SELECT term FROM tokens ORDER BY offset")]
+        return tuple(row[0] for row in connection.execute("SELECT term FROM tokens ORDER BY offset"))
 
 
 def match_words(tokens: Sequence[str], *, beginning: bool) -> str:
