@@ -34,10 +34,11 @@ _FIELDS = frozenset(
 _OPTIONAL_TEXT = ("system", "reference_answer", "source", "model")
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """One part of the reasoning. `i` counts from 0; `type` is a free word such as `plan` or `compute`.
 
-    A msgspec Struct: as immutable as a dataclass, and made several times as fast, which every read trace gains by.
+    A msgspec Struct: as immutable as a dataclass, and made several times as fast, which every read trace gains by. It
+    holds plain values only, so the garbage collector need not look at it.
     """
 
     i: int
@@ -121,13 +122,21 @@ class Trace:
     @cached_property
     def group_key(self) -> str:
         """sha256 of the normalised prompt. Traces of one group never stand on both sides of a split."""
-        return sha256_hex(normalise_prompt(self.prompt).encode())
+        return group_key_of(self.prompt)
+
+
+def group_key_of(prompt: str) -> str:
+    """The group key of the traces of a prompt."""
+    return sha256_hex(normalise_prompt(prompt).encode())
 
 
 def normalise_prompt(prompt: str) -> str:
     """NFKC, case-folded, runs of white space made one space: prompts that differ less than this are the same task."""
     if prompt.isascii():  # nothing to normalise, and folding is lower case
-        return " ".join(prompt.lower().split())
+        folded = prompt.lower()
+        if folded.isprintable() and "  " not in folded and not folded.startswith(" ") and not folded.endswith(" "):
+            return folded  # no white space but single spaces within
+        return " ".join(folded.split())
     return " ".join(unicodedata.normalize("NFKC", prompt).casefold().split())
 
 

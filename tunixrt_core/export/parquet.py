@@ -20,13 +20,26 @@ def parquet(lines: Iterable[bytes], columns: Columns) -> Iterator[bytes]:
 
     schema = pa.schema([(name, _type(pa, kind)) for name, kind in columns])
     sink = _Sink()
-    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
-        for rows in _groups(lines):
-            for row in rows:
-                _fit(row, columns)
-            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+    # the least and the greatest text of each row group would help nobody, and pyarrow keeps them all until the end
+    with pq.ParquetWriter(sink, schema, compression="zstd", write_statistics=False) as writer:
+        for group in _groups(_fitted(line, columns) for line in lines):
+            writer.write_table(_table(group, schema))
             yield sink.take()
     yield sink.take()
+
+
+def _table(lines: bytearray, schema: Any) -> Any:
+    """The rows of a group as one table.
+
+    By pyarrow's own reader of JSON, not from Python's values: to look at those, pyarrow imports pandas where it is
+    installed, 50 MiB that nothing here needs.
+    """
+    import pyarrow as pa
+    import pyarrow.json as pj
+
+    how = pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
+    whole = pj.ReadOptions(use_threads=False, block_size=len(lines) + 1)  # one block, so one chunk a column
+    return pj.read_json(pa.BufferReader(pa.py_buffer(lines)), read_options=whole, parse_options=how)
 
 
 def _type(pa: Any, kind: str) -> Any:
@@ -42,26 +55,28 @@ def _type(pa: Any, kind: str) -> Any:
     }[kind]
 
 
-def _fit(row: dict[str, Any], columns: Columns) -> None:
-    """Make one type of what JSON lets differ from row to row."""
+def _fitted(line: bytes, columns: Columns) -> bytes:
+    """The row with one type for what JSON lets differ from row to row."""
+    row = orjson.loads(line)
     for name, kind in columns:
         if kind == "json" and name in row:
             row[name] = orjson.dumps(row[name]).decode()
         elif kind == "turns" and isinstance(row[name], str):
             row[name] = [{"role": "user" if name == "prompt" else "assistant", "content": row[name]}]
+    return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _groups(lines: Iterable[bytes]) -> Iterator[list[dict[str, Any]]]:
-    rows: list[dict[str, Any]] = []
-    size = 0
+def _groups(lines: Iterable[bytes]) -> Iterator[bytearray]:
+    """The lines of each row group, run together: kept one by one, orjson's bytes hold twice their length."""
+    group, rows = bytearray(), 0
     for line in lines:
-        rows.append(orjson.loads(line))
-        size += len(line)
-        if len(rows) >= _GROUP_ROWS or size >= _GROUP_BYTES:
-            yield rows
-            rows, size = [], 0
+        group += line
+        rows += 1
+        if rows >= _GROUP_ROWS or len(group) >= _GROUP_BYTES:
+            yield group
+            group, rows = bytearray(), 0
     if rows:
-        yield rows
+        yield group
 
 
 class _Sink:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select
 
 BUSY_SECONDS = 60  # how long a writer waits for another one; a large import holds the database for some seconds
+
+Narrowed = tuple[Select[Any], ColumnElement[int]]  # a select and the id by which to order and to page it
 
 _WORD = re.compile(r"\w+(?:[.,'’/-]\w+)*")  # 3.5, don't and x_1 are one word each
 
@@ -37,9 +39,10 @@ class Dialect(Protocol):
     """One database system. Whatever takes a connection is part of the caller's transaction.
 
     `known` gives the ids of the hashes that are stored, tombstones too. `insert_traces` stores rows with their search
-    text and gives the ids of those that it inserted, by hash. `matching` narrows a select over `traces` to the words
-    of a text, and says by which id to order and to page. `plans` is true where the caller must choose the
-    leading index itself. `problems` are sentences about damage.
+    text, which is not asked for where the database finds it itself, and gives the ids of those that it inserted, by
+    hash. `matching` narrows a select over `traces` to the words of a text, and says by which id to order and to page;
+    `checking` gives the same traces and asks each one itself, for a select that leaves few.
+    `plans` is true where the caller must choose the leading index itself. `problems` are sentences about damage.
     """
 
     plans: bool
@@ -47,12 +50,13 @@ class Dialect(Protocol):
     def prepare(self, engine: Engine, *, writes: bool) -> None: ...
     def known(self, connection: Connection, hashes: Sequence[str]) -> dict[str, int]: ...
     def insert_traces(
-        self, connection: Connection, rows: Sequence[NewTrace], texts: Sequence[str]
+        self, connection: Connection, rows: Sequence[NewTrace], texts: Iterable[str]
     ) -> Mapping[str, int]: ...
     def create_search(self, connection: Connection) -> None: ...
     def drop_search(self, connection: Connection) -> None: ...
     def renew_search(self, connection: Connection) -> None: ...
     def unindex(self, connection: Connection, ids: Sequence[int]) -> None: ...
-    def matching(self, query: Select[Any], text: str) -> tuple[Select[Any], ColumnElement[int]]: ...
+    def matching(self, query: Select[Any], text: str) -> Narrowed: ...
+    def checking(self, query: Select[Any], text: str) -> Select[Any]: ...
     def problems(self, connection: Connection) -> list[str]: ...
     def backup(self, connection: Connection, path: Path) -> None: ...

@@ -8,13 +8,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, literal_column, select
 
-from tunixrt_core.store.dialects import Dialect
+from tunixrt_core.store.dialects import Dialect, Narrowed
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.tables import trace_notes, trace_scores, trace_tags, traces
 
 RARE = 2_000  # as many ids are gathered and sorted in about a millisecond
-
-Narrowed = tuple[Select[Any], ColumnElement[int]]
+_CHECKS = 8  # a trace is checked for words so many times as fast as one that the index found is fetched and passed on
 
 
 @dataclass(frozen=True)
@@ -33,18 +32,20 @@ class Filter:
 def narrow(connection: Connection, dialect: Dialect, query: Select[Any], wanted: TraceQuery) -> Narrowed:
     """The select narrowed to the traces that are wanted, and the id by which to order and to page it.
 
-    A rare filter leads; then the words, which FTS5 gives in order; then a filter whose index is in order. What is
-    left is read from the newest on: it is common, or it would have been rare.
+    A rare filter leads, and the few traces that it leaves are asked for the words themselves; then the words, which
+    FTS5 gives in order; then a filter whose index is in order. What is left is read from the newest on: it is common,
+    or it would have been rare.
     """
     filters = list(_filters(wanted))
-    leading = _rarest(connection, filters) if dialect.plans else None
+    leading = _rarest(connection, dialect, filters, wanted.text) if dialect.plans else None
     key: ColumnElement[int] = traces.c.id
     searches = bool(wanted.text.strip())
-    if searches:
-        query, key = dialect.matching(query, wanted.text)
     if leading is not None:
         query = query.where(key.in_(leading.ids))
-    elif not searches:
+        query = dialect.checking(query, wanted.text) if searches else query
+    elif searches:
+        query, key = dialect.matching(query, wanted.text)
+    else:
         leading = next((one for one in filters if one.lead), None)
         query, key = leading.lead(query) if leading and leading.lead else (query, key)
     rest = [one for one in filters if one is not leading]
@@ -59,14 +60,21 @@ def _could_be_gone(wanted: TraceQuery) -> bool:
     return all(name in lacks and lacks[name] == value for name, value in wanted.asked().items())
 
 
-def _rarest(connection: Connection, filters: list[Filter]) -> Filter | None:
-    counted = [(_at_most(connection, one.ids), one) for one in filters]
-    fewest = min(counted, key=lambda pair: pair[0], default=None)
-    return fewest[1] if fewest and fewest[0] <= RARE else None
+def _rarest(connection: Connection, dialect: Dialect, filters: list[Filter], text: str) -> Filter | None:
+    """The filter that leaves the fewest traces, if they are few, and the words are not much rarer."""
+    counted = [(_at_most(connection, one.ids, RARE), one) for one in filters]
+    number, fewest = min(counted, key=lambda pair: pair[0], default=(RARE + 1, None))
+    if number > RARE:
+        return None
+    if text.strip() and (few := number // _CHECKS) >= 1:
+        hits, _ = dialect.matching(select(traces.c.id), text)
+        if _at_most(connection, hits, few) <= few:
+            return None
+    return fewest
 
 
-def _at_most(connection: Connection, ids: Select[Any]) -> int:
-    some = ids.limit(RARE + 1).subquery()
+def _at_most(connection: Connection, ids: Select[Any], most: int) -> int:
+    some = ids.limit(most + 1).subquery()
     number: int = connection.execute(select(func.count()).select_from(some)).scalar_one()
     return number
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, case, event, exists, false, func, literal, select
 
 from tunixrt_core.errors import StoreError
-from tunixrt_core.store.dialects import BUSY_SECONDS, NewTrace, search_words
+from tunixrt_core.store.dialects import BUSY_SECONDS, Narrowed, NewTrace, search_words
 from tunixrt_core.store.tables import traces
 
 _COLUMNS = ", ".join(NewTrace._fields)
@@ -54,7 +54,7 @@ class PostgreSQL:
         return {row[0]: row[1] for row in found}
 
     def insert_traces(
-        self, connection: Connection, rows: Sequence[NewTrace], texts: Sequence[str]
+        self, connection: Connection, rows: Sequence[NewTrace], texts: Iterable[str]
     ) -> Mapping[str, int]:
         # two transactions may bring the same trace at once: what the other one inserted is not in the answer
         if len(rows) < _COPY_FROM:
@@ -90,7 +90,7 @@ class PostgreSQL:
     def unindex(self, connection: Connection, ids: Sequence[int]) -> None:
         pass  # the index follows the table by itself
 
-    def matching(self, query: Select[Any], text: str) -> tuple[Select[Any], ColumnElement[int]]:
+    def matching(self, query: Select[Any], text: str) -> Narrowed:
         words = search_words(text)
         if not words:
             return query.where(false()), traces.c.id
@@ -100,6 +100,9 @@ class PostgreSQL:
         # as in SQLite, the last is taken for the beginning of a word only where no trace has it as it stands
         is_word = exists(select(literal(1)).select_from(other).where(_has(other.c.body, literal(quoted[-1]))))
         return query.where(_has(traces.c.body, case((is_word, parts), else_=f"{parts}:*"))), traces.c.id
+
+    def checking(self, query: Select[Any], text: str) -> Select[Any]:
+        return self.matching(query, text)[0]  # the server chooses by itself
 
     def problems(self, connection: Connection) -> list[str]:
         return []  # the server looks after its own pages

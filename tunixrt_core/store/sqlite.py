@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +33,17 @@ from sqlalchemy import (
 from sqlalchemy import column as sql_column
 from sqlalchemy import table as sql_table
 
-from tunixrt_core.store.dialects import BUSY_SECONDS, NewTrace, search_words
+from tunixrt_core.store.dialects import BUSY_SECONDS, Narrowed, NewTrace, search_words
 from tunixrt_core.store.tables import traces
+from tunixrt_core.store.words import TOKENIZE, has_words, match_words, tokens_of
 
 _CACHE_KIB = 8_192  # random places of the hash index are written in an import; the default is 2,000
 # of the search index, gathered in memory before a part is written; with the default, 1 MiB, an import takes longer
 _SEARCH_BYTES = 8 << 20
-_INSERT = f"INSERT INTO traces (id, {', '.join(NewTrace._fields)}) VALUES (?{', ?' * len(NewTrace._fields)})"
+_INSERT = f"INSERT INTO traces ({', '.join(NewTrace._fields)}) VALUES ({', '.join('?' * len(NewTrace._fields))})"
+_HASH = itemgetter(NewTrace._fields.index("hash"))
 _INDEX = "INSERT INTO trace_search (rowid, text) VALUES (?, ?)"
-_OPTIONS = "tokenize='unicode61'"
+_FOUND = sql_table("trace_search", sql_column("rowid", Integer), sql_column("trace_search", Text))
 
 
 class SQLite:
@@ -53,6 +55,7 @@ class SQLite:
         @event.listens_for(engine, "connect")
         def connect(connection: Any, record: object) -> None:
             connection.isolation_level = None  # the driver's own BEGIN is deferred and breaks under two writers
+            connection.create_function("has_words", 3, has_words, deterministic=True)
             cursor = connection.cursor()
             cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
             cursor.execute("PRAGMA foreign_keys = ON")
@@ -77,18 +80,18 @@ class SQLite:
         return {row[0]: row[1] for row in found}
 
     def insert_traces(
-        self, connection: Connection, rows: Sequence[NewTrace], texts: Sequence[str]
+        self, connection: Connection, rows: Sequence[NewTrace], texts: Iterable[str]
     ) -> Mapping[str, int]:
-        # numbers that were used once are never used again, also where the newest trace is gone
-        used = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'traces'").scalar() or 0
-        ids = range(used + 1, used + 1 + len(rows))
-        connection.exec_driver_sql(_INSERT, [(number, *row) for number, row in zip(ids, rows, strict=True)])
-        self.index(connection, [(number, text) for number, text in zip(ids, texts, strict=True)])
-        return {row.hash: number for number, row in zip(ids, rows, strict=True)}
+        connection.exec_driver_sql(_INSERT, rows)
+        # AUTOINCREMENT gives each row the number after the one before, and this transaction is the only writer
+        last: int = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'traces'").scalar_one()
+        ids = range(last + 1 - len(rows), last + 1)
+        self.index(connection, zip(ids, texts, strict=True))
+        return dict(zip(map(_HASH, rows), ids, strict=True))
 
-    def index(self, connection: Connection, texts: list[tuple[int, str]]) -> None:
+    def index(self, connection: Connection, texts: Iterable[tuple[int, str]]) -> None:
         """Put texts into the search index: taken from memory, they need not be read out of their JSON again."""
-        connection.exec_driver_sql(_INDEX, texts)
+        connection.exec_driver_sql(_INDEX, list(texts))
 
     def create_search(self, connection: Connection) -> None:
         connection.exec_driver_sql(
@@ -98,7 +101,7 @@ class SQLite:
         )
         connection.exec_driver_sql(
             "CREATE VIRTUAL TABLE trace_search USING fts5(text, content='trace_texts', content_rowid='id', "
-            f"detail=none, columnsize=0, {_OPTIONS})"
+            f"detail=none, columnsize=0, {TOKENIZE})"
         )
         for name, value in (("hashsize", _SEARCH_BYTES), ("automerge", 0)):
             # without automerge, sixteen parts are merged at once when there are so many, instead of four at a time
@@ -120,16 +123,29 @@ class SQLite:
             (orjson.dumps(ids).decode(),),
         )
 
-    def matching(self, query: Select[Any], text: str) -> tuple[Select[Any], ColumnElement[int]]:
+    def matching(self, query: Select[Any], text: str) -> Narrowed:
         words = search_words(text)
-        tokens = _tokens(" ".join(words))
+        tokens = tokens_of(" ".join(words))
         if not tokens:
             return query.where(false()), traces.c.id
-        found = sql_table("trace_search", sql_column("rowid", Integer), sql_column("trace_search", Text))
-        hit: ColumnElement[bool] = found.c.trace_search.op("MATCH")(_match(found, tokens))
+        wanted = case(
+            (_is_word(_FOUND, tokens[-1]), literal(match_words(tokens, beginning=False))),
+            else_=literal(match_words(tokens, beginning=True)),
+        )
+        hit: ColumnElement[bool] = _FOUND.c.trace_search.op("MATCH")(wanted)
         # FTS5 gives its rows in the order of their ids by itself, if it is asked for its own id
-        narrowed = query.join_from(found, traces, traces.c.id == found.c.rowid).where(hit, *_together(words))
-        return narrowed, found.c.rowid
+        narrowed = query.join_from(_FOUND, traces, traces.c.id == _FOUND.c.rowid).where(hit, *_together(words))
+        return narrowed, _FOUND.c.rowid
+
+    def checking(self, query: Select[Any], text: str) -> Select[Any]:
+        words = search_words(text)
+        tokens = tokens_of(" ".join(words))
+        if not tokens:
+            return query.where(false())
+        beginning = case((_is_word(_FOUND, tokens[-1]), 0), else_=1)
+        # once for all rows, however many are asked
+        once = select(beginning).scalar_subquery()
+        return query.where(func.has_words(traces.c.body, orjson.dumps(tokens).decode(), once) == 1, *_together(words))
 
     def problems(self, connection: Connection) -> list[str]:
         found = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check(20)") if row[0] != "ok"]
@@ -147,25 +163,14 @@ class SQLite:
             target.close()
 
 
-def _tokens(text: str) -> list[str]:
-    """The tokens of a text, in order, as FTS5 itself makes them: a query by any other rule would miss some."""
-    with closing(sqlite3.connect(":memory:")) as connection:
-        connection.execute(f"CREATE VIRTUAL TABLE query USING fts5(text, {_OPTIONS})")
-        connection.execute("CREATE VIRTUAL TABLE tokens USING fts5vocab(query, instance)")
-        connection.execute("INSERT INTO query VALUES (?)", (text,))
-        return [row[0] for row in connection.execute("SELECT term FROM tokens ORDER BY offset")]
-
-
-def _match(found: TableClause, tokens: Sequence[str]) -> ColumnElement[str]:
-    """All of the tokens; the last may be the beginning of a word where no trace has it as it stands.
+def _is_word(found: TableClause, token: str) -> ColumnElement[bool]:
+    """Whether any trace has the token as it stands; where none has, it is taken for the beginning of a word.
 
     Only there: to gather all words that begin with a common one takes 300 ms at a million traces, the word alone 0.3.
     """
-    quoted = [f'"{token}"' for token in tokens]  # so that none is an operator
     probe = found.alias("probe")
-    is_word = exists(select(literal(1)).select_from(probe).where(probe.c.trace_search.op("MATCH")(quoted[-1])))
-    words = " ".join(quoted)
-    return case((is_word, literal(words)), else_=literal(f"{words}*"))
+    has_it = probe.c.trace_search.op("MATCH")(match_words([token], beginning=False))
+    return exists(select(literal(1)).select_from(probe).where(has_it))
 
 
 def _together(words: Sequence[str]) -> Iterator[ColumnElement[bool]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 from sqlalchemy import Connection, delete, select
 
@@ -12,12 +13,17 @@ from tunixrt_core.quality import answer_matches
 from tunixrt_core.scores import GivenScore, ScoredTrace
 from tunixrt_core.store.dialects import Dialect, NewTrace
 from tunixrt_core.store.tables import WHOLE, trace_scores, trace_tallies, traces, utc_text
-from tunixrt_core.traces import Trace
+from tunixrt_core.traces import Trace, group_key_of
 
-BATCH_ROWS = 1_000
-BATCH_BYTES = 8 << 20
+BATCH_ROWS = 500
+BATCH_BYTES = 4 << 20
 
 _ANSWERS = {1: "right", 0: "wrong", None: "unknown"}
+# built once: SQLAlchemy takes longer to build such a statement than SQLite takes to answer it
+_A_TOMBSTONE = select(traces.c.id).where(traces.c.deleted_at.is_not(None)).limit(1)
+_EMPTY_TALLIES = delete(trace_tallies).where(trace_tallies.c.traces == 0)
+_COUNTED = attrgetter("source", "model", "correct")
+_new_trace = NewTrace._make
 Tally = tuple[str, str]  # kind and value, as the table has them
 _SCORE_COLUMNS = ("trace_id", "step", "name", "kind", "scorer", "version", "value", "note", "created_at")
 
@@ -31,20 +37,19 @@ class TraceWriter:
         self._dialect = dialect
         self._now = utc_text(now)
         self._tallies: Counter[Tally] = Counter()
-        gone = select(traces.c.id).where(traces.c.deleted_at.is_not(None)).limit(1)
-        self._has_tombstones = connection.execute(gone).first() is not None
+        self._has_tombstones = connection.execute(_A_TOMBSTONE).first() is not None
 
     def add(self, batch: Sequence[Trace | ScoredTrace]) -> Collection[str]:
         """Store a batch; the hashes of what was new. Scores are kept of traces that are there already, too."""
         bare = {one.content_hash: one for one in (item if isinstance(item, Trace) else item.trace for item in batch)}
         ids = self._known(list(bare))
-        unknown = [trace for one, trace in bare.items() if one not in ids]
+        unknown = [trace for one, trace in bare.items() if one not in ids] if ids else list(bare.values())
         new: Mapping[str, int] = {}
         if unknown:
             rows = [_row(trace, self._now) for trace in unknown]
-            new = self._dialect.insert_traces(self._connection, rows, [_text(trace) for trace in unknown])
+            new = self._dialect.insert_traces(self._connection, rows, map(_text, unknown))
             self.inserted += len(new)
-            self._count(row for row in rows if row.hash in new)
+            self._count(rows if len(new) == len(rows) else [row for row in rows if row.hash in new])
         scored = [item for item in batch if isinstance(item, ScoredTrace) and item.scores]
         if scored:
             # asked again: another transaction may have stored a trace of this batch meanwhile
@@ -70,13 +75,13 @@ class TraceWriter:
         return {one: number for one, number in ids.items() if one not in tombstones}
 
     def _count(self, rows: Iterable[NewTrace]) -> None:
-        for (source, model, correct), number in Counter((row.source, row.model, row.correct) for row in rows).items():
+        for (source, model, correct), number in Counter(map(_COUNTED, rows)).items():
             for tally in tallies_of(source, model, correct):
                 self._tallies[tally] += number
 
 
 def batches(new: Iterable[Trace | ScoredTrace]) -> Iterator[list[Trace | ScoredTrace]]:
-    """Batches of at most 1,000 traces and about 8 MiB."""
+    """Batches of at most 500 traces and about 4 MiB: what an import holds in memory."""
     batch: list[Trace | ScoredTrace] = []
     size = 0
     for item in new:
@@ -101,14 +106,16 @@ def tallies_of(source: str | None, model: str | None, correct: int | None) -> li
 
 def change_tallies(connection: Connection, changes: Counter[Tally]) -> None:
     """Add to the tallies, or take away. In one order always, so that two writers cannot wait for each other."""
+    if not changes:
+        return
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
-    for (kind, value), number in sorted(changes.items()):
-        connection.exec_driver_sql(
-            f"INSERT INTO trace_tallies (kind, value, traces) VALUES ({mark}, {mark}, {mark}) "
-            "ON CONFLICT (kind, value) DO UPDATE SET traces = trace_tallies.traces + excluded.traces",
-            (kind, value, number),
-        )
-    connection.execute(delete(trace_tallies).where(trace_tallies.c.traces == 0))
+    connection.exec_driver_sql(
+        f"INSERT INTO trace_tallies (kind, value, traces) VALUES ({mark}, {mark}, {mark}) "
+        "ON CONFLICT (kind, value) DO UPDATE SET traces = trace_tallies.traces + excluded.traces",
+        [(kind, value, number) for (kind, value), number in sorted(changes.items())],
+    )
+    if any(number <= 0 for number in changes.values()):
+        connection.execute(_EMPTY_TALLIES)
 
 
 def put_scores(connection: Connection, scores: Sequence[tuple[int, GivenScore]], now: str) -> None:
@@ -145,16 +152,19 @@ def flat_row(trace: Trace, stored: datetime) -> NewTrace:
 
 def _row(trace: Trace, now: str) -> NewTrace:
     body = trace.canonical
-    return NewTrace(
-        trace.content_hash,
-        trace.group_key,
-        trace.source,
-        trace.model,
-        body.decode(),
-        len(trace.steps),
-        len(body),
-        _correct(trace),
-        now,
+    # `trace.group_key` would take a lock, and keep what nobody asks again
+    return _new_trace(
+        (
+            trace.content_hash,
+            group_key_of(trace.prompt),
+            trace.source,
+            trace.model,
+            body.decode(),
+            len(trace.steps),
+            len(body),
+            _correct(trace),
+            now,
+        )
     )
 
 
