@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("manifest_data",),
     ("manifest", "export", "ingest"),
     ("variants", "memory", "eval_files"),
-    ("trainer", "alerts", "preflight"),
+    ("trainer", "alerts", "preflight", "model_export"),
     ("evaluation", "recorder"),
     ("store", "tunix_backend", "model_card", "run_summary"),
     ("execution",),
@@ -38,7 +38,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli_common", "terminal_run", "terminal_ingest", "terminal_traces"),
     ("cli_preflight", "cli_build"),
     ("cli_datasets", "cli_ingest", "cli_jobs", "cli_memory", "cli_models", "cli_script", "cli_db", "cli_traces"),
-    ("cli_runs", "cli_doctor"),
+    ("cli_runs", "cli_doctor", "cli_export"),
     ("cli",),
     ("__main__",),
 )
@@ -56,6 +56,7 @@ FENCED = {
             "cli_datasets",
             "cli_db",
             "cli_doctor",
+            "cli_export",
             "cli_ingest",
             "cli_jobs",
             "cli_memory",
@@ -82,6 +83,8 @@ FENCED = {
             "qwix",
             "tunix",
             "transformers",
+            "torch",
+            "peft",
             "tokenizers",
             "safetensors",
             "jinja2",
@@ -126,6 +129,7 @@ PURE = {
     "preflight_checks",
     "variants",
     "memory",
+    "model_export",
     "run_summary",
 }
 

@@ -14,8 +14,9 @@ from tunixrt_core.cli_common import Home, fail, open_home
 from tunixrt_core.cli_datasets import dataset_app, export
 from tunixrt_core.cli_db import db_app
 from tunixrt_core.cli_doctor import doctor_app
+from tunixrt_core.cli_export import export_model
 from tunixrt_core.cli_ingest import ingest
-from tunixrt_core.cli_jobs import evaluate, export_model, train
+from tunixrt_core.cli_jobs import evaluate, train
 from tunixrt_core.cli_memory import memory
 from tunixrt_core.cli_models import models_app
 from tunixrt_core.cli_preflight import preflight

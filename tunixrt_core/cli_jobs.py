@@ -1,4 +1,4 @@
-"""The part of the `tunixrt` command that works on the accelerator, in this process: train, evaluate, export-model."""
+"""The part of the `tunixrt` command that works on the accelerator, in this process: train and evaluate."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from tunixrt_core.execution import (
     StopRequest,
     execute_dry_run,
     execute_evaluation,
-    execute_export,
     execute_training,
     run_folder_of,
 )
@@ -75,7 +74,7 @@ def train(
         loaded = loaded.model_copy(update={"output_dir": str(output_dir)})
     folder = run_folder_of(loaded, Path.cwd())
     if dry_run:
-        with _accelerator(settings, folder, "dry run", wait):
+        with accelerator_for(settings, folder, "dry run", wait):
             _dry_run(loaded, folder, backend)
         return
     if coordinator is not None and processes > 1:
@@ -117,7 +116,7 @@ def train_here(
     """Train in this process and show it; leaves with an exit code of its own where the run did not end by itself."""
     backend = backend or TunixBackend(settings.models_dir, settings.compiled_dir)
     backend.require()
-    with _accelerator(settings, folder, "train", wait):
+    with accelerator_for(settings, folder, "train", wait):
         _check_folder(manifest, folder, resume)
         state, code = _train_with_display(manifest, folder, backend, allow)
     if state.status is RunStatus.FAILED:
@@ -184,7 +183,8 @@ def _stop_at_signals(stop: StopRequest) -> Iterator[list[int]]:
 
 
 @contextmanager
-def _accelerator(settings: Settings, folder: RunDir, kind: str, wait: bool) -> Iterator[None]:
+def accelerator_for(settings: Settings, folder: RunDir, kind: str, wait: bool) -> Iterator[None]:
+    """Hold this home's accelerator while inside; with `wait`, wait for it and say for whom. Raises Conflict."""
     told: list[Holder | None] = []
 
     def waiting(holder: Holder | None) -> None:
@@ -212,7 +212,7 @@ def evaluate(
     backend.require()
     folder = run_folder(run, settings)
     targets = [name for name in TARGETS if target in (name, "both")]
-    with _accelerator(settings, folder, "evaluate", wait), terminal.progress() as bar:
+    with accelerator_for(settings, folder, "evaluate", wait), terminal.progress() as bar:
         summaries = {name: _evaluate_with_bar(folder, name, backend, limit, checkpoint, bar) for name in targets}
     terminal.evaluations(summaries)
     if len(targets) == 2:
@@ -230,35 +230,3 @@ def _evaluate_with_bar(
 
     loaded = load_manifest(folder.manifest_file)
     return execute_evaluation(loaded, folder, target, backend, checkpoint=checkpoint, limit=limit, on_progress=show)
-
-
-def export_model(
-    run: Annotated[str, typer.Argument(help="Run id, or the folder of a run.")],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Directory to make; export/model in the run's otherwise.")
-    ] = None,
-    checkpoint: Checkpoint = "last",
-    wait: Wait = False,
-    home: Home = None,
-) -> None:
-    """Write the tuned model as a Hugging Face directory, LoRA merged, and check it; needs no database."""
-    settings = settings_of(home)
-    backend = TunixBackend(settings.models_dir, settings.compiled_dir)
-    backend.require()
-    folder = run_folder(run, settings)
-    target = (output or folder.path / "export" / "model").expanduser().absolute()
-    with _accelerator(settings, folder, "export", wait), terminal.progress() as bar:
-        task = bar.add_task("loading", total=None, note="")
-        report = execute_export(
-            load_manifest(folder.manifest_file),
-            folder,
-            target,
-            backend,
-            checkpoint=checkpoint,
-            on_phase=lambda phase: bar.update(task, description=phase),
-        )
-    out.print(f"{report.path}  {report.bytes:,} bytes in {report.files} weight file{'s' * (report.files != 1)}")
-    out.print(
-        f"Checked on {report.prompts} prompts: logits differ by at most {report.largest_difference:.2g}, "
-        f"the likeliest next token agrees in {report.agreement:.1%}."
-    )

@@ -42,3 +42,9 @@ def parse_model_name(reference: str) -> HubName | KaggleName | None:
     if found := _HUB.fullmatch(reference):
         return HubName(found["repository"], found["revision"])
     return None
+
+
+def base_model_name(reference: str) -> str:
+    """A model's name as it may be shown elsewhere: of a directory, its own name only."""
+    is_path = reference.startswith(("/", ".", "~")) or reference.count("/") > 1
+    return Path(reference).expanduser().absolute().name if is_path else reference
