@@ -56,6 +56,8 @@ def _purpose(job_id: str, run_id: str, kind: str) -> str:
     """`train`, or `evaluate its base model`."""
     if kind == "dry run":
         return "be tried"
+    if kind == "export":
+        return "be exported"
     return kind if kind == "train" else f"{kind} its {job_id.removeprefix(f'{run_id}-')} model"
 
 

@@ -14,7 +14,7 @@ from tunixrt_core.model_export import ExportCheck, Exporter, ExportReport, Model
 from tunixrt_core.preflight import Finding, Preflight, RowView
 from tunixrt_core.preflight_checks import CHECKS
 from tunixrt_core.rows import read_rows
-from tunixrt_core.runs import RunDir
+from tunixrt_core.runs import RunDir, write_json
 from tunixrt_core.trainer import (
     DryRun,
     DryRunReport,
@@ -118,6 +118,7 @@ class FakeBackend:
             report = ExportReport(target, options.layout, step, "float32", 1, 4, 8, 80, (check,))
             target.mkdir(parents=True)
             (target / "README.md").write_text(card(report), encoding="utf-8")
+            write_json(target / "export.json", report.to_dict())
             return report
 
         return export

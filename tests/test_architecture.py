@@ -30,7 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("store", "tunix_backend", "model_card", "run_summary"),
     ("execution",),
     ("jobs", "registry", "builds"),
-    ("dry_runs",),
+    ("dry_runs", "model_exports"),
     ("run_verbs", "ingest_verbs", "trace_verbs", "dataset_verbs", "check_verbs"),
     ("dataset_views",),
     ("export_verbs",),

@@ -1,4 +1,4 @@
-"""One accelerator, one job: a worker thread that takes trainings, evaluations and dry runs from a queue, in order."""
+"""One accelerator, one job: a worker thread takes trainings, evaluations, exports and dry runs from one queue."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class WaitingJob:
 
     id: str
     run: str
-    kind: str  # train, evaluate or dry run
+    kind: str  # train, evaluate, export or dry run
 
 
 @dataclass(frozen=True, slots=True)

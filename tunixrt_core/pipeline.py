@@ -30,6 +30,7 @@ from tunixrt_core.host import HostInfo, host_info
 from tunixrt_core.ingest_verbs import IngestVerbs
 from tunixrt_core.jobs import JobManager
 from tunixrt_core.manifest import RunManifest, build_sft_manifest
+from tunixrt_core.model_exports import ModelExports
 from tunixrt_core.registry import Registry
 from tunixrt_core.run_verbs import RunVerbs
 from tunixrt_core.runs import Run, RunDir, RunState
@@ -77,6 +78,7 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs):
         self.builds = Builds()
         self.registry = Registry(store, settings.runs_dir)
         self.dry_runs = DryRuns(jobs)
+        self.model_exports = ModelExports(jobs)
         # two clicks on Start must not both find that there is no run yet
         self._starting = threading.Lock()
 
