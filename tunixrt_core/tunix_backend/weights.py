@@ -99,7 +99,7 @@ class TrainedWeights:
         """
         place = self._place(name)
         if place is None:
-            return self.tensor("model.embed_tokens.weight") if name == "lm_head.weight" else None
+            return self.tensor("model.embed_tokens.weight") if name.endswith("lm_head.weight") else None
         weight = self._merged(place.path)
         return _oriented(weight if place.index is None else weight[place.index], place.module)
 
