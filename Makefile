@@ -19,7 +19,7 @@ test: .venv/.installed-$(EXTRA)-dev
 
 # Loaded models and tokenizers against Hugging Face's own code, which needs torch; `make test` skips these without it.
 test-reference: .venv/.installed-$(EXTRA)-dev-reference
-	.venv/bin/python -m pytest tests/tunix_backend/test_reference.py tests/tunix_backend/test_reference_masks.py
+	.venv/bin/python -m pytest tests/tunix_backend/test_reference*.py
 
 # The same tests in an environment where Tunix is really not installed, with the coverage gate of the core.
 test-free: .venv-free/.installed-dev

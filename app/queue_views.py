@@ -59,6 +59,8 @@ def _purpose(job_id: str, run_id: str, kind: str) -> str:
         return "be tried"
     if kind == "playground":
         return "be asked"
+    if kind == "export":
+        return "be exported"
     return kind if kind == "train" else f"{kind} its {job_id.removeprefix(f'{run_id}-')} model"
 
 

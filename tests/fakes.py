@@ -10,16 +10,15 @@ from pathlib import Path
 from tunixrt_core.errors import TrainingError
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.memory import MemoryNeed
+from tunixrt_core.model_export import ExportCheck, Exporter, ExportReport, ModelExportOptions
 from tunixrt_core.preflight import Finding, Preflight, RowView
 from tunixrt_core.preflight_checks import CHECKS
 from tunixrt_core.rows import read_rows
-from tunixrt_core.runs import RunDir
+from tunixrt_core.runs import RunDir, write_json
 from tunixrt_core.trainer import (
     GREEDY,
     DryRun,
     DryRunReport,
-    Exporter,
-    ExportReport,
     Generation,
     Generator,
     LoadGenerator,
@@ -111,14 +110,17 @@ class FakeBackend:
             checkpoints: Path,
             target: Path,
             *,
+            options: ModelExportOptions,
             card: Callable[[ExportReport], str],
             on_phase: Callable[[str], None],
         ) -> ExportReport:
             on_phase("writing")
             step = int((checkpoints / "last").read_text())
-            report = ExportReport(target, step, "float32", 1, 4, 8, 80, 1e-6, 1e-4, 1.0)
+            check = ExportCheck("tunix", 1e-6, 1e-4, 1.0)
+            report = ExportReport(target, options.layout, step, "float32", 1, 4, 8, 80, (check,))
             target.mkdir(parents=True)
             (target / "README.md").write_text(card(report), encoding="utf-8")
+            write_json(target / "export.json", report.to_dict())
             return report
 
         return export

@@ -224,3 +224,10 @@ def test_a_run_folder_in_use_is_refused(home: Path, tmp_path: Path) -> None:
     RunDir(tmp_path / "run").write_state(RunState(RunStatus.SUCCEEDED))
     done = tunixrt("train", tmp_path / "m.yaml", home=home)
     assert (done.returncode, "already holds a run" in done.stderr) == (1, True)
+
+
+def test_an_export_that_asks_for_the_unknown_says_what_there_is(home: Path) -> None:
+    layout = tunixrt("export-model", "r-0001", "--format", "zip", home=home)
+    assert (layout.returncode, "merged, peft or both" in layout.stderr) == (2, True)
+    size = tunixrt("export-model", "r-0001", "--max-shard-size", "big", home=home)
+    assert (size.returncode, "is not a size" in size.stderr) == (2, True)

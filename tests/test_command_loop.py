@@ -66,9 +66,11 @@ def test_a_killed_run_is_interrupted_keeps_its_curve_and_resumes_without_a_gap(h
     assert "McNemar" in evaluated.stdout
     assert (folder.evals / "tuned" / "summary.json").exists()
 
-    exported = tunixrt("export-model", folder.path, home=home)
+    exported = tunixrt("export-model", folder.path, "--no-check-with-transformers", home=home)
     assert exported.returncode == 0, exported.stderr
+    assert "Checked by tunix on 8 prompts" in exported.stdout
     assert "agrees in 100.0%" in exported.stdout
+    assert "Not checked by transformers: not asked for." in exported.stdout
     model = folder.path / "export" / "model"
     card = (model / "README.md").read_text()
     assert "| Train steps | 60, 8 rows each |" in card

@@ -11,9 +11,9 @@ from tests.makers import write_evaluation
 from tunixrt_core.examples import example_traces
 from tunixrt_core.manifest import RunManifest, build_sft_manifest
 from tunixrt_core.model_card import model_card
+from tunixrt_core.model_export import ExportCheck, ExportLayout, ExportReport
 from tunixrt_core.rows import to_row
 from tunixrt_core.runs import RunDir
-from tunixrt_core.trainer import ExportReport
 
 
 @pytest.fixture
@@ -30,8 +30,10 @@ def folder(tmp_path: Path) -> RunDir:
     return run
 
 
-def report(tmp_path: Path) -> ExportReport:
-    return ExportReport(tmp_path / "model", 20, "float32", 1, 4096, 8, 311, 2.5e-6, 1e-4, 1.0)
+def report(tmp_path: Path, layout: ExportLayout = ExportLayout.MERGED) -> ExportReport:
+    checks = (ExportCheck("tunix", 2.5e-6, 1e-4, 1.0),)
+    unchecked = {"transformers": "torch not installed"}
+    return ExportReport(tmp_path / "model", layout, 20, "float32", 1, 4096, 8, 311, checks, unchecked)
 
 
 def test_a_card_of_a_run_without_anything_says_so(manifest: RunManifest, folder: RunDir, tmp_path: Path) -> None:
@@ -39,7 +41,9 @@ def test_a_card_of_a_run_without_anything_says_so(manifest: RunManifest, folder:
     assert "This run was not evaluated." in card
     assert f"`{manifest.data.sha256}`" in card
     assert "LoRA, rank 4, alpha 32, merged" in card
-    assert "the largest difference of a logit is 2.5e-06" in card
+    assert "| tunix | 2.5e-06 | 0.0001 | 100.0% |" in card
+    assert "| transformers | not checked: torch not installed | | |" in card
+    assert f"| Manifest | `{manifest.content_hash}` |" in card
     assert "loss" not in card
     assert str(tmp_path) not in card
 
@@ -64,19 +68,20 @@ def test_losses_are_those_of_the_checkpoint_and_evaluations_come_with_their_inte
 @pytest.mark.parametrize(
     ("reference", "shown", "on_the_hub"),
     [
-        ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B", True),
-        ("/home/me/models/mine", "mine", False),
-        ("./mine", "mine", False),
-        ("tiny", "tiny", False),
+        ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B"),
+        ("Qwen/Qwen3-0.6B@main", "Qwen/Qwen3-0.6B@main", "Qwen/Qwen3-0.6B"),
+        ("/home/me/models/mine", "mine", None),
+        ("./mine", "mine", None),
+        ("tiny", "tiny", None),
     ],
 )
 def test_a_base_model_in_a_directory_is_named_without_its_path(
-    manifest: RunManifest, folder: RunDir, tmp_path: Path, reference: str, shown: str, on_the_hub: bool
+    manifest: RunManifest, folder: RunDir, tmp_path: Path, reference: str, shown: str, on_the_hub: str | None
 ) -> None:
     model = manifest.model.model_copy(update={"id": reference})
     card = model_card(manifest.model_copy(update={"model": model}), folder, report(tmp_path))
     assert f"| Base model | `{shown}` |" in card
-    assert (f"base_model: {shown}\n" in card) is on_the_hub
+    assert (f"base_model: {on_the_hub}\n" in card) is (on_the_hub is not None)
 
 
 def test_a_card_names_dataset_and_system_prompt_in_one_line_each(
@@ -89,3 +94,9 @@ def test_a_card_names_dataset_and_system_prompt_in_one_line_each(
     assert f"| Dataset | mine v2, `{'c' * 64}` |" in card
     assert "| System prompt | Think \\| first. |" in card
     assert "\n# two lines\n" in card
+
+
+def test_the_card_of_a_lora_alone_is_one_of_peft(manifest: RunManifest, folder: RunDir, tmp_path: Path) -> None:
+    card = model_card(manifest, folder, report(tmp_path, ExportLayout.PEFT))
+    assert "library_name: peft\n" in card
+    assert "LoRA, rank 4, alpha 32, alone, in PEFT layout" in card

@@ -17,8 +17,9 @@ from tunixrt_core.cli_db import db_app
 from tunixrt_core.cli_doctor import doctor_app
 from tunixrt_core.cli_evals import evals_app
 from tunixrt_core.cli_evaluate import evaluate
+from tunixrt_core.cli_export import export_model
 from tunixrt_core.cli_ingest import ingest
-from tunixrt_core.cli_jobs import export_model, train
+from tunixrt_core.cli_jobs import train
 from tunixrt_core.cli_memory import memory
 from tunixrt_core.cli_models import models_app
 from tunixrt_core.cli_preflight import preflight

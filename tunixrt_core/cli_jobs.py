@@ -1,4 +1,4 @@
-"""The part of the `tunixrt` command that trains, and exports what was trained, in this process."""
+"""The part of the `tunixrt` command that trains, in this process."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from typing import Annotated
 import typer
 
 from tunixrt_core import terminal, terminal_run
-from tunixrt_core.cli_accelerator import Checkpoint, Wait, accelerator, stop_at_signals
-from tunixrt_core.cli_common import Home, fail, run_folder, settings_of
+from tunixrt_core.cli_accelerator import Wait, accelerator, stop_at_signals
+from tunixrt_core.cli_common import Home, fail, settings_of
 from tunixrt_core.cli_preflight import Allow, check_codes
 from tunixrt_core.errors import InvalidManifest
 from tunixrt_core.execution import (
     Backend,
     StopRequest,
     execute_dry_run,
-    execute_export,
     execute_training,
     run_folder_of,
 )
@@ -150,35 +149,3 @@ def _train_with_display(
             worker.join(0.25)
             display.update(folder.state())
     return ended[0], codes[0] if codes else 0
-
-
-def export_model(
-    run: Annotated[str, typer.Argument(help="Run id, or the folder of a run.")],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Directory to make; export/model in the run's otherwise.")
-    ] = None,
-    checkpoint: Checkpoint = "last",
-    wait: Wait = False,
-    home: Home = None,
-) -> None:
-    """Write the tuned model as a Hugging Face directory, LoRA merged, and check it; needs no database."""
-    settings = settings_of(home)
-    backend = TunixBackend(settings.models_dir, settings.compiled_dir)
-    backend.require()
-    folder = run_folder(run, settings)
-    target = (output or folder.path / "export" / "model").expanduser().absolute()
-    with accelerator(settings, folder, "export", wait), terminal.progress() as bar:
-        task = bar.add_task("loading", total=None, note="")
-        report = execute_export(
-            load_manifest(folder.manifest_file),
-            folder,
-            target,
-            backend,
-            checkpoint=checkpoint,
-            on_phase=lambda phase: bar.update(task, description=phase),
-        )
-    out.print(f"{report.path}  {report.bytes:,} bytes in {report.files} weight file{'s' * (report.files != 1)}")
-    out.print(
-        f"Checked on {report.prompts} prompts: logits differ by at most {report.largest_difference:.2g}, "
-        f"the likeliest next token agrees in {report.agreement:.1%}."
-    )

@@ -19,14 +19,13 @@ from tunixrt_core.manifest import RunManifest
 from tunixrt_core.manifest_data import check_data_unchanged
 from tunixrt_core.memory import MemoryNeed
 from tunixrt_core.model_card import model_card
+from tunixrt_core.model_export import Exporter, ExportReport, ModelExportOptions
 from tunixrt_core.preflight import Preflight, RowView
 from tunixrt_core.recorder import RunRecorder
 from tunixrt_core.runs import RunDir, RunState, RunStatus, write_json
 from tunixrt_core.trainer import (
     DryRun,
     DryRunReport,
-    Exporter,
-    ExportReport,
     LoadGenerator,
     MetricSink,
     TrainControls,
@@ -268,6 +267,7 @@ def execute_export(
     backend: Backend,
     *,
     checkpoint: str = "last",
+    options: ModelExportOptions | None = None,
     on_phase: Callable[[str], None] = lambda phase: None,
 ) -> ExportReport:
     """Export the run's tuned model to `target`, with a model card, in this thread. Errors are raised.
@@ -281,6 +281,7 @@ def execute_export(
         manifest,
         run_folder.checkpoint(checkpoint),
         target,
+        options=options or ModelExportOptions(),
         card=lambda report: model_card(manifest, run_folder, report),
         on_phase=on_phase,
     )

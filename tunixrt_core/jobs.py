@@ -1,4 +1,4 @@
-"""One accelerator, one job: a worker thread that takes trainings, evaluations and whatever else needs it in order."""
+"""One accelerator, one job: a worker thread takes trainings, evaluations, exports and dry runs from one queue."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class WaitingJob:
 
     id: str
     run: str
-    kind: str  # train, evaluate, dry run or playground
+    kind: str  # train, evaluate, export, dry run or playground
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,21 +7,22 @@ from typing import Any
 
 from tunixrt_core.evaluation import latest_results
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.model_names import public_name
+from tunixrt_core.model_export import ExportCheck, ExportLayout, ExportReport
+from tunixrt_core.model_names import HubName, parse_model_name, public_name
 from tunixrt_core.runs import RunDir
-from tunixrt_core.trainer import ExportReport
 
 
 def model_card(manifest: RunManifest, folder: RunDir, report: ExportReport) -> str:
     """Markdown with the head that the Hugging Face hub reads. Names no directory of this machine."""
     base = public_name(manifest.model.id)
-    lines = ["---", "library_name: transformers", "pipeline_tag: text-generation"]
-    lines += [f"base_model: {base}"] if base == manifest.model.id and "/" in base else []
+    library = "transformers" if report.layout is ExportLayout.MERGED else "peft"
+    lines = ["---", f"library_name: {library}", "pipeline_tag: text-generation"]
+    lines += [f"base_model: {name.repository}"] if isinstance(name := parse_model_name(base), HubName) else []
     lines += ["---", "", f"# {' '.join(manifest.name.split())}", ""]
     lines += [f"`{base}`, fine-tuned with [Google Tunix](https://github.com/google/tunix) by Tunix RT.", ""]
     lines += ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in _facts(manifest, folder, report))]
     lines += ["", "## Evaluation", "", *_evaluation(folder)]
-    lines += ["", "## Check of this export", "", _proof(report)]
+    lines += ["", "## Check of this export", "", *_proof(report)]
     lines += ["", "The license of the base model holds for this one too.", ""]
     return "\n".join(lines)
 
@@ -34,7 +35,8 @@ def _facts(manifest: RunManifest, folder: RunDir, report: ExportReport) -> Itera
     yield "sha256 of the data file", f"`{manifest.data.sha256}`"
     lora = manifest.lora
     is_lora = manifest.method.adapts
-    yield "Method", f"LoRA, rank {lora.rank}, alpha {lora.alpha:g}, merged" if is_lora else "all weights"
+    put = "merged" if report.layout is ExportLayout.MERGED else "alone, in PEFT layout"
+    yield "Method", f"LoRA, rank {lora.rank}, alpha {lora.alpha:g}, {put}" if is_lora else "all weights"
     yield "Train steps", f"{report.train_step:,}, {manifest.batch.size} rows each"
     yield "Learning rate", f"{manifest.optimizer.learning_rate:g}"
     for kind in ("train", "eval"):
@@ -66,10 +68,17 @@ def _evaluation(folder: RunDir) -> list[str]:
     return lines
 
 
-def _proof(report: ExportReport) -> str:
-    return (
+def _proof(report: ExportReport) -> list[str]:
+    return [
         f"These files were loaded again and compared with the trained model on {report.prompts} prompts of the data "
-        f"file ({report.tokens} tokens): the largest difference of a logit is {report.largest_difference:.2g} "
-        f"(allowed: {report.tolerance:.2g}), and both hold the same next token for the likeliest after "
-        f"{report.agreement:.1%} of the tokens. Weights: {report.dtype}."
-    )
+        f"file ({report.tokens} tokens). Weights: {report.dtype}.",
+        "",
+        "| read by | largest difference of a logit | allowed | the same likeliest next token |",
+        "|---|---|---|---|",
+        *map(_check, report.checks),
+        *(f"| {by} | not checked: {why} | | |" for by, why in report.not_checked.items()),
+    ]
+
+
+def _check(check: ExportCheck) -> str:
+    return f"| {check.by} | {check.largest_difference:.2g} | {check.tolerance:.2g} | {check.agreement:.1%} |"

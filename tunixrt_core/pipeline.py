@@ -31,6 +31,7 @@ from tunixrt_core.host import HostInfo, host_info
 from tunixrt_core.ingest_verbs import IngestVerbs
 from tunixrt_core.jobs import JobManager
 from tunixrt_core.manifest import RunManifest, build_sft_manifest
+from tunixrt_core.model_exports import ModelExports
 from tunixrt_core.play_verbs import PlayVerbs
 from tunixrt_core.playground import Playground
 from tunixrt_core.registry import Registry
@@ -73,6 +74,7 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalV
         self.dry_runs = DryRuns(jobs)
         self.evals = Evaluations(jobs, self.registry)
         self.playground = Playground(jobs)
+        self.model_exports = ModelExports(jobs)
         # two clicks on Start must not both find that there is no run yet
         self._starting = threading.Lock()
 

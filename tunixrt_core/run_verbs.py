@@ -1,4 +1,4 @@
-"""What can be done with a run that is there: stop, save, resume, train for longer, clone, compare; and the queue."""
+"""What can be done with a run that is there: stop, save, resume, clone, compare, export; and the queue."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 from tunixrt_core.errors import Conflict
 from tunixrt_core.jobs import JobManager, Queue
 from tunixrt_core.manifest import RunManifest
+from tunixrt_core.model_export import ExportLayout, ModelExportOptions
+from tunixrt_core.model_exports import ExportedModel, ModelExports, ModelExportState, exported_file, exported_models
 from tunixrt_core.registry import Registry
 from tunixrt_core.run_summary import RunSummary, summarise
 from tunixrt_core.runs import Run, RunDir, RunState, RunStatus
@@ -33,6 +35,7 @@ class RunVerbs:
     store: Store
     jobs: JobManager
     registry: Registry
+    model_exports: ModelExports
     _starting: threading.Lock
 
     def resume_run(self, run_id: str, *, train_steps: int | None = None, epochs: float | None = None) -> Run:
@@ -84,6 +87,28 @@ class RunVerbs:
         return RunsCompared(
             runs, tuple(differences(manifests)), tuple(summarise(RunDir(Path(run.directory))) for run in runs)
         )
+
+    def start_export(
+        self, run_id: str, options: ModelExportOptions | None = None, *, checkpoint: str = "last"
+    ) -> ModelExportState:
+        """Queue the export of a run's tuned model into its folder.
+
+        Raises TunixMissing without Tunix, Conflict for a run that is not over or was exported in this layout already.
+        """
+        self.jobs.backend.require()
+        return self.model_exports.start(self.registry.run(run_id), options or ModelExportOptions(), checkpoint)
+
+    def export_state(self, export_id: str) -> ModelExportState:
+        """How an export goes, or what it came to. Raises NotFound."""
+        return self.model_exports.get(export_id)
+
+    def exported_models(self, run_id: str) -> list[ExportedModel]:
+        """What was exported into a run's folder."""
+        return exported_models(RunDir(Path(self.registry.run(run_id).directory)))
+
+    def exported_file(self, run_id: str, layout: ExportLayout, name: str) -> Path:
+        """One file of an export in a run's folder. Raises NotFound."""
+        return exported_file(RunDir(Path(self.registry.run(run_id).directory)), layout, name)
 
     def queue(self) -> Queue:
         """Who holds the accelerator, in this process or another one, and what waits for it, in order."""

@@ -229,34 +229,3 @@ class LoadGenerator(Protocol):
     def __call__(
         self, manifest: RunManifest, checkpoints: Path | None, *, on_phase: Callable[[str], None]
     ) -> Generator: ...
-
-
-@dataclass(frozen=True, slots=True)
-class ExportReport:
-    """A model that was exported, and how its logits compare with the trained model's on prompts of the data file."""
-
-    path: Path
-    train_step: int
-    dtype: str  # of the weight files, as the base model has it
-    files: int  # weight files
-    bytes: int  # of the weight files
-    prompts: int
-    tokens: int  # that were compared
-    largest_difference: float  # of any logit
-    tolerance: float  # a larger difference is refused
-    agreement: float  # share of the tokens after which both hold the same next token for the likeliest
-
-
-class Exporter(Protocol):
-    """Writes the model of a run's last checkpoint as a directory that any Hugging Face tool reads."""
-
-    def __call__(
-        self,
-        manifest: RunManifest,
-        checkpoints: Path,
-        target: Path,
-        *,
-        card: Callable[[ExportReport], str],
-        on_phase: Callable[[str], None],
-    ) -> ExportReport:
-        """`card` makes the README. The phases are `loading`, `writing` and `checking`; `target` must not exist."""

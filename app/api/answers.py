@@ -318,6 +318,26 @@ class DryRun(BaseModel):
     report: DryRunReport | None = Field(description="What was found; null until it succeeded.")
 
 
+class ModelExport(BaseModel):
+    id: str
+    run_id: str
+    layout: str = Field(description="merged or peft.")
+    status: str = Field(description="queued, running, succeeded, failed or stopped.")
+    phase: str = Field(description="What it is doing: loading, writing, checking.")
+    message: str = Field(description="Why it failed.")
+    report: dict[str, Any] | None = Field(description="As export.json; null until it succeeded.")
+
+
+class ExportedModel(BaseModel):
+    format: str = Field(description="merged or peft.")
+    report: dict[str, Any] = Field(description="As export.json: train step, files, bytes, checks, not_checked.")
+    files: dict[str, int] = Field(description="Bytes by name; each can be downloaded.")
+
+
+class ExportedModels(BaseModel):
+    exports: list[ExportedModel]
+
+
 class RunSummary(BaseModel):
     id: str
     name: str

@@ -7,7 +7,20 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
-from app.api import builds, datasets, dry_runs, evaluations, imports, playground, preflight, queue, runs, traces, tunix
+from app.api import (
+    builds,
+    datasets,
+    dry_runs,
+    evaluations,
+    imports,
+    model_exports,
+    playground,
+    preflight,
+    queue,
+    runs,
+    traces,
+    tunix,
+)
 from app.api.answers import Error
 from app.api.docs_page import docs_page
 from app.api.errors import add_error_handlers
@@ -41,7 +54,20 @@ def build_api(max_upload_mb: int) -> FastAPI:
     )
     api.add_middleware(BodyLimit, megabytes=max_upload_mb)
     add_error_handlers(api)
-    for part in (tunix, imports, traces, datasets, builds, preflight, dry_runs, runs, queue, evaluations, playground):
+    for part in (
+        tunix,
+        imports,
+        traces,
+        datasets,
+        builds,
+        preflight,
+        dry_runs,
+        runs,
+        model_exports,
+        queue,
+        evaluations,
+        playground,
+    ):
         api.include_router(part.router)
 
     @api.get("/docs", include_in_schema=False)

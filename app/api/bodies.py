@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from tunixrt_core.datasets import DatasetSpec, Dedupe, Selection
 from tunixrt_core.datasets.choices import Allocation, SplitBy, TokenCount
 from tunixrt_core.evaluation import TARGETS, Target
+from tunixrt_core.model_export import SHARD_BYTES
 from tunixrt_core.preflight_checks import CHECKS
 from tunixrt_core.trainer import Sampling
 
@@ -137,6 +138,15 @@ class PreflightBody(Body):
 
 class DryRunBody(Body):
     manifest: dict[str, Any] = Field(description="A run manifest, as POST /api/tunix/sft/manifest makes it.")
+
+
+class ModelExportBody(Body):
+    format: Literal["merged", "peft"] = Field("merged", description="A whole model, or the LoRA alone.")
+    max_shard_bytes: int = Field(SHARD_BYTES, ge=1_000_000, le=10**15, description="Of a weight file, merged.")
+    check_with_transformers: bool | None = Field(
+        None, description="Whether Hugging Face's own code checks it too; null: where it is installed."
+    )
+    checkpoint: str = Field("last", pattern=r"^(last|best|[0-9]{1,9})$", description="last, best or a train step.")
 
 
 class RunBody(Body):

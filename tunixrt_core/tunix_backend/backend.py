@@ -8,9 +8,10 @@ from pathlib import Path
 
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.memory import MemoryNeed
+from tunixrt_core.model_export import Exporter
 from tunixrt_core.preflight import Preflight, RowView
 from tunixrt_core.runs import RunDir
-from tunixrt_core.trainer import DryRun, Exporter, ExportReport, Generator, LoadGenerator, MetricSink, Trainer
+from tunixrt_core.trainer import DryRun, Generator, LoadGenerator, MetricSink, Trainer
 from tunixrt_core.tunix_backend.availability import require_tunix
 
 
@@ -122,23 +123,10 @@ class TunixBackend:
         return load
 
     def exporter(self) -> Exporter:
-        from tunixrt_core.tunix_backend.export import export_model
+        from tunixrt_core.tunix_backend.export.model import export_model
 
         self._keep_compiled()
-
-        def export(
-            manifest: RunManifest,
-            checkpoints: Path,
-            target: Path,
-            *,
-            card: Callable[[ExportReport], str],
-            on_phase: Callable[[str], None],
-        ) -> ExportReport:
-            return export_model(
-                manifest, checkpoints, target, models_dir=self._models_dir, card=card, on_phase=on_phase
-            )
-
-        return export
+        return partial(export_model, models_dir=self._models_dir)
 
     def _keep_compiled(self) -> None:
         if self._compiled_dir is not None:

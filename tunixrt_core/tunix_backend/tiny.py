@@ -17,15 +17,11 @@ from tunixrt_core.errors import ModelError
 from tunixrt_core.examples import example_traces
 from tunixrt_core.hashing import content_hash
 from tunixrt_core.render import ChatFormat, ReasoningStyle, render
+from tunixrt_core.render.templates import CHATML
 
 # The ids are the places in this list.
 SPECIAL_TOKENS = ("<|pad|>", "<|bos|>", "<|eos|>", "<|im_start|>", "<|im_end|>")
 PAD, BOS, EOS, IM_START, IM_END = range(len(SPECIAL_TOKENS))
-
-CHAT_TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 
 # A tag is one token, and so is a digit with the space before it: the model can look both up as they are.
 _WORDS = r"</?\w+>|[^\S\n]?\p{L}+|[^\S\n]?\p{N}|[^\S\n]?[^\s\p{L}\p{N}]+|\n+|\s+"
@@ -135,7 +131,7 @@ def _write_files(directory: Path, spec: TinySpec, config: dict[str, Any]) -> Non
             "add_bos_token": False,
             "clean_up_tokenization_spaces": False,
             "model_max_length": config["max_position_embeddings"],
-            "chat_template": CHAT_TEMPLATE,
+            "chat_template": CHATML,
         },
     )
 

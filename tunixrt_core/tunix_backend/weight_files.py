@@ -107,7 +107,7 @@ def read_tensors(directory: Path) -> dict[str, Tensor]:
     _check_index(directory)
     tensors: dict[str, Tensor] = {}
     for file in files:
-        for full_name, tensor in _tensors_of(file):
+        for full_name, tensor in tensors_of(file):
             name = full_name.removeprefix("language_model.")
             if name in tensors:
                 raise ModelError(
@@ -141,7 +141,8 @@ def _check_index(directory: Path) -> None:
         )
 
 
-def _tensors_of(file: Path) -> Iterator[tuple[str, Tensor]]:
+def tensors_of(file: Path) -> Iterator[tuple[str, Tensor]]:
+    """The tensors of one file with their full names, from its header. Raises ModelError where it is broken."""
     total = file.stat().st_size
     with file.open("rb") as handle:
         size = struct.unpack("<Q", handle.read(8).ljust(8, b"\0"))[0]

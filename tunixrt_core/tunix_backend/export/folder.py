@@ -1,0 +1,51 @@
+"""A directory that appears whole or not at all, and that replaces nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from tunixrt_core.errors import OutputError
+
+
+def refuse_existing(target: Path) -> None:
+    """Raises OutputError where there is something at `target` already: an export replaces nothing."""
+    if os.path.lexists(target):
+        raise OutputError(f"{target} exists already. Choose another directory, or move that one away.")
+
+
+@contextmanager
+def appears_whole(target: Path) -> Iterator[Path]:
+    """A directory beside the target: renamed to it where the body ends well, removed where it does not."""
+    with scratch_beside(target) as folder:
+        folder.chmod(0o755)
+        yield folder
+        refuse_existing(target)
+        folder.rename(target)
+
+
+@contextmanager
+def scratch_beside(target: Path) -> Iterator[Path]:
+    """A directory on the target's disk that is gone in the end. Raises OutputError where writing to it fails."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise _unwritable(target, error) from None
+    try:
+        yield folder
+    except (OSError, SafetensorError) as error:
+        raise _unwritable(target, error) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unwritable(target: Path, error: Exception) -> OutputError:
+    reason = getattr(error, "strerror", None) or error
+    return OutputError(f"The model cannot be written to {target} ({reason}). Choose another directory, or make room.")

@@ -1,0 +1,163 @@
+"""The tuned model of a run as a Hugging Face directory, loaded again and compared before it appears."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunixrt_core.errors import TrainingError
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.manifest_sections import Method
+from tunixrt_core.model_export import ExportCheck, ExportLayout, ExportReport, ModelExportOptions
+from tunixrt_core.model_names import public_name
+from tunixrt_core.runs import write_json
+from tunixrt_core.tunix_backend.checkpoints import restore_weights
+from tunixrt_core.tunix_backend.export.adapter import write_adapter
+from tunixrt_core.tunix_backend.export.adapter_reading import read_adapter, write_adapted
+from tunixrt_core.tunix_backend.export.companions import copy_model_files, copy_tokenizer, write_generation_config
+from tunixrt_core.tunix_backend.export.folder import appears_whole, refuse_existing, scratch_beside
+from tunixrt_core.tunix_backend.export.proof import compare, logits_of, logits_of_files, proof_prompts, tolerance_of
+from tunixrt_core.tunix_backend.export.shards import WrittenFiles, base_tensors, write_shards
+from tunixrt_core.tunix_backend.export.torch_proof import READER, torch_logits, why_not
+from tunixrt_core.tunix_backend.models import load_model, make_mesh, resolve_model
+from tunixrt_core.tunix_backend.weights import TrainedWeights
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One export: what is asked for, from where, and the prompts that it is checked on."""
+
+    manifest: RunManifest
+    options: ModelExportOptions
+    models_dir: Path
+    base: Path
+    prompts: Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What is left of the trained model once its weights are written: its train step and logits."""
+
+    train_step: int
+    logits: Sequence[Any]  # [tokens, vocabulary] for each prompt
+
+
+def export_model(
+    manifest: RunManifest,
+    checkpoints: Path,
+    target: Path,
+    *,
+    models_dir: Path,
+    options: ModelExportOptions,
+    card: Callable[[ExportReport], str],
+    on_phase: Callable[[str], None] = lambda phase: None,
+) -> ExportReport:
+    """Write the model of the last checkpoint to `target`: merged, with the base's names, shapes and types, or its LoRA.
+
+    The directory appears whole, and only after its logits were compared with the trained model's; `card` writes its
+    README. Raises OutputError where `target` exists or cannot be written, TrainingError where there is no fitting
+    checkpoint, where the layout cannot hold what was trained or where the export does not say what the trained model
+    says, ModelError for the base model and for a check that was asked for and cannot be made.
+    """
+    refuse_existing(target)
+    _refuse_layout(manifest, options.layout)
+    unchecked = why_not(options.layout, options.transformers)
+    on_phase("loading")
+    job = _Job(
+        manifest, options, models_dir, resolve_model(manifest.model.id, models_dir), proof_prompts(manifest, models_dir)
+    )
+    with appears_whole(target) as folder:
+        written, said = _write(job, checkpoints, folder, on_phase)
+        on_phase("checking")
+        checks = [_check(job, folder, target, written.dtype, said)]
+        if not unchecked:
+            checks.append(_check_with_torch(job, folder, written.dtype, said))
+        report = ExportReport(
+            path=target,
+            layout=options.layout,
+            train_step=said.train_step,
+            dtype=written.dtype,
+            files=written.files,
+            bytes=written.bytes,
+            prompts=len(job.prompts),
+            tokens=sum(len(prompt) for prompt in job.prompts),
+            checks=tuple(checks),
+            not_checked={READER[options.layout]: unchecked} if unchecked else {},
+        )
+        write_json(folder / "export.json", report.to_dict())
+        (folder / "README.md").write_text(card(report), encoding="utf-8")
+    return report
+
+
+def _refuse_layout(manifest: RunManifest, layout: ExportLayout) -> None:
+    if layout is ExportLayout.MERGED or manifest.method is Method.LORA:
+        return
+    why = (
+        "trained all weights, so there is no LoRA to write"
+        if manifest.method is Method.FULL
+        else "trained its LoRA beside quantised weights, and on the base model's own it would not say the same"
+    )
+    raise TrainingError(f"The run {why}. Export it merged.")
+
+
+def _write(job: _Job, checkpoints: Path, folder: Path, on_phase: Callable[[str], None]) -> tuple[WrittenFiles, _Said]:
+    """Fill the folder from the last checkpoint. The trained model is gone when this returns, its logits are kept."""
+    manifest = job.manifest
+    mesh = make_mesh(manifest.mesh, manifest.batch.size)
+    with mesh:
+        loaded = load_model(manifest, job.models_dir, mesh)
+        step = restore_weights(loaded.model, checkpoints, lora=manifest.method.adapts)
+        said = _Said(step, logits_of(loaded, job.prompts))
+    on_phase("writing")
+    weights = TrainedWeights(loaded.model, manifest.lora.alpha / manifest.lora.rank)
+    own = Path(manifest.tokenizer.path).expanduser() if manifest.tokenizer.path else None
+    chat = manifest.rendering.chat
+    copy_tokenizer(job.base, own, chat, folder)
+    if job.options.layout is ExportLayout.PEFT:
+        name = public_name(manifest.model.id)
+        return write_adapter(weights, base_tensors(job.base), manifest.lora, name, folder), said
+    copy_model_files(job.base, folder)
+    write_generation_config(job.base, own, chat, folder)
+    return _write_merged(weights, job.base, folder, job.options.shard_bytes), said
+
+
+def _write_merged(weights: TrainedWeights, base: Path, folder: Path, shard_bytes: int) -> WrittenFiles:
+    """Each tensor in the base's type; one the model does not have (such as a vision tower's) is copied."""
+
+    def value_of(name: str, old: Any) -> Any:
+        new = weights.tensor(name)
+        if new is not None and new.shape != old.shape:
+            raise TrainingError(
+                f"{name} has the shape {new.shape} in the trained model and {old.shape} in {base}. "
+                "The base model has changed since the training; put the old files back."
+            )
+        return old if new is None else new.astype(old.dtype)
+
+    written = write_shards(base_tensors(base), value_of, folder, shard_bytes)
+    if left := weights.unread():
+        raise TrainingError(
+            f"{len(left)} weights of the trained model have no place in the files of {base}, such as {left[0]}. "
+            "Nothing was exported; the weights are safe in the run's checkpoints."
+        )
+    return written
+
+
+def _check(job: _Job, folder: Path, target: Path, dtype: str, said: _Said) -> ExportCheck:
+    """By Tunix, from the files alone; an adapter is added to the base in a directory that is removed again."""
+    share = tolerance_of(job.manifest, dtype)
+    if job.options.layout is ExportLayout.MERGED:
+        exported = logits_of_files(job.manifest, folder, job.models_dir, job.prompts)
+    else:
+        with scratch_beside(target) as scratch:
+            kept = job.manifest.model.dtype.value  # the type that it is computed in: nothing is rounded before
+            write_adapted(read_adapter(folder), job.base, kept, scratch, job.options.shard_bytes)
+            exported = logits_of_files(job.manifest, scratch, job.models_dir, job.prompts)
+    return compare("tunix", said.logits, exported, share)
+
+
+def _check_with_torch(job: _Job, folder: Path, dtype: str, said: _Said) -> ExportCheck:
+    layout = job.options.layout
+    exported = torch_logits(layout, folder, job.base, job.prompts)
+    return compare(READER[layout], said.logits, exported, tolerance_of(job.manifest, dtype, other_code=True))

@@ -1,0 +1,118 @@
+"""Whether what was exported says what the trained model says: logits on prompts of the data file, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from tunixrt_core.errors import TrainingError
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.manifest_sections import Method
+from tunixrt_core.model_export import ExportCheck
+from tunixrt_core.render import render_prompt
+from tunixrt_core.rows import read_rows
+from tunixrt_core.tunix_backend.data import load_tokenizer
+from tunixrt_core.tunix_backend.models import LoadedModel, load_model, make_mesh
+
+PROMPTS = 8
+_LONGEST = 128  # tokens of a prompt that are compared: whole logits are kept, and vocabularies are large
+# Allowed differences, as shares of the largest logit (of 1 where that is smaller): a difference grows with the numbers
+# that it comes from. With files and training in float32 only the order of additions differs, as LoRA is merged.
+TOLERANCE = 1e-5
+# 8e-7 to 5.4e-6 were measured over the families.
+# Where either has 16 bits, each weight is off by up to 0.4 % (a bfloat16 keeps 8 bits), which adds up: 0.6 to
+# 10.5 % were measured; a tensor in a wrong place is off by about 100 %.
+COARSE_TOLERANCE = 0.15
+
+
+def tolerance_of(manifest: RunManifest, dtype: str, *, other_code: bool = False) -> float:
+    """The share of the largest logit that an export of this run, in files of this type, may be off by.
+
+    Coarse where numbers are rounded to 16 bits on the way, or where the trained model computes in 16 bits and
+    `other_code`, which computes in float32, reads the export.
+    """
+    trained = manifest.model.dtype.value
+    # without LoRA nothing is added up, so a file of the same width, or of a larger one, holds the very weights
+    exact = trained == "float32" == dtype if manifest.method.adapts or other_code else dtype in (trained, "float32")
+    return TOLERANCE if exact else COARSE_TOLERANCE
+
+
+def compare(by: str, trained: Sequence[Any], exported: Sequence[Any], share: float) -> ExportCheck:
+    """What the exported model says beside the trained one: logits [tokens, vocabulary] of each prompt.
+
+    Raises TrainingError where they are further apart than `share` of the largest logit, or where they rank a token
+    first that is behind the trained model's own by more than that.
+    """
+    largest = max(float(np.abs(logits).max()) for logits in trained)
+    tolerance = share * max(1.0, largest)
+    pairs = list(zip(trained, exported, strict=True))
+    difference = float(np.max([np.abs(a - b).max() for a, b in pairs]))
+    behind = np.concatenate([_behind(a, b) for a, b in pairs])
+    agreement = float(np.mean(behind == 0.0))
+    # written so that a NaN fails
+    if not (difference <= tolerance and float(np.max(behind)) <= tolerance):
+        raise TrainingError(
+            f"The exported model, read by {by}, does not say what the trained one says: logits differ by up to "
+            f"{difference:.2g} (allowed are {tolerance:.2g}) and the best token is the same in {agreement:.1%}. "
+            "Nothing was exported; the weights are safe in the run's checkpoints."
+        )
+    return ExportCheck(by, difference, tolerance, agreement)
+
+
+def _behind(trained: Any, exported: Any) -> Any:
+    """For each token, how far the trained model's logit of the export's likeliest next one is below its largest."""
+    return trained.max(-1) - trained[np.arange(len(trained)), exported.argmax(-1)]
+
+
+def proof_prompts(manifest: RunManifest, models_dir: Path) -> list[list[int]]:
+    """Token ids of the first prompts of the data file, rendered as in training."""
+    tokenizer, rendering = load_tokenizer(manifest, models_dir), manifest.rendering
+    rows = islice(read_rows(Path(manifest.data.path)), PROMPTS)
+    texts = [
+        render_prompt(
+            row.trace.prompt, rendering.chat, rendering.reasoning, system=row.trace.system or rendering.system
+        )
+        for row in rows
+    ]
+    return [tokenizer.encode_prompt(text)[:_LONGEST] for text in texts]
+
+
+def logits_of_files(
+    manifest: RunManifest, folder: Path, models_dir: Path, prompts: Sequence[Sequence[int]]
+) -> list[Any]:
+    """Those of the model in `folder`, loaded as any model is loaded, on the run's mesh and in its type."""
+    model = manifest.model.model_copy(update={"id": str(folder.absolute())})
+    plain = manifest.model_copy(update={"model": model, "method": Method.FULL})
+    mesh = make_mesh(manifest.mesh, manifest.batch.size)
+    with mesh:
+        return logits_of(load_model(plain, models_dir, mesh), prompts)
+
+
+def logits_of(loaded: LoadedModel, prompts: Sequence[Sequence[int]]) -> list[Any]:
+    """Logits [tokens, vocabulary] of each prompt, in float32; the loaded model's mesh must be entered."""
+    length = max(len(prompt) for prompt in prompts)
+    size = int(loaded.mesh.shape["fsdp"])  # rows at once: as few as can be spread over the mesh
+    tokens: Any = np.zeros((-(-len(prompts) // size) * size, length), np.int32)
+    for row, prompt in zip(tokens, prompts, strict=False):
+        row[: len(prompt)] = prompt  # what stands behind a prompt cannot be seen from it
+    done: list[Any] = []
+    # accelerators round float32 products to fewer bits where they are not told
+    with jax.default_matmul_precision("highest"):
+        for first in range(0, len(tokens), size):
+            done.extend(np.asarray(_forward(loaded.model, jnp.asarray(tokens[first : first + size])), np.float32))
+    return [logits[: len(prompt)] for logits, prompt in zip(done, prompts, strict=False)]
+
+
+@nnx.jit
+def _forward(model: Any, tokens: Any) -> Any:
+    count, length = tokens.shape
+    positions = jnp.broadcast_to(jnp.arange(length), (count, length))
+    causal = jnp.broadcast_to(jnp.tril(jnp.ones((length, length), bool)), (count, length, length))
+    return model(tokens, positions, None, causal)[0]
