@@ -51,7 +51,8 @@ def write_generation_config(base: Path, own: Path | None, chat: ChatFormat, fold
         found |= {"bos_token_id": tokenizer.begin_id, _ENDS: [], "pad_token_id": tokenizer.pad_id()}
     ends = found.get(_ENDS)
     known = ends if isinstance(ends, list) else [] if ends is None else [ends]
-    found[_ENDS] = [*known, *(i for i in stop_ids(tokenizer, chat) if i not in known)]
+    # the folder has no generation config yet, whose ends would be added: those of the base are known already
+    found[_ENDS] = [*known, *(i for i in stop_ids(tokenizer, chat, folder) if i not in known)]
     (folder / _GENERATION).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
