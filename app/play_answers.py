@@ -49,9 +49,9 @@ def waiting_words(state: QuestionState, target: Target) -> str:
 
 
 def cost_words(answered: Answered) -> str:
-    """`38 prompt tokens · 52 tokens · 0.4 s`, and what is special about them."""
+    """`38 prompt tokens · 52 tokens · 0.41 s`, and what is special about them."""
     parts = [f"{answered.prompt_tokens:,} prompt tokens"] if answered.prompt_tokens else []
-    parts += [f"{answered.tokens:,} tokens", f"{answered.seconds:.1f} s"]
+    parts += [f"{answered.tokens:,} tokens", f"{answered.seconds:.2f} s"]
     parts += ["compiling included"] if answered.compiled else []
     parts += ["cut at the limit"] if answered.hit_limit else []
     return " · ".join(parts)

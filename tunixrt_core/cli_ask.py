@@ -80,13 +80,13 @@ def _ask(
 def show_answer(answered: Answered) -> None:
     """Steps, final answer, and what it took."""
     out.print(f"{answered.target.capitalize()}: {answered.model}", style="bold")
-    for number, step in enumerate(answered.steps, 1):
-        out.print(f"{number:>4}. {step}")
     if answered.answer is None:
-        out.print("No final answer can be read from what it wrote:", style="yellow")
         out.print(answered.output)
+        out.print("No final answer can be read from that.", style="yellow")
     else:
+        for number, step in enumerate(answered.steps, 1):
+            out.print(f"{number:>4}. {step}")
         out.print(f"Final answer: {answered.answer}")
     cut = ", cut at the limit" if answered.hit_limit else ""
-    time = f"{answered.seconds:.1f} s{', compiling included' if answered.compiled else ''}"
+    time = f"{answered.seconds:.2f} s{', compiling included' if answered.compiled else ''}"
     out.print(f"{answered.prompt_tokens:,} prompt tokens, {answered.tokens:,} tokens{cut}, {time}\n", style="dim")

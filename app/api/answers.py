@@ -39,7 +39,7 @@ class RowError(BaseModel):
     unit: Literal["line", "row"] = Field(description="What `line` counts: rows in Parquet.")
 
 
-class ImportReport(BaseModel):
+class StoredReport(BaseModel):
     """read = inserted + duplicate + rejected. At most 1,000 errors are listed."""
 
     file: str
@@ -52,6 +52,9 @@ class ImportReport(BaseModel):
     scores: int = Field(description="Scores that came with the traces.")
     errors: list[RowError]
     seconds: float
+
+
+class ImportReport(StoredReport):
     rejects: str | None = Field(description="Where the rejected rows can be downloaded, byte for byte; null for none.")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
-from app.api.answers import ImportReport
+from app.api.answers import StoredReport
 from app.api.limits import JsonRoute
 from app.api.play_models import KeepBody, KeepPredictionsBody, KeptTrace, QuestionAnswered, QuestionBody
 from app.api.shared import Pipe
@@ -51,8 +51,8 @@ def keep(id: QuestionId, body: KeepBody, pipeline: Pipe) -> KeptTrace:
 
 
 @router.post("/evaluations/{id}/keep")
-def keep_predictions(id: str, pipeline: Pipe, body: KeepPredictionsBody | None = None) -> ImportReport:
+def keep_predictions(id: str, pipeline: Pipe, body: KeepPredictionsBody | None = None) -> StoredReport:
     """Keep the answers of an evaluation as traces, each with its score; by default the right ones."""
     wanted = body or KeepPredictionsBody()
     report = pipeline.keep_predictions(id, only_correct=wanted.only_correct, scorer=wanted.scorer)
-    return ImportReport.model_validate(report.to_dict())
+    return StoredReport.model_validate(report.to_dict())

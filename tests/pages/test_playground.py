@@ -50,7 +50,7 @@ def test_both_models_answer_the_prompt_of_a_trace_and_the_right_one_is_told(fill
     assert app.text_input(key="play-reference").value == trace.trace.final_answer
     assert f"{run.id} tuned, train step 30" in text
     assert text.count(">same answer<") == text.count(">differs<") == 1
-    assert "5 tokens · 0.0 s" in text
+    assert "5 tokens · 0.00 s" in text
 
 
 def test_an_answer_is_kept_as_a_trace_that_names_its_model(filled: Pipeline, run: Run) -> None:
@@ -166,7 +166,7 @@ def test_an_answer_without_an_end_is_text_and_needs_a_final_answer_to_be_kept(
     app.button_group(key="play-targets").set_value(["base"])
     app = ask(filled, checked(app.run()))
     text = words(app)
-    assert "4 prompt tokens · 9 tokens · 0.0 s · cut at the limit" in text
+    assert "4 prompt tokens · 9 tokens · 0.00 s · cut at the limit" in text
     assert "No final answer can be read" in text
     assert "&lt;img src=x onerror=alert(1)&gt;" in text
     app = press(app, "keep-trace-base")
