@@ -7,15 +7,19 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import blocks
+from app.boundary import show_error
 from app.components import card, pick_row
 from app.evaluated import Side, metric_words, value_words
 from app.navigation import go
 from app.results import ALL, FILTERS, Pair, Verdict, filter_pairs
+from app.state import get_pipeline
 from app.step_table import step_table
 from app.trace_compare import divergence_words
 from app.words import MISSING, one_line, plural
+from tunixrt_core.errors import TunixRTError
 from tunixrt_core.evaluation import Prediction
 from tunixrt_core.render import parse_completion
+from tunixrt_core.runs import RunStatus
 from tunixrt_core.scorers import KnownScorer
 from tunixrt_core.trace_diff import diff_steps
 from tunixrt_core.traces import Step
@@ -44,6 +48,7 @@ def show_predictions(pairs: Sequence[Pair], first: Side | None, second: Side, sc
             required=True,
             label_visibility="collapsed",
         )
+        _offer_keeping(second)
         shown = filter_pairs(pairs, chosen or ALL)
         if not shown:
             st.caption("None.")
@@ -59,6 +64,27 @@ def show_predictions(pairs: Sequence[Pair], first: Side | None, second: Side, sc
     if picked is not None:
         st.query_params["row"] = shown[picked].any.id
         show_reader(shown[picked], first, second, scorer)
+
+
+def _offer_keeping(side: Side) -> None:
+    """The right answers as new traces, for the next dataset."""
+    right = sum(p.correct for p in side.predictions)
+    if not right or side.record.status is not RunStatus.SUCCEEDED:
+        return
+    with st.popover(f"Keep {plural(right, 'right answer')} as traces", icon=":material/library_add:", width="content"):
+        st.caption(
+            f"New traces by {side.title}, with the score, so that the next dataset can hold them. A dataset with these "
+            "prompts must not be evaluated on this eval set again."
+        )
+        if st.button("Keep them", type="primary", key="keep-predictions"):
+            try:
+                kept = get_pipeline().keep_predictions(side.record.id)
+            except TunixRTError as error:
+                show_error(error)
+            else:
+                st.success(
+                    f"{kept.inserted:,} new, {kept.duplicate:,} that were there already.", icon=":material/check:"
+                )
 
 
 def _place(pairs: Sequence[Pair], row_id: str | None) -> int:

@@ -207,11 +207,21 @@ def test_runs_are_listed_shown_and_tailed(home: Path) -> None:
 
 
 @pytest.mark.skipif(is_tunix_available(), reason="says what happens where Tunix is not installed")
-@pytest.mark.parametrize(
-    "command", [("train", "m.yaml"), ("preflight", "m.yaml"), ("evaluate", "r-0001"), ("ask", "r-0001", "a")]
-)
+@pytest.mark.parametrize("command", [("train", "m.yaml"), ("preflight", "m.yaml"), ("ask", "r-0001", "a")])
 def test_without_tunix_training_says_what_to_install(home: Path, command: tuple[str, ...]) -> None:
     done = tunixrt(*command, home=home)
+    assert done.returncode == 1
+    assert 'pip install "tunix-rt[tunix]"' in done.stderr
+
+
+@pytest.mark.skipif(is_tunix_available(), reason="says what happens where Tunix is not installed")
+def test_without_tunix_an_evaluation_that_needs_a_model_says_what_to_install(home: Path, tmp_path: Path) -> None:
+    folder = RunDir(tmp_path / "run")
+    folder.create()
+    manifest = tunixrt("manifest", "--dataset", "mine", "--output-dir", folder.path, home=home).stdout
+    folder.manifest_file.write_text(manifest)
+    folder.write_state(RunState(RunStatus.SUCCEEDED, train_step=3))
+    done = tunixrt("evaluate", folder.path, home=home)
     assert done.returncode == 1
     assert 'pip install "tunix-rt[tunix]"' in done.stderr
 

@@ -11,6 +11,7 @@ from tests.pages.conftest import checked, evaluate, keys, make_run, open_page, p
 from tunixrt_core.evaluation import EvalRequest, EvalState
 from tunixrt_core.pipeline import Pipeline
 from tunixrt_core.runs import Run, RunStatus
+from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.tunix_backend.availability import is_tunix_available
 
 
@@ -116,3 +117,12 @@ def test_what_is_under_way_can_be_stopped(filled: Pipeline, run: Run) -> None:
     record.folder.write_state(EvalState(status=RunStatus.RUNNING, total=6))
     app = open_page("evaluations.py", run=run.id)
     assert f"stop-{record.id}" in keys(app)
+
+
+def test_right_answers_are_kept_as_traces_of_the_model(filled: Pipeline, run: Run) -> None:
+    before = filled.count_traces()
+    app = press(open_page("evaluations.py", run=run.id), "keep-predictions")
+    assert any("new" in success.value for success in app.success)
+    kept = filled.traces(TraceQuery(source="evaluation")).items
+    assert len(kept) == filled.count_traces() - before == filled.dataset("examples").eval_rows
+    assert {item.trace.model for item in kept} == {f"{run.id} tuned, train step 30"}
