@@ -22,12 +22,13 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A value axis: its title with the unit, how the values are written, and where it begins."""
+    """A value axis: its title with the unit, how the values are written, where it begins, and where it ends."""
 
     title: str
     value_format: str
     from_zero: bool = False
     log_scale: bool = False
+    top: float | None = None  # as far as the values go otherwise
 
 
 def line(
@@ -103,7 +104,8 @@ def show(
 
 def _value_axis(axis: Axis) -> dict[str, Any]:
     made = _axis(axis.title, type="log" if axis.log_scale else "value", scale=not axis.from_zero, nameGap=44)
-    return {**made, "min": 0} if axis.from_zero else made
+    ends = {"min": 0} if axis.from_zero else {}
+    return {**made, **ends, **({} if axis.top is None else {"max": axis.top})}
 
 
 def _axis(name: str, **options: Any) -> dict[str, Any]:

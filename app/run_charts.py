@@ -116,7 +116,7 @@ def reasoning_chart(curves: Curves, end: int) -> None:
     show(
         series,
         end,
-        Axis("Share of the answers (%)", "%.0f", from_zero=True),
+        Axis("Share of the answers (%)", "%.0f", from_zero=True, top=100),
         key="chart-reasoning",
         alt=f"At train step {steps[-1]:,}: {', '.join(said)}, {lengths[-1]:.0f} tokens on average."
         if steps

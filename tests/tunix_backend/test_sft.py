@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,13 @@ def test_every_train_step_is_reported_with_its_numbers(whole: Done) -> None:
             assert record["step_seconds"] > 0
             assert record["tokens_per_second"] > 0
             assert record["epoch"] == pytest.approx(record["train_step"] * 8 / 24)
+
+
+def test_a_train_step_beside_an_evaluation_is_timed_as_any_other(whole: Done) -> None:
+    """The device computes while the host goes on, so a pause could swallow the time of the train step before it."""
+    seconds = whole.reports.of("train", "step_seconds")
+    usual = statistics.median(seconds.values())
+    assert min(seconds[step] for step in (4, 5, 8, 9)) > usual / 10
 
 
 def test_the_learning_rate_reported_is_the_one_that_was_used(whole: Done) -> None:

@@ -103,8 +103,10 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         self._handed: tuple[int, int, int, float] | None = None
         self._reported = facts.restored
         self._lengths: set[int] = set()
-        self._begun: deque[tuple[float, float]] = deque()  # of train steps not reported: when, and the pauses before
-        self._paused = 0.0  # seconds that do not count as training, of the whole run
+        self._counted_from: float | None = None  # when the oldest train step that is not reported began to be worked on
+        self._compiled_since = 0.0  # seconds of compiling since then
+        # of a pause since then: when the device was done with what it had, and when the pause was over
+        self._pause: tuple[float, float] | None = None
         self.ended_early = False
         self.train_loss: float | None = None
         self.eval_loss: float | None = None
@@ -118,8 +120,8 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         if k % self._facts.accumulation == 0 and self._is_over(done):
             return None
         micro = self._feed.next()
-        if k % self._facts.accumulation == 0:
-            self._begun.append((self._clock(), self._paused))
+        if self._counted_from is None:
+            self._counted_from = self._clock()
         if micro.length not in self._lengths:
             self._observer.phase("compiling")
         self._handed = (done, micro.length, self._compiles.count, self._compiles.seconds)
@@ -157,7 +159,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         self._lengths.add(length)
         if self._compiles.count > count:
             seconds = self._compiles.seconds - seconds
-            self._paused += seconds
+            self._compiled_since += seconds
             self._observer.record(
                 {
                     "kind": "compile",
@@ -211,12 +213,15 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
     def pause(self, phase: str) -> Iterator[None]:
         """Time inside does not count as training, and the phase is shown."""
         jax.block_until_ready(nnx.state(self._facts.model))
-        began = self._clock()
+        idle = self._pause[0] if self._pause else self._clock()
         self._observer.phase(phase)
         try:
             yield
         finally:
-            self._paused += self._clock() - began
+            if self._fed:  # the report of a train step is still out
+                self._pause = idle, self._clock()
+            else:
+                self._counted_from = None
         if self._lengths:
             self._observer.phase("training")
 
@@ -258,10 +263,17 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
             self._observer.record(self._waiting.pop(0))
 
     def _seconds(self) -> float:
-        """Of the oldest train step that is not reported: until the next one began, or until now where none has."""
-        began, paused_before = self._begun.popleft()
-        ended, paused = self._begun[0] if self._begun else (self._clock(), self._paused)
-        return max(ended - began - (paused - paused_before), 1e-9)
+        """Of the train step that has just ended: since the one before it ended, or since the pause between them did.
+
+        Tunix reports a train step when the next one was handed over already, so the end is when its loss is there; a
+        pause waits for the device first, and then that is the end.
+        """
+        now = self._clock()
+        idle, resumed = self._pause or (now, now)
+        assert self._counted_from is not None, "it is set as the first micro-batch is handed over"
+        seconds = idle - self._counted_from - self._compiled_since
+        self._counted_from, self._compiled_since, self._pause = resumed, 0.0, None
+        return max(seconds, 1e-9)
 
     def _utilisation(self, tokens_per_second: float) -> dict[str, float]:
         facts = self._facts
