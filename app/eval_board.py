@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
 from html import escape
+from typing import Any
 
 import streamlit as st
 
@@ -19,12 +21,35 @@ from tunixrt_core.scorers import KnownScorer
 COLORS = {"base": blocks.GRAY, "tuned": blocks.BLUE}
 
 
+def board_filters(board: Board) -> dict[str, Any]:
+    """Which models stand on the board, as `Pipeline.leaderboard` takes it. The choices stand in the address."""
+    datasets = sorted({e.dataset for e in board.entries if e.dataset})
+    models = sorted({e.model for e in board.entries if e.model})
+    bound: dict[str, Any] = {"bind": "query-params"}
+    set_now = sum(
+        bool(st.session_state.get(key)) for key in ("board-dataset", "board-model", "board-since", "board-until")
+    )
+    with st.popover(f"Filters ({set_now})" if set_now else "Filters", icon=":material/tune:", width="content"):
+        dataset = st.selectbox(
+            "Trained on", datasets, index=None, key="board-dataset", placeholder="Any dataset", **bound
+        )
+        model = st.selectbox("Made from", models, index=None, key="board-model", placeholder="Any model", **bound)
+        since = st.date_input("Evaluated from", None, key="board-since", **bound)
+        until = st.date_input("Until", None, key="board-until", **bound)
+    return {"dataset": dataset, "model": model, "since": _day(since), "until": _day(until, end=True)}
+
+
+def _day(day: date | None, *, end: bool = False) -> datetime | None:
+    """The first or the last moment of a day, UTC."""
+    return None if day is None else datetime.combine(day, time.max if end else time.min, UTC)
+
+
 def show_board(board: Board, scorer: KnownScorer) -> None:
     """The entries, best first. An HTML table: a line with its dot is read at a glance, and sorted already."""
     note = "95% interval" if any(e.low is not None for e in board.entries) else f"mean {scorer.unit}"
     with card("Leaderboard", note=note, key="board"):
         if not board.entries:
-            st.caption("No finished evaluation of this eval set has this score.")
+            st.caption("No finished evaluation of this eval set has this score and passes the filters.")
             return
         low, high = scale(board.entries)
         body = "".join(_row(place, entry, scorer, low, high) for place, entry in enumerate(board.entries, 1))

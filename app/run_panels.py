@@ -20,7 +20,7 @@ from app.run_charts import (
 )
 from app.words import decimals, percent, rate, size, whole
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.runs import Run, RunState, RunStatus
+from tunixrt_core.runs import Run, RunState
 
 SMOOTHING = {0.0: "Raw", 0.6: "0.60", 0.9: "0.90", 0.96: "0.96"}
 
@@ -162,9 +162,6 @@ def show_config(run: Run, state: RunState, manifest: RunManifest) -> None:
             if manifest.tracking.tensorboard:
                 st.caption("Its curves in TensorBoard, which is a program of its own")
                 st.code(f"tensorboard --logdir {run.directory}/tensorboard", language=None, wrap_lines=True)
-            if run.status in (RunStatus.SUCCEEDED, RunStatus.STOPPED):
-                st.caption("Export the tuned model as a Hugging Face directory")
-                st.code(f"tunixrt export-model {run.id}", language=None, wrap_lines=True)
         with card("Manifest", note=f"sha256 {manifest.content_hash[:8]}", key="run-manifest"):
             st.download_button(
                 "Download YAML",

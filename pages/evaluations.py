@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import streamlit as st
 
 from app.boundary import error_boundary, escape_markdown, show_error
 from app.components import address_select, card, empty_state, halves, header
-from app.eval_board import show_board
+from app.eval_board import board_filters, show_board
 from app.eval_compare import show_comparison, show_groups
 from app.eval_form import show_form
 from app.evaluated import (
@@ -154,10 +155,11 @@ def show_boards(boards: Leaderboard) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="toolbar"):
         board = choose_board(boards.boards, st.query_params.get("run", ""))
         shown = on_board(records, board)
+        filters = board_filters(board)
         scorer = choose_metric(metric_names(shown, known))
-    if scorer.name != boards.metric:
-        ranked = rt.leaderboard(scorer.name, higher_is_better=scorer.higher_is_better is not False)
-        board = next((b for b in ranked.boards if b.eval_set.sha256 == board.eval_set.sha256), board)
+    ranked = rt.leaderboard(scorer.name, higher_is_better=scorer.higher_is_better is not False, **filters)
+    same = (b for b in ranked.boards if b.eval_set.sha256 == board.eval_set.sha256)
+    board = next(same, replace(board, entries=()))
     show_failures(shown)
     first, second = choose_sides(shown)
     with halves():

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.boundary import error_boundary, escape_markdown
 from app.components import empty_state, header, state_badge
+from app.model_export_views import show_exports
 from app.navigation import go
 from app.queue_views import show_queue
 from app.run_actions import show_actions
@@ -21,7 +22,7 @@ from tunixrt_core.manifest import RunManifest
 from tunixrt_core.runs import Run, RunStatus
 
 TICK = 2  # seconds between looks at a live run
-CHARTS, SAMPLES, LOG, CONFIG = "Charts", "Samples", "Log", "Config"
+CHARTS, SAMPLES, LOG, CONFIG, EXPORT = "Charts", "Samples", "Log", "Config", "Export"
 
 
 def show_all() -> None:
@@ -88,7 +89,7 @@ def show_live(run: Run, manifest: RunManifest) -> None:
                 icon=":material/content_cut:",
             )
         show_tiles(curves)
-        tabs = st.tabs([CHARTS, SAMPLES, LOG, CONFIG], key="tab", bind="query-params", on_change="rerun")
+        tabs = st.tabs([CHARTS, SAMPLES, LOG, CONFIG, EXPORT], key="tab", bind="query-params", on_change="rerun")
         if tabs[0].open:
             with tabs[0]:
                 show_charts(curves, state, manifest)
@@ -103,6 +104,9 @@ def show_live(run: Run, manifest: RunManifest) -> None:
         if tabs[3].open:
             with tabs[3]:
                 show_config(run, state, manifest)
+        if tabs[4].open:
+            with tabs[4]:
+                show_exports(run, manifest)
 
 
 rt = get_pipeline()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tunixrt_core.manifest import RunManifest
+from tunixrt_core.runs import RunStatus
 
 SHARD_BYTES = 5 * 10**9  # as Hugging Face's own tools wrote for years, and as every reader can take
 
@@ -65,6 +66,32 @@ class ExportReport:
     def to_dict(self) -> dict[str, Any]:
         """As `export.json` has it: of the directory, its name only."""
         return {**asdict(self), "path": self.path.name, "checks": [asdict(check) for check in self.checks]}
+
+
+@dataclass(slots=True)
+class ModelExportState:
+    """One export. `message` says why it failed; `report` is there when it succeeded, as `export.json` has it."""
+
+    id: str
+    run_id: str
+    layout: ExportLayout
+    status: RunStatus = RunStatus.QUEUED
+    phase: str = ""
+    message: str = ""
+    report: dict[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedModel:
+    """What an export left in a run's folder: its report, and its files with their sizes in bytes."""
+
+    layout: ExportLayout
+    folder: Path
+    report: dict[str, Any]
+    files: dict[str, int]
 
 
 class Exporter(Protocol):

@@ -7,45 +7,17 @@ import os
 import threading
 import uuid
 from collections import OrderedDict
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tunixrt_core.errors import Conflict, NotFound
 from tunixrt_core.execution import execute_export
 from tunixrt_core.jobs import JobManager, WaitingJob
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.model_export import ExportLayout, ModelExportOptions, folder_name
+from tunixrt_core.model_export import ExportedModel, ExportLayout, ModelExportOptions, ModelExportState, folder_name
 from tunixrt_core.runs import Run, RunDir, RunStatus
 
 KIND = "export"
 _KEPT = 50  # the latest; an older one that is over is forgotten
-
-
-@dataclass(slots=True)
-class ModelExportState:
-    """One export. `message` says why it failed; `report` is there when it succeeded, as `export.json` has it."""
-
-    id: str
-    run_id: str
-    layout: ExportLayout
-    status: RunStatus = RunStatus.QUEUED
-    phase: str = ""
-    message: str = ""
-    report: dict[str, Any] | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
-
-
-@dataclass(frozen=True, slots=True)
-class ExportedModel:
-    """What an export left in a run's folder: its report, and its files with their sizes in bytes."""
-
-    layout: ExportLayout
-    folder: Path
-    report: dict[str, Any]
-    files: dict[str, int]
 
 
 class ModelExports:
@@ -89,6 +61,11 @@ class ModelExports:
             if export_id not in self._states:
                 raise NotFound("export", export_id, "How an export goes is forgotten when the server ends.")
             return self._states[export_id]
+
+    def latest_of(self, run_id: str) -> dict[ExportLayout, ModelExportState]:
+        """The last export of a run in each layout that this process knows."""
+        with self._lock:
+            return {state.layout: state for state in self._states.values() if state.run_id == run_id}
 
     def _forget_old(self) -> None:
         over = [one for one, state in self._states.items() if state.status.over]

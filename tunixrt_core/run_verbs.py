@@ -11,8 +11,8 @@ from typing import Any
 from tunixrt_core.errors import Conflict
 from tunixrt_core.jobs import JobManager, Queue
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.model_export import ExportLayout, ModelExportOptions
-from tunixrt_core.model_exports import ExportedModel, ModelExports, ModelExportState, exported_file, exported_models
+from tunixrt_core.model_export import ExportedModel, ExportLayout, ModelExportOptions, ModelExportState
+from tunixrt_core.model_exports import ModelExports, exported_file, exported_models
 from tunixrt_core.registry import Registry
 from tunixrt_core.run_summary import RunSummary, summarise
 from tunixrt_core.runs import Run, RunDir, RunState, RunStatus
@@ -101,6 +101,10 @@ class RunVerbs:
     def export_state(self, export_id: str) -> ModelExportState:
         """How an export goes, or what it came to. Raises NotFound."""
         return self.model_exports.get(export_id)
+
+    def latest_exports(self, run_id: str) -> dict[ExportLayout, ModelExportState]:
+        """The last export of a run in each layout that this process knows: waiting, under way or over."""
+        return self.model_exports.latest_of(run_id)
 
     def exported_models(self, run_id: str) -> list[ExportedModel]:
         """What was exported into a run's folder."""

@@ -45,7 +45,7 @@ def show_comparison(first: str, second: str, found: Comparison) -> None:
     difference = _interval(found.difference)
     out.print(
         f"{second} against {first}: {found.fixed} fixed, {found.broken} broken of {found.rows}; "
-        f"{found.scorer} {difference}, McNemar p = {found.p_value:.2g}"
+        f"{found.scorer} {difference}, {'McNemar' if found.binary else 'sign test'} p = {found.p_value:.2g}"
     )
     if found.groups:
         table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import orjson
@@ -126,3 +127,11 @@ def test_right_answers_are_kept_as_traces_of_the_model(filled: Pipeline, run: Ru
     kept = filled.traces(TraceQuery(source="evaluation")).items
     assert len(kept) == filled.count_traces() - before == filled.dataset("examples").eval_rows
     assert {item.trace.model for item in kept} == {f"{run.id} tuned, train step 30"}
+
+
+def test_the_leaderboard_can_be_narrowed_and_says_so_where_nothing_is_left(filled: Pipeline, run: Run) -> None:
+    app = open_page("evaluations.py", run=run.id)
+    app.date_input(key="board-until").set_value(date(2020, 1, 1))
+    text = words(checked(app.run()))
+    assert "passes the filters" in text
+    assert "McNemar p" in text, "what is compared stays"

@@ -81,7 +81,6 @@ def test_log_and_manifest_are_a_tab_away(filled: Pipeline) -> None:
     run = make_run(filled, RunStatus.SUCCEEDED)
     assert "Reads the rows." in words(open_page("run.py", run=run.id, tab="Log"))
     text = words(open_page("run.py", run=run.id, tab="Config"))
-    assert f"tunixrt export-model {run.id}" in text
     assert "manifest_version" in text
     assert "Dropped rows" in text
 
@@ -179,3 +178,24 @@ def test_jobs_that_wait_are_moved_and_cancelled(filled: Pipeline, monkeypatch: p
     for run in runs[:2]:
         filled.stop_run(run.id)
     assert filled.wait(20)
+
+
+def test_a_finished_run_is_exported_from_its_page_with_its_proof(filled: Pipeline) -> None:
+    run = make_run(filled, RunStatus.SUCCEEDED)
+    folder = filled.run_folder(run.id)
+    folder.checkpoints.mkdir()
+    (folder.checkpoints / "last").write_text("30")
+    app = open_page("run.py", run=run.id, tab="Export")
+    assert f"tunixrt export-model {run.id}" in words(app)
+    press(app, "start-export-merged")
+    assert filled.wait(20)
+    text = words(open_page("run.py", run=run.id, tab="Export"))
+    assert "same next token 100.0%" in text
+    assert f"/api/runs/{run.id}/exports/merged/README.md" in text
+
+
+def test_a_run_that_goes_on_offers_no_export(filled: Pipeline) -> None:
+    run = make_run(filled, RunStatus.RUNNING)
+    app = open_page("run.py", run=run.id, tab="Export")
+    assert "start-export-merged" not in keys(app)
+    assert "when the run is over" in words(app)
