@@ -66,6 +66,7 @@ def test_the_example_in_the_readme_learns_the_task(tmp_path: Path) -> None:
     assert base is not None, printed
     assert float(base[1]) <= 0.05
     assert float(found[1]) >= 0.8
+    assert float(printed.split()[-1]) < 0.001, "McNemar's p"
 
 
 if __name__ == "__main__":
