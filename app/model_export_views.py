@@ -19,7 +19,7 @@ from tunixrt_core.runs import Run, RunStatus
 
 TICK = 1.0  # seconds between looks at one on its way
 _WORDS = {
-    ExportLayout.MERGED: ("Hugging Face model", "LoRA merged, as transformers and vLLM load it"),
+    ExportLayout.MERGED: ("Hugging Face model", "all weights, as transformers and vLLM load them"),
     ExportLayout.PEFT: ("LoRA alone", "as the peft package puts it on the base model"),
 }
 
@@ -51,7 +51,7 @@ def _offer(run: Run, layout: ExportLayout, last: ModelExportState | None) -> Non
     st.caption("The files are loaded again and their logits compared with the trained model's before they appear.")
     rt = get_pipeline()
     missing = None if rt.tunix_status().available else "Exporting needs Tunix, which is not installed."
-    label = f"{'Add to queue' if rt.queue().holder else 'Export'}: {_WORDS[layout][0].lower()}"
+    label = "Add export to queue" if rt.queue().holder else "Export and check"
     if st.button(
         label, icon=":material/ios_share:", key=f"start-export-{layout.value}", disabled=bool(missing), help=missing
     ):
