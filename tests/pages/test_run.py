@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 
+import orjson
 import pytest
 
 from tests.pages.conftest import checked, keys, make_run, open_page, press, words
@@ -199,3 +200,23 @@ def test_a_run_that_goes_on_offers_no_export(filled: Pipeline) -> None:
     app = open_page("run.py", run=run.id, tab="Export")
     assert "start-export-merged" not in keys(app)
     assert "when the run is over" in words(app)
+
+
+def test_the_answers_to_the_fixed_prompts_stand_beside_those_of_the_evaluation_before(filled: Pipeline) -> None:
+    run = make_run(filled, RunStatus.SUCCEEDED)
+    scores = {"exact_match": 1.0, "format_valid": 1.0, "repetition": 0.0}
+    said = {0: "three turns", 30: "three <b>more</b> turns"}
+    with filled.run_folder(run.id).samples_file.open("ab") as handle:
+        for step, output in said.items():
+            answer = {"train_step": step, "id": "ab" * 32, "prompt": "A dial?", "reference": "3", "output": output}
+            handle.write(
+                orjson.dumps(answer | {"answer": "3", "scores": scores, "tokens": 5, "hit_limit": False}) + b"\n"
+            )
+    text = words(open_page("run.py", run=run.id, tab="Samples"))
+    assert "at train step 30: format valid 1 of 1, exact match 1 of 1" in text
+    assert re.search(r"<ins>\s?&lt;b&gt;more&lt;/b&gt;\s?</ins>", text), "what is new is marked, and shown as text"
+
+
+def test_a_run_without_answers_says_what_would_stand_there(filled: Pipeline) -> None:
+    run = make_run(filled, RunStatus.SUCCEEDED)
+    assert "answers a few fixed prompts" in words(open_page("run.py", run=run.id, tab="Samples"))
