@@ -54,14 +54,15 @@ def show_queue() -> None:
 
 
 def _purpose(job_id: str, run_id: str, kind: str) -> str:
-    """`train`, or `evaluate its base model`."""
+    """What a job waits to do: `train`, or `evaluate its base model`."""
     if kind == "dry run":
         return "be tried"
     if kind == "playground":
         return "be asked"
     if kind == "export":
         return "be exported"
-    return kind if kind == "train" else f"{kind} its {job_id.removeprefix(f'{run_id}-')} model"
+    # the id of an evaluation goes on with the train step and with what is asked
+    return kind if kind == "train" else f"{kind} its {job_id.removeprefix(f'{run_id}-').partition('-')[0]} model"
 
 
 @contextmanager
