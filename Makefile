@@ -9,7 +9,7 @@ EXTRA ?= $(shell if ls /dev/accel[0-9]* /dev/vfio/[0-9]* >/dev/null 2>&1; then e
 # Tests run in two processes, a file in one of them: each process holds JAX and a model or two, about 3 GiB.
 WORKERS ?= -n 2 --dist loadfile
 
-.PHONY: run test test-reference test-free check format schema map clean
+.PHONY: run test test-reference test-free check format schema map screenshots clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
@@ -54,3 +54,7 @@ schema: .venv-free/.installed-dev
 
 map: .venv-free/.installed-dev
 	.venv-free/bin/python -m tests.test_readme
+
+# Every page in light and dark, from a home that is filled by real trainings first: about ten minutes. Needs chromium.
+screenshots: .venv/.installed-$(EXTRA)-dev
+	.venv/bin/python -m tests.browser.screenshots

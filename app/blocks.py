@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from itertools import groupby
-from pathlib import Path
 from typing import Literal
 
 import streamlit as st
@@ -34,15 +33,13 @@ _STEP_TINTS = {
     "answer": "amber",
 }
 
-_CSS = (Path(__file__).parent / "blocks.css").read_text(encoding="utf-8")
-
 
 EMPTY = "<span class='mut'>empty</span>"
 
 
 def html(body: str) -> None:
-    """Write a block. `body` is markup whose outside text is escaped already."""
-    st.html(f"<style>{_CSS}</style><div class='rt'>{body}</div>")
+    """Write a block. `body` is markup whose outside text is escaped already; `app/style.css` is on the page."""
+    st.html(f"<div class='rt'>{body}</div>")
 
 
 def timeline(steps: Sequence[Step], scores: Mapping[int, Sequence[tuple[str, float, str]]] | None = None) -> None:

@@ -11,10 +11,12 @@ from app.components import device_block
 from app.navigation import sections
 from app.state import get_pipeline
 
-STATIC = Path(__file__).resolve().parent / "static"
+HERE = Path(__file__).resolve().parent
+STATIC = HERE / "static"
 
 # before the navigation: otherwise the browser fetches the menu's icon from a font server for the tab
 st.set_page_config(page_icon=str(STATIC / "favicon.png"), layout="wide")
+st.html(HERE / "style.css")  # once a page: within each block it would be sent again with every tick
 with error_boundary():
     tunix = get_pipeline().tunix_status().available
     menu = {section: [spec.page() for spec in specs] for section, specs in sections(tunix=tunix).items()}

@@ -41,7 +41,7 @@ def test_only_the_words_that_differ_are_marked() -> None:
     alike, different = (block.value for block in AppTest.from_function(script).run(timeout=30).html)
     assert "3 forward 4 is <ins>8</ins>" in alike
     assert "3 forward 4 is <ins>7</ins>" in alike
-    assert "<ins>" not in different.split("</style>")[1]
+    assert "<ins>" not in different
 
 
 def test_tokens_say_their_part_in_words_and_the_middle_of_very_many_is_not_drawn() -> None:
@@ -60,7 +60,7 @@ def test_tokens_say_their_part_in_words_and_the_middle_of_very_many_is_not_drawn
             RowView(2, "train", Fate.LEFT_OUT, 9000, 0, 0, (TokenView(7, "x", "prompt", cut=True),) * 9000), 8
         )
 
-    shortened, long = (block.value.split("</style>")[1] for block in AppTest.from_function(script).run(timeout=30).html)
+    shortened, long = (block.value for block in AppTest.from_function(script).run(timeout=30).html)
     for words in ("prompt: ", "step 1: ", "step 2, cut: ", "answer: ", "t step cut", "Cut, not seen by the trainer"):
         assert words in shortened
     assert "left out: 9,000 tokens, more than 8" in long

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from app.server import address, streamlit_config
-from tests.app.conftest import Server, start_server
 from tests.conftest import REPOSITORY
+from tests.servers import Server, start_server
 from tunixrt_core.runs import RunDir, RunStatus
 from tunixrt_core.settings import Settings
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import struct
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, Watch
+from tests.browser.visitor import CHROMIUM, Visitor
 from tunixrt_core.tunix_backend.availability import is_tunix_available
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 pytestmark = [
     pytest.mark.browser,
@@ -20,56 +20,6 @@ pytestmark = [
 ]
 
 TRAINING_MS = 240_000
-
-
-class Visitor:
-    """A browser page with the few gestures of this journey. Widgets are found by their `key=`."""
-
-    def __init__(self, page: Any, url: str) -> None:
-        self.page = page
-        self.url = url
-
-    def open(self, path: str) -> None:
-        self.page.goto(f"{self.url}/{path}")
-        self.settle()
-
-    def settle(self, timeout: float = 30_000) -> None:
-        self.page.wait_for_timeout(150)  # what was done must have reached the server before its end is waited for
-        self.page.wait_for_selector(
-            '[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=timeout, state="attached"
-        )
-
-    def press(self, key: str, timeout: float = 30_000) -> None:
-        self.page.locator(f".st-key-{key} button").first.click(timeout=timeout)
-        self.settle()
-
-    def sees(self, text: str, timeout: float = 30_000) -> None:
-        self.page.get_by_text(text).first.wait_for(timeout=timeout)
-
-    def sees_key(self, key: str, timeout: float = 30_000) -> None:
-        self.page.locator(f".st-key-{key}").first.wait_for(timeout=timeout)
-
-    def fill(self, key: str, text: str) -> None:
-        field = self.page.locator(f".st-key-{key} input").first
-        field.fill(text)
-        field.press("Enter")
-        self.settle()
-
-    def title(self) -> str:
-        return str(self.page.locator("h1").first.inner_text())
-
-
-@pytest.fixture
-def visitor(server_url: str) -> Iterator[Visitor]:
-    """A fresh browser. Whatever went wrong in it fails the test at its end."""
-    watch = Watch(server_url)
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
-        watch.follow(page)
-        yield Visitor(page, server_url)
-        browser.close()
-    assert watch.problems == []
 
 
 def make_dataset(visitor: Visitor) -> None:
@@ -90,12 +40,8 @@ def test_a_newcomer_gets_from_the_empty_home_to_a_manifest(visitor: Visitor, tmp
 
     visitor.press("go-tunix")
     visitor.sees("manifest_version")
-    with visitor.page.expect_download() as download:
-        visitor.page.locator(".st-key-download-yaml button").click()
-    assert Path(download.value.path()).read_text().startswith("manifest_version:")
-    with visitor.page.expect_download() as download:
-        visitor.page.locator(".st-key-download-export a").click()
-    assert b'"trace_steps"' in Path(download.value.path()).read_bytes().splitlines()[0]
+    assert visitor.download("download-yaml").read_text().startswith("manifest_version:")
+    assert b'"trace_steps"' in visitor.download("download-export").read_bytes().splitlines()[0]
 
 
 def test_traces_are_searched_read_and_found_again_by_address(visitor: Visitor) -> None:
@@ -138,41 +84,77 @@ def test_every_page_opens_by_its_address(visitor: Visitor) -> None:
         visitor.open(path)
         visitor.page.get_by_role("heading", name=title, exact=True).first.wait_for()
         assert "Tunix RT" in visitor.page.title()
-        width = visitor.page.evaluate(
-            "() => { const m = document.querySelector('[data-testid=stMain]'); return m.scrollWidth - m.clientWidth }"
-        )
-        assert width <= 0, f"/{path} scrolls sideways"
+        assert visitor.overflow() <= 0, f"/{path} scrolls sideways"
+
+
+def start_checked_run(visitor: Visitor, train_steps: int) -> None:
+    """From a dataset version through the preflight to a run that has begun."""
+    visitor.press("train-on-this")
+    visitor.choose("run-by", "Train steps")
+    visitor.fill("run-train_steps", str(train_steps))
+    visitor.press("go-preflight")
+    visitor.sees_key("preflight-rows", timeout=TRAINING_MS)
+    visitor.press("start-checked", timeout=TRAINING_MS)
+    visitor.page.wait_for_url("**/run?run=r-0001")
 
 
 @pytest.mark.tunix
-def test_a_run_is_started_watched_found_again_finished_and_evaluated(visitor: Visitor) -> None:
+@pytest.mark.timeout(900)
+def test_the_whole_way_from_the_empty_home_to_the_exported_model(visitor: Visitor) -> None:
     make_dataset(visitor)
-    visitor.press("train-on-this")
-    visitor.page.locator(".st-key-run-by").get_by_text("Train steps", exact=True).click()
-    visitor.settle()
-    visitor.fill("run-train_steps", "30")
-    visitor.press("start-run")
-    visitor.page.wait_for_url("**/run?run=r-0001")
+    start_checked_run(visitor, 120)
 
-    # leave, and find it again by its address alone
-    visitor.open("run?run=r-0001")
+    # watched, reloaded, and the same in a second tab
     visitor.sees_key("card-loss", timeout=TRAINING_MS)
+    visitor.page.reload()
+    visitor.sees_key("card-loss")
+    other = visitor.second_tab()
+    other.open("run?run=r-0001")
+    other.sees_key("card-loss")
+    other.page.close()
+
+    visitor.press("stop-run")
+    visitor.sees_key("resume-run", timeout=TRAINING_MS)
+    visitor.sees("Stopped")
+    visitor.press("resume-run")
+    visitor.sees("train step 120 of 120", timeout=TRAINING_MS)
     visitor.sees("Finished", timeout=TRAINING_MS)
-    visitor.sees("train step 30 of 30")
 
     visitor.press("evaluate-run")
     visitor.sees_key("comparison", timeout=TRAINING_MS)
     visitor.sees_key("prediction", timeout=TRAINING_MS)
     visitor.sees("McNemar p", timeout=TRAINING_MS)
 
+    start_clone(visitor, "train_steps=20")
+    visitor.open("compare?runs=r-0001,r-0002")
+    visitor.sees_key("card-result")
+    visitor.sees("duration.train_steps")
+    assert "r-0002" in visitor.download("download-csv").read_text()
 
-@pytest.mark.tunix
-def test_a_run_that_is_stopped_keeps_a_checkpoint_and_offers_to_go_on(visitor: Visitor) -> None:
-    make_dataset(visitor)
-    visitor.press("train-on-this")
-    visitor.press("start-run")
-    visitor.page.wait_for_url("**/run?run=r-0001")
-    visitor.sees_key("card-loss", timeout=TRAINING_MS)
-    visitor.press("stop-run")
-    visitor.sees_key("resume-run", timeout=TRAINING_MS)
-    visitor.sees("Stopped")
+    export_and_open(visitor)
+
+
+def start_clone(visitor: Visitor, change: str) -> None:
+    visitor.open("run?run=r-0001")
+    visitor.press("clone-run")
+    changes = visitor.page.locator(".st-key-clone-changes textarea").first
+    changes.fill(change)
+    changes.press("Control+Enter")
+    visitor.settle()
+    visitor.press("clone-start")
+    visitor.page.wait_for_url("**/run?run=r-0002")
+    visitor.sees("Finished", timeout=TRAINING_MS)
+
+
+def export_and_open(visitor: Visitor) -> None:
+    """Export the tuned model, download its weights, and read the names of the tensors in them."""
+    visitor.open("run?run=r-0001&tab=Export")
+    visitor.press("start-export-merged")
+    files = visitor.page.locator(".st-key-files-merged").first
+    files.wait_for(timeout=TRAINING_MS)
+    files.locator("summary").click()
+    with visitor.page.expect_download() as started:
+        files.get_by_text("model.safetensors", exact=False).first.click()
+    content = Path(started.value.path()).read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    assert "model.embed_tokens.weight" in json.loads(content[8 : 8 + length])

@@ -1,0 +1,93 @@
+"""What a page's document says about its readability: contrast of text, names of charts, headings, the order of Tab."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Contrast as in WCAG 2.2: relative luminance of the text's colour over the colours below it, all alphas applied.
+# Canvas text (tables, charts) cannot be read from the document. Text of disabled widgets is exempt there, and here.
+_CONTRAST = """
+() => {
+  const parse = text => {
+    const canvas = document.createElement('canvas'); canvas.width = canvas.height = 1;
+    const pen = canvas.getContext('2d', {willReadFrequently: true});
+    pen.clearRect(0, 0, 1, 1); pen.fillStyle = text; pen.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = pen.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
+  };
+  const over = (top, below) => [0, 1, 2].map(i => top[i] * top[3] + below[i] * (1 - top[3])).concat([1]);
+  const luminance = color => {
+    const linear = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+    const [r, g, b] = color.slice(0, 3).map(v => linear(v / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const backdrop = element => {
+    const layers = [];
+    for (let e = element; e; e = e.parentElement) {
+      const color = parse(getComputedStyle(e).backgroundColor);
+      if (color[3] > 0) layers.push(color);
+      if (color[3] === 1) break;
+    }
+    return layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255, 1]);
+  };
+  const found = {};
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const text = node.textContent.trim(), element = node.parentElement;
+    if (!text || !element || element.closest('script,style,noscript,svg,[disabled],[aria-disabled=true]')) continue;
+    if (!element.checkVisibility({checkOpacity: true, checkVisibilityCSS: true})) continue;
+    const box = element.getBoundingClientRect();
+    if (box.width < 2 || box.height < 2) continue;
+    const style = getComputedStyle(element);
+    let opacity = 1;
+    for (let e = element; e; e = e.parentElement) opacity *= parseFloat(getComputedStyle(e).opacity);
+    const below = backdrop(element), color = parse(style.color);
+    color[3] *= opacity;
+    const [high, low] = [luminance(over(color, below)), luminance(below)].sort((a, b) => b - a);
+    const ratio = (high + 0.05) / (low + 0.05);
+    const key = text.slice(0, 40);
+    if (!(key in found) || ratio < found[key]) found[key] = ratio;
+  }
+  return found;
+}
+"""
+
+_UNNAMED = """
+() => [...document.querySelectorAll(
+    '[data-testid=stEChartsChart], [data-testid=stPlotlyChart], [data-testid=stDataFrame], img')]
+  .filter(e => e.checkVisibility())
+  .filter(e => !e.closest('[aria-hidden=true]'))
+  .filter(e => ![e, ...e.querySelectorAll('[aria-label], [alt], [aria-describedby]')].some(
+    n => n.getAttribute('aria-label') || n.getAttribute('alt') || n.getAttribute('aria-describedby')))
+  .map(e => [e.dataset.testid || e.tagName, e.closest('[class*=st-key-]')?.className.match(/st-key-[\\w-]+/)?.[0]].join(' '))
+"""
+
+_FOCUS = """
+() => {
+  const e = document.activeElement, box = e.getBoundingClientRect();
+  return {
+    place: e.closest('[data-testid=stSidebar]') ? 'sidebar' : e.closest('[data-testid=stMain]') ? 'main' : 'frame',
+    top: Math.round(box.top + (document.querySelector('[data-testid=stMain]')?.scrollTop || 0)),
+    left: Math.round(box.left), name: (e.getAttribute('aria-label') || e.innerText || e.tagName).slice(0, 40),
+  };
+}
+"""
+
+
+def contrasts(page: Any) -> dict[str, float]:
+    """The contrast of each text on the page, by its beginning."""
+    return dict(page.evaluate(_CONTRAST))
+
+
+def unnamed(page: Any) -> list[str]:
+    """Charts, tables and pictures that a screen reader could not tell anything of."""
+    return list(page.evaluate(_UNNAMED))
+
+
+def tab_stops(page: Any, count: int) -> list[dict[str, Any]]:
+    """Where the focus goes with the first presses of Tab."""
+    stops = []
+    for _ in range(count):
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate(_FOCUS))
+    return stops

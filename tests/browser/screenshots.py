@@ -1,0 +1,152 @@
+"""`python -m tests.browser.screenshots`: every page in light and dark, from a home of real data, for README and docs."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.browser.seeding import seed_home
+from tests.browser.visitor import Visitor, visiting
+from tests.conftest import REPOSITORY
+from tests.servers import Server, start_server
+
+IMAGES = REPOSITORY / "docs" / "images"
+LONGEST = 2600  # pixels; what is longer is cut
+QUESTION = "A dial from 0 to 9 shows 4. Turn it 3 forward, 5 back, 1 back, 2 forward, 4 forward. What does it show?"
+
+
+def _nothing(visitor: Visitor) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One picture: its file name, the address, what must be on the page, and what is done there first."""
+
+    name: str
+    path: str
+    key: str
+    act: Callable[[Visitor], None] = _nothing
+
+
+def _ask(visitor: Visitor) -> None:
+    box = visitor.page.locator(".st-key-play-form textarea").first
+    box.fill(QUESTION)
+    box.press("Control+Enter")
+    visitor.settle()
+    visitor.press("ask")
+    visitor.page.locator(".st-key-keep-tuned button").first.wait_for(timeout=180_000)
+
+
+EMPTY = (Shot("overview-empty", "", "empty-home"),)
+SHOTS = (
+    Shot("overview", "", "recent-runs"),
+    Shot("traces", "traces", "reader"),
+    Shot("trace-groups", "traces?view=Prompt+groups", "view"),
+    Shot("import", "import", "source"),
+    Shot("datasets", "datasets?dataset=dial:2", "split"),
+    Shot("dataset-new", "datasets?new=1", "build-dataset"),
+    Shot("manifest", "tunix?dataset=dial:2", "download-yaml"),
+    Shot("preflight", "preflight?run=r-0001", "preflight-rows"),
+    Shot("new-run", "new-run?dataset=dial:2", "start-run"),
+    Shot("runs", "run", "all-runs"),
+    Shot("run", "run?run=r-0001", "card-loss"),
+    Shot("run-samples", "run?run=r-0001&tab=Samples", "tab"),
+    Shot("run-log", "run?run=r-0001&tab=Log", "tab"),
+    Shot("run-config", "run?run=r-0002&tab=Config", "run-plan"),
+    Shot("run-export", "run?run=r-0001&tab=Export", "tab"),
+    Shot("run-failed", "run?run=r-0004", "clone-run"),
+    Shot("compare", "compare?runs=r-0001,r-0002,r-0003", "card-result"),
+    Shot("evaluations", "evaluations?run=r-0001", "comparison"),
+    Shot("evaluation-new", "evaluations?new=1&run=r-0002", "eval-form"),
+    Shot("playground", "playground?run=r-0001", "ask", _ask),
+    Shot("system", "system", "settings"),
+)
+
+
+@contextmanager
+def served(home: Path, *options: str) -> Iterator[Server]:
+    server = start_server(home, *options)
+    try:
+        yield server
+    finally:
+        server.end(within=60)
+
+
+def take(url: str, shots: tuple[Shot, ...], folder: Path, *, width: int, dark: bool) -> list[str]:
+    """Draw these pages into `folder`. What the browser complained about, as lines."""
+    with visiting(url, size=(width, 900), dark=dark) as visitor:
+        for shot in shots:
+            _take(visitor, shot, folder / f"{shot.name}-{'dark' if dark else 'light'}.png", width)
+        return visitor.watch.problems
+
+
+def _take(visitor: Visitor, shot: Shot, file: Path, width: int) -> None:
+    visitor.page.set_viewport_size({"width": width, "height": 900})
+    visitor.open(shot.path)
+    visitor.sees_key(shot.key)
+    shot.act(visitor)
+    # the page scrolls inside of its frame: the window is made as tall as what is in it
+    height = visitor.page.evaluate("() => document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight")
+    visitor.page.set_viewport_size({"width": width, "height": min(LONGEST, max(900, int(height) + 8))})
+    visitor.settle()
+    visitor.page.mouse.move(0, 0)
+    visitor.page.wait_for_timeout(700)  # tables and charts are drawn a moment after the script has ended
+    visitor.page.screenshot(path=str(file))
+    if (over := visitor.overflow()) > 0:
+        print(f"{file.name}: scrolls sideways by {over} pixels", file=sys.stderr)
+
+
+def take_sign_in(server: Server, folder: Path, *, width: int, dark: bool) -> None:
+    with visiting(server.url, size=(width, 900), dark=dark) as visitor:
+        visitor.page.goto(f"{server.url}/")
+        visitor.page.locator("input[name=token]").wait_for()
+        visitor.page.screenshot(path=str(folder / f"sign-in-{'dark' if dark else 'light'}.png"))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.browser.screenshots", description=__doc__)
+    parser.add_argument("--out", type=Path, default=IMAGES, help="folder of the pictures (default: docs/images)")
+    parser.add_argument("--width", type=int, default=1440, help="of the window in pixels (default: 1440)")
+    parser.add_argument(
+        "--home", type=Path, help="a home seeded before; a copy of it is used (default: seed a new one)"
+    )
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="only these pictures")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        return _draw(options, Path(scratch))
+
+
+def _draw(options: argparse.Namespace, scratch: Path) -> int:
+    home = scratch / "home"
+    if options.home:
+        shutil.copytree(options.home, home)
+    else:
+        seed_home(home)
+    problems: list[str] = []
+
+    def wanted(shots: tuple[Shot, ...]) -> tuple[Shot, ...]:
+        return tuple(shot for shot in shots if not options.only or shot.name in options.only)
+
+    for place, shots, flags in ((home, SHOTS, ["--no-auth"]), (scratch / "empty", EMPTY, [])):
+        if not (chosen := wanted(shots)):
+            continue
+        with served(place, *flags) as server:
+            for dark in (False, True):
+                if server.token:
+                    take_sign_in(server, options.out, width=options.width, dark=dark)
+                problems += take(server.greeting.split()[-1], chosen, options.out, width=options.width, dark=dark)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

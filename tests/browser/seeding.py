@@ -1,0 +1,99 @@
+"""A home with something on every page: real traces, real trainings of the tiny model, answers, an export."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from tunixrt_core.datasets import DatasetSpec
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.evaluation import EvalRequest
+from tunixrt_core.pipeline import Pipeline, open_pipeline
+from tunixrt_core.runs import Run, RunStatus
+from tunixrt_core.scores import GivenScore
+from tunixrt_core.settings import Settings
+
+TRAIN_STEPS = 340  # what the example needs to be learned
+
+
+def seed_home(home: Path) -> None:
+    """Fill a new home, in the order in which a user would. Takes about six minutes on two CPU cores.
+
+    r-0001 is finished, evaluated and exported; r-0002 is a short clone of it, evaluated too; r-0003 is stopped half
+    way; r-0004 fails, as its learning rate is far too high.
+    """
+    with open_pipeline(Settings.from_env({**os.environ, "TUNIXRT_HOME": str(home)})) as rt:
+        seed_data(rt)
+        first = _train(rt, train_steps=TRAIN_STEPS)
+        _evaluate(rt, first)
+        _keep_answers(rt, first)
+        short = _clone(rt, first, train_steps=150, learning_rate=2e-3)
+        _evaluate(rt, short)
+        _stop_half_way(rt, first)
+        _clone(rt, first, train_steps=60, learning_rate=1e6)
+        rt.start_export(first.id)
+        rt.wait()
+
+
+def seed_data(rt: Pipeline) -> None:
+    """The bundled traces, some of them judged, and two versions of a dataset."""
+    rt.ingest_examples()
+    ids = [stored.id for stored in rt.traces(limit=40).items]
+    for i, trace_id in enumerate(ids[:12]):
+        rt.tag_trace(trace_id, ["checked"] if i % 3 else ["checked", "keep"])
+        rt.score_trace(trace_id, [_judged("quality", float(i % 5 > 0))])
+    rt.score_trace(ids[0], [_judged("step quality", 1.0, step) for step in range(3)])
+    rt.note_trace(ids[0], "Each turn is looked up; nothing is skipped.")
+    rt.build_dataset(DatasetSpec("dial", selection="random", limit=400))
+    rt.build_dataset(DatasetSpec("dial"))
+
+
+def _judged(name: str, value: float, step: int | None = None) -> GivenScore:
+    return GivenScore(name=name, value=value, step=step, scorer="user", version="1", kind="human")
+
+
+def _train(rt: Pipeline, **hyperparams: float) -> Run:
+    run = rt.start_run(rt.build_manifest("dial", model_id="tiny", hyperparams=hyperparams))
+    rt.wait()
+    return _ended(rt, run)
+
+
+def _clone(rt: Pipeline, parent: Run, **changes: float) -> Run:
+    run = rt.start_run(rt.clone_manifest(parent.id, changes).manifest)
+    rt.wait()
+    return _ended(rt, run)
+
+
+def _stop_half_way(rt: Pipeline, parent: Run) -> None:
+    run = rt.start_run(rt.clone_manifest(parent.id, {"seed": 7}).manifest)
+    while rt.run_state(run.id).train_step < TRAIN_STEPS // 2 and not rt.run(run.id).status.over:
+        time.sleep(0.2)
+    rt.stop_run(run.id)
+    rt.wait()
+
+
+def _evaluate(rt: Pipeline, run: Run) -> None:
+    rt.start_evaluation(run.id)
+    rt.wait()
+
+
+def _keep_answers(rt: Pipeline, run: Run) -> None:
+    """Several answers to the same prompts become traces of their own, so that prompts have groups."""
+    rt.start_evaluation(run.id, ["base", "tuned"], EvalRequest(limit=20))
+    rt.wait()
+    for record in rt.evaluations(run.id):
+        rt.keep_predictions(record.id, only_correct=False)
+
+
+def _ended(rt: Pipeline, run: Run) -> Run:
+    ended = rt.run(run.id)
+    print(f"{ended.id}: {ended.status}", file=sys.stderr)
+    if ended.status not in (RunStatus.SUCCEEDED, RunStatus.FAILED):
+        raise TunixRTError(f"{ended.id} is {ended.status}: {ended.message}")
+    return ended
+
+
+if __name__ == "__main__":
+    seed_home(Path(sys.argv[1]))

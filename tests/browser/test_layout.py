@@ -1,0 +1,139 @@
+"""Every page can be read: wide and narrow, light and dark, with the keyboard, and with a screen reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.browser.inspection import contrasts, tab_stops, unnamed
+from tests.browser.visitor import CHROMIUM, visiting
+from tests.pages.conftest import make_run
+from tests.servers import Server, start_server
+from tunixrt_core.datasets import DatasetSpec
+from tunixrt_core.pipeline import open_pipeline
+from tunixrt_core.runs import RunStatus
+from tunixrt_core.settings import Settings
+from tunixrt_core.tunix_backend.availability import is_tunix_available
+
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium"),
+]
+
+# address, and the heading that stands there
+PAGES = [
+    ("", "Overview"),
+    ("traces", "Traces"),
+    ("import", "Import traces"),
+    ("datasets?dataset=examples:1", "examples"),
+    ("datasets?new=1", "New dataset version"),
+    ("tunix", "Export and manifest"),
+    ("evaluations", "Evaluations"),
+    ("system", "System"),
+]
+TUNIX_PAGES = [
+    ("preflight?run=r-0001", "Preflight"),
+    ("new-run", "New run"),
+    ("run", "Runs"),
+    ("run?run=r-0001", None),
+    ("run?run=r-0001&tab=Config", None),
+    ("run?run=r-0002", None),
+    ("compare?runs=r-0001,r-0003", "Compare runs"),
+    ("playground", "Playground"),
+]
+TEXT_CONTRAST = 4.5  # WCAG 2.2, 1.4.3
+# no colour can give 4.5 both for white text on it and for its own text on the dark page: see app/theme.toml
+DARK_CONTRAST = 3.9
+
+
+@pytest.fixture(scope="module")
+def filled_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A home with traces, a dataset version, and a run that finished, one that failed and one that was stopped."""
+    home = tmp_path_factory.mktemp("layout") / "home"
+    with open_pipeline(Settings.from_env({"TUNIXRT_HOME": str(home)})) as rt:
+        rt.ingest_examples(60)
+        rt.build_dataset(DatasetSpec("examples"))
+        for status, message in (
+            (RunStatus.SUCCEEDED, ""),
+            (RunStatus.FAILED, "The loss is not a number at train step 12."),
+            (RunStatus.STOPPED, "Stopped on request."),
+        ):
+            make_run(rt, status, message=message, alert_at=20)
+    server = start_server(home, "--no-auth")
+    yield server
+    server.end(within=60)
+
+
+def pages() -> list[tuple[str, str | None]]:
+    return [*PAGES, *(TUNIX_PAGES if is_tunix_available() else [])]
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 900])
+def test_every_page_is_readable(filled_server: Server, width: int, dark: bool) -> None:
+    least = DARK_CONTRAST if dark else TEXT_CONTRAST
+    found: list[str] = []
+    with visiting(filled_server.url, size=(width, 900), dark=dark) as visitor:
+        for path, heading in pages():
+            visitor.open(path)
+            visitor.page.locator("h1").first.wait_for()
+            visitor.page.wait_for_timeout(300)
+            headings = visitor.page.locator("h1").all_inner_texts()
+            if len(headings) != 1 or (heading and headings != [heading]):
+                found.append(f"/{path}: headings {headings}")
+            if not visitor.page.title().endswith("· Tunix RT"):
+                found.append(f"/{path}: the tab is called {visitor.page.title()}")
+            if (over := visitor.overflow()) > 0:
+                found.append(f"/{path}: scrolls sideways by {over} pixels")
+            found += [f"/{path}: no text for {each}" for each in unnamed(visitor.page)]
+            found += [
+                f"/{path}: contrast {ratio:.2f} of {text!r}"
+                for text, ratio in contrasts(visitor.page).items()
+                if ratio < least
+            ]
+        assert visitor.page.evaluate("() => document.documentElement.lang") == "en"
+        found += visitor.watch.problems
+    assert found == []
+
+
+def test_tab_goes_through_the_menu_and_then_down_the_page(filled_server: Server) -> None:
+    with visiting(filled_server.url) as visitor:
+        visitor.open("traces")
+        visitor.sees_key("reader")
+        stops = tab_stops(visitor.page, 30)
+        places = [stop["place"] for stop in stops]
+        first_main = places.index("main")
+        assert "sidebar" in places[:first_main]
+        assert set(places[first_main:]) == {"main"}
+        # top to bottom: what is further down is not reached before what stands clearly above it, column by column
+        left = [stop for stop in stops[first_main:] if stop["left"] < 500]
+        assert [stop["top"] for stop in left] == sorted(stop["top"] for stop in left), left
+
+
+def test_filters_and_place_survive_reload_back_and_a_second_tab(filled_server: Server) -> None:
+    with visiting(filled_server.url) as visitor:
+        visitor.open("traces")
+        visitor.fill("q", "forward")
+        visitor.press("next-trace")
+        visitor.page.wait_for_url("**/traces?*trace=*")
+        address = visitor.page.url
+        shown = visitor.page.locator(".st-key-reader").inner_text()
+        visitor.page.reload()
+        visitor.settle()
+        assert visitor.page.locator(".st-key-reader").inner_text() == shown
+        visitor.page.locator(".st-key-header a, [data-testid=stSidebarNavLink]").first.click()
+        visitor.settle()
+        visitor.page.go_back()
+        visitor.settle()
+        assert visitor.page.url == address
+        assert visitor.page.locator(".st-key-reader").inner_text() == shown
+        other = visitor.second_tab()
+        other.page.goto(address)
+        other.settle()
+        assert other.page.locator(".st-key-reader").inner_text() == shown
+        assert visitor.watch.problems == []

@@ -1,0 +1,138 @@
+"""A browser with the few gestures that the tests make, which keeps every sign that something went wrong in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+CHROMIUM = Path("/usr/bin/chromium")
+WIDE = (1440, 900)
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# Streamlit finds out where it is mounted by asking below the page's own path first
+HARMLESS = ("/_stcore/health", "/_stcore/host-config")
+
+
+class Watch:
+    """What went wrong in the browser, as lines: console errors, failed requests, requests to other hosts."""
+
+    def __init__(self, url: str) -> None:
+        self.host = urlsplit(url).netloc
+        self.problems: list[str] = []
+
+    def follow(self, page: Any) -> None:
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
+        page.on("request", self._request)
+        page.on("requestfailed", self._failed)
+        page.on("response", self._response)
+
+    def _console(self, message: Any) -> None:
+        where = (message.location or {}).get("url", "")
+        if message.type == "error" and not where.endswith(HARMLESS):
+            self.problems.append(f"console: {message.text} ({where})")
+
+    def _request(self, request: Any) -> None:
+        url = urlsplit(request.url)
+        if url.scheme in ("http", "https", "ws", "wss") and url.netloc != self.host:
+            self.problems.append(f"request to another host: {url.geturl()}")
+
+    def _failed(self, request: Any) -> None:
+        # leaving a page ends what it was still loading
+        if request.failure != "net::ERR_ABORTED":
+            self.problems.append(f"failed request: {request.url} {request.failure}")
+
+    def _response(self, response: Any) -> None:
+        if response.status >= 400 and not response.url.endswith(HARMLESS):
+            self.problems.append(f"{response.status}: {response.url}")
+
+
+class Visitor:
+    """A tab of the browser. Widgets are found by their `key=`."""
+
+    def __init__(self, context: Any, url: str, watch: Watch) -> None:
+        self.context = context
+        self.url = url
+        self.watch = watch
+        self.page = context.new_page()
+        watch.follow(self.page)
+
+    def second_tab(self) -> Visitor:
+        """Another tab of the same browser, which knows the cookies and nothing else of the first."""
+        return Visitor(self.context, self.url, self.watch)
+
+    def open(self, path: str) -> None:
+        self.page.goto(f"{self.url}/{path}")
+        self.settle()
+
+    def settle(self, timeout: float = 30_000) -> None:
+        self.page.wait_for_timeout(150)  # what was done must have reached the server before its end is waited for
+        self.page.wait_for_selector(
+            '[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=timeout, state="attached"
+        )
+
+    def press(self, key: str, timeout: float = 30_000) -> None:
+        self.page.locator(f".st-key-{key} button").first.click(timeout=timeout)
+        self.settle()
+
+    def choose(self, key: str, word: str) -> None:
+        """One of a segmented control's or a pills' options."""
+        self.page.locator(f".st-key-{key}").get_by_text(word, exact=True).first.click()
+        self.settle()
+
+    def tab(self, name: str) -> None:
+        self.page.get_by_role("tab", name=name, exact=True).click()
+        self.settle()
+
+    def download(self, key: str) -> Path:
+        """Press a download button or link; where the file lies."""
+        with self.page.expect_download() as started:
+            self.page.locator(f".st-key-{key} button, .st-key-{key} a").first.click()
+        return Path(started.value.path())
+
+    def sees(self, text: str, timeout: float = 30_000) -> None:
+        self.page.get_by_text(text).first.wait_for(timeout=timeout)
+
+    def sees_key(self, key: str, timeout: float = 30_000) -> None:
+        self.page.locator(f".st-key-{key}").first.wait_for(timeout=timeout)
+
+    def fill(self, key: str, text: str) -> None:
+        field = self.page.locator(f".st-key-{key} input").first
+        field.fill(text)
+        field.press("Enter")
+        self.settle()
+
+    def title(self) -> str:
+        return str(self.page.locator("h1").first.inner_text())
+
+    def overflow(self) -> int:
+        """By how many pixels the page can be scrolled sideways."""
+        return int(
+            self.page.evaluate(
+                "() => (m => m.scrollWidth - m.clientWidth)(document.querySelector('[data-testid=stMain]'))"
+            )
+        )
+
+
+@contextmanager
+def visiting(url: str, *, size: tuple[int, int] = WIDE, dark: bool = False) -> Iterator[Visitor]:
+    """A fresh browser on the server at `url`."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if dark else "light"
+        )
+        yield Visitor(context, url, Watch(url))
+        browser.close()

@@ -1,0 +1,74 @@
+"""A real server in a process of its own, ended by its own process id."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.conftest import REPOSITORY
+
+START_SECONDS = 60
+
+
+@dataclass
+class Server:
+    """A running `python -m app`, and the address that it printed. What it writes to stderr lies in `log`."""
+
+    process: subprocess.Popen[str]
+    port: int
+    home: Path
+    log: Path
+    greeting: str = ""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def token(self) -> str:
+        return self.greeting.partition("?token=")[2].strip()
+
+    def end(self, number: int = signal.SIGTERM, within: float = 15) -> tuple[int, str]:
+        """Send a signal. The exit code, and what it wrote to stderr."""
+        self.process.send_signal(number)
+        self.process.communicate(timeout=within)
+        return self.process.returncode, self.log.read_text(encoding="utf-8")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def start_server(home: Path, *options: str) -> Server:
+    """Start it and wait until it is healthy."""
+    port = free_port()
+    command = [sys.executable, "-m", "app", "--port", str(port), "--home", str(home), *options]
+    home.parent.mkdir(parents=True, exist_ok=True)
+    # a file, as nobody reads a pipe while it runs
+    log = home.parent / f"{home.name}-{port}.log"
+    with log.open("w") as stderr:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, cwd=REPOSITORY)
+    server = Server(process, port, home, log)
+    until = time.monotonic() + START_SECONDS
+    while not _is_healthy(server):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < until, f"the server did not become healthy within {START_SECONDS} s"
+        time.sleep(0.05)
+    assert process.stdout is not None
+    server.greeting = process.stdout.readline()
+    return server
+
+
+def _is_healthy(server: Server) -> bool:
+    try:
+        return httpx.get(f"{server.url}/healthz", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
