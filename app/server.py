@@ -19,6 +19,7 @@ from app.access import access_token
 from app.api.application import build_api
 from app.gate import Gate, known_hosts
 from app.headers import page_headers
+from app.index_page import page_routes
 from app.ports import in_url
 from app.shutdown import end_open_responses
 from tunixrt_core.pipeline import open_pipeline
@@ -44,6 +45,7 @@ def build_app(settings: Settings, *, auth: bool, on_start: Callable[[str], None]
             # without its own route, /api would be answered by the dashboard, with a page
             Route("/api", _to_docs, methods=_ALL_METHODS),
             Mount("/api", app=build_api(settings.max_upload_mb)),
+            *page_routes(),
         ],
         middleware=[Middleware(Gate, token=token, hosts=known_hosts(settings), any_ip=token is not None)],
         exception_handlers={Exception: _internal_error},

@@ -10,6 +10,7 @@ import pytest
 
 from tests.makers import make_manifest
 from tunixrt_core.evaluation import EvalDir, EvalSetRef, EvalSetup, EvalSpec, EvalState
+from tunixrt_core.manifest import RunManifest
 from tunixrt_core.processes import this_process
 from tunixrt_core.registry import Registry
 from tunixrt_core.runs import RunDir, RunState, RunStatus, write_json
@@ -43,6 +44,46 @@ def test_a_run_that_the_command_made_is_listed_under_its_folders_name(registry: 
     registry.recover()
     assert [(run.id, run.status) for run in registry.page(limit=9, after=None).items] == [("r-0003", "succeeded")]
     assert registry.next_dir().name == "r-0004"
+
+
+def moved_home(tmp_path: Path, *, copied: bool) -> Path:
+    """A home with one run, whose database lies in it, at another place than where the run was made."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    folder = RunDir(old / "runs" / "r-0001")
+    folder.create()
+    manifest = make_manifest(old, train_steps=1).model_copy(update={"output_dir": str(folder.path)})
+    folder.manifest_file.write_text(manifest.to_yaml())
+    folder.write_state(RunState(RunStatus.SUCCEEDED))
+    with open_store(f"sqlite:///{old}/db") as store:
+        Registry(store, old / "runs").recover()
+    (shutil.copytree if copied else shutil.move)(old, new)
+    return new
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_the_runs_of_a_home_that_was_moved_or_copied_are_those_of_the_new_place(tmp_path: Path, copied: bool) -> None:
+    home = moved_home(tmp_path, copied=copied)
+    with open_store(f"sqlite:///{home}/db") as store:
+        registry = Registry(store, home / "runs")
+        registry.recover()
+        registry.recover()
+        (run,) = registry.page(limit=9, after=None).items
+    assert run.directory == str(home / "runs" / "r-0001")
+    manifest = RunManifest.from_dict(run.manifest)
+    assert manifest.output_dir == run.directory
+    assert Path(manifest.data.path).is_file()
+    assert Path(manifest.data.path).is_relative_to(home)
+    assert RunDir(Path(run.directory)).manifest_file.read_text() == manifest.to_yaml()
+
+
+def test_another_run_under_a_number_that_is_taken_gets_the_next_one(tmp_path: Path) -> None:
+    home = moved_home(tmp_path, copied=True)
+    file = home / "runs" / "r-0001" / "manifest.yaml"
+    file.write_text(file.read_text().replace("train_steps: 1", "train_steps: 2"))
+    with open_store(f"sqlite:///{home}/db") as store:
+        registry = Registry(store, home / "runs")
+        registry.recover()
+        assert {run.id for run in registry.page(limit=9, after=None).items} == {"r-0001", "r-0002"}
 
 
 def test_a_folder_with_another_name_gets_the_next_number(registry: Registry, tmp_path: Path) -> None:

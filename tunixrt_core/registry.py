@@ -32,11 +32,19 @@ class Registry:
         self._seen: dict[str, int] = {}  # state.json of an evaluation -> when it was written, at the last look
 
     def recover(self) -> None:
-        """At start: list runs that are only on disk, and mark what a dead process left behind as interrupted."""
-        known = set(self._runs.index().values())
+        """At start: list runs that are only on disk, and mark what a dead process left behind as interrupted.
+
+        Where the home was moved or copied, its runs are those of the new place.
+        """
+        index = self._runs.index()
+        known = set(index.values())
         for folder in find_run_dirs(self._runs_dir):
-            if str(folder.path) not in known and folder.manifest_file.is_file():
-                self._adopt(folder)
+            if str(folder.path) in known or (manifest := self._manifest(folder)) is None:
+                continue
+            if (held := index.get(folder.path.name)) and self._was_moved(folder, manifest, Path(held)):
+                self._relocate(folder, manifest, Path(held))
+            else:
+                self.add(manifest, folder, folder.state())
         for run in self._runs.unfinished():
             self._fresh(run)
         for record in self._evals.unfinished():
@@ -119,9 +127,17 @@ class Registry:
         self._runs.mirror(run.id, **told)
         return replace(run, **told)
 
-    def _adopt(self, folder: RunDir) -> None:
-        if (manifest := self._manifest(folder)) is not None:
-            self.add(manifest, folder, folder.state())
+    def _was_moved(self, folder: RunDir, manifest: RunManifest, held: Path) -> bool:
+        """Whether the run that the store knows in `held` is the one in this folder, which has that one's name."""
+        same_place = folder.path.relative_to(self._runs_dir.parent) == held.relative_to(held.parents[1])
+        return same_place and manifest.to_dict() == dict(self._runs.get(folder.path.name).manifest)
+
+    def _relocate(self, folder: RunDir, manifest: RunManifest, held: Path) -> None:
+        """What pointed into the home's old place points into the new one: a resume must find its rows there."""
+        here = RunManifest.from_dict(rebased(manifest.to_dict(), held.parents[1], self._runs_dir.parent))
+        folder.manifest_file.write_text(here.to_yaml(), encoding="utf-8")
+        self._runs.mirror(folder.path.name, directory=str(folder.path), manifest=here.to_dict())
+        log.info("%s was in %s before the home was moved", folder.path.name, held)
 
     def _manifest(self, folder: RunDir) -> RunManifest | None:
         """What a folder says that it runs; None where it cannot be read, or was not written yet."""
@@ -148,14 +164,26 @@ class Registry:
             self._evals.put(_eval_record(run_id, folder, datetime.fromtimestamp(written / 1e9, UTC)))
 
     def _id_for(self, folder: RunDir) -> str:
-        if _RUN_ID.fullmatch(folder.path.name) and folder.path.parent == self._runs_dir:
-            return folder.path.name
+        name = folder.path.name
+        if _RUN_ID.fullmatch(name) and folder.path.parent == self._runs_dir and name not in self._runs.index():
+            return name
         return self.next_dir().name
 
     def _taken(self) -> Iterator[str]:
         yield from self._runs.index()
         if self._runs_dir.is_dir():
             yield from (path.name for path in self._runs_dir.iterdir())
+
+
+def rebased(value: Any, old: Path, new: Path) -> Any:
+    """JSON in which paths within `old` have become paths within `new`."""
+    if isinstance(value, dict):
+        return {key: rebased(each, old, new) for key, each in value.items()}
+    if isinstance(value, list):
+        return [rebased(each, old, new) for each in value]
+    if isinstance(value, str) and Path(value).is_relative_to(old):
+        return str(new / Path(value).relative_to(old))
+    return value
 
 
 def _eval_record(run_id: str, folder: EvalDir, created_at: datetime) -> EvalRecord:

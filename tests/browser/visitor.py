@@ -19,8 +19,6 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# Streamlit finds out where it is mounted by asking below the page's own path first
-HARMLESS = ("/_stcore/health", "/_stcore/host-config")
 
 
 class Watch:
@@ -39,7 +37,7 @@ class Watch:
 
     def _console(self, message: Any) -> None:
         where = (message.location or {}).get("url", "")
-        if message.type == "error" and not where.endswith(HARMLESS):
+        if message.type == "error":
             self.problems.append(f"console: {message.text} ({where})")
 
     def _request(self, request: Any) -> None:
@@ -53,7 +51,7 @@ class Watch:
             self.problems.append(f"failed request: {request.url} {request.failure}")
 
     def _response(self, response: Any) -> None:
-        if response.status >= 400 and not response.url.endswith(HARMLESS):
+        if response.status >= 400:
             self.problems.append(f"{response.status}: {response.url}")
 
 
