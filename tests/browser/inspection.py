@@ -59,7 +59,7 @@ _UNNAMED = """
   .filter(e => !e.closest('[aria-hidden=true]'))
   .filter(e => ![e, ...e.querySelectorAll('[aria-label], [alt], [aria-describedby]')].some(
     n => n.getAttribute('aria-label') || n.getAttribute('alt') || n.getAttribute('aria-describedby')))
-  .map(e => [e.dataset.testid || e.tagName, e.closest('[class*=st-key-]')?.className.match(/st-key-[\\w-]+/)?.[0]].join(' '))
+  .map(e => e.closest('[class*=st-key-]')?.className.match(/st-key-[\\w-]+/)?.[0] ?? e.dataset.testid ?? e.tagName)
 """
 
 _FOCUS = """

@@ -1,4 +1,4 @@
-"""`python -m tests.browser.screenshots`: every page in light and dark, from a home of real data, for README and docs."""
+"""`python -m tests.browser.screenshots`: pictures of every page in light and dark, from real data."""
 
 from __future__ import annotations
 
