@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -22,7 +23,7 @@ def seed_home(home: Path) -> None:
     """Fill a new home, in the order in which a user would. Takes about six minutes on two CPU cores.
 
     r-0001 is finished, evaluated and exported; r-0002 is a short clone of it, evaluated too; r-0003 is stopped half
-    way; r-0004 fails, as its learning rate is far too high.
+    way; r-0004 fails, as its data file was changed after its manifest was made.
     """
     with open_pipeline(Settings.from_env({**os.environ, "TUNIXRT_HOME": str(home)})) as rt:
         seed_data(rt)
@@ -32,7 +33,7 @@ def seed_home(home: Path) -> None:
         short = _clone(rt, first, train_steps=150, learning_rate=2e-3)
         _evaluate(rt, short)
         _stop_half_way(rt, first)
-        _clone(rt, first, train_steps=60, learning_rate=1e6)
+        _fail(rt)
         rt.start_export(first.id)
         rt.wait()
 
@@ -55,15 +56,11 @@ def _judged(name: str, value: float, step: int | None = None) -> GivenScore:
 
 
 def _train(rt: Pipeline, **hyperparams: float) -> Run:
-    run = rt.start_run(rt.build_manifest("dial", model_id="tiny", hyperparams=hyperparams))
-    rt.wait()
-    return _ended(rt, run)
+    return _ended(rt, rt.start_run(rt.build_manifest("dial", model_id="tiny", hyperparams=hyperparams)))
 
 
 def _clone(rt: Pipeline, parent: Run, **changes: float) -> Run:
-    run = rt.start_run(rt.clone_manifest(parent.id, changes).manifest)
-    rt.wait()
-    return _ended(rt, run)
+    return _ended(rt, rt.start_run(rt.clone_manifest(parent.id, changes).manifest))
 
 
 def _stop_half_way(rt: Pipeline, parent: Run) -> None:
@@ -72,6 +69,15 @@ def _stop_half_way(rt: Pipeline, parent: Run) -> None:
         time.sleep(0.2)
     rt.stop_run(run.id)
     rt.wait()
+
+
+def _fail(rt: Pipeline) -> None:
+    data = rt.settings.home / "dial-by-hand.jsonl"
+    shutil.copy(rt.export_dataset("dial").path, data)
+    manifest = rt.build_manifest(data_file=data, model_id="tiny", hyperparams={"name": "dial-by-hand"})
+    with data.open("a") as file:
+        file.write("\n")
+    _ended(rt, rt.start_run(manifest))
 
 
 def _evaluate(rt: Pipeline, run: Run) -> None:
@@ -88,6 +94,7 @@ def _keep_answers(rt: Pipeline, run: Run) -> None:
 
 
 def _ended(rt: Pipeline, run: Run) -> Run:
+    rt.wait()
     ended = rt.run(run.id)
     print(f"{ended.id}: {ended.status}", file=sys.stderr)
     if ended.status not in (RunStatus.SUCCEEDED, RunStatus.FAILED):

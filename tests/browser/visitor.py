@@ -73,7 +73,7 @@ class Visitor:
         self.page.goto(f"{self.url}/{path}")
         self.settle()
 
-    def settle(self, timeout: float = 30_000) -> None:
+    def settle(self, timeout: float = 60_000) -> None:
         self.page.wait_for_timeout(150)  # what was done must have reached the server before its end is waited for
         self.page.wait_for_selector(
             '[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=timeout, state="attached"
