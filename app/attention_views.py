@@ -34,11 +34,17 @@ def show_attention(items: Sequence[Attention], *, tunix: bool) -> None:
         for item in shown:
             _show(item, tunix)
         if rest := [item for item in items if item not in shown]:
-            with st.expander(f"{len(rest)} more", key="more-attention"):
-                for item in rest:
-                    _show(item, tunix)
-                if st.button("Mark all as seen", icon=":material/done_all:", key="seen-all", type="tertiary"):
-                    _seen([one.key for one in items])
+            more = st.expander(f"{len(rest)} more", key="more-attention", on_change="rerun")
+            if more.open:  # what is folded away costs nothing
+                with more:
+                    _show_rest(items, rest, tunix)
+
+
+def _show_rest(items: Sequence[Attention], rest: Sequence[Attention], tunix: bool) -> None:
+    for item in rest:
+        _show(item, tunix)
+    if st.button("Mark all as seen", icon=":material/done_all:", key="seen-all", type="tertiary"):
+        _seen([one.key for one in items])
 
 
 def first_few(items: Sequence[Attention]) -> list[Attention]:

@@ -56,7 +56,7 @@ def show_home(home: Overview) -> None:
     if home.newest_runs:
         live = any(not run.status.over for run in home.newest_runs)
         st.fragment(show_recent_runs, run_every=TICK if live else None)(home)
-    items = rt.attention()
+    items = rt.attention(home.evaluations)
     with halves():
         if items:
             show_attention(items, tunix=tunix)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -19,6 +19,7 @@ from tunixrt_core.attention import Attention, Seen
 from tunixrt_core.diagnostics import diagnostics
 from tunixrt_core.disk import DiskUse
 from tunixrt_core.errors import Conflict, NotFound
+from tunixrt_core.evaluation import EvalRecord
 from tunixrt_core.holding import Holding, held_by_evaluation, held_by_training
 from tunixrt_core.host import memory_use
 from tunixrt_core.jobs import JobManager
@@ -77,13 +78,15 @@ class HomeVerbs:
 
     # --- attention ----------------------------------------------------------------------------------------------
 
-    def attention(self) -> list[Attention]:
+    def attention(self, evaluations: Sequence[EvalRecord] | None = None) -> list[Attention]:
         """What failed, warned or went stale and was not marked as seen, the gravest first.
 
-        Looks at the newest 20 runs, troubled runs and datasets, and at the newest 200 evaluations.
+        Looks at the newest 20 runs, troubled runs and datasets, and at the newest 200 evaluations, which may be given
+        as an overview has them.
         """
         seen = self._seen.keys()
-        found = (*self._of_store(), *self._of_runs(), *self._of_versions(), *self._of_evaluations())
+        records = self.store.evals.list(limit=_EVALS) if evaluations is None else evaluations
+        found = (*self._of_store(), *self._of_runs(), *self._of_versions(), *self._of_evaluations(records))
         return attention.ordered(item for item in found if item.key not in seen)
 
     def mark_seen(self, keys: Iterable[str]) -> None:
@@ -119,8 +122,7 @@ class HomeVerbs:
         for version, outcomes in self.store.datasets.gated(_LOOKED_AT):
             yield from attention.of_version(version, outcomes)
 
-    def _of_evaluations(self) -> Iterator[Attention]:
-        records = self.store.evals.list(limit=_EVALS)
+    def _of_evaluations(self, records: Sequence[EvalRecord]) -> Iterator[Attention]:
         asked_at = {record.run_id: record.created_at for record in reversed(records) if record.target == "tuned"}
         trained = {
             run_id: (self._train_step(directory), ended_at)
