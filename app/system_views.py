@@ -104,7 +104,7 @@ def show_check() -> None:
 def _result(checked: CheckedStore) -> None:
     health = checked.health
     read = f"{plural(health.traces, 'trace')} and {plural(health.tombstones, 'tombstone')} read"
-    took = f"in {duration(checked.seconds)}, {moment(datetime.fromtimestamp(checked.checked_at, UTC))}"
+    took = f"in {duration(max(1.0, checked.seconds))}, {moment(datetime.fromtimestamp(checked.checked_at, UTC))}"
     if health.problems:
         blocks.checks([("blocked", problem, "") for problem in health.problems])
         st.markdown("Restore a backup with `tunixrt db restore`; it keeps the damaged database aside.")

@@ -134,13 +134,14 @@ def show_next_step(home: Overview, note: str = "") -> None:
 
 
 def show_device() -> None:
-    busy = rt.queue().holder is not None
-    measured = rt.disk_use() is not None
-    st.fragment(show_device_safely, run_every=TICK if busy else None if measured else 1)()
+    busy, measuring = rt.queue().holder is not None, rt.disk_use() is None
+    st.fragment(show_device_safely, run_every=TICK if busy else 1 if measuring else None)(measuring)
 
 
-def show_device_safely() -> None:
+def show_device_safely(measuring: bool) -> None:
     with error_boundary():
+        if measuring and rt.disk_use() is not None:
+            st.rerun()  # it is measured, so there is nothing more to look for every second
         show_device_card()
 
 

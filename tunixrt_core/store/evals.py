@@ -47,10 +47,10 @@ class EvalStore:
 
     def best(self, metric: str) -> EvalRecord | None:
         """The finished evaluation of a tuned model with the highest value of a metric, at equal values the newer."""
-        found = select(evals.c.id, evals.c.metrics).where(evals.c.target == "tuned", evals.c.status == _DONE)
+        found = select(evals.c.metrics, evals.c.id).where(evals.c.target == "tuned", evals.c.status == _DONE)
         with self._db.read() as connection:
             rows = connection.execute(found.order_by(evals.c.seq.desc()))
-            valued = [(row.metrics[metric], row.id) for row in rows if row.metrics.get(metric) is not None]
+            valued = [(metrics[metric], name) for metrics, name in rows if metrics.get(metric) is not None]
             best = max(valued, key=lambda pair: pair[0], default=None)
             return None if best is None else _record(_find(connection, best[1]))
 
