@@ -8,9 +8,13 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
+from app.log_file import FORMAT, follow_server, log_to_file
 from app.ports import CannotListen, check_can_listen, is_any, is_loopback
+from tunixrt_core import __version__
 from tunixrt_core.errors import InvalidSettings, TunixRTError
 from tunixrt_core.settings import LOG_LEVELS, VARIABLES, Settings
+
+log = logging.getLogger("app")
 
 # setting -> (option, what stands for its value in --help)
 OPTIONS: dict[str, tuple[str, str]] = {
@@ -41,9 +45,11 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
     try:
         # before anything heavy is imported: the common mistakes answer at once
         check_can_listen(settings.host, settings.port)
+        log_file = log_to_file(settings, environ)
         from app.server import serve
 
-        serve(settings, auth=not options.no_auth, on_start=lambda address: _greet(settings, address))
+        log.info("Tunix RT %s begins on %s:%d, home %s", __version__, settings.host, settings.port, settings.home)
+        serve(settings, auth=not options.no_auth, on_start=lambda address: _greet(settings, address, log_file))
     except (TunixRTError, CannotListen) as error:
         return _fail(error, 1)
     return 0
@@ -83,14 +89,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _greet(settings: Settings, address: str) -> None:
+def _greet(settings: Settings, address: str, log_file: logging.Handler) -> None:
+    follow_server(log_file)
     print(f"Tunix RT is ready. Open {address}", flush=True)
     if is_any(settings.host):
         print("It listens on all addresses of this machine; from elsewhere, put its IP address there.", flush=True)
 
 
 def _log_to_stderr(level: str) -> None:
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format=FORMAT)
     for package in ("app", "tunixrt_core"):
         logging.getLogger(package).setLevel(level)
 

@@ -16,7 +16,7 @@ def access_token(settings: Settings) -> str:
     """
     if settings.token:
         return settings.token
-    path = settings.home / "token"
+    path = settings.token_file
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
         if path.is_file() and (kept := path.read_text(encoding="ascii", errors="replace").strip()):

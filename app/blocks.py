@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from itertools import groupby
 from typing import Literal
@@ -87,12 +87,20 @@ def answers(final: str, reference: str | None, matches: bool | None) -> None:
     )
 
 
-def segments(parts: Sequence[tuple[str, int, str]], label: str) -> None:
-    """A bar of `(name, value, colour)` with its legend. `label` says the same in words for a screen reader."""
+def segments(
+    parts: Sequence[tuple[str, int, str]], label: str, *, words: Callable[[int], str] = lambda value: f"{value:,}"
+) -> None:
+    """A bar of `(name, value, colour)` with its legend. `label` says the same in words for a screen reader.
+
+    `words` writes a value, as bytes with their unit; a part without a colour is what is left, and stays empty.
+    """
     total = sum(value for _, value, _ in parts) or 1
-    bars = "".join(f"<i style='width:{100 * v / total:.2f}%;background:{c}'></i>" for _, v, c in parts if v)
+    bars = "".join(
+        f"<i style='width:{100 * v / total:.2f}%;background:{c or 'var(--grey)'}'></i>" for _, v, c in parts if v
+    )
     legend = "".join(
-        f"<span><i style='background:{c}'></i>{escape(n)} <strong>{v:,}</strong></span>" for n, v, c in parts
+        f"<span><i style='background:{c or 'var(--grey)'}'></i>{escape(n)} <strong>{escape(words(v))}</strong></span>"
+        for n, v, c in parts
     )
     html(f"<div class='seg' role='img' aria-label='{escape(label)}'>{bars}</div><div class='legend'>{legend}</div>")
 

@@ -12,7 +12,8 @@ from streamlit.elements.lib.grid_container import GridContainer
 
 from app.boundary import error_boundary
 from app.state import get_pipeline
-from app.words import STATE_WORDS, plural
+from app.words import STATE_WORDS, duration, plural
+from tunixrt_core.holding import Holding
 from tunixrt_core.runs import RunStatus
 
 BadgeColor = Literal["red", "orange", "blue", "green", "gray"]
@@ -168,8 +169,21 @@ def tunix_words() -> str:
     return f"Tunix {status.version} · JAX {status.jax_version}" if status.available else "Tunix is not installed"
 
 
+def held_words(holding: Holding) -> str:
+    """Who holds the accelerator and about how long still: `Trains r-0142, about 26 min left`."""
+    holder = holding.holder
+    if holder is None:
+        return "Nobody holds it"
+    verb = {"train": "Trains", "export": "Exports", "dry run": "Tries", "playground": "Asks"}.get(
+        holder.kind, "Evaluates"
+    )
+    left = f", about {duration(holding.seconds_left)} left" if holding.seconds_left is not None else ""
+    elsewhere = "" if holder.ours else f", in process {holder.pid}"
+    return f"{verb} {holder.run}{left}{elsewhere}"
+
+
 def device_block() -> None:
-    """For the sidebar: the device, who holds it, and the versions. Follows along while it is busy."""
+    """For the sidebar: the device, who holds it and how long still, and the versions. Follows it while it is busy."""
     busy = get_pipeline().queue().holder is not None
     st.fragment(_device_block, run_every=3 if busy else None)()
 
@@ -177,17 +191,13 @@ def device_block() -> None:
 def _device_block() -> None:
     with error_boundary():
         rt = get_pipeline()
-        queue = rt.queue()
-        holder, waiting = queue.holder, queue.waiting
+        holding, waiting = rt.holding(), rt.queue().waiting
+        holder = holding.holder
         with st.container(key="device", gap="xsmall"):
             with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
                 st.markdown(f":small[{rt.host().device}]", width="content")
                 st.badge("Busy" if holder else "Free", color="blue" if holder else "green")
             if holder:
-                verb = {"train": "Trains", "export": "Exports", "dry run": "Tries", "playground": "Asks"}.get(
-                    holder.kind, "Evaluates"
-                )
                 behind = f", {plural(len(waiting), 'job')} waiting" if waiting else ""
-                elsewhere = "" if holder.ours else f", in process {holder.pid}"
-                st.caption(f"{verb} {holder.run}{elsewhere}{behind}")
+                st.caption(f"{held_words(holding)}{behind}")
             st.caption(tunix_words())

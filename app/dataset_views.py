@@ -121,11 +121,12 @@ def show_findings(version: DatasetVersion, outcomes: Sequence[GateOutcome]) -> N
     if not found:
         return
     with card("Rows behind the gates", note=plural(sum(o.rows for o in found.values()), "finding"), key="findings"):
+        named = st.query_params.get("gate", "")
         gate = st.pills(
             "Gate",
             list(found),
             format_func=lambda name: f"{GATES[name].title} · {found[name].rows:,}",
-            default=next(iter(found)),
+            default=named if named in found else next(iter(found)),
             label_visibility="collapsed",
             key=f"gate-chip-{version.content_hash[:8]}",
             required=True,

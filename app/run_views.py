@@ -53,16 +53,12 @@ def state_of(run: Run) -> RunState:
         return RunState(status=run.status, message=run.message)
 
 
-def best_exact_match(evals: Sequence[EvalRecord]) -> float | None:
-    """The highest exact match of a tuned model."""
-    return max(
-        (e.metrics["exact_match"] for e in evals if e.target == "tuned" and "exact_match" in e.metrics), default=None
-    )
-
-
-def runs_table(runs: Sequence[Run], *, key: str, now: float) -> str | None:
-    """Runs with state, progress and loss; the id of the chosen one."""
-    scores = {e.run_id: e.metrics.get("exact_match") for e in get_pipeline().evaluations() if e.target == "tuned"}
+def runs_table(
+    runs: Sequence[Run], *, key: str, now: float, evaluations: Sequence[EvalRecord] | None = None
+) -> str | None:
+    """Runs with state, progress and loss; the id of the chosen one. `evaluations` are newest first."""
+    known = get_pipeline().evaluations() if evaluations is None else evaluations
+    scores = {e.run_id: e.metrics.get("exact_match") for e in reversed(known) if e.target == "tuned"}
     rows = [_row(run, scores.get(run.id), now) for run in runs]
     chosen = pick_row(rows, _columns(), key=key, alt=f"{len(rows)} runs with state, progress and loss; newest first.")
     return runs[chosen].id if chosen is not None else None

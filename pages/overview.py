@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import streamlit as st
 
-from app import blocks
+from app.attention_views import show_attention
 from app.boundary import error_boundary
-from app.components import card, empty_state, halves, header, tiles, tunix_words
+from app.components import card, empty_state, halves, header
+from app.device_card import show_device_card
+from app.evaluated import metric_words
 from app.navigation import go
 from app.next_step import next_step
-from app.run_views import best_exact_match, runs_table
+from app.run_views import runs_table
 from app.state import get_pipeline
-from app.words import STATE_WORDS, percent, plural, size, whole
-from tunixrt_core.runs import Run, RunStatus
+from app.words import MISSING, percent, whole
+from tunixrt_core.overview import BestScore, Overview
+from tunixrt_core.runs import Run
+from tunixrt_core.store.query import Growth
 
 SHOWN_RUNS = 6
+METRIC = "exact_match"
+TICK = 3  # seconds between looks while something runs
 
 
 def show_empty_home() -> None:
@@ -39,77 +46,109 @@ def show_empty_home() -> None:
     show_device()
 
 
-def show_home(trace_count: int) -> None:
-    versions, evals = rt.dataset_versions(), rt.evaluations()
-    all_runs = rt.runs(limit=200).items
+def show_home(home: Overview) -> None:
     with header("Overview", f"Home: {rt.settings.home}"):
         if st.button("Import traces", icon=":material/upload:", key="go-import"):
             go("import")
         if tunix and st.button("New run", icon=":material/add:", key="go-new-run"):
             go("new-run")
-    tiles(
-        [
-            ("Traces", whole(trace_count), ""),
-            ("Dataset versions", whole(len(versions)), ""),
-            ("Runs", whole(len(all_runs)) if len(all_runs) < 200 else "200 or more", ""),
-            ("Best exact match", percent(best_exact_match(evals)), "Of tuned models, on the eval split of their run."),
-        ],
-        key="counts",
-    )
-    if all_runs:
-        live = any(not run.status.over for run in all_runs)
-        st.fragment(show_recent_runs, run_every=3 if live else None)(len(all_runs))
+    show_counts(home)
+    if home.newest_runs:
+        live = any(not run.status.over for run in home.newest_runs)
+        st.fragment(show_recent_runs, run_every=TICK if live else None)(home)
+    items = rt.attention(home.evaluations)
     with halves():
-        with card("Next step", key="next-step"):
-            step = next_step(trace_count, versions, all_runs, evals, tunix=tunix)
-            st.markdown(step.text)
-            if st.button(
-                step.button, type="primary", icon=":material/arrow_forward:", icon_position="right", key="do-next-step"
-            ):
-                go(step.page, **step.query)
-        show_attention([run for run in all_runs if run.status in (RunStatus.FAILED, RunStatus.INTERRUPTED)])
-    show_device()
+        if items:
+            show_attention(items, tunix=tunix)
+            with st.container(height="stretch", key="beside-attention"):
+                show_next_step(home)
+                show_device()
+        else:
+            show_next_step(home, note="nothing needs attention")
+            show_device()
 
 
-def show_recent_runs(total: int) -> None:
+def show_counts(home: Overview) -> None:
+    with st.container(key="counts"), st.grid(4, min_column_width=200):
+        show_growth("Traces", home.traces)
+        show_growth("Dataset versions", home.dataset_versions)
+        show_growth("Runs", home.runs)
+        show_best(home.best)
+
+
+def show_growth(label: str, count: Growth) -> None:
+    st.metric(
+        label,
+        whole(count.total),
+        f"{count.new:,}",
+        delta_color="normal" if count.new else "off",
+        delta_arrow="auto" if count.new else "off",
+        delta_description="this week",
+        border=True,
+        height="stretch",
+    )
+
+
+def show_best(best: BestScore | None) -> None:
+    compared = best is not None and best.over_base is not None
+    over = 100 * best.over_base if best is not None and best.over_base is not None else 0.0
+    st.metric(
+        f"Best {metric_words(METRIC).lower()}",
+        MISSING if best is None else percent(best.value),
+        f"{over:+.1f} points" if compared else ("base not evaluated" if best else "no evaluation yet"),
+        delta_color="normal" if compared and over else "off",
+        delta_arrow="auto" if compared and over else "off",
+        delta_description="over base" if compared else None,
+        help=f"Of {best.record.run_id}, train step {whole(best.record.train_step)}." if best else "Of tuned models.",
+        border=True,
+        height="stretch",
+    )
+
+
+def show_recent_runs(home: Overview) -> None:
     with error_boundary():
         runs = rt.runs(limit=SHOWN_RUNS).items
-        with card("Recent runs", note=f"{len(runs)} of {total}", key="recent-runs"):
-            chosen = runs_table(runs, key="recent-runs-table", now=time.time())
+        if changed(home.newest_runs, runs):
+            st.rerun()  # the next step and what needs attention are others now
+        with card("Recent runs", note=f"{len(runs)} of {home.runs.total:,}", key="recent-runs"):
+            chosen = runs_table(runs, key="recent-runs-table", now=time.time(), evaluations=home.evaluations)
             if chosen and tunix:
                 go("run", run=chosen)
 
 
-def show_attention(troubled: list[Run]) -> None:
-    with card("Needs attention", note=plural(len(troubled), "run") if troubled else "", key="attention"):
-        if not troubled:
-            st.caption("Nothing. Runs that fail or are cut off appear here.")
-        for run in troubled[:3]:
-            with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-                with st.container(width="stretch"):
-                    blocks.facts(
-                        run.id,
-                        STATE_WORDS[run.status],
-                        "red" if run.status is RunStatus.FAILED else "amber",
-                        run.message or "No reason was recorded.",
-                    )
-                if tunix and st.button("View run", key=f"view-{run.id}"):
-                    go("run", run=run.id)
+def changed(before: Sequence[Run], now: Sequence[Run]) -> bool:
+    """Whether a run came, or was over, between two looks."""
+    return [(run.id, run.status.over) for run in before] != [(run.id, run.status.over) for run in now]
+
+
+def show_next_step(home: Overview, note: str = "") -> None:
+    versions = [home.newest_version] if home.newest_version else []
+    with card("Next step", note=note, key="next-step"):
+        step = next_step(home.traces.total, versions, home.newest_runs, home.evaluations, tunix=tunix)
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(step.text, width="stretch")
+            if st.button(
+                step.button, type="primary", icon=":material/arrow_forward:", icon_position="right", key="do-next-step"
+            ):
+                go(step.page, **step.query)
 
 
 def show_device() -> None:
-    host = rt.host()
-    with card("Device", note=tunix_words(), key="device-card"):
-        st.caption(
-            f"{host.device} · {plural(host.cores, 'CPU core')} · {size(host.memory_bytes)} memory · "
-            f"{size(host.disk_free_bytes)} disk free"
-        )
+    busy, measuring = rt.queue().holder is not None, rt.disk_use() is None
+    st.fragment(show_device_safely, run_every=TICK if busy else 1 if measuring else None)(measuring)
+
+
+def show_device_safely(measuring: bool) -> None:
+    with error_boundary():
+        if measuring and rt.disk_use() is not None:
+            st.rerun()  # it is measured, so there is nothing more to look for every second
+        show_device_card()
 
 
 rt = get_pipeline()
 tunix = rt.tunix_status().available
-count = rt.count_traces()
-if count or rt.dataset_versions() or rt.runs(limit=1).items:
-    show_home(count)
+overview = rt.overview(metric=METRIC, shown=SHOWN_RUNS)
+if overview.traces.total or overview.dataset_versions.total or overview.runs.total:
+    show_home(overview)
 else:
     show_empty_home()

@@ -1,4 +1,4 @@
-"""System: versions, device, home, queue and settings; what to quote when something is wrong."""
+"""System: versions, device, disk, database, log and settings; what to look at, and to send, when something is wrong."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import streamlit as st
 import tunixrt_core
 from app import blocks
 from app.boundary import error_boundary
-from app.components import card, halves, header
+from app.components import card, halves, header, held_words
+from app.device_card import show_memory
 from app.queue_views import show_queue
 from app.state import get_pipeline
+from app.system_views import show_check, show_disk, show_log
 from app.words import MISSING, size
 from tunixrt_core.settings import Settings
 
@@ -40,16 +42,8 @@ def without_password(url: str) -> str:
     return f"{scheme}{mark}{login.partition(':')[0]}:…@{place}" if at else url
 
 
-def show_held_queue() -> None:
-    with error_boundary():
-        show_queue()
-
-
-rt = get_pipeline()
-status, host = rt.tunix_status(), rt.host()
-with header("System", "Versions, device and settings of this server"):
-    pass
-with halves():
+def show_versions() -> None:
+    status = rt.tunix_status()
     with card("Versions", key="versions"):
         blocks.key_values(
             [
@@ -63,19 +57,50 @@ with halves():
         if not status.available:
             st.caption("To train on this machine:")
             st.code(status.install, language="bash")
-    with card("Device", note="found from device files; a run names what JAX uses", key="device-facts"):
-        queue = rt.queue()
+
+
+def show_device() -> None:
+    with (
+        error_boundary(),
+        card("Device", note="found from device files; a run names what JAX uses", key="device-facts"),
+    ):
+        host, holding = rt.host(), rt.holding()
         blocks.key_values(
             [
                 ("Accelerator", host.device),
                 ("CPU cores", f"{host.cores}"),
                 ("Memory", size(host.memory_bytes)),
-                ("Disk free", size(host.disk_free_bytes)),
-                ("Held by", str(queue.holder) if queue.holder else "nobody"),
-                ("Waiting", ", ".join(f"{job.run} ({job.kind})" for job in queue.waiting) or MISSING),
+                ("Held by", held_words(holding) if holding.holder else "nobody"),
             ]
         )
-st.fragment(show_held_queue, run_every=3 if rt.queue().holder else None)()
+        show_memory(holding, host.memory_bytes)
+
+
+def show_held_queue() -> None:
+    with error_boundary():
+        show_queue()
+
+
+rt = get_pipeline()
+tick = 3 if rt.queue().holder else None
+with header("System", "What this server runs on, holds and does"):
+    st.link_button("API documentation", "/api/docs", icon=":material/api:", key="api-docs")
+    st.link_button(
+        "Download diagnostics",
+        "/api/diagnostics",
+        icon=":material/download:",
+        type="primary",
+        key="diagnostics",
+        help="A zip to attach to a report: versions, settings, logs, states of the newest runs. No secrets are in it, "
+        "and no text of traces or models.",
+    )
+with halves():
+    show_versions()
+    st.fragment(show_device, run_every=tick)()
+with halves():
+    show_disk()
+    show_check()
+st.fragment(show_held_queue, run_every=tick)()
+show_log()
 with card("Settings", note="from the environment and the options of python -m app", key="settings"):
     blocks.key_values(setting_lines(rt.settings))
-st.link_button("API documentation", "/api/docs", icon=":material/api:", key="api-docs")

@@ -15,9 +15,9 @@ from tests.conftest import REPOSITORY
 # From the bottom up: a module imports modules of lower rows, or of its own package, only.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "processes"),
-    ("hashing", "accelerator"),
+    ("hashing", "accelerator", "tails"),
     ("traces", "settings", "host", "model_names", "answers"),
-    ("rows", "render", "examples", "scores", "trace_diff"),
+    ("rows", "render", "examples", "scores", "trace_diff", "redaction", "disk"),
     ("carried",),
     ("quality",),
     ("datasets", "runs", "scorers"),
@@ -27,15 +27,15 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("variants", "memory", "eval_files"),
     ("trainer", "alerts", "preflight", "model_export"),
     ("evaluation", "recorder"),
-    ("store", "tunix_backend", "model_card", "run_summary", "questions"),
-    ("execution",),
-    ("jobs", "registry", "builds", "eval_execution"),
-    ("question_execution",),
+    ("store", "tunix_backend", "model_card", "run_summary", "questions", "attention", "holding"),
+    ("execution", "doctor", "overview"),
+    ("jobs", "registry", "builds", "upkeep", "eval_execution"),
+    ("question_execution", "diagnostics"),
     ("dry_runs", "evaluations", "playground", "model_exports"),
-    ("run_verbs", "ingest_verbs", "trace_verbs", "dataset_verbs", "check_verbs", "eval_verbs"),
+    ("run_verbs", "ingest_verbs", "trace_verbs", "dataset_verbs", "check_verbs", "eval_verbs", "home_verbs"),
     ("dataset_views", "play_verbs"),
     ("export_verbs",),
-    ("pipeline", "terminal", "doctor"),
+    ("pipeline", "terminal"),
     ("cli_common", "terminal_run", "terminal_ingest", "terminal_traces", "terminal_eval"),
     ("cli_preflight", "cli_build", "cli_accelerator", "cli_sampling"),
     (
@@ -155,6 +155,13 @@ PURE = {
     "memory",
     "model_export",
     "run_summary",
+    "attention",
+    "disk",
+    "holding",
+    "overview",
+    "redaction",
+    "upkeep",
+    "diagnostics.file_name",
 }
 
 

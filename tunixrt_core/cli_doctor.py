@@ -1,7 +1,8 @@
-"""`tunixrt doctor`: what this machine has and lacks; `doctor data` and `doctor eval`: what is in a file."""
+"""`tunixrt doctor`: what this machine has and lacks, what is in a file, and a bundle of it all to send."""
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +12,10 @@ import typer
 from tunixrt_core import terminal, terminal_ingest
 from tunixrt_core.cli_common import Home, open_home, settings_of
 from tunixrt_core.cli_ingest import Format, Map, RejectsFile, Split, stream_of, tell, words_of
+from tunixrt_core.errors import OutputError
 from tunixrt_core.evaluation import read_eval_file
 from tunixrt_core.ingest.rejects import rejects_file
+from tunixrt_core.runs import write_atomic
 
 doctor_app = typer.Typer(invoke_without_command=True)
 
@@ -69,3 +72,21 @@ def eval_file(
     if rejects is not None and report.rejected:
         terminal.out.print(f"Rejected rows are in {rejects}; mend them there.")
     raise typer.Exit(1 if report.rejected or not report.rows else 0)
+
+
+@doctor_app.command()
+def bundle(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; named by the time otherwise.")
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Write a zip to attach to a report: versions, settings, logs, states of the newest runs; no secrets, no traces."""
+    from tunixrt_core.diagnostics import diagnostics, file_name
+
+    path = output or Path(file_name())
+    try:
+        write_atomic(path, b"".join(diagnostics(settings_of(home), os.environ)))
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror or error}). Name another place.") from None
+    terminal.out.print(f"{path}  {path.stat().st_size:,} bytes. Read it before you send it to somebody.")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tunixrt_core.errors import InvalidManifest, TunixRTError
+from tunixrt_core.errors import InvalidEvaluation, InvalidManifest, TunixRTError
 from tunixrt_core.evaluation import (
     EvalDir,
     EvalRequest,
@@ -44,6 +44,7 @@ class EvalPlan:
     checkpoint: str
     spec: EvalSpec
     eval_set: EvalSet
+    versions: Mapping[str, int]  # of the scorers
 
     @property
     def folder(self) -> EvalDir:
@@ -58,7 +59,8 @@ class EvalPlan:
     @property
     def is_done(self) -> bool:
         """Whether these very answers are there already, scored by these very scorers."""
-        return self.folder.summary() is not None and self.folder.spec() == self.spec
+        summary = self.folder.summary()
+        return summary is not None and self.folder.spec() == self.spec and summary["scorers"] == self.versions
 
     def show_queued(self) -> None:
         """Let the folder say that it waits for this process."""
@@ -82,7 +84,7 @@ def plan_evaluation(
     for a data file that has changed, NotFound for a checkpoint that is not there.
     """
     with ScorerSet(request.scorers) as scorers:
-        names = scorers.names
+        names, versions = scorers.names, scorers.versions
     rows = eval_set or _rows(manifest, request)
     setup = EvalSetup(
         eval_set=rows.ref,
@@ -92,7 +94,7 @@ def plan_evaluation(
     )
     train_step = run_folder.checkpoint_step(request.checkpoint) if target == "tuned" else None
     spec = EvalSpec(target=target, train_step=train_step, setup=setup, scorers=names)
-    return EvalPlan(manifest, run_folder, request.checkpoint, spec, rows)
+    return EvalPlan(manifest, run_folder, request.checkpoint, spec, rows, versions)
 
 
 def execute_evaluation(
@@ -111,17 +113,42 @@ def execute_evaluation(
     folder = plan.folder
     if plan.is_done and not again:
         return folder.summary() or {}
-    with ScorerSet(plan.spec.scorers) as scorers, _reported(plan, on_state, stop or threading.Event()) as report:
-        if folder.summary() is not None and not again:
-            report.tell(status=RunStatus.RUNNING, phase="scoring")
-            write_json(folder.spec_file, plan.spec.to_dict())
-            return rescore(plan.manifest, scorers, folder)
+    if folder.summary() is not None and not again:
+        write_json(folder.spec_file, plan.spec.to_dict())
+        return execute_scoring(plan.manifest, folder, on_state=on_state, stop=stop)
+    total = len(plan.eval_set.rows) * plan.spec.setup.samples
+    with (
+        ScorerSet(plan.spec.scorers) as scorers,
+        _reported(folder, total, on_state, stop or threading.Event()) as report,
+    ):
         if again or folder.spec() is None:
             folder.predictions_file.unlink(missing_ok=True)
         write_json(folder.spec_file, plan.spec.to_dict())
         if plan.spec.target == "tuned":
             _look_for_leaks(plan, report)
         return _answer(plan, scorers, backend, report)
+
+
+def execute_scoring(
+    manifest: RunManifest,
+    folder: EvalDir,
+    *,
+    on_state: Callable[[EvalState], None] = lambda state: None,
+    stop: threading.Event | None = None,
+) -> dict[str, Any]:
+    """Score the answers of an evaluation that is done again, by the scorers that its spec names; no model is needed.
+
+    Raises InvalidEvaluation where there is no such evaluation, or a scorer is not there any more.
+    """
+    spec, summary = folder.spec(), folder.summary()
+    if spec is None or summary is None:
+        raise InvalidEvaluation(f"{folder.path} holds no answers that could be scored again. Evaluate again.")
+    with (
+        ScorerSet(spec.scorers) as scorers,
+        _reported(folder, int(summary["planned"]), on_state, stop or threading.Event()) as report,
+    ):
+        report.tell(status=RunStatus.RUNNING, phase="scoring")
+        return rescore(manifest, scorers, folder)
 
 
 def _rows(manifest: RunManifest, request: EvalRequest) -> EvalSet:
@@ -193,12 +220,12 @@ class _Report:
 
 
 @contextmanager
-def _reported(plan: EvalPlan, on_state: Callable[[EvalState], None], stop: threading.Event) -> Iterator[_Report]:
+def _reported(
+    folder: EvalDir, total: int, on_state: Callable[[EvalState], None], stop: threading.Event
+) -> Iterator[_Report]:
     """While inside, the state follows what is told; afterwards it says how it ended, whatever happened."""
-    folder = plan.folder
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.stop_file.unlink(missing_ok=True)
-    total = len(plan.eval_set.rows) * plan.spec.setup.samples
     report = _Report(folder, on_state, stop)
     report.tell(process=this_process(), started_at=time.time(), total=total)
     try:

@@ -82,6 +82,18 @@ class EvalVerbs:
             plans = [plan_evaluation(manifest, folder, target, request) for target in dict.fromkeys(targets)]
             return self.evals.queue(run.id, plans, again=again)
 
+    def score_again(self, eval_id: str) -> EvalRecord:
+        """Queue that the answers of an evaluation are scored again, as by newer versions of its scorers.
+
+        Needs neither Tunix nor the model. Raises NotFound, Conflict where it has not been answered to its end.
+        """
+        with self._starting:
+            record = self.registry.evaluation(eval_id)
+            if record.status.over and record.folder.summary() is None:
+                raise Conflict(f"{eval_id} was not answered to its end ({record.status}); evaluate again.")
+            run = self.registry.run(record.run_id)
+            return self.evals.score_again(record, RunManifest.from_dict(run.manifest))
+
     def stop_evaluation(self, eval_id: str) -> EvalRecord:
         """Stop an evaluation after the batch under way; its answers are kept. Raises NotFound, Conflict if over."""
         self.evals.stop(eval_id)

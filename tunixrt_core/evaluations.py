@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from tunixrt_core.errors import Conflict, StoreError
-from tunixrt_core.eval_execution import EvalPlan, execute_evaluation
+from tunixrt_core.eval_execution import EvalPlan, execute_evaluation, execute_scoring
 from tunixrt_core.evaluation import EvalRecord, EvalState
 from tunixrt_core.jobs import JobManager, WaitingJob
+from tunixrt_core.manifest import RunManifest
+from tunixrt_core.processes import this_process
 from tunixrt_core.registry import Registry
 from tunixrt_core.runs import RunStatus
 
@@ -47,28 +49,48 @@ class Evaluations:
             return record
         return record if plan.is_done and not again else None
 
+    def score_again(self, record: EvalRecord, manifest: RunManifest) -> EvalRecord:
+        """Queue that an evaluation which is done is scored again. One that waits or runs is given back as it is."""
+        if not record.status.over:
+            return record
+        folder = record.folder
+        folder.write_state(EvalState(process=this_process()))
+
+        def work(on_state: Callable[[EvalState], None], stop: threading.Event) -> None:
+            execute_scoring(manifest, folder, on_state=on_state, stop=stop)
+
+        # not a new row: when it was asked for says whether the run has trained since
+        self._registry.mirror_evaluation(record.id, folder)
+        return self._submit(record, work)
+
     def _queue(self, run_id: str, plan: EvalPlan, again: bool) -> EvalRecord:
         plan.show_queued()
-        record = self._registry.add_evaluation(run_id, plan.folder)
+
+        def work(on_state: Callable[[EvalState], None], stop: threading.Event) -> None:
+            execute_evaluation(plan, self._jobs.backend, again=again, on_state=on_state, stop=stop)
+
+        return self._submit(self._registry.add_evaluation(run_id, plan.folder), work)
+
+    def _submit(
+        self, record: EvalRecord, work: Callable[[Callable[[EvalState], None], threading.Event], None]
+    ) -> EvalRecord:
+        folder = record.folder
 
         def mirror(state: EvalState) -> None:
             try:
-                self._registry.mirror_evaluation(record.id, plan.folder)
+                self._registry.mirror_evaluation(record.id, folder)
             except StoreError as error:
                 # a database that is busy with a long import must not end an evaluation; the folder holds the truth
                 log.warning("status of %s not mirrored: %s", record.id, error)
 
-        def work(stop: threading.Event) -> None:
-            execute_evaluation(plan, self._jobs.backend, again=again, on_state=mirror, stop=stop)
-
         def ended(status: RunStatus, message: str) -> None:
             state = EvalState(status=status, message=message)
-            plan.folder.write_state(state)
+            folder.write_state(state)
             mirror(state)
 
         self._jobs.submit(
-            WaitingJob(record.id, run_id, KIND),
-            work,
+            WaitingJob(record.id, record.run_id, KIND),
+            lambda stop: work(mirror, stop),
             cancelled=lambda: ended(RunStatus.STOPPED, "Stopped before it began."),
             failed=lambda message: ended(RunStatus.FAILED, message),
         )

@@ -36,6 +36,26 @@ def memory_bytes() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """Bytes of this machine's memory: what one process holds, what others hold, and what can still be had."""
+
+    process: int
+    others: int
+    free: int
+
+
+def memory_use(pid: int, proc: Path = Path("/proc")) -> MemoryUse | None:
+    """How the memory of this machine is used now; None where the system does not tell, or the process is gone."""
+    try:
+        told = dict(line.split(":", 1) for line in (proc / "meminfo").read_text().splitlines())
+        total, free = (1024 * int(told[name].split()[0]) for name in ("MemTotal", "MemAvailable"))
+        held = int((proc / str(pid) / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, KeyError, ValueError):
+        return None
+    return MemoryUse(held, max(0, total - free - held), free)
+
+
 def _existing(path: Path) -> Path:
     while not path.exists():
         path = path.parent

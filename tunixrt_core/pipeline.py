@@ -27,6 +27,7 @@ from tunixrt_core.eval_verbs import EvalVerbs
 from tunixrt_core.evaluations import Evaluations
 from tunixrt_core.execution import run_folder_of
 from tunixrt_core.export_verbs import ExportVerbs, dataset_ref
+from tunixrt_core.home_verbs import HomeVerbs
 from tunixrt_core.host import HostInfo, host_info
 from tunixrt_core.ingest_verbs import IngestVerbs
 from tunixrt_core.jobs import JobManager
@@ -43,6 +44,7 @@ from tunixrt_core.store.store import Store, open_store
 from tunixrt_core.trace_verbs import TraceVerbs
 from tunixrt_core.tunix_backend import availability
 from tunixrt_core.tunix_backend.backend import TunixBackend
+from tunixrt_core.upkeep import Upkeep
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,11 @@ class TunixStatus:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalVerbs, PlayVerbs):
+class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalVerbs, PlayVerbs, HomeVerbs):
     """One home with everything in it. Thread-safe: pages, API and worker share one.
 
     Its verbs stand in the order of the data: ingest_verbs, trace_verbs, dataset_verbs, export_verbs, check_verbs; here
-    manifest and run; then run_verbs, for a run that is there, eval_verbs and play_verbs.
+    manifest and run; then run_verbs, for a run that is there, eval_verbs, play_verbs and home_verbs.
     """
 
     def __init__(self, settings: Settings, store: Store, jobs: JobManager) -> None:
@@ -70,6 +72,7 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalV
         self.store = store
         self.jobs = jobs
         self.builds = Builds()
+        self.upkeep = Upkeep()
         self.registry = Registry(store, settings.runs_dir)
         self.dry_runs = DryRuns(jobs)
         self.evals = Evaluations(jobs, self.registry)
@@ -87,6 +90,7 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalV
     def close(self) -> None:
         """Stop what runs (it keeps its last checkpoint) and close the database."""
         self.builds.close()
+        self.upkeep.close()
         self.jobs.close()
         self.playground.close()
         self.store.close()

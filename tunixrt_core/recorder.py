@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -74,7 +75,7 @@ class RunRecorder:
             restored, total = int(plan.get("restored_train_step", 0)), int(plan.get("total_train_steps", 0))
             if self._watch:
                 self._watch.plan(total)
-            earlier = self._drop_what_is_made_again(restored)
+            earlier, alerts = self._drop_what_is_made_again(restored)
             _cut_samples(self._folder.samples_file, restored)
             for sink in self.sinks:
                 sink.plan(plan)
@@ -86,6 +87,7 @@ class RunRecorder:
                     device=str(plan.get("device", "")),
                     train_step=restored,
                     earlier_seconds=earlier,
+                    alerts=dict(alerts),
                 )
             )
 
@@ -114,6 +116,8 @@ class RunRecorder:
         trained = self.state.earlier_seconds + now - (self.state.started_at or now)
         timed = {**record, "time": round(trained, 3)}
         self._metrics.write(orjson.dumps(timed) + b"\n")
+        if record["kind"] == "alert":
+            self.state = replace(self.state, alerts=_one_more(self.state.alerts, str(record["alert"])))
         for sink in self.sinks:
             sink.record(timed)
 
@@ -154,14 +158,16 @@ class RunRecorder:
                 )
             )
 
-    def _drop_what_is_made_again(self, restored: int) -> float:
-        """Cut the records that are void, and show the watch the others. Returns the seconds trained so far.
+    def _drop_what_is_made_again(self, restored: int) -> tuple[float, Counter[str]]:
+        """Cut the records that are void, and show the watch the others.
+
+        Returns the seconds trained so far, and how often each alert was raised.
 
         Almost always they are the end of the file, which is cut there; a record behind them that stays is written anew.
         This also mends a last line that a killed process left half-written.
         """
         self._metrics.close()
-        end, kept_behind, seconds = None, [], 0.0
+        end, kept_behind, seconds, alerts = None, [], 0.0, Counter[str]()
         with self._folder.metrics_file.open("r+b") as file:
             offset = 0
             for line in file:
@@ -170,6 +176,7 @@ class RunRecorder:
                     end = offset if end is None else end
                 else:
                     seconds = float(record["time"])
+                    alerts.update([str(record["alert"])] if record["kind"] == "alert" else [])
                     kept_behind += [line] if end is not None else []
                     if self._watch:
                         self._watch.see(record)
@@ -179,7 +186,7 @@ class RunRecorder:
         self._metrics = self._folder.metrics_file.open("ab")
         self._metrics.writelines(kept_behind)
         self._metrics.flush()
-        return seconds
+        return seconds, alerts
 
     def _write(self, state: RunState) -> None:
         moved = state.status is not self.state.status
@@ -188,6 +195,10 @@ class RunRecorder:
         self._folder.write_state(self.state)
         if moved:
             self._on_status(self.state)
+
+
+def _one_more(counts: Mapping[str, int], name: str) -> dict[str, int]:
+    return {**counts, name: counts.get(name, 0) + 1}
 
 
 def _is_made_again(record: Mapping[str, Any], restored: int) -> bool:

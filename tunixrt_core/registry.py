@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,6 +54,11 @@ class Registry:
     def run(self, run_id: str) -> Run:
         return self._fresh(self._runs.get(run_id))
 
+    def unfinished(self) -> list[Run]:
+        """The runs that are not over as their folders tell it, oldest first."""
+        fresh = [self._fresh(run) for run in self._runs.unfinished()]
+        return [run for run in fresh if not run.status.over]
+
     def run_by_request(self, request_id: str) -> Run | None:
         found = self._runs.by_request(request_id)
         return self._fresh(found) if found else None
@@ -91,9 +96,16 @@ class Registry:
         held = {record.directory: record for record in self._evals.list(run_id)}
         wanted = index if run_id is None else {run_id: index[run_id]} if run_id in index else {}
         for known, directory in wanted.items():
-            for state_file in sorted(Path(directory).glob("evals/*/state.json")):
-                self._look_at(known, EvalDir(state_file.parent), held.get(str(state_file.parent)))
+            self._look_into(known, directory, held)
         return self._evals.list(run_id)
+
+    def look_for_evaluations(self, run: Run) -> None:
+        """Take over what the folder of one run says of its evaluations."""
+        self._look_into(run.id, run.directory, {record.directory: record for record in self._evals.list(run.id)})
+
+    def _look_into(self, run_id: str, directory: str, held: Mapping[str, EvalRecord]) -> None:
+        for state_file in sorted(Path(directory).glob("evals/*/state.json")):
+            self._look_at(run_id, EvalDir(state_file.parent), held.get(str(state_file.parent)))
 
     def evaluation(self, eval_id: str) -> EvalRecord:
         """Raises NotFound."""

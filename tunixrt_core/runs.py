@@ -15,6 +15,7 @@ import orjson
 
 from tunixrt_core.errors import Conflict, NotFound, OutputError
 from tunixrt_core.processes import process_alive, this_process
+from tunixrt_core.tails import tail
 
 INTERRUPTED = "The process that ran it ended. Resume goes on from the last checkpoint."
 
@@ -102,6 +103,7 @@ class RunState:
     device: str = ""
     message: str = ""
     plan: Mapping[str, Any] = field(default_factory=dict)
+    alerts: Mapping[str, int] = field(default_factory=dict)  # name of an alert -> how often it was raised
 
     @property
     def share_done(self) -> float:
@@ -255,12 +257,7 @@ class RunDir:
 
     def log_tail(self, lines: int = 200) -> str:
         """The last lines of `train.log`; reads at most 256 KiB."""
-        try:
-            with self.log_file.open("rb") as handle:
-                handle.seek(max(0, os.fstat(handle.fileno()).st_size - (256 << 10)))
-                return b"\n".join(handle.read().splitlines()[-lines:]).decode(errors="replace")
-        except FileNotFoundError:
-            return ""
+        return tail(self.log_file, lines)
 
     def result(self) -> dict[str, Any] | None:
         try:

@@ -57,6 +57,26 @@ class Settings:
         return self.home / "accelerator.lock"
 
     @property
+    def token_file(self) -> Path:
+        """The access token that was made at the first start."""
+        return self.home / "token"
+
+    @property
+    def server_log(self) -> Path:
+        """What `python -m app` writes; older parts lie beside it."""
+        return self.home / "logs" / "server.log"
+
+    @property
+    def check_file(self) -> Path:
+        """What the last check of the database found."""
+        return self.home / "check.json"
+
+    @property
+    def seen_file(self) -> Path:
+        """What was marked as seen on the overview."""
+        return self.home / "seen.json"
+
+    @property
     def models_dir(self) -> Path:
         return self.home / "models"
 

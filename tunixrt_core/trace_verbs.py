@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tunixrt_core.scores import GivenScore, ScoredTrace, ScoreKind
-from tunixrt_core.store.backup import Copy, Health
+from tunixrt_core.store.backup import Copy
 from tunixrt_core.store.query import Count, Page, PromptGroup, ScoreName, StoredTrace, TraceQuery
 from tunixrt_core.store.store import Store
 from tunixrt_core.trace_diff import TraceDiff, diff_traces
@@ -93,7 +93,3 @@ class TraceVerbs:
     def backup_store(self, path: Path) -> Copy:
         """Copy the database to a new file while it is used, and check the copy."""
         return self.store.backup(path)
-
-    def check_store(self) -> Health:
-        """Read every page and every trace, and say what is wrong with them."""
-        return self.store.check()

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from app.api import (
     builds,
     datasets,
+    diagnostics,
     dry_runs,
     evaluations,
     imports,
@@ -67,6 +68,7 @@ def build_api(max_upload_mb: int) -> FastAPI:
         queue,
         evaluations,
         playground,
+        diagnostics,
     ):
         api.include_router(part.router)
 

@@ -90,6 +90,7 @@ def test_every_address_of_the_issue_is_published() -> None:
         "/dataset-builds/{id}/cancel": ["post"],
         "/datasets/{name}/{version}/export.{file_type}": ["get"],
         "/datasets/{name}/{version}/card.md": ["get"],
+        "/diagnostics": ["get"],
         "/preflight": ["post"],
         "/dry-runs": ["post"],
         "/dry-runs/{id}": ["get"],

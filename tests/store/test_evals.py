@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from tunixrt_core.errors import NotFound
-from tunixrt_core.evaluation import EvalRecord
+from tunixrt_core.evaluation import EvalRecord, Target
 from tunixrt_core.runs import RunStatus
 from tunixrt_core.store.store import Store
 
@@ -51,3 +52,21 @@ def test_a_row_follows_its_folder(store: Store) -> None:
         store.evals.mirror("e1", run_id="r2")
     with pytest.raises(NotFound):
         store.evals.mirror("e9", status=RunStatus.FAILED)
+
+
+def test_the_best_is_a_finished_one_of_a_tuned_model(store: Store) -> None:
+    def add(id: str, target: Target, status: RunStatus, score: float | None) -> None:
+        metrics = {} if score is None else {"exact_match": score}
+        store.evals.put(replace(record(id), target=target, status=status, metrics=metrics))
+
+    assert store.evals.best("exact_match") is None
+    add("base", "base", RunStatus.SUCCEEDED, 0.9)
+    add("stopped", "tuned", RunStatus.STOPPED, 0.8)
+    add("other", "tuned", RunStatus.SUCCEEDED, None)
+    assert store.evals.best("exact_match") is None
+    add("good", "tuned", RunStatus.SUCCEEDED, 0.5)
+    add("worse", "tuned", RunStatus.SUCCEEDED, 0.4)
+    add("as good", "tuned", RunStatus.SUCCEEDED, 0.5)
+    best = store.evals.best("exact_match")
+    assert best is not None
+    assert best.id == "as good"

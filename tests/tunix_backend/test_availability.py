@@ -40,9 +40,26 @@ def test_a_package_that_is_not_installed_has_no_version(monkeypatch: pytest.Monk
     def missing(name: str) -> str:
         raise metadata.PackageNotFoundError(name)
 
+    availability._installed.cache_clear()
     monkeypatch.setattr(availability.metadata, "version", missing)
     assert availability.tunix_version() is None
     assert availability.jax_version() is None
+
+
+def test_one_that_is_installed_meanwhile_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    availability._installed.cache_clear()
+    versions: dict[str, str] = {}
+
+    def found(name: str) -> str:
+        if name not in versions:
+            raise metadata.PackageNotFoundError(name)
+        return versions[name]
+
+    monkeypatch.setattr(availability.metadata, "version", found)
+    assert availability.tunix_version() is None
+    versions["google-tunix"] = "9.9"
+    assert availability.tunix_version() == "9.9"
+    availability._installed.cache_clear()
 
 
 @pytest.mark.tunix

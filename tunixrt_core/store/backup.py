@@ -6,21 +6,27 @@ import hashlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 
-from tunixrt_core.errors import Conflict, OutputError, StoreError
+from tunixrt_core.errors import Cancelled, Conflict, OutputError, StoreError
 from tunixrt_core.store.engine import Database
 from tunixrt_core.store.schema import KNOWN
 from tunixrt_core.store.tables import trace_tallies, traces
 
 _SIDES = ("-wal", "-shm")
+_MOST_PROBLEMS = 20
+
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +82,39 @@ def restore(url: str, path: Path, *, force: bool = False) -> Copy:
     return Copy(target, target.stat().st_size, number, kept)
 
 
-def check(database: Database) -> Health:
-    """Read everything: the database's own pages, every trace against its hash, and the tallies against the traces."""
+def check(
+    database: Database,
+    on_progress: Progress = lambda phase, done, total: None,
+    stop: threading.Event | None = None,
+) -> Health:
+    """Read everything: the database's own pages, every trace against its hash, and the tallies against the traces.
+
+    `on_progress` is told the phase, pages or traces, and the traces read so far and in all. Raises Cancelled once
+    `stop` is set.
+    """
     with database.read() as connection:
+        on_progress("pages", 0, 0)
         problems = database.dialect.problems(connection)
+        rows = connection.execute(select(func.max(traces.c.id))).scalar() or 0
         alive = gone = 0
-        rows = connection.execution_options(yield_per=1_000).execute(select(traces.c.hash, traces.c.body))
-        for row in rows:
-            if row.body is None:
-                gone += 1
-                continue
-            alive += 1
-            if hashlib.sha256(row.body.encode()).hexdigest() != row.hash and len(problems) < 20:
-                problems.append(f"trace {row.hash[:12]} does not have the content that its hash names")
+        read = connection.execution_options(yield_per=1_000).execute(select(traces.c.hash, traces.c.body))
+        for part in read.partitions():
+            if stop is not None and stop.is_set():
+                raise Cancelled("The check was stopped; it says nothing.")
+            gone += sum(row.body is None for row in part)
+            alive += sum(row.body is not None for row in part)
+            problems += islice(_wrong(part), max(0, _MOST_PROBLEMS - len(problems)))
+            on_progress("traces", alive + gone, max(rows, alive + gone))
         tally = select(func.coalesce(func.sum(trace_tallies.c.traces), 0)).where(trace_tallies.c.kind == "all")
         if (counted := connection.execute(tally).scalar_one()) != alive:
             problems.append(f"{counted:,} traces are tallied, {alive:,} are there")
     return Health(alive, gone, tuple(problems))
+
+
+def _wrong(rows: Iterable[Any]) -> Iterator[str]:
+    for row in rows:
+        if row.body is not None and hashlib.sha256(row.body.encode()).hexdigest() != row.hash:
+            yield f"trace {row.hash[:12]} does not have the content that its hash names"
 
 
 def _prove(path: Path) -> int:

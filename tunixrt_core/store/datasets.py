@@ -159,9 +159,17 @@ class DatasetStore:
         with self._db.read() as connection:
             return {row.hash: row.mean for row in connection.execute(wanted)}
 
-    def list(self, name: str | None = None) -> list[DatasetVersion]:
+    def gated(self, limit: int) -> Sequence[tuple[DatasetVersion, Sequence[GateOutcome]]]:
+        """The latest version of each name with what its gates did, the newest `limit` of them, newest first."""
+        latest = select(func.max(dataset_versions.c.id)).group_by(dataset_versions.c.name)
+        with self._db.read() as connection:
+            rows = connection.execute(_newest_first().where(dataset_versions.c.id.in_(latest)).limit(limit)).all()
+            return [(_version(row), read_outcomes(connection, row.id)) for row in rows]
+
+    def list(self, name: str | None = None, *, limit: int | None = None) -> list[DatasetVersion]:
         """All versions, of one name where given, newest first."""
         wanted = _newest_first() if name is None else _newest_first().where(dataset_versions.c.name == name)
+        wanted = wanted.limit(limit)
         with self._db.read() as connection:
             return [_version(row) for row in connection.execute(wanted)]
 

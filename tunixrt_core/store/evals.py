@@ -12,6 +12,7 @@ from tunixrt_core.runs import RunStatus
 from tunixrt_core.store.engine import Database
 from tunixrt_core.store.tables import evals
 
+_DONE = RunStatus.SUCCEEDED.value
 _CHANGEABLE = frozenset({"status", "message", "metrics", "directory", "ended_at"})
 
 
@@ -44,9 +45,18 @@ class EvalStore:
             row = _find(connection, eval_id)
             connection.execute(update(evals).where(evals.c.seq == row.seq).values(changes))
 
-    def list(self, run_id: str | None = None) -> list[EvalRecord]:
+    def best(self, metric: str) -> EvalRecord | None:
+        """The finished evaluation of a tuned model with the highest value of a metric, at equal values the newer."""
+        found = select(evals.c.metrics, evals.c.id).where(evals.c.target == "tuned", evals.c.status == _DONE)
+        with self._db.read() as connection:
+            rows = connection.execute(found.order_by(evals.c.seq.desc()))
+            valued = [(metrics[metric], name) for metrics, name in rows if metrics.get(metric) is not None]
+            best = max(valued, key=lambda pair: pair[0], default=None)
+            return None if best is None else _record(_find(connection, best[1]))
+
+    def list(self, run_id: str | None = None, *, limit: int | None = None) -> list[EvalRecord]:
         """All evaluations, of one run where given, newest first."""
-        wanted = select(evals).order_by(evals.c.seq.desc())
+        wanted = select(evals).order_by(evals.c.seq.desc()).limit(limit)
         if run_id is not None:
             wanted = wanted.where(evals.c.run_id == run_id)
         with self._db.read() as connection:

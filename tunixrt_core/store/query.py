@@ -99,6 +99,13 @@ class Count(int):
         return f"{int(self):,}{'' if self.exact else '+'}"
 
 
+class Growth(NamedTuple):
+    """How many there are, and how many of them are new since a moment."""
+
+    total: int
+    new: int
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
     text: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -14,6 +15,7 @@ from tunixrt_core.store.engine import Database
 from tunixrt_core.store.query import Page, check_limit, decode_cursor, encode_cursor
 from tunixrt_core.store.tables import runs
 
+_OVER = [status.value for status in RunStatus if status.over]
 _CHANGEABLE = frozenset({"name", "status", "message", "directory", "manifest", "started_at", "ended_at"})
 
 
@@ -59,9 +61,8 @@ class RunStore:
 
     def unfinished(self) -> list[Run]:
         """Runs that are not over, oldest first: at start, what a dead process left behind."""
-        over = [status.value for status in RunStatus if status.over]
         with self._db.read() as connection:
-            found = connection.execute(select(runs).where(runs.c.status.not_in(over)).order_by(runs.c.seq))
+            found = connection.execute(select(runs).where(runs.c.status.not_in(_OVER)).order_by(runs.c.seq))
             return [_run(row) for row in found]
 
     def mirror(self, run_id: str, **changes: Any) -> None:
@@ -80,6 +81,20 @@ class RunStore:
         """The runs of these ids that there are, in no order."""
         with self._db.read() as connection:
             return tuple(_run(row) for row in connection.execute(select(runs).where(runs.c.id.in_(set(run_ids)))))
+
+    def ended(self, run_ids: Iterable[str]) -> dict[str, tuple[str, datetime]]:
+        """Folder and end of those of these runs that are over, without their manifests."""
+        wanted = select(runs.c.id, runs.c.directory, runs.c.ended_at).where(
+            runs.c.id.in_(set(run_ids)), runs.c.status.in_(_OVER), runs.c.ended_at.is_not(None)
+        )
+        with self._db.read() as connection:
+            return {row.id: (row.directory, row.ended_at) for row in connection.execute(wanted)}
+
+    def with_status(self, statuses: Iterable[RunStatus], limit: int) -> tuple[Run, ...]:
+        """The newest runs of these statuses, newest first."""
+        wanted = select(runs).where(runs.c.status.in_([status.value for status in statuses]))
+        with self._db.read() as connection:
+            return tuple(_run(row) for row in connection.execute(wanted.order_by(runs.c.seq.desc()).limit(limit)))
 
     def list(self, limit: int = 50, after: str | None = None) -> Page[Run]:
         """Runs, newest first. `after` is the `next` of the page before. Raises InvalidQuery."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tunixrt_core.store.backup import Copy, Health, backup, check
+from tunixrt_core.store.backup import Copy, Health, Progress, backup, check
+from tunixrt_core.store.counts import CountStore
 from tunixrt_core.store.curation import CurationStore
 from tunixrt_core.store.datasets import DatasetStore
 from tunixrt_core.store.engine import Database
@@ -32,6 +34,7 @@ class Store:
         self.datasets = DatasetStore(database)
         self.runs = RunStore(database)
         self.evals = EvalStore(database)
+        self.counts = CountStore(database)
 
     def close(self) -> None:
         """Give the connections back. The store cannot be used after it."""
@@ -41,9 +44,11 @@ class Store:
         """Copy the database to a new file while it is used. See `backup`."""
         return backup(self._database, path)
 
-    def check(self) -> Health:
+    def check(
+        self, on_progress: Progress = lambda phase, done, total: None, stop: threading.Event | None = None
+    ) -> Health:
         """Read every page and every trace. See `backup`."""
-        return check(self._database)
+        return check(self._database, on_progress, stop)
 
     def __enter__(self) -> Store:
         return self

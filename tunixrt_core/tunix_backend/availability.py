@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib import metadata
 from importlib.util import find_spec
 
@@ -35,6 +36,12 @@ def require_tunix() -> None:
 
 def _version(package: str) -> str | None:
     try:
-        return metadata.version(package)
+        return _installed(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+@lru_cache
+def _installed(package: str) -> str:
+    """Every page asks for it, and a package that was found keeps its version while the process lives."""
+    return metadata.version(package)

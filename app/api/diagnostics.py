@@ -1,0 +1,24 @@
+"""The diagnostics bundle as a download."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import StreamingResponse
+
+from app.api.downloads import JsonlDownload
+from app.api.shared import Pipe
+from tunixrt_core.diagnostics import file_name
+
+router = APIRouter(tags=["System"])
+
+MEDIA_TYPE = "application/zip"
+
+
+@router.get(
+    "/diagnostics",
+    response_class=StreamingResponse,
+    responses={200: {"content": {MEDIA_TYPE: {}}, "description": "The zip."}},
+)
+def diagnostics(pipeline: Pipe) -> StreamingResponse:
+    """A zip with versions, settings, logs and states of the newest runs. No secrets, no text of traces or models."""
+    return JsonlDownload(pipeline.diagnostics(), file_name(), MEDIA_TYPE)
