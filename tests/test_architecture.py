@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("evaluation", "recorder"),
     ("store", "tunix_backend", "model_card", "run_summary", "questions"),
     ("execution",),
-    ("jobs", "registry", "builds", "eval_execution"),
+    ("jobs", "registry", "builds", "eval_execution", "requests"),
     ("question_execution",),
     ("dry_runs", "evaluations", "playground", "model_exports"),
     ("run_verbs", "ingest_verbs", "trace_verbs", "dataset_verbs", "check_verbs", "eval_verbs"),

@@ -72,10 +72,15 @@ class Builds:
 
     def get(self, build_id: str) -> Build:
         """Raises NotFound."""
+        if (found := self.find(build_id)) is None:
+            raise NotFound("build", build_id, "Builds are known until the server ends.")
+        return found
+
+    def find(self, build_id: str) -> Build | None:
+        """None for one that this process does not know (any more)."""
         with self._lock:
-            if build_id not in self._builds:
-                raise NotFound("build", build_id, "Builds are known until the server ends.")
-            return self._timed(self._builds[build_id])
+            known = self._builds.get(build_id)
+            return self._timed(known) if known else None
 
     def all(self) -> list[Build]:
         """Newest first."""

@@ -35,6 +35,7 @@ from tunixrt_core.model_exports import ModelExports
 from tunixrt_core.play_verbs import PlayVerbs
 from tunixrt_core.playground import Playground
 from tunixrt_core.registry import Registry
+from tunixrt_core.requests import Requests
 from tunixrt_core.run_verbs import RunVerbs
 from tunixrt_core.runs import Run, RunDir, RunState
 from tunixrt_core.settings import Settings
@@ -70,6 +71,7 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalV
         self.store = store
         self.jobs = jobs
         self.builds = Builds()
+        self.requests = Requests(store.requests)
         self.registry = Registry(store, settings.runs_dir)
         self.dry_runs = DryRuns(jobs)
         self.evals = Evaluations(jobs, self.registry)
@@ -122,12 +124,30 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalV
 
         The worker makes the preflight before it trains; findings with a code in `allow` do not block it.
         Raises TunixMissing without Tunix, Conflict where output_dir already holds a run, OutputError where it
-        cannot be written.
+        cannot be written, RequestReused where the `request_id` started something else.
         """
         self.jobs.backend.require()
+        codes = sorted(allow)
+        return self.requests.once(
+            request_id,
+            "run",
+            {"manifest": self._asked(manifest), "allow": codes},
+            lambda: self._start_run(manifest, request_id, codes),
+            note=lambda run: {"run": run.id},
+            find=lambda kept: self.run(kept["run"]),
+        )
+
+    def _asked(self, manifest: RunManifest) -> dict[str, Any]:
+        """What a manifest asks for: a folder that this home chose is no part of it, as the next one is another."""
+        asked = manifest.to_dict()
+        if self.registry.is_numbered(run_folder_of(manifest, self.settings.runs_dir).path):
+            del asked["output_dir"]
+        return asked
+
+    def _start_run(self, manifest: RunManifest, request_id: str | None, allow: Iterable[str]) -> Run:
         with self._starting:
             if request_id and (known := self.run_by_request(request_id)):
-                return known
+                return known  # its process died before it could answer
             folder = run_folder_of(manifest, self.settings.runs_dir)
             if folder.state_file.exists():
                 raise Conflict(f"{folder.path} already holds a run. Choose another output_dir, or resume that run.")
