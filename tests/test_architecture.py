@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("variants", "memory", "eval_files"),
     ("trainer", "alerts", "preflight", "model_export"),
     ("evaluation", "recorder"),
-    ("store", "tunix_backend", "model_card", "run_summary", "questions"),
+    ("store", "tunix_backend", "model_card", "run_summary", "questions", "pace"),
     ("execution",),
     ("jobs", "registry", "builds", "eval_execution", "requests"),
     ("question_execution",),
@@ -155,6 +155,7 @@ PURE = {
     "memory",
     "model_export",
     "run_summary",
+    "pace",
 }
 
 

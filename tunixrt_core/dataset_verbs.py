@@ -14,7 +14,7 @@ from tunixrt_core.datasets import Candidate, DatasetSpec, DatasetVersion
 from tunixrt_core.datasets.building import Built, Progress, build
 from tunixrt_core.errors import Cancelled
 from tunixrt_core.eval_files import EvalFile, with_eval_file
-from tunixrt_core.hashing import sha256_hex
+from tunixrt_core.hashing import content_hash, sha256_hex
 from tunixrt_core.processes import this_process
 from tunixrt_core.quality.check import Tools
 from tunixrt_core.requests import Requests
@@ -69,7 +69,8 @@ class DatasetVerbs:
     def start_build(
         self, spec: DatasetSpec, *, eval_file: EvalFile | None = None, request_id: str | None = None
     ) -> Build:
-        """Build in the background. `builds` tells how far it is, and cancels it.
+        """Build in the background. `builds` tells how far it is, and cancels it. The same that is under way already is
+        given back.
 
         A `request_id` that was used before gives the build that it started, until the server ends and with it the
         build. Raises RequestReused.
@@ -78,11 +79,12 @@ class DatasetVerbs:
         def work(on_progress: Progress, stop: threading.Event) -> DatasetVersion:
             return self.build_dataset(spec, eval_file=eval_file, on_progress=on_progress, stop=stop)
 
+        asked = _asked(spec, eval_file)
         return self.requests.once(
             request_id,
             "build",
-            _asked(spec, eval_file),
-            lambda: self.builds.start(spec.name, work),
+            asked,
+            lambda: self.builds.start(spec.name, work, asked=content_hash(asked)),
             # builds are counted anew by every process
             note=lambda build: {"build": build.id, "process": this_process()},
             find=lambda kept: self.builds.find(kept["build"]) if kept["process"] == this_process() else None,

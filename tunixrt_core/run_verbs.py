@@ -100,6 +100,10 @@ class RunVerbs:
         manifest = RunManifest.from_dict(self.registry.run(run_id).manifest)
         return make_variant(manifest, changes or {}, str(self.registry.next_dir()))
 
+    def next_run_dir(self) -> str:
+        """Where the next run goes that is given no other place."""
+        return str(self.registry.next_dir())
+
     def compare_runs(self, run_ids: Sequence[str]) -> RunsCompared:
         """Runs side by side. Raises NotFound for one that is not there, or whose folder is gone."""
         runs = tuple(self.registry.run(run_id) for run_id in run_ids)

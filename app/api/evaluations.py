@@ -30,9 +30,7 @@ Name = Annotated[str, Query(max_length=200)]
 
 
 @router.post("/runs/{id}/evaluations", status_code=202)
-def start(
-    id: RunId, pipeline: Pipe, body: EvaluationBody | None = None, key: IdempotencyKey = None
-) -> EvaluationList:
+def start(id: RunId, pipeline: Pipe, body: EvaluationBody | None = None, key: IdempotencyKey = None) -> EvaluationList:
     """Queue the evaluation of a run's base and tuned model. What is answered already is kept. 501 without Tunix."""
     wanted = body or EvaluationBody()
     pipeline.start_evaluation(id, wanted.targets, wanted.request(), again=wanted.again, request_id=key)

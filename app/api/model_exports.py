@@ -22,9 +22,7 @@ _BINARY = "application/octet-stream"
 
 
 @router.post("/runs/{id}/exports", status_code=202)
-def start(
-    id: RunId, pipeline: Pipe, body: ModelExportBody | None = None, key: IdempotencyKey = None
-) -> ModelExport:
+def start(id: RunId, pipeline: Pipe, body: ModelExportBody | None = None, key: IdempotencyKey = None) -> ModelExport:
     """Queue the export of a run that is over into its folder. One of this format that is on its way is answered as it
     is; 409 where it is there already. 501 without Tunix.
     """

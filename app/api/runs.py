@@ -85,9 +85,7 @@ def save(id: RunId, pipeline: Pipe) -> RunDetail:
 
 
 @router.post("/{id}/resume", status_code=202)
-def resume(
-    id: RunId, pipeline: Pipe, body: ResumeBody | None = None, key: IdempotencyKey = None
-) -> RunDetail:
+def resume(id: RunId, pipeline: Pipe, body: ResumeBody | None = None, key: IdempotencyKey = None) -> RunDetail:
     """Queue a run that is over, from its last checkpoint; a finished one with a longer duration. 501 without Tunix."""
     longer = body or ResumeBody()
     run = pipeline.resume_run(id, train_steps=longer.train_steps, epochs=longer.epochs, request_id=key)
