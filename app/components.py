@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.grid_container import GridContainer
 
 from app.boundary import error_boundary
@@ -68,6 +69,12 @@ def card(title: str, note: str = "", *, key: str) -> Iterator[None]:
 def halves() -> GridContainer:
     """Two cards side by side with equal height; one below the other where it is narrow."""
     return st.grid(2, min_column_width=430)
+
+
+def wide_and_narrow() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """A wide column with a form and a narrow one with what comes of it; below each other where it is narrow."""
+    grid = st.grid(3, min_column_width=290)
+    return grid.cell(column_span=2), grid.cell()
 
 
 def tiles(values: Sequence[tuple[str, str, str]], *, key: str, columns: int = 4, width: int = 200) -> None:

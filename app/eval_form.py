@@ -13,6 +13,7 @@ from app.components import card
 from app.eval_sets import choose_eval_file
 from app.evaluated import metric_words
 from app.navigation import go
+from app.presses import next_press
 from app.state import get_pipeline
 from app.words import plural
 from tunixrt_core.errors import TunixRTError
@@ -110,16 +111,17 @@ def _start(run: Run, targets: list[Target], request: EvalRequest, why_not: str |
     why = why_not or (None if targets else "Choose at least one model.")
     again = st.checkbox("Answer anew what was answered before", key="eval-again")
     busy = get_pipeline().queue().holder is not None
+    press = next_press("evaluation", [run.id, targets, request.to_dict(), again])
     if st.button(
         f"{'Add to queue' if busy else 'Evaluate'}: {run.id}, {plural(len(targets), 'model')}",
         type="primary",
         icon=":material/leaderboard:",
-        key="start-evaluation",
+        key=press.key("start-evaluation"),
         disabled=why is not None,
         help=why,
     ):
         try:
-            records = get_pipeline().start_evaluation(run.id, targets, request, again=again)
+            records = get_pipeline().start_evaluation(run.id, targets, request, again=again, request_id=press.id)
         except TunixRTError as error:
             show_error(error)
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal, cast
@@ -30,6 +30,7 @@ class ImportJob:
     name: str
     future: Future[ImportReport | Diagnosis] = field(default_factory=Future)
     progress: ImportProgress | None = None
+    asked: Hashable = None
     rejects: BinaryIO = field(default_factory=lambda: _spool())
     _ended: threading.Event = field(default_factory=threading.Event)
 
@@ -87,11 +88,16 @@ class ImportDesk:
         self._lock = threading.Lock()  # pages of several sessions ask at once
         self._jobs: list[ImportJob] = []
 
-    def start(self, kind: Kind, name: str, work: Work) -> ImportJob:
-        job = ImportJob(kind, name)
-        job.future = self._pool.submit(lambda: work(job.rejects, job.tell))
+    def start(self, kind: Kind, name: str, work: Work, *, asked: Hashable = None) -> ImportJob:
+        """One that was `asked` for in the same words and is not over is given back instead."""
+        job = ImportJob(kind, name, asked=asked)
         with self._lock:
-            self._jobs = [known for known in self._jobs if not known.over] + [job]
+            self._jobs = [known for known in self._jobs if not known.over]
+            for known in self._jobs:
+                if asked is not None and (known.kind, known.asked, known.cancelling) == (kind, asked, False):
+                    return known
+            self._jobs.append(job)
+            job.future = self._pool.submit(lambda: work(job.rejects, job.tell))
         return job
 
     def under_way(self) -> list[ImportJob]:

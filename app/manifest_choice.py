@@ -9,10 +9,15 @@ from typing import Any
 
 import streamlit as st
 
+from app.boundary import error_boundary, escape_markdown
+from app.desk import Desk, DeskJob, Tell
 from app.state import get_pipeline
-from app.words import plural
+from app.words import duration, percent, plural
 from tunixrt_core.datasets import DatasetVersion
+from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest import RunManifest, check_model_id
+from tunixrt_core.pace import Pace
+from tunixrt_core.preflight import Totals
 from tunixrt_core.presets import HYPERPARAMETERS
 
 
@@ -25,12 +30,9 @@ class ManifestChoice:
     output_dir: str | None
     hyperparams: Mapping[str, Any]
 
-    def preview(self) -> RunManifest:
-        """The manifest as it would be, without writing the dataset anew at every keystroke.
-
-        Raises InvalidManifest naming the key of a value that cannot be used.
-        """
-        return apply_choice(_base_manifest(self.dataset), self)
+    def preview(self, base: RunManifest) -> RunManifest:
+        """The manifest as it would be. Raises InvalidManifest naming the key of a value that cannot be used."""
+        return apply_choice(base, self)
 
 
 def apply_choice(base: RunManifest, choice: ManifestChoice) -> RunManifest:
@@ -53,34 +55,79 @@ def apply_choice(base: RunManifest, choice: ManifestChoice) -> RunManifest:
     return RunManifest.from_dict(data)
 
 
-def _base_manifest(dataset: DatasetVersion) -> RunManifest:
-    """The data section and the next output directory: kept in the session until dataset, traces or runs change."""
+_desk = Desk[RunManifest]("base")
+
+
+def base_manifest(dataset: DatasetVersion) -> RunManifest | None:
+    """The data section of a manifest, for the next folder. Raises what ended the writing of its rows.
+
+    None, with a line that says so, while they are written; the page comes again at its end.
+    """
     rt = get_pipeline()
-    newest = next(iter(rt.runs(limit=1).items), None)
+
+    def make(tell: Tell) -> RunManifest:
+        return rt.build_manifest(dataset.name, dataset.version, model_id="tiny")
+
     # an export leaves out what was deleted since, hence the count
-    key = (dataset.name, dataset.version, dataset.content_hash, rt.count_traces(), newest.id if newest else "")
-    known = st.session_state.get("base-manifest")
-    if known and known[0] == key and Path(known[1].data.path).is_file():
-        found: RunManifest = known[1]
-        return found
-    with st.spinner(f"Writing {dataset.name} v{dataset.version} as JSONL"):
-        made = rt.build_manifest(dataset.name, dataset.version, model_id="tiny")
-    st.session_state["base-manifest"] = (key, made)
-    return made
+    key = (str(rt.settings.home), dataset.name, dataset.version, dataset.content_hash, rt.count_traces())
+    job = _desk.ask(key, make)
+    if not job.wait():
+        st.fragment(_show_writing, run_every=0.5)(job, dataset.label, dataset.rows)
+        return None
+    if job.future.cancelled():
+        st.rerun()
+    try:
+        made = job.future.result()
+    except TunixRTError:
+        _desk.forget(key)  # a full disk may have room when it is asked for next
+        raise
+    if not Path(made.data.path).is_file():
+        _desk.forget(key)
+        st.rerun()
+    return made.model_copy(update={"output_dir": rt.next_run_dir()})
 
 
-def plan_lines(manifest: RunManifest) -> list[tuple[str, str]]:
-    """What a manifest will do, before any row is tokenised."""
-    steps = manifest.total_train_steps(manifest.data.train_rows)
-    rows = manifest.batch.size * manifest.batch.gradient_accumulation
-    epochs = steps * rows / manifest.data.train_rows
-    planned = f"{steps:,} of {plural(rows, 'row')} each, {epochs:.1f} epochs"
-    if manifest.batch.packing:  # how many rows share one is known when they are tokenised
-        planned = f"{steps:,}, packed" if manifest.duration.train_steps else f"fewer than {steps:,}, as rows are packed"
-    return [
+def _show_writing(job: DeskJob[RunManifest], label: str, rows: int) -> None:
+    with error_boundary():
+        if job.future.done():
+            st.rerun()
+        st.caption(escape_markdown(f"Writing {label} as JSONL ({plural(rows, 'row')}) …"))
+
+
+def plan_lines(manifest: RunManifest, totals: Totals | None = None, pace: Pace | None = None) -> list[tuple[str, str]]:
+    """What a manifest will do: by its numbers, and as soon as the rows were read (`totals`) by what they are."""
+    steps = totals.train_steps if totals else manifest.total_train_steps(manifest.data.train_rows)
+    cadence = manifest.cadence
+    lines = [
         ("Rows", f"{manifest.data.train_rows:,} train, {manifest.data.eval_rows:,} eval"),
-        ("Train steps", planned),
-        ("Evaluate", f"every {manifest.cadence.eval_every:,} train steps"),
-        ("Save", f"every {manifest.cadence.checkpoint_every:,} train steps, keep {manifest.cadence.keep_checkpoints}"),
+        ("Train steps", _steps_words(manifest, totals)),
+    ]
+    if totals:
+        share = f"{totals.trained_tokens:,} trained of {totals.tokens:,}"
+        lines.append(("Tokens", f"{share} an epoch, {percent(totals.padding_share)} padding"))
+    evaluate = f"every {plural(cadence.eval_every, 'train step')}" if manifest.data.eval_rows else "no eval rows"
+    save = f"every {plural(cadence.checkpoint_every, 'train step')}, keep {cadence.keep_checkpoints} and the best"
+    return [
+        *lines,
+        ("Evaluate", evaluate),
+        ("Save", save),
+        ("Expected time", time_words(pace, steps)),
         ("Output", manifest.output_dir),
     ]
+
+
+def time_words(pace: Pace | None, train_steps: int) -> str:
+    """`about 54 min, as fast as r-0141`."""
+    if pace is None:
+        return "not known yet: no run of this kind has trained here"
+    return f"about {duration(pace.seconds(train_steps))}, as fast as {pace.run_id}"
+
+
+def _steps_words(manifest: RunManifest, totals: Totals | None) -> str:
+    if totals:
+        return f"{totals.train_steps:,}, {totals.epochs:.3g} epochs"
+    steps = manifest.total_train_steps(manifest.data.train_rows)
+    rows = manifest.batch.size * manifest.batch.gradient_accumulation
+    if manifest.batch.packing:  # how many rows share one is known when they are tokenised
+        return f"{steps:,}, packed" if manifest.duration.train_steps else f"fewer than {steps:,}, as rows are packed"
+    return f"{steps:,} of {plural(rows, 'row')} each, {steps * rows / manifest.data.train_rows:.1f} epochs"

@@ -8,24 +8,25 @@ from typing import Any
 
 import streamlit as st
 
+from app.boundary import escape_markdown
 from app.components import address_select, card
+from app.form_source import Label, Source, fill_from, labels, send, send_again
 from app.manifest_choice import ManifestChoice
-from app.speed_fields import SPEED_DEFAULTS, quantization_fields, speed_fields
+from app.manifest_fields import (
+    DEFAULTS,
+    FIELD_WORDS,
+    METHOD_WORDS,
+    STYLE_WORDS,
+    lora_fields,
+    main_fields,
+    more_fields,
+)
+from app.speed_fields import quantization_fields, speed_fields
 from app.state import get_pipeline
 from tunixrt_core.datasets import DatasetVersion
-from tunixrt_core.manifest_sections import LengthPolicy, Method, ScheduleKind
+from tunixrt_core.manifest_sections import Method
 from tunixrt_core.presets import BUILTIN_MODEL_IDS, preset
-from tunixrt_core.render import ChatFormat, ReasoningStyle
-
-_STYLE_WORDS = {
-    ReasoningStyle.TAGS: "Steps, then answer (tags)",
-    ReasoningStyle.THINK: "Steps, then answer (<think>)",
-    ReasoningStyle.NUMBERED: "Numbered steps, then answer",
-    ReasoningStyle.PLAIN: "Steps, then answer (####)",
-    ReasoningStyle.ANSWER: "Answer alone",
-}
-_LENGTH_WORDS = {LengthPolicy.DROP_ROW: "Leave the row out", LengthPolicy.DROP_STEPS: "Drop middle steps"}
-_METHOD_WORDS = {Method.FULL: "All weights", Method.LORA: "LoRA", Method.QLORA: "QLoRA"}
+from tunixrt_core.render import ReasoningStyle
 
 
 def pick_dataset(versions: Sequence[DatasetVersion], key: str) -> DatasetVersion:
@@ -46,42 +47,41 @@ def local_models(models_dir: Path) -> list[str]:
     return [*BUILTIN_MODEL_IDS, *(name for name in names if name not in BUILTIN_MODEL_IDS)]
 
 
-def manifest_form(versions: Sequence[DatasetVersion], prefix: str) -> ManifestChoice:
-    """The fields of a run, in cards. Choosing another model or method brings that one's preset."""
+def manifest_form(versions: Sequence[DatasetVersion], prefix: str, source: Source | None = None) -> ManifestChoice:
+    """The fields of a run, in cards, filled from the source where there is one; what was changed since is marked.
+
+    Choosing another model or method brings that one's preset.
+    """
+    if source is not None:
+        fill_from(source, prefix, ("method", "reasoning", "too_long", "name", *DEFAULTS))
+    send(prefix)
+    label = labels(source, prefix, FIELD_WORDS)
     with card("Model and data", key=f"{prefix}-card-data"):
         with st.grid(2, min_column_width=190):
-            model_id = _model_field(prefix)
+            model_id = _model_field(prefix, source)
             dataset = pick_dataset(versions, key=f"{prefix}-dataset")
-            method = st.segmented_control(
-                "Train",
-                list(Method),
-                default=_start_method(model_id),
-                format_func=_METHOD_WORDS.__getitem__,
-                key=f"{prefix}-method",
-                required=True,
-            )
+            method = _method_field(prefix, model_id, label)
             style = st.selectbox(
-                "The model learns to write",
-                list(ReasoningStyle),
-                format_func=_STYLE_WORDS.__getitem__,
+                label("reasoning", "The model learns to write"),
+                [style.value for style in ReasoningStyle],
+                format_func=lambda name: STYLE_WORDS[ReasoningStyle(name)],
                 key=f"{prefix}-reasoning",
             )
-    assert method is not None, "the control is required"
-    assert style is not None, "the box always holds a value"
     _load_preset(prefix, model_id, method)
-    values: dict[str, Any] = {"method": method.value, "reasoning": style.value}
+    values: dict[str, Any] = {"method": method.value, "reasoning": style}
     with card("Optimizer and length", note="AdamW", key=f"{prefix}-card-optimizer"):
-        values |= _main_fields(prefix)
+        values |= main_fields(prefix, label)
     if method.adapts:
         with card("LoRA", key=f"{prefix}-card-lora"):
-            values |= _lora_fields(prefix)
+            values |= lora_fields(prefix, label)
             if method is Method.QLORA:
-                values |= quantization_fields(prefix)
+                values |= quantization_fields(prefix, label)
     with st.expander("Speed, memory and checkpoints", key=f"{prefix}-speed"):
-        values |= speed_fields(prefix)
+        values |= speed_fields(prefix, label)
     with st.expander("More settings", key=f"{prefix}-more"):
-        name, output_dir, more = _more_fields(prefix, model_id, dataset)
-    return ManifestChoice(dataset, model_id, output_dir, {"name": name, **values, **more})
+        name, output_dir, more = more_fields(prefix, model_id, dataset, label)
+    carried = source.carried(model_id) if source else {}
+    return ManifestChoice(dataset, model_id, output_dir, {**carried, "name": name, **values, **more})
 
 
 def keep_fields(prefix: str) -> None:
@@ -96,20 +96,46 @@ def restore_fields(prefix: str) -> None:
         st.session_state[key] = value
 
 
-def _model_field(prefix: str) -> str:
+def _model_field(prefix: str, source: Source | None) -> str:
+    key = f"{prefix}-model"
+    options = local_models(get_pipeline().settings.models_dir)
+    wanted = st.query_params.get("model") or st.session_state.get(key) or options[0]
+    st.session_state[key] = wanted
+    was = source.manifest.model.id if source else wanted
+
+    def write() -> None:
+        st.query_params["model"] = str(st.session_state[key] or options[0])
+
     chosen = st.selectbox(
-        "Base model",
-        local_models(get_pipeline().settings.models_dir),
+        "Base model" if was == wanted else f"Base model :orange[● was {escape_markdown(was)}]",
+        options if wanted in options else [*options, wanted],
         accept_new_options=True,
-        key=f"{prefix}-model",
+        key=key,
+        on_change=write,
         help="`tiny` is built in and learns the example traces on a CPU in minutes. Or type the directory of a "
         "Hugging Face model, or org/name of one in the models folder.",
     )
-    return str(chosen or "tiny").strip()
+    return str(chosen or options[0]).strip()
 
 
-def _start_method(model_id: str) -> Method:
-    return Method(preset(model_id)["method"])
+def _method_field(prefix: str, model_id: str, label: Label) -> Method:
+    key = f"{prefix}-method"
+    asked = st.query_params.get("method")
+    known = asked if asked in set(Method) else st.session_state.get(key)
+    st.session_state[key] = known or preset(model_id)["method"]
+
+    def write() -> None:
+        st.query_params["method"] = str(st.session_state[key])
+
+    chosen = st.segmented_control(
+        label("method", "Train"),
+        [method.value for method in Method],
+        format_func=lambda name: METHOD_WORDS[Method(name)],
+        key=key,
+        on_change=write,
+        required=True,
+    )
+    return Method(str(chosen))
 
 
 def _load_preset(prefix: str, model_id: str, method: Method) -> None:
@@ -119,121 +145,9 @@ def _load_preset(prefix: str, model_id: str, method: Method) -> None:
     if st.session_state.get(f"{prefix}-preset") == wanted and not fresh:
         return
     st.session_state[f"{prefix}-preset"] = wanted
-    start = {**_DEFAULTS, **preset(model_id, method.value)}
-    for name in _DEFAULTS:
+    start = {**DEFAULTS, **preset(model_id, method.value)}
+    for name in DEFAULTS:
         st.session_state[f"{prefix}-{name}"] = start[name]
-
-
-_DEFAULTS: dict[str, Any] = {
-    "learning_rate": 2e-4,
-    "schedule": ScheduleKind.COSINE.value,
-    "batch_size": 8,
-    "max_seq_length": 1024,
-    "epochs": 1.0,
-    "lora_rank": 16,
-    "lora_alpha": 32.0,
-    "weight_decay": 0.0,
-    "max_grad_norm": 1.0,
-    "warmup_share": 0.05,
-    "gradient_accumulation": 1,
-    "eval_every": 50,
-    "checkpoint_every": 100,
-    "seed": 0,
-    "chat": ChatFormat.CHATML.value,
-    **SPEED_DEFAULTS,
-}
-
-
-def _main_fields(prefix: str) -> dict[str, Any]:
-    with st.grid(2, min_column_width=190):
-        rate = st.number_input(
-            "Learning rate",
-            1e-7,
-            1.0,
-            step=1e-5,
-            format="%e",
-            key=f"{prefix}-learning_rate",
-            help="The highest rate.",
-        )
-        schedule = st.selectbox(
-            "Schedule",
-            [kind.value for kind in ScheduleKind],
-            format_func=str.capitalize,
-            key=f"{prefix}-schedule",
-            help="How the rate falls after warm-up.",
-        )
-        batch = st.number_input("Batch size", 1, 65536, key=f"{prefix}-batch_size", help="Rows of one batch.")
-        length = st.number_input(
-            "Longest row (tokens)",
-            8,
-            1_048_576,
-            key=f"{prefix}-max_seq_length",
-            help="The preflight counts the rows that are longer.",
-        )
-        too_long = st.selectbox(
-            "Rows that are longer",
-            list(LengthPolicy),
-            format_func=_LENGTH_WORDS.__getitem__,
-            key=f"{prefix}-too_long",
-            help="Neither cuts an answer, the end of a turn, or the first or last step.",
-        )
-        by = st.segmented_control(
-            "Train for", ["Epochs", "Train steps"], default="Epochs", key=f"{prefix}-by", required=True
-        )
-        if by == "Epochs":
-            st.session_state[f"{prefix}-epochs"] = float(st.session_state.get(f"{prefix}-epochs", 1.0))
-            epochs: float | None = st.number_input(
-                "Epochs", 0.01, 100_000.0, step=1.0, format="%g", key=f"{prefix}-epochs"
-            )
-            steps = None
-        else:
-            epochs = None
-            steps = st.number_input("Train steps", 1, 100_000_000, 200, key=f"{prefix}-train_steps")
-    return {
-        "learning_rate": rate,
-        "schedule": schedule,
-        "batch_size": batch,
-        "max_seq_length": length,
-        "too_long": too_long.value if too_long else None,
-        "epochs": epochs,
-        "train_steps": steps,
-    }
-
-
-def _lora_fields(prefix: str) -> dict[str, Any]:
-    with st.grid(2, min_column_width=150):
-        rank = st.number_input("Rank", 1, 1024, key=f"{prefix}-lora_rank")
-        alpha = st.number_input("Alpha", 0.1, 4096.0, step=1.0, format="%g", key=f"{prefix}-lora_alpha")
-    return {"lora_rank": rank, "lora_alpha": alpha}
-
-
-def _more_fields(prefix: str, model_id: str, dataset: DatasetVersion) -> tuple[str, str | None, dict[str, Any]]:
-    short = model_id.rstrip("/").rsplit("/", 1)[-1]
-    with st.grid(3, min_column_width=135):
-        name = st.text_input("Run name", placeholder=f"{short}-{dataset.name}-v{dataset.version}", key=f"{prefix}-name")
-        output = st.text_input(
-            "Output directory", placeholder="next run folder of the home", key=f"{prefix}-output_dir"
-        )
-        chat = st.selectbox(
-            "Chat format",
-            [chat.value for chat in ChatFormat],
-            key=f"{prefix}-chat",
-            help="Whose control tokens stand around prompt and completion.",
-        )
-        values: dict[str, Any] = {"chat": chat}
-        values["gradient_accumulation"] = st.number_input(
-            "Gradient accumulation", 1, 4096, key=f"{prefix}-gradient_accumulation", help="Batches in one train step."
-        )
-        values["warmup_share"] = st.number_input(
-            "Warm-up share", 0.0, 0.99, step=0.01, key=f"{prefix}-warmup_share", help="Of the train steps."
-        )
-        values["weight_decay"] = st.number_input("Weight decay", 0.0, 1.0, step=0.01, key=f"{prefix}-weight_decay")
-        values["max_grad_norm"] = st.number_input(
-            "Clip gradients at", 0.01, 1000.0, step=0.1, key=f"{prefix}-max_grad_norm", help="L2 norm."
-        )
-        values["eval_every"] = st.number_input("Evaluate every", 1, key=f"{prefix}-eval_every", help="Train steps.")
-        values["checkpoint_every"] = st.number_input(
-            "Save every", 1, key=f"{prefix}-checkpoint_every", help="Train steps."
-        )
-        values["seed"] = st.number_input("Seed", 0, 2**32 - 1, key=f"{prefix}-seed")
-    return name.strip() or f"{short}-{dataset.name}-v{dataset.version}", output.strip() or None, values
+    send_again(prefix)
+    # a manifest that is loaded may have asked for train steps
+    st.session_state.setdefault(f"{prefix}-by", "Epochs")

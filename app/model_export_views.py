@@ -9,6 +9,7 @@ import streamlit as st
 from app import blocks
 from app.boundary import error_boundary, escape_markdown, show_error
 from app.components import card, halves
+from app.presses import next_press
 from app.state import get_pipeline
 from app.words import percent, plural, size, whole
 from tunixrt_core.errors import TunixRTError
@@ -51,12 +52,17 @@ def _offer(run: Run, layout: ExportLayout, last: ModelExportState | None) -> Non
     st.caption("The files are loaded again and their logits compared with the trained model's before they appear.")
     rt = get_pipeline()
     missing = None if rt.tunix_status().available else "Exporting needs Tunix, which is not installed."
+    press = next_press("export", [run.id, layout.value])
     label = "Add export to queue" if rt.queue().holder else "Export and check"
     if st.button(
-        label, icon=":material/ios_share:", key=f"start-export-{layout.value}", disabled=bool(missing), help=missing
+        label,
+        icon=":material/ios_share:",
+        key=press.key(f"start-export-{layout.value}"),
+        disabled=bool(missing),
+        help=missing,
     ):
         try:
-            rt.start_export(run.id, ModelExportOptions(layout))
+            rt.start_export(run.id, ModelExportOptions(layout), request_id=press.id)
         except TunixRTError as error:
             show_error(error)
         else:

@@ -21,7 +21,6 @@ from tunixrt_core.preflight import Finding, Histogram, PolicyEffect, Preflight, 
 from tunixrt_core.preflight_checks import CHECKS
 
 TICK = 0.5  # seconds between looks at a preflight on its way
-_PATIENCE = 0.3  # a small data set is done before a progress bar would be drawn
 _NAMED = 8
 
 _POLICY_WORDS = {"drop_row": "Leave the row out", "drop_steps": "Drop middle steps"}
@@ -30,7 +29,7 @@ _POLICY_WORDS = {"drop_row": "Leave the row out", "drop_steps": "Drop middle ste
 def ask_preflight(manifest: RunManifest, *, is_new: bool = True) -> Preflight | None:
     """The preflight of a manifest; None, with its progress shown, while it is made. The page comes again at its end."""
     job = desk_of(get_pipeline()).ask(manifest, is_new=is_new)
-    if not job.wait(_PATIENCE):
+    if not job.wait():
         st.fragment(_show_progress, run_every=TICK)(job)
         return None
     if job.future.cancelled():

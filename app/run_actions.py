@@ -10,6 +10,8 @@ import streamlit as st
 from app import blocks
 from app.boundary import show_error
 from app.navigation import go
+from app.presses import next_press
+from app.run_start import start_button
 from app.state import get_pipeline
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.runs import Run, RunState, RunStatus
@@ -27,7 +29,10 @@ def show_actions(run: Run, state: RunState) -> None:
         _save(run)
         _stop(run)
     elif run.status in _RESUMABLE and st.button("Resume", icon=":material/resume:", key="resume-run"):
-        act(lambda: get_pipeline().resume_run(run.id), f"{run.id} goes on from its last checkpoint.")
+        act(
+            lambda: get_pipeline().resume_run(run.id, request_id=_once(run, "resume", state.train_step)),
+            f"{run.id} goes on from its last checkpoint.",
+        )
     if run.status.over and run.status is not RunStatus.FAILED:
         _train_longer(run, state)
     _clone(run)
@@ -71,9 +76,16 @@ def _train_longer(run: Run, state: RunState) -> None:
         st.caption(f"{done:,} are done.")
         if st.button("Train for longer", type="primary", key="train-longer"):
             act(
-                lambda: get_pipeline().resume_run(run.id, train_steps=int(total)),
+                lambda: get_pipeline().resume_run(
+                    run.id, train_steps=int(total), request_id=_once(run, "longer", int(total))
+                ),
                 f"{run.id} goes on to train step {total:,}.",
             )
+
+
+def _once(run: Run, what: str, number: int) -> str:
+    """The request id of what can be asked of a run once as it is now: a run that went on has ended at another time."""
+    return f"{run.id} {what} {number} {run.ended_at.isoformat() if run.ended_at else ''}"
 
 
 def _clone(run: Run) -> None:
@@ -90,6 +102,8 @@ def _clone(run: Run) -> None:
             show_error(error)
         else:
             show_clone(run, changes, key="clone")
+        if st.button("Change it in the form", icon=":material/tune:", key="clone-form"):
+            go("new-run", clone=run.id)
 
 
 def show_clone(run: Run, changes: Mapping[str, Any], *, key: str) -> None:
@@ -101,14 +115,7 @@ def show_clone(run: Run, changes: Mapping[str, Any], *, key: str) -> None:
         return
     if variant.changed:
         blocks.key_values(difference_lines(variant.changed))
-    busy = get_pipeline().queue().holder is not None
-    if st.button("Add clone to queue" if busy else "Start clone", type="primary", key=f"{key}-start"):
-        try:
-            started = get_pipeline().start_run(variant.manifest)
-        except TunixRTError as error:
-            show_error(error)
-        else:
-            go("run", run=started.id)
+    start_button(variant.manifest, what="clone", key=f"{key}-start", width="content")
 
 
 def difference_lines(changed: Sequence[Difference]) -> list[tuple[str, str]]:
@@ -125,7 +132,8 @@ def _evaluate(run: Run) -> None:
     if st.button(label, type="primary", icon=":material/leaderboard:", key="evaluate-run"):
         try:
             if not evaluated:
-                get_pipeline().start_evaluation(run.id)
+                press = next_press("evaluation", [run.id, "as usual"])
+                get_pipeline().start_evaluation(run.id, request_id=press.id)
         except TunixRTError as error:
             show_error(error)
         else:

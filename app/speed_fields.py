@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.form_source import Label
 from tunixrt_core.manifest_sections import Dtype, Quantization, Remat
 
 # What the fields hold where the preset of the model says nothing else, by the flat names of hyperparameters.
@@ -20,18 +21,18 @@ SPEED_DEFAULTS: dict[str, Any] = {
     "tile_size": 32,
 }
 
-_REMAT_WORDS = {
+REMAT_WORDS = {
     Remat.NONE.value: "Nothing",
     Remat.BLOCK.value: "Attention of each layer",
     Remat.DECODER.value: "Each layer",
 }
 
 
-def speed_fields(prefix: str) -> dict[str, Any]:
+def speed_fields(prefix: str, label: Label) -> dict[str, Any]:
     """The fields, filled from the session; values by flat name."""
     values: dict[str, Any] = {}
     values["packing"] = st.toggle(
-        "Pack several rows into one",
+        label("packing", "Pack several rows into one"),
         key=f"{prefix}-packing",
         help="Fills each row of the batch with several rows of the data, which do not see each other. Less padding, "
         "fewer train steps an epoch.",
@@ -39,23 +40,34 @@ def speed_fields(prefix: str) -> dict[str, Any]:
     with st.grid(3, min_column_width=135):
         if not values["packing"]:
             values["length_buckets"] = st.number_input(
-                "Row lengths", 1, 16, key=f"{prefix}-length_buckets", help="Each is compiled once; more pad less."
+                label("length_buckets", "Row lengths"),
+                1,
+                16,
+                key=f"{prefix}-length_buckets",
+                help="Each is compiled once; more pad less.",
             )
         values["dtype"] = st.selectbox(
-            "Weights", [kind.value for kind in Dtype], key=f"{prefix}-dtype", help="bfloat16 takes half the memory."
+            label("dtype", "Weights"),
+            [kind.value for kind in Dtype],
+            key=f"{prefix}-dtype",
+            help="bfloat16 takes half the memory.",
         )
         values["remat"] = st.selectbox(
-            "Compute again",
-            list(_REMAT_WORDS),
-            format_func=_REMAT_WORDS.__getitem__,
+            label("remat", "Compute again"),
+            list(REMAT_WORDS),
+            format_func=REMAT_WORDS.__getitem__,
             key=f"{prefix}-remat",
             help="In the backward pass, instead of keeping it: less memory, more time.",
         )
         values["keep_checkpoints"] = st.number_input(
-            "Checkpoints kept", 1, 1000, key=f"{prefix}-keep_checkpoints", help="The last ones; the best stays too."
+            label("keep_checkpoints", "Checkpoints kept"),
+            1,
+            1000,
+            key=f"{prefix}-keep_checkpoints",
+            help="The last ones; the best stays too.",
         )
         patience = st.number_input(
-            "End early after",
+            label("early_stopping", "End early after"),
             0,
             1000,
             key=f"{prefix}-early_stopping",
@@ -65,11 +77,17 @@ def speed_fields(prefix: str) -> dict[str, Any]:
     return values
 
 
-def quantization_fields(prefix: str) -> dict[str, Any]:
+def quantization_fields(prefix: str, label: Label) -> dict[str, Any]:
     """How the base weights of QLoRA are kept."""
     with st.grid(2, min_column_width=150):
-        kind = st.selectbox("Base weights", [kind.value for kind in Quantization], key=f"{prefix}-quantization")
+        kind = st.selectbox(
+            label("quantization", "Base weights"), [kind.value for kind in Quantization], key=f"{prefix}-quantization"
+        )
         tile = st.number_input(
-            "Tile size", 8, 4096, key=f"{prefix}-tile_size", help="Weights that share a scale; it divides their inputs."
+            label("tile_size", "Tile size"),
+            8,
+            4096,
+            key=f"{prefix}-tile_size",
+            help="Weights that share a scale; it divides their inputs.",
         )
     return {"quantization": kind, "tile_size": tile}

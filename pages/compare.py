@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-import streamlit as st
+from urllib.parse import urlencode
 
+import streamlit as st
+from plotly.graph_objects import Figure
+
+from app.compare_data import Reading, readings
 from app.compare_views import (
     ALONG,
     MAX_RUNS,
     csv,
-    differences_table,
     eval_points,
+    figure_of,
+    finding_of,
     overlay,
+    page_of,
     points,
     results_table,
+    settings_note,
+    settings_table,
 )
 from app.components import card, empty_state, halves, header
 from app.navigation import go
-from app.run_views import curves_of, state_of
 from app.state import get_pipeline
 from app.words import plural
+from tunixrt_core.manifest import RunManifest
 from tunixrt_core.runs import Run
+from tunixrt_core.variants import side_by_side
 
 SMOOTHED = 0.9
+LISTED = 200
 
 
 def choose(runs: list[Run]) -> list[str]:
@@ -43,14 +53,13 @@ def choose(runs: list[Run]) -> list[str]:
         max_selections=MAX_RUNS,
         key="compared",
         on_change=write,
-        placeholder="Choose two runs or more",
+        placeholder=f"Choose two to {MAX_RUNS} runs",
         label_visibility="collapsed",
     )
 
 
-def show_comparison(chosen: list[str]) -> None:
-    compared = rt.compare_runs(chosen)
-    curves = {run.id: curves_of(run.id, state_of(run)) for run in compared.runs}
+def controls() -> tuple[str, bool, bool]:
+    """What the charts run along, log scale, raw."""
     with st.container(horizontal=True, vertical_alignment="center", key="compare-controls"):
         along = st.segmented_control(
             "Along",
@@ -63,38 +72,82 @@ def show_comparison(chosen: list[str]) -> None:
         )
         log_scale = st.toggle("Log scale", key="log", bind="query-params")
         raw = st.toggle("Show raw", key="raw", bind="query-params")
-        st.download_button(
-            "Download CSV",
-            lambda: csv(compared.runs, curves),
-            "runs.csv",
-            "text/csv",
-            icon=":material/download:",
-            key="download-csv",
-            on_click="ignore",
-        )
-    axis = str(along or "Train step")
+    return str(along or "Train step"), log_scale, raw
+
+
+def show_downloads(runs: list[Run], found: list[Reading], figures: dict[str, Figure]) -> None:
+    """At the right of the title: the address to send, and what is shown as files."""
+    with st.popover("Copy link", icon=":material/link:", key="copy-link"):
+        st.caption("This comparison, as it is shown now:")
+        query = urlencode(st.query_params.to_dict(), safe=",")
+        st.code(f"{st.context.url or ''}?{query}", language=None, wrap_lines=True)
+    name = "-".join(run.id for run in runs)
+    st.download_button(
+        "Download CSV",
+        lambda: csv(runs, found),
+        f"{name}.csv",
+        "text/csv",
+        icon=":material/download:",
+        key="download-csv",
+        on_click="ignore",
+    )
+    st.download_button(
+        "Download charts",
+        lambda: page_of(f"Compare {', '.join(run.id for run in runs)}", figures),
+        f"{name}.html",
+        "text/html",
+        icon=":material/insert_chart:",
+        key="download-html",
+        on_click="ignore",
+        help="One HTML file with both charts, which needs no internet. A chart's own camera button saves a picture.",
+    )
+
+
+def show_settings(runs: list[Run]) -> None:
+    settings = side_by_side([RunManifest.from_dict(run.manifest) for run in runs])
+    with card("Config", note=settings_note(settings), key="card-config"):
+        only = st.toggle("Differences only", value=True, key="differences", bind="query-params")
+        shown = [each for each in settings if each.differs] if only else settings
+        if shown:
+            settings_table(runs, shown)
+            st.caption(f"Bold: not as in {runs[0].id}, the first run.")
+        else:
+            st.caption("These runs ask for the same thing.")
+
+
+def show_comparison(runs: list[Run]) -> None:
+    axis, log_scale, raw = controls()
+    found = readings(runs)
+    if found is None:
+        return
+    named = list(zip([run.id for run in runs], found, strict=True))
+    smoothing = 0 if raw else SMOOTHED
+    train = {run_id: points(each.curves, axis, smoothing) for run_id, each in named}
+    evals = {run_id: eval_points(each.curves, axis) for run_id, each in named}
+    figures = {
+        "Train loss": figure_of(train, axis, log_scale=log_scale, markers=False),
+        "Eval loss": figure_of(evals, axis, log_scale=log_scale, markers=True),
+    }
     with halves():
         with card("Train loss", note="raw" if raw else f"smoothing {SMOOTHED}", key="card-train"):
-            lines = {run_id: points(each, axis, 0 if raw else SMOOTHED) for run_id, each in curves.items()}
-            overlay(lines, axis, log_scale=log_scale, markers=False, key="compare-train")
+            overlay(figures["Train loss"], finding_of(train, "Train loss", axis), key="compare-train")
         with card("Eval loss", note="of the eval split of each run", key="card-eval"):
-            lines = {run_id: eval_points(each, axis) for run_id, each in curves.items()}
-            overlay(lines, axis, log_scale=log_scale, markers=True, key="compare-eval")
-        note = plural(len(compared.differences), "setting differs", "settings differ")
-        with card("Config", note=note, key="card-config"):
-            if compared.differences:
-                differences_table(compared.runs, compared.differences)
-                st.caption(f"Bold: not as in {compared.runs[0].id}, the first run.")
-            else:
-                st.caption("These runs ask for the same thing.")
+            overlay(figures["Eval loss"], finding_of(evals, "Eval loss", axis), key="compare-eval")
+        show_settings(runs)
         with card("Result", note="losses in nats per token", key="card-result"):
-            results_table(compared.runs, compared.summaries)
+            results_table(runs, [each.summary for each in found])
+            if any(each.summary.exact_match for each in found):
+                st.caption("Exact match with its 95 % interval; n is the number of rows that were asked.")
+    with actions:
+        show_downloads(runs, found, figures)
 
 
 rt = get_pipeline()
-listed = list(rt.runs(limit=200).items)
-with header("Compare runs", plural(len(listed), "run") if len(listed) < 200 else "200 runs or more"):
-    pass
+listed = list(rt.runs(limit=LISTED).items)
+many = plural(len(listed), "run") if len(listed) < LISTED else f"{LISTED} runs or more"
+picked = [run_id for run_id in st.query_params.get("runs", "").split(",") if run_id][:MAX_RUNS]
+with header("Compare runs", f"{len(picked)} of {many} selected" if picked else many):
+    actions = st.container(horizontal=True, width="content", key="compare-actions")
 if len(listed) < 2:
     with empty_state(
         "Nothing to compare yet", "Two runs or more stand side by side here: curves, settings, results.", key="no-runs"
@@ -106,4 +159,4 @@ else:
     if len(chosen) < 2:
         st.caption("Choose two runs or more.")
     else:
-        show_comparison(chosen)
+        show_comparison([rt.run(run_id) for run_id in chosen])

@@ -89,7 +89,7 @@ def show_file(kind: str, name: str | None, opened: Opened, stamp: object) -> Non
             disabled=name is None,
             help=None if name else "Choose a file first." if kind == "upload" else "Name a file first.",
         ):
-            start("import", str(name), opened, words)
+            start("import", str(name), opened, words, stamp)
         if st.button(
             "Check every row",
             icon=":material/stethoscope:",
@@ -97,7 +97,7 @@ def show_file(kind: str, name: str | None, opened: Opened, stamp: object) -> Non
             disabled=preview is None,
             help="Reads the file to its end and stores nothing." if preview else "There is no file to check.",
         ):
-            start("check", str(name), opened, words)
+            start("check", str(name), opened, words, stamp)
     if preview is not None:
         show_preview(preview)
 
@@ -163,12 +163,15 @@ def look(name: str, stamp: object, key: object, _opened: Opened, _words: dict[st
     return rt.preview(source, name=name, **_words)
 
 
-def start(kind: Kind, name: str, opened: Opened, words: dict[str, Any]) -> None:
-    """Hand the file to the desk; the page shows how far it is."""
+def start(kind: Kind, name: str, opened: Opened, words: dict[str, Any], stamp: object) -> None:
+    """Hand the file to the desk, once however often it is pressed; the page shows how far it is."""
     work = rt.ingest if kind == "import" else rt.diagnose
     st.session_state.pop(REPORT, None)
     st.session_state[JOB] = desk_of(rt).start(
-        kind, name, lambda rejects, tell: work(opened(), name=name, rejects=rejects, on_progress=tell, **words)
+        kind,
+        name,
+        lambda rejects, tell: work(opened(), name=name, rejects=rejects, on_progress=tell, **words),
+        asked=(name, str(stamp), str(sorted(words.items(), key=str))),
     )
 
 

@@ -1,27 +1,31 @@
-"""New run: choose a model and a dataset version, see the plan, start."""
+"""New run: choose a model and a dataset version, or clone a run; see the plan; start."""
 
 from __future__ import annotations
-
-import uuid
 
 import streamlit as st
 
 from app import blocks
 from app.blocks import CheckState
 from app.boundary import show_error
-from app.components import card, empty_state, halves, header, tunix_words
-from app.manifest_choice import ManifestChoice, plan_lines
+from app.components import card, empty_state, header, tunix_words, wide_and_narrow
+from app.form_source import Source, forget_source, preferred_ref, source_of
+from app.manifest_choice import ManifestChoice, base_manifest, plan_lines
 from app.manifest_form import keep_fields, manifest_form, restore_fields
+from app.manifest_load import load_manifest
 from app.memory_views import show_memory
 from app.navigation import go
 from app.preflight_views import ask_preflight, finding_lines, show_banner, why_blocked
+from app.presses import keep_form
+from app.run_actions import difference_lines
+from app.run_start import start_button
 from app.state import get_pipeline
 from app.words import plural
+from tunixrt_core.datasets import DatasetVersion
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.preflight import Preflight
+from tunixrt_core.variants import differences
 
-REQUEST = "run-request-id"
 CHECKED = "preflight-yaml"  # where the Preflight page finds the manifest
 
 
@@ -44,32 +48,15 @@ def checks(manifest: RunManifest) -> list[tuple[CheckState, str, str]]:
     return found
 
 
-def start(choice: ManifestChoice) -> None:
-    """One press, one run: pressed twice, the second finds the run of the first."""
-    request_id = st.session_state.setdefault(REQUEST, uuid.uuid4().hex)
-    manifest = rt.build_manifest(
-        choice.dataset.name,
-        choice.dataset.version,
-        model_id=choice.model_id,
-        output_dir=choice.output_dir,
-        hyperparams={key: value for key, value in choice.hyperparams.items() if value is not None},
-    )
-    run = rt.start_run(manifest, request_id=request_id)
-    del st.session_state[REQUEST]
-    go("run", run=run.id)
-
-
-def show_preflight(manifest: RunManifest) -> Preflight | None:
-    """What the rows, the model and the machine say to the choices; None while they are being read."""
+def show_checks(manifest: RunManifest) -> Preflight | None:
+    """What the rows, the model and the machine say to the choices; None while the rows are being read."""
     found = ask_preflight(manifest)
+    lines = checks(manifest)
     if found is not None:
         show_banner(found)
-        passed: tuple[CheckState, str, str] = (
-            "pass",
-            f"{plural(len(found.passed), 'preflight check')} passed",
-            preflight_words(found),
-        )
-        blocks.checks([*finding_lines(found.findings), passed])
+        passed = f"{plural(len(found.passed), 'preflight check')} passed"
+        lines = [*lines, *finding_lines(found.findings), ("pass", passed, preflight_words(found))]
+    blocks.checks(lines)
     if st.button("See the rows as the trainer will", icon=":material/fact_check:", key="go-preflight"):
         st.session_state[CHECKED] = manifest.to_yaml()
         keep_fields("run")
@@ -79,62 +66,66 @@ def show_preflight(manifest: RunManifest) -> Preflight | None:
 
 def preflight_words(found: Preflight) -> str:
     totals = found.totals
-    if totals is None:
-        return ""
-    return (
-        f"{plural(totals.train_steps, 'train step')}, {totals.trained_tokens:,} trained tokens an epoch, "
-        f"rows of {totals.shortest:,} to {totals.longest:,} tokens."
-    )
+    return f"Rows of {totals.shortest:,} to {totals.longest:,} tokens." if totals else ""
 
 
-def show_start(choice: ManifestChoice) -> None:
+def show_changes(source: Source, manifest: RunManifest) -> None:
+    """What is not as in the run or the file that the form was filled from."""
+    changed = differences([source.manifest, manifest])
+    note = plural(len(changed), "setting differs", "settings differ")
+    with card(f"Changed from {source.label}", note=note, key="changes"):
+        if changed:
+            blocks.key_values(difference_lines(changed))
+        else:
+            st.caption("Nothing yet: this would be the same run again, in a new folder.")
+
+
+def show_start(choice: ManifestChoice, source: Source | None) -> None:
     try:
-        manifest = choice.preview()
+        base = base_manifest(choice.dataset)
+        manifest = choice.preview(base) if base else None
     except TunixRTError as error:
         show_error(error)
-        st.button(
-            "Start run",
-            type="primary",
-            disabled=True,
-            help="Mend the value above first.",
-            width="stretch",
-            key="start-run",
-        )
+        cannot_start("Mend the value above first.")
         return
-    with card("Plan", note=rt.host().device, key="plan"):
-        blocks.key_values(plan_lines(manifest))
-        memory_place = st.container()
+    if manifest is None:
+        cannot_start("The rows are still being written.")
+        return
+    if source is not None:
+        show_changes(source, manifest)
+    memory_place = st.container()
+    plan_place = st.container()
     with card("Checks", key="checks"):
-        blocks.checks(checks(manifest))
-        found = show_preflight(manifest)
+        found = show_checks(manifest)
     # at once, from the numbers of the form; then with the length that the rows really have
     if need := (found.memory if found else rt.memory_estimate(manifest)):
-        with memory_place:
+        with memory_place, card("Memory estimate", note=rt.host().device, key="memory"):
             show_memory(need)
-    holder = rt.jobs.holder()
-    label, icon = ("Add to queue", "playlist_add") if holder else ("Start run", "play_arrow")
-    if st.button(
-        label,
-        type="primary",
-        icon=f":material/{icon}:",
-        width="stretch",
-        disabled=found is not None and bool(found.blocking),
-        help=why_blocked(found),
-        key="start-run",
-    ):
-        try:
-            start(choice)
-        except TunixRTError as error:
-            show_error(error)
-    if holder:
-        st.caption(f"The device is busy, so this run starts when {holder[0]} is done.")
+    with plan_place, card("Plan", key="plan"):
+        blocks.key_values(plan_lines(manifest, found.totals if found else None, rt.pace(manifest)))
+    start_button(manifest, why_not=why_blocked(found))
+
+
+def cannot_start(why: str) -> None:
+    st.button("Start run", type="primary", disabled=True, help=why, width="stretch", key="start-run")
+
+
+def show_actions(versions: list[DatasetVersion]) -> None:
+    if source is not None and st.button("Start from the preset", icon=":material/restart_alt:", key="forget-source"):
+        forget_source("run")
+        st.rerun()
+    load_manifest("run")
+    if st.button("View as YAML", icon=":material/code:", key="view-yaml"):
+        go("tunix", dataset=st.query_params.get("dataset", f"{versions[0].name}:{versions[0].version}"))
 
 
 rt = get_pipeline()
 versions = rt.dataset_versions()
-with header("New run", "Tunix trains in the background; the page may be closed"):
-    if versions and st.button("View as YAML", icon=":material/code:", key="view-yaml"):
-        go("tunix", dataset=st.query_params.get("dataset", f"{versions[0].name}:{versions[0].version}"))
+source = source_of("run") if versions else None
+said = f"Filled from {source.label}" if source else "Tunix trains in the background; the page may be closed"
+with header("New run", said):
+    if versions:
+        show_actions(versions)
 if not versions:
     with empty_state(
         "Nothing to train on yet", "A run is made of a dataset version and a model.", key="nothing-to-train"
@@ -142,9 +133,10 @@ if not versions:
         if st.button("Build a dataset", type="primary", key="go-datasets"):
             go("datasets")
 else:
-    grid = halves()
-    with grid.cell():
+    left, right = wide_and_narrow()
+    with left:
+        keep_form(dataset=preferred_ref(versions, source))
         restore_fields("run")
-        choice = manifest_form(versions, "run")
-    with grid.cell():
-        show_start(choice)
+        choice = manifest_form(versions, "run", source)
+    with right:
+        show_start(choice, source)

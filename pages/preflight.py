@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 import streamlit as st
 
 from app import blocks
@@ -21,13 +19,14 @@ from app.preflight_views import (
     show_tiles,
     why_blocked,
 )
+from app.run_start import start_button
 from app.state import get_pipeline
 from app.words import plural
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.preflight import PICKS, Fate, Pick, Preflight, RowView
 
-MANIFEST, REQUEST = "preflight-yaml", "preflight-request-id"
+MANIFEST = "preflight-yaml"
 
 PICK_WORDS: dict[Pick, str] = {"longest": "Longest", "shortest": "Shortest", "random": "Random", "worst": "Worst"}
 FATE_WORDS = {
@@ -80,29 +79,8 @@ def show_actions(manifest: RunManifest, found: Preflight | None, *, is_new: bool
     if st.button("Change settings", key="back-to-settings"):
         ref = manifest.dataset
         go("new-run", **({"dataset": f"{ref.name}:{ref.version}"} if ref else {}))
-    busy = rt.jobs.holder() is not None
-    if st.button(
-        "Add to queue" if busy else "Start run",
-        type="primary",
-        icon=":material/play_arrow:",
-        disabled=found is None or bool(found.blocking),
-        help=why_blocked(found) or (None if found else "The rows are still being read."),
-        key="start-checked",
-    ):
-        start(manifest)
-
-
-def start(manifest: RunManifest) -> None:
-    """One press, one run: pressed twice, the second finds the run of the first."""
-    request_id = st.session_state.setdefault(REQUEST, uuid.uuid4().hex)
-    try:
-        run = rt.start_run(manifest, request_id=request_id)
-    except TunixRTError as error:
-        show_error(error)
-        return
-    del st.session_state[REQUEST]
-    st.session_state.pop(MANIFEST, None)
-    go("run", run=run.id)
+    why_not = why_blocked(found) or (None if found else "The rows are still being read.")
+    start_button(manifest, why_not=why_not, key="start-checked", width="content")
 
 
 def show_found(manifest: RunManifest, found: Preflight) -> None:

@@ -8,7 +8,7 @@ from app import blocks
 from app.boundary import show_error
 from app.components import card, empty_state, halves, header
 from app.export_card import export_card
-from app.manifest_choice import plan_lines
+from app.manifest_choice import base_manifest, plan_lines
 from app.manifest_form import manifest_form
 from app.navigation import go
 from app.state import get_pipeline
@@ -80,12 +80,13 @@ else:
     with grid.cell():
         manifest: RunManifest | None = None
         try:
-            manifest = choice.preview()
+            base = base_manifest(choice.dataset)
+            manifest = choice.preview(base) if base else None
         except TunixRTError as error:
             show_error(error)
         if manifest:
             with card("Plan", key="plan"):
-                blocks.key_values(plan_lines(manifest))
+                blocks.key_values(plan_lines(manifest, pace=rt.pace(manifest)))
         export_card(choice.dataset, manifest)
     if manifest:
         show_manifest(manifest)

@@ -27,9 +27,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("variants", "memory", "eval_files"),
     ("trainer", "alerts", "preflight", "model_export"),
     ("evaluation", "recorder"),
-    ("store", "tunix_backend", "model_card", "run_summary", "questions", "attention", "holding"),
+    ("store", "tunix_backend", "model_card", "run_summary", "questions", "attention", "holding", "pace"),
     ("execution", "doctor", "overview"),
-    ("jobs", "registry", "builds", "upkeep", "eval_execution"),
+    ("jobs", "registry", "builds", "upkeep", "eval_execution", "requests"),
     ("question_execution", "diagnostics"),
     ("dry_runs", "evaluations", "playground", "model_exports"),
     ("run_verbs", "ingest_verbs", "trace_verbs", "dataset_verbs", "check_verbs", "eval_verbs", "home_verbs"),
@@ -162,6 +162,7 @@ PURE = {
     "redaction",
     "upkeep",
     "diagnostics.file_name",
+    "pace",
 }
 
 

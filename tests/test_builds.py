@@ -80,3 +80,12 @@ def test_close_cancels_what_runs() -> None:
     build = made.start("d", until_cancelled)
     made.close()
     assert made.get(build.id).status == "cancelled"
+
+
+def test_the_same_that_is_under_way_is_given_back(builds: Builds) -> None:
+    first = builds.start("d", until_cancelled, asked="this")
+    assert builds.start("d", until_cancelled, asked="this").id == first.id
+    assert builds.start("d", until_cancelled, asked="that").id != first.id
+    assert builds.start("d", until_cancelled).id != first.id
+    builds.cancel(first.id)
+    assert builds.start("d", until_cancelled, asked="this").id != first.id, "the first is being cancelled"

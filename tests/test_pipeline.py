@@ -171,10 +171,18 @@ def test_starting_twice_with_one_request_id_starts_one_run(rt: Pipeline) -> None
 
 
 def test_a_folder_that_holds_a_run_is_not_used_again(rt: Pipeline) -> None:
-    manifest = manifest_of(rt)
+    manifest = manifest_of(rt, output_dir="mine")
     rt.start_run(manifest)
     with pytest.raises(Conflict, match="already holds a run"):
         rt.start_run(manifest)
+
+
+def test_where_a_numbered_folder_is_taken_by_now_the_next_one_is(rt: Pipeline) -> None:
+    manifest = manifest_of(rt)
+    first, second = rt.start_run(manifest), rt.start_run(manifest)
+    assert (first.id, second.id) == ("r-0001", "r-0002")
+    assert second.manifest["output_dir"] == second.directory != first.directory
+    assert rt.wait(10)
 
 
 def test_an_output_directory_that_cannot_be_written_is_refused_and_no_run_is_listed(rt: Pipeline) -> None:

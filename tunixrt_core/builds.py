@@ -52,16 +52,26 @@ class Builds:
         self._lock = threading.Lock()
         self._builds: dict[str, Build] = {}
         self._began: dict[str, float] = {}
+        self._asked: dict[str, str] = {}
         self._stops: dict[str, threading.Event] = {}
         self._threads: dict[str, threading.Thread] = {}
         self._count = 0
 
-    def start(self, name: str, work: Work) -> Build:
-        """Begin a build of the dataset `name`. `work` is given where to tell progress, and the event that ends it."""
+    def start(self, name: str, work: Work, *, asked: str | None = None) -> Build:
+        """Begin a build of the dataset `name`. `work` is given where to tell progress, and the event that ends it.
+
+        One that was `asked` for in the same words and is under way is given back instead.
+        """
         with self._lock:
+            for build in self._builds.values():
+                same = asked is not None and self._asked.get(build.id) == asked
+                if same and not build.over and not self._stops[build.id].is_set():
+                    return self._timed(build)
             self._count += 1
             build = Build(f"b-{self._count:04d}", name)
             self._builds[build.id] = build
+            if asked is not None:
+                self._asked[build.id] = asked
             self._began[build.id] = time.monotonic()
             self._stops[build.id] = threading.Event()
             thread = threading.Thread(target=self._run, args=(build.id, work), name=build.id, daemon=True)
@@ -72,10 +82,15 @@ class Builds:
 
     def get(self, build_id: str) -> Build:
         """Raises NotFound."""
+        if (found := self.find(build_id)) is None:
+            raise NotFound("build", build_id, "Builds are known until the server ends.")
+        return found
+
+    def find(self, build_id: str) -> Build | None:
+        """None for one that this process does not know (any more)."""
         with self._lock:
-            if build_id not in self._builds:
-                raise NotFound("build", build_id, "Builds are known until the server ends.")
-            return self._timed(self._builds[build_id])
+            known = self._builds.get(build_id)
+            return self._timed(known) if known else None
 
     def all(self) -> list[Build]:
         """Newest first."""
@@ -127,3 +142,4 @@ class Builds:
         for build_id in over[: max(0, len(over) - _KEPT)]:
             for kept in (self._builds, self._began, self._stops, self._threads):
                 del kept[build_id]
+            self._asked.pop(build_id, None)

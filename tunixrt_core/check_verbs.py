@@ -7,18 +7,24 @@ from collections.abc import Callable, Sequence
 from tunixrt_core.dry_runs import DryRuns
 from tunixrt_core.errors import ModelError
 from tunixrt_core.execution import run_folder_of
+from tunixrt_core.host import device_kind
 from tunixrt_core.jobs import JobManager
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.memory import MemoryNeed
+from tunixrt_core.pace import Pace, pace_for
 from tunixrt_core.preflight import Preflight, RowView
 from tunixrt_core.settings import Settings
+from tunixrt_core.store.store import Store
 from tunixrt_core.trainer import DryRunState
+
+_LOOKED_AT = 50  # runs, the newest
 
 
 class CheckVerbs:
     """The part of a Pipeline that looks at a manifest before a run is made of it."""
 
     settings: Settings
+    store: Store
     jobs: JobManager
     dry_runs: DryRuns
 
@@ -55,6 +61,10 @@ class CheckVerbs:
             return self.jobs.backend.memory_estimate(manifest)
         except ModelError:
             return None
+
+    def pace(self, manifest: RunManifest) -> Pace | None:
+        """How fast the newest run of the same kind trained on this device; None where no run tells."""
+        return pace_for(manifest, self.store.runs.list(limit=_LOOKED_AT).items, device_kind())
 
     def start_dry_run(self, manifest: RunManifest) -> DryRunState:
         """Queue the largest train step, one evaluation, one checkpoint and one generation; nothing of it is kept.

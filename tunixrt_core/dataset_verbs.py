@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from tunixrt_core import datasets
 from tunixrt_core.builds import Build, Builds
@@ -13,7 +14,10 @@ from tunixrt_core.datasets import Candidate, DatasetSpec, DatasetVersion
 from tunixrt_core.datasets.building import Built, Progress, build
 from tunixrt_core.errors import Cancelled
 from tunixrt_core.eval_files import EvalFile, with_eval_file
+from tunixrt_core.hashing import content_hash, sha256_hex
+from tunixrt_core.processes import this_process
 from tunixrt_core.quality.check import Tools
+from tunixrt_core.requests import Requests
 from tunixrt_core.rows import Split
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import Store
@@ -25,6 +29,7 @@ class DatasetVerbs:
 
     store: Store
     builds: Builds
+    requests: Requests
 
     def build_dataset(
         self,
@@ -61,13 +66,29 @@ class DatasetVerbs:
         beat()
         return self._keep(spec, made)
 
-    def start_build(self, spec: DatasetSpec, *, eval_file: EvalFile | None = None) -> Build:
-        """Build in the background. `builds` tells how far it is, and cancels it."""
+    def start_build(
+        self, spec: DatasetSpec, *, eval_file: EvalFile | None = None, request_id: str | None = None
+    ) -> Build:
+        """Build in the background. `builds` tells how far it is, and cancels it. The same that is under way already is
+        given back.
+
+        A `request_id` that was used before gives the build that it started, until the server ends and with it the
+        build. Raises RequestReused.
+        """
 
         def work(on_progress: Progress, stop: threading.Event) -> DatasetVersion:
             return self.build_dataset(spec, eval_file=eval_file, on_progress=on_progress, stop=stop)
 
-        return self.builds.start(spec.name, work)
+        asked = _asked(spec, eval_file)
+        return self.requests.once(
+            request_id,
+            "build",
+            asked,
+            lambda: self.builds.start(spec.name, work, asked=content_hash(asked)),
+            # builds are counted anew by every process
+            note=lambda build: {"build": build.id, "process": this_process()},
+            find=lambda kept: self.builds.find(kept["build"]) if kept["process"] == this_process() else None,
+        )
 
     def _candidates(self, spec: DatasetSpec) -> Iterator[Candidate]:
         return self.store.traces.select(TraceQuery(**spec.filters()))
@@ -116,3 +137,13 @@ class DatasetVerbs:
 
         for trace in self.store.traces.by_hashes(hashes(), on_missing=on_deleted):
             yield trace, sides.pop(trace.content_hash)
+
+
+def _asked(spec: DatasetSpec, eval_file: EvalFile | None) -> dict[str, Any]:
+    """What a build asks for, the content of an upload included."""
+    held = eval_file.content if eval_file else None
+    return {
+        "spec": spec.to_dict(),
+        "eval_file": eval_file.name if eval_file else None,
+        "content": sha256_hex(held) if isinstance(held, bytes) else None,
+    }

@@ -85,6 +85,18 @@ class Conflict(TunixRTError):
     code = "conflict"
 
 
+class RequestReused(TunixRTError):
+    """A request id was used before, for something else than what is asked for now."""
+
+    code = "request_reused"
+
+    def __init__(self, request_id: str, how: str) -> None:
+        super().__init__(
+            f"The request id {request_id!r} was used before {how}. Make a new one for each new request.",
+            details={"request_id": request_id},
+        )
+
+
 class Cancelled(Conflict):
     """The work was cancelled before it was done; nothing of it was kept."""
 

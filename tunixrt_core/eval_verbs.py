@@ -31,6 +31,7 @@ from tunixrt_core.hashing import sha256_hex
 from tunixrt_core.jobs import JobManager
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.registry import Registry
+from tunixrt_core.requests import Requests
 from tunixrt_core.runs import RunDir, write_atomic
 from tunixrt_core.scorers import known_scorers
 from tunixrt_core.settings import Settings
@@ -57,6 +58,7 @@ class EvalVerbs:
     jobs: JobManager
     registry: Registry
     evals: Evaluations
+    requests: Requests
     _starting: threading.Lock
 
     def start_evaluation(
@@ -66,20 +68,35 @@ class EvalVerbs:
         request: EvalRequest = _AS_USUAL,
         *,
         again: bool = False,
+        request_id: str | None = None,
     ) -> list[EvalRecord]:
         """Queue the evaluation of a run's base and tuned model.
 
         One that is queued, under way or done already is given back as it is; a stopped one goes on where it was. With
-        `again` everything is answered anew. Raises Conflict for a run that goes on, InvalidEvaluation, InvalidDataset
-        for an empty eval split, NotFound for a checkpoint that is not there, TunixMissing.
+        `again` everything is answered anew, unless the `request_id` was used before: then nothing is. Raises Conflict
+        for a run that goes on, InvalidEvaluation, InvalidDataset for an empty eval split, NotFound for a checkpoint
+        that is not there, TunixMissing, RequestReused.
         """
         self.jobs.backend.require()
+        wanted = tuple(dict.fromkeys(targets))
+        return self.requests.once(
+            request_id,
+            "evaluation",
+            {"run": run_id, "targets": list(wanted), "request": request.to_dict(), "again": again},
+            lambda: self._start_evaluation(run_id, wanted, request, again=again),
+            note=lambda records: {"evaluations": [record.id for record in records]},
+            find=lambda kept: [self.registry.evaluation(eval_id) for eval_id in kept["evaluations"]],
+        )
+
+    def _start_evaluation(
+        self, run_id: str, targets: Iterable[Target], request: EvalRequest, *, again: bool
+    ) -> list[EvalRecord]:
         with self._starting:
             run = self.registry.run(run_id)
             if not run.status.over:
                 raise Conflict(f"{run.id} is {run.status}; evaluate it when it is over.")
             manifest, folder = RunManifest.from_dict(run.manifest), RunDir(Path(run.directory))
-            plans = [plan_evaluation(manifest, folder, target, request) for target in dict.fromkeys(targets)]
+            plans = [plan_evaluation(manifest, folder, target, request) for target in targets]
             return self.evals.queue(run.id, plans, again=again)
 
     def score_again(self, eval_id: str) -> EvalRecord:

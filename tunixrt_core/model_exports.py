@@ -57,10 +57,14 @@ class ModelExports:
 
     def get(self, export_id: str) -> ModelExportState:
         """Raises NotFound for one that this process does not know (any more)."""
+        if (found := self.find(export_id)) is None:
+            raise NotFound("export", export_id, "How an export goes is forgotten when the server ends.")
+        return found
+
+    def find(self, export_id: str) -> ModelExportState | None:
+        """None for one that this process does not know (any more)."""
         with self._lock:
-            if export_id not in self._states:
-                raise NotFound("export", export_id, "How an export goes is forgotten when the server ends.")
-            return self._states[export_id]
+            return self._states.get(export_id)
 
     def latest_of(self, run_id: str) -> dict[ExportLayout, ModelExportState]:
         """The last export of a run in each layout that this process knows."""

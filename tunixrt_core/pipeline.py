@@ -36,6 +36,7 @@ from tunixrt_core.model_exports import ModelExports
 from tunixrt_core.play_verbs import PlayVerbs
 from tunixrt_core.playground import Playground
 from tunixrt_core.registry import Registry
+from tunixrt_core.requests import Requests
 from tunixrt_core.run_verbs import RunVerbs
 from tunixrt_core.runs import Run, RunDir, RunState
 from tunixrt_core.settings import Settings
@@ -73,6 +74,7 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalV
         self.jobs = jobs
         self.builds = Builds()
         self.upkeep = Upkeep()
+        self.requests = Requests(store.requests)
         self.registry = Registry(store, settings.runs_dir)
         self.dry_runs = DryRuns(jobs)
         self.evals = Evaluations(jobs, self.registry)
@@ -125,16 +127,39 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalV
         """Queue a run. A `request_id` that was used before gives the run that it started, and starts nothing.
 
         The worker makes the preflight before it trains; findings with a code in `allow` do not block it.
-        Raises TunixMissing without Tunix, Conflict where output_dir already holds a run, OutputError where it
-        cannot be written.
+        Where the output_dir is a numbered folder of this home that holds a run by now, the next one is taken.
+        Raises TunixMissing without Tunix, Conflict where another output_dir already holds a run, OutputError where it
+        cannot be written, RequestReused where the `request_id` started something else.
         """
         self.jobs.backend.require()
+        codes = sorted(allow)
+        return self.requests.once(
+            request_id,
+            "run",
+            {"manifest": self.asked_by(manifest), "allow": codes},
+            lambda: self._start_run(manifest, request_id, codes),
+            note=lambda run: {"run": run.id},
+            find=lambda kept: self.run(kept["run"]),
+        )
+
+    def asked_by(self, manifest: RunManifest) -> dict[str, Any]:
+        """What a manifest asks for: a folder that this home chose is no part of it, as the next one is another."""
+        asked = manifest.to_dict()
+        if self.registry.is_numbered(run_folder_of(manifest, self.settings.runs_dir).path):
+            del asked["output_dir"]
+        return asked
+
+    def _start_run(self, manifest: RunManifest, request_id: str | None, allow: Iterable[str]) -> Run:
         with self._starting:
             if request_id and (known := self.run_by_request(request_id)):
-                return known
+                return known  # its process died before it could answer
             folder = run_folder_of(manifest, self.settings.runs_dir)
             if folder.state_file.exists():
-                raise Conflict(f"{folder.path} already holds a run. Choose another output_dir, or resume that run.")
+                if not self.registry.is_numbered(folder.path):
+                    raise Conflict(f"{folder.path} already holds a run. Choose another output_dir, or resume that run.")
+                # this home chose the folder, and another start was quicker
+                manifest = manifest.model_copy(update={"output_dir": self.next_run_dir()})
+                folder = run_folder_of(manifest, self.settings.runs_dir)
             folder.create()
             run = self.registry.add(manifest, folder, RunState(), request_id=request_id)
             self.jobs.submit_training(run.id, manifest, folder, allow=tuple(allow))

@@ -85,6 +85,10 @@ class Registry:
         self._runs.add(run)
         return run
 
+    def is_numbered(self, folder: Path) -> bool:
+        """Whether a folder is one that this home chose: `r-0001` among its runs."""
+        return bool(_RUN_ID.fullmatch(folder.name)) and folder.parent == self._runs_dir
+
     def next_dir(self) -> Path:
         """The folder of the next run: `r-0001`, `r-0002`, …"""
         numbers = [int(found[1]) for name in self._taken() if (found := _RUN_ID.fullmatch(name))]
@@ -176,10 +180,8 @@ class Registry:
             self._evals.put(_eval_record(run_id, folder, datetime.fromtimestamp(written / 1e9, UTC)))
 
     def _id_for(self, folder: RunDir) -> str:
-        name = folder.path.name
-        if _RUN_ID.fullmatch(name) and folder.path.parent == self._runs_dir and name not in self._runs.index():
-            return name
-        return self.next_dir().name
+        free = self.is_numbered(folder.path) and folder.path.name not in self._runs.index()
+        return folder.path.name if free else self.next_dir().name
 
     def _taken(self) -> Iterator[str]:
         yield from self._runs.index()

@@ -34,6 +34,7 @@ class RunSummary:
     alerts: int
     parts: Mapping[str, float] = field(default_factory=dict)  # of the last evaluation, or else train step; in order
     exact_match: Mapping[str, float] = field(default_factory=dict)  # by target: base, tuned
+    exact_match_of: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by target: low, high, rows
 
     def to_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -48,6 +49,7 @@ def summarise(folder: RunDir) -> RunSummary:
         for kind in ("train", "eval", "checkpoint", "alert")
     }
     train, evals = of["train"], [record for record in of["eval"] if record.get("loss") is not None]
+    answered = {target: told for target, told in latest_results(folder.evals).items() if told["rows"]}
     best = min(evals, key=lambda record: record["loss"], default=None)
     tokens, seconds, waited = (_values(train, n) for n in ("trained_tokens", "step_seconds", "input_wait_seconds"))
     return RunSummary(
@@ -69,7 +71,8 @@ def summarise(folder: RunDir) -> RunSummary:
         checkpoints=len(of["checkpoint"]),
         alerts=len(of["alert"]),
         parts=_in_order((evals or train or [{}])[-1].get("parts") or {}),
-        exact_match=_exact_match(folder),
+        exact_match={target: told["exact_match"] for target, told in answered.items()},
+        exact_match_of={target: _interval(told) for target, told in answered.items()},
     )
 
 
@@ -91,6 +94,6 @@ def _median(values: list[float]) -> float | None:
     return statistics.median(values) if values else None
 
 
-def _exact_match(folder: RunDir) -> dict[str, float]:
-    found = latest_results(folder.evals)
-    return {target: summary["exact_match"] for target, summary in found.items() if summary["rows"]}
+def _interval(told: Mapping[str, Any]) -> dict[str, float]:
+    """The 95 % interval, and how many rows were asked."""
+    return {"low": told["exact_match_low"], "high": told["exact_match_high"], "rows": told["rows"]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tunixrt_core.manifest import RunManifest
 from tunixrt_core.model_export import ExportedModel, ExportLayout, ModelExportOptions, ModelExportState
 from tunixrt_core.model_exports import ModelExports, exported_file, exported_models
 from tunixrt_core.registry import Registry
+from tunixrt_core.requests import Requests
 from tunixrt_core.run_summary import RunSummary, summarise
 from tunixrt_core.runs import Run, RunDir, RunState, RunStatus
 from tunixrt_core.store.store import Store
@@ -36,15 +37,34 @@ class RunVerbs:
     jobs: JobManager
     registry: Registry
     model_exports: ModelExports
+    requests: Requests
     _starting: threading.Lock
 
-    def resume_run(self, run_id: str, *, train_steps: int | None = None, epochs: float | None = None) -> Run:
+    def resume_run(
+        self,
+        run_id: str,
+        *,
+        train_steps: int | None = None,
+        epochs: float | None = None,
+        request_id: str | None = None,
+    ) -> Run:
         """Go on from the last checkpoint of a run that is over, with a new duration where one is given.
 
-        The learning rate then follows the schedule of the longer run. Raises Conflict where the run is not over, where
-        it finished and no new duration is given, and for a duration that is not longer than what is done.
+        The learning rate then follows the schedule of the longer run. A `request_id` that was used before resumes
+        nothing. Raises Conflict where the run is not over, where it finished and no new duration is given, and for a
+        duration that is not longer than what is done; RequestReused.
         """
         self.jobs.backend.require()
+        return self.requests.once(
+            request_id,
+            "resume",
+            {"run": run_id, "train_steps": train_steps, "epochs": epochs},
+            lambda: self._resume(run_id, train_steps, epochs),
+            note=lambda run: {"run": run.id},
+            find=lambda kept: self.registry.run(kept["run"]),
+        )
+
+    def _resume(self, run_id: str, train_steps: int | None, epochs: float | None) -> Run:
         with self._starting:
             run = self.registry.run(run_id)
             if not run.status.over:
@@ -80,6 +100,10 @@ class RunVerbs:
         manifest = RunManifest.from_dict(self.registry.run(run_id).manifest)
         return make_variant(manifest, changes or {}, str(self.registry.next_dir()))
 
+    def next_run_dir(self) -> str:
+        """Where the next run goes that is given no other place."""
+        return str(self.registry.next_dir())
+
     def compare_runs(self, run_ids: Sequence[str]) -> RunsCompared:
         """Runs side by side. Raises NotFound for one that is not there, or whose folder is gone."""
         runs = tuple(self.registry.run(run_id) for run_id in run_ids)
@@ -89,14 +113,29 @@ class RunVerbs:
         )
 
     def start_export(
-        self, run_id: str, options: ModelExportOptions | None = None, *, checkpoint: str = "last"
+        self,
+        run_id: str,
+        options: ModelExportOptions | None = None,
+        *,
+        checkpoint: str = "last",
+        request_id: str | None = None,
     ) -> ModelExportState:
         """Queue the export of a run's tuned model into its folder.
 
-        Raises TunixMissing without Tunix, Conflict for a run that is not over or was exported in this layout already.
+        A `request_id` that was used before gives the export that it started, until the server ends: then the export
+        ended with it. Raises TunixMissing without Tunix, Conflict for a run that is not over or was exported in this
+        layout already, RequestReused.
         """
         self.jobs.backend.require()
-        return self.model_exports.start(self.registry.run(run_id), options or ModelExportOptions(), checkpoint)
+        wanted = options or ModelExportOptions()
+        return self.requests.once(
+            request_id,
+            "export",
+            {"run": run_id, "checkpoint": checkpoint, "options": asdict(wanted)},
+            lambda: self.model_exports.start(self.registry.run(run_id), wanted, checkpoint),
+            note=lambda state: {"export": state.id},
+            find=lambda kept: self.model_exports.find(kept["export"]),
+        )
 
     def export_state(self, export_id: str) -> ModelExportState:
         """How an export goes, or what it came to. Raises NotFound."""

@@ -15,10 +15,14 @@ from tunixrt_core.presets import HYPERPARAMETERS
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One value that is not the same in all of several manifests. `key` is dotted, such as optimizer.learning_rate."""
+    """One value in each of several manifests. `key` is dotted, such as optimizer.learning_rate."""
 
     key: str
     values: tuple[Any, ...]
+
+    @property
+    def differs(self) -> bool:
+        return any(value != self.values[0] for value in self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +56,31 @@ def make_variant(manifest: RunManifest, changes: Mapping[str, Any], output_dir: 
     return Variant(changed, tuple(differences([manifest, changed])))
 
 
+def hyperparameters_of(manifest: RunManifest) -> dict[str, Any]:
+    """The values of a manifest by flat name."""
+    data = manifest.to_dict()
+    found: dict[str, Any] = {}
+    for name, path in HYPERPARAMETERS.items():
+        value: Any = data
+        for part in path:
+            value = value[part]
+        found[name] = value
+    return found
+
+
 def differences(manifests: Sequence[RunManifest]) -> list[Difference]:
     """Where manifests differ, in the order of the manifest's keys. A value that one lacks is None.
 
     The output_dir is left out: every run has its own.
     """
+    return [row for row in side_by_side(manifests) if row.differs]
+
+
+def side_by_side(manifests: Sequence[RunManifest]) -> list[Difference]:
+    """Every value of several manifests, but for the output_dir, in the order of the manifest's keys."""
     flat = [_flatten(manifest.to_dict(), leave_out="output_dir") for manifest in manifests]
     keys = list(dict.fromkeys(key for each in flat for key in each))
-    rows = [Difference(key, tuple(each.get(key) for each in flat)) for key in keys]
-    return [row for row in rows if any(value != row.values[0] for value in row.values)]
+    return [Difference(key, tuple(each.get(key) for each in flat)) for key in keys]
 
 
 def read_changes(items: Iterable[str]) -> dict[str, Any]:

@@ -152,9 +152,6 @@ class ModelExportBody(Body):
 class RunBody(Body):
     manifest: dict[str, Any] = Field(description="A run manifest, as POST /api/tunix/sft/manifest makes it.")
     allow: list[Code] = Field([], max_length=100, description="Codes of preflight findings that must not block.")
-    request_id: str | None = Field(
-        None, min_length=1, max_length=200, description="Sent again, it finds the run that it started and starts none."
-    )
 
 
 class ResumeBody(Body):

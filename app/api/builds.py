@@ -10,7 +10,7 @@ from app.api.answers import Build, BuildList
 from app.api.bodies import DatasetBody
 from app.api.datasets import eval_file
 from app.api.limits import JsonRoute
-from app.api.shared import Pipe
+from app.api.shared import IdempotencyKey, Pipe
 from tunixrt_core.builds import Build as State
 
 router = APIRouter(prefix="/dataset-builds", tags=["Datasets"], route_class=JsonRoute)
@@ -19,9 +19,9 @@ Id = Annotated[str, Path(max_length=40)]
 
 
 @router.post("", status_code=202)
-def start(body: DatasetBody, pipeline: Pipe) -> Build:
+def start(body: DatasetBody, pipeline: Pipe, key: IdempotencyKey = None) -> Build:
     """Begin to build a version in the background; for large stores. Takes what POST /api/datasets takes."""
-    return _answer(pipeline.start_build(body.spec(), eval_file=eval_file(body, pipeline)))
+    return _answer(pipeline.start_build(body.spec(), eval_file=eval_file(body, pipeline), request_id=key))
 
 
 @router.get("")

@@ -23,7 +23,7 @@ from app.api.answers import (
 from app.api.bodies import DatasetBody
 from app.api.downloads import MEDIA_TYPE, JsonlDownload
 from app.api.limits import JsonRoute
-from app.api.shared import Pipe
+from app.api.shared import IdempotencyKey, Pipe
 from tunixrt_core.datasets import DatasetVersion as Frozen
 from tunixrt_core.errors import NotFound
 from tunixrt_core.eval_files import EvalFile
@@ -52,9 +52,17 @@ Options = Annotated[ExportOptions, Depends(export_options)]
 
 
 @router.post("", status_code=201)
-def build(body: DatasetBody, pipeline: Pipe) -> DatasetVersion:
+def build(body: DatasetBody, pipeline: Pipe, key: IdempotencyKey = None) -> DatasetVersion:
     """Freeze a selection as the next version of its name; the same content again gives the version that has it."""
-    return _answer(pipeline.build_dataset(body.spec(), eval_file=eval_file(body, pipeline)))
+    built = pipeline.requests.once(
+        key,
+        "dataset",
+        body.model_dump(mode="json"),
+        lambda: pipeline.build_dataset(body.spec(), eval_file=eval_file(body, pipeline)),
+        note=lambda version: {"name": version.name, "version": version.version},
+        find=lambda kept: pipeline.dataset(kept["name"], kept["version"]),
+    )
+    return _answer(built)
 
 
 @router.get("")

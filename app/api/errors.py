@@ -18,6 +18,7 @@ STATUS: dict[type[errors.TunixRTError], int] = {
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.Cancelled: 409,
+    errors.RequestReused: 422,
     errors.InvalidTrace: 422,
     errors.InvalidDataset: 422,
     errors.InvalidManifest: 422,

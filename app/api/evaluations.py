@@ -19,7 +19,7 @@ from app.api.evaluation_models import (
 )
 from app.api.limits import JsonRoute
 from app.api.runs import RunId
-from app.api.shared import Pipe
+from app.api.shared import IdempotencyKey, Pipe
 from tunixrt_core.evaluation import Comparison as Compared
 from tunixrt_core.evaluation import EvalRecord
 from tunixrt_core.scorers import known_scorers
@@ -30,10 +30,10 @@ Name = Annotated[str, Query(max_length=200)]
 
 
 @router.post("/runs/{id}/evaluations", status_code=202)
-def start(id: RunId, pipeline: Pipe, body: EvaluationBody | None = None) -> EvaluationList:
+def start(id: RunId, pipeline: Pipe, body: EvaluationBody | None = None, key: IdempotencyKey = None) -> EvaluationList:
     """Queue the evaluation of a run's base and tuned model. What is answered already is kept. 501 without Tunix."""
     wanted = body or EvaluationBody()
-    pipeline.start_evaluation(id, wanted.targets, wanted.request(), again=wanted.again)
+    pipeline.start_evaluation(id, wanted.targets, wanted.request(), again=wanted.again, request_id=key)
     return listing(id, pipeline)
 
 

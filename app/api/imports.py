@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from app.api.answers import Diagnosis, ImportReport, Preview
 from app.api.downloads import JsonlDownload
 from app.api.limits import FILE_TYPES, JSON_TYPES, LINES_TYPES, FileRoute
 from app.api.rejected import kept_rejects, rejected_of
-from app.api.shared import Pipe
+from app.api.shared import IdempotencyKey, Pipe
 from tunixrt_core.ingest.mapping import ColumnMapping
 from tunixrt_core.ingest.reading import Reading
 from tunixrt_core.ingest.steps import Rule
@@ -50,6 +51,13 @@ class TraceFile:
     content: BinaryIO
     words: Reading
 
+    def sha256(self) -> str:
+        found = hashlib.sha256()
+        while block := self.content.read(1 << 20):
+            found.update(block)
+        self.content.seek(0)
+        return found.hexdigest()
+
 
 async def _trace_file(
     request: Request, format: Format = "auto", source: Source = None, split: Split = "auto", map_: Map = None
@@ -69,11 +77,22 @@ File = Annotated[TraceFile, Depends(_trace_file)]
 
 
 @router.post("/batch", openapi_extra=_BODY)
-def add_batch(file: File, pipeline: Pipe) -> ImportReport:
+def add_batch(file: File, pipeline: Pipe, key: IdempotencyKey = None) -> ImportReport:
     """Import many traces in one transaction. Rejected rows are listed and do not stop the others."""
-    with kept_rejects(pipeline) as kept:
-        report = pipeline.ingest(file.content, rejects=kept.rejects, **file.words)
-    return ImportReport.model_validate({**report.to_dict(), "rejects": kept.address})
+
+    def read() -> ImportReport:
+        with kept_rejects(pipeline) as kept:
+            report = pipeline.ingest(file.content, rejects=kept.rejects, **file.words)
+        return ImportReport.model_validate({**report.to_dict(), "rejects": kept.address})
+
+    return pipeline.requests.once(
+        key,
+        "import",
+        {"sha256": file.sha256() if key else "", "words": dict(file.words)},
+        read,
+        note=lambda report: report.model_dump(mode="json"),
+        find=ImportReport.model_validate,
+    )
 
 
 @router.post("/preview", openapi_extra=_BODY)

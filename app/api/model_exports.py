@@ -11,7 +11,7 @@ from app.api.answers import ExportedModel, ExportedModels, ModelExport
 from app.api.bodies import ModelExportBody
 from app.api.limits import JsonRoute
 from app.api.runs import RunId
-from app.api.shared import Pipe
+from app.api.shared import IdempotencyKey, Pipe
 from tunixrt_core.model_export import ExportLayout, ModelExportOptions
 
 router = APIRouter(tags=["Runs"], route_class=JsonRoute)
@@ -22,13 +22,14 @@ _BINARY = "application/octet-stream"
 
 
 @router.post("/runs/{id}/exports", status_code=202)
-def start(id: RunId, pipeline: Pipe, body: ModelExportBody | None = None) -> ModelExport:
+def start(id: RunId, pipeline: Pipe, body: ModelExportBody | None = None, key: IdempotencyKey = None) -> ModelExport:
     """Queue the export of a run that is over into its folder. One of this format that is on its way is answered as it
     is; 409 where it is there already. 501 without Tunix.
     """
     asked = body or ModelExportBody()
     options = ModelExportOptions(ExportLayout(asked.format), asked.max_shard_bytes, asked.check_with_transformers)
-    return ModelExport.model_validate(pipeline.start_export(id, options, checkpoint=asked.checkpoint).to_dict())
+    state = pipeline.start_export(id, options, checkpoint=asked.checkpoint, request_id=key)
+    return ModelExport.model_validate(state.to_dict())
 
 
 @router.get("/runs/{id}/exports")

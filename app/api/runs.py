@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Response
 from app.api.answers import Change, ClonedManifest, Metrics, RunDetail, RunPage, RunsCompared, RunSummary
 from app.api.bodies import CloneBody, ResumeBody, RunBody
 from app.api.limits import JsonRoute
-from app.api.shared import Pipe
+from app.api.shared import IdempotencyKey, Pipe
 from tunixrt_core.errors import NotFound
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.pipeline import Pipeline
@@ -24,12 +24,12 @@ router = APIRouter(prefix="/runs", tags=["Runs"], route_class=JsonRoute)
 RunId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
 
-@router.post("", status_code=201, responses={200: {"model": RunDetail, "description": "Started by this request_id."}})
-def start(body: RunBody, response: Response, pipeline: Pipe) -> RunDetail:
-    """Queue a run. 200 with the run that a `request_id` started before; 501 without Tunix."""
+@router.post("", status_code=201, responses={200: {"model": RunDetail, "description": "Started by this key before."}})
+def start(body: RunBody, response: Response, pipeline: Pipe, key: IdempotencyKey = None) -> RunDetail:
+    """Queue a run. 200 with the run that this Idempotency-Key started before; 501 without Tunix."""
     manifest = RunManifest.from_dict(body.manifest)
-    known = body.request_id is not None and pipeline.run_by_request(body.request_id) is not None
-    run = pipeline.start_run(manifest, request_id=body.request_id, allow=body.allow)
+    known = key is not None and pipeline.run_by_request(key) is not None
+    run = pipeline.start_run(manifest, request_id=key, allow=body.allow)
     if known:
         response.status_code = 200
     return _detail(pipeline, run)
@@ -85,10 +85,11 @@ def save(id: RunId, pipeline: Pipe) -> RunDetail:
 
 
 @router.post("/{id}/resume", status_code=202)
-def resume(id: RunId, pipeline: Pipe, body: ResumeBody | None = None) -> RunDetail:
+def resume(id: RunId, pipeline: Pipe, body: ResumeBody | None = None, key: IdempotencyKey = None) -> RunDetail:
     """Queue a run that is over, from its last checkpoint; a finished one with a longer duration. 501 without Tunix."""
     longer = body or ResumeBody()
-    return _detail(pipeline, pipeline.resume_run(id, train_steps=longer.train_steps, epochs=longer.epochs))
+    run = pipeline.resume_run(id, train_steps=longer.train_steps, epochs=longer.epochs, request_id=key)
+    return _detail(pipeline, run)
 
 
 @router.post("/{id}/clone")

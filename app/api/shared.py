@@ -1,12 +1,22 @@
-"""What the routes have in common: the Pipeline they work through."""
+"""What the routes have in common: the Pipeline they work through, and the key that makes a start idempotent."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Header
 
 from app.state import get_pipeline
 from tunixrt_core.pipeline import Pipeline
 
 Pipe = Annotated[Pipeline, Depends(get_pipeline)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        description="Of your own choice. The same request sent again under it starts nothing and is answered with what "
+        "the first one started; another request under it is 422. Kept for 30 days.",
+    ),
+]

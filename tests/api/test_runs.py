@@ -71,14 +71,6 @@ def test_metrics_are_read_from_where_one_left_off(api: TestClient, trains: Pipel
     assert rest == {"records": [], "next": whole["next"]}
 
 
-def test_a_request_id_starts_one_run_only(api: TestClient, trains: Pipeline) -> None:
-    run = start(api, trains, request_id="once")
-    again = api.post("/runs", json={"manifest": manifest(trains), "request_id": "once"})
-    assert again.status_code == 200
-    assert again.json()["id"] == run["id"]
-    assert len(api.get("/runs").json()["runs"]) == 1
-
-
 def test_a_folder_holds_one_run_only(api: TestClient, trains: Pipeline) -> None:
     body = {"manifest": manifest(trains, output_dir="mine")}
     assert api.post("/runs", json=body).status_code == 201

@@ -87,3 +87,22 @@ def test_what_cannot_be_read_is_raised_where_it_is_asked_for(rt: Pipeline, tmp_p
     assert job.wait(30)
     with pytest.raises(UnreadableFile, match="none is not there"):
         job.result()
+
+
+def test_the_same_file_that_is_pressed_twice_is_read_once(rt: Pipeline, path: Path) -> None:
+    go, desk = threading.Event(), ImportDesk()
+
+    def work(rejects: object, tell: object) -> ImportReport:
+        go.wait(30)
+        return rt.ingest(path)
+
+    first = desk.start("import", "many", work, asked=("many", 1))
+    assert desk.start("import", "many", work, asked=("many", 1)) is first
+    others = [
+        desk.start("check", "many", work, asked=("many", 1)),
+        desk.start("import", "many", work, asked=("many", 2)),
+    ]
+    assert first not in others
+    go.set()
+    assert first.wait(30)
+    assert desk.start("import", "many", work, asked=("many", 1)) is not first, "it is over, so it is asked for anew"

@@ -23,8 +23,9 @@ from tunixrt_core.store.store import open_store
 
 
 @pytest.fixture
-def rt(tmp_path: Path) -> Iterator[Pipeline]:
+def rt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
     """The pipeline that the pages see. Real but for the trainer, so that runs of every kind take no time."""
+    monkeypatch.setattr("app.desk.PATIENCE", 20)  # AppTest does not look again, as a browser does
     settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
     store = open_store(settings.database_url)
     pipeline = Pipeline(settings, store, JobManager(store.runs, FakeBackend()))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes import FakeBackend
-from tests.pages.conftest import open_page, press, words
+from tests.pages.conftest import checked, keys, make_run, open_page, press, words
 from tunixrt_core.memory import MemoryNeed, MemoryReport
 from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.runs import RunStatus
 
 pytestmark = pytest.mark.tunix
 
@@ -42,12 +43,42 @@ def test_start_makes_one_run_and_leads_to_its_page(filled: Pipeline) -> None:
     assert [run.id for run in filled.runs().items] == ["r-0001"]
 
 
-def test_a_repeated_request_finds_the_run_of_the_first(filled: Pipeline) -> None:
-    for _ in range(2):
-        app = open_page("new_run.py")
-        app.session_state["run-request-id"] = "the same press"
-        app = press(app, "start-run")
-        assert app.query_params["run"] == "r-0001"
+def test_a_form_that_is_loaded_again_knows_what_it_has_started(filled: Pipeline) -> None:
+    form = press(open_page("new_run.py", form="0123abcd"), "start-run").query_params["run"]
+    assert form == "r-0001"
+    assert filled.wait(30)
+    again = open_page("new_run.py", form="0123abcd")
+    assert "r-0001 was started with these settings." in words(again)
+    assert "start-run" not in keys(again), "a second click on the first button must not press the next one"
+    assert again.button(key="start-run-1").label == "Start another run"
+    assert press(again, "open-r-0001").query_params["run"] == "r-0001"
+    assert len(filled.runs().items) == 1
+
+
+def test_the_same_can_be_started_again_on_purpose(filled: Pipeline) -> None:
+    press(open_page("new_run.py", form="0123abcd"), "start-run")
+    app = press(open_page("new_run.py", form="0123abcd"), "start-run-1")
+    assert app.query_params["run"] == "r-0002"
+    assert filled.wait(30)
+    assert "r-0002 was started" in words(open_page("new_run.py", form="0123abcd"))
+
+
+def test_other_settings_in_the_same_form_are_another_run(filled: Pipeline) -> None:
+    press(open_page("new_run.py", form="0123abcd"), "start-run")
+    app = open_page("new_run.py", form="0123abcd")
+    app.number_input(key="run-batch_size").set_value(4)
+    app = checked(app.run())
+    assert "was started with these settings" not in words(app)
+    assert press(app, "start-run").query_params["run"] == "r-0002"
+    assert filled.wait(30)
+
+
+def test_what_was_pressed_in_two_tabs_of_one_form_is_started_once(filled: Pipeline) -> None:
+    first, second = (open_page("new_run.py", form="0123abcd") for _ in range(2))
+    assert press(first, "start-run").query_params["run"] == "r-0001"
+    second.button(key="start-run").click()
+    checked(second.run())
+    assert filled.wait(30)
     assert len(filled.runs().items) == 1
 
 
@@ -60,6 +91,9 @@ def test_while_the_device_is_busy_the_button_queues(filled: Pipeline) -> None:
     assert app.button(key="start-run").label == "Add to queue"
     press(app, "start-run")
     assert filled.jobs.queued() == [("r-0002", "train")]
+    app = open_page("new_run.py")
+    assert app.button(key="start-run").label == "Add to queue (1 waiting)"
+    assert f"starts when {first.id} and what waits is done" in words(app)
     filled.stop_run("r-0002")
     filled.stop_run(first.id)
     assert filled.wait(30)
@@ -71,3 +105,92 @@ def test_a_value_that_cannot_be_used_disables_the_button_and_says_why(filled: Pi
     app.run()
     assert app.button(key="start-run").disabled
     assert app.error
+
+
+def cloned(rt: Pipeline, **changes: object) -> str:
+    """A run with settings that no preset has, one of which has no field."""
+    manifest = rt.clone_manifest(
+        make_run(rt, RunStatus.SUCCEEDED).id, {"learning_rate": 2e-4, "batch_size": 7, "b2": 0.95, **changes}
+    ).manifest
+    run = rt.start_run(manifest)
+    assert rt.wait(30)
+    return run.id
+
+
+def test_a_clone_fills_the_form_and_marks_what_is_changed(filled: Pipeline) -> None:
+    run_id = cloned(filled)
+    app = open_page("new_run.py", clone=run_id)
+    assert app.number_input(key="run-batch_size").value == 7
+    assert app.number_input(key="run-train_steps").value == 40
+    assert f"Filled from {run_id}" in words(app)
+    assert "0 settings differ" in words(app)
+    assert not any("● was" in field.label for field in app.number_input)
+    app.number_input(key="run-learning_rate").set_value(1e-3)
+    app.selectbox(key="run-schedule").set_value("linear")
+    app = checked(app.run())
+    assert app.number_input(key="run-learning_rate").label == "Learning rate :orange[● was 2e-4]"
+    assert app.selectbox(key="run-schedule").label == "Schedule :orange[● was Cosine]"
+    assert app.number_input(key="run-batch_size").label == "Batch size"
+    assert "2 settings differ" in words(app)
+    started = filled.run(press(app, "start-run").query_params["run"])
+    assert filled.wait(30)
+    asked = started.manifest
+    assert (asked["optimizer"]["learning_rate"], asked["batch"]["size"]) == (1e-3, 7)
+    assert asked["optimizer"]["b2"] == 0.95, "what has no field comes along"
+
+
+def test_another_duration_of_a_clone_says_what_it_was(filled: Pipeline) -> None:
+    app = open_page("new_run.py", clone=cloned(filled))
+    app.get_by_key("run-by").set_value("Epochs")
+    app = checked(app.run())
+    assert app.number_input(key="run-epochs").label == "Epochs :orange[● was 40 train steps]"
+
+
+def test_a_form_can_start_from_the_preset_again(filled: Pipeline) -> None:
+    app = press(open_page("new_run.py", clone=cloned(filled)), "forget-source")
+    assert app.number_input(key="run-batch_size").value == 32
+    assert "Filled from" not in words(app)
+
+
+def test_a_run_to_clone_that_is_not_there_is_a_sentence(filled: Pipeline) -> None:
+    app = open_page("new_run.py", clone="r-9999")
+    assert "There is no run 'r-9999'" in app.error[0].value
+    assert app.button(key="start-run").label == "Start run"
+
+
+def test_model_and_method_in_the_address_fill_the_form(filled: Pipeline) -> None:
+    app = open_page("new_run.py", model="tiny-micro", method="lora")
+    assert app.selectbox(key="run-model").value == "tiny-micro"
+    assert app.number_input(key="run-lora_rank").value == 16
+
+
+def test_a_manifest_file_fills_the_form(filled: Pipeline) -> None:
+    made = filled.build_manifest("examples", model_id="tiny", hyperparams={"batch_size": 5, "seed": 11})
+    app = open_page("new_run.py")
+    app.get_by_key("run_load-file").upload("mine.yaml", made.to_yaml().encode())
+    app = press(checked(app.run()), "run_load-fill")
+    assert (app.number_input(key="run-batch_size").value, app.number_input(key="run-seed").value) == (5, 11)
+    assert "Filled from mine.yaml" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: [", "is not YAML or JSON"),
+        ("{}", "is missing"),
+        ("optimizer: {learning_rate: 7}", "optimizer.learning_rate"),
+    ],
+)
+def test_a_file_that_is_no_manifest_is_a_sentence_that_names_the_key(filled: Pipeline, text: str, said: str) -> None:
+    if "optimizer" in text:
+        good = filled.build_manifest("examples", model_id="tiny").to_yaml()
+        text = good.replace("learning_rate: 0.003", "learning_rate: 7")
+    app = open_page("new_run.py")
+    app.get_by_key("run_load-file").upload("wrong.yaml", text.encode())
+    app = press(checked(app.run()), "run_load-fill")
+    assert said in app.error[0].value.replace("\\_", "_")
+    assert app.number_input(key="run-batch_size").value == 32, "the form is left as it was"
+
+
+def test_the_time_is_not_known_before_a_run_of_the_kind_has_trained(filled: Pipeline) -> None:
+    assert "not known yet: no run of this kind has trained here" in words(open_page("new_run.py"))

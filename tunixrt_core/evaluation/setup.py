@@ -76,3 +76,6 @@ class EvalRequest:
             raise InvalidEvaluation(
                 f"{self.samples} greedy answers to a prompt are all the same; ask for 1, or give a temperature above 0."
             )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "eval_file": str(self.eval_file) if self.eval_file else None}

@@ -14,6 +14,7 @@ from tunixrt_core.store.datasets import DatasetStore
 from tunixrt_core.store.engine import Database
 from tunixrt_core.store.evals import EvalStore
 from tunixrt_core.store.groups import GroupStore
+from tunixrt_core.store.requests import RequestStore
 from tunixrt_core.store.runs import RunStore
 from tunixrt_core.store.schema import migrate
 from tunixrt_core.store.traces import Clock, TraceStore
@@ -24,7 +25,7 @@ def _now() -> datetime:
 
 
 class Store:
-    """Traces, dataset versions, runs and evaluations of one database. Safe to use from several threads."""
+    """Traces, dataset versions, runs, evaluations and request ids of one database. Safe to use from several threads."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -35,6 +36,7 @@ class Store:
         self.runs = RunStore(database)
         self.evals = EvalStore(database)
         self.counts = CountStore(database)
+        self.requests = RequestStore(database, clock)
 
     def close(self) -> None:
         """Give the connections back. The store cannot be used after it."""

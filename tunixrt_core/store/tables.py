@@ -232,3 +232,16 @@ evals = Table(
     Index("ix_evals_run_id", "run_id"),
     sqlite_autoincrement=True,
 )
+
+# what was started under a request id; asked again, it is found here
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("asked", String(64), nullable=False),
+    Column("process", String(120), nullable=False),
+    Column("answer", JsonText),
+    Column("created_at", UtcTime, nullable=False),
+    Index("ix_requests_created_at", "created_at"),
+)

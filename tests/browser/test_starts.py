@@ -1,0 +1,78 @@
+"""A press is a press: a double click, a page loaded again in the middle, and the same again on purpose."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.browser.test_journey import make_dataset
+from tests.browser.visitor import CHROMIUM, Visitor
+from tunixrt_core.tunix_backend.availability import is_tunix_available
+
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.tunix,
+    pytest.mark.skipif(not CHROMIUM.exists() or not is_tunix_available(), reason="needs Chromium and Tunix"),
+]
+START = ".st-key-start-run button"
+
+
+def runs(visitor: Visitor) -> list[str]:
+    with urllib.request.urlopen(f"{visitor.url}/api/runs", timeout=10) as answer:
+        return [run["id"] for run in json.load(answer)["runs"]]
+
+
+def ready(visitor: Visitor, path: str = "new-run") -> None:
+    """The form, with its preflight done: nothing is about to be drawn again."""
+    visitor.open(path)
+    visitor.sees("preflight checks passed", timeout=120_000)
+    visitor.settle()
+
+
+def test_a_double_click_starts_one_run(visitor: Visitor) -> None:
+    make_dataset(visitor)
+    ready(visitor)
+    visitor.page.locator(START).dblclick()
+    visitor.page.wait_for_url("**/run?run=r-0001*")
+    visitor.settle()
+    visitor.page.wait_for_timeout(2000)  # for a second one to come, if it does
+    assert runs(visitor) == ["r-0001"]
+
+
+def test_a_page_loaded_again_in_the_middle_of_a_start_knows_of_it(visitor: Visitor) -> None:
+    make_dataset(visitor)
+    ready(visitor)
+    address = visitor.page.url
+    assert "form=" in address
+    visitor.page.locator(START).click(no_wait_after=True)
+    while not runs(visitor):
+        visitor.page.wait_for_timeout(20)
+    visitor.page.goto(address)
+    visitor.sees("r-0001 was started with these settings.", timeout=60_000)
+    assert runs(visitor) == ["r-0001"]
+    again = visitor.page.locator(".st-key-start-run-1 button")
+    again.get_by_text("Add to queue").wait_for()  # the device is busy with the first
+    again.dblclick()
+    visitor.page.wait_for_url("**/run?run=r-0002*")
+    visitor.page.wait_for_timeout(2000)
+    assert runs(visitor) == ["r-0002", "r-0001"]
+
+
+def test_the_charts_of_a_comparison_open_without_a_network(visitor: Visitor, tmp_path: Path) -> None:
+    make_dataset(visitor)
+    for number in (1, 2):
+        ready(visitor, f"new-run?form=0000000{number}")
+        visitor.press("start-run")
+        visitor.page.wait_for_url(f"**/run?run=r-000{number}*")
+    visitor.open("compare?runs=r-0001,r-0002")
+    file = tmp_path / "charts.html"
+    file.write_bytes(visitor.download("download-html").read_bytes())
+    page = visitor.second_tab().page  # which complains of every request to another host
+    page.goto(file.as_uri())
+    page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    assert page.locator(".js-plotly-plot").count() == 2

@@ -1,0 +1,73 @@
+"""Request ids in the store: who claimed which, for what, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from tunixrt_core.store.engine import Database
+from tunixrt_core.store.tables import requests
+from tunixrt_core.store.traces import Clock
+
+KEPT = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One request id in use. `asked` is the hash of what was asked for; `answer` is None while it is under way."""
+
+    id: str
+    kind: str
+    asked: str
+    process: str
+    answer: Mapping[str, Any] | None = None
+    created_at: datetime | None = None
+
+
+class RequestStore:
+    """The request ids of one database. An id that was not used for 30 days is forgotten."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._db = database
+        self._clock = clock
+
+    def claim(self, claim: Claim) -> bool:
+        """Take a request id; False where it is taken. The database sees to it that one caller only gets it."""
+        now = self._clock()
+        values = {"id": claim.id, "kind": claim.kind, "asked": claim.asked, "process": claim.process}
+        try:
+            with self._db.write() as connection:
+                connection.execute(delete(requests).where(requests.c.created_at < now - KEPT))
+                connection.execute(insert(requests).values(**values, created_at=now))
+        except IntegrityError:
+            return False
+        return True
+
+    def take_over(self, seen: Claim, process: str) -> bool:
+        """Take a request id whose owner is gone; False where somebody else has done so since it was looked at."""
+        unchanged = (requests.c.id == seen.id) & (requests.c.created_at == seen.created_at)
+        with self._db.write() as connection:
+            taken = connection.execute(
+                update(requests).where(unchanged).values(process=process, answer=None, created_at=self._clock())
+            )
+        return bool(taken.rowcount)
+
+    def answer(self, request_id: str, answer: Mapping[str, Any]) -> None:
+        """Keep what came of a request."""
+        with self._db.write() as connection:
+            connection.execute(update(requests).where(requests.c.id == request_id).values(answer=answer))
+
+    def forget(self, request_id: str) -> None:
+        """Give a request id back, so that it can be used again."""
+        with self._db.write() as connection:
+            connection.execute(delete(requests).where(requests.c.id == request_id))
+
+    def get(self, request_id: str) -> Claim | None:
+        with self._db.read() as connection:
+            row = connection.execute(select(requests).where(requests.c.id == request_id)).first()
+        return None if row is None else Claim(row.id, row.kind, row.asked, row.process, row.answer, row.created_at)
