@@ -13,7 +13,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app.blocks import BLUE, GRAY, PINK, RUST, TEAL, html
-from app.curves import Columns, Curves, downsample, smooth
+from app.columns import Columns
+from app.curves import Curves, downsample, smooth
 from app.words import MISSING, STATE_WORDS, decimals, duration, percent, size, whole
 from tunixrt_core.run_summary import RunSummary
 from tunixrt_core.runs import Run
@@ -35,31 +36,32 @@ class Along:
 
 
 def _tokens(train: Columns) -> list[float]:
-    counts = train.values["trained_tokens"]
+    counts: list[float] = train.values("trained_tokens").tolist()
     return list(accumulate(0.0 if math.isnan(count) else count for count in counts))
 
 
 ALONG: Mapping[str, Along] = {
-    "Train step": Along("Train step", lambda train: [float(step) for step in train.steps]),
+    "Train step": Along("Train step", lambda train: train.steps.astype(float).tolist()),
     "Tokens": Along("Trained tokens", _tokens),
-    "Time": Along("Time trained (min)", lambda train: [seconds / 60 for seconds in train.values["time"]]),
+    "Time": Along("Time trained (min)", lambda train: [seconds / 60 for seconds in train.values("time").tolist()]),
 }
 
 
 def points(curves: Curves, along: str, smoothing: float) -> tuple[list[float], list[float]]:
     """The train loss of a run, smoothed and thinned, along what was chosen."""
-    xs, losses = ALONG[along].of_train(curves.train), curves.train.values["loss"]
-    pairs = [(x, y) for x, y in zip(xs, losses, strict=True) if math.isfinite(x) and math.isfinite(y)]
+    xs, losses = ALONG[along].of_train(curves.train), curves.train.values("loss").tolist()
+    # not strict: another session may have read on meanwhile
+    pairs = [(x, y) for x, y in zip(xs, losses, strict=False) if math.isfinite(x) and math.isfinite(y)]
     average = smooth([y for _, y in pairs], smoothing)
     picked = downsample(average)
-    return [pairs[i][0] for i in picked], [average[i] for i in picked]
+    return [pairs[i][0] for i in picked], average[picked].tolist()
 
 
 def eval_points(curves: Curves, along: str) -> tuple[list[float], list[float]]:
     """The eval loss of a run, at the place of the train record before it."""
     steps, losses = curves.evals.series("loss")
-    place = dict(zip(curves.train.steps, ALONG[along].of_train(curves.train), strict=True))
-    return [place.get(step, 0.0) for step in steps], losses
+    place = dict(zip(curves.train.steps.tolist(), ALONG[along].of_train(curves.train), strict=False))
+    return [place.get(step, 0.0) for step in steps.tolist()], losses.tolist()
 
 
 def overlay(
@@ -146,9 +148,9 @@ def csv(runs: Sequence[Run], lines: Mapping[str, Curves]) -> str:
     rows: list[Any] = ["run,train_step,trained_tokens,seconds,train_loss"]
     for run in runs:
         train = lines[run.id].train
-        for i, step in enumerate(train.steps):
-            seconds, loss = train.values["time"][i], train.values["loss"][i]
-            rows.append(f"{run.id},{step},{_plain(train.values['trained_tokens'][i])},{_plain(seconds)},{_plain(loss)}")
+        columns = (train.values(name).tolist() for name in ("trained_tokens", "time", "loss"))
+        for step, tokens, seconds, loss in zip(train.steps.tolist(), *columns, strict=False):
+            rows.append(f"{run.id},{step},{_plain(tokens)},{_plain(seconds)},{_plain(loss)}")
     return "\n".join(rows) + "\n"
 
 

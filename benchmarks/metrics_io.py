@@ -123,7 +123,7 @@ def draw(run: RunDir) -> float:
     def once() -> None:
         names = ("loss", "grad_norm", "learning_rate", "tokens_per_second", "input_wait_seconds", "memory_bytes")
         shown = [curves.train.series(name)[1] for name in names]
-        for losses in [shown[0], *(curves.train.losses(name)[1] for name in shown_parts(curves))]:
+        for losses in [shown[0], *curves.train.losses(shown_parts(curves))[1]]:
             shown.append(smooth(losses, 0.6))
         for values in shown:
             downsample(values)

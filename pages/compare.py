@@ -50,7 +50,7 @@ def choose(runs: list[Run]) -> list[str]:
 
 def show_comparison(chosen: list[str]) -> None:
     compared = rt.compare_runs(chosen)
-    curves = {run.id: curves_of(run.id, state_of(run)) for run in compared.runs}
+    curves = {run.id: curves_of(run, state_of(run)) for run in compared.runs}
     with st.container(horizontal=True, vertical_alignment="center", key="compare-controls"):
         along = st.segmented_control(
             "Along",
