@@ -160,7 +160,7 @@ def smooth(values: Any, factor: float) -> Any:
     if factor <= 0:
         return np.asarray(values, np.float64)
     given = pd.Series(values, dtype="float64")
-    return given.ewm(alpha=1 - factor, adjust=True, ignore_na=True).mean().where(given.notna()).to_numpy()
+    return given.ewm(alpha=1 - factor, adjust=True).mean().where(given.notna()).to_numpy()
 
 
 def smooth_at(values: Any, places: Any, factor: float) -> Any:

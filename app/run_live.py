@@ -12,7 +12,7 @@ import streamlit as st
 from app.board import TICK_BYTES, Board
 from app.boundary import error_boundary
 from app.curves import Curves
-from app.run_panels import Tile, show_tiles, tiles_of
+from app.run_tiles import Tile, show_tiles, tiles_of
 from app.run_views import curves_of, folder_of, state_of
 from app.words import compile_words, progress_line
 from tunixrt_core.runs import Run, RunDir, RunState
@@ -86,5 +86,5 @@ def end_of(text: str, most_bytes: int) -> str:
     data = text.encode()
     if len(data) <= most_bytes:
         return text
-    cut = data[-most_bytes:]
-    return (cut.partition(b"\n")[2] or cut).decode(errors="replace")
+    whole_lines = data[-most_bytes - 1 :].partition(b"\n")[2]
+    return (whole_lines or data[-most_bytes:]).decode(errors="replace")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -45,13 +46,14 @@ class Server:
 
 @contextlib.contextmanager
 def serving(folder: Path, *, home: Path | None = None, script: Path | None = None) -> Iterator[Server]:
-    """The dashboard over a home, or a bare Streamlit script under the same options."""
+    """The dashboard over a home, or a Streamlit script under the same options, with a home or without."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    what = ["--home", str(home)] if home else ["--script", str(script)]
+    what = [*(["--home", str(home)] if home else []), *(["--script", str(script)] if script else [])]
     times = folder / f"times-{port}.jsonl"
     command = [sys.executable, __file__, "--port", str(port), "--times", str(times), *what]
-    process = subprocess.Popen(command, cwd=ROOT)
+    environ = {**os.environ, **({"TUNIXRT_HOME": str(home)} if home else {})}
+    process = subprocess.Popen(command, cwd=ROOT, env=environ)
     try:
         url = f"http://127.0.0.1:{port}"
         wait_for(f"{url}/_stcore/health", process)
@@ -73,12 +75,14 @@ def main() -> None:
     from tunixrt_core.settings import Settings
 
     settings = Settings.from_env({"TUNIXRT_PORT": options.port, "TUNIXRT_HOME": options.home or "unused"})
-    if options.home:
+    if options.script is None:
         serve(settings, auth=False, on_start=lambda address: None)
     else:
         from streamlit.starlette import App
 
-        App(Path(options.script)).run(config=streamlit_config(settings))
+        App(Path(options.script)).run(
+            config={**streamlit_config(settings), "server.enableStaticServing": False}
+        )
 
 
 def write_down_runs(times: Path) -> None:

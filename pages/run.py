@@ -13,10 +13,11 @@ from app.curves import Curves
 from app.model_export_views import show_exports
 from app.navigation import go
 from app.queue_views import show_queue
-from app.run_actions import show_actions
+from app.run_actions import show_actions, show_parent
 from app.run_alerts import show_alerts
+from app.run_config import show_config, show_log
 from app.run_live import Places, follow
-from app.run_panels import chart_board, chart_controls, show_config, show_log
+from app.run_panels import chart_board, chart_controls
 from app.run_samples import show_samples
 from app.run_views import curves_of, runs_table, state_of
 from app.state import get_pipeline
@@ -58,6 +59,7 @@ def show_run(run: Run) -> None:
     with header(run.name, " · ".join(identity)):
         state_badge(run.status)
         show_actions(run, state_of(run))
+    show_parent(run)
     if run.status in (RunStatus.FAILED, RunStatus.INTERRUPTED):
         st.error(
             escape_markdown(run.message or "No reason was recorded; the log may hold one."), icon=":material/error:"

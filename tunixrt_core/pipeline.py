@@ -43,6 +43,7 @@ from tunixrt_core.store.store import Store, open_store
 from tunixrt_core.trace_verbs import TraceVerbs
 from tunixrt_core.tunix_backend import availability
 from tunixrt_core.tunix_backend.backend import TunixBackend
+from tunixrt_core.variants import keep_parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,21 +118,31 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalV
 
     # --- run ----------------------------------------------------------------------------------------------------
 
-    def start_run(self, manifest: RunManifest, *, request_id: str | None = None, allow: Iterable[str] = ()) -> Run:
+    def start_run(
+        self,
+        manifest: RunManifest,
+        *,
+        request_id: str | None = None,
+        allow: Iterable[str] = (),
+        parent: str | None = None,
+    ) -> Run:
         """Queue a run. A `request_id` that was used before gives the run that it started, and starts nothing.
 
-        The worker makes the preflight before it trains; findings with a code in `allow` do not block it.
-        Raises TunixMissing without Tunix, Conflict where output_dir already holds a run, OutputError where it
-        cannot be written.
+        The worker makes the preflight before it trains; findings with a code in `allow` do not block it. `parent` is
+        the run that this one is a clone of. Raises NotFound where that one is not there, TunixMissing without Tunix,
+        Conflict where output_dir already holds a run, OutputError where it cannot be written.
         """
         self.jobs.backend.require()
         with self._starting:
             if request_id and (known := self.run_by_request(request_id)):
                 return known
+            before = RunManifest.from_dict(self.run(parent).manifest) if parent else None
             folder = run_folder_of(manifest, self.settings.runs_dir)
             if folder.state_file.exists():
                 raise Conflict(f"{folder.path} already holds a run. Choose another output_dir, or resume that run.")
             folder.create()
+            if parent and before:
+                keep_parent(folder, parent, before, manifest)
             run = self.registry.add(manifest, folder, RunState(), request_id=request_id)
             self.jobs.submit_training(run.id, manifest, folder, allow=tuple(allow))
         return run

@@ -155,6 +155,9 @@ class RunBody(Body):
     request_id: str | None = Field(
         None, min_length=1, max_length=200, description="Sent again, it finds the run that it started and starts none."
     )
+    parent: str | None = Field(
+        None, min_length=1, max_length=100, description="The run that this one is a clone of; the run then says so."
+    )
 
 
 class ResumeBody(Body):
