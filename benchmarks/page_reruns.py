@@ -223,10 +223,12 @@ def navigation(folder: Path, server: Server, browser: str) -> None:
     script.write_text(TWO_PAGES)
     with sync_playwright() as playwright, serving(folder, script=script) as two:
         window = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
-        bare = clicks(window, two.url, ["First", "Second"], 10)
-        ours = clicks(window, server.url, ["Traces", "Datasets", "Runs", "Evaluations", "System"], 4)
+        bare = clicks(window, two.url, ["First", "Second"], 6)
+        ours = clicks(window, server.url, ["Traces", "Datasets", "Runs", "Evaluations", "System"], 3)
         window.close()
-    print(f"from page to page  {ours:.0f} ms p50 in Chromium; {bare:.0f} ms between two empty pages: {ours / bare:.2f} x")
+    print(
+        f"from page to page  {ours:.0f} ms p50 in Chromium; {bare:.0f} ms between two empty pages: {ours / bare:.2f} x"
+    )
 
 
 def clicks(window: Any, url: str, names: list[str], rounds: int) -> float:

@@ -80,9 +80,7 @@ def main() -> None:
     else:
         from streamlit.starlette import App
 
-        App(Path(options.script)).run(
-            config={**streamlit_config(settings), "server.enableStaticServing": False}
-        )
+        App(Path(options.script)).run(config={**streamlit_config(settings), "server.enableStaticServing": False})
 
 
 def write_down_runs(times: Path) -> None:

@@ -33,8 +33,15 @@ def require_tunix() -> None:
         )
 
 
+# What is installed stays so while this process runs; what is missing may come. Every page asks, and reading it takes
+# as long as a whole page otherwise.
+_found: dict[str, str] = {}
+
+
 def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+    if package not in _found:
+        try:
+            _found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            return None
+    return _found[package]
