@@ -12,8 +12,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app.blocks import BLUE, GRAY, PINK, RUST, TEAL, html
+from app.columns import Columns
 from app.compare_data import Reading
-from app.curves import Columns, Curves, downsample, smooth
+from app.curves import Curves, downsample, smooth
 from app.words import MISSING, STATE_WORDS, decimals, duration, percent, plural, rate, size, whole
 from tunixrt_core.run_summary import RunSummary
 from tunixrt_core.runs import Run, RunStatus
@@ -37,33 +38,33 @@ class Along:
 
 
 def _tokens(train: Columns) -> Any:
-    return np.nan_to_num(np.asarray(train.values["trained_tokens"])).cumsum()
+    return np.nan_to_num(train.values("trained_tokens")).cumsum()
 
 
 ALONG: Mapping[str, Along] = {
-    "Train step": Along("Train step", lambda train: np.asarray(train.steps, float)),
+    "Train step": Along("Train step", lambda train: train.steps.astype(float)),
     "Tokens": Along("Trained tokens", _tokens),
-    "Time": Along("Time trained (min)", lambda train: np.asarray(train.values["time"]) / 60),
+    "Time": Along("Time trained (min)", lambda train: train.values("time") / 60),
 }
 
 
 def points(curves: Curves, along: str, smoothing: float) -> Line:
     """The train loss of a run, smoothed and thinned, along what was chosen."""
-    xs, losses = ALONG[along].of_train(curves.train), np.asarray(curves.train.values["loss"])
+    xs, losses = ALONG[along].of_train(curves.train), curves.train.values("loss")
     known = np.isfinite(xs) & np.isfinite(losses)
-    xs, average = xs[known], smooth(losses[known].tolist(), smoothing)
+    xs, average = xs[known], smooth(losses[known], smoothing)
     picked = downsample(average)
-    return xs[picked].tolist(), [average[i] for i in picked]
+    return xs[picked].tolist(), average[picked].tolist()
 
 
 def eval_points(curves: Curves, along: str) -> Line:
     """The eval loss of a run, at the place of the train record before it."""
     steps, losses = curves.evals.series("loss")
     if not len(curves.train):
-        return [0.0] * len(steps), losses
-    xs, trained = ALONG[along].of_train(curves.train), np.asarray(curves.train.steps)
-    before = np.searchsorted(trained, steps, side="right") - 1
-    return [0.0 if i < 0 else float(xs[i]) for i in before], losses
+        return [0.0] * len(steps), losses.tolist()
+    xs = ALONG[along].of_train(curves.train)
+    before = np.searchsorted(curves.train.steps, steps, side="right") - 1
+    return [0.0 if i < 0 else float(xs[i]) for i in before], losses.tolist()
 
 
 def figure_of(lines: Mapping[str, Line], along: str, *, log_scale: bool, markers: bool) -> go.Figure:
@@ -216,11 +217,11 @@ def csv(runs: Sequence[Run], found: Sequence[Reading]) -> str:
     rows = ["run,train_step,trained_tokens,seconds,train_loss,eval_loss"]
     for run, reading in zip(runs, found, strict=True):
         train, evals = reading.curves.train, reading.curves.evals
-        tokens, seconds = _tokens(train), train.values["time"]
-        eval_losses = dict(zip(*evals.series("loss"), strict=True))
-        for i, step in enumerate(train.steps):
-            values = (tokens[i], seconds[i], train.values["loss"][i], eval_losses.pop(step, np.nan))
-            rows.append(f"{run.id},{step},{','.join(map(_plain, values))}")
+        columns = (column.tolist() for column in (_tokens(train), train.values("time"), train.values("loss")))
+        eval_losses = dict(zip(*(column.tolist() for column in evals.series("loss")), strict=True))
+        for step, *values in zip(train.steps.tolist(), *columns, strict=True):
+            numbers = (*values, eval_losses.pop(step, np.nan))
+            rows.append(f"{run.id},{step},{','.join(map(_plain, numbers))}")
         rows += [f"{run.id},{step},,,,{_plain(loss)}" for step, loss in eval_losses.items()]
     return "\n".join(rows) + "\n"
 

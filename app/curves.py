@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-import statistics
-from array import array
-from bisect import bisect_left
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-MAX_POINTS = 500
+from app.columns import Columns
 
+MAX_POINTS = 500
+_FORGOTTEN = 1e-6  # the weight from which on a value no longer counts in an average
 
 # what a chart or a tile shows of a train step; arrays of them take 48 bytes a record, dictionaries ten times that
 TRAIN_METRICS = (
@@ -33,75 +34,16 @@ TRAIN_METRICS = (
 )
 EVAL_METRICS = ("loss", "perplexity", "time")
 SAMPLE_METRICS = ("exact_match", "format_valid", "mean_tokens", "repetition", "hit_limit", "rows")
-MAX_PARTS = 24  # parts, and step types, of which the losses are kept
-
-
-class Columns:
-    """Records of one kind as columns over train steps. What a record lacks is NaN.
-
-    `parts` and `types` hold the losses by part and by step type, the first MAX_PARTS that occur.
-    """
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self.steps = array("q")
-        self.values = {name: array("d") for name in names}
-        self.parts: dict[str, array[float]] = {}
-        self.types: dict[str, array[float]] = {}
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def add(self, record: Mapping[str, Any]) -> None:
-        """Append a record. Those of the same train step or a later one are void: a resume has repeated them."""
-        step = int(record["train_step"])
-        while self.steps and self.steps[-1] >= step:
-            self.steps.pop()
-            for column in self._columns():
-                column.pop()
-        for name, column in self.values.items():
-            column.append(_number(record.get(name)))
-        for group, losses in (("parts", self.parts), ("types", self.types)):
-            self._add_losses(losses, record.get(group) or {})
-        self.steps.append(step)
-
-    def _add_losses(self, columns: dict[str, array[float]], losses: Mapping[str, Any]) -> None:
-        for name in losses:
-            if name not in columns and len(columns) < MAX_PARTS:
-                columns[name] = array("d", [math.nan]) * len(self.steps)
-        for name, column in columns.items():
-            column.append(_number(losses.get(name)))
-
-    def _columns(self) -> Iterator[array[float]]:
-        for group in (self.values, self.parts, self.types):
-            yield from group.values()
-
-    def last(self, name: str) -> float | None:
-        """The newest value, None where there is none."""
-        value = self.values[name][-1] if self.steps else math.nan
-        return None if math.isnan(value) else value
-
-    def series(self, name: str, first: int = 0) -> tuple[list[int], list[float]]:
-        """Train steps and values from train step `first` on; only finite numbers."""
-        return self._finite(self.values[name], first)
-
-    def losses(self, name: str, *, by_type: bool = False, first: int = 0) -> tuple[list[int], list[float]]:
-        """As `series`, of the loss of one part, or of one step type."""
-        return self._finite((self.types if by_type else self.parts)[name], first)
-
-    def _finite(self, column: array[float], first: int) -> tuple[list[int], list[float]]:
-        # a chart draws this of a whole run at every look, so it has to be quick: 50,000 train steps take milliseconds
-        start = bisect_left(self.steps, first)
-        steps, values = self.steps[start:].tolist(), column[start:].tolist()
-        if all(map(math.isfinite, values)):
-            return steps, values
-        kept = [pair for pair in zip(steps, values, strict=True) if math.isfinite(pair[1])]
-        return [step for step, _ in kept], [value for _, value in kept]
 
 
 class Curves:
-    """The metrics of one run read so far. `cursor` is where to go on reading."""
+    """The metrics of one run read so far. `cursor` is where to go on reading.
+
+    All sessions that look at the run share it: whoever reads on holds `lock`.
+    """
 
     def __init__(self) -> None:
+        self.lock = threading.Lock()
         self.cursor = 0
         self._clear()
 
@@ -118,88 +60,136 @@ class Curves:
         if cursor < self.cursor:  # the file was cut, and read from its beginning
             self._clear()
         self.cursor = cursor
+        rows: dict[str, list[Mapping[str, Any]]] = {kind: [] for kind in _COLUMNS}
         for record in records:
-            self._add(record)
+            if record["kind"] in rows:
+                rows[record["kind"]].append(record)
+            else:
+                self._add_event(record)
+        for kind, found in rows.items():
+            for ascending in _ascending(found):
+                self._add_rows(_COLUMNS[kind], ascending)
 
-    def _add(self, record: Mapping[str, Any]) -> None:
+    def _add_event(self, record: Mapping[str, Any]) -> None:
         kind = record["kind"]
-        if kind == "train":
-            self.train.add(record)
-        elif kind == "eval":
-            self.evals.add(record)
-        elif kind == "samples":
-            self.samples.add(record)
-        elif kind == "checkpoint":
+        if kind == "checkpoint":
             self.checkpoints[int(record["train_step"])] = str(record["reason"])
         elif kind == "compile":
             self.compiled.append((int(record["train_step"]), int(record["length"])))
         elif kind == "alert":
             self.alerts.append(dict(record))
 
+    def _add_rows(self, name: str, records: Sequence[Mapping[str, Any]]) -> None:
+        """Those known of the same train step or a later one are void: a resume has repeated them."""
+        columns: Columns = getattr(self, name)
+        first = int(records[0]["train_step"])
+        if len(columns) and columns.steps[-1] >= first:
+            columns = columns.before(first)
+            setattr(self, name, columns)
+        columns.add(records)
+
     def best(self) -> tuple[int, float] | None:
         """Train step and loss of the lowest evaluation, the first of equal ones."""
         steps, losses = self.evals.series("loss")
-        return min(zip(steps, losses, strict=True), key=lambda pair: pair[1], default=None)
+        if not len(losses):
+            return None
+        lowest = int(losses.argmin())
+        return int(steps[lowest]), float(losses[lowest])
 
     def waiting_share(self, over: int = 50) -> float | None:
         """Share of the time of the last train steps that the device waited for rows."""
-        pairs = zip(*(self.train.values[n][-over:] for n in ("input_wait_seconds", "step_seconds")), strict=True)
-        known = [(waited, took) for waited, took in pairs if math.isfinite(waited) and took > 0]
-        return sum(waited for waited, _ in known) / sum(took for _, took in known) if known else None
+        waited, took = (self.train.values(name)[-over:] for name in ("input_wait_seconds", "step_seconds"))
+        known = np.isfinite(waited) & (took > 0)
+        return float(waited[known].sum() / took[known].sum()) if known.any() else None
 
     def change(self, over: int = 50) -> float | None:
         """How far the mean train loss of the last `over` train steps stands from that of the `over` before them."""
-        losses = [value for value in self.train.values["loss"][-2 * over :] if math.isfinite(value)]
+        losses = self.train.values("loss")[-2 * over :]
+        losses = losses[np.isfinite(losses)]
         if len(losses) < 2 * over:
             return None
-        return statistics.fmean(losses[over:]) - statistics.fmean(losses[:over])
+        return float(losses[over:].mean() - losses[:over].mean())
 
     def eval_change(self) -> float | None:
-        losses = self.evals.values["loss"]
-        return losses[-1] - losses[-2] if len(losses) > 1 else None
+        losses = self.evals.values("loss")
+        return float(losses[-1] - losses[-2]) if len(losses) > 1 else None
 
     def seconds_left(self, total_train_steps: int) -> float | None:
         """From the pace of the last train steps, evaluations and saves among them counted in."""
-        steps, times = self.train.steps[-50:], self.train.values["time"][-50:]
+        steps, times = self.train.steps[-50:], self.train.values("time")[-50:]
         if len(steps) < 3 or not total_train_steps:
             return None
-        pace = (times[-1] - times[0]) / (steps[-1] - steps[0])
-        return max(0, total_train_steps - steps[-1]) * pace
+        pace = float(times[-1] - times[0]) / int(steps[-1] - steps[0])
+        return max(0, total_train_steps - int(steps[-1])) * pace
 
 
-def _number(value: Any) -> float:
-    return math.nan if value is None else float(value)
+def _ascending(records: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """The records cut where a train step is not later than the one before it."""
+    steps = [record["train_step"] for record in records]
+    cuts = [0, *(i for i in range(1, len(steps)) if steps[i] <= steps[i - 1]), len(steps)]
+    yield from (records[i:j] for i, j in pairwise(cuts) if i < j)
 
 
-def downsample(values: Sequence[float], limit: int = MAX_POINTS) -> list[int]:
+_COLUMNS = {"train": "train", "eval": "evals", "samples": "samples"}  # kind of record -> where it goes
+
+
+def downsample(values: Any, limit: int = MAX_POINTS) -> Any:
     """Indices of at most `limit` points that keep the first, the last, and the lowest and highest of every bucket.
 
     A spike of one train step stays visible, which averaging or taking every n-th point would lose.
     """
-    n = len(values)
-    if n <= limit:
-        return list(range(n))
-    buckets = (limit - 2) // 2
-    kept = {0, n - 1}
     numbers = np.asarray(values, np.float64)
-    for b in range(buckets):
-        start, stop = 1 + b * (n - 2) // buckets, 1 + (b + 1) * (n - 2) // buckets
-        kept.add(start + int(numbers[start:stop].argmin()))
-        kept.add(start + int(numbers[start:stop].argmax()))
-    return sorted(kept)
+    n = len(numbers)
+    if n <= limit:
+        return np.arange(n)
+    size = -(-n // max(1, limit // 2 - 1))  # a bucket
+    whole = n // size * size
+    buckets = numbers[:whole].reshape(-1, size)
+    starts = np.arange(0, whole, size)
+    kept = [starts + buckets.argmin(1), starts + buckets.argmax(1), [0, n - 1]]
+    if whole < n:
+        kept.append([whole + numbers[whole:].argmin(), whole + numbers[whole:].argmax()])
+    return np.unique(np.concatenate(kept))
 
 
-def smooth(values: Sequence[float], factor: float) -> list[float]:
-    """Exponential moving average without the pull towards zero at its start; `factor` 0 leaves the values."""
+def smooth(values: Any, factor: float) -> Any:
+    """Exponential moving average without the pull towards zero at its start; Gaps stay gaps.
+
+    `factor` 0 leaves the values.
+    """
     if factor <= 0:
-        return list(values)
-    smoothed: list[float] = pd.Series(values, dtype="float64").ewm(alpha=1 - factor, adjust=True).mean().tolist()
-    return smoothed
+        return np.asarray(values, np.float64)
+    given = pd.Series(values, dtype="float64")
+    return given.ewm(alpha=1 - factor, adjust=True).mean().where(given.notna()).to_numpy()
 
 
-def scale_of(values: Sequence[float]) -> int:
+def smooth_at(values: Any, places: Any, factor: float) -> Any:
+    """`smooth` at some places only: a chart shows few points of a long curve, and an average forgets."""
+    numbers, places = np.asarray(values, np.float64), np.asarray(places)
+    if factor <= 0 or not len(places):
+        return numbers[places]
+    back = np.arange(min(len(numbers), math.ceil(math.log(_FORGOTTEN) / math.log(factor))))
+    at = places[:, None] - back
+    before = np.where(at >= 0, numbers[at], np.nan)
+    weights = np.where(np.isnan(before), 0.0, factor**back)
+    with np.errstate(invalid="ignore"):
+        averages = np.nansum(before * weights, axis=1) / weights.sum(axis=1)
+    return np.where(np.isnan(numbers[places]), np.nan, averages)
+
+
+def significant(values: Any, digits: int = 4) -> list[float]:
+    """Rounded to so many significant digits: what a chart shows, in fewer bytes."""
+    numbers = np.asarray(values, np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = np.where(numbers == 0, 0, digits - 1 - np.floor(np.log10(np.abs(numbers))))
+    up, down = 10.0 ** np.maximum(power, 0), 10.0 ** np.maximum(-power, 0)
+    rounded: list[float] = (np.round(numbers * up / down) * down / up).tolist()
+    return rounded
+
+
+def scale_of(values: Any) -> int:
     """The power of ten to divide by, so that an axis shows plain numbers: -4 for 2e-4."""
-    top = max((abs(v) for v in values), default=0.0)
+    top = float(np.abs(values).max()) if len(values) else 0.0
     return math.floor(math.log10(top)) if top > 0 else 0
 
 

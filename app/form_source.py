@@ -45,11 +45,12 @@ _NULL = {"early_stopping": 0, "max_grad_norm": 0.0}
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a form's values come from. `id` changes with what is in it."""
+    """Where a form's values come from. `id` changes with what is in it; `run` is set where it is a run."""
 
     id: str
     label: str
     manifest: RunManifest
+    run: str | None = None
 
     @property
     def values(self) -> dict[str, Any]:
@@ -68,7 +69,8 @@ def source_of(prefix: str) -> Source | None:
     """The run in the address, or what was loaded in this session. One that cannot be used is a sentence on the page."""
     try:
         if run_id := st.query_params.get(CLONE):
-            return Source(run_id, run_id, RunManifest.from_dict(get_pipeline().run(run_id).manifest))
+            manifest = RunManifest.from_dict(get_pipeline().run(run_id).manifest)
+            return Source(run_id, run_id, manifest, run_id)
         if loaded := st.session_state.get(f"loaded {prefix}"):
             name, text = loaded
             digest = hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -4,40 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import streamlit as st
 
 from app import blocks
-from app.boundary import show_error
+from app.boundary import escape_markdown, show_error
 from app.navigation import go
 from app.presses import next_press
 from app.run_start import start_button
 from app.state import get_pipeline
+from app.words import rate
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.runs import Run, RunState, RunStatus
 from tunixrt_core.variants import Difference, read_changes
 
 _RESUMABLE = (RunStatus.STOPPED, RunStatus.FAILED, RunStatus.INTERRUPTED)
 _TRAINS = (RunStatus.RUNNING, RunStatus.COMPILING)
+_SHOWN_CHANGES = 3  # of a clone, under its title
 
 
 def show_actions(run: Run, state: RunState) -> None:
-    """The buttons at the right of the title."""
-    if st.button("Preflight", icon=":material/fact_check:", key="go-preflight"):
-        go("preflight", run=run.id)
+    """The buttons at the right of the title: the next thing to do, and a menu with the rest."""
     if not run.status.over:
-        _save(run)
         _stop(run)
     elif run.status in _RESUMABLE and st.button("Resume", icon=":material/resume:", key="resume-run"):
         act(
             lambda: get_pipeline().resume_run(run.id, request_id=_once(run, "resume", state.train_step)),
             f"{run.id} goes on from its last checkpoint.",
         )
-    if run.status.over and run.status is not RunStatus.FAILED:
-        _train_longer(run, state)
-    _clone(run)
-    if run.status.over and run.status is not RunStatus.FAILED:
+    if _trained(run):
         _evaluate(run)
+    with st.popover("More", icon=":material/more_horiz:", key="more-run"), st.container(width=380):
+        _more(run, state)
+
+
+def _more(run: Run, state: RunState) -> None:
+    with st.container(horizontal=True):
+        if st.button("Preflight", icon=":material/fact_check:", key="go-preflight"):
+            go("preflight", run=run.id)
+        _save(run)
+    if _trained(run):
+        with st.expander("More train steps", icon=":material/more_time:", key="longer-run"):
+            _train_longer(run, state)
+    with st.expander("Clone with changes", icon=":material/content_copy:", key="clone-run"):
+        _clone(run)
+
+
+def _trained(run: Run) -> bool:
+    """Whether there is a model of it to go on with."""
+    return run.status.over and run.status is not RunStatus.FAILED
 
 
 def _save(run: Run) -> None:
@@ -64,23 +80,21 @@ def _stop(run: Run) -> None:
 
 def _train_longer(run: Run, state: RunState) -> None:
     done = state.train_step
-    with st.popover("More train steps", icon=":material/more_time:", key="longer-run"):
-        total = st.number_input(
-            "Train steps in all",
-            min_value=done + 1,
-            value=max(done + 1, round(1.5 * max(done, state.total_train_steps))),
-            step=1,
-            key="longer-steps",
-            help="It goes on from its last checkpoint. The learning rate follows the schedule of the longer run.",
+    total = st.number_input(
+        "Train steps in all",
+        min_value=done + 1,
+        value=max(done + 1, round(1.5 * max(done, state.total_train_steps))),
+        step=1,
+        key="longer-steps",
+        help="It goes on from its last checkpoint. The learning rate follows the schedule of the longer run.",
+    )
+    st.caption(f"{done:,} are done.")
+    if st.button("Train for longer", type="primary", key="train-longer"):
+        request_id = _once(run, "longer", int(total))
+        act(
+            lambda: get_pipeline().resume_run(run.id, train_steps=int(total), request_id=request_id),
+            f"{run.id} goes on to train step {total:,}.",
         )
-        st.caption(f"{done:,} are done.")
-        if st.button("Train for longer", type="primary", key="train-longer"):
-            act(
-                lambda: get_pipeline().resume_run(
-                    run.id, train_steps=int(total), request_id=_once(run, "longer", int(total))
-                ),
-                f"{run.id} goes on to train step {total:,}.",
-            )
 
 
 def _once(run: Run, what: str, number: int) -> str:
@@ -89,21 +103,20 @@ def _once(run: Run, what: str, number: int) -> str:
 
 
 def _clone(run: Run) -> None:
-    with st.popover("Clone", icon=":material/content_copy:", key="clone-run"):
-        text = st.text_area(
-            "What to change, one a line",
-            placeholder="learning_rate=1e-4\ntrain_steps=400",
-            key="clone-changes",
-            help="Flat names as of `tunixrt manifest --set`. Without a change, the same run again in a new folder.",
-        )
-        try:
-            changes = read_changes(item for item in text.splitlines() if item.strip())
-        except TunixRTError as error:
-            show_error(error)
-        else:
-            show_clone(run, changes, key="clone")
-        if st.button("Change it in the form", icon=":material/tune:", key="clone-form"):
-            go("new-run", clone=run.id)
+    text = st.text_area(
+        "What to change, one a line",
+        placeholder="learning_rate=1e-4\ntrain_steps=400",
+        key="clone-changes",
+        help="Flat names as of `tunixrt manifest --set`. Without a change, the same run again in a new folder.",
+    )
+    try:
+        changes = read_changes(item for item in text.splitlines() if item.strip())
+    except TunixRTError as error:
+        show_error(error)
+    else:
+        show_clone(run, changes, key="clone")
+    if st.button("Change it in the form", icon=":material/tune:", key="clone-form"):
+        go("new-run", clone=run.id)
 
 
 def show_clone(run: Run, changes: Mapping[str, Any], *, key: str) -> None:
@@ -115,14 +128,30 @@ def show_clone(run: Run, changes: Mapping[str, Any], *, key: str) -> None:
         return
     if variant.changed:
         blocks.key_values(difference_lines(variant.changed))
-    start_button(variant.manifest, what="clone", key=f"{key}-start", width="content")
+    start_button(variant.manifest, what="clone", parent=run.id, key=f"{key}-start", width="content")
 
 
 def difference_lines(changed: Sequence[Difference]) -> list[tuple[str, str]]:
-    """`optimizer.learning_rate`, `0.0002 → 0.0001`."""
-    return [
-        (each.key, " → ".join("null" if value is None else str(value) for value in each.values)) for each in changed
-    ]
+    """`optimizer.learning_rate`, `2e-4 → 1e-4`."""
+    return [(each.key, " → ".join(map(_value_words, each.values))) for each in changed]
+
+
+def _value_words(value: object) -> str:
+    if value is None:
+        return "null"
+    # as it is typed: 2e-4, where Python would write 0.0002
+    return rate(value) if isinstance(value, float) and 0 < abs(value) < 0.01 else str(value)
+
+
+def show_parent(run: Run) -> None:
+    """Of a clone: `Clone of r-0001: optimizer.learning_rate 2e-4 → 1e-4`."""
+    parent = get_pipeline().run_parent(run.id)
+    if parent is None:
+        return
+    lines = [f"{key} {values}" for key, values in difference_lines(parent.changed)]
+    said = ", ".join(lines[:_SHOWN_CHANGES]) or "nothing was changed"
+    more = f" and {len(lines) - _SHOWN_CHANGES} more, see Config" if len(lines) > _SHOWN_CHANGES else ""
+    st.caption(f"Clone of [{parent.run}](run?run={quote(parent.run)}): {escape_markdown(said)}{more}")
 
 
 def _evaluate(run: Run) -> None:

@@ -1,81 +1,93 @@
-"""The live charts of a run: its loss, the loss by part, gradient, rate, speed and memory, over train steps."""
+"""The charts of a run: its loss, the loss by part, answers, gradient, rate, speed and memory, over train steps."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
 
 from app.blocks import BLUE, GRAY, PINK, RUST, TEAL
-from app.charts import Axis, View, line, marks, show
-from app.curves import Curves, downsample, scale_of, smooth, superscript
+from app.charts import Axis, Chart, Line, Marks, View
+from app.curves import Curves, scale_of, smooth_at, superscript
 from app.words import decimals
 from tunixrt_core.run_summary import part_rank
 
 SHOWN_STEPS = 6  # steps of a trace with a curve of their own
-_PART_POINTS = 200  # a curve: there are many of them in one chart
 _STEP_COLORS = (TEAL, "#2E8BC0", BLUE, "#8A6BE8", PINK, "#E0709A")
 
 
-def loss_chart(curves: Curves, end: int, view: View) -> None:
+def loss_chart(curves: Curves, end: int, view: View) -> Chart:
     """Train loss, raw and smoothed, and eval loss, with the checkpoints and the best evaluation marked."""
-    steps, losses = curves.train.series("loss", view.first)
-    picked = downsample(losses)
-    average = smooth(losses, view.smoothing)
-    series = []
+    # smoothed from the beginning on, so that a closer look shows the same curve
+    steps, losses = curves.train.series("loss", view.first, view.last)
+    lines = [Line("Train", losses, BLUE, width=1.5)]
     if view.smoothing > 0:
-        series.append(line("Train, raw", steps, losses, picked, color=BLUE, width=1, opacity=0.3))
-        series.append(line("Train, smoothed", steps, average, picked, color=BLUE))
-    else:
-        series.append(line("Train", steps, losses, picked, color=BLUE, width=1.5))
-    eval_steps, eval_losses = curves.evals.series("loss", view.first)
-    if eval_steps:
-        kept = downsample(eval_losses)
-        series.append(line("Eval", eval_steps, eval_losses, kept, color=RUST, symbol="diamond", points=True))
+        lines = [
+            Line("Train, raw", losses, BLUE, width=1, opacity=0.3),
+            Line("Train, smoothed", losses, BLUE, view.smoothing),
+        ]
+    marks = []
+    eval_steps, eval_losses = curves.evals.series("loss", view.begin, view.last)
+    if len(eval_steps):
+        marks.append(Marks("Eval", eval_steps, eval_losses, RUST))
     best = curves.best()
-    if best and best[0] >= view.first:
-        series.append(marks("Best eval", [best[0]], [best[1]], color=RUST, symbol="diamond", size=14))
-    if saved := _on_curve(sorted(curves.checkpoints), steps, average):
-        series.append(marks("Checkpoint", *zip(*saved, strict=True), color=GRAY, symbol="triangle", size=9))
+    if best and view.begin <= best[0] <= (view.last or best[0]):
+        marks.append(Marks("Best eval", [best[0]], [best[1]], RUST, size=14, joined=False))
+    saved, places = _found(steps, curves.checkpoints, view.begin)
+    if len(saved):
+        on_curve = smooth_at(losses, places, view.smoothing)
+        marks.append(Marks("Checkpoint", saved, on_curve, GRAY, symbol="triangle", size=9, joined=False))
     words = f" The best eval loss is {best[1]:.3f}, at train step {best[0]:,}." if best else ""
-    show(
-        series,
-        end,
+    return Chart(
+        "chart-loss",
+        f"Train loss {decimals(curves.train.last('loss'))}, eval loss {decimals(curves.evals.last('loss'))}.{words}",
+        view.span(end),
         Axis("Cross-entropy (nats/token)", "%.3f", log_scale=view.log_scale),
-        key="chart-loss",
-        alt=f"Train loss {decimals(losses[-1] if losses else None)}, "
-        f"eval loss {decimals(curves.evals.last('loss'))}.{words}",
+        steps,
+        lines,
+        marks,
         legend=True,
+        hidden=int(np.searchsorted(steps, view.begin)),
     )
 
 
-def _on_curve(wanted: Sequence[int], steps: Sequence[int], values: Sequence[float]) -> list[tuple[int, float]]:
-    """Points of a curve at train steps, where it has them."""
-    found = ((step, bisect_right(steps, step) - 1) for step in wanted)
-    return [(step, values[i]) for step, i in found if i >= 0 and steps[i] == step]
+def _found(steps: Any, wanted: Iterable[int], first: int) -> tuple[Any, Any]:
+    """Which train steps from `first` on are among those of a curve, and their places in it."""
+    sought = np.array(sorted(step for step in wanted if step >= first), np.int64)
+    places = np.searchsorted(steps, sought)
+    there = places < len(steps)
+    there[there] = steps[places[there]] == sought[there]
+    return sought[there], places[there]
 
 
-def parts_chart(curves: Curves, end: int, view: View, *, by_type: bool) -> None:
+def parts_chart(curves: Curves, end: int, view: View, *, by_type: bool) -> Chart:
     """Smoothed train loss of each part of a completion, or of each step type."""
     names = sorted(curves.train.types) if by_type else shown_parts(curves)
-    series, last = [], {}
-    for i, name in enumerate(names):
-        steps, losses = curves.train.losses(name, by_type=by_type, first=view.first)
-        if not steps:
-            continue
-        average = smooth(losses, max(view.smoothing, 0.0))
-        last[name] = average[-1]
-        series.append(
-            line(name.capitalize(), steps, average, downsample(average, _PART_POINTS), color=_color(name, i), width=1.5)
-        )
+    steps, columns = curves.train.losses(names, by_type=by_type, first=view.first, last=view.last)
+    known = {name: losses for name, losses in zip(names, columns, strict=True) if np.isfinite(losses).any()}
+    ends = {name: np.flatnonzero(np.isfinite(losses))[-1:] for name, losses in known.items()}
+    last = {name: float(smooth_at(losses, ends[name], view.smoothing)[0]) for name, losses in known.items()}
     hardest = max(last, key=last.__getitem__, default=None)
-    show(
-        series,
-        end,
+    return Chart(
+        "chart-parts",
+        f"The loss is highest in {hardest}: {last[hardest]:.3f}." if hardest else "No losses by part yet.",
+        view.span(end),
         Axis("Train loss (nats/token)", "%.3f", log_scale=view.log_scale),
-        key="chart-parts",
-        alt=f"The loss is highest in {hardest}: {last[hardest]:.3f}." if hardest else "No losses by part yet.",
+        steps if known else (),
+        [
+            Line(name.capitalize(), losses, _color(name, i), view.smoothing, width=1.5)
+            for i, (name, losses) in enumerate(known.items())
+        ],
         legend=True,
+        deciding=_together(list(known.values())),
+        hidden=int(np.searchsorted(steps, view.begin)),
     )
+
+
+def _together(columns: list[Any]) -> Any:
+    """Where several curves stand, each in the measure of its own mean: a spike in any of them is one here."""
+    return sum((np.nan_to_num(each / np.nanmean(np.abs(each)), nan=1.0) for each in columns), np.zeros(1))
 
 
 def shown_parts(curves: Curves) -> list[str]:
@@ -100,105 +112,97 @@ _SHARES = (
 )
 
 
-def reasoning_chart(curves: Curves, end: int) -> None:
+def reasoning_chart(curves: Curves, end: int, view: View) -> Chart:
     """What the model answered to the fixed prompts at each evaluation: shares, and the mean length at the right."""
-    series, said = [], []
+    marks, said = [], []
     for name, key, color, dash in _SHARES:
-        steps, shares = curves.samples.series(key)
-        if steps:
-            percents = [100 * share for share in shares]
-            kept = downsample(percents)
-            series.append(line(name, steps, percents, kept, color=color, dash=dash, symbol="diamond", points=True))
-            said.append(f"{name.lower()} {percents[-1]:.0f}%")
-    steps, lengths = curves.samples.series("mean_tokens")
-    kept = downsample(lengths)
-    series.append(line("Mean length", steps, lengths, kept, color=GRAY, width=1.5, dash="dashed", points=True, axis=1))
-    show(
-        series,
-        end,
-        Axis("Share of the answers (%)", "%.0f", from_zero=True, top=100),
-        key="chart-reasoning",
-        alt=f"At train step {steps[-1]:,}: {', '.join(said)}, {lengths[-1]:.0f} tokens on average."
-        if steps
+        steps, shares = curves.samples.series(key, view.left, view.last)
+        if len(steps):
+            marks.append(Marks(name, steps, 100 * shares, color, dash=dash))
+            said.append(f"{name.lower()} {100 * shares[-1]:.0f}%")
+    steps, lengths = curves.samples.series("mean_tokens", view.left, view.last)
+    marks.append(Marks("Mean length", steps, lengths, GRAY, symbol="circle", dash="dashed", axis=1))
+    return Chart(
+        "chart-reasoning",
+        f"At train step {steps[-1]:,}: {', '.join(said)}, {lengths[-1]:.0f} tokens on average."
+        if len(steps)
         else "No answers yet.",
+        view.span(end),
+        Axis("Share of the answers (%)", "%.0f", from_zero=True, top=100),
+        marks=marks,
         second=Axis("Tokens of an answer", "%.0f", from_zero=True),
         legend=True,
     )
 
 
-def learning_rate_chart(curves: Curves, end: int) -> None:
+def learning_rate_chart(curves: Curves, end: int, view: View) -> Chart:
     """The rate as it was used, scaled so that the axis shows plain numbers."""
-    steps, rates = curves.train.series("learning_rate")
+    steps, rates = curves.train.series("learning_rate", view.left, view.last)
     power = scale_of(rates)
-    scaled = [value / 10**power for value in rates]
+    scaled = rates / 10.0**power
     unit = f" (×10{superscript(power)})" if power else ""
-    show(
-        [line("Learning rate", steps, scaled, downsample(scaled), color=BLUE)],
-        end,
+    return Chart(
+        "chart-rate",
+        f"The learning rate is {scaled[-1]:.3f}{unit}." if len(scaled) else "No learning rate yet.",
+        view.span(end),
         Axis(f"Learning rate{unit}", "%.3f", from_zero=True),
-        key="chart-rate",
-        alt=f"The learning rate is {scaled[-1]:.3f}{unit}." if scaled else "No learning rate yet.",
+        steps,
+        [Line("Learning rate", scaled, BLUE)],
     )
 
 
-def gradient_chart(curves: Curves, end: int, view: View) -> None:
-    steps, norms = curves.train.series("grad_norm", view.first)
-    show(
-        [line("Gradient norm", steps, norms, downsample(norms), color=BLUE, width=1.5)],
-        end,
+def gradient_chart(curves: Curves, end: int, view: View) -> Chart:
+    """The norm of the gradient, before it is clipped."""
+    steps, norms = curves.train.series("grad_norm", view.begin, view.last)
+    return Chart(
+        "chart-gradient",
+        f"The gradient norm is {norms[-1]:.2f}, at most {norms.max():.2f}." if len(norms) else "No gradient norm yet.",
+        view.span(end),
         Axis("L2 norm before clipping", "%.2f", log_scale=view.log_scale),
-        key="chart-gradient",
-        alt=f"The gradient norm is {norms[-1]:.2f}, at most {max(norms):.2f}." if norms else "No gradient norm yet.",
+        steps,
+        [Line("Gradient norm", norms, BLUE, width=1.5)],
     )
 
 
-def throughput_chart(curves: Curves, end: int) -> None:
+def throughput_chart(curves: Curves, end: int, view: View) -> Chart:
     """Trained tokens a second, and at the right the share of the time that the device waited for rows."""
-    steps, speeds = curves.train.series("tokens_per_second")
-    series = [line("Tokens/s", steps, speeds, downsample(speeds), color=BLUE, width=1.5)]
-    wait_steps, waits = _waiting(curves)
-    if waits:
-        kept = downsample(waits)
-        series.append(line("Waiting for rows (%)", wait_steps, waits, kept, color=GRAY, width=1, dash="dashed", axis=1))
-    show(
-        series,
-        end,
+    names = ("tokens_per_second", "input_wait_seconds", "step_seconds")
+    steps, (speeds, waited, took) = curves.train.table(names, view.left, view.last)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        waits = np.where(took > 0, 100 * waited / took, np.nan)
+    waits_known = bool(np.isfinite(waits).any())
+    lines = [Line("Tokens/s", speeds, BLUE, width=1.5)]
+    if waits_known:
+        lines.append(Line("Waiting for rows (%)", waits, GRAY, width=1, dash="dashed", axis=1))
+    speed = curves.train.last("tokens_per_second")
+    return Chart(
+        "chart-throughput",
+        f"{speed:,.0f} trained tokens per second." if speed is not None else "No throughput yet.",
+        view.span(end),
         Axis("Trained tokens/s", "localized", from_zero=True),
-        key="chart-throughput",
-        alt=f"{speeds[-1]:,.0f} trained tokens per second." if speeds else "No throughput yet.",
-        second=Axis("Waiting for rows (%)", "%.1f", from_zero=True) if waits else None,
-        legend=bool(waits),
+        steps,
+        lines,
+        second=Axis("Waiting for rows (%)", "%.1f", from_zero=True) if waits_known else None,
+        legend=waits_known,
     )
 
 
-def _waiting(curves: Curves) -> tuple[list[int], list[float]]:
-    steps, waited = curves.train.series("input_wait_seconds")
-    took = dict(zip(*curves.train.series("step_seconds"), strict=True))
-    pairs = [
-        (step, round(100 * seconds / took[step], 2))
-        for step, seconds in zip(steps, waited, strict=True)
-        if took.get(step)
-    ]
-    return [step for step, _ in pairs], [share for _, share in pairs]
-
-
-def memory_chart(curves: Curves, end: int) -> None:
+def memory_chart(curves: Curves, end: int, view: View) -> Chart:
     """Memory in use and at most in use: of the device, or of the process where that is a CPU."""
-    series, said = [], []
-    for name, key, dash, color in (
-        ("In use", "memory_bytes", "solid", BLUE),
-        ("Peak", "peak_memory_bytes", "dashed", RUST),
-    ):
-        steps, counts = curves.train.series(key)
-        if steps:
-            sizes = [count / 1e9 for count in counts]
-            series.append(line(name, steps, sizes, downsample(sizes), color=color, width=1.5, dash=dash))
-            said.append(f"{name.lower()} {sizes[-1]:.2f} GB")
-    show(
-        series,
-        end,
+    steps, counts = curves.train.table(("memory_bytes", "peak_memory_bytes"), view.left, view.last)
+    lines, said = [], []
+    looks = (("In use", "solid", BLUE), ("Peak", "dashed", RUST))
+    for (name, dash, color), column in zip(looks, counts, strict=True):
+        known = column[np.isfinite(column)]
+        if len(known):
+            lines.append(Line(name, column / 1e9, color, width=1.5, dash=dash))
+            said.append(f"{name.lower()} {known[-1] / 1e9:.2f} GB")
+    return Chart(
+        "chart-memory",
+        f"Memory: {', '.join(said)}." if said else "Memory was not measured.",
+        view.span(end),
         Axis("Memory (GB)", "%.2f", from_zero=True),
-        key="chart-memory",
-        alt=f"Memory: {', '.join(said)}." if said else "Memory was not measured.",
+        steps if lines else (),
+        lines,
         legend=True,
     )

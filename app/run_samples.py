@@ -53,11 +53,14 @@ def summary_line(step: int, answers: Answers) -> str:
 
 
 def _choose_step(steps: Sequence[int]) -> int:
+    # who looked at the newest ones goes on to the next; who chose others stays there
+    newest = st.session_state.get("sample-newest")
+    st.session_state["sample-newest"] = steps[-1]
     if len(steps) == 1:
         return steps[0]
-    chosen: int = st.select_slider(
-        "Train step", options=steps, value=steps[-1], format_func=whole, key="sample-step", width=420
-    )
+    if st.session_state.get("sample-step", newest) in (newest, None):
+        st.session_state["sample-step"] = steps[-1]
+    chosen: int = st.select_slider("Train step", options=steps, format_func=whole, key="sample-step", width=420)
     return chosen
 
 

@@ -19,10 +19,14 @@ def start_button(
     *,
     why_not: str | None = None,
     what: str = "run",
+    parent: str | None = None,
     key: str = "start-run",
     width: Literal["stretch", "content"] = "stretch",
 ) -> None:
-    """Start the run of a manifest, or queue it; then its page. Pressed twice, it starts one run."""
+    """Start the run of a manifest, or queue it; then its page. Pressed twice, it starts one run.
+
+    `parent` is the run of which it is a clone.
+    """
     rt = get_pipeline()
     press = next_press("run", rt.asked_by(manifest))
     if press.last is not None:
@@ -41,7 +45,7 @@ def start_button(
         key=press.key(key),
     ):
         try:
-            run = rt.start_run(manifest, request_id=press.id)
+            run = rt.start_run(manifest, request_id=press.id, parent=parent)
         except TunixRTError as error:
             show_error(error)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -13,23 +14,29 @@ from app.state import get_pipeline
 from app.words import STATE_WORDS, duration, elapsed
 from tunixrt_core.errors import NotFound
 from tunixrt_core.evaluation import EvalRecord
-from tunixrt_core.runs import Run, RunState
+from tunixrt_core.runs import Run, RunDir, RunState
 
 _SPARK_POINTS = 60
-_KEPT_CURVES = 8  # of the runs that a session looked at last
 
 
-def curves_of(run_id: str, state: RunState) -> Curves:
-    """The metrics of a run: read on from where this session's last look ended."""
-    kept: dict[Any, Curves] = st.session_state.setdefault("curves", {})
+def folder_of(run: Run) -> RunDir:
+    """Its folder, without a look into the database: a live page asks every other second."""
+    return RunDir(Path(run.directory))
+
+
+def curves_of(run: Run, state: RunState) -> Curves:
+    """The metrics of a run: read on from where the last look of any session ended."""
     # a resume rewrites the file when its plan is made: what was read before that is void
-    key = (run_id, state.started_at, bool(state.plan))
-    curves = kept.setdefault(key, Curves())
-    records, cursor = get_pipeline().run_metrics(run_id, curves.cursor)
-    curves.extend(records, cursor)
-    for old in list(kept)[:-_KEPT_CURVES]:
-        del kept[old]
+    curves = _kept_curves(run.directory, state.started_at, bool(state.plan))
+    with curves.lock:
+        curves.extend(*folder_of(run).metrics(curves.cursor))
     return curves
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _kept_curves(directory: str, started_at: float | None, planned: bool) -> Curves:
+    """Of the runs that were looked at last."""
+    return Curves()
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
@@ -42,13 +49,14 @@ def _summary_of_ended(run_id: str, directory: str, ended_at: float) -> tuple[lis
 
 def _summary(curves: Curves) -> tuple[list[float], float | None]:
     losses = smooth(curves.train.series("loss")[1], 0.8)
-    return [losses[i] for i in downsample(losses, _SPARK_POINTS)], curves.evals.last("loss")
+    sparkline: list[float] = losses[downsample(losses, _SPARK_POINTS)].tolist()
+    return sparkline, curves.evals.last("loss")
 
 
 def state_of(run: Run) -> RunState:
     """The state in the run's folder, or what the record knows where the folder is gone."""
     try:
-        return get_pipeline().run_state(run.id)
+        return folder_of(run).state()
     except NotFound:
         return RunState(status=run.status, message=run.message)
 
@@ -69,7 +77,7 @@ def _row(run: Run, score: float | None, now: float) -> dict[str, Any]:
     if state.ended_at is not None:
         curve, eval_loss = _summary_of_ended(run.id, run.directory, state.ended_at)
     else:
-        curve, eval_loss = _summary(curves_of(run.id, state))
+        curve, eval_loss = _summary(curves_of(run, state))
     return {
         "id": run.id,
         "name": run.name,

@@ -77,6 +77,8 @@ def streamlit_config(settings: Settings) -> dict[str, Any]:
         # collecting after every script run costs nine times the reruns
         "runner.postScriptGC": False,
         "runner.magicEnabled": False,
+        # what the browser has already goes as a hash: of a live run's charts those that stay as they were
+        "global.minCachedMessageSize": 100,
         "browser.gatherUsageStats": False,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",

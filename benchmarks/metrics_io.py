@@ -15,8 +15,16 @@ from typing import Any
 
 import orjson
 
-from app.curves import Curves, downsample, smooth
-from app.run_charts import shown_parts
+from app.charts import View
+from app.curves import Curves
+from app.run_charts import (
+    gradient_chart,
+    learning_rate_chart,
+    loss_chart,
+    memory_chart,
+    parts_chart,
+    throughput_chart,
+)
 from tunixrt_core.alerts import Watch
 from tunixrt_core.manifest import RunManifest, build_sft_manifest
 from tunixrt_core.recorder import RunRecorder
@@ -47,7 +55,7 @@ def main() -> None:
     print(f"{train_steps:,} train steps, {size / 1e6:.1f} MB of metrics")
     print(f"write      {measured['write']:.3f} ms a train step, alerts watched, state written twice a second")
     print(f"  beside   {measured['raw']:.3f} ms to append the same lines and flush each")
-    print(f"draw       {measured['draw']:.0f} ms to smooth and thin every curve of the page, at each look")
+    print(f"draw       {measured['draw']:.0f} ms to smooth and thin every curve of the page, once when it is opened")
     print(f"read on    {measured['read']:.2f} ms for {NEW} new train steps at the end, into the curves of a page")
     print(f"read all   {measured['read all']:.0f} ms, once when a page is opened")
     print(f"resume     {measured['resume']:.0f} ms to cut the last half, once")
@@ -121,12 +129,10 @@ def draw(run: RunDir) -> float:
     curves.extend(*run.metrics())
 
     def once() -> None:
-        names = ("loss", "grad_norm", "learning_rate", "tokens_per_second", "input_wait_seconds", "memory_bytes")
-        shown = [curves.train.series(name)[1] for name in names]
-        for losses in [shown[0], *(curves.train.losses(name)[1] for name in shown_parts(curves))]:
-            shown.append(smooth(losses, 0.6))
-        for values in shown:
-            downsample(values)
+        view = View()
+        for chart in (loss_chart, gradient_chart, learning_rate_chart, throughput_chart, memory_chart):
+            chart(curves, len(curves.train), view).fit(None)
+        parts_chart(curves, len(curves.train), view, by_type=False).fit(None)
 
     return statistics.median(milliseconds(once) for _ in range(3))
 

@@ -103,7 +103,7 @@ def show_start(choice: ManifestChoice, source: Source | None) -> None:
             show_memory(need)
     with plan_place, card("Plan", key="plan"):
         blocks.key_values(plan_lines(manifest, found.totals if found else None, rt.pace(manifest)))
-    start_button(manifest, why_not=why_blocked(found))
+    start_button(manifest, why_not=why_blocked(found), parent=source.run if source else None)
 
 
 def cannot_start(why: str) -> None:

@@ -6,22 +6,25 @@ import time
 
 import streamlit as st
 
+from app.board import Board
 from app.boundary import error_boundary, escape_markdown
 from app.components import empty_state, header, state_badge
+from app.curves import Curves
 from app.model_export_views import show_exports
 from app.navigation import go
 from app.queue_views import show_queue
-from app.run_actions import show_actions
+from app.run_actions import show_actions, show_parent
 from app.run_alerts import show_alerts
-from app.run_panels import show_charts, show_config, show_tiles
+from app.run_config import show_config, show_log
+from app.run_live import Places, follow
+from app.run_panels import chart_board, chart_controls
 from app.run_samples import show_samples
 from app.run_views import curves_of, runs_table, state_of
 from app.state import get_pipeline
-from app.words import MISSING, compile_words, moment, plural, progress_line
+from app.words import MISSING, moment, plural
 from tunixrt_core.manifest import RunManifest
-from tunixrt_core.runs import Run, RunStatus
+from tunixrt_core.runs import Run, RunState, RunStatus
 
-TICK = 2  # seconds between looks at a live run
 CHARTS, SAMPLES, LOG, CONFIG, EXPORT = "Charts", "Samples", "Log", "Config", "Export"
 
 
@@ -56,13 +59,28 @@ def show_run(run: Run) -> None:
     with header(run.name, " · ".join(identity)):
         state_badge(run.status)
         show_actions(run, state_of(run))
+    show_parent(run)
     if run.status in (RunStatus.FAILED, RunStatus.INTERRUPTED):
         st.error(
             escape_markdown(run.message or "No reason was recorded; the log may hold one."), icon=":material/error:"
         )
     elif run.message:
         st.caption(escape_markdown(run.message))
-    st.fragment(show_live, run_every=None if run.status.over else TICK)(run, manifest)
+    state = state_of(run)
+    curves = curves_of(run, state)
+    show_alerts(run, curves.alerts)
+    show_dropped(state, manifest)
+    places = show_tabs(run, manifest, state, curves)
+    follow(run, shape_of, places)
+
+
+def show_dropped(state: RunState, manifest: RunManifest) -> None:
+    if dropped := int(state.plan.get("dropped_rows", 0)):
+        st.warning(
+            f"{dropped:,} of {manifest.data.rows:,} rows are longer than {manifest.max_seq_length:,} tokens "
+            "and were left out.",
+            icon=":material/content_cut:",
+        )
 
 
 def method_words(manifest: RunManifest) -> str:
@@ -71,42 +89,43 @@ def method_words(manifest: RunManifest) -> str:
     return f"{'QLoRA' if manifest.method == 'qlora' else 'LoRA'} {manifest.lora.rank}"
 
 
-def show_live(run: Run, manifest: RunManifest) -> None:
-    """Everything that changes while it runs. At the end of the run, the whole page is built once more."""
-    with error_boundary():
-        state = state_of(run)
-        if state.status is not run.status:
-            st.rerun()
-        curves = curves_of(run.id, state)
-        left = curves.seconds_left(state.total_train_steps)
-        compiling = compile_words(state.plan.get("row_lengths") or (), [length for _, length in curves.compiled])
-        st.progress(min(1.0, state.share_done), text=progress_line(state, time.time(), left, compiling))
-        show_alerts(run, curves.alerts)
-        if dropped := int(state.plan.get("dropped_rows", 0)):
-            st.warning(
-                f"{dropped:,} of {manifest.data.rows:,} rows are longer than {manifest.max_seq_length:,} tokens "
-                "and were left out.",
-                icon=":material/content_cut:",
-            )
-        show_tiles(curves)
-        tabs = st.tabs([CHARTS, SAMPLES, LOG, CONFIG, EXPORT], key="tab", bind="query-params", on_change="rerun")
-        if tabs[0].open:
-            with tabs[0]:
-                show_charts(curves, state, manifest)
-        if tabs[1].open:
-            with tabs[1]:
-                show_samples(rt.run_samples(run.id), manifest)
-        if tabs[2].open:
-            with tabs[2]:
-                st.code(
-                    rt.run_folder(run.id).log_tail() or "The log is empty.", language=None, wrap_lines=True, height=460
-                )
-        if tabs[3].open:
-            with tabs[3]:
-                show_config(run, state, manifest)
-        if tabs[4].open:
-            with tabs[4]:
-                show_exports(run, manifest)
+def show_tabs(run: Run, manifest: RunManifest, state: RunState, curves: Curves) -> Places:
+    """The open tab; what ticks in it is left to `follow`."""
+    top = st.container(key="live")
+    tabs = st.tabs([CHARTS, SAMPLES, LOG, CONFIG, EXPORT], key="tab", bind="query-params", on_change="rerun")
+    charts, samples, log, config, export = tabs
+    if charts.open:
+        with charts:
+            return Places(top, board=show_charts(curves, state, manifest))
+    if log.open:
+        with log:
+            return Places(top, log=show_log(run))
+    if samples.open:
+        with samples:
+            show_samples(rt.run_samples(run.id), manifest)
+    if config.open:
+        with config:
+            show_config(run, state, manifest)
+    if export.open:
+        with export:
+            show_exports(run, manifest)
+    return Places(top)
+
+
+def show_charts(curves: Curves, state: RunState, manifest: RunManifest) -> Board | None:
+    if not len(curves.train):
+        st.caption("The curves begin with the first train step.")
+        return None
+    view, by_type = chart_controls(state, types=bool(curves.train.types))
+    return chart_board(curves, state, manifest, view, by_type=by_type)
+
+
+def shape_of(state: RunState, curves: Curves) -> object:
+    """What decides which parts the page has."""
+    of_samples = len(curves.samples) if st.session_state.get("tab") == SAMPLES else bool(len(curves.samples))
+    has = (bool(len(curves.train)), bool(curves.train.parts), bool(curves.train.types))
+    memory = curves.train.last("memory_bytes") is not None
+    return has, memory, of_samples, len(curves.alerts), state.total_train_steps, dict(state.plan)
 
 
 rt = get_pipeline()

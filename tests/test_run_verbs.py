@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,6 +121,28 @@ def test_a_clone_is_a_new_run_of_the_changed_manifest(rt: Pipeline) -> None:
     assert rt.wait(20)
     assert (clone.id, rt.run(clone.id).status) == ("r-0002", RunStatus.SUCCEEDED)
     assert clone.dataset == run.dataset
+
+
+def test_a_clone_knows_its_parent_and_what_was_changed_whatever_becomes_of_it(rt: Pipeline) -> None:
+    run = finished(rt, 5)
+    assert rt.run_parent(run.id) is None
+    variant = rt.clone_manifest(run.id, {"learning_rate": 1e-4})
+    clone = rt.start_run(variant.manifest, parent=run.id)
+    assert rt.wait(20)
+    rt.resume_run(run.id, train_steps=7)
+    assert rt.wait(20)
+    parent = rt.run_parent(clone.id)
+    assert parent is not None
+    assert parent.run == run.id
+    assert parent.changed == variant.changed
+    assert json.loads(rt.run_folder(clone.id).parent_file.read_text()) == parent.to_dict()
+
+
+def test_a_clone_of_a_run_that_is_not_there_is_not_started(rt: Pipeline) -> None:
+    run = finished(rt, 5)
+    with pytest.raises(NotFound, match="r-0900"):
+        rt.start_run(rt.clone_manifest(run.id).manifest, parent="r-0900")
+    assert len(rt.runs().items) == 1
 
 
 def test_runs_are_compared_by_what_differs_and_what_they_came_to(rt: Pipeline) -> None:

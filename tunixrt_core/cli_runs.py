@@ -17,7 +17,7 @@ from tunixrt_core.run_summary import summarise
 from tunixrt_core.run_verbs import ask_to_save, with_duration
 from tunixrt_core.runs import RunDir
 from tunixrt_core.terminal import out
-from tunixrt_core.variants import differences, make_variant, read_changes
+from tunixrt_core.variants import differences, keep_parent, make_variant, read_changes
 
 runs_app = typer.Typer(no_args_is_help=True, help="List, show, stop, save, resume, clone and compare runs.")
 
@@ -117,6 +117,9 @@ def runs_clone(
         output.write_text(variant.manifest.to_yaml(), encoding="utf-8")
     if start:
         folder = RunDir(Path(output_dir).absolute())
+        if not folder.state_file.exists():  # otherwise the start is refused
+            folder.create()
+            keep_parent(folder, run, manifest, variant.manifest)
         train_here(variant.manifest, folder, settings, resume=False, wait=wait)
     elif output:
         out.print(f"{output}  start it with: tunixrt train {output}")

@@ -46,6 +46,7 @@ from tunixrt_core.trace_verbs import TraceVerbs
 from tunixrt_core.tunix_backend import availability
 from tunixrt_core.tunix_backend.backend import TunixBackend
 from tunixrt_core.upkeep import Upkeep
+from tunixrt_core.variants import keep_parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,21 +124,29 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalV
 
     # --- run ----------------------------------------------------------------------------------------------------
 
-    def start_run(self, manifest: RunManifest, *, request_id: str | None = None, allow: Iterable[str] = ()) -> Run:
+    def start_run(
+        self,
+        manifest: RunManifest,
+        *,
+        request_id: str | None = None,
+        allow: Iterable[str] = (),
+        parent: str | None = None,
+    ) -> Run:
         """Queue a run. A `request_id` that was used before gives the run that it started, and starts nothing.
 
-        The worker makes the preflight before it trains; findings with a code in `allow` do not block it.
-        Where the output_dir is a numbered folder of this home that holds a run by now, the next one is taken.
-        Raises TunixMissing without Tunix, Conflict where another output_dir already holds a run, OutputError where it
-        cannot be written, RequestReused where the `request_id` started something else.
+        The worker makes the preflight before it trains; findings with a code in `allow` do not block it. `parent` is
+        the run that this one is a clone of. Where the output_dir is a numbered folder of this home that holds a run by
+        now, the next one is taken. Raises NotFound where the parent is not there, TunixMissing without Tunix, Conflict
+        where another output_dir already holds a run, OutputError where it cannot be written, RequestReused where the
+        `request_id` started something else.
         """
         self.jobs.backend.require()
         codes = sorted(allow)
         return self.requests.once(
             request_id,
             "run",
-            {"manifest": self.asked_by(manifest), "allow": codes},
-            lambda: self._start_run(manifest, request_id, codes),
+            {"manifest": self.asked_by(manifest), "allow": codes, "parent": parent},
+            lambda: self._start_run(manifest, request_id, codes, parent),
             note=lambda run: {"run": run.id},
             find=lambda kept: self.run(kept["run"]),
         )
@@ -149,10 +158,13 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalV
             del asked["output_dir"]
         return asked
 
-    def _start_run(self, manifest: RunManifest, request_id: str | None, allow: Iterable[str]) -> Run:
+    def _start_run(
+        self, manifest: RunManifest, request_id: str | None, allow: Iterable[str], parent: str | None
+    ) -> Run:
         with self._starting:
             if request_id and (known := self.run_by_request(request_id)):
                 return known  # its process died before it could answer
+            before = RunManifest.from_dict(self.run(parent).manifest) if parent else None
             folder = run_folder_of(manifest, self.settings.runs_dir)
             if folder.state_file.exists():
                 if not self.registry.is_numbered(folder.path):
@@ -161,6 +173,8 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalV
                 manifest = manifest.model_copy(update={"output_dir": self.next_run_dir()})
                 folder = run_folder_of(manifest, self.settings.runs_dir)
             folder.create()
+            if parent and before:
+                keep_parent(folder, parent, before, manifest)
             run = self.registry.add(manifest, folder, RunState(), request_id=request_id)
             self.jobs.submit_training(run.id, manifest, folder, allow=tuple(allow))
         return run

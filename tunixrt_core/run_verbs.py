@@ -18,7 +18,7 @@ from tunixrt_core.requests import Requests
 from tunixrt_core.run_summary import RunSummary, summarise
 from tunixrt_core.runs import Run, RunDir, RunState, RunStatus
 from tunixrt_core.store.store import Store
-from tunixrt_core.variants import Difference, Variant, differences, make_variant
+from tunixrt_core.variants import Difference, Parent, Variant, differences, make_variant, parent_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,10 @@ class RunVerbs:
     def next_run_dir(self) -> str:
         """Where the next run goes that is given no other place."""
         return str(self.registry.next_dir())
+
+    def run_parent(self, run_id: str) -> Parent | None:
+        """The run that this one was cloned from, and what was changed; None of a run that is no clone."""
+        return parent_of(RunDir(Path(self.registry.run(run_id).directory)))
 
     def compare_runs(self, run_ids: Sequence[str]) -> RunsCompared:
         """Runs side by side. Raises NotFound for one that is not there, or whose folder is gone."""

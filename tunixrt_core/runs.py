@@ -175,6 +175,11 @@ class RunDir:
         return self.path / "preflight.json"
 
     @property
+    def parent_file(self) -> Path:
+        """Of a clone: which run it was made from, and what is not the same."""
+        return self.path / "parent.json"
+
+    @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 

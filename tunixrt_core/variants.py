@@ -11,6 +11,7 @@ import orjson
 from tunixrt_core.errors import InvalidManifest
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.presets import HYPERPARAMETERS
+from tunixrt_core.runs import RunDir, write_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,31 @@ class Variant:
 
     manifest: RunManifest
     changed: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The run that a clone was made from, and what was changed then: its value there, and in the clone."""
+
+    run: str
+    changed: tuple[Difference, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"run": self.run, "changed": [{"key": each.key, "values": list(each.values)} for each in self.changed]}
+
+
+def keep_parent(folder: RunDir, run: str, before: RunManifest, manifest: RunManifest) -> None:
+    """Write into the folder of a clone what it was made from. The parent may be trained for longer, or be deleted."""
+    write_json(folder.parent_file, Parent(run, tuple(differences([before, manifest]))).to_dict())
+
+
+def parent_of(folder: RunDir) -> Parent | None:
+    """The parent of a clone; None of a run that is none, or of one that an earlier version made."""
+    try:
+        data = orjson.loads(folder.parent_file.read_bytes())
+    except FileNotFoundError:
+        return None
+    return Parent(data["run"], tuple(Difference(each["key"], tuple(each["values"])) for each in data["changed"]))
 
 
 def make_variant(manifest: RunManifest, changes: Mapping[str, Any], output_dir: str) -> Variant:

@@ -358,16 +358,24 @@ class RunPage(BaseModel):
     next: str | None = Field(description="Send it as `after` for the next page; null on the last.")
 
 
-class RunDetail(RunSummary):
-    manifest: dict[str, Any]
-    state: dict[str, Any] | None = Field(description="Phase, train step, device; null where its folder is gone.")
-
-
 class Change(BaseModel):
     """One value of a manifest that is not the same, by its dotted key."""
 
     key: str
     values: list[Any]
+
+
+class ParentRun(BaseModel):
+    """What a clone was made from."""
+
+    run: str
+    changed: list[Change] = Field(description="The value in the parent, then in the clone.")
+
+
+class RunDetail(RunSummary):
+    manifest: dict[str, Any]
+    state: dict[str, Any] | None = Field(description="Phase, train step, device; null where its folder is gone.")
+    parent: ParentRun | None = Field(description="Of a clone; null of a run that is none.")
 
 
 class ClonedManifest(MadeManifest):

@@ -152,6 +152,9 @@ class ModelExportBody(Body):
 class RunBody(Body):
     manifest: dict[str, Any] = Field(description="A run manifest, as POST /api/tunix/sft/manifest makes it.")
     allow: list[Code] = Field([], max_length=100, description="Codes of preflight findings that must not block.")
+    parent: str | None = Field(
+        None, min_length=1, max_length=100, description="The run that this one is a clone of; the run then says so."
+    )
 
 
 class ResumeBody(Body):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
-from app.api.answers import Change, ClonedManifest, Metrics, RunDetail, RunPage, RunsCompared, RunSummary
+from app.api.answers import Change, ClonedManifest, Metrics, ParentRun, RunDetail, RunPage, RunsCompared, RunSummary
 from app.api.bodies import CloneBody, ResumeBody, RunBody
 from app.api.limits import JsonRoute
 from app.api.shared import IdempotencyKey, Pipe
@@ -29,7 +29,7 @@ def start(body: RunBody, response: Response, pipeline: Pipe, key: IdempotencyKey
     """Queue a run. 200 with the run that this Idempotency-Key started before; 501 without Tunix."""
     manifest = RunManifest.from_dict(body.manifest)
     known = key is not None and pipeline.run_by_request(key) is not None
-    run = pipeline.start_run(manifest, request_id=key, allow=body.allow)
+    run = pipeline.start_run(manifest, request_id=key, allow=body.allow, parent=body.parent)
     if known:
         response.status_code = 200
     return _detail(pipeline, run)
@@ -120,7 +120,13 @@ def _summary(run: Run) -> dict[str, Any]:
 
 
 def _detail(pipeline: Pipeline, run: Run) -> RunDetail:
-    return RunDetail(**_summary(run), manifest=dict(run.manifest), state=_state(pipeline, run.id))
+    parent = pipeline.run_parent(run.id)
+    return RunDetail(
+        **_summary(run),
+        manifest=dict(run.manifest),
+        state=_state(pipeline, run.id),
+        parent=ParentRun(**parent.to_dict()) if parent else None,
+    )
 
 
 def _state(pipeline: Pipeline, run_id: str) -> dict[str, Any] | None:

@@ -150,7 +150,9 @@ def test_a_clone_is_a_manifest_that_starts_a_run_and_both_are_compared(api: Test
     cloned = api.post(f"/runs/{run['id']}/clone", json={"hyperparameters": {"learning_rate": 1e-4}})
     assert cloned.json()["changed"] == [{"key": "optimizer.learning_rate", "values": [0.003, 0.0001]}]
     assert "learning_rate: 0.0001" in cloned.json()["yaml"]
-    other = api.post("/runs", json={"manifest": cloned.json()["manifest"]}).json()
+    other = api.post("/runs", json={"manifest": cloned.json()["manifest"], "parent": run["id"]}).json()
+    assert run["parent"] is None
+    assert other["parent"] == {"run": run["id"], "changed": cloned.json()["changed"]}
     assert trains.wait(20)
     compared = api.get("/runs/compare", params={"id": [run["id"], other["id"]]}).json()
     assert [each["id"] for each in compared["runs"]] == ["r-0001", "r-0002"]

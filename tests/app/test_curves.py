@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.curves import MAX_PARTS, MAX_POINTS, Curves, downsample, scale_of, smooth, superscript
+from app.columns import MAX_PARTS
+from app.curves import MAX_POINTS, Curves, downsample, scale_of, significant, smooth, smooth_at, superscript
 
 
 def train(step: int, loss: float, **more: Any) -> dict[str, Any]:
     return {"kind": "train", "train_step": step, "loss": loss, "time": step / 2, **more}
 
 
+def lists(series: tuple[Any, Any]) -> tuple[list[int], list[float]]:
+    return series[0].tolist(), series[1].tolist()
+
+
+def loss_of(curves: Curves, name: str, *, by_type: bool = False) -> tuple[list[int], list[float]]:
+    """Where it is known."""
+    steps, (losses,) = curves.train.losses([name], by_type=by_type)
+    known = ~np.isnan(losses)
+    return steps[known].tolist(), losses[known].tolist()
+
+
 @given(st.lists(st.floats(-1e6, 1e6), max_size=3000), st.integers(4, 600))
 def test_thinning_keeps_the_ends_the_extremes_and_the_order(values: list[float], limit: int) -> None:
-    kept = downsample(values, limit)
+    kept = downsample(values, limit).tolist()
     assert len(kept) <= max(limit, 0) or len(values) <= limit
     assert kept == sorted(set(kept))
     if values:
@@ -32,7 +46,7 @@ def test_a_spike_of_one_train_step_among_many_stays_visible() -> None:
     noise = random.Random(0)
     values = [noise.random() for _ in range(100_000)]
     values[54_321] = 40.0
-    kept = downsample(values)
+    kept = downsample(values).tolist()
     assert 54_321 in kept
     assert len(kept) <= MAX_POINTS
 
@@ -40,7 +54,21 @@ def test_a_spike_of_one_train_step_among_many_stays_visible() -> None:
 def test_smoothing_begins_at_the_first_value_and_follows() -> None:
     assert smooth([3.0, 3.0, 3.0], 0.9) == pytest.approx([3.0, 3.0, 3.0])
     assert smooth([4.0, 0.0], 0.5) == pytest.approx([4.0, 4 / 3])
-    assert smooth([4.0, 0.0], 0.0) == [4.0, 0.0]
+    assert smooth([4.0, 0.0], 0.0).tolist() == [4.0, 0.0]
+
+
+@given(
+    st.lists(st.floats(0.01, 100) | st.just(math.nan), min_size=1, max_size=400),
+    st.sampled_from([0.0, 0.6, 0.9, 0.96]),
+)
+def test_an_average_at_some_places_is_that_of_the_whole_curve(values: list[float], factor: float) -> None:
+    places = list(range(0, len(values), 7))
+    assert smooth_at(values, places, factor) == pytest.approx(smooth(values, factor)[places], rel=1e-3, nan_ok=True)
+
+
+def test_shown_values_are_rounded_to_four_digits_and_stay_short() -> None:
+    assert significant([2.13449, 0.000123456, 12_345.6, 0.0, -9.99951]) == [2.134, 0.0001235, 12_350.0, 0.0, -10.0]
+    assert len(json.dumps(significant([x / 7 for x in range(1, 1000)]))) < 999 * 8
 
 
 def test_a_scaled_axis_shows_plain_numbers() -> None:
@@ -53,10 +81,10 @@ def test_records_are_gathered_as_they_come() -> None:
     curves = Curves()
     curves.extend([train(1, 3.0, grad_norm=1.0), train(2, 2.0)], cursor=100)
     curves.extend([{"kind": "eval", "train_step": 2, "loss": 2.5}, train(3, 1.0)], cursor=200)
-    assert curves.train.series("loss") == ([1, 2, 3], [3.0, 2.0, 1.0])
-    assert curves.train.series("loss", first=2) == ([2, 3], [2.0, 1.0])
-    assert curves.train.series("grad_norm") == ([1], [1.0])
-    assert curves.evals.series("loss") == ([2], [2.5])
+    assert lists(curves.train.series("loss")) == ([1, 2, 3], [3.0, 2.0, 1.0])
+    assert lists(curves.train.series("loss", first=2)) == ([2, 3], [2.0, 1.0])
+    assert lists(curves.train.series("grad_norm")) == ([1], [1.0])
+    assert lists(curves.evals.series("loss")) == ([2], [2.5])
     assert (curves.train.last("loss"), curves.evals.last("loss"), curves.train.last("grad_norm")) == (1.0, 2.5, None)
 
 
@@ -64,20 +92,20 @@ def test_a_train_step_that_a_resume_repeats_counts_once() -> None:
     curves = Curves()
     curves.extend([train(1, 3.0), train(2, 2.0), train(3, 9.0)], cursor=300)
     curves.extend([train(2, 1.9), train(3, 1.5)], cursor=500)
-    assert curves.train.series("loss") == ([1, 2, 3], [3.0, 1.9, 1.5])
+    assert lists(curves.train.series("loss")) == ([1, 2, 3], [3.0, 1.9, 1.5])
 
 
 def test_a_file_that_was_cut_is_read_anew() -> None:
     curves = Curves()
     curves.extend([train(1, 3.0), train(2, 2.0), train(3, 9.0)], cursor=300)
     curves.extend([train(1, 3.0)], cursor=100)
-    assert curves.train.series("loss") == ([1], [3.0])
+    assert lists(curves.train.series("loss")) == ([1], [3.0])
 
 
 def test_what_is_not_a_number_is_left_out_of_a_curve() -> None:
     curves = Curves()
     curves.extend([train(1, 3.0), train(2, math.nan), train(3, 1.0)], cursor=1)
-    assert curves.train.series("loss") == ([1, 3], [3.0, 1.0])
+    assert lists(curves.train.series("loss")) == ([1, 3], [3.0, 1.0])
 
 
 def test_time_left_follows_the_pace_of_the_last_train_steps() -> None:
@@ -126,9 +154,9 @@ def test_losses_by_part_are_curves_that_may_begin_late_and_have_gaps() -> None:
         ],
         cursor=1,
     )
-    assert curves.train.losses("answer") == ([1], [2.0])
-    assert curves.train.losses("step 9") == ([2], [0.9])
-    assert curves.train.losses("compute", by_type=True) == ([], [])
+    assert loss_of(curves, "answer") == ([1], [2.0])
+    assert loss_of(curves, "step 9") == ([2], [0.9])
+    assert loss_of(curves, "compute", by_type=True) == ([], [])
 
 
 def test_only_so_many_parts_are_kept() -> None:

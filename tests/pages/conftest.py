@@ -43,7 +43,7 @@ def filled(rt: Pipeline) -> Pipeline:
     return rt
 
 
-def open_page(file: str, **query: str) -> AppTest:
+def open_page(file: str, **query: str | list[str]) -> AppTest:
     """A page as a browser would see it, with what its address says. Fails where the page fell into its boundary."""
     app = AppTest.from_file(str(REPOSITORY / "app" / "main.py"), default_timeout=30).run()
     app.switch_page(f"../pages/{file}")

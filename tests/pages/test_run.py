@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 
 import orjson
 import pytest
 
+from app.board import TICK_BYTES
+from app.run_live import LIVE_LOG_BYTES
 from tests.pages.conftest import checked, keys, make_run, open_page, press, words
 from tunixrt_core.accelerator import Accelerator
 from tunixrt_core.pipeline import Pipeline
@@ -68,6 +71,54 @@ def test_numbers_and_curves_come_from_the_run_folder(filled: Pipeline) -> None:
     assert "train step 30 of 40 · 75%" in str(app.progress[0].text)
 
 
+def test_a_clone_names_its_parent_and_what_was_changed(filled: Pipeline) -> None:
+    first = make_run(filled, RunStatus.SUCCEEDED)
+    assert "Clone of" not in words(open_page("run.py", run=first.id))
+    variant = filled.clone_manifest(first.id, {"learning_rate": 1e-4, "train_steps": 3})
+    clone = filled.start_run(variant.manifest, parent=first.id)
+    assert filled.wait(30)
+    text = words(open_page("run.py", run=clone.id))
+    assert f"Clone of [{first.id}](run?run={first.id}): optimizer.learning\\_rate 3e-3 → 1e-4" in text
+    app = open_page("run.py", run=clone.id, tab="Config")
+    assert f"Changed from {first.id}" in words(app)
+    assert "compare-parent" in keys(app)
+
+
+def test_a_zoom_in_the_address_is_the_axis_of_every_chart_and_shows_all_its_points(filled: Pipeline) -> None:
+    run = make_run(filled, RunStatus.SUCCEEDED)
+    app = open_page("run.py", run=run.id, zoom=["10", "20"])
+    charts = [json.loads(chart.proto.spec) for chart in app.get("echarts_chart")]
+    assert {(chart["xAxis"]["min"], chart["xAxis"]["max"]) for chart in charts} == {(10, 20)}
+    assert [row[0] for row in charts[0]["dataset"]["source"]] == list(range(10, 21))
+    press(app, "zoom-reset")
+    charts = [json.loads(chart.proto.spec) for chart in app.get("echarts_chart")]
+    assert {chart["xAxis"]["min"] for chart in charts} == {0}
+
+
+def test_a_run_of_50000_train_steps_is_shown_with_its_spike(filled: Pipeline) -> None:
+    run = make_run(filled, RunStatus.RUNNING)
+    with filled.run_folder(run.id).metrics_file.open("ab") as file:
+        for step in range(31, 50_001):
+            loss = 40.0 if step == 31_234 else 2.0
+            record = {"kind": "train", "train_step": step, "loss": loss, "time": 0.5 * step, "parts": {"answer": loss}}
+            file.write(orjson.dumps(record) + b"\n")
+    app = open_page("run.py", run=run.id)
+    specs = {chart.proto.id.rsplit("-", 1)[-1]: chart.proto.spec for chart in app.get("echarts_chart")}
+    assert all(len(spec) <= TICK_BYTES for spec in specs.values())
+    assert [31_234, 40.0] in [row[:2] for row in json.loads(specs["loss"])["dataset"]["source"]]
+    assert [row[0] for row in json.loads(specs["parts"])["dataset"]["source"] if row[0] == 31_234] == [31_234]
+
+
+def test_the_whole_log_can_be_downloaded_and_a_live_page_shows_its_end(filled: Pipeline) -> None:
+    run = make_run(filled, RunStatus.RUNNING)
+    with filled.run_folder(run.id).log_file.open("a") as log:
+        log.writelines(f"line {i} of a long log\n" for i in range(1000))
+    app = open_page("run.py", run=run.id, tab="Log")
+    assert app.code[0].value.endswith("line 999 of a long log")
+    assert len(app.code[0].value) <= LIVE_LOG_BYTES
+    assert [button.label for button in app.get("download_button")] == ["Download whole log"]
+
+
 def test_a_failed_run_says_why_at_the_top(filled: Pipeline) -> None:
     run = make_run(filled, RunStatus.FAILED, message="The loss became NaN at train step 30.")
     assert open_page("run.py", run=run.id).error[0].value == "The loss became NaN at train step 30."
@@ -108,7 +159,7 @@ def test_an_alert_is_told_with_its_evidence_and_mended_by_a_clone(filled: Pipeli
     run = make_run(filled, RunStatus.STOPPED, alert_at=20)
     app = open_page("run.py", run=run.id)
     assert app.warning[0].value == "**Loss spike**: loss 8.31 at train step 20, median of the last 50 is 2.10."
-    assert "0.003 → 0.0001" in words(app)
+    assert "3e-3 → 1e-4" in words(app)
     press(app, "fix-loss_spike-start")
     assert filled.wait(30)
     clone = filled.run("r-0002")
@@ -215,6 +266,26 @@ def test_the_answers_to_the_fixed_prompts_stand_beside_those_of_the_evaluation_b
     text = words(open_page("run.py", run=run.id, tab="Samples"))
     assert "at train step 30: format valid 1 of 1, exact match 1 of 1" in text
     assert re.search(r"<ins>\s?&lt;b&gt;more&lt;/b&gt;\s?</ins>", text), "what is new is marked, and shown as text"
+
+
+def test_the_newest_answers_are_followed_until_others_are_chosen(filled: Pipeline) -> None:
+    run = make_run(filled, RunStatus.RUNNING)
+
+    def answer(step: int) -> None:
+        scores = {"exact_match": 1.0, "format_valid": 1.0, "repetition": 0.0}
+        said = {"train_step": step, "id": "ab" * 32, "prompt": "?", "reference": "3", "output": "3", "answer": "3"}
+        with filled.run_folder(run.id).samples_file.open("ab") as file:
+            file.write(orjson.dumps(said | {"scores": scores, "tokens": 5, "hit_limit": False}) + b"\n")
+
+    answer(10)
+    answer(20)
+    app = open_page("run.py", run=run.id, tab="Samples")
+    answer(30)
+    assert "at train step 30" in words(checked(app.run()))
+    app.select_slider(key="sample-step").set_value(10)
+    assert "at train step 10" in words(checked(app.run()))
+    answer(40)
+    assert "at train step 10" in words(checked(app.run()))
 
 
 def test_a_run_without_answers_says_what_would_stand_there(filled: Pipeline) -> None:

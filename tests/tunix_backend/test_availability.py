@@ -40,26 +40,25 @@ def test_a_package_that_is_not_installed_has_no_version(monkeypatch: pytest.Monk
     def missing(name: str) -> str:
         raise metadata.PackageNotFoundError(name)
 
-    availability._installed.cache_clear()
+    monkeypatch.setattr(availability, "_found", {})
     monkeypatch.setattr(availability.metadata, "version", missing)
     assert availability.tunix_version() is None
     assert availability.jax_version() is None
 
 
-def test_one_that_is_installed_meanwhile_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    availability._installed.cache_clear()
-    versions: dict[str, str] = {}
+def test_what_is_installed_is_read_once_and_what_is_missing_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
 
-    def found(name: str) -> str:
-        if name not in versions:
+    def version(name: str) -> str:
+        asked.append(name)
+        if len(asked) == 1:
             raise metadata.PackageNotFoundError(name)
-        return versions[name]
+        return "1.0"
 
-    monkeypatch.setattr(availability.metadata, "version", found)
-    assert availability.tunix_version() is None
-    versions["google-tunix"] = "9.9"
-    assert availability.tunix_version() == "9.9"
-    availability._installed.cache_clear()
+    monkeypatch.setattr(availability, "_found", {})
+    monkeypatch.setattr(availability.metadata, "version", version)
+    assert [availability.jax_version() for _ in range(3)] == [None, "1.0", "1.0"]
+    assert len(asked) == 2
 
 
 @pytest.mark.tunix

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from importlib import metadata
 from importlib.util import find_spec
 
@@ -34,14 +33,15 @@ def require_tunix() -> None:
         )
 
 
+# What is installed stays so while this process runs; what is missing may come. Every page asks, and reading it takes
+# as long as a whole page otherwise.
+_found: dict[str, str] = {}
+
+
 def _version(package: str) -> str | None:
-    try:
-        return _installed(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-@lru_cache
-def _installed(package: str) -> str:
-    """Every page asks for it, and a package that was found keeps its version while the process lives."""
-    return metadata.version(package)
+    if package not in _found:
+        try:
+            _found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            return None
+    return _found[package]
