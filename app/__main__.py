@@ -8,13 +8,11 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from app.log_file import FORMAT, follow_server, log_to_file
+from app.log_file import FORMAT, follow_server, log_to_file, note
 from app.ports import CannotListen, check_can_listen, is_any, is_loopback
 from tunixrt_core import __version__
 from tunixrt_core.errors import InvalidSettings, TunixRTError
 from tunixrt_core.settings import LOG_LEVELS, VARIABLES, Settings
-
-log = logging.getLogger("app")
 
 # setting -> (option, what stands for its value in --help)
 OPTIONS: dict[str, tuple[str, str]] = {
@@ -48,7 +46,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
         log_file = log_to_file(settings, environ)
         from app.server import serve
 
-        log.info("Tunix RT %s begins on %s:%d, home %s", __version__, settings.host, settings.port, settings.home)
+        note(log_file, f"Tunix RT {__version__} begins on {settings.host}:{settings.port}, home {settings.home}")
         serve(settings, auth=not options.no_auth, on_start=lambda address: _greet(settings, address, log_file))
     except (TunixRTError, CannotListen) as error:
         return _fail(error, 1)

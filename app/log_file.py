@@ -42,6 +42,11 @@ def log_to_file(settings: Settings, environ: Mapping[str, str]) -> logging.Handl
     return handler
 
 
+def note(handler: logging.Handler, text: str) -> None:
+    """A line for the file alone: stderr stays silent while all is well."""
+    handler.handle(logging.LogRecord("app", logging.INFO, __file__, 0, text, None, None))
+
+
 def follow_server(handler: logging.Handler) -> None:
     """Take over warnings of Streamlit and uvicorn, whose loggers hand nothing on. Call it once they are set up."""
     for name, logger in list(logging.root.manager.loggerDict.items()):

@@ -161,7 +161,6 @@ PURE = {
     "overview",
     "redaction",
     "upkeep",
-    "diagnostics.file_name",
     "pace",
 }
 

@@ -16,7 +16,7 @@ import orjson
 
 from tunixrt_core import attention, disk
 from tunixrt_core.attention import Attention, Seen
-from tunixrt_core.diagnostics import diagnostics
+from tunixrt_core.diagnostics import diagnostics, file_name
 from tunixrt_core.disk import DiskUse
 from tunixrt_core.errors import Conflict, NotFound
 from tunixrt_core.evaluation import EvalRecord
@@ -222,3 +222,8 @@ class HomeVerbs:
     def diagnostics(self) -> Iterator[bytes]:
         """A zip with what helps to find out what is wrong, without secrets and without any text of traces or models."""
         return diagnostics(self.settings, os.environ, queue=self.jobs.queue(), runs=self.store.runs.index().values())
+
+    @staticmethod
+    def diagnostics_name() -> str:
+        """What to save the zip as: it says when it was made."""
+        return file_name()

@@ -7,7 +7,6 @@ from starlette.responses import StreamingResponse
 
 from app.api.downloads import JsonlDownload
 from app.api.shared import Pipe
-from tunixrt_core.diagnostics import file_name
 
 router = APIRouter(tags=["System"])
 
@@ -21,4 +20,4 @@ MEDIA_TYPE = "application/zip"
 )
 def diagnostics(pipeline: Pipe) -> StreamingResponse:
     """A zip with versions, settings, logs and states of the newest runs. No secrets, no text of traces or models."""
-    return JsonlDownload(pipeline.diagnostics(), file_name(), MEDIA_TYPE)
+    return JsonlDownload(pipeline.diagnostics(), pipeline.diagnostics_name(), MEDIA_TYPE)
