@@ -141,7 +141,9 @@ def _exact_match(summary: RunSummary, target: str) -> str:
     value = summary.exact_match.get(target)
     if value is None:
         return MISSING
-    told = summary.exact_match_of[target]
+    told = summary.exact_match_of.get(target)
+    if told is None:
+        return percent(value)
     low, high = (f"{100 * max(0.0, told[end]):.1f}" for end in ("low", "high"))
     return f"{percent(value)} ({low} to {high}, n = {told['rows']:,.0f})"
 

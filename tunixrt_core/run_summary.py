@@ -72,7 +72,7 @@ def summarise(folder: RunDir) -> RunSummary:
         alerts=len(of["alert"]),
         parts=_in_order((evals or train or [{}])[-1].get("parts") or {}),
         exact_match={target: told["exact_match"] for target, told in answered.items()},
-        exact_match_of={target: _interval(told) for target, told in answered.items()},
+        exact_match_of={target: _interval(told) for target, told in answered.items() if "exact_match_low" in told},
     )
 
 

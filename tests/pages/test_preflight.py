@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import preflight_views, state
+from app import state
 from tests.fakes import FakeBackend
 from tests.pages.conftest import checked, keys, make_run, open_page, press, words
 from tests.tunix_backend.conftest import make_manifest, write_rows
@@ -43,7 +43,7 @@ class ChecksForReal(FakeBackend):
 @pytest.fixture
 def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
     # AppTest runs the page it came from again, not the one it was led to: what is asked for must be there at once
-    monkeypatch.setattr(preflight_views, "_PATIENCE", 30)
+    monkeypatch.setattr("app.desk.PATIENCE", 30)
     settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
     store = open_store(settings.database_url)
     pipeline = Pipeline(settings, store, JobManager(store.runs, ChecksForReal(settings.models_dir)))
