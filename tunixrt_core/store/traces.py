@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -48,20 +49,24 @@ class TraceStore:
         self._clock = clock
         self._gathering = Gathering(self._insert_each)
 
-    def insert(self, new: Iterable[Trace | ScoredTrace]) -> InsertCounts:
-        """Store every trace with its scores, or, where iteration raises, none. A trace twice counts as duplicate.
+    def insert(self, new: Iterable[Trace | ScoredTrace], *, beat: Callable[[], object] | None = None) -> InsertCounts:
+        """Store every trace with its scores, or, where iteration or `beat` raises, none.
 
-        A deleted trace that comes again is stored again and counts as inserted.
+        A trace twice counts as duplicate. A deleted trace that comes again is stored again and counts as inserted.
+        `beat` is called again and again while the database writes, and a last time before the commit.
         """
         now = self._clock()
         total = 0
-        with self._db.write() as connection:
+        with self._db.write() as connection, self._heard(connection, beat):
             writer = TraceWriter(connection, self._db.dialect, now)
             for batch in batches(new):
                 total += len(batch)
                 writer.add(batch)
             writer.finish()
         return InsertCounts(writer.inserted, total - writer.inserted)
+
+    def _heard(self, connection: Connection, beat: Callable[[], object] | None) -> AbstractContextManager[None]:
+        return nullcontext() if beat is None else self._db.dialect.heard(connection, beat)
 
     def insert_one(self, item: Trace | ScoredTrace) -> bool:
         """Store one trace; whether it was new. What several threads bring at once shares one transaction."""
