@@ -40,7 +40,8 @@ class IngestVerbs:
         """Read a file of traces into the store, in one transaction: read = inserted + duplicate + rejected.
 
         `rejects` is given the rejected rows, byte for byte. What `on_progress` raises ends it, with nothing stored;
-        it is called while the database writes too, and a last time before the commit. Raises UnreadableFile, with nothing stored, where the file as a whole cannot be read.
+        it is called while the database writes too, and a last time before the commit. Raises UnreadableFile, with
+        nothing stored, where the file as a whole cannot be read.
         """
         total = size_of(source)
         with _rejects(rejects) as rejected:
