@@ -9,7 +9,19 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
 
 from tunixrt_core.datasets import Candidate
 from tunixrt_core.errors import InvalidQuery, NotFound
@@ -35,6 +47,14 @@ from tunixrt_core.store.writing import TraceWriter, batches, change_tallies, tal
 from tunixrt_core.traces import Trace
 
 MOST_COUNTED = 10_000
+_ALL = TraceQuery()
+_NEWEST = 2**63 - 1  # above every id
+_SHOWN = select(traces.c.id, traces.c.hash, traces.c.body, traces.c.created_at)
+_below, _most = bindparam("below", type_=BigInteger), bindparam("most", type_=Integer)
+# built once: it is asked most, and SQLAlchemy takes longer to build such a statement than SQLite to answer it
+_PAGE_OF_ALL = (
+    _SHOWN.where(traces.c.deleted_at.is_(None), traces.c.id < _below).order_by(traces.c.id.desc()).limit(_most)
+)
 _LOOKUP = 128  # traces fetched at once by hash: at most as many MiB
 _DELETE_BATCH = 500
 
@@ -89,11 +109,14 @@ class TraceStore:
     def page(self, query: TraceQuery, *, after: str | None = None, limit: int = 50) -> Page[StoredTrace]:
         """Matching traces, newest first. `after` is the `next` of the page before. Raises InvalidQuery."""
         with self._db.read() as connection:
-            wanted, key = self._matching(connection, select(traces), query)
-            wanted = wanted.order_by(key.desc()).limit(check_limit(limit) + 1)
-            if after is not None:
-                wanted = wanted.where(key < decode_cursor(after))
-            rows = connection.execute(wanted).all()
+            most, below = check_limit(limit) + 1, _NEWEST if after is None else decode_cursor(after)
+            wanted = _PAGE_OF_ALL
+            if query != _ALL:
+                wanted, key = self._matching(connection, _SHOWN, query)
+                wanted = wanted.order_by(key.desc()).limit(_most)
+                # on the first page it would only tempt the planner to read by id
+                wanted = wanted if after is None else wanted.where(key < _below)
+            rows = connection.execute(wanted, {"below": below, "most": most}).all()
             items = _stored(connection, rows[:limit])
         more = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
         return Page(tuple(items), more)
