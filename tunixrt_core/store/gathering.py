@@ -30,8 +30,8 @@ class Gathering:
     """Hands what several threads bring to one `insert`, which says of each whether it was new.
 
     A thread that comes while another one writes waits. When that one is done, the first that waits writes all that have
-    gathered, and gives those that were just answered a moment to come again: else half of many callers would always wait
-    for the other half. Alone, a thread writes at once.
+    gathered, and gives those that were just answered a moment to come again: else half of many callers would always
+    wait for the other half. Alone, a thread writes at once.
     """
 
     def __init__(self, insert: Callable[[Sequence[Trace | ScoredTrace]], list[bool]]) -> None:
