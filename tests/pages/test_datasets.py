@@ -95,15 +95,19 @@ def test_gates_are_told_with_what_they_found_and_the_rows_behind_them(faulty: Pi
 
 
 def test_gate_finding_split_and_what_it_is_compared_with_stand_in_the_address(faulty: Pipeline) -> None:
-    wrong = [Trace(f"What is {n} + {n}?", (Step(0, "a sum"),), str(n), reference_answer="0") for n in (31, 32)]
-    faulty.add_traces(wrong)
+    thoughts = {31: "a sum", 32: "another thought", 33: "no idea"}
+    faulty.add_traces(
+        Trace(f"Is it {n}?", (Step(0, said),), str(n), reference_answer="0") for n, said in thoughts.items()
+    )
     for share in (0.1, 0.2, 0.3):
         faulty.build_dataset(DatasetSpec("gated", gates={"answer": "warn", "answer_missing": "warn"}, eval_share=share))
-    named = faulty.dataset_findings("gated", 3, "answer_missing")[1].finding.hash
+    first, second, *_ = (view.trace for view in faulty.dataset_findings("gated", 3, "answer_missing") if view.trace)
+    named = second.content_hash
     there = {"dataset": "gated:3", "gate": "answer_missing", "finding": named[:12], "split": "eval", "from": "1"}
     app = open_page("datasets.py", **there)
     assert set(app.dataframe[1].value["why"]) == {"The answer stands in no step."}
-    assert app.dataframe[1].selection.rows == [1]
+    assert second.steps[0].content in words(app)
+    assert first.steps[0].content not in words(app)
     assert app.segmented_control(key="preview-split").value == "eval"
     assert app.selectbox(key="diff-from-3").value == 1
     app.segmented_control(key="preview-split").set_value("train")
