@@ -119,7 +119,7 @@ def _show_finding(view: FindingView) -> None:
         st.caption(view.words)
         return
     if view.span:
-        blocks.stretch(view.before, view.span, view.after, str(view.finding.detail["field"]))
+        blocks.stretch(view.before, view.span, view.after, str(view.finding.detail["field"]).capitalize())
     if view.other is not None:
         blocks.side_by_side(
             (f"Found · {view.finding.hash[:8]}", whole_text(view.trace)),

@@ -32,6 +32,7 @@ from tunixrt_core.store.filters import narrow
 from tunixrt_core.store.gathering import Gathering
 from tunixrt_core.store.lookup import find
 from tunixrt_core.store.query import (
+    MOST_COUNTED,
     Count,
     InsertCounts,
     Neighbours,
@@ -46,7 +47,6 @@ from tunixrt_core.store.tables import trace_notes, trace_scores, trace_tags, tra
 from tunixrt_core.store.writing import TraceWriter, batches, change_tallies, tallies_of
 from tunixrt_core.traces import Trace
 
-MOST_COUNTED = 10_000
 _ALL = TraceQuery()
 _NEWEST = 2**63 - 1  # above every id
 _SHOWN = select(traces.c.id, traces.c.hash, traces.c.body, traces.c.created_at)
@@ -130,18 +130,18 @@ class TraceStore:
             older = connection.execute(hashes.where(key < at).order_by(key.desc()).limit(1)).scalar()
         return Neighbours(newer, older)
 
-    def count(self, query: TraceQuery) -> Count:
+    def count(self, query: TraceQuery, *, most: int = MOST_COUNTED) -> Count:
         """How many traces match: exact with no filter or with one of source, model, answer or tag.
 
-        Otherwise exact up to 10,000, and at least that where there are more.
+        Otherwise exact up to `most`, and at least that where there are more.
         """
         with self._db.read() as connection:
             if (known := _tallied(connection, query)) is not None:
                 return Count(known)
             wanted, _ = self._matching(connection, select(traces.c.id), query)
-            some = wanted.limit(MOST_COUNTED + 1).subquery()
+            some = wanted.limit(most + 1).subquery()
             number: int = connection.execute(select(func.count()).select_from(some)).scalar_one()
-        return Count(min(number, MOST_COUNTED), exact=number <= MOST_COUNTED)
+        return Count(min(number, most), exact=number <= most)
 
     def sources(self) -> list[tuple[str, int]]:
         """Every source with its number of traces, the largest first."""
