@@ -75,7 +75,7 @@ def show_findings(version: DatasetVersion, outcomes: Sequence[GateOutcome]) -> N
         write = stands_in_address(
             "gate", list(found), next(iter(found)), key=key, then=lambda: st.query_params.pop("finding", None)
         )
-        gate = st.pills(
+        chip = st.pills(
             "Gate",
             list(found),
             format_func=lambda name: f"{GATES[name].title} · {found[name].rows:,}",
@@ -84,6 +84,7 @@ def show_findings(version: DatasetVersion, outcomes: Sequence[GateOutcome]) -> N
             required=True,
             on_change=write,
         )
+        gate = str(chip)
         views = get_pipeline().dataset_findings(version.name, version.version, gate, limit=_SHOWN)
         named = [view.finding.hash[:12] for view in views]
         at = named.index(wanted) if (wanted := st.query_params.get("finding", "")) in named else 0

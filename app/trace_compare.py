@@ -26,7 +26,7 @@ def show_compare(rt: Pipeline, ref: str, other: str) -> None:
         f"Compare {a.id[:8]} with",
         value=other[:12],
         placeholder="Hash of a trace, at least 8 digits",
-        key=f"compare-with-{a.id[:12]}",
+        key=f"compare-with-{a.id[:12]}-{other[:12]}",
         width=320,
     )
     if not wanted:

@@ -103,6 +103,7 @@ def show_reader(ref: str, query: TraceQuery) -> None:
                 step_button("Next", after, "chevron_right", "next-trace", "J")
                 if st.button("Compare", icon=":material/compare:", key="compare-trace", type="tertiary"):
                     st.session_state["next-view"] = "Compare"
+                    st.query_params.pop("with", None)
                     st.query_params["trace"] = stored.id
                     st.rerun()
                 if st.button("Delete", icon=":material/delete:", key="delete-trace", type="tertiary"):

@@ -133,7 +133,7 @@ def said_about(connection: Connection, ids: Sequence[int]) -> dict[int, Said]:
     scores: dict[int, list[StoredScore]] = defaultdict(list)
     among, given = _IDS[connection.dialect.name], (orjson.dumps(ids).decode(),)
 
-    def asked(statement: str) -> Iterable[Row[Any]]:
+    def asked(statement: str) -> Iterable[Any]:
         return connection.exec_driver_sql(statement.format(among), given)
 
     for number, tag in asked(_TAGS):

@@ -49,10 +49,10 @@ from tunixrt_core.traces import Trace
 
 _ALL = TraceQuery()
 _NEWEST = 2**63 - 1  # above every id
-_SHOWN = select(traces.c.id, traces.c.hash, traces.c.body, traces.c.created_at)
+_SHOWN: Select[Any] = select(traces.c.id, traces.c.hash, traces.c.body, traces.c.created_at)
 _below, _most = bindparam("below", type_=BigInteger), bindparam("most", type_=Integer)
 # built once: it is asked most, and SQLAlchemy takes longer to build such a statement than SQLite to answer it
-_PAGE_OF_ALL = (
+_PAGE_OF_ALL: Select[Any] = (
     _SHOWN.where(traces.c.deleted_at.is_(None), traces.c.id < _below).order_by(traces.c.id.desc()).limit(_most)
 )
 _LOOKUP = 128  # traces fetched at once by hash: at most as many MiB
