@@ -133,7 +133,13 @@ def pick_row(
     selected: int | None = None,
     height: Any = "content",
 ) -> int | None:
-    """A table of which one row can be chosen; the index of the chosen one. `selected` is chosen at first."""
+    """A table of which one row can be chosen; the index of the chosen one.
+
+    `selected` is the row that the address names. Where that is not the row that was chosen here last, as after the
+    button "back", the table is built anew with it: its own choice would win otherwise.
+    """
+    last, turn = st.session_state.get(f"{key}-chosen", (selected, 0))
+    turn += selected is not None and last != selected
     event = st.dataframe(
         pd.DataFrame(rows, columns=list(columns)),
         column_config=columns,
@@ -141,14 +147,16 @@ def pick_row(
         height=height,
         row_height=36,
         placeholder="–",
-        key=key,
+        key=f"{key}-{turn}",
         alt=alt,
         on_select="rerun",
         selection_mode="single-row",
         selection_default={"selection": {"rows": [selected]}} if selected is not None else None,
     )
-    chosen = event["selection"]["rows"]
-    return int(chosen[0]) if chosen and chosen[0] < len(rows) else None
+    rows_chosen = event["selection"]["rows"]
+    chosen = int(rows_chosen[0]) if rows_chosen and rows_chosen[0] < len(rows) else None
+    st.session_state[f"{key}-chosen"] = (selected if chosen is None else chosen, turn)
+    return chosen
 
 
 def address_select(

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import plotly.graph_objects as plots
 import streamlit as st
 
 from app import blocks
+from app.address import stands_in_address
 from app.components import card, pick_row
-from app.manifest_form import local_models
 from app.navigation import go
 from app.state import get_pipeline
-from app.words import one_line, percent, plural, whole
+from app.words import MISSING, one_line, percent, plural, whole
 from tunixrt_core.datasets import DatasetDiff, DatasetVersion
 from tunixrt_core.datasets.lengths import Lengths
 from tunixrt_core.quality.findings import GateOutcome
@@ -20,57 +19,8 @@ from tunixrt_core.quality.gates import GATES
 from tunixrt_core.quality.texts import whole_text
 from tunixrt_core.quality.why import FindingView
 
-MOST_COUNTED = 50_000  # rows whose tokens are counted; of a larger version, a sample
 _SHOWN = 200  # rows behind a gate that are listed
 _NAMED = 50  # rows of a difference that are named
-ESTIMATE = "Estimate (bytes by 4)"
-
-
-def pick_tokenizer() -> str | None:
-    """The model whose tokenizer counts; None for the estimate, which is all there is without Tunix."""
-    rt = get_pipeline()
-    if not rt.tunix_status().available:
-        return None
-    chosen = st.selectbox("Counted by", [ESTIMATE, *local_models(rt.settings.models_dir)], key="tokenizer", width=240)
-    return None if chosen == ESTIMATE else chosen
-
-
-@st.cache_data(show_spinner="Counting tokens", max_entries=64)
-def lengths_of(name: str, version: int, content_hash: str, model: str | None) -> Lengths:
-    """Counted once: a version does not change. (`content_hash` tells homes apart.)"""
-    return get_pipeline().dataset_lengths(name, version, model=model, most=MOST_COUNTED)
-
-
-def show_lengths(lengths: Lengths) -> None:
-    """A bar chart of tokens a row, train and eval one on the other."""
-    figure = plots.Figure()
-    width = lengths.width
-    bars = len(lengths.train.bars)
-    spans = [f"{i * width:,} to {(i + 1) * width - 1:,}" for i in range(bars)]
-    spans[-1] = f"{(bars - 1) * width:,} or more"
-    for name, counts, color in (("Train", lengths.train.bars, blocks.BLUE), ("Eval", lengths.eval.bars, blocks.TEAL)):
-        if any(counts):
-            figure.add_bar(
-                x=[(i + 0.5) * width for i in range(bars)],
-                y=counts,
-                width=[width] * bars,
-                name=name,
-                marker_color=color,
-                customdata=spans,
-                hovertemplate="%{customdata} tokens: %{y:,} rows<extra>" + name + "</extra>",
-            )
-    figure.update_layout(
-        barmode="stack",
-        height=340,
-        margin={"l": 8, "r": 8, "t": 28, "b": 8},
-        xaxis_title=f"Tokens of a row ({width:,} a bar)",
-        yaxis_title="Rows",
-        bargap=0.04,
-        legend={"orientation": "h", "y": 1.14, "x": 1, "xanchor": "right", "traceorder": "normal"},
-    )
-    st.plotly_chart(figure, key="length-histogram", config={"displayModeBar": False})
-    counted = f"{plural(lengths.rows, 'row')} counted. " if lengths.rows >= MOST_COUNTED else ""
-    st.caption(f"{counted}Prompt, reasoning and answer as plain text; a chat format adds some tokens.")
 
 
 def scaled(tokens: int, version: DatasetVersion, lengths: Lengths) -> str:
@@ -80,20 +30,20 @@ def scaled(tokens: int, version: DatasetVersion, lengths: Lengths) -> str:
     return f"about {whole(round(tokens * version.rows / lengths.rows))}"
 
 
-def show_split_table(version: DatasetVersion, lengths: Lengths) -> None:
-    """Share and tokens of either split."""
+def show_split_table(version: DatasetVersion, lengths: Lengths | None) -> None:
+    """Share and tokens of either split; dashes while they are counted."""
     st.table(
         [
             {
                 "Split": name,
                 "Share": percent(rows / max(1, version.rows)),
-                "Tokens": scaled(split.tokens, version, lengths),
-                "Median": whole(split.median),
-                "Longest": whole(split.longest),
+                "Tokens": scaled(split.tokens, version, lengths) if lengths and split else MISSING,
+                "Median": whole(split.median) if split else MISSING,
+                "Longest": whole(split.longest) if split else MISSING,
             }
             for name, rows, split in (
-                ("Train", version.train_rows, lengths.train),
-                ("Eval", version.eval_rows, lengths.eval),
+                ("Train", version.train_rows, lengths.train if lengths else None),
+                ("Eval", version.eval_rows, lengths.eval if lengths else None),
             )
         ],
         border="horizontal",
@@ -121,17 +71,23 @@ def show_findings(version: DatasetVersion, outcomes: Sequence[GateOutcome]) -> N
     if not found:
         return
     with card("Rows behind the gates", note=plural(sum(o.rows for o in found.values()), "finding"), key="findings"):
-        named = st.query_params.get("gate", "")
-        gate = st.pills(
+        key = f"gate-chip-{version.content_hash[:8]}"
+        write = stands_in_address(
+            "gate", list(found), next(iter(found)), key=key, then=lambda: st.query_params.pop("finding", None)
+        )
+        chip = st.pills(
             "Gate",
             list(found),
             format_func=lambda name: f"{GATES[name].title} · {found[name].rows:,}",
-            default=named if named in found else next(iter(found)),
             label_visibility="collapsed",
-            key=f"gate-chip-{version.content_hash[:8]}",
+            key=key,
             required=True,
+            on_change=write,
         )
+        gate = str(chip)
         views = get_pipeline().dataset_findings(version.name, version.version, gate, limit=_SHOWN)
+        named = [view.finding.hash[:12] for view in views]
+        at = named.index(wanted) if (wanted := st.query_params.get("finding", "")) in named else 0
         chosen = pick_row(
             [
                 {
@@ -148,9 +104,11 @@ def show_findings(version: DatasetVersion, outcomes: Sequence[GateOutcome]) -> N
             },
             key=f"findings-{version.content_hash[:8]}-{gate}",
             alt=f"{len(views)} rows behind the gate {GATES[gate].title}.",
-            selected=0,
+            selected=at,
             height="content" if len(views) <= 6 else 260,
         )
+        if chosen is not None and chosen != at:
+            st.query_params["finding"] = named[chosen]
         if found[gate].rows > len(views):
             st.caption(f"The first {len(views)} of {found[gate].rows:,} rows.")
         if chosen is not None:
@@ -162,7 +120,7 @@ def _show_finding(view: FindingView) -> None:
         st.caption(view.words)
         return
     if view.span:
-        blocks.stretch(view.before, view.span, view.after, str(view.finding.detail["field"]))
+        blocks.stretch(view.before, view.span, view.after, str(view.finding.detail["field"]).capitalize())
     if view.other is not None:
         blocks.side_by_side(
             (f"Found · {view.finding.hash[:8]}", whole_text(view.trace)),
@@ -181,8 +139,10 @@ def show_diff(version: DatasetVersion, versions: Sequence[DatasetVersion]) -> No
     if not others:
         return
     with card("Changes", note=f"to version {version.version}", key="changes"):
-        start = others.index(version.parent) if version.parent in others else 0
-        before = st.selectbox("From version", others, index=start, key=f"diff-from-{version.version}", width=160)
+        start = version.parent if version.parent in others else others[0]
+        key = f"diff-from-{version.version}"
+        write = stands_in_address("from", others, start, key=key)
+        before = st.selectbox("From version", others, key=key, width=160, on_change=write)
         found = get_pipeline().dataset_diff(version.name, before, version.version)
         blocks.segments(
             [

@@ -8,8 +8,8 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal, cast
-from weakref import WeakKeyDictionary
 
+from app.state import PerPipeline
 from tunixrt_core.errors import Cancelled
 from tunixrt_core.ingest.report import Diagnosis, ImportProgress, ImportReport
 from tunixrt_core.pipeline import Pipeline
@@ -106,11 +106,9 @@ class ImportDesk:
             return [job for job in self._jobs if not job.over]
 
 
-_desks: WeakKeyDictionary[Pipeline, ImportDesk] = WeakKeyDictionary()
-_desks_lock = threading.Lock()
+_desks: PerPipeline[ImportDesk] = PerPipeline(lambda _: ImportDesk())
 
 
 def desk_of(pipeline: Pipeline) -> ImportDesk:
     """The one desk of a Pipeline."""
-    with _desks_lock:
-        return _desks.setdefault(pipeline, ImportDesk())
+    return _desks.of(pipeline)

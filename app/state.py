@@ -1,12 +1,17 @@
-"""The one Pipeline of this process: pages, API and worker all use it."""
+"""The one Pipeline of this process, which pages, API and worker all use; what else there is one of for each."""
 
 from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from tunixrt_core.pipeline import Pipeline, open_pipeline
 from tunixrt_core.settings import Settings
+
+T = TypeVar("T")
 
 _lock = threading.Lock()
 _pipeline: Pipeline | None = None
@@ -31,3 +36,18 @@ def set_pipeline(pipeline: Pipeline | None) -> None:
     global _pipeline
     with _lock:
         _pipeline = pipeline
+
+
+class PerPipeline(Generic[T]):
+    """One object for each Pipeline, made when it is first asked for."""
+
+    def __init__(self, make: Callable[[Pipeline], T]) -> None:
+        self._make = make
+        self._made: WeakKeyDictionary[Pipeline, T] = WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    def of(self, pipeline: Pipeline) -> T:
+        with self._lock:
+            if pipeline not in self._made:
+                self._made[pipeline] = self._make(pipeline)
+            return self._made[pipeline]

@@ -8,6 +8,7 @@ from app import blocks
 from app.components import card, halves
 from app.step_table import step_table
 from app.trace_reader import step_scores
+from app.words import one_line
 from tunixrt_core.errors import NotFound
 from tunixrt_core.pipeline import Pipeline
 from tunixrt_core.quality import answer_matches
@@ -22,13 +23,17 @@ def show_compare(rt: Pipeline, ref: str, other: str) -> None:
         found = rt.traces(TraceQuery(group=a.trace.group_key), limit=50).items
         other = next((item.id for item in found if item.id != a.id), "")
     wanted = st.text_input(
-        "Compare with",
+        f"Compare {a.id[:8]} with",
         value=other[:12],
         placeholder="Hash of a trace, at least 8 digits",
-        key=f"compare-with-{a.id[:12]}",
+        key=f"compare-with-{a.id[:12]}-{other[:12]}",
+        width=320,
     )
     if not wanted:
-        st.caption("No other trace has this prompt. Name one by its hash.")
+        blocks.prose(one_line(a.trace.prompt, 300))
+        st.caption(
+            f"No other trace has the prompt of {a.id[:8]}. Name one by its hash, or choose another trace under Traces."
+        )
         return
     try:
         b = rt.trace(wanted)

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.address import stands_in_address
 from tunixrt_core.pipeline import Pipeline
 from tunixrt_core.store.query import TraceQuery
 
@@ -45,7 +46,7 @@ def filters(rt: Pipeline) -> TraceQuery:
             width=235,
             **bound,
         )
-        _choice("Source", ALL, rt.sources(), key="source", width=150, label_visibility="collapsed", **bound)
+        _choice("Source", ALL, rt.sources(), key="source", width=150, label_visibility="collapsed")
         st.pills("Show only", CHIPS, selection_mode="multi", key="chips", label_visibility="collapsed", **bound)
         more = sum(1 for name in list(BLANK)[3:] if st.session_state.get(name) not in (None, [], ANY))
         with st.popover(f"More filters{f' ({more})' if more else ''}", icon=":material/tune:", width="content"):
@@ -58,7 +59,7 @@ def filters(rt: Pipeline) -> TraceQuery:
 
 
 def _more(rt: Pipeline, bound: dict[str, Any]) -> None:
-    _choice("Model", ANY, rt.models(), key="model", **bound)
+    _choice("Model", ANY, rt.models(), key="model")
     st.multiselect("Tags, all of them", [tag for tag, _ in rt.tags()], key="tags", **bound)
     names = sorted({one.name for one in rt.score_names()})
     st.selectbox("Score", [ANY, *names], key="score", **bound)
@@ -78,11 +79,13 @@ def _more(rt: Pipeline, bound: dict[str, Any]) -> None:
 
 def _choice(label: str, none: str, counts: list[tuple[str, int]], *, key: str, **layout: Any) -> None:
     known = dict(counts)
+    options = [none, *known]
     st.selectbox(
         label,
-        [none, *known],
+        options,
         format_func=lambda name: f"{name} ({known[name]:,})" if name in known else name,
         key=key,
+        on_change=stands_in_address(key, options, none, key=key, then=to_first_page),
         **layout,
     )
 
@@ -121,7 +124,8 @@ def _midnight(day: date | None) -> datetime | None:
 def clear_filters() -> None:
     for name, blank in BLANK.items():
         st.session_state[name] = list(blank) if isinstance(blank, list) else blank
-    st.query_params.pop("group", None)
+    for name in ("group", "source", "model"):
+        st.query_params.pop(name, None)
     to_first_page()
 
 

@@ -27,21 +27,23 @@ def _show_grades(rt: Pipeline, stored: StoredTrace) -> None:
     targets = [None, *range(steps)]
     key = f"target-{stored.id[:12]}"
     at = st.session_state.setdefault(key, 0) % len(targets)
-    with st.container(horizontal=True, vertical_alignment="center", key="grades", gap="xsmall"):
+    with st.container(horizontal=True, vertical_alignment="center", key="grade-target", gap="xsmall"):
         if st.button("", icon=":material/arrow_upward:", key="target-up", shortcut="P", help="The step before"):
             _aim(key, (at - 1) % len(targets))
         if st.button("", icon=":material/arrow_downward:", key="target-down", shortcut="N", help="The next step"):
             _aim(key, (at + 1) % len(targets))
         st.markdown(f"**{_target_words(targets[at])}**", width="content")
+        mine = _mine(stored, targets[at])
+        if mine:
+            st.badge(f"You gave {mine.value:g}", color="blue")
+    with st.container(horizontal=True, vertical_alignment="center", key="grades", gap="xsmall"):
         for label, value, shortcut, icon in GRADES:
             if st.button(label, icon=f":material/{icon}:", key=f"grade-{label.lower()}", shortcut=shortcut):
                 _grade(rt, stored, targets[at], value)
                 _aim(key, (at + 1) % len(targets))
-        if mine := _mine(stored, targets[at]):
-            st.badge(f"You gave {mine.value:g}", color="blue")
-            if st.button("Take back", key="ungrade", type="tertiary"):
-                rt.unscore_trace(stored.id, SCORE, kind="human", scorer=_me(), step=targets[at])
-                st.rerun()
+        if mine and st.button("Take back", key="ungrade", type="tertiary"):
+            rt.unscore_trace(stored.id, SCORE, kind="human", scorer=_me(), step=targets[at])
+            st.rerun()
 
 
 def _aim(key: str, at: int) -> None:

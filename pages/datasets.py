@@ -8,20 +8,11 @@ from urllib.parse import quote
 import streamlit as st
 
 from app import blocks
+from app.address import stands_in_address
 from app.components import card, empty_state, halves, header, pick_row, table, tiles
 from app.dataset_build import show_build, show_builder
-from app.dataset_views import (
-    ESTIMATE,
-    lengths_of,
-    pick_tokenizer,
-    scaled,
-    show_card,
-    show_checks,
-    show_diff,
-    show_findings,
-    show_lengths,
-    show_split_table,
-)
+from app.dataset_views import scaled, show_card, show_checks, show_diff, show_findings, show_split_table
+from app.length_views import lengths_of, pick_tokenizer, show_lengths, wait_for_lengths
 from app.navigation import go
 from app.state import get_pipeline
 from app.words import MISSING, moment, one_line, percent, plural, short_hash, whole
@@ -59,11 +50,13 @@ def show_versions(versions: list[DatasetVersion], shown: DatasetVersion) -> None
             height="content" if len(versions) <= 8 else 330,
         )
     if chosen is not None and versions[chosen] != shown:
-        st.query_params["dataset"] = f"{versions[chosen].name}:{versions[chosen].version}"
+        # what is chosen of one version, such as a gate, means nothing in another
+        kept = {name: st.query_params[name] for name in ("tokenizer", "split") if name in st.query_params}
+        st.query_params.from_dict({**kept, "dataset": f"{versions[chosen].name}:{versions[chosen].version}"})
         st.rerun()
 
 
-def show_split(version: DatasetVersion, lengths: Lengths) -> None:
+def show_split(version: DatasetVersion, lengths: Lengths | None) -> None:
     grouped = "similar prompts" if version.spec.split_by == "near_duplicate" else "normalised prompt"
     with card("Split", note=f"grouped by {grouped}, seed {version.spec.seed}", key="split"):
         blocks.segments(
@@ -101,7 +94,8 @@ def show_downloads(version: DatasetVersion) -> None:
 
 def show_rows(version: DatasetVersion) -> None:
     with card("Rows", note=f"the first {PREVIEW_ROWS} of a split", key="rows"):
-        split = st.segmented_control("Split", SPLITS, default="train", key="preview-split", required=True)
+        write = stands_in_address("split", SPLITS, "train", key="preview-split")
+        split = st.segmented_control("Split", SPLITS, key="preview-split", required=True, on_change=write)
         rows = list(islice(rt.dataset_rows(version.name, version.version, split), PREVIEW_ROWS))
         if not rows:
             st.caption(f"The {split} split is empty.")
@@ -135,16 +129,16 @@ def shown_version(versions: list[DatasetVersion]) -> DatasetVersion:
 
 
 def show_version(versions: list[DatasetVersion], shown: DatasetVersion) -> None:
-    model = st.session_state.get("tokenizer")
-    lengths = lengths_of(shown.name, shown.version, shown.content_hash, None if model in (None, ESTIMATE) else model)
+    lengths = lengths_of(shown)
     outcomes = rt.dataset_gates(shown.name, shown.version)
-    about = f"Counted by {lengths.counted_by}."
+    about = f"Counted by {lengths.counted_by}." if lengths else "Being counted."
+    tokens = scaled(lengths.tokens, shown, lengths) if lengths else MISSING
     tiles(
         [
             ("Rows", whole(shown.rows), ""),
             ("Train rows", whole(shown.train_rows), ""),
             ("Eval rows", whole(shown.eval_rows), ""),
-            ("Tokens", scaled(lengths.tokens, shown, lengths), about),
+            ("Tokens", tokens, about),
         ],
         key="dataset-counts",
     )
@@ -153,9 +147,12 @@ def show_version(versions: list[DatasetVersion], shown: DatasetVersion) -> None:
         show_split(shown, lengths)
     # one line about gates that were not there would be an empty card beside the chart
     with halves() if outcomes else st.container(key="lengths-above-checks"):
-        with card("Tokens per row", note=lengths.counted_by, key="lengths"):
+        with card("Tokens per row", note=lengths.counted_by if lengths else "", key="lengths"):
             pick_tokenizer()
-            show_lengths(lengths)
+            if lengths:
+                show_lengths(lengths)
+            else:
+                wait_for_lengths(shown)
         warned = sum(1 for one in outcomes if one.rows)
         with card("Checks", note=f"{warned} of {len(outcomes)} found rows" if outcomes else "", key="checks"):
             show_checks(outcomes)

@@ -32,6 +32,7 @@ RULE_WORDS = {
     "lines": "By lines",
     "none": "In one piece",
 }
+NEEDED = {"prompt": "prompt", "final_answer": "final answer"}
 Opened = Callable[[], Path | BinaryIO]
 
 
@@ -86,8 +87,8 @@ def show_file(kind: str, name: str | None, opened: Opened, stamp: object) -> Non
             type="primary",
             icon=":material/upload:" if kind == "upload" else ":material/folder_open:",
             key=f"import-{kind}",
-            disabled=name is None,
-            help=None if name else "Choose a file first." if kind == "upload" else "Name a file first.",
+            disabled=preview is None,
+            help=why_not(kind, name, preview),
         ):
             start("import", str(name), opened, words, stamp)
         if st.button(
@@ -95,11 +96,18 @@ def show_file(kind: str, name: str | None, opened: Opened, stamp: object) -> Non
             icon=":material/stethoscope:",
             key=f"check-{kind}",
             disabled=preview is None,
-            help="Reads the file to its end and stores nothing." if preview else "There is no file to check.",
+            help=why_not(kind, name, preview) or "Reads the file to its end and stores nothing.",
         ):
             start("check", str(name), opened, words, stamp)
     if preview is not None:
         show_preview(preview)
+
+
+def why_not(kind: str, name: str | None, preview: Preview | None) -> str | None:
+    """Why a file cannot be imported yet; None where it can."""
+    if name is None:
+        return "Choose a file first." if kind == "upload" else "Name a file first."
+    return None if preview is not None else "The file cannot be read this way yet; what is missing stands above."
 
 
 def choices(kind: str) -> dict[str, Any]:
@@ -125,13 +133,15 @@ def choices(kind: str) -> dict[str, Any]:
 def previewed(name: str, opened: Opened, stamp: object, words: dict[str, Any]) -> Preview | None:
     """The preview with the mapping of this page, or None where the file cannot be read that way, which is said."""
     try:
+        kind = words.pop("kind")
         if words.pop("by_hand"):
-            words["mapping"] = mapping_by_hand(name, opened, stamp, words["kind"])
-        del words["kind"]
+            words["mapping"] = mapping_by_hand(name, opened, stamp, kind)
+            if missing := [field for field in NEEDED if field not in words["mapping"].values()]:
+                st.caption(f"Say which column is the {' and which is the '.join(map(NEEDED.__getitem__, missing))}.")
+                return None
         return look(name, stamp, tuple(sorted(words.items(), key=str)), opened, words)
     except TunixRTError as error:
         show_error(error)
-        words.pop("kind", None)
         return None
 
 

@@ -19,6 +19,7 @@ from tunixrt_core.quality import answer_matches
 from tunixrt_core.store.query import Count, StoredTrace, TraceQuery
 
 PAGE_ROWS = 12
+MOST_COUNTED = 1_000  # a page is not held up to count more of a million
 VIEWS = ("Traces", "Prompt groups", "Compare")
 MATCH_WORDS = {True: "Match", False: "Differs", None: "No reference"}
 
@@ -30,8 +31,6 @@ def show_list(query: TraceQuery, matching: Count, shown: str | None) -> str | No
     if not ids:
         st.caption("There are no traces on this page any more.")
     current = shown or (ids[0] if ids else None)
-    # a new key builds the table anew, with the trace that the arrows led to as its chosen row
-    nonce = st.session_state.get("list-nonce", 0)
     chosen = pick_row(
         [row(item) for item in page.items],
         {
@@ -42,7 +41,7 @@ def show_list(query: TraceQuery, matching: Count, shown: str | None) -> str | No
                 "Answer", options=list(MATCH_WORDS.values()), color=["green", "orange", "gray"], width=100
             ),
         },
-        key=f"trace-list-{nonce}-{st.query_params.get('after', '')}",
+        key=f"trace-list-{st.query_params.get('after', '')}",
         alt=f"{plural(len(ids), 'trace')} of {matching.words}, newest first.",
         selected=ids.index(current) if current in ids else None,
     )
@@ -104,6 +103,7 @@ def show_reader(ref: str, query: TraceQuery) -> None:
                 step_button("Next", after, "chevron_right", "next-trace", "J")
                 if st.button("Compare", icon=":material/compare:", key="compare-trace", type="tertiary"):
                     st.session_state["next-view"] = "Compare"
+                    st.query_params.pop("with", None)
                     st.query_params["trace"] = stored.id
                     st.rerun()
                 if st.button("Delete", icon=":material/delete:", key="delete-trace", type="tertiary"):
@@ -118,7 +118,6 @@ def show_reader(ref: str, query: TraceQuery) -> None:
 def step_button(label: str, ref: str | None, icon: str, key: str, shortcut: str) -> None:
     if st.button(label, icon=f":material/{icon}:", key=key, disabled=ref is None, type="tertiary", shortcut=shortcut):
         st.query_params["trace"] = str(ref)
-        st.session_state["list-nonce"] = st.session_state.get("list-nonce", 0) + 1
         st.rerun()
 
 
@@ -135,7 +134,6 @@ def confirm_delete(stored: StoredTrace) -> None:
         if st.button("Delete trace", type="primary", key="confirm-delete"):
             rt.delete_trace(stored.id)
             st.query_params.pop("trace", None)
-            st.session_state["list-nonce"] = st.session_state.get("list-nonce", 0) + 1
             st.rerun()
 
 
@@ -158,7 +156,7 @@ def show_views() -> str:
 
 def show_traces() -> None:
     wanted = filters(rt)
-    found = rt.count_traces(wanted)
+    found = rt.count_traces(wanted, most=MOST_COUNTED)
     if not found:
         show_no_hits(wanted)
         return

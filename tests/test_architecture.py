@@ -138,6 +138,7 @@ PURE = {
     "scores",
     "trace_diff",
     "quality",
+    "ingest.answers",
     "ingest.mapping",
     "ingest.reading",
     "ingest.rejects",

@@ -16,6 +16,15 @@ from tunixrt_core.terminal import err
 
 Home = Annotated[Path | None, typer.Option("--home", help="Directory for everything; TUNIXRT_HOME otherwise.")]
 
+EvalMap = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        help="Say which column of the eval file is what: field=column, with prompt, expected_answer, id or system; "
+        "such as expected_answer=gold. Repeat it.",
+    ),
+]
+
 
 def fail(message: str) -> NoReturn:
     err.print(f"Error: {message}", style="bold red")

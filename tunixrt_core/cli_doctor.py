@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 
 from tunixrt_core import terminal, terminal_ingest
-from tunixrt_core.cli_common import Home, open_home, settings_of
+from tunixrt_core.cli_common import EvalMap, Home, open_home, settings_of
 from tunixrt_core.cli_ingest import Format, Map, RejectsFile, Split, stream_of, tell, words_of
 from tunixrt_core.errors import OutputError
 from tunixrt_core.evaluation import read_eval_file
+from tunixrt_core.ingest.mapping import fields_of
 from tunixrt_core.ingest.rejects import rejects_file
 from tunixrt_core.runs import write_atomic
 
@@ -62,12 +63,13 @@ def data(
 @doctor_app.command("eval")
 def eval_file(
     file: Annotated[Path, typer.Argument(help="JSONL, JSON, CSV or Parquet, gzip too; - for standard input.")],
+    map_: EvalMap = None,
     rejects: RejectsFile = None,
 ) -> None:
     """Read an eval file and say what would be asked, and by what it groups. Exits with 1 where a row is bad."""
     with rejects_file(rejects) if rejects else nullcontext() as rejected:
         name = "standard input" if str(file) == "-" else str(file)
-        _, report = read_eval_file(stream_of(file), name=name, rejects=rejected)
+        _, report = read_eval_file(stream_of(file), name=name, rejects=rejected, columns=fields_of(map_ or []))
     terminal_ingest.eval_file(report)
     if rejects is not None and report.rejected:
         terminal.out.print(f"Rejected rows are in {rejects}; mend them there.")

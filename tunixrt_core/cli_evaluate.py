@@ -12,11 +12,12 @@ from rich.progress import Progress, TaskID
 
 from tunixrt_core import terminal, terminal_eval
 from tunixrt_core.cli_accelerator import Checkpoint, Wait, accelerator, stop_at_signals
-from tunixrt_core.cli_common import Home, run_folder, settings_of
+from tunixrt_core.cli_common import EvalMap, Home, run_folder, settings_of
 from tunixrt_core.cli_sampling import MaxNewTokens, Seed, TargetName, Temperature, TopK, TopP, targets_of
 from tunixrt_core.eval_execution import EvalPlan, execute_evaluation, plan_evaluation
 from tunixrt_core.evaluation import TARGETS, EvalRequest, EvalState, Target, compare, worse
 from tunixrt_core.execution import StopRequest
+from tunixrt_core.ingest.mapping import fields_of
 from tunixrt_core.manifest import load_manifest
 from tunixrt_core.runs import RunDir
 from tunixrt_core.settings import Settings
@@ -35,6 +36,7 @@ def evaluate(
         Path | None,
         typer.Option(help="Ask the rows of this file (prompt, expected_answer) instead of the run's eval split."),
     ] = None,
+    map_: EvalMap = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many rows.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="Answers to each prompt; more than one needs a temperature.")] = 1,
     temperature: Temperature = 0.0,
@@ -64,9 +66,12 @@ def evaluate(
     asked = targets_of(target)
     if fail_if_worse and baseline is None:
         raise typer.BadParameter("--fail-if-worse needs --baseline: a run, or base")
+    if map_ and eval_file is None:
+        raise typer.BadParameter("--map needs --eval-file: it says what the columns of that file are")
     request = EvalRequest(
         checkpoint=checkpoint,
         eval_file=eval_file,
+        eval_columns=fields_of(map_ or []),
         limit=limit,
         samples=samples,
         sampling=Sampling(temperature, top_p, top_k, seed),

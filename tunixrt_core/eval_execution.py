@@ -153,7 +153,7 @@ def execute_scoring(
 
 def _rows(manifest: RunManifest, request: EvalRequest) -> EvalSet:
     if request.eval_file is not None:
-        return file_set(request.eval_file, request.limit)
+        return file_set(request.eval_file, request.limit, columns=request.eval_columns)
     check_data_unchanged(manifest.data)
     return split_set(manifest, request.limit)
 

@@ -39,14 +39,15 @@ class IngestVerbs:
     ) -> ImportReport:
         """Read a file of traces into the store, in one transaction: read = inserted + duplicate + rejected.
 
-        `rejects` is given the rejected rows, byte for byte. What `on_progress` raises ends it, with nothing stored.
-        Raises UnreadableFile, with nothing stored, where the file as a whole cannot be read.
+        `rejects` is given the rejected rows, byte for byte. What `on_progress` raises ends it, with nothing stored;
+        it is called while the database writes too, and a last time before the commit. Raises UnreadableFile, with
+        nothing stored, where the file as a whole cannot be read.
         """
         total = size_of(source)
         with _rejects(rejects) as rejected:
             reader = _reader(source, rejected, words)
-            tell = _teller(reader, total, on_progress)
-            return self._insert(_watched(reader, tell), reader.name, reader.format)
+            watched = _Watched(reader, _teller(reader, total, on_progress))
+            return insert_counted(self.store, watched, reader.name, reader.format, beat=watched.beat)
 
     def preview(self, source: Path | BinaryIO, **words: Unpack[Reading]) -> Preview:
         """What `ingest` with the same words would make of the first rows. Stores nothing. Raises UnreadableFile."""
@@ -83,19 +84,33 @@ class IngestVerbs:
         return insert_counted(self.store, items, name, format)
 
 
-def insert_counted(store: Store, items: Iterable[Read], name: str, format: str) -> ImportReport:
-    """Store what can be stored, in one transaction: read = inserted + duplicate + rejected."""
+def insert_counted(
+    store: Store, items: Iterable[Read], name: str, format: str, *, beat: Callable[[], object] | None = None
+) -> ImportReport:
+    """Store what can be stored, in one transaction: read = inserted + duplicate + rejected. `beat` as in the store."""
     began = time.perf_counter()
     tally = Tally(name, format)
-    counts = store.traces.insert(tally.traces(items))
+    counts = store.traces.insert(tally.traces(items), beat=beat)
     return tally.report(inserted=counts.inserted, duplicate=counts.duplicate, seconds=time.perf_counter() - began)
 
 
-def _watched(items: Iterable[Read], tell: Callable[[int], object]) -> Iterator[Read]:
-    for number, item in enumerate(items, 1):
-        yield item
-        if number % _EVERY == 0:
-            tell(number)
+class _Watched:
+    """Items on their way, with a word about how many there were: after each 500, and at each `beat`."""
+
+    def __init__(self, items: Iterable[Read], tell: Callable[[int], object]) -> None:
+        self._items = items
+        self._tell = tell
+        self._read = 0
+
+    def __iter__(self) -> Iterator[Read]:
+        for item in self._items:
+            yield item
+            self._read += 1
+            if self._read % _EVERY == 0:
+                self.beat()
+
+    def beat(self) -> None:
+        self._tell(self._read)
 
 
 def _reader(source: Path | BinaryIO, rejects: Rejects | None, words: Reading) -> TraceReader:

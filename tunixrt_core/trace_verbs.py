@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tunixrt_core.scores import GivenScore, ScoredTrace, ScoreKind
 from tunixrt_core.store.backup import Copy
-from tunixrt_core.store.query import Count, Page, PromptGroup, ScoreName, StoredTrace, TraceQuery
+from tunixrt_core.store.query import MOST_COUNTED, Count, Page, PromptGroup, ScoreName, StoredTrace, TraceQuery
 from tunixrt_core.store.store import Store
 from tunixrt_core.trace_diff import TraceDiff, diff_traces
 from tunixrt_core.traces import Trace
@@ -36,9 +36,9 @@ class TraceVerbs:
     def trace_neighbours(self, ref: str, query: TraceQuery | None = None) -> tuple[str | None, str | None]:
         return self.store.traces.neighbours(ref, query or TraceQuery())
 
-    def count_traces(self, query: TraceQuery | None = None) -> Count:
-        """How many match; where `exact` is false, at least that many."""
-        return self.store.traces.count(query or TraceQuery())
+    def count_traces(self, query: TraceQuery | None = None, *, most: int = MOST_COUNTED) -> Count:
+        """How many match; where `exact` is false, at least that many. Beyond `most` only what is quick is counted."""
+        return self.store.traces.count(query or TraceQuery(), most=most)
 
     def sources(self) -> list[tuple[str, int]]:
         return self.store.traces.sources()

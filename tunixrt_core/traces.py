@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any
 
 import msgspec
-import orjson
 
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.hashing import canonical_json, check_json, check_text, sha256_hex
@@ -47,6 +46,23 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
     def to_dict(self) -> dict[str, Any]:
         return {"i": self.i, "type": self.type, "content": self.content}
+
+
+class _Canonical(msgspec.Struct, gc=False):
+    """The fields of canonical JSON: read straight into steps, which takes half the time of objects in between."""
+
+    prompt: str
+    steps: tuple[Step, ...]
+    final_answer: str
+    meta: dict[str, Any]
+    trace_version: str
+    system: str | None = None
+    reference_answer: str | None = None
+    source: str | None = None
+    model: str | None = None
+
+
+_decode = msgspec.json.Decoder(_Canonical).decode
 
 
 @dataclass(frozen=True)
@@ -103,10 +119,20 @@ class Trace:
     @classmethod
     def from_canonical(cls, canonical: bytes) -> Trace:
         """The trace that wrote these bytes. Checks nothing, so only for what this program stored itself."""
-        data = orjson.loads(canonical)
-        data["steps"] = tuple(Step(step["i"], step["content"], step["type"]) for step in data["steps"])
+        read = _decode(canonical)
         trace = object.__new__(cls)
-        trace.__dict__.update(data, canonical=canonical)
+        trace.__dict__.update(
+            prompt=read.prompt,
+            steps=read.steps,
+            final_answer=read.final_answer,
+            meta=read.meta,
+            system=read.system,
+            reference_answer=read.reference_answer,
+            source=read.source,
+            model=read.model,
+            trace_version=read.trace_version,
+            canonical=canonical,
+        )
         return trace
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from tunixrt_core.datasets import DatasetSpec, Dedupe, Selection
 from tunixrt_core.datasets.choices import Allocation, SplitBy, TokenCount
@@ -28,15 +28,27 @@ class StepBody(Body):
     i: int | None = None
 
 
+# its route has made text of a number, true or false before this is checked
+AnswerText = Annotated[
+    str,
+    WithJsonSchema(
+        {
+            "type": ["string", "number", "boolean"],
+            "description": "A number, true or false is taken as the text that stands in the body.",
+        }
+    ),
+]
+
+
 class TraceBody(Body):
     """One trace. Steps may be plain text."""
 
     prompt: str
     steps: list[str | StepBody]
-    final_answer: str
+    final_answer: AnswerText
     meta: dict[str, Any] = {}
     system: str | None = None
-    reference_answer: str | None = None
+    reference_answer: AnswerText | None = None
     source: str | None = None
     model: str | None = None
     trace_version: Literal["1.0"] = "1.0"

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import error_body
+from tunixrt_core.ingest.answers import object_with_text_answers
 
 JSON_TYPES = frozenset({"application/json"})
 LINES_TYPES = frozenset({"application/x-ndjson", "application/jsonl", "text/csv"})
@@ -70,6 +71,23 @@ class JsonRoute(APIRoute):
         if not empty and kind not in self.accepts:
             wanted = " or ".join(sorted(self.accepts))
             raise HTTPException(415, f"Send the body as {wanted}; this one is {kind or 'of no named type'}.")
+
+
+class TraceRoute(JsonRoute):
+    """Takes one trace, whose answers may be numbers, true or false: they are taken as the text that stands there."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def read(request: Request) -> Response:
+            return await handler(_TraceRequest(request.scope, request.receive))
+
+        return read
+
+
+class _TraceRequest(Request):
+    async def json(self) -> Any:
+        return object_with_text_answers(await self.body())
 
 
 class FileRoute(JsonRoute):

@@ -10,18 +10,20 @@ from app.api import curation
 from app.api.answers import AddedTrace
 from app.api.bodies import TraceBody
 from app.api.curation import Ref
-from app.api.limits import JsonRoute
+from app.api.limits import JsonRoute, TraceRoute
 from app.api.shared import Pipe
 from app.api.trace_models import DeleteBody, Deleted, StoredTrace, TraceCount, TracePage, filters
 from tunixrt_core.store.query import MAX_PAGE, TraceQuery
 from tunixrt_core.traces import Trace
 
-router = APIRouter(prefix="/traces", tags=["Traces"], route_class=JsonRoute)
+router = APIRouter()
+adding = APIRouter(prefix="/traces", tags=["Traces"], route_class=TraceRoute)
+rest = APIRouter(prefix="/traces", tags=["Traces"], route_class=JsonRoute)
 
 Filters = Annotated[TraceQuery, Depends(filters)]
 
 
-@router.post("", status_code=201, responses={200: {"model": AddedTrace, "description": "It was there already."}})
+@adding.post("", status_code=201, responses={200: {"model": AddedTrace, "description": "It was there already."}})
 def add(body: TraceBody, response: Response, pipeline: Pipe) -> AddedTrace:
     """Store one trace. 200 with `duplicate: true` where it is there already."""
     trace = Trace.from_dict(body.model_dump(exclude_none=True))
@@ -31,7 +33,7 @@ def add(body: TraceBody, response: Response, pipeline: Pipe) -> AddedTrace:
     return AddedTrace(id=trace.content_hash, duplicate=not new)
 
 
-@router.get("")
+@rest.get("")
 def page(
     pipeline: Pipe,
     wanted: Filters,
@@ -43,14 +45,14 @@ def page(
     return TracePage(traces=[StoredTrace.of(stored) for stored in found.items], next=found.next)
 
 
-@router.get("/count")
+@rest.get("/count")
 def count(pipeline: Pipe, wanted: Filters) -> TraceCount:
     """How many match. Exact up to 10,000, and further for all, one source, one model, one tag and right or wrong."""
     number = pipeline.count_traces(wanted)
     return TraceCount(count=number, exact=number.exact)
 
 
-@router.post("/delete")
+@rest.post("/delete")
 def delete_many(body: DeleteBody, pipeline: Pipe) -> Deleted:
     """Delete all that match, in one transaction. Dataset versions that hold them go on naming them."""
     if body.dry_run:
@@ -60,16 +62,20 @@ def delete_many(body: DeleteBody, pipeline: Pipe) -> Deleted:
 
 
 # before what takes a trace's hash: its fixed words would be taken for one
-router.include_router(curation.router)
+rest.include_router(curation.router)
 
 
-@router.get("/{id}")
+@rest.get("/{id}")
 def one(id: Ref, pipeline: Pipe) -> StoredTrace:
     """One trace, with its tags, note and scores."""
     return StoredTrace.of(pipeline.trace(id))
 
 
-@router.delete("/{id}", status_code=204)
+@rest.delete("/{id}", status_code=204)
 def delete(id: Ref, pipeline: Pipe) -> None:
     """Delete a trace. Dataset versions that hold it go on naming it."""
     pipeline.delete_trace(id)
+
+
+router.include_router(adding)
+router.include_router(rest)

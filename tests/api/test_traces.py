@@ -41,6 +41,25 @@ def test_a_trace_that_breaks_the_schema_is_refused(api: TestClient, value: dict[
     assert api.get("/traces").json()["traces"] == []
 
 
+@pytest.mark.parametrize("written", ["42", "-7", "1.50", "1e3", "true", "false", "18446744073709551616", '"1.50"'])
+def test_an_answer_may_be_a_number_and_is_kept_as_it_is_written(api: TestClient, written: str) -> None:
+    given = f'"final_answer": {written}, "reference_answer": {written}'
+    body = f'{{"prompt": "p", "steps": ["s"], {given}, "meta": {{"n": 1.50}}}}'
+    added = api.post("/traces", content=body, headers={"content-type": "application/json"})
+    assert added.status_code == 201
+    stored = api.get(f"/traces/{added.json()['id']}").json()["trace"]
+    assert (stored["final_answer"], stored["reference_answer"]) == (written.strip('"'), written.strip('"'))
+    assert stored["meta"] == {"n": 1.5}
+    batch = api.post("/traces/batch", content=body, headers=LINES).json()
+    assert batch["duplicate"] == 1, "the way of a file gives the same trace"
+
+
+@pytest.mark.parametrize("written", ["NaN", "null", "[1]", "{}"])
+def test_an_answer_that_is_neither_text_nor_number_is_refused(api: TestClient, written: str) -> None:
+    body = f'{{"prompt": "p", "steps": ["s"], "final_answer": {written}}}'
+    assert api.post("/traces", content=body, headers={"content-type": "application/json"}).status_code == 422
+
+
 @pytest.mark.parametrize("lines", [True, False])
 def test_a_batch_is_imported_and_every_row_accounted_for(api: TestClient, lines: bool) -> None:
     rows = [trace(1), trace(2), trace(1), {**trace(3), "prompt": ""}]

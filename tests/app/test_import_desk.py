@@ -13,7 +13,7 @@ from app.import_desk import ImportDesk, desk_of
 from app.import_views import progress_words
 from tests.fakes import FakeBackend
 from tunixrt_core.errors import Cancelled, UnreadableFile
-from tunixrt_core.ingest.report import ImportReport
+from tunixrt_core.ingest.report import ImportProgress, ImportReport
 from tunixrt_core.jobs import JobManager
 from tunixrt_core.pipeline import Pipeline
 from tunixrt_core.settings import Settings
@@ -48,7 +48,7 @@ def test_an_import_tells_how_far_it_is_and_keeps_its_rejected_rows(rt: Pipeline,
     assert isinstance(report, ImportReport)
     assert (report.read, report.inserted, report.rejected) == (3001, 3000, 1)
     assert job.progress is not None
-    assert job.progress.read == 3000
+    assert job.progress.read == 3001
     assert job.progress.share == 1
     assert job.rejected() == b"{broken\n"
 
@@ -80,6 +80,24 @@ def test_one_that_is_cancelled_leaves_nothing_behind(rt: Pipeline, path: Path) -
         waiting.result()
     assert rt.count_traces() == 0
     assert desk.under_way() == []
+
+
+def test_a_cancel_is_heard_when_every_row_is_read(rt: Pipeline, path: Path) -> None:
+    def work(rejects: object, tell: object) -> ImportReport:
+        def watched(progress: ImportProgress) -> None:
+            if progress.read == 3001:  # what is left is to write
+                job.cancel()
+            tell(progress)  # type: ignore[operator]
+
+        return rt.ingest(path, on_progress=watched)
+
+    started = threading.Event()
+    job = ImportDesk().start("import", "many", lambda rejects, tell: started.wait(30) and work(rejects, tell))  # type: ignore[arg-type,return-value]
+    started.set()
+    assert job.wait(30)
+    with pytest.raises(Cancelled, match="after 3,001 traces; nothing of it was stored"):
+        job.result()
+    assert rt.count_traces() == 0
 
 
 def test_what_cannot_be_read_is_raised_where_it_is_asked_for(rt: Pipeline, tmp_path: Path) -> None:

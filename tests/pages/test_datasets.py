@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
 from tests.pages.conftest import checked, keys, open_page, press, words
 from tunixrt_core.datasets import DatasetSpec, DatasetVersion
 from tunixrt_core.datasets.building import Progress
+from tunixrt_core.datasets.lengths import Lengths
 from tunixrt_core.errors import Cancelled
 from tunixrt_core.pipeline import Pipeline
 from tunixrt_core.traces import Step, Trace
@@ -90,6 +92,47 @@ def test_gates_are_told_with_what_they_found_and_the_rows_behind_them(faulty: Pi
     app = checked(app.run())
     assert list(app.dataframe[1].value["why"]) == ["A tag is opened and never closed."]
     assert "<ins>&lt;think&gt;</ins>" in words(app)
+
+
+def test_gate_finding_split_and_what_it_is_compared_with_stand_in_the_address(faulty: Pipeline) -> None:
+    thoughts = {31: "a sum", 32: "another thought", 33: "no idea"}
+    faulty.add_traces(
+        Trace(f"Is it {n}?", (Step(0, said),), str(n), reference_answer="0") for n, said in thoughts.items()
+    )
+    for share in (0.1, 0.2, 0.3):
+        faulty.build_dataset(DatasetSpec("gated", gates={"answer": "warn", "answer_missing": "warn"}, eval_share=share))
+    first, second, *_ = (view.trace for view in faulty.dataset_findings("gated", 3, "answer_missing") if view.trace)
+    named = second.content_hash
+    there = {"dataset": "gated:3", "gate": "answer_missing", "finding": named[:12], "split": "eval", "from": "1"}
+    app = open_page("datasets.py", **there)
+    assert set(app.dataframe[1].value["why"]) == {"The answer stands in no step."}
+    assert second.steps[0].content in words(app)
+    assert first.steps[0].content not in words(app)
+    assert app.segmented_control(key="preview-split").value == "eval"
+    assert app.selectbox(key="diff-from-3").value == 1
+    app.segmented_control(key="preview-split").set_value("train")
+    app.selectbox(key="diff-from-3").set_value(2)
+    app = checked(app.run())
+    assert "split" not in app.query_params, "the default is left out"
+    assert "from" not in app.query_params, "its parent is the default"
+    assert app.query_params["gate"] == "answer_missing"
+
+
+def test_the_page_does_not_wait_for_the_count_of_tokens(filled: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on, real = threading.Event(), filled.dataset_lengths
+
+    def slow(*arguments: Any, **options: Any) -> Lengths:
+        assert go_on.wait(60)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(filled, "dataset_lengths", slow)
+    app = open_page("datasets.py")
+    assert "Counting the tokens of 60 rows" in words(app)
+    assert [tile.value for tile in app.metric] == ["60", *[tile.value for tile in app.metric][1:3], "–"]
+    go_on.set()
+    app = checked(app.run())
+    assert "Counting" not in words(app)
+    assert app.metric[3].value != "–"
 
 
 def test_the_form_sets_gates_and_selection(rt: Pipeline) -> None:

@@ -66,8 +66,11 @@ def test_a_file_that_cannot_be_read_is_a_sentence(
         path.write_bytes(content)
     app = open_page("import_traces.py", source="Server path")
     app.text_input(key="server-path").set_value(str(path))
-    app = press(checked(app.run()), "import-path")
+    app = checked(app.run())
     assert sentence in app.error[0].value.casefold()
+    button = app.button(key="import-path")
+    assert button.disabled
+    assert "what is missing stands above" in button.help
     assert rt.count_traces() == 0
 
 
@@ -106,7 +109,13 @@ def test_columns_can_be_named_by_hand_where_the_format_is_not_known(rt: Pipeline
     assert "The format is not known" in app.error[0].value
     app.toggle(key="path-by-hand").set_value(True)
     app = checked(app.run())
+    # nothing is wrong yet: the user has only begun
+    assert not app.error
+    assert "Say which column is the prompt and which is the final answer." in words(app)
+    assert app.button(key="import-path").disabled
     app.selectbox(key="path-map-frage").set_value("prompt")
+    app = checked(app.run())
+    assert "Say which column is the final answer." in words(app)
     app.selectbox(key="path-map-antwort").set_value("final_answer")
     app = press(checked(app.run()), "import-path")
     assert [stored.trace.prompt for stored in rt.traces().items] == ["How many?"]

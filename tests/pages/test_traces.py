@@ -49,6 +49,23 @@ def test_a_search_without_hits_offers_to_clear_the_filters(filled: Pipeline) -> 
     assert app.dataframe
 
 
+def test_a_source_stands_in_the_address_by_its_name_alone(filled: Pipeline) -> None:
+    filled.add_traces([Trace("Name a fish.", (Step(0, "Think."),), "carp", source="pets", model="m-1")])
+    app = open_page("traces.py")
+    app.selectbox(key="source").set_value("pets")
+    app.selectbox(key="model").set_value("m-1")
+    app = checked(app.run())
+    assert (app.query_params["source"], app.query_params["model"]) == ("pets", "m-1")
+    # the words of the options name counts, which another import changes; a link must not break by that
+    filled.add_traces([Trace("Name a bird.", (Step(0, "Think."),), "finch", source="pets", model="m-1")])
+    app = open_page("traces.py", source="pets", model="m-1")
+    assert list(app.dataframe[0].value["prompt"]) == ["Name a bird.", "Name a fish."]
+    app.text_input(key="q").set_value("whale")
+    app = press(checked(app.run()), "clear-filters")
+    assert "source" not in app.query_params
+    assert app.selectbox(key="source").value == "All sources"
+
+
 def test_a_search_and_a_source_narrow_the_list(filled: Pipeline) -> None:
     filled.add_traces([Trace("Name a fish.", (Step(0, "Think of *water*."),), "carp", source="pets")])
     app = open_page("traces.py")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tunixrt_core.errors import Cancelled
 from tunixrt_core.store.query import TraceQuery
-from tunixrt_core.store.store import open_store
+from tunixrt_core.store.store import Store, open_store
+from tunixrt_core.traces import Step, Trace
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -49,6 +52,37 @@ store = open_store(sys.argv[1])
 for n in range(300):
     store.traces.insert([Trace(f"{sys.argv[2]} {n}", (), "1", source="same")])
 """
+
+
+def test_a_word_that_an_import_shall_end_is_heard_within_one_write(store: Store) -> None:
+    beats: list[int] = []
+    many = [Trace(f"p{n}", (Step(0, " ".join(f"w{n}x{k}" for k in range(50))),), "1") for n in range(500)]
+    assert store.traces.insert(many, beat=lambda: beats.append(1)).inserted == 500
+    # one batch, and so one write of rows and one of their words; a server is asked before the commit alone
+    assert len(beats) >= (10 if store._database.dialect.plans else 1)
+
+
+def test_an_import_that_is_ended_when_all_is_read_leaves_nothing(store: Store) -> None:
+    read: list[str] = []
+
+    def new() -> Iterator[Trace]:
+        for n in range(1_200):
+            yield Trace(f"p{n}", (Step(0, f"word w{n}"),), "1")
+        read.append("all")
+
+    def beat() -> None:
+        if read:
+            read.append("asked")
+            raise Cancelled("It was cancelled.")
+
+    with pytest.raises(Cancelled):
+        store.traces.insert(new(), beat=beat)
+    assert read == ["all", "asked"], "it ends with the first word"
+    assert store.traces.count(TraceQuery()) == 0
+    assert store.check().problems == ()
+    assert store.traces.insert([Trace("p1", (), "1")]).inserted == 1
+    assert [t.trace.prompt for t in store.traces.page(TraceQuery(text="p1")).items] == ["p1"]
+    assert not store.traces.page(TraceQuery(text="word")).items
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import tunixrt_core.store.gathering as gathering_module
 from tunixrt_core.errors import StoreError
 from tunixrt_core.scores import ScoredTrace
 from tunixrt_core.store.gathering import Gathering
@@ -74,3 +75,34 @@ def test_a_bug_in_one_transaction_leaves_nobody_waiting() -> None:
     with pytest.raises(ZeroDivisionError):
         gathering.add(trace(1))
     assert gathering._waiting == []
+
+
+def test_those_that_were_just_answered_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering_module, "_PATIENCE", 20.0)
+    entered, go_on = threading.Event(), threading.Event()
+    sizes: list[int] = []
+
+    def insert(items: Sequence[Trace | ScoredTrace]) -> list[bool]:
+        sizes.append(len(items))
+        entered.set()
+        go_on.wait(10)
+        return [True] * len(items)
+
+    gathering = Gathering(insert)
+
+    def bring(times: int) -> None:
+        for n in range(times):
+            gathering.add(trace(n))
+
+    # the first writes once alone, and has one more to bring
+    threads = [threading.Thread(target=bring, args=(6 if n == 0 else 5,)) for n in range(4)]
+    threads[0].start()
+    assert entered.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    while len(gathering._waiting) < 3:
+        threading.Event().wait(0.01)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert sizes == [1, 4, 4, 4, 4, 4]

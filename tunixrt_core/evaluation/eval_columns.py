@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.hashing import check_json, check_text, content_hash
-from tunixrt_core.ingest.parse import BadRow
-from tunixrt_core.ingest.reader import parsed
-from tunixrt_core.ingest.rows import RawRow
+from tunixrt_core.errors import InvalidTrace, UnreadableFile
+from tunixrt_core.hashing import check_text, content_hash
+from tunixrt_core.ingest.parse import Number
+from tunixrt_core.ingest.paths import keys_of, value_at, without
 from tunixrt_core.ingest.split import split_completion
 
 # in the order in which they are preferred
@@ -23,12 +21,9 @@ SYSTEMS = ("system", "system_prompt")
 MAX_GROUP_CHARS = 80  # longer values are free text, and nothing to group by
 _WORKED = ("answer", "solution")  # may hold the working with the answer at its end
 _NESTED = ("meta", "metadata")
+# the fields that a column may be told to be, and where they stand in EvalColumns
+_FIELDS = {"prompt": "prompt", "expected_answer": "expected", "id": "id", "system": "system"}
 _KNOWN = frozenset({*PROMPTS, *EXPECTED, *IDS, *SYSTEMS})
-_TOO_LARGE = "integer does not fit in 64 bits"
-
-
-class Number(str):
-    """A JSON number as the text it stands as in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +47,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class EvalColumns:
-    """The columns by their names in the file; None for what it does not have."""
+    """The columns by their names in the file, those inside of others by their path; None for what it does not have."""
 
     prompt: str
     expected: str
@@ -70,16 +65,24 @@ class EvalColumns:
 
     def read(self, row: Mapping[str, Any]) -> Asked:
         """What the row asks. Raises InvalidTrace at the column that is at fault."""
-        prompt = row.get(self.prompt)
+        prompt = _at(row, self.prompt)
         if prompt is not None and (not isinstance(prompt, str) or isinstance(prompt, Number)):
             raise InvalidTrace(self.prompt, f"must be text, not {_kind(prompt)}")
         return Asked(
             None if self.id is None else scalar_text(row, self.id),
             scalar_text(row, self.prompt),
             self._reference(row),
-            None if self.system is None or not row.get(self.system) else scalar_text(row, self.system),
-            scalars(row),
+            None if self.system is None or not _at(row, self.system) else scalar_text(row, self.system),
+            scalars(self._rest(row)),
         )
+
+    def _rest(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What is left to group by."""
+        left: Any = dict(row)
+        for name in self.to_dict().values():
+            if keys := keys_of(row, name):
+                left = without(left, keys)
+        return left or {}
 
     def _reference(self, row: Mapping[str, Any]) -> str:
         """The expected answer. Of a worked solution it is what import takes as its final answer: `####`, a box."""
@@ -97,33 +100,51 @@ def find_columns(rows: Sequence[Mapping[str, Any]]) -> EvalColumns | None:
 
     Without a column of answers one named `expected_answer` is missed in every row.
     """
+    found = _usual(rows)
+    return found if found.prompt and any(isinstance(row.get(found.prompt), str) for row in rows) else None
+
+
+def _usual(rows: Sequence[Mapping[str, Any]]) -> EvalColumns:
+    """The columns by their usual names; the prompt is empty where none has one."""
     names: dict[str, str] = {}
     for row in rows:
         for name, value in row.items():
             if value is not None:
                 names.setdefault(plain_name(name), name)
-    prompt = _first(names, PROMPTS)
-    if prompt is None or not any(isinstance(row.get(prompt), str) for row in rows):
-        return None
-    expected = _first(names, EXPECTED) or "expected_answer"
+    prompt, expected = _first(names, PROMPTS) or "", _first(names, EXPECTED) or "expected_answer"
     return EvalColumns(prompt, expected, _first(names, IDS), _first(names, SYSTEMS))
 
 
-def exact_row(raw: RawRow) -> dict[str, Any] | BadRow:
-    """The row with every JSON number as the text it stands as, whatever its size. CSV and Parquet are as they are."""
-    found = parsed(raw).value
-    assert found is not None, "a row that was parsed has a value"
-    if raw.value is not None or (isinstance(found, BadRow) and found.reason != _TOO_LARGE):
-        return found
-    exact: dict[str, Any] = json.loads(raw.data or b"", parse_int=Number, parse_float=Number)
-    if isinstance(found, BadRow):
-        check_json(exact, "row")  # its one fault was the size of a number
-    return exact
+def told_columns(told: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> EvalColumns:
+    """The columns told by hand (column -> field); the fields that are not told have the columns of their usual names.
+
+    Raises UnreadableFile for a field that is not known or is told twice, a column that no row has, and where no prompt
+    is found.
+    """
+    seen: dict[str, str] = {}
+    for column, field in told.items():
+        if field not in _FIELDS:
+            raise UnreadableFile(f"There is no field {field!r} for column {column!r}. Use: {', '.join(_FIELDS)}.")
+        if field in seen:
+            raise UnreadableFile(f"The columns {seen[field]!r} and {column!r} are both mapped to {field}. Map one.")
+        if not any(keys_of(row, column) for row in rows):
+            keys = ", ".join(sorted({str(key)[:40] for row in rows for key in row})[:20]) or "none"
+            raise UnreadableFile(f"There is no column {column!r} in the first rows. Keys seen: {keys}.")
+        seen[field] = column
+    found = replace(_usual(rows), **{_FIELDS[field]: column for field, column in seen.items()})
+    if not found.prompt:
+        raise UnreadableFile("No column is mapped to prompt. Name one, as in prompt=COLUMN.")
+    return found
+
+
+def _at(row: Mapping[str, Any], name: str) -> Any:
+    keys = keys_of(row, name)
+    return None if keys is None else value_at(row, keys)
 
 
 def scalar_text(row: Mapping[str, Any], name: str) -> str:
     """The text, number, true or false in a column, as text. Raises InvalidTrace where there is none."""
-    value = row.get(name)
+    value = _at(row, name)
     if value is None:
         raise InvalidTrace(name, "is missing")
     if isinstance(value, float):

@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tunixrt_core.errors import InvalidEvaluation, InvalidTrace, UnreadableFile
-from tunixrt_core.evaluation.eval_columns import Asked, EvalColumns, exact_row, find_columns, id_of, scalars
+from tunixrt_core.evaluation.eval_columns import Asked, EvalColumns, find_columns, id_of, scalars, told_columns
 from tunixrt_core.evaluation.eval_report import EvalFileReport, Kept, groups_of
 from tunixrt_core.evaluation.eval_set import EvalRow, EvalSet, rows_hash
 from tunixrt_core.evaluation.setup import EvalSetRef
+from tunixrt_core.ingest.answers import exact_row
 from tunixrt_core.ingest.detect import Format, detect_format, format_named
 from tunixrt_core.ingest.document import rows_under
 from tunixrt_core.ingest.fields import Options
 from tunixrt_core.ingest.formats import alpaca, gsm8k, question_answer, trace, tunix_sft
 from tunixrt_core.ingest.parse import BadRow
-from tunixrt_core.ingest.reader import DETECT_ROWS, MAX_DOCUMENT_BYTES, parsed, raw_rows
+from tunixrt_core.ingest.reader import DETECT_ROWS, MAX_DOCUMENT_BYTES, raw_rows
 from tunixrt_core.ingest.rejects import Rejects
-from tunixrt_core.ingest.rows import RawRow
+from tunixrt_core.ingest.rows import RawRow, parsed
 from tunixrt_core.scores import ScoredTrace
 
 COLUMNS = "columns"  # the name of the format of files that are read by the names of their columns
@@ -31,13 +32,19 @@ _EXACT_FORMATS = frozenset({trace.NAME, tunix_sft.NAME, gsm8k.NAME, alpaca.NAME}
 _NO_REASONING = (None, question_answer.NAME)
 
 
-def file_set(path: Path, limit: int | None = None, *, allow_rejects: bool = False) -> EvalSet:
-    """The rows of a file, in order, at most `limit`; all of it is checked.
+def file_set(
+    path: Path,
+    limit: int | None = None,
+    *,
+    allow_rejects: bool = False,
+    columns: Mapping[str, str] | None = None,
+) -> EvalSet:
+    """The rows of a file, in order, at most `limit`; all of it is checked. `columns` as in `read_eval_file`.
 
     Raises UnreadableFile where it cannot be read, InvalidEvaluation where a row is bad (unless `allow_rejects`) or
     none is left.
     """
-    found, report = read_eval_file(path, limit=limit)
+    found, report = read_eval_file(path, limit=limit, columns=columns)
     if not allow_rejects:
         report.check()
     if not found.rows:
@@ -46,18 +53,23 @@ def file_set(path: Path, limit: int | None = None, *, allow_rejects: bool = Fals
 
 
 def read_eval_file(
-    source: Path | BinaryIO, *, name: str | None = None, limit: int | None = None, rejects: Rejects | None = None
+    source: Path | BinaryIO,
+    *,
+    name: str | None = None,
+    limit: int | None = None,
+    rejects: Rejects | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> tuple[EvalSet, EvalFileReport]:
     """What would be asked, and what the whole file came to. `rejects` are given the bad rows, byte for byte.
 
     JSONL, JSON (an array, or an object that holds one under `rows` or `examples`), CSV and Parquet, plain or gzip.
-    Raises UnreadableFile.
+    `columns` tells by hand what columns are: column -> prompt, expected_answer, id or system. Raises UnreadableFile.
     """
     label = name or (str(source) if isinstance(source, Path) else "standard input")
     _, container, raw = raw_rows(source, label, rejects=rejects, max_line_bytes=MAX_DOCUMENT_BYTES)
     rows = _opened(raw)
     first = list(islice(rows, DETECT_ROWS))
-    reading = _reading(label, first)
+    reading = _told(label, first, columns) if columns else _reading(label, first)
     kept = Kept(label)
     for row in chain(first, rows):
         if not _take(row, reading, kept) and rejects is not None:
@@ -119,10 +131,22 @@ def _asked(form: Format, plain: Mapping[str, Any], exact: Mapping[str, Any]) -> 
         yield Asked(given, made.prompt, made.reference_answer or made.final_answer, made.system, others)
 
 
-def _reading(name: str, first: list[RawRow]) -> _Reading:
+def _objects(name: str, first: list[RawRow]) -> list[dict[str, Any]]:
     rows = [found for row in first if (found := parsed(row).object) is not None]
     if not rows:
         raise UnreadableFile(f"{name}: {_why_nothing(first)}")
+    return rows
+
+
+def _told(name: str, first: list[RawRow], columns: Mapping[str, str]) -> _Reading:
+    try:
+        return _Reading(told_columns(columns, _objects(name, first)), None)
+    except UnreadableFile as error:
+        raise UnreadableFile(f"{name}: {str(error).removeprefix(f'{name}: ')}") from None
+
+
+def _reading(name: str, first: list[RawRow]) -> _Reading:
+    rows = _objects(name, first)
     columns, detected = find_columns(rows), None
     with suppress(UnreadableFile):  # a file of other columns has no format, and needs none
         detected = detect_format(rows).format

@@ -55,12 +55,14 @@ class EvalRequest:
     """An evaluation as a user asks for it. Raises InvalidEvaluation for what cannot be.
 
     `checkpoint` is `last`, `best` or a train step, of the tuned model. Without `eval_file` the eval split of the run's
-    data is asked, with `limit` its first rows. `max_new_tokens` is the length of the longest row trained on where it is
-    None. No `scorers` means all that need no setting.
+    data is asked, with `limit` its first rows; `eval_columns` tells what columns of the file are (column -> field).
+    `max_new_tokens` is the length of the longest row trained on where it is None. No `scorers` means all that need no
+    setting.
     """
 
     checkpoint: str = "last"
     eval_file: Path | None = None
+    eval_columns: Mapping[str, str] | None = None
     limit: int | None = None
     samples: int = 1
     sampling: Sampling = GREEDY

@@ -1,15 +1,18 @@
-"""Answers that a file gives as a number, as true or as false: taken as the text that stands in the file."""
+"""Values that a file gives as a number, as true or as false, where text is wanted: the text that stands in the file."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from tunixrt_core.ingest.parse import BadRow, parse_row
+from tunixrt_core.hashing import check_json
+from tunixrt_core.ingest.parse import BadRow, as_written, parse_row, with_texts
 from tunixrt_core.ingest.paths import Keys, keys_of, value_at, with_value
-from tunixrt_core.ingest.rows import RawRow
+from tunixrt_core.ingest.rows import RawRow, parsed
 
 _ANSWERS = frozenset({"final_answer", "reference_answer"})
+_TOO_LARGE = "integer does not fit in 64 bits"
 
 
 def with_text_answers(row: RawRow, columns: Mapping[str, str]) -> RawRow:
@@ -34,6 +37,30 @@ def with_text_answers(row: RawRow, columns: Mapping[str, str]) -> RawRow:
             return row._replace(value=BadRow(_name(keys), _NO_TEXT.format(value), found))
         found = with_value(found, keys, str(value).lower() if isinstance(value, bool) else str(value))
     return row._replace(value=found)
+
+
+def object_with_text_answers(data: bytes) -> Any:
+    """The value of a JSON text; of an object, the final and the reference answer as `with_text_answers` has them.
+
+    Raises ValueError where the text is no JSON.
+    """
+    value = json.loads(data)
+    if not isinstance(value, dict):
+        return value
+    answers = [keys for name in _ANSWERS if (keys := _answer(value, name, name))]
+    return with_texts(value, data, answers) if answers else value
+
+
+def exact_row(raw: RawRow) -> dict[str, Any] | BadRow:
+    """The row with every JSON number as the text it stands as, whatever its size. CSV and Parquet are as they are."""
+    found = parsed(raw).value
+    assert found is not None, "a row that was parsed has a value"
+    if raw.value is not None or (isinstance(found, BadRow) and found.reason != _TOO_LARGE):
+        return found
+    exact: dict[str, Any] = as_written(raw.data or b"")
+    if isinstance(found, BadRow):
+        check_json(exact, "row")  # its one fault was the size of a number
+    return exact
 
 
 _NO_TEXT = "is the floating-point number {}, of which Parquet keeps no text; write the column as text or whole numbers"

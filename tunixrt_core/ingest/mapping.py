@@ -16,6 +16,19 @@ _MANY = ("meta", "ignore")
 _OPTIONAL = ("reference_answer", "system", "source", "model")
 
 
+def fields_of(pairs: Iterable[str]) -> dict[str, str]:
+    """Column -> field, from `field=column` texts. Raises UnreadableFile for what is none, or names a column twice."""
+    fields: dict[str, str] = {}
+    for pair in pairs:
+        field, equals, column = pair.partition("=")
+        if not equals or not column:
+            raise UnreadableFile(f"{pair!r} is not a mapping. Write field=column, such as prompt=question.")
+        if column in fields:
+            raise UnreadableFile(f"The column {column!r} is mapped twice.")
+        fields[column] = field.strip()
+    return fields
+
+
 class ColumnMapping:
     """A format that the user makes: column -> field. Columns that are not named are kept under `meta`.
 
@@ -44,14 +57,7 @@ class ColumnMapping:
     @classmethod
     def parse(cls, pairs: Iterable[str]) -> ColumnMapping | None:
         """From `field=column` texts; None where there are none. Raises UnreadableFile."""
-        fields: dict[str, str] = {}
-        for pair in pairs:
-            field, equals, column = pair.partition("=")
-            if not equals or not column:
-                raise UnreadableFile(f"{pair!r} is not a mapping. Write field=column, such as prompt=question.")
-            if column in fields:
-                raise UnreadableFile(f"The column {column!r} is mapped twice.")
-            fields[column] = field.strip()
+        fields = fields_of(pairs)
         return cls(fields) if fields else None
 
     def matches(self, row: Mapping[str, Any]) -> bool:

@@ -19,6 +19,10 @@ _DIGITS_ONLY = bytes(48 if chr(byte) in "0123456789" else 32 for byte in range(2
 _LONG_NUMBER = b"0" * 19
 
 
+class Number(str):
+    """A JSON number as the text it stands as in the file."""
+
+
 @dataclass(frozen=True, slots=True)
 class BadRow:
     """Why a row cannot be read. `row` is what could be made of it, for format detection only."""
@@ -95,7 +99,7 @@ def _diagnose(data: bytes, as_text: Sequence[Keys] = ()) -> dict[str, Any] | Bad
         return _not_an_object(value)
     if repeated:
         return BadRow(repeated[0], "the key stands twice in one object", value)
-    row: dict[str, Any] = _with_texts(value, text, as_text) if as_text else value
+    row: dict[str, Any] = with_texts(value, text, as_text) if as_text else value
     try:
         check_json(row, "row")
     except ValueError as error:
@@ -104,14 +108,20 @@ def _diagnose(data: bytes, as_text: Sequence[Keys] = ()) -> dict[str, Any] | Bad
     return row
 
 
-def _with_texts(value: Any, text: str, places: Sequence[Keys]) -> Any:
-    written = json.loads(text, parse_int=str, parse_float=str)
+def as_written(text: str | bytes) -> Any:
+    """The value of a JSON text with every number as it stands there, whatever its size. Raises ValueError."""
+    return json.loads(text, parse_int=Number, parse_float=Number)
+
+
+def with_texts(value: Any, text: str | bytes, places: Sequence[Keys]) -> Any:
+    """The value of a JSON text with its numbers, true and false at `places` as the text that stands there."""
+    written = as_written(text)
     for keys in places:
         found = value_at(written, keys)
         if isinstance(found, bool):
             value = with_value(value, keys, json.dumps(found))
         elif isinstance(found, str):  # NaN and Infinity are none, and stay to be found
-            value = with_value(value, keys, found)
+            value = with_value(value, keys, str(found))
     return value
 
 

@@ -10,7 +10,7 @@ import orjson
 
 from tunixrt_core.ingest.detect import Detected
 from tunixrt_core.ingest.paths import keys_of, nested_in, value_at
-from tunixrt_core.ingest.reader import TraceReader, parsed
+from tunixrt_core.ingest.reader import TraceReader
 from tunixrt_core.ingest.report import (
     MAX_ERRORS_KEPT,
     Column,
@@ -22,7 +22,7 @@ from tunixrt_core.ingest.report import (
     RowError,
     Twin,
 )
-from tunixrt_core.ingest.rows import RawRow
+from tunixrt_core.ingest.rows import RawRow, parsed
 from tunixrt_core.scores import ScoredTrace
 from tunixrt_core.traces import Trace
 

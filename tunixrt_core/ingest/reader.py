@@ -18,10 +18,10 @@ from tunixrt_core.ingest.fields import Options
 from tunixrt_core.ingest.lines import Source, Spill
 from tunixrt_core.ingest.mapping import ColumnMapping
 from tunixrt_core.ingest.parquet_file import read_parquet
-from tunixrt_core.ingest.parse import BadRow, parse_row
+from tunixrt_core.ingest.parse import BadRow
 from tunixrt_core.ingest.rejects import Container, Rejects
 from tunixrt_core.ingest.report import Read, RowError, unit_of
-from tunixrt_core.ingest.rows import RawRow
+from tunixrt_core.ingest.rows import RawRow, parsed
 from tunixrt_core.ingest.steps import Rule
 
 MAX_LINE_BYTES = 8 << 20  # a trace of 1 MiB, with room for escapes and for keys that are left out
@@ -165,11 +165,6 @@ def size_of(source: Path | BinaryIO) -> int | None:
         return size - at
     except (OSError, AttributeError, ValueError):
         return None
-
-
-def parsed(row: RawRow) -> RawRow:
-    """The row with its value."""
-    return row if row.value is not None else row._replace(value=parse_row(row.data or b""))
 
 
 def _opened(source: Path | BinaryIO, name: str) -> Source:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from tunixrt_core.ingest.parse import BadRow
+from tunixrt_core.ingest.parse import BadRow, parse_row
 
 
 class RawRow(NamedTuple):
@@ -28,3 +28,8 @@ class RawRow(NamedTuple):
     def bytes(self) -> bytes:
         """The row as it can be written down again: its own bytes, else as JSON, as near as JSON comes to it."""
         return orjson.dumps(self.object, default=repr) if self.data is None else self.data
+
+
+def parsed(row: RawRow) -> RawRow:
+    """The row with its value."""
+    return row if row.value is not None else row._replace(value=parse_row(row.data or b""))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -42,6 +43,8 @@ class Dialect(Protocol):
     text, which is not asked for where the database finds it itself, and gives the ids of those that it inserted, by
     hash. `matching` narrows a select over `traces` to the words of a text, and says by which id to order and to page;
     `checking` gives the same traces and asks each one itself, for a select that leaves few.
+    `heard` calls `beat` again and again while the transaction writes, and a last time when all is written and only the
+    commit is left; what it raises ends the transaction.
     `plans` is true where the caller must choose the leading index itself. `problems` are sentences about damage.
     """
 
@@ -52,6 +55,7 @@ class Dialect(Protocol):
     def insert_traces(
         self, connection: Connection, rows: Sequence[NewTrace], texts: Iterable[str]
     ) -> Mapping[str, int]: ...
+    def heard(self, connection: Connection, beat: Callable[[], object]) -> AbstractContextManager[None]: ...
     def create_search(self, connection: Connection) -> None: ...
     def drop_search(self, connection: Connection) -> None: ...
     def renew_search(self, connection: Connection) -> None: ...

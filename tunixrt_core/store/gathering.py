@@ -11,6 +11,7 @@ from tunixrt_core.scores import ScoredTrace
 from tunixrt_core.traces import Trace
 
 _MOST = 500
+_PATIENCE = 0.002  # seconds for callers that were just answered to come again; a wait for the disk takes as long
 
 
 @dataclass(slots=True)
@@ -29,13 +30,15 @@ class Gathering:
     """Hands what several threads bring to one `insert`, which says of each whether it was new.
 
     A thread that comes while another one writes waits. When that one is done, the first that waits writes all that have
-    gathered. Alone, a thread writes at once.
+    gathered, and gives those that were just answered a moment to come again: else half of many callers would always
+    wait for the other half. Alone, a thread writes at once.
     """
 
     def __init__(self, insert: Callable[[Sequence[Trace | ScoredTrace]], list[bool]]) -> None:
         self._insert = insert
-        self._gate = threading.Lock()
+        self._gate = threading.Condition(threading.Lock())
         self._writing = False
+        self._callers = 1  # that were there at the last write
         self._waiting: list[_Slot] = []
 
     def add(self, item: Trace | ScoredTrace) -> bool:
@@ -43,6 +46,8 @@ class Gathering:
         slot = _Slot(item)
         with self._gate:
             self._waiting.append(slot)
+            if self._all_here():
+                self._gate.notify()
             writes, self._writing = not self._writing, True
         if not writes:
             slot.called.wait()
@@ -52,8 +57,12 @@ class Gathering:
             raise slot.error
         return bool(slot.new)
 
+    def _all_here(self) -> bool:
+        return len(self._waiting) >= min(self._callers, _MOST)
+
     def _write(self) -> None:
         with self._gate:
+            self._gate.wait_for(self._all_here, _PATIENCE)
             taken, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
         try:
             for slot, new in zip(taken, self._insert([slot.item for slot in taken]), strict=True):
@@ -67,6 +76,7 @@ class Gathering:
 
     def _call(self, taken: Sequence[_Slot]) -> None:
         with self._gate:
+            self._callers = len(taken) + len(self._waiting)
             self._writing = bool(self._waiting)
             following = self._waiting[:1]
         for slot in taken:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,11 @@ class PostgreSQL:
         ).all()
         connection.exec_driver_sql("TRUNCATE incoming_traces")
         return {row[0]: row[1] for row in inserted}
+
+    @contextmanager
+    def heard(self, connection: Connection, beat: Callable[[], object]) -> Iterator[None]:
+        yield  # each batch is short, and the index is written with it
+        beat()
 
     def create_search(self, connection: Connection) -> None:
         connection.exec_driver_sql(_FUNCTION)

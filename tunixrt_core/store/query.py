@@ -15,6 +15,7 @@ from tunixrt_core.traces import Trace
 T = TypeVar("T")
 
 MAX_PAGE = 1_000
+MOST_COUNTED = 10_000  # matches, where they must be counted one by one
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import column as sql_column
 from sqlalchemy import table as sql_table
+from sqlalchemy.exc import OperationalError
 
 from tunixrt_core.store.dialects import BUSY_SECONDS, Narrowed, NewTrace, search_words
 from tunixrt_core.store.tables import traces
@@ -40,6 +42,7 @@ from tunixrt_core.store.words import TOKENIZE, has_words, match_words, tokens_of
 _CACHE_KIB = 8_192  # random places of the hash index are written in an import; the default is 2,000
 # of the search index, gathered in memory before a part is written; with the default, 1 MiB, an import takes longer
 _SEARCH_BYTES = 8 << 20
+_BEAT_STEPS = 2_000  # of its virtual machine: a millisecond or two of an import
 _INSERT = f"INSERT INTO traces ({', '.join(NewTrace._fields)}) VALUES ({', '.join('?' * len(NewTrace._fields))})"
 _HASH = itemgetter(NewTrace._fields.index("hash"))
 _INDEX = "INSERT INTO trace_search (rowid, text) VALUES (?, ?)"
@@ -92,6 +95,34 @@ class SQLite:
     def index(self, connection: Connection, texts: Iterable[tuple[int, str]]) -> None:
         """Put texts into the search index: taken from memory, they need not be read out of their JSON again."""
         connection.exec_driver_sql(_INDEX, list(texts))
+
+    @contextmanager
+    def heard(self, connection: Connection, beat: Callable[[], object]) -> Iterator[None]:
+        """Between steps of SQLite's own program: an index that merges its parts may write for seconds in one insert."""
+        driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        raised: list[BaseException] = []
+
+        def asked() -> bool:
+            try:
+                beat()
+            except BaseException as error:  # noqa: BLE001  # SQLite would swallow it; it is raised below
+                raised.append(error)
+            return bool(raised)
+
+        driver.set_progress_handler(asked, _BEAT_STEPS)
+        try:
+            yield
+            # what the search index still holds in memory is written here, where it can be broken off, not by the commit
+            driver.execute("SAVEPOINT written")
+            driver.execute("RELEASE written")
+            asked()
+        except (sqlite3.OperationalError, OperationalError):
+            if not raised:
+                raise
+        finally:
+            driver.set_progress_handler(None, 0)
+        if raised:
+            raise raised[0]
 
     def create_search(self, connection: Connection) -> None:
         connection.exec_driver_sql(

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
 
 from tunixrt_core.datasets import Candidate
 from tunixrt_core.errors import InvalidQuery, NotFound
@@ -19,6 +32,7 @@ from tunixrt_core.store.filters import narrow
 from tunixrt_core.store.gathering import Gathering
 from tunixrt_core.store.lookup import find
 from tunixrt_core.store.query import (
+    MOST_COUNTED,
     Count,
     InsertCounts,
     Neighbours,
@@ -33,7 +47,14 @@ from tunixrt_core.store.tables import trace_notes, trace_scores, trace_tags, tra
 from tunixrt_core.store.writing import TraceWriter, batches, change_tallies, tallies_of
 from tunixrt_core.traces import Trace
 
-MOST_COUNTED = 10_000
+_ALL = TraceQuery()
+_NEWEST = 2**63 - 1  # above every id
+_SHOWN: Select[Any] = select(traces.c.id, traces.c.hash, traces.c.body, traces.c.created_at)
+_below, _most = bindparam("below", type_=BigInteger), bindparam("most", type_=Integer)
+# built once: it is asked most, and SQLAlchemy takes longer to build such a statement than SQLite to answer it
+_PAGE_OF_ALL: Select[Any] = (
+    _SHOWN.where(traces.c.deleted_at.is_(None), traces.c.id < _below).order_by(traces.c.id.desc()).limit(_most)
+)
 _LOOKUP = 128  # traces fetched at once by hash: at most as many MiB
 _DELETE_BATCH = 500
 
@@ -48,20 +69,24 @@ class TraceStore:
         self._clock = clock
         self._gathering = Gathering(self._insert_each)
 
-    def insert(self, new: Iterable[Trace | ScoredTrace]) -> InsertCounts:
-        """Store every trace with its scores, or, where iteration raises, none. A trace twice counts as duplicate.
+    def insert(self, new: Iterable[Trace | ScoredTrace], *, beat: Callable[[], object] | None = None) -> InsertCounts:
+        """Store every trace with its scores, or, where iteration or `beat` raises, none.
 
-        A deleted trace that comes again is stored again and counts as inserted.
+        A trace twice counts as duplicate. A deleted trace that comes again is stored again and counts as inserted.
+        `beat` is called again and again while the database writes, and a last time before the commit.
         """
         now = self._clock()
         total = 0
-        with self._db.write() as connection:
+        with self._db.write() as connection, self._heard(connection, beat):
             writer = TraceWriter(connection, self._db.dialect, now)
             for batch in batches(new):
                 total += len(batch)
                 writer.add(batch)
             writer.finish()
         return InsertCounts(writer.inserted, total - writer.inserted)
+
+    def _heard(self, connection: Connection, beat: Callable[[], object] | None) -> AbstractContextManager[None]:
+        return nullcontext() if beat is None else self._db.dialect.heard(connection, beat)
 
     def insert_one(self, item: Trace | ScoredTrace) -> bool:
         """Store one trace; whether it was new. What several threads bring at once shares one transaction."""
@@ -84,11 +109,14 @@ class TraceStore:
     def page(self, query: TraceQuery, *, after: str | None = None, limit: int = 50) -> Page[StoredTrace]:
         """Matching traces, newest first. `after` is the `next` of the page before. Raises InvalidQuery."""
         with self._db.read() as connection:
-            wanted, key = self._matching(connection, select(traces), query)
-            wanted = wanted.order_by(key.desc()).limit(check_limit(limit) + 1)
-            if after is not None:
-                wanted = wanted.where(key < decode_cursor(after))
-            rows = connection.execute(wanted).all()
+            most, below = check_limit(limit) + 1, _NEWEST if after is None else decode_cursor(after)
+            wanted = _PAGE_OF_ALL
+            if query != _ALL:
+                wanted, key = self._matching(connection, _SHOWN, query)
+                wanted = wanted.order_by(key.desc()).limit(_most)
+                # on the first page it would only tempt the planner to read by id
+                wanted = wanted if after is None else wanted.where(key < _below)
+            rows = connection.execute(wanted, {"below": below, "most": most}).all()
             items = _stored(connection, rows[:limit])
         more = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
         return Page(tuple(items), more)
@@ -102,18 +130,18 @@ class TraceStore:
             older = connection.execute(hashes.where(key < at).order_by(key.desc()).limit(1)).scalar()
         return Neighbours(newer, older)
 
-    def count(self, query: TraceQuery) -> Count:
+    def count(self, query: TraceQuery, *, most: int = MOST_COUNTED) -> Count:
         """How many traces match: exact with no filter or with one of source, model, answer or tag.
 
-        Otherwise exact up to 10,000, and at least that where there are more.
+        Otherwise exact up to `most`, and at least that where there are more.
         """
         with self._db.read() as connection:
             if (known := _tallied(connection, query)) is not None:
                 return Count(known)
             wanted, _ = self._matching(connection, select(traces.c.id), query)
-            some = wanted.limit(MOST_COUNTED + 1).subquery()
+            some = wanted.limit(most + 1).subquery()
             number: int = connection.execute(select(func.count()).select_from(some)).scalar_one()
-        return Count(min(number, MOST_COUNTED), exact=number <= MOST_COUNTED)
+        return Count(min(number, most), exact=number <= most)
 
     def sources(self) -> list[tuple[str, int]]:
         """Every source with its number of traces, the largest first."""

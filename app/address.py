@@ -1,0 +1,32 @@
+"""Choices that stand in the address by their value: the words beside them, such as counts, may change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import streamlit as st
+
+T = TypeVar("T")
+
+
+def stands_in_address(
+    name: str, options: Sequence[T], default: T, *, key: str, then: Callable[[], object] | None = None
+) -> Callable[[], None]:
+    """Give the widget `key` what `?name=` says, and the callback that writes what is chosen; the default is left out.
+
+    (`bind=` writes the words of an option instead: a link to "gsm8k (7,473)" would fail after the next import.)
+    """
+    wanted = st.query_params.get(name)
+    st.session_state[key] = next((one for one in options if str(one) == wanted), default)
+
+    def write() -> None:
+        chosen = st.session_state[key]
+        if chosen is None or chosen == default:
+            st.query_params.pop(name, None)
+        else:
+            st.query_params[name] = str(chosen)
+        if then:
+            then()
+
+    return write

@@ -1,0 +1,104 @@
+"""What is looked at stands in the address: a reload, the button "back" and a second tab show the same."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.browser.visitor import CHROMIUM, Visitor
+
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium"),
+]
+PATIENCE = 60_000
+
+
+@pytest.fixture
+def reader(visitor: Visitor) -> Visitor:
+    """A visitor of a home with the bundled examples."""
+    visitor.page.set_default_timeout(PATIENCE)
+    visitor.open("import")
+    visitor.press("load-examples")
+    visitor.sees("600 read = 600 inserted", PATIENCE)
+    return visitor
+
+
+def seen_everywhere(visitor: Visitor, text: str) -> None:
+    """Here, after a reload, and in a second tab."""
+    visitor.sees(text, PATIENCE)
+    visitor.page.reload()
+    visitor.sees(text, PATIENCE)
+    other = visitor.second_tab()
+    other.page.goto(visitor.page.url)
+    other.sees(text, PATIENCE)
+    other.settle(PATIENCE)
+    other.page.close()
+
+
+def read_trace(visitor: Visitor) -> str:
+    return str(visitor.page.locator(".st-key-reader strong").first.inner_text())
+
+
+def changed(visitor: Visitor, before: str) -> str:
+    """The trace that is read once it is another one."""
+    visitor.page.locator(".st-key-reader strong", has_text=before).wait_for(state="detached")
+    visitor.page.wait_for_function(
+        "old => document.querySelector('.st-key-reader strong')?.innerText !== old", arg=before
+    )
+    visitor.settle(PATIENCE)
+    return read_trace(visitor)
+
+
+def test_filters_and_the_trace_that_is_read(reader: Visitor) -> None:
+    reader.open("traces")
+    reader.fill("q", "forward")
+    reader.choose("chips", "Answer right")
+    reader.page.wait_for_url(re.compile("chips="))
+    assert "q=forward" in reader.page.url
+    seen_everywhere(reader, reader.page.locator(".st-key-pager").get_by_text(re.compile("traces$")).inner_text())
+    first = read_trace(reader)
+    reader.press("next-trace")
+    second = changed(reader, first)
+    reader.page.wait_for_url(re.compile(f"trace={second}"))
+    seen_everywhere(reader, second)
+    reader.press("next-trace")
+    third = changed(reader, second)
+    reader.page.wait_for_url(re.compile(f"trace={third}"))
+    reader.page.go_back()
+    assert changed(reader, third) == second
+    reader.page.go_forward()
+    assert changed(reader, second) == third
+
+
+def test_the_two_traces_that_are_compared(reader: Visitor) -> None:
+    reader.open("traces")
+    a = read_trace(reader)
+    reader.press("next-trace")
+    b = changed(reader, a)
+    reader.press("compare-trace")
+    field = reader.page.get_by_label(f"Compare {b} with")
+    field.fill(a)
+    field.press("Enter")
+    reader.page.wait_for_url(re.compile(f"with={a}"))
+    seen_everywhere(reader, f"B · {a}")
+
+
+def test_the_version_and_what_is_shown_of_it(reader: Visitor) -> None:
+    reader.open("datasets?new=1")
+    reader.fill("dataset-name", "shown")
+    reader.page.wait_for_url(re.compile("dataset=shown"))
+    reader.sees("Version 1 · frozen", PATIENCE)
+    reader.settle(PATIENCE)
+    reader.choose("preview-split", "eval")
+    reader.page.wait_for_url(re.compile("split=eval"))
+    seen_everywhere(reader, "Version 1 · frozen")
+    reader.settle(PATIENCE)
+    eval_rows = reader.page.get_by_label(re.compile("rows of the eval split"))
+    eval_rows.first.wait_for(state="attached")
+    chart = reader.page.get_by_label(re.compile("^Tokens a row, estimate"))
+    chart.first.wait_for(state="attached")
