@@ -55,7 +55,7 @@ def first():
 def second():
     st.title("Second")
 
-st.navigation([st.Page(first), st.Page(second, url_path="second")]).run()
+st.navigation([st.Page(first, title="First"), st.Page(second, title="Second", url_path="second")]).run()
 """
 
 

@@ -53,7 +53,8 @@ def serving(folder: Path, *, home: Path | None = None, script: Path | None = Non
     times = folder / f"times-{port}.jsonl"
     command = [sys.executable, __file__, "--port", str(port), "--times", str(times), *what]
     environ = {**os.environ, **({"TUNIXRT_HOME": str(home)} if home else {})}
-    process = subprocess.Popen(command, cwd=ROOT, env=environ)
+    with (folder / f"server-{port}.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=log)
     try:
         url = f"http://127.0.0.1:{port}"
         wait_for(f"{url}/_stcore/health", process)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 
@@ -22,6 +23,7 @@ def host_info(home: Path) -> HostInfo:
     return HostInfo(device_kind(), os.cpu_count() or 1, memory_bytes(), shutil.disk_usage(_existing(home)).free)
 
 
+@cache  # a machine keeps what it has, and every page asks
 def device_kind(dev: Path = Path("/dev")) -> str:
     """`TPU` for the device files that libtpu opens, `GPU` for NVIDIA's, else `CPU`."""
     if any(dev.glob("accel[0-9]*")) or any(dev.glob("vfio/[0-9]*")):

@@ -61,7 +61,7 @@ SHOTS = (
     Shot("run-log", "run?run=r-0001&tab=Log", "tab"),
     Shot("run-config", "run?run=r-0002&tab=Config", "run-plan"),
     Shot("run-export", "run?run=r-0001&tab=Export", "tab"),
-    Shot("run-failed", "run?run=r-0004", "clone-run"),
+    Shot("run-failed", "run?run=r-0004", "more-run"),
     Shot("compare", "compare?runs=r-0001,r-0002,r-0003", "card-result"),
     Shot("evaluations", "evaluations?run=r-0001", "comparison"),
     Shot("evaluation-new", "evaluations?new=1&run=r-0002", "eval-form"),

@@ -136,7 +136,8 @@ def test_the_whole_way_from_the_empty_home_to_the_exported_model(visitor: Visito
 
 def start_clone(visitor: Visitor, change: str) -> None:
     visitor.open("run?run=r-0001")
-    visitor.press("clone-run")
+    visitor.press("more-run")
+    visitor.page.locator(".st-key-clone-run summary").first.click()
     changes = visitor.page.locator(".st-key-clone-changes textarea").first
     changes.fill(change)
     changes.press("Control+Enter")

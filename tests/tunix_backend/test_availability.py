@@ -23,6 +23,7 @@ def test_asking_imports_neither_jax_nor_tunix() -> None:
 
 
 def test_a_missing_tunix_is_an_import_error_that_names_the_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(availability, "_importables", set())
     monkeypatch.setattr(availability, "find_spec", lambda name: None)
     assert not availability.is_tunix_available()
     with pytest.raises(ImportError, match=r'pip install "tunix-rt\[tunix\]"') as caught:

@@ -12,7 +12,7 @@ INSTALL = 'pip install "tunix-rt[tunix]"'
 
 def is_tunix_available() -> bool:
     """True where both google-tunix and jax are installed."""
-    return find_spec("tunix") is not None and tunix_version() is not None and jax_version() is not None
+    return _importable("tunix") and tunix_version() is not None and jax_version() is not None
 
 
 def tunix_version() -> str | None:
@@ -36,6 +36,13 @@ def require_tunix() -> None:
 # What is installed stays so while this process runs; what is missing may come. Every page asks, and reading it takes
 # as long as a whole page otherwise.
 _found: dict[str, str] = {}
+_importables: set[str] = set()
+
+
+def _importable(module: str) -> bool:
+    if module not in _importables and find_spec(module) is not None:
+        _importables.add(module)
+    return module in _importables
 
 
 def _version(package: str) -> str | None:
