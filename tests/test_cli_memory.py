@@ -27,6 +27,12 @@ def test_a_small_run_fits_at_once(tmp_path: Path) -> None:
         assert words in done.stdout
 
 
+def test_of_a_gpu_the_share_counts_that_jax_takes(tmp_path: Path) -> None:
+    done = tunixrt("memory", written(tmp_path), "--estimate", "--device", "h100", home=tmp_path / "home")
+    assert done.returncode == 0, done.stderr
+    assert "of 60.0 GB on h100, of which JAX takes 75%: fits" in " ".join(done.stdout.split())
+
+
 def test_a_large_one_does_not_and_advice_is_given(tmp_path: Path) -> None:
     file = written(tmp_path, batch_size=64, max_seq_length=65536, loss="plain")
     done = tunixrt("memory", file, "--estimate", "--device", "V5E", "--json", home=tmp_path / "home")

@@ -12,12 +12,13 @@ import typer
 
 from tunixrt_core import terminal
 from tunixrt_core.cli_common import Home, settings_of
-from tunixrt_core.host import memory_bytes
 from tunixrt_core.manifest import load_manifest
-from tunixrt_core.memory import DEVICE_MEMORY, Advice, MemoryNeed, advise, byte_words, need_of
+from tunixrt_core.memory import DEVICE_MEMORY, GPUS, Advice, MemoryNeed, MemoryReport, advise, byte_words, need_of
 from tunixrt_core.terminal import out
 from tunixrt_core.tunix_backend.availability import require_tunix
 from tunixrt_core.tunix_backend.memory import estimate_manifest, measure
+from tunixrt_core.tunix_backend.preflight.machine import this_machine
+from tunixrt_core.tunix_backend.preflight.memory_faults import device_memory, gpu_limit
 
 
 def memory(
@@ -43,10 +44,7 @@ def memory(
     if not only_estimate:
         require_tunix()
         report = measure(manifest, models_dir, devices=devices)
-    if device is None:
-        need = need_of(report, memory_bytes(), "this machine", shared=True)
-    else:
-        need = need_of(report, DEVICE_MEMORY[device.lower()], device, shared=False)
+    need = _need(report, device)
     advice = advise(need, manifest, sizes, devices)
     if as_json:
         shown = {
@@ -60,6 +58,20 @@ def memory(
     else:
         _show(need, advice)
     raise typer.Exit(0 if need.fits else 1)
+
+
+def _need(report: MemoryReport, device: str | None) -> MemoryNeed:
+    """The report beside the memory of the device that was named, of this machine's where none was."""
+    machine = this_machine()
+    if device is None:
+        found = device_memory(machine)
+        if found is None:
+            raise typer.BadParameter(f"the memory of this {machine.device} is not known; name it with --device")
+        return need_of(report, found.limit, found.where, shared=found.shared)
+    limit, where = DEVICE_MEMORY[device.lower()], device
+    if device.lower() in GPUS:
+        limit, where = gpu_limit(limit, device, machine.environ)
+    return need_of(report, limit, where, shared=False)
 
 
 def _show(need: MemoryNeed, advice: list[Advice]) -> None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+# What JAX takes of a GPU's memory where it is not told otherwise.
+GPU_SHARE = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +22,14 @@ class HostInfo:
     cores: int
     memory_bytes: int
     disk_free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """An NVIDIA GPU, as its driver names it."""
+
+    name: str
+    memory_bytes: int
 
 
 def host_info(home: Path) -> HostInfo:
@@ -56,6 +69,32 @@ def memory_use(pid: int, proc: Path = Path("/proc")) -> MemoryUse | None:
     except (OSError, KeyError, ValueError):
         return None
     return MemoryUse(held, max(0, total - free - held), free)
+
+
+def gpus(environ: Mapping[str, str], command: Sequence[str] = ("nvidia-smi",)) -> tuple[Gpu, ...]:
+    """The NVIDIA GPUs that a process with this environment may use; empty where the driver's command tells nothing."""
+    asked = [*command, "--query-gpu=index,uuid,memory.total,name", "--format=csv,noheader,nounits"]
+    try:
+        told = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=10).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    rows = [[field.strip() for field in line.split(",", 3)] for line in told.splitlines()]
+    found = [(row[0], row[1], Gpu(row[3], int(row[2]) << 20)) for row in rows if len(row) == 4 and row[2].isdigit()]
+    wanted = environ.get("CUDA_VISIBLE_DEVICES")
+    if wanted is None:
+        return tuple(gpu for _, _, gpu in found)
+    named = [one.strip() for one in wanted.split(",")]
+    return tuple(gpu for index, uuid, gpu in found if any(one in (index, uuid) for one in named))
+
+
+def gpu_share(environ: Mapping[str, str]) -> float:
+    """The share of a GPU's memory that JAX takes at most in a process with this environment."""
+    for name in ("XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION"):
+        try:
+            return float(environ[name])
+        except (KeyError, ValueError):
+            continue
+    return GPU_SHARE
 
 
 def _existing(path: Path) -> Path:

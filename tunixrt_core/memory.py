@@ -23,6 +23,7 @@ DEVICE_MEMORY: dict[str, int] = {
     "h100": 80_000_000_000,
     "h200": 141_000_000_000,
 }
+GPUS = frozenset({"t4", "l4", "a100-40", "a100-80", "h100", "h200"})  # of which JAX takes a share only
 
 # How many arrays of a shape are alive at once, fitted to what XLA counts for Qwen 3 of several sizes.
 _OF_ATTENTION = 4  # rows x heads x length x length, in each layer

@@ -197,3 +197,23 @@ def test_a_check_that_is_asked_for_and_cannot_be_made_is_an_error_and_left_out_w
         export(make_manifest(tmp_path, method="lora"), models_dir, tmp_path / "out", layout=layout, transformers=True)
     assert torch_proof.why_not(layout, None) == f"{needed} not installed"
     assert torch_proof.why_not(layout, False) == "not asked for"
+
+
+def test_a_reader_that_refuses_to_be_imported_is_an_error_where_asked_for_and_a_reason_otherwise(
+    tmp_path: Path, models_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tunixrt_core.tunix_backend.export import torch_proof
+
+    def refuse(name: str) -> None:
+        if name == "transformers":
+            raise ImportError("tokenizers>=0.23.1 is required, but found tokenizers==0.22.2.\nTry: something")
+
+    monkeypatch.setattr(torch_proof, "find_spec", lambda name: object())
+    monkeypatch.setattr(torch_proof, "import_module", refuse)
+    manifest = make_manifest(tmp_path)
+    with pytest.raises(ModelError, match=r"cannot be made: transformers cannot be imported .*tokenizers==0\.22\.2"):
+        export(manifest, models_dir, tmp_path / "out", transformers=True)
+    pretend_to_train(manifest, models_dir)
+    report = export(manifest, models_dir, tmp_path / "out", transformers=None)
+    assert [found.by for found in report.checks] == ["tunix"]
+    assert "found tokenizers==0.22.2" in report.not_checked["transformers"]

@@ -11,6 +11,7 @@ import pytest
 
 from tests.tunix_backend.conftest import KeptReports, make_manifest, train, write_rows
 from tests.tunix_backend.preflight_makers import CPU, ModelDir, check, long_task, of_model, only, task
+from tunixrt_core.host import Gpu
 from tunixrt_core.preflight import Severity
 from tunixrt_core.runs import RunDir, RunState
 from tunixrt_core.traces import Step
@@ -208,3 +209,17 @@ def test_the_memory_of_a_tpu_is_known_where_its_host_says_its_kind(tmp_path: Pat
         found = need(unknown)
         assert found.memory is None
         assert "memory" not in found.checked
+
+
+def test_of_the_memory_of_a_gpu_the_share_counts_that_jax_takes(tmp_path: Path, models_dir: Path) -> None:
+    def need(environ: dict[str, str], *memory: int) -> Any:
+        cards = tuple(Gpu("NVIDIA H100 80GB HBM3", each) for each in memory)
+        machine = Machine("GPU", environ, True, (), CPU.free_bytes, gpus=cards)
+        return check(make_manifest(tmp_path), models_dir, machine=machine).memory
+
+    found = need({}, 80 << 30, 60 << 30)
+    assert (found.limit, found.report.devices) == (45 << 30, 2)
+    assert found.where == "NVIDIA H100 80GB HBM3, of which JAX takes 75%"
+    assert need({"XLA_CLIENT_MEM_FRACTION": "0.5"}, 80 << 30).limit == 40 << 30
+    assert need({}) is None  # the driver told nothing
+    assert need({"JAX_PLATFORMS": "cpu"}, 80 << 30).where == "this machine"

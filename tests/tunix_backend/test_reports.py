@@ -36,7 +36,16 @@ def test_utilisation_is_told_only_where_the_peak_of_the_device_is_known() -> Non
     # frozen weights need no gradient of their own
     lora = model_flops_share(1e4, 10**9, 10**6, "TPU v5 lite", 4)
     assert lora == pytest.approx(1e4 * (4e9 + 2e6) / (4 * 197e12))
-    assert model_flops_share(1e4, 10**9, 0, "NVIDIA H100 80GB HBM3", 1) is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "peak"),
+    [("NVIDIA H100 80GB HBM3", 989e12), ("NVIDIA H100 PCIe", 756e12), ("NVIDIA H200", 989e12), ("NVIDIA L40S", 362e12)],
+)
+def test_the_peak_is_that_of_the_card_with_the_longest_name_that_fits(kind: str, peak: float) -> None:
+    from tunixrt_core.tunix_backend.reports import model_flops_share
+
+    assert model_flops_share(1e4, 10**9, 0, kind, 1) == pytest.approx(1e4 * 4e9 / peak)
 
 
 def test_a_loss_too_large_for_its_perplexity_is_no_error() -> None:

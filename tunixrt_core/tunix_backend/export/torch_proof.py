@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,24 @@ def why_not(layout: ExportLayout, asked: bool | None) -> str:
             f"The check with {READER[layout]} needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} "
             f"not installed. Install with: pip install {' '.join(missing)}"
         )
-    return f"{', '.join(missing)} not installed" if missing else ""
+    if missing:
+        return f"{', '.join(missing)} not installed"
+    broken = next((f"{name} cannot be imported ({why})" for name in _NEEDED[layout] if (why := _refusal(name))), "")
+    if broken and asked:
+        raise ModelError(
+            f"The check with {READER[layout]} cannot be made: {broken}. "
+            f"Install what fits together with: pip install --upgrade {' '.join(_NEEDED[layout])}"
+        )
+    return broken
+
+
+def _refusal(name: str) -> str:
+    """What a package says that refuses to be imported beside the others that are installed; empty where it does not."""
+    try:
+        import_module(name)
+    except (ImportError, RuntimeError, OSError, ValueError, AttributeError) as error:
+        return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
+    return ""
 
 
 def torch_logits(layout: ExportLayout, folder: Path, base: Path, prompts: Sequence[Sequence[int]]) -> list[Any]:

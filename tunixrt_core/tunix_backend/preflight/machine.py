@@ -10,7 +10,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from tunixrt_core.host import device_kind, memory_bytes
+from tunixrt_core.host import Gpu, device_kind, gpus, memory_bytes
 
 _DEVICES = {"tpu": "TPU", "cuda": "GPU", "gpu": "GPU", "rocm": "GPU", "cpu": "CPU"}
 
@@ -19,7 +19,7 @@ _DEVICES = {"tpu": "TPU", "cuda": "GPU", "gpu": "GPU", "rocm": "GPU", "cpu": "CP
 class Machine:
     """`holders` are other processes that hold the TPU; `has_plugin` whether JAX can use the device that is there.
 
-    `processes` of this kind train together.
+    `processes` of this kind train together. `gpus` are those that JAX may use.
     """
 
     device: str
@@ -29,6 +29,7 @@ class Machine:
     free_bytes: Callable[[Path], int]
     processes: int = 1
     host_bytes: int = field(default_factory=memory_bytes)
+    gpus: tuple[Gpu, ...] = ()
 
     @property
     def asked_for(self) -> str | None:
@@ -59,7 +60,8 @@ def this_machine(processes: int = 1) -> Machine:
     device = device_kind()
     # the processes that train together may share the chips of one host
     holders = tuple(_holders(device)) if processes == 1 else ()
-    return Machine(device, dict(os.environ), _has_plugin(device), holders, free_bytes, processes)
+    found = gpus(os.environ) if device == "GPU" else ()
+    return Machine(device, dict(os.environ), _has_plugin(device), holders, free_bytes, processes, gpus=found)
 
 
 def free_bytes(path: Path) -> int:

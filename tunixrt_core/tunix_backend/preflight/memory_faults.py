@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
+from tunixrt_core.host import gpu_share
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.memory import DEVICE_MEMORY, MemoryNeed, ModelSizes, advise, estimate, need_of
 from tunixrt_core.preflight import Finding, warning
 from tunixrt_core.tunix_backend.preflight.machine import Machine
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceMemory:
+    """`limit` bytes of one device, of `devices`; `shared` by all of them where they are parts of one host's CPU."""
+
+    devices: int
+    limit: int
+    where: str
+    shared: bool = False
+
+
+def device_memory(machine: Machine) -> DeviceMemory | None:
+    """The memory of the devices that a run would compute on; None where it is not known."""
+    if (machine.asked_for or machine.device) == "CPU":
+        return DeviceMemory(machine.cpu_devices, machine.host_bytes, "this machine", shared=True)
+    if machine.device == "GPU" and machine.gpus:
+        smallest = min(machine.gpus, key=lambda gpu: gpu.memory_bytes)
+        limit, where = gpu_limit(smallest.memory_bytes, smallest.name, machine.environ)
+        return DeviceMemory(len(machine.gpus) * machine.processes, limit, where)
+    if machine.device == "TPU" and machine.tpu is not None and machine.tpu[0] in DEVICE_MEMORY:
+        where, devices = machine.tpu
+        return DeviceMemory(devices, DEVICE_MEMORY[where], where)
+    return None
+
+
+def gpu_limit(memory_bytes: int, name: str, environ: Mapping[str, str]) -> tuple[int, str]:
+    """What of a GPU's memory JAX takes, in bytes, and the GPU's name with that share."""
+    share = gpu_share(environ)
+    return int(memory_bytes * share), f"{name}, of which JAX takes {share:.0%}"
+
+
 def memory_need(
     manifest: RunManifest, sizes: ModelSizes, machine: Machine, row_length: int
 ) -> tuple[MemoryNeed, int] | None:
     """What a train step needs, and over how many devices; None where the memory of the device is not known."""
-    if (machine.asked_for or machine.device) == "CPU":
-        devices, limit, where = machine.cpu_devices, machine.host_bytes, "this machine"
-    elif machine.device == "TPU" and machine.tpu is not None and machine.tpu[0] in DEVICE_MEMORY:
-        where, devices = machine.tpu
-        limit = DEVICE_MEMORY[where]
-    else:
+    found = device_memory(machine)
+    if found is None:
         return None
-    report = estimate(sizes, manifest, row_length=row_length, devices=devices)
-    return need_of(report, limit, where, shared=where == "this machine"), devices
+    report = estimate(sizes, manifest, row_length=row_length, devices=found.devices)
+    return need_of(report, found.limit, found.where, shared=found.shared), found.devices
 
 
 def memory_faults(need: MemoryNeed, manifest: RunManifest, sizes: ModelSizes, devices: int) -> Iterator[Finding]:
