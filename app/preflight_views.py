@@ -24,6 +24,7 @@ TICK = 0.5  # seconds between looks at a preflight on its way
 _NAMED = 8
 
 _POLICY_WORDS = {"drop_row": "Leave the row out", "drop_steps": "Drop middle steps"}
+_FEW_LENGTHS = 10  # different lengths of rows, of which each has its own mark on the axis
 
 
 def ask_preflight(manifest: RunManifest, *, is_new: bool = True) -> Preflight | None:
@@ -166,10 +167,13 @@ def show_histogram(histogram: Histogram, totals: Totals, limit: int) -> None:
         bargap=0.04,
         legend={"orientation": "h", "y": 1.14, "x": 1, "xanchor": "right", "traceorder": "normal"},
     )
-    st.plotly_chart(figure, key="preflight-histogram", config={"displayModeBar": False})
+    if edges[-1] - edges[0] < _FEW_LENGTHS:
+        figure.update_xaxes(dtick=1)  # there are no half tokens
     over = totals.rows_left_out + totals.rows_shortened
     longer = f"{plural(over, 'row is', 'rows are')} longer than {limit:,}" if over else f"none is longer than {limit:,}"
-    st.caption(f"Rows have {totals.shortest:,} to {totals.longest:,} tokens, {totals.mean:,.0f} on average; {longer}.")
+    said = f"Rows have {totals.shortest:,} to {totals.longest:,} tokens, {totals.mean:,.0f} on average; {longer}."
+    st.plotly_chart(figure, key="preflight-histogram", config={"displayModeBar": False}, alt=said)
+    st.caption(said)
 
 
 def show_policies(policies: Sequence[PolicyEffect], chosen: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 
 from tunixrt_core.evaluation import EvalRecord, EvalState
 from tunixrt_core.runs import RunState, RunStatus
@@ -166,3 +167,9 @@ def evaluation_line(record: EvalRecord, state: EvalState) -> str:
     if state.done or state.phase == "generating":
         return f"{who}: answered {state.done:,} of {state.total:,} prompts"
     return f"{who}: {state.phase}"
+
+
+def place(path: Path) -> str:
+    """A folder as a user of this machine writes it: `~/.tunixrt`."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) and path != home else str(path)

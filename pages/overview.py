@@ -16,7 +16,7 @@ from app.navigation import go
 from app.next_step import next_step
 from app.run_views import runs_table
 from app.state import get_pipeline
-from app.words import MISSING, percent, whole
+from app.words import MISSING, percent, place, whole
 from tunixrt_core.overview import BestScore, Overview
 from tunixrt_core.runs import Run
 from tunixrt_core.store.query import Growth
@@ -27,7 +27,7 @@ TICK = 3  # seconds between looks while something runs
 
 
 def show_empty_home() -> None:
-    with header("Overview", f"Home: {rt.settings.home}"):
+    with header("Overview", f"Home: {place(rt.settings.home)}"):
         pass
     with empty_state(
         "Nothing here yet",
@@ -47,7 +47,7 @@ def show_empty_home() -> None:
 
 
 def show_home(home: Overview) -> None:
-    with header("Overview", f"Home: {rt.settings.home}"):
+    with header("Overview", f"Home: {place(rt.settings.home)}"):
         if st.button("Import traces", icon=":material/upload:", key="go-import"):
             go("import")
         if tunix and st.button("New run", icon=":material/add:", key="go-new-run"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -110,3 +111,9 @@ def test_the_time_before_a_resume_counts() -> None:
 )
 def test_the_progress_says_which_row_length_is_compiled(lengths: list[int], compiled: list[int], said: str) -> None:
     assert words.compile_words(lengths, compiled) == said
+
+
+def test_a_folder_of_the_user_is_written_with_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert words.place(tmp_path / ".tunixrt") == "~/.tunixrt"
+    assert words.place(Path("/srv/traces")) == "/srv/traces"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
@@ -55,7 +56,7 @@ SHOTS = (
     Shot("manifest", "tunix?dataset=dial:2", "download-yaml"),
     Shot("preflight", "preflight?run=r-0001", "preflight-rows"),
     Shot("new-run", "new-run?dataset=dial:2", "start-run"),
-    Shot("runs", "run", "all-runs"),
+    Shot("runs", "run", "all-runs-0"),
     Shot("run", "run?run=r-0001", "card-loss"),
     Shot("run-samples", "run?run=r-0001&tab=Samples", "tab"),
     Shot("run-log", "run?run=r-0001&tab=Log", "tab"),
@@ -79,9 +80,11 @@ def served(home: Path, *options: str) -> Iterator[Server]:
         server.end(within=60)
 
 
-def take(url: str, shots: tuple[Shot, ...], folder: Path, *, width: int, dark: bool) -> list[str]:
+def take(server: Server, shots: tuple[Shot, ...], folder: Path, *, width: int, dark: bool) -> list[str]:
     """Draw these pages into `folder`. What the browser complained about, as lines."""
-    with visiting(url, size=(width, 900), dark=dark) as visitor:
+    with visiting(server.url, size=(width, 900), dark=dark) as visitor:
+        visitor.page.goto(server.greeting.split()[-1])  # signs in, where a token is asked for
+        visitor.page.locator("h1, .st-key-empty-home").first.wait_for()
         for shot in shots:
             _take(visitor, shot, folder / f"{shot.name}-{'dark' if dark else 'light'}.png", width)
         return visitor.watch.problems
@@ -97,6 +100,7 @@ def _take(visitor: Visitor, shot: Shot, file: Path, width: int) -> None:
     visitor.page.set_viewport_size({"width": width, "height": min(LONGEST, max(900, int(height) + 8))})
     visitor.settle()
     visitor.page.mouse.move(0, 0)
+    visitor.page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
     visitor.page.wait_for_timeout(700)  # tables and charts are drawn a moment after the script has ended
     visitor.page.screenshot(path=str(file))
     if (over := visitor.overflow()) > 0:
@@ -125,7 +129,8 @@ def main() -> int:
 
 
 def _draw(options: argparse.Namespace, scratch: Path) -> int:
-    home = scratch / "home"
+    home = scratch / ".tunixrt"
+    os.environ["HOME"] = str(scratch)  # so that the pictures name it ~/.tunixrt
     if options.home:
         shutil.copytree(options.home, home)
     else:
@@ -142,7 +147,7 @@ def _draw(options: argparse.Namespace, scratch: Path) -> int:
             for dark in (False, True):
                 if server.token:
                     take_sign_in(server, options.out, width=options.width, dark=dark)
-                problems += take(server.greeting.split()[-1], chosen, options.out, width=options.width, dark=dark)
+                problems += take(server, chosen, options.out, width=options.width, dark=dark)
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0

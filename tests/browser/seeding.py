@@ -10,7 +10,6 @@ from pathlib import Path
 
 from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.errors import TunixRTError
-from tunixrt_core.evaluation import EvalRequest
 from tunixrt_core.pipeline import Pipeline, open_pipeline
 from tunixrt_core.runs import Run, RunStatus
 from tunixrt_core.scores import GivenScore
@@ -86,9 +85,7 @@ def _evaluate(rt: Pipeline, run: Run) -> None:
 
 
 def _keep_answers(rt: Pipeline, run: Run) -> None:
-    """Several answers to the same prompts become traces of their own, so that prompts have groups."""
-    rt.start_evaluation(run.id, ["base", "tuned"], EvalRequest(limit=20))
-    rt.wait()
+    """The answers become traces of their own, so that prompts have groups."""
     for record in rt.evaluations(run.id):
         rt.keep_predictions(record.id, only_correct=False)
 
