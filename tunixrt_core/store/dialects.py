@@ -44,7 +44,7 @@ class Dialect(Protocol):
     hash. `matching` narrows a select over `traces` to the words of a text, and says by which id to order and to page;
     `checking` gives the same traces and asks each one itself, for a select that leaves few.
     `heard` calls `beat` again and again while the transaction writes, and a last time when all is written and only the
-    commit is left; what it raises ends the transaction.
+    commit is left; what it raises, this time and when it is asked again, ends the transaction.
     `plans` is true where the caller must choose the leading index itself. `problems` are sentences about damage.
     """
 

@@ -100,14 +100,14 @@ class SQLite:
     def heard(self, connection: Connection, beat: Callable[[], object]) -> Iterator[None]:
         """Between steps of SQLite's own program: an index that merges its parts may write for seconds in one insert."""
         driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
-        raised: list[BaseException] = []
+        ended = False
 
         def asked() -> bool:
-            try:
-                beat()
-            except BaseException as error:  # noqa: BLE001  # SQLite would swallow it; it is raised below
-                raised.append(error)
-            return bool(raised)
+            nonlocal ended
+            ended = True
+            beat()  # SQLite takes what it raises for the word to break off, and swallows it
+            ended = False
+            return False
 
         driver.set_progress_handler(asked, _BEAT_STEPS)
         try:
@@ -115,14 +115,13 @@ class SQLite:
             # what the search index still holds in memory is written here, where it can be broken off, not by the commit
             driver.execute("SAVEPOINT written")
             driver.execute("RELEASE written")
-            asked()
         except (sqlite3.OperationalError, OperationalError):
-            if not raised:
-                raise
+            if ended:
+                beat()  # asked again, here where it is heard
+            raise
         finally:
             driver.set_progress_handler(None, 0)
-        if raised:
-            raise raised[0]
+        beat()
 
     def create_search(self, connection: Connection) -> None:
         connection.exec_driver_sql(
