@@ -36,3 +36,17 @@ def test_a_constant_schedule_stays_after_its_warm_up(tmp_path: Path) -> None:
 
 def test_a_single_train_step_is_made_at_the_full_rate(tmp_path: Path) -> None:
     assert rates(tmp_path, 1, schedule="cosine", warmup_share=0.9) == pytest.approx([0.1])
+
+
+@pytest.mark.parametrize("kind", ["cosine", "linear", "constant"])
+def test_the_reported_rate_is_that_of_the_train_step_and_asks_nothing_of_the_device(tmp_path: Path, kind: str) -> None:
+    import jax
+    import jax.numpy as jnp
+
+    from tunixrt_core.tunix_backend.optimizer import make_schedule
+
+    schedule = make_schedule(make_manifest(tmp_path, schedule=kind, warmup_share=0.3, final_share=0.1), 10)
+    used = [float(schedule(jnp.int32(done))) for done in range(10)]
+    with jax.transfer_guard_host_to_device("disallow"):
+        reported = [float(schedule(done)) for done in range(10)]
+    assert reported == pytest.approx(used, rel=1e-5)

@@ -238,7 +238,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         fed = [self._fed.popleft() for _ in range(n)]
         counted = batch_report(self._facts.parts, fed, [self._sums.popleft() for _ in range(n)])
         seconds = self._seconds()
-        rate = float(self._facts.schedule(train_step - 1))
+        rate = float(self._facts.schedule(int(train_step) - 1))
         norm = self._metrics.values["grad_norm"]
         self._observer.record(
             {
