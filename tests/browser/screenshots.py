@@ -100,7 +100,7 @@ def _take(visitor: Visitor, shot: Shot, file: Path, width: int) -> None:
     visitor.page.set_viewport_size({"width": width, "height": min(LONGEST, max(900, int(height) + 8))})
     visitor.settle()
     visitor.page.mouse.move(0, 0)
-    visitor.page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
+    visitor.drawn()
     visitor.page.wait_for_timeout(700)  # tables and charts are drawn a moment after the script has ended
     visitor.page.screenshot(path=str(file))
     if (over := visitor.overflow()) > 0:

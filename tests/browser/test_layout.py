@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.browser.inspection import contrasts, tab_stops, unnamed
-from tests.browser.visitor import CHROMIUM, visiting
+from tests.browser.visitor import CHROMIUM, Visitor, visiting
 from tests.pages.conftest import make_run
 from tests.servers import Server, start_server
 from tunixrt_core.datasets import DatasetSpec
@@ -82,7 +82,7 @@ def test_every_page_is_readable(filled_server: Server, width: int, dark: bool) -
         for path, heading in pages():
             visitor.open(path)
             visitor.page.locator("h1").first.wait_for()
-            visitor.page.wait_for_timeout(300)
+            visitor.drawn()
             headings = visitor.page.locator("h1").all_inner_texts()
             if len(headings) != 1 or (heading and headings != [heading]):
                 found.append(f"/{path}: headings {headings}")
@@ -98,7 +98,7 @@ def test_every_page_is_readable(filled_server: Server, width: int, dark: bool) -
             ]
         assert visitor.page.evaluate("() => document.documentElement.lang") == "en"
         found += visitor.watch.problems
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def test_tab_goes_through_the_menu_and_then_down_the_page(filled_server: Server) -> None:
@@ -121,19 +121,23 @@ def test_filters_and_place_survive_reload_back_and_a_second_tab(filled_server: S
         visitor.fill("q", "forward")
         visitor.press("next-trace")
         visitor.page.wait_for_url("**/traces?*trace=*")
+        visitor.drawn()
         address = visitor.page.url
         shown = visitor.page.locator(".st-key-reader").inner_text()
+
         visitor.page.reload()
-        visitor.settle()
-        assert visitor.page.locator(".st-key-reader").inner_text() == shown
-        visitor.page.locator(".st-key-header a, [data-testid=stSidebarNavLink]").first.click()
+        reads(visitor, shown)
+        visitor.page.locator("[data-testid=stSidebarNavLink]").first.click()
+        visitor.page.wait_for_url(f"{filled_server.url}/")
         visitor.settle()
         visitor.page.go_back()
-        visitor.settle()
-        assert visitor.page.url == address
-        assert visitor.page.locator(".st-key-reader").inner_text() == shown
+        visitor.page.wait_for_url(address)
+        reads(visitor, shown)
         other = visitor.second_tab()
         other.page.goto(address)
-        other.settle()
-        assert other.page.locator(".st-key-reader").inner_text() == shown
+        reads(other, shown)
         assert visitor.watch.problems == []
+
+
+def reads(visitor: Visitor, text: str) -> None:
+    visitor.page.wait_for_function("text => document.querySelector('.st-key-reader')?.innerText === text", arg=text)

@@ -79,6 +79,11 @@ class Visitor:
             '[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=timeout, state="attached"
         )
 
+    def drawn(self) -> None:
+        """Wait until what the page is made of has come: Streamlit loads the code of each kind of part when it is due."""
+        self.page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
+        self.page.wait_for_timeout(300)
+
     def press(self, key: str, timeout: float = 30_000) -> None:
         self.page.locator(f".st-key-{key} button").first.click(timeout=timeout)
         self.settle()
