@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from tunixrt_core import doctor
 from tunixrt_core.doctor import checks
+from tunixrt_core.host import Gpu, host_info
 from tunixrt_core.settings import Settings
 
 
@@ -27,3 +32,20 @@ def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "file" / "home")})
     assert states(settings)["Home"] == "bad"
+
+
+@pytest.mark.parametrize(
+    ("cards", "state", "said"),
+    [
+        ((Gpu("NVIDIA H200", 143_771 << 20),), "ok", "NVIDIA H200 with 150.8 GB"),
+        ((), "warn", "nvidia-smi tells of none"),
+    ],
+)
+def test_a_gpu_is_named_with_its_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cards: tuple[Gpu, ...], state: str, said: str
+) -> None:
+    monkeypatch.setattr(doctor, "host_info", lambda home: replace(host_info(home), device="GPU"))
+    monkeypatch.setattr(doctor, "gpus", lambda environ: cards)
+    (found,) = (check for check in checks(Settings.from_env({"TUNIXRT_HOME": str(tmp_path)})) if check.name == "GPU")
+    assert found.state == state
+    assert said in found.detail

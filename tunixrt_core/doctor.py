@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from platform import python_version
@@ -9,7 +10,8 @@ from typing import Literal
 
 from tunixrt_core import __version__
 from tunixrt_core.errors import TunixRTError
-from tunixrt_core.host import host_info
+from tunixrt_core.host import gpus, host_info
+from tunixrt_core.memory import byte_words
 from tunixrt_core.runs import RunDir
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.query import TraceQuery
@@ -37,10 +39,19 @@ def checks(settings: Settings) -> Iterator[Check]:
         yield Check("warn", "Tunix", f"not installed; training and generation need it: {availability.INSTALL}")
     host = host_info(settings.home)
     yield Check("ok", "Device", f"{host.device}, {host.cores} cores, {host.memory_bytes / 2**30:.1f} GiB of memory")
+    if host.device == "GPU":
+        yield _gpus()
     yield _home(settings)
     low = host.disk_free_bytes < _LOW_DISK
     yield Check("warn" if low else "ok", "Disk", f"{host.disk_free_bytes / 2**30:.1f} GiB free for {settings.home}")
     yield _database(settings)
+
+
+def _gpus() -> Check:
+    named = ", ".join(f"{gpu.name} with {byte_words(gpu.memory_bytes)}" for gpu in gpus(os.environ))
+    if named:
+        return Check("ok", "GPU", named)
+    return Check("warn", "GPU", "nvidia-smi tells of none that may be used here: its memory is not known beforehand")
 
 
 def _home(settings: Settings) -> Check:
