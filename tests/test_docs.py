@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +61,14 @@ def test_every_error_of_the_core_stands_in_the_docs_with_its_status() -> None:
 def test_links_lead_to_files_that_are_there(name: str) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", (DOCS / name).read_text(encoding="utf-8")):
         assert (DOCS / target).exists(), target
+
+
+@pytest.mark.parametrize("path", [*sorted(DOCS.glob("*.md")), REPOSITORY / "README.md"], ids=lambda path: path.name)
+def test_pictures_are_there_in_light_and_dark_and_are_said_in_words(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    light = re.findall(r'<img alt="([^"]+)" src="([^"]+-light\.png)">', text)
+    dark = re.findall(r'srcset="([^"]+-dark\.png)"', text)
+    assert [name.replace("-light", "-dark") for _, name in light] == dark
+    assert text.count("<img") == len(light)
+    for name in (*(name for _, name in light), *dark):
+        assert (path.parent / name).is_file(), name

@@ -111,7 +111,7 @@ def execute_training(
     folder.stop_file.unlink(missing_ok=True)
     folder.save_file.unlink(missing_ok=True)
     folder.result_file.unlink(missing_ok=True)
-    folder.manifest_file.write_text(manifest.to_yaml(), encoding="utf-8")
+    folder.write_manifest(manifest.to_yaml())
     recorder = RunRecorder(folder, watch=Watch(manifest), on_status=on_status)
     controls = TrainControls(stop)
     try:

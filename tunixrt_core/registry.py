@@ -151,7 +151,7 @@ class Registry:
     def _relocate(self, folder: RunDir, manifest: RunManifest, held: Path) -> None:
         """What pointed into the home's old place points into the new one: a resume must find its rows there."""
         here = RunManifest.from_dict(rebased(manifest.to_dict(), held.parents[1], self._runs_dir.parent))
-        folder.manifest_file.write_text(here.to_yaml(), encoding="utf-8")
+        folder.write_manifest(here.to_yaml())
         self._runs.mirror(folder.path.name, directory=str(folder.path), manifest=here.to_dict())
         log.info("%s was in %s before the home was moved", folder.path.name, held)
 

@@ -72,7 +72,7 @@ class RunVerbs:
             folder, manifest = RunDir(Path(run.directory)), RunManifest.from_dict(run.manifest)
             manifest = with_duration(manifest, folder.state(), train_steps=train_steps, epochs=epochs)
             if manifest.to_dict() != dict(run.manifest):
-                folder.manifest_file.write_text(manifest.to_yaml(), encoding="utf-8")
+                folder.write_manifest(manifest.to_yaml())
                 self.store.runs.mirror(run.id, manifest=manifest.to_dict())
             self.jobs.submit_training(run.id, manifest, folder)
         return self.registry.run(run_id)

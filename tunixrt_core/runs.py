@@ -238,6 +238,10 @@ class RunDir:
             return state
         return replace(state, status=RunStatus.INTERRUPTED, message=INTERRUPTED, ended_at=state.updated_at)
 
+    def write_manifest(self, text: str) -> None:
+        """The manifest as YAML; whoever reads meanwhile sees the old one whole."""
+        write_atomic(self.manifest_file, text.encode())
+
     def write_state(self, state: RunState) -> None:
         write_json(self.state_file, state.to_dict())
 

@@ -80,7 +80,7 @@ class Visitor:
         )
 
     def drawn(self) -> None:
-        """Wait until what the page is made of has come: Streamlit loads the code of each kind of part when it is due."""
+        """Wait until all parts are drawn: Streamlit loads the code of each kind of part when it is due."""
         self.page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
         self.page.wait_for_timeout(300)
 
