@@ -95,6 +95,7 @@ def _take(visitor: Visitor, shot: Shot, file: Path, width: int) -> None:
     visitor.open(shot.path)
     visitor.sees_key(shot.key)
     shot.act(visitor)
+    visitor.drawn()  # charts take their height when they are drawn
     # the page scrolls inside of its frame: the window is made as tall as what is in it
     height = visitor.page.evaluate("() => document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight")
     visitor.page.set_viewport_size({"width": width, "height": min(LONGEST, max(900, int(height) + 8))})
