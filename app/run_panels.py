@@ -97,7 +97,12 @@ def _zoom(bound: int) -> tuple[int, int] | None:
     if bound < 2:
         return None
     whole_run = (0, bound)
-    first, last = st.session_state.get("zoom") or _of_address() or whole_run
+    held = st.session_state.get("zoom")
+    if held and st.session_state.get("zoom-bound") != bound:
+        # another run, or the same one trained for longer: what the slider held was of the other axis
+        held = st.session_state["zoom"] = whole_run
+    st.session_state["zoom-bound"] = bound
+    first, last = held or _of_address(bound) or whole_run
     label = "Zoom" if (first, last) == whole_run else f"Train steps {first:,} to {last:,}"
     with st.popover(label, icon=":material/zoom_in:", key="zoom-open"):
         first, last = st.slider("Train steps", 0, bound, whole_run, key="zoom", bind="query-params", width=360)
@@ -109,10 +114,10 @@ def _zoom(bound: int) -> tuple[int, int] | None:
     return None if (first, last) == whole_run or first == last else (first, last)
 
 
-def _of_address() -> tuple[int, int] | None:
-    """What the address says before the slider has read it."""
+def _of_address(bound: int) -> tuple[int, int] | None:
+    """What the address says before the slider has read it; None for what is no part of this run."""
     found = [int(text) for text in st.query_params.get_all("zoom") if text.isdigit()]
-    return (found[0], found[1]) if len(found) == 2 else None
+    return (found[0], found[1]) if len(found) == 2 and found[0] <= found[1] <= bound else None
 
 
 def _parts_title(curves: Curves, by_type: bool) -> tuple[str, str]:

@@ -58,7 +58,8 @@ def _choose_step(steps: Sequence[int]) -> int:
     st.session_state["sample-newest"] = steps[-1]
     if len(steps) == 1:
         return steps[0]
-    if st.session_state.get("sample-step", newest) in (newest, None):
+    held = st.session_state.get("sample-step")
+    if held == newest or held not in steps:  # of another run, it may not be among them
         st.session_state["sample-step"] = steps[-1]
     chosen: int = st.select_slider("Train step", options=steps, format_func=whole, key="sample-step", width=420)
     return chosen

@@ -95,6 +95,16 @@ def test_a_zoom_in_the_address_is_the_axis_of_every_chart_and_shows_all_its_poin
     assert {chart["xAxis"]["min"] for chart in charts} == {0}
 
 
+def test_from_a_long_run_to_a_short_one_the_axis_is_that_of_the_short_one(filled: Pipeline) -> None:
+    long, short = make_run(filled, RunStatus.SUCCEEDED, train_steps=60), make_run(filled, RunStatus.SUCCEEDED)
+    app = open_page("run.py", run=long.id)
+    assert app.slider(key="zoom").value == (0, 60)
+    app.query_params["run"] = short.id
+    checked(app.run())
+    assert app.slider(key="zoom").value == (0, 40)
+    assert app.button(key="zoom-reset").disabled
+
+
 def test_a_run_of_50000_train_steps_is_shown_with_its_spike(filled: Pipeline) -> None:
     run = make_run(filled, RunStatus.RUNNING)
     with filled.run_folder(run.id).metrics_file.open("ab") as file:
