@@ -144,6 +144,7 @@ def start_clone(visitor: Visitor, change: str) -> None:
     visitor.settle()
     visitor.press("clone-start")
     visitor.page.wait_for_url("**/run?run=r-0002")
+    visitor.sees("train step 20 of 20", timeout=TRAINING_MS)  # "Finished" may still be that of the run before
     visitor.sees("Finished", timeout=TRAINING_MS)
 
 
