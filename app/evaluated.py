@@ -62,12 +62,14 @@ def on_board(records: Sequence[EvalRecord], board: Board) -> list[EvalRecord]:
 def default_pair(records: Sequence[EvalRecord], run_id: str = "") -> tuple[EvalRecord | None, EvalRecord]:
     """What to show where nothing is chosen: the newest tuned model (of a run, where one is named) and its base.
 
-    `records` are those of one board, newest first, at least one.
+    What is still being answered comes after what is: but a tuned model before any base, as the choice stays in the
+    address when all is answered. `records` are those of one board, newest first, at least one.
     """
-    answered = [r for r in records if r.status.over and r.metrics.get("rows")] or list(records)
-    tuned = [r for r in answered if r.target == "tuned"]
-    second = next((r for r in [*tuned, *answered] if r.run_id == run_id), (tuned or answered)[0])
-    rest = [r for r in answered if r.id != second.id]
+    answered = [r for r in records if r.status.over and r.metrics.get("rows")]
+    usable = [*answered, *(r for r in records if not r.status.over)] or list(records)
+    tuned = [r for r in usable if r.target == "tuned"]
+    second = next((r for r in [*tuned, *usable] if r.run_id == run_id), (tuned or usable)[0])
+    rest = [r for r in usable if r.id != second.id]
     own_base = (r for r in rest if r.run_id == second.run_id and r.target == "base" and r.setup == second.setup)
     return next(own_base, next(iter(rest), None)), second
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,6 +46,16 @@ def test_the_run_that_the_address_names_comes_first() -> None:
     records = [record("t2", "tuned", run="r-0002"), record("t1", "tuned"), record("b1", "base")]
     first, second = default_pair(records, "r-0001")
     assert (first and first.id, second.id) == ("b1", "t1")
+
+
+@pytest.mark.parametrize("status", [RunStatus.QUEUED, RunStatus.RUNNING])
+def test_while_the_tuned_model_is_still_asked_the_pair_is_the_one_it_will_be(status: RunStatus) -> None:
+    going = replace(record("t1", "tuned"), status=status, metrics={})
+    for run_id in ("", "r-0001"):
+        first, second = default_pair([going, record("b1", "base")], run_id)
+        assert (first and first.id, second.id) == ("b1", "t1")
+    first, second = default_pair([going, record("t0", "tuned"), record("b1", "base")])
+    assert (first and first.id, second.id) == ("b1", "t0"), "one with answers comes first"
 
 
 def test_a_base_that_was_asked_otherwise_is_not_its_own_and_one_alone_has_no_other() -> None:
