@@ -7,13 +7,24 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 PATIENCE = 0.3  # seconds: what is done by then needs no progress bar
 _KEPT = 16
 
 T = TypeVar("T")
 Tell = Callable[[int, int], None]
+
+
+def over_within(future: Future[Any], seconds: float) -> bool:
+    """Whether it is over, cancelled or failed too, now or within this time."""
+    try:
+        future.exception(seconds)
+    except TimeoutError:
+        return False
+    except CancelledError:
+        pass
+    return True
 
 
 @dataclass(slots=True)
@@ -33,13 +44,7 @@ class DeskJob(Generic[T]):
 
     def wait(self, seconds: float | None = None) -> bool:
         """Whether it is over, now or within this time."""
-        try:
-            self.future.exception(PATIENCE if seconds is None else seconds)
-        except TimeoutError:
-            return False
-        except CancelledError:
-            pass
-        return True
+        return over_within(self.future, PATIENCE if seconds is None else seconds)
 
 
 class Desk(Generic[T]):

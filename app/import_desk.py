@@ -9,6 +9,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal, cast
 
+from app.desk import over_within
 from app.state import PerPipeline
 from tunixrt_core.errors import Cancelled
 from tunixrt_core.ingest.report import Diagnosis, ImportProgress, ImportReport
@@ -49,13 +50,7 @@ class ImportJob:
 
     def wait(self, seconds: float) -> bool:
         """Whether it is over, now or within this time."""
-        try:
-            self.future.exception(seconds)
-        except TimeoutError:
-            return False
-        except CancelledError:
-            pass
-        return True
+        return over_within(self.future, seconds)
 
     def result(self) -> ImportReport | Diagnosis:
         """What came of it. Raises what ended it: Cancelled, UnreadableFile, StoreError."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from weakref import WeakKeyDictionary
-
 from app.desk import Desk, DeskJob
+from app.state import PerPipeline
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.pipeline import Pipeline
 from tunixrt_core.preflight import Preflight
@@ -36,11 +34,9 @@ def _key(manifest: RunManifest, is_new: bool) -> tuple[str, bool]:
     return manifest.model_copy(update={"name": "run"}).content_hash, is_new
 
 
-_desks: WeakKeyDictionary[Pipeline, PreflightDesk] = WeakKeyDictionary()
-_desks_lock = threading.Lock()
+_desks: PerPipeline[PreflightDesk] = PerPipeline(PreflightDesk)
 
 
 def desk_of(pipeline: Pipeline) -> PreflightDesk:
     """The one desk of a Pipeline."""
-    with _desks_lock:
-        return _desks.setdefault(pipeline, PreflightDesk(pipeline))
+    return _desks.of(pipeline)

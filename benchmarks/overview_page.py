@@ -19,11 +19,12 @@ from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from app import state
+from tunixrt_core.atomic import write_json
 from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.evaluation import EvalDir, EvalSetRef, EvalSetup, EvalSpec, EvalState, Target
 from tunixrt_core.pipeline import Pipeline, open_pipeline
 from tunixrt_core.recorder import RunRecorder
-from tunixrt_core.runs import RunDir, RunStatus, write_json
+from tunixrt_core.runs import RunDir, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.traces import Step, Trace
 

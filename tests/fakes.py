@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
+from tunixrt_core.atomic import write_json
 from tunixrt_core.errors import TrainingError
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.memory import MemoryNeed
@@ -14,7 +15,7 @@ from tunixrt_core.model_export import ExportCheck, Exporter, ExportReport, Model
 from tunixrt_core.preflight import Finding, Preflight, RowView
 from tunixrt_core.preflight_checks import CHECKS
 from tunixrt_core.rows import read_rows
-from tunixrt_core.runs import RunDir, write_json
+from tunixrt_core.runs import RunDir
 from tunixrt_core.trainer import (
     GREEDY,
     DryRun,

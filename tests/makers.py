@@ -7,9 +7,10 @@ from typing import Any
 
 import orjson
 
+from tunixrt_core.atomic import write_json
 from tunixrt_core.evaluation import EvalDir, EvalSetRef, EvalSetup, EvalSpec, EvalState, Target
 from tunixrt_core.manifest import RunManifest, build_sft_manifest
-from tunixrt_core.runs import RunDir, RunStatus, write_json
+from tunixrt_core.runs import RunDir, RunStatus
 
 
 def make_manifest(tmp_path: Path, *, train_steps: int, eval_rows: int = 3) -> RunManifest:

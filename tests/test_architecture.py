@@ -14,7 +14,7 @@ from tests.conftest import REPOSITORY
 
 # From the bottom up: a module imports modules of lower rows, or of its own package, only.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "processes"),
+    ("errors", "processes", "atomic"),
     ("hashing", "accelerator", "tails"),
     ("traces", "settings", "host", "model_names", "answers"),
     ("rows", "render", "examples", "scores", "trace_diff", "redaction", "disk"),

@@ -13,13 +13,14 @@ import pytest
 
 from tests.fakes import FakeBackend
 from tests.makers import write_evaluation
+from tunixrt_core.atomic import write_json
 from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.diagnostics import RUN_LOG_LINES, diagnostics, file_name
 from tunixrt_core.jobs import JobManager
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.pipeline import Pipeline
 from tunixrt_core.recorder import RunRecorder
-from tunixrt_core.runs import RunDir, RunStatus, write_json
+from tunixrt_core.runs import RunDir, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
 from tunixrt_core.traces import Step, Trace

@@ -12,11 +12,12 @@ import pytest
 
 from tests.fakes import FakeBackend
 from tunixrt_core.accelerator import Accelerator
+from tunixrt_core.atomic import write_json
 from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.errors import Cancelled, Conflict
 from tunixrt_core.jobs import JobManager
 from tunixrt_core.pipeline import Pipeline
-from tunixrt_core.runs import Run, RunDir, RunStatus, write_json
+from tunixrt_core.runs import Run, RunDir, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
 from tunixrt_core.upkeep import CHECK, MEASURE

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.makers import make_manifest
+from tunixrt_core.atomic import write_json
 from tunixrt_core.evaluation import EvalDir, EvalSetRef, EvalSetup, EvalSpec, EvalState
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.processes import this_process
 from tunixrt_core.registry import Registry
-from tunixrt_core.runs import RunDir, RunState, RunStatus, write_json
+from tunixrt_core.runs import RunDir, RunState, RunStatus
 from tunixrt_core.store.store import Store, open_store
 
 DEAD = "999999999:1:gone"

@@ -9,7 +9,7 @@ import pytest
 
 from tunixrt_core.errors import Conflict, NotFound, OutputError
 from tunixrt_core.processes import this_process
-from tunixrt_core.runs import RunDir, RunState, RunStatus, find_run_dirs, write_atomic
+from tunixrt_core.runs import RunDir, RunState, RunStatus, find_run_dirs
 
 DEAD = "999999999:1:gone"
 
@@ -105,12 +105,6 @@ def test_an_output_directory_that_cannot_be_made_is_an_error_that_names_it(tmp_p
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="file/run cannot be written"):
         RunDir(tmp_path / "file" / "run").create()
-
-
-def test_writing_leaves_no_temporary_file(tmp_path: Path) -> None:
-    write_atomic(tmp_path / "a", b"1")
-    write_atomic(tmp_path / "a", b"2")
-    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a", b"2")]
 
 
 def test_run_folders_are_found_by_their_state(tmp_path: Path) -> None:

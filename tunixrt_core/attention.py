@@ -13,11 +13,12 @@ from typing import Literal
 
 import orjson
 
+from tunixrt_core.atomic import write_json
 from tunixrt_core.datasets import DatasetVersion
 from tunixrt_core.evaluation import EvalRecord
 from tunixrt_core.quality.findings import GateOutcome
 from tunixrt_core.quality.gates import GATES
-from tunixrt_core.runs import Run, RunState, RunStatus, write_json
+from tunixrt_core.runs import Run, RunState, RunStatus
 
 log = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 
 from tunixrt_core import terminal, terminal_ingest
+from tunixrt_core.atomic import write_atomic
 from tunixrt_core.cli_common import EvalMap, Home, open_home, settings_of
 from tunixrt_core.cli_ingest import Format, Map, RejectsFile, Split, stream_of, tell, words_of
 from tunixrt_core.errors import OutputError
 from tunixrt_core.evaluation import read_eval_file
 from tunixrt_core.ingest.mapping import fields_of
 from tunixrt_core.ingest.rejects import rejects_file
-from tunixrt_core.runs import write_atomic
 
 doctor_app = typer.Typer(invoke_without_command=True)
 

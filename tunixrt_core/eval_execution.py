@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tunixrt_core.atomic import write_json
 from tunixrt_core.errors import InvalidEvaluation, InvalidManifest, TunixRTError
 from tunixrt_core.evaluation import (
     EvalDir,
@@ -30,7 +31,7 @@ from tunixrt_core.execution import Backend
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.manifest_data import check_data_unchanged
 from tunixrt_core.processes import this_process
-from tunixrt_core.runs import RunDir, RunStatus, write_json
+from tunixrt_core.runs import RunDir, RunStatus
 from tunixrt_core.scorers import ScorerSet
 from tunixrt_core.trainer import Generator
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tunixrt_core.atomic import write_atomic
 from tunixrt_core.errors import Conflict
 from tunixrt_core.eval_execution import plan_evaluation
 from tunixrt_core.evaluation import (
@@ -32,7 +33,7 @@ from tunixrt_core.jobs import JobManager
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.registry import Registry
 from tunixrt_core.requests import Requests
-from tunixrt_core.runs import RunDir, write_atomic
+from tunixrt_core.runs import RunDir
 from tunixrt_core.scorers import known_scorers
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import Store

@@ -14,6 +14,7 @@ from platform import platform, python_version
 from typing import Any, Protocol
 
 from tunixrt_core.alerts import Watch
+from tunixrt_core.atomic import write_json
 from tunixrt_core.errors import Conflict, TunixRTError
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.manifest_data import check_data_unchanged
@@ -22,7 +23,7 @@ from tunixrt_core.model_card import model_card
 from tunixrt_core.model_export import Exporter, ExportReport, ModelExportOptions
 from tunixrt_core.preflight import Preflight, RowView
 from tunixrt_core.recorder import RunRecorder
-from tunixrt_core.runs import RunDir, RunState, RunStatus, write_json
+from tunixrt_core.runs import RunDir, RunState, RunStatus
 from tunixrt_core.trainer import (
     DryRun,
     DryRunReport,

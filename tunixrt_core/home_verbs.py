@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from tunixrt_core import attention, disk
+from tunixrt_core.atomic import write_json
 from tunixrt_core.attention import Attention, Seen
 from tunixrt_core.diagnostics import diagnostics, file_name
 from tunixrt_core.disk import DiskUse
@@ -25,7 +26,7 @@ from tunixrt_core.host import memory_use
 from tunixrt_core.jobs import JobManager
 from tunixrt_core.overview import BestScore, CheckedStore, Overview
 from tunixrt_core.registry import Registry
-from tunixrt_core.runs import Run, RunDir, RunState, RunStatus, write_json
+from tunixrt_core.runs import Run, RunDir, RunState, RunStatus
 from tunixrt_core.scorers import known_scorers
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.backup import Health, Progress

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from tunixrt_core.atomic import write_atomic, write_json
 from tunixrt_core.errors import Conflict, NotFound, OutputError
 from tunixrt_core.processes import process_alive, this_process
 from tunixrt_core.tails import tail
@@ -298,20 +298,6 @@ def _ends_a_line(handle: BinaryIO, offset: int) -> bool:
         return False
     handle.seek(offset - 1)
     return handle.read(1) == b"\n"
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write beside the target, fsync and rename: a reader sees the old file or the new one, never half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as handle:
-        handle.write(data)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n")
 
 
 def find_run_dirs(root: Path) -> Iterator[RunDir]:

@@ -8,10 +8,11 @@ from typing import Any
 
 import orjson
 
+from tunixrt_core.atomic import write_json
 from tunixrt_core.errors import InvalidManifest
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.presets import HYPERPARAMETERS
-from tunixrt_core.runs import RunDir, write_json
+from tunixrt_core.runs import RunDir
 
 
 @dataclass(frozen=True, slots=True)

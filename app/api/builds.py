@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from app.api.answers import Build, BuildList
 from app.api.bodies import DatasetBody
+from app.api.dataset_models import Build, BuildList
 from app.api.datasets import eval_file
 from app.api.limits import JsonRoute
 from app.api.shared import IdempotencyKey, Pipe

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response, StreamingResponse
 
-from app.api.answers import (
+from app.api.bodies import DatasetBody
+from app.api.dataset_models import (
     ChangedRow,
     DatasetDiff,
     DatasetEntry,
@@ -20,7 +21,6 @@ from app.api.answers import (
     GateOutcome,
     GateOutcomes,
 )
-from app.api.bodies import DatasetBody
 from app.api.downloads import MEDIA_TYPE, JsonlDownload
 from app.api.limits import JsonRoute
 from app.api.shared import IdempotencyKey, Pipe

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from app.api.answers import DryRun
 from app.api.bodies import DryRunBody
+from app.api.check_models import DryRun
 from app.api.limits import JsonRoute
 from app.api.shared import Pipe
 from tunixrt_core.manifest import RunManifest

@@ -12,8 +12,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
-from app.api.answers import Diagnosis, ImportReport, Preview
 from app.api.downloads import JsonlDownload
+from app.api.import_models import Diagnosis, ImportReport, Preview
 from app.api.limits import FILE_TYPES, JSON_TYPES, LINES_TYPES, FileRoute
 from app.api.rejected import kept_rejects, rejected_of
 from app.api.shared import IdempotencyKey, Pipe

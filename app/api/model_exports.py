@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from starlette.responses import FileResponse
 
-from app.api.answers import ExportedModel, ExportedModels, ModelExport
 from app.api.bodies import ModelExportBody
 from app.api.limits import JsonRoute
+from app.api.run_models import ExportedModel, ExportedModels, ModelExport
 from app.api.runs import RunId
 from app.api.shared import IdempotencyKey, Pipe
 from tunixrt_core.model_export import ExportLayout, ModelExportOptions

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
-from app.api.answers import StoredReport
+from app.api.import_models import StoredReport
 from app.api.limits import JsonRoute
 from app.api.play_models import KeepBody, KeepPredictionsBody, KeptTrace, QuestionAnswered, QuestionBody
 from app.api.shared import Pipe

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.api.answers import Preflight
 from app.api.bodies import PreflightBody
+from app.api.check_models import Preflight
 from app.api.limits import JsonRoute
 from app.api.shared import Pipe
 from tunixrt_core.manifest import RunManifest

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from app.api.answers import Holder, Job, Queue
 from app.api.bodies import MoveBody
 from app.api.limits import JsonRoute
+from app.api.run_models import Holder, Job, Queue
 from app.api.shared import Pipe
 from tunixrt_core.pipeline import Pipeline
 

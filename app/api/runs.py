@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
-from app.api.answers import Change, ClonedManifest, Metrics, ParentRun, RunDetail, RunPage, RunsCompared, RunSummary
 from app.api.bodies import CloneBody, ResumeBody, RunBody
 from app.api.limits import JsonRoute
+from app.api.run_models import Change, ClonedManifest, Metrics, ParentRun, RunDetail, RunPage, RunsCompared, RunSummary
 from app.api.shared import IdempotencyKey, Pipe
 from tunixrt_core.errors import NotFound
 from tunixrt_core.manifest import RunManifest

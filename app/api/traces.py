@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from app.api import curation
-from app.api.answers import AddedTrace
 from app.api.bodies import TraceBody
 from app.api.curation import Ref
+from app.api.import_models import AddedTrace
 from app.api.limits import JsonRoute, TraceRoute
 from app.api.shared import Pipe
 from app.api.trace_models import DeleteBody, Deleted, StoredTrace, TraceCount, TracePage, filters

@@ -7,8 +7,9 @@ from pathlib import Path
 from fastapi import APIRouter
 from starlette.responses import StreamingResponse
 
-from app.api.answers import MadeManifest, TunixStatus
+from app.api.answers import TunixStatus
 from app.api.bodies import ExportBody, ManifestBody
+from app.api.check_models import MadeManifest
 from app.api.downloads import MEDIA_TYPE, JsonlDownload
 from app.api.limits import JsonRoute
 from app.api.shared import Pipe

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.makers import make_manifest
+from tunixrt_core.atomic import write_json
 from tunixrt_core.errors import Conflict, InvalidEvaluation, InvalidTrace
 from tunixrt_core.evaluation import (
     EvalDir,
@@ -26,7 +27,7 @@ from tunixrt_core.evaluation import (
 from tunixrt_core.ingest.report import RowError
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.render import ReasoningStyle
-from tunixrt_core.runs import RunStatus, write_json
+from tunixrt_core.runs import RunStatus
 from tunixrt_core.scores import ScoredTrace
 from tunixrt_core.traces import Trace
 from tunixrt_core.trainer import Sampling

@@ -7,9 +7,10 @@ import pytest
 from app.attention_views import first_few
 from tests.pages.conftest import evaluate, keys, make_run, open_page, press, words
 from tunixrt_core.accelerator import Accelerator
+from tunixrt_core.atomic import write_json
 from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.pipeline import Pipeline
-from tunixrt_core.runs import RunStatus, write_json
+from tunixrt_core.runs import RunStatus
 from tunixrt_core.tunix_backend.availability import is_tunix_available
 
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
+from tunixrt_core.atomic import write_json
 from tunixrt_core.evaluation.eval_set import EvalRow, EvalSet
 from tunixrt_core.evaluation.predictions import EvalDir, Prediction, prediction_line
 from tunixrt_core.evaluation.setup import EvalSetup
 from tunixrt_core.evaluation.summary import summarise
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.render import parse_completion, render_prompt
-from tunixrt_core.runs import write_json
 from tunixrt_core.scorers import Answer, ScorerSet
 from tunixrt_core.trainer import Generation, Generator
 

@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 import orjson
 
+from tunixrt_core.atomic import write_json
 from tunixrt_core.evaluation.leaks import Leaks
 from tunixrt_core.evaluation.setup import EvalSetup
 from tunixrt_core.processes import process_alive
-from tunixrt_core.runs import RunStatus, write_json
+from tunixrt_core.runs import RunStatus
 
 Target = Literal["base", "tuned"]
 TARGETS: tuple[Target, ...] = ("base", "tuned")

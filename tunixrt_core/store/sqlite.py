@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from sqlalchemy import (
@@ -99,7 +99,7 @@ class SQLite:
     @contextmanager
     def heard(self, connection: Connection, beat: Callable[[], object]) -> Iterator[None]:
         """Between steps of SQLite's own program: an index that merges its parts may write for seconds in one insert."""
-        driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        driver = cast(sqlite3.Connection, connection.connection.driver_connection)
         ended = False
 
         def asked() -> bool:
@@ -185,7 +185,7 @@ class SQLite:
         return found
 
     def backup(self, connection: Connection, path: Path) -> None:
-        driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        driver = cast(sqlite3.Connection, connection.connection.driver_connection)
         target = sqlite3.connect(path)
         try:
             driver.backup(target)

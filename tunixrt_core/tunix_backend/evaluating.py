@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from tunix.sft.sharding_utils import shard_input
 
-from tunixrt_core.runs import write_json
+from tunixrt_core.atomic import write_json
 from tunixrt_core.tunix_backend.batches import TokenBatch
 from tunixrt_core.tunix_backend.encoding import Parts
 from tunixrt_core.tunix_backend.feeding import own_eval_rows

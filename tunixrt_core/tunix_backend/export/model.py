@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tunixrt_core.atomic import write_json
 from tunixrt_core.errors import TrainingError
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.manifest_sections import Method
 from tunixrt_core.model_export import ExportCheck, ExportLayout, ExportReport, ModelExportOptions
 from tunixrt_core.model_names import public_name
-from tunixrt_core.runs import write_json
 from tunixrt_core.tunix_backend.checkpoints import restore_weights
 from tunixrt_core.tunix_backend.export.adapter import write_adapter
 from tunixrt_core.tunix_backend.export.adapter_reading import read_adapter, write_adapted

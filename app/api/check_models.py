@@ -1,0 +1,118 @@
+"""What the API answers before a run: a made manifest, the preflight, dry runs."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+
+class MadeManifest(BaseModel):
+    manifest: dict[str, Any]
+    yaml: str
+
+
+class Finding(BaseModel):
+    code: str
+    severity: Literal["blocking", "warning"]
+    message: str
+    advice: str
+    rows: list[int] = Field(description="Lines of the data file, from 1; at most 100.")
+    row_count: int
+    keys: list[str] = Field(description="Keys of the manifest that it is about.")
+    allowed: bool = Field(description="It would block, but was allowed.")
+
+
+class Token(BaseModel):
+    id: int
+    text: str
+    part: Literal["prompt", "format", "step", "answer"]
+    step: int | None = Field(description="Number of the reasoning step, from 1.")
+    special: bool
+    trained: bool
+    cut: bool = Field(description="In the data, but the trainer will not see it.")
+
+
+class RowView(BaseModel):
+    number: int = Field(description="Its line in the data file.")
+    split: str
+    fate: Literal["kept", "shortened", "left_out", "empty"]
+    length: int = Field(description="Tokens of the whole row.")
+    trained: int
+    dropped_steps: int
+    tokens: list[Token]
+
+
+class Totals(BaseModel):
+    """Tokens and rows of the batch are those of one epoch; shares are from 0 to 1."""
+
+    rows: int
+    train_rows: int
+    eval_rows: int
+    rows_left_out: int
+    rows_shortened: int
+    rows_empty: int
+    answers_cut: int
+    longest: int
+    shortest: int
+    mean: float
+    tokens: int
+    trained_tokens: int
+    masked_tokens: int
+    padding_share: float
+    packed_rows: int
+    batch_lengths: list[int]
+    train_steps: int
+    epochs: float
+
+
+class Histogram(BaseModel):
+    """Bin i counts the rows of edges[i] to below edges[i + 1] tokens."""
+
+    edges: list[int]
+    train: list[int]
+    eval: list[int]
+
+
+class PolicyEffect(BaseModel):
+    policy: str
+    kept_whole: int
+    shortened: int
+    left_out: int
+    trained_tokens: int
+
+
+class Preflight(BaseModel):
+    manifest_hash: str
+    blocked: bool
+    findings: list[Finding]
+    checked: list[str]
+    passed: list[str]
+    totals: Totals | None = Field(description="Null where the rows cannot be encoded; a finding says why.")
+    histogram: Histogram | None
+    policies: list[PolicyEffect]
+    picks: dict[str, list[int]] = Field(description="Rows to look at: longest, shortest, random, worst.")
+    views: list[RowView]
+    seconds: float
+
+
+class DryRunReport(BaseModel):
+    tokens: int = Field(description="Of the largest batch, without padding.")
+    compile_seconds: float
+    train_loss: float
+    eval_loss: float | None = Field(description="Null where there are no eval rows.")
+    checkpoint_bytes: int
+    checkpoint_seconds: float
+    peak_memory_bytes: int
+    generated: str
+    generate_seconds: float
+    seconds: float
+
+
+class DryRun(BaseModel):
+    id: str
+    manifest_hash: str
+    status: str = Field(description="queued, running, succeeded, failed or stopped.")
+    phase: str = Field(description="What it is doing: loading, compiling, training, evaluating, saving.")
+    message: str = Field(description="Why it failed.")
+    report: DryRunReport | None = Field(description="What was found; null until it succeeded.")

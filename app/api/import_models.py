@@ -1,0 +1,101 @@
+"""What the API answers about traces that come in: reports, rows that were rejected, previews, diagnoses."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+
+class AddedTrace(BaseModel):
+    id: str
+    duplicate: bool
+
+
+class RowError(BaseModel):
+    file: str
+    line: int = Field(description="Counts from 1: lines, or rows where the file has no lines.")
+    field: str
+    reason: str
+    unit: Literal["line", "row"] = Field(description="What `line` counts: rows in Parquet.")
+
+
+class StoredReport(BaseModel):
+    """read = inserted + duplicate + rejected. At most 1,000 errors are listed."""
+
+    file: str
+    format: str
+    read: int
+    inserted: int
+    duplicate: int
+    rejected: int
+    balanced: bool
+    scores: int = Field(description="Scores that came with the traces.")
+    errors: list[RowError]
+    seconds: float
+
+
+class ImportReport(StoredReport):
+    rejects: str | None = Field(description="Where the rejected rows can be downloaded, byte for byte; null for none.")
+
+
+class Column(BaseModel):
+    name: str
+    field: str = Field(description="What it becomes: a field of the trace, meta, score.")
+    sample: str = Field(description="The beginning of its first value.")
+
+
+class PreviewRow(BaseModel):
+    line: int
+    traces: list[dict[str, Any]]
+    scores: int
+    errors: list[RowError]
+
+
+class Preview(BaseModel):
+    """What the first rows of a file would become. `good` and `bad` count rows of the sample."""
+
+    file: str
+    container: str
+    format: str
+    sure: str
+    why: str
+    columns: list[Column]
+    nested: list[Column] = Field(description="Columns inside of those, which `map` may name; `field` may be empty.")
+    rows: list[PreviewRow]
+    good: int
+    bad: int
+    whole: bool = Field(description="Whether these are all rows that there are.")
+
+
+class Reason(BaseModel):
+    field: str
+    reason: str
+    times: int
+    first_line: int
+
+
+class Twin(BaseModel):
+    line: int
+    first_line: int
+
+
+class Diagnosis(BaseModel):
+    """read = unique + duplicate + rejected. At most 1,000 errors and 1,000 twins are listed."""
+
+    file: str
+    container: str
+    format: str
+    sure: str
+    why: str
+    rows: int
+    read: int
+    unique: int
+    duplicate: int
+    rejected: int
+    scores: int
+    reasons: list[Reason]
+    errors: list[RowError]
+    twins: list[Twin] = Field(description="Rows that give the same trace as an earlier one.")
+    seconds: float
+    rejects: str | None = Field(description="Where the rejected rows can be downloaded, byte for byte; null for none.")
