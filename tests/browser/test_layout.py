@@ -115,6 +115,23 @@ def test_tab_goes_through_the_menu_and_then_down_the_page(filled_server: Server)
         assert [stop["top"] for stop in left] == sorted(stop["top"] for stop in left), left
 
 
+def test_traces_are_read_and_judged_with_the_keyboard_alone(filled_server: Server) -> None:
+    with visiting(filled_server.url) as visitor:
+        visitor.open("traces")
+        visitor.drawn()
+        first = visitor.page.locator(".st-key-reader").inner_text()
+        visitor.page.keyboard.press("j")
+        visitor.page.wait_for_url("**/traces?*trace=*")
+        visitor.page.keyboard.press("k")
+        reads(visitor, first)
+        visitor.page.keyboard.press("g")
+        visitor.sees("Scores by people")
+        visitor.sees("Step 1")  # the next to be judged
+        visitor.page.keyboard.press("n")
+        visitor.sees("Step 2")
+        assert visitor.watch.problems == []
+
+
 def test_filters_and_place_survive_reload_back_and_a_second_tab(filled_server: Server) -> None:
     with visiting(filled_server.url) as visitor:
         visitor.open("traces")
