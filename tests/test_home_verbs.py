@@ -7,10 +7,12 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.fakes import FakeBackend
+from tunixrt_core import disk
 from tunixrt_core.accelerator import Accelerator
 from tunixrt_core.atomic import write_json
 from tunixrt_core.datasets import DatasetSpec
@@ -195,8 +197,16 @@ def test_a_check_that_is_stopped_says_nothing(rt: Pipeline) -> None:
     assert rt.checked_store() is None
 
 
-def test_sizes_are_measured_in_the_background(rt: Pipeline) -> None:
-    assert rt.disk_use() is None
+def test_sizes_are_measured_in_the_background(rt: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, measure = threading.Event(), disk.measure
+
+    def measure_when_asked(*args: Any) -> disk.DiskUse:
+        assert asked.wait(30)
+        return measure(*args)
+
+    monkeypatch.setattr(disk, "measure", measure_when_asked)
+    assert rt.disk_use() is None, "the caller does not wait for it"
+    asked.set()
     rt.upkeep.wait(MEASURE, 30)
     use = rt.disk_use()
     assert use is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,11 +117,11 @@ def test_the_whole_way_from_the_empty_home_to_the_exported_model(visitor: Visito
     visitor.press("stop-run")
     visitor.sees_key("resume-run", timeout=TRAINING_MS)
     visitor.sees("Stopped")
-    visitor.press("resume-run")
+    visitor.press_twice("resume-run")
     visitor.sees("train step 120 of 120", timeout=TRAINING_MS)
     visitor.sees("Finished", timeout=TRAINING_MS)
 
-    visitor.press("evaluate-run")
+    visitor.press_twice("evaluate-run")
     visitor.sees_key("comparison", timeout=TRAINING_MS)
     visitor.sees_key("prediction", timeout=TRAINING_MS)
     visitor.sees("McNemar p", timeout=TRAINING_MS)
@@ -132,6 +133,16 @@ def test_the_whole_way_from_the_empty_home_to_the_exported_model(visitor: Visito
     assert "r-0002" in visitor.download("download-csv").read_text()
 
     export_and_open(visitor)
+    assert started(visitor) == {"runs": 2, "evaluations": 2}, "a double click starts once"
+
+
+def started(visitor: Visitor) -> dict[str, int]:
+    """How many runs there are, and evaluations of the first: its base and its tuned model."""
+
+    def answer(path: str) -> Any:
+        return visitor.page.request.get(f"{visitor.url}/api/{path}").json()
+
+    return {"runs": len(answer("runs")["runs"]), "evaluations": len(answer("runs/r-0001/evaluations")["evaluations"])}
 
 
 def start_clone(visitor: Visitor, change: str) -> None:
@@ -142,7 +153,7 @@ def start_clone(visitor: Visitor, change: str) -> None:
     changes.fill(change)
     changes.press("Control+Enter")
     visitor.settle()
-    visitor.press("clone-start")
+    visitor.press_twice("clone-start")
     visitor.page.wait_for_url("**/run?run=r-0002")
     visitor.sees("train step 20 of 20", timeout=TRAINING_MS)  # "Finished" may still be that of the run before
     visitor.sees("Finished", timeout=TRAINING_MS)
@@ -151,7 +162,7 @@ def start_clone(visitor: Visitor, change: str) -> None:
 def export_and_open(visitor: Visitor) -> None:
     """Export the tuned model, download its weights, and read the names of the tensors in them."""
     visitor.open("run?run=r-0001&tab=Export")
-    visitor.press("start-export-merged")
+    visitor.press_twice("start-export-merged")
     files = visitor.page.locator(".st-key-files-merged").first
     files.wait_for(timeout=TRAINING_MS)
     files.locator("summary").click()

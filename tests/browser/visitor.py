@@ -88,6 +88,11 @@ class Visitor:
         self.page.locator(f".st-key-{key} button").first.click(timeout=timeout)
         self.settle()
 
+    def press_twice(self, key: str) -> None:
+        """A double click, as many make out of habit."""
+        self.page.locator(f".st-key-{key} button").first.dblclick()
+        self.settle()
+
     def choose(self, key: str, word: str) -> None:
         """One of a segmented control's or a pills' options."""
         self.page.locator(f".st-key-{key}").get_by_text(word, exact=True).first.click()
