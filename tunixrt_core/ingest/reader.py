@@ -23,6 +23,7 @@ from tunixrt_core.ingest.rejects import Container, Rejects
 from tunixrt_core.ingest.report import Read, RowError, unit_of
 from tunixrt_core.ingest.rows import RawRow, parsed
 from tunixrt_core.ingest.steps import Rule
+from tunixrt_core.traces import Trace
 
 MAX_LINE_BYTES = 8 << 20  # a trace of 1 MiB, with room for escapes and for keys that are left out
 MAX_DOCUMENT_BYTES = 64 << 20  # a JSON array is held in memory; a file of lines is not
@@ -65,20 +66,22 @@ class TraceReader:
         return self._source.bytes_read
 
     def __iter__(self) -> Iterator[Read]:
-        for _, found in self.by_row():
-            yield from found
+        for row in self._rows:
+            self.rows += 1
+            if (trace := self._quick(row)) is not None:
+                yield trace
+            else:
+                yield from self._read(row)[1]
 
     def by_row(self) -> Iterator[tuple[RawRow, Iterable[Read]]]:
         """Each row with what it gives."""
-        return map(self._found, self._rows)
+        for row in self._rows:
+            self.rows += 1
+            yield self._read(row) if (trace := self._quick(row)) is None else (row, (trace,))
 
-    def _found(self, row: RawRow) -> tuple[RawRow, Iterable[Read]]:
-        self.rows += 1
-        if self._fast is not None and row.value is None:
-            trace = self._fast(row.data or b"", self._options.source)
-            if trace is not None:
-                return row, (trace,)
-        return self._read(row)
+    def _quick(self, row: RawRow) -> Trace | None:
+        fast = self._fast
+        return None if fast is None or row.value is not None else fast(row.data or b"", self._options.source)
 
     def _read(self, row: RawRow) -> tuple[RawRow, list[Read]]:
         row = parsed(row)

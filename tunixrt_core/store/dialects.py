@@ -39,10 +39,11 @@ class NewTrace(NamedTuple):
 class Dialect(Protocol):
     """One database system. Whatever takes a connection is part of the caller's transaction.
 
-    `known` gives the ids of the hashes that are stored, tombstones too. `insert_traces` stores rows with their search
-    text, which is not asked for where the database finds it itself, and gives the ids of those that it inserted, by
-    hash. `matching` narrows a select over `traces` to the words of a text, and says by which id to order and to page;
-    `checking` gives the same traces and asks each one itself, for a select that leaves few.
+    `known` gives the ids of the hashes that are stored, tombstones too. `insert_traces` stores the rows whose hash is
+    new, with their search text, which is not asked for where the database finds it itself, and gives the ids of those
+    that it inserted, by hash. `put_off` leaves undone what is quicker done once, at the end of a large import, than row
+    by row, and gives what does it. `matching` narrows a select over `traces` to the words of a text, and says by which
+    id to order and to page; `checking` gives the same traces and asks each one itself, for a select that leaves few.
     `heard` calls `beat` again and again while the transaction writes, and a last time when all is written and only the
     commit is left; what it raises, this time and when it is asked again, ends the transaction.
     `plans` is true where the caller must choose the leading index itself. `problems` are sentences about damage.
@@ -55,6 +56,7 @@ class Dialect(Protocol):
     def insert_traces(
         self, connection: Connection, rows: Sequence[NewTrace], texts: Iterable[str]
     ) -> Mapping[str, int]: ...
+    def put_off(self, connection: Connection) -> Callable[[], object]: ...
     def heard(self, connection: Connection, beat: Callable[[], object]) -> AbstractContextManager[None]: ...
     def create_search(self, connection: Connection) -> None: ...
     def drop_search(self, connection: Connection) -> None: ...

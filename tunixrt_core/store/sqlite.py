@@ -43,7 +43,11 @@ _CACHE_KIB = 8_192  # random places of the hash index are written in an import; 
 # of the search index, gathered in memory before a part is written; with the default, 1 MiB, an import takes longer
 _SEARCH_BYTES = 8 << 20
 _BEAT_STEPS = 2_000  # of its virtual machine: a millisecond or two of an import
-_INSERT = f"INSERT INTO traces ({', '.join(NewTrace._fields)}) VALUES ({', '.join('?' * len(NewTrace._fields))})"
+_INSERT = (
+    f"INSERT INTO traces ({', '.join(NewTrace._fields)}) VALUES ({', '.join('?' * len(NewTrace._fields))}) "
+    "ON CONFLICT (hash) DO NOTHING"
+)
+_GROUPS = "ix_traces_group_key"
 _HASH = itemgetter(NewTrace._fields.index("hash"))
 _INDEX = "INSERT INTO trace_search (rowid, text) VALUES (?, ?)"
 _FOUND = sql_table("trace_search", sql_column("rowid", Integer), sql_column("trace_search", Text))
@@ -85,12 +89,27 @@ class SQLite:
     def insert_traces(
         self, connection: Connection, rows: Sequence[NewTrace], texts: Iterable[str]
     ) -> Mapping[str, int]:
-        connection.exec_driver_sql(_INSERT, rows)
-        # AUTOINCREMENT gives each row the number after the one before, and this transaction is the only writer
-        last: int = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'traces'").scalar_one()
-        ids = range(last + 1 - len(rows), last + 1)
+        number = connection.exec_driver_sql(_INSERT, rows).rowcount
+        if not number:
+            return {}
+        # a new row's number is higher than every other, and this transaction is the only writer
+        newest = "SELECT hash, id FROM traces ORDER BY id DESC LIMIT ?"
+        if number < len(rows):
+            new = {row[0]: row[1] for row in connection.exec_driver_sql(newest, (number,))}
+            pairs = zip(rows, texts, strict=True)
+            self.index(connection, [(new[row.hash], text) for row, text in pairs if row.hash in new])
+            return new
+        last: int = connection.exec_driver_sql("SELECT max(id) FROM traces").scalar_one()
+        ids = range(last + 1 - number, last + 1)
         self.index(connection, zip(ids, texts, strict=True))
         return dict(zip(map(_HASH, rows), ids, strict=True))
+
+    def put_off(self, connection: Connection) -> Callable[[], object]:
+        # group keys come in no order, so each row writes to a page of its own. The other indexes are small, or grow at
+        # their end; to build them anew reads the bodies, as their columns stand behind them.
+        made = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = ?", (_GROUPS,)).scalar_one()
+        connection.exec_driver_sql(f"DROP INDEX {_GROUPS}")
+        return lambda: connection.exec_driver_sql(made)
 
     def index(self, connection: Connection, texts: Iterable[tuple[int, str]]) -> None:
         """Put texts into the search index: taken from memory, they need not be read out of their JSON again."""

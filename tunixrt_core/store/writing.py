@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from tunixrt_core.quality import answer_matches
 from tunixrt_core.scores import GivenScore, ScoredTrace
@@ -17,10 +17,12 @@ from tunixrt_core.traces import Trace, group_key_of
 
 BATCH_ROWS = 500
 BATCH_BYTES = 4 << 20
+LARGE = 10_000  # traces
 
 _ANSWERS = {1: "right", 0: "wrong", None: "unknown"}
 # built once: SQLAlchemy takes longer to build such a statement than SQLite takes to answer it
 _A_TOMBSTONE = select(traces.c.id).where(traces.c.deleted_at.is_not(None)).limit(1)
+_NEWEST = select(func.max(traces.c.id))
 _EMPTY_TALLIES = delete(trace_tallies).where(trace_tallies.c.traces == 0)
 _COUNTED = attrgetter("source", "model", "correct")
 _new_trace = NewTrace._make
@@ -38,11 +40,13 @@ class TraceWriter:
         self._now = utc_text(now)
         self._tallies: Counter[Tally] = Counter()
         self._has_tombstones = connection.execute(_A_TOMBSTONE).first() is not None
+        self._asks = self._has_tombstones  # which traces are there, before it brings them
+        self._build: Callable[[], object] | None = None
 
     def add(self, batch: Sequence[Trace | ScoredTrace]) -> Collection[str]:
         """Store a batch; the hashes of what was new. Scores are kept of traces that are there already, too."""
         bare = {one.content_hash: one for one in (item if isinstance(item, Trace) else item.trace for item in batch)}
-        ids = self._known(list(bare))
+        ids = self._known(list(bare)) if self._asks else {}
         unknown = [trace for one, trace in bare.items() if one not in ids] if ids else list(bare.values())
         new: Mapping[str, int] = {}
         if unknown:
@@ -50,6 +54,9 @@ class TraceWriter:
             new = self._dialect.insert_traces(self._connection, rows, map(_text, unknown))
             self.inserted += len(new)
             self._count(rows if len(new) == len(rows) else [row for row in rows if row.hash in new])
+            self._put_off()
+        # a file that was all new so far will go on so; else to ask is quicker than to bring what is there already
+        self._asks = self._has_tombstones or len(new) < len(bare)
         scored = [item for item in batch if isinstance(item, ScoredTrace) and item.scores]
         if scored:
             # asked again: another transaction may have stored a trace of this batch meanwhile
@@ -62,8 +69,17 @@ class TraceWriter:
         return new
 
     def finish(self) -> None:
-        """Bring the tallies up to date. Call it once, at the end: other writers wait for these rows."""
+        """What is done once, at the end: the tallies, for which other writers wait, and what was put off."""
+        if self._build is not None:
+            self._build()
         change_tallies(self._connection, self._tallies)
+
+    def _put_off(self) -> None:
+        """In a large import, one that more than doubles the store."""
+        if self._build is None and self.inserted >= LARGE:
+            stored: int = self._connection.execute(_NEWEST).scalar_one()
+            if self.inserted >= stored / 2:
+                self._build = self._dialect.put_off(self._connection)
 
     def _known(self, hashes: list[str]) -> dict[str, int]:
         ids = self._dialect.known(self._connection, hashes)
