@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import unicodedata
 from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.traces import MAX_TRACE_BYTES, Step, Trace, normalise_prompt, parse_steps
+from tunixrt_core.traces import MAX_TRACE_BYTES, Step, Trace, group_key_of, normalise_prompt, parse_steps
 
 GOOD: dict[str, Any] = {"prompt": "2+3?", "steps": ["2 and 3 is 5"], "final_answer": "5"}
 
@@ -112,3 +115,10 @@ def test_prompts_that_differ_in_case_and_space_only_are_one_group() -> None:
     one, other = Trace.from_dict(GOOD), Trace.from_dict(GOOD | {"prompt": " 2+3?\n", "steps": []})
     assert one.group_key == other.group_key
     assert one.content_hash != other.content_hash
+
+
+@given(st.text(st.characters(codec="ascii")) | st.text())
+def test_the_short_way_to_a_normalised_prompt_is_the_long_one(prompt: str) -> None:
+    expected = " ".join(unicodedata.normalize("NFKC", prompt).casefold().split())
+    assert normalise_prompt(prompt) == expected
+    assert group_key_of(prompt) == hashlib.sha256(expected.encode()).hexdigest()

@@ -30,6 +30,8 @@ _FIELDS = frozenset(
         "model",
     }
 )
+_LOWER = bytes(range(256)).lower()
+_BREAKS = bytes(code for code in range(128) if chr(code).isspace() and chr(code) != " ")
 _OPTIONAL_TEXT = ("system", "reference_answer", "source", "model")
 
 
@@ -153,17 +155,26 @@ class Trace:
 
 def group_key_of(prompt: str) -> str:
     """The group key of the traces of a prompt."""
-    return sha256_hex(normalise_prompt(prompt).encode())
+    folded = _folded(prompt)
+    return sha256_hex(normalise_prompt(prompt).encode() if folded is None else folded)
 
 
 def normalise_prompt(prompt: str) -> str:
     """NFKC, case-folded, runs of white space made one space: prompts that differ less than this are the same task."""
-    if prompt.isascii():  # nothing to normalise, and folding is lower case
-        folded = prompt.lower()
-        if folded.isprintable() and "  " not in folded and not folded.startswith(" ") and not folded.endswith(" "):
-            return folded  # no white space but single spaces within
-        return " ".join(folded.split())
+    folded = _folded(prompt)
+    if folded is not None:
+        return folded.decode()
     return " ".join(unicodedata.normalize("NFKC", prompt).casefold().split())
+
+
+def _folded(prompt: str) -> bytes | None:
+    """The short way for most prompts, ASCII with single spaces within: only letters change. None for any other."""
+    if not prompt.isascii():
+        return None
+    folded = prompt.encode().translate(_LOWER, _BREAKS)
+    if len(folded) < len(prompt) or b"  " in folded or folded.startswith(b" ") or folded.endswith(b" "):
+        return None
+    return folded
 
 
 def parse_steps(value: Any) -> tuple[Step, ...]:
