@@ -22,6 +22,7 @@ from app.headers import page_headers
 from app.index_page import page_routes
 from app.ports import in_url
 from app.shutdown import end_open_responses
+from app.theme_message import send_theme_from_memory
 from tunixrt_core.pipeline import open_pipeline
 from tunixrt_core.settings import Settings
 
@@ -60,6 +61,7 @@ def serve(settings: Settings, *, auth: bool, on_start: Callable[[str], None]) ->
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
+    send_theme_from_memory()
     with open_pipeline(settings) as pipeline:
         state.set_pipeline(pipeline)
         build_app(settings, auth=auth, on_start=on_start).run(config=streamlit_config(settings))

@@ -73,6 +73,7 @@ def main() -> None:
     options = parser.parse_args()
     write_down_runs(Path(options.times))
     from app.server import serve, streamlit_config
+    from app.theme_message import send_theme_from_memory
     from tunixrt_core.settings import Settings
 
     settings = Settings.from_env({"TUNIXRT_PORT": options.port, "TUNIXRT_HOME": options.home or "unused"})
@@ -81,6 +82,8 @@ def main() -> None:
     else:
         from streamlit.starlette import App
 
+        if options.home:  # the dashboard's own frame is served as the dashboard is
+            send_theme_from_memory()
         App(Path(options.script)).run(config={**streamlit_config(settings), "server.enableStaticServing": False})
 
 
@@ -89,6 +92,7 @@ def write_down_runs(times: Path) -> None:
     from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
 
     original = ScriptRunner._run_script
+    file = times.open("a", buffering=1)
 
     def timed(self: Any, rerun_data: Any) -> None:
         wall, cpu = time.perf_counter(), time.thread_time()
@@ -100,8 +104,7 @@ def write_down_runs(times: Path) -> None:
                 "wall": 1000 * (time.perf_counter() - wall),
                 "cpu": 1000 * (time.thread_time() - cpu),
             }
-            with times.open("a") as file:
-                file.write(json.dumps(line) + "\n")
+            file.write(json.dumps(line) + "\n")
 
     ScriptRunner._run_script = timed
 
