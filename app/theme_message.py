@@ -12,7 +12,8 @@ _fill: Fill = app_session._populate_theme_msg
 
 
 def send_theme_from_memory() -> None:
-    """From now on, in this process. The theme cannot change: no file is watched, and no page sets an option.
+    """From now on, in this process. No page sets an option, and what a user adds in Streamlit's own config file counts
+    from the next start on.
 
     Streamlit 1.67 reads six sections of options anew for each script run, a quarter of the time of a small page.
     """

@@ -12,6 +12,7 @@ from app.components import address_select, card, empty_state, halves, header
 from app.eval_board import board_filters, show_board
 from app.eval_compare import show_comparison, show_groups
 from app.eval_form import show_form
+from app.eval_intervals import show_every_score
 from app.evaluated import (
     Side,
     asked_words,
@@ -165,8 +166,9 @@ def show_boards(boards: Leaderboard) -> None:
     with halves():
         show_board(board, scorer)
         found = show_comparison(first, second, scorer)
-    if found is not None:
+    if first is not None and found is not None:
         show_groups(found, scorer)
+        show_every_score(first, second, [known[name] for name in metric_names(shown, known) if name in known])
     show_leaks(second)
     pairs = pair_up(
         first.predictions if first else (), second.predictions, scorer.name, higher_is_better=scorer.higher_is_better

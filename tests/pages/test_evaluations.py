@@ -35,6 +35,14 @@ def test_base_and_tuned_are_compared_on_the_same_rows(filled: Pipeline, run: Run
     assert "+100.0 points" in text
 
 
+def test_every_score_stands_in_one_chart_with_its_interval(filled: Pipeline, run: Run) -> None:
+    app = open_page("evaluations.py", run=run.id)
+    assert "Every score" in words(app)
+    [chart] = app.get("plotly_chart")
+    assert "Exact match" in chart.proto.spec
+    assert "Difference (points)" in chart.proto.spec
+
+
 def test_the_leaderboard_ranks_all_models_of_one_eval_set(filled: Pipeline, run: Run) -> None:
     second = make_run(filled, RunStatus.SUCCEEDED)
     evaluate(filled, second)

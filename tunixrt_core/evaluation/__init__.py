@@ -24,7 +24,7 @@ from tunixrt_core.evaluation.predictions import (
 )
 from tunixrt_core.evaluation.regression import Outcome, Verdict, worse
 from tunixrt_core.evaluation.setup import EvalRequest, EvalSetRef, EvalSetup
-from tunixrt_core.evaluation.statistics import Estimate, mcnemar, mean_interval, pass_at_k, wilson_interval
+from tunixrt_core.evaluation.statistics import Estimate, holm, mcnemar, mean_interval, pass_at_k, wilson_interval
 from tunixrt_core.evaluation.summary import summarise
 
 __all__ = [
@@ -61,6 +61,7 @@ __all__ = [
     "find_leaks",
     "flipped",
     "harvest",
+    "holm",
     "latest_results",
     "leaderboard",
     "mcnemar",
