@@ -14,7 +14,7 @@ from app.words import duration, moment, plural, size
 from tunixrt_core.disk import DiskUse
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.overview import CheckedStore
-from tunixrt_core.upkeep import CHECK, MEASURE, Task
+from tunixrt_core.tasks import CHECK, MEASURE, Task
 
 TICK = 1  # seconds between looks at a task
 LOG_LINES = 200

@@ -15,7 +15,7 @@ from tests.conftest import REPOSITORY
 # From the bottom up: a module imports modules of lower rows, or of its own package, only.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "processes", "atomic"),
-    ("hashing", "accelerator", "tails"),
+    ("hashing", "accelerator", "tails", "tasks"),
     ("traces", "settings", "host", "model_names", "answers"),
     ("rows", "render", "examples", "scores", "trace_diff", "redaction", "disk"),
     ("carried",),
@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("evaluation", "recorder"),
     ("store", "tunix_backend", "model_card", "run_summary", "questions", "attention", "holding", "pace"),
     ("execution", "doctor", "overview"),
-    ("jobs", "registry", "builds", "upkeep", "eval_execution", "requests"),
+    ("jobs", "registry", "builds", "eval_execution", "requests"),
     ("question_execution", "diagnostics"),
     ("dry_runs", "evaluations", "playground", "model_exports"),
     ("run_verbs", "ingest_verbs", "trace_verbs", "dataset_verbs", "check_verbs", "eval_verbs", "home_verbs"),
@@ -161,7 +161,7 @@ PURE = {
     "holding",
     "overview",
     "redaction",
-    "upkeep",
+    "tasks",
     "pace",
 }
 

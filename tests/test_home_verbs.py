@@ -22,7 +22,7 @@ from tunixrt_core.pipeline import Pipeline
 from tunixrt_core.runs import Run, RunDir, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
-from tunixrt_core.upkeep import CHECK, MEASURE
+from tunixrt_core.tasks import CHECK, MEASURE
 
 
 @pytest.fixture

@@ -1,22 +1,18 @@
-"""Dataset builds in the background: each in a thread of its own, with progress, and cancelled between two rows.
+"""Dataset builds in the background: each with its id, progress and result, and cancelled between two rows.
 
 They need no accelerator, so they do not stand in the queue of trainings.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from tunixrt_core.datasets import DatasetVersion
-from tunixrt_core.datasets.building import Progress
-from tunixrt_core.errors import Cancelled, NotFound, TunixRTError
-
-log = logging.getLogger(__name__)
+from tunixrt_core.errors import NotFound
+from tunixrt_core.tasks import Progress, Task, Tasks
 
 BuildStatus = Literal["running", "succeeded", "failed", "cancelled"]
 Work = Callable[[Progress, threading.Event], DatasetVersion]
@@ -50,11 +46,9 @@ class Builds:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._builds: dict[str, Build] = {}
-        self._began: dict[str, float] = {}
+        self._tasks = Tasks()
+        self._names: dict[str, str] = {}  # of the datasets, by build id
         self._asked: dict[str, str] = {}
-        self._stops: dict[str, threading.Event] = {}
-        self._threads: dict[str, threading.Thread] = {}
         self._count = 0
 
     def start(self, name: str, work: Work, *, asked: str | None = None) -> Build:
@@ -63,22 +57,17 @@ class Builds:
         One that was `asked` for in the same words and is under way is given back instead.
         """
         with self._lock:
-            for build in self._builds.values():
-                same = asked is not None and self._asked.get(build.id) == asked
-                if same and not build.over and not self._stops[build.id].is_set():
-                    return self._timed(build)
+            for task in self._tasks.all():
+                same = asked is not None and self._asked.get(task.name) == asked
+                if same and not task.over and not self._tasks.stopping(task.name):
+                    return self._build(task)
             self._count += 1
-            build = Build(f"b-{self._count:04d}", name)
-            self._builds[build.id] = build
+            build_id = f"b-{self._count:04d}"
+            self._names[build_id] = name
             if asked is not None:
-                self._asked[build.id] = asked
-            self._began[build.id] = time.monotonic()
-            self._stops[build.id] = threading.Event()
-            thread = threading.Thread(target=self._run, args=(build.id, work), name=build.id, daemon=True)
-            self._threads[build.id] = thread
+                self._asked[build_id] = asked
             self._forget()
-        thread.start()
-        return build
+            return self._build(self._tasks.start(build_id, work))
 
     def get(self, build_id: str) -> Build:
         """Raises NotFound."""
@@ -89,57 +78,46 @@ class Builds:
     def find(self, build_id: str) -> Build | None:
         """None for one that this process does not know (any more)."""
         with self._lock:
-            known = self._builds.get(build_id)
-            return self._timed(known) if known else None
+            task = self._tasks.task(build_id)
+            return self._build(task) if task else None
 
     def all(self) -> list[Build]:
         """Newest first."""
         with self._lock:
-            return [self._timed(build) for build in reversed(self._builds.values())]
+            return [self._build(task) for task in reversed(self._tasks.all())]
 
     def cancel(self, build_id: str) -> Build:
         """Ask a build to end; it does between two rows. One that is over stays as it is. Raises NotFound."""
         build = self.get(build_id)
-        self._stops[build.id].set()
+        self._tasks.stop(build_id)
         return build
 
     def wait(self, build_id: str, timeout: float | None = None) -> Build:
         """The build when it is over, or as it is after `timeout` seconds. Raises NotFound."""
         self.get(build_id)
-        self._threads[build_id].join(timeout)
+        self._tasks.wait(build_id, timeout)
         return self.get(build_id)
 
     def close(self) -> None:
         """Cancel what runs and wait for it."""
-        for build in self.all():
-            self._stops[build.id].set()
-            self._threads[build.id].join()
+        self._tasks.close()
 
-    def _run(self, build_id: str, work: Work) -> None:
-        ended: dict[str, Any] = {"status": "failed", "message": "It broke off. The server's log holds the details."}
-        try:
-            version = work(lambda *told: self._told(build_id, *told), self._stops[build_id])
-            ended = {"status": "succeeded", "version": version.version, "message": ""}
-        except Cancelled as error:
-            ended = {"status": "cancelled", "message": str(error)}
-        except TunixRTError as error:
-            ended = {"status": "failed", "message": str(error)}
-        finally:  # a bug is logged by the thread itself, and must not leave a build that seems to run
-            self._change(build_id, seconds=time.monotonic() - self._began[build_id], **ended)
-
-    def _told(self, build_id: str, phase: str, done: int, total: int) -> None:
-        self._change(build_id, phase=phase, done=done, total=total)
-
-    def _change(self, build_id: str, **changes: Any) -> None:
-        with self._lock:
-            self._builds[build_id] = replace(self._builds[build_id], **changes)
-
-    def _timed(self, build: Build) -> Build:
-        return build if build.over else replace(build, seconds=time.monotonic() - self._began[build.id])
+    def _build(self, task: Task) -> Build:
+        return Build(
+            task.name,
+            self._names[task.name],
+            "cancelled" if task.status == "stopped" else task.status,
+            task.phase or "reading",
+            task.done,
+            task.total,
+            task.result.version if isinstance(task.result, DatasetVersion) else None,
+            task.message,
+            task.seconds,
+        )
 
     def _forget(self) -> None:
-        over = [build.id for build in self._builds.values() if build.over]
+        over = [task.name for task in self._tasks.all() if task.over]
         for build_id in over[: max(0, len(over) - _KEPT)]:
-            for kept in (self._builds, self._began, self._stops, self._threads):
-                del kept[build_id]
+            self._tasks.forget(build_id)
+            del self._names[build_id]
             self._asked.pop(build_id, None)

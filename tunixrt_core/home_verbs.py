@@ -32,7 +32,7 @@ from tunixrt_core.settings import Settings
 from tunixrt_core.store.backup import Health, Progress
 from tunixrt_core.store.store import Store
 from tunixrt_core.tails import tail
-from tunixrt_core.upkeep import CHECK, MEASURE, Task, Upkeep
+from tunixrt_core.tasks import CHECK, MEASURE, Task, Tasks
 
 _WEEK = timedelta(days=7)
 _MEASURED_FOR = 300.0  # seconds that sizes on the disk are believed
@@ -48,7 +48,7 @@ class HomeVerbs:
     store: Store
     jobs: JobManager
     registry: Registry
-    upkeep: Upkeep
+    upkeep: Tasks
     _disk: DiskUse | None = None
 
     def overview(self, *, metric: str = "exact_match", shown: int = 6, now: datetime | None = None) -> Overview:

@@ -42,11 +42,13 @@ from tunixrt_core.runs import Run, RunDir, RunState
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.query import Page
 from tunixrt_core.store.store import Store, open_store
+from tunixrt_core.tasks import Tasks
 from tunixrt_core.trace_verbs import TraceVerbs
 from tunixrt_core.tunix_backend import availability
 from tunixrt_core.tunix_backend.backend import TunixBackend
-from tunixrt_core.upkeep import Upkeep
 from tunixrt_core.variants import keep_parent
+
+_UPKEEP_SECONDS = 5.0  # that the end waits for a database check, which hears of it between two traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalV
         self.store = store
         self.jobs = jobs
         self.builds = Builds()
-        self.upkeep = Upkeep()
+        self.upkeep = Tasks()
         self.requests = Requests(store.requests)
         self.registry = Registry(store, settings.runs_dir)
         self.dry_runs = DryRuns(jobs)
@@ -93,7 +95,7 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalV
     def close(self) -> None:
         """Stop what runs (it keeps its last checkpoint) and close the database."""
         self.builds.close()
-        self.upkeep.close()
+        self.upkeep.close(_UPKEEP_SECONDS)
         self.jobs.close()
         self.playground.close()
         self.store.close()
