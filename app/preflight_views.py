@@ -168,7 +168,8 @@ def show_histogram(histogram: Histogram, totals: Totals, limit: int) -> None:
         legend={"orientation": "h", "y": 1.14, "x": 1, "xanchor": "right", "traceorder": "normal"},
     )
     if edges[-1] - edges[0] < _FEW_LENGTHS:
-        figure.update_xaxes(dtick=1)  # there are no half tokens
+        # there are no half tokens, and one length alone is no wall of colour
+        figure.update_xaxes(dtick=1, range=[edges[0] - _FEW_LENGTHS / 2, edges[-1] + _FEW_LENGTHS / 2])
     over = totals.rows_left_out + totals.rows_shortened
     longer = f"{plural(over, 'row is', 'rows are')} longer than {limit:,}" if over else f"none is longer than {limit:,}"
     said = f"Rows have {totals.shortest:,} to {totals.longest:,} tokens, {totals.mean:,.0f} on average; {longer}."

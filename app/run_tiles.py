@@ -79,12 +79,13 @@ def tiles_of(curves: Curves) -> list[Tile]:
 def show_tiles(tiles: Sequence[Tile]) -> None:
     with st.grid(5, min_column_width=150):
         for tile in tiles:
+            moved = tile.change is not None and round(tile.change, 3) != 0
             st.metric(
                 tile.label,
                 tile.value,
-                f"{tile.change:.3f}" if tile.change is not None else tile.note or None,
-                delta_color="off" if tile.change is None else "inverse",
-                delta_arrow="off" if tile.change is None else "auto",
+                f"{tile.change:.3f}" if moved else tile.note or None,
+                delta_color="inverse" if moved else "off",
+                delta_arrow="auto" if moved else "off",
                 help=tile.help,
                 border=True,
                 height="stretch",

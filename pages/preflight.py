@@ -136,9 +136,9 @@ def show_row(manifest: RunManifest, found: Preflight) -> None:
             1,
             None,
             None,
-            placeholder="line …",
+            placeholder="Go to line",
             key="line",
-            width=110,
+            width=150,
             label_visibility="collapsed",
         )
     wanted = int(line) if line else numbers[place - 1] if numbers else None
