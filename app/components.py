@@ -204,20 +204,21 @@ def held_words(holding: Holding) -> str:
 
 def device_block() -> None:
     """For the sidebar: the device, who holds it and how long still, and the versions. Follows it while it is busy."""
-    busy = get_pipeline().queue().holder is not None
-    st.fragment(_device_block, run_every=3 if busy else None)()
+    if get_pipeline().queue().holder is None:
+        _device_block()
+    else:
+        st.fragment(_device_block, run_every=3)()
 
 
 def _device_block() -> None:
     with error_boundary():
         rt = get_pipeline()
-        holding, waiting = rt.holding(), rt.queue().waiting
-        holder = holding.holder
+        queue = rt.queue()
         with st.container(key="device", gap="xsmall"):
             with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
                 st.markdown(f":small[{rt.host().device}]", width="content")
-                st.badge("Busy" if holder else "Free", color="blue" if holder else "green")
-            if holder:
-                behind = f", {plural(len(waiting), 'job')} waiting" if waiting else ""
-                st.caption(f"{held_words(holding)}{behind}")
+                st.badge("Busy" if queue.holder else "Free", color="blue" if queue.holder else "green")
+            if queue.holder:
+                behind = f", {plural(len(queue.waiting), 'job')} waiting" if queue.waiting else ""
+                st.caption(f"{held_words(rt.holding())}{behind}")
             st.caption(tunix_words())

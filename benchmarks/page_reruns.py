@@ -115,7 +115,7 @@ def main() -> int:
         folder = Path(name)
         home = make_home(folder / "home")
         met = tables(folder, home, options.seconds)
-        with serving(folder, home=home) as server:
+        with serving(folder, home=home, timed=False) as server:
             for page in PAGES:
                 show(f"/{page}", asyncio.run(load(server, page, SESSIONS, options.seconds)))
             if options.browser:
@@ -141,7 +141,7 @@ def tables(folder: Path, home: Path, seconds: float) -> bool:
     for name, text in (("framed", FRAMED), ("bare", BARE)):
         script = folder / f"{name}.py"
         script.write_text(text)
-        with serving(folder, home=home if name == "framed" else None, script=script) as server:
+        with serving(folder, home=home if name == "framed" else None, script=script, timed=False) as server:
             one = asyncio.run(load(server, "", 1, seconds / 2))
             found[name] = asyncio.run(load(server, "", SESSIONS, seconds))
             print(f"{ROWS:,} rows, {name}: one session {one.milliseconds:.1f} ms, {one.cpu:.1f} ms CPU a rerun")

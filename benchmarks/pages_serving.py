@@ -45,13 +45,18 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, *, home: Path | None = None, script: Path | None = None) -> Iterator[Server]:
-    """The dashboard over a home, or a Streamlit script under the same options, with a home or without."""
+def serving(
+    folder: Path, *, home: Path | None = None, script: Path | None = None, timed: bool = True
+) -> Iterator[Server]:
+    """The dashboard over a home, or a Streamlit script under the same options, with a home or without.
+
+    `timed` writes down each run of a script, which takes some of the time that there is.
+    """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     what = [*(["--home", str(home)] if home else []), *(["--script", str(script)] if script else [])]
     times = folder / f"times-{port}.jsonl"
-    command = [sys.executable, __file__, "--port", str(port), "--times", str(times), *what]
+    command = [sys.executable, __file__, "--port", str(port), *(["--times", str(times)] if timed else []), *what]
     environ = {**os.environ, **({"TUNIXRT_HOME": str(home)} if home else {})}
     with (folder / f"server-{port}.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=log)
@@ -71,7 +76,8 @@ def main() -> None:
     for name in ("--port", "--times", "--home", "--script"):
         parser.add_argument(name)
     options = parser.parse_args()
-    write_down_runs(Path(options.times))
+    if options.times:
+        write_down_runs(Path(options.times))
     from app.server import serve, streamlit_config
     from app.theme_message import send_theme_from_memory
     from tunixrt_core.settings import Settings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, replace
 
 import orjson
@@ -204,8 +203,6 @@ def test_the_same_answers_give_the_same_comparison() -> None:
     assert compare(first, second, "length") == compare(list(reversed(first)), list(reversed(second)), "length")
 
 
-def test_ten_thousand_rows_are_compared_while_a_page_waits() -> None:
-    first, second = table(both=4000, fixed=2000, broken=1500, neither=2500)
-    began = time.process_time()
-    assert compare(first, second).rows == 10_000
-    assert time.process_time() - began < 2  # usually 0.1
+def test_ten_thousand_rows_are_compared() -> None:
+    found = compare(*table(both=4000, fixed=2000, broken=1500, neither=2500))
+    assert (found.rows, found.both, found.fixed, found.broken, found.neither) == (10_000, 4000, 2000, 1500, 2500)
