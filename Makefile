@@ -9,6 +9,9 @@ EXTRA ?= $(shell if ls /dev/accel[0-9]* /dev/vfio/[0-9]* >/dev/null 2>&1; then e
 # Tests run in two processes, a file in one of them: each process holds JAX and a model or two, about 3 GiB.
 WORKERS ?= -n 2 --dist loadfile
 
+# What was compiled is kept: tests start some hundred processes, which would each compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test test-reference test-free check format schema map screenshots clean
 
 run: .venv/.installed-$(EXTRA)
