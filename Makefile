@@ -6,8 +6,9 @@ PORT ?= 8501
 EXTRA ?= $(shell if ls /dev/accel[0-9]* /dev/vfio/[0-9]* >/dev/null 2>&1; then echo tpu; \
 	elif ls /dev/nvidia[0-9]* >/dev/null 2>&1; then echo cuda; else echo tunix; fi)
 
-# Tests run in two processes, a file in one of them: each process holds JAX and a model or two, about 3 GiB.
-WORKERS ?= -n 2 --dist loadfile
+# Tests run in two processes, a file in one of them: each process holds JAX and a model or two, about 3 GiB. The files
+# keep the order of tests/conftest.py, the longest first.
+WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 # What was compiled is kept: tests start some hundred processes, which would each compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
