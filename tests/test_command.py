@@ -70,6 +70,11 @@ def test_it_knows_no_variable_of_the_test(home: Path, tmp_path: Path, monkeypatc
     assert not (tmp_path / "other.db").exists()
 
 
+def test_a_home_that_is_named_wins_over_the_variable(home: Path, tmp_path: Path) -> None:
+    assert "1 of 1" in tunixrt("traces", "list", "--home", home, home=tmp_path / "other").stdout
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_reader_that_goes_away_is_not_spoken_of(home: Path) -> None:
     command = [sys.executable, "-m", "tunixrt_core", "traces", "list"]
     process = subprocess.Popen(
