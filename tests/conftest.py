@@ -22,16 +22,28 @@ AS_A_USER = {"XLA_FLAGS": ""}
 settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared machine")
 
+LENGTHS = {"browser": 2, "slow": 3, "tunix": 1}  # the first mark that a test has counts
+
 REPOSITORY = Path(__file__).parent.parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of long tests come first: one that comes last keeps one worker busy while the others have nothing to do."""
+    longest: dict[Path, int] = {}
+    for item in items:
+        longest[item.path] = max(longest.get(item.path, 0), _length(item))
+    items.sort(key=lambda item: -longest[item.path])
     if is_tunix_available():
         return
     skip = pytest.mark.skip(reason="google-tunix is not installed")
     for item in items:
         if "tunix" in item.keywords and item.get_closest_marker("tunix"):
             item.add_marker(skip)
+
+
+def _length(item: pytest.Item) -> int:
+    """A rough guess by the marks of a test; the browser's wait until the longest trainings are on their way."""
+    return next((length for mark, length in LENGTHS.items() if item.get_closest_marker(mark)), 0)
 
 
 @pytest.fixture(autouse=True)

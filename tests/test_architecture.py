@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -175,14 +176,22 @@ def sources(*roots: str) -> Iterator[Path]:
         yield from sorted((REPOSITORY / root).rglob("*.py"))
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def parsed(path: Path) -> ast.Module:
+    """Each file is parsed once for all tests, which takes longer than any of them."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imports(path: Path) -> tuple[str, ...]:
     """Every module that a file imports, at the top or inside a function, as a dotted name."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    found: list[str] = []
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+    return tuple(found)
 
 
 def core_module(dotted: str) -> str | None:
@@ -244,7 +253,7 @@ def test_a_broad_except_stands_only_at_the_outermost_frames() -> None:
     }
     for path in sources("tunixrt_core", "app", "pages"):
         where = str(path.relative_to(REPOSITORY))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             broad = isinstance(node, ast.ExceptHandler) and (
                 node.type is None
                 or any(getattr(n, "id", "") in {"Exception", "BaseException"} for n in ast.walk(node.type))
@@ -254,4 +263,4 @@ def test_a_broad_except_stands_only_at_the_outermost_frames() -> None:
 
 @pytest.mark.parametrize("path", list(sources("tunixrt_core", "app", "pages")), ids=name_of)
 def test_every_file_says_in_its_first_line_what_it_is_for(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), f"{path.name} has no module docstring"
+    assert ast.get_docstring(parsed(path)), f"{path.name} has no module docstring"

@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.command import tunixrt
 from tunixrt_core.manifest import load_manifest
 from tunixrt_core.runs import RunDir, RunState, RunStatus
 from tunixrt_core.tunix_backend.availability import is_tunix_available
-
-
-def tunixrt(*arguments: object, home: Path, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "tunixrt_core", *map(str, arguments)],
-        input=stdin,
-        capture_output=True,
-        cwd=REPOSITORY,
-        env=environment(home),
-        timeout=300,
-    )
-    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
-
-
-def environment(home: Path) -> dict[str, str]:
-    measured = {name: value for name, value in os.environ.items() if name.startswith("COV")}
-    own = {"PATH": "/usr/bin:/bin", "TUNIXRT_HOME": str(home), "JAX_PLATFORMS": "cpu", "COLUMNS": "200"}
-    return {**measured, **own}
 
 
 @pytest.fixture(scope="module")

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.test_cli import tunixrt
+from tests.command import tunixrt
 from tests.tunix_backend.conftest import make_manifest
 from tunixrt_core.accelerator import Accelerator
 from tunixrt_core.runs import RunDir, RunState, RunStatus
 from tunixrt_core.settings import Settings
 
 pytestmark = pytest.mark.tunix
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_elsewhere() -> Iterator[None]:
+    """JAX keeps what it compiles where it did before, not in the home of these commands."""
+    import jax
+
+    before = jax.config.jax_compilation_cache_dir
+    yield
+    jax.config.update("jax_compilation_cache_dir", before)
 
 
 @pytest.fixture(scope="module")

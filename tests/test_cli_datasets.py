@@ -1,23 +1,16 @@
-"""The dataset commands as a user types them, each in a process of its own."""
+"""The dataset commands as a user types them."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.command import tunixrt
 from tunixrt_core.cli_build import read_gates
 from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.quality.gates import GATES
-
-
-def tunixrt(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tunixrt_core", *map(str, arguments), "--home", str(home)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY)
 
 
 @pytest.fixture(scope="module")
@@ -35,71 +28,59 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for n in range(30)
     ]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert tunixrt(folder / "home", "ingest", folder / "rows.jsonl").returncode == 0
-    built = tunixrt(folder / "home", "dataset", "build", "mine", "--gate", "answer=warn")
+    assert tunixrt("ingest", folder / "rows.jsonl", home=folder / "home").returncode == 0
+    built = tunixrt("dataset", "build", "mine", "--gate", "answer=warn", home=folder / "home")
     assert built.returncode == 0, built.stderr
     assert "mine v1:" in built.stdout
     return folder / "home"
 
 
 def test_the_rows_behind_a_gate_are_printed_with_why(home: Path) -> None:
-    outcomes = tunixrt(home, "dataset", "gates", "mine").stdout
+    outcomes = tunixrt("dataset", "gates", "mine", home=home).stdout
     assert "answer" in outcomes
     assert "right 28, wrong 2" in outcomes
-    found = tunixrt(home, "dataset", "gates", "mine", "answer").stdout
+    found = tunixrt("dataset", "gates", "mine", "answer", home=home).stdout
     assert found.count("The answer is not the reference. Answer '7'") == 2
-    assert tunixrt(home, "dataset", "gates", "mine", "answer", "--reason", "timeout").stdout == ""
+    assert tunixrt("dataset", "gates", "mine", "answer", "--reason", "timeout", home=home).stdout == ""
 
 
 def test_a_spec_that_was_printed_builds_the_same_version(home: Path, tmp_path: Path) -> None:
-    shown = tunixrt(home, "dataset", "show", "mine", "--version", 1).stdout
+    shown = tunixrt("dataset", "show", "mine", "--version", 1, home=home).stdout
     (tmp_path / "spec.yaml").write_text(shown.split("\n\n", 1)[1])
-    again = tunixrt(home, "dataset", "build", "--spec", tmp_path / "spec.yaml")
+    again = tunixrt("dataset", "build", "--spec", tmp_path / "spec.yaml", home=home)
     assert again.stdout.splitlines()[0] == shown.splitlines()[0]
 
 
 def test_options_win_over_the_spec_and_a_diff_names_the_rows(home: Path, tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text("name: other\nsource: doubles\ngates: {answer: warn, tags: warn}\n")
     command = ("dataset", "build", "twice", "--spec", tmp_path / "spec.yaml")
-    first = tunixrt(home, *command)
+    first = tunixrt(*command, home=home)
     assert "twice v1:" in first.stdout, first.stderr
-    second = tunixrt(home, *command, "--gate", "answer=exclude,wrong_only=on")
+    second = tunixrt(*command, "--gate", "answer=exclude,wrong_only=on", home=home)
     assert "twice v2:" in second.stdout, second.stderr
-    found = tunixrt(home, "dataset", "diff", "twice", 1, 2).stdout
+    found = tunixrt("dataset", "diff", "twice", 1, 2, home=home).stdout
     assert "0 added, 2 removed, 0 moved, 0 changed, 28 kept" in found
     assert found.count("\n- ") == 2
 
 
 def test_selections_can_be_asked_for(home: Path) -> None:
-    built = tunixrt(
-        home,
-        "dataset",
-        "build",
-        "some",
-        "--selection",
-        "stratified",
-        "--by",
-        "source",
-        "--limit",
-        12,
-        "--eval-share",
-        0,
-    )
+    options = ("--selection", "stratified", "--by", "source", "--limit", 12, "--eval-share", 0)
+    built = tunixrt("dataset", "build", "some", *options, home=home)
     assert "some v1: 12 train + 0 eval rows" in built.stdout, built.stderr
 
 
 def test_an_eval_file_is_compared_with(home: Path, tmp_path: Path) -> None:
     (tmp_path / "test.jsonl").write_text('{"question": "What is the double of 3?", "answer": "6"}\n')
     options = ("--eval-file", tmp_path / "test.jsonl", "--gate", "contamination=exclude,ngram=6")
-    built = tunixrt(home, "dataset", "build", "clean", "--eval-share", 0, *options)
+    built = tunixrt("dataset", "build", "clean", "--eval-share", 0, *options, home=home)
     assert "clean v1: 29 train + 0 eval rows" in built.stdout, built.stderr
-    assert "[What is the double of 3]" in tunixrt(home, "dataset", "gates", "clean", "contamination").stdout
+    assert "[What is the double of 3]" in tunixrt("dataset", "gates", "clean", "contamination", home=home).stdout
 
 
 def test_rows_and_card_are_printed(home: Path) -> None:
-    assert tunixrt(home, "dataset", "rows", "mine", "--limit", 3, "--split", "train").stdout.count("train") == 3
-    assert tunixrt(home, "dataset", "card", "mine").stdout.startswith("# mine v1\n")
-    assert tunixrt(home, "dataset", "rows", "mine", "--split", "test").returncode == 2
+    assert tunixrt("dataset", "rows", "mine", "--limit", 3, "--split", "train", home=home).stdout.count("train") == 3
+    assert tunixrt("dataset", "card", "mine", home=home).stdout.startswith("# mine v1\n")
+    assert tunixrt("dataset", "rows", "mine", "--split", "test", home=home).returncode == 2
 
 
 @pytest.mark.parametrize(
@@ -118,7 +99,7 @@ def test_rows_and_card_are_printed(home: Path) -> None:
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_1(home: Path, arguments: tuple[str, ...], says: str) -> None:
-    done = tunixrt(home, "dataset", *arguments)
+    done = tunixrt("dataset", *arguments, home=home)
     assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr

@@ -6,7 +6,7 @@ import stat
 import zipfile
 from pathlib import Path
 
-from tests.test_cli import tunixrt
+from tests.command import tunixrt
 
 
 def test_the_bundle_is_written_where_it_is_wanted(tmp_path: Path) -> None:

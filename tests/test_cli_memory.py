@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.test_cli import tunixrt
+from tests.command import tunixrt
 from tests.tunix_backend.conftest import make_manifest
 
 pytestmark = pytest.mark.tunix

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_cli import tunixrt
+from tests.command import tunixrt, tunixrt_process
 from tunixrt_core.examples import example_traces
 from tunixrt_core.manifest import load_manifest
 from tunixrt_core.rows import to_row
@@ -29,25 +29,25 @@ def manifest(tmp_path: Path) -> Path:
 @pytest.mark.tunix
 def test_a_script_and_a_notebook_are_written(manifest: Path, tmp_path: Path) -> None:
     files = ("-o", tmp_path / "t.py", "--notebook", tmp_path / "t.ipynb")
-    done = tunixrt("manifest", "script", manifest, *files, home=tmp_path / "home")
+    done = tunixrt_process("manifest", "script", manifest, *files, home=tmp_path / "home")
     assert done.returncode == 0, done.stderr
     compile((tmp_path / "t.py").read_text(), "t.py", "exec")
     cells = json.loads((tmp_path / "t.ipynb").read_text())["cells"]
     assert "".join("".join(cell["source"]) for cell in cells) == (tmp_path / "t.py").read_text()
-    done = tunixrt("manifest", "script", manifest, "-o", tmp_path / "none" / "t.py", home=tmp_path / "home")
+    done = tunixrt_process("manifest", "script", manifest, "-o", tmp_path / "none" / "t.py", home=tmp_path / "home")
     assert (done.returncode, "cannot be written" in done.stderr) == (1, True)
 
 
 @pytest.mark.skipif(is_tunix_available(), reason="says what happens where Tunix is not installed")
 def test_a_built_in_model_needs_tunix_to_be_written(manifest: Path, tmp_path: Path) -> None:
-    done = tunixrt("manifest", "script", manifest, "-o", tmp_path / "t.py", home=tmp_path / "home")
+    done = tunixrt_process("manifest", "script", manifest, "-o", tmp_path / "t.py", home=tmp_path / "home")
     assert (done.returncode, "pip install" in done.stderr) == (1, True)
 
 
 def test_rows_that_changed_since_the_manifest_are_refused(manifest: Path, tmp_path: Path) -> None:
     with (tmp_path / "rows.jsonl").open("a") as file:
         file.write("\n")
-    done = tunixrt("manifest", "script", manifest, "-o", tmp_path / "t.py", home=tmp_path / "home")
+    done = tunixrt_process("manifest", "script", manifest, "-o", tmp_path / "t.py", home=tmp_path / "home")
     assert (done.returncode, "has changed" in " ".join(done.stderr.split())) == (1, True)
     assert not (tmp_path / "t.py").exists()
 

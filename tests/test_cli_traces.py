@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_cli import tunixrt
+from tests.command import tunixrt
 from tunixrt_core.pipeline import open_pipeline
 from tunixrt_core.settings import Settings
 from tunixrt_core.traces import Step, Trace

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.command import environment, tunixrt, tunixrt_process
 from tests.conftest import REPOSITORY
-from tests.test_cli import environment, tunixrt
 from tunixrt_core.runs import RunDir, RunStatus
 
 pytestmark = pytest.mark.tunix
@@ -52,7 +52,7 @@ def test_a_killed_run_is_interrupted_keeps_its_curve_and_resumes_without_a_gap(h
     refused = tunixrt("train", manifest, home=home)
     assert (refused.returncode, "--resume" in refused.stderr) == (1, True)
 
-    resumed = tunixrt("train", manifest, "--resume", home=home)
+    resumed = tunixrt_process("train", manifest, "--resume", home=home)
     assert resumed.returncode == 0, resumed.stderr
     assert "after train step" in folder.log_tail()
     steps = [r["train_step"] for r in folder.metrics()[0] if r["kind"] == "train"]
@@ -61,12 +61,12 @@ def test_a_killed_run_is_interrupted_keeps_its_curve_and_resumes_without_a_gap(h
     assert result is not None
     assert result["status"] == "succeeded"
 
-    evaluated = tunixrt("evaluate", folder.path, "--limit", 8, home=home)
+    evaluated = tunixrt_process("evaluate", folder.path, "--limit", 8, home=home)
     assert evaluated.returncode == 0, evaluated.stderr
     assert "McNemar" in evaluated.stdout
     assert len(list(folder.evals.glob("tuned-*/summary.json"))) == 1
 
-    exported = tunixrt("export-model", folder.path, "--no-check-with-transformers", home=home)
+    exported = tunixrt_process("export-model", folder.path, "--no-check-with-transformers", home=home)
     assert exported.returncode == 0, exported.stderr
     assert "Checked by tunix on 8 prompts" in exported.stdout
     assert "agrees in 100.0%" in exported.stdout
@@ -76,7 +76,7 @@ def test_a_killed_run_is_interrupted_keeps_its_curve_and_resumes_without_a_gap(h
     assert "| Train steps | 60, 8 rows each |" in card
     assert "| tuned | 8 |" in card
     assert str(folder.path) not in card + (model / "export.json").read_text()
-    repeated = tunixrt("export-model", folder.path, home=home)
+    repeated = tunixrt_process("export-model", folder.path, home=home)
     assert (repeated.returncode, "exists already" in repeated.stderr) == (1, True)
 
 
@@ -93,7 +93,7 @@ def test_manifest_and_jsonl_are_enough_on_another_machine(home: Path, tmp_path: 
     moved = tmp_path / "there"
     export.parent.rename(moved)
     other_home = tmp_path / "other-home"
-    done = tunixrt("train", moved / "m.yaml", "--output-dir", moved / "run", home=other_home)
+    done = tunixrt_process("train", moved / "m.yaml", "--output-dir", moved / "run", home=other_home)
     assert done.returncode == 0, done.stderr
     assert RunDir(moved / "run").state().status is RunStatus.SUCCEEDED
     assert not (other_home / "tunixrt.db").exists()
@@ -103,7 +103,7 @@ def test_a_model_that_is_not_there_ends_the_run_with_a_sentence(home: Path, tmp_
     write_manifest(home, tmp_path / "m.yaml", train_steps=2)
     text = (tmp_path / "m.yaml").read_text().replace("id: tiny-micro", "id: org/not-here")
     (tmp_path / "m.yaml").write_text(text)
-    done = tunixrt("train", tmp_path / "m.yaml", home=home)
+    done = tunixrt_process("train", tmp_path / "m.yaml", home=home)
     assert done.returncode == 1
     assert "org/not-here is not on this machine" in done.stderr
     assert "Traceback" not in done.stderr
@@ -148,7 +148,7 @@ def test_sigterm_keeps_a_checkpoint_says_so_and_has_an_exit_code_of_its_own(home
     assert "Train loss" in printed
     assert (folder.checkpoints / str(state.train_step)).is_dir()
 
-    longer = tunixrt("runs", "resume", folder.path, "--train-steps", state.train_step + 2, home=home)
+    longer = tunixrt_process("runs", "resume", folder.path, "--train-steps", state.train_step + 2, home=home)
     assert longer.returncode == 0, longer.stderr
     done = folder.state()
     assert (done.status, done.train_step) == (RunStatus.SUCCEEDED, state.train_step + 2)

@@ -145,14 +145,14 @@ def test_a_manifest_names_its_dataset_version_and_a_folder_of_its_own(rt: Pipeli
 def test_a_run_goes_from_queued_to_succeeded_and_can_be_evaluated(rt: Pipeline) -> None:
     run = rt.start_run(manifest_of(rt))
     assert run.status is RunStatus.QUEUED
-    assert rt.wait(10)
+    assert rt.wait(60)
     assert rt.run(run.id).status is RunStatus.SUCCEEDED
     assert rt.run_state(run.id).train_step == 5
     records, cursor = rt.run_metrics(run.id)
     assert len(records) == 6
     assert rt.run_metrics(run.id, cursor) == ([], cursor)
     rt.start_evaluation(run.id)
-    assert rt.wait(10)
+    assert rt.wait(60)
     assert {e.target: e.metrics["exact_match"] for e in rt.evaluations(run.id)} == {"base": 0.0, "tuned": 1.0}
     comparison = rt.comparison(run.id)
     assert comparison is not None
@@ -166,7 +166,7 @@ def test_starting_twice_with_one_request_id_starts_one_run(rt: Pipeline) -> None
     first = rt.start_run(manifest, request_id="click")
     second = rt.start_run(manifest, request_id="click")
     assert first.id == second.id
-    assert rt.wait(10)
+    assert rt.wait(60)
     assert len(rt.runs().items) == 1
 
 
@@ -182,7 +182,7 @@ def test_where_a_numbered_folder_is_taken_by_now_the_next_one_is(rt: Pipeline) -
     first, second = rt.start_run(manifest), rt.start_run(manifest)
     assert (first.id, second.id) == ("r-0001", "r-0002")
     assert second.manifest["output_dir"] == second.directory != first.directory
-    assert rt.wait(10)
+    assert rt.wait(60)
 
 
 def test_an_output_directory_that_cannot_be_written_is_refused_and_no_run_is_listed(rt: Pipeline) -> None:
@@ -200,13 +200,13 @@ def test_a_stopped_run_can_be_resumed(settings: Settings) -> None:
         while not rt.run_metrics(run.id)[0]:
             pass
         rt.stop_run(run.id)
-        assert rt.wait(10)
+        assert rt.wait(60)
         assert rt.run(run.id).status is RunStatus.STOPPED
         with pytest.raises(Conflict, match="nothing to stop"):
             rt.stop_run(run.id)
         backend.step_seconds = 0.0
         rt.resume_run(run.id)
-        assert rt.wait(10)
+        assert rt.wait(60)
         assert rt.run(run.id).status is RunStatus.SUCCEEDED
         with pytest.raises(Conflict):
             rt.resume_run(run.id)
@@ -222,7 +222,7 @@ def test_a_run_that_is_not_over_is_not_evaluated(settings: Settings) -> None:
 def test_what_a_dead_process_left_behind_is_interrupted_at_the_next_start(settings: Settings) -> None:
     with open_with(settings, FakeBackend()) as rt:
         run = rt.start_run(manifest_of(rt))
-        assert rt.wait(10)
+        assert rt.wait(60)
         folder = rt.run_folder(run.id)
     state = folder.state()
     folder.write_state(RunState(RunStatus.RUNNING, train_step=state.train_step, process="999999999:1:gone"))
@@ -232,14 +232,14 @@ def test_what_a_dead_process_left_behind_is_interrupted_at_the_next_start(settin
         assert "Resume" in found.message
         assert len(rt.run_metrics(run.id)[0]) == 6, "its curve is still there"
         rt.resume_run(run.id)
-        assert rt.wait(10)
+        assert rt.wait(60)
         assert rt.run(run.id).status is RunStatus.SUCCEEDED
 
 
 def test_a_lost_database_is_rebuilt_from_the_run_folders(settings: Settings) -> None:
     with open_with(settings, FakeBackend()) as rt:
         run = rt.start_run(manifest_of(rt))
-        assert rt.wait(10)
+        assert rt.wait(60)
         plan = plan_evaluation(rt_manifest(rt, run.id), rt.run_folder(run.id), "tuned", EvalRequest())
         execute_evaluation(plan, FakeBackend())
     for path in settings.home.glob("tunixrt.db*"):
@@ -278,10 +278,10 @@ def test_unknown_names_are_not_found(rt: Pipeline) -> None:
 
 def test_a_comparison_needs_both_sides(rt: Pipeline) -> None:
     run = rt.start_run(manifest_of(rt))
-    assert rt.wait(10)
+    assert rt.wait(60)
     assert rt.comparison(run.id) is None
     rt.start_evaluation(run.id, ["base"])
-    assert rt.wait(10)
+    assert rt.wait(60)
     assert rt.comparison(run.id) is None
     assert [e.status for e in rt.evaluations(run.id)] == [RunStatus.SUCCEEDED]
 
@@ -307,14 +307,14 @@ def test_an_evaluation_that_is_under_way_is_not_queued_again(settings: Settings)
     backend = FakeBackend()
     with open_with(settings, backend) as rt:
         first = rt.start_run(manifest_of(rt))
-        assert rt.wait(10)
+        assert rt.wait(60)
         backend.step_seconds = 0.05
         second = rt.start_run(rt.build_manifest("mine", model_id="tiny", hyperparams={"train_steps": 500}))
         queued = rt.start_evaluation(first.id)
         assert rt.start_evaluation(first.id) == queued
         assert len(rt.jobs.queued()) == 2
         rt.stop_run(second.id)
-        assert rt.wait(10)
+        assert rt.wait(60)
         assert {e.status for e in rt.evaluations(first.id)} == {RunStatus.SUCCEEDED}
 
 
@@ -322,7 +322,7 @@ def test_stopping_a_run_stops_its_evaluations_too(settings: Settings) -> None:
     backend = FakeBackend()
     with open_with(settings, backend) as rt:
         first = rt.start_run(manifest_of(rt))
-        assert rt.wait(10)
+        assert rt.wait(60)
         backend.step_seconds = 0.05
         second = rt.start_run(rt.build_manifest("mine", model_id="tiny", hyperparams={"train_steps": 500}))
         rt.start_evaluation(first.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import TemplateError
 
@@ -61,6 +61,7 @@ def same_text(chat: ChatFormat, trace: Trace, style: ReasoningStyle) -> None:
 
 @pytest.mark.parametrize("style", ReasoningStyle)
 @pytest.mark.parametrize("chat", FILES)
+@settings(max_examples=40)  # of each of the 35 pairs
 @given(prompt=FILLED, steps=STEPS, answer=FILLED, system=st.none() | FILLED)
 def test_prompt_and_completion_are_the_templates_own(
     chat: ChatFormat, style: ReasoningStyle, prompt: str, steps: list[str], answer: str, system: str | None

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app import state
-from app.api.application import build_api
-from tests.api.conftest import MAX_UPLOAD_MB, trace
+from tests.api.conftest import trace
 from tests.fakes import FakeBackend
 from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.jobs import JobManager
@@ -41,8 +41,8 @@ def rt(tmp_path: Path) -> Iterator[Pipeline]:
 
 
 @pytest.fixture
-def api(rt: Pipeline) -> TestClient:
-    return TestClient(build_api(MAX_UPLOAD_MB), raise_server_exceptions=False)
+def api(rt: Pipeline, application: FastAPI) -> TestClient:
+    return TestClient(application, raise_server_exceptions=False)
 
 
 def run_body(rt: Pipeline, train_steps: int = 5, **more: Any) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app import state
-from app.api.application import build_api
 from tests.fakes import FakeBackend
 from tests.pages.conftest import evaluate, make_run
 from tunixrt_core.datasets import DatasetSpec
@@ -35,8 +35,8 @@ def rt(tmp_path: Path) -> Iterator[Pipeline]:
 
 
 @pytest.fixture
-def client(rt: Pipeline) -> TestClient:
-    return TestClient(build_api(1), raise_server_exceptions=False)
+def client(rt: Pipeline, application: FastAPI) -> TestClient:
+    return TestClient(application, raise_server_exceptions=False)
 
 
 @pytest.fixture

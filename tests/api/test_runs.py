@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app import state
-from app.api.application import build_api
-from tests.api.conftest import MAX_UPLOAD_MB
 from tests.fakes import FakeBackend
 from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.jobs import JobManager
@@ -35,8 +34,8 @@ def trains(tmp_path: Path) -> Iterator[Pipeline]:
 
 
 @pytest.fixture
-def api(trains: Pipeline) -> TestClient:
-    return TestClient(build_api(MAX_UPLOAD_MB), raise_server_exceptions=False)
+def api(trains: Pipeline, application: FastAPI) -> TestClient:
+    return TestClient(application, raise_server_exceptions=False)
 
 
 def manifest(pipeline: Pipeline, train_steps: int = 5, **options: str) -> dict[str, Any]:
@@ -267,10 +266,10 @@ def test_a_run_whose_folder_is_gone_is_still_listed(api: TestClient, trains: Pip
 
 @pytest.mark.tunix
 @pytest.mark.slow
-def test_tunix_trains_a_run_that_the_api_started(tmp_path: Path) -> None:
+def test_tunix_trains_a_run_that_the_api_started(tmp_path: Path, application: FastAPI) -> None:
     with open_pipeline(Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})) as pipeline:
         state.set_pipeline(pipeline)
-        api = TestClient(build_api(MAX_UPLOAD_MB))
+        api = TestClient(application)
         pipeline.ingest_examples(40)
         assert api.post("/datasets", json={"name": "mine"}).status_code == 201
         made = api.post(

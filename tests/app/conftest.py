@@ -1,4 +1,4 @@
-"""One real server for the tests that leave it running."""
+"""One real server for all tests that leave it running."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.servers import Server, start_server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One with the gate on, for tests that leave it running."""
     started = start_server(tmp_path_factory.mktemp("server") / "home")

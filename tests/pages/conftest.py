@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,25 +23,42 @@ from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
 
 
-@pytest.fixture
-def rt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
-    """The pipeline that the pages see. Real but for the trainer, so that runs of every kind take no time."""
-    monkeypatch.setattr("app.desk.PATIENCE", 20)  # AppTest does not look again, as a browser does
-    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
+@contextmanager
+def opened(home: Path) -> Iterator[Pipeline]:
+    """A pipeline on this home. Real but for the trainer, so that runs of every kind take no time."""
+    settings = Settings.from_env({"TUNIXRT_HOME": str(home)})
     store = open_store(settings.database_url)
-    pipeline = Pipeline(settings, store, JobManager(store.runs, FakeBackend()))
-    state.set_pipeline(pipeline)
-    yield pipeline
-    state.set_pipeline(None)
-    pipeline.close()
+    with Pipeline(settings, store, JobManager(store.runs, FakeBackend())) as pipeline:
+        yield pipeline
+
+
+@contextmanager
+def shown(pipeline: Pipeline) -> Iterator[Pipeline]:
+    """While inside, the pages see this one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.desk.PATIENCE", 20)  # AppTest does not look again, as a browser does
+        state.set_pipeline(pipeline)
+        yield pipeline
+        state.set_pipeline(None)
+
+
+@pytest.fixture
+def rt(tmp_path: Path) -> Iterator[Pipeline]:
+    """The pipeline that the pages see, on a home of the test's own."""
+    with opened(tmp_path / "home") as pipeline, shown(pipeline):
+        yield pipeline
 
 
 @pytest.fixture
 def filled(rt: Pipeline) -> Pipeline:
     """With example traces and a dataset version of them."""
+    fill(rt)
+    return rt
+
+
+def fill(rt: Pipeline) -> None:
     rt.ingest_examples(60)
     rt.build_dataset(DatasetSpec("examples"))
-    return rt
 
 
 def open_page(file: str, **query: str | list[str]) -> AppTest:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from app.navigation import PAGES, PAGES_DIR, sections
-from tests.pages.conftest import evaluate, make_run, open_page, words
+from tests.pages.conftest import evaluate, fill, make_run, open_page, opened, shown, words
 from tunixrt_core.pipeline import Pipeline
 from tunixrt_core.runs import RunStatus
 from tunixrt_core.tunix_backend.availability import is_tunix_available
@@ -38,12 +40,21 @@ def test_every_page_shows_itself_on_an_empty_home(rt: Pipeline, file: str) -> No
     assert open_page(file).title
 
 
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """With runs in every state, one of them evaluated; it is only looked at."""
+    with opened(tmp_path_factory.mktemp("busy") / "home") as pipeline:
+        fill(pipeline)
+        for status in RunStatus:
+            make_run(pipeline, status, message="Something went wrong." if status is RunStatus.FAILED else "")
+        evaluate(pipeline, next(run for run in pipeline.runs().items if run.status is RunStatus.SUCCEEDED))
+        yield pipeline
+
+
 @pytest.mark.parametrize("file", FILES)
-def test_every_page_shows_itself_with_runs_in_every_state(filled: Pipeline, file: str) -> None:
-    for status in RunStatus:
-        make_run(filled, status, message="Something went wrong." if status is RunStatus.FAILED else "")
-    evaluate(filled, next(run for run in filled.runs().items if run.status is RunStatus.SUCCEEDED))
-    assert open_page(file).title
+def test_every_page_shows_itself_with_runs_in_every_state(busy: Pipeline, file: str) -> None:
+    with shown(busy):
+        assert open_page(file).title
 
 
 def test_the_sidebar_names_device_and_versions(rt: Pipeline) -> None:
