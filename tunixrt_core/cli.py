@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -50,9 +49,6 @@ def main() -> None:
         app(prog_name="tunixrt")
     except TunixRTError as error:
         fail(str(error))
-    except BrokenPipeError:
-        # the reader of a pipe went away, as `head` does; nothing is wrong
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @app.command()
