@@ -16,7 +16,7 @@ from app.words import p_value, percent, points
 from tunixrt_core.evaluation import Estimate, holm
 from tunixrt_core.scorers import KnownScorer
 
-MOST_ROWS = 5_000  # above it the intervals of all scores would take seconds the first time
+MOST_ROWS = 2_000  # above it the intervals of all scores would hold up the page by a second the first time
 _BAR_HEIGHT = 34
 _KINDS = {"better": (BLUE, "circle"), "worse": (RUST, "diamond"), "cannot be told": (GRAY, "circle-open")}
 
