@@ -9,7 +9,7 @@ import streamlit as st
 from app import blocks
 from app.components import card, table
 from app.evaluated import Side, metric_words
-from app.words import MISSING, p_value, plural, points
+from app.words import MISSING, p_value, plural, points_between
 from tunixrt_core.evaluation import Comparison, Estimate, Figures, compare
 from tunixrt_core.scorers import KnownScorer
 
@@ -76,7 +76,7 @@ def _difference(found: Figures, scorer: KnownScorer) -> str:
         return MISSING
     value, low, high = found.difference.value, found.difference.low, found.difference.high
     if scorer.unit == "share":
-        return f"{points(value)} ({points(low)} to {points(high)})"
+        return points_between(value, low, high)
     return f"{value:+,.2f} ({low:+,.2f} to {high:+,.2f})"
 
 

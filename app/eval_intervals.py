@@ -12,7 +12,7 @@ from app.blocks import BLUE, GRAY, RUST
 from app.components import card
 from app.eval_compare import compared
 from app.evaluated import Side, metric_words
-from app.words import p_value, percent, points
+from app.words import p_value, percent, points_between
 from tunixrt_core.evaluation import Estimate, holm
 from tunixrt_core.scorers import KnownScorer
 
@@ -31,6 +31,10 @@ class ScoreDifference:
     difference: Estimate
     higher_is_better: bool | None
     p_holm: float
+
+    @property
+    def words(self) -> str:
+        return points_between(self.difference.value, self.difference.low, self.difference.high)
 
     @property
     def kind(self) -> str:
@@ -111,17 +115,10 @@ def figure_of(found: Sequence[ScoreDifference]) -> go.Figure:
 
 
 def _hover(one: ScoreDifference) -> str:
-    return (
-        f"{percent(one.first)} to {percent(one.second)}<br>{points(one.difference.value)} "
-        f"({points(one.difference.low)} to {points(one.difference.high)})<br>p after Holm: {p_value(one.p_holm)}"
-    )
+    return f"{percent(one.first)} to {percent(one.second)}<br>{one.words}<br>p after Holm: {p_value(one.p_holm)}"
 
 
 def finding(found: Sequence[ScoreDifference], first: str, second: str) -> str:
     """What the chart shows, in words."""
-    said = "; ".join(
-        f"{metric_words(one.name)} {points(one.difference.value)} "
-        f"({points(one.difference.low)} to {points(one.difference.high)}), {one.kind}"
-        for one in found
-    )
+    said = "; ".join(f"{metric_words(one.name)} {one.words}, {one.kind}" for one in found)
     return f"{second} less {first}: {said}."

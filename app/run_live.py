@@ -72,10 +72,8 @@ def _show(curves: Curves, state: RunState, folder: RunDir, places: Places, numbe
     compiling = compile_words(state.plan.get("row_lengths") or (), [length for _, length in curves.compiled])
     st.progress(min(1.0, state.share_done), text=progress_line(state, time.time(), left, compiling))
     room = TICK_BYTES - (TILE_BYTES if numbers.waited else 0)
-    steps = curves.train.steps
-    if places.board is not None and len(
-        steps
-    ):  # a resume empties them for a moment; the next tick builds the page anew
+    steps = curves.train.steps  # a resume empties them for a moment; the next tick builds the page anew
+    if places.board is not None and len(steps):
         room -= places.board.show(int(steps[-1]), room)
     show_tiles(numbers.now(curves, room))
     if places.log is not None:

@@ -12,10 +12,10 @@ _fill: Fill = app_session._populate_theme_msg
 
 
 def send_theme_from_memory() -> None:
-    """From now on, in this process. No page sets an option, and what a user adds in Streamlit's own config file counts
-    from the next start on.
+    """From now on, in this process: what a user changes in Streamlit's own config file counts from the next start on.
 
-    Streamlit 1.67 reads six sections of options anew for each script run, a quarter of the time of a small page.
+    No page sets an option, and Streamlit 1.67 reads six sections of them anew for each script run: a quarter of the
+    time of a small page.
     """
     app_session._populate_theme_msg = remembering(_fill)
 

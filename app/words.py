@@ -61,6 +61,11 @@ def points(difference: float) -> str:
     return f"{'−' if difference < 0 else '+'}{abs(100 * difference):.1f} points"
 
 
+def points_between(value: float, low: float, high: float) -> str:
+    """A difference of two shares with its interval: `+6.8 points (+1.2 points to +12.4 points)`."""
+    return f"{points(value)} ({points(low)} to {points(high)})"
+
+
 def p_value(value: float) -> str:
     return "below 0.001" if value < 0.001 else f"{value:.3f}"
 

@@ -93,9 +93,9 @@ class SQLite:
         if not number:
             return {}
         # a new row's number is higher than every other, and this transaction is the only writer
-        newest = "SELECT hash, id FROM traces ORDER BY id DESC LIMIT ?"
         if number < len(rows):
-            new = {row[0]: row[1] for row in connection.exec_driver_sql(newest, (number,))}
+            newest = connection.exec_driver_sql("SELECT hash, id FROM traces ORDER BY id DESC LIMIT ?", (number,))
+            new = {row[0]: row[1] for row in newest}
             pairs = zip(rows, texts, strict=True)
             self.index(connection, [(new[row.hash], text) for row, text in pairs if row.hash in new])
             return new
