@@ -175,6 +175,19 @@ def key_values(pairs: Iterable[tuple[str, str]]) -> None:
     html(f"<dl class='kv'>{''.join(f'<dt>{escape(k)}</dt><dd>{escape(v)}</dd>' for k, v in pairs)}</dl>")
 
 
+def downloads(files: Iterable[tuple[str, str, str]]) -> None:
+    """Files that a press loads down, as `(name, address, note)`; a link of Streamlit's own would open a tab for each."""
+    html(
+        "<ul class='files'>"
+        + "".join(
+            f"<li><a href='{escape(address, quote=True)}' download>{escape(name)}</a>"
+            f" <span class='mut small'>{escape(note)}</span></li>"
+            for name, address, note in files
+        )
+        + "</ul>"
+    )
+
+
 def intervals(rows: Sequence[tuple[str, str, float, float, float, str]], unit: str) -> None:
     """Scores as dots on one axis from 0 to 100 %: `(name, note, low, value, high, colour)`, shares."""
     body = "".join(

@@ -98,8 +98,7 @@ def _show_model(run: Run, model: ExportedModel) -> None:
         ]
     )
     with st.expander(f"{plural(len(model.files), 'file')}", key=f"files-{model.layout.value}"):
-        for name, count in model.files.items():
-            address = f"/api/runs/{quote(run.id)}/exports/{model.layout.value}/{quote(name)}"
-            st.markdown(f"[{escape_markdown(name)}]({address}) :small[{size(count)}]")
+        folder = f"/api/runs/{quote(run.id)}/exports/{model.layout.value}"
+        blocks.downloads((name, f"{folder}/{quote(name)}", size(count)) for name, count in model.files.items())
     st.caption("Folder")
     st.code(str(model.folder), language=None, wrap_lines=True)

@@ -62,6 +62,9 @@ class Visitor:
         self.context = context
         self.url = url
         self.watch = watch
+        self.downloads: list[Any] = []
+        # also those of other tabs: a link that opens one has its download told to it, or to this one
+        context.on("page", lambda page: page.on("download", lambda file: self.downloads.append(file)))
         self.page = context.new_page()
         watch.follow(self.page)
 
@@ -102,11 +105,16 @@ class Visitor:
         self.page.get_by_role("tab", name=name, exact=True).click()
         self.settle()
 
-    def download(self, key: str) -> Path:
-        """Press a download button or link; where the file lies."""
-        with self.page.expect_download() as started:
-            self.page.locator(f".st-key-{key} button, .st-key-{key} a").first.click()
-        return Path(started.value.path())
+    def download(self, key: str, name: str = "") -> Path:
+        """Press a download button or link, the one called `name` where there are more; where the file lies."""
+        self.settle()
+        before = len(self.downloads)
+        self.page.locator(f".st-key-{key} button, .st-key-{key} a").filter(has_text=name).first.click()
+        for _ in range(600):
+            if len(self.downloads) > before:
+                return Path(self.downloads[-1].path())
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"no download began within 60 s of a press on {key!r}")
 
     def sees(self, text: str, timeout: float = 30_000) -> None:
         self.page.get_by_text(text).first.wait_for(timeout=timeout)
