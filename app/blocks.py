@@ -176,7 +176,7 @@ def key_values(pairs: Iterable[tuple[str, str]]) -> None:
 
 
 def downloads(files: Iterable[tuple[str, str, str]]) -> None:
-    """Files that a press loads down, as `(name, address, note)`; a link of Streamlit's own would open a tab for each."""
+    """Files to load down, as `(name, address, note)`; a link of Streamlit's own would open a tab for each."""
     html(
         "<ul class='files'>"
         + "".join(

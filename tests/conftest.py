@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, settings
 
 from tunixrt_core.tunix_backend.availability import is_tunix_available
 
+REPOSITORY = Path(__file__).parent.parent
+
 # before jax is imported anywhere: tests never take a shared accelerator by accident
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Half the time of these tests is XLA's: they compile hundreds of programs and run each a few times. Whoever starts a
@@ -17,14 +19,17 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 QUICK_COMPILE = "--xla_backend_optimization_level=0"
 os.environ.setdefault("XLA_FLAGS", QUICK_COMPILE)
 AS_A_USER = {"XLA_FLAGS": ""}
+# what any test or process of a test compiled, every other one finds: as in a home, and several times faster
+COMPILED = "JAX_COMPILATION_CACHE_DIR"
+os.environ.setdefault(COMPILED, str(REPOSITORY / ".pytest_cache" / "compiled"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 # Machines are shared: how long an example takes says nothing about what is tested.
 settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared machine")
 
 LENGTHS = {"browser": 2, "slow": 3, "tunix": 1}  # the first mark that a test has counts
-
-REPOSITORY = Path(__file__).parent.parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

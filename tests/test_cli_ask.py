@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,16 +14,6 @@ from tunixrt_core.runs import RunDir, RunState, RunStatus
 from tunixrt_core.settings import Settings
 
 pytestmark = pytest.mark.tunix
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compiled_elsewhere() -> Iterator[None]:
-    """JAX keeps what it compiles where it did before, not in the home of these commands."""
-    import jax
-
-    before = jax.config.jax_compilation_cache_dir
-    yield
-    jax.config.update("jax_compilation_cache_dir", before)
 
 
 @pytest.fixture(scope="module")

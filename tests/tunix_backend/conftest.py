@@ -15,7 +15,6 @@ from tunixrt_core.manifest import RunManifest, build_sft_manifest
 from tunixrt_core.rows import to_row
 from tunixrt_core.traces import Trace
 from tunixrt_core.trainer import TrainControls, TrainOutcome
-from tunixrt_core.tunix_backend.availability import is_tunix_available
 
 
 @dataclass
@@ -75,15 +74,6 @@ def make_manifest(folder: Path, *, model: str = "tiny-micro", rows: Path | None 
 @pytest.fixture(scope="session")
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("models")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def compiled_programs(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What one test compiles, the next one finds: as in a home, and several times faster."""
-    if is_tunix_available():
-        from tunixrt_core.tunix_backend.compiles import keep_compiled
-
-        keep_compiled(tmp_path_factory.mktemp("compiled"))
 
 
 def train(

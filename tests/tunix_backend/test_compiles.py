@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import COMPILED, REPOSITORY
 
 pytestmark = pytest.mark.tunix
 
@@ -42,17 +43,32 @@ def test_only_the_named_function_of_the_own_thread_is_counted() -> None:
     assert counter.count == 2
 
 
-def test_a_second_process_finds_what_the_first_compiled(tmp_path: Path) -> None:
+def hits(folder: Path, **environ: str) -> int:
+    """How many programs a new process finds compiled, which asks for them to be kept in `folder`."""
     code = (
         "import pathlib, jax; from tunixrt_core.tunix_backend.compiles import keep_compiled;"
-        f"keep_compiled(pathlib.Path({str(tmp_path / 'compiled')!r}));"
+        f"keep_compiled(pathlib.Path({str(folder)!r}));"
         "hits = []; jax.monitoring.register_event_listener(lambda e, **k: hits.append(e) if 'cache_hits' in e else 0);"
         "jax.jit(lambda x: x * 2 + 1)(1.0); print(len(hits))"
     )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        env={**os.environ, COMPILED: "", **environ},
+        check=True,
+    )
+    return int(done.stdout.splitlines()[-1])
 
-    def run() -> int:
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
-        return int(done.stdout.splitlines()[-1])
 
-    assert run() == 0
-    assert run() > 0
+def test_a_second_process_finds_what_the_first_compiled(tmp_path: Path) -> None:
+    assert hits(tmp_path / "compiled") == 0
+    assert hits(tmp_path / "compiled") > 0
+
+
+def test_what_is_compiled_is_kept_where_the_variable_of_jax_says(tmp_path: Path) -> None:
+    shared = {COMPILED: str(tmp_path / "shared")}
+    assert hits(tmp_path / "one", **shared) == 0
+    assert hits(tmp_path / "two", **shared) > 0
+    assert [path.name for path in tmp_path.iterdir()] == ["shared"]

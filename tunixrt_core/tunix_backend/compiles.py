@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -44,8 +45,12 @@ class CompileCounter:
 
 
 def keep_compiled(directory: Path) -> None:
-    """Keep compiled programs in this directory, whatever their size and time: a start that compiled before is short."""
-    directory.mkdir(parents=True, exist_ok=True)
-    jax.config.update("jax_compilation_cache_dir", str(directory))
+    """Keep compiled programs in this directory, whatever their size and time: a start that compiled before is short.
+
+    Where JAX's own variable JAX_COMPILATION_CACHE_DIR names another, a bucket perhaps, they are kept there.
+    """
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        directory.mkdir(parents=True, exist_ok=True)
+        jax.config.update("jax_compilation_cache_dir", str(directory))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
