@@ -13,7 +13,7 @@ WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # What was compiled is kept: tests start some hundred processes, which would each compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-reference test-free check format schema map screenshots clean
+.PHONY: run test test-reference test-free test-postgres check format schema map screenshots clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
@@ -34,6 +34,10 @@ test-free: .venv-free/.installed-dev
 	.venv-free/bin/python -m pytest $(WORKERS) -m "not browser" $(ABOVE:%=--ignore=%) \
 		--cov --cov-report=term --cov-config=.ci/coverage-core.ini
 	.venv-free/bin/python -m pytest $(WORKERS) $(ABOVE)
+
+# The tests of the store on PostgreSQL, on a server that is started for them. Needs Debian's postgresql.
+test-postgres: .venv-free/.installed-dev
+	.ci/with-postgres .venv-free/bin/python -m pytest tests/store -k postgres
 
 check: .venv-free/.installed-dev
 	.venv-free/bin/ruff format --check .

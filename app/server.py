@@ -81,6 +81,8 @@ def streamlit_config(settings: Settings) -> dict[str, Any]:
         "runner.magicEnabled": False,
         # what the browser has already goes as a hash: of a live run's charts those that stay as they were
         "global.minCachedMessageSize": 100,
+        # the slider of a run's zoom has a default, and is set anew when the run grows; both are meant
+        "global.disableWidgetStateDuplicationWarning": True,
         "browser.gatherUsageStats": False,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",

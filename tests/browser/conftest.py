@@ -13,10 +13,11 @@ from tests.servers import Server, start_server
 
 @pytest.fixture
 def open_server(tmp_path: Path) -> Iterator[Server]:
-    """`python -m app --no-auth` on a fresh home."""
+    """`python -m app --no-auth` on a fresh home. A traceback in its log fails the test at its end."""
     server = start_server(tmp_path / "home", "--no-auth")
     yield server
-    server.end(within=60)
+    _, log = server.end(within=60)
+    assert "most recent call last" not in log, log
 
 
 @pytest.fixture

@@ -35,6 +35,23 @@ def test_tags_are_given_once_and_taken_away(store: Store) -> None:
     assert store.traces.page(TraceQuery(tags=("good",))).items[0].tags == ("good",)
 
 
+def test_what_is_said_comes_in_the_order_of_its_names(store: Store) -> None:
+    store.traces.insert([ONE])
+    store.curation.tag(REF, ["note", "b", "B", "tag"])
+    said = [
+        score(0.1, name="b"),
+        score(0.2, name="a", step=1),
+        score(0.3, name="a"),
+        score(0.4, name="a", scorer="bob"),
+    ]
+    store.curation.score(REF, said)
+    store.curation.write_note(REF, "kept apart from the tag of that name")
+    stored = store.traces.get(REF)
+    assert stored.tags == ("B", "b", "note", "tag")
+    assert [one.given.value for one in stored.scores] == [0.3, 0.4, 0.2, 0.1]
+    assert stored.note is not None
+
+
 @pytest.mark.parametrize("tag", ["", "  ", "two\nlines", "x" * 81, "nul\0"])
 def test_a_tag_that_cannot_be_is_refused(store: Store, tag: str) -> None:
     store.traces.insert([ONE])

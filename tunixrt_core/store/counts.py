@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, func, literal, select
 
 from tunixrt_core.store.engine import Database
 from tunixrt_core.store.query import Growth
@@ -50,6 +50,6 @@ class CountStore:
 def _stored_since(connection: Connection, since: datetime) -> int:
     stored = select(func.count()).select_from(traces).where(traces.c.created_at >= since)
     # as a plain column it would lead SQLite to the index of times, and from there to every trace of the time
-    time = func.coalesce(traces.c.created_at, since)
+    time = func.coalesce(traces.c.created_at, literal(since, traces.c.created_at.type))
     gone = select(func.count()).select_from(traces).where(traces.c.deleted_at.is_not(None), time >= since)
     return int(connection.execute(stored).scalar_one() - connection.execute(gone).scalar_one())
