@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,14 +9,16 @@ from typing import Any
 import streamlit as st
 
 from app.boundary import escape_markdown, show_error
+from app.presses import form_id
 from app.state import get_pipeline
 from app.words import rate
 from tunixrt_core.datasets import DatasetVersion
-from tunixrt_core.errors import TunixRTError
+from tunixrt_core.errors import NotFound, TunixRTError
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.variants import hyperparameters_of
 
-CLONE = "clone"  # in the address: the run whose manifest the form was filled from
+# in the address, what the form was filled from: a run, or the draft with a manifest that was loaded
+CLONE, LOADED = "clone", "manifest"
 Label = Callable[[str, str], str]
 
 # hyperparameters that have no field: they come along as the source has them
@@ -65,37 +66,51 @@ class Source:
         return {name: values[name] for name in names}
 
 
-def source_of(prefix: str) -> Source | None:
-    """The run in the address, or what was loaded in this session. One that cannot be used is a sentence on the page."""
+def source_of() -> Source | None:
+    """The run or the loaded manifest in the address. One that cannot be used is a sentence on the page."""
     try:
         if run_id := st.query_params.get(CLONE):
             manifest = RunManifest.from_dict(get_pipeline().run(run_id).manifest)
             return Source(run_id, run_id, manifest, run_id)
-        if loaded := st.session_state.get(f"loaded {prefix}"):
-            name, text = loaded
-            digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-            return Source(f"{name} {digest}", name, RunManifest.from_text(text))
+        if name := st.query_params.get(LOADED):
+            text, label = loaded_manifest(name)
+            return Source(name, label, RunManifest.from_text(text))
     except TunixRTError as error:
         show_error(error)
     return None
 
 
-def load_source(prefix: str, name: str, text: str) -> None:
-    """Fill the form from a manifest's text the next time that it is drawn. Raises InvalidManifest naming the key."""
+def keep_manifest(text: str, label: str) -> str:
+    """Keep a manifest's text, so that an address can lead to it; its name there. Raises InvalidManifest."""
     RunManifest.from_text(text)
-    st.session_state[f"loaded {prefix}"] = (name, text)
+    return get_pipeline().drafts.keep_text(text, label=label)
+
+
+def loaded_manifest(name: str) -> tuple[str, str]:
+    """The text of a manifest that was kept, and what it is called. Raises NotFound."""
+    draft = get_pipeline().drafts.find(name)
+    if draft is None or "text" not in draft:
+        raise NotFound("manifest", name, "It is not kept any more; load its file again.")
+    return str(draft["text"]), str(draft.get("label", name))
+
+
+def load_source(prefix: str, label: str, text: str) -> None:
+    """Fill the form from a manifest's text the next time that it is drawn. Raises InvalidManifest naming the key."""
+    name = keep_manifest(text, label)
     st.session_state.pop(f"filled {prefix}", None)
     for gone in (CLONE, "dataset", "model", "method"):
         st.query_params.pop(gone, None)
+    st.query_params[LOADED] = name
 
 
 def forget_source(prefix: str) -> None:
     """Let the form start from its preset again."""
-    st.session_state.pop(f"loaded {prefix}", None)
+    get_pipeline().drafts.forget(form_id())
     st.session_state.pop(f"filled {prefix}", None)
     for key in [str(key) for key in st.session_state if str(key).startswith(f"{prefix}-")]:
         del st.session_state[key]
-    st.query_params.pop(CLONE, None)
+    for gone in (CLONE, LOADED):
+        st.query_params.pop(gone, None)
 
 
 def fill_from(source: Source, prefix: str, fields: Sequence[str]) -> None:
@@ -128,7 +143,7 @@ def send(prefix: str) -> None:
     times, sent = st.session_state.get(f"sent {prefix}", (_SENDS, {}))
     if times >= _SENDS:
         return
-    fields = {str(k): v for k, v in st.session_state.items() if str(k).startswith(f"{prefix}-") and _is_field(v)}
+    fields = {str(k): v for k, v in st.session_state.items() if str(k).startswith(f"{prefix}-") and is_field(v)}
     if times and any(fields.get(key) != value for key, value in sent.items()):
         times = _SENDS  # the user has changed one, so the browser has them
     else:
@@ -137,7 +152,8 @@ def send(prefix: str) -> None:
     st.session_state[f"sent {prefix}"] = (times + 1, fields)
 
 
-def _is_field(value: Any) -> bool:
+def is_field(value: Any) -> bool:
+    """Whether it is what a field of the form holds."""
     return isinstance(value, bool | int | float | str)
 
 

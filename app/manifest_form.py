@@ -84,18 +84,6 @@ def manifest_form(versions: Sequence[DatasetVersion], prefix: str, source: Sourc
     return ManifestChoice(dataset, model_id, output_dir, {**carried, "name": name, **values, **more})
 
 
-def keep_fields(prefix: str) -> None:
-    """Remember the fields over a visit to another page: Streamlit forgets what a page does not draw."""
-    fields = [str(key) for key in st.session_state if str(key).startswith(f"{prefix}-")]
-    st.session_state[f"kept {prefix}"] = {key: st.session_state[key] for key in fields}
-
-
-def restore_fields(prefix: str) -> None:
-    """Before the form is drawn: the fields as `keep_fields` found them, once."""
-    for key, value in st.session_state.pop(f"kept {prefix}", {}).items():
-        st.session_state[key] = value
-
-
 def _model_field(prefix: str, source: Source | None) -> str:
     key = f"{prefix}-model"
     options = local_models(get_pipeline().settings.models_dir)

@@ -13,7 +13,7 @@ import streamlit as st
 
 from app.state import get_pipeline
 
-_FORM = "form"  # in the address and in the session
+FORM = "form"  # in the address and in the session
 _FORM_ID = re.compile(r"[0-9a-f]{8}")
 
 
@@ -46,10 +46,18 @@ def next_press(kind: str, asked: Any) -> Press:
 
 def form_id() -> str:
     """Which form this is: the one in the address, or else the one of this session."""
-    shown = st.query_params.get(_FORM, "")
-    if _FORM_ID.fullmatch(shown):
-        return shown
-    return str(st.session_state.setdefault(f"{_FORM}-id", secrets.token_hex(4)))
+    return form_in_address() or str(st.session_state.setdefault(f"{FORM}-id", new_form()))
+
+
+def new_form() -> str:
+    """A name that no form has."""
+    return secrets.token_hex(4)
+
+
+def form_in_address() -> str | None:
+    """The form that the address names."""
+    shown = st.query_params.get(FORM, "")
+    return shown if _FORM_ID.fullmatch(shown) else None
 
 
 def keep_form(**others: str) -> None:
@@ -57,6 +65,6 @@ def keep_form(**others: str) -> None:
 
     `others` are written with it where the address lacks them: each change of the address is a step of the history.
     """
-    wanted = {**others, _FORM: form_id()}
+    wanted = {**others, FORM: form_id()}
     if missing := {name: value for name, value in wanted.items() if name not in st.query_params}:
         st.query_params.update(missing)

@@ -8,14 +8,15 @@ from app import blocks
 from app.blocks import CheckState
 from app.boundary import show_error
 from app.components import card, empty_state, header, tunix_words, wide_and_narrow
-from app.form_source import Source, forget_source, preferred_ref, source_of
+from app.form_draft import keep_fields, restore_fields
+from app.form_source import Source, forget_source, keep_manifest, preferred_ref, source_of
 from app.manifest_choice import ManifestChoice, base_manifest, plan_lines
-from app.manifest_form import keep_fields, manifest_form, restore_fields
+from app.manifest_form import manifest_form
 from app.manifest_load import load_manifest
 from app.memory_views import show_memory
 from app.navigation import go
 from app.preflight_views import ask_preflight, finding_lines, show_banner, why_blocked
-from app.presses import keep_form
+from app.presses import form_id, keep_form
 from app.run_actions import difference_lines
 from app.run_start import start_button
 from app.state import get_pipeline
@@ -25,8 +26,6 @@ from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.preflight import Preflight
 from tunixrt_core.variants import differences
-
-CHECKED = "preflight-yaml"  # where the Preflight page finds the manifest
 
 
 def checks(manifest: RunManifest) -> list[tuple[CheckState, str, str]]:
@@ -58,9 +57,7 @@ def show_checks(manifest: RunManifest) -> Preflight | None:
         lines = [*lines, *finding_lines(found.findings), ("pass", passed, preflight_words(found))]
     blocks.checks(lines)
     if st.button("See the rows as the trainer will", icon=":material/fact_check:", key="go-preflight"):
-        st.session_state[CHECKED] = manifest.to_yaml()
-        keep_fields("run")
-        go("preflight")
+        go("preflight", manifest=keep_manifest(manifest.to_yaml(), manifest.name), form=form_id())
     return found
 
 
@@ -121,7 +118,7 @@ def show_actions(versions: list[DatasetVersion]) -> None:
 
 rt = get_pipeline()
 versions = rt.dataset_versions()
-source = source_of("run") if versions else None
+source = source_of() if versions else None
 said = f"Filled from {source.label}" if source else "Tunix trains in the background; the page may be closed"
 with header("New run", said):
     if versions:
@@ -135,8 +132,9 @@ if not versions:
 else:
     left, right = wide_and_narrow()
     with left:
-        keep_form(dataset=preferred_ref(versions, source))
         restore_fields("run")
+        keep_form(dataset=preferred_ref(versions, source))
         choice = manifest_form(versions, "run", source)
+        keep_fields("run")
     with right:
         show_start(choice, source)

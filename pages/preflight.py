@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import streamlit as st
 
 from app import blocks
 from app.boundary import show_error
 from app.components import card, empty_state, halves, header
 from app.dry_run_views import show_dry_run
+from app.form_draft import source_of_form
+from app.form_source import CLONE, LOADED, keep_manifest, loaded_manifest
 from app.navigation import go
 from app.preflight_desk import desk_of
 from app.preflight_views import (
@@ -19,14 +23,13 @@ from app.preflight_views import (
     show_tiles,
     why_blocked,
 )
+from app.presses import FORM, form_id, keep_form, new_form
 from app.run_start import start_button
 from app.state import get_pipeline
 from app.words import plural
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.preflight import PICKS, Fate, Pick, Preflight, RowView
-
-MANIFEST = "preflight-yaml"
 
 PICK_WORDS: dict[Pick, str] = {"longest": "Longest", "shortest": "Shortest", "random": "Random", "worst": "Worst"}
 FATE_WORDS = {
@@ -41,8 +44,9 @@ def manifest_to_check() -> tuple[RunManifest, bool] | None:
     """That of the run in the address, or the one that was chosen or pasted; and whether it is still to start."""
     if run_id := st.query_params.get("run"):
         return RunManifest.from_dict(rt.run(run_id).manifest), False
-    text = st.session_state.get(MANIFEST)
-    return (RunManifest.from_text(text), True) if text else None
+    if name := st.query_params.get(LOADED):
+        return RunManifest.from_text(loaded_manifest(name)[0]), True
+    return None
 
 
 def show_loader() -> None:
@@ -60,11 +64,12 @@ def show_loader() -> None:
         if st.button("Check manifest", icon=":material/fact_check:", key="check-manifest"):
             given = file.getvalue().decode("utf-8", errors="replace") if file else text
             try:
-                RunManifest.from_text(given)
+                name = keep_manifest(given, file.name if file else "the pasted manifest")
             except TunixRTError as error:
                 show_error(error)
             else:
-                st.session_state[MANIFEST] = given
+                # a form of its own: that of the session may hold other settings
+                st.query_params.update({LOADED: name, FORM: new_form()})
                 st.rerun()
 
 
@@ -76,11 +81,21 @@ def show_actions(manifest: RunManifest, found: Preflight | None, *, is_new: bool
         if st.button("Back to the run", key="back-to-run"):
             go("run", run=st.query_params["run"])
         return
+    source = source_of_form("run")
     if st.button("Change settings", key="back-to-settings"):
-        ref = manifest.dataset
-        go("new-run", **({"dataset": f"{ref.name}:{ref.version}"} if ref else {}))
+        change_settings(manifest, source)
     why_not = why_blocked(found) or (None if found else "The rows are still being read.")
-    start_button(manifest, why_not=why_not, key="start-checked", width="content")
+    keep_form()
+    parent = (source or {}).get(CLONE)
+    start_button(manifest, why_not=why_not, parent=parent, key="start-checked", width="content")
+
+
+def change_settings(manifest: RunManifest, source: dict[str, str] | None) -> NoReturn:
+    """Back to the form as it was left, or to one that is filled from a manifest that was brought along."""
+    if source is None:
+        go("new-run", manifest=st.query_params[LOADED], form=form_id())
+    ref = manifest.dataset
+    go("new-run", form=form_id(), **source, **({"dataset": f"{ref.name}:{ref.version}"} if ref else {}))
 
 
 def show_found(manifest: RunManifest, found: Preflight) -> None:

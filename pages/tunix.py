@@ -8,9 +8,11 @@ from app import blocks
 from app.boundary import show_error
 from app.components import card, empty_state, halves, header
 from app.export_card import export_card
+from app.form_draft import keep_fields, restore_fields
 from app.manifest_choice import base_manifest, plan_lines
 from app.manifest_form import manifest_form
 from app.navigation import go
+from app.presses import keep_form
 from app.state import get_pipeline
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest import RunManifest
@@ -76,7 +78,10 @@ if not versions:
 else:
     grid = halves()
     with grid.cell():
+        restore_fields("manifest")
+        keep_form()
         choice = manifest_form(versions, "manifest")
+        keep_fields("manifest")
     with grid.cell():
         manifest: RunManifest | None = None
         try:

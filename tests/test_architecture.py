@@ -18,7 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "processes", "atomic"),
     ("hashing", "accelerator", "tails", "tasks"),
     ("traces", "settings", "host", "model_names", "answers"),
-    ("rows", "render", "examples", "scores", "trace_diff", "redaction", "disk"),
+    ("rows", "render", "examples", "scores", "trace_diff", "redaction", "disk", "drafts"),
     ("carried",),
     ("quality",),
     ("datasets", "runs", "scorers"),

@@ -21,6 +21,7 @@ from typing import Any, Self
 from tunixrt_core.accelerator import Accelerator
 from tunixrt_core.builds import Builds
 from tunixrt_core.check_verbs import CheckVerbs
+from tunixrt_core.drafts import Drafts
 from tunixrt_core.dry_runs import DryRuns
 from tunixrt_core.errors import Conflict, NotFound
 from tunixrt_core.eval_verbs import EvalVerbs
@@ -78,6 +79,7 @@ class Pipeline(IngestVerbs, TraceVerbs, ExportVerbs, CheckVerbs, RunVerbs, EvalV
         self.builds = Builds()
         self.upkeep = Tasks()
         self.requests = Requests(store.requests)
+        self.drafts = Drafts(settings.drafts_dir)
         self.registry = Registry(store, settings.runs_dir)
         self.dry_runs = DryRuns(jobs)
         self.evals = Evaluations(jobs, self.registry)

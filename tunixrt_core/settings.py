@@ -86,6 +86,11 @@ class Settings:
         return self.home / "eval-sets"
 
     @property
+    def drafts_dir(self) -> Path:
+        """Forms as they were left, and manifests that were brought along."""
+        return self.home / "drafts"
+
+    @property
     def compiled_dir(self) -> Path:
         """What XLA compiled, kept for the next start."""
         return self.home / "compiled"

@@ -44,6 +44,35 @@ def test_a_double_click_starts_one_run(visitor: Visitor) -> None:
     assert runs(visitor) == ["r-0001"]
 
 
+def test_a_form_is_as_it_was_left_wherever_its_address_is_opened(visitor: Visitor) -> None:
+    def batch_size(where: Visitor) -> str:
+        where.sees("preflight checks passed", timeout=120_000)
+        where.settle()
+        return str(where.page.locator(".st-key-run-batch_size input").first.input_value())
+
+    make_dataset(visitor)
+    ready(visitor)
+    visitor.fill("run-batch_size", "24")
+    assert batch_size(visitor) == "24"
+    visitor.page.reload()
+    assert batch_size(visitor) == "24"
+    other = visitor.second_tab()
+    other.page.goto(visitor.page.url)
+    assert batch_size(other) == "24"
+    other.page.close()
+
+    visitor.press("go-preflight")
+    visitor.sees_key("preflight-rows", timeout=120_000)
+    visitor.page.reload()
+    visitor.sees_key("preflight-rows", timeout=120_000)
+    visitor.press("back-to-settings")
+    assert batch_size(visitor) == "24"
+    visitor.page.go_back()
+    visitor.sees_key("preflight-rows", timeout=120_000)
+    visitor.page.go_back()
+    assert batch_size(visitor) == "24"
+
+
 def test_a_page_loaded_again_in_the_middle_of_a_start_knows_of_it(visitor: Visitor) -> None:
     make_dataset(visitor)
     ready(visitor)

@@ -152,6 +152,32 @@ def test_a_form_can_start_from_the_preset_again(filled: Pipeline) -> None:
     assert "Filled from" not in words(app)
 
 
+def test_a_form_that_is_loaded_again_is_as_it_was_left(filled: Pipeline) -> None:
+    app = open_page("new_run.py", form="0123abcd", model="tiny-micro")
+    app.number_input(key="run-batch_size").set_value(4)
+    app.get_by_key("run-by").set_value("Train steps")
+    app = checked(app.run())
+    app.number_input(key="run-train_steps").set_value(77)
+    checked(app.run())
+    again = open_page("new_run.py", form="0123abcd")
+    assert again.number_input(key="run-batch_size").value == 4
+    assert again.number_input(key="run-train_steps").value == 77
+    assert again.selectbox(key="run-model").value == "tiny-micro"
+    other = open_page("new_run.py", form="fedcba98")
+    assert other.number_input(key="run-batch_size").value == 32
+    assert other.selectbox(key="run-model").value == "tiny"
+
+
+def test_a_clone_that_is_loaded_again_still_marks_what_was_changed(filled: Pipeline) -> None:
+    run_id = cloned(filled)
+    app = open_page("new_run.py", clone=run_id, form="0123abcd")
+    app.number_input(key="run-batch_size").set_value(9)
+    checked(app.run())
+    again = open_page("new_run.py", clone=run_id, form="0123abcd")
+    assert again.number_input(key="run-batch_size").value == 9
+    assert "1 setting differs" in words(again)
+
+
 def test_a_run_to_clone_that_is_not_there_is_a_sentence(filled: Pipeline) -> None:
     app = open_page("new_run.py", clone="r-9999")
     assert "There is no run 'r-9999'" in app.error[0].value
@@ -171,6 +197,15 @@ def test_a_manifest_file_fills_the_form(filled: Pipeline) -> None:
     app = press(checked(app.run()), "run_load-fill")
     assert (app.number_input(key="run-batch_size").value, app.number_input(key="run-seed").value) == (5, 11)
     assert "Filled from mine.yaml" in words(app)
+    again = open_page("new_run.py", manifest=app.query_params["manifest"])
+    assert again.number_input(key="run-batch_size").value == 5
+    assert "Filled from mine.yaml" in words(again)
+
+
+def test_a_loaded_manifest_that_is_not_kept_any_more_is_a_sentence(filled: Pipeline) -> None:
+    app = open_page("new_run.py", manifest="0123456789abcdef")
+    assert "load its file again" in app.error[0].value
+    assert app.button(key="start-run").label == "Start run"
 
 
 @pytest.mark.parametrize(

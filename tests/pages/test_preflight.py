@@ -72,6 +72,25 @@ def test_a_pasted_manifest_is_checked_and_can_be_started(real: Pipeline, tmp_pat
     assert real.wait(30)
 
 
+def test_a_pasted_manifest_stands_in_the_address_and_can_fill_the_form(real: Pipeline, tmp_path: Path) -> None:
+    app = paste(make_manifest(tmp_path))
+    again = open_page("preflight.py", manifest=app.query_params["manifest"], form=app.query_params["form"])
+    assert "28 checks passed" in str([expander.label for expander in again.expander])
+    assert "Filled from the pasted manifest" in words(press(again, "back-to-settings"))
+
+
+def test_a_clone_is_still_one_when_it_is_started_from_its_preflight(real: Pipeline) -> None:
+    run = make_run(real, RunStatus.STOPPED)
+    app = open_page("new_run.py", clone=run.id, form="0123abcd")
+    manifest = press(app, "go-preflight").query_params["manifest"]
+    app = open_page("preflight.py", manifest=manifest, form="0123abcd")
+    assert f"Filled from {run.id}" in words(press(app, "back-to-settings"))
+    app = open_page("preflight.py", manifest=manifest, form="0123abcd")
+    started = press(app, "start-checked").query_params["run"]
+    assert real.wait(30)
+    assert run.id in real.run_folder(started).parent_file.read_text()
+
+
 def test_a_dry_run_is_started_watched_and_its_findings_shown(real: Pipeline, tmp_path: Path) -> None:
     app = paste(make_manifest(tmp_path))
     press(app, "dry-run")

@@ -47,6 +47,15 @@ def test_the_manifest_follows_the_fields(filled: Pipeline) -> None:
     assert (shown.batch.size, shown.optimizer.learning_rate) == (4, 1e-3)
 
 
+def test_what_was_typed_is_there_when_the_page_is_loaded_again(filled: Pipeline) -> None:
+    app = open_page("tunix.py")
+    app.number_input(key="manifest-batch_size").set_value(3)
+    app = checked(app.run())
+    again = open_page("tunix.py", form=app.query_params["form"])
+    assert again.number_input(key="manifest-batch_size").value == 3
+    assert open_page("new_run.py", form=app.query_params["form"]).number_input(key="run-batch_size").value == 32
+
+
 def test_speed_memory_and_checkpoints_are_fields_too(filled: Pipeline) -> None:
     app = open_page("tunix.py")
     app.get_by_key("manifest-method").set_value("qlora")
