@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.form_fields import choice_field, number_field, segments_field, text_field
 from app.form_source import Label
 from app.speed_fields import REMAT_WORDS, SPEED_DEFAULTS
 from tunixrt_core.datasets import DatasetVersion
@@ -53,7 +54,7 @@ DEFAULTS: dict[str, Any] = {
 
 def main_fields(prefix: str, label: Label) -> dict[str, Any]:
     with st.grid(2, min_column_width=190):
-        rate = st.number_input(
+        rate = number_field(
             label("learning_rate", "Learning rate"),
             1e-7,
             1.0,
@@ -62,41 +63,41 @@ def main_fields(prefix: str, label: Label) -> dict[str, Any]:
             key=f"{prefix}-learning_rate",
             help="The highest rate.",
         )
-        schedule = st.selectbox(
+        schedule = choice_field(
             label("schedule", "Schedule"),
             [kind.value for kind in ScheduleKind],
             format_func=str.capitalize,
             key=f"{prefix}-schedule",
             help="How the rate falls after warm-up.",
         )
-        batch = st.number_input(
+        batch = number_field(
             label("batch_size", "Batch size"), 1, 65536, key=f"{prefix}-batch_size", help="Rows of one batch."
         )
-        length = st.number_input(
+        length = number_field(
             label("max_seq_length", "Longest row (tokens)"),
             8,
             1_048_576,
             key=f"{prefix}-max_seq_length",
             help="The preflight counts the rows that are longer.",
         )
-        too_long = st.selectbox(
+        too_long = choice_field(
             label("too_long", "Rows that are longer"),
             [policy.value for policy in LengthPolicy],
             format_func=lambda name: LENGTH_WORDS[LengthPolicy(name)],
             key=f"{prefix}-too_long",
             help="Neither cuts an answer, the end of a turn, or the first or last step.",
         )
-        by = st.segmented_control("Train for", ["Epochs", "Train steps"], key=f"{prefix}-by", required=True)
+        by = segments_field("Train for", ["Epochs", "Train steps"], key=f"{prefix}-by", required=True)
         if by == "Epochs":
             st.session_state[f"{prefix}-epochs"] = float(st.session_state.get(f"{prefix}-epochs", 1.0))
-            epochs: float | None = st.number_input(
+            epochs: float | None = number_field(
                 label("epochs", "Epochs"), 0.01, 100_000.0, step=1.0, format="%g", key=f"{prefix}-epochs"
             )
             steps = None
         else:
             epochs = None
             st.session_state.setdefault(f"{prefix}-train_steps", 200)
-            steps = st.number_input(label("train_steps", "Train steps"), 1, 100_000_000, key=f"{prefix}-train_steps")
+            steps = number_field(label("train_steps", "Train steps"), 1, 100_000_000, key=f"{prefix}-train_steps")
     return {
         "learning_rate": rate,
         "schedule": schedule,
@@ -110,8 +111,8 @@ def main_fields(prefix: str, label: Label) -> dict[str, Any]:
 
 def lora_fields(prefix: str, label: Label) -> dict[str, Any]:
     with st.grid(2, min_column_width=150):
-        rank = st.number_input(label("lora_rank", "Rank"), 1, 1024, key=f"{prefix}-lora_rank")
-        alpha = st.number_input(
+        rank = number_field(label("lora_rank", "Rank"), 1, 1024, key=f"{prefix}-lora_rank")
+        alpha = number_field(
             label("lora_alpha", "Alpha"), 0.1, 4096.0, step=1.0, format="%g", key=f"{prefix}-lora_alpha"
         )
     return {"lora_rank": rank, "lora_alpha": alpha}
@@ -122,25 +123,23 @@ def more_fields(
 ) -> tuple[str, str | None, dict[str, Any]]:
     short = model_id.rstrip("/").rsplit("/", 1)[-1]
     with st.grid(3, min_column_width=135):
-        name = st.text_input("Run name", placeholder=f"{short}-{dataset.name}-v{dataset.version}", key=f"{prefix}-name")
-        output = st.text_input(
-            "Output directory", placeholder="next run folder of the home", key=f"{prefix}-output_dir"
-        )
-        chat = st.selectbox(
+        name = text_field("Run name", placeholder=f"{short}-{dataset.name}-v{dataset.version}", key=f"{prefix}-name")
+        output = text_field("Output directory", placeholder="next run folder of the home", key=f"{prefix}-output_dir")
+        chat = choice_field(
             label("chat", "Chat format"),
             [chat.value for chat in ChatFormat],
             key=f"{prefix}-chat",
             help="Whose control tokens stand around prompt and completion.",
         )
         values: dict[str, Any] = {"chat": chat}
-        values["gradient_accumulation"] = st.number_input(
+        values["gradient_accumulation"] = number_field(
             label("gradient_accumulation", "Gradient accumulation"),
             1,
             4096,
             key=f"{prefix}-gradient_accumulation",
             help="Batches in one train step.",
         )
-        values["warmup_share"] = st.number_input(
+        values["warmup_share"] = number_field(
             label("warmup_share", "Warm-up share"),
             0.0,
             0.99,
@@ -148,10 +147,10 @@ def more_fields(
             key=f"{prefix}-warmup_share",
             help="Of the train steps.",
         )
-        values["weight_decay"] = st.number_input(
+        values["weight_decay"] = number_field(
             label("weight_decay", "Weight decay"), 0.0, 1.0, step=0.01, key=f"{prefix}-weight_decay"
         )
-        clip = st.number_input(
+        clip = number_field(
             label("max_grad_norm", "Clip gradients at"),
             0.0,
             1000.0,
@@ -160,11 +159,11 @@ def more_fields(
             help="L2 norm; 0 never clips.",
         )
         values["max_grad_norm"] = clip or None
-        values["eval_every"] = st.number_input(
+        values["eval_every"] = number_field(
             label("eval_every", "Evaluate every"), 1, key=f"{prefix}-eval_every", help="Train steps."
         )
-        values["checkpoint_every"] = st.number_input(
+        values["checkpoint_every"] = number_field(
             label("checkpoint_every", "Save every"), 1, key=f"{prefix}-checkpoint_every", help="Train steps."
         )
-        values["seed"] = st.number_input(label("seed", "Seed"), 0, 2**32 - 1, key=f"{prefix}-seed")
+        values["seed"] = number_field(label("seed", "Seed"), 0, 2**32 - 1, key=f"{prefix}-seed")
     return name.strip() or f"{short}-{dataset.name}-v{dataset.version}", output.strip() or None, values

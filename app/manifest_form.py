@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.boundary import escape_markdown
 from app.components import address_select, card
+from app.form_fields import choice_field, segments_field
 from app.form_source import Label, Source, fill_from, labels, send, send_again
 from app.manifest_choice import ManifestChoice
 from app.manifest_fields import (
@@ -61,7 +62,7 @@ def manifest_form(versions: Sequence[DatasetVersion], prefix: str, source: Sourc
             model_id = _model_field(prefix, source)
             dataset = pick_dataset(versions, key=f"{prefix}-dataset")
             method = _method_field(prefix, model_id, label)
-            style = st.selectbox(
+            style = choice_field(
                 label("reasoning", "The model learns to write"),
                 [style.value for style in ReasoningStyle],
                 format_func=lambda name: STYLE_WORDS[ReasoningStyle(name)],
@@ -94,7 +95,7 @@ def _model_field(prefix: str, source: Source | None) -> str:
     def write() -> None:
         st.query_params["model"] = str(st.session_state[key] or options[0])
 
-    chosen = st.selectbox(
+    chosen = choice_field(
         "Base model" if was == wanted else f"Base model :orange[● was {escape_markdown(was)}]",
         options if wanted in options else [*options, wanted],
         accept_new_options=True,
@@ -115,7 +116,7 @@ def _method_field(prefix: str, model_id: str, label: Label) -> Method:
     def write() -> None:
         st.query_params["method"] = str(st.session_state[key])
 
-    chosen = st.segmented_control(
+    chosen = segments_field(
         label("method", "Train"),
         [method.value for method in Method],
         format_func=lambda name: METHOD_WORDS[Method(name)],

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.form_fields import choice_field, number_field, toggle_field
 from app.form_source import Label
 from tunixrt_core.manifest_sections import Dtype, Quantization, Remat
 
@@ -31,7 +32,7 @@ REMAT_WORDS = {
 def speed_fields(prefix: str, label: Label) -> dict[str, Any]:
     """The fields, filled from the session; values by flat name."""
     values: dict[str, Any] = {}
-    values["packing"] = st.toggle(
+    values["packing"] = toggle_field(
         label("packing", "Pack several rows into one"),
         key=f"{prefix}-packing",
         help="Fills each row of the batch with several rows of the data, which do not see each other. Less padding, "
@@ -39,34 +40,34 @@ def speed_fields(prefix: str, label: Label) -> dict[str, Any]:
     )
     with st.grid(3, min_column_width=135):
         if not values["packing"]:
-            values["length_buckets"] = st.number_input(
+            values["length_buckets"] = number_field(
                 label("length_buckets", "Row lengths"),
                 1,
                 16,
                 key=f"{prefix}-length_buckets",
                 help="Each is compiled once; more pad less.",
             )
-        values["dtype"] = st.selectbox(
+        values["dtype"] = choice_field(
             label("dtype", "Weights"),
             [kind.value for kind in Dtype],
             key=f"{prefix}-dtype",
             help="bfloat16 takes half the memory.",
         )
-        values["remat"] = st.selectbox(
+        values["remat"] = choice_field(
             label("remat", "Compute again"),
             list(REMAT_WORDS),
             format_func=REMAT_WORDS.__getitem__,
             key=f"{prefix}-remat",
             help="In the backward pass, instead of keeping it: less memory, more time.",
         )
-        values["keep_checkpoints"] = st.number_input(
+        values["keep_checkpoints"] = number_field(
             label("keep_checkpoints", "Checkpoints kept"),
             1,
             1000,
             key=f"{prefix}-keep_checkpoints",
             help="The last ones; the best stays too.",
         )
-        patience = st.number_input(
+        patience = number_field(
             label("early_stopping", "End early after"),
             0,
             1000,
@@ -80,10 +81,10 @@ def speed_fields(prefix: str, label: Label) -> dict[str, Any]:
 def quantization_fields(prefix: str, label: Label) -> dict[str, Any]:
     """How the base weights of QLoRA are kept."""
     with st.grid(2, min_column_width=150):
-        kind = st.selectbox(
+        kind = choice_field(
             label("quantization", "Base weights"), [kind.value for kind in Quantization], key=f"{prefix}-quantization"
         )
-        tile = st.number_input(
+        tile = number_field(
             label("tile_size", "Tile size"),
             8,
             4096,
