@@ -2,9 +2,11 @@
 
     python benchmarks/ingest.py [--rows 100000] [--rounds 3] [--memory FILE]
 
-Everybody stores the same traces (five steps, 1.6 KB), in turns, each time into a new file; the best of the rounds
-counts, because a shared machine only ever adds time. Everybody but the first `sqlite-utils` fills the same table with
-the same nine columns and the same eight indexes, the unique one on the hash among them. What each does in its time:
+Everybody stores the same traces (five steps, 1.6 KB), in turns, each time into a new file. Of the times the best of
+the rounds is told, because a shared machine only ever adds time; a ratio is the median of those within one round,
+because such a machine is quick for a while and slow for a while. Everybody but the first `sqlite-utils` fills the same
+table with the same nine columns and the same eight indexes, the unique one on the hash among them. What each does in
+its time:
 
 * `raw sqlite3: ready rows`, the peer of the ratios: `executemany` of rows that were parsed, hashed and made before the
   clock starts, in one transaction, under the store's own pragmas, and the checkpoint at the end. It reads no file.
@@ -27,6 +29,7 @@ import random
 import resource
 import shutil
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -46,6 +49,7 @@ from tunixrt_core.store.store import Store, open_store
 from tunixrt_core.store.writing import flat_row
 from tunixrt_core.traces import Trace
 
+RAW = "raw sqlite3: ready rows"
 WORDS = [f"w{n}" for n in range(5_000)]
 COLUMNS = ", ".join(NewTrace._fields)
 PLACES = ", ".join("?" * len(NewTrace._fields))
@@ -93,28 +97,31 @@ def speed(rows: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "traces.jsonl"
         write_traces(source, rows)
-        print(f"{rows:,} traces of {source.stat().st_size / rows:,.0f} bytes, best of {rounds} rounds\n")
-        spent: dict[str, float] = {}
+        print(f"{rows:,} traces of {source.stat().st_size / rows:,.0f} bytes, {rounds} rounds\n")
+        spent: dict[str, list[float]] = {}
         for number in range(rounds):
             place = Path(folder) / str(number)
             place.mkdir()
             for name, seconds in one_round(place, source):
-                spent[name] = min(seconds, spent.get(name, seconds))
+                spent.setdefault(name, []).append(seconds)
             shutil.rmtree(place)
-    raw = spent["raw sqlite3: ready rows"]
+
+    def ratio(name: str, to: str) -> float:
+        return statistics.median(one / other for one, other in zip(spent[name], spent[to], strict=True))
+
     print(f"{'':48}{'CPU s':>8}{'rows/s':>10}{'of raw':>9}")
-    for name, seconds in spent.items():
-        print(f"{name:48}{seconds:8.2f}{rows / seconds:10,.0f}{raw / seconds:8.2f}x")
+    for name, times in spent.items():
+        print(f"{name:48}{min(times):8.2f}{rows / min(times):10,.0f}{ratio(RAW, name):8.2f}x")
     print()
-    for name, tool in spent.items():
+    for name in spent:
         if name.startswith("sqlite-utils"):
-            print(f"ingest without search index is {tool / spent['ingest without search index']:.2f} x {name}")
-    again = spent["ingest"] / spent["ingest again: all duplicates"]
+            print(f"ingest without search index is {ratio(name, 'ingest without search index'):.2f} x {name}")
+    again = ratio("ingest", "ingest again: all duplicates")
     print(f"an identical file is read {again:.2f} times as fast as the first time")
 
 
 def one_round(folder: Path, source: Path) -> Iterator[tuple[str, float]]:
-    yield "raw sqlite3: ready rows", raw_insert(folder / "raw.db", list(ready_rows(source)))
+    yield RAW, raw_insert(folder / "raw.db", list(ready_rows(source)))
     yield "raw sqlite3: from the file", raw_insert(folder / "file.db", plain_rows(source))
     yield "reading alone: parse, check, canonical form", timed(lambda: sum(1 for _ in traces_of(source)))
     with open_store(f"sqlite:///{folder / 'plain.db'}") as store:

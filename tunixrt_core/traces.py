@@ -30,8 +30,8 @@ _FIELDS = frozenset(
         "model",
     }
 )
-_LOWER = bytes(range(256)).lower()
-_BREAKS = bytes(code for code in range(128) if chr(code).isspace() and chr(code) != " ")
+# letters become lower case; white space other than a space becomes a line break, which one look finds
+_FOLDED = bytes(10 if chr(code).isspace() and chr(code) != " " else code for code in range(128)).lower() + bytes(128)
 _OPTIONAL_TEXT = ("system", "reference_answer", "source", "model")
 
 
@@ -171,8 +171,8 @@ def _folded(prompt: str) -> bytes | None:
     """The short way for most prompts, ASCII with single spaces within: only letters change. None for any other."""
     if not prompt.isascii():
         return None
-    folded = prompt.encode().translate(_LOWER, _BREAKS)
-    if len(folded) < len(prompt) or b"  " in folded or folded.startswith(b" ") or folded.endswith(b" "):
+    folded = prompt.encode().translate(_FOLDED)
+    if b"\n" in folded or b"  " in folded or folded.startswith(b" ") or folded.endswith(b" "):
         return None
     return folded
 

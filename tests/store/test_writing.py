@@ -5,9 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from tunixrt_core.errors import Cancelled
 from tunixrt_core.store import writing
@@ -75,3 +78,28 @@ def test_new_and_known_traces_in_any_order_are_told_apart_and_found(store: Store
         found = store.traces.page(TraceQuery(text=f"word{n}")).items
         assert [one.trace.final_answer for one in found] == [str(2 * n)]
     assert int(store.traces.count(TraceQuery())) == 30
+
+
+@pytest.mark.parametrize("rows", [1, 49, 50, 51, 130])
+@pytest.mark.parametrize("known", [0, 1, 40])
+def test_a_batch_of_any_size_goes_in_whole_and_each_text_finds_its_own_trace(
+    store: Store, rows: int, known: int
+) -> None:
+    store.traces.insert(traces(range(known)))
+    new = max(rows - known, 0)
+    assert store.traces.insert(traces(range(rows))) == InsertCounts(new, rows - new)
+    for n in range(rows):
+        found = store.traces.page(TraceQuery(text=f"word{n}")).items
+        assert [one.trace.final_answer for one in found] == [str(2 * n)]
+
+
+def test_a_row_that_breaks_a_rule_of_the_table_undoes_the_whole_import(tmp_path: Path) -> None:
+    """Statements keep the rows before the one that fails; the transaction must not."""
+    with open_store(f"sqlite:///{tmp_path / 'store.db'}") as store:
+        rows = [writing.flat_row(trace, datetime.now(UTC)) for trace in traces(range(60))]
+        rows[30] = rows[30]._replace(created_at=cast(str, None))
+        with pytest.raises(IntegrityError), store._database.write() as connection:
+            store._database.dialect.insert_traces(connection, rows, [""] * 60)
+        assert int(store.traces.count(TraceQuery())) == 0
+        assert store.traces.insert(traces(range(60))) == InsertCounts(60, 0)
+        assert store.check().problems == ()

@@ -9,19 +9,21 @@ import orjson
 
 Columns = tuple[tuple[str, str], ...]  # each with the kind of its values, which are named in formats.py
 
-_GROUP_ROWS = 1_000
-_GROUP_BYTES = 8 << 20
+_GROUP_ROWS = 500
+_GROUP_BYTES = 4 << 20
 
 
 def parquet(lines: Iterable[bytes], columns: Columns) -> Iterator[bytes]:
-    """The file in blocks. Memory: one row group, of at most 1,000 rows or about 8 MiB."""
+    """The file in blocks. Memory: one row group, of at most 500 rows or about 4 MiB."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema = pa.schema([(name, _type(pa, kind)) for name, kind in columns])
     sink = _Sink()
-    # the least and the greatest text of each row group would help nobody, and pyarrow keeps them all until the end
-    with pq.ParquetWriter(sink, schema, compression="zstd", write_statistics=False) as writer:
+    # the least and the greatest text of each row group would help nobody, and pyarrow keeps them all until the end;
+    # a dictionary of texts that are all different takes memory and time, and makes the file larger
+    how = {"compression": "zstd", "write_statistics": False, "use_dictionary": False}
+    with pq.ParquetWriter(sink, schema, **how) as writer:
         for group in _groups(_fitted(line, columns) for line in lines):
             writer.write_table(_table(group, schema))
             yield sink.take()

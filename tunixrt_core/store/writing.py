@@ -193,4 +193,5 @@ def _correct(trace: Trace) -> int | None:
 
 def _text(trace: Trace) -> str:
     # as the view `trace_texts` of SQLite writes it: the index forgets a deleted trace by the text that it read
-    return "\n".join([trace.prompt, "\n".join([step.content for step in trace.steps]), trace.final_answer])
+    steps = [step.content for step in trace.steps] or [""]
+    return "\n".join([trace.prompt, *steps, trace.final_answer])
