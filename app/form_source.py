@@ -86,6 +86,13 @@ def keep_manifest(text: str, label: str) -> str:
     return get_pipeline().drafts.keep_text(text, label=label)
 
 
+def settings_address(manifest: RunManifest | None) -> dict[str, str]:
+    """What leads another form to these settings; without a manifest, to the same dataset version."""
+    if manifest is not None:
+        return {LOADED: keep_manifest(manifest.to_yaml(), manifest.name)}
+    return {name: st.query_params[name] for name in ("dataset",) if name in st.query_params}
+
+
 def loaded_manifest(name: str) -> tuple[str, str]:
     """The text of a manifest that was kept, and what it is called. Raises NotFound."""
     draft = get_pipeline().drafts.find(name)

@@ -9,7 +9,7 @@ from app.blocks import CheckState
 from app.boundary import show_error
 from app.components import card, empty_state, header, tunix_words, wide_and_narrow
 from app.form_draft import keep_fields, restore_fields
-from app.form_source import Source, forget_source, keep_manifest, preferred_ref, source_of
+from app.form_source import Source, forget_source, preferred_ref, settings_address, source_of
 from app.manifest_choice import ManifestChoice, base_manifest, plan_lines
 from app.manifest_form import manifest_form
 from app.manifest_load import load_manifest
@@ -21,7 +21,6 @@ from app.run_actions import difference_lines
 from app.run_start import start_button
 from app.state import get_pipeline
 from app.words import plural
-from tunixrt_core.datasets import DatasetVersion
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.preflight import Preflight
@@ -57,7 +56,7 @@ def show_checks(manifest: RunManifest) -> Preflight | None:
         lines = [*lines, *finding_lines(found.findings), ("pass", passed, preflight_words(found))]
     blocks.checks(lines)
     if st.button("See the rows as the trainer will", icon=":material/fact_check:", key="go-preflight"):
-        go("preflight", manifest=keep_manifest(manifest.to_yaml(), manifest.name), form=form_id())
+        go("preflight", **settings_address(manifest), form=form_id())
     return found
 
 
@@ -77,17 +76,18 @@ def show_changes(source: Source, manifest: RunManifest) -> None:
             st.caption("Nothing yet: this would be the same run again, in a new folder.")
 
 
-def show_start(choice: ManifestChoice, source: Source | None) -> None:
+def show_start(choice: ManifestChoice, source: Source | None) -> RunManifest | None:
+    """What the choices come to, and the button; None where that is no manifest yet."""
     try:
         base = base_manifest(choice.dataset)
         manifest = choice.preview(base) if base else None
     except TunixRTError as error:
         show_error(error)
         cannot_start("Mend the value above first.")
-        return
+        return None
     if manifest is None:
         cannot_start("The rows are still being written.")
-        return
+        return None
     if source is not None:
         show_changes(source, manifest)
     memory_place = st.container()
@@ -101,19 +101,18 @@ def show_start(choice: ManifestChoice, source: Source | None) -> None:
     with plan_place, card("Plan", key="plan"):
         blocks.key_values(plan_lines(manifest, found.totals if found else None, rt.pace(manifest)))
     start_button(manifest, why_not=why_blocked(found), parent=source.run if source else None)
+    return manifest
 
 
 def cannot_start(why: str) -> None:
     st.button("Start run", type="primary", disabled=True, help=why, width="stretch", key="start-run")
 
 
-def show_actions(versions: list[DatasetVersion]) -> None:
+def show_actions() -> None:
     if source is not None and st.button("Start from the preset", icon=":material/restart_alt:", key="forget-source"):
         forget_source("run")
         st.rerun()
     load_manifest("run")
-    if st.button("View as YAML", icon=":material/code:", key="view-yaml"):
-        go("tunix", dataset=st.query_params.get("dataset", f"{versions[0].name}:{versions[0].version}"))
 
 
 rt = get_pipeline()
@@ -122,7 +121,8 @@ source = source_of() if versions else None
 said = f"Filled from {source.label}" if source else "Tunix trains in the background; the page may be closed"
 with header("New run", said):
     if versions:
-        show_actions(versions)
+        show_actions()
+    actions = st.container(width="content")  # its button leads on with what the form below makes
 if not versions:
     with empty_state(
         "Nothing to train on yet", "A run is made of a dataset version and a model.", key="nothing-to-train"
@@ -137,4 +137,7 @@ else:
         choice = manifest_form(versions, "run", source)
         keep_fields("run")
     with right:
-        show_start(choice, source)
+        manifest = show_start(choice, source)
+    with actions:
+        if st.button("View as YAML", icon=":material/code:", key="view-yaml"):
+            go("tunix", **settings_address(manifest))

@@ -9,6 +9,7 @@ from app.boundary import show_error
 from app.components import card, empty_state, halves, header
 from app.export_card import export_card
 from app.form_draft import keep_fields, restore_fields
+from app.form_source import preferred_ref, settings_address, source_of
 from app.manifest_choice import base_manifest, plan_lines
 from app.manifest_form import manifest_form
 from app.navigation import go
@@ -65,9 +66,7 @@ def show_manifest(manifest: RunManifest) -> None:
 rt = get_pipeline()
 versions = rt.dataset_versions()
 with header("Export and manifest", "A JSONL file and a manifest are enough to train, here or on another machine"):
-    can_train = versions and rt.tunix_status().available
-    if can_train and st.button("Train here", icon=":material/play_arrow:", key="train-here"):
-        go("new-run", dataset=st.query_params.get("dataset", f"{versions[0].name}:{versions[0].version}"))
+    actions = st.container(width="content")  # its button leads on with what the form below makes
 show_status()
 if not versions:
     with empty_state(
@@ -79,8 +78,9 @@ else:
     grid = halves()
     with grid.cell():
         restore_fields("manifest")
-        keep_form()
-        choice = manifest_form(versions, "manifest")
+        source = source_of()
+        keep_form(dataset=preferred_ref(versions, source))
+        choice = manifest_form(versions, "manifest", source)
         keep_fields("manifest")
     with grid.cell():
         manifest: RunManifest | None = None
@@ -93,5 +93,9 @@ else:
             with card("Plan", key="plan"):
                 blocks.key_values(plan_lines(manifest, pace=rt.pace(manifest)))
         export_card(choice.dataset, manifest)
+    if rt.tunix_status().available:
+        with actions:
+            if st.button("Train here", icon=":material/play_arrow:", key="train-here"):
+                go("new-run", **settings_address(manifest))
     if manifest:
         show_manifest(manifest)

@@ -72,6 +72,13 @@ def test_a_form_is_as_it_was_left_wherever_its_address_is_opened(visitor: Visito
     visitor.page.go_back()
     assert batch_size(visitor) == "24"
 
+    visitor.press("view-yaml")
+    visitor.sees_key("download-yaml", timeout=60_000)
+    visitor.settle()
+    assert visitor.page.locator(".st-key-manifest-batch_size input").first.input_value() == "24"
+    visitor.press("train-here")
+    assert batch_size(visitor) == "24"
+
 
 def test_a_page_loaded_again_in_the_middle_of_a_start_knows_of_it(visitor: Visitor) -> None:
     make_dataset(visitor)

@@ -132,3 +132,19 @@ def test_a_format_that_no_trace_can_be_written_in_says_what_is_missing(filled: P
     app = open_page("tunix.py")
     app.selectbox(key="export-format").set_value("stepwise")
     assert "needs a score on every step" in checked(app.run()).error[0].value
+
+
+@pytest.mark.tunix
+def test_the_settings_go_along_to_a_new_run_and_back(filled: Pipeline) -> None:
+    app = open_page("tunix.py")
+    app.number_input(key="manifest-batch_size").set_value(5)
+    app = checked(app.run())
+    made = manifest_on(app)
+    run_form = press(app, "train-here")
+    assert run_form.number_input(key="run-batch_size").value == 5
+    assert f"Filled from {made.name}" in words(run_form)
+    run_form = open_page("new_run.py", manifest=run_form.query_params["manifest"])
+    run_form.number_input(key="run-batch_size").set_value(6)
+    back = press(checked(run_form.run()), "view-yaml")
+    assert back.number_input(key="manifest-batch_size").value == 6
+    assert manifest_on(back).batch.size == 6
