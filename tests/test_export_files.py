@@ -105,8 +105,8 @@ def test_a_large_parquet_file_is_written_a_group_of_rows_at_a_time() -> None:
 
     blocks = encoded(many(), FileType.PARQUET, EXPORT_FORMATS["tunix_sft"].columns)
     first = next(blocks)
-    assert taken == 1_000
-    assert parquet.ParquetFile(io.BytesIO(first + b"".join(blocks))).num_row_groups == 5
+    assert taken == 500
+    assert parquet.ParquetFile(io.BytesIO(first + b"".join(blocks))).num_row_groups == 10
 
 
 def test_the_sidecar_says_what_kind_of_file_it_is_and_how_it_was_written(tmp_path: Path) -> None:
