@@ -90,7 +90,8 @@ def settings_address(manifest: RunManifest | None) -> dict[str, str]:
     """What leads another form to these settings; without a manifest, to the same dataset version."""
     if manifest is not None:
         return {LOADED: keep_manifest(manifest.to_yaml(), manifest.name)}
-    return {name: st.query_params[name] for name in ("dataset",) if name in st.query_params}
+    dataset = st.query_params.get("dataset")
+    return {"dataset": dataset} if dataset else {}
 
 
 def loaded_manifest(name: str) -> tuple[str, str]:
