@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 import orjson
-from msgspec import UNSET, UnsetType
 
 from tunixrt_core.hashing import check_json, sha256_hex
 from tunixrt_core.ingest.parse import count_key_ends, count_keys, may_round
@@ -34,12 +33,13 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     prompt: str
     steps: list[str | _Step]
     final_answer: str
-    meta: dict[str, Any] | UnsetType = UNSET
-    system: str | UnsetType = UNSET
-    reference_answer: str | UnsetType = UNSET
-    source: str | UnsetType = UNSET
-    model: str | UnsetType = UNSET
-    trace_version: str | UnsetType = UNSET
+    # a key that stands there with null is not counted, so that the long way decides
+    meta: dict[str, Any] | None = None
+    system: str | None = None
+    reference_answer: str | None = None
+    source: str | None = None
+    model: str | None = None
+    trace_version: str | None = None
 
 
 class _SftRow(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -55,10 +55,12 @@ _FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _CARRIED = ("system", "reference_answer", "source", "model")
 _METADATA = frozenset({"trace_id", "split", "step_types", "meta", *_CARRIED})
 _Types = list[str] | None  # of the steps; None where all have the default
-_set = object.__setattr__  # a Trace is frozen
+_Optional = tuple[str | None, str | None, str | None, str | None]  # of a trace, in the order of _CARRIED
+_new, _set = object.__new__, object.__setattr__  # a Trace is frozen
+_stripped = str.strip
 
 
-def read_trace(line: bytes, source: str | None) -> Trace | None:
+def read_trace(line: bytes, label: str | None) -> Trace | None:
     """A line of format `trace`."""
     try:
         row = _decode_row(line)
@@ -66,7 +68,7 @@ def read_trace(line: bytes, source: str | None) -> Trace | None:
         return None
     texts: Any = row.steps
     types: _Types = None
-    keys = 3
+    keys = _keys(row)
     for step in texts:
         if step.__class__ is not str:
             if (divided := _divided(texts)) is None:
@@ -74,31 +76,27 @@ def read_trace(line: bytes, source: str | None) -> Trace | None:
             texts, types, more = divided
             keys += more
             break
-    optional = _optional(row)
-    keys += len(optional)
-    if row.trace_version is not UNSET:
-        if row.trace_version != TRACE_VERSION:
-            return None
-        keys += 1
-    meta: dict[str, Any] = {}
-    if row.meta is not UNSET:
-        meta = row.meta
-        keys += 1
-    return _trace(line, keys, row.prompt, texts, types, row.final_answer, meta, optional, source)
+    if row.trace_version not in (None, TRACE_VERSION):
+        return None
+    meta = {} if row.meta is None else row.meta
+    source = label if row.source is None else row.source
+    optional = row.system, row.reference_answer, source, row.model
+    return _trace(line, keys, row.prompt, texts, types, row.final_answer, meta, optional)
 
 
-def _optional(row: _Row) -> dict[str, str]:
-    """Those that are given. Written out: a loop over names takes twice as long, and each line comes by here."""
-    given: dict[str, str] = {}
-    if row.source is not UNSET:
-        given["source"] = row.source
-    if row.reference_answer is not UNSET:
-        given["reference_answer"] = row.reference_answer
-    if row.model is not UNSET:
-        given["model"] = row.model
-    if row.system is not UNSET:
-        given["system"] = row.system
-    return given
+def _keys(row: _Row) -> int:
+    """How many there are, without those of `meta` and of the steps. Written out, which takes half the time of a loop
+    over names: each line comes by here.
+    """
+    return (
+        3
+        + (row.meta is not None)
+        + (row.system is not None)
+        + (row.reference_answer is not None)
+        + (row.source is not None)
+        + (row.model is not None)
+        + (row.trace_version is not None)
+    )
 
 
 def _divided(steps: list[str | _Step]) -> tuple[list[str], list[str], int] | None:
@@ -117,7 +115,7 @@ def _divided(steps: list[str | _Step]) -> tuple[list[str], list[str], int] | Non
     return texts, types, keys
 
 
-def read_sft_row(line: bytes, source: str | None) -> Trace | None:
+def read_sft_row(line: bytes, label: str | None) -> Trace | None:
     """A line of format `tunix_sft`, with metadata as the export writes it."""
     try:
         row = _decode_sft_row(line)
@@ -131,12 +129,14 @@ def read_sft_row(line: bytes, source: str | None) -> Trace | None:
         isinstance(types, list) and len(types) == len(row.trace_steps) and all(type(kind) is str for kind in types)
     ):
         return None
-    optional = {name: metadata[name] for name in _CARRIED if name in metadata}
     meta = metadata.get("meta", {})
-    if not isinstance(meta, dict) or not all(type(value) is str for value in optional.values()):
+    given = [metadata[name] for name in _CARRIED if name in metadata]
+    if not isinstance(meta, dict) or not all(type(value) is str for value in given):
         return None
+    system, reference, source, model = map(metadata.get, _CARRIED)
+    optional = system, reference, label if source is None else source, model
     keys = 4 + len(metadata)
-    return _trace(line, keys, row.prompt, row.trace_steps, types, row.final_answer, meta, optional, source)
+    return _trace(line, keys, row.prompt, row.trace_steps, types, row.final_answer, meta, optional)
 
 
 FAST: Mapping[str, FastReader] = {"trace": read_trace, "tunix_sft": read_sft_row}
@@ -150,8 +150,7 @@ def _trace(
     types: _Types,
     final_answer: str,
     meta: dict[str, Any],
-    optional: dict[str, str],
-    source: str | None,
+    optional: _Optional,
 ) -> Trace | None:
     """The trace of these values if nothing about the line is doubtful. `keys` are those decoded outside of `meta`."""
     if meta:
@@ -161,17 +160,17 @@ def _trace(
     # every key has its colon: more than were decoded means that one stands twice, or that text holds colons too
     if line.count(b":") != keys and count_key_ends(line) != keys:
         return None
-    if _blank(prompt) or _blank(final_answer) or _one_blank(texts) or (types is not None and _one_blank(types)):
+    if not (prompt.strip() and final_answer.strip() and all(map(_stripped, texts))):
         return None
-    if source is not None:
-        optional.setdefault("source", source)
+    if types is not None and not all(map(_stripped, types)):
+        return None
     canonical = _canonical(prompt, texts, types, final_answer, meta, optional)
     # without an escape there can be neither NUL nor half a surrogate pair
     if len(canonical) > MAX_TRACE_BYTES or (b"\\" in line and b"\\u0000" in line):
         return None
+    system, reference, source, model = optional
     counted = range(len(texts))
-    get = optional.get
-    trace = object.__new__(Trace)
+    trace: Trace = _new(Trace)
     _set(
         trace,
         "__dict__",
@@ -180,10 +179,10 @@ def _trace(
             "steps": tuple(map(Step, counted, texts) if types is None else map(Step, counted, texts, types)),
             "final_answer": final_answer,
             "meta": meta,
-            "system": get("system"),
-            "reference_answer": get("reference_answer"),
-            "source": get("source"),
-            "model": get("model"),
+            "system": system,
+            "reference_answer": reference,
+            "source": source,
+            "model": model,
             "trace_version": TRACE_VERSION,
             "canonical": canonical,
             "content_hash": sha256_hex(canonical),  # here already: a cached property takes a lock to make it
@@ -193,34 +192,27 @@ def _trace(
 
 
 def _canonical(
-    prompt: str, texts: list[str], types: _Types, final_answer: str, meta: dict[str, Any], optional: dict[str, str]
+    prompt: str, texts: list[str], types: _Types, final_answer: str, meta: dict[str, Any], optional: _Optional
 ) -> bytes:
     """What `canonical_json` gives: the keys stand in their order already, except inside of `meta`."""
+    system, reference, source, model = optional
     body: dict[str, Any] = {"final_answer": final_answer, "meta": meta}
-    if "model" in optional:
-        body["model"] = optional["model"]
+    if model is not None:
+        body["model"] = model
     body["prompt"] = prompt
-    if "reference_answer" in optional:
-        body["reference_answer"] = optional["reference_answer"]
-    if "source" in optional:
-        body["source"] = optional["source"]
+    if reference is not None:
+        body["reference_answer"] = reference
+    if source is not None:
+        body["source"] = source
     if types is None:
         body["steps"] = [{"content": text, "i": i, "type": DEFAULT_STEP_TYPE} for i, text in enumerate(texts)]
     else:
         pairs = zip(texts, types, strict=True)
         body["steps"] = [{"content": text, "i": i, "type": kind} for i, (text, kind) in enumerate(pairs)]
-    if "system" in optional:
-        body["system"] = optional["system"]
+    if system is not None:
+        body["system"] = system
     body["trace_version"] = TRACE_VERSION
     return orjson.dumps(body, option=orjson.OPT_SORT_KEYS) if meta else orjson.dumps(body)
-
-
-def _one_blank(texts: list[str]) -> bool:
-    return not all(texts) or any(map(str.isspace, texts))
-
-
-def _blank(text: str) -> bool:
-    return not text or text.isspace()
 
 
 def _storable(meta: dict[str, Any]) -> bool:

@@ -30,6 +30,16 @@ class Line(NamedTuple):
     size: int
 
 
+class Block(NamedTuple):
+    """Lines that follow each other, without their ends; `number` is that of the first. One that is over the limit is
+    not kept, and stands alone: `too_long` is its length in bytes, else 0.
+    """
+
+    number: int
+    lines: list[bytes]
+    too_long: int = 0
+
+
 class _Resumed(io.RawIOBase):
     """A stream that was read a little, whole again: what was read first, then the rest. Needs no seek. Counts bytes."""
 
@@ -82,46 +92,36 @@ class Source:
         """Bytes taken from the stream so far, packed ones where it is packed."""
         return self._raw.count
 
-    def lines(self, max_bytes: int, spill: Spill | None = None) -> Iterator[Line]:
-        """Every line, blank ones too, so that the numbers are the file's. A trailing \\r is no part of a line.
+    def blocks(self, max_bytes: int, spill: Spill | None = None, *, keep_cr: bool = False) -> Iterator[Block]:
+        """Every line, blank ones too, so that the numbers are the file's. A trailing \\r is no part of a line, unless
+        `keep_cr`. A line over the limit is a block of its own.
 
         `spill` is given the bytes of lines over the limit, with their ends, as they pass.
         """
-        for line in self.whole_lines(max_bytes + 1, spill):  # with room for \r
-            _, data, size = line
-            if data is None:
-                yield line
-            elif data.endswith(b"\r"):
-                yield Line(line.number, data[:-1], size - 1)
-            elif size > max_bytes:
-                if spill:
-                    spill(data + b"\n")
-                yield Line(line.number, None, size)
-            else:
-                yield line
+        number, pending = 1, b""
+        block = self.read1(_READ)
+        while block:
+            lines = block.split(b"\n")
+            lines[0] = pending + lines[0]
+            pending = lines.pop()
+            yield from _bounded(number, lines, max_bytes, spill, keep_cr)
+            number += len(lines)
+            rest = b""
+            if len(pending) > max_bytes + 1:  # with room for \r
+                size, rest = self._skip_line(pending, spill)
+                yield Block(number, [], size)
+                number, pending = number + 1, b""
+            block = rest or self.read1(_READ)
+        if pending:
+            yield from _bounded(number, [pending], max_bytes, spill, keep_cr)
 
     def whole_lines(self, max_bytes: int, spill: Spill | None = None) -> Iterator[Line]:
-        """The same with the \\r that stands before a line's end."""
-        number, pending = 0, b""
-        new = tuple.__new__  # a third of the time that Line(...) takes
-        while block := self.read1(_READ):
-            parts = (pending + block).split(b"\n") if pending else block.split(b"\n")
-            pending = parts.pop()
-            for data in parts:
-                number += 1
-                size = len(data)
-                if size > max_bytes:
-                    if spill:
-                        spill(data + b"\n")
-                    yield Line(number, None, size)
-                else:
-                    yield new(Line, (number, data, size))
-            if len(pending) > max_bytes:
-                number += 1
-                size, pending = self._skip_line(pending, spill)
-                yield Line(number, None, size)
-        if pending:
-            yield Line(number + 1, pending, len(pending))
+        """The same, a line at a time, with the \\r that stands before a line's end."""
+        for number, lines, too_long in self.blocks(max_bytes, spill, keep_cr=True):
+            if too_long:
+                yield Line(number, None, too_long)
+            for at, data in enumerate(lines, number):
+                yield Line(at, data, len(data))
 
     def _skip_line(self, begun: bytes, spill: Spill | None) -> tuple[int, bytes]:
         """The length of a line that is too long to keep, and what follows it."""
@@ -194,6 +194,24 @@ class Source:
             raise UnreadableFile(
                 f"{self.name} is a binary file. Traces are read from JSONL, JSON, CSV and Parquet, plain or gzip."
             )
+
+
+def _bounded(number: int, lines: list[bytes], max_bytes: int, spill: Spill | None, keep_cr: bool) -> Iterator[Block]:
+    """The lines in blocks, those over the limit alone."""
+    begin = 0
+    for i, line in enumerate(lines) if max(map(len, lines), default=0) > max_bytes else ():
+        if len(line) - (not keep_cr and line.endswith(b"\r")) > max_bytes:
+            if spill:
+                spill(line + b"\n")
+            yield from _block(number + begin, lines[begin:i], keep_cr)
+            yield Block(number + i, [], len(line))
+            begin = i + 1
+    yield from _block(number + begin, lines[begin:] if begin else lines, keep_cr)
+
+
+def _block(number: int, lines: list[bytes], keep_cr: bool) -> Iterator[Block]:
+    if lines:
+        yield Block(number, lines if keep_cr else [line.removesuffix(b"\r") for line in lines])
 
 
 def _is_text(head: bytes) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -13,8 +13,9 @@ from tunixrt_core.ingest.answers import with_text_answers
 from tunixrt_core.ingest.csv_file import is_csv, read_csv
 from tunixrt_core.ingest.detect import Detected, Format, detect_format, format_named
 from tunixrt_core.ingest.document import is_document, read_document
-from tunixrt_core.ingest.fast import FAST
+from tunixrt_core.ingest.fast import FAST, FastReader
 from tunixrt_core.ingest.fields import Options
+from tunixrt_core.ingest.json_lines import JsonLines
 from tunixrt_core.ingest.lines import Source, Spill
 from tunixrt_core.ingest.mapping import ColumnMapping
 from tunixrt_core.ingest.parquet_file import read_parquet
@@ -23,7 +24,6 @@ from tunixrt_core.ingest.rejects import Container, Rejects
 from tunixrt_core.ingest.report import Read, RowError, unit_of
 from tunixrt_core.ingest.rows import RawRow, parsed
 from tunixrt_core.ingest.steps import Rule
-from tunixrt_core.traces import Trace
 
 MAX_LINE_BYTES = 8 << 20  # a trace of 1 MiB, with room for escapes and for keys that are left out
 MAX_DOCUMENT_BYTES = 64 << 20  # a JSON array is held in memory; a file of lines is not
@@ -34,7 +34,8 @@ _DETECT_BYTES = 16 << 20
 class TraceReader:
     """Iterate once over what the rows of a source give. `format` is the name that was given or `detected`.
 
-    `container` is the kind of file; `rows` counts the rows that were read. Iteration raises UnreadableFile where the
+    `first` are the rows that were read already to find out the format, before `rows`. `container` is the kind of file;
+    the attribute `rows` counts the rows that were read. Iteration raises UnreadableFile where the
     source breaks off (a truncated gzip file).
     """
 
@@ -45,6 +46,7 @@ class TraceReader:
         form: Format,
         rows: Iterator[RawRow],
         options: Options,
+        first: Sequence[RawRow] = (),
         detected: Detected | None = None,
         rejects: Rejects | None = None,
     ) -> None:
@@ -55,6 +57,7 @@ class TraceReader:
         self.detected = detected
         self.rows = 0
         self._source = source
+        self._first = first
         self._rows = rows
         self._options = options
         self._rejects = rejects
@@ -66,22 +69,37 @@ class TraceReader:
         return self._source.bytes_read
 
     def __iter__(self) -> Iterator[Read]:
-        for row in self._rows:
-            self.rows += 1
-            if (trace := self._quick(row)) is not None:
-                yield trace
-            else:
-                yield from self._read(row)[1]
+        if self._fast is not None and isinstance(self._rows, JsonLines):
+            return self._quickly(self._fast, self._rows)
+        return chain.from_iterable(found for _, found in self.by_row())
 
     def by_row(self) -> Iterator[tuple[RawRow, Iterable[Read]]]:
         """Each row with what it gives."""
-        for row in self._rows:
+        fast, label = self._fast, self._options.source
+        for row in chain(self._first, self._rows):
             self.rows += 1
-            yield self._read(row) if (trace := self._quick(row)) is None else (row, (trace,))
+            trace = fast(row.data or b"", label) if fast and row.value is None else None
+            yield self._read(row) if trace is None else (row, (trace,))
 
-    def _quick(self, row: RawRow) -> Trace | None:
-        fast = self._fast
-        return None if fast is None or row.value is not None else fast(row.data or b"", self._options.source)
+    def _quickly(self, fast: FastReader, rows: JsonLines) -> Iterator[Read]:
+        """What `by_row` gives, a block of lines at a time: what is done for each line beside `fast` counts."""
+        for row in self._first:
+            yield from self._counted(row)
+        label = self._options.source
+        for block in rows.blocks():
+            if isinstance(block, RawRow):
+                yield from self._counted(block)
+                continue
+            for number, data in block:
+                if (trace := fast(data, label)) is not None:
+                    self.rows += 1
+                    yield trace
+                elif data and not data.isspace():
+                    yield from self._counted(RawRow(number, data, None))
+
+    def _counted(self, row: RawRow) -> list[Read]:
+        self.rows += 1
+        return self._read(row)[1]
 
     def _read(self, row: RawRow) -> tuple[RawRow, list[Read]]:
         row = parsed(row)
@@ -131,10 +149,11 @@ def read_traces(
         source, name, rejects=rejects, max_line_bytes=max_line_bytes, max_document_bytes=max_document_bytes
     )
     form, detected = mapping or (None if format == "auto" else format_named(format)), None
+    first: list[RawRow] = []
     if form is None:
         detected, first = _detect(name, rows, container)
-        form, rows = format_named(detected.format), chain(first, rows)
-    return TraceReader(opened, container, form, rows, Options(source_label, rule), detected, rejects)
+        form = format_named(detected.format)
+    return TraceReader(opened, container, form, rows, Options(source_label, rule), first, detected, rejects)
 
 
 def raw_rows(
@@ -198,17 +217,7 @@ def _rows(
         return "csv", _closing(source, read_csv(source, max_line_bytes, spill))
     if is_document(source.head):
         return "json", _closing(source, read_document(source, max_document_bytes))
-    return "jsonl", _closing(source, _lines(source, max_line_bytes, spill))
-
-
-def _lines(source: Source, max_bytes: int, spill: Spill | None) -> Iterator[RawRow]:
-    new = tuple.__new__  # a third of the time that RawRow(...) takes
-    for number, data, size in source.lines(max_bytes, spill):
-        if data is None:
-            reason = f"line is {size:,} bytes long; at most {max_bytes:,} are read"
-            yield RawRow(number, None, BadRow("", reason))
-        elif data and not data.isspace():
-            yield new(RawRow, (number, data, None))
+    return "jsonl", JsonLines(source, max_line_bytes, spill)
 
 
 def _closing(source: Source, rows: Iterator[RawRow]) -> Iterator[RawRow]:
