@@ -234,9 +234,10 @@ def test_pages_and_the_app_use_the_pipeline_and_pure_types_only() -> None:
                 raise AssertionError(f"{path.relative_to(REPOSITORY)} imports {dotted} ({target})")
 
 
-def test_importing_the_pipeline_loads_nothing_heavy() -> None:
-    heavy = {"jax", "jaxlib", "tunix", "streamlit", "pandas", "flax", "transformers", "pyarrow"}
-    code = f"import sys, tunixrt_core.pipeline; print(sorted({heavy} & set(sys.modules)))"
+@pytest.mark.parametrize("module", ["tunixrt_core.pipeline", "tunixrt_core.cli"])
+def test_importing_the_pipeline_or_the_command_loads_nothing_heavy(module: str) -> None:
+    heavy = {"jax", "jaxlib", "tunix", "streamlit", "pandas", "numpy", "flax", "transformers", "pyarrow", "alembic"}
+    code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -15,7 +15,6 @@ from tunixrt_core.presets import BUILTIN_MODEL_IDS
 from tunixrt_core.terminal import out
 from tunixrt_core.tunix_backend.availability import require_tunix
 from tunixrt_core.tunix_backend.models import local_model
-from tunixrt_core.tunix_backend.script import notebook, standalone_script
 
 
 def script(
@@ -25,6 +24,8 @@ def script(
     home: Home = None,
 ) -> None:
     """Write a stand-alone Python file that runs a manifest with Tunix alone, without this project."""
+    from tunixrt_core.tunix_backend.script import notebook, standalone_script  # loads numpy, for this command alone
+
     wanted = load_manifest(manifest)
     check_data_unchanged(wanted.data)
     if wanted.model.id in BUILTIN_MODEL_IDS:

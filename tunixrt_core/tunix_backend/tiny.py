@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tunixrt_core.errors import ModelError
 from tunixrt_core.examples import example_traces
 from tunixrt_core.hashing import content_hash
@@ -166,6 +164,8 @@ def _revision(spec: TinySpec) -> str:
 
 
 def _weights(spec: TinySpec) -> Iterator[tuple[str, Any]]:
+    import numpy as np  # here, as every command comes by this module, and one that starts takes a tenth less without
+
     # RandomState, not default_rng: its stream is frozen for good
     rng = np.random.RandomState(spec.seed)
 
