@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,8 @@ LENGTHS = {"browser": 2, "slow": 3, "tunix": 1}  # the first mark that a test ha
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files of long tests come first: one that comes last keeps one worker busy while the others have nothing to do."""
+    shared = [nodeid for nodeid, times in Counter(item.nodeid for item in items).items() if times > 1]
+    assert not shared, f"pytest-xdist runs one test of an id and says nothing of the others: {shared}"
     longest: dict[Path, int] = {}
     for item in items:
         longest[item.path] = max(longest.get(item.path, 0), _length(item))
