@@ -23,11 +23,10 @@ Spill = Callable[[bytes], object]
 
 
 class Line(NamedTuple):
-    """One line without its end. `data` is None where the line is over the limit; `size` is its length in bytes."""
+    """One line without its end. `data` is None where the line is over the limit."""
 
     number: int
     data: bytes | None
-    size: int
 
 
 class Block(NamedTuple):
@@ -119,9 +118,9 @@ class Source:
         """The same, a line at a time, with the \\r that stands before a line's end."""
         for number, lines, too_long in self.blocks(max_bytes, spill, keep_cr=True):
             if too_long:
-                yield Line(number, None, too_long)
+                yield Line(number, None)
             for at, data in enumerate(lines, number):
-                yield Line(at, data, len(data))
+                yield Line(at, data)
 
     def _skip_line(self, begun: bytes, spill: Spill | None) -> tuple[int, bytes]:
         """The length of a line that is too long to keep, and what follows it."""

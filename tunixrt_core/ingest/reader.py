@@ -35,8 +35,8 @@ class TraceReader:
     """Iterate once over what the rows of a source give. `format` is the name that was given or `detected`.
 
     `first` are the rows that were read already to find out the format, before `rows`. `container` is the kind of file;
-    the attribute `rows` counts the rows that were read. Iteration raises UnreadableFile where the
-    source breaks off (a truncated gzip file).
+    the attribute `rows` counts the rows that were read. Iteration raises UnreadableFile where the source breaks off (a
+    truncated gzip file).
     """
 
     def __init__(
