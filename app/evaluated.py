@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.state import get_pipeline
 from app.words import plural, whole
-from tunixrt_core.evaluation import Board, EvalRecord, EvalSetup, Prediction
+from tunixrt_core.evaluation import Board, EvalDir, EvalRecord, EvalSetup, Prediction
 from tunixrt_core.render import ReasoningStyle
 from tunixrt_core.runs import Run
 from tunixrt_core.scorers import KnownScorer
@@ -44,7 +44,7 @@ def title_of(record: EvalRecord, run: Run | None) -> str:
 
 def read_side(record: EvalRecord, run: Run | None) -> Side:
     """The answers so far: read anew only where the folder was written since."""
-    file = record.folder.predictions_file
+    file = EvalDir.of(record).predictions_file
     written = file.stat().st_mtime_ns if file.exists() else 0
     return Side(record, run, _read(record.id, str(file), written))
 

@@ -2,11 +2,12 @@
 
     python benchmarks/ingest.py [--rows 100000] [--rounds 3] [--memory FILE]
 
-Everybody stores the same traces (five steps, 1.6 KB), in turns, each time into a new file. Of the times the best of
-the rounds is told, because a shared machine only ever adds time; a ratio is the median of those within one round,
-because such a machine is quick for a while and slow for a while. Everybody but the first `sqlite-utils` fills the same
-table with the same nine columns and the same eight indexes, the unique one on the hash among them. What each does in
-its time:
+Everybody stores the same traces (five steps, 1.6 KB), in turns, each time into a new file and in a process of its own,
+as a command does it: memory that another one has used and given back would slow it. Starting is not counted. Of the
+times the best of the rounds is told, because a shared machine only ever adds time; a ratio is the median of those
+within one round, because such a machine is quick for a while and slow for a while. Everybody but the first
+`sqlite-utils` fills the same table with the same nine columns and the same eight indexes, the unique one on the hash
+among them. What each does in its time:
 
 * `raw sqlite3: ready rows`, the peer of the ratios: `executemany` of rows that were parsed, hashed and made before the
   clock starts, in one transaction, under the store's own pragmas, and the checkpoint at the end. It reads no file.
@@ -17,7 +18,7 @@ its time:
   the standard library. It does not validate.
 * `sqlite-utils insert --nl`: its own command as it comes. No hash, no index, no second look at any row.
 
-`--memory` tells the peak of a process of its own that ingests FILE; `--write FILE` makes one of `--rows` traces.
+`--memory` tells the peak of a process that ingests FILE; `--write FILE` makes one of `--rows` traces.
 Absolute rates differ between machines.
 """
 
@@ -34,7 +35,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -80,15 +81,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", type=Path, metavar="FILE")
     parser.add_argument("--write", type=Path, metavar="FILE")
-    parser.add_argument("--alone", type=Path, nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--alone", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.alone:
-        ingest_alone(*given.alone)
+        name, source, folder = given.alone
+        print(ALONE[name](Path(folder), Path(source)))
     elif given.write:
         write_traces(given.write, given.rows)
     elif given.memory:
         with tempfile.TemporaryDirectory() as folder:
-            subprocess.run([sys.executable, __file__, "--alone", str(given.memory), folder], check=True)
+            print(alone("memory", Path(folder), given.memory))
     else:
         speed(given.rows, given.rounds)
 
@@ -121,21 +123,20 @@ def speed(rows: int, rounds: int) -> None:
 
 
 def one_round(folder: Path, source: Path) -> Iterator[tuple[str, float]]:
-    yield RAW, raw_insert(folder / "raw.db", list(ready_rows(source)))
-    yield "raw sqlite3: from the file", raw_insert(folder / "file.db", plain_rows(source))
-    yield "reading alone: parse, check, canonical form", timed(lambda: sum(1 for _ in traces_of(source)))
-    with open_store(f"sqlite:///{folder / 'plain.db'}") as store:
-        store._database.dialect = _Unindexed()
-        yield "ingest without search index", timed(lambda: ingest(store, source))
-    with open_store(f"sqlite:///{folder / 'store.db'}") as store:
-        yield "ingest", timed(lambda: ingest(store, source))
-        yield "ingest again: all duplicates", timed(lambda: ingest(store, source))
+    for name in TIMED:
+        yield name, float(alone(name, folder, source))
     if tool := shutil.which("sqlite-utils", path=str(Path(sys.executable).parent)):
         open_store(f"sqlite:///{folder / 'same.db'}").close()
         same = [str(folder / "same.db"), "traces", str(source), "--nl", "--ignore", "--convert", CONVERT]
         imports = ["--import", "json", "--import", "hashlib"]
         yield "sqlite-utils, the same job", timed_child([tool, "insert", *same, *imports])
         yield "sqlite-utils insert --nl", timed_child([tool, "insert", str(folder / "u.db"), "t", str(source), "--nl"])
+
+
+def alone(name: str, folder: Path, source: Path) -> str:
+    """What one of ALONE gives in a new process."""
+    command = [sys.executable, __file__, "--alone", name, str(source), str(folder)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 class _Unindexed(SQLite):
@@ -205,12 +206,23 @@ def raw_insert(database: Path, rows: Iterable[tuple[Any, ...]]) -> float:
     return timed(work)
 
 
-def ingest_alone(source: Path, folder: Path) -> None:
+def plain_ingest(folder: Path, source: Path) -> float:
+    with open_store(f"sqlite:///{folder / 'plain.db'}") as store:
+        store._database.dialect = _Unindexed()
+        return timed(lambda: ingest(store, source))
+
+
+def whole_ingest(folder: Path, source: Path) -> float:
+    with open_store(f"sqlite:///{folder / 'store.db'}") as store:
+        return timed(lambda: ingest(store, source))
+
+
+def memory_of_ingest(folder: Path, source: Path) -> str:
     with open_store(f"sqlite:///{folder / 'store.db'}") as store:
         before = peak_memory()
         ingest(store, source)
         rows = store.traces.count(TraceQuery())
-    print(f"peak memory of an ingest of {int(rows):,} traces: {peak_memory():.0f} MiB, {before:.0f} before it")
+    return f"peak memory of an ingest of {int(rows):,} traces: {peak_memory():.0f} MiB, {before:.0f} before it"
 
 
 def peak_memory() -> float:
@@ -231,6 +243,16 @@ def timed_child(command: list[str]) -> float:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
+
+TIMED: Mapping[str, Callable[[Path, Path], float]] = {
+    RAW: lambda folder, source: raw_insert(folder / "raw.db", list(ready_rows(source))),
+    "raw sqlite3: from the file": lambda folder, source: raw_insert(folder / "file.db", plain_rows(source)),
+    "reading alone: parse, check, canonical form": lambda _, source: timed(lambda: sum(1 for _ in traces_of(source))),
+    "ingest without search index": plain_ingest,
+    "ingest": whole_ingest,
+    "ingest again: all duplicates": whole_ingest,
+}
+ALONE: Mapping[str, Callable[[Path, Path], object]] = {**TIMED, "memory": memory_of_ingest}
 
 if __name__ == "__main__":
     main()

@@ -22,13 +22,13 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("carried",),
     ("quality",),
     ("datasets", "runs", "scorers"),
-    ("presets", "manifest_sections", "preflight_checks"),
-    ("manifest_data",),
+    ("presets", "manifest_sections", "preflight_checks", "eval_records"),
+    ("manifest_data", "store"),
     ("manifest", "export", "ingest"),
     ("variants", "memory", "eval_files"),
     ("trainer", "alerts", "preflight", "model_export"),
     ("evaluation", "recorder"),
-    ("store", "tunix_backend", "model_card", "run_summary", "questions", "attention", "holding", "pace"),
+    ("tunix_backend", "model_card", "run_summary", "questions", "attention", "holding", "pace"),
     ("execution", "doctor", "overview"),
     ("jobs", "registry", "builds", "eval_execution", "requests"),
     ("question_execution", "diagnostics"),
@@ -56,6 +56,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("__main__",),
 )
+ABOVE = ("pages", "app")  # which do not know `cli`, nor it them
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 
 FENCED = {
@@ -207,6 +208,13 @@ def test_every_module_of_the_core_has_a_place_in_the_layers() -> None:
     assert found - {"__init__"} == set(RANK)
 
 
+def test_the_layers_stand_in_the_documents_as_they_are_held_here() -> None:
+    text = (REPOSITORY / "docs/architecture.md").read_text(encoding="utf-8")
+    chain = text.split("to its left:\n\n", 1)[1].split("\n\n", 1)[0]
+    told = [{name.strip() for name in row.split("|")} for row in chain.split("->")]
+    assert told == [{name} for name in ABOVE] + [set(row) for row in reversed(LAYERS) if row != ("__main__",)]
+
+
 @pytest.mark.parametrize("path", list(sources("tunixrt_core")), ids=name_of)
 def test_a_module_imports_only_what_lies_below_it(path: Path) -> None:
     own = path.relative_to(REPOSITORY / "tunixrt_core").parts[0].removesuffix(".py")
@@ -234,9 +242,20 @@ def test_pages_and_the_app_use_the_pipeline_and_pure_types_only() -> None:
                 raise AssertionError(f"{path.relative_to(REPOSITORY)} imports {dotted} ({target})")
 
 
-@pytest.mark.parametrize("module", ["tunixrt_core.pipeline", "tunixrt_core.cli"])
-def test_importing_the_pipeline_or_the_command_loads_nothing_heavy(module: str) -> None:
-    heavy = {"jax", "jaxlib", "tunix", "streamlit", "pandas", "numpy", "flax", "transformers", "pyarrow", "alembic"}
+HEAVY = {"jax", "jaxlib", "tunix", "streamlit", "pandas", "numpy", "flax", "transformers", "pyarrow", "alembic"}
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("tunixrt_core.pipeline", HEAVY),
+        ("tunixrt_core.cli", HEAVY),
+        # a script that only reads and writes traces pays for no manifest
+        ("tunixrt_core.store.store", HEAVY | {"pydantic", "typer", "rich", "sqlalchemy.dialects.postgresql"}),
+        ("tunixrt_core.export", HEAVY | {"pydantic", "sqlalchemy", "typer", "rich"}),
+    ],
+)
+def test_importing_a_part_of_the_core_loads_nothing_that_is_heavy_for_it(module: str, heavy: set[str]) -> None:
     code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
     assert done.stdout.strip() == "[]"

@@ -10,7 +10,7 @@ import pytest
 from tests.fakes import FakeBackend
 from tests.makers import make_manifest
 from tunixrt_core.errors import Conflict, InvalidEvaluation, StoreError
-from tunixrt_core.evaluation import EvalRequest, EvalState
+from tunixrt_core.evaluation import EvalDir, EvalRequest, EvalState
 from tunixrt_core.jobs import JobManager
 from tunixrt_core.pipeline import Pipeline
 from tunixrt_core.processes import this_process
@@ -93,9 +93,9 @@ def test_one_that_waits_can_be_stopped_alone_and_begun_again(
 def test_one_that_another_process_runs_is_asked_by_its_stop_file(rt: Pipeline, run: Run) -> None:
     (record,) = rt.start_evaluation(run.id, ["tuned"])
     assert rt.wait(20)
-    record.folder.write_state(EvalState(status=RunStatus.RUNNING, process=this_process()))
+    EvalDir.of(record).write_state(EvalState(status=RunStatus.RUNNING, process=this_process()))
     rt.stop_evaluation(record.id)
-    assert record.folder.stop_file.exists()
+    assert EvalDir.of(record).stop_file.exists()
 
 
 def test_a_failure_is_told_as_a_sentence(rt: Pipeline, run: Run, backend: FakeBackend) -> None:

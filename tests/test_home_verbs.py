@@ -17,6 +17,7 @@ from tunixrt_core.accelerator import Accelerator
 from tunixrt_core.atomic import write_json
 from tunixrt_core.datasets import DatasetSpec
 from tunixrt_core.errors import Cancelled, Conflict
+from tunixrt_core.evaluation import EvalDir
 from tunixrt_core.jobs import JobManager
 from tunixrt_core.pipeline import Pipeline
 from tunixrt_core.runs import Run, RunDir, RunStatus
@@ -115,10 +116,10 @@ def test_answers_are_scored_again_when_a_scorer_has_a_newer_version(rt: Pipeline
     rt.start_evaluation(run.id, ["tuned"])
     assert rt.wait(30)
     (record,) = rt.evaluations(run.id)
-    summary = record.folder.summary()
+    summary = EvalDir.of(record).summary()
     assert summary is not None
-    write_json(record.folder.summary_file, {**summary, "scorers": {**summary["scorers"], "exact_match": 0}})
-    rt.registry.mirror_evaluation(record.id, record.folder)
+    write_json(EvalDir.of(record).summary_file, {**summary, "scorers": {**summary["scorers"], "exact_match": 0}})
+    rt.registry.mirror_evaluation(record.id, EvalDir.of(record))
     (item,) = rt.attention()
     assert (item.kind, item.deed, item.target) == ("stale", "score again", record.id)
     before = record.created_at
@@ -136,12 +137,12 @@ def test_starting_an_evaluation_again_scores_anew_what_older_scorers_scored(rt: 
     rt.start_evaluation(run.id, ["tuned"])
     assert rt.wait(30)
     (record,) = rt.evaluations(run.id)
-    summary = record.folder.summary()
+    summary = EvalDir.of(record).summary()
     assert summary is not None
-    write_json(record.folder.summary_file, {**summary, "scorers": {**summary["scorers"], "exact_match": 0}})
+    write_json(EvalDir.of(record).summary_file, {**summary, "scorers": {**summary["scorers"], "exact_match": 0}})
     rt.start_evaluation(run.id, ["tuned"])
     assert rt.wait(30)
-    assert record.folder.summary() == summary
+    assert EvalDir.of(record).summary() == summary
 
 
 def test_an_evaluation_without_all_its_answers_is_not_scored_again(rt: Pipeline) -> None:
@@ -149,7 +150,7 @@ def test_an_evaluation_without_all_its_answers_is_not_scored_again(rt: Pipeline)
     rt.start_evaluation(run.id, ["tuned"])
     assert rt.wait(30)
     (record,) = rt.evaluations(run.id)
-    record.folder.summary_file.unlink()
+    EvalDir.of(record).summary_file.unlink()
     with pytest.raises(Conflict, match="evaluate again"):
         rt.score_again(record.id)
 

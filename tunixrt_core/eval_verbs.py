@@ -14,6 +14,7 @@ from tunixrt_core.eval_execution import plan_evaluation
 from tunixrt_core.evaluation import (
     TARGETS,
     Comparison,
+    EvalDir,
     EvalFileReport,
     EvalRecord,
     EvalRequest,
@@ -107,7 +108,7 @@ class EvalVerbs:
         """
         with self._starting:
             record = self.registry.evaluation(eval_id)
-            if record.status.over and record.folder.summary() is None:
+            if record.status.over and EvalDir.of(record).summary() is None:
                 raise Conflict(f"{eval_id} was not answered to its end ({record.status}); evaluate again.")
             run = self.registry.run(record.run_id)
             return self.evals.score_again(record, RunManifest.from_dict(run.manifest))
@@ -124,12 +125,12 @@ class EvalVerbs:
     def evaluation(self, eval_id: str) -> EvalView:
         """One evaluation with its answers so far. Raises NotFound."""
         record = self.registry.evaluation(eval_id)
-        state = record.folder.state() or EvalState(record.status, message=record.message)
-        return EvalView(record, state, tuple(record.folder.predictions()), record.folder.leaks())
+        state = EvalDir.of(record).state() or EvalState(record.status, message=record.message)
+        return EvalView(record, state, tuple(EvalDir.of(record).predictions()), EvalDir.of(record).leaks())
 
     def leaks(self, eval_id: str) -> Leaks | None:
         """Which rows the run was trained on; None where that was not looked for (yet). Raises NotFound."""
-        return self.registry.evaluation(eval_id).folder.leaks()
+        return EvalDir.of(self.registry.evaluation(eval_id)).leaks()
 
     def leaderboard(self, metric: str = "exact_match", **filters: Any) -> Leaderboard:
         """Finished evaluations ranked by a metric, one board an eval set; `filters` are those of `leaderboard`."""
@@ -162,7 +163,7 @@ class EvalVerbs:
 
         Raises NotFound, InvalidEvaluation where one of them has no scores by that name.
         """
-        a, b = (self.registry.evaluation(eval_id).folder.predictions() for eval_id in (first, second))
+        a, b = (EvalDir.of(self.registry.evaluation(eval_id)).predictions() for eval_id in (first, second))
         return compare(a, b, scorer, higher_is_better=_higher_is_better(scorer))
 
     def comparison(self, run_id: str) -> Comparison | None:
@@ -170,7 +171,7 @@ class EvalVerbs:
         pair = base_and_tuned(self.evaluations(run_id))
         if pair is None:
             return None
-        base, tuned = (record.folder.predictions() for record in pair)
+        base, tuned = (EvalDir.of(record).predictions() for record in pair)
         return compare(base, tuned) if base and tuned else None
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from tunixrt_core.errors import Conflict, StoreError
 from tunixrt_core.eval_execution import EvalPlan, execute_evaluation, execute_scoring
-from tunixrt_core.evaluation import EvalRecord, EvalState
+from tunixrt_core.evaluation import EvalDir, EvalRecord, EvalState
 from tunixrt_core.jobs import JobManager, WaitingJob
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.processes import this_process
@@ -41,7 +41,7 @@ class Evaluations:
         if record.status.over:
             raise Conflict(f"The evaluation is over ({record.status}); there is nothing to stop.")
         if not self._jobs.stop_job(eval_id):
-            record.folder.stop_file.touch()  # another process runs it
+            EvalDir.of(record).stop_file.touch()  # another process runs it
 
     @staticmethod
     def _known(record: EvalRecord | None, plan: EvalPlan, again: bool) -> EvalRecord | None:
@@ -53,7 +53,7 @@ class Evaluations:
         """Queue that an evaluation which is done is scored again. One that waits or runs is given back as it is."""
         if not record.status.over:
             return record
-        folder = record.folder
+        folder = EvalDir.of(record)
         folder.write_state(EvalState(process=this_process()))
 
         def work(on_state: Callable[[EvalState], None], stop: threading.Event) -> None:
@@ -74,7 +74,7 @@ class Evaluations:
     def _submit(
         self, record: EvalRecord, work: Callable[[Callable[[EvalState], None], threading.Event], None]
     ) -> EvalRecord:
-        folder = record.folder
+        folder = EvalDir.of(record)
 
         def mirror(state: EvalState) -> None:
             try:

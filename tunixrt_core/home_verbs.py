@@ -20,7 +20,7 @@ from tunixrt_core.attention import Attention, Seen
 from tunixrt_core.diagnostics import diagnostics, file_name
 from tunixrt_core.disk import DiskUse
 from tunixrt_core.errors import Conflict, NotFound
-from tunixrt_core.evaluation import EvalRecord
+from tunixrt_core.evaluation import EvalDir, EvalRecord
 from tunixrt_core.holding import Holding, held_by_evaluation, held_by_training
 from tunixrt_core.host import memory_use
 from tunixrt_core.jobs import JobManager
@@ -158,7 +158,7 @@ class HomeVerbs:
         except NotFound:  # of a command with a folder of its own
             return Holding(holder, None, None, memory_use(holder.pid))
         if holder.kind == "evaluate":
-            states = (record.folder.state() for record in self.store.evals.list(run.id))
+            states = (EvalDir.of(record).state() for record in self.store.evals.list(run.id))
             return held_by_evaluation(holder, [s for s in states if s and not s.status.over])
         if holder.kind == "train":
             return held_by_training(holder, RunDir(Path(run.directory)))

@@ -48,7 +48,7 @@ class Registry:
         for run in self._runs.unfinished():
             self._fresh(run)
         for record in self._evals.unfinished():
-            if record.folder.state() is None:
+            if EvalDir.of(record).state() is None:
                 self._evals.mirror(record.id, status=RunStatus.INTERRUPTED, message="Its folder is gone.")
 
     def run(self, run_id: str) -> Run:
@@ -114,7 +114,7 @@ class Registry:
     def evaluation(self, eval_id: str) -> EvalRecord:
         """Raises NotFound."""
         record = self._evals.get(eval_id)
-        self._look_at(record.run_id, record.folder, record)
+        self._look_at(record.run_id, EvalDir.of(record), record)
         return self._evals.get(eval_id)
 
     def add_evaluation(self, run_id: str, folder: EvalDir) -> EvalRecord:

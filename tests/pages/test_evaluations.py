@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from tests.pages.conftest import checked, evaluate, keys, make_run, open_page, press, words
-from tunixrt_core.evaluation import EvalRequest, EvalState
+from tunixrt_core.evaluation import EvalDir, EvalRequest, EvalState
 from tunixrt_core.pipeline import Pipeline
 from tunixrt_core.runs import Run, RunStatus
 from tunixrt_core.store.query import TraceQuery
@@ -91,7 +91,7 @@ def test_results_are_broken_down_by_the_columns_of_the_eval_file(filled: Pipelin
 
 def test_a_failed_evaluation_says_why(filled: Pipeline, run: Run) -> None:
     (record, *_) = filled.evaluations(run.id)
-    record.folder.write_state(EvalState(status=RunStatus.FAILED, message="Out of memory."))
+    EvalDir.of(record).write_state(EvalState(status=RunStatus.FAILED, message="Out of memory."))
     assert "Out of memory." in words(open_page("evaluations.py", run=run.id))
 
 
@@ -123,7 +123,7 @@ def test_one_press_evaluates_both_models(filled: Pipeline) -> None:
 def test_what_is_under_way_can_be_stopped(filled: Pipeline, run: Run) -> None:
     make_run(filled, RunStatus.SUCCEEDED)
     (record, *_) = filled.evaluations(run.id)
-    record.folder.write_state(EvalState(status=RunStatus.RUNNING, total=6))
+    EvalDir.of(record).write_state(EvalState(status=RunStatus.RUNNING, total=6))
     app = open_page("evaluations.py", run=run.id)
     assert f"stop-{record.id}" in keys(app)
 

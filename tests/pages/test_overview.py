@@ -9,6 +9,7 @@ from tests.pages.conftest import evaluate, keys, make_run, open_page, press, wor
 from tunixrt_core.accelerator import Accelerator
 from tunixrt_core.atomic import write_json
 from tunixrt_core.datasets import DatasetSpec
+from tunixrt_core.evaluation import EvalDir
 from tunixrt_core.pipeline import Pipeline
 from tunixrt_core.runs import RunStatus
 from tunixrt_core.tunix_backend.availability import is_tunix_available
@@ -63,10 +64,10 @@ def test_every_kind_of_trouble_has_its_badge_and_its_button(filled: Pipeline) ->
 def outdate(rt: Pipeline) -> None:
     """Let the tuned evaluation have been scored by an older version of a scorer."""
     record = next(r for r in rt.evaluations() if r.target == "tuned")
-    summary = record.folder.summary()
+    summary = EvalDir.of(record).summary()
     assert summary is not None
-    write_json(record.folder.summary_file, {**summary, "scorers": {**summary["scorers"], "exact_match": 0}})
-    rt.registry.mirror_evaluation(record.id, record.folder)
+    write_json(EvalDir.of(record).summary_file, {**summary, "scorers": {**summary["scorers"], "exact_match": 0}})
+    rt.registry.mirror_evaluation(record.id, EvalDir.of(record))
 
 
 def test_one_click_scores_again(filled: Pipeline) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tunixrt_core.eval_records import TARGETS, EvalRecord, Target
 from tunixrt_core.evaluation.answering import evaluate, prompt_of, render_asked, rescore
 from tunixrt_core.evaluation.comparison import Comparison, Flip, compare, flipped
 from tunixrt_core.evaluation.eval_file import file_set, read_eval_file
@@ -13,15 +14,7 @@ from tunixrt_core.evaluation.harvest import harvest, model_label, origin, read_o
 from tunixrt_core.evaluation.leaderboard import Board, Entry, Leaderboard, leaderboard
 from tunixrt_core.evaluation.leaks import Leak, Leaks, find_leaks
 from tunixrt_core.evaluation.pairs import base_and_tuned, latest_results, newest
-from tunixrt_core.evaluation.predictions import (
-    TARGETS,
-    EvalDir,
-    EvalRecord,
-    EvalSpec,
-    EvalState,
-    Prediction,
-    Target,
-)
+from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, EvalState, Prediction
 from tunixrt_core.evaluation.regression import Outcome, Verdict, worse
 from tunixrt_core.evaluation.setup import EvalRequest, EvalSetRef, EvalSetup
 from tunixrt_core.evaluation.statistics import Estimate, holm, mcnemar, mean_interval, pass_at_k, wilson_interval

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from tunixrt_core.errors import Conflict, InvalidEvaluation, InvalidTrace
-from tunixrt_core.evaluation.predictions import EvalRecord, EvalSpec, Prediction
+from tunixrt_core.eval_records import EvalRecord
+from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, Prediction
 from tunixrt_core.ingest.report import RowError
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.model_names import public_name
@@ -77,13 +78,14 @@ def harvest(
     `only_correct` leaves out what the scorer did not give a whole 1. Raises Conflict for an evaluation that is not
     finished, InvalidEvaluation for a scorer that did not score it.
     """
-    summary, spec = record.folder.summary(), record.folder.spec()
+    folder = EvalDir.of(record)
+    summary, spec = folder.summary(), folder.spec()
     if summary is None or spec is None:
         raise Conflict(f"Evaluation {record.id} is not finished ({record.status}); evaluate again to go on.")
     versions: Mapping[str, int] = summary["scorers"]
     if scorer not in versions:
         raise InvalidEvaluation(f"{record.id} was not scored by {scorer!r}. It was by: {', '.join(versions)}.")
-    chosen = (p for p in record.folder.predictions() if p.scores.get(scorer) == 1.0 or not only_correct)
+    chosen = (p for p in folder.predictions() if p.scores.get(scorer) == 1.0 or not only_correct)
     return _harvested(chosen, record, manifest, spec, scorer, str(versions[scorer]))
 
 

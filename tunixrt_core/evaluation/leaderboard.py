@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from tunixrt_core.evaluation.predictions import EvalRecord, Target
+from tunixrt_core.eval_records import EvalRecord, Target
 from tunixrt_core.evaluation.setup import EvalSetRef, EvalSetup
 from tunixrt_core.runs import Run, RunStatus
 from tunixrt_core.trainer import Sampling

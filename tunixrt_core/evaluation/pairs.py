@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.evaluation.predictions import EvalDir, EvalRecord, EvalSpec, Target
+from tunixrt_core.eval_records import EvalRecord, Target
+from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec
 
 
 def base_and_tuned(records: Sequence[EvalRecord]) -> tuple[EvalRecord, EvalRecord] | None:

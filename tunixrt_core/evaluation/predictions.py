@@ -5,20 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 
 from tunixrt_core.atomic import write_json
+from tunixrt_core.eval_records import EvalRecord, Target
 from tunixrt_core.evaluation.leaks import Leaks
 from tunixrt_core.evaluation.setup import EvalSetup
 from tunixrt_core.processes import process_alive
 from tunixrt_core.runs import RunStatus
-
-Target = Literal["base", "tuned"]
-TARGETS: tuple[Target, ...] = ("base", "tuned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +67,6 @@ class EvalState:
         return cls(**{**known, "status": RunStatus(known.get("status", RunStatus.INTERRUPTED))})
 
 
-@dataclass(frozen=True, slots=True)
-class EvalRecord:
-    """One evaluation of one target of a run, as the store lists it. `train_step` is None for the base model."""
-
-    id: str
-    run_id: str
-    target: Target
-    status: RunStatus
-    directory: str
-    created_at: datetime
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    ended_at: datetime | None = None
-    message: str = ""
-    train_step: int | None = None
-    setup: Mapping[str, Any] = field(default_factory=dict)  # EvalSetup.to_dict()
-
-    @property
-    def folder(self) -> EvalDir:
-        return EvalDir(Path(self.directory))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvalSpec:
     """What one evaluation is: which model answers what, and which scorers look at the answers. Is `spec.json`."""
@@ -125,6 +101,10 @@ class EvalDir:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @classmethod
+    def of(cls, record: EvalRecord) -> EvalDir:
+        return cls(Path(record.directory))
 
     @property
     def spec_file(self) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from tunixrt_core.errors import NotFound
-from tunixrt_core.evaluation import EvalRecord
+from tunixrt_core.eval_records import EvalRecord
 from tunixrt_core.runs import RunStatus
 from tunixrt_core.store.engine import Database
 from tunixrt_core.store.tables import evals
