@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("manifest", "export", "ingest"),
     ("variants", "memory", "eval_files"),
     ("trainer", "alerts", "preflight", "model_export"),
-    ("evaluation", "recorder"),
+    ("evaluation", "recorder", "backend"),
     ("tunix_backend", "model_card", "run_summary", "questions", "attention", "holding", "pace"),
     ("execution", "doctor", "overview"),
     ("jobs", "registry", "builds", "eval_execution", "requests"),

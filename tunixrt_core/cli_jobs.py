@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from tunixrt_core import terminal, terminal_run
+from tunixrt_core.backend import Backend
 from tunixrt_core.cli_accelerator import Wait, accelerator, stop_at_signals
 from tunixrt_core.cli_common import Home, fail, settings_of
 from tunixrt_core.cli_preflight import Allow, check_codes
 from tunixrt_core.errors import InvalidManifest
 from tunixrt_core.execution import (
-    Backend,
     StopRequest,
     execute_dry_run,
     execute_training,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tunixrt_core.atomic import write_json
+from tunixrt_core.backend import Backend
 from tunixrt_core.errors import InvalidEvaluation, InvalidManifest, TunixRTError
 from tunixrt_core.evaluation import (
     EvalDir,
@@ -27,7 +28,6 @@ from tunixrt_core.evaluation import (
     rescore,
     split_set,
 )
-from tunixrt_core.execution import Backend
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.manifest_data import check_data_unchanged
 from tunixrt_core.processes import this_process

@@ -6,80 +6,33 @@ import json
 import logging
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from platform import platform, python_version
-from typing import Any, Protocol
+from typing import Any
 
 from tunixrt_core.alerts import Watch
 from tunixrt_core.atomic import write_json
+from tunixrt_core.backend import Backend
 from tunixrt_core.errors import Conflict, TunixRTError
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.manifest_data import check_data_unchanged
-from tunixrt_core.memory import MemoryNeed
 from tunixrt_core.model_card import model_card
-from tunixrt_core.model_export import Exporter, ExportReport, ModelExportOptions
-from tunixrt_core.preflight import Preflight, RowView
+from tunixrt_core.model_export import ExportReport, ModelExportOptions
 from tunixrt_core.recorder import RunRecorder
 from tunixrt_core.runs import RunDir, RunState, RunStatus
 from tunixrt_core.trainer import (
-    DryRun,
     DryRunReport,
-    LoadGenerator,
     MetricSink,
     TrainControls,
-    Trainer,
     TrainOutcome,
 )
 
 log = logging.getLogger(__name__)
 
 _PACKAGES = ("tunix-rt", "google-tunix", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "qwix", "numpy")
-
-
-class Backend(Protocol):
-    """Where trainer, generator and exporter come from. Asked for inside the worker, because importing Tunix is slow."""
-
-    def require(self) -> None:
-        """Raises TunixMissing where training is not possible on this machine."""
-
-    def preflight(
-        self,
-        manifest: RunManifest,
-        folder: RunDir,
-        *,
-        is_new: bool = True,
-        sample_rows: int = 1,
-        on_progress: Callable[[int, int], None] = lambda done, total: None,
-    ) -> Preflight:
-        """Check a manifest before it runs in `folder`, which must be free where the run `is_new`."""
-
-    def preflight_rows(self, manifest: RunManifest, numbers: Sequence[int]) -> list[RowView]:
-        """Rows as the trainer will see them, by their line in the data file."""
-
-    def memory_estimate(self, manifest: RunManifest) -> MemoryNeed | None:
-        """What a train step would need, from config.json alone. Raises ModelError."""
-
-    def fetch_model(self, manifest: RunManifest, log: Callable[[str], None]) -> None:
-        """Have the manifest's model on this machine; `log` is told of a download in words."""
-
-    def begin_together(self, *, ready: bool) -> None:
-        """Wait for the processes that train along, if there are any. Raises TrainingError in one that is ready where
-        another is not.
-        """
-
-    def trainer(self) -> Trainer: ...
-
-    def dry_run(self) -> DryRun: ...
-
-    def sinks(self, manifest: RunManifest, folder: Path) -> Sequence[MetricSink]:
-        """Where metrics go besides metrics.jsonl. Raises TrackingError where one that is asked for cannot be."""
-
-    def load_generator(self) -> LoadGenerator: ...
-
-    def exporter(self) -> Exporter: ...
 
 
 class StopRequest(threading.Event):

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tunixrt_core.accelerator import Accelerator, Hold, Holder
+from tunixrt_core.backend import Backend
 from tunixrt_core.errors import Conflict, NotFound, StoreError, TunixRTError
-from tunixrt_core.execution import Backend, StopRequest, execute_training
+from tunixrt_core.execution import StopRequest, execute_training
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.processes import this_process
 from tunixrt_core.runs import RunDir, RunState

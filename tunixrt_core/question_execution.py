@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tunixrt_core.backend import Backend
 from tunixrt_core.eval_execution import longest_row
 from tunixrt_core.evaluation import Target, model_label, read_output, render_asked
-from tunixrt_core.execution import Backend
 from tunixrt_core.manifest import RunManifest
 from tunixrt_core.questions import Answered, Question
 from tunixrt_core.runs import RunDir

@@ -21,7 +21,7 @@ from tunixrt_core.manifest import RunManifest
 from tunixrt_core.render import ChatFormat, ReasoningStyle, render
 from tunixrt_core.traces import Step, Trace
 from tunixrt_core.tunix_backend.models import resolve_model
-from tunixrt_core.tunix_backend.script import fill_template, literal, notebook, standalone_script
+from tunixrt_core.tunix_backend.script import notebook, standalone_script
 
 pytestmark = pytest.mark.tunix
 
@@ -177,18 +177,6 @@ def test_the_script_writes_the_text_of_the_run(
             assert space["prompt_text"](trace.prompt, system) == ours.prompt
             steps = [step.content for step in trace.steps]
             assert space["completion_text"](steps, trace.final_answer) == ours.completion
-
-
-@pytest.mark.parametrize("text", ["", "it's", 'a "b"', 'both \' and ""', "line\nend\t\\ é \x00", "'''"])
-def test_a_string_stands_in_the_script_as_itself(text: str) -> None:
-    assert eval(literal(text)) == text
-
-
-def test_lines_of_the_template_are_chosen_by_their_flags() -> None:
-    template = "#: if a\nA {{x}}\n#: if b two\nB\n#: else\nC\n#: end\n#: end\n#: if not a\nD\n#: end\n"
-    assert fill_template(template, {"a": "yes", "b": "two"}, {"x": "1"}) == "A 1\nB\n"
-    assert fill_template(template, {"a": "yes", "b": "one"}, {"x": "1"}) == "A 1\nC\n"
-    assert fill_template(template, {"b": "two"}, {}) == "D\n"
 
 
 def test_lora_that_matches_nothing_is_refused(tmp_path: Path, models_dir: Path) -> None:

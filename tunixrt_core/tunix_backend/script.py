@@ -17,9 +17,9 @@ from tunixrt_core.tunix_backend.architecture import Architecture
 from tunixrt_core.tunix_backend.families import FAMILIES
 from tunixrt_core.tunix_backend.lora import check_tile_size, lora_targets
 from tunixrt_core.tunix_backend.packing import WINDOW
+from tunixrt_core.tunix_backend.script_text import Code, assignment, fill_template, literal
 from tunixrt_core.tunix_backend.weight_files import check_weights
 
-_WIDTH = 88  # of a line, which is ruff's own
 # what the models' own templates take from the ends of a completion; a thought of their own form is handled apart
 _STRIPS = {
     ChatFormat.QWEN3: "lines",
@@ -28,10 +28,6 @@ _STRIPS = {
     ChatFormat.LLAMA31: "all",
 }
 _CELL = re.compile(r"^(?=# %%)", re.MULTILINE)
-
-
-class Code(str):
-    """Text that stands in the script as it is, where other values stand as literals."""
 
 
 def standalone_script(manifest: RunManifest, directory: Path) -> str:
@@ -50,7 +46,7 @@ def standalone_script(manifest: RunManifest, directory: Path) -> str:
     flags = _flags(manifest, mended, tokenizer)
     values = _values(manifest, mended, flags)
     settings = _settings(manifest, mended, flags, tokenizer, directory)
-    values["settings"] = "\n".join(_assignment(name, value) for name, value in settings)
+    values["settings"] = "\n".join(assignment(name, value) for name, value in settings)
     template = files("tunixrt_core.tunix_backend").joinpath("train.py.txt").read_text(encoding="utf-8")
     return fill_template(template, flags, values)
 
@@ -75,32 +71,6 @@ def notebook(script: str) -> str:
         "language_info": {"name": "python"},
     }
     return json.dumps({"cells": cells, "metadata": about, "nbformat": 4, "nbformat_minor": 5}, indent=1) + "\n"
-
-
-def fill_template(template: str, flags: Mapping[str, str], values: Mapping[str, str]) -> str:
-    """`#: if FLAG [VALUE]`, `#: if not FLAG`, `#: else` and `#: end` choose lines; `{{name}}` stands for a value."""
-    chosen: list[str] = []
-    stack: list[bool] = []
-    for line in template.splitlines():
-        if not line.startswith("#: "):
-            if all(stack):
-                chosen.append(line)
-            continue
-        word, *condition = line.split()[1:]
-        if word == "if":
-            stack.append(_holds(condition, flags))
-        elif word == "else":
-            stack[-1] = not stack[-1]
-        else:
-            stack.pop()
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: values[found[1]], "\n".join(chosen) + "\n")
-
-
-def _holds(condition: list[str], flags: Mapping[str, str]) -> bool:
-    if condition[0] == "not":
-        return not flags.get(condition[1])
-    value = flags.get(condition[0], "")
-    return bool(value) if len(condition) == 1 else value == condition[1]
 
 
 class _Mended:
@@ -272,26 +242,6 @@ def _model_settings(mended: _Mended, flags: Mapping[str, str]) -> Iterator[tuple
         yield "LAYERS", mended.layers
     if flags["gemma3"]:
         yield from (("ROPE_BASES", mended.bases), ("ROPE_SCALES", mended.scales))
-
-
-def literal(value: Any) -> str:
-    """The value in Python, with strings quoted as ruff would."""
-    if isinstance(value, Code):
-        return str(value)
-    if isinstance(value, str):
-        text = repr(value + "'\"")[1:-1].replace("\\'", "'").removesuffix("'\"")
-        if value.count('"') > value.count("'"):
-            return "'" + text.replace("'", "\\'") + "'"
-        return '"' + text.replace('"', '\\"') + '"'
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{literal(key)}: {literal(each)}" for key, each in value.items()) + "}"
-    return repr(value)
-
-
-def _assignment(name: str, value: Any) -> str:
-    text = literal(value)
-    line = f"{name} = {text}"
-    return f"{name} = (\n    {text}\n)" if len(line) > _WIDTH >= len(text) + 4 else line
 
 
 def _token(directory: Path, name: str) -> str | None:
