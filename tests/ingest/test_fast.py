@@ -53,6 +53,8 @@ _METADATA = st.fixed_dictionaries(
         "x": _JSON,
     },
 )
+# a label comes from the caller, not from the line: it may need what the line does without
+_LABELS = st.sampled_from([None, "label", 'a "b"', "c\\d", "e\tf", "g\x7f\u2028é"])
 _SFT_ROWS = st.fixed_dictionaries(
     {"prompt": _TEXT, "trace_steps": st.lists(_TEXT | st.just("s"), max_size=3), "final_answer": _TEXT | st.just("1")},
     optional={"metadata": _METADATA | _JSON, "x": _JSON},
@@ -99,13 +101,13 @@ def check(format: str, line: bytes, source: str | None) -> None:
     assert short.group_key == long.group_key
 
 
-@given(_lines(_TRACES), st.sampled_from([None, "label"]))
+@given(_lines(_TRACES), _LABELS)
 @settings(max_examples=700, deadline=None)
 def test_a_trace_read_the_short_way_is_the_one_of_the_long_way(line: bytes, source: str | None) -> None:
     check("trace", line, source)
 
 
-@given(_lines(_SFT_ROWS), st.sampled_from([None, "label"]))
+@given(_lines(_SFT_ROWS), _LABELS)
 @settings(max_examples=400, deadline=None)
 def test_so_is_a_row_of_an_export(line: bytes, source: str | None) -> None:
     check("tunix_sft", line, source)
@@ -137,6 +139,20 @@ def test_ordinary_traces_take_the_short_way(row: dict[str, Any]) -> None:
         line = json.dumps(row, ensure_ascii=ascii).encode()
         assert FAST["trace"](line, None) is not None
         check("trace", line, "label")
+
+
+@pytest.mark.parametrize("steps", [0, 1, 255, 256, 257, 1000])
+def test_so_do_traces_of_any_number_of_steps(steps: int) -> None:
+    row = {"prompt": "p", "steps": [f"s{i}" for i in range(steps)], "final_answer": "1"}
+    line = json.dumps(row).encode()
+    assert FAST["trace"](line, None) is not None
+    check("trace", line, "label")
+
+
+@pytest.mark.parametrize("code", [*range(32), 127, 0x80, 0x2028])
+def test_a_character_that_stands_in_a_line_without_its_escape_is_read_alike(code: int) -> None:
+    line = json.dumps({"prompt": f"p{chr(code)}q", "steps": ["s"], "final_answer": "1"}, ensure_ascii=False)
+    check("trace", line.replace(json.dumps(chr(code))[1:-1], chr(code)).encode(), None)
 
 
 def test_ordinary_export_rows_take_the_short_way() -> None:

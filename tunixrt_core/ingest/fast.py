@@ -7,6 +7,7 @@ is read again by `parse` and its format, which name what is wrong. A test compar
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -56,6 +57,8 @@ _CARRIED = ("system", "reference_answer", "source", "model")
 _METADATA = frozenset({"trace_id", "split", "step_types", "meta", *_CARRIED})
 _Types = list[str] | None  # of the steps; None where all have the default
 _Optional = tuple[str | None, str | None, str | None, str | None]  # of a trace, in the order of _CARRIED
+# of each step in canonical JSON; where there are more steps, they are written the other way
+_ENDS = tuple(f'","i":{i},"type":"{DEFAULT_STEP_TYPE}"}}' for i in range(256))
 _new, _set = object.__new__, object.__setattr__  # a Trace is frozen
 _stripped = str.strip
 
@@ -164,11 +167,15 @@ def _trace(
         return None
     if types is not None and not all(map(_stripped, types)):
         return None
-    canonical = _canonical(prompt, texts, types, final_answer, meta, optional)
-    # without an escape there can be neither NUL nor half a surrogate pair
-    if len(canonical) > MAX_TRACE_BYTES or (b"\\" in line and b"\\u0000" in line):
-        return None
     system, reference, source, model = optional
+    # without an escape in the line its texts need none either; and there can be neither NUL nor half a surrogate pair
+    escaped = b"\\" in line
+    if escaped or meta or types is not None or len(texts) > len(_ENDS) or not _needs_no_escape(source):
+        canonical = _canonical(prompt, texts, types, final_answer, meta, optional)
+    else:
+        canonical = _joined(prompt, texts, final_answer, optional)
+    if len(canonical) > MAX_TRACE_BYTES or (escaped and b"\\u0000" in line):
+        return None
     counted = range(len(texts))
     trace: Trace = _new(Trace)
     _set(
@@ -213,6 +220,39 @@ def _canonical(
         body["system"] = system
     body["trace_version"] = TRACE_VERSION
     return orjson.dumps(body, option=orjson.OPT_SORT_KEYS) if meta else orjson.dumps(body)
+
+
+def _joined(prompt: str, texts: list[str], final_answer: str, optional: _Optional) -> bytes:
+    """The same for texts that need no escape, without `meta`, with steps of the default type: in half the time."""
+    system, reference, source, model = optional
+    parts = ['{"final_answer":"', final_answer, '","meta":{},']
+    if model is not None:
+        parts += ('"model":"', model, '",')
+    parts += ('"prompt":"', prompt)
+    if reference is not None:
+        parts += ('","reference_answer":"', reference)
+    if source is not None:
+        parts += ('","source":"', source)
+    start = '","steps":[{"content":"'
+    for text, end in zip(texts, _ENDS, strict=False):
+        parts += (start, text, end)
+        start = ',{"content":"'
+    parts.append("]," if texts else '","steps":[],')
+    if system is not None:
+        parts += ('"system":"', system, '",')
+    parts.append(f'"trace_version":"{TRACE_VERSION}"}}')
+    return "".join(parts).encode()
+
+
+@lru_cache(maxsize=32)
+def _needs_no_escape(source: str | None) -> bool:
+    """Asked of the source alone, which may be the caller's label: of any other text the line tells."""
+    if source is None:
+        return True
+    try:
+        return orjson.dumps(source) == f'"{source}"'.encode()
+    except (TypeError, UnicodeEncodeError):
+        return False  # half a surrogate pair
 
 
 def _storable(meta: dict[str, Any]) -> bool:
