@@ -104,6 +104,7 @@ class EvalDir:
 
     @classmethod
     def of(cls, record: EvalRecord) -> EvalDir:
+        """The folder that a record names."""
         return cls(Path(record.directory))
 
     @property

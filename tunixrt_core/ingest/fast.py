@@ -84,7 +84,7 @@ def read_trace(line: bytes, label: str | None) -> Trace | None:
     meta = {} if row.meta is None else row.meta
     source = label if row.source is None else row.source
     optional = row.system, row.reference_answer, source, row.model
-    return _trace(line, keys, row.prompt, texts, types, row.final_answer, meta, optional)
+    return _trace(line, label, keys, row.prompt, texts, types, row.final_answer, meta, optional)
 
 
 def _keys(row: _Row) -> int:
@@ -139,7 +139,7 @@ def read_sft_row(line: bytes, label: str | None) -> Trace | None:
     system, reference, source, model = map(metadata.get, _CARRIED)
     optional = system, reference, label if source is None else source, model
     keys = 4 + len(metadata)
-    return _trace(line, keys, row.prompt, row.trace_steps, types, row.final_answer, meta, optional)
+    return _trace(line, label, keys, row.prompt, row.trace_steps, types, row.final_answer, meta, optional)
 
 
 FAST: Mapping[str, FastReader] = {"trace": read_trace, "tunix_sft": read_sft_row}
@@ -147,6 +147,7 @@ FAST: Mapping[str, FastReader] = {"trace": read_trace, "tunix_sft": read_sft_row
 
 def _trace(
     line: bytes,
+    label: str | None,
     keys: int,
     prompt: str,
     texts: list[str],
@@ -170,7 +171,8 @@ def _trace(
     system, reference, source, model = optional
     # without an escape in the line its texts need none either; and there can be neither NUL nor half a surrogate pair
     escaped = b"\\" in line
-    if escaped or meta or types is not None or len(texts) > len(_ENDS) or not _needs_no_escape(source):
+    by_label = source is label and not _needs_no_escape(label)  # which does not come from the line
+    if escaped or by_label or meta or types is not None or len(texts) > len(_ENDS):
         canonical = _canonical(prompt, texts, types, final_answer, meta, optional)
     else:
         canonical = _joined(prompt, texts, final_answer, optional)
@@ -245,12 +247,11 @@ def _joined(prompt: str, texts: list[str], final_answer: str, optional: _Optiona
 
 
 @lru_cache(maxsize=32)
-def _needs_no_escape(source: str | None) -> bool:
-    """Asked of the source alone, which may be the caller's label: of any other text the line tells."""
-    if source is None:
+def _needs_no_escape(label: str | None) -> bool:
+    if label is None:
         return True
     try:
-        return orjson.dumps(source) == f'"{source}"'.encode()
+        return orjson.dumps(label) == f'"{label}"'.encode()
     except (TypeError, UnicodeEncodeError):
         return False  # half a surrogate pair
 
