@@ -13,7 +13,7 @@ WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # What was compiled is kept: tests start some hundred processes, which would each compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-reference test-free test-postgres check format schema map screenshots clean
+.PHONY: run test test-reference test-free test-postgres check format schema screenshots clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
@@ -42,6 +42,7 @@ test-postgres: .venv-free/.installed-dev
 check: .venv-free/.installed-dev
 	.venv-free/bin/ruff format --check .
 	.venv-free/bin/ruff check .
+	.venv-free/bin/lint-imports --no-cache
 	.venv-free/bin/mypy
 
 format: .venv-free/.installed-dev
@@ -64,10 +65,7 @@ clean:
 	rm -rf .venv .venv-free build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 schema: .venv-free/.installed-dev
-	.venv-free/bin/python -c "import json; from tunixrt_core.manifest import json_schema; print(json.dumps(json_schema(), indent=2))" > docs/run-manifest.schema.json
-
-map: .venv-free/.installed-dev
-	.venv-free/bin/python -m tests.test_readme
+	.venv-free/bin/python -c "import json; from tunixrt_core.manifest.manifest import json_schema; print(json.dumps(json_schema(), indent=2))" > docs/run-manifest.schema.json
 
 # Every page in light and dark, from a home that is filled by real trainings first: about ten minutes. Needs chromium.
 screenshots: .venv/.installed-$(EXTRA)-dev

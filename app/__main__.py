@@ -8,8 +8,8 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from app.log_file import FORMAT, follow_server, log_to_file, note
-from app.ports import CannotListen, check_can_listen, is_any, is_loopback
+from app.server.log_file import FORMAT, follow_server, log_to_file, note
+from app.server.ports import CannotListen, check_can_listen, is_any, is_loopback
 from tunixrt_core import __version__
 from tunixrt_core.errors import InvalidSettings, TunixRTError
 from tunixrt_core.settings import LOG_LEVELS, VARIABLES, Settings
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
         # before anything heavy is imported: the common mistakes answer at once
         check_can_listen(settings.host, settings.port)
         log_file = log_to_file(settings, environ)
-        from app.server import serve
+        from app.server.server import serve
 
         note(log_file, f"Tunix RT {__version__} begins on {settings.host}:{settings.port}, home {settings.home}")
         serve(settings, auth=not options.no_auth, on_start=lambda address: _greet(settings, address, log_file))

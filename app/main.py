@@ -6,10 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.boundary import error_boundary
-from app.components import device_block
-from app.navigation import sections
 from app.state import get_pipeline
+from app.ui.boundary import error_boundary
+from app.ui.components import device_block
+from app.ui.navigation import sections
 
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"

@@ -31,11 +31,11 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.training import Kept  # noqa: E402
-from tunixrt_core.examples import example_traces  # noqa: E402
-from tunixrt_core.export import write_export  # noqa: E402
-from tunixrt_core.manifest import RunManifest, build_sft_manifest, load_manifest  # noqa: E402
-from tunixrt_core.rows import to_row  # noqa: E402
-from tunixrt_core.trainer import TrainControls  # noqa: E402
+from tunixrt_core.export.files import write_export  # noqa: E402
+from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest, load_manifest  # noqa: E402
+from tunixrt_core.traces.examples import example_traces  # noqa: E402
+from tunixrt_core.traces.rows import to_row  # noqa: E402
+from tunixrt_core.training.trainer import TrainControls  # noqa: E402
 
 GIB = 2**30
 CONFIGS: dict[str, dict[str, Any]] = {
@@ -66,9 +66,9 @@ def write_model(directory: Path, config: dict[str, Any]) -> None:
     import numpy as np
     from safetensors.numpy import save_file
 
-    from tunixrt_core.tunix_backend.architecture import architecture_of
-    from tunixrt_core.tunix_backend.tiny import write_builtin_model
-    from tunixrt_core.tunix_backend.weight_files import expected_tensors
+    from tunixrt_core.tunix_backend.model.architecture import architecture_of
+    from tunixrt_core.tunix_backend.model.tiny import write_builtin_model
+    from tunixrt_core.tunix_backend.model.weight_files import expected_tensors
 
     tokenizer = write_builtin_model("tiny", directory.parent / "tiny")
     directory.mkdir(parents=True)
@@ -160,7 +160,7 @@ class Ours(Kept):
 
 
 def ours(manifest: RunManifest, folder: Path, turn: Turn) -> None:
-    from tunixrt_core.tunix_backend.sft import TunixTrainer
+    from tunixrt_core.tunix_backend.train.sft import TunixTrainer
 
     run = Path(manifest.output_dir)
     run.mkdir(parents=True)
@@ -173,12 +173,12 @@ def bare(manifest: RunManifest, folder: Path, turn: Turn, *, default_loss: bool)
     from tunix.sft.peft_trainer import PeftTrainer, TrainingConfig
 
     from benchmarks.loss_memory import tunix_inputs
-    from tunixrt_core.tunix_backend.batches import train_batches
-    from tunixrt_core.tunix_backend.data import load_data
-    from tunixrt_core.tunix_backend.loss import model_batch
-    from tunixrt_core.tunix_backend.models import load_model, make_mesh
-    from tunixrt_core.tunix_backend.optimizer import make_optimizer, make_schedule
-    from tunixrt_core.tunix_backend.sft import loss_function
+    from tunixrt_core.tunix_backend.data.batches import train_batches
+    from tunixrt_core.tunix_backend.data.rows import load_data
+    from tunixrt_core.tunix_backend.model.models import load_model, make_mesh
+    from tunixrt_core.tunix_backend.train.sft import loss_function
+    from tunixrt_core.tunix_backend.train.step.loss import model_batch
+    from tunixrt_core.tunix_backend.train.step.optimizer import make_optimizer, make_schedule
 
     steps = manifest.duration.train_steps or 1
     data = load_data(manifest, folder)
@@ -209,7 +209,7 @@ def bare(manifest: RunManifest, folder: Path, turn: Turn, *, default_loss: bool)
 
 
 def estimates(manifest: RunManifest, folder: Path) -> None:
-    from tunixrt_core.tunix_backend.memory import estimate_manifest, measure
+    from tunixrt_core.tunix_backend.memory.count import estimate_manifest, measure
 
     began = time.perf_counter()
     found = {"closed": estimate_manifest(manifest, folder)[0].total, "counted": measure(manifest, folder).total}

@@ -20,8 +20,9 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tunixrt_core.evaluation import Prediction, compare
-from tunixrt_core.evaluation.statistics import RESAMPLES
+from tunixrt_core.evaluation.predictions import Prediction
+from tunixrt_core.evaluation.results.comparison import compare
+from tunixrt_core.evaluation.results.statistics import RESAMPLES
 
 
 def main() -> None:

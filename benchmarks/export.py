@@ -30,12 +30,15 @@ from typing import Any
 
 import orjson
 
-from tunixrt_core.datasets import DatasetSpec, build_dataset, freeze
-from tunixrt_core.export import EXPORT_FORMATS, Entry, FileType, write_export
-from tunixrt_core.export.formats import Job
+from tunixrt_core.datasets.selection import build_dataset
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.datasets.versions import freeze
+from tunixrt_core.export.entries import Entry
+from tunixrt_core.export.files import FileType, write_export
+from tunixrt_core.export.formats import EXPORT_FORMATS, Job
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import Store, open_store
-from tunixrt_core.traces import Step, Trace
+from tunixrt_core.traces.trace import Step, Trace
 
 WORDS = [f"w{n}" for n in range(5_000)]
 ROUNDS = 3

@@ -21,14 +21,14 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.training import Bench, traces  # noqa: E402
-from tunixrt_core.render import render_prompt  # noqa: E402
+from tunixrt_core.traces.rendering.row import render_prompt  # noqa: E402
 
 BAR = 0.95
 
 
 def prepare(folder: Path, data: Path, count: int) -> tuple[Any, list[str]]:
     """A generator over a random model with a tokenizer of its own, and prompts to ask it."""
-    from tunixrt_core.tunix_backend.generate import TunixGenerator
+    from tunixrt_core.tunix_backend.generate.completions import TunixGenerator
 
     bench = Bench(folder, data, count)
     manifest = bench.manifest("run", method="full")
@@ -67,7 +67,7 @@ def timed(run: Callable[[], int]) -> tuple[float, int]:
 
 
 def main() -> None:
-    from tunixrt_core.tunix_backend.prompt_batches import batch_size
+    from tunixrt_core.tunix_backend.generate.prompt_batches import batch_size
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)

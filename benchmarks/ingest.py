@@ -43,12 +43,12 @@ from typing import Any
 import orjson
 
 from tunixrt_core.ingest.reader import read_traces
-from tunixrt_core.store.dialects import NewTrace
 from tunixrt_core.store.query import TraceQuery
-from tunixrt_core.store.sqlite import SQLite
+from tunixrt_core.store.sql.dialects import NewTrace
+from tunixrt_core.store.sql.sqlite import SQLite
 from tunixrt_core.store.store import Store, open_store
-from tunixrt_core.store.writing import flat_row
-from tunixrt_core.traces import Trace
+from tunixrt_core.store.traces.writing import flat_row
+from tunixrt_core.traces.trace import Trace
 
 RAW = "raw sqlite3: ready rows"
 WORDS = [f"w{n}" for n in range(5_000)]

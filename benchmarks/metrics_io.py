@@ -15,20 +15,13 @@ from typing import Any
 
 import orjson
 
-from app.charts import View
-from app.curves import Curves
-from app.run_charts import (
-    gradient_chart,
-    learning_rate_chart,
-    loss_chart,
-    memory_chart,
-    parts_chart,
-    throughput_chart,
-)
-from tunixrt_core.alerts import Watch
-from tunixrt_core.manifest import RunManifest, build_sft_manifest
-from tunixrt_core.recorder import RunRecorder
-from tunixrt_core.runs import RunDir
+from app.runs.charts import gradient_chart, learning_rate_chart, loss_chart, memory_chart, parts_chart, throughput_chart
+from app.ui.charts.charts import View
+from app.ui.charts.curves import Curves
+from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest
+from tunixrt_core.runs.record import RunDir
+from tunixrt_core.training.alerts import Watch
+from tunixrt_core.training.recorder import RunRecorder
 
 STEPS_OF_A_TRACE = 8
 NEW = 10  # train steps between two looks of a page

@@ -19,14 +19,16 @@ from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from app import state
-from tunixrt_core.atomic import write_json
-from tunixrt_core.datasets import DatasetSpec
-from tunixrt_core.evaluation import EvalDir, EvalSetRef, EvalSetup, EvalSpec, EvalState, Target
-from tunixrt_core.pipeline import Pipeline, open_pipeline
-from tunixrt_core.recorder import RunRecorder
-from tunixrt_core.runs import RunDir, RunStatus
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, EvalState
+from tunixrt_core.evaluation.sets.setup import EvalSetRef, EvalSetup
+from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
+from tunixrt_core.runs.evaluation_record import Target
+from tunixrt_core.runs.record import RunDir, RunStatus
 from tunixrt_core.settings import Settings
-from tunixrt_core.traces import Step, Trace
+from tunixrt_core.traces.trace import Step, Trace
+from tunixrt_core.training.recorder import RunRecorder
+from tunixrt_core.util.atomic import write_json
 
 ENTRY = Path(__file__).resolve().parent.parent / "app" / "main.py"
 LIMIT_MS = 100.0

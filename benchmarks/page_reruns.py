@@ -21,9 +21,9 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.live_tick import Growing  # noqa: E402
 from benchmarks.pages_serving import Server, serving  # noqa: E402
-from tunixrt_core.datasets import DatasetSpec  # noqa: E402
-from tunixrt_core.pipeline import open_pipeline  # noqa: E402
-from tunixrt_core.runs import RunStatus  # noqa: E402
+from tunixrt_core.datasets.spec import DatasetSpec  # noqa: E402
+from tunixrt_core.pipeline.pipeline import open_pipeline  # noqa: E402
+from tunixrt_core.runs.record import RunStatus  # noqa: E402
 from tunixrt_core.settings import Settings  # noqa: E402
 
 ROWS, SESSIONS, BAR = 1000, 20, 100.0
@@ -36,7 +36,7 @@ rows = [{{"id": i, "name": f"trace {{i}}", "loss": i / 7, "steps": i % 9}} for i
 """
 BARE = TABLE.format(setup="", show='st.title("Table")\nst.dataframe(pd.DataFrame(rows), key="table")')
 FRAMED = TABLE.format(
-    setup=f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom app.components import device_block, header, table",
+    setup=f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom app.ui.components import device_block, header, table",
     show="""with st.sidebar:
     device_block()
 with header("Table", "1,000 rows"):

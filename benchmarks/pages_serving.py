@@ -78,8 +78,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.times:
         write_down_runs(Path(options.times))
-    from app.server import serve, streamlit_config
-    from app.theme_message import send_theme_from_memory
+    from app.server.server import serve, streamlit_config
+    from app.server.theme_message import send_theme_from_memory
     from tunixrt_core.settings import Settings
 
     settings = Settings.from_env({"TUNIXRT_PORT": options.port, "TUNIXRT_HOME": options.home or "unused"})

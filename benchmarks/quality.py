@@ -18,16 +18,16 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from tunixrt_core.datasets import DatasetSpec
-from tunixrt_core.pipeline import Pipeline, open_pipeline
-from tunixrt_core.quality.check import Tools
-from tunixrt_core.quality.gates import GATES, chosen_gates, normal_gates
-from tunixrt_core.quality.minhash import PERMUTATIONS, shingles
-from tunixrt_core.quality.pool import VerifyPool
-from tunixrt_core.quality.texts import whole_text
-from tunixrt_core.rows import Split
+from tunixrt_core.datasets.gates.check import Tools
+from tunixrt_core.datasets.gates.minhash import PERMUTATIONS, shingles
+from tunixrt_core.datasets.gates.registry import GATES, chosen_gates, normal_gates
+from tunixrt_core.datasets.gates.texts import whole_text
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
 from tunixrt_core.settings import Settings
-from tunixrt_core.traces import Step, Trace
+from tunixrt_core.traces.answers.pool import VerifyPool
+from tunixrt_core.traces.rows import Split
+from tunixrt_core.traces.trace import Step, Trace
 
 WORDS = [f"w{n}" for n in range(5_000)]
 DUPLICATES = 100  # one row in so many is another one with two words more

@@ -19,12 +19,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tunixrt_core.pipeline import Pipeline, open_pipeline
+from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
 from tunixrt_core.settings import Settings
-from tunixrt_core.store.dialects import NewTrace
+from tunixrt_core.store.sql.dialects import NewTrace
 from tunixrt_core.store.store import open_store
-from tunixrt_core.store.writing import flat_row
-from tunixrt_core.traces import Step, Trace
+from tunixrt_core.store.traces.writing import flat_row
+from tunixrt_core.traces.trace import Step, Trace
 
 CALLERS = (1, 8, 16, 64)
 ROUNDS = 3

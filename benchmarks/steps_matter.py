@@ -12,8 +12,8 @@ import argparse
 import tempfile
 import time
 
-from tunixrt_core.datasets import DatasetSpec
-from tunixrt_core.pipeline import Pipeline, open_pipeline
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
 from tunixrt_core.settings import Settings
 
 

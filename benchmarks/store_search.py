@@ -22,10 +22,10 @@ from collections.abc import Callable, Iterator
 from itertools import accumulate
 from pathlib import Path
 
-from tunixrt_core.scores import GivenScore, ScoredTrace
 from tunixrt_core.store.query import TraceQuery, encode_cursor
 from tunixrt_core.store.store import Store, open_store
-from tunixrt_core.traces import Step, Trace
+from tunixrt_core.traces.scores import GivenScore, ScoredTrace
+from tunixrt_core.traces.trace import Step, Trace
 
 VOCABULARY = [f"w{n}" for n in range(50_000)]
 WEIGHTS = list(accumulate(1 / (n + 1) for n in range(len(VOCABULARY))))

@@ -28,12 +28,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tunixrt_core.export import write_export  # noqa: E402
+from tunixrt_core.export.files import write_export  # noqa: E402
 from tunixrt_core.ingest.reader import read_traces  # noqa: E402
-from tunixrt_core.manifest import RunManifest, build_sft_manifest  # noqa: E402
-from tunixrt_core.rows import to_row  # noqa: E402
-from tunixrt_core.traces import Trace  # noqa: E402
-from tunixrt_core.trainer import NoObserver, TrainControls  # noqa: E402
+from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest  # noqa: E402
+from tunixrt_core.traces.rows import to_row  # noqa: E402
+from tunixrt_core.traces.trace import Trace  # noqa: E402
+from tunixrt_core.training.trainer import NoObserver, TrainControls  # noqa: E402
 
 VOCAB, LAYERS, DIM, HIDDEN, HEADS, KV_HEADS, HEAD_DIM = 8192, 4, 256, 1024, 4, 2, 64
 
@@ -132,7 +132,7 @@ class Bench:
         return RunManifest.from_dict(build_sft_manifest(self.rows, str(self.folder / "model"), folder, values))
 
     def train(self, manifest: RunManifest, controls: TrainControls | None = None, kept: Kept | None = None) -> Kept:
-        from tunixrt_core.tunix_backend.sft import TunixTrainer
+        from tunixrt_core.tunix_backend.train.sft import TunixTrainer
 
         kept = kept or Kept()
         folder = Path(manifest.output_dir)
@@ -162,8 +162,8 @@ def packing(bench: Bench, method: str) -> None:
 
 def padding(bench: Bench) -> None:
     """The share of padding of all rows, packed."""
-    from tunixrt_core.tunix_backend.data import load_data
-    from tunixrt_core.tunix_backend.packing import packed_epoch
+    from tunixrt_core.tunix_backend.data.packing import packed_epoch
+    from tunixrt_core.tunix_backend.data.rows import load_data
 
     lengths = [len(row) for row in load_data(bench.manifest("padding"), bench.folder).train.rows]
     for length, bar in ((512, 0.03), (1024, 0.02), (2048, None)):
@@ -184,12 +184,12 @@ def overhead(bench: Bench) -> None:
     """Our whole run (feeding, parts of the loss, records) against PeftTrainer alone with the same loss and batches."""
     from tunix.sft.peft_trainer import PeftTrainer, TrainingConfig
 
-    from tunixrt_core.tunix_backend.batches import train_batches
-    from tunixrt_core.tunix_backend.data import load_data
-    from tunixrt_core.tunix_backend.loss import model_batch
-    from tunixrt_core.tunix_backend.models import load_model, make_mesh
-    from tunixrt_core.tunix_backend.optimizer import make_optimizer, make_schedule
-    from tunixrt_core.tunix_backend.sft import loss_function
+    from tunixrt_core.tunix_backend.data.batches import train_batches
+    from tunixrt_core.tunix_backend.data.rows import load_data
+    from tunixrt_core.tunix_backend.model.models import load_model, make_mesh
+    from tunixrt_core.tunix_backend.train.sft import loss_function
+    from tunixrt_core.tunix_backend.train.step.loss import model_batch
+    from tunixrt_core.tunix_backend.train.step.optimizer import make_optimizer, make_schedule
 
     steps, ratios = 14, []
     for repeat in range(6):

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from app.compare_data import Reading, readings
-from app.compare_views import (
+from app.compare.data import Reading, readings
+from app.compare.views import (
     ALONG,
     MAX_RUNS,
     csv,
@@ -22,13 +22,13 @@ from app.compare_views import (
     settings_note,
     settings_table,
 )
-from app.components import card, empty_state, halves, header
-from app.navigation import go
 from app.state import get_pipeline
-from app.words import plural
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.runs import Run
-from tunixrt_core.variants import side_by_side
+from app.ui.components import card, empty_state, halves, header
+from app.ui.navigation import go
+from app.ui.words import plural
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.variants import side_by_side
+from tunixrt_core.runs.record import Run
 
 SMOOTHED = 0.9
 LISTED = 200

@@ -7,18 +7,18 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from app import blocks
-from app.address import stands_in_address
-from app.components import card, empty_state, halves, header, pick_row, table, tiles
-from app.dataset_build import show_build, show_builder
-from app.dataset_views import scaled, show_card, show_checks, show_diff, show_findings, show_split_table
-from app.length_views import lengths_of, pick_tokenizer, show_lengths, wait_for_lengths
-from app.navigation import go
+from app.datasets.build import show_build, show_builder
+from app.datasets.lengths import lengths_of, pick_tokenizer, show_lengths, wait_for_lengths
+from app.datasets.views import scaled, show_card, show_checks, show_diff, show_findings, show_split_table
 from app.state import get_pipeline
-from app.words import MISSING, moment, one_line, percent, plural, short_hash, whole
-from tunixrt_core.datasets import DatasetVersion
+from app.ui import blocks
+from app.ui.address import stands_in_address
+from app.ui.components import card, empty_state, halves, header, pick_row, table, tiles
+from app.ui.navigation import go
+from app.ui.words import MISSING, moment, one_line, percent, plural, short_hash, whole
 from tunixrt_core.datasets.lengths import Lengths
-from tunixrt_core.rows import SPLITS
+from tunixrt_core.datasets.versions import DatasetVersion
+from tunixrt_core.traces.rows import SPLITS
 
 PREVIEW_ROWS = 20
 FORMATS = {"tunix_sft": "Tunix SFT", "trace": "Traces", "prompt_completion": "Prompt and completion"}

@@ -7,13 +7,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app.boundary import error_boundary, escape_markdown, show_error
-from app.components import address_select, card, empty_state, halves, header
-from app.eval_board import board_filters, show_board
-from app.eval_compare import show_comparison, show_groups
-from app.eval_form import show_form
-from app.eval_intervals import show_every_score
-from app.evaluated import (
+from app.evaluations.board import board_filters, show_board
+from app.evaluations.compare import show_comparison, show_groups
+from app.evaluations.evaluated import (
     Side,
     asked_words,
     default_pair,
@@ -23,16 +19,22 @@ from app.evaluated import (
     read_side,
     title_of,
 )
-from app.leak_views import show_leaks
-from app.navigation import go
-from app.prediction_views import show_predictions
-from app.results import pair_up
+from app.evaluations.form import show_form
+from app.evaluations.intervals import show_every_score
+from app.evaluations.leaks import show_leaks
+from app.evaluations.predictions import show_predictions
+from app.evaluations.results import pair_up
 from app.state import get_pipeline
-from app.words import evaluation_line
+from app.ui.boundary import error_boundary, escape_markdown, show_error
+from app.ui.components import address_select, card, empty_state, halves, header
+from app.ui.navigation import go
+from app.ui.words import evaluation_line
 from tunixrt_core.errors import TunixRTError
-from tunixrt_core.evaluation import Board, EvalRecord, EvalSetup, Leaderboard
-from tunixrt_core.runs import Run, RunStatus
-from tunixrt_core.scorers import KnownScorer, known_scorers
+from tunixrt_core.evaluation.results.leaderboard import Board, Leaderboard
+from tunixrt_core.evaluation.scorers.known import KnownScorer, known_scorers
+from tunixrt_core.evaluation.sets.setup import EvalSetup
+from tunixrt_core.runs.evaluation_record import EvalRecord
+from tunixrt_core.runs.record import Run, RunStatus
 
 TICK = 2  # seconds between looks at an evaluation under way
 WHAT = "An evaluation lets the base and the tuned model answer an eval set and compares the answers, row by row."

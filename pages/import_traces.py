@@ -11,17 +11,17 @@ from typing import Any, BinaryIO
 
 import streamlit as st
 
-from app import blocks
-from app.boundary import show_error
-from app.components import header
-from app.import_desk import ImportJob, Kind, desk_of
-from app.import_views import show_job, show_preview, show_report
+from app.imports.desk import ImportJob, Kind, desk_of
+from app.imports.views import show_job, show_preview, show_report
 from app.state import get_pipeline
+from app.ui import blocks
+from app.ui.boundary import show_error
+from app.ui.components import header
 from tunixrt_core.errors import TunixRTError, UnreadableFile
-from tunixrt_core.examples import example_traces
-from tunixrt_core.ingest.mapping import FIELDS
+from tunixrt_core.ingest.formats.mapping import FIELDS
+from tunixrt_core.ingest.reasoning.steps import RULES
 from tunixrt_core.ingest.report import Preview
-from tunixrt_core.ingest.steps import RULES
+from tunixrt_core.traces.examples import example_traces
 
 EXAMPLES, UPLOAD, PATH = "Examples", "Upload", "Server path"
 REPORT, JOB = "import-report", "import-job-of-this-session"

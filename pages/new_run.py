@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import blocks
-from app.blocks import CheckState
-from app.boundary import show_error
-from app.components import card, empty_state, header, tunix_words, wide_and_narrow
-from app.form_draft import keep_fields, restore_fields
-from app.form_source import Source, forget_source, preferred_ref, settings_address, source_of
-from app.manifest_choice import ManifestChoice, base_manifest, plan_lines
-from app.manifest_form import manifest_form
-from app.manifest_load import load_manifest
-from app.memory_views import show_memory
-from app.navigation import go
-from app.preflight_views import ask_preflight, finding_lines, show_banner, why_blocked
-from app.presses import form_id, keep_form
-from app.run_actions import difference_lines
-from app.run_start import start_button
+from app.manifest.choice import ManifestChoice, base_manifest, plan_lines
+from app.manifest.form import manifest_form
+from app.manifest.load import load_manifest
+from app.manifest.memory import show_memory
+from app.manifest.start import start_button
+from app.preflight.views import ask_preflight, finding_lines, show_banner, why_blocked
+from app.runs.actions import difference_lines
 from app.state import get_pipeline
-from app.words import plural
+from app.ui import blocks
+from app.ui.blocks import CheckState
+from app.ui.boundary import show_error
+from app.ui.components import card, empty_state, header, tunix_words, wide_and_narrow
+from app.ui.forms.draft import keep_fields, restore_fields
+from app.ui.forms.source import Source, forget_source, preferred_ref, settings_address, source_of
+from app.ui.forms.submissions import form_id, keep_form
+from app.ui.navigation import go
+from app.ui.words import plural
 from tunixrt_core.errors import TunixRTError
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.preflight import Preflight
-from tunixrt_core.variants import differences
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.variants import differences
+from tunixrt_core.training.preflight import Preflight
 
 
 def checks(manifest: RunManifest) -> list[tuple[CheckState, str, str]]:

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.attention_views import show_attention
-from app.boundary import error_boundary
-from app.components import card, empty_state, halves, header
-from app.device_card import show_device_card
-from app.evaluated import metric_words
-from app.navigation import go
-from app.next_step import next_step
-from app.run_views import runs_table
+from app.evaluations.evaluated import metric_words
+from app.overview.attention import show_attention
+from app.overview.device import show_device_card
+from app.overview.next_step import next_step
+from app.runs.table import runs_table
 from app.state import get_pipeline
-from app.words import MISSING, percent, place, whole
-from tunixrt_core.overview import BestScore, Overview
-from tunixrt_core.runs import Run
+from app.ui.boundary import error_boundary
+from app.ui.components import card, empty_state, halves, header
+from app.ui.navigation import go
+from app.ui.words import MISSING, percent, place, whole
+from tunixrt_core.home.overview import BestScore, Overview
+from tunixrt_core.runs.record import Run
 from tunixrt_core.store.query import Growth
 
 SHOWN_RUNS = 6

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import blocks
-from app.boundary import error_boundary, escape_markdown, show_error
-from app.components import card, empty_state, header
-from app.navigation import go
-from app.play_answers import show_question
-from app.play_form import prefill, question_form
+from app.playground.answers import show_question
+from app.playground.form import prefill, question_form
 from app.state import get_pipeline
+from app.ui import blocks
+from app.ui.boundary import error_boundary, escape_markdown, show_error
+from app.ui.components import card, empty_state, header
+from app.ui.navigation import go
 from tunixrt_core.errors import NotFound, TunixRTError
-from tunixrt_core.evaluation import TARGETS
-from tunixrt_core.questions import Question, QuestionState
-from tunixrt_core.runs import Run, RunStatus
+from tunixrt_core.evaluation.questions import Question, QuestionState
+from tunixrt_core.runs.evaluation_record import TARGETS
+from tunixrt_core.runs.record import Run, RunStatus
 
 TICK = 0.5  # seconds between looks at a question under way
 BUSY_TICK = 3  # seconds between looks at an accelerator that somebody else holds

@@ -6,15 +6,10 @@ from typing import NoReturn
 
 import streamlit as st
 
-from app import blocks
-from app.boundary import show_error
-from app.components import card, empty_state, halves, header
-from app.dry_run_views import show_dry_run
-from app.form_draft import source_of_form
-from app.form_source import CLONE, LOADED, keep_manifest, loaded_manifest
-from app.navigation import go
-from app.preflight_desk import desk_of
-from app.preflight_views import (
+from app.manifest.start import start_button
+from app.preflight.desk import desk_of
+from app.preflight.dry_run import show_dry_run
+from app.preflight.views import (
     ask_preflight,
     show_banner,
     show_checks,
@@ -23,13 +18,18 @@ from app.preflight_views import (
     show_tiles,
     why_blocked,
 )
-from app.presses import FORM, form_id, keep_form, new_form
-from app.run_start import start_button
 from app.state import get_pipeline
-from app.words import plural
+from app.ui import blocks
+from app.ui.boundary import show_error
+from app.ui.components import card, empty_state, halves, header
+from app.ui.forms.draft import source_of_form
+from app.ui.forms.source import CLONE, LOADED, keep_manifest, loaded_manifest
+from app.ui.forms.submissions import FORM, form_id, keep_form, new_form
+from app.ui.navigation import go
+from app.ui.words import plural
 from tunixrt_core.errors import TunixRTError
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.preflight import PICKS, Fate, Pick, Preflight, RowView
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.training.preflight import PICKS, Fate, Pick, Preflight, RowView
 
 PICK_WORDS: dict[Pick, str] = {"longest": "Longest", "shortest": "Shortest", "random": "Random", "worst": "Worst"}
 FATE_WORDS = {

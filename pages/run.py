@@ -6,24 +6,24 @@ import time
 
 import streamlit as st
 
-from app.board import Board
-from app.boundary import error_boundary, escape_markdown
-from app.components import empty_state, header, state_badge
-from app.curves import Curves
-from app.model_export_views import show_exports
-from app.navigation import go
-from app.queue_views import show_queue
-from app.run_actions import show_actions, show_parent
-from app.run_alerts import show_alerts
-from app.run_config import show_config, show_log
-from app.run_live import Places, follow
-from app.run_panels import chart_board, chart_controls
-from app.run_samples import show_samples
-from app.run_views import curves_of, runs_table, state_of
+from app.runs.actions import show_actions, show_parent
+from app.runs.alerts import show_alerts
+from app.runs.config import show_config, show_log
+from app.runs.live import Places, follow
+from app.runs.model_export import show_exports
+from app.runs.panels import chart_board, chart_controls
+from app.runs.queue import show_queue
+from app.runs.samples import show_samples
+from app.runs.table import curves_of, runs_table, state_of
 from app.state import get_pipeline
-from app.words import MISSING, moment, plural
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.runs import Run, RunState, RunStatus
+from app.ui.boundary import error_boundary, escape_markdown
+from app.ui.charts.board import Board
+from app.ui.charts.curves import Curves
+from app.ui.components import empty_state, header, state_badge
+from app.ui.navigation import go
+from app.ui.words import MISSING, moment, plural
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.record import Run, RunState, RunStatus
 
 CHARTS, SAMPLES, LOG, CONFIG, EXPORT = "Charts", "Samples", "Log", "Config", "Export"
 

@@ -8,14 +8,14 @@ from dataclasses import fields
 import streamlit as st
 
 import tunixrt_core
-from app import blocks
-from app.boundary import error_boundary
-from app.components import card, halves, header, held_words
-from app.device_card import show_memory
-from app.queue_views import show_queue
+from app.overview.device import show_memory
+from app.runs.queue import show_queue
 from app.state import get_pipeline
-from app.system_views import show_check, show_disk, show_log
-from app.words import MISSING, size
+from app.system.views import show_check, show_disk, show_log
+from app.ui import blocks
+from app.ui.boundary import error_boundary
+from app.ui.components import card, halves, header, held_words
+from app.ui.words import MISSING, size
 from tunixrt_core.settings import Settings
 
 SECRET = frozenset({"token"})

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import blocks
-from app.boundary import escape_markdown
-from app.components import empty_state, halves, header, pick_row
-from app.navigation import go
 from app.state import get_pipeline
-from app.trace_compare import show_compare
-from app.trace_filters import clear_filters, filters
-from app.trace_groups import show_groups
-from app.trace_judging import show_judging
-from app.trace_reader import show_origin, show_trace
-from app.words import one_line, plural, short_hash
-from tunixrt_core.quality import answer_matches
+from app.traces.compare import show_compare
+from app.traces.filters import clear_filters, filters
+from app.traces.groups import show_groups
+from app.traces.judging import show_judging
+from app.traces.reader import show_origin, show_trace
+from app.ui import blocks
+from app.ui.boundary import escape_markdown
+from app.ui.components import empty_state, halves, header, pick_row
+from app.ui.navigation import go
+from app.ui.words import one_line, plural, short_hash
+from tunixrt_core.datasets.gates.rules.answer import answer_matches
 from tunixrt_core.store.query import Count, StoredTrace, TraceQuery
 
 PAGE_ROWS = 12

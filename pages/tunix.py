@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import blocks
-from app.boundary import show_error
-from app.components import card, empty_state, halves, header
-from app.export_card import export_card
-from app.form_draft import keep_fields, restore_fields
-from app.form_source import preferred_ref, settings_address, source_of
-from app.manifest_choice import base_manifest, plan_lines
-from app.manifest_form import manifest_form
-from app.navigation import go
-from app.presses import keep_form
+from app.datasets.export_card import export_card
+from app.manifest.choice import base_manifest, plan_lines
+from app.manifest.form import manifest_form
 from app.state import get_pipeline
+from app.ui import blocks
+from app.ui.boundary import show_error
+from app.ui.components import card, empty_state, halves, header
+from app.ui.forms.draft import keep_fields, restore_fields
+from app.ui.forms.source import preferred_ref, settings_address, source_of
+from app.ui.forms.submissions import keep_form
+from app.ui.navigation import go
 from tunixrt_core.errors import TunixRTError
-from tunixrt_core.manifest import RunManifest
+from tunixrt_core.manifest.manifest import RunManifest
 
 
 def show_status() -> None:

@@ -7,7 +7,11 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
-from app.api import (
+from app.api.answers import Error
+from app.api.docs_page import docs_page
+from app.api.errors import add_error_handlers
+from app.api.limits import BodyLimit
+from app.api.routes import (
     builds,
     datasets,
     diagnostics,
@@ -22,10 +26,6 @@ from app.api import (
     traces,
     tunix,
 )
-from app.api.answers import Error
-from app.api.docs_page import docs_page
-from app.api.errors import add_error_handlers
-from app.api.limits import BodyLimit
 from tunixrt_core import __version__
 
 DESCRIPTION = (

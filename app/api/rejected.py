@@ -13,8 +13,8 @@ from typing import IO, BinaryIO, cast
 from weakref import WeakKeyDictionary
 
 from tunixrt_core.errors import NotFound
-from tunixrt_core.ingest.rejects import Rejects
-from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.ingest.files.rejects import Rejects
+from tunixrt_core.pipeline.pipeline import Pipeline
 
 ADDRESS = "/api/traces/rejects/"
 _BLOCK = 1 << 20

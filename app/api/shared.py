@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Header
 
 from app.state import get_pipeline
-from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.pipeline.pipeline import Pipeline
 
 Pipe = Annotated[Pipeline, Depends(get_pipeline)]
 IdempotencyKey = Annotated[

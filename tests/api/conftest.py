@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from app import state
 from app.api.application import build_api
-from tunixrt_core.pipeline import Pipeline, open_pipeline
+from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
 from tunixrt_core.settings import Settings
 
 MAX_UPLOAD_MB = 1

@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.api.conftest import trace
-from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.pipeline.pipeline import Pipeline
 
 
 def test_a_version_is_built_and_counted(api: TestClient, dataset: str) -> None:

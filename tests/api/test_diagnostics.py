@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from starlette.testclient import TestClient
 
-from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.pipeline.pipeline import Pipeline
 
 
 def test_the_bundle_is_a_zip_to_save(api: TestClient, pipeline: Pipeline) -> None:

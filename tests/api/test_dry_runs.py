@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.tunix_backend.conftest import make_manifest
-from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.tunix_backend.availability import is_tunix_available
 
 

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from app.api import errors as api_errors
 from tests.api.conftest import trace
 from tunixrt_core import errors
-from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.pipeline.pipeline import Pipeline
 
 
 def error_of(answer: Any, status: int) -> dict[str, Any]:

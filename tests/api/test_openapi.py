@@ -20,11 +20,11 @@ from starlette.testclient import TestClient
 
 from app import state
 from app.api.application import build_api
-from app.gate import Gate
+from app.server.gate import Gate
 from tests.api.conftest import trace
-from tests.fakes import FakeBackend
-from tunixrt_core.jobs import JobManager
-from tunixrt_core.pipeline import Pipeline
+from tests.helpers.fakes import FakeBackend
+from tunixrt_core.jobs.queue import JobManager
+from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
 

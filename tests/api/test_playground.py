@@ -11,12 +11,12 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app import state
-from tests.fakes import FakeBackend
+from tests.helpers.fakes import FakeBackend
 from tests.pages.conftest import evaluate, make_run
-from tunixrt_core.datasets import DatasetSpec
-from tunixrt_core.jobs import JobManager
-from tunixrt_core.pipeline import Pipeline
-from tunixrt_core.runs import Run, RunStatus
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.jobs.queue import JobManager
+from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.record import Run, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
 from tunixrt_core.tunix_backend.availability import is_tunix_available

@@ -12,10 +12,10 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app import state
-from tests.fakes import FakeBackend
-from tunixrt_core.datasets import DatasetSpec
-from tunixrt_core.jobs import JobManager
-from tunixrt_core.pipeline import Pipeline, open_pipeline
+from tests.helpers.fakes import FakeBackend
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.jobs.queue import JobManager
+from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
 

@@ -10,8 +10,8 @@ import yaml
 from starlette.testclient import TestClient
 
 from tests.api.conftest import trace
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.tunix_backend.availability import is_tunix_available
 
 without_tunix = pytest.mark.skipif(is_tunix_available(), reason="google-tunix is installed")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers import Server, start_server
+from tests.helpers.servers import Server, start_server
 
 
 @pytest.fixture(scope="session")

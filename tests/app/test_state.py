@@ -11,7 +11,7 @@ import pytest
 
 from app import state
 from tunixrt_core.errors import InvalidSettings
-from tunixrt_core.pipeline import Pipeline, open_pipeline
+from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
 from tunixrt_core.settings import Settings
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.visitor import Visitor, visiting
-from tests.servers import Server, start_server
+from tests.helpers.servers import Server, start_server
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.browser.seeding import seed_home
 from tests.browser.visitor import Visitor, visiting
 from tests.conftest import REPOSITORY
-from tests.servers import Server, start_server
+from tests.helpers.servers import Server, start_server
 
 IMAGES = REPOSITORY / "docs" / "images"
 LONGEST = 2600  # pixels; what is longer is cut

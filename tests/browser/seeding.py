@@ -8,12 +8,12 @@ import sys
 import time
 from pathlib import Path
 
-from tunixrt_core.datasets import DatasetSpec
+from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import TunixRTError
-from tunixrt_core.pipeline import Pipeline, open_pipeline
-from tunixrt_core.runs import Run, RunStatus
-from tunixrt_core.scores import GivenScore
+from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
+from tunixrt_core.runs.record import Run, RunStatus
 from tunixrt_core.settings import Settings
+from tunixrt_core.traces.scores import GivenScore
 
 TRAIN_STEPS = 340  # what the example needs to be learned
 

@@ -8,11 +8,11 @@ import pytest
 
 from tests.browser.inspection import contrasts, tab_stops, unnamed
 from tests.browser.visitor import CHROMIUM, Visitor, visiting
+from tests.helpers.servers import Server, start_server
 from tests.pages.conftest import make_run
-from tests.servers import Server, start_server
-from tunixrt_core.datasets import DatasetSpec
-from tunixrt_core.pipeline import open_pipeline
-from tunixrt_core.runs import RunStatus
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.pipeline.pipeline import open_pipeline
+from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.tunix_backend.availability import is_tunix_available
 

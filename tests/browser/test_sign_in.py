@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.browser.visitor import CHROMIUM, visiting
-from tests.servers import Server, start_server
+from tests.helpers.servers import Server, start_server
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from tunixrt_core.datasets import Candidate, DatasetSpec
 from tunixrt_core.datasets.building import Built, build
-from tunixrt_core.quality.check import EvalSet, Tools
-from tunixrt_core.traces import Step, Trace
+from tunixrt_core.datasets.gates.check import EvalSet, Tools
+from tunixrt_core.datasets.selection import Candidate
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.traces.trace import Step, Trace
 
 
 def trace(n: int, *, answer: str | None = None, steps: Sequence[str] = (), **more: Any) -> Trace:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.datasets.makers import built, candidates, numbers, tools, trace
-from tunixrt_core.datasets import DatasetSpec, build_dataset
 from tunixrt_core.datasets.building import build
+from tunixrt_core.datasets.gates.check import EvalSet
+from tunixrt_core.datasets.gates.registry import GATES
+from tunixrt_core.datasets.selection import build_dataset
+from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import Cancelled, InvalidDataset
-from tunixrt_core.quality.check import EvalSet
-from tunixrt_core.quality.gates import GATES
 
 GOOD = [trace(n) for n in range(40)]
 WRONG = trace(100, answer="1", steps=("so 1",))

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from tunixrt_core.datasets import DatasetRow, DatasetSpec, freeze
+import yaml
+
 from tunixrt_core.datasets.card import dataset_card
-from tunixrt_core.quality.findings import GateOutcome
+from tunixrt_core.datasets.gates.findings import GateOutcome
+from tunixrt_core.datasets.selection import DatasetRow
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.datasets.versions import freeze
 
 ROWS = (DatasetRow("a" * 64, "train"), DatasetRow("b" * 64, "eval"), DatasetRow("c" * 64, "train"))
 
@@ -24,7 +28,7 @@ def test_a_card_says_what_is_in_it_and_how_to_make_it_again() -> None:
     assert one.content_hash in card
     assert "| Answer differs from the reference | 1 | 5 | 2 | left out |" in card
     assert "| gsm8k | 2 |" in card
-    assert DatasetSpec.from_yaml(card.split("```yaml\n")[1].split("```")[0]) == one.spec
+    assert DatasetSpec.from_dict(yaml.safe_load(card.split("```yaml\n")[1].split("```")[0])) == one.spec
 
 
 def test_an_eval_file_is_named_by_its_hash() -> None:

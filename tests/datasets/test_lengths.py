@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.datasets.makers import trace
 from tunixrt_core.datasets.lengths import ESTIMATE, estimate_many, measure
-from tunixrt_core.rows import Split
+from tunixrt_core.traces.rows import Split
 
 
 def rows(sizes: list[int]) -> list[tuple[object, Split]]:

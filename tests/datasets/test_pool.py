@@ -6,9 +6,9 @@ import tracemalloc
 from collections.abc import Iterator
 from hashlib import sha256
 
-from tunixrt_core.datasets import Candidate, DatasetSpec
 from tunixrt_core.datasets.pool import Pool
-from tunixrt_core.datasets.selection import choose, split_rows
+from tunixrt_core.datasets.selection import Candidate, choose, split_rows
+from tunixrt_core.datasets.spec import DatasetSpec
 
 
 def candidates(n: int) -> Iterator[Candidate]:

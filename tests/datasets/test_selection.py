@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.datasets.makers import built, candidates, numbers, trace
-from tunixrt_core.datasets import Candidate, DatasetSpec, build_dataset
-from tunixrt_core.datasets.selection import draws_eval
+from tunixrt_core.datasets.selection import Candidate, build_dataset, draws_eval
+from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset
-from tunixrt_core.traces import Trace
+from tunixrt_core.traces.trace import Trace
 
 SOURCES = [trace(n, source="abc"[min(n // 10, 2)], meta={"level": n % 2}) for n in range(50)]  # 10 a, 10 b, 30 c
 

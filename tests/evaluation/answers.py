@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tunixrt_core.evaluation import Prediction
+from tunixrt_core.evaluation.predictions import Prediction
 
 
 def answer(

@@ -9,24 +9,17 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import FakeBackend
-from tests.makers import make_manifest
+from tests.helpers.fakes import FakeBackend
+from tests.helpers.makers import make_manifest
 from tunixrt_core.errors import InvalidDataset, InvalidEvaluation
-from tunixrt_core.evaluation import (
-    EvalDir,
-    EvalRequest,
-    EvalSet,
-    EvalSetRef,
-    EvalSetup,
-    eval_rows,
-    evaluate,
-    rescore,
-    split_set,
-    summarise,
-)
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.scorers import ScorerSet
-from tunixrt_core.trainer import GREEDY, Generation, Generator, Sampling
+from tunixrt_core.evaluation.answering import evaluate, rescore
+from tunixrt_core.evaluation.predictions import EvalDir
+from tunixrt_core.evaluation.results.summary import summarise
+from tunixrt_core.evaluation.scorers.chosen import ScorerSet
+from tunixrt_core.evaluation.sets.eval_set import EvalSet, eval_rows, split_set
+from tunixrt_core.evaluation.sets.setup import EvalRequest, EvalSetRef, EvalSetup
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.training.trainer import GREEDY, Generation, Generator, Sampling
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from tunixrt_core.cli_doctor import doctor_app
+from tunixrt_core.cli.doctor import doctor_app
 from tunixrt_core.errors import UnreadableFile
 
 GOOD = [

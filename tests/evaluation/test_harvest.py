@@ -8,29 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.makers import make_manifest
-from tunixrt_core.atomic import write_json
+from tests.helpers.makers import make_manifest
 from tunixrt_core.errors import Conflict, InvalidEvaluation, InvalidTrace
-from tunixrt_core.evaluation import (
-    EvalDir,
-    EvalRecord,
-    EvalSetRef,
-    EvalSetup,
-    EvalSpec,
-    Prediction,
-    harvest,
-    model_label,
-    origin,
-    read_output,
-    trace_of,
-)
+from tunixrt_core.evaluation.harvest import harvest, model_label, origin, read_output, trace_of
+from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, Prediction
+from tunixrt_core.evaluation.sets.setup import EvalSetRef, EvalSetup
 from tunixrt_core.ingest.report import RowError
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.render import ReasoningStyle
-from tunixrt_core.runs import RunStatus
-from tunixrt_core.scores import ScoredTrace
-from tunixrt_core.traces import Trace
-from tunixrt_core.trainer import Sampling
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.evaluation_record import EvalRecord
+from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.traces.rendering.styles import ReasoningStyle
+from tunixrt_core.traces.scores import ScoredTrace
+from tunixrt_core.traces.trace import Trace
+from tunixrt_core.training.trainer import Sampling
+from tunixrt_core.util.atomic import write_json
 
 WHOLE = "<reasoning>\nat 3\n2 forward is 5\n</reasoning>\n<answer>5</answer>"
 CUT = "<reasoning>\nat 3\n2 forward"

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.detect import FORMATS
 from tunixrt_core.ingest.fast import FAST
-from tunixrt_core.ingest.fields import Options
-from tunixrt_core.ingest.parse import BadRow, parse_row
-from tunixrt_core.traces import Trace
+from tunixrt_core.ingest.files.parse import BadRow, parse_row
+from tunixrt_core.ingest.formats.detect import FORMATS
+from tunixrt_core.ingest.formats.fields import Options
+from tunixrt_core.traces.trace import Trace
 
 _CHARS = st.sampled_from(
     ['"', "\\", ":", " ", "\t", "\0", "\n", "\u2028", "é", "𝟙", "\ud800", "\udc00", "a", "{", "}", ","]

@@ -11,8 +11,8 @@ from tunixrt_core.export.files import FileType, encoded
 from tunixrt_core.export.formats import EXPORT_FORMATS
 from tunixrt_core.ingest.reader import read_traces
 from tunixrt_core.ingest.report import RowError
-from tunixrt_core.scores import GivenScore, ScoredTrace
-from tunixrt_core.traces import Step, Trace
+from tunixrt_core.traces.scores import GivenScore, ScoredTrace
+from tunixrt_core.traces.trace import Step, Trace
 
 STEPS = (Step(0, "one\n\nand more", "plan"), Step(1, " 2. <think> two </think> "), Step(2, "#### 3"))
 TRACES = [

@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import FakeBackend
+from tests.helpers.fakes import FakeBackend
 from tunixrt_core.errors import UnreadableFile
 from tunixrt_core.ingest.reader import MAX_LINE_BYTES, read_traces
 from tunixrt_core.ingest.report import ImportReport, RowError
-from tunixrt_core.jobs import JobManager
-from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.jobs.queue import JobManager
+from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
-from tunixrt_core.traces import Trace
+from tunixrt_core.traces.trace import Trace
 
 
 def row(n: int | str = 1, **more: Any) -> bytes:

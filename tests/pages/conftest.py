@@ -13,14 +13,14 @@ from streamlit.testing.v1 import AppTest
 
 from app import state
 from tests.conftest import REPOSITORY
-from tests.fakes import FakeBackend
-from tunixrt_core.datasets import DatasetSpec
-from tunixrt_core.jobs import JobManager
-from tunixrt_core.pipeline import Pipeline
-from tunixrt_core.recorder import RunRecorder
-from tunixrt_core.runs import Run, RunDir, RunStatus
+from tests.helpers.fakes import FakeBackend
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.jobs.queue import JobManager
+from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.record import Run, RunDir, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
+from tunixrt_core.training.recorder import RunRecorder
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def opened(home: Path) -> Iterator[Pipeline]:
 def shown(pipeline: Pipeline) -> Iterator[Pipeline]:
     """While inside, the pages see this one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.desk.PATIENCE", 20)  # AppTest does not look again, as a browser does
+        patch.setattr("app.ui.desk.PATIENCE", 20)  # AppTest does not look again, as a browser does
         state.set_pipeline(pipeline)
         yield pipeline
         state.set_pipeline(None)

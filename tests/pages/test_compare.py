@@ -8,8 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import checked, evaluate, make_run, open_page, words
-from tunixrt_core.pipeline import Pipeline
-from tunixrt_core.runs import RunStatus
+from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.record import RunStatus
 
 pytestmark = pytest.mark.tunix
 

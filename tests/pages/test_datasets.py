@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from tests.pages.conftest import checked, keys, open_page, press, words
-from tunixrt_core.datasets import DatasetSpec, DatasetVersion
 from tunixrt_core.datasets.building import Progress
 from tunixrt_core.datasets.lengths import Lengths
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.errors import Cancelled
-from tunixrt_core.pipeline import Pipeline
-from tunixrt_core.traces import Step, Trace
+from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.traces.trace import Step, Trace
 from tunixrt_core.tunix_backend.availability import is_tunix_available
 
 

@@ -9,9 +9,10 @@ import orjson
 import pytest
 
 from tests.pages.conftest import checked, evaluate, keys, make_run, open_page, press, words
-from tunixrt_core.evaluation import EvalDir, EvalRequest, EvalState
-from tunixrt_core.pipeline import Pipeline
-from tunixrt_core.runs import Run, RunStatus
+from tunixrt_core.evaluation.predictions import EvalDir, EvalState
+from tunixrt_core.evaluation.sets.setup import EvalRequest
+from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.record import Run, RunStatus
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.tunix_backend.availability import is_tunix_available
 

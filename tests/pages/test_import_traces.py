@@ -12,11 +12,11 @@ import pytest
 from pyarrow import parquet
 from streamlit.testing.v1 import AppTest
 
-from app.import_desk import OnProgress, desk_of
+from app.imports.desk import OnProgress, desk_of
 from tests.pages.conftest import checked, keys, open_page, press, words
 from tunixrt_core.errors import Cancelled
 from tunixrt_core.ingest.report import ImportProgress, ImportReport
-from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.pipeline.pipeline import Pipeline
 
 LINES = (
     b'{"question": "How many is 2 + 3?", "answer": "It is <<2+3=5>>5.\\n#### 5"}\n'

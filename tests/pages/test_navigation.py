@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.navigation import PAGES, PAGES_DIR, sections
+from app.ui.navigation import PAGES, PAGES_DIR, sections
 from tests.pages.conftest import evaluate, fill, make_run, open_page, opened, shown, words
-from tunixrt_core.pipeline import Pipeline
-from tunixrt_core.runs import RunStatus
+from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.tunix_backend.availability import is_tunix_available
 
 FILES = [spec.file for spec in PAGES if is_tunix_available() or not spec.needs_tunix]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fakes import FakeBackend
+from tests.helpers.fakes import FakeBackend
 from tests.pages.conftest import checked, keys, make_run, open_page, press, words
-from tunixrt_core.memory import MemoryNeed, MemoryReport
-from tunixrt_core.pipeline import Pipeline
-from tunixrt_core.runs import RunStatus
+from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.training.memory import MemoryNeed, MemoryReport
 
 pytestmark = pytest.mark.tunix
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from app.attention_views import first_few
+from app.overview.attention import first_few
 from tests.pages.conftest import evaluate, keys, make_run, open_page, press, words
-from tunixrt_core.accelerator import Accelerator
-from tunixrt_core.atomic import write_json
-from tunixrt_core.datasets import DatasetSpec
-from tunixrt_core.evaluation import EvalDir
-from tunixrt_core.pipeline import Pipeline
-from tunixrt_core.runs import RunStatus
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.evaluation.predictions import EvalDir
+from tunixrt_core.jobs.accelerator import Accelerator
+from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.tunix_backend.availability import is_tunix_available
+from tunixrt_core.util.atomic import write_json
 
 
 def test_an_empty_home_offers_three_ways_to_begin(rt: Pipeline) -> None:

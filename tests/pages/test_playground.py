@@ -7,15 +7,15 @@ import threading
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.fakes import FakeBackend
+from tests.helpers.fakes import FakeBackend
 from tests.pages.conftest import checked, evaluate, keys, make_run, open_page, press, words
-from tunixrt_core.accelerator import Accelerator
-from tunixrt_core.jobs import WaitingJob
-from tunixrt_core.pipeline import Pipeline
-from tunixrt_core.questions import Question
-from tunixrt_core.runs import Run, RunStatus
+from tunixrt_core.evaluation.questions import Question
+from tunixrt_core.jobs.accelerator import Accelerator
+from tunixrt_core.jobs.queue import WaitingJob
+from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.record import Run, RunStatus
 from tunixrt_core.store.query import TraceQuery
-from tunixrt_core.trainer import Generation, LoadGenerator
+from tunixrt_core.training.trainer import Generation, LoadGenerator
 
 pytestmark = pytest.mark.tunix
 

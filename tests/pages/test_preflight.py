@@ -9,18 +9,18 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import state
-from tests.fakes import FakeBackend
+from tests.helpers.fakes import FakeBackend
 from tests.pages.conftest import checked, keys, make_run, open_page, press, words
 from tests.tunix_backend.conftest import make_manifest, write_rows
-from tests.tunix_backend.preflight_makers import long_task, task
-from tunixrt_core.datasets import DatasetSpec
-from tunixrt_core.jobs import JobManager
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.pipeline import Pipeline
-from tunixrt_core.preflight import Preflight, RowView
-from tunixrt_core.runs import RunDir, RunStatus
+from tests.tunix_backend.helpers.preflight_makers import long_task, task
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.jobs.queue import JobManager
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.record import RunDir, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
+from tunixrt_core.training.preflight import Preflight, RowView
 from tunixrt_core.tunix_backend.backend import TunixBackend
 
 pytestmark = pytest.mark.tunix
@@ -43,7 +43,7 @@ class ChecksForReal(FakeBackend):
 @pytest.fixture
 def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
     # AppTest runs the page it came from again, not the one it was led to: what is asked for must be there at once
-    monkeypatch.setattr("app.desk.PATIENCE", 30)
+    monkeypatch.setattr("app.ui.desk.PATIENCE", 30)
     settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
     store = open_store(settings.database_url)
     pipeline = Pipeline(settings, store, JobManager(store.runs, ChecksForReal(settings.models_dir)))
@@ -139,7 +139,7 @@ def test_new_run_shows_what_was_found_and_leads_to_the_rows_and_back(real: Pipel
 
 
 def test_new_run_does_not_start_what_is_blocked(filled: Pipeline) -> None:
-    from tunixrt_core.preflight import blocking
+    from tunixrt_core.training.preflight import blocking
 
     backend = filled.jobs.backend
     assert isinstance(backend, FakeBackend)

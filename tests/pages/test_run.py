@@ -9,12 +9,12 @@ import time
 import orjson
 import pytest
 
-from app.board import TICK_BYTES
-from app.run_live import LIVE_LOG_BYTES
+from app.runs.live import LIVE_LOG_BYTES
+from app.ui.charts.board import TICK_BYTES
 from tests.pages.conftest import checked, keys, make_run, open_page, press, words
-from tunixrt_core.accelerator import Accelerator
-from tunixrt_core.pipeline import Pipeline
-from tunixrt_core.runs import RunStatus
+from tunixrt_core.jobs.accelerator import Accelerator
+from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.record import RunStatus
 
 pytestmark = pytest.mark.tunix
 

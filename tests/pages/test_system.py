@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from tests.pages.conftest import make_run, open_page, press, words
-from tunixrt_core.accelerator import Accelerator
-from tunixrt_core.pipeline import Pipeline
-from tunixrt_core.runs import RunStatus
-from tunixrt_core.tasks import CHECK, MEASURE, Progress
+from tunixrt_core.jobs.accelerator import Accelerator
+from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.util.tasks import CHECK, MEASURE, Progress
 
 
 def test_every_setting_is_shown_and_no_secret(rt: Pipeline) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.pages.conftest import checked, keys, open_page, press, words
-from tunixrt_core.pipeline import Pipeline
-from tunixrt_core.traces import Step, Trace
+from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.traces.trace import Step, Trace
 
 
 def test_an_empty_store_says_what_a_trace_is_and_where_to_get_some(rt: Pipeline) -> None:

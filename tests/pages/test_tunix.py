@@ -9,9 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import checked, open_page, press, words
-from tunixrt_core.export import FileType
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.pipeline import Pipeline
+from tunixrt_core.export.files import FileType
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.tunix_backend.availability import is_tunix_available
 
 

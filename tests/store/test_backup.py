@@ -13,7 +13,7 @@ from tunixrt_core.errors import Conflict, OutputError, StoreError
 from tunixrt_core.store.backup import restore
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import Store, open_store
-from tunixrt_core.traces import Step, Trace
+from tunixrt_core.traces.trace import Step, Trace
 
 MANY = [Trace(f"prompt {n}", (Step(0, f"word {n}"),), "1", source="s") for n in range(500)]
 

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tunixrt_core.datasets import DatasetRow, DatasetSpec, DatasetVersion, build_dataset, freeze
+from tunixrt_core.datasets.gates.findings import Finding, GateOutcome
+from tunixrt_core.datasets.selection import DatasetRow, build_dataset
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.datasets.versions import DatasetVersion, freeze
 from tunixrt_core.errors import Conflict, NotFound
-from tunixrt_core.export import export_tunix_sft_jsonl, write_export
-from tunixrt_core.quality.findings import Finding, GateOutcome
+from tunixrt_core.export.files import write_export
+from tunixrt_core.export.formats import export_tunix_sft_jsonl
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import Store, open_store
-from tunixrt_core.traces import Step, Trace
+from tunixrt_core.traces.trace import Step, Trace
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 ROWS = (DatasetRow("a" * 64, "train"), DatasetRow("b" * 64, "eval"), DatasetRow("c" * 64, "train"))

@@ -14,7 +14,7 @@ import pytest
 from tunixrt_core.errors import Cancelled
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import Store, open_store
-from tunixrt_core.traces import Step, Trace
+from tunixrt_core.traces.trace import Step, Trace
 
 REPOSITORY = Path(__file__).parents[2]
 

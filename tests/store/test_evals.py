@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from tunixrt_core.errors import NotFound
-from tunixrt_core.evaluation import EvalRecord, Target
-from tunixrt_core.runs import RunStatus
+from tunixrt_core.runs.evaluation_record import EvalRecord, Target
+from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.store.store import Store
 
 WHEN = datetime(2026, 1, 2, tzinfo=UTC)

@@ -8,13 +8,16 @@ from pathlib import Path
 from sqlalchemy import create_engine
 
 from tests.store.conftest import needs_server
-from tunixrt_core.datasets import DatasetSpec, build_dataset, freeze
-from tunixrt_core.export import EXPORT_FORMATS, Entry, ExportOptions, FileType, encoded
-from tunixrt_core.export.formats import Job
-from tunixrt_core.scores import GivenScore
+from tunixrt_core.datasets.selection import build_dataset
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.datasets.versions import freeze
+from tunixrt_core.export.entries import Entry, ExportOptions
+from tunixrt_core.export.files import FileType, encoded
+from tunixrt_core.export.formats import EXPORT_FORMATS, Job
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import Store, open_store
-from tunixrt_core.traces import Step, Trace
+from tunixrt_core.traces.scores import GivenScore
+from tunixrt_core.traces.trace import Step, Trace
 
 TRACES = [
     Trace(

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.store.conftest import Clock
-from tunixrt_core.store import schema
-from tunixrt_core.store.engine import Database
 from tunixrt_core.store.requests import KEPT, Claim
+from tunixrt_core.store.sql import schema
+from tunixrt_core.store.sql.engine import Database
 from tunixrt_core.store.store import Store, open_store
 
 CLAIM = Claim("key", "run", "a" * 64, "1:2:boot")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tunixrt_core.errors import Conflict, InvalidQuery, NotFound
-from tunixrt_core.runs import DatasetRef, Run, RunStatus
+from tunixrt_core.runs.record import DatasetRef, Run, RunStatus
 from tunixrt_core.store.store import Store
 
 WHEN = datetime(2026, 1, 2, tzinfo=UTC)

@@ -16,7 +16,7 @@ import pytest
 from tunixrt_core.errors import StoreError
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import open_store
-from tunixrt_core.traces import Trace
+from tunixrt_core.traces.trace import Trace
 
 REPOSITORY = Path(__file__).parents[2]
 

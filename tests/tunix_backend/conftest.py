@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 import pytest
 
-from tunixrt_core.examples import example_traces
-from tunixrt_core.manifest import RunManifest, build_sft_manifest
-from tunixrt_core.rows import to_row
-from tunixrt_core.traces import Trace
-from tunixrt_core.trainer import TrainControls, TrainOutcome
+from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest
+from tunixrt_core.traces.examples import example_traces
+from tunixrt_core.traces.rows import to_row
+from tunixrt_core.traces.trace import Trace
+from tunixrt_core.training.trainer import TrainControls, TrainOutcome
 
 
 @dataclass
@@ -82,7 +82,7 @@ def train(
     reports: KeptReports | None = None,
     controls: TrainControls | None = None,
 ) -> TrainOutcome:
-    from tunixrt_core.tunix_backend.sft import TunixTrainer
+    from tunixrt_core.tunix_backend.train.sft import TunixTrainer
 
     trainer = TunixTrainer(models_dir)
     folder = Path(manifest.output_dir)

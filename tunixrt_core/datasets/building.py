@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tunixrt_core.datasets.facts import FactFinder, asks_for_facts
+from tunixrt_core.datasets.gates.check import Check, Found, Tools
+from tunixrt_core.datasets.gates.findings import Finding, GateOutcome
+from tunixrt_core.datasets.gates.registry import GateChoice, chosen_gates
+from tunixrt_core.datasets.gates.rules.near import NearCheck
 from tunixrt_core.datasets.pool import Pool
 from tunixrt_core.datasets.selection import Candidate, DatasetRow, choose, split_rows
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset
-from tunixrt_core.quality.check import Check, Found, Tools
-from tunixrt_core.quality.findings import Finding, GateOutcome
-from tunixrt_core.quality.gates import GateChoice, chosen_gates
-from tunixrt_core.quality.near import NearCheck
-from tunixrt_core.rows import Split
+from tunixrt_core.traces.rows import Split
 
 Progress = Callable[[str, int, int], None]
 _TELL = 250  # rows between two words of progress

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from tunixrt_core.datasets.gates.findings import GateOutcome
+from tunixrt_core.datasets.gates.registry import GATES
 from tunixrt_core.datasets.versions import DatasetVersion
-from tunixrt_core.quality.findings import GateOutcome
-from tunixrt_core.quality.gates import GATES
 
 _WHAT = {"warn": "kept, named", "exclude": "left out"}
 

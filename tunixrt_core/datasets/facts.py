@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from tunixrt_core.datasets.gates.rules.answer import SETTINGS, AnswerCheck
+from tunixrt_core.datasets.gates.rules.length import estimated_tokens
+from tunixrt_core.datasets.gates.texts import reasoning, whole_text
 from tunixrt_core.datasets.selection import Candidate
 from tunixrt_core.datasets.spec import DatasetSpec
-from tunixrt_core.quality.answer import SETTINGS, AnswerCheck
-from tunixrt_core.quality.length import estimated_tokens
-from tunixrt_core.quality.texts import reasoning, whole_text
-from tunixrt_core.traces import Trace
+from tunixrt_core.traces.trace import Trace
 
 _ASKING = {"stratified", "top", "best", "shortest", "budget"}
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from tunixrt_core.quality.length import estimated_tokens
-from tunixrt_core.quality.texts import whole_text
-from tunixrt_core.rows import Split
-from tunixrt_core.traces import Trace
+from tunixrt_core.datasets.gates.rules.length import estimated_tokens
+from tunixrt_core.datasets.gates.texts import whole_text
+from tunixrt_core.traces.rows import Split
+from tunixrt_core.traces.trace import Trace
 
 CountMany = Callable[[Sequence[str]], list[int]]
 ESTIMATE = "estimate: UTF-8 bytes by 4"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset
-from tunixrt_core.rows import Split
+from tunixrt_core.traces.rows import Split
 
 
 class Candidate(NamedTuple):

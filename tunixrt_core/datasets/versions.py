@@ -10,7 +10,7 @@ from typing import Any
 
 from tunixrt_core.datasets.selection import DatasetRow
 from tunixrt_core.datasets.spec import DatasetSpec
-from tunixrt_core.hashing import canonical_json
+from tunixrt_core.util.hashing import canonical_json
 
 
 @dataclass(frozen=True, slots=True)

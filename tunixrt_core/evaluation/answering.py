@@ -9,15 +9,17 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from tunixrt_core.atomic import write_json
-from tunixrt_core.evaluation.eval_set import EvalRow, EvalSet
 from tunixrt_core.evaluation.predictions import EvalDir, Prediction, prediction_line
-from tunixrt_core.evaluation.setup import EvalSetup
-from tunixrt_core.evaluation.summary import summarise
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.render import parse_completion, render_prompt
-from tunixrt_core.scorers import Answer, ScorerSet
-from tunixrt_core.trainer import Generation, Generator
+from tunixrt_core.evaluation.results.summary import summarise
+from tunixrt_core.evaluation.scorers.chosen import ScorerSet
+from tunixrt_core.evaluation.scorers.scorer import Answer
+from tunixrt_core.evaluation.sets.eval_set import EvalRow, EvalSet
+from tunixrt_core.evaluation.sets.setup import EvalSetup
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.traces.rendering.parse import parse_completion
+from tunixrt_core.traces.rendering.row import render_prompt
+from tunixrt_core.training.trainer import Generation, Generator
+from tunixrt_core.util.atomic import write_json
 
 
 def evaluate(

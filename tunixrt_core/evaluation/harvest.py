@@ -8,15 +8,16 @@ from dataclasses import asdict
 from typing import Any
 
 from tunixrt_core.errors import Conflict, InvalidEvaluation, InvalidTrace
-from tunixrt_core.eval_records import EvalRecord
 from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, Prediction
 from tunixrt_core.ingest.report import RowError
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.model_names import public_name
-from tunixrt_core.render import ParsedCompletion, ReasoningStyle, parse_completion
-from tunixrt_core.scores import GivenScore, ScoredTrace
-from tunixrt_core.traces import Step, Trace
-from tunixrt_core.trainer import Sampling
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.models import public_name
+from tunixrt_core.runs.evaluation_record import EvalRecord
+from tunixrt_core.traces.rendering.parse import ParsedCompletion, parse_completion
+from tunixrt_core.traces.rendering.styles import ReasoningStyle
+from tunixrt_core.traces.scores import GivenScore, ScoredTrace
+from tunixrt_core.traces.trace import Step, Trace
+from tunixrt_core.training.trainer import Sampling
 
 _MARKS = re.compile(r"</?(?:reasoning|answer|think)>")
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import orjson
 
-from tunixrt_core.atomic import write_json
-from tunixrt_core.eval_records import EvalRecord, Target
-from tunixrt_core.evaluation.leaks import Leaks
-from tunixrt_core.evaluation.setup import EvalSetup
-from tunixrt_core.processes import process_alive
-from tunixrt_core.runs import RunStatus
+from tunixrt_core.evaluation.sets.leaks import Leaks
+from tunixrt_core.evaluation.sets.setup import EvalSetup
+from tunixrt_core.runs.evaluation_record import EvalRecord, Target
+from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.processes import process_alive
 
 
 @dataclass(frozen=True, slots=True)

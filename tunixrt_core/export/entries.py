@@ -7,10 +7,11 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple
 
 from tunixrt_core.errors import InvalidDataset
-from tunixrt_core.render import ChatFormat, ReasoningStyle
-from tunixrt_core.rows import Split
-from tunixrt_core.scores import GivenScore
-from tunixrt_core.traces import Trace
+from tunixrt_core.traces.rendering.chats import ChatFormat
+from tunixrt_core.traces.rendering.styles import ReasoningStyle
+from tunixrt_core.traces.rows import Split
+from tunixrt_core.traces.scores import GivenScore
+from tunixrt_core.traces.trace import Trace
 
 SplitOf = Callable[[Trace], Split | None]
 ScoresOf = Callable[[str], Sequence[GivenScore]]  # by the hash of a trace

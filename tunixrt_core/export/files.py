@@ -12,9 +12,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.atomic import write_json
 from tunixrt_core.errors import InvalidDataset, OutputError
 from tunixrt_core.export.parquet import Columns, parquet
+from tunixrt_core.util.atomic import write_json
 
 _BLOCK_LINES = 64  # hashed and written at once
 _PACK_LEVEL = 4  # 6 takes four times as long and saves a thirtieth

@@ -13,7 +13,7 @@ from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.export import pairs, shapes
 from tunixrt_core.export.entries import Entry, ExportOptions, ScoresOf, SplitOf, entries_of
 from tunixrt_core.export.parquet import Columns
-from tunixrt_core.traces import Trace, normalise_prompt
+from tunixrt_core.traces.trace import Trace, normalise_prompt
 
 OnLeftOut = Callable[[str], object]
 _DEFAULT = ExportOptions()

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tunixrt_core.answers import same_answer
-from tunixrt_core.carried import rendered_metadata
 from tunixrt_core.export.entries import Entry, ExportOptions
 from tunixrt_core.export.shapes import Data, Scores, asked, in_turns, mean_score
-from tunixrt_core.render import render_completion
+from tunixrt_core.traces.answers.same import same_answer
+from tunixrt_core.traces.metadata import rendered_metadata
+from tunixrt_core.traces.rendering.styles import render_completion
 
 
 @dataclass(frozen=True, slots=True)

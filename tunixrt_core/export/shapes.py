@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tunixrt_core.carried import rendered_metadata
 from tunixrt_core.export.entries import Entry, ExportOptions
-from tunixrt_core.render import render_completion, render_prompt
-from tunixrt_core.rows import metadata_of, row_of
-from tunixrt_core.scores import GivenScore
+from tunixrt_core.traces.metadata import rendered_metadata
+from tunixrt_core.traces.rendering.row import render_prompt
+from tunixrt_core.traces.rendering.styles import render_completion
+from tunixrt_core.traces.rows import metadata_of, row_of
+from tunixrt_core.traces.scores import GivenScore
 
 Data = Mapping[str, Any]
 Scores = Sequence[GivenScore]

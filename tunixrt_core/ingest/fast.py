@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 import orjson
 
-from tunixrt_core.hashing import check_json, sha256_hex
-from tunixrt_core.ingest.parse import count_key_ends, count_keys, may_round
-from tunixrt_core.rows import SPLITS
-from tunixrt_core.traces import DEFAULT_STEP_TYPE, MAX_TRACE_BYTES, TRACE_VERSION, Step, Trace
+from tunixrt_core.ingest.files.parse import count_key_ends, count_keys, may_round
+from tunixrt_core.traces.rows import SPLITS
+from tunixrt_core.traces.trace import DEFAULT_STEP_TYPE, MAX_TRACE_BYTES, TRACE_VERSION, Step, Trace
+from tunixrt_core.util.hashing import check_json, sha256_hex
 
 # the trace of a line, with the label for rows that name no source; None where the long way must decide
 FastReader = Callable[[bytes, str | None], Trace | None]

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 
 import orjson
 
-from tunixrt_core.ingest.detect import Detected
-from tunixrt_core.ingest.paths import keys_of, nested_in, value_at
+from tunixrt_core.ingest.files.paths import keys_of, nested_in, value_at
+from tunixrt_core.ingest.files.rows import RawRow, parsed
+from tunixrt_core.ingest.formats.detect import Detected
 from tunixrt_core.ingest.reader import TraceReader
 from tunixrt_core.ingest.report import (
     MAX_ERRORS_KEPT,
@@ -22,9 +23,8 @@ from tunixrt_core.ingest.report import (
     RowError,
     Twin,
 )
-from tunixrt_core.ingest.rows import RawRow, parsed
-from tunixrt_core.scores import ScoredTrace
-from tunixrt_core.traces import Trace
+from tunixrt_core.traces.scores import ScoredTrace
+from tunixrt_core.traces.trace import Trace
 
 SAMPLE_ROWS = 200
 _SAMPLE_BYTES = 16 << 20

@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tunixrt_core.errors import InvalidTrace, UnreadableFile
-from tunixrt_core.ingest.answers import with_text_answers
-from tunixrt_core.ingest.csv_file import is_csv, read_csv
-from tunixrt_core.ingest.detect import Detected, Format, detect_format, format_named
-from tunixrt_core.ingest.document import is_document, read_document
 from tunixrt_core.ingest.fast import FAST, FastReader
-from tunixrt_core.ingest.fields import Options
-from tunixrt_core.ingest.json_lines import JsonLines
-from tunixrt_core.ingest.lines import Source, Spill
-from tunixrt_core.ingest.mapping import ColumnMapping
-from tunixrt_core.ingest.parquet_file import read_parquet
-from tunixrt_core.ingest.parse import BadRow
-from tunixrt_core.ingest.rejects import Container, Rejects
+from tunixrt_core.ingest.files.csv_file import is_csv, read_csv
+from tunixrt_core.ingest.files.document import is_document, read_document
+from tunixrt_core.ingest.files.json_lines import JsonLines
+from tunixrt_core.ingest.files.lines import Source, Spill
+from tunixrt_core.ingest.files.parquet_file import read_parquet
+from tunixrt_core.ingest.files.parse import BadRow
+from tunixrt_core.ingest.files.rejects import Container, Rejects
+from tunixrt_core.ingest.files.rows import RawRow, parsed
+from tunixrt_core.ingest.formats.detect import Detected, Format, detect_format, format_named
+from tunixrt_core.ingest.formats.fields import Options
+from tunixrt_core.ingest.formats.mapping import ColumnMapping
+from tunixrt_core.ingest.literals import with_text_answers
+from tunixrt_core.ingest.reasoning.steps import Rule
 from tunixrt_core.ingest.report import Read, RowError, unit_of
-from tunixrt_core.ingest.rows import RawRow, parsed
-from tunixrt_core.ingest.steps import Rule
 
 MAX_LINE_BYTES = 8 << 20  # a trace of 1 MiB, with room for escapes and for keys that are left out
 MAX_DOCUMENT_BYTES = 64 << 20  # a JSON array is held in memory; a file of lines is not

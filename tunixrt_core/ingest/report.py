@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from tunixrt_core.scores import ScoredTrace
-from tunixrt_core.traces import Trace
+from tunixrt_core.traces.scores import ScoredTrace
+from tunixrt_core.traces.trace import Trace
 
 MAX_ERRORS_KEPT = 1_000  # the counts stay exact beyond it
 Unit = Literal["line", "row"]

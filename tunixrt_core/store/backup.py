@@ -19,9 +19,9 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 
 from tunixrt_core.errors import Cancelled, Conflict, OutputError, StoreError
-from tunixrt_core.store.engine import Database
-from tunixrt_core.store.schema import KNOWN
-from tunixrt_core.store.tables import trace_tallies, traces
+from tunixrt_core.store.sql.engine import Database
+from tunixrt_core.store.sql.schema import KNOWN
+from tunixrt_core.store.sql.tables import trace_tallies, traces
 
 _SIDES = ("-wal", "-shm")
 _MOST_PROBLEMS = 20

@@ -9,14 +9,16 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from tunixrt_core.datasets import DatasetRow, DatasetSpec, DatasetVersion
+from tunixrt_core.datasets.gates.findings import Finding, GateOutcome
+from tunixrt_core.datasets.selection import DatasetRow
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.errors import Conflict, NotFound
-from tunixrt_core.quality.findings import Finding, GateOutcome
-from tunixrt_core.rows import Split
-from tunixrt_core.store.engine import Database
 from tunixrt_core.store.gates import insert_outcomes, read_findings, read_outcomes
 from tunixrt_core.store.query import check_limit
-from tunixrt_core.store.tables import WHOLE, dataset_rows, dataset_versions, trace_scores, traces
+from tunixrt_core.store.sql.engine import Database
+from tunixrt_core.store.sql.tables import WHOLE, dataset_rows, dataset_versions, trace_scores, traces
+from tunixrt_core.traces.rows import Split
 
 _BATCH = 5_000
 _BODIES = 128  # traces fetched at once: at most as many MiB

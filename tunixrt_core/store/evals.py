@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from tunixrt_core.errors import NotFound
-from tunixrt_core.eval_records import EvalRecord
-from tunixrt_core.runs import RunStatus
-from tunixrt_core.store.engine import Database
-from tunixrt_core.store.tables import evals
+from tunixrt_core.runs.evaluation_record import EvalRecord
+from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.store.sql.engine import Database
+from tunixrt_core.store.sql.tables import evals
 
 _DONE = RunStatus.SUCCEEDED.value
 _CHANGEABLE = frozenset({"status", "message", "metrics", "directory", "ended_at"})

@@ -7,8 +7,8 @@ from itertools import islice
 
 from sqlalchemy import Connection, insert, select
 
-from tunixrt_core.quality.findings import Finding, GateOutcome
-from tunixrt_core.store.tables import dataset_findings, dataset_gates
+from tunixrt_core.datasets.gates.findings import Finding, GateOutcome
+from tunixrt_core.store.sql.tables import dataset_findings, dataset_gates
 
 _BATCH = 5_000
 

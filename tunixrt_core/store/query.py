@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from tunixrt_core.errors import InvalidQuery
-from tunixrt_core.scores import GivenScore, ScoreKind
-from tunixrt_core.traces import Trace
+from tunixrt_core.traces.scores import GivenScore, ScoreKind
+from tunixrt_core.traces.trace import Trace
 
 T = TypeVar("T")
 

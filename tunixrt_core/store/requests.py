@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from tunixrt_core.store.engine import Database
-from tunixrt_core.store.tables import requests
-from tunixrt_core.store.traces import Clock
+from tunixrt_core.store.sql.engine import Database
+from tunixrt_core.store.sql.tables import requests
+from tunixrt_core.store.traces.traces import Clock
 
 KEPT = timedelta(days=30)
 

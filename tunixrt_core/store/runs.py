@@ -10,10 +10,10 @@ from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tunixrt_core.errors import Conflict, NotFound
-from tunixrt_core.runs import DatasetRef, Run, RunStatus
-from tunixrt_core.store.engine import Database
+from tunixrt_core.runs.record import DatasetRef, Run, RunStatus
 from tunixrt_core.store.query import Page, check_limit, decode_cursor, encode_cursor
-from tunixrt_core.store.tables import runs
+from tunixrt_core.store.sql.engine import Database
+from tunixrt_core.store.sql.tables import runs
 
 _OVER = [status.value for status in RunStatus if status.over]
 _CHANGEABLE = frozenset({"name", "status", "message", "directory", "manifest", "started_at", "ended_at"})

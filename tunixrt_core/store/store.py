@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tunixrt_core.store.backup import Copy, Health, Progress, backup, check
-from tunixrt_core.store.counts import CountStore
-from tunixrt_core.store.curation import CurationStore
 from tunixrt_core.store.datasets import DatasetStore
-from tunixrt_core.store.engine import Database
 from tunixrt_core.store.evals import EvalStore
-from tunixrt_core.store.groups import GroupStore
 from tunixrt_core.store.requests import RequestStore
 from tunixrt_core.store.runs import RunStore
-from tunixrt_core.store.schema import migrate
-from tunixrt_core.store.traces import Clock, TraceStore
+from tunixrt_core.store.sql.engine import Database
+from tunixrt_core.store.sql.schema import migrate
+from tunixrt_core.store.traces.counts import CountStore
+from tunixrt_core.store.traces.curation import CurationStore
+from tunixrt_core.store.traces.groups import GroupStore
+from tunixrt_core.store.traces.traces import Clock, TraceStore
 
 
 def _now() -> datetime:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.memory import MemoryNeed
-from tunixrt_core.model_export import Exporter
-from tunixrt_core.preflight import Preflight, RowView
-from tunixrt_core.runs import RunDir
-from tunixrt_core.trainer import DryRun, Generator, LoadGenerator, MetricSink, Trainer
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.record import RunDir
+from tunixrt_core.training.memory import MemoryNeed
+from tunixrt_core.training.model_export import Exporter
+from tunixrt_core.training.preflight import Preflight, RowView
+from tunixrt_core.training.trainer import DryRun, Generator, LoadGenerator, MetricSink, Trainer
 from tunixrt_core.tunix_backend.availability import require_tunix
 
 
@@ -57,9 +57,9 @@ class TunixBackend:
         return show_rows(manifest, self._models_dir, numbers)
 
     def memory_estimate(self, manifest: RunManifest) -> MemoryNeed | None:
-        from tunixrt_core.tunix_backend.architecture import read_architecture
-        from tunixrt_core.tunix_backend.memory import sizes_of
-        from tunixrt_core.tunix_backend.models import local_model
+        from tunixrt_core.tunix_backend.memory.count import sizes_of
+        from tunixrt_core.tunix_backend.model.architecture import read_architecture
+        from tunixrt_core.tunix_backend.model.models import local_model
         from tunixrt_core.tunix_backend.preflight.machine import this_machine
         from tunixrt_core.tunix_backend.preflight.memory_faults import memory_need
 
@@ -69,7 +69,7 @@ class TunixBackend:
 
     def join(self, coordinator: str, processes: int, index: int) -> None:
         """Make this process one of several that train together; before anything else is asked of the backend."""
-        from tunixrt_core.tunix_backend.processes import join
+        from tunixrt_core.tunix_backend.train.processes import join
 
         join(coordinator, processes, index)
         self._processes = processes
@@ -77,13 +77,13 @@ class TunixBackend:
     def begin_together(self, *, ready: bool) -> None:
         """Raises TrainingError in a process that is ready where another one is not; alone it does nothing."""
         if self._processes > 1:
-            from tunixrt_core.tunix_backend.processes import begin_together
+            from tunixrt_core.tunix_backend.train.processes import begin_together
 
             begin_together(ready=ready)
 
     def fetch_model(self, manifest: RunManifest, log: Callable[[str], None]) -> None:
         """Download the manifest's model where it is not on this machine yet; `log` is told of it in words."""
-        from tunixrt_core.tunix_backend.models import resolve_model
+        from tunixrt_core.tunix_backend.model.models import resolve_model
 
         told = -1
 
@@ -96,24 +96,24 @@ class TunixBackend:
         resolve_model(manifest.model.id, self._models_dir, tell)
 
     def trainer(self) -> Trainer:
-        from tunixrt_core.tunix_backend.sft import TunixTrainer
+        from tunixrt_core.tunix_backend.train.sft import TunixTrainer
 
         self._keep_compiled()
         return TunixTrainer(self._models_dir)
 
     def dry_run(self) -> DryRun:
-        from tunixrt_core.tunix_backend.dry_run import dry_run
+        from tunixrt_core.tunix_backend.train.dry_run import dry_run
 
         self._keep_compiled()
         return partial(dry_run, models_dir=self._models_dir)
 
     def sinks(self, manifest: RunManifest, folder: Path) -> Sequence[MetricSink]:
-        from tunixrt_core.tunix_backend.tracking import make_sinks
+        from tunixrt_core.tunix_backend.train.tracking import make_sinks
 
         return make_sinks(manifest, folder)
 
     def load_generator(self) -> LoadGenerator:
-        from tunixrt_core.tunix_backend.generate import TunixGenerator
+        from tunixrt_core.tunix_backend.generate.completions import TunixGenerator
 
         self._keep_compiled()
 
@@ -130,6 +130,6 @@ class TunixBackend:
 
     def _keep_compiled(self) -> None:
         if self._compiled_dir is not None:
-            from tunixrt_core.tunix_backend.compiles import keep_compiled
+            from tunixrt_core.tunix_backend.train.compiles import keep_compiled
 
             keep_compiled(self._compiled_dir)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import Item, Options, rest, source_of, split_trace, text
-from tunixrt_core.ingest.split import split_completion
+from tunixrt_core.ingest.formats.fields import Item, Options, rest, source_of, split_trace, text
+from tunixrt_core.ingest.reasoning.split import split_completion
 
 NAME = "alpaca"
 

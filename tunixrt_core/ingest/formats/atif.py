@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import Item, Options, extended, filled, named_as, rest, source_of
-from tunixrt_core.ingest.turns import message_text
-from tunixrt_core.traces import DEFAULT_STEP_TYPE, Step, Trace
+from tunixrt_core.ingest.formats.fields import Item, Options, extended, filled, named_as, rest, source_of
+from tunixrt_core.ingest.reasoning.turns import message_text
+from tunixrt_core.traces.trace import DEFAULT_STEP_TYPE, Step, Trace
 
 NAME = "atif"
 

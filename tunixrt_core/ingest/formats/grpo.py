@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tunixrt_core.carried import rebuild_steps
-from tunixrt_core.ingest.fields import Item, Options, carried, labelled, named_as, rest, source_of, text
-from tunixrt_core.traces import Trace
+from tunixrt_core.ingest.formats.fields import Item, Options, carried, labelled, named_as, rest, source_of, text
+from tunixrt_core.traces.metadata import rebuild_steps
+from tunixrt_core.traces.trace import Trace
 
 NAME = "grpo"
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import Item, Options, extended, named_as, rest, source_of, text
-from tunixrt_core.ingest.layout import KEY, describe
-from tunixrt_core.ingest.steps import Span, stripped
-from tunixrt_core.traces import DEFAULT_STEP_TYPE, Step, Trace
+from tunixrt_core.ingest.formats.fields import Item, Options, extended, named_as, rest, source_of, text
+from tunixrt_core.ingest.reasoning.layout import KEY, describe
+from tunixrt_core.ingest.reasoning.steps import Span, stripped
+from tunixrt_core.traces.trace import DEFAULT_STEP_TYPE, Step, Trace
 
 NAME = "gsm8k"
 QUESTION = "question"  # type of a step that asks the next question, in the socratic form

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tunixrt_core.ingest.fields import (
+from tunixrt_core.ingest.formats.fields import (
     Item,
     Options,
     filled,
@@ -17,7 +17,7 @@ from tunixrt_core.ingest.fields import (
     split_trace,
     text,
 )
-from tunixrt_core.ingest.split import split_completion
+from tunixrt_core.ingest.reasoning.split import split_completion
 
 NAME = "openmathreasoning"
 

@@ -6,9 +6,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import Item, Options, at, flag, reference, rest, scored, source_of, split_trace, text
-from tunixrt_core.ingest.split import split_completion
-from tunixrt_core.scores import GivenScore
+from tunixrt_core.ingest.formats.fields import (
+    Item,
+    Options,
+    at,
+    flag,
+    reference,
+    rest,
+    scored,
+    source_of,
+    split_trace,
+    text,
+)
+from tunixrt_core.ingest.reasoning.split import split_completion
+from tunixrt_core.traces.scores import GivenScore
 
 NAME = "openr1_math"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tunixrt_core.ingest.fields import Item, Options, reference, rest, source_of, split_trace, text
-from tunixrt_core.ingest.split import split_apart
+from tunixrt_core.ingest.formats.fields import Item, Options, reference, rest, source_of, split_trace, text
+from tunixrt_core.ingest.reasoning.split import split_apart
 
 NAME = "openthoughts"
 

@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tunixrt_core.carried import carried_scores
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import Item, Options, flag, labelled, object_in, rest, scored, source_of, split_trace
+from tunixrt_core.ingest.formats.fields import (
+    Item,
+    Options,
+    flag,
+    labelled,
+    object_in,
+    rest,
+    scored,
+    source_of,
+    split_trace,
+)
 from tunixrt_core.ingest.formats.prompt_completion import prompt_of, rebuilt
-from tunixrt_core.ingest.split import Split, split_completion
-from tunixrt_core.ingest.turns import Exchange, exchange_of, read_turns, split_turn
-from tunixrt_core.scores import GivenScore
-from tunixrt_core.traces import Trace
+from tunixrt_core.ingest.reasoning.split import Split, split_completion
+from tunixrt_core.ingest.reasoning.turns import Exchange, exchange_of, read_turns, split_turn
+from tunixrt_core.traces.metadata import carried_scores
+from tunixrt_core.traces.scores import GivenScore
+from tunixrt_core.traces.trace import Trace
 
 NAME = "preference"
 

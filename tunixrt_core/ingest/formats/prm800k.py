@@ -6,10 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import Item, Options, extended, filled, named_as, reference, rest, scored, source_of
+from tunixrt_core.ingest.formats.fields import (
+    Item,
+    Options,
+    extended,
+    filled,
+    named_as,
+    reference,
+    rest,
+    scored,
+    source_of,
+)
 from tunixrt_core.ingest.formats.stepwise import last_answer
-from tunixrt_core.scores import GivenScore
-from tunixrt_core.traces import Trace, parse_steps
+from tunixrt_core.traces.scores import GivenScore
+from tunixrt_core.traces.trace import Trace, parse_steps
 
 NAME = "prm800k"
 

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tunixrt_core.carried import rebuild_completion, rebuild_reasoning
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import Item, Options, carried, flag, labelled, rest, scored, source_of, split_trace
-from tunixrt_core.ingest.split import Split, split_completion
-from tunixrt_core.ingest.steps import Rule
-from tunixrt_core.ingest.turns import Exchange, Turn, exchange_of, read_turns, split_turn
-from tunixrt_core.traces import Trace
+from tunixrt_core.ingest.formats.fields import (
+    Item,
+    Options,
+    carried,
+    flag,
+    labelled,
+    rest,
+    scored,
+    source_of,
+    split_trace,
+)
+from tunixrt_core.ingest.reasoning.split import Split, split_completion
+from tunixrt_core.ingest.reasoning.steps import Rule
+from tunixrt_core.ingest.reasoning.turns import Exchange, Turn, exchange_of, read_turns, split_turn
+from tunixrt_core.traces.metadata import rebuild_completion, rebuild_reasoning
+from tunixrt_core.traces.trace import Trace
 
 NAME = "prompt_completion"
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import Item, Options, named_as, rest, source_of, split_trace, text
-from tunixrt_core.ingest.split import Split, split_completion, split_reasoning
-from tunixrt_core.ingest.steps import Rule
-from tunixrt_core.traces import Trace, parse_steps
+from tunixrt_core.ingest.formats.fields import Item, Options, named_as, rest, source_of, split_trace, text
+from tunixrt_core.ingest.reasoning.split import Split, split_completion, split_reasoning
+from tunixrt_core.ingest.reasoning.steps import Rule
+from tunixrt_core.traces.trace import Trace, parse_steps
 
 NAME = "question_answer"
 

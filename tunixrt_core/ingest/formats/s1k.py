@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import (
+from tunixrt_core.ingest.formats.fields import (
     Item,
     Options,
     filled,
@@ -18,8 +18,8 @@ from tunixrt_core.ingest.fields import (
     split_trace,
     text,
 )
-from tunixrt_core.ingest.split import split_apart
-from tunixrt_core.traces import Trace
+from tunixrt_core.ingest.reasoning.split import split_apart
+from tunixrt_core.traces.trace import Trace
 
 NAME = "s1k"
 

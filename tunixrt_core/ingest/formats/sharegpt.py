@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tunixrt_core.ingest.fields import Item, Options, filled, rest, source_of, split_trace
-from tunixrt_core.ingest.turns import exchange_of, read_turns, split_turn
+from tunixrt_core.ingest.formats.fields import Item, Options, filled, rest, source_of, split_trace
+from tunixrt_core.ingest.reasoning.turns import exchange_of, read_turns, split_turn
 
 NAME = "sharegpt"
 

@@ -6,14 +6,24 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tunixrt_core.carried import carried_scores, rebuild_steps
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import Item, Options, carried, extended, labelled, named_as, rest, scored, source_of
+from tunixrt_core.ingest.formats.fields import (
+    Item,
+    Options,
+    carried,
+    extended,
+    labelled,
+    named_as,
+    rest,
+    scored,
+    source_of,
+)
 from tunixrt_core.ingest.formats.prompt_completion import prompt_of
-from tunixrt_core.ingest.marks import boxed, hashes
-from tunixrt_core.ingest.steps import Span, stripped
-from tunixrt_core.scores import GivenScore
-from tunixrt_core.traces import Trace, parse_steps
+from tunixrt_core.ingest.reasoning.marks import boxed, hashes
+from tunixrt_core.ingest.reasoning.steps import Span, stripped
+from tunixrt_core.traces.metadata import carried_scores, rebuild_steps
+from tunixrt_core.traces.scores import GivenScore
+from tunixrt_core.traces.trace import Trace, parse_steps
 
 NAME = "stepwise"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tunixrt_core.ingest.fields import Item, Options, labelled, object_in
-from tunixrt_core.traces import Trace
+from tunixrt_core.ingest.formats.fields import Item, Options, labelled, object_in
+from tunixrt_core.traces.trace import Trace
 
 NAME = "trace"
 

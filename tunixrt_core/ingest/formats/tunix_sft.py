@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.fields import Item, Options, labelled, named_as, object_in
-from tunixrt_core.rows import from_row
+from tunixrt_core.ingest.formats.fields import Item, Options, labelled, named_as, object_in
+from tunixrt_core.traces.rows import from_row
 
 NAME = "tunix_sft"
 

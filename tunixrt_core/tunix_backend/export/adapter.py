@@ -11,10 +11,10 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from tunixrt_core.errors import TrainingError
-from tunixrt_core.manifest_sections import LoraSection
-from tunixrt_core.model_names import HubName, parse_model_name
+from tunixrt_core.manifest.models import HubName, parse_model_name
+from tunixrt_core.manifest.sections import LoraSection
 from tunixrt_core.tunix_backend.export.shards import WrittenFiles
-from tunixrt_core.tunix_backend.weights import TrainedWeights
+from tunixrt_core.tunix_backend.export.weights import TrainedWeights
 
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"

@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.render import ChatFormat
-from tunixrt_core.render.templates import jinja_template
-from tunixrt_core.tunix_backend.generate import stop_ids
+from tunixrt_core.traces.rendering.chats import ChatFormat
+from tunixrt_core.traces.rendering.templates import jinja_template
+from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
+from tunixrt_core.tunix_backend.generate.completions import stop_ids
 from tunixrt_core.tunix_backend.preflight.chat_template import model_template
-from tunixrt_core.tunix_backend.tokenizer import TextTokenizer
 
 _COPIED_SUFFIXES = {".json", ".txt", ".model", ".jinja", ".tiktoken"}
 _TERMS = ("LICENSE", "NOTICE", "USE_POLICY")

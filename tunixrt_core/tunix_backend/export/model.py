@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.atomic import write_json
 from tunixrt_core.errors import TrainingError
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.manifest_sections import Method
-from tunixrt_core.model_export import ExportCheck, ExportLayout, ExportReport, ModelExportOptions
-from tunixrt_core.model_names import public_name
-from tunixrt_core.tunix_backend.checkpoints import restore_weights
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.models import public_name
+from tunixrt_core.manifest.sections import Method
+from tunixrt_core.training.model_export import ExportCheck, ExportLayout, ExportReport, ModelExportOptions
 from tunixrt_core.tunix_backend.export.adapter import write_adapter
 from tunixrt_core.tunix_backend.export.adapter_reading import read_adapter, write_adapted
 from tunixrt_core.tunix_backend.export.companions import copy_model_files, copy_tokenizer, write_generation_config
@@ -21,8 +19,10 @@ from tunixrt_core.tunix_backend.export.folder import appears_whole, refuse_exist
 from tunixrt_core.tunix_backend.export.proof import compare, logits_of, logits_of_files, proof_prompts, tolerance_of
 from tunixrt_core.tunix_backend.export.shards import WrittenFiles, base_tensors, write_shards
 from tunixrt_core.tunix_backend.export.torch_proof import READER, torch_logits, why_not
-from tunixrt_core.tunix_backend.models import load_model, make_mesh, resolve_model
-from tunixrt_core.tunix_backend.weights import TrainedWeights
+from tunixrt_core.tunix_backend.export.weights import TrainedWeights
+from tunixrt_core.tunix_backend.model.checkpoints import restore_weights
+from tunixrt_core.tunix_backend.model.models import load_model, make_mesh, resolve_model
+from tunixrt_core.util.atomic import write_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ import numpy as np
 from flax import nnx
 
 from tunixrt_core.errors import TrainingError
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.manifest_sections import Method
-from tunixrt_core.model_export import ExportCheck
-from tunixrt_core.render import render_prompt
-from tunixrt_core.rows import read_rows
-from tunixrt_core.tunix_backend.data import load_tokenizer
-from tunixrt_core.tunix_backend.models import LoadedModel, load_model, make_mesh
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.sections import Method
+from tunixrt_core.traces.rendering.row import render_prompt
+from tunixrt_core.traces.rows import read_rows
+from tunixrt_core.training.model_export import ExportCheck
+from tunixrt_core.tunix_backend.data.rows import load_tokenizer
+from tunixrt_core.tunix_backend.model.models import LoadedModel, load_model, make_mesh
 
 PROMPTS = 8
 _LONGEST = 128  # tokens of a prompt that are compared: whole logits are kept, and vocabularies are large

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tunixrt_core.errors import ModelError
-from tunixrt_core.model_export import ExportLayout
+from tunixrt_core.training.model_export import ExportLayout
 
 _NEEDED = {
     ExportLayout.MERGED: ("torch", "transformers"),

@@ -11,12 +11,14 @@ from typing import Any, NoReturn
 from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.preflight import Finding, about_rows, blocking, warning
-from tunixrt_core.render import ChatFormat, ReasoningStyle, render_completion, render_prompt, stop_tokens
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.traces.rendering.chats import ChatFormat, stop_tokens
+from tunixrt_core.traces.rendering.row import render_prompt
+from tunixrt_core.traces.rendering.styles import ReasoningStyle, render_completion
+from tunixrt_core.training.preflight import Finding, about_rows, blocking, warning
+from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 from tunixrt_core.tunix_backend.preflight.row_faults import many
 from tunixrt_core.tunix_backend.preflight.rows import FileRows
-from tunixrt_core.tunix_backend.tokenizer import TextTokenizer
 
 CHECKED = ("template", "chat_template", "no_chat_template", "bos")
 

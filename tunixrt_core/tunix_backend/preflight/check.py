@@ -8,14 +8,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tunixrt_core.errors import InvalidManifest, ModelError
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.manifest_data import check_data_unchanged
-from tunixrt_core.memory import MemoryNeed
-from tunixrt_core.preflight import Finding, Preflight, RowView, blocking, in_order
-from tunixrt_core.runs import RunDir
-from tunixrt_core.tunix_backend.data import load_tokenizer, tokenizer_directory
-from tunixrt_core.tunix_backend.memory import sizes_of
-from tunixrt_core.tunix_backend.models import local_model
+from tunixrt_core.manifest.data_file import check_data_unchanged
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.record import RunDir
+from tunixrt_core.training.memory import MemoryNeed
+from tunixrt_core.training.preflight import Finding, Preflight, RowView, blocking, in_order
+from tunixrt_core.tunix_backend.data.rows import load_tokenizer, tokenizer_directory
+from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
+from tunixrt_core.tunix_backend.memory.count import sizes_of
+from tunixrt_core.tunix_backend.model.models import local_model
 from tunixrt_core.tunix_backend.preflight import (
     chat_template,
     memory_faults,
@@ -28,7 +29,6 @@ from tunixrt_core.tunix_backend.preflight.machine import Machine, this_machine
 from tunixrt_core.tunix_backend.preflight.model_faults import ModelFacts
 from tunixrt_core.tunix_backend.preflight.rows import FileRows, Progress, encode_file
 from tunixrt_core.tunix_backend.preflight.views import RowViewer
-from tunixrt_core.tunix_backend.tokenizer import TextTokenizer
 
 
 def run_preflight(

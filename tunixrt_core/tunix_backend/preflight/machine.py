@@ -10,7 +10,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from tunixrt_core.host import Gpu, device_kind, gpus, memory_bytes
+from tunixrt_core.util.host import Gpu, device_kind, gpus, memory_bytes
 
 _DEVICES = {"tpu": "TPU", "cuda": "GPU", "gpu": "GPU", "rocm": "GPU", "cpu": "CPU"}
 

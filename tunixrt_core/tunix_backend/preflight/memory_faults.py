@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tunixrt_core.host import gpu_share
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.memory import DEVICE_MEMORY, MemoryNeed, ModelSizes, advise, estimate, need_of
-from tunixrt_core.preflight import Finding, warning
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.training.memory import DEVICE_MEMORY, MemoryNeed, ModelSizes, advise, estimate, need_of
+from tunixrt_core.training.preflight import Finding, warning
 from tunixrt_core.tunix_backend.preflight.machine import Machine
+from tunixrt_core.util.host import gpu_share
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from tunixrt_core.errors import ModelError
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.manifest_sections import Method
-from tunixrt_core.preflight import Finding, blocking, warning
-from tunixrt_core.render import stop_tokens
-from tunixrt_core.tunix_backend.architecture import Architecture, read_config
-from tunixrt_core.tunix_backend.lora import check_tile_size, lora_parameters, lora_targets
-from tunixrt_core.tunix_backend.tokenizer import TextTokenizer
-from tunixrt_core.tunix_backend.weight_files import check_weights, expected_tensors
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.sections import Method
+from tunixrt_core.traces.rendering.chats import stop_tokens
+from tunixrt_core.training.preflight import Finding, blocking, warning
+from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
+from tunixrt_core.tunix_backend.model.architecture import Architecture, read_config
+from tunixrt_core.tunix_backend.model.lora import check_tile_size, lora_parameters, lora_targets
+from tunixrt_core.tunix_backend.model.weight_files import check_weights, expected_tensors
 
 
 @dataclass(frozen=True, slots=True)

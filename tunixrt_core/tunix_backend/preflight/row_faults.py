@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
 
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.manifest_sections import LengthPolicy
-from tunixrt_core.preflight import Finding, about_rows, blocking, warning
-from tunixrt_core.render import ReasoningStyle, render, stop_tokens
-from tunixrt_core.traces import Trace
-from tunixrt_core.tunix_backend.encoding import ANSWER_PART, Span, TokenRow
-from tunixrt_core.tunix_backend.packing import round_up
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.sections import LengthPolicy
+from tunixrt_core.traces.rendering.chats import stop_tokens
+from tunixrt_core.traces.rendering.row import render
+from tunixrt_core.traces.rendering.styles import ReasoningStyle
+from tunixrt_core.traces.trace import Trace
+from tunixrt_core.training.preflight import Finding, about_rows, blocking, warning
+from tunixrt_core.tunix_backend.data.encoding import ANSWER_PART, Span, TokenRow
+from tunixrt_core.tunix_backend.data.packing import round_up
+from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 from tunixrt_core.tunix_backend.preflight.rows import FileRows, traces_at
-from tunixrt_core.tunix_backend.tokenizer import TextTokenizer
 
 _TAIL = 4  # tokens at a row's end among which its end of turn stands
 

@@ -9,12 +9,12 @@ from hashlib import blake2b
 from pathlib import Path
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.rows import SPLITS, Split, numbered_lines, parse_row
-from tunixrt_core.traces import Trace
-from tunixrt_core.tunix_backend.data import row_encoder
-from tunixrt_core.tunix_backend.encoding import Parts, TokenRow, TokenRows
-from tunixrt_core.tunix_backend.tokenizer import TextTokenizer
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.traces.rows import SPLITS, Split, numbered_lines, parse_row
+from tunixrt_core.traces.trace import Trace
+from tunixrt_core.tunix_backend.data.encoding import Parts, TokenRow, TokenRows
+from tunixrt_core.tunix_backend.data.rows import row_encoder
+from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 
 _SAMPLES = 16  # traces of each split that are kept to be rendered again
 _TELL_EVERY = 256

@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.manifest_sections import Dtype, Method
-from tunixrt_core.preflight import Finding, blocking, warning
-from tunixrt_core.presets import BUILTIN_MODEL_IDS
-from tunixrt_core.runs import RunDir
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.presets import BUILTIN_MODEL_IDS
+from tunixrt_core.manifest.sections import Dtype, Method
+from tunixrt_core.runs.record import RunDir
+from tunixrt_core.training.preflight import Finding, blocking, warning
 from tunixrt_core.tunix_backend.preflight.machine import Machine
 from tunixrt_core.tunix_backend.preflight.model_faults import ModelFacts
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.manifest_sections import LengthPolicy
-from tunixrt_core.preflight import Finding, Histogram, Pick, PolicyEffect, Severity, Totals
-from tunixrt_core.traces import Trace
-from tunixrt_core.tunix_backend.batches import TrainBatches, total_train_steps, train_batches
-from tunixrt_core.tunix_backend.data import row_encoder
-from tunixrt_core.tunix_backend.encoding import TokenRows
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.sections import LengthPolicy
+from tunixrt_core.traces.trace import Trace
+from tunixrt_core.training.preflight import Finding, Histogram, Pick, PolicyEffect, Severity, Totals
+from tunixrt_core.tunix_backend.data.batches import TrainBatches, total_train_steps, train_batches
+from tunixrt_core.tunix_backend.data.encoding import TokenRows
+from tunixrt_core.tunix_backend.data.rows import row_encoder
+from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 from tunixrt_core.tunix_backend.preflight.rows import FileRows, traces_at
-from tunixrt_core.tunix_backend.tokenizer import TextTokenizer
 
 _BINS = 40
 _PICKED = 50

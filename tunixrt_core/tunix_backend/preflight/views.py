@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tunixrt_core.manifest import RunManifest
-from tunixrt_core.preflight import Fate, RowView, TokenView
-from tunixrt_core.render import Piece, Rendered, render, stop_tokens
-from tunixrt_core.rows import Split
-from tunixrt_core.traces import Trace
-from tunixrt_core.tunix_backend.data import row_encoder
-from tunixrt_core.tunix_backend.encoding import (
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.traces.rendering.chats import stop_tokens
+from tunixrt_core.traces.rendering.row import render
+from tunixrt_core.traces.rendering.text import Piece, Rendered
+from tunixrt_core.traces.rows import Split
+from tunixrt_core.traces.trace import Trace
+from tunixrt_core.training.preflight import Fate, RowView, TokenView
+from tunixrt_core.tunix_backend.data.encoding import (
     RowEncoder,
     Span,
     TokenRow,
@@ -20,8 +21,9 @@ from tunixrt_core.tunix_backend.encoding import (
     pieces_of,
     without_middle_steps,
 )
+from tunixrt_core.tunix_backend.data.rows import row_encoder
+from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 from tunixrt_core.tunix_backend.preflight.rows import traces_at
-from tunixrt_core.tunix_backend.tokenizer import TextTokenizer
 
 
 class RowViewer:

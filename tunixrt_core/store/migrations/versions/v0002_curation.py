@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import context, op
 
-from tunixrt_core.quality import answer_matches
-from tunixrt_core.traces import Trace
+from tunixrt_core.datasets.gates.rules.answer import answer_matches
+from tunixrt_core.traces.trace import Trace
 
 revision = "0002"
 down_revision = "0001"

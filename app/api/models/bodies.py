@@ -1,0 +1,205 @@
+"""What the API takes: request bodies. Unknown fields are refused by name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+
+from tunixrt_core.datasets.spec import Allocation, DatasetSpec, Dedupe, Selection, SplitBy, TokenCount
+from tunixrt_core.runs.evaluation_record import TARGETS, Target
+from tunixrt_core.training.model_export import SHARD_BYTES
+from tunixrt_core.training.preflight_checks import CHECKS
+from tunixrt_core.training.trainer import Sampling
+
+# a name for a download or of an exported file: never a path
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
+Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class StepBody(Body):
+    content: str
+    type: str = "reason"
+    i: int | None = None
+
+
+# its route has made text of a number, true or false before this is checked
+AnswerText = Annotated[
+    str,
+    WithJsonSchema(
+        {
+            "type": ["string", "number", "boolean"],
+            "description": "A number, true or false is taken as the text that stands in the body.",
+        }
+    ),
+]
+
+
+class TraceBody(Body):
+    """One trace. Steps may be plain text."""
+
+    prompt: str
+    steps: list[str | StepBody]
+    final_answer: AnswerText
+    meta: dict[str, Any] = {}
+    system: str | None = None
+    reference_answer: AnswerText | None = None
+    source: str | None = None
+    model: str | None = None
+    trace_version: Literal["1.0"] = "1.0"
+
+
+class DatasetBody(Body):
+    """A dataset spec: which traces, and how they are split."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,79}$")
+    source: str | None = None
+    model: str | None = None
+    text: str = ""
+    selection: Selection = "all"
+    limit: int | None = Field(None, ge=1, le=2**31 - 1)
+    seed: int = Field(0, ge=0, lt=2**63)
+    eval_share: float = Field(0.1, ge=0, lt=1)
+    dedupe: Dedupe = "none"
+    tags: list[str] = Field([], max_length=100, description="All of them.")
+    correct: bool | None = Field(None, description="Whether the answer is right by its reference.")
+    score: str | None = Field(None, description="Name of a score that must be there, from min_score to max_score.")
+    min_score: float | None = None
+    max_score: float | None = None
+    min_steps: int | None = Field(None, ge=0, lt=2**63)
+    max_steps: int | None = Field(None, ge=0, lt=2**63)
+    min_length: int | None = Field(None, ge=0, lt=2**63, description="Bytes of the trace's canonical JSON.")
+    max_length: int | None = Field(None, ge=0, lt=2**63)
+    after: str | None = Field(None, description="Stored at or after this moment, ISO 8601.")
+    before: str | None = Field(None, description="Stored before this moment, ISO 8601.")
+    by: str | None = Field(
+        None, description="stratified: source, model or meta.KEY; top, best and budget: the name of a score."
+    )
+    allocation: Allocation = "proportional"
+    budget: int | None = Field(None, ge=1, lt=2**63, description="Estimated tokens, for selection budget.")
+    tokens: TokenCount = Field("bytes", description="How a budget is counted: UTF-8 bytes by four, or words.")
+    split_by: SplitBy = "prompt"
+    gates: dict[str, str | dict[str, Any]] = Field(
+        {}, description="`{gate: action}` or `{gate: {action, setting: value}}`; action off, warn or exclude."
+    )
+    eval_file: FileName | None = Field(
+        None, description="A file in `datasets` of the home, for the contamination gate to compare with."
+    )
+
+    def spec(self) -> DatasetSpec:
+        return DatasetSpec.from_dict(self.model_dump(exclude={"eval_file"}))
+
+
+class ExportBody(Body):
+    """Either `trace_ids`, or `dataset` with `version` (the newest where left out)."""
+
+    trace_ids: list[str] | None = Field(None, min_length=1, max_length=10_000)
+    dataset: str | None = None
+    version: Version | None = None
+    name: FileName = Field("export.jsonl", description="Name of the downloaded file.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.trace_ids is None) == (self.dataset is None):
+            raise ValueError("Name either trace_ids or a dataset.")
+        if self.version is not None and self.dataset is None:
+            raise ValueError("version goes with dataset.")
+        return self
+
+
+class ManifestBody(Body):
+    """Either `dataset` with `version` (the newest where left out), or `export`."""
+
+    dataset: str | None = None
+    version: Version | None = None
+    export: FileName | None = Field(None, description="A file in `datasets` of the home.")
+    model_id: str = Field(min_length=1)
+    output_dir: str | None = Field(None, min_length=1, description="The next run's folder where left out.")
+    hyperparameters: dict[str, Any] = Field({}, description="Flat names, such as learning_rate, epochs, lora_rank.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.export is None) == (self.dataset is None):
+            raise ValueError("Name either a dataset or an export.")
+        if self.version is not None and self.dataset is None:
+            raise ValueError("version goes with dataset.")
+        return self
+
+
+def _known_code(code: str) -> str:
+    if code not in CHECKS:
+        raise ValueError(f"{code!r} is not the code of a check; known are {', '.join(CHECKS)}")
+    return code
+
+
+Code = Annotated[str, AfterValidator(_known_code), Field(json_schema_extra={"enum": list(CHECKS)})]
+
+
+class PreflightBody(Body):
+    manifest: dict[str, Any] = Field(description="A run manifest, as POST /api/tunix/sft/manifest makes it.")
+    rows: list[Annotated[int, Field(ge=1, lt=2**31)]] = Field(
+        [], max_length=50, description="Rows to show, by their line in the data file."
+    )
+    allow: list[Code] = Field([], max_length=100, description="Codes of findings that must not block.")
+
+
+class DryRunBody(Body):
+    manifest: dict[str, Any] = Field(description="A run manifest, as POST /api/tunix/sft/manifest makes it.")
+
+
+class ModelExportBody(Body):
+    format: Literal["merged", "peft"] = Field("merged", description="A whole model, or the LoRA alone.")
+    max_shard_bytes: int = Field(SHARD_BYTES, ge=1_000_000, le=10**15, description="Of a weight file, merged.")
+    check_with_transformers: bool | None = Field(
+        None, description="Whether Hugging Face's own code checks it too; null: where it is installed."
+    )
+    checkpoint: str = Field("last", pattern=r"^(last|best|[0-9]{1,9})$", description="last, best or a train step.")
+
+
+class RunBody(Body):
+    manifest: dict[str, Any] = Field(description="A run manifest, as POST /api/tunix/sft/manifest makes it.")
+    allow: list[Code] = Field([], max_length=100, description="Codes of preflight findings that must not block.")
+    parent: str | None = Field(
+        None, min_length=1, max_length=100, description="The run that this one is a clone of; the run then says so."
+    )
+
+
+class ResumeBody(Body):
+    """How long the run shall train in all, for one that has finished; at most one of the two."""
+
+    train_steps: int | None = Field(None, ge=1, le=100_000_000)
+    epochs: float | None = Field(None, gt=0, le=100_000)
+
+    @model_validator(mode="after")
+    def _at_most_one(self) -> Self:
+        if self.train_steps is not None and self.epochs is not None:
+            raise ValueError("Name train_steps or epochs, not both.")
+        return self
+
+
+class CloneBody(Body):
+    hyperparameters: dict[str, Any] = Field({}, description="What to change, by flat name, such as learning_rate.")
+
+
+class MoveBody(Body):
+    by: int = Field(ge=-10_000, le=10_000, description="Places: -1 is one sooner, 1 is one later.")
+
+
+class AnsweringBody(Body):
+    """Which models of a run answer, and how the next token is chosen."""
+
+    targets: list[Target] = Field(list(TARGETS), min_length=1, max_length=2)
+    checkpoint: str = Field("last", max_length=20, description="last, best, or a train step that was saved.")
+    temperature: float = Field(0.0, ge=0, le=100, description="0 takes the likeliest token.")
+    top_p: float = Field(1.0, gt=0, le=1)
+    top_k: int | None = Field(None, ge=1, le=2**31 - 1)
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    max_new_tokens: int | None = Field(None, ge=1, le=2**31 - 1)
+
+    def sampling(self) -> Sampling:
+        """Raises InvalidEvaluation."""
+        return Sampling(self.temperature, self.top_p, self.top_k, self.seed)

@@ -1,0 +1,185 @@
+"""Evaluations as the API takes and answers them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from app.api.models.bodies import AnsweringBody
+from tunixrt_core.evaluation.sets.setup import EvalRequest
+
+_MOST = 2**31 - 1
+
+
+class EvaluationBody(AnsweringBody):
+    """What to ask, and how. Nothing is needed: the eval split is then answered greedily by both models."""
+
+    eval_file: str | None = Field(None, max_length=4096, description="A file on the server, instead of the eval split.")
+    limit: int | None = Field(None, ge=1, le=_MOST, description="Ask only the first rows.")
+    samples: int = Field(1, ge=1, le=1000, description="Answers to each prompt.")
+    scorers: list[str] = Field([], max_length=50, description="Names; GET /scorers lists them.")
+    again: bool = Field(False, description="Answer anew what was answered before.")
+
+    def request(self) -> EvalRequest:
+        """Raises InvalidEvaluation."""
+        return EvalRequest(
+            checkpoint=self.checkpoint,
+            eval_file=Path(self.eval_file) if self.eval_file else None,
+            limit=self.limit,
+            samples=self.samples,
+            sampling=self.sampling(),
+            max_new_tokens=self.max_new_tokens,
+            scorers=tuple(self.scorers),
+        )
+
+
+class Evaluation(BaseModel):
+    id: str
+    run_id: str
+    target: str
+    train_step: int | None = Field(description="Of the checkpoint; null for the base model.")
+    setup: dict[str, Any] = Field(description="What was asked: eval set, samples, sampling, max_new_tokens.")
+    status: str
+    message: str
+    metrics: dict[str, Any]
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class Estimate(BaseModel):
+    value: float
+    low: float = Field(description="Of the 95 % interval.")
+    high: float
+
+
+class Figures(BaseModel):
+    """Two sides on the same rows; `fixed` and `broken` are rows on which the second is better and worse."""
+
+    rows: int
+    first: Estimate | None
+    second: Estimate | None
+    difference: Estimate | None = Field(description="Second minus first, with the bootstrap's interval over rows.")
+    higher_is_better: bool
+    binary: bool
+    both: int | None
+    fixed: int
+    broken: int
+    neither: int | None
+    p_value: float = Field(description="McNemar's exact test; the sign test where scores are not right or wrong.")
+    rows_needed: int | None = Field(description="About how many rows would show a difference like this one.")
+
+
+class GroupFigures(Figures):
+    column: str
+    value: str | None
+    p_holm: float = Field(description="The p value as it counts when every group is looked at.")
+
+
+class Flip(BaseModel):
+    id: str
+    row: int
+    first: float
+    second: float
+    better: bool
+
+
+class Comparison(Figures):
+    scorer: str
+    only_first: int
+    only_second: int
+    changed: int
+    not_told: int
+    groups: list[GroupFigures]
+    flipped: list[Flip]
+    warnings: list[str]
+
+
+class BoardEntry(BaseModel):
+    eval_id: str
+    runs: list[str]
+    model: str | None
+    dataset: str | None
+    target: str
+    train_step: int | None
+    created_at: datetime
+    value: float
+    low: float | None
+    high: float | None
+    rows: int
+    scorer_version: int | None
+    setup: dict[str, Any]
+    notes: list[str] = Field(description="Where it was asked in another way than most of its board.")
+
+
+class Board(BaseModel):
+    eval_set: dict[str, Any]
+    names: list[str]
+    entries: list[BoardEntry]
+
+
+class Leaderboard(BaseModel):
+    """One board an eval set: only what was asked the same rows can be ranked."""
+
+    metric: str
+    boards: list[Board]
+    without_setup: int
+    without_metric: int
+
+
+class ScorerInfo(BaseModel):
+    name: str
+    version: int
+    about: str
+    unit: str
+    higher_is_better: bool | None
+    setting: str = Field(description="What NAME=SETTING takes; empty where it takes none.")
+    package: str
+    problem: str
+
+
+class Leaks(BaseModel):
+    """Prompts of the eval set that the run was trained on."""
+
+    eval_rows: int
+    train_rows: int
+    ngram: int
+    exact: int
+    overlap: int
+    share: float
+    findings: list[dict[str, Any]]
+
+
+class EvaluationList(BaseModel):
+    evaluations: list[Evaluation]
+    comparison: Comparison | None = Field(description="Base against tuned, of the newest pair that was asked the same.")
+
+
+class Prediction(BaseModel):
+    id: str
+    row: int
+    sample: int
+    prompt: str
+    reference: str
+    output: str
+    answer: str | None
+    scores: dict[str, float | None]
+    verdicts: dict[str, str]
+    groups: dict[str, str]
+    tokens: int
+    hit_limit: bool
+
+
+class Progress(BaseModel):
+    phase: str
+    done: int
+    total: int
+    compiles: int
+
+
+class EvaluationDetail(Evaluation):
+    predictions: list[Prediction]
+    progress: Progress
+    leaks: Leaks | None = Field(description="Null where it was not looked for.")

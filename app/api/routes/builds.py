@@ -1,0 +1,46 @@
+"""Dataset builds in the background: start, watch, cancel."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from app.api.limits import JsonRoute
+from app.api.models.bodies import DatasetBody
+from app.api.models.datasets import Build, BuildList
+from app.api.routes.datasets import eval_file
+from app.api.shared import IdempotencyKey, Pipe
+from tunixrt_core.jobs.builds import Build as State
+
+router = APIRouter(prefix="/dataset-builds", tags=["Datasets"], route_class=JsonRoute)
+
+Id = Annotated[str, Path(max_length=40)]
+
+
+@router.post("", status_code=202)
+def start(body: DatasetBody, pipeline: Pipe, key: IdempotencyKey = None) -> Build:
+    """Begin to build a version in the background; for large stores. Takes what POST /api/datasets takes."""
+    return _answer(pipeline.start_build(body.spec(), eval_file=eval_file(body, pipeline), request_id=key))
+
+
+@router.get("")
+def listing(pipeline: Pipe) -> BuildList:
+    """The builds since the server began, newest first."""
+    return BuildList(builds=[_answer(build) for build in pipeline.builds.all()])
+
+
+@router.get("/{id}")
+def one(id: Id, pipeline: Pipe) -> Build:
+    """How far a build is, and what came of it."""
+    return _answer(pipeline.builds.get(id))
+
+
+@router.post("/{id}/cancel")
+def cancel(id: Id, pipeline: Pipe) -> Build:
+    """Ask a build to end; it does between two rows, and nothing of it is kept."""
+    return _answer(pipeline.builds.cancel(id))
+
+
+def _answer(build: State) -> Build:
+    return Build.model_validate(build.to_dict())

@@ -1,0 +1,103 @@
+"""What is said about traces, and what follows from many: tags, notes, scores, prompt groups, differences."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from app.api.limits import JsonRoute
+from app.api.models.traces import (
+    Facets,
+    Group,
+    GroupPage,
+    NoteBody,
+    ScoreName,
+    ScoresBody,
+    StoredTrace,
+    TagsBody,
+    Tally,
+    TraceDiff,
+)
+from app.api.shared import Pipe
+from tunixrt_core.store.query import MAX_PAGE
+from tunixrt_core.traces.scores import ScoreKind
+
+router = APIRouter(route_class=JsonRoute)
+
+HASH = "^[0-9a-f]{8,64}$"
+Ref = Annotated[str, Path(pattern=HASH, description="The trace's hash, or at least its first 8 digits.")]
+Other = Annotated[str, Query(pattern=HASH, description="The trace's hash, or at least its first 8 digits.")]
+
+
+@router.get("/facets")
+def facets(pipeline: Pipe) -> Facets:
+    """What there is to filter by: sources, models, tags and names of scores, with their numbers."""
+    return Facets(
+        sources=_tallies(pipeline.sources()),
+        models=_tallies(pipeline.models()),
+        tags=_tallies(pipeline.tags()),
+        scores=[
+            ScoreName(name=one.name, kind=one.kind, count=one.count, min=one.min, max=one.max)
+            for one in pipeline.score_names()
+        ],
+    )
+
+
+@router.get("/groups")
+def groups(
+    pipeline: Pipe,
+    min_traces: Annotated[int, Query(ge=1, le=2**31 - 1)] = 2,
+    after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 20,
+) -> GroupPage:
+    """Prompts with several traces: how many are right, the shortest right one, and whether they agree."""
+    page = pipeline.prompt_groups(min_traces=min_traces, after=after, limit=limit)
+    return GroupPage(groups=[Group.of(group) for group in page.items], next=page.next)
+
+
+@router.get("/diff")
+def diff(a: Other, b: Other, pipeline: Pipe) -> TraceDiff:
+    """Two traces with their steps aligned, the words that differ, and where they part."""
+    return TraceDiff.model_validate(pipeline.diff_traces(a, b).to_dict())
+
+
+@router.post("/{id}/tags")
+def tags(id: Ref, body: TagsBody, pipeline: Pipe) -> StoredTrace:
+    """Give a trace tags and take others away."""
+    if body.add:
+        pipeline.tag_trace(id, body.add)
+    if body.remove:
+        pipeline.untag_trace(id, body.remove)
+    return StoredTrace.of(pipeline.trace(id))
+
+
+@router.put("/{id}/note")
+def note(id: Ref, body: NoteBody, pipeline: Pipe) -> StoredTrace:
+    """Write the note of a trace in place of the one before."""
+    pipeline.note_trace(id, body.text)
+    return StoredTrace.of(pipeline.trace(id))
+
+
+@router.post("/{id}/scores")
+def scores(id: Ref, body: ScoresBody, pipeline: Pipe) -> StoredTrace:
+    """Score a trace or its steps. A score takes the place of the one by the same scorer (and version)."""
+    pipeline.score_trace(id, [score.given() for score in body.scores])
+    return StoredTrace.of(pipeline.trace(id))
+
+
+@router.delete("/{id}/scores", status_code=204)
+def unscore(
+    id: Ref,
+    pipeline: Pipe,
+    name: Annotated[str, Query(min_length=1, max_length=80)],
+    scorer: Annotated[str, Query(min_length=1, max_length=80)],
+    kind: ScoreKind = "human",
+    step: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
+) -> None:
+    """Remove what a scorer gave under a name."""
+    pipeline.unscore_trace(id, name, kind=kind, scorer=scorer, step=step)
+
+
+def _tallies(found: list[tuple[str, int]]) -> list[Tally]:
+    return [Tally(value=value, traces=number) for value, number in found]

@@ -1,0 +1,188 @@
+"""Dataset versions: build, list, read, export."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Path, Query
+from starlette.responses import Response, StreamingResponse
+
+from app.api.downloads import MEDIA_TYPE, JsonlDownload
+from app.api.limits import JsonRoute
+from app.api.models.bodies import DatasetBody
+from app.api.models.datasets import (
+    ChangedRow,
+    DatasetDiff,
+    DatasetEntry,
+    DatasetList,
+    DatasetVersion,
+    DatasetVersions,
+    GateFinding,
+    GateFindings,
+    GateOutcome,
+    GateOutcomes,
+)
+from app.api.shared import IdempotencyKey, Pipe
+from tunixrt_core.datasets.eval_prompts import EvalFile
+from tunixrt_core.datasets.versions import DatasetVersion as Frozen
+from tunixrt_core.errors import NotFound
+from tunixrt_core.export.entries import ExportOptions
+from tunixrt_core.export.files import FileType
+from tunixrt_core.export.formats import EXPORT_FORMATS
+from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.traces.rendering.styles import ReasoningStyle
+
+router = APIRouter(prefix="/datasets", tags=["Datasets"], route_class=JsonRoute)
+
+Name = Annotated[str, Path(pattern="^[a-z0-9][a-z0-9._-]{0,79}$")]
+Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
+Format = Annotated[str, Query(description=f"One of {', '.join(EXPORT_FORMATS)}.")]
+PACKED = (FileType.JSONL_GZ, FileType.PARQUET)
+
+
+def export_options(
+    style: Annotated[str, Query(description=f"How steps are written: {', '.join(ReasoningStyle)}.")] = "tags",
+    turns: Annotated[str, Query(description="Prompt and completion as auto, text or messages.")] = "auto",
+    reasoning: Annotated[str, Query(description="In messages: in the content, or in a field.")] = "content",
+    chat: Annotated[str, Query(description="Chat format of grpo's prompts; none where left out.")] = "",
+) -> ExportOptions:
+    return ExportOptions.of(style, turns, reasoning, chat)
+
+
+Options = Annotated[ExportOptions, Depends(export_options)]
+
+
+@router.post("", status_code=201)
+def build(body: DatasetBody, pipeline: Pipe, key: IdempotencyKey = None) -> DatasetVersion:
+    """Freeze a selection as the next version of its name; the same content again gives the version that has it."""
+    built = pipeline.requests.once(
+        key,
+        "dataset",
+        body.model_dump(mode="json"),
+        lambda: pipeline.build_dataset(body.spec(), eval_file=eval_file(body, pipeline)),
+        note=lambda version: {"name": version.name, "version": version.version},
+        find=lambda kept: pipeline.dataset(kept["name"], kept["version"]),
+    )
+    return _answer(built)
+
+
+@router.get("")
+def listing(pipeline: Pipe) -> DatasetList:
+    """Every dataset with its newest version."""
+    found: dict[str, list[Frozen]] = {}
+    for version in pipeline.dataset_versions():
+        found.setdefault(version.name, []).append(version)
+    entries = [
+        DatasetEntry(name=name, versions=len(versions), latest=_answer(versions[0])) for name, versions in found.items()
+    ]
+    return DatasetList(datasets=entries)
+
+
+@router.get("/{name}")
+def versions(name: Name, pipeline: Pipe) -> DatasetVersions:
+    """The versions of a dataset, newest first."""
+    found = pipeline.dataset_versions(name)
+    if not found:
+        raise NotFound("dataset", name)
+    return DatasetVersions(name=name, versions=[_answer(version) for version in found])
+
+
+@router.get("/{name}/{version}")
+def one(name: Name, version: Number, pipeline: Pipe) -> DatasetVersion:
+    """One version: its spec, counts and content hash."""
+    return _answer(pipeline.dataset(name, version))
+
+
+@router.get(
+    "/{name}/{version}/export.jsonl",
+    response_class=StreamingResponse,
+    responses={200: {"content": {MEDIA_TYPE: {}}, "description": "One row a line."}},
+)
+def export(
+    name: Name, version: Number, pipeline: Pipe, options: Options, format: Format = "tunix_sft"
+) -> JsonlDownload:
+    """A version as JSONL, in any export format. Needs no Tunix; always the same bytes."""
+    lines = pipeline.export_lines(name, version, format, options=options)
+    return JsonlDownload(lines, pipeline.export_name(name, version, format))
+
+
+@router.get(
+    "/{name}/{version}/export.{file_type}",
+    response_class=StreamingResponse,
+    responses={200: {"content": {kind.media_type: {} for kind in PACKED}, "description": "The file."}},
+)
+def export_packed(
+    name: Name,
+    version: Number,
+    file_type: Literal["jsonl.gz", "parquet"],
+    pipeline: Pipe,
+    options: Options,
+    format: Format = "tunix_sft",
+) -> JsonlDownload:
+    """The same as packed JSONL or as Parquet."""
+    blocks = pipeline.export_blocks(name, version, format, file_type=file_type, options=options)
+    file_name = pipeline.export_name(name, version, format, file_type=file_type)
+    return JsonlDownload(blocks, file_name, FileType(file_type).media_type)
+
+
+@router.get(
+    "/{name}/{version}/card.md",
+    response_class=Response,
+    responses={200: {"content": {"text/markdown": {}}, "description": "Markdown."}},
+)
+def card(
+    name: Name,
+    version: Number,
+    pipeline: Pipe,
+    options: Options,
+    format: Format = "tunix_sft",
+    file_type: Annotated[Literal["jsonl", "jsonl.gz", "parquet"], Query(alias="as")] = "jsonl",
+) -> Response:
+    """The dataset card to put beside such a download."""
+    text = pipeline.export_card(name, version, format=format, file_type=file_type, options=options)
+    return Response(text, media_type="text/markdown")
+
+
+@router.get("/{name}/{version}/gates")
+def gates(name: Name, version: Number, pipeline: Pipe) -> GateOutcomes:
+    """What each quality gate did for a version."""
+    found = pipeline.dataset_gates(name, version)
+    return GateOutcomes(gates=[GateOutcome.model_validate(one.to_dict()) for one in found])
+
+
+@router.get("/{name}/{version}/gates/{gate}")
+def findings(
+    name: Name,
+    version: Number,
+    gate: Annotated[str, Path(max_length=40)],
+    pipeline: Pipe,
+    reason: Annotated[str | None, Query(max_length=40)] = None,
+    after: Annotated[int, Query(ge=-1, le=2**31 - 1)] = -1,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
+) -> GateFindings:
+    """The rows behind a gate, each with why: the matched stretch, or the other row and what differs."""
+    found = pipeline.dataset_findings(name, version, gate, reason=reason, after=after, limit=limit)
+    return GateFindings(
+        findings=[GateFinding.model_validate(one.to_dict()) for one in found],
+        next=found[-1].position if len(found) == limit else None,
+    )
+
+
+@router.get("/{name}/{version}/diff")
+def diff(
+    name: Name, version: Number, against: Annotated[int, Query(ge=1, le=2**31 - 1)], pipeline: Pipe
+) -> DatasetDiff:
+    """What changed from the version `against` to this one."""
+    found = pipeline.dataset_diff(name, against, version)
+    changed = [ChangedRow(before=before, after=after) for before, after in found.changed]
+    return DatasetDiff.model_validate({**asdict(found), "changed": changed})
+
+
+def eval_file(body: DatasetBody, pipeline: Pipeline) -> EvalFile | None:
+    """The file that a body names, in the home's `datasets`."""
+    return EvalFile.at(pipeline.settings.exports_dir / body.eval_file) if body.eval_file else None
+
+
+def _answer(version: Frozen) -> DatasetVersion:
+    return DatasetVersion.model_validate(version.to_dict())

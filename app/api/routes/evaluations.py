@@ -1,0 +1,103 @@
+"""Evaluations: start, list, read with every prediction, stop, compare, rank; and the scorers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
+
+from app.api.limits import JsonRoute
+from app.api.models.evaluations import (
+    Comparison,
+    Evaluation,
+    EvaluationBody,
+    EvaluationDetail,
+    EvaluationList,
+    Leaderboard,
+    ScorerInfo,
+)
+from app.api.routes.runs import RunId
+from app.api.shared import IdempotencyKey, Pipe
+from tunixrt_core.evaluation.results.comparison import Comparison as Compared
+from tunixrt_core.evaluation.scorers.known import known_scorers
+from tunixrt_core.runs.evaluation_record import EvalRecord
+
+router = APIRouter(tags=["Evaluations"], route_class=JsonRoute)
+
+Name = Annotated[str, Query(max_length=200)]
+
+
+@router.post("/runs/{id}/evaluations", status_code=202)
+def start(id: RunId, pipeline: Pipe, body: EvaluationBody | None = None, key: IdempotencyKey = None) -> EvaluationList:
+    """Queue the evaluation of a run's base and tuned model. What is answered already is kept. 501 without Tunix."""
+    wanted = body or EvaluationBody()
+    pipeline.start_evaluation(id, wanted.targets, wanted.request(), again=wanted.again, request_id=key)
+    return listing(id, pipeline)
+
+
+@router.get("/runs/{id}/evaluations")
+def listing(id: RunId, pipeline: Pipe) -> EvaluationList:
+    """The evaluations of a run, newest first, and base against tuned where both have answered."""
+    run = pipeline.run(id)
+    compared = pipeline.comparison(run.id)
+    return EvaluationList(
+        evaluations=[_summary(record) for record in pipeline.evaluations(run.id)],
+        comparison=_comparison(compared) if compared else None,
+    )
+
+
+@router.get("/evaluations/compare")
+def compare(first: Name, second: Name, pipeline: Pipe, scorer: Name = "exact_match") -> Comparison:
+    """Two evaluations row by row, on the rows that both have answered."""
+    return _comparison(pipeline.compare_evaluations(first, second, scorer))
+
+
+@router.get("/evaluations/leaderboard")
+def board(
+    pipeline: Pipe,
+    scorer: Name = "exact_match",
+    dataset: Name | None = None,
+    model: Annotated[str | None, Query(max_length=4096)] = None,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+) -> Leaderboard:
+    """Finished evaluations ranked by a scorer's mean, one board an eval set."""
+    found = pipeline.leaderboard(scorer, dataset=dataset, model=model, since=since, until=until)
+    return Leaderboard.model_validate(asdict(found))
+
+
+@router.get("/scorers")
+def scorers() -> list[ScorerInfo]:
+    """What an answer can be scored by."""
+    return [ScorerInfo.model_validate(asdict(one)) for one in known_scorers()]
+
+
+@router.get("/evaluations/{id}")
+def one(id: str, pipeline: Pipe) -> EvaluationDetail:
+    """One evaluation with its predictions so far, and its progress."""
+    view = pipeline.evaluation(id)
+    return EvaluationDetail.model_validate(
+        {
+            **_summary(view.record).model_dump(),
+            "predictions": [asdict(prediction) for prediction in view.predictions],
+            "progress": asdict(view.state),
+            "leaks": view.leaks.to_dict() if view.leaks else None,
+        }
+    )
+
+
+@router.post("/evaluations/{id}/stop", status_code=202)
+def stop(id: str, pipeline: Pipe) -> Evaluation:
+    """Stop after the batch under way. The answers so far are kept; the same start goes on from them."""
+    return _summary(pipeline.stop_evaluation(id))
+
+
+def _summary(record: EvalRecord) -> Evaluation:
+    found: dict[str, Any] = {name: getattr(record, name) for name in Evaluation.model_fields}
+    return Evaluation.model_validate({**found, "metrics": dict(record.metrics), "setup": dict(record.setup)})
+
+
+def _comparison(found: Compared) -> Comparison:
+    return Comparison.model_validate(asdict(found))

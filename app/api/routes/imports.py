@@ -1,0 +1,120 @@
+"""Many traces at once: a file of any format as the body; what it would give, and what is in it."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated, Any, BinaryIO, cast
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from app.api.downloads import JsonlDownload
+from app.api.limits import FILE_TYPES, JSON_TYPES, LINES_TYPES, FileRoute
+from app.api.models.imports import Diagnosis, ImportReport, Preview
+from app.api.rejected import kept_rejects, rejected_of
+from app.api.shared import IdempotencyKey, Pipe
+from tunixrt_core.ingest.formats.mapping import ColumnMapping
+from tunixrt_core.ingest.options import Reading
+from tunixrt_core.ingest.reasoning.steps import Rule
+
+router = APIRouter(prefix="/traces", tags=["Traces"], route_class=FileRoute)
+
+_IN_MEMORY = 4 << 20
+_NAME = "request body"
+MEDIA_TYPE = "application/octet-stream"
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "A JSON list, JSON Lines, CSV or Parquet, plain or gzip, in any format that can be imported.",
+        "content": {
+            **{kind: {"schema": {"type": "array", "items": {"type": "object"}}} for kind in sorted(JSON_TYPES)},
+            **{kind: {"schema": {"type": "string"}} for kind in sorted(LINES_TYPES)},
+            **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in sorted(FILE_TYPES)},
+        },
+    }
+}
+
+Format = Annotated[str, Query(max_length=100, description="Name of the format; auto looks at the content.")]
+Source = Annotated[str | None, Query(max_length=200, description="Source of rows that name none.")]
+Split = Annotated[Rule, Query(description="How reasoning is divided into steps.")]
+Map = Annotated[list[str] | None, Query(alias="map", max_length=100, description="field=column; repeat it.")]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceFile:
+    """The body as a file, and what the address says about it."""
+
+    content: BinaryIO
+    words: Reading
+
+    def sha256(self) -> str:
+        found = hashlib.sha256()
+        while block := self.content.read(1 << 20):
+            found.update(block)
+        self.content.seek(0)
+        return found.hexdigest()
+
+
+async def _trace_file(
+    request: Request, format: Format = "auto", source: Source = None, split: Split = "auto", map_: Map = None
+) -> AsyncIterator[TraceFile]:
+    """The body in memory while it is small, on disk where it is not."""
+    mapping = ColumnMapping.parse(map_ or [])
+    fields = mapping.fields if mapping else None
+    words = Reading(name=_NAME, format=format, source_label=source, split=split, mapping=fields)
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
+        async for block in request.stream():
+            await run_in_threadpool(spool.write, block)
+        spool.seek(0)
+        yield TraceFile(cast(BinaryIO, spool), words)
+
+
+File = Annotated[TraceFile, Depends(_trace_file)]
+
+
+@router.post("/batch", openapi_extra=_BODY)
+def add_batch(file: File, pipeline: Pipe, key: IdempotencyKey = None) -> ImportReport:
+    """Import many traces in one transaction. Rejected rows are listed and do not stop the others."""
+
+    def read() -> ImportReport:
+        with kept_rejects(pipeline) as kept:
+            report = pipeline.ingest(file.content, rejects=kept.rejects, **file.words)
+        return ImportReport.model_validate({**report.to_dict(), "rejects": kept.address})
+
+    return pipeline.requests.once(
+        key,
+        "import",
+        {"sha256": file.sha256() if key else "", "words": dict(file.words)},
+        read,
+        note=lambda report: report.model_dump(mode="json"),
+        find=ImportReport.model_validate,
+    )
+
+
+@router.post("/preview", openapi_extra=_BODY)
+def preview(file: File, pipeline: Pipe) -> Preview:
+    """What an import of this body would make of its first rows. Nothing is stored."""
+    return Preview.model_validate(pipeline.preview(file.content, **file.words).to_dict())
+
+
+@router.post("/doctor", openapi_extra=_BODY)
+def doctor(file: File, pipeline: Pipe) -> Diagnosis:
+    """What is in this body, read to its end: good, duplicate and bad rows, and why. Nothing is stored."""
+    with kept_rejects(pipeline) as kept:
+        found = pipeline.diagnose(file.content, rejects=kept.rejects, **file.words)
+    return Diagnosis.model_validate({**found.to_dict(), "rejects": kept.address})
+
+
+@router.get(
+    "/rejects/{id}",
+    response_class=StreamingResponse,
+    responses={200: {"content": {MEDIA_TYPE: {}}, "description": "The rejected rows, byte for byte."}},
+)
+def rejects(id: Annotated[str, Path(max_length=64)], pipeline: Pipe) -> JsonlDownload:
+    """The rows that a batch or a check rejected, to be mended and sent again. Kept for the last ones only."""
+    found = rejected_of(pipeline).get(id)
+    return JsonlDownload(found.blocks(), f"rejects{found.suffix}", MEDIA_TYPE)

@@ -1,0 +1,59 @@
+"""Exports of tuned models: start one, watch it, list and download what it wrote."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from starlette.responses import FileResponse
+
+from app.api.limits import JsonRoute
+from app.api.models.bodies import ModelExportBody
+from app.api.models.runs import ExportedModel, ExportedModels, ModelExport
+from app.api.routes.runs import RunId
+from app.api.shared import IdempotencyKey, Pipe
+from tunixrt_core.training.model_export import ExportLayout, ModelExportOptions
+
+router = APIRouter(tags=["Runs"], route_class=JsonRoute)
+
+ExportId = Annotated[str, Path(pattern=r"^exp-[0-9a-f]{8}$")]
+FileName = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
+_BINARY = "application/octet-stream"
+
+
+@router.post("/runs/{id}/exports", status_code=202)
+def start(id: RunId, pipeline: Pipe, body: ModelExportBody | None = None, key: IdempotencyKey = None) -> ModelExport:
+    """Queue the export of a run that is over into its folder. One of this format that is on its way is answered as it
+    is; 409 where it is there already. 501 without Tunix.
+    """
+    asked = body or ModelExportBody()
+    options = ModelExportOptions(ExportLayout(asked.format), asked.max_shard_bytes, asked.check_with_transformers)
+    state = pipeline.start_export(id, options, checkpoint=asked.checkpoint, request_id=key)
+    return ModelExport.model_validate(state.to_dict())
+
+
+@router.get("/runs/{id}/exports")
+def listing(id: RunId, pipeline: Pipe) -> ExportedModels:
+    """What was exported into the run's folder, by this server or by the command: report and files."""
+    return ExportedModels(
+        exports=[
+            ExportedModel(format=each.layout.value, report=each.report, files=each.files)
+            for each in pipeline.exported_models(id)
+        ]
+    )
+
+
+@router.get(
+    "/runs/{id}/exports/{format}/{file}",
+    response_class=FileResponse,
+    responses={200: {"content": {_BINARY: {}}, "description": "The file."}},
+)
+def download(id: RunId, format: ExportLayout, file: FileName, pipeline: Pipe) -> FileResponse:
+    """One file of an export; ranges are answered, so that a broken download of a large one can go on."""
+    return FileResponse(pipeline.exported_file(id, format, file), media_type=_BINARY, filename=file)
+
+
+@router.get("/exports/{id}")
+def show(id: ExportId, pipeline: Pipe) -> ModelExport:
+    """How it goes, and what it came to. 404 where it was forgotten, as after a restart of the server."""
+    return ModelExport.model_validate(pipeline.export_state(id).to_dict())

@@ -1,0 +1,26 @@
+"""Preflight: what the trainer would see of a manifest, and what is wrong with it, before a run."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from app.api.limits import JsonRoute
+from app.api.models.bodies import PreflightBody
+from app.api.models.checks import Preflight
+from app.api.shared import Pipe
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.training.preflight import to_dict
+
+router = APIRouter(prefix="/preflight", tags=["Runs"], route_class=JsonRoute)
+
+
+@router.post("")
+def preflight(body: PreflightBody, pipeline: Pipe) -> Preflight:
+    """Check a manifest without starting it: 200 with the findings, whether or not they block. 501 without Tunix.
+
+    Reads the whole data file. `views` are the rows asked for in `rows`, or the first one of each pick.
+    """
+    manifest = RunManifest.from_dict(body.manifest)
+    found = pipeline.preflight(manifest, sample_rows=0 if body.rows else 1).allowing(body.allow)
+    views = pipeline.preflight_rows(manifest, body.rows) if body.rows and found.totals else found.views
+    return Preflight.model_validate({**found.to_dict(), "views": to_dict(views), "blocked": bool(found.blocking)})

@@ -1,0 +1,136 @@
+"""Runs: start, list, watch, stop, save, resume, clone, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+
+from app.api.limits import JsonRoute
+from app.api.models.bodies import CloneBody, ResumeBody, RunBody
+from app.api.models.runs import Change, ClonedManifest, Metrics, ParentRun, RunDetail, RunPage, RunsCompared, RunSummary
+from app.api.shared import IdempotencyKey, Pipe
+from tunixrt_core.errors import NotFound
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.variants import Difference
+from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.record import Run
+from tunixrt_core.store.query import MAX_PAGE
+
+router = APIRouter(prefix="/runs", tags=["Runs"], route_class=JsonRoute)
+
+RunId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+
+
+@router.post("", status_code=201, responses={200: {"model": RunDetail, "description": "Started by this key before."}})
+def start(body: RunBody, response: Response, pipeline: Pipe, key: IdempotencyKey = None) -> RunDetail:
+    """Queue a run. 200 with the run that this Idempotency-Key started before; 501 without Tunix."""
+    manifest = RunManifest.from_dict(body.manifest)
+    known = key is not None and pipeline.run_by_request(key) is not None
+    run = pipeline.start_run(manifest, request_id=key, allow=body.allow, parent=body.parent)
+    if known:
+        response.status_code = 200
+    return _detail(pipeline, run)
+
+
+@router.get("")
+def page(
+    pipeline: Pipe,
+    after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+) -> RunPage:
+    """A page of runs, newest first."""
+    found = pipeline.runs(limit=limit, after=after)
+    return RunPage(runs=[RunSummary(**_summary(run)) for run in found.items], next=found.next)
+
+
+@router.get("/compare")
+def compare(
+    pipeline: Pipe, id: Annotated[list[RunId], Query(min_length=2, max_length=20, description="Once a run.")]
+) -> RunsCompared:
+    """Runs side by side: where their manifests differ, and what each came to."""
+    found = pipeline.compare_runs(id)
+    return RunsCompared(
+        runs=[RunSummary(**_summary(run)) for run in found.runs],
+        differences=_changes(found.differences),
+        summaries=[summary.to_dict() for summary in found.summaries],
+    )
+
+
+@router.get("/{id}")
+def one(id: RunId, pipeline: Pipe) -> RunDetail:
+    """A run: its manifest, and what it is doing."""
+    return _detail(pipeline, pipeline.run(id))
+
+
+@router.get("/{id}/metrics")
+def metrics(id: RunId, pipeline: Pipe, since: Annotated[int, Query(ge=0, lt=2**63)] = 0) -> Metrics:
+    """What was measured after the cursor `since`; `next` is the cursor to ask from next time."""
+    records, following = pipeline.run_metrics(id, since)
+    return Metrics(records=records, next=following)
+
+
+@router.post("/{id}/stop", status_code=202)
+def stop(id: RunId, pipeline: Pipe) -> RunDetail:
+    """Ask a run to stop. It ends after the train step under way and keeps a checkpoint."""
+    return _detail(pipeline, pipeline.stop_run(id))
+
+
+@router.post("/{id}/save", status_code=202)
+def save(id: RunId, pipeline: Pipe) -> RunDetail:
+    """Ask a run to save a checkpoint after the train step under way, and to go on. 409 where it does not train."""
+    return _detail(pipeline, pipeline.save_checkpoint(id))
+
+
+@router.post("/{id}/resume", status_code=202)
+def resume(id: RunId, pipeline: Pipe, body: ResumeBody | None = None, key: IdempotencyKey = None) -> RunDetail:
+    """Queue a run that is over, from its last checkpoint; a finished one with a longer duration. 501 without Tunix."""
+    longer = body or ResumeBody()
+    run = pipeline.resume_run(id, train_steps=longer.train_steps, epochs=longer.epochs, request_id=key)
+    return _detail(pipeline, run)
+
+
+@router.post("/{id}/clone")
+def clone(id: RunId, pipeline: Pipe, body: CloneBody | None = None) -> ClonedManifest:
+    """The manifest of a run for a new run, with some values changed. Starts nothing: POST it to /api/runs."""
+    variant = pipeline.clone_manifest(id, (body or CloneBody()).hyperparameters)
+    return ClonedManifest(
+        manifest=variant.manifest.to_dict(), yaml=variant.manifest.to_yaml(), changed=_changes(variant.changed)
+    )
+
+
+def _changes(found: Sequence[Difference]) -> list[Change]:
+    return [Change(key=each.key, values=list(each.values)) for each in found]
+
+
+def _summary(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "name": run.name,
+        "status": run.status.value,
+        "message": run.message,
+        "dataset": asdict(run.dataset) if run.dataset else None,
+        "directory": run.directory,
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at,
+    }
+
+
+def _detail(pipeline: Pipeline, run: Run) -> RunDetail:
+    parent = pipeline.run_parent(run.id)
+    return RunDetail(
+        **_summary(run),
+        manifest=dict(run.manifest),
+        state=_state(pipeline, run.id),
+        parent=ParentRun(**parent.to_dict()) if parent else None,
+    )
+
+
+def _state(pipeline: Pipeline, run_id: str) -> dict[str, Any] | None:
+    try:
+        return pipeline.run_state(run_id).to_dict()
+    except NotFound:
+        return None  # someone removed the folder; the record remains

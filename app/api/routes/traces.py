@@ -1,0 +1,81 @@
+"""Traces: add one, list, count, read, delete."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from app.api.limits import JsonRoute, TraceRoute
+from app.api.models.bodies import TraceBody
+from app.api.models.imports import AddedTrace
+from app.api.models.traces import DeleteBody, Deleted, StoredTrace, TraceCount, TracePage, filters
+from app.api.routes import curation
+from app.api.routes.curation import Ref
+from app.api.shared import Pipe
+from tunixrt_core.store.query import MAX_PAGE, TraceQuery
+from tunixrt_core.traces.trace import Trace
+
+router = APIRouter()
+adding = APIRouter(prefix="/traces", tags=["Traces"], route_class=TraceRoute)
+rest = APIRouter(prefix="/traces", tags=["Traces"], route_class=JsonRoute)
+
+Filters = Annotated[TraceQuery, Depends(filters)]
+
+
+@adding.post("", status_code=201, responses={200: {"model": AddedTrace, "description": "It was there already."}})
+def add(body: TraceBody, response: Response, pipeline: Pipe) -> AddedTrace:
+    """Store one trace. 200 with `duplicate: true` where it is there already."""
+    trace = Trace.from_dict(body.model_dump(exclude_none=True))
+    new = pipeline.add_trace(trace)
+    if not new:
+        response.status_code = 200
+    return AddedTrace(id=trace.content_hash, duplicate=not new)
+
+
+@rest.get("")
+def page(
+    pipeline: Pipe,
+    wanted: Filters,
+    after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+) -> TracePage:
+    """A page of traces, newest first."""
+    found = pipeline.traces(wanted, after=after, limit=limit)
+    return TracePage(traces=[StoredTrace.of(stored) for stored in found.items], next=found.next)
+
+
+@rest.get("/count")
+def count(pipeline: Pipe, wanted: Filters) -> TraceCount:
+    """How many match. Exact up to 10,000, and further for all, one source, one model, one tag and right or wrong."""
+    number = pipeline.count_traces(wanted)
+    return TraceCount(count=number, exact=number.exact)
+
+
+@rest.post("/delete")
+def delete_many(body: DeleteBody, pipeline: Pipe) -> Deleted:
+    """Delete all that match, in one transaction. Dataset versions that hold them go on naming them."""
+    if body.dry_run:
+        number = pipeline.count_traces(body.query())
+        return Deleted(count=number, exact=number.exact, deleted=False)
+    return Deleted(count=pipeline.delete_traces(body.query()), exact=True, deleted=True)
+
+
+# before what takes a trace's hash: its fixed words would be taken for one
+rest.include_router(curation.router)
+
+
+@rest.get("/{id}")
+def one(id: Ref, pipeline: Pipe) -> StoredTrace:
+    """One trace, with its tags, note and scores."""
+    return StoredTrace.of(pipeline.trace(id))
+
+
+@rest.delete("/{id}", status_code=204)
+def delete(id: Ref, pipeline: Pipe) -> None:
+    """Delete a trace. Dataset versions that hold it go on naming it."""
+    pipeline.delete_trace(id)
+
+
+router.include_router(adding)
+router.include_router(rest)

@@ -1,0 +1,75 @@
+"""The Tunix panel's part of the API: status, SFT export, run manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter
+from starlette.responses import StreamingResponse
+
+from app.api.answers import TunixStatus
+from app.api.downloads import MEDIA_TYPE, JsonlDownload
+from app.api.limits import JsonRoute
+from app.api.models.bodies import ExportBody, ManifestBody
+from app.api.models.checks import MadeManifest
+from app.api.shared import Pipe
+from tunixrt_core.errors import NotFound, TunixMissing
+from tunixrt_core.pipeline.pipeline import Pipeline
+
+router = APIRouter(prefix="/tunix", tags=["Tunix"], route_class=JsonRoute)
+WITHOUT_TUNIX = "GET /api/datasets/{name}/{version}/export.jsonl"
+
+
+@router.get("/status")
+def status(pipeline: Pipe) -> TunixStatus:
+    """Whether Tunix is installed, in which version, and what this machine trains on."""
+    return TunixStatus(**pipeline.tunix_status().to_dict(), device=pipeline.host().device)
+
+
+@router.post(
+    "/sft/export",
+    response_class=StreamingResponse,
+    responses={200: {"content": {MEDIA_TYPE: {}}, "description": "One row a line."}},
+)
+def export(body: ExportBody, pipeline: Pipe) -> JsonlDownload:
+    """Traces or a dataset version as Tunix SFT JSONL. 501 without Tunix."""
+    _require_tunix(pipeline)
+    if body.trace_ids is not None:
+        lines = pipeline.export_traces(body.trace_ids)
+    else:
+        assert body.dataset is not None
+        lines = pipeline.export_lines(body.dataset, body.version)
+    return JsonlDownload(lines, body.name if body.name.endswith(".jsonl") else f"{body.name}.jsonl")
+
+
+@router.post("/sft/manifest", status_code=201)
+def manifest(body: ManifestBody, pipeline: Pipe) -> MadeManifest:
+    """A run manifest, as JSON and as YAML, runnable by POST /api/runs or `tunixrt train`. 501 without Tunix."""
+    _require_tunix(pipeline)
+    made = pipeline.build_manifest(
+        body.dataset,
+        body.version,
+        data_file=_exported(pipeline, body.export) if body.export else None,
+        model_id=body.model_id,
+        output_dir=body.output_dir,
+        hyperparams=body.hyperparameters,
+    )
+    return MadeManifest(manifest=made.to_dict(), yaml=made.to_yaml())
+
+
+def _exported(pipeline: Pipeline, name: str) -> Path:
+    """A file in the home's `datasets`; its name was checked to be no path."""
+    path = pipeline.settings.exports_dir / name
+    if path.is_symlink() or not path.is_file():
+        raise NotFound("export", name, "Export a dataset version first.")
+    return path
+
+
+def _require_tunix(pipeline: Pipeline) -> None:
+    status = pipeline.tunix_status()
+    if not status.available:
+        raise TunixMissing(
+            f"This needs Tunix, which is not installed. Install it with: {status.install} "
+            f"A dataset version can be exported without Tunix: {WITHOUT_TUNIX}.",
+            details={"install": status.install, "without_tunix": WITHOUT_TUNIX},
+        )

@@ -1,0 +1,83 @@
+"""A dataset version being built: its form, and how far it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.datasets.form import dataset_form
+from app.state import get_pipeline
+from app.ui.boundary import error_boundary, show_error
+from app.ui.components import card
+from app.ui.navigation import go
+from app.ui.words import duration
+from tunixrt_core.datasets.versions import DatasetVersion
+from tunixrt_core.errors import InvalidDataset, TunixRTError
+from tunixrt_core.jobs.builds import Build
+
+_AT_ONCE_SECONDS = 3.0  # a build that takes less needs no progress bar
+_PHASE_WORDS = {
+    "reading": "Looking for the traces that match",
+    "screening": "Judging every trace that matches",
+    "clustering": "Looking for prompts that are almost the same",
+    "checking": "Checking the rows of the version",
+}
+
+
+def show_builder(versions: Sequence[DatasetVersion]) -> None:
+    """The form; when it was sent, the version, or its progress where it takes longer."""
+    rt = get_pipeline()
+    sources = rt.sources()
+    suggested = versions[0].name if versions else next((name for name, _ in sources if name), "my-traces")
+    with card("Build a version", note="frozen and hashed", key="builder"):
+        try:
+            asked = dataset_form(sources, suggested)
+            if asked is None:
+                return
+            st.session_state["build-began"] = time.time()
+            with st.spinner(f"Building {asked.spec.name}"):
+                build = rt.builds.wait(rt.start_build(asked.spec, eval_file=asked.eval_file).id, _AT_ONCE_SECONDS)
+            if build.over:
+                _end(build)
+        except TunixRTError as error:
+            show_error(error)
+            return
+    go("datasets", build=build.id)
+
+
+def show_build(build_id: str) -> None:
+    """A build under way, followed until it is over."""
+    build = get_pipeline().builds.get(build_id)
+    with card(f"Building {build.name}", key="building"):
+        if build.over:
+            try:
+                _end(build)
+            except TunixRTError as error:
+                show_error(error)
+            return
+        st.fragment(_progress, run_every=1)(build_id)
+        if st.button("Cancel build", icon=":material/stop_circle:", key="cancel-build"):
+            get_pipeline().builds.cancel(build_id)
+
+
+def _progress(build_id: str) -> None:
+    with error_boundary():
+        build = get_pipeline().builds.get(build_id)
+        if build.over:
+            st.rerun()
+        words = _PHASE_WORDS.get(build.phase, build.phase)
+        if build.total:
+            words += f" · {build.done:,} of {build.total:,} rows"
+        st.progress(build.done / build.total if build.total else 0.0, text=f"{words} · {duration(build.seconds)}")
+
+
+def _end(build: Build) -> None:
+    """Show the version that a build made. Raises what ended it otherwise."""
+    if build.version is None:
+        raise InvalidDataset(build.message)
+    version = get_pipeline().dataset(build.name, build.version)
+    if version.created_at.timestamp() < st.session_state.get("build-began", 0.0):
+        st.toast(f"{version.name} v{version.version} has this content already.", icon=":material/info:")
+    go("datasets", dataset=f"{version.name}:{version.version}")

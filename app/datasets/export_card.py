@@ -1,0 +1,128 @@
+"""The export of a dataset version: format, file type and options, the first row, the dataset card, the download."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+import orjson
+import streamlit as st
+
+from app.state import get_pipeline
+from app.ui import blocks
+from app.ui.boundary import show_error
+from app.ui.components import card
+from app.ui.words import plural
+from tunixrt_core.datasets.versions import DatasetVersion
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.export.entries import ExportOptions
+from tunixrt_core.export.files import FileType
+from tunixrt_core.export.formats import EXPORT_FORMATS
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.traces.rendering.chats import ChatFormat
+from tunixrt_core.traces.rendering.styles import ReasoningStyle
+
+USES = {
+    "tunix_sft": "What a run trains on. The chat format is applied when the run reads it.",
+    "trace": "The traces themselves; each line's sha256 is the trace's hash.",
+    "prompt_completion": "SFT with TRL and others, trained on the completion.",
+    "messages": "Chat messages as OpenAI and TRL read them.",
+    "stepwise": "Steps with a label each, to train a process reward model. Needs a score on every step.",
+    "preference": "A better and a worse trace of one prompt, for DPO and its kin.",
+    "grpo": "Prompts with the answer that is expected, as Tunix's GRPO recipe reads them.",
+}
+STYLE_WORDS = {
+    ReasoningStyle.TAGS: "<reasoning> and <answer>",
+    ReasoningStyle.THINK: "<think>",
+    ReasoningStyle.NUMBERED: "Numbered",
+    ReasoningStyle.PLAIN: "Lines, then ####",
+    ReasoningStyle.ANSWER: "Answer alone",
+}
+TURN_WORDS = {"auto": "Messages where there is a system text", "text": "Text", "messages": "Messages"}
+REASONING_WORDS = {"content": "In the content", "field": "In reasoning_content"}
+FILE_WORDS = {FileType.JSONL: "JSONL", FileType.JSONL_GZ: "JSONL.gz", FileType.PARQUET: "Parquet"}
+_PREVIEW_HEIGHT = 320
+
+
+def export_card(version: DatasetVersion, manifest: RunManifest | None) -> None:
+    """Everything about the export of one version. The file of the manifest is named where there is one."""
+    with card("Export", note=plural(version.rows, "trace"), key="export"):
+        with st.grid(2, min_column_width=190):
+            format = st.selectbox(
+                "Format", list(EXPORT_FORMATS), format_func=lambda name: EXPORT_FORMATS[name].title, key="export-format"
+            )
+            file_type = st.segmented_control(
+                "File",
+                list(FileType),
+                default=FileType.JSONL,
+                format_func=lambda kind: FILE_WORDS[kind].removeprefix("JSONL."),
+                key="export-file",
+                required=True,
+            )
+            asked = _options(EXPORT_FORMATS[format].options)
+        assert file_type is not None, "the control is required"
+        st.caption(USES[format])
+        options = ExportOptions.of(**asked)
+        try:
+            first = next(get_pipeline().export_lines(version.name, version.version, format, options=options), None)
+        except TunixRTError as error:  # no trace of the version is a row of the format
+            show_error(error)
+            return
+        address = f"/api/datasets/{quote(version.name)}/{version.version}"
+        with st.container(horizontal=True):
+            st.link_button(
+                f"Download {FILE_WORDS[file_type]}",
+                f"{address}/export.{file_type.value}?{urlencode({'format': format, **asked})}",
+                icon=":material/download:",
+                key="download-export",
+            )
+            st.link_button(
+                "Dataset card",
+                f"{address}/card.md?{urlencode({'format': format, 'as': file_type.value, **asked})}",
+                icon=":material/description:",
+                key="download-card",
+            )
+        _preview(version, format, file_type, options, first)
+        if manifest and (format, file_type) == ("tunix_sft", FileType.JSONL):
+            blocks.key_values([("File", manifest.data.path), ("sha256", manifest.data.sha256)])
+
+
+def _options(names: tuple[str, ...]) -> dict[str, str]:
+    """The fields of the options that the format asks, and what they hold."""
+    asked: dict[str, str] = {}
+    if "chat" in names:
+        chats = ["", *(chat.value for chat in ChatFormat)]
+        asked["chat"] = st.selectbox(
+            "Prompts in the chat format",
+            chats,
+            format_func=lambda chat: chat or "none: the prompt alone",
+            key="export-chat",
+        )
+    if "style" in names and asked.get("chat") != "":
+        styles = [style.value for style in ReasoningStyle]
+        asked["style"] = st.selectbox(
+            "Steps and answer", styles, format_func=lambda name: STYLE_WORDS[ReasoningStyle(name)], key="export-style"
+        )
+    if "turns" in names:
+        asked["turns"] = st.selectbox(
+            "Prompt and completion", list(TURN_WORDS), format_func=TURN_WORDS.__getitem__, key="export-turns"
+        )
+    if "reasoning" in names:
+        asked["reasoning"] = st.selectbox(
+            "Reasoning", list(REASONING_WORDS), format_func=REASONING_WORDS.__getitem__, key="export-reasoning"
+        )
+    return asked
+
+
+def _preview(
+    version: DatasetVersion, format: str, file_type: FileType, options: ExportOptions, first: bytes | None
+) -> None:
+    """The first row and the card."""
+    if first is not None:
+        with st.expander("First row", key="first-row"):
+            shown = orjson.dumps(orjson.loads(first), option=orjson.OPT_INDENT_2).decode()
+            st.code(shown, language="json", wrap_lines=True, height=_PREVIEW_HEIGHT)
+    with st.expander("Dataset card", key="card-preview"):
+        text = get_pipeline().export_card(
+            version.name, version.version, format=format, file_type=file_type.value, options=options
+        )
+        st.code(text, language="markdown", wrap_lines=True, height=_PREVIEW_HEIGHT)

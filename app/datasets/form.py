@@ -1,0 +1,186 @@
+"""The form of a dataset spec."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from tunixrt_core.datasets.eval_prompts import EvalFile
+from tunixrt_core.datasets.gates.registry import GATES
+from tunixrt_core.datasets.spec import Allocation, DatasetSpec, Dedupe, Selection, SplitBy
+
+_SELECTION_WORDS: dict[Selection, str] = {
+    "all": "All that match",
+    "latest": "The newest",
+    "random": "A random sample",
+    "stratified": "A stratified sample",
+    "top": "The highest scores",
+    "best": "The best right one of each prompt",
+    "shortest": "The shortest right one of each prompt",
+    "budget": "Up to a token budget",
+}
+_DEDUPE_WORDS: dict[Dedupe, str] = {"none": "Keep both", "prompt": "Keep one"}
+_SPLIT_WORDS: dict[SplitBy, str] = {"prompt": "The same prompt", "near_duplicate": "Prompts almost the same"}
+_ALLOCATION_WORDS: dict[Allocation, str] = {"proportional": "By size", "equal": "The same each"}
+_CORRECT_WORDS = {None: "Right or wrong", True: "Right answers", False: "Wrong answers"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the form asked for."""
+
+    spec: DatasetSpec
+    eval_file: EvalFile | None
+
+
+def dataset_form(sources: Sequence[tuple[str, int]], name: str) -> Asked | None:
+    """Fields of a dataset spec; the spec when the button was pressed. Raises InvalidDataset naming the field."""
+    with st.form("dataset-form", border=False):
+        fields = _which(sources, name)
+        with st.expander("More filters", key="dataset-filters"):
+            fields |= _filters()
+        with st.expander("Quality gates", expanded=True, key="dataset-gates"):
+            gates, file = _gates()
+        if not st.form_submit_button("Build dataset", type="primary", icon=":material/dataset:", key="build-dataset"):
+            return None
+    return Asked(DatasetSpec(**fields, gates=gates), file)
+
+
+def _which(sources: Sequence[tuple[str, int]], name: str) -> dict[str, Any]:
+    counts = dict(sources)
+    left, right = st.columns(2)
+    chosen = left.text_input(
+        "Name", value=name, key="dataset-name", help="Small letters, digits, dot, dash, underscore."
+    )
+    source = right.selectbox(
+        "Source",
+        [None, *counts],
+        format_func=lambda s: f"{s} ({counts[s]:,})" if s else f"All sources ({sum(counts.values()):,})",
+        key="dataset-source",
+    )
+    text = left.text_input("Search text", key="dataset-text", help="Only traces that match, as on the Traces page.")
+    selection = right.selectbox(
+        "Selection", list(_SELECTION_WORDS), format_func=_SELECTION_WORDS.__getitem__, key="dataset-selection"
+    )
+    limit = left.number_input(
+        "At most", min_value=1, value=None, placeholder="no limit", key="dataset-limit", help="Traces to take."
+    )
+    by = right.text_input(
+        "By",
+        key="dataset-by",
+        help="Stratified: source, model or meta.KEY. Highest scores, best, budget: the name of a score.",
+    )
+    budget = left.number_input(
+        "Token budget", min_value=1, value=None, placeholder="none", key="dataset-budget", help="Estimated: bytes by 4."
+    )
+    allocation = right.selectbox(
+        "Strata get", list(_ALLOCATION_WORDS), format_func=_ALLOCATION_WORDS.__getitem__, key="dataset-allocation"
+    )
+    share = left.number_input(
+        "Eval share (%)",
+        0.0,
+        90.0,
+        10.0,
+        1.0,
+        format="%g",
+        key="dataset-share",
+        help="Share of the prompts held back for evaluation. One prompt never stands on both sides.",
+    )
+    split_by = right.selectbox(
+        "On one side stay", list(_SPLIT_WORDS), format_func=_SPLIT_WORDS.__getitem__, key="dataset-split-by"
+    )
+    seed = left.number_input("Seed", 0, 2**31, 0, key="dataset-seed", help="Decides the split and a random sample.")
+    dedupe = right.selectbox(
+        "Same prompt twice", list(_DEDUPE_WORDS), format_func=_DEDUPE_WORDS.__getitem__, key="dataset-dedupe"
+    )
+    return {
+        "name": chosen.strip(),
+        "source": source,
+        "text": text.strip(),
+        "selection": selection,
+        "limit": limit,
+        "by": by.strip() or None,
+        "budget": budget,
+        "allocation": allocation,
+        "eval_share": share / 100,
+        "split_by": split_by,
+        "seed": seed,
+        "dedupe": dedupe,
+    }
+
+
+def _filters() -> dict[str, Any]:
+    left, right = st.columns(2)
+    model = left.text_input("Written by", key="dataset-model", help="The model that wrote the reasoning.")
+    tags = right.text_input("Tags", key="dataset-tags", help="All of them, with commas between.")
+    correct = left.selectbox(
+        "Answers", [None, True, False], format_func=_CORRECT_WORDS.__getitem__, key="dataset-correct"
+    )
+    score = right.text_input("Score", key="dataset-score", help="The name of a score that a trace must have.")
+    fields: tuple[tuple[str, str, Any, dict[str, Any]], ...] = (
+        ("min_score", "Score from", left, {}),
+        ("max_score", "Score to", right, {}),
+        ("min_steps", "Steps from", left, {"min_value": 0, "step": 1}),
+        ("max_steps", "Steps to", right, {"min_value": 0, "step": 1}),
+        ("min_length", "Bytes from", left, {"min_value": 0, "step": 1}),
+        ("max_length", "Bytes to", right, {"min_value": 0, "step": 1}),
+    )
+    numbers = {
+        name: column.number_input(label, value=None, placeholder="any", key=f"dataset-{name}", **bounds)
+        for name, label, column, bounds in fields
+    }
+    after = left.date_input("Stored from", value=None, key="dataset-after")
+    before = right.date_input("Stored before", value=None, key="dataset-before")
+    return {
+        "model": model.strip() or None,
+        "tags": [tag.strip() for tag in tags.split(",") if tag.strip()],
+        "correct": correct,
+        "score": score.strip() or None,
+        **numbers,
+        "after": after.isoformat() if after else None,
+        "before": before.isoformat() if before else None,
+    }
+
+
+def _gates() -> tuple[dict[str, Any], EvalFile | None]:
+    titles = {name: gate.title for name, gate in GATES.items()}
+    warn = st.pills(
+        "Name the rows and keep them",
+        list(titles),
+        format_func=titles.__getitem__,
+        selection_mode="multi",
+        key="gates-warn",
+    )
+    exclude = st.pills(
+        "Leave the rows out",
+        list(titles),
+        format_func=titles.__getitem__,
+        selection_mode="multi",
+        key="gates-exclude",
+        help="Wins where a gate is chosen in both lines.",
+    )
+    left, middle, right = st.columns(3)
+    settings: dict[str, dict[str, Any]] = {
+        "near_duplicate": {
+            "threshold": left.number_input(
+                "Alike from", 0.5, 1.0, 0.85, 0.05, key="gate-threshold", help="Jaccard similarity of word n-grams."
+            )
+        },
+        "contamination": {
+            "ngram": middle.number_input("Words of an overlap", 5, 50, 13, key="gate-ngram", help="13, or 8 for more.")
+        },
+        "too_long": {
+            "most": right.number_input("Longest row (tokens)", 1, 1 << 30, 4096, key="gate-most", help="Bytes by 4.")
+        },
+    }
+    upload = st.file_uploader(
+        "Eval file", key="gate-eval-file", help="Train rows are compared with its prompts; only its hashes are kept."
+    )
+    chosen = dict.fromkeys(warn, "warn") | dict.fromkeys(exclude, "exclude")
+    if upload is not None:
+        chosen.setdefault("contamination", "warn")
+    gates = {name: {"action": action, **settings.get(name, {})} for name, action in chosen.items()}
+    return gates, EvalFile(upload.name, upload.getvalue()) if upload is not None else None

@@ -1,0 +1,142 @@
+"""How long the rows of a dataset version are: counted in a thread of its own, drawn as a histogram."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import plotly.graph_objects as plots
+import streamlit as st
+
+from app.manifest.form import local_models
+from app.state import PerPipeline, get_pipeline
+from app.ui import blocks
+from app.ui.address import stands_in_address
+from app.ui.boundary import error_boundary
+from app.ui.words import plural
+from tunixrt_core.datasets.lengths import Lengths, SplitLengths
+from tunixrt_core.datasets.versions import DatasetVersion
+from tunixrt_core.pipeline.pipeline import Pipeline
+
+MOST_COUNTED = 50_000  # rows whose tokens are counted; of a larger version, a sample
+ESTIMATE = "Estimate (bytes by 4)"
+PATIENCE = 0.3  # seconds in which a small version is counted before a page is shown without
+TICK = 1.0
+_KEPT = 64
+
+
+class LengthDesk:
+    """Counts each version once for each tokenizer: a version does not change."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="tunixrt-lengths")
+        self._lock = threading.Lock()  # pages of several sessions ask at once
+        self._counts: OrderedDict[tuple[str, str | None], Future[Lengths]] = OrderedDict()
+
+    def ask(self, version: DatasetVersion, model: str | None) -> Future[Lengths]:
+        key = (version.content_hash, model)
+        with self._lock:
+            known = self._counts.get(key)
+            # what failed may work now: the model may have been downloaded since
+            if known is None or (known.done() and known.exception()):
+                known = self._counts[key] = self._pool.submit(self._count, version, model)
+            self._counts.move_to_end(key)
+            while len(self._counts) > _KEPT:
+                self._counts.popitem(last=False)
+        return known
+
+    def _count(self, version: DatasetVersion, model: str | None) -> Lengths:
+        return self._pipeline.dataset_lengths(version.name, version.version, model=model, most=MOST_COUNTED)
+
+
+_desks: PerPipeline[LengthDesk] = PerPipeline(LengthDesk)
+
+
+def tokenizer() -> str | None:
+    """The model in the address whose tokenizer counts; None for the estimate."""
+    wanted = st.query_params.get("tokenizer")
+    return wanted if wanted in _models() else None
+
+
+def pick_tokenizer() -> None:
+    """Chooses it. Without Tunix the estimate is all there is."""
+    if not get_pipeline().tunix_status().available:
+        return
+    options = [ESTIMATE, *_models()]
+    write = stands_in_address("tokenizer", options, ESTIMATE, key="tokenizer")
+    st.selectbox("Counted by", options, key="tokenizer", width=240, on_change=write)
+
+
+def _models() -> list[str]:
+    rt = get_pipeline()
+    return list(local_models(rt.settings.models_dir)) if rt.tunix_status().available else []
+
+
+def lengths_of(version: DatasetVersion) -> Lengths | None:
+    """None while they are counted. Raises TunixMissing, ModelError."""
+    counting = _desks.of(get_pipeline()).ask(version, tokenizer())
+    try:
+        return counting.result(PATIENCE)
+    except TimeoutError:
+        return None
+
+
+def wait_for_lengths(version: DatasetVersion) -> None:
+    """Says that they are counted, and comes again when they are."""
+    st.fragment(_wait, run_every=TICK)(version)
+
+
+def _wait(version: DatasetVersion) -> None:
+    with error_boundary():
+        if lengths_of(version) is not None:
+            st.rerun()
+        st.caption(f"Counting the tokens of {plural(min(version.rows, MOST_COUNTED), 'row')} …")
+
+
+def show_lengths(lengths: Lengths) -> None:
+    """A bar chart of tokens a row, train and eval one on the other."""
+    figure = plots.Figure()
+    width = lengths.width
+    bars = len(lengths.train.bars)
+    spans = [f"{i * width:,} to {(i + 1) * width - 1:,}" for i in range(bars)]
+    spans[-1] = f"{(bars - 1) * width:,} or more"
+    for name, counts, color in (("Train", lengths.train.bars, blocks.BLUE), ("Eval", lengths.eval.bars, blocks.TEAL)):
+        if any(counts):
+            figure.add_bar(
+                x=[(i + 0.5) * width for i in range(bars)],
+                y=counts,
+                width=[width] * bars,
+                name=name,
+                marker_color=color,
+                customdata=spans,
+                hovertemplate="%{customdata} tokens: %{y:,} rows<extra>" + name + "</extra>",
+            )
+    figure.update_layout(
+        barmode="stack",
+        height=340,
+        margin={"l": 8, "r": 8, "t": 28, "b": 8},
+        xaxis_title=f"Tokens of a row ({width:,} a bar)",
+        yaxis_title="Rows",
+        bargap=0.04,
+        legend={"orientation": "h", "y": 1.14, "x": 1, "xanchor": "right", "traceorder": "normal"},
+    )
+    st.plotly_chart(figure, key="length-histogram", config={"displayModeBar": False}, alt=finding(lengths))
+    counted = f"{plural(lengths.rows, 'row')} counted. " if lengths.rows >= MOST_COUNTED else ""
+    st.caption(f"{counted}Prompt, reasoning and answer as plain text; a chat format adds some tokens.")
+
+
+def finding(lengths: Lengths) -> str:
+    """What the histogram shows, in words."""
+    sides = [
+        f"{side} rows: median {split.median:,}, longest {split.longest:,}, most have {_mode(split, lengths.width)}"
+        for side, split in (("Train", lengths.train), ("Eval", lengths.eval))
+        if split.rows
+    ]
+    return f"Tokens a row, {lengths.counted_by}. " + ". ".join(sides) + "." if sides else "There are no rows."
+
+
+def _mode(split: SplitLengths, width: int) -> str:
+    highest = split.bars.index(max(split.bars))
+    return f"{highest * width:,} to {(highest + 1) * width - 1:,}"

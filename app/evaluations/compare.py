@@ -1,0 +1,138 @@
+"""Two evaluations compared: what one has right that the other has not, how sure that is, and where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from app.evaluations.evaluated import Side, metric_words
+from app.ui import blocks
+from app.ui.components import card, table
+from app.ui.words import MISSING, p_value, plural, points_between
+from tunixrt_core.evaluation.results.comparison import Comparison, compare
+from tunixrt_core.evaluation.results.figures import Figures
+from tunixrt_core.evaluation.results.statistics import Estimate
+from tunixrt_core.evaluation.scorers.known import KnownScorer
+
+
+@st.cache_data(
+    max_entries=64, show_spinner=False, hash_funcs={Side: lambda side: (side.record.id, id(side.predictions))}
+)
+def compared(first: Side, second: Side, scorer: str, higher_is_better: bool) -> Comparison:
+    """The bootstrap takes a moment where there are many rows: it is done once for what does not change."""
+    return compare(first.predictions, second.predictions, scorer, higher_is_better=higher_is_better)
+
+
+def show_comparison(first: Side | None, second: Side, scorer: KnownScorer) -> Comparison | None:
+    """The paired comparison. None where there is nothing to compare with."""
+    with card("Comparison", note="paired, on the same rows", key="comparison"):
+        if first is None:
+            st.caption("Nothing to compare with: evaluate another model on this eval set.")
+            return None
+        if any(scorer.name not in p.scores for side in (first, second) for p in side.predictions[:1]):
+            st.caption(
+                f"One of the two has no scores by {scorer.name}. Evaluate it with that scorer; nothing is asked again."
+            )
+            return None
+        found = compared(first, second, scorer.name, scorer.higher_is_better is not False)
+        _show(found, first, second, scorer)
+        return found
+
+
+def _show(found: Comparison, first: Side, second: Side, scorer: KnownScorer) -> None:
+    st.markdown(f"**{second.title}** against **{first.title}**")
+    if found.binary and found.both is not None and found.neither is not None:
+        parts = [
+            ("Both right", found.both, blocks.TEAL),
+            ("Fixed", found.fixed, blocks.BLUE),
+            ("Broken", found.broken, blocks.RUST),
+            ("Both wrong", found.neither, blocks.GRAY),
+        ]
+    else:
+        parts = [
+            ("Better", found.wins, blocks.BLUE),
+            ("Worse", found.losses, blocks.RUST),
+            ("The same", found.ties, blocks.GRAY),
+        ]
+    blocks.segments(parts, ", ".join(f"{count} {name.lower()}" for name, count, _ in parts))
+    test = "McNemar p" if found.binary else "Sign test p"
+    blocks.key_values(
+        [
+            ("Difference", _difference(found, scorer)),
+            (
+                test,
+                f"{p_value(found.p_value)} ({found.fixed} {'fixed' if found.binary else 'better'}, "
+                f"{found.broken} {'broken' if found.binary else 'worse'})",
+            ),
+            ("Rows", f"{found.rows:,} that both have answered"),
+        ]
+    )
+    st.markdown(conclusion(found, second.title, first.title))
+    for warning in found.warnings:
+        st.caption(f":material/info: {warning}")
+
+
+def _difference(found: Figures, scorer: KnownScorer) -> str:
+    if found.difference is None:
+        return MISSING
+    value, low, high = found.difference.value, found.difference.low, found.difference.high
+    if scorer.unit == "share":
+        return points_between(value, low, high)
+    return f"{value:+,.2f} ({low:+,.2f} to {high:+,.2f})"
+
+
+def conclusion(found: Figures, second: str = "The second", first: str = "the first") -> str:
+    """One sentence that claims no more than the test allows."""
+    if found.difference is None or not found.rows:
+        return "No row was answered by both."
+    if found.p_value >= 0.05:
+        return f"The two cannot be told apart on {plural(found.rows, 'row')}."
+    better = "better" if found.wins > found.losses else "worse"
+    also = ""
+    if found.binary and found.broken and better == "better":
+        also = f" It also broke {plural(found.broken, 'row')} that {first} had right."
+    return f"{second} is {better} on this eval set.{also}"
+
+
+def show_groups(found: Comparison, scorer: KnownScorer) -> None:
+    """The same figures for every value of every grouping column."""
+    if not found.groups:
+        return
+    with card("By group", note="p after Holm: every group is looked at", key="groups"):
+        table(
+            [
+                {
+                    "column": group.column,
+                    "value": MISSING if group.value is None else group.value,
+                    "rows": group.rows,
+                    "first": _mean(group.first, scorer),
+                    "second": _mean(group.second, scorer),
+                    "flips": f"{group.fixed} / {group.broken}",
+                    "p": p_value(group.p_holm),
+                }
+                for group in found.groups
+            ],
+            {
+                "column": st.column_config.TextColumn("Column", width=110),
+                "value": st.column_config.TextColumn("Value"),
+                "rows": st.column_config.NumberColumn("Rows", format="localized", width=70),
+                "first": _number("First", scorer),
+                "second": _number("Second", scorer),
+                "flips": st.column_config.TextColumn("Better / worse", width=110),
+                "p": st.column_config.TextColumn("p (Holm)", width=100),
+            },
+            key="group-table",
+            alt=f"{metric_words(scorer.name)} of both by {plural(len(found.groups), 'group')}.",
+        )
+
+
+def _mean(estimate: Estimate | None, scorer: KnownScorer) -> float | None:
+    if estimate is None:
+        return None
+    return 100 * estimate.value if scorer.unit == "share" else estimate.value
+
+
+def _number(label: str, scorer: KnownScorer) -> Any:
+    share = scorer.unit == "share"
+    return st.column_config.NumberColumn(label, format="%.1f%%" if share else "%.2f", width=90)

@@ -1,0 +1,129 @@
+"""The form of a new evaluation: which model, which eval set, how it is asked, how it is scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from app.evaluations.evaluated import metric_words
+from app.evaluations.sets import choose_eval_file
+from app.state import get_pipeline
+from app.ui.boundary import show_error
+from app.ui.components import card
+from app.ui.forms.answer_fields import checkpoint_options, checkpoint_words, most_tokens, sampling_fields
+from app.ui.forms.submissions import next_press
+from app.ui.navigation import go
+from app.ui.words import plural
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.evaluation.scorers.known import known_scorers
+from tunixrt_core.evaluation.sets.setup import EvalRequest
+from tunixrt_core.runs.evaluation_record import TARGETS, Target
+from tunixrt_core.runs.record import Run
+
+_WORDS = {"base": "Base model", "tuned": "Tuned model"}
+
+
+def show_form(runs: Sequence[Run], why_not: str | None) -> None:
+    """The form, and the start. `runs` are over; `why_not` says why nothing can be started."""
+    with card("New evaluation", note="what is answered already is kept", key="eval-form"):
+        run = _choose_run(runs)
+        with st.container(horizontal=True, key="eval-models"):
+            targets = st.pills(
+                "Models",
+                TARGETS,
+                selection_mode="multi",
+                default=TARGETS,
+                format_func=_WORDS.__getitem__,
+                key="eval-targets",
+            )
+            checkpoint = st.selectbox(
+                "Checkpoint",
+                checkpoint_options(run.id),
+                format_func=checkpoint_words,
+                key="eval-checkpoint",
+                width=200,
+                help="Of the tuned model. The best one has the lowest eval loss.",
+            )
+        try:
+            eval_file = choose_eval_file()
+            request = _request(checkpoint, eval_file)
+        except TunixRTError as error:
+            show_error(error)
+            return
+        _start(run, list(targets or ()), request, why_not)
+
+
+def _choose_run(runs: Sequence[Run]) -> Run:
+    by_id = {run.id: run for run in runs}
+    wanted = st.query_params.get("run", "")
+    ids = list(by_id)
+    chosen = st.selectbox(
+        "Run",
+        ids,
+        index=ids.index(wanted) if wanted in by_id else 0,
+        format_func=lambda run_id: f"{run_id} · {by_id[run_id].name}",
+        key="eval-run",
+    )
+    return by_id[chosen]
+
+
+def _request(checkpoint: str, eval_file: Path | None) -> EvalRequest:
+    """What the rest of the form says. Raises InvalidEvaluation."""
+    with st.container(horizontal=True, key="eval-size"):
+        limit = st.number_input(
+            "Prompts", 1, None, None, key="eval-limit", placeholder="All", width=140, help="At most this many rows."
+        )
+        samples = st.number_input(
+            "Answers to each", 1, 1000, 1, key="eval-samples", width=140, help="More than one needs a temperature."
+        )
+        tokens = most_tokens("eval")
+    with st.expander("Sampling", key="eval-sampling"):
+        sampling = sampling_fields("eval")
+    known = [one for one in known_scorers() if not one.setting and not one.problem]
+    chosen = st.pills(
+        "Scorers",
+        [one.name for one in known],
+        selection_mode="multi",
+        default=[one.name for one in known if not one.package],
+        format_func=metric_words,
+        key="eval-scorers",
+        help="\n\n".join(f"**{metric_words(one.name)}**: {one.about}" for one in known),
+    )
+    pattern = st.text_input(
+        "Also score answers that match",
+        key="eval-regex",
+        placeholder="A regular expression, if you want one",
+        help="Adds the scorer `regex` with this pattern.",
+    )
+    return EvalRequest(
+        checkpoint=checkpoint,
+        eval_file=eval_file,
+        limit=limit,
+        samples=samples,
+        sampling=sampling,
+        max_new_tokens=tokens,
+        scorers=(*(chosen or ()), *((f"regex={pattern}",) if pattern else ())),
+    )
+
+
+def _start(run: Run, targets: list[Target], request: EvalRequest, why_not: str | None) -> None:
+    why = why_not or (None if targets else "Choose at least one model.")
+    again = st.checkbox("Answer anew what was answered before", key="eval-again")
+    busy = get_pipeline().queue().holder is not None
+    press = next_press("evaluation", [run.id, targets, request.to_dict(), again])
+    if st.button(
+        f"{'Add to queue' if busy else 'Evaluate'}: {run.id}, {plural(len(targets), 'model')}",
+        type="primary",
+        icon=":material/leaderboard:",
+        key=press.key("start-evaluation"),
+        disabled=why is not None,
+        help=why,
+    ):
+        try:
+            records = get_pipeline().start_evaluation(run.id, targets, request, again=again, request_id=press.id)
+        except TunixRTError as error:
+            show_error(error)
+            return
+        go("evaluations", run=run.id, set=records[0].setup["eval_set"]["sha256"][:8])

@@ -1,0 +1,64 @@
+"""Rows of an eval set that the run was trained on: a warning that cannot be overlooked, and the rows behind it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.evaluations.evaluated import Side
+from app.state import get_pipeline
+from app.ui import blocks
+from app.ui.components import card
+from app.ui.navigation import go
+from app.ui.words import plural
+from tunixrt_core.evaluation.sets.leaks import Leak, Leaks
+
+SHOWN = 20
+
+
+def show_leaks(side: Side) -> None:
+    """Nothing where there is nothing to warn of but a line that says so."""
+    leaks = get_pipeline().leaks(side.record.id)
+    if leaks is None:
+        return
+    if not leaks.findings:
+        st.caption(
+            f"None of the {plural(leaks.eval_rows, 'prompt')} stands in the {leaks.train_rows:,} train rows of "
+            f"{side.record.run_id}, nor {leaks.ngram} words in a row of one."
+        )
+        return
+    with card("In the train rows", note=f"{len(leaks.findings):,} of {leaks.eval_rows:,} prompts", key="leaks"):
+        words = leak_words(leaks, side.record.run_id)
+        if leaks.exact:
+            st.warning(words, icon=":material/warning:")
+        else:
+            st.caption(words)
+        with st.expander("Rows", key="leak-rows"):
+            prompts = {p.id: p.prompt for p in side.predictions}
+            for leak in leaks.findings[:SHOWN]:
+                _show_leak(leak, prompts.get(leak.row_id, ""))
+            if len(leaks.findings) > SHOWN:
+                st.caption(f"And {len(leaks.findings) - SHOWN:,} more, in leaks.json of the evaluation's folder.")
+
+
+def leak_words(leaks: Leaks, run_id: str) -> str:
+    """What was found, and what it means for the scores."""
+    overlap = (
+        f"{leaks.overlap:,} of {plural(leaks.eval_rows, 'prompt')} have {leaks.ngram} words or more in a row that "
+        f"stand in a train row of {run_id} too: so do prompts made from one template, and copied ones. Read some."
+    )
+    if not leaks.exact:
+        return overlap
+    exact = (
+        f"{run_id} was trained on {leaks.exact:,} of these {leaks.eval_rows:,} prompts. "
+        "Scores on them show memory, not reasoning."
+    )
+    return f"{exact} {overlap}" if leaks.overlap else exact
+
+
+def _show_leak(leak: Leak, prompt: str) -> None:
+    kind = "the same prompt" if leak.kind == "exact" else f"{leak.words} words in a row, in the {leak.field}"
+    where = f"Row {leak.row_id[:12]} · {kind} · {plural(leak.train_rows, 'train row')}"
+    start, end = leak.prompt_start, leak.prompt_end
+    blocks.stretch(prompt[max(0, start - 60) : start], prompt[start:end], prompt[end : end + 60], where)
+    if st.button("Show the trace", key=f"leak-{leak.row_id[:16]}-{leak.trace[:8]}"):
+        go("traces", trace=leak.trace)

@@ -1,0 +1,185 @@
+"""Answers to an eval set: a table with a filter, and a reader that puts two of them side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.evaluations.evaluated import Side, metric_words, value_words
+from app.evaluations.results import ALL, FILTERS, Pair, Verdict, filter_pairs
+from app.state import get_pipeline
+from app.traces.compare import divergence_words
+from app.traces.step_table import step_table
+from app.ui import blocks
+from app.ui.boundary import show_error
+from app.ui.components import card, pick_row
+from app.ui.navigation import go
+from app.ui.words import MISSING, one_line, plural
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.evaluation.predictions import Prediction
+from tunixrt_core.evaluation.scorers.known import KnownScorer
+from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.traces.diff import diff_steps
+from tunixrt_core.traces.rendering.parse import parse_completion
+from tunixrt_core.traces.trace import Step
+
+_TINTS = {
+    Verdict.RIGHT: "green",
+    Verdict.FIXED: "blue",
+    Verdict.BETTER: "blue",
+    Verdict.BROKEN: "orange",
+    Verdict.WORSE: "orange",
+}
+
+
+def show_predictions(pairs: Sequence[Pair], first: Side | None, second: Side, scorer: KnownScorer) -> None:
+    """Every answer in a table, to filter, and one row with both outputs side by side."""
+    counts = {name: len(filter_pairs(pairs, name)) for name in (*FILTERS, ALL)}
+    names = [name for name in FILTERS if counts[name]] if first else []
+    with card("Answers", note=plural(len(pairs), "answer"), key="predictions"):
+        chosen = st.segmented_control(
+            "Show",
+            [*names, ALL],
+            default=ALL,
+            format_func=lambda name: f"{name} {counts[name]:,}",
+            key="show",
+            bind="query-params",
+            required=True,
+            label_visibility="collapsed",
+        )
+        _offer_keeping(second)
+        shown = filter_pairs(pairs, chosen or ALL)
+        if not shown:
+            st.caption("None.")
+            return
+        picked = pick_row(
+            [_row(pair) for pair in shown],
+            _columns(first is not None, any(pair.any.sample for pair in pairs)),
+            key=f"prediction-list-{second.record.id}-{first.record.id if first else ''}-{chosen}",
+            alt=f"{plural(len(shown), 'answer')} with reference and what both models answered.",
+            selected=_place(shown, st.query_params.get("row")),
+            height="content" if len(shown) <= 10 else 400,
+        )
+    if picked is not None:
+        st.query_params["row"] = shown[picked].any.id
+        show_reader(shown[picked], first, second, scorer)
+
+
+def _offer_keeping(side: Side) -> None:
+    """The right answers as new traces, for the next dataset."""
+    right = sum(p.correct for p in side.predictions)
+    if not right or side.record.status is not RunStatus.SUCCEEDED:
+        return
+    with st.popover(f"Keep {plural(right, 'right answer')} as traces", icon=":material/library_add:", width="content"):
+        st.caption(
+            f"New traces by {side.title}, with the score, so that the next dataset can hold them. A dataset with these "
+            "prompts must not be evaluated on this eval set again."
+        )
+        if st.button("Keep them", type="primary", key="keep-predictions"):
+            try:
+                kept = get_pipeline().keep_predictions(side.record.id)
+            except TunixRTError as error:
+                show_error(error)
+            else:
+                st.success(
+                    f"{kept.inserted:,} new, {kept.duplicate:,} that were there already.", icon=":material/check:"
+                )
+
+
+def _place(pairs: Sequence[Pair], row_id: str | None) -> int:
+    """Where the row that the address names stands, else the first."""
+    return next((i for i, pair in enumerate(pairs) if pair.any.id == row_id), 0)
+
+
+def _columns(two: bool, samples: bool) -> dict[str, object]:
+    column = st.column_config
+    verdicts = list(Verdict)
+    found: dict[str, object] = {"row": column.NumberColumn("Row", format="%d", width=60)}
+    if samples:
+        found["sample"] = column.NumberColumn("Sample", format="%d", width=70)
+    found["prompt"] = column.TextColumn("Prompt")
+    found["reference"] = column.TextColumn("Reference", width=90)
+    if two:
+        found["first"] = column.TextColumn("First", width=90)
+    found["second"] = column.TextColumn("Second" if two else "Answer", width=90)
+    if two:
+        found["verdict"] = column.MultiselectColumn(
+            "Verdict",
+            options=[v.value for v in verdicts],
+            color=[_TINTS.get(v, "gray") for v in verdicts],
+            width=120,
+        )
+    return found
+
+
+def _row(pair: Pair) -> dict[str, object]:
+    return {
+        "row": pair.any.row + 1,
+        "sample": pair.any.sample + 1,
+        "prompt": one_line(pair.any.prompt),
+        "reference": one_line(pair.any.reference, 40),
+        "first": _answer(pair.first),
+        "second": _answer(pair.second),
+        "verdict": [pair.verdict.value],
+    }
+
+
+def _answer(prediction: Prediction | None) -> str | None:
+    return one_line(prediction.answer, 40) if prediction and prediction.answer is not None else None
+
+
+def show_reader(pair: Pair, first: Side | None, second: Side, scorer: KnownScorer) -> None:
+    """One row: the prompt, the steps of both answers aligned, what was written, and every score."""
+    told = pair.any
+    groups = "".join(f" · {name} {value}" for name, value in told.groups.items())
+    with card(f"Row {told.row + 1}", note=f"reference {one_line(told.reference, 60)}{groups}", key="prediction"):
+        blocks.prose(told.prompt)
+        sides = [(first, pair.first), (second, pair.second)] if first and pair.first else [(second, pair.second)]
+        there = [(side, p) for side, p in sides if side is not None and p is not None]
+        titles = [_title(side, p, scorer) for side, p in there]
+        if len(there) == 2:
+            (a_side, a), (b_side, b) = there
+            diff = diff_steps(_steps(a_side, a), _steps(b_side, b))
+            st.caption(divergence_words(diff, "answers"))
+            blocks.html(step_table(diff, titles))
+            with st.expander("As it was written", key="outputs"):
+                blocks.side_by_side((titles[0], a.output), (titles[1], b.output))
+        else:
+            side, p = there[0]
+            st.caption(titles[0])
+            blocks.timeline(_steps(side, p))
+            with st.expander("As it was written", key="outputs"):
+                st.code(p.output or "Nothing.", language=None, wrap_lines=True)
+        with st.expander("Scores", key="row-scores"):
+            for title, (_, p) in zip(titles, there, strict=True):
+                st.caption(title)
+                blocks.key_values(score_words(p))
+        _actions(there[-1][0], there[-1][1])
+
+
+def _actions(side: Side, prediction: Prediction) -> None:
+    if st.button("Ask again in the playground", icon=":material/chat:", key="to-playground"):
+        go("playground", run=side.record.run_id, eval=side.record.id, row=prediction.id)
+
+
+def _title(side: Side, p: Prediction, scorer: KnownScorer) -> str:
+    value = p.scores.get(scorer.name)
+    said = {1.0: "right", 0.0: "wrong"}.get(value, "") if scorer.unit == "share" and value is not None else ""
+    said = said or value_words(value, scorer.unit)
+    limit = " · cut at the limit" if p.hit_limit else ""
+    return f"{side.title} · {one_line(p.answer, 40) if p.answer is not None else 'no answer'} · {said}{limit}"
+
+
+def _steps(side: Side, p: Prediction) -> tuple[Step, ...]:
+    return tuple(Step(i, text) for i, text in enumerate(parse_completion(p.output, side.style).steps))
+
+
+def score_words(p: Prediction) -> list[tuple[str, str]]:
+    """Every score with its word, and the length."""
+    found = []
+    for name, value in p.scores.items():
+        said = MISSING if value is None else f"{value:g}"
+        word = p.verdicts.get(name)
+        found.append((metric_words(name), f"{said} · {word}" if word else said))
+    return [*found, ("Tokens", f"{p.tokens:,}{' (the most that it may write)' if p.hit_limit else ''}")]

@@ -1,0 +1,234 @@
+"""What the Import page shows of a file: its preview, how far it is, and what became of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+
+import streamlit as st
+
+from app.imports.desk import ImportJob
+from app.ui import blocks
+from app.ui.boundary import error_boundary, escape_markdown, show_error
+from app.ui.components import card, table, tiles
+from app.ui.navigation import go
+from app.ui.words import duration, plural, whole
+from tunixrt_core.errors import Cancelled, TunixRTError
+from tunixrt_core.ingest.report import Diagnosis, ImportReport, Preview, PreviewRow, RowError, Unit
+from tunixrt_core.traces.trace import Trace
+
+TICK = 0.5  # seconds between looks at a file on its way
+PATIENCE = 0.4  # a small file is read before a progress bar would be drawn
+
+_SURE_TINTS = {"high": "green", "medium": "amber", "low": "red"}
+_SURE_WORDS = {"high": "Sure", "medium": "Likely", "low": "A guess"}
+
+
+def show_preview(preview: Preview) -> None:
+    """The format, what becomes of each column, and the first row as the trace it would be."""
+    rows = preview.good + preview.bad
+    blocks.facts(
+        preview.format.replace("_", " "),
+        _SURE_WORDS[preview.sure],
+        _SURE_TINTS[preview.sure],
+        f"· {preview.container} · {preview.why}",
+    )
+    sample = "all" if preview.whole else "the first"
+    st.caption(
+        f"Of {sample} {plural(rows, 'row')}, {preview.good:,} would be read and {preview.bad:,} rejected. "
+        "Nothing is stored yet."
+    )
+    table(
+        [{"column": c.name, "field": c.field, "sample": " ".join(c.sample.split()) or None} for c in preview.told],
+        {
+            "column": st.column_config.TextColumn("Column", width=140),
+            "field": st.column_config.TextColumn("Becomes", width=150),
+            "sample": st.column_config.TextColumn("First value"),
+        },
+        key="columns",
+        alt="Columns of the file, what each becomes, and its first value.",
+        height="content" if len(preview.told) <= 8 else 340,
+    )
+    show_rows(preview.rows, preview.unit)
+
+
+def show_rows(rows: Sequence[PreviewRow], unit: Unit) -> None:
+    """Rows of the sample one at a time, as the traces that they would be."""
+    if not rows:
+        return
+    chosen = st.segmented_control(
+        "Row",
+        range(len(rows)),
+        default=0,
+        format_func=lambda i: f"{unit.capitalize()} {rows[i].line:,}",
+        key="preview-row",
+        required=True,
+        label_visibility="collapsed",
+    )
+    row = rows[min(chosen, len(rows) - 1)]
+    for error in row.errors:
+        st.error(escape_markdown(f"{error.field}: {error.reason}" if error.field else error.reason))
+    for i, value in enumerate(row.traces):
+        if len(row.traces) > 1:
+            st.caption(f"Trace {i + 1} of {len(row.traces)} of this row")
+        trace = Trace.from_dict(value)
+        blocks.prose(trace.prompt)
+        blocks.timeline(trace.steps)
+        blocks.answers(trace.final_answer, trace.reference_answer, None)
+
+
+def show_job(job: ImportJob) -> None:
+    """A file on its way, or what came of it; the page comes again when it is over."""
+    if not job.wait(PATIENCE):
+        with st.container(border=True, key="import-job"):
+            st.fragment(_show_progress, run_every=TICK)(job)
+        return
+    try:
+        found = job.result()
+    except Cancelled as stopped:
+        st.warning(escape_markdown(str(stopped)), icon=":material/stop_circle:")
+    except TunixRTError as error:
+        show_error(error)
+    else:
+        if isinstance(found, ImportReport):
+            show_report(found, job)
+        else:
+            show_diagnosis(found, job)
+
+
+def _show_progress(job: ImportJob) -> None:
+    with error_boundary():
+        if job.over:
+            st.rerun()
+        verb = {"import": "Importing", "check": "Checking"}[job.kind]
+        with st.container(horizontal=True, vertical_alignment="center"):
+            with st.container():
+                st.progress(_share(job), text=escape_markdown(f"{verb} {job.name} · {progress_words(job)}"))
+            st.button(
+                "Cancel",
+                icon=":material/stop:",
+                key="cancel-import",
+                disabled=job.cancelling,
+                help=_cancel_help(job),
+                on_click=job.cancel,
+            )
+
+
+def progress_words(job: ImportJob) -> str:
+    """Traces read, rate and time left, as far as they are known."""
+    now = job.progress
+    if job.cancelling:
+        return "is being cancelled"
+    if now is None:
+        return "waiting for its turn" if not job.future.running() else "reading its first rows"
+    parts = [f"{now.read:,} {'traces' if job.kind == 'import' else 'rows'}", f"{now.rate:,.0f}/s"]
+    if now.share == 1:
+        parts.append("filling the search index" if job.kind == "import" else "last rows")
+    elif now.seconds_left is not None:
+        parts.append(f"about {duration(now.seconds_left)} left")
+    return " · ".join(parts)
+
+
+def _share(job: ImportJob) -> float:
+    return (job.progress.share or 0.0) if job.progress else 0.0
+
+
+def _cancel_help(job: ImportJob) -> str:
+    return "It ends in a moment." if job.cancelling else "Ends it and leaves nothing of it in the store."
+
+
+def show_report(report: ImportReport, job: ImportJob | None = None) -> None:
+    scores = f" · {plural(report.scores, 'score')}" if report.scores else ""
+    with card(f"Import of {report.file}", note=f"{report.format} · {report.seconds:.1f} s{scores}", key="report"):
+        tiles(
+            [
+                ("Read", whole(report.read), "What the rows of the file gave."),
+                ("Inserted", whole(report.inserted), "New traces."),
+                ("Duplicate", whole(report.duplicate), "Were there already, word for word."),
+                ("Rejected", whole(report.rejected), "Could not be read as a trace."),
+            ],
+            key="report-counts",
+        )
+        st.caption(
+            f"{report.read:,} read = {report.inserted:,} inserted + {report.duplicate:,} duplicate + "
+            f"{report.rejected:,} rejected"
+        )
+        show_rejected(report.errors, report.rejected, job)
+        with st.container(horizontal=True):
+            if st.button("Build a dataset", type="primary", icon=":material/dataset:", key="build-a-dataset"):
+                go("datasets", new="1")
+            if st.button("Browse the traces", icon=":material/account_tree:", key="browse"):
+                go("traces")
+
+
+def show_diagnosis(found: Diagnosis, job: ImportJob) -> None:
+    """Every row of the file was read and none stored."""
+    note = f"{found.format} · {plural(found.rows, 'row')} · {found.seconds:.1f} s · nothing stored"
+    with card(f"Check of {found.file}", note=note, key="diagnosis"):
+        tiles(
+            [
+                ("Read", whole(found.read), "What the rows of the file gave."),
+                ("Would come in", whole(found.unique), "Traces that differ from each other."),
+                ("Duplicate", whole(found.duplicate), "Give the same trace as an earlier row of the file."),
+                ("Rejected", whole(found.rejected), "Could not be read as a trace."),
+            ],
+            key="diagnosis-counts",
+        )
+        if found.twins:
+            first = found.twins[0]
+            st.caption(
+                f"The first duplicate is {found.unit} {first.line:,}, the same as {found.unit} {first.first_line:,}."
+                + (f" {found.scores:,} scores come along." if found.scores else "")
+            )
+        if len(found.reasons) > 1:
+            table(
+                [r._asdict() | {"field": r.field or None} for r in found.reasons],
+                {
+                    "times": st.column_config.NumberColumn("Rows", format="localized", width=70),
+                    "field": st.column_config.TextColumn("Field", width=120),
+                    "reason": st.column_config.TextColumn("Reason"),
+                    "first_line": st.column_config.NumberColumn(f"First {found.unit}", format="localized", width=90),
+                },
+                key="reasons",
+                alt=f"{len(found.reasons)} reasons for which rows were rejected, and how often.",
+                height="content" if len(found.reasons) <= 8 else 340,
+            )
+        show_rejected(found.errors, found.rejected, job)
+
+
+def show_rejected(errors: Sequence[RowError], rejected: int, job: ImportJob | None) -> None:
+    """The rejected rows with line, field and reason, and the rows themselves to take away."""
+    if not errors:
+        return
+    more = f", the first {len(errors):,} shown" if len(errors) < rejected else ""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown(f"**{plural(rejected, 'rejected row')}**{more}", width="content")
+        if job is not None:
+            st.download_button(
+                "Rejected rows",
+                job.rejected,
+                file_name=_rejects_name(job.name),
+                icon=":material/download:",
+                key="rejects",
+                help="As they stand in the file: mend them and import that file.",
+            )
+    rows: list[dict[str, Any]] = [{"line": e.line, "field": e.field or None, "reason": e.reason} for e in errors]
+    table(
+        rows,
+        {
+            "line": st.column_config.NumberColumn(errors[0].unit.capitalize(), format="localized", width=70),
+            "field": st.column_config.TextColumn("Field", width=120),
+            "reason": st.column_config.TextColumn("Reason"),
+        },
+        key="rejected",
+        alt=f"{rejected:,} rejected rows with {errors[0].unit}, field and reason.",
+        height="content" if len(errors) <= 10 else 400,
+    )
+
+
+def _rejects_name(name: str) -> str:
+    """`rows.csv.gz` -> `rows.rejects.csv`: rejected rows are unpacked; those of Parquet are JSON Lines."""
+    path = PurePath(name.removesuffix(".gz"))
+    suffix = path.suffix if path.suffix.lower() in (".csv", ".tsv", ".json", ".jsonl") else ".jsonl"
+    return f"{path.stem or 'rows'}.rejects{suffix}"

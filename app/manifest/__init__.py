@@ -1,0 +1,1 @@
+"""Parts of the manifest form on the New run and Export pages."""

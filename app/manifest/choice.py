@@ -1,0 +1,133 @@
+"""What the form of a manifest holds, the manifest that it makes, and the plan of that manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app.state import get_pipeline
+from app.ui.boundary import error_boundary, escape_markdown
+from app.ui.desk import Desk, DeskJob, Tell
+from app.ui.words import duration, percent, plural
+from tunixrt_core.datasets.versions import DatasetVersion
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.manifest.manifest import RunManifest, check_model_id
+from tunixrt_core.manifest.presets import HYPERPARAMETERS
+from tunixrt_core.training.pace import Pace
+from tunixrt_core.training.preflight import Totals
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestChoice:
+    """What the form holds: enough to make a manifest of it."""
+
+    dataset: DatasetVersion
+    model_id: str
+    output_dir: str | None
+    hyperparams: Mapping[str, Any]
+
+    def preview(self, base: RunManifest) -> RunManifest:
+        """The manifest as it would be. Raises InvalidManifest naming the key of a value that cannot be used."""
+        return apply_choice(base, self)
+
+
+def apply_choice(base: RunManifest, choice: ManifestChoice) -> RunManifest:
+    """`base` with the model, output directory and hyperparameters of the form.
+
+    Raises InvalidManifest naming the key of a value that cannot be used, a model directory that is not there too.
+    """
+    check_model_id(choice.model_id)
+    data = base.to_dict()
+    data["model"] = {"id": choice.model_id}
+    data["duration"] = {}
+    if choice.output_dir:
+        data["output_dir"] = choice.output_dir
+    for key, value in choice.hyperparams.items():
+        *path, last = HYPERPARAMETERS[key]
+        section = data
+        for part in path:
+            section = section.setdefault(part, {})
+        section[last] = value
+    return RunManifest.from_dict(data)
+
+
+_desk = Desk[RunManifest]("base")
+
+
+def base_manifest(dataset: DatasetVersion) -> RunManifest | None:
+    """The data section of a manifest, for the next folder. Raises what ended the writing of its rows.
+
+    None, with a line that says so, while they are written; the page comes again at its end.
+    """
+    rt = get_pipeline()
+
+    def make(tell: Tell) -> RunManifest:
+        return rt.build_manifest(dataset.name, dataset.version, model_id="tiny")
+
+    # an export leaves out what was deleted since, hence the count
+    key = (str(rt.settings.home), dataset.name, dataset.version, dataset.content_hash, rt.count_traces())
+    job = _desk.ask(key, make)
+    if not job.wait():
+        st.fragment(_show_writing, run_every=0.5)(job, dataset.label, dataset.rows)
+        return None
+    if job.future.cancelled():
+        st.rerun()
+    try:
+        made = job.future.result()
+    except TunixRTError:
+        _desk.forget(key)  # a full disk may have room when it is asked for next
+        raise
+    if not Path(made.data.path).is_file():
+        _desk.forget(key)
+        st.rerun()
+    return made.model_copy(update={"output_dir": rt.next_run_dir()})
+
+
+def _show_writing(job: DeskJob[RunManifest], label: str, rows: int) -> None:
+    with error_boundary():
+        if job.future.done():
+            st.rerun()
+        st.caption(escape_markdown(f"Writing {label} as JSONL ({plural(rows, 'row')}) …"))
+
+
+def plan_lines(manifest: RunManifest, totals: Totals | None = None, pace: Pace | None = None) -> list[tuple[str, str]]:
+    """What a manifest will do: by its numbers, and as soon as the rows were read (`totals`) by what they are."""
+    steps = totals.train_steps if totals else manifest.total_train_steps(manifest.data.train_rows)
+    cadence = manifest.cadence
+    lines = [
+        ("Rows", f"{manifest.data.train_rows:,} train, {manifest.data.eval_rows:,} eval"),
+        ("Train steps", _steps_words(manifest, totals)),
+    ]
+    if totals:
+        share = f"{totals.trained_tokens:,} trained of {totals.tokens:,}"
+        lines.append(("Tokens", f"{share} an epoch, {percent(totals.padding_share)} padding"))
+    evaluate = f"every {plural(cadence.eval_every, 'train step')}" if manifest.data.eval_rows else "no eval rows"
+    save = f"every {plural(cadence.checkpoint_every, 'train step')}, keep {cadence.keep_checkpoints} and the best"
+    return [
+        *lines,
+        ("Evaluate", evaluate),
+        ("Save", save),
+        ("Expected time", time_words(pace, steps)),
+        ("Output", manifest.output_dir),
+    ]
+
+
+def time_words(pace: Pace | None, train_steps: int) -> str:
+    """`about 54 min, as fast as r-0141`."""
+    if pace is None:
+        return "not known yet: no run of this kind has trained here"
+    return f"about {duration(pace.seconds(train_steps))}, as fast as {pace.run_id}"
+
+
+def _steps_words(manifest: RunManifest, totals: Totals | None) -> str:
+    if totals:
+        return f"{totals.train_steps:,}, {totals.epochs:.3g} epochs"
+    steps = manifest.total_train_steps(manifest.data.train_rows)
+    rows = manifest.batch.size * manifest.batch.gradient_accumulation
+    if manifest.batch.packing:  # how many rows share one is known when they are tokenised
+        return f"{steps:,}, packed" if manifest.duration.train_steps else f"fewer than {steps:,}, as rows are packed"
+    return f"{steps:,} of {plural(rows, 'row')} each, {steps * rows / manifest.data.train_rows:.1f} epochs"

@@ -1,0 +1,134 @@
+"""The form of a manifest: model, dataset version and hyperparameters, with the preset of the model behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app.manifest.choice import ManifestChoice
+from app.manifest.fields import DEFAULTS, FIELD_WORDS, METHOD_WORDS, STYLE_WORDS, lora_fields, main_fields, more_fields
+from app.manifest.speed_fields import quantization_fields, speed_fields
+from app.state import get_pipeline
+from app.ui.boundary import escape_markdown
+from app.ui.components import address_select, card
+from app.ui.forms.fields import choice_field, segments_field
+from app.ui.forms.source import Label, Source, fill_from, labels, send, send_again
+from tunixrt_core.datasets.versions import DatasetVersion
+from tunixrt_core.manifest.presets import BUILTIN_MODEL_IDS, preset
+from tunixrt_core.manifest.sections import Method
+from tunixrt_core.traces.rendering.styles import ReasoningStyle
+
+
+def pick_dataset(versions: Sequence[DatasetVersion], key: str) -> DatasetVersion:
+    """A select box of dataset versions; the choice stands in the address as `?dataset=name:version`."""
+    by_ref = {f"{v.name}:{v.version}": v for v in versions}
+
+    def words(ref: str) -> str:
+        version = by_ref[ref]
+        return f"{version.name} v{version.version} ({version.train_rows:,} train, {version.eval_rows:,} eval)"
+
+    return by_ref[address_select("Dataset version", list(by_ref), "dataset", words, key=key)]
+
+
+def local_models(models_dir: Path) -> list[str]:
+    """Built-in models, and directories in the models folder that hold a Hugging Face model."""
+    configs = [path for pattern in ("*/config.json", "*/*/config.json") for path in models_dir.glob(pattern)]
+    names = sorted(str(path.parent.relative_to(models_dir)) for path in configs)
+    return [*BUILTIN_MODEL_IDS, *(name for name in names if name not in BUILTIN_MODEL_IDS)]
+
+
+def manifest_form(versions: Sequence[DatasetVersion], prefix: str, source: Source | None = None) -> ManifestChoice:
+    """The fields of a run, in cards, filled from the source where there is one; what was changed since is marked.
+
+    Choosing another model or method brings that one's preset.
+    """
+    if source is not None:
+        fill_from(source, prefix, ("method", "reasoning", "too_long", "name", *DEFAULTS))
+    send(prefix)
+    label = labels(source, prefix, FIELD_WORDS)
+    with card("Model and data", key=f"{prefix}-card-data"):
+        with st.grid(2, min_column_width=190):
+            model_id = _model_field(prefix, source)
+            dataset = pick_dataset(versions, key=f"{prefix}-dataset")
+            method = _method_field(prefix, model_id, label)
+            style = choice_field(
+                label("reasoning", "The model learns to write"),
+                [style.value for style in ReasoningStyle],
+                format_func=lambda name: STYLE_WORDS[ReasoningStyle(name)],
+                key=f"{prefix}-reasoning",
+            )
+    _load_preset(prefix, model_id, method)
+    values: dict[str, Any] = {"method": method.value, "reasoning": style}
+    with card("Optimizer and length", note="AdamW", key=f"{prefix}-card-optimizer"):
+        values |= main_fields(prefix, label)
+    if method.adapts:
+        with card("LoRA", key=f"{prefix}-card-lora"):
+            values |= lora_fields(prefix, label)
+            if method is Method.QLORA:
+                values |= quantization_fields(prefix, label)
+    with st.expander("Speed, memory and checkpoints", key=f"{prefix}-speed"):
+        values |= speed_fields(prefix, label)
+    with st.expander("More settings", key=f"{prefix}-more"):
+        name, output_dir, more = more_fields(prefix, model_id, dataset, label)
+    carried = source.carried(model_id) if source else {}
+    return ManifestChoice(dataset, model_id, output_dir, {**carried, "name": name, **values, **more})
+
+
+def _model_field(prefix: str, source: Source | None) -> str:
+    key = f"{prefix}-model"
+    options = local_models(get_pipeline().settings.models_dir)
+    wanted = st.query_params.get("model") or st.session_state.get(key) or options[0]
+    st.session_state[key] = wanted
+    was = source.manifest.model.id if source else wanted
+
+    def write() -> None:
+        st.query_params["model"] = str(st.session_state[key] or options[0])
+
+    chosen = choice_field(
+        "Base model" if was == wanted else f"Base model :orange[● was {escape_markdown(was)}]",
+        options if wanted in options else [*options, wanted],
+        accept_new_options=True,
+        key=key,
+        on_change=write,
+        help="`tiny` is built in and learns the example traces on a CPU in minutes. Or type the directory of a "
+        "Hugging Face model, or org/name of one in the models folder.",
+    )
+    return str(chosen or options[0]).strip()
+
+
+def _method_field(prefix: str, model_id: str, label: Label) -> Method:
+    key = f"{prefix}-method"
+    asked = st.query_params.get("method")
+    known = asked if asked in set(Method) else st.session_state.get(key)
+    st.session_state[key] = known or preset(model_id)["method"]
+
+    def write() -> None:
+        st.query_params["method"] = str(st.session_state[key])
+
+    chosen = segments_field(
+        label("method", "Train"),
+        [method.value for method in Method],
+        format_func=lambda name: METHOD_WORDS[Method(name)],
+        key=key,
+        on_change=write,
+        required=True,
+    )
+    return Method(str(chosen))
+
+
+def _load_preset(prefix: str, model_id: str, method: Method) -> None:
+    """Write the preset into the fields, which are not built yet, when model or method changed or the fields are new."""
+    wanted = (model_id, method.value)
+    fresh = f"{prefix}-learning_rate" not in st.session_state
+    if st.session_state.get(f"{prefix}-preset") == wanted and not fresh:
+        return
+    st.session_state[f"{prefix}-preset"] = wanted
+    start = {**DEFAULTS, **preset(model_id, method.value)}
+    for name in DEFAULTS:
+        st.session_state[f"{prefix}-{name}"] = start[name]
+    send_again(prefix)
+    # a manifest that is loaded may have asked for train steps
+    st.session_state.setdefault(f"{prefix}-by", "Epochs")

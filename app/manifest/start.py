@@ -1,0 +1,72 @@
+"""The button that starts a run: what it will do, why it cannot, and what it has started already."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import streamlit as st
+
+from app.state import get_pipeline
+from app.ui.boundary import escape_markdown, show_error
+from app.ui.forms.submissions import next_press
+from app.ui.navigation import go
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.manifest.manifest import RunManifest
+
+
+def start_button(
+    manifest: RunManifest,
+    *,
+    why_not: str | None = None,
+    what: str = "run",
+    parent: str | None = None,
+    key: str = "start-run",
+    width: Literal["stretch", "content"] = "stretch",
+) -> None:
+    """Start the run of a manifest, or queue it; then its page. Pressed twice, it starts one run.
+
+    `parent` is the run of which it is a clone.
+    """
+    rt = get_pipeline()
+    press = next_press("run", rt.asked_by(manifest))
+    if press.last is not None:
+        _show_earlier(press.last, what)
+    queue = rt.queue()
+    label, icon = (_queue_label(what, len(queue.waiting)), "playlist_add") if queue.holder else ("", "play_arrow")
+    if not label:
+        label = f"Start another {what}" if press.number else f"Start {what}"
+    if st.button(
+        label,
+        type="primary",
+        icon=f":material/{icon}:",
+        width=width,
+        disabled=why_not is not None,
+        help=why_not,
+        key=press.key(key),
+    ):
+        try:
+            run = rt.start_run(manifest, request_id=press.id, parent=parent)
+        except TunixRTError as error:
+            show_error(error)
+        else:
+            go("run", run=run.id)
+    if queue.holder:
+        before = f"{queue.holder.run} and what waits" if queue.waiting else queue.holder.run
+        st.caption(escape_markdown(f"The device is busy, so this run starts when {before} is done."))
+
+
+def _queue_label(what: str, waiting: int) -> str:
+    named = "Add to queue" if what == "run" else f"Add {what} to queue"
+    return f"{named} ({waiting} waiting)" if waiting else named
+
+
+def _show_earlier(request_id: str, what: str) -> None:
+    """What this form has started with these very settings."""
+    run = get_pipeline().run_by_request(request_id)
+    with st.container(horizontal=True, vertical_alignment="center", key=f"started-{what}"):
+        if run is None:
+            st.caption("A run with these settings is being started.")
+            return
+        st.caption(f"{run.id} was started with these settings.", width="content")
+        if st.button(f"Open {run.id}", icon=":material/open_in_new:", key=f"open-{run.id}"):
+            go("run", run=run.id)

@@ -1,0 +1,115 @@
+"""What needs attention: one badge, one sentence, and the button that deals with it; seen ones can be put away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.state import get_pipeline
+from app.ui import blocks
+from app.ui.boundary import show_error
+from app.ui.components import card
+from app.ui.navigation import go
+from app.ui.words import one_line, plural
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.home.attention import Attention
+
+SHOWN = 4
+_BADGES = {
+    "damaged": ("Damaged", "red"),
+    "failed": ("Failed", "red"),
+    "interrupted": ("Interrupted", "amber"),
+    "alert": ("Alerts", "amber"),
+    "warning": ("Warning", "amber"),
+    "stale": ("Stale", "grey"),
+}
+_NEEDS_TUNIX = {"view run", "resume", "evaluate again"}
+
+
+def show_attention(items: Sequence[Attention], *, tunix: bool) -> None:
+    """The gravest few, and the others folded away."""
+    with card("Needs attention", note=f"{len(items)}", key="attention"):
+        shown = first_few(items)
+        for item in shown:
+            _show(item, tunix)
+        if rest := [item for item in items if item not in shown]:
+            more = st.expander(f"{len(rest)} more", key="more-attention", on_change="rerun")
+            if more.open:  # what is folded away costs nothing
+                with more:
+                    _show_rest(items, rest, tunix)
+
+
+def _show_rest(items: Sequence[Attention], rest: Sequence[Attention], tunix: bool) -> None:
+    for item in rest:
+        _show(item, tunix)
+    if st.button("Mark all as seen", icon=":material/done_all:", key="seen-all", type="tertiary"):
+        _seen([one.key for one in items])
+
+
+def first_few(items: Sequence[Attention]) -> list[Attention]:
+    """Of every kind the newest, then the second of each, so that twenty failed runs hide nothing else."""
+    kinds = [item.kind for item in items]
+    places = {id(item): kinds[:i].count(item.kind) for i, item in enumerate(items)}
+    chosen = sorted(items, key=lambda item: places[id(item)])[:SHOWN]
+    return [item for item in items if item in chosen]
+
+
+def _show(item: Attention, tunix: bool) -> None:
+    badge, tint = _BADGES[item.kind]
+    name = f"{item.deed}-{item.target}".replace(" ", "-")
+    with st.container(
+        horizontal=True,
+        horizontal_alignment="distribute",
+        vertical_alignment="center",
+        wrap=False,
+        key=f"row-{item.kind}-{name}",
+    ):
+        with st.container(width="stretch"):
+            blocks.facts(item.subject, badge, tint, one_line(item.text, 170))
+        with st.container(horizontal=True, width="content", gap="xsmall", vertical_alignment="center", wrap=False):
+            if (tunix or item.deed not in _NEEDS_TUNIX) and st.button(_words(item), key=f"do-{item.kind}-{name}"):
+                _do(item)
+            if st.button(
+                "",
+                icon=":material/check:",
+                key=f"seen-{item.kind}-{name}",
+                type="tertiary",
+                help="Mark as seen: it does not come back until something new happens.",
+            ):
+                _seen([item.key])
+
+
+def _words(item: Attention) -> str:
+    if item.deed == "review rows":
+        return f"Review {plural(item.rows, 'row')}"
+    return "Open System" if item.deed == "check database" else item.deed.capitalize()
+
+
+def _seen(keys: Sequence[str]) -> None:
+    get_pipeline().mark_seen(keys)
+    st.rerun()
+
+
+def _do(item: Attention) -> None:
+    """Leave for where it is dealt with, or deal with it here and now."""
+    if item.deed == "view run":
+        go("run", run=item.target)
+    if item.deed == "review rows":
+        go("datasets", dataset=item.target, gate=item.gate)
+    if item.deed == "evaluate again":
+        go("evaluations", new="1", run=item.target)
+    if item.deed == "check database":
+        go("system")
+    try:
+        if item.deed == "resume":
+            get_pipeline().resume_run(item.target)
+        else:
+            get_pipeline().score_again(item.target)
+    except TunixRTError as error:
+        show_error(error)
+        return
+    if item.deed == "resume":
+        go("run", run=item.target)
+    st.toast("The answers are scored again; no model is needed.")
+    st.rerun()

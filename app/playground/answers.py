@@ -1,0 +1,101 @@
+"""What the models answered to one question, side by side, and the button that keeps an answer as a trace."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.playground.form import MODEL_WORDS, REFERENCE
+from app.state import get_pipeline
+from app.ui import blocks
+from app.ui.boundary import escape_markdown, show_error
+from app.ui.components import card, halves
+from app.ui.navigation import go
+from app.ui.words import short_hash
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.evaluation.questions import Answered, QuestionState
+from tunixrt_core.runs.evaluation_record import Target
+from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.traces.answers.same import same_answer
+from tunixrt_core.traces.trace import Step
+
+_PHASES = {
+    "loading": "Loading the model",
+    "compiling": "Compiling: the device waits, this can take a minute",
+    "generating": "Writing",
+}
+
+
+def show_question(state: QuestionState) -> None:
+    """A card for each model that was asked; what is not there yet says what it waits for."""
+    if state.status is RunStatus.FAILED:
+        st.error(escape_markdown(f"The question was not answered: {state.message}"), icon=":material/error:")
+    with halves():
+        for target in state.question.targets:
+            answered = state.answer_of(target)
+            with card(MODEL_WORDS[target], note=answered.model if answered else "", key=f"play-{target}"):
+                if answered is None:
+                    st.caption(waiting_words(state, target))
+                else:
+                    _show_answer(state, answered)
+
+
+def waiting_words(state: QuestionState, target: Target) -> str:
+    """Why there is no answer of this model (yet)."""
+    if state.status.over:
+        return "It was stopped before it had answered." if state.status is RunStatus.STOPPED else "No answer."
+    if state.status is RunStatus.QUEUED:
+        return "Waiting for the device"
+    return f"{_PHASES[state.phase]} …" if state.target == target and state.phase else "Waiting for its turn"
+
+
+def cost_words(answered: Answered) -> str:
+    """`38 prompt tokens · 52 tokens · 0.41 s`, and what is special about them."""
+    parts = [f"{answered.prompt_tokens:,} prompt tokens"] if answered.prompt_tokens else []
+    parts += [f"{answered.tokens:,} tokens", f"{answered.seconds:.2f} s"]
+    parts += ["compiling included"] if answered.compiled else []
+    parts += ["cut at the limit"] if answered.hit_limit else []
+    return " · ".join(parts)
+
+
+def _show_answer(state: QuestionState, answered: Answered) -> None:
+    blocks.timeline([Step(i, content) for i, content in enumerate(answered.steps)])
+    reference = st.session_state.get(REFERENCE, "").strip() or None
+    if answered.answer is None:
+        blocks.facts("", "Check", "amber", "No final answer can be read from what it wrote.")
+    else:
+        matches = None if reference is None else same_answer(answered.answer, reference)
+        blocks.answers(answered.answer, reference, matches)
+    st.caption(cost_words(answered))
+    with st.expander("As it was written", key=f"play-output-{answered.target}"):
+        st.code(answered.output or "Nothing.", language=None, wrap_lines=True)
+    if state.status.over:
+        _keep(state, answered, reference)
+
+
+def _keep(state: QuestionState, answered: Answered, reference: str | None) -> None:
+    """The answer as a trace; afterwards the way to it."""
+    target = answered.target
+    kept: dict[tuple[str, str], str] = st.session_state.setdefault("play-kept", {})
+    if trace_id := kept.get((state.id, target)):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"Kept as trace {short_hash(trace_id)}", width="content")
+            if st.button("See the trace", icon=":material/account_tree:", key=f"see-{target}", type="tertiary"):
+                go("traces", trace=trace_id)
+        return
+    with st.popover("Keep as trace", icon=":material/bookmark_add:", key=f"keep-{target}"):
+        st.caption("Stored with the source “playground” and this model’s name, for the next dataset.")
+        final = None
+        if answered.answer is None:
+            final = st.text_input("Final answer", key=f"keep-final-{state.id}-{target}", placeholder="None was read")
+        # a new question has fields of its own
+        key = f"keep-reference-{state.id}-{target}"
+        right = st.text_input("Reference answer", value=reference or "", key=key, placeholder="Not known")
+        if st.button("Keep trace", type="primary", key=f"keep-trace-{target}"):
+            try:
+                kept[state.id, target], _ = get_pipeline().keep_answer(
+                    state.id, target, final_answer=(final or "").strip() or None, reference_answer=right.strip() or None
+                )
+            except TunixRTError as error:
+                show_error(error)
+            else:
+                st.rerun()

@@ -1,0 +1,133 @@
+"""The form of a question: run, checkpoint, prompt, and what else decides the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app.state import get_pipeline
+from app.ui.components import address_select, card
+from app.ui.forms.answer_fields import checkpoint_options, checkpoint_words, most_tokens, sampling_fields
+from tunixrt_core.errors import NotFound
+from tunixrt_core.evaluation.questions import Question
+from tunixrt_core.runs.evaluation_record import TARGETS
+from tunixrt_core.runs.record import Run
+from tunixrt_core.training.trainer import GREEDY, Sampling
+
+PROMPT, SYSTEM, REFERENCE = "play-prompt", "play-system", "play-reference"
+MODEL_WORDS = {"base": "Base model", "tuned": "Tuned model"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What the prompt was taken from."""
+
+    prompt: str
+    system: str | None = None
+    reference: str | None = None
+
+
+def prefill() -> None:
+    """Put the trace, the prediction or the earlier question that the address names into the fields, once."""
+    where = _named()
+    if not where or st.session_state.get("play-from") == where:
+        return
+    st.session_state["play-from"] = where
+    if "question" in where and st.session_state.get(PROMPT):  # it was asked from these very fields
+        return
+    if (source := _source(where)) is not None:
+        st.session_state[PROMPT] = source.prompt
+        st.session_state[SYSTEM] = source.system or ""
+        st.session_state[REFERENCE] = source.reference or ""
+
+
+def _named() -> dict[str, str]:
+    """The part of the address that says where the prompt comes from. A trace or a prediction knows more of it than the
+    question that was made of it.
+    """
+    there = dict(st.query_params.items())
+    for names in (("trace",), ("eval", "row"), ("question",)):
+        if names[0] in there:
+            return {name: there.get(name, "") for name in names}
+    return {}
+
+
+def _source(where: dict[str, str]) -> _Source | None:
+    """None for a question that was forgotten. Raises NotFound for a trace or evaluation that is not there."""
+    rt = get_pipeline()
+    if question_id := where.get("question"):
+        try:
+            question = rt.question(question_id).question
+        except NotFound:
+            return None
+        return _Source(question.prompt, question.system)
+    if ref := where.get("trace"):
+        trace = rt.trace(ref).trace
+        return _Source(trace.prompt, trace.system, trace.reference_answer or trace.final_answer)
+    row = where["row"]
+    told = next((p for p in rt.evaluation(where["eval"]).predictions if p.id == row), None)
+    if told is None:
+        raise NotFound("row", row, "The evaluation has not answered it.")
+    return _Source(told.prompt, told.system, told.reference)
+
+
+def question_form(runs: Sequence[Run]) -> Question | None:
+    """The fields; the question that they make, or None while there is no prompt. Raises InvalidEvaluation."""
+    with card("Question", key="play-form"):
+        with st.container(horizontal=True, vertical_alignment="bottom", key="play-models"):
+            run_id = _choose_run(runs)
+            checkpoint = address_select(
+                "Checkpoint",
+                checkpoint_options(run_id),
+                "checkpoint",
+                checkpoint_words,
+                key="play-checkpoint",
+                width=200,
+                help="Of the tuned model. The best one has the lowest eval loss.",
+            )
+            targets = st.pills(
+                "Models",
+                TARGETS,
+                selection_mode="multi",
+                default=TARGETS,
+                format_func=MODEL_WORDS.__getitem__,
+                key="play-targets",
+            )
+        prompt = st.text_area("Prompt", key=PROMPT, height=120, placeholder="Ask what the run was trained for.")
+        with st.expander("System prompt, reference and sampling", key="play-more"):
+            system, sampling, tokens = _more()
+    if not prompt.strip():
+        return None
+    return Question(
+        run_id=run_id,
+        prompt=prompt,
+        system=system or None,
+        targets=tuple(target for target in TARGETS if target in (targets or ())),
+        checkpoint=checkpoint,
+        sampling=sampling,
+        max_new_tokens=tokens,
+    )
+
+
+def _choose_run(runs: Sequence[Run]) -> str:
+    by_id = {run.id: run for run in runs}
+    return address_select(
+        "Run", list(by_id), "run", lambda one: f"{one} · {by_id[one].name}", key="play-run", width=360
+    )
+
+
+def _more() -> tuple[str, Sampling, int | None]:
+    system = st.text_area("System prompt", key=SYSTEM, height=80, placeholder="The run's own")
+    st.text_input(
+        "Reference answer",
+        key=REFERENCE,
+        placeholder="Not known",
+        help="What is right. It is not shown to the models; an answer that is kept carries it.",
+    )
+    sampling = sampling_fields("play")
+    tokens = most_tokens("play")
+    if sampling == GREEDY:
+        st.caption("Greedy: the likeliest token each time, so the same question has the same answer.")
+    return system.strip(), sampling, tokens

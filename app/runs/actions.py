@@ -1,0 +1,180 @@
+"""What can be pressed on a run's page, by its state: stop, save, resume, train for longer, clone, evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import streamlit as st
+
+from app.manifest.start import start_button
+from app.state import get_pipeline
+from app.ui import blocks
+from app.ui.boundary import escape_markdown, show_error
+from app.ui.forms.submissions import next_press
+from app.ui.navigation import go
+from app.ui.words import rate
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.manifest.variants import Difference, read_changes
+from tunixrt_core.runs.record import Run, RunState, RunStatus
+
+_RESUMABLE = (RunStatus.STOPPED, RunStatus.FAILED, RunStatus.INTERRUPTED)
+_TRAINS = (RunStatus.RUNNING, RunStatus.COMPILING)
+_SHOWN_CHANGES = 3  # of a clone, under its title
+
+
+def show_actions(run: Run, state: RunState) -> None:
+    """The buttons at the right of the title: the next thing to do, and a menu with the rest."""
+    if not run.status.over:
+        _stop(run)
+    elif run.status in _RESUMABLE and st.button("Resume", icon=":material/resume:", key="resume-run"):
+        act(
+            lambda: get_pipeline().resume_run(run.id, request_id=_once(run, "resume", state.train_step)),
+            f"{run.id} goes on from its last checkpoint.",
+        )
+    if _trained(run):
+        _evaluate(run)
+    with st.popover("More", icon=":material/more_horiz:", key="more-run"), st.container(width=380):
+        _more(run, state)
+
+
+def _more(run: Run, state: RunState) -> None:
+    with st.container(horizontal=True):
+        if st.button("Preflight", icon=":material/fact_check:", key="go-preflight"):
+            go("preflight", run=run.id)
+        _save(run)
+    if _trained(run):
+        with st.expander("More train steps", icon=":material/more_time:", key="longer-run"):
+            _train_longer(run, state)
+    with st.expander("Clone with changes", icon=":material/content_copy:", key="clone-run"):
+        _clone(run)
+
+
+def _trained(run: Run) -> bool:
+    """Whether there is a model of it to go on with."""
+    return run.status.over and run.status is not RunStatus.FAILED
+
+
+def _save(run: Run) -> None:
+    if run.status in _TRAINS and st.button(
+        "Save checkpoint",
+        icon=":material/save:",
+        key="save-run",
+        help="Saves one after the train step under way, and goes on.",
+    ):
+        act(lambda: get_pipeline().save_checkpoint(run.id), f"{run.id} saves a checkpoint after this train step.")
+
+
+def _stop(run: Run) -> None:
+    stopping = run.status is RunStatus.STOPPING
+    if st.button(
+        "Stop and save",
+        icon=":material/stop_circle:",
+        key="stop-run",
+        disabled=stopping,
+        help="It is stopping already." if stopping else "Ends after this train step and keeps a checkpoint.",
+    ):
+        act(lambda: get_pipeline().stop_run(run.id), f"{run.id} stops after this train step and keeps a checkpoint.")
+
+
+def _train_longer(run: Run, state: RunState) -> None:
+    done = state.train_step
+    total = st.number_input(
+        "Train steps in all",
+        min_value=done + 1,
+        value=max(done + 1, round(1.5 * max(done, state.total_train_steps))),
+        step=1,
+        key="longer-steps",
+        help="It goes on from its last checkpoint. The learning rate follows the schedule of the longer run.",
+    )
+    st.caption(f"{done:,} are done.")
+    if st.button("Train for longer", type="primary", key="train-longer"):
+        request_id = _once(run, "longer", int(total))
+        act(
+            lambda: get_pipeline().resume_run(run.id, train_steps=int(total), request_id=request_id),
+            f"{run.id} goes on to train step {total:,}.",
+        )
+
+
+def _once(run: Run, what: str, number: int) -> str:
+    """The request id of what can be asked of a run once as it is now: a run that went on has ended at another time."""
+    return f"{run.id} {what} {number} {run.ended_at.isoformat() if run.ended_at else ''}"
+
+
+def _clone(run: Run) -> None:
+    text = st.text_area(
+        "What to change, one a line",
+        placeholder="learning_rate=1e-4\ntrain_steps=400",
+        key="clone-changes",
+        help="Flat names as of `tunixrt manifest --set`. Without a change, the same run again in a new folder.",
+    )
+    try:
+        changes = read_changes(item for item in text.splitlines() if item.strip())
+    except TunixRTError as error:
+        show_error(error)
+    else:
+        show_clone(run, changes, key="clone")
+    if st.button("Change it in the form", icon=":material/tune:", key="clone-form"):
+        go("new-run", clone=run.id)
+
+
+def show_clone(run: Run, changes: Mapping[str, Any], *, key: str) -> None:
+    """What a clone would change, and the button that starts it."""
+    try:
+        variant = get_pipeline().clone_manifest(run.id, changes)
+    except TunixRTError as error:
+        show_error(error)
+        return
+    if variant.changed:
+        blocks.key_values(difference_lines(variant.changed))
+    start_button(variant.manifest, what="clone", parent=run.id, key=f"{key}-start", width="content")
+
+
+def difference_lines(changed: Sequence[Difference]) -> list[tuple[str, str]]:
+    """`optimizer.learning_rate`, `2e-4 → 1e-4`."""
+    return [(each.key, " → ".join(map(_value_words, each.values))) for each in changed]
+
+
+def _value_words(value: object) -> str:
+    if value is None:
+        return "null"
+    # as it is typed: 2e-4, where Python would write 0.0002
+    return rate(value) if isinstance(value, float) and 0 < abs(value) < 0.01 else str(value)
+
+
+def show_parent(run: Run) -> None:
+    """Of a clone: `Clone of r-0001: optimizer.learning_rate 2e-4 → 1e-4`."""
+    parent = get_pipeline().run_parent(run.id)
+    if parent is None:
+        return
+    lines = [f"{key} {values}" for key, values in difference_lines(parent.changed)]
+    said = ", ".join(lines[:_SHOWN_CHANGES]) or "nothing was changed"
+    more = f" and {len(lines) - _SHOWN_CHANGES} more, see Config" if len(lines) > _SHOWN_CHANGES else ""
+    st.caption(f"Clone of [{parent.run}](run?run={quote(parent.run)}): {escape_markdown(said)}{more}")
+
+
+def _evaluate(run: Run) -> None:
+    """One press starts the evaluation of base and tuned model and goes to where it is seen."""
+    evaluated = bool(get_pipeline().evaluations(run.id))
+    label = "See evaluation" if evaluated else "Evaluate"
+    if st.button(label, type="primary", icon=":material/leaderboard:", key="evaluate-run"):
+        try:
+            if not evaluated:
+                press = next_press("evaluation", [run.id, "as usual"])
+                get_pipeline().start_evaluation(run.id, request_id=press.id)
+        except TunixRTError as error:
+            show_error(error)
+        else:
+            go("evaluations", run=run.id)
+
+
+def act(action: Callable[[], object], said: str) -> None:
+    """Do it and say so, or say why not."""
+    try:
+        action()
+    except TunixRTError as error:
+        show_error(error)
+    else:
+        st.toast(said)
+        st.rerun()

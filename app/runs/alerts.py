@@ -1,0 +1,56 @@
+"""Alerts of a run: what went wrong, on which evidence, and a clone with the change that may mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.runs.actions import show_clone
+from app.ui.boundary import escape_markdown
+from tunixrt_core.runs.record import Run
+
+SHOWN = 3
+TITLES = {
+    "nan": "Not a number",
+    "loss_spike": "Loss spike",
+    "gradient_explosion": "Gradient explosion",
+    "plateau": "Plateau",
+    "overfitting": "Overfitting",
+    "stalled_input": "Waiting for rows",
+    "slow_steps": "Slow train steps",
+    "recompile": "Compiled twice",
+    "disk_filling": "Disk is filling",
+}
+
+
+def newest_of_each(alerts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The last alert of every kind, newest first."""
+    last = {alert["alert"]: alert for alert in alerts}
+    return sorted(last.values(), key=lambda alert: -int(alert["train_step"]))
+
+
+def show_alerts(run: Run, alerts: Sequence[Mapping[str, Any]]) -> None:
+    """A line each, with what to try; more than a few are folded away."""
+    found = newest_of_each(alerts)
+    for alert in found[:SHOWN]:
+        _show(run, alert)
+    if rest := found[SHOWN:]:
+        with st.expander(f"{len(rest)} more", key="more-alerts"):
+            for alert in rest:
+                _show(run, alert)
+
+
+def _show(run: Run, alert: Mapping[str, Any]) -> None:
+    kind, change = alert["alert"], alert["change"]
+    evidence = escape_markdown(str(alert["evidence"]))
+    advice = f" {escape_markdown(change)}" if isinstance(change, str) else ""
+    with st.container(horizontal=True, vertical_alignment="center", key=f"alert-{kind}"):
+        st.warning(
+            f"**{TITLES.get(kind, kind)}**: {evidence}.{advice}",
+            icon=":material/error:" if kind == "nan" else ":material/warning:",
+        )
+        if isinstance(change, Mapping):
+            with st.popover("Clone with this change", key=f"fix-{kind}"):
+                show_clone(run, change, key=f"fix-{kind}")

@@ -1,0 +1,70 @@
+"""The log and the configuration of a run: what is not a curve."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from app.runs.actions import difference_lines
+from app.state import get_pipeline
+from app.ui import blocks
+from app.ui.components import card, halves
+from app.ui.navigation import go
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.record import Run, RunState
+
+
+def show_log(run: Run) -> DeltaGenerator:
+    """The place of the log's end, which stays at its last line, and the whole log as a file."""
+    file = get_pipeline().run_folder(run.id).log_file
+    st.download_button(
+        "Download whole log",
+        lambda: file.read_bytes() if file.exists() else b"",
+        f"{run.id}.log",
+        "text/plain",
+        icon=":material/download:",
+        key="download-log",
+        on_click="ignore",
+    )
+    return st.container(height=460, border=False, autoscroll=True, key="log")
+
+
+def show_config(run: Run, state: RunState, manifest: RunManifest) -> None:
+    """What a clone has changed, what the trainer found before the first train step, and the manifest."""
+    parent = get_pipeline().run_parent(run.id)
+    if parent is not None:
+        with card(f"Changed from {parent.run}", note="when it was cloned", key="run-parent"):
+            changed = difference_lines(parent.changed)
+            blocks.key_values(changed or [("Nothing", "The same run in another folder")])
+            if st.button("Compare the two", icon=":material/compare_arrows:", key="compare-parent"):
+                go("compare", runs=f"{parent.run},{run.id}")
+    with halves():
+        with card("Plan", note=state.device, key="run-plan"):
+            pairs = [(key.replace("_", " ").capitalize(), _words(value)) for key, value in state.plan.items()]
+            blocks.key_values(
+                pairs or [("Rows", f"{manifest.data.train_rows:,} train, {manifest.data.eval_rows:,} eval")]
+            )
+            st.caption("Folder")
+            st.code(run.directory, language=None, wrap_lines=True)
+            if manifest.tracking.tensorboard:
+                st.caption("Its curves in TensorBoard, which is a program of its own")
+                st.code(f"tensorboard --logdir {run.directory}/tensorboard", language=None, wrap_lines=True)
+        with card("Manifest", note=f"sha256 {manifest.content_hash[:8]}", key="run-manifest"):
+            st.download_button(
+                "Download YAML",
+                manifest.to_yaml(),
+                f"{run.id}.yaml",
+                "application/yaml",
+                icon=":material/download:",
+                key="download-run-yaml",
+                on_click="ignore",
+            )
+            st.code(manifest.to_yaml(), language="yaml", height=420)
+
+
+def _words(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    if isinstance(value, list):
+        return ", ".join(map(_words, value))
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -1,0 +1,104 @@
+"""The exports of a run's tuned model: the button for each layout, its progress, its proof and its files."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import streamlit as st
+
+from app.state import get_pipeline
+from app.ui import blocks
+from app.ui.boundary import error_boundary, escape_markdown, show_error
+from app.ui.components import card, halves
+from app.ui.forms.submissions import next_press
+from app.ui.words import percent, plural, size, whole
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.sections import Method
+from tunixrt_core.runs.record import Run, RunStatus
+from tunixrt_core.training.model_export import ExportedModel, ExportLayout, ModelExportOptions, ModelExportState
+
+TICK = 1.0  # seconds between looks at one on its way
+_WORDS = {
+    ExportLayout.MERGED: ("Hugging Face model", "all weights, as transformers and vLLM load them"),
+    ExportLayout.PEFT: ("LoRA alone", "as the peft package puts it on the base model"),
+}
+
+
+def show_exports(run: Run, manifest: RunManifest) -> None:
+    """A card a layout that this run can be exported in. Nothing is exported before it was compared."""
+    if not run.status.over:
+        st.caption("The tuned model can be exported when the run is over.")
+        return
+    layouts = list(ExportLayout) if manifest.method is Method.LORA else [ExportLayout.MERGED]
+    there = {model.layout: model for model in get_pipeline().exported_models(run.id)}
+    latest = get_pipeline().latest_exports(run.id)
+    with halves():
+        for layout in layouts:
+            title, note = _WORDS[layout]
+            with card(title, note=note, key=f"export-{layout.value}"):
+                state = latest.get(layout)
+                if layout in there:
+                    _show_model(run, there[layout])
+                elif state is not None and not state.status.over:
+                    st.fragment(_show_progress, run_every=TICK)(state.id)
+                else:
+                    _offer(run, layout, state)
+
+
+def _offer(run: Run, layout: ExportLayout, last: ModelExportState | None) -> None:
+    if last is not None and last.status is RunStatus.FAILED:
+        st.error(escape_markdown(f"Nothing was exported: {last.message}"), icon=":material/error:")
+    st.caption("The files are loaded again and their logits compared with the trained model's before they appear.")
+    rt = get_pipeline()
+    missing = None if rt.tunix_status().available else "Exporting needs Tunix, which is not installed."
+    press = next_press("export", [run.id, layout.value])
+    label = "Add export to queue" if rt.queue().holder else "Export and check"
+    if st.button(
+        label,
+        icon=":material/ios_share:",
+        key=press.key(f"start-export-{layout.value}"),
+        disabled=bool(missing),
+        help=missing,
+    ):
+        try:
+            rt.start_export(run.id, ModelExportOptions(layout), request_id=press.id)
+        except TunixRTError as error:
+            show_error(error)
+        else:
+            st.rerun()
+    st.caption("The same with the command, to any directory")
+    st.code(f"tunixrt export-model {run.id} --format {layout.value} -o DIR", language=None, wrap_lines=True)
+
+
+def _show_progress(export_id: str) -> None:
+    with error_boundary():
+        state = get_pipeline().export_state(export_id)
+        if state.status.over:
+            st.rerun()
+        waits = state.status is RunStatus.QUEUED
+        st.markdown("Waiting for the device" if waits else f"{(state.phase or 'loading').capitalize()} …")
+
+
+def _show_model(run: Run, model: ExportedModel) -> None:
+    report = model.report
+    blocks.key_values(
+        [
+            ("Train step", whole(report["train_step"])),
+            ("Weights", f"{report['dtype']}, {size(report['bytes'])} in {plural(report['files'], 'file')}"),
+            *(
+                (
+                    f"By {check['by']}",
+                    f"logits differ by {check['largest_difference']:.2g} at most "
+                    f"(allowed {check['tolerance']:.2g}), same next token {percent(check['agreement'])}",
+                )
+                for check in report["checks"]
+            ),
+            *((f"By {by}", f"not checked: {why}") for by, why in report["not_checked"].items()),
+        ]
+    )
+    with st.expander(f"{plural(len(model.files), 'file')}", key=f"files-{model.layout.value}"):
+        folder = f"/api/runs/{quote(run.id)}/exports/{model.layout.value}"
+        blocks.downloads((name, f"{folder}/{quote(name)}", size(count)) for name, count in model.files.items())
+    st.caption("Folder")
+    st.code(str(model.folder), language=None, wrap_lines=True)

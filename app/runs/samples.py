@@ -1,0 +1,79 @@
+"""What the model answered to a run's fixed prompts at each evaluation, and what changed since the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.ui import blocks
+from app.ui.words import plural, whole
+from tunixrt_core.manifest.manifest import RunManifest
+
+Answers = Mapping[str, Mapping[str, Any]]  # by the id of the prompt
+
+
+def show_samples(records: Sequence[Mapping[str, Any]], manifest: RunManifest) -> None:
+    """The answers of one evaluation, chosen by its train step, each beside what was answered before.
+
+    `records` are the lines of samples.jsonl.
+    """
+    by_step = group_by_step(records)
+    if not by_step:
+        st.caption(
+            "At each evaluation the model answers a few fixed prompts of the eval split, and its answers stand here."
+            if manifest.cadence.sample_prompts
+            else "This run answers no prompts while it trains; cadence.sample_prompts in its manifest says how many."
+        )
+        return
+    steps = list(by_step)
+    step = _choose_step(steps)
+    before = by_step[steps[steps.index(step) - 1]] if step != steps[0] else {}
+    st.caption(summary_line(step, by_step[step]))
+    for answer in by_step[step].values():
+        _show_answer(answer, before.get(str(answer["id"])))
+
+
+def group_by_step(records: Sequence[Mapping[str, Any]]) -> dict[int, dict[str, Mapping[str, Any]]]:
+    """Answers by train step, in order, and by prompt. Of a train step that was repeated the last ones count."""
+    found: dict[int, dict[str, Mapping[str, Any]]] = {}
+    for record in records:
+        found.setdefault(int(record["train_step"]), {})[str(record["id"])] = record
+    return dict(sorted(found.items()))
+
+
+def summary_line(step: int, answers: Answers) -> str:
+    """`Greedy answers to 4 fixed prompts at train step 600: format valid 4 of 4, exact match 3 of 4.`"""
+    said = []
+    for name, words in (("format_valid", "format valid"), ("exact_match", "exact match")):
+        right = sum(answer["scores"].get(name) == 1 for answer in answers.values())
+        said.append(f"{words} {right} of {len(answers)}")
+    return f"Greedy answers to {plural(len(answers), 'fixed prompt')} at train step {step:,}: {', '.join(said)}."
+
+
+def _choose_step(steps: Sequence[int]) -> int:
+    # who looked at the newest ones goes on to the next; who chose others stays there
+    newest = st.session_state.get("sample-newest")
+    st.session_state["sample-newest"] = steps[-1]
+    if len(steps) == 1:
+        return steps[0]
+    held = st.session_state.get("sample-step")
+    if held == newest or held not in steps:  # of another run, it may not be among them
+        st.session_state["sample-step"] = steps[-1]
+    chosen: int = st.select_slider("Train step", options=steps, format_func=whole, key="sample-step", width=420)
+    return chosen
+
+
+def _show_answer(answer: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
+    right = answer["scores"].get("exact_match") == 1
+    notes = [f"reference {answer['reference']}", plural(int(answer["tokens"]), "token")]
+    if answer["hit_limit"]:
+        notes.append("cut at the limit")
+    if before is not None:
+        same = before["output"] == answer["output"]
+        notes.append("as before" if same else "new words marked")
+    with st.container(border=True, key=f"sample-{answer['id'][:16]}"):
+        blocks.facts("", "Match" if right else "Differs", "green" if right else "amber", " · ".join(notes))
+        blocks.prose(str(answer["prompt"]))
+        blocks.changed(str(before["output"]) if before else "", str(answer["output"]))

@@ -1,0 +1,104 @@
+"""Views of runs that several pages share: the table of runs, and their curves read as they grow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app.state import get_pipeline
+from app.ui.charts.curves import Curves, downsample, smooth
+from app.ui.components import pick_row, state_column
+from app.ui.words import STATE_WORDS, duration, elapsed
+from tunixrt_core.errors import NotFound
+from tunixrt_core.runs.evaluation_record import EvalRecord
+from tunixrt_core.runs.record import Run, RunDir, RunState
+
+_SPARK_POINTS = 60
+
+
+def folder_of(run: Run) -> RunDir:
+    """Its folder, without a look into the database: a live page asks every other second."""
+    return RunDir(Path(run.directory))
+
+
+def curves_of(run: Run, state: RunState) -> Curves:
+    """The metrics of a run: read on from where the last look of any session ended."""
+    # a resume rewrites the file when its plan is made: what was read before that is void
+    curves = _kept_curves(run.directory, state.started_at, bool(state.plan))
+    with curves.lock:
+        curves.extend(*folder_of(run).metrics(curves.cursor))
+    return curves
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _kept_curves(directory: str, started_at: float | None, planned: bool) -> Curves:
+    """Of the runs that were looked at last."""
+    return Curves()
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _summary_of_ended(run_id: str, directory: str, ended_at: float) -> tuple[list[float], float | None]:
+    """Sparkline and last eval loss of a run that is over: read once for all sessions."""
+    curves = Curves()
+    curves.extend(*get_pipeline().run_metrics(run_id))
+    return _summary(curves)
+
+
+def _summary(curves: Curves) -> tuple[list[float], float | None]:
+    losses = smooth(curves.train.series("loss")[1], 0.8)
+    sparkline: list[float] = losses[downsample(losses, _SPARK_POINTS)].tolist()
+    return sparkline, curves.evals.last("loss")
+
+
+def state_of(run: Run) -> RunState:
+    """The state in the run's folder, or what the record knows where the folder is gone."""
+    try:
+        return folder_of(run).state()
+    except NotFound:
+        return RunState(status=run.status, message=run.message)
+
+
+def runs_table(
+    runs: Sequence[Run], *, key: str, now: float, evaluations: Sequence[EvalRecord] | None = None
+) -> str | None:
+    """Runs with state, progress and loss; the id of the chosen one. `evaluations` are newest first."""
+    known = get_pipeline().evaluations() if evaluations is None else evaluations
+    scores = {e.run_id: e.metrics.get("exact_match") for e in reversed(known) if e.target == "tuned"}
+    rows = [_row(run, scores.get(run.id), now) for run in runs]
+    chosen = pick_row(rows, _columns(), key=key, alt=f"{len(rows)} runs with state, progress and loss; newest first.")
+    return runs[chosen].id if chosen is not None else None
+
+
+def _row(run: Run, score: float | None, now: float) -> dict[str, Any]:
+    state = state_of(run)
+    if state.ended_at is not None:
+        curve, eval_loss = _summary_of_ended(run.id, run.directory, state.ended_at)
+    else:
+        curve, eval_loss = _summary(curves_of(run, state))
+    return {
+        "id": run.id,
+        "name": run.name,
+        "state": [STATE_WORDS[run.status]],
+        "progress": round(100 * state.share_done),
+        "curve": curve,
+        "eval_loss": eval_loss,
+        "exact_match": None if score is None else 100 * score,
+        "elapsed": duration(elapsed(state, now)),
+    }
+
+
+def _columns() -> dict[str, Any]:
+    column = st.column_config
+    return {
+        "id": column.TextColumn("ID", width=70),
+        "name": column.TextColumn("Run"),
+        "state": state_column(width=100),
+        "progress": column.ProgressColumn("Progress", min_value=0, max_value=100, format="%d%%", width=140),
+        "curve": column.LineChartColumn("Train loss", width=130),
+        "eval_loss": column.NumberColumn("Eval loss", format="%.3f", width=90),
+        "exact_match": column.NumberColumn("Exact match", format="%.1f%%", width=100),
+        "elapsed": column.TextColumn("Elapsed", width=80, alignment="right"),
+    }

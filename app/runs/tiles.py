@@ -1,0 +1,92 @@
+"""The newest numbers of a run as tiles, each with its change or what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app.ui.charts.curves import Curves
+from app.ui.words import MISSING, decimals, percent, rate, size, whole
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A number; with its change, where less is better, or with a grey note."""
+
+    label: str
+    value: str
+    change: float | None = None
+    note: str = ""
+    help: str | None = None
+
+
+def tiles_of(curves: Curves) -> list[Tile]:
+    """The newest numbers, the losses with their change, each with what it means."""
+    last, best = curves.train.last, curves.best()
+    speed, seconds, mfu = last("tokens_per_second"), last("step_seconds"), last("mfu")
+    memory, peak, perplexity = last("memory_bytes"), last("peak_memory_bytes"), curves.evals.last("perplexity")
+    return [
+        Tile(
+            "Train loss",
+            decimals(last("loss")),
+            curves.change(),
+            help="Nats per trained token. The change is over the last 50 train steps.",
+        ),
+        Tile(
+            "Eval loss",
+            decimals(curves.evals.last("loss")),
+            curves.eval_change(),
+            help="Nats per token of the eval split. The change is since the evaluation before.",
+        ),
+        Tile(
+            "Perplexity",
+            decimals(last("perplexity"), 2),
+            note="" if perplexity is None else f"eval {decimals(perplexity, 2)}",
+            help="exp(loss): among how many tokens the model wavers, on average.",
+        ),
+        Tile(
+            "Best eval loss",
+            decimals(best[1] if best else None),
+            note=f"train step {best[0]:,}" if best else "",
+            help="The lowest one so far. Its checkpoint is kept.",
+        ),
+        Tile("Learning rate", rate(last("learning_rate"))),
+        Tile("Gradient norm", decimals(last("grad_norm"), 2), help="Before clipping."),
+        Tile(
+            "Tokens/s",
+            whole(None if speed is None else round(speed)),
+            note="" if mfu is None else f"{percent(mfu)} MFU",
+            help="Trained tokens. MFU: share of the device's peak arithmetic, where that is known.",
+        ),
+        Tile(
+            "Input wait",
+            percent(curves.waiting_share()),
+            note="" if seconds is None else f"{seconds:.3g} s a train step",
+            help="Share of the last 50 train steps that the device waited for rows.",
+        ),
+        Tile("Padding", percent(last("padding_share")), help="Share of the batch that is filled up, not trained on."),
+        Tile(
+            "Memory",
+            MISSING if memory is None else size(memory),
+            note="" if peak is None else f"peak {size(peak)}",
+            help="In use on the device, or by the process where that is a CPU.",
+        ),
+    ]
+
+
+def show_tiles(tiles: Sequence[Tile]) -> None:
+    with st.grid(5, min_column_width=150):
+        for tile in tiles:
+            moved = tile.change is not None and round(tile.change, 3) != 0
+            st.metric(
+                tile.label,
+                tile.value,
+                f"{tile.change:.3f}" if moved else tile.note or None,
+                delta_color="inverse" if moved else "off",
+                delta_arrow="auto" if moved else "off",
+                help=tile.help,
+                border=True,
+                height="stretch",
+            )

@@ -1,0 +1,1 @@
+"""The HTTP server: access gate, headers, sign-in and log file."""

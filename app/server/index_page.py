@@ -1,0 +1,40 @@
+"""Streamlit's index.html as this dashboard serves it: our title and icon, and a script of ours before its own."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from app.ui.navigation import PAGES
+
+_CHANGES = (
+    ("<title>Streamlit</title>", "<title>Tunix RT</title>"),
+    ('href="./favicon.png"', 'href="/app/static/favicon.png"'),
+    # before Streamlit's own scripts, which are modules and so wait for the whole document
+    ('<meta charset="UTF-8" />', '<meta charset="UTF-8" />\n    <script src="/app/static/before.js"></script>'),
+)
+
+
+@cache
+def index_page() -> str:
+    """The document. Raises ValueError where the installed Streamlit has another one than this was made for."""
+    text = (files("streamlit") / "static" / "index.html").read_text(encoding="utf-8")
+    for old, new in _CHANGES:
+        if old not in text:
+            raise ValueError(f"Streamlit's index.html has no {old}")
+        text = text.replace(old, new, 1)
+    return text
+
+
+def page_routes() -> list[Route]:
+    """A route for every page of the menu. What has none is answered by Streamlit, which says that there is no page."""
+    paths = ["/", *(f"/{spec.key}" for spec in PAGES)]
+    return [Route(path, _index, methods=["GET"]) for path in paths]
+
+
+async def _index(request: Request) -> Response:
+    return HTMLResponse(index_page(), headers={"cache-control": "no-cache"})

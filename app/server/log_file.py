@@ -1,0 +1,96 @@
+"""The server's log file: rotated, readable by its owner only, and without secrets."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import threading
+from collections.abc import Mapping
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from tunixrt_core.errors import OutputError
+from tunixrt_core.home.redaction import Redactor, known_secrets
+from tunixrt_core.settings import Settings
+
+MOST_BYTES = 5 << 20
+OLDER_FILES = 3
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+_SERVERS = frozenset({"streamlit", "uvicorn", "websockets", "asyncio"})
+log = logging.getLogger(__name__)
+
+
+def log_to_file(settings: Settings, environ: Mapping[str, str]) -> logging.Handler:
+    """Write what is logged from now on into `logs/server.log` of the home too, and what ends a thread.
+
+    Raises OutputError where that cannot be written.
+    """
+    path = settings.server_log
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = _PrivateFile(path)
+    except OSError as error:
+        raise OutputError(
+            f"The log {path} cannot be written ({error.strerror or error}). Mend the permissions of the home."
+        ) from None
+    handler.setFormatter(_Redacting(settings, environ))
+    handler.addFilter(_wanted)
+    logging.getLogger().addHandler(handler)
+    threading.excepthook = _log_thread
+    return handler
+
+
+def note(handler: logging.Handler, text: str) -> None:
+    """A line for the file alone: stderr stays silent while all is well."""
+    handler.handle(logging.LogRecord("app", logging.INFO, __file__, 0, text, None, None))
+
+
+def follow_server(handler: logging.Handler) -> None:
+    """Take over warnings of Streamlit and uvicorn, whose loggers hand nothing on. Call it once they are set up."""
+    for name, logger in list(logging.root.manager.loggerDict.items()):
+        theirs = name.partition(".")[0] in _SERVERS
+        if theirs and isinstance(logger, logging.Logger) and not logger.propagate:
+            logger.addHandler(handler)  # which does nothing where it is there already
+
+
+def _wanted(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] not in _SERVERS
+
+
+class _PrivateFile(RotatingFileHandler):
+    """Readable by its owner from its first byte on, whatever the umask says."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, maxBytes=MOST_BYTES, backupCount=OLDER_FILES, encoding="utf-8")
+
+    def _open(self) -> io.TextIOWrapper:
+        handle = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.fchmod(handle, 0o600)
+        return open(handle, "a", encoding="utf-8")
+
+
+class _Redacting(logging.Formatter):
+    """Takes secrets out of what is written, tracebacks included."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        super().__init__(FORMAT)
+        self._settings, self._environ = settings, environ
+        self._redactor: Redactor | None = None
+
+    def format(self, record: logging.LogRecord) -> str:
+        redactor = self._redactor
+        if redactor is None:
+            redactor = Redactor(known_secrets(self._settings, self._environ))
+            # the token may be made after the first line is written
+            self._redactor = redactor if self._settings.token or self._settings.token_file.exists() else None
+        return redactor.text(super().format(record))
+
+
+def _log_thread(ended: threading.ExceptHookArgs) -> None:
+    """A thread that a bug ended: it would be on stderr only."""
+    if ended.exc_type is not SystemExit and ended.exc_value is not None:
+        name = ended.thread.name if ended.thread else "a thread"
+        trace = (ended.exc_type, ended.exc_value, ended.exc_traceback)
+        log.error("%s ended with an error", name, exc_info=trace)

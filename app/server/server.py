@@ -1,0 +1,127 @@
+"""Everything that listens on the one port: dashboard, JSON API and health check, behind the access gate."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from streamlit.starlette import App
+
+from app import state
+from app.api.application import build_api
+from app.server.access import access_token
+from app.server.gate import Gate, known_hosts
+from app.server.headers import page_headers
+from app.server.index_page import page_routes
+from app.server.ports import in_url
+from app.server.shutdown import end_open_responses
+from app.server.theme_message import send_theme_from_memory
+from tunixrt_core.pipeline.pipeline import open_pipeline
+from tunixrt_core.settings import Settings
+
+HERE = Path(__file__).resolve().parents[1]  # where the entry script, its theme and static files are
+GRACE_SECONDS = 5.0  # how long a download that is under way may hold up the end of the server
+_ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+Lifespan = Callable[[App], AbstractAsyncContextManager[None]]
+
+
+def build_app(settings: Settings, *, auth: bool, on_start: Callable[[str], None] = lambda address: None) -> App:
+    """The ASGI application. `on_start` is called with the address to open once it listens.
+
+    Its pages and its API use `app.state.get_pipeline()`. Raises OutputError where the access token cannot be kept.
+    """
+    token = access_token(settings) if auth else None
+    return App(
+        HERE / "main.py",
+        routes=[
+            Route("/healthz", _healthz),
+            # without its own route, /api would be answered by the dashboard, with a page
+            Route("/api", _to_docs, methods=_ALL_METHODS),
+            Mount("/api", app=build_api(settings.max_upload_mb)),
+            *page_routes(),
+        ],
+        middleware=[Middleware(Gate, token=token, hosts=known_hosts(settings), any_ip=token is not None)],
+        exception_handlers={Exception: _internal_error},
+        lifespan=_lifespan(lambda: on_start(address(settings, token))),
+    )
+
+
+def serve(settings: Settings, *, auth: bool, on_start: Callable[[str], None]) -> None:
+    """Listen until SIGTERM or SIGINT, then stop what runs and close the home.
+
+    Raises StoreError or OutputError where the home cannot be opened. Leaves by SystemExit(0) when told to stop.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
+    send_theme_from_memory()
+    with open_pipeline(settings) as pipeline:
+        state.set_pipeline(pipeline)
+        build_app(settings, auth=auth, on_start=on_start).run(config=streamlit_config(settings))
+
+
+def streamlit_config(settings: Settings) -> dict[str, Any]:
+    """Streamlit's options. `App.run` reads no STREAMLIT_* variables, so that these are all that count."""
+    return {
+        "server.address": settings.host,
+        "server.port": settings.port,
+        "server.headless": True,
+        "server.fileWatcherType": "none",
+        "server.maxUploadSize": settings.max_upload_mb,
+        "server.enableStaticServing": True,
+        # collecting after every script run costs nine times the reruns
+        "runner.postScriptGC": False,
+        "runner.magicEnabled": False,
+        # what the browser has already goes as a hash: of a live run's charts those that stay as they were
+        "global.minCachedMessageSize": 100,
+        # the slider of a run's zoom has a default, and is set anew when the run grows; both are meant
+        "global.disableWidgetStateDuplicationWarning": True,
+        "browser.gatherUsageStats": False,
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+        "client.showErrorLinks": False,
+        # the address it prints lacks the token
+        "logger.hideWelcomeMessage": True,
+        "theme.base": str(HERE / "theme.toml"),
+    }
+
+
+def address(settings: Settings, token: str | None = None) -> str:
+    """What to open in a browser; with the token where there is one."""
+    return f"http://{in_url(settings.host)}:{settings.port}/" + (f"?token={token}" if token else "")
+
+
+def _lifespan(started: Callable[[], None]) -> Lifespan:
+    @asynccontextmanager
+    async def lifespan(_: App) -> AsyncIterator[None]:
+        with end_open_responses(GRACE_SECONDS):
+            started()
+            yield
+
+    return lifespan
+
+
+def _leave(signal_number: int, frame: object) -> NoReturn:
+    """uvicorn ends in order and then raises the signal again; that, and one before it listens, leads here."""
+    raise SystemExit(0)
+
+
+async def _healthz(request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _to_docs(request: Request) -> Response:
+    return RedirectResponse("/api/docs")
+
+
+async def _internal_error(request: Request, error: Exception) -> Response:
+    # this answer is made outside the gate, which adds the headers to all others
+    body = {"error": {"code": "internal", "message": "Internal error. The server's log holds the details."}}
+    return JSONResponse(body, status_code=500, headers=page_headers())

@@ -1,0 +1,157 @@
+"""The cards of the System page that look after the home: disk, compile cache, database check, server log."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from app.state import get_pipeline
+from app.ui import blocks
+from app.ui.boundary import error_boundary, escape_markdown, show_error
+from app.ui.components import card
+from app.ui.words import duration, moment, plural, size
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.home.disk import DiskUse
+from tunixrt_core.home.overview import CheckedStore
+from tunixrt_core.util.tasks import CHECK, MEASURE, Task
+
+TICK = 1  # seconds between looks at a task
+LOG_LINES = 200
+COLORS = {
+    "database": blocks.BLUE,
+    "runs": blocks.RUST,
+    "models": blocks.TEAL,
+    "datasets": blocks.PINK,
+    "compile cache": blocks.GRAY,
+    "logs": "#A58A2A",
+    "other": "#B6BECB",
+}
+
+
+def show_disk() -> None:
+    """Sizes as last measured; measured in the background, so that no page waits for it."""
+    rt = get_pipeline()
+    use = rt.disk_use()
+    with card("Home and disk", note=f"measured {_ago(use.measured_at)}" if use else "", key="disk"):
+        _follow(MEASURE, "Measuring the home")
+        if use:
+            _sizes(use, rt.host().disk_free_bytes)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if st.button("Measure again", icon=":material/refresh:", key="measure", disabled=_runs(MEASURE)):
+                rt.measure_disk()
+                st.rerun()
+            _cache_button(use)
+
+
+def _sizes(use: DiskUse, free: int) -> None:
+    shown = [(name, value) for name, value in use.bytes.items() if value or name == "compile cache"]
+    blocks.segments(
+        [(name.capitalize(), value, COLORS[name]) for name, value in shown],
+        ", ".join(f"{name} {size(value)}" for name, value in shown),
+        words=size,
+    )
+    st.caption(f"{size(use.total)} in {plural(use.files, 'file')} · {size(free)} free on this disk")
+
+
+def _cache_button(use: DiskUse | None) -> None:
+    held = get_pipeline().queue().holder
+    cached = use.bytes["compile cache"] if use else 0
+    with st.popover(
+        "Empty the compile cache",
+        icon=":material/delete_sweep:",
+        key="empty-cache",
+        disabled=held is not None or not cached,
+        help=f"{held.run} uses it; empty it when that is over." if held else None if cached else "It is empty.",
+    ):
+        st.markdown(
+            f"Removes {size(cached)} of compiled programs. Nothing else is lost: the next run, evaluation or answer "
+            "compiles again, which takes a minute or more on an accelerator."
+        )
+        if st.button("Empty it, compile again next time", type="primary", key="empty-cache-now"):
+            try:
+                freed = get_pipeline().empty_compile_cache()
+            except TunixRTError as error:
+                show_error(error)
+            else:
+                st.toast(f"{size(freed)} freed. The next start compiles again.")
+                st.rerun()
+
+
+def show_check() -> None:
+    """What the last check of the database found; a new one runs in the background and can be stopped."""
+    rt = get_pipeline()
+    checked = rt.checked_store()
+    note = f"checked {_ago(checked.checked_at)}" if checked else "never checked"
+    with card("Database check", note=note, key="check"):
+        task = rt.upkeep.task(CHECK)
+        if task and task.status == "failed":
+            st.error(f"The check broke off. {escape_markdown(task.message)}", icon=":material/error:")
+        _follow(CHECK, "Checking the database")
+        if checked:
+            _result(checked)
+        else:
+            st.caption("Reads every page and every trace, and compares each with its hash. Others go on meanwhile.")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if _runs(CHECK):
+                if st.button("Stop the check", icon=":material/stop_circle:", key="stop-check"):
+                    rt.upkeep.stop(CHECK)
+            elif st.button("Check the database", icon=":material/fact_check:", key="start-check"):
+                rt.start_check()
+                st.rerun()
+
+
+def _result(checked: CheckedStore) -> None:
+    health = checked.health
+    read = f"{plural(health.traces, 'trace')} and {plural(health.tombstones, 'tombstone')} read"
+    took = f"in {duration(max(1.0, checked.seconds))}, {moment(datetime.fromtimestamp(checked.checked_at, UTC))}"
+    if health.problems:
+        blocks.checks([("blocked", problem, "") for problem in health.problems])
+        st.markdown("Restore a backup with `tunixrt db restore`; it keeps the damaged database aside.")
+        st.caption(f"{read} {took}.")
+    else:
+        blocks.checks([("pass", "Sound", f"{read} {took}.")])
+
+
+def show_log() -> None:
+    """The end of the server's log as text."""
+    rt = get_pipeline()
+    text = rt.server_log(LOG_LINES)
+    with card("Server log", note=f"last {LOG_LINES} lines of {rt.settings.server_log}", key="server-log"):
+        if not text:
+            st.caption("There is no log yet: `python -m app` writes one, other ways to start the dashboard do not.")
+            return
+        long = text.count("\n") > 12
+        with st.container(height=280 if long else "content", border=False, autoscroll=long, key="log-tail"):
+            st.code(text, language=None)
+        if st.button("Read again", icon=":material/refresh:", key="read-log"):
+            st.rerun()
+
+
+def _follow(name: str, words: str) -> None:
+    """The progress of a task while it runs. When it ends, the page is built once more with what came of it."""
+    if _runs(name):
+        st.fragment(_show_task, run_every=TICK)(name, words)
+
+
+def _show_task(name: str, words: str) -> None:
+    with error_boundary():
+        task = get_pipeline().upkeep.task(name)
+        if task is None or task.over:
+            st.rerun()
+        st.progress(task.done / task.total if task.total else 0.0, text=_task_words(task, words))
+
+
+def _task_words(task: Task, words: str) -> str:
+    seconds = datetime.now(UTC).timestamp() - task.began_at
+    counted = f"{task.done:,} of {task.total:,} " if task.total else f"{task.done:,} " if task.done else ""
+    return " · ".join(part for part in (words, f"{counted}{task.phase}", duration(seconds)) if part)
+
+
+def _runs(name: str) -> bool:
+    task = get_pipeline().upkeep.task(name)
+    return task is not None and not task.over
+
+
+def _ago(when: float) -> str:
+    return f"{duration(datetime.now(UTC).timestamp() - when)} ago"

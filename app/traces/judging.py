@@ -1,0 +1,110 @@
+"""Judge the trace that is read: scores from the keyboard for the whole and for each step, tags, a note."""
+
+from __future__ import annotations
+
+import getpass
+
+import streamlit as st
+
+from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.store.query import StoredTrace
+from tunixrt_core.traces.scores import GivenScore
+
+SCORE = "quality"
+# label, value, key on the keyboard, icon
+GRADES = (("Good", 1.0, "G", "thumb_up"), ("Unsure", 0.5, "U", "help"), ("Bad", 0.0, "B", "thumb_down"))
+
+
+def show_judging(rt: Pipeline, stored: StoredTrace) -> None:
+    """Scores, tags and the note, each kept as soon as it is given."""
+    _show_grades(rt, stored)
+    _show_tags(rt, stored)
+    _show_note(rt, stored)
+
+
+def _show_grades(rt: Pipeline, stored: StoredTrace) -> None:
+    steps = len(stored.trace.steps)
+    targets = [None, *range(steps)]
+    key = f"target-{stored.id[:12]}"
+    at = st.session_state.setdefault(key, 0) % len(targets)
+    with st.container(horizontal=True, vertical_alignment="center", key="grade-target", gap="xsmall"):
+        if st.button("", icon=":material/arrow_upward:", key="target-up", shortcut="P", help="The step before"):
+            _aim(key, (at - 1) % len(targets))
+        if st.button("", icon=":material/arrow_downward:", key="target-down", shortcut="N", help="The next step"):
+            _aim(key, (at + 1) % len(targets))
+        st.markdown(f"**{_target_words(targets[at])}**", width="content")
+        mine = _mine(stored, targets[at])
+        if mine:
+            st.badge(f"You gave {mine.value:g}", color="blue")
+    with st.container(horizontal=True, vertical_alignment="center", key="grades", gap="xsmall"):
+        for label, value, shortcut, icon in GRADES:
+            if st.button(label, icon=f":material/{icon}:", key=f"grade-{label.lower()}", shortcut=shortcut):
+                _grade(rt, stored, targets[at], value)
+                _aim(key, (at + 1) % len(targets))
+        if mine and st.button("Take back", key="ungrade", type="tertiary"):
+            rt.unscore_trace(stored.id, SCORE, kind="human", scorer=_me(), step=targets[at])
+            st.rerun()
+
+
+def _aim(key: str, at: int) -> None:
+    st.session_state[key] = at
+    st.rerun()
+
+
+def _grade(rt: Pipeline, stored: StoredTrace, step: int | None, value: float) -> None:
+    score = GivenScore(name=SCORE, value=value, step=step, scorer=_me(), version="", kind="human")
+    rt.score_trace(stored.id, [score])
+
+
+def _mine(stored: StoredTrace, step: int | None) -> GivenScore | None:
+    given = (one.given for one in stored.scores)
+    return next(
+        (g for g in given if (g.kind, g.name, g.scorer, g.step) == ("human", SCORE, _me(), step)),
+        None,
+    )
+
+
+def _me() -> str:
+    """The dashboard has one access token and no accounts: whoever started it is the one who scores."""
+    return getpass.getuser()
+
+
+def _target_words(step: int | None) -> str:
+    return "Whole trace" if step is None else f"Step {step + 1}"
+
+
+def _show_tags(rt: Pipeline, stored: StoredTrace) -> None:
+    key = f"tags-{stored.id[:12]}"
+
+    def write() -> None:
+        wanted = set(st.session_state[key])
+        rt.tag_trace(stored.id, wanted - set(stored.tags))
+        rt.untag_trace(stored.id, set(stored.tags) - wanted)
+
+    options = sorted({tag for tag, _ in rt.tags()} | set(stored.tags))
+    st.multiselect(
+        "Tags",
+        options,
+        default=list(stored.tags),
+        accept_new_options=True,
+        placeholder="Add a tag",
+        key=key,
+        on_change=write,
+    )
+
+
+def _show_note(rt: Pipeline, stored: StoredTrace) -> None:
+    key = f"note-{stored.id[:12]}"
+
+    def write() -> None:
+        rt.note_trace(stored.id, st.session_state[key])
+
+    st.text_area(
+        "Note",
+        value=stored.note.text if stored.note else "",
+        placeholder="What you saw in it",
+        height=80,
+        max_chars=20_000,
+        key=key,
+        on_change=write,
+    )

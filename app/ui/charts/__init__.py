@@ -1,0 +1,1 @@
+"""Live charts and their data."""

@@ -1,0 +1,197 @@
+"""Curves of a run, pure: records gathered as they are written, smoothed, thinned to what a chart can show."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from app.ui.charts.columns import Columns
+
+MAX_POINTS = 500
+_FORGOTTEN = 1e-6  # the weight from which on a value no longer counts in an average
+
+# what a chart or a tile shows of a train step; arrays of them take 48 bytes a record, dictionaries ten times that
+TRAIN_METRICS = (
+    "loss",
+    "perplexity",
+    "learning_rate",
+    "grad_norm",
+    "trained_tokens",
+    "padding_share",
+    "tokens_per_second",
+    "step_seconds",
+    "input_wait_seconds",
+    "memory_bytes",
+    "peak_memory_bytes",
+    "mfu",
+    "time",
+)
+EVAL_METRICS = ("loss", "perplexity", "time")
+SAMPLE_METRICS = ("exact_match", "format_valid", "mean_tokens", "repetition", "hit_limit", "rows")
+
+
+class Curves:
+    """The metrics of one run read so far. `cursor` is where to go on reading.
+
+    All sessions that look at the run share it: whoever reads on holds `lock`.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.cursor = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self.train = Columns(TRAIN_METRICS)
+        self.evals = Columns(EVAL_METRICS)
+        self.samples = Columns(SAMPLE_METRICS)
+        self.checkpoints: dict[int, str] = {}  # train step -> why it was saved: cadence, best, asked or end
+        self.compiled: list[tuple[int, int]] = []  # train steps done before, row length
+        self.alerts: list[dict[str, Any]] = []
+
+    def extend(self, records: Iterable[Mapping[str, Any]], cursor: int) -> None:
+        """Add what was read after `cursor`."""
+        if cursor < self.cursor:  # the file was cut, and read from its beginning
+            self._clear()
+        self.cursor = cursor
+        rows: dict[str, list[Mapping[str, Any]]] = {kind: [] for kind in _COLUMNS}
+        for record in records:
+            if record["kind"] in rows:
+                rows[record["kind"]].append(record)
+            else:
+                self._add_event(record)
+        for kind, found in rows.items():
+            for ascending in _ascending(found):
+                self._add_rows(_COLUMNS[kind], ascending)
+
+    def _add_event(self, record: Mapping[str, Any]) -> None:
+        kind = record["kind"]
+        if kind == "checkpoint":
+            self.checkpoints[int(record["train_step"])] = str(record["reason"])
+        elif kind == "compile":
+            self.compiled.append((int(record["train_step"]), int(record["length"])))
+        elif kind == "alert":
+            self.alerts.append(dict(record))
+
+    def _add_rows(self, name: str, records: Sequence[Mapping[str, Any]]) -> None:
+        """Those known of the same train step or a later one are void: a resume has repeated them."""
+        columns: Columns = getattr(self, name)
+        first = int(records[0]["train_step"])
+        if len(columns) and columns.steps[-1] >= first:
+            columns = columns.before(first)
+            setattr(self, name, columns)
+        columns.add(records)
+
+    def best(self) -> tuple[int, float] | None:
+        """Train step and loss of the lowest evaluation, the first of equal ones."""
+        steps, losses = self.evals.series("loss")
+        if not len(losses):
+            return None
+        lowest = int(losses.argmin())
+        return int(steps[lowest]), float(losses[lowest])
+
+    def waiting_share(self, over: int = 50) -> float | None:
+        """Share of the time of the last train steps that the device waited for rows."""
+        waited, took = (self.train.values(name)[-over:] for name in ("input_wait_seconds", "step_seconds"))
+        known = np.isfinite(waited) & (took > 0)
+        return float(waited[known].sum() / took[known].sum()) if known.any() else None
+
+    def change(self, over: int = 50) -> float | None:
+        """How far the mean train loss of the last `over` train steps stands from that of the `over` before them."""
+        losses = self.train.values("loss")[-2 * over :]
+        losses = losses[np.isfinite(losses)]
+        if len(losses) < 2 * over:
+            return None
+        return float(losses[over:].mean() - losses[:over].mean())
+
+    def eval_change(self) -> float | None:
+        losses = self.evals.values("loss")
+        return float(losses[-1] - losses[-2]) if len(losses) > 1 else None
+
+    def seconds_left(self, total_train_steps: int) -> float | None:
+        """From the pace of the last train steps, evaluations and saves among them counted in."""
+        steps, times = self.train.steps[-50:], self.train.values("time")[-50:]
+        if len(steps) < 3 or not total_train_steps:
+            return None
+        pace = float(times[-1] - times[0]) / int(steps[-1] - steps[0])
+        return max(0, total_train_steps - int(steps[-1])) * pace
+
+
+def _ascending(records: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """The records cut where a train step is not later than the one before it."""
+    steps = [record["train_step"] for record in records]
+    cuts = [0, *(i for i in range(1, len(steps)) if steps[i] <= steps[i - 1]), len(steps)]
+    yield from (records[i:j] for i, j in pairwise(cuts) if i < j)
+
+
+_COLUMNS = {"train": "train", "eval": "evals", "samples": "samples"}  # kind of record -> where it goes
+
+
+def downsample(values: Any, limit: int = MAX_POINTS) -> Any:
+    """Indices of at most `limit` points that keep the first, the last, and the lowest and highest of every bucket.
+
+    A spike of one train step stays visible, which averaging or taking every n-th point would lose.
+    """
+    numbers = np.asarray(values, np.float64)
+    n = len(numbers)
+    if n <= limit:
+        return np.arange(n)
+    size = -(-n // max(1, limit // 2 - 1))  # a bucket
+    whole = n // size * size
+    buckets = numbers[:whole].reshape(-1, size)
+    starts = np.arange(0, whole, size)
+    kept = [starts + buckets.argmin(1), starts + buckets.argmax(1), [0, n - 1]]
+    if whole < n:
+        kept.append([whole + numbers[whole:].argmin(), whole + numbers[whole:].argmax()])
+    return np.unique(np.concatenate(kept))
+
+
+def smooth(values: Any, factor: float) -> Any:
+    """Exponential moving average without the pull towards zero at its start; Gaps stay gaps.
+
+    `factor` 0 leaves the values.
+    """
+    if factor <= 0:
+        return np.asarray(values, np.float64)
+    given = pd.Series(values, dtype="float64")
+    return given.ewm(alpha=1 - factor, adjust=True).mean().where(given.notna()).to_numpy()
+
+
+def smooth_at(values: Any, places: Any, factor: float) -> Any:
+    """`smooth` at some places only: a chart shows few points of a long curve, and an average forgets."""
+    numbers, places = np.asarray(values, np.float64), np.asarray(places)
+    if factor <= 0 or not len(places):
+        return numbers[places]
+    back = np.arange(min(len(numbers), math.ceil(math.log(_FORGOTTEN) / math.log(factor))))
+    at = places[:, None] - back
+    before = np.where(at >= 0, numbers[at], np.nan)
+    weights = np.where(np.isnan(before), 0.0, factor**back)
+    with np.errstate(invalid="ignore"):
+        averages = np.nansum(before * weights, axis=1) / weights.sum(axis=1)
+    return np.where(np.isnan(numbers[places]), np.nan, averages)
+
+
+def significant(values: Any, digits: int = 4) -> list[float]:
+    """Rounded to so many significant digits: what a chart shows, in fewer bytes."""
+    numbers = np.asarray(values, np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = np.where(numbers == 0, 0, digits - 1 - np.floor(np.log10(np.abs(numbers))))
+    up, down = 10.0 ** np.maximum(power, 0), 10.0 ** np.maximum(-power, 0)
+    rounded: list[float] = (np.round(numbers * up / down) * down / up).tolist()
+    return rounded
+
+
+def scale_of(values: Any) -> int:
+    """The power of ten to divide by, so that an axis shows plain numbers: -4 for 2e-4."""
+    top = float(np.abs(values).max()) if len(values) else 0.0
+    return math.floor(math.log10(top)) if top > 0 else 0
+
+
+def superscript(power: int) -> str:
+    return str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -1,0 +1,224 @@
+"""The parts that pages are made of: header, card, tiles, empty state, state badge, and the device block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import pyarrow as pa
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.elements.lib.grid_container import GridContainer
+
+from app.state import get_pipeline
+from app.ui.boundary import error_boundary
+from app.ui.words import STATE_WORDS, duration, plural
+from tunixrt_core.jobs.holding import Holding
+from tunixrt_core.runs.record import RunStatus
+
+BadgeColor = Literal["red", "orange", "blue", "green", "gray"]
+
+STATE_COLORS: dict[RunStatus, BadgeColor] = {
+    RunStatus.QUEUED: "gray",
+    RunStatus.LOADING: "blue",
+    RunStatus.COMPILING: "blue",
+    RunStatus.RUNNING: "blue",
+    RunStatus.STOPPING: "orange",
+    RunStatus.SUCCEEDED: "green",
+    RunStatus.FAILED: "red",
+    RunStatus.STOPPED: "orange",
+    RunStatus.INTERRUPTED: "orange",
+}
+_STATE_ICONS: dict[RunStatus, str] = {
+    RunStatus.QUEUED: "hourglass_empty",
+    RunStatus.LOADING: "downloading",
+    RunStatus.COMPILING: "build",
+    RunStatus.RUNNING: "play_circle",
+    RunStatus.STOPPING: "stop_circle",
+    RunStatus.SUCCEEDED: "check_circle",
+    RunStatus.FAILED: "error",
+    RunStatus.STOPPED: "stop_circle",
+    RunStatus.INTERRUPTED: "power_off",
+}
+
+
+@contextmanager
+def header(title: str, caption: str = "") -> Iterator[None]:
+    """Title and one grey line at the left; what is written inside stands at the right, or below where it is narrow."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="header"):
+        with st.container(gap=None, width="content"):
+            st.title(title, anchor=False)
+            if caption:
+                st.caption(caption)
+        with st.container(horizontal=True, width="content", vertical_alignment="center", key="header-actions"):
+            yield
+
+
+@contextmanager
+def card(title: str, note: str = "", *, key: str) -> Iterator[None]:
+    """A bordered box with a bold title and a grey note at its right."""
+    with st.container(border=True, height="stretch", key=key):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(f"**{title}**", width="content")
+            if note:
+                st.caption(note, width="content")
+        yield
+
+
+def halves() -> GridContainer:
+    """Two cards side by side with equal height; one below the other where it is narrow."""
+    return st.grid(2, min_column_width=430)
+
+
+def wide_and_narrow() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """A wide column with a form and a narrow one with what comes of it; below each other where it is narrow."""
+    grid = st.grid(3, min_column_width=290)
+    return grid.cell(column_span=2), grid.cell()
+
+
+def tiles(values: Sequence[tuple[str, str, str]], *, key: str, columns: int = 4, width: int = 200) -> None:
+    """A row of numbers: `(label, value, help or "")`, each at least `width` pixels wide."""
+    with st.container(key=key):
+        with st.grid(columns, min_column_width=width):
+            for label, value, hint in values:
+                st.metric(label, value, border=True, height="stretch", help=hint or None)
+
+
+@contextmanager
+def empty_state(title: str, text: str, *, key: str) -> Iterator[None]:
+    """Says what is not there yet and what it is for; what is written inside does something about it."""
+    with st.container(border=True, key=key, horizontal_alignment="center", gap="small"):
+        st.space("small")
+        st.markdown(f"**{title}**", width="content")
+        st.markdown(text, width="content", text_alignment="center")
+        with st.container(horizontal=True, horizontal_alignment="center"):
+            yield
+        st.space("small")
+
+
+def state_badge(status: RunStatus) -> None:
+    st.badge(STATE_WORDS[status], color=STATE_COLORS[status], icon=f":material/{_STATE_ICONS[status]}:")
+
+
+def state_column(label: str = "State", width: int | Literal["small", "medium", "large"] = "small") -> Any:
+    """A table column whose cells are one-item lists of state words, shown as badges."""
+    options = list(dict.fromkeys(STATE_WORDS.values()))
+    colors = [STATE_COLORS[status] for status in STATE_WORDS]
+    return st.column_config.MultiselectColumn(label, options=options, color=colors, width=width)
+
+
+def _arrow(rows: Sequence[dict[str, Any]], columns: Collection[str]) -> pa.Table:
+    """Rows as they are sent: by way of pandas it takes three times as long, for each run of the script."""
+    return pa.table({name: pa.array([row.get(name) for row in rows], from_pandas=True) for name in columns})
+
+
+def table(
+    rows: Sequence[dict[str, Any]], columns: dict[str, Any], *, key: str, alt: str, height: Any = "content"
+) -> None:
+    """A table to look at."""
+    st.dataframe(
+        _arrow(rows, columns),
+        column_config=columns,
+        hide_index=True,
+        height=height,
+        row_height=36,
+        placeholder="–",
+        key=key,
+        alt=alt,
+    )
+
+
+def pick_row(
+    rows: Sequence[dict[str, Any]],
+    columns: dict[str, Any],
+    *,
+    key: str,
+    alt: str,
+    selected: int | None = None,
+    height: Any = "content",
+) -> int | None:
+    """A table of which one row can be chosen; the index of the chosen one.
+
+    `selected` is the row that the address names. Where that is not the row that was chosen here last, as after the
+    button "back", the table is built anew with it: its own choice would win otherwise.
+    """
+    last, turn = st.session_state.get(f"{key}-chosen", (selected, 0))
+    turn += selected is not None and last != selected
+    event = st.dataframe(
+        _arrow(rows, columns),
+        column_config=columns,
+        hide_index=True,
+        height=height,
+        row_height=36,
+        placeholder="–",
+        key=f"{key}-{turn}",
+        alt=alt,
+        on_select="rerun",
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": [selected]}} if selected is not None else None,
+    )
+    rows_chosen = event["selection"]["rows"]
+    chosen = int(rows_chosen[0]) if rows_chosen and rows_chosen[0] < len(rows) else None
+    st.session_state[f"{key}-chosen"] = (selected if chosen is None else chosen, turn)
+    return chosen
+
+
+def address_select(
+    label: str, options: Sequence[str], name: str, words: Callable[[str], str], *, key: str, **layout: Any
+) -> str:
+    """A select box whose choice always stands in the address as `?name=`, the default one too.
+
+    (`bind=` drops a default from the address, and what is the default changes with every new run.)
+    """
+    wanted = st.query_params.get(name, "")
+    st.session_state[key] = wanted if wanted in options else options[0]
+
+    def write() -> None:
+        st.query_params[name] = st.session_state[key]
+
+    chosen = st.selectbox(label, options, format_func=words, key=key, on_change=write, **layout)
+    if wanted != chosen:
+        st.query_params[name] = chosen
+    return str(chosen)
+
+
+def tunix_words() -> str:
+    """`Tunix 0.1.7 · JAX 0.10.2`, or that it is not installed."""
+    status = get_pipeline().tunix_status()
+    return f"Tunix {status.version} · JAX {status.jax_version}" if status.available else "Tunix is not installed"
+
+
+def held_words(holding: Holding) -> str:
+    """Who holds the accelerator and about how long still: `Trains r-0142, about 26 min left`."""
+    holder = holding.holder
+    if holder is None:
+        return "Nobody holds it"
+    verb = {"train": "Trains", "export": "Exports", "dry run": "Tries", "playground": "Asks"}.get(
+        holder.kind, "Evaluates"
+    )
+    left = f", about {duration(holding.seconds_left)} left" if holding.seconds_left is not None else ""
+    elsewhere = "" if holder.ours else f", in process {holder.pid}"
+    return f"{verb} {holder.run}{left}{elsewhere}"
+
+
+def device_block() -> None:
+    """For the sidebar: the device, who holds it and how long still, and the versions. Follows it while it is busy."""
+    if get_pipeline().queue().holder is None:
+        _device_block()
+    else:
+        st.fragment(_device_block, run_every=3)()
+
+
+def _device_block() -> None:
+    with error_boundary():
+        rt = get_pipeline()
+        queue = rt.queue()
+        with st.container(key="device", gap="xsmall"):
+            with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+                st.markdown(f":small[{rt.host().device}]", width="content")
+                st.badge("Busy" if queue.holder else "Free", color="blue" if queue.holder else "green")
+            if queue.holder:
+                behind = f", {plural(len(queue.waiting), 'job')} waiting" if queue.waiting else ""
+                st.caption(f"{held_words(rt.holding())}{behind}")
+            st.caption(tunix_words())

@@ -1,0 +1,1 @@
+"""Form helpers: fields, drafts and submissions."""

@@ -1,0 +1,214 @@
+"""What a manifest form was filled from, a run or a manifest that was loaded, and what was changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from app.state import get_pipeline
+from app.ui.boundary import escape_markdown, show_error
+from app.ui.forms.submissions import form_id
+from app.ui.words import rate
+from tunixrt_core.datasets.versions import DatasetVersion
+from tunixrt_core.errors import NotFound, TunixRTError
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.variants import hyperparameters_of
+
+# in the address, what the form was filled from: a run, or the draft with a manifest that was loaded
+CLONE, LOADED = "clone", "manifest"
+Label = Callable[[str, str], str]
+
+# hyperparameters that have no field: they come along as the source has them
+_WITHOUT_FIELD = (
+    "tokenizer",
+    "system",
+    "flash_attention",
+    "lora_modules",
+    "b1",
+    "b2",
+    "final_share",
+    "loss",
+    "loss_chunk",
+    "sample_prompts",
+    "sample_tokens",
+    "tensorboard",
+    "wandb_project",
+    "mesh_fsdp",
+    "mesh_tp",
+)
+_SENDS = 3  # script runs in which the fields are sent to the browser
+# fields that hold a number where the manifest says null
+_NULL = {"early_stopping": 0, "max_grad_norm": 0.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a form's values come from. `id` changes with what is in it; `run` is set where it is a run."""
+
+    id: str
+    label: str
+    manifest: RunManifest
+    run: str | None = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """By flat name, as the fields hold them."""
+        found = hyperparameters_of(self.manifest)
+        return {name: _NULL[name] if value is None and name in _NULL else value for name, value in found.items()}
+
+    def carried(self, model_id: str) -> dict[str, Any]:
+        """What has no field and comes along; a tokenizer of its own only with the same model."""
+        values = hyperparameters_of(self.manifest)
+        names = [name for name in _WITHOUT_FIELD if name != "tokenizer" or model_id == self.manifest.model.id]
+        return {name: values[name] for name in names}
+
+
+def source_of() -> Source | None:
+    """The run or the loaded manifest in the address. One that cannot be used is a sentence on the page."""
+    try:
+        if run_id := st.query_params.get(CLONE):
+            manifest = RunManifest.from_dict(get_pipeline().run(run_id).manifest)
+            return Source(run_id, run_id, manifest, run_id)
+        if name := st.query_params.get(LOADED):
+            text, label = loaded_manifest(name)
+            return Source(name, label, RunManifest.from_text(text))
+    except TunixRTError as error:
+        show_error(error)
+    return None
+
+
+def keep_manifest(text: str, label: str) -> str:
+    """Keep a manifest's text, so that an address can lead to it; its name there. Raises InvalidManifest."""
+    RunManifest.from_text(text)
+    return get_pipeline().drafts.keep_text(text, label=label)
+
+
+def settings_address(manifest: RunManifest | None) -> dict[str, str]:
+    """What leads another form to these settings; without a manifest, to the same dataset version."""
+    if manifest is not None:
+        return {LOADED: keep_manifest(manifest.to_yaml(), manifest.name)}
+    dataset = st.query_params.get("dataset")
+    return {"dataset": dataset} if dataset else {}
+
+
+def loaded_manifest(name: str) -> tuple[str, str]:
+    """The text of a manifest that was kept, and what it is called. Raises NotFound."""
+    draft = get_pipeline().drafts.find(name)
+    if draft is None or "text" not in draft:
+        raise NotFound("manifest", name, "It is not kept any more; load its file again.")
+    return str(draft["text"]), str(draft.get("label", name))
+
+
+def load_source(prefix: str, label: str, text: str) -> None:
+    """Fill the form from a manifest's text the next time that it is drawn. Raises InvalidManifest naming the key."""
+    name = keep_manifest(text, label)
+    st.session_state.pop(f"filled {prefix}", None)
+    for gone in (CLONE, "dataset", "model", "method"):
+        st.query_params.pop(gone, None)
+    st.query_params[LOADED] = name
+
+
+def forget_source(prefix: str) -> None:
+    """Let the form start from its preset again."""
+    get_pipeline().drafts.forget(form_id())
+    st.session_state.pop(f"filled {prefix}", None)
+    for key in [str(key) for key in st.session_state if str(key).startswith(f"{prefix}-")]:
+        del st.session_state[key]
+    for gone in (CLONE, LOADED):
+        st.query_params.pop(gone, None)
+
+
+def fill_from(source: Source, prefix: str, fields: Sequence[str]) -> None:
+    """Before the form is drawn: write the source into the fields, once, or again where they are new."""
+    fresh = f"{prefix}-learning_rate" not in st.session_state
+    if st.session_state.get(f"filled {prefix}") == source.id and not fresh:
+        return
+    st.session_state[f"filled {prefix}"] = source.id
+    values, duration = source.values, source.manifest.duration
+    for name in fields:
+        if values[name] is not None:  # of the two durations one is not given
+            st.session_state[f"{prefix}-{name}"] = values[name]
+    st.session_state[f"{prefix}-model"] = source.manifest.model.id
+    st.session_state[f"{prefix}-preset"] = (source.manifest.model.id, source.manifest.method.value)
+    by_epochs = duration.epochs is not None
+    st.session_state[f"{prefix}-by"] = "Epochs" if by_epochs else "Train steps"
+    st.session_state[f"{prefix}-{'epochs' if by_epochs else 'train_steps'}"] = duration.epochs or duration.train_steps
+    send_again(prefix)
+
+
+def send_again(prefix: str) -> None:
+    """After the fields were written: have `send` write the same into them in the next script runs too."""
+    st.session_state[f"sent {prefix}"] = (0, {})
+
+
+def send(prefix: str) -> None:
+    """Before the fields are drawn. Streamlit tells the browser once of a value that the script has set, and drops that
+    message where the next script run starts before it went out, as when the preflight is quick and the machine busy.
+    """
+    times, sent = st.session_state.get(f"sent {prefix}", (_SENDS, {}))
+    if times >= _SENDS:
+        return
+    fields = {str(k): v for k, v in st.session_state.items() if str(k).startswith(f"{prefix}-") and is_field(v)}
+    if times and any(fields.get(key) != value for key, value in sent.items()):
+        times = _SENDS  # the user has changed one, so the browser has them
+    else:
+        for key, value in fields.items():
+            st.session_state[key] = value
+    st.session_state[f"sent {prefix}"] = (times + 1, fields)
+
+
+def is_field(value: Any) -> bool:
+    """Whether it is what a field of the form holds."""
+    return isinstance(value, bool | int | float | str)
+
+
+def preferred_ref(versions: Sequence[DatasetVersion], source: Source | None) -> str:
+    """The dataset version, as the address names it, that a form starts with: that of the source, or the newest."""
+    wanted = source.manifest.dataset if source else None
+    if wanted is None or any((each.name, each.version) == (wanted.name, wanted.version) for each in versions):
+        first = wanted or versions[0]
+        return f"{first.name}:{first.version}"
+    assert source is not None
+    if "dataset" not in st.query_params:
+        said = f"{source.label} was made of {wanted.name} v{wanted.version}, which is not in this home."
+        st.warning(escape_markdown(said), icon=":material/dataset:")
+    return f"{versions[0].name}:{versions[0].version}"
+
+
+def labels(source: Source | None, prefix: str, words: Mapping[str, Callable[[Any], str]]) -> Label:
+    """Makes the label of a field: with what it was where it is not as in the source any more."""
+    was = source.values if source else {}
+
+    def label(name: str, text: str) -> str:
+        key = f"{prefix}-{name}"
+        if name not in was or key not in st.session_state:
+            return text
+        before, now = was[name], st.session_state[key]
+        if before == now:
+            return text
+        if before is None and name in ("epochs", "train_steps"):
+            return f"{text} {_mark(_other_duration(was))}"
+        return f"{text} {_mark(words.get(name, _word)(before))}"
+
+    return label
+
+
+def _other_duration(was: Mapping[str, Any]) -> str:
+    return f"{was['train_steps']:,} train steps" if was["epochs"] is None else f"{was['epochs']:g} epochs"
+
+
+def _mark(before: str) -> str:
+    return f":orange[● was {escape_markdown(before)}]"
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if value is None:
+        return "none"
+    if isinstance(value, float):
+        return rate(value) if 0 < abs(value) < 0.01 else f"{value:g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,117 @@
+"""A run on a terminal: the newest numbers, a line for what happens, and the figures at its end."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tunixrt_core.cli.show import terminal
+from tunixrt_core.cli.show.runs import RunDisplay, event_line, numbers_line, show_comparison, show_summary
+from tunixrt_core.evaluation.run_summary import RunSummary, summarise
+from tunixrt_core.manifest.variants import Difference
+from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+
+TRAIN = {
+    "kind": "train",
+    "train_step": 2,
+    "loss": 1.5,
+    "learning_rate": 2e-4,
+    "tokens_per_second": 900.0,
+    "step_seconds": 0.5,
+    "input_wait_seconds": 0.05,
+    "padding_share": 0.12,
+    "memory_bytes": 11_200_000_000,
+    "mfu": None,
+}
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    text = io.StringIO()
+    for name in ("out", "err"):
+        monkeypatch.setattr(
+            terminal, name, Console(file=text, width=200, highlight=False, markup=False, soft_wrap=True)
+        )
+    return text
+
+
+def test_the_newest_numbers_stand_in_one_line_without_what_was_not_measured() -> None:
+    assert numbers_line(TRAIN, {"loss": 1.25}) == (
+        "loss 1.500 · eval loss 1.250 · lr 0.0002 · 900 tokens/s · 0.5 s a train step · 10% waiting for rows · "
+        "12% padding · 11.20 GB"
+    )
+    assert numbers_line({}, {}) == ""
+    assert numbers_line({"loss": float("nan")}, {}) == ""
+
+
+@pytest.mark.parametrize(
+    ("record", "line"),
+    [
+        ({"kind": "eval", "loss": 1.25, "best": True}, "train step 50: eval loss 1.250 (the best so far)"),
+        (
+            {"kind": "samples", "rows": 4, "exact_match": 0.25, "format_valid": 1.0, "mean_tokens": 37.5},
+            "train step 50: of 4 fixed prompts 25% right, 100% well formed, 38 tokens on average",
+        ),
+        ({"kind": "checkpoint", "reason": "asked", "seconds": 0.5}, "train step 50: checkpoint saved (asked, 0.5 s)"),
+        (
+            {"kind": "compile", "length": 512, "seconds": 31.0, "expected": False},
+            "train step 50: compiled rows of 512 tokens in 31.0 s, for the second time",
+        ),
+        (
+            {"kind": "alert", "alert": "nan", "evidence": "the loss is nan", "change": {"learning_rate": 1e-4}},
+            "train step 50: nan: the loss is nan. Try a clone with learning_rate=0.0001.",
+        ),
+        ({"kind": "of a later version"}, ""),
+    ],
+)
+def test_what_happens_is_one_line(record: dict[str, Any], line: str) -> None:
+    assert event_line({**record, "train_step": 50}) == line
+
+
+def test_a_run_is_followed_from_its_folder(tmp_path: Path, shown: io.StringIO) -> None:
+    folder = RunDir(tmp_path)
+    with RunDisplay(folder) as display:
+        folder.metrics_file.write_text(
+            '{"kind":"train","train_step":2,"loss":1.5}\n{"kind":"eval","train_step":2,"loss":1.25}\n'
+            '{"kind":"alert","train_step":2,"alert":"nan","evidence":"[red]","change":"Stop."}\n'
+        )
+        for _ in range(2):
+            display.update(RunState(RunStatus.RUNNING, phase="training", train_step=1, total_train_steps=4))
+        task = display._bar.tasks[0]
+        assert (task.completed, task.total, task.description) == (2, 4, "training")
+    assert shown.getvalue() == ("train step 2: loss 1.500 · eval loss 1.250\ntrain step 2: nan: [red]. Stop.\n"), (
+        "each event once, and no bar where there is no terminal"
+    )
+
+
+def test_the_last_figures_of_a_run_are_a_table_of_what_was_measured(tmp_path: Path, shown: io.StringIO) -> None:
+    folder = RunDir(tmp_path)
+    folder.write_state(RunState(RunStatus.SUCCEEDED, train_step=2, total_train_steps=2))
+    folder.metrics_file.write_text(
+        '{"kind":"train","train_step":2,"loss":1.5,"trained_tokens":4096,"time":65}\n'
+        '{"kind":"eval","train_step":2,"loss":1.25,"parts":{"step 1":2.0,"answer":0.5},"time":66}\n'
+    )
+    show_summary(summarise(folder))
+    lines = [" ".join(line.split()) for line in shown.getvalue().splitlines()]
+    for line in (
+        "Train loss 1.5000",
+        "Best eval loss 1.2500 at train step 2",
+        "Time 1 min 06 s",
+        "Loss of answer 0.5000",
+    ):
+        assert line in lines
+    assert "memory" not in shown.getvalue()
+
+
+def test_runs_stand_side_by_side_with_what_differs_first(shown: io.StringIO, tmp_path: Path) -> None:
+    folder = RunDir(tmp_path)
+    folder.write_state(RunState(RunStatus.SUCCEEDED, train_step=2, total_train_steps=2))
+    summary: RunSummary = summarise(folder)
+    show_comparison(["a", "b"], [Difference("lora.rank", (8, None))], [summary, summary])
+    text = shown.getvalue()
+    assert text.index("lora.rank") < text.index("Eval loss")
+    assert "null" in text

@@ -1,0 +1,155 @@
+"""The whole loop through the command alone: train, be killed, resume, evaluate, export, on another machine too."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.helpers.command import environment, tunixrt, tunixrt_process
+from tunixrt_core.runs.record import RunDir, RunStatus
+
+pytestmark = pytest.mark.tunix
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("loop") / "home"
+    assert tunixrt("ingest", "--examples", home=path).returncode == 0
+    assert tunixrt("dataset", "build", "mine", home=path).returncode == 0
+    return path
+
+
+def write_manifest(home: Path, path: Path, **values: object) -> None:
+    settings = [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
+    model = ("--model", "tiny-micro", "--output-dir", path.parent / "run", "-o", path)
+    done = tunixrt("manifest", "--dataset", "mine", *model, *settings, home=home)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_killed_run_is_interrupted_keeps_its_curve_and_resumes_without_a_gap(home: Path, tmp_path: Path) -> None:
+    manifest, folder = tmp_path / "m.yaml", RunDir(tmp_path / "run")
+    write_manifest(home, manifest, train_steps=60, checkpoint_every=10, eval_every=30, batch_size=8)
+    command = [sys.executable, "-m", "tunixrt_core", "train", str(manifest)]
+    process = subprocess.Popen(command, cwd=REPOSITORY, env=environment(home), stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not any(r["train_step"] >= 15 for r in folder.metrics()[0]):
+        assert process.poll() is None, folder.log_tail()
+        assert time.monotonic() < deadline, "the run does not get to train step 15"
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+    reached = max(r["train_step"] for r in folder.metrics()[0])
+    assert folder.state().status is RunStatus.INTERRUPTED
+    assert folder.result() is None
+    refused = tunixrt("train", manifest, home=home)
+    assert (refused.returncode, "--resume" in refused.stderr) == (1, True)
+
+    resumed = tunixrt_process("train", manifest, "--resume", home=home)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "after train step" in folder.log_tail()
+    steps = [r["train_step"] for r in folder.metrics()[0] if r["kind"] == "train"]
+    assert steps == list(range(1, 61)), f"killed at {reached}"
+    result = folder.result()
+    assert result is not None
+    assert result["status"] == "succeeded"
+
+    evaluated = tunixrt_process("evaluate", folder.path, "--limit", 8, home=home)
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert "McNemar" in evaluated.stdout
+    assert len(list(folder.evals.glob("tuned-*/summary.json"))) == 1
+
+    exported = tunixrt_process("export-model", folder.path, "--no-check-with-transformers", home=home)
+    assert exported.returncode == 0, exported.stderr
+    assert "Checked by tunix on 8 prompts" in exported.stdout
+    assert "agrees in 100.0%" in exported.stdout
+    assert "Not checked by transformers: not asked for." in exported.stdout
+    model = folder.path / "export" / "model"
+    card = (model / "README.md").read_text()
+    assert "| Train steps | 60, 8 rows each |" in card
+    assert "| tuned | 8 |" in card
+    assert str(folder.path) not in card + (model / "export.json").read_text()
+    repeated = tunixrt_process("export-model", folder.path, home=home)
+    assert (repeated.returncode, "exists already" in repeated.stderr) == (1, True)
+
+
+def test_manifest_and_jsonl_are_enough_on_another_machine(home: Path, tmp_path: Path) -> None:
+    export = tmp_path / "elsewhere" / "mine.jsonl"
+    export.parent.mkdir()
+    assert tunixrt("export", "mine", "-o", export, home=home).returncode == 0
+    made = tunixrt(
+        *("manifest", "--data", export, "--model", "tiny-micro", "--output-dir", tmp_path / "elsewhere" / "run"),
+        *("--set", "train_steps=2", "-o", export.with_name("m.yaml")),
+        home=home,
+    )
+    assert made.returncode == 0, made.stderr
+    moved = tmp_path / "there"
+    export.parent.rename(moved)
+    other_home = tmp_path / "other-home"
+    done = tunixrt_process("train", moved / "m.yaml", "--output-dir", moved / "run", home=other_home)
+    assert done.returncode == 0, done.stderr
+    assert RunDir(moved / "run").state().status is RunStatus.SUCCEEDED
+    assert not (other_home / "tunixrt.db").exists()
+
+
+def test_a_model_that_is_not_there_ends_the_run_with_a_sentence(home: Path, tmp_path: Path) -> None:
+    write_manifest(home, tmp_path / "m.yaml", train_steps=2)
+    text = (tmp_path / "m.yaml").read_text().replace("id: tiny-micro", "id: org/not-here")
+    (tmp_path / "m.yaml").write_text(text)
+    done = tunixrt_process("train", tmp_path / "m.yaml", home=home)
+    assert done.returncode == 1
+    assert "org/not-here is not on this machine" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_output_directory_that_cannot_be_written_is_named(home: Path, tmp_path: Path) -> None:
+    write_manifest(home, tmp_path / "m.yaml", train_steps=2)
+    (tmp_path / "file").touch()
+    done = tunixrt("train", tmp_path / "m.yaml", "--output-dir", tmp_path / "file" / "run", home=home)
+    assert (done.returncode, "cannot be written" in done.stderr) == (1, True)
+    assert "Traceback" not in done.stderr
+
+
+def test_sigterm_keeps_a_checkpoint_says_so_and_has_an_exit_code_of_its_own(home: Path, tmp_path: Path) -> None:
+    manifest, folder = tmp_path / "m.yaml", RunDir(tmp_path / "run")
+    write_manifest(home, manifest, train_steps=100_000, checkpoint_every=100_000, batch_size=8)
+    command = [sys.executable, "-m", "tunixrt_core", "train", str(manifest)]
+    process = subprocess.Popen(
+        command, cwd=REPOSITORY, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not any(r["kind"] == "train" for r in folder.metrics()[0]):
+        assert process.poll() is None, folder.log_tail()
+        assert time.monotonic() < deadline, "the run does not get to its first train step"
+        time.sleep(0.02)
+    busy = tunixrt("evaluate", folder.path, home=home)
+    assert (busy.returncode, f"held by process {process.pid}, which trains run" in busy.stderr) == (1, True)
+    assert tunixrt("runs", "save", folder.path, home=home).returncode == 0
+    while not any(r["kind"] == "checkpoint" and r["reason"] == "asked" for r in folder.metrics()[0]):
+        assert time.monotonic() < deadline, "the checkpoint that was asked for is not saved"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    printed, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 143
+    state = folder.state()
+    assert (state.status, state.message) == (
+        RunStatus.STOPPED,
+        "Stopped by SIGTERM; resume goes on from the checkpoint.",
+    )
+    assert f"stopped at train step {state.train_step:,} of 100,000" in printed
+    assert "Train loss" in printed
+    assert (folder.checkpoints / str(state.train_step)).is_dir()
+
+    longer = tunixrt_process("runs", "resume", folder.path, "--train-steps", state.train_step + 2, home=home)
+    assert longer.returncode == 0, longer.stderr
+    done = folder.state()
+    assert (done.status, done.train_step) == (RunStatus.SUCCEEDED, state.train_step + 2)
+    assert f"train_steps: {done.train_step}" in folder.manifest_file.read_text()

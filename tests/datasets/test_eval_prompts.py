@@ -1,0 +1,59 @@
+"""Eval files: any format that is read, known by their hash, and refused where they are not the one that is named."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from tunixrt_core.datasets.eval_prompts import EvalFile, with_eval_file
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.errors import InvalidDataset, UnreadableFile
+
+LINES = b"".join(json.dumps({"question": f"q{n}", "answer": f"so #### {n}"}).encode() + b"\n" for n in range(3))
+SPEC = DatasetSpec("d", gates={"contamination": "warn"})
+
+
+def test_a_file_is_named_in_the_spec_by_the_hash_of_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "test.jsonl").write_bytes(LINES)
+    for file in (EvalFile.at(tmp_path / "test.jsonl"), EvalFile("test.jsonl", LINES)):
+        spec, opened = with_eval_file(SPEC, file)
+        assert spec.gates["contamination"]["eval_sha256"] == hashlib.sha256(LINES).hexdigest()
+        assert opened is not None
+        assert [one.prompt for one in opened.traces()] == ["q0", "q1", "q2"]
+
+
+def test_a_zipped_file_is_read_too() -> None:
+    _, opened = with_eval_file(SPEC, EvalFile("test.jsonl.gz", gzip.compress(LINES)))
+    assert opened is not None
+    assert len(list(opened.traces())) == 3
+
+
+def test_a_spec_that_names_a_file_needs_that_file() -> None:
+    named, _ = with_eval_file(SPEC, EvalFile("a", LINES))
+    assert with_eval_file(named, EvalFile("other-name", LINES))[0] == named
+    with pytest.raises(InvalidDataset, match="needs the eval file with sha256"):
+        with_eval_file(named, None)
+    with pytest.raises(InvalidDataset, match="names the eval file with sha256"):
+        with_eval_file(named, EvalFile("a", LINES + b"\n"))
+
+
+def test_a_file_that_is_not_there_or_holds_nothing_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFile, match="cannot be read"):
+        with_eval_file(SPEC, EvalFile.at(tmp_path / "none.jsonl"))
+    _, opened = with_eval_file(SPEC, EvalFile("x", b'{"question": "", "answer": "#### 3"}\n'))
+    assert opened is not None
+    with pytest.raises(UnreadableFile):
+        list(opened.traces())
+
+
+def test_a_file_without_a_gate_for_it_is_refused() -> None:
+    assert with_eval_file(DatasetSpec("d"), None) == (DatasetSpec("d"), None)
+    for gates in ({}, {"contamination": {"against": "split"}}):
+        with pytest.raises(InvalidDataset, match="contamination: must be"):
+            with_eval_file(DatasetSpec("d", gates=gates), EvalFile("a", LINES))
+    with pytest.raises(InvalidDataset, match="needs the eval file"):
+        with_eval_file(DatasetSpec("d", gates={"contamination": {"against": "file"}}), None)

@@ -1,0 +1,99 @@
+"""The final answer: text, then numbers, then math-verify, whose accidents cost one answer each."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.evaluation.scorers.makers import answer_of, said
+from tunixrt_core.evaluation.scorers.chosen import ScorerSet
+from tunixrt_core.evaluation.scorers.final import MATH, exact_match, final_answer
+from tunixrt_core.evaluation.scorers.scorer import ProcessKind, Question, Score
+from tunixrt_core.traces.answers.pool import VerifyPool
+from tunixrt_core.util.processes import process_alive
+
+PLUG = "tests.datasets.gates.plugs:misbehave"
+
+
+def plugged(kind: ProcessKind) -> VerifyPool:
+    assert kind == MATH
+    return VerifyPool(target=PLUG, workers=2, seconds=1.0, megabytes=256)
+
+
+def final_scores(*given: str, reference: str = "x") -> list[Score]:
+    with ScorerSet(["final_answer"], open_pool=plugged) as scorers:
+        return [found["final_answer"] for found in scorers.score([said(one, reference) for one in given])]
+
+
+@pytest.mark.parametrize(("given", "value"), [("5", 1.0), ("5.00", 1.0), ("6", 0.0), ("10/2", 0.0), ("five", 0.0)])
+def test_exact_match_is_the_same_text_or_the_same_plain_number(given: str, value: float) -> None:
+    assert exact_match(said(given)) == Score(value)
+
+
+def test_no_answer_is_never_right() -> None:
+    assert exact_match(answer_of("5")) == Score(0.0)
+    assert final_answer(answer_of("5")) == Score(0.0, "unparsable")
+
+
+@pytest.mark.parametrize(
+    ("given", "score"),
+    [
+        ("5", Score(1.0, "correct")),
+        ("10/2", Score(1.0, "correct")),
+        ("$5.00", Score(1.0, "correct")),
+        ("6", Score(0.0, "wrong")),
+    ],
+)
+def test_what_text_and_numbers_can_tell_asks_no_process(given: str, score: Score) -> None:
+    assert final_answer(said(given)) == score
+
+
+def test_what_they_cannot_tell_is_a_question_for_math_verify() -> None:
+    found = final_answer(said(r"\sqrt{8}", r"2\sqrt{2}"))
+    assert isinstance(found, Question)
+    assert (found.kind, found.given, found.wanted) == (MATH, r"\sqrt{8}", r"2\sqrt{2}")
+
+
+def test_math_verify_judges_for_real() -> None:
+    pairs = [(r"\frac{\sqrt{8}}{2}", r"\sqrt{2}"), (r"\sqrt{3}", r"\sqrt{2}"), ("it depends", r"\sqrt{2}")]
+    with ScorerSet(["final_answer"]) as scorers:
+        found = scorers.score([said(given, reference) for given, reference in pairs])
+    assert [one["final_answer"] for one in found] == [
+        Score(1.0, "correct"),
+        Score(0.0, "wrong"),
+        Score(0.0, "unparsable"),
+    ]
+    assert [one["exact_match"].value for one in found] == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("accident", "word"), [("loop", "timeout"), ("sleep", "timeout"), ("raise", "crash"), ("die", "crash")]
+)
+def test_an_accident_costs_one_answer_and_has_no_value(accident: str, word: str) -> None:
+    right = Score(1.0, "correct")
+    assert final_scores("fine", accident, "fine", "fine") == [right, Score(None, word), right, right]
+
+
+def test_swallowing_memory_costs_one_answer() -> None:
+    def roomy(kind: ProcessKind) -> VerifyPool:
+        return VerifyPool(target=PLUG, workers=1, seconds=60, megabytes=256)
+
+    with ScorerSet(["final_answer"], open_pool=roomy) as scorers:
+        found = [one["final_answer"] for one in scorers.score([said(given, "x") for given in ("eat", "fine")])]
+    assert found == [Score(None, "memory"), Score(1.0, "correct")]
+
+
+def test_processes_start_with_the_first_question_and_end_with_the_block() -> None:
+    opened: list[VerifyPool] = []
+
+    def noted(kind: ProcessKind) -> VerifyPool:
+        opened.append(plugged(kind))
+        return opened[-1]
+
+    with ScorerSet(["final_answer"], open_pool=noted) as scorers:
+        scorers.score([said("5"), said("6")])
+        assert opened == []
+        scorers.score([said("fine", "x")])
+        scorers.score([said("fine", "x")])
+        assert len(opened) == 1
+        number = opened[0].submit("who", "").result().split()[1]
+    assert not process_alive(f"{number}::")

@@ -1,0 +1,166 @@
+"""Splitting: by visible rules that say how sure they are, and nothing of the text is ever lost."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tunixrt_core.errors import InvalidTrace, UnreadableFile
+from tunixrt_core.ingest.reasoning.layout import original_texts, rebuild
+from tunixrt_core.ingest.reasoning.split import split_apart, split_completion, split_reasoning
+from tunixrt_core.ingest.reasoning.steps import RULES, Rule, Span, divide, rule_named
+from tunixrt_core.traces.trace import Trace
+
+_MARKS = [
+    *("<think>", "</think>", "<reasoning>", "</reasoning>", "<answer>", "</answer>", "<|channel>thought", "<channel|>"),
+    *("<|begin_of_thought|>", "<|end_of_thought|>", "<|begin_of_solution|>", "<|end_of_solution|>"),
+    *(
+        "\n",
+        "\n\n",
+        "\r\n",
+        " ",
+        "\t",
+        "1. ",
+        "2. ",
+        "3) ",
+        "Step 1: ",
+        "**Step 2:** ",
+        "####",
+        "\\boxed{",
+        "}",
+        "{",
+        "\\}",
+    ),
+]
+_TEXT = st.lists(st.sampled_from(_MARKS) | st.text(max_size=5), max_size=25).map("".join)
+_RULE = st.sampled_from(get_args(Rule))
+
+
+@given(_TEXT, _RULE)
+@settings(max_examples=600, deadline=None)
+def test_gaps_steps_and_answer_give_the_text_back_exactly(text: str, rule: Rule) -> None:
+    try:
+        split = split_completion(text, "completion", rule)
+    except InvalidTrace:
+        return
+    assert rebuild(split.layout, split.contents, split.final_answer) == text
+    assert all(content == content.strip() != "" for content in split.contents)
+    assert split.sure in ("high", "medium", "low")
+    assert split.why
+
+
+@given(_TEXT, _TEXT, _RULE, st.booleans())
+@settings(max_examples=400, deadline=None)
+def test_reasoning_and_answer_that_came_apart_come_back_apart(a: str, b: str, rule: Rule, plain: bool) -> None:
+    split = (split_reasoning if plain else split_apart)(a, b, rule)
+    assert rebuild(split.layout, split.contents, split.final_answer) == a + b
+    if split.final_answer:
+        trace = Trace("p", split.steps, split.final_answer, meta={"splitting": split.layout}) if _fits(split) else None
+        assert trace is None or original_texts(trace) == (a, b)
+
+
+def _fits(split: object) -> bool:
+    text = getattr(split, "text", "")
+    return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "sure", "steps", "answer"),
+    [
+        ("<think>\none\ntwo\n</think>\n\n42", "think/lines", "medium", ["one", "two"], "42"),
+        ("<think>\none\n\ntwo\n</think>\n\n42", "think/paragraphs", "high", ["one", "two"], "42"),
+        ("<think>1. one\n2. two</think>42", "think/numbered", "high", ["one", "two"], "42"),
+        ("Let me see:\n1) one\n2) two\n</think>42", "unopened/numbered", "medium", ["Let me see:", "one", "two"], "42"),
+        ("Step 1: one\nStep 2: two\n#### 42", "hashes/numbered", "high", ["one", "two"], "42"),
+        ("**Step 1:** one\n\n**Step 2:** two\n#### 42", "hashes/numbered", "high", ["one", "two"], "42"),
+        ("one\n\ntwo\nmore\n</think>42", "unopened/paragraphs", "medium", ["one", "two\nmore"], "42"),
+        ("Sure. <think>one</think>42", "think/lines", "low", ["one"], "42"),
+        ("<reasoning>\none\n</reasoning>\n<answer>42</answer>", "tags/lines", "high", ["one"], "42"),
+        (
+            "<|begin_of_thought|>\n\none\n\ntwo\n\n<|end_of_thought|>\n\n<|begin_of_solution|>\n\n42\n\n<|end_of_solution|>",
+            "thought/paragraphs",
+            "high",
+            ["one", "two"],
+            "42",
+        ),
+        ("<|channel>thought\none\n<channel|>42", "channel/lines", "high", ["one"], "42"),
+        ("one\ntwo\n#### 42", "hashes/lines", "medium", ["one", "two"], "42"),
+        (
+            "one\n\nso $\\boxed{\\frac{1}{2}}$",
+            "boxed/paragraphs",
+            "high",
+            ["one", "so $\\boxed{\\frac{1}{2}}$"],
+            "\\frac{1}{2}",
+        ),
+        ("$\\boxed{4\\}2}$", "boxed/none", "high", [], "4\\}2"),
+        ("<think>one</think>It is $\\boxed{42}$.", "think/lines", "high", ["one", "It is $\\boxed{42}$."], "42"),
+        ("<think>one</think>\\boxed{42}", "think/lines", "high", ["one"], "42"),
+        ("<think>one</think>So it is.\n#### 42", "think/lines", "high", ["one", "So it is."], "42"),
+        ("\\boxed{never closed", "whole/none", "low", [], "\\boxed{never closed"),
+        ("just 42", "whole/none", "low", [], "just 42"),
+        ("1. one\n3. three\n</think>42", "unopened/lines", "medium", ["1. one", "3. three"], "42"),
+        ("3.5 is one\n2. two\n</think>42", "unopened/lines", "medium", ["3.5 is one", "2. two"], "42"),
+    ],
+)
+def test_each_mark_and_each_rule(text: str, rule: str, sure: str, steps: list[str], answer: str) -> None:
+    split = split_completion(text, "completion")
+    assert (split.rule, split.sure, list(split.contents), split.final_answer) == (rule, sure, steps, answer)
+
+
+def test_what_a_model_wrote_around_its_boxed_answer_is_a_step_of_its_own_type() -> None:
+    split = split_completion("<think>one</think>It is $\\boxed{42}$.", "completion")
+    assert [step.type for step in split.steps] == ["reason", "solution"]
+
+
+@pytest.mark.parametrize("opener", ["<think>", "<reasoning>", "<|begin_of_thought|>", "<|channel>thought"])
+def test_reasoning_that_is_never_closed_is_refused(opener: str) -> None:
+    with pytest.raises(InvalidTrace, match="does not close it") as caught:
+        split_completion(f" {opener}\nand on", "completion")
+    assert caught.value.field == "completion"
+
+
+@pytest.mark.parametrize(
+    ("rule", "steps"),
+    [
+        ("auto", ["1. a\nb", "c"]),
+        ("paragraphs", ["1. a\nb", "c"]),
+        ("lines", ["1. a", "b", "c"]),
+        ("numbered", ["1. a", "b", "c"]),  # there is no list, so its lines, and unsure of it
+        ("none", ["1. a\nb\n\nc"]),
+    ],
+)
+def test_a_rule_can_be_forced(rule: Rule, steps: list[str]) -> None:
+    split = split_completion("<think>1. a\nb\n\nc</think>42", "completion", rule)
+    assert list(split.contents) == steps
+
+
+def test_a_forced_rule_takes_the_last_piece_of_unmarked_text_as_the_answer() -> None:
+    split = split_completion("a\nb\n42", "completion", "lines")
+    assert (split.rule, split.sure, split.contents, split.final_answer) == ("last/lines", "low", ("a", "b"), "42")
+
+
+def test_an_unknown_rule_is_a_sentence() -> None:
+    assert [rule_named(rule) for rule in RULES] == list(RULES)
+    with pytest.raises(UnreadableFile, match="There is no rule 'words'"):
+        rule_named("words")
+
+
+def test_usual_texts_need_no_more_than_the_rule_to_come_back() -> None:
+    for text in (
+        "<think>\none\n\ntwo\n</think>\n\n42",
+        "<think>\n1. one\n2. two\n3. three\n</think>\n\n42",
+        "<reasoning>\none\ntwo\n</reasoning>\n<answer>42</answer>",
+        "one\ntwo\n#### 42",
+    ):
+        assert set(split_completion(text, "f").layout) == {"rule", "sure"}
+    many = "<think>\n" + "\r\n\r\n".join("abcdefghij") + "\n</think>\n\n42"
+    assert split_completion(many, "f").layout == {"rule": "think/paragraphs", "sure": "high", "sep": "\r\n\r\n"}
+
+
+def test_dividing_alters_no_text() -> None:
+    text = " a\r\nb \n \nc\r\n\r\nd"
+    assert [text[slice(*span)] for span in divide(text, Span(0, len(text))).spans] == ["a\r\nb", "c", "d"]
+    assert divide(" \n ", Span(0, 3)).spans == ()

@@ -1,0 +1,175 @@
+"""The list of runs follows their folders, whoever wrote them, and one bad folder does not hide the others."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.makers import make_manifest
+from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, EvalState
+from tunixrt_core.evaluation.sets.setup import EvalSetRef, EvalSetup
+from tunixrt_core.jobs.registry import Registry
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.store.store import Store, open_store
+from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.processes import this_process
+
+DEAD = "999999999:1:gone"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(f"sqlite:///{tmp_path}/db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def registry(store: Store, tmp_path: Path) -> Registry:
+    return Registry(store, tmp_path / "runs")
+
+
+def run_folder(tmp_path: Path, name: str, state: RunState) -> RunDir:
+    folder = RunDir(tmp_path / "runs" / name)
+    folder.create()
+    folder.manifest_file.write_text(make_manifest(tmp_path, train_steps=1).to_yaml())
+    folder.write_state(state)
+    return folder
+
+
+def test_a_run_that_the_command_made_is_listed_under_its_folders_name(registry: Registry, tmp_path: Path) -> None:
+    run_folder(tmp_path, "r-0003", RunState(RunStatus.SUCCEEDED))
+    registry.recover()
+    registry.recover()
+    assert [(run.id, run.status) for run in registry.page(limit=9, after=None).items] == [("r-0003", "succeeded")]
+    assert registry.next_dir().name == "r-0004"
+
+
+def moved_home(tmp_path: Path, *, copied: bool) -> Path:
+    """A home with one run, whose database lies in it, at another place than where the run was made."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    folder = RunDir(old / "runs" / "r-0001")
+    folder.create()
+    manifest = make_manifest(old, train_steps=1).model_copy(update={"output_dir": str(folder.path)})
+    folder.manifest_file.write_text(manifest.to_yaml())
+    folder.write_state(RunState(RunStatus.SUCCEEDED))
+    with open_store(f"sqlite:///{old}/db") as store:
+        Registry(store, old / "runs").recover()
+    (shutil.copytree if copied else shutil.move)(old, new)
+    return new
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_the_runs_of_a_home_that_was_moved_or_copied_are_those_of_the_new_place(tmp_path: Path, copied: bool) -> None:
+    home = moved_home(tmp_path, copied=copied)
+    with open_store(f"sqlite:///{home}/db") as store:
+        registry = Registry(store, home / "runs")
+        registry.recover()
+        registry.recover()
+        (run,) = registry.page(limit=9, after=None).items
+    assert run.directory == str(home / "runs" / "r-0001")
+    manifest = RunManifest.from_dict(run.manifest)
+    assert manifest.output_dir == run.directory
+    assert Path(manifest.data.path).is_file()
+    assert Path(manifest.data.path).is_relative_to(home)
+    assert RunDir(Path(run.directory)).manifest_file.read_text() == manifest.to_yaml()
+
+
+def test_another_run_under_a_number_that_is_taken_gets_the_next_one(tmp_path: Path) -> None:
+    home = moved_home(tmp_path, copied=True)
+    file = home / "runs" / "r-0001" / "manifest.yaml"
+    file.write_text(file.read_text().replace("train_steps: 1", "train_steps: 2"))
+    with open_store(f"sqlite:///{home}/db") as store:
+        registry = Registry(store, home / "runs")
+        registry.recover()
+        assert {run.id for run in registry.page(limit=9, after=None).items} == {"r-0001", "r-0002"}
+
+
+def test_a_folder_with_another_name_gets_the_next_number(registry: Registry, tmp_path: Path) -> None:
+    run_folder(tmp_path, "mine", RunState(RunStatus.STOPPED))
+    registry.recover()
+    assert registry.run("r-0001").directory == str(tmp_path / "runs" / "mine")
+
+
+def test_a_manifest_that_cannot_be_read_does_not_keep_the_others_from_being_listed(
+    registry: Registry, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED)).manifest_file.write_text("manifest_version: '9.0'")
+    run_folder(tmp_path, "r-0002", RunState(RunStatus.SUCCEEDED))
+    registry.recover()
+    assert [run.id for run in registry.page(limit=9, after=None).items] == ["r-0002"]
+    assert "r-0001 is not listed" in caplog.text
+
+
+def test_the_status_in_the_list_is_the_one_in_the_folder(registry: Registry, tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.STOPPED))
+    registry.recover()
+    folder.write_state(RunState(RunStatus.RUNNING, process=DEAD))
+    assert registry.run("r-0001").status is RunStatus.INTERRUPTED
+
+
+def evaluation(folder: RunDir, state: EvalState, **summary: float) -> EvalDir:
+    """What an evaluation of a tuned model leaves."""
+    setup = EvalSetup(eval_set=EvalSetRef("split", "mine v1", "ab", 3), max_new_tokens=8)
+    found = EvalDir(folder.evals / "tuned-6-0123abcd")
+    found.path.mkdir(parents=True, exist_ok=True)
+    spec = EvalSpec(target="tuned", train_step=6, setup=setup, scorers=("exact_match",))
+    write_json(found.spec_file, spec.to_dict())
+    if summary:
+        write_json(found.summary_file, summary)
+    found.write_state(state)
+    return found
+
+
+def test_an_evaluation_that_the_command_made_or_repeated_is_found(registry: Registry, tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED))
+    registry.recover()
+    assert registry.evaluations("r-0001") == []
+    for share in (0.5, 0.75):
+        evaluation(folder, EvalState(status=RunStatus.SUCCEEDED, ended_at=share), exact_match=share)
+        (found,) = registry.evaluations()
+        assert found.metrics["exact_match"] == share
+        assert (found.id, found.train_step) == ("r-0001-tuned-6-0123abcd", 6)
+        assert found.setup["eval_set"]["name"] == "mine v1"
+
+
+def test_an_evaluation_that_a_dead_process_left_is_interrupted(registry: Registry, tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED))
+    registry.recover()
+    left = evaluation(folder, EvalState(status=RunStatus.RUNNING, process=this_process()))
+    assert registry.evaluations()[0].status is RunStatus.RUNNING
+    left.write_state(EvalState(status=RunStatus.RUNNING, process=DEAD))
+    assert registry.evaluations()[0].status is RunStatus.INTERRUPTED
+
+
+def test_an_evaluation_whose_folder_is_gone_does_not_stay_under_way(registry: Registry, tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED))
+    registry.recover()
+    left = evaluation(folder, EvalState(status=RunStatus.RUNNING, process=this_process()))
+    registry.evaluations()
+    shutil.rmtree(left.path)
+    registry.recover()
+    assert registry.evaluations()[0].status is RunStatus.INTERRUPTED
+
+
+def test_reading_a_run_that_has_not_changed_writes_nothing(
+    registry: Registry, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = RunState(RunStatus.SUCCEEDED, train_step=1, started_at=1_700_000_000.123457, ended_at=1_700_000_009.7)
+    folder = run_folder(tmp_path, "r-0001", state)
+    registry.recover()
+    written: list[str] = []
+    mirror = store.runs.mirror
+    monkeypatch.setattr(store.runs, "mirror", lambda run_id, **told: (written.append(run_id), mirror(run_id, **told)))
+    registry.run("r-0001")
+    registry.run("r-0001")
+    assert written == []
+    folder.write_state(
+        RunState(RunStatus.SUCCEEDED, train_step=2, started_at=1_700_000_000.2, ended_at=1_700_000_020.0)
+    )
+    registry.run("r-0001")
+    registry.run("r-0001")
+    assert written == ["r-0001"], "trained for longer by the command: taken over once"

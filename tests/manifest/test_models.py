@@ -1,0 +1,30 @@
+"""What can be downloaded is told from what can only be a path."""
+
+from __future__ import annotations
+
+import pytest
+
+from tunixrt_core.manifest.models import HubName, KaggleName, parse_model_name
+
+
+@pytest.mark.parametrize(
+    ("reference", "name", "directory"),
+    [
+        ("Qwen/Qwen3-0.6B", HubName("Qwen/Qwen3-0.6B"), "Qwen/Qwen3-0.6B"),
+        ("org/name@v1.0", HubName("org/name", "v1.0"), "org/name@v1.0"),
+        ("kaggle:google/gemma/transformers/2b", KaggleName("google/gemma/transformers/2b"), "kaggle/google/gemma"),
+        ("kaggle:a/b/c/d/3", KaggleName("a/b/c/d/3"), "kaggle/a/b/c/d/3"),
+    ],
+)
+def test_names_of_hubs_say_where_the_model_lies(reference: str, name: HubName | KaggleName, directory: str) -> None:
+    found = parse_model_name(reference)
+    assert found == name
+    assert found.directory.as_posix().startswith(directory)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["tiny", "./org/name", "/org/name", "~/name", "a/b/c", "org/..", "../name", "org/name@", "kaggle:a/b", "", "a\\b"],
+)
+def test_everything_else_is_no_name(reference: str) -> None:
+    assert parse_model_name(reference) is None

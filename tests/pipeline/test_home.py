@@ -1,0 +1,244 @@
+"""The home at a glance: counts with their trend, what needs attention, and looking after it, through a Pipeline."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.fakes import FakeBackend
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.errors import Cancelled, Conflict
+from tunixrt_core.evaluation.predictions import EvalDir
+from tunixrt_core.home import disk
+from tunixrt_core.jobs.accelerator import Accelerator
+from tunixrt_core.jobs.queue import JobManager
+from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.record import Run, RunDir, RunStatus
+from tunixrt_core.settings import Settings
+from tunixrt_core.store.store import open_store
+from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.tasks import CHECK, MEASURE
+
+
+@pytest.fixture
+def rt(tmp_path: Path) -> Iterator[Pipeline]:
+    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
+    store = open_store(settings.database_url)
+    jobs = JobManager(store.runs, FakeBackend(), Accelerator(settings.accelerator_lock))
+    with Pipeline(settings, store, jobs) as pipeline:
+        pipeline.ingest_examples(60)
+        pipeline.build_dataset(DatasetSpec("examples"))
+        yield pipeline
+
+
+def trained(rt: Pipeline, train_steps: int = 20) -> Run:
+    manifest = rt.build_manifest("examples", model_id="tiny", hyperparams={"train_steps": train_steps})
+    run = rt.start_run(manifest)
+    assert rt.wait(30)
+    return rt.run(run.id)
+
+
+def test_the_overview_counts_what_is_there_and_what_is_new(rt: Pipeline) -> None:
+    run = trained(rt)
+    found = rt.overview()
+    assert (found.traces, found.dataset_versions, found.runs) == ((60, 60), (1, 1), (1, 1))
+    assert [each.id for each in found.newest_runs] == [run.id]
+    assert found.newest_version
+    assert found.newest_version.name == "examples"
+    later = rt.overview(now=datetime.now(UTC) + timedelta(days=8))
+    assert (later.traces, later.dataset_versions, later.runs) == ((60, 0), (1, 0), (1, 0))
+
+
+def test_the_best_score_stands_beside_its_base(rt: Pipeline) -> None:
+    assert rt.overview().best is None
+    rt.start_evaluation(trained(rt).id)
+    assert rt.wait(30)
+    best = rt.overview().best
+    assert best is not None
+    assert (best.value, best.over_base, best.record.target) == (1.0, 1.0, "tuned")
+
+
+def test_an_evaluation_of_the_command_is_found_by_the_overview(rt: Pipeline) -> None:
+    run = trained(rt)
+    rt.start_evaluation(run.id)
+    assert rt.wait(30)
+    for record in rt.evaluations(run.id):
+        with rt.store._database.write() as connection:
+            connection.exec_driver_sql("DELETE FROM evals WHERE id = ?", (record.id,))
+    assert len(rt.overview().evaluations) == 2
+
+
+def test_the_overview_reads_no_folder_but_those_of_the_newest_runs(
+    rt: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = rt.build_manifest("examples", model_id="tiny")
+    for number in range(60):
+        folder = RunDir(rt.settings.runs_dir / f"r-{number:04d}")
+        folder.create()
+        folder.manifest_file.write_text(manifest.to_yaml(), encoding="utf-8")
+        write_json(folder.state_file, {"status": "succeeded", "ended_at": 1.0})
+    rt.registry.recover()
+    read: set[str] = set()
+    state = RunDir.state
+
+    def noted(self: RunDir):  # type: ignore[no-untyped-def]
+        read.add(self.path.name)
+        return state(self)
+
+    monkeypatch.setattr(RunDir, "state", noted)
+    rt.overview()
+    rt.attention()
+    assert read == {f"r-{number:04d}" for number in range(40, 60)}
+
+
+def test_a_failed_run_needs_attention_until_it_is_seen(rt: Pipeline) -> None:
+    rt.jobs.backend.fail_at = 5  # type: ignore[attr-defined]
+    run = trained(rt)
+    (item,) = rt.attention()
+    assert (item.kind, item.target) == ("failed", run.id)
+    rt.mark_seen([item.key])
+    assert rt.attention() == []
+    assert json.loads(rt.settings.seen_file.read_bytes()).keys() == {item.key}
+    # it fails again, which is news
+    rt.resume_run(run.id)
+    assert rt.wait(30)
+    assert [again.target for again in rt.attention()] == [run.id]
+
+
+def test_answers_are_scored_again_when_a_scorer_has_a_newer_version(rt: Pipeline) -> None:
+    run = trained(rt)
+    rt.start_evaluation(run.id, ["tuned"])
+    assert rt.wait(30)
+    (record,) = rt.evaluations(run.id)
+    summary = EvalDir.of(record).summary()
+    assert summary is not None
+    write_json(EvalDir.of(record).summary_file, {**summary, "scorers": {**summary["scorers"], "exact_match": 0}})
+    rt.registry.mirror_evaluation(record.id, EvalDir.of(record))
+    (item,) = rt.attention()
+    assert (item.kind, item.deed, item.target) == ("stale", "score again", record.id)
+    before = record.created_at
+    rt.score_again(item.target)
+    assert rt.wait(30)
+    assert rt.attention() == []
+    (again,) = rt.evaluations(run.id)
+    assert (again.status, again.created_at) == (RunStatus.SUCCEEDED, before)
+    assert again.metrics["scorers"] == summary["scorers"]
+    assert again.metrics["exact_match"] == summary["exact_match"]
+
+
+def test_starting_an_evaluation_again_scores_anew_what_older_scorers_scored(rt: Pipeline) -> None:
+    run = trained(rt)
+    rt.start_evaluation(run.id, ["tuned"])
+    assert rt.wait(30)
+    (record,) = rt.evaluations(run.id)
+    summary = EvalDir.of(record).summary()
+    assert summary is not None
+    write_json(EvalDir.of(record).summary_file, {**summary, "scorers": {**summary["scorers"], "exact_match": 0}})
+    rt.start_evaluation(run.id, ["tuned"])
+    assert rt.wait(30)
+    assert EvalDir.of(record).summary() == summary
+
+
+def test_an_evaluation_without_all_its_answers_is_not_scored_again(rt: Pipeline) -> None:
+    run = trained(rt)
+    rt.start_evaluation(run.id, ["tuned"])
+    assert rt.wait(30)
+    (record,) = rt.evaluations(run.id)
+    EvalDir.of(record).summary_file.unlink()
+    with pytest.raises(Conflict, match="evaluate again"):
+        rt.score_again(record.id)
+
+
+def test_a_run_that_trained_on_asks_for_a_new_evaluation(rt: Pipeline) -> None:
+    run = trained(rt)
+    rt.start_evaluation(run.id, ["tuned"])
+    assert rt.wait(30)
+    assert rt.attention() == []
+    rt.resume_run(run.id, train_steps=30)
+    assert rt.wait(30)
+    (item,) = rt.attention()
+    assert (item.deed, item.text) == (
+        "evaluate again",
+        "was evaluated at train step 20; the run has trained on to 30.",
+    )
+
+
+def test_the_check_runs_in_the_background_and_its_result_is_kept(rt: Pipeline) -> None:
+    assert rt.checked_store() is None
+    rt.start_check()
+    task = rt.upkeep.wait(CHECK, 30)
+    assert task is not None
+    assert (task.status, task.phase, task.done, task.total) == ("succeeded", "traces", 60, 60)
+    checked = rt.checked_store()
+    assert checked is not None
+    assert (checked.health.traces, checked.health.problems) == (60, ())
+    assert rt.attention() == []
+
+
+def test_a_damaged_trace_needs_attention(rt: Pipeline) -> None:
+    with rt.store._database.write() as connection:
+        connection.exec_driver_sql("UPDATE traces SET body = '{}' WHERE id = 7")
+    rt.check_store()
+    (item,) = rt.attention()
+    assert (item.kind, item.deed) == ("damaged", "check database")
+    assert "does not have the content that its hash names" in item.text
+
+
+def test_a_check_that_is_stopped_says_nothing(rt: Pipeline) -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Cancelled):
+        rt.check_store(stop=stop)
+    assert rt.checked_store() is None
+
+
+def test_sizes_are_measured_in_the_background(rt: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, measure = threading.Event(), disk.measure
+
+    def measure_when_asked(*args: Any) -> disk.DiskUse:
+        assert asked.wait(30)
+        return measure(*args)
+
+    monkeypatch.setattr(disk, "measure", measure_when_asked)
+    assert rt.disk_use() is None, "the caller does not wait for it"
+    asked.set()
+    rt.upkeep.wait(MEASURE, 30)
+    use = rt.disk_use()
+    assert use is not None
+    assert use.bytes["database"] > 0
+
+
+def test_the_compile_cache_stays_while_something_may_use_it(rt: Pipeline) -> None:
+    rt.settings.compiled_dir.mkdir()
+    (rt.settings.compiled_dir / "one").write_bytes(b"x" * 10)
+    held = Accelerator(rt.settings.accelerator_lock).take("r-0009", "train")
+    assert held is not None
+    with pytest.raises(Conflict, match="r-0009"):
+        rt.empty_compile_cache()
+    held.release()
+    assert rt.empty_compile_cache() == 10
+
+
+def test_who_holds_the_accelerator_is_told_with_its_memory(rt: Pipeline) -> None:
+    free = rt.holding()
+    assert free.holder is None
+    assert free.memory is not None
+    held = Accelerator(rt.settings.accelerator_lock).take("somewhere/else", "train")
+    assert held is not None
+    found = rt.holding()
+    assert found.holder
+    assert found.holder.run == "somewhere/else"
+    held.release()
+
+
+def test_the_log_of_the_server_is_read_from_its_end(rt: Pipeline) -> None:
+    assert rt.server_log() == ""
+    rt.settings.server_log.parent.mkdir()
+    rt.settings.server_log.write_text("one\ntwo\nthree\n", encoding="utf-8")
+    assert rt.server_log(2) == "two\nthree"

@@ -1,0 +1,39 @@
+"""The README tells the truth: its example runs, its commands exist."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import AS_A_USER, REPOSITORY
+
+README = REPOSITORY / "README.md"
+
+
+@pytest.mark.parametrize("path", sorted([README, *(REPOSITORY / "docs").rglob("*.md")]), ids=lambda p: p.name)
+def test_every_link_to_a_file_leads_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+@pytest.mark.tunix
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_example_in_the_readme_learns_the_task(tmp_path: Path) -> None:
+    example = README.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    environ = {**os.environ, **AS_A_USER, "TUNIXRT_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", example], cwd=REPOSITORY, env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    printed = done.stdout.strip().splitlines()[-1]
+    found = re.search(r"'tuned': ([\d.]+)", printed)
+    base = re.search(r"'base': ([\d.]+)", printed)
+    assert found is not None, printed
+    assert base is not None, printed
+    assert float(base[1]) <= 0.05
+    assert float(found[1]) >= 0.8
+    assert float(printed.split()[-1]) < 0.001, "McNemar's p"

@@ -1,0 +1,208 @@
+"""Every end of a run is written down, and a stop keeps what was learned."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.helpers.fakes import FakeBackend
+from tests.helpers.makers import Records, make_manifest
+from tunixrt_core.errors import Conflict, InvalidManifest
+from tunixrt_core.jobs.model_exports import execute_export
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.training.execution import StopRequest, execute_training, run_folder_of
+from tunixrt_core.training.preflight import blocking, warning
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> RunManifest:
+    return make_manifest(tmp_path, train_steps=10)
+
+
+def run(manifest: RunManifest, backend: FakeBackend, stop: threading.Event | None = None) -> RunDir:
+    folder = run_folder_of(manifest, Path())
+    execute_training(manifest, folder, backend, stop=stop or threading.Event())
+    return folder
+
+
+def test_a_run_that_ends_by_itself_has_a_result_and_all_its_metrics(manifest: RunManifest) -> None:
+    folder = run(manifest, FakeBackend())
+    result = folder.result()
+    assert result is not None
+    assert (result["status"], result["train_step"]) == ("succeeded", 10)
+    assert result["manifest_hash"] == manifest.content_hash
+    assert [r["train_step"] for r in folder.metrics()[0] if r["kind"] == "train"] == list(range(1, 11))
+    assert RunManifest.from_text(folder.manifest_file.read_text()) == manifest
+    assert "python" in orjson.loads(folder.env_file.read_bytes())
+
+
+def test_an_error_of_the_run_is_its_message_and_leaves_no_result(manifest: RunManifest) -> None:
+    folder = run(manifest, FakeBackend(fail_at=4))
+    assert folder.state().status is RunStatus.FAILED
+    assert folder.state().message == "The loss became NaN at train step 4."
+    assert folder.result() is None
+    assert len(folder.metrics()[0]) == 3
+
+
+def test_a_bug_fails_the_run_and_its_traceback_is_in_the_log(manifest: RunManifest) -> None:
+    folder = run(manifest, FakeBackend(crash_at=2))
+    assert folder.state().status is RunStatus.FAILED
+    assert "ZeroDivisionError" in folder.state().message
+    assert "Traceback" in folder.log_tail()
+
+
+def test_data_that_changed_since_the_manifest_fails_the_run_before_it_trains(manifest: RunManifest) -> None:
+    Path(manifest.data.path).write_bytes(b"{}\n")
+    folder = run(manifest, FakeBackend())
+    assert folder.state().status is RunStatus.FAILED
+    assert "data.sha256" in folder.state().message
+
+
+CUT = blocking("answer_cut", "The answer of 1 row is not trained on.", "Leave it out.", rows=(7,), row_count=1)
+TWICE = warning("duplicates", "1 row repeats an earlier one.")
+
+
+def test_what_the_preflight_finds_blocking_fails_the_run_before_it_trains(manifest: RunManifest) -> None:
+    backend = FakeBackend()
+    backend.findings = (CUT, TWICE)
+    folder = run(manifest, backend)
+    state = folder.state()
+    assert state.status is RunStatus.FAILED
+    assert state.message == "1 check blocks training: The answer of 1 row is not trained on. Leave it out."
+    assert "Warning (duplicates): 1 row repeats an earlier one." in folder.log_tail()
+    assert backend.trained == []
+    kept = orjson.loads(folder.preflight_file.read_bytes())
+    assert [(f["code"], f["rows"]) for f in kept["findings"]] == [("answer_cut", [7]), ("duplicates", [])]
+
+
+def test_what_is_allowed_trains_says_so_and_is_remembered_by_a_resume(manifest: RunManifest) -> None:
+    backend = FakeBackend(fail_at=4)
+    backend.findings = (CUT,)
+    folder = run_folder_of(manifest, Path())
+    execute_training(manifest, folder, backend, stop=threading.Event(), allow=["answer_cut"])
+    assert "Allowed (answer_cut)" in folder.log_tail()
+    assert folder.state().message == "The loss became NaN at train step 4."
+    backend.fail_at = None
+    assert run(manifest, backend).state().status is RunStatus.SUCCEEDED
+
+
+def test_a_stop_file_stops_a_run_from_another_process_and_it_resumes_from_there(tmp_path: Path) -> None:
+    manifest = make_manifest(tmp_path, train_steps=200)
+    folder = run_folder_of(manifest, Path())
+    backend = FakeBackend(step_seconds=0.02)
+    worker = threading.Thread(target=run, args=(manifest, backend))
+    worker.start()
+    while not folder.metrics()[0]:
+        time.sleep(0.01)
+    folder.stop_file.touch()
+    worker.join()
+    state = folder.state()
+    assert state.status is RunStatus.STOPPED
+    assert 0 < state.train_step < 200
+    backend.step_seconds = 0.0
+    resumed = run(manifest, backend)
+    assert resumed.state().status is RunStatus.SUCCEEDED
+    steps = [r["train_step"] for r in resumed.metrics()[0] if r["kind"] == "train"]
+    assert steps == list(range(1, 201)), "no train step is missing and none appears twice"
+
+
+def test_a_stopped_run_was_seen_stopping(tmp_path: Path) -> None:
+    manifest = make_manifest(tmp_path, train_steps=10_000)
+    records, stop = Records(), threading.Event()
+    folder = run_folder_of(manifest, Path())
+    worker = threading.Thread(
+        target=execute_training,
+        args=(manifest, folder, FakeBackend(step_seconds=0.01)),
+        kwargs={"stop": stop, "on_status": lambda state: records.mirror("r", status=state.status)},
+    )
+    worker.start()
+    while not folder.metrics()[0]:
+        time.sleep(0.01)
+    stop.set()
+    worker.join()
+    assert records.statuses("r") in (
+        ["loading", "compiling", "running", "stopping", "stopped"],
+        ["loading", "compiling", "running", "stopped"],  # the trainer saw the event before the watcher did
+    )
+
+
+def test_an_export_comes_with_a_card_of_its_run(manifest: RunManifest, tmp_path: Path) -> None:
+    folder = run(manifest, FakeBackend())
+    phases: list[str] = []
+    report = execute_export(manifest, folder, tmp_path / "out", FakeBackend(), on_phase=phases.append)
+    assert (report.train_step, phases) == (10, ["writing"])
+    assert "| Train steps | 10," in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_run_that_goes_on_is_not_exported(manifest: RunManifest, tmp_path: Path) -> None:
+    folder = run(manifest, FakeBackend())
+    folder.write_state(RunState(status=RunStatus.RUNNING))
+    with pytest.raises(Conflict, match="running"):
+        execute_export(manifest, folder, tmp_path / "out", FakeBackend())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_is_not_checked_on_other_data_than_it_was_trained_on(manifest: RunManifest, tmp_path: Path) -> None:
+    folder = run(manifest, FakeBackend())
+    Path(manifest.data.path).write_text("{}\n")
+    with pytest.raises(InvalidManifest, match="has changed"):
+        execute_export(manifest, folder, tmp_path / "out", FakeBackend())
+
+
+def test_a_stop_that_says_why_is_the_message_of_the_run(tmp_path: Path) -> None:
+    manifest = make_manifest(tmp_path, train_steps=10_000)
+    stop = StopRequest()
+    stop.ask("Stopped by SIGTERM.")
+    stop.ask("Stopped for another reason.")
+    folder = run(manifest, FakeBackend(), stop)
+    assert (folder.state().status, folder.state().message) == (RunStatus.STOPPED, "Stopped by SIGTERM.")
+
+
+def test_a_save_file_of_an_earlier_process_asks_for_nothing(manifest: RunManifest) -> None:
+    folder = run_folder_of(manifest, Path())
+    folder.create()
+    folder.save_file.touch()
+    run(manifest, FakeBackend(step_seconds=0.05))
+    assert not folder.save_file.exists()
+    assert [r for r in folder.metrics()[0] if r["kind"] == "checkpoint"] == []
+
+
+def test_alerts_are_raised_while_it_trains(tmp_path: Path) -> None:
+    folder = run(make_manifest(tmp_path, train_steps=60), FakeBackend(loss=lambda step: 9.0 if step == 40 else 2.0))
+    found = [(r["alert"], r["train_step"]) for r in folder.metrics()[0] if r["kind"] == "alert"]
+    assert found == [("loss_spike", 40)]
+
+
+class Sink:
+    """Fails at a record, as the disk or the network of another program would."""
+
+    def __init__(self, fails_at: int | None = None) -> None:
+        self.fails_at = fails_at
+        self.told: list[str] = []
+
+    def plan(self, plan: Mapping[str, Any]) -> None:
+        self.told.append("plan")
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        self.told.append(record["kind"])
+        if record["train_step"] == self.fails_at:
+            raise RuntimeError("no connection")
+
+    def close(self) -> None:
+        self.told.append("close")
+
+
+def test_a_sink_that_fails_is_a_warning_in_the_log_once_and_not_the_end_of_the_run(manifest: RunManifest) -> None:
+    broken, whole = Sink(fails_at=3), Sink()
+    folder = run(manifest, FakeBackend(sinks=[broken, whole]))
+    assert folder.state().status is RunStatus.SUCCEEDED
+    assert broken.told == ["plan", "train", "train", "train"]
+    assert whole.told == ["plan", *["train"] * 10, "eval", "close"]
+    assert folder.log_tail().count("Warning: Sink gets no more metrics of this run: RuntimeError: no connection") == 1

@@ -1,0 +1,100 @@
+"""What the compiler counts is what the trainer would hold, and the closed form is not far from it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tunix_backend.conftest import make_manifest
+from tunixrt_core.errors import ModelError
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.training.memory import MemoryReport, estimate
+from tunixrt_core.tunix_backend.memory.count import estimate_manifest, measure, sizes_of
+from tunixrt_core.tunix_backend.model.models import local_model
+from tunixrt_core.tunix_backend.model.weight_files import check_weights
+
+pytestmark = pytest.mark.tunix
+
+Measure = Callable[..., tuple[RunManifest, MemoryReport]]
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Measure:
+    """Measures the smallest model with these hyperparameters; each only once."""
+    known: dict[str, tuple[RunManifest, MemoryReport]] = {}
+
+    def count(devices: int = 1, **hyper: Any) -> tuple[RunManifest, MemoryReport]:
+        key = json.dumps([devices, hyper])
+        if key not in known:
+            manifest = make_manifest(tmp_path_factory.mktemp("memory"), **hyper)
+            known[key] = manifest, measure(manifest, models_dir, devices=devices)
+        return known[key]
+
+    return count
+
+
+@pytest.mark.parametrize("method", ["full", "lora", "qlora"])
+def test_weights_and_optimizer_are_those_of_the_loaded_model(counted: Measure, models_dir: Path, method: str) -> None:
+    from flax import nnx
+
+    from tunixrt_core.tunix_backend.memory.abstract_step import bytes_of, with_optimizer
+    from tunixrt_core.tunix_backend.model.models import load_model, make_mesh
+
+    manifest, report = counted(method=method, tile_size=8)
+    mesh = make_mesh(manifest.mesh, manifest.batch.size)
+    with mesh:
+        model = load_model(manifest, models_dir, mesh).model
+        optimizer = with_optimizer(model, manifest)
+    assert report.weights == bytes_of(model)
+    assert report.optimizer == bytes_of(nnx.state(optimizer, nnx.optimizer.OptState))
+    assert report.compiled_for == "cpu"
+
+
+def test_computing_layers_again_takes_less_although_it_is_compiled_for_a_cpu(counted: Measure) -> None:
+    _, plain = counted(method="full", tile_size=8)
+    _, again = counted(method="full", tile_size=8, remat="block")
+    assert again.activations < plain.activations
+    assert again.weights == plain.weights
+
+
+def test_four_devices_hold_less_each_and_no_device_of_this_process_is_touched(counted: Measure) -> None:
+    before = dict(os.environ)
+    _, one = counted(method="full", tile_size=8)
+    _, four = counted(devices=4, method="full", tile_size=8)
+    assert four.devices == 4
+    assert four.weights < one.weights / 3
+    assert four.total < one.total
+    assert os.environ == before
+
+
+def test_the_fused_loss_takes_less_where_there_are_many_words(tmp_path: Path, models_dir: Path) -> None:
+    from tunixrt_core.tunix_backend.memory.abstract_step import compile_step
+    from tunixrt_core.tunix_backend.model.models import make_mesh
+
+    manifests = [make_manifest(tmp_path, loss=kind, loss_chunk=16, batch_size=2) for kind in ("plain", "fused")]
+    large = replace(check_weights(local_model("tiny-micro", models_dir)), vocab_size=32_768)
+    plain, fused = (compile_step(one, large, make_mesh(one.mesh, 2), row_length=128, parts=5) for one in manifests)
+    assert fused.activations < plain.activations / 2
+    for manifest, report in zip(manifests, (plain, fused), strict=True):
+        guessed = estimate(sizes_of(large, manifest), manifest, row_length=128)
+        assert report.total / 2 < guessed.total < report.total * 2
+
+
+@pytest.mark.parametrize("method", ["full", "lora", "qlora"])
+def test_the_estimate_is_within_a_factor_of_two(counted: Measure, models_dir: Path, method: str) -> None:
+    manifest, report = counted(method=method, tile_size=8)
+    guessed, _ = estimate_manifest(manifest, models_dir, row_length=report.row_length)
+    assert report.total / 2 < guessed.total < report.total * 2
+    assert guessed.weights == pytest.approx(report.weights, rel=0.02)
+    assert guessed.optimizer == pytest.approx(report.optimizer, rel=0.02)
+
+
+def test_what_cannot_be_counted_is_said_in_a_sentence(tmp_path: Path, models_dir: Path) -> None:
+    with pytest.raises(ModelError, match="matches no module of the model"):
+        measure(make_manifest(tmp_path, lora_modules="nothing", method="lora"), models_dir)

@@ -1,0 +1,108 @@
+"""From config.json to the sizes of a model, or to a sentence that says what Tunix would leave out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tunix_backend.helpers.families import HEAD_DIM, KINDS, config_of
+from tunixrt_core.errors import ModelError
+from tunixrt_core.tunix_backend.model.architecture import architecture_of, read_architecture
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_family_is_read(kind: str) -> None:
+    found = architecture_of(config_of(kind))
+    assert (found.kind, found.layers, found.heads, found.kv_heads, found.head_dim) == (kind, 2, 4, 2, HEAD_DIM)
+    assert found.tied
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "named"),
+    [
+        ("qwen3", {"model_type": "mamba"}, "mamba"),
+        ("qwen3", {"model_type": None}, "None"),
+        ("qwen3", {"attention_bias": True}, "attention_bias"),
+        ("qwen3", {"attention_dropout": 0.1}, "attention_dropout"),
+        ("qwen3", {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "yarn"),
+        ("qwen3", {"partial_rotary_factor": 0.5}, "partial_rotary_factor"),
+        ("qwen3", {"rope_parameters": {"rope_theta": 1e4, "partial_rotary_factor": 0.5}}, "partial_rotary_factor"),
+        ("qwen3", {"quantization_config": {"quant_method": "gptq"}}, "method qlora"),
+        ("qwen3", {"num_key_value_heads": 3}, "4 heads of 16, 3 for keys"),
+        ("qwen2", {"rope_scaling": {"rope_type": "linear"}}, "has no factor"),
+        ("qwen2", {"use_sliding_window": True}, "use_sliding_window"),
+        ("qwen2", {"layer_types": ["full_attention", "sliding_attention"]}, "layer_types"),
+        ("llama", {"mlp_bias": True}, "mlp_bias"),
+        ("llama", {"hidden_size": None}, "hidden_size is None"),
+        ("llama", {"hidden_act": "gelu"}, "hidden_act"),
+        ("gemma2", {"query_pre_attn_scalar": 144}, "query_pre_attn_scalar"),
+        ("gemma2", {"attn_logit_softcapping": -1}, "attn_logit_softcapping"),
+        ("gemma2", {"rms_norm_eps": 1e-5}, "rms_norm_eps"),
+        ("gemma2", {"tie_word_embeddings": False}, "tie_word_embeddings"),
+        ("gemma2", {"layer_types": ["full_attention"]}, "layer_types"),
+        ("gemma3_text", {"final_logit_softcapping": 30.0}, "final_logit_softcapping"),
+        ("gemma3_text", {"query_pre_attn_scalar": 7}, "query_pre_attn_scalar"),
+        ("gemma3_text", {"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "rope_scaling"),
+        ("gemma3_text", {"rope_scaling": {"rope_type": "linear", "factor": 0.5}}, "factor"),
+        ("gemma3_text", {"use_bidirectional_attention": True}, "use_bidirectional_attention"),
+        ("gemma3_text", {"layer_types": ["full_attention", "chunked_attention"]}, "layer_types"),
+    ],
+)
+def test_what_tunix_would_ignore_is_refused_by_name(kind: str, change: dict[str, Any], named: str) -> None:
+    with pytest.raises(ModelError, match=named):
+        architecture_of(config_of(kind) | change)
+
+
+def test_gemma_2_sees_a_window_in_every_other_layer_from_the_first_on() -> None:
+    found = architecture_of(config_of("gemma2", num_hidden_layers=4))
+    assert found.local_layers == (True, False, True, False)
+    assert (found.window, found.attention_softcap, found.logit_softcap) == (8, 2.0, 1.5)
+
+
+def test_a_gemma_2_config_that_names_only_its_sizes_has_the_defaults_of_the_family() -> None:
+    sizes = {"hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 26, "num_attention_heads": 8}
+    found = architecture_of({"model_type": "gemma2", "vocab_size": 256000, **sizes})
+    assert (found.window, found.attention_softcap, found.logit_softcap) == (4096, 50.0, 30.0)
+    assert (found.head_dim, found.kv_heads, found.rope.theta, found.tied) == (256, 4, 10_000.0, True)
+
+
+@pytest.mark.parametrize(
+    "rope",
+    [
+        {"rope_theta": 5e5, "rope_scaling": {"rope_type": "linear", "factor": 8.0}, "rope_local_base_freq": 1e4},
+        {
+            "rope_parameters": {
+                "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 5e5},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
+            }
+        },
+    ],
+    ids=["as transformers 4 writes it", "as transformers 5 writes it"],
+)
+def test_gemma_3_has_another_base_in_its_local_layers(rope: dict[str, Any]) -> None:
+    config = {key: value for key, value in config_of("gemma3_text").items() if not key.startswith("rope")}
+    found = architecture_of({**config, "num_hidden_layers": 7, **rope})
+    assert found.local_layers == (True,) * 5 + (False, True)
+    assert found.local_rope is not None
+    assert (found.local_rope.theta, found.local_rope.scaling) == (1e4, None)
+    assert found.rope.theta == 5e5
+    assert found.rope.scaling is not None
+    assert found.rope.scaling["factor"] == 8.0
+
+
+def test_a_gemma_3_that_sees_pictures_is_read_by_its_text_part() -> None:
+    text = {key: value for key, value in config_of("gemma3_text").items() if key != "vocab_size"}
+    found = architecture_of({"model_type": "gemma3", "text_config": text, "vision_config": {}})
+    assert (found.kind, found.vocab_size) == ("gemma3", None)
+
+
+def test_a_directory_without_a_readable_config_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no config\.json"):
+        read_architecture(tmp_path)
+    for content, named in (("not json", "is not JSON"), (json.dumps([1]), "not a model's config")):
+        (tmp_path / "config.json").write_text(content)
+        with pytest.raises(ModelError, match=named):
+            read_architecture(tmp_path)

@@ -1,0 +1,99 @@
+"""A run that is killed at any train step goes on as if nothing had happened: same losses, bit for bit."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import AS_A_USER, REPOSITORY
+from tests.tunix_backend.conftest import make_manifest
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.record import RunDir
+
+pytestmark = [pytest.mark.tunix, pytest.mark.slow]
+
+STEPS = 22
+KILLS = 5
+
+
+def run(manifest: RunManifest, models_dir: Path, cache: Path, *kill: str) -> int:
+    """One process. Returns its exit code."""
+    file = Path(manifest.output_dir).parent / "manifest.yaml"
+    file.write_text(manifest.to_yaml())
+    command = [
+        sys.executable,
+        "-m",
+        "tests.tunix_backend.helpers.killed_run",
+        str(file),
+        str(models_dir),
+        str(cache),
+        *kill,
+    ]
+    environ = {**os.environ, **AS_A_USER, "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environ, capture_output=True, text=True, timeout=200)
+    assert done.returncode in (0, -9), done.stderr[-2000:]
+    return done.returncode
+
+
+def what_was_measured(folder: RunDir) -> list[tuple[Any, ...]]:
+    """Everything in the metrics file that does not depend on the clock or on where the run was killed."""
+    records = [r for r in folder.metrics()[0] if r["kind"] in ("train", "eval", "samples")]
+    keys = ("loss", "grad_norm", "learning_rate", "epoch", "trained_tokens", "parts", "mean_tokens", "repetition")
+    return [(r["kind"], r["train_step"], *(str(r.get(key)) for key in keys)) for r in records]
+
+
+def weights_hash(folder: RunDir, manifest: RunManifest, models_dir: Path) -> str:
+    import jax
+    import numpy as np
+    from flax import nnx
+
+    from tunixrt_core.tunix_backend.model.checkpoints import restore_weights
+    from tunixrt_core.tunix_backend.model.models import load_model, make_mesh
+
+    mesh = make_mesh(manifest.mesh, manifest.batch.size)
+    with mesh:
+        loaded = load_model(manifest, models_dir, mesh)
+        restore_weights(loaded.model, folder.checkpoints, lora=manifest.method.adapts)
+    digest = hashlib.sha256()
+    for leaf in jax.tree.leaves(nnx.state(loaded.model, nnx.Param)):
+        digest.update(np.asarray(leaf).tobytes())
+    return digest.hexdigest()
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_run_killed_at_five_train_steps_ends_as_one_that_was_not(
+    tmp_path: Path, models_dir: Path, method: str, accumulation: int
+) -> None:
+    def manifest(name: str) -> RunManifest:
+        return make_manifest(
+            tmp_path / name, method=method, gradient_accumulation=accumulation, packing=True, max_seq_length=192,
+            batch_size=2, train_steps=STEPS, eval_every=5, checkpoint_every=4, lora_rank=4, seed=accumulation,
+            sample_prompts=2, sample_tokens=8,
+        )  # fmt: skip
+
+    whole, killed = manifest("whole"), manifest("killed")
+    cache = tmp_path / "compiled"
+    assert run(whole, models_dir, cache) == 0
+    rng = random.Random(f"{method} {accumulation}")
+    kills = sorted(rng.sample(range(1, STEPS + 1), KILLS))
+    for train_step in kills:
+        # before: computed and maybe saved, but not written down; after: written down, but maybe not saved
+        assert run(killed, models_dir, cache, str(train_step), rng.choice(["before", "after"])) == -9
+    assert run(killed, models_dir, cache) == 0
+
+    one, other = RunDir(Path(whole.output_dir)), RunDir(Path(killed.output_dir))
+    measured = what_was_measured(other)
+    assert measured == what_was_measured(one), f"killed at {kills}"
+    assert [step for kind, step, *_ in measured if kind == "train"] == list(range(1, STEPS + 1))
+    assert [step for kind, step, *_ in measured if kind == "eval"] == [0, 5, 10, 15, 20, 22]
+    assert other.samples()[0] == one.samples()[0]
+    assert [answer["train_step"] for answer in other.samples()[0][::2]] == [0, 5, 10, 15, 20, 22]
+    assert weights_hash(other, killed, models_dir) == weights_hash(one, whole, models_dir)

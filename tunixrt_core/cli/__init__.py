@@ -1,0 +1,1 @@
+"""The `tunixrt` command, one module per subcommand."""

@@ -1,0 +1,92 @@
+"""`tunixrt ask`: one prompt to a run's base and tuned model, in this process."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import orjson
+import typer
+
+from tunixrt_core.cli.accelerator import Checkpoint, Wait, accelerator, stop_at_signals
+from tunixrt_core.cli.common import Home, run_folder, settings_of
+from tunixrt_core.cli.sampling import MaxNewTokens, Seed, TargetName, Temperature, TopK, TopP, targets_of
+from tunixrt_core.cli.show.terminal import err, out
+from tunixrt_core.evaluation.question_execution import AskedRun, LoadedModels, execute_question
+from tunixrt_core.evaluation.questions import Answered, Question
+from tunixrt_core.jobs.questions import KIND
+from tunixrt_core.manifest.manifest import load_manifest
+from tunixrt_core.runs.evaluation_record import Target
+from tunixrt_core.settings import Settings
+from tunixrt_core.training.execution import StopRequest
+from tunixrt_core.training.trainer import Sampling
+from tunixrt_core.tunix_backend.backend import TunixBackend
+
+
+def ask(
+    run: Annotated[str, typer.Argument(help="Run id, or the folder of a run.")],
+    prompt: Annotated[str, typer.Argument(help="What to ask; - reads standard input.")],
+    target: TargetName = "both",
+    checkpoint: Checkpoint = "last",
+    system: Annotated[str | None, typer.Option(help="System prompt instead of the manifest's; '' for none.")] = None,
+    temperature: Temperature = 0.0,
+    top_p: TopP = 1.0,
+    top_k: TopK = None,
+    seed: Seed = 0,
+    max_new_tokens: MaxNewTokens = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The answers as JSON.")] = False,
+    wait: Wait = False,
+    home: Home = None,
+) -> None:
+    """Ask a run's base and tuned model one thing; needs no database."""
+    settings = settings_of(home)
+    backend = TunixBackend(settings.models_dir, settings.compiled_dir)
+    backend.require()
+    folder = run_folder(run, settings)
+    question = Question(
+        run_id=folder.path.name,
+        prompt=sys.stdin.read() if prompt == "-" else prompt,
+        system=system,
+        targets=targets_of(target),
+        checkpoint=checkpoint,
+        sampling=Sampling(temperature, top_p, top_k, seed),
+        max_new_tokens=max_new_tokens,
+    )
+    asked = AskedRun(folder.path.name, load_manifest(folder.manifest_file), folder)
+    answers = _ask(question, asked, backend, settings, wait)
+    if as_json:
+        sys.stdout.write(orjson.dumps([asdict(each) for each in answers], option=orjson.OPT_INDENT_2).decode() + "\n")
+    else:
+        for answered in answers:
+            show_answer(answered)
+    if len(answers) < len(question.targets):
+        err.print("Stopped.")
+        raise typer.Exit(130)
+
+
+def _ask(
+    question: Question, asked: AskedRun, backend: TunixBackend, settings: Settings, wait: bool
+) -> tuple[Answered, ...]:
+    models, stop = LoadedModels(backend), StopRequest()
+    with accelerator(settings, asked.folder, KIND, wait), stop_at_signals(stop), err.status("Loading") as status:
+
+        def show(target: Target, phase: str) -> None:
+            status.update(f"{target.capitalize()} model: {phase}")
+
+        return execute_question(question, asked, models, on_phase=show, stop=stop)
+
+
+def show_answer(answered: Answered) -> None:
+    """Steps, final answer, and what it took."""
+    out.print(f"{answered.target.capitalize()}: {answered.model}", style="bold")
+    if answered.answer is None:
+        out.print(answered.output)
+        out.print("No final answer can be read from that.", style="yellow")
+    else:
+        for number, step in enumerate(answered.steps, 1):
+            out.print(f"{number:>4}. {step}")
+        out.print(f"Final answer: {answered.answer}")
+    cut = ", cut at the limit" if answered.hit_limit else ""
+    time = f"{answered.seconds:.2f} s{', compiling included' if answered.compiled else ''}"
+    out.print(f"{answered.prompt_tokens:,} prompt tokens, {answered.tokens:,} tokens{cut}, {time}\n", style="dim")

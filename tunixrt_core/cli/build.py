@@ -1,0 +1,154 @@
+"""`tunixrt dataset build`: a dataset spec from a YAML file and options, frozen as the next version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from tunixrt_core.cli.common import Home, open_home
+from tunixrt_core.cli.show import terminal
+from tunixrt_core.cli.show.terminal import out
+from tunixrt_core.datasets.eval_prompts import EvalFile
+from tunixrt_core.datasets.gates.registry import GATES
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.datasets.versions import DatasetVersion
+from tunixrt_core.errors import InvalidDataset, UnreadableFile
+
+_GATE_HELP = (
+    f"GATE=off|warn|exclude, with settings after commas: near_duplicate=exclude,threshold=0.9. Gates: "
+    f"{', '.join(GATES)}; all=warn sets every one. May be given several times."
+)
+
+
+def dataset_build(
+    name: Annotated[str | None, typer.Argument(help="Name of the dataset; that of the spec where left out.")] = None,
+    spec_file: Annotated[
+        Path | None, typer.Option("--spec", help="A spec as YAML or JSON; options given beside it win.")
+    ] = None,
+    source: Annotated[str | None, typer.Option(help="Only traces of this source.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only traces that this model wrote.")] = None,
+    text: Annotated[str | None, typer.Option(help="Only traces that this search finds.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Only traces with this tag; several: with all of them.")] = None,
+    correct: Annotated[
+        bool | None, typer.Option("--correct/--incorrect", help="Only traces whose answer is right, or wrong.")
+    ] = None,
+    score: Annotated[str | None, typer.Option(help="Only traces with a score of this name, within the bounds.")] = None,
+    min_score: float | None = None,
+    max_score: float | None = None,
+    min_steps: int | None = None,
+    max_steps: int | None = None,
+    min_length: Annotated[int | None, typer.Option(help="Bytes of the whole trace.")] = None,
+    max_length: int | None = None,
+    after: Annotated[str | None, typer.Option(help="Only traces stored from this date on, such as 2026-11-24.")] = None,
+    before: str | None = None,
+    selection: Annotated[
+        str | None, typer.Option(help="all, latest, random, stratified, top, best, shortest or budget.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="How many, for latest, random, stratified and top.")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Stratified: source, model or meta.KEY. Top, best, budget: name of a score.")
+    ] = None,
+    allocation: Annotated[str | None, typer.Option(help="Stratified: proportional or equal.")] = None,
+    budget: Annotated[int | None, typer.Option(help="Estimated tokens, for selection budget.")] = None,
+    tokens: Annotated[str | None, typer.Option(help="How a budget is counted: bytes (by four) or words.")] = None,
+    seed: int | None = None,
+    eval_share: Annotated[float | None, typer.Option(help="Share of the prompts that go to the eval split.")] = None,
+    dedupe: Annotated[str | None, typer.Option(help="none, or prompt: one trace of each prompt.")] = None,
+    split_by: Annotated[str | None, typer.Option(help="What stays on one side: prompt or near_duplicate.")] = None,
+    gate: Annotated[list[str] | None, typer.Option(help=_GATE_HELP)] = None,
+    eval_file: Annotated[
+        Path | None, typer.Option(help="Compare train rows with the prompts of this file (any format that is read).")
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Freeze a selection of traces as the next version of a dataset."""
+    given = {
+        "name": name,
+        "source": source,
+        "model": model,
+        "text": text,
+        "tags": tag,
+        "correct": correct,
+        "score": score,
+        "min_score": min_score,
+        "max_score": max_score,
+        "min_steps": min_steps,
+        "max_steps": max_steps,
+        "min_length": min_length,
+        "max_length": max_length,
+        "after": after,
+        "before": before,
+        "selection": selection,
+        "limit": limit,
+        "by": by,
+        "allocation": allocation,
+        "budget": budget,
+        "tokens": tokens,
+        "seed": seed,
+        "eval_share": eval_share,
+        "dedupe": dedupe,
+        "split_by": split_by,
+    }
+    spec = _spec(spec_file, given, gate or [], compares=eval_file is not None)
+    with open_home(home) as rt, terminal.progress() as bar:
+        task = bar.add_task(spec.name, total=None, note="")
+
+        def show(phase: str, done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total or None, note=phase)
+
+        built = rt.build_dataset(spec, eval_file=EvalFile.at(eval_file) if eval_file else None, on_progress=show)
+        outcomes = rt.dataset_gates(built.name, built.version)
+    say_version(built)
+    if outcomes:
+        terminal.table(
+            ("Gate", "Action", "Looked at", "Found"), [(o.gate, o.action, o.checked, o.rows) for o in outcomes]
+        )
+
+
+def say_version(version: DatasetVersion) -> None:
+    out.print(
+        f"{version.name} v{version.version}: {version.train_rows:,} train + {version.eval_rows:,} eval rows, "
+        f"sha256 {version.content_hash}"
+    )
+
+
+def _spec(path: Path | None, given: Mapping[str, Any], gates: Sequence[str], *, compares: bool) -> DatasetSpec:
+    fields = _from_file(path) if path else {}
+    fields |= {key: value for key, value in given.items() if value is not None}
+    known = fields.get("gates")
+    chosen = {**(known if isinstance(known, Mapping) else {}), **read_gates(gates)}
+    if compares and "contamination" not in chosen:
+        chosen["contamination"] = "warn"
+    if chosen:
+        fields["gates"] = chosen
+    return DatasetSpec.from_dict(fields)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableFile(f"{path} cannot be read: {error}.") from None
+    except yaml.YAMLError as error:
+        raise InvalidDataset(f"spec: {path} is not YAML ({' '.join(str(error).split())}).") from None
+    if not isinstance(loaded, dict):
+        raise InvalidDataset(f"spec: {path} must hold an object of fields such as `name` and `gates`.")
+    return {str(key): value for key, value in loaded.items()}
+
+
+def read_gates(said: Sequence[str]) -> dict[str, Any]:
+    """`["near_duplicate=exclude,threshold=0.9"]` as the gates of a spec. Raises InvalidDataset."""
+    made: dict[str, Any] = {}
+    for one in said:
+        name, equals, rest = one.partition("=")
+        action, *settings = rest.split(",")
+        if not equals or not all("=" in setting for setting in settings):
+            raise InvalidDataset(f"gates: {one!r} is not GATE=ACTION or GATE=ACTION,SETTING=VALUE.")
+        values = {key.strip(): yaml.safe_load(value) for key, _, value in (s.partition("=") for s in settings)}
+        for gate in GATES if name == "all" else [name]:
+            made[gate] = {"action": action.strip(), **values}
+    return made

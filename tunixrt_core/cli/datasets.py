@@ -1,0 +1,164 @@
+"""`tunixrt dataset` and `tunixrt export`: freeze selections of traces, and write them as files."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tunixrt_core.cli.build import dataset_build, say_version
+from tunixrt_core.cli.common import Home, open_home
+from tunixrt_core.cli.show import terminal
+from tunixrt_core.cli.show.terminal import out
+from tunixrt_core.datasets.gates.findings import GateOutcome
+from tunixrt_core.export.entries import ExportOptions
+from tunixrt_core.export.formats import EXPORT_FORMATS
+from tunixrt_core.traces.rendering.styles import ReasoningStyle
+from tunixrt_core.traces.rows import SPLITS
+
+DatasetNumber = Annotated[int | None, typer.Option("--version", help="The latest where not given.")]
+
+dataset_app = typer.Typer(no_args_is_help=True, help="Build and look at dataset versions.")
+
+
+dataset_app.command("build")(dataset_build)
+
+
+@dataset_app.command("list")
+def dataset_list(name: Annotated[str | None, typer.Argument()] = None, home: Home = None) -> None:
+    """List dataset versions, newest first."""
+    with open_home(home) as rt:
+        versions = rt.dataset_versions(name)
+    terminal.table(
+        ("Dataset", "Version", "Train", "Eval", "sha256"),
+        [(v.name, v.version, v.train_rows, v.eval_rows, v.content_hash[:12]) for v in versions],
+    )
+
+
+@dataset_app.command("show")
+def dataset_show(name: str, version: DatasetNumber = None, home: Home = None) -> None:
+    """Print a version: its counts, its hash and its spec, which builds it again with `--spec`."""
+    with open_home(home) as rt:
+        found = rt.dataset(name, version)
+    say_version(found)
+    out.print(f"frozen {found.created_at:%Y-%m-%d %H:%M} UTC, parent {found.parent or '–'}\n")
+    out.print(found.spec.to_yaml().rstrip())
+
+
+@dataset_app.command("rows")
+def dataset_rows(
+    name: str,
+    version: DatasetNumber = None,
+    split: Annotated[str | None, typer.Option(help="train or eval.")] = None,
+    limit: Annotated[int, typer.Option(help="How many to print.")] = 20,
+    home: Home = None,
+) -> None:
+    """Print the first rows of a version."""
+    if split not in (None, *SPLITS):
+        raise typer.BadParameter("train or eval", param_hint="--split")
+    with open_home(home) as rt:
+        rows = [
+            (side, trace.content_hash[:12], len(trace.steps), _flat(trace.prompt, 60), _flat(trace.final_answer, 24))
+            for trace, side in islice(rt.dataset_rows(name, version, split), limit)
+        ]
+    terminal.table(("Split", "Trace", "Steps", "Prompt", "Answer"), rows)
+
+
+@dataset_app.command("gates")
+def dataset_gates(
+    name: str,
+    gate: Annotated[str | None, typer.Argument(help="Print the rows behind this gate.")] = None,
+    version: DatasetNumber = None,
+    reason: Annotated[str | None, typer.Option(help="Only rows with this reason, such as wrong.")] = None,
+    limit: Annotated[int, typer.Option(help="How many rows to print, at most 1,000.")] = 20,
+    home: Home = None,
+) -> None:
+    """Print what the gates of a version did, or the rows behind one of them, each with why."""
+    with open_home(home) as rt:
+        if gate is None:
+            outcomes = rt.dataset_gates(name, version)
+            terminal.table(
+                ("Gate", "Version", "Action", "Looked at", "Found", "Of these"),
+                [(o.gate, o.version, o.action, o.checked, o.rows, _counts(o)) for o in outcomes],
+            )
+            return
+        for found in rt.dataset_findings(name, version, gate, reason=reason, limit=limit):
+            out.print(f"{found.finding.hash[:12]}  {found.words}")
+            if found.span:
+                out.print(f"    {_flat(f'{found.before}[{found.span}]{found.after}', 200)}")
+            if found.differs:
+                out.print(f"    {found.finding.detail['other'][:12]}: {_flat(found.differs, 400)}")
+
+
+@dataset_app.command("diff")
+def dataset_diff(
+    name: str,
+    before: Annotated[int, typer.Argument(help="Number of the earlier version.")],
+    after: Annotated[int, typer.Argument(help="Number of the later version.")],
+    limit: Annotated[int, typer.Option(help="How many rows of each kind to name.")] = 20,
+    home: Home = None,
+) -> None:
+    """Print what changed from one version to another: rows added, removed, moved to the other side, changed."""
+    with open_home(home) as rt:
+        found = rt.dataset_diff(name, before, after)
+    out.print(
+        f"{name} v{before} -> v{after}: {len(found.added):,} added, {len(found.removed):,} removed, "
+        f"{len(found.moved):,} moved, {len(found.changed):,} changed, {found.kept:,} kept"
+    )
+    lines = [
+        *(f"+ {one}" for one in found.added[:limit]),
+        *(f"- {one}" for one in found.removed[:limit]),
+        *(f"> {one}" for one in found.moved[:limit]),
+        *(f"~ {old} -> {new}" for old, new in found.changed[:limit]),
+    ]
+    for line in lines:
+        out.print(line)
+
+
+@dataset_app.command("card")
+def dataset_card(name: str, version: DatasetNumber = None, home: Home = None) -> None:
+    """Print the dataset card of a version as Markdown."""
+    with open_home(home) as rt:
+        card = rt.dataset_card(name, version)
+    out.print(card.rstrip())
+
+
+def _flat(text: str, most: int) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= most else flat[: most - 1] + "…"
+
+
+def _counts(outcome: GateOutcome) -> str:
+    return ", ".join(f"{reason} {count:,}" for reason, count in outcome.counts.items())
+
+
+def export(
+    name: Annotated[str, typer.Argument(help="Dataset name.")],
+    dataset_version: Annotated[int | None, typer.Option("--version", help="The latest where not given.")] = None,
+    format: Annotated[str, typer.Option(help=", ".join(EXPORT_FORMATS))] = "tunix_sft",
+    file_type: Annotated[str, typer.Option("--as", help="jsonl, jsonl.gz or parquet.")] = "jsonl",
+    style: Annotated[str, typer.Option(help=f"How steps are written: {', '.join(ReasoningStyle)}.")] = "tags",
+    turns: Annotated[str, typer.Option(help="Prompt and completion as auto, text or messages.")] = "auto",
+    reasoning: Annotated[str, typer.Option(help="In messages: in the content, or in a field of its own.")] = "content",
+    chat: Annotated[str, typer.Option(help="Chat format of the prompts of grpo; none where not given.")] = "",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; in the home otherwise.")] = None,
+    card: Annotated[bool, typer.Option("--card", help="Write a dataset card (README.md) beside it.")] = False,
+    module: Annotated[bool, typer.Option("--module", help="With grpo: the module that Tunix's command reads.")] = False,
+    home: Home = None,
+) -> None:
+    """Write a dataset version as a file. The same version always gives the same bytes."""
+    options = ExportOptions.of(style, turns, reasoning, chat)
+    with open_home(home) as rt:
+        info = rt.export_dataset(
+            name,
+            dataset_version,
+            format=format,
+            path=output,
+            file_type=file_type,
+            options=options,
+            card=card,
+            module=module,
+        )
+    out.print(f"{info.path}  {info.rows:,} rows, {info.bytes:,} bytes, sha256 {info.sha256}")

@@ -1,0 +1,79 @@
+"""`tunixrt evals`: evaluations that are there: list, compare, rank; and the scorers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from tunixrt_core.cli.common import Home, open_home
+from tunixrt_core.cli.show import evaluations as terminal_eval
+from tunixrt_core.cli.show.terminal import err, out
+from tunixrt_core.evaluation.scorers.known import known_scorers
+
+evals_app = typer.Typer(no_args_is_help=True, help="Evaluations that are there: list, compare, rank; and the scorers.")
+
+Metric = Annotated[str, typer.Option("--scorer", help="By which scorer; `tunixrt evals scorers` lists them.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
+
+
+@evals_app.command("list")
+def list_(
+    run: Annotated[str | None, typer.Argument(help="Of this run only.")] = None,
+    home: Home = None,
+) -> None:
+    """Every evaluation, newest first."""
+    with open_home(home) as pipeline:
+        terminal_eval.show_evaluations(pipeline.evaluations(run))
+
+
+@evals_app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="Id of an evaluation, as `tunixrt evals list` shows it.")],
+    second: Annotated[str, typer.Argument(help="The one that is compared with it.")],
+    scorer: Metric = "exact_match",
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
+    """Two evaluations, row by row, on the rows that both have answered."""
+    with open_home(home) as pipeline:
+        found = pipeline.compare_evaluations(first, second, scorer)
+    if as_json:
+        out.print_json(json.dumps(asdict(found)))
+    else:
+        terminal_eval.show_comparison(first, second, found)
+
+
+@evals_app.command()
+def board(
+    scorer: Metric = "exact_match",
+    dataset: Annotated[str | None, typer.Option(help="Of runs on this dataset only.")] = None,
+    model: Annotated[str | None, typer.Option(help="Of runs of this model only.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="Made at this moment (UTC) or later.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Made at this moment (UTC) or earlier.")] = None,
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
+    """The leaderboard: one an eval set, as only those that were asked the same can be ranked."""
+    with open_home(home) as pipeline:
+        found = pipeline.leaderboard(scorer, dataset=dataset, model=model, since=_utc(since), until=_utc(until))
+    if as_json:
+        out.print_json(json.dumps(asdict(found), default=str))
+        return
+    for each in found.boards:
+        terminal_eval.show_board(each, scorer)
+    if not found.boards:
+        err.print("No finished evaluation has this score.")
+
+
+@evals_app.command()
+def scorers() -> None:
+    """What an answer can be scored by, for `tunixrt evaluate --scorer`."""
+    terminal_eval.show_scorers(known_scorers())
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)

@@ -1,0 +1,112 @@
+"""The `tunixrt` command: thin over the pipeline. Errors are one sentence on standard error and a non-zero exit."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tunixrt_core import __version__
+from tunixrt_core.cli.ask import ask
+from tunixrt_core.cli.common import Home, fail, open_home
+from tunixrt_core.cli.datasets import dataset_app, export
+from tunixrt_core.cli.db import db_app
+from tunixrt_core.cli.doctor import doctor_app
+from tunixrt_core.cli.evals import evals_app
+from tunixrt_core.cli.evaluate import evaluate
+from tunixrt_core.cli.export import export_model
+from tunixrt_core.cli.ingest import ingest
+from tunixrt_core.cli.memory import memory
+from tunixrt_core.cli.models import models_app
+from tunixrt_core.cli.preflight import preflight
+from tunixrt_core.cli.runs import runs_app
+from tunixrt_core.cli.script import script
+from tunixrt_core.cli.show.terminal import out
+from tunixrt_core.cli.traces import traces_app
+from tunixrt_core.cli.train import train
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.manifest.variants import read_changes
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="From step-by-step reasoning traces to a fine-tuned, evaluated model.",
+    pretty_exceptions_enable=False,
+)
+app.add_typer(traces_app, name="traces")
+app.add_typer(dataset_app, name="dataset")
+app.add_typer(db_app, name="db")
+app.add_typer(evals_app, name="evals")
+manifest_app = typer.Typer(invoke_without_command=True)
+app.add_typer(manifest_app, name="manifest")
+
+
+def main() -> None:
+    """Entry point: runs the command and turns errors into a sentence and exit code 1."""
+    try:
+        app(prog_name="tunixrt")
+    except TunixRTError as error:
+        fail(str(error))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    out.print(__version__)
+
+
+app.command()(ingest)
+app.command()(export)
+
+
+@manifest_app.callback()
+def manifest(
+    context: typer.Context,
+    dataset: Annotated[str | None, typer.Option(help="Dataset to train on.")] = None,
+    dataset_version: Annotated[int | None, typer.Option("--version", help="The latest where not given.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Or an exported Tunix SFT file; needs no database.")] = None,
+    model: Annotated[str, typer.Option(help="Built-in model (tiny), a Hugging Face directory, or org/name.")] = "tiny",
+    output_dir: Annotated[
+        str | None, typer.Option(help="Folder of the run; the next one in the home otherwise.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; standard output otherwise.")
+    ] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Hyperparameter, as learning_rate=2e-4.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of YAML.")] = False,
+    home: Home = None,
+) -> None:
+    """Write a run manifest, or a script from one."""
+    if context.invoked_subcommand is not None:
+        return
+    if (dataset is None) == (data is None):
+        raise typer.BadParameter("give --dataset or --data")
+    with open_home(home) as rt:
+        built = rt.build_manifest(
+            dataset,
+            dataset_version,
+            data_file=data.resolve() if data else None,
+            model_id=model,
+            output_dir=output_dir,
+            hyperparams=read_changes(set_ or []),
+        )
+    text = built.to_json() if as_json else built.to_yaml()
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        output.write_text(text, encoding="utf-8")
+        out.print(f"{output}  {built.data.train_rows:,} train rows; start it with: tunixrt train {output}")
+
+
+manifest_app.command()(script)
+app.command()(preflight)
+app.command()(memory)
+app.command()(train)
+app.command()(evaluate)
+app.command()(ask)
+app.command("export-model")(export_model)
+app.add_typer(runs_app, name="runs")
+app.add_typer(models_app, name="models")
+app.add_typer(doctor_app, name="doctor")

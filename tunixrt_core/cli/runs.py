@@ -1,0 +1,154 @@
+"""The part of the `tunixrt` command for runs that are there: list, show, stop, save, resume, clone, compare, tail."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tunixrt_core.cli.accelerator import Wait
+from tunixrt_core.cli.common import Home, fail, open_home, run_folder, settings_of
+from tunixrt_core.cli.show import runs as terminal_run
+from tunixrt_core.cli.show import terminal
+from tunixrt_core.cli.show.terminal import out
+from tunixrt_core.cli.train import train_here
+from tunixrt_core.evaluation.run_summary import summarise
+from tunixrt_core.manifest.manifest import load_manifest
+from tunixrt_core.manifest.variants import differences, keep_parent, make_variant, read_changes
+from tunixrt_core.pipeline.run_verbs import ask_to_save, with_duration
+from tunixrt_core.runs.record import RunDir
+
+runs_app = typer.Typer(no_args_is_help=True, help="List, show, stop, save, resume, clone and compare runs.")
+
+
+@runs_app.command("list")
+def runs_list(limit: int = 20, home: Home = None) -> None:
+    """List runs, newest first."""
+    with open_home(home) as rt:
+        rows = [(run, rt.run_state(run.id)) for run in rt.runs(limit=limit).items]
+    terminal.table(
+        ("Run", "Name", "Status", "Train step", "Of", "Dataset"),
+        [
+            (run.id, run.name, run.status, state.train_step, state.total_train_steps, str(run.dataset or ""))
+            for run, state in rows
+        ],
+    )
+
+
+@runs_app.command("show")
+def runs_show(run: str, home: Home = None) -> None:
+    """Show one run: state, figures, alerts, and where its files are."""
+    folder = run_folder(run, settings_of(home))
+    state = folder.state()
+    terminal.table(
+        ("", ""),
+        [
+            ("Status", state.status),
+            ("Phase", state.phase),
+            ("Device", state.device),
+            ("Message", state.message),
+            ("Folder", str(folder.path)),
+        ],
+    )
+    terminal_run.show_summary(summarise(folder))
+    for record in folder.metrics()[0]:
+        if record["kind"] == "alert":
+            out.print(terminal_run.event_line(record), style="yellow")
+
+
+@runs_app.command("stop")
+def runs_stop(run: str, home: Home = None) -> None:
+    """Ask a run to stop, in whichever process it runs; it keeps its last checkpoint."""
+    folder = run_folder(run, settings_of(home))
+    if (state := folder.state()).status.over:
+        fail(f"{run} is over ({state.status}); there is nothing to stop.")
+    folder.stop_file.touch()
+    out.print(f"{run} was asked to stop; it ends after the train step under way.")
+
+
+@runs_app.command("save")
+def runs_save(run: str, home: Home = None) -> None:
+    """Ask a run to save a checkpoint now and to go on, in whichever process it runs."""
+    ask_to_save(run, run_folder(run, settings_of(home)))
+    out.print(f"{run} was asked for a checkpoint; it is saved after the train step under way.")
+
+
+@runs_app.command("resume")
+def runs_resume(
+    run: str,
+    train_steps: Annotated[int | None, typer.Option(help="In all: trains a finished run for longer.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="In all: trains a finished run for longer.")] = None,
+    wait: Wait = False,
+    home: Home = None,
+) -> None:
+    """Go on from the last checkpoint, in this process."""
+    settings = settings_of(home)
+    folder = run_folder(run, settings)
+    manifest = load_manifest(folder.manifest_file)
+    manifest = with_duration(manifest, folder.state(), train_steps=train_steps, epochs=epochs)
+    train_here(manifest, folder, settings, resume=True, wait=wait)
+
+
+@runs_app.command("clone")
+def runs_clone(
+    run: str,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="What to change, as learning_rate=1e-4.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; standard output otherwise.")
+    ] = None,
+    output_dir: Annotated[
+        str | None, typer.Option(help="Folder of the new run; the next one in the home otherwise.")
+    ] = None,
+    start: Annotated[bool, typer.Option("--start", help="Train it at once, in this process.")] = False,
+    wait: Wait = False,
+    home: Home = None,
+) -> None:
+    """Write the manifest of a run with some values changed, for a new run, and say what has changed."""
+    settings = settings_of(home)
+    if output_dir is None:
+        with open_home(home) as rt:
+            output_dir = str(rt.registry.next_dir())
+    manifest = load_manifest(run_folder(run, settings).manifest_file)
+    variant = make_variant(manifest, read_changes(set_ or []), output_dir)
+    for change in variant.changed:
+        terminal.err.print(f"{change.key}: {change.values[0]} -> {change.values[1]}")
+    if output:
+        output.write_text(variant.manifest.to_yaml(), encoding="utf-8")
+    if start:
+        folder = RunDir(Path(output_dir).absolute())
+        if not folder.state_file.exists():  # otherwise the start is refused
+            folder.create()
+            keep_parent(folder, run, manifest, variant.manifest)
+        train_here(variant.manifest, folder, settings, resume=False, wait=wait)
+    elif output:
+        out.print(f"{output}  start it with: tunixrt train {output}")
+    else:
+        typer.echo(variant.manifest.to_yaml(), nl=False)
+
+
+@runs_app.command("compare")
+def runs_compare(runs: Annotated[list[str], typer.Argument(help="Two or more.")], home: Home = None) -> None:
+    """Put runs side by side: where their manifests differ, and what each came to; needs no database."""
+    if len(runs) < 2:
+        raise typer.BadParameter("name two runs or more")
+    folders = [run_folder(run, settings_of(home)) for run in runs]
+    manifests = [load_manifest(folder.manifest_file) for folder in folders]
+    summaries = tuple(map(summarise, folders))
+    terminal_run.show_comparison([folder.path.name for folder in folders], differences(manifests), summaries)
+
+
+@runs_app.command("tail")
+def runs_tail(
+    run: str, lines: int = 40, follow: Annotated[bool, typer.Option("--follow", "-f")] = False, home: Home = None
+) -> None:
+    """Print the end of a run's log; with -f go on until the run is over."""
+    folder = run_folder(run, settings_of(home))
+    shown = folder.log_tail(lines)
+    out.print(shown)
+    while follow and not folder.state().status.over:
+        time.sleep(0.5)
+        text = folder.log_tail(1000)
+        out.print(text.removeprefix(shown).lstrip("\n"), end="")
+        shown = text

@@ -1,0 +1,1 @@
+"""Terminal output: tables and progress of each topic."""

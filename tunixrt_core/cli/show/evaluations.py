@@ -1,0 +1,118 @@
+"""Evaluations, comparisons and leaderboards, as the command prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tunixrt_core.cli.show.terminal import err, out, table
+from tunixrt_core.evaluation.execution import EvalPlan
+from tunixrt_core.evaluation.results.comparison import Comparison
+from tunixrt_core.evaluation.results.leaderboard import Board
+from tunixrt_core.evaluation.results.statistics import Estimate
+from tunixrt_core.evaluation.scorers.known import KnownScorer
+from tunixrt_core.evaluation.sets.leaks import Leaks
+from tunixrt_core.runs.evaluation_record import EvalRecord
+
+
+def show_results(plans: Sequence[EvalPlan]) -> None:
+    """One line a model: its exact match with the interval that says how sure that is; and what it was trained on."""
+    columns = ("Model", "Rows", "Exact match", "95 % interval", "Format valid", "Mean tokens", "Hit the limit")
+    lines = []
+    for plan in plans:
+        if (found := plan.folder.summary()) is not None:
+            interval = f"{found['exact_match_low']:.3f} to {found['exact_match_high']:.3f}"
+            valid = found.get("format_valid", "")
+            ends = (found["mean_tokens"], found["hit_limit"])
+            lines.append((plan.label, found["rows"], found["exact_match"], interval, valid, *ends))
+    table(columns, lines)
+    for plan in plans:
+        if (leaks := plan.folder.leaks()) is not None:
+            _show_leaks(plan.label, leaks)
+
+
+def _show_leaks(label: str, leaks: Leaks) -> None:
+    if leaks.exact:
+        err.print(
+            f"{label} was trained on {leaks.exact:,} of these {leaks.eval_rows:,} prompts: scores on them show memory, "
+            "not reasoning.",
+            style="yellow",
+        )
+    if leaks.overlap:
+        err.print(
+            f"{leaks.overlap:,} of {leaks.eval_rows:,} prompts have {leaks.ngram} words or more in a row that stand in "
+            "a train row too: so do prompts made from one template, and copied ones."
+        )
+
+
+def show_comparison(first: str, second: str, found: Comparison) -> None:
+    """What the second has right that the first has not, how sure that is, and where."""
+    difference = _interval(found.difference)
+    out.print(
+        f"{second} against {first}: {found.fixed} fixed, {found.broken} broken of {found.rows}; "
+        f"{found.scorer} {difference}, {'McNemar' if found.binary else 'sign test'} p = {found.p_value:.2g}"
+    )
+    if found.groups:
+        table(
+            ("Column", "Value", "Rows", "First", "Second", "Better", "Worse", "p (Holm)"),
+            [
+                (g.column, g.value, g.rows, _mean(g.first), _mean(g.second), g.wins, g.losses, g.p_holm)
+                for g in found.groups
+            ],
+        )
+    for warning in found.warnings:
+        err.print(warning, style="yellow")
+
+
+def _interval(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "not known"
+    return f"{estimate.value:+.3f} ({estimate.low:+.3f} to {estimate.high:+.3f})"
+
+
+def _mean(estimate: Estimate | None) -> float | None:
+    return None if estimate is None else estimate.value
+
+
+def show_evaluations(records: Iterable[EvalRecord]) -> None:
+    """One line an evaluation, newest first."""
+    table(
+        ("Evaluation", "State", "Eval set", "Rows", "Exact match", "Message"),
+        [
+            (
+                record.id,
+                record.status.value,
+                record.setup.get("eval_set", {}).get("name", ""),
+                record.metrics.get("rows"),
+                record.metrics.get("exact_match"),
+                record.message,
+            )
+            for record in records
+        ],
+    )
+
+
+def show_board(board: Board, metric: str) -> None:
+    """The models of one eval set, best first."""
+    out.print(f"{' / '.join(board.names)}: {board.eval_set.rows:,} prompts")
+    table(
+        ("#", "Evaluation", "Model", metric, "95 % interval", "Notes"),
+        [
+            (
+                place,
+                e.eval_id,
+                e.model,
+                e.value,
+                "" if e.low is None else f"{e.low:.3f} to {e.high:.3f}",
+                "; ".join(e.notes),
+            )
+            for place, e in enumerate(board.entries, 1)
+        ],
+    )
+
+
+def show_scorers(known: Iterable[KnownScorer]) -> None:
+    """Every scorer that can be asked for, and what is wrong with those that cannot."""
+    table(
+        ("Scorer", "Version", "Unit", "About"),
+        [(one.usage, one.version, one.unit, one.problem or one.about) for one in known],
+    )

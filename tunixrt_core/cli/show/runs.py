@@ -1,0 +1,189 @@
+"""A run on a terminal: as it happens, its last figures, and several runs side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from tunixrt_core.cli.show import terminal
+from tunixrt_core.evaluation.run_summary import RunSummary
+from tunixrt_core.manifest.variants import Difference
+from tunixrt_core.runs.record import RunDir, RunState
+from tunixrt_core.training.trainer import DryRunReport
+
+
+class RunDisplay:
+    """Follows a run's folder while inside: a bar with the newest numbers below it, and a line for each evaluation,
+    checkpoint, compilation and alert. Where standard error is no terminal, only the lines."""
+
+    def __init__(self, folder: RunDir) -> None:
+        self._folder = folder
+        self._cursor = folder.metrics()[1]
+        self._train: Mapping[str, Any] = {}
+        self._eval: Mapping[str, Any] = {}
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=terminal.err,
+        )
+        self._task = self._bar.add_task("loading", total=None)
+        self._live = Live(self._drawn(), console=terminal.err, refresh_per_second=4)
+
+    def __enter__(self) -> Self:
+        if terminal.err.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def update(self, state: RunState) -> None:
+        """Look at the folder again."""
+        records, self._cursor = self._folder.metrics(self._cursor)
+        for record in records:
+            if record["kind"] == "train":
+                self._train = record
+                continue
+            if record["kind"] == "eval":
+                self._eval = record
+            if line := event_line(record, self._train):
+                terminal.err.print(line, style="yellow" if record["kind"] == "alert" else None)
+        self._bar.update(
+            self._task,
+            description=state.phase or str(state.status),
+            completed=max(state.train_step, int(self._train.get("train_step", 0))),
+            total=state.total_train_steps or None,
+        )
+        self._live.update(self._drawn())
+
+    def _drawn(self) -> Group:
+        return Group(self._bar, Text(numbers_line(self._train, self._eval), style="dim"))
+
+
+def numbers_line(train: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
+    """The newest numbers of a run: `loss 0.812 · eval loss 0.827 · lr 0.0002 · 12,460 tokens/s · 12% padding`."""
+    waited, seconds = train.get("input_wait_seconds"), train.get("step_seconds")
+    parts = [
+        _part(train.get("loss"), lambda v: f"loss {v:.3f}"),
+        _part(evaluation.get("loss"), lambda v: f"eval loss {v:.3f}"),
+        _part(train.get("learning_rate"), lambda v: f"lr {v:.3g}"),
+        _part(train.get("grad_norm"), lambda v: f"gradient {v:.3g}"),
+        _part(train.get("tokens_per_second"), lambda v: f"{v:,.0f} tokens/s"),
+        _part(seconds, lambda v: f"{v:.3g} s a train step"),
+        _part(waited / seconds if waited is not None and seconds else None, lambda v: f"{v:.0%} waiting for rows"),
+        _part(train.get("padding_share"), lambda v: f"{v:.0%} padding"),
+        _part(train.get("memory_bytes"), lambda v: f"{v / 1e9:.2f} GB"),
+        _part(train.get("mfu"), lambda v: f"{v:.0%} MFU"),
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def event_line(record: Mapping[str, Any], train: Mapping[str, Any] | None = None) -> str:
+    """One line for a record that is not of a train step; "" for kinds that are not known here."""
+    at = f"train step {record['train_step']:,}"
+    if record["kind"] == "eval":
+        best = " (the best so far)" if record.get("best") else ""
+        return f"{at}: {numbers_line(train or {}, record)}{best}"
+    if record["kind"] == "samples":
+        shares = f"{record['exact_match']:.0%} right, {record['format_valid']:.0%} well formed"
+        return f"{at}: of {record['rows']:,} fixed prompts {shares}, {record['mean_tokens']:,.0f} tokens on average"
+    if record["kind"] == "checkpoint":
+        return f"{at}: checkpoint saved ({record['reason']}, {record['seconds']:.1f} s)"
+    if record["kind"] == "compile":
+        again = "" if record.get("expected", True) else ", for the second time"
+        return f"{at}: compiled rows of {record['length']:,} tokens in {record['seconds']:.1f} s{again}"
+    if record["kind"] == "alert":
+        return f"{at}: {record['alert']}: {record['evidence']}. {change_words(record['change'])}"
+    return ""
+
+
+def change_words(change: Mapping[str, Any] | str) -> str:
+    """What to try: `Try a clone with learning_rate=0.0001.`"""
+    if isinstance(change, str):
+        return change
+    return f"Try a clone with {', '.join(f'{name}={value}' for name, value in change.items())}."
+
+
+def show_summary(summary: RunSummary) -> None:
+    """The figures of a run, one a line; what was not measured is left out."""
+    best = f"{_loss(summary.best_eval_loss)} at train step {summary.best_train_step}" if summary.best_eval_loss else ""
+    lines: list[tuple[str, str]] = [
+        ("Train step", f"{summary.train_step:,} of {summary.total_train_steps:,}"),
+        ("Train loss", _loss(summary.train_loss)),
+        ("Eval loss", _loss(summary.eval_loss)),
+        ("Best eval loss", best),
+        ("Time", _part(summary.seconds, _duration)),
+        ("Trained tokens", _part(summary.trained_tokens, lambda v: f"{v:,}")),
+        ("Tokens/s", _part(summary.tokens_per_second, lambda v: f"{v:,.0f} (median)")),
+        ("Step time", _part(summary.step_seconds, lambda v: f"{v:.3g} s (median)")),
+        ("Waiting for rows", _part(summary.input_wait_share, lambda v: f"{v:.1%} of the time")),
+        ("Padding", _part(summary.padding_share, lambda v: f"{v:.1%}")),
+        ("Peak memory", _part(summary.peak_memory_bytes, lambda v: f"{v / 1e9:.2f} GB")),
+        ("Checkpoints saved", f"{summary.checkpoints}"),
+        ("Alerts", f"{summary.alerts}"),
+        *((f"Loss of {name}", _loss(value)) for name, value in summary.parts.items()),
+        *((f"Exact match, {name}", f"{value:.1%}") for name, value in summary.exact_match.items()),
+    ]
+    terminal.table(("", ""), [line for line in lines if line[1]])
+
+
+def show_dry_run(report: DryRunReport) -> None:
+    """What was done, and what it took."""
+    lines = [
+        ("Train step", f"loss {_loss(report.train_loss)} on {report.tokens:,} tokens"),
+        ("Compiling it", _duration(report.compile_seconds)),
+        ("Evaluation", f"loss {_loss(report.eval_loss)}" if report.eval_loss is not None else "no eval rows"),
+        ("Checkpoint", f"{report.checkpoint_bytes / 1e6:,.1f} MB in {_duration(report.checkpoint_seconds)}"),
+        ("Generation", f"{report.generated!r} in {_duration(report.generate_seconds)}"),
+        ("Peak memory", f"{report.peak_memory_bytes / 1e9:.2f} GB"),
+        ("All of it", _duration(report.seconds)),
+    ]
+    terminal.table(("", ""), lines)
+
+
+def show_comparison(names: Sequence[str], differences: Sequence[Difference], summaries: Sequence[RunSummary]) -> None:
+    """Where the manifests differ, then what each run came to: a column a run."""
+    terminal.table(("Setting", *names), [(row.key, *map(_cell, row.values)) for row in differences])
+    terminal.out.print()
+    rows: list[tuple[str, Callable[[RunSummary], object]]] = [
+        ("Status", lambda s: str(s.status)),
+        ("Train step", lambda s: s.train_step),
+        ("Train loss", lambda s: s.train_loss),
+        ("Eval loss", lambda s: s.eval_loss),
+        ("Best eval loss", lambda s: s.best_eval_loss),
+        ("At train step", lambda s: s.best_train_step),
+        ("Time", lambda s: _part(s.seconds, _duration)),
+        ("Trained tokens", lambda s: s.trained_tokens),
+        ("Tokens/s", lambda s: None if s.tokens_per_second is None else round(s.tokens_per_second)),
+        ("Exact match, base", lambda s: s.exact_match.get("base")),
+        ("Exact match, tuned", lambda s: s.exact_match.get("tuned")),
+        ("Alerts", lambda s: s.alerts),
+    ]
+    terminal.table(("Result", *names), [(name, *map(of, summaries)) for name, of in rows])
+
+
+def _cell(value: object) -> str:
+    return "null" if value is None else f"{value}"
+
+
+def _part(value: Any, words: Callable[[Any], str]) -> str:
+    return "" if value is None or not math.isfinite(value) else words(value)
+
+
+def _loss(value: float | None) -> str:
+    return _part(value, lambda v: f"{v:.4f}")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -1,0 +1,195 @@
+"""`tunixrt traces`: list, read, tag, note, score, group, compare and delete traces."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import datetime
+from typing import Annotated
+
+import orjson
+import typer
+
+from tunixrt_core.cli.common import Home, open_home
+from tunixrt_core.cli.show import traces as terminal_traces
+from tunixrt_core.cli.show.terminal import out
+from tunixrt_core.store.query import TraceQuery
+from tunixrt_core.traces.scores import GivenScore
+
+traces_app = typer.Typer(no_args_is_help=True, help="Find, read, judge, compare and delete traces.")
+
+Ref = Annotated[str, typer.Argument(help="Hash of a trace, or its first 8 or more digits.")]
+Text = Annotated[str, typer.Option(help="Words in prompt, steps or answer.")]
+Source = Annotated[str | None, typer.Option(help="Only of this source.")]
+Model = Annotated[str | None, typer.Option(help="Only by this model.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="Only with this tag; may be given several times.")]
+Correct = Annotated[bool | None, typer.Option("--correct/--wrong", help="Only with a right, or a wrong answer.")]
+Score = Annotated[str | None, typer.Option(help="Only with a score of this name.")]
+MinScore = Annotated[float | None, typer.Option(help="Of that name, at least.")]
+MaxScore = Annotated[float | None, typer.Option(help="Of that name, at most.")]
+MinSteps = Annotated[int | None, typer.Option(help="At least so many steps.")]
+MaxSteps = Annotated[int | None, typer.Option(help="At most so many steps.")]
+MinLength = Annotated[int | None, typer.Option(help="At least so many bytes.")]
+MaxLength = Annotated[int | None, typer.Option(help="At most so many bytes.")]
+After = Annotated[datetime | None, typer.Option(help="Stored at this date (UTC) or after it.")]
+Before = Annotated[datetime | None, typer.Option(help="Stored before this date (UTC).")]
+
+
+@traces_app.command("list")
+def traces_list(
+    text: Text = "",
+    source: Source = None,
+    model: Model = None,
+    tag: Tags = None,
+    correct: Correct = None,
+    score: Score = None,
+    min_score: MinScore = None,
+    max_score: MaxScore = None,
+    min_steps: MinSteps = None,
+    max_steps: MaxSteps = None,
+    min_length: MinLength = None,
+    max_length: MaxLength = None,
+    after: After = None,
+    before: Before = None,
+    limit: int = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON a trace.")] = False,
+    home: Home = None,
+) -> None:
+    """List the newest traces that match."""
+    query = TraceQuery(
+        text, source, model, tuple(tag or ()), correct, None, score, min_score, max_score, None,
+        min_steps, max_steps, min_length, max_length, after, before,
+    )  # fmt: skip
+    with open_home(home) as rt:
+        page, count = rt.traces(query, limit=limit), rt.count_traces(query)
+    if as_json:
+        for item in page.items:
+            out.file.write(orjson.dumps({"id": item.id, **item.trace.to_dict()}).decode() + "\n")
+        return
+    terminal_traces.listing(page.items)
+    out.print(f"{len(page.items):,} of {count.words} traces, newest first")
+
+
+@traces_app.command("show")
+def traces_show(
+    trace: Ref, as_json: Annotated[bool, typer.Option("--json", help="The trace alone.")] = False, home: Home = None
+) -> None:
+    """Show one trace: prompt, steps, answer, and what was said about it."""
+    with open_home(home) as rt:
+        stored = rt.trace(trace)
+    if as_json:
+        out.file.write(orjson.dumps(stored.trace.to_dict(), option=orjson.OPT_INDENT_2).decode() + "\n")
+    else:
+        terminal_traces.one(stored)
+
+
+@traces_app.command("tag")
+def traces_tag(
+    trace: Ref,
+    tags: Annotated[list[str], typer.Argument(help="Tags to give it.")],
+    remove: Annotated[bool, typer.Option("--remove", help="Take them away instead.")] = False,
+    home: Home = None,
+) -> None:
+    """Tag a trace. A tag is any word or short line."""
+    with open_home(home) as rt:
+        (rt.untag_trace if remove else rt.tag_trace)(trace, tags)
+        stored = rt.trace(trace)
+    out.print(f"{stored.id[:12]}  {', '.join(stored.tags) or 'no tags'}")
+
+
+@traces_app.command("note")
+def traces_note(
+    trace: Ref, text: Annotated[str, typer.Argument(help="The note; empty to remove it.")], home: Home = None
+) -> None:
+    """Write the note of a trace, in place of the one before."""
+    with open_home(home) as rt:
+        rt.note_trace(trace, text)
+    out.print("Note kept." if text.strip() else "Note removed.")
+
+
+@traces_app.command("score")
+def traces_score(
+    trace: Ref,
+    name: Annotated[str, typer.Argument(help="What is scored, such as quality.")],
+    value: Annotated[float, typer.Argument(help="Any number; from 0 to 1 is usual.")],
+    step: Annotated[int | None, typer.Option(help="A single step, counted from 1.", min=1)] = None,
+    scorer: Annotated[str, typer.Option(help="Who scores; your user name otherwise.")] = "",
+    note: Annotated[str | None, typer.Option(help="Why.")] = None,
+    home: Home = None,
+) -> None:
+    """Give a trace, or one of its steps, a human score, in place of your earlier one."""
+    given = GivenScore(
+        name=name,
+        value=value,
+        step=None if step is None else step - 1,
+        note=note,
+        scorer=scorer or getpass.getuser(),
+        version="",
+        kind="human",
+    )
+    with open_home(home) as rt:
+        rt.score_trace(trace, [given])
+    out.print(f"{name} {value:g} by {given.scorer}{'' if step is None else f', step {step}'}")
+
+
+@traces_app.command("groups")
+def traces_groups(
+    min_traces: Annotated[int, typer.Option(help="Only prompts with at least so many traces.")] = 2,
+    limit: int = 20,
+    home: Home = None,
+) -> None:
+    """List prompts with several traces: share of right ones, different answers, the shortest right trace."""
+    with open_home(home) as rt:
+        page = rt.prompt_groups(min_traces=min_traces, limit=limit)
+    terminal_traces.groups(page.items)
+
+
+@traces_app.command("diff")
+def traces_diff(a: Ref, b: Ref, home: Home = None) -> None:
+    """Compare two traces step by step; words that differ stand in [-brackets-] and {+braces+}."""
+    with open_home(home) as rt:
+        terminal_traces.difference(rt.trace(a), rt.trace(b), rt.diff_traces(a, b))
+
+
+@traces_app.command("delete")
+def traces_delete(
+    trace: Annotated[str | None, typer.Argument(help="Hash of one trace; or give filters.")] = None,
+    text: Text = "",
+    source: Source = None,
+    model: Model = None,
+    tag: Tags = None,
+    correct: Correct = None,
+    score: Score = None,
+    min_score: MinScore = None,
+    max_score: MaxScore = None,
+    min_steps: MinSteps = None,
+    max_steps: MaxSteps = None,
+    min_length: MinLength = None,
+    max_length: MaxLength = None,
+    after: After = None,
+    before: Before = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many there are.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    home: Home = None,
+) -> None:
+    """Delete one trace, or all that match. Each leaves a tombstone, so that dataset versions go on naming it."""
+    query = TraceQuery(
+        text, source, model, tuple(tag or ()), correct, None, score, min_score, max_score, None,
+        min_steps, max_steps, min_length, max_length, after, before,
+    )  # fmt: skip
+    if (trace is None) == (query == TraceQuery()):
+        raise typer.BadParameter("name a trace, or give filters such as --source or --before")
+    with open_home(home) as rt:
+        count = rt.count_traces(query).words if trace is None else "1"
+        what = f"{count} {'trace' if count == '1' else 'traces'}"
+        if trace is not None:
+            rt.trace(trace)
+        if dry_run:
+            out.print(f"{what} would be deleted")
+            return
+        if not yes:
+            typer.confirm(f"Delete {what}?", abort=True)
+        if trace is None:
+            out.print(f"{rt.delete_traces(query):,} deleted")
+        else:
+            rt.delete_trace(trace)
+            out.print("1 deleted")

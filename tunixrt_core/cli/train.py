@@ -1,0 +1,147 @@
+"""The part of the `tunixrt` command that trains, in this process."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tunixrt_core.cli.accelerator import Wait, accelerator, stop_at_signals
+from tunixrt_core.cli.common import Home, fail, settings_of
+from tunixrt_core.cli.preflight import Allow, check_codes
+from tunixrt_core.cli.show import runs as terminal_run
+from tunixrt_core.cli.show import terminal
+from tunixrt_core.cli.show.terminal import err, out
+from tunixrt_core.errors import InvalidManifest
+from tunixrt_core.evaluation.run_summary import summarise
+from tunixrt_core.manifest.manifest import RunManifest, load_manifest
+from tunixrt_core.pipeline.run_verbs import with_duration
+from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.settings import Settings
+from tunixrt_core.training.backend import Backend
+from tunixrt_core.training.execution import StopRequest, execute_dry_run, execute_training, run_folder_of
+from tunixrt_core.training.trainer import NoObserver, TrainControls
+from tunixrt_core.tunix_backend.backend import TunixBackend
+
+
+def train(
+    manifest_file: Annotated[Path, typer.Argument(help="Manifest, YAML or JSON.")],
+    output_dir: Annotated[Path | None, typer.Option(help="Instead of the manifest's own.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the output directory.")] = False,
+    allow: Allow = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(help="No run: the largest train step, one evaluation, checkpoint and generation."),
+    ] = False,
+    processes: Annotated[int, typer.Option(min=1, help="Train together with others: how many there are.")] = 1,
+    process_index: Annotated[int, typer.Option(min=0, help="Which of them this one is, from 0.")] = 0,
+    coordinator: Annotated[
+        str | None, typer.Option(help="host:port of process 0, where the others find each other.")
+    ] = None,
+    wait: Wait = False,
+    home: Home = None,
+) -> None:
+    """Run a manifest in this process; needs no database.
+
+    Ctrl-C and SIGTERM stop after the train step and keep a checkpoint; the exit code is then 130 or 143.
+    """
+    allowed = check_codes(allow)
+    if processes > 1 and (coordinator is None or process_index >= processes):
+        raise typer.BadParameter("several processes need --coordinator, and --process-index below --processes")
+    settings = settings_of(home)
+    backend = TunixBackend(settings.models_dir, settings.compiled_dir)
+    backend.require()
+    loaded = load_manifest(manifest_file)
+    if output_dir:
+        loaded = loaded.model_copy(update={"output_dir": str(output_dir)})
+    folder = run_folder_of(loaded, Path.cwd())
+    if dry_run:
+        with accelerator(settings, folder, "dry run", wait):
+            _dry_run(loaded, folder, backend)
+        return
+    if coordinator is not None and processes > 1:
+        backend.join(coordinator, processes, process_index)
+        if process_index > 0:
+            _train_along(loaded, folder, backend)
+            return
+    train_here(loaded, folder, settings, resume=resume, wait=wait, allow=allowed, backend=backend)
+
+
+def _dry_run(manifest: RunManifest, folder: RunDir, backend: Backend) -> None:
+    with terminal.progress() as bar:
+        task = bar.add_task("loading", total=None, note="")
+        report = execute_dry_run(
+            manifest, backend, folder.path.parent, on_phase=lambda phase: bar.update(task, description=phase)
+        )
+    if report is not None:
+        terminal_run.show_dry_run(report)
+
+
+def _train_along(manifest: RunManifest, folder: RunDir, backend: Backend) -> None:
+    """Train as one of several processes of which another shows and writes what happens."""
+    stop = StopRequest()
+    with stop_at_signals(stop):
+        backend.begin_together(ready=True)
+        backend.trainer().train(manifest, folder.path, observer=NoObserver(), controls=TrainControls(stop))
+
+
+def train_here(
+    manifest: RunManifest,
+    folder: RunDir,
+    settings: Settings,
+    *,
+    resume: bool,
+    wait: bool,
+    allow: tuple[str, ...] = (),
+    backend: TunixBackend | None = None,
+) -> None:
+    """Train in this process and show it; leaves with an exit code of its own where the run did not end by itself."""
+    backend = backend or TunixBackend(settings.models_dir, settings.compiled_dir)
+    backend.require()
+    with accelerator(settings, folder, "train", wait):
+        _check_folder(manifest, folder, resume)
+        state, code = _train_with_display(manifest, folder, backend, allow)
+    if state.status is RunStatus.FAILED:
+        fail(state.message)
+    terminal.dropped_rows(state)
+    terminal_run.show_summary(summarise(folder))
+    if state.message:
+        err.print(state.message)
+    out.print(f"{state.status} at train step {state.train_step:,} of {state.total_train_steps:,}: {folder.path}")
+    if state.status is RunStatus.STOPPED and code:
+        raise typer.Exit(code)
+
+
+def _check_folder(manifest: RunManifest, folder: RunDir, resume: bool) -> None:
+    if not folder.state_file.exists():
+        return
+    state = folder.state()
+    if not resume:
+        raise InvalidManifest(
+            "output_dir", f"{folder.path} already holds a run ({state.status}); choose another, or add --resume"
+        )
+    state.status.to(RunStatus.QUEUED)
+    if state.status is RunStatus.SUCCEEDED:
+        with_duration(manifest, state, **manifest.duration.model_dump())
+
+
+def _train_with_display(
+    manifest: RunManifest, folder: RunDir, backend: Backend, allow: tuple[str, ...]
+) -> tuple[RunState, int]:
+    """Train in a thread, so that signals reach this one and become a stop with a checkpoint; and their exit code."""
+    folder.create()
+    folder.write_queued()
+    stop = StopRequest()
+    ended: list[RunState] = []
+    worker = threading.Thread(
+        target=lambda: ended.append(execute_training(manifest, folder, backend, stop=stop, allow=allow)),
+        name="tunixrt-train",
+    )
+    with stop_at_signals(stop) as codes, terminal_run.RunDisplay(folder) as display:
+        worker.start()
+        while worker.is_alive():
+            worker.join(0.25)
+            display.update(folder.state())
+    return ended[0], codes[0] if codes else 0

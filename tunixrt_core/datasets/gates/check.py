@@ -1,0 +1,133 @@
+"""The frame that every gate fills: its settings, a check that sees each row once, and the help it is given."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from tunixrt_core.datasets.gates.findings import Finding
+from tunixrt_core.errors import InvalidDataset
+from tunixrt_core.traces.rows import Split
+from tunixrt_core.traces.trace import Trace
+
+Settings = Mapping[str, Any]
+Read = Callable[[Iterable[str]], Iterator[Trace]]
+CountTokens = Callable[[str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a check came to: the rows it stopped at, rows by outcome, and facts in words."""
+
+    findings: list[Finding]
+    counts: Mapping[str, int] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+class Check(Protocol):
+    """One gate at work on the rows of one version. Sees every row once, rows of the eval split first."""
+
+    def see(self, trace: Trace, split: Split | None) -> None:
+        """`split` is None before rows have a side."""
+
+    def finish(self, gone: set[str]) -> Found:
+        """`gone` are rows that gates before this one have excluded; they count for nothing any more."""
+
+    def close(self) -> None:
+        """Free what the check holds, also where it was broken off."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvalSet:
+    """An eval file named by the user: its name, the sha256 of its bytes, and its traces, read once."""
+
+    name: str
+    sha256: str
+    traces: Callable[[], Iterator[Trace]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What checks may ask for. `read` gives the traces of hashes in order, leaving out those that are gone.
+
+    `beat` is called by whoever waits; it raises where the work shall end.
+    """
+
+    read: Read
+    eval_set: EvalSet | None = None
+    beat: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a gate: its default, which also gives its type, its range or its choices, and its meaning."""
+
+    default: int | float | str
+    about: str
+    low: float = 0
+    high: float = 0
+    choices: tuple[str, ...] = ()
+
+    def check(self, where: str, value: object) -> None:
+        """Raise InvalidDataset, which begins with `where`, for a value that cannot be used."""
+        if isinstance(self.default, str):
+            if not isinstance(value, str) or (self.choices and value not in self.choices):
+                raise InvalidDataset(f"{where}: {value!r} is not {_one_of(self.choices)}.")
+            return
+        kinds = (int,) if isinstance(self.default, int) else (int, float)
+        if isinstance(value, bool) or not isinstance(value, kinds) or not self.low <= value <= self.high:
+            kind = "a whole number" if kinds == (int,) else "a number"
+            raise InvalidDataset(f"{where}: {value!r} is not {kind} from {self.low:,g} to {self.high:,g}.")
+
+
+def _one_of(choices: tuple[str, ...]) -> str:
+    return f"one of {', '.join(choices)}" if choices else "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A named rule with a version: another rule under the same name gets the next one.
+
+    `sets` is true where rows are compared with each other, `splits` where a row's side matters.
+    """
+
+    name: str
+    version: int
+    title: str
+    about: str
+    start: Callable[[Settings, Tools], Check]
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    sets: bool = False
+    splits: bool = False
+
+
+Judge = Callable[[Trace, Settings], Finding | None]
+
+
+class RowCheck:
+    """A check that judges each row for itself."""
+
+    def __init__(self, judge: Judge, settings: Settings) -> None:
+        self._judge = judge
+        self._settings = settings
+        self._findings: list[Finding] = []
+
+    def see(self, trace: Trace, split: Split | None) -> None:
+        if (finding := self._judge(trace, self._settings)) is not None:
+            self._findings.append(finding)
+
+    def finish(self, gone: set[str]) -> Found:
+        kept = [finding for finding in self._findings if finding.hash not in gone]
+        return Found(kept, dict(Counter(finding.reason for finding in kept)))
+
+    def close(self) -> None:
+        """A judged row leaves nothing open."""
+
+
+def row_gate(
+    name: str, title: str, about: str, judge: Judge, *, version: int = 1, settings: Mapping[str, Setting] | None = None
+) -> Gate:
+    """A gate whose rule is one plain function of a trace and the settings."""
+    return Gate(name, version, title, about, lambda chosen, tools: RowCheck(judge, chosen), settings or {})

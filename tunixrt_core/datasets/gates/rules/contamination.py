@@ -1,0 +1,105 @@
+"""Gate: a train row holds a stretch of words of an eval prompt, of this version's eval split or of a file.
+
+Word n-grams as in GPT-3 (Brown et al. 2020, appendix C: 13 words) and its successors (8 and more).
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from tunixrt_core.datasets.gates.check import Check, EvalSet, Found, Gate, Setting, Settings, Tools
+from tunixrt_core.datasets.gates.findings import Finding
+from tunixrt_core.datasets.gates.ngrams import grams, span_of
+from tunixrt_core.datasets.gates.texts import parts
+from tunixrt_core.traces.rows import Split
+from tunixrt_core.traces.trace import Trace
+
+
+class ContaminationCheck:
+    """Holds a number of 64 bits for each n-gram of an eval prompt; of the eval texts themselves, nothing."""
+
+    def __init__(self, settings: Settings, eval_set: EvalSet | None) -> None:
+        self._size: int = settings["ngram"]
+        self._against: str = settings["against"]
+        self._owners: list[tuple[str, str]] = []  # ("split" or "file", the group key of an eval prompt)
+        self._grams: dict[int, int] = {}  # n-gram -> index of its first owner
+        self._findings: list[Finding] = []
+        self._notes: dict[str, str] = {}
+        self._rows = {"train": 0, "eval": 0, "file": 0}
+        if eval_set is not None and self._against != "split":
+            self._take_file(eval_set)
+
+    def _take_file(self, eval_set: EvalSet) -> None:
+        for trace in eval_set.traces():
+            self._rows["file"] += 1
+            self._learn("file", trace)
+        self._notes = {
+            "eval_file": eval_set.name,
+            "eval_sha256": eval_set.sha256,
+            "eval_rows": str(self._rows["file"]),
+        }
+
+    def see(self, trace: Trace, split: Split | None) -> None:
+        if split == "eval":
+            self._rows["eval"] += 1
+            if self._against != "file":
+                self._learn("split", trace)
+            return
+        self._rows["train"] += 1
+        if (finding := self._overlap(trace)) is not None:
+            self._findings.append(finding)
+
+    def finish(self, gone: set[str]) -> Found:
+        kept = [finding for finding in self._findings if finding.hash not in gone]
+        counts = {name: count for name, count in self._rows.items() if count}
+        return Found(kept, {**counts, **({"overlap": len(kept)} if kept else {})}, self._notes)
+
+    def close(self) -> None:
+        self._grams.clear()
+
+    def _learn(self, kind: str, trace: Trace) -> None:
+        owner = len(self._owners)
+        self._owners.append((kind, trace.group_key))
+        for value in grams(trace.prompt, self._size):
+            self._grams.setdefault(value, owner)
+
+    def _overlap(self, trace: Trace) -> Finding | None:
+        """The longest stretch of the first part that has one in common with an eval prompt."""
+        for name, text in parts(trace):
+            best = longest = run = 0
+            for i, value in enumerate(grams(text, self._size)):
+                run = run + 1 if value in self._grams else 0
+                if run > longest:
+                    longest, best = run, i - run + 1
+            if longest:
+                return self._finding(trace, name, text, best, longest)
+        return None
+
+    def _finding(self, trace: Trace, name: str, text: str, first: int, length: int) -> Finding:
+        kind, group = self._owners[self._grams[next(islice(grams(text, self._size), first, None))]]
+        words = length + self._size - 1
+        start, end = span_of(text, first, words)
+        detail = {"field": name, "start": start, "end": end, "words": words, "eval": group}
+        return Finding(trace.content_hash, f"overlap_{kind}", detail)
+
+
+def _start(settings: Settings, tools: Tools) -> Check:
+    return ContaminationCheck(settings, tools.eval_set)
+
+
+GATE = Gate(
+    "contamination",
+    1,
+    "Train rows that hold an eval prompt",
+    "a stretch of that many words of an eval prompt stands in a train row",
+    _start,
+    {
+        "ngram": Setting(13, "words of a stretch; 8 finds more, some of it by chance", 5, 50),
+        "against": Setting(
+            "both", "this version's eval split, the eval file, or both", choices=("both", "split", "file")
+        ),
+        "eval_sha256": Setting("", "the eval file that was used, by its content"),
+    },
+    sets=True,
+    splits=True,
+)

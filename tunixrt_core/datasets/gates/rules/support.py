@@ -1,0 +1,65 @@
+"""Gate: the final answer stands nowhere in the reasoning, so that a model learns to jump to it."""
+
+from __future__ import annotations
+
+import re
+
+from tunixrt_core.datasets.gates.check import Settings, row_gate
+from tunixrt_core.datasets.gates.findings import Finding
+from tunixrt_core.datasets.gates.texts import plain_words, reasoning
+from tunixrt_core.traces.answers.numbers import Number, read_number
+from tunixrt_core.traces.trace import Trace
+
+_PLAIN = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?|\.\d+")
+_FRACTION = re.compile(r"(?:\d+ )?\d+\s*/\s*\d+")
+
+
+def answer_in_reasoning(trace: Trace) -> bool:
+    """Whether the final answer stands in the reasoning (see `stands_in`)."""
+    return stands_in(trace.final_answer, reasoning(trace))
+
+
+def stands_in(answer: str, text: str) -> bool:
+    """Whether the answer's number stands in a text, in any spelling, or its words one after the other."""
+    answer = answer.strip()
+    number = read_number(answer)
+    if number is not None:
+        return _stands_alone(answer, text) or _has_number(number, text)
+    wanted = plain_words(answer)
+    if wanted:
+        return f" {' '.join(wanted)} " in f" {' '.join(plain_words(text))} "
+    return answer in text
+
+
+def _stands_alone(number: str, text: str) -> bool:
+    """Whether a number stands in a text as it is written, and not as a part of a longer one. Cheap, for most rows."""
+    at = text.find(number)
+    while at >= 0:
+        before, after = text[at - 1 : at] if at else "", text[at + len(number) : at + len(number) + 2]
+        if not (before.isdigit() or before in (".", ",") or after[:1].isdigit() or after[1:].isdigit()):
+            return True
+        at = text.find(number, at + 1)
+    return False
+
+
+def _has_number(number: Number, text: str) -> bool:
+    values = {number.value, -number.value}
+    if number.unit == "%":
+        values |= {value / 100 for value in values}
+    found = (one for pattern in (_PLAIN, _FRACTION) for one in pattern.findall(text))
+    return any((read := read_number(one)) is not None and read.value in values for one in found)
+
+
+def judge(trace: Trace, settings: Settings) -> Finding | None:
+    # a row without reasoning is the affair of the gate for empty reasoning
+    if not trace.steps or answer_in_reasoning(trace):
+        return None
+    return Finding(trace.content_hash, "missing", {})
+
+
+GATE = row_gate(
+    "answer_missing",
+    "Answer missing from the reasoning",
+    "the final answer stands in no step, neither in these words nor as this number",
+    judge,
+)

@@ -1,0 +1,243 @@
+"""Run one evaluation in the calling thread: what the queue does and what the command does."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tunixrt_core.errors import InvalidEvaluation, InvalidManifest, TunixRTError
+from tunixrt_core.evaluation.answering import evaluate, rescore
+from tunixrt_core.evaluation.harvest import model_label
+from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, EvalState
+from tunixrt_core.evaluation.scorers.chosen import ScorerSet
+from tunixrt_core.evaluation.sets.eval_set import EvalSet, split_set
+from tunixrt_core.evaluation.sets.file import file_set
+from tunixrt_core.evaluation.sets.leaks import find_leaks
+from tunixrt_core.evaluation.sets.setup import EvalRequest, EvalSetup
+from tunixrt_core.manifest.data_file import check_data_unchanged
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.evaluation_record import Target
+from tunixrt_core.runs.record import RunDir, RunStatus
+from tunixrt_core.training.backend import Backend
+from tunixrt_core.training.trainer import Generator
+from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.processes import this_process
+
+
+@dataclass(frozen=True, slots=True)
+class EvalPlan:
+    """An evaluation that can begin: the request with everything in it found."""
+
+    manifest: RunManifest
+    run_folder: RunDir
+    checkpoint: str
+    spec: EvalSpec
+    eval_set: EvalSet
+    versions: Mapping[str, int]  # of the scorers
+
+    @property
+    def folder(self) -> EvalDir:
+        return EvalDir(self.run_folder.evals / self.spec.name)
+
+    @property
+    def label(self) -> str:
+        """The model in words: `base`, or the run with the train step."""
+        train_step = self.spec.train_step
+        return "base" if train_step is None else model_label(self.manifest, self.run_folder.path.name, train_step)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether these very answers are there already, scored by these very scorers."""
+        summary = self.folder.summary()
+        return summary is not None and self.folder.spec() == self.spec and summary["scorers"] == self.versions
+
+    def show_queued(self) -> None:
+        """Let the folder say that it waits for this process."""
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        if self.folder.spec() is None:
+            write_json(self.folder.spec_file, self.spec.to_dict())
+        self.folder.write_state(EvalState(process=this_process()))
+
+
+def plan_evaluation(
+    manifest: RunManifest,
+    run_folder: RunDir,
+    target: Target,
+    request: EvalRequest,
+    *,
+    eval_set: EvalSet | None = None,
+) -> EvalPlan:
+    """Find the checkpoint, the scorers and the rows of a request, but for an `eval_set` that is given.
+
+    Raises InvalidEvaluation, UnreadableFile for an eval file, InvalidDataset for an empty eval split, InvalidManifest
+    for a data file that has changed, NotFound for a checkpoint that is not there.
+    """
+    with ScorerSet(request.scorers) as scorers:
+        names, versions = scorers.names, scorers.versions
+    rows = eval_set or _rows(manifest, request)
+    setup = EvalSetup(
+        eval_set=rows.ref,
+        max_new_tokens=request.max_new_tokens or longest_row(manifest, run_folder),
+        samples=request.samples,
+        sampling=request.sampling,
+    )
+    train_step = run_folder.checkpoint_step(request.checkpoint) if target == "tuned" else None
+    spec = EvalSpec(target=target, train_step=train_step, setup=setup, scorers=names)
+    return EvalPlan(manifest, run_folder, request.checkpoint, spec, rows, versions)
+
+
+def execute_evaluation(
+    plan: EvalPlan,
+    backend: Backend,
+    *,
+    again: bool = False,
+    on_state: Callable[[EvalState], None] = lambda state: None,
+    stop: threading.Event | None = None,
+) -> dict[str, Any]:
+    """Evaluate in this thread; returns the summary, which a stopped evaluation has of the answers that are there.
+
+    What was answered before under the same name is kept and gone on from, or only scored anew where other scorers are
+    asked for; `again` answers everything anew. Errors are raised, and stand in the state too.
+    """
+    folder = plan.folder
+    if plan.is_done and not again:
+        return folder.summary() or {}
+    if folder.summary() is not None and not again:
+        write_json(folder.spec_file, plan.spec.to_dict())
+        return execute_scoring(plan.manifest, folder, on_state=on_state, stop=stop)
+    total = len(plan.eval_set.rows) * plan.spec.setup.samples
+    with (
+        ScorerSet(plan.spec.scorers) as scorers,
+        _reported(folder, total, on_state, stop or threading.Event()) as report,
+    ):
+        if again or folder.spec() is None:
+            folder.predictions_file.unlink(missing_ok=True)
+        write_json(folder.spec_file, plan.spec.to_dict())
+        if plan.spec.target == "tuned":
+            _look_for_leaks(plan, report)
+        return _answer(plan, scorers, backend, report)
+
+
+def execute_scoring(
+    manifest: RunManifest,
+    folder: EvalDir,
+    *,
+    on_state: Callable[[EvalState], None] = lambda state: None,
+    stop: threading.Event | None = None,
+) -> dict[str, Any]:
+    """Score the answers of an evaluation that is done again, by the scorers that its spec names; no model is needed.
+
+    Raises InvalidEvaluation where there is no such evaluation, or a scorer is not there any more.
+    """
+    spec, summary = folder.spec(), folder.summary()
+    if spec is None or summary is None:
+        raise InvalidEvaluation(f"{folder.path} holds no answers that could be scored again. Evaluate again.")
+    with (
+        ScorerSet(spec.scorers) as scorers,
+        _reported(folder, int(summary["planned"]), on_state, stop or threading.Event()) as report,
+    ):
+        report.tell(status=RunStatus.RUNNING, phase="scoring")
+        return rescore(manifest, scorers, folder)
+
+
+def _rows(manifest: RunManifest, request: EvalRequest) -> EvalSet:
+    if request.eval_file is not None:
+        return file_set(request.eval_file, request.limit, columns=request.eval_columns)
+    check_data_unchanged(manifest.data)
+    return split_set(manifest, request.limit)
+
+
+def _look_for_leaks(plan: EvalPlan, report: _Report) -> None:
+    """Which rows the model was trained on, as far as the data file is still the one that it was trained on."""
+    report.phase("comparing")
+    try:
+        check_data_unchanged(plan.manifest.data)
+    except InvalidManifest:
+        return  # an eval file can be asked without the data
+    write_json(plan.folder.leaks_file, find_leaks(plan.eval_set, plan.manifest).to_dict())
+
+
+def _answer(plan: EvalPlan, scorers: ScorerSet, backend: Backend, report: _Report) -> dict[str, Any]:
+    report.phase("loading")
+    checkpoints = plan.run_folder.checkpoint(plan.checkpoint) if plan.spec.target == "tuned" else None
+    with closing(backend.load_generator()(plan.manifest, checkpoints, on_phase=report.phase)) as generator:
+        return _generate(plan, scorers, generator, report)
+
+
+def _generate(plan: EvalPlan, scorers: ScorerSet, generator: Generator, report: _Report) -> dict[str, Any]:
+    def advance(done: int, total: int) -> None:
+        report.tell(status=RunStatus.RUNNING, done=done, total=total, compiles=generator.compiles)
+
+    summary = evaluate(
+        generator,
+        plan.manifest,
+        plan.eval_set,
+        plan.spec.setup,
+        scorers,
+        plan.folder,
+        on_progress=advance,
+        stop=report.stop,
+    )
+    report.tell(compiles=generator.compiles)
+    return summary
+
+
+@dataclass(slots=True)
+class _Report:
+    """Writes `state.json` as the evaluation goes on, and hears the `stop` file."""
+
+    folder: EvalDir
+    on_state: Callable[[EvalState], None]
+    stop: threading.Event
+    state: EvalState = field(default_factory=EvalState)
+
+    def phase(self, name: str) -> None:
+        status = self.state.status
+        if status in (RunStatus.QUEUED, RunStatus.LOADING):
+            known = {"compiling": RunStatus.COMPILING, "generating": RunStatus.RUNNING}
+            status = known.get(name, RunStatus.LOADING)
+        self.tell(status=status, phase=name)
+
+    def tell(self, **changes: Any) -> None:
+        if self.folder.stop_file.exists():
+            self.stop.set()
+        fresh = replace(self.state, **changes)
+        if fresh != self.state:
+            self.state = fresh
+            self.folder.write_state(fresh)
+            self.on_state(fresh)
+
+
+@contextmanager
+def _reported(
+    folder: EvalDir, total: int, on_state: Callable[[EvalState], None], stop: threading.Event
+) -> Iterator[_Report]:
+    """While inside, the state follows what is told; afterwards it says how it ended, whatever happened."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.stop_file.unlink(missing_ok=True)
+    report = _Report(folder, on_state, stop)
+    report.tell(process=this_process(), started_at=time.time(), total=total)
+    try:
+        yield report
+    finally:
+        status, message = _end(report, sys.exc_info()[1])
+        report.tell(status=status, message=message, phase="", ended_at=time.time())
+
+
+def _end(report: _Report, error: BaseException | None) -> tuple[RunStatus, str]:
+    if error is not None:
+        return RunStatus.FAILED, str(error) if isinstance(error, TunixRTError) else f"{type(error).__name__}: {error}"
+    if report.folder.summary() is None:
+        return RunStatus.STOPPED, "Stopped; evaluate again to go on."
+    return RunStatus.SUCCEEDED, ""
+
+
+def longest_row(manifest: RunManifest, folder: RunDir) -> int:
+    """Tokens of the longest row that was trained on: no completion that was learned from needs more."""
+    plan = folder.state().plan if folder.state_file.exists() else {}
+    return int(plan.get("row_length", manifest.max_seq_length))

@@ -1,0 +1,84 @@
+"""The README of an exported model: what it was made from, how, and what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tunixrt_core.evaluation.results.pairs import latest_results
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.models import HubName, parse_model_name, public_name
+from tunixrt_core.runs.record import RunDir
+from tunixrt_core.training.model_export import ExportCheck, ExportLayout, ExportReport
+
+
+def model_card(manifest: RunManifest, folder: RunDir, report: ExportReport) -> str:
+    """Markdown with the head that the Hugging Face hub reads. Names no directory of this machine."""
+    base = public_name(manifest.model.id)
+    library = "transformers" if report.layout is ExportLayout.MERGED else "peft"
+    lines = ["---", f"library_name: {library}", "pipeline_tag: text-generation"]
+    lines += [f"base_model: {name.repository}"] if isinstance(name := parse_model_name(base), HubName) else []
+    lines += ["---", "", f"# {' '.join(manifest.name.split())}", ""]
+    lines += [f"`{base}`, fine-tuned with [Google Tunix](https://github.com/google/tunix) by Tunix RT.", ""]
+    lines += ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in _facts(manifest, folder, report))]
+    lines += ["", "## Evaluation", "", *_evaluation(folder)]
+    lines += ["", "## Check of this export", "", *_proof(report)]
+    lines += ["", "The license of the base model holds for this one too.", ""]
+    return "\n".join(lines)
+
+
+def _facts(manifest: RunManifest, folder: RunDir, report: ExportReport) -> Iterator[tuple[str, object]]:
+    yield "Base model", f"`{public_name(manifest.model.id)}`"
+    if manifest.dataset:
+        yield "Dataset", f"{manifest.dataset.name} v{manifest.dataset.version}, `{manifest.dataset.content_hash}`"
+    yield "Data file", f"{manifest.data.train_rows:,} train and {manifest.data.eval_rows:,} eval rows"
+    yield "sha256 of the data file", f"`{manifest.data.sha256}`"
+    lora = manifest.lora
+    is_lora = manifest.method.adapts
+    put = "merged" if report.layout is ExportLayout.MERGED else "alone, in PEFT layout"
+    yield "Method", f"LoRA, rank {lora.rank}, alpha {lora.alpha:g}, {put}" if is_lora else "all weights"
+    yield "Train steps", f"{report.train_step:,}, {manifest.batch.size} rows each"
+    yield "Learning rate", f"{manifest.optimizer.learning_rate:g}"
+    for kind in ("train", "eval"):
+        if (loss := _last_loss(folder, kind, report.train_step)) is not None:
+            yield f"{kind.capitalize()} loss", f"{loss:.4f}"
+    yield "Chat format", manifest.rendering.chat.value
+    yield "Reasoning style", manifest.rendering.reasoning.value
+    if manifest.rendering.system:
+        yield "System prompt", " ".join(manifest.rendering.system.split()).replace("|", "\\|")
+    yield "Manifest", f"`{manifest.content_hash}`"
+
+
+def _last_loss(folder: RunDir, kind: str, train_step: int) -> float | None:
+    """The loss at the checkpoint, or the last one before it, in nats per trained token."""
+    records: list[dict[str, Any]] = folder.metrics()[0]
+    losses = [r["loss"] for r in records if r["kind"] == kind and r["train_step"] <= train_step]
+    return float(losses[-1]) if losses else None
+
+
+def _evaluation(folder: RunDir) -> list[str]:
+    found = latest_results(folder.evals)
+    summaries = {target: summary for target, summary in found.items() if summary["rows"]}
+    if not summaries:
+        return ["This run was not evaluated."]
+    lines = ["| model | rows | exact match (95 % interval) |", "|---|---|---|"]
+    for target, summary in summaries.items():
+        low, high = summary["exact_match_low"], summary["exact_match_high"]
+        lines.append(f"| {target} | {summary['rows']} | {summary['exact_match']:.3f} ({low:.3f} to {high:.3f}) |")
+    return lines
+
+
+def _proof(report: ExportReport) -> list[str]:
+    return [
+        f"These files were loaded again and compared with the trained model on {report.prompts} prompts of the data "
+        f"file ({report.tokens} tokens). Weights: {report.dtype}.",
+        "",
+        "| read by | largest difference of a logit | allowed | the same likeliest next token |",
+        "|---|---|---|---|",
+        *map(_check, report.checks),
+        *(f"| {by} | not checked: {why} | | |" for by, why in report.not_checked.items()),
+    ]
+
+
+def _check(check: ExportCheck) -> str:
+    return f"| {check.by} | {check.largest_difference:.2g} | {check.tolerance:.2g} | {check.agreement:.1%} |"

@@ -1,0 +1,143 @@
+"""Answer one question in the calling thread: what the queue does and what the command does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tunixrt_core.evaluation.answering import render_asked
+from tunixrt_core.evaluation.execution import longest_row
+from tunixrt_core.evaluation.harvest import model_label, read_output
+from tunixrt_core.evaluation.questions import Answered, Question
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.evaluation_record import Target
+from tunixrt_core.runs.record import RunDir
+from tunixrt_core.training.backend import Backend
+from tunixrt_core.training.trainer import Generation, Generator
+
+OnPhase = Callable[[Target, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRun:
+    """The run that a question is about."""
+
+    name: str  # its id, or that of its folder where there is no database
+    manifest: RunManifest
+    folder: RunDir
+
+    def train_step(self, target: Target, checkpoint: str) -> int | None:
+        """Of the weights that would answer; None for the base model. Raises NotFound."""
+        return self.folder.checkpoint_step(checkpoint) if target == "tuned" else None
+
+
+# folder, manifest, train step: with another one of these it is another model
+_Key = tuple[Path, str, int | None]
+
+
+class LoadedModels:
+    """The base and the tuned model of one run, kept in memory between questions. Used in one thread at a time."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._held: dict[Target, tuple[_Key, Generator]] = {}
+        self._on_phase: OnPhase = lambda target, phase: None
+
+    @property
+    def held(self) -> tuple[Target, ...]:
+        """Which models are in memory."""
+        return tuple(self._held)
+
+    def listen(self, on_phase: OnPhase) -> None:
+        """Tell this one from now on what the models do: one that was loaded for an earlier question too."""
+        self._on_phase = on_phase
+
+    def take(self, asked: AskedRun, target: Target, checkpoint: str) -> Generator:
+        """The model, loaded where it is not there yet. What belongs to another run or checkpoint is closed first."""
+        wanted = self._key(asked, target, checkpoint)
+        for held, (key, _) in list(self._held.items()):
+            if key[:2] != wanted[:2] or (held == target and key != wanted):
+                self._drop(held)
+        if target not in self._held:
+            self._on_phase(target, "loading")
+            path = asked.folder.checkpoint(checkpoint) if target == "tuned" else None
+            load = self._backend.load_generator()
+            found = load(asked.manifest, path, on_phase=lambda phase: self._on_phase(target, phase))
+            self._held[target] = wanted, found
+        return self._held[target][1]
+
+    def close(self) -> None:
+        """Give the memory back."""
+        for target in list(self._held):
+            self._drop(target)
+
+    def _drop(self, target: Target) -> None:
+        _, generator = self._held.pop(target)
+        generator.close()
+
+    @staticmethod
+    def _key(asked: AskedRun, target: Target, checkpoint: str) -> _Key:
+        return asked.folder.path, asked.manifest.content_hash, asked.train_step(target, checkpoint)
+
+
+def execute_question(
+    question: Question,
+    asked: AskedRun,
+    models: LoadedModels,
+    *,
+    on_phase: OnPhase = lambda target, phase: None,
+    on_answer: Callable[[Answered], None] = lambda answered: None,
+    stop: threading.Event | None = None,
+) -> tuple[Answered, ...]:
+    """One answer of each model that is asked; fewer where `stop` ended it. Errors are raised."""
+    models.listen(on_phase)
+    answers: list[Answered] = []
+    for target in question.targets:
+        if stop and stop.is_set():
+            break
+        generator = models.take(asked, target, question.checkpoint)
+        on_phase(target, "generating")
+        answered = _answer(question, asked, target, generator, stop)
+        if answered is not None:
+            answers.append(answered)
+            on_answer(answered)
+    return tuple(answers)
+
+
+def _answer(
+    question: Question, asked: AskedRun, target: Target, generator: Generator, stop: threading.Event | None
+) -> Answered | None:
+    began, compiles = time.perf_counter(), generator.compiles
+    found = generator.generate(
+        [render_asked(asked.manifest, question.prompt, question.system)],
+        max_new_tokens=question.max_new_tokens or longest_row(asked.manifest, asked.folder),
+        sampling=question.sampling,
+        stop=stop,
+    )
+    seconds = time.perf_counter() - began
+    if not found:
+        return None
+    return _answered(asked, target, question.checkpoint, found[0], seconds, generator.compiles > compiles)
+
+
+def _answered(
+    asked: AskedRun, target: Target, checkpoint: str, found: Generation, seconds: float, compiled: bool
+) -> Answered:
+    train_step = asked.train_step(target, checkpoint)
+    parsed = read_output(found.text, asked.manifest.rendering.reasoning)
+    return Answered(
+        target=target,
+        train_step=train_step,
+        model=model_label(asked.manifest, asked.name, train_step),
+        output=found.text,
+        steps=parsed.steps,
+        answer=parsed.answer,
+        prompt_tokens=found.prompt_tokens,
+        tokens=found.tokens,
+        hit_limit=found.hit_limit,
+        seconds=seconds,
+        compiled=compiled,
+    )

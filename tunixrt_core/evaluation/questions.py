@@ -1,0 +1,90 @@
+"""A question to a run's models and what they answered: what the playground is asked and tells."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tunixrt_core.errors import InvalidEvaluation
+from tunixrt_core.runs.evaluation_record import TARGETS, Target
+from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.traces.trace import MAX_TRACE_BYTES
+from tunixrt_core.training.trainer import GREEDY, Sampling
+from tunixrt_core.util.hashing import check_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One prompt to one run. Raises InvalidEvaluation for what cannot be asked.
+
+    `system` None is the manifest's, an empty text is none. `checkpoint` is `last`, `best` or a train step, of the tuned
+    model. `max_new_tokens` is the length of the longest row trained on where it is None.
+    """
+
+    run_id: str
+    prompt: str
+    system: str | None = None
+    targets: tuple[Target, ...] = TARGETS
+    checkpoint: str = "last"
+    sampling: Sampling = GREEDY
+    max_new_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.prompt.strip():
+            raise InvalidEvaluation("The prompt is empty; write a question.")
+        if not self.targets or set(self.targets) - set(TARGETS) or len(set(self.targets)) < len(self.targets):
+            raise InvalidEvaluation(f"targets is {', '.join(self.targets) or 'empty'}; name base, tuned or both, once.")
+        if self.max_new_tokens is not None and self.max_new_tokens < 1:
+            raise InvalidEvaluation(f"max_new_tokens is {self.max_new_tokens}; it must be at least 1.")
+        for name, text in (("prompt", self.prompt), ("system", self.system or "")):
+            _check(name, text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What one model answered. `train_step` is None for the base model; `model` is what a kept trace names.
+
+    `answer` is None where none could be read. `seconds` is the time of generating, without loading; `compiled` says
+    that compiling is in it.
+    """
+
+    target: Target
+    train_step: int | None
+    model: str
+    output: str
+    steps: tuple[str, ...]
+    answer: str | None
+    prompt_tokens: int  # 0: not known
+    tokens: int
+    hit_limit: bool
+    seconds: float
+    compiled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionState:
+    """One question on its way. `target` is the model that `phase` is about; answers are there as they come."""
+
+    id: str
+    question: Question
+    status: RunStatus = RunStatus.QUEUED
+    phase: str = ""  # loading, compiling, generating
+    target: Target | None = None
+    message: str = ""  # why it failed
+    answers: tuple[Answered, ...] = ()
+
+    def answer_of(self, target: Target) -> Answered | None:
+        """None where that model has not answered, or was not asked."""
+        return next((found for found in self.answers if found.target == target), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "status": self.status.value}
+
+
+def _check(name: str, text: str) -> None:
+    try:
+        check_text(text, name)
+    except ValueError as error:
+        raise InvalidEvaluation(f"{error}.") from None
+    if (size := len(text.encode())) > MAX_TRACE_BYTES:
+        raise InvalidEvaluation(f"{name} is {size:,} bytes long; at most {MAX_TRACE_BYTES:,} can be asked.")

@@ -1,0 +1,1 @@
+"""Results of evaluations: statistics, comparisons, groups and leaderboards."""

@@ -1,0 +1,74 @@
+"""The regression gate: whether the second of two compared evaluations is worse than the first."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tunixrt_core.errors import InvalidEvaluation
+from tunixrt_core.evaluation.results.figures import Figures
+
+
+class Outcome(StrEnum):
+    WORSE = "worse"
+    NOT_WORSE = "not worse"
+    CANNOT_TELL = "cannot tell"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate says, in a sentence. `p_value` is the exact one-sided p that the second is worse."""
+
+    outcome: Outcome
+    p_value: float
+    largest_drop: float | None  # that these rows do not rule out, in units of the score, at least 0; None without rows
+    sentence: str
+
+    @property
+    def failed(self) -> bool:
+        """Whether `--fail-if-worse` ends with an error: on worse only, since what cannot be told is no finding."""
+        return self.outcome is Outcome.WORSE
+
+    def __bool__(self) -> bool:
+        """So that `if worse(comparison)` means what it says."""
+        return self.failed
+
+
+def worse(comparison: Figures, alpha: float = 0.05, margin: float = 0.0) -> Verdict:
+    """The verdict on the second of two sides.
+
+    Worse: the exact one-sided sign test (McNemar's) gives p < alpha, and the mean fell by more than `margin`, which is
+    in units of the score and at least 0. Not worse: these rows rule out a drop larger than the margin, or the second
+    is better with p < alpha. Else it cannot be told. Raises InvalidEvaluation for an alpha or a margin that cannot be.
+
+    The largest drop that is not ruled out is the far end of the 95 % interval; where no row got worse, whose interval
+    would end at 0 however few the rows are, it is at least the share 1 - alpha^(1/n) that n rows without a loss leave
+    open (the rule of three; Hanley & Lippman-Hand 1983, JAMA 249, 1743).
+    """
+    if not 0 < alpha < 1:
+        raise InvalidEvaluation(f"alpha is {alpha}; it must lie between 0 and 1.")
+    if math.isnan(margin) or margin < 0:
+        raise InvalidEvaluation(f"margin is {margin}; it must be 0 or above.")
+    gain, p = comparison.gain, comparison.p_worse
+    if gain is None:
+        return Verdict(Outcome.CANNOT_TELL, p, None, "Cannot tell: no row can be compared.")
+    drop = _largest_drop(comparison, gain.low, alpha)
+    said = f"{comparison.wins} better, {comparison.losses} worse of {comparison.rows:,} rows, one-sided p = {p:.2g}"
+    if p < alpha and gain.value < -margin:
+        return Verdict(Outcome.WORSE, p, drop, f"Worse: the mean fell by {-gain.value:.3f} ({said}).")
+    if 0.5**comparison.rows >= alpha:
+        return Verdict(
+            Outcome.CANNOT_TELL, p, drop, f"Cannot tell: {comparison.rows} rows could not show it whatever they were."
+        )
+    if comparison.p_better < alpha and gain.value > 0:
+        return Verdict(Outcome.NOT_WORSE, p, drop, f"Not worse: better by {gain.value:.3f} ({said}).")
+    if drop <= margin:
+        return Verdict(Outcome.NOT_WORSE, p, drop, f"Not worse by more than {margin:g} ({said}).")
+    return Verdict(Outcome.CANNOT_TELL, p, drop, f"Cannot tell: a drop of {drop:.3f} is not ruled out ({said}).")
+
+
+def _largest_drop(figures: Figures, low: float, alpha: float) -> float:
+    # a share of rows is a drop of the mean only where a row loses 1 at most
+    unseen = 1 - alpha ** (1 / figures.rows) if figures.binary and not figures.losses else 0.0
+    return max(0.0, -low, unseen)

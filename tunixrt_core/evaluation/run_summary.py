@@ -1,0 +1,99 @@
+"""What a run came to, read from its folder: its losses, its best evaluation, its time, its tokens, its answers."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tunixrt_core.evaluation.results.pairs import latest_results
+from tunixrt_core.runs.record import RunDir, RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """The figures of one run. None stands for what was not measured; losses are nats per token."""
+
+    status: RunStatus
+    message: str
+    train_step: int
+    total_train_steps: int
+    seconds: float | None
+    train_loss: float | None
+    eval_loss: float | None
+    best_eval_loss: float | None
+    best_train_step: int | None
+    trained_tokens: int | None  # so far, over all train steps
+    tokens_per_second: float | None  # median
+    step_seconds: float | None  # median
+    padding_share: float | None  # mean
+    input_wait_share: float | None
+    peak_memory_bytes: int | None
+    checkpoints: int  # saved, over the whole run
+    alerts: int
+    parts: Mapping[str, float] = field(default_factory=dict)  # of the last evaluation, or else train step; in order
+    exact_match: Mapping[str, float] = field(default_factory=dict)  # by target: base, tuned
+    exact_match_of: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by target: low, high, rows
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def summarise(folder: RunDir) -> RunSummary:
+    """Read a run's folder. Raises NotFound where there is no run in it."""
+    state = folder.state()
+    records = folder.metrics()[0]
+    of = {
+        kind: [record for record in records if record["kind"] == kind]
+        for kind in ("train", "eval", "checkpoint", "alert")
+    }
+    train, evals = of["train"], [record for record in of["eval"] if record.get("loss") is not None]
+    answered = {target: told for target, told in latest_results(folder.evals).items() if told["rows"]}
+    best = min(evals, key=lambda record: record["loss"], default=None)
+    tokens, seconds, waited = (_values(train, n) for n in ("trained_tokens", "step_seconds", "input_wait_seconds"))
+    return RunSummary(
+        status=state.status,
+        message=state.message,
+        train_step=state.train_step,
+        total_train_steps=state.total_train_steps,
+        seconds=records[-1].get("time") if records else None,
+        train_loss=train[-1].get("loss") if train else None,
+        eval_loss=evals[-1]["loss"] if evals else None,
+        best_eval_loss=best["loss"] if best else None,
+        best_train_step=best["train_step"] if best else None,
+        trained_tokens=int(sum(tokens)) if tokens else None,
+        tokens_per_second=_median(_values(train, "tokens_per_second")),
+        step_seconds=_median(seconds),
+        padding_share=statistics.fmean(padding) if (padding := _values(train, "padding_share")) else None,
+        input_wait_share=sum(waited) / sum(seconds) if waited and sum(seconds) else None,
+        peak_memory_bytes=int(max(peaks)) if (peaks := _values(train, "peak_memory_bytes")) else None,
+        checkpoints=len(of["checkpoint"]),
+        alerts=len(of["alert"]),
+        parts=_in_order((evals or train or [{}])[-1].get("parts") or {}),
+        exact_match={target: told["exact_match"] for target, told in answered.items()},
+        exact_match_of={target: _interval(told) for target, told in answered.items() if "exact_match_low" in told},
+    )
+
+
+def part_rank(name: str) -> tuple[int, int]:
+    """Sorts the parts of a completion as they stand in it: format, step 1, step 2, …, answer; the prompt last."""
+    kind, _, number = name.partition(" ")
+    return {"format": 0, "step": 1, "answer": 2}.get(kind, 3), int(number) if number.isdigit() else 0
+
+
+def _in_order(parts: Mapping[str, float]) -> dict[str, float]:
+    return {name: parts[name] for name in sorted(parts, key=part_rank)}
+
+
+def _values(records: list[dict[str, Any]], name: str) -> list[float]:
+    return [float(record[name]) for record in records if record.get(name) is not None]
+
+
+def _median(values: list[float]) -> float | None:
+    return statistics.median(values) if values else None
+
+
+def _interval(told: Mapping[str, Any]) -> dict[str, float]:
+    """The 95 % interval, and how many rows were asked."""
+    return {"low": told["exact_match_low"], "high": told["exact_match_high"], "rows": told["rows"]}

@@ -1,0 +1,21 @@
+"""Scorers: how long an answer is, and whether it was cut off."""
+
+from __future__ import annotations
+
+from tunixrt_core.evaluation.scorers.scorer import Answer, Score, Scorer
+
+
+def length(answer: Answer) -> Score:
+    """Tokens that were generated."""
+    return Score(float(answer.tokens))
+
+
+def hit_limit(answer: Answer) -> Score:
+    """1 where the answer was cut off at the greatest length."""
+    return Score(float(answer.hit_limit))
+
+
+SCORERS = (
+    Scorer("length", 1, "how many tokens the model wrote", length, "tokens", None),
+    Scorer("hit_limit", 1, "the answer was cut off at the greatest length", hit_limit, "share", False),
+)

@@ -1,0 +1,1 @@
+"""Eval sets: from a split or a file, their settings and their leaks."""

@@ -1,0 +1,66 @@
+"""The rows that an evaluation asks: the eval split of a run's data file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tunixrt_core.errors import InvalidDataset
+from tunixrt_core.evaluation.sets.setup import EvalSetRef
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.traces.rows import read_rows
+from tunixrt_core.util.hashing import content_hash
+
+
+@dataclass(frozen=True, slots=True)
+class EvalRow:
+    """One prompt to answer. `id` is the hash of its trace, or what the eval file calls it; `groups` are its columns
+    to break results down by, such as `{"section": "algebra"}`.
+    """
+
+    id: str
+    prompt: str
+    reference: str
+    system: str | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EvalSet:
+    """Rows to ask, and the name under which results refer to them."""
+
+    ref: EvalSetRef
+    rows: Sequence[EvalRow]
+
+
+def eval_rows(manifest: RunManifest, limit: int | None = None) -> list[EvalRow]:
+    """The eval split of the manifest's data file, in order, at most `limit` rows.
+
+    The reference is `reference_answer`, or the trace's own final answer. Raises InvalidDataset when there are none.
+    """
+    rows: list[EvalRow] = []
+    for row in read_rows(Path(manifest.data.path), "eval"):
+        if limit is not None and len(rows) >= limit:
+            break
+        trace = row.trace
+        reference = trace.reference_answer or trace.final_answer
+        rows.append(EvalRow(trace.content_hash, trace.prompt, reference, trace.system))
+    if not rows:
+        raise InvalidDataset(
+            f"{manifest.data.path} holds no rows of the eval split; build a dataset version with eval_share above 0."
+        )
+    return rows
+
+
+def split_set(manifest: RunManifest, limit: int | None = None) -> EvalSet:
+    """The eval split as an eval set, named by the dataset version where the manifest knows it."""
+    rows = eval_rows(manifest, limit)
+    data = manifest.dataset
+    name = f"{data.name} v{data.version}" if data else Path(manifest.data.path).name
+    return EvalSet(EvalSetRef("split", name, rows_hash(rows), len(rows)), rows)
+
+
+def rows_hash(rows: Sequence[EvalRow]) -> str:
+    """The sha256 over everything that is asked and compared, in order; another grouping asks the same."""
+    return content_hash([[row.id, row.prompt, row.reference, row.system] for row in rows])

@@ -1,0 +1,198 @@
+"""Rows of an eval set that the run was trained on: the same prompt, or a long stretch of its words in a train row.
+
+The n-grams are those of the contamination gate (`quality/contamination.py`), looked up from the side of the eval rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from tunixrt_core.datasets.gates.ngrams import grams, span_of
+from tunixrt_core.datasets.gates.rules.contamination import GATE
+from tunixrt_core.datasets.gates.texts import parts
+from tunixrt_core.evaluation.sets.eval_set import EvalRow, EvalSet
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.traces.rows import read_rows
+from tunixrt_core.traces.trace import Trace, normalise_prompt
+from tunixrt_core.util.hashing import sha256_hex
+
+NGRAM = int(GATE.settings["ngram"].default)
+# an n-gram of more rows than this is the set's own wording, such as an instruction that stands above every question
+MOST_OWNERS = 20
+_TELL_EVERY = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """One eval row and the train row that tells most of it.
+
+    `exact`: the prompts are the same when normalised. `overlap`: `words` words in a row are the same, which stand at
+    `prompt[prompt_start:prompt_end]` of the eval row and at `[start:end]` of the `field` of the trace with that hash.
+    `train_rows` counts the train rows of that kind.
+    """
+
+    row_id: str
+    kind: Literal["exact", "overlap"]
+    trace: str
+    field: str
+    start: int
+    end: int
+    words: int
+    prompt_start: int
+    prompt_end: int
+    train_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leaks:
+    """What was compared, and every eval row of which the train rows hold something: the content of `leaks.json`.
+
+    `eval_sha256` is of the eval set's rows, `data_sha256` of the file trained on. `common` n-grams were left out
+    because too many eval rows have them.
+    """
+
+    eval_sha256: str
+    data_sha256: str
+    eval_rows: int
+    train_rows: int
+    ngram: int
+    common: int
+    exact: int
+    overlap: int
+    findings: tuple[Leak, ...]
+
+    @property
+    def share(self) -> float:
+        """Of the eval rows, 0 to 1."""
+        return (self.exact + self.overlap) / self.eval_rows if self.eval_rows else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"share": self.share, "findings": [asdict(finding) for finding in self.findings]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Leaks:
+        known = {name: data[name] for name in cls.__slots__}
+        return cls(**known | {"findings": tuple(Leak(**finding) for finding in data["findings"])})
+
+
+def find_leaks(
+    eval_set: EvalSet,
+    manifest: RunManifest,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    ngram: int = NGRAM,
+) -> Leaks:
+    """Read the train rows of the manifest's data file once, and compare. `on_progress` is told rows done and in all.
+
+    What is held are numbers of 64 bits for the eval prompts and one finding an eval row, however many train rows there
+    are. Prompts of fewer than `ngram` words are found as a whole only. Raises UnreadableFile.
+    """
+    search = _Search(eval_set.rows, ngram)
+    done = 0
+    for row in read_rows(Path(manifest.data.path), "train"):
+        search.see(row.trace)
+        done += 1
+        if done % _TELL_EVERY == 0:
+            on_progress(done, manifest.data.train_rows)
+    on_progress(done, manifest.data.train_rows)
+    findings = search.findings()
+    exact = sum(finding.kind == "exact" for finding in findings)
+    return Leaks(
+        eval_sha256=eval_set.ref.sha256,
+        data_sha256=manifest.data.sha256,
+        eval_rows=len(eval_set.rows),
+        train_rows=done,
+        ngram=ngram,
+        common=search.common,
+        exact=exact,
+        overlap=len(findings) - exact,
+        findings=findings,
+    )
+
+
+@dataclass(slots=True)
+class _Best:
+    """What is known of one eval row; places in n-grams, `run` of them in a row."""
+
+    run: int = 0
+    leak: Leak | None = None
+    train_rows: int = 0
+    exact: bool = False
+
+
+class _Search:
+    """Eval prompts by their n-grams, and the longest stretch that was found of each."""
+
+    def __init__(self, rows: Sequence[EvalRow], size: int) -> None:
+        self._rows = rows
+        self._size = size
+        self._best = [_Best() for _ in rows]
+        self._prompts: dict[str, list[int]] = {}
+        self._owners: dict[int, list[tuple[int, int]]] = {}  # n-gram -> (eval row, word of its prompt)
+        for i, row in enumerate(rows):
+            self._prompts.setdefault(sha256_hex(normalise_prompt(row.prompt).encode()), []).append(i)
+            for at, value in enumerate(grams(row.prompt, size)):
+                self._owners.setdefault(value, []).append((i, at))
+        common = [value for value, owners in self._owners.items() if len({i for i, _ in owners}) > MOST_OWNERS]
+        for value in common:
+            del self._owners[value]
+        self.common = len(common)
+
+    def see(self, trace: Trace) -> None:
+        """Compare with one train row."""
+        for i in self._prompts.get(trace.group_key, ()):
+            self._exact(i, trace)
+        touched: set[int] = set()
+        for name, text in parts(trace):
+            self._overlaps(trace, name, text, touched)
+        for i in touched:
+            self._best[i].train_rows += 1
+
+    def findings(self) -> tuple[Leak, ...]:
+        """In the order of the eval set."""
+        return tuple(_counted(best) for best in self._best if best.leak is not None)
+
+    def _exact(self, i: int, trace: Trace) -> None:
+        best = self._best[i]
+        if not best.exact:
+            prompt = self._rows[i].prompt
+            words = sum(1 for _ in grams(prompt, 1))
+            whole = (0, len(trace.prompt), words, 0, len(prompt))
+            best.leak = Leak(self._rows[i].id, "exact", trace.content_hash, "prompt", *whole, 0)
+            best.exact, best.train_rows = True, 0
+        best.train_rows += 1
+
+    def _overlaps(self, trace: Trace, name: str, text: str, touched: set[int]) -> None:
+        """Stretches that a part of the trace has in common with eval prompts, each followed word by word."""
+        runs: dict[tuple[int, int], int] = {}
+        longest: dict[int, tuple[int, int, int]] = {}  # eval row -> n-grams in a row, the last one's place here, there
+        for place, value in enumerate(grams(text, self._size)):
+            if (owners := self._owners.get(value)) is None:
+                runs = {}
+                continue
+            runs = {(i, at): runs.get((i, at - 1), 0) + 1 for i, at in owners}
+            for (i, at), run in runs.items():
+                if not self._best[i].exact and run > longest.get(i, (0,))[0]:
+                    longest[i] = (run, place, at)
+        touched.update(longest)
+        for i, (run, place, at) in longest.items():
+            if run > self._best[i].run:
+                self._best[i].run = run
+                self._best[i].leak = self._leak(i, trace, (name, text), run, (place, at))
+
+    def _leak(self, i: int, trace: Trace, where: tuple[str, str], run: int, last: tuple[int, int]) -> Leak:
+        """`run` n-grams in a row, the last of which begins at these words of the train text and of the prompt."""
+        words = run + self._size - 1
+        name, text = where
+        row = self._rows[i]
+        here = span_of(text, last[0] - run + 1, words)
+        there = span_of(row.prompt, last[1] - run + 1, words)
+        return Leak(row.id, "overlap", trace.content_hash, name, *here, words, *there, 0)
+
+
+def _counted(best: _Best) -> Leak:
+    assert best.leak is not None, "only rows with a finding are counted"
+    return replace(best.leak, train_rows=best.train_rows)

@@ -1,0 +1,140 @@
+"""What reading an eval file came to: counts that add up, its groups, and each bad row with its line and field."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tunixrt_core.errors import InvalidEvaluation
+from tunixrt_core.evaluation.sets.columns import MAX_GROUP_CHARS, Asked
+from tunixrt_core.ingest.report import MAX_ERRORS_KEPT, RowError
+from tunixrt_core.traces.trace import normalise_prompt
+
+MAX_GROUPS = 50
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class EvalFileReport:
+    """`read` counts what the rows gave; `rows` of them would be asked. `errors` keeps the first 1,000 rejected ones.
+
+    `columns` is field -> column; `groups` holds the grouping columns with the number of rows of each value.
+    """
+
+    file: str
+    container: str
+    format: str
+    columns: Mapping[str, str]
+    read: int
+    rows: int
+    duplicate: int
+    rejected: int
+    groups: Mapping[str, Mapping[str, int]]
+    errors: tuple[RowError, ...]
+
+    @property
+    def balanced(self) -> bool:
+        """True when everything read is accounted for. Anything else is a bug."""
+        return self.read == self.rows + self.duplicate + self.rejected
+
+    def check(self) -> None:
+        """Raise InvalidEvaluation, naming the first three, where rows were rejected."""
+        if not self.rejected:
+            return
+        named = "\n".join(f"  {error}" for error in self.errors[:_NAMED])
+        raise InvalidEvaluation(
+            f"{self.rejected:,} of the {self.read:,} rows of {self.file} cannot be asked, so it is not evaluated on "
+            f"the rest. The first:\n{named}\nMend or remove them; `tunixrt doctor eval {self.file}` shows them all.",
+            details={"rejected": self.rejected, "errors": [error.to_dict() for error in self.errors]},
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        errors = [error.to_dict() for error in self.errors]
+        return asdict(self) | {"errors": errors, "balanced": self.balanced}
+
+
+class Kept:
+    """The rows to ask so far, each once; what comes again is counted, what contradicts them is refused."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._by_id: dict[str, tuple[int, Asked]] = {}
+        self._by_prompt: dict[tuple[str, str | None], tuple[int, Asked]] = {}
+        self._groups = _Groups()
+        self.rows: list[Asked] = []
+        self.read = self.duplicate = self.rejected = 0
+        self.errors: list[RowError] = []
+
+    def add(self, line: int, asked: Asked, names: Mapping[str, str]) -> bool:
+        """False where the row is refused: its id is that of another row, or its prompt has another answer there.
+
+        `names` are the columns of id and expected answer, for the message.
+        """
+        self.read += 1
+        task = (normalise_prompt(asked.prompt), asked.system)
+        if asked.id is not None and (twin := self._by_id.get(asked.id)):
+            if twin[1] != asked:
+                return self._refuse(line, names.get("id", "id"), f"{asked.id!r} is the id of line {twin[0]} too")
+            self.duplicate += 1
+        elif twin := self._by_prompt.get(task):
+            if twin[1].reference != asked.reference:
+                reason = f"is not that of line {twin[0]}, which has the same prompt"
+                return self._refuse(line, names.get("expected_answer", "expected_answer"), reason)
+            self._note(line, asked)
+            self.duplicate += 1
+        else:
+            self._note(line, asked)
+            self._by_prompt[task] = (line, asked)
+            self.rows.append(asked)
+            self._groups.see(asked.scalars)
+        return True
+
+    def reject(self, line: int, field: str, reason: str) -> None:
+        self.read += 1
+        self._refuse(line, field, reason)
+
+    def groups(self) -> dict[str, dict[str, int]]:
+        """The grouping columns: value -> rows, the most frequent first."""
+        return self._groups.found()
+
+    def _note(self, line: int, asked: Asked) -> None:
+        if asked.id is not None:
+            self._by_id[asked.id] = (line, asked)
+
+    def _refuse(self, line: int, field: str, reason: str) -> bool:
+        self.rejected += 1
+        if len(self.errors) < MAX_ERRORS_KEPT:
+            self.errors.append(RowError(self._file, line, field, reason))
+        return False
+
+
+class _Groups:
+    """Values of each column that may be one to group by: few, short, and some of them several times."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, Counter[str]] = {}
+        self._free: set[str] = set()  # columns of free text, and of too many values
+
+    def see(self, scalars: Mapping[str, str]) -> None:
+        for name, value in scalars.items():
+            if name in self._free:
+                continue
+            counts = self._values.setdefault(name, Counter())
+            counts[value] += 1
+            if len(counts) > MAX_GROUPS or len(value) > MAX_GROUP_CHARS or "\n" in value:
+                self._free.add(name)
+                del self._values[name]
+
+    def found(self) -> dict[str, dict[str, int]]:
+        return {
+            name: dict(counts.most_common())
+            for name, counts in self._values.items()
+            if 2 <= len(counts) < counts.total()
+        }
+
+
+def groups_of(asked: Asked, columns: Sequence[str]) -> dict[str, str]:
+    """The row's values of the grouping columns; one that it does not have is left out."""
+    return {name: asked.scalars[name] for name in columns if name in asked.scalars}

@@ -1,0 +1,83 @@
+"""What decides the answers of an evaluation besides the model: the eval set, how tokens are chosen, how many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tunixrt_core.errors import InvalidEvaluation
+from tunixrt_core.training.trainer import GREEDY, Sampling
+from tunixrt_core.util.hashing import content_hash
+
+
+@dataclass(frozen=True, slots=True)
+class EvalSetRef:
+    """Which rows were asked. `sha256` is over the rows themselves, so that equal sets are equal wherever they lie."""
+
+    kind: Literal["split", "file"]
+    name: str
+    sha256: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvalSetup:
+    """Two evaluations with the same hash were asked the same thing in the same way."""
+
+    eval_set: EvalSetRef
+    max_new_tokens: int
+    samples: int = 1
+    sampling: Sampling = GREEDY
+
+    @property
+    def hash(self) -> str:
+        """Of what decides the answers; the name of the eval set does not."""
+        found = self.to_dict()
+        return content_hash({**found, "eval_set": self.eval_set.sha256})
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> EvalSetup:
+        return cls(
+            eval_set=EvalSetRef(**data["eval_set"]),
+            max_new_tokens=data["max_new_tokens"],
+            samples=data["samples"],
+            sampling=Sampling(**data["sampling"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvalRequest:
+    """An evaluation as a user asks for it. Raises InvalidEvaluation for what cannot be.
+
+    `checkpoint` is `last`, `best` or a train step, of the tuned model. Without `eval_file` the eval split of the run's
+    data is asked, with `limit` its first rows; `eval_columns` tells what columns of the file are (column -> field).
+    `max_new_tokens` is the length of the longest row trained on where it is None. No `scorers` means all that need no
+    setting.
+    """
+
+    checkpoint: str = "last"
+    eval_file: Path | None = None
+    eval_columns: Mapping[str, str] | None = None
+    limit: int | None = None
+    samples: int = 1
+    sampling: Sampling = GREEDY
+    max_new_tokens: int | None = None
+    scorers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("limit", "samples", "max_new_tokens"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InvalidEvaluation(f"{name} is {value}; it must be at least 1.")
+        if self.samples > 1 and self.sampling.greedy:
+            raise InvalidEvaluation(
+                f"{self.samples} greedy answers to a prompt are all the same; ask for 1, or give a temperature above 0."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "eval_file": str(self.eval_file) if self.eval_file else None}

@@ -1,0 +1,1 @@
+"""The home folder as a whole: overview, attention, disk, doctor and diagnostics."""

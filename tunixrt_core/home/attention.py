@@ -1,0 +1,168 @@
+"""What needs attention in a home: what failed, warned or went stale, each with the deed that deals with it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import orjson
+
+from tunixrt_core.datasets.gates.findings import GateOutcome
+from tunixrt_core.datasets.gates.registry import GATES
+from tunixrt_core.datasets.versions import DatasetVersion
+from tunixrt_core.runs.evaluation_record import EvalRecord
+from tunixrt_core.runs.record import Run, RunState, RunStatus
+from tunixrt_core.util.atomic import write_json
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["damaged", "failed", "interrupted", "alert", "warning", "stale"]
+Deed = Literal["check database", "view run", "resume", "review rows", "score again", "evaluate again"]
+_ORDER: tuple[Kind, ...] = ("damaged", "failed", "interrupted", "alert", "warning", "stale")
+_MOST_SEEN = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """One fact: a sentence about a `subject`, and the deed that deals with it.
+
+    `key` names the fact, so that a new one of the same subject is news again. `target` is the run, the evaluation or
+    the dataset version (`name:version`) that the deed is done to; `rows` of the gate `gate` are to be reviewed.
+    """
+
+    key: str
+    kind: Kind
+    subject: str
+    text: str
+    deed: Deed
+    target: str
+    at: datetime
+    gate: str = ""
+    rows: int = 0
+
+
+def of_run(run: Run, state: RunState) -> Iterator[Attention]:
+    """A run that failed or was interrupted; another one where it raised alerts."""
+    at = run.ended_at or run.created_at
+    key = f"{run.id} {run.status} {at.isoformat()}"
+    if run.status is RunStatus.FAILED:
+        yield Attention(key, "failed", run.id, _why(run, state), "view run", run.id, at)
+    elif run.status is RunStatus.INTERRUPTED:
+        yield Attention(key, "interrupted", run.id, _why(run, state), "resume", run.id, at)
+    elif state.alerts:
+        times = ", ".join(f"{_plain(name)}{f' ({n} times)' if n > 1 else ''}" for name, n in state.alerts.items())
+        key = f"{run.id} alerts {sorted(state.alerts.items())}"
+        yield Attention(key, "alert", run.id, f"raised alerts: {times}.", "view run", run.id, at)
+
+
+def of_version(version: DatasetVersion, outcomes: Sequence[GateOutcome]) -> Iterator[Attention]:
+    """A dataset version that keeps rows which a gate warned of: the gate that says most about it."""
+    warned = [one for one in outcomes if one.action == "warn" and one.rows and one.gate in GATES]
+    if not warned:
+        return
+    # eval prompts among the training rows make every score of the version worthless
+    worst = min(warned, key=lambda one: (one.gate != "contamination", -one.rows))
+    more = f", and {len(warned) - 1} more" if len(warned) > 1 else ""
+    rows = f"{worst.rows:,} {'row' if worst.rows == 1 else 'rows'}"
+    yield Attention(
+        key=f"{version.content_hash} {[(one.gate, one.version, one.rows) for one in warned]}",
+        kind="warning",
+        subject=f"{version.name} v{version.version}",
+        text=f"keeps {rows} that a gate warned of: {GATES[worst.gate].title.lower()}{more}.",
+        deed="review rows",
+        target=f"{version.name}:{version.version}",
+        at=version.created_at,
+        gate=worst.gate,
+        rows=worst.rows,
+    )
+
+
+def of_evaluations(
+    records: Iterable[EvalRecord], scorers: Mapping[str, int], trained: Mapping[str, tuple[int, datetime]]
+) -> Iterator[Attention]:
+    """Evaluations that are stale, or failed. `records` are newest first; only the newest of each question counts.
+
+    `scorers` are the versions of today; `trained` says of a run which train step it has reached, and when.
+    """
+    seen: set[tuple[object, ...]] = set()
+    for record in records:
+        question = (record.run_id, record.target, orjson.dumps(dict(record.setup), option=orjson.OPT_SORT_KEYS))
+        if question not in seen:
+            seen.add(question)
+            yield from _of_evaluation(record, scorers, trained.get(record.run_id))
+
+
+def _of_evaluation(
+    record: EvalRecord, scorers: Mapping[str, int], trained: tuple[int, datetime] | None
+) -> Iterator[Attention]:
+    what = f"{record.run_id}, {record.target}"
+    at = record.ended_at or record.created_at
+    if record.status in (RunStatus.FAILED, RunStatus.INTERRUPTED):
+        text = f"was not evaluated: {record.message}"
+        yield Attention(f"{record.id} {record.status} {at}", "failed", what, text, "evaluate again", record.run_id, at)
+    if record.status is not RunStatus.SUCCEEDED:
+        return
+    step = record.train_step
+    if trained and step is not None and step < trained[0] and record.created_at < trained[1]:
+        text = f"was evaluated at train step {step:,}; the run has trained on to {trained[0]:,}."
+        yield Attention(f"{record.id} {trained[0]}", "stale", what, text, "evaluate again", record.run_id, at)
+    elif older := list(_older(record, scorers)):
+        name, was, now = older[0]
+        more = f" and {len(older) - 1} more" if len(older) > 1 else ""
+        text = f"was scored by {name} v{was}, which is v{now} now{more}."
+        yield Attention(f"{record.id} {older}", "stale", what, text, "score again", record.id, at)
+
+
+def _older(record: EvalRecord, scorers: Mapping[str, int]) -> Iterator[tuple[str, int, int]]:
+    for asked, version in sorted(record.metrics.get("scorers", {}).items()):
+        now = scorers.get(asked.partition("=")[0], 0)
+        if version < now:
+            yield asked, version, now
+
+
+def ordered(items: Iterable[Attention]) -> list[Attention]:
+    """The gravest first, and of the same kind the newest."""
+    return sorted(items, key=lambda item: (_ORDER.index(item.kind), -item.at.timestamp()))
+
+
+def _why(run: Run, state: RunState) -> str:
+    why = run.message or "No reason was recorded."
+    return why if not state.train_step or "train step" in why else f"at train step {state.train_step:,}: {why}"
+
+
+def _plain(name: str) -> str:
+    return {"nan": "loss became NaN"}.get(name, name.replace("_", " "))
+
+
+class Seen:
+    """What was marked as seen, kept in a file of the home. Safe to use from several threads."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+
+    def keys(self) -> frozenset[str]:
+        return frozenset(self._read())
+
+    def add(self, keys: Iterable[str]) -> None:
+        """Mark these too; the oldest are forgotten where they are very many."""
+        with self._lock:
+            kept = {**self._read(), **dict.fromkeys(keys, time.time())}
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            write_json(self._file, dict(list(kept.items())[-_MOST_SEEN:]))
+
+    def _read(self) -> dict[str, float]:
+        try:
+            loaded = orjson.loads(self._file.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except ValueError:
+            log.warning("%s cannot be read; everything counts as not seen.", self._file)
+            return {}
+        return dict(loaded) if isinstance(loaded, dict) else {}

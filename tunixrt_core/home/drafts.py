@@ -1,0 +1,70 @@
+"""What was typed or brought along before anything started, kept in the home, so that an address leads back to it."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tunixrt_core.errors import OutputError
+from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.hashing import sha256_hex
+
+MOST = 500  # the oldest go; each is the form or the manifest of one run, some KB
+_NAME = re.compile(r"[0-9a-f]{8,64}")
+
+
+class Drafts:
+    """JSON objects in a folder, each in a file that is named by 8 to 64 hexadecimal digits. For several threads."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+
+    def keep(self, name: str, data: Mapping[str, Any]) -> None:
+        """Write it, in place of what had the name. Raises OutputError where the folder cannot be written."""
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot be the name of a draft")
+        try:
+            with self._lock:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                write_json(self._file(name), data)
+                self._drop_oldest()
+        except OSError as error:
+            raise OutputError(
+                f"What was typed cannot be kept in {self._folder} ({error.strerror or error}). "
+                "Make room, or mend the permissions of the home."
+            ) from None
+
+    def keep_text(self, text: str, **about: str) -> str:
+        """Keep a text with what is said about it; the name, which is made of the text, leads back to it."""
+        name = sha256_hex(orjson.dumps({**about, "text": text}, option=orjson.OPT_SORT_KEYS))[:16]
+        self.keep(name, {**about, "text": text})
+        return name
+
+    def find(self, name: str) -> dict[str, Any] | None:
+        """What has the name; None where nothing has, or it cannot be read."""
+        if not _NAME.fullmatch(name):
+            return None
+        try:
+            found = orjson.loads(self._file(name).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def forget(self, name: str) -> None:
+        """Remove what has the name, if anything has."""
+        if _NAME.fullmatch(name):
+            self._file(name).unlink(missing_ok=True)
+
+    def _drop_oldest(self) -> None:
+        kept = sorted(self._folder.glob("*.json"), key=lambda file: file.stat().st_mtime)
+        for file in kept[: max(0, len(kept) - MOST)]:
+            file.unlink(missing_ok=True)
+
+    def _file(self, name: str) -> Path:
+        return self._folder / f"{name}.json"

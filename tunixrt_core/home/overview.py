@@ -1,0 +1,42 @@
+"""What a home holds at a glance: counts, the newest of everything, the best score, the last check of the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tunixrt_core.datasets.versions import DatasetVersion
+from tunixrt_core.runs.evaluation_record import EvalRecord
+from tunixrt_core.runs.record import Run
+from tunixrt_core.store.backup import Health
+from tunixrt_core.store.query import Growth
+
+
+@dataclass(frozen=True, slots=True)
+class BestScore:
+    """The best tuned model by a metric; `over_base` where its base model was asked the very same."""
+
+    value: float
+    record: EvalRecord
+    over_base: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What is there, and how much of it is new this week. Lists are newest first."""
+
+    traces: Growth
+    dataset_versions: Growth
+    runs: Growth
+    newest_version: DatasetVersion | None
+    newest_runs: tuple[Run, ...]
+    evaluations: tuple[EvalRecord, ...]
+    best: BestScore | None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedStore:
+    """What the last check of the database found, and when it ended."""
+
+    health: Health
+    checked_at: float  # Unix seconds
+    seconds: float

@@ -1,0 +1,1 @@
+"""Containers of rows: JSON Lines, JSON documents, CSV and Parquet."""

@@ -1,0 +1,84 @@
+"""Rejected rows, written byte for byte in a form that can be mended and fed again."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from tunixrt_core.errors import OutputError
+from tunixrt_core.ingest.files.rows import RawRow
+
+Container = Literal["jsonl", "json", "csv", "parquet"]
+
+
+class Rejects:
+    """Takes rejected rows. Lines stay lines, a CSV row stands below its header, rows of a JSON array in an array,
+    rows of Parquet, which have no bytes of their own, as lines of JSON.
+    """
+
+    def __init__(self, sink: BinaryIO) -> None:
+        self._sink = sink
+        self._container: Container = "jsonl"
+        self._header = b""
+        self.rows = 0
+
+    @property
+    def suffix(self) -> str:
+        """The ending of a file that holds them."""
+        return ".jsonl" if self._container == "parquet" else f".{self._container}"
+
+    def begin(self, container: Container, header: bytes = b"") -> None:
+        """Say what the file is, before the first row of it is rejected."""
+        self._container, self._header = container, header
+
+    def add(self, row: RawRow) -> None:
+        if row.data is None and self._container != "parquet":
+            pass  # it was spilled
+        elif self._container == "json":
+            self._sink.write((b",\n" if self.rows else b"[\n") + row.bytes)
+        else:
+            self._write_header()
+            self._sink.write(row.bytes + b"\n")
+        self.rows += 1
+
+    def spill(self, piece: bytes) -> None:
+        """A piece of a line that is too long to be held, with its end where that is in it."""
+        self._write_header()
+        self._sink.write(piece)
+
+    def end(self) -> None:
+        """Close what has to be closed. Nothing is written where nothing was rejected."""
+        if self._container == "json" and self.rows:
+            self._sink.write(b"\n]\n")
+
+    def _write_header(self) -> None:
+        if self._header:
+            self._sink.write(self._header + b"\n")
+            self._header = b""
+
+
+@contextmanager
+def rejects_file(path: Path) -> Iterator[Rejects]:
+    """Rejects that stand at `path` once all is read; nothing is there, or changed, where none were, or it failed.
+
+    Raises OutputError where it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sink = temporary.open("wb")
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror or error}). Choose another place.") from None
+    try:
+        with sink:
+            rejects = Rejects(sink)
+            yield rejects
+            rejects.end()
+        if rejects.rows:
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Free text divided into reasoning steps and a final answer."""

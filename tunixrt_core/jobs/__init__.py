@@ -1,0 +1,1 @@
+"""Background work: the accelerator's queue and everything that runs in it."""

@@ -1,0 +1,113 @@
+"""One accelerator, one job: a lock file in the home that says who holds the device, over all processes."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tunixrt_core.errors import Conflict, OutputError
+from tunixrt_core.util.processes import process_alive, this_process
+
+_POLL_SECONDS = 0.5
+_VERBS = {
+    "train": "trains",
+    "evaluate": "evaluates",
+    "export": "exports",
+    "dry run": "tries",
+    "playground": "answers a question to",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds the accelerator: a run, what is done with it, since when, in which process."""
+
+    run: str
+    kind: str  # a key of _VERBS
+    since: float  # Unix seconds
+    process: str  # processes.this_process()
+
+    @property
+    def pid(self) -> int:
+        return int(self.process.partition(":")[0])
+
+    @property
+    def ours(self) -> bool:
+        return self.process == this_process()
+
+    def __str__(self) -> str:
+        """`process 4711, which trains r-0001 since 14:05`."""
+        since = datetime.fromtimestamp(self.since).strftime("%H:%M")
+        return f"process {self.pid}, which {_VERBS.get(self.kind, self.kind)} {self.run} since {since}"
+
+
+class Accelerator:
+    """The lock of one home. The operating system frees it when its holder dies, however that happens."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def take(self, run: str, kind: str) -> Hold | None:
+        """Hold the accelerator from now on; None where it is held. Raises OutputError where there can be no lock."""
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise OutputError(f"The lock {self._file} cannot be made ({error.strerror or error}).") from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        _write(handle, json.dumps(asdict(Holder(run, kind, time.time(), this_process()))))
+        return Hold(handle)
+
+    def holder(self) -> Holder | None:
+        """Who holds it, as far as the file tells: it never takes the lock away from somebody who wants it."""
+        try:
+            found = Holder(**json.loads(self._file.read_text()))
+        except (OSError, ValueError, TypeError):  # not there, free, or half-written at this very moment
+            return None
+        return found if process_alive(found.process) else None
+
+    @contextmanager
+    def hold(
+        self, run: str, kind: str, *, wait: bool, on_wait: Callable[[Holder | None], None] = lambda holder: None
+    ) -> Iterator[None]:
+        """Hold it while inside. Where it is held already, wait for it, or raise Conflict that names the holder."""
+        while (held := self.take(run, kind)) is None:
+            holder = self.holder()
+            if not wait:
+                raise Conflict(
+                    f"The accelerator is held by {holder or 'another process'}. "
+                    "Wait for its end, or say --wait to begin then."
+                )
+            on_wait(holder)
+            time.sleep(_POLL_SECONDS)
+        try:
+            yield
+        finally:
+            held.release()
+
+
+class Hold:
+    """The accelerator while it is held."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def release(self) -> None:
+        _write(self._handle, "")
+        os.close(self._handle)  # which frees the lock
+
+
+def _write(handle: int, text: str) -> None:
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, text.encode(), 0)

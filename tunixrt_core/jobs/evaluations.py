@@ -1,0 +1,98 @@
+"""Evaluations in the queue, each with its row in the store; its folder is the truth about it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+
+from tunixrt_core.errors import Conflict, StoreError
+from tunixrt_core.evaluation.execution import EvalPlan, execute_evaluation, execute_scoring
+from tunixrt_core.evaluation.predictions import EvalDir, EvalState
+from tunixrt_core.jobs.queue import JobManager, WaitingJob
+from tunixrt_core.jobs.registry import Registry
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.evaluation_record import EvalRecord
+from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.util.processes import this_process
+
+log = logging.getLogger(__name__)
+
+KIND = "evaluate"
+
+
+class Evaluations:
+    """Evaluations of one home, through the one queue that everything on the accelerator goes through."""
+
+    def __init__(self, jobs: JobManager, registry: Registry) -> None:
+        self._jobs = jobs
+        self._registry = registry
+
+    def queue(self, run_id: str, plans: Iterable[EvalPlan], *, again: bool = False) -> list[EvalRecord]:
+        """Queue each plan; one that waits or runs, or is done and not asked for `again`, is given back as it is."""
+        held = {record.directory: record for record in self._registry.evaluations(run_id)}
+        return [
+            self._known(held.get(str(plan.folder.path)), plan, again) or self._queue(run_id, plan, again)
+            for plan in plans
+        ]
+
+    def stop(self, eval_id: str) -> None:
+        """Stop one that waits or runs, in whichever process; its answers so far are kept. Raises NotFound, Conflict."""
+        record = self._registry.evaluation(eval_id)
+        if record.status.over:
+            raise Conflict(f"The evaluation is over ({record.status}); there is nothing to stop.")
+        if not self._jobs.stop_job(eval_id):
+            EvalDir.of(record).stop_file.touch()  # another process runs it
+
+    @staticmethod
+    def _known(record: EvalRecord | None, plan: EvalPlan, again: bool) -> EvalRecord | None:
+        if record is None or not record.status.over:
+            return record
+        return record if plan.is_done and not again else None
+
+    def score_again(self, record: EvalRecord, manifest: RunManifest) -> EvalRecord:
+        """Queue that an evaluation which is done is scored again. One that waits or runs is given back as it is."""
+        if not record.status.over:
+            return record
+        folder = EvalDir.of(record)
+        folder.write_state(EvalState(process=this_process()))
+
+        def work(on_state: Callable[[EvalState], None], stop: threading.Event) -> None:
+            execute_scoring(manifest, folder, on_state=on_state, stop=stop)
+
+        # not a new row: when it was asked for says whether the run has trained since
+        self._registry.mirror_evaluation(record.id, folder)
+        return self._submit(record, work)
+
+    def _queue(self, run_id: str, plan: EvalPlan, again: bool) -> EvalRecord:
+        plan.show_queued()
+
+        def work(on_state: Callable[[EvalState], None], stop: threading.Event) -> None:
+            execute_evaluation(plan, self._jobs.backend, again=again, on_state=on_state, stop=stop)
+
+        return self._submit(self._registry.add_evaluation(run_id, plan.folder), work)
+
+    def _submit(
+        self, record: EvalRecord, work: Callable[[Callable[[EvalState], None], threading.Event], None]
+    ) -> EvalRecord:
+        folder = EvalDir.of(record)
+
+        def mirror(state: EvalState) -> None:
+            try:
+                self._registry.mirror_evaluation(record.id, folder)
+            except StoreError as error:
+                # a database that is busy with a long import must not end an evaluation; the folder holds the truth
+                log.warning("status of %s not mirrored: %s", record.id, error)
+
+        def ended(status: RunStatus, message: str) -> None:
+            state = EvalState(status=status, message=message)
+            folder.write_state(state)
+            mirror(state)
+
+        self._jobs.submit(
+            WaitingJob(record.id, record.run_id, KIND),
+            lambda stop: work(mirror, stop),
+            cancelled=lambda: ended(RunStatus.STOPPED, "Stopped before it began."),
+            failed=lambda message: ended(RunStatus.FAILED, message),
+        )
+        return record

@@ -1,0 +1,93 @@
+"""What the holder of the accelerator is about: how long still, and which memory it takes. Read from its folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tunixrt_core.errors import NotFound
+from tunixrt_core.evaluation.predictions import EvalState
+from tunixrt_core.jobs.accelerator import Holder
+from tunixrt_core.runs.record import RunDir, RunState
+from tunixrt_core.util.host import MemoryUse, memory_use
+from tunixrt_core.util.tails import tail
+
+_PACE_OVER = 50  # train steps
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMemory:
+    """Bytes in use on an accelerator and the most so far, as JAX told at the last train step."""
+
+    in_use: int
+    peak: int
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Who holds the accelerator, if anybody.
+
+    `seconds_left` is None where nothing tells, `device_memory` where the device is a CPU or tells nothing.
+    `memory` is the machine's, with the holder's process told apart, or this one where nobody holds it.
+    """
+
+    holder: Holder | None
+    seconds_left: float | None
+    device_memory: DeviceMemory | None
+    memory: MemoryUse | None
+
+
+def held_by_training(holder: Holder, folder: RunDir) -> Holding:
+    """From the state of its run, and from the last of its metrics."""
+    try:
+        state = folder.state()
+    except NotFound:  # it is about to begin
+        return Holding(holder, None, None, memory_use(holder.pid))
+    last = _last_train_records(folder.metrics_file)
+    return Holding(holder, _train_seconds_left(state, last), _device_memory(state, last), memory_use(holder.pid))
+
+
+def held_by_evaluation(holder: Holder, states: Iterable[EvalState], now: float | None = None) -> Holding:
+    """From the state of the one that the holder's process runs; `states` are those of the run that are not over."""
+    state = next((s for s in states if s.process == holder.process and s.started_at), None)
+    left = None
+    if state and state.started_at and state.done and state.total:
+        left = ((now or time.time()) - state.started_at) / state.done * (state.total - state.done)
+    return Holding(holder, left, None, memory_use(holder.pid))
+
+
+def _last_train_records(file: Path) -> list[dict[str, Any]]:
+    # a train record is some hundred bytes, and other kinds stand between
+    lines = tail(file, 2 * _PACE_OVER).splitlines()
+    records = [orjson.loads(line) for line in lines[:-1] if line] + _whole(lines[-1:])
+    return [record for record in records if record["kind"] == "train"][-_PACE_OVER:]
+
+
+def _whole(lines: list[str]) -> list[dict[str, Any]]:
+    """The last line, unless its writer is in the middle of it."""
+    try:
+        return [orjson.loads(line) for line in lines]
+    except ValueError:
+        return []
+
+
+def _train_seconds_left(state: RunState, last: list[dict[str, Any]]) -> float | None:
+    """By the pace of the last train steps, evaluations and saves among them counted in."""
+    if len(last) < 3 or not state.total_train_steps or state.status.over:
+        return None
+    steps = last[-1]["train_step"] - last[0]["train_step"]
+    if steps <= 0:
+        return None
+    pace = (last[-1]["time"] - last[0]["time"]) / steps
+    return max(0, state.total_train_steps - int(last[-1]["train_step"])) * float(pace)
+
+
+def _device_memory(state: RunState, last: list[dict[str, Any]]) -> DeviceMemory | None:
+    if not last or "cpu" in state.device.lower() or last[-1].get("memory_bytes") is None:
+        return None
+    return DeviceMemory(int(last[-1]["memory_bytes"]), int(last[-1]["peak_memory_bytes"]))

@@ -1,0 +1,163 @@
+"""Exports of tuned models in the queue: how each of them goes. What they wrote lies in the run's folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+from tunixrt_core.errors import Conflict, NotFound
+from tunixrt_core.evaluation.model_card import model_card
+from tunixrt_core.jobs.queue import JobManager, WaitingJob
+from tunixrt_core.manifest.data_file import check_data_unchanged
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.record import Run, RunDir, RunStatus
+from tunixrt_core.training.backend import Backend
+from tunixrt_core.training.model_export import (
+    ExportedModel,
+    ExportLayout,
+    ExportReport,
+    ModelExportOptions,
+    ModelExportState,
+    folder_name,
+)
+
+KIND = "export"
+_KEPT = 50  # the latest; an older one that is over is forgotten
+
+
+class ModelExports:
+    """The exports of this process, through the one queue that everything on the accelerator goes through."""
+
+    def __init__(self, jobs: JobManager) -> None:
+        self._jobs = jobs
+        self._lock = threading.Lock()  # pages and API threads ask at once
+        self._states: OrderedDict[str, ModelExportState] = OrderedDict()
+
+    def start(self, run: Run, options: ModelExportOptions, checkpoint: str = "last") -> ModelExportState:
+        """Queue one into the run's folder; one of the same run and layout that waits or runs is given back instead.
+
+        Raises Conflict for a run that is not over, and where that layout was exported already.
+        """
+        if not run.status.over:
+            raise Conflict(f"{run.id} is {run.status}; export it when it is over.")
+        folder = RunDir(Path(run.directory))
+        target = folder_of(folder, options.layout)
+        with self._lock:
+            for known in self._states.values():
+                if (known.run_id, known.layout) == (run.id, options.layout) and not known.status.over:
+                    return known
+            if os.path.lexists(target):
+                raise Conflict(f"{run.id} was exported to {target} already. Move that directory away to export again.")
+            state = ModelExportState(f"exp-{uuid.uuid4().hex[:8]}", run.id, options.layout)
+            self._states[state.id] = state
+            self._forget_old()
+        manifest = RunManifest.from_dict(run.manifest)
+        self._jobs.submit(
+            WaitingJob(state.id, run.id, KIND),
+            lambda stop: self._work(state, manifest, folder, target, options, checkpoint),
+            cancelled=lambda: self._end(state, RunStatus.STOPPED, "Stopped before it began."),
+            failed=lambda message: self._end(state, RunStatus.FAILED, message),
+        )
+        return state
+
+    def get(self, export_id: str) -> ModelExportState:
+        """Raises NotFound for one that this process does not know (any more)."""
+        if (found := self.find(export_id)) is None:
+            raise NotFound("export", export_id, "How an export goes is forgotten when the server ends.")
+        return found
+
+    def find(self, export_id: str) -> ModelExportState | None:
+        """None for one that this process does not know (any more)."""
+        with self._lock:
+            return self._states.get(export_id)
+
+    def latest_of(self, run_id: str) -> dict[ExportLayout, ModelExportState]:
+        """The last export of a run in each layout that this process knows."""
+        with self._lock:
+            return {state.layout: state for state in self._states.values() if state.run_id == run_id}
+
+    def _forget_old(self) -> None:
+        over = [one for one, state in self._states.items() if state.status.over]
+        for one in over[: max(0, len(self._states) - _KEPT)]:
+            del self._states[one]
+
+    def _work(
+        self,
+        state: ModelExportState,
+        manifest: RunManifest,
+        folder: RunDir,
+        target: Path,
+        options: ModelExportOptions,
+        checkpoint: str,
+    ) -> None:
+        def phase(name: str) -> None:
+            state.phase = name
+
+        state.status = RunStatus.RUNNING
+        report = execute_export(
+            manifest, folder, target, self._jobs.backend, checkpoint=checkpoint, options=options, on_phase=phase
+        )
+        state.report = report.to_dict()
+        self._end(state, RunStatus.SUCCEEDED, "")
+
+    def _end(self, state: ModelExportState, status: RunStatus, message: str) -> None:
+        state.message, state.status, state.phase = message, status, ""
+
+
+def folder_of(folder: RunDir, layout: ExportLayout) -> Path:
+    """Where an export of a run goes that is given no other place."""
+    return folder.path / "export" / folder_name(layout)
+
+
+def exported_models(folder: RunDir) -> list[ExportedModel]:
+    """The exports that lie in a run's folder, by whichever process they were made. Each is whole."""
+    return [found for layout in ExportLayout if (found := _exported(folder, layout)) is not None]
+
+
+def _exported(folder: RunDir, layout: ExportLayout) -> ExportedModel | None:
+    path = folder_of(folder, layout)
+    if not (path / "export.json").is_file():
+        return None
+    report = json.loads((path / "export.json").read_text(encoding="utf-8"))
+    files = {file.name: file.stat().st_size for file in sorted(path.iterdir()) if file.is_file()}
+    return ExportedModel(layout, path, report, files)
+
+
+def exported_file(folder: RunDir, layout: ExportLayout, name: str) -> Path:
+    """One file of an export. Raises NotFound for a name that the export does not list, whatever it may lead to."""
+    found = _exported(folder, layout)
+    if found is None or name not in found.files:
+        raise NotFound("file of an export", f"{layout}/{name}", "GET the run's exports for those that are there.")
+    return found.folder / name
+
+
+def execute_export(
+    manifest: RunManifest,
+    run_folder: RunDir,
+    target: Path,
+    backend: Backend,
+    *,
+    checkpoint: str = "last",
+    options: ModelExportOptions | None = None,
+    on_phase: Callable[[str], None] = lambda phase: None,
+) -> ExportReport:
+    """Export the run's tuned model to `target`, with a model card, in this thread. Errors are raised.
+
+    Raises Conflict for a run that goes on: its last checkpoint may be replaced at any moment.
+    """
+    if run_folder.state_file.exists() and not (status := run_folder.state().status).over:
+        raise Conflict(f"The run is {status}. Wait for its end, or stop it, and export then.")
+    check_data_unchanged(manifest.data)
+    return backend.exporter()(
+        manifest,
+        run_folder.checkpoint(checkpoint),
+        target,
+        options=options or ModelExportOptions(),
+        card=lambda report: model_card(manifest, run_folder, report),
+        on_phase=on_phase,
+    )

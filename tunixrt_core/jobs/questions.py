@@ -1,0 +1,156 @@
+"""Questions to a run's base and tuned model, in the one queue; the models stay in memory between two of them."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from tunixrt_core.errors import Conflict, NotFound
+from tunixrt_core.evaluation.question_execution import AskedRun, LoadedModels, execute_question
+from tunixrt_core.evaluation.questions import Answered, Question, QuestionState
+from tunixrt_core.jobs.queue import JobManager, WaitingJob
+from tunixrt_core.runs.evaluation_record import Target
+from tunixrt_core.runs.record import RunStatus
+
+KIND = "playground"
+_KEPT = 50  # the latest; an older one that is over is forgotten
+_STATUS = {"loading": RunStatus.LOADING, "compiling": RunStatus.COMPILING, "generating": RunStatus.RUNNING}
+
+
+class Playground:
+    """The questions of this process. What they loaded is given back before any other job begins, when another run is
+    asked, after `idle_seconds` without a question, and on request.
+    """
+
+    def __init__(self, jobs: JobManager, *, idle_seconds: float = 600.0) -> None:
+        self._jobs = jobs
+        self._idle_seconds = idle_seconds
+        self._lock = threading.Lock()  # pages and API threads ask at once; guards the states
+        self._states: OrderedDict[str, QuestionState] = OrderedDict()
+        self._models = LoadedModels(jobs.backend)
+        self._using = threading.Lock()  # held by whoever works with the models
+        self._idle: threading.Timer | None = None
+        jobs.before_each(self._before)
+
+    def busy(self) -> str:
+        """Who holds or waits for the accelerator with something else than a question, as a sentence; else empty."""
+        queue = self._jobs.queue()
+        if queue.holder is not None and queue.holder.kind != KIND:
+            return f"The accelerator is held by {queue.holder}. Ask when it is free."
+        waiting = next((job for job in queue.waiting if job.kind != KIND), None)
+        if waiting is not None:
+            return f"{waiting.run} waits for the accelerator ({waiting.kind}). Ask when it is done."
+        return ""
+
+    def ask(self, question: Question, asked: AskedRun) -> QuestionState:
+        """Queue a question. Raises Conflict where something else holds or waits for the accelerator, NotFound for a
+        checkpoint that is not there.
+        """
+        if busy := self.busy():
+            raise Conflict(busy)
+        for target in question.targets:
+            asked.train_step(target, question.checkpoint)
+        state = QuestionState(id=f"q-{uuid.uuid4().hex[:8]}", question=question)
+        with self._lock:
+            self._states[state.id] = state
+            self._forget_old()
+        self._jobs.submit(
+            WaitingJob(state.id, question.run_id, KIND),
+            partial(self._work, state.id, question, asked),
+            cancelled=lambda: self._end(state.id, RunStatus.STOPPED, "Stopped before it began."),
+            failed=lambda message: self._fail(state.id, message),
+        )
+        return state
+
+    def get(self, question_id: str) -> QuestionState:
+        """Raises NotFound for one that this process does not know (any more)."""
+        with self._lock:
+            if question_id not in self._states:
+                raise NotFound("question", question_id, "Questions are forgotten when the server ends; ask again.")
+            return self._states[question_id]
+
+    def stop(self, question_id: str) -> QuestionState:
+        """Ask one to end, or drop it where it waits; answers that are there stay. Raises NotFound, Conflict if over."""
+        if self.get(question_id).status.over or not self._jobs.stop_job(question_id):
+            raise Conflict(f"Question {question_id} is over; there is nothing to stop.")
+        return self.get(question_id)
+
+    @property
+    def loaded(self) -> tuple[Target, ...]:
+        """Which models are in memory."""
+        return self._models.held
+
+    def release(self) -> None:
+        """Give the memory of the loaded models back. Raises Conflict while a question is being answered."""
+        if not self._using.acquire(blocking=False):
+            raise Conflict("A question is being answered. Stop it, or wait for its end, and free the memory then.")
+        try:
+            self._models.close()
+        finally:
+            self._using.release()
+
+    def close(self) -> None:
+        """For the end of the process, after the queue was closed. A model that is still loading is left to it."""
+        self._stay()
+        self._leave()
+
+    def _before(self, job: WaitingJob) -> None:
+        """In the worker, before a job: training and evaluations need the memory."""
+        if job.kind != KIND:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        self._stay()
+        with self._using:
+            self._models.close()
+
+    def _work(self, question_id: str, question: Question, asked: AskedRun, stop: threading.Event) -> None:
+        def phase(target: Target, name: str) -> None:
+            self._change(question_id, status=_STATUS[name], phase=name, target=target)
+
+        def keep(answered: Answered) -> None:
+            self._change(question_id, answers=(*self.get(question_id).answers, answered))
+
+        self._stay()
+        with self._using:
+            answers = execute_question(question, asked, self._models, on_phase=phase, on_answer=keep, stop=stop)
+        self._leave_later()
+        if len(answers) < len(question.targets):
+            self._end(question_id, RunStatus.STOPPED, "Stopped.")
+        else:
+            self._end(question_id, RunStatus.SUCCEEDED, "")
+
+    def _fail(self, question_id: str, message: str) -> None:
+        self._make_room()  # a model that failed, as for want of memory, must not hold any
+        self._end(question_id, RunStatus.FAILED, message)
+
+    def _end(self, question_id: str, status: RunStatus, message: str) -> None:
+        self._change(question_id, status=status, message=message, phase="", target=None)
+
+    def _change(self, question_id: str, **changes: Any) -> None:
+        with self._lock:
+            if question_id in self._states:
+                self._states[question_id] = replace(self._states[question_id], **changes)
+
+    def _forget_old(self) -> None:
+        over = [one for one, state in self._states.items() if state.status.over]
+        for one in over[: max(0, len(self._states) - _KEPT)]:
+            del self._states[one]
+
+    def _leave_later(self) -> None:
+        self._idle = threading.Timer(self._idle_seconds, self._leave)
+        self._idle.daemon = True
+        self._idle.start()
+
+    def _leave(self) -> None:
+        with suppress(Conflict):  # a question came meanwhile, and will leave later itself
+            self.release()
+
+    def _stay(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()

@@ -1,0 +1,240 @@
+"""One accelerator, one job: a worker thread takes trainings, evaluations, exports and dry runs from one queue."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from tunixrt_core.errors import Conflict, NotFound, StoreError, TunixRTError
+from tunixrt_core.jobs.accelerator import Accelerator, Hold, Holder
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.record import RunDir, RunState
+from tunixrt_core.training.backend import Backend
+from tunixrt_core.training.execution import StopRequest, execute_training
+from tunixrt_core.util.processes import this_process
+
+log = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 0.5  # between two looks at an accelerator that another process holds
+
+
+class RunRecords(Protocol):
+    """What the job manager asks of the store about runs."""
+
+    def mirror(self, run_id: str, **changes: Any) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingJob:
+    """A job in the queue. `id` is that of the run to train, or of the evaluation."""
+
+    id: str
+    run: str
+    kind: str  # train, evaluate, export, dry run or playground
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Who holds the accelerator, in this process or another one, and what waits here for it, in order."""
+
+    holder: Holder | None
+    waiting: tuple[WaitingJob, ...]
+
+
+@dataclass(slots=True)
+class _Job:
+    about: WaitingJob
+    work: Callable[[threading.Event], None]
+    cancelled: Callable[[], None]
+    failed: Callable[[str], None]
+    stop: StopRequest = field(default_factory=StopRequest)
+
+
+class JobManager:
+    """The queue and its worker thread. The thread starts with the first job and ends with the process.
+
+    With an `accelerator`, a job also waits until no other process of the same home holds it.
+    """
+
+    def __init__(self, runs: RunRecords, backend: Backend, accelerator: Accelerator | None = None) -> None:
+        self._runs = runs
+        self.backend = backend
+        # guards _queue and _current, which pages and API threads read while the worker takes jobs
+        self._lock = threading.Condition()
+        self._queue: deque[_Job] = deque()
+        self._accelerator = accelerator
+        self._current: tuple[_Job, Holder] | None = None
+        self._worker: threading.Thread | None = None
+        self._closed = False
+        self._hooks: list[Callable[[WaitingJob], None]] = []
+
+    def before_each(self, hook: Callable[[WaitingJob], None]) -> None:
+        """Have the worker call this before each job, as to give back memory that the job may need."""
+        self._hooks.append(hook)
+
+    def submit_training(self, run_id: str, manifest: RunManifest, folder: RunDir, *, allow: Iterable[str] = ()) -> None:
+        """Queue a run. Its folder shows `queued` at once. `allow` are codes of findings that must not block it."""
+        folder.create()
+        folder.write_queued()
+
+        def work(stop: threading.Event) -> None:
+            execute_training(
+                manifest,
+                folder,
+                self.backend,
+                stop=stop,
+                on_status=lambda state: self._mirror(run_id, state),
+                allow=allow,
+            )
+
+        def cancelled() -> None:
+            folder.write_stopped_before_start()
+            self._mirror(run_id, folder.state())
+
+        # whatever happens in a training is written down by itself
+        self.submit(WaitingJob(run_id, run_id, "train"), work, cancelled=cancelled, failed=lambda message: None)
+
+    def submit(
+        self,
+        about: WaitingJob,
+        work: Callable[[threading.Event], None],
+        *,
+        cancelled: Callable[[], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        """Queue work for the accelerator. It is given an event that asks it to stop; `failed` is told, as a sentence,
+        what it raises, and `cancelled` is called where it is dropped before it began.
+        """
+        self._put(_Job(about, work, cancelled, failed))
+
+    def stop(self, run_id: str, why: str = "") -> bool:
+        """Stop what runs for this run and drop what waits for it. False when there was nothing."""
+        return self._stop(lambda about: about.run == run_id, why)
+
+    def stop_job(self, job_id: str) -> bool:
+        """Stop one job, or drop it where it waits. False when it is not there."""
+        return self._stop(lambda about: about.id == job_id, "")
+
+    def _stop(self, meant: Callable[[WaitingJob], bool], why: str) -> bool:
+        with self._lock:
+            waiting = [job for job in self._queue if meant(job.about)]
+            for job in waiting:
+                self._queue.remove(job)
+            current = self._current[0] if self._current and meant(self._current[0].about) else None
+        for job in waiting:
+            job.cancelled()
+        if current:
+            current.stop.ask(why)
+        return bool(waiting or current)
+
+    def cancel(self, job_id: str) -> None:
+        """Take one job out of the queue. Raises NotFound where none of that id waits."""
+        with self._lock:
+            job = self._waiting(job_id)
+            self._queue.remove(job)
+        job.cancelled()
+
+    def move(self, job_id: str, by: int) -> None:
+        """Let a job that waits go sooner (-1) or later (+1), as far as the queue goes. Raises NotFound."""
+        with self._lock:
+            job = self._waiting(job_id)
+            place = self._queue.index(job)
+            self._queue.remove(job)
+            self._queue.insert(max(0, place + by), job)
+
+    def _waiting(self, job_id: str) -> _Job:
+        found = next((job for job in self._queue if job.about.id == job_id), None)
+        if found is None:
+            raise NotFound("job in the queue", job_id, "It may have begun, or was cancelled.")
+        return found
+
+    def queue(self) -> Queue:
+        """What holds the accelerator and what waits."""
+        with self._lock:
+            current, waiting = self._current, tuple(job.about for job in self._queue)
+        elsewhere = self._accelerator.holder() if self._accelerator and current is None else None
+        return Queue(current[1] if current else elsewhere, waiting)
+
+    def holder(self) -> tuple[str, str] | None:
+        """`(run id, kind)` of the job that holds the accelerator, in whichever process, or None."""
+        holder = self.queue().holder
+        return (holder.run, holder.kind) if holder else None
+
+    def queued(self) -> list[tuple[str, str]]:
+        """`(run id, kind)` of the waiting jobs, in order."""
+        return [(job.run, job.kind) for job in self.queue().waiting]
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until nothing runs or waits; False on timeout. For scripts and tests."""
+        with self._lock:
+            return self._lock.wait_for(lambda: not self._queue and self._current is None, timeout)
+
+    def close(self, timeout: float = 30.0) -> None:
+        """Ask everything to stop and wait for the worker, so that the last checkpoint is whole."""
+        with self._lock:
+            self._closed = True
+            waiting, self._queue = list(self._queue), deque()
+            current = self._current[0] if self._current else None
+            self._lock.notify_all()
+        for job in waiting:
+            job.cancelled()
+        if current:
+            current.stop.ask("Stopped because the server ended; resume goes on from the checkpoint.")
+        if self._worker:
+            self._worker.join(timeout)
+
+    def _put(self, job: _Job) -> None:
+        with self._lock:
+            if self._closed:
+                raise Conflict("The server is shutting down; start the run again after it is back.")
+            self._queue.append(job)
+            if self._worker is None:
+                self._worker = threading.Thread(target=self._work, name="tunixrt-worker", daemon=True)
+                self._worker.start()
+            self._lock.notify_all()
+
+    def _work(self) -> None:
+        while (taken := self._next()) is not None:
+            job, held = taken
+            try:
+                for hook in self._hooks:
+                    hook(job.about)
+                job.work(job.stop)
+            except TunixRTError as error:
+                job.failed(str(error))
+            except Exception as error:  # the worker's outermost frame: one bad job must not end the queue
+                log.exception("job for %s failed", job.about.run)
+                job.failed(f"{type(error).__name__}: {error}")
+            finally:
+                if held:
+                    held.release()
+                with self._lock:
+                    self._current = None
+                    self._lock.notify_all()
+
+    def _next(self) -> tuple[_Job, Hold | None] | None:
+        """The first job, once the accelerator is its own; None when there will be no more."""
+        with self._lock:
+            while True:
+                self._lock.wait_for(lambda: self._queue or self._closed)
+                if self._closed:
+                    return None
+                about = self._queue[0].about
+                held = self._accelerator.take(about.run, about.kind) if self._accelerator else None
+                if held or self._accelerator is None:
+                    job = self._queue.popleft()
+                    self._current = job, Holder(about.run, about.kind, time.time(), this_process())
+                    return job, held
+                self._lock.wait(_LOOK_SECONDS)  # another process holds it; the queue may change meanwhile
+
+    def _mirror(self, run_id: str, state: RunState) -> None:
+        try:
+            self._runs.mirror(run_id, status=state.status, message=state.message, **state.times())
+        except StoreError as error:
+            # a database that is busy with a long import must not end a training; the folder holds the truth
+            log.warning("status of %s not mirrored: %s", run_id, error)

@@ -1,0 +1,87 @@
+"""Idempotent starts: what is asked for twice under one request id is started once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from tunixrt_core.errors import Conflict, RequestReused
+from tunixrt_core.store.requests import Claim, RequestStore
+from tunixrt_core.util.hashing import content_hash
+from tunixrt_core.util.processes import process_alive, this_process
+
+MAX_LENGTH = 200
+_LOOK_SECONDS = 0.05  # between looks at a request that another thread or process is about to answer
+
+T = TypeVar("T")
+
+
+class Requests:
+    """The request ids of one home, over all its threads and processes: the store lets one of them have each id."""
+
+    def __init__(self, store: RequestStore, *, patience: float = 30.0) -> None:
+        self._store = store
+        self._patience = patience
+        self._process = this_process()
+
+    def once(
+        self,
+        request_id: str | None,
+        kind: str,
+        asked: Mapping[str, Any],
+        start: Callable[[], T],
+        *,
+        note: Callable[[T], Mapping[str, Any]],
+        find: Callable[[Mapping[str, Any]], T | None],
+    ) -> T:
+        """What `start` gives; under a request id that was used before, what that start gave, and nothing is started.
+
+        `note` says what to keep of it, `find` leads from there back to it; None where it is forgotten, and then it is
+        started anew. A start that fails keeps nothing, so that the same id can be used again. Without an id everything
+        is started. Raises RequestReused where the id was used for something else, Conflict where another call under it
+        takes longer than half a minute.
+        """
+        if request_id is None:
+            return start()
+        claim = Claim(request_id, kind, content_hash(dict(asked)), self._process)
+        until = time.monotonic() + self._patience
+        while not self._store.claim(claim):
+            known = self._store.get(request_id)
+            if known is None:
+                continue  # the start that had it has failed
+            _check(claim, known)
+            if known.answer is not None and (found := find(known.answer)) is not None:
+                return found
+            if self._is_void(known) and self._store.take_over(known, self._process):
+                break
+            if time.monotonic() > until:
+                raise Conflict(f"Another call under the request id {request_id!r} is not done yet. Ask again later.")
+            time.sleep(_LOOK_SECONDS)
+        return self._start(request_id, start, note)
+
+    def used(self, request_id: str) -> bool:
+        """Whether this request id was used: something was started under it, or is about to be."""
+        return self._store.get(request_id) is not None
+
+    def _is_void(self, known: Claim) -> bool:
+        """It was answered with what is forgotten by now, or its process died over it."""
+        return known.answer is not None or not process_alive(known.process)
+
+    def _start(self, request_id: str, start: Callable[[], T], note: Callable[[T], Mapping[str, Any]]) -> T:
+        kept = False
+        try:
+            made = start()
+            self._store.answer(request_id, note(made))
+            kept = True
+        finally:
+            if not kept:
+                self._store.forget(request_id)
+        return made
+
+
+def _check(claim: Claim, known: Claim) -> None:
+    if known.kind != claim.kind:
+        raise RequestReused(claim.id, f"for another kind of request ({known.kind}, now {claim.kind})")
+    if known.asked != claim.asked:
+        raise RequestReused(claim.id, "for the same kind of request with other values")

@@ -1,0 +1,1 @@
+"""The run manifest: everything one run needs, in one YAML file."""

@@ -1,0 +1,200 @@
+"""The run manifest: everything that one run needs, typed, validated, and runnable on another machine as it stands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+import yaml
+from pydantic import Field, ValidationError
+
+from tunixrt_core.errors import InvalidManifest
+from tunixrt_core.manifest.data_file import describe_data, locate_data
+from tunixrt_core.manifest.models import parse_model_name
+from tunixrt_core.manifest.presets import HYPERPARAMETERS, preset
+from tunixrt_core.manifest.sections import (
+    BatchSection,
+    CadenceSection,
+    DataSection,
+    DatasetSection,
+    DurationSection,
+    LengthPolicy,
+    LoraSection,
+    LossSection,
+    MeshSection,
+    Method,
+    ModelSection,
+    OptimizerSection,
+    RenderingSection,
+    ScheduleSection,
+    Section,
+    TokenizerSection,
+    TrackingSection,
+)
+from tunixrt_core.util.hashing import content_hash
+
+MANIFEST_VERSION: Literal["1.0"] = "1.0"
+
+
+class RunManifest(Section):
+    """One run. Unknown keys and values out of range are refused by name."""
+
+    manifest_version: Literal["1.0"] = "1.0"
+    name: str = Field("run", min_length=1, max_length=120)
+    model: ModelSection
+    tokenizer: TokenizerSection = TokenizerSection()
+    data: DataSection
+    rendering: RenderingSection = RenderingSection()
+    max_seq_length: int = Field(
+        1024, ge=8, le=1_048_576, description="Tokens of the longest row; too_long says what of more."
+    )
+    too_long: LengthPolicy = Field(LengthPolicy.DROP_ROW, description="Answer and end of turn are never cut.")
+    method: Method = Method.LORA
+    lora: LoraSection = LoraSection()
+    optimizer: OptimizerSection = OptimizerSection()
+    schedule: ScheduleSection = ScheduleSection()
+    loss: LossSection = LossSection()
+    batch: BatchSection = BatchSection()
+    duration: DurationSection = DurationSection(epochs=1)
+    cadence: CadenceSection = CadenceSection()
+    seed: int = Field(0, ge=0, lt=2**32)
+    mesh: MeshSection = MeshSection()
+    tracking: TrackingSection = TrackingSection()
+    output_dir: str = Field(min_length=1)
+    dataset: DatasetSection | None = None
+
+    @property
+    def content_hash(self) -> str:
+        """sha256 of the canonical JSON: two manifests with the same hash ask for the same run."""
+        return content_hash(self.to_dict())
+
+    def total_train_steps(self, train_rows: int) -> int:
+        """Train steps of the whole run over this many usable rows; a started batch counts."""
+        if self.duration.train_steps is not None:
+            return self.duration.train_steps
+        assert self.duration.epochs is not None
+        rows = self.duration.epochs * train_rows
+        return max(1, math.ceil(rows / (self.batch.size * self.batch.gradient_accumulation)))
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.model_dump(mode="json")
+
+    def to_yaml(self) -> str:
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=100)
+
+    def to_json(self) -> str:
+        return orjson.dumps(self.to_dict(), option=orjson.OPT_INDENT_2).decode() + "\n"
+
+    @classmethod
+    def from_dict(cls, data: Any) -> RunManifest:
+        """Raises InvalidManifest naming the first key that is wrong; `details["errors"]` lists all of them."""
+        if not isinstance(data, Mapping):
+            raise InvalidManifest("manifest", "must be a mapping of keys to values")
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise _translate(error) from None
+
+    @classmethod
+    def from_text(cls, text: str) -> RunManifest:
+        """From YAML or JSON (which is YAML too)."""
+        try:
+            return cls.from_dict(yaml.safe_load(text))
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            where = f"line {mark.line + 1}" if mark else "manifest"
+            raise InvalidManifest(where, f"is not YAML or JSON ({getattr(error, 'problem', error)})") from None
+
+
+def json_schema() -> dict[str, Any]:
+    """The published JSON Schema of a manifest (docs/run-manifest.schema.json)."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **RunManifest.model_json_schema()}
+
+
+def build_sft_manifest(
+    dataset_path: str | Path,
+    model_id: str,
+    output_dir: str | Path,
+    hyperparams: Mapping[str, Any] | None = None,
+    *,
+    dataset: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A runnable manifest for a Tunix SFT JSONL file.
+
+    `hyperparams` uses the flat names of HYPERPARAMETERS; what it leaves out comes from the preset of the model and
+    method. `dataset` names the dataset version of the file. Raises InvalidManifest naming the key for an unknown or
+    unusable hyperparameter, a data file that is missing or holds no train rows, a model directory that is not there.
+    """
+    given = dict(hyperparams or {})
+    if unknown := sorted(set(given) - set(HYPERPARAMETERS)):
+        raise InvalidManifest(
+            f"hyperparams.{unknown[0]}", f"is not a hyperparameter; known are {', '.join(HYPERPARAMETERS)}"
+        )
+    check_model_id(model_id)
+    values = {**preset(model_id, given.get("method")), **given}
+    if given.get("train_steps") is not None:
+        values["epochs"] = given.get("epochs")
+    data: dict[str, Any] = {
+        "manifest_version": MANIFEST_VERSION,
+        "name": "run",
+        "model": {"id": model_id},
+        "data": describe_data(Path(dataset_path)),
+        "rendering": {},
+        "output_dir": str(output_dir),
+        "dataset": dict(dataset) if dataset else None,
+    }
+    for key, value in values.items():
+        _set(data, HYPERPARAMETERS[key], value)
+    return RunManifest.from_dict(data).to_dict()
+
+
+def check_model_id(model_id: str) -> None:
+    """A reference that can only be a path must lead to a model's directory now. Raises InvalidManifest."""
+    if not model_id.strip():
+        raise InvalidManifest("model_id", "is empty; name a built-in model, a directory, or org/name")
+    path_like = model_id.startswith((".", "~")) or "/" in model_id or "\\" in model_id
+    looks_like_path = path_like and parse_model_name(model_id) is None
+    if looks_like_path and not (Path(model_id).expanduser() / "config.json").is_file():
+        raise InvalidManifest(
+            "model_id", f"there is no model in {model_id}: a directory with config.json and *.safetensors is needed"
+        )
+
+
+def load_manifest(path: Path) -> RunManifest:
+    """Read a manifest file. A relative data path, or one that is not on this machine, is looked for beside it."""
+    try:
+        manifest = RunManifest.from_text(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InvalidManifest("manifest", f"there is no file {path}") from None
+    except (UnicodeDecodeError, IsADirectoryError):
+        raise InvalidManifest("manifest", f"{path} is not a text file") from None
+    return manifest.model_copy(update={"data": locate_data(manifest.data, path.resolve().parent)})
+
+
+def _set(data: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
+    for key in keys[:-1]:
+        data = data.setdefault(key, {})
+    data[keys[-1]] = value
+
+
+def _translate(error: ValidationError) -> InvalidManifest:
+    found = [(".".join(str(part) for part in item["loc"]) or "manifest", _reason(item)) for item in error.errors()]
+    invalid = InvalidManifest(*found[0])
+    invalid.details["errors"] = [{"key": key, "reason": reason} for key, reason in found]
+    return invalid
+
+
+def _reason(item: Mapping[str, Any]) -> str:
+    if item["type"] == "extra_forbidden":
+        return "is not a key of a manifest"
+    if item["type"] == "missing":
+        return "is missing"
+    text = str(item["msg"]).removeprefix("Value error, ")
+    return (
+        f"{text[0].lower()}{text[1:]} (got {item['input']!r})"
+        if "input" in item and item["type"] != "value_error"
+        else text
+    )

@@ -1,0 +1,205 @@
+"""Hyperparameters by flat name: where each stands in a manifest, what to start from, and which values are usual."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tunixrt_core.traces.rendering.chats import CHAT_FORMAT_OF_FAMILY, ChatFormat
+
+# What the dashboard, the API and `tunixrt manifest` start from, by method, for a model that is trained already.
+PRESETS: dict[str, dict[str, Any]] = {
+    "lora": {
+        "method": "lora",
+        "lora_rank": 16,
+        "lora_alpha": 32.0,
+        "learning_rate": 2e-4,
+        "batch_size": 4,
+        "packing": True,
+        "max_seq_length": 1024,
+        "epochs": 2,
+    },
+    "qlora": {
+        "method": "qlora",
+        "quantization": "nf4",
+        "tile_size": 32,
+        "lora_rank": 16,
+        "lora_alpha": 32.0,
+        "learning_rate": 2e-4,
+        "batch_size": 4,
+        "packing": True,
+        "max_seq_length": 1024,
+        "epochs": 2,
+    },
+    "full": {
+        "method": "full",
+        "learning_rate": 1e-5,
+        "batch_size": 4,
+        "packing": True,
+        "max_seq_length": 1024,
+        "epochs": 2,
+    },
+}
+# Where a family wants something else. Gemma's embeddings are large and tied to its output: it is easily thrown off.
+_OF_FAMILY: dict[str, dict[str, dict[str, Any]]] = {
+    "gemma": {"lora": {"learning_rate": 1e-4}, "qlora": {"learning_rate": 1e-4}, "full": {"learning_rate": 5e-6}},
+}
+# The built-in models know nothing yet, so they need large steps and many of them; rows are padded to the longest one
+# there is, so room costs nothing.
+_BUILT_IN: dict[str, Any] = {"batch_size": 32, "packing": False, "max_seq_length": 512, "epochs": 20}
+_BUILT_IN_OF_METHOD: dict[str, dict[str, Any]] = {
+    "full": {"learning_rate": 3e-3, "max_grad_norm": 1.0, "weight_decay": 0.01},
+    "qlora": {"tile_size": 16},
+}
+
+# Where a value is usual, from and to. Outside it a run is possible, but rarely meant.
+_RANGES: dict[str, tuple[float, float]] = {
+    "epochs": (0.1, 20),
+    "max_grad_norm": (0.1, 10),
+    "weight_decay": (0.0, 0.2),
+    "warmup_share": (0.0, 0.3),
+}
+_LORA_RANGES = {"learning_rate": (1e-5, 1e-3), "lora_rank": (4, 256), "lora_alpha": (4, 512)}
+_RANGES_OF_METHOD: dict[str, dict[str, tuple[float, float]]] = {
+    "lora": _LORA_RANGES,
+    "qlora": _LORA_RANGES,
+    "full": {"learning_rate": (5e-7, 1e-4)},
+}
+_BUILT_IN_RANGES: dict[str, tuple[float, float]] = {"learning_rate": (1e-4, 3e-2), "epochs": (1, 200)}
+
+# Flat names for hyperparameters, as forms, the API and the command line use them -> where they stand.
+HYPERPARAMETERS: dict[str, tuple[str, ...]] = {
+    "name": ("name",),
+    "method": ("method",),
+    "dtype": ("model", "dtype"),
+    "tokenizer": ("tokenizer", "path"),
+    "reasoning": ("rendering", "reasoning"),
+    "chat": ("rendering", "chat"),
+    "system": ("rendering", "system"),
+    "remat": ("model", "remat"),
+    "flash_attention": ("model", "flash_attention"),
+    "max_seq_length": ("max_seq_length",),
+    "too_long": ("too_long",),
+    "lora_rank": ("lora", "rank"),
+    "lora_alpha": ("lora", "alpha"),
+    "lora_modules": ("lora", "modules"),
+    "quantization": ("lora", "quantization"),
+    "tile_size": ("lora", "tile_size"),
+    "learning_rate": ("optimizer", "learning_rate"),
+    "weight_decay": ("optimizer", "weight_decay"),
+    "b1": ("optimizer", "b1"),
+    "b2": ("optimizer", "b2"),
+    "max_grad_norm": ("optimizer", "max_grad_norm"),
+    "schedule": ("schedule", "kind"),
+    "warmup_share": ("schedule", "warmup_share"),
+    "final_share": ("schedule", "final_share"),
+    "batch_size": ("batch", "size"),
+    "gradient_accumulation": ("batch", "gradient_accumulation"),
+    "packing": ("batch", "packing"),
+    "length_buckets": ("batch", "length_buckets"),
+    "loss": ("loss", "kind"),
+    "loss_chunk": ("loss", "chunk"),
+    "epochs": ("duration", "epochs"),
+    "train_steps": ("duration", "train_steps"),
+    "eval_every": ("cadence", "eval_every"),
+    "checkpoint_every": ("cadence", "checkpoint_every"),
+    "keep_checkpoints": ("cadence", "keep_checkpoints"),
+    "early_stopping": ("cadence", "early_stopping"),
+    "sample_prompts": ("cadence", "sample_prompts"),
+    "sample_tokens": ("cadence", "sample_tokens"),
+    "tensorboard": ("tracking", "tensorboard"),
+    "wandb_project": ("tracking", "wandb_project"),
+    "seed": ("seed",),
+    "mesh_fsdp": ("mesh", "fsdp"),
+    "mesh_tp": ("mesh", "tp"),
+}
+
+# Names that tunix_backend.tiny knows how to write; kept here because a manifest is made without Tunix too.
+BUILTIN_MODEL_IDS = ("tiny", "tiny-micro")
+
+
+def preset(model_id: str, method: str | None = None) -> dict[str, Any]:
+    """The hyperparameters to start from for a model, by flat name; without a method, the one to start from."""
+    chat = {"chat": guess_chat_format(model_id).value}
+    if model_id in BUILTIN_MODEL_IDS:
+        kind = method if method in PRESETS else "full"
+        return {**PRESETS[kind], **_BUILT_IN, **_BUILT_IN_OF_METHOD.get(kind, {}), **chat}
+    kind = method if method in PRESETS else "lora"
+    return {**PRESETS[kind], **_OF_FAMILY.get(_family(model_id), {}).get(kind, {}), **chat}
+
+
+def ranges(method: str, model_id: str | None = None) -> dict[str, tuple[float, float]]:
+    """From where to where a hyperparameter is usual, by flat name, for a method; the built-in models have their own."""
+    built_in = _BUILT_IN_RANGES if model_id in BUILTIN_MODEL_IDS else {}
+    return {**_RANGES, **_RANGES_OF_METHOD.get(method, {}), **built_in}
+
+
+def unusual(method: str, model_id: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The hyperparameters, by flat name, that lie outside their range, each with a sentence that says so."""
+    for name, (low, high) in ranges(method, model_id).items():
+        value = values.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and not low <= value <= high:
+            yield name, f"{name} = {value:g} is outside what is usual for {method}, {low:g} to {high:g}."
+
+
+def guess_chat_format(model_id: str) -> ChatFormat:
+    """From the chat template or the type in a model's directory, else from its name; ChatML where nothing tells."""
+    folder = Path(model_id).expanduser()
+    template = _chat_template(folder)
+    for chat, marks in _MARKS.items():
+        if all(mark in template for mark in marks):
+            return chat
+    kind = str(_read_json(folder / "config.json").get("model_type", ""))
+    if kind in _FORMAT_OF_TYPE:
+        return _FORMAT_OF_TYPE[kind]
+    return _FORMAT_OF_NAME.get(_family_by_name(model_id), ChatFormat.CHATML)
+
+
+# what a template of each format holds; the particular before the general
+_MARKS = {
+    ChatFormat.QWEN25: ("<|im_start|>", "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."),
+    # Qwen 3 too: it is asked as by default, to think, whatever the style; qwen3 is for who asks it not to
+    ChatFormat.CHATML: ("<|im_start|>",),
+    ChatFormat.GEMMA3: ("<start_of_turn>", "first_user_prefix"),
+    ChatFormat.GEMMA: ("<start_of_turn>",),
+    ChatFormat.GEMMA4: ("<|turn>", "<|channel>"),
+    ChatFormat.LLAMA31: ("<|start_header_id|>", "Cutting Knowledge Date"),
+    ChatFormat.LLAMA3: ("<|start_header_id|>",),
+}
+_FORMAT_OF_TYPE = {
+    **CHAT_FORMAT_OF_FAMILY,
+    "gemma3_text": ChatFormat.GEMMA,
+    "llama": ChatFormat.LLAMA3,
+}
+_FORMAT_OF_NAME = {"gemma": ChatFormat.GEMMA, "llama": ChatFormat.LLAMA3}
+
+
+def _family(model_id: str) -> str:
+    kind = str(_read_json(Path(model_id).expanduser() / "config.json").get("model_type", ""))
+    return "gemma" if kind.startswith("gemma") else kind or _family_by_name(model_id)
+
+
+def _family_by_name(model_id: str) -> str:
+    name = model_id.rstrip("/").rsplit("/", 1)[-1].casefold()
+    if model_id.startswith("kaggle:"):  # kaggle:owner/model/framework/variation
+        name = model_id.casefold()
+    return next((family for family in ("gemma", "llama") if family in name), "")
+
+
+def _chat_template(folder: Path) -> str:
+    """The text of the model's own chat template, wherever it stands; empty where there is none."""
+    try:
+        return (folder / "chat_template.jinja").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return json.dumps(_read_json(folder / "tokenizer_config.json").get("chat_template") or "", ensure_ascii=False)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Empty where there is no such file or no JSON in it: a preset is a guess, loading the model says what is wrong."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,137 @@
+"""Manifests that differ from one another: a copy with some values changed, and where several of them differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from tunixrt_core.errors import InvalidManifest
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.presets import HYPERPARAMETERS
+from tunixrt_core.runs.record import RunDir
+from tunixrt_core.util.atomic import write_json
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One value in each of several manifests. `key` is dotted, such as optimizer.learning_rate."""
+
+    key: str
+    values: tuple[Any, ...]
+
+    @property
+    def differs(self) -> bool:
+        return any(value != self.values[0] for value in self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A manifest made from another one, and the values that are not the same: before and now."""
+
+    manifest: RunManifest
+    changed: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The run that a clone was made from, and what was changed then: its value there, and in the clone."""
+
+    run: str
+    changed: tuple[Difference, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"run": self.run, "changed": [{"key": each.key, "values": list(each.values)} for each in self.changed]}
+
+
+def keep_parent(folder: RunDir, run: str, before: RunManifest, manifest: RunManifest) -> None:
+    """Write into the folder of a clone what it was made from. The parent may be trained for longer, or be deleted."""
+    write_json(folder.parent_file, Parent(run, tuple(differences([before, manifest]))).to_dict())
+
+
+def parent_of(folder: RunDir) -> Parent | None:
+    """The parent of a clone; None of a run that is none, or of one that an earlier version made."""
+    try:
+        data = orjson.loads(folder.parent_file.read_bytes())
+    except FileNotFoundError:
+        return None
+    return Parent(data["run"], tuple(Difference(each["key"], tuple(each["values"])) for each in data["changed"]))
+
+
+def make_variant(manifest: RunManifest, changes: Mapping[str, Any], output_dir: str) -> Variant:
+    """`manifest` with flat hyperparameters changed, for another folder. What is changed does not list the folder.
+
+    Raises InvalidManifest naming a change that is no hyperparameter, or the key whose new value cannot be used.
+    """
+    data = manifest.to_dict()
+    for name, value in changes.items():
+        if name not in HYPERPARAMETERS:
+            known = ", ".join(HYPERPARAMETERS)
+            raise InvalidManifest(f"changes.{name}", f"is not a hyperparameter; known are {known}")
+        *path, last = HYPERPARAMETERS[name]
+        section = data
+        for part in path:
+            section = section[part]
+        section[last] = value
+    for name, other in (("train_steps", "epochs"), ("epochs", "train_steps")):
+        if changes.get(name) is not None and other not in changes:
+            data["duration"][other] = None
+    data["output_dir"] = output_dir
+    changed = RunManifest.from_dict(data)
+    return Variant(changed, tuple(differences([manifest, changed])))
+
+
+def hyperparameters_of(manifest: RunManifest) -> dict[str, Any]:
+    """The values of a manifest by flat name."""
+    data = manifest.to_dict()
+    found: dict[str, Any] = {}
+    for name, path in HYPERPARAMETERS.items():
+        value: Any = data
+        for part in path:
+            value = value[part]
+        found[name] = value
+    return found
+
+
+def differences(manifests: Sequence[RunManifest]) -> list[Difference]:
+    """Where manifests differ, in the order of the manifest's keys. A value that one lacks is None.
+
+    The output_dir is left out: every run has its own.
+    """
+    return [row for row in side_by_side(manifests) if row.differs]
+
+
+def side_by_side(manifests: Sequence[RunManifest]) -> list[Difference]:
+    """Every value of several manifests, but for the output_dir, in the order of the manifest's keys."""
+    flat = [_flatten(manifest.to_dict(), leave_out="output_dir") for manifest in manifests]
+    keys = list(dict.fromkeys(key for each in flat for key in each))
+    return [Difference(key, tuple(each.get(key) for each in flat)) for key in keys]
+
+
+def read_changes(items: Iterable[str]) -> dict[str, Any]:
+    """`learning_rate=1e-4` and the like as flat hyperparameters; a value that is not JSON is a word."""
+    values: dict[str, Any] = {}
+    for item in items:
+        name, equals, text = (part.strip() for part in item.partition("="))
+        if not equals or not name:
+            raise InvalidManifest(item, f"needs the form NAME=VALUE; names are {', '.join(HYPERPARAMETERS)}")
+        try:
+            values[name] = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            values[name] = text  # a word such as cosine
+    return values
+
+
+def _flatten(data: Mapping[str, Any], prefix: str = "", *, leave_out: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in data.items():
+        if key == leave_out:
+            continue
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            found |= _flatten(value, f"{name}.")
+        else:
+            found[name] = value
+    return found

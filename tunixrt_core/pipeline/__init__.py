@@ -1,0 +1,1 @@
+"""One object for everything in a home, with one namespace per topic."""

@@ -1,0 +1,173 @@
+"""Did it learn to reason? Evaluations of a run's base and tuned model: start, stop, read, compare."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunixrt_core.errors import Conflict
+from tunixrt_core.evaluation.execution import plan_evaluation
+from tunixrt_core.evaluation.predictions import EvalDir, EvalState, Prediction
+from tunixrt_core.evaluation.results.comparison import Comparison, compare
+from tunixrt_core.evaluation.results.leaderboard import Leaderboard, leaderboard
+from tunixrt_core.evaluation.results.pairs import base_and_tuned
+from tunixrt_core.evaluation.scorers.known import known_scorers
+from tunixrt_core.evaluation.sets.file import read_eval_file
+from tunixrt_core.evaluation.sets.leaks import Leaks
+from tunixrt_core.evaluation.sets.report import EvalFileReport
+from tunixrt_core.evaluation.sets.setup import EvalRequest
+from tunixrt_core.jobs.evaluations import Evaluations
+from tunixrt_core.jobs.queue import JobManager
+from tunixrt_core.jobs.registry import Registry
+from tunixrt_core.jobs.requests import Requests
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.evaluation_record import TARGETS, EvalRecord, Target
+from tunixrt_core.runs.record import RunDir
+from tunixrt_core.settings import Settings
+from tunixrt_core.store.store import Store
+from tunixrt_core.util.atomic import write_atomic
+from tunixrt_core.util.hashing import sha256_hex
+
+_AS_USUAL = EvalRequest()
+
+
+@dataclass(frozen=True, slots=True)
+class EvalView:
+    """An evaluation with its files read: what it is doing, the answers so far, and what the run was trained on."""
+
+    record: EvalRecord
+    state: EvalState
+    predictions: tuple[Prediction, ...]
+    leaks: Leaks | None
+
+
+class EvalVerbs:
+    """The part of a Pipeline that evaluates."""
+
+    settings: Settings
+    store: Store
+    jobs: JobManager
+    registry: Registry
+    evals: Evaluations
+    requests: Requests
+    _starting: threading.Lock
+
+    def start_evaluation(
+        self,
+        run_id: str,
+        targets: Iterable[Target] = TARGETS,
+        request: EvalRequest = _AS_USUAL,
+        *,
+        again: bool = False,
+        request_id: str | None = None,
+    ) -> list[EvalRecord]:
+        """Queue the evaluation of a run's base and tuned model.
+
+        One that is queued, under way or done already is given back as it is; a stopped one goes on where it was. With
+        `again` everything is answered anew, unless the `request_id` was used before: then nothing is. Raises Conflict
+        for a run that goes on, InvalidEvaluation, InvalidDataset for an empty eval split, NotFound for a checkpoint
+        that is not there, TunixMissing, RequestReused.
+        """
+        self.jobs.backend.require()
+        wanted = tuple(dict.fromkeys(targets))
+        return self.requests.once(
+            request_id,
+            "evaluation",
+            {"run": run_id, "targets": list(wanted), "request": request.to_dict(), "again": again},
+            lambda: self._start_evaluation(run_id, wanted, request, again=again),
+            note=lambda records: {"evaluations": [record.id for record in records]},
+            find=lambda kept: [self.registry.evaluation(eval_id) for eval_id in kept["evaluations"]],
+        )
+
+    def _start_evaluation(
+        self, run_id: str, targets: Iterable[Target], request: EvalRequest, *, again: bool
+    ) -> list[EvalRecord]:
+        with self._starting:
+            run = self.registry.run(run_id)
+            if not run.status.over:
+                raise Conflict(f"{run.id} is {run.status}; evaluate it when it is over.")
+            manifest, folder = RunManifest.from_dict(run.manifest), RunDir(Path(run.directory))
+            plans = [plan_evaluation(manifest, folder, target, request) for target in targets]
+            return self.evals.queue(run.id, plans, again=again)
+
+    def score_again(self, eval_id: str) -> EvalRecord:
+        """Queue that the answers of an evaluation are scored again, as by newer versions of its scorers.
+
+        Needs neither Tunix nor the model. Raises NotFound, Conflict where it has not been answered to its end.
+        """
+        with self._starting:
+            record = self.registry.evaluation(eval_id)
+            if record.status.over and EvalDir.of(record).summary() is None:
+                raise Conflict(f"{eval_id} was not answered to its end ({record.status}); evaluate again.")
+            run = self.registry.run(record.run_id)
+            return self.evals.score_again(record, RunManifest.from_dict(run.manifest))
+
+    def stop_evaluation(self, eval_id: str) -> EvalRecord:
+        """Stop an evaluation after the batch under way; its answers are kept. Raises NotFound, Conflict if over."""
+        self.evals.stop(eval_id)
+        return self.registry.evaluation(eval_id)
+
+    def evaluations(self, run_id: str | None = None) -> list[EvalRecord]:
+        """Evaluations, newest first; of one run where given. What the command wrote beside a run is found too."""
+        return self.registry.evaluations(run_id)
+
+    def evaluation(self, eval_id: str) -> EvalView:
+        """One evaluation with its answers so far. Raises NotFound."""
+        record = self.registry.evaluation(eval_id)
+        state = EvalDir.of(record).state() or EvalState(record.status, message=record.message)
+        return EvalView(record, state, tuple(EvalDir.of(record).predictions()), EvalDir.of(record).leaks())
+
+    def leaks(self, eval_id: str) -> Leaks | None:
+        """Which rows the run was trained on; None where that was not looked for (yet). Raises NotFound."""
+        return EvalDir.of(self.registry.evaluation(eval_id)).leaks()
+
+    def leaderboard(self, metric: str = "exact_match", **filters: Any) -> Leaderboard:
+        """Finished evaluations ranked by a metric, one board an eval set; `filters` are those of `leaderboard`."""
+        records = self.evaluations()
+        return leaderboard(records, self.store.runs.named(r.run_id for r in records), metric=metric, **filters)
+
+    # --- eval files ---------------------------------------------------------------------------------------------
+
+    def check_eval_file(self, path: Path) -> EvalFileReport:
+        """What the file would ask, and every bad row. Raises UnreadableFile."""
+        return read_eval_file(path)[1]
+
+    def keep_eval_file(self, name: str, content: bytes) -> Path:
+        """Keep an uploaded file in the home, under a name that says what is in it; the same one is kept once."""
+        folder = self.settings.eval_sets_dir
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{sha256_hex(content)[:8]}-{Path(name).name}"
+        if not path.exists():
+            write_atomic(path, content)
+        return path
+
+    def eval_files(self) -> list[Path]:
+        """Files that were kept, by name."""
+        return sorted(p for p in self.settings.eval_sets_dir.glob("*") if p.is_file())
+
+    # --- compare ------------------------------------------------------------------------------------------------
+
+    def compare_evaluations(self, first: str, second: str, scorer: str = "exact_match") -> Comparison:
+        """Two evaluations row by row, on the rows that both have answered.
+
+        Raises NotFound, InvalidEvaluation where one of them has no scores by that name.
+        """
+        a, b = (EvalDir.of(self.registry.evaluation(eval_id)).predictions() for eval_id in (first, second))
+        return compare(a, b, scorer, higher_is_better=_higher_is_better(scorer))
+
+    def comparison(self, run_id: str) -> Comparison | None:
+        """Base against tuned on the same rows, of the newest pair that was asked the same; None without one."""
+        pair = base_and_tuned(self.evaluations(run_id))
+        if pair is None:
+            return None
+        base, tuned = (EvalDir.of(record).predictions() for record in pair)
+        return compare(base, tuned) if base and tuned else None
+
+
+def _higher_is_better(scorer: str) -> bool:
+    """Of a score whose direction is not known, more counts as better."""
+    found = next((one for one in known_scorers() if one.name == scorer.partition("=")[0]), None)
+    return found is None or found.higher_is_better is not False

@@ -1,0 +1,1 @@
+"""Records and folders of runs and evaluations."""

@@ -1,0 +1,30 @@
+"""The record of an evaluation, as the store lists it. What it measured is in its folder, which `evaluation` reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from tunixrt_core.runs.record import RunStatus
+
+Target = Literal["base", "tuned"]
+TARGETS: tuple[Target, ...] = ("base", "tuned")
+
+
+@dataclass(frozen=True, slots=True)
+class EvalRecord:
+    """One evaluation of one target of a run. `train_step` is None for the base model."""
+
+    id: str
+    run_id: str
+    target: Target
+    status: RunStatus
+    directory: str
+    created_at: datetime
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    ended_at: datetime | None = None
+    message: str = ""
+    train_step: int | None = None
+    setup: Mapping[str, Any] = field(default_factory=dict)  # EvalSetup.to_dict()

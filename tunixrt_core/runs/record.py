@@ -1,0 +1,308 @@
+"""Runs: the record, its status with the legal transitions, and the folder from which its page can be rebuilt."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from tunixrt_core.errors import Conflict, NotFound, OutputError
+from tunixrt_core.util.atomic import write_atomic, write_json
+from tunixrt_core.util.processes import process_alive, this_process
+from tunixrt_core.util.tails import tail
+
+INTERRUPTED = "The process that ran it ended. Resume goes on from the last checkpoint."
+
+
+class RunStatus(StrEnum):
+    QUEUED = "queued"
+    LOADING = "loading"
+    COMPILING = "compiling"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"  # left behind by a process that died
+
+    @property
+    def over(self) -> bool:
+        return self in _OVER
+
+    def to(self, new: RunStatus) -> RunStatus:
+        """The new status, if the transition is legal; otherwise Conflict."""
+        if new is not self and new not in NEXT[self]:
+            raise Conflict(f"A run that is {self} cannot become {new}.")
+        return new
+
+
+_OVER = frozenset({RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.STOPPED, RunStatus.INTERRUPTED})
+_ENDS = {RunStatus.STOPPING, RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.STOPPED, RunStatus.INTERRUPTED}
+NEXT: dict[RunStatus, set[RunStatus]] = {
+    RunStatus.QUEUED: {RunStatus.LOADING, *_ENDS} - {RunStatus.SUCCEEDED},
+    RunStatus.LOADING: {RunStatus.COMPILING, RunStatus.RUNNING, *_ENDS},
+    RunStatus.COMPILING: {RunStatus.RUNNING, *_ENDS},
+    RunStatus.RUNNING: _ENDS,
+    RunStatus.STOPPING: _ENDS,
+    # resuming queues a run again; one that succeeded only to train for longer
+    RunStatus.SUCCEEDED: {RunStatus.QUEUED},
+    RunStatus.FAILED: {RunStatus.QUEUED},
+    RunStatus.STOPPED: {RunStatus.QUEUED},
+    RunStatus.INTERRUPTED: {RunStatus.QUEUED},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRef:
+    """Which dataset version a run was made from, where it was made from one."""
+
+    name: str
+    version: int
+    content_hash: str
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training, as the store lists it. Its folder holds the rest."""
+
+    id: str
+    name: str
+    status: RunStatus
+    manifest: Mapping[str, Any]
+    directory: str
+    created_at: datetime
+    dataset: DatasetRef | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    message: str = ""
+    request_id: str | None = None  # makes a repeated start find the run that the first one made
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """What a run is doing now: the content of `state.json`, rewritten whole at every change."""
+
+    status: RunStatus = RunStatus.QUEUED
+    phase: str = ""  # loading, compiling, training, evaluating, answering, saving
+    train_step: int = 0
+    total_train_steps: int = 0
+    started_at: float | None = None  # Unix seconds
+    earlier_seconds: float = 0.0  # trained before the run was resumed
+    updated_at: float = 0.0
+    ended_at: float | None = None
+    process: str = ""  # processes.this_process() of who runs it
+    device: str = ""
+    message: str = ""
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    alerts: Mapping[str, int] = field(default_factory=dict)  # name of an alert -> how often it was raised
+
+    @property
+    def share_done(self) -> float:
+        return self.train_step / self.total_train_steps if self.total_train_steps else 0.0
+
+    def times(self) -> dict[str, Any]:
+        """`started_at` and `ended_at` as moments, as a Run holds them."""
+
+        def moment(seconds: float | None) -> datetime | None:
+            return datetime.fromtimestamp(seconds, UTC) if seconds else None
+
+        return {"started_at": moment(self.started_at), "ended_at": moment(self.ended_at)}
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RunState:
+        known = {k: v for k, v in data.items() if k in cls.__slots__}
+        return cls(**{**known, "status": RunStatus(known.get("status", RunStatus.INTERRUPTED))})
+
+
+class RunDir:
+    """The folder of one run. `result.json` is written last: without it the run did not end by itself."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def manifest_file(self) -> Path:
+        return self.path / "manifest.yaml"
+
+    @property
+    def state_file(self) -> Path:
+        return self.path / "state.json"
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def samples_file(self) -> Path:
+        return self.path / "samples.jsonl"
+
+    @property
+    def log_file(self) -> Path:
+        return self.path / "train.log"
+
+    @property
+    def result_file(self) -> Path:
+        return self.path / "result.json"
+
+    @property
+    def stop_file(self) -> Path:
+        """Its existence asks whoever runs this to stop: works from another process too."""
+        return self.path / "stop"
+
+    @property
+    def save_file(self) -> Path:
+        """Its existence asks whoever runs this to save a checkpoint now; it is removed when that was heard."""
+        return self.path / "save"
+
+    @property
+    def env_file(self) -> Path:
+        return self.path / "env.json"
+
+    @property
+    def preflight_file(self) -> Path:
+        return self.path / "preflight.json"
+
+    @property
+    def parent_file(self) -> Path:
+        """Of a clone: which run it was made from, and what is not the same."""
+        return self.path / "parent.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def best_file(self) -> Path:
+        """Which evaluation was the best: written by the trainer."""
+        return self.path / "best.json"
+
+    def checkpoint(self, which: str) -> Path:
+        """Where to take weights from: `last`, `best` (lowest eval loss) or a train step. NotFound where it is not."""
+        if which == "last":
+            return self.checkpoints
+        if which == "best":
+            found = orjson.loads(self.best_file.read_bytes()) if self.best_file.is_file() else {}
+            which = str(found.get("train_step"))
+        if not which.isdigit() or not (self.checkpoints / which).is_dir():
+            there = ", ".join(map(str, self.checkpoint_steps())) or "none"
+            raise NotFound("checkpoint", which, f"There are {there}; or say last, or best.")
+        return self.checkpoints / which
+
+    def checkpoint_step(self, which: str) -> int:
+        """The train step of `checkpoint(which)`. Raises NotFound."""
+        path = self.checkpoint(which)
+        if path != self.checkpoints:
+            return int(path.name)
+        return max(self.checkpoint_steps(), default=self.state().train_step)
+
+    def checkpoint_steps(self) -> list[int]:
+        """The train steps that there are checkpoints of, in order."""
+        return sorted(int(p.name) for p in self.checkpoints.glob("[0-9]*") if p.name.isdigit())
+
+    @property
+    def evals(self) -> Path:
+        return self.path / "evals"
+
+    def create(self) -> None:
+        """Make the folder. Raises OutputError where that is not possible."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            probe = self.path / ".write-test"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise OutputError(
+                f"The output directory {self.path} cannot be written ({error.strerror or error}). "
+                "Choose another output_dir, or mend its permissions."
+            ) from None
+
+    def state(self) -> RunState:
+        """What the run is doing; interrupted where the process that ran it is gone. NotFound where there is no run."""
+        try:
+            state = RunState.from_dict(orjson.loads(self.state_file.read_bytes()))
+        except FileNotFoundError:
+            raise NotFound("run folder", str(self.path)) from None
+        if state.status.over or state.process == "" or process_alive(state.process):
+            return state
+        return replace(state, status=RunStatus.INTERRUPTED, message=INTERRUPTED, ended_at=state.updated_at)
+
+    def write_manifest(self, text: str) -> None:
+        """The manifest as YAML; whoever reads meanwhile sees the old one whole."""
+        write_atomic(self.manifest_file, text.encode())
+
+    def write_state(self, state: RunState) -> None:
+        write_json(self.state_file, state.to_dict())
+
+    def write_queued(self) -> None:
+        """Show the run as waiting, keeping what an earlier part of it (before a resume) had reached."""
+        before = self.state() if self.state_file.exists() else RunState()
+        self.write_state(replace(before, status=RunStatus.QUEUED, process=this_process(), phase="", message=""))
+
+    def write_stopped_before_start(self) -> None:
+        self.write_state(replace(self.state(), status=RunStatus.STOPPED, message="Stopped before it began."))
+
+    def metrics(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
+        """Records written after byte `since`, and the offset to ask from next time. A half-written line is left."""
+        return _read_lines(self.metrics_file, since)
+
+    def samples(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
+        """What the model answered to the fixed prompts at each evaluation, a record an answer; read as `metrics` is.
+
+        The keys are those of `answers` in trainer.TrainObserver.record.
+        """
+        return _read_lines(self.samples_file, since)
+
+    def log_tail(self, lines: int = 200) -> str:
+        """The last lines of `train.log`; reads at most 256 KiB."""
+        return tail(self.log_file, lines)
+
+    def result(self) -> dict[str, Any] | None:
+        try:
+            loaded: dict[str, Any] = orjson.loads(self.result_file.read_bytes())
+        except FileNotFoundError:
+            return None
+        return loaded
+
+
+def _read_lines(file: Path, since: int) -> tuple[list[dict[str, Any]], int]:
+    records: list[dict[str, Any]] = []
+    try:
+        with file.open("rb") as handle:
+            since = since if _ends_a_line(handle, since) else 0
+            handle.seek(since)
+            for line in handle:
+                if not line.endswith(b"\n"):
+                    break
+                records.append(orjson.loads(line))
+                since += len(line)
+    except FileNotFoundError:
+        return [], 0
+    return records, since
+
+
+def _ends_a_line(handle: BinaryIO, offset: int) -> bool:
+    """Whether an offset from an earlier look is still one: a resume may have cut the file, and written on since."""
+    if not 0 < offset <= os.fstat(handle.fileno()).st_size:
+        return False
+    handle.seek(offset - 1)
+    return handle.read(1) == b"\n"
+
+
+def find_run_dirs(root: Path) -> Iterator[RunDir]:
+    """Every folder under `root` that holds a run's state."""
+    if root.is_dir():
+        for path in sorted(root.iterdir()):
+            if (path / "state.json").is_file():
+                yield RunDir(path)

@@ -1,0 +1,1 @@
+"""Engines, dialects, tables and schema of the database."""

@@ -1,0 +1,1 @@
+"""The traces of the store: writing, filters, counts, groups and curation."""

@@ -1,0 +1,257 @@
+"""Traces in the store: insert, find, page, search, count, delete."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
+
+from tunixrt_core.datasets.selection import Candidate
+from tunixrt_core.errors import InvalidQuery, NotFound
+from tunixrt_core.store.query import (
+    MOST_COUNTED,
+    Count,
+    InsertCounts,
+    Neighbours,
+    Page,
+    StoredTrace,
+    TraceQuery,
+    check_limit,
+    decode_cursor,
+    encode_cursor,
+)
+from tunixrt_core.store.sql.engine import Database
+from tunixrt_core.store.sql.tables import trace_notes, trace_scores, trace_tags, trace_tallies, traces
+from tunixrt_core.store.traces.curation import said_about
+from tunixrt_core.store.traces.filters import narrow
+from tunixrt_core.store.traces.gathering import Gathering
+from tunixrt_core.store.traces.lookup import find
+from tunixrt_core.store.traces.writing import TraceWriter, batches, change_tallies, tallies_of
+from tunixrt_core.traces.scores import ScoredTrace
+from tunixrt_core.traces.trace import Trace
+
+_ALL = TraceQuery()
+_NEWEST = 2**63 - 1  # above every id
+_SHOWN: Select[Any] = select(traces.c.id, traces.c.hash, traces.c.body, traces.c.created_at)
+_below, _most = bindparam("below", type_=BigInteger), bindparam("most", type_=Integer)
+# built once: it is asked most, and SQLAlchemy takes longer to build such a statement than SQLite to answer it
+_PAGE_OF_ALL: Select[Any] = (
+    _SHOWN.where(traces.c.deleted_at.is_(None), traces.c.id < _below).order_by(traces.c.id.desc()).limit(_most)
+)
+_LOOKUP = 128  # traces fetched at once by hash: at most as many MiB
+_DELETE_BATCH = 500
+
+Clock = Callable[[], datetime]
+
+
+class TraceStore:
+    """The traces of one database. A deleted trace leaves a tombstone: its hash and times, nothing of its content."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._db = database
+        self._clock = clock
+        self._gathering = Gathering(self._insert_each)
+
+    def insert(self, new: Iterable[Trace | ScoredTrace], *, beat: Callable[[], object] | None = None) -> InsertCounts:
+        """Store every trace with its scores, or, where iteration or `beat` raises, none.
+
+        A trace twice counts as duplicate. A deleted trace that comes again is stored again and counts as inserted.
+        `beat` is called again and again while the database writes, and a last time before the commit.
+        """
+        now = self._clock()
+        total = 0
+        with self._db.write() as connection, self._heard(connection, beat):
+            writer = TraceWriter(connection, self._db.dialect, now)
+            for batch in batches(new):
+                total += len(batch)
+                writer.add(batch)
+            writer.finish()
+        return InsertCounts(writer.inserted, total - writer.inserted)
+
+    def _heard(self, connection: Connection, beat: Callable[[], object] | None) -> AbstractContextManager[None]:
+        return nullcontext() if beat is None else self._db.dialect.heard(connection, beat)
+
+    def insert_one(self, item: Trace | ScoredTrace) -> bool:
+        """Store one trace; whether it was new. What several threads bring at once shares one transaction."""
+        return self._gathering.add(item)
+
+    def _insert_each(self, items: Sequence[Trace | ScoredTrace]) -> list[bool]:
+        with self._db.write() as connection:
+            writer = TraceWriter(connection, self._db.dialect, self._clock())
+            new = writer.add(items)
+            writer.finish()
+        hashes = [(item if isinstance(item, Trace) else item.trace).content_hash for item in items]
+        # of the same trace twice, the first is the new one
+        return [one in new and hashes.index(one) == i for i, one in enumerate(hashes)]
+
+    def get(self, ref: str) -> StoredTrace:
+        """The trace of a hash, or of its first 8 or more digits. Raises NotFound, InvalidQuery if several match."""
+        with self._db.read() as connection:
+            return _stored(connection, [find(connection, ref)])[0]
+
+    def page(self, query: TraceQuery, *, after: str | None = None, limit: int = 50) -> Page[StoredTrace]:
+        """Matching traces, newest first. `after` is the `next` of the page before. Raises InvalidQuery."""
+        with self._db.read() as connection:
+            most, below = check_limit(limit) + 1, _NEWEST if after is None else decode_cursor(after)
+            wanted = _PAGE_OF_ALL
+            if query != _ALL:
+                wanted, key = self._matching(connection, _SHOWN, query)
+                wanted = wanted.order_by(key.desc()).limit(_most)
+                # on the first page it would only tempt the planner to read by id
+                wanted = wanted if after is None else wanted.where(key < _below)
+            rows = connection.execute(wanted, {"below": below, "most": most}).all()
+            items = _stored(connection, rows[:limit])
+        more = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
+        return Page(tuple(items), more)
+
+    def neighbours(self, ref: str, query: TraceQuery) -> Neighbours:
+        """The hashes before and after a trace in the listing of `query`. Raises NotFound."""
+        with self._db.read() as connection:
+            hashes, key = self._matching(connection, select(traces.c.hash), query)
+            at = find(connection, ref).id
+            newer = connection.execute(hashes.where(key > at).order_by(key).limit(1)).scalar()
+            older = connection.execute(hashes.where(key < at).order_by(key.desc()).limit(1)).scalar()
+        return Neighbours(newer, older)
+
+    def count(self, query: TraceQuery, *, most: int = MOST_COUNTED) -> Count:
+        """How many traces match: exact with no filter or with one of source, model, answer or tag.
+
+        Otherwise exact up to `most`, and at least that where there are more.
+        """
+        with self._db.read() as connection:
+            if (known := _tallied(connection, query)) is not None:
+                return Count(known)
+            wanted, _ = self._matching(connection, select(traces.c.id), query)
+            some = wanted.limit(most + 1).subquery()
+            number: int = connection.execute(select(func.count()).select_from(some)).scalar_one()
+        return Count(min(number, most), exact=number <= most)
+
+    def sources(self) -> list[tuple[str, int]]:
+        """Every source with its number of traces, the largest first."""
+        return self._tally("source")
+
+    def models(self) -> list[tuple[str, int]]:
+        """Every model with its number of traces, the largest first."""
+        return self._tally("model")
+
+    def answers(self) -> list[tuple[str, int]]:
+        """How many traces are right, wrong and unknown, the most first."""
+        return self._tally("answer")
+
+    def _tally(self, kind: str) -> list[tuple[str, int]]:
+        count = trace_tallies.c.traces
+        wanted = select(trace_tallies.c.value, count).where(trace_tallies.c.kind == kind)
+        with self._db.read() as connection:
+            found = connection.execute(wanted.order_by(count.desc(), trace_tallies.c.value))
+            return [(value, number) for value, number in found]
+
+    def delete(self, ref: str) -> str:
+        """Remove a trace's content and what was said about it; leave a tombstone. Its hash. Raises NotFound."""
+        with self._db.write() as connection:
+            row = find(connection, ref)
+            self._bury(connection, [row.id])
+        return str(row.hash)
+
+    def delete_matching(self, query: TraceQuery) -> int:
+        """Delete all that match, in one transaction. Returns how many. Raises InvalidQuery without any filter."""
+        if query == TraceQuery():
+            raise InvalidQuery(
+                "Deleting needs a filter, such as a source or a date: without one, every trace would go."
+            )
+        gone = 0
+        with self._db.write() as connection:
+            wanted, key = self._matching(connection, select(traces.c.id), query)
+            wanted = wanted.order_by(key.desc()).limit(_DELETE_BATCH)
+            while ids := list(connection.execute(wanted).scalars()):
+                self._bury(connection, ids)
+                gone += len(ids)
+        return gone
+
+    def _bury(self, connection: Connection, ids: list[int]) -> None:
+        mine = traces.c.id.in_(ids)
+        counted = select(traces.c.source, traces.c.model, traces.c.correct).where(mine)
+        less: Counter[tuple[str, str]] = Counter()
+        for source, model, correct in connection.execute(counted):
+            less.subtract(tallies_of(source, model, correct))
+        self._db.dialect.unindex(connection, ids)
+        for table in (trace_tags, trace_notes, trace_scores):
+            connection.execute(delete(table).where(table.c.trace_id.in_(ids)))
+        blank = dict.fromkeys(("body", "group_key", "source", "model", "step_count", "size", "correct"))
+        connection.execute(update(traces).where(mine).values(**blank, deleted_at=self._clock()))
+        change_tallies(connection, less)
+
+    def select(self, query: TraceQuery) -> Iterator[Candidate]:
+        """Matching traces as light tuples, newest first, streamed."""
+        with self._db.read() as connection:
+            light = select(traces.c.id, traces.c.hash, traces.c.group_key)
+            wanted, key = self._matching(connection, light, query)
+            streamed = connection.execution_options(yield_per=5_000).execute(wanted.order_by(key.desc()))
+            for row in streamed:
+                yield Candidate(row.id, row.hash, row.group_key)
+
+    def by_hashes(self, hashes: Iterable[str], *, on_missing: Callable[[str], object] | None = None) -> Iterator[Trace]:
+        """The traces of full hashes, in the order given, streamed.
+
+        A trace that is not there, or was deleted, raises NotFound; with `on_missing`, that is told its hash instead.
+        """
+        rest = iter(hashes)
+        while chunk := list(islice(rest, _LOOKUP)):
+            with self._db.read() as connection:
+                found = connection.execute(select(traces.c.hash, traces.c.body).where(traces.c.hash.in_(chunk)))
+                bodies = {row.hash: row.body for row in found if row.body is not None}
+            for one in chunk:
+                if one in bodies:
+                    yield _trace(bodies[one])
+                elif on_missing is not None:
+                    on_missing(one)
+                else:
+                    raise NotFound("trace", one, "It was deleted, or never imported here.")
+
+    def _matching(
+        self, connection: Connection, query: Select[Any], wanted: TraceQuery
+    ) -> tuple[Select[Any], ColumnElement[int]]:
+        return narrow(connection, self._db.dialect, query, wanted)
+
+
+def _tallied(connection: Connection, query: TraceQuery) -> int | None:
+    """The number that is kept or is quick to count: of all, or of one source, model, tag, or kind of answer."""
+    filters = query.asked()
+    if len(filters) > 1:
+        return None
+    name, value = next(iter(filters.items()), ("all", ""))
+    if name == "tags" and len(value) == 1:
+        tagged = select(func.count()).select_from(trace_tags).where(trace_tags.c.tag == value[0])
+        return int(connection.execute(tagged).scalar_one())
+    tallies = {"all": "", "source": value, "model": value}
+    if name == "correct" or (name == "judged" and not value):
+        name, value = "answer", "unknown" if name == "judged" else "right" if value else "wrong"
+    elif name not in tallies:
+        return None
+    mine = (trace_tallies.c.kind == name) & (trace_tallies.c.value == value)
+    return int(connection.execute(select(func.coalesce(func.sum(trace_tallies.c.traces), 0)).where(mine)).scalar_one())
+
+
+def _stored(connection: Connection, rows: Sequence[Row[Any]]) -> list[StoredTrace]:
+    said = said_about(connection, [row.id for row in rows])
+    return [StoredTrace(row.hash, _trace(row.body), row.created_at, *said[row.id]) for row in rows]
+
+
+def _trace(body: str) -> Trace:
+    return Trace.from_canonical(body.encode())

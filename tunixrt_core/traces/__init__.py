@@ -1,0 +1,1 @@
+"""The trace: its text, steps, scores, differences and rows of a data file."""

@@ -1,0 +1,106 @@
+"""What the rows of rendered formats carry in `metadata`, so that the trace comes back exactly as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tunixrt_core.errors import InvalidTrace
+from tunixrt_core.traces.rendering.parse import ParsedCompletion, take_apart
+from tunixrt_core.traces.rendering.styles import ReasoningStyle
+from tunixrt_core.traces.rows import from_row, metadata_of
+from tunixrt_core.traces.scores import GivenScore
+from tunixrt_core.traces.trace import Trace
+
+
+def rendered_metadata(
+    data: Mapping[str, Any],
+    trace_id: str,
+    contents: Sequence[str],
+    *,
+    style: ReasoningStyle | None = None,
+    scores: Sequence[GivenScore] = (),
+) -> dict[str, Any]:
+    """The metadata of a row whose completion holds the steps `contents` and the answer in a style; None: joined by
+    line ends.
+
+    `step_chars`, the number of characters of each step, is all that it takes to undo the rendering. Where the
+    completion holds the answer alone, `trace_steps` are carried as they are.
+    """
+    metadata = metadata_of(data, trace_id)
+    if style is not None:
+        metadata["style"] = style
+    if style is ReasoningStyle.ANSWER:
+        metadata["trace_steps"] = contents
+    else:
+        metadata["step_chars"] = list(map(len, contents))
+    if scores:
+        metadata["scores"] = [score.to_dict() for score in scores]
+    return metadata
+
+
+def rebuild_completion(prompt: str, completion: str, metadata: Mapping[str, Any]) -> Trace | None:
+    """The trace that a rendered row was made of; None where the row does not hold it unchanged.
+
+    None too where the text was edited, or the metadata is another program's: then split the text.
+    """
+    try:
+        style = ReasoningStyle(metadata.get("style", ""))
+    except ValueError:
+        return None
+    apart = take_apart(completion, style, _lengths(metadata))
+    return None if apart is None else _checked(prompt, _steps(metadata, apart), apart.answer, metadata)
+
+
+def rebuild_reasoning(prompt: str, reasoning: str, answer: str, metadata: Mapping[str, Any]) -> Trace | None:
+    """The same where the row holds the reasoning apart from the answer, as in `reasoning_content`."""
+    lengths = _lengths(metadata)
+    # the plain style is that text with an answer behind it
+    text = f"{reasoning}\n#### {answer}" if lengths else f"#### {answer}"
+    apart = take_apart(text, ReasoningStyle.PLAIN, lengths)
+    if apart is None or apart.answer != answer or (reasoning and not lengths):
+        return None
+    return _checked(prompt, apart.steps, answer, metadata)
+
+
+def rebuild_steps(
+    prompt: str, metadata: Mapping[str, Any], *, steps: Sequence[str] | None = None, answer: str | None = None
+) -> Trace | None:
+    """The same where the row holds the steps themselves; what it does not hold is in the metadata."""
+    found = metadata.get("trace_steps") if steps is None else steps
+    said = metadata.get("final_answer") if answer is None else answer
+    return _checked(prompt, found, said, metadata) if isinstance(found, list | tuple) else None
+
+
+def carried_scores(metadata: Mapping[str, Any]) -> tuple[GivenScore, ...]:
+    """The scores that a row was made by. Raises InvalidTrace where they are none."""
+    scores = metadata.get("scores", [])
+    try:
+        return tuple(GivenScore.from_dict(score) for score in scores)
+    except (TypeError, KeyError, AttributeError):
+        raise InvalidTrace("metadata.scores", "must be a list of scores with name, value, scorer and version") from None
+
+
+_ROW_ONLY = ("style", "step_chars", "trace_steps", "final_answer", "scores")
+
+
+def _checked(prompt: str, steps: Sequence[str], answer: str | None, metadata: Mapping[str, Any]) -> Trace | None:
+    rest = {key: value for key, value in metadata.items() if key not in _ROW_ONLY}
+    row = {"prompt": prompt, "trace_steps": list(steps), "final_answer": answer, "metadata": rest}
+    try:
+        trace = from_row(row).trace
+    except InvalidTrace:
+        return None
+    return trace if trace.content_hash == metadata.get("trace_id") else None
+
+
+def _steps(metadata: Mapping[str, Any], apart: ParsedCompletion) -> Sequence[str]:
+    steps = metadata.get("trace_steps", apart.steps)
+    return steps if isinstance(steps, list | tuple) else ()
+
+
+def _lengths(metadata: Mapping[str, Any]) -> list[int]:
+    found = metadata.get("step_chars", [])
+    if not isinstance(found, list) or not all(isinstance(length, int) and length >= 0 for length in found):
+        return []
+    return found

@@ -1,0 +1,1 @@
+"""Training without JAX: protocols, execution, records, alerts, preflight and memory."""

@@ -1,0 +1,60 @@
+"""Where trainer, generator and exporter come from: what the queue and the commands ask of a backend.
+
+tunix_backend has the one that trains with Tunix; the tests have one that needs no Tunix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.record import RunDir
+from tunixrt_core.training.memory import MemoryNeed
+from tunixrt_core.training.model_export import Exporter
+from tunixrt_core.training.preflight import Preflight, RowView
+from tunixrt_core.training.trainer import DryRun, LoadGenerator, MetricSink, Trainer
+
+
+class Backend(Protocol):
+    """Asked for inside the worker, because importing Tunix is slow."""
+
+    def require(self) -> None:
+        """Raises TunixMissing where training is not possible on this machine."""
+
+    def preflight(
+        self,
+        manifest: RunManifest,
+        folder: RunDir,
+        *,
+        is_new: bool = True,
+        sample_rows: int = 1,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Preflight:
+        """Check a manifest before it runs in `folder`, which must be free where the run `is_new`."""
+
+    def preflight_rows(self, manifest: RunManifest, numbers: Sequence[int]) -> list[RowView]:
+        """Rows as the trainer will see them, by their line in the data file."""
+
+    def memory_estimate(self, manifest: RunManifest) -> MemoryNeed | None:
+        """What a train step would need, from config.json alone. Raises ModelError."""
+
+    def fetch_model(self, manifest: RunManifest, log: Callable[[str], None]) -> None:
+        """Have the manifest's model on this machine; `log` is told of a download in words."""
+
+    def begin_together(self, *, ready: bool) -> None:
+        """Wait for the processes that train along, if there are any. Raises TrainingError in one that is ready where
+        another is not.
+        """
+
+    def trainer(self) -> Trainer: ...
+
+    def dry_run(self) -> DryRun: ...
+
+    def sinks(self, manifest: RunManifest, folder: Path) -> Sequence[MetricSink]:
+        """Where metrics go besides metrics.jsonl. Raises TrackingError where one that is asked for cannot be."""
+
+    def load_generator(self) -> LoadGenerator: ...
+
+    def exporter(self) -> Exporter: ...

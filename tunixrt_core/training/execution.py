@@ -1,0 +1,225 @@
+"""Run one manifest in the calling thread: what the queue does and what the command does."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from platform import platform, python_version
+from typing import Any
+
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.manifest.data_file import check_data_unchanged
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.training.alerts import Watch
+from tunixrt_core.training.backend import Backend
+from tunixrt_core.training.recorder import RunRecorder
+from tunixrt_core.training.trainer import DryRunReport, MetricSink, TrainControls, TrainOutcome
+from tunixrt_core.util.atomic import write_json
+
+log = logging.getLogger(__name__)
+
+_PACKAGES = ("tunix-rt", "google-tunix", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "qwix", "numpy")
+
+
+class StopRequest(threading.Event):
+    """The stop event of a run that also says why: for the run's message."""
+
+    why = ""
+
+    def ask(self, why: str) -> None:
+        """Set it; of several reasons the first one counts."""
+        self.why = self.why or why
+        self.set()
+
+
+def execute_training(
+    manifest: RunManifest,
+    folder: RunDir,
+    backend: Backend,
+    *,
+    stop: threading.Event,
+    on_status: Callable[[RunState], None] | None = None,
+    allow: Iterable[str] = (),
+) -> RunState:
+    """Run one manifest in this thread, from its data file to `result.json`; never raises for a failed run.
+
+    What the preflight finds blocking fails the run before it trains, but for findings with a code in `allow`.
+    The folder says how it went: status, metrics, alerts, log, checkpoints. A `stop` file in it, or the event, ends the
+    run after the train step under way, with a checkpoint; a `save` file has one saved without an end.
+    """
+    folder.create()
+    folder.stop_file.unlink(missing_ok=True)
+    folder.save_file.unlink(missing_ok=True)
+    folder.result_file.unlink(missing_ok=True)
+    folder.write_manifest(manifest.to_yaml())
+    recorder = RunRecorder(folder, watch=Watch(manifest), on_status=on_status)
+    controls = TrainControls(stop)
+    try:
+        with _watch_files(folder, controls, recorder):
+            with _begin_together(backend):
+                _check_before(manifest, folder, backend, recorder, allow)
+            _train(manifest, folder, backend, recorder, controls)
+    except TunixRTError as error:
+        recorder.log(f"Failed: {error}")
+        recorder.finish(RunStatus.FAILED, message=str(error))
+    except Exception as error:  # the worker's outermost frame: whatever happened, the run must say so
+        recorder.log(traceback.format_exc())
+        recorder.finish(RunStatus.FAILED, message=f"{type(error).__name__}: {error}. The log holds the details.")
+        log.exception("run in %s failed", folder.path)
+    finally:
+        recorder.close()
+    return recorder.state
+
+
+@contextmanager
+def _begin_together(backend: Backend) -> Iterator[None]:
+    """What is done inside decides for all processes that train together whether they begin."""
+    ready = False
+    try:
+        yield
+        ready = True
+    finally:
+        backend.begin_together(ready=ready)
+
+
+def _check_before(
+    manifest: RunManifest, folder: RunDir, backend: Backend, recorder: RunRecorder, allow: Iterable[str]
+) -> None:
+    """Write `preflight.json` and log its warnings. Raises PreflightFailed. A resume allows what the start allowed."""
+    recorder.phase("loading")
+    check_data_unchanged(manifest.data)
+    backend.fetch_model(manifest, recorder.log)
+    allowed = {*allow, *_allowed_before(folder)}
+    found = backend.preflight(manifest, folder, is_new=False, sample_rows=0).allowing(allowed)
+    write_json(folder.preflight_file, {**found.summary(), "allowed": sorted(allowed)})
+    for finding in found.warnings:
+        recorder.log(f"{'Allowed' if finding.allowed else 'Warning'} ({finding.code}): {finding.sentence}")
+    found.require()
+
+
+def _allowed_before(folder: RunDir) -> list[str]:
+    if not folder.preflight_file.is_file():
+        return []
+    return list(json.loads(folder.preflight_file.read_bytes())["allowed"])
+
+
+def _train(
+    manifest: RunManifest, folder: RunDir, backend: Backend, recorder: RunRecorder, controls: TrainControls
+) -> None:
+    write_json(folder.env_file, environment())
+    recorder.sinks = [_Spared(sink, recorder.log) for sink in backend.sinks(manifest, folder.path)]
+    outcome = backend.trainer().train(manifest, folder.path, observer=recorder, controls=controls)
+    status = RunStatus.STOPPED if outcome.stopped else RunStatus.SUCCEEDED
+    write_json(folder.result_file, {"status": status, **_result(outcome), "manifest_hash": manifest.content_hash})
+    recorder.finish(status, message=_why(outcome, controls.stop), train_step=outcome.train_step)
+
+
+def _result(outcome: TrainOutcome) -> dict[str, Any]:
+    return {
+        "train_step": outcome.train_step,
+        "train_loss": outcome.train_loss,
+        "eval_loss": outcome.eval_loss,
+        "checkpoint": outcome.checkpoint.name if outcome.checkpoint else None,
+        "ended_early": outcome.ended_early,
+        "best_eval_loss": outcome.best_eval_loss,
+        "best_checkpoint": outcome.best_checkpoint.name if outcome.best_checkpoint else None,
+    }
+
+
+def _why(outcome: TrainOutcome, stop: threading.Event) -> str:
+    if outcome.ended_early:
+        return "Ended early: the eval loss had not become lower for as many evaluations as early_stopping says."
+    return stop.why if outcome.stopped and isinstance(stop, StopRequest) else ""
+
+
+class _Spared:
+    """A metric sink whose failure is a warning in the run's log, once, and never the end of the run."""
+
+    def __init__(self, inner: MetricSink, log: Callable[[str], None]) -> None:
+        self._inner: MetricSink | None = inner
+        self._log = log
+
+    def plan(self, plan: Mapping[str, Any]) -> None:
+        self._try(lambda sink: sink.plan(plan))
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        self._try(lambda sink: sink.record(record))
+
+    def close(self) -> None:
+        self._try(lambda sink: sink.close())
+
+    def _try(self, act: Callable[[MetricSink], None]) -> None:
+        if self._inner is None:
+            return
+        try:
+            act(self._inner)
+        except Exception as error:  # another program's code: whatever happens in it, the training goes on
+            name, self._inner = type(self._inner).__name__, None
+            self._log(f"Warning: {name} gets no more metrics of this run: {type(error).__name__}: {error}")
+            log.exception("%s failed", name)
+
+
+def execute_dry_run(
+    manifest: RunManifest,
+    backend: Backend,
+    scratch: Path,
+    *,
+    on_phase: Callable[[str], None] = lambda phase: None,
+    stop: threading.Event | None = None,
+) -> DryRunReport | None:
+    """The largest train step, one evaluation, one checkpoint and one generation of a manifest, in this thread.
+
+    Nothing of it stays. What would end the run ends this, with the same error. None where it was stopped.
+    """
+    check_data_unchanged(manifest.data)
+    backend.fetch_model(manifest, on_phase)
+    return backend.dry_run()(manifest, scratch, on_phase=on_phase, stop=stop or threading.Event())
+
+
+@contextmanager
+def _watch_files(folder: RunDir, controls: TrainControls, recorder: RunRecorder) -> Iterator[None]:
+    """While inside, a `stop` file or the event marks the run as stopping, and a `save` file asks for a checkpoint."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.2):
+            if folder.save_file.exists():
+                folder.save_file.unlink(missing_ok=True)
+                controls.save.set()
+            if controls.stop.is_set() or folder.stop_file.exists():
+                controls.stop.set()
+                recorder.stopping()
+                return
+
+    watcher = threading.Thread(target=watch, name="tunixrt-file-watcher", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def environment() -> dict[str, Any]:
+    """Versions and platform, for `env.json`. No host name, no paths, no environment variables."""
+    return {"python": python_version(), "platform": platform(), "packages": dict(_versions())}
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for name in _PACKAGES:
+        try:
+            yield name, metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+
+
+def run_folder_of(manifest: RunManifest, base: Path) -> RunDir:
+    """Where a manifest's run lives: `output_dir`, relative to `base` where it is not absolute."""
+    return RunDir(base / Path(manifest.output_dir).expanduser())

@@ -1,0 +1,242 @@
+"""How much memory a train step needs on each device: what was counted, a closed form of it, and what would lower it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.presets import HYPERPARAMETERS
+from tunixrt_core.manifest.sections import Dtype, LossKind, Method, Remat
+
+# Bytes of one device's memory, by the names that people call the devices by.
+DEVICE_MEMORY: dict[str, int] = {
+    "v4": 32_000_000_000,
+    "v5e": 16_000_000_000,
+    "v5p": 95_000_000_000,
+    "v6e": 32_000_000_000,
+    "t4": 16_000_000_000,
+    "l4": 24_000_000_000,
+    "a100-40": 40_000_000_000,
+    "a100-80": 80_000_000_000,
+    "h100": 80_000_000_000,
+    "h200": 141_000_000_000,
+}
+GPUS = frozenset({"t4", "l4", "a100-40", "a100-80", "h100", "h200"})  # of which JAX takes a share only
+
+# How many arrays of a shape are alive at once, fitted to what XLA counts for Qwen 3 of several sizes.
+_OF_ATTENTION = 4  # rows x heads x length x length, in each layer
+_OF_MLP = 4  # rows x length x hidden
+_OF_HIDDEN = 7  # rows x length x embed
+_LOGITS_PLAIN = 2  # rows x length x vocabulary
+_LOGITS_FUSED = 2  # rows x chunk x vocabulary
+_GRADIENTS = 1  # of each trained weight
+_COMPUTED = 4  # bytes: attention and loss are float32 whatever the weights are, and on a CPU everything is
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSizes:
+    """A model by its numbers. `adapted` are the weights of the modules that LoRA is put on, `lora` what it adds."""
+
+    layers: int
+    vocab: int
+    embed: int
+    hidden: int
+    heads: int
+    parameters: int
+    adapted: int = 0
+    lora: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryReport:
+    """Bytes on one device in one train step.
+
+    `activations` is all that lives in between: gradients too. `copies`: the batch, and the weights that come out while
+    those that went in are still there. `compiled_for` is the platform that a compiler counted for; None: a closed form.
+    """
+
+    weights: int
+    optimizer: int
+    activations: int
+    copies: int
+    devices: int
+    row_length: int
+    compiled_for: str | None = None
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.optimizer + self.activations + self.copies
+
+    @property
+    def source(self) -> str:
+        """Where the figures come from, in words."""
+        if self.compiled_for is None:
+            return "estimated from config.json"
+        if self.compiled_for == "cpu":
+            return "compiled for CPU: an upper estimate for a TPU or GPU"
+        return f"compiled for {self.compiled_for.upper()}"
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryNeed:
+    """A report beside the memory that there is: `need` and `limit` are bytes of one device, or of the whole host."""
+
+    report: MemoryReport
+    need: int
+    limit: int
+    where: str
+
+    @property
+    def fits(self) -> bool:
+        return self.need <= self.limit
+
+    @property
+    def sentence(self) -> str:
+        """`about 1.2 GB of 24.0 GB on this machine`."""
+        return f"about {byte_words(self.need)} of {byte_words(self.limit)} on {self.where}"
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Hyperparameters to change, by flat name, in words, and the estimate in bytes with this and all before it."""
+
+    changes: dict[str, Any]
+    words: str
+    total: int
+
+
+def estimate(sizes: ModelSizes, manifest: RunManifest, *, row_length: int, devices: int = 1) -> MemoryReport:
+    """A closed form of what the compiler would count; `devices` stand by where the mesh takes as many as there are."""
+    mesh = mesh_of(manifest, devices)
+    parts = mesh[0] * mesh[1]
+    each = _bytes_each(manifest)
+    trained = sizes.lora if manifest.method.adapts else sizes.parameters
+    weights = _weight_bytes(sizes, manifest)
+    moments = 3 if manifest.batch.gradient_accumulation > 1 else 2
+    rows = -(-manifest.batch.size // mesh[0])
+    tokens = 4 * 4 * rows * row_length
+    return MemoryReport(
+        weights=weights // parts,
+        optimizer=moments * trained * each // parts,
+        activations=_GRADIENTS * trained * each // parts + _activations(sizes, manifest, rows, row_length, mesh[1]),
+        copies=weights // parts + tokens,
+        devices=parts,
+        row_length=row_length,
+    )
+
+
+def byte_words(count: float) -> str:
+    """`1.2 GB`; a GB is 1000 MB."""
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def need_of(report: MemoryReport, limit: int, where: str, *, shared: bool) -> MemoryNeed:
+    """`shared`: the devices are parts of one host's CPU and share its memory, which is the limit."""
+    return MemoryNeed(report, report.total * (report.devices if shared else 1), limit, where)
+
+
+def mesh_of(manifest: RunManifest, devices: int) -> tuple[int, int]:
+    """fsdp and tp of the mesh over this many devices, as the trainer chooses them."""
+    mesh, size = manifest.mesh, manifest.batch.size
+    most = max(1, devices // mesh.tp)
+    return mesh.fsdp or max(n for n in range(1, most + 1) if size % n == 0), mesh.tp
+
+
+def advise(need: MemoryNeed, manifest: RunManifest, sizes: ModelSizes, devices: int = 1) -> list[Advice]:
+    """What to change, the cheapest first, until the estimate is within the limit; empty where it is already.
+
+    The closed form is off by some factor: it is scaled so that it agrees with the report on the manifest as it is.
+    """
+    report = need.report
+    limit = need.limit * report.total // max(1, need.need)  # of one device
+
+    def closed(changed: RunManifest) -> int:
+        return estimate(sizes, changed, row_length=report.row_length, devices=devices).total
+
+    scale, total = report.total / max(1, closed(manifest)), report.total
+    found: list[Advice] = []
+    while total > limit:
+        for changes, words in _changes(manifest, devices):
+            changed = _changed(manifest, changes)
+            if (less := int(scale * closed(changed))) < total:
+                manifest, total = changed, less
+                found.append(Advice(changes, words, total))
+                break
+        else:
+            words = "Use devices with more memory, more of them, a smaller model, or a smaller max_seq_length."
+            return [*found, Advice({}, words, total)]
+    return found
+
+
+def _changes(manifest: RunManifest, devices: int) -> Iterator[tuple[dict[str, Any], str]]:
+    """What is not set yet, from what costs least: first what keeps every number, then what keeps most of them."""
+    model, batch, mesh = manifest.model, manifest.batch, manifest.mesh
+    if manifest.loss.kind is not LossKind.FUSED:
+        yield {"loss": LossKind.FUSED.value}, "Use the fused loss, which never holds all logits."
+    if model.remat is not Remat.DECODER:
+        yield {"remat": Remat.DECODER.value}, "Compute each layer again in the backward pass; it takes more time."
+    if model.dtype is not Dtype.BFLOAT16:
+        yield {"dtype": Dtype.BFLOAT16.value}, "Keep the weights in bfloat16."
+    if batch.size % 2 == 0 and (batch.size // 2) % (mesh.fsdp or 1) == 0:
+        less = {"batch_size": batch.size // 2, "gradient_accumulation": batch.gradient_accumulation * 2}
+        yield less, "Halve the batch and accumulate twice as many: the rows of a train step stay the same."
+    if manifest.method is Method.FULL:
+        yield {"method": Method.LORA.value}, "Train LoRA instead of all weights; it wants a higher learning rate."
+    if manifest.method is Method.LORA:
+        yield {"method": Method.QLORA.value}, "Quantise the base weights with QLoRA."
+    fsdp, tp = mesh_of(manifest, devices)
+    if 2 * fsdp * tp <= devices:
+        yield {"mesh_fsdp": fsdp, "mesh_tp": 2 * tp}, "Lay the model over more devices."
+
+
+def _changed(manifest: RunManifest, changes: dict[str, Any]) -> RunManifest:
+    data = manifest.to_dict()
+    for name, value in changes.items():
+        *path, last = HYPERPARAMETERS[name]
+        section = data
+        for part in path:
+            section = section[part]
+        section[last] = value
+    return RunManifest.from_dict(data)
+
+
+def _bytes_each(manifest: RunManifest) -> int:
+    return 2 if manifest.model.dtype is Dtype.BFLOAT16 else 4
+
+
+def _weight_bytes(sizes: ModelSizes, manifest: RunManifest) -> int:
+    each = _bytes_each(manifest)
+    if manifest.method is not Method.QLORA:
+        return (sizes.parameters + (sizes.lora if manifest.method.adapts else 0)) * each
+    # JAX gives a value of 4 bits a byte where the device has no such type; scales are of the weights' type
+    quantised = sizes.adapted + sizes.adapted * each // manifest.lora.tile_size
+    return (sizes.parameters - sizes.adapted + sizes.lora) * each + quantised
+
+
+def _activations(sizes: ModelSizes, manifest: RunManifest, rows: int, length: int, tp: int) -> int:
+    tokens = rows * length
+    attention = _OF_ATTENTION * rows * sizes.heads * length * length // tp * _COMPUTED
+    mlp = _OF_MLP * tokens * sizes.hidden // tp * _COMPUTED
+    hidden = tokens * sizes.embed * _COMPUTED
+    layer = attention + mlp + _OF_HIDDEN * hidden
+    loss = _loss_bytes(sizes, manifest, rows, length)
+    # what is computed again is alive when the loss no longer is
+    return {
+        Remat.NONE: sizes.layers * layer + loss,
+        Remat.BLOCK: sizes.layers * (layer - attention) + max(attention, loss),
+        Remat.DECODER: sizes.layers * hidden + max(layer, loss),
+    }[manifest.model.remat]
+
+
+def _loss_bytes(sizes: ModelSizes, manifest: RunManifest, rows: int, length: int) -> int:
+    if manifest.loss.kind is LossKind.PLAIN:
+        return _LOGITS_PLAIN * rows * length * sizes.vocab * _COMPUTED
+    chunk = min(manifest.loss.chunk, length)
+    head = 0 if manifest.method.adapts else sizes.vocab * sizes.embed  # its gradient is summed while it is made
+    return (_LOGITS_FUSED * rows * chunk * sizes.vocab + head + rows * length * sizes.embed) * _COMPUTED

@@ -1,0 +1,77 @@
+"""How long a run will take, from how fast runs of the same kind trained on the same kind of device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.record import Run, RunDir
+
+_LEAST = 10  # train steps that a run must have done to tell anything
+_ENDS = 64 << 10  # bytes of the metrics that are read, at the beginning and at the end
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What an earlier run took: to begin (loading, compiling), and for a train step with evaluations and saves."""
+
+    run_id: str
+    start_seconds: float
+    step_seconds: float
+
+    def seconds(self, train_steps: int) -> float:
+        return self.start_seconds + self.step_seconds * train_steps
+
+
+def pace_for(manifest: RunManifest, runs: Iterable[Run], device: str) -> Pace | None:
+    """From the first of `runs` that did what the manifest asks for, on that kind of device (`CPU`, `GPU`, `TPU`).
+
+    One of the same dataset goes before others: how long its rows are decides too. None where none of them tells.
+    """
+    alike = [run for run in runs if _kind(run.manifest) == _kind(manifest.to_dict())]
+    name = manifest.dataset.name if manifest.dataset else None
+    alike.sort(key=lambda run: (run.dataset.name if run.dataset else None) != name)
+    return next((pace for run in alike if (pace := pace_of(run, device)) is not None), None)
+
+
+def pace_of(run: Run, device: str) -> Pace | None:
+    """None where the run did too little, trained on another kind of device, or its folder is gone."""
+    folder = RunDir(Path(run.directory))
+    if not folder.metrics_file.is_file() or device.casefold() not in folder.state().device.casefold():
+        return None
+    trained = [(record["train_step"], record["time"]) for record in _ends(folder.metrics_file) if _tells(record)]
+    if len(trained) < 2:
+        return None
+    (first, began), (last, ended) = min(trained), max(trained)
+    if last - first < _LEAST or ended <= began:
+        return None
+    step = (ended - began) / (last - first)
+    return Pace(run.id, max(0.0, began - step * first), step)
+
+
+def _kind(manifest: Any) -> tuple[Any, ...]:
+    """What a train step costs: model, method, length and batch."""
+    adapts = manifest["lora"]["rank"] if manifest["method"] != "full" else None
+    return (*(manifest[key] for key in ("model", "method", "max_seq_length", "batch", "mesh")), adapts)
+
+
+def _tells(record: dict[str, Any]) -> bool:
+    return record["kind"] == "train" and record.get("time") is not None
+
+
+def _ends(file: Path) -> list[dict[str, Any]]:
+    """The whole records at the beginning and at the end of a file of metrics."""
+    with file.open("rb") as handle:
+        blocks = [handle.read(_ENDS)]
+        size = handle.seek(0, 2)
+        if size > _ENDS:
+            handle.seek(max(_ENDS, size - _ENDS))
+            blocks.append(handle.read())
+    lines = [line for block in blocks for line in block.splitlines()]
+    # a block may begin or end inside of a line
+    return [orjson.loads(line) for line in lines if line.startswith(b'{"kind"') and line.endswith(b"}")]

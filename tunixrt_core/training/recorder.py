@@ -1,0 +1,226 @@
+"""Writes what a trainer tells about a run into the run's folder, where readers poll it."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tunixrt_core.runs.record import NEXT, RunDir, RunState, RunStatus
+from tunixrt_core.training.alerts import Alert, Watch
+from tunixrt_core.training.trainer import MetricSink
+from tunixrt_core.util.processes import this_process
+
+_STATUS_OF_PHASE = {
+    "loading": RunStatus.LOADING,
+    "compiling": RunStatus.COMPILING,
+    "training": RunStatus.RUNNING,
+}
+_STATE_SECONDS = 0.5  # how often progress alone rewrites the state file
+
+
+class RunRecorder:
+    """A trainer.TrainObserver with the run's folder behind it, and metric sinks beside. One recorder a run.
+
+    Every record goes past `watch`, and the alerts that it raises are written as records of their own. The lock is
+    there because the trainer's thread and the one that watches for a stop both change the state.
+    """
+
+    def __init__(
+        self,
+        folder: RunDir,
+        *,
+        watch: Watch | None = None,
+        sinks: Sequence[MetricSink] = (),
+        on_status: Callable[[RunState], None] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._folder = folder
+        self._watch = watch
+        self.sinks = sinks
+        self._on_status = on_status or (lambda state: None)
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._written = 0.0
+        self.state = RunState(process=this_process(), started_at=clock())
+        self._metrics = folder.metrics_file.open("ab")
+        self._log = folder.log_file.open("a", encoding="utf-8")
+
+    def close(self) -> None:
+        """Close the files and the sinks."""
+        for sink in self.sinks:
+            sink.close()
+        self._metrics.close()
+        self._log.close()
+
+    def phase(self, phase: str) -> None:
+        """As of trainer.TrainObserver; `loading`, `compiling` and `training` move the status where that is legal."""
+        with self._lock:
+            status = _STATUS_OF_PHASE.get(phase, self.state.status)
+            # a stop that was asked for is not undone by a phase that begins late
+            moves = self.state.status is not RunStatus.STOPPING and status in NEXT[self.state.status]
+            self._write(replace(self.state, phase=phase, status=status if moves else self.state.status))
+
+    def plan(self, plan: Mapping[str, Any]) -> None:
+        """Totals known before the first train step. Records that a resume makes again are dropped."""
+        with self._lock:
+            restored, total = int(plan.get("restored_train_step", 0)), int(plan.get("total_train_steps", 0))
+            if self._watch:
+                self._watch.plan(total)
+            earlier, alerts = self._drop_what_is_made_again(restored)
+            _cut_samples(self._folder.samples_file, restored)
+            for sink in self.sinks:
+                sink.plan(plan)
+            self._write(
+                replace(
+                    self.state,
+                    plan=dict(plan),
+                    total_train_steps=total,
+                    device=str(plan.get("device", "")),
+                    train_step=restored,
+                    earlier_seconds=earlier,
+                    alerts=dict(alerts),
+                )
+            )
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        """Append one metrics record, and the alerts that it raises, and flush them to the operating system.
+
+        Answers go into a file of their own, before the record that counts them.
+        """
+        with self._lock:
+            now = self._clock()
+            if answers := record.get("answers"):
+                with self._folder.samples_file.open("ab") as samples:
+                    samples.writelines(orjson.dumps(answer) + b"\n" for answer in answers)
+                record = {key: value for key, value in record.items() if key != "answers"}
+            self._append(record, now)
+            for alert in self._alerts(record):
+                self._append(alert.to_record(), now)
+                self.log(f"Alert: {alert.alert}: {alert.evidence}")
+            self._metrics.flush()
+            if record["kind"] == "train":
+                self.state = replace(self.state, train_step=int(record["train_step"]))
+                if now - self._written >= _STATE_SECONDS:
+                    self._write(self.state)
+
+    def _append(self, record: Mapping[str, Any], now: float) -> None:
+        trained = self.state.earlier_seconds + now - (self.state.started_at or now)
+        timed = {**record, "time": round(trained, 3)}
+        self._metrics.write(orjson.dumps(timed) + b"\n")
+        if record["kind"] == "alert":
+            self.state = replace(self.state, alerts=_one_more(self.state.alerts, str(record["alert"])))
+        for sink in self.sinks:
+            sink.record(timed)
+
+    def _alerts(self, record: Mapping[str, Any]) -> list[Alert]:
+        if self._watch is None:
+            return []
+        found = self._watch.see(record)
+        if record["kind"] == "checkpoint" and (sizes := _checkpoint_sizes(self._folder.checkpoints)):
+            # a checkpoint is whole before an older one goes, so there has to be room for one more than stay
+            more = max(1, self._watch.kept_checkpoints + 1 - len(sizes))
+            free = shutil.disk_usage(self._folder.path).free
+            found += self._watch.disk(int(record["train_step"]), free=free, needed=more * max(sizes))
+        return found
+
+    def log(self, text: str) -> None:
+        with self._lock:
+            stamp = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%d %H:%M:%S")
+            self._log.write(f"{stamp}  {text}\n")
+            self._log.flush()
+
+    def stopping(self) -> None:
+        """The user asked to stop; the run is over when its trainer has returned."""
+        with self._lock:
+            if not self.state.status.over:
+                self._write(replace(self.state, status=self.state.status.to(RunStatus.STOPPING)))
+
+    def finish(self, status: RunStatus, *, message: str = "", train_step: int | None = None) -> None:
+        """The run is over. Its state shows its last train step, and why it ended where that needs saying."""
+        with self._lock:
+            self._write(
+                replace(
+                    self.state,
+                    status=self.state.status.to(status),
+                    phase="",
+                    message=message,
+                    ended_at=self._clock(),
+                    train_step=self.state.train_step if train_step is None else train_step,
+                )
+            )
+
+    def _drop_what_is_made_again(self, restored: int) -> tuple[float, Counter[str]]:
+        """Cut the records that are void, and show the watch the others.
+
+        Returns the seconds trained so far, and how often each alert was raised.
+
+        Almost always they are the end of the file, which is cut there; a record behind them that stays is written anew.
+        This also mends a last line that a killed process left half-written.
+        """
+        self._metrics.close()
+        end, kept_behind, seconds, alerts = None, [], 0.0, Counter[str]()
+        with self._folder.metrics_file.open("r+b") as file:
+            offset = 0
+            for line in file:
+                record = orjson.loads(line) if line.endswith(b"\n") else None
+                if record is None or _is_made_again(record, restored):
+                    end = offset if end is None else end
+                else:
+                    seconds = float(record["time"])
+                    alerts.update([str(record["alert"])] if record["kind"] == "alert" else [])
+                    kept_behind += [line] if end is not None else []
+                    if self._watch:
+                        self._watch.see(record)
+                offset += len(line)
+            if end is not None:
+                file.truncate(end)
+        self._metrics = self._folder.metrics_file.open("ab")
+        self._metrics.writelines(kept_behind)
+        self._metrics.flush()
+        return seconds, alerts
+
+    def _write(self, state: RunState) -> None:
+        moved = state.status is not self.state.status
+        self._written = self._clock()
+        self.state = replace(state, updated_at=self._written)
+        self._folder.write_state(self.state)
+        if moved:
+            self._on_status(self.state)
+
+
+def _one_more(counts: Mapping[str, int], name: str) -> dict[str, int]:
+    return {**counts, name: counts.get(name, 0) + 1}
+
+
+def _is_made_again(record: Mapping[str, Any], restored: int) -> bool:
+    """Whether a run that goes on after the train step `restored` makes this record once more."""
+    step = int(record["train_step"])
+    return step > restored or (step == restored and record["kind"] in ("eval", "samples"))
+
+
+def _cut_samples(file: Path, restored: int) -> None:
+    """Cut the answers that a run which goes on after the train step `restored` makes again: the end of the file."""
+    if not file.exists():
+        return
+    with file.open("r+b") as samples:
+        end = 0
+        for line in samples:
+            if not line.endswith(b"\n") or int(orjson.loads(line)["train_step"]) >= restored:
+                break
+            end += len(line)
+        samples.truncate(end)
+
+
+def _checkpoint_sizes(folder: Path) -> list[int]:
+    """Bytes of each whole checkpoint. They are directories named by their train step."""
+    found = [path for path in folder.iterdir() if path.is_dir() and path.name.isdigit()] if folder.is_dir() else []
+    return [sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) for path in found]

@@ -1,0 +1,231 @@
+"""What the rest of the house asks of a trainer and of a generator; tunix_backend keeps these promises with Tunix."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from tunixrt_core.errors import InvalidEvaluation
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.record import RunStatus
+
+
+class TrainObserver(Protocol):
+    """Told about a run as it happens, in the thread that trains. runs.RunRecorder is the one that writes files."""
+
+    def phase(self, phase: str) -> None:
+        """`loading`, `compiling`, `training`, `evaluating`, `answering` or `saving` begins."""
+
+    def plan(self, plan: Mapping[str, Any]) -> None:
+        """Totals, once, before the first train step.
+
+        Records of train steps after `restored_train_step` are void, and so are evaluation and samples of that very
+        train step: they are made again where they are due. Keys: total_train_steps, restored_train_step, epochs,
+        train_rows, eval_rows, dropped_rows (too long), shortened_rows (lost steps from their middle), row_lengths (of
+        the batches, each is compiled once), rows_per_step (of the data, on average), padding_share, tokens_per_epoch,
+        trained_tokens_per_epoch, trainable_parameters, total_parameters, device, mesh.
+        """
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        """One metrics record; `kind` says which. Losses are nats per token, means over tokens.
+
+        * `train`: train_step, loss, perplexity, learning_rate (as used), grad_norm (before clipping), epoch,
+          trained_tokens, tokens (that are not padding), padding_share, tokens_per_second (trained), step_seconds,
+          input_wait_seconds, memory_bytes and peak_memory_bytes (of the device, of the process on a CPU), mfu (only
+          where the device's peak is known), parts `{"prompt" | "format" | "step 1" … | "answer": loss}` and types
+          `{step type: loss}`.
+        * `eval`: train_step, loss, perplexity, trained_tokens, seconds, parts, types, best (no earlier one was lower).
+        * `samples`: train_step, rows (fixed prompts that were answered), mean_tokens, hit_limit (share), the means
+          exact_match, format_valid and repetition, seconds, compiles (shapes so far), answers. The recorder writes each
+          answer as a line of samples.jsonl, and leaves them out of the record: train_step, id (of the trace), prompt,
+          reference, output, answer (None: none was found), scores by name, tokens, hit_limit.
+        * `compile`: train_step (done before it), length, seconds, expected (false: a shape was compiled twice).
+        * `checkpoint`: train_step, reason (`cadence`, `best`, `asked`, `end`), seconds.
+        * `alert`: train_step, alert, evidence, change. Written by the recorder (see alerts.py), not by a trainer.
+        """
+
+    def log(self, text: str) -> None:
+        """A line for a person to read."""
+
+
+class NoObserver:
+    """A TrainObserver that keeps nothing: of several processes that train together, one reports."""
+
+    def phase(self, phase: str) -> None: ...
+
+    def plan(self, plan: Mapping[str, Any]) -> None: ...
+
+    def record(self, record: Mapping[str, Any]) -> None: ...
+
+    def log(self, text: str) -> None: ...
+
+
+class MetricSink(Protocol):
+    """Another place where metrics go, such as TensorBoard. One that fails is left out of the rest of the run."""
+
+    def plan(self, plan: Mapping[str, Any]) -> None:
+        """As of TrainObserver.plan: what was written of train steps after `restored_train_step` is void."""
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        """As of TrainObserver.record, with `time`, the seconds trained so far."""
+
+    def close(self) -> None:
+        """The run is over; write out what is still held."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOutcome:
+    """How a training ended. `stopped` means that the stop event ended it before its last train step, `ended_early`
+    that the eval loss had not improved for as many evaluations as cadence.early_stopping says."""
+
+    train_step: int
+    stopped: bool
+    checkpoint: Path | None
+    train_loss: float | None
+    eval_loss: float | None
+    ended_early: bool = False
+    best_checkpoint: Path | None = None
+    best_eval_loss: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainControls:
+    """Asked of a training from other threads. Each is heeded between two train steps.
+
+    `stop` ends it with a checkpoint; `save` has a checkpoint written now, and is cleared when that is done.
+    """
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    save: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class DryRunReport:
+    """What a dry run found: the largest train step, an evaluation, a checkpoint and a generation, all of them done."""
+
+    tokens: int  # of the batch, without padding
+    compile_seconds: float
+    train_loss: float
+    eval_loss: float | None
+    checkpoint_bytes: int
+    checkpoint_seconds: float
+    peak_memory_bytes: int
+    generated: str
+    generate_seconds: float
+    seconds: float
+
+
+@dataclass(slots=True)
+class DryRunState:
+    """One dry run. `message` says why it failed; `report` is there when it succeeded."""
+
+    id: str
+    manifest_hash: str
+    status: RunStatus = RunStatus.QUEUED
+    phase: str = ""
+    message: str = ""
+    report: DryRunReport | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "status": self.status.value}
+
+
+class DryRun(Protocol):
+    """Does everything that a run does once, in a folder under `scratch` that is removed again."""
+
+    def __call__(
+        self, manifest: RunManifest, scratch: Path, *, on_phase: Callable[[str], None], stop: threading.Event
+    ) -> DryRunReport | None:
+        """None where it was stopped."""
+
+
+class Trainer(Protocol):
+    """Runs one manifest to its end. Resumes by itself from the last whole checkpoint in `run_dir/checkpoints`."""
+
+    def train(
+        self, manifest: RunManifest, run_dir: Path, *, observer: TrainObserver, controls: TrainControls
+    ) -> TrainOutcome: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen. Raises InvalidEvaluation for a value out of its range.
+
+    Temperature 0 takes the likeliest token. Above it, tokens are drawn after dividing the logits by the temperature,
+    from the `top_k` likeliest (None: all) and of those from the fewest that hold `top_p` of the probability.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.temperature) and self.temperature >= 0):
+            raise InvalidEvaluation(f"temperature is {self.temperature}; it must be 0 (greedy) or above.")
+        if not 0 < self.top_p <= 1:
+            raise InvalidEvaluation(f"top_p is {self.top_p}; it must be above 0 and at most 1.")
+        if self.top_k is not None and self.top_k < 1:
+            raise InvalidEvaluation(f"top_k is {self.top_k}; it must be at least 1.")
+        if not 0 <= self.seed < 2**31:
+            raise InvalidEvaluation(f"seed is {self.seed}; it must be from 0 to 2,147,483,647.")
+
+    @property
+    def greedy(self) -> bool:
+        return self.temperature == 0
+
+
+GREEDY = Sampling()
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One completion. `hit_limit` says that it ended because max_new_tokens was reached, not by a stop token.
+
+    `prompt_tokens` is the length of its prompt; 0 where the generator does not say.
+    """
+
+    text: str
+    tokens: int
+    hit_limit: bool
+    prompt_tokens: int = 0
+
+
+class Generator(Protocol):
+    """A loaded model that completes prompts. Prompts are rendered text, with the chat template applied."""
+
+    @property
+    def compiles(self) -> int:
+        """Shapes that were compiled so far."""
+
+    def close(self) -> None:
+        """Give the memory of the model back; nothing is generated after it."""
+
+    def generate(
+        self,
+        prompts: Sequence[str],
+        *,
+        max_new_tokens: int,
+        sampling: Sampling = GREEDY,
+        skip: Collection[int] = (),
+        on_batch: Callable[[Mapping[int, Generation]], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> dict[int, Generation]:
+        """Completions by the place of their prompt; fewer than asked where `stop` ended it.
+
+        Which prompts share a batch, and what is drawn for each, follows from the prompts and the seed alone: a batch
+        whose places all stand in `skip` is left out, and changes nothing in the others. `on_batch` is told of each as
+        it ends.
+        """
+
+
+class LoadGenerator(Protocol):
+    """Loads the model of a manifest: the base model, or with the weights of the last checkpoint of a run."""
+
+    def __call__(
+        self, manifest: RunManifest, checkpoints: Path | None, *, on_phase: Callable[[str], None]
+    ) -> Generator: ...

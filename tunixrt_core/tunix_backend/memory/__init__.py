@@ -1,0 +1,1 @@
+"""Memory of a train step, estimated or counted by the compiler."""

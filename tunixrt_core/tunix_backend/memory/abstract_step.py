@@ -1,0 +1,116 @@
+"""The real train step of a manifest, compiled for shapes alone: no weight is read and none is held."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+from jax.sharding import NamedSharding, PartitionSpec
+
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.training.memory import MemoryReport
+from tunixrt_core.tunix_backend.model.architecture import Architecture
+from tunixrt_core.tunix_backend.model.families import FAMILIES
+from tunixrt_core.tunix_backend.model.lora import adapt_model
+from tunixrt_core.tunix_backend.model.models import model_config
+from tunixrt_core.tunix_backend.train.step.loss import LossFunction, ModelBatch, loss_of
+from tunixrt_core.tunix_backend.train.step.optimizer import make_optimizer, make_schedule
+from tunixrt_core.tunix_backend.train.step.peft import compiled_step
+
+_TRAIN_STEPS = 100  # the schedule's horizon; no array depends on it
+
+
+@dataclass(frozen=True, slots=True)
+class AbstractRun:
+    """A model and its optimizer as shapes with shardings, and the loss that goes with them."""
+
+    model: Any
+    optimizer: Any
+    loss: LossFunction
+
+
+def make_abstract(manifest: RunManifest, architecture: Architecture, mesh: Any, parts: int) -> AbstractRun:
+    """What load_model and Tunix's trainer would make, as shapes. The mesh must be entered.
+
+    Raises ModelError for a LoRA pattern or a tile size that cannot be used.
+    """
+    config = model_config(manifest, architecture, "cpu")
+    make = FAMILIES[architecture.kind].model_class()
+    dtype = jnp.dtype(manifest.model.dtype.value)
+    adapts = manifest.method.adapts
+
+    def base() -> Any:
+        model = make(config, rngs=nnx.Rngs(0))
+        # the loader casts every weight that it reads
+        nnx.update(model, jax.tree.map(lambda leaf: leaf.astype(dtype), nnx.state(model, nnx.Param)))
+        return model
+
+    def adapted(model: Any) -> Any:
+        return adapt_model(model, architecture, manifest.lora, manifest.method, manifest.seed)
+
+    model = nnx.eval_shape(base)
+    if adapts:  # in a trace of its own: qwix goes back from a value to the weight that it came from, not further
+        model = nnx.eval_shape(adapted, model)
+    optimizer = nnx.eval_shape(lambda model: with_optimizer(model, manifest), model)
+    for made in (model, optimizer):
+        state = nnx.state(made)
+        specs = nnx.get_partition_spec(state)
+        nnx.update(made, jax.tree.map(lambda leaf, spec: _laid_out(leaf, spec, mesh), state, specs))
+    return AbstractRun(model, optimizer, loss_of(manifest, config, parts))
+
+
+def with_optimizer(model: Any, manifest: RunManifest) -> nnx.Optimizer[Any]:
+    """The optimizer that Tunix's trainer makes for this model."""
+    rule = make_optimizer(manifest, make_schedule(manifest, _TRAIN_STEPS))
+    if manifest.batch.gradient_accumulation > 1:
+        rule = optax.MultiSteps(rule, manifest.batch.gradient_accumulation).gradient_transformation()
+    return nnx.Optimizer(model, rule, wrt=nnx.LoRAParam if manifest.method.adapts else nnx.Param)
+
+
+def compile_step(
+    manifest: RunManifest, architecture: Architecture, mesh: Any, *, row_length: int, parts: int
+) -> MemoryReport:
+    """The memory of one train step on each device, in bytes, as the compiler counts it. Enters the mesh."""
+    with mesh:
+        run = make_abstract(manifest, architecture, mesh, parts)
+        rows = NamedSharding(mesh, PartitionSpec("fsdp"))
+        tokens = jax.ShapeDtypeStruct((manifest.batch.size, row_length), jnp.int32, sharding=rows)
+        norm = jax.ShapeDtypeStruct((), jnp.float32, sharding=NamedSharding(mesh, PartitionSpec()))
+        batch = ModelBatch(tokens, tokens, tokens, tokens, norm)
+        step = compiled_step(run.loss, lora=manifest.method.adapts)
+        counted = step.lower(run.model, run.optimizer, batch).compile().memory_analysis()
+    weights, optimizer = bytes_of(run.model), bytes_of(nnx.state(run.optimizer, nnx.optimizer.OptState))
+    return MemoryReport(
+        weights=weights,
+        optimizer=optimizer,
+        activations=counted.temp_size_in_bytes,
+        # what comes out while what went in is still there: Tunix gives only the optimizer's memory away
+        copies=counted.argument_size_in_bytes
+        + counted.output_size_in_bytes
+        - counted.alias_size_in_bytes
+        - weights
+        - optimizer,
+        devices=mesh.devices.size,
+        row_length=row_length,
+        compiled_for=mesh.devices.flat[0].platform,
+    )
+
+
+def bytes_of(state: Any) -> int:
+    """Bytes on one device of the arrays, or of the shapes, in a model or a state."""
+    leaves = jax.tree.leaves(nnx.state(state) if isinstance(state, nnx.Module) else state)
+    return sum(math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize for leaf in leaves)
+
+
+def _laid_out(leaf: Any, spec: Any, mesh: Any) -> Any:
+    """A shape with its sharding; an axis that the mesh does not divide stays whole."""
+    axes = []
+    for size, names in zip(leaf.shape, tuple(spec or ()), strict=False):
+        parts = math.prod(mesh.shape[name] for name in ((names,) if isinstance(names, str) else names or ()))
+        axes.append(names if size % parts == 0 else None)
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=NamedSharding(mesh, PartitionSpec(*axes)))

@@ -1,0 +1,115 @@
+"""The memory of a manifest's train step: from config.json at once, or counted by the compiler elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tunixrt_core.errors import ModelError, TunixRTError
+from tunixrt_core.manifest.manifest import RunManifest, load_manifest
+from tunixrt_core.manifest.sections import ALL_LORA_MODULES
+from tunixrt_core.training.memory import MemoryReport, ModelSizes, estimate, mesh_of
+from tunixrt_core.tunix_backend.model.architecture import Architecture, read_architecture
+from tunixrt_core.tunix_backend.model.lora import lora_parameters, lora_targets
+from tunixrt_core.tunix_backend.model.models import local_model
+from tunixrt_core.tunix_backend.model.weight_files import check_weights, parameter_count
+
+_REFUSED = 3  # exit code: the last line on standard error is a sentence for the user
+
+
+def sizes_of(architecture: Architecture, manifest: RunManifest) -> ModelSizes:
+    """What the closed form needs. Raises ModelError for a LoRA pattern that cannot be used."""
+    targets = lora_targets(architecture, manifest.lora.modules if manifest.method.adapts else ALL_LORA_MODULES)
+    return ModelSizes(
+        layers=architecture.layers,
+        vocab=architecture.vocab_size or 0,
+        embed=architecture.embed_dim,
+        hidden=architecture.hidden_dim,
+        heads=architecture.heads,
+        parameters=parameter_count(architecture),
+        adapted=sum(module.inputs * module.outputs for module in targets),
+        lora=lora_parameters(targets, manifest.lora.rank),
+    )
+
+
+def estimate_manifest(
+    manifest: RunManifest, models_dir: Path, *, devices: int = 1, row_length: int | None = None
+) -> tuple[MemoryReport, ModelSizes]:
+    """The closed form, from config.json alone; rows are of max_seq_length where their length is not given.
+
+    Raises ModelError for a model that is not on this machine.
+    """
+    sizes = sizes_of(read_architecture(local_model(manifest.model.id, models_dir)), manifest)
+    return estimate(sizes, manifest, row_length=row_length or manifest.max_seq_length, devices=devices), sizes
+
+
+def measure(manifest: RunManifest, models_dir: Path, *, devices: int = 1) -> MemoryReport:
+    """What the compiler counts for the real train step, without loading a weight.
+
+    In a process of its own, on forced CPU devices, so that it never touches an accelerator; it takes from seconds to
+    minutes. `devices` stand by where the mesh takes as many as there are. Raises ModelError.
+    """
+    fsdp, tp = mesh_of(manifest, devices)
+    flags = (
+        f"--xla_force_host_platform_device_count={fsdp * tp}",
+        "--xla_disable_hlo_passes=cse_barrier_expander",  # else XLA undoes remat on a CPU
+    )
+    environ = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": " ".join(flags)}
+    for name in ("JAX_NUM_CPU_DEVICES", "JAX_COORDINATOR_ADDRESS"):
+        environ.pop(name, None)
+    with TemporaryDirectory(prefix="tunixrt-memory-") as scratch:
+        file = Path(scratch) / "manifest.json"
+        file.write_text(manifest.to_json(), encoding="utf-8")
+        command = [
+            sys.executable,
+            "-m",
+            "tunixrt_core.tunix_backend.memory.count",
+            str(file),
+            str(models_dir.absolute()),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
+    lines = done.stderr.strip().splitlines() or ["it ended without a word"]
+    if done.returncode == _REFUSED:
+        raise ModelError(lines[-1])
+    if done.returncode:
+        raise ModelError(f"The train step could not be compiled ({lines[-1][:300]}). Use the estimate: --estimate.")
+    return MemoryReport(**json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def _compile(manifest: RunManifest, models_dir: Path) -> MemoryReport:
+    from tunixrt_core.tunix_backend.data.batches import train_batches
+    from tunixrt_core.tunix_backend.data.encoding import require_rows
+    from tunixrt_core.tunix_backend.data.rows import load_data
+    from tunixrt_core.tunix_backend.memory.abstract_step import compile_step
+    from tunixrt_core.tunix_backend.model.models import make_mesh
+
+    # its kernel is there on a TPU only, so what is counted is attention without it: more
+    manifest = manifest.model_copy(update={"model": manifest.model.model_copy(update={"flash_attention": False})})
+    architecture = check_weights(local_model(manifest.model.id, models_dir))
+    data = load_data(manifest, models_dir)
+    require_rows(data.train, manifest.max_seq_length)
+    batches = train_batches(
+        data.train.rows, manifest.batch, max_length=manifest.max_seq_length, seed=manifest.seed, pad_id=data.pad_id
+    )
+    mesh = make_mesh(manifest.mesh, manifest.batch.size)
+    return compile_step(manifest, architecture, mesh, row_length=batches.lengths[-1], parts=len(data.parts))
+
+
+def main(manifest_file: str, models_dir: str) -> int:
+    """Print the report as JSON; a sentence on standard error, and an exit code of its own, where it is refused."""
+    try:
+        report = _compile(load_manifest(Path(manifest_file)), Path(models_dir))
+    except TunixRTError as error:
+        sys.stderr.write(f"{error}\n")
+        return _REFUSED
+    sys.stdout.write(json.dumps(asdict(report)) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Models: config, weights, LoRA, downloads and checkpoints."""

@@ -1,0 +1,140 @@
+"""An architecture -> Tunix's model of that family, with what Tunix 0.1.7 gets wrong mended in the loaded model."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from tunixrt_core.errors import ModelError
+from tunixrt_core.tunix_backend.model.architecture import Architecture, Rope
+from tunixrt_core.tunix_backend.model.rope import use_frequencies
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One model family of Tunix: `name` is its package, `config` makes its ModelConfig from an architecture."""
+
+    name: str
+    params_module: str
+    config: Callable[[ModuleType, Architecture, Any], Any]
+    mend: Callable[[Any, ModuleType, Architecture], None]
+    flash_attention: bool = False
+
+    def model_module(self) -> ModuleType:
+        return importlib.import_module(f"tunix.models.{self.name}.model")
+
+    def model_class(self) -> Any:
+        """Of Tunix; made of a ModelConfig and `rngs`."""
+        return getattr(self.model_module(), self.name.capitalize())
+
+    def load(self, directory: str, config: Any, mesh: Any, dtype: Any) -> Any:
+        """The model with the weights of the directory, laid out over the mesh."""
+        params = importlib.import_module(f"tunix.models.{self.name}.{self.params_module}")
+        return params.create_model_from_safe_tensors(directory, config, mesh=mesh, dtype=dtype)
+
+
+def check_flash_attention(family: Family, platform: str) -> None:
+    """Raises ModelError where the family, or the device, has no flash attention in Tunix."""
+    if not family.flash_attention or platform != "tpu":
+        raise ModelError(
+            "model.flash_attention works with Qwen 2 and Qwen 3 on a TPU; this is "
+            f"{family.name} on {platform}. Set it to false."
+        )
+
+
+def _qwen(module: ModuleType, architecture: Architecture, dtype: Any) -> Any:
+    return module.ModelConfig(
+        **_dense(architecture),
+        rope_theta=architecture.rope.theta,
+        use_tied_embedding=architecture.tied,
+        dtype=dtype,
+        param_dtype=dtype,
+    )
+
+
+def _llama3(module: ModuleType, architecture: Architecture, dtype: Any) -> Any:
+    return module.ModelConfig(
+        **_dense(architecture), rope_theta=architecture.rope.theta, weight_tying=architecture.tied
+    )
+
+
+def _gemma2(module: ModuleType, architecture: Architecture, dtype: Any) -> Any:
+    kinds = module.AttentionType
+    return module.ModelConfig(
+        **_gemma_sizes(architecture),
+        final_logit_softcap=architecture.logit_softcap,
+        attn_logits_soft_cap=architecture.attention_softcap,
+        attention_types=tuple(kinds.LOCAL_SLIDING if local else kinds.GLOBAL for local in architecture.local_layers),
+        use_post_attn_norm=True,
+        use_post_ffw_norm=True,
+    )
+
+
+def _gemma3(module: ModuleType, architecture: Architecture, dtype: Any) -> Any:
+    norms = module.QueryPreAttentionNormalisation
+    by_head = architecture.query_scalar is None
+    return module.ModelConfig(
+        **_gemma_sizes(architecture),
+        query_pre_attn_norm=norms.BY_ONE_OVER_SQRT_HEAD_DIM
+        if by_head
+        else norms.BY_ONE_OVER_SQRT_EMBED_DIM_DIV_NUM_HEADS,
+        param_dtype=dtype,
+    )
+
+
+def _dense(architecture: Architecture) -> dict[str, Any]:
+    sizes = _sizes(architecture)
+    return {**sizes, "vocab_size": architecture.vocab_size, "norm_eps": architecture.norm_eps}
+
+
+def _gemma_sizes(architecture: Architecture) -> dict[str, Any]:
+    sizes = _sizes(architecture)
+    return {**sizes, "num_embed": architecture.vocab_size, "sliding_window_size": architecture.window}
+
+
+def _sizes(architecture: Architecture) -> dict[str, Any]:
+    return {
+        "num_layers": architecture.layers,
+        "embed_dim": architecture.embed_dim,
+        "hidden_dim": architecture.hidden_dim,
+        "num_heads": architecture.heads,
+        "head_dim": architecture.head_dim,
+        "num_kv_heads": architecture.kv_heads,
+    }
+
+
+def _mend_rope(theta: float | None) -> Callable[[Any, ModuleType, Architecture], None]:
+    """For families whose forward pass knows one base only: `theta`, or that of the config where it is None."""
+
+    def mend(model: Any, module: ModuleType, architecture: Architecture) -> None:
+        wanted = architecture.rope.frequencies(architecture.head_dim)
+        base = architecture.rope.theta if theta is None else theta
+        if wanted != Rope(base).frequencies(architecture.head_dim):
+            use_frequencies(model, module, wanted)
+
+    return mend
+
+
+def _mend_gemma3(model: Any, module: ModuleType, architecture: Architecture) -> None:
+    """Tunix has one pattern of local layers for all models; each layer holds what it was made with, as attributes."""
+    kinds = module.AttentionType
+    assert architecture.local_rope is not None
+    for layer, local in zip(model.layers, architecture.local_layers, strict=True):
+        rope = architecture.local_rope if local else architecture.rope
+        layer.attn.attn_type = kinds.LOCAL_SLIDING if local else kinds.GLOBAL
+        layer.attn.rope_base_frequency = rope.theta
+        layer.attn.rope_scale_factor = 1.0 if rope.scaling is None else float(rope.scaling["factor"])
+
+
+_GEMMA3 = Family("gemma3", "params_safetensors", _gemma3, _mend_gemma3)
+FAMILIES: dict[str, Family] = {
+    "qwen2": Family("qwen2", "params", _qwen, _mend_rope(None), flash_attention=True),
+    "qwen3": Family("qwen3", "params", _qwen, _mend_rope(1_000_000.0), flash_attention=True),
+    "llama": Family("llama3", "params", _llama3, _mend_rope(1_000_000.0)),
+    "gemma2": Family("gemma", "params_safetensors", _gemma2, _mend_rope(10_000.0)),
+    "gemma3_text": _GEMMA3,
+    "gemma3": _GEMMA3,
+}

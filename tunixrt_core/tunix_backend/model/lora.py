@@ -1,0 +1,157 @@
+"""LoRA and QLoRA: which modules a pattern stands for, known from config.json alone, and putting them on a model."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tunixrt_core.errors import ModelError
+from tunixrt_core.manifest.sections import LoraSection, Method, Quantization
+from tunixrt_core.tunix_backend.model.architecture import Architecture
+
+_SMALLEST_TILE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class LoraModule:
+    """A linear map of the model by its module path; `contracted` is the size of the axis that tiles lie on."""
+
+    path: str
+    inputs: int
+    outputs: int
+    contracted: int
+
+
+def lora_targets(architecture: Architecture, pattern: str) -> list[LoraModule]:
+    """The modules whose whole path the pattern matches, in the model's order.
+
+    Raises ModelError for a pattern that is no regular expression, that matches nothing (Tunix would train every weight
+    of the model instead, without a word) or that matches the embedding, which LoRA cannot be put on.
+    """
+    try:
+        wanted = re.compile(pattern)
+    except re.error as error:
+        raise ModelError(f"lora.modules = {pattern!r} is not a regular expression ({error}).") from None
+    modules = list(_linear_maps(architecture))
+    targets = [module for module in modules if wanted.fullmatch(module.path)]
+    if not targets:
+        names = sorted({module.path.rsplit("/", 1)[-1] for module in modules})
+        raise ModelError(
+            f"lora.modules = {pattern!r} matches no module of the model, so there would be nothing to train. "
+            f"It must match whole paths such as {modules[0].path}; the last parts are {', '.join(names)}."
+        )
+    if wanted.fullmatch("embedder"):
+        raise ModelError(
+            f"lora.modules = {pattern!r} matches the embedding too, which LoRA cannot be put on. "
+            "Name the projections, such as .*q_proj|.*v_proj."
+        )
+    return targets
+
+
+def lora_parameters(targets: Sequence[LoraModule], rank: int) -> int:
+    """How many numbers LoRA of this rank trains on these modules."""
+    return rank * sum(module.inputs + module.outputs for module in targets)
+
+
+def check_tile_size(targets: Sequence[LoraModule], tile_size: int) -> None:
+    """Raises ModelError where the tile does not divide what it lies on, naming the sizes that do."""
+    wrong = [module for module in targets if module.contracted % tile_size]
+    if not wrong:
+        return
+    common = math.gcd(*(module.contracted for module in targets))
+    sizes = [str(size) for size in range(_SMALLEST_TILE, common + 1) if common % size == 0]
+    fitting = (
+        f"Sizes that do are {', '.join(sizes)}." if sizes else "None does: leave such modules out of lora.modules."
+    )
+    raise ModelError(
+        f"lora.tile_size = {tile_size} does not divide the {wrong[0].contracted} inputs of {wrong[0].path} "
+        f"that share a scale. {fitting}"
+    )
+
+
+def _linear_maps(a: Architecture) -> Iterator[LoraModule]:
+    for i in range(a.layers):
+        for name, inputs, outputs, contracted in _of_layer(a):
+            yield LoraModule(f"layers/{i}/{name}", inputs, outputs, contracted)
+    if not a.tied and a.vocab_size:
+        yield LoraModule("lm_head", a.embed_dim, a.vocab_size, a.embed_dim)
+
+
+def _of_layer(a: Architecture) -> Iterator[tuple[str, int, int, int]]:
+    dim, queries, keys = a.embed_dim, a.heads * a.head_dim, a.kv_heads * a.head_dim
+    if not a.kind.startswith("gemma"):
+        into = {"q_proj": queries, "k_proj": keys, "v_proj": keys}
+        out = "o_proj"
+    else:  # Tunix stacks Gemma's projections
+        into = {"qkv_einsum": 3 * queries} if a.heads == a.kv_heads else {"q_einsum": queries, "kv_einsum": 2 * keys}
+        out = "attn_vec_einsum"
+    yield from ((f"attn/{name}", dim, outputs, dim) for name, outputs in into.items())
+    yield f"attn/{out}", queries, dim, a.head_dim
+    yield from ((f"mlp/{name}_proj", dim, a.hidden_dim, dim) for name in ("gate", "up"))
+    yield "mlp/down_proj", a.hidden_dim, dim, a.hidden_dim
+
+
+def add_lora(model: Any, architecture: Architecture, section: LoraSection, method: Method, seed: int, mesh: Any) -> Any:
+    """The model with fresh LoRA on the section's modules; with method qlora their own weights are quantised.
+
+    The mesh must be entered. Raises ModelError as `lora_targets` and `check_tile_size` do.
+    """
+    from tunix.rl.reshard import reshard_model_to_mesh
+
+    return reshard_model_to_mesh(adapt_model(model, architecture, section, method, seed), mesh)
+
+
+def adapt_model(model: Any, architecture: Architecture, section: LoraSection, method: Method, seed: int) -> Any:
+    """As add_lora, but laid out nowhere: for a model that is shapes only, too."""
+    import qwix
+    from flax import nnx
+
+    targets = lora_targets(architecture, section.modules)
+    options: dict[str, Any] = {"module_path": section.modules, "rank": section.rank, "alpha": section.alpha}
+    if method is Method.QLORA:
+        check_tile_size(targets, section.tile_size)
+        provider = _quantizing(**options, weight_qtype=_qtype(section.quantization), tile_size=section.tile_size)
+    else:
+        provider = qwix.LoraProvider(**options)
+    return qwix.apply_lora_to_model(model, provider, rngs=nnx.Rngs(seed), **model.get_model_input())
+
+
+def _quantizing(**options: Any) -> Any:
+    """A LoraProvider that quantises, and works with models that cast a weight before they use it, as Qwen's do."""
+    import jax.numpy as jnp
+    import qwix
+
+    class QuantizingLoraProvider(qwix.LoraProvider):
+        def get_intercept_map(self) -> dict[str, Any]:
+            return {**super().get_intercept_map(), "jax.numpy.astype": self.astype}
+
+        def astype(self, x: Any, dtype: Any, *args: Any, **kwargs: Any) -> Any:
+            if not is_quantized(x):
+                return jnp.astype(x, dtype, *args, **kwargs)
+            # the same object, by which qwix finds the weight's name; a cast makes another one
+            return x if x.dtype == dtype else x.astype(dtype)
+
+    return QuantizingLoraProvider(**options)
+
+
+def is_quantized(value: Any) -> bool:
+    """Whether this is what qwix puts in the place of a weight that it quantises: its `array` is a qwix.QArray."""
+    import qwix
+
+    return isinstance(getattr(value, "array", None), qwix.QArray)
+
+
+def dequantize(value: Any) -> Any:
+    """The array that a quantised weight stands for, in the type of its scales."""
+    import qwix
+
+    return qwix.dequantize(value.value.array)
+
+
+def _qtype(quantization: Quantization) -> Any:
+    import jax.numpy as jnp
+
+    return "nf4" if quantization is Quantization.NF4 else jnp.int8

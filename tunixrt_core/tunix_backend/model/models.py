@@ -1,0 +1,161 @@
+"""A model reference -> a Tunix model on a mesh, with LoRA where asked for."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tunixrt_core.errors import ModelError
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.models import HubName, KaggleName, parse_model_name
+from tunixrt_core.manifest.sections import MeshSection
+from tunixrt_core.tunix_backend.model.architecture import Architecture
+from tunixrt_core.tunix_backend.model.devices import check_device
+from tunixrt_core.tunix_backend.model.families import FAMILIES, check_flash_attention
+from tunixrt_core.tunix_backend.model.hub import OnProgress, download_model, no_progress
+from tunixrt_core.tunix_backend.model.lora import add_lora
+from tunixrt_core.tunix_backend.model.tiny import BUILTIN_MODELS, write_builtin_model
+from tunixrt_core.tunix_backend.model.weight_files import check_weights, expected_tensors
+from tunixrt_core.util.host import device_kind
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model ready to train or to generate. `config` is Tunix's, `mesh` the one its weights lie on."""
+
+    model: Any
+    config: Any
+    mesh: Any
+    directory: Path
+    architecture: Architecture
+    trainable_parameters: int
+    total_parameters: int  # LoRA among them; a quantised weight counts as one
+
+    @property
+    def vocab_size(self) -> int:
+        """Rows of the embedding table."""
+        return int(self.config.num_embed if hasattr(self.config, "num_embed") else self.config.vocab_size)
+
+
+def resolve_model(reference: str, models_dir: Path, on_progress: OnProgress = no_progress) -> Path:
+    """The directory of a model: built in (written on first use), a path, or one of the hubs, downloaded on first use.
+
+    `on_progress` is told of a download. Raises ModelError where there is no model by that name, and says what to do.
+    """
+    if (found := _on_this_machine(reference, models_dir)) is not None:
+        return found
+    name = _name_on_a_hub(reference)
+    return download_model(name, models_dir / name.directory, on_progress)
+
+
+def local_model(reference: str, models_dir: Path) -> Path:
+    """As resolve_model, but downloads nothing: ModelError for a model that would have to be, with the command."""
+    if (found := _on_this_machine(reference, models_dir)) is not None:
+        return found
+    _name_on_a_hub(reference)
+    raise ModelError(
+        f"The model {reference} is not on this machine yet. Download it with: tunixrt models get {reference}"
+    )
+
+
+def _on_this_machine(reference: str, models_dir: Path) -> Path | None:
+    if reference in BUILTIN_MODELS:
+        return write_builtin_model(reference, models_dir / reference)
+    path = Path(reference).expanduser()
+    if (path / "config.json").is_file():
+        return path.absolute()
+    name = parse_model_name(reference)
+    local = models_dir / name.directory if name else path
+    return local if (local / "config.json").is_file() else None
+
+
+def _name_on_a_hub(reference: str) -> HubName | KaggleName:
+    name = parse_model_name(reference)
+    if name is None:
+        raise ModelError(
+            f"There is no model in {reference}: a directory with config.json, tokenizer.json and *.safetensors is "
+            f"needed. Built in are {', '.join(BUILTIN_MODELS)}."
+        )
+    return name
+
+
+def make_mesh(section: MeshSection, batch_size: int) -> Any:
+    """A mesh with the axes fsdp and tp over this host's devices, so that each fsdp part gets equally many rows.
+
+    Where the manifest leaves fsdp open, it is the most devices that divide the batch. Raises ModelError for more
+    devices than there are, and for a batch that cannot be divided: Tunix would give every row to every device.
+    """
+    import jax
+
+    devices = jax.devices()
+    check_device(device_kind(), devices[0].platform, os.environ)
+    most = max(1, len(devices) // section.tp)
+    fsdp = section.fsdp or max(n for n in range(1, most + 1) if batch_size % n == 0)
+    if batch_size % fsdp:
+        raise ModelError(
+            f"batch.size = {batch_size} cannot be spread over mesh.fsdp = {fsdp} devices. Make it a multiple of {fsdp}."
+        )
+    wanted = fsdp * section.tp
+    if wanted > len(devices):
+        raise ModelError(
+            f"The mesh asks for {fsdp} x {section.tp} = {wanted} devices, but JAX finds {len(devices)}. "
+            "Lower mesh.fsdp or mesh.tp."
+        )
+    # Auto axes: with Explicit ones, the default of jax.make_mesh, Tunix's models do not trace
+    auto = (jax.sharding.AxisType.Auto,) * 2
+    return jax.make_mesh((fsdp, section.tp), ("fsdp", "tp"), axis_types=auto, devices=devices[:wanted])
+
+
+def device_name(mesh: Any) -> str:
+    """What the mesh computes on, such as `CPU` or `TPU v5 lite x 8`."""
+    first = mesh.devices.flat[0]
+    name = "CPU" if first.platform == "cpu" else str(first.device_kind)
+    return name if mesh.devices.size == 1 else f"{name} x {mesh.devices.size}"
+
+
+def model_config(manifest: RunManifest, architecture: Architecture, platform: str) -> Any:
+    """Tunix's ModelConfig, as the manifest wants it. Raises ModelError for flash attention that is not there."""
+    import jax.numpy as jnp
+
+    family = FAMILIES[architecture.kind]
+    module = family.model_module()
+    config = family.config(module, architecture, jnp.dtype(manifest.model.dtype.value))
+    config = replace(config, remat_config=module.RematConfig[manifest.model.remat.name])
+    if manifest.model.flash_attention:
+        check_flash_attention(family, platform)
+        config = replace(config, use_flash_attention=True)
+    return config
+
+
+def load_model(manifest: RunManifest, models_dir: Path, mesh: Any) -> LoadedModel:
+    """Weights from disk onto the mesh, with fresh LoRA where the manifest asks for it.
+
+    The mesh must be entered in the calling thread. Raises ModelError for a model that is missing, broken, or of a
+    kind that Tunix would train wrongly, and for a LoRA pattern that matches nothing.
+    """
+    import jax
+    import jax.numpy as jnp
+    from flax import nnx
+
+    directory = resolve_model(manifest.model.id, models_dir)
+    architecture = check_weights(directory)
+    family = FAMILIES[architecture.kind]
+    dtype = jnp.dtype(manifest.model.dtype.value)
+    module = family.model_module()
+    config = model_config(manifest, architecture, mesh.devices.flat[0].platform)
+    try:
+        model = family.load(str(directory), config, mesh, dtype)
+    except (ValueError, AssertionError, KeyError, AttributeError, TypeError) as error:
+        first_line = str(error).split("\n", 1)[0][:300]
+        raise ModelError(f"The weights in {directory} cannot be laid out over the mesh ({first_line}).") from error
+    family.mend(model, module, architecture)
+    base = sum(math.prod(shape) for shape in expected_tensors(architecture).values())
+    trained = base
+    if manifest.method.adapts:
+        model = add_lora(model, architecture, manifest.lora, manifest.method, manifest.seed, mesh)
+        trained = sum(int(leaf.size) for leaf in jax.tree.leaves(nnx.state(model, nnx.LoRAParam)))
+        base += trained
+    return LoadedModel(model, config, mesh, directory, architecture, trained, base)

@@ -1,0 +1,1 @@
+"""A manifest as a stand-alone script and notebook."""

@@ -1,0 +1,259 @@
+"""A manifest -> a stand-alone Python file and a notebook that run it with Tunix alone. Needs no Tunix itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.sections import Method, Quantization, Remat
+from tunixrt_core.traces.rendering.chats import ChatFormat, end_of_turn, stop_tokens
+from tunixrt_core.traces.rendering.styles import ReasoningStyle
+from tunixrt_core.tunix_backend.data.packing import WINDOW
+from tunixrt_core.tunix_backend.model.architecture import Architecture
+from tunixrt_core.tunix_backend.model.families import FAMILIES
+from tunixrt_core.tunix_backend.model.lora import check_tile_size, lora_targets
+from tunixrt_core.tunix_backend.model.weight_files import check_weights
+from tunixrt_core.tunix_backend.script.text import Code, assignment, fill_template, literal
+
+# what the models' own templates take from the ends of a completion; a thought of their own form is handled apart
+_STRIPS = {
+    ChatFormat.QWEN3: "lines",
+    ChatFormat.GEMMA3: "all",
+    ChatFormat.GEMMA4: "all",
+    ChatFormat.LLAMA31: "all",
+}
+_CELL = re.compile(r"^(?=# %%)", re.MULTILINE)
+
+
+def standalone_script(manifest: RunManifest, directory: Path) -> str:
+    """The script that trains `manifest` on the model in `directory`, whose files are read for it.
+
+    Its checkpoints go to script-checkpoints in the manifest's output_dir. Raises ModelError for a model that is
+    missing or that Tunix would train wrongly, and for LoRA that fits none of its modules.
+    """
+    architecture = check_weights(directory)
+    if manifest.method.adapts:
+        targets = lora_targets(architecture, manifest.lora.modules)
+        if manifest.method is Method.QLORA:
+            check_tile_size(targets, manifest.lora.tile_size)
+    mended = _Mended(architecture)
+    tokenizer = Path(manifest.tokenizer.path).expanduser().absolute() if manifest.tokenizer.path else directory
+    flags = _flags(manifest, mended, tokenizer)
+    values = _values(manifest, mended, flags)
+    settings = _settings(manifest, mended, flags, tokenizer, directory)
+    values["settings"] = "\n".join(assignment(name, value) for name, value in settings)
+    template = files("tunixrt_core.tunix_backend.script").joinpath("train.py.txt").read_text(encoding="utf-8")
+    return fill_template(template, flags, values)
+
+
+def notebook(script: str) -> str:
+    """The same content as .ipynb JSON (nbformat 4.5), one cell for each `# %%`."""
+    cells: list[dict[str, Any]] = []
+    for number, text in enumerate(_CELL.split(script)):
+        lines = text.splitlines(keepends=True)
+        cells.append(
+            {
+                "cell_type": "code",
+                "id": f"cell-{number}",
+                "metadata": {},
+                "execution_count": None,
+                "outputs": [],
+                "source": lines,
+            }
+        )
+    about = {
+        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+        "language_info": {"name": "python"},
+    }
+    return json.dumps({"cells": cells, "metadata": about, "nbformat": 4, "nbformat_minor": 5}, indent=1) + "\n"
+
+
+class _Mended:
+    """What the trainer does to a loaded model of this architecture, seen by having it done to a stand-in.
+
+    So the script holds the config and the mending of the trainer's own functions, without importing Tunix.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        self.architecture = architecture
+        self.family = FAMILIES[architecture.kind]
+        kinds = SimpleNamespace(LOCAL_SLIDING="l", GLOBAL="g")
+        norm = Code("model_lib.QueryPreAttentionNormalisation.")
+        norms = {
+            name: Code(norm + name)
+            for name in ("BY_ONE_OVER_SQRT_HEAD_DIM", "BY_ONE_OVER_SQRT_EMBED_DIM_DIV_NUM_HEADS")
+        }
+        module: Any = SimpleNamespace(
+            ModelConfig=dict,
+            AttentionType=kinds,
+            QueryPreAttentionNormalisation=SimpleNamespace(**norms),
+            apply_rope=lambda *arguments: arguments,
+        )
+        self.config: dict[str, Any] = self.family.config(module, architecture, Code("DTYPE"))
+        model = _StandIn(architecture.layers)
+        self.family.mend(model, module, architecture)
+        self.turns_otherwise = hasattr(model, "rope_frequencies")
+        self.layers = "".join(self.config.get("attention_types", ()))
+        self.bases: dict[str, float] = {}
+        self.scales: dict[str, float] = {}
+        if self.is_gemma3:
+            self.layers = "".join(layer.attn.attn_type for layer in model.layers)
+            self.bases = {layer.attn.attn_type: layer.attn.rope_base_frequency for layer in model.layers}
+            self.scales = {layer.attn.attn_type: layer.attn.rope_scale_factor for layer in model.layers}
+        elif self.layers:
+            self.config["attention_types"] = Code("tuple(KINDS[kind] for kind in LAYERS)")
+
+    @property
+    def is_gemma3(self) -> bool:
+        return self.family.name == "gemma3"
+
+
+class _StandIn:
+    def __init__(self, layers: int) -> None:
+        self.layers = [SimpleNamespace(attn=SimpleNamespace()) for _ in range(layers)]
+
+    def __call__(self) -> None:
+        """As a model can be called."""
+
+
+def _flags(manifest: RunManifest, mended: _Mended, tokenizer: Path) -> dict[str, str]:
+    """What the template asks for: empty means no."""
+    batch, adapts = manifest.batch, manifest.method.adapts
+    scaling = mended.architecture.rope.scaling or {}
+    own_lengths = not batch.packing and batch.length_buckets > 1
+    bos = _token(tokenizer, "bos_token")
+    begins = _json(tokenizer / "tokenizer_config.json").get("add_bos_token", "ask") if bos else False
+    thinks = manifest.rendering.reasoning is ReasoningStyle.THINK
+    native = thinks and manifest.rendering.chat in (ChatFormat.QWEN3, ChatFormat.GEMMA4)
+    found = {
+        "native_thought": native,
+        "plain_thought": thinks and not native,
+        "strips": "" if native else _STRIPS.get(manifest.rendering.chat, ""),
+        "chat": manifest.rendering.chat.value,
+        "style": manifest.rendering.reasoning.value,
+        "bos": {"ask": "ask", True: "always"}.get(begins, ""),
+        "eos": not stop_tokens(manifest.rendering.chat),
+        "drop_steps": manifest.too_long.value == "drop_steps",
+        "packing": batch.packing,
+        "buckets": own_lengths,
+        "plain_rows": not batch.packing and not own_lengths,
+        "epochs": manifest.duration.train_steps is None,
+        "rope": scaling.get("rope_type", "default") if mended.turns_otherwise else "",
+        "rope_in": mended.family.name,
+        "layers": mended.layers,
+        "gemma3": mended.is_gemma3,
+        "adapts": adapts,
+        "lora": manifest.method is Method.LORA,
+        "qlora": manifest.method is Method.QLORA,
+        "running_positions": mended.family.name == "gemma",
+        "flash": manifest.model.flash_attention,
+        "schedule": manifest.schedule.kind.value,
+        "clip": manifest.optimizer.max_grad_norm is not None,
+        "early_stopping": manifest.cadence.early_stopping is not None,
+    }
+    return {name: value if isinstance(value, str) else "yes" if value else "" for name, value in found.items()}
+
+
+def _values(manifest: RunManifest, mended: _Mended, flags: Mapping[str, str]) -> dict[str, str]:
+    """What stands for each `{{name}}`, but for the settings."""
+    config = dict(mended.config)
+    if manifest.model.remat is not Remat.NONE:
+        config["remat_config"] = Code(f"model_lib.RematConfig.{manifest.model.remat.name}")
+    if manifest.model.flash_attention:
+        config["use_flash_attention"] = True
+    adapts, accumulates = manifest.method.adapts, manifest.batch.gradient_accumulation > 1
+    return {
+        "title": f"Run {json.dumps(manifest.name, ensure_ascii=True)[1:-1]}, written from its manifest.",
+        "bisect_import": "import bisect\n" if flags["drop_steps"] or flags["buckets"] else "",
+        "math_import": "import math\n" if flags["epochs"] else "",
+        "qwix_import": "import qwix\n" if adapts else "",
+        "reshard_import": "from tunix.rl.reshard import reshard_model_to_mesh\n" if adapts else "",
+        "family": mended.family.name,
+        "params_module": mended.family.params_module,
+        "end_tokens": "1" if flags["eos"] else "0",
+        "window": str(WINDOW),
+        "length_of_batches": "MAX_LENGTH" if manifest.batch.packing else "round_up(max(lengths))",
+        "config": "\n".join(f"    {name}={literal(value)}," for name, value in config.items()),
+        "fsdp": "max(fits)" if manifest.mesh.fsdp is None else str(manifest.mesh.fsdp),
+        "qtype": '"nf4"' if manifest.lora.quantization is Quantization.NF4 else "jnp.int8",
+        "accumulation_argument": "ACCUMULATION" if accumulates else "None",
+    }
+
+
+def _settings(
+    manifest: RunManifest, mended: _Mended, flags: Mapping[str, str], tokenizer: Path, directory: Path
+) -> Iterator[tuple[str, Any]]:
+    """The constants at the head of the script, with their values."""
+    batch, optimizer, cadence = manifest.batch, manifest.optimizer, manifest.cadence
+    yield "DATA", str(Path(manifest.data.path).absolute())
+    yield "MODEL_DIR", str(directory)
+    yield "TOKENIZER_DIR", Code("MODEL_DIR") if tokenizer == directory else str(tokenizer)
+    yield "CHECKPOINTS", str(Path(manifest.output_dir).expanduser().absolute() / "script-checkpoints")
+    yield "DTYPE", Code(f"jnp.{manifest.model.dtype.value}")
+    yield "SYSTEM", manifest.rendering.system
+    yield "END_OF_TURN", end_of_turn(manifest.rendering.chat)
+    if flags["bos"]:
+        yield "BOS_TOKEN", _token(tokenizer, "bos_token")
+    if flags["eos"]:
+        yield "EOS_TOKEN", _token(tokenizer, "eos_token")
+    yield "MAX_LENGTH", manifest.max_seq_length
+    yield "SEED", manifest.seed
+    yield "BATCH", batch.size
+    yield "ACCUMULATION", batch.gradient_accumulation
+    if flags["buckets"]:
+        yield "BUCKETS", batch.length_buckets
+    yield from (
+        (("EPOCHS", manifest.duration.epochs),) if flags["epochs"] else (("TOTAL", manifest.duration.train_steps),)
+    )
+    yield "TP", manifest.mesh.tp
+    if manifest.method.adapts:
+        yield from (("LORA_MODULES", manifest.lora.modules), ("LORA_RANK", manifest.lora.rank))
+        yield "LORA_ALPHA", manifest.lora.alpha
+    if flags["qlora"]:
+        yield "TILE_SIZE", manifest.lora.tile_size
+    yield from (("LEARNING_RATE", optimizer.learning_rate), ("WEIGHT_DECAY", optimizer.weight_decay))
+    yield from (("B1", optimizer.b1), ("B2", optimizer.b2))
+    if flags["clip"]:
+        yield "MAX_GRAD_NORM", optimizer.max_grad_norm
+    yield "WARMUP_SHARE", manifest.schedule.warmup_share
+    yield "FINAL_SHARE", manifest.schedule.final_share
+    yield from (("EVAL_EVERY", cadence.eval_every), ("CHECKPOINT_EVERY", cadence.checkpoint_every))
+    yield "KEEP_CHECKPOINTS", cadence.keep_checkpoints
+    if flags["early_stopping"]:
+        yield "EARLY_STOPPING", cadence.early_stopping
+    yield from _model_settings(mended, flags)
+
+
+def _model_settings(mended: _Mended, flags: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    rope = mended.architecture.rope
+    if flags["rope"]:
+        yield from (("HEAD_DIM", mended.architecture.head_dim), ("ROPE_THETA", rope.theta))
+        names = {"ROPE_FACTOR": "factor"}
+        if flags["rope"] == "llama3":
+            names |= {"ROPE_LOW": "low_freq_factor", "ROPE_HIGH": "high_freq_factor"}
+            names["ROPE_LENGTH"] = "original_max_position_embeddings"
+        yield from ((name, rope.scaling[key]) for name, key in names.items() if rope.scaling)
+    if flags["layers"]:
+        yield "LAYERS", mended.layers
+    if flags["gemma3"]:
+        yield from (("ROPE_BASES", mended.bases), ("ROPE_SCALES", mended.scales))
+
+
+def _token(directory: Path, name: str) -> str | None:
+    """The text of `bos_token` and the like, as the tokenizer's files have it."""
+    value = _json(directory / "tokenizer_config.json").get(name) or _json(directory / "special_tokens_map.json").get(
+        name
+    )
+    text = value.get("content") if isinstance(value, dict) else value
+    return text if isinstance(text, str) else None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    value = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return value if isinstance(value, dict) else {}

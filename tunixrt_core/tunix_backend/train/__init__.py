@@ -1,0 +1,1 @@
+"""Training with Tunix: the loop around its trainer and what it reports."""

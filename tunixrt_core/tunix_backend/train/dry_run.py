@@ -1,0 +1,86 @@
+"""A dry run: the largest train step, one evaluation, one checkpoint and one generation, before the long run."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.traces.rendering.row import render_prompt
+from tunixrt_core.training.trainer import DryRunReport, NoObserver, TrainControls
+from tunixrt_core.tunix_backend.data.rows import traces_of
+from tunixrt_core.tunix_backend.generate.completions import TunixGenerator
+from tunixrt_core.tunix_backend.train.sft import TunixTrainer
+
+_NEW_TOKENS = 16
+
+
+class _Kept(NoObserver):
+    """The last record of each kind, phases passed on."""
+
+    def __init__(self, on_phase: Any) -> None:
+        self.records: dict[str, Mapping[str, Any]] = {}
+        self._on_phase = on_phase
+
+    def phase(self, phase: str) -> None:
+        self._on_phase(phase)
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        self.records[record["kind"]] = record
+
+
+def dry_run(
+    manifest: RunManifest, scratch: Path, *, models_dir: Path, on_phase: Any, stop: threading.Event
+) -> DryRunReport | None:
+    """Train one train step on the longest rows there are, with everything that a run does, in a folder under `scratch`
+    that is removed again. None where it was stopped. Raises what a run would raise.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    kept, began = _Kept(on_phase), time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix=".dry-run-", dir=scratch) as folder:
+        short = RunManifest.from_dict(
+            {
+                **manifest.to_dict(),
+                "duration": {"train_steps": 1},
+                "tracking": {"tensorboard": False},
+                "cadence": {"eval_every": 1, "checkpoint_every": 1, "keep_checkpoints": 1, "sample_prompts": 0},
+                "output_dir": folder,
+            }
+        )
+        trainer = TunixTrainer(models_dir, longest_first=True)
+        outcome = trainer.train(short, Path(folder), observer=kept, controls=TrainControls(stop))
+        if stop.is_set():
+            return None
+        assert outcome.checkpoint is not None
+        saved = sum(file.stat().st_size for file in outcome.checkpoint.rglob("*") if file.is_file())
+        trained = time.perf_counter()
+        text = _generate(short, outcome.checkpoint.parent, models_dir, on_phase)
+    train = kept.records["train"]
+    return DryRunReport(
+        tokens=int(train["tokens"]),
+        compile_seconds=float(kept.records["compile"]["seconds"]) if "compile" in kept.records else 0.0,
+        train_loss=float(train["loss"]),
+        eval_loss=outcome.eval_loss,
+        checkpoint_bytes=saved,
+        checkpoint_seconds=float(kept.records["checkpoint"]["seconds"]),
+        peak_memory_bytes=int(train["peak_memory_bytes"]),
+        generated=text,
+        generate_seconds=time.perf_counter() - trained,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _generate(manifest: RunManifest, checkpoints: Path, models_dir: Path, on_phase: Any) -> str:
+    generator = TunixGenerator.load(manifest, checkpoints, models_dir=models_dir, on_phase=on_phase)
+    trace = next(traces_of(manifest, "train"))
+    rendering = manifest.rendering
+    system = trace.system or rendering.system
+    prompt = render_prompt(trace.prompt, rendering.chat, rendering.reasoning, system=system)
+    try:
+        return generator.generate([prompt], max_new_tokens=_NEW_TOKENS)[0].text
+    finally:
+        generator.close()

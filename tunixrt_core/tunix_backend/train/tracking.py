@@ -1,0 +1,156 @@
+"""Metrics beside the run's own file: TensorBoard event files in its folder, and Weights & Biases where asked for."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import math
+import netrc
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tunixrt_core.errors import TrackingError
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.training.trainer import MetricSink
+
+# key of a train record -> tag
+_TRAIN_TAGS = {
+    "loss": "train/loss",
+    "perplexity": "train/perplexity",
+    "learning_rate": "train/learning_rate",
+    "grad_norm": "train/grad_norm",
+    "epoch": "train/epoch",
+    "padding_share": "train/padding_share",
+    "tokens_per_second": "perf/tokens_per_second",
+    "step_seconds": "perf/step_seconds",
+    "input_wait_seconds": "perf/input_wait_seconds",
+    "memory_bytes": "perf/memory_bytes",
+    "peak_memory_bytes": "perf/peak_memory_bytes",
+    "mfu": "perf/mfu",
+}
+_EVAL_TAGS = {"loss": "eval/loss", "perplexity": "eval/perplexity"}
+_SAMPLE_TAGS = {
+    key: f"samples/{key}" for key in ("exact_match", "format_valid", "repetition", "mean_tokens", "hit_limit")
+}
+
+
+def make_sinks(manifest: RunManifest, folder: Path) -> list[MetricSink]:
+    """The sinks that a manifest asks for. Raises TrackingError where Weights & Biases cannot be used."""
+    sinks: list[MetricSink] = []
+    if manifest.tracking.tensorboard:
+        sinks.append(TensorBoard(folder / "tensorboard"))
+    if manifest.tracking.wandb_project:
+        sinks.append(WeightsAndBiases(manifest, folder))
+    return sinks
+
+
+def scalars(record: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of a record by tag; none for kinds that are not curves."""
+    return {tag: value for tag, value in _tagged(record) if value is not None and math.isfinite(value)}
+
+
+def _tagged(record: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
+    tags = {"train": _TRAIN_TAGS, "eval": _EVAL_TAGS, "samples": _SAMPLE_TAGS}.get(record["kind"])
+    if tags is None:
+        return
+    yield from ((tag, record.get(key)) for key, tag in tags.items())
+    side = "" if record["kind"] == "train" else "eval_"
+    for group in ("parts", "types"):
+        for name, loss in (record.get(group) or {}).items():
+            yield f"{side}loss_by_{group[:-1]}/{name.replace(' ', '_')}", loss
+
+
+class TensorBoard:
+    """Event files that any TensorBoard reads, with the train step as the step."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writer: Any = None
+
+    def plan(self, plan: Mapping[str, Any]) -> None:
+        """Open a new event file, which supersedes the points after the restored train step."""
+        from tensorboardX import SummaryWriter
+
+        restored = int(plan.get("restored_train_step", 0))
+        again = any(self._folder.glob("events.out.tfevents.*"))
+        self._writer = SummaryWriter(
+            str(self._folder),
+            purge_step=restored + 1 if again else None,
+            filename_suffix=f".{restored:09d}",  # two files of one second would otherwise have one name
+        )
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        for tag, value in scalars(record).items():
+            self._writer.add_scalar(tag, value, int(record["train_step"]))
+        if record["kind"] == "alert":
+            self._writer.add_text(f"alerts/{record['alert']}", record["evidence"], int(record["train_step"]))
+        if record["kind"] in ("eval", "samples", "checkpoint"):
+            self._writer.flush()
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+class WeightsAndBiases:
+    """A run of Weights & Biases that goes on where this run goes on: its id is kept in the run's folder."""
+
+    def __init__(self, manifest: RunManifest, folder: Path) -> None:
+        """Raises TrackingError where the package is missing, or the key while it is to go online."""
+        if importlib.util.find_spec("wandb") is None:
+            raise TrackingError(
+                "tracking.wandb_project needs the package wandb, which is not installed. Install it with: "
+                "pip install wandb, or leave wandb_project out of the manifest."
+            )
+        if _goes_online() and not _has_key():
+            raise TrackingError(
+                "Weights & Biases has no key here. Set WANDB_API_KEY or run `wandb login`; WANDB_MODE=offline keeps "
+                "its files in the run's folder instead."
+            )
+        self._wandb = importlib.import_module("wandb")
+        self._manifest = manifest
+        self._folder = folder
+        self._run: Any = None
+
+    def plan(self, plan: Mapping[str, Any]) -> None:
+        """Begin, or go on with, the run of Weights & Biases."""
+        id_file = self._folder / "wandb-id"
+        known = id_file.read_text().strip() if id_file.exists() else ""
+        self._run = self._wandb.init(
+            project=self._manifest.tracking.wandb_project,
+            name=f"{self._folder.name} {self._manifest.name}",
+            id=known or None,
+            resume="allow",
+            dir=str(self._folder),
+            config={**self._manifest.to_dict(), "plan": dict(plan)},
+        )
+        id_file.write_text(f"{self._run.id}\n")
+        # its own step may only rise, and a resume goes back: the train step is an axis of its own
+        self._run.define_metric("train_step")
+        self._run.define_metric("*", step_metric="train_step")
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        if numbers := scalars(record):
+            self._run.log({**numbers, "train_step": int(record["train_step"])})
+
+    def close(self) -> None:
+        if self._run is not None:
+            self._run.finish()
+
+
+def _goes_online() -> bool:
+    return os.environ.get("WANDB_MODE", "online") not in ("offline", "disabled", "dryrun")
+
+
+def _has_key() -> bool:
+    """In the environment, or where `wandb login` puts it."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    host = urlsplit(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").hostname or ""
+    try:
+        return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False

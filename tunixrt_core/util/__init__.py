@@ -1,0 +1,1 @@
+"""Files, hashes, processes, host facts and background tasks: helpers without domain knowledge."""
