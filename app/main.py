@@ -18,7 +18,7 @@ STATIC = HERE / "static"
 st.set_page_config(page_icon=str(STATIC / "favicon.png"), layout="wide")
 st.html(HERE / "style.css")  # once a page: within each block it would be sent again with every tick
 with error_boundary():
-    tunix = get_pipeline().tunix_status().available
+    tunix = get_pipeline().home.tunix_status().available
     menu = {section: [spec.page() for spec in specs] for section, specs in sections(tunix=tunix).items()}
     page = st.navigation(menu, expanded=True)
     st.set_page_config(page_title=f"{page.title} · Tunix RT")

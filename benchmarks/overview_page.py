@@ -41,7 +41,7 @@ def traces(count: int) -> Iterator[Trace]:
 
 def add_run(rt: Pipeline, number: int) -> None:
     """Every tenth fails; the others have an evaluation of base and tuned model."""
-    manifest = rt.build_manifest("examples", 1, model_id="tiny", hyperparams={"train_steps": 40})
+    manifest = rt.manifests.build("examples", 1, model_id="tiny", hyperparams={"train_steps": 40})
     folder = RunDir(Path(manifest.output_dir))
     folder.create()
     folder.manifest_file.write_text(manifest.to_yaml(), encoding="utf-8")
@@ -71,12 +71,12 @@ def add_evaluation(folder: RunDir, target: Target, number: int) -> None:
 
 
 def fill(rt: Pipeline, count: int, runs: int) -> None:
-    rt.ingest_examples(60)
-    rt.build_dataset(DatasetSpec("examples"))
+    rt.traces.ingest_examples(60)
+    rt.datasets.build(DatasetSpec("examples"))
     rt.store.traces.insert(traces(count))
     for number in range(runs):
         add_run(rt, number)
-    rt.evaluations()
+    rt.evaluations.records()
 
 
 def median_ms(work: Callable[[], object], times: int = 15) -> float:
@@ -95,13 +95,13 @@ def measure(rt: Pipeline) -> None:
     page = AppTest.from_file(str(ENTRY), default_timeout=120)
     script = median_ms(page.run)
     assert not page.exception
-    every_folder = median_ms(lambda: (rt.evaluations(), rt.runs(limit=200)), 5)
-    print(f"{rt.count_traces():,} traces, {rt.overview().runs.total:,} runs, {datetime.now(UTC):%Y-%m-%d}")
+    every_folder = median_ms(lambda: (rt.evaluations.records(), rt.runs.page(limit=200)), 5)
+    print(f"{rt.traces.count():,} traces, {rt.home.overview().runs.total:,} runs, {datetime.now(UTC):%Y-%m-%d}")
     for name, value in (
         ("script run of the page", script),
-        ("  its overview verb", median_ms(rt.overview)),
-        ("  its attention verb", median_ms(rt.attention)),
-        ("  its holding verb", median_ms(rt.holding)),
+        ("  its overview verb", median_ms(rt.home.overview)),
+        ("  its attention verb", median_ms(rt.home.attention)),
+        ("  its holding verb", median_ms(rt.home.holding)),
         ("reading every run's folder", every_folder),
     ):
         print(f"{name:30}{value:9.1f} ms")
@@ -118,7 +118,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         home = options.home or Path(scratch)
         with open_pipeline(Settings.from_env({"TUNIXRT_HOME": str(home)})) as rt:
-            if not rt.count_traces():
+            if not rt.traces.count():
                 fill(rt, options.traces, options.runs)
             measure(rt)
 

@@ -126,8 +126,8 @@ def main() -> int:
 def make_home(home: Path) -> Path:
     """Example traces, a dataset version, and a finished run of 2,000 train steps."""
     with open_pipeline(Settings.from_env({"TUNIXRT_HOME": str(home)})) as rt:
-        rt.ingest_examples(500)
-        rt.build_dataset(DatasetSpec("examples"))
+        rt.traces.ingest_examples(500)
+        rt.datasets.build(DatasetSpec("examples"))
         run = Growing(home, 2000)
         run.recorder.finish(RunStatus.STOPPED, train_step=2000)
         run.recorder.close()

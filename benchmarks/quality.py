@@ -41,10 +41,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         if options.gsm8k:
             with opened(Path(folder) / "gsm8k") as rt:
-                rt.ingest(options.gsm8k)
+                rt.traces.ingest(options.gsm8k)
                 measure(rt, "GSM8K train")
         with opened(Path(folder) / "synthetic") as rt:
-            rt.add_traces(synthetic(options.rows))
+            rt.traces.add_many(synthetic(options.rows))
             measure(rt, f"{options.rows:,} synthetic traces of five steps and 1.6 KB, 1 % near-duplicates")
     verifying()
     print(f"\npeak memory of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:,.0f} MB")
@@ -71,29 +71,29 @@ def synthetic(rows: int) -> Iterator[Trace]:
 
 
 def measure(rt: Pipeline, what: str) -> None:
-    version = rt.build_dataset(DatasetSpec("plain"))
+    version = rt.datasets.build(DatasetSpec("plain"))
     rows = version.rows
     print(f"\n{what}: {version.train_rows:,} train and {version.eval_rows:,} eval rows\n")
     print(f"{'':44}{'CPU s':>8}{'us/row':>9}{'rows/s':>10}{'found':>8}")
-    line("read from the store", rows, timed(lambda: sum(1 for _ in rt.dataset_rows("plain"))))
+    line("read from the store", rows, timed(lambda: sum(1 for _ in rt.datasets.rows("plain"))))
     line("read, and MinHash by the library alone", rows, timed(lambda: library_alone(rt)))
     for name in GATES:
         found: list[int] = []
         line(f"gate {name}, reading included", rows, timed(lambda n=name, f=found: f.append(one_gate(rt, n))), found)  # type: ignore[misc]
     began = time.perf_counter()
     spent = timed(
-        lambda: rt.build_dataset(
+        lambda: rt.datasets.build(
             DatasetSpec("every", gates={**dict.fromkeys(GATES, "warn"), "near_duplicate": "exclude"})
         )
     )
-    line("a version with every gate", rows, spent, [sum(one.rows for one in rt.dataset_gates("every"))])
+    line("a version with every gate", rows, spent, [sum(one.rows for one in rt.datasets.gates("every"))])
     print(f"{'  the same, wall':44}{time.perf_counter() - began:8.2f}")
 
 
 def library_alone(rt: Pipeline) -> None:
     from rensa import RMinHash  # type: ignore[import-untyped]
 
-    for trace, _ in rt.dataset_rows("plain"):
+    for trace, _ in rt.datasets.rows("plain"):
         sketch = RMinHash(num_perm=PERMUTATIONS, seed=1)
         sketch.update(list(shingles(whole_text(trace), 3)))
 
@@ -107,7 +107,7 @@ def one_gate(rt: Pipeline, name: str) -> int:
     check = choice.gate.start(choice.settings, Tools(read))
     order: tuple[Split, ...] = ("eval", "train")
     for split in order:
-        for trace, side in rt.dataset_rows("plain", split=split):
+        for trace, side in rt.datasets.rows("plain", split=split):
             check.see(trace, side)
     found = len(check.finish(set()).findings)
     check.close()

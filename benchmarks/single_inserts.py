@@ -2,7 +2,7 @@
 
     python benchmarks/single_inserts.py [--rows 3000]
 
-The call is `Pipeline.add_trace`, which `POST /api/traces` makes too. One caller waits for the disk once a trace; of
+The call is `Pipeline.traces.add`, which `POST /api/traces` makes too. One caller waits for the disk once a trace; of
 several, those that wait share the next transaction. The peer is the driver alone: one row into the same table, with
 the same pragmas, a commit a row, by one caller. That is what the disk allows without sharing. Wall time, in turns, the
 best of three rounds.
@@ -72,7 +72,7 @@ def trace(name: str) -> Trace:
 def calls(pipeline: Pipeline, many: list[Trace], callers: int) -> float:
     with ThreadPoolExecutor(callers) as pool:
         began = time.perf_counter()
-        new = sum(pool.map(pipeline.add_trace, many))
+        new = sum(pool.map(pipeline.traces.add, many))
         spent = time.perf_counter() - began
     assert new == len(many), "each was new"
     return spent

@@ -18,16 +18,16 @@ from tunixrt_core.settings import Settings
 
 
 def measure(rt: Pipeline, reasoning: str, seed: int) -> None:
-    manifest = rt.build_manifest("dial", model_id="tiny", hyperparams={"reasoning": reasoning, "seed": seed})
+    manifest = rt.manifests.build("dial", model_id="tiny", hyperparams={"reasoning": reasoning, "seed": seed})
     began = time.perf_counter()
-    run = rt.start_run(manifest)
-    rt.wait()
+    run = rt.runs.start(manifest)
+    rt.queue.wait()
     trained = time.perf_counter()
-    rt.start_evaluation(run.id)
-    rt.wait()
+    rt.evaluations.start(run.id)
+    rt.queue.wait()
     ended = time.perf_counter()
-    state = rt.run_state(run.id)
-    found = {record.target: record.metrics for record in rt.evaluations(run.id)}
+    state = rt.runs.state(run.id)
+    found = {record.target: record.metrics for record in rt.evaluations.records(run.id)}
     tuned = found["tuned"]
     print(
         f"{reasoning:>7}  seed {seed}  {state.train_step} train steps  "
@@ -43,8 +43,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     seeds = parser.parse_args().seeds
     with tempfile.TemporaryDirectory() as home, open_pipeline(Settings.from_env({"TUNIXRT_HOME": home})) as rt:
-        rt.ingest_examples()
-        version = rt.build_dataset(DatasetSpec("dial"))
+        rt.traces.ingest_examples()
+        version = rt.datasets.build(DatasetSpec("dial"))
         print(f"{version.train_rows} train rows, {version.eval_rows} eval rows; a guess is right in 0.100")
         for seed in seeds:
             for reasoning in ("tags", "answer"):

@@ -39,7 +39,7 @@ def choose(runs: list[Run]) -> list[str]:
     known = {run.id: run for run in runs}
     asked = [run_id for run_id in st.query_params.get("runs", "").split(",") if run_id]
     for run_id in asked:
-        known.setdefault(run_id, rt.run(run_id))  # one of long ago is not in the list
+        known.setdefault(run_id, rt.runs.get(run_id))  # one of long ago is not in the list
 
     def write() -> None:
         st.query_params["runs"] = ",".join(st.session_state["compared"])
@@ -143,7 +143,7 @@ def show_comparison(runs: list[Run]) -> None:
 
 
 rt = get_pipeline()
-listed = list(rt.runs(limit=LISTED).items)
+listed = list(rt.runs.page(limit=LISTED).items)
 many = plural(len(listed), "run") if len(listed) < LISTED else f"{LISTED} runs or more"
 picked = [run_id for run_id in st.query_params.get("runs", "").split(",") if run_id][:MAX_RUNS]
 with header("Compare runs", f"{len(picked)} of {many} selected" if picked else many):
@@ -159,4 +159,4 @@ else:
     if len(chosen) < 2:
         st.caption("Choose two runs or more.")
     else:
-        show_comparison([rt.run(run_id) for run_id in chosen])
+        show_comparison([rt.runs.get(run_id) for run_id in chosen])

@@ -96,7 +96,7 @@ def show_rows(version: DatasetVersion) -> None:
     with card("Rows", note=f"the first {PREVIEW_ROWS} of a split", key="rows"):
         write = stands_in_address("split", SPLITS, "train", key="preview-split")
         split = st.segmented_control("Split", SPLITS, key="preview-split", required=True, on_change=write)
-        rows = list(islice(rt.dataset_rows(version.name, version.version, split), PREVIEW_ROWS))
+        rows = list(islice(rt.datasets.rows(version.name, version.version, split), PREVIEW_ROWS))
         if not rows:
             st.caption(f"The {split} split is empty.")
             return
@@ -125,12 +125,12 @@ def show_rows(version: DatasetVersion) -> None:
 def shown_version(versions: list[DatasetVersion]) -> DatasetVersion:
     """The one in the address, `?dataset=name:version`; the newest where there is none. Raises NotFound."""
     name, _, number = st.query_params.get("dataset", "").partition(":")
-    return rt.dataset(name, int(number) if number.isdigit() else None) if name else versions[0]
+    return rt.datasets.get(name, int(number) if number.isdigit() else None) if name else versions[0]
 
 
 def show_version(versions: list[DatasetVersion], shown: DatasetVersion) -> None:
     lengths = lengths_of(shown)
-    outcomes = rt.dataset_gates(shown.name, shown.version)
+    outcomes = rt.datasets.gates(shown.name, shown.version)
     about = f"Counted by {lengths.counted_by}." if lengths else "Being counted."
     tokens = scaled(lengths.tokens, shown, lengths) if lengths else MISSING
     tiles(
@@ -164,7 +164,7 @@ def show_version(versions: list[DatasetVersion], shown: DatasetVersion) -> None:
 
 
 rt = get_pipeline()
-versions = rt.dataset_versions()
+versions = rt.datasets.versions()
 if "build" in st.query_params:
     with header("New dataset version", "A frozen selection of traces to train and evaluate on"):
         if st.button("All versions", icon=":material/arrow_back:", key="all-versions"):
@@ -174,7 +174,7 @@ elif not versions or "new" in st.query_params:
     with header("New dataset version", "A frozen selection of traces to train and evaluate on"):
         if versions and st.button("All versions", icon=":material/arrow_back:", key="all-versions"):
             go("datasets")
-    if rt.count_traces():
+    if rt.traces.count():
         show_builder(versions)
     else:
         with empty_state(
@@ -193,7 +193,7 @@ else:
             go("datasets", new="1")
         if st.button("Export and manifest", icon=":material/description:", key="go-tunix"):
             go("tunix", dataset=ref)
-        if rt.tunix_status().available and st.button(
+        if rt.home.tunix_status().available and st.button(
             "Train on this", type="primary", icon=":material/play_arrow:", key="train-on-this"
         ):
             go("new-run", dataset=ref)

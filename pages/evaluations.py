@@ -65,12 +65,12 @@ def show_new() -> None:
 def show_progress() -> None:
     """What waits or runs. When one of them ends, the page is built once more with its results."""
     with error_boundary():
-        under_way = [record for record in rt.evaluations() if not record.status.over]
+        under_way = [record for record in rt.evaluations.records() if not record.status.over]
         if {record.id for record in under_way} != {record.id for record in waiting}:
             st.rerun()
         with card("In progress", key="eval-progress"):
             for record in reversed(under_way):
-                state = rt.evaluation(record.id).state
+                state = rt.evaluations.get(record.id).state
                 with st.container(horizontal=True, vertical_alignment="center"):
                     share = state.done / max(1, state.total)
                     st.progress(share, text=f"{record.run_id} · {evaluation_line(record, state)}")
@@ -80,7 +80,7 @@ def show_progress() -> None:
 
 def stop(record: EvalRecord) -> None:
     try:
-        rt.stop_evaluation(record.id)
+        rt.evaluations.stop(record.id)
         st.toast("Stopping after the batch under way. The answers so far are kept.")
     except TunixRTError as error:
         show_error(error)
@@ -160,7 +160,7 @@ def show_boards(boards: Leaderboard) -> None:
         shown = on_board(records, board)
         filters = board_filters(board)
         scorer = choose_metric(metric_names(shown, known))
-    ranked = rt.leaderboard(scorer.name, higher_is_better=scorer.higher_is_better is not False, **filters)
+    ranked = rt.evaluations.leaderboard(scorer.name, higher_is_better=scorer.higher_is_better is not False, **filters)
     same = (b for b in ranked.boards if b.eval_set.sha256 == board.eval_set.sha256)
     board = next(same, replace(board, entries=()))
     show_failures(shown)
@@ -180,10 +180,10 @@ def show_boards(boards: Leaderboard) -> None:
 
 
 rt = get_pipeline()
-tunix = rt.tunix_status().available
+tunix = rt.home.tunix_status().available
 known: Mapping[str, KnownScorer] = {one.name: one for one in known_scorers()}
-records = rt.evaluations()
-all_runs = rt.runs(limit=500).items
+records = rt.evaluations.records()
+all_runs = rt.runs.page(limit=500).items
 by_id: Mapping[str, Run] = {run.id: run for run in all_runs}
 finished = [run for run in all_runs if run.status.over and run.status is not RunStatus.FAILED]
 waiting = [record for record in records if not record.status.over]
@@ -197,7 +197,7 @@ else:
             go("evaluations", new="1", run=st.query_params.get("run", ""))
     if waiting:
         st.fragment(show_progress, run_every=TICK)()
-    found_boards = rt.leaderboard()
+    found_boards = rt.evaluations.leaderboard()
     if found_boards.boards:
         show_boards(found_boards)
     else:

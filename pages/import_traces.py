@@ -44,7 +44,7 @@ def show_examples() -> None:
     if st.button("Load example traces", type="primary", icon=":material/auto_awesome:", key="load-examples"):
         with st.spinner("Loading the example traces"):
             try:
-                st.session_state[REPORT] = rt.ingest_examples()
+                st.session_state[REPORT] = rt.traces.ingest_examples()
                 st.session_state.pop(JOB, None)
             except TunixRTError as error:
                 show_error(error)
@@ -115,7 +115,7 @@ def choices(kind: str) -> dict[str, Any]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         format = st.selectbox(
             "Format",
-            ["auto", *rt.formats()],
+            ["auto", *rt.traces.formats()],
             format_func=lambda name: "Automatic" if name == "auto" else name,
             key=f"{kind}-format",
         )
@@ -170,12 +170,12 @@ def look(name: str, stamp: object, key: object, _opened: Opened, _words: dict[st
     source = _opened()
     if isinstance(source, Path) and source.exists() and not (source.is_file() or source.is_dir()):
         raise UnreadableFile(f"{name} is a pipe or a device, not a file.")
-    return rt.preview(source, name=name, **_words)
+    return rt.traces.preview(source, name=name, **_words)
 
 
 def start(kind: Kind, name: str, opened: Opened, words: dict[str, Any], stamp: object) -> None:
     """Hand the file to the desk, once however often it is pressed; the page shows how far it is."""
-    work = rt.ingest if kind == "import" else rt.diagnose
+    work = rt.traces.ingest if kind == "import" else rt.traces.diagnose
     st.session_state.pop(REPORT, None)
     st.session_state[JOB] = desk_of(rt).start(
         kind,

@@ -42,7 +42,7 @@ def checks(manifest: RunManifest) -> list[tuple[CheckState, str, str]]:
         waiting = len(rt.jobs.queued())
         found.append(("warning", "The device is busy", f"{holder[0]} holds it; {plural(waiting, 'job')} waiting."))
     else:
-        found.append(("pass", "The device is free", rt.host().device))
+        found.append(("pass", "The device is free", rt.home.host().device))
     return found
 
 
@@ -95,11 +95,11 @@ def show_start(choice: ManifestChoice, source: Source | None) -> RunManifest | N
     with card("Checks", key="checks"):
         found = show_checks(manifest)
     # at once, from the numbers of the form; then with the length that the rows really have
-    if need := (found.memory if found else rt.memory_estimate(manifest)):
-        with memory_place, card("Memory estimate", note=rt.host().device, key="memory"):
+    if need := (found.memory if found else rt.manifests.memory_estimate(manifest)):
+        with memory_place, card("Memory estimate", note=rt.home.host().device, key="memory"):
             show_memory(need)
     with plan_place, card("Plan", key="plan"):
-        blocks.key_values(plan_lines(manifest, found.totals if found else None, rt.pace(manifest)))
+        blocks.key_values(plan_lines(manifest, found.totals if found else None, rt.manifests.pace(manifest)))
     start_button(manifest, why_not=why_blocked(found), parent=source.run if source else None)
     return manifest
 
@@ -116,7 +116,7 @@ def show_actions() -> None:
 
 
 rt = get_pipeline()
-versions = rt.dataset_versions()
+versions = rt.datasets.versions()
 source = source_of() if versions else None
 said = f"Filled from {source.label}" if source else "Tunix trains in the background; the page may be closed"
 with header("New run", said):

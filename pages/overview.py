@@ -37,7 +37,7 @@ def show_empty_home() -> None:
     ):
         if st.button("Load example traces", type="primary", icon=":material/auto_awesome:", key="load-examples"):
             with st.spinner("Loading the example traces"):
-                st.session_state["import-report"] = rt.ingest_examples()
+                st.session_state["import-report"] = rt.traces.ingest_examples()
             go("import")
         if st.button("Upload a JSONL file", icon=":material/upload:", key="begin-upload"):
             go("import", source="Upload")
@@ -56,7 +56,7 @@ def show_home(home: Overview) -> None:
     if home.newest_runs:
         live = any(not run.status.over for run in home.newest_runs)
         st.fragment(show_recent_runs, run_every=TICK if live else None)(home)
-    items = rt.attention(home.evaluations)
+    items = rt.home.attention(home.evaluations)
     with halves():
         if items:
             show_attention(items, tunix=tunix)
@@ -107,7 +107,7 @@ def show_best(best: BestScore | None) -> None:
 
 def show_recent_runs(home: Overview) -> None:
     with error_boundary():
-        runs = rt.runs(limit=SHOWN_RUNS).items
+        runs = rt.runs.page(limit=SHOWN_RUNS).items
         if changed(home.newest_runs, runs):
             st.rerun()  # the next step and what needs attention are others now
         with card("Recent runs", note=f"{len(runs)} of {home.runs.total:,}", key="recent-runs"):
@@ -134,20 +134,20 @@ def show_next_step(home: Overview, note: str = "") -> None:
 
 
 def show_device() -> None:
-    busy, measuring = rt.queue().holder is not None, rt.disk_use() is None
+    busy, measuring = rt.queue.state().holder is not None, rt.home.disk_use() is None
     st.fragment(show_device_safely, run_every=TICK if busy else 1 if measuring else None)(measuring)
 
 
 def show_device_safely(measuring: bool) -> None:
     with error_boundary():
-        if measuring and rt.disk_use() is not None:
+        if measuring and rt.home.disk_use() is not None:
             st.rerun()  # it is measured, so there is nothing more to look for every second
         show_device_card()
 
 
 rt = get_pipeline()
-tunix = rt.tunix_status().available
-overview = rt.overview(metric=METRIC, shown=SHOWN_RUNS)
+tunix = rt.home.tunix_status().available
+overview = rt.home.overview(metric=METRIC, shown=SHOWN_RUNS)
 if overview.traces.total or overview.dataset_versions.total or overview.runs.total:
     show_home(overview)
 else:

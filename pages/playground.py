@@ -23,7 +23,7 @@ WHAT = "The playground asks a run's base and tuned model the same thing and show
 
 def can_be_asked(run: Run) -> bool:
     """It is over, and left weights behind."""
-    return run.status.over and (run.status is not RunStatus.FAILED or bool(rt.run_folder(run.id).checkpoint_steps()))
+    return run.status.over and (run.status is not RunStatus.FAILED or bool(rt.runs.folder(run.id).checkpoint_steps()))
 
 
 def show_nothing(runs: list[Run]) -> None:
@@ -46,7 +46,7 @@ def show_head() -> None:
             help="The models stay in memory for the next question, until a run begins or for 10 minutes.",
         ):
             try:
-                rt.release_playground()
+                rt.playground.release()
             except TunixRTError as error:
                 show_error(error)
             else:
@@ -59,7 +59,7 @@ def asked_before() -> QuestionState | None:
     if question_id is None:
         return None
     try:
-        return rt.question(question_id)
+        return rt.playground.get(question_id)
     except NotFound:
         st.caption("The question of this address was forgotten when the server ended; ask again.")
         return None
@@ -78,7 +78,7 @@ def show_ask(question: Question | None) -> None:
                 st.error("The prompt is empty; write a question.", icon=":material/error:")
                 return
             try:
-                st.query_params["question"] = rt.ask(question).id
+                st.query_params["question"] = rt.playground.ask(question).id
             except TunixRTError as error:
                 show_error(error)
             else:
@@ -93,11 +93,11 @@ def show_ask(question: Question | None) -> None:
 def show_progress(question_id: str) -> None:
     """While it is answered. When it is over, the page is built once more."""
     with error_boundary():
-        state = rt.question(question_id)
+        state = rt.playground.get(question_id)
         if state.status.over:
             st.rerun()
         if st.button("Stop", icon=":material/stop_circle:", key="stop-question"):
-            rt.stop_question(question_id)
+            rt.playground.stop(question_id)
         show_question(state)
 
 
@@ -123,7 +123,7 @@ def show_all(runs: list[Run]) -> None:
 
 
 rt = get_pipeline()
-all_runs = list(rt.runs(limit=200).items)
+all_runs = list(rt.runs.page(limit=200).items)
 askable = [run for run in all_runs if can_be_asked(run)]
 show_head()
 if askable:

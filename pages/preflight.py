@@ -43,7 +43,7 @@ FATE_WORDS = {
 def manifest_to_check() -> tuple[RunManifest, bool] | None:
     """That of the run in the address, or the one that was chosen or pasted; and whether it is still to start."""
     if run_id := st.query_params.get("run"):
-        return RunManifest.from_dict(rt.run(run_id).manifest), False
+        return RunManifest.from_dict(rt.runs.get(run_id).manifest), False
     if name := st.query_params.get(LOADED):
         return RunManifest.from_text(loaded_manifest(name)[0]), True
     return None
@@ -172,7 +172,7 @@ def row_view(manifest: RunManifest, found: Preflight, number: int) -> RowView | 
 
 @st.cache_data(max_entries=200, show_spinner=False)
 def encoded_rows(manifest_hash: str, _manifest: RunManifest, number: int) -> list[RowView]:
-    return rt.preflight_rows(_manifest, [number])
+    return rt.manifests.preflight_rows(_manifest, [number])
 
 
 def row_words(view: RowView) -> str:

@@ -29,7 +29,7 @@ CHARTS, SAMPLES, LOG, CONFIG, EXPORT = "Charts", "Samples", "Log", "Config", "Ex
 
 
 def show_all() -> None:
-    runs = rt.runs(limit=50).items
+    runs = rt.runs.page(limit=50).items
     with header("Runs", plural(len(runs), "run")):
         if len(runs) > 1 and st.button("Compare runs", icon=":material/compare_arrows:", key="go-compare"):
             go("compare", runs=",".join(run.id for run in runs[:2]))
@@ -42,14 +42,14 @@ def show_all() -> None:
             if st.button("Set up a run", key="go-new-run-empty"):
                 go("new-run")
         return
-    live = any(not run.status.over for run in runs) or rt.queue().holder is not None
+    live = any(not run.status.over for run in runs) or rt.queue.state().holder is not None
     st.fragment(show_list, run_every=3 if live else None)()
 
 
 def show_list() -> None:
     with error_boundary():
         show_queue()
-        if chosen := runs_table(rt.runs(limit=50).items, key="all-runs", now=time.time()):
+        if chosen := runs_table(rt.runs.page(limit=50).items, key="all-runs", now=time.time()):
             go("run", run=chosen)
 
 
@@ -102,7 +102,7 @@ def show_tabs(run: Run, manifest: RunManifest, state: RunState, curves: Curves) 
             return Places(top, log=show_log(run))
     if samples.open:
         with samples:
-            show_samples(rt.run_samples(run.id), manifest)
+            show_samples(rt.runs.samples(run.id), manifest)
     if config.open:
         with config:
             show_config(run, state, manifest)
@@ -131,6 +131,6 @@ def shape_of(state: RunState, curves: Curves) -> object:
 rt = get_pipeline()
 wanted = st.query_params.get("run")
 if wanted:
-    show_run(rt.run(wanted))
+    show_run(rt.runs.get(wanted))
 else:
     show_all()

@@ -43,7 +43,7 @@ def without_password(url: str) -> str:
 
 
 def show_versions() -> None:
-    status = rt.tunix_status()
+    status = rt.home.tunix_status()
     with card("Versions", key="versions"):
         blocks.key_values(
             [
@@ -64,7 +64,7 @@ def show_device() -> None:
         error_boundary(),
         card("Device", note="found from device files; a run names what JAX uses", key="device-facts"),
     ):
-        host, holding = rt.host(), rt.holding()
+        host, holding = rt.home.host(), rt.home.holding()
         blocks.key_values(
             [
                 ("Accelerator", host.device),
@@ -82,7 +82,7 @@ def show_held_queue() -> None:
 
 
 rt = get_pipeline()
-tick = 3 if rt.queue().holder else None
+tick = 3 if rt.queue.state().holder else None
 with header("System", "What this server runs on, holds and does"):
     st.link_button("API documentation", "/api/docs", icon=":material/api:", key="api-docs")
     st.link_button(

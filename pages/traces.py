@@ -26,7 +26,7 @@ MATCH_WORDS = {True: "Match", False: "Differs", None: "No reference"}
 
 def show_list(query: TraceQuery, matching: Count, shown: str | None) -> str | None:
     """The table of one page, and the buttons to the next; the id of the trace to read."""
-    page = rt.traces(query, after=st.query_params.get("after"), limit=PAGE_ROWS)
+    page = rt.traces.page(query, after=st.query_params.get("after"), limit=PAGE_ROWS)
     ids = [item.id for item in page.items]
     if not ids:
         st.caption("There are no traces on this page any more.")
@@ -89,9 +89,9 @@ def turn_to(cursor: str | None) -> None:
 
 
 def show_reader(ref: str, query: TraceQuery) -> None:
-    stored = rt.trace(ref)
+    stored = rt.traces.get(ref)
     trace = stored.trace
-    before, after = rt.trace_neighbours(stored.id, query)
+    before, after = rt.traces.neighbours(stored.id, query)
     with st.container(border=True, key="reader", height="stretch"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             with st.container(horizontal=True, vertical_alignment="center", width="content", gap="xsmall"):
@@ -109,7 +109,9 @@ def show_reader(ref: str, query: TraceQuery) -> None:
                 if st.button("Delete", icon=":material/delete:", key="delete-trace", type="tertiary"):
                     confirm_delete(stored)
         show_trace(stored)
-        if rt.tunix_status().available and st.button("Open in playground", icon=":material/chat:", key="to-playground"):
+        if rt.home.tunix_status().available and st.button(
+            "Open in playground", icon=":material/chat:", key="to-playground"
+        ):
             go("playground", trace=stored.id)
         show_judging(rt, stored)
         show_origin(stored)
@@ -132,7 +134,7 @@ def confirm_delete(stored: StoredTrace) -> None:
         if st.button("Keep trace", key="keep-trace"):
             st.rerun()
         if st.button("Delete trace", type="primary", key="confirm-delete"):
-            rt.delete_trace(stored.id)
+            rt.traces.delete(stored.id)
             st.query_params.pop("trace", None)
             st.rerun()
 
@@ -156,7 +158,7 @@ def show_views() -> str:
 
 def show_traces() -> None:
     wanted = filters(rt)
-    found = rt.count_traces(wanted, most=MOST_COUNTED)
+    found = rt.traces.count(wanted, most=MOST_COUNTED)
     if not found:
         show_no_hits(wanted)
         return
@@ -168,8 +170,8 @@ def show_traces() -> None:
 
 
 rt = get_pipeline()
-total = rt.count_traces()
-with header("Traces", f"{plural(total, 'trace')} · {plural(len(rt.sources()), 'source')}"):
+total = rt.traces.count()
+with header("Traces", f"{plural(total, 'trace')} · {plural(len(rt.traces.sources()), 'source')}"):
     if total and st.button("Build a dataset", icon=":material/dataset:", key="go-datasets"):
         go("datasets", new="1")
     if st.button("Import traces", type="primary", icon=":material/upload:", key="go-import"):
@@ -187,7 +189,7 @@ else:
     if view == "Prompt groups":
         show_groups(rt)
     elif view == "Compare":
-        newest = rt.traces(limit=1).items[0].id
+        newest = rt.traces.page(limit=1).items[0].id
         show_compare(rt, st.query_params.get("trace", newest), st.query_params.get("with", ""))
     else:
         show_traces()

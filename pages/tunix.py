@@ -20,8 +20,8 @@ from tunixrt_core.manifest.manifest import RunManifest
 
 
 def show_status() -> None:
-    status = rt.tunix_status()
-    with card("Tunix", note=rt.host().device, key="tunix-status"):
+    status = rt.home.tunix_status()
+    with card("Tunix", note=rt.home.host().device, key="tunix-status"):
         if status.available:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.badge("Available", color="green", icon=":material/check_circle:")
@@ -64,7 +64,7 @@ def show_manifest(manifest: RunManifest) -> None:
 
 
 rt = get_pipeline()
-versions = rt.dataset_versions()
+versions = rt.datasets.versions()
 with header("Export and manifest", "A JSONL file and a manifest are enough to train, here or on another machine"):
     actions = st.container(width="content")  # its button leads on with what the form below makes
 show_status()
@@ -91,9 +91,9 @@ else:
             show_error(error)
         if manifest:
             with card("Plan", key="plan"):
-                blocks.key_values(plan_lines(manifest, pace=rt.pace(manifest)))
+                blocks.key_values(plan_lines(manifest, pace=rt.manifests.pace(manifest)))
         export_card(choice.dataset, manifest)
-    if rt.tunix_status().available:
+    if rt.home.tunix_status().available:
         with actions:
             if st.button("Train here", icon=":material/play_arrow:", key="train-here"):
                 go("new-run", **settings_address(manifest))

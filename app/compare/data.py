@@ -81,7 +81,7 @@ def _read_all(runs: Sequence[Run], keys: Sequence[_Key], tell: Tell) -> None:
 
 def _reading(run: Run) -> Reading:
     curves = Curves()
-    curves.extend(*get_pipeline().run_metrics(run.id))
+    curves.extend(*get_pipeline().runs.metrics(run.id))
     return Reading(curves, summarise(RunDir(Path(run.directory))))
 
 

@@ -29,7 +29,7 @@ _PHASE_WORDS = {
 def show_builder(versions: Sequence[DatasetVersion]) -> None:
     """The form; when it was sent, the version, or its progress where it takes longer."""
     rt = get_pipeline()
-    sources = rt.sources()
+    sources = rt.traces.sources()
     suggested = versions[0].name if versions else next((name for name, _ in sources if name), "my-traces")
     with card("Build a version", note="frozen and hashed", key="builder"):
         try:
@@ -38,7 +38,9 @@ def show_builder(versions: Sequence[DatasetVersion]) -> None:
                 return
             st.session_state["build-began"] = time.time()
             with st.spinner(f"Building {asked.spec.name}"):
-                build = rt.builds.wait(rt.start_build(asked.spec, eval_file=asked.eval_file).id, _AT_ONCE_SECONDS)
+                build = rt.datasets.builds.wait(
+                    rt.datasets.start_build(asked.spec, eval_file=asked.eval_file).id, _AT_ONCE_SECONDS
+                )
             if build.over:
                 _end(build)
         except TunixRTError as error:
@@ -49,7 +51,7 @@ def show_builder(versions: Sequence[DatasetVersion]) -> None:
 
 def show_build(build_id: str) -> None:
     """A build under way, followed until it is over."""
-    build = get_pipeline().builds.get(build_id)
+    build = get_pipeline().datasets.builds.get(build_id)
     with card(f"Building {build.name}", key="building"):
         if build.over:
             try:
@@ -59,12 +61,12 @@ def show_build(build_id: str) -> None:
             return
         st.fragment(_progress, run_every=1)(build_id)
         if st.button("Cancel build", icon=":material/stop_circle:", key="cancel-build"):
-            get_pipeline().builds.cancel(build_id)
+            get_pipeline().datasets.builds.cancel(build_id)
 
 
 def _progress(build_id: str) -> None:
     with error_boundary():
-        build = get_pipeline().builds.get(build_id)
+        build = get_pipeline().datasets.builds.get(build_id)
         if build.over:
             st.rerun()
         words = _PHASE_WORDS.get(build.phase, build.phase)
@@ -77,7 +79,7 @@ def _end(build: Build) -> None:
     """Show the version that a build made. Raises what ended it otherwise."""
     if build.version is None:
         raise InvalidDataset(build.message)
-    version = get_pipeline().dataset(build.name, build.version)
+    version = get_pipeline().datasets.get(build.name, build.version)
     if version.created_at.timestamp() < st.session_state.get("build-began", 0.0):
         st.toast(f"{version.name} v{version.version} has this content already.", icon=":material/info:")
     go("datasets", dataset=f"{version.name}:{version.version}")

@@ -63,7 +63,7 @@ def export_card(version: DatasetVersion, manifest: RunManifest | None) -> None:
         st.caption(USES[format])
         options = ExportOptions.of(**asked)
         try:
-            first = next(get_pipeline().export_lines(version.name, version.version, format, options=options), None)
+            first = next(get_pipeline().exports.lines(version.name, version.version, format, options=options), None)
         except TunixRTError as error:  # no trace of the version is a row of the format
             show_error(error)
             return
@@ -122,7 +122,7 @@ def _preview(
             shown = orjson.dumps(orjson.loads(first), option=orjson.OPT_INDENT_2).decode()
             st.code(shown, language="json", wrap_lines=True, height=_PREVIEW_HEIGHT)
     with st.expander("Dataset card", key="card-preview"):
-        text = get_pipeline().export_card(
+        text = get_pipeline().exports.card(
             version.name, version.version, format=format, file_type=file_type.value, options=options
         )
         st.code(text, language="markdown", wrap_lines=True, height=_PREVIEW_HEIGHT)

@@ -48,7 +48,7 @@ class LengthDesk:
         return known
 
     def _count(self, version: DatasetVersion, model: str | None) -> Lengths:
-        return self._pipeline.dataset_lengths(version.name, version.version, model=model, most=MOST_COUNTED)
+        return self._pipeline.datasets.lengths(version.name, version.version, model=model, most=MOST_COUNTED)
 
 
 _desks: PerPipeline[LengthDesk] = PerPipeline(LengthDesk)
@@ -62,7 +62,7 @@ def tokenizer() -> str | None:
 
 def pick_tokenizer() -> None:
     """Chooses it. Without Tunix the estimate is all there is."""
-    if not get_pipeline().tunix_status().available:
+    if not get_pipeline().home.tunix_status().available:
         return
     options = [ESTIMATE, *_models()]
     write = stands_in_address("tokenizer", options, ESTIMATE, key="tokenizer")
@@ -71,7 +71,7 @@ def pick_tokenizer() -> None:
 
 def _models() -> list[str]:
     rt = get_pipeline()
-    return list(local_models(rt.settings.models_dir)) if rt.tunix_status().available else []
+    return list(local_models(rt.settings.models_dir)) if rt.home.tunix_status().available else []
 
 
 def lengths_of(version: DatasetVersion) -> Lengths | None:

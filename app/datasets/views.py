@@ -85,7 +85,7 @@ def show_findings(version: DatasetVersion, outcomes: Sequence[GateOutcome]) -> N
             on_change=write,
         )
         gate = str(chip)
-        views = get_pipeline().dataset_findings(version.name, version.version, gate, limit=_SHOWN)
+        views = get_pipeline().datasets.findings(version.name, version.version, gate, limit=_SHOWN)
         named = [view.finding.hash[:12] for view in views]
         at = named.index(wanted) if (wanted := st.query_params.get("finding", "")) in named else 0
         chosen = pick_row(
@@ -143,7 +143,7 @@ def show_diff(version: DatasetVersion, versions: Sequence[DatasetVersion]) -> No
         key = f"diff-from-{version.version}"
         write = stands_in_address("from", others, start, key=key)
         before = st.selectbox("From version", others, key=key, width=160, on_change=write)
-        found = get_pipeline().dataset_diff(version.name, before, version.version)
+        found = get_pipeline().datasets.diff(version.name, before, version.version)
         blocks.segments(
             [
                 ("Kept", found.kept, blocks.GRAY),
@@ -179,7 +179,7 @@ def show_card(version: DatasetVersion) -> None:
     """The dataset card, as text."""
     with st.expander("Dataset card", key="dataset-card", on_change="rerun") as shown:
         if shown.open:
-            card_text = get_pipeline().dataset_card(version.name, version.version)
+            card_text = get_pipeline().datasets.card(version.name, version.version)
             st.code(card_text, language="markdown", wrap_lines=True)
             st.download_button(
                 "Download card",

@@ -54,7 +54,7 @@ def read_side(record: EvalRecord, run: Run | None) -> Side:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _read(eval_id: str, file: str, written: int) -> tuple[Prediction, ...]:
-    return get_pipeline().evaluation(eval_id).predictions
+    return get_pipeline().evaluations.get(eval_id).predictions
 
 
 def on_board(records: Sequence[EvalRecord], board: Board) -> list[EvalRecord]:

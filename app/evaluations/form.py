@@ -111,7 +111,7 @@ def _request(checkpoint: str, eval_file: Path | None) -> EvalRequest:
 def _start(run: Run, targets: list[Target], request: EvalRequest, why_not: str | None) -> None:
     why = why_not or (None if targets else "Choose at least one model.")
     again = st.checkbox("Answer anew what was answered before", key="eval-again")
-    busy = get_pipeline().queue().holder is not None
+    busy = get_pipeline().queue.state().holder is not None
     press = next_press("evaluation", [run.id, targets, request.to_dict(), again])
     if st.button(
         f"{'Add to queue' if busy else 'Evaluate'}: {run.id}, {plural(len(targets), 'model')}",
@@ -122,7 +122,7 @@ def _start(run: Run, targets: list[Target], request: EvalRequest, why_not: str |
         help=why,
     ):
         try:
-            records = get_pipeline().start_evaluation(run.id, targets, request, again=again, request_id=press.id)
+            records = get_pipeline().evaluations.start(run.id, targets, request, again=again, request_id=press.id)
         except TunixRTError as error:
             show_error(error)
             return

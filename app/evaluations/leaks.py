@@ -17,7 +17,7 @@ SHOWN = 20
 
 def show_leaks(side: Side) -> None:
     """Nothing where there is nothing to warn of but a line that says so."""
-    leaks = get_pipeline().leaks(side.record.id)
+    leaks = get_pipeline().evaluations.leaks(side.record.id)
     if leaks is None:
         return
     if not leaks.findings:

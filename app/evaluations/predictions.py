@@ -78,7 +78,7 @@ def _offer_keeping(side: Side) -> None:
         )
         if st.button("Keep them", type="primary", key="keep-predictions"):
             try:
-                kept = get_pipeline().keep_predictions(side.record.id)
+                kept = get_pipeline().evaluations.keep_predictions(side.record.id)
             except TunixRTError as error:
                 show_error(error)
             else:

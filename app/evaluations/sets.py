@@ -24,9 +24,9 @@ def choose_eval_file() -> Path | None:
     st.caption("Rows with `prompt` and `expected_answer`, and any columns to group by, such as `section` or `level`.")
     uploaded = st.file_uploader("Upload", type=_TYPES, key="eval-upload")
     if uploaded is not None:
-        path = rt.keep_eval_file(uploaded.name, uploaded.getvalue())
+        path = rt.evaluations.keep_file(uploaded.name, uploaded.getvalue())
     else:
-        kept = {file.name: file for file in rt.eval_files()}
+        kept = {file.name: file for file in rt.evaluations.files()}
         chosen = st.selectbox(
             "Or one that was uploaded before", list(kept), index=None, key="eval-kept", placeholder="None chosen"
         )
@@ -34,7 +34,7 @@ def choose_eval_file() -> Path | None:
         if not chosen and not typed:
             raise InvalidEvaluation("Upload an eval file, or name one.")
         path = kept[chosen] if chosen else Path(typed).expanduser()
-    show_report(rt.check_eval_file(path))
+    show_report(rt.evaluations.check_file(path))
     return path
 
 

@@ -66,10 +66,10 @@ def base_manifest(dataset: DatasetVersion) -> RunManifest | None:
     rt = get_pipeline()
 
     def make(tell: Tell) -> RunManifest:
-        return rt.build_manifest(dataset.name, dataset.version, model_id="tiny")
+        return rt.manifests.build(dataset.name, dataset.version, model_id="tiny")
 
     # an export leaves out what was deleted since, hence the count
-    key = (str(rt.settings.home), dataset.name, dataset.version, dataset.content_hash, rt.count_traces())
+    key = (str(rt.settings.home), dataset.name, dataset.version, dataset.content_hash, rt.traces.count())
     job = _desk.ask(key, make)
     if not job.wait():
         st.fragment(_show_writing, run_every=0.5)(job, dataset.label, dataset.rows)
@@ -84,7 +84,7 @@ def base_manifest(dataset: DatasetVersion) -> RunManifest | None:
     if not Path(made.data.path).is_file():
         _desk.forget(key)
         st.rerun()
-    return made.model_copy(update={"output_dir": rt.next_run_dir()})
+    return made.model_copy(update={"output_dir": rt.manifests.next_run_dir()})
 
 
 def _show_writing(job: DeskJob[RunManifest], label: str, rows: int) -> None:

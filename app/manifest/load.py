@@ -16,7 +16,7 @@ _LISTED = 50
 def load_manifest(prefix: str) -> None:
     """Behind a button: what to fill the form from."""
     with st.popover("Load manifest", icon=":material/upload_file:", key=f"{prefix}_load"):
-        runs = get_pipeline().runs(limit=_LISTED).items
+        runs = get_pipeline().runs.page(limit=_LISTED).items
         if runs:
             names = {run.id: run.name for run in runs}
             run_id = st.selectbox(

@@ -28,10 +28,10 @@ def start_button(
     `parent` is the run of which it is a clone.
     """
     rt = get_pipeline()
-    press = next_press("run", rt.asked_by(manifest))
+    press = next_press("run", rt.runs.asked_by(manifest))
     if press.last is not None:
         _show_earlier(press.last, what)
-    queue = rt.queue()
+    queue = rt.queue.state()
     label, icon = (_queue_label(what, len(queue.waiting)), "playlist_add") if queue.holder else ("", "play_arrow")
     if not label:
         label = f"Start another {what}" if press.number else f"Start {what}"
@@ -45,7 +45,7 @@ def start_button(
         key=press.key(key),
     ):
         try:
-            run = rt.start_run(manifest, request_id=press.id, parent=parent)
+            run = rt.runs.start(manifest, request_id=press.id, parent=parent)
         except TunixRTError as error:
             show_error(error)
         else:
@@ -62,7 +62,7 @@ def _queue_label(what: str, waiting: int) -> str:
 
 def _show_earlier(request_id: str, what: str) -> None:
     """What this form has started with these very settings."""
-    run = get_pipeline().run_by_request(request_id)
+    run = get_pipeline().runs.by_request(request_id)
     with st.container(horizontal=True, vertical_alignment="center", key=f"started-{what}"):
         if run is None:
             st.caption("A run with these settings is being started.")

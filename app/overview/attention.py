@@ -87,7 +87,7 @@ def _words(item: Attention) -> str:
 
 
 def _seen(keys: Sequence[str]) -> None:
-    get_pipeline().mark_seen(keys)
+    get_pipeline().home.mark_seen(keys)
     st.rerun()
 
 
@@ -103,9 +103,9 @@ def _do(item: Attention) -> None:
         go("system")
     try:
         if item.deed == "resume":
-            get_pipeline().resume_run(item.target)
+            get_pipeline().runs.resume(item.target)
         else:
-            get_pipeline().score_again(item.target)
+            get_pipeline().evaluations.score_again(item.target)
     except TunixRTError as error:
         show_error(error)
         return

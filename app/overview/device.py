@@ -16,14 +16,14 @@ from tunixrt_core.util.host import MemoryUse
 def show_device_card() -> None:
     """As it is now; a fragment calls it again while something runs."""
     rt = get_pipeline()
-    host, holding, waiting = rt.host(), rt.holding(), rt.queue().waiting
+    host, holding, waiting = rt.home.host(), rt.home.holding(), rt.queue.state().waiting
     with card("Device", note=f"{host.device} · {tunix_words()}", key="device-card"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             behind = f", {plural(len(waiting), 'job')} waiting" if waiting else ""
             st.markdown(f"{held_words(holding)}{behind}", width="content")
             st.badge("Busy" if holding.holder else "Free", color="blue" if holding.holder else "green")
         show_memory(holding, host.memory_bytes)
-        use = rt.disk_use()
+        use = rt.home.disk_use()
         cache = f"compile cache {size(use.bytes['compile cache'])}" if use else "compile cache is being measured"
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.caption(

@@ -92,7 +92,7 @@ def _keep(state: QuestionState, answered: Answered, reference: str | None) -> No
         right = st.text_input("Reference answer", value=reference or "", key=key, placeholder="Not known")
         if st.button("Keep trace", type="primary", key=f"keep-trace-{target}"):
             try:
-                kept[state.id, target], _ = get_pipeline().keep_answer(
+                kept[state.id, target], _ = get_pipeline().playground.keep(
                     state.id, target, final_answer=(final or "").strip() or None, reference_answer=right.strip() or None
                 )
             except TunixRTError as error:

@@ -59,15 +59,15 @@ def _source(where: dict[str, str]) -> _Source | None:
     rt = get_pipeline()
     if question_id := where.get("question"):
         try:
-            question = rt.question(question_id).question
+            question = rt.playground.get(question_id).question
         except NotFound:
             return None
         return _Source(question.prompt, question.system)
     if ref := where.get("trace"):
-        trace = rt.trace(ref).trace
+        trace = rt.traces.get(ref).trace
         return _Source(trace.prompt, trace.system, trace.reference_answer or trace.final_answer)
     row = where["row"]
-    told = next((p for p in rt.evaluation(where["eval"]).predictions if p.id == row), None)
+    told = next((p for p in rt.evaluations.get(where["eval"]).predictions if p.id == row), None)
     if told is None:
         raise NotFound("row", row, "The evaluation has not answered it.")
     return _Source(told.prompt, told.system, told.reference)

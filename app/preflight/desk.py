@@ -21,7 +21,7 @@ class PreflightDesk:
     def ask(self, manifest: RunManifest, *, is_new: bool) -> PreflightJob:
         return self._desk.ask(
             _key(manifest, is_new),
-            lambda tell: self._pipeline.preflight(manifest, is_new=is_new, on_progress=tell),
+            lambda tell: self._pipeline.manifests.preflight(manifest, is_new=is_new, on_progress=tell),
         )
 
     def forget(self, manifest: RunManifest, *, is_new: bool) -> None:

@@ -18,7 +18,7 @@ TICK = 1.0  # seconds between looks at one on its way
 
 def show_dry_run(manifest: RunManifest) -> None:
     """The last dry run of this manifest, and a button for one. The page comes again when it is over."""
-    state = get_pipeline().dry_runs.latest_of(manifest)
+    state = get_pipeline().manifests.dry_runs.latest_of(manifest)
     if state is not None and not state.status.over:
         st.fragment(_show_progress, run_every=TICK)(state.id)
         return
@@ -30,7 +30,7 @@ def show_dry_run(manifest: RunManifest) -> None:
         _show_end(state)
     if st.button("Try it once" if state is None else "Try again", icon=":material/science:", key="dry-run"):
         try:
-            get_pipeline().start_dry_run(manifest)
+            get_pipeline().manifests.start_dry_run(manifest)
         except TunixRTError as error:
             show_error(error)
         else:
@@ -62,10 +62,10 @@ def _show_end(state: DryRunState) -> None:
 def _show_progress(dry_run_id: str) -> None:
     with error_boundary():
         rt = get_pipeline()
-        state = rt.dry_run(dry_run_id)
+        state = rt.manifests.dry_run(dry_run_id)
         if state.status.over:
             st.rerun()
         waits = state.status is RunStatus.QUEUED
         st.markdown("Waiting for the device" if waits else f"{(state.phase or 'loading').capitalize()} …")
         if st.button("Stop", icon=":material/stop:", key="stop-dry-run"):
-            rt.stop_dry_run(dry_run_id)
+            rt.manifests.stop_dry_run(dry_run_id)

@@ -30,7 +30,7 @@ def show_actions(run: Run, state: RunState) -> None:
         _stop(run)
     elif run.status in _RESUMABLE and st.button("Resume", icon=":material/resume:", key="resume-run"):
         act(
-            lambda: get_pipeline().resume_run(run.id, request_id=_once(run, "resume", state.train_step)),
+            lambda: get_pipeline().runs.resume(run.id, request_id=_once(run, "resume", state.train_step)),
             f"{run.id} goes on from its last checkpoint.",
         )
     if _trained(run):
@@ -63,7 +63,7 @@ def _save(run: Run) -> None:
         key="save-run",
         help="Saves one after the train step under way, and goes on.",
     ):
-        act(lambda: get_pipeline().save_checkpoint(run.id), f"{run.id} saves a checkpoint after this train step.")
+        act(lambda: get_pipeline().runs.save_checkpoint(run.id), f"{run.id} saves a checkpoint after this train step.")
 
 
 def _stop(run: Run) -> None:
@@ -75,7 +75,7 @@ def _stop(run: Run) -> None:
         disabled=stopping,
         help="It is stopping already." if stopping else "Ends after this train step and keeps a checkpoint.",
     ):
-        act(lambda: get_pipeline().stop_run(run.id), f"{run.id} stops after this train step and keeps a checkpoint.")
+        act(lambda: get_pipeline().runs.stop(run.id), f"{run.id} stops after this train step and keeps a checkpoint.")
 
 
 def _train_longer(run: Run, state: RunState) -> None:
@@ -92,7 +92,7 @@ def _train_longer(run: Run, state: RunState) -> None:
     if st.button("Train for longer", type="primary", key="train-longer"):
         request_id = _once(run, "longer", int(total))
         act(
-            lambda: get_pipeline().resume_run(run.id, train_steps=int(total), request_id=request_id),
+            lambda: get_pipeline().runs.resume(run.id, train_steps=int(total), request_id=request_id),
             f"{run.id} goes on to train step {total:,}.",
         )
 
@@ -122,7 +122,7 @@ def _clone(run: Run) -> None:
 def show_clone(run: Run, changes: Mapping[str, Any], *, key: str) -> None:
     """What a clone would change, and the button that starts it."""
     try:
-        variant = get_pipeline().clone_manifest(run.id, changes)
+        variant = get_pipeline().manifests.clone(run.id, changes)
     except TunixRTError as error:
         show_error(error)
         return
@@ -145,7 +145,7 @@ def _value_words(value: object) -> str:
 
 def show_parent(run: Run) -> None:
     """Of a clone: `Clone of r-0001: optimizer.learning_rate 2e-4 → 1e-4`."""
-    parent = get_pipeline().run_parent(run.id)
+    parent = get_pipeline().runs.parent(run.id)
     if parent is None:
         return
     lines = [f"{key} {values}" for key, values in difference_lines(parent.changed)]
@@ -156,13 +156,13 @@ def show_parent(run: Run) -> None:
 
 def _evaluate(run: Run) -> None:
     """One press starts the evaluation of base and tuned model and goes to where it is seen."""
-    evaluated = bool(get_pipeline().evaluations(run.id))
+    evaluated = bool(get_pipeline().evaluations.records(run.id))
     label = "See evaluation" if evaluated else "Evaluate"
     if st.button(label, type="primary", icon=":material/leaderboard:", key="evaluate-run"):
         try:
             if not evaluated:
                 press = next_press("evaluation", [run.id, "as usual"])
-                get_pipeline().start_evaluation(run.id, request_id=press.id)
+                get_pipeline().evaluations.start(run.id, request_id=press.id)
         except TunixRTError as error:
             show_error(error)
         else:

@@ -16,7 +16,7 @@ from tunixrt_core.runs.record import Run, RunState
 
 def show_log(run: Run) -> DeltaGenerator:
     """The place of the log's end, which stays at its last line, and the whole log as a file."""
-    file = get_pipeline().run_folder(run.id).log_file
+    file = get_pipeline().runs.folder(run.id).log_file
     st.download_button(
         "Download whole log",
         lambda: file.read_bytes() if file.exists() else b"",
@@ -31,7 +31,7 @@ def show_log(run: Run) -> DeltaGenerator:
 
 def show_config(run: Run, state: RunState, manifest: RunManifest) -> None:
     """What a clone has changed, what the trainer found before the first train step, and the manifest."""
-    parent = get_pipeline().run_parent(run.id)
+    parent = get_pipeline().runs.parent(run.id)
     if parent is not None:
         with card(f"Changed from {parent.run}", note="when it was cloned", key="run-parent"):
             changed = difference_lines(parent.changed)

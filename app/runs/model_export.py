@@ -31,8 +31,8 @@ def show_exports(run: Run, manifest: RunManifest) -> None:
         st.caption("The tuned model can be exported when the run is over.")
         return
     layouts = list(ExportLayout) if manifest.method is Method.LORA else [ExportLayout.MERGED]
-    there = {model.layout: model for model in get_pipeline().exported_models(run.id)}
-    latest = get_pipeline().latest_exports(run.id)
+    there = {model.layout: model for model in get_pipeline().model_exports.of_run(run.id)}
+    latest = get_pipeline().model_exports.latest_of(run.id)
     with halves():
         for layout in layouts:
             title, note = _WORDS[layout]
@@ -51,9 +51,9 @@ def _offer(run: Run, layout: ExportLayout, last: ModelExportState | None) -> Non
         st.error(escape_markdown(f"Nothing was exported: {last.message}"), icon=":material/error:")
     st.caption("The files are loaded again and their logits compared with the trained model's before they appear.")
     rt = get_pipeline()
-    missing = None if rt.tunix_status().available else "Exporting needs Tunix, which is not installed."
+    missing = None if rt.home.tunix_status().available else "Exporting needs Tunix, which is not installed."
     press = next_press("export", [run.id, layout.value])
-    label = "Add export to queue" if rt.queue().holder else "Export and check"
+    label = "Add export to queue" if rt.queue.state().holder else "Export and check"
     if st.button(
         label,
         icon=":material/ios_share:",
@@ -62,7 +62,7 @@ def _offer(run: Run, layout: ExportLayout, last: ModelExportState | None) -> Non
         help=missing,
     ):
         try:
-            rt.start_export(run.id, ModelExportOptions(layout), request_id=press.id)
+            rt.model_exports.start(run.id, ModelExportOptions(layout), request_id=press.id)
         except TunixRTError as error:
             show_error(error)
         else:
@@ -73,7 +73,7 @@ def _offer(run: Run, layout: ExportLayout, last: ModelExportState | None) -> Non
 
 def _show_progress(export_id: str) -> None:
     with error_boundary():
-        state = get_pipeline().export_state(export_id)
+        state = get_pipeline().model_exports.get(export_id)
         if state.status.over:
             st.rerun()
         waits = state.status is RunStatus.QUEUED

@@ -28,7 +28,7 @@ VERBS = {
 def show_queue() -> None:
     """A card with the holder and the jobs that wait; nothing where nobody holds the accelerator and nothing waits."""
     rt = get_pipeline()
-    queue = rt.queue()
+    queue = rt.queue.state()
     if queue.holder is None and not queue.waiting:
         return
     with card("Queue", note=f"{plural(len(queue.waiting), 'job')} waiting", key="queue"):
@@ -47,10 +47,10 @@ def show_queue() -> None:
                     f"{place + 1}. **{job.run}** waits to {_purpose(job.id, job.run, job.kind)}", width="content"
                 )
                 with st.container(horizontal=True, width="content", gap="xsmall"):
-                    _button("Sooner", "arrow_upward", job.id, partial(rt.move_job, job.id, -1), off=place == 0)
+                    _button("Sooner", "arrow_upward", job.id, partial(rt.queue.move, job.id, -1), off=place == 0)
                     last = place == len(queue.waiting) - 1
-                    _button("Later", "arrow_downward", job.id, partial(rt.move_job, job.id, 1), off=last)
-                    _button("Cancel", "close", job.id, partial(rt.cancel_job, job.id))
+                    _button("Later", "arrow_downward", job.id, partial(rt.queue.move, job.id, 1), off=last)
+                    _button("Cancel", "close", job.id, partial(rt.queue.cancel, job.id))
 
 
 def _purpose(job_id: str, run_id: str, kind: str) -> str:

@@ -43,7 +43,7 @@ def _kept_curves(directory: str, started_at: float | None, planned: bool) -> Cur
 def _summary_of_ended(run_id: str, directory: str, ended_at: float) -> tuple[list[float], float | None]:
     """Sparkline and last eval loss of a run that is over: read once for all sessions."""
     curves = Curves()
-    curves.extend(*get_pipeline().run_metrics(run_id))
+    curves.extend(*get_pipeline().runs.metrics(run_id))
     return _summary(curves)
 
 
@@ -65,7 +65,7 @@ def runs_table(
     runs: Sequence[Run], *, key: str, now: float, evaluations: Sequence[EvalRecord] | None = None
 ) -> str | None:
     """Runs with state, progress and loss; the id of the chosen one. `evaluations` are newest first."""
-    known = get_pipeline().evaluations() if evaluations is None else evaluations
+    known = get_pipeline().evaluations.records() if evaluations is None else evaluations
     scores = {e.run_id: e.metrics.get("exact_match") for e in reversed(known) if e.target == "tuned"}
     rows = [_row(run, scores.get(run.id), now) for run in runs]
     chosen = pick_row(rows, _columns(), key=key, alt=f"{len(rows)} runs with state, progress and loss; newest first.")

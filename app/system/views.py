@@ -32,14 +32,14 @@ COLORS = {
 def show_disk() -> None:
     """Sizes as last measured; measured in the background, so that no page waits for it."""
     rt = get_pipeline()
-    use = rt.disk_use()
+    use = rt.home.disk_use()
     with card("Home and disk", note=f"measured {_ago(use.measured_at)}" if use else "", key="disk"):
         _follow(MEASURE, "Measuring the home")
         if use:
-            _sizes(use, rt.host().disk_free_bytes)
+            _sizes(use, rt.home.host().disk_free_bytes)
         with st.container(horizontal=True, vertical_alignment="center"):
             if st.button("Measure again", icon=":material/refresh:", key="measure", disabled=_runs(MEASURE)):
-                rt.measure_disk()
+                rt.home.measure_disk()
                 st.rerun()
             _cache_button(use)
 
@@ -55,7 +55,7 @@ def _sizes(use: DiskUse, free: int) -> None:
 
 
 def _cache_button(use: DiskUse | None) -> None:
-    held = get_pipeline().queue().holder
+    held = get_pipeline().queue.state().holder
     cached = use.bytes["compile cache"] if use else 0
     with st.popover(
         "Empty the compile cache",
@@ -70,7 +70,7 @@ def _cache_button(use: DiskUse | None) -> None:
         )
         if st.button("Empty it, compile again next time", type="primary", key="empty-cache-now"):
             try:
-                freed = get_pipeline().empty_compile_cache()
+                freed = get_pipeline().home.empty_compile_cache()
             except TunixRTError as error:
                 show_error(error)
             else:
@@ -81,10 +81,10 @@ def _cache_button(use: DiskUse | None) -> None:
 def show_check() -> None:
     """What the last check of the database found; a new one runs in the background and can be stopped."""
     rt = get_pipeline()
-    checked = rt.checked_store()
+    checked = rt.home.checked_store()
     note = f"checked {_ago(checked.checked_at)}" if checked else "never checked"
     with card("Database check", note=note, key="check"):
-        task = rt.upkeep.task(CHECK)
+        task = rt.home.upkeep.task(CHECK)
         if task and task.status == "failed":
             st.error(f"The check broke off. {escape_markdown(task.message)}", icon=":material/error:")
         _follow(CHECK, "Checking the database")
@@ -95,9 +95,9 @@ def show_check() -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             if _runs(CHECK):
                 if st.button("Stop the check", icon=":material/stop_circle:", key="stop-check"):
-                    rt.upkeep.stop(CHECK)
+                    rt.home.upkeep.stop(CHECK)
             elif st.button("Check the database", icon=":material/fact_check:", key="start-check"):
-                rt.start_check()
+                rt.home.start_check()
                 st.rerun()
 
 
@@ -116,7 +116,7 @@ def _result(checked: CheckedStore) -> None:
 def show_log() -> None:
     """The end of the server's log as text."""
     rt = get_pipeline()
-    text = rt.server_log(LOG_LINES)
+    text = rt.home.server_log(LOG_LINES)
     with card("Server log", note=f"last {LOG_LINES} lines of {rt.settings.server_log}", key="server-log"):
         if not text:
             st.caption("There is no log yet: `python -m app` writes one, other ways to start the dashboard do not.")
@@ -136,7 +136,7 @@ def _follow(name: str, words: str) -> None:
 
 def _show_task(name: str, words: str) -> None:
     with error_boundary():
-        task = get_pipeline().upkeep.task(name)
+        task = get_pipeline().home.upkeep.task(name)
         if task is None or task.over:
             st.rerun()
         st.progress(task.done / task.total if task.total else 0.0, text=_task_words(task, words))
@@ -149,7 +149,7 @@ def _task_words(task: Task, words: str) -> str:
 
 
 def _runs(name: str) -> bool:
-    task = get_pipeline().upkeep.task(name)
+    task = get_pipeline().home.upkeep.task(name)
     return task is not None and not task.over
 
 

@@ -18,9 +18,9 @@ from tunixrt_core.traces.diff import StepDiff, TraceDiff
 
 def show_compare(rt: Pipeline, ref: str, other: str) -> None:
     """A trace beside another; where none is named, beside the next one of the same prompt, if there is one."""
-    a = rt.trace(ref)
+    a = rt.traces.get(ref)
     if not other:
-        found = rt.traces(TraceQuery(group=a.trace.group_key), limit=50).items
+        found = rt.traces.page(TraceQuery(group=a.trace.group_key), limit=50).items
         other = next((item.id for item in found if item.id != a.id), "")
     wanted = st.text_input(
         f"Compare {a.id[:8]} with",
@@ -36,12 +36,12 @@ def show_compare(rt: Pipeline, ref: str, other: str) -> None:
         )
         return
     try:
-        b = rt.trace(wanted)
+        b = rt.traces.get(wanted)
     except NotFound as error:
         st.error(str(error))
         return
     st.query_params["with"] = b.id
-    _show(a, b, rt.diff_traces(a.id, b.id))
+    _show(a, b, rt.traces.diff(a.id, b.id))
 
 
 def _show(a: StoredTrace, b: StoredTrace, diff: TraceDiff) -> None:

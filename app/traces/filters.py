@@ -46,7 +46,7 @@ def filters(rt: Pipeline) -> TraceQuery:
             width=235,
             **bound,
         )
-        _choice("Source", ALL, rt.sources(), key="source", width=150, label_visibility="collapsed")
+        _choice("Source", ALL, rt.traces.sources(), key="source", width=150, label_visibility="collapsed")
         st.pills("Show only", CHIPS, selection_mode="multi", key="chips", label_visibility="collapsed", **bound)
         more = sum(1 for name in list(BLANK)[3:] if st.session_state.get(name) not in (None, [], ANY))
         with st.popover(f"More filters{f' ({more})' if more else ''}", icon=":material/tune:", width="content"):
@@ -59,9 +59,9 @@ def filters(rt: Pipeline) -> TraceQuery:
 
 
 def _more(rt: Pipeline, bound: dict[str, Any]) -> None:
-    _choice("Model", ANY, rt.models(), key="model")
-    st.multiselect("Tags, all of them", [tag for tag, _ in rt.tags()], key="tags", **bound)
-    names = sorted({one.name for one in rt.score_names()})
+    _choice("Model", ANY, rt.traces.models(), key="model")
+    st.multiselect("Tags, all of them", [tag for tag, _ in rt.traces.tags()], key="tags", **bound)
+    names = sorted({one.name for one in rt.traces.score_names()})
     st.selectbox("Score", [ANY, *names], key="score", **bound)
     for left, right, words, step in (
         ("min-score", "max-score", "Score", 0.1),

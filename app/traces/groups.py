@@ -15,7 +15,7 @@ PAGE_ROWS = 12
 def show_groups(rt: Pipeline) -> None:
     """A table of prompts; the one that is chosen is opened as a list of its traces."""
     here = st.query_params.get("groups")
-    page = rt.prompt_groups(after=here, limit=PAGE_ROWS)
+    page = rt.traces.prompt_groups(after=here, limit=PAGE_ROWS)
     if not page.items and not here:
         with empty_state(
             "No prompt has several traces yet",

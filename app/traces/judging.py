@@ -42,7 +42,7 @@ def _show_grades(rt: Pipeline, stored: StoredTrace) -> None:
                 _grade(rt, stored, targets[at], value)
                 _aim(key, (at + 1) % len(targets))
         if mine and st.button("Take back", key="ungrade", type="tertiary"):
-            rt.unscore_trace(stored.id, SCORE, kind="human", scorer=_me(), step=targets[at])
+            rt.traces.unscore(stored.id, SCORE, kind="human", scorer=_me(), step=targets[at])
             st.rerun()
 
 
@@ -53,7 +53,7 @@ def _aim(key: str, at: int) -> None:
 
 def _grade(rt: Pipeline, stored: StoredTrace, step: int | None, value: float) -> None:
     score = GivenScore(name=SCORE, value=value, step=step, scorer=_me(), version="", kind="human")
-    rt.score_trace(stored.id, [score])
+    rt.traces.score(stored.id, [score])
 
 
 def _mine(stored: StoredTrace, step: int | None) -> GivenScore | None:
@@ -78,10 +78,10 @@ def _show_tags(rt: Pipeline, stored: StoredTrace) -> None:
 
     def write() -> None:
         wanted = set(st.session_state[key])
-        rt.tag_trace(stored.id, wanted - set(stored.tags))
-        rt.untag_trace(stored.id, set(stored.tags) - wanted)
+        rt.traces.tag(stored.id, wanted - set(stored.tags))
+        rt.traces.untag(stored.id, set(stored.tags) - wanted)
 
-    options = sorted({tag for tag, _ in rt.tags()} | set(stored.tags))
+    options = sorted({tag for tag, _ in rt.traces.tags()} | set(stored.tags))
     st.multiselect(
         "Tags",
         options,
@@ -97,7 +97,7 @@ def _show_note(rt: Pipeline, stored: StoredTrace) -> None:
     key = f"note-{stored.id[:12]}"
 
     def write() -> None:
-        rt.note_trace(stored.id, st.session_state[key])
+        rt.traces.note(stored.id, st.session_state[key])
 
     st.text_area(
         "Note",

@@ -185,7 +185,7 @@ def address_select(
 
 def tunix_words() -> str:
     """`Tunix 0.1.7 · JAX 0.10.2`, or that it is not installed."""
-    status = get_pipeline().tunix_status()
+    status = get_pipeline().home.tunix_status()
     return f"Tunix {status.version} · JAX {status.jax_version}" if status.available else "Tunix is not installed"
 
 
@@ -204,7 +204,7 @@ def held_words(holding: Holding) -> str:
 
 def device_block() -> None:
     """For the sidebar: the device, who holds it and how long still, and the versions. Follows it while it is busy."""
-    if get_pipeline().queue().holder is None:
+    if get_pipeline().queue.state().holder is None:
         _device_block()
     else:
         st.fragment(_device_block, run_every=3)()
@@ -213,12 +213,12 @@ def device_block() -> None:
 def _device_block() -> None:
     with error_boundary():
         rt = get_pipeline()
-        queue = rt.queue()
+        queue = rt.queue.state()
         with st.container(key="device", gap="xsmall"):
             with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-                st.markdown(f":small[{rt.host().device}]", width="content")
+                st.markdown(f":small[{rt.home.host().device}]", width="content")
                 st.badge("Busy" if queue.holder else "Free", color="blue" if queue.holder else "green")
             if queue.holder:
                 behind = f", {plural(len(queue.waiting), 'job')} waiting" if queue.waiting else ""
-                st.caption(f"{held_words(rt.holding())}{behind}")
+                st.caption(f"{held_words(rt.home.holding())}{behind}")
             st.caption(tunix_words())

@@ -200,14 +200,14 @@ def test_an_eval_file_of_the_home_is_compared_with(api: TestClient, pipeline: Pi
 def test_a_build_in_the_background_is_watched_and_ends(api: TestClient, pipeline: Pipeline, ids: list[str]) -> None:
     started = api.post("/dataset-builds", json={"name": "later", "gates": {"answer": "warn"}})
     assert started.status_code == 202
-    pipeline.builds.wait(started.json()["id"], 30)
+    pipeline.datasets.builds.wait(started.json()["id"], 30)
     found = api.get(f"/dataset-builds/{started.json()['id']}").json()
     assert (found["status"], found["version"]) == ("succeeded", 1)
     assert [one["id"] for one in api.get("/dataset-builds").json()["builds"]] == [started.json()["id"]]
     assert api.post(f"/dataset-builds/{started.json()['id']}/cancel").json()["status"] == "succeeded"
     assert api.get("/dataset-builds/b-9999").status_code == 404
     failed = api.post("/dataset-builds", json={"name": "never", "source": "nowhere"}).json()["id"]
-    assert "No trace matches" in pipeline.builds.wait(failed, 30).message
+    assert "No trace matches" in pipeline.datasets.builds.wait(failed, 30).message
 
 
 @pytest.mark.parametrize(

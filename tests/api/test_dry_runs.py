@@ -25,7 +25,7 @@ def test_a_dry_run_does_everything_once_and_leaves_nothing(
     answer = api.post("/dry-runs", json={"manifest": manifest})
     assert (answer.status_code, answer.json()["report"]) == (202, None)
     assert api.post("/dry-runs", json={"manifest": manifest}).json()["id"] == answer.json()["id"]
-    assert pipeline.wait(250)
+    assert pipeline.queue.wait(250)
     found = api.get(f"/dry-runs/{answer.json()['id']}").json()
     assert (found["status"], found["message"]) == ("succeeded", "")
     assert found["report"]["train_loss"] > found["report"]["eval_loss"] > 0
@@ -40,7 +40,7 @@ def test_what_would_end_the_run_ends_it_with_the_same_words(
 ) -> None:
     Path(manifest["data"]["path"]).write_text("{}")
     started = api.post("/dry-runs", json={"manifest": manifest}).json()
-    assert pipeline.wait(60)
+    assert pipeline.queue.wait(60)
     found = api.get(f"/dry-runs/{started['id']}").json()
     assert (found["status"], found["report"]) == ("failed", None)
     assert "data" in found["message"]

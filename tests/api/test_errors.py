@@ -102,7 +102,7 @@ def test_a_bug_is_500_without_its_inside(api: TestClient, pipeline: Pipeline, mo
     def broken() -> None:
         raise RuntimeError("secret inside")
 
-    monkeypatch.setattr(pipeline, "tunix_status", broken)
+    monkeypatch.setattr(pipeline.home, "tunix_status", broken)
     answer = api.get("/tunix/status")
     assert error_of(answer, 500)["code"] == "internal"
     assert "secret" not in answer.text

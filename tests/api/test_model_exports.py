@@ -16,11 +16,11 @@ from tunixrt_core.tunix_backend.availability import is_tunix_available
 def test_a_trained_lora_is_exported_listed_and_downloaded(api: TestClient, pipeline: Pipeline, tmp_path: Path) -> None:
     manifest = make_manifest(tmp_path, method="lora", lora_rank=2, train_steps=2)
     run = api.post("/runs", json={"manifest": manifest.to_dict()}).json()["id"]
-    assert pipeline.wait(250)
+    assert pipeline.queue.wait(250)
     asked = {"format": "peft", "check_with_transformers": False}
     answer = api.post(f"/runs/{run}/exports", json=asked)
     assert (answer.status_code, answer.json()["report"]) == (202, None)
-    assert pipeline.wait(250)
+    assert pipeline.queue.wait(250)
     found = api.get(f"/exports/{answer.json()['id']}").json()
     assert (found["status"], found["message"], found["layout"]) == ("succeeded", "", "peft")
     (listed,) = api.get(f"/runs/{run}/exports").json()["exports"]

@@ -27,8 +27,8 @@ def rt(tmp_path: Path) -> Iterator[Pipeline]:
     settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
     store = open_store(settings.database_url)
     with Pipeline(settings, store, JobManager(store.runs, FakeBackend())) as opened:
-        opened.ingest_examples(60)
-        opened.build_dataset(DatasetSpec("examples"))
+        opened.traces.ingest_examples(60)
+        opened.datasets.build(DatasetSpec("examples"))
         state.set_pipeline(opened)
         yield opened
         state.set_pipeline(None)
@@ -45,10 +45,10 @@ def run(rt: Pipeline) -> Run:
 
 
 def ask(client: TestClient, rt: Pipeline, run: Run, **more: Any) -> dict[str, Any]:
-    prompt = rt.traces(limit=1).items[0].trace.prompt
+    prompt = rt.traces.page(limit=1).items[0].trace.prompt
     answer = client.post("/playground", json={"run_id": run.id, "prompt": prompt, **more})
     assert answer.status_code == 202, answer.text
-    assert rt.wait(30)
+    assert rt.queue.wait(30)
     found: dict[str, Any] = client.get(f"/playground/{answer.json()['id']}").json()
     return found
 
@@ -64,7 +64,7 @@ def test_both_models_answer_and_an_answer_is_kept_once(client: TestClient, rt: P
     kept = client.post(f"/playground/{found['id']}/keep", json=body)
     assert (kept.status_code, kept.json()["new"]) == (201, True)
     assert client.post(f"/playground/{found['id']}/keep", json=body).json() == {**kept.json(), "new": False}
-    trace = rt.trace(kept.json()["id"]).trace
+    trace = rt.traces.get(kept.json()["id"]).trace
     assert (trace.source, trace.model, trace.reference_answer) == ("playground", f"{run.id} tuned, train step 30", "4")
     assert trace.meta["sampling"] == {"temperature": 0.0, "top_p": 1.0, "top_k": None, "seed": 0}
 
@@ -104,14 +104,14 @@ def test_the_right_answers_of_an_evaluation_are_kept_with_their_score(
     client: TestClient, rt: Pipeline, run: Run
 ) -> None:
     evaluate(rt, run)
-    rows = rt.dataset("examples").eval_rows
-    by_target = {str(record.target): record.id for record in rt.evaluations(run.id)}
+    rows = rt.datasets.get("examples").eval_rows
+    by_target = {str(record.target): record.id for record in rt.evaluations.records(run.id)}
     report = client.post(f"/evaluations/{by_target['tuned']}/keep").json()
     assert (report["read"], report["inserted"], report["rejected"], report["scores"]) == (rows, rows, 0, rows)
     again = client.post(f"/evaluations/{by_target['tuned']}/keep", json={"only_correct": True}).json()
     assert (again["read"], again["inserted"], again["duplicate"]) == (rows, 0, rows)
     assert client.post(f"/evaluations/{by_target['base']}/keep").json()["read"] == 0
-    (kept, *_) = [item for item in rt.traces(limit=50).items if item.trace.source == "evaluation"]
+    (kept, *_) = [item for item in rt.traces.page(limit=50).items if item.trace.source == "evaluation"]
     assert (kept.scores[0].given.name, kept.scores[0].given.value) == ("exact_match", 1.0)
     other = client.post(f"/evaluations/{by_target['tuned']}/keep", json={"scorer": "taste"})
     assert (other.status_code, other.json()["error"]["code"]) == (422, "invalid_evaluation")

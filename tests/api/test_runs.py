@@ -26,8 +26,8 @@ def trains(tmp_path: Path) -> Iterator[Pipeline]:
     settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "trains")})
     store = open_store(settings.database_url)
     with Pipeline(settings, store, JobManager(store.runs, FakeBackend(step_seconds=0.002))) as pipeline:
-        pipeline.ingest_examples(40)
-        pipeline.build_dataset(DatasetSpec("mine", eval_share=0.2))
+        pipeline.traces.ingest_examples(40)
+        pipeline.datasets.build(DatasetSpec("mine", eval_share=0.2))
         state.set_pipeline(pipeline)
         yield pipeline
         state.set_pipeline(None)
@@ -39,7 +39,7 @@ def api(trains: Pipeline, application: FastAPI) -> TestClient:
 
 
 def manifest(pipeline: Pipeline, train_steps: int = 5, **options: str) -> dict[str, Any]:
-    made = pipeline.build_manifest("mine", model_id="tiny", hyperparams={"train_steps": train_steps}, **options)
+    made = pipeline.manifests.build("mine", model_id="tiny", hyperparams={"train_steps": train_steps}, **options)
     return made.to_dict()
 
 
@@ -53,7 +53,7 @@ def test_a_run_is_started_watched_and_found_again(api: TestClient, trains: Pipel
     run = start(api, trains)
     assert run["status"] in {"queued", "loading", "compiling", "running", "succeeded"}
     assert run["dataset"]["name"] == "mine"
-    assert trains.wait(20)
+    assert trains.queue.wait(20)
     found = api.get(f"/runs/{run['id']}").json()
     assert found["status"] == found["state"]["status"] == "succeeded"
     assert found["state"]["train_step"] == 5
@@ -63,7 +63,7 @@ def test_a_run_is_started_watched_and_found_again(api: TestClient, trains: Pipel
 
 def test_metrics_are_read_from_where_one_left_off(api: TestClient, trains: Pipeline) -> None:
     run = start(api, trains)
-    assert trains.wait(20)
+    assert trains.queue.wait(20)
     whole = api.get(f"/runs/{run['id']}/metrics").json()
     assert [record["train_step"] for record in whole["records"] if record["kind"] == "train"] == [1, 2, 3, 4, 5]
     rest = api.get(f"/runs/{run['id']}/metrics?since={whole['next']}").json()
@@ -105,25 +105,25 @@ def test_a_running_run_is_stopped_and_resumed(api: TestClient, trains: Pipeline)
         time.sleep(0.01)
     stopped = api.post(f"{run}/stop")
     assert stopped.status_code == 202
-    assert trains.wait(20)
+    assert trains.queue.wait(20)
     assert api.get(run).json()["status"] == "stopped"
     assert api.post(f"{run}/stop").status_code == 409
     resumed = api.post(f"{run}/resume")
     assert resumed.status_code == 202
     assert api.post(f"{run}/resume").status_code == 409
     api.post(f"{run}/stop")
-    assert trains.wait(20)
+    assert trains.queue.wait(20)
 
 
 def test_a_finished_run_trains_for_longer(api: TestClient, trains: Pipeline) -> None:
     run = f"/runs/{start(api, trains)['id']}"
-    assert trains.wait(20)
+    assert trains.queue.wait(20)
     assert api.post(f"{run}/resume").status_code == 409
     assert api.post(f"{run}/resume", json={"train_steps": 9, "epochs": 1}).status_code == 422
     longer = api.post(f"{run}/resume", json={"train_steps": 9})
     assert longer.status_code == 202
     assert longer.json()["manifest"]["duration"] == {"train_steps": 9, "epochs": None}
-    assert trains.wait(20)
+    assert trains.queue.wait(20)
     assert api.get(run).json()["state"]["train_step"] == 9
 
 
@@ -139,20 +139,20 @@ def test_a_checkpoint_is_asked_for_only_while_it_trains(api: TestClient, trains:
         assert time.monotonic() < until
         time.sleep(0.01)
     api.post(f"{run}/stop")
-    assert trains.wait(20)
+    assert trains.queue.wait(20)
     assert api.post(f"{run}/save").status_code == 409
 
 
 def test_a_clone_is_a_manifest_that_starts_a_run_and_both_are_compared(api: TestClient, trains: Pipeline) -> None:
     run = start(api, trains)
-    assert trains.wait(20)
+    assert trains.queue.wait(20)
     cloned = api.post(f"/runs/{run['id']}/clone", json={"hyperparameters": {"learning_rate": 1e-4}})
     assert cloned.json()["changed"] == [{"key": "optimizer.learning_rate", "values": [0.003, 0.0001]}]
     assert "learning_rate: 0.0001" in cloned.json()["yaml"]
     other = api.post("/runs", json={"manifest": cloned.json()["manifest"], "parent": run["id"]}).json()
     assert run["parent"] is None
     assert other["parent"] == {"run": run["id"], "changed": cloned.json()["changed"]}
-    assert trains.wait(20)
+    assert trains.queue.wait(20)
     compared = api.get("/runs/compare", params={"id": [run["id"], other["id"]]}).json()
     assert [each["id"] for each in compared["runs"]] == ["r-0001", "r-0002"]
     assert compared["differences"] == cloned.json()["changed"]
@@ -180,18 +180,18 @@ def test_the_queue_is_shown_moved_and_cancelled(api: TestClient, trains: Pipelin
     assert api.post(f"/queue/{ids[1]}/cancel").status_code == 404
     for run in (ids[2], ids[3], ids[0]):
         api.post(f"/runs/{run}/stop")
-    assert trains.wait(20)
+    assert trains.queue.wait(20)
 
 
 def test_a_run_is_evaluated_and_base_compared_with_tuned(api: TestClient, trains: Pipeline) -> None:
     run = start(api, trains)
-    assert trains.wait(20)
+    assert trains.queue.wait(20)
     path = f"/runs/{run['id']}/evaluations"
     assert api.get(path).json() == {"evaluations": [], "comparison": None}
     queued = api.post(path, json={"limit": 4})
     assert queued.status_code == 202
     assert {item["target"] for item in queued.json()["evaluations"]} == {"base", "tuned"}
-    assert trains.wait(20)
+    assert trains.queue.wait(20)
     done = api.get(path).json()
     assert {item["target"]: item["metrics"]["exact_match"] for item in done["evaluations"]} == {"base": 0, "tuned": 1}
     assert done["comparison"]["fixed"] == 4
@@ -208,14 +208,14 @@ def test_a_run_is_evaluated_and_base_compared_with_tuned(api: TestClient, trains
 
 def test_an_evaluation_needs_no_body_and_may_be_of_one_target(api: TestClient, trains: Pipeline) -> None:
     run = start(api, trains)
-    assert trains.wait(20)
+    assert trains.queue.wait(20)
     path = f"/runs/{run['id']}/evaluations"
     assert len(api.post(path).json()["evaluations"]) == 2
-    assert trains.wait(20)
+    assert trains.queue.wait(20)
     assert api.post(path, json={"targets": ["base"]}).status_code == 202
     assert api.post(path, json={"targets": ["other"]}).status_code == 422
     assert api.post(path, json={"limit": 0}).status_code == 422
-    assert trains.wait(20)
+    assert trains.queue.wait(20)
 
 
 def test_a_run_that_goes_on_is_not_evaluated(api: TestClient, trains: Pipeline) -> None:
@@ -223,7 +223,7 @@ def test_a_run_that_goes_on_is_not_evaluated(api: TestClient, trains: Pipeline) 
     run = f"/runs/{answer.json()['id']}"
     assert api.post(f"{run}/evaluations").status_code == 409
     api.post(f"{run}/stop")
-    assert trains.wait(20)
+    assert trains.queue.wait(20)
 
 
 def test_the_listing_of_runs_pages(api: TestClient, trains: Pipeline) -> None:
@@ -232,7 +232,7 @@ def test_the_listing_of_runs_pages(api: TestClient, trains: Pipeline) -> None:
     second = api.get("/runs", params={"limit": 2, "after": first["next"]}).json()
     assert [run["id"] for run in first["runs"] + second["runs"]] == made[::-1]
     assert second["next"] is None
-    assert trains.wait(20)
+    assert trains.queue.wait(20)
 
 
 @pytest.mark.parametrize("path", ["", "/metrics", "/evaluations", "/stop", "/save", "/resume", "/clone"])
@@ -252,12 +252,12 @@ def test_an_impossible_run_id_never_reaches_the_disk(api: TestClient, run_id: st
 def test_an_impossible_cursor_is_422(api: TestClient, trains: Pipeline, query: str) -> None:
     run = start(api, trains)
     assert api.get(f"/runs/{run['id']}/metrics?{query}").status_code == 422
-    assert trains.wait(20)
+    assert trains.queue.wait(20)
 
 
 def test_a_run_whose_folder_is_gone_is_still_listed(api: TestClient, trains: Pipeline) -> None:
     run = start(api, trains)
-    assert trains.wait(20)
+    assert trains.queue.wait(20)
     Path(run["directory"]).rename(trains.settings.home / "elsewhere")
     found = api.get(f"/runs/{run['id']}")
     assert found.status_code == 200
@@ -270,14 +270,14 @@ def test_tunix_trains_a_run_that_the_api_started(tmp_path: Path, application: Fa
     with open_pipeline(Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})) as pipeline:
         state.set_pipeline(pipeline)
         api = TestClient(application)
-        pipeline.ingest_examples(40)
+        pipeline.traces.ingest_examples(40)
         assert api.post("/datasets", json={"name": "mine"}).status_code == 201
         made = api.post(
             "/tunix/sft/manifest",
             json={"dataset": "mine", "model_id": "tiny-micro", "hyperparameters": {"train_steps": 3, "batch_size": 4}},
         ).json()
         run = f"/runs/{api.post('/runs', json={'manifest': made['manifest']}).json()['id']}"
-        assert pipeline.wait(120)
+        assert pipeline.queue.wait(120)
         assert api.get(run).json()["status"] == "succeeded", api.get(run).text
         records = api.get(f"{run}/metrics").json()["records"]
         assert [record["train_step"] for record in records if record["kind"] == "train"] == [1, 2, 3]

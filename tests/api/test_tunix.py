@@ -50,7 +50,7 @@ def test_without_tunix_the_answer_is_501_and_shows_both_ways_on(
 
 @without_tunix
 def test_without_tunix_a_run_is_501(api: TestClient, dataset: str, pipeline: Pipeline) -> None:
-    manifest = pipeline.build_manifest(dataset, model_id="tiny").to_dict()
+    manifest = pipeline.manifests.build(dataset, model_id="tiny").to_dict()
     answer = api.post("/runs", json={"manifest": manifest})
     assert answer.status_code == 501
     assert "pip install" in answer.json()["error"]["details"]["install"]
@@ -127,7 +127,7 @@ def test_a_manifest_comes_as_json_and_as_yaml_that_mean_the_same(api: TestClient
 
 @pytest.mark.tunix
 def test_a_manifest_can_name_an_exported_file(api: TestClient, dataset: str, pipeline: Pipeline) -> None:
-    name = pipeline.export_dataset(dataset).path.name
+    name = pipeline.exports.write(dataset).path.name
     answer = api.post("/tunix/sft/manifest", json={"export": name, "model_id": "tiny", "output_dir": "here"})
     assert answer.status_code == 201
     assert answer.json()["manifest"]["output_dir"] == "here"
@@ -159,7 +159,7 @@ def test_an_export_reference_is_never_a_path(api: TestClient, dataset: str, name
 
 @pytest.mark.tunix
 def test_a_link_out_of_the_home_is_not_an_export(api: TestClient, dataset: str, pipeline: Pipeline) -> None:
-    inside = pipeline.export_dataset(dataset).path
+    inside = pipeline.exports.write(dataset).path
     outside = pipeline.settings.home / "outside.jsonl"
     inside.rename(outside)
     (inside.parent / "link.jsonl").symlink_to(outside)

@@ -33,21 +33,21 @@ def seed_home(home: Path) -> None:
         _evaluate(rt, short)
         _stop_half_way(rt, first)
         _fail(rt)
-        rt.start_export(first.id)
-        rt.wait()
+        rt.model_exports.start(first.id)
+        rt.queue.wait()
 
 
 def seed_data(rt: Pipeline) -> None:
     """The bundled traces, some of them judged, and two versions of a dataset."""
-    rt.ingest_examples()
-    ids = [stored.id for stored in rt.traces(limit=40).items]
+    rt.traces.ingest_examples()
+    ids = [stored.id for stored in rt.traces.page(limit=40).items]
     for i, trace_id in enumerate(ids[:12]):
-        rt.tag_trace(trace_id, ["checked"] if i % 3 else ["checked", "keep"])
-        rt.score_trace(trace_id, [_judged("quality", float(i % 5 > 0))])
-    rt.score_trace(ids[0], [_judged("step quality", 1.0, step) for step in range(3)])
-    rt.note_trace(ids[0], "Each turn is looked up; nothing is skipped.")
-    rt.build_dataset(DatasetSpec("dial", selection="random", limit=400))
-    rt.build_dataset(DatasetSpec("dial"))
+        rt.traces.tag(trace_id, ["checked"] if i % 3 else ["checked", "keep"])
+        rt.traces.score(trace_id, [_judged("quality", float(i % 5 > 0))])
+    rt.traces.score(ids[0], [_judged("step quality", 1.0, step) for step in range(3)])
+    rt.traces.note(ids[0], "Each turn is looked up; nothing is skipped.")
+    rt.datasets.build(DatasetSpec("dial", selection="random", limit=400))
+    rt.datasets.build(DatasetSpec("dial"))
 
 
 def _judged(name: str, value: float, step: int | None = None) -> GivenScore:
@@ -55,44 +55,44 @@ def _judged(name: str, value: float, step: int | None = None) -> GivenScore:
 
 
 def _train(rt: Pipeline, **hyperparams: float) -> Run:
-    return _ended(rt, rt.start_run(rt.build_manifest("dial", model_id="tiny", hyperparams=hyperparams)))
+    return _ended(rt, rt.runs.start(rt.manifests.build("dial", model_id="tiny", hyperparams=hyperparams)))
 
 
 def _clone(rt: Pipeline, parent: Run, **changes: float) -> Run:
-    return _ended(rt, rt.start_run(rt.clone_manifest(parent.id, changes).manifest))
+    return _ended(rt, rt.runs.start(rt.manifests.clone(parent.id, changes).manifest))
 
 
 def _stop_half_way(rt: Pipeline, parent: Run) -> None:
-    run = rt.start_run(rt.clone_manifest(parent.id, {"seed": 7}).manifest)
-    while rt.run_state(run.id).train_step < TRAIN_STEPS // 2 and not rt.run(run.id).status.over:
+    run = rt.runs.start(rt.manifests.clone(parent.id, {"seed": 7}).manifest)
+    while rt.runs.state(run.id).train_step < TRAIN_STEPS // 2 and not rt.runs.get(run.id).status.over:
         time.sleep(0.2)
-    rt.stop_run(run.id)
-    rt.wait()
+    rt.runs.stop(run.id)
+    rt.queue.wait()
 
 
 def _fail(rt: Pipeline) -> None:
     data = rt.settings.home / "dial-by-hand.jsonl"
-    shutil.copy(rt.export_dataset("dial").path, data)
-    manifest = rt.build_manifest(data_file=data, model_id="tiny", hyperparams={"name": "dial-by-hand"})
+    shutil.copy(rt.exports.write("dial").path, data)
+    manifest = rt.manifests.build(data_file=data, model_id="tiny", hyperparams={"name": "dial-by-hand"})
     with data.open("a") as file:
         file.write("\n")
-    _ended(rt, rt.start_run(manifest))
+    _ended(rt, rt.runs.start(manifest))
 
 
 def _evaluate(rt: Pipeline, run: Run) -> None:
-    rt.start_evaluation(run.id)
-    rt.wait()
+    rt.evaluations.start(run.id)
+    rt.queue.wait()
 
 
 def _keep_answers(rt: Pipeline, run: Run) -> None:
     """The answers become traces of their own, so that prompts have groups."""
-    for record in rt.evaluations(run.id):
-        rt.keep_predictions(record.id, only_correct=False)
+    for record in rt.evaluations.records(run.id):
+        rt.evaluations.keep_predictions(record.id, only_correct=False)
 
 
 def _ended(rt: Pipeline, run: Run) -> Run:
-    rt.wait()
-    ended = rt.run(run.id)
+    rt.queue.wait()
+    ended = rt.runs.get(run.id)
     print(f"{ended.id}: {ended.status}", file=sys.stderr)
     if ended.status not in (RunStatus.SUCCEEDED, RunStatus.FAILED):
         raise TunixRTError(f"{ended.id} is {ended.status}: {ended.message}")

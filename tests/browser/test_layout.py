@@ -56,8 +56,8 @@ def filled_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A home with traces, a dataset version, and a run that finished, one that failed and one that was stopped."""
     home = tmp_path_factory.mktemp("layout") / "home"
     with open_pipeline(Settings.from_env({"TUNIXRT_HOME": str(home)})) as rt:
-        rt.ingest_examples(60)
-        rt.build_dataset(DatasetSpec("examples"))
+        rt.traces.ingest_examples(60)
+        rt.datasets.build(DatasetSpec("examples"))
         for status, message in (
             (RunStatus.SUCCEEDED, ""),
             (RunStatus.FAILED, "The loss is not a number at train step 12."),

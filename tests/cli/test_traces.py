@@ -19,7 +19,7 @@ B = Trace("6 * 7?", (Step(0, "six sevens", "plan"), Step(1, "that is 41")), "41"
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     with open_pipeline(Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})) as rt:
-        rt.add_traces([A, B])
+        rt.traces.add_many([A, B])
     return tmp_path / "home"
 
 

@@ -76,9 +76,9 @@ def rt(tmp_path: Path) -> Pipeline:
 def run(rt: Pipeline) -> RunDir:
     """A run with secrets in its log and state, and texts in traces, answers, predictions and its manifest."""
     rt.store.traces.insert([Trace(TEXTS["prompt"], (Step(0, TEXTS["step"]),), TEXTS["answer"])])
-    rt.ingest_examples(20)
-    rt.build_dataset(DatasetSpec("examples"))
-    made = rt.build_manifest("examples", model_id="tiny").to_dict()
+    rt.traces.ingest_examples(20)
+    rt.datasets.build(DatasetSpec("examples"))
+    made = rt.manifests.build("examples", model_id="tiny").to_dict()
     made["rendering"]["system"] = TEXTS["system"]
     manifest = RunManifest.from_dict(made)
     folder = RunDir(Path(manifest.output_dir))
@@ -133,7 +133,7 @@ def test_no_secret_and_no_text_of_traces_or_models_is_in_it(rt: Pipeline, run: R
 
 
 def test_it_tells_what_helps(rt: Pipeline, run: RunDir) -> None:
-    rt.check_store()
+    rt.home.check_store()
     files = bundle(rt.settings)
     assert json.loads(files["versions.json"])["packages"]["SQLAlchemy"]
     assert json.loads(files["environment.json"]) == {

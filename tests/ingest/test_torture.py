@@ -210,8 +210,8 @@ def test_a_truncated_gzip_file_is_refused_as_a_whole(rt: Pipeline, tmp_path: Pat
     lines = (row(n, meta={"x": noise.randbytes(200).hex()}) for n in range(3000))
     path.write_bytes(gzip.compress(b"\n".join(lines))[:-3000])
     with pytest.raises(UnreadableFile, match=r"f\.gz is a gzip file that is damaged or breaks off"):
-        rt.ingest(path)
-    assert rt.count_traces() == 0
+        rt.traces.ingest(path)
+    assert rt.traces.count() == 0
 
 
 @pytest.fixture
@@ -306,26 +306,26 @@ def malformed(noise: random.Random) -> bytes:
 def ingested(rt: Pipeline, data: bytes, words: dict[str, str]) -> ImportReport | None:
     """The report, or None where the file as a whole is refused with a sentence."""
     try:
-        return rt.ingest(io.BytesIO(data), **words)  # type: ignore[arg-type]
+        return rt.traces.ingest(io.BytesIO(data), **words)  # type: ignore[arg-type]
     except UnreadableFile:
         return None
 
 
 def check_malformed(rt: Pipeline, rows: int, batch: int) -> None:
     noise = random.Random(8)
-    formats = ["auto", *rt.formats()]
+    formats = ["auto", *rt.traces.formats()]
     read = 0
     while read < rows:
         data = b"\n".join(malformed(noise) for _ in range(noise.randrange(1, batch)))
-        before = rt.count_traces()
+        before = rt.traces.count()
         words = {"format": noise.choice(formats), "split": noise.choice(("auto", "lines", "numbered"))}
         report = ingested(rt, data, words)
         if report is None:
-            assert rt.count_traces() == before
+            assert rt.traces.count() == before
             read += data.count(b"\n") + 1
             continue
         assert report.balanced
-        assert rt.count_traces() == before + report.inserted
+        assert rt.traces.count() == before + report.inserted
         assert len(report.errors) == min(report.rejected, 1000)
         read += report.read
 

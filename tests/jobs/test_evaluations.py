@@ -35,8 +35,8 @@ def rt(tmp_path: Path, backend: FakeBackend) -> Iterator[Pipeline]:
 
 @pytest.fixture
 def run(rt: Pipeline, tmp_path: Path) -> Run:
-    made = rt.start_run(make_manifest(tmp_path, train_steps=6))
-    assert rt.wait(20)
+    made = rt.runs.start(make_manifest(tmp_path, train_steps=6))
+    assert rt.queue.wait(20)
     return made
 
 
@@ -44,58 +44,58 @@ def hold_the_queue(rt: Pipeline, backend: FakeBackend, tmp_path: Path) -> Run:
     """A run that goes on until it is stopped."""
     backend.step_seconds = 0.02
     manifest = make_manifest(tmp_path, train_steps=5000)
-    return rt.start_run(manifest.model_copy(update={"output_dir": str(tmp_path / "busy")}))
+    return rt.runs.start(manifest.model_copy(update={"output_dir": str(tmp_path / "busy")}))
 
 
 def test_an_evaluation_waits_for_its_turn_and_its_row_follows_it(rt: Pipeline, run: Run) -> None:
-    (record,) = rt.start_evaluation(run.id, ["tuned"])
+    (record,) = rt.evaluations.start(run.id, ["tuned"])
     assert record.status is RunStatus.QUEUED
-    assert rt.wait(20)
-    (done,) = rt.evaluations(run.id)
+    assert rt.queue.wait(20)
+    (done,) = rt.evaluations.records(run.id)
     assert (done.status, done.metrics["exact_match"], done.train_step) == (RunStatus.SUCCEEDED, 1.0, 6)
-    view = rt.evaluation(record.id)
+    view = rt.evaluations.get(record.id)
     assert (view.state.done, view.state.total, len(view.predictions)) == (3, 3, 3)
     assert done.ended_at is not None
 
 
 def test_what_is_done_is_not_queued_again_unless_it_is_asked_for(rt: Pipeline, run: Run, backend: FakeBackend) -> None:
-    first = rt.start_evaluation(run.id, ["tuned"])
-    assert rt.wait(20)
-    done = rt.start_evaluation(run.id, ["tuned"])
+    first = rt.evaluations.start(run.id, ["tuned"])
+    assert rt.queue.wait(20)
+    done = rt.evaluations.start(run.id, ["tuned"])
     assert [(r.id, r.status) for r in done] == [(first[0].id, RunStatus.SUCCEEDED)]
     backend.right = False
-    again = rt.start_evaluation(run.id, ["tuned"], again=True)
+    again = rt.evaluations.start(run.id, ["tuned"], again=True)
     assert again[0].id == first[0].id
-    assert rt.wait(20)
-    assert rt.evaluation(first[0].id).record.metrics["exact_match"] == 0.0
+    assert rt.queue.wait(20)
+    assert rt.evaluations.get(first[0].id).record.metrics["exact_match"] == 0.0
 
 
 def test_other_questions_are_other_evaluations(rt: Pipeline, run: Run) -> None:
-    rt.start_evaluation(run.id, ["tuned"])
-    rt.start_evaluation(run.id, ["tuned"], EvalRequest(limit=2))
-    assert rt.wait(20)
-    assert sorted(r.metrics["rows"] for r in rt.evaluations(run.id)) == [2, 3]
+    rt.evaluations.start(run.id, ["tuned"])
+    rt.evaluations.start(run.id, ["tuned"], EvalRequest(limit=2))
+    assert rt.queue.wait(20)
+    assert sorted(r.metrics["rows"] for r in rt.evaluations.records(run.id)) == [2, 3]
 
 
 def test_one_that_waits_can_be_stopped_alone_and_begun_again(
     rt: Pipeline, run: Run, backend: FakeBackend, tmp_path: Path
 ) -> None:
     busy = hold_the_queue(rt, backend, tmp_path)
-    base, tuned = rt.start_evaluation(run.id)
-    assert rt.stop_evaluation(base.id).status is RunStatus.STOPPED
+    base, tuned = rt.evaluations.start(run.id)
+    assert rt.evaluations.stop(base.id).status is RunStatus.STOPPED
     with pytest.raises(Conflict, match="nothing to stop"):
-        rt.stop_evaluation(base.id)
-    assert rt.start_evaluation(run.id, ["base"])[0].status is RunStatus.QUEUED
-    rt.stop_run(busy.id)
-    assert rt.wait(20)
-    assert {rt.evaluation(r.id).record.status for r in (base, tuned)} == {RunStatus.SUCCEEDED}
+        rt.evaluations.stop(base.id)
+    assert rt.evaluations.start(run.id, ["base"])[0].status is RunStatus.QUEUED
+    rt.runs.stop(busy.id)
+    assert rt.queue.wait(20)
+    assert {rt.evaluations.get(r.id).record.status for r in (base, tuned)} == {RunStatus.SUCCEEDED}
 
 
 def test_one_that_another_process_runs_is_asked_by_its_stop_file(rt: Pipeline, run: Run) -> None:
-    (record,) = rt.start_evaluation(run.id, ["tuned"])
-    assert rt.wait(20)
+    (record,) = rt.evaluations.start(run.id, ["tuned"])
+    assert rt.queue.wait(20)
     EvalDir.of(record).write_state(EvalState(status=RunStatus.RUNNING, process=this_process()))
-    rt.stop_evaluation(record.id)
+    rt.evaluations.stop(record.id)
     assert EvalDir.of(record).stop_file.exists()
 
 
@@ -104,9 +104,9 @@ def test_a_failure_is_told_as_a_sentence(rt: Pipeline, run: Run, backend: FakeBa
         raise InvalidEvaluation("The model forgot how to speak.")
 
     backend.load_generator = gone  # type: ignore[assignment, method-assign]
-    (record,) = rt.start_evaluation(run.id, ["tuned"])
-    assert rt.wait(20)
-    found = rt.evaluation(record.id).record
+    (record,) = rt.evaluations.start(run.id, ["tuned"])
+    assert rt.queue.wait(20)
+    found = rt.evaluations.get(record.id).record
     assert (found.status, found.message) == (RunStatus.FAILED, "The model forgot how to speak.")
 
 
@@ -118,20 +118,20 @@ def test_a_database_that_is_busy_does_not_end_an_evaluation(
 
     with monkeypatch.context() as patched:
         patched.setattr(rt.store.evals, "mirror", busy)
-        (record,) = rt.start_evaluation(run.id, ["tuned"])
-        assert rt.wait(20)
-    assert rt.evaluation(record.id).record.status is RunStatus.SUCCEEDED
+        (record,) = rt.evaluations.start(run.id, ["tuned"])
+        assert rt.queue.wait(20)
+    assert rt.evaluations.get(record.id).record.status is RunStatus.SUCCEEDED
 
 
 def test_base_and_tuned_are_compared_where_they_were_asked_the_same(rt: Pipeline, run: Run) -> None:
-    rt.start_evaluation(run.id, ["base"], EvalRequest(limit=2))
-    rt.start_evaluation(run.id, ["tuned"])
-    assert rt.wait(20)
-    assert rt.comparison(run.id) is None
-    rt.start_evaluation(run.id, ["base"])
-    assert rt.wait(20)
-    found = rt.comparison(run.id)
+    rt.evaluations.start(run.id, ["base"], EvalRequest(limit=2))
+    rt.evaluations.start(run.id, ["tuned"])
+    assert rt.queue.wait(20)
+    assert rt.evaluations.comparison(run.id) is None
+    rt.evaluations.start(run.id, ["base"])
+    assert rt.queue.wait(20)
+    found = rt.evaluations.comparison(run.id)
     assert found is not None
     assert (found.fixed, found.broken, found.rows) == (3, 0, 3)
-    ids = {r.target: r.id for r in reversed(rt.evaluations(run.id))}
-    assert rt.compare_evaluations(ids["tuned"], ids["base"]).broken == 3
+    ids = {r.target: r.id for r in reversed(rt.evaluations.records(run.id))}
+    assert rt.evaluations.compare(ids["tuned"], ids["base"]).broken == 3

@@ -27,63 +27,63 @@ def rt(tmp_path: Path) -> Iterator[Pipeline]:
 
 def test_an_export_lies_in_the_runs_folder_with_its_report_and_its_files(rt: Pipeline) -> None:
     run = finished(rt)
-    assert rt.exported_models(run.id) == []
-    state = rt.start_export(run.id)
-    assert rt.wait(20)
+    assert rt.model_exports.of_run(run.id) == []
+    state = rt.model_exports.start(run.id)
+    assert rt.queue.wait(20)
     assert (state.status, state.message, state.phase) == (RunStatus.SUCCEEDED, "", "")
-    assert rt.export_state(state.id) is state
-    (found,) = rt.exported_models(run.id)
+    assert rt.model_exports.get(state.id) is state
+    (found,) = rt.model_exports.of_run(run.id)
     assert (found.layout, found.report) == (ExportLayout.MERGED, state.report)
     assert found.report["checks"][0]["by"] == "tunix"
     assert set(found.files) == {"README.md", "export.json"}
-    path = rt.exported_file(run.id, ExportLayout.MERGED, "README.md")
+    path = rt.model_exports.file(run.id, ExportLayout.MERGED, "README.md")
     assert path.stat().st_size == found.files["README.md"]
 
 
 def test_each_layout_is_exported_once(rt: Pipeline) -> None:
     run = finished(rt)
-    rt.start_export(run.id)
-    rt.start_export(run.id, PEFT)
-    assert rt.wait(20)
-    assert [found.layout for found in rt.exported_models(run.id)] == [ExportLayout.MERGED, ExportLayout.PEFT]
+    rt.model_exports.start(run.id)
+    rt.model_exports.start(run.id, PEFT)
+    assert rt.queue.wait(20)
+    assert [found.layout for found in rt.model_exports.of_run(run.id)] == [ExportLayout.MERGED, ExportLayout.PEFT]
     with pytest.raises(Conflict, match=r"exported to .*adapter already"):
-        rt.start_export(run.id, PEFT)
+        rt.model_exports.start(run.id, PEFT)
 
 
 def test_one_that_waits_is_given_back_and_can_be_cancelled(tmp_path: Path) -> None:
     settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "slow")})
     with open_with(settings, FakeBackend(step_seconds=0.02)) as rt:
         run = finished(rt, 1)
-        other = rt.start_run(manifest_of(rt, 10_000))
-        wait_for_records(rt.run_folder(other.id))
-        state = rt.start_export(run.id)
-        assert rt.start_export(run.id) is state
-        assert rt.start_export(run.id, PEFT) is not state
-        assert [(job.run, job.kind) for job in rt.queue().waiting] == [(run.id, "export")] * 2
-        rt.cancel_job(state.id)
+        other = rt.runs.start(manifest_of(rt, 10_000))
+        wait_for_records(rt.runs.folder(other.id))
+        state = rt.model_exports.start(run.id)
+        assert rt.model_exports.start(run.id) is state
+        assert rt.model_exports.start(run.id, PEFT) is not state
+        assert [(job.run, job.kind) for job in rt.queue.state().waiting] == [(run.id, "export")] * 2
+        rt.queue.cancel(state.id)
         assert (state.status, state.message) == (RunStatus.STOPPED, "Stopped before it began.")
-        again = rt.start_export(run.id)
-        assert rt.start_export(run.id) is again is not state
+        again = rt.model_exports.start(run.id)
+        assert rt.model_exports.start(run.id) is again is not state
         with pytest.raises(Conflict, match="export it when it is over"):
-            rt.start_export(other.id)
+            rt.model_exports.start(other.id)
 
 
 def test_what_goes_wrong_is_told_in_words(rt: Pipeline) -> None:
     run = finished(rt)
-    state = rt.start_export(run.id, checkpoint="3")  # was not saved
-    assert rt.wait(20)
+    state = rt.model_exports.start(run.id, checkpoint="3")  # was not saved
+    assert rt.queue.wait(20)
     assert (state.status, state.report) == (RunStatus.FAILED, None)
     assert "3" in state.message
 
 
 def test_only_what_an_export_lists_is_handed_out(rt: Pipeline) -> None:
     run = finished(rt)
-    rt.start_export(run.id)
-    assert rt.wait(20)
+    rt.model_exports.start(run.id)
+    assert rt.queue.wait(20)
     for name in ("../../manifest.yaml", "..", "absent.json", ""):
         with pytest.raises(NotFound):
-            rt.exported_file(run.id, ExportLayout.MERGED, name)
+            rt.model_exports.file(run.id, ExportLayout.MERGED, name)
     with pytest.raises(NotFound):
-        rt.exported_file(run.id, ExportLayout.PEFT, "README.md")
+        rt.model_exports.file(run.id, ExportLayout.PEFT, "README.md")
     with pytest.raises(NotFound):
-        rt.export_state("exp-00000000")
+        rt.model_exports.get("exp-00000000")

@@ -16,7 +16,7 @@ from tunixrt_core.errors import Conflict, ModelError, NotFound
 from tunixrt_core.evaluation.question_execution import AskedRun
 from tunixrt_core.evaluation.questions import Question, QuestionState
 from tunixrt_core.jobs.accelerator import Accelerator
-from tunixrt_core.jobs.questions import Playground
+from tunixrt_core.jobs.questions import Questions
 from tunixrt_core.jobs.queue import JobManager, WaitingJob
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.record import RunDir, RunState, RunStatus
@@ -81,8 +81,8 @@ def jobs(tmp_path: Path, backend: Watched) -> Iterator[JobManager]:
 
 
 @pytest.fixture
-def playground(jobs: JobManager) -> Iterator[Playground]:
-    made = Playground(jobs)
+def playground(jobs: JobManager) -> Iterator[Questions]:
+    made = Questions(jobs)
     yield made
     made.close()
 
@@ -112,7 +112,7 @@ def train(jobs: JobManager, tmp_path: Path, name: str = "t", steps: int = 1) -> 
     jobs.submit_training(name, manifest, run_folder_of(manifest, Path()))
 
 
-def test_base_and_tuned_answer_and_say_what_they_are(playground: Playground, jobs: JobManager, tmp_path: Path) -> None:
+def test_base_and_tuned_answer_and_say_what_they_are(playground: Questions, jobs: JobManager, tmp_path: Path) -> None:
     state = playground.ask(question(), run_of(tmp_path))
     assert (state.status, state.answers) == (RunStatus.QUEUED, ())
     assert jobs.wait(20)
@@ -126,7 +126,7 @@ def test_base_and_tuned_answer_and_say_what_they_are(playground: Playground, job
 
 
 def test_a_second_question_loads_nothing_and_another_run_closes_what_is_there(
-    playground: Playground, jobs: JobManager, backend: Watched, tmp_path: Path
+    playground: Questions, jobs: JobManager, backend: Watched, tmp_path: Path
 ) -> None:
     for _ in range(2):
         state = playground.ask(question(), run_of(tmp_path))
@@ -141,7 +141,7 @@ def test_a_second_question_loads_nothing_and_another_run_closes_what_is_there(
 
 
 def test_another_checkpoint_leaves_the_base_model_loaded(
-    playground: Playground, jobs: JobManager, backend: Watched, tmp_path: Path
+    playground: Questions, jobs: JobManager, backend: Watched, tmp_path: Path
 ) -> None:
     asked = run_of(tmp_path)
     (asked.folder.checkpoints / "3").mkdir()
@@ -157,7 +157,7 @@ def test_another_checkpoint_leaves_the_base_model_loaded(
 
 
 def test_the_models_leave_before_a_training_begins(
-    playground: Playground, jobs: JobManager, backend: Watched, tmp_path: Path
+    playground: Questions, jobs: JobManager, backend: Watched, tmp_path: Path
 ) -> None:
     playground.ask(question(), run_of(tmp_path))
     assert jobs.wait(20)
@@ -169,7 +169,7 @@ def test_the_models_leave_before_a_training_begins(
 
 
 def test_while_something_else_has_the_accelerator_the_holder_is_named(
-    playground: Playground, jobs: JobManager, backend: Watched, tmp_path: Path
+    playground: Questions, jobs: JobManager, backend: Watched, tmp_path: Path
 ) -> None:
     backend.step_seconds = 0.01
     train(jobs, tmp_path, "t", steps=100_000)
@@ -183,7 +183,7 @@ def test_while_something_else_has_the_accelerator_the_holder_is_named(
 
 
 def test_a_job_that_waits_and_another_process_are_named_too(
-    playground: Playground, jobs: JobManager, tmp_path: Path
+    playground: Questions, jobs: JobManager, tmp_path: Path
 ) -> None:
     held = Accelerator(tmp_path / "accelerator.lock").take("r-elsewhere", "export")
     assert held is not None
@@ -205,7 +205,7 @@ def test_a_job_that_waits_and_another_process_are_named_too(
     assert jobs.wait(20)
 
 
-def ask_and_hold(playground: Playground, backend: Watched, tmp_path: Path) -> QuestionState:
+def ask_and_hold(playground: Questions, backend: Watched, tmp_path: Path) -> QuestionState:
     """A question that is being answered, and stays so until `go`."""
     backend.go.clear()
     state = playground.ask(question(), run_of(tmp_path))
@@ -214,7 +214,7 @@ def ask_and_hold(playground: Playground, backend: Watched, tmp_path: Path) -> Qu
 
 
 def test_a_question_that_is_stopped_keeps_the_answers_that_are_there(
-    playground: Playground, jobs: JobManager, backend: Watched, tmp_path: Path
+    playground: Questions, jobs: JobManager, backend: Watched, tmp_path: Path
 ) -> None:
     state, behind = ask_and_hold(playground, backend, tmp_path), playground.ask(question(), run_of(tmp_path))
     told = playground.get(state.id)
@@ -233,12 +233,12 @@ def test_a_question_that_is_stopped_keeps_the_answers_that_are_there(
 def test_models_leave_on_request_and_after_a_while_without_a_question(
     jobs: JobManager, backend: Watched, tmp_path: Path
 ) -> None:
-    soon = Playground(jobs, idle_seconds=0.05)
+    soon = Questions(jobs, idle_seconds=0.05)
     soon.ask(question(), run_of(tmp_path))
     assert jobs.wait(20)
     until(lambda: soon.loaded == ())
     assert backend.told[-2:] == ["close base", "close tuned a"]
-    patient = Playground(jobs)
+    patient = Questions(jobs)
     patient.ask(question(), run_of(tmp_path))
     assert jobs.wait(20)
     assert patient.loaded == ("base", "tuned")
@@ -248,7 +248,7 @@ def test_models_leave_on_request_and_after_a_while_without_a_question(
 
 
 def test_a_failure_is_a_sentence_and_holds_no_memory(
-    playground: Playground, jobs: JobManager, backend: Watched, tmp_path: Path
+    playground: Questions, jobs: JobManager, backend: Watched, tmp_path: Path
 ) -> None:
     playground.ask(question(targets=("base",)), run_of(tmp_path))
     assert jobs.wait(20)
@@ -261,14 +261,14 @@ def test_a_failure_is_a_sentence_and_holds_no_memory(
     assert playground.loaded == ()
 
 
-def test_a_checkpoint_or_question_that_is_not_there_is_not_found(playground: Playground, tmp_path: Path) -> None:
+def test_a_checkpoint_or_question_that_is_not_there_is_not_found(playground: Questions, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="There are 6"):
         playground.ask(question(checkpoint="7"), run_of(tmp_path))
     with pytest.raises(NotFound):
         playground.get("q-00000000")
 
 
-def test_only_the_latest_questions_are_remembered(playground: Playground, jobs: JobManager, tmp_path: Path) -> None:
+def test_only_the_latest_questions_are_remembered(playground: Questions, jobs: JobManager, tmp_path: Path) -> None:
     asked = run_of(tmp_path)
     ids = []
     for _ in range(52):

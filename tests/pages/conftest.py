@@ -57,8 +57,8 @@ def filled(rt: Pipeline) -> Pipeline:
 
 
 def fill(rt: Pipeline) -> None:
-    rt.ingest_examples(60)
-    rt.build_dataset(DatasetSpec("examples"))
+    rt.traces.ingest_examples(60)
+    rt.datasets.build(DatasetSpec("examples"))
 
 
 def open_page(file: str, **query: str | list[str]) -> AppTest:
@@ -103,7 +103,7 @@ def make_run(
     alert_at: int | None = None,
 ) -> Run:
     """A run in this state, as its folder tells it: records of loss, rate, norm and speed, an eval, a log."""
-    manifest = rt.build_manifest("examples", 1, model_id="tiny", hyperparams={"train_steps": 40})
+    manifest = rt.manifests.build("examples", 1, model_id="tiny", hyperparams={"train_steps": 40})
     folder = RunDir(Path(manifest.output_dir))
     folder.create()
     folder.manifest_file.write_text(manifest.to_yaml(), encoding="utf-8")
@@ -111,7 +111,7 @@ def make_run(
     if status is not RunStatus.QUEUED:
         _write(folder, status, train_steps, message, dropped, alert_at)
     rt.registry.recover()
-    return rt.run(folder.path.name)
+    return rt.runs.get(folder.path.name)
 
 
 ALERT = {
@@ -169,5 +169,5 @@ def _write(
 
 def evaluate(rt: Pipeline, run: Run) -> None:
     """Base wrong, tuned right, through the real queue and the real scorers."""
-    rt.start_evaluation(run.id)
-    assert rt.wait(30)
+    rt.evaluations.start(run.id)
+    assert rt.queue.wait(30)

@@ -21,8 +21,8 @@ def test_without_two_runs_there_is_nothing_to_compare(filled: Pipeline) -> None:
 
 def test_runs_named_in_the_address_stand_side_by_side(filled: Pipeline) -> None:
     first = make_run(filled, RunStatus.SUCCEEDED)
-    clone = filled.start_run(filled.clone_manifest(first.id, {"learning_rate": 1e-4, "train_steps": 5}).manifest)
-    assert filled.wait(30)
+    clone = filled.runs.start(filled.manifests.clone(first.id, {"learning_rate": 1e-4, "train_steps": 5}).manifest)
+    assert filled.queue.wait(30)
     app = open_page("compare.py", runs=f"{first.id},{clone.id}")
     assert app.multiselect(key="compared").value == ["r-0001", "r-0002"]
     assert len(app.get("plotly_chart")) == 2
@@ -64,8 +64,8 @@ def test_a_run_in_the_address_that_is_not_there_is_a_sentence(filled: Pipeline) 
 
 def compared(rt: Pipeline, **query: str) -> AppTest:
     first = make_run(rt, RunStatus.SUCCEEDED)
-    clone = rt.start_run(rt.clone_manifest(first.id, {"learning_rate": 1e-4}).manifest)
-    assert rt.wait(30)
+    clone = rt.runs.start(rt.manifests.clone(first.id, {"learning_rate": 1e-4}).manifest)
+    assert rt.queue.wait(30)
     evaluate(rt, clone)
     return open_page("compare.py", runs=f"{first.id},{clone.id}", **query)
 
@@ -77,7 +77,7 @@ def test_all_settings_stand_side_by_side_where_they_are_asked_for(filled: Pipeli
 
 
 def test_exact_match_stands_with_its_interval_and_its_rows(filled: Pipeline) -> None:
-    rows = filled.dataset("examples").eval_rows
+    rows = filled.datasets.get("examples").eval_rows
     assert f"n = {rows})" in words(compared(filled))
 
 

@@ -23,12 +23,12 @@ def test_without_traces_the_page_leads_to_the_import(rt: Pipeline) -> None:
 
 
 def test_the_form_builds_a_version_and_shows_it(rt: Pipeline) -> None:
-    rt.ingest_examples(60)
+    rt.traces.ingest_examples(60)
     app = open_page("datasets.py")
     app.text_input(key="dataset-name").set_value("dial")
     app.number_input(key="dataset-share").set_value(25.0)
     app = press(app, "build-dataset")
-    version = rt.dataset("dial")
+    version = rt.datasets.get("dial")
     assert app.title[0].value == "dial"
     assert [m.value for m in app.metric][:3] == ["60", str(version.train_rows), str(version.eval_rows)]
     assert version.content_hash in words(app)
@@ -36,24 +36,24 @@ def test_the_form_builds_a_version_and_shows_it(rt: Pipeline) -> None:
 
 
 def test_a_name_that_cannot_be_used_is_a_sentence_and_keeps_the_form(rt: Pipeline) -> None:
-    rt.ingest_examples(20)
+    rt.traces.ingest_examples(20)
     app = open_page("datasets.py")
     app.text_input(key="dataset-name").set_value("Not A Name")
     app = press(app, "build-dataset")
     assert "name" in app.error[0].value
     assert app.text_input(key="dataset-name").value == "Not A Name"
-    assert rt.dataset_versions() == []
+    assert rt.datasets.versions() == []
 
 
 def test_the_same_content_again_is_the_same_version(filled: Pipeline) -> None:
     app = open_page("datasets.py", new="1")
     app.text_input(key="dataset-name").set_value("examples")
     press(app, "build-dataset")
-    assert len(filled.dataset_versions()) == 1
+    assert len(filled.datasets.versions()) == 1
 
 
 def test_an_address_shows_one_version(filled: Pipeline) -> None:
-    filled.build_dataset(DatasetSpec("examples", eval_share=0.3))
+    filled.datasets.build(DatasetSpec("examples", eval_share=0.3))
     assert "Version 1" in words(open_page("datasets.py", dataset="examples:1"))
     assert "Version 2" in words(open_page("datasets.py"))
 
@@ -66,7 +66,7 @@ def test_downloads_lead_to_the_streaming_route(filled: Pipeline) -> None:
 def test_the_preview_shows_rows_of_the_chosen_split(filled: Pipeline) -> None:
     app = open_page("datasets.py")
     shown = app.dataframe[1].value
-    train = {trace.content_hash[:8] for trace, _ in filled.dataset_rows("examples", 1, "train")}
+    train = {trace.content_hash[:8] for trace, _ in filled.datasets.rows("examples", 1, "train")}
     assert set(shown["id"]) <= train
 
 
@@ -77,9 +77,9 @@ def test_training_is_offered_only_with_tunix(filled: Pipeline) -> None:
 @pytest.fixture
 def faulty(rt: Pipeline) -> Pipeline:
     """A version with a row that a gate names."""
-    rt.ingest_examples(30)
-    rt.add_traces([Trace("What is 2 + 2?", (Step(0, "<think>it is 4"),), "5", reference_answer="4")])
-    rt.build_dataset(DatasetSpec("faulty", gates={"answer": "warn", "tags": "warn", "too_long": "warn"}))
+    rt.traces.ingest_examples(30)
+    rt.traces.add_many([Trace("What is 2 + 2?", (Step(0, "<think>it is 4"),), "5", reference_answer="4")])
+    rt.datasets.build(DatasetSpec("faulty", gates={"answer": "warn", "tags": "warn", "too_long": "warn"}))
     return rt
 
 
@@ -89,7 +89,7 @@ def test_gates_are_told_with_what_they_found_and_the_rows_behind_them(faulty: Pi
     assert "1 row of 31, kept" in said
     assert "none found in 31 rows" in said
     assert "The answer is not the reference. Answer '5', reference '4'." in list(app.dataframe[1].value["why"])
-    app.pills(key=f"gate-chip-{faulty.dataset('faulty').content_hash[:8]}").set_value("tags")
+    app.pills(key=f"gate-chip-{faulty.datasets.get('faulty').content_hash[:8]}").set_value("tags")
     app = checked(app.run())
     assert list(app.dataframe[1].value["why"]) == ["A tag is opened and never closed."]
     assert "<ins>&lt;think&gt;</ins>" in words(app)
@@ -97,12 +97,14 @@ def test_gates_are_told_with_what_they_found_and_the_rows_behind_them(faulty: Pi
 
 def test_gate_finding_split_and_what_it_is_compared_with_stand_in_the_address(faulty: Pipeline) -> None:
     thoughts = {31: "a sum", 32: "another thought", 33: "no idea"}
-    faulty.add_traces(
+    faulty.traces.add_many(
         Trace(f"Is it {n}?", (Step(0, said),), str(n), reference_answer="0") for n, said in thoughts.items()
     )
     for share in (0.1, 0.2, 0.3):
-        faulty.build_dataset(DatasetSpec("gated", gates={"answer": "warn", "answer_missing": "warn"}, eval_share=share))
-    first, second, *_ = (view.trace for view in faulty.dataset_findings("gated", 3, "answer_missing") if view.trace)
+        faulty.datasets.build(
+            DatasetSpec("gated", gates={"answer": "warn", "answer_missing": "warn"}, eval_share=share)
+        )
+    first, second, *_ = (view.trace for view in faulty.datasets.findings("gated", 3, "answer_missing") if view.trace)
     named = second.content_hash
     there = {"dataset": "gated:3", "gate": "answer_missing", "finding": named[:12], "split": "eval", "from": "1"}
     app = open_page("datasets.py", **there)
@@ -120,13 +122,13 @@ def test_gate_finding_split_and_what_it_is_compared_with_stand_in_the_address(fa
 
 
 def test_the_page_does_not_wait_for_the_count_of_tokens(filled: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    go_on, real = threading.Event(), filled.dataset_lengths
+    go_on, real = threading.Event(), filled.datasets.lengths
 
     def slow(*arguments: Any, **options: Any) -> Lengths:
         assert go_on.wait(60)
         return real(*arguments, **options)
 
-    monkeypatch.setattr(filled, "dataset_lengths", slow)
+    monkeypatch.setattr(filled.datasets, "lengths", slow)
     app = open_page("datasets.py")
     assert "Counting the tokens of 60 rows" in words(app)
     assert [tile.value for tile in app.metric] == ["60", *[tile.value for tile in app.metric][1:3], "–"]
@@ -137,7 +139,7 @@ def test_the_page_does_not_wait_for_the_count_of_tokens(filled: Pipeline, monkey
 
 
 def test_the_form_sets_gates_and_selection(rt: Pipeline) -> None:
-    rt.ingest_examples(60)
+    rt.traces.ingest_examples(60)
     app = open_page("datasets.py")
     app.text_input(key="dataset-name").set_value("mine")
     app.pills(key="gates-warn").set_value(["answer", "tags"])
@@ -145,7 +147,7 @@ def test_the_form_sets_gates_and_selection(rt: Pipeline) -> None:
     app.selectbox(key="dataset-selection").set_value("random")
     app.number_input(key="dataset-limit").set_value(20)
     app = press(app, "build-dataset")
-    spec = rt.dataset("mine").spec
+    spec = rt.datasets.get("mine").spec
     assert {name: gate["action"] for name, gate in spec.gates.items()} == {
         "answer": "exclude",
         "near_duplicate": "exclude",
@@ -155,14 +157,14 @@ def test_the_form_sets_gates_and_selection(rt: Pipeline) -> None:
 
 
 def test_changes_between_versions_are_counted(filled: Pipeline) -> None:
-    filled.add_traces([Trace("new", (Step(0, "so"),), "1")])
-    filled.build_dataset(DatasetSpec("examples"))
+    filled.traces.add_many([Trace("new", (Step(0, "so"),), "1")])
+    filled.datasets.build(DatasetSpec("examples"))
     assert "1 added, 0 removed, 0 moved, 0 changed, 60 kept" in words(open_page("datasets.py"))
 
 
 def test_a_build_that_failed_says_why_at_its_address(filled: Pipeline) -> None:
-    build = filled.start_build(DatasetSpec("none", source="nowhere"))
-    filled.builds.wait(build.id, 30)
+    build = filled.datasets.start_build(DatasetSpec("none", source="nowhere"))
+    filled.datasets.builds.wait(build.id, 30)
     assert "No trace matches" in open_page("datasets.py", build=build.id).error[0].value
 
 
@@ -172,15 +174,15 @@ def test_a_build_under_way_can_be_cancelled(filled: Pipeline) -> None:
         assert stop.wait(60)
         raise Cancelled("The build of slow was cancelled. Nothing of it was kept.")
 
-    build = filled.builds.start("slow", work)
+    build = filled.datasets.builds.start("slow", work)
     app = press(open_page("datasets.py", build=build.id), "cancel-build")
-    assert filled.builds.wait(build.id, 30).status == "cancelled"
+    assert filled.datasets.builds.wait(build.id, 30).status == "cancelled"
     assert "was cancelled" in checked(app.run()).error[0].value
 
 
 @pytest.mark.tunix
 def test_train_on_this_leads_to_a_new_run_on_this_version(filled: Pipeline) -> None:
-    filled.build_dataset(DatasetSpec("examples", eval_share=0.3))
+    filled.datasets.build(DatasetSpec("examples", eval_share=0.3))
     app = press(open_page("datasets.py", dataset="examples:1"), "train-on-this")
     assert app.title[0].value == "New run"
     assert app.selectbox(key="run-dataset").value == "examples:1"

@@ -29,7 +29,7 @@ def test_without_runs_it_says_what_an_evaluation_is(rt: Pipeline) -> None:
 
 
 def test_base_and_tuned_are_compared_on_the_same_rows(filled: Pipeline, run: Run) -> None:
-    n = filled.dataset("examples").eval_rows
+    n = filled.datasets.get("examples").eval_rows
     text = words(open_page("evaluations.py", run=run.id))
     assert "100.0%" in text
     assert f"({n} fixed, 0 broken)" in text
@@ -64,7 +64,7 @@ def test_another_score_gives_another_board(filled: Pipeline, run: Run) -> None:
 
 
 def test_every_answer_can_be_filtered_and_read(filled: Pipeline, run: Run) -> None:
-    n = filled.dataset("examples").eval_rows
+    n = filled.datasets.get("examples").eval_rows
     app = open_page("evaluations.py", run=run.id)
     assert len(app.dataframe[0].value) == n
     assert "The answers diverge" in words(app) or "All steps are the same" in words(app)
@@ -74,15 +74,15 @@ def test_every_answer_can_be_filtered_and_read(filled: Pipeline, run: Run) -> No
 
 
 def test_results_are_broken_down_by_the_columns_of_the_eval_file(filled: Pipeline, run: Run, tmp_path: Path) -> None:
-    traces = [item.trace for item in filled.traces(limit=20).items]
+    traces = [item.trace for item in filled.traces.page(limit=20).items]
     rows = [
         {"id": str(i), "prompt": t.prompt, "expected_answer": t.final_answer, "level": ["easy", "hard"][i % 2]}
         for i, t in enumerate(traces)
     ]
     file = tmp_path / "asked.jsonl"
     file.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
-    records = filled.start_evaluation(run.id, request=EvalRequest(eval_file=file))
-    assert filled.wait(30)
+    records = filled.evaluations.start(run.id, request=EvalRequest(eval_file=file))
+    assert filled.queue.wait(30)
     app = open_page("evaluations.py", set=records[0].setup["eval_set"]["sha256"][:8])
     groups = app.dataframe[0].value
     assert list(groups["value"]) == ["easy", "hard"]
@@ -91,7 +91,7 @@ def test_results_are_broken_down_by_the_columns_of_the_eval_file(filled: Pipelin
 
 
 def test_a_failed_evaluation_says_why(filled: Pipeline, run: Run) -> None:
-    (record, *_) = filled.evaluations(run.id)
+    (record, *_) = filled.evaluations.records(run.id)
     EvalDir.of(record).write_state(EvalState(status=RunStatus.FAILED, message="Out of memory."))
     assert "Out of memory." in words(open_page("evaluations.py", run=run.id))
 
@@ -116,25 +116,25 @@ def test_a_form_that_cannot_be_says_why_beside_the_field(filled: Pipeline) -> No
 def test_one_press_evaluates_both_models(filled: Pipeline) -> None:
     run = make_run(filled, RunStatus.SUCCEEDED)
     press(open_page("evaluations.py", new="1", run=run.id), "start-evaluation")
-    assert filled.wait(30)
-    assert {record.target for record in filled.evaluations(run.id)} == {"base", "tuned"}
+    assert filled.queue.wait(30)
+    assert {record.target for record in filled.evaluations.records(run.id)} == {"base", "tuned"}
     assert "McNemar p" in words(open_page("evaluations.py", run=run.id))
 
 
 def test_what_is_under_way_can_be_stopped(filled: Pipeline, run: Run) -> None:
     make_run(filled, RunStatus.SUCCEEDED)
-    (record, *_) = filled.evaluations(run.id)
+    (record, *_) = filled.evaluations.records(run.id)
     EvalDir.of(record).write_state(EvalState(status=RunStatus.RUNNING, total=6))
     app = open_page("evaluations.py", run=run.id)
     assert f"stop-{record.id}" in keys(app)
 
 
 def test_right_answers_are_kept_as_traces_of_the_model(filled: Pipeline, run: Run) -> None:
-    before = filled.count_traces()
+    before = filled.traces.count()
     app = press(open_page("evaluations.py", run=run.id), "keep-predictions")
     assert any("new" in success.value for success in app.success)
-    kept = filled.traces(TraceQuery(source="evaluation")).items
-    assert len(kept) == filled.count_traces() - before == filled.dataset("examples").eval_rows
+    kept = filled.traces.page(TraceQuery(source="evaluation")).items
+    assert len(kept) == filled.traces.count() - before == filled.datasets.get("examples").eval_rows
     assert {item.trace.model for item in kept} == {f"{run.id} tuned, train step 30"}
 
 

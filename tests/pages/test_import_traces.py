@@ -32,13 +32,13 @@ def test_an_upload_is_imported_and_every_row_accounted_for(rt: Pipeline) -> None
     app.file_uploader[0].upload("some.jsonl", LINES)
     app = checked(app.run())
     assert "3 would be read and 1 rejected" in words(app)
-    assert rt.count_traces() == 0  # a preview stores nothing
+    assert rt.traces.count() == 0  # a preview stores nothing
     app = press(app, "import-upload")
     assert "4 read = 2 inserted + 1 duplicate + 1 rejected" in words(app)
     rejected = frame(app, "reason").iloc[0]
     assert rejected["line"] == 4
     assert rejected["reason"]
-    assert rt.count_traces() == 2
+    assert rt.traces.count() == 2
 
 
 def test_a_file_on_the_server_is_imported_by_its_path(rt: Pipeline, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_file_on_the_server_is_imported_by_its_path(rt: Pipeline, tmp_path: Pa
     app = checked(app.run())
     app.text_input(key="path-label").set_value("mine")
     app = press(checked(app.run()), "import-path")
-    assert dict(rt.sources()) == {"mine": 2}
+    assert dict(rt.traces.sources()) == {"mine": 2}
     assert {"build-a-dataset", "browse"} <= keys(app)
 
 
@@ -71,7 +71,7 @@ def test_a_file_that_cannot_be_read_is_a_sentence(
     button = app.button(key="import-path")
     assert button.disabled
     assert "what is missing stands above" in button.help
-    assert rt.count_traces() == 0
+    assert rt.traces.count() == 0
 
 
 def test_the_report_leads_to_building_a_dataset(rt: Pipeline) -> None:
@@ -99,7 +99,7 @@ def test_a_preview_says_what_each_column_becomes(rt: Pipeline, tmp_path: Path) -
         "solution": "steps, final_answer",
         "code": "meta",
     }
-    assert rt.count_traces() == 0
+    assert rt.traces.count() == 0
 
 
 def test_columns_can_be_named_by_hand_where_the_format_is_not_known(rt: Pipeline, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_columns_can_be_named_by_hand_where_the_format_is_not_known(rt: Pipeline
     assert "Say which column is the final answer." in words(app)
     app.selectbox(key="path-map-antwort").set_value("final_answer")
     app = press(checked(app.run()), "import-path")
-    assert [stored.trace.prompt for stored in rt.traces().items] == ["How many?"]
+    assert [stored.trace.prompt for stored in rt.traces.page().items] == ["How many?"]
 
 
 def test_a_column_inside_of_another_can_be_named_by_hand(rt: Pipeline, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_column_inside_of_another_can_be_named_by_hand(rt: Pipeline, tmp_path:
         "qa.antwort": "final_answer",
     }
     press(app, "import-path")
-    (stored,) = rt.traces().items
+    (stored,) = rt.traces.page().items
     assert (stored.trace.prompt, stored.trace.final_answer) == ("How many?", "42.0")
     assert (stored.trace.meta["qa"], stored.trace.meta["n"]) == ({"level": 1}, 2)
 
@@ -159,7 +159,7 @@ def test_a_check_reads_every_row_and_stores_none(rt: Pipeline, tmp_path: Path) -
     assert "Check of" in words(app)
     assert "The first duplicate is line 3, the same as line 2." in words(app)
     assert list(frame(app, "reason")["line"]) == [4]
-    assert rt.count_traces() == 0
+    assert rt.traces.count() == 0
 
 
 def test_an_import_that_another_page_began_is_shown_and_can_be_cancelled(rt: Pipeline) -> None:

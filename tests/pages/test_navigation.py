@@ -47,7 +47,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         fill(pipeline)
         for status in RunStatus:
             make_run(pipeline, status, message="Something went wrong." if status is RunStatus.FAILED else "")
-        evaluate(pipeline, next(run for run in pipeline.runs().items if run.status is RunStatus.SUCCEEDED))
+        evaluate(pipeline, next(run for run in pipeline.runs.page().items if run.status is RunStatus.SUCCEEDED))
         yield pipeline
 
 
@@ -58,7 +58,7 @@ def test_every_page_shows_itself_with_runs_in_every_state(busy: Pipeline, file: 
 
 
 def test_the_sidebar_names_device_and_versions(rt: Pipeline) -> None:
-    assert rt.host().device in words(open_page("system.py"))
+    assert rt.home.host().device in words(open_page("system.py"))
     text = words(open_page("overview.py"))
     assert ("Tunix 0" if is_tunix_available() else "Tunix is not installed") in text
 

@@ -19,7 +19,7 @@ def test_without_a_dataset_it_leads_to_building_one(rt: Pipeline) -> None:
 
 def test_plan_and_checks_stand_beside_the_form(filled: Pipeline) -> None:
     text = words(open_page("new_run.py"))
-    version = filled.dataset("examples")
+    version = filled.datasets.get("examples")
     assert f"{version.train_rows} train, {version.eval_rows} eval" in text
     assert "The device is free" in text
     assert "GB on this machine" not in text, "nothing is known of the memory"
@@ -39,27 +39,27 @@ def test_start_makes_one_run_and_leads_to_its_page(filled: Pipeline) -> None:
     app = press(app, "start-run")
     assert app.query_params["run"] == "r-0001"
     assert app.title[0].value == "tiny-examples-v1"
-    assert filled.wait(30)
-    assert [run.id for run in filled.runs().items] == ["r-0001"]
+    assert filled.queue.wait(30)
+    assert [run.id for run in filled.runs.page().items] == ["r-0001"]
 
 
 def test_a_form_that_is_loaded_again_knows_what_it_has_started(filled: Pipeline) -> None:
     form = press(open_page("new_run.py", form="0123abcd"), "start-run").query_params["run"]
     assert form == "r-0001"
-    assert filled.wait(30)
+    assert filled.queue.wait(30)
     again = open_page("new_run.py", form="0123abcd")
     assert "r-0001 was started with these settings." in words(again)
     assert "start-run" not in keys(again), "a second click on the first button must not press the next one"
     assert again.button(key="start-run-1").label == "Start another run"
     assert press(again, "open-r-0001").query_params["run"] == "r-0001"
-    assert len(filled.runs().items) == 1
+    assert len(filled.runs.page().items) == 1
 
 
 def test_the_same_can_be_started_again_on_purpose(filled: Pipeline) -> None:
     press(open_page("new_run.py", form="0123abcd"), "start-run")
     app = press(open_page("new_run.py", form="0123abcd"), "start-run-1")
     assert app.query_params["run"] == "r-0002"
-    assert filled.wait(30)
+    assert filled.queue.wait(30)
     assert "r-0002 was started" in words(open_page("new_run.py", form="0123abcd"))
 
 
@@ -70,7 +70,7 @@ def test_other_settings_in_the_same_form_are_another_run(filled: Pipeline) -> No
     app = checked(app.run())
     assert "was started with these settings" not in words(app)
     assert press(app, "start-run").query_params["run"] == "r-0002"
-    assert filled.wait(30)
+    assert filled.queue.wait(30)
 
 
 def test_what_was_pressed_in_two_tabs_of_one_form_is_started_once(filled: Pipeline) -> None:
@@ -78,15 +78,15 @@ def test_what_was_pressed_in_two_tabs_of_one_form_is_started_once(filled: Pipeli
     assert press(first, "start-run").query_params["run"] == "r-0001"
     second.button(key="start-run").click()
     checked(second.run())
-    assert filled.wait(30)
-    assert len(filled.runs().items) == 1
+    assert filled.queue.wait(30)
+    assert len(filled.runs.page().items) == 1
 
 
 def test_while_the_device_is_busy_the_button_queues(filled: Pipeline) -> None:
     backend = filled.jobs.backend
     assert isinstance(backend, FakeBackend)
     backend.step_seconds = 0.05
-    first = filled.start_run(filled.build_manifest("examples", model_id="tiny", hyperparams={"train_steps": 2000}))
+    first = filled.runs.start(filled.manifests.build("examples", model_id="tiny", hyperparams={"train_steps": 2000}))
     app = open_page("new_run.py")
     assert app.button(key="start-run").label == "Add to queue"
     press(app, "start-run")
@@ -94,9 +94,9 @@ def test_while_the_device_is_busy_the_button_queues(filled: Pipeline) -> None:
     app = open_page("new_run.py")
     assert app.button(key="start-run").label == "Add to queue (1 waiting)"
     assert f"starts when {first.id} and what waits is done" in words(app)
-    filled.stop_run("r-0002")
-    filled.stop_run(first.id)
-    assert filled.wait(30)
+    filled.runs.stop("r-0002")
+    filled.runs.stop(first.id)
+    assert filled.queue.wait(30)
 
 
 def test_a_value_that_cannot_be_used_disables_the_button_and_says_why(filled: Pipeline) -> None:
@@ -109,11 +109,11 @@ def test_a_value_that_cannot_be_used_disables_the_button_and_says_why(filled: Pi
 
 def cloned(rt: Pipeline, **changes: object) -> str:
     """A run with settings that no preset has, one of which has no field."""
-    manifest = rt.clone_manifest(
+    manifest = rt.manifests.clone(
         make_run(rt, RunStatus.SUCCEEDED).id, {"learning_rate": 2e-4, "batch_size": 7, "b2": 0.95, **changes}
     ).manifest
-    run = rt.start_run(manifest)
-    assert rt.wait(30)
+    run = rt.runs.start(manifest)
+    assert rt.queue.wait(30)
     return run.id
 
 
@@ -132,8 +132,8 @@ def test_a_clone_fills_the_form_and_marks_what_is_changed(filled: Pipeline) -> N
     assert app.selectbox(key="run-schedule").label == "Schedule :orange[● was Cosine]"
     assert app.number_input(key="run-batch_size").label == "Batch size"
     assert "2 settings differ" in words(app)
-    started = filled.run(press(app, "start-run").query_params["run"])
-    assert filled.wait(30)
+    started = filled.runs.get(press(app, "start-run").query_params["run"])
+    assert filled.queue.wait(30)
     asked = started.manifest
     assert (asked["optimizer"]["learning_rate"], asked["batch"]["size"]) == (1e-3, 7)
     assert asked["optimizer"]["b2"] == 0.95, "what has no field comes along"
@@ -191,7 +191,7 @@ def test_model_and_method_in_the_address_fill_the_form(filled: Pipeline) -> None
 
 
 def test_a_manifest_file_fills_the_form(filled: Pipeline) -> None:
-    made = filled.build_manifest("examples", model_id="tiny", hyperparams={"batch_size": 5, "seed": 11})
+    made = filled.manifests.build("examples", model_id="tiny", hyperparams={"batch_size": 5, "seed": 11})
     app = open_page("new_run.py")
     app.get_by_key("run_load-file").upload("mine.yaml", made.to_yaml().encode())
     app = press(checked(app.run()), "run_load-fill")
@@ -218,7 +218,7 @@ def test_a_loaded_manifest_that_is_not_kept_any_more_is_a_sentence(filled: Pipel
 )
 def test_a_file_that_is_no_manifest_is_a_sentence_that_names_the_key(filled: Pipeline, text: str, said: str) -> None:
     if "optimizer" in text:
-        good = filled.build_manifest("examples", model_id="tiny").to_yaml()
+        good = filled.manifests.build("examples", model_id="tiny").to_yaml()
         text = good.replace("learning_rate: 0.003", "learning_rate: 7")
     app = open_page("new_run.py")
     app.get_by_key("run_load-file").upload("wrong.yaml", text.encode())

@@ -22,7 +22,7 @@ def test_an_empty_home_offers_three_ways_to_begin(rt: Pipeline) -> None:
 
 def test_one_click_loads_the_examples_and_shows_the_report(rt: Pipeline) -> None:
     app = press(open_page("overview.py"), "load-examples")
-    assert rt.count_traces() == 600
+    assert rt.traces.count() == 600
     assert app.title[0].value == "Import traces"
     assert "600 read = 600 inserted + 0 duplicate + 0 rejected" in words(app)
 
@@ -47,7 +47,7 @@ def test_failed_and_interrupted_runs_need_attention(filled: Pipeline) -> None:
 
 
 def test_every_kind_of_trouble_has_its_badge_and_its_button(filled: Pipeline) -> None:
-    filled.build_dataset(DatasetSpec("gated", gates={"too_long": {"action": "warn", "most": 1}}))
+    filled.datasets.build(DatasetSpec("gated", gates={"too_long": {"action": "warn", "most": 1}}))
     make_run(filled, RunStatus.SUCCEEDED, alert_at=20)
     make_run(filled, RunStatus.FAILED, message="The data file is gone.")
     evaluate(filled, make_run(filled, RunStatus.SUCCEEDED))
@@ -63,7 +63,7 @@ def test_every_kind_of_trouble_has_its_badge_and_its_button(filled: Pipeline) ->
 
 def outdate(rt: Pipeline) -> None:
     """Let the tuned evaluation have been scored by an older version of a scorer."""
-    record = next(r for r in rt.evaluations() if r.target == "tuned")
+    record = next(r for r in rt.evaluations.records() if r.target == "tuned")
     summary = EvalDir.of(record).summary()
     assert summary is not None
     write_json(EvalDir.of(record).summary_file, {**summary, "scorers": {**summary["scorers"], "exact_match": 0}})
@@ -73,15 +73,15 @@ def outdate(rt: Pipeline) -> None:
 def test_one_click_scores_again(filled: Pipeline) -> None:
     evaluate(filled, make_run(filled, RunStatus.SUCCEEDED))
     outdate(filled)
-    (item,) = filled.attention()
+    (item,) = filled.home.attention()
     press(open_page("overview.py"), f"do-stale-score-again-{item.target}")
-    assert filled.wait(30)
-    assert filled.attention() == []
+    assert filled.queue.wait(30)
+    assert filled.home.attention() == []
     assert "Stale" not in words(open_page("overview.py"))
 
 
 def test_one_click_leads_to_the_rows_of_the_gate(filled: Pipeline) -> None:
-    filled.build_dataset(DatasetSpec("gated", gates={"too_long": {"action": "warn", "most": 1}}))
+    filled.datasets.build(DatasetSpec("gated", gates={"too_long": {"action": "warn", "most": 1}}))
     app = press(open_page("overview.py"), "do-warning-review-rows-gated:1")
     assert app.title[0].value == "gated"
     assert (app.query_params["dataset"], app.query_params["gate"]) == ("gated:1", "too_long")
@@ -92,8 +92,8 @@ def test_one_click_resumes_what_was_interrupted(filled: Pipeline) -> None:
     run = make_run(filled, RunStatus.INTERRUPTED)
     app = press(open_page("overview.py"), f"do-interrupted-resume-{run.id}")
     assert app.query_params["run"] == run.id
-    assert filled.wait(30)
-    assert filled.run(run.id).status is RunStatus.SUCCEEDED
+    assert filled.queue.wait(30)
+    assert filled.runs.get(run.id).status is RunStatus.SUCCEEDED
 
 
 def test_what_was_seen_does_not_come_back(filled: Pipeline) -> None:
@@ -113,9 +113,9 @@ def test_many_troubles_are_folded_and_hide_no_kind(filled: Pipeline) -> None:
     assert "seen-all" not in keys(app)
     app.session_state["more-attention"] = True
     app.run()
-    shown = first_few(filled.attention())
+    shown = first_few(filled.home.attention())
     assert [item.kind for item in shown] == ["failed", "failed", "failed", "interrupted"]
-    assert filled.attention() != []
+    assert filled.home.attention() != []
     assert "nothing needs attention" in words(press(app, "seen-all"))
 
 

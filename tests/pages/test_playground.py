@@ -28,7 +28,7 @@ def run(filled: Pipeline) -> Run:
 def ask(rt: Pipeline, app: AppTest) -> AppTest:
     """Press Ask and wait for the answers."""
     press(app, "ask")
-    assert rt.wait(30)
+    assert rt.queue.wait(30)
     return checked(app.run())
 
 
@@ -43,7 +43,7 @@ def test_without_a_finished_run_it_says_what_it_is_for(filled: Pipeline) -> None
 
 
 def test_both_models_answer_the_prompt_of_a_trace_and_the_right_one_is_told(filled: Pipeline, run: Run) -> None:
-    trace = filled.traces(limit=1).items[0]
+    trace = filled.traces.page(limit=1).items[0]
     app = ask(filled, open_page("playground.py", trace=trace.id))
     text = words(app)
     assert app.text_area(key="play-prompt").value == trace.trace.prompt
@@ -54,20 +54,20 @@ def test_both_models_answer_the_prompt_of_a_trace_and_the_right_one_is_told(fill
 
 
 def test_an_answer_is_kept_as_a_trace_that_names_its_model(filled: Pipeline, run: Run) -> None:
-    trace = filled.traces(limit=1).items[0]
+    trace = filled.traces.page(limit=1).items[0]
     app = ask(filled, open_page("playground.py", trace=trace.id))
     app = press(app, "keep-trace-tuned")
     assert "Kept as trace" in words(app)
     assert {"see-tuned", "keep-trace-base"} <= keys(app)
-    (kept,) = filled.traces(TraceQuery(source="playground")).items
+    (kept,) = filled.traces.page(TraceQuery(source="playground")).items
     assert (kept.trace.prompt, kept.trace.model) == (trace.trace.prompt, f"{run.id} tuned, train step 30")
     assert (kept.trace.final_answer, kept.trace.reference_answer) == (trace.trace.final_answer,) * 2
 
 
 def test_a_prompt_of_an_evaluation_comes_with_its_reference(filled: Pipeline, run: Run) -> None:
     evaluate(filled, run)
-    record = filled.evaluations(run.id)[0]
-    told = filled.evaluation(record.id).predictions[1]
+    record = filled.evaluations.records(run.id)[0]
+    told = filled.evaluations.get(record.id).predictions[1]
     app = open_page("playground.py", run=run.id, eval=record.id, row=told.id)
     assert app.text_area(key="play-prompt").value == told.prompt
     assert app.text_input(key="play-reference").value == told.reference
@@ -75,8 +75,8 @@ def test_a_prompt_of_an_evaluation_comes_with_its_reference(filled: Pipeline, ru
 
 
 def test_a_question_outlives_a_reload_and_one_that_was_forgotten_says_so(filled: Pipeline, run: Run) -> None:
-    state = filled.ask(Question(run_id=run.id, prompt="<b>Where?</b>"))
-    assert filled.wait(30)
+    state = filled.playground.ask(Question(run_id=run.id, prompt="<b>Where?</b>"))
+    assert filled.queue.wait(30)
     app = open_page("playground.py", question=state.id)
     assert app.text_area(key="play-prompt").value == "<b>Where?</b>"
     assert f"{run.id} tuned" in words(app)
@@ -96,7 +96,7 @@ def test_only_the_chosen_model_and_sampling_are_asked(filled: Pipeline, run: Run
     app = checked(app.run())
     assert app.button(key="ask").label == "Ask the tuned model"
     app = ask(filled, app)
-    question = filled.question(app.query_params["question"]).question
+    question = filled.playground.get(app.query_params["question"]).question
     assert (question.targets, question.sampling.temperature, question.sampling.seed) == (("tuned",), 0.5, 7)
     assert filled.playground.loaded == ("tuned",)
 
@@ -174,7 +174,7 @@ def test_an_answer_without_an_end_is_text_and_needs_a_final_answer_to_be_kept(
     field = next(one for one in app.text_input if str(one.key).startswith("keep-final-"))
     field.set_value("7")
     app = press(app, "keep-trace-base")
-    (kept,) = filled.traces(TraceQuery(source="playground")).items
+    (kept,) = filled.traces.page(TraceQuery(source="playground")).items
     assert (kept.trace.final_answer, len(kept.trace.steps)) == ("7", 1)
 
 

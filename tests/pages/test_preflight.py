@@ -48,8 +48,8 @@ def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
     store = open_store(settings.database_url)
     pipeline = Pipeline(settings, store, JobManager(store.runs, ChecksForReal(settings.models_dir)))
     state.set_pipeline(pipeline)
-    pipeline.ingest_examples(60)
-    pipeline.build_dataset(DatasetSpec("examples"))
+    pipeline.traces.ingest_examples(60)
+    pipeline.datasets.build(DatasetSpec("examples"))
     yield pipeline
     state.set_pipeline(None)
     pipeline.close()
@@ -69,7 +69,7 @@ def test_a_pasted_manifest_is_checked_and_can_be_started(real: Pipeline, tmp_pat
         assert shown in text or shown in str([expander.label for expander in app.expander])
     app = press(app, "start-checked")
     assert app.query_params["run"] == "r-0001"
-    assert real.wait(30)
+    assert real.queue.wait(30)
 
 
 def test_a_pasted_manifest_stands_in_the_address_and_can_fill_the_form(real: Pipeline, tmp_path: Path) -> None:
@@ -87,18 +87,18 @@ def test_a_clone_is_still_one_when_it_is_started_from_its_preflight(real: Pipeli
     assert f"Filled from {run.id}" in words(press(app, "back-to-settings"))
     app = open_page("preflight.py", manifest=manifest, form="0123abcd")
     started = press(app, "start-checked").query_params["run"]
-    assert real.wait(30)
-    assert run.id in real.run_folder(started).parent_file.read_text()
+    assert real.queue.wait(30)
+    assert run.id in real.runs.folder(started).parent_file.read_text()
 
 
 def test_a_dry_run_is_started_watched_and_its_findings_shown(real: Pipeline, tmp_path: Path) -> None:
     app = paste(make_manifest(tmp_path))
     press(app, "dry-run")
-    assert real.wait(30)
+    assert real.queue.wait(30)
     text = words(checked(app.run()))
     for shown in ("Checkpoint", "&#x27;so&#x27; in", "loss 2.000 on 100 tokens", "0.00 GB"):
         assert shown in text
-    assert real.runs().items == ()
+    assert real.runs.page().items == ()
 
 
 def test_what_blocks_is_said_at_the_top_and_cannot_be_started(real: Pipeline, tmp_path: Path) -> None:

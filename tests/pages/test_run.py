@@ -74,9 +74,9 @@ def test_numbers_and_curves_come_from_the_run_folder(filled: Pipeline) -> None:
 def test_a_clone_names_its_parent_and_what_was_changed(filled: Pipeline) -> None:
     first = make_run(filled, RunStatus.SUCCEEDED)
     assert "Clone of" not in words(open_page("run.py", run=first.id))
-    variant = filled.clone_manifest(first.id, {"learning_rate": 1e-4, "train_steps": 3})
-    clone = filled.start_run(variant.manifest, parent=first.id)
-    assert filled.wait(30)
+    variant = filled.manifests.clone(first.id, {"learning_rate": 1e-4, "train_steps": 3})
+    clone = filled.runs.start(variant.manifest, parent=first.id)
+    assert filled.queue.wait(30)
     text = words(open_page("run.py", run=clone.id))
     assert f"Clone of [{first.id}](run?run={first.id}): optimizer.learning\\_rate 3e-3 → 1e-4" in text
     app = open_page("run.py", run=clone.id, tab="Config")
@@ -107,7 +107,7 @@ def test_from_a_long_run_to_a_short_one_the_axis_is_that_of_the_short_one(filled
 
 def test_a_run_of_50000_train_steps_is_shown_with_its_spike(filled: Pipeline) -> None:
     run = make_run(filled, RunStatus.RUNNING)
-    with filled.run_folder(run.id).metrics_file.open("ab") as file:
+    with filled.runs.folder(run.id).metrics_file.open("ab") as file:
         for step in range(31, 50_001):
             loss = 40.0 if step == 31_234 else 2.0
             record = {"kind": "train", "train_step": step, "loss": loss, "time": 0.5 * step, "parts": {"answer": loss}}
@@ -121,7 +121,7 @@ def test_a_run_of_50000_train_steps_is_shown_with_its_spike(filled: Pipeline) ->
 
 def test_the_whole_log_can_be_downloaded_and_a_live_page_shows_its_end(filled: Pipeline) -> None:
     run = make_run(filled, RunStatus.RUNNING)
-    with filled.run_folder(run.id).log_file.open("a") as log:
+    with filled.runs.folder(run.id).log_file.open("a") as log:
         log.writelines(f"line {i} of a long log\n" for i in range(1000))
     app = open_page("run.py", run=run.id, tab="Log")
     assert app.code[0].value.endswith("line 999 of a long log")
@@ -153,16 +153,16 @@ def test_a_run_that_is_not_there_is_a_sentence(filled: Pipeline) -> None:
 
 
 def test_a_real_run_is_followed_to_its_end_and_resumed_after_a_stop(filled: Pipeline) -> None:
-    run = filled.start_run(filled.build_manifest("examples", model_id="tiny", hyperparams={"train_steps": 30}))
-    assert filled.wait(30)
+    run = filled.runs.start(filled.manifests.build("examples", model_id="tiny", hyperparams={"train_steps": 30}))
+    assert filled.queue.wait(30)
     app = open_page("run.py", run=run.id)
     assert "train step 30 of 30 · 100%" in str(app.progress[0].text)
 
     stopped = make_run(filled, RunStatus.STOPPED)
     app = press(open_page("run.py", run=stopped.id), "resume-run")
-    assert filled.wait(30)
+    assert filled.queue.wait(30)
     checked(app.run())
-    assert filled.run(stopped.id).status is RunStatus.SUCCEEDED
+    assert filled.runs.get(stopped.id).status is RunStatus.SUCCEEDED
 
 
 def test_an_alert_is_told_with_its_evidence_and_mended_by_a_clone(filled: Pipeline) -> None:
@@ -171,8 +171,8 @@ def test_an_alert_is_told_with_its_evidence_and_mended_by_a_clone(filled: Pipeli
     assert app.warning[0].value == "**Loss spike**: loss 8.31 at train step 20, median of the last 50 is 2.10."
     assert "3e-3 → 1e-4" in words(app)
     press(app, "fix-loss_spike-start")
-    assert filled.wait(30)
-    clone = filled.run("r-0002")
+    assert filled.queue.wait(30)
+    clone = filled.runs.get("r-0002")
     assert clone.manifest["optimizer"]["learning_rate"] == 1e-4
     assert clone.status is RunStatus.SUCCEEDED
 
@@ -185,26 +185,26 @@ def test_a_run_is_cloned_with_what_is_typed_and_a_mistake_is_named(filled: Pipel
     assert "is not a hyperparameter" in app.error[0].value
     app.text_area(key="clone-changes").set_value("train_steps = 3\nseed=7")
     app = press(checked(app.run()), "clone-start")
-    assert filled.wait(30)
-    assert filled.run("r-0002").manifest["seed"] == 7
-    assert filled.run_state("r-0002").train_step == 3
+    assert filled.queue.wait(30)
+    assert filled.runs.get("r-0002").manifest["seed"] == 7
+    assert filled.runs.state("r-0002").train_step == 3
 
 
 def test_a_finished_run_is_trained_for_longer(filled: Pipeline) -> None:
-    run = filled.start_run(filled.build_manifest("examples", model_id="tiny", hyperparams={"train_steps": 30}))
-    assert filled.wait(30)
+    run = filled.runs.start(filled.manifests.build("examples", model_id="tiny", hyperparams={"train_steps": 30}))
+    assert filled.queue.wait(30)
     app = open_page("run.py", run=run.id)
     assert app.number_input(key="longer-steps").value == 45
     app.number_input(key="longer-steps").set_value(50)
     press(checked(app.run()), "train-longer")
-    assert filled.wait(30)
-    assert filled.run_state(run.id).train_step == 50
+    assert filled.queue.wait(30)
+    assert filled.runs.state(run.id).train_step == 50
 
 
 def test_a_checkpoint_is_asked_for_from_the_page(filled: Pipeline) -> None:
     run = make_run(filled, RunStatus.RUNNING)
     press(open_page("run.py", run=run.id), "save-run")
-    assert filled.run_folder(run.id).save_file.exists()
+    assert filled.runs.folder(run.id).save_file.exists()
 
 
 def test_two_runs_and_more_lead_to_their_comparison(filled: Pipeline) -> None:
@@ -226,31 +226,31 @@ def test_the_queue_shows_another_process_that_holds_the_accelerator(filled: Pipe
 def test_jobs_that_wait_are_moved_and_cancelled(filled: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(filled.jobs.backend, "step_seconds", 0.02)
     runs = [
-        filled.start_run(filled.build_manifest("examples", model_id="tiny", hyperparams={"train_steps": 5000}))
+        filled.runs.start(filled.manifests.build("examples", model_id="tiny", hyperparams={"train_steps": 5000}))
         for _ in range(3)
     ]
     until = time.monotonic() + 10
-    while len(filled.queue().waiting) > 2:
+    while len(filled.queue.state().waiting) > 2:
         assert time.monotonic() < until
         time.sleep(0.01)
     app = press(open_page("run.py"), "sooner-r-0003")
-    assert [job.id for job in filled.queue().waiting] == ["r-0003", "r-0002"]
+    assert [job.id for job in filled.queue.state().waiting] == ["r-0003", "r-0002"]
     press(app, "cancel-r-0003")
-    assert filled.run("r-0003").status is RunStatus.STOPPED
+    assert filled.runs.get("r-0003").status is RunStatus.STOPPED
     for run in runs[:2]:
-        filled.stop_run(run.id)
-    assert filled.wait(20)
+        filled.runs.stop(run.id)
+    assert filled.queue.wait(20)
 
 
 def test_a_finished_run_is_exported_from_its_page_with_its_proof(filled: Pipeline) -> None:
     run = make_run(filled, RunStatus.SUCCEEDED)
-    folder = filled.run_folder(run.id)
+    folder = filled.runs.folder(run.id)
     folder.checkpoints.mkdir()
     (folder.checkpoints / "last").write_text("30")
     app = open_page("run.py", run=run.id, tab="Export")
     assert f"tunixrt export-model {run.id}" in words(app)
     press(app, "start-export-merged")
-    assert filled.wait(20)
+    assert filled.queue.wait(20)
     text = words(open_page("run.py", run=run.id, tab="Export"))
     assert "same next token 100.0%" in text
     assert f"/api/runs/{run.id}/exports/merged/README.md" in text
@@ -267,7 +267,7 @@ def test_the_answers_to_the_fixed_prompts_stand_beside_those_of_the_evaluation_b
     run = make_run(filled, RunStatus.SUCCEEDED)
     scores = {"exact_match": 1.0, "format_valid": 1.0, "repetition": 0.0}
     said = {0: "three turns", 30: "three <b>more</b> turns"}
-    with filled.run_folder(run.id).samples_file.open("ab") as handle:
+    with filled.runs.folder(run.id).samples_file.open("ab") as handle:
         for step, output in said.items():
             answer = {"train_step": step, "id": "ab" * 32, "prompt": "A dial?", "reference": "3", "output": output}
             handle.write(
@@ -284,7 +284,7 @@ def test_the_newest_answers_are_followed_until_others_are_chosen(filled: Pipelin
     def answer(step: int) -> None:
         scores = {"exact_match": 1.0, "format_valid": 1.0, "repetition": 0.0}
         said = {"train_step": step, "id": "ab" * 32, "prompt": "?", "reference": "3", "output": "3", "answer": "3"}
-        with filled.run_folder(run.id).samples_file.open("ab") as file:
+        with filled.runs.folder(run.id).samples_file.open("ab") as file:
             file.write(orjson.dumps(said | {"scores": scores, "tokens": 5, "hit_limit": False}) + b"\n")
 
     answer(10)

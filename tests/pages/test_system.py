@@ -30,7 +30,7 @@ def test_versions_are_shown(rt: Pipeline) -> None:
 
 def test_sizes_are_shown_when_they_are_measured(filled: Pipeline) -> None:
     open_page("system.py")
-    filled.upkeep.wait(MEASURE, 30)
+    filled.home.upkeep.wait(MEASURE, 30)
     text = words(open_page("system.py"))
     assert "Database <strong>" in text
     assert "free on this disk" in text
@@ -44,7 +44,7 @@ def test_a_page_waits_for_no_measuring_and_no_check(filled: Pipeline) -> None:
         go.wait(30)
 
     for name in (CHECK, MEASURE):
-        filled.upkeep.start(name, slow)
+        filled.home.upkeep.start(name, slow)
     app = open_page("system.py")
     bars = [str(bar.proto.text) for bar in app.get("progress")]
     assert any(text.startswith("Checking the database · 30 of 60 traces") for text in bars)
@@ -57,7 +57,7 @@ def test_the_check_is_one_click_and_its_result_stays(filled: Pipeline) -> None:
     app = open_page("system.py")
     assert "never checked" in words(app)
     press(app, "start-check")
-    filled.upkeep.wait(CHECK, 30)
+    filled.home.upkeep.wait(CHECK, 30)
     text = words(open_page("system.py"))
     assert "Sound" in text
     assert "60 traces and 0 tombstones read" in text
@@ -66,7 +66,7 @@ def test_the_check_is_one_click_and_its_result_stays(filled: Pipeline) -> None:
 def test_a_damaged_database_is_told_with_what_to_do(filled: Pipeline) -> None:
     with filled.store._database.write() as connection:
         connection.exec_driver_sql("UPDATE traces SET body = '{}' WHERE id = 7")
-    filled.check_store()
+    filled.home.check_store()
     text = words(open_page("system.py"))
     assert "does not have the content that its hash names" in text
     assert "tunixrt db restore" in text
@@ -76,8 +76,8 @@ def test_a_damaged_database_is_told_with_what_to_do(filled: Pipeline) -> None:
 def test_the_compile_cache_is_emptied_after_saying_what_is_lost(filled: Pipeline) -> None:
     filled.settings.compiled_dir.mkdir()
     (filled.settings.compiled_dir / "one").write_bytes(b"x" * 5_000)
-    filled.measure_disk()
-    filled.upkeep.wait(MEASURE, 30)
+    filled.home.measure_disk()
+    filled.home.upkeep.wait(MEASURE, 30)
     app = open_page("system.py")
     assert "Removes 5.0 kB of compiled programs." in words(app)
     press(app, "empty-cache-now")

@@ -14,7 +14,7 @@ def test_an_empty_store_says_what_a_trace_is_and_where_to_get_some(rt: Pipeline)
 
 
 def test_the_newest_trace_is_read_first_and_the_arrows_lead_on(filled: Pipeline) -> None:
-    newest, second = (item.trace for item in filled.traces(limit=2).items)
+    newest, second = (item.trace for item in filled.traces.page(limit=2).items)
     app = open_page("traces.py")
     assert newest.prompt in words(app)
     app = press(app, "next-trace")
@@ -24,7 +24,7 @@ def test_the_newest_trace_is_read_first_and_the_arrows_lead_on(filled: Pipeline)
 
 
 def test_an_address_leads_to_one_trace(filled: Pipeline) -> None:
-    some = filled.traces(limit=30).items[29]
+    some = filled.traces.page(limit=30).items[29]
     assert some.trace.prompt in words(open_page("traces.py", trace=some.id))
 
 
@@ -50,14 +50,14 @@ def test_a_search_without_hits_offers_to_clear_the_filters(filled: Pipeline) -> 
 
 
 def test_a_source_stands_in_the_address_by_its_name_alone(filled: Pipeline) -> None:
-    filled.add_traces([Trace("Name a fish.", (Step(0, "Think."),), "carp", source="pets", model="m-1")])
+    filled.traces.add_many([Trace("Name a fish.", (Step(0, "Think."),), "carp", source="pets", model="m-1")])
     app = open_page("traces.py")
     app.selectbox(key="source").set_value("pets")
     app.selectbox(key="model").set_value("m-1")
     app = checked(app.run())
     assert (app.query_params["source"], app.query_params["model"]) == ("pets", "m-1")
     # the words of the options name counts, which another import changes; a link must not break by that
-    filled.add_traces([Trace("Name a bird.", (Step(0, "Think."),), "finch", source="pets", model="m-1")])
+    filled.traces.add_many([Trace("Name a bird.", (Step(0, "Think."),), "finch", source="pets", model="m-1")])
     app = open_page("traces.py", source="pets", model="m-1")
     assert list(app.dataframe[0].value["prompt"]) == ["Name a bird.", "Name a fish."]
     app.text_input(key="q").set_value("whale")
@@ -67,7 +67,7 @@ def test_a_source_stands_in_the_address_by_its_name_alone(filled: Pipeline) -> N
 
 
 def test_a_search_and_a_source_narrow_the_list(filled: Pipeline) -> None:
-    filled.add_traces([Trace("Name a fish.", (Step(0, "Think of *water*."),), "carp", source="pets")])
+    filled.traces.add_many([Trace("Name a fish.", (Step(0, "Think of *water*."),), "carp", source="pets")])
     app = open_page("traces.py")
     app.selectbox(key="source").set_value("pets")
     app = checked(app.run())
@@ -78,7 +78,7 @@ def test_a_search_and_a_source_narrow_the_list(filled: Pipeline) -> None:
 
 
 def test_markup_in_a_trace_stays_text(rt: Pipeline) -> None:
-    rt.add_traces([Trace("<img src=x onerror=alert(1)>", (Step(0, "<b>bold</b>"),), "<script>1</script>")])
+    rt.traces.add_many([Trace("<img src=x onerror=alert(1)>", (Step(0, "<b>bold</b>"),), "<script>1</script>")])
     blocks = "".join(str(block.value) for block in open_page("traces.py").html)
     assert "&lt;img src=x onerror=alert(1)&gt;" in blocks
     assert "&lt;b&gt;bold&lt;/b&gt;" in blocks
@@ -86,7 +86,7 @@ def test_markup_in_a_trace_stays_text(rt: Pipeline) -> None:
 
 
 def test_a_doubtful_trace_says_why(rt: Pipeline) -> None:
-    rt.add_traces([Trace("2 + 2?", (), "5", reference_answer="4")])
+    rt.traces.add_many([Trace("2 + 2?", (), "5", reference_answer="4")])
     text = words(open_page("traces.py"))
     assert "differs from the reference" in text
     assert "no reasoning steps" in text
@@ -95,7 +95,7 @@ def test_a_doubtful_trace_says_why(rt: Pipeline) -> None:
 def test_a_trace_is_deleted_only_after_asking(filled: Pipeline) -> None:
     app = press(open_page("traces.py"), "delete-trace")
     assert {"keep-trace", "confirm-delete"} <= keys(app)
-    assert filled.count_traces() == 60
+    assert filled.traces.count() == 60
 
 
 def answers(rt: Pipeline) -> list[Trace]:
@@ -106,7 +106,7 @@ def answers(rt: Pipeline) -> list[Trace]:
         Trace("6 * 7?", (Step(0, "known"),), "42.0", reference_answer="42"),
         Trace("a colour?", (Step(0, "think"),), "red"),
     ]
-    rt.add_traces(made)
+    rt.traces.add_many(made)
     return made
 
 
@@ -123,11 +123,11 @@ def test_steps_are_scored_one_after_the_other_and_the_score_is_shown(rt: Pipelin
     one = answers(rt)[0]
     app = open_page("traces.py", trace=one.content_hash)
     app = press(press(press(app, "target-down"), "grade-bad"), "grade-good")
-    scores = {s.given.step: (s.given.value, s.given.kind) for s in rt.trace(one.content_hash).scores}
+    scores = {s.given.step: (s.given.value, s.given.kind) for s in rt.traces.get(one.content_hash).scores}
     assert scores == {0: (0.0, "human"), 1: (1.0, "human")}
     assert "quality <b>1</b>" in words(app)
     app = press(press(app, "target-up"), "ungrade")
-    assert len(rt.trace(one.content_hash).scores) == 1
+    assert len(rt.traces.get(one.content_hash).scores) == 1
 
 
 def test_tags_and_a_note_are_kept_as_they_are_given(rt: Pipeline) -> None:
@@ -135,14 +135,14 @@ def test_tags_and_a_note_are_kept_as_they_are_given(rt: Pipeline) -> None:
     app = open_page("traces.py", trace=one.content_hash)
     app.text_area(key=f"note-{one.content_hash[:12]}").set_value("look again")
     app = checked(app.run())
-    stored = rt.trace(one.content_hash)
+    stored = rt.traces.get(one.content_hash)
     assert stored.note is not None
     assert stored.note.text == "look again"
-    rt.tag_trace(one.content_hash, ["hard"])
+    rt.traces.tag(one.content_hash, ["hard"])
     app = open_page("traces.py", trace=one.content_hash)
     app.multiselect(key=f"tags-{one.content_hash[:12]}").set_value([])
     checked(app.run())
-    assert rt.trace(one.content_hash).tags == ()
+    assert rt.traces.get(one.content_hash).tags == ()
 
 
 def test_two_traces_stand_side_by_side_with_the_first_divergence_marked(rt: Pipeline) -> None:

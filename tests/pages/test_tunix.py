@@ -35,7 +35,7 @@ def test_the_manifest_names_an_exported_file_that_is_there(filled: Pipeline) -> 
     assert Path(shown.data.path).is_file()
     assert shown.dataset is not None
     assert shown.dataset.name == "examples"
-    assert shown == filled.build_manifest("examples", 1, model_id="tiny")
+    assert shown == filled.manifests.build("examples", 1, model_id="tiny")
     assert any("tunixrt train tiny-examples-v1.yaml" in code.value for code in app.code)
 
 
@@ -110,7 +110,7 @@ def test_every_format_shows_its_first_row_and_leads_to_its_download(filled: Pipe
     app = open_page("tunix.py")
     app.selectbox(key="export-format").set_value(format)
     app = checked(app.run())
-    (first, *_) = filled.export_lines("examples", 1, format)
+    (first, *_) = filled.exports.lines("examples", 1, format)
     assert orjson.loads(code_of(app, "{")) == orjson.loads(first)
     assert f"/api/datasets/examples/1/export.jsonl?format={format}" in link(app, "download-export")
 

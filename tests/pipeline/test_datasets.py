@@ -30,33 +30,33 @@ def trace(n: int, answer: str | None = None, prompt: str | None = None) -> Trace
 @pytest.fixture
 def rt(tmp_path: Path) -> Iterator[Pipeline]:
     with open_pipeline(Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})) as opened:
-        opened.add_traces([trace(n) for n in range(50)])
+        opened.traces.add_many([trace(n) for n in range(50)])
         yield opened
 
 
 def test_what_a_gate_did_and_found_is_kept_beside_the_version(rt: Pipeline) -> None:
     wrong = [trace(100, "1"), trace(101, "2")]
-    rt.add_traces(wrong)
-    version = rt.build_dataset(DatasetSpec("d", gates={"answer": "warn", "answer_missing": "exclude"}))
+    rt.traces.add_many(wrong)
+    version = rt.datasets.build(DatasetSpec("d", gates={"answer": "warn", "answer_missing": "exclude"}))
     assert version.rows == 50
-    outcomes = {one.gate: one for one in rt.dataset_gates("d")}
+    outcomes = {one.gate: one for one in rt.datasets.gates("d")}
     assert (outcomes["answer"].rows, outcomes["answer_missing"].rows) == (0, 2)
     assert outcomes["answer_missing"].settings == {}
-    views = rt.dataset_findings("d", 1, "answer_missing")
+    views = rt.datasets.findings("d", 1, "answer_missing")
     assert {view.finding.hash for view in views} == {one.content_hash for one in wrong}
-    assert [view.position for view in rt.dataset_findings("d", 1, "answer_missing", after=0)] == [1]
+    assert [view.position for view in rt.datasets.findings("d", 1, "answer_missing", after=0)] == [1]
     with pytest.raises(NotFound, match="no gate 'tags'"):
-        rt.dataset_findings("d", 1, "tags")
+        rt.datasets.findings("d", 1, "tags")
 
 
 def test_the_top_of_a_named_score_is_what_people_scored_highest(rt: Pipeline) -> None:
     best, second = trace(7).content_hash, trace(8).content_hash
     by_program = GivenScore(name="quality", value=9.0, scorer="p", version="1")
     for ref, value in ((best, 0.9), (second, 0.8), (trace(9).content_hash, 0.1)):
-        rt.score_trace(ref, [GivenScore(name="quality", value=value, scorer="me", version="", kind="human")])
-    rt.score_trace(trace(9).content_hash, [by_program])
-    rt.build_dataset(DatasetSpec("top", selection="top", by="quality", limit=2, eval_share=0))
-    assert {row.content_hash for row, _ in rt.dataset_rows("top")} == {best, second}
+        rt.traces.score(ref, [GivenScore(name="quality", value=value, scorer="me", version="", kind="human")])
+    rt.traces.score(trace(9).content_hash, [by_program])
+    rt.datasets.build(DatasetSpec("top", selection="top", by="quality", limit=2, eval_share=0))
+    assert {row.content_hash for row, _ in rt.datasets.rows("top")} == {best, second}
 
 
 def test_scores_of_steps_in_the_store_are_the_labels_of_a_stepwise_export(rt: Pipeline) -> None:
@@ -64,34 +64,34 @@ def test_scores_of_steps_in_the_store_are_the_labels_of_a_stepwise_export(rt: Pi
     steps = [
         GivenScore(name="right", value=v, step=i, scorer="me", version="", kind="human") for i, v in ((0, 1), (1, 0))
     ]
-    rt.score_trace(ref, steps)
-    rt.build_dataset(DatasetSpec("d"))
-    rows = [orjson.loads(line) for line in rt.export_lines("d", 1, "stepwise")]
+    rt.traces.score(ref, steps)
+    rt.datasets.build(DatasetSpec("d"))
+    rows = [orjson.loads(line) for line in rt.exports.lines("d", 1, "stepwise")]
     assert [(row["prompt"], row["labels"]) for row in rows] == [("double of 7", [True, False])]
 
 
 def test_a_deleted_trace_leaves_its_finding_without_its_text(rt: Pipeline) -> None:
-    rt.add_traces([trace(100, "1")])
-    rt.build_dataset(DatasetSpec("d", gates={"answer": "warn"}))
-    rt.delete_trace(trace(100, "1").content_hash)
-    (view,) = rt.dataset_findings("d", 1, "answer")
+    rt.traces.add_many([trace(100, "1")])
+    rt.datasets.build(DatasetSpec("d", gates={"answer": "warn"}))
+    rt.traces.delete(trace(100, "1").content_hash)
+    (view,) = rt.datasets.findings("d", 1, "answer")
     assert (view.trace, "deleted" in view.words) == (None, True)
 
 
 def test_the_same_spec_again_gives_the_same_version(rt: Pipeline) -> None:
     spec = DatasetSpec("d", gates={"near_duplicate": "exclude"}, selection="random", limit=20)
-    first = rt.build_dataset(spec)
-    assert rt.build_dataset(rt.rebuild_spec("d")) == first
-    assert rt.build_dataset(rt.rebuild_spec("d", new_name="e")).content_hash == first.content_hash
+    first = rt.datasets.build(spec)
+    assert rt.datasets.build(rt.datasets.rebuild_spec("d")) == first
+    assert rt.datasets.build(rt.datasets.rebuild_spec("d", new_name="e")).content_hash == first.content_hash
 
 
 def test_versions_differ_by_rows_added_removed_moved_and_changed(rt: Pipeline) -> None:
-    rt.build_dataset(DatasetSpec("d", eval_share=0))
-    rt.delete_trace(trace(7).content_hash)
+    rt.datasets.build(DatasetSpec("d", eval_share=0))
+    rt.traces.delete(trace(7).content_hash)
     edited = Trace("Double of  3", (Step(0, "another way to 6"),), "6", reference_answer="6", source="s")
-    rt.add_traces([trace(200), edited])
-    rt.build_dataset(DatasetSpec("d", eval_share=0, selection="latest", limit=50, dedupe="prompt"))
-    found = rt.dataset_diff("d", 1, 2)
+    rt.traces.add_many([trace(200), edited])
+    rt.datasets.build(DatasetSpec("d", eval_share=0, selection="latest", limit=50, dedupe="prompt"))
+    found = rt.datasets.diff("d", 1, 2)
     assert found.added == (trace(200).content_hash,)
     assert found.changed == ((trace(3).content_hash, edited.content_hash),)
     assert found.removed == (trace(7).content_hash,)
@@ -100,21 +100,21 @@ def test_versions_differ_by_rows_added_removed_moved_and_changed(rt: Pipeline) -
 
 def test_an_eval_file_keeps_its_rows_out_of_train(rt: Pipeline, tmp_path: Path) -> None:
     long = "In the year of the great flood the miller of the valley sold ninety sacks to three towns"
-    rt.add_traces([trace(300, prompt=f"{long}, or did he?")])
+    rt.traces.add_many([trace(300, prompt=f"{long}, or did he?")])
     (tmp_path / "test.jsonl").write_text(f'{{"question": "{long}", "answer": "1"}}\n')
     spec = DatasetSpec("d", eval_share=0, gates={"contamination": "exclude"})
-    version = rt.build_dataset(spec, eval_file=EvalFile.at(tmp_path / "test.jsonl"))
+    version = rt.datasets.build(spec, eval_file=EvalFile.at(tmp_path / "test.jsonl"))
     assert version.rows == 50
-    (view,) = rt.dataset_findings("d", 1, "contamination")
+    (view,) = rt.datasets.findings("d", 1, "contamination")
     assert view.span.startswith("In the year")
-    assert "test.jsonl" in rt.dataset_card("d")
+    assert "test.jsonl" in rt.datasets.card("d")
     with pytest.raises(InvalidDataset, match="needs the eval file"):
-        rt.build_dataset(rt.rebuild_spec("d"))
+        rt.datasets.build(rt.datasets.rebuild_spec("d"))
 
 
 def test_a_build_in_the_background_ends_with_a_version(rt: Pipeline) -> None:
-    build = rt.start_build(DatasetSpec("d", gates={"answer": "warn"}))
-    over = rt.builds.wait(build.id, 60)
+    build = rt.datasets.start_build(DatasetSpec("d", gates={"answer": "warn"}))
+    over = rt.datasets.builds.wait(build.id, 60)
     assert (over.status, over.version) == ("succeeded", 1)
 
 
@@ -127,29 +127,29 @@ def test_a_build_that_is_cancelled_keeps_nothing(rt: Pipeline) -> None:
 
     spec = DatasetSpec("d", gates={"tags": "exclude", "answer": "warn"})
     with pytest.raises(Cancelled, match="Nothing of it was kept"):
-        rt.build_dataset(spec, on_progress=cancel, stop=stop)
-    assert rt.dataset_versions() == []
+        rt.datasets.build(spec, on_progress=cancel, stop=stop)
+    assert rt.datasets.versions() == []
 
 
 def test_lengths_are_an_estimate_that_says_so(rt: Pipeline) -> None:
-    rt.build_dataset(DatasetSpec("d"))
-    lengths = rt.dataset_lengths("d")
+    rt.datasets.build(DatasetSpec("d"))
+    lengths = rt.datasets.lengths("d")
     assert lengths.counted_by.startswith("estimate")
     assert lengths.rows == 50
-    assert rt.dataset_lengths("d", most=20).rows == 20
+    assert rt.datasets.lengths("d", most=20).rows == 20
 
 
 @pytest.mark.tunix
 def test_lengths_by_a_model_s_tokenizer(rt: Pipeline) -> None:
-    rt.build_dataset(DatasetSpec("d"))
-    assert rt.dataset_lengths("d", model="tiny").counted_by == "tiny tokenizer"
+    rt.datasets.build(DatasetSpec("d"))
+    assert rt.datasets.lengths("d", model="tiny").counted_by == "tiny tokenizer"
 
 
 @pytest.mark.skipif(not GSM8K.exists(), reason="GSM8K is not there")
 def test_every_answer_of_gsm8k_is_right_and_no_row_has_a_fault_that_it_does_not_have(rt: Pipeline) -> None:
-    rt.ingest(GSM8K, source_label="gsm8k")
-    rt.build_dataset(DatasetSpec("gsm8k", source="gsm8k", gates=dict.fromkeys(GATES, "warn")))
-    found = {one.gate: one for one in rt.dataset_gates("gsm8k")}
+    rt.traces.ingest(GSM8K, source_label="gsm8k")
+    rt.datasets.build(DatasetSpec("gsm8k", source="gsm8k", gates=dict.fromkeys(GATES, "warn")))
+    found = {one.gate: one for one in rt.datasets.gates("gsm8k")}
     assert found["answer"].counts == {"right": 7_473}
     clean = {"reasoning", "tags", "control_tokens", "too_long", "exact_duplicate", "near_duplicate"}
     assert {name: found[name].rows for name in clean} == dict.fromkeys(clean, 0)

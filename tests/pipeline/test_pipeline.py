@@ -47,26 +47,26 @@ def rt(settings: Settings) -> Iterator[Pipeline]:
 
 
 def manifest_of(rt: Pipeline, train_steps: int = 5, **options: str) -> RunManifest:
-    rt.ingest_examples(40)
-    rt.build_dataset(DatasetSpec("mine"))
-    return rt.build_manifest("mine", model_id="tiny", hyperparams={"train_steps": train_steps}, **options)
+    rt.traces.ingest_examples(40)
+    rt.datasets.build(DatasetSpec("mine"))
+    return rt.manifests.build("mine", model_id="tiny", hyperparams={"train_steps": train_steps}, **options)
 
 
 def test_an_import_adds_up_and_a_second_one_adds_nothing(rt: Pipeline) -> None:
     body = b'{"question": "2+2?", "answer": "two and two\\n#### 4"}\n{"question": 5}\nnot json\n'
-    first = rt.ingest(BytesIO(body), name="upload.jsonl")
+    first = rt.traces.ingest(BytesIO(body), name="upload.jsonl")
     assert (first.read, first.inserted, first.duplicate, first.rejected) == (3, 1, 0, 2)
     assert [error.line for error in first.errors] == [2, 3]
-    second = rt.ingest(BytesIO(body), name="upload.jsonl")
+    second = rt.traces.ingest(BytesIO(body), name="upload.jsonl")
     assert (second.read, second.inserted, second.duplicate, second.rejected) == (3, 0, 1, 2)
 
 
 @pytest.mark.skipif(not GSM8K.exists(), reason="GSM8K is not there")
 def test_gsm8k_comes_in_whole_and_only_once(rt: Pipeline) -> None:
-    first, second = rt.ingest(GSM8K), rt.ingest(GSM8K)
+    first, second = rt.traces.ingest(GSM8K), rt.traces.ingest(GSM8K)
     assert (first.read, first.inserted, first.rejected, first.format) == (7473, 7473, 0, "gsm8k")
     assert (second.duplicate, second.inserted) == (7473, 0)
-    page = rt.traces(TraceQuery(text="Natalia clips"))
+    page = rt.traces.page(TraceQuery(text="Natalia clips"))
     trace = page.items[0].trace
     assert trace.final_answer == trace.reference_answer == "72"
     assert [step.content for step in trace.steps] == [
@@ -77,61 +77,61 @@ def test_gsm8k_comes_in_whole_and_only_once(rt: Pipeline) -> None:
 
 def test_a_file_that_cannot_be_read_stores_nothing(rt: Pipeline, tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile):
-        rt.ingest(BytesIO(b""), name="empty.jsonl")
+        rt.traces.ingest(BytesIO(b""), name="empty.jsonl")
     with pytest.raises(UnreadableFile):
-        rt.ingest(tmp_path / "none.jsonl")
-    assert rt.count_traces() == 0
+        rt.traces.ingest(tmp_path / "none.jsonl")
+    assert rt.traces.count() == 0
 
 
 def test_the_same_selection_twice_is_the_same_version(rt: Pipeline) -> None:
-    rt.ingest_examples(40)
-    first = rt.build_dataset(DatasetSpec("mine"))
-    assert rt.build_dataset(DatasetSpec("mine")) == first
-    rt.add_traces([Trace("new", (), "1")])
-    second = rt.build_dataset(DatasetSpec("mine"))
+    rt.traces.ingest_examples(40)
+    first = rt.datasets.build(DatasetSpec("mine"))
+    assert rt.datasets.build(DatasetSpec("mine")) == first
+    rt.traces.add_many([Trace("new", (), "1")])
+    second = rt.datasets.build(DatasetSpec("mine"))
     assert (second.version, second.parent) == (2, 1)
-    assert [v.version for v in rt.dataset_versions("mine")] == [2, 1]
+    assert [v.version for v in rt.datasets.versions("mine")] == [2, 1]
 
 
 def test_a_dataset_of_nothing_is_refused(rt: Pipeline) -> None:
     with pytest.raises(InvalidDataset):
-        rt.build_dataset(DatasetSpec("mine"))
+        rt.datasets.build(DatasetSpec("mine"))
 
 
 def test_the_same_version_gives_the_same_bytes_in_a_rebuilt_database(rt: Pipeline, tmp_path: Path) -> None:
-    rt.ingest_examples(40)
-    rt.build_dataset(DatasetSpec("mine"))
-    first = rt.export_dataset("mine")
-    again = rt.export_dataset("mine", path=tmp_path / "again.jsonl")
+    rt.traces.ingest_examples(40)
+    rt.datasets.build(DatasetSpec("mine"))
+    first = rt.exports.write("mine")
+    again = rt.exports.write("mine", path=tmp_path / "again.jsonl")
     other = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "other")})
     with open_with(other, FakeBackend()) as rebuilt:
-        rebuilt.ingest_examples(40)
-        rebuilt.build_dataset(DatasetSpec("mine"))
-        assert rebuilt.export_dataset("mine").sha256 == first.sha256 == again.sha256
+        rebuilt.traces.ingest_examples(40)
+        rebuilt.datasets.build(DatasetSpec("mine"))
+        assert rebuilt.exports.write("mine").sha256 == first.sha256 == again.sha256
 
 
 def test_an_export_leaves_a_deleted_trace_out_and_its_sidecar_names_it(rt: Pipeline) -> None:
-    rt.ingest_examples(40)
-    rt.build_dataset(DatasetSpec("mine"))
-    gone = rt.traces(limit=1).items[0].id
-    rt.delete_trace(gone)
-    info = rt.export_dataset("mine")
+    rt.traces.ingest_examples(40)
+    rt.datasets.build(DatasetSpec("mine"))
+    gone = rt.traces.page(limit=1).items[0].id
+    rt.traces.delete(gone)
+    info = rt.exports.write("mine")
     assert info.rows == 39
     assert orjson.loads(info.meta_path.read_bytes())["dataset"]["deleted_rows"] == [gone]
 
 
 @pytest.mark.parametrize("format", ["tunix_sft", "trace", "prompt_completion"])
 def test_every_export_holds_every_row(rt: Pipeline, format: str) -> None:
-    rt.ingest_examples(40)
-    version = rt.build_dataset(DatasetSpec("mine"))
-    assert rt.export_dataset("mine", format=format).rows == version.rows == len(list(rt.export_lines("mine")))
+    rt.traces.ingest_examples(40)
+    version = rt.datasets.build(DatasetSpec("mine"))
+    assert rt.exports.write("mine", format=format).rows == version.rows == len(list(rt.exports.lines("mine")))
 
 
 def test_an_unknown_export_format_is_refused(rt: Pipeline) -> None:
-    rt.ingest_examples(40)
-    rt.build_dataset(DatasetSpec("mine"))
+    rt.traces.ingest_examples(40)
+    rt.datasets.build(DatasetSpec("mine"))
     with pytest.raises(InvalidDataset, match="csv"):
-        rt.export_lines("mine", format="csv")
+        rt.exports.lines("mine", format="csv")
 
 
 def test_a_manifest_names_its_dataset_version_and_a_folder_of_its_own(rt: Pipeline) -> None:
@@ -143,161 +143,161 @@ def test_a_manifest_names_its_dataset_version_and_a_folder_of_its_own(rt: Pipeli
 
 
 def test_a_run_goes_from_queued_to_succeeded_and_can_be_evaluated(rt: Pipeline) -> None:
-    run = rt.start_run(manifest_of(rt))
+    run = rt.runs.start(manifest_of(rt))
     assert run.status is RunStatus.QUEUED
-    assert rt.wait(60)
-    assert rt.run(run.id).status is RunStatus.SUCCEEDED
-    assert rt.run_state(run.id).train_step == 5
-    records, cursor = rt.run_metrics(run.id)
+    assert rt.queue.wait(60)
+    assert rt.runs.get(run.id).status is RunStatus.SUCCEEDED
+    assert rt.runs.state(run.id).train_step == 5
+    records, cursor = rt.runs.metrics(run.id)
     assert len(records) == 6
-    assert rt.run_metrics(run.id, cursor) == ([], cursor)
-    rt.start_evaluation(run.id)
-    assert rt.wait(60)
-    assert {e.target: e.metrics["exact_match"] for e in rt.evaluations(run.id)} == {"base": 0.0, "tuned": 1.0}
-    comparison = rt.comparison(run.id)
+    assert rt.runs.metrics(run.id, cursor) == ([], cursor)
+    rt.evaluations.start(run.id)
+    assert rt.queue.wait(60)
+    assert {e.target: e.metrics["exact_match"] for e in rt.evaluations.records(run.id)} == {"base": 0.0, "tuned": 1.0}
+    comparison = rt.evaluations.comparison(run.id)
     assert comparison is not None
     assert comparison.fixed == comparison.rows > 0
-    evaluated = {e.target: e.id for e in rt.evaluations(run.id)}
-    assert len(rt.evaluation(evaluated["tuned"]).predictions) == comparison.rows
+    evaluated = {e.target: e.id for e in rt.evaluations.records(run.id)}
+    assert len(rt.evaluations.get(evaluated["tuned"]).predictions) == comparison.rows
 
 
 def test_starting_twice_with_one_request_id_starts_one_run(rt: Pipeline) -> None:
     manifest = manifest_of(rt)
-    first = rt.start_run(manifest, request_id="click")
-    second = rt.start_run(manifest, request_id="click")
+    first = rt.runs.start(manifest, request_id="click")
+    second = rt.runs.start(manifest, request_id="click")
     assert first.id == second.id
-    assert rt.wait(60)
-    assert len(rt.runs().items) == 1
+    assert rt.queue.wait(60)
+    assert len(rt.runs.page().items) == 1
 
 
 def test_a_folder_that_holds_a_run_is_not_used_again(rt: Pipeline) -> None:
     manifest = manifest_of(rt, output_dir="mine")
-    rt.start_run(manifest)
+    rt.runs.start(manifest)
     with pytest.raises(Conflict, match="already holds a run"):
-        rt.start_run(manifest)
+        rt.runs.start(manifest)
 
 
 def test_where_a_numbered_folder_is_taken_by_now_the_next_one_is(rt: Pipeline) -> None:
     manifest = manifest_of(rt)
-    first, second = rt.start_run(manifest), rt.start_run(manifest)
+    first, second = rt.runs.start(manifest), rt.runs.start(manifest)
     assert (first.id, second.id) == ("r-0001", "r-0002")
     assert second.manifest["output_dir"] == second.directory != first.directory
-    assert rt.wait(60)
+    assert rt.queue.wait(60)
 
 
 def test_an_output_directory_that_cannot_be_written_is_refused_and_no_run_is_listed(rt: Pipeline) -> None:
     (rt.settings.home / "file").touch()
     manifest = manifest_of(rt, output_dir=str(rt.settings.home / "file" / "run"))
     with pytest.raises(OutputError):
-        rt.start_run(manifest)
-    assert rt.runs().items == ()
+        rt.runs.start(manifest)
+    assert rt.runs.page().items == ()
 
 
 def test_a_stopped_run_can_be_resumed(settings: Settings) -> None:
     backend = FakeBackend(step_seconds=0.01)
     with open_with(settings, backend) as rt:
-        run = rt.start_run(manifest_of(rt, train_steps=500))
-        while not rt.run_metrics(run.id)[0]:
+        run = rt.runs.start(manifest_of(rt, train_steps=500))
+        while not rt.runs.metrics(run.id)[0]:
             pass
-        rt.stop_run(run.id)
-        assert rt.wait(60)
-        assert rt.run(run.id).status is RunStatus.STOPPED
+        rt.runs.stop(run.id)
+        assert rt.queue.wait(60)
+        assert rt.runs.get(run.id).status is RunStatus.STOPPED
         with pytest.raises(Conflict, match="nothing to stop"):
-            rt.stop_run(run.id)
+            rt.runs.stop(run.id)
         backend.step_seconds = 0.0
-        rt.resume_run(run.id)
-        assert rt.wait(60)
-        assert rt.run(run.id).status is RunStatus.SUCCEEDED
+        rt.runs.resume(run.id)
+        assert rt.queue.wait(60)
+        assert rt.runs.get(run.id).status is RunStatus.SUCCEEDED
         with pytest.raises(Conflict):
-            rt.resume_run(run.id)
+            rt.runs.resume(run.id)
 
 
 def test_a_run_that_is_not_over_is_not_evaluated(settings: Settings) -> None:
     with open_with(settings, FakeBackend(step_seconds=0.01)) as rt:
-        run = rt.start_run(manifest_of(rt, train_steps=10_000))
+        run = rt.runs.start(manifest_of(rt, train_steps=10_000))
         with pytest.raises(Conflict, match="when it is over"):
-            rt.start_evaluation(run.id)
+            rt.evaluations.start(run.id)
 
 
 def test_what_a_dead_process_left_behind_is_interrupted_at_the_next_start(settings: Settings) -> None:
     with open_with(settings, FakeBackend()) as rt:
-        run = rt.start_run(manifest_of(rt))
-        assert rt.wait(60)
-        folder = rt.run_folder(run.id)
+        run = rt.runs.start(manifest_of(rt))
+        assert rt.queue.wait(60)
+        folder = rt.runs.folder(run.id)
     state = folder.state()
     folder.write_state(RunState(RunStatus.RUNNING, train_step=state.train_step, process="999999999:1:gone"))
     with open_with(settings, FakeBackend()) as rt:
-        found = rt.run(run.id)
+        found = rt.runs.get(run.id)
         assert found.status is RunStatus.INTERRUPTED
         assert "Resume" in found.message
-        assert len(rt.run_metrics(run.id)[0]) == 6, "its curve is still there"
-        rt.resume_run(run.id)
-        assert rt.wait(60)
-        assert rt.run(run.id).status is RunStatus.SUCCEEDED
+        assert len(rt.runs.metrics(run.id)[0]) == 6, "its curve is still there"
+        rt.runs.resume(run.id)
+        assert rt.queue.wait(60)
+        assert rt.runs.get(run.id).status is RunStatus.SUCCEEDED
 
 
 def test_a_lost_database_is_rebuilt_from_the_run_folders(settings: Settings) -> None:
     with open_with(settings, FakeBackend()) as rt:
-        run = rt.start_run(manifest_of(rt))
-        assert rt.wait(60)
-        plan = plan_evaluation(rt_manifest(rt, run.id), rt.run_folder(run.id), "tuned", EvalRequest())
+        run = rt.runs.start(manifest_of(rt))
+        assert rt.queue.wait(60)
+        plan = plan_evaluation(rt_manifest(rt, run.id), rt.runs.folder(run.id), "tuned", EvalRequest())
         execute_evaluation(plan, FakeBackend())
     for path in settings.home.glob("tunixrt.db*"):
         path.unlink()
     with open_with(settings, FakeBackend()) as rt:
-        found = rt.run(run.id)
+        found = rt.runs.get(run.id)
         assert (found.status, found.name) == (RunStatus.SUCCEEDED, run.name)
         assert str(found.dataset) == "mine v1"
-        assert [(e.target, e.metrics["exact_match"]) for e in rt.evaluations(run.id)] == [("tuned", 1.0)]
+        assert [(e.target, e.metrics["exact_match"]) for e in rt.evaluations.records(run.id)] == [("tuned", 1.0)]
 
 
 def rt_manifest(rt: Pipeline, run_id: str) -> RunManifest:
-    return RunManifest.from_dict(rt.run(run_id).manifest)
+    return RunManifest.from_dict(rt.runs.get(run_id).manifest)
 
 
 def test_a_run_folder_that_is_no_run_is_left_alone(settings: Settings) -> None:
     RunDir(settings.runs_dir / "r-0009").create()
     with open_with(settings, FakeBackend()) as rt:
-        assert rt.runs().items == ()
+        assert rt.runs.page().items == ()
         # but its name is taken
         assert manifest_of(rt).output_dir.endswith("r-0010")
 
 
 def test_unknown_names_are_not_found(rt: Pipeline) -> None:
     with pytest.raises(NotFound):
-        rt.run("r-9999")
+        rt.runs.get("r-9999")
     with pytest.raises(NotFound):
-        rt.dataset("none")
+        rt.datasets.get("none")
     with pytest.raises(NotFound):
-        rt.trace("0" * 64)
+        rt.traces.get("0" * 64)
     with pytest.raises(NotFound):
-        rt.evaluation("r-9999-base")
+        rt.evaluations.get("r-9999-base")
     with pytest.raises(NotFound):
-        rt.build_manifest(model_id="tiny")
+        rt.manifests.build(model_id="tiny")
 
 
 def test_a_comparison_needs_both_sides(rt: Pipeline) -> None:
-    run = rt.start_run(manifest_of(rt))
-    assert rt.wait(60)
-    assert rt.comparison(run.id) is None
-    rt.start_evaluation(run.id, ["base"])
-    assert rt.wait(60)
-    assert rt.comparison(run.id) is None
-    assert [e.status for e in rt.evaluations(run.id)] == [RunStatus.SUCCEEDED]
+    run = rt.runs.start(manifest_of(rt))
+    assert rt.queue.wait(60)
+    assert rt.evaluations.comparison(run.id) is None
+    rt.evaluations.start(run.id, ["base"])
+    assert rt.queue.wait(60)
+    assert rt.evaluations.comparison(run.id) is None
+    assert [e.status for e in rt.evaluations.records(run.id)] == [RunStatus.SUCCEEDED]
 
 
 @pytest.mark.skipif(is_tunix_available(), reason="says what happens where Tunix is not installed")
 def test_without_tunix_everything_up_to_the_manifest_works_and_a_start_says_what_is_missing(settings: Settings) -> None:
     with open_pipeline(settings) as rt:
         manifest = manifest_of(rt)
-        assert not rt.tunix_status().available
+        assert not rt.home.tunix_status().available
         with pytest.raises(TunixMissing, match="pip install"):
-            rt.start_run(manifest)
-        assert rt.runs().items == ()
+            rt.runs.start(manifest)
+        assert rt.runs.page().items == ()
 
 
 def test_the_state_of_tunix_is_known_without_importing_it(rt: Pipeline) -> None:
-    status = rt.tunix_status()
+    status = rt.home.tunix_status()
     assert status.available is is_tunix_available()
     assert (status.version is not None) is status.available
     assert "pip install" in status.to_dict()["install"]
@@ -306,26 +306,26 @@ def test_the_state_of_tunix_is_known_without_importing_it(rt: Pipeline) -> None:
 def test_an_evaluation_that_is_under_way_is_not_queued_again(settings: Settings) -> None:
     backend = FakeBackend()
     with open_with(settings, backend) as rt:
-        first = rt.start_run(manifest_of(rt))
-        assert rt.wait(60)
+        first = rt.runs.start(manifest_of(rt))
+        assert rt.queue.wait(60)
         backend.step_seconds = 0.05
-        second = rt.start_run(rt.build_manifest("mine", model_id="tiny", hyperparams={"train_steps": 500}))
-        queued = rt.start_evaluation(first.id)
-        assert rt.start_evaluation(first.id) == queued
+        second = rt.runs.start(rt.manifests.build("mine", model_id="tiny", hyperparams={"train_steps": 500}))
+        queued = rt.evaluations.start(first.id)
+        assert rt.evaluations.start(first.id) == queued
         assert len(rt.jobs.queued()) == 2
-        rt.stop_run(second.id)
-        assert rt.wait(60)
-        assert {e.status for e in rt.evaluations(first.id)} == {RunStatus.SUCCEEDED}
+        rt.runs.stop(second.id)
+        assert rt.queue.wait(60)
+        assert {e.status for e in rt.evaluations.records(first.id)} == {RunStatus.SUCCEEDED}
 
 
 def test_stopping_a_run_stops_its_evaluations_too(settings: Settings) -> None:
     backend = FakeBackend()
     with open_with(settings, backend) as rt:
-        first = rt.start_run(manifest_of(rt))
-        assert rt.wait(60)
+        first = rt.runs.start(manifest_of(rt))
+        assert rt.queue.wait(60)
         backend.step_seconds = 0.05
-        second = rt.start_run(rt.build_manifest("mine", model_id="tiny", hyperparams={"train_steps": 500}))
-        rt.start_evaluation(first.id)
-        rt.stop_run(first.id)
-        assert {e.status for e in rt.evaluations(first.id)} == {RunStatus.STOPPED}
-        rt.stop_run(second.id)
+        second = rt.runs.start(rt.manifests.build("mine", model_id="tiny", hyperparams={"train_steps": 500}))
+        rt.evaluations.start(first.id)
+        rt.runs.stop(first.id)
+        assert {e.status for e in rt.evaluations.records(first.id)} == {RunStatus.STOPPED}
+        rt.runs.stop(second.id)

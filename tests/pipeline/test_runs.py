@@ -31,9 +31,9 @@ def rt(tmp_path: Path, backend: FakeBackend) -> Iterator[Pipeline]:
 
 
 def finished(rt: Pipeline, train_steps: int = 5) -> Run:
-    run = rt.start_run(manifest_of(rt, train_steps))
-    assert rt.wait(20)
-    return rt.run(run.id)
+    run = rt.runs.start(manifest_of(rt, train_steps))
+    assert rt.queue.wait(20)
+    return rt.runs.get(run.id)
 
 
 def wait_for_records(folder: RunDir, kind: str = "train") -> None:
@@ -45,135 +45,135 @@ def wait_for_records(folder: RunDir, kind: str = "train") -> None:
 
 def test_a_finished_run_trains_for_longer_and_its_manifest_says_so(rt: Pipeline) -> None:
     run = finished(rt, 5)
-    rt.resume_run(run.id, train_steps=8)
-    assert rt.wait(20)
-    state = rt.run_state(run.id)
+    rt.runs.resume(run.id, train_steps=8)
+    assert rt.queue.wait(20)
+    state = rt.runs.state(run.id)
     assert (state.status, state.train_step, state.total_train_steps) == (RunStatus.SUCCEEDED, 8, 8)
-    steps = [record["train_step"] for record in rt.run_metrics(run.id)[0] if record["kind"] == "train"]
+    steps = [record["train_step"] for record in rt.runs.metrics(run.id)[0] if record["kind"] == "train"]
     assert steps == list(range(1, 9))
-    on_disk = RunManifest.from_text(rt.run_folder(run.id).manifest_file.read_text())
+    on_disk = RunManifest.from_text(rt.runs.folder(run.id).manifest_file.read_text())
     assert on_disk.duration.train_steps == 8
-    assert rt.run(run.id).manifest == on_disk.to_dict()
+    assert rt.runs.get(run.id).manifest == on_disk.to_dict()
 
 
 def test_a_finished_run_is_not_resumed_without_more_to_do(rt: Pipeline) -> None:
     run = finished(rt, 5)
     with pytest.raises(Conflict, match="has finished all of its 5 train steps"):
-        rt.resume_run(run.id)
+        rt.runs.resume(run.id)
     with pytest.raises(Conflict, match="5 train steps are done already"):
-        rt.resume_run(run.id, train_steps=5)
+        rt.runs.resume(run.id, train_steps=5)
     with pytest.raises(InvalidManifest, match="either epochs or train_steps"):
-        rt.resume_run(run.id, train_steps=9, epochs=2)
-    assert rt.run(run.id).status is RunStatus.SUCCEEDED
+        rt.runs.resume(run.id, train_steps=9, epochs=2)
+    assert rt.runs.get(run.id).status is RunStatus.SUCCEEDED
 
 
 def test_epochs_are_counted_as_the_plan_counted_them(rt: Pipeline) -> None:
     run = finished(rt, 5)
-    folder = rt.run_folder(run.id)
+    folder = rt.runs.folder(run.id)
     # packed: 5 train steps were 2 epochs
     folder.write_state(RunState(RunStatus.SUCCEEDED, train_step=5, total_train_steps=5, plan={"epochs": 2.0}))
     with pytest.raises(Conflict, match="5 train steps are done"):
-        rt.resume_run(run.id, epochs=2.1)
-    assert rt.resume_run(run.id, epochs=4).manifest["duration"] == {"epochs": 4.0, "train_steps": None}
-    assert rt.wait(20)
+        rt.runs.resume(run.id, epochs=2.1)
+    assert rt.runs.resume(run.id, epochs=4).manifest["duration"] == {"epochs": 4.0, "train_steps": None}
+    assert rt.queue.wait(20)
 
 
 def test_a_run_that_goes_on_is_not_made_longer(rt: Pipeline, backend: FakeBackend) -> None:
     backend.step_seconds = 0.01
-    run = rt.start_run(manifest_of(rt, 10_000))
+    run = rt.runs.start(manifest_of(rt, 10_000))
     with pytest.raises(Conflict, match="it can be resumed when it is over"):
-        rt.resume_run(run.id, train_steps=20_000)
-    rt.stop_run(run.id)
-    assert rt.wait(20)
+        rt.runs.resume(run.id, train_steps=20_000)
+    rt.runs.stop(run.id)
+    assert rt.queue.wait(20)
 
 
 def test_what_the_command_trained_for_longer_is_seen_by_the_dashboard(rt: Pipeline) -> None:
     run = finished(rt, 5)
-    folder = rt.run_folder(run.id)
+    folder = rt.runs.folder(run.id)
     longer = RunManifest.from_dict({**run.manifest, "duration": {"train_steps": 9}})
     folder.manifest_file.write_text(longer.to_yaml(), encoding="utf-8")
     folder.write_state(RunState(RunStatus.SUCCEEDED, train_step=9, total_train_steps=9, started_at=1e9, ended_at=2e9))
-    assert rt.run(run.id).manifest["duration"]["train_steps"] == 9
+    assert rt.runs.get(run.id).manifest["duration"]["train_steps"] == 9
 
 
 def test_a_checkpoint_is_saved_on_request_and_the_run_goes_on(rt: Pipeline, backend: FakeBackend) -> None:
     backend.step_seconds = 0.01
-    run = rt.start_run(manifest_of(rt, 10_000))
-    folder = rt.run_folder(run.id)
+    run = rt.runs.start(manifest_of(rt, 10_000))
+    folder = rt.runs.folder(run.id)
     wait_for_records(folder)
-    rt.save_checkpoint(run.id)
+    rt.runs.save_checkpoint(run.id)
     wait_for_records(folder, "checkpoint")
     saved = next(record for record in folder.metrics()[0] if record["kind"] == "checkpoint")
     assert saved["reason"] == "asked"
     assert not folder.save_file.exists()
-    assert rt.run(run.id).status is RunStatus.RUNNING
-    rt.stop_run(run.id)
-    assert rt.wait(20)
+    assert rt.runs.get(run.id).status is RunStatus.RUNNING
+    rt.runs.stop(run.id)
+    assert rt.queue.wait(20)
     with pytest.raises(Conflict, match="while it trains"):
-        rt.save_checkpoint(run.id)
+        rt.runs.save_checkpoint(run.id)
 
 
 def test_a_clone_is_a_new_run_of_the_changed_manifest(rt: Pipeline) -> None:
     run = finished(rt, 5)
-    variant = rt.clone_manifest(run.id, {"learning_rate": 1e-4, "train_steps": 6})
+    variant = rt.manifests.clone(run.id, {"learning_rate": 1e-4, "train_steps": 6})
     assert [change.key for change in variant.changed] == ["optimizer.learning_rate", "duration.train_steps"]
-    clone = rt.start_run(variant.manifest)
-    assert rt.wait(20)
-    assert (clone.id, rt.run(clone.id).status) == ("r-0002", RunStatus.SUCCEEDED)
+    clone = rt.runs.start(variant.manifest)
+    assert rt.queue.wait(20)
+    assert (clone.id, rt.runs.get(clone.id).status) == ("r-0002", RunStatus.SUCCEEDED)
     assert clone.dataset == run.dataset
 
 
 def test_a_clone_knows_its_parent_and_what_was_changed_whatever_becomes_of_it(rt: Pipeline) -> None:
     run = finished(rt, 5)
-    assert rt.run_parent(run.id) is None
-    variant = rt.clone_manifest(run.id, {"learning_rate": 1e-4})
-    clone = rt.start_run(variant.manifest, parent=run.id)
-    assert rt.wait(20)
-    rt.resume_run(run.id, train_steps=7)
-    assert rt.wait(20)
-    parent = rt.run_parent(clone.id)
+    assert rt.runs.parent(run.id) is None
+    variant = rt.manifests.clone(run.id, {"learning_rate": 1e-4})
+    clone = rt.runs.start(variant.manifest, parent=run.id)
+    assert rt.queue.wait(20)
+    rt.runs.resume(run.id, train_steps=7)
+    assert rt.queue.wait(20)
+    parent = rt.runs.parent(clone.id)
     assert parent is not None
     assert parent.run == run.id
     assert parent.changed == variant.changed
-    assert json.loads(rt.run_folder(clone.id).parent_file.read_text()) == parent.to_dict()
+    assert json.loads(rt.runs.folder(clone.id).parent_file.read_text()) == parent.to_dict()
 
 
 def test_a_clone_of_a_run_that_is_not_there_is_not_started(rt: Pipeline) -> None:
     run = finished(rt, 5)
     with pytest.raises(NotFound, match="r-0900"):
-        rt.start_run(rt.clone_manifest(run.id).manifest, parent="r-0900")
-    assert len(rt.runs().items) == 1
+        rt.runs.start(rt.manifests.clone(run.id).manifest, parent="r-0900")
+    assert len(rt.runs.page().items) == 1
 
 
 def test_runs_are_compared_by_what_differs_and_what_they_came_to(rt: Pipeline) -> None:
     run = finished(rt, 5)
-    clone = rt.start_run(rt.clone_manifest(run.id, {"train_steps": 10}).manifest)
-    assert rt.wait(20)
-    compared = rt.compare_runs([run.id, clone.id])
+    clone = rt.runs.start(rt.manifests.clone(run.id, {"train_steps": 10}).manifest)
+    assert rt.queue.wait(20)
+    compared = rt.runs.compare([run.id, clone.id])
     assert Difference("duration.train_steps", (5, 10)) in compared.differences
     assert [summary.eval_loss for summary in compared.summaries] == [1 / 5, 1 / 10]
     with pytest.raises(NotFound, match="r-0009"):
-        rt.compare_runs([run.id, "r-0009"])
+        rt.runs.compare([run.id, "r-0009"])
 
 
 def test_jobs_that_wait_are_moved_and_cancelled_one_by_one(rt: Pipeline, backend: FakeBackend) -> None:
     backend.step_seconds = 0.01
-    first = rt.start_run(manifest_of(rt, 10_000))
-    wait_for_records(rt.run_folder(first.id))
-    others = [rt.start_run(rt.clone_manifest(first.id, {"train_steps": 3}).manifest) for _ in range(3)]
-    assert [job.id for job in rt.queue().waiting] == [run.id for run in others] == ["r-0002", "r-0003", "r-0004"]
-    rt.move_job("r-0004", -1)
-    rt.move_job("r-0002", -5)
-    rt.move_job("r-0003", 1)
-    assert [job.id for job in rt.queue().waiting] == ["r-0002", "r-0004", "r-0003"]
-    rt.cancel_job("r-0004")
-    assert rt.run("r-0004").status is RunStatus.STOPPED
+    first = rt.runs.start(manifest_of(rt, 10_000))
+    wait_for_records(rt.runs.folder(first.id))
+    others = [rt.runs.start(rt.manifests.clone(first.id, {"train_steps": 3}).manifest) for _ in range(3)]
+    assert [job.id for job in rt.queue.state().waiting] == [run.id for run in others] == ["r-0002", "r-0003", "r-0004"]
+    rt.queue.move("r-0004", -1)
+    rt.queue.move("r-0002", -5)
+    rt.queue.move("r-0003", 1)
+    assert [job.id for job in rt.queue.state().waiting] == ["r-0002", "r-0004", "r-0003"]
+    rt.queue.cancel("r-0004")
+    assert rt.runs.get("r-0004").status is RunStatus.STOPPED
     with pytest.raises(NotFound, match="It may have begun"):
-        rt.cancel_job("r-0004")
-    holder = rt.queue().holder
+        rt.queue.cancel("r-0004")
+    holder = rt.queue.state().holder
     assert holder is not None
     assert (holder.run, holder.kind, holder.ours) == (first.id, "train", True)
-    rt.stop_run(first.id)
-    assert rt.wait(20)
+    rt.runs.stop(first.id)
+    assert rt.queue.wait(20)
     assert backend.trained == ["r-0001", "r-0002", "r-0003"]
-    assert rt.queue().holder is None
+    assert rt.queue.state().holder is None

@@ -100,8 +100,8 @@ def dataset_build(
         def show(phase: str, done: int, total: int) -> None:
             bar.update(task, completed=done, total=total or None, note=phase)
 
-        built = rt.build_dataset(spec, eval_file=EvalFile.at(eval_file) if eval_file else None, on_progress=show)
-        outcomes = rt.dataset_gates(built.name, built.version)
+        built = rt.datasets.build(spec, eval_file=EvalFile.at(eval_file) if eval_file else None, on_progress=show)
+        outcomes = rt.datasets.gates(built.name, built.version)
     say_version(built)
     if outcomes:
         terminal.table(

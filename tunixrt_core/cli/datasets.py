@@ -30,7 +30,7 @@ dataset_app.command("build")(dataset_build)
 def dataset_list(name: Annotated[str | None, typer.Argument()] = None, home: Home = None) -> None:
     """List dataset versions, newest first."""
     with open_home(home) as rt:
-        versions = rt.dataset_versions(name)
+        versions = rt.datasets.versions(name)
     terminal.table(
         ("Dataset", "Version", "Train", "Eval", "sha256"),
         [(v.name, v.version, v.train_rows, v.eval_rows, v.content_hash[:12]) for v in versions],
@@ -41,7 +41,7 @@ def dataset_list(name: Annotated[str | None, typer.Argument()] = None, home: Hom
 def dataset_show(name: str, version: DatasetNumber = None, home: Home = None) -> None:
     """Print a version: its counts, its hash and its spec, which builds it again with `--spec`."""
     with open_home(home) as rt:
-        found = rt.dataset(name, version)
+        found = rt.datasets.get(name, version)
     say_version(found)
     out.print(f"frozen {found.created_at:%Y-%m-%d %H:%M} UTC, parent {found.parent or '–'}\n")
     out.print(found.spec.to_yaml().rstrip())
@@ -61,7 +61,7 @@ def dataset_rows(
     with open_home(home) as rt:
         rows = [
             (side, trace.content_hash[:12], len(trace.steps), _flat(trace.prompt, 60), _flat(trace.final_answer, 24))
-            for trace, side in islice(rt.dataset_rows(name, version, split), limit)
+            for trace, side in islice(rt.datasets.rows(name, version, split), limit)
         ]
     terminal.table(("Split", "Trace", "Steps", "Prompt", "Answer"), rows)
 
@@ -78,13 +78,13 @@ def dataset_gates(
     """Print what the gates of a version did, or the rows behind one of them, each with why."""
     with open_home(home) as rt:
         if gate is None:
-            outcomes = rt.dataset_gates(name, version)
+            outcomes = rt.datasets.gates(name, version)
             terminal.table(
                 ("Gate", "Version", "Action", "Looked at", "Found", "Of these"),
                 [(o.gate, o.version, o.action, o.checked, o.rows, _counts(o)) for o in outcomes],
             )
             return
-        for found in rt.dataset_findings(name, version, gate, reason=reason, limit=limit):
+        for found in rt.datasets.findings(name, version, gate, reason=reason, limit=limit):
             out.print(f"{found.finding.hash[:12]}  {found.words}")
             if found.span:
                 out.print(f"    {_flat(f'{found.before}[{found.span}]{found.after}', 200)}")
@@ -102,7 +102,7 @@ def dataset_diff(
 ) -> None:
     """Print what changed from one version to another: rows added, removed, moved to the other side, changed."""
     with open_home(home) as rt:
-        found = rt.dataset_diff(name, before, after)
+        found = rt.datasets.diff(name, before, after)
     out.print(
         f"{name} v{before} -> v{after}: {len(found.added):,} added, {len(found.removed):,} removed, "
         f"{len(found.moved):,} moved, {len(found.changed):,} changed, {found.kept:,} kept"
@@ -121,7 +121,7 @@ def dataset_diff(
 def dataset_card(name: str, version: DatasetNumber = None, home: Home = None) -> None:
     """Print the dataset card of a version as Markdown."""
     with open_home(home) as rt:
-        card = rt.dataset_card(name, version)
+        card = rt.datasets.card(name, version)
     out.print(card.rstrip())
 
 
@@ -151,7 +151,7 @@ def export(
     """Write a dataset version as a file. The same version always gives the same bytes."""
     options = ExportOptions.of(style, turns, reasoning, chat)
     with open_home(home) as rt:
-        info = rt.export_dataset(
+        info = rt.exports.write(
             name,
             dataset_version,
             format=format,

@@ -20,7 +20,7 @@ def backup(
 ) -> None:
     """Copy the store to a new file, while it is in use or not, and check the copy."""
     with open_home(home) as rt:
-        made = rt.backup_store(file)
+        made = rt.home.backup(file)
     out.print(f"{made.path}  {made.traces:,} traces, {made.bytes:,} bytes, checked")
 
 
@@ -42,7 +42,7 @@ def restore(
 def check(home: Home = None) -> None:
     """Read every page and every trace, and compare each with its hash. Exits with 1 where something is wrong."""
     with open_home(home) as rt:
-        health = rt.check_store()
+        health = rt.home.check_store()
     for problem in health.problems:
         err.print(problem, style="red")
     state = "damaged; restore a backup with `tunixrt db restore`" if health.problems else "sound"

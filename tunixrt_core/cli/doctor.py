@@ -48,7 +48,7 @@ def data(
     """Read a file of traces to its end and say what is in it; store nothing. Exits with 1 where a row is bad."""
     with open_home(home) as rt, terminal.progress() as bar:
         task = bar.add_task("reading", total=None, note="")
-        found = rt.diagnose(
+        found = rt.traces.diagnose(
             stream_of(file),
             rejects=rejects,
             on_progress=lambda p: tell(bar, task, p),

@@ -27,7 +27,7 @@ def list_(
 ) -> None:
     """Every evaluation, newest first."""
     with open_home(home) as pipeline:
-        terminal_eval.show_evaluations(pipeline.evaluations(run))
+        terminal_eval.show_evaluations(pipeline.evaluations.records(run))
 
 
 @evals_app.command()
@@ -40,7 +40,7 @@ def compare(
 ) -> None:
     """Two evaluations, row by row, on the rows that both have answered."""
     with open_home(home) as pipeline:
-        found = pipeline.compare_evaluations(first, second, scorer)
+        found = pipeline.evaluations.compare(first, second, scorer)
     if as_json:
         out.print_json(json.dumps(asdict(found)))
     else:
@@ -59,7 +59,9 @@ def board(
 ) -> None:
     """The leaderboard: one an eval set, as only those that were asked the same can be ranked."""
     with open_home(home) as pipeline:
-        found = pipeline.leaderboard(scorer, dataset=dataset, model=model, since=_utc(since), until=_utc(until))
+        found = pipeline.evaluations.leaderboard(
+            scorer, dataset=dataset, model=model, since=_utc(since), until=_utc(until)
+        )
     if as_json:
         out.print_json(json.dumps(asdict(found), default=str))
         return

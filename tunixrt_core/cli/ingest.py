@@ -45,11 +45,11 @@ def ingest(
         raise typer.BadParameter("name a file, or give --examples")
     with open_home(home) as rt:
         if file is None:
-            terminal_ingest.import_report(rt.ingest_examples())
+            terminal_ingest.import_report(rt.traces.ingest_examples())
             return
         words = words_of(file, format, split, map_, source)
         if preview:
-            terminal_ingest.import_preview(rt.preview(stream_of(file), **words))
+            terminal_ingest.import_preview(rt.traces.preview(stream_of(file), **words))
             return
         _store(rt, file, words, rejects)
 
@@ -83,7 +83,7 @@ def tell(bar: Any, task: Any, progress: ImportProgress) -> None:
 def _store(rt: Pipeline, file: Path, words: Reading, rejects: Path | None) -> None:
     with terminal.progress() as bar:
         task = bar.add_task("reading", total=None, note="")
-        report = rt.ingest(stream_of(file), rejects=rejects, on_progress=lambda p: tell(bar, task, p), **words)
+        report = rt.traces.ingest(stream_of(file), rejects=rejects, on_progress=lambda p: tell(bar, task, p), **words)
         bar.update(task, completed=report.read, total=report.read, note="")
     terminal_ingest.import_report(report)
     if rejects is not None and report.rejected:

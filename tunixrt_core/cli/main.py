@@ -84,7 +84,7 @@ def manifest(
     if (dataset is None) == (data is None):
         raise typer.BadParameter("give --dataset or --data")
     with open_home(home) as rt:
-        built = rt.build_manifest(
+        built = rt.manifests.build(
             dataset,
             dataset_version,
             data_file=data.resolve() if data else None,

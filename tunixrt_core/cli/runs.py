@@ -17,7 +17,7 @@ from tunixrt_core.cli.train import train_here
 from tunixrt_core.evaluation.run_summary import summarise
 from tunixrt_core.manifest.manifest import load_manifest
 from tunixrt_core.manifest.variants import differences, keep_parent, make_variant, read_changes
-from tunixrt_core.pipeline.run_verbs import ask_to_save, with_duration
+from tunixrt_core.pipeline.runs import ask_to_save, with_duration
 from tunixrt_core.runs.record import RunDir
 
 runs_app = typer.Typer(no_args_is_help=True, help="List, show, stop, save, resume, clone and compare runs.")
@@ -27,7 +27,7 @@ runs_app = typer.Typer(no_args_is_help=True, help="List, show, stop, save, resum
 def runs_list(limit: int = 20, home: Home = None) -> None:
     """List runs, newest first."""
     with open_home(home) as rt:
-        rows = [(run, rt.run_state(run.id)) for run in rt.runs(limit=limit).items]
+        rows = [(run, rt.runs.state(run.id)) for run in rt.runs.page(limit=limit).items]
     terminal.table(
         ("Run", "Name", "Status", "Train step", "Of", "Dataset"),
         [

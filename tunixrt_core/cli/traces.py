@@ -60,7 +60,7 @@ def traces_list(
         min_steps, max_steps, min_length, max_length, after, before,
     )  # fmt: skip
     with open_home(home) as rt:
-        page, count = rt.traces(query, limit=limit), rt.count_traces(query)
+        page, count = rt.traces.page(query, limit=limit), rt.traces.count(query)
     if as_json:
         for item in page.items:
             out.file.write(orjson.dumps({"id": item.id, **item.trace.to_dict()}).decode() + "\n")
@@ -75,7 +75,7 @@ def traces_show(
 ) -> None:
     """Show one trace: prompt, steps, answer, and what was said about it."""
     with open_home(home) as rt:
-        stored = rt.trace(trace)
+        stored = rt.traces.get(trace)
     if as_json:
         out.file.write(orjson.dumps(stored.trace.to_dict(), option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
@@ -91,8 +91,8 @@ def traces_tag(
 ) -> None:
     """Tag a trace. A tag is any word or short line."""
     with open_home(home) as rt:
-        (rt.untag_trace if remove else rt.tag_trace)(trace, tags)
-        stored = rt.trace(trace)
+        (rt.traces.untag if remove else rt.traces.tag)(trace, tags)
+        stored = rt.traces.get(trace)
     out.print(f"{stored.id[:12]}  {', '.join(stored.tags) or 'no tags'}")
 
 
@@ -102,7 +102,7 @@ def traces_note(
 ) -> None:
     """Write the note of a trace, in place of the one before."""
     with open_home(home) as rt:
-        rt.note_trace(trace, text)
+        rt.traces.note(trace, text)
     out.print("Note kept." if text.strip() else "Note removed.")
 
 
@@ -127,7 +127,7 @@ def traces_score(
         kind="human",
     )
     with open_home(home) as rt:
-        rt.score_trace(trace, [given])
+        rt.traces.score(trace, [given])
     out.print(f"{name} {value:g} by {given.scorer}{'' if step is None else f', step {step}'}")
 
 
@@ -139,7 +139,7 @@ def traces_groups(
 ) -> None:
     """List prompts with several traces: share of right ones, different answers, the shortest right trace."""
     with open_home(home) as rt:
-        page = rt.prompt_groups(min_traces=min_traces, limit=limit)
+        page = rt.traces.prompt_groups(min_traces=min_traces, limit=limit)
     terminal_traces.groups(page.items)
 
 
@@ -147,7 +147,7 @@ def traces_groups(
 def traces_diff(a: Ref, b: Ref, home: Home = None) -> None:
     """Compare two traces step by step; words that differ stand in [-brackets-] and {+braces+}."""
     with open_home(home) as rt:
-        terminal_traces.difference(rt.trace(a), rt.trace(b), rt.diff_traces(a, b))
+        terminal_traces.difference(rt.traces.get(a), rt.traces.get(b), rt.traces.diff(a, b))
 
 
 @traces_app.command("delete")
@@ -179,17 +179,17 @@ def traces_delete(
     if (trace is None) == (query == TraceQuery()):
         raise typer.BadParameter("name a trace, or give filters such as --source or --before")
     with open_home(home) as rt:
-        count = rt.count_traces(query).words if trace is None else "1"
+        count = rt.traces.count(query).words if trace is None else "1"
         what = f"{count} {'trace' if count == '1' else 'traces'}"
         if trace is not None:
-            rt.trace(trace)
+            rt.traces.get(trace)
         if dry_run:
             out.print(f"{what} would be deleted")
             return
         if not yes:
             typer.confirm(f"Delete {what}?", abort=True)
         if trace is None:
-            out.print(f"{rt.delete_traces(query):,} deleted")
+            out.print(f"{rt.traces.delete_matching(query):,} deleted")
         else:
-            rt.delete_trace(trace)
+            rt.traces.delete(trace)
             out.print("1 deleted")

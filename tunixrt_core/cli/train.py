@@ -17,7 +17,7 @@ from tunixrt_core.cli.show.terminal import err, out
 from tunixrt_core.errors import InvalidManifest
 from tunixrt_core.evaluation.run_summary import summarise
 from tunixrt_core.manifest.manifest import RunManifest, load_manifest
-from tunixrt_core.pipeline.run_verbs import with_duration
+from tunixrt_core.pipeline.runs import with_duration
 from tunixrt_core.runs.record import RunDir, RunState, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.training.backend import Backend

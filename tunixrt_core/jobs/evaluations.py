@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 KIND = "evaluate"
 
 
-class Evaluations:
+class QueuedEvaluations:
     """Evaluations of one home, through the one queue that everything on the accelerator goes through."""
 
     def __init__(self, jobs: JobManager, registry: Registry) -> None:

@@ -30,7 +30,7 @@ KIND = "export"
 _KEPT = 50  # the latest; an older one that is over is forgotten
 
 
-class ModelExports:
+class QueuedExports:
     """The exports of this process, through the one queue that everything on the accelerator goes through."""
 
     def __init__(self, jobs: JobManager) -> None:

@@ -22,7 +22,7 @@ _KEPT = 50  # the latest; an older one that is over is forgotten
 _STATUS = {"loading": RunStatus.LOADING, "compiling": RunStatus.COMPILING, "generating": RunStatus.RUNNING}
 
 
-class Playground:
+class Questions:
     """The questions of this process. What they loaded is given back before any other job begins, when another run is
     asked, after `idle_seconds` without a question, and on request.
     """

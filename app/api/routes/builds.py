@@ -21,25 +21,25 @@ Id = Annotated[str, Path(max_length=40)]
 @router.post("", status_code=202)
 def start(body: DatasetBody, pipeline: Pipe, key: IdempotencyKey = None) -> Build:
     """Begin to build a version in the background; for large stores. Takes what POST /api/datasets takes."""
-    return _answer(pipeline.start_build(body.spec(), eval_file=eval_file(body, pipeline), request_id=key))
+    return _answer(pipeline.datasets.start_build(body.spec(), eval_file=eval_file(body, pipeline), request_id=key))
 
 
 @router.get("")
 def listing(pipeline: Pipe) -> BuildList:
     """The builds since the server began, newest first."""
-    return BuildList(builds=[_answer(build) for build in pipeline.builds.all()])
+    return BuildList(builds=[_answer(build) for build in pipeline.datasets.builds.all()])
 
 
 @router.get("/{id}")
 def one(id: Id, pipeline: Pipe) -> Build:
     """How far a build is, and what came of it."""
-    return _answer(pipeline.builds.get(id))
+    return _answer(pipeline.datasets.builds.get(id))
 
 
 @router.post("/{id}/cancel")
 def cancel(id: Id, pipeline: Pipe) -> Build:
     """Ask a build to end; it does between two rows, and nothing of it is kept."""
-    return _answer(pipeline.builds.cancel(id))
+    return _answer(pipeline.datasets.builds.cancel(id))
 
 
 def _answer(build: State) -> Build:

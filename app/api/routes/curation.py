@@ -34,12 +34,12 @@ Other = Annotated[str, Query(pattern=HASH, description="The trace's hash, or at 
 def facets(pipeline: Pipe) -> Facets:
     """What there is to filter by: sources, models, tags and names of scores, with their numbers."""
     return Facets(
-        sources=_tallies(pipeline.sources()),
-        models=_tallies(pipeline.models()),
-        tags=_tallies(pipeline.tags()),
+        sources=_tallies(pipeline.traces.sources()),
+        models=_tallies(pipeline.traces.models()),
+        tags=_tallies(pipeline.traces.tags()),
         scores=[
             ScoreName(name=one.name, kind=one.kind, count=one.count, min=one.min, max=one.max)
-            for one in pipeline.score_names()
+            for one in pipeline.traces.score_names()
         ],
     )
 
@@ -52,38 +52,38 @@ def groups(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 20,
 ) -> GroupPage:
     """Prompts with several traces: how many are right, the shortest right one, and whether they agree."""
-    page = pipeline.prompt_groups(min_traces=min_traces, after=after, limit=limit)
+    page = pipeline.traces.prompt_groups(min_traces=min_traces, after=after, limit=limit)
     return GroupPage(groups=[Group.of(group) for group in page.items], next=page.next)
 
 
 @router.get("/diff")
 def diff(a: Other, b: Other, pipeline: Pipe) -> TraceDiff:
     """Two traces with their steps aligned, the words that differ, and where they part."""
-    return TraceDiff.model_validate(pipeline.diff_traces(a, b).to_dict())
+    return TraceDiff.model_validate(pipeline.traces.diff(a, b).to_dict())
 
 
 @router.post("/{id}/tags")
 def tags(id: Ref, body: TagsBody, pipeline: Pipe) -> StoredTrace:
     """Give a trace tags and take others away."""
     if body.add:
-        pipeline.tag_trace(id, body.add)
+        pipeline.traces.tag(id, body.add)
     if body.remove:
-        pipeline.untag_trace(id, body.remove)
-    return StoredTrace.of(pipeline.trace(id))
+        pipeline.traces.untag(id, body.remove)
+    return StoredTrace.of(pipeline.traces.get(id))
 
 
 @router.put("/{id}/note")
 def note(id: Ref, body: NoteBody, pipeline: Pipe) -> StoredTrace:
     """Write the note of a trace in place of the one before."""
-    pipeline.note_trace(id, body.text)
-    return StoredTrace.of(pipeline.trace(id))
+    pipeline.traces.note(id, body.text)
+    return StoredTrace.of(pipeline.traces.get(id))
 
 
 @router.post("/{id}/scores")
 def scores(id: Ref, body: ScoresBody, pipeline: Pipe) -> StoredTrace:
     """Score a trace or its steps. A score takes the place of the one by the same scorer (and version)."""
-    pipeline.score_trace(id, [score.given() for score in body.scores])
-    return StoredTrace.of(pipeline.trace(id))
+    pipeline.traces.score(id, [score.given() for score in body.scores])
+    return StoredTrace.of(pipeline.traces.get(id))
 
 
 @router.delete("/{id}/scores", status_code=204)
@@ -96,7 +96,7 @@ def unscore(
     step: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
 ) -> None:
     """Remove what a scorer gave under a name."""
-    pipeline.unscore_trace(id, name, kind=kind, scorer=scorer, step=step)
+    pipeline.traces.unscore(id, name, kind=kind, scorer=scorer, step=step)
 
 
 def _tallies(found: list[tuple[str, int]]) -> list[Tally]:

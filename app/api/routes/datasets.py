@@ -60,9 +60,9 @@ def build(body: DatasetBody, pipeline: Pipe, key: IdempotencyKey = None) -> Data
         key,
         "dataset",
         body.model_dump(mode="json"),
-        lambda: pipeline.build_dataset(body.spec(), eval_file=eval_file(body, pipeline)),
+        lambda: pipeline.datasets.build(body.spec(), eval_file=eval_file(body, pipeline)),
         note=lambda version: {"name": version.name, "version": version.version},
-        find=lambda kept: pipeline.dataset(kept["name"], kept["version"]),
+        find=lambda kept: pipeline.datasets.get(kept["name"], kept["version"]),
     )
     return _answer(built)
 
@@ -71,7 +71,7 @@ def build(body: DatasetBody, pipeline: Pipe, key: IdempotencyKey = None) -> Data
 def listing(pipeline: Pipe) -> DatasetList:
     """Every dataset with its newest version."""
     found: dict[str, list[Frozen]] = {}
-    for version in pipeline.dataset_versions():
+    for version in pipeline.datasets.versions():
         found.setdefault(version.name, []).append(version)
     entries = [
         DatasetEntry(name=name, versions=len(versions), latest=_answer(versions[0])) for name, versions in found.items()
@@ -82,7 +82,7 @@ def listing(pipeline: Pipe) -> DatasetList:
 @router.get("/{name}")
 def versions(name: Name, pipeline: Pipe) -> DatasetVersions:
     """The versions of a dataset, newest first."""
-    found = pipeline.dataset_versions(name)
+    found = pipeline.datasets.versions(name)
     if not found:
         raise NotFound("dataset", name)
     return DatasetVersions(name=name, versions=[_answer(version) for version in found])
@@ -91,7 +91,7 @@ def versions(name: Name, pipeline: Pipe) -> DatasetVersions:
 @router.get("/{name}/{version}")
 def one(name: Name, version: Number, pipeline: Pipe) -> DatasetVersion:
     """One version: its spec, counts and content hash."""
-    return _answer(pipeline.dataset(name, version))
+    return _answer(pipeline.datasets.get(name, version))
 
 
 @router.get(
@@ -103,8 +103,8 @@ def export(
     name: Name, version: Number, pipeline: Pipe, options: Options, format: Format = "tunix_sft"
 ) -> JsonlDownload:
     """A version as JSONL, in any export format. Needs no Tunix; always the same bytes."""
-    lines = pipeline.export_lines(name, version, format, options=options)
-    return JsonlDownload(lines, pipeline.export_name(name, version, format))
+    lines = pipeline.exports.lines(name, version, format, options=options)
+    return JsonlDownload(lines, pipeline.exports.name(name, version, format))
 
 
 @router.get(
@@ -121,8 +121,8 @@ def export_packed(
     format: Format = "tunix_sft",
 ) -> JsonlDownload:
     """The same as packed JSONL or as Parquet."""
-    blocks = pipeline.export_blocks(name, version, format, file_type=file_type, options=options)
-    file_name = pipeline.export_name(name, version, format, file_type=file_type)
+    blocks = pipeline.exports.blocks(name, version, format, file_type=file_type, options=options)
+    file_name = pipeline.exports.name(name, version, format, file_type=file_type)
     return JsonlDownload(blocks, file_name, FileType(file_type).media_type)
 
 
@@ -140,14 +140,14 @@ def card(
     file_type: Annotated[Literal["jsonl", "jsonl.gz", "parquet"], Query(alias="as")] = "jsonl",
 ) -> Response:
     """The dataset card to put beside such a download."""
-    text = pipeline.export_card(name, version, format=format, file_type=file_type, options=options)
+    text = pipeline.exports.card(name, version, format=format, file_type=file_type, options=options)
     return Response(text, media_type="text/markdown")
 
 
 @router.get("/{name}/{version}/gates")
 def gates(name: Name, version: Number, pipeline: Pipe) -> GateOutcomes:
     """What each quality gate did for a version."""
-    found = pipeline.dataset_gates(name, version)
+    found = pipeline.datasets.gates(name, version)
     return GateOutcomes(gates=[GateOutcome.model_validate(one.to_dict()) for one in found])
 
 
@@ -162,7 +162,7 @@ def findings(
     limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
 ) -> GateFindings:
     """The rows behind a gate, each with why: the matched stretch, or the other row and what differs."""
-    found = pipeline.dataset_findings(name, version, gate, reason=reason, after=after, limit=limit)
+    found = pipeline.datasets.findings(name, version, gate, reason=reason, after=after, limit=limit)
     return GateFindings(
         findings=[GateFinding.model_validate(one.to_dict()) for one in found],
         next=found[-1].position if len(found) == limit else None,
@@ -174,7 +174,7 @@ def diff(
     name: Name, version: Number, against: Annotated[int, Query(ge=1, le=2**31 - 1)], pipeline: Pipe
 ) -> DatasetDiff:
     """What changed from the version `against` to this one."""
-    found = pipeline.dataset_diff(name, against, version)
+    found = pipeline.datasets.diff(name, against, version)
     changed = [ChangedRow(before=before, after=after) for before, after in found.changed]
     return DatasetDiff.model_validate({**asdict(found), "changed": changed})
 

@@ -20,4 +20,4 @@ MEDIA_TYPE = "application/zip"
 )
 def diagnostics(pipeline: Pipe) -> StreamingResponse:
     """A zip with versions, settings, logs and states of the newest runs. No secrets, no text of traces or models."""
-    return JsonlDownload(pipeline.diagnostics(), pipeline.diagnostics_name(), MEDIA_TYPE)
+    return JsonlDownload(pipeline.home.diagnostics(), pipeline.home.diagnostics_name(), MEDIA_TYPE)

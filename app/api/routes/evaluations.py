@@ -33,17 +33,17 @@ Name = Annotated[str, Query(max_length=200)]
 def start(id: RunId, pipeline: Pipe, body: EvaluationBody | None = None, key: IdempotencyKey = None) -> EvaluationList:
     """Queue the evaluation of a run's base and tuned model. What is answered already is kept. 501 without Tunix."""
     wanted = body or EvaluationBody()
-    pipeline.start_evaluation(id, wanted.targets, wanted.request(), again=wanted.again, request_id=key)
+    pipeline.evaluations.start(id, wanted.targets, wanted.request(), again=wanted.again, request_id=key)
     return listing(id, pipeline)
 
 
 @router.get("/runs/{id}/evaluations")
 def listing(id: RunId, pipeline: Pipe) -> EvaluationList:
     """The evaluations of a run, newest first, and base against tuned where both have answered."""
-    run = pipeline.run(id)
-    compared = pipeline.comparison(run.id)
+    run = pipeline.runs.get(id)
+    compared = pipeline.evaluations.comparison(run.id)
     return EvaluationList(
-        evaluations=[_summary(record) for record in pipeline.evaluations(run.id)],
+        evaluations=[_summary(record) for record in pipeline.evaluations.records(run.id)],
         comparison=_comparison(compared) if compared else None,
     )
 
@@ -51,7 +51,7 @@ def listing(id: RunId, pipeline: Pipe) -> EvaluationList:
 @router.get("/evaluations/compare")
 def compare(first: Name, second: Name, pipeline: Pipe, scorer: Name = "exact_match") -> Comparison:
     """Two evaluations row by row, on the rows that both have answered."""
-    return _comparison(pipeline.compare_evaluations(first, second, scorer))
+    return _comparison(pipeline.evaluations.compare(first, second, scorer))
 
 
 @router.get("/evaluations/leaderboard")
@@ -64,7 +64,7 @@ def board(
     until: AwareDatetime | None = None,
 ) -> Leaderboard:
     """Finished evaluations ranked by a scorer's mean, one board an eval set."""
-    found = pipeline.leaderboard(scorer, dataset=dataset, model=model, since=since, until=until)
+    found = pipeline.evaluations.leaderboard(scorer, dataset=dataset, model=model, since=since, until=until)
     return Leaderboard.model_validate(asdict(found))
 
 
@@ -77,7 +77,7 @@ def scorers() -> list[ScorerInfo]:
 @router.get("/evaluations/{id}")
 def one(id: str, pipeline: Pipe) -> EvaluationDetail:
     """One evaluation with its predictions so far, and its progress."""
-    view = pipeline.evaluation(id)
+    view = pipeline.evaluations.get(id)
     return EvaluationDetail.model_validate(
         {
             **_summary(view.record).model_dump(),
@@ -91,7 +91,7 @@ def one(id: str, pipeline: Pipe) -> EvaluationDetail:
 @router.post("/evaluations/{id}/stop", status_code=202)
 def stop(id: str, pipeline: Pipe) -> Evaluation:
     """Stop after the batch under way. The answers so far are kept; the same start goes on from them."""
-    return _summary(pipeline.stop_evaluation(id))
+    return _summary(pipeline.evaluations.stop(id))
 
 
 def _summary(record: EvalRecord) -> Evaluation:

@@ -82,7 +82,7 @@ def add_batch(file: File, pipeline: Pipe, key: IdempotencyKey = None) -> ImportR
 
     def read() -> ImportReport:
         with kept_rejects(pipeline) as kept:
-            report = pipeline.ingest(file.content, rejects=kept.rejects, **file.words)
+            report = pipeline.traces.ingest(file.content, rejects=kept.rejects, **file.words)
         return ImportReport.model_validate({**report.to_dict(), "rejects": kept.address})
 
     return pipeline.requests.once(
@@ -98,14 +98,14 @@ def add_batch(file: File, pipeline: Pipe, key: IdempotencyKey = None) -> ImportR
 @router.post("/preview", openapi_extra=_BODY)
 def preview(file: File, pipeline: Pipe) -> Preview:
     """What an import of this body would make of its first rows. Nothing is stored."""
-    return Preview.model_validate(pipeline.preview(file.content, **file.words).to_dict())
+    return Preview.model_validate(pipeline.traces.preview(file.content, **file.words).to_dict())
 
 
 @router.post("/doctor", openapi_extra=_BODY)
 def doctor(file: File, pipeline: Pipe) -> Diagnosis:
     """What is in this body, read to its end: good, duplicate and bad rows, and why. Nothing is stored."""
     with kept_rejects(pipeline) as kept:
-        found = pipeline.diagnose(file.content, rejects=kept.rejects, **file.words)
+        found = pipeline.traces.diagnose(file.content, rejects=kept.rejects, **file.words)
     return Diagnosis.model_validate({**found.to_dict(), "rejects": kept.address})
 
 

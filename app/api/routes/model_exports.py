@@ -28,7 +28,7 @@ def start(id: RunId, pipeline: Pipe, body: ModelExportBody | None = None, key: I
     """
     asked = body or ModelExportBody()
     options = ModelExportOptions(ExportLayout(asked.format), asked.max_shard_bytes, asked.check_with_transformers)
-    state = pipeline.start_export(id, options, checkpoint=asked.checkpoint, request_id=key)
+    state = pipeline.model_exports.start(id, options, checkpoint=asked.checkpoint, request_id=key)
     return ModelExport.model_validate(state.to_dict())
 
 
@@ -38,7 +38,7 @@ def listing(id: RunId, pipeline: Pipe) -> ExportedModels:
     return ExportedModels(
         exports=[
             ExportedModel(format=each.layout.value, report=each.report, files=each.files)
-            for each in pipeline.exported_models(id)
+            for each in pipeline.model_exports.of_run(id)
         ]
     )
 
@@ -50,10 +50,10 @@ def listing(id: RunId, pipeline: Pipe) -> ExportedModels:
 )
 def download(id: RunId, format: ExportLayout, file: FileName, pipeline: Pipe) -> FileResponse:
     """One file of an export; ranges are answered, so that a broken download of a large one can go on."""
-    return FileResponse(pipeline.exported_file(id, format, file), media_type=_BINARY, filename=file)
+    return FileResponse(pipeline.model_exports.file(id, format, file), media_type=_BINARY, filename=file)
 
 
 @router.get("/exports/{id}")
 def show(id: ExportId, pipeline: Pipe) -> ModelExport:
     """How it goes, and what it came to. 404 where it was forgotten, as after a restart of the server."""
-    return ModelExport.model_validate(pipeline.export_state(id).to_dict())
+    return ModelExport.model_validate(pipeline.model_exports.get(id).to_dict())

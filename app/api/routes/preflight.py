@@ -21,6 +21,6 @@ def preflight(body: PreflightBody, pipeline: Pipe) -> Preflight:
     Reads the whole data file. `views` are the rows asked for in `rows`, or the first one of each pick.
     """
     manifest = RunManifest.from_dict(body.manifest)
-    found = pipeline.preflight(manifest, sample_rows=0 if body.rows else 1).allowing(body.allow)
-    views = pipeline.preflight_rows(manifest, body.rows) if body.rows and found.totals else found.views
+    found = pipeline.manifests.preflight(manifest, sample_rows=0 if body.rows else 1).allowing(body.allow)
+    views = pipeline.manifests.preflight_rows(manifest, body.rows) if body.rows and found.totals else found.views
     return Preflight.model_validate({**found.to_dict(), "views": to_dict(views), "blocked": bool(found.blocking)})

@@ -27,19 +27,19 @@ def show(pipeline: Pipe) -> Queue:
 @router.post("/{id}/cancel")
 def cancel(id: JobId, pipeline: Pipe) -> Queue:
     """Take a job out of the queue; one that runs is stopped by POST /api/runs/{id}/stop. 404 where it does not wait."""
-    pipeline.cancel_job(id)
+    pipeline.queue.cancel(id)
     return _queue(pipeline)
 
 
 @router.post("/{id}/move")
 def move(id: JobId, body: MoveBody, pipeline: Pipe) -> Queue:
     """Let a job that waits go sooner or later. 404 where it does not wait."""
-    pipeline.move_job(id, body.by)
+    pipeline.queue.move(id, body.by)
     return _queue(pipeline)
 
 
 def _queue(pipeline: Pipeline) -> Queue:
-    found = pipeline.queue()
+    found = pipeline.queue.state()
     holder = found.holder
     return Queue(
         holder=holder

@@ -28,8 +28,8 @@ RunId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 def start(body: RunBody, response: Response, pipeline: Pipe, key: IdempotencyKey = None) -> RunDetail:
     """Queue a run. 200 with the run that this Idempotency-Key started before; 501 without Tunix."""
     manifest = RunManifest.from_dict(body.manifest)
-    known = key is not None and pipeline.run_by_request(key) is not None
-    run = pipeline.start_run(manifest, request_id=key, allow=body.allow, parent=body.parent)
+    known = key is not None and pipeline.runs.by_request(key) is not None
+    run = pipeline.runs.start(manifest, request_id=key, allow=body.allow, parent=body.parent)
     if known:
         response.status_code = 200
     return _detail(pipeline, run)
@@ -42,7 +42,7 @@ def page(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
 ) -> RunPage:
     """A page of runs, newest first."""
-    found = pipeline.runs(limit=limit, after=after)
+    found = pipeline.runs.page(limit=limit, after=after)
     return RunPage(runs=[RunSummary(**_summary(run)) for run in found.items], next=found.next)
 
 
@@ -51,7 +51,7 @@ def compare(
     pipeline: Pipe, id: Annotated[list[RunId], Query(min_length=2, max_length=20, description="Once a run.")]
 ) -> RunsCompared:
     """Runs side by side: where their manifests differ, and what each came to."""
-    found = pipeline.compare_runs(id)
+    found = pipeline.runs.compare(id)
     return RunsCompared(
         runs=[RunSummary(**_summary(run)) for run in found.runs],
         differences=_changes(found.differences),
@@ -62,40 +62,40 @@ def compare(
 @router.get("/{id}")
 def one(id: RunId, pipeline: Pipe) -> RunDetail:
     """A run: its manifest, and what it is doing."""
-    return _detail(pipeline, pipeline.run(id))
+    return _detail(pipeline, pipeline.runs.get(id))
 
 
 @router.get("/{id}/metrics")
 def metrics(id: RunId, pipeline: Pipe, since: Annotated[int, Query(ge=0, lt=2**63)] = 0) -> Metrics:
     """What was measured after the cursor `since`; `next` is the cursor to ask from next time."""
-    records, following = pipeline.run_metrics(id, since)
+    records, following = pipeline.runs.metrics(id, since)
     return Metrics(records=records, next=following)
 
 
 @router.post("/{id}/stop", status_code=202)
 def stop(id: RunId, pipeline: Pipe) -> RunDetail:
     """Ask a run to stop. It ends after the train step under way and keeps a checkpoint."""
-    return _detail(pipeline, pipeline.stop_run(id))
+    return _detail(pipeline, pipeline.runs.stop(id))
 
 
 @router.post("/{id}/save", status_code=202)
 def save(id: RunId, pipeline: Pipe) -> RunDetail:
     """Ask a run to save a checkpoint after the train step under way, and to go on. 409 where it does not train."""
-    return _detail(pipeline, pipeline.save_checkpoint(id))
+    return _detail(pipeline, pipeline.runs.save_checkpoint(id))
 
 
 @router.post("/{id}/resume", status_code=202)
 def resume(id: RunId, pipeline: Pipe, body: ResumeBody | None = None, key: IdempotencyKey = None) -> RunDetail:
     """Queue a run that is over, from its last checkpoint; a finished one with a longer duration. 501 without Tunix."""
     longer = body or ResumeBody()
-    run = pipeline.resume_run(id, train_steps=longer.train_steps, epochs=longer.epochs, request_id=key)
+    run = pipeline.runs.resume(id, train_steps=longer.train_steps, epochs=longer.epochs, request_id=key)
     return _detail(pipeline, run)
 
 
 @router.post("/{id}/clone")
 def clone(id: RunId, pipeline: Pipe, body: CloneBody | None = None) -> ClonedManifest:
     """The manifest of a run for a new run, with some values changed. Starts nothing: POST it to /api/runs."""
-    variant = pipeline.clone_manifest(id, (body or CloneBody()).hyperparameters)
+    variant = pipeline.manifests.clone(id, (body or CloneBody()).hyperparameters)
     return ClonedManifest(
         manifest=variant.manifest.to_dict(), yaml=variant.manifest.to_yaml(), changed=_changes(variant.changed)
     )
@@ -120,7 +120,7 @@ def _summary(run: Run) -> dict[str, Any]:
 
 
 def _detail(pipeline: Pipeline, run: Run) -> RunDetail:
-    parent = pipeline.run_parent(run.id)
+    parent = pipeline.runs.parent(run.id)
     return RunDetail(
         **_summary(run),
         manifest=dict(run.manifest),
@@ -131,6 +131,6 @@ def _detail(pipeline: Pipeline, run: Run) -> RunDetail:
 
 def _state(pipeline: Pipeline, run_id: str) -> dict[str, Any] | None:
     try:
-        return pipeline.run_state(run_id).to_dict()
+        return pipeline.runs.state(run_id).to_dict()
     except NotFound:
         return None  # someone removed the folder; the record remains

@@ -27,7 +27,7 @@ Filters = Annotated[TraceQuery, Depends(filters)]
 def add(body: TraceBody, response: Response, pipeline: Pipe) -> AddedTrace:
     """Store one trace. 200 with `duplicate: true` where it is there already."""
     trace = Trace.from_dict(body.model_dump(exclude_none=True))
-    new = pipeline.add_trace(trace)
+    new = pipeline.traces.add(trace)
     if not new:
         response.status_code = 200
     return AddedTrace(id=trace.content_hash, duplicate=not new)
@@ -41,14 +41,14 @@ def page(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
 ) -> TracePage:
     """A page of traces, newest first."""
-    found = pipeline.traces(wanted, after=after, limit=limit)
+    found = pipeline.traces.page(wanted, after=after, limit=limit)
     return TracePage(traces=[StoredTrace.of(stored) for stored in found.items], next=found.next)
 
 
 @rest.get("/count")
 def count(pipeline: Pipe, wanted: Filters) -> TraceCount:
     """How many match. Exact up to 10,000, and further for all, one source, one model, one tag and right or wrong."""
-    number = pipeline.count_traces(wanted)
+    number = pipeline.traces.count(wanted)
     return TraceCount(count=number, exact=number.exact)
 
 
@@ -56,9 +56,9 @@ def count(pipeline: Pipe, wanted: Filters) -> TraceCount:
 def delete_many(body: DeleteBody, pipeline: Pipe) -> Deleted:
     """Delete all that match, in one transaction. Dataset versions that hold them go on naming them."""
     if body.dry_run:
-        number = pipeline.count_traces(body.query())
+        number = pipeline.traces.count(body.query())
         return Deleted(count=number, exact=number.exact, deleted=False)
-    return Deleted(count=pipeline.delete_traces(body.query()), exact=True, deleted=True)
+    return Deleted(count=pipeline.traces.delete_matching(body.query()), exact=True, deleted=True)
 
 
 # before what takes a trace's hash: its fixed words would be taken for one
@@ -68,13 +68,13 @@ rest.include_router(curation.router)
 @rest.get("/{id}")
 def one(id: Ref, pipeline: Pipe) -> StoredTrace:
     """One trace, with its tags, note and scores."""
-    return StoredTrace.of(pipeline.trace(id))
+    return StoredTrace.of(pipeline.traces.get(id))
 
 
 @rest.delete("/{id}", status_code=204)
 def delete(id: Ref, pipeline: Pipe) -> None:
     """Delete a trace. Dataset versions that hold it go on naming it."""
-    pipeline.delete_trace(id)
+    pipeline.traces.delete(id)
 
 
 router.include_router(adding)

@@ -23,7 +23,7 @@ WITHOUT_TUNIX = "GET /api/datasets/{name}/{version}/export.jsonl"
 @router.get("/status")
 def status(pipeline: Pipe) -> TunixStatus:
     """Whether Tunix is installed, in which version, and what this machine trains on."""
-    return TunixStatus(**pipeline.tunix_status().to_dict(), device=pipeline.host().device)
+    return TunixStatus(**pipeline.home.tunix_status().to_dict(), device=pipeline.home.host().device)
 
 
 @router.post(
@@ -35,10 +35,10 @@ def export(body: ExportBody, pipeline: Pipe) -> JsonlDownload:
     """Traces or a dataset version as Tunix SFT JSONL. 501 without Tunix."""
     _require_tunix(pipeline)
     if body.trace_ids is not None:
-        lines = pipeline.export_traces(body.trace_ids)
+        lines = pipeline.exports.traces(body.trace_ids)
     else:
         assert body.dataset is not None
-        lines = pipeline.export_lines(body.dataset, body.version)
+        lines = pipeline.exports.lines(body.dataset, body.version)
     return JsonlDownload(lines, body.name if body.name.endswith(".jsonl") else f"{body.name}.jsonl")
 
 
@@ -46,7 +46,7 @@ def export(body: ExportBody, pipeline: Pipe) -> JsonlDownload:
 def manifest(body: ManifestBody, pipeline: Pipe) -> MadeManifest:
     """A run manifest, as JSON and as YAML, runnable by POST /api/runs or `tunixrt train`. 501 without Tunix."""
     _require_tunix(pipeline)
-    made = pipeline.build_manifest(
+    made = pipeline.manifests.build(
         body.dataset,
         body.version,
         data_file=_exported(pipeline, body.export) if body.export else None,
@@ -66,7 +66,7 @@ def _exported(pipeline: Pipeline, name: str) -> Path:
 
 
 def _require_tunix(pipeline: Pipeline) -> None:
-    status = pipeline.tunix_status()
+    status = pipeline.home.tunix_status()
     if not status.available:
         raise TunixMissing(
             f"This needs Tunix, which is not installed. Install it with: {status.install} "

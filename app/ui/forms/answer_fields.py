@@ -10,7 +10,7 @@ from tunixrt_core.training.trainer import Sampling
 
 def checkpoint_options(run_id: str) -> list[str]:
     """The last one, the best one where an evaluation found it, and every train step that was saved."""
-    folder = get_pipeline().run_folder(run_id)
+    folder = get_pipeline().runs.folder(run_id)
     best = ["best"] if folder.best_file.is_file() else []
     return ["last", *best, *map(str, folder.checkpoint_steps())]
 

@@ -70,7 +70,7 @@ def source_of() -> Source | None:
     """The run or the loaded manifest in the address. One that cannot be used is a sentence on the page."""
     try:
         if run_id := st.query_params.get(CLONE):
-            manifest = RunManifest.from_dict(get_pipeline().run(run_id).manifest)
+            manifest = RunManifest.from_dict(get_pipeline().runs.get(run_id).manifest)
             return Source(run_id, run_id, manifest, run_id)
         if name := st.query_params.get(LOADED):
             text, label = loaded_manifest(name)

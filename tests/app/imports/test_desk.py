@@ -42,7 +42,9 @@ def test_a_pipeline_has_one_desk(rt: Pipeline) -> None:
 
 
 def test_an_import_tells_how_far_it_is_and_keeps_its_rejected_rows(rt: Pipeline, path: Path) -> None:
-    job = ImportDesk().start("import", "many", lambda rejects, tell: rt.ingest(path, rejects=rejects, on_progress=tell))
+    job = ImportDesk().start(
+        "import", "many", lambda rejects, tell: rt.traces.ingest(path, rejects=rejects, on_progress=tell)
+    )
     assert job.wait(30)
     report = job.result()
     assert isinstance(report, ImportReport)
@@ -63,10 +65,10 @@ def test_one_that_is_cancelled_leaves_nothing_behind(rt: Pipeline, path: Path) -
             go.wait(30)
             tell(progress)  # type: ignore[operator]
 
-        return rt.ingest(path, on_progress=watched)
+        return rt.traces.ingest(path, on_progress=watched)
 
     job = desk.start("import", "many", work)  # type: ignore[arg-type]
-    waiting = desk.start("check", "next", lambda rejects, tell: rt.diagnose(path))
+    waiting = desk.start("check", "next", lambda rejects, tell: rt.traces.diagnose(path))
     assert reached.wait(30)
     assert desk.under_way() == [job, waiting]
     assert progress_words(waiting) == "waiting for its turn"
@@ -78,7 +80,7 @@ def test_one_that_is_cancelled_leaves_nothing_behind(rt: Pipeline, path: Path) -
         job.wait(30) and job.result()
     with pytest.raises(Cancelled, match="before it began"):
         waiting.result()
-    assert rt.count_traces() == 0
+    assert rt.traces.count() == 0
     assert desk.under_way() == []
 
 
@@ -89,7 +91,7 @@ def test_a_cancel_is_heard_when_every_row_is_read(rt: Pipeline, path: Path) -> N
                 job.cancel()
             tell(progress)  # type: ignore[operator]
 
-        return rt.ingest(path, on_progress=watched)
+        return rt.traces.ingest(path, on_progress=watched)
 
     started = threading.Event()
     job = ImportDesk().start("import", "many", lambda rejects, tell: started.wait(30) and work(rejects, tell))  # type: ignore[arg-type,return-value]
@@ -97,11 +99,11 @@ def test_a_cancel_is_heard_when_every_row_is_read(rt: Pipeline, path: Path) -> N
     assert job.wait(30)
     with pytest.raises(Cancelled, match="after 3,001 traces; nothing of it was stored"):
         job.result()
-    assert rt.count_traces() == 0
+    assert rt.traces.count() == 0
 
 
 def test_what_cannot_be_read_is_raised_where_it_is_asked_for(rt: Pipeline, tmp_path: Path) -> None:
-    job = ImportDesk().start("check", "none", lambda rejects, tell: rt.diagnose(tmp_path / "none"))
+    job = ImportDesk().start("check", "none", lambda rejects, tell: rt.traces.diagnose(tmp_path / "none"))
     assert job.wait(30)
     with pytest.raises(UnreadableFile, match="none is not there"):
         job.result()
@@ -112,7 +114,7 @@ def test_the_same_file_that_is_pressed_twice_is_read_once(rt: Pipeline, path: Pa
 
     def work(rejects: object, tell: object) -> ImportReport:
         go.wait(30)
-        return rt.ingest(path)
+        return rt.traces.ingest(path)
 
     first = desk.start("import", "many", work, asked=("many", 1))
     assert desk.start("import", "many", work, asked=("many", 1)) is first

@@ -18,9 +18,9 @@ from tunixrt_core.settings import Settings
 @pytest.fixture
 def base(tmp_path: Path) -> RunManifest:
     with open_pipeline(Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})) as rt:
-        rt.ingest_examples(60)
-        rt.build_dataset(DatasetSpec("dial"))
-        return rt.build_manifest("dial", model_id="tiny")
+        rt.traces.ingest_examples(60)
+        rt.datasets.build(DatasetSpec("dial"))
+        return rt.manifests.build("dial", model_id="tiny")
 
 
 def choice(base: RunManifest, **values: object) -> RunManifest:

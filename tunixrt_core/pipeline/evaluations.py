@@ -1,4 +1,4 @@
-"""Did it learn to reason? Evaluations of a run's base and tuned model: start, stop, read, compare."""
+"""Evaluations of base and tuned models: start, read and compare."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from tunixrt_core.errors import Conflict
 from tunixrt_core.evaluation.execution import plan_evaluation
+from tunixrt_core.evaluation.harvest import harvest
 from tunixrt_core.evaluation.predictions import EvalDir, EvalState, Prediction
 from tunixrt_core.evaluation.results.comparison import Comparison, compare
 from tunixrt_core.evaluation.results.leaderboard import Leaderboard, leaderboard
@@ -19,11 +20,13 @@ from tunixrt_core.evaluation.sets.file import read_eval_file
 from tunixrt_core.evaluation.sets.leaks import Leaks
 from tunixrt_core.evaluation.sets.report import EvalFileReport
 from tunixrt_core.evaluation.sets.setup import EvalRequest
-from tunixrt_core.jobs.evaluations import Evaluations
+from tunixrt_core.ingest.report import ImportReport
+from tunixrt_core.jobs.evaluations import QueuedEvaluations
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.registry import Registry
 from tunixrt_core.jobs.requests import Requests
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.pipeline.importing import insert_counted
 from tunixrt_core.runs.evaluation_record import TARGETS, EvalRecord, Target
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.settings import Settings
@@ -44,18 +47,27 @@ class EvalView:
     leaks: Leaks | None
 
 
-class EvalVerbs:
-    """The part of a Pipeline that evaluates."""
+class Evaluations:
+    """Evaluations of the base and tuned models of a home's runs."""
 
-    settings: Settings
-    store: Store
-    jobs: JobManager
-    registry: Registry
-    evals: Evaluations
-    requests: Requests
-    _starting: threading.Lock
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        jobs: JobManager,
+        registry: Registry,
+        requests: Requests,
+        starting: threading.Lock,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._jobs = jobs
+        self._registry = registry
+        self._requests = requests
+        self._starting = starting
+        self._evals = QueuedEvaluations(jobs, registry)
 
-    def start_evaluation(
+    def start(
         self,
         run_id: str,
         targets: Iterable[Target] = TARGETS,
@@ -71,27 +83,27 @@ class EvalVerbs:
         for a run that goes on, InvalidEvaluation, InvalidDataset for an empty eval split, NotFound for a checkpoint
         that is not there, TunixMissing, RequestReused.
         """
-        self.jobs.backend.require()
+        self._jobs.backend.require()
         wanted = tuple(dict.fromkeys(targets))
-        return self.requests.once(
+        return self._requests.once(
             request_id,
             "evaluation",
             {"run": run_id, "targets": list(wanted), "request": request.to_dict(), "again": again},
             lambda: self._start_evaluation(run_id, wanted, request, again=again),
             note=lambda records: {"evaluations": [record.id for record in records]},
-            find=lambda kept: [self.registry.evaluation(eval_id) for eval_id in kept["evaluations"]],
+            find=lambda kept: [self._registry.evaluation(eval_id) for eval_id in kept["evaluations"]],
         )
 
     def _start_evaluation(
         self, run_id: str, targets: Iterable[Target], request: EvalRequest, *, again: bool
     ) -> list[EvalRecord]:
         with self._starting:
-            run = self.registry.run(run_id)
+            run = self._registry.run(run_id)
             if not run.status.over:
                 raise Conflict(f"{run.id} is {run.status}; evaluate it when it is over.")
             manifest, folder = RunManifest.from_dict(run.manifest), RunDir(Path(run.directory))
             plans = [plan_evaluation(manifest, folder, target, request) for target in targets]
-            return self.evals.queue(run.id, plans, again=again)
+            return self._evals.queue(run.id, plans, again=again)
 
     def score_again(self, eval_id: str) -> EvalRecord:
         """Queue that the answers of an evaluation are scored again, as by newer versions of its scorers.
@@ -99,68 +111,79 @@ class EvalVerbs:
         Needs neither Tunix nor the model. Raises NotFound, Conflict where it has not been answered to its end.
         """
         with self._starting:
-            record = self.registry.evaluation(eval_id)
+            record = self._registry.evaluation(eval_id)
             if record.status.over and EvalDir.of(record).summary() is None:
                 raise Conflict(f"{eval_id} was not answered to its end ({record.status}); evaluate again.")
-            run = self.registry.run(record.run_id)
-            return self.evals.score_again(record, RunManifest.from_dict(run.manifest))
+            run = self._registry.run(record.run_id)
+            return self._evals.score_again(record, RunManifest.from_dict(run.manifest))
 
-    def stop_evaluation(self, eval_id: str) -> EvalRecord:
+    def stop(self, eval_id: str) -> EvalRecord:
         """Stop an evaluation after the batch under way; its answers are kept. Raises NotFound, Conflict if over."""
-        self.evals.stop(eval_id)
-        return self.registry.evaluation(eval_id)
+        self._evals.stop(eval_id)
+        return self._registry.evaluation(eval_id)
 
-    def evaluations(self, run_id: str | None = None) -> list[EvalRecord]:
+    def records(self, run_id: str | None = None) -> list[EvalRecord]:
         """Evaluations, newest first; of one run where given. What the command wrote beside a run is found too."""
-        return self.registry.evaluations(run_id)
+        return self._registry.evaluations(run_id)
 
-    def evaluation(self, eval_id: str) -> EvalView:
+    def get(self, eval_id: str) -> EvalView:
         """One evaluation with its answers so far. Raises NotFound."""
-        record = self.registry.evaluation(eval_id)
+        record = self._registry.evaluation(eval_id)
         state = EvalDir.of(record).state() or EvalState(record.status, message=record.message)
         return EvalView(record, state, tuple(EvalDir.of(record).predictions()), EvalDir.of(record).leaks())
 
     def leaks(self, eval_id: str) -> Leaks | None:
         """Which rows the run was trained on; None where that was not looked for (yet). Raises NotFound."""
-        return EvalDir.of(self.registry.evaluation(eval_id)).leaks()
+        return EvalDir.of(self._registry.evaluation(eval_id)).leaks()
 
     def leaderboard(self, metric: str = "exact_match", **filters: Any) -> Leaderboard:
         """Finished evaluations ranked by a metric, one board an eval set; `filters` are those of `leaderboard`."""
-        records = self.evaluations()
-        return leaderboard(records, self.store.runs.named(r.run_id for r in records), metric=metric, **filters)
+        records = self.records()
+        return leaderboard(records, self._store.runs.named(r.run_id for r in records), metric=metric, **filters)
 
-    # --- eval files ---------------------------------------------------------------------------------------------
+    def keep_predictions(self, eval_id: str, *, only_correct: bool = True, scorer: str = "exact_match") -> ImportReport:
+        """Keep the answers of an evaluation as traces with their score, in one transaction; by default the right ones.
 
-    def check_eval_file(self, path: Path) -> EvalFileReport:
+        Rejected are those in which no final answer can be read. Raises NotFound, Conflict for an evaluation that is
+        not finished, InvalidEvaluation for a scorer that did not score it.
+        """
+        record = self._registry.evaluation(eval_id)
+        manifest = RunManifest.from_dict(self._registry.run(record.run_id).manifest)
+        found = harvest(record, manifest, scorer=scorer, only_correct=only_correct)
+        return insert_counted(self._store, found, eval_id, "evaluation")
+
+    # --- eval files --------------------------------------------------------------------------------------------------
+
+    def check_file(self, path: Path) -> EvalFileReport:
         """What the file would ask, and every bad row. Raises UnreadableFile."""
         return read_eval_file(path)[1]
 
-    def keep_eval_file(self, name: str, content: bytes) -> Path:
+    def keep_file(self, name: str, content: bytes) -> Path:
         """Keep an uploaded file in the home, under a name that says what is in it; the same one is kept once."""
-        folder = self.settings.eval_sets_dir
+        folder = self._settings.eval_sets_dir
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{sha256_hex(content)[:8]}-{Path(name).name}"
         if not path.exists():
             write_atomic(path, content)
         return path
 
-    def eval_files(self) -> list[Path]:
+    def files(self) -> list[Path]:
         """Files that were kept, by name."""
-        return sorted(p for p in self.settings.eval_sets_dir.glob("*") if p.is_file())
+        return sorted(p for p in self._settings.eval_sets_dir.glob("*") if p.is_file())
 
-    # --- compare ------------------------------------------------------------------------------------------------
+    # --- compare -----------------------------------------------------------------------------------------------------
 
-    def compare_evaluations(self, first: str, second: str, scorer: str = "exact_match") -> Comparison:
+    def compare(self, first: str, second: str, scorer: str = "exact_match") -> Comparison:
         """Two evaluations row by row, on the rows that both have answered.
 
         Raises NotFound, InvalidEvaluation where one of them has no scores by that name.
         """
-        a, b = (EvalDir.of(self.registry.evaluation(eval_id)).predictions() for eval_id in (first, second))
+        a, b = (EvalDir.of(self._registry.evaluation(eval_id)).predictions() for eval_id in (first, second))
         return compare(a, b, scorer, higher_is_better=_higher_is_better(scorer))
 
     def comparison(self, run_id: str) -> Comparison | None:
         """Base against tuned on the same rows, of the newest pair that was asked the same; None without one."""
-        pair = base_and_tuned(self.evaluations(run_id))
+        pair = base_and_tuned(self.records(run_id))
         if pair is None:
             return None
         base, tuned = (EvalDir.of(record).predictions() for record in pair)

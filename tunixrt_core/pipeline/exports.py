@@ -1,4 +1,4 @@
-"""Export: what a Pipeline does to write dataset versions and traces as files."""
+"""Exports of dataset versions and traces, as files and streams."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from tunixrt_core.export.entries import Entry, ExportOptions
 from tunixrt_core.export.files import ExportInfo, FileType, encoded, file_type_named, write_export
 from tunixrt_core.export.formats import Job, export_tunix_sft_jsonl, exporter_named
 from tunixrt_core.export.module import write_module
-from tunixrt_core.pipeline.dataset_views import DatasetViews
+from tunixrt_core.pipeline.datasets import Datasets
 from tunixrt_core.settings import Settings
+from tunixrt_core.store.store import Store
 from tunixrt_core.traces.scores import GivenScore
 
 _DEFAULT = ExportOptions()
@@ -23,16 +24,19 @@ def _nobody(trace_hash: str) -> None:
     """Whom nobody told."""
 
 
-class ExportVerbs(DatasetViews):
-    """The part of a Pipeline that writes exports."""
+class Exports:
+    """Dataset versions and traces as files."""
 
-    settings: Settings
+    def __init__(self, settings: Settings, store: Store, datasets: Datasets) -> None:
+        self._settings = settings
+        self._store = store
+        self._datasets = datasets
 
     def scores_of(self, trace_hash: str) -> tuple[GivenScore, ...]:
         """The scores of a trace and of its steps, by name and step."""
-        return self.store.curation.scores_of(trace_hash)
+        return self._store.curation.scores_of(trace_hash)
 
-    def export_lines(
+    def lines(
         self,
         name: str,
         version: int | None = None,
@@ -47,11 +51,11 @@ class ExportVerbs(DatasetViews):
         each trace that is no row of the format.
         """
         exporter = exporter_named(format)
-        frozen = self.dataset(name, version)
+        frozen = self._datasets.get(name, version)
         entries = self._entries(frozen, on_deleted, by_prompt=exporter.grouped)
         return exporter.lines(entries, Job(options, self.scores_of, on_left_out))
 
-    def export_blocks(
+    def blocks(
         self,
         name: str,
         version: int | None = None,
@@ -61,10 +65,10 @@ class ExportVerbs(DatasetViews):
         options: ExportOptions = _DEFAULT,
     ) -> Iterator[bytes]:
         """The bytes of an exported file, for streaming."""
-        lines = self.export_lines(name, version, format, options=options)
+        lines = self.lines(name, version, format, options=options)
         return encoded(lines, file_type_named(file_type), exporter_named(format).columns_with(options))
 
-    def export_dataset(
+    def write(
         self,
         name: str,
         version: int | None = None,
@@ -82,8 +86,8 @@ class ExportVerbs(DatasetViews):
         The sidecar names the dataset version and the rows that are missing because their trace was deleted.
         """
         exporter, kind = exporter_named(format), file_type_named(file_type)
-        frozen = self.dataset(name, version)
-        target = path or self.settings.exports_dir / export_name(frozen, format, kind)
+        frozen = self._datasets.get(name, version)
+        target = path or self._settings.exports_dir / export_name(frozen, format, kind)
         deleted: list[str] = []
         left_out = 0
 
@@ -91,7 +95,7 @@ class ExportVerbs(DatasetViews):
             nonlocal left_out
             left_out += 1
 
-        lines = self.export_lines(
+        lines = self.lines(
             frozen.name,
             frozen.version,
             format,
@@ -115,14 +119,14 @@ class ExportVerbs(DatasetViews):
             more=more,
         )
         if card:
-            about = self.dataset_card(frozen.name, frozen.version)
+            about = self._datasets.card(frozen.name, frozen.version)
             info_of_card = CardInfo(frozen.label, about, format, kind, said, left_out, len(deleted))
             write_card(info_of_card, info, alone=path is not None)
         if module:
             write_module(info, format, kind)
         return info
 
-    def export_card(
+    def card(
         self,
         name: str,
         version: int | None = None,
@@ -132,27 +136,27 @@ class ExportVerbs(DatasetViews):
         options: ExportOptions = _DEFAULT,
     ) -> str:
         """The dataset card of an export that need not be written, so without rows, bytes and hash of the file."""
-        exporter, kind, frozen = exporter_named(format), file_type_named(file_type), self.dataset(name, version)
-        about = self.dataset_card(frozen.name, frozen.version)
+        exporter, kind, frozen = exporter_named(format), file_type_named(file_type), self._datasets.get(name, version)
+        about = self._datasets.card(frozen.name, frozen.version)
         return export_card(
             CardInfo(frozen.label, about, format, kind, options.to_dict(exporter.options)),
             export_name(frozen, format, kind),
         )
 
-    def export_name(
+    def name(
         self, name: str, version: int | None = None, format: str = "tunix_sft", *, file_type: str = "jsonl"
     ) -> str:
         """The name of the file that an export is saved as."""
-        return export_name(self.dataset(name, version), exporter_named(format).name, file_type_named(file_type))
+        return export_name(self._datasets.get(name, version), exporter_named(format).name, file_type_named(file_type))
 
-    def export_traces(self, refs: Iterable[str]) -> Iterator[bytes]:
+    def traces(self, refs: Iterable[str]) -> Iterator[bytes]:
         """Single traces as Tunix SFT lines. Raises NotFound for one that is not there."""
-        return export_tunix_sft_jsonl([self.store.traces.get(ref).trace for ref in refs])
+        return export_tunix_sft_jsonl([self._store.traces.get(ref).trace for ref in refs])
 
     def _entries(
         self, version: DatasetVersion, on_deleted: Callable[[str], object], *, by_prompt: bool
     ) -> Iterator[Entry]:
-        for trace_hash, body, split in self.store.datasets.bodies(version.name, version.version, by_prompt=by_prompt):
+        for trace_hash, body, split in self._store.datasets.bodies(version.name, version.version, by_prompt=by_prompt):
             if body is None:
                 on_deleted(trace_hash)
             else:

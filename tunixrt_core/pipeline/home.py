@@ -1,4 +1,4 @@
-"""Home: what a Pipeline tells about all that is there, what needs attention, and how the home is looked after."""
+"""The home as a whole: overview, attention, device and upkeep."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -28,57 +28,74 @@ from tunixrt_core.jobs.registry import Registry
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus
 from tunixrt_core.settings import Settings
-from tunixrt_core.store.backup import Health, Progress
+from tunixrt_core.store.backup import Copy, Health, Progress
 from tunixrt_core.store.store import Store
+from tunixrt_core.tunix_backend import availability
 from tunixrt_core.util.atomic import write_json
-from tunixrt_core.util.host import memory_use
+from tunixrt_core.util.host import HostInfo, host_info, memory_use
 from tunixrt_core.util.tails import tail
 from tunixrt_core.util.tasks import CHECK, MEASURE, Task, Tasks
 
 _WEEK = timedelta(days=7)
+
 _MEASURED_FOR = 300.0  # seconds that sizes on the disk are believed
+
 _LOOKED_AT = 20  # newest runs, troubled runs and dataset versions that are looked at for what needs attention
+
 _EVALS = 200  # newest evaluations that are looked at, and in which a run's scores are found
+
 _TROUBLE = (RunStatus.FAILED, RunStatus.INTERRUPTED)
 
 
-class HomeVerbs:
-    """The part of a Pipeline that looks at the home as a whole. Nothing here reads the folder of every run."""
+@dataclass(frozen=True, slots=True)
+class TunixStatus:
+    """What the Tunix panel shows. No import of jax or tunix is needed to know it."""
 
-    settings: Settings
-    store: Store
-    jobs: JobManager
-    registry: Registry
-    upkeep: Tasks
-    _disk: DiskUse | None = None
+    available: bool
+    version: str | None
+    jax_version: str | None
+    install: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+class Home:
+    """The home as a whole. Nothing here reads the folder of every run."""
+
+    def __init__(self, settings: Settings, store: Store, jobs: JobManager, registry: Registry) -> None:
+        self._settings = settings
+        self._store = store
+        self._jobs = jobs
+        self._registry = registry
+        self.upkeep = Tasks()
+        self._disk: DiskUse | None = None
 
     def overview(self, *, metric: str = "exact_match", shown: int = 6, now: datetime | None = None) -> Overview:
         """Counts with what came this week, the newest of everything, and the best score."""
         since = (now or datetime.now(UTC)) - _WEEK
-        counts = self.store.counts
-        newest = self.registry.page(limit=shown, after=None).items
+        counts = self._store.counts
+        newest = self._registry.page(limit=shown, after=None).items
         for run in newest:
-            self.registry.look_for_evaluations(run)
+            self._registry.look_for_evaluations(run)
         return Overview(
             traces=counts.traces(since),
             dataset_versions=counts.dataset_versions(since),
             runs=counts.runs(since),
-            newest_version=next(iter(self.store.datasets.list(limit=1)), None),
+            newest_version=next(iter(self._store.datasets.list(limit=1)), None),
             newest_runs=newest,
-            evaluations=tuple(self.store.evals.list(limit=_EVALS)),
+            evaluations=tuple(self._store.evals.list(limit=_EVALS)),
             best=self._best(metric),
         )
 
     def _best(self, metric: str) -> BestScore | None:
-        record = self.store.evals.best(metric)
+        record = self._store.evals.best(metric)
         if record is None:
             return None
         value = float(record.metrics[metric])
-        bases = (r for r in self.store.evals.list(record.run_id) if r.target == "base" and r.setup == record.setup)
+        bases = (r for r in self._store.evals.list(record.run_id) if r.target == "base" and r.setup == record.setup)
         base = next((r.metrics[metric] for r in bases if r.metrics.get(metric) is not None), None)
         return BestScore(value, record, None if base is None else value - float(base))
-
-    # --- attention ----------------------------------------------------------------------------------------------
 
     def attention(self, evaluations: Sequence[EvalRecord] | None = None) -> list[Attention]:
         """What failed, warned or went stale and was not marked as seen, the gravest first.
@@ -87,7 +104,7 @@ class HomeVerbs:
         as an overview has them.
         """
         seen = self._seen.keys()
-        records = self.store.evals.list(limit=_EVALS) if evaluations is None else evaluations
+        records = self._store.evals.list(limit=_EVALS) if evaluations is None else evaluations
         found = (*self._of_store(), *self._of_runs(), *self._of_versions(), *self._of_evaluations(records))
         return attention.ordered(item for item in found if item.key not in seen)
 
@@ -97,7 +114,7 @@ class HomeVerbs:
 
     @cached_property
     def _seen(self) -> Seen:
-        return Seen(self.settings.seen_file)
+        return Seen(self._settings.seen_file)
 
     @cached_property
     def _scorer_versions(self) -> dict[str, int]:
@@ -114,21 +131,21 @@ class HomeVerbs:
             yield Attention(key, "damaged", "Database", f"{found[0]}{more}.", "check database", "", at)
 
     def _of_runs(self) -> Iterator[Attention]:
-        self.registry.unfinished()  # those that a dead process left behind are told apart here
-        troubled = self.store.runs.with_status(_TROUBLE, _LOOKED_AT)
-        newest = self.registry.page(limit=_LOOKED_AT, after=None).items
+        self._registry.unfinished()  # those that a dead process left behind are told apart here
+        troubled = self._store.runs.with_status(_TROUBLE, _LOOKED_AT)
+        newest = self._registry.page(limit=_LOOKED_AT, after=None).items
         for run in {run.id: run for run in (*troubled, *newest)}.values():
             yield from attention.of_run(run, self._state(run))
 
     def _of_versions(self) -> Iterator[Attention]:
-        for version, outcomes in self.store.datasets.gated(_LOOKED_AT):
+        for version, outcomes in self._store.datasets.gated(_LOOKED_AT):
             yield from attention.of_version(version, outcomes)
 
     def _of_evaluations(self, records: Sequence[EvalRecord]) -> Iterator[Attention]:
         asked_at = {record.run_id: record.created_at for record in reversed(records) if record.target == "tuned"}
         trained = {
             run_id: (self._train_step(directory), ended_at)
-            for run_id, (directory, ended_at) in self.store.runs.ended(asked_at).items()
+            for run_id, (directory, ended_at) in self._store.runs.ended(asked_at).items()
             if ended_at > asked_at[run_id]
         }
         yield from attention.of_evaluations(records, self._scorer_versions, trained)
@@ -147,25 +164,21 @@ class HomeVerbs:
         except NotFound:
             return 0
 
-    # --- device -------------------------------------------------------------------------------------------------
-
     def holding(self) -> Holding:
         """Who holds the accelerator, about how long still, and the memory that it takes."""
-        holder = self.jobs.queue().holder
+        holder = self._jobs.queue().holder
         if holder is None:
             return Holding(None, None, None, memory_use(os.getpid()))
         try:
-            run = self.store.runs.get(holder.run)
+            run = self._store.runs.get(holder.run)
         except NotFound:  # of a command with a folder of its own
             return Holding(holder, None, None, memory_use(holder.pid))
         if holder.kind == "evaluate":
-            states = (EvalDir.of(record).state() for record in self.store.evals.list(run.id))
+            states = (EvalDir.of(record).state() for record in self._store.evals.list(run.id))
             return held_by_evaluation(holder, [s for s in states if s and not s.status.over])
         if holder.kind == "train":
             return held_by_training(holder, RunDir(Path(run.directory)))
         return Holding(holder, None, None, memory_use(holder.pid))
-
-    # --- upkeep -------------------------------------------------------------------------------------------------
 
     def disk_use(self) -> DiskUse | None:
         """Sizes of the home's parts, as last measured; None before that. Measured again in the background when old."""
@@ -178,16 +191,16 @@ class HomeVerbs:
         return self.upkeep.start(MEASURE, self._measure)
 
     def _measure(self, on_progress: Progress, stop: threading.Event) -> None:
-        self._disk = disk.measure(self.settings, on_progress, stop)
+        self._disk = disk.measure(self._settings, on_progress, stop)
 
     def empty_compile_cache(self) -> int:
         """Remove what XLA compiled; returns its bytes. The next start compiles again.
 
         Raises Conflict while something holds the accelerator, OutputError.
         """
-        if holder := self.jobs.queue().holder:
+        if holder := self._jobs.queue().holder:
             raise Conflict(f"The compile cache is in use: {holder}. Empty it when that is over.")
-        freed = disk.empty_compile_cache(self.settings)
+        freed = disk.empty_compile_cache(self._settings)
         self.measure_disk()
         return freed
 
@@ -196,9 +209,9 @@ class HomeVerbs:
     ) -> Health:
         """Read every page and every trace, say what is wrong with them, and keep that as the last check."""
         began = time.time()
-        health = self.store.check(on_progress, stop)
+        health = self._store.check(on_progress, stop)
         found = {**asdict(health), "checked_at": time.time(), "seconds": round(time.time() - began, 3)}
-        write_json(self.settings.check_file, found)
+        write_json(self._settings.check_file, found)
         return health
 
     def start_check(self) -> Task:
@@ -211,7 +224,7 @@ class HomeVerbs:
     def checked_store(self) -> CheckedStore | None:
         """What the last check found, by whichever process; None where there was none."""
         try:
-            told: dict[str, Any] = orjson.loads(self.settings.check_file.read_bytes())
+            told: dict[str, Any] = orjson.loads(self._settings.check_file.read_bytes())
         except FileNotFoundError:
             return None
         health = Health(told["traces"], told["tombstones"], tuple(told["problems"]))
@@ -219,13 +232,28 @@ class HomeVerbs:
 
     def server_log(self, lines: int = 200) -> str:
         """The last lines of the server's log; empty where there is none."""
-        return tail(self.settings.server_log, lines)
+        return tail(self._settings.server_log, lines)
 
     def diagnostics(self) -> Iterator[bytes]:
         """A zip with what helps to find out what is wrong, without secrets and without any text of traces or models."""
-        return diagnostics(self.settings, os.environ, queue=self.jobs.queue(), runs=self.store.runs.index().values())
+        return diagnostics(self._settings, os.environ, queue=self._jobs.queue(), runs=self._store.runs.index().values())
 
     @staticmethod
     def diagnostics_name() -> str:
         """What to save the zip as: it says when it was made."""
         return file_name()
+
+    def backup(self, path: Path) -> Copy:
+        """Copy the database to a new file while it is used, and check the copy."""
+        return self._store.backup(path)
+
+    def tunix_status(self) -> TunixStatus:
+        return TunixStatus(
+            availability.is_tunix_available(),
+            availability.tunix_version(),
+            availability.jax_version(),
+            availability.INSTALL,
+        )
+
+    def host(self) -> HostInfo:
+        return host_info(self._settings.home)

@@ -1,0 +1,215 @@
+"""Dataset versions: build, read, compare and describe."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from tunixrt_core.datasets.building import Built, Progress, build
+from tunixrt_core.datasets.card import dataset_card
+from tunixrt_core.datasets.eval_prompts import EvalFile, with_eval_file
+from tunixrt_core.datasets.gates.check import Tools
+from tunixrt_core.datasets.gates.findings import GateOutcome
+from tunixrt_core.datasets.gates.why import FindingView, view
+from tunixrt_core.datasets.lengths import ESTIMATE, Lengths, estimate_many, measure
+from tunixrt_core.datasets.selection import Candidate
+from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.datasets.versions import DatasetDiff, DatasetVersion, diff, freeze
+from tunixrt_core.errors import Cancelled, NotFound
+from tunixrt_core.jobs.builds import Build, Builds
+from tunixrt_core.jobs.requests import Requests
+from tunixrt_core.settings import Settings
+from tunixrt_core.store.query import TraceQuery
+from tunixrt_core.store.store import Store
+from tunixrt_core.traces.rows import Split
+from tunixrt_core.traces.trace import Trace
+from tunixrt_core.tunix_backend.data.counting import token_counter
+from tunixrt_core.util.hashing import content_hash, sha256_hex
+from tunixrt_core.util.processes import this_process
+
+
+class Datasets:
+    """The dataset versions of a home."""
+
+    def __init__(self, settings: Settings, store: Store, requests: Requests) -> None:
+        self._settings = settings
+        self._store = store
+        self._requests = requests
+        self.builds = Builds()
+
+    def build(
+        self,
+        spec: DatasetSpec | str,
+        *,
+        eval_file: EvalFile | None = None,
+        on_progress: Progress = lambda phase, done, total: None,
+        stop: threading.Event | None = None,
+    ) -> DatasetVersion:
+        """Freeze a selection as the next version of its name. The same content again gives the version that has it.
+
+        A name alone stands for all traces, with a tenth of the prompts in the eval split.
+        `eval_file` is what the contamination gate compares with; the version keeps its hash, not its text.
+        `on_progress` is told phase, rows done and rows in all. Raises InvalidDataset; Cancelled once `stop` is set.
+        """
+
+        if isinstance(spec, str):
+            spec = DatasetSpec(spec)
+        name = spec.name
+
+        def beat() -> None:
+            if stop is not None and stop.is_set():
+                raise Cancelled(f"The build of {name} was cancelled. Nothing of it was kept.")
+
+        def told(phase: str, done: int, total: int) -> None:
+            beat()
+            on_progress(phase, done, total)
+
+        spec, eval_set = with_eval_file(spec, eval_file)
+
+        def read(hashes: Iterable[str]) -> Iterator[Trace]:
+            for trace in self._store.traces.by_hashes(hashes, on_missing=lambda hash: None):
+                beat()
+                yield trace
+
+        told("reading", 0, 0)
+        scores = self._store.datasets.scores(spec.by) if spec.by and spec.selection != "stratified" else {}
+        made = build(spec, self._candidates(spec), Tools(read, eval_set, beat), told, scores)
+        beat()
+        return self._keep(spec, made)
+
+    def start_build(
+        self, spec: DatasetSpec, *, eval_file: EvalFile | None = None, request_id: str | None = None
+    ) -> Build:
+        """Build in the background. `builds` tells how far it is, and cancels it. The same that is under way already is
+        given back.
+
+        A `request_id` that was used before gives the build that it started, until the server ends and with it the
+        build. Raises RequestReused.
+        """
+
+        def work(on_progress: Progress, stop: threading.Event) -> DatasetVersion:
+            return self.build(spec, eval_file=eval_file, on_progress=on_progress, stop=stop)
+
+        asked = _asked(spec, eval_file)
+        return self._requests.once(
+            request_id,
+            "build",
+            asked,
+            lambda: self.builds.start(spec.name, work, asked=content_hash(asked)),
+            # builds are counted anew by every process
+            note=lambda build: {"build": build.id, "process": this_process()},
+            find=lambda kept: self.builds.find(kept["build"]) if kept["process"] == this_process() else None,
+        )
+
+    def _candidates(self, spec: DatasetSpec) -> Iterator[Candidate]:
+        return self._store.traces.select(TraceQuery(**spec.filters()))
+
+    def _keep(self, spec: DatasetSpec, made: Built) -> DatasetVersion:
+        parent = self._store.datasets.latest_number(spec.name)
+        frozen = freeze(spec, made.rows, version=(parent or 0) + 1, parent=parent, created_at=datetime.now(UTC))
+        if known := self._store.datasets.find(spec.name, frozen.content_hash):
+            return known
+        self._store.datasets.add(frozen, made.rows, made.outcomes, made.findings)
+        return frozen
+
+    def rebuild_spec(self, name: str, version: int | None = None, *, new_name: str | None = None) -> DatasetSpec:
+        """The spec of a version, to build the next one from."""
+        spec = self.get(name, version).spec
+        return replace(spec, name=new_name) if new_name else spec
+
+    def get(self, name: str, version: int | None = None) -> DatasetVersion:
+        return self._store.datasets.get(name, version)
+
+    def versions(self, name: str | None = None) -> list[DatasetVersion]:
+        """All versions, newest first."""
+        return self._store.datasets.list(name)
+
+    def rows(
+        self,
+        name: str,
+        version: int | None = None,
+        split: Split | None = None,
+        *,
+        on_deleted: Callable[[str], object] = lambda trace_hash: None,
+    ) -> Iterator[tuple[Trace, Split]]:
+        """The traces of a version with their side of the split, streamed in order.
+
+        A trace that was deleted since is left out, and `on_deleted` is told its hash.
+        """
+        frozen = self.get(name, version)
+        sides: dict[str, Split] = {}
+
+        def hashes() -> Iterator[str]:
+            for row in self._store.datasets.rows(frozen.name, frozen.version, split):
+                sides[row.hash] = row.split
+                yield row.hash
+
+        for trace in self._store.traces.by_hashes(hashes(), on_missing=on_deleted):
+            yield trace, sides.pop(trace.content_hash)
+
+    # --- look inside -------------------------------------------------------------------------------------------------
+
+    def gates(self, name: str, version: int | None = None) -> Sequence[GateOutcome]:
+        """What each gate did, in the order of the gates; none for a version without gates."""
+        return self._store.datasets.outcomes(name, version)
+
+    def findings(
+        self,
+        name: str,
+        version: int | None,
+        gate: str,
+        *,
+        reason: str | None = None,
+        after: int = -1,
+        limit: int = 50,
+    ) -> list[FindingView]:
+        """The rows behind a gate, beyond the position `after`, each with its traces and why.
+
+        Raises NotFound for a gate that this version was not built with.
+        """
+        if gate not in {one.gate for one in self.gates(name, version)}:
+            raise NotFound("gate", gate, f"{name} was not built with it.")
+        found = self._store.datasets.findings(name, version, gate, reason=reason, after=after, limit=limit)
+        wanted = {hash for _, one in found for hash in (one.hash, one.detail.get("other")) if hash}
+        traces = {t.content_hash: t for t in self._store.traces.by_hashes(wanted, on_missing=lambda hash: None)}
+        return [
+            view(position, one, traces.get(one.hash), traces.get(one.detail.get("other", "")))
+            for position, one in found
+        ]
+
+    def diff(self, name: str, before: int, after: int, *, other: str | None = None) -> DatasetDiff:
+        """What changed from one version to another one, of another dataset where `other` names it. Raises NotFound."""
+        later = other or name
+        groups = {**self._store.datasets.groups(name, before), **self._store.datasets.groups(later, after)}
+        return diff(self._store.datasets.rows(name, before), self._store.datasets.rows(later, after), groups)
+
+    def card(self, name: str, version: int | None = None) -> str:
+        """The card of a version as Markdown."""
+        frozen = self.get(name, version)
+        sources = self._store.datasets.sources(frozen.name, frozen.version)
+        return dataset_card(frozen, self.gates(frozen.name, frozen.version), sources)
+
+    def lengths(
+        self, name: str, version: int | None = None, *, model: str | None = None, most: int | None = None
+    ) -> Lengths:
+        """Tokens a row, by a model's tokenizer (raises TunixMissing, ModelError) or by an estimate.
+
+        Of `most` rows where given: rows stand in the order of their hashes, so the first ones are a fair sample.
+        """
+        count = token_counter(model, self._settings.models_dir) if model else estimate_many
+        rows = islice(self.rows(name, version), most)
+        return measure(rows, count, f"{model} tokenizer" if model else ESTIMATE)
+
+
+def _asked(spec: DatasetSpec, eval_file: EvalFile | None) -> dict[str, Any]:
+    """What a build asks for, the content of an upload included."""
+    held = eval_file.content if eval_file else None
+    return {
+        "spec": spec.to_dict(),
+        "eval_file": eval_file.name if eval_file else None,
+        "content": sha256_hex(held) if isinstance(held, bytes) else None,
+    }

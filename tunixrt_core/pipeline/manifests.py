@@ -1,0 +1,141 @@
+"""Manifests: build, clone and check before a run starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tunixrt_core.errors import ModelError, NotFound
+from tunixrt_core.jobs.dry_runs import DryRuns
+from tunixrt_core.jobs.queue import JobManager
+from tunixrt_core.jobs.registry import Registry
+from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest
+from tunixrt_core.manifest.variants import Variant, make_variant
+from tunixrt_core.pipeline.datasets import Datasets
+from tunixrt_core.pipeline.exports import Exports, dataset_ref
+from tunixrt_core.settings import Settings
+from tunixrt_core.store.store import Store
+from tunixrt_core.training.execution import run_folder_of
+from tunixrt_core.training.memory import MemoryNeed
+from tunixrt_core.training.pace import Pace, pace_for
+from tunixrt_core.training.preflight import Preflight, RowView
+from tunixrt_core.training.trainer import DryRunState
+from tunixrt_core.util.host import device_kind
+
+_LOOKED_AT = 50  # runs, the newest
+
+
+class Manifests:
+    """Manifests of runs, and what is known of them before they start."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        jobs: JobManager,
+        registry: Registry,
+        datasets: Datasets,
+        exports: Exports,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._jobs = jobs
+        self._registry = registry
+        self._datasets = datasets
+        self._exports = exports
+        self.dry_runs = DryRuns(jobs)
+
+    def build(
+        self,
+        dataset: str | None = None,
+        version: int | None = None,
+        *,
+        data_file: Path | None = None,
+        model_id: str,
+        output_dir: str | None = None,
+        hyperparams: Mapping[str, Any] | None = None,
+    ) -> RunManifest:
+        """A runnable manifest for a dataset version (exported as needed) or for an exported file."""
+        ref: dict[str, Any] | None = None
+        if data_file is None:
+            if dataset is None:
+                raise NotFound("dataset", "", "Name a dataset version or a data file.")
+            frozen = self._datasets.get(dataset, version)
+            ref = dataset_ref(frozen)
+            data_file = self._exports.write(frozen.name, frozen.version).path
+        values = {"name": _run_name(model_id, ref), **(hyperparams or {})}
+        folder = output_dir or str(self._registry.next_dir())
+        return RunManifest.from_dict(build_sft_manifest(data_file, model_id, folder, values, dataset=ref))
+
+    def clone(self, run_id: str, changes: Mapping[str, Any] | None = None) -> Variant:
+        """The manifest of a run with flat hyperparameters changed, for the next folder. Raises InvalidManifest."""
+        manifest = RunManifest.from_dict(self._registry.run(run_id).manifest)
+        return make_variant(manifest, changes or {}, str(self._registry.next_dir()))
+
+    def next_run_dir(self) -> str:
+        """Where the next run goes that is given no other place."""
+        return str(self._registry.next_dir())
+
+    # --- check -------------------------------------------------------------------------------------------------------
+
+    def preflight(
+        self,
+        manifest: RunManifest,
+        *,
+        is_new: bool = True,
+        sample_rows: int = 1,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Preflight:
+        """What the trainer would see and what is wrong, before anything starts. Reads all rows, loads no model.
+
+        `is_new`: it is about a run to start, whose output_dir must be free. Raises TunixMissing without Tunix.
+        """
+        self._jobs.backend.require()
+        folder = run_folder_of(manifest, self._settings.runs_dir)
+        return self._jobs.backend.preflight(
+            manifest, folder, is_new=is_new, sample_rows=sample_rows, on_progress=on_progress
+        )
+
+    def preflight_rows(self, manifest: RunManifest, numbers: Sequence[int]) -> list[RowView]:
+        """Rows token by token, by their line in the data file; lines that are not there are left out."""
+        self._jobs.backend.require()
+        return self._jobs.backend.preflight_rows(manifest, numbers)
+
+    def memory_estimate(self, manifest: RunManifest) -> MemoryNeed | None:
+        """What a train step would need of this machine's device, at once, from config.json alone.
+
+        None where the model is not here yet, is none that is known, or where the device's memory is not known. The
+        preflight says the same with the length that the rows really have.
+        """
+        try:
+            return self._jobs.backend.memory_estimate(manifest)
+        except ModelError:
+            return None
+
+    def pace(self, manifest: RunManifest) -> Pace | None:
+        """How fast the newest run of the same kind trained on this device; None where no run tells."""
+        return pace_for(manifest, self._store.runs.list(limit=_LOOKED_AT).items, device_kind())
+
+    def start_dry_run(self, manifest: RunManifest) -> DryRunState:
+        """Queue the largest train step, one evaluation, one checkpoint and one generation; nothing of it is kept.
+
+        Raises TunixMissing without Tunix.
+        """
+        self._jobs.backend.require()
+        return self.dry_runs.start(manifest, self._settings.runs_dir)
+
+    def dry_run(self, dry_run_id: str) -> DryRunState:
+        """How it goes, or what it found. Raises NotFound."""
+        return self.dry_runs.get(dry_run_id)
+
+    def stop_dry_run(self, dry_run_id: str) -> DryRunState:
+        """Ask it to end, or drop it where it still waits. Raises NotFound."""
+        state = self.dry_runs.get(dry_run_id)
+        self._jobs.stop(state.id)
+        return state
+
+
+def _run_name(model_id: str, dataset: Mapping[str, Any] | None) -> str:
+    model = model_id.rstrip("/").rsplit("/", 1)[-1]
+    return f"{model}-{dataset['name']}-v{dataset['version']}" if dataset else model

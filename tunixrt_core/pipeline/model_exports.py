@@ -1,0 +1,64 @@
+"""Exports of tuned models into the folders of their runs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from tunixrt_core.jobs.model_exports import QueuedExports, exported_file, exported_models
+from tunixrt_core.jobs.queue import JobManager
+from tunixrt_core.jobs.registry import Registry
+from tunixrt_core.jobs.requests import Requests
+from tunixrt_core.runs.record import RunDir
+from tunixrt_core.training.model_export import ExportedModel, ExportLayout, ModelExportOptions, ModelExportState
+
+
+class ModelExports:
+    """Tuned models as Hugging Face directories."""
+
+    def __init__(self, jobs: JobManager, registry: Registry, requests: Requests) -> None:
+        self._jobs = jobs
+        self._registry = registry
+        self._requests = requests
+        self._exports = QueuedExports(jobs)
+
+    def start(
+        self,
+        run_id: str,
+        options: ModelExportOptions | None = None,
+        *,
+        checkpoint: str = "last",
+        request_id: str | None = None,
+    ) -> ModelExportState:
+        """Queue the export of a run's tuned model into its folder.
+
+        A `request_id` that was used before gives the export that it started, until the server ends: then the export
+        ended with it. Raises TunixMissing without Tunix, Conflict for a run that is not over or was exported in this
+        layout already, RequestReused.
+        """
+        self._jobs.backend.require()
+        wanted = options or ModelExportOptions()
+        return self._requests.once(
+            request_id,
+            "export",
+            {"run": run_id, "checkpoint": checkpoint, "options": asdict(wanted)},
+            lambda: self._exports.start(self._registry.run(run_id), wanted, checkpoint),
+            note=lambda state: {"export": state.id},
+            find=lambda kept: self._exports.find(kept["export"]),
+        )
+
+    def get(self, export_id: str) -> ModelExportState:
+        """How an export goes, or what it came to. Raises NotFound."""
+        return self._exports.get(export_id)
+
+    def latest_of(self, run_id: str) -> dict[ExportLayout, ModelExportState]:
+        """The last export of a run in each layout that this process knows: waiting, under way or over."""
+        return self._exports.latest_of(run_id)
+
+    def of_run(self, run_id: str) -> list[ExportedModel]:
+        """What was exported into a run's folder."""
+        return exported_models(RunDir(Path(self._registry.run(run_id).directory)))
+
+    def file(self, run_id: str, layout: ExportLayout, name: str) -> Path:
+        """One file of an export in a run's folder. Raises NotFound."""
+        return exported_file(RunDir(Path(self._registry.run(run_id).directory)), layout, name)

@@ -1,0 +1,28 @@
+"""The accelerator's queue: who holds it and what waits."""
+
+from __future__ import annotations
+
+from tunixrt_core.jobs.queue import JobManager, Queue
+
+
+class AcceleratorQueue:
+    """The accelerator's queue."""
+
+    def __init__(self, jobs: JobManager) -> None:
+        self._jobs = jobs
+
+    def state(self) -> Queue:
+        """Who holds the accelerator, in this process or another one, and what waits for it, in order."""
+        return self._jobs.queue()
+
+    def cancel(self, job_id: str) -> None:
+        """Take a job out of the queue. Raises NotFound where it does not wait."""
+        self._jobs.cancel(job_id)
+
+    def move(self, job_id: str, by: int) -> None:
+        """Let a job that waits go sooner (-1) or later (1). Raises NotFound where it does not wait."""
+        self._jobs.move(job_id, by)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until the queue is empty; False on timeout. For scripts."""
+        return self._jobs.wait(timeout)

@@ -1,0 +1,160 @@
+"""Traces: import, find, judge, compare and delete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import BinaryIO, Unpack
+
+from tunixrt_core.ingest.formats.detect import FORMATS
+from tunixrt_core.ingest.options import Reading
+from tunixrt_core.ingest.preview import diagnose, preview_of
+from tunixrt_core.ingest.reader import size_of
+from tunixrt_core.ingest.report import Diagnosis, ImportReport, Preview, Read
+from tunixrt_core.pipeline.importing import (
+    EVERY,
+    OnProgress,
+    RejectsTo,
+    Watched,
+    insert_counted,
+    rejects_to,
+    teller,
+    trace_reader,
+)
+from tunixrt_core.store.query import MOST_COUNTED, Count, Page, PromptGroup, ScoreName, StoredTrace, TraceQuery
+from tunixrt_core.store.store import Store
+from tunixrt_core.traces import examples
+from tunixrt_core.traces.diff import TraceDiff, diff_traces
+from tunixrt_core.traces.scores import GivenScore, ScoredTrace, ScoreKind
+from tunixrt_core.traces.trace import Trace
+
+
+class Traces:
+    """The traces of a home."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def ingest(
+        self,
+        source: Path | BinaryIO,
+        *,
+        rejects: RejectsTo = None,
+        on_progress: OnProgress | None = None,
+        **words: Unpack[Reading],
+    ) -> ImportReport:
+        """Read a file of traces into the store, in one transaction: read = inserted + duplicate + rejected.
+
+        `rejects` is given the rejected rows, byte for byte. What `on_progress` raises ends it, with nothing stored;
+        it is called while the database writes too, and a last time before the commit. Raises UnreadableFile, with
+        nothing stored, where the file as a whole cannot be read.
+        """
+        total = size_of(source)
+        with rejects_to(rejects) as rejected:
+            reader = trace_reader(source, rejected, words)
+            watched = Watched(reader, teller(reader, total, on_progress))
+            return insert_counted(self._store, watched, reader.name, reader.format, beat=watched.beat)
+
+    def preview(self, source: Path | BinaryIO, **words: Unpack[Reading]) -> Preview:
+        """What `ingest` with the same words would make of the first rows. Stores nothing. Raises UnreadableFile."""
+        return preview_of(trace_reader(source, None, words))
+
+    def diagnose(
+        self,
+        source: Path | BinaryIO,
+        *,
+        rejects: RejectsTo = None,
+        on_progress: OnProgress | None = None,
+        **words: Unpack[Reading],
+    ) -> Diagnosis:
+        """Read a file to its end and say what is in it; store nothing. Raises UnreadableFile."""
+        total = size_of(source)
+        with rejects_to(rejects) as rejected:
+            reader = trace_reader(source, rejected, words)
+            tell = teller(reader, total, on_progress)
+            return diagnose(reader, lambda: tell(reader.rows) if reader.rows % EVERY == 0 else None)
+
+    def formats(self) -> tuple[str, ...]:
+        """The names of the formats that can be read, in the order of detection."""
+        return tuple(FORMATS)
+
+    def ingest_examples(self, n: int = examples.DEFAULT_COUNT, seed: int = 0) -> ImportReport:
+        """The bundled example traces: small arithmetic tasks that the tiny model can learn in minutes."""
+        return self._insert(examples.example_traces(n, seed), "bundled examples", "trace")
+
+    def add_many(self, traces: Iterable[Read], name: str = "api") -> ImportReport:
+        """Store traces made elsewhere, such as by a script."""
+        return self._insert(traces, name, "trace")
+
+    def add(self, item: Trace | ScoredTrace) -> bool:
+        """Store one trace, durably; whether it was new. Many threads at once share the wait for the disk."""
+        return self._store.traces.insert_one(item)
+
+    def _insert(self, items: Iterable[Read], name: str, format: str) -> ImportReport:
+        return insert_counted(self._store, items, name, format)
+
+    # --- find --------------------------------------------------------------------------------------------------------
+
+    def page(self, query: TraceQuery | None = None, *, after: str | None = None, limit: int = 50) -> Page[StoredTrace]:
+        """A page of traces, newest first. `after` is the `next` of the page before."""
+        return self._store.traces.page(query or TraceQuery(), after=after, limit=limit)
+
+    def get(self, ref: str) -> StoredTrace:
+        return self._store.traces.get(ref)
+
+    def neighbours(self, ref: str, query: TraceQuery | None = None) -> tuple[str | None, str | None]:
+        return self._store.traces.neighbours(ref, query or TraceQuery())
+
+    def count(self, query: TraceQuery | None = None, *, most: int = MOST_COUNTED) -> Count:
+        """How many match; where `exact` is false, at least that many. Beyond `most` only what is quick is counted."""
+        return self._store.traces.count(query or TraceQuery(), most=most)
+
+    def sources(self) -> list[tuple[str, int]]:
+        return self._store.traces.sources()
+
+    def models(self) -> list[tuple[str, int]]:
+        return self._store.traces.models()
+
+    def tags(self) -> list[tuple[str, int]]:
+        """Every tag with its number of traces, the most used first."""
+        return self._store.curation.tags()
+
+    def score_names(self) -> list[ScoreName]:
+        """Every name that scores go by, human and automatic ones apart."""
+        return self._store.curation.score_names()
+
+    def prompt_groups(self, *, min_traces: int = 2, after: str | None = None, limit: int = 20) -> Page[PromptGroup]:
+        """Prompts with several traces: how many are right, the shortest right one, and whether they agree."""
+        return self._store.groups.page(min_traces=min_traces, after=after, limit=limit)
+
+    # --- judge -------------------------------------------------------------------------------------------------------
+
+    def tag(self, ref: str, tags: Iterable[str]) -> None:
+        self._store.curation.tag(ref, tags)
+
+    def untag(self, ref: str, tags: Iterable[str]) -> None:
+        self._store.curation.untag(ref, tags)
+
+    def note(self, ref: str, text: str) -> None:
+        """Keep a note in place of the one before; an empty one removes it."""
+        self._store.curation.write_note(ref, text)
+
+    def score(self, ref: str, scores: Sequence[GivenScore]) -> None:
+        """Keep scores of a trace or of its steps, each in place of the one that the same scorer gave before."""
+        self._store.curation.score(ref, scores)
+
+    def unscore(self, ref: str, name: str, *, kind: ScoreKind, scorer: str, step: int | None = None) -> None:
+        self._store.curation.unscore(ref, name, kind=kind, scorer=scorer, step=step)
+
+    # --- compare and delete ------------------------------------------------------------------------------------------
+
+    def diff(self, a: str, b: str) -> TraceDiff:
+        """Two traces step by step and word by word."""
+        return diff_traces(self.get(a).trace, self.get(b).trace)
+
+    def delete(self, ref: str) -> None:
+        self._store.traces.delete(ref)
+
+    def delete_matching(self, query: TraceQuery) -> int:
+        """Delete all that match, in one transaction; they leave tombstones. Returns how many they were."""
+        return self._store.traces.delete_matching(query)
