@@ -227,8 +227,8 @@ _FIRST_STEP = """
 import sys, time, pathlib
 sys.path.insert(0, {root!r})
 from benchmarks.training import Bench, Kept
-from tunixrt_core.manifest import load_manifest
-from tunixrt_core.trainer import TrainControls
+from tunixrt_core.manifest.manifest import load_manifest
+from tunixrt_core.training.trainer import TrainControls
 from tunixrt_core.tunix_backend.backend import TunixBackend
 manifest = load_manifest(pathlib.Path({manifest!r}))
 kept = Kept()

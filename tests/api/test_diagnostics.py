@@ -6,13 +6,15 @@ import io
 import zipfile
 from dataclasses import replace
 
+import pytest
 from starlette.testclient import TestClient
 
 from tunixrt_core.pipeline.pipeline import Pipeline
 
 
-def test_the_bundle_is_a_zip_to_save(api: TestClient, pipeline: Pipeline) -> None:
-    pipeline.settings = replace(pipeline.settings, token="the-token-of-this-server")
+def test_the_bundle_is_a_zip_to_save(api: TestClient, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = replace(pipeline.settings, token="the-token-of-this-server")
+    monkeypatch.setattr(pipeline.home, "_settings", settings)
     pipeline.settings.server_log.parent.mkdir()
     pipeline.settings.server_log.write_text("with the-token-of-this-server\n", encoding="utf-8")
     answer = api.get("/diagnostics")

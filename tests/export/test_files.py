@@ -112,7 +112,8 @@ def test_the_sidecar_says_what_kind_of_file_it_is_and_how_it_was_written(tmp_pat
 
 def test_writing_and_reading_exports_loads_pyarrow_only_for_parquet() -> None:
     code = (
-        "import sys; from tunixrt_core.export import EXPORT_FORMATS, encoded, FileType\n"
+        "import sys; from tunixrt_core.export.files import FileType, encoded\n"
+        "from tunixrt_core.export.formats import EXPORT_FORMATS\n"
         "list(encoded([b'{}'], FileType.JSONL_GZ)); assert 'pyarrow' not in sys.modules\n"
         "list(encoded([], FileType.PARQUET, EXPORT_FORMATS['trace'].columns)); assert 'pyarrow' in sys.modules"
     )

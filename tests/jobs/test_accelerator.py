@@ -18,7 +18,7 @@ from tunixrt_core.jobs.accelerator import Accelerator, Holder
 HOLD = """
 import sys, time
 from pathlib import Path
-from tunixrt_core.accelerator import Accelerator
+from tunixrt_core.jobs.accelerator import Accelerator
 held = Accelerator(Path(sys.argv[1])).take("r-0007", "train")
 print("held" if held else "refused", flush=True)
 time.sleep(60)

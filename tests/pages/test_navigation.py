@@ -70,7 +70,7 @@ def test_an_error_of_the_user_is_shown_as_its_sentence(filled: Pipeline) -> None
 def test_a_bug_is_a_sentence_with_the_details_behind_it(rt: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page("overview.py")
     with monkeypatch.context() as broken:
-        broken.setattr(rt, "store", None)
+        broken.setattr(rt, "home", None)
         app.run()
     assert not app.exception
     assert app.error[0].value.startswith("This page could not be shown (AttributeError)")

@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).parents[2]
 _KILLED = """
 import os, random, signal, sys, time
 from tunixrt_core.store.store import open_store
-from tunixrt_core.traces import Step, Trace
+from tunixrt_core.traces.trace import Step, Trace
 
 def imports(number, told):
     store = open_store(sys.argv[1])
@@ -46,7 +46,7 @@ for number in range(50):
 _WRITES = """
 import sys
 from tunixrt_core.store.store import open_store
-from tunixrt_core.traces import Trace
+from tunixrt_core.traces.trace import Trace
 
 store = open_store(sys.argv[1])
 for n in range(300):

@@ -145,7 +145,7 @@ def test_writers_in_many_threads_all_succeed_while_readers_read(url: str) -> Non
 _IMPORT_SLOWLY = """
 import sys, time
 from tunixrt_core.store.store import open_store
-from tunixrt_core.traces import Trace
+from tunixrt_core.traces.trace import Trace
 
 def many():
     for n in range(10**9):
