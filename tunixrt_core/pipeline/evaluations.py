@@ -26,7 +26,7 @@ from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.registry import Registry
 from tunixrt_core.jobs.requests import Requests
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.pipeline.importing import insert_counted
+from tunixrt_core.pipeline.traces import Traces
 from tunixrt_core.runs.evaluation_record import TARGETS, EvalRecord, Target
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.settings import Settings
@@ -58,6 +58,7 @@ class Evaluations:
         registry: Registry,
         requests: Requests,
         starting: threading.Lock,
+        traces: Traces,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -65,6 +66,7 @@ class Evaluations:
         self._registry = registry
         self._requests = requests
         self._starting = starting
+        self._traces = traces
         self._evals = QueuedEvaluations(jobs, registry)
 
     def start(
@@ -150,7 +152,7 @@ class Evaluations:
         record = self._registry.evaluation(eval_id)
         manifest = RunManifest.from_dict(self._registry.run(record.run_id).manifest)
         found = harvest(record, manifest, scorer=scorer, only_correct=only_correct)
-        return insert_counted(self._store, found, eval_id, "evaluation")
+        return self._traces.add_many(found, eval_id, "evaluation")
 
     # --- eval files --------------------------------------------------------------------------------------------------
 

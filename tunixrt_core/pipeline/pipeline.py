@@ -58,7 +58,7 @@ class Pipeline:
         self.runs = Runs(settings, store, jobs, self.registry, self.requests, starting)
         self.queue = AcceleratorQueue(jobs)
         self.model_exports = ModelExports(jobs, self.registry, self.requests)
-        self.evaluations = Evaluations(settings, store, jobs, self.registry, self.requests, starting)
+        self.evaluations = Evaluations(settings, store, jobs, self.registry, self.requests, starting, self.traces)
         self.playground = Playground(store, jobs, self.registry)
         self.home = Home(settings, store, jobs, self.registry)
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO, Unpack
 
 from tunixrt_core.ingest.formats.detect import FORMATS
 from tunixrt_core.ingest.options import Reading
 from tunixrt_core.ingest.preview import diagnose, preview_of
-from tunixrt_core.ingest.reader import size_of
-from tunixrt_core.ingest.report import Diagnosis, ImportReport, Preview, Read
-from tunixrt_core.pipeline.importing import (
+from tunixrt_core.ingest.progress import (
     EVERY,
     OnProgress,
     RejectsTo,
     Watched,
-    insert_counted,
     rejects_to,
     teller,
     trace_reader,
 )
+from tunixrt_core.ingest.reader import size_of
+from tunixrt_core.ingest.report import Diagnosis, ImportReport, Preview, Read, Tally
 from tunixrt_core.store.query import MOST_COUNTED, Count, Page, PromptGroup, ScoreName, StoredTrace, TraceQuery
 from tunixrt_core.store.store import Store
 from tunixrt_core.traces import examples
@@ -53,7 +53,7 @@ class Traces:
         with rejects_to(rejects) as rejected:
             reader = trace_reader(source, rejected, words)
             watched = Watched(reader, teller(reader, total, on_progress))
-            return insert_counted(self._store, watched, reader.name, reader.format, beat=watched.beat)
+            return self.add_many(watched, reader.name, reader.format, beat=watched.beat)
 
     def preview(self, source: Path | BinaryIO, **words: Unpack[Reading]) -> Preview:
         """What `ingest` with the same words would make of the first rows. Stores nothing. Raises UnreadableFile."""
@@ -80,18 +80,28 @@ class Traces:
 
     def ingest_examples(self, n: int = examples.DEFAULT_COUNT, seed: int = 0) -> ImportReport:
         """The bundled example traces: small arithmetic tasks that the tiny model can learn in minutes."""
-        return self._insert(examples.example_traces(n, seed), "bundled examples", "trace")
+        return self.add_many(examples.example_traces(n, seed), "bundled examples")
 
-    def add_many(self, traces: Iterable[Read], name: str = "api") -> ImportReport:
-        """Store traces made elsewhere, such as by a script."""
-        return self._insert(traces, name, "trace")
+    def add_many(
+        self,
+        traces: Iterable[Read],
+        name: str = "api",
+        format: str = "trace",
+        *,
+        beat: Callable[[], object] | None = None,
+    ) -> ImportReport:
+        """Store traces made elsewhere, such as by a script, in one transaction: read = inserted + duplicate + rejected.
+
+        `name` and `format` stand in the report; `beat` is called while the database writes.
+        """
+        began = time.perf_counter()
+        tally = Tally(name, format)
+        counts = self._store.traces.insert(tally.traces(traces), beat=beat)
+        return tally.report(inserted=counts.inserted, duplicate=counts.duplicate, seconds=time.perf_counter() - began)
 
     def add(self, item: Trace | ScoredTrace) -> bool:
         """Store one trace, durably; whether it was new. Many threads at once share the wait for the disk."""
         return self._store.traces.insert_one(item)
-
-    def _insert(self, items: Iterable[Read], name: str, format: str) -> ImportReport:
-        return insert_counted(self._store, items, name, format)
 
     # --- find --------------------------------------------------------------------------------------------------------
 

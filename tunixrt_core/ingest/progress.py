@@ -1,4 +1,4 @@
-"""Imports into the store: readers, progress and counts that add up."""
+"""The reader that the options of an import ask for, its progress and its rejected rows."""
 
 from __future__ import annotations
 
@@ -13,22 +13,11 @@ from tunixrt_core.ingest.formats.mapping import ColumnMapping
 from tunixrt_core.ingest.options import Reading
 from tunixrt_core.ingest.reader import TraceReader, read_traces
 from tunixrt_core.ingest.reasoning.steps import rule_named
-from tunixrt_core.ingest.report import ImportProgress, ImportReport, Read, Tally
-from tunixrt_core.store.store import Store
+from tunixrt_core.ingest.report import ImportProgress, Read
 
 OnProgress = Callable[[ImportProgress], object]
 RejectsTo = Path | BinaryIO | Rejects | None
 EVERY = 500  # traces between two words about progress
-
-
-def insert_counted(
-    store: Store, items: Iterable[Read], name: str, format: str, *, beat: Callable[[], object] | None = None
-) -> ImportReport:
-    """Store what can be stored, in one transaction: read = inserted + duplicate + rejected. `beat` as in the store."""
-    began = time.perf_counter()
-    tally = Tally(name, format)
-    counts = store.traces.insert(tally.traces(items), beat=beat)
-    return tally.report(inserted=counts.inserted, duplicate=counts.duplicate, seconds=time.perf_counter() - began)
 
 
 class Watched:
