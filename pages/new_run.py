@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.manifest.choice import ManifestChoice, base_manifest, plan_lines
+from app.manifest.choice import ManifestChoice, manifest_data, plan_lines
 from app.manifest.form import manifest_form
 from app.manifest.load import load_manifest
 from app.manifest.memory import show_memory
@@ -79,8 +79,8 @@ def show_changes(source: Source, manifest: RunManifest) -> None:
 def show_start(choice: ManifestChoice, source: Source | None) -> RunManifest | None:
     """What the choices come to, and the button; None where that is no manifest yet."""
     try:
-        base = base_manifest(choice.dataset)
-        manifest = choice.preview(base) if base else None
+        data = manifest_data(choice.dataset)
+        manifest = choice.manifest(data) if data else None
     except TunixRTError as error:
         show_error(error)
         cannot_start("Mend the value above first.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.datasets.export_card import export_card
-from app.manifest.choice import base_manifest, plan_lines
+from app.manifest.choice import manifest_data, plan_lines
 from app.manifest.form import manifest_form
 from app.state import get_pipeline
 from app.ui import blocks
@@ -85,8 +85,8 @@ else:
     with grid.cell():
         manifest: RunManifest | None = None
         try:
-            base = base_manifest(choice.dataset)
-            manifest = choice.preview(base) if base else None
+            data = manifest_data(choice.dataset)
+            manifest = choice.manifest(data) if data else None
         except TunixRTError as error:
             show_error(error)
         if manifest:

@@ -15,8 +15,8 @@ from app.ui.desk import Desk, DeskJob, Tell
 from app.ui.words import duration, percent, plural
 from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.errors import TunixRTError
-from tunixrt_core.manifest.manifest import RunManifest, check_model_id
-from tunixrt_core.manifest.presets import HYPERPARAMETERS
+from tunixrt_core.manifest.manifest import RunManifest, make_manifest
+from tunixrt_core.manifest.sections import DataSection
 from tunixrt_core.training.pace import Pace
 from tunixrt_core.training.preflight import Totals
 
@@ -30,43 +30,24 @@ class ManifestChoice:
     output_dir: str | None
     hyperparams: Mapping[str, Any]
 
-    def preview(self, base: RunManifest) -> RunManifest:
+    def manifest(self, data: DataSection) -> RunManifest:
         """The manifest as it would be. Raises InvalidManifest naming the key of a value that cannot be used."""
-        return apply_choice(base, self)
+        folder = self.output_dir or get_pipeline().manifests.next_run_dir()
+        return make_manifest(data, self.model_id, folder, self.hyperparams, dataset=self.dataset.ref)
 
 
-def apply_choice(base: RunManifest, choice: ManifestChoice) -> RunManifest:
-    """`base` with the model, output directory and hyperparameters of the form.
-
-    Raises InvalidManifest naming the key of a value that cannot be used, a model directory that is not there too.
-    """
-    check_model_id(choice.model_id)
-    data = base.to_dict()
-    data["model"] = {"id": choice.model_id}
-    data["duration"] = {}
-    if choice.output_dir:
-        data["output_dir"] = choice.output_dir
-    for key, value in choice.hyperparams.items():
-        *path, last = HYPERPARAMETERS[key]
-        section = data
-        for part in path:
-            section = section.setdefault(part, {})
-        section[last] = value
-    return RunManifest.from_dict(data)
+_desk = Desk[DataSection]("manifest-data")
 
 
-_desk = Desk[RunManifest]("base")
-
-
-def base_manifest(dataset: DatasetVersion) -> RunManifest | None:
-    """The data section of a manifest, for the next folder. Raises what ended the writing of its rows.
+def manifest_data(dataset: DatasetVersion) -> DataSection | None:
+    """The data section of a manifest. Raises what ended the writing of its rows.
 
     None, with a line that says so, while they are written; the page comes again at its end.
     """
     rt = get_pipeline()
 
-    def make(tell: Tell) -> RunManifest:
-        return rt.manifests.build(dataset.name, dataset.version, model_id="tiny")
+    def make(tell: Tell) -> DataSection:
+        return rt.manifests.data(dataset.name, dataset.version)
 
     # an export leaves out what was deleted since, hence the count
     key = (str(rt.settings.home), dataset.name, dataset.version, dataset.content_hash, rt.traces.count())
@@ -77,17 +58,17 @@ def base_manifest(dataset: DatasetVersion) -> RunManifest | None:
     if job.future.cancelled():
         st.rerun()
     try:
-        made = job.future.result()
+        data = job.future.result()
     except TunixRTError:
         _desk.forget(key)  # a full disk may have room when it is asked for next
         raise
-    if not Path(made.data.path).is_file():
+    if not Path(data.path).is_file():
         _desk.forget(key)
         st.rerun()
-    return made.model_copy(update={"output_dir": rt.manifests.next_run_dir()})
+    return data
 
 
-def _show_writing(job: DeskJob[RunManifest], label: str, rows: int) -> None:
+def _show_writing(job: DeskJob[DataSection], label: str, rows: int) -> None:
     with error_boundary():
         if job.future.done():
             st.rerun()

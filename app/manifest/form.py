@@ -9,7 +9,8 @@ from typing import Any
 import streamlit as st
 
 from app.manifest.choice import ManifestChoice
-from app.manifest.fields import DEFAULTS, FIELD_WORDS, METHOD_WORDS, STYLE_WORDS, lora_fields, main_fields, more_fields
+from app.manifest.fields import lora_fields, main_fields, more_fields
+from app.manifest.hyper_fields import FIELD_WORDS, HyperFields, first_value
 from app.manifest.speed_fields import quantization_fields, speed_fields
 from app.state import get_pipeline
 from app.ui.boundary import escape_markdown
@@ -17,9 +18,38 @@ from app.ui.components import address_select, card
 from app.ui.forms.fields import choice_field, segments_field
 from app.ui.forms.source import Label, Source, fill_from, labels, send, send_again
 from tunixrt_core.datasets.versions import DatasetVersion
-from tunixrt_core.manifest.presets import BUILTIN_MODEL_IDS, preset
+from tunixrt_core.manifest.manifest import HYPERPARAMETERS
+from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
+from tunixrt_core.manifest.presets import preset
 from tunixrt_core.manifest.sections import Method
-from tunixrt_core.traces.rendering.styles import ReasoningStyle
+
+# Fields that another model or method fills anew, from its preset.
+PRESET_FIELDS = (
+    "learning_rate",
+    "schedule",
+    "batch_size",
+    "max_seq_length",
+    "epochs",
+    "lora_rank",
+    "lora_alpha",
+    "weight_decay",
+    "max_grad_norm",
+    "warmup_share",
+    "gradient_accumulation",
+    "eval_every",
+    "checkpoint_every",
+    "seed",
+    "chat",
+    "packing",
+    "length_buckets",
+    "dtype",
+    "remat",
+    "keep_checkpoints",
+    "early_stopping",
+    "quantization",
+    "tile_size",
+)
+FIELDS = ("method", "reasoning", "too_long", "name", *PRESET_FIELDS)
 
 
 def pick_dataset(versions: Sequence[DatasetVersion], key: str) -> DatasetVersion:
@@ -46,7 +76,7 @@ def manifest_form(versions: Sequence[DatasetVersion], prefix: str, source: Sourc
     Choosing another model or method brings that one's preset.
     """
     if source is not None:
-        fill_from(source, prefix, ("method", "reasoning", "too_long", "name", *DEFAULTS))
+        fill_from(source, prefix, FIELDS)
     send(prefix)
     label = labels(source, prefix, FIELD_WORDS)
     with card("Model and data", key=f"{prefix}-card-data"):
@@ -54,27 +84,22 @@ def manifest_form(versions: Sequence[DatasetVersion], prefix: str, source: Sourc
             model_id = _model_field(prefix, source)
             dataset = pick_dataset(versions, key=f"{prefix}-dataset")
             method = _method_field(prefix, model_id, label)
-            style = choice_field(
-                label("reasoning", "The model learns to write"),
-                [style.value for style in ReasoningStyle],
-                format_func=lambda name: STYLE_WORDS[ReasoningStyle(name)],
-                key=f"{prefix}-reasoning",
-            )
+            fields = HyperFields(prefix, label, model_id, method)
+            values: dict[str, Any] = {"method": method.value, "reasoning": fields.choice("reasoning")}
     _load_preset(prefix, model_id, method)
-    values: dict[str, Any] = {"method": method.value, "reasoning": style}
     with card("Optimizer and length", note="AdamW", key=f"{prefix}-card-optimizer"):
-        values |= main_fields(prefix, label)
+        values |= main_fields(fields)
     if method.adapts:
         with card("LoRA", key=f"{prefix}-card-lora"):
-            values |= lora_fields(prefix, label)
+            values |= lora_fields(fields)
             if method is Method.QLORA:
-                values |= quantization_fields(prefix, label)
+                values |= quantization_fields(fields)
     with st.expander("Speed, memory and checkpoints", key=f"{prefix}-speed"):
-        values |= speed_fields(prefix, label)
+        values |= speed_fields(fields)
     with st.expander("More settings", key=f"{prefix}-more"):
-        name, output_dir, more = more_fields(prefix, model_id, dataset, label)
-    carried = source.carried(model_id) if source else {}
-    return ManifestChoice(dataset, model_id, output_dir, {**carried, "name": name, **values, **more})
+        output_dir, more = more_fields(fields, dataset)
+    rest = source.without_field((*FIELDS, "train_steps"), model_id) if source else {}
+    return ManifestChoice(dataset, model_id, output_dir, {**rest, **values, **more})
 
 
 def _model_field(prefix: str, source: Source | None) -> str:
@@ -109,9 +134,9 @@ def _method_field(prefix: str, model_id: str, label: Label) -> Method:
         st.query_params["method"] = str(st.session_state[key])
 
     chosen = segments_field(
-        label("method", "Train"),
-        [method.value for method in Method],
-        format_func=lambda name: METHOD_WORDS[Method(name)],
+        label("method", HYPERPARAMETERS["method"].label),
+        HYPERPARAMETERS["method"].choices,
+        format_func=FIELD_WORDS["method"],
         key=key,
         on_change=write,
         required=True,
@@ -126,9 +151,9 @@ def _load_preset(prefix: str, model_id: str, method: Method) -> None:
     if st.session_state.get(f"{prefix}-preset") == wanted and not fresh:
         return
     st.session_state[f"{prefix}-preset"] = wanted
-    start = {**DEFAULTS, **preset(model_id, method.value)}
-    for name in DEFAULTS:
-        st.session_state[f"{prefix}-{name}"] = start[name]
+    start = preset(model_id, method.value)
+    for name in PRESET_FIELDS:
+        st.session_state[f"{prefix}-{name}"] = start.get(name, first_value(name))
     send_again(prefix)
     # a manifest that is loaded may have asked for train steps
     st.session_state.setdefault(f"{prefix}-by", "Epochs")

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.makers import make_manifest
-from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.manifest.presets import HYPERPARAMETERS
+from tunixrt_core.manifest.manifest import HYPERPARAMETERS, RunManifest
 from tunixrt_core.training.alerts import Alert, Watch
 
 

@@ -9,7 +9,7 @@ import typer
 from tunixrt_core.cli.common import Home, settings_of
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import out
-from tunixrt_core.manifest.presets import BUILTIN_MODEL_IDS
+from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
 from tunixrt_core.tunix_backend.model.hub import downloaded_models
 from tunixrt_core.tunix_backend.model.models import resolve_model
 from tunixrt_core.tunix_backend.model.weight_files import check_weights

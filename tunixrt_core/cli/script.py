@@ -12,7 +12,7 @@ from tunixrt_core.cli.show.terminal import out
 from tunixrt_core.errors import OutputError
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import load_manifest
-from tunixrt_core.manifest.presets import BUILTIN_MODEL_IDS
+from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
 from tunixrt_core.tunix_backend.availability import require_tunix
 from tunixrt_core.tunix_backend.model.models import local_model
 

@@ -38,6 +38,11 @@ class DatasetVersion:
     def rows(self) -> int:
         return self.train_rows + self.eval_rows
 
+    @property
+    def ref(self) -> dict[str, Any]:
+        """What an export or a manifest says about the version that it was made from."""
+        return {"name": self.name, "version": self.version, "content_hash": self.content_hash}
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "name": self.name,

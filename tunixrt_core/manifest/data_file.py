@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -12,7 +11,7 @@ from tunixrt_core.manifest.sections import DataSection
 from tunixrt_core.util.hashing import file_sha256
 
 
-def describe_data(path: Path) -> dict[str, Any]:
+def describe_data(path: Path) -> DataSection:
     """The data section of a Tunix SFT JSONL file: its hash and its rows by split. Raises InvalidManifest."""
     if not path.is_file():
         raise InvalidManifest("dataset_path", f"there is no file {path}; export a dataset version first")
@@ -23,13 +22,13 @@ def describe_data(path: Path) -> dict[str, Any]:
                 counts[_split_of(line, number, path)] += 1
     if not counts["train"]:
         raise InvalidManifest("dataset_path", f"{path} holds no rows to train on")
-    return {
-        "path": str(path),
-        "sha256": file_sha256(path),
-        "rows": sum(counts.values()),
-        "train_rows": counts["train"],
-        "eval_rows": counts["eval"],
-    }
+    return DataSection(
+        path=str(path),
+        sha256=file_sha256(path),
+        rows=sum(counts.values()),
+        train_rows=counts["train"],
+        eval_rows=counts["eval"],
+    )
 
 
 def _split_of(line: bytes, number: int, path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 import yaml
@@ -13,8 +13,9 @@ from pydantic import Field, ValidationError
 
 from tunixrt_core.errors import InvalidManifest
 from tunixrt_core.manifest.data_file import describe_data, locate_data
+from tunixrt_core.manifest.hyperparameters import Hyper, Hyperparameters
 from tunixrt_core.manifest.models import parse_model_name
-from tunixrt_core.manifest.presets import HYPERPARAMETERS, preset
+from tunixrt_core.manifest.presets import preset
 from tunixrt_core.manifest.sections import (
     BatchSection,
     CadenceSection,
@@ -43,16 +44,24 @@ class RunManifest(Section):
     """One run. Unknown keys and values out of range are refused by name."""
 
     manifest_version: Literal["1.0"] = "1.0"
-    name: str = Field("run", min_length=1, max_length=120)
+    name: Annotated[str, Hyper("name", "Run name")] = Field(
+        "run", min_length=1, max_length=120, description="Name of the run."
+    )
     model: ModelSection
     tokenizer: TokenizerSection = TokenizerSection()
     data: DataSection
     rendering: RenderingSection = RenderingSection()
-    max_seq_length: int = Field(
-        1024, ge=8, le=1_048_576, description="Tokens of the longest row; too_long says what of more."
+    max_seq_length: Annotated[int, Hyper("max_seq_length", "Longest row (tokens)", "tokens")] = Field(
+        1024, ge=8, le=1_048_576, description="Maximum tokens per row. Longer rows are handled by too_long."
     )
-    too_long: LengthPolicy = Field(LengthPolicy.DROP_ROW, description="Answer and end of turn are never cut.")
-    method: Method = Method.LORA
+    too_long: Annotated[LengthPolicy, Hyper("too_long", "Rows that are longer")] = Field(
+        LengthPolicy.DROP_ROW,
+        description="Leave longer rows out, or drop steps from their middle. The answer, the end of the turn, the "
+        "first and the last step are never cut.",
+    )
+    method: Annotated[Method, Hyper("method", "Train")] = Field(
+        Method.LORA, description="Train LoRA, LoRA on quantised base weights, or all weights."
+    )
     lora: LoraSection = LoraSection()
     optimizer: OptimizerSection = OptimizerSection()
     schedule: ScheduleSection = ScheduleSection()
@@ -60,7 +69,9 @@ class RunManifest(Section):
     batch: BatchSection = BatchSection()
     duration: DurationSection = DurationSection(epochs=1)
     cadence: CadenceSection = CadenceSection()
-    seed: int = Field(0, ge=0, lt=2**32)
+    seed: Annotated[int, Hyper("seed")] = Field(
+        0, ge=0, lt=2**32, description="Seed of the order of the rows and of LoRA's first weights."
+    )
     mesh: MeshSection = MeshSection()
     tracking: TrackingSection = TrackingSection()
     output_dir: str = Field(min_length=1)
@@ -109,6 +120,9 @@ class RunManifest(Section):
             raise InvalidManifest(where, f"is not YAML or JSON ({getattr(error, 'problem', error)})") from None
 
 
+HYPERPARAMETERS = Hyperparameters(RunManifest)
+
+
 def json_schema() -> dict[str, Any]:
     """The published JSON Schema of a manifest (docs/run-manifest.schema.json)."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **RunManifest.model_json_schema()}
@@ -122,33 +136,49 @@ def build_sft_manifest(
     *,
     dataset: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A runnable manifest for a Tunix SFT JSONL file.
+    """A runnable manifest for a Tunix SFT JSONL file, as a dictionary; see make_manifest.
 
-    `hyperparams` uses the flat names of HYPERPARAMETERS; what it leaves out comes from the preset of the model and
-    method. `dataset` names the dataset version of the file. Raises InvalidManifest naming the key for an unknown or
-    unusable hyperparameter, a data file that is missing or holds no train rows, a model directory that is not there.
+    Raises InvalidManifest for a data file that is missing or holds no train rows too.
     """
-    given = dict(hyperparams or {})
-    if unknown := sorted(set(given) - set(HYPERPARAMETERS)):
-        raise InvalidManifest(
-            f"hyperparams.{unknown[0]}", f"is not a hyperparameter; known are {', '.join(HYPERPARAMETERS)}"
-        )
+    data = describe_data(Path(dataset_path))
+    return make_manifest(data, model_id, output_dir, hyperparams or {}, dataset=dataset).to_dict()
+
+
+def make_manifest(
+    data: DataSection,
+    model_id: str,
+    output_dir: str | Path,
+    hyperparams: Mapping[str, Any],
+    *,
+    dataset: Mapping[str, Any] | None = None,
+) -> RunManifest:
+    """A runnable manifest. `hyperparams` uses the flat names of HYPERPARAMETERS; what it leaves out comes from the
+    preset of the model and method. `dataset` names the dataset version that the data was exported from.
+
+    Raises InvalidManifest naming the key for an unknown or unusable hyperparameter, and for a model directory that
+    does not exist.
+    """
     check_model_id(model_id)
-    values = {**preset(model_id, given.get("method")), **given}
-    if given.get("train_steps") is not None:
-        values["epochs"] = given.get("epochs")
-    data: dict[str, Any] = {
+    values: dict[str, Any] = {
         "manifest_version": MANIFEST_VERSION,
-        "name": "run",
         "model": {"id": model_id},
-        "data": describe_data(Path(dataset_path)),
-        "rendering": {},
+        "data": data.model_dump(),
         "output_dir": str(output_dir),
         "dataset": dict(dataset) if dataset else None,
     }
-    for key, value in values.items():
-        _set(data, HYPERPARAMETERS[key], value)
-    return RunManifest.from_dict(data).to_dict()
+    HYPERPARAMETERS.write(values, preset(model_id, hyperparams.get("method")), where="preset")
+    HYPERPARAMETERS.write(values, hyperparams, where="hyperparams")
+    return RunManifest.from_dict(values)
+
+
+def change_manifest(manifest: RunManifest, changes: Mapping[str, Any], **other: Any) -> RunManifest:
+    """A copy with hyperparameters, by flat name, and `other` keys of the manifest changed.
+
+    Raises InvalidManifest naming a change that is no hyperparameter, or the key whose new value cannot be used.
+    """
+    data = manifest.to_dict() | other
+    HYPERPARAMETERS.write(data, changes, where="changes")
+    return RunManifest.from_dict(data)
 
 
 def check_model_id(model_id: str) -> None:
@@ -172,12 +202,6 @@ def load_manifest(path: Path) -> RunManifest:
     except (UnicodeDecodeError, IsADirectoryError):
         raise InvalidManifest("manifest", f"{path} is not a text file") from None
     return manifest.model_copy(update={"data": locate_data(manifest.data, path.resolve().parent)})
-
-
-def _set(data: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
-    for key in keys[:-1]:
-        data = data.setdefault(key, {})
-    data[keys[-1]] = value
 
 
 def _translate(error: ValidationError) -> InvalidManifest:

@@ -1,10 +1,13 @@
-"""What a model may be called, besides built in and a directory: `org/name[@revision]`, or `kaggle:` and a handle."""
+"""Names of models: built in, a directory, `org/name[@revision]`, or `kaggle:` and a handle."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
+
+# Models that tunix_backend.tiny writes; their names are here because a manifest is made without Tunix too.
+BUILTIN_MODEL_IDS = ("tiny", "tiny-micro")
 
 _HUB = re.compile(r"(?P<repository>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w.-]+))?")
 _KAGGLE = re.compile(r"kaggle:(?P<handle>[\w.-]+(?:/[\w.-]+){3,4})")
@@ -42,6 +45,25 @@ def parse_model_name(reference: str) -> HubName | KaggleName | None:
     if found := _HUB.fullmatch(reference):
         return HubName(found["repository"], found["revision"])
     return None
+
+
+def model_directory(reference: str, models_dir: Path) -> Path | None:
+    """Where a model is on this machine; None where it is not. A built-in one is written on first use."""
+    if reference in BUILTIN_MODEL_IDS:
+        return models_dir / reference
+    path, name = Path(reference).expanduser(), parse_model_name(reference)
+    found = (path.absolute(), models_dir / (name.directory if name else path))
+    return next((each for each in found if (each / "config.json").is_file()), None)
+
+
+def missing_model(reference: str) -> str:
+    """What to do about a model that is not on this machine, in a sentence."""
+    if parse_model_name(reference):
+        return f"The model {reference} is not on this machine yet. Download it with: tunixrt models get {reference}"
+    return (
+        f"There is no model in {reference}: a directory with config.json, tokenizer.json and *.safetensors is "
+        f"needed. Built in are {', '.join(BUILTIN_MODEL_IDS)}."
+    )
 
 
 def public_name(reference: str) -> str:

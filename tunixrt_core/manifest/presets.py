@@ -1,12 +1,12 @@
-"""Hyperparameters by flat name: where each stands in a manifest, what to start from, and which values are usual."""
+"""Presets: the hyperparameters to start from, by method and model family."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
 from tunixrt_core.traces.rendering.chats import CHAT_FORMAT_OF_FAMILY, ChatFormat
 
 # What the dashboard, the API and `tunixrt manifest` start from, by method, for a model that is trained already.
@@ -54,71 +54,6 @@ _BUILT_IN_OF_METHOD: dict[str, dict[str, Any]] = {
     "qlora": {"tile_size": 16},
 }
 
-# Where a value is usual, from and to. Outside it a run is possible, but rarely meant.
-_RANGES: dict[str, tuple[float, float]] = {
-    "epochs": (0.1, 20),
-    "max_grad_norm": (0.1, 10),
-    "weight_decay": (0.0, 0.2),
-    "warmup_share": (0.0, 0.3),
-}
-_LORA_RANGES = {"learning_rate": (1e-5, 1e-3), "lora_rank": (4, 256), "lora_alpha": (4, 512)}
-_RANGES_OF_METHOD: dict[str, dict[str, tuple[float, float]]] = {
-    "lora": _LORA_RANGES,
-    "qlora": _LORA_RANGES,
-    "full": {"learning_rate": (5e-7, 1e-4)},
-}
-_BUILT_IN_RANGES: dict[str, tuple[float, float]] = {"learning_rate": (1e-4, 3e-2), "epochs": (1, 200)}
-
-# Flat names for hyperparameters, as forms, the API and the command line use them -> where they stand.
-HYPERPARAMETERS: dict[str, tuple[str, ...]] = {
-    "name": ("name",),
-    "method": ("method",),
-    "dtype": ("model", "dtype"),
-    "tokenizer": ("tokenizer", "path"),
-    "reasoning": ("rendering", "reasoning"),
-    "chat": ("rendering", "chat"),
-    "system": ("rendering", "system"),
-    "remat": ("model", "remat"),
-    "flash_attention": ("model", "flash_attention"),
-    "max_seq_length": ("max_seq_length",),
-    "too_long": ("too_long",),
-    "lora_rank": ("lora", "rank"),
-    "lora_alpha": ("lora", "alpha"),
-    "lora_modules": ("lora", "modules"),
-    "quantization": ("lora", "quantization"),
-    "tile_size": ("lora", "tile_size"),
-    "learning_rate": ("optimizer", "learning_rate"),
-    "weight_decay": ("optimizer", "weight_decay"),
-    "b1": ("optimizer", "b1"),
-    "b2": ("optimizer", "b2"),
-    "max_grad_norm": ("optimizer", "max_grad_norm"),
-    "schedule": ("schedule", "kind"),
-    "warmup_share": ("schedule", "warmup_share"),
-    "final_share": ("schedule", "final_share"),
-    "batch_size": ("batch", "size"),
-    "gradient_accumulation": ("batch", "gradient_accumulation"),
-    "packing": ("batch", "packing"),
-    "length_buckets": ("batch", "length_buckets"),
-    "loss": ("loss", "kind"),
-    "loss_chunk": ("loss", "chunk"),
-    "epochs": ("duration", "epochs"),
-    "train_steps": ("duration", "train_steps"),
-    "eval_every": ("cadence", "eval_every"),
-    "checkpoint_every": ("cadence", "checkpoint_every"),
-    "keep_checkpoints": ("cadence", "keep_checkpoints"),
-    "early_stopping": ("cadence", "early_stopping"),
-    "sample_prompts": ("cadence", "sample_prompts"),
-    "sample_tokens": ("cadence", "sample_tokens"),
-    "tensorboard": ("tracking", "tensorboard"),
-    "wandb_project": ("tracking", "wandb_project"),
-    "seed": ("seed",),
-    "mesh_fsdp": ("mesh", "fsdp"),
-    "mesh_tp": ("mesh", "tp"),
-}
-
-# Names that tunix_backend.tiny knows how to write; kept here because a manifest is made without Tunix too.
-BUILTIN_MODEL_IDS = ("tiny", "tiny-micro")
-
 
 def preset(model_id: str, method: str | None = None) -> dict[str, Any]:
     """The hyperparameters to start from for a model, by flat name; without a method, the one to start from."""
@@ -128,20 +63,6 @@ def preset(model_id: str, method: str | None = None) -> dict[str, Any]:
         return {**PRESETS[kind], **_BUILT_IN, **_BUILT_IN_OF_METHOD.get(kind, {}), **chat}
     kind = method if method in PRESETS else "lora"
     return {**PRESETS[kind], **_OF_FAMILY.get(_family(model_id), {}).get(kind, {}), **chat}
-
-
-def ranges(method: str, model_id: str | None = None) -> dict[str, tuple[float, float]]:
-    """From where to where a hyperparameter is usual, by flat name, for a method; the built-in models have their own."""
-    built_in = _BUILT_IN_RANGES if model_id in BUILTIN_MODEL_IDS else {}
-    return {**_RANGES, **_RANGES_OF_METHOD.get(method, {}), **built_in}
-
-
-def unusual(method: str, model_id: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The hyperparameters, by flat name, that lie outside their range, each with a sentence that says so."""
-    for name, (low, high) in ranges(method, model_id).items():
-        value = values.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and not low <= value <= high:
-            yield name, f"{name} = {value:g} is outside what is usual for {method}, {low:g} to {high:g}."
 
 
 def guess_chat_format(model_id: str) -> ChatFormat:

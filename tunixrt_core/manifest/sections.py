@@ -1,4 +1,4 @@
-"""The sections of a run manifest: each value with its type, its range and its default."""
+"""Sections of a run manifest: type, bounds, default, usual range and help of each value."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tunixrt_core.manifest.hyperparameters import ANY, BUILT_IN, Hyper, Range
 from tunixrt_core.traces.rendering.chats import ChatFormat
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 
@@ -71,15 +72,23 @@ class ModelSection(Section):
     """What is trained."""
 
     id: str = Field(min_length=1, description="A built-in model (tiny), a Hugging Face directory, or org/name.")
-    dtype: Dtype = Field(Dtype.FLOAT32, description="Type of the weights while training.")
-    remat: Remat = Field(Remat.NONE, description="Saves memory for time: what the backward pass computes again.")
-    flash_attention: bool = Field(False, description="Qwen 2 and Qwen 3 on a TPU only.")
+    dtype: Annotated[Dtype, Hyper("dtype", "Weights")] = Field(
+        Dtype.FLOAT32, description="Number type of the weights while training; bfloat16 takes half the memory."
+    )
+    remat: Annotated[Remat, Hyper("remat", "Compute again")] = Field(
+        Remat.NONE, description="What the backward pass computes again instead of keeping it: less memory, more time."
+    )
+    flash_attention: Annotated[bool, Hyper("flash_attention")] = Field(
+        False, description="Tunix's flash attention; for Qwen 2 and Qwen 3 on a TPU only."
+    )
 
 
 class TokenizerSection(Section):
     """How text becomes tokens."""
 
-    path: str | None = Field(None, description="Directory with tokenizer.json; the model's own where not given.")
+    path: Annotated[str | None, Hyper("tokenizer")] = Field(
+        None, description="Directory with tokenizer.json; null: the model's own."
+    )
 
 
 class DataSection(Section):
@@ -95,48 +104,137 @@ class DataSection(Section):
 class RenderingSection(Section):
     """How a row becomes text. Generation uses the same."""
 
-    reasoning: ReasoningStyle = ReasoningStyle.TAGS
-    chat: ChatFormat = ChatFormat.CHATML
-    system: str | None = Field(None, description="System prompt for rows that carry none.")
+    reasoning: Annotated[ReasoningStyle, Hyper("reasoning", "The model learns to write")] = Field(
+        ReasoningStyle.TAGS, description="How steps and answer are written in the completion."
+    )
+    chat: Annotated[ChatFormat, Hyper("chat", "Chat format")] = Field(
+        ChatFormat.CHATML, description="Whose control tokens stand around prompt and completion."
+    )
+    system: Annotated[str | None, Hyper("system", "System prompt")] = Field(
+        None, description="System prompt for rows that have none."
+    )
+
+
+_LORA_RANK: dict[str, Range] = {"lora": (4, 256), "qlora": (4, 256)}
+_LORA_ALPHA: dict[str, Range] = {"lora": (4, 512), "qlora": (4, 512)}
 
 
 class LoraSection(Section):
     """Read where method is lora or qlora."""
 
-    rank: int = Field(16, ge=1, le=1024)
-    alpha: float = Field(32.0, gt=0, le=4096)
-    modules: str = Field(ALL_LORA_MODULES, min_length=1, description="Regular expression over module paths.")
-    quantization: Quantization = Field(Quantization.NF4, description="Of the base weights; read where method is qlora.")
-    tile_size: int = Field(32, ge=8, le=4096, description="Weights that share a scale; read where method is qlora.")
+    rank: Annotated[
+        int,
+        Hyper(
+            "lora_rank",
+            "Rank",
+            usual=_LORA_RANK,
+            too_low="LoRA can learn little",
+            too_high="LoRA loses its advantage in memory",
+        ),
+    ] = Field(16, ge=1, le=1024, description="Rank of the matrices that LoRA trains.")
+    alpha: Annotated[
+        float,
+        Hyper(
+            "lora_alpha",
+            "Alpha",
+            usual=_LORA_ALPHA,
+            too_low="LoRA hardly changes the model",
+            too_high="training tends to diverge",
+        ),
+    ] = Field(32.0, gt=0, le=4096, description="LoRA's output is multiplied by alpha / rank.")
+    modules: Annotated[str, Hyper("lora_modules", "LoRA modules")] = Field(
+        ALL_LORA_MODULES, min_length=1, description="Regular expression over the paths of the modules with LoRA."
+    )
+    quantization: Annotated[Quantization, Hyper("quantization", "Base weights")] = Field(
+        Quantization.NF4, description="Number type of the base weights; read where method is qlora."
+    )
+    tile_size: Annotated[int, Hyper("tile_size", unit="weights")] = Field(
+        32,
+        ge=8,
+        le=4096,
+        description="Weights that share a scale; must divide the inputs of each module. Read where method is qlora.",
+    )
+
+
+# Below it little is learned, above it training tends to diverge. The built-in models are so small that they learn
+# nothing at the rates of large ones.
+_LEARNING_RATE: dict[str, Range] = {
+    "lora": (1e-5, 1e-3),
+    "qlora": (1e-5, 1e-3),
+    "full": (1e-6, 1e-4),
+    BUILT_IN: (1e-4, 2e-2),
+}
 
 
 class OptimizerSection(Section):
     """AdamW."""
 
     name: Literal["adamw"] = "adamw"
-    learning_rate: float = Field(2e-4, gt=0, le=1.0)
-    weight_decay: float = Field(0.0, ge=0, le=1.0)
-    b1: float = Field(0.9, ge=0, lt=1)
-    b2: float = Field(0.999, ge=0, lt=1)
-    max_grad_norm: float | None = Field(1.0, gt=0, description="Gradients are scaled down to this L2 norm.")
+    learning_rate: Annotated[
+        float,
+        Hyper(
+            "learning_rate",
+            usual=_LEARNING_RATE,
+            too_low="little is learned",
+            too_high="training tends to diverge",
+        ),
+    ] = Field(2e-4, gt=0, le=1.0, description="Highest learning rate of the schedule.")
+    weight_decay: Annotated[
+        float, Hyper("weight_decay", usual={ANY: (0.0, 0.2)}, too_high="weights shrink faster than they learn")
+    ] = Field(0.0, ge=0, le=1.0, description="AdamW's weight decay, multiplied by the learning rate.")
+    b1: Annotated[float, Hyper("b1")] = Field(0.9, ge=0, lt=1, description="AdamW's decay of the mean gradient.")
+    b2: Annotated[float, Hyper("b2")] = Field(0.999, ge=0, lt=1, description="AdamW's decay of the squared gradient.")
+    max_grad_norm: Annotated[
+        float | None,
+        Hyper(
+            "max_grad_norm",
+            "Clip gradients at",
+            "L2 norm",
+            usual={ANY: (0.1, 10)},
+            too_low="nearly every train step is clipped",
+            too_high="hardly any train step is clipped",
+        ),
+    ] = Field(1.0, gt=0, description="Gradients are scaled down to this L2 norm; null: never.")
 
 
 class ScheduleSection(Section):
     """The learning rate over the train steps."""
 
-    kind: ScheduleKind = ScheduleKind.COSINE
-    warmup_share: float = Field(0.05, ge=0, lt=1, description="Share of the train steps spent rising from zero.")
-    final_share: float = Field(0.1, ge=0, le=1, description="Where the rate ends, as a share of learning_rate.")
+    kind: Annotated[ScheduleKind, Hyper("schedule")] = Field(
+        ScheduleKind.COSINE, description="How the learning rate falls after the warm-up."
+    )
+    warmup_share: Annotated[
+        float,
+        Hyper(
+            "warmup_share",
+            "Warm-up share",
+            "share of train steps",
+            usual={ANY: (0.0, 0.3)},
+            too_high="much of the run trains below its learning rate",
+        ),
+    ] = Field(0.05, ge=0, lt=1, description="Share of the train steps in which the learning rate rises from zero.")
+    final_share: Annotated[float, Hyper("final_share", unit="share of learning_rate")] = Field(
+        0.1, ge=0, le=1, description="Learning rate at the end, as a share of learning_rate."
+    )
 
 
 class BatchSection(Section):
     """Rows of one train step = size x gradient_accumulation. With packing, a row of the batch holds several rows."""
 
-    size: int = Field(8, ge=1, le=65536)
-    gradient_accumulation: int = Field(1, ge=1, le=4096)
-    packing: bool = Field(False, description="Fill each row of max_seq_length tokens with several rows of the data.")
-    length_buckets: int = Field(
-        1, ge=1, le=16, description="Without packing: at most this many row lengths, each compiled once."
+    size: Annotated[int, Hyper("batch_size", unit="rows")] = Field(8, ge=1, le=65536, description="Rows per batch.")
+    gradient_accumulation: Annotated[int, Hyper("gradient_accumulation", unit="batches")] = Field(
+        1, ge=1, le=4096, description="Batches per train step."
+    )
+    packing: Annotated[bool, Hyper("packing", "Pack several rows into one")] = Field(
+        False,
+        description="Fill each row of max_seq_length tokens with several rows of the data, which do not see each "
+        "other: less padding, fewer train steps per epoch.",
+    )
+    length_buckets: Annotated[int, Hyper("length_buckets", "Row lengths", "lengths")] = Field(
+        1,
+        ge=1,
+        le=16,
+        description="Without packing: maximum number of row lengths. Each is compiled once; more pad less.",
     )
 
 
@@ -148,15 +246,30 @@ class LossKind(StrEnum):
 class LossSection(Section):
     """How the loss is computed; both give the same number."""
 
-    kind: LossKind = Field(LossKind.FUSED, description="fused never holds batch x length x vocabulary; plain does.")
-    chunk: int = Field(128, ge=8, le=65536, description="Tokens of each row at once; read where kind is fused.")
+    kind: Annotated[LossKind, Hyper("loss")] = Field(
+        LossKind.FUSED, description="fused never holds batch x length x vocabulary; plain does."
+    )
+    chunk: Annotated[int, Hyper("loss_chunk", unit="tokens")] = Field(
+        128, ge=8, le=65536, description="Tokens of each row at once; read where loss is fused."
+    )
 
 
 class DurationSection(Section):
     """How long to train: epochs, or train steps where given."""
 
-    epochs: float | None = Field(None, gt=0, le=100_000)
-    train_steps: int | None = Field(None, ge=1, le=100_000_000)
+    epochs: Annotated[
+        float | None,
+        Hyper(
+            "epochs",
+            unit="epochs",
+            usual={ANY: (0.1, 20), BUILT_IN: (1, 200)},
+            too_low="little is learned",
+            too_high="the model learns its rows by heart",
+        ),
+    ] = Field(None, gt=0, le=100_000, description="Times that each train row is seen; null where train_steps is given.")
+    train_steps: Annotated[int | None, Hyper("train_steps", unit="train steps")] = Field(
+        None, ge=1, le=100_000_000, description="Train steps in all, instead of epochs."
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -168,35 +281,51 @@ class DurationSection(Section):
 class CadenceSection(Section):
     """When to evaluate and when to save, in train steps. The last train step always does both."""
 
-    eval_every: int = Field(50, ge=1)
-    checkpoint_every: int = Field(100, ge=1)
-    keep_checkpoints: int = Field(2, ge=1, le=1000, description="The last n; the best one is kept beside them.")
-    early_stopping: int | None = Field(
-        None, ge=1, description="End after this many evaluations in a row without a better eval loss."
+    eval_every: Annotated[int, Hyper("eval_every", "Evaluate every", "train steps")] = Field(
+        50, ge=1, description="Train steps from one evaluation to the next."
     )
-    sample_prompts: int = Field(
+    checkpoint_every: Annotated[int, Hyper("checkpoint_every", "Save every", "train steps")] = Field(
+        100, ge=1, description="Train steps from one checkpoint to the next."
+    )
+    keep_checkpoints: Annotated[int, Hyper("keep_checkpoints", "Checkpoints kept", "checkpoints")] = Field(
+        2, ge=1, le=1000, description="Number of last checkpoints that are kept; the best one is kept too."
+    )
+    early_stopping: Annotated[int | None, Hyper("early_stopping", "End early after", "evaluations")] = Field(
+        None,
+        ge=1,
+        description="End after this many evaluations in a row without a better eval loss; null: never.",
+    )
+    sample_prompts: Annotated[int, Hyper("sample_prompts", unit="prompts")] = Field(
         4,
         ge=0,
         le=32,
         description="Prompts of the eval split that are answered and scored at each evaluation; 0: none.",
     )
-    sample_tokens: int = Field(
-        128, ge=1, le=65536, description="At most this many new tokens in each of those answers."
+    sample_tokens: Annotated[int, Hyper("sample_tokens", unit="tokens")] = Field(
+        128, ge=1, le=65536, description="Maximum new tokens in each of those answers."
     )
 
 
 class MeshSection(Section):
     """How the devices are laid out; null means all devices on that axis."""
 
-    fsdp: int | None = Field(None, ge=1)
-    tp: int = Field(1, ge=1)
+    fsdp: Annotated[int | None, Hyper("mesh_fsdp", unit="devices")] = Field(
+        None, ge=1, description="Devices over which weights and rows are spread; null: as many as divide the batch."
+    )
+    tp: Annotated[int, Hyper("mesh_tp", unit="devices")] = Field(
+        1, ge=1, description="Devices over which each layer is split."
+    )
 
 
 class TrackingSection(Section):
     """Where metrics go besides the run's own metrics.jsonl."""
 
-    tensorboard: bool = Field(True, description="Event files in the run's folder, under tensorboard/.")
-    wandb_project: str | None = Field(None, min_length=1, description="Weights & Biases project; needs WANDB_API_KEY.")
+    tensorboard: Annotated[bool, Hyper("tensorboard", "TensorBoard")] = Field(
+        True, description="Write event files into the run's folder, under tensorboard/."
+    )
+    wandb_project: Annotated[str | None, Hyper("wandb_project", "Weights & Biases project")] = Field(
+        None, min_length=1, description="Weights & Biases project; needs WANDB_API_KEY."
+    )
 
 
 class DatasetSection(Section):

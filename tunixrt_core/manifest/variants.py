@@ -9,8 +9,7 @@ from typing import Any
 import orjson
 
 from tunixrt_core.errors import InvalidManifest
-from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.manifest.presets import HYPERPARAMETERS
+from tunixrt_core.manifest.manifest import HYPERPARAMETERS, RunManifest, change_manifest
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.util.atomic import write_json
 
@@ -65,34 +64,8 @@ def make_variant(manifest: RunManifest, changes: Mapping[str, Any], output_dir: 
 
     Raises InvalidManifest naming a change that is no hyperparameter, or the key whose new value cannot be used.
     """
-    data = manifest.to_dict()
-    for name, value in changes.items():
-        if name not in HYPERPARAMETERS:
-            known = ", ".join(HYPERPARAMETERS)
-            raise InvalidManifest(f"changes.{name}", f"is not a hyperparameter; known are {known}")
-        *path, last = HYPERPARAMETERS[name]
-        section = data
-        for part in path:
-            section = section[part]
-        section[last] = value
-    for name, other in (("train_steps", "epochs"), ("epochs", "train_steps")):
-        if changes.get(name) is not None and other not in changes:
-            data["duration"][other] = None
-    data["output_dir"] = output_dir
-    changed = RunManifest.from_dict(data)
+    changed = change_manifest(manifest, changes, output_dir=output_dir)
     return Variant(changed, tuple(differences([manifest, changed])))
-
-
-def hyperparameters_of(manifest: RunManifest) -> dict[str, Any]:
-    """The values of a manifest by flat name."""
-    data = manifest.to_dict()
-    found: dict[str, Any] = {}
-    for name, path in HYPERPARAMETERS.items():
-        value: Any = data
-        for part in path:
-            value = value[part]
-        found[name] = value
-    return found
 
 
 def differences(manifests: Sequence[RunManifest]) -> list[Difference]:

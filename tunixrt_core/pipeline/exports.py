@@ -115,7 +115,7 @@ class Exports:
             file_type=kind,
             columns=exporter.columns_with(options),
             # read when the lines have all been written, so `deleted` is complete then
-            dataset={**dataset_ref(frozen), "deleted_rows": deleted},
+            dataset={**frozen.ref, "deleted_rows": deleted},
             more=more,
         )
         if card:
@@ -167,8 +167,3 @@ def export_name(version: DatasetVersion, format: str, file_type: FileType) -> st
     """The name of the file that an export is written to, or saved as."""
     suffix = "" if format == "tunix_sft" else f".{format}"
     return f"{version.name}-v{version.version}{suffix}.{file_type.value}"
-
-
-def dataset_ref(version: DatasetVersion) -> dict[str, Any]:
-    """What an export or a manifest says about the dataset version that it was made from."""
-    return {"name": version.name, "version": version.version, "content_hash": version.content_hash}

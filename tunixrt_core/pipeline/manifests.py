@@ -10,10 +10,12 @@ from tunixrt_core.errors import ModelError, NotFound
 from tunixrt_core.jobs.dry_runs import DryRuns
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.registry import Registry
-from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest
+from tunixrt_core.manifest.data_file import describe_data
+from tunixrt_core.manifest.manifest import RunManifest, make_manifest
+from tunixrt_core.manifest.sections import DataSection
 from tunixrt_core.manifest.variants import Variant, make_variant
 from tunixrt_core.pipeline.datasets import Datasets
-from tunixrt_core.pipeline.exports import Exports, dataset_ref
+from tunixrt_core.pipeline.exports import Exports
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import Store
 from tunixrt_core.training.execution import run_folder_of
@@ -58,15 +60,19 @@ class Manifests:
     ) -> RunManifest:
         """A runnable manifest for a dataset version (exported as needed) or for an exported file."""
         ref: dict[str, Any] | None = None
-        if data_file is None:
-            if dataset is None:
-                raise NotFound("dataset", "", "Name a dataset version or a data file.")
+        if data_file is not None:
+            data = describe_data(data_file)
+        elif dataset is not None:
             frozen = self._datasets.get(dataset, version)
-            ref = dataset_ref(frozen)
-            data_file = self._exports.write(frozen.name, frozen.version).path
+            ref, data = frozen.ref, self.data(frozen.name, frozen.version)
+        else:
+            raise NotFound("dataset", "", "Name a dataset version or a data file.")
         values = {"name": _run_name(model_id, ref), **(hyperparams or {})}
-        folder = output_dir or str(self._registry.next_dir())
-        return RunManifest.from_dict(build_sft_manifest(data_file, model_id, folder, values, dataset=ref))
+        return make_manifest(data, model_id, output_dir or self.next_run_dir(), values, dataset=ref)
+
+    def data(self, dataset: str, version: int | None = None) -> DataSection:
+        """The data section of manifests for a dataset version, whose rows are exported for it."""
+        return describe_data(self._exports.write(dataset, version).path)
 
     def clone(self, run_id: str, changes: Mapping[str, Any] | None = None) -> Variant:
         """The manifest of a run with flat hyperparameters changed, for the next folder. Raises InvalidManifest."""

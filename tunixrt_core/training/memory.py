@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.manifest.presets import HYPERPARAMETERS
+from tunixrt_core.manifest.manifest import RunManifest, change_manifest
 from tunixrt_core.manifest.sections import Dtype, LossKind, Method, Remat
 
 # Bytes of one device's memory, by the names that people call the devices by.
@@ -163,7 +162,7 @@ def advise(need: MemoryNeed, manifest: RunManifest, sizes: ModelSizes, devices: 
     found: list[Advice] = []
     while total > limit:
         for changes, words in _changes(manifest, devices):
-            changed = _changed(manifest, changes)
+            changed = change_manifest(manifest, changes)
             if (less := int(scale * closed(changed))) < total:
                 manifest, total = changed, less
                 found.append(Advice(changes, words, total))
@@ -193,17 +192,6 @@ def _changes(manifest: RunManifest, devices: int) -> Iterator[tuple[dict[str, An
     fsdp, tp = mesh_of(manifest, devices)
     if 2 * fsdp * tp <= devices:
         yield {"mesh_fsdp": fsdp, "mesh_tp": 2 * tp}, "Lay the model over more devices."
-
-
-def _changed(manifest: RunManifest, changes: dict[str, Any]) -> RunManifest:
-    data = manifest.to_dict()
-    for name, value in changes.items():
-        *path, last = HYPERPARAMETERS[name]
-        section = data
-        for part in path:
-            section = section[part]
-        section[last] = value
-    return RunManifest.from_dict(data)
 
 
 def _bytes_each(manifest: RunManifest) -> int:

@@ -35,7 +35,7 @@ CHECKS: dict[str, Check] = {
     "no_steps": Check("Every row has reasoning steps", "Rows without steps"),
     "pad_id": Check("The padding token is used for nothing else", "Wrong padding token"),
     "warm_up": Check("The warm-up leaves time to learn", "Warm-up too long for the run"),
-    "learning_rate": Check("The learning rate is usual for the method", "Unusual learning rate"),
+    "unusual_value": Check("Hyperparameters are in their usual ranges", "Hyperparameter outside of its usual range"),
     "mesh": Check("The batch divides over the devices", "Batch and devices do not fit"),
     "memory": Check("A train step fits into memory", "A train step may not fit into memory"),
     "output_dir": Check("The output directory is free", "Output directory in use"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,34 +14,15 @@ from app.ui.forms.submissions import form_id
 from app.ui.words import rate
 from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.errors import NotFound, TunixRTError
-from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.manifest.variants import hyperparameters_of
+from tunixrt_core.manifest.manifest import HYPERPARAMETERS, RunManifest
 
 # in the address, what the form was filled from: a run, or the draft with a manifest that was loaded
 CLONE, LOADED = "clone", "manifest"
 Label = Callable[[str, str], str]
 
-# hyperparameters that have no field: they come along as the source has them
-_WITHOUT_FIELD = (
-    "tokenizer",
-    "system",
-    "flash_attention",
-    "lora_modules",
-    "b1",
-    "b2",
-    "final_share",
-    "loss",
-    "loss_chunk",
-    "sample_prompts",
-    "sample_tokens",
-    "tensorboard",
-    "wandb_project",
-    "mesh_fsdp",
-    "mesh_tp",
-)
 _SENDS = 3  # script runs in which the fields are sent to the browser
 # fields that hold a number where the manifest says null
-_NULL = {"early_stopping": 0, "max_grad_norm": 0.0}
+NULL = {"early_stopping": 0, "max_grad_norm": 0.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +37,14 @@ class Source:
     @property
     def values(self) -> dict[str, Any]:
         """By flat name, as the fields hold them."""
-        found = hyperparameters_of(self.manifest)
-        return {name: _NULL[name] if value is None and name in _NULL else value for name, value in found.items()}
+        found = HYPERPARAMETERS.read(self.manifest.to_dict())
+        return {name: NULL[name] if value is None and name in NULL else value for name, value in found.items()}
 
-    def carried(self, model_id: str) -> dict[str, Any]:
-        """What has no field and comes along; a tokenizer of its own only with the same model."""
-        values = hyperparameters_of(self.manifest)
-        names = [name for name in _WITHOUT_FIELD if name != "tokenizer" or model_id == self.manifest.model.id]
-        return {name: values[name] for name in names}
+    def without_field(self, fields: Collection[str], model_id: str) -> dict[str, Any]:
+        """The hyperparameters that none of these fields holds; the tokenizer only with the same model."""
+        found = HYPERPARAMETERS.read(self.manifest.to_dict())
+        left_out = {*fields, *(("tokenizer",) if model_id != self.manifest.model.id else ())}
+        return {name: value for name, value in found.items() if name not in left_out}
 
 
 def source_of() -> Source | None:

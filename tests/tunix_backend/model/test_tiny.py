@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tunixrt_core.errors import ModelError
-from tunixrt_core.manifest.presets import BUILTIN_MODEL_IDS
+from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
 from tunixrt_core.tunix_backend.model.tiny import BUILTIN_MODELS, SPECIAL_TOKENS, write_builtin_model
 from tunixrt_core.util.hashing import file_sha256
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.manifest.models import HubName, KaggleName, parse_model_name
+from tunixrt_core.manifest.models import missing_model, model_directory, parse_model_name
 from tunixrt_core.manifest.sections import MeshSection
 from tunixrt_core.tunix_backend.model.architecture import Architecture
 from tunixrt_core.tunix_backend.model.devices import check_device
@@ -47,7 +47,9 @@ def resolve_model(reference: str, models_dir: Path, on_progress: OnProgress = no
     """
     if (found := _on_this_machine(reference, models_dir)) is not None:
         return found
-    name = _name_on_a_hub(reference)
+    name = parse_model_name(reference)
+    if name is None:
+        raise ModelError(missing_model(reference))
     return download_model(name, models_dir / name.directory, on_progress)
 
 
@@ -55,31 +57,14 @@ def local_model(reference: str, models_dir: Path) -> Path:
     """As resolve_model, but downloads nothing: ModelError for a model that would have to be, with the command."""
     if (found := _on_this_machine(reference, models_dir)) is not None:
         return found
-    _name_on_a_hub(reference)
-    raise ModelError(
-        f"The model {reference} is not on this machine yet. Download it with: tunixrt models get {reference}"
-    )
+    raise ModelError(missing_model(reference))
 
 
 def _on_this_machine(reference: str, models_dir: Path) -> Path | None:
-    if reference in BUILTIN_MODELS:
-        return write_builtin_model(reference, models_dir / reference)
-    path = Path(reference).expanduser()
-    if (path / "config.json").is_file():
-        return path.absolute()
-    name = parse_model_name(reference)
-    local = models_dir / name.directory if name else path
-    return local if (local / "config.json").is_file() else None
-
-
-def _name_on_a_hub(reference: str) -> HubName | KaggleName:
-    name = parse_model_name(reference)
-    if name is None:
-        raise ModelError(
-            f"There is no model in {reference}: a directory with config.json, tokenizer.json and *.safetensors is "
-            f"needed. Built in are {', '.join(BUILTIN_MODELS)}."
-        )
-    return name
+    directory = model_directory(reference, models_dir)
+    if directory is not None and reference in BUILTIN_MODELS:
+        return write_builtin_model(reference, directory)
+    return directory
 
 
 def make_mesh(section: MeshSection, batch_size: int) -> Any:

@@ -96,7 +96,7 @@ class _Check:
         self._add(("device",), run_faults.device_faults(machine))
 
     def result(self, sample_rows: int) -> Preflight:
-        self._add(("learning_rate",), run_faults.rate_faults(self.manifest))
+        self._add(("unusual_value",), run_faults.value_faults(self.manifest))
         if self.rows is None or self.tokenizer is None:
             return self._preflight()
         return self._with_numbers(self.rows, self.tokenizer, sample_rows)

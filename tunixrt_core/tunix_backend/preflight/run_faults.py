@@ -6,35 +6,29 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.manifest.presets import BUILTIN_MODEL_IDS
-from tunixrt_core.manifest.sections import Dtype, Method
+from tunixrt_core.manifest.hyperparameters import range_words
+from tunixrt_core.manifest.manifest import HYPERPARAMETERS, RunManifest
+from tunixrt_core.manifest.presets import preset
+from tunixrt_core.manifest.sections import Dtype
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.training.preflight import Finding, blocking, warning
 from tunixrt_core.tunix_backend.preflight.machine import Machine
 from tunixrt_core.tunix_backend.preflight.model_faults import ModelFacts
 
-# Between these a learning rate is usual: below it little is learned, above it training tends to diverge.
-_USUAL_RATES = {Method.FULL: (1e-6, 1e-4), Method.LORA: (1e-5, 1e-3), Method.QLORA: (1e-5, 1e-3)}
-_USUAL_RATES_TINY = (1e-4, 2e-2)  # models so small that they learn nothing at the rates of large ones
-
-_LONG_WARM_UP = 0.5
 _KEPT_BESIDES = 2  # checkpoints beside the last n: the best one, and the one that is being written
 _OF_ADAM = 3  # a weight and its two moments
 
 
-def rate_faults(manifest: RunManifest) -> Iterator[Finding]:
-    rate = manifest.optimizer.learning_rate
-    tiny = manifest.model.id in BUILTIN_MODEL_IDS
-    low, high = _USUAL_RATES_TINY if tiny else _USUAL_RATES[manifest.method]
-    if not low <= rate <= high:
-        effect = "little would be learned" if rate < low else "training tends to diverge"
+def value_faults(manifest: RunManifest) -> Iterator[Finding]:
+    """Hyperparameters outside of their usual range. A run is possible with them, but rarely meant."""
+    start = preset(manifest.model.id, manifest.method.value)
+    for row, value, usual, effect in HYPERPARAMETERS.unusual(manifest.to_dict()):
         yield warning(
-            "learning_rate",
-            f"optimizer.learning_rate = {rate:g} is outside of {low:g} to {high:g}, which is usual for "
-            f"{manifest.method.value}{' on a tiny model' if tiny else ''}: {effect}.",
-            f"Choose one in that range, such as {(low * high) ** 0.5:.0e}.",
-            keys=("optimizer.learning_rate", "method"),
+            "unusual_value",
+            f"{row.key} = {value:g} is outside of its usual range for this model and method, {range_words(usual)}"
+            f"{f': {effect}' if effect else ''}.",
+            f"Choose a value in that range, such as {start.get(row.name, row.default):g}.",
+            keys=(row.key,),
         )
 
 
@@ -48,13 +42,6 @@ def warm_up_faults(manifest: RunManifest, train_steps: int) -> Iterator[Finding]
             "the run is over.",
             "Lower schedule.warmup_share, or train longer.",
             keys=("schedule.warmup_share", "duration"),
-        )
-    elif share > _LONG_WARM_UP:
-        yield warning(
-            "warm_up",
-            f"The warm-up takes {warm_up:,} of {train_steps:,} train steps, more than half of the run.",
-            "Lower schedule.warmup_share; 0.05 is usual.",
-            keys=("schedule.warmup_share",),
         )
 
 
