@@ -66,6 +66,7 @@ clean:
 
 schema: .venv-free/.installed-dev
 	.venv-free/bin/python -c "import json; from tunixrt_core.manifest.manifest import json_schema; print(json.dumps(json_schema(), indent=2))" > docs/run-manifest.schema.json
+	.venv-free/bin/python -m tests.manifest.test_hyperparameters
 
 # Every page in light and dark, from a home that is filled by real trainings first: about ten minutes. Needs chromium.
 screenshots: .venv/.installed-$(EXTRA)-dev

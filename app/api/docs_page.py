@@ -72,6 +72,8 @@ def _fields(document: Mapping[str, Any], operation: Mapping[str, Any]) -> Iterat
     required = schema.get("required", [])
     for name, field in schema.get("properties", {}).items():
         yield _row(name, "body", field, field.get("description", ""), name in required)
+        for inner, of in field.get("properties", {}).items():
+            yield _row(f"{name}.{inner}", "body", of, of.get("description", ""), required=False)
     if content and "properties" not in schema:
         yield tuple(map(_text, ("body", "body", " or ".join(content), operation["requestBody"].get("description", ""))))
 

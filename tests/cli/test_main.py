@@ -110,6 +110,15 @@ def test_a_manifest_on_standard_output_can_be_piped_into_a_file(home: Path, tmp_
     assert (loaded.duration.epochs, loaded.schedule.kind) == (3, "linear")
 
 
+def test_a_manifest_of_a_model_that_is_not_in_the_home_is_made_with_a_warning(home: Path, tmp_path: Path) -> None:
+    done = tunixrt("manifest", "--dataset", "mine", "--model", "org/name", home=home)
+    assert (done.returncode, "tunixrt models get org/name" in done.stderr) == (0, True)
+    (tmp_path / "m.yaml").write_text(done.stdout)
+    assert load_manifest(tmp_path / "m.yaml").model.id == "org/name"
+    assert "no model in nonesuch" in tunixrt("manifest", "--dataset", "mine", "--model", "nonesuch", home=home).stderr
+    assert tunixrt("manifest", "--dataset", "mine", home=home).stderr == ""
+
+
 def test_a_manifest_as_json_is_json(home: Path, tmp_path: Path) -> None:
     done = tunixrt("manifest", "--dataset", "mine", "--json", "-o", tmp_path / "m.json", home=home)
     assert done.returncode == 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tunixrt_core.manifest.models import HubName, KaggleName, parse_model_name
+from tunixrt_core.manifest.models import HubName, KaggleName, missing_model, model_directory, parse_model_name
 
 
 @pytest.mark.parametrize(
@@ -28,3 +30,19 @@ def test_names_of_hubs_say_where_the_model_lies(reference: str, name: HubName | 
 )
 def test_everything_else_is_no_name(reference: str) -> None:
     assert parse_model_name(reference) is None
+
+
+def test_a_model_is_found_by_its_path_its_name_or_its_folder_in_the_home(tmp_path: Path) -> None:
+    for name in ("org/name@v1", "mine"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "config.json").touch()
+    assert model_directory(str(tmp_path / "mine"), tmp_path / "models") == tmp_path / "mine"
+    for name in ("org/name@v1", "mine", "tiny"):
+        assert model_directory(name, tmp_path) == tmp_path / name
+    for name in ("org/name", "other"):
+        assert model_directory(name, tmp_path) is None
+
+
+def test_a_missing_model_is_said_with_what_to_do() -> None:
+    assert missing_model("org/name").endswith("Download it with: tunixrt models get org/name")
+    assert missing_model("nonesuch").startswith("There is no model in nonesuch: a directory with config.json")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import REPOSITORY
-from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest
-from tunixrt_core.manifest.presets import HYPERPARAMETERS, PRESETS, guess_chat_format, preset, ranges, unusual
+from tunixrt_core.manifest.manifest import HYPERPARAMETERS, RunManifest, build_sft_manifest
+from tunixrt_core.manifest.presets import PRESETS, guess_chat_format, preset
 from tunixrt_core.traces.examples import example_traces
 from tunixrt_core.traces.rows import to_row
 
@@ -32,15 +30,7 @@ def test_every_preset_makes_a_valid_manifest_within_its_own_ranges(data_file: Pa
     assert set(values) <= set(HYPERPARAMETERS)
     manifest = RunManifest.from_dict(build_sft_manifest(data_file, model_id, "out", values))
     assert manifest.method == method
-    everything = {name: value_at(manifest.to_dict(), place) for name, place in HYPERPARAMETERS.items()}
-    assert list(unusual(method, model_id, everything)) == []
-
-
-def value_at(data: Mapping[str, Any], place: tuple[str, ...]) -> Any:
-    found: Any = data
-    for key in place:
-        found = found[key]
-    return found
+    assert list(HYPERPARAMETERS.unusual(manifest.to_dict())) == []
 
 
 def test_a_hub_model_starts_with_lora_and_a_built_in_one_with_all_weights() -> None:
@@ -53,22 +43,6 @@ def test_gemma_starts_with_smaller_steps_by_its_name_or_its_config(tmp_path: Pat
         others = preset("Qwen/Qwen3-0.6B", method)["learning_rate"]
         assert preset("google/gemma-3-1b-it", method)["learning_rate"] < others
         assert preset(str(model(tmp_path / method, "gemma3_text")), method)["learning_rate"] < others
-
-
-def test_a_rate_for_lora_is_called_unusual_for_all_weights() -> None:
-    ((name, sentence),) = unusual("full", "org/model", {"learning_rate": 2e-4, "max_grad_norm": None})
-    assert name == "learning_rate"
-    assert sentence == "learning_rate = 0.0002 is outside what is usual for full, 5e-07 to 0.0001."
-    assert list(unusual("lora", "org/model", {"learning_rate": 2e-4})) == []
-
-
-def test_every_range_is_of_a_hyperparameter() -> None:
-    for method in PRESETS:
-        for model_id in MODELS:
-            found = ranges(method, model_id)
-            assert "learning_rate" in found
-            assert set(found) <= set(HYPERPARAMETERS)
-            assert all(low < high for low, high in found.values())
 
 
 def model(folder: Path, kind: str, template: str | None = None, *, file: bool = False) -> Path:

@@ -38,9 +38,7 @@ def test_a_new_duration_takes_the_place_of_the_old_one(
 
 
 def test_a_change_that_is_no_hyperparameter_is_refused_by_name(manifest: RunManifest) -> None:
-    with pytest.raises(
-        InvalidManifest, match=r"changes\.learning_rat: is not a hyperparameter; known are name, method"
-    ):
+    with pytest.raises(InvalidManifest, match=r"changes\.learning_rat: is not a hyperparameter; known are name, dtype"):
         make_variant(manifest, {"learning_rat": 1}, "x")
 
 

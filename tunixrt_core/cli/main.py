@@ -17,16 +17,18 @@ from tunixrt_core.cli.doctor import doctor_app
 from tunixrt_core.cli.evals import evals_app
 from tunixrt_core.cli.evaluate import evaluate
 from tunixrt_core.cli.export import export_model
+from tunixrt_core.cli.hyperparameters import Set
 from tunixrt_core.cli.ingest import ingest
 from tunixrt_core.cli.memory import memory
 from tunixrt_core.cli.models import models_app
 from tunixrt_core.cli.preflight import preflight
 from tunixrt_core.cli.runs import runs_app
 from tunixrt_core.cli.script import script
-from tunixrt_core.cli.show.terminal import out
+from tunixrt_core.cli.show.terminal import err, out
 from tunixrt_core.cli.traces import traces_app
 from tunixrt_core.cli.train import train
 from tunixrt_core.errors import TunixRTError
+from tunixrt_core.manifest.models import missing_model, model_directory
 from tunixrt_core.manifest.variants import read_changes
 
 app = typer.Typer(
@@ -74,7 +76,7 @@ def manifest(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; standard output otherwise.")
     ] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Hyperparameter, as learning_rate=2e-4.")] = None,
+    set_: Set = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of YAML.")] = False,
     home: Home = None,
 ) -> None:
@@ -84,6 +86,8 @@ def manifest(
     if (dataset is None) == (data is None):
         raise typer.BadParameter("give --dataset or --data")
     with open_home(home) as rt:
+        if model_directory(model, rt.settings.models_dir) is None:
+            err.print(f"Warning: {missing_model(model)}", style="yellow")
         built = rt.manifests.build(
             dataset,
             dataset_version,

@@ -10,6 +10,7 @@ import typer
 
 from tunixrt_core.cli.accelerator import Wait
 from tunixrt_core.cli.common import Home, fail, open_home, run_folder, settings_of
+from tunixrt_core.cli.hyperparameters import Set
 from tunixrt_core.cli.show import runs as terminal_run
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import out
@@ -94,7 +95,7 @@ def runs_resume(
 @runs_app.command("clone")
 def runs_clone(
     run: str,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="What to change, as learning_rate=1e-4.")] = None,
+    set_: Set = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; standard output otherwise.")
     ] = None,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from tunixrt_core.datasets.spec import Allocation, DatasetSpec, Dedupe, Selection, SplitBy, TokenCount
+from tunixrt_core.manifest.manifest import HYPERPARAMETERS
 from tunixrt_core.runs.evaluation_record import TARGETS, Target
 from tunixrt_core.training.model_export import SHARD_BYTES
 from tunixrt_core.training.preflight_checks import CHECKS
@@ -111,6 +112,18 @@ class ExportBody(Body):
         return self
 
 
+# values are checked when the manifest is made, whose errors name its keys
+FlatValues = Annotated[
+    dict[str, Any],
+    Field(
+        json_schema_extra={
+            "properties": {name: row.schema() for name, row in HYPERPARAMETERS.items()},
+            "additionalProperties": False,
+        }
+    ),
+]
+
+
 class ManifestBody(Body):
     """Either `dataset` with `version` (the newest where left out), or `export`."""
 
@@ -119,7 +132,9 @@ class ManifestBody(Body):
     export: FileName | None = Field(None, description="A file in `datasets` of the home.")
     model_id: str = Field(min_length=1)
     output_dir: str | None = Field(None, min_length=1, description="The next run's folder where left out.")
-    hyperparameters: dict[str, Any] = Field({}, description="Flat names, such as learning_rate, epochs, lora_rank.")
+    hyperparameters: FlatValues = Field(
+        {}, description="By flat name. Others are as in the preset of the model and method, or have their default."
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -182,7 +197,7 @@ class ResumeBody(Body):
 
 
 class CloneBody(Body):
-    hyperparameters: dict[str, Any] = Field({}, description="What to change, by flat name, such as learning_rate.")
+    hyperparameters: FlatValues = Field({}, description="What to change, by flat name. Others stay as in the run.")
 
 
 class MoveBody(Body):

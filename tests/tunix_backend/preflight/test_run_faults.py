@@ -24,10 +24,12 @@ pytestmark = pytest.mark.tunix
 @pytest.mark.parametrize(
     ("hyper", "code", "severity", "key"),
     [
-        ({"warmup_share": 0.99}, "warm_up", Severity.BLOCKING, "schedule.warmup_share"),
-        ({"warmup_share": 0.6}, "warm_up", Severity.WARNING, "schedule.warmup_share"),
-        ({"learning_rate": 0.5}, "learning_rate", Severity.WARNING, "optimizer.learning_rate"),
-        ({"learning_rate": 1e-6}, "learning_rate", Severity.WARNING, "optimizer.learning_rate"),
+        ({"epochs": 5000}, "unusual_value", Severity.WARNING, "duration.epochs"),
+        ({"weight_decay": 0.9}, "unusual_value", Severity.WARNING, "optimizer.weight_decay"),
+        ({"warmup_share": 0.45}, "unusual_value", Severity.WARNING, "schedule.warmup_share"),
+        ({"max_grad_norm": 500}, "unusual_value", Severity.WARNING, "optimizer.max_grad_norm"),
+        ({"learning_rate": 0.5}, "unusual_value", Severity.WARNING, "optimizer.learning_rate"),
+        ({"learning_rate": 1e-6}, "unusual_value", Severity.WARNING, "optimizer.learning_rate"),
         ({"mesh_tp": 2}, "mesh", Severity.BLOCKING, "mesh.tp"),
     ],
 )
@@ -37,6 +39,20 @@ def test_values_that_cannot_work_or_are_unusual_are_named(
     finding = only(check(make_manifest(tmp_path, **hyper), models_dir), code)
     assert finding.severity is severity
     assert key in finding.keys
+
+
+def test_an_unusual_value_is_said_with_its_range_and_one_that_is_usual(tmp_path: Path, models_dir: Path) -> None:
+    finding = only(check(make_manifest(tmp_path, learning_rate=0.5), models_dir), "unusual_value")
+    assert finding.message == (
+        "optimizer.learning_rate = 0.5 is outside of its usual range for this model and method, 0.0001 to 0.02: "
+        "training tends to diverge."
+    )
+    assert finding.advice == "Choose a value in that range, such as 0.003."
+
+
+def test_a_warm_up_that_ends_with_the_run_blocks(tmp_path: Path, models_dir: Path) -> None:
+    (finding,) = check(make_manifest(tmp_path, warmup_share=0.99), models_dir).blocking
+    assert (finding.code, finding.keys[0]) == ("warm_up", "schedule.warmup_share")
 
 
 def test_a_batch_that_the_mesh_does_not_divide_is_named(tmp_path: Path, models_dir: Path) -> None:
@@ -51,7 +67,7 @@ def test_a_batch_that_the_mesh_does_not_divide_is_named(tmp_path: Path, models_d
 def test_the_usual_rates_are_those_of_the_method(tmp_path: Path, models_dir: Path, method: str, rate: float) -> None:
     model = ModelDir(tmp_path / "model")
     assert only(
-        check(of_model(tmp_path, model, method=method, learning_rate=rate, tile_size=8), models_dir), "learning_rate"
+        check(of_model(tmp_path, model, method=method, learning_rate=rate, tile_size=8), models_dir), "unusual_value"
     )
 
 
@@ -80,7 +96,7 @@ def test_too_little_disk_is_named_and_lora_needs_less(tmp_path: Path, models_dir
     finding = only(check(make_manifest(tmp_path), models_dir, machine=small), "disk")
     assert (finding.severity, finding.keys) == (Severity.BLOCKING, ("cadence.keep_checkpoints", "output_dir"))
     assert "500.0 kB are free" in finding.message
-    assert check(make_manifest(tmp_path, method="lora", lora_rank=1), models_dir, machine=small).findings == ()
+    assert check(make_manifest(tmp_path, method="lora", lora_rank=1), models_dir, machine=small).blocking == ()
 
 
 @pytest.mark.parametrize("method", [{"method": "full"}, {"method": "lora", "lora_rank": 4}])
