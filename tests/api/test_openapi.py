@@ -24,6 +24,7 @@ from app.server.gate import Gate
 from tests.api.conftest import trace
 from tests.helpers.fakes import FakeBackend
 from tunixrt_core.jobs.queue import JobManager
+from tunixrt_core.manifest.manifest import HYPERPARAMETERS
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
@@ -56,6 +57,15 @@ def test_any_request_that_is_described_gets_an_answer_that_is_described(case: sc
     case.call_and_validate(
         checks=[not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
     )
+
+
+def test_hyperparameters_are_described_where_a_body_takes_them() -> None:
+    schemas = build_api(1).openapi()["components"]["schemas"]
+    for body in ("ManifestBody", "CloneBody"):
+        described = schemas[body]["properties"]["hyperparameters"]["properties"]
+        assert {name: value["description"] for name, value in described.items()} == {
+            name: row.help for name, row in HYPERPARAMETERS.items()
+        }
 
 
 def test_every_address_of_the_issue_is_published() -> None:

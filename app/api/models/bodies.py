@@ -112,16 +112,14 @@ class ExportBody(Body):
         return self
 
 
+def _describe_values(schema: dict[str, Any]) -> None:
+    """When the description is asked for: making it takes longer than the rest of this module."""
+    values = {name: row.schema() for name, row in HYPERPARAMETERS.items()}
+    schema.update(properties=values, additionalProperties=False)
+
+
 # values are checked when the manifest is made, whose errors name its keys
-FlatValues = Annotated[
-    dict[str, Any],
-    Field(
-        json_schema_extra={
-            "properties": {name: row.schema() for name, row in HYPERPARAMETERS.items()},
-            "additionalProperties": False,
-        }
-    ),
-]
+FlatValues = Annotated[dict[str, Any], Field(json_schema_extra=_describe_values)]
 
 
 class ManifestBody(Body):
