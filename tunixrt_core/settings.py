@@ -96,7 +96,7 @@ class Settings:
         return self.home / "compiled"
 
 
-# Name -> (default, meaning). docs/configuration.md lists the same names; a test compares them.
+# Name -> (default, meaning). docs/reference/configuration.md lists the same names; a test compares them.
 VARIABLES: dict[str, tuple[str, str]] = {
     "TUNIXRT_HOME": ("~/.tunixrt", "directory for the database, datasets, runs and models"),
     "TUNIXRT_DATABASE_URL": ("sqlite:///<home>/tunixrt.db", "SQLAlchemy URL; SQLite or PostgreSQL"),

@@ -115,7 +115,7 @@ def test_a_field_that_cannot_be_used_is_named(change: dict[str, Any], field: str
 
 
 def test_the_docs_show_a_spec_that_loads_and_name_every_gate_with_its_settings() -> None:
-    text = (REPOSITORY / "docs" / "datasets.md").read_text(encoding="utf-8")
+    text = (REPOSITORY / "docs" / "reference" / "datasets.md").read_text(encoding="utf-8")
     assert DatasetSpec.from_dict(yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])).name == "gsm8k-clean"
     section = text.split("## Gates")[1]
     for gate in GATES.values():

@@ -82,5 +82,5 @@ def test_it_is_plain_json() -> None:
 
 
 def test_every_check_stands_in_the_docs() -> None:
-    text = (REPOSITORY / "docs" / "preflight.md").read_text(encoding="utf-8")
+    text = (REPOSITORY / "docs" / "reference" / "preflight.md").read_text(encoding="utf-8")
     assert [code for code in CHECKS if f"`{code}`" not in text] == []

@@ -11,7 +11,7 @@ from tunixrt_core.errors import InvalidEvaluation
 from tunixrt_core.evaluation.scorers.chosen import ScorerSet
 from tunixrt_core.evaluation.scorers.known import known_scorers
 
-PAGE = (REPOSITORY / "docs" / "evaluation.md").read_text(encoding="utf-8")
+PAGE = (REPOSITORY / "docs" / "reference" / "evaluation.md").read_text(encoding="utf-8")
 
 
 def test_every_scorer_has_a_name_of_its_own_and_says_what_it_is() -> None:

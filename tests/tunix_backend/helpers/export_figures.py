@@ -1,4 +1,4 @@
-"""Prints how far exports of every family are off: the figures in docs/model-export.md.
+"""Prints how far exports of every family are off: the figures in docs/how-to/export-model.md.
 
     python -m tests.tunix_backend.helpers.export_figures [float32|bfloat16] [float32|bfloat16]
 

@@ -92,7 +92,7 @@ def detect_format(first_rows: Sequence[dict[str, Any]]) -> Detected:
     keys = ", ".join(sorted({str(key)[:40] for row in first_rows for key in row})[:20]) or "none"
     raise UnreadableFile(
         f"The format is not known. Keys seen: {keys}. Formats that can be read: {', '.join(FORMATS)} "
-        "(docs/data-formats.md shows a row of each). Or say which column is what: --map prompt=COLUMN "
+        "(docs/reference/data-formats.md shows a row of each). Or say which column is what: --map prompt=COLUMN "
         "--map final_answer=COLUMN."
     )
 

@@ -1,7 +1,7 @@
 """Chat formats: whose control tokens stand around the turns, exactly as the models' own chat templates write them.
 
 The templates are those that the model families publish; tests/data/chat_templates holds them, and the tests compare
-byte for byte. docs/exports.md shows the text of each.
+byte for byte. docs/reference/exports.md shows the text of each.
 """
 
 from __future__ import annotations

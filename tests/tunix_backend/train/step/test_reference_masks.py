@@ -1,7 +1,7 @@
 """The tokens that are trained on are those of TRL's SFTTrainer, on the rows of our own exports.
 
 Runs where trl and torch are installed; `make test-reference` makes such an environment. Where TRL and Tunix RT differ
-by design a test says in what, and docs/exports.md why.
+by design a test says in what, and docs/reference/exports.md why.
 """
 
 from __future__ import annotations
