@@ -13,7 +13,7 @@ WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # What was compiled is kept: tests start some hundred processes, which would each compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-reference test-free test-postgres check format schema screenshots clean
+.PHONY: run test test-reference test-free test-postgres check format schema docs screenshots clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
@@ -44,6 +44,7 @@ check: .venv-free/.installed-dev
 	.venv-free/bin/ruff check .
 	.venv-free/bin/lint-imports --no-cache
 	.venv-free/bin/mypy
+	.venv-free/bin/python -m docs.tools.words README.md CONTRIBUTING.md docs
 
 format: .venv-free/.installed-dev
 	.venv-free/bin/ruff format .
@@ -54,19 +55,24 @@ format: .venv-free/.installed-dev
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".[$(subst -,$(comma),$*)]"
 	touch $@
 
-.venv-free/.installed-dev: pyproject.toml
+.venv-free/.installed-%: pyproject.toml
 	test -x .venv-free/bin/python || $(PYTHON) -m venv .venv-free
-	.venv-free/bin/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	.venv-free/bin/python -m pip install --quiet --disable-pip-version-check -e ".[$(subst -,$(comma),$*)]"
 	touch $@
 
 comma := ,
 
 clean:
-	rm -rf .venv .venv-free build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-free build dist site docs/reference/generated *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 schema: .venv-free/.installed-dev
 	.venv-free/bin/python -c "import json; from tunixrt_core.manifest.manifest import json_schema; print(json.dumps(json_schema(), indent=2))" > docs/run-manifest.schema.json
 	.venv-free/bin/python -m tests.manifest.test_hyperparameters
+
+# The documentation site, in site/. A broken link or reference is an error.
+docs: .venv-free/.installed-dev-docs
+	.venv-free/bin/python -m docs.tools.reference
+	.venv-free/bin/zensical build --clean --strict
 
 # Every page in light and dark, from a home that is filled by real trainings first: about ten minutes. Needs chromium.
 screenshots: .venv/.installed-$(EXTRA)-dev

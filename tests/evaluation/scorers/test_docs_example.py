@@ -13,7 +13,7 @@ from tunixrt_core.evaluation.scorers.chosen import ScorerSet
 from tunixrt_core.evaluation.scorers.known import known_scorers
 from tunixrt_core.evaluation.scorers.scorer import Score
 
-PAGE = (REPOSITORY / "docs" / "reference" / "evaluation.md").read_text(encoding="utf-8")
+PAGE = (REPOSITORY / "docs" / "how-to" / "scorer.md").read_text(encoding="utf-8")
 
 
 def block(language: str) -> str:
