@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -11,6 +12,7 @@ from typer.core import TyperGroup
 
 from app.api.application import build_api
 from docs.tools.reference import PAGES
+from tunixrt_core import open_home
 from tunixrt_core.cli.main import app
 from tunixrt_core.manifest.manifest import RunManifest
 
@@ -49,5 +51,9 @@ def test_every_manifest_key_is_documented() -> None:
         assert f"`{key}`" in page
 
 
-def test_the_python_page_names_objects_that_exist() -> None:
-    assert PAGES["python.md"]().count("\n::: ") > 10  # raises for a name that the code lacks
+def test_the_python_page_has_every_namespace_of_a_home(tmp_path: Path) -> None:
+    page = PAGES["python.md"]()  # raises for a name that the code lacks
+    with open_home(tmp_path) as rt:
+        for name, space in vars(rt).items():
+            if type(space).__module__.startswith("tunixrt_core.pipeline."):
+                assert f"## `rt.{name}`\n\n::: {type(space).__module__}.{type(space).__qualname__}\n" in page
