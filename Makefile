@@ -67,7 +67,6 @@ clean:
 
 schema: .venv-free/.installed-dev
 	.venv-free/bin/python -c "import json; from tunixrt_core.manifest.manifest import json_schema; print(json.dumps(json_schema(), indent=2))" > docs/run-manifest.schema.json
-	.venv-free/bin/python -m tests.manifest.test_hyperparameters
 
 # The documentation site, in site/. A broken link or reference is an error.
 docs: .venv-free/.installed-dev-docs

@@ -18,7 +18,8 @@ from typer.cli import get_docs_for_click
 
 from app.api.application import build_api
 from tunixrt_core.cli.main import app as command
-from tunixrt_core.manifest.manifest import json_schema
+from tunixrt_core.manifest.hyperparameters import ANY, BUILT_IN, Hyperparameter, range_words
+from tunixrt_core.manifest.manifest import HYPERPARAMETERS, json_schema
 
 FOLDER = Path(__file__).parents[1] / "reference" / "generated"
 
@@ -74,6 +75,24 @@ def manifest() -> str:
     return _page(parts)
 
 
+def hyperparameters() -> str:
+    """Every hyperparameter with its key in the manifest, value, default and usual range."""
+    rows = [
+        (f"`{row.name}`", f"`{row.key}`", _value(row), f"`{json.dumps(row.default)}`", _usual(row), row.help)
+        for row in HYPERPARAMETERS.values()
+    ]
+    return _page(
+        [
+            "# Hyperparameters",
+            "The flat names of `tunixrt manifest --set`, of `hyperparameters` in the [API](../api.md) and of "
+            "`hyperparams` in `build_sft_manifest`. A name without a value starts from the preset of model and method "
+            "([models](../models.md#presets)), or from the default of this table. A value of another type or beyond "
+            "its bounds is an error; a value outside its usual range is a warning of the [preflight](../preflight.md).",
+            _table(("name", "key in the manifest", "value", "default", "usual range", "meaning"), rows),
+        ]
+    )
+
+
 def api() -> str:
     """Parameters, body and answer of every endpoint, then the schemas that they name."""
     document = build_api(1).openapi()
@@ -106,6 +125,7 @@ def python() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands,
     "manifest.md": manifest,
+    "hyperparameters.md": hyperparameters,
     "openapi.md": api,
     "python.md": python,
 }
@@ -116,6 +136,17 @@ def write(folder: Path = FOLDER) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, page in PAGES.items():
         (folder / name).write_text(page(), encoding="utf-8")
+
+
+def _value(row: Hyperparameter) -> str:
+    schema = row.schema()
+    unit = f" ({row.mark.unit})" if row.mark.unit else ""
+    return f"{_type(schema, schema)}{unit}"
+
+
+def _usual(row: Hyperparameter) -> str:
+    models = {ANY: "", BUILT_IN: " for the built-in models"}
+    return "; ".join(range_words(found) + models.get(key, f" for `{key}`") for key, found in row.mark.usual.items())
 
 
 def _operation(operation: Schema, document: Schema) -> Iterable[str]:

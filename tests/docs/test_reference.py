@@ -14,7 +14,7 @@ from app.api.application import build_api
 from docs.tools.reference import PAGES
 from tunixrt_core import open_home
 from tunixrt_core.cli.main import app
-from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.manifest import HYPERPARAMETERS, RunManifest
 
 
 def leaves(command: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -49,6 +49,14 @@ def test_every_manifest_key_is_documented() -> None:
     page = PAGES["manifest.md"]()
     for key in RunManifest.model_fields:
         assert f"`{key}`" in page
+
+
+def test_every_hyperparameter_is_documented_with_bounds_and_usual_range() -> None:
+    page = PAGES["hyperparameters.md"]()
+    for row in HYPERPARAMETERS.values():
+        assert f"\n| `{row.name}` | `{row.key}` |" in page
+    (rank,) = (line for line in page.splitlines() if line.startswith("| `lora_rank` |"))
+    assert rank.startswith("| `lora_rank` | `lora.rank` | integer ≥ 1, ≤ 1,024 | `16` | 4 to 256 for `lora`; ")
 
 
 def test_the_python_page_has_every_namespace_of_a_home(tmp_path: Path) -> None:

@@ -1,58 +1,15 @@
-"""The table of hyperparameters: what the fields of the manifest say, the docs, and values outside of their range.
-
-`python -m tests.manifest.test_hyperparameters` writes the table of docs/hyperparameters.md again.
-"""
+"""The table of hyperparameters: what the fields of the manifest say, and values outside of their range."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import REPOSITORY
 from tests.helpers.makers import make_manifest
 from tunixrt_core.errors import InvalidManifest
-from tunixrt_core.manifest.hyperparameters import ANY, BUILT_IN, Hyperparameter, range_words
 from tunixrt_core.manifest.manifest import HYPERPARAMETERS, RunManifest, change_manifest
-
-PAGE = REPOSITORY / "docs" / "hyperparameters.md"
-HEAD = "| name, key | value | default | usual | meaning |\n|---|---|---|---|---|\n"
-_TYPES = {int: "integer", float: "number", bool: "true or false", str: "text"}
-_BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
-_RANGES = {ANY: "", BUILT_IN: " for the built-in models"}
-
-
-def rewrite() -> None:
-    PAGE.write_text(PAGE.read_text(encoding="utf-8").split(HEAD)[0] + HEAD + table(), encoding="utf-8")
-
-
-def table() -> str:
-    """A row for each hyperparameter."""
-    return "".join(f"| {' | '.join(cells(row))} |\n" for row in HYPERPARAMETERS.values())
-
-
-def cells(row: Hyperparameter) -> list[str]:
-    name = f"`{row.name}`" if row.name == row.key else f"`{row.name}`<br>`{row.key}`"
-    bounds = [
-        f"{words} {bound:,}" if isinstance(bound, int) else f"{words} {bound:g}"
-        for kind, words in _BOUNDS.items()
-        if (bound := row.bound(kind)) is not None
-    ]
-    kind = ", ".join(f"`{choice}`" for choice in row.choices) or _TYPES[row.type]
-    limits = f" {' and '.join(bounds)}" if bounds else ""
-    unit = f" ({row.mark.unit})" if row.mark.unit else ""
-    default = f"`{json.dumps(row.default)}`".replace("|", "\\|")
-    usual: dict[str, list[str]] = {}
-    for whose, found in row.mark.usual.items():
-        usual.setdefault(range_words(found), []).append(_RANGES.get(whose, f" for `{whose}`"))
-    ranges = "; ".join(words + " and".join(whose) for words, whose in usual.items())
-    return [name, f"{kind}{limits}{unit}{', or null' if row.nullable else ''}", default, ranges, row.help]
-
-
-def test_the_docs_hold_the_table() -> None:
-    assert PAGE.read_text(encoding="utf-8").split(HEAD)[1] == table(), "write it again with `make schema`"
 
 
 def test_every_row_says_what_its_value_is() -> None:
@@ -115,7 +72,3 @@ def test_ends_of_a_range_null_and_values_that_are_not_read_are_usual(tmp_path: P
         model={"id": "org/model"},
     )
     assert list(HYPERPARAMETERS.unusual(manifest.to_dict())) == []
-
-
-if __name__ == "__main__":
-    rewrite()
