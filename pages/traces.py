@@ -21,7 +21,8 @@ from tunixrt_core.store.query import Count, StoredTrace, TraceQuery
 PAGE_ROWS = 12
 MOST_COUNTED = 1_000  # a page is not held up to count more of a million
 VIEWS = ("Traces", "Prompt groups", "Compare")
-MATCH_WORDS = {True: "Match", False: "Differs", None: "No reference"}
+MATCH_WORDS = {True: "Match", False: "Differs", None: "Unclear"}
+NO_REFERENCE = "No reference"
 
 
 def show_list(query: TraceQuery, matching: Count, shown: str | None) -> str | None:
@@ -38,7 +39,10 @@ def show_list(query: TraceQuery, matching: Count, shown: str | None) -> str | No
             "steps": st.column_config.NumberColumn("Steps", width=55),
             "source": st.column_config.TextColumn("Source", width=80),
             "answer": st.column_config.MultiselectColumn(
-                "Answer", options=list(MATCH_WORDS.values()), color=["green", "orange", "gray"], width=100
+                "Answer",
+                options=[*MATCH_WORDS.values(), NO_REFERENCE],
+                color=["green", "orange", "gray", "gray"],
+                width=100,
             ),
         },
         key=f"trace-list-{st.query_params.get('after', '')}",
@@ -57,7 +61,7 @@ def row(item: StoredTrace) -> dict[str, object]:
         "prompt": one_line(trace.prompt, 120),
         "steps": len(trace.steps),
         "source": trace.source,
-        "answer": [MATCH_WORDS[answer_matches(trace)]],
+        "answer": [NO_REFERENCE if trace.reference_answer is None else MATCH_WORDS[answer_matches(trace)]],
     }
 
 

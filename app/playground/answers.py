@@ -15,9 +15,11 @@ from tunixrt_core.errors import TunixRTError
 from tunixrt_core.evaluation.questions import Answered, QuestionState
 from tunixrt_core.runs.evaluation_record import Target
 from tunixrt_core.runs.record import RunStatus
-from tunixrt_core.traces.answers.same import same_answer
+from tunixrt_core.traces.answers.comparison import compare
+from tunixrt_core.traces.answers.reading.readings import Verdict
 from tunixrt_core.traces.trace import Step
 
+_MATCHES = {Verdict.SAME: True, Verdict.DIFFERENT: False, Verdict.UNKNOWN: None}
 _PHASES = {
     "loading": "Loading the model",
     "compiling": "Compiling: the device waits, this can take a minute",
@@ -63,7 +65,7 @@ def _show_answer(state: QuestionState, answered: Answered) -> None:
     if answered.answer is None:
         blocks.facts("", "Check", "amber", "No final answer can be read from what it wrote.")
     else:
-        matches = None if reference is None else same_answer(answered.answer, reference)
+        matches = None if reference is None else _MATCHES[compare(reference, answered.answer)]
         blocks.answers(answered.answer, reference, matches)
     st.caption(cost_words(answered))
     with st.expander("As it was written", key=f"play-output-{answered.target}"):

@@ -11,6 +11,7 @@ from tunixrt_core.datasets.gates.registry import GATES
 from tunixrt_core.datasets.selection import build_dataset
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import Cancelled, InvalidDataset
+from tunixrt_core.traces.answers.comparison import COMPARISON_VERSION
 
 GOOD = [trace(n) for n in range(40)]
 WRONG = trace(100, answer="1", steps=("so 1",))
@@ -30,7 +31,7 @@ def test_a_gate_that_warns_keeps_the_row_and_names_it() -> None:
     made = built(rows, gates={"answer": "warn"})
     assert len(made.rows) == 41
     (outcome,) = made.outcomes
-    assert (outcome.gate, outcome.version, outcome.action) == ("answer", 1, "warn")
+    assert (outcome.gate, outcome.version, outcome.action) == ("answer", COMPARISON_VERSION, "warn")
     assert (outcome.checked, outcome.rows, outcome.counts) == (41, 1, {"right": 40, "wrong": 1})
     assert outcome.settings["seconds"] == 5.0
     assert [one.hash for one in made.findings["answer"]] == [WRONG.content_hash]

@@ -8,7 +8,8 @@ from typing import Any
 
 from tunixrt_core.export.entries import Entry, ExportOptions
 from tunixrt_core.export.shapes import Data, Scores, asked, in_turns, mean_score
-from tunixrt_core.traces.answers.same import same_answer
+from tunixrt_core.traces.answers.comparison import compare
+from tunixrt_core.traces.answers.reading.readings import Verdict
 from tunixrt_core.traces.metadata import rendered_metadata
 from tunixrt_core.traces.rendering.styles import render_completion
 
@@ -26,9 +27,12 @@ class Judged:
 
 def judge(entry: Entry, data: Data, scores: Scores) -> Judged:
     reference = data.get("reference_answer")
-    correct = None if reference is None else same_answer(data["final_answer"], reference)
+    correct = None if reference is None else _CORRECT[compare(reference, data["final_answer"])]
     whole = [score for score in scores if score.step is None]
     return Judged(entry, data, whole, correct, mean_score(whole) if whole else None)
+
+
+_CORRECT = {Verdict.SAME: True, Verdict.DIFFERENT: False, Verdict.UNKNOWN: None}
 
 
 def pair(group: Sequence[Judged]) -> Iterator[tuple[Judged, Judged]]:

@@ -7,7 +7,8 @@ import time
 
 
 def misbehave(given: str, reference: str) -> str:
-    """Does what the first text says; answers `right` to all else."""
+    """Does what the first text says, a backslash before it aside; answers `right` to all else."""
+    given = given.removeprefix("\\")
     if given == "loop":
         while True:
             pass

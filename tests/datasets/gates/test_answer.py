@@ -1,36 +1,33 @@
-"""The answer gate: text, then numbers, then math-verify; each row gets its word."""
+"""The answer gate: what answers say, then math-verify for formulas; each row gets its word."""
 
 from __future__ import annotations
 
-import pytest
-
 from tests.datasets.gates.makers import CLEAN, run_gate, trace
-from tunixrt_core.datasets.gates.rules.answer import answer_matches
-from tunixrt_core.traces.answers.same import cheap_verdict
-
-
-@pytest.mark.parametrize(
-    ("answer", "reference", "verdict"),
-    [
-        ("72", "72", True),
-        ("Paris.", "paris", True),
-        ("$1,000", "1000", True),
-        ("0.75", "3/4", True),
-        ("75%", "0.75", True),
-        ("12 cm", "12", True),
-        ("71", "72", False),
-        ("12 cm", "12 m", False),
-        ("Paris", "London", None),
-        (r"\sqrt{2}", r"2^{1/2}", None),
-    ],
-)
-def test_what_text_and_numbers_can_tell_they_tell(answer: str, reference: str, verdict: bool | None) -> None:
-    assert cheap_verdict(answer, reference) is verdict
+from tunixrt_core.datasets.gates.rules.answer import GATE, answer_matches
+from tunixrt_core.traces.answers.comparison import COMPARISON_VERSION
 
 
 def test_without_a_reference_nothing_matches_or_differs() -> None:
     assert answer_matches(trace(reference=None)) is None
     assert answer_matches(trace(answer="x", reference="y")) is False
+
+
+def test_what_was_not_understood_is_not_called_wrong() -> None:
+    rows = [
+        trace("a", "yes", "no"),
+        trace("b", "Paris", "London"),
+        trace("c", "**4**", "4"),
+        trace("d", "50 cents", "$0.50"),
+        trace("e", "automobile", "car"),
+        trace("f", "about 7", "7"),
+    ]
+    found = run_gate("answer", rows, wrong_only="on")
+    assert found.counts == {"wrong": 2, "right": 2, "unparsable": 2}
+    assert {one.hash for one in found.findings} == {row.content_hash for row in rows[:2]}
+
+
+def test_the_version_of_the_gate_is_that_of_the_comparison() -> None:
+    assert GATE.version == COMPARISON_VERSION == 2
 
 
 def test_every_row_gets_its_word() -> None:

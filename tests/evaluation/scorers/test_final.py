@@ -1,4 +1,4 @@
-"""The final answer: text, then numbers, then math-verify, whose accidents cost one answer each."""
+"""The final answer: what it says, then math-verify for formulas, whose accidents cost one answer each."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ def final_scores(*given: str, reference: str = "x") -> list[Score]:
         return [found["final_answer"] for found in scorers.score([said(one, reference) for one in given])]
 
 
-@pytest.mark.parametrize(("given", "value"), [("5", 1.0), ("5.00", 1.0), ("6", 0.0), ("10/2", 0.0), ("five", 0.0)])
-def test_exact_match_is_the_same_text_or_the_same_plain_number(given: str, value: float) -> None:
+@pytest.mark.parametrize(
+    ("given", "value"), [("5", 1.0), ("5.00", 1.0), ("6", 0.0), ("10/2", 1.0), ("five", 1.0), (r"\sqrt{25}", 0.0)]
+)
+def test_exact_match_is_what_can_be_told_without_a_process(given: str, value: float) -> None:
     assert exact_match(said(given)) == Score(value)
 
 
@@ -70,7 +72,7 @@ def test_math_verify_judges_for_real() -> None:
 )
 def test_an_accident_costs_one_answer_and_has_no_value(accident: str, word: str) -> None:
     right = Score(1.0, "correct")
-    assert final_scores("fine", accident, "fine", "fine") == [right, Score(None, word), right, right]
+    assert final_scores(r"\fine", rf"\{accident}", r"\fine", r"\fine") == [right, Score(None, word), right, right]
 
 
 def test_swallowing_memory_costs_one_answer() -> None:
@@ -78,7 +80,7 @@ def test_swallowing_memory_costs_one_answer() -> None:
         return VerifyPool(target=PLUG, workers=1, seconds=60, megabytes=256)
 
     with ScorerSet(["final_answer"], open_pool=roomy) as scorers:
-        found = [one["final_answer"] for one in scorers.score([said(given, "x") for given in ("eat", "fine")])]
+        found = [one["final_answer"] for one in scorers.score([said(given, "x") for given in (r"\eat", r"\fine")])]
     assert found == [Score(None, "memory"), Score(1.0, "correct")]
 
 
@@ -92,8 +94,8 @@ def test_processes_start_with_the_first_question_and_end_with_the_block() -> Non
     with ScorerSet(["final_answer"], open_pool=noted) as scorers:
         scorers.score([said("5"), said("6")])
         assert opened == []
-        scorers.score([said("fine", "x")])
-        scorers.score([said("fine", "x")])
+        scorers.score([said(r"\fine", "x")])
+        scorers.score([said(r"\fine", "x")])
         assert len(opened) == 1
         number = opened[0].submit("who", "").result().split()[1]
     assert not process_alive(f"{number}::")

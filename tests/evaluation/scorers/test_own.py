@@ -49,7 +49,7 @@ def package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_a_function_of_an_answer_is_a_scorer() -> None:
     assert scored("shout", "AH", "ah") == [Score(1.0), Score(0.0)]
     with ScorerSet(["shout"]) as scorers:
-        assert scorers.versions == {"exact_match": 1, "shout": 1}
+        assert scorers.versions == {"exact_match": 2, "shout": 1}
 
 
 def test_own_scorers_run_only_where_they_are_asked_for() -> None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from tunixrt_core.evaluation.scorers.scorer import LOST, Answer, ProcessKind, Question, Score, Scorer
+from tunixrt_core.traces.answers.comparison import COMPARISON_VERSION, compare, needs_mathematics
 from tunixrt_core.traces.answers.pool import TARGET
-from tunixrt_core.traces.answers.same import cheap_verdict, same_answer
+from tunixrt_core.traces.answers.reading.readings import Verdict
 
 MATH = ProcessKind(TARGET, seconds=5.0, megabytes=1024)
 
 
 def exact_match(answer: Answer) -> Score:
-    """1 where the final answer equals the reference, as text or as a number (see `same_answer`)."""
+    """1 where the final answer says the same as the reference (see `compare`); no process is asked."""
     given = answer.parsed.answer
-    return Score(float(given is not None and same_answer(given, answer.reference)))
+    return Score(float(given is not None and compare(answer.reference, given) is Verdict.SAME))
 
 
 def final_answer(answer: Answer) -> Score | Question:
-    """1 where the final answer means the same as the reference: as text, as a number, or by math-verify.
+    """1 where the final answer means the same as the reference: by what it says, or as a formula by math-verify.
 
     The word is `correct`, `wrong`, `unparsable` (0: no answer could be read, or nothing can be computed with), or that
     of a math-verify that was ended: `timeout`, `memory`, `crash` (None: the answer may be right).
@@ -24,10 +25,17 @@ def final_answer(answer: Answer) -> Score | Question:
     given = answer.parsed.answer
     if given is None:
         return Score(0.0, "unparsable")
-    cheap = cheap_verdict(given, answer.reference)
-    if cheap is None:
+    verdict = compare(answer.reference, given)
+    if verdict is Verdict.UNKNOWN and needs_mathematics(answer.reference, given):
         return Question(MATH, given, answer.reference, _told)
-    return Score(1.0, "correct") if cheap else Score(0.0, "wrong")
+    return _SCORES[verdict]
+
+
+_SCORES = {
+    Verdict.SAME: Score(1.0, "correct"),
+    Verdict.DIFFERENT: Score(0.0, "wrong"),
+    Verdict.UNKNOWN: Score(0.0, "unparsable"),
+}
 
 
 def _told(word: str) -> Score:
@@ -37,6 +45,11 @@ def _told(word: str) -> Score:
 
 
 SCORERS = (
-    Scorer("exact_match", 1, "the final answer equals the reference, as text or as a number", exact_match),
-    Scorer("final_answer", 1, "the final answer means the same: as text, number, or by math-verify", final_answer),
+    Scorer("exact_match", COMPARISON_VERSION, "the final answer says the same as the reference", exact_match),
+    Scorer(
+        "final_answer",
+        COMPARISON_VERSION,
+        "the final answer means the same as the reference, formulas by math-verify",
+        final_answer,
+    ),
 )

@@ -13,7 +13,8 @@ from tunixrt_core.errors import InvalidQuery
 from tunixrt_core.store.query import Page, PromptGroup, check_limit
 from tunixrt_core.store.sql.engine import Database
 from tunixrt_core.store.sql.tables import traces
-from tunixrt_core.traces.answers.same import same_answer
+from tunixrt_core.traces.answers.comparison import compare
+from tunixrt_core.traces.answers.reading.readings import Verdict
 from tunixrt_core.traces.trace import Trace
 
 _KEY = re.compile("[0-9a-f]{64}")
@@ -76,6 +77,6 @@ def _differing(answers: Sequence[str]) -> int:
     """How many different answers there are, by the rule that says whether an answer is right."""
     kept: list[str] = []
     for answer in dict.fromkeys(answers):
-        if not any(same_answer(answer, other) for other in kept):
+        if not any(compare(other, answer) is Verdict.SAME for other in kept):
             kept.append(answer)
     return len(kept)

@@ -1,1 +1,1 @@
-"""Short answers: whether two of them are the same, as text or as a number. Knows nothing of traces or models."""
+"""Short answers: whether two of them mean the same (`comparison`), and where one stands in a text (`finding`)."""

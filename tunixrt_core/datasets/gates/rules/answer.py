@@ -1,7 +1,7 @@
 """Gate: the final answer against the reference: right, wrong, unparsable, or out of time.
 
-Compared as text first, then as numbers, both cheap and sure; only what neither can decide goes to math-verify, in a
-process that can be killed.
+Compared by what they say (see `tunixrt_core.traces.answers.comparison`); only formulas that it cannot decide go to
+math-verify, in a process that can be killed.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from concurrent.futures import Future, wait
 
 from tunixrt_core.datasets.gates.check import Check, Found, Gate, Setting, Settings, Tools
 from tunixrt_core.datasets.gates.findings import Finding
+from tunixrt_core.traces.answers.comparison import COMPARISON_VERSION, compare, needs_mathematics
 from tunixrt_core.traces.answers.pool import VerifyPool
-from tunixrt_core.traces.answers.same import cheap_verdict
+from tunixrt_core.traces.answers.reading.readings import Verdict
 from tunixrt_core.traces.rows import Split
 from tunixrt_core.traces.trace import Trace
 
@@ -22,10 +23,13 @@ _BEAT_SECONDS = 0.5  # while it waits, so that a build can be cancelled
 
 
 def answer_matches(trace: Trace) -> bool | None:
-    """Whether the final answer equals the reference, as text or as a number. None where no reference is known."""
+    """Whether the final answer means the reference. None where no reference is known, or the comparison cannot tell."""
     if trace.reference_answer is None:
         return None
-    return cheap_verdict(trace.final_answer, trace.reference_answer) is True
+    return _WORDS.get(compare(trace.reference_answer, trace.final_answer))
+
+
+_WORDS = {Verdict.SAME: True, Verdict.DIFFERENT: False}
 
 
 class AnswerCheck:
@@ -42,13 +46,13 @@ class AnswerCheck:
         if trace.reference_answer is None:
             self.verdicts[trace.content_hash] = "no_reference"
             return
-        cheap = cheap_verdict(trace.final_answer, trace.reference_answer)
-        if cheap is not None:
-            self.verdicts[trace.content_hash] = "right" if cheap else "wrong"
-        elif self._settings["math"] == "off":
-            self.verdicts[trace.content_hash] = "unparsable"
-        else:
+        matches = answer_matches(trace)
+        if matches is not None:
+            self.verdicts[trace.content_hash] = "right" if matches else "wrong"
+        elif self._settings["math"] == "on" and needs_mathematics(trace.reference_answer, trace.final_answer):
             self._ask(trace, trace.reference_answer)
+        else:
+            self.verdicts[trace.content_hash] = "unparsable"
 
     def finish(self, gone: set[str]) -> Found:
         self._collect()
@@ -89,7 +93,7 @@ def _start(settings: Settings, tools: Tools) -> Check:
 
 
 SETTINGS: Mapping[str, Setting] = {
-    "math": Setting("on", "whether math-verify decides what text and numbers cannot", choices=("on", "off")),
+    "math": Setting("on", "whether math-verify compares formulas", choices=("on", "off")),
     "wrong_only": Setting("off", "whether unparsable, timed out and crashed rows pass", choices=("on", "off")),
     "seconds": Setting(5.0, "for one row in math-verify", 0.1, 600),
     "megabytes": Setting(1024, "of memory for one row in math-verify", 64, 1 << 20),
@@ -97,9 +101,9 @@ SETTINGS: Mapping[str, Setting] = {
 
 GATE = Gate(
     "answer",
-    1,
+    COMPARISON_VERSION,
     "Answer differs from the reference",
-    "compared as text, as a number, then by math-verify",
+    "compared by what they say, formulas by math-verify",
     _start,
     SETTINGS,
 )

@@ -7,7 +7,9 @@ import re
 from tunixrt_core.datasets.gates.check import Settings, row_gate
 from tunixrt_core.datasets.gates.findings import Finding
 from tunixrt_core.datasets.gates.texts import plain_words, reasoning
-from tunixrt_core.traces.answers.numbers import Number, read_number
+from tunixrt_core.traces.answers.reading.amounts import read_number
+from tunixrt_core.traces.answers.reading.readings import Amount
+from tunixrt_core.traces.answers.reading.units import PERCENT
 from tunixrt_core.traces.trace import Trace
 
 _PLAIN = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?|\.\d+")
@@ -23,9 +25,11 @@ def stands_in(answer: str, text: str) -> bool:
     """Whether the answer's number stands in a text, in any spelling, or its words one after the other."""
     answer = answer.strip()
     number = read_number(answer)
-    if number is not None:
-        return _stands_alone(answer, text) or _has_number(number, text)
+    if number is not None and (_stands_alone(answer, text) or _has_number(number, text)):
+        return True
     wanted = plain_words(answer)
+    if number is not None and answer[:1].isdecimal():  # the figures of `1.5` are no words
+        return False
     if wanted:
         return f" {' '.join(wanted)} " in f" {' '.join(plain_words(text))} "
     return answer in text
@@ -42,9 +46,9 @@ def _stands_alone(number: str, text: str) -> bool:
     return False
 
 
-def _has_number(number: Number, text: str) -> bool:
-    values = {number.value, -number.value}
-    if number.unit == "%":
+def _has_number(number: Amount, text: str) -> bool:
+    values = {number.value, -number.value, number.value if number.mantissa is None else number.mantissa}
+    if number.unit == PERCENT:
         values |= {value / 100 for value in values}
     found = (one for pattern in (_PLAIN, _FRACTION) for one in pattern.findall(text))
     return any((read := read_number(one)) is not None and read.value in values for one in found)
