@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from tunixrt_core.datasets.gates.findings import Finding, GateOutcome
 from tunixrt_core.datasets.selection import build_dataset
@@ -103,3 +103,25 @@ def test_the_gates_migration_goes_down_and_up_again_with_data(any_url: str) -> N
             store.datasets.add(again, rows, [outcome], found)
             assert store.datasets.outcomes(again.name) == [outcome]
             assert [finding for _, finding in store.datasets.findings(again.name, None, "answer")] == found["answer"]
+
+
+def test_verdicts_of_an_older_comparison_are_made_again(any_url: str) -> None:
+    # by version 1: two numbers with other units differed, and what is no number was wrong unless it was the same text
+    answers = [("50 cents", "$0.50", 0), ("Paris", "London", 0), ("automobile", "car", 0), ("7", "7", 1)]
+    traces = [Trace(f"question {i}", (), given, reference_answer=known) for i, (given, known, _) in enumerate(answers)]
+    with open_store(any_url) as store:
+        store.traces.insert([*traces, Trace("no reference", (), "x")])
+        store.traces.insert([gone := Trace("gone", (), "yes", reference_answer="no")])
+        store.traces.delete(gone.content_hash)
+    database = Database(any_url)
+    schema.downgrade(database, "0005")
+    with database.write() as connection:
+        for trace, (_, _, before) in zip(traces, answers, strict=True):
+            values = {"correct": before, "hash": trace.content_hash}
+            connection.execute(text("UPDATE traces SET correct = :correct WHERE hash = :hash"), values)
+    database.close()
+    with open_store(any_url) as store:
+        counted = {right: store.traces.count(TraceQuery(correct=right)) for right in (True, False)}
+        assert counted == {True: 2, False: 1}
+        assert store.traces.count(TraceQuery(judged=False)) == 2
+        assert store.check().problems == ()
