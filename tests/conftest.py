@@ -30,13 +30,24 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared machine")
 
+# One case of a long matrix is in `make test`; the others have this mark, and are in `make test-all`.
+LONG = pytest.mark.long
+
 LENGTHS = {"browser": 2, "slow": 3, "tunix": 1}  # the first mark that a test has counts
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="run the long matrices too, the tests marked `long`")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Files of long tests come first: one that comes last keeps one worker busy while the others have nothing to do."""
     shared = [nodeid for nodeid, times in Counter(item.nodeid for item in items).items() if times > 1]
     assert not shared, f"pytest-xdist runs one test of an id and says nothing of the others: {shared}"
+    if not config.getoption("--all"):
+        long = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
     longest: dict[Path, int] = {}
     for item in items:
         longest[item.path] = max(longest.get(item.path, 0), _length(item))

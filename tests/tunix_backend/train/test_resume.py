@@ -3,43 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
-import subprocess
-import sys
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import AS_A_USER, REPOSITORY
+from tests.helpers import forked
+from tests.conftest import AS_A_USER, LONG
 from tests.tunix_backend.conftest import make_manifest
+from tests.tunix_backend.helpers.killed_run import train_until
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.record import RunDir
 
 pytestmark = [pytest.mark.tunix, pytest.mark.slow]
 
 STEPS = 22
-KILLS = 5
 
 
-def run(manifest: RunManifest, models_dir: Path, cache: Path, *kill: str) -> int:
+def run(manifest: RunManifest, models_dir: Path, *kill: object, **environ: str) -> int:
     """One process. Returns its exit code."""
-    file = Path(manifest.output_dir).parent / "manifest.yaml"
-    file.write_text(manifest.to_yaml())
-    command = [
-        sys.executable,
-        "-m",
-        "tests.tunix_backend.helpers.killed_run",
-        str(file),
-        str(models_dir),
-        str(cache),
-        *kill,
-    ]
-    environ = {**os.environ, **AS_A_USER, "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run(command, cwd=REPOSITORY, env=environ, capture_output=True, text=True, timeout=200)
-    assert done.returncode in (0, -9), done.stderr[-2000:]
-    return done.returncode
+    log = Path(manifest.output_dir).parent / "log"
+    code = forked.end(forked.start(train_until, manifest, models_dir, *kill, log=log, **environ), within=200)
+    assert code in (0, -signal.SIGKILL), log.read_text()[-2000:]
+    return code
 
 
 def what_was_measured(folder: RunDir) -> list[tuple[Any, ...]]:
@@ -67,10 +55,19 @@ def weights_hash(folder: RunDir, manifest: RunManifest, models_dir: Path) -> str
     return digest.hexdigest()
 
 
-@pytest.mark.parametrize("accumulation", [1, 2])
-@pytest.mark.parametrize("method", ["lora", "full"])
-def test_a_run_killed_at_five_train_steps_ends_as_one_that_was_not(
-    tmp_path: Path, models_dir: Path, method: str, accumulation: int
+@pytest.mark.parametrize(
+    ("method", "accumulation", "kills", "environ"),
+    [
+        pytest.param("lora", 2, 2, {}, id="lora-2"),
+        *(
+            pytest.param(method, accumulation, 5, AS_A_USER, marks=LONG, id=f"{method}-{accumulation}-as-a-user")
+            for method in ("lora", "full")
+            for accumulation in (1, 2)
+        ),
+    ],
+)
+def test_a_run_killed_at_some_train_steps_ends_as_one_that_was_not(
+    tmp_path: Path, models_dir: Path, method: str, accumulation: int, kills: int, environ: dict[str, str]
 ) -> None:
     def manifest(name: str) -> RunManifest:
         return make_manifest(
@@ -80,18 +77,17 @@ def test_a_run_killed_at_five_train_steps_ends_as_one_that_was_not(
         )  # fmt: skip
 
     whole, killed = manifest("whole"), manifest("killed")
-    cache = tmp_path / "compiled"
-    assert run(whole, models_dir, cache) == 0
+    assert run(whole, models_dir, **environ) == 0
     rng = random.Random(f"{method} {accumulation}")
-    kills = sorted(rng.sample(range(1, STEPS + 1), KILLS))
-    for train_step in kills:
+    steps = sorted(rng.sample(range(1, STEPS + 1), kills))
+    for i, train_step in enumerate(steps):
         # before: computed and maybe saved, but not written down; after: written down, but maybe not saved
-        assert run(killed, models_dir, cache, str(train_step), rng.choice(["before", "after"])) == -9
-    assert run(killed, models_dir, cache) == 0
+        assert run(killed, models_dir, train_step, ("before", "after")[i % 2], **environ) == -signal.SIGKILL
+    assert run(killed, models_dir, **environ) == 0
 
     one, other = RunDir(Path(whole.output_dir)), RunDir(Path(killed.output_dir))
     measured = what_was_measured(other)
-    assert measured == what_was_measured(one), f"killed at {kills}"
+    assert measured == what_was_measured(one), f"killed at {steps}"
     assert [step for kind, step, *_ in measured if kind == "train"] == list(range(1, STEPS + 1))
     assert [step for kind, step, *_ in measured if kind == "eval"] == [0, 5, 10, 15, 20, 22]
     assert other.samples()[0] == one.samples()[0]
