@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.training import execution
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.training.recorder import RunRecorder
 from tunixrt_core.runs.record import RunDir
+from tunixrt_core.training import execution
+from tunixrt_core.training.recorder import RunRecorder
 from tunixrt_core.tunix_backend.backend import TunixBackend
 
 

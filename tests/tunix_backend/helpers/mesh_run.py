@@ -1,35 +1,26 @@
-"""Runs a manifest on forced host devices, alone or as one of several processes, and prints its losses as JSON.
-
-python -m tests.tunix_backend.helpers.mesh_run MANIFEST MODELS DEVICES [PROCESSES INDEX PORT]
-"""
+"""Trains manifests one after the other in this process, whatever devices it has, and writes their losses as JSON."""
 
 from __future__ import annotations
 
 import json
-import os
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-
-def main(manifest_file: str, models: str, devices: str) -> None:
-    os.environ["XLA_FLAGS"] += f" --xla_force_host_platform_device_count={devices}"
-    from tests.tunix_backend.conftest import KeptReports, train
-    from tunixrt_core.manifest.manifest import load_manifest
-
-    reports = KeptReports()
-    outcome = train(load_manifest(Path(manifest_file)), Path(models), reports)
-    print(
-        json.dumps(
-            {
-                "train": reports.of("train"),
-                "eval": reports.of("eval"),
-                "parts": reports.of("train", "parts"),
-                "plan": reports.plans[0],
-                "train_step": outcome.train_step,
-            }
-        )
-    )
+from tests.tunix_backend.conftest import KeptReports, train
+from tunixrt_core.manifest.manifest import RunManifest
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def write_losses(manifests: Mapping[str, RunManifest], models_dir: Path, target: Path) -> None:
+    """Of each: the losses of train steps and evaluations, the parts of the former, and the mesh."""
+    found = {}
+    for name, manifest in manifests.items():
+        reports = KeptReports()
+        train(manifest, models_dir, reports)
+        found[name] = {
+            "train": reports.of("train"),
+            "eval": reports.of("eval"),
+            "parts": reports.of("train", "parts"),
+            "mesh": reports.plans[0]["mesh"],
+            "device": reports.plans[0]["device"],
+        }
+    target.write_text(json.dumps(found))

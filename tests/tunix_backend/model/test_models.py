@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.conftest import QUICK_COMPILE, REPOSITORY
 from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.helpers.families import KINDS, VOCAB, config_of, reference_logits, weights, write_checkpoint
 from tunixrt_core.errors import ModelError
@@ -145,36 +141,6 @@ def test_a_mesh_that_this_host_or_the_batch_does_not_fit_is_refused() -> None:
     with pytest.raises(ModelError, match=r"batch.size = 6 .* multiple of 4"):
         make_mesh(MeshSection(fsdp=4), 6)
     assert device_name(make_mesh(MeshSection(), 8)) == "CPU"
-
-
-def test_several_devices_train_as_one_does(tmp_path: Path) -> None:
-    """In a process of its own, as the number of devices is fixed when JAX starts."""
-    code = """
-import sys, pathlib
-from tests.tunix_backend.conftest import KeptReports, make_manifest, train
-folder = pathlib.Path(sys.argv[1])
-losses = []
-for name, mesh in (("one", dict(mesh_fsdp=1)), ("four", dict(mesh_fsdp=2, mesh_tp=2)), ("open", {})):
-    reports = KeptReports()
-    train(make_manifest(folder / name, model="tiny", train_steps=2, **mesh), folder / "models", reports)
-    losses.append(list(reports.of("train").values()))
-    print(reports.plans[0]["device"], reports.plans[0]["mesh"])
-assert max(abs(a - b) for other in losses for a, b in zip(losses[0], other)) < 1e-4, losses
-"""
-    flags = {"XLA_FLAGS": f"{QUICK_COMPILE} --xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        cwd=REPOSITORY,
-        env={**os.environ, **flags},
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.splitlines() == [
-        "CPU {'fsdp': 1, 'tp': 1}",
-        "CPU x 4 {'fsdp': 2, 'tp': 2}",
-        "CPU x 4 {'fsdp': 4, 'tp': 1}",
-    ]
 
 
 def test_a_look_at_a_model_downloads_nothing_and_says_how_to_get_it(tmp_path: Path) -> None:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.conftest import QUICK_COMPILE, REPOSITORY
+from tests.conftest import LONG, QUICK_COMPILE
+from tests.helpers import forked
 from tests.tunix_backend.conftest import make_manifest
+from tests.tunix_backend.helpers.mesh_run import write_losses
+from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.tunix_backend.model.checkpoints import checkpoint_steps
 
 pytestmark = [pytest.mark.tunix, pytest.mark.slow]
 
 STEPS = 6
+MESHES = {"one": {"fsdp": 1, "tp": 1}, "given": {"fsdp": 4, "tp": 2}, "open": {"fsdp": 8, "tp": 1}}
 
 
 def free_port() -> int:
@@ -29,64 +30,51 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def write_manifest(folder: Path, method: str, steps: int = STEPS, **mesh: int) -> Path:
-    manifest = make_manifest(
+def manifest_of(folder: Path, method: str, steps: int = STEPS, **mesh: int) -> RunManifest:
+    return make_manifest(
         folder, model="tiny", method=method, lora_rank=4, packing=True, max_seq_length=192, batch_size=8,
         train_steps=steps, eval_every=3, checkpoint_every=3, learning_rate=1e-3, schedule="constant", **mesh,
     )  # fmt: skip
-    file = folder / "manifest.yaml"
-    file.write_text(manifest.to_yaml())
-    return file
 
 
-def run(manifest: Path, models_dir: Path, devices: int) -> dict[str, Any]:
-    """What a single process reported that trained on so many forced host devices."""
-    command = [
-        sys.executable,
-        "-m",
-        "tests.tunix_backend.helpers.mesh_run",
-        str(manifest),
-        str(models_dir),
-        str(devices),
-    ]
-    environ = {**os.environ, "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run(command, cwd=REPOSITORY, env=environ, capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+def devices(number: int) -> str:
+    """The variable that makes a host of a new process seem to have so many."""
+    return f"{QUICK_COMPILE} --xla_force_host_platform_device_count={number}"
 
 
-def train_together(manifest: Path, home: Path, *options: str) -> None:
-    for code, errors in started_together(manifest, home, *options):
-        assert code == 0, errors[-3000:]
+def train_together(folder: Path, manifest: RunManifest, *options: str) -> None:
+    for code, said in started_together(folder, manifest, *options):
+        assert code == 0, said[-3000:]
 
 
-def started_together(manifest: Path, home: Path, *options: str) -> list[tuple[int, str]]:
+def started_together(folder: Path, manifest: RunManifest, *options: str) -> list[tuple[int, str]]:
     """`tunixrt train` in two processes of two devices each, as on two machines: exit codes, and what they say."""
-    environ = {
-        **os.environ, "JAX_PLATFORMS": "cpu", "TUNIXRT_HOME": str(home),
-        "XLA_FLAGS": f"{QUICK_COMPILE} --xla_force_host_platform_device_count=2",
-    }  # fmt: skip
-    command = [sys.executable, "-m", "tunixrt_core", "train", str(manifest), "--processes", "2", *options]
-    command += ["--coordinator", f"127.0.0.1:{free_port()}", "--process-index"]
-    started = [
-        subprocess.Popen([*command, str(i)], cwd=REPOSITORY, env=environ, stderr=subprocess.PIPE, text=True)
-        for i in range(2)
-    ]
+    (folder / "manifest.yaml").write_text(manifest.to_yaml())
+    arguments = [str(folder / "manifest.yaml"), "--processes", "2", *options]
+    arguments += ["--coordinator", f"127.0.0.1:{free_port()}", "--process-index"]
+    environ = {"TUNIXRT_HOME": str(folder / "home"), "XLA_FLAGS": devices(2)}
+    logs = [folder / f"log-{i}" for i in range(2)]
+    started = [forked.start(forked.tunixrt_train, *arguments, str(i), log=log, **environ) for i, log in enumerate(logs)]
     try:
-        said = [process.communicate(timeout=200)[1] for process in started]
-        return [(process.returncode, errors) for process, errors in zip(started, said, strict=True)]
+        codes = [forked.end(process, within=200) for process in started]
     finally:
         for process in started:
             process.kill()
+    return [(code, log.read_text()) for code, log in zip(codes, logs, strict=True)]
 
 
-@pytest.fixture(scope="module", params=["full", "lora"])
-def one_device(
+@pytest.fixture(scope="module", params=["lora", pytest.param("full", marks=LONG)])
+def losses(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, models_dir: Path
-) -> tuple[str, Any]:
-    folder = tmp_path_factory.mktemp(f"one-{request.param}")
-    reports = run(write_manifest(folder, request.param), models_dir, 1)
-    return request.param, reports
+) -> tuple[str, dict[str, Any]]:
+    """The method, and what one process with eight devices reported on each of MESHES."""
+    folder = tmp_path_factory.mktemp("meshes")
+    asked: dict[str, dict[str, int]] = {"one": {"mesh_fsdp": 1}, "given": {"mesh_fsdp": 4, "mesh_tp": 2}, "open": {}}
+    manifests = {name: manifest_of(folder / name, request.param, **mesh) for name, mesh in asked.items()}
+    target, log = folder / "losses.json", folder / "log"
+    process = forked.start(write_losses, manifests, models_dir, target, log=log, XLA_FLAGS=devices(8))
+    assert forked.end(process, within=280) == 0, log.read_text()[-2000:]
+    return request.param, json.loads(target.read_text())
 
 
 def assert_same(found: Any, expected: Any) -> None:
@@ -98,23 +86,22 @@ def assert_same(found: Any, expected: Any) -> None:
         assert found["parts"][step] == pytest.approx(parts, abs=1e-4)
 
 
-def test_a_mesh_of_eight_devices_gives_the_losses_of_one(
-    one_device: tuple[str, Any], tmp_path: Path, models_dir: Path
-) -> None:
-    method, expected = one_device
-    found = run(write_manifest(tmp_path, method, mesh_fsdp=4, mesh_tp=2), models_dir, 8)
-    assert found["plan"]["mesh"] == {"fsdp": 4, "tp": 2}
-    assert_same(found, expected)
+def test_a_mesh_of_eight_devices_gives_the_losses_of_one(losses: tuple[str, dict[str, Any]]) -> None:
+    _, found = losses
+    assert {name: each["mesh"] for name, each in found.items()} == MESHES
+    assert [found[name]["device"] for name in MESHES] == ["CPU", "CPU x 8", "CPU x 8"]
+    for name in ("given", "open"):
+        assert_same(found[name], found["one"])
 
 
 def test_two_processes_give_the_losses_of_one_device_and_one_of_them_reports(
-    one_device: tuple[str, Any], tmp_path: Path, models_dir: Path
+    losses: tuple[str, dict[str, Any]], tmp_path: Path
 ) -> None:
-    method, expected = one_device
+    method, expected = losses
     # half of it, then the rest from the checkpoint that both wrote together
-    train_together(write_manifest(tmp_path, method, steps=3), tmp_path / "home")
+    train_together(tmp_path, manifest_of(tmp_path, method, steps=3))
     assert checkpoint_steps(tmp_path / "run" / "checkpoints") == [3]
-    train_together(write_manifest(tmp_path, method), tmp_path / "home", "--resume")
+    train_together(tmp_path, manifest_of(tmp_path, method), "--resume")
     folder = RunDir(tmp_path / "run")
     assert folder.state().plan["restored_train_step"] == 3
     assert folder.state().plan["mesh"] == {"fsdp": 4, "tp": 1}
@@ -122,13 +109,13 @@ def test_two_processes_give_the_losses_of_one_device_and_one_of_them_reports(
     of = {kind: [(str(r["train_step"]), r) for r in records if r["kind"] == kind] for kind in ("train", "eval")}
     assert [step for step, _ in of["train"]] == [str(i) for i in range(1, STEPS + 1)]
     found = {kind: {step: r["loss"] for step, r in of[kind]} for kind in of}
-    assert_same({**found, "parts": {step: r["parts"] for step, r in of["train"]}}, expected)
+    assert_same({**found, "parts": {step: r["parts"] for step, r in of["train"]}}, expected["one"])
 
 
-def test_what_one_process_refuses_no_process_begins(tmp_path: Path, models_dir: Path) -> None:
-    manifest = write_manifest(tmp_path, "lora")
+def test_what_one_process_refuses_no_process_begins(tmp_path: Path) -> None:
+    manifest = manifest_of(tmp_path, "lora")
     (tmp_path / "rows.jsonl").write_text("{}")
-    codes, errors = zip(*started_together(manifest, tmp_path / "home"), strict=True)
+    codes, errors = zip(*started_together(tmp_path, manifest), strict=True)
     assert codes == (1, 1)
     assert "rows.jsonl" in errors[0]
     assert "Another process refused the run before it began" in errors[1]

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import forked
 from tests.conftest import AS_A_USER, LONG
+from tests.helpers import forked
 from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.helpers.killed_run import train_until
 from tunixrt_core.manifest.manifest import RunManifest
