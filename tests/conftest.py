@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Container, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -32,6 +34,15 @@ settings.load_profile("shared machine")
 
 # One case of a long matrix is in `make test`; the others have this mark, and are in `make test-all`.
 LONG = pytest.mark.long
+
+
+def cases(matrix: Iterable[Any], kept: Container[Any]) -> list[Any]:
+    """The cases of a matrix for `parametrize`, tuples or values; each that is not in `kept` is long."""
+    return [
+        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=() if case in kept else LONG)
+        for case in matrix
+    ]
+
 
 LENGTHS = {"browser": 2, "slow": 3, "tunix": 1}  # the first mark that a test has counts
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.tunix_backend.conftest import make_manifest, train
+from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.helpers.fake_hub import COMMIT, FakeHub, serve
 from tests.tunix_backend.helpers.families import write_checkpoint
+from tests.tunix_backend.model.test_models import load
 from tunixrt_core.errors import ModelError
 from tunixrt_core.tunix_backend.model.hub import downloaded_models
 from tunixrt_core.tunix_backend.model.models import resolve_model
@@ -161,9 +162,10 @@ def test_what_stands_in_the_way_is_left_alone(hub: FakeHub, tmp_path: Path) -> N
     assert (tmp_path / "org" / "name" / "notes.txt").read_text() == "mine"
 
 
-def test_a_model_that_is_not_here_yet_is_trained(hub: FakeHub, tmp_path: Path) -> None:
-    manifest = make_manifest(tmp_path, model="org/name", method="full", train_steps=1)
-    assert train(manifest, tmp_path / "models").train_step == 1
+def test_a_model_that_is_not_here_yet_is_downloaded_for_a_training(hub: FakeHub, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    loaded = load(make_manifest(tmp_path, model="org/name", method="full"), models)
+    assert (loaded.directory, loaded.architecture.kind) == (models / "org" / "name", "qwen3")
 
 
 def test_a_model_on_kaggle_needs_kagglehub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

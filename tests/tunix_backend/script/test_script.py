@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.conftest import LONG
 from tests.tunix_backend.conftest import KeptReports, make_manifest, train, write_rows
 from tests.tunix_backend.helpers.families import KINDS, write_checkpoint
 from tunixrt_core.errors import ModelError
@@ -59,8 +60,19 @@ def script_of(manifest: RunManifest, models_dir: Path) -> str:
 @pytest.mark.parametrize(
     "hyper",
     [
-        pytest.param({"method": "full", "packing": True, "gradient_accumulation": 2, "epochs": 3}, id="full, packed"),
-        pytest.param({"method": "lora", "lora_rank": 4, "train_steps": 5, "learning_rate": 0.05}, id="lora, unpacked"),
+        pytest.param(
+            {"method": "lora", "lora_rank": 4, "learning_rate": 0.05}
+            | {"packing": True, "gradient_accumulation": 2, "epochs": 3},
+            id="lora, packed",
+        ),
+        pytest.param(
+            {"method": "full", "packing": True, "gradient_accumulation": 2, "epochs": 3}, id="full, packed", marks=LONG
+        ),
+        pytest.param(
+            {"method": "lora", "lora_rank": 4, "train_steps": 5, "learning_rate": 0.05},
+            id="lora, unpacked",
+            marks=LONG,
+        ),
     ],
 )
 def test_the_script_gives_the_losses_of_the_run(hyper: dict[str, Any], tmp_path: Path, models_dir: Path) -> None:

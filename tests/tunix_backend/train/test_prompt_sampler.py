@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.conftest import LONG
 from tests.tunix_backend.conftest import KeptReports, make_manifest, train, write_rows
 from tests.tunix_backend.helpers.families import write_checkpoint
 from tunixrt_core.evaluation.answering import prompt_of
@@ -41,7 +42,13 @@ def samples(reports: KeptReports) -> dict[int, dict[str, Any]]:
     return {r["train_step"]: dict(r) for r in reports.records if r["kind"] == "samples"}
 
 
-@pytest.mark.parametrize("hyper", [{"method": "full"}, {"method": "lora", "lora_rank": 4, "gradient_accumulation": 2}])
+@pytest.mark.parametrize(
+    "hyper",
+    [
+        pytest.param({"method": "full"}, marks=LONG, id="full"),
+        pytest.param({"method": "lora", "lora_rank": 4, "gradient_accumulation": 2}, id="lora"),
+    ],
+)
 def test_answering_changes_no_bit_of_the_training_and_compiles_no_train_step_again(
     tmp_path: Path, models_dir: Path, hyper: dict[str, Any]
 ) -> None:
@@ -64,15 +71,15 @@ def test_the_time_of_answering_does_not_count_as_training(
     answer = PromptSampler.run
 
     def slow(self: Any, train_step: int, stop: threading.Event) -> Any:
-        time.sleep(3)
+        time.sleep(1.5)
         return answer(self, train_step, stop)
 
     monkeypatch.setattr(PromptSampler, "run", slow)
     reports = KeptReports()
     train(asking(tmp_path, 4), models_dir, reports)
-    assert all(record["seconds"] > 3 for record in samples(reports).values())
+    assert all(record["seconds"] > 1.5 for record in samples(reports).values())
     steps = reports.of("train", "step_seconds")
-    assert max(steps[step] for step in (4, 5, 8)) < 3
+    assert max(steps[step] for step in (4, 5, 8)) < 1.5
 
 
 def test_the_answers_are_those_of_the_weights_of_then(tmp_path: Path, models_dir: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.conftest import cases
 from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.sections import ALL_LORA_MODULES, LossKind, LossSection
 from tunixrt_core.tunix_backend.data.encoding import ANSWER_PART, FIRST_TRAINED, NO_PART, PROMPT_PART
@@ -115,10 +117,12 @@ def tunix_default(model: Any, batch: Any) -> Any:
     return _default_loss_fn(model, batch.tokens, trained, batch.positions, attention_mask(batch.segments))
 
 
-@pytest.mark.parametrize("lora", [True, False], ids=["lora", "full"])
-@pytest.mark.parametrize("name", CASES)
-def test_the_fused_loss_and_its_gradients_are_those_of_tunix(name: str, lora: bool) -> None:
-    assert_equal_to_tunix(CASES[name](), LossKind.FUSED, lora)
+KEPT = {("qwen2", "lora"), ("qwen3", "full"), ("llama3 untied", "full"), ("gemma3", "lora"), ("gemma2", "full")}
+
+
+@pytest.mark.parametrize(("name", "method"), cases(product(CASES, ("lora", "full")), KEPT))
+def test_the_fused_loss_and_its_gradients_are_those_of_tunix(name: str, method: str) -> None:
+    assert_equal_to_tunix(CASES[name](), LossKind.FUSED, lora=method == "lora")
 
 
 def test_the_plain_loss_and_its_gradients_are_those_of_tunix() -> None:
@@ -149,9 +153,13 @@ def assert_equal_to_tunix(case: Case, kind: LossKind, lora: bool) -> None:
         np.testing.assert_allclose(slope, other, atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize("softcap", [None, 2.0])
-@pytest.mark.parametrize("vocab_first", [True, False])
-@pytest.mark.parametrize("chunk", [1, 5, LENGTH, 100])
+@pytest.mark.parametrize(
+    ("chunk", "vocab_first", "softcap"),
+    cases(
+        product([1, 5, LENGTH, 100], [True, False], [None, 2.0]),
+        {(1, True, None), (5, False, 2.0), (LENGTH, True, 2.0), (100, False, None)},
+    ),
+)
 def test_any_chunk_size_gives_the_same(chunk: int, vocab_first: bool, softcap: float | None) -> None:
     import jax
     import jax.numpy as jnp
