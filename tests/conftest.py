@@ -17,9 +17,9 @@ REPOSITORY = Path(__file__).parent.parent
 
 # before jax is imported anywhere: tests never take a shared accelerator by accident
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# Half the time of these tests is XLA's: they compile hundreds of programs and run each a few times. Whoever starts a
-# process of its own to prove what a user gets (test_resume, test_command_loop) takes `AS_A_USER`.
-QUICK_COMPILE = "--xla_backend_optimization_level=0"
+# Most of the time of these tests is XLA's: they compile hundreds of programs and run each a few times. The two flags
+# halve the CPU time to the first train step of `tiny`. Who proves what a user gets, takes `AS_A_USER`.
+QUICK_COMPILE = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 os.environ.setdefault("XLA_FLAGS", QUICK_COMPILE)
 AS_A_USER = {"XLA_FLAGS": ""}
 # what any test or process of a test compiled, every other one finds: as in a home, and several times faster

@@ -1,28 +1,42 @@
-"""A fresh home behind a real server, and a browser on it that must end without a complaint."""
+"""One server and one browser for the tests of a file, each of which must end without a complaint."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.browser.visitor import Visitor, visiting
+from tests.browser.visitor import Visitor, browsing, visiting
 from tests.helpers.servers import Server, start_server
 
 
-@pytest.fixture
-def open_server(tmp_path: Path) -> Iterator[Server]:
-    """`python -m app --no-auth` on a fresh home. A traceback in its log fails the test at its end."""
-    server = start_server(tmp_path / "home", "--no-auth")
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home behind the server: empty, unless a file makes one of its own."""
+    return tmp_path_factory.mktemp("browser") / "home"
+
+
+@pytest.fixture(scope="module")
+def open_server(home: Path) -> Iterator[Server]:
+    """`python -m app --no-auth`. A traceback in its log fails the last test of the file at its end."""
+    server = start_server(home, "--no-auth")
     yield server
     _, log = server.end(within=60)
     assert "most recent call last" not in log, log
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium. Not for the session: while it is open, no other test of this process can have an event loop."""
+    with browsing() as opened:
+        yield opened
+
+
 @pytest.fixture
-def visitor(open_server: Server) -> Iterator[Visitor]:
-    """A fresh browser. Whatever went wrong in it fails the test at its end."""
-    with visiting(open_server.url) as found:
+def visitor(browser: Any, open_server: Server) -> Iterator[Visitor]:
+    """A tab that nobody used before, without cookies. Whatever went wrong in it fails the test at its end."""
+    with visiting(browser, open_server.url) as found:
         yield found
     assert found.watch.problems == []

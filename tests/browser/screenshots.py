@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.browser.seeding import seed_home
-from tests.browser.visitor import Visitor, visiting
+from tests.browser.visitor import Visitor, browsing, visiting
 from tests.conftest import REPOSITORY
 from tests.helpers.servers import Server, start_server
 
@@ -82,7 +82,7 @@ def served(home: Path, *options: str) -> Iterator[Server]:
 
 def take(server: Server, shots: tuple[Shot, ...], folder: Path, *, width: int, dark: bool) -> list[str]:
     """Draw these pages into `folder`. What the browser complained about, as lines."""
-    with visiting(server.url, size=(width, 900), dark=dark) as visitor:
+    with browsing() as browser, visiting(browser, server.url, size=(width, 900), dark=dark) as visitor:
         visitor.page.goto(server.greeting.split()[-1])  # signs in, where a token is asked for
         visitor.page.locator("h1, .st-key-empty-home").first.wait_for()
         for shot in shots:
@@ -109,7 +109,7 @@ def _take(visitor: Visitor, shot: Shot, file: Path, width: int) -> None:
 
 
 def take_sign_in(server: Server, folder: Path, *, width: int, dark: bool) -> None:
-    with visiting(server.url, size=(width, 900), dark=dark) as visitor:
+    with browsing() as browser, visiting(browser, server.url, size=(width, 900), dark=dark) as visitor:
         visitor.page.goto(f"{server.url}/")
         visitor.page.locator("input[name=token]").wait_for()
         visitor.page.screenshot(path=str(folder / f"sign-in-{'dark' if dark else 'light'}.png"))

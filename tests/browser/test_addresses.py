@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.browser.visitor import CHROMIUM, Visitor
+from tunixrt_core import open_home
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -18,13 +20,17 @@ pytestmark = [
 PATIENCE = 60_000
 
 
+@pytest.fixture(scope="module")
+def home(home: Path) -> Path:
+    """One with the bundled examples."""
+    with open_home(home) as rt:
+        rt.traces.ingest_examples()
+    return home
+
+
 @pytest.fixture
 def reader(visitor: Visitor) -> Visitor:
-    """A visitor of a home with the bundled examples."""
     visitor.page.set_default_timeout(PATIENCE)
-    visitor.open("import")
-    visitor.press("load-examples")
-    visitor.sees("600 read = 600 inserted", PATIENCE)
     return visitor
 
 
@@ -73,6 +79,12 @@ def test_filters_and_the_trace_that_is_read(reader: Visitor) -> None:
     assert changed(reader, third) == second
     reader.page.go_forward()
     assert changed(reader, second) == third
+    reader.page.locator("[data-testid=stSidebarNavLink]").first.click()
+    reader.page.wait_for_url(f"{reader.url}/")
+    reader.settle(PATIENCE)
+    reader.page.go_back()
+    reader.page.wait_for_url(re.compile(f"q=forward.*trace={third}|trace={third}.*q=forward"))
+    reader.sees(third, PATIENCE)
 
 
 def test_the_two_traces_that_are_compared(reader: Visitor) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import struct
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser.visitor import CHROMIUM, Visitor
-from tunixrt_core.tunix_backend.availability import is_tunix_available
+from tests.browser.visitor import CHROMIUM, Visitor, visiting
+from tests.helpers.servers import Server
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -21,6 +20,7 @@ pytestmark = [
 ]
 
 TRAINING_MS = 480_000
+TRAIN_STEPS = 1200  # of about 10 ms: more than pass while a button is pressed
 
 
 def make_dataset(visitor: Visitor) -> None:
@@ -33,64 +33,31 @@ def make_dataset(visitor: Visitor) -> None:
     visitor.sees_key("split")
 
 
-def test_a_newcomer_gets_from_the_empty_home_to_a_manifest(visitor: Visitor, tmp_path: Path) -> None:
-    visitor.open("")
-    visitor.sees("Nothing here yet")
-    make_dataset(visitor)
-    visitor.page.wait_for_url("**/datasets?dataset=*")
+@pytest.fixture(scope="module")
+def dataset_made(browser: Any, open_server: Server) -> str:
+    """The address that a newcomer's way from the empty home to a dataset version leads to."""
+    with visiting(browser, open_server.url) as newcomer:
+        newcomer.open("")
+        newcomer.sees("Nothing here yet")
+        make_dataset(newcomer)
+        newcomer.page.wait_for_url("**/datasets?dataset=*")
+        assert newcomer.watch.problems == []
+        return newcomer.page.url.removeprefix(f"{open_server.url}/")
 
+
+def test_a_newcomer_gets_from_the_empty_home_to_a_manifest(dataset_made: str, visitor: Visitor) -> None:
+    visitor.open(dataset_made)
     visitor.press("go-tunix")
     visitor.sees("manifest_version")
     assert visitor.download("download-yaml").read_text().startswith("manifest_version:")
     assert b'"trace_steps"' in visitor.download("download-export").read_bytes().splitlines()[0]
 
 
-def test_traces_are_searched_read_and_found_again_by_address(visitor: Visitor) -> None:
-    make_dataset(visitor)
-    visitor.open("traces")
-    visitor.sees_key("reader")
-    visitor.press("next-trace")
-    visitor.page.wait_for_url("**/traces?*trace=*")
-    address = visitor.page.url
-    shown = visitor.page.locator(".st-key-reader").filter(has_text=address.rpartition("trace=")[2][:8])
-    shown.wait_for()
-    visitor.page.goto("about:blank")
-    visitor.page.goto(address)
-    shown.wait_for()
-
-    visitor.press("delete-trace")
-    visitor.press("confirm-delete")
-    visitor.sees("599 traces")
-
-    visitor.fill("q", "no-such-word-anywhere")
-    visitor.sees("No traces match")
-    visitor.press("clear-filters")
-    visitor.sees_key("reader")
-
-
-def test_every_page_opens_by_its_address(visitor: Visitor) -> None:
-    make_dataset(visitor)
-    titles = {
-        "": "Overview",
-        "traces": "Traces",
-        "import": "Import traces",
-        "datasets?new=1": "New dataset version",
-        "tunix": "Export and manifest",
-        "evaluations": "Evaluations",
-        "system": "System",
-    }
-    if is_tunix_available():
-        titles |= {"new-run": "New run", "run": "Runs", "compare": "Compare runs"}
-    for path, title in titles.items():
-        visitor.open(path)
-        visitor.page.get_by_role("heading", name=title, exact=True).first.wait_for()
-        assert "Tunix RT" in visitor.page.title()
-        assert visitor.overflow() <= 0, f"/{path} scrolls sideways"
-
-
 def start_checked_run(visitor: Visitor, train_steps: int) -> None:
-    """From a dataset version through the preflight to a run that has begun."""
+    """From a dataset version through the preflight to a run of the smallest model that has begun."""
     visitor.press("train-on-this")
+    visitor.page.wait_for_url("**/new-run?*")
+    visitor.open(f"{visitor.page.url.removeprefix(visitor.url).lstrip('/')}&model=tiny-micro")
     visitor.choose("run-by", "Train steps")
     visitor.fill("run-train_steps", str(train_steps))
     visitor.press("go-preflight")
@@ -101,9 +68,16 @@ def start_checked_run(visitor: Visitor, train_steps: int) -> None:
 
 @pytest.mark.tunix
 @pytest.mark.timeout(1800)
-def test_the_whole_way_from_the_empty_home_to_the_exported_model(visitor: Visitor) -> None:
-    make_dataset(visitor)
-    start_checked_run(visitor, 120)
+def test_the_whole_way_from_a_dataset_to_the_exported_model(dataset_made: str, visitor: Visitor) -> None:
+    visitor.open(dataset_made)
+    start_checked_run(visitor, TRAIN_STEPS)
+
+    # stopped as soon as it is seen to train, and resumed
+    visitor.sees_key("card-loss", timeout=TRAINING_MS)
+    visitor.press("stop-run")
+    visitor.sees_key("resume-run", timeout=TRAINING_MS)
+    visitor.sees("Stopped")
+    visitor.press_twice("resume-run")
 
     # watched, reloaded, and the same in a second tab
     visitor.sees_key("card-loss", timeout=TRAINING_MS)
@@ -113,12 +87,7 @@ def test_the_whole_way_from_the_empty_home_to_the_exported_model(visitor: Visito
     other.open("run?run=r-0001")
     other.sees_key("card-loss")
     other.page.close()
-
-    visitor.press("stop-run")
-    visitor.sees_key("resume-run", timeout=TRAINING_MS)
-    visitor.sees("Stopped")
-    visitor.press_twice("resume-run")
-    visitor.sees("train step 120 of 120", timeout=TRAINING_MS)
+    visitor.sees(f"train step {TRAIN_STEPS:,} of {TRAIN_STEPS:,}", timeout=TRAINING_MS)
     visitor.sees("Finished", timeout=TRAINING_MS)
 
     visitor.press_twice("evaluate-run")
@@ -170,3 +139,25 @@ def export_and_open(visitor: Visitor) -> None:
     content = visitor.download("files-merged", "model.safetensors").read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
     assert "model.embed_tokens.weight" in json.loads(content[8 : 8 + length])
+
+
+def test_traces_are_searched_read_and_found_again_by_address(dataset_made: str, visitor: Visitor) -> None:
+    visitor.open("traces")
+    visitor.sees_key("reader")
+    visitor.press("next-trace")
+    visitor.page.wait_for_url("**/traces?*trace=*")
+    address = visitor.page.url
+    shown = visitor.page.locator(".st-key-reader").filter(has_text=address.rpartition("trace=")[2][:8])
+    shown.wait_for()
+    visitor.page.goto("about:blank")
+    visitor.page.goto(address)
+    shown.wait_for()
+
+    visitor.press("delete-trace")
+    visitor.press("confirm-delete")
+    visitor.sees("599 traces")
+
+    visitor.fill("q", "no-such-word-anywhere")
+    visitor.sees("No traces match")
+    visitor.press("clear-filters")
+    visitor.sees_key("reader")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.browser.inspection import contrasts, tab_stops, unnamed
 from tests.browser.visitor import CHROMIUM, Visitor, visiting
-from tests.helpers.servers import Server, start_server
+from tests.conftest import cases
+from tests.helpers.servers import Server
 from tests.pages.conftest import make_run
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.pipeline.pipeline import open_pipeline
@@ -52,8 +55,8 @@ DARK_CONTRAST = 3.9
 
 
 @pytest.fixture(scope="module")
-def filled_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A home with traces, a dataset version, and a run that finished, one that failed and one that was stopped."""
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One with traces, a dataset version, and a run that finished, one that failed and one that was stopped."""
     home = tmp_path_factory.mktemp("layout") / "home"
     with open_pipeline(Settings.from_env({"TUNIXRT_HOME": str(home)})) as rt:
         rt.traces.ingest_examples(60)
@@ -64,21 +67,20 @@ def filled_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             (RunStatus.STOPPED, "Stopped on request."),
         ):
             make_run(rt, status, message=message, alert_at=20)
-    server = start_server(home, "--no-auth")
-    yield server
-    server.end(within=60)
+    return home
 
 
 def pages() -> list[tuple[str, str | None]]:
     return [*PAGES, *(TUNIX_PAGES if is_tunix_available() else [])]
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 900])
-def test_every_page_is_readable(filled_server: Server, width: int, dark: bool) -> None:
-    least = DARK_CONTRAST if dark else TEXT_CONTRAST
+@pytest.mark.parametrize(
+    ("width", "scheme"), cases(product((1440, 900), ("light", "dark")), {(1440, "light"), (900, "dark")})
+)
+def test_every_page_is_readable(browser: Any, open_server: Server, width: int, scheme: str) -> None:
+    least = DARK_CONTRAST if scheme == "dark" else TEXT_CONTRAST
     found: list[str] = []
-    with visiting(filled_server.url, size=(width, 900), dark=dark) as visitor:
+    with visiting(browser, open_server.url, size=(width, 900), dark=scheme == "dark") as visitor:
         for path, heading in pages():
             visitor.open(path)
             visitor.page.locator("h1").first.wait_for()
@@ -101,63 +103,36 @@ def test_every_page_is_readable(filled_server: Server, width: int, dark: bool) -
     assert not found, "\n".join(found)
 
 
-def test_tab_goes_through_the_menu_and_then_down_the_page(filled_server: Server) -> None:
-    with visiting(filled_server.url) as visitor:
-        visitor.open("traces")
-        visitor.sees_key("reader")
-        stops = tab_stops(visitor.page, 30)
-        places = [stop["place"] for stop in stops]
-        first_main = places.index("main")
-        assert "sidebar" in places[:first_main]
-        assert set(places[first_main:]) == {"main"}
-        # top to bottom: what is further down is not reached before what stands clearly above it, column by column
-        left = [stop for stop in stops[first_main:] if stop["left"] < 500]
-        assert [stop["top"] for stop in left] == sorted(stop["top"] for stop in left), left
+def test_tab_goes_through_the_menu_and_then_down_the_page(visitor: Visitor) -> None:
+    visitor.open("traces")
+    visitor.sees_key("reader")
+    stops = tab_stops(visitor.page, 30)
+    places = [stop["place"] for stop in stops]
+    first_main = places.index("main")
+    assert "sidebar" in places[:first_main]
+    assert set(places[first_main:]) == {"main"}
+    # top to bottom: what is further down is not reached before what stands clearly above it, column by column
+    left = [stop for stop in stops[first_main:] if stop["left"] < 500]
+    assert [stop["top"] for stop in left] == sorted(stop["top"] for stop in left), left
 
 
-def test_traces_are_read_and_judged_with_the_keyboard_alone(filled_server: Server) -> None:
-    with visiting(filled_server.url) as visitor:
-        visitor.open("traces")
-        visitor.drawn()
-        first = visitor.page.locator(".st-key-reader").inner_text()
-        visitor.page.keyboard.press("j")
-        visitor.page.wait_for_url("**/traces?*trace=*")
-        reads_another(visitor, first)  # the address moves before the page: its keys would still be those of the first
-        visitor.settle()
-        visitor.page.keyboard.press("k")
-        reads(visitor, first)
-        visitor.settle()
-        visitor.page.keyboard.press("g")
-        visitor.sees("Scores by people")
-        visitor.sees("Step 1")  # the next to be judged
-        visitor.settle()
-        visitor.page.keyboard.press("n")
-        visitor.sees("Step 2")
-        assert visitor.watch.problems == []
-
-
-def test_filters_and_place_survive_reload_back_and_a_second_tab(filled_server: Server) -> None:
-    with visiting(filled_server.url) as visitor:
-        visitor.open("traces")
-        visitor.fill("q", "forward")
-        visitor.press("next-trace")
-        visitor.page.wait_for_url("**/traces?*trace=*")
-        visitor.drawn()
-        address = visitor.page.url
-        shown = visitor.page.locator(".st-key-reader").inner_text()
-
-        visitor.page.reload()
-        reads(visitor, shown)
-        visitor.page.locator("[data-testid=stSidebarNavLink]").first.click()
-        visitor.page.wait_for_url(f"{filled_server.url}/")
-        visitor.settle()
-        visitor.page.go_back()
-        visitor.page.wait_for_url(address)
-        reads(visitor, shown)
-        other = visitor.second_tab()
-        other.page.goto(address)
-        reads(other, shown)
-        assert visitor.watch.problems == []
+def test_traces_are_read_and_judged_with_the_keyboard_alone(visitor: Visitor) -> None:
+    visitor.open("traces")
+    visitor.drawn()
+    first = visitor.page.locator(".st-key-reader").inner_text()
+    visitor.page.keyboard.press("j")
+    visitor.page.wait_for_url("**/traces?*trace=*")
+    reads_another(visitor, first)  # the address moves before the page: its keys would still be those of the first
+    visitor.settle()
+    visitor.page.keyboard.press("k")
+    reads(visitor, first)
+    visitor.settle()
+    visitor.page.keyboard.press("g")
+    visitor.sees("Scores by people")
+    visitor.sees("Step 1")  # the next to be judged
+    visitor.settle()
+    visitor.page.keyboard.press("n")
+    visitor.sees("Step 2")
 
 
 def reads(visitor: Visitor, text: str) -> None:

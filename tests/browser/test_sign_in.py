@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -25,8 +26,8 @@ def gated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.end(within=60)
 
 
-def test_the_printed_address_opens_the_dashboard_and_leaves_no_token_in_it(gated: Server) -> None:
-    with visiting(gated.url) as visitor:
+def test_the_printed_address_opens_the_dashboard_and_leaves_no_token_in_it(browser: Any, gated: Server) -> None:
+    with visiting(browser, gated.url) as visitor:
         visitor.page.goto(gated.greeting.split()[-1])
         visitor.sees_key("empty-home")
         assert "token" not in visitor.page.url
@@ -40,8 +41,8 @@ def test_the_printed_address_opens_the_dashboard_and_leaves_no_token_in_it(gated
         assert visitor.watch.problems == []
 
 
-def test_a_deep_link_asks_for_the_token_and_leads_on_to_its_page(gated: Server) -> None:
-    with visiting(gated.url) as visitor:
+def test_a_deep_link_asks_for_the_token_and_leads_on_to_its_page(browser: Any, gated: Server) -> None:
+    with visiting(browser, gated.url) as visitor:
         visitor.page.goto(f"{gated.url}/system")
         visitor.page.locator("input[name=token]").fill("wrong")
         visitor.page.get_by_role("button", name="Sign in").click()
@@ -54,8 +55,8 @@ def test_a_deep_link_asks_for_the_token_and_leads_on_to_its_page(gated: Server) 
         assert [p for p in visitor.watch.problems if "401" not in p] == []
 
 
-def test_a_stranger_gets_neither_pages_nor_data(gated: Server) -> None:
-    with visiting(gated.url) as visitor:
+def test_a_stranger_gets_neither_pages_nor_data(browser: Any, gated: Server) -> None:
+    with visiting(browser, gated.url) as visitor:
         for path in ("", "traces", "api/traces", "static/favicon.png", "_stcore/host-config"):
             assert visitor.page.request.get(f"{gated.url}/{path}").status == 401, path
         assert visitor.page.request.get(f"{gated.url}/healthz").json() == {"status": "ok"}

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.test_journey import make_dataset
 from tests.browser.visitor import CHROMIUM, Visitor
+from tests.pages.conftest import make_run
+from tunixrt_core import DatasetSpec, open_home
+from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.tunix_backend.availability import is_tunix_available
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -22,26 +24,37 @@ pytestmark = [
 START = ".st-key-start-run button"
 
 
+@pytest.fixture(scope="module")
+def home(home: Path) -> Path:
+    """One with the bundled examples, a dataset version and two finished runs, r-0001 and r-0002."""
+    with open_home(home) as rt:
+        rt.traces.ingest_examples()
+        rt.datasets.build(DatasetSpec("examples"))
+        for _ in range(2):
+            make_run(rt, RunStatus.SUCCEEDED)
+    return home
+
+
 def runs(visitor: Visitor) -> list[str]:
     with urllib.request.urlopen(f"{visitor.url}/api/runs", timeout=10) as answer:
         return [run["id"] for run in json.load(answer)["runs"]]
 
 
-def ready(visitor: Visitor, path: str = "new-run") -> None:
+def ready(visitor: Visitor) -> None:
     """The form, with its preflight done: nothing is about to be drawn again."""
-    visitor.open(path)
+    visitor.open("new-run")
     visitor.sees("preflight checks passed", timeout=120_000)
     visitor.settle()
 
 
 def test_a_double_click_starts_one_run(visitor: Visitor) -> None:
-    make_dataset(visitor)
+    before = runs(visitor)
     ready(visitor)
     visitor.page.locator(START).dblclick()
-    visitor.page.wait_for_url("**/run?run=r-0001*")
+    visitor.page.wait_for_url(f"**/run?run=r-{len(before) + 1:04}*")
     visitor.settle()
     visitor.page.wait_for_timeout(2000)  # for a second one to come, if it does
-    assert runs(visitor) == ["r-0001"]
+    assert len(runs(visitor)) == len(before) + 1
 
 
 def test_a_form_is_as_it_was_left_wherever_its_address_is_opened(visitor: Visitor) -> None:
@@ -50,7 +63,6 @@ def test_a_form_is_as_it_was_left_wherever_its_address_is_opened(visitor: Visito
         where.settle()
         return str(where.page.locator(".st-key-run-batch_size input").first.input_value())
 
-    make_dataset(visitor)
     ready(visitor)
     visitor.fill("run-batch_size", "24")
     assert batch_size(visitor) == "24"
@@ -81,30 +93,25 @@ def test_a_form_is_as_it_was_left_wherever_its_address_is_opened(visitor: Visito
 
 
 def test_a_page_loaded_again_in_the_middle_of_a_start_knows_of_it(visitor: Visitor) -> None:
-    make_dataset(visitor)
     ready(visitor)
     address = visitor.page.url
     assert "form=" in address
+    before = runs(visitor)
     visitor.page.locator(START).click(no_wait_after=True)
-    while not runs(visitor):
+    while runs(visitor) == before:
         visitor.page.wait_for_timeout(20)
     visitor.page.goto(address)
-    visitor.sees("r-0001 was started with these settings.", timeout=60_000)
-    assert runs(visitor) == ["r-0001"]
+    visitor.sees(f"r-{len(before) + 1:04} was started with these settings.", timeout=60_000)
+    assert len(runs(visitor)) == len(before) + 1
     again = visitor.page.locator(".st-key-start-run-1 button")
     again.get_by_text("Add to queue").wait_for()  # the device is busy with the first
     again.dblclick()
-    visitor.page.wait_for_url("**/run?run=r-0002*")
+    visitor.page.wait_for_url(f"**/run?run=r-{len(before) + 2:04}*")
     visitor.page.wait_for_timeout(2000)
-    assert runs(visitor) == ["r-0002", "r-0001"]
+    assert len(runs(visitor)) == len(before) + 2
 
 
 def test_the_charts_of_a_comparison_open_without_a_network(visitor: Visitor, tmp_path: Path) -> None:
-    make_dataset(visitor)
-    for number in (1, 2):
-        ready(visitor, f"new-run?form=0000000{number}")
-        visitor.press("start-run")
-        visitor.page.wait_for_url(f"**/run?run=r-000{number}*")
     visitor.open("compare?runs=r-0001,r-0002")
     file = tmp_path / "charts.html"
     file.write_bytes(visitor.download("download-html").read_bytes())

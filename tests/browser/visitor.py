@@ -141,14 +141,21 @@ class Visitor:
 
 
 @contextmanager
-def visiting(url: str, *, size: tuple[int, int] = WIDE, dark: bool = False) -> Iterator[Visitor]:
-    """A fresh browser on the server at `url`."""
+def browsing() -> Iterator[Any]:
+    """A browser, for any number of visits one after the other."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if dark else "light"
-        )
-        yield Visitor(context, url, Watch(url))
+        yield browser
         browser.close()
+
+
+@contextmanager
+def visiting(browser: Any, url: str, *, size: tuple[int, int] = WIDE, dark: bool = False) -> Iterator[Visitor]:
+    """A visit to the server at `url`, which knows nothing of other visits with this browser."""
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if dark else "light"
+    )
+    yield Visitor(context, url, Watch(url))
+    context.close()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
-from tests.helpers.command import environment, tunixrt, tunixrt_process
+from tests.helpers import forked
+from tests.helpers.command import tunixrt, tunixrt_process
 from tunixrt_core.runs.record import RunDir, RunStatus
 
 pytestmark = pytest.mark.tunix
@@ -33,18 +32,22 @@ def write_manifest(home: Path, path: Path, **values: object) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def reaches(process: ForkServerProcess, folder: RunDir, train_step: int) -> None:
+    """Wait until the run of this process has trained so far."""
+    deadline = time.monotonic() + 120
+    while not any(r["kind"] == "train" and r["train_step"] >= train_step for r in folder.metrics()[0]):
+        assert process.exitcode is None, folder.log_tail()
+        assert time.monotonic() < deadline, f"the run does not get to train step {train_step}"
+        time.sleep(0.02)
+
+
 def test_a_killed_run_is_interrupted_keeps_its_curve_and_resumes_without_a_gap(home: Path, tmp_path: Path) -> None:
     manifest, folder = tmp_path / "m.yaml", RunDir(tmp_path / "run")
     write_manifest(home, manifest, train_steps=60, checkpoint_every=10, eval_every=30, batch_size=8)
-    command = [sys.executable, "-m", "tunixrt_core", "train", str(manifest)]
-    process = subprocess.Popen(command, cwd=REPOSITORY, env=environment(home), stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not any(r["train_step"] >= 15 for r in folder.metrics()[0]):
-        assert process.poll() is None, folder.log_tail()
-        assert time.monotonic() < deadline, "the run does not get to train step 15"
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process = forked.start(forked.tunixrt_train, manifest, log=tmp_path / "log", TUNIXRT_HOME=str(home))
+    reaches(process, folder, 15)
+    process.kill()
+    assert forked.end(process, within=10) == -signal.SIGKILL
 
     reached = max(r["train_step"] for r in folder.metrics()[0])
     assert folder.state().status is RunStatus.INTERRUPTED
@@ -52,7 +55,7 @@ def test_a_killed_run_is_interrupted_keeps_its_curve_and_resumes_without_a_gap(h
     refused = tunixrt("train", manifest, home=home)
     assert (refused.returncode, "--resume" in refused.stderr) == (1, True)
 
-    resumed = tunixrt_process("train", manifest, "--resume", home=home)
+    resumed = tunixrt("train", manifest, "--resume", home=home)
     assert resumed.returncode == 0, resumed.stderr
     assert "after train step" in folder.log_tail()
     steps = [r["train_step"] for r in folder.metrics()[0] if r["kind"] == "train"]
@@ -61,12 +64,12 @@ def test_a_killed_run_is_interrupted_keeps_its_curve_and_resumes_without_a_gap(h
     assert result is not None
     assert result["status"] == "succeeded"
 
-    evaluated = tunixrt_process("evaluate", folder.path, "--limit", 8, home=home)
+    evaluated = tunixrt("evaluate", folder.path, "--limit", 8, home=home)
     assert evaluated.returncode == 0, evaluated.stderr
     assert "McNemar" in evaluated.stdout
     assert len(list(folder.evals.glob("tuned-*/summary.json"))) == 1
 
-    exported = tunixrt_process("export-model", folder.path, "--no-check-with-transformers", home=home)
+    exported = tunixrt("export-model", folder.path, "--no-check-with-transformers", home=home)
     assert exported.returncode == 0, exported.stderr
     assert "Checked by tunix on 8 prompts" in exported.stdout
     assert "agrees in 100.0%" in exported.stdout
@@ -76,7 +79,7 @@ def test_a_killed_run_is_interrupted_keeps_its_curve_and_resumes_without_a_gap(h
     assert "| Train steps | 60, 8 rows each |" in card
     assert "| tuned | 8 |" in card
     assert str(folder.path) not in card + (model / "export.json").read_text()
-    repeated = tunixrt_process("export-model", folder.path, home=home)
+    repeated = tunixrt("export-model", folder.path, home=home)
     assert (repeated.returncode, "exists already" in repeated.stderr) == (1, True)
 
 
@@ -103,7 +106,7 @@ def test_a_model_that_is_not_there_ends_the_run_with_a_sentence(home: Path, tmp_
     write_manifest(home, tmp_path / "m.yaml", train_steps=2)
     text = (tmp_path / "m.yaml").read_text().replace("id: tiny-micro", "id: org/not-here")
     (tmp_path / "m.yaml").write_text(text)
-    done = tunixrt_process("train", tmp_path / "m.yaml", home=home)
+    done = tunixrt("train", tmp_path / "m.yaml", home=home)
     assert done.returncode == 1
     assert "org/not-here is not on this machine" in done.stderr
     assert "Traceback" not in done.stderr
@@ -120,25 +123,19 @@ def test_an_output_directory_that_cannot_be_written_is_named(home: Path, tmp_pat
 def test_sigterm_keeps_a_checkpoint_says_so_and_has_an_exit_code_of_its_own(home: Path, tmp_path: Path) -> None:
     manifest, folder = tmp_path / "m.yaml", RunDir(tmp_path / "run")
     write_manifest(home, manifest, train_steps=100_000, checkpoint_every=100_000, batch_size=8)
-    command = [sys.executable, "-m", "tunixrt_core", "train", str(manifest)]
-    process = subprocess.Popen(
-        command, cwd=REPOSITORY, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 120
-    while not any(r["kind"] == "train" for r in folder.metrics()[0]):
-        assert process.poll() is None, folder.log_tail()
-        assert time.monotonic() < deadline, "the run does not get to its first train step"
-        time.sleep(0.02)
+    process = forked.start(forked.tunixrt_train, manifest, log=tmp_path / "log", TUNIXRT_HOME=str(home))
+    reaches(process, folder, 1)
     busy = tunixrt("evaluate", folder.path, home=home)
     assert (busy.returncode, f"held by process {process.pid}, which trains run" in busy.stderr) == (1, True)
     assert tunixrt("runs", "save", folder.path, home=home).returncode == 0
+    deadline = time.monotonic() + 60
     while not any(r["kind"] == "checkpoint" and r["reason"] == "asked" for r in folder.metrics()[0]):
         assert time.monotonic() < deadline, "the checkpoint that was asked for is not saved"
         time.sleep(0.02)
-    process.send_signal(signal.SIGTERM)
-    printed, _ = process.communicate(timeout=60)
-
-    assert process.returncode == 143
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGTERM)
+    assert forked.end(process, within=60) == 143
+    printed = (tmp_path / "log").read_text()
     state = folder.state()
     assert (state.status, state.message) == (
         RunStatus.STOPPED,
@@ -148,7 +145,7 @@ def test_sigterm_keeps_a_checkpoint_says_so_and_has_an_exit_code_of_its_own(home
     assert "Train loss" in printed
     assert (folder.checkpoints / str(state.train_step)).is_dir()
 
-    longer = tunixrt_process("runs", "resume", folder.path, "--train-steps", state.train_step + 2, home=home)
+    longer = tunixrt("runs", "resume", folder.path, "--train-steps", state.train_step + 2, home=home)
     assert longer.returncode == 0, longer.stderr
     done = folder.state()
     assert (done.status, done.train_step) == (RunStatus.SUCCEEDED, state.train_step + 2)

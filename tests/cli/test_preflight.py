@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.helpers.command import tunixrt, tunixrt_process
+from tests.helpers.command import tunixrt
 from tests.tunix_backend.conftest import make_manifest, write_rows
 from tests.tunix_backend.helpers.preflight_makers import task
 from tunixrt_core.traces.trace import Step
@@ -66,7 +66,7 @@ def test_a_line_that_is_not_there_and_a_code_that_is_none_are_refused(clean: Pat
 
 
 def test_a_training_that_is_blocked_does_not_start(faulty: Path, tmp_path: Path) -> None:
-    done = tunixrt_process("train", faulty, home=tmp_path / "home")
+    done = tunixrt("train", faulty, home=tmp_path / "home")
     assert done.returncode == 1
     assert "1 check blocks training: 1 row holds <|im_end|> in the text" in done.stderr
     assert not (tmp_path / "faulty" / "run" / "checkpoints").exists()

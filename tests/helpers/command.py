@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
-from tests.conftest import REPOSITORY
+from tests.conftest import COMPILED, REPOSITORY
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
 
@@ -28,7 +28,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def tunixrt_process(*arguments: object, home: Path, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own: for what only a process can prove, and for what trains."""
+    """Run the command in a process of its own: for what only a process can prove, and as slowly as for a user."""
     done = subprocess.run(
         [sys.executable, "-m", "tunixrt_core", *map(str, arguments)],
         input=stdin,
@@ -40,8 +40,8 @@ def tunixrt_process(*arguments: object, home: Path, stdin: bytes | None = None) 
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def tunixrt(*arguments: object, home: Path, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
-    """Run the command's real `main` in this process, which spares the start of Python: a second or more.
+def tunixrt(*arguments: object, home: Path, stdin: bytes = b"", **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the command's real `main` in this process, which spares the start of Python: a second, and three with JAX.
 
     What a new process would not know of this one is hidden from it, and what it changes is put back. An error that
     `main` does not turn into a sentence, a traceback in a shell, is raised.
@@ -49,7 +49,7 @@ def tunixrt(*arguments: object, home: Path, stdin: bytes = b"") -> subprocess.Co
     words = list(map(str, arguments))
     with ExitStack() as stack:
         out, err = (stack.enter_context(_stream(handling)) for handling in ("surrogateescape", "backslashreplace"))
-        stack.enter_context(_process(environment(home)))
+        stack.enter_context(_process({**environment(home), **environ}))
         sys.argv = ["tunixrt", *words]
         sys.stdin = TextIOWrapper(BytesIO(stdin), encoding="utf-8", errors="surrogateescape")
         sys.stdout, sys.stderr = out, err
@@ -93,7 +93,7 @@ def _process(environ: dict[str, str]) -> Iterator[None]:
     handlers, level = root.handlers[:], root.level
     caught = {number: signal.getsignal(number) for number in SIGNALS}
     # JAX looks at them once, for all tests of this process
-    kept = {name: value for name, value in variables.items() if name == "XLA_FLAGS"}
+    kept = {name: value for name, value in variables.items() if name in ("XLA_FLAGS", COMPILED)}
     try:
         _replace_variables({**environ, **kept})
         os.chdir(REPOSITORY)

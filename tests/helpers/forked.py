@@ -32,11 +32,11 @@ def end(process: ForkServerProcess, within: float) -> int:
     return process.exitcode
 
 
-def tunixrt_train(*arguments: str) -> None:
+def tunixrt_train(*arguments: object) -> None:
     """`tunixrt train` with these arguments, in the process that calls this."""
     from tunixrt_core.cli.main import main
 
-    sys.argv = ["tunixrt", "train", *arguments]
+    sys.argv = ["tunixrt", "train", *map(str, arguments)]
     main()
 
 

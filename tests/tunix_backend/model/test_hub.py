@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.helpers.command import tunixrt
 from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.helpers.fake_hub import COMMIT, FakeHub, serve
 from tests.tunix_backend.helpers.families import write_checkpoint
@@ -175,17 +173,13 @@ def test_a_model_on_kaggle_needs_kagglehub(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_the_command_downloads_checks_and_lists(hub: FakeHub, tmp_path: Path) -> None:
-    def tunixrt(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "tunixrt_core", "models", *arguments, "--home", str(tmp_path)]
-        return subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, env=os.environ.copy())
-
-    got = tunixrt("get", "org/name")
+    got = tunixrt("models", "get", "org/name", home=tmp_path, HF_ENDPOINT=hub.url, HF_TOKEN="mine")
     assert got.returncode == 0, got.stderr
     assert got.stdout.strip() == f"{tmp_path / 'models' / 'org' / 'name'}  qwen3, 2 layers, whole"
-    listed = tunixrt("list").stdout
+    listed = tunixrt("models", "list", home=tmp_path).stdout
     assert "org/name" in listed
     assert COMMIT in listed
     assert "tiny-micro" in listed
-    refused = tunixrt("get", "org/other")
+    refused = tunixrt("models", "get", "org/other", home=tmp_path, HF_ENDPOINT=hub.url, HF_TOKEN="mine")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "no model org/other" in refused.stderr
