@@ -13,17 +13,25 @@ WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # What was compiled is kept: tests start some hundred processes, which would each compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-reference test-free test-postgres check format schema docs screenshots clean
+.PHONY: run test test-all test-reference test-free test-postgres check format schema docs screenshots clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
 
+# Every promise once: at most ten minutes on two quiet cores.
 test: .venv/.installed-$(EXTRA)-dev
 	.venv/bin/python -m pytest $(WORKERS)
 
+# Every case of the long matrices too, the store on PostgreSQL, and every picture of the docs, though of a short training.
+test-all: .venv/.installed-$(EXTRA)-dev
+	.venv/bin/python -m pytest $(WORKERS) --all
+	if ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1; then $(MAKE) test-postgres; \
+		else echo "NOT RUN: the tests of the store on PostgreSQL, which is not installed here." >&2; fi
+	pictures=$$(mktemp -d) && .venv/bin/python -m tests.browser.screenshots --train-steps 40 --out $$pictures
+
 # Loaded models and tokenizers against Hugging Face's own code, which needs torch; `make test` skips these without it.
 test-reference: .venv/.installed-$(EXTRA)-dev-reference
-	.venv/bin/python -m pytest tests/tunix_backend/test_reference*.py
+	.venv/bin/python -m pytest tests/tunix_backend -k reference
 
 # The tests of what stands on the core: the dashboard and the API.
 ABOVE = tests/app tests/api tests/pages

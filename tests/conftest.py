@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,14 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 # Machines are shared: how long an example takes says nothing about what is tested.
-settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("shared machine")
+settings.register_profile("few", deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("many", settings.get_profile("few"), max_examples=100)
+
+
+def examples(many: int) -> int:
+    """How many examples a test takes that is worth `many` with --all."""
+    return max(5, many * settings().max_examples // 100)
+
 
 # One case of a long matrix is in `make test`; the others have this mark, and are in `make test-all`.
 LONG = pytest.mark.long
@@ -49,6 +55,10 @@ LENGTHS = {"browser": 2, "slow": 3, "tunix": 1}  # the first mark that a test ha
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="run the long matrices too, the tests marked `long`")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("many" if config.getoption("--all") else "few")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -74,6 +84,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _length(item: pytest.Item) -> int:
     """A rough guess by the marks of a test; the browser's wait until the longest trainings are on their way."""
     return next((length for mark, length in LENGTHS.items() if item.get_closest_marker(mark)), 0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _kept_verifiers() -> Iterator[None]:
+    from tests.helpers.verifiers import kept_verifiers
+
+    with kept_verifiers():
+        yield
 
 
 @pytest.fixture(autouse=True)

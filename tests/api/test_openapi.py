@@ -22,6 +22,7 @@ from app import state
 from app.api.application import build_api
 from app.server.gate import Gate
 from tests.api.conftest import trace
+from tests.conftest import examples
 from tests.helpers.fakes import FakeBackend
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.manifest.manifest import HYPERPARAMETERS
@@ -52,7 +53,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.mark.usefixtures("home")
 @schema.parametrize()
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(12), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_any_request_that_is_described_gets_an_answer_that_is_described(case: schemathesis.Case) -> None:
     case.call_and_validate(
         checks=[not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]

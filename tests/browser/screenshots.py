@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.browser.seeding import seed_home
+from tests.browser.seeding import TRAIN_STEPS, seed_home
 from tests.browser.visitor import Visitor, browsing, visiting
 from tests.conftest import REPOSITORY
 from tests.helpers.servers import Server, start_server
@@ -122,6 +122,7 @@ def main() -> int:
     parser.add_argument(
         "--home", type=Path, help="a home seeded before; a copy of it is used (default: seed a new one)"
     )
+    parser.add_argument("--train-steps", type=int, default=TRAIN_STEPS, help="of the longest run of a new home")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these pictures")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -135,7 +136,7 @@ def _draw(options: argparse.Namespace, scratch: Path) -> int:
     if options.home:
         shutil.copytree(options.home, home)
     else:
-        seed_home(home)
+        seed_home(home, options.train_steps)
     problems: list[str] = []
 
     def wanted(shots: tuple[Shot, ...]) -> tuple[Shot, ...]:

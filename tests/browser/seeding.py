@@ -18,7 +18,7 @@ from tunixrt_core.traces.scores import GivenScore
 TRAIN_STEPS = 340  # what the example needs to be learned
 
 
-def seed_home(home: Path) -> None:
+def seed_home(home: Path, train_steps: int = TRAIN_STEPS) -> None:
     """Fill a new home, in the order in which a user would. Takes about six minutes on two CPU cores.
 
     r-0001 is finished, evaluated and exported; r-0002 is a short clone of it, evaluated too; r-0003 is stopped half
@@ -26,12 +26,12 @@ def seed_home(home: Path) -> None:
     """
     with open_pipeline(Settings.from_env({**os.environ, "TUNIXRT_HOME": str(home)})) as rt:
         seed_data(rt)
-        first = _train(rt, train_steps=TRAIN_STEPS)
+        first = _train(rt, train_steps=train_steps)
         _evaluate(rt, first)
         _keep_answers(rt, first)
-        short = _clone(rt, first, train_steps=150, learning_rate=2e-3)
+        short = _clone(rt, first, train_steps=train_steps // 2, learning_rate=2e-3)
         _evaluate(rt, short)
-        _stop_half_way(rt, first)
+        _stop_half_way(rt, first, train_steps)
         _fail(rt)
         rt.model_exports.start(first.id)
         rt.queue.wait()
@@ -62,9 +62,9 @@ def _clone(rt: Pipeline, parent: Run, **changes: float) -> Run:
     return _ended(rt, rt.runs.start(rt.manifests.clone(parent.id, changes).manifest))
 
 
-def _stop_half_way(rt: Pipeline, parent: Run) -> None:
+def _stop_half_way(rt: Pipeline, parent: Run, train_steps: int) -> None:
     run = rt.runs.start(rt.manifests.clone(parent.id, {"seed": 7}).manifest)
-    while rt.runs.state(run.id).train_step < TRAIN_STEPS // 2 and not rt.runs.get(run.id).status.over:
+    while rt.runs.state(run.id).train_step < train_steps // 2 and not rt.runs.get(run.id).status.over:
         time.sleep(0.2)
     rt.runs.stop(run.id)
     rt.queue.wait()

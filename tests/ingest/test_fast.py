@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.fast import FAST
 from tunixrt_core.ingest.files.parse import BadRow, parse_row
@@ -102,13 +103,13 @@ def check(format: str, line: bytes, source: str | None) -> None:
 
 
 @given(_lines(_TRACES), _LABELS)
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=examples(700), deadline=None)
 def test_a_trace_read_the_short_way_is_the_one_of_the_long_way(line: bytes, source: str | None) -> None:
     check("trace", line, source)
 
 
 @given(_lines(_SFT_ROWS), _LABELS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_so_is_a_row_of_an_export(line: bytes, source: str | None) -> None:
     check("tunix_sft", line, source)
 

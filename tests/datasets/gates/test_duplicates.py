@@ -7,6 +7,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from tests.datasets.gates.makers import run_gate, trace
 from tunixrt_core.datasets.gates.minhash import BANDS, Sketches, jaccard, shingles
 from tunixrt_core.datasets.gates.texts import whole_text
@@ -88,7 +89,7 @@ def test_a_thousand_alike_cost_a_few_pairs_each_not_half_a_million() -> None:
     assert len(list(sketches.candidates(list(range(1_000))))) < 2_000
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 3))
 def test_pairs_well_over_the_threshold_are_candidates(seed: int, changes: int) -> None:
     rng = random.Random(seed)

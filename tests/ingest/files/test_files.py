@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from tunixrt_core.errors import OutputError, UnreadableFile
 from tunixrt_core.ingest.files.rejects import Rejects, rejects_file
 from tunixrt_core.ingest.formats.mapping import ColumnMapping
@@ -75,7 +76,7 @@ def test_csv_rows_have_the_lines_where_they_begin() -> None:
 @given(
     st.lists(st.tuples(*[st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"))] * 3), min_size=1)
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_what_a_csv_writer_wrote_is_read_as_it_was(rows: list[tuple[str, str, str]]) -> None:
     sink = io.StringIO()
     csv.writer(sink).writerows([("q", "a", "x"), *((f"q{a}", f"1{b}", c) for a, b, c in rows)])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from tunixrt_core.errors import InvalidTrace, UnreadableFile
 from tunixrt_core.ingest.reasoning.layout import original_texts, rebuild
 from tunixrt_core.ingest.reasoning.split import split_apart, split_completion, split_reasoning
@@ -40,7 +41,7 @@ _RULE = st.sampled_from(get_args(Rule))
 
 
 @given(_TEXT, _RULE)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 def test_gaps_steps_and_answer_give_the_text_back_exactly(text: str, rule: Rule) -> None:
     try:
         split = split_completion(text, "completion", rule)
@@ -53,7 +54,7 @@ def test_gaps_steps_and_answer_give_the_text_back_exactly(text: str, rule: Rule)
 
 
 @given(_TEXT, _TEXT, _RULE, st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_reasoning_and_answer_that_came_apart_come_back_apart(a: str, b: str, rule: Rule, plain: bool) -> None:
     split = (split_reasoning if plain else split_apart)(a, b, rule)
     assert rebuild(split.layout, split.contents, split.final_answer) == a + b

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from tunixrt_core.datasets.gates.rules.answer import answer_matches
 from tunixrt_core.errors import InvalidQuery
 from tunixrt_core.store.query import StoredTrace, TraceQuery
@@ -108,7 +109,7 @@ def test_filters_find_what_a_look_at_every_trace_finds(
     monkeypatch.setattr(filters, "RARE", rare)  # so that every way to lead a query is gone
     every = fill(store)
 
-    @settings(max_examples=70, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(70), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(asked=st.fixed_dictionaries({}, optional=_VALUES), scored=st.none() | _SCORED)
     def check(asked: dict[str, Any], scored: dict[str, Any] | None) -> None:
         query = TraceQuery(**asked, **(scored or {}))

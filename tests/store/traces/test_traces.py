@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from tests.conftest import examples
 from tunixrt_core.errors import InvalidQuery, NotFound
 from tunixrt_core.ingest.reader import read_traces
 from tunixrt_core.ingest.report import Tally
@@ -169,7 +170,7 @@ def test_words_are_found_in_prompt_steps_and_answer(store: Store, text: str, fou
     assert store.traces.count(TraceQuery(text=text)) == len(found)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     text=st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.text("\"*^:(){}+-. aORNT'", max_size=12)
 )
@@ -277,7 +278,7 @@ _ROWS = st.sampled_from(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(_ROWS | st.binary(max_size=30), max_size=12))
 def test_read_is_always_inserted_plus_duplicate_plus_rejected(store: Store, tmp_path: Path, lines: list[bytes]) -> None:
     path = tmp_path / "fuzz.jsonl"

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import TemplateError
 
+from tests.conftest import examples
 from tests.helpers.render_reference import messages_of, reference_template
 from tunixrt_core.traces.rendering.chats import ChatFormat
 from tunixrt_core.traces.rendering.row import render, render_prompt
@@ -63,7 +64,7 @@ def same_text(chat: ChatFormat, trace: Trace, style: ReasoningStyle) -> None:
 
 @pytest.mark.parametrize("style", ReasoningStyle)
 @pytest.mark.parametrize("chat", FILES)
-@settings(max_examples=40)  # of each of the 35 pairs
+@settings(max_examples=examples(40))  # of each of the 35 pairs
 @given(prompt=FILLED, steps=STEPS, answer=FILLED, system=st.none() | FILLED)
 def test_prompt_and_completion_are_the_templates_own(
     chat: ChatFormat, style: ReasoningStyle, prompt: str, steps: list[str], answer: str, system: str | None

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from tunixrt_core.traces.rendering.chats import ChatFormat, stop_tokens
 from tunixrt_core.traces.rendering.parse import parse_completion, take_apart
 from tunixrt_core.traces.rendering.row import render, render_prompt
@@ -145,7 +146,7 @@ def test_with_the_lengths_of_its_steps_any_completion_comes_apart_exactly(
 
 @pytest.mark.parametrize("chat", ChatFormat)
 @pytest.mark.parametrize("style", ReasoningStyle)
-@settings(max_examples=40)  # of each of the 45 pairs
+@settings(max_examples=examples(40))  # of each of the 45 pairs
 @given(steps=st.lists(FILLED, max_size=3), answer=FILLED, system=st.none() | FILLED)
 def test_the_spans_cover_every_character_once_and_name_what_it_is(
     chat: ChatFormat, style: ReasoningStyle, steps: list[str], answer: str, system: str | None

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import cases
 from tests.tunix_backend.conftest import make_manifest
 from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.manifest import RunManifest
@@ -39,7 +40,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Measu
     return count
 
 
-@pytest.mark.parametrize("method", ["full", "lora", "qlora"])
+@pytest.mark.parametrize("method", cases(["full", "lora", "qlora"], {"full", "qlora"}))
 def test_weights_and_optimizer_are_those_of_the_loaded_model(counted: Measure, models_dir: Path, method: str) -> None:
     from flax import nnx
 
@@ -86,7 +87,7 @@ def test_the_fused_loss_takes_less_where_there_are_many_words(tmp_path: Path, mo
         assert report.total / 2 < guessed.total < report.total * 2
 
 
-@pytest.mark.parametrize("method", ["full", "lora", "qlora"])
+@pytest.mark.parametrize("method", cases(["full", "lora", "qlora"], {"full", "qlora"}))
 def test_the_estimate_is_within_a_factor_of_two(counted: Measure, models_dir: Path, method: str) -> None:
     manifest, report = counted(method=method, tile_size=8)
     guessed, _ = estimate_manifest(manifest, models_dir, row_length=report.row_length)

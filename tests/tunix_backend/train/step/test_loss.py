@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.conftest import cases
 from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.helpers.families import VOCAB, write_checkpoint
 from tunixrt_core.manifest.sections import LossKind, LossSection
@@ -89,15 +91,16 @@ def each_token(loaded: Any, batch: TokenBatch, kind: LossKind, method: str) -> l
     return found
 
 
-FAMILIES = [("qwen2", {}), ("qwen3", {"tied": False}), ("llama", {}), ("gemma3_text", {})]
+FAMILIES = [("qwen2", True), ("qwen3", False), ("llama", True), ("gemma3_text", True)]
+MATRIX = [(*family, method) for family, method in product(FAMILIES, ("full", "lora"))]
+KEPT = {("qwen3", False, "full"), ("llama", True, "lora"), ("gemma3_text", True, "lora")}
 
 
-@pytest.mark.parametrize(("kind", "config"), FAMILIES, ids=lambda value: value if isinstance(value, str) else "")
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize(("kind", "tied", "method"), cases(MATRIX, KEPT))
 def test_a_row_that_shares_its_place_has_the_loss_that_it_has_alone(
-    tmp_path: Path, kind: str, config: dict[str, Any], method: str
+    tmp_path: Path, kind: str, tied: bool, method: str
 ) -> None:
-    loaded = load(tmp_path, kind, method, **config)
+    loaded = load(tmp_path, kind, method, tied=tied)
     one = each_token(loaded, alone(), LossKind.FUSED, method)
     many = each_token(loaded, together(), LossKind.FUSED, method)
     assert [len(x) for x in one] == [n - 1 for n in LENGTHS]
