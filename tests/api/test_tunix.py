@@ -33,11 +33,14 @@ def test_the_status_is_told_in_every_environment(api: TestClient) -> None:
     [
         ("/tunix/sft/export", {"dataset": "doubles"}),
         ("/tunix/sft/manifest", {"dataset": "doubles", "model_id": "tiny"}),
+        ("/tunix/sft/export", {}),
+        ("/tunix/sft/manifest", {"epochs": "many"}),
     ],
 )
 def test_without_tunix_the_answer_is_501_and_shows_both_ways_on(
     api: TestClient, dataset: str, path: str, body: dict[str, Any]
 ) -> None:
+    assert api.post(path, content=b"{not JSON", headers={"content-type": "text/plain"}).status_code == 501
     answer = api.post(path, json=body)
     assert answer.status_code == 501
     error = answer.json()["error"]
@@ -90,6 +93,7 @@ def test_what_is_not_there_cannot_be_exported(api: TestClient, dataset: str, bod
     assert answer.json()["error"]["code"] == "not_found"
 
 
+@pytest.mark.tunix
 @pytest.mark.parametrize(
     "body",
     [
@@ -152,6 +156,7 @@ def test_a_manifest_that_cannot_be_made_names_what_is_wrong(
     assert named in answer.json()["error"]["message"]
 
 
+@pytest.mark.tunix
 @pytest.mark.parametrize("name", ["../tunixrt.db", "/etc/passwd", "a/b.jsonl", "..", ""])
 def test_an_export_reference_is_never_a_path(api: TestClient, dataset: str, name: str) -> None:
     assert api.post("/tunix/sft/manifest", json={"export": name, "model_id": "tiny"}).status_code == 422

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 from starlette.responses import StreamingResponse
 
 from app.api.answers import TunixStatus
@@ -13,11 +15,29 @@ from app.api.limits import JsonRoute
 from app.api.models.bodies import ExportBody, ManifestBody
 from app.api.models.checks import MadeManifest
 from app.api.shared import Pipe
+from app.state import get_pipeline
 from tunixrt_core.errors import NotFound, TunixMissing
 from tunixrt_core.pipeline.pipeline import Pipeline
 
-router = APIRouter(prefix="/tunix", tags=["Tunix"], route_class=JsonRoute)
 WITHOUT_TUNIX = "GET /api/datasets/{name}/{version}/export.jsonl"
+
+
+class TunixRoute(JsonRoute):
+    """A route that answers 501 without Tunix before it looks at the body."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+        needs_tunix = "POST" in (self.methods or ())
+
+        async def checked(request: Request) -> Response:
+            if needs_tunix:
+                _require_tunix(get_pipeline())
+            return await handler(request)
+
+        return checked
+
+
+router = APIRouter(prefix="/tunix", tags=["Tunix"], route_class=TunixRoute)
 
 
 @router.get("/status")
@@ -33,7 +53,6 @@ def status(pipeline: Pipe) -> TunixStatus:
 )
 def export(body: ExportBody, pipeline: Pipe) -> JsonlDownload:
     """Traces or a dataset version as Tunix SFT JSONL. 501 without Tunix."""
-    _require_tunix(pipeline)
     if body.trace_ids is not None:
         lines = pipeline.exports.traces(body.trace_ids)
     else:
@@ -45,7 +64,6 @@ def export(body: ExportBody, pipeline: Pipe) -> JsonlDownload:
 @router.post("/sft/manifest", status_code=201)
 def manifest(body: ManifestBody, pipeline: Pipe) -> MadeManifest:
     """A run manifest, as JSON and as YAML, runnable by POST /api/runs or `tunixrt train`. 501 without Tunix."""
-    _require_tunix(pipeline)
     made = pipeline.manifests.build(
         body.dataset,
         body.version,
