@@ -1,4 +1,4 @@
-"""`python -m app`: read settings and options, check them, start the server."""
+"""`python -m app`: options, settings and the start of the server."""
 
 from __future__ import annotations
 
@@ -12,27 +12,25 @@ from app.server.log_file import FORMAT, follow_server, log_to_file, note
 from app.server.ports import CannotListen, check_can_listen, is_any, is_loopback
 from tunixrt_core import __version__
 from tunixrt_core.errors import InvalidSettings, TunixRTError
-from tunixrt_core.settings import LOG_LEVELS, VARIABLES, Settings
-
-# setting -> (option, what stands for its value in --help)
-OPTIONS: dict[str, tuple[str, str]] = {
-    "TUNIXRT_HOME": ("--home", "DIR"),
-    "TUNIXRT_DATABASE_URL": ("--database-url", "URL"),
-    "TUNIXRT_HOST": ("--host", "ADDRESS"),
-    "TUNIXRT_PORT": ("--port", "N"),
-    "TUNIXRT_TOKEN": ("--token", "TEXT"),
-    "TUNIXRT_MAX_UPLOAD_MB": ("--max-upload-mb", "N"),
-    "TUNIXRT_LOG_LEVEL": ("--log-level", "|".join(LOG_LEVELS)),
-    "TUNIXRT_ALLOWED_HOSTS": ("--allow-host", "NAME"),
-}
+from tunixrt_core.settings import NO_AUTH_HELP, OPTIONS, Settings, option_help
 
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
-    """Serve until told to stop. Returns 2 for a wrong setting, 1 where the server cannot start."""
-    options = _parser().parse_args(argv)
+    """Read the options and serve until told to stop. Returns an exit code, as `start` does."""
+    options = vars(_parser().parse_args(argv))
+    return start(options, no_auth=options["no_auth"], environ=environ)
+
+
+def start(
+    given: Mapping[str, str | list[str] | None], *, no_auth: bool = False, environ: Mapping[str, str] = os.environ
+) -> int:
+    """Serve until told to stop. `given` are values of options by the name of their setting, which win over `environ`.
+
+    Returns 2 for a wrong setting, 1 where the server cannot start.
+    """
     try:
-        settings = read_settings(options, environ)
-        if options.no_auth and not is_loopback(settings.host):
+        settings = read_settings(given, environ)
+        if no_auth and not is_loopback(settings.host):
             raise InvalidSettings(
                 f"--no-auth goes with a loopback address only, and {settings.host} is open to other machines. "
                 "Leave out --no-auth, or use --host 127.0.0.1 and an SSH tunnel."
@@ -47,23 +45,25 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
         from app.server.server import serve
 
         note(log_file, f"Tunix RT {__version__} begins on {settings.host}:{settings.port}, home {settings.home}")
-        serve(settings, auth=not options.no_auth, on_start=lambda address: _greet(settings, address, log_file))
+        serve(settings, auth=not no_auth, on_start=lambda address: _greet(settings, address, log_file))
     except (TunixRTError, CannotListen) as error:
         return _fail(error, 1)
     return 0
 
 
-def read_settings(options: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
+def read_settings(given: Mapping[str, str | list[str] | None], environ: Mapping[str, str]) -> Settings:
     """The environment with the options over it. InvalidSettings names the option where that is what is wrong."""
-    given = {name: value for name in VARIABLES if (value := getattr(options, name)) is not None}
-    if isinstance(hosts := given.get("TUNIXRT_ALLOWED_HOSTS"), list):
-        given["TUNIXRT_ALLOWED_HOSTS"] = ",".join(hosts)
+    values = {
+        name: ",".join(value) if isinstance(value, list) else value
+        for name in OPTIONS
+        if (value := given.get(name)) is not None
+    }
     try:
-        return Settings.from_env({**environ, **given})
+        return Settings.from_env({**environ, **values})
     except InvalidSettings as error:
         message = str(error)
-        for name in given:
-            message = message.replace(name, OPTIONS[name][0])
+        for name in values:
+            message = message.replace(name, OPTIONS[name].name)
         raise InvalidSettings(message) from None
 
 
@@ -73,17 +73,15 @@ def _parser() -> argparse.ArgumentParser:
         description="Start the Tunix RT dashboard and its JSON API on one port.",
         epilog="An option wins over its environment variable.",
     )
-    for name, (option, metavar) in OPTIONS.items():
-        default, meaning = VARIABLES[name]
-        many = name == "TUNIXRT_ALLOWED_HOSTS"
+    for setting, option in OPTIONS.items():
         parser.add_argument(
-            option,
-            dest=name,
-            metavar=metavar,
-            action="append" if many else "store",
-            help=f"{meaning}{'; may be repeated' if many else ''} ({name}; default: {default})".replace("%", "%%"),
+            option.name,
+            dest=setting,
+            metavar=option.metavar,
+            action="append" if option.repeated else "store",
+            help=option_help(setting).replace("%", "%%"),
         )
-    parser.add_argument("--no-auth", action="store_true", help="ask for no access token; on a loopback address only")
+    parser.add_argument("--no-auth", action="store_true", help=NO_AUTH_HELP)
     return parser
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tunixrt_core.errors import InvalidSettings
 
@@ -13,7 +14,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What this process works with. Every field is an environment variable and an option of `python -m app`."""
+    """What this process works with. Every field is an environment variable and an option of `tunixrt serve`."""
 
     home: Path
     database_url: str
@@ -107,6 +108,35 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "TUNIXRT_LOG_LEVEL": ("INFO", "DEBUG, INFO, WARNING or ERROR"),
     "TUNIXRT_ALLOWED_HOSTS": ("none", "further host names the dashboard answers to, with commas between them"),
 }
+
+
+class Option(NamedTuple):
+    """The option of `tunixrt serve` that sets a variable; `metavar` stands for its value in help."""
+
+    name: str
+    metavar: str
+    repeated: bool = False
+
+
+OPTIONS: dict[str, Option] = {
+    "TUNIXRT_HOME": Option("--home", "DIR"),
+    "TUNIXRT_DATABASE_URL": Option("--database-url", "URL"),
+    "TUNIXRT_HOST": Option("--host", "ADDRESS"),
+    "TUNIXRT_PORT": Option("--port", "N"),
+    "TUNIXRT_TOKEN": Option("--token", "TEXT"),
+    "TUNIXRT_MAX_UPLOAD_MB": Option("--max-upload-mb", "N"),
+    "TUNIXRT_LOG_LEVEL": Option("--log-level", "|".join(LOG_LEVELS)),
+    "TUNIXRT_ALLOWED_HOSTS": Option("--allow-host", "NAME", repeated=True),
+}
+
+NO_AUTH_HELP = "ask for no access token; on a loopback address only"
+
+
+def option_help(variable: str) -> str:
+    """What the option of a variable sets, and its default."""
+    default, meaning = VARIABLES[variable]
+    repeated = "; may be repeated" if OPTIONS[variable].repeated else ""
+    return f"{meaning}{repeated} ({variable}; default: {default})"
 
 
 def _database_url(value: str | None, home: Path) -> str:

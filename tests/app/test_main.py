@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app.__main__ import OPTIONS, main
+from app.__main__ import main
 from tests.conftest import REPOSITORY
-from tunixrt_core.settings import VARIABLES
+from tunixrt_core.settings import OPTIONS, VARIABLES
 
 
 def app(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -29,7 +29,7 @@ def test_help_names_every_option_and_its_variable(capsys: pytest.CaptureFixture[
         main(["--help"], {})
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    for name, (option, _) in OPTIONS.items():
+    for name, (option, *_) in OPTIONS.items():
         assert name in text.replace("\n", "").replace(" ", "")
         assert option in text
 

@@ -21,8 +21,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two train steps."""
     path = tmp_path_factory.mktemp("ask")
     (path / "m.yaml").write_text(make_manifest(path, train_steps=2).to_yaml())
-    done = tunixrt("train", path / "m.yaml", "--output-dir", path / "run", home=path / "home")
+    done = tunixrt("train", path / "m.yaml", "--output-dir", path / "run", "--json", home=path / "home")
     assert done.returncode == 0, done.stderr
+    trained = json.loads(done.stdout)
+    assert (trained["run"], trained["status"], trained["train_step"]) == ("run", "succeeded", 2)
     return path
 
 
@@ -36,6 +38,15 @@ def test_both_models_answer_as_json_and_no_database_is_made(folder: Path) -> Non
     assert base["tokens"] <= 6
     assert base["prompt_tokens"] == tuned["prompt_tokens"] > 5
     assert not (folder / "home" / "tunixrt.db").exists()
+
+
+def test_an_export_says_as_json_where_it_is_and_who_checked_it(folder: Path) -> None:
+    options = ("-o", folder / "model", "--no-check-with-transformers", "--json")
+    done = tunixrt("export-model", folder / "run", *options, home=folder / "home")
+    assert done.returncode == 0, done.stderr
+    (report,) = json.loads(done.stdout)["exports"]
+    assert (report["path"], report["layout"]) == (str(folder / "model"), "merged")
+    assert [check["by"] for check in report["checks"]] == ["tunix"]
 
 
 def test_one_model_and_its_checkpoint_are_named_in_words(folder: Path) -> None:

@@ -75,8 +75,9 @@ def test_a_home_that_is_named_wins_over_the_variable(home: Path, tmp_path: Path)
     assert not (tmp_path / "other").exists()
 
 
-def test_a_reader_that_goes_away_is_not_spoken_of(home: Path) -> None:
-    command = [sys.executable, "-m", "tunixrt_core", "traces", "list"]
+@pytest.mark.parametrize("arguments", [("traces", "list"), ("traces", "list", "--json"), ("--help",)])
+def test_a_reader_that_goes_away_ends_it_quietly_with_0(home: Path, arguments: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "tunixrt_core", *arguments]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=REPOSITORY, env=environment(home)
     )
@@ -85,4 +86,4 @@ def test_a_reader_that_goes_away_is_not_spoken_of(home: Path) -> None:
     process.stdout.close()
     assert process.stderr.read() == b""
     process.stderr.close()
-    process.wait()
+    assert process.wait() == 0

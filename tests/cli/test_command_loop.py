@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -68,6 +69,9 @@ def test_a_killed_run_is_interrupted_keeps_its_curve_and_resumes_without_a_gap(h
     assert evaluated.returncode == 0, evaluated.stderr
     assert "McNemar" in evaluated.stdout
     assert len(list(folder.evals.glob("tuned-*/summary.json"))) == 1
+    again = json.loads(tunixrt("evaluate", folder.path, "--limit", 8, "--json", home=home).stdout)
+    assert [each["target"] for each in again["evaluations"]] == ["base", "tuned"]
+    assert (again["complete"], again["comparison"]["rows"]) == (True, 8)
 
     exported = tunixrt("export-model", folder.path, "--no-check-with-transformers", home=home)
     assert exported.returncode == 0, exported.stderr

@@ -28,8 +28,9 @@ def test_traces_are_listed_by_filters(home: Path) -> None:
     assert B.content_hash[:12] in shown
     assert A.content_hash[:12] not in shown
     assert "1 of 1 traces" in shown
-    lines = tunixrt("traces", "list", "--text", "sevens", "--json", home=home).stdout.splitlines()
-    assert [json.loads(line)["final_answer"] for line in lines] == ["41", "42"]
+    found = json.loads(tunixrt("traces", "list", "--text", "sevens", "--json", home=home).stdout)
+    assert [item["trace"]["final_answer"] for item in found["traces"]] == ["41", "42"]
+    assert (found["count"], found["exact"]) == (2, True)
 
 
 def test_a_trace_is_tagged_noted_scored_and_shown(home: Path) -> None:

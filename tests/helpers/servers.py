@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,15 +49,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_server(home: Path, *options: str) -> Server:
-    """Start it and wait until it is healthy."""
+def start_server(
+    home: Path, *options: str, program: Sequence[str] = ("-m", "app"), packages: Path | None = None
+) -> Server:
+    """Start it and wait until it is healthy. `program` is what Python runs: of the checkout, or of `packages`."""
     port = free_port()
-    command = [sys.executable, "-m", "app", "--port", str(port), "--home", str(home), *options]
+    command = [sys.executable, *program, "--port", str(port), "--home", str(home), *options]
+    environ = {**os.environ, "PYTHONPATH": str(packages)} if packages else None
     home.parent.mkdir(parents=True, exist_ok=True)
     # a file, as nobody reads a pipe while it runs
     log = home.parent / f"{home.name}-{port}.log"
     with log.open("w") as stderr:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, cwd=REPOSITORY)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=stderr, text=True, cwd=packages or REPOSITORY, env=environ
+        )
     server = Server(process, port, home, log)
     until = time.monotonic() + START_SECONDS
     while not _is_healthy(server):

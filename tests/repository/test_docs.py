@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from app.__main__ import OPTIONS
 from app.api.application import build_api
 from app.api.errors import STATUS
 from tests.conftest import REPOSITORY
-from tunixrt_core.settings import VARIABLES
+from tunixrt_core.cli.exit_codes import markdown_table
+from tunixrt_core.settings import OPTIONS, VARIABLES
 
 DOCS = REPOSITORY / "docs"
 CONFIGURATION = (DOCS / "reference" / "configuration.md").read_text(encoding="utf-8")
@@ -30,6 +30,10 @@ def rows(text: str) -> list[list[str]]:
 def test_every_setting_stands_in_the_docs_with_its_option_default_and_meaning() -> None:
     written = {cells[0]: cells[1:] for cells in rows(CONFIGURATION) if cells[0].startswith("TUNIXRT_")}
     assert written == {name: [OPTIONS[name][0], *VARIABLES[name]] for name in VARIABLES}
+
+
+def test_the_exit_codes_in_the_docs_are_those_of_the_command() -> None:
+    assert markdown_table() in (DOCS / "reference" / "exit-codes.md").read_text(encoding="utf-8")
 
 
 def test_the_docs_name_no_setting_that_is_not_there() -> None:

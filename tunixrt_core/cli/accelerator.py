@@ -1,4 +1,4 @@
-"""What the commands that work on the accelerator share: waiting for it, and being stopped while they hold it."""
+"""Waiting for the accelerator, and being stopped while holding it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from typing import Annotated
 import typer
 
 from tunixrt_core.cli.show.terminal import err
-from tunixrt_core.jobs.accelerator import Accelerator, Holder
+from tunixrt_core.pipeline.foreground import Foreground, Work
 from tunixrt_core.runs.record import RunDir
-from tunixrt_core.settings import Settings
 from tunixrt_core.training.execution import StopRequest
 
 Checkpoint = Annotated[
@@ -23,16 +22,16 @@ Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process o
 
 
 @contextmanager
-def accelerator(settings: Settings, folder: RunDir, kind: str, wait: bool) -> Iterator[None]:
+def accelerator(here: Foreground, folder: RunDir, work: Work, wait: bool) -> Iterator[None]:
     """While inside, this process holds the accelerator. Raises Conflict where another does and it must not wait."""
-    told: list[Holder | None] = []
+    told: list[str] = []
 
-    def waiting(holder: Holder | None) -> None:
+    def waiting(holder: str) -> None:
         if not told:
-            err.print(f"Waiting for {holder or 'another process'}.")
+            err.print(f"Waiting for {holder}.")
         told.append(holder)
 
-    with Accelerator(settings.accelerator_lock).hold(folder.path.name, kind, wait=wait, on_wait=waiting):
+    with here.hold(folder, work, wait=wait, on_wait=waiting):
         yield
 
 

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from typing import Annotated
 
-import orjson
 import typer
 
 from tunixrt_core.cli.accelerator import Checkpoint, Wait, accelerator, stop_at_signals
 from tunixrt_core.cli.common import Home, run_folder, settings_of
+from tunixrt_core.cli.exit_codes import ExitCode
+from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.sampling import MaxNewTokens, Seed, TargetName, Temperature, TopK, TopP, targets_of
 from tunixrt_core.cli.show.terminal import err, out
-from tunixrt_core.evaluation.question_execution import AskedRun, LoadedModels, execute_question
 from tunixrt_core.evaluation.questions import Answered, Question
-from tunixrt_core.jobs.questions import KIND
-from tunixrt_core.manifest.manifest import load_manifest
+from tunixrt_core.pipeline.foreground import Foreground
 from tunixrt_core.runs.evaluation_record import Target
-from tunixrt_core.settings import Settings
+from tunixrt_core.runs.record import RunDir
 from tunixrt_core.training.execution import StopRequest
 from tunixrt_core.training.trainer import Sampling
-from tunixrt_core.tunix_backend.backend import TunixBackend
 
 
 def ask(
@@ -35,14 +32,14 @@ def ask(
     top_k: TopK = None,
     seed: Seed = 0,
     max_new_tokens: MaxNewTokens = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The answers as JSON.")] = False,
     wait: Wait = False,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Ask a run's base and tuned model one thing; needs no database."""
     settings = settings_of(home)
-    backend = TunixBackend(settings.models_dir, settings.compiled_dir)
-    backend.require()
+    here = Foreground(settings)
+    here.require()
     folder = run_folder(run, settings)
     question = Question(
         run_id=folder.path.name,
@@ -53,28 +50,25 @@ def ask(
         sampling=Sampling(temperature, top_p, top_k, seed),
         max_new_tokens=max_new_tokens,
     )
-    asked = AskedRun(folder.path.name, load_manifest(folder.manifest_file), folder)
-    answers = _ask(question, asked, backend, settings, wait)
+    answers = _ask(question, folder, here, wait)
     if as_json:
-        sys.stdout.write(orjson.dumps([asdict(each) for each in answers], option=orjson.OPT_INDENT_2).decode() + "\n")
+        print_json(answers)
     else:
         for answered in answers:
             show_answer(answered)
     if len(answers) < len(question.targets):
         err.print("Stopped.")
-        raise typer.Exit(130)
+        raise typer.Exit(ExitCode.INTERRUPTED)
 
 
-def _ask(
-    question: Question, asked: AskedRun, backend: TunixBackend, settings: Settings, wait: bool
-) -> tuple[Answered, ...]:
-    models, stop = LoadedModels(backend), StopRequest()
-    with accelerator(settings, asked.folder, KIND, wait), stop_at_signals(stop), err.status("Loading") as status:
+def _ask(question: Question, folder: RunDir, here: Foreground, wait: bool) -> tuple[Answered, ...]:
+    stop = StopRequest()
+    with accelerator(here, folder, "playground", wait), stop_at_signals(stop), err.status("Loading") as status:
 
         def show(target: Target, phase: str) -> None:
             status.update(f"{target.capitalize()} model: {phase}")
 
-        return execute_question(question, asked, models, on_phase=show, stop=stop)
+        return here.ask(question, folder, on_phase=show, stop=stop)
 
 
 def show_answer(answered: Answered) -> None:

@@ -10,6 +10,7 @@ import typer
 import yaml
 
 from tunixrt_core.cli.common import Home, open_home
+from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import out
 from tunixrt_core.datasets.eval_prompts import EvalFile
@@ -63,6 +64,7 @@ def dataset_build(
     eval_file: Annotated[
         Path | None, typer.Option(help="Compare train rows with the prompts of this file (any format that is read).")
     ] = None,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Freeze a selection of traces as the next version of a dataset."""
@@ -102,6 +104,9 @@ def dataset_build(
 
         built = rt.datasets.build(spec, eval_file=EvalFile.at(eval_file) if eval_file else None, on_progress=show)
         outcomes = rt.datasets.gates(built.name, built.version)
+    if as_json:
+        print_json({**built.to_dict(), "gates": outcomes})
+        return
     say_version(built)
     if outcomes:
         terminal.table(

@@ -1,4 +1,4 @@
-"""What all commands share: the home option, opening the home, finding a run, and failing with a sentence."""
+"""Options, homes, runs and errors of all commands."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from tunixrt_core.cli.exit_codes import ExitCode
 from tunixrt_core.cli.show.terminal import err
 from tunixrt_core.errors import NotFound
+from tunixrt_core.pipeline.foreground import Foreground
 from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.settings import Settings
@@ -28,7 +30,7 @@ EvalMap = Annotated[
 
 def fail(message: str) -> NoReturn:
     err.print(f"Error: {message}", style="bold red")
-    raise SystemExit(1)
+    raise SystemExit(ExitCode.FAILURE)
 
 
 def settings_of(home: Path | None) -> Settings:
@@ -38,6 +40,10 @@ def settings_of(home: Path | None) -> Settings:
 
 def open_home(home: Path | None) -> Pipeline:
     return open_pipeline(settings_of(home))
+
+
+def foreground(home: Path | None) -> Foreground:
+    return Foreground(settings_of(home))
 
 
 def run_folder(run: str, settings: Settings) -> RunDir:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +11,11 @@ import typer
 
 from tunixrt_core.cli.build import dataset_build, say_version
 from tunixrt_core.cli.common import Home, open_home
+from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import out
 from tunixrt_core.datasets.gates.findings import GateOutcome
+from tunixrt_core.datasets.gates.why import FindingView
 from tunixrt_core.export.entries import ExportOptions
 from tunixrt_core.export.formats import EXPORT_FORMATS
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
@@ -27,10 +30,15 @@ dataset_app.command("build")(dataset_build)
 
 
 @dataset_app.command("list")
-def dataset_list(name: Annotated[str | None, typer.Argument()] = None, home: Home = None) -> None:
+def dataset_list(
+    name: Annotated[str | None, typer.Argument()] = None, as_json: AsJson = False, home: Home = None
+) -> None:
     """List dataset versions, newest first."""
     with open_home(home) as rt:
         versions = rt.datasets.versions(name)
+    if as_json:
+        print_json({"versions": versions})
+        return
     terminal.table(
         ("Dataset", "Version", "Train", "Eval", "sha256"),
         [(v.name, v.version, v.train_rows, v.eval_rows, v.content_hash[:12]) for v in versions],
@@ -38,10 +46,13 @@ def dataset_list(name: Annotated[str | None, typer.Argument()] = None, home: Hom
 
 
 @dataset_app.command("show")
-def dataset_show(name: str, version: DatasetNumber = None, home: Home = None) -> None:
+def dataset_show(name: str, version: DatasetNumber = None, as_json: AsJson = False, home: Home = None) -> None:
     """Print a version: its counts, its hash and its spec, which builds it again with `--spec`."""
     with open_home(home) as rt:
         found = rt.datasets.get(name, version)
+    if as_json:
+        print_json(found)
+        return
     say_version(found)
     out.print(f"frozen {found.created_at:%Y-%m-%d %H:%M} UTC, parent {found.parent or '–'}\n")
     out.print(found.spec.to_yaml().rstrip())
@@ -53,17 +64,24 @@ def dataset_rows(
     version: DatasetNumber = None,
     split: Annotated[str | None, typer.Option(help="train or eval.")] = None,
     limit: Annotated[int, typer.Option(help="How many to print.")] = 20,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Print the first rows of a version."""
     if split not in (None, *SPLITS):
         raise typer.BadParameter("train or eval", param_hint="--split")
     with open_home(home) as rt:
-        rows = [
+        rows = list(islice(rt.datasets.rows(name, version, split), limit))
+    if as_json:
+        print_json({"rows": [{"split": side, "id": trace.content_hash, "trace": trace} for trace, side in rows]})
+        return
+    terminal.table(
+        ("Split", "Trace", "Steps", "Prompt", "Answer"),
+        [
             (side, trace.content_hash[:12], len(trace.steps), _flat(trace.prompt, 60), _flat(trace.final_answer, 24))
-            for trace, side in islice(rt.datasets.rows(name, version, split), limit)
-        ]
-    terminal.table(("Split", "Trace", "Steps", "Prompt", "Answer"), rows)
+            for trace, side in rows
+        ],
+    )
 
 
 @dataset_app.command("gates")
@@ -73,23 +91,39 @@ def dataset_gates(
     version: DatasetNumber = None,
     reason: Annotated[str | None, typer.Option(help="Only rows with this reason, such as wrong.")] = None,
     limit: Annotated[int, typer.Option(help="How many rows to print, at most 1,000.")] = 20,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Print what the gates of a version did, or the rows behind one of them, each with why."""
     with open_home(home) as rt:
         if gate is None:
             outcomes = rt.datasets.gates(name, version)
-            terminal.table(
-                ("Gate", "Version", "Action", "Looked at", "Found", "Of these"),
-                [(o.gate, o.version, o.action, o.checked, o.rows, _counts(o)) for o in outcomes],
-            )
+            if as_json:
+                print_json({"gates": outcomes})
+            else:
+                _outcomes(outcomes)
             return
-        for found in rt.datasets.findings(name, version, gate, reason=reason, limit=limit):
-            out.print(f"{found.finding.hash[:12]}  {found.words}")
-            if found.span:
-                out.print(f"    {_flat(f'{found.before}[{found.span}]{found.after}', 200)}")
-            if found.differs:
-                out.print(f"    {found.finding.detail['other'][:12]}: {_flat(found.differs, 400)}")
+        findings = rt.datasets.findings(name, version, gate, reason=reason, limit=limit)
+    if as_json:
+        print_json({"findings": findings})
+        return
+    for found in findings:
+        _finding(found)
+
+
+def _outcomes(outcomes: Sequence[GateOutcome]) -> None:
+    terminal.table(
+        ("Gate", "Version", "Action", "Looked at", "Found", "Of these"),
+        [(o.gate, o.version, o.action, o.checked, o.rows, _counts(o)) for o in outcomes],
+    )
+
+
+def _finding(found: FindingView) -> None:
+    out.print(f"{found.finding.hash[:12]}  {found.words}")
+    if found.span:
+        out.print(f"    {_flat(f'{found.before}[{found.span}]{found.after}', 200)}")
+    if found.differs:
+        out.print(f"    {found.finding.detail['other'][:12]}: {_flat(found.differs, 400)}")
 
 
 @dataset_app.command("diff")
@@ -97,12 +131,16 @@ def dataset_diff(
     name: str,
     before: Annotated[int, typer.Argument(help="Number of the earlier version.")],
     after: Annotated[int, typer.Argument(help="Number of the later version.")],
-    limit: Annotated[int, typer.Option(help="How many rows of each kind to name.")] = 20,
+    limit: Annotated[int, typer.Option(help="How many rows of each kind to name; JSON names all.")] = 20,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Print what changed from one version to another: rows added, removed, moved to the other side, changed."""
     with open_home(home) as rt:
         found = rt.datasets.diff(name, before, after)
+    if as_json:
+        print_json(found)
+        return
     out.print(
         f"{name} v{before} -> v{after}: {len(found.added):,} added, {len(found.removed):,} removed, "
         f"{len(found.moved):,} moved, {len(found.changed):,} changed, {found.kept:,} kept"
@@ -118,11 +156,14 @@ def dataset_diff(
 
 
 @dataset_app.command("card")
-def dataset_card(name: str, version: DatasetNumber = None, home: Home = None) -> None:
+def dataset_card(name: str, version: DatasetNumber = None, as_json: AsJson = False, home: Home = None) -> None:
     """Print the dataset card of a version as Markdown."""
     with open_home(home) as rt:
         card = rt.datasets.card(name, version)
-    out.print(card.rstrip())
+    if as_json:
+        print_json({"card": card})
+    else:
+        out.print(card.rstrip())
 
 
 def _flat(text: str, most: int) -> str:
@@ -146,6 +187,7 @@ def export(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; in the home otherwise.")] = None,
     card: Annotated[bool, typer.Option("--card", help="Write a dataset card (README.md) beside it.")] = False,
     module: Annotated[bool, typer.Option("--module", help="With grpo: the module that Tunix's command reads.")] = False,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Write a dataset version as a file. The same version always gives the same bytes."""
@@ -161,4 +203,7 @@ def export(
             card=card,
             module=module,
         )
+    if as_json:
+        print_json(info)
+        return
     out.print(f"{info.path}  {info.rows:,} rows, {info.bytes:,} bytes, sha256 {info.sha256}")

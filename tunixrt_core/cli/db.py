@@ -8,19 +8,26 @@ from typing import Annotated
 import typer
 
 from tunixrt_core.cli.common import Home, open_home, settings_of
+from tunixrt_core.cli.exit_codes import ExitCode
+from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show.terminal import err, out
-from tunixrt_core.store.backup import restore as restore_store
+from tunixrt_core.pipeline import recovery
 
 db_app = typer.Typer(no_args_is_help=True, help="Back up, check and restore the store.")
 
 
 @db_app.command()
 def backup(
-    file: Annotated[Path, typer.Argument(help="New file to write, such as backup.db.")], home: Home = None
+    file: Annotated[Path, typer.Argument(help="New file to write, such as backup.db.")],
+    as_json: AsJson = False,
+    home: Home = None,
 ) -> None:
     """Copy the store to a new file, while it is in use or not, and check the copy."""
     with open_home(home) as rt:
         made = rt.home.backup(file)
+    if as_json:
+        print_json(made)
+        return
     out.print(f"{made.path}  {made.traces:,} traces, {made.bytes:,} bytes, checked")
 
 
@@ -28,23 +35,29 @@ def backup(
 def restore(
     file: Annotated[Path, typer.Argument(help="What `tunixrt db backup` wrote.")],
     force: Annotated[bool, typer.Option("--force", help="Replace the store that is there; it is kept aside.")] = False,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Put a backup in the place of the store. Stop the dashboard first."""
-    # the store must not be open while its file is replaced
-    made = restore_store(settings_of(home).database_url, file, force=force)
+    made = recovery.restore(settings_of(home), file, force=force)
+    if as_json:
+        print_json(made)
+        return
     out.print(f"{made.path}  {made.traces:,} traces restored")
     if made.kept is not None:
         out.print(f"{made.kept}  is the store that was there before; delete it when it is not needed any more")
 
 
 @db_app.command()
-def check(home: Home = None) -> None:
+def check(as_json: AsJson = False, home: Home = None) -> None:
     """Read every page and every trace, and compare each with its hash. Exits with 1 where something is wrong."""
     with open_home(home) as rt:
         health = rt.home.check_store()
-    for problem in health.problems:
-        err.print(problem, style="red")
-    state = "damaged; restore a backup with `tunixrt db restore`" if health.problems else "sound"
-    out.print(f"{health.traces:,} traces and {health.tombstones:,} tombstones read: {state}")
-    raise typer.Exit(1 if health.problems else 0)
+    if as_json:
+        print_json(health)
+    else:
+        for problem in health.problems:
+            err.print(problem, style="red")
+        state = "damaged; restore a backup with `tunixrt db restore`" if health.problems else "sound"
+        out.print(f"{health.traces:,} traces and {health.tombstones:,} tombstones read: {state}")
+    raise typer.Exit(ExitCode.FAILURE if health.problems else ExitCode.SUCCESS)

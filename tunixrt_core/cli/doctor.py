@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -10,30 +9,36 @@ from typing import Annotated
 import typer
 
 from tunixrt_core.cli.common import EvalMap, Home, open_home, settings_of
-from tunixrt_core.cli.ingest import Format, Map, RejectsFile, Split, stream_of, tell, words_of
+from tunixrt_core.cli.exit_codes import ExitCode
+from tunixrt_core.cli.ingest import Format, Map, RejectsFile, Split, name_of, stream_of, tell, words_of
+from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import ingest as terminal_ingest
 from tunixrt_core.cli.show import terminal
-from tunixrt_core.errors import OutputError
 from tunixrt_core.evaluation.sets.file import read_eval_file
 from tunixrt_core.ingest.files.rejects import rejects_file
 from tunixrt_core.ingest.formats.mapping import fields_of
-from tunixrt_core.util.atomic import write_atomic
+from tunixrt_core.pipeline import recovery
 
 doctor_app = typer.Typer(invoke_without_command=True)
 
 
 @doctor_app.callback()
-def doctor(context: typer.Context, home: Home = None) -> None:
+def doctor(context: typer.Context, as_json: AsJson = False, home: Home = None) -> None:
     """Check this machine: versions, device, home, database. Exits with 1 where something needed is missing."""
     if context.invoked_subcommand is not None:
         return
-    from tunixrt_core.home.doctor import checks
+    found = recovery.check_machine(settings_of(home))
+    if as_json:
+        print_json({"checks": found})
+    else:
+        terminal.table(
+            ("", "Check", ""), [({"ok": "ok", "warn": "!", "bad": "x"}[c.state], c.name, c.detail) for c in found]
+        )
+    raise typer.Exit(_code(any(c.state == "bad" for c in found)))
 
-    found = list(checks(settings_of(home)))
-    terminal.table(
-        ("", "Check", ""), [({"ok": "ok", "warn": "!", "bad": "x"}[c.state], c.name, c.detail) for c in found]
-    )
-    raise typer.Exit(1 if any(c.state == "bad" for c in found) else 0)
+
+def _code(bad: bool) -> ExitCode:
+    return ExitCode.FAILURE if bad else ExitCode.SUCCESS
 
 
 @doctor_app.command()
@@ -43,6 +48,7 @@ def data(
     split: Split = "auto",
     map_: Map = None,
     rejects: RejectsFile = None,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Read a file of traces to its end and say what is in it; store nothing. Exits with 1 where a row is bad."""
@@ -55,10 +61,12 @@ def data(
             **words_of(file, format, split, map_),
         )
         bar.update(task, completed=found.rows, total=found.rows, note="")
-    terminal_ingest.diagnosis(found)
-    if rejects is not None and found.rejected:
-        terminal.out.print(f"Rejected rows are in {rejects}; mend them there and ingest that file.")
-    raise typer.Exit(1 if found.rejected else 0)
+    if as_json:
+        print_json(found)
+    else:
+        terminal_ingest.diagnosis(found)
+        terminal_ingest.rejects_written(rejects, found.rejected)
+    raise typer.Exit(_code(bool(found.rejected)))
 
 
 @doctor_app.command("eval")
@@ -66,15 +74,18 @@ def eval_file(
     file: Annotated[Path, typer.Argument(help="JSONL, JSON, CSV or Parquet, gzip too; - for standard input.")],
     map_: EvalMap = None,
     rejects: RejectsFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Read an eval file and say what would be asked, and by what it groups. Exits with 1 where a row is bad."""
     with rejects_file(rejects) if rejects else nullcontext() as rejected:
-        name = "standard input" if str(file) == "-" else str(file)
-        _, report = read_eval_file(stream_of(file), name=name, rejects=rejected, columns=fields_of(map_ or []))
-    terminal_ingest.eval_file(report)
-    if rejects is not None and report.rejected:
-        terminal.out.print(f"Rejected rows are in {rejects}; mend them there.")
-    raise typer.Exit(1 if report.rejected or not report.rows else 0)
+        columns = fields_of(map_ or [])
+        _, report = read_eval_file(stream_of(file), name=name_of(file), rejects=rejected, columns=columns)
+    if as_json:
+        print_json(report)
+    else:
+        terminal_ingest.eval_file(report)
+        terminal_ingest.rejects_written(rejects, report.rejected)
+    raise typer.Exit(_code(bool(report.rejected or not report.rows)))
 
 
 @doctor_app.command()
@@ -82,14 +93,13 @@ def bundle(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; named by the time otherwise.")
     ] = None,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Write a zip to attach to a report: versions, settings, logs, states of the newest runs; no secrets, no traces."""
-    from tunixrt_core.home.diagnostics import diagnostics, file_name
-
-    path = output or Path(file_name())
-    try:
-        write_atomic(path, b"".join(diagnostics(settings_of(home), os.environ)))
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror or error}). Name another place.") from None
-    terminal.out.print(f"{path}  {path.stat().st_size:,} bytes. Read it before you send it to somebody.")
+    path = recovery.write_diagnostics(settings_of(home), output)
+    size = path.stat().st_size
+    if as_json:
+        print_json({"path": path, "bytes": size})
+    else:
+        terminal.out.print(f"{path}  {size:,} bytes. Read it before you send it to somebody.")

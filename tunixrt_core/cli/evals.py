@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from tunixrt_core.cli.common import Home, open_home
+from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import evaluations as terminal_eval
-from tunixrt_core.cli.show.terminal import err, out
+from tunixrt_core.cli.show.terminal import err
 from tunixrt_core.evaluation.scorers.known import known_scorers
 
 evals_app = typer.Typer(no_args_is_help=True, help="Evaluations that are there: list, compare, rank; and the scorers.")
 
 Metric = Annotated[str, typer.Option("--scorer", help="By which scorer; `tunixrt evals scorers` lists them.")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
 
 
 @evals_app.command("list")
 def list_(
     run: Annotated[str | None, typer.Argument(help="Of this run only.")] = None,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Every evaluation, newest first."""
     with open_home(home) as pipeline:
-        terminal_eval.show_evaluations(pipeline.evaluations.records(run))
+        found = pipeline.evaluations.records(run)
+    if as_json:
+        print_json({"evaluations": found})
+    else:
+        terminal_eval.show_evaluations(found)
 
 
 @evals_app.command()
@@ -42,7 +45,7 @@ def compare(
     with open_home(home) as pipeline:
         found = pipeline.evaluations.compare(first, second, scorer)
     if as_json:
-        out.print_json(json.dumps(asdict(found)))
+        print_json(found)
     else:
         terminal_eval.show_comparison(first, second, found)
 
@@ -63,7 +66,7 @@ def board(
             scorer, dataset=dataset, model=model, since=_utc(since), until=_utc(until)
         )
     if as_json:
-        out.print_json(json.dumps(asdict(found), default=str))
+        print_json(found)
         return
     for each in found.boards:
         terminal_eval.show_board(each, scorer)
@@ -72,9 +75,12 @@ def board(
 
 
 @evals_app.command()
-def scorers() -> None:
+def scorers(as_json: AsJson = False) -> None:
     """What an answer can be scored by, for `tunixrt evaluate --scorer`."""
-    terminal_eval.show_scorers(known_scorers())
+    if as_json:
+        print_json({"scorers": known_scorers()})
+    else:
+        terminal_eval.show_scorers(known_scorers())
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.progress import Progress, TaskID
 
 from tunixrt_core.cli.accelerator import Checkpoint, Wait, accelerator, stop_at_signals
 from tunixrt_core.cli.common import EvalMap, Home, run_folder, settings_of
+from tunixrt_core.cli.exit_codes import ExitCode
+from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.sampling import MaxNewTokens, Seed, TargetName, Temperature, TopK, TopP, targets_of
 from tunixrt_core.cli.show import evaluations as terminal_eval
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import err
-from tunixrt_core.evaluation.execution import EvalPlan, execute_evaluation, plan_evaluation
+from tunixrt_core.evaluation.execution import EvalPlan
 from tunixrt_core.evaluation.predictions import EvalState
-from tunixrt_core.evaluation.results.comparison import compare
-from tunixrt_core.evaluation.results.regression import worse
+from tunixrt_core.evaluation.results.comparison import Comparison, compare
+from tunixrt_core.evaluation.results.regression import Verdict, worse
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.ingest.formats.mapping import fields_of
-from tunixrt_core.manifest.manifest import load_manifest
-from tunixrt_core.runs.evaluation_record import TARGETS, Target
+from tunixrt_core.pipeline.foreground import BASE, Foreground
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.settings import Settings
 from tunixrt_core.training.execution import StopRequest
 from tunixrt_core.training.trainer import Sampling
-from tunixrt_core.tunix_backend.backend import TunixBackend
-
-WORSE = 3  # exit code of --fail-if-worse
 
 
 def evaluate(
@@ -59,9 +56,11 @@ def evaluate(
         typer.Option(help="Compare the tuned model with this run's on the same rows, or with `base`."),
     ] = None,
     fail_if_worse: Annotated[
-        bool, typer.Option("--fail-if-worse", help=f"End with exit code {WORSE} where it is worse than the baseline.")
+        bool,
+        typer.Option("--fail-if-worse", help=f"Exit with {ExitCode.WORSE} where it is worse than the baseline."),
     ] = False,
     wait: Wait = False,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Let the base and the tuned model answer the eval split, or a file, and compare them; needs no database.
@@ -84,69 +83,76 @@ def evaluate(
         scorers=tuple(scorer or ()),
     )
     settings = settings_of(home)
-    plans = _plans(run_folder(run, settings), asked, request, baseline, settings)
-    backend = TunixBackend(settings.models_dir, settings.compiled_dir)
-    with accelerator(settings, plans[-1].run_folder, "evaluate", wait), terminal.progress() as bar:
-        whole = _evaluate(plans, backend, again, bar)
-    terminal_eval.show_results(plans)
-    if not whole:
-        err.print("Stopped; the answers so far are kept. The same command goes on where it was.")
-        raise typer.Exit(130)
-    if len(plans) > 1:
-        _compare(plans[0], plans[-1], fail_if_worse)
+    here = Foreground(settings)
+    plans = here.plan_evaluations(run_folder(run, settings), asked, request, _baseline(baseline, settings))
+    with accelerator(here, plans[-1].run_folder, "evaluate", wait), terminal.progress() as bar:
+        complete = _evaluate(plans, here, again, bar)
+    found = _compared(plans) if complete and len(plans) > 1 else None
+    verdict = worse(found) if found is not None and fail_if_worse else None
+    if as_json:
+        print_json(_document(plans, complete, found, verdict))
+    else:
+        _show(plans, complete, found, verdict)
+    if not complete:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    if verdict is not None and verdict.failed:
+        raise typer.Exit(ExitCode.WORSE)
 
 
-def _plans(
-    folder: RunDir, asked: tuple[Target, ...], request: EvalRequest, baseline: str | None, settings: Settings
-) -> list[EvalPlan]:
-    """What is to be evaluated, the baseline first, the model in question last."""
-    targets = TARGETS if baseline == "base" else asked
-    if baseline not in (None, "base"):
-        targets = ("tuned",)
-    manifest = load_manifest(folder.manifest_file)
-    plans = [plan_evaluation(manifest, folder, each, request) for each in targets]
-    if baseline is None or baseline == "base":
-        return plans
-    name, checkpoint = _split_baseline(baseline)
-    other = run_folder(name, settings)
-    alike = replace(request, checkpoint=checkpoint, max_new_tokens=plans[-1].spec.setup.max_new_tokens)
-    found = load_manifest(other.manifest_file)
-    return [plan_evaluation(found, other, "tuned", alike, eval_set=plans[-1].eval_set), *plans]
-
-
-def _split_baseline(baseline: str) -> tuple[str, str]:
-    """`r-0003:40` is the checkpoint 40 of r-0003; without one it is the last."""
-    run, _, checkpoint = baseline.rpartition(":")
+def _baseline(named: str | None, settings: Settings) -> tuple[RunDir, str] | Literal["base"] | None:
+    """A run and its checkpoint, or the base model. `r-0003:40` is checkpoint 40 of r-0003; the last without one."""
+    if named is None:
+        return None
+    if named == BASE:
+        return BASE
+    run, _, checkpoint = named.rpartition(":")
     if run and (checkpoint in ("last", "best") or checkpoint.isdigit()):
-        return run, checkpoint
-    return baseline, "last"
+        return run_folder(run, settings), checkpoint
+    return run_folder(named, settings), "last"
 
 
-def _evaluate(plans: Sequence[EvalPlan], backend: TunixBackend, again: bool, bar: Progress) -> bool:
+def _evaluate(plans: Sequence[EvalPlan], here: Foreground, again: bool, bar: Progress) -> bool:
     """Evaluate each; False where a signal stopped it before all was answered."""
     stop = StopRequest()
     with stop_at_signals(stop):
         for plan in plans:
-            if plan.is_done and not again:
-                continue  # what is there needs no Tunix
-            backend.require()
-            task = bar.add_task(plan.label, total=None, note="")
+            task = bar.add_task(plan.label, total=None, note="", visible=not plan.is_done or again)
 
             def show(state: EvalState, task: TaskID = task, label: str = plan.label) -> None:
                 note = f"{label}: {state.phase}" if state.phase else label
                 bar.update(task, completed=state.done, total=state.total, description=note)
 
-            execute_evaluation(plan, backend, again=again, on_state=show, stop=stop)
-            if stop.is_set() and not plan.is_done:
+            if not here.evaluate(plan, again=again, on_state=show, stop=stop):
                 return False
     return True
 
 
-def _compare(first: EvalPlan, second: EvalPlan, fail_if_worse: bool) -> None:
-    found = compare(first.folder.predictions(), second.folder.predictions())
-    terminal_eval.show_comparison(first.label, second.label, found)
-    if fail_if_worse:
-        verdict = worse(found)
+def _compared(plans: Sequence[EvalPlan]) -> Comparison:
+    return compare(plans[0].folder.predictions(), plans[-1].folder.predictions())
+
+
+def _document(
+    plans: Sequence[EvalPlan], complete: bool, found: Comparison | None, verdict: Verdict | None
+) -> dict[str, Any]:
+    evaluations = [
+        {
+            "model": plan.label,
+            "target": plan.spec.target,
+            "train_step": plan.spec.train_step,
+            "folder": plan.folder.path,
+            "summary": plan.folder.summary(),
+            "leaks": plan.folder.leaks(),
+        }
+        for plan in plans
+    ]
+    return {"complete": complete, "evaluations": evaluations, "comparison": found, "verdict": verdict}
+
+
+def _show(plans: Sequence[EvalPlan], complete: bool, found: Comparison | None, verdict: Verdict | None) -> None:
+    terminal_eval.show_results(plans)
+    if not complete:
+        err.print("Stopped; the answers so far are kept. The same command goes on where it was.")
+    if found is not None:
+        terminal_eval.show_comparison(plans[0].label, plans[-1].label, found)
+    if verdict is not None:
         err.print(verdict.sentence, style="red" if verdict.failed else None)
-        if verdict.failed:
-            raise typer.Exit(WORSE)

@@ -1,4 +1,4 @@
-"""The part of the `tunixrt` command that writes a tuned model for other programs: export-model."""
+"""`tunixrt export-model`: a tuned model as a Hugging Face directory."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import typer
 
 from tunixrt_core.cli.accelerator import Checkpoint, Wait, accelerator
 from tunixrt_core.cli.common import Home, run_folder, settings_of
+from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import out
-from tunixrt_core.jobs.model_exports import execute_export
-from tunixrt_core.manifest.manifest import load_manifest
+from tunixrt_core.pipeline.foreground import Foreground
 from tunixrt_core.training.model_export import ExportLayout, ExportReport, ModelExportOptions, folder_name, parse_size
-from tunixrt_core.tunix_backend.backend import TunixBackend
 
 _BOTH = "both"
 
@@ -43,32 +42,34 @@ def export_model(
     ] = None,
     checkpoint: Checkpoint = "last",
     wait: Wait = False,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Write the tuned model, or its LoRA, as a Hugging Face directory, and check it; needs no database."""
     layouts = _layouts(layout)
     options = {one: ModelExportOptions(one, _size(max_shard_size), with_transformers) for one in layouts}
     settings = settings_of(home)
-    backend = TunixBackend(settings.models_dir, settings.compiled_dir)
-    backend.require()
+    here = Foreground(settings)
+    here.require()
     folder = run_folder(run, settings)
     parent = (output or folder.path / "export").expanduser().absolute()
     reports = []
-    with accelerator(settings, folder, "export", wait), terminal.progress() as bar:
+    with accelerator(here, folder, "export", wait), terminal.progress() as bar:
         task = bar.add_task("loading", total=None, note="")
         for one in layouts:
             target = parent if output and len(layouts) == 1 else parent / folder_name(one)
             reports.append(
-                execute_export(
-                    load_manifest(folder.manifest_file),
+                here.export_model(
                     folder,
                     target,
-                    backend,
                     checkpoint=checkpoint,
                     options=options[one],
                     on_phase=lambda phase: bar.update(task, description=phase),
                 )
             )
+    if as_json:
+        print_json({"exports": [{**report.to_dict(), "path": report.path} for report in reports]})
+        return
     for report in reports:
         _show(report)
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
 
 from tunixrt_core.cli.common import Home, open_home
+from tunixrt_core.cli.exit_codes import ExitCode
+from tunixrt_core.cli.output import AsJson, path_text, print_json
 from tunixrt_core.cli.show import ingest as terminal_ingest
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.ingest.formats.mapping import ColumnMapping
 from tunixrt_core.ingest.options import Reading
-from tunixrt_core.ingest.report import ImportProgress
+from tunixrt_core.ingest.report import ImportProgress, ImportReport
 from tunixrt_core.pipeline.pipeline import Pipeline
 
 Format = Annotated[str, typer.Option(help="Format of the rows; auto looks at the content.")]
@@ -23,7 +29,7 @@ Map = Annotated[
     typer.Option("--map", help="Say which column is what: field=column, such as prompt=question. Repeat it."),
 ]
 RejectsFile = Annotated[
-    Path | None, typer.Option("--rejects", help="Write the rejected rows here, to be mended and fed again.")
+    Path | None, typer.Option("--rejects", help="Write the rejected rows to this file, to be fixed and read again.")
 ]
 
 
@@ -38,20 +44,37 @@ def ingest(
     rejects: RejectsFile = None,
     preview: Annotated[bool, typer.Option("--preview", help="Show what would be made of it; store nothing.")] = False,
     bundled: Annotated[bool, typer.Option("--examples", help="Load the bundled example traces.")] = False,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Read traces into the store. Exits with 1 where a row was rejected."""
+    """Read traces into the store. Exits with 1 where a row was rejected.
+
+    A file is stored as a whole or not at all: Ctrl-C stores nothing of it.
+    """
     if bundled == (file is not None):
         raise typer.BadParameter("name a file, or give --examples")
     with open_home(home) as rt:
         if file is None:
-            terminal_ingest.import_report(rt.traces.ingest_examples())
+            report = rt.traces.ingest_examples()
+        elif preview:
+            _preview(rt, file, words_of(file, format, split, map_, source), as_json)
             return
-        words = words_of(file, format, split, map_, source)
-        if preview:
-            terminal_ingest.import_preview(rt.traces.preview(stream_of(file), **words))
-            return
-        _store(rt, file, words, rejects)
+        else:
+            report = _store(rt, file, words_of(file, format, split, map_, source), rejects)
+    if as_json:
+        print_json(report)
+    else:
+        terminal_ingest.import_report(report)
+        terminal_ingest.rejects_written(rejects, report.rejected)
+    raise typer.Exit(ExitCode.FAILURE if report.rejected else ExitCode.SUCCESS)
+
+
+def _preview(rt: Pipeline, file: Path, words: Reading, as_json: bool) -> None:
+    found = rt.traces.preview(stream_of(file), **words)
+    if as_json:
+        print_json(found)
+    else:
+        terminal_ingest.import_preview(found)
 
 
 def stream_of(file: Path) -> Any:
@@ -59,12 +82,16 @@ def stream_of(file: Path) -> Any:
     return sys.stdin.buffer if str(file) == "-" else file
 
 
+def name_of(file: Path) -> str:
+    """The file as reports name it."""
+    return "standard input" if str(file) == "-" else path_text(file)
+
+
 def words_of(file: Path, format: str, split: str, pairs: list[str] | None, source: str | None = None) -> Reading:
     """What the user said about a file, as the verbs take it. Raises UnreadableFile."""
     mapping = ColumnMapping.parse(pairs or [])
-    name = "standard input" if str(file) == "-" else str(file)
     return {
-        "name": name,
+        "name": name_of(file),
         "format": format,
         "split": split,
         "mapping": mapping.fields if mapping else None,
@@ -80,12 +107,53 @@ def tell(bar: Any, task: Any, progress: ImportProgress) -> None:
     bar.update(task, completed=progress.read, total=total, note=note)
 
 
-def _store(rt: Pipeline, file: Path, words: Reading, rejects: Path | None) -> None:
-    with terminal.progress() as bar:
-        task = bar.add_task("reading", total=None, note="")
-        report = rt.traces.ingest(stream_of(file), rejects=rejects, on_progress=lambda p: tell(bar, task, p), **words)
-        bar.update(task, completed=report.read, total=report.read, note="")
-    terminal_ingest.import_report(report)
-    if rejects is not None and report.rejected:
-        terminal.out.print(f"Rejected rows are in {rejects}; mend them there and ingest that file.")
-    raise typer.Exit(1 if report.rejected else 0)
+def _store(rt: Pipeline, file: Path, words: Reading, rejects: Path | None) -> ImportReport:
+    interrupt = Interrupt()
+    try:
+        with terminal.progress() as bar, interrupt.caught():
+            task = bar.add_task("reading", total=None, note="")
+
+            def told(progress: ImportProgress) -> None:
+                interrupt.check()
+                tell(bar, task, progress)
+
+            report = rt.traces.ingest(stream_of(file), rejects=rejects, on_progress=told, **words)
+            bar.update(task, completed=report.read, total=report.read, note="")
+    except KeyboardInterrupt:
+        terminal.err.print(f"Stopped by Ctrl-C. Nothing of {words['name']} was stored.")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    return report
+
+
+class Interrupt:
+    """Ctrl-C while a file is stored: it ends the import before the commit, or not at all.
+
+    Python's own KeyboardInterrupt may come right after the commit, where "nothing was stored" would be wrong.
+    """
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._checks = False
+
+    def check(self) -> None:
+        """Called again and again, a last time before the commit. Raises KeyboardInterrupt where it was asked for."""
+        self._checks = True
+        if self._asked:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        """While inside, Ctrl-C is heard at the next `check`, or at once before the first one. The second one kills."""
+        before = signal.signal(signal.SIGINT, self._handle)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._asked:  # the file gives nothing more, so that no check comes
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGINT)
+        self._asked = True
+        if not self._checks:
+            raise KeyboardInterrupt

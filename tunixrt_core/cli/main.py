@@ -1,8 +1,7 @@
-"""The `tunixrt` command: thin over the pipeline. Errors are one sentence on standard error and a non-zero exit."""
+"""The `tunixrt` command: its subcommands, and errors as sentences."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -21,9 +20,11 @@ from tunixrt_core.cli.hyperparameters import Set
 from tunixrt_core.cli.ingest import ingest
 from tunixrt_core.cli.memory import memory
 from tunixrt_core.cli.models import models_app
+from tunixrt_core.cli.output import AsJson, print_document, print_json, standard_output, write_file
 from tunixrt_core.cli.preflight import preflight
 from tunixrt_core.cli.runs import runs_app
 from tunixrt_core.cli.script import script
+from tunixrt_core.cli.serve import serve
 from tunixrt_core.cli.show.terminal import err, out
 from tunixrt_core.cli.traces import traces_app
 from tunixrt_core.cli.train import train
@@ -33,8 +34,6 @@ from tunixrt_core.manifest.variants import read_changes
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
-    help="From step-by-step reasoning traces to a fine-tuned, evaluated model.",
     pretty_exceptions_enable=False,
 )
 app.add_typer(traces_app, name="traces")
@@ -47,16 +46,26 @@ app.add_typer(manifest_app, name="manifest")
 
 def main() -> None:
     """Entry point: runs the command and turns errors into a sentence and exit code 1."""
-    try:
-        app(prog_name="tunixrt")
-    except TunixRTError as error:
-        fail(str(error))
+    with standard_output():
+        try:
+            app(prog_name="tunixrt")
+        except TunixRTError as error:
+            fail(str(error))
 
 
-@app.command()
-def version() -> None:
-    """Print the version."""
-    out.print(__version__)
+def _print_version(asked: bool) -> None:
+    if asked:
+        out.print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def tunixrt(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """From step-by-step reasoning traces to a fine-tuned, evaluated model."""
 
 
 app.command()(ingest)
@@ -77,7 +86,7 @@ def manifest(
         Path | None, typer.Option("--output", "-o", help="File to write; standard output otherwise.")
     ] = None,
     set_: Set = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of YAML.")] = False,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Write a run manifest, or a script from one."""
@@ -98,9 +107,12 @@ def manifest(
         )
     text = built.to_json() if as_json else built.to_yaml()
     if output is None:
-        sys.stdout.write(text)
+        print_document(text)
+        return
+    write_file(output, text)
+    if as_json:
+        print_json({"output": output, "train_rows": built.data.train_rows})
     else:
-        output.write_text(text, encoding="utf-8")
         out.print(f"{output}  {built.data.train_rows:,} train rows; start it with: tunixrt train {output}")
 
 
@@ -111,6 +123,7 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(ask)
 app.command("export-model")(export_model)
+app.command()(serve)
 app.add_typer(runs_app, name="runs")
 app.add_typer(models_app, name="models")
 app.add_typer(doctor_app, name="doctor")

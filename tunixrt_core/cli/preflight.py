@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
 from rich.text import Text
 
-from tunixrt_core.cli.common import Home, fail, settings_of
+from tunixrt_core.cli.common import Home, fail, foreground
+from tunixrt_core.cli.exit_codes import ExitCode
+from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import err, out
 from tunixrt_core.manifest.manifest import RunManifest, load_manifest
+from tunixrt_core.pipeline.foreground import Foreground
 from tunixrt_core.training.execution import run_folder_of
 from tunixrt_core.training.preflight import (
     PICKS,
@@ -30,7 +31,6 @@ from tunixrt_core.training.preflight import (
     to_dict,
 )
 from tunixrt_core.training.preflight_checks import CHECKS
-from tunixrt_core.tunix_backend.backend import TunixBackend
 
 Allow = Annotated[
     list[str] | None, typer.Option("--allow", help="Code of a finding that must not block; may be given again.")
@@ -47,31 +47,30 @@ def preflight(
     rows: Annotated[str | None, typer.Option(help=f"Show a row: {', '.join(PICKS)}.")] = None,
     row: Annotated[int | None, typer.Option(min=1, help="Show this row, by its line in the data file.")] = None,
     allow: Allow = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Check a manifest before it runs; needs no database. Exits with 1 where something blocks the start."""
     if rows is not None and rows not in PICKS:
         raise typer.BadParameter(f"--rows is one of {', '.join(PICKS)}")
     allowed = check_codes(allow)
-    settings = settings_of(home)
-    backend = TunixBackend(settings.models_dir)
-    backend.require()
+    here = foreground(home)
+    here.require()
     manifest = load_manifest(manifest_file)
     with terminal.progress() as bar:
         task = bar.add_task("encoding rows", total=manifest.data.rows, note="")
-        found = backend.preflight(
+        found = here.preflight(
             manifest,
             run_folder_of(manifest, Path.cwd()),
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
         ).allowing(allowed)
-    views = _asked_for(backend, manifest, found, rows, row)
+    views = _asked_for(here, manifest, found, rows, row)
     if as_json:
         shown = {"views": [to_dict(view) for view in views]} if views else {}
-        sys.stdout.write(orjson.dumps({**found.to_dict(), **shown}, option=orjson.OPT_INDENT_2).decode() + "\n")
+        print_json({**found.to_dict(), **shown})
     else:
         _show(found, views)
-    raise typer.Exit(1 if found.blocking else 0)
+    raise typer.Exit(ExitCode.FAILURE if found.blocking else ExitCode.SUCCESS)
 
 
 def check_codes(allow: Sequence[str] | None) -> tuple[str, ...]:
@@ -82,12 +81,12 @@ def check_codes(allow: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _asked_for(
-    backend: TunixBackend, manifest: RunManifest, found: Preflight, pick: str | None, row: int | None
+    here: Foreground, manifest: RunManifest, found: Preflight, pick: str | None, row: int | None
 ) -> list[RowView]:
     wanted = ([row] if row is not None else []) + list(found.picks.get(pick or "", ())[:1])
     if not wanted or not found.totals:
         return []
-    views = backend.preflight_rows(manifest, wanted)
+    views = here.preflight_rows(manifest, wanted)
     if row is not None and not any(view.number == row for view in views):
         fail(f"The data file has no row {row:,}; it has {found.totals.rows:,} rows.")
     return views

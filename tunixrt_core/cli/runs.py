@@ -1,4 +1,4 @@
-"""The part of the `tunixrt` command for runs that are there: list, show, stop, save, resume, clone, compare, tail."""
+"""`tunixrt runs`: list, show, stop, save, resume, clone, compare and tail."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from tunixrt_core.cli.accelerator import Wait
 from tunixrt_core.cli.common import Home, fail, open_home, run_folder, settings_of
 from tunixrt_core.cli.hyperparameters import Set
+from tunixrt_core.cli.output import AsJson, print_document, print_json, write_file
 from tunixrt_core.cli.show import runs as terminal_run
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import out
@@ -18,6 +19,7 @@ from tunixrt_core.cli.train import train_here
 from tunixrt_core.evaluation.run_summary import summarise
 from tunixrt_core.manifest.manifest import load_manifest
 from tunixrt_core.manifest.variants import differences, keep_parent, make_variant, read_changes
+from tunixrt_core.pipeline.foreground import Foreground
 from tunixrt_core.pipeline.runs import ask_to_save, with_duration
 from tunixrt_core.runs.record import RunDir
 
@@ -25,10 +27,13 @@ runs_app = typer.Typer(no_args_is_help=True, help="List, show, stop, save, resum
 
 
 @runs_app.command("list")
-def runs_list(limit: int = 20, home: Home = None) -> None:
+def runs_list(limit: int = 20, as_json: AsJson = False, home: Home = None) -> None:
     """List runs, newest first."""
     with open_home(home) as rt:
         rows = [(run, rt.runs.state(run.id)) for run in rt.runs.page(limit=limit).items]
+    if as_json:
+        print_json({"runs": [{**run.to_dict(), "state": state} for run, state in rows]})
+        return
     terminal.table(
         ("Run", "Name", "Status", "Train step", "Of", "Dataset"),
         [
@@ -39,10 +44,16 @@ def runs_list(limit: int = 20, home: Home = None) -> None:
 
 
 @runs_app.command("show")
-def runs_show(run: str, home: Home = None) -> None:
+def runs_show(run: str, as_json: AsJson = False, home: Home = None) -> None:
     """Show one run: state, figures, alerts, and where its files are."""
     folder = run_folder(run, settings_of(home))
-    state = folder.state()
+    state, summary = folder.state(), summarise(folder)
+    alerts = [record for record in folder.metrics()[0] if record["kind"] == "alert"]
+    if as_json:
+        print_json(
+            {"run": folder.path.name, "folder": folder.path, "state": state, "summary": summary, "alerts": alerts}
+        )
+        return
     terminal.table(
         ("", ""),
         [
@@ -53,27 +64,34 @@ def runs_show(run: str, home: Home = None) -> None:
             ("Folder", str(folder.path)),
         ],
     )
-    terminal_run.show_summary(summarise(folder))
-    for record in folder.metrics()[0]:
-        if record["kind"] == "alert":
-            out.print(terminal_run.event_line(record), style="yellow")
+    terminal_run.show_summary(summary)
+    for alert in alerts:
+        out.print(terminal_run.event_line(alert), style="yellow")
 
 
 @runs_app.command("stop")
-def runs_stop(run: str, home: Home = None) -> None:
+def runs_stop(run: str, as_json: AsJson = False, home: Home = None) -> None:
     """Ask a run to stop, in whichever process it runs; it keeps its last checkpoint."""
     folder = run_folder(run, settings_of(home))
     if (state := folder.state()).status.over:
         fail(f"{run} is over ({state.status}); there is nothing to stop.")
     folder.stop_file.touch()
-    out.print(f"{run} was asked to stop; it ends after the train step under way.")
+    _asked(folder, "stop", f"{run} was asked to stop; it ends after the train step under way.", as_json)
 
 
 @runs_app.command("save")
-def runs_save(run: str, home: Home = None) -> None:
+def runs_save(run: str, as_json: AsJson = False, home: Home = None) -> None:
     """Ask a run to save a checkpoint now and to go on, in whichever process it runs."""
-    ask_to_save(run, run_folder(run, settings_of(home)))
-    out.print(f"{run} was asked for a checkpoint; it is saved after the train step under way.")
+    folder = run_folder(run, settings_of(home))
+    ask_to_save(run, folder)
+    _asked(folder, "save", f"{run} was asked for a checkpoint; it is saved after the train step under way.", as_json)
+
+
+def _asked(folder: RunDir, request: str, words: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"run": folder.path.name, "folder": folder.path, "request": request})
+    else:
+        out.print(words)
 
 
 @runs_app.command("resume")
@@ -82,6 +100,7 @@ def runs_resume(
     train_steps: Annotated[int | None, typer.Option(help="In all: trains a finished run for longer.")] = None,
     epochs: Annotated[float | None, typer.Option(help="In all: trains a finished run for longer.")] = None,
     wait: Wait = False,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Go on from the last checkpoint, in this process."""
@@ -89,7 +108,7 @@ def runs_resume(
     folder = run_folder(run, settings)
     manifest = load_manifest(folder.manifest_file)
     manifest = with_duration(manifest, folder.state(), train_steps=train_steps, epochs=epochs)
-    train_here(manifest, folder, settings, resume=True, wait=wait)
+    train_here(manifest, folder, Foreground(settings), resume=True, wait=wait, as_json=as_json)
 
 
 @runs_app.command("clone")
@@ -104,40 +123,49 @@ def runs_clone(
     ] = None,
     start: Annotated[bool, typer.Option("--start", help="Train it at once, in this process.")] = False,
     wait: Wait = False,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Write the manifest of a run with some values changed, for a new run, and say what has changed."""
     settings = settings_of(home)
     if output_dir is None:
         with open_home(home) as rt:
-            output_dir = str(rt.registry.next_dir())
+            output_dir = rt.manifests.next_run_dir()
     manifest = load_manifest(run_folder(run, settings).manifest_file)
     variant = make_variant(manifest, read_changes(set_ or []), output_dir)
     for change in variant.changed:
         terminal.err.print(f"{change.key}: {change.values[0]} -> {change.values[1]}")
     if output:
-        output.write_text(variant.manifest.to_yaml(), encoding="utf-8")
+        write_file(output, variant.manifest.to_yaml())
     if start:
         folder = RunDir(Path(output_dir).absolute())
         if not folder.state_file.exists():  # otherwise the start is refused
             folder.create()
             keep_parent(folder, run, manifest, variant.manifest)
-        train_here(variant.manifest, folder, settings, resume=False, wait=wait)
+        train_here(variant.manifest, folder, Foreground(settings), resume=False, wait=wait, as_json=as_json)
+    elif as_json:
+        print_json({"manifest": variant.manifest, "changed": variant.changed, "output": output})
     elif output:
         out.print(f"{output}  start it with: tunixrt train {output}")
     else:
-        typer.echo(variant.manifest.to_yaml(), nl=False)
+        print_document(variant.manifest.to_yaml())
 
 
 @runs_app.command("compare")
-def runs_compare(runs: Annotated[list[str], typer.Argument(help="Two or more.")], home: Home = None) -> None:
+def runs_compare(
+    runs: Annotated[list[str], typer.Argument(help="Two or more.")], as_json: AsJson = False, home: Home = None
+) -> None:
     """Put runs side by side: where their manifests differ, and what each came to; needs no database."""
     if len(runs) < 2:
         raise typer.BadParameter("name two runs or more")
     folders = [run_folder(run, settings_of(home)) for run in runs]
     manifests = [load_manifest(folder.manifest_file) for folder in folders]
     summaries = tuple(map(summarise, folders))
-    terminal_run.show_comparison([folder.path.name for folder in folders], differences(manifests), summaries)
+    names, differing = [folder.path.name for folder in folders], differences(manifests)
+    if as_json:
+        print_json({"runs": names, "differences": differing, "summaries": summaries})
+    else:
+        terminal_run.show_comparison(names, differing, summaries)
 
 
 @runs_app.command("tail")

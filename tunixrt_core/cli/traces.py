@@ -6,13 +6,14 @@ import getpass
 from datetime import datetime
 from typing import Annotated
 
-import orjson
 import typer
 
 from tunixrt_core.cli.common import Home, open_home
+from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import traces as terminal_traces
 from tunixrt_core.cli.show.terminal import out
-from tunixrt_core.store.query import TraceQuery
+from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.store.query import Count, TraceQuery
 from tunixrt_core.traces.scores import GivenScore
 
 traces_app = typer.Typer(no_args_is_help=True, help="Find, read, judge, compare and delete traces.")
@@ -51,7 +52,7 @@ def traces_list(
     after: After = None,
     before: Before = None,
     limit: int = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON a trace.")] = False,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """List the newest traces that match."""
@@ -62,22 +63,19 @@ def traces_list(
     with open_home(home) as rt:
         page, count = rt.traces.page(query, limit=limit), rt.traces.count(query)
     if as_json:
-        for item in page.items:
-            out.file.write(orjson.dumps({"id": item.id, **item.trace.to_dict()}).decode() + "\n")
+        print_json({"traces": page.items, "count": count, "exact": count.exact})
         return
     terminal_traces.listing(page.items)
     out.print(f"{len(page.items):,} of {count.words} traces, newest first")
 
 
 @traces_app.command("show")
-def traces_show(
-    trace: Ref, as_json: Annotated[bool, typer.Option("--json", help="The trace alone.")] = False, home: Home = None
-) -> None:
+def traces_show(trace: Ref, as_json: AsJson = False, home: Home = None) -> None:
     """Show one trace: prompt, steps, answer, and what was said about it."""
     with open_home(home) as rt:
         stored = rt.traces.get(trace)
     if as_json:
-        out.file.write(orjson.dumps(stored.trace.to_dict(), option=orjson.OPT_INDENT_2).decode() + "\n")
+        print_json(stored)
     else:
         terminal_traces.one(stored)
 
@@ -87,23 +85,34 @@ def traces_tag(
     trace: Ref,
     tags: Annotated[list[str], typer.Argument(help="Tags to give it.")],
     remove: Annotated[bool, typer.Option("--remove", help="Take them away instead.")] = False,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Tag a trace. A tag is any word or short line."""
     with open_home(home) as rt:
         (rt.traces.untag if remove else rt.traces.tag)(trace, tags)
         stored = rt.traces.get(trace)
-    out.print(f"{stored.id[:12]}  {', '.join(stored.tags) or 'no tags'}")
+    if as_json:
+        print_json(stored)
+    else:
+        out.print(f"{stored.id[:12]}  {', '.join(stored.tags) or 'no tags'}")
 
 
 @traces_app.command("note")
 def traces_note(
-    trace: Ref, text: Annotated[str, typer.Argument(help="The note; empty to remove it.")], home: Home = None
+    trace: Ref,
+    text: Annotated[str, typer.Argument(help="The note; empty to remove it.")],
+    as_json: AsJson = False,
+    home: Home = None,
 ) -> None:
     """Write the note of a trace, in place of the one before."""
     with open_home(home) as rt:
         rt.traces.note(trace, text)
-    out.print("Note kept." if text.strip() else "Note removed.")
+        stored = rt.traces.get(trace)
+    if as_json:
+        print_json(stored)
+    else:
+        out.print("Note kept." if text.strip() else "Note removed.")
 
 
 @traces_app.command("score")
@@ -114,6 +123,7 @@ def traces_score(
     step: Annotated[int | None, typer.Option(help="A single step, counted from 1.", min=1)] = None,
     scorer: Annotated[str, typer.Option(help="Who scores; your user name otherwise.")] = "",
     note: Annotated[str | None, typer.Option(help="Why.")] = None,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Give a trace, or one of its steps, a human score, in place of your earlier one."""
@@ -128,26 +138,38 @@ def traces_score(
     )
     with open_home(home) as rt:
         rt.traces.score(trace, [given])
-    out.print(f"{name} {value:g} by {given.scorer}{'' if step is None else f', step {step}'}")
+        stored = rt.traces.get(trace)
+    if as_json:
+        print_json(stored)
+    else:
+        out.print(f"{name} {value:g} by {given.scorer}{'' if step is None else f', step {step}'}")
 
 
 @traces_app.command("groups")
 def traces_groups(
     min_traces: Annotated[int, typer.Option(help="Only prompts with at least so many traces.")] = 2,
     limit: int = 20,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """List prompts with several traces: share of right ones, different answers, the shortest right trace."""
     with open_home(home) as rt:
         page = rt.traces.prompt_groups(min_traces=min_traces, limit=limit)
-    terminal_traces.groups(page.items)
+    if as_json:
+        print_json({"groups": page.items})
+    else:
+        terminal_traces.groups(page.items)
 
 
 @traces_app.command("diff")
-def traces_diff(a: Ref, b: Ref, home: Home = None) -> None:
+def traces_diff(a: Ref, b: Ref, as_json: AsJson = False, home: Home = None) -> None:
     """Compare two traces step by step; words that differ stand in [-brackets-] and {+braces+}."""
     with open_home(home) as rt:
-        terminal_traces.difference(rt.traces.get(a), rt.traces.get(b), rt.traces.diff(a, b))
+        first, second, found = rt.traces.get(a), rt.traces.get(b), rt.traces.diff(a, b)
+    if as_json:
+        print_json({"a": first.id, "b": second.id, **found.to_dict()})
+    else:
+        terminal_traces.difference(first, second, found)
 
 
 @traces_app.command("delete")
@@ -169,6 +191,7 @@ def traces_delete(
     before: Before = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many there are.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Delete one trace, or all that match. Each leaves a tombstone, so that dataset versions go on naming it."""
@@ -179,17 +202,22 @@ def traces_delete(
     if (trace is None) == (query == TraceQuery()):
         raise typer.BadParameter("name a trace, or give filters such as --source or --before")
     with open_home(home) as rt:
-        count = rt.traces.count(query).words if trace is None else "1"
-        what = f"{count} {'trace' if count == '1' else 'traces'}"
         if trace is not None:
             rt.traces.get(trace)
-        if dry_run:
-            out.print(f"{what} would be deleted")
-            return
-        if not yes:
-            typer.confirm(f"Delete {what}?", abort=True)
-        if trace is None:
-            out.print(f"{rt.traces.delete_matching(query):,} deleted")
-        else:
-            rt.traces.delete(trace)
-            out.print("1 deleted")
+        count = rt.traces.count(query) if trace is None else Count(1)
+        what = f"{count.words} {'trace' if count == 1 else 'traces'}"
+        if not dry_run and not yes:
+            typer.confirm(f"Delete {what}?", abort=True, err=True)
+        if not dry_run:
+            count = Count(_delete(rt, trace, query))
+    if as_json:
+        print_json({"count": count, "exact": count.exact, "deleted": not dry_run})
+    else:
+        out.print(f"{what} would be deleted" if dry_run else f"{count:,} deleted")
+
+
+def _delete(rt: Pipeline, trace: str | None, query: TraceQuery) -> int:
+    if trace is None:
+        return rt.traces.delete_matching(query)
+    rt.traces.delete(trace)
+    return 1

@@ -1,4 +1,4 @@
-"""The part of the `tunixrt` command that trains, in this process."""
+"""`tunixrt train`: a run in this process."""
 
 from __future__ import annotations
 
@@ -10,20 +10,17 @@ import typer
 
 from tunixrt_core.cli.accelerator import Wait, accelerator, stop_at_signals
 from tunixrt_core.cli.common import Home, fail, settings_of
+from tunixrt_core.cli.exit_codes import ExitCode
+from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.preflight import Allow, check_codes
 from tunixrt_core.cli.show import runs as terminal_run
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import err, out
-from tunixrt_core.errors import InvalidManifest
 from tunixrt_core.evaluation.run_summary import summarise
 from tunixrt_core.manifest.manifest import RunManifest, load_manifest
-from tunixrt_core.pipeline.runs import with_duration
+from tunixrt_core.pipeline.foreground import Foreground
 from tunixrt_core.runs.record import RunDir, RunState, RunStatus
-from tunixrt_core.settings import Settings
-from tunixrt_core.training.backend import Backend
-from tunixrt_core.training.execution import StopRequest, execute_dry_run, execute_training, run_folder_of
-from tunixrt_core.training.trainer import NoObserver, TrainControls
-from tunixrt_core.tunix_backend.backend import TunixBackend
+from tunixrt_core.training.execution import StopRequest, run_folder_of
 
 
 def train(
@@ -41,6 +38,7 @@ def train(
         str | None, typer.Option(help="host:port of process 0, where the others find each other.")
     ] = None,
     wait: Wait = False,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Run a manifest in this process; needs no database.
@@ -50,98 +48,77 @@ def train(
     allowed = check_codes(allow)
     if processes > 1 and (coordinator is None or process_index >= processes):
         raise typer.BadParameter("several processes need --coordinator, and --process-index below --processes")
-    settings = settings_of(home)
-    backend = TunixBackend(settings.models_dir, settings.compiled_dir)
-    backend.require()
+    here = Foreground(settings_of(home))
+    here.require()
     loaded = load_manifest(manifest_file)
     if output_dir:
         loaded = loaded.model_copy(update={"output_dir": str(output_dir)})
     folder = run_folder_of(loaded, Path.cwd())
     if dry_run:
-        with accelerator(settings, folder, "dry run", wait):
-            _dry_run(loaded, folder, backend)
+        with accelerator(here, folder, "dry run", wait):
+            _dry_run(loaded, folder, here, as_json)
         return
     if coordinator is not None and processes > 1:
-        backend.join(coordinator, processes, process_index)
+        here.join(coordinator, processes, process_index)
         if process_index > 0:
-            _train_along(loaded, folder, backend)
+            stop = StopRequest()
+            with stop_at_signals(stop):
+                here.train_along(loaded, folder, stop=stop)
             return
-    train_here(loaded, folder, settings, resume=resume, wait=wait, allow=allowed, backend=backend)
+    train_here(loaded, folder, here, resume=resume, wait=wait, allow=allowed, as_json=as_json)
 
 
-def _dry_run(manifest: RunManifest, folder: RunDir, backend: Backend) -> None:
+def _dry_run(manifest: RunManifest, folder: RunDir, here: Foreground, as_json: bool) -> None:
     with terminal.progress() as bar:
         task = bar.add_task("loading", total=None, note="")
-        report = execute_dry_run(
-            manifest, backend, folder.path.parent, on_phase=lambda phase: bar.update(task, description=phase)
-        )
-    if report is not None:
+        report = here.dry_run(manifest, folder, on_phase=lambda phase: bar.update(task, description=phase))
+    if as_json:
+        print_json(report)
+    elif report is not None:
         terminal_run.show_dry_run(report)
-
-
-def _train_along(manifest: RunManifest, folder: RunDir, backend: Backend) -> None:
-    """Train as one of several processes of which another shows and writes what happens."""
-    stop = StopRequest()
-    with stop_at_signals(stop):
-        backend.begin_together(ready=True)
-        backend.trainer().train(manifest, folder.path, observer=NoObserver(), controls=TrainControls(stop))
 
 
 def train_here(
     manifest: RunManifest,
     folder: RunDir,
-    settings: Settings,
+    here: Foreground,
     *,
     resume: bool,
     wait: bool,
     allow: tuple[str, ...] = (),
-    backend: TunixBackend | None = None,
+    as_json: bool = False,
 ) -> None:
     """Train in this process and show it; leaves with an exit code of its own where the run did not end by itself."""
-    backend = backend or TunixBackend(settings.models_dir, settings.compiled_dir)
-    backend.require()
-    with accelerator(settings, folder, "train", wait):
-        _check_folder(manifest, folder, resume)
-        state, code = _train_with_display(manifest, folder, backend, allow)
+    here.require()
+    with accelerator(here, folder, "train", wait):
+        here.prepare(manifest, folder, resume=resume)
+        state, code = _train_with_display(manifest, folder, here, allow)
+    if as_json:
+        print_json({"run": folder.path.name, "folder": folder.path, **summarise(folder).to_dict()})
     if state.status is RunStatus.FAILED:
         fail(state.message)
     terminal.dropped_rows(state)
-    terminal_run.show_summary(summarise(folder))
     if state.message:
         err.print(state.message)
-    out.print(f"{state.status} at train step {state.train_step:,} of {state.total_train_steps:,}: {folder.path}")
+    if not as_json:
+        terminal_run.show_summary(summarise(folder))
+        out.print(f"{state.status} at train step {state.train_step:,} of {state.total_train_steps:,}: {folder.path}")
     if state.status is RunStatus.STOPPED and code:
         raise typer.Exit(code)
 
 
-def _check_folder(manifest: RunManifest, folder: RunDir, resume: bool) -> None:
-    if not folder.state_file.exists():
-        return
-    state = folder.state()
-    if not resume:
-        raise InvalidManifest(
-            "output_dir", f"{folder.path} already holds a run ({state.status}); choose another, or add --resume"
-        )
-    state.status.to(RunStatus.QUEUED)
-    if state.status is RunStatus.SUCCEEDED:
-        with_duration(manifest, state, **manifest.duration.model_dump())
-
-
 def _train_with_display(
-    manifest: RunManifest, folder: RunDir, backend: Backend, allow: tuple[str, ...]
+    manifest: RunManifest, folder: RunDir, here: Foreground, allow: tuple[str, ...]
 ) -> tuple[RunState, int]:
     """Train in a thread, so that signals reach this one and become a stop with a checkpoint; and their exit code."""
-    folder.create()
-    folder.write_queued()
     stop = StopRequest()
     ended: list[RunState] = []
     worker = threading.Thread(
-        target=lambda: ended.append(execute_training(manifest, folder, backend, stop=stop, allow=allow)),
-        name="tunixrt-train",
+        target=lambda: ended.append(here.train(manifest, folder, stop=stop, allow=allow)), name="tunixrt-train"
     )
     with stop_at_signals(stop) as codes, terminal_run.RunDisplay(folder) as display:
         worker.start()
         while worker.is_alive():
             worker.join(0.25)
             display.update(folder.state())
-    return ended[0], codes[0] if codes else 0
+    return ended[0], codes[0] if codes else ExitCode.SUCCESS

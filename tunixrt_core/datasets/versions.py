@@ -69,6 +69,15 @@ class DatasetDiff:
     kept: int
     changed: tuple[tuple[str, str], ...] = ()
 
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "added": list(self.added),
+            "removed": list(self.removed),
+            "moved": list(self.moved),
+            "changed": [{"before": before, "after": after} for before, after in self.changed],
+            "kept": self.kept,
+        }
+
 
 def freeze(
     spec: DatasetSpec, rows: Sequence[DatasetRow], *, version: int, parent: int | None, created_at: datetime

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -85,6 +85,20 @@ class Run:
     ended_at: datetime | None = None
     message: str = ""
     request_id: str | None = None  # makes a repeated start find the run that the first one made
+
+    def to_dict(self) -> dict[str, Any]:
+        """For a list of runs: without the manifest and the request id."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "status": self.status.value,
+            "message": self.message,
+            "dataset": asdict(self.dataset) if self.dataset else None,
+            "directory": self.directory,
+            "created_at": self.created_at,
+            "started_at": self.started_at,
+            "ended_at": self.ended_at,
+        }
 
 
 @dataclass(frozen=True, slots=True)

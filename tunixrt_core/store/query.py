@@ -112,6 +112,9 @@ class Note:
     text: str
     written_at: datetime
 
+    def to_dict(self) -> dict[str, Any]:
+        return {"text": self.text, "written_at": self.written_at.isoformat()}
+
 
 @dataclass(frozen=True, slots=True)
 class StoredScore:
@@ -144,6 +147,16 @@ class StoredTrace:
     note: Note | None = None
     scores: tuple[StoredScore, ...] = ()
 
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "created_at": self.created_at.isoformat(),
+            "trace": self.trace.to_dict(),
+            "tags": list(self.tags),
+            "note": self.note.to_dict() if self.note else None,
+            "scores": [score.to_dict() for score in self.scores],
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class PromptGroup:
@@ -162,6 +175,9 @@ class PromptGroup:
         """Share of right ones among those that can be told; None where no reference is known."""
         known = self.right + self.wrong
         return self.right / known if known else None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in (*self.__slots__, "pass_rate")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field, FiniteFloat
 
 from app.api.models.bodies import Body
-from tunixrt_core.store.query import PromptGroup, StoredScore, TraceQuery
+from tunixrt_core.store.query import PromptGroup, TraceQuery
 from tunixrt_core.store.query import StoredTrace as Stored
 from tunixrt_core.traces.scores import GivenScore, ScoreKind
 
@@ -28,10 +28,6 @@ class Score(BaseModel):
     note: str | None
     created_at: datetime
 
-    @classmethod
-    def of(cls, stored: StoredScore) -> Score:
-        return cls.model_validate(stored.to_dict())
-
 
 class Note(BaseModel):
     text: str
@@ -48,15 +44,7 @@ class StoredTrace(BaseModel):
 
     @classmethod
     def of(cls, stored: Stored) -> StoredTrace:
-        note = Note(text=stored.note.text, written_at=stored.note.written_at) if stored.note else None
-        return cls(
-            id=stored.id,
-            created_at=stored.created_at,
-            trace=stored.trace.to_dict(),
-            tags=list(stored.tags),
-            note=note,
-            scores=[Score.of(one) for one in stored.scores],
-        )
+        return cls.model_validate(stored.to_dict())
 
 
 class TracePage(BaseModel):
@@ -111,8 +99,7 @@ class Group(BaseModel):
 
     @classmethod
     def of(cls, group: PromptGroup) -> Group:
-        names = ("key", "prompt", "traces", "right", "wrong", "pass_rate", "answers", "shortest_right")
-        return cls(**{name: getattr(group, name) for name in names})
+        return cls.model_validate(group.to_dict())
 
 
 class GroupPage(BaseModel):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -12,7 +11,6 @@ from app.api.downloads import MEDIA_TYPE, JsonlDownload
 from app.api.limits import JsonRoute
 from app.api.models.bodies import DatasetBody
 from app.api.models.datasets import (
-    ChangedRow,
     DatasetDiff,
     DatasetEntry,
     DatasetList,
@@ -175,8 +173,7 @@ def diff(
 ) -> DatasetDiff:
     """What changed from the version `against` to this one."""
     found = pipeline.datasets.diff(name, against, version)
-    changed = [ChangedRow(before=before, after=after) for before, after in found.changed]
-    return DatasetDiff.model_validate({**asdict(found), "changed": changed})
+    return DatasetDiff.model_validate(found.to_dict())
 
 
 def eval_file(body: DatasetBody, pipeline: Pipeline) -> EvalFile | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
@@ -43,7 +42,7 @@ def page(
 ) -> RunPage:
     """A page of runs, newest first."""
     found = pipeline.runs.page(limit=limit, after=after)
-    return RunPage(runs=[RunSummary(**_summary(run)) for run in found.items], next=found.next)
+    return RunPage(runs=[RunSummary(**run.to_dict()) for run in found.items], next=found.next)
 
 
 @router.get("/compare")
@@ -53,7 +52,7 @@ def compare(
     """Runs side by side: where their manifests differ, and what each came to."""
     found = pipeline.runs.compare(id)
     return RunsCompared(
-        runs=[RunSummary(**_summary(run)) for run in found.runs],
+        runs=[RunSummary(**run.to_dict()) for run in found.runs],
         differences=_changes(found.differences),
         summaries=[summary.to_dict() for summary in found.summaries],
     )
@@ -105,24 +104,10 @@ def _changes(found: Sequence[Difference]) -> list[Change]:
     return [Change(key=each.key, values=list(each.values)) for each in found]
 
 
-def _summary(run: Run) -> dict[str, Any]:
-    return {
-        "id": run.id,
-        "name": run.name,
-        "status": run.status.value,
-        "message": run.message,
-        "dataset": asdict(run.dataset) if run.dataset else None,
-        "directory": run.directory,
-        "created_at": run.created_at,
-        "started_at": run.started_at,
-        "ended_at": run.ended_at,
-    }
-
-
 def _detail(pipeline: Pipeline, run: Run) -> RunDetail:
     parent = pipeline.runs.parent(run.id)
     return RunDetail(
-        **_summary(run),
+        **run.to_dict(),
         manifest=dict(run.manifest),
         state=_state(pipeline, run.id),
         parent=ParentRun(**parent.to_dict()) if parent else None,

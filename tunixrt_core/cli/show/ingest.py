@@ -1,8 +1,9 @@
-"""How the command draws what was read: the report of an import, a preview, a diagnosis, an eval file."""
+"""Reports of imports, previews, diagnoses and eval files on a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from tunixrt_core.cli.show.terminal import err, out, table
 from tunixrt_core.evaluation.sets.report import EvalFileReport
@@ -69,6 +70,12 @@ def eval_file(report: EvalFileReport) -> None:
     if rows:
         table(("Group", "Value", "Rows"), rows)
     _errors(report.errors, report.rejected)
+
+
+def rejects_written(file: Path | None, rejected: int) -> None:
+    """Where the rejected rows are, if there are any and they were written."""
+    if file is not None and rejected:
+        out.print(f"Rejected rows are in {file}. Fix them there and read that file.")
 
 
 def _errors(errors: Sequence[RowError], total: int) -> None:

@@ -1,31 +1,82 @@
-"""How the command draws on a terminal: tables, numbers, progress bars. Knows nothing of the store."""
+"""Tables, numbers and progress bars on a terminal or in a pipe."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from tunixrt_core.runs.record import RunState
 
-# no markup: names, paths and messages hold square brackets of their own
-out = Console(highlight=False, markup=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+# all control characters but the ends of lines and tabs
+_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+
+
+def visible(text: str) -> str:
+    """Text with its control characters escaped: what is in a trace never commands the terminal."""
+    return text.translate(_ESCAPES)
+
+
+class _Console(Console):
+    """A console whose content is made visible, and which falls silent when nobody reads it any more."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
+# no markup and no emoji: names, paths and messages hold square brackets and colons of their own
+out = _Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+err = _Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
-    """Numbers to the right, everything else to the left, a dash for what is missing."""
-    drawn = Table(title=title, box=None, header_style="bold", pad_edge=False)
+    """Numbers to the right, everything else to the left, a dash for what is missing.
+
+    A terminal folds long cells; a pipe gets one line per row, whole.
+    """
     numeric = [bool(rows) and all(isinstance(row[i], int | float) for row in rows) for i in range(len(columns))]
+    if out.file.isatty():
+        _folded(columns, rows, numeric, title)
+    else:
+        _lines(columns, rows, numeric, title)
+
+
+def _folded(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], numeric: Sequence[bool], title: str | None
+) -> None:
+    drawn = Table(title=title, box=None, header_style="bold", pad_edge=False, show_header=any(columns))
     for name, right in zip(columns, numeric, strict=True):
         drawn.add_column(name, justify="right" if right else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(number(cell)) for cell in row))
     out.print(drawn)
+
+
+def _lines(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], numeric: Sequence[bool], title: str | None
+) -> None:
+    cells = [[visible(number(cell).replace("\n", " ").replace("\t", " ")) for cell in row] for row in rows]
+    if any(columns):
+        cells.insert(0, list(columns))
+    widths = [max((cell_len(row[i]) for row in cells), default=0) for i in range(len(columns))]
+    if title:
+        out.print(title)
+    for row in cells:
+        padded = (
+            " " * (width - cell_len(cell)) + cell if right else cell + " " * (width - cell_len(cell))
+            for cell, width, right in zip(row, widths, numeric, strict=True)
+        )
+        out.print("  ".join(padded).rstrip(), soft_wrap=True)
 
 
 def number(value: object) -> str:

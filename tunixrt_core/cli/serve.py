@@ -1,0 +1,61 @@
+"""`tunixrt serve`: the dashboard and its API, from an installed wheel or a checkout."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tunixrt_core.errors import NotFound
+from tunixrt_core.settings import NO_AUTH_HELP, OPTIONS, option_help
+
+_INSTALLED = "tunixrt_dashboard"  # the folder of the wheel that holds `app` and `pages`
+
+
+def _option(variable: str) -> Any:
+    option = OPTIONS[variable]
+    return typer.Option(option.name, metavar=option.metavar, help=option_help(variable), show_default=False)
+
+
+def serve(
+    home: Annotated[str | None, _option("TUNIXRT_HOME")] = None,
+    database_url: Annotated[str | None, _option("TUNIXRT_DATABASE_URL")] = None,
+    host: Annotated[str | None, _option("TUNIXRT_HOST")] = None,
+    port: Annotated[str | None, _option("TUNIXRT_PORT")] = None,
+    token: Annotated[str | None, _option("TUNIXRT_TOKEN")] = None,
+    max_upload_mb: Annotated[str | None, _option("TUNIXRT_MAX_UPLOAD_MB")] = None,
+    log_level: Annotated[str | None, _option("TUNIXRT_LOG_LEVEL")] = None,
+    allow_host: Annotated[list[str] | None, _option("TUNIXRT_ALLOWED_HOSTS")] = None,
+    no_auth: Annotated[bool, typer.Option("--no-auth", help=NO_AUTH_HELP)] = False,
+) -> None:
+    """Start the dashboard and its JSON API on one port. An option wins over its environment variable.
+
+    Exits with 0 when told to stop by SIGTERM or Ctrl-C.
+    """
+    given = {
+        "TUNIXRT_HOME": home,
+        "TUNIXRT_DATABASE_URL": database_url,
+        "TUNIXRT_HOST": host,
+        "TUNIXRT_PORT": port,
+        "TUNIXRT_TOKEN": token,
+        "TUNIXRT_MAX_UPLOAD_MB": max_upload_mb,
+        "TUNIXRT_LOG_LEVEL": log_level,
+        "TUNIXRT_ALLOWED_HOSTS": allow_host or None,
+    }
+    # `app` and `pages` are names that others use too: only this process finds them
+    sys.path.insert(0, str(dashboard_folder()))
+    raise typer.Exit(importlib.import_module("app.__main__").start(given, no_auth=no_auth))
+
+
+def dashboard_folder(packages: Path = Path(__file__).parents[2]) -> Path:
+    """The folder that holds `app` and `pages`. Raises NotFound.
+
+    `packages` is the folder of `tunixrt_core`: site-packages for a wheel, or a checkout.
+    """
+    for folder in (packages / _INSTALLED, packages):
+        if (folder / "app" / "server" / "server.py").is_file() and (folder / "pages").is_dir():
+            return folder
+    raise NotFound("dashboard", str(packages / _INSTALLED), "Install the wheel again: pip install --force-reinstall.")
