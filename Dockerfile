@@ -21,4 +21,4 @@ EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8501/healthz', timeout=4)"]
 # inside a container the port must listen on all its addresses; the access token is printed at start
-CMD ["python", "-m", "app", "--host", "0.0.0.0", "--port", "8501"]
+CMD ["tunixrt", "serve", "--host", "0.0.0.0", "--port", "8501"]

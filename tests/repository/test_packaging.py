@@ -9,10 +9,12 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import httpx
 import pytest
 from packaging.requirements import Requirement
 
 from tests.conftest import REPOSITORY
+from tests.helpers.servers import start_server
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 PINS = {
@@ -56,16 +58,45 @@ def test_the_image_runs_as_a_user_of_its_own_with_a_volume_and_a_health_check() 
     assert "/healthz" in DOCKERFILE
 
 
-def test_a_wheel_holds_every_file_that_the_program_reads(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path)]
-    done = subprocess.run([*command, str(copy_of_sources(tmp_path))], capture_output=True, text=True)
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a wheel puts into site-packages."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder)]
+    done = subprocess.run([*command, str(copy_of_sources(folder))], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
-        shipped = {name for name in wheel.namelist() if not name.split("/")[0].endswith(".dist-info")}
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+        wheel.extractall(folder / "installed")
+    return folder / "installed"
+
+
+def test_a_wheel_holds_every_file_that_the_program_reads(installed: Path) -> None:
     listed = subprocess.run(["git", "ls-files", "tunixrt_core", "app", "pages"], capture_output=True, cwd=REPOSITORY)
     if listed.returncode:
         pytest.skip("not a git checkout")
-    assert set(listed.stdout.decode().split()) - shipped == set()
+    for name in listed.stdout.decode().split():
+        assert (installed / ("" if name.startswith("tunixrt_core/") else "tunixrt_dashboard") / name).is_file(), name
+
+
+def test_a_wheel_shadows_nobodys_app_or_pages(installed: Path) -> None:
+    names = {path.name for path in installed.iterdir() if not path.name.endswith(".dist-info")}
+    assert names == {"tunixrt_core", "tunixrt_dashboard"}
+    assert {path.name for path in (installed / "tunixrt_dashboard").iterdir()} == {"app", "pages"}
+
+
+def test_the_dashboard_of_a_wheel_is_served_with_its_own_files(installed: Path, tmp_path: Path) -> None:
+    static = installed / "tunixrt_dashboard" / "app" / "static"
+    (static / "of-the-wheel.txt").write_text("here")  # which the checkout lacks
+    # -P: neither the folder nor the checkout is on the path by itself
+    serve = ("-P", "-m", "tunixrt_core", "serve")
+    server = start_server(tmp_path / "home", "--no-auth", program=serve, packages=installed)
+    try:
+        assert httpx.get(f"{server.url}/app/static/of-the-wheel.txt").text == "here"
+        assert "Tunix RT" in httpx.get(f"{server.url}/").text
+        assert httpx.get(f"{server.url}/api/datasets").json() == {"datasets": []}
+    finally:
+        code, log = server.end()
+    assert (code, "Traceback" in log) == (0, False), log
 
 
 def copy_of_sources(tmp_path: Path) -> Path:
