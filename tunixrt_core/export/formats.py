@@ -143,6 +143,7 @@ _FORMATS = (
         _canonical,
         (
             ("final_answer", "text"),
+            ("layout", "json"),
             ("meta", "json"),
             ("model", "text"),
             ("prompt", "text"),

@@ -10,6 +10,7 @@ from tunixrt_core.export.entries import Entry, ExportOptions
 from tunixrt_core.export.shapes import Data, Scores, asked, in_turns, mean_score
 from tunixrt_core.traces.answers.comparison import compare
 from tunixrt_core.traces.answers.reading.readings import Verdict
+from tunixrt_core.traces.layout import layout_data
 from tunixrt_core.traces.metadata import rendered_metadata
 from tunixrt_core.traces.rendering.styles import render_completion
 
@@ -55,7 +56,8 @@ def preference(better: Judged, worse: Judged, options: ExportOptions) -> dict[st
     sides = {"chosen": better, "rejected": worse}
     steps = {side: [step["content"] for step in one.data["steps"]] for side, one in sides.items()}
     said: dict[str, Any] = {
-        side: render_completion(steps[side], one.data["final_answer"], options.style) for side, one in sides.items()
+        side: render_completion(steps[side], one.data["final_answer"], options.style, layout_data(one.data))
+        for side, one in sides.items()
     }
     row: dict[str, Any] = {"prompt": better.data["prompt"], **said}
     if in_turns(better.data, options):

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tunixrt_core.export.entries import Entry, ExportOptions
+from tunixrt_core.traces.layout import layout_data
 from tunixrt_core.traces.metadata import rendered_metadata
 from tunixrt_core.traces.rendering.row import render_prompt
-from tunixrt_core.traces.rendering.styles import render_completion
+from tunixrt_core.traces.rendering.styles import reasoning_and_content, render_completion
 from tunixrt_core.traces.rows import metadata_of, row_of
 from tunixrt_core.traces.scores import GivenScore
 
@@ -23,7 +24,7 @@ def tunix_sft(entry: Entry, data: Data, options: ExportOptions, scores: Scores) 
 
 def prompt_completion(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> dict[str, Any]:
     contents = [step["content"] for step in data["steps"]]
-    completion = render_completion(contents, data["final_answer"], options.style)
+    completion = render_completion(contents, data["final_answer"], options.style, layout_data(data))
     row: dict[str, Any] = {"prompt": data["prompt"], "completion": completion}
     if in_turns(data, options):
         row = {"prompt": asked(data), "completion": [{"role": "assistant", "content": completion}]}
@@ -31,12 +32,13 @@ def prompt_completion(entry: Entry, data: Data, options: ExportOptions, scores: 
 
 
 def messages(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> dict[str, Any]:
-    contents, answer = [step["content"] for step in data["steps"]], data["final_answer"]
+    contents, answer, layout = [step["content"] for step in data["steps"]], data["final_answer"], layout_data(data)
     if options.reasoning == "content":
-        said = {"role": "assistant", "content": render_completion(contents, answer, options.style)}
+        said = {"role": "assistant", "content": render_completion(contents, answer, options.style, layout)}
         metadata = rendered_metadata(data, entry.hash, contents, style=options.style)
     else:
-        said = {"role": "assistant", "reasoning_content": "\n".join(contents), "content": answer}
+        reasoning, content = reasoning_and_content(contents, answer, layout)
+        said = {"role": "assistant", "reasoning_content": reasoning, "content": content}
         metadata = rendered_metadata(data, entry.hash, contents)
     return with_rest({"messages": [*asked(data), said]}, entry, metadata)
 

@@ -193,6 +193,7 @@ def _trace(
             "source": source,
             "model": model,
             "trace_version": TRACE_VERSION,
+            "layout": None,
             "canonical": canonical,
             "content_hash": sha256_hex(canonical),  # here already: a cached property takes a lock to make it
         },

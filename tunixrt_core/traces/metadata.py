@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
+from tunixrt_core.traces.layout import layout_of
 from tunixrt_core.traces.rendering.parse import ParsedCompletion, take_apart
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.rows import from_row, metadata_of
@@ -24,8 +25,9 @@ def rendered_metadata(
     """The metadata of a row whose completion holds the steps `contents` and the answer in a style; None: joined by
     line ends.
 
-    `step_chars`, the number of characters of each step, is all that it takes to undo the rendering. Where the
-    completion holds the answer alone, `trace_steps` are carried as they are.
+    `step_chars`, the number of characters of each step, is all that it takes to undo the rendering, with the layout
+    where the trace has one, and the answer where that stands within a step. Where the completion holds the answer
+    alone, `trace_steps` are carried as they are.
     """
     metadata = metadata_of(data, trace_id)
     if style is not None:
@@ -34,6 +36,8 @@ def rendered_metadata(
         metadata["trace_steps"] = contents
     else:
         metadata["step_chars"] = list(map(len, contents))
+        if style in (None, ReasoningStyle.THINK) and "answer_at" in data.get("layout", ()):
+            metadata["final_answer"] = data["final_answer"]
     if scores:
         metadata["scores"] = [score.to_dict() for score in scores]
     return metadata
@@ -48,19 +52,18 @@ def rebuild_completion(prompt: str, completion: str, metadata: Mapping[str, Any]
         style = ReasoningStyle(metadata.get("style", ""))
     except ValueError:
         return None
-    apart = take_apart(completion, style, _lengths(metadata))
+    apart = _apart(completion, style, metadata)
     return None if apart is None else _checked(prompt, _steps(metadata, apart), apart.answer, metadata)
 
 
 def rebuild_reasoning(prompt: str, reasoning: str, answer: str, metadata: Mapping[str, Any]) -> Trace | None:
     """The same where the row holds the reasoning apart from the answer, as in `reasoning_content`."""
-    lengths = _lengths(metadata)
-    # the plain style is that text with an answer behind it
-    text = f"{reasoning}\n#### {answer}" if lengths else f"#### {answer}"
-    apart = take_apart(text, ReasoningStyle.PLAIN, lengths)
-    if apart is None or apart.answer != answer or (reasoning and not lengths):
+    # the think style is that text between two tags, with the answer behind it
+    thought = f"<think>\n{reasoning}\n</think>\n\n"
+    apart = _apart(thought + answer, ReasoningStyle.THINK, metadata)
+    if apart is None or apart.answer is None:
         return None
-    return _checked(prompt, apart.steps, answer, metadata)
+    return _checked(prompt, apart.steps, apart.answer, metadata)
 
 
 def rebuild_steps(
@@ -82,6 +85,15 @@ def carried_scores(metadata: Mapping[str, Any]) -> tuple[GivenScore, ...]:
 
 
 _ROW_ONLY = ("style", "step_chars", "trace_steps", "final_answer", "scores")
+
+
+def _apart(completion: str, style: ReasoningStyle, metadata: Mapping[str, Any]) -> ParsedCompletion | None:
+    answer = metadata.get("final_answer")
+    try:
+        layout = layout_of(metadata.get("layout"))
+    except InvalidTrace:
+        return None
+    return take_apart(completion, style, _lengths(metadata), layout, answer if isinstance(answer, str) else None)
 
 
 def _checked(prompt: str, steps: Sequence[str], answer: str | None, metadata: Mapping[str, Any]) -> Trace | None:

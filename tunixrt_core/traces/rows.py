@@ -53,6 +53,8 @@ def metadata_of(data: Mapping[str, Any], trace_id: str, split: Split | None = No
         if step["type"] != DEFAULT_STEP_TYPE:
             metadata["step_types"] = [step["type"] for step in data["steps"]]
             break
+    if layout := data.get("layout"):
+        metadata["layout"] = layout
     if data["meta"]:
         metadata["meta"] = data["meta"]
     return metadata
@@ -76,6 +78,7 @@ def from_row(data: Mapping[str, Any]) -> Row:
             "steps": _steps(data["trace_steps"], metadata.get("step_types")),
             "final_answer": data["final_answer"],
             "meta": _meta(metadata),
+            "layout": metadata["layout"] if _has_layout(metadata) else None,
             **{name: metadata.get(name) for name in _CARRIED},
         }
     )
@@ -135,8 +138,13 @@ def _steps(contents: Any, types: Any) -> list[Any]:
     return [{"content": content, "type": kind} for content, kind in zip(contents, types, strict=True)]
 
 
+def _has_layout(metadata: Mapping[str, Any]) -> bool:
+    """Whether `layout` is that of a trace, and not a key of another program."""
+    return "trace_id" in metadata and isinstance(metadata.get("layout"), Mapping)
+
+
 def _meta(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    known = {"trace_id", "split", "step_types", "meta", *_CARRIED}
+    known = {"trace_id", "split", "step_types", "meta", *_CARRIED, *(["layout"] if _has_layout(metadata) else [])}
     extra = {key: value for key, value in metadata.items() if key not in known}
     meta = metadata.get("meta") or {}
     if not isinstance(meta, Mapping):

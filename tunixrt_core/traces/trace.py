@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from tunixrt_core.errors import InvalidTrace
+from tunixrt_core.traces.layout import Layout, check_layout, in_normal_form, layout_of
 from tunixrt_core.util.hashing import canonical_json, check_json, check_text, sha256_hex
 
 TRACE_VERSION = "1.0"
@@ -28,6 +29,7 @@ _FIELDS = frozenset(
         "reference_answer",
         "source",
         "model",
+        "layout",
     }
 )
 # letters become lower case; white space other than a space becomes a line break, which one look finds
@@ -62,6 +64,7 @@ class _Canonical(msgspec.Struct, gc=False):
     reference_answer: str | None = None
     source: str | None = None
     model: str | None = None
+    layout: Layout | None = None
 
 
 _decode = msgspec.json.Decoder(_Canonical).decode
@@ -83,8 +86,11 @@ class Trace:
     source: str | None = None  # where the trace comes from, such as `gsm8k`
     model: str | None = None  # what wrote the reasoning, where it is known
     trace_version: str = TRACE_VERSION
+    layout: Layout | None = None  # of the text that the trace was read from, where it is not the usual one
 
     def __post_init__(self) -> None:
+        if self.layout is not None:
+            object.__setattr__(self, "layout", in_normal_form(self.layout))
         _check(self)
 
     def to_dict(self) -> dict[str, Any]:
@@ -99,6 +105,8 @@ class Trace:
         for name in _OPTIONAL_TEXT:
             if (value := getattr(self, name)) is not None:
                 out[name] = value
+        if self.layout is not None:
+            out["layout"] = self.layout.to_dict()
         return out
 
     @classmethod
@@ -115,6 +123,7 @@ class Trace:
             final_answer=data["final_answer"],
             meta=data.get("meta") or {},
             trace_version=data.get("trace_version", TRACE_VERSION),
+            layout=layout_of(data.get("layout")),
             **{name: data.get(name) for name in _OPTIONAL_TEXT},
         )
 
@@ -133,6 +142,7 @@ class Trace:
             source=read.source,
             model=read.model,
             trace_version=read.trace_version,
+            layout=read.layout,
             canonical=canonical,
         )
         return trace
@@ -213,6 +223,10 @@ def _check(trace: Trace) -> None:
     for step in trace.steps:
         _text(f"steps[{step.i}].content", step.content, empty=False)
         _text(f"steps[{step.i}].type", step.type, empty=False)
+    if trace.layout is not None:
+        check_layout(trace.layout, [step.content for step in trace.steps], trace.final_answer)
+        for name, text in trace.layout.texts():
+            _text(f"layout.{name}", text)
     if not isinstance(trace.meta, Mapping):
         raise InvalidTrace("meta", "must be an object")
     try:

@@ -10,7 +10,7 @@ from tunixrt_core.traces.trace import Trace
 
 NAME = "trace"
 
-_OWN = ("prompt", "steps", "final_answer", "meta", "system", "reference_answer", "source", "model", "trace_version")
+_OWN = ("prompt", "steps", "final_answer", "meta", "system", "reference_answer", "source", "model", "trace_version", "layout")
 
 
 def matches(row: Mapping[str, Any]) -> bool:
@@ -23,5 +23,5 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
 
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """The trace as it was written. A source given here is used where the row names none."""
-    meta = object_in(row, "meta")
-    return [labelled(Trace.from_dict(row if meta is row.get("meta") else {**row, "meta": meta}), options)]
+    held = {key: object_in(row, key) for key in ("meta", "layout") if isinstance(row.get(key), str)}
+    return [labelled(Trace.from_dict({**row, **held} if held else row), options)]

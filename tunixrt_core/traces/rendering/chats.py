@@ -10,7 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tunixrt_core.traces.rendering.styles import ReasoningStyle, completion_pieces, step_pieces
+from tunixrt_core.traces.layout import Layout
+from tunixrt_core.traces.rendering.styles import (
+    ReasoningStyle,
+    answer_pieces,
+    completion_pieces,
+    reasoning_pieces,
+)
 from tunixrt_core.traces.rendering.text import Piece, strip
 from tunixrt_core.traces.trace import Step
 
@@ -39,7 +45,7 @@ CHAT_FORMAT_OF_FAMILY = {
 }
 
 Head = Callable[[str, str, bool], Iterator[Piece]]
-Turn = Callable[[Sequence[Step], str, ReasoningStyle], Iterable[Piece]]
+Turn = Callable[[Sequence[Step], str, ReasoningStyle, Layout | None], Iterable[Piece]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +94,14 @@ def _qwen3(system: str, user: str, thinks: bool) -> Iterator[Piece]:
         yield Piece("<think>\n\n</think>\n\n")
 
 
-def _qwen3_turn(steps: Sequence[Step], answer: str, style: ReasoningStyle) -> Iterator[Piece]:
+def _qwen3_turn(
+    steps: Sequence[Step], answer: str, style: ReasoningStyle, layout: Layout | None
+) -> Iterator[Piece]:
     if style is not ReasoningStyle.THINK:
-        yield from strip(completion_pieces(steps, answer, style), "\n", right=False)
+        yield from strip(completion_pieces(steps, answer, style, layout), "\n", right=False)
         return
-    yield from (Piece("<think>\n"), *strip(step_pieces(steps), "\n"), Piece("\n</think>\n\n"))
-    yield from strip([Piece(answer, "answer")], "\n", right=False)
+    yield from (Piece("<think>\n"), *strip(reasoning_pieces(steps, layout), "\n"), Piece("\n</think>\n\n"))
+    yield from strip(answer_pieces(steps, answer, layout), "\n", right=False)
 
 
 def _gemma(system: str, user: str, thinks: bool) -> Iterator[Piece]:
@@ -118,13 +126,15 @@ def _gemma4(system: str, user: str, thinks: bool) -> Iterator[Piece]:
     yield from (Piece("<|turn>user\n"), Piece(user.strip(), "prompt"), Piece("<turn|>\n<|turn>model\n"))
 
 
-def _gemma4_turn(steps: Sequence[Step], answer: str, style: ReasoningStyle) -> Iterator[Piece]:
+def _gemma4_turn(
+    steps: Sequence[Step], answer: str, style: ReasoningStyle, layout: Layout | None
+) -> Iterator[Piece]:
     if style is not ReasoningStyle.THINK:
-        yield from strip(completion_pieces(steps, answer, style))
+        yield from strip(completion_pieces(steps, answer, style, layout))
         return
-    if steps:
-        yield from (Piece("<|channel>thought\n"), *step_pieces(steps), Piece("\n<channel|>"))
-    yield from strip([Piece(answer, "answer")])
+    if thought := tuple(reasoning_pieces(steps, layout)):
+        yield from (Piece("<|channel>thought\n"), *thought, Piece("\n<channel|>"))
+    yield from strip(answer_pieces(steps, answer, layout))
 
 
 def _llama3(system: str, user: str, thinks: bool) -> Iterator[Piece]:
@@ -159,8 +169,10 @@ def _none(system: str, user: str, thinks: bool) -> Iterator[Piece]:
     yield from (Piece(user, "prompt"), Piece("\n"))
 
 
-def _stripped_turn(steps: Sequence[Step], answer: str, style: ReasoningStyle) -> tuple[Piece, ...]:
-    return strip(completion_pieces(steps, answer, style))
+def _stripped_turn(
+    steps: Sequence[Step], answer: str, style: ReasoningStyle, layout: Layout | None
+) -> tuple[Piece, ...]:
+    return strip(completion_pieces(steps, answer, style, layout))
 
 
 # gemma and llama3 were there before their completions were stripped as the templates do; runs go on with their bytes

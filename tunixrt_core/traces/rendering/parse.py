@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tunixrt_core.traces.rendering.styles import ReasoningStyle
+from tunixrt_core.traces.layout import Layout
+from tunixrt_core.traces.rendering.styles import ReasoningStyle, completion_pieces
+from tunixrt_core.traces.trace import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,44 +64,45 @@ def _numbered(text: str) -> tuple[str, ...]:
     return tuple(step for step in said if step)
 
 
-def take_apart(text: str, style: ReasoningStyle, lengths: Sequence[int]) -> ParsedCompletion | None:
+def take_apart(
+    text: str,
+    style: ReasoningStyle,
+    lengths: Sequence[int],
+    layout: Layout | None = None,
+    answer: str | None = None,
+) -> ParsedCompletion | None:
     """Steps and answer of what `render_completion` wrote, exactly, from the characters that each step has.
 
-    None where the text is another. Whatever the steps hold, nothing is guessed.
+    `answer` must be given where the layout says that it stands within a step. None where the text is another. Whatever
+    the steps hold, nothing is guessed.
     """
     if style is ReasoningStyle.ANSWER:
         return ParsedCompletion((), text) if not lengths else None
-    steps: list[str] = []
-    at = 0
-    for mark, length in zip(_marks(style, len(lengths)), [*lengths, None], strict=True):
-        if not text.startswith(mark, at):
-            return None
-        at += len(mark)
-        if length is not None:
-            steps.append(text[at : at + length])
-            at += length
-    closed = "</answer>" if style is ReasoningStyle.TAGS else ""
-    if not text.endswith(closed) or len(text) - len(closed) < at:
+    within = style is ReasoningStyle.THINK and layout is not None and layout.answer_at is not None
+    if layout is not None and not _fits(layout, lengths, answer if within else ""):
         return None
-    return ParsedCompletion(tuple(steps), text[at : len(text) - len(closed)])
+    blank = [Step(i, "\0" * length) for i, length in enumerate(lengths)]
+    pieces = list(completion_pieces(blank, "\0" * len(answer or "") if within else "", style, layout))
+    spare = len(text) - sum(len(piece.text) for piece in pieces)
+    if spare < 0 or (within and spare):
+        return None
+    steps, found, at = [""] * len(lengths), "", 0
+    for piece in pieces:
+        end = at + len(piece.text) + (spare if piece.kind == "answer" else 0)
+        part = text[at:end]
+        if piece.kind == "format" and part != piece.text:
+            return None
+        if piece.kind == "answer":
+            found = part
+        if piece.kind == "step" or (piece.kind == "answer" and within):
+            steps[piece.index if piece.kind == "step" else -1] += part
+        at = end
+    return ParsedCompletion(tuple(steps), found)
 
 
-# what stands before the first step, and between the last one and the answer
-_FRAMES = {
-    ReasoningStyle.TAGS: ("<reasoning>\n", "\n</reasoning>\n<answer>"),
-    ReasoningStyle.THINK: ("<think>\n", "\n</think>\n\n"),
-    ReasoningStyle.PLAIN: ("", "\n#### "),
-    ReasoningStyle.NUMBERED: ("1. ", "\n\nAnswer: "),
-}
-
-
-def _marks(style: ReasoningStyle, steps: int) -> Iterator[str]:
-    """What stands before each step, and before the answer."""
-    opened, closed = _FRAMES[style]
-    if not steps:
-        framed = style in (ReasoningStyle.TAGS, ReasoningStyle.THINK)
-        yield opened + closed if framed else closed.lstrip("\n")
-        return
-    yield opened
-    yield from (f"\n{number}. " if style is ReasoningStyle.NUMBERED else "\n" for number in range(2, steps + 1))
-    yield closed
+def _fits(layout: Layout, lengths: Sequence[int], answer: str | None) -> bool:
+    """Whether a trace with steps so long can have this layout."""
+    reasoned = len(lengths) - layout.solution
+    if answer is None or reasoned < 0 or (layout.between and len(layout.between) != reasoned + 1):
+        return False
+    return layout.answer_at is None or (layout.solution > 0 and 0 <= layout.answer_at <= lengths[-1] - len(answer))

@@ -12,7 +12,7 @@ def render(trace: Trace, style: ReasoningStyle, chat: ChatFormat, *, system: str
     """The row of a trace. The trace's own system prompt wins over the default one given here."""
     asked = _prompt_pieces(trace.prompt, chat, style, trace.system or system)
     template = template_of(chat)
-    said = template.turn(trace.steps, trace.final_answer, style)
+    said = template.turn(trace.steps, trace.final_answer, style, trace.layout)
     return Rendered(join(asked), (*said, Piece(template.end)), asked)
 
 

@@ -228,7 +228,8 @@ def middle_steps(steps: int, count: int) -> tuple[int, int]:
 def without_middle_steps(trace: Trace, count: int) -> Trace:
     """The trace without `count` steps around its middle. The others keep their numbers."""
     first, end = middle_steps(len(trace.steps), count)
-    return replace(trace, steps=(*trace.steps[:first], *trace.steps[end:]))
+    layout = trace.layout and trace.layout.without(first, end, len(trace.steps))
+    return replace(trace, steps=(*trace.steps[:first], *trace.steps[end:]), layout=layout)
 
 
 def require_rows(rows: TokenRows, max_length: int) -> None:
