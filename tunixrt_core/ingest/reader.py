@@ -22,7 +22,7 @@ from tunixrt_core.ingest.formats.detect import Detected, Format, detect_format, 
 from tunixrt_core.ingest.formats.fields import Options
 from tunixrt_core.ingest.formats.mapping import ColumnMapping
 from tunixrt_core.ingest.literals import with_text_answers
-from tunixrt_core.ingest.reasoning.steps import Rule
+from tunixrt_core.ingest.reasoning.steps import AUTO, Rule
 from tunixrt_core.ingest.report import Read, RowError, unit_of
 
 MAX_LINE_BYTES = 8 << 20  # a trace of 1 MiB, with room for escapes and for keys that are left out
@@ -129,7 +129,7 @@ def read_traces(
     name: str,
     format: str = "auto",
     source_label: str | None = None,
-    rule: Rule = "auto",
+    rule: Rule = AUTO,
     mapping: ColumnMapping | None = None,
     rejects: Rejects | None = None,
     max_line_bytes: int = MAX_LINE_BYTES,

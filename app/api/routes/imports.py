@@ -19,7 +19,7 @@ from app.api.rejected import kept_rejects, rejected_of
 from app.api.shared import IdempotencyKey, Pipe
 from tunixrt_core.ingest.formats.mapping import ColumnMapping
 from tunixrt_core.ingest.options import Reading
-from tunixrt_core.ingest.reasoning.steps import Rule
+from tunixrt_core.ingest.reasoning.steps import RuleName
 
 router = APIRouter(prefix="/traces", tags=["Traces"], route_class=FileRoute)
 
@@ -40,7 +40,7 @@ _BODY: dict[str, Any] = {
 
 Format = Annotated[str, Query(max_length=100, description="Name of the format; auto looks at the content.")]
 Source = Annotated[str | None, Query(max_length=200, description="Source of rows that name none.")]
-Split = Annotated[Rule, Query(description="How reasoning is divided into steps.")]
+Split = Annotated[RuleName, Query(description="How reasoning is divided into steps.")]
 Map = Annotated[list[str] | None, Query(alias="map", max_length=100, description="field=column; repeat it.")]
 
 

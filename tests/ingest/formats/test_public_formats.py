@@ -8,7 +8,8 @@ import pytest
 
 from tests.ingest.formats.test_formats import contents, convert, meta, read, scores
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.reasoning.layout import original_texts
+from tunixrt_core.traces.layout import Layout
+from tunixrt_core.traces.rendering.styles import ReasoningStyle, reasoning_and_content, render_completion
 from tunixrt_core.traces.scores import ScoredTrace
 from tunixrt_core.traces.trace import Trace
 
@@ -18,6 +19,11 @@ THOUGHT = "<think>\none\n\ntwo\n</think>\n\nIt is $\\boxed{42}$."
 def trace_of(item: object) -> Trace:
     assert isinstance(item, Trace | ScoredTrace)
     return item.trace if isinstance(item, ScoredTrace) else item
+
+
+def written(trace: Trace) -> tuple[str, str]:
+    """Reasoning and answer as they were written."""
+    return reasoning_and_content(contents(trace), trace.final_answer, trace.layout)
 
 
 def types(trace: Trace) -> list[str]:
@@ -51,7 +57,7 @@ def test_reasoning_may_stand_in_a_field_of_its_own(key: str) -> None:
     turns = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "42", key: "one\ntwo\n"}]
     trace = convert("messages", {"messages": turns})
     assert (contents(trace), trace.final_answer) == (["one", "two"], "42")
-    assert original_texts(trace) == ("one\ntwo\n", "42")
+    assert written(trace) == ("one\ntwo\n", "42")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +102,7 @@ def test_sharegpt_and_openthoughts_rows() -> None:
     assert contents(trace) == ["one", "two", "It is $\\boxed{42}$."]
     assert types(trace) == ["reason", "reason", "solution"]
     assert meta(trace) == {"id": 3}
-    assert original_texts(trace) == (THOUGHT,)
+    assert written(trace) == ("one\n\ntwo", "It is $\\boxed{42}$.")
 
 
 def test_alpaca_puts_the_input_behind_the_instruction() -> None:
@@ -113,15 +119,23 @@ def test_socratic_gsm8k_asks_and_tells_in_turn_and_comes_back_exactly() -> None:
     trace = convert("gsm8k", {"question": "q", "answer": answer, "id": 7})
     assert contents(trace) == ["How many in May?", "Half: 24.", "How many in all?", "72"]
     assert types(trace) == ["question", "reason"] * 2
-    assert original_texts(trace) == (answer,)
+    assert trace.layout == Layout(("", " ** ", "\n", " ** ", ""))
     assert trace.meta["id"] == 7
 
 
 @pytest.mark.parametrize(
-    "answer", ["<<1=1>>\nx\n#### 1", " a  **b\r\n#### 1", "a ** b\nc\n#### 2 ", "#### ####\n#### 3", "x <<y\n>> #### 4"]
+    ("answer", "plain"),
+    [
+        ("<<1=1>>\nx\n#### 1", "\nx\n#### 1"),
+        (" a  **b\r\n#### 1", " a  **b\n#### 1"),
+        ("a ** b\n\nc\n#### 2 ", "a ** b\n\nc\n#### 2"),
+        ("#### ####\n#### 3", "#### ####\n#### 3"),
+        ("x <<y\n>> #### 4", "x <<y\n>> \n#### 4"),
+    ],
 )
-def test_any_gsm8k_answer_comes_back_exactly(answer: str) -> None:
-    assert original_texts(convert("gsm8k", {"question": "q", "answer": answer})) == (answer,)
+def test_any_gsm8k_answer_is_rendered_as_it_stands_but_for_its_calculator_marks(answer: str, plain: str) -> None:
+    trace = convert("gsm8k", {"question": "q", "answer": answer})
+    assert render_completion(contents(trace), trace.final_answer, ReasoningStyle.PLAIN, trace.layout) == plain
 
 
 def test_openr1_gives_a_trace_a_generation_and_its_flags_as_scores() -> None:
@@ -190,7 +204,7 @@ def test_openthoughts_metadata_rows() -> None:
     row = {"problem": "p", "deepseek_reasoning": "one\n\ntwo", "deepseek_solution": "It is 42.", "domain": "math"}
     trace = convert("openthoughts", row)
     assert (contents(trace), trace.final_answer, trace.model) == (["one", "two"], "It is 42.", "deepseek")
-    assert original_texts(trace) == ("one\n\ntwo", "It is 42.")
+    assert written(trace) == ("one\n\ntwo", "It is 42.")
 
 
 def prm_row(**label: Any) -> dict[str, Any]:
@@ -314,4 +328,4 @@ def test_atif_keeps_the_order_of_thoughts_words_calls_and_observations() -> None
 def test_what_stands_under_a_key_of_ours_is_kept_beside_it() -> None:
     trace = convert("question_answer", {"question": "q", "answer": "a", "splitting": "theirs"})
     assert trace.meta["splitting"] == "theirs"
-    assert original_texts(trace) == ("a",)
+    assert trace.meta["splitting_"] == {"rule": "whole/none", "sure": "low"}

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import examples
 from tunixrt_core.errors import InvalidTrace, UnreadableFile
-from tunixrt_core.ingest.reasoning.layout import original_texts, rebuild
+from tunixrt_core.ingest.reasoning.marks import ANSWER, REASONING, Pair, find_marks, opener_of
 from tunixrt_core.ingest.reasoning.split import split_apart, split_completion, split_reasoning
-from tunixrt_core.ingest.reasoning.steps import RULES, Rule, Span, divide, rule_named
+from tunixrt_core.ingest.reasoning.steps import RULES, Rule, RuleName, Span, divide, rule_named
+from tunixrt_core.traces.layout import LINE_END
+from tunixrt_core.traces.rendering.styles import ReasoningStyle, reasoning_and_content, render_completion
 from tunixrt_core.traces.trace import Trace
 
 _MARKS = [
@@ -37,34 +37,38 @@ _MARKS = [
     ),
 ]
 _TEXT = st.lists(st.sampled_from(_MARKS) | st.text(max_size=5), max_size=25).map("".join)
-_RULE = st.sampled_from(get_args(Rule))
+_RULE = st.sampled_from(RULES)
 
 
 @given(_TEXT, _RULE)
 @settings(max_examples=examples(600), deadline=None)
-def test_gaps_steps_and_answer_give_the_text_back_exactly(text: str, rule: Rule) -> None:
+def test_a_split_holds_no_text_of_its_own_and_its_trace_renders_the_reasoning(text: str, name: RuleName) -> None:
     try:
-        split = split_completion(text, "completion", rule)
+        split = split_completion(text, "completion", Rule(name))
     except InvalidTrace:
         return
-    assert rebuild(split.layout, split.contents, split.final_answer) == text
-    assert all(content == content.strip() != "" for content in split.contents)
+    assert all(content.strip() and content == content.rstrip() for content in split.contents)
     assert split.sure in ("high", "medium", "low")
     assert split.why
+    if split.final_answer and _fits(text):
+        trace = Trace("p", split.steps, split.final_answer, meta={"splitting": split.described}, layout=split.layout)
+        reasoning, _ = reasoning_and_content(split.contents, split.final_answer, trace.layout)
+        assert reasoning == LINE_END.join(text[slice(*stretch)] for stretch, _ in split.reasoning)
 
 
 @given(_TEXT, _TEXT, _RULE, st.booleans())
-@settings(max_examples=examples(400), deadline=None)
-def test_reasoning_and_answer_that_came_apart_come_back_apart(a: str, b: str, rule: Rule, plain: bool) -> None:
-    split = (split_reasoning if plain else split_apart)(a, b, rule)
-    assert rebuild(split.layout, split.contents, split.final_answer) == a + b
-    if split.final_answer:
-        trace = Trace("p", split.steps, split.final_answer, meta={"splitting": split.layout}) if _fits(split) else None
-        assert trace is None or original_texts(trace) == (a, b)
+@settings(max_examples=examples(300), deadline=None)
+def test_reasoning_that_came_apart_from_its_answer_is_kept_exactly(a: str, b: str, name: RuleName, plain: bool) -> None:
+    split = (split_reasoning if plain else split_apart)(a, b, Rule(name))
+    if find_marks(a) or opener_of(a) or not split.final_answer:
+        return
+    reasoning, said = reasoning_and_content(split.contents, split.final_answer, split.layout)
+    assert reasoning == a
+    if plain:
+        assert said.strip() == b.strip()
 
 
-def _fits(split: object) -> bool:
-    text = getattr(split, "text", "")
+def _fits(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
 
 
@@ -78,7 +82,7 @@ def _fits(split: object) -> bool:
         ("Step 1: one\nStep 2: two\n#### 42", "hashes/numbered", "high", ["one", "two"], "42"),
         ("**Step 1:** one\n\n**Step 2:** two\n#### 42", "hashes/numbered", "high", ["one", "two"], "42"),
         ("one\n\ntwo\nmore\n</think>42", "unopened/paragraphs", "medium", ["one", "two\nmore"], "42"),
-        ("Sure. <think>one</think>42", "think/lines", "low", ["one"], "42"),
+        ("Sure. <think>one</think>42", "think/lines", "low", ["Sure.", "one"], "42"),
         ("<reasoning>\none\n</reasoning>\n<answer>42</answer>", "tags/lines", "high", ["one"], "42"),
         (
             "<|begin_of_thought|>\n\none\n\ntwo\n\n<|end_of_thought|>\n\n<|begin_of_solution|>\n\n42\n\n<|end_of_solution|>",
@@ -128,37 +132,35 @@ def test_reasoning_that_is_never_closed_is_refused(opener: str) -> None:
     [
         ("auto", ["1. a\nb", "c"]),
         ("paragraphs", ["1. a\nb", "c"]),
-        ("lines", ["1. a", "b", "c"]),
-        ("numbered", ["1. a", "b", "c"]),  # there is no list, so its lines, and unsure of it
+        ("lines", ["1. a\nb", "c"]),  # a list item goes on with the line below it
+        ("numbered", ["1. a\nb", "c"]),  # there are no two items, so its lines, and unsure of it
         ("none", ["1. a\nb\n\nc"]),
     ],
 )
-def test_a_rule_can_be_forced(rule: Rule, steps: list[str]) -> None:
-    split = split_completion("<think>1. a\nb\n\nc</think>42", "completion", rule)
+def test_a_rule_can_be_forced(rule: RuleName, steps: list[str]) -> None:
+    split = split_completion("<think>1. a\nb\n\nc</think>42", "completion", Rule(rule))
     assert list(split.contents) == steps
 
 
 def test_a_forced_rule_takes_the_last_piece_of_unmarked_text_as_the_answer() -> None:
-    split = split_completion("a\nb\n42", "completion", "lines")
+    split = split_completion("a\nb\n42", "completion", Rule("lines"))
     assert (split.rule, split.sure, split.contents, split.final_answer) == ("last/lines", "low", ("a", "b"), "42")
 
 
 def test_an_unknown_rule_is_a_sentence() -> None:
-    assert [rule_named(rule) for rule in RULES] == list(RULES)
+    assert [rule_named(rule).name for rule in RULES] == list(RULES)
     with pytest.raises(UnreadableFile, match="There is no rule 'words'"):
         rule_named("words")
 
 
-def test_usual_texts_need_no_more_than_the_rule_to_come_back() -> None:
+def test_usual_texts_need_no_layout_and_no_more_than_the_rule() -> None:
     for text in (
-        "<think>\none\n\ntwo\n</think>\n\n42",
-        "<think>\n1. one\n2. two\n3. three\n</think>\n\n42",
+        "<think>\none\ntwo\n</think>\n\n42",
         "<reasoning>\none\ntwo\n</reasoning>\n<answer>42</answer>",
         "one\ntwo\n#### 42",
     ):
-        assert set(split_completion(text, "f").layout) == {"rule", "sure"}
-    many = "<think>\n" + "\r\n\r\n".join("abcdefghij") + "\n</think>\n\n42"
-    assert split_completion(many, "f").layout == {"rule": "think/paragraphs", "sure": "high", "sep": "\r\n\r\n"}
+        split = split_completion(text, "f")
+        assert (set(split.described), split.layout) == ({"rule", "sure"}, None)
 
 
 def test_dividing_alters_no_text() -> None:

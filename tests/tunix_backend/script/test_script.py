@@ -19,6 +19,7 @@ from tests.tunix_backend.helpers.families import KINDS, write_checkpoint
 from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.traces.examples import example_traces
+from tunixrt_core.traces.layout import Layout
 from tunixrt_core.traces.rendering.chats import ChatFormat
 from tunixrt_core.traces.rendering.row import render
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
@@ -127,7 +128,7 @@ def test_the_script_makes_the_batches_of_the_run(hyper: dict[str, Any], tmp_path
     from tunixrt_core.tunix_backend.data.batches import eval_batches, total_train_steps, train_batches
     from tunixrt_core.tunix_backend.data.rows import load_data
 
-    long = list(example_traces(29))
+    long = [spread(trace) if i % 2 else trace for i, trace in enumerate(example_traces(29))]
     short = [] if hyper.get("length_buckets") == 2 else [Trace(f"{i}" * i, (), "0") for i in range(1, 12)]
     rows = write_rows(tmp_path / "rows.jsonl", [*long[:20], *short], [*long[20:], *short])
     manifest = make_manifest(
@@ -158,6 +159,12 @@ def test_the_script_makes_the_batches_of_the_run(hyper: dict[str, Any], tmp_path
         same_batch(batch, space["fill"](evals, *plan))
 
 
+def spread(trace: Trace) -> Trace:
+    """The same trace with blank lines between its steps, the last of which stands behind the reasoning."""
+    layout = Layout(("  ", *["\n\n"] * (len(trace.steps) - 2), " "), solution=1, before_answer=" = ")
+    return replace(trace, layout=layout)
+
+
 def same_batch(ours: Any, scripts: Any) -> None:
     from tunixrt_core.tunix_backend.data.encoding import FIRST_TRAINED
 
@@ -185,12 +192,16 @@ def test_the_script_writes_the_text_of_the_run(
     manifest = make_manifest(tmp_path, chat=chat.value, reasoning=style.value)
     space = parts_of(script_of(manifest, models_dir), "Settings", "A row")
     spaced = Trace(" two\n", (Step(0, "\n a"), Step(1, "b \n")), "\n 2 \n")
-    for trace in (next(iter(example_traces(1))), spaced, replace(spaced, steps=())):
+    said = replace(spaced, steps=(*spaced.steps, Step(2, "It is \n 2 \n.")), layout=Layout(("  ", "\n\n", "\n"), 1, 6))
+    boxed = replace(spaced, steps=(), layout=Layout(("\n \n",), before_answer="[", after_answer="]\n"))
+    example = next(iter(example_traces(1)))
+    for trace in (example, spread(example), spaced, replace(spaced, steps=()), said, boxed):
         for system in (None, 'Say it\'s "so".\n'):
             ours = render(trace, style, chat, system=system)
             assert space["prompt_text"](trace.prompt, system) == ours.prompt
             steps = [step.content for step in trace.steps]
-            assert space["completion_text"](steps, trace.final_answer) == ours.completion
+            layout = trace.to_dict().get("layout", {})
+            assert space["completion_text"](steps, trace.final_answer, layout) == ours.completion
 
 
 def test_lora_that_matches_nothing_is_refused(tmp_path: Path, models_dir: Path) -> None:

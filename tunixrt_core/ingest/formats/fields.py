@@ -11,7 +11,7 @@ from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.files.parse import BadRow, parse_row
 from tunixrt_core.ingest.reasoning.layout import KEY
 from tunixrt_core.ingest.reasoning.split import Split
-from tunixrt_core.ingest.reasoning.steps import Rule
+from tunixrt_core.ingest.reasoning.steps import AUTO, Rule
 from tunixrt_core.traces.scores import GivenScore, ScoredTrace
 from tunixrt_core.traces.trace import Trace
 
@@ -24,7 +24,7 @@ class Options:
     """What the user says about a file: the source of rows that name none, and the rule to divide steps by."""
 
     source: str | None = None
-    rule: Rule = "auto"
+    rule: Rule = AUTO
 
 
 def text(row: Mapping[str, Any], key: str) -> str:
@@ -107,7 +107,8 @@ def split_trace(
             prompt=prompt,
             steps=split.steps,
             final_answer=split.final_answer,
-            meta=extended(meta, {**(extra or {}), KEY: split.layout}),
+            meta=extended(meta, {**(extra or {}), KEY: split.described}),
+            layout=split.layout,
             **optional,
         )
 

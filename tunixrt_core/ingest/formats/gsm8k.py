@@ -8,8 +8,9 @@ from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.formats.fields import Item, Options, extended, named_as, rest, source_of, text
-from tunixrt_core.ingest.reasoning.layout import KEY, describe
+from tunixrt_core.ingest.reasoning.layout import KEY, between, gaps, unframed
 from tunixrt_core.ingest.reasoning.steps import Span, stripped
+from tunixrt_core.traces.layout import Layout
 from tunixrt_core.traces.trace import DEFAULT_STEP_TYPE, Step, Trace
 
 NAME = "gsm8k"
@@ -43,15 +44,21 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     socratic = bool(lines) and all(_ASKS.search(answer, *line) for line in lines)
     spans = [span for line in lines for span in _halves(answer, line)] if socratic else lines
     steps, marks = _without_marks([answer[slice(*span)] for span in spans], socratic)
-    layout: dict[str, Any] = {"rule": f"hashes/{'socratic' if socratic else 'lines'}", "sure": "high"}
-    layout = describe(answer, spans, result, layout) | ({"marks": marks} if marks else {})
+    line = answer.rfind("\n", 0, end) + 1
+    before = unframed(answer, 0, end if answer[line:end].strip() else line, tail=1)
+    said: dict[str, Any] = {"rule": f"hashes/{'socratic' if socratic else 'lines'}", "sure": "high"}
+    if odd := gaps("hashes", answer, before, result, len(spans)):
+        said["gaps"] = odd
+    if marks:
+        said["marks"] = marks
     with named_as(_NAMES):
         trace = Trace(
             prompt=question,
             steps=steps,
             final_answer=answer[slice(*result)],
             reference_answer=answer[slice(*result)],
-            meta=extended(rest(row, _FIELDS), {KEY: layout}),
+            meta=extended(rest(row, _FIELDS), {KEY: said}),
+            layout=Layout(tuple(_CALCULATOR.sub("", gap) for gap in between(answer, [(before, spans)]))),
             source=source_of(row, options, NAME),
         )
     return [trace]

@@ -3,30 +3,118 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from tunixrt_core.ingest.reasoning.steps import Span, Sure, stripped
+from tunixrt_core.ingest.reasoning.layout import unframed
+from tunixrt_core.ingest.reasoning.steps import Span, Sure, stripped, trimmed
 
 
 class Marked(NamedTuple):
-    """Where marks say that reasoning and answer stand. `plain`: nothing within the answer is to be looked for."""
+    """Where marks say that reasoning and answer stand. `plain`: nothing within the answer is to be looked for.
+
+    The reasoning may stand in several stretches, with marks or other text between them.
+    """
 
     name: str
-    reasoning: Span
+    reasoning: tuple[Span, ...]
     answer: Span
     sure: Sure
     why: str
     plain: bool = False
 
 
-OPENERS = ("<think>", "<reasoning>", "<|begin_of_thought|>", "<|channel>thought")
+class Pair(NamedTuple):
+    """An opening and a closing mark, in any case of letters. `anywhere`: other text may stand around the pair, and of
+    the reasoning's the opening one may be missing; the words of other pairs are too common for that.
+    """
+
+    opener: str
+    closer: str
+    anywhere: bool = False
+
+
+# The table of marks around the reasoning. `<|begin_of_thought|>` and Gemma 4's channel have rules of their own below.
+REASONING: tuple[Pair, ...] = (
+    Pair("<think>", "</think>", anywhere=True),
+    Pair("<thinking>", "</thinking>", anywhere=True),
+    Pair("<thought>", "</thought>", anywhere=True),
+    Pair("<thoughts>", "</thoughts>", anywhere=True),
+    Pair("[THINK]", "[/THINK]", anywhere=True),  # Mistral
+    Pair("<seed:think>", "</seed:think>", anywhere=True),  # Seed-OSS
+    Pair("<|think|>", "<|/think|>", anywhere=True),
+    Pair("◁think▷", "◁/think▷", anywhere=True),  # Kimi
+    Pair("<|START_THINKING|>", "<|END_THINKING|>", anywhere=True),  # Command A
+    Pair("<|inner_prefix|>", "<|inner_suffix|>", anywhere=True),  # Apertus
+    Pair("<unused94>thought", "<unused95>", anywhere=True),  # MedGemma
+    Pair("<start_working_out>", "<end_working_out>", anywhere=True),
+    Pair("<reasoning>", "</reasoning>"),
+    Pair("<reason>", "</reason>"),
+    Pair("<rationale>", "</rationale>"),
+    Pair("<analysis>", "</analysis>"),
+    Pair("<reflection>", "</reflection>"),
+    Pair("<scratchpad>", "</scratchpad>"),
+    Pair("<inner_monologue>", "</inner_monologue>"),
+    Pair("<chain_of_thought>", "</chain_of_thought>"),
+    Pair("<cot>", "</cot>"),
+    Pair("<working>", "</working>"),
+    Pair("<working_out>", "</working_out>"),
+    Pair("[REASONING]", "[/REASONING]"),
+    Pair("Here is my thought process:", "Here is my response:"),  # Granite
+)
+# The table of marks around the answer, behind the reasoning.
+ANSWER: tuple[Pair, ...] = (
+    Pair("<answer>", "</answer>", anywhere=True),
+    Pair("<final_answer>", "</final_answer>", anywhere=True),
+    Pair("<solution>", "</solution>"),
+    Pair("<output>", "</output>"),
+    Pair("<response>", "</response>"),
+    Pair("<|begin_of_solution|>", "<|end_of_solution|>"),
+    Pair("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
+    Pair("<|begin_of_box|>", "<|end_of_box|>", anywhere=True),  # GLM
+    Pair("[ANSWER]", "[/ANSWER]", anywhere=True),
+    Pair("[SOLUTION]", "[/SOLUTION]"),
+)
+_THOUGHT, _CHANNEL = "<|begin_of_thought|>", "<|channel>thought"
+
+
+def _one_of(marks: Sequence[str]) -> str:
+    return "|".join(map(re.escape, sorted(marks, key=len, reverse=True)))
+
+
+_PAIRS = {pair.opener.lower(): pair for pair in REASONING}
+_CLOSERS = {pair.closer.lower(): pair for pair in REASONING if pair.anywhere}
+_ANSWERS = {pair.opener.lower(): pair for pair in ANSWER}
+# what all of them begin with comes first, which makes looking for them several times as fast
+_FIRST = r"(?=[<\[◁])"
+_CLOSES = re.compile(f"{_FIRST}(?:{_one_of(list(_CLOSERS))})", re.IGNORECASE)
+_BEGINS = re.compile(rf"\s*({_one_of([*_PAIRS, _THOUGHT, _CHANNEL])})", re.IGNORECASE)
+_ANSWER = re.compile(f"{_FIRST}(?:{_one_of(list(_ANSWERS))})", re.IGNORECASE)
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _TAGS = re.compile(r"\s*<reasoning>(?P<steps>.*?)</reasoning>\s*<answer>(?P<answer>.*)</answer>\s*", re.DOTALL)
+_HARMONY = re.compile(
+    r"(?:<\|start\|>assistant)?<\|channel\|>(?P<channel>\w+)(?:[^<]|<(?!\|))*<\|message\|>(?P<text>.*?)"
+    r"(?:<\|end\|>|<\|return\|>|<\|call\|>|(?=<\|start\|>)|\Z)",
+    re.DOTALL,
+)
 
 
-def find_marks(text: str) -> Marked | None:
-    """The first marks that the text is written with; None where it has none, or reasoning that is never closed."""
-    return _tags(text) or _thought(text) or _channel(text) or _think(text)
+def find_marks(text: str, own: tuple[str, str] | None = None) -> Marked | None:
+    """The first marks that the text is written with; None where it has none, or reasoning that is never closed.
+
+    `own`: a pair that the user named, which comes before the known ones.
+    """
+    if own is not None and (found := _paired(text, text.find(own[0]), Pair(*own, anywhere=True), "own")):
+        return found
+    return _tags(text) or _thought(text) or _channel(text) or _harmony(text) or _known(text)
+
+
+def opener_of(text: str, own: tuple[str, str] | None = None) -> str | None:
+    """The opening mark that the text begins with, as it is written there."""
+    if own is not None and text.lstrip().startswith(own[0]):
+        return own[0]
+    found = _BEGINS.match(text)
+    return found[1] if found and found[1][0] in "<[◁" else None
 
 
 def _tags(text: str) -> Marked | None:
@@ -34,48 +122,97 @@ def _tags(text: str) -> Marked | None:
     if found is None:
         return None
     why = "<reasoning> and <answer> mark them"
-    return Marked("tags", Span(*found.span("steps")), Span(*found.span("answer")), "high", why, plain=True)
+    reasoning = unframed(text, *found.span("steps"), 1, 1)
+    return Marked("tags", (reasoning,), Span(*found.span("answer")), "high", why, plain=True)
 
 
 def _thought(text: str) -> Marked | None:
-    bounds = _between(text, "<|begin_of_thought|>", "<|end_of_thought|>")
+    bounds = _between(text, _THOUGHT, "<|end_of_thought|>", 2)
     if bounds is None:
         return None
     reasoning, rest = bounds
     begins, ends = (text.find(f"<|{word}_of_solution|>", rest) for word in ("begin", "end"))
     start = rest if begins < 0 else begins + len("<|begin_of_solution|>")
     answer = Span(start, len(text) if ends < start else ends)
-    return Marked("thought", reasoning, answer, "high", "<|begin_of_thought|> and its solution mark them")
+    return Marked("thought", (reasoning,), answer, "high", "<|begin_of_thought|> and its solution mark them")
 
 
 def _channel(text: str) -> Marked | None:
-    bounds = _between(text, "<|channel>thought", "<channel|>")
+    bounds = _between(text, _CHANNEL, "<channel|>", 1)
     if bounds is None:
         return None
     reasoning, rest = bounds
-    return Marked("channel", reasoning, Span(rest, len(text)), "high", "a thought channel marks the reasoning")
+    return Marked("channel", (reasoning,), Span(rest, len(text)), "high", "a thought channel marks the reasoning")
 
 
-def _think(text: str) -> Marked | None:
-    end = text.find("</think>")
-    if end < 0:
+def _harmony(text: str) -> Marked | None:
+    """Channels as gpt-oss writes them: `analysis` is the reasoning, the one `final` the answer."""
+    if "<|channel|>" not in text:
         return None
-    rest = Span(end + len("</think>"), len(text))
-    opened = text.find("<think>", 0, end)
-    if opened < 0:
-        why = "</think> ends the reasoning; its opening tag is missing"
-        return Marked("unopened", Span(0, end), rest, "medium", why)
-    sure: Sure = "low" if text[:opened].strip() else "high"
-    why = "text stands before <think>" if sure == "low" else "<think> marks the reasoning"
-    return Marked("think", Span(opened + len("<think>"), end), rest, sure, why)
+    found = list(_HARMONY.finditer(text))
+    finals = [one for one in found if one["channel"] == "final"]
+    analysis = [Span(*one.span("text")) for one in found if one["channel"] == "analysis"]
+    outside = _HARMONY.sub("", text).strip()
+    if len(finals) != 1 or found[-1] is not finals[0] or len(analysis) + 1 != len(found) or outside or not analysis:
+        return None
+    return Marked("harmony", tuple(analysis), Span(*finals[0].span("text")), "high", "channels mark them")
 
 
-def _between(text: str, opener: str, closer: str) -> tuple[Span, int] | None:
+def _known(text: str) -> Marked | None:
+    """The first pair of the table that is both opened and closed; else a closing mark alone."""
+    if found := _BEGINS.match(text):
+        pair = _PAIRS.get(found[1].lower())
+        if pair is not None and (marked := _paired(text, found.start(1), pair)):
+            return marked
+    closed = _CLOSES.search(text)
+    if closed is None:
+        return None
+    pair = _CLOSERS[closed[0].lower()]
+    opened = re.compile(re.escape(pair.opener), re.IGNORECASE).search(text, 0, closed.start())
+    if opened is not None:
+        return _paired(text, opened.start(), pair)
+    why = f"{closed[0]} ends the reasoning; its opening tag is missing"
+    reasoning = unframed(text, 0, closed.start(), 0, 1)
+    return Marked("unopened", (reasoning,), Span(closed.end(), len(text)), "medium", why)
+
+
+def _paired(text: str, at: int, pair: Pair, name: str = "think") -> Marked | None:
+    """What a pair marks whose opening mark stands at `at`. Text before it is the first step."""
+    start = at + len(pair.opener)
+    closed = re.compile(re.escape(pair.closer), re.IGNORECASE).search(text, start) if at >= 0 else None
+    if closed is None:
+        return None
+    before, reasoning = stripped(text, 0, at), unframed(text, start, closed.start(), 1, 1)
+    rest = Span(closed.end(), len(text))
+    opener = text[at:start]
+    if before.start < before.end:
+        return Marked(name, (before, reasoning), rest, "low", f"text stands before {opener}")
+    return Marked(name, (reasoning,), rest, "high", f"{opener} marks the reasoning")
+
+
+def _between(text: str, opener: str, closer: str, line_ends: int) -> tuple[Span, int] | None:
     """The stretch between two marks of which the first begins the text, and where the second ends."""
     begins = len(text) - len(text.lstrip())
     if not text.startswith(opener, begins) or (ends := text.find(closer, begins)) < 0:
         return None
-    return Span(begins + len(opener), ends), ends + len(closer)
+    return unframed(text, begins + len(opener), ends, line_ends, line_ends), ends + len(closer)
+
+
+def answer_marks(text: str, stretch: Span) -> tuple[Span, Span] | None:
+    """Where marks around an answer stand, and the answer between them; None where there are none.
+
+    The last pair counts, as an earlier one may only be spoken of. A pair of common words must be all there is.
+    """
+    for opened in reversed(list(_ANSWER.finditer(text, *stretch))):
+        pair = _ANSWERS[opened[0].lower()]
+        closed = re.compile(re.escape(pair.closer), re.IGNORECASE).search(text, opened.end(), stretch.end)
+        if closed is None:
+            continue
+        inner = trimmed(text, opened.end(), closed.start())
+        around = text[stretch.start : opened.start()] + text[closed.end() : stretch.end]
+        if inner.start < inner.end and (pair.anywhere or not around.strip()):
+            return Span(opened.start(), closed.end()), inner
+    return None
 
 
 def hashes(text: str, stretch: Span) -> tuple[Span, Span] | None:

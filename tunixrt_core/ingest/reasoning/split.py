@@ -1,21 +1,32 @@
 """Split free text of a model into reasoning steps and a final answer, by the marks that reasoning models write.
 
-Spans only: no character is altered, and `Split.layout`, kept in the trace's `meta`, gives the text back exactly.
+Spans only: no character is altered, and what stands around them becomes the trace's layout.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.reasoning.layout import USUAL_MARK, describe
-from tunixrt_core.ingest.reasoning.marks import OPENERS, Marked, boxed, find_marks, hashes, is_bare
-from tunixrt_core.ingest.reasoning.steps import Division, Rule, Span, Sure, divide, stripped
+from tunixrt_core.ingest.reasoning.layout import between, gaps, unframed
+from tunixrt_core.ingest.reasoning.marks import Marked, answer_marks, boxed, find_marks, hashes, is_bare, opener_of
+from tunixrt_core.ingest.reasoning.steps import AUTO, Division, Rule, Span, Sure, divide, stripped, trimmed
+from tunixrt_core.traces.layout import LINE_END, Layout, in_normal_form
 from tunixrt_core.traces.trace import DEFAULT_STEP_TYPE, Step
 
-_NOTHING = Span(0, 0)
-SOLUTION = "solution"  # type of the step that holds what a model wrote around its boxed answer
+SOLUTION = "solution"  # type of the step that holds what a model wrote around its answer
+
+
+class Response(NamedTuple):
+    """What stands behind the reasoning: steps of their own, and the answer with the text around it, or `inside`."""
+
+    answer: Span
+    solution: tuple[Span, ...] = ()
+    before: str = ""
+    after: str = ""
+    inside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,76 +34,83 @@ class Split:
     """A text and where its steps and its answer stand in it.
 
     `rule` names the marks and the division, such as `think/paragraphs`; `sure` and `why` say how far to trust it.
-    The last `solution` steps stand after the marks. `inside`: the answer is part of a step. Where reasoning and
-    answer came apart, `text` is one after the other and `cut` the length of the first.
+    `reasoning` holds each stretch of it with its steps. Where reasoning and answer came apart, `text` is one after the
+    other and `cut` the length of the first.
     """
 
     text: str
-    spans: tuple[Span, ...]
-    answer: Span
+    reasoning: tuple[tuple[Span, tuple[Span, ...]], ...]
+    response: Response
     rule: str
     sure: Sure
     why: str
-    solution: int = 0
-    inside: bool = False
-    mark: str = ""
-    unnumbered: int = 0
     cut: int | None = None
 
     @property
     def final_answer(self) -> str:
-        return self.text[slice(*self.answer)]
+        return self.text[slice(*self.response.answer)]
 
     @property
     def contents(self) -> tuple[str, ...]:
-        return tuple(self.text[slice(*span)] for span in self.spans)
+        return tuple(self.text[slice(*span)] for span in (*self._reasoned, *self.response.solution))
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        plain = len(self.spans) - self.solution
+        plain = len(self._reasoned)
         return tuple(
             Step(i, content, DEFAULT_STEP_TYPE if i < plain else SOLUTION) for i, content in enumerate(self.contents)
         )
 
     @property
-    def layout(self) -> dict[str, Any]:
-        """What rebuilds the text from steps and answer; see `layout.rebuild`."""
+    def layout(self) -> Layout | None:
+        """What the trace keeps of the text beside steps and answer; None where it is as usual."""
+        said = self.response
+        at = said.answer.start - said.solution[-1].start if said.inside and said.solution else None
+        return in_normal_form(
+            Layout(between(self.text, self.reasoning), len(said.solution), at, said.before, said.after)
+        )
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """How the text was split, for the trace's `meta`: by what, how sure, and how its marks were written."""
         said: dict[str, Any] = {"rule": self.rule, "sure": self.sure}
-        optional = {
-            "solution": self.solution,
-            "inside": self.inside,
-            "mark": "" if self.mark == USUAL_MARK else self.mark,
-            "from": self.unnumbered,
-        }
-        said |= {name: value for name, value in optional.items() if value}
         if self.cut is not None:
             said["cut"] = self.cut
-        return describe(self.text, self.spans, self.answer, said)
+        response = self.response
+        if response.inside and not response.solution:
+            return said | {"inside": True}
+        begins = response.solution[0].start if response.solution else response.answer.start - len(response.before)
+        ends = response.solution[-1].end if response.inside else response.answer.end + len(response.after)
+        whole = Span(self.reasoning[0][0].start, self.reasoning[-1][0].end)
+        found = gaps(self.rule.partition("/")[0], self.text, whole, Span(begins, ends), len(self._reasoned))
+        return said | ({"gaps": found} if found else {})
+
+    @property
+    def _reasoned(self) -> tuple[Span, ...]:
+        return tuple(step for _, steps in self.reasoning for step in steps)
 
 
 _ORDER: dict[Sure, int] = {"low": 0, "medium": 1, "high": 2}
 
 
-def split_completion(text: str, field: str, rule: Rule = "auto") -> Split:
+def split_completion(text: str, field: str, rule: Rule = AUTO) -> Split:
     """Steps and answer of a completion. Raises InvalidTrace at `field` where reasoning is opened and never closed.
 
     Without any marks all of it is the answer; with a rule given by hand, the last piece is.
     """
-    if marked := find_marks(text):
+    if marked := find_marks(text, rule.tags):
         return _split_marked(text, marked, rule)
-    start = text.lstrip()
-    for opener in OPENERS:
-        if start.startswith(opener):
-            raise InvalidTrace(field, f"opens {opener} and does not close it before an answer")
+    if opener := opener_of(text, rule.tags):
+        raise InvalidTrace(field, f"opens {opener} and does not close it before an answer")
     return _unmarked(text, rule)
 
 
-def split_apart(reasoning: str, content: str, rule: Rule = "auto") -> Split:
+def split_apart(reasoning: str, content: str, rule: Rule = AUTO) -> Split:
     """Steps and answer where the reasoning was written in a field of its own."""
     return _split_apart(reasoning, content, rule, "the reasoning has a field of its own", plain=False)
 
 
-def split_reasoning(reasoning: str, answer: str, rule: Rule = "auto") -> Split:
+def split_reasoning(reasoning: str, answer: str, rule: Rule = AUTO) -> Split:
     """Like `split_apart`, where the answer is known to be no more than that."""
     return _split_apart(reasoning, answer, rule, "reasoning and answer have fields of their own", plain=True)
 
@@ -100,81 +118,126 @@ def split_reasoning(reasoning: str, answer: str, rule: Rule = "auto") -> Split:
 def _split_apart(reasoning: str, content: str, rule: Rule, why: str, *, plain: bool) -> Split:
     """Marks within the reasoning are no part of its steps; what was written behind them is one more step."""
     text, end = reasoning + content, len(reasoning)
-    inner, behind = Span(0, end), Span(end, end)
-    if found := find_marks(reasoning):
-        inner, behind = found.reasoning, stripped(text, *found.answer)
-    elif opener := next((one for one in OPENERS if reasoning.lstrip().startswith(one)), None):
-        inner = Span(reasoning.index(opener) + len(opener), end)
+    inner, behind = (Span(0, end),), Span(end, end)
+    if found := find_marks(reasoning, rule.tags):
+        inner, behind = found.reasoning, stripped(reasoning, *found.answer)
+    elif opener := opener_of(reasoning, rule.tags):
+        inner = (unframed(text, reasoning.index(opener) + len(opener), end, 1),)
     marked = Marked("apart", inner, Span(end, len(text)), "high", why, plain)
     return _split_marked(text, marked, rule, cut=end, behind=behind)
 
 
-def _split_marked(text: str, marked: Marked, rule: Rule, cut: int | None = None, behind: Span = _NOTHING) -> Split:
-    division = divide(text, marked.reasoning, rule)
-    solution, answer, inside = (
-        (None, stripped(text, *marked.answer), False) if marked.plain else _answer_in(text, marked.answer)
-    )
-    written = [span for span in (behind, solution) if span is not None and span.start < span.end]
-    spans = (*division.spans, *written)
-    return Split(
-        text,
-        spans,
-        answer,
-        f"{marked.name}/{division.rule}",
-        _least(marked.sure, division.sure),
-        f"{marked.why}; {division.why}",
-        solution=len(written),
-        inside=inside,
-        mark=division.mark,
-        unnumbered=division.unnumbered,
-        cut=cut,
-    )
+def _split_marked(text: str, marked: Marked, rule: Rule, cut: int | None = None, behind: Span | None = None) -> Split:
+    divisions = [divide(text, stretch, rule.name) for stretch in marked.reasoning]
+    if marked.plain:
+        said = Response(trimmed(text, *marked.answer))
+    else:
+        said = _response(text, marked.answer)
+    if behind is not None and behind.start < behind.end:
+        said = said._replace(solution=(behind, *said.solution), before=said.before and LINE_END + said.before)
+    if said.solution and not said.inside and not said.before:
+        said = said._replace(before=LINE_END)
+    return _made(text, marked.reasoning, divisions, said, marked.name, marked.sure, marked.why, cut)
 
 
 def _unmarked(text: str, rule: Rule) -> Split:
     every = Span(0, len(text))
     if found := hashes(text, every):
         why = "the answer stands after #### in the last line"
-        return _whole("hashes", text, divide(text, found[0], rule), found[1], "high", why)
+        before = unframed(text, *found[0], 0, 1)
+        return _whole("hashes", text, before, divide(text, before, rule.name), Response(found[1]), "high", why)
+    if (marks := answer_marks(text, every)) and not text[marks[0].end :].strip():
+        before = Span(0, stripped(text, 0, marks[0].start).end)
+        why = "marks stand around the answer"
+        division = divide(text, before, rule.name)
+        return _whole("answer", text, before, division, _between_marks(text, marks[1]), "high", why)
     if box := boxed(text, every):
         why = "the answer stands in \\boxed{}"
         if is_bare(text, every, box):
-            return Split(text, (), box, "boxed/none", "high", why)
-        return _whole("boxed", text, divide(text, every, rule), box, "high", why, inside=True)
-    if rule not in ("auto", "none"):
-        pieces = divide(text, every, rule)
+            return _all_answer(text, "boxed/none", _bare(text, every, box), "high", why)
+        return _whole("boxed", text, every, divide(text, every, rule.name), Response(box, inside=True), "high", why)
+    if rule.name not in ("auto", "none"):
+        pieces = divide(text, every, rule.name)
         if len(pieces.spans) > 1:
             shorter = pieces._replace(spans=pieces.spans[:-1])
             why = "there are no marks, so the last piece is taken as the answer"
-            return _whole("last", text, shorter, pieces.spans[-1], "low", why)
+            before = Span(0, shorter.spans[-1].end)
+            return _whole("last", text, before, shorter, Response(pieces.spans[-1]), "low", why)
     why = "there are no marks, so all of it is the answer"
-    return Split(text, (), stripped(text, *every), "whole/none", "low", why)
+    return _all_answer(text, "whole/none", Response(trimmed(text, *every)), "low", why)
+
+
+def _all_answer(text: str, rule: str, said: Response, sure: Sure, why: str) -> Split:
+    return Split(text, ((Span(0, 0), ()),), said, rule, sure, why)
 
 
 def _whole(
-    name: str, text: str, division: Division, answer: Span, sure: Sure, why: str, *, inside: bool = False
+    name: str, text: str, stretch: Span, division: Division, said: Response, sure: Sure, why: str
 ) -> Split:
+    return _made(text, (stretch,), [division], said, name, sure, why)
+
+
+def _made(
+    text: str,
+    stretches: Sequence[Span],
+    divisions: Sequence[Division],
+    said: Response,
+    name: str,
+    sure: Sure,
+    why: str,
+    cut: int | None = None,
+) -> Split:
+    """The split; the last stretch is the reasoning proper, whose division is named."""
+    division = divisions[-1]
     return Split(
         text,
-        division.spans,
-        answer,
+        tuple((stretch, found.spans) for stretch, found in zip(stretches, divisions, strict=True)),
+        said,
         f"{name}/{division.rule}",
         _least(sure, division.sure),
         f"{why}; {division.why}",
-        inside=inside,
-        mark=division.mark,
-        unnumbered=division.unnumbered,
+        cut,
     )
 
 
-def _answer_in(text: str, stretch: Span) -> tuple[Span | None, Span, bool]:
-    """The solution a model wrote around its answer, if any, the answer itself, and whether it stands within."""
+def _response(text: str, stretch: Span) -> Response:
+    """The answer in what stands behind the reasoning: between marks, after ####, in a box, or all of it."""
+    return _answer_tags(text, stretch) or _answer_in(text, stretch) or Response(trimmed(text, *stretch))
+
+
+def _answer_tags(text: str, stretch: Span) -> Response | None:
+    found = answer_marks(text, stretch)
+    if found is None:
+        return None
+    outer, inner = found
+    if text[outer.end : stretch.end].strip():  # what stands behind the marks would be turned round
+        return Response(inner, solution=(stripped(text, *stretch),), inside=True)
+    before = stripped(text, stretch.start, outer.start)
+    return _between_marks(text, inner)._replace(solution=(before,) if before.start < before.end else ())
+
+
+def _between_marks(text: str, inner: Span) -> Response:
+    """What stands between marks around an answer is the answer, without a box around all of it."""
+    said = _answer_in(text, inner)
+    return said if said is not None and not said.solution else Response(inner)
+
+
+def _answer_in(text: str, stretch: Span) -> Response | None:
+    """An answer after #### or in a box, with what a model wrote around it."""
+    whole = stripped(text, *stretch)
     if found := hashes(text, stretch):
         before = stripped(text, *found[0])
-        return (before if before.start < before.end else None), found[1], False
+        if before.start < before.end:
+            return Response(found[1], (before,), text[before.end : found[1].start])
+        return Response(found[1], (), text[whole.start : found[1].start])
     if box := boxed(text, stretch):
-        return (None, box, False) if is_bare(text, stretch, box) else (stripped(text, *stretch), box, True)
-    return None, stripped(text, *stretch), False
+        return _bare(text, whole, box) if is_bare(text, stretch, box) else Response(box, (whole,), inside=True)
+    return None
+
+
+def _bare(text: str, stretch: Span, box: Span) -> Response:
+    whole = stripped(text, *stretch)
+    return Response(box, (), text[whole.start : box.start], text[box.end : whole.end])
 
 
 def _least(*sure: Sure) -> Sure:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 from tunixrt_core.errors import UnreadableFile
+from tunixrt_core.ingest.reasoning.blocks import CODE_INDENT, blocks_in, indent_of
 
-Rule = Literal["auto", "numbered", "paragraphs", "lines", "none"]
-RULES: tuple[Rule, ...] = get_args(Rule)
+RuleName = Literal["auto", "numbered", "paragraphs", "lines", "none"]
+RULES: tuple[RuleName, ...] = get_args(RuleName)
 Sure = Literal["high", "medium", "low"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How a text is taken apart: what divides its reasoning into steps, and a pair of marks beside the known ones."""
+
+    name: RuleName = "auto"
+    tags: tuple[str, str] | None = None
+
+
+AUTO = Rule()
 
 
 class Span(NamedTuple):
@@ -21,18 +34,12 @@ class Span(NamedTuple):
 
 
 class Division(NamedTuple):
-    """The steps of a stretch, by which rule, how sure and why.
-
-    Of a numbered list `mark` is what stands before each item, with `{n}` for its number, and `unnumbered` counts the
-    steps before the first item.
-    """
+    """The steps of a stretch, by which rule, how sure and why."""
 
     spans: tuple[Span, ...]
-    rule: Rule
+    rule: str
     sure: Sure
     why: str
-    mark: str = ""
-    unnumbered: int = 0
 
 
 _BLANK_LINES = re.compile(r"\n[ \t\r]*\n")
@@ -45,25 +52,35 @@ _ITEM = re.compile(
 )
 
 
-def rule_named(name: str) -> Rule:
+# what has no letter and no digit, but marks of markdown, HTML or LaTeX
+_WORD = re.compile(r"[^\W_]")
+_MARKUP = re.compile(r"(?:[\s#*_\-=~`|>+:$\\\[\]{}()]|</?[A-Za-z][^<>\n]*>|&\w+;)+")
+_OPENS = re.compile(r"(?:#{1,6}|[-*+]|\d{1,3}[.)]|<[A-Za-z][^<>\n]*>)")
+
+
+def rule_named(name: str, tags: tuple[str, str] | None = None) -> Rule:
     """The rule of that name. Raises UnreadableFile, listing the known ones."""
-    for rule in RULES:
-        if rule == name:
-            return rule
+    for known in RULES:
+        if known == name:
+            return Rule(known, tags)
     raise UnreadableFile(f"There is no rule {name!r} to split steps by. Use one of: {', '.join(RULES)}.")
 
 
-def divide(text: str, stretch: Span, rule: Rule = "auto") -> Division:
-    """The steps of `text[stretch]`. White space around a step is no part of it; blank ones vanish."""
+def divide(text: str, stretch: Span, rule: RuleName = "auto") -> Division:
+    """The steps of `text[stretch]`. White space around a step is no part of it; blank ones vanish.
+
+    No step ends within a block of markdown, such as code or a list item, and none is markup alone.
+    """
     if rule == "none":
         return Division(_filled(text, [stretch]), "none", "high", "kept in one piece")
-    if rule in ("auto", "numbered") and (found := _numbered(text, stretch, strict=rule == "auto")):
+    part = text[slice(*stretch)]  # so that its beginning counts as the beginning of a line
+    if rule in ("auto", "numbered") and (found := _numbered(text, part, stretch.start, strict=rule == "auto")):
         return found
     if rule in ("auto", "paragraphs"):
-        spans = _filled(text, _between(text, stretch, _BLANK_LINES))
+        spans = _pieces(text, part, stretch, _BLANK_LINES)
         if len(spans) > 1 or rule == "paragraphs":
             return Division(spans, "paragraphs", "high", "blank lines stand between the steps")
-    spans = _filled(text, _between(text, stretch, _END))
+    spans = _pieces(text, part, stretch, _END)
     if len(spans) <= 1:
         return Division(spans, "lines", "high", "there is one line")
     sure: Sure = "low" if rule == "numbered" else "medium"
@@ -77,24 +94,70 @@ def stripped(text: str, start: int, end: int) -> Span:
     return Span(start + left, start + left + len(part.strip()))
 
 
-def _filled(text: str, spans: Sequence[Span]) -> tuple[Span, ...]:
-    found = (stripped(text, *span) for span in spans)
+def trimmed(text: str, start: int, end: int) -> Span:
+    """The same, but a first line that is indented as code keeps its indentation."""
+    found = stripped(text, start, end)
+    line = text.rfind("\n", start, found.start) + 1 or (start if start == 0 or text[start - 1] == "\n" else found.start)
+    white = text[line : found.start]
+    if len(white) == 0 or white.strip(" \t") or indent_of(white) < CODE_INDENT or found.start == found.end:
+        return found
+    return Span(line, found.end)
+
+
+def _pieces(text: str, part: str, stretch: Span, separator: re.Pattern[str]) -> tuple[Span, ...]:
+    """What stands between the separators, but for those that stand within a block."""
+    blocks = blocks_in(part, lists=separator is _END)
+    spans, at, n = [], 0, 0
+    for found in separator.finditer(part):
+        while n < len(blocks) and blocks[n][1] < found.end():
+            n += 1
+        if n < len(blocks) and blocks[n][0] <= found.start():
+            continue
+        spans.append(Span(stretch.start + at, stretch.start + found.start()))
+        at = found.end()
+    return _with_words(text, _filled(text, [*spans, Span(stretch.start + at, stretch.end)]))
+
+
+def _filled(text: str, spans: Iterable[Span]) -> tuple[Span, ...]:
+    found = (trimmed(text, *span) for span in spans)
     return tuple(span for span in found if span.start < span.end)
 
 
-def _between(text: str, stretch: Span, separator: re.Pattern[str]) -> list[Span]:
-    spans, at = [], stretch.start
-    for found in separator.finditer(text, *stretch):
-        spans.append(Span(at, found.start()))
-        at = found.end()
-    return [*spans, Span(at, stretch.end)]
+def _with_words(text: str, spans: tuple[Span, ...]) -> tuple[Span, ...]:
+    """The spans, those of markup alone joined with the one before, or, where they open something, the one after."""
+    if len(spans) < 2 or not any(_is_markup(text, span) for span in spans):
+        return spans
+    found: list[Span] = []
+    opened: int | None = None  # where markup begins that waits for what it opens
+    for span in spans:
+        start = span.start if opened is None else opened
+        opened = None
+        if not _is_markup(text, span):
+            found.append(Span(start, span.end))
+        elif not found or _OPENS.fullmatch(text, *span):
+            opened = start
+        else:
+            found[-1] = Span(found[-1].start, span.end)
+    if opened is not None:
+        end = spans[-1].end
+        found[-1:] = [Span(found[-1].start if found else opened, end)]
+    return tuple(found)
 
 
-def _numbered(text: str, stretch: Span, *, strict: bool) -> Division | None:
+def _is_markup(text: str, span: Span) -> bool:
+    found = _WORD.search(text, *span)
+    if found is None or text[span.start] in "<&":
+        return _MARKUP.fullmatch(text, *span) is not None
+    return found.start() == span.start and _OPENS.fullmatch(text, *span) is not None
+
+
+def _numbered(text: str, part: str, at: int, *, strict: bool) -> Division | None:
     """Items that count 1, 2, 3. Strict: every number that stands like one must belong, and a line may come before."""
-    at = stretch.start
-    part = text[slice(*stretch)]  # so that its beginning counts as the beginning of a line
     every = list(_ITEM.finditer(part))
+    if len(every) < 2:
+        return None
+    if blocks := blocks_in(part):
+        every = [item for item in every if not any(start < item.start() < end for start, end in blocks)]
     items = list(_counting(every))
     if len(items) < 2 or (strict and len(items) < len(every)):
         return None
@@ -103,13 +166,10 @@ def _numbered(text: str, stretch: Span, *, strict: bool) -> Division | None:
         return None
     ends = [item.start() for item in items[1:]] + [len(part)]
     spans = [stripped(text, at + item.end(), at + end) for item, end in zip(items, ends, strict=True)]
-    if any(span.start >= span.end for span in spans):
+    if any(span.start >= span.end or _is_markup(text, span) for span in (*before, *spans)):
         return None
-    first = items[0]
-    digits = first.start("number") - first.start()
-    mark = first[0][:digits] + "{n}" + first[0][digits + len(first["number"]) :]
     sure: Sure = "medium" if before or len(items) < len(every) or _BLANK_LINES.search(text, *spans[-1]) else "high"
-    return Division((*before, *spans), "numbered", sure, f"{len(items)} items count from 1", mark, len(before))
+    return Division((*before, *spans), "numbered", sure, f"{len(items)} items count from 1")
 
 
 def _counting(items: Sequence[re.Match[str]]) -> Iterator[re.Match[str]]:

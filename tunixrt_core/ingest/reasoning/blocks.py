@@ -1,0 +1,206 @@
+"""Blocks of markdown that no step may be cut within: code, math, environments, tables, list items, quotes."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+CODE_INDENT = 4  # columns from which on a line is code, or goes on with what stands before it
+
+# one of these has to be in a text that holds a block of several lines; looking for them takes microseconds
+_SIGNS = ("```", "~~~", "$$", "\\[", "\\begin{", "\n  ", "\n\t", "\n|", "\n>", "|-", "-|", "| -", ":-", "<table", "<pre")
+_LIST = re.compile(r"^ {0,3}(?:[-*+]|\d{1,9}[.)])[ \t]", re.MULTILINE)
+_FENCE = re.compile(r"(?P<mark>`{3,})[^`]*$|(?P<tildes>~{3,})")
+_FENCE_LINE = re.compile(r"^[ \t]*(?:`{3}|~{3})", re.MULTILINE)
+_MARKERS = re.compile(r"(?:(?:[-*+]|\d{1,9}[.)])[ \t]+|>[ \t]?)*")
+_ITEM = re.compile(r"(?P<mark>[-*+]|(?P<number>\d{1,9})[.)])(?P<space>[ \t]+|$)")
+_RULE = re.compile(r"([-*_])[ \t]*(?:\1[ \t]*){2,}$")
+_BEGINS = re.compile(r"#{1,6}(?:[ \t]|$)|>|[*_#]{0,4}[ \t]?[Ss]tep[ \t]+\d{1,3}[.):]")
+_DELIMITER = re.compile(r"\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?$")
+# code within a line is passed over; `\\[2pt]` is a line break of LaTeX and opens nothing
+_OPENER = re.compile(
+    r"(?P<code>`+[^`\n]*`+)|(?P<dollars>(?<!\\)\$\$)|(?P<bracket>(?<!\\)\\\[)"
+    r"|\\begin\{(?P<environment>[^{}\n]+)\}|<(?P<tag>table|pre)\b"
+)
+_ENDS = {"dollars": re.compile(r"(?<![\\`])\$\$(?!`)"), "bracket": re.compile(r"(?<!\\)\\\]")}
+
+
+class _Line(NamedTuple):
+    start: int
+    end: int  # without the line end
+    indent: int  # columns; a tab reaches to the next multiple of four
+    text: str  # without white space at its ends
+
+
+def blocks_in(text: str, *, lists: bool = False) -> list[tuple[int, int]]:
+    """Where the blocks of more than one line begin and end, in order, none within another.
+
+    `lists`: whether there may be items that go on without being indented, which matters where lines are divided.
+    """
+    if not any(sign in text for sign in _SIGNS) and not text.startswith((" ", "\t", "|", ">")):
+        if not (lists and _LIST.search(text)):
+            return []
+    return list(_Scanner(text).blocks())
+
+
+def indent_of(white: str) -> int:
+    """The columns of the white space at the beginning of a line."""
+    return len(white.expandtabs(CODE_INDENT))
+
+
+class _Scanner:
+    """Goes over the lines once, as CommonMark does with its blocks; math and LaTeX, which it does not know, are more."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lines = list(_lines(text))
+        self._starts = [line.start for line in self._lines]
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        i, in_paragraph = 0, False
+        while i < len(self._lines):
+            if not self._lines[i].text:
+                i, in_paragraph = i + 1, False
+                continue
+            last, in_paragraph = self._block_at(i, in_paragraph)
+            if last > i:
+                yield self._lines[i].start, self._lines[last].end
+            i = last + 1
+
+    def _block_at(self, i: int, in_paragraph: bool) -> tuple[int, bool]:
+        """The last line of the block that begins in line i, and whether a paragraph may go on behind it."""
+        line = self._lines[i]
+        if line.indent >= CODE_INDENT and not in_paragraph:
+            return self._indented(i, is_code=True), False
+        if inset := _inset(line, in_paragraph=in_paragraph):
+            return self._list_item(i, inset), False
+        if line.text.startswith(">"):
+            return self._run(i, lambda one: one.text.startswith(">") or _goes_on(one)), False
+        if self._is_table(i):
+            return self._run(i + 1, _goes_on), False
+        if line.text.startswith("|"):
+            return self._run(i, lambda one: one.text.startswith("|")), False
+        whole = self._whole(i)
+        last = self._indented(whole, is_code=False)
+        return last, last == whole and _is_paragraph(line)
+
+    def _indented(self, i: int, *, is_code: bool) -> int:
+        """The last of the lines behind line i that are indented as code is. Blank lines may stand within code.
+
+        Only where it is no code but a paragraph, what opens in such a line is sought.
+        """
+        last, may_be_blank = i, is_code
+        for n in range(i + 1, len(self._lines)):
+            line = self._lines[n]
+            if n <= last or (not line.text and may_be_blank):
+                continue
+            if not line.text or line.indent < CODE_INDENT:
+                break
+            last, may_be_blank = n if is_code else self._whole(n), True
+        return last
+
+    def _list_item(self, i: int, inset: int) -> int:
+        """The last line of the item that begins in line i, whose text is `inset` columns from the left."""
+        last, blank, paragraph = self._whole(i), False, _is_paragraph(self._lines[i])
+        for n in range(i + 1, len(self._lines)):
+            line = self._lines[n]
+            if n <= last:
+                continue
+            if not line.text:
+                blank = True
+                continue
+            if line.indent < inset and (blank or not paragraph or _begins_block(line)):
+                break
+            last, blank, paragraph = self._whole(n), False, _is_paragraph(line)
+        return last
+
+    def _run(self, last: int, belongs: Callable[[_Line], bool]) -> int:
+        while last + 1 < len(self._lines) and belongs(self._lines[last + 1]):
+            last = self._whole(last + 1)
+        return last
+
+    def _is_table(self, i: int) -> bool:
+        if i + 1 >= len(self._lines) or "|" not in self._lines[i].text:
+            return False
+        below = self._lines[i + 1].text
+        return "|" in below and _DELIMITER.match(below) is not None
+
+    def _whole(self, i: int) -> int:
+        """The line in which everything ends that opens in line i: a fence, math, an environment."""
+        line = self._lines[i]
+        if fence := _FENCE.match(line.text, _MARKERS.match(line.text).end()):  # type: ignore[union-attr]
+            mark = fence["mark"] or fence["tildes"]
+            closes = re.compile(rf"[> \t]*{re.escape(mark[0])}{{{len(mark)},}}$")
+            found = (n for n in range(i + 1, len(self._lines)) if closes.match(self._lines[n].text))
+            return next(found, len(self._lines) - 1)
+        last, at = i, line.start
+        while opened := _OPENER.search(self._text, at, self._lines[last].end):
+            at = self._end_of(opened)
+            if at > self._lines[last].end:
+                last = bisect_right(self._starts, at - 1) - 1
+        return last
+
+    def _end_of(self, opened: re.Match[str]) -> int:
+        """Where that which was opened is closed; behind its opening where it never is."""
+        kind = opened.lastgroup
+        if kind in _ENDS:
+            found = _ENDS[kind].search(self._text, opened.end())
+            # math holds no fences: then it is a price, or is never closed
+            whole = found and not _FENCE_LINE.search(self._text, opened.end(), found.start())
+            return found.end() if found and whole else opened.end()
+        if kind == "tag":
+            end = self._text.find(f"</{opened['tag']}>", opened.end())
+            return opened.end() if end < 0 else end
+        if kind == "environment":
+            return self._end_of_environment(opened)
+        return opened.end()
+
+    def _end_of_environment(self, opened: re.Match[str]) -> int:
+        depth = 0
+        for mark in re.finditer(rf"\\(begin|end)\{{{re.escape(opened['environment'])}\}}", self._text[opened.start() :]):
+            depth += 1 if mark[1] == "begin" else -1
+            if depth == 0:
+                return opened.start() + mark.end()
+        return opened.end()
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    start = 0
+    for line in text.split("\n"):
+        inner = line.strip()
+        white = line[: len(line) - len(line.lstrip(" \t"))] if inner and line[0] in " \t" else ""
+        yield _Line(start, start + len(line), indent_of(white) if white else 0, inner)
+        start += len(line) + 1
+
+
+def _inset(line: _Line, *, in_paragraph: bool) -> int:
+    """The columns before the text of a list item; 0 where the line begins none."""
+    found = None if line.indent >= CODE_INDENT or _RULE.match(line.text) else _ITEM.match(line.text)
+    if found is None:
+        return 0
+    # a number that begins a line of a paragraph is no list, but for a 1; nor is a mark with nothing behind it
+    if in_paragraph and ((found["number"] or "1") != "1" or not found["space"]):
+        return 0
+    space = len(found["space"])
+    return line.indent + len(found["mark"]) + (space if 0 < space <= CODE_INDENT else 1)
+
+
+def _begins_block(line: _Line) -> bool:
+    """Whether a line begins something of its own, and does not go on with the paragraph before it."""
+    if line.indent >= CODE_INDENT:
+        return False
+    text = line.text
+    return any(pattern.match(text) for pattern in (_BEGINS, _RULE, _ITEM, _FENCE))
+
+
+def _goes_on(line: _Line) -> bool:
+    """Whether a line goes on with the table or the quote before it."""
+    return bool(line.text) and line.indent < CODE_INDENT and not _begins_block(line)
+
+
+def _is_paragraph(line: _Line) -> bool:
+    """Whether the line below may go on with the paragraph that this one holds."""
+    text = line.text[_MARKERS.match(line.text).end() :]  # type: ignore[union-attr]
+    return bool(text) and not any(pattern.match(text) for pattern in (_FENCE, _RULE)) and not text.startswith("#")
