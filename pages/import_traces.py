@@ -126,8 +126,21 @@ def choices(kind: str) -> dict[str, Any]:
             key=f"{kind}-label",
             help="A word to find these traces by later, such as gsm8k.",
         )
+        tags = st.text_input(
+            "Think tags",
+            placeholder="<plan> </plan>",
+            key=f"{kind}-think-tags",
+            help="Opening and closing mark of the reasoning, separated by a space, if they are none of the known ones.",
+        )
     by_hand = st.toggle("Say which column is what", key=f"{kind}-by-hand")
-    return {"format": format, "split": split, "source_label": label.strip() or None, "by_hand": by_hand, "kind": kind}
+    return {
+        "format": format,
+        "split": split,
+        "source_label": label.strip() or None,
+        "think_tags": tags.split() or None,
+        "by_hand": by_hand,
+        "kind": kind,
+    }
 
 
 def previewed(name: str, opened: Opened, stamp: object, words: dict[str, Any]) -> Preview | None:

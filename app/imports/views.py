@@ -15,7 +15,15 @@ from app.ui.components import card, table, tiles
 from app.ui.navigation import go
 from app.ui.words import duration, plural, whole
 from tunixrt_core.errors import Cancelled, TunixRTError
-from tunixrt_core.ingest.report import Diagnosis, ImportReport, Preview, PreviewRow, RowError, Unit
+from tunixrt_core.ingest.report import (
+    Diagnosis,
+    ImportReport,
+    Preview,
+    PreviewRow,
+    ReadWarning,
+    RowError,
+    Unit,
+)
 from tunixrt_core.traces.trace import Trace
 
 TICK = 0.5  # seconds between looks at a file on its way
@@ -39,6 +47,7 @@ def show_preview(preview: Preview) -> None:
         f"Of {sample} {plural(rows, 'row')}, {preview.good:,} would be read and {preview.bad:,} rejected. "
         "Nothing is stored yet."
     )
+    show_warnings(preview.warnings, preview.unit)
     table(
         [{"column": c.name, "field": c.field, "sample": " ".join(c.sample.split()) or None} for c in preview.told],
         {
@@ -51,6 +60,13 @@ def show_preview(preview: Preview) -> None:
         height="content" if len(preview.told) <= 8 else 340,
     )
     show_rows(preview.rows, preview.unit)
+
+
+def show_warnings(warnings: Sequence[ReadWarning], unit: Unit) -> None:
+    """Rows that may be meant otherwise than they were read."""
+    for warning in warnings:
+        words = f"{plural(warning.times, 'row')}, first {unit} {warning.first_line:,}: {warning.text}"
+        st.warning(escape_markdown(words), icon=":material/warning:")
 
 
 def show_rows(rows: Sequence[PreviewRow], unit: Unit) -> None:
@@ -154,6 +170,7 @@ def show_report(report: ImportReport, job: ImportJob | None = None) -> None:
             f"{report.read:,} read = {report.inserted:,} inserted + {report.duplicate:,} duplicate + "
             f"{report.rejected:,} rejected"
         )
+        show_warnings(report.warnings, "line")
         show_rejected(report.errors, report.rejected, job)
         with st.container(horizontal=True):
             if st.button("Build a dataset", type="primary", icon=":material/dataset:", key="build-a-dataset"):
@@ -194,6 +211,7 @@ def show_diagnosis(found: Diagnosis, job: ImportJob) -> None:
                 alt=f"{len(found.reasons)} reasons for which rows were rejected, and how often.",
                 height="content" if len(found.reasons) <= 8 else 340,
             )
+        show_warnings(found.warnings, found.unit)
         show_rejected(found.errors, found.rejected, job)
 
 

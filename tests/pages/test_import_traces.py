@@ -41,6 +41,20 @@ def test_an_upload_is_imported_and_every_row_accounted_for(rt: Pipeline) -> None
     assert rt.traces.count() == 2
 
 
+def test_marks_of_ones_own_are_warned_of_until_they_are_named(rt: Pipeline, tmp_path: Path) -> None:
+    path = tmp_path / "some.jsonl"
+    path.write_bytes(b'{"prompt": "q", "completion": "<plan>x</plan>4"}\n')
+    app = open_page("import_traces.py", source="Server path")
+    app.text_input(key="server-path").set_value(str(path))
+    app = checked(app.run())
+    assert ["stands in the answer" in warning.value for warning in app.warning] == [True]
+    app.text_input(key="path-think-tags").set_value("<plan> </plan>")
+    app = checked(app.run())
+    assert not app.warning
+    app = press(app, "import-path")
+    assert [step.content for step in rt.traces.page().items[0].trace.steps] == ["x"]
+
+
 def test_a_file_on_the_server_is_imported_by_its_path(rt: Pipeline, tmp_path: Path) -> None:
     path = tmp_path / "some.jsonl"
     path.write_bytes(LINES)

@@ -24,6 +24,10 @@ from tunixrt_core.pipeline.pipeline import Pipeline
 
 Format = Annotated[str, typer.Option(help="Format of the rows; auto looks at the content.")]
 Split = Annotated[str, typer.Option(help="Divide reasoning by: auto, numbered, paragraphs, lines or none.")]
+ThinkTags = Annotated[
+    tuple[str, str] | None,
+    typer.Option(metavar="OPEN CLOSE", help="Marks around the reasoning, where they are none of the known ones."),
+]
 Map = Annotated[
     list[str] | None,
     typer.Option("--map", help="Say which column is what: field=column, such as prompt=question. Repeat it."),
@@ -40,6 +44,7 @@ def ingest(
     format: Format = "auto",
     source: Annotated[str | None, typer.Option(help="Name to keep as the traces' source.")] = None,
     split: Split = "auto",
+    think_tags: ThinkTags = None,
     map_: Map = None,
     rejects: RejectsFile = None,
     preview: Annotated[bool, typer.Option("--preview", help="Show what would be made of it; store nothing.")] = False,
@@ -57,10 +62,10 @@ def ingest(
         if file is None:
             report = rt.traces.ingest_examples()
         elif preview:
-            _preview(rt, file, words_of(file, format, split, map_, source), as_json)
+            _preview(rt, file, words_of(file, format, split, map_, source, think_tags), as_json)
             return
         else:
-            report = _store(rt, file, words_of(file, format, split, map_, source), rejects)
+            report = _store(rt, file, words_of(file, format, split, map_, source, think_tags), rejects)
     if as_json:
         print_json(report)
     else:
@@ -87,7 +92,14 @@ def name_of(file: Path) -> str:
     return "standard input" if str(file) == "-" else path_text(file)
 
 
-def words_of(file: Path, format: str, split: str, pairs: list[str] | None, source: str | None = None) -> Reading:
+def words_of(
+    file: Path,
+    format: str,
+    split: str,
+    pairs: list[str] | None,
+    source: str | None = None,
+    think_tags: tuple[str, str] | None = None,
+) -> Reading:
     """What the user said about a file, as the verbs take it. Raises UnreadableFile."""
     mapping = ColumnMapping.parse(pairs or [])
     return {
@@ -96,6 +108,7 @@ def words_of(file: Path, format: str, split: str, pairs: list[str] | None, sourc
         "split": split,
         "mapping": mapping.fields if mapping else None,
         "source_label": source,
+        "think_tags": think_tags,
     }
 
 

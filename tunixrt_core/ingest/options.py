@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 
 class Reading(TypedDict, total=False):
     """`name` stands in messages; `format` is auto where it is to be found; `source_label` is the source of rows that
     name none; `split` is the rule to divide reasoning into steps by; `mapping` says column -> field, in place of a
-    format.
+    format; `think_tags` are the opening and the closing mark of the reasoning, where they are none of the known ones.
     """
 
     name: str | None
@@ -17,3 +17,4 @@ class Reading(TypedDict, total=False):
     source_label: str | None
     split: str
     mapping: Mapping[str, str] | None
+    think_tags: Sequence[str] | None

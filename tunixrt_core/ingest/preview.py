@@ -67,6 +67,7 @@ def preview_of(reader: TraceReader) -> Preview:
         good=good,
         bad=bad,
         whole=whole,
+        warnings=reader.warnings.found,
     )
 
 
@@ -126,6 +127,7 @@ def diagnose(reader: TraceReader, on_row: Callable[[], object] | None = None) ->
         errors=tuple(errors),
         twins=tuple(twins),
         seconds=time.perf_counter() - began,
+        warnings=reader.warnings.found,
     )
 
 

@@ -46,7 +46,7 @@ def trace_reader(source: Path | BinaryIO, rejects: Rejects | None, words: Readin
         name=words.get("name") or (source.name if isinstance(source, Path) else "upload"),
         format=words.get("format", "auto"),
         source_label=words.get("source_label"),
-        rule=rule_named(words.get("split", "auto")),
+        rule=rule_named(words.get("split", "auto"), words.get("think_tags")),
         mapping=ColumnMapping(mapping) if mapping else None,
         rejects=rejects,
     )

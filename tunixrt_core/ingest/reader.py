@@ -22,17 +22,25 @@ from tunixrt_core.ingest.formats.detect import Detected, Format, detect_format, 
 from tunixrt_core.ingest.formats.fields import Options
 from tunixrt_core.ingest.formats.mapping import ColumnMapping
 from tunixrt_core.ingest.literals import with_text_answers
+from tunixrt_core.ingest.reasoning.lookalikes import mark_unread
 from tunixrt_core.ingest.reasoning.steps import AUTO, Rule
-from tunixrt_core.ingest.report import Read, RowError, unit_of
+from tunixrt_core.ingest.report import Read, RowError, Warnings, unit_of
+from tunixrt_core.traces.scores import ScoredTrace
+from tunixrt_core.traces.trace import Trace
 
 MAX_LINE_BYTES = 8 << 20  # a trace of 1 MiB, with room for escapes and for keys that are left out
 MAX_DOCUMENT_BYTES = 64 << 20  # a JSON array is held in memory; a file of lines is not
 DETECT_ROWS = 20
+_UNREAD = (
+    "stands in the answer, looks like a mark of the reasoning and was read as text. Name your own pair of marks with "
+    "--think-tags OPEN CLOSE."
+)
 _DETECT_BYTES = 16 << 20
 
 
 class TraceReader:
-    """Iterate once over what the rows of a source give. `format` is the name that was given or `detected`.
+    """Iterate once over what the rows of a source give. `format` is the name that was given or `detected`; `warnings`
+    fill while the rows are read.
 
     `first` are the rows that were read already to find out the format, before `rows`. `container` is the kind of file;
     the attribute `rows` counts the rows that were read. Iteration raises UnreadableFile where the source breaks off (a
@@ -56,12 +64,14 @@ class TraceReader:
         self.container = container
         self.detected = detected
         self.rows = 0
+        self.warnings = Warnings()
         self._source = source
         self._first = first
         self._rows = rows
         self._options = options
         self._rejects = rejects
         self._fast = FAST.get(form.NAME) if container == "jsonl" else None
+        self._splits = form.NAME not in FAST  # those of our own formats were split before
 
     @property
     def bytes_read(self) -> int:
@@ -118,9 +128,17 @@ class TraceReader:
                 RowError(self.name, row.line, item.field, item.reason, unit) if isinstance(item, InvalidTrace) else item
                 for item in items
             ]
+        if self._splits:
+            self._warn(row.line, found)
         if self._rejects is not None and any(isinstance(item, RowError) for item in found):
             self._rejects.add(row)
         return row, found
+
+    def _warn(self, line: int, found: Sequence[Read]) -> None:
+        for item in found:
+            trace = item.trace if isinstance(item, ScoredTrace) else item
+            if isinstance(trace, Trace) and (mark := mark_unread(trace)):
+                self.warnings.add(f"{mark} {_UNREAD}", line)
 
 
 def read_traces(

@@ -10,6 +10,7 @@ from tunixrt_core.traces.scores import ScoredTrace
 from tunixrt_core.traces.trace import Trace
 
 MAX_ERRORS_KEPT = 1_000  # the counts stay exact beyond it
+MAX_WARNINGS_KEPT = 50
 Unit = Literal["line", "row"]
 
 
@@ -45,6 +46,29 @@ class RowError:
 Read = Trace | ScoredTrace | RowError
 
 
+class ReadWarning(NamedTuple):
+    """What an import made of rows that may be meant otherwise, how many there are, and the first of them."""
+
+    text: str
+    times: int
+    first_line: int
+
+
+class Warnings:
+    """Counts warnings by their text; of many different ones the first are kept."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, list[int]] = {}
+
+    def add(self, text: str, line: int) -> None:
+        if text in self._found or len(self._found) < MAX_WARNINGS_KEPT:
+            self._found.setdefault(text, [0, line])[0] += 1
+
+    @property
+    def found(self) -> tuple[ReadWarning, ...]:
+        return tuple(ReadWarning(text, times, first) for text, (times, first) in self._found.items())
+
+
 @dataclass(frozen=True, slots=True)
 class ImportReport:
     """The outcome of one import. `errors` keeps the first 1,000 rejected ones; `seconds` is wall time.
@@ -61,6 +85,7 @@ class ImportReport:
     errors: tuple[RowError, ...]
     seconds: float
     scores: int = 0
+    warnings: tuple[ReadWarning, ...] = ()
 
     @property
     def balanced(self) -> bool:
@@ -78,6 +103,7 @@ class ImportReport:
             "balanced": self.balanced,
             "scores": self.scores,
             "errors": [error.to_dict() for error in self.errors],
+            "warnings": [warning._asdict() for warning in self.warnings],
             "seconds": round(self.seconds, 3),
         }
 
@@ -130,7 +156,9 @@ class Tally:
                 self.scores += len(row.scores)
             yield row
 
-    def report(self, *, inserted: int, duplicate: int, seconds: float) -> ImportReport:
+    def report(
+        self, *, inserted: int, duplicate: int, seconds: float, warnings: tuple[ReadWarning, ...] = ()
+    ) -> ImportReport:
         return ImportReport(
             file=self.file,
             format=self.format,
@@ -141,6 +169,7 @@ class Tally:
             errors=tuple(self.errors),
             seconds=seconds,
             scores=self.scores,
+            warnings=warnings,
         )
 
 
@@ -176,6 +205,7 @@ class Preview:
     good: int
     bad: int
     whole: bool  # whether the sample is all there is
+    warnings: tuple[ReadWarning, ...] = ()
 
     @property
     def unit(self) -> Unit:
@@ -199,6 +229,7 @@ class Preview:
             "good": self.good,
             "bad": self.bad,
             "whole": self.whole,
+            "warnings": [warning._asdict() for warning in self.warnings],
         }
 
 
@@ -237,6 +268,7 @@ class Diagnosis:
     errors: tuple[RowError, ...]
     twins: tuple[Twin, ...]
     seconds: float
+    warnings: tuple[ReadWarning, ...] = ()
 
     @property
     def unit(self) -> Unit:
@@ -248,5 +280,6 @@ class Diagnosis:
             "reasons": [reason._asdict() for reason in self.reasons],
             "errors": [error.to_dict() for error in self.errors],
             "twins": [twin._asdict() for twin in self.twins],
+            "warnings": [warning._asdict() for warning in self.warnings],
             "seconds": round(self.seconds, 3),
         }

@@ -20,7 +20,7 @@ from tunixrt_core.ingest.progress import (
     trace_reader,
 )
 from tunixrt_core.ingest.reader import size_of
-from tunixrt_core.ingest.report import Diagnosis, ImportReport, Preview, Read, Tally
+from tunixrt_core.ingest.report import Diagnosis, ImportReport, Preview, Read, Tally, Warnings
 from tunixrt_core.store.query import MOST_COUNTED, Count, Page, PromptGroup, ScoreName, StoredTrace, TraceQuery
 from tunixrt_core.store.store import Store
 from tunixrt_core.traces import examples
@@ -53,7 +53,9 @@ class Traces:
         with rejects_to(rejects) as rejected:
             reader = trace_reader(source, rejected, words)
             watched = Watched(reader, teller(reader, total, on_progress))
-            return self.add_many(watched, reader.name, reader.format, beat=watched.beat)
+            return self.add_many(
+                watched, reader.name, reader.format, beat=watched.beat, warnings=reader.warnings
+            )
 
     def preview(self, source: Path | BinaryIO, **words: Unpack[Reading]) -> Preview:
         """What `ingest` with the same words would make of the first rows. Stores nothing. Raises UnreadableFile."""
@@ -89,15 +91,22 @@ class Traces:
         format: str = "trace",
         *,
         beat: Callable[[], object] | None = None,
+        warnings: Warnings | None = None,
     ) -> ImportReport:
         """Store traces made elsewhere, such as by a script, in one transaction: read = inserted + duplicate + rejected.
 
-        `name` and `format` stand in the report; `beat` is called while the database writes.
+        `name` and `format` stand in the report; `beat` is called while the database writes. `warnings` are those of
+        the reader that the traces come from.
         """
         began = time.perf_counter()
         tally = Tally(name, format)
         counts = self._store.traces.insert(tally.traces(traces), beat=beat)
-        return tally.report(inserted=counts.inserted, duplicate=counts.duplicate, seconds=time.perf_counter() - began)
+        return tally.report(
+            inserted=counts.inserted,
+            duplicate=counts.duplicate,
+            seconds=time.perf_counter() - began,
+            warnings=warnings.found if warnings else (),
+        )
 
     def add(self, item: Trace | ScoredTrace) -> bool:
         """Store one trace, durably; whether it was new. Many threads at once share the wait for the disk."""

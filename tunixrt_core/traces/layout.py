@@ -52,7 +52,7 @@ class Layout(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     def without(self, first: int, end: int, steps: int) -> Layout:
         """The layout of the same trace without the steps `[first, end)` of its `steps`."""
         behind = steps - self.solution
-        kept = (*self.between[:first], *self.between[min(end, behind) :])
+        kept = (*self.between[: min(first, behind)], *self.between[min(end, behind) :])
         lost = max(0, end - max(first, behind))
         return msgspec.structs.replace(self, between=kept if self.between else (), solution=self.solution - lost)
 

@@ -20,6 +20,12 @@ class RowError(BaseModel):
     unit: Literal["line", "row"] = Field(description="What `line` counts: rows in Parquet.")
 
 
+class ReadWarning(BaseModel):
+    text: str
+    times: int = Field(description="Number of rows, or of traces where a row gives several.")
+    first_line: int
+
+
 class StoredReport(BaseModel):
     """read = inserted + duplicate + rejected. At most 1,000 errors are listed."""
 
@@ -32,6 +38,7 @@ class StoredReport(BaseModel):
     balanced: bool
     scores: int = Field(description="Scores that came with the traces.")
     errors: list[RowError]
+    warnings: list[ReadWarning] = Field(default_factory=list, description="Rows that may be meant otherwise.")
     seconds: float
 
 
@@ -66,6 +73,7 @@ class Preview(BaseModel):
     good: int
     bad: int
     whole: bool = Field(description="Whether these are all rows that there are.")
+    warnings: list[ReadWarning] = Field(description="Rows that may be meant otherwise.")
 
 
 class Reason(BaseModel):
@@ -97,5 +105,6 @@ class Diagnosis(BaseModel):
     reasons: list[Reason]
     errors: list[RowError]
     twins: list[Twin] = Field(description="Rows that give the same trace as an earlier one.")
+    warnings: list[ReadWarning] = Field(description="Rows that may be meant otherwise.")
     seconds: float
     rejects: str | None = Field(description="Where the rejected rows can be downloaded, byte for byte; null for none.")

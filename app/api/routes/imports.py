@@ -41,6 +41,10 @@ _BODY: dict[str, Any] = {
 Format = Annotated[str, Query(max_length=100, description="Name of the format; auto looks at the content.")]
 Source = Annotated[str | None, Query(max_length=200, description="Source of rows that name none.")]
 Split = Annotated[RuleName, Query(description="How reasoning is divided into steps.")]
+ThinkTags = Annotated[
+    list[str] | None,
+    Query(min_length=2, max_length=2, description="Opening and closing mark of the reasoning, if none of the known."),
+]
 Map = Annotated[list[str] | None, Query(alias="map", max_length=100, description="field=column; repeat it.")]
 
 
@@ -60,12 +64,18 @@ class TraceFile:
 
 
 async def _trace_file(
-    request: Request, format: Format = "auto", source: Source = None, split: Split = "auto", map_: Map = None
+    request: Request,
+    format: Format = "auto",
+    source: Source = None,
+    split: Split = "auto",
+    map_: Map = None,
+    think_tags: ThinkTags = None,
 ) -> AsyncIterator[TraceFile]:
     """The body in memory while it is small, on disk where it is not."""
     mapping = ColumnMapping.parse(map_ or [])
     fields = mapping.fields if mapping else None
     words = Reading(name=_NAME, format=format, source_label=source, split=split, mapping=fields)
+    words["think_tags"] = think_tags
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
         async for block in request.stream():
             await run_in_threadpool(spool.write, block)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -36,7 +37,9 @@ _OPAQUE = st.one_of(
 _ITEMS = st.builds(
     lambda first, rest, mark: f"{mark} {first}" + "".join(f"\n{'' if not line else '   '}{line}" for line in rest),
     _LINE,
-    st.lists(st.sampled_from(["more", "", "   code", "1. inner", "- inner", "```\n   code\n\n   more\n   ```"]), max_size=4),
+    st.lists(
+        st.sampled_from(["more", "", "   code", "1. inner", "- inner", "```\n   code\n\n   more\n   ```"]), max_size=4
+    ),
     st.sampled_from(["1.", "2.", "-", "*", "+"]),
 )
 BLOCKS = st.one_of(_OPAQUE, _ITEMS, _LINES, st.sampled_from(["# Head", "---", "> quote\n> more", "***"]))
@@ -65,7 +68,7 @@ def blocks_of(text: str) -> Iterator[tuple[int, int, str]]:
 @given(text=MARKDOWN)
 def test_no_step_ends_within_a_block_and_none_is_markup_alone(rule: RuleName, text: str) -> None:
     spans = divide(text, Span(0, len(text)), rule).spans
-    for one, other in zip(spans, spans[1:], strict=False):
+    for one, other in pairwise(spans):
         for start, end, kind in blocks_of(text):
             assert not (start <= one.end and other.start <= end), (kind, text[start:end], text[slice(*one)])
     if len(spans) > 1:

@@ -167,3 +167,64 @@ def test_dividing_alters_no_text() -> None:
     text = " a\r\nb \n \nc\r\n\r\nd"
     assert [text[slice(*span)] for span in divide(text, Span(0, len(text))).spans] == ["a\r\nb", "c", "d"]
     assert divide(" \n ", Span(0, 3)).spans == ()
+
+
+@pytest.mark.parametrize("pair", REASONING, ids=lambda pair: pair.opener)
+def test_every_pair_of_the_table_marks_the_reasoning_in_any_case(pair: Pair) -> None:
+    for opener, closer in ((pair.opener, pair.closer), (pair.opener.upper(), pair.closer.lower())):
+        split = split_completion(f"{opener}\none\n\n  two\n{closer}\n\n42", "f")
+        assert (split.contents, split.final_answer) == (("one", "two"), "42")
+        contents = list(split.contents)
+        thought = "<think>\none\n\n  two\n</think>\n\n42"
+        assert render_completion(contents, "42", ReasoningStyle.THINK, split.layout) == thought
+
+
+@pytest.mark.parametrize("pair", ANSWER, ids=lambda pair: pair.opener)
+def test_every_pair_of_the_table_marks_the_answer_behind_the_reasoning(pair: Pair) -> None:
+    split = split_completion(f"<think>one</think>\n{pair.opener}\n42\n{pair.closer}", "f")
+    assert (split.contents, split.final_answer, split.layout) == (("one",), "42", None)
+    said = split_completion(f"<think>one</think>\nSo {pair.opener}42{pair.closer}", "f")
+    if pair.anywhere:
+        assert (said.contents, said.final_answer) == (("one", "So"), "42")
+    else:  # a common word, such as <output> in code
+        assert said.final_answer == f"So {pair.opener}42{pair.closer}"
+
+
+@pytest.mark.parametrize(
+    ("text", "steps", "answer"),
+    [
+        ("<think>\n2 and 2\n</think>\n<answer>\n4\n</answer>", ["2 and 2"], "4"),
+        ("<think>x</think><answer>\\boxed{4}</answer>", ["x"], "4"),
+        ("<reasoning>x</reasoning>\nSo 4.\n<answer>4</answer>", ["x", "So 4."], "4"),
+        ("<reasoning>x</reasoning>4", ["x"], "4"),
+        ("<think>x</think>I write <answer> tags: <answer>4</answer>", ["x", "I write <answer> tags:"], "4"),
+        ("<think>x</think><answer>4</answer>\nDone.", ["x", "<answer>4</answer>\nDone."], "4"),
+        ("2 and 2\nare 4\n<answer>4</answer>", ["2 and 2", "are 4"], "4"),
+        ("<start_working_out>x<end_working_out><SOLUTION>4</SOLUTION>", ["x"], "4"),
+        ("<|channel|>analysis<|message|>x<|end|><|start|>assistant<|channel|>final<|message|>4<|return|>", ["x"], "4"),
+        (
+            "<|channel|>analysis<|message|>x<|end|><|start|>assistant<|channel|>analysis<|message|>y<|end|>"
+            "<|start|>assistant<|channel|>final<|message|>4",
+            ["x", "y"],
+            "4",
+        ),
+        ("x\n[/THINK]4", ["x"], "4"),
+        ("Let me explain <answer> tags.", [], "Let me explain <answer> tags."),
+        ("<response>ok</response>", [], "<response>ok</response>"),
+        ("Here is my thought process: it is long.", [], "Here is my thought process: it is long."),
+    ],
+)
+def test_marks_of_other_families(text: str, steps: list[str], answer: str) -> None:
+    split = split_completion(text, "f")
+    assert (list(split.contents), split.final_answer) == (steps, answer)
+
+
+def test_a_users_own_pair_comes_before_the_known_ones() -> None:
+    rule = rule_named("auto", ("<plan>", "</plan>"))
+    split = split_completion("<plan>one\ntwo</plan><think>42</think>", "f", rule)
+    assert (split.rule, list(split.contents), split.final_answer) == ("own/lines", ["one", "two"], "<think>42</think>")
+    with pytest.raises(InvalidTrace, match="opens <plan> and does not close it"):
+        split_completion("<plan>one", "f", rule)
+    for tags in (["<plan>"], ["<plan>", "<plan>"], ["<plan>", " "]):
+        with pytest.raises(UnreadableFile, match="is no pair of marks"):
+            rule_named("auto", tags)

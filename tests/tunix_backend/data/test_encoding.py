@@ -8,6 +8,7 @@ import pytest
 
 from tunixrt_core.errors import TrainingError
 from tunixrt_core.manifest.sections import LengthPolicy
+from tunixrt_core.traces.layout import Layout
 from tunixrt_core.traces.rendering.chats import ChatFormat
 from tunixrt_core.traces.rendering.row import render
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
@@ -66,6 +67,31 @@ def test_every_token_knows_its_part_of_the_trace() -> None:
         *(((letter, "format")) for letter in "\n#### "), ("9", "answer"), ("\n", "format"), ("\n", "format"),
     ]  # fmt: skip
     assert [made.parts[i].type for i in row.parts[2:6]] == ["plan", "plan", "", "compute"]
+
+
+def test_what_a_layout_holds_is_format_and_an_answer_within_a_step_is_the_answer() -> None:
+    steps = Step(0, "a", "plan"), Step(1, "b"), Step(2, "=9.", "solution")
+    laid_out = Trace("p", steps, "9", layout=Layout((" ", "\n1. ", "!"), solution=1, answer_at=1))
+    made = RowEncoder(Letters(), lambda t: render(t, ReasoningStyle.THINK, ChatFormat.NONE), max_length=99)
+    row = made.encode(laid_out)
+    named = [(letter, str(made.parts[part])) for letter, part in zip(text_of(row), row.parts, strict=True)]
+    assert named[2:] == [
+        *((letter, "format") for letter in "<think>\n "), ("a", "step 1"), *((letter, "format") for letter in "\n1. "),
+        ("b", "step 2"), *((letter, "format") for letter in "!\n</think>\n\n"),
+        ("=", "step 3"), ("9", "answer"), (".", "step 3"), ("\n", "format"), ("\n", "format"),
+    ]  # fmt: skip
+
+
+def test_steps_that_are_dropped_take_what_stands_before_them_along() -> None:
+    steps = tuple(Step(i, text) for i, text in enumerate("abcdef"))
+    laid_out = Trace("p", steps, "9", layout=Layout(("0", "1", "2", "3", "4"), solution=2, before_answer="="))
+    found = [without_middle_steps(laid_out, count).layout for count in range(1, 5)]
+    assert found == [
+        Layout(("0", "1", "2", "4"), solution=2, before_answer="="),
+        Layout(("0", "1", "4"), solution=2, before_answer="="),
+        Layout(("0", "1", "4"), solution=1, before_answer="="),
+        Layout(("0", "4"), solution=1, before_answer="="),
+    ]
 
 
 def test_a_token_over_a_border_belongs_to_where_its_middle_lies() -> None:

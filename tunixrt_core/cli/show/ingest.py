@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tunixrt_core.cli.show.terminal import err, out, table
 from tunixrt_core.evaluation.sets.report import EvalFileReport
-from tunixrt_core.ingest.report import Diagnosis, ImportReport, Preview, RowError
+from tunixrt_core.ingest.report import Diagnosis, ImportReport, Preview, ReadWarning, RowError
 
 _SHOWN = 20
 _CHARS = 160
@@ -19,6 +19,7 @@ def import_report(report: ImportReport) -> None:
         f"Read {report.read:,} = {report.inserted:,} inserted + {report.duplicate:,} duplicate + "
         f"{report.rejected:,} rejected  ({report.format}, {report.seconds:.1f} s{scores})"
     )
+    _warnings(report.warnings)
     _errors(report.errors, report.rejected)
 
 
@@ -28,6 +29,7 @@ def import_preview(preview: Preview) -> None:
     out.print(f"{preview.file}: {preview.container}, format {preview.format} ({preview.sure}: {preview.why})")
     out.print(f"Of {sample} {preview.good + preview.bad:,} rows {preview.good:,} can be read, {preview.bad:,} cannot.")
     table(("Column", "Becomes", "First value"), [(c.name, c.field, _line(c.sample)) for c in preview.told])
+    _warnings(preview.warnings)
     for row in preview.rows:
         for trace in row.traces:
             out.print()
@@ -46,6 +48,7 @@ def diagnosis(found: Diagnosis) -> None:
         f"{found.rows:,} rows. Read {found.read:,} = {found.unique:,} would come in + {found.duplicate:,} duplicate in "
         f"the file + {found.rejected:,} rejected  ({found.seconds:.1f} s{scores})"
     )
+    _warnings(found.warnings)
     for twin in found.twins[:_SHOWN]:
         out.print(f"{found.unit.capitalize()} {twin.line:,} gives the same trace as {found.unit} {twin.first_line:,}.")
     if found.duplicate > _SHOWN:
@@ -76,6 +79,11 @@ def rejects_written(file: Path | None, rejected: int) -> None:
     """Where the rejected rows are, if there are any and they were written."""
     if file is not None and rejected:
         out.print(f"Rejected rows are in {file}. Fix them there and read that file.")
+
+
+def _warnings(warnings: Sequence[ReadWarning]) -> None:
+    for warning in warnings:
+        err.print(f"Warning, {warning.times:,} x, first at {warning.first_line:,}: {warning.text}", style="yellow")
 
 
 def _errors(errors: Sequence[RowError], total: int) -> None:

@@ -10,7 +10,18 @@ from tunixrt_core.traces.trace import Trace
 
 NAME = "trace"
 
-_OWN = ("prompt", "steps", "final_answer", "meta", "system", "reference_answer", "source", "model", "trace_version", "layout")
+_OWN = (
+    "prompt",
+    "steps",
+    "final_answer",
+    "meta",
+    "system",
+    "reference_answer",
+    "source",
+    "model",
+    "trace_version",
+    "layout",
+)
 
 
 def matches(row: Mapping[str, Any]) -> bool:

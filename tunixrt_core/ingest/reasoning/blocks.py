@@ -10,7 +10,23 @@ from typing import NamedTuple
 CODE_INDENT = 4  # columns from which on a line is code, or goes on with what stands before it
 
 # one of these has to be in a text that holds a block of several lines; looking for them takes microseconds
-_SIGNS = ("```", "~~~", "$$", "\\[", "\\begin{", "\n  ", "\n\t", "\n|", "\n>", "|-", "-|", "| -", ":-", "<table", "<pre")
+_SIGNS = (
+    "```",
+    "~~~",
+    "$$",
+    "\\[",
+    "\\begin{",
+    "\n  ",
+    "\n\t",
+    "\n|",
+    "\n>",
+    "|-",
+    "-|",
+    "| -",
+    ":-",
+    "<table",
+    "<pre",
+)
 _LIST = re.compile(r"^ {0,3}(?:[-*+]|\d{1,9}[.)])[ \t]", re.MULTILINE)
 _FENCE = re.compile(r"(?P<mark>`{3,})[^`]*$|(?P<tildes>~{3,})")
 _FENCE_LINE = re.compile(r"^[ \t]*(?:`{3}|~{3})", re.MULTILINE)
@@ -39,10 +55,9 @@ def blocks_in(text: str, *, lists: bool = False) -> list[tuple[int, int]]:
 
     `lists`: whether there may be items that go on without being indented, which matters where lines are divided.
     """
-    if not any(sign in text for sign in _SIGNS) and not text.startswith((" ", "\t", "|", ">")):
-        if not (lists and _LIST.search(text)):
-            return []
-    return list(_Scanner(text).blocks())
+    if any(sign in text for sign in _SIGNS) or text.startswith((" ", "\t", "|", ">")) or (lists and _LIST.search(text)):
+        return list(_Scanner(text).blocks())
+    return []
 
 
 def indent_of(white: str) -> int:
@@ -51,7 +66,7 @@ def indent_of(white: str) -> int:
 
 
 class _Scanner:
-    """Goes over the lines once, as CommonMark does with its blocks; math and LaTeX, which it does not know, are more."""
+    """Goes over the lines once, as CommonMark finds its blocks; math and LaTeX, which it does not know, come on top."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -159,7 +174,9 @@ class _Scanner:
 
     def _end_of_environment(self, opened: re.Match[str]) -> int:
         depth = 0
-        for mark in re.finditer(rf"\\(begin|end)\{{{re.escape(opened['environment'])}\}}", self._text[opened.start() :]):
+        for mark in re.finditer(
+            rf"\\(begin|end)\{{{re.escape(opened['environment'])}\}}", self._text[opened.start() :]
+        ):
             depth += 1 if mark[1] == "begin" else -1
             if depth == 0:
                 return opened.start() + mark.end()

@@ -198,10 +198,10 @@ def _between(text: str, opener: str, closer: str, line_ends: int) -> tuple[Span,
     return unframed(text, begins + len(opener), ends, line_ends, line_ends), ends + len(closer)
 
 
-def answer_marks(text: str, stretch: Span) -> tuple[Span, Span] | None:
+def answer_marks(text: str, stretch: Span, *, common: bool = True) -> tuple[Span, Span] | None:
     """Where marks around an answer stand, and the answer between them; None where there are none.
 
-    The last pair counts, as an earlier one may only be spoken of. A pair of common words must be all there is.
+    The last pair counts, as an earlier one may only be spoken of. A pair of `common` words must be all there is.
     """
     for opened in reversed(list(_ANSWER.finditer(text, *stretch))):
         pair = _ANSWERS[opened[0].lower()]
@@ -210,7 +210,7 @@ def answer_marks(text: str, stretch: Span) -> tuple[Span, Span] | None:
             continue
         inner = trimmed(text, opened.end(), closed.start())
         around = text[stretch.start : opened.start()] + text[closed.end() : stretch.end]
-        if inner.start < inner.end and (pair.anywhere or not around.strip()):
+        if inner.start < inner.end and (pair.anywhere or (common and not around.strip())):
             return Span(opened.start(), closed.end()), inner
     return None
 

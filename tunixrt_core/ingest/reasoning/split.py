@@ -118,7 +118,8 @@ def split_reasoning(reasoning: str, answer: str, rule: Rule = AUTO) -> Split:
 def _split_apart(reasoning: str, content: str, rule: Rule, why: str, *, plain: bool) -> Split:
     """Marks within the reasoning are no part of its steps; what was written behind them is one more step."""
     text, end = reasoning + content, len(reasoning)
-    inner, behind = (Span(0, end),), Span(end, end)
+    inner: tuple[Span, ...] = (Span(0, end),)
+    behind = Span(end, end)
     if found := find_marks(reasoning, rule.tags):
         inner, behind = found.reasoning, stripped(reasoning, *found.answer)
     elif opener := opener_of(reasoning, rule.tags):
@@ -129,10 +130,7 @@ def _split_apart(reasoning: str, content: str, rule: Rule, why: str, *, plain: b
 
 def _split_marked(text: str, marked: Marked, rule: Rule, cut: int | None = None, behind: Span | None = None) -> Split:
     divisions = [divide(text, stretch, rule.name) for stretch in marked.reasoning]
-    if marked.plain:
-        said = Response(trimmed(text, *marked.answer))
-    else:
-        said = _response(text, marked.answer)
+    said = Response(trimmed(text, *marked.answer)) if marked.plain else _response(text, marked.answer)
     if behind is not None and behind.start < behind.end:
         said = said._replace(solution=(behind, *said.solution), before=said.before and LINE_END + said.before)
     if said.solution and not said.inside and not said.before:
@@ -146,7 +144,7 @@ def _unmarked(text: str, rule: Rule) -> Split:
         why = "the answer stands after #### in the last line"
         before = unframed(text, *found[0], 0, 1)
         return _whole("hashes", text, before, divide(text, before, rule.name), Response(found[1]), "high", why)
-    if (marks := answer_marks(text, every)) and not text[marks[0].end :].strip():
+    if (marks := answer_marks(text, every, common=False)) and not text[marks[0].end :].strip():
         before = Span(0, stripped(text, 0, marks[0].start).end)
         why = "marks stand around the answer"
         division = divide(text, before, rule.name)
@@ -171,9 +169,7 @@ def _all_answer(text: str, rule: str, said: Response, sure: Sure, why: str) -> S
     return Split(text, ((Span(0, 0), ()),), said, rule, sure, why)
 
 
-def _whole(
-    name: str, text: str, stretch: Span, division: Division, said: Response, sure: Sure, why: str
-) -> Split:
+def _whole(name: str, text: str, stretch: Span, division: Division, said: Response, sure: Sure, why: str) -> Split:
     return _made(text, (stretch,), [division], said, name, sure, why)
 
 

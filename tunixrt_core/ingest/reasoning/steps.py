@@ -58,12 +58,20 @@ _MARKUP = re.compile(r"(?:[\s#*_\-=~`|>+:$\\\[\]{}()]|</?[A-Za-z][^<>\n]*>|&\w+;
 _OPENS = re.compile(r"(?:#{1,6}|[-*+]|\d{1,3}[.)]|<[A-Za-z][^<>\n]*>)")
 
 
-def rule_named(name: str, tags: tuple[str, str] | None = None) -> Rule:
-    """The rule of that name. Raises UnreadableFile, listing the known ones."""
+def rule_named(name: str, tags: Sequence[str] | None = None) -> Rule:
+    """The rule of that name, with the user's own pair of marks. Raises UnreadableFile for what is no rule or pair."""
     for known in RULES:
         if known == name:
-            return Rule(known, tags)
+            return Rule(known, _pair(tags))
     raise UnreadableFile(f"There is no rule {name!r} to split steps by. Use one of: {', '.join(RULES)}.")
+
+
+def _pair(tags: Sequence[str] | None) -> tuple[str, str] | None:
+    if not tags:
+        return None
+    if len(tags) != 2 or tags[0] == tags[1] or not all(tag.strip() for tag in tags):
+        raise UnreadableFile(f"Think tags: {' '.join(tags)!r} is no pair of marks. Name two, such as <plan> </plan>.")
+    return tags[0], tags[1]
 
 
 def divide(text: str, stretch: Span, rule: RuleName = "auto") -> Division:

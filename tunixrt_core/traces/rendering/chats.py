@@ -94,9 +94,7 @@ def _qwen3(system: str, user: str, thinks: bool) -> Iterator[Piece]:
         yield Piece("<think>\n\n</think>\n\n")
 
 
-def _qwen3_turn(
-    steps: Sequence[Step], answer: str, style: ReasoningStyle, layout: Layout | None
-) -> Iterator[Piece]:
+def _qwen3_turn(steps: Sequence[Step], answer: str, style: ReasoningStyle, layout: Layout | None) -> Iterator[Piece]:
     if style is not ReasoningStyle.THINK:
         yield from strip(completion_pieces(steps, answer, style, layout), "\n", right=False)
         return
@@ -126,9 +124,7 @@ def _gemma4(system: str, user: str, thinks: bool) -> Iterator[Piece]:
     yield from (Piece("<|turn>user\n"), Piece(user.strip(), "prompt"), Piece("<turn|>\n<|turn>model\n"))
 
 
-def _gemma4_turn(
-    steps: Sequence[Step], answer: str, style: ReasoningStyle, layout: Layout | None
-) -> Iterator[Piece]:
+def _gemma4_turn(steps: Sequence[Step], answer: str, style: ReasoningStyle, layout: Layout | None) -> Iterator[Piece]:
     if style is not ReasoningStyle.THINK:
         yield from strip(completion_pieces(steps, answer, style, layout))
         return

@@ -20,9 +20,7 @@ class ReasoningStyle(StrEnum):
     ANSWER = "answer"  # 72: the answer alone, to see what the steps are worth
 
 
-def render_completion(
-    steps: Sequence[str], answer: str, style: ReasoningStyle, layout: Layout | None = None
-) -> str:
+def render_completion(steps: Sequence[str], answer: str, style: ReasoningStyle, layout: Layout | None = None) -> str:
     """Steps and answer in one text, without the end-of-turn token."""
     if style is ReasoningStyle.ANSWER:
         return answer
