@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -60,6 +61,12 @@ class Layout(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 USUAL = Layout()
 
 
+@lru_cache(maxsize=1_000)
+def usual_between(texts: int) -> tuple[str, ...]:
+    """So many texts between steps as they are without a layout."""
+    return ("", *[LINE_END] * (texts - 2), "") if texts > 1 else ("",) * texts
+
+
 def layout_of(value: Any) -> Layout | None:
     """The layout of its JSON form; None where there is none. Raises InvalidTrace."""
     if value is None or isinstance(value, Layout):
@@ -74,8 +81,7 @@ def in_normal_form(layout: Layout | None) -> Layout | None:
     """The same layout written in the one way that it is stored; None where it is as usual."""
     if layout is None:
         return None
-    last = len(layout.between) - 1
-    if all(text == (LINE_END if 0 < i < last else "") for i, text in enumerate(layout.between)):
+    if layout.between == usual_between(len(layout.between)):
         layout = msgspec.structs.replace(layout, between=())
     return None if layout == USUAL else layout
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,10 +111,25 @@ def test_an_export_of_such_a_trace_comes_back_as_that_trace(
             assert (said["reasoning_content"], said["content"]) == (text, answer)
 
 
+@pytest.mark.parametrize(
+    ("completion", "begins"),
+    [
+        ("<think>\none\ntwo\n</think>\n\n42", "a2fe49c294774a60"),
+        ("<think>one\ntwo</think>42\n", "2d010f181daf26d2"),
+        ("<reasoning>\none\ntwo\n</reasoning>\n<answer>42</answer>", "8389288ca15f9b37"),
+        ("one\ntwo\n#### 42", "c0c315adde34c986"),
+        ("one\nso \\boxed{42}", "2b1623ac628f4ae5"),
+        ("one\ntwo\n</think>42", "f54c5861a4c19f75"),
+        ("just 42", "2299445ee513f85a"),
+    ],
+)
+def test_a_trace_whose_steps_stand_one_a_line_has_the_hash_of_the_first_version(completion: str, begins: str) -> None:
+    trace = read("prompt_completion", {"prompt": "q", "completion": completion})
+    assert (trace.layout, trace.content_hash[:16]) == (None, begins)
+
+
 @pytest.mark.skipif(not GSM8K.exists(), reason="the sample of GSM8K is not here")
 def test_gsm8k_is_rendered_as_it_stands_in_the_file_but_for_its_calculator_marks() -> None:
-    import re
-
     texts = [orjson.loads(line)["answer"] for line in GSM8K.read_bytes().splitlines()]
     plain = []
     with_layout = 0

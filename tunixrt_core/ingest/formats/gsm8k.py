@@ -8,7 +8,7 @@ from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.formats.fields import Item, Options, extended, named_as, rest, source_of, text
-from tunixrt_core.ingest.reasoning.layout import KEY, between, gaps, unframed
+from tunixrt_core.ingest.reasoning.layout import KEY, between, frame_gaps, unframed
 from tunixrt_core.ingest.reasoning.steps import Span, stripped
 from tunixrt_core.traces.layout import Layout
 from tunixrt_core.traces.trace import DEFAULT_STEP_TYPE, Step, Trace
@@ -47,7 +47,7 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     line = answer.rfind("\n", 0, end) + 1
     before = unframed(answer, 0, end if answer[line:end].strip() else line, tail=1)
     said: dict[str, Any] = {"rule": f"hashes/{'socratic' if socratic else 'lines'}", "sure": "high"}
-    if odd := gaps("hashes", answer, before, result, len(spans)):
+    if odd := frame_gaps("hashes", answer, before, result, len(spans)):
         said["gaps"] = odd
     if marks:
         said["marks"] = marks

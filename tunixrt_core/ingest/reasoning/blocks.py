@@ -27,7 +27,7 @@ _SIGNS = (
     "<table",
     "<pre",
 )
-_LIST = re.compile(r"^ {0,3}(?:[-*+]|\d{1,9}[.)])[ \t]", re.MULTILINE)
+_LIST = re.compile(r"\n {0,3}(?:[-*+]|\d{1,9}[.)])[ \t]")  # begins with what `re` finds fast
 _FENCE = re.compile(r"(?P<mark>`{3,})[^`]*$|(?P<tildes>~{3,})")
 _FENCE_LINE = re.compile(r"^[ \t]*(?:`{3}|~{3})", re.MULTILINE)
 _MARKERS = re.compile(r"(?:(?:[-*+]|\d{1,9}[.)])[ \t]+|>[ \t]?)*")
@@ -53,11 +53,15 @@ class _Line(NamedTuple):
 def blocks_in(text: str, *, lists: bool = False) -> list[tuple[int, int]]:
     """Where the blocks of more than one line begin and end, in order, none within another.
 
-    `lists`: whether there may be items that go on without being indented, which matters where lines are divided.
+    `lists`: look for nothing but lists whose items go on without being indented, where none of the other signs is
+    there; only where lines are divided do they matter.
     """
-    if any(sign in text for sign in _SIGNS) or text.startswith((" ", "\t", "|", ">")) or (lists and _LIST.search(text)):
-        return list(_Scanner(text).blocks())
-    return []
+    if lists:
+        return list(_Scanner(text).blocks()) if _LIST.search(text) or _LIST.match("\n" + text[:16]) else []
+    for sign in _SIGNS:
+        if sign in text:
+            return list(_Scanner(text).blocks())
+    return list(_Scanner(text).blocks()) if text.startswith((" ", "\t", "|", ">")) else []
 
 
 def indent_of(white: str) -> int:

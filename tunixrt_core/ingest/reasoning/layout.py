@@ -23,7 +23,6 @@ FRAMES: Mapping[str, tuple[str, str, str]] = {
     "hashes": ("", "\n#### ", ""),
     "last": ("", "\n", ""),
 }
-_LINE_ENDS = ("\r\n", "\n")
 _NO_FRAME = ("", "", "")
 
 
@@ -45,7 +44,7 @@ def between(text: str, stretches: Sequence[tuple[Span, Sequence[Span]]]) -> tupl
     return (*found, waiting)
 
 
-def gaps(marks: str, text: str, reasoning: Span, response: Span, steps: int) -> dict[str, str]:
+def frame_gaps(marks: str, text: str, reasoning: Span, response: Span, steps: int) -> dict[str, str]:
     """What stands around reasoning and response where it is not as the marks usually have it.
 
     By its place: `0` before the reasoning, the number of `steps` before the response, one more behind that.
@@ -61,7 +60,7 @@ def gaps(marks: str, text: str, reasoning: Span, response: Span, steps: int) -> 
 def unframed(text: str, start: int, end: int, head: int = 0, tail: int = 0) -> Span:
     """The stretch without so many line ends at its beginning and end, which belong to the marks around it."""
     for _ in range(head):
-        start += next((len(mark) for mark in _LINE_ENDS if text.startswith(mark, start, end)), 0)
+        start += 1 if text.startswith("\n", start, end) else 2 if text.startswith("\r\n", start, end) else 0
     for _ in range(tail):
-        end -= next((len(mark) for mark in _LINE_ENDS if text.endswith(mark, start, end)), 0)
+        end -= 2 if text.endswith("\r\n", start, end) else 1 if text.endswith("\n", start, end) else 0
     return Span(start, end)

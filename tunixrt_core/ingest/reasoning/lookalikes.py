@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from tunixrt_core.ingest.reasoning.split import SOLUTION
 from tunixrt_core.traces.trace import Trace
 
 _WORDS = (
@@ -26,7 +25,8 @@ def mark_unread(trace: Trace) -> str | None:
 
     That is a tag whose name speaks of thinking, or one that begins the answer and is closed before its end.
     """
-    for text in (trace.final_answer, *(step.content for step in trace.steps if step.type == SOLUTION)):
+    behind = trace.steps[-trace.layout.solution :] if trace.layout and trace.layout.solution else ()
+    for text in [trace.final_answer, *[step.content for step in behind]]:
         if ("<" in text or "[" in text or "◁" in text) and (found := _in(text)):
             return found
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -79,17 +80,16 @@ _THOUGHT, _CHANNEL = "<|begin_of_thought|>", "<|channel>thought"
 
 
 def _one_of(marks: Sequence[str]) -> str:
-    return "|".join(map(re.escape, sorted(marks, key=len, reverse=True)))
+    return "|".join(map(re.escape, marks))
 
 
 _PAIRS = {pair.opener.lower(): pair for pair in REASONING}
 _CLOSERS = {pair.closer.lower(): pair for pair in REASONING if pair.anywhere}
 _ANSWERS = {pair.opener.lower(): pair for pair in ANSWER}
-# what all of them begin with comes first, which makes looking for them several times as fast
-_FIRST = r"(?=[<\[◁])"
-_CLOSES = re.compile(f"{_FIRST}(?:{_one_of(list(_CLOSERS))})", re.IGNORECASE)
+# each alternative begins with one of a few characters that are no letters, which `re` looks for very fast
+_CLOSES = re.compile(_one_of(list(_CLOSERS)), re.IGNORECASE)
 _BEGINS = re.compile(rf"\s*({_one_of([*_PAIRS, _THOUGHT, _CHANNEL])})", re.IGNORECASE)
-_ANSWER = re.compile(f"{_FIRST}(?:{_one_of(list(_ANSWERS))})", re.IGNORECASE)
+_ANSWER = re.compile(_one_of(list(_ANSWERS)), re.IGNORECASE)
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _TAGS = re.compile(r"\s*<reasoning>(?P<steps>.*?)</reasoning>\s*<answer>(?P<answer>.*)</answer>\s*", re.DOTALL)
 _HARMONY = re.compile(
@@ -106,7 +106,14 @@ def find_marks(text: str, own: tuple[str, str] | None = None) -> Marked | None:
     """
     if own is not None and (found := _paired(text, text.find(own[0]), Pair(*own, anywhere=True), "own")):
         return found
+    if not _may_hold(text) and not _BEGINS.match(text):
+        return None
     return _tags(text) or _thought(text) or _channel(text) or _harmony(text) or _known(text)
+
+
+def _may_hold(text: str) -> bool:
+    """Whether there is a character that marks begin with; most texts are told by it in no time."""
+    return "<" in text or "[" in text or "◁" in text
 
 
 def opener_of(text: str, own: tuple[str, str] | None = None) -> str | None:
@@ -168,9 +175,8 @@ def _known(text: str) -> Marked | None:
     if closed is None:
         return None
     pair = _CLOSERS[closed[0].lower()]
-    opened = re.compile(re.escape(pair.opener), re.IGNORECASE).search(text, 0, closed.start())
-    if opened is not None:
-        return _paired(text, opened.start(), pair)
+    if (opened := _find(text, pair.opener, 0, closed.start())) >= 0:
+        return _paired(text, opened, pair)
     why = f"{closed[0]} ends the reasoning; its opening tag is missing"
     reasoning = unframed(text, 0, closed.start(), 0, 1)
     return Marked("unopened", (reasoning,), Span(closed.end(), len(text)), "medium", why)
@@ -179,19 +185,30 @@ def _known(text: str) -> Marked | None:
 def _paired(text: str, at: int, pair: Pair, name: str = "think") -> Marked | None:
     """What a pair marks whose opening mark stands at `at`. Text before it is the first step."""
     start = at + len(pair.opener)
-    closed = re.compile(re.escape(pair.closer), re.IGNORECASE).search(text, start) if at >= 0 else None
-    if closed is None:
+    closed = _find(text, pair.closer, start) if at >= 0 else -1
+    if closed < 0:
         return None
-    before, reasoning = stripped(text, 0, at), unframed(text, start, closed.start(), 1, 1)
-    rest = Span(closed.end(), len(text))
+    before, reasoning = stripped(text, 0, at), unframed(text, start, closed, 1, 1)
+    rest = Span(closed + len(pair.closer), len(text))
     opener = text[at:start]
     if before.start < before.end:
         return Marked(name, (before, reasoning), rest, "low", f"text stands before {opener}")
     return Marked(name, (reasoning,), rest, "high", f"{opener} marks the reasoning")
 
 
+def _find(text: str, mark: str, start: int, end: int = sys.maxsize) -> int:
+    """Where a mark stands, in any case of letters; as it is written in the table, it is found faster."""
+    at = text.find(mark, start, end)
+    if at >= 0:
+        return at
+    found = re.compile(re.escape(mark), re.IGNORECASE).search(text, start, end)
+    return found.start() if found else -1
+
+
 def _between(text: str, opener: str, closer: str, line_ends: int) -> tuple[Span, int] | None:
     """The stretch between two marks of which the first begins the text, and where the second ends."""
+    if opener not in text:
+        return None
     begins = len(text) - len(text.lstrip())
     if not text.startswith(opener, begins) or (ends := text.find(closer, begins)) < 0:
         return None
@@ -203,15 +220,18 @@ def answer_marks(text: str, stretch: Span, *, common: bool = True) -> tuple[Span
 
     The last pair counts, as an earlier one may only be spoken of. A pair of `common` words must be all there is.
     """
+    if not _may_hold(text):
+        return None
     for opened in reversed(list(_ANSWER.finditer(text, *stretch))):
         pair = _ANSWERS[opened[0].lower()]
-        closed = re.compile(re.escape(pair.closer), re.IGNORECASE).search(text, opened.end(), stretch.end)
-        if closed is None:
+        closed = _find(text, pair.closer, opened.end(), stretch.end)
+        if closed < 0:
             continue
-        inner = trimmed(text, opened.end(), closed.start())
-        around = text[stretch.start : opened.start()] + text[closed.end() : stretch.end]
+        inner = trimmed(text, opened.end(), closed)
+        outer = Span(opened.start(), closed + len(pair.closer))
+        around = text[stretch.start : outer.start] + text[outer.end : stretch.end]
         if inner.start < inner.end and (pair.anywhere or (common and not around.strip())):
-            return Span(opened.start(), closed.end()), inner
+            return outer, inner
     return None
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.reasoning.layout import between, gaps, unframed
+from tunixrt_core.ingest.reasoning.layout import between, frame_gaps, unframed
 from tunixrt_core.ingest.reasoning.marks import Marked, answer_marks, boxed, find_marks, hashes, is_bare, opener_of
 from tunixrt_core.ingest.reasoning.steps import AUTO, Division, Rule, Span, Sure, divide, stripped, trimmed
-from tunixrt_core.traces.layout import LINE_END, Layout, in_normal_form
+from tunixrt_core.traces.layout import LINE_END, Layout, usual_between
 from tunixrt_core.traces.trace import DEFAULT_STEP_TYPE, Step
 
 SOLUTION = "solution"  # type of the step that holds what a model wrote around its answer
@@ -64,11 +64,12 @@ class Split:
     @property
     def layout(self) -> Layout | None:
         """What the trace keeps of the text beside steps and answer; None where it is as usual."""
-        said = self.response
+        said, gaps = self.response, between(self.text, self.reasoning)
+        usual = gaps == usual_between(len(gaps))
+        if usual and not said.solution and not said.before and not said.after:
+            return None
         at = said.answer.start - said.solution[-1].start if said.inside and said.solution else None
-        return in_normal_form(
-            Layout(between(self.text, self.reasoning), len(said.solution), at, said.before, said.after)
-        )
+        return Layout(() if usual else gaps, len(said.solution), at, said.before, said.after)
 
     @property
     def described(self) -> dict[str, Any]:
@@ -82,7 +83,7 @@ class Split:
         begins = response.solution[0].start if response.solution else response.answer.start - len(response.before)
         ends = response.solution[-1].end if response.inside else response.answer.end + len(response.after)
         whole = Span(self.reasoning[0][0].start, self.reasoning[-1][0].end)
-        found = gaps(self.rule.partition("/")[0], self.text, whole, Span(begins, ends), len(self._reasoned))
+        found = frame_gaps(self.rule.partition("/")[0], self.text, whole, Span(begins, ends), len(self._reasoned))
         return said | ({"gaps": found} if found else {})
 
     @property
@@ -187,7 +188,7 @@ def _made(
     division = divisions[-1]
     return Split(
         text,
-        tuple((stretch, found.spans) for stretch, found in zip(stretches, divisions, strict=True)),
+        tuple(zip(stretches, [found.spans for found in divisions], strict=True)),
         said,
         f"{name}/{division.rule}",
         _least(sure, division.sure),
@@ -221,6 +222,8 @@ def _between_marks(text: str, inner: Span) -> Response:
 def _answer_in(text: str, stretch: Span) -> Response | None:
     """An answer after #### or in a box, with what a model wrote around it."""
     whole = stripped(text, *stretch)
+    if text.find("#", *whole) < 0 and text.find("\\", *whole) < 0:
+        return None
     if found := hashes(text, stretch):
         before = stripped(text, *found[0])
         if before.start < before.end:

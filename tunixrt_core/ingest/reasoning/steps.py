@@ -82,13 +82,14 @@ def divide(text: str, stretch: Span, rule: RuleName = "auto") -> Division:
     if rule == "none":
         return Division(_filled(text, [stretch]), "none", "high", "kept in one piece")
     part = text[slice(*stretch)]  # so that its beginning counts as the beginning of a line
-    if rule in ("auto", "numbered") and (found := _numbered(text, part, stretch.start, strict=rule == "auto")):
+    blocks = blocks_in(part)
+    if rule in ("auto", "numbered") and (found := _numbered(text, part, stretch.start, blocks, strict=rule == "auto")):
         return found
-    if rule in ("auto", "paragraphs"):
-        spans = _pieces(text, part, stretch, _BLANK_LINES)
+    if rule == "paragraphs" or (rule == "auto" and _BLANK_LINES.search(part)):
+        spans = _pieces(text, part, stretch, _BLANK_LINES, blocks)
         if len(spans) > 1 or rule == "paragraphs":
             return Division(spans, "paragraphs", "high", "blank lines stand between the steps")
-    spans = _pieces(text, part, stretch, _END)
+    spans = _pieces(text, part, stretch, _END, blocks or blocks_in(part, lists=True))
     if len(spans) <= 1:
         return Division(spans, "lines", "high", "there is one line")
     sure: Sure = "low" if rule == "numbered" else "medium"
@@ -104,6 +105,8 @@ def stripped(text: str, start: int, end: int) -> Span:
 
 def trimmed(text: str, start: int, end: int) -> Span:
     """The same, but a first line that is indented as code keeps its indentation."""
+    if start < end and not text[start].isspace() and not text[end - 1].isspace():
+        return Span(start, end)
     found = stripped(text, start, end)
     line = text.rfind("\n", start, found.start) + 1 or (start if start == 0 or text[start - 1] == "\n" else found.start)
     white = text[line : found.start]
@@ -112,18 +115,35 @@ def trimmed(text: str, start: int, end: int) -> Span:
     return Span(line, found.end)
 
 
-def _pieces(text: str, part: str, stretch: Span, separator: re.Pattern[str]) -> tuple[Span, ...]:
+def _pieces(
+    text: str, part: str, stretch: Span, separator: re.Pattern[str], blocks: Sequence[tuple[int, int]]
+) -> tuple[Span, ...]:
     """What stands between the separators, but for those that stand within a block."""
-    blocks = blocks_in(part, lists=separator is _END)
-    spans, at, n = [], 0, 0
+    bounds = _lines(part) if separator is _END and not blocks else _bounds(part, separator, blocks)
+    offset, found = stretch.start, []
+    for start, end in bounds:
+        if start < end and (span := trimmed(text, offset + start, offset + end)).start < span.end:
+            found.append(span)
+    return _with_words(text, found)
+
+
+def _lines(part: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    for line in part.split("\n"):
+        end = start + len(line)
+        yield start, end
+        start = end + 1
+
+
+def _bounds(part: str, separator: re.Pattern[str], blocks: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    at, n = 0, 0
     for found in separator.finditer(part):
         while n < len(blocks) and blocks[n][1] < found.end():
             n += 1
-        if n < len(blocks) and blocks[n][0] <= found.start():
-            continue
-        spans.append(Span(stretch.start + at, stretch.start + found.start()))
-        at = found.end()
-    return _with_words(text, _filled(text, [*spans, Span(stretch.start + at, stretch.end)]))
+        if n == len(blocks) or blocks[n][0] > found.start():
+            yield at, found.start()
+            at = found.end()
+    yield at, len(part)
 
 
 def _filled(text: str, spans: Iterable[Span]) -> tuple[Span, ...]:
@@ -131,10 +151,10 @@ def _filled(text: str, spans: Iterable[Span]) -> tuple[Span, ...]:
     return tuple(span for span in found if span.start < span.end)
 
 
-def _with_words(text: str, spans: tuple[Span, ...]) -> tuple[Span, ...]:
+def _with_words(text: str, spans: Sequence[Span]) -> tuple[Span, ...]:
     """The spans, those of markup alone joined with the one before, or, where they open something, the one after."""
-    if len(spans) < 2 or not any(_is_markup(text, span) for span in spans):
-        return spans
+    if len(spans) < 2 or not [1 for span in spans if not text[span.start].isalpha() and _is_markup(text, span)]:
+        return tuple(spans)
     found: list[Span] = []
     opened: int | None = None  # where markup begins that waits for what it opens
     for span in spans:
@@ -159,12 +179,12 @@ def _is_markup(text: str, span: Span) -> bool:
     return found.start() == span.start and _OPENS.fullmatch(text, *span) is not None
 
 
-def _numbered(text: str, part: str, at: int, *, strict: bool) -> Division | None:
+def _numbered(text: str, part: str, at: int, blocks: Sequence[tuple[int, int]], *, strict: bool) -> Division | None:
     """Items that count 1, 2, 3. Strict: every number that stands like one must belong, and a line may come before."""
     every = list(_ITEM.finditer(part))
     if len(every) < 2:
         return None
-    if blocks := blocks_in(part):
+    if blocks:
         every = [item for item in every if not any(start < item.start() < end for start, end in blocks)]
     items = list(_counting(every))
     if len(items) < 2 or (strict and len(items) < len(every)):
