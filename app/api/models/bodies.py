@@ -40,6 +40,16 @@ AnswerText = Annotated[
 ]
 
 
+class LayoutBody(Body):
+    """What stands between steps and around the answer where it is more than line ends."""
+
+    between: list[str] = Field([], description="Before each step of the reasoning, and behind the last.")
+    solution: int = Field(0, ge=0, description="Number of last steps that stand behind the reasoning.")
+    answer_at: int | None = Field(None, ge=0, description="Where the answer begins in the last step, if it does.")
+    before_answer: str = ""
+    after_answer: str = ""
+
+
 class TraceBody(Body):
     """One trace. Steps may be plain text."""
 
@@ -51,6 +61,7 @@ class TraceBody(Body):
     reference_answer: AnswerText | None = None
     source: str | None = None
     model: str | None = None
+    layout: LayoutBody | None = None
     trace_version: Literal["1.0"] = "1.0"
 
 
