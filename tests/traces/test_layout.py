@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.traces.layout import Layout
 from tunixrt_core.traces.rendering.chats import ChatFormat
@@ -44,7 +45,7 @@ def test_a_trace_with_a_layout_comes_back_from_every_form_with_its_hash(trace: T
 
 
 @pytest.mark.parametrize("chat", ChatFormat)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(trace=laid_out(), style=st.sampled_from(ReasoningStyle))
 def test_every_character_of_a_row_is_told_what_it_is(chat: ChatFormat, style: ReasoningStyle, trace: Trace) -> None:
     row = render(trace, style, chat)

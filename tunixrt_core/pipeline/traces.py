@@ -53,9 +53,7 @@ class Traces:
         with rejects_to(rejects) as rejected:
             reader = trace_reader(source, rejected, words)
             watched = Watched(reader, teller(reader, total, on_progress))
-            return self.add_many(
-                watched, reader.name, reader.format, beat=watched.beat, warnings=reader.warnings
-            )
+            return self.add_many(watched, reader.name, reader.format, beat=watched.beat, warnings=reader.warnings)
 
     def preview(self, source: Path | BinaryIO, **words: Unpack[Reading]) -> Preview:
         """What `ingest` with the same words would make of the first rows. Stores nothing. Raises UnreadableFile."""

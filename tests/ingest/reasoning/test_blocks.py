@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from tests.conftest import examples
 from tunixrt_core.ingest.reasoning.steps import RULES, RuleName, Span, divide
 
 _WORDS = st.sampled_from(["so", "x = 1", "é日本", "a|b", "$y$", "2. two", "**bold**", "- no", "`$$`", "🙂 ok"])
@@ -64,7 +65,7 @@ def blocks_of(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(text=MARKDOWN)
 def test_no_step_ends_within_a_block_and_none_is_markup_alone(rule: RuleName, text: str) -> None:
     spans = divide(text, Span(0, len(text)), rule).spans
@@ -75,7 +76,7 @@ def test_no_step_ends_within_a_block_and_none_is_markup_alone(rule: RuleName, te
         assert all(any(c.isalnum() for c in text[slice(*span)]) for span in spans)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(before=_LINES, block=_OPAQUE, behind=_LINES, rule=st.sampled_from(RULES))
 def test_math_and_environments_stand_in_one_step(before: str, block: str, behind: str, rule: RuleName) -> None:
     text = f"{before}\n\n{block}\n\n{behind}"

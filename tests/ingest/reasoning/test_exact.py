@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from tests.ingest.reasoning.test_blocks import MARKDOWN
 from tunixrt_core.export.entries import ExportOptions
 from tunixrt_core.export.formats import EXPORT_FORMATS
@@ -63,7 +64,7 @@ def read(format: str, row: dict[str, Any], rule: RuleName = "auto") -> Trace:
 
 
 @pytest.mark.parametrize("format", ROWS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(text=MARKDOWN, rule=st.sampled_from(RULES))
 def test_the_reasoning_of_every_format_is_rendered_as_it_was_written(format: str, text: str, rule: RuleName) -> None:
     trace = read(format, ROWS[format](text), rule)
@@ -95,7 +96,7 @@ def test_what_a_model_wrote_around_its_answer_stays_behind_the_reasoning(thought
 
 @pytest.mark.parametrize("format", ["prompt_completion", "messages", "tunix_sft", "trace"])
 @pytest.mark.parametrize("style", ReasoningStyle)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(text=MARKDOWN, answer=st.sampled_from(["42", "So it is $\\boxed{42}$.", "\\boxed{42}", "Yes.\n#### 42"]))
 def test_an_export_of_such_a_trace_comes_back_as_that_trace(
     format: str, style: ReasoningStyle, text: str, answer: str
