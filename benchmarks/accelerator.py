@@ -139,22 +139,22 @@ class Ours(Kept):
 
     def record(self, record: Any) -> None:
         super().record(record)
-        if record["kind"] == "train" and record["train_step"] == BEFORE:
+        if record.kind == "train" and record.train_step == BEFORE:
             self._turn.wait()
-        if record["kind"] == "train" and record["train_step"] == self._steps - 1:
+        if record.kind == "train" and record.train_step == self._steps - 1:
             self._tell()
 
     def _tell(self) -> None:
         counted = self.train(SKIPPED)
-        compiled = [r["seconds"] for r in self.records if r["kind"] == "compile"]
+        compiled = [r.seconds for r in self.records if r.kind == "compile"]
         told(
             {
-                "seconds": statistics.median(r["step_seconds"] for r in counted),
-                "tokens": statistics.fmean(r["tokens"] for r in counted),
-                "mfu": statistics.median(r["mfu"] for r in counted) if "mfu" in counted[0] else None,
-                "waited": sum(r["input_wait_seconds"] for r in counted),
+                "seconds": statistics.median(r.step_seconds for r in counted),
+                "tokens": statistics.fmean(r.tokens for r in counted),
+                "mfu": None if counted[0].mfu is None else statistics.median(r.mfu for r in counted),
+                "waited": sum(r.input_wait_seconds for r in counted),
                 "compiled": sum(compiled),
-                "losses": [round(r["loss"], 4) for r in self.train(0)][:4],
+                "losses": [round(r.loss, 4) for r in self.train(0)][:4],
             }
         )
 

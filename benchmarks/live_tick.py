@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.metrics_io import records  # noqa: E402
 from benchmarks.pages_serving import Server, serving  # noqa: E402
 from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest  # noqa: E402
+from tunixrt_core.runs.metrics import CheckpointMetric, EvalMetric, SamplesMetric  # noqa: E402
 from tunixrt_core.runs.record import RunDir  # noqa: E402
 from tunixrt_core.training.recorder import RunRecorder  # noqa: E402
 
@@ -143,18 +144,18 @@ class Growing:
     def grow(self, count: int) -> None:
         for record in records(self.step + 1, self.step + count):
             self.recorder.record(record)
-            step = int(record["train_step"])
+            step = record.train_step
             if step % EVERY == 0:
-                self.recorder.record({"kind": "eval", "train_step": step, "loss": record["loss"], "perplexity": 7.0})
+                self.recorder.record(EvalMetric(train_step=step, loss=record.loss, perplexity=7.0))
                 self.recorder.record(_samples(step))
             if step % (10 * EVERY) == 0:
-                self.recorder.record({"kind": "checkpoint", "train_step": step, "reason": "cadence", "seconds": 0.1})
+                self.recorder.record(CheckpointMetric(train_step=step, reason="cadence", seconds=0.1))
         self.step += count
 
 
-def _samples(step: int) -> dict[str, Any]:
+def _samples(step: int) -> SamplesMetric:
     shares = {"exact_match": step % 7 / 7, "format_valid": 1.0, "repetition": 0.0, "hit_limit": 0.0}
-    return {"kind": "samples", "train_step": step, "mean_tokens": 80.0 + step % 9, "rows": 4, **shares}
+    return SamplesMetric(train_step=step, mean_tokens=80.0 + step % 9, rows=4, **shares)
 
 
 def make_manifest(folder: Path, train_steps: int) -> RunManifest:

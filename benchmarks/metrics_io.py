@@ -11,14 +11,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import orjson
 
 from app.runs.charts import gradient_chart, learning_rate_chart, loss_chart, memory_chart, parts_chart, throughput_chart
 from app.ui.charts.charts import View
 from app.ui.charts.curves import Curves
 from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest
+from tunixrt_core.runs.metrics import TrainMetric, to_line
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.training.alerts import Watch
 from tunixrt_core.training.recorder import RunRecorder
@@ -65,29 +66,28 @@ def make_manifest(folder: Path, train_steps: int) -> RunManifest:
     return RunManifest.from_dict(build_sft_manifest(data, "tiny", folder / "run", {"train_steps": train_steps}))
 
 
-def records(first: int, last: int) -> Iterator[dict[str, Any]]:
+def records(first: int, last: int) -> Iterator[TrainMetric]:
     """As large as those of a real run, with the loss of every part."""
     for step in range(first, last + 1):
         loss = 2.0 + (step * 7919 % 100) / 500 - step / 1e5
-        yield {
-            "kind": "train",
-            "train_step": step,
-            "loss": loss,
-            "perplexity": 7.4,
-            "learning_rate": 2e-4,
-            "grad_norm": 0.5 + (step * 104_729 % 100) / 300,
-            "epoch": step / 1000,
-            "trained_tokens": 4096,
-            "tokens": 7000,
-            "padding_share": 0.12,
-            "tokens_per_second": 9000.0 + step % 100,
-            "step_seconds": 0.45,
-            "input_wait_seconds": 0.01,
-            "memory_bytes": 11_200_000_000,
-            "peak_memory_bytes": 12_400_000_000,
-            "parts": {"format": 0.01, "answer": 0.4, **{f"step {k}": loss for k in range(1, STEPS_OF_A_TRACE + 1)}},
-            "types": {"think": loss, "compute": loss},
-        }
+        yield TrainMetric(
+            train_step=step,
+            loss=loss,
+            perplexity=7.4,
+            learning_rate=2e-4,
+            grad_norm=0.5 + (step * 104_729 % 100) / 300,
+            epoch=step / 1000,
+            trained_tokens=4096,
+            tokens=7000,
+            padding_share=0.12,
+            tokens_per_second=9000.0 + step % 100,
+            step_seconds=0.45,
+            input_wait_seconds=0.01,
+            memory_bytes=11_200_000_000,
+            peak_memory_bytes=12_400_000_000,
+            parts={"format": 0.01, "answer": 0.4, **{f"step {k}": loss for k in range(1, STEPS_OF_A_TRACE + 1)}},
+            types={"think": loss, "compute": loss},
+        )
 
 
 def write(run: RunDir, manifest: RunManifest, train_steps: int) -> float:
@@ -112,7 +112,7 @@ def read_on(run: RunDir, train_steps: int) -> float:
         with run.metrics_file.open("ab") as file:
             first = train_steps + 1 + look * NEW
             for record in records(first, first + NEW - 1):
-                file.write(orjson.dumps({**record, "time": 1.0}) + b"\n")
+                file.write(to_line(msgspec.structs.replace(record, time=1.0)))
         times.append(milliseconds(lambda: curves.extend(*run.metrics(curves.cursor))))
     assert len(curves.train) == train_steps + 20 * NEW
     return statistics.median(times)

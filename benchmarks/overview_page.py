@@ -24,6 +24,7 @@ from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, EvalState
 from tunixrt_core.evaluation.sets.setup import EvalSetRef, EvalSetup
 from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
 from tunixrt_core.runs.evaluation_record import Target
+from tunixrt_core.runs.metrics import TrainMetric
 from tunixrt_core.runs.record import RunDir, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.traces.trace import Step, Trace
@@ -50,7 +51,7 @@ def add_run(rt: Pipeline, number: int) -> None:
     recorder.plan({"total_train_steps": 40, "device": "CPU"})
     recorder.phase("training")
     for step in range(1, 41):
-        recorder.record({"kind": "train", "train_step": step, "loss": 3.0 / step})
+        recorder.record(TrainMetric(train_step=step, loss=3.0 / step))
     failed = number % 10 == 9
     recorder.finish(RunStatus.FAILED if failed else RunStatus.SUCCEEDED, message="It broke off." if failed else "")
     recorder.close()

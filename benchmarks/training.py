@@ -42,15 +42,15 @@ class Kept(NoObserver):
     """Keeps the records, and when they came."""
 
     def __init__(self) -> None:
-        self.records: list[dict[str, Any]] = []
+        self.records: list[Any] = []
         self.times: list[float] = []
 
     def record(self, record: Any) -> None:
-        self.records.append(dict(record))
+        self.records.append(record)
         self.times.append(time.perf_counter())
 
     def train(self, skip: int) -> list[dict[str, Any]]:
-        return [r for r in self.records if r["kind"] == "train"][skip:]
+        return [r for r in self.records if r.kind == "train"][skip:]
 
 
 def traces(data: Path, rows: int) -> Iterator[Trace]:
@@ -152,10 +152,10 @@ def packing(bench: Bench, method: str) -> None:
     ):
         kept = bench.train(bench.manifest(f"{method}-{name}", method=method, learning_rate=1e-4, **hyper))
         records = kept.train(1)  # what was compiled is not in their time
-        seconds = sum(r["step_seconds"] for r in records)
-        speed[name] = sum(r["tokens"] for r in records) / seconds
-        trained = sum(r["trained_tokens"] for r in records) / seconds
-        share = statistics.fmean(r["padding_share"] for r in records)
+        seconds = sum(r.step_seconds for r in records)
+        speed[name] = sum(r.tokens for r in records) / seconds
+        trained = sum(r.trained_tokens for r in records) / seconds
+        share = statistics.fmean(r.padding_share for r in records)
         print(f"{name:22}  {speed[name]:13,.0f}  {trained:9,.0f}  {share:7.1%}  {len(kept.train(0)):11}")
     print(f"packed / padded, {method}: {speed['packed to 512'] / speed['padded to 512']:.2f} x (bar: 2.6 x)")
 
@@ -198,7 +198,7 @@ def overhead(bench: Bench) -> None:
         )
 
         def run_ours(manifest: RunManifest = manifest) -> float:
-            return statistics.median(r["step_seconds"] for r in bench.train(manifest).train(3))
+            return statistics.median(r.step_seconds for r in bench.train(manifest).train(3))
 
         data = load_data(manifest, bench.folder)
         batches = train_batches(data.train.rows, manifest.batch, max_length=512, seed=0, pad_id=data.pad_id)
@@ -234,7 +234,7 @@ manifest = load_manifest(pathlib.Path({manifest!r}))
 kept = Kept()
 trainer = TunixBackend(pathlib.Path({models!r}), pathlib.Path({cache!r})).trainer()
 trainer.train(manifest, pathlib.Path({out!r}), observer=kept, controls=TrainControls())
-print([r["seconds"] for r in kept.records if r["kind"] == "compile"][0])
+print([r.seconds for r in kept.records if r.kind == "compile"][0])
 """
 
 
@@ -269,7 +269,7 @@ def stop(bench: Bench) -> None:
         class Asks(Kept):
             def record(self, record: Any, controls: TrainControls = controls, asked: list[float] = asked) -> None:
                 super().record(record)
-                if record["kind"] == "train" and record["train_step"] == 5:
+                if record.kind == "train" and record.train_step == 5:
                     timer = threading.Timer(0.15, lambda: (asked.append(time.perf_counter()), controls.stop.set()))
                     timer.start()
 
@@ -278,7 +278,7 @@ def stop(bench: Bench) -> None:
             bench.manifest(f"stop-{repeat}", method="lora", batch_size=1, packing=True, epochs=9), controls, kept
         )
         found.append(time.perf_counter() - asked[0])
-        step = statistics.median(r["step_seconds"] for r in kept.train(2))
+        step = statistics.median(r.step_seconds for r in kept.train(2))
     print(f"stop to end, s: {', '.join(f'{x:.2f}' for x in found)}; a train step takes {step:.2f} s (bar: 1 s)")
 
 

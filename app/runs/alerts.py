@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import streamlit as st
 
 from app.runs.actions import show_clone
 from app.ui.boundary import escape_markdown
+from tunixrt_core.runs.metrics import Alert
 from tunixrt_core.runs.record import Run
 
 SHOWN = 3
@@ -25,13 +25,13 @@ TITLES = {
 }
 
 
-def newest_of_each(alerts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def newest_of_each(alerts: Sequence[Alert]) -> list[Alert]:
     """The last alert of every kind, newest first."""
-    last = {alert["alert"]: alert for alert in alerts}
-    return sorted(last.values(), key=lambda alert: -int(alert["train_step"]))
+    last = {alert.alert: alert for alert in alerts}
+    return sorted(last.values(), key=lambda alert: -alert.train_step)
 
 
-def show_alerts(run: Run, alerts: Sequence[Mapping[str, Any]]) -> None:
+def show_alerts(run: Run, alerts: Sequence[Alert]) -> None:
     """A line each, with what to try; more than a few are folded away."""
     found = newest_of_each(alerts)
     for alert in found[:SHOWN]:
@@ -42,15 +42,15 @@ def show_alerts(run: Run, alerts: Sequence[Mapping[str, Any]]) -> None:
                 _show(run, alert)
 
 
-def _show(run: Run, alert: Mapping[str, Any]) -> None:
-    kind, change = alert["alert"], alert["change"]
-    evidence = escape_markdown(str(alert["evidence"]))
+def _show(run: Run, alert: Alert) -> None:
+    kind, change = alert.alert, alert.change
+    evidence = escape_markdown(alert.evidence)
     advice = f" {escape_markdown(change)}" if isinstance(change, str) else ""
     with st.container(horizontal=True, vertical_alignment="center", key=f"alert-{kind}"):
         st.warning(
             f"**{TITLES.get(kind, kind)}**: {evidence}.{advice}",
             icon=":material/error:" if kind == "nan" else ":material/warning:",
         )
-        if isinstance(change, Mapping):
+        if not isinstance(change, str):
             with st.popover("Clone with this change", key=f"fix-{kind}"):
                 show_clone(run, change, key=f"fix-{kind}")

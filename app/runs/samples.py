@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import streamlit as st
 
 from app.ui import blocks
 from app.ui.words import plural, whole
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.metrics import SampleAnswer
 
-Answers = Mapping[str, Mapping[str, Any]]  # by the id of the prompt
+Answers = Mapping[str, SampleAnswer]  # by the id of the prompt
 
 
-def show_samples(records: Sequence[Mapping[str, Any]], manifest: RunManifest) -> None:
+def show_samples(records: Sequence[SampleAnswer], manifest: RunManifest) -> None:
     """The answers of one evaluation, chosen by its train step, each beside what was answered before.
 
     `records` are the lines of samples.jsonl.
@@ -32,14 +32,14 @@ def show_samples(records: Sequence[Mapping[str, Any]], manifest: RunManifest) ->
     before = by_step[steps[steps.index(step) - 1]] if step != steps[0] else {}
     st.caption(summary_line(step, by_step[step]))
     for answer in by_step[step].values():
-        _show_answer(answer, before.get(str(answer["id"])))
+        _show_answer(answer, before.get(answer.id))
 
 
-def group_by_step(records: Sequence[Mapping[str, Any]]) -> dict[int, dict[str, Mapping[str, Any]]]:
+def group_by_step(records: Sequence[SampleAnswer]) -> dict[int, dict[str, SampleAnswer]]:
     """Answers by train step, in order, and by prompt. Of a train step that was repeated the last ones count."""
-    found: dict[int, dict[str, Mapping[str, Any]]] = {}
+    found: dict[int, dict[str, SampleAnswer]] = {}
     for record in records:
-        found.setdefault(int(record["train_step"]), {})[str(record["id"])] = record
+        found.setdefault(record.train_step, {})[record.id] = record
     return dict(sorted(found.items()))
 
 
@@ -47,7 +47,7 @@ def summary_line(step: int, answers: Answers) -> str:
     """`Greedy answers to 4 fixed prompts at train step 600: format valid 4 of 4, exact match 3 of 4.`"""
     said = []
     for name, words in (("format_valid", "format valid"), ("exact_match", "exact match")):
-        right = sum(answer["scores"].get(name) == 1 for answer in answers.values())
+        right = sum(answer.scores.get(name) == 1 for answer in answers.values())
         said.append(f"{words} {right} of {len(answers)}")
     return f"Greedy answers to {plural(len(answers), 'fixed prompt')} at train step {step:,}: {', '.join(said)}."
 
@@ -65,15 +65,15 @@ def _choose_step(steps: Sequence[int]) -> int:
     return chosen
 
 
-def _show_answer(answer: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
-    right = answer["scores"].get("exact_match") == 1
-    notes = [f"reference {answer['reference']}", plural(int(answer["tokens"]), "token")]
-    if answer["hit_limit"]:
+def _show_answer(answer: SampleAnswer, before: SampleAnswer | None) -> None:
+    right = answer.scores.get("exact_match") == 1
+    notes = [f"reference {answer.reference}", plural(answer.tokens, "token")]
+    if answer.hit_limit:
         notes.append("cut at the limit")
     if before is not None:
-        same = before["output"] == answer["output"]
+        same = before.output == answer.output
         notes.append("as before" if same else "new words marked")
-    with st.container(border=True, key=f"sample-{answer['id'][:16]}"):
+    with st.container(border=True, key=f"sample-{answer.id[:16]}"):
         blocks.facts("", "Match" if right else "Differs", "green" if right else "amber", " · ".join(notes))
-        blocks.prose(str(answer["prompt"]))
-        blocks.changed(str(before["output"]) if before else "", str(answer["output"]))
+        blocks.prose(answer.prompt)
+        blocks.changed(before.output if before else "", answer.output)

@@ -36,7 +36,7 @@ def write_manifest(home: Path, path: Path, **values: object) -> None:
 def reaches(process: ForkServerProcess, folder: RunDir, train_step: int) -> None:
     """Wait until the run of this process has trained so far."""
     deadline = time.monotonic() + 120
-    while not any(r["kind"] == "train" and r["train_step"] >= train_step for r in folder.metrics()[0]):
+    while not any(r.kind == "train" and r.train_step >= train_step for r in folder.metrics()[0]):
         assert process.exitcode is None, folder.log_tail()
         assert time.monotonic() < deadline, f"the run does not get to train step {train_step}"
         time.sleep(0.02)
@@ -50,7 +50,7 @@ def test_a_killed_run_is_interrupted_keeps_its_curve_and_resumes_without_a_gap(h
     process.kill()
     assert forked.end(process, within=10) == -signal.SIGKILL
 
-    reached = max(r["train_step"] for r in folder.metrics()[0])
+    reached = max(r.train_step for r in folder.metrics()[0])
     assert folder.state().status is RunStatus.INTERRUPTED
     assert folder.result() is None
     refused = tunixrt("train", manifest, home=home)
@@ -59,7 +59,7 @@ def test_a_killed_run_is_interrupted_keeps_its_curve_and_resumes_without_a_gap(h
     resumed = tunixrt("train", manifest, "--resume", home=home)
     assert resumed.returncode == 0, resumed.stderr
     assert "after train step" in folder.log_tail()
-    steps = [r["train_step"] for r in folder.metrics()[0] if r["kind"] == "train"]
+    steps = [r.train_step for r in folder.metrics()[0] if r.kind == "train"]
     assert steps == list(range(1, 61)), f"killed at {reached}"
     result = folder.result()
     assert result is not None
@@ -133,7 +133,7 @@ def test_sigterm_keeps_a_checkpoint_says_so_and_has_an_exit_code_of_its_own(home
     assert (busy.returncode, f"held by process {process.pid}, which trains run" in busy.stderr) == (1, True)
     assert tunixrt("runs", "save", folder.path, home=home).returncode == 0
     deadline = time.monotonic() + 60
-    while not any(r["kind"] == "checkpoint" and r["reason"] == "asked" for r in folder.metrics()[0]):
+    while not any(r.kind == "checkpoint" and r.reason == "asked" for r in folder.metrics()[0]):
         assert time.monotonic() < deadline, "the checkpoint that was asked for is not saved"
         time.sleep(0.02)
     assert process.pid is not None

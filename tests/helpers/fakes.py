@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tunixrt_core.errors import TrainingError
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.metrics import CheckpointMetric, EvalMetric, TrainMetric
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.traces.rows import read_rows
 from tunixrt_core.training.memory import MemoryNeed
@@ -148,15 +149,15 @@ class _FakeTrainer:
             if step == self._backend.crash_at:
                 raise ZeroDivisionError("a bug")
             time.sleep(self._backend.step_seconds)
-            observer.record({"kind": "train", "train_step": step, "loss": self._backend.loss(step)})
+            observer.record(TrainMetric(train_step=step, loss=self._backend.loss(step)))
             if controls.save.is_set():
                 checkpoint.parent.mkdir(exist_ok=True)
                 checkpoint.write_text(str(step))
-                observer.record({"kind": "checkpoint", "train_step": step, "reason": "asked", "seconds": 0.0})
+                observer.record(CheckpointMetric(train_step=step, reason="asked", seconds=0.0))
                 controls.save.clear()
         checkpoint.parent.mkdir(exist_ok=True)
         checkpoint.write_text(str(step))
-        observer.record({"kind": "eval", "train_step": step, "loss": self._backend.loss(step)})
+        observer.record(EvalMetric(train_step=step, loss=self._backend.loss(step)))
         self._backend.trained.append(run_dir.name)
         return TrainOutcome(step, step < total, checkpoint, self._backend.loss(step), self._backend.loss(step))
 

@@ -18,6 +18,7 @@ from tunixrt_core.home.diagnostics import RUN_LOG_LINES, diagnostics, file_name
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.metrics import Alert, SampleAnswer, TrainMetric
 from tunixrt_core.runs.record import RunDir, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
@@ -91,11 +92,9 @@ def run(rt: Pipeline) -> RunDir:
     recorder.log("first line of the log")
     for line in LEAKS.splitlines():
         recorder.log(line)
-    recorder.record({"kind": "train", "train_step": 1, "loss": 2.0})
-    recorder.record(
-        {"kind": "alert", "train_step": 1, "alert": "loss_spike", "evidence": "loss 8.31", "change": "wait"}
-    )
-    recorder.record({"kind": "samples", "train_step": 1, "answers": [{"train_step": 1, "output": TEXTS["output"]}]})
+    recorder.record(TrainMetric(train_step=1, loss=2.0))
+    recorder.record(Alert(train_step=1, alert="loss_spike", evidence="loss 8.31", change="wait"))
+    recorder.record(SampleAnswer(train_step=1, id="a", output=TEXTS["output"]))
     recorder.finish(RunStatus.FAILED, message=f"The hub refused {SECRETS['hf']} (Bearer {SECRETS['bearer']}).")
     recorder.close()
     write_evaluation(folder, "tuned", {"rows": 1, "exact_match": 1.0})

@@ -11,6 +11,7 @@ import pytest
 from tunixrt_core.evaluation.predictions import EvalState
 from tunixrt_core.jobs.accelerator import Holder
 from tunixrt_core.jobs.holding import DeviceMemory, held_by_evaluation, held_by_training
+from tunixrt_core.runs.metrics import TrainMetric
 from tunixrt_core.runs.record import RunDir, RunStatus
 from tunixrt_core.training.recorder import RunRecorder
 from tunixrt_core.util.host import memory_use
@@ -32,7 +33,7 @@ def train(folder: RunDir, steps: int, device: str) -> RunRecorder:
     for step in range(1, steps + 1):
         now[0] += 2.0
         memory = {"memory_bytes": 100 + step, "peak_memory_bytes": 500}
-        recorder.record({"kind": "train", "train_step": step, "loss": 1.0, **memory})
+        recorder.record(TrainMetric(train_step=step, loss=1.0, **memory))
     return recorder
 
 

@@ -17,6 +17,7 @@ from tests.helpers.fakes import FakeBackend
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.metrics import Alert, CheckpointMetric, EvalMetric, TrainMetric
 from tunixrt_core.runs.record import Run, RunDir, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
@@ -114,13 +115,12 @@ def make_run(
     return rt.runs.get(folder.path.name)
 
 
-ALERT = {
-    "kind": "alert",
-    "train_step": 20,
-    "alert": "loss_spike",
-    "evidence": "loss 8.31 at train step 20, median of the last 50 is 2.10",
-    "change": {"learning_rate": 1e-4},
-}
+ALERT = Alert(
+    train_step=20,
+    alert="loss_spike",
+    evidence="loss 8.31 at train step 20, median of the last 50 is 2.10",
+    change={"learning_rate": 1e-4},
+)
 
 
 def _write(
@@ -136,28 +136,27 @@ def _write(
         recorder.phase("training")
         for step in range(1, train_steps + 1):
             recorder.record(
-                {
-                    "kind": "train",
-                    "train_step": step,
-                    "loss": 3 * math.exp(-step / 10),
-                    "learning_rate": 2e-3,
-                    "grad_norm": 0.5,
-                    "tokens_per_second": 9000.0,
-                    "perplexity": 1.5,
-                    "trained_tokens": 4096,
-                    "padding_share": 0.125,
-                    "step_seconds": 0.5,
-                    "input_wait_seconds": 0.05,
-                    "memory_bytes": 11_200_000_000,
-                    "peak_memory_bytes": 12_400_000_000,
-                    "parts": {"prompt": 5.0, "format": 0.1, "step 1": 2.0, "step 2": 1.0, "answer": 0.5},
-                    "types": {"compute": 1.5},
-                }
+                TrainMetric(
+                    train_step=step,
+                    loss=3 * math.exp(-step / 10),
+                    learning_rate=2e-3,
+                    grad_norm=0.5,
+                    tokens_per_second=9000.0,
+                    perplexity=1.5,
+                    trained_tokens=4096,
+                    padding_share=0.125,
+                    step_seconds=0.5,
+                    input_wait_seconds=0.05,
+                    memory_bytes=11_200_000_000,
+                    peak_memory_bytes=12_400_000_000,
+                    parts={"prompt": 5.0, "format": 0.1, "step 1": 2.0, "step 2": 1.0, "answer": 0.5},
+                    types={"compute": 1.5},
+                )
             )
             if step == alert_at:
                 recorder.record(ALERT)
-        recorder.record({"kind": "checkpoint", "train_step": train_steps, "reason": "best", "seconds": 0.1})
-        recorder.record({"kind": "eval", "train_step": train_steps, "loss": 0.4})
+        recorder.record(CheckpointMetric(train_step=train_steps, reason="best", seconds=0.1))
+        recorder.record(EvalMetric(train_step=train_steps, loss=0.4))
     if status is RunStatus.STOPPING:
         recorder.stopping()
     elif status is RunStatus.INTERRUPTED:

@@ -38,7 +38,7 @@ def finished(rt: Pipeline, train_steps: int = 5) -> Run:
 
 def wait_for_records(folder: RunDir, kind: str = "train") -> None:
     until = time.monotonic() + 20
-    while not any(record["kind"] == kind for record in folder.metrics()[0]):
+    while not any(record.kind == kind for record in folder.metrics()[0]):
         assert time.monotonic() < until, f"no {kind} record"
         time.sleep(0.01)
 
@@ -49,7 +49,7 @@ def test_a_finished_run_trains_for_longer_and_its_manifest_says_so(rt: Pipeline)
     assert rt.queue.wait(20)
     state = rt.runs.state(run.id)
     assert (state.status, state.train_step, state.total_train_steps) == (RunStatus.SUCCEEDED, 8, 8)
-    steps = [record["train_step"] for record in rt.runs.metrics(run.id)[0] if record["kind"] == "train"]
+    steps = [record.train_step for record in rt.runs.metrics(run.id)[0] if record.kind == "train"]
     assert steps == list(range(1, 9))
     on_disk = RunManifest.from_text(rt.runs.folder(run.id).manifest_file.read_text())
     assert on_disk.duration.train_steps == 8
@@ -103,8 +103,8 @@ def test_a_checkpoint_is_saved_on_request_and_the_run_goes_on(rt: Pipeline, back
     wait_for_records(folder)
     rt.runs.save_checkpoint(run.id)
     wait_for_records(folder, "checkpoint")
-    saved = next(record for record in folder.metrics()[0] if record["kind"] == "checkpoint")
-    assert saved["reason"] == "asked"
+    saved = next(record for record in folder.metrics()[0] if record.kind == "checkpoint")
+    assert saved.reason == "asked"
     assert not folder.save_file.exists()
     assert rt.runs.get(run.id).status is RunStatus.RUNNING
     rt.runs.stop(run.id)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from tunixrt_core.errors import Conflict, NotFound, OutputError
+from tunixrt_core.runs.metrics import TrainMetric, to_line
 from tunixrt_core.runs.record import RunDir, RunState, RunStatus, find_run_dirs
 from tunixrt_core.util.processes import this_process
 
+LINE = to_line(TrainMetric(train_step=1))
 DEAD = "999999999:1:gone"
 
 
@@ -58,34 +59,34 @@ def test_a_folder_without_a_state_is_no_run(tmp_path: Path) -> None:
 
 def test_metrics_are_read_from_where_the_last_read_ended(tmp_path: Path) -> None:
     folder = RunDir(tmp_path)
-    lines = [json.dumps({"train_step": i}).encode() + b"\n" for i in range(3)]
+    lines = [to_line(TrainMetric(train_step=i)) for i in range(3)]
     folder.metrics_file.write_bytes(lines[0] + lines[1])
     records, cursor = folder.metrics()
-    assert [r["train_step"] for r in records] == [0, 1]
+    assert [r.train_step for r in records] == [0, 1]
     with folder.metrics_file.open("ab") as handle:
         handle.write(lines[2])
     records, cursor = folder.metrics(cursor)
-    assert [r["train_step"] for r in records] == [2]
+    assert [r.train_step for r in records] == [2]
     assert folder.metrics(cursor) == ([], cursor)
 
 
 def test_a_half_written_line_is_left_for_the_next_read(tmp_path: Path) -> None:
     folder = RunDir(tmp_path)
-    folder.metrics_file.write_bytes(b'{"train_step": 1}\n{"train_st')
+    folder.metrics_file.write_bytes(LINE + LINE[:-1])
     records, cursor = folder.metrics()
-    assert (len(records), cursor) == (1, 18)
+    assert (len(records), cursor) == (1, len(LINE))
 
 
 def test_a_cursor_beyond_a_file_that_was_cut_begins_again(tmp_path: Path) -> None:
     folder = RunDir(tmp_path)
-    folder.metrics_file.write_bytes(b'{"train_step": 1}\n')
+    folder.metrics_file.write_bytes(LINE)
     assert len(folder.metrics(since=10_000)[0]) == 1
 
 
 def test_a_cursor_inside_a_line_of_a_file_that_was_written_anew_begins_again(tmp_path: Path) -> None:
     folder = RunDir(tmp_path)
-    folder.metrics_file.write_bytes(b'{"train_step": 1}\n{"train_step": 2}\n')
-    assert [record["train_step"] for record in folder.metrics(since=20)[0]] == [1, 2]
+    folder.metrics_file.write_bytes(2 * LINE)
+    assert [record.train_step for record in folder.metrics(since=len(LINE) + 2)[0]] == [1, 1]
 
 
 def test_a_run_without_metrics_or_log_or_result_reads_as_empty(tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.helpers.makers import make_manifest
 from tunixrt_core.manifest.manifest import HYPERPARAMETERS, RunManifest
-from tunixrt_core.training.alerts import Alert, Watch
+from tunixrt_core.runs.metrics import Alert, CompileMetric, EvalMetric, Metric, TrainMetric
+from tunixrt_core.training.alerts import Watch
 
 
 @pytest.fixture
@@ -31,19 +33,19 @@ def watch(manifest: RunManifest, **sections: Mapping[str, Any]) -> Watch:
     return made
 
 
-def train(step: int, loss: float = 2.0, **more: Any) -> dict[str, Any]:
-    return {"kind": "train", "train_step": step, "loss": loss, "grad_norm": 0.5, **more}
+def train(step: int, loss: float = 2.0, **more: Any) -> TrainMetric:
+    return TrainMetric(train_step=step, loss=loss, **{"grad_norm": 0.5, **more})
 
 
-def evaluation(step: int, loss: float) -> dict[str, Any]:
-    return {"kind": "eval", "train_step": step, "loss": loss}
+def evaluation(step: int, loss: float) -> EvalMetric:
+    return EvalMetric(train_step=step, loss=loss)
 
 
-def see(watch: Watch, records: Iterable[Mapping[str, Any]]) -> list[Alert]:
+def see(watch: Watch, records: Iterable[Metric]) -> list[Alert]:
     return [alert for record in records for alert in watch.see(record)]
 
 
-def falling(steps: int, seed: int = 0) -> list[dict[str, Any]]:
+def falling(steps: int, seed: int = 0) -> list[TrainMetric]:
     """A run as it should be: noisy, slower and slower, with the pace of a busy machine."""
     noise = random.Random(seed)
     return [
@@ -64,8 +66,8 @@ def test_a_healthy_run_raises_no_alert(manifest: RunManifest, seed: int) -> None
     made = watch(manifest)
     for record in falling(900, seed):
         assert made.see(record) == []
-        if record["train_step"] % 100 == 0:
-            assert made.see(evaluation(record["train_step"], 0.35 + 2.5 * math.exp(-record["train_step"] / 300))) == []
+        if record.train_step % 100 == 0:
+            assert made.see(evaluation(record.train_step, 0.35 + 2.5 * math.exp(-record.train_step / 300))) == []
 
 
 def test_a_loss_spike_is_told_against_the_median_with_half_the_rate_to_try(manifest: RunManifest) -> None:
@@ -95,7 +97,7 @@ def test_a_spike_that_stays_is_told_once_and_again_only_after_quiet(manifest: Ru
 
 
 @pytest.mark.parametrize("record", [train(5, math.nan), train(5, grad_norm=math.inf), evaluation(5, math.nan)])
-def test_what_is_not_a_number_is_told_at_once_and_once(manifest: RunManifest, record: dict[str, Any]) -> None:
+def test_what_is_not_a_number_is_told_at_once_and_once(manifest: RunManifest, record: Metric) -> None:
     made = watch(manifest)
     (alert,) = made.see(record)
     assert alert.alert == "nan"
@@ -158,9 +160,9 @@ def test_train_steps_that_become_slow_are_told_with_both_speeds(manifest: RunMan
 
 def test_a_shape_that_is_compiled_twice_is_told_and_one_that_is_expected_is_not(manifest: RunManifest) -> None:
     made = watch(manifest, batch={"length_buckets": 4})
-    record = {"kind": "compile", "train_step": 40, "length": 512, "seconds": 31.0}
-    assert made.see({**record, "expected": True}) == []
-    (alert,) = made.see({**record, "expected": False})
+    record = CompileMetric(train_step=40, length=512, seconds=31.0)
+    assert made.see(record) == []
+    (alert,) = made.see(msgspec.structs.replace(record, expected=False))
     assert alert.evidence == "rows of 512 tokens were compiled again after train step 40, which took 31.0 s"
     assert alert.change == {"length_buckets": 1}
 
@@ -174,17 +176,6 @@ def test_a_disk_that_cannot_hold_the_next_checkpoints_is_told_until_it_can(manif
     assert made.disk(30, free=10**9, needed=3 * 10**9) == []
     assert made.disk(40, free=10**12, needed=10**9) == []
     assert len(made.disk(50, free=10**9, needed=3 * 10**9)) == 1
-
-
-def test_an_alert_is_a_record_that_names_what_to_change() -> None:
-    record = Alert("nan", 7, "the loss is nan at train step 7", {"learning_rate": 1e-4}).to_record()
-    assert record == {
-        "kind": "alert",
-        "train_step": 7,
-        "alert": "nan",
-        "evidence": "the loss is nan at train step 7",
-        "change": {"learning_rate": 1e-4},
-    }
 
 
 def test_a_change_is_of_hyperparameters_that_a_clone_takes(manifest: RunManifest) -> None:

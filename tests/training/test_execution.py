@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -16,6 +14,7 @@ from tests.helpers.makers import Records, make_manifest
 from tunixrt_core.errors import Conflict, InvalidManifest
 from tunixrt_core.jobs.model_exports import execute_export
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.metrics import Known, TrainPlan
 from tunixrt_core.runs.record import RunDir, RunState, RunStatus
 from tunixrt_core.training.execution import StopRequest, execute_training, run_folder_of
 from tunixrt_core.training.preflight import blocking, warning
@@ -38,7 +37,7 @@ def test_a_run_that_ends_by_itself_has_a_result_and_all_its_metrics(manifest: Ru
     assert result is not None
     assert (result["status"], result["train_step"]) == ("succeeded", 10)
     assert result["manifest_hash"] == manifest.content_hash
-    assert [r["train_step"] for r in folder.metrics()[0] if r["kind"] == "train"] == list(range(1, 11))
+    assert [r.train_step for r in folder.metrics()[0] if r.kind == "train"] == list(range(1, 11))
     assert RunManifest.from_text(folder.manifest_file.read_text()) == manifest
     assert "python" in orjson.loads(folder.env_file.read_bytes())
 
@@ -109,7 +108,7 @@ def test_a_stop_file_stops_a_run_from_another_process_and_it_resumes_from_there(
     backend.step_seconds = 0.0
     resumed = run(manifest, backend)
     assert resumed.state().status is RunStatus.SUCCEEDED
-    steps = [r["train_step"] for r in resumed.metrics()[0] if r["kind"] == "train"]
+    steps = [r.train_step for r in resumed.metrics()[0] if r.kind == "train"]
     assert steps == list(range(1, 201)), "no train step is missing and none appears twice"
 
 
@@ -171,12 +170,12 @@ def test_a_save_file_of_an_earlier_process_asks_for_nothing(manifest: RunManifes
     folder.save_file.touch()
     run(manifest, FakeBackend(step_seconds=0.05))
     assert not folder.save_file.exists()
-    assert [r for r in folder.metrics()[0] if r["kind"] == "checkpoint"] == []
+    assert [r for r in folder.metrics()[0] if r.kind == "checkpoint"] == []
 
 
 def test_alerts_are_raised_while_it_trains(tmp_path: Path) -> None:
     folder = run(make_manifest(tmp_path, train_steps=60), FakeBackend(loss=lambda step: 9.0 if step == 40 else 2.0))
-    found = [(r["alert"], r["train_step"]) for r in folder.metrics()[0] if r["kind"] == "alert"]
+    found = [(r.alert, r.train_step) for r in folder.metrics()[0] if r.kind == "alert"]
     assert found == [("loss_spike", 40)]
 
 
@@ -187,12 +186,12 @@ class Sink:
         self.fails_at = fails_at
         self.told: list[str] = []
 
-    def plan(self, plan: Mapping[str, Any]) -> None:
+    def plan(self, plan: TrainPlan) -> None:
         self.told.append("plan")
 
-    def record(self, record: Mapping[str, Any]) -> None:
-        self.told.append(record["kind"])
-        if record["train_step"] == self.fails_at:
+    def record(self, record: Known) -> None:
+        self.told.append(record.kind)
+        if record.train_step == self.fails_at:
             raise RuntimeError("no connection")
 
     def close(self) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.helpers.makers import make_manifest
+from tunixrt_core.runs.metrics import CheckpointMetric, Known, SampleAnswer, SamplesMetric, TrainMetric, TrainPlan
 from tunixrt_core.runs.record import RunDir, RunState, RunStatus
 from tunixrt_core.training.alerts import Watch
 from tunixrt_core.training.recorder import RunRecorder
@@ -64,10 +64,10 @@ def test_a_stop_is_not_undone_by_a_phase_that_begins_after_it(recorder: RunRecor
 
 def test_records_are_readable_as_soon_as_they_are_written(recorder: RunRecorder, folder: RunDir) -> None:
     recorder.phase("loading")
-    recorder.record({"kind": "train", "train_step": 1, "loss": 2.5})
+    recorder.record(TrainMetric(train_step=1, loss=2.5))
     records, _ = folder.metrics()
-    assert records[0]["loss"] == 2.5
-    assert records[0]["time"] > 0
+    assert records[0].loss == 2.5
+    assert records[0].time > 0
 
 
 def test_a_resume_drops_what_it_will_repeat_and_a_half_written_line(folder: RunDir) -> None:
@@ -76,12 +76,12 @@ def test_a_resume_drops_what_it_will_repeat_and_a_half_written_line(folder: RunD
     )
     recorder = RunRecorder(folder, clock=Clock())
     recorder.plan({"total_train_steps": 5, "restored_train_step": 1})
-    recorder.record({"kind": "train", "train_step": 2, "loss": 1.0})
+    recorder.record(TrainMetric(train_step=2, loss=1.0))
     recorder.close()
     records, _ = folder.metrics()
-    assert [r["train_step"] for r in records] == [1, 2]
+    assert [r.train_step for r in records] == [1, 2]
     assert folder.state().earlier_seconds == 1.0
-    assert records[1]["time"] > records[0]["time"], "the clock of a resumed run goes on"
+    assert records[1].time > records[0].time, "the clock of a resumed run goes on"
     assert folder.metrics_file.read_bytes().endswith(b"\n")
 
 
@@ -132,12 +132,12 @@ def test_alerts_are_written_behind_the_record_that_raised_them_and_into_the_log(
     recorder = RunRecorder(folder, watch=Watch(make_manifest(tmp_path, train_steps=100)))
     recorder.plan({"total_train_steps": 100, "restored_train_step": 0})
     for step in range(1, 60):
-        recorder.record({"kind": "train", "train_step": step, "loss": 2.0})
-    recorder.record({"kind": "train", "train_step": 60, "loss": 9.0})
+        recorder.record(TrainMetric(train_step=step, loss=2.0))
+    recorder.record(TrainMetric(train_step=60, loss=9.0))
     recorder.close()
     *_, spike, alert = folder.metrics()[0]
-    assert (spike["kind"], alert["kind"], alert["alert"]) == ("train", "alert", "loss_spike")
-    assert alert["train_step"] == 60
+    assert (spike.kind, alert.kind, alert.alert) == ("train", "alert", "loss_spike")
+    assert alert.train_step == 60
     assert "loss_spike: loss 9.00 at train step 60" in folder.log_tail()
 
 
@@ -147,9 +147,9 @@ def test_an_alert_that_was_told_before_a_resume_is_not_told_again(folder: RunDir
         recorder = RunRecorder(folder, watch=Watch(manifest))
         recorder.plan({"total_train_steps": 100, "restored_train_step": restored})
         for step in steps:
-            recorder.record({"kind": "train", "train_step": step, "loss": 2.0 if step < 60 else 9.0})
+            recorder.record(TrainMetric(train_step=step, loss=2.0 if step < 60 else 9.0))
         recorder.close()
-    assert [r["train_step"] for r in folder.metrics()[0] if r["kind"] == "alert"] == [60]
+    assert [r.train_step for r in folder.metrics()[0] if r.kind == "alert"] == [60]
 
 
 def test_a_disk_without_room_for_the_next_checkpoint_is_told(
@@ -162,74 +162,73 @@ def test_a_disk_without_room_for_the_next_checkpoint_is_told(
     saved.write_bytes(bytes(1000))
     recorder = RunRecorder(folder, watch=Watch(make_manifest(tmp_path, train_steps=100)))
     recorder.plan({"total_train_steps": 100, "restored_train_step": 0})
-    recorder.record({"kind": "checkpoint", "train_step": 10, "reason": "cadence", "seconds": 0.1})
+    recorder.record(CheckpointMetric(train_step=10, reason="cadence", seconds=0.1))
     recorder.close()
     alert = folder.metrics()[0][-1]
-    assert alert["alert"] == "disk_filling", "two are kept, so two more are written before the first one goes"
+    assert alert.alert == "disk_filling", "two are kept, so two more are written before the first one goes"
 
 
 def test_sinks_are_told_what_is_written_and_are_closed(folder: RunDir) -> None:
     told: list[object] = []
 
     class Sink:
-        def plan(self, plan: Mapping[str, Any]) -> None:
+        def plan(self, plan: TrainPlan) -> None:
             told.append(plan["restored_train_step"])
 
-        def record(self, record: Mapping[str, Any]) -> None:
-            told.append((record["train_step"], "time" in record))
+        def record(self, record: Known) -> None:
+            told.append((record.train_step, record.time is not None))
 
         def close(self) -> None:
             told.append("closed")
 
     recorder = RunRecorder(folder, sinks=[Sink()])
     recorder.plan({"total_train_steps": 5, "restored_train_step": 0})
-    recorder.record({"kind": "train", "train_step": 1, "loss": 1.0})
+    recorder.record(TrainMetric(train_step=1, loss=1.0))
     recorder.close()
     assert told == [0, (1, True), "closed"]
 
 
-def samples(train_step: int) -> dict[str, Any]:
-    answers = [{"train_step": train_step, "id": id, "output": f"{id} at {train_step}"} for id in ("a", "b")]
-    return {"kind": "samples", "train_step": train_step, "rows": 2, "answers": answers}
+def answer(recorder: RunRecorder, train_step: int) -> None:
+    for id in ("a", "b"):
+        recorder.record(SampleAnswer(train_step=train_step, id=id, output=f"{id} at {train_step}"))
+    recorder.record(SamplesMetric(train_step=train_step, rows=2))
 
 
 def test_answers_go_into_a_file_of_their_own(recorder: RunRecorder, folder: RunDir) -> None:
-    recorder.record(samples(0))
-    recorder.record(samples(4))
-    assert [(r["train_step"], r["output"]) for r in folder.samples()[0]] == [
+    answer(recorder, 0)
+    answer(recorder, 4)
+    assert [(r.train_step, r.output) for r in folder.samples()[0]] == [
         (0, "a at 0"), (0, "b at 0"), (4, "a at 4"), (4, "b at 4"),
     ]  # fmt: skip
     records, _ = folder.metrics()
-    assert [(r["kind"], r["train_step"], r["rows"], "answers" in r) for r in records] == [
-        ("samples", 0, 2, False), ("samples", 4, 2, False),
-    ]  # fmt: skip
+    assert [(r.kind, r.train_step, r.rows) for r in records] == [("samples", 0, 2), ("samples", 4, 2)]
 
 
 def test_answers_are_read_from_where_the_last_read_ended(recorder: RunRecorder, folder: RunDir) -> None:
-    recorder.record(samples(0))
+    answer(recorder, 0)
     _, cursor = folder.samples()
-    recorder.record(samples(4))
-    assert [r["train_step"] for r in folder.samples(cursor)[0]] == [4, 4]
+    answer(recorder, 4)
+    assert [r.train_step for r in folder.samples(cursor)[0]] == [4, 4]
 
 
 def test_a_resume_drops_the_answers_that_it_makes_again(folder: RunDir) -> None:
     recorder = RunRecorder(folder)
     for train_step in (0, 4, 8):
-        recorder.record(samples(train_step))
+        answer(recorder, train_step)
     recorder.close()
     with folder.samples_file.open("ab") as file:
         file.write(b'{"train_step": 9, "outp')  # the kernel killed it here
     resumed = RunRecorder(folder)
     resumed.plan({"total_train_steps": 12, "restored_train_step": 4})
-    resumed.record(samples(4))
+    answer(resumed, 4)
     resumed.close()
-    assert [r["train_step"] for r in folder.samples()[0]] == [0, 0, 4, 4]
-    assert [r["train_step"] for r in folder.metrics()[0]] == [0, 4]
+    assert [r.train_step for r in folder.samples()[0]] == [0, 0, 4, 4]
+    assert [r.train_step for r in folder.metrics()[0]] == [0, 4]
 
 
 def test_a_run_that_starts_over_keeps_no_answers(folder: RunDir) -> None:
     recorder = RunRecorder(folder)
-    recorder.record(samples(0))
+    answer(recorder, 0)
     recorder.plan({"total_train_steps": 12, "restored_train_step": 0})
     recorder.close()
     assert folder.samples()[0] == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest
+from tunixrt_core.runs.metrics import Known, Record, SampleAnswer, TrainPlan
 from tunixrt_core.traces.examples import example_traces
 from tunixrt_core.traces.rows import to_row
 from tunixrt_core.traces.trace import Trace
@@ -22,8 +23,9 @@ class KeptReports:
     """A trainer.TrainObserver that keeps everything; `on_train_step` may act on a train step's report."""
 
     phases: list[str] = field(default_factory=list)
-    plans: list[Mapping[str, Any]] = field(default_factory=list)
-    records: list[Mapping[str, Any]] = field(default_factory=list)
+    plans: list[TrainPlan] = field(default_factory=list)
+    records: list[Known] = field(default_factory=list)
+    answers: list[SampleAnswer] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     on_train_step: Callable[[int], None] = lambda train_step: None
 
@@ -31,20 +33,23 @@ class KeptReports:
         if self.phases[-1:] != [phase]:
             self.phases.append(phase)
 
-    def plan(self, plan: Mapping[str, Any]) -> None:
+    def plan(self, plan: TrainPlan) -> None:
         self.plans.append(plan)
 
-    def record(self, record: Mapping[str, Any]) -> None:
+    def record(self, record: Record) -> None:
+        if isinstance(record, SampleAnswer):
+            self.answers.append(record)
+            return
         self.records.append(record)
-        if record["kind"] == "train":
-            self.on_train_step(record["train_step"])
+        if record.kind == "train":
+            self.on_train_step(record.train_step)
 
     def log(self, text: str) -> None:
         self.lines.append(text)
 
     def of(self, kind: str, name: str = "loss") -> dict[int, Any]:
         """One value by train step."""
-        return {r["train_step"]: r[name] for r in self.records if r["kind"] == kind}
+        return {r.train_step: getattr(r, name) for r in self.records if r.kind == kind}
 
 
 def write_rows(path: Path, train: Iterable[Trace], evals: Iterable[Trace] = ()) -> Path:

@@ -21,6 +21,7 @@ from tunixrt_core.manifest.manifest import load_manifest
 from tunixrt_core.manifest.variants import differences, keep_parent, make_variant, read_changes
 from tunixrt_core.pipeline.foreground import Foreground
 from tunixrt_core.pipeline.runs import ask_to_save, with_duration
+from tunixrt_core.runs.metrics import Alert, to_dict
 from tunixrt_core.runs.record import RunDir
 
 runs_app = typer.Typer(no_args_is_help=True, help="List, show, stop, save, resume, clone and compare runs.")
@@ -48,11 +49,10 @@ def runs_show(run: str, as_json: AsJson = False, home: Home = None) -> None:
     """Show one run: state, figures, alerts, and where its files are."""
     folder = run_folder(run, settings_of(home))
     state, summary = folder.state(), summarise(folder)
-    alerts = [record for record in folder.metrics()[0] if record["kind"] == "alert"]
+    alerts = [record for record in folder.metrics()[0] if isinstance(record, Alert)]
     if as_json:
-        print_json(
-            {"run": folder.path.name, "folder": folder.path, "state": state, "summary": summary, "alerts": alerts}
-        )
+        told = {"state": state, "summary": summary, "alerts": list(map(to_dict, alerts))}
+        print_json({"run": folder.path.name, "folder": folder.path, **told})
         return
     terminal.table(
         ("", ""),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from tunixrt_core.evaluation.results.pairs import latest_results
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.models import HubName, parse_model_name, public_name
+from tunixrt_core.runs.metrics import EvalMetric, TrainMetric
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.training.model_export import ExportCheck, ExportLayout, ExportReport
 
@@ -39,9 +39,9 @@ def _facts(manifest: RunManifest, folder: RunDir, report: ExportReport) -> Itera
     yield "Method", f"LoRA, rank {lora.rank}, alpha {lora.alpha:g}, {put}" if is_lora else "all weights"
     yield "Train steps", f"{report.train_step:,}, {manifest.batch.size} rows each"
     yield "Learning rate", f"{manifest.optimizer.learning_rate:g}"
-    for kind in ("train", "eval"):
+    for name, kind in (("Train loss", TrainMetric), ("Eval loss", EvalMetric)):
         if (loss := _last_loss(folder, kind, report.train_step)) is not None:
-            yield f"{kind.capitalize()} loss", f"{loss:.4f}"
+            yield name, f"{loss:.4f}"
     yield "Chat format", manifest.rendering.chat.value
     yield "Reasoning style", manifest.rendering.reasoning.value
     if manifest.rendering.system:
@@ -49,11 +49,11 @@ def _facts(manifest: RunManifest, folder: RunDir, report: ExportReport) -> Itera
     yield "Manifest", f"`{manifest.content_hash}`"
 
 
-def _last_loss(folder: RunDir, kind: str, train_step: int) -> float | None:
+def _last_loss(folder: RunDir, kind: type[TrainMetric | EvalMetric], train_step: int) -> float | None:
     """The loss at the checkpoint, or the last one before it, in nats per trained token."""
-    records: list[dict[str, Any]] = folder.metrics()[0]
-    losses = [r["loss"] for r in records if r["kind"] == kind and r["train_step"] <= train_step]
-    return float(losses[-1]) if losses else None
+    records = folder.metrics()[0]
+    losses = [record.loss for record in records if isinstance(record, kind) and record.train_step <= train_step]
+    return losses[-1] if losses else None
 
 
 def _evaluation(folder: RunDir) -> list[str]:

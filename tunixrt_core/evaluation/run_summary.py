@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from tunixrt_core.evaluation.results.pairs import latest_results
+from tunixrt_core.runs.metrics import Alert, CheckpointMetric, EvalMetric, Losses, Metric, TrainMetric
 from tunixrt_core.runs.record import RunDir, RunStatus
+
+_Kind = TypeVar("_Kind", bound=Metric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,9 @@ class RunSummary:
     peak_memory_bytes: int | None
     checkpoints: int  # saved, over the whole run
     alerts: int
-    parts: Mapping[str, float] = field(default_factory=dict)  # of the last evaluation, or else train step; in order
+    parts: Mapping[str, float | None] = field(
+        default_factory=dict
+    )  # of the last evaluation, or else train step; in order
     exact_match: Mapping[str, float] = field(default_factory=dict)  # by target: base, tuned
     exact_match_of: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by target: low, high, rows
 
@@ -44,33 +49,30 @@ def summarise(folder: RunDir) -> RunSummary:
     """Read a run's folder. Raises NotFound where there is no run in it."""
     state = folder.state()
     records = folder.metrics()[0]
-    of = {
-        kind: [record for record in records if record["kind"] == kind]
-        for kind in ("train", "eval", "checkpoint", "alert")
-    }
-    train, evals = of["train"], [record for record in of["eval"] if record.get("loss") is not None]
+    train = _of(TrainMetric, records)
+    evals = [(record.loss, record) for record in _of(EvalMetric, records) if record.loss is not None]
     answered = {target: told for target, told in latest_results(folder.evals).items() if told["rows"]}
-    best = min(evals, key=lambda record: record["loss"], default=None)
+    best_loss, best = min(evals, key=lambda each: each[0], default=(None, None))
     tokens, seconds, waited = (_values(train, n) for n in ("trained_tokens", "step_seconds", "input_wait_seconds"))
     return RunSummary(
         status=state.status,
         message=state.message,
         train_step=state.train_step,
         total_train_steps=state.total_train_steps,
-        seconds=records[-1].get("time") if records else None,
-        train_loss=train[-1].get("loss") if train else None,
-        eval_loss=evals[-1]["loss"] if evals else None,
-        best_eval_loss=best["loss"] if best else None,
-        best_train_step=best["train_step"] if best else None,
+        seconds=records[-1].time if records else None,
+        train_loss=train[-1].loss if train else None,
+        eval_loss=evals[-1][0] if evals else None,
+        best_eval_loss=best_loss,
+        best_train_step=best.train_step if best else None,
         trained_tokens=int(sum(tokens)) if tokens else None,
         tokens_per_second=_median(_values(train, "tokens_per_second")),
         step_seconds=_median(seconds),
         padding_share=statistics.fmean(padding) if (padding := _values(train, "padding_share")) else None,
         input_wait_share=sum(waited) / sum(seconds) if waited and sum(seconds) else None,
         peak_memory_bytes=int(max(peaks)) if (peaks := _values(train, "peak_memory_bytes")) else None,
-        checkpoints=len(of["checkpoint"]),
-        alerts=len(of["alert"]),
-        parts=_in_order((evals or train or [{}])[-1].get("parts") or {}),
+        checkpoints=len(_of(CheckpointMetric, records)),
+        alerts=len(_of(Alert, records)),
+        parts=_in_order(evals[-1][1].parts if evals else train[-1].parts if train else {}),
         exact_match={target: told["exact_match"] for target, told in answered.items()},
         exact_match_of={target: _interval(told) for target, told in answered.items() if "exact_match_low" in told},
     )
@@ -82,12 +84,16 @@ def part_rank(name: str) -> tuple[int, int]:
     return {"format": 0, "step": 1, "answer": 2}.get(kind, 3), int(number) if number.isdigit() else 0
 
 
-def _in_order(parts: Mapping[str, float]) -> dict[str, float]:
+def _in_order(parts: Losses) -> Losses:
     return {name: parts[name] for name in sorted(parts, key=part_rank)}
 
 
-def _values(records: list[dict[str, Any]], name: str) -> list[float]:
-    return [float(record[name]) for record in records if record.get(name) is not None]
+def _of(kind: type[_Kind], records: Sequence[Metric]) -> list[_Kind]:
+    return [record for record in records if isinstance(record, kind)]
+
+
+def _values(records: Sequence[TrainMetric], name: str) -> list[float]:
+    return [float(value) for record in records if (value := getattr(record, name)) is not None]
 
 
 def _median(values: list[float]) -> float | None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import orjson
+import msgspec
 
 from tunixrt_core.errors import NotFound
 from tunixrt_core.evaluation.predictions import EvalState
 from tunixrt_core.jobs.accelerator import Holder
+from tunixrt_core.runs.metrics import TrainMetric, read_metrics
 from tunixrt_core.runs.record import RunDir, RunState
 from tunixrt_core.util.host import MemoryUse, memory_use
 from tunixrt_core.util.tails import tail
@@ -61,33 +62,29 @@ def held_by_evaluation(holder: Holder, states: Iterable[EvalState], now: float |
     return Holding(holder, left, None, memory_use(holder.pid))
 
 
-def _last_train_records(file: Path) -> list[dict[str, Any]]:
+def _last_train_records(file: Path) -> list[TrainMetric]:
     # a train record is some hundred bytes, and other kinds stand between
-    lines = tail(file, 2 * _PACE_OVER).splitlines()
-    records = [orjson.loads(line) for line in lines[:-1] if line] + _whole(lines[-1:])
-    return [record for record in records if record["kind"] == "train"][-_PACE_OVER:]
+    *whole, last = tail(file, 2 * _PACE_OVER).encode().split(b"\n")
+    records = read_metrics(b"\n".join(whole))
+    with suppress(msgspec.DecodeError):  # its writer may be in the middle of it
+        records += read_metrics(last)
+    return [record for record in records if isinstance(record, TrainMetric)][-_PACE_OVER:]
 
 
-def _whole(lines: list[str]) -> list[dict[str, Any]]:
-    """The last line, unless its writer is in the middle of it."""
-    try:
-        return [orjson.loads(line) for line in lines]
-    except ValueError:
-        return []
-
-
-def _train_seconds_left(state: RunState, last: list[dict[str, Any]]) -> float | None:
+def _train_seconds_left(state: RunState, last: list[TrainMetric]) -> float | None:
     """By the pace of the last train steps, evaluations and saves among them counted in."""
     if len(last) < 3 or not state.total_train_steps or state.status.over:
         return None
-    steps = last[-1]["train_step"] - last[0]["train_step"]
-    if steps <= 0:
+    first, newest = last[0], last[-1]
+    steps = newest.train_step - first.train_step
+    if steps <= 0 or newest.time is None or first.time is None:
         return None
-    pace = (last[-1]["time"] - last[0]["time"]) / steps
-    return max(0, state.total_train_steps - int(last[-1]["train_step"])) * float(pace)
+    pace = (newest.time - first.time) / steps
+    return max(0, state.total_train_steps - newest.train_step) * pace
 
 
-def _device_memory(state: RunState, last: list[dict[str, Any]]) -> DeviceMemory | None:
-    if not last or "cpu" in state.device.lower() or last[-1].get("memory_bytes") is None:
+def _device_memory(state: RunState, last: list[TrainMetric]) -> DeviceMemory | None:
+    if not last or "cpu" in state.device.lower():
         return None
-    return DeviceMemory(int(last[-1]["memory_bytes"]), int(last[-1]["peak_memory_bytes"]))
+    in_use, peak = last[-1].memory_bytes, last[-1].peak_memory_bytes
+    return None if in_use is None or peak is None else DeviceMemory(in_use, peak)

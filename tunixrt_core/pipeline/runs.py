@@ -21,6 +21,7 @@ from tunixrt_core.manifest.variants import (
     keep_parent,
     parent_of,
 )
+from tunixrt_core.runs.metrics import Metric, SampleAnswer
 from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.query import Page
@@ -129,12 +130,12 @@ class Runs:
         """What a run is doing: phase, train step, device, totals."""
         return self.folder(run_id).state()
 
-    def metrics(self, run_id: str, since: int = 0) -> tuple[list[dict[str, Any]], int]:
+    def metrics(self, run_id: str, since: int = 0) -> tuple[list[Metric], int]:
         """Metrics records after the cursor `since`, and the next cursor."""
         return self.folder(run_id).metrics(since)
 
-    def samples(self, run_id: str) -> list[dict[str, Any]]:
-        """What the model answered to the fixed prompts at each evaluation, a record an answer."""
+    def samples(self, run_id: str) -> list[SampleAnswer]:
+        """The model's answers to the fixed prompts at each evaluation."""
         return self.folder(run_id).samples()[0]
 
     def resume(

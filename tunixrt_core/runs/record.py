@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from tunixrt_core.errors import Conflict, NotFound, OutputError
+from tunixrt_core.runs.metrics import Metric, SampleAnswer, TrainPlan, read_answers, read_metrics
 from tunixrt_core.util.atomic import write_atomic, write_json
 from tunixrt_core.util.processes import process_alive, this_process
 from tunixrt_core.util.tails import tail
@@ -116,7 +117,7 @@ class RunState:
     process: str = ""  # processes.this_process() of who runs it
     device: str = ""
     message: str = ""
-    plan: Mapping[str, Any] = field(default_factory=dict)
+    plan: TrainPlan = field(default_factory=TrainPlan)
     alerts: Mapping[str, int] = field(default_factory=dict)  # name of an alert -> how often it was raised
 
     @property
@@ -267,16 +268,15 @@ class RunDir:
     def write_stopped_before_start(self) -> None:
         self.write_state(replace(self.state(), status=RunStatus.STOPPED, message="Stopped before it began."))
 
-    def metrics(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
+    def metrics(self, since: int = 0) -> tuple[list[Metric], int]:
         """Records written after byte `since`, and the offset to ask from next time. A half-written line is left."""
-        return _read_lines(self.metrics_file, since)
+        lines, following = _read_lines(self.metrics_file, since)
+        return read_metrics(lines), following
 
-    def samples(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
-        """What the model answered to the fixed prompts at each evaluation, a record an answer; read as `metrics` is.
-
-        The keys are those of `answers` in trainer.TrainObserver.record.
-        """
-        return _read_lines(self.samples_file, since)
+    def samples(self, since: int = 0) -> tuple[list[SampleAnswer], int]:
+        """The model's answers to the fixed prompts at each evaluation; read as `metrics` is."""
+        lines, following = _read_lines(self.samples_file, since)
+        return read_answers(lines), following
 
     def log_tail(self, lines: int = 200) -> str:
         """The last lines of `train.log`; reads at most 256 KiB."""
@@ -290,20 +290,17 @@ class RunDir:
         return loaded
 
 
-def _read_lines(file: Path, since: int) -> tuple[list[dict[str, Any]], int]:
-    records: list[dict[str, Any]] = []
+def _read_lines(file: Path, since: int) -> tuple[bytes, int]:
+    """The whole lines after byte `since`, and where they end."""
     try:
         with file.open("rb") as handle:
             since = since if _ends_a_line(handle, since) else 0
             handle.seek(since)
-            for line in handle:
-                if not line.endswith(b"\n"):
-                    break
-                records.append(orjson.loads(line))
-                since += len(line)
+            found = handle.read()
     except FileNotFoundError:
-        return [], 0
-    return records, since
+        return b"", 0
+    lines = found[: found.rfind(b"\n") + 1]
+    return lines, since + len(lines)
 
 
 def _ends_a_line(handle: BinaryIO, offset: int) -> bool:

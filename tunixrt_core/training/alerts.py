@@ -5,37 +5,16 @@ from __future__ import annotations
 import math
 import statistics
 from collections import deque
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.metrics import Alert, CompileMetric, EvalMetric, Metric, TrainMetric
 
 WINDOW = 50  # train steps that a new one is held against
 _FIRST = 20  # train steps in which nothing is unusual yet
 _QUIET = 50  # train steps without a sign, after which the same sign is news again
 _SLOW_EVERY = 10  # train steps between looks at what changes slowly
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One sign. `change` is what to try in a clone: flat hyperparameters, or a sentence where none of them helps."""
-
-    alert: str
-    train_step: int
-    evidence: str
-    change: Mapping[str, Any] | str
-
-    def to_record(self) -> dict[str, Any]:
-        """As it stands in metrics.jsonl."""
-        change = self.change if isinstance(self.change, str) else dict(self.change)
-        return {
-            "kind": "alert",
-            "train_step": self.train_step,
-            "alert": self.alert,
-            "evidence": self.evidence,
-            "change": change,
-        }
 
 
 class Watch:
@@ -66,11 +45,16 @@ class Watch:
         self._total = total_train_steps
         self._long = _LongMean(max(100, total_train_steps // 10))
 
-    def see(self, record: Mapping[str, Any]) -> list[Alert]:
-        """What this record tells. Records of kinds that are not known here tell nothing."""
-        looks = {"train": self._train, "eval": self._eval, "compile": self._compile}
-        look = looks.get(record["kind"])
-        return list(look(record)) if look else []
+    def see(self, record: Metric) -> list[Alert]:
+        """The alerts that this record raises."""
+        match record:
+            case TrainMetric():
+                return list(self._train(record))
+            case EvalMetric():
+                return list(self._eval(record))
+            case CompileMetric():
+                return list(self._compile(record))
+        return []
 
     def disk(self, train_step: int, *, free: int, needed: int) -> list[Alert]:
         """After a checkpoint: bytes free in the run's folder, and bytes that the next checkpoints take before any of
@@ -79,7 +63,7 @@ class Watch:
             return []
         keep = self.kept_checkpoints
         return [
-            Alert(
+            _alert(
                 "disk_filling",
                 train_step,
                 f"{_gigabytes(free)} are free where the checkpoints go, and the next ones need {_gigabytes(needed)}",
@@ -89,11 +73,11 @@ class Watch:
 
     # --- train steps --------------------------------------------------------------------------------------------
 
-    def _train(self, record: Mapping[str, Any]) -> Iterator[Alert]:
-        step, loss, norm = int(record["train_step"]), record.get("loss"), record.get("grad_norm")
+    def _train(self, record: TrainMetric) -> Iterator[Alert]:
+        step, loss, norm = record.train_step, record.loss, record.grad_norm
         for name, value in (("loss", loss), ("gradient norm", norm)):
             if value is not None and not math.isfinite(value) and self._news("nan", step):
-                yield Alert("nan", step, f"the {name} is {value} at train step {step:,}", self._gentler(step))
+                yield _alert("nan", step, f"the {name} is {value} at train step {step:,}", self._gentler(step))
         yield from self._spike(step, loss)
         yield from self._explosion(step, norm)
         self._note_pace(record)
@@ -112,7 +96,7 @@ class Watch:
                 words = (
                     f"loss {loss:.2f} at train step {step:,}, median of the last {len(self._losses)} is {middle:.2f}"
                 )
-                yield Alert("loss_spike", step, words, self._gentler(step))
+                yield _alert("loss_spike", step, words, self._gentler(step))
         self._losses.append(loss)
         self._long.add(loss)
 
@@ -124,7 +108,7 @@ class Watch:
             high = norm > 10 * middle and norm - middle > max(20 * spread, 1.0)
             if self._news("gradient_explosion", step, holds=high):
                 clipped = self._manifest.optimizer.max_grad_norm
-                yield Alert(
+                yield _alert(
                     "gradient_explosion",
                     step,
                     f"gradient norm {norm:.3g} at train step {step:,}, median of the last {len(self._norms)} is "
@@ -133,11 +117,11 @@ class Watch:
                 )
         self._norms.append(norm)
 
-    def _note_pace(self, record: Mapping[str, Any]) -> None:
-        seconds, waited = record.get("step_seconds"), record.get("input_wait_seconds")
+    def _note_pace(self, record: TrainMetric) -> None:
+        seconds, waited = record.step_seconds, record.input_wait_seconds
         if seconds and waited is not None:
             self._waits.append((waited, seconds))
-        if speed := record.get("tokens_per_second"):
+        if speed := record.tokens_per_second:
             self._speeds.append(speed)
 
     def _stalled(self, step: int) -> Iterator[Alert]:
@@ -146,7 +130,7 @@ class Watch:
         waited, took = (sum(column) for column in zip(*self._waits, strict=True))
         if self._news("stalled_input", step, holds=waited > 0.3 * took):
             n = len(self._waits)
-            yield Alert(
+            yield _alert(
                 "stalled_input",
                 step,
                 f"the device waited {waited / took:.0%} of the last {n} train steps for rows "
@@ -160,7 +144,7 @@ class Watch:
         speed = statistics.median(self._speeds)
         self._best_speed = max(self._best_speed, speed)
         if self._news("slow_steps", step, holds=speed < 0.5 * self._best_speed):
-            yield Alert(
+            yield _alert(
                 "slow_steps",
                 step,
                 f"{speed:,.0f} trained tokens/s, median of the last {len(self._speeds)} train steps up to {step:,}; "
@@ -179,15 +163,15 @@ class Watch:
             words = (
                 f"mean train loss {now:.3f} over the last {self._long.width:,} train steps, {before:.3f} before them"
             )
-            yield Alert("plateau", step, words, self._end_sooner(step))
+            yield _alert("plateau", step, words, self._end_sooner(step))
 
     # --- evaluations and compilations ---------------------------------------------------------------------------
 
-    def _eval(self, record: Mapping[str, Any]) -> Iterator[Alert]:
-        step, loss = int(record["train_step"]), record.get("loss")
+    def _eval(self, record: EvalMetric) -> Iterator[Alert]:
+        step, loss = record.train_step, record.loss
         if loss is None or not math.isfinite(loss):
             if self._news("nan", step):
-                yield Alert("nan", step, f"the eval loss is {loss} at train step {step:,}", self._gentler(step))
+                yield _alert("nan", step, f"the eval loss is {loss} at train step {step:,}", self._gentler(step))
             return
         train = statistics.fmean(list(self._losses)[-_FIRST:]) if self._losses else math.nan
         self._evals.append((step, loss, train))
@@ -197,7 +181,7 @@ class Watch:
         since = f"eval loss {loss:.3f} at train step {step:,}, {best:.3f} at {best_step:,}"
         if self._news("overfitting", step, holds=rising and train < train_then, quiet=0):
             words = f"{since}, while the train loss fell from {train_then:.3f} to {train:.3f}"
-            yield Alert(
+            yield _alert(
                 "overfitting",
                 step,
                 words,
@@ -206,18 +190,18 @@ class Watch:
         flat = len(later) >= 4 and not rising
         if self._news("eval_plateau", step, holds=flat, quiet=0):
             words = f"{since}: {len(later)} evaluations without a lower one"
-            yield Alert("plateau", step, words, self._end_sooner(step))
+            yield _alert("plateau", step, words, self._end_sooner(step))
 
-    def _compile(self, record: Mapping[str, Any]) -> Iterator[Alert]:
-        step = int(record["train_step"])
-        if record.get("expected", True) or not self._news("recompile", step):
+    def _compile(self, record: CompileMetric) -> Iterator[Alert]:
+        step = record.train_step
+        if record.expected or not self._news("recompile", step):
             return
         buckets = self._manifest.batch.length_buckets
-        yield Alert(
+        yield _alert(
             "recompile",
             step,
-            f"rows of {record['length']:,} tokens were compiled again after train step {step:,}, "
-            f"which took {record['seconds']:.1f} s",
+            f"rows of {record.length:,} tokens were compiled again after train step {step:,}, "
+            f"which took {record.seconds:.1f} s",
             {"length_buckets": 1} if buckets > 1 else "Report this: with one row length, nothing is compiled twice.",
         )
 
@@ -226,13 +210,13 @@ class Watch:
     def _rate(self) -> float:
         return self._manifest.optimizer.learning_rate
 
-    def _gentler(self, step: int) -> Mapping[str, Any]:
+    def _gentler(self, step: int) -> dict[str, Any]:
         early = bool(self._total) and step < 0.1 * self._total
         if early and self._manifest.schedule.warmup_share == 0:
             return {"warmup_share": 0.1}
         return {"learning_rate": self._rate() / 2}
 
-    def _end_sooner(self, step: int) -> Mapping[str, Any]:
+    def _end_sooner(self, step: int) -> dict[str, Any]:
         if self._manifest.data.eval_rows and self._manifest.cadence.early_stopping is None:
             return {"early_stopping": 3}
         return {"train_steps": step}
@@ -246,6 +230,10 @@ class Watch:
         if seen is not None and step - seen >= quiet:
             del self._seen[alert]
         return False
+
+
+def _alert(alert: str, train_step: int, evidence: str, change: dict[str, Any] | str) -> Alert:
+    return Alert(alert=alert, train_step=train_step, evidence=evidence, change=change)
 
 
 class _LongMean:

@@ -6,7 +6,7 @@ import json
 import logging
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.metrics import Known, TrainPlan
 from tunixrt_core.runs.record import RunDir, RunState, RunStatus
 from tunixrt_core.training.alerts import Watch
 from tunixrt_core.training.backend import Backend
@@ -146,10 +147,10 @@ class _Spared:
         self._inner: MetricSink | None = inner
         self._log = log
 
-    def plan(self, plan: Mapping[str, Any]) -> None:
+    def plan(self, plan: TrainPlan) -> None:
         self._try(lambda sink: sink.plan(plan))
 
-    def record(self, record: Mapping[str, Any]) -> None:
+    def record(self, record: Known) -> None:
         self._try(lambda sink: sink.record(record))
 
     def close(self) -> None:

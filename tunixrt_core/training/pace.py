@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.metrics import Metric, TrainMetric, read_metric
 from tunixrt_core.runs.record import Run, RunDir
 
 _LEAST = 10  # train steps that a run must have done to tell anything
@@ -44,7 +43,11 @@ def pace_of(run: Run, device: str) -> Pace | None:
     folder = RunDir(Path(run.directory))
     if not folder.metrics_file.is_file() or device.casefold() not in folder.state().device.casefold():
         return None
-    trained = [(record["train_step"], record["time"]) for record in _ends(folder.metrics_file) if _tells(record)]
+    trained = [
+        (record.train_step, record.time)
+        for record in _ends(folder.metrics_file)
+        if isinstance(record, TrainMetric) and record.time is not None
+    ]
     if len(trained) < 2:
         return None
     (first, began), (last, ended) = min(trained), max(trained)
@@ -60,11 +63,7 @@ def _kind(manifest: Any) -> tuple[Any, ...]:
     return (*(manifest[key] for key in ("model", "method", "max_seq_length", "batch", "mesh")), adapts)
 
 
-def _tells(record: dict[str, Any]) -> bool:
-    return record["kind"] == "train" and record.get("time") is not None
-
-
-def _ends(file: Path) -> list[dict[str, Any]]:
+def _ends(file: Path) -> list[Metric]:
     """The whole records at the beginning and at the end of a file of metrics."""
     with file.open("rb") as handle:
         blocks = [handle.read(_ENDS)]
@@ -74,4 +73,4 @@ def _ends(file: Path) -> list[dict[str, Any]]:
             blocks.append(handle.read())
     lines = [line for block in blocks for line in block.splitlines()]
     # a block may begin or end inside of a line
-    return [orjson.loads(line) for line in lines if line.startswith(b'{"kind"') and line.endswith(b"}")]
+    return [read_metric(line) for line in lines if line.startswith(b'{"kind"') and line.endswith(b"}")]

@@ -10,12 +10,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import orjson
+import msgspec
 
+from tunixrt_core.runs.metrics import (
+    Alert,
+    CheckpointMetric,
+    EvalMetric,
+    Known,
+    Metric,
+    Record,
+    SampleAnswer,
+    SamplesMetric,
+    TrainMetric,
+    TrainPlan,
+    read_answers,
+    read_metric,
+    to_line,
+)
 from tunixrt_core.runs.record import NEXT, RunDir, RunState, RunStatus
-from tunixrt_core.training.alerts import Alert, Watch
+from tunixrt_core.training.alerts import Watch
 from tunixrt_core.training.trainer import MetricSink
 from tunixrt_core.util.processes import this_process
 
@@ -69,10 +83,10 @@ class RunRecorder:
             moves = self.state.status is not RunStatus.STOPPING and status in NEXT[self.state.status]
             self._write(replace(self.state, phase=phase, status=status if moves else self.state.status))
 
-    def plan(self, plan: Mapping[str, Any]) -> None:
+    def plan(self, plan: TrainPlan) -> None:
         """Totals known before the first train step. Records that a resume makes again are dropped."""
         with self._lock:
-            restored, total = int(plan.get("restored_train_step", 0)), int(plan.get("total_train_steps", 0))
+            restored, total = plan.get("restored_train_step", 0), plan.get("total_train_steps", 0)
             if self._watch:
                 self._watch.plan(total)
             earlier, alerts = self._drop_what_is_made_again(restored)
@@ -82,54 +96,54 @@ class RunRecorder:
             self._write(
                 replace(
                     self.state,
-                    plan=dict(plan),
+                    plan=plan,
                     total_train_steps=total,
-                    device=str(plan.get("device", "")),
+                    device=plan.get("device", ""),
                     train_step=restored,
                     earlier_seconds=earlier,
                     alerts=dict(alerts),
                 )
             )
 
-    def record(self, record: Mapping[str, Any]) -> None:
-        """Append one metrics record, and the alerts that it raises, and flush them to the operating system.
+    def record(self, record: Record) -> None:
+        """Append one record, and the alerts that it raises, and flush them to the operating system.
 
-        Answers go into a file of their own, before the record that counts them.
+        Answers go into a file of their own.
         """
         with self._lock:
-            now = self._clock()
-            if answers := record.get("answers"):
+            if isinstance(record, SampleAnswer):
                 with self._folder.samples_file.open("ab") as samples:
-                    samples.writelines(orjson.dumps(answer) + b"\n" for answer in answers)
-                record = {key: value for key, value in record.items() if key != "answers"}
+                    samples.write(to_line(record))
+                return
+            now = self._clock()
             self._append(record, now)
             for alert in self._alerts(record):
-                self._append(alert.to_record(), now)
+                self._append(alert, now)
                 self.log(f"Alert: {alert.alert}: {alert.evidence}")
             self._metrics.flush()
-            if record["kind"] == "train":
-                self.state = replace(self.state, train_step=int(record["train_step"]))
+            if isinstance(record, TrainMetric):
+                self.state = replace(self.state, train_step=record.train_step)
                 if now - self._written >= _STATE_SECONDS:
                     self._write(self.state)
 
-    def _append(self, record: Mapping[str, Any], now: float) -> None:
+    def _append(self, record: Known, now: float) -> None:
         trained = self.state.earlier_seconds + now - (self.state.started_at or now)
-        timed = {**record, "time": round(trained, 3)}
-        self._metrics.write(orjson.dumps(timed) + b"\n")
-        if record["kind"] == "alert":
-            self.state = replace(self.state, alerts=_one_more(self.state.alerts, str(record["alert"])))
+        timed = msgspec.structs.replace(record, time=round(trained, 3))
+        self._metrics.write(to_line(timed))
+        if isinstance(record, Alert):
+            self.state = replace(self.state, alerts=_one_more(self.state.alerts, record.alert))
         for sink in self.sinks:
             sink.record(timed)
 
-    def _alerts(self, record: Mapping[str, Any]) -> list[Alert]:
+    def _alerts(self, record: Known) -> list[Alert]:
         if self._watch is None:
             return []
         found = self._watch.see(record)
-        if record["kind"] == "checkpoint" and (sizes := _checkpoint_sizes(self._folder.checkpoints)):
+        if isinstance(record, CheckpointMetric) and (sizes := _checkpoint_sizes(self._folder.checkpoints)):
             # a checkpoint is whole before an older one goes, so there has to be room for one more than stay
             more = max(1, self._watch.kept_checkpoints + 1 - len(sizes))
             free = shutil.disk_usage(self._folder.path).free
-            found += self._watch.disk(int(record["train_step"]), free=free, needed=more * max(sizes))
+            found += self._watch.disk(record.train_step, free=free, needed=more * max(sizes))
         return found
 
     def log(self, text: str) -> None:
@@ -171,12 +185,12 @@ class RunRecorder:
         with self._folder.metrics_file.open("r+b") as file:
             offset = 0
             for line in file:
-                record = orjson.loads(line) if line.endswith(b"\n") else None
+                record = read_metric(line) if line.endswith(b"\n") else None
                 if record is None or _is_made_again(record, restored):
                     end = offset if end is None else end
                 else:
-                    seconds = float(record["time"])
-                    alerts.update([str(record["alert"])] if record["kind"] == "alert" else [])
+                    seconds = seconds if record.time is None else record.time
+                    alerts.update([record.alert] if isinstance(record, Alert) else [])
                     kept_behind += [line] if end is not None else []
                     if self._watch:
                         self._watch.see(record)
@@ -201,10 +215,10 @@ def _one_more(counts: Mapping[str, int], name: str) -> dict[str, int]:
     return {**counts, name: counts.get(name, 0) + 1}
 
 
-def _is_made_again(record: Mapping[str, Any], restored: int) -> bool:
+def _is_made_again(record: Metric, restored: int) -> bool:
     """Whether a run that goes on after the train step `restored` makes this record once more."""
-    step = int(record["train_step"])
-    return step > restored or (step == restored and record["kind"] in ("eval", "samples"))
+    step = record.train_step
+    return step > restored or (step == restored and isinstance(record, EvalMetric | SamplesMetric))
 
 
 def _cut_samples(file: Path, restored: int) -> None:
@@ -214,7 +228,7 @@ def _cut_samples(file: Path, restored: int) -> None:
     with file.open("r+b") as samples:
         end = 0
         for line in samples:
-            if not line.endswith(b"\n") or int(orjson.loads(line)["train_step"]) >= restored:
+            if not line.endswith(b"\n") or read_answers(line)[0].train_step >= restored:
                 break
             end += len(line)
         samples.truncate(end)

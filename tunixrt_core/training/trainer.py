@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from tunixrt_core.errors import InvalidEvaluation
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.metrics import Known, Record, TrainPlan
 from tunixrt_core.runs.record import RunStatus
 
 
@@ -20,32 +21,17 @@ class TrainObserver(Protocol):
     def phase(self, phase: str) -> None:
         """`loading`, `compiling`, `training`, `evaluating`, `answering` or `saving` begins."""
 
-    def plan(self, plan: Mapping[str, Any]) -> None:
+    def plan(self, plan: TrainPlan) -> None:
         """Totals, once, before the first train step.
 
         Records of train steps after `restored_train_step` are void, and so are evaluation and samples of that very
-        train step: they are made again where they are due. Keys: total_train_steps, restored_train_step, epochs,
-        train_rows, eval_rows, dropped_rows (too long), shortened_rows (lost steps from their middle), row_lengths (of
-        the batches, each is compiled once), rows_per_step (of the data, on average), padding_share, tokens_per_epoch,
-        trained_tokens_per_epoch, trainable_parameters, total_parameters, device, mesh.
+        train step: they are made again where they are due.
         """
 
-    def record(self, record: Mapping[str, Any]) -> None:
-        """One metrics record; `kind` says which. Losses are nats per token, means over tokens.
+    def record(self, record: Record) -> None:
+        """One record of runs.metrics, without its `time`. Answers come before the SamplesMetric that counts them.
 
-        * `train`: train_step, loss, perplexity, learning_rate (as used), grad_norm (before clipping), epoch,
-          trained_tokens, tokens (that are not padding), padding_share, tokens_per_second (trained), step_seconds,
-          input_wait_seconds, memory_bytes and peak_memory_bytes (of the device, of the process on a CPU), mfu (only
-          where the device's peak is known), parts `{"prompt" | "format" | "step 1" … | "answer": loss}` and types
-          `{step type: loss}`.
-        * `eval`: train_step, loss, perplexity, trained_tokens, seconds, parts, types, best (no earlier one was lower).
-        * `samples`: train_step, rows (fixed prompts that were answered), mean_tokens, hit_limit (share), the means
-          exact_match, format_valid and repetition, seconds, compiles (shapes so far), answers. The recorder writes each
-          answer as a line of samples.jsonl, and leaves them out of the record: train_step, id (of the trace), prompt,
-          reference, output, answer (None: none was found), scores by name, tokens, hit_limit.
-        * `compile`: train_step (done before it), length, seconds, expected (false: a shape was compiled twice).
-        * `checkpoint`: train_step, reason (`cadence`, `best`, `asked`, `end`), seconds.
-        * `alert`: train_step, alert, evidence, change. Written by the recorder (see alerts.py), not by a trainer.
+        Alerts are written by the recorder (see alerts.py), not by a trainer.
         """
 
     def log(self, text: str) -> None:
@@ -57,9 +43,9 @@ class NoObserver:
 
     def phase(self, phase: str) -> None: ...
 
-    def plan(self, plan: Mapping[str, Any]) -> None: ...
+    def plan(self, plan: TrainPlan) -> None: ...
 
-    def record(self, record: Mapping[str, Any]) -> None: ...
+    def record(self, record: Record) -> None: ...
 
     def log(self, text: str) -> None: ...
 
@@ -67,11 +53,11 @@ class NoObserver:
 class MetricSink(Protocol):
     """Another place where metrics go, such as TensorBoard. One that fails is left out of the rest of the run."""
 
-    def plan(self, plan: Mapping[str, Any]) -> None:
+    def plan(self, plan: TrainPlan) -> None:
         """As of TrainObserver.plan: what was written of train steps after `restored_train_step` is void."""
 
-    def record(self, record: Mapping[str, Any]) -> None:
-        """As of TrainObserver.record, with `time`, the seconds trained so far."""
+    def record(self, record: Known) -> None:
+        """As of TrainObserver.record, with `time`; answers are left out."""
 
     def close(self) -> None:
         """The run is over; write out what is still held."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+import msgspec
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from app.api.models.checks import MadeManifest
+from tunixrt_core.runs.metrics import Known, OtherMetric
 
 
 class ModelExport(BaseModel):
@@ -98,6 +100,12 @@ class Queue(BaseModel):
     waiting: list[Job] = Field(description="In the order in which they will begin.")
 
 
+def _metric_schema() -> dict[str, Any]:
+    """The records of runs.metrics as JSON Schema."""
+    _, found = msgspec.json.schema_components([Known, OtherMetric])
+    return {"title": "Metric", "description": "One record, by its kind.", "anyOf": [*found.values()]}
+
+
 class Metrics(BaseModel):
-    records: list[dict[str, Any]]
+    records: list[Annotated[dict[str, Any], WithJsonSchema(_metric_schema())]]
     next: int = Field(description="Send it as `since` to get only what is new.")

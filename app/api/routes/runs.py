@@ -15,6 +15,7 @@ from tunixrt_core.errors import NotFound
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.variants import Difference
 from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.metrics import to_dict
 from tunixrt_core.runs.record import Run
 from tunixrt_core.store.query import MAX_PAGE
 
@@ -68,7 +69,7 @@ def one(id: RunId, pipeline: Pipe) -> RunDetail:
 def metrics(id: RunId, pipeline: Pipe, since: Annotated[int, Query(ge=0, lt=2**63)] = 0) -> Metrics:
     """What was measured after the cursor `since`; `next` is the cursor to ask from next time."""
     records, following = pipeline.runs.metrics(id, since)
-    return Metrics(records=records, next=following)
+    return Metrics(records=list(map(to_dict, records)), next=following)
 
 
 @router.post("/{id}/stop", status_code=202)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
+
+from tunixrt_core.runs.metrics import EvalMetric, Losses, SamplesMetric, TrainMetric
+
+Row = TrainMetric | EvalMetric | SamplesMetric
 
 MAX_PARTS = 24  # parts, and step types, of which the losses are kept
 _FIRST_ROOM = 256
@@ -75,14 +80,15 @@ class Columns:
     def types(self) -> list[str]:
         return list(self._types)
 
-    def add(self, records: Sequence[Mapping[str, Any]]) -> None:
+    def add(self, records: Sequence[Row]) -> None:
         """Append records, in order and of later train steps than all before."""
         for name, column in self._values.items():
-            column.extend([record.get(name) for record in records])
-        for group, columns in (("parts", self._parts), ("types", self._types)):
-            self._add_losses(columns, [record.get(group) or {} for record in records])
+            column.extend(list(map(attrgetter(name), records)))
+        losses = [record for record in records if not isinstance(record, SamplesMetric)]
+        self._add_losses(self._parts, [record.parts for record in losses])
+        self._add_losses(self._types, [record.types for record in losses])
         # last: a reader counts the train steps, and every column is as long by then
-        self._steps.extend([record["train_step"] for record in records])
+        self._steps.extend([record.train_step for record in records])
 
     def before(self, step: int) -> Columns:
         """What was recorded before a train step, on its own: whoever draws the old columns may go on."""
@@ -93,7 +99,7 @@ class Columns:
             setattr(made, group, {name: column.begin(length) for name, column in getattr(self, group).items()})
         return made
 
-    def _add_losses(self, columns: dict[str, Column], losses: Sequence[Mapping[str, Any]]) -> None:
+    def _add_losses(self, columns: dict[str, Column], losses: Sequence[Losses]) -> None:
         for name in dict.fromkeys(name for each in losses for name in each):
             if name not in columns and len(columns) < MAX_PARTS:
                 columns[name] = Column(np.float64, len(self))

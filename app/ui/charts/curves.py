@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from app.ui.charts.columns import Columns
+from app.ui.charts.columns import Columns, Row
+from tunixrt_core.runs.metrics import (
+    Alert,
+    CheckpointMetric,
+    CompileMetric,
+    EvalMetric,
+    Metric,
+    SamplesMetric,
+    TrainMetric,
+)
 
 MAX_POINTS = 500
 _FORGOTTEN = 1e-6  # the weight from which on a value no longer counts in an average
@@ -53,40 +63,22 @@ class Curves:
         self.samples = Columns(SAMPLE_METRICS)
         self.checkpoints: dict[int, str] = {}  # train step -> why it was saved: cadence, best, asked or end
         self.compiled: list[tuple[int, int]] = []  # train steps done before, row length
-        self.alerts: list[dict[str, Any]] = []
+        self.alerts: list[Alert] = []
 
-    def extend(self, records: Iterable[Mapping[str, Any]], cursor: int) -> None:
+    def extend(self, records: Iterable[Metric], cursor: int) -> None:
         """Add what was read after `cursor`."""
         if cursor < self.cursor:  # the file was cut, and read from its beginning
             self._clear()
         self.cursor = cursor
-        rows: dict[str, list[Mapping[str, Any]]] = {kind: [] for kind in _COLUMNS}
+        of: defaultdict[type, list[Any]] = defaultdict(list)
         for record in records:
-            if record["kind"] in rows:
-                rows[record["kind"]].append(record)
-            else:
-                self._add_event(record)
-        for kind, found in rows.items():
-            for ascending in _ascending(found):
-                self._add_rows(_COLUMNS[kind], ascending)
-
-    def _add_event(self, record: Mapping[str, Any]) -> None:
-        kind = record["kind"]
-        if kind == "checkpoint":
-            self.checkpoints[int(record["train_step"])] = str(record["reason"])
-        elif kind == "compile":
-            self.compiled.append((int(record["train_step"]), int(record["length"])))
-        elif kind == "alert":
-            self.alerts.append(dict(record))
-
-    def _add_rows(self, name: str, records: Sequence[Mapping[str, Any]]) -> None:
-        """Those known of the same train step or a later one are void: a resume has repeated them."""
-        columns: Columns = getattr(self, name)
-        first = int(records[0]["train_step"])
-        if len(columns) and columns.steps[-1] >= first:
-            columns = columns.before(first)
-            setattr(self, name, columns)
-        columns.add(records)
+            of[type(record)].append(record)
+        self.train = _extended(self.train, of[TrainMetric])
+        self.evals = _extended(self.evals, of[EvalMetric])
+        self.samples = _extended(self.samples, of[SamplesMetric])
+        self.checkpoints |= {saved.train_step: saved.reason for saved in of[CheckpointMetric]}
+        self.compiled += [(one.train_step, one.length) for one in of[CompileMetric]]
+        self.alerts += of[Alert]
 
     def best(self) -> tuple[int, float] | None:
         """Train step and loss of the lowest evaluation, the first of equal ones."""
@@ -123,14 +115,25 @@ class Curves:
         return max(0, total_train_steps - int(steps[-1])) * pace
 
 
-def _ascending(records: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:
+def _extended(columns: Columns, records: Sequence[Row]) -> Columns:
+    """The columns with records added.
+
+    Those known of the same train step or a later one are void: a resume has repeated them. The columns without them
+    are new ones, as a chart may be drawing the old.
+    """
+    for ascending in _ascending(records):
+        first = ascending[0].train_step
+        if len(columns) and columns.steps[-1] >= first:
+            columns = columns.before(first)
+        columns.add(ascending)
+    return columns
+
+
+def _ascending(records: Sequence[Row]) -> Iterator[Sequence[Row]]:
     """The records cut where a train step is not later than the one before it."""
-    steps = [record["train_step"] for record in records]
+    steps = [record.train_step for record in records]
     cuts = [0, *(i for i in range(1, len(steps)) if steps[i] <= steps[i - 1]), len(steps)]
     yield from (records[i:j] for i, j in pairwise(cuts) if i < j)
-
-
-_COLUMNS = {"train": "train", "eval": "evals", "samples": "samples"}  # kind of record -> where it goes
 
 
 def downsample(values: Any, limit: int = MAX_POINTS) -> Any:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
 from app.compare.data import Reading
 from app.compare.views import csv, eval_points, figure_of, finding_of, page_of, points, setting_words
 from app.ui.charts.curves import Curves
+from tunixrt_core.runs.metrics import EvalMetric, Metric, TrainMetric
 
 
 @dataclass
@@ -19,17 +19,17 @@ class Named:
     id: str
 
 
-def curves(*records: dict[str, Any]) -> Curves:
+def curves(*records: Metric) -> Curves:
     made = Curves()
     made.extend(records, cursor=1)
     return made
 
 
-def train(step: int, loss: float) -> dict[str, Any]:
-    return {"kind": "train", "train_step": step, "loss": loss, "trained_tokens": 100, "time": 60.0 * step}
+def train(step: int, loss: float) -> TrainMetric:
+    return TrainMetric(train_step=step, loss=loss, trained_tokens=100, time=60.0 * step)
 
 
-RUN = curves(train(1, 3.0), train(2, 2.0), {"kind": "eval", "train_step": 2, "loss": 2.5}, train(3, 1.0))
+RUN = curves(train(1, 3.0), train(2, 2.0), EvalMetric(train_step=2, loss=2.5), train(3, 1.0))
 
 
 @pytest.mark.parametrize(("along", "xs"), [("Train step", [1, 2, 3]), ("Tokens", [100, 200, 300]), ("Time", [1, 2, 3])])
@@ -39,7 +39,7 @@ def test_the_train_loss_stands_where_it_was_reached(along: str, xs: list[float])
 
 
 def test_an_evaluation_before_the_first_train_step_stands_at_the_beginning() -> None:
-    assert eval_points(curves({"kind": "eval", "train_step": 0, "loss": 6.0}, train(1, 3.0)), "Tokens") == (
+    assert eval_points(curves(EvalMetric(train_step=0, loss=6.0), train(1, 3.0)), "Tokens") == (
         [0.0],
         [6.0],
     )
@@ -75,7 +75,7 @@ def test_the_page_of_charts_needs_nothing_from_outside() -> None:
 
 
 def test_the_csv_holds_every_train_record_and_every_evaluation() -> None:
-    evals = [{"kind": "eval", "train_step": step, "loss": loss} for step, loss in ((0, 6.0), (1, 2.0))]
+    evals = [EvalMetric(train_step=step, loss=loss) for step, loss in ((0, 6.0), (1, 2.0))]
     reading = Reading(curves(evals[0], train(1, 3.0), evals[1]), None)  # type: ignore[arg-type]
     head, *lines = csv([Named("r-0001")], [reading]).splitlines()  # type: ignore[list-item]
     assert head == "run,train_step,trained_tokens,seconds,train_loss,eval_loss"

@@ -6,14 +6,15 @@ import inspect
 import re
 
 from app.runs.alerts import TITLES, newest_of_each
+from tunixrt_core.runs.metrics import Alert
 from tunixrt_core.training import alerts
 
 
 def test_the_newest_of_each_kind_comes_first() -> None:
-    told = [{"alert": kind, "train_step": step} for kind, step in (("nan", 1), ("plateau", 5), ("nan", 9))]
-    assert [(each["alert"], each["train_step"]) for each in newest_of_each(told)] == [("nan", 9), ("plateau", 5)]
+    told = [Alert(alert=kind, train_step=step) for kind, step in (("nan", 1), ("plateau", 5), ("nan", 9))]
+    assert [(each.alert, each.train_step) for each in newest_of_each(told)] == [("nan", 9), ("plateau", 5)]
 
 
 def test_every_alert_that_is_raised_has_a_title() -> None:
-    raised = set(re.findall(r'Alert\(\s*"(\w+)"', inspect.getsource(alerts)))
+    raised = set(re.findall(r'_alert\(\s*"(\w+)"', inspect.getsource(alerts)))
     assert raised == set(TITLES)

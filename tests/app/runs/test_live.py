@@ -5,11 +5,12 @@ from __future__ import annotations
 from app.runs.live import TILE_BYTES, Numbers, end_of
 from app.ui.charts.board import TICK_BYTES
 from app.ui.charts.curves import Curves
+from tunixrt_core.runs.metrics import TrainMetric
 
 
 def curves(loss: float) -> Curves:
     made = Curves()
-    made.extend([{"kind": "train", "train_step": 1, "loss": loss}], cursor=1)
+    made.extend([TrainMetric(train_step=1, loss=loss)], cursor=1)
     return made
 
 

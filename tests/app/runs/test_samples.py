@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from app.runs.samples import group_by_step, summary_line
+from tunixrt_core.runs.metrics import SampleAnswer
 
 
-def record(step: int, id: str, right: float, output: str = "so") -> dict[str, Any]:
-    return {"train_step": step, "id": id, "output": output, "scores": {"exact_match": right, "format_valid": 1.0}}
+def record(step: int, id: str, right: float, output: str = "so") -> SampleAnswer:
+    scores = {"exact_match": right, "format_valid": 1.0}
+    return SampleAnswer(train_step=step, id=id, output=output, scores=scores)
 
 
 def test_answers_are_grouped_by_train_step_in_order() -> None:
@@ -18,7 +18,7 @@ def test_answers_are_grouped_by_train_step_in_order() -> None:
 
 def test_of_a_train_step_that_was_repeated_the_last_answers_count() -> None:
     found = group_by_step([record(5, "a", 0, "before"), record(5, "a", 1, "after")])
-    assert found[5]["a"]["output"] == "after"
+    assert found[5]["a"].output == "after"
 
 
 def test_the_summary_counts_what_is_right_and_what_has_the_structure() -> None:

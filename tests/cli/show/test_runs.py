@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -13,20 +12,29 @@ from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.runs import RunDisplay, event_line, numbers_line, show_comparison, show_summary
 from tunixrt_core.evaluation.run_summary import RunSummary, summarise
 from tunixrt_core.manifest.variants import Difference
+from tunixrt_core.runs.metrics import (
+    Alert,
+    CheckpointMetric,
+    CompileMetric,
+    EvalMetric,
+    Metric,
+    OtherMetric,
+    SamplesMetric,
+    TrainMetric,
+)
 from tunixrt_core.runs.record import RunDir, RunState, RunStatus
 
-TRAIN = {
-    "kind": "train",
-    "train_step": 2,
-    "loss": 1.5,
-    "learning_rate": 2e-4,
-    "tokens_per_second": 900.0,
-    "step_seconds": 0.5,
-    "input_wait_seconds": 0.05,
-    "padding_share": 0.12,
-    "memory_bytes": 11_200_000_000,
-    "mfu": None,
-}
+TRAIN = TrainMetric(
+    train_step=2,
+    loss=1.5,
+    learning_rate=2e-4,
+    tokens_per_second=900.0,
+    step_seconds=0.5,
+    input_wait_seconds=0.05,
+    padding_share=0.12,
+    memory_bytes=11_200_000_000,
+    mfu=None,
+)
 
 
 @pytest.fixture
@@ -40,36 +48,39 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 
 def test_the_newest_numbers_stand_in_one_line_without_what_was_not_measured() -> None:
-    assert numbers_line(TRAIN, {"loss": 1.25}) == (
+    assert numbers_line(TRAIN, EvalMetric(train_step=2, loss=1.25)) == (
         "loss 1.500 · eval loss 1.250 · lr 0.0002 · 900 tokens/s · 0.5 s a train step · 10% waiting for rows · "
         "12% padding · 11.20 GB"
     )
-    assert numbers_line({}, {}) == ""
-    assert numbers_line({"loss": float("nan")}, {}) == ""
+    assert numbers_line(None, None) == ""
+    assert numbers_line(TrainMetric(train_step=2, loss=float("nan")), None) == ""
 
 
 @pytest.mark.parametrize(
     ("record", "line"),
     [
-        ({"kind": "eval", "loss": 1.25, "best": True}, "train step 50: eval loss 1.250 (the best so far)"),
+        (EvalMetric(train_step=50, loss=1.25, best=True), "train step 50: eval loss 1.250 (the best so far)"),
         (
-            {"kind": "samples", "rows": 4, "exact_match": 0.25, "format_valid": 1.0, "mean_tokens": 37.5},
+            SamplesMetric(train_step=50, rows=4, exact_match=0.25, format_valid=1.0, mean_tokens=37.5),
             "train step 50: of 4 fixed prompts 25% right, 100% well formed, 38 tokens on average",
         ),
-        ({"kind": "checkpoint", "reason": "asked", "seconds": 0.5}, "train step 50: checkpoint saved (asked, 0.5 s)"),
         (
-            {"kind": "compile", "length": 512, "seconds": 31.0, "expected": False},
+            CheckpointMetric(train_step=50, reason="asked", seconds=0.5),
+            "train step 50: checkpoint saved (asked, 0.5 s)",
+        ),
+        (
+            CompileMetric(train_step=50, length=512, seconds=31.0, expected=False),
             "train step 50: compiled rows of 512 tokens in 31.0 s, for the second time",
         ),
         (
-            {"kind": "alert", "alert": "nan", "evidence": "the loss is nan", "change": {"learning_rate": 1e-4}},
+            Alert(train_step=50, alert="nan", evidence="the loss is nan", change={"learning_rate": 1e-4}),
             "train step 50: nan: the loss is nan. Try a clone with learning_rate=0.0001.",
         ),
-        ({"kind": "of a later version"}, ""),
+        (OtherMetric(kind="of a later version", train_step=50), ""),
     ],
 )
-def test_what_happens_is_one_line(record: dict[str, Any], line: str) -> None:
-    assert event_line({**record, "train_step": 50}) == line
+def test_what_happens_is_one_line(record: Metric, line: str) -> None:
+    assert event_line(record) == line
 
 
 def test_a_run_is_followed_from_its_folder(tmp_path: Path, shown: io.StringIO) -> None:

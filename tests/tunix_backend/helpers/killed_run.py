@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.metrics import Record, TrainMetric
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.training import execution
 from tunixrt_core.training.recorder import RunRecorder
@@ -20,8 +19,8 @@ def train_until(manifest: RunManifest, models: Path, train_step: int = 0, when: 
     """Killed before or after this train step is written down; at 0, it is left to end."""
 
     class Killer(RunRecorder):
-        def record(self, record: Mapping[str, Any]) -> None:
-            here = record["kind"] == "train" and record["train_step"] == train_step
+        def record(self, record: Record) -> None:
+            here = isinstance(record, TrainMetric) and record.train_step == train_step
             if here and when == "before":
                 os.kill(os.getpid(), signal.SIGKILL)
             super().record(record)

@@ -109,10 +109,10 @@ def test_two_processes_give_the_losses_of_one_device_and_one_of_them_reports(
     assert folder.state().plan["restored_train_step"] == 2
     assert folder.state().plan["mesh"] == {"fsdp": 4, "tp": 1}
     records = folder.metrics()[0]
-    of = {kind: [(str(r["train_step"]), r) for r in records if r["kind"] == kind] for kind in ("train", "eval")}
+    of = {kind: [(str(r.train_step), r) for r in records if r.kind == kind] for kind in ("train", "eval")}
     assert [step for step, _ in of["train"]] == [str(i) for i in range(1, STEPS + 1)]
-    found = {kind: {step: r["loss"] for step, r in of[kind]} for kind in of}
-    assert_same({**found, "parts": {step: r["parts"] for step, r in of["train"]}}, expected["one"])
+    found = {kind: {step: r.loss for step, r in of[kind]} for kind in of}
+    assert_same({**found, "parts": {step: r.parts for step, r in of["train"]}}, expected["one"])
 
 
 def test_what_one_process_refuses_no_process_begins(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tests.tunix_backend.helpers.families import write_checkpoint
 from tunixrt_core.evaluation.answering import prompt_of
 from tunixrt_core.evaluation.sets.eval_set import eval_rows
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.metrics import SampleAnswer, SamplesMetric
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.traces.examples import example_traces
 from tunixrt_core.traces.trace import Trace
@@ -34,12 +35,16 @@ def asking(folder: Path, prompts: int, **hyper: Any) -> RunManifest:
 
 
 def losses(reports: KeptReports) -> list[tuple[Any, ...]]:
-    records = [r for r in reports.records if r["kind"] in ("train", "eval")]
-    return [(r["kind"], r["train_step"], *(r.get(key) for key in MEASURED)) for r in records]
+    records = [r for r in reports.records if r.kind in ("train", "eval")]
+    return [(r.kind, r.train_step, *(getattr(r, key, None) for key in MEASURED)) for r in records]
 
 
-def samples(reports: KeptReports) -> dict[int, dict[str, Any]]:
-    return {r["train_step"]: dict(r) for r in reports.records if r["kind"] == "samples"}
+def samples(reports: KeptReports) -> dict[int, SamplesMetric]:
+    return {r.train_step: r for r in reports.records if isinstance(r, SamplesMetric)}
+
+
+def answers(reports: KeptReports, train_step: int) -> list[SampleAnswer]:
+    return [answer for answer in reports.answers if answer.train_step == train_step]
 
 
 @pytest.mark.parametrize(
@@ -58,8 +63,8 @@ def test_answering_changes_no_bit_of_the_training_and_compiles_no_train_step_aga
     assert losses(asked) == losses(without)
     assert not samples(without)
     assert list(samples(asked)) == [0, 4, 8]
-    assert [record["compiles"] for record in samples(asked).values()] == [1, 1, 1]
-    assert len([r for r in asked.records if r["kind"] == "compile"]) == 1
+    assert [record.compiles for record in samples(asked).values()] == [1, 1, 1]
+    assert len([r for r in asked.records if r.kind == "compile"]) == 1
     assert {"answering", "evaluating", "training"} <= set(asked.phases)
 
 
@@ -77,7 +82,7 @@ def test_the_time_of_answering_does_not_count_as_training(
     monkeypatch.setattr(PromptSampler, "run", slow)
     reports = KeptReports()
     train(asking(tmp_path, 4), models_dir, reports)
-    assert all(record["seconds"] > 1.5 for record in samples(reports).values())
+    assert all(record.seconds > 1.5 for record in samples(reports).values())
     steps = reports.of("train", "step_seconds")
     assert max(steps[step] for step in (4, 5, 8)) < 1.5
 
@@ -94,7 +99,7 @@ def test_the_answers_are_those_of_the_weights_of_then(tmp_path: Path, models_dir
     seen = set()
     for step, where in ((0, None), (30, folder.checkpoint("30")), (60, folder.checkpoints)):
         told = TunixGenerator.load(manifest, where, models_dir=models_dir).generate(prompts, max_new_tokens=24)
-        assert [answer["output"] for answer in samples(reports)[step]["answers"]] == [told[i].text for i in range(3)]
+        assert [answer.output for answer in answers(reports, step)] == [told[i].text for i in range(3)]
         seen.add(told[0].text)
     assert len(seen) == 3
 
@@ -109,14 +114,14 @@ def test_a_record_counts_what_its_answers_say(tmp_path: Path, models_dir: Path) 
     reports = KeptReports()
     train(manifest, models_dir, reports)
     before, after = samples(reports)[0], samples(reports)[250]
-    assert (before["exact_match"], before["hit_limit"], before["mean_tokens"]) == (0.0, 1.0, 64.0)
-    assert (after["exact_match"], after["format_valid"], after["hit_limit"], after["rows"]) == (1.0, 1.0, 0.0, 4)
-    assert after["mean_tokens"] == sum(answer["tokens"] for answer in after["answers"]) / 4
-    assert before["repetition"] >= 0
-    first = after["answers"][0]
-    assert (first["train_step"], first["id"], first["prompt"]) == (250, traces[0].content_hash, traces[0].prompt)
-    assert first["answer"] == first["reference"] == traces[0].final_answer
-    assert first["scores"].keys() == {"exact_match", "format_valid", "repetition"}
+    assert (before.exact_match, before.hit_limit, before.mean_tokens) == (0.0, 1.0, 64.0)
+    assert (after.exact_match, after.format_valid, after.hit_limit, after.rows) == (1.0, 1.0, 0.0, 4)
+    assert after.mean_tokens == sum(answer.tokens for answer in answers(reports, 250)) / 4
+    assert before.repetition >= 0
+    first = answers(reports, 250)[0]
+    assert (first.train_step, first.id, first.prompt) == (250, traces[0].content_hash, traces[0].prompt)
+    assert first.answer == first.reference == traces[0].final_answer
+    assert first.scores.keys() == {"exact_match", "format_valid", "repetition"}
 
 
 def test_a_resumed_run_has_the_answers_of_one_that_was_not_stopped(tmp_path: Path, models_dir: Path) -> None:
@@ -137,12 +142,11 @@ def test_a_resumed_run_has_the_answers_of_one_that_was_not_stopped(tmp_path: Pat
     for stop_at in (3, 4, None):
         folder = run(stopped, stop_at)
     assert folder.samples()[0] == whole.samples()[0]
-    assert [(r["train_step"], r["id"]) for r in folder.samples()[0]] == [
+    assert [(r.train_step, r.id) for r in folder.samples()[0]] == [
         (step, row.id) for step in (0, 4, 8, 10) for row in eval_rows(stopped, 2)
     ]
-    counted = [[r["train_step"] for r in f.metrics()[0] if r["kind"] == "samples"] for f in (whole, folder)]
+    counted = [[r.train_step for r in f.metrics()[0] if r.kind == "samples"] for f in (whole, folder)]
     assert counted == [[0, 4, 8, 10]] * 2
-    assert not any("answers" in record for record in folder.metrics()[0])
 
 
 class _Both:

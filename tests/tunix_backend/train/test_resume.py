@@ -32,9 +32,9 @@ def run(manifest: RunManifest, models_dir: Path, *kill: object, **environ: str) 
 
 def what_was_measured(folder: RunDir) -> list[tuple[Any, ...]]:
     """Everything in the metrics file that does not depend on the clock or on where the run was killed."""
-    records = [r for r in folder.metrics()[0] if r["kind"] in ("train", "eval", "samples")]
+    records = [r for r in folder.metrics()[0] if r.kind in ("train", "eval", "samples")]
     keys = ("loss", "grad_norm", "learning_rate", "epoch", "trained_tokens", "parts", "mean_tokens", "repetition")
-    return [(r["kind"], r["train_step"], *(str(r.get(key)) for key in keys)) for r in records]
+    return [(r.kind, r.train_step, *(str(getattr(r, key, None)) for key in keys)) for r in records]
 
 
 def weights_hash(folder: RunDir, manifest: RunManifest, models_dir: Path) -> str:
@@ -91,5 +91,5 @@ def test_a_run_killed_at_some_train_steps_ends_as_one_that_was_not(
     assert [step for kind, step, *_ in measured if kind == "train"] == list(range(1, STEPS + 1))
     assert [step for kind, step, *_ in measured if kind == "eval"] == [0, 5, 10, 15, 20, 22]
     assert other.samples()[0] == one.samples()[0]
-    assert [answer["train_step"] for answer in other.samples()[0][::2]] == [0, 5, 10, 15, 20, 22]
+    assert [answer.train_step for answer in other.samples()[0][::2]] == [0, 5, 10, 15, 20, 22]
     assert weights_hash(other, killed, models_dir) == weights_hash(one, whole, models_dir)

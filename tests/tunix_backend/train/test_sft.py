@@ -70,11 +70,11 @@ def test_a_random_model_begins_at_the_loss_of_guessing(whole: Done) -> None:
 
 def test_every_train_step_is_reported_with_its_numbers(whole: Done) -> None:
     for record in whole.reports.records:
-        if record["kind"] == "train":
-            assert record["grad_norm"] > 0
-            assert record["step_seconds"] > 0
-            assert record["tokens_per_second"] > 0
-            assert record["epoch"] == pytest.approx(record["train_step"] * 8 / 24)
+        if record.kind == "train":
+            assert record.grad_norm > 0
+            assert record.step_seconds > 0
+            assert record.tokens_per_second > 0
+            assert record.epoch == pytest.approx(record.train_step * 8 / 24)
 
 
 def test_a_train_step_beside_an_evaluation_is_timed_as_any_other(whole: Done) -> None:
@@ -94,7 +94,7 @@ def test_the_learning_rate_reported_is_the_one_that_was_used(whole: Done) -> Non
 
 def test_evaluation_comes_first_as_often_as_asked_and_after_the_last_train_step(whole: Done) -> None:
     assert list(whole.reports.of("eval")) == [0, 4, 8, 10]
-    order = [(r["kind"], r["train_step"]) for r in whole.reports.records]
+    order = [(r.kind, r.train_step) for r in whole.reports.records]
     assert order.index(("train", 4)) < order.index(("eval", 4)) < order.index(("train", 5))
 
 
@@ -190,21 +190,21 @@ def test_a_checkpoint_of_another_method_is_refused(whole: Done, models_dir: Path
 
 
 def test_a_shape_is_compiled_once_and_that_is_told(whole: Done) -> None:
-    compiled = [r for r in whole.reports.records if r["kind"] == "compile"]
-    assert [(r["train_step"], r["length"], r["expected"]) for r in compiled] == [(0, 96, True)]
+    compiled = [r for r in whole.reports.records if r.kind == "compile"]
+    assert [(r.train_step, r.length, r.expected) for r in compiled] == [(0, 96, True)]
 
 
 def test_the_loss_is_told_by_the_part_of_the_trace(whole: Done) -> None:
     for record in whole.reports.records:
-        if record["kind"] in ("train", "eval"):
-            assert {"prompt", "format", "answer", "step 1", "step 5"} <= set(record["parts"])
-            assert set(record["types"]) == {"compute"}
-            trained = [loss for part, loss in record["parts"].items() if part != "prompt"]
-            assert min(trained) <= record["loss"] <= max(trained)
+        if record.kind in ("train", "eval"):
+            assert {"prompt", "format", "answer", "step 1", "step 5"} <= set(record.parts)
+            assert set(record.types) == {"compute"}
+            trained = [loss for part, loss in record.parts.items() if part != "prompt"]
+            assert min(trained) <= record.loss <= max(trained)
 
 
 def test_every_checkpoint_is_told_with_its_reason(whole: Done) -> None:
-    told = [(r["train_step"], r["reason"]) for r in whole.reports.records if r["kind"] == "checkpoint"]
+    told = [(r.train_step, r.reason) for r in whole.reports.records if r.kind == "checkpoint"]
     assert told == [(4, "cadence"), (8, "cadence"), (10, "best")]
 
 
@@ -214,8 +214,8 @@ def test_a_checkpoint_that_is_asked_for_is_written_between_two_train_steps(tmp_p
     manifest = make_manifest(tmp_path, train_steps=6, checkpoint_every=100, eval_every=100, keep_checkpoints=5)
     train(manifest, models_dir, reports, controls)
     (asked,) = [r for r in reports.records if r.get("reason") == "asked"]
-    assert 3 <= asked["train_step"] < 6
-    assert asked["train_step"] in checkpoint_steps(Path(manifest.output_dir) / "checkpoints")
+    assert 3 <= asked.train_step < 6
+    assert asked.train_step in checkpoint_steps(Path(manifest.output_dir) / "checkpoints")
     assert not controls.save.is_set()
 
 

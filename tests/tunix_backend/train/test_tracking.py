@@ -13,21 +13,21 @@ import pytest
 from tests.helpers.makers import make_manifest
 from tunixrt_core.errors import TrackingError
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.metrics import CompileMetric, EvalMetric, SamplesMetric, TrainMetric
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.training.recorder import RunRecorder
 from tunixrt_core.tunix_backend.train.tracking import TensorBoard, make_sinks, scalars
 
 
-def train(step: int, loss: float) -> dict[str, Any]:
-    return {
-        "kind": "train",
-        "train_step": step,
-        "loss": loss,
-        "learning_rate": 2e-4,
-        "mfu": None,
-        "parts": {"format": 0.1, "step 1": loss, "answer": 0.5},
-        "types": {"compute": loss},
-    }
+def train(step: int, loss: float) -> TrainMetric:
+    return TrainMetric(
+        train_step=step,
+        loss=loss,
+        learning_rate=2e-4,
+        mfu=None,
+        parts={"format": 0.1, "step 1": loss, "answer": 0.5},
+        types={"compute": loss},
+    )
 
 
 def manifest(tmp_path: Path, **tracking: Any) -> RunManifest:
@@ -44,15 +44,15 @@ def test_numbers_have_tags_by_topic_and_what_is_not_a_number_has_none() -> None:
         "loss_by_part/answer": 0.5,
         "loss_by_type/compute": 2.0,
     }
-    assert scalars({"kind": "eval", "train_step": 3, "loss": 1.0, "parts": {"answer": 0.5}}) == {
+    assert scalars(EvalMetric(train_step=3, loss=1.0, parts={"answer": 0.5})) == {
         "eval/loss": 1.0,
         "eval_loss_by_part/answer": 0.5,
     }
-    assert scalars({"kind": "samples", "train_step": 3, "exact_match": 0.5, "repetition": None, "rows": 4}) == {
+    assert scalars(SamplesMetric(train_step=3, exact_match=0.5, repetition=None, rows=4)) == {
         "samples/exact_match": 0.5
     }
-    assert scalars({"kind": "train", "train_step": 3, "loss": math.nan}) == {}
-    assert scalars({"kind": "compile", "train_step": 3, "seconds": 4.0}) == {}
+    assert scalars(TrainMetric(train_step=3, loss=math.nan)) == {}
+    assert scalars(CompileMetric(train_step=3, length=96, seconds=4.0)) == {}
 
 
 def test_tensorboard_is_on_by_default_and_can_be_turned_off(tmp_path: Path) -> None:
@@ -74,13 +74,13 @@ def test_event_files_hold_every_point_and_a_resume_supersedes_those_that_it_repe
         recorder.plan({"total_train_steps": 3, "restored_train_step": restored})
         for step, loss in losses.items():
             recorder.record(train(step, loss))
-        recorder.record({"kind": "eval", "train_step": 3, "loss": 1.25})
+        recorder.record(EvalMetric(train_step=3, loss=1.25))
         recorder.close()
     curves = read_tensorboard(tmp_path / "tensorboard")
     assert curves["train/loss"] == {1: 3.0, 2: pytest.approx(1.9), 3: 1.5}
     assert curves["eval/loss"] == {3: 1.25}
     assert curves["loss_by_part/step_1"][3] == 1.5
-    recorded = {r["train_step"]: r["loss"] for r in folder.metrics()[0] if r["kind"] == "train"}
+    recorded = {r.train_step: r.loss for r in folder.metrics()[0] if r.kind == "train"}
     assert curves["train/loss"] == pytest.approx(recorded), "TensorBoard and the run's own file tell the same"
 
 

@@ -14,6 +14,15 @@ from rich.text import Text
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.evaluation.run_summary import RunSummary
 from tunixrt_core.manifest.variants import Difference
+from tunixrt_core.runs.metrics import (
+    Alert,
+    CheckpointMetric,
+    CompileMetric,
+    EvalMetric,
+    Metric,
+    SamplesMetric,
+    TrainMetric,
+)
 from tunixrt_core.runs.record import RunDir, RunState
 from tunixrt_core.training.trainer import DryRunReport
 
@@ -25,8 +34,8 @@ class RunDisplay:
     def __init__(self, folder: RunDir) -> None:
         self._folder = folder
         self._cursor = folder.metrics()[1]
-        self._train: Mapping[str, Any] = {}
-        self._eval: Mapping[str, Any] = {}
+        self._train: TrainMetric | None = None
+        self._eval: EvalMetric | None = None
         self._bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -50,17 +59,17 @@ class RunDisplay:
         """Look at the folder again."""
         records, self._cursor = self._folder.metrics(self._cursor)
         for record in records:
-            if record["kind"] == "train":
+            if isinstance(record, TrainMetric):
                 self._train = record
                 continue
-            if record["kind"] == "eval":
+            if isinstance(record, EvalMetric):
                 self._eval = record
             if line := event_line(record, self._train):
-                terminal.err.print(line, style="yellow" if record["kind"] == "alert" else None)
+                terminal.err.print(line, style="yellow" if isinstance(record, Alert) else None)
         self._bar.update(
             self._task,
             description=state.phase or str(state.status),
-            completed=max(state.train_step, int(self._train.get("train_step", 0))),
+            completed=max(state.train_step, self._train.train_step if self._train else 0),
             total=state.total_train_steps or None,
         )
         self._live.update(self._drawn())
@@ -69,40 +78,47 @@ class RunDisplay:
         return Group(self._bar, Text(numbers_line(self._train, self._eval), style="dim"))
 
 
-def numbers_line(train: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
+def numbers_line(train: TrainMetric | None, evaluation: EvalMetric | None) -> str:
     """The newest numbers of a run: `loss 0.812 · eval loss 0.827 · lr 0.0002 · 12,460 tokens/s · 12% padding`."""
-    waited, seconds = train.get("input_wait_seconds"), train.get("step_seconds")
+    now = train or TrainMetric(train_step=0)
+    waited, seconds = now.input_wait_seconds, now.step_seconds
     parts = [
-        _part(train.get("loss"), lambda v: f"loss {v:.3f}"),
-        _part(evaluation.get("loss"), lambda v: f"eval loss {v:.3f}"),
-        _part(train.get("learning_rate"), lambda v: f"lr {v:.3g}"),
-        _part(train.get("grad_norm"), lambda v: f"gradient {v:.3g}"),
-        _part(train.get("tokens_per_second"), lambda v: f"{v:,.0f} tokens/s"),
+        _part(now.loss, lambda v: f"loss {v:.3f}"),
+        _part(evaluation and evaluation.loss, lambda v: f"eval loss {v:.3f}"),
+        _part(now.learning_rate, lambda v: f"lr {v:.3g}"),
+        _part(now.grad_norm, lambda v: f"gradient {v:.3g}"),
+        _part(now.tokens_per_second, lambda v: f"{v:,.0f} tokens/s"),
         _part(seconds, lambda v: f"{v:.3g} s a train step"),
         _part(waited / seconds if waited is not None and seconds else None, lambda v: f"{v:.0%} waiting for rows"),
-        _part(train.get("padding_share"), lambda v: f"{v:.0%} padding"),
-        _part(train.get("memory_bytes"), lambda v: f"{v / 1e9:.2f} GB"),
-        _part(train.get("mfu"), lambda v: f"{v:.0%} MFU"),
+        _part(now.padding_share, lambda v: f"{v:.0%} padding"),
+        _part(now.memory_bytes, lambda v: f"{v / 1e9:.2f} GB"),
+        _part(now.mfu, lambda v: f"{v:.0%} MFU"),
     ]
     return " · ".join(part for part in parts if part)
 
 
-def event_line(record: Mapping[str, Any], train: Mapping[str, Any] | None = None) -> str:
+def event_line(record: Metric, train: TrainMetric | None = None) -> str:
     """One line for a record that is not of a train step; "" for kinds that are not known here."""
-    at = f"train step {record['train_step']:,}"
-    if record["kind"] == "eval":
-        best = " (the best so far)" if record.get("best") else ""
-        return f"{at}: {numbers_line(train or {}, record)}{best}"
-    if record["kind"] == "samples":
-        shares = f"{record['exact_match']:.0%} right, {record['format_valid']:.0%} well formed"
-        return f"{at}: of {record['rows']:,} fixed prompts {shares}, {record['mean_tokens']:,.0f} tokens on average"
-    if record["kind"] == "checkpoint":
-        return f"{at}: checkpoint saved ({record['reason']}, {record['seconds']:.1f} s)"
-    if record["kind"] == "compile":
-        again = "" if record.get("expected", True) else ", for the second time"
-        return f"{at}: compiled rows of {record['length']:,} tokens in {record['seconds']:.1f} s{again}"
-    if record["kind"] == "alert":
-        return f"{at}: {record['alert']}: {record['evidence']}. {change_words(record['change'])}"
+    words = _event_words(record, train)
+    return f"train step {record.train_step:,}: {words}" if words else ""
+
+
+def _event_words(record: Metric, train: TrainMetric | None) -> str:
+    match record:
+        case EvalMetric():
+            return f"{numbers_line(train, record)}{' (the best so far)' if record.best else ''}"
+        case SamplesMetric():
+            shares = f"{_share(record.exact_match)} right, {_share(record.format_valid)} well formed"
+            tokens = _part(record.mean_tokens, lambda v: f", {v:,.0f} tokens on average")
+            return f"of {record.rows:,} fixed prompts {shares}{tokens}"
+        case CheckpointMetric():
+            took = _part(record.seconds, lambda v: f", {v:.1f} s")
+            return f"checkpoint saved ({record.reason}{took})"
+        case CompileMetric():
+            again = "" if record.expected else ", for the second time"
+            return f"compiled rows of {record.length:,} tokens in {record.seconds:.1f} s{again}"
+        case Alert():
+            return f"{record.alert}: {record.evidence}. {change_words(record.change)}"
     return ""
 
 
@@ -177,6 +193,10 @@ def _cell(value: object) -> str:
 
 def _part(value: Any, words: Callable[[Any], str]) -> str:
     return "" if value is None or not math.isfinite(value) else words(value)
+
+
+def _share(value: float | None) -> str:
+    return _part(value, lambda v: f"{v:.0%}") or "unknown"
 
 
 def _loss(value: float | None) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.metrics import CheckpointMetric, CompileMetric, Record, TrainMetric
 from tunixrt_core.traces.rendering.row import render_prompt
 from tunixrt_core.training.trainer import DryRunReport, NoObserver, TrainControls
 from tunixrt_core.tunix_backend.data.rows import traces_of
@@ -23,14 +24,22 @@ class _Kept(NoObserver):
     """The last record of each kind, phases passed on."""
 
     def __init__(self, on_phase: Any) -> None:
-        self.records: dict[str, Mapping[str, Any]] = {}
+        self.train: TrainMetric | None = None
+        self.compilation: CompileMetric | None = None
+        self.checkpoint: CheckpointMetric | None = None
         self._on_phase = on_phase
 
     def phase(self, phase: str) -> None:
         self._on_phase(phase)
 
-    def record(self, record: Mapping[str, Any]) -> None:
-        self.records[record["kind"]] = record
+    def record(self, record: Record) -> None:
+        match record:
+            case TrainMetric():
+                self.train = record
+            case CompileMetric():
+                self.compilation = record
+            case CheckpointMetric():
+                self.checkpoint = record
 
 
 def dry_run(
@@ -59,15 +68,17 @@ def dry_run(
         saved = sum(file.stat().st_size for file in outcome.checkpoint.rglob("*") if file.is_file())
         trained = time.perf_counter()
         text = _generate(short, outcome.checkpoint.parent, models_dir, on_phase)
-    train = kept.records["train"]
+    train, saving = kept.train, kept.checkpoint
+    assert train, "one train step was done"
+    assert saving, "its checkpoint was saved"
     return DryRunReport(
-        tokens=int(train["tokens"]),
-        compile_seconds=float(kept.records["compile"]["seconds"]) if "compile" in kept.records else 0.0,
-        train_loss=float(train["loss"]),
+        tokens=train.tokens or 0,
+        compile_seconds=kept.compilation.seconds if kept.compilation else 0.0,
+        train_loss=math.nan if train.loss is None else train.loss,
         eval_loss=outcome.eval_loss,
         checkpoint_bytes=saved,
-        checkpoint_seconds=float(kept.records["checkpoint"]["seconds"]),
-        peak_memory_bytes=int(train["peak_memory_bytes"]),
+        checkpoint_seconds=saving.seconds or 0.0,
+        peak_memory_bytes=train.peak_memory_bytes or 0,
         generated=text,
         generate_seconds=time.perf_counter() - trained,
         seconds=time.perf_counter() - began,

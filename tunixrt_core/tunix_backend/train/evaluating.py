@@ -14,10 +14,18 @@ from tunix.sft.sharding_utils import shard_input
 from tunixrt_core.tunix_backend.data.batches import TokenBatch
 from tunixrt_core.tunix_backend.data.encoding import Parts
 from tunixrt_core.tunix_backend.train.processes import writes
-from tunixrt_core.tunix_backend.train.reports import by_part, perplexity
+from tunixrt_core.tunix_backend.train.reports import LossesByPart, by_part, perplexity
 from tunixrt_core.tunix_backend.train.step.feeding import own_eval_rows
 from tunixrt_core.tunix_backend.train.step.loss import LossFunction, eval_function
 from tunixrt_core.util.atomic import write_json
+
+
+class EvalFields(LossesByPart):
+    """The fields of an eval record that the evaluation gives."""
+
+    loss: float
+    perplexity: float
+    trained_tokens: int
 
 
 class Evaluator:
@@ -38,8 +46,8 @@ class Evaluator:
     def __bool__(self) -> bool:
         return self.trained_tokens > 0
 
-    def run(self) -> dict[str, Any]:
-        """`loss`, `perplexity`, `trained_tokens`, `parts` and `types` of an eval record."""
+    def run(self) -> EvalFields:
+        """Evaluate the weights that the model has now."""
         losses = [self._evaluate(self._model, shard_input(own_eval_rows(b), ("fsdp",))) for b in self._batches]
         self.compiled = True
         loss = math.fsum(float(each.trained) for each in losses) / self.trained_tokens

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import msgspec
 from flax import nnx
 from tunix.sft import hooks
 
 from tunixrt_core.errors import TrainingError
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.metrics import CompileMetric, EvalMetric, Record, TrainMetric
 from tunixrt_core.training.trainer import TrainControls, TrainObserver
 from tunixrt_core.tunix_backend.data.encoding import Parts
 from tunixrt_core.tunix_backend.train.compiles import CompileCounter
@@ -98,7 +100,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         self._fed: deque[MicroBatch] = deque()  # not reported yet, oldest first
         self._sums: deque[Any] = deque()  # their summed losses by part, on the device until they are reported
         self._evaluated_at = -1
-        self._waiting: list[dict[str, Any]] = []  # what belongs behind the report of a train step that is still out
+        self._waiting: list[Record] = []  # what belongs behind the report of a train step that is still out
         # of the micro-batch that was handed to the device last: train step, length, compilations and seconds before it
         self._handed: tuple[int, int, int, float] | None = None
         self._reported = facts.restored
@@ -161,13 +163,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
             seconds = self._compiles.seconds - seconds
             self._compiled_since += seconds
             self._observer.record(
-                {
-                    "kind": "compile",
-                    "train_step": train_step,
-                    "length": length,
-                    "seconds": seconds,
-                    "expected": expected,
-                }
+                CompileMetric(train_step=train_step, length=length, seconds=seconds, expected=expected)
             )
 
     # -- evaluation ---------------------------------------------------------------------------------------------
@@ -184,8 +180,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         self._evaluated_at = done
         self.eval_loss = found["loss"]
         better = self._best.add(done, found["loss"])
-        record = {"kind": "eval", "train_step": done, **found, "seconds": self._clock() - began, "best": better}
-        self._record_after(done, record)
+        self._record_after(done, EvalMetric(train_step=done, seconds=self._clock() - began, best=better, **found))
         if better and done > self._facts.restored:
             self._save("best")
         self._answer(done)
@@ -197,13 +192,15 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         with self.pause("answering" if self._sampler.compiles else "compiling"):
             found = self._sampler.run(done, self._controls.stop)
         if found is not None:
-            self._record_after(done, {**found, "seconds": self._clock() - began})
+            summary = msgspec.structs.replace(found.summary, seconds=self._clock() - began)
+            self._record_after(done, *found.answers, summary)
 
-    def _record_after(self, done: int, record: dict[str, Any]) -> None:
-        if done > self._reported:
-            self._waiting.append(record)  # Tunix reports a train step only when the next one has begun
-        else:
-            self._observer.record(record)
+    def _record_after(self, done: int, *records: Record) -> None:
+        for record in records:
+            if done > self._reported:
+                self._waiting.append(record)  # Tunix reports a train step only when the next one has begun
+            else:
+                self._observer.record(record)
 
     def _has_stalled(self) -> bool:
         patience = self._facts.manifest.cadence.early_stopping
@@ -241,25 +238,24 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         rate = float(self._facts.schedule(int(train_step) - 1))
         norm = self._metrics.values["grad_norm"]
         self._observer.record(
-            {
-                "kind": "train",
-                "train_step": int(train_step),
-                "loss": loss,
-                "perplexity": perplexity(loss),
-                "learning_rate": rate,
-                "grad_norm": norm,
-                "tokens_per_second": round(counted["trained_tokens"] / seconds, 1),
-                "step_seconds": round(seconds, 6),
-                "input_wait_seconds": round(self._feed.take_waited(), 6),
+            TrainMetric(
+                train_step=int(train_step),
+                loss=loss,
+                perplexity=perplexity(loss),
+                learning_rate=rate,
+                grad_norm=norm,
+                tokens_per_second=round(counted["trained_tokens"] / seconds, 1),
+                step_seconds=round(seconds, 6),
+                input_wait_seconds=round(self._feed.take_waited(), 6),
+                mfu=self._utilisation(counted["tokens"] / seconds),
                 **memory_in_use(self._facts.own_device),
-                **self._utilisation(counted["tokens"] / seconds),
                 **counted,
-            }
+            )
         )
         self._reported = int(train_step)
         self._require_numbers(train_step, loss, norm, rate)
         self.train_loss = loss
-        while self._waiting and self._waiting[0]["train_step"] <= train_step:
+        while self._waiting and self._waiting[0].train_step <= train_step:
             self._observer.record(self._waiting.pop(0))
 
     def _seconds(self) -> float:
@@ -275,11 +271,11 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         self._counted_from, self._compiled_since, self._pause = resumed, 0.0, None
         return max(seconds, 1e-9)
 
-    def _utilisation(self, tokens_per_second: float) -> dict[str, float]:
+    def _utilisation(self, tokens_per_second: float) -> float | None:
         facts = self._facts
         kind = str(facts.devices[0].device_kind)
         share = model_flops_share(tokens_per_second, facts.parameters, facts.trainable, kind, len(facts.devices))
-        return {} if share is None else {"mfu": round(share, 4)}
+        return None if share is None else round(share, 4)
 
     def _require_numbers(self, train_step: int, loss: float, norm: float, rate: float) -> None:
         broken = "loss" if not math.isfinite(loss) else "gradient" if not math.isfinite(norm) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import jax
 
@@ -15,11 +15,20 @@ from tunixrt_core.evaluation.scorers.chosen import ScorerSet
 from tunixrt_core.evaluation.scorers.scorer import Answer, Score
 from tunixrt_core.evaluation.sets.eval_set import EvalRow, eval_rows
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.metrics import SampleAnswer, SamplesMetric
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 from tunixrt_core.tunix_backend.generate.completions import TunixGenerator
 from tunixrt_core.tunix_backend.model.models import LoadedModel
 
 SCORERS = ("exact_match", "format_valid", "repetition")
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The answers to all prompts at one train step, and their means without the seconds."""
+
+    summary: SamplesMetric
+    answers: Sequence[SampleAnswer]
 
 
 class PromptSampler:
@@ -39,8 +48,8 @@ class PromptSampler:
         """Shapes that were compiled so far."""
         return self._generator.compiles
 
-    def run(self, train_step: int, stop: threading.Event) -> dict[str, Any] | None:
-        """A `samples` record, see trainer.TrainObserver.record, without its seconds. None where `stop` cut it off."""
+    def run(self, train_step: int, stop: threading.Event) -> Round | None:
+        """One round of answers. None where `stop` cut it off."""
         self._generator.refresh()
         limit = self._manifest.cadence.sample_tokens
         found = self._generator.generate(self._prompts, max_new_tokens=limit, stop=stop)
@@ -53,16 +62,15 @@ class PromptSampler:
         ]
         scores = self._scorers.score(answers)
         lines = [_line(train_step, *each) for each in zip(self._rows, answers, scores, strict=True)]
-        return {
-            "kind": "samples",
-            "train_step": train_step,
-            **{name: _mean([line["scores"][name] for line in lines]) for name in SCORERS},
-            "mean_tokens": statistics.fmean(answer.tokens for answer in answers),
-            "hit_limit": statistics.fmean(answer.hit_limit for answer in answers),
-            "rows": len(answers),
-            "compiles": self.compiles,
-            "answers": lines,
-        }
+        summary = SamplesMetric(
+            train_step=train_step,
+            **{name: _mean([line.scores[name] for line in lines]) for name in SCORERS},
+            mean_tokens=statistics.fmean(answer.tokens for answer in answers),
+            hit_limit=statistics.fmean(answer.hit_limit for answer in answers),
+            rows=len(answers),
+            compiles=self.compiles,
+        )
+        return Round(summary, lines)
 
 
 def make_sampler(
@@ -90,18 +98,18 @@ def make_sampler(
         return None
 
 
-def _line(train_step: int, row: EvalRow, answer: Answer, scores: Mapping[str, Score]) -> dict[str, Any]:
-    return {
-        "train_step": train_step,
-        "id": row.id,
-        "prompt": row.prompt,
-        "reference": row.reference,
-        "output": answer.output,
-        "answer": answer.parsed.answer,
-        "scores": {name: score.value for name, score in scores.items()},
-        "tokens": answer.tokens,
-        "hit_limit": answer.hit_limit,
-    }
+def _line(train_step: int, row: EvalRow, answer: Answer, scores: Mapping[str, Score]) -> SampleAnswer:
+    return SampleAnswer(
+        train_step=train_step,
+        id=row.id,
+        prompt=row.prompt,
+        reference=row.reference,
+        output=answer.output,
+        answer=answer.parsed.answer,
+        scores={name: score.value for name, score in scores.items()},
+        tokens=answer.tokens,
+        hit_limit=answer.hit_limit,
+    )
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -7,13 +7,14 @@ import os
 import resource
 import sys
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import jax
 import numpy as np
 
+from tunixrt_core.runs.metrics import Losses
 from tunixrt_core.tunix_backend.data.encoding import Parts
 from tunixrt_core.tunix_backend.train.step.feeding import MicroBatch
 
@@ -37,12 +38,35 @@ _PEAK = {
 }
 
 
+class LossesByPart(TypedDict):
+    """Fields of a train or eval record."""
+
+    parts: Losses
+    types: Losses
+
+
+class BatchFields(LossesByPart):
+    """The fields of a train record that come from its micro-batches."""
+
+    trained_tokens: int
+    tokens: int
+    padding_share: float
+    epoch: float
+
+
+class MemoryFields(TypedDict):
+    """The fields of a train record about memory, in bytes."""
+
+    memory_bytes: int
+    peak_memory_bytes: int
+
+
 def perplexity(loss: float) -> float:
     """exp(loss); infinity where that is too large for a float."""
     return math.exp(loss) if loss < 700 else math.inf
 
 
-def by_part(parts: Parts, sums: Sequence[float], counts: Sequence[int]) -> dict[str, dict[str, float]]:
+def by_part(parts: Parts, sums: Sequence[float], counts: Sequence[int]) -> LossesByPart:
     """Mean loss of each part that occurs, in nats per token: `parts` by place in the trace, `types` by step type."""
     places: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     types: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
@@ -59,8 +83,8 @@ def by_part(parts: Parts, sums: Sequence[float], counts: Sequence[int]) -> dict[
     }
 
 
-def batch_report(parts: Parts, fed: Sequence[MicroBatch], sums: Sequence[Any]) -> dict[str, Any]:
-    """The part of a train record that comes from its micro-batches; `sums` holds the summed loss by part of each."""
+def batch_report(parts: Parts, fed: Sequence[MicroBatch], sums: Sequence[Any]) -> BatchFields:
+    """From the micro-batches of a train step; `sums` holds the summed loss by part of each."""
     counts = sum(micro.tokens_by_part for micro in fed)
     slots = sum(micro.slots for micro in fed)
     real = sum(micro.real for micro in fed)
@@ -86,7 +110,7 @@ def model_flops_share(
     return None if peak is None else tokens_per_second * (4 * parameters + 2 * trainable) / (peak * devices)
 
 
-def memory_in_use(device: jax.Device) -> Mapping[str, int]:
+def memory_in_use(device: jax.Device) -> MemoryFields:
     """Bytes in use and at most in use: of the device where it tells, else of this process."""
     stats = device.memory_stats()
     if stats:

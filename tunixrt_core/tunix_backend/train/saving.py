@@ -14,6 +14,7 @@ import orbax.checkpoint as ocp
 from flax import nnx
 
 from tunixrt_core.errors import OutputError, TrainingError
+from tunixrt_core.runs.metrics import CheckpointMetric
 from tunixrt_core.training.trainer import TrainObserver
 
 
@@ -86,7 +87,7 @@ class CheckpointGate:
                 )
             saved = self._save(step, model, optimizer, lora)
         seconds = time.perf_counter() - began
-        self._observer.record({"kind": "checkpoint", "train_step": step, "reason": reason, "seconds": seconds})
+        self._observer.record(CheckpointMetric(train_step=step, reason=reason, seconds=seconds))
         return saved
 
     def close(self) -> None:

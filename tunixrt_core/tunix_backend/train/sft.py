@@ -10,6 +10,7 @@ from tunix.sft.peft_trainer import TrainingConfig
 
 from tunixrt_core.errors import ModelError, TrainingError
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.metrics import TrainPlan
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.training.trainer import NoObserver, TrainControls, TrainObserver, TrainOutcome
 from tunixrt_core.tunix_backend.data.batches import (
@@ -244,7 +245,7 @@ def loss_function(manifest: RunManifest, loaded: LoadedModel, data: Data) -> Los
 
 def make_plan(
     manifest: RunManifest, loaded: LoadedModel, data: Data, batches: TrainBatches, total: int, restored: int
-) -> dict[str, Any]:
+) -> TrainPlan:
     """The totals that an observer is told before the first train step."""
     micro_batches = total * manifest.batch.gradient_accumulation
     per_epoch = batches.batches(1)
@@ -273,7 +274,7 @@ def make_plan(
     }
 
 
-def plan_lines(plan: dict[str, Any], model: str) -> list[str]:
+def plan_lines(plan: TrainPlan, model: str) -> list[str]:
     """The plan in words, for the log."""
     share = plan["trainable_parameters"] / plan["total_parameters"]
     lengths = " or ".join(f"{length:,}" for length in plan["row_lengths"])

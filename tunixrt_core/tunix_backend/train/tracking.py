@@ -14,9 +14,18 @@ from urllib.parse import urlsplit
 
 from tunixrt_core.errors import TrackingError
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.metrics import (
+    Alert,
+    CheckpointMetric,
+    EvalMetric,
+    Known,
+    SamplesMetric,
+    TrainMetric,
+    TrainPlan,
+)
 from tunixrt_core.training.trainer import MetricSink
 
-# key of a train record -> tag
+# field of a train record -> tag
 _TRAIN_TAGS = {
     "loss": "train/loss",
     "perplexity": "train/perplexity",
@@ -47,20 +56,31 @@ def make_sinks(manifest: RunManifest, folder: Path) -> list[MetricSink]:
     return sinks
 
 
-def scalars(record: Mapping[str, Any]) -> dict[str, float]:
+def scalars(record: Known) -> dict[str, float]:
     """The numbers of a record by tag; none for kinds that are not curves."""
     return {tag: value for tag, value in _tagged(record) if value is not None and math.isfinite(value)}
 
 
-def _tagged(record: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
-    tags = {"train": _TRAIN_TAGS, "eval": _EVAL_TAGS, "samples": _SAMPLE_TAGS}.get(record["kind"])
-    if tags is None:
-        return
-    yield from ((tag, record.get(key)) for key, tag in tags.items())
-    side = "" if record["kind"] == "train" else "eval_"
-    for group in ("parts", "types"):
-        for name, loss in (record.get(group) or {}).items():
-            yield f"{side}loss_by_{group[:-1]}/{name.replace(' ', '_')}", loss
+def _tagged(record: Known) -> Iterator[tuple[str, float | None]]:
+    match record:
+        case TrainMetric():
+            yield from _fields(record, _TRAIN_TAGS)
+            yield from _losses(record, "")
+        case EvalMetric():
+            yield from _fields(record, _EVAL_TAGS)
+            yield from _losses(record, "eval_")
+        case SamplesMetric():
+            yield from _fields(record, _SAMPLE_TAGS)
+
+
+def _fields(record: Known, tags: Mapping[str, str]) -> Iterator[tuple[str, float | None]]:
+    return ((tag, getattr(record, name)) for name, tag in tags.items())
+
+
+def _losses(record: TrainMetric | EvalMetric, side: str) -> Iterator[tuple[str, float | None]]:
+    for group, losses in (("part", record.parts), ("type", record.types)):
+        for name, loss in losses.items():
+            yield f"{side}loss_by_{group}/{name.replace(' ', '_')}", loss
 
 
 class TensorBoard:
@@ -70,11 +90,11 @@ class TensorBoard:
         self._folder = folder
         self._writer: Any = None
 
-    def plan(self, plan: Mapping[str, Any]) -> None:
+    def plan(self, plan: TrainPlan) -> None:
         """Open a new event file, which supersedes the points after the restored train step."""
         from tensorboardX import SummaryWriter
 
-        restored = int(plan.get("restored_train_step", 0))
+        restored = plan.get("restored_train_step", 0)
         again = any(self._folder.glob("events.out.tfevents.*"))
         self._writer = SummaryWriter(
             str(self._folder),
@@ -82,12 +102,12 @@ class TensorBoard:
             filename_suffix=f".{restored:09d}",  # two files of one second would otherwise have one name
         )
 
-    def record(self, record: Mapping[str, Any]) -> None:
+    def record(self, record: Known) -> None:
         for tag, value in scalars(record).items():
-            self._writer.add_scalar(tag, value, int(record["train_step"]))
-        if record["kind"] == "alert":
-            self._writer.add_text(f"alerts/{record['alert']}", record["evidence"], int(record["train_step"]))
-        if record["kind"] in ("eval", "samples", "checkpoint"):
+            self._writer.add_scalar(tag, value, record.train_step)
+        if isinstance(record, Alert):
+            self._writer.add_text(f"alerts/{record.alert}", record.evidence, record.train_step)
+        if isinstance(record, EvalMetric | SamplesMetric | CheckpointMetric):
             self._writer.flush()
 
     def close(self) -> None:
@@ -115,7 +135,7 @@ class WeightsAndBiases:
         self._folder = folder
         self._run: Any = None
 
-    def plan(self, plan: Mapping[str, Any]) -> None:
+    def plan(self, plan: TrainPlan) -> None:
         """Begin, or go on with, the run of Weights & Biases."""
         id_file = self._folder / "wandb-id"
         known = id_file.read_text().strip() if id_file.exists() else ""
@@ -132,9 +152,9 @@ class WeightsAndBiases:
         self._run.define_metric("train_step")
         self._run.define_metric("*", step_metric="train_step")
 
-    def record(self, record: Mapping[str, Any]) -> None:
+    def record(self, record: Known) -> None:
         if numbers := scalars(record):
-            self._run.log({**numbers, "train_step": int(record["train_step"])})
+            self._run.log({**numbers, "train_step": record.train_step})
 
     def close(self) -> None:
         if self._run is not None:

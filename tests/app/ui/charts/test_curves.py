@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from app.ui.charts.columns import MAX_PARTS
 from app.ui.charts.curves import MAX_POINTS, Curves, downsample, scale_of, significant, smooth, smooth_at, superscript
+from tunixrt_core.runs.metrics import Alert, CheckpointMetric, CompileMetric, EvalMetric, OtherMetric, TrainMetric
 
 
-def train(step: int, loss: float, **more: Any) -> dict[str, Any]:
-    return {"kind": "train", "train_step": step, "loss": loss, "time": step / 2, **more}
+def train(step: int, loss: float, **more: Any) -> TrainMetric:
+    return TrainMetric(train_step=step, loss=loss, **{"time": step / 2, **more})
 
 
 def lists(series: tuple[Any, Any]) -> tuple[list[int], list[float]]:
@@ -80,7 +81,7 @@ def test_a_scaled_axis_shows_plain_numbers() -> None:
 def test_records_are_gathered_as_they_come() -> None:
     curves = Curves()
     curves.extend([train(1, 3.0, grad_norm=1.0), train(2, 2.0)], cursor=100)
-    curves.extend([{"kind": "eval", "train_step": 2, "loss": 2.5}, train(3, 1.0)], cursor=200)
+    curves.extend([EvalMetric(train_step=2, loss=2.5), train(3, 1.0)], cursor=200)
     assert lists(curves.train.series("loss")) == ([1, 2, 3], [3.0, 2.0, 1.0])
     assert lists(curves.train.series("loss", first=2)) == ([2, 3], [2.0, 1.0])
     assert lists(curves.train.series("grad_norm")) == ([1], [1.0])
@@ -128,19 +129,19 @@ def test_checkpoints_compilations_and_alerts_are_not_evaluations() -> None:
     curves = Curves()
     curves.extend(
         [
-            {"kind": "compile", "train_step": 0, "length": 96, "seconds": 5.0, "expected": True},
+            CompileMetric(train_step=0, length=96, seconds=5.0, expected=True),
             train(1, 3.0),
-            {"kind": "eval", "train_step": 1, "loss": 2.0},
-            {"kind": "checkpoint", "train_step": 1, "reason": "best", "seconds": 0.1},
-            {"kind": "alert", "train_step": 1, "alert": "nan", "evidence": "x", "change": "y"},
-            {"kind": "of a later version", "train_step": 1},
+            EvalMetric(train_step=1, loss=2.0),
+            CheckpointMetric(train_step=1, reason="best", seconds=0.1),
+            Alert(train_step=1, alert="nan", evidence="x", change="y"),
+            OtherMetric(kind="of a later version", train_step=1),
         ],
         cursor=1,
     )
     assert (len(curves.train), len(curves.evals)) == (1, 1)
     assert curves.checkpoints == {1: "best"}
     assert curves.compiled == [(0, 96)]
-    assert [alert["alert"] for alert in curves.alerts] == ["nan"]
+    assert [alert.alert for alert in curves.alerts] == ["nan"]
 
 
 def test_losses_by_part_are_curves_that_may_begin_late_and_have_gaps() -> None:
@@ -169,7 +170,7 @@ def test_the_best_evaluation_is_the_first_of_the_lowest() -> None:
     curves = Curves()
     assert curves.best() is None
     losses = {1: 2.0, 2: 1.0, 3: math.nan, 4: 1.0}
-    curves.extend([{"kind": "eval", "train_step": step, "loss": loss} for step, loss in losses.items()], cursor=1)
+    curves.extend([EvalMetric(train_step=step, loss=loss) for step, loss in losses.items()], cursor=1)
     assert curves.best() == (2, 1.0)
 
 

@@ -1,0 +1,190 @@
+"""Metric records of a run: the lines of metrics.jsonl and samples.jsonl, typed.
+
+A trainer makes them, the recorder writes them, and pages, alerts, reports and the API read them. Losses are nats per
+token, means over tokens. A field with its default value is not written; a number that is not finite reads as None.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypedDict
+
+import msgspec
+from msgspec import Meta
+
+Losses = dict[str, float | None]
+
+
+class TrainPlan(TypedDict, total=False):
+    """Totals of a training, known before its first train step: `plan` of state.json."""
+
+    total_train_steps: int
+    restored_train_step: int  # of the checkpoint that the run goes on from
+    epochs: float
+    train_rows: int
+    eval_rows: int
+    dropped_rows: int  # too long
+    shortened_rows: int  # lost steps from their middle
+    row_lengths: list[int]  # of the batches, each is compiled once
+    row_length: int  # the longest of them
+    packing: bool
+    rows_per_train_step: float  # rows of the data, on average
+    padding_share: float
+    tokens_per_epoch: int
+    trained_tokens_per_epoch: int
+    trainable_parameters: int
+    total_parameters: int
+    device: str
+    mesh: dict[str, int]
+    lora: bool
+
+
+class _Metric(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", gc=False):
+    """What all records have. Every kind but alerts comes from the trainer."""
+
+    train_step: int
+    time: Annotated[float | None, Meta(description="Seconds trained so far. Set by the recorder.")] = None
+
+    @property
+    def kind(self) -> str:
+        return str(self.__struct_config__.tag)
+
+
+class TrainMetric(_Metric, tag="train", frozen=True, kw_only=True):
+    """One train step."""
+
+    loss: float | None = None
+    perplexity: float | None = None
+    learning_rate: Annotated[float | None, Meta(description="As used in this train step.")] = None
+    grad_norm: Annotated[float | None, Meta(description="Before clipping.")] = None
+    epoch: float | None = None
+    trained_tokens: int | None = None
+    tokens: Annotated[int | None, Meta(description="Tokens that are not padding.")] = None
+    padding_share: float | None = None
+    tokens_per_second: Annotated[float | None, Meta(description="Trained tokens.")] = None
+    step_seconds: float | None = None
+    input_wait_seconds: Annotated[float | None, Meta(description="Time that the device waited for rows.")] = None
+    memory_bytes: Annotated[int | None, Meta(description="Of the device; of the process on a CPU.")] = None
+    peak_memory_bytes: int | None = None
+    mfu: Annotated[float | None, Meta(description="Model FLOP/s utilisation, where the device's peak is known.")] = None
+    parts: Annotated[Losses, Meta(description="Loss by part of the text: prompt, format, step 1, ..., answer.")] = {}
+    types: Annotated[Losses, Meta(description="Loss by step type.")] = {}
+
+
+class EvalMetric(_Metric, tag="eval", frozen=True, kw_only=True):
+    """One evaluation of the eval split's loss."""
+
+    loss: float | None = None
+    perplexity: float | None = None
+    trained_tokens: int | None = None
+    seconds: float | None = None
+    best: Annotated[bool, Meta(description="No earlier evaluation had a lower loss.")] = False
+    parts: Annotated[Losses, Meta(description="Loss by part of the text: prompt, format, step 1, ..., answer.")] = {}
+    types: Annotated[Losses, Meta(description="Loss by step type.")] = {}
+
+
+class SamplesMetric(_Metric, tag="samples", frozen=True, kw_only=True):
+    """One round of answers to the fixed prompts, scored. The answers themselves are SampleAnswers."""
+
+    rows: Annotated[int, Meta(description="Prompts that were answered.")] = 0
+    mean_tokens: float | None = None
+    hit_limit: Annotated[float | None, Meta(description="Share of answers that were cut at the limit.")] = None
+    exact_match: Annotated[float | None, Meta(description="Mean over the prompts that have a reference.")] = None
+    format_valid: float | None = None
+    repetition: float | None = None
+    seconds: float | None = None
+    compiles: Annotated[int | None, Meta(description="Shapes that were compiled so far.")] = None
+
+
+class CompileMetric(_Metric, tag="compile", frozen=True, kw_only=True):
+    """A compilation of the train step, after `train_step` train steps."""
+
+    length: Annotated[int, Meta(description="Tokens of a row.")]
+    seconds: float
+    expected: Annotated[bool, Meta(description="False where this length was compiled before.")] = True
+
+
+class CheckpointMetric(_Metric, tag="checkpoint", frozen=True, kw_only=True):
+    """A checkpoint that was saved."""
+
+    reason: Annotated[str, Meta(description="cadence, best, asked or end.")] = ""
+    seconds: float | None = None
+
+
+class Alert(_Metric, tag="alert", frozen=True, kw_only=True):
+    """A sign that the run goes wrong, found by training.alerts."""
+
+    alert: Annotated[str, Meta(description="Name of the sign, such as loss_spike.")] = ""
+    evidence: str = ""
+    change: Annotated[
+        str | dict[str, Any],
+        Meta(description="What to try in a clone: hyperparameters, or a sentence where none of them helps."),
+    ] = ""
+
+
+class OtherMetric(msgspec.Struct, frozen=True, kw_only=True):
+    """A record of a kind that a later version writes."""
+
+    kind: str
+    train_step: int
+    time: float | None = None
+
+
+Known = TrainMetric | EvalMetric | SamplesMetric | CompileMetric | CheckpointMetric | Alert
+Metric = Known | OtherMetric
+KINDS = ("train", "eval", "samples", "compile", "checkpoint", "alert")
+
+
+class SampleAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The answer to one fixed prompt: a line of samples.jsonl."""
+
+    train_step: int
+    id: str  # of the trace
+    prompt: str = ""
+    reference: str | None = None
+    output: str = ""
+    answer: str | None = None  # None: none was found in the output
+    scores: dict[str, float | None] = {}
+    tokens: int = 0
+    hit_limit: bool = False
+
+
+Record = Known | SampleAnswer
+
+_metrics = msgspec.json.Decoder(Known)
+_answers = msgspec.json.Decoder(SampleAnswer)
+_other = msgspec.json.Decoder(OtherMetric)
+_encode = msgspec.json.Encoder().encode
+
+
+def to_line(record: Record) -> bytes:
+    """A record as its file holds it, with the line feed."""
+    return _encode(record) + b"\n"
+
+
+def read_metrics(lines: bytes) -> list[Metric]:
+    """Whole lines of metrics.jsonl. Raises msgspec.DecodeError for what is no record."""
+    try:
+        return list(_metrics.decode_lines(lines))
+    except msgspec.ValidationError:
+        return [read_metric(line) for line in lines.split(b"\n") if line]
+
+
+def read_metric(line: bytes) -> Metric:
+    """One line of metrics.jsonl. Raises msgspec.DecodeError for what is no record."""
+    try:
+        return _metrics.decode(line)
+    except msgspec.ValidationError:
+        other = _other.decode(line)
+        if other.kind in KINDS:
+            raise
+        return other
+
+
+def read_answers(lines: bytes) -> list[SampleAnswer]:
+    """Whole lines of samples.jsonl. Raises msgspec.DecodeError for what is no answer."""
+    return list(_answers.decode_lines(lines))
+
+
+def to_dict(record: Metric) -> dict[str, Any]:
+    """Every field of a record, its kind first: as the API answers."""
+    return {"kind": record.kind, **msgspec.structs.asdict(record)}
