@@ -1,4 +1,34 @@
-"""Every error a user can meet. str(error) is a sentence that says what is wrong and what to do."""
+"""Every error that a user can meet. str(error) is a sentence that says what is wrong and what to do.
+
+    TunixRTError
+    ├── InvalidInput          the values that were given cannot be used
+    │   ├── InvalidSettings   an environment variable or option
+    │   ├── InvalidTrace      a trace, by the path of its field
+    │   ├── UnreadableFile    a whole input file
+    │   ├── InvalidDataset    a dataset spec
+    │   ├── InvalidManifest   a run manifest, by its key
+    │   ├── InvalidEvaluation an evaluation: scorer, setting or eval set
+    │   ├── InvalidQuery      a filter, cursor or page size
+    │   └── RequestReused     a request id that stands for another request
+    ├── NotFound              nothing goes by that name
+    ├── Conflict              not in the present state
+    │   ├── Cancelled         the work was cancelled by its user
+    │   └── Busy          (*) something else has to end first
+    ├── ShuttingDown      (*) the server is about to end
+    ├── JobFailed             a job ended without a result
+    │   ├── ModelError        a model is missing or incomplete
+    │   ├── CheckpointError   a checkpoint is missing or does not fit
+    │   ├── PreflightFailed   a run must not start as it is
+    │   ├── TrainingError     a run cannot go on
+    │   ├── ExportError       a model cannot be exported
+    │   └── TrackingError     metrics cannot go where they are to go
+    ├── StoreError            the database cannot be used
+    │   └── StoreBusy     (*) another process writes to it for long
+    ├── OutputError           a file or directory cannot be written
+    └── TunixMissing          Tunix is not installed
+
+(*) `retryable`: the same request can succeed later, unchanged. All others are final.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +37,29 @@ from typing import Any, ClassVar
 
 
 class TunixRTError(Exception):
-    """Base of all errors that are the user's to mend; anything else is a bug and keeps its traceback."""
+    """Base of all errors that a user can fix; anything else is a bug and keeps its traceback."""
 
     code: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, *, details: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.details: dict[str, Any] = dict(details or {})
 
 
-class InvalidSettings(TunixRTError):
+class InvalidInput(TunixRTError):
+    """Base of what is wrong with the values that were given."""
+
+    code = "invalid_input"
+
+
+class InvalidSettings(InvalidInput):
     """An environment variable or option holds a value that cannot be used; the message names it."""
 
     code = "invalid_settings"
 
 
-class InvalidTrace(TunixRTError):
+class InvalidTrace(InvalidInput):
     """A trace breaks the schema. `field` is the path of the offending value, such as `steps[2].content`."""
 
     code = "invalid_trace"
@@ -33,19 +70,19 @@ class InvalidTrace(TunixRTError):
         self.reason = reason
 
 
-class UnreadableFile(TunixRTError):
+class UnreadableFile(InvalidInput):
     """A whole input cannot be read as traces (missing, empty, binary, unknown format). Nothing was stored."""
 
     code = "unreadable_file"
 
 
-class InvalidDataset(TunixRTError):
+class InvalidDataset(InvalidInput):
     """A dataset spec cannot be built: bad name, bad share, or nothing selected."""
 
     code = "invalid_dataset"
 
 
-class InvalidManifest(TunixRTError):
+class InvalidManifest(InvalidInput):
     """A run manifest breaks its schema. `key` is the dotted path of the value, such as `optimizer.learning_rate`."""
 
     code = "invalid_manifest"
@@ -56,16 +93,28 @@ class InvalidManifest(TunixRTError):
         self.reason = reason
 
 
-class InvalidEvaluation(TunixRTError):
-    """An evaluation cannot be made as it is asked for: a scorer, a setting or an eval set is not there."""
+class InvalidEvaluation(InvalidInput):
+    """An evaluation cannot be made: its scorer, a setting or its eval set is missing or wrong."""
 
     code = "invalid_evaluation"
 
 
-class InvalidQuery(TunixRTError):
+class InvalidQuery(InvalidInput):
     """A filter, cursor or page size cannot be used."""
 
     code = "invalid_query"
+
+
+class RequestReused(InvalidInput):
+    """A request id was used before, for another request."""
+
+    code = "request_reused"
+
+    def __init__(self, request_id: str, how: str) -> None:
+        super().__init__(
+            f"The request id {request_id!r} was used before {how}. Make a new one for each new request.",
+            details={"request_id": request_id},
+        )
 
 
 class NotFound(TunixRTError):
@@ -85,22 +134,66 @@ class Conflict(TunixRTError):
     code = "conflict"
 
 
-class RequestReused(TunixRTError):
-    """A request id was used before, for something else than what is asked for now."""
-
-    code = "request_reused"
-
-    def __init__(self, request_id: str, how: str) -> None:
-        super().__init__(
-            f"The request id {request_id!r} was used before {how}. Make a new one for each new request.",
-            details={"request_id": request_id},
-        )
-
-
 class Cancelled(Conflict):
     """The work was cancelled before it was done; nothing of it was kept."""
 
     code = "cancelled"
+
+
+class Busy(Conflict):
+    """Something else has to end first: a run that goes on, the holder of the accelerator, another request."""
+
+    code = "busy"
+    retryable = True
+
+
+class ShuttingDown(TunixRTError):
+    """The server is about to end and takes no new work. Its successor will."""
+
+    code = "shutting_down"
+    retryable = True
+
+
+class JobFailed(TunixRTError):
+    """Base of what ends a job: a training, an evaluation, a model export."""
+
+    code = "job_failed"
+
+
+class ModelError(JobFailed):
+    """A model is missing, incomplete, or of a kind that Tunix cannot train."""
+
+    code = "model_error"
+
+
+class CheckpointError(JobFailed):
+    """A checkpoint is missing, or does not fit the manifest's model, method or LoRA rank."""
+
+    code = "checkpoint_error"
+
+
+class PreflightFailed(JobFailed):
+    """A run must not start as it is. `details["findings"]` holds what blocks it, each with its code, rows and keys."""
+
+    code = "preflight_failed"
+
+
+class TrainingError(JobFailed):
+    """A run cannot go on: nothing to train on, the loss is not a number, the accelerator is missing."""
+
+    code = "training_error"
+
+
+class ExportError(JobFailed):
+    """A trained model cannot be exported, or the exported files do not give the trained model's answers."""
+
+    code = "export_error"
+
+
+class TrackingError(JobFailed):
+    """Metrics cannot go where the manifest sends them: a package or its key is missing."""
+
+    code = "tracking_error"
 
 
 class StoreError(TunixRTError):
@@ -109,37 +202,20 @@ class StoreError(TunixRTError):
     code = "store_error"
 
 
+class StoreBusy(StoreError):
+    """Another process or import has held the database for long."""
+
+    code = "store_busy"
+    retryable = True
+
+
 class OutputError(TunixRTError):
     """A file or directory cannot be written."""
 
     code = "output_error"
 
 
-class ModelError(TunixRTError):
-    """A model is missing, incomplete, or of a kind that Tunix cannot train."""
-
-    code = "model_error"
-
-
-class TrainingError(TunixRTError):
-    """A run cannot go on: nothing to train on, the loss is not a number, the checkpoint does not fit."""
-
-    code = "training_error"
-
-
-class PreflightFailed(TunixRTError):
-    """A run must not start as it is. `details["findings"]` holds what blocks it, each with its code, rows and keys."""
-
-    code = "preflight_failed"
-
-
-class TrackingError(TunixRTError):
-    """Metrics were asked to go where they cannot: a package is missing, or there is no key for it."""
-
-    code = "tracking_error"
-
-
 class TunixMissing(TunixRTError, ImportError):
-    """Tunix is not installed; the message holds the pip line that mends it."""
+    """Tunix is not installed; the message holds the pip line that installs it."""
 
     code = "tunix_missing"

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 class ErrorInfo(BaseModel):
     code: str = Field(description="A fixed word such as not_found.")
     message: str = Field(description="A sentence that says what is wrong and what to do.")
+    retryable: bool = Field(description="True: the same request can succeed later; see Retry-After. False: final.")
     details: dict[str, Any] | None = None
 
 

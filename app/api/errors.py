@@ -1,4 +1,4 @@
-"""Every error as JSON of one shape: `{"error": {"code", "message", "details"?}}`."""
+"""Every error as JSON of one shape: `{"error": {"code", "message", "retryable", "details"?}}`."""
 
 from __future__ import annotations
 
@@ -13,28 +13,21 @@ from starlette.routing import compile_path
 
 from tunixrt_core import errors
 
-# The first class of the error's own ancestry that stands here gives the status.
+# The nearest of the error's own base classes gives the status.
 STATUS: dict[type[errors.TunixRTError], int] = {
+    errors.InvalidInput: 422,
+    errors.InvalidSettings: 500,
     errors.NotFound: 404,
     errors.Conflict: 409,
-    errors.Cancelled: 409,
-    errors.RequestReused: 422,
-    errors.InvalidTrace: 422,
-    errors.InvalidDataset: 422,
-    errors.InvalidManifest: 422,
-    errors.InvalidEvaluation: 422,
-    errors.InvalidQuery: 422,
-    errors.InvalidSettings: 500,
-    errors.UnreadableFile: 422,
-    errors.ModelError: 422,
-    errors.OutputError: 507,
-    errors.TrainingError: 422,
-    errors.PreflightFailed: 422,
-    errors.TrackingError: 422,
+    errors.ShuttingDown: 503,
+    errors.JobFailed: 422,
     errors.StoreError: 503,
+    errors.OutputError: 507,
     errors.TunixMissing: 501,
     errors.TunixRTError: 500,
 }
+
+RETRY_SECONDS = 10  # after which a retryable error is worth another try
 
 _CODES = {
     400: "bad_request",
@@ -57,20 +50,25 @@ def add_error_handlers(api: FastAPI) -> None:
     api.add_exception_handler(Exception, _internal)
 
 
-def error_body(code: str, message: str, details: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    error: dict[str, Any] = {"code": code, "message": message}
+def error_body(
+    code: str, message: str, details: Mapping[str, Any] | None = None, *, retryable: bool = False
+) -> dict[str, Any]:
+    error: dict[str, Any] = {"code": code, "message": message, "retryable": retryable}
     if details:
         error["details"] = dict(details)
     return {"error": error}
 
 
-def status_of(error: errors.TunixRTError) -> int:
-    return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+def status_of(kind: type[errors.TunixRTError]) -> int:
+    """The HTTP status of an error class."""
+    return next(STATUS[cls] for cls in kind.__mro__ if cls in STATUS)
 
 
 async def _known(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.TunixRTError)
-    return JSONResponse(error_body(error.code, str(error), error.details), status_of(error))
+    headers = {"Retry-After": str(RETRY_SECONDS)} if error.retryable else {}
+    body = error_body(error.code, str(error), error.details, retryable=error.retryable)
+    return JSONResponse(body, status_of(type(error)), headers=headers)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

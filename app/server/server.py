@@ -16,6 +16,7 @@ from streamlit.starlette import App
 
 from app import state
 from app.api.application import build_api
+from app.api.errors import error_body
 from app.server.access import access_token
 from app.server.gate import Gate, known_hosts
 from app.server.headers import page_headers
@@ -123,5 +124,5 @@ async def _to_docs(request: Request) -> Response:
 
 async def _internal_error(request: Request, error: Exception) -> Response:
     # this answer is made outside the gate, which adds the headers to all others
-    body = {"error": {"code": "internal", "message": "Internal error. The server's log holds the details."}}
+    body = error_body("internal", "Internal error. The server's log holds the details.")
     return JSONResponse(body, status_code=500, headers=page_headers())

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app.api import errors as api_errors
@@ -18,20 +19,34 @@ def error_of(answer: Any, status: int) -> dict[str, Any]:
     assert answer.status_code == status
     body = answer.json()
     assert set(body) == {"error"}
-    assert {"code", "message"} <= set(body["error"]) <= {"code", "message", "details"}
+    assert {"code", "message", "retryable"} <= set(body["error"]) <= {"code", "message", "retryable", "details"}
     assert body["error"]["message"]
     return dict(body["error"])
 
 
-def subclasses(cls: type[Exception]) -> Iterator[type[Exception]]:
+def subclasses(cls: type[errors.TunixRTError]) -> Iterator[type[errors.TunixRTError]]:
     for sub in cls.__subclasses__():
         yield sub
         yield from subclasses(sub)
 
 
-def test_every_error_of_the_core_has_a_status() -> None:
-    own = {cls for cls in subclasses(errors.TunixRTError) if cls.__module__ == errors.__name__}
-    assert own <= set(api_errors.STATUS)
+def test_what_can_be_retried_says_so_and_when() -> None:
+    api = FastAPI()
+    api_errors.add_error_handlers(api)
+
+    @api.get("/{code}")
+    def fail(code: str) -> None:
+        raise next(cls for cls in subclasses(errors.TunixRTError) if cls.code == code)("It is so.")
+
+    client = TestClient(api)
+    for code, status in (("busy", 409), ("shutting_down", 503), ("store_busy", 503)):
+        answer = client.get(f"/{code}")
+        assert error_of(answer, status)["retryable"] is True
+        assert int(answer.headers["retry-after"]) > 0
+    for code, status in (("conflict", 409), ("cancelled", 409), ("store_error", 503), ("export_error", 422)):
+        answer = client.get(f"/{code}")
+        assert error_of(answer, status)["retryable"] is False
+        assert "retry-after" not in answer.headers
 
 
 def test_an_unknown_address_is_404(api: TestClient) -> None:
@@ -92,10 +107,6 @@ def test_values_that_the_core_refuses_are_422_with_its_sentence(api: TestClient)
     error = error_of(api.post("/traces", json=trace(1, meta={"n": 10**30})), 422)
     assert error["code"] == "invalid_trace"
     assert error["details"] == {"field": "meta.n", "reason": "integer does not fit in 64 bits"}
-
-
-def test_a_state_that_does_not_allow_it_is_409() -> None:
-    assert api_errors.status_of(errors.Conflict("It is over.")) == 409
 
 
 def test_a_bug_is_500_without_its_inside(api: TestClient, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,7 @@ def test_what_cannot_be_asked_says_why(client: TestClient, rt: Pipeline, run: Ru
     assert code(checkpoint="7") == (404, "not_found")
     assert code(targets=["base", "base"]) == (422, "invalid_evaluation")
     queued = make_run(rt, RunStatus.QUEUED)
-    assert code(run_id=queued.id) == (409, "conflict")
+    assert code(run_id=queued.id) == (409, "busy")
     assert client.get("/playground/q-00000000").status_code == 404
     over = ask(client, rt, run)
     assert client.post(f"/playground/{over['id']}/stop").status_code == 409

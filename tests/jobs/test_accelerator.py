@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from tunixrt_core.errors import Conflict, OutputError
+from tunixrt_core.errors import Busy, OutputError
 from tunixrt_core.jobs.accelerator import Accelerator, Holder
 
 HOLD = """
@@ -57,7 +57,7 @@ def test_what_is_held_cannot_be_taken_and_what_is_released_can(file: Path) -> No
 def test_another_process_that_holds_it_is_named_and_frees_it_by_dying(file: Path) -> None:
     process = other_process(file)
     accelerator = Accelerator(file)
-    with pytest.raises(Conflict, match=rf"held by process {process.pid}, which trains r-0007 since \d\d:\d\d"):
+    with pytest.raises(Busy, match=rf"held by process {process.pid}, which trains r-0007 since \d\d:\d\d"):
         with accelerator.hold("r-0001", "train", wait=False):
             pass
     process.send_signal(signal.SIGKILL)

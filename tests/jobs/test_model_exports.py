@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.fakes import FakeBackend
 from tests.pipeline.test_pipeline import manifest_of, open_with
 from tests.pipeline.test_runs import finished, wait_for_records
-from tunixrt_core.errors import Conflict, NotFound
+from tunixrt_core.errors import Busy, Conflict, NotFound
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.settings import Settings
@@ -64,7 +64,7 @@ def test_one_that_waits_is_given_back_and_can_be_cancelled(tmp_path: Path) -> No
         assert (state.status, state.message) == (RunStatus.STOPPED, "Stopped before it began.")
         again = rt.model_exports.start(run.id)
         assert rt.model_exports.start(run.id) is again is not state
-        with pytest.raises(Conflict, match="export it when it is over"):
+        with pytest.raises(Busy, match="export it when it is over"):
             rt.model_exports.start(other.id)
 
 

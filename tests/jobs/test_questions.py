@@ -12,7 +12,7 @@ import pytest
 
 from tests.helpers.fakes import FakeBackend
 from tests.helpers.makers import Records, make_manifest
-from tunixrt_core.errors import Conflict, ModelError, NotFound
+from tunixrt_core.errors import Busy, Conflict, ModelError, NotFound
 from tunixrt_core.evaluation.question_execution import AskedRun
 from tunixrt_core.evaluation.questions import Question, QuestionState
 from tunixrt_core.jobs.accelerator import Accelerator
@@ -174,7 +174,7 @@ def test_while_something_else_has_the_accelerator_the_holder_is_named(
     backend.step_seconds = 0.01
     train(jobs, tmp_path, "t", steps=100_000)
     until(lambda: jobs.queue().holder)
-    with pytest.raises(Conflict, match="which trains t since"):
+    with pytest.raises(Busy, match="which trains t since"):
         playground.ask(question(), run_of(tmp_path))
     assert "which trains t since" in playground.busy()
     jobs.stop("t")
@@ -187,7 +187,7 @@ def test_a_job_that_waits_and_another_process_are_named_too(
 ) -> None:
     held = Accelerator(tmp_path / "accelerator.lock").take("r-elsewhere", "export")
     assert held is not None
-    with pytest.raises(Conflict, match="exports r-elsewhere"):
+    with pytest.raises(Busy, match="exports r-elsewhere"):
         playground.ask(question(), run_of(tmp_path))
     held.release()
     blocked = threading.Event()
@@ -199,7 +199,7 @@ def test_a_job_that_waits_and_another_process_are_named_too(
     )
     train(jobs, tmp_path, "t")
     until(lambda: jobs.queue().holder)
-    with pytest.raises(Conflict, match="t waits for the accelerator"):
+    with pytest.raises(Busy, match="t waits for the accelerator"):
         playground.ask(question(), run_of(tmp_path))
     blocked.set()
     assert jobs.wait(20)
@@ -219,7 +219,7 @@ def test_a_question_that_is_stopped_keeps_the_answers_that_are_there(
     state, behind = ask_and_hold(playground, backend, tmp_path), playground.ask(question(), run_of(tmp_path))
     told = playground.get(state.id)
     assert (told.status, told.phase, told.target) == (RunStatus.RUNNING, "generating", "base")
-    with pytest.raises(Conflict, match="being answered"):
+    with pytest.raises(Busy, match="being answered"):
         playground.release()
     assert playground.stop(behind.id).message == "Stopped before it began."
     playground.stop(state.id)

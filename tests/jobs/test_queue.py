@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers.fakes import FakeBackend
 from tests.helpers.makers import Records, make_manifest
-from tunixrt_core.errors import Conflict, StoreError
+from tunixrt_core.errors import ShuttingDown, StoreError
 from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.runs.record import RunDir, RunStatus
@@ -87,7 +87,7 @@ def test_closing_stops_what_runs_and_what_waits(tmp_path: Path, records: Records
         time.sleep(0.01)
     jobs.close()
     assert first.state().status is second.state().status is RunStatus.STOPPED
-    with pytest.raises(Conflict, match="shutting down"):
+    with pytest.raises(ShuttingDown, match="shutting down"):
         submit(jobs, tmp_path, "c")
 
 

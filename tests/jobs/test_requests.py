@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tunixrt_core.errors import Conflict, RequestReused
+from tunixrt_core.errors import Busy, Conflict, RequestReused
 from tunixrt_core.jobs.requests import Requests
 from tunixrt_core.store.requests import Claim
 from tunixrt_core.store.store import Store, open_store
@@ -136,6 +136,6 @@ def test_a_request_that_a_living_process_works_on_is_a_conflict_after_a_while(st
     assert held is not None
     store.requests.forget("key")
     store.requests.claim(Claim("key", "run", held.asked, this_process()))
-    with pytest.raises(Conflict, match="is not done yet"):
+    with pytest.raises(Busy, match="is not done yet"):
         ask(Requests(store.requests, patience=0.1), made)
     assert made.count == 1

@@ -13,7 +13,7 @@ import pytest
 
 from tests.helpers.fakes import FakeBackend
 from tunixrt_core.datasets.spec import DatasetSpec
-from tunixrt_core.errors import Cancelled, Conflict
+from tunixrt_core.errors import Busy, Cancelled, Conflict
 from tunixrt_core.evaluation.predictions import EvalDir
 from tunixrt_core.home import disk
 from tunixrt_core.jobs.accelerator import Accelerator
@@ -219,7 +219,7 @@ def test_the_compile_cache_stays_while_something_may_use_it(rt: Pipeline) -> Non
     (rt.settings.compiled_dir / "one").write_bytes(b"x" * 10)
     held = Accelerator(rt.settings.accelerator_lock).take("r-0009", "train")
     assert held is not None
-    with pytest.raises(Conflict, match="r-0009"):
+    with pytest.raises(Busy, match="r-0009"):
         rt.home.empty_compile_cache()
     held.release()
     assert rt.home.empty_compile_cache() == 10

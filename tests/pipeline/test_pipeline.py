@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import REPOSITORY
 from tests.helpers.fakes import FakeBackend
 from tunixrt_core.datasets.spec import DatasetSpec
-from tunixrt_core.errors import Conflict, InvalidDataset, NotFound, OutputError, TunixMissing, UnreadableFile
+from tunixrt_core.errors import Busy, Conflict, InvalidDataset, NotFound, OutputError, TunixMissing, UnreadableFile
 from tunixrt_core.evaluation.execution import execute_evaluation, plan_evaluation
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.jobs.queue import JobManager
@@ -215,7 +215,7 @@ def test_a_stopped_run_can_be_resumed(settings: Settings) -> None:
 def test_a_run_that_is_not_over_is_not_evaluated(settings: Settings) -> None:
     with open_with(settings, FakeBackend(step_seconds=0.01)) as rt:
         run = rt.runs.start(manifest_of(rt, train_steps=10_000))
-        with pytest.raises(Conflict, match="when it is over"):
+        with pytest.raises(Busy, match="when it is over"):
             rt.evaluations.start(run.id)
 
 

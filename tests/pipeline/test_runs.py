@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers.fakes import FakeBackend
 from tests.pipeline.test_pipeline import manifest_of, open_with
-from tunixrt_core.errors import Conflict, InvalidManifest, NotFound
+from tunixrt_core.errors import Busy, Conflict, InvalidManifest, NotFound
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.variants import Difference
 from tunixrt_core.pipeline.pipeline import Pipeline
@@ -81,7 +81,7 @@ def test_epochs_are_counted_as_the_plan_counted_them(rt: Pipeline) -> None:
 def test_a_run_that_goes_on_is_not_made_longer(rt: Pipeline, backend: FakeBackend) -> None:
     backend.step_seconds = 0.01
     run = rt.runs.start(manifest_of(rt, 10_000))
-    with pytest.raises(Conflict, match="it can be resumed when it is over"):
+    with pytest.raises(Busy, match="it can be resumed when it is over"):
         rt.runs.resume(run.id, train_steps=20_000)
     rt.runs.stop(run.id)
     assert rt.queue.wait(20)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from app.api.application import build_api
-from app.api.errors import STATUS
+from app.api.errors import status_of
 from tests.conftest import REPOSITORY
 from tunixrt_core.cli.exit_codes import markdown_table
+from tunixrt_core.errors import InvalidInput, InvalidSettings, JobFailed, TunixRTError
 from tunixrt_core.settings import OPTIONS, VARIABLES
 
 DOCS = REPOSITORY / "docs"
@@ -19,6 +20,10 @@ API = (DOCS / "reference" / "api.md").read_text(encoding="utf-8")
 OPERATIONS = [
     f"{method.upper()} /api{path}" for path, methods in build_api(1).openapi()["paths"].items() for method in methods
 ]
+
+
+def subclasses(kind: type[TunixRTError]) -> list[type[TunixRTError]]:
+    return [one for sub in kind.__subclasses__() for one in (sub, *subclasses(sub))]
 
 
 def rows(text: str) -> list[list[str]]:
@@ -56,9 +61,12 @@ def test_every_error_of_the_core_stands_in_the_docs_with_its_status() -> None:
     written = {
         (int(cells[0]), code) for cells in rows(API) for code in re.split(r"`?, `?", cells[1]) if cells[0].isdigit()
     }
-    for error, status in STATUS.items():
-        if error.code not in {"error", "invalid_settings"}:
-            assert (status, error.code) in written
+    raised = [kind for kind in subclasses(TunixRTError) if kind not in {InvalidInput, JobFailed, InvalidSettings}]
+    for kind in raised:
+        assert (status_of(kind), kind.code) in written
+    retryable = re.search(r"`retryable` is true for ([^.]*)\.", API)
+    assert retryable
+    assert set(re.findall(r"`(\w+)`", retryable[1])) == {kind.code for kind in raised if kind.retryable}
 
 
 @pytest.mark.parametrize("path", [*sorted(DOCS.rglob("*.md")), REPOSITORY / "README.md"], ids=lambda path: path.name)

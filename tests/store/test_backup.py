@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tunixrt_core.errors import Conflict, OutputError, StoreError
+from tunixrt_core.errors import Busy, Conflict, OutputError, StoreError
 from tunixrt_core.store.backup import restore
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import Store, open_store
@@ -107,7 +107,7 @@ def test_a_damaged_backup_is_refused(lite: Store, url: str, tmp_path: Path) -> N
 
 def test_a_store_in_use_is_not_replaced(lite: Store, url: str, tmp_path: Path) -> None:
     copy = lite.backup(tmp_path / "b.db")
-    with pytest.raises(Conflict, match=r"is in use\. Stop the dashboard"):
+    with pytest.raises(Busy, match=r"is in use\. Stop the dashboard"):
         restore(url, copy.path, force=True)
     assert lite.traces.count(TraceQuery()) == 499
     lite.close()

@@ -12,7 +12,7 @@ from tunixrt_core.datasets.gates.findings import Finding, GateOutcome
 from tunixrt_core.datasets.selection import DatasetRow, build_dataset
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.datasets.versions import DatasetVersion, freeze
-from tunixrt_core.errors import Conflict, NotFound
+from tunixrt_core.errors import Busy, NotFound
 from tunixrt_core.export.files import write_export
 from tunixrt_core.export.formats import export_tunix_sft_jsonl
 from tunixrt_core.store.query import TraceQuery
@@ -55,7 +55,7 @@ def test_a_version_is_found_by_its_content(store: Store) -> None:
 
 def test_a_number_that_is_taken_is_a_conflict_and_changes_nothing(store: Store) -> None:
     store.datasets.add(version(), ROWS)
-    with pytest.raises(Conflict, match="has a version 1 already"):
+    with pytest.raises(Busy, match="has a version 1 already"):
         store.datasets.add(version(rows=ROWS[:1]), ROWS[:1])
     assert tuple(store.datasets.rows("d", 1)) == ROWS
 

@@ -28,9 +28,10 @@ EvalMap = Annotated[
 ]
 
 
-def fail(message: str) -> NoReturn:
+def fail(message: str, *, retryable: bool = False) -> NoReturn:
+    """End with a sentence and exit code 1, or RETRY where the same command can succeed later."""
     err.print(f"Error: {message}", style="bold red")
-    raise SystemExit(ExitCode.FAILURE)
+    raise SystemExit(ExitCode.RETRY if retryable else ExitCode.FAILURE)
 
 
 def settings_of(home: Path | None) -> Settings:

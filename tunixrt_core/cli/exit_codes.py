@@ -11,6 +11,7 @@ class ExitCode(IntEnum):
     FAILURE = 1  # an error, or a negative result
     USAGE = 2
     WORSE = 3
+    RETRY = 75  # EX_TEMPFAIL of sysexits.h
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -39,6 +40,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(ExitCode.USAGE, "wrong usage: unknown command or option, missing argument, value out of range", ()),
     Meaning(ExitCode.USAGE, "a wrong setting: an option or a `TUNIXRT_` variable", ("serve",)),
     Meaning(ExitCode.WORSE, "the model is worse than its baseline", ("evaluate --fail-if-worse",)),
+    Meaning(ExitCode.RETRY, "the accelerator, the run or the database is busy; try the same command again later", ()),
     Meaning(ExitCode.INTERRUPTED, "stopped by Ctrl-C (SIGINT)", ()),
     Meaning(ExitCode.INTERRUPTED, "stopped by Ctrl-C; nothing of the file is stored", ("ingest",)),
     Meaning(ExitCode.INTERRUPTED, "stopped by Ctrl-C after the current train step, with a checkpoint", _TRAINING),

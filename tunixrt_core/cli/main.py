@@ -45,12 +45,12 @@ app.add_typer(manifest_app, name="manifest")
 
 
 def main() -> None:
-    """Entry point: runs the command and turns errors into a sentence and exit code 1."""
+    """Entry point: errors become a sentence and exit code 1, or 75 where a retry can succeed."""
     with standard_output():
         try:
             app(prog_name="tunixrt")
         except TunixRTError as error:
-            fail(str(error))
+            fail(str(error), retryable=error.retryable)
 
 
 def _print_version(asked: bool) -> None:

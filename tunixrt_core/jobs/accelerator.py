@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tunixrt_core.errors import Conflict, OutputError
+from tunixrt_core.errors import Busy, OutputError
 from tunixrt_core.util.processes import process_alive, this_process
 
 _POLL_SECONDS = 0.5
@@ -81,11 +81,11 @@ class Accelerator:
     def hold(
         self, run: str, kind: str, *, wait: bool, on_wait: Callable[[Holder | None], None] = lambda holder: None
     ) -> Iterator[None]:
-        """Hold it while inside. Where it is held already, wait for it, or raise Conflict that names the holder."""
+        """Hold it while inside. Where it is held already, wait for it, or raise Busy that names the holder."""
         while (held := self.take(run, kind)) is None:
             holder = self.holder()
             if not wait:
-                raise Conflict(
+                raise Busy(
                     f"The accelerator is held by {holder or 'another process'}. "
                     "Wait for its end, or say --wait to begin then."
                 )

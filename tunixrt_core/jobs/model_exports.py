@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-from tunixrt_core.errors import Conflict, NotFound
+from tunixrt_core.errors import Busy, Conflict, NotFound
 from tunixrt_core.evaluation.model_card import model_card
 from tunixrt_core.jobs.queue import JobManager, WaitingJob
 from tunixrt_core.manifest.data_file import check_data_unchanged
@@ -41,10 +41,10 @@ class QueuedExports:
     def start(self, run: Run, options: ModelExportOptions, checkpoint: str = "last") -> ModelExportState:
         """Queue one into the run's folder; one of the same run and layout that waits or runs is given back instead.
 
-        Raises Conflict for a run that is not over, and where that layout was exported already.
+        Raises Busy for a run that is not over, Conflict where that layout was exported already.
         """
         if not run.status.over:
-            raise Conflict(f"{run.id} is {run.status}; export it when it is over.")
+            raise Busy(f"{run.id} is {run.status}; export it when it is over.")
         folder = RunDir(Path(run.directory))
         target = folder_of(folder, options.layout)
         with self._lock:
@@ -148,10 +148,10 @@ def execute_export(
 ) -> ExportReport:
     """Export the run's tuned model to `target`, with a model card, in this thread. Errors are raised.
 
-    Raises Conflict for a run that goes on: its last checkpoint may be replaced at any moment.
+    Raises Busy for a run that goes on: its last checkpoint may be replaced at any moment.
     """
     if run_folder.state_file.exists() and not (status := run_folder.state().status).over:
-        raise Conflict(f"The run is {status}. Wait for its end, or stop it, and export then.")
+        raise Busy(f"The run is {status}. Wait for its end, or stop it, and export then.")
     check_data_unchanged(manifest.data)
     return backend.exporter()(
         manifest,

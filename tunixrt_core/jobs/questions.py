@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from tunixrt_core.errors import Conflict, NotFound
+from tunixrt_core.errors import Busy, Conflict, NotFound
 from tunixrt_core.evaluation.question_execution import AskedRun, LoadedModels, execute_question
 from tunixrt_core.evaluation.questions import Answered, Question, QuestionState
 from tunixrt_core.jobs.queue import JobManager, WaitingJob
@@ -48,11 +48,11 @@ class Questions:
         return ""
 
     def ask(self, question: Question, asked: AskedRun) -> QuestionState:
-        """Queue a question. Raises Conflict where something else holds or waits for the accelerator, NotFound for a
+        """Queue a question. Raises Busy where something else holds or waits for the accelerator, NotFound for a
         checkpoint that is not there.
         """
         if busy := self.busy():
-            raise Conflict(busy)
+            raise Busy(busy)
         for target in question.targets:
             asked.train_step(target, question.checkpoint)
         state = QuestionState(id=f"q-{uuid.uuid4().hex[:8]}", question=question)
@@ -86,9 +86,9 @@ class Questions:
         return self._models.held
 
     def release(self) -> None:
-        """Give the memory of the loaded models back. Raises Conflict while a question is being answered."""
+        """Give the memory of the loaded models back. Raises Busy while a question is being answered."""
         if not self._using.acquire(blocking=False):
-            raise Conflict("A question is being answered. Stop it, or wait for its end, and free the memory then.")
+            raise Busy("A question is being answered. Stop it, or wait for its end, and free the memory then.")
         try:
             self._models.close()
         finally:
@@ -148,7 +148,7 @@ class Questions:
         self._idle.start()
 
     def _leave(self) -> None:
-        with suppress(Conflict):  # a question came meanwhile, and will leave later itself
+        with suppress(Busy):  # a question came meanwhile, and will leave later itself
             self.release()
 
     def _stay(self) -> None:

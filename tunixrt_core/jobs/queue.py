@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tunixrt_core.errors import Conflict, NotFound, StoreError, TunixRTError
+from tunixrt_core.errors import NotFound, ShuttingDown, StoreError, TunixRTError
 from tunixrt_core.jobs.accelerator import Accelerator, Hold, Holder
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.record import RunDir, RunState
@@ -191,7 +191,7 @@ class JobManager:
     def _put(self, job: _Job) -> None:
         with self._lock:
             if self._closed:
-                raise Conflict("The server is shutting down; start the run again after it is back.")
+                raise ShuttingDown("The server is shutting down; start the run again after it is back.")
             self._queue.append(job)
             if self._worker is None:
                 self._worker = threading.Thread(target=self._work, name="tunixrt-worker", daemon=True)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from tunixrt_core.errors import Conflict, RequestReused
+from tunixrt_core.errors import Busy, RequestReused
 from tunixrt_core.store.requests import Claim, RequestStore
 from tunixrt_core.util.hashing import content_hash
 from tunixrt_core.util.processes import process_alive, this_process
@@ -39,7 +39,7 @@ class Requests:
 
         `note` says what to keep of it, `find` leads from there back to it; None where it is forgotten, and then it is
         started anew. A start that fails keeps nothing, so that the same id can be used again. Without an id everything
-        is started. Raises RequestReused where the id was used for something else, Conflict where another call under it
+        is started. Raises RequestReused where the id was used for something else, Busy where another call under it
         takes longer than half a minute.
         """
         if request_id is None:
@@ -56,7 +56,7 @@ class Requests:
             if self._is_void(known) and self._store.take_over(known, self._process):
                 break
             if time.monotonic() > until:
-                raise Conflict(f"Another call under the request id {request_id!r} is not done yet. Ask again later.")
+                raise Busy(f"Another call under the request id {request_id!r} is not done yet. Ask again later.")
             time.sleep(_LOOK_SECONDS)
         return self._start(request_id, start, note)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.errors import Conflict
+from tunixrt_core.errors import Busy, Conflict
 from tunixrt_core.evaluation.execution import plan_evaluation
 from tunixrt_core.evaluation.harvest import harvest
 from tunixrt_core.evaluation.predictions import EvalDir, EvalState, Prediction
@@ -102,7 +102,7 @@ class Evaluations:
         with self._starting:
             run = self._registry.run(run_id)
             if not run.status.over:
-                raise Conflict(f"{run.id} is {run.status}; evaluate it when it is over.")
+                raise Busy(f"{run.id} is {run.status}; evaluate it when it is over.")
             manifest, folder = RunManifest.from_dict(run.manifest), RunDir(Path(run.directory))
             plans = [plan_evaluation(manifest, folder, target, request) for target in targets]
             return self._evals.queue(run.id, plans, again=again)

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from tunixrt_core.errors import Conflict, NotFound
+from tunixrt_core.errors import Busy, NotFound
 from tunixrt_core.evaluation.predictions import EvalDir
 from tunixrt_core.evaluation.scorers.known import known_scorers
 from tunixrt_core.home import attention, disk
@@ -196,10 +196,10 @@ class Home:
     def empty_compile_cache(self) -> int:
         """Remove what XLA compiled; returns its bytes. The next start compiles again.
 
-        Raises Conflict while something holds the accelerator, OutputError.
+        Raises Busy while something holds the accelerator, OutputError.
         """
         if holder := self._jobs.queue().holder:
-            raise Conflict(f"The compile cache is in use: {holder}. Empty it when that is over.")
+            raise Busy(f"The compile cache is in use: {holder}. Empty it when that is over.")
         freed = disk.empty_compile_cache(self._settings)
         self.measure_disk()
         return freed

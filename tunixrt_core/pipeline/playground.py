@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tunixrt_core.errors import Conflict
+from tunixrt_core.errors import Busy, Conflict
 from tunixrt_core.evaluation.harvest import origin, trace_of
 from tunixrt_core.evaluation.question_execution import AskedRun
 from tunixrt_core.evaluation.questions import Question, QuestionState
@@ -29,13 +29,13 @@ class Playground:
     def ask(self, question: Question) -> QuestionState:
         """Queue a question to a run's models; the answers come into the state that `question` gives.
 
-        Raises Conflict for a run that goes on, and where a run or an evaluation holds or waits for the accelerator,
+        Raises Busy for a run that goes on, and where a run or an evaluation holds or waits for the accelerator,
         NotFound for a run or checkpoint that is not there, TunixMissing.
         """
         self._jobs.backend.require()
         run = self._registry.run(question.run_id)
         if not run.status.over:
-            raise Conflict(f"{run.id} is {run.status}; ask it when it is over.")
+            raise Busy(f"{run.id} is {run.status}; ask it when it is over.")
         asked = AskedRun(run.id, RunManifest.from_dict(run.manifest), RunDir(Path(run.directory)))
         return self._questions.ask(question, asked)
 
@@ -80,7 +80,7 @@ class Playground:
         return trace.content_hash, self._store.traces.insert_one(trace)
 
     def release(self) -> None:
-        """Give the memory of the models that questions loaded back. Raises Conflict while one is being answered."""
+        """Give the memory of the models that questions loaded back. Raises Busy while one is being answered."""
         self._questions.release()
 
     @property

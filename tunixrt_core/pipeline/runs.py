@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.errors import Conflict
+from tunixrt_core.errors import Busy, Conflict
 from tunixrt_core.evaluation.run_summary import RunSummary, summarise
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.registry import Registry
@@ -149,8 +149,8 @@ class Runs:
         """Go on from the last checkpoint of a run that is over, with a new duration where one is given.
 
         The learning rate then follows the schedule of the longer run. A `request_id` that was used before resumes
-        nothing. Raises Conflict where the run is not over, where it finished and no new duration is given, and for a
-        duration that is not longer than what is done; RequestReused.
+        nothing. Raises Busy where the run is not over, Conflict where it finished and no new duration is given or the
+        duration is not longer than what is done, RequestReused.
         """
         self._jobs.backend.require()
         return self._requests.once(
@@ -166,7 +166,7 @@ class Runs:
         with self._starting:
             run = self._registry.run(run_id)
             if not run.status.over:
-                raise Conflict(f"{run.id} is {run.status}; it can be resumed when it is over.")
+                raise Busy(f"{run.id} is {run.status}; it can be resumed when it is over.")
             folder, manifest = RunDir(Path(run.directory)), RunManifest.from_dict(run.manifest)
             manifest = with_duration(manifest, folder.state(), train_steps=train_steps, epochs=epochs)
             if manifest.to_dict() != dict(run.manifest):

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 
-from tunixrt_core.errors import Cancelled, Conflict, OutputError, StoreError
+from tunixrt_core.errors import Busy, Cancelled, Conflict, OutputError, StoreError
 from tunixrt_core.store.sql.engine import Database
 from tunixrt_core.store.sql.schema import KNOWN
 from tunixrt_core.store.sql.tables import trace_tallies, traces
@@ -150,14 +150,14 @@ def _beside(path: Path) -> Iterator[Path]:
 
 
 def _put_aside(target: Path) -> Path:
-    """Rename a database, with what its log still holds written into it. Raises Conflict where it is in use."""
+    """Rename a database, with what its log still holds written into it. Raises Busy where it is in use."""
     kept = target.with_name(f"{target.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
     try:
         with closing(sqlite3.connect(target, timeout=1, isolation_level=None)) as connection:
             # only possible while nobody else has it open: the log is then written into the file and removed
             connection.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.OperationalError:
-        raise Conflict(f"{target} is in use. Stop the dashboard and every other tunixrt first.") from None
+        raise Busy(f"{target} is in use. Stop the dashboard and every other tunixrt first.") from None
     except sqlite3.DatabaseError:
         pass  # it is damaged, which is why it is replaced: kept as it is, with its log
     os.replace(target, kept)

@@ -13,7 +13,7 @@ from tunixrt_core.datasets.gates.findings import Finding, GateOutcome
 from tunixrt_core.datasets.selection import DatasetRow
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.datasets.versions import DatasetVersion
-from tunixrt_core.errors import Conflict, NotFound
+from tunixrt_core.errors import Busy, NotFound
 from tunixrt_core.store.gates import insert_outcomes, read_findings, read_outcomes
 from tunixrt_core.store.query import check_limit
 from tunixrt_core.store.sql.engine import Database
@@ -39,7 +39,7 @@ class DatasetStore:
     ) -> None:
         """Keep a version with its rows, in order, and what the gates found, which is kept by gate.
 
-        Raises Conflict where that name and version is taken.
+        Raises Busy where that name and version is taken.
         """
         try:
             with self._db.write() as connection:
@@ -58,7 +58,7 @@ class DatasetStore:
                 _insert_rows(connection, number, rows)
                 insert_outcomes(connection, number, outcomes, findings or {})
         except IntegrityError:
-            raise Conflict(
+            raise Busy(
                 f"Dataset {version.name} has a version {version.version} already. Build it again for the next one."
             ) from None
 

@@ -13,7 +13,7 @@ from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.helpers import families
 from tests.tunix_backend.helpers.exports import export, pretend_to_train, tensors
 from tests.tunix_backend.helpers.families import write_checkpoint
-from tunixrt_core.errors import TrainingError
+from tunixrt_core.errors import ExportError
 from tunixrt_core.manifest.sections import LoraSection
 from tunixrt_core.training.model_export import ExportLayout
 
@@ -131,7 +131,7 @@ def test_an_adapter_that_is_damaged_before_it_is_read_again_is_found_out(tmp_pat
         save_file(tensors_of, str(file))
 
     for what, message in (("swapped", "does not say"), ("of no layer", "not of rank"), ("of no module", "no module")):
-        with pytest.raises(TrainingError, match=message):
+        with pytest.raises(ExportError, match=message):
             export(
                 manifest,
                 models_dir,

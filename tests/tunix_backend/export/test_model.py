@@ -15,7 +15,7 @@ from tests.tunix_backend.helpers import families
 from tests.tunix_backend.helpers.exports import FAMILIES, export, layout, pretend_to_train, rewrite, tensors
 from tests.tunix_backend.helpers.families import write_checkpoint
 from tests.tunix_backend.model.test_models import logits
-from tunixrt_core.errors import ModelError, OutputError, TrainingError
+from tunixrt_core.errors import CheckpointError, ExportError, ModelError, OutputError
 from tunixrt_core.training.model_export import ExportLayout, ExportReport
 
 pytestmark = pytest.mark.tunix
@@ -143,7 +143,7 @@ def test_a_target_that_cannot_be_written_is_named(tmp_path: Path, models_dir: Pa
 
 
 def test_a_run_without_a_checkpoint_leaves_nothing_behind(tmp_path: Path, models_dir: Path) -> None:
-    with pytest.raises(TrainingError, match="no whole checkpoint"):
+    with pytest.raises(CheckpointError, match="no whole checkpoint"):
         export(make_manifest(tmp_path), models_dir, tmp_path / "to" / "out")
     assert list((tmp_path / "to").iterdir()) == []
 
@@ -163,7 +163,7 @@ def test_a_file_that_is_damaged_between_writing_and_loading_is_found_out(
             (held,) = tensors(file.parent).values()
             save_file(held | {"model.norm.weight": held["model.norm.weight"] * np.float32(scale)}, str(file))
 
-    with pytest.raises(TrainingError, match="does not say what the trained one says"):
+    with pytest.raises(ExportError, match="does not say what the trained one says"):
         export(manifest, models_dir, tmp_path / "to" / "out", damage)
     assert list((tmp_path / "to").iterdir()) == []
 
@@ -182,7 +182,7 @@ def test_a_base_that_changed_since_the_training_is_refused(tmp_path: Path, model
             del held["model.norm.weight"]
             save_file(held, str(base / "model.safetensors"))
 
-    with pytest.raises(TrainingError, match=r"no place in the files .* such as final_norm"):
+    with pytest.raises(ExportError, match=r"no place in the files .* such as final_norm"):
         export(manifest, models_dir, tmp_path / "to" / "out", lose_a_norm)
     assert list((tmp_path / "to").iterdir()) == []
 
@@ -192,7 +192,7 @@ def test_a_run_whose_lora_cannot_stand_alone_is_refused_before_any_work(
     tmp_path: Path, models_dir: Path, method: str, why: str
 ) -> None:
     manifest = make_manifest(tmp_path, method=method)
-    with pytest.raises(TrainingError, match=f"{why}.*Export it merged"):
+    with pytest.raises(ExportError, match=f"{why}.*Export it merged"):
         export(manifest, models_dir, tmp_path / "to" / "out", layout=ExportLayout.PEFT)
     assert not (tmp_path / "to").exists()
 

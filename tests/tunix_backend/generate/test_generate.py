@@ -18,7 +18,7 @@ from tests.conftest import cases
 from tests.tunix_backend.conftest import make_manifest, train, write_rows
 from tests.tunix_backend.helpers.families import KINDS, write_checkpoint
 from tests.tunix_backend.model.test_models import load, logits
-from tunixrt_core.errors import ModelError, TrainingError
+from tunixrt_core.errors import CheckpointError, ModelError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.traces.examples import example_traces
 from tunixrt_core.traces.rendering.chats import ChatFormat
@@ -191,7 +191,7 @@ def test_a_closed_generator_holds_no_memory_of_the_device(tmp_path: Path, models
 
 def test_no_checkpoint_to_generate_from_is_said(tmp_path: Path, models_dir: Path) -> None:
     load = TunixBackend(models_dir).load_generator()
-    with pytest.raises(TrainingError, match="no whole checkpoint"):
+    with pytest.raises(CheckpointError, match="no whole checkpoint"):
         load(make_manifest(tmp_path), tmp_path / "nothing", on_phase=lambda phase: None)
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from tests.tunix_backend.conftest import KeptReports, make_manifest, train, write_rows
-from tunixrt_core.errors import ModelError, OutputError, TrainingError
+from tunixrt_core.errors import CheckpointError, ModelError, OutputError, TrainingError
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.metrics import CheckpointMetric
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.traces.examples import example_traces
 from tunixrt_core.traces.trace import Trace
@@ -184,7 +185,7 @@ def test_lora_trains_only_lora_and_saves_only_lora(tmp_path: Path, models_dir: P
 def test_a_checkpoint_of_another_method_is_refused(whole: Done, models_dir: Path) -> None:
     other = whole.manifest.model_copy(update={"method": "lora"})
     lora = RunManifest.from_dict(other.to_dict())
-    with pytest.raises(TrainingError, match="does not fit"):
+    with pytest.raises(CheckpointError, match="does not fit"):
         train(lora, models_dir)
     assert latest_checkpoint(whole.checkpoints) == whole.checkpoints / "10"
 
@@ -213,7 +214,7 @@ def test_a_checkpoint_that_is_asked_for_is_written_between_two_train_steps(tmp_p
     reports = KeptReports(on_train_step=lambda step: controls.save.set() if step == 3 else None)
     manifest = make_manifest(tmp_path, train_steps=6, checkpoint_every=100, eval_every=100, keep_checkpoints=5)
     train(manifest, models_dir, reports, controls)
-    (asked,) = [r for r in reports.records if r.get("reason") == "asked"]
+    (asked,) = [r for r in reports.records if isinstance(r, CheckpointMetric) and r.reason == "asked"]
     assert 3 <= asked.train_step < 6
     assert asked.train_step in checkpoint_steps(Path(manifest.output_dir) / "checkpoints")
     assert not controls.save.is_set()

@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
-from tunixrt_core.errors import StoreError
+from tunixrt_core.errors import StoreBusy, StoreError
 from tunixrt_core.store.sql.dialects import BUSY_SECONDS, Dialect
 from tunixrt_core.store.sql.postgres import PostgreSQL
 from tunixrt_core.store.sql.sqlite import SQLite
@@ -54,14 +54,16 @@ class Database:
         try:
             yield
         except PoolTimeout:
-            raise StoreError(
+            raise StoreBusy(
                 f"The database {self.place} has been busy for {BUSY_SECONDS} s with another import. Try again later."
             ) from None
         except DatabaseError as error:
             # integrity and programming errors are bugs or are caught where they can happen
             if type(error) is not DatabaseError and not isinstance(error, OperationalError):
                 raise
-            raise StoreError(f"The database {self.place} {_what_to_do(str(error.orig))}") from None
+            cause = str(error.orig)
+            made = StoreBusy if "locked" in cause else StoreError
+            raise made(f"The database {self.place} {_what_to_do(cause)}") from None
 
 
 def dialect_of(name: str) -> Dialect:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from tunixrt_core.errors import TrainingError
+from tunixrt_core.errors import ExportError
 from tunixrt_core.manifest.models import HubName, parse_model_name
 from tunixrt_core.manifest.sections import LoraSection
 from tunixrt_core.tunix_backend.export.shards import WrittenFiles
@@ -27,7 +27,7 @@ def write_adapter(
 ) -> WrittenFiles:
     """Write both files. `base_names` are the tensors of the base's files; `base_model` is what the config names.
 
-    Raises TrainingError where LoRA was trained on what has no name in the base's files.
+    Raises ExportError where LoRA was trained on what has no name in the base's files.
     """
     modules = {_module(name): name for name in base_names if name.endswith(".weight")}
     tensors: dict[str, Any] = {}
@@ -38,7 +38,7 @@ def write_adapter(
             tensors[f"{PREFIX}{module}.lora_A.weight"] = np.ascontiguousarray(factors.a)
             tensors[f"{PREFIX}{module}.lora_B.weight"] = np.ascontiguousarray(factors.b)
     if left := weights.unread_lora():
-        raise TrainingError(
+        raise ExportError(
             f"{len(left)} weights of the trained LoRA have no place in the base model's files, such as {left[0]}. "
             "Nothing was exported; the weights are safe in the run's checkpoints."
         )

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file
 
-from tunixrt_core.errors import TrainingError
+from tunixrt_core.errors import ExportError
 from tunixrt_core.tunix_backend.export.adapter import CONFIG, WEIGHTS
 from tunixrt_core.tunix_backend.export.shards import base_tensors, write_shards
 
@@ -31,7 +31,7 @@ class Adapter:
 
 
 def read_adapter(folder: Path) -> Adapter:
-    """From its two files. Raises TrainingError where they do not fit each other."""
+    """From its two files. Raises ExportError where they do not fit each other."""
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     rank, targets = int(config["r"]), tuple(config["target_modules"])
     factors: dict[str, dict[str, Any]] = {}
@@ -49,7 +49,7 @@ def read_adapter(folder: Path) -> Adapter:
 def write_adapted(adapter: Adapter, base: Path, dtype: str, folder: Path, shard_bytes: int) -> None:
     """A model that can be loaded: the base's files in `dtype`, with the adapter added.
 
-    Raises TrainingError where the base has no weight for a part of the adapter.
+    Raises ExportError where the base has no weight for a part of the adapter.
     """
     left = set(adapter.factors)
 
@@ -68,5 +68,5 @@ def write_adapted(adapter: Adapter, base: Path, dtype: str, folder: Path, shard_
     shutil.copyfile(base / "config.json", folder / "config.json")
 
 
-def _broken(what: str) -> TrainingError:
-    return TrainingError(f"The adapter cannot be read again: {what}. Nothing was exported.")
+def _broken(what: str) -> ExportError:
+    return ExportError(f"The adapter cannot be read again: {what}. Nothing was exported.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.errors import TrainingError
+from tunixrt_core.errors import ExportError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.models import public_name
 from tunixrt_core.manifest.sections import Method
@@ -57,7 +57,7 @@ def export_model(
     """Write the model of the last checkpoint to `target`: merged, with the base's names, shapes and types, or its LoRA.
 
     The directory appears whole, and only after its logits were compared with the trained model's; `card` writes its
-    README. Raises OutputError where `target` exists or cannot be written, TrainingError where there is no fitting
+    README. Raises OutputError where `target` exists or cannot be written, ExportError where there is no fitting
     checkpoint, where the layout cannot hold what was trained or where the export does not say what the trained model
     says, ModelError for the base model and for a check that was asked for and cannot be made.
     """
@@ -99,7 +99,7 @@ def _refuse_layout(manifest: RunManifest, layout: ExportLayout) -> None:
         if manifest.method is Method.FULL
         else "trained its LoRA beside quantised weights, and on the base model's own it would not say the same"
     )
-    raise TrainingError(f"The run {why}. Export it merged.")
+    raise ExportError(f"The run {why}. Export it merged.")
 
 
 def _write(job: _Job, checkpoints: Path, folder: Path, on_phase: Callable[[str], None]) -> tuple[WrittenFiles, _Said]:
@@ -129,7 +129,7 @@ def _write_merged(weights: TrainedWeights, base: Path, folder: Path, shard_bytes
     def value_of(name: str, old: Any) -> Any:
         new = weights.tensor(name)
         if new is not None and new.shape != old.shape:
-            raise TrainingError(
+            raise ExportError(
                 f"{name} has the shape {new.shape} in the trained model and {old.shape} in {base}. "
                 "The base model has changed since the training; put the old files back."
             )
@@ -137,7 +137,7 @@ def _write_merged(weights: TrainedWeights, base: Path, folder: Path, shard_bytes
 
     written = write_shards(base_tensors(base), value_of, folder, shard_bytes)
     if left := weights.unread():
-        raise TrainingError(
+        raise ExportError(
             f"{len(left)} weights of the trained model have no place in the files of {base}, such as {left[0]}. "
             "Nothing was exported; the weights are safe in the run's checkpoints."
         )

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from tunixrt_core.errors import TrainingError
+from tunixrt_core.errors import ExportError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.sections import Method
 from tunixrt_core.traces.rendering.row import render_prompt
@@ -47,7 +47,7 @@ def tolerance_of(manifest: RunManifest, dtype: str, *, other_code: bool = False)
 def compare(by: str, trained: Sequence[Any], exported: Sequence[Any], share: float) -> ExportCheck:
     """What the exported model says beside the trained one: logits [tokens, vocabulary] of each prompt.
 
-    Raises TrainingError where they are further apart than `share` of the largest logit, or where they rank a token
+    Raises ExportError where they are further apart than `share` of the largest logit, or where they rank a token
     first that is behind the trained model's own by more than that.
     """
     largest = max(float(np.abs(logits).max()) for logits in trained)
@@ -58,7 +58,7 @@ def compare(by: str, trained: Sequence[Any], exported: Sequence[Any], share: flo
     agreement = float(np.mean(behind == 0.0))
     # written so that a NaN fails
     if not (difference <= tolerance and float(np.max(behind)) <= tolerance):
-        raise TrainingError(
+        raise ExportError(
             f"The exported model, read by {by}, does not say what the trained one says: logits differ by up to "
             f"{difference:.2g} (allowed are {tolerance:.2g}) and the best token is the same in {agreement:.1%}. "
             "Nothing was exported; the weights are safe in the run's checkpoints."

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tunixrt_core.errors import TrainingError
+from tunixrt_core.errors import ExportError
 from tunixrt_core.tunix_backend.model.lora import dequantize, is_quantized
 
 _LAYER = re.compile(r"(?:language_model\.)?model\.layers\.(\d+)\.(.+)\.(weight|bias)")
@@ -138,7 +138,7 @@ class TrainedWeights:
         delta = np.tensordot(a, b, 1) * self._scale
         delta = delta.transpose(_DELTA_ORDER.get(path.split(".")[-2], range(delta.ndim)))
         if delta.shape != weight.shape:
-            raise TrainingError(
+            raise ExportError(
                 f"LoRA on {path} has the shape {delta.shape}, the weight {weight.shape}: it cannot be merged. "
                 "Train with another lora.modules."
             )

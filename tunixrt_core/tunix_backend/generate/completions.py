@@ -54,7 +54,7 @@ class TunixGenerator:
     ) -> TunixGenerator:
         """The manifest's base model, or with `checkpoints` the weights of the last whole checkpoint in there.
 
-        Raises ModelError for a model that cannot be loaded, TrainingError where there is no fitting checkpoint.
+        Raises ModelError for a model that cannot be loaded, CheckpointError where there is no fitting checkpoint.
         """
         on_phase("loading")
         tokenizer = load_tokenizer(manifest, models_dir)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.errors import TrainingError
+from tunixrt_core.errors import CheckpointError
 
 # orbax writes a checkpoint under another name and renames it when it is whole; this file is in every one
 _MARK = "_CHECKPOINT_METADATA"
@@ -28,13 +28,13 @@ def restore_weights(model: Any, directory: Path, *, lora: bool) -> int:
     """Load a checkpoint into the model, in place, and return its train step: the last whole one in `directory`, or
     `directory` itself where it is one.
 
-    Raises TrainingError where there is none, or where it belongs to another model or LoRA rank.
+    Raises CheckpointError where there is none, or where it belongs to another model or LoRA rank.
     """
     from tunix.sft.checkpoint_manager import CheckpointManager
 
     last = directory if (directory / _MARK).is_file() else latest_checkpoint(directory)
     if last is None:
-        raise TrainingError(f"There is no whole checkpoint in {directory}. Train the run first.")
+        raise CheckpointError(f"There is no whole checkpoint in {directory}. Train the run first.")
     manager = CheckpointManager(str(last.parent.absolute()))
     try:
         step, _ = manager.maybe_restore(model, step=int(last.name), restore_only_lora_params=lora)
@@ -45,10 +45,10 @@ def restore_weights(model: Any, directory: Path, *, lora: bool) -> int:
     return int(step)
 
 
-def misfit(checkpoint: Path, error: Exception) -> TrainingError:
+def misfit(checkpoint: Path, error: Exception) -> CheckpointError:
     """The error for weights that do not go into the model that the manifest asks for."""
     first_line = str(error).strip().split("\n", 1)[0][:300]
-    return TrainingError(
+    return CheckpointError(
         f"The checkpoint {checkpoint} does not fit the manifest's model, method or LoRA rank. "
         "Use another output_dir, or the manifest that the checkpoint was made with.",
         details={"reason": first_line},

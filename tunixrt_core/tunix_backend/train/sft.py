@@ -50,7 +50,7 @@ class TunixTrainer:
     ) -> TrainOutcome:
         """Train to the manifest's last train step, or until asked to stop, going on from the last checkpoint.
 
-        Everything of JAX happens in the calling thread. Raises ModelError, TrainingError or OutputError.
+        Everything of JAX happens in the calling thread. Raises JobFailed or OutputError.
         """
         if not writes():
             observer = NoObserver()
