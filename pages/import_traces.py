@@ -11,8 +11,7 @@ from typing import Any, BinaryIO
 
 import streamlit as st
 
-from app.imports.desk import ImportJob, Kind, desk_of
-from app.imports.views import show_job, show_preview, show_report
+from app.imports.views import show_import, show_preview, show_report
 from app.state import get_pipeline
 from app.ui import blocks
 from app.ui.boundary import show_error
@@ -21,6 +20,7 @@ from tunixrt_core.errors import TunixRTError, UnreadableFile
 from tunixrt_core.ingest.formats.mapping import FIELDS
 from tunixrt_core.ingest.reasoning.steps import RULES
 from tunixrt_core.ingest.report import Preview
+from tunixrt_core.jobs.imports import ImportKind
 from tunixrt_core.traces.examples import example_traces
 
 EXAMPLES, UPLOAD, PATH = "Examples", "Upload", "Server path"
@@ -186,16 +186,11 @@ def look(name: str, stamp: object, key: object, _opened: Opened, _words: dict[st
     return rt.traces.preview(source, name=name, **_words)
 
 
-def start(kind: Kind, name: str, opened: Opened, words: dict[str, Any], stamp: object) -> None:
-    """Hand the file to the desk, once however often it is pressed; the page shows how far it is."""
-    work = rt.traces.ingest if kind == "import" else rt.traces.diagnose
+def start(kind: ImportKind, name: str, opened: Opened, words: dict[str, Any], stamp: object) -> None:
+    """Read the file in the background, once however often the button is pressed; the page shows its progress."""
     st.session_state.pop(REPORT, None)
-    st.session_state[JOB] = desk_of(rt).start(
-        kind,
-        name,
-        lambda rejects, tell: work(opened(), name=name, rejects=rejects, on_progress=tell, **words),
-        asked=(name, str(stamp), str(sorted(words.items(), key=str))),
-    )
+    key = (name, str(stamp), str(sorted(words.items(), key=str)))
+    st.session_state[JOB] = rt.traces.imports.begin(kind, opened(), key=key, name=name, **words).id
 
 
 FILES = (
@@ -212,8 +207,9 @@ for tab, show in zip(tabs, (show_examples, show_upload, show_path), strict=True)
         with tab, st.container(border=True, key="import-form"):
             show()
 with report_slot:
-    own: ImportJob | None = st.session_state.get(JOB)
-    for job in [job for job in desk_of(rt).under_way() if job is not own][:1] + ([own] if own else []):
-        show_job(job)
+    own = rt.traces.imports.find(st.session_state.get(JOB, ""))
+    others = [task for task in rt.traces.imports.all() if not task.over and (own is None or task.id != own.id)]
+    for task in others[-1:] + ([own] if own else []):
+        show_import(task)
     if REPORT in st.session_state:
         show_report(st.session_state[REPORT])

@@ -7,10 +7,10 @@ from typing import NoReturn
 import streamlit as st
 
 from app.manifest.start import start_button
-from app.preflight.desk import desk_of
 from app.preflight.dry_run import show_dry_run
 from app.preflight.views import (
     ask_preflight,
+    forget_preflight,
     show_banner,
     show_checks,
     show_histogram,
@@ -75,7 +75,7 @@ def show_loader() -> None:
 
 def show_actions(manifest: RunManifest, found: Preflight | None, *, is_new: bool) -> None:
     if st.button("Check again", icon=":material/refresh:", key="check-again"):
-        desk_of(rt).forget(manifest, is_new=is_new)
+        forget_preflight(manifest, is_new=is_new)
         st.rerun()
     if not is_new:
         if st.button("Back to the run", key="back-to-run"):

@@ -12,7 +12,7 @@
     │   └── RequestReused     a request id that stands for another request
     ├── NotFound              nothing goes by that name
     ├── Conflict              not in the present state
-    │   ├── Cancelled         the work was cancelled by its user
+    │   ├── Stopped           the work was stopped by its user
     │   └── Busy          (*) something else has to end first
     ├── ShuttingDown      (*) the server is about to end
     ├── JobFailed             a job ended without a result
@@ -134,10 +134,10 @@ class Conflict(TunixRTError):
     code = "conflict"
 
 
-class Cancelled(Conflict):
-    """The work was cancelled before it was done; nothing of it was kept."""
+class Stopped(Conflict):
+    """The work was stopped before it was done; nothing of it was kept."""
 
-    code = "cancelled"
+    code = "stopped"
 
 
 class Busy(Conflict):

@@ -17,6 +17,7 @@ from app.api.routes import (
     diagnostics,
     dry_runs,
     evaluations,
+    file_imports,
     imports,
     model_exports,
     playground,
@@ -58,6 +59,7 @@ def build_api(max_upload_mb: int) -> FastAPI:
     for part in (
         tunix,
         imports,
+        file_imports,
         traces,
         datasets,
         builds,

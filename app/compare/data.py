@@ -12,12 +12,13 @@ from pathlib import Path
 import streamlit as st
 
 from app.state import get_pipeline
-from app.ui.boundary import error_boundary
+from app.ui.background import computed
 from app.ui.charts.curves import Curves
-from app.ui.desk import Desk, DeskJob, Tell
 from app.ui.words import plural
+from tunixrt_core.errors import TunixRTError
 from tunixrt_core.evaluation.run_summary import RunSummary, summarise
 from tunixrt_core.runs.record import Run, RunDir
+from tunixrt_core.util.tasks import Progress, Task, Tasks
 
 _KEPT = 12
 _FRESH_SECONDS = 20  # how long what a run in progress has measured is good enough for a comparison
@@ -33,8 +34,8 @@ class Reading:
 
 _Key = tuple[str, str, float]
 _read: OrderedDict[_Key, Reading] = OrderedDict()
-_read_lock = threading.Lock()  # pages of several sessions, and the desk's thread
-_desk = Desk[None]("compare")
+_read_lock = threading.Lock()  # comparisons of several sessions
+_tasks: Tasks[list[Reading]] = Tasks("comparison", at_once=1, keep=2)
 
 
 def readings(runs: Sequence[Run]) -> list[Reading] | None:
@@ -43,21 +44,19 @@ def readings(runs: Sequence[Run]) -> list[Reading] | None:
     """
     now = time.time()
     keys = [_key(run, now) for run in runs]
-    job = _desk.ask(tuple(keys), lambda tell: _read_all(runs, keys, tell))
-    if not job.wait():
-        st.fragment(_show_progress, run_every=0.5)(job)
-        return None
-    if job.future.cancelled():
-        st.rerun()
-    if error := job.future.exception():
-        _desk.forget(tuple(keys))
-        raise error
-    with _read_lock:
-        found = [_read.get(key) for key in keys]
-    if any(each is None for each in found):  # other comparisons have pushed it out
-        _desk.forget(tuple(keys))
-        st.rerun()
-    return [each for each in found if each is not None]
+
+    def work(on_progress: Progress, stop: threading.Event) -> list[Reading]:
+        found: list[Reading] = []
+        for run, key in zip(runs, keys, strict=True):
+            on_progress("runs", len(found), len(runs))
+            found.append(_read_once(run, key))
+        return found
+
+    try:
+        return computed(_tasks, tuple(keys), work, _show_progress)
+    except TunixRTError:
+        _tasks.forget(tuple(keys))
+        raise
 
 
 def _key(run: Run, now: float) -> _Key:
@@ -65,18 +64,17 @@ def _key(run: Run, now: float) -> _Key:
     return run.directory, run.id, until
 
 
-def _read_all(runs: Sequence[Run], keys: Sequence[_Key], tell: Tell) -> None:
-    for done, (run, key) in enumerate(zip(runs, keys, strict=True)):
-        tell(done, len(runs))
-        with _read_lock:
-            if key in _read:
-                _read.move_to_end(key)
-                continue
-        made = _reading(run)
-        with _read_lock:
-            _read[key] = made
-            while len(_read) > _KEPT:
-                _read.popitem(last=False)
+def _read_once(run: Run, key: _Key) -> Reading:
+    with _read_lock:
+        if key in _read:
+            _read.move_to_end(key)
+            return _read[key]
+    made = _reading(run)
+    with _read_lock:
+        _read[key] = made
+        while len(_read) > _KEPT:
+            _read.popitem(last=False)
+    return made
 
 
 def _reading(run: Run) -> Reading:
@@ -85,8 +83,5 @@ def _reading(run: Run) -> Reading:
     return Reading(curves, summarise(RunDir(Path(run.directory))))
 
 
-def _show_progress(job: DeskJob[None]) -> None:
-    with error_boundary():
-        if job.future.done():
-            st.rerun()
-        st.progress(job.share, text=f"Reading what {plural(job.total, 'run')} measured")
+def _show_progress(task: Task[list[Reading]]) -> None:
+    st.progress(task.share, text=f"Reading what {plural(task.total, 'run')} measured")

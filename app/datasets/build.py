@@ -9,13 +9,14 @@ import streamlit as st
 
 from app.datasets.form import dataset_form
 from app.state import get_pipeline
-from app.ui.boundary import error_boundary, show_error
+from app.ui.background import TICK, follow
+from app.ui.boundary import show_error
 from app.ui.components import card
 from app.ui.navigation import go
 from app.ui.words import duration
 from tunixrt_core.datasets.versions import DatasetVersion
-from tunixrt_core.errors import InvalidDataset, TunixRTError
-from tunixrt_core.jobs.builds import Build
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.util.tasks import Task
 
 _AT_ONCE_SECONDS = 3.0  # a build that takes less needs no progress bar
 _PHASE_WORDS = {
@@ -52,34 +53,29 @@ def show_builder(versions: Sequence[DatasetVersion]) -> None:
 def show_build(build_id: str) -> None:
     """A build under way, followed until it is over."""
     build = get_pipeline().datasets.builds.get(build_id)
-    with card(f"Building {build.name}", key="building"):
+    with card(f"Building {build.title}", key="building"):
         if build.over:
             try:
                 _end(build)
             except TunixRTError as error:
                 show_error(error)
             return
-        st.fragment(_progress, run_every=1)(build_id)
-        if st.button("Cancel build", icon=":material/stop_circle:", key="cancel-build"):
-            get_pipeline().datasets.builds.cancel(build_id)
+        builds = get_pipeline().datasets.builds
+        st.fragment(follow, run_every=TICK)(builds, build_id, _show_progress)
+        if st.button("Stop build", icon=":material/stop_circle:", key="stop-build"):
+            builds.stop(build_id)
 
 
-def _progress(build_id: str) -> None:
-    with error_boundary():
-        build = get_pipeline().datasets.builds.get(build_id)
-        if build.over:
-            st.rerun()
-        words = _PHASE_WORDS.get(build.phase, build.phase)
-        if build.total:
-            words += f" · {build.done:,} of {build.total:,} rows"
-        st.progress(build.done / build.total if build.total else 0.0, text=f"{words} · {duration(build.seconds)}")
+def _show_progress(build: Task[DatasetVersion]) -> None:
+    words = _PHASE_WORDS.get(build.phase or "reading", build.phase)
+    if build.total:
+        words += f" · {build.done:,} of {build.total:,} rows"
+    st.progress(build.share, text=f"{words} · {duration(build.seconds)}")
 
 
-def _end(build: Build) -> None:
+def _end(build: Task[DatasetVersion]) -> None:
     """Show the version that a build made. Raises what ended it otherwise."""
-    if build.version is None:
-        raise InvalidDataset(build.message)
-    version = get_pipeline().datasets.get(build.name, build.version)
+    version = build.value()
     if version.created_at.timestamp() < st.session_state.get("build-began", 0.0):
         st.toast(f"{version.name} v{version.version} has this content already.", icon=":material/info:")
     go("datasets", dataset=f"{version.name}:{version.version}")

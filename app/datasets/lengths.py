@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import plotly.graph_objects as plots
 import streamlit as st
@@ -13,45 +11,19 @@ from app.manifest.form import local_models
 from app.state import PerPipeline, get_pipeline
 from app.ui import blocks
 from app.ui.address import stands_in_address
+from app.ui.background import ask
 from app.ui.boundary import error_boundary
 from app.ui.words import plural
 from tunixrt_core.datasets.lengths import Lengths, SplitLengths
 from tunixrt_core.datasets.versions import DatasetVersion
-from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.util.tasks import Progress, Tasks
 
 MOST_COUNTED = 50_000  # rows whose tokens are counted; of a larger version, a sample
 ESTIMATE = "Estimate (bytes by 4)"
-PATIENCE = 0.3  # seconds in which a small version is counted before a page is shown without
 TICK = 1.0
-_KEPT = 64
 
-
-class LengthDesk:
-    """Counts each version once for each tokenizer: a version does not change."""
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="tunixrt-lengths")
-        self._lock = threading.Lock()  # pages of several sessions ask at once
-        self._counts: OrderedDict[tuple[str, str | None], Future[Lengths]] = OrderedDict()
-
-    def ask(self, version: DatasetVersion, model: str | None) -> Future[Lengths]:
-        key = (version.content_hash, model)
-        with self._lock:
-            known = self._counts.get(key)
-            # what failed may work now: the model may have been downloaded since
-            if known is None or (known.done() and known.exception()):
-                known = self._counts[key] = self._pool.submit(self._count, version, model)
-            self._counts.move_to_end(key)
-            while len(self._counts) > _KEPT:
-                self._counts.popitem(last=False)
-        return known
-
-    def _count(self, version: DatasetVersion, model: str | None) -> Lengths:
-        return self._pipeline.datasets.lengths(version.name, version.version, model=model, most=MOST_COUNTED)
-
-
-_desks: PerPipeline[LengthDesk] = PerPipeline(LengthDesk)
+# a version does not change: it is counted once by each tokenizer
+_tasks: PerPipeline[Tasks[Lengths]] = PerPipeline(lambda _: Tasks("lengths", at_once=1, keep=64))
 
 
 def tokenizer() -> str | None:
@@ -76,11 +48,16 @@ def _models() -> list[str]:
 
 def lengths_of(version: DatasetVersion) -> Lengths | None:
     """None while they are counted. Raises TunixMissing, ModelError."""
-    counting = _desks.of(get_pipeline()).ask(version, tokenizer())
-    try:
-        return counting.result(PATIENCE)
-    except TimeoutError:
-        return None
+    rt, model = get_pipeline(), tokenizer()
+    tasks, key = _tasks.of(rt), (version.content_hash, model)
+
+    def count(on_progress: Progress, stop: threading.Event) -> Lengths:
+        return rt.datasets.lengths(version.name, version.version, model=model, most=MOST_COUNTED)
+
+    if (known := tasks.last(key)) and known.status == "failed":
+        tasks.forget(key)  # it may succeed now: the model may have been downloaded since
+    task = ask(tasks, key, count)
+    return task.value() if task.over and task.status != "stopped" else None
 
 
 def wait_for_lengths(version: DatasetVersion) -> None:

@@ -8,13 +8,14 @@ from typing import Any
 
 import streamlit as st
 
-from app.imports.desk import ImportJob
+from app.state import get_pipeline
 from app.ui import blocks
-from app.ui.boundary import error_boundary, escape_markdown, show_error
+from app.ui.background import TICK, follow
+from app.ui.boundary import escape_markdown, show_error
 from app.ui.components import card, table, tiles
 from app.ui.navigation import go
 from app.ui.words import duration, plural, whole
-from tunixrt_core.errors import Cancelled, TunixRTError
+from tunixrt_core.errors import Stopped, TunixRTError
 from tunixrt_core.ingest.report import (
     Diagnosis,
     ImportReport,
@@ -24,9 +25,10 @@ from tunixrt_core.ingest.report import (
     RowError,
     Unit,
 )
+from tunixrt_core.jobs.imports import FileRead
 from tunixrt_core.traces.trace import Trace
+from tunixrt_core.util.tasks import Task
 
-TICK = 0.5  # seconds between looks at a file on its way
 PATIENCE = 0.4  # a small file is read before a progress bar would be drawn
 
 _SURE_TINTS = {"high": "green", "medium": "amber", "low": "red"}
@@ -94,67 +96,64 @@ def show_rows(rows: Sequence[PreviewRow], unit: Unit) -> None:
         blocks.answers(trace.final_answer, trace.reference_answer, None)
 
 
-def show_job(job: ImportJob) -> None:
-    """A file on its way, or what came of it; the page comes again when it is over."""
-    if not job.wait(PATIENCE):
+def show_import(task: Task[FileRead]) -> None:
+    """The progress of a file, or its report; the page is built again when it is over."""
+    imports = get_pipeline().traces.imports
+    task = imports.wait(task.id, PATIENCE)
+    if not task.over:
         with st.container(border=True, key="import-job"):
-            st.fragment(_show_progress, run_every=TICK)(job)
+            st.fragment(follow, run_every=TICK)(imports, task.id, _show_progress)
         return
     try:
-        found = job.result()
-    except Cancelled as stopped:
+        found = task.value()
+    except Stopped as stopped:
         st.warning(escape_markdown(str(stopped)), icon=":material/stop_circle:")
     except TunixRTError as error:
         show_error(error)
     else:
-        if isinstance(found, ImportReport):
-            show_report(found, job)
+        if isinstance(found.report, ImportReport):
+            show_report(found.report, found)
         else:
-            show_diagnosis(found, job)
+            show_diagnosis(found.report, found)
 
 
-def _show_progress(job: ImportJob) -> None:
-    with error_boundary():
-        if job.over:
-            st.rerun()
-        verb = {"import": "Importing", "check": "Checking"}[job.kind]
-        with st.container(horizontal=True, vertical_alignment="center"):
-            with st.container():
-                st.progress(_share(job), text=escape_markdown(f"{verb} {job.name} · {progress_words(job)}"))
-            st.button(
-                "Cancel",
-                icon=":material/stop:",
-                key="cancel-import",
-                disabled=job.cancelling,
-                help=_cancel_help(job),
-                on_click=job.cancel,
-            )
+def _show_progress(task: Task[FileRead]) -> None:
+    verb = {"import": "Importing", "check": "Checking"}[task.kind]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container():
+            st.progress(task.share, text=escape_markdown(f"{verb} {task.title} · {progress_words(task)}"))
+        st.button(
+            "Stop",
+            icon=":material/stop:",
+            key="stop-import",
+            disabled=task.stopping,
+            help="It ends in a moment." if task.stopping else "Ends it and leaves nothing of it in the store.",
+            on_click=_stop,
+            args=(task.id,),
+        )
 
 
-def progress_words(job: ImportJob) -> str:
+def _stop(task_id: str) -> None:
+    get_pipeline().traces.imports.stop(task_id)
+
+
+def progress_words(task: Task[FileRead]) -> str:
     """Traces read, rate and time left, as far as they are known."""
-    now = job.progress
-    if job.cancelling:
-        return "is being cancelled"
-    if now is None:
-        return "waiting for its turn" if not job.future.running() else "reading its first rows"
-    parts = [f"{now.read:,} {'traces' if job.kind == 'import' else 'rows'}", f"{now.rate:,.0f}/s"]
-    if now.share == 1:
-        parts.append("filling the search index" if job.kind == "import" else "last rows")
-    elif now.seconds_left is not None:
-        parts.append(f"about {duration(now.seconds_left)} left")
+    if task.stopping:
+        return "is being stopped"
+    if not task.done:
+        return "waiting for its turn" if task.status == "waiting" else "reading its first rows"
+    parts = [f"{task.done:,} {'traces' if task.kind == 'import' else 'rows'}"]
+    if task.seconds:
+        parts.append(f"{task.done / task.seconds:,.0f}/s")
+    if task.phase == "finishing":
+        parts.append("filling the search index" if task.kind == "import" else "last rows")
+    elif task.seconds_left is not None:
+        parts.append(f"about {duration(task.seconds_left)} left")
     return " · ".join(parts)
 
 
-def _share(job: ImportJob) -> float:
-    return (job.progress.share or 0.0) if job.progress else 0.0
-
-
-def _cancel_help(job: ImportJob) -> str:
-    return "It ends in a moment." if job.cancelling else "Ends it and leaves nothing of it in the store."
-
-
-def show_report(report: ImportReport, job: ImportJob | None = None) -> None:
+def show_report(report: ImportReport, file: FileRead | None = None) -> None:
     scores = f" · {plural(report.scores, 'score')}" if report.scores else ""
     with card(f"Import of {report.file}", note=f"{report.format} · {report.seconds:.1f} s{scores}", key="report"):
         tiles(
@@ -171,7 +170,7 @@ def show_report(report: ImportReport, job: ImportJob | None = None) -> None:
             f"{report.rejected:,} rejected"
         )
         show_warnings(report.warnings, "line")
-        show_rejected(report.errors, report.rejected, job)
+        show_rejected(report.errors, report.rejected, report.file, file)
         with st.container(horizontal=True):
             if st.button("Build a dataset", type="primary", icon=":material/dataset:", key="build-a-dataset"):
                 go("datasets", new="1")
@@ -179,7 +178,7 @@ def show_report(report: ImportReport, job: ImportJob | None = None) -> None:
                 go("traces")
 
 
-def show_diagnosis(found: Diagnosis, job: ImportJob) -> None:
+def show_diagnosis(found: Diagnosis, file: FileRead) -> None:
     """Every row of the file was read and none stored."""
     note = f"{found.format} · {plural(found.rows, 'row')} · {found.seconds:.1f} s · nothing stored"
     with card(f"Check of {found.file}", note=note, key="diagnosis"):
@@ -212,21 +211,21 @@ def show_diagnosis(found: Diagnosis, job: ImportJob) -> None:
                 height="content" if len(found.reasons) <= 8 else 340,
             )
         show_warnings(found.warnings, found.unit)
-        show_rejected(found.errors, found.rejected, job)
+        show_rejected(found.errors, found.rejected, found.file, file)
 
 
-def show_rejected(errors: Sequence[RowError], rejected: int, job: ImportJob | None) -> None:
+def show_rejected(errors: Sequence[RowError], rejected: int, name: str, file: FileRead | None) -> None:
     """The rejected rows with line, field and reason, and the rows themselves to take away."""
     if not errors:
         return
     more = f", the first {len(errors):,} shown" if len(errors) < rejected else ""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown(f"**{plural(rejected, 'rejected row')}**{more}", width="content")
-        if job is not None:
+        if file is not None:
             st.download_button(
                 "Rejected rows",
-                job.rejected,
-                file_name=_rejects_name(job.name),
+                file.rejected,
+                file_name=_rejects_name(name),
                 icon=":material/download:",
                 key="rejects",
                 help="As they stand in the file: mend them and import that file.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Any
 import streamlit as st
 
 from app.state import get_pipeline
-from app.ui.boundary import error_boundary, escape_markdown
-from app.ui.desk import Desk, DeskJob, Tell
+from app.ui.background import computed
+from app.ui.boundary import escape_markdown
 from app.ui.words import duration, percent, plural
 from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.errors import TunixRTError
@@ -19,6 +20,7 @@ from tunixrt_core.manifest.manifest import RunManifest, make_manifest
 from tunixrt_core.manifest.sections import DataSection
 from tunixrt_core.training.pace import Pace
 from tunixrt_core.training.preflight import Totals
+from tunixrt_core.util.tasks import Progress, Task, Tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class ManifestChoice:
         return make_manifest(data, self.model_id, folder, self.hyperparams, dataset=self.dataset.ref)
 
 
-_desk = Desk[DataSection]("manifest-data")
+_tasks: Tasks[DataSection] = Tasks("manifest data", at_once=1, keep=16)
 
 
 def manifest_data(dataset: DatasetVersion) -> DataSection | None:
@@ -46,33 +48,24 @@ def manifest_data(dataset: DatasetVersion) -> DataSection | None:
     """
     rt = get_pipeline()
 
-    def make(tell: Tell) -> DataSection:
+    def write(on_progress: Progress, stop: threading.Event) -> DataSection:
         return rt.manifests.data(dataset.name, dataset.version)
+
+    def show(task: Task[DataSection]) -> None:
+        rows = plural(dataset.rows, "row")
+        st.caption(escape_markdown(f"Writing {dataset.label} as JSONL ({rows}) …"))
 
     # an export leaves out what was deleted since, hence the count
     key = (str(rt.settings.home), dataset.name, dataset.version, dataset.content_hash, rt.traces.count())
-    job = _desk.ask(key, make)
-    if not job.wait():
-        st.fragment(_show_writing, run_every=0.5)(job, dataset.label, dataset.rows)
-        return None
-    if job.future.cancelled():
-        st.rerun()
     try:
-        data = job.future.result()
+        data = computed(_tasks, key, write, show)
     except TunixRTError:
-        _desk.forget(key)  # a full disk may have room when it is asked for next
+        _tasks.forget(key)  # a full disk may have room when it is asked for next
         raise
-    if not Path(data.path).is_file():
-        _desk.forget(key)
+    if data is not None and not Path(data.path).is_file():
+        _tasks.forget(key)
         st.rerun()
     return data
-
-
-def _show_writing(job: DeskJob[DataSection], label: str, rows: int) -> None:
-    with error_boundary():
-        if job.future.done():
-            st.rerun()
-        st.caption(escape_markdown(f"Writing {label} as JSONL ({plural(rows, 'row')}) …"))
 
 
 def plan_lines(manifest: RunManifest, totals: Totals | None = None, pace: Pace | None = None) -> list[tuple[str, str]]:

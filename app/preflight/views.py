@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.preflight.desk import PreflightJob, desk_of
-from app.state import get_pipeline
+from app.state import PerPipeline, get_pipeline
 from app.ui import blocks
+from app.ui.background import computed
 from app.ui.blocks import BLUE, TEAL, CheckState
-from app.ui.boundary import error_boundary, escape_markdown, show_error
+from app.ui.boundary import escape_markdown, show_error
 from app.ui.components import tiles
 from app.ui.words import percent, plural, whole
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.preflight import Finding, Histogram, PolicyEffect, Preflight, Severity, Totals, counted
 from tunixrt_core.training.preflight_checks import CHECKS
+from tunixrt_core.util.tasks import Progress, Task, Tasks
 
-TICK = 0.5  # seconds between looks at a preflight on its way
+# kept until the manifest or its data change
+_tasks: PerPipeline[Tasks[Preflight]] = PerPipeline(lambda _: Tasks("preflight", at_once=1, keep=16))
 _NAMED = 8
 
 _POLICY_WORDS = {"drop_row": "Leave the row out", "drop_steps": "Drop middle steps"}
@@ -29,25 +33,31 @@ _FEW_LENGTHS = 10  # different lengths of rows, of which each has its own mark o
 
 def ask_preflight(manifest: RunManifest, *, is_new: bool = True) -> Preflight | None:
     """The preflight of a manifest; None, with its progress shown, while it is made. The page comes again at its end."""
-    job = desk_of(get_pipeline()).ask(manifest, is_new=is_new)
-    if not job.wait():
-        st.fragment(_show_progress, run_every=TICK)(job)
-        return None
-    if job.future.cancelled():
-        st.rerun()
+    rt = get_pipeline()
+
+    def check(on_progress: Progress, stop: threading.Event) -> Preflight:
+        return rt.manifests.preflight(manifest, is_new=is_new, on_progress=partial(on_progress, "rows"))
+
     try:
-        return job.future.result()
+        return computed(_tasks.of(rt), _key(manifest, is_new), check, _show_progress)
     except TunixRTError as error:
         show_error(error)
         return None
 
 
-def _show_progress(job: PreflightJob) -> None:
-    with error_boundary():
-        if job.future.done():
-            st.rerun()
-        rows = f"{job.done:,} of {plural(job.total, 'row')}" if job.total else "the rows"
-        st.progress(job.share, text=f"Encoding {rows}")
+def forget_preflight(manifest: RunManifest, *, is_new: bool) -> None:
+    """Check again when next asked."""
+    _tasks.of(get_pipeline()).forget(_key(manifest, is_new))
+
+
+def _key(manifest: RunManifest, is_new: bool) -> tuple[str, bool]:
+    # the name of a run changes nothing, and is typed letter by letter
+    return manifest.model_copy(update={"name": "run"}).content_hash, is_new
+
+
+def _show_progress(task: Task[Preflight]) -> None:
+    rows = f"{task.done:,} of {plural(task.total, 'row')}" if task.total else "the rows"
+    st.progress(task.share, text=f"Encoding {rows}")
 
 
 def show_banner(found: Preflight) -> None:

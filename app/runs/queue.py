@@ -50,7 +50,7 @@ def show_queue() -> None:
                     _button("Sooner", "arrow_upward", job.id, partial(rt.queue.move, job.id, -1), off=place == 0)
                     last = place == len(queue.waiting) - 1
                     _button("Later", "arrow_downward", job.id, partial(rt.queue.move, job.id, 1), off=last)
-                    _button("Cancel", "close", job.id, partial(rt.queue.cancel, job.id))
+                    _button("Remove", "close", job.id, partial(rt.queue.remove, job.id))
 
 
 def _purpose(job_id: str, run_id: str, kind: str) -> str:

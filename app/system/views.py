@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 import streamlit as st
 
 from app.state import get_pipeline
 from app.ui import blocks
-from app.ui.boundary import error_boundary, escape_markdown, show_error
+from app.ui.background import follow
+from app.ui.boundary import escape_markdown, show_error
 from app.ui.components import card
 from app.ui.words import duration, moment, plural, size
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.home.disk import DiskUse
 from tunixrt_core.home.overview import CheckedStore
-from tunixrt_core.util.tasks import CHECK, MEASURE, Task
+from tunixrt_core.pipeline.home import CHECK, MEASURE
+from tunixrt_core.util.tasks import Task
 
 TICK = 1  # seconds between looks at a task
 LOG_LINES = 200
@@ -84,7 +87,7 @@ def show_check() -> None:
     checked = rt.home.checked_store()
     note = f"checked {_ago(checked.checked_at)}" if checked else "never checked"
     with card("Database check", note=note, key="check"):
-        task = rt.home.upkeep.task(CHECK)
+        task = rt.home.upkeep.last(CHECK)
         if task and task.status == "failed":
             st.error(f"The check broke off. {escape_markdown(task.message)}", icon=":material/error:")
         _follow(CHECK, "Checking the database")
@@ -93,9 +96,9 @@ def show_check() -> None:
         else:
             st.caption("Reads every page and every trace, and compares each with its hash. Others go on meanwhile.")
         with st.container(horizontal=True, vertical_alignment="center"):
-            if _runs(CHECK):
+            if task and not task.over:
                 if st.button("Stop the check", icon=":material/stop_circle:", key="stop-check"):
-                    rt.home.upkeep.stop(CHECK)
+                    rt.home.upkeep.stop(task.id)
             elif st.button("Check the database", icon=":material/fact_check:", key="start-check"):
                 rt.home.start_check()
                 st.rerun()
@@ -130,26 +133,20 @@ def show_log() -> None:
 
 def _follow(name: str, words: str) -> None:
     """The progress of a task while it runs. When it ends, the page is built once more with what came of it."""
-    if _runs(name):
-        st.fragment(_show_task, run_every=TICK)(name, words)
+    upkeep = get_pipeline().home.upkeep
+    if (task := upkeep.last(name)) and not task.over:
+        show = partial(_show_progress, words=words)
+        st.fragment(follow, run_every=TICK)(upkeep, task.id, show)
 
 
-def _show_task(name: str, words: str) -> None:
-    with error_boundary():
-        task = get_pipeline().home.upkeep.task(name)
-        if task is None or task.over:
-            st.rerun()
-        st.progress(task.done / task.total if task.total else 0.0, text=_task_words(task, words))
-
-
-def _task_words(task: Task, words: str) -> str:
-    seconds = datetime.now(UTC).timestamp() - task.began_at
+def _show_progress(task: Task[None], words: str) -> None:
     counted = f"{task.done:,} of {task.total:,} " if task.total else f"{task.done:,} " if task.done else ""
-    return " · ".join(part for part in (words, f"{counted}{task.phase}", duration(seconds)) if part)
+    parts = (words, f"{counted}{task.phase}", duration(task.seconds))
+    st.progress(task.share, text=" · ".join(part for part in parts if part))
 
 
 def _runs(name: str) -> bool:
-    task = get_pipeline().home.upkeep.task(name)
+    task = get_pipeline().home.upkeep.last(name)
     return task is not None and not task.over
 
 

@@ -204,7 +204,7 @@ def test_a_build_in_the_background_is_watched_and_ends(api: TestClient, pipeline
     found = api.get(f"/dataset-builds/{started.json()['id']}").json()
     assert (found["status"], found["version"]) == ("succeeded", 1)
     assert [one["id"] for one in api.get("/dataset-builds").json()["builds"]] == [started.json()["id"]]
-    assert api.post(f"/dataset-builds/{started.json()['id']}/cancel").json()["status"] == "succeeded"
+    assert api.post(f"/dataset-builds/{started.json()['id']}/stop").json()["status"] == "succeeded"
     assert api.get("/dataset-builds/b-9999").status_code == 404
     failed = api.post("/dataset-builds", json={"name": "never", "source": "nowhere"}).json()["id"]
     assert "No trace matches" in pipeline.datasets.builds.wait(failed, 30).message

@@ -43,7 +43,7 @@ def test_what_can_be_retried_says_so_and_when() -> None:
         answer = client.get(f"/{code}")
         assert error_of(answer, status)["retryable"] is True
         assert int(answer.headers["retry-after"]) > 0
-    for code, status in (("conflict", 409), ("cancelled", 409), ("store_error", 503), ("export_error", 422)):
+    for code, status in (("conflict", 409), ("stopped", 409), ("store_error", 503), ("export_error", 422)):
         answer = client.get(f"/{code}")
         assert error_of(answer, status)["retryable"] is False
         assert "retry-after" not in answer.headers

@@ -163,7 +163,7 @@ def test_a_clone_is_a_manifest_that_starts_a_run_and_both_are_compared(api: Test
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (422, "invalid_manifest")
 
 
-def test_the_queue_is_shown_moved_and_cancelled(api: TestClient, trains: Pipeline) -> None:
+def test_the_queue_is_shown_moved_and_shortened(api: TestClient, trains: Pipeline) -> None:
     assert api.get("/queue").json() == {"holder": None, "waiting": []}
     ids = [api.post("/runs", json={"manifest": manifest(trains, train_steps=100_000)}).json()["id"] for _ in range(4)]
     until = time.monotonic() + 20
@@ -174,10 +174,10 @@ def test_the_queue_is_shown_moved_and_cancelled(api: TestClient, trains: Pipelin
     assert (queue["holder"]["run"], queue["holder"]["kind"], queue["holder"]["here"]) == (ids[0], "train", True)
     moved = api.post(f"/queue/{ids[3]}/move", json={"by": -2}).json()
     assert [job["id"] for job in moved["waiting"]] == [ids[3], ids[1], ids[2]]
-    left = api.post(f"/queue/{ids[1]}/cancel").json()
+    left = api.post(f"/queue/{ids[1]}/remove").json()
     assert [job["id"] for job in left["waiting"]] == [ids[3], ids[2]]
     assert api.get(f"/runs/{ids[1]}").json()["status"] == "stopped"
-    assert api.post(f"/queue/{ids[1]}/cancel").status_code == 404
+    assert api.post(f"/queue/{ids[1]}/remove").status_code == 404
     for run in (ids[2], ids[3], ids[0]):
         api.post(f"/runs/{run}/stop")
     assert trains.queue.wait(20)

@@ -10,7 +10,7 @@ from tunixrt_core.datasets.gates.check import EvalSet
 from tunixrt_core.datasets.gates.registry import GATES
 from tunixrt_core.datasets.selection import build_dataset
 from tunixrt_core.datasets.spec import DatasetSpec
-from tunixrt_core.errors import Cancelled, InvalidDataset
+from tunixrt_core.errors import InvalidDataset, Stopped
 from tunixrt_core.traces.answers.comparison import COMPARISON_VERSION
 
 GOOD = [trace(n) for n in range(40)]
@@ -108,9 +108,9 @@ def test_progress_is_told_and_an_exception_from_it_ends_the_build() -> None:
     assert told == [("screening", 40, 40), ("checking", 40, 40)]
 
     def stop(phase: str, done: int, total: int) -> None:
-        raise Cancelled("enough")
+        raise Stopped("enough")
 
-    with pytest.raises(Cancelled):
+    with pytest.raises(Stopped):
         build(spec, candidates(GOOD), tools(GOOD), stop)
 
 

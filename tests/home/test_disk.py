@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tunixrt_core.errors import Cancelled, OutputError
+from tunixrt_core.errors import OutputError, Stopped
 from tunixrt_core.home.disk import empty_compile_cache, measure
 from tunixrt_core.settings import Settings
 
@@ -67,7 +67,7 @@ def test_measuring_can_be_stopped(settings: Settings) -> None:
     stop = threading.Event()
     stop.set()
     told: list[int] = []
-    with pytest.raises(Cancelled):
+    with pytest.raises(Stopped):
         measure(settings, lambda phase, done, total: told.append(done), stop)
     assert told == [1_000]
 

@@ -55,12 +55,13 @@ def jobs(tmp_path: Path) -> Iterator[Callable[[FakeBackend], JobManager]]:
 def test_what_it_found_is_kept_for_the_manifest(tmp_path: Path, jobs: Callable[[FakeBackend], JobManager]) -> None:
     manager, manifest = jobs(FakeBackend()), make_manifest(tmp_path)
     runs = DryRuns(manager)
-    state = runs.start(manifest, tmp_path)
+    begun = runs.start(manifest, tmp_path)
     assert manager.wait(20)
+    state = runs.get(begun.id)
     assert (state.status, state.message) == (RunStatus.SUCCEEDED, "")
     assert state.report is not None
     assert state.report.generated == "so"
-    assert runs.latest_of(manifest) is runs.get(state.id) is state
+    assert runs.latest_of(manifest) == state
     assert runs.latest_of(make_manifest(tmp_path, seed=3)) is None
 
 
@@ -73,12 +74,15 @@ def test_asked_twice_while_it_runs_it_is_one_and_it_can_be_stopped(
     runs = DryRuns(manager)
     state, waiting = runs.start(manifest, tmp_path), runs.start(other, tmp_path)
     assert backend.begun.wait(20)
-    assert runs.start(manifest, tmp_path) is state
+    state = runs.get(state.id)
+    assert runs.start(manifest, tmp_path) == state
     assert (state.status, state.phase, manager.holder()) == (RunStatus.RUNNING, "compiling", (state.id, "dry run"))
     assert manager.stop(waiting.id)
+    waiting = runs.get(waiting.id)
     assert (waiting.status, waiting.message) == (RunStatus.STOPPED, "Stopped before it began.")
     assert manager.stop(state.id)
     assert manager.wait(20)
+    state = runs.get(state.id)
     assert (state.status, state.report) == (RunStatus.STOPPED, None)
 
 
@@ -89,13 +93,15 @@ def test_a_failure_is_a_sentence_and_the_queue_goes_on(
     runs = DryRuns(manager)
     state = runs.start(manifest, tmp_path)
     assert manager.wait(20)
+    state = runs.get(state.id)
     assert (state.status, state.message) == (RunStatus.FAILED, "The loss became NaN at train step 1.")
     again = runs.start(manifest, tmp_path)
-    assert again is not state
+    assert again.id != state.id
     with pytest.raises(NotFound):
         runs.get("dry-00000000")
     other = make_manifest(tmp_path, seed=5)
     Path(other.data.path).write_text("{}")
     changed = runs.start(other, tmp_path)
     assert manager.wait(20)
+    changed = runs.get(changed.id)
     assert (changed.status, "data" in changed.message) == (RunStatus.FAILED, True)

@@ -28,10 +28,10 @@ def rt(tmp_path: Path) -> Iterator[Pipeline]:
 def test_an_export_lies_in_the_runs_folder_with_its_report_and_its_files(rt: Pipeline) -> None:
     run = finished(rt)
     assert rt.model_exports.of_run(run.id) == []
-    state = rt.model_exports.start(run.id)
+    begun = rt.model_exports.start(run.id)
     assert rt.queue.wait(20)
+    state = rt.model_exports.get(begun.id)
     assert (state.status, state.message, state.phase) == (RunStatus.SUCCEEDED, "", "")
-    assert rt.model_exports.get(state.id) is state
     (found,) = rt.model_exports.of_run(run.id)
     assert (found.layout, found.report) == (ExportLayout.MERGED, state.report)
     assert found.report["checks"][0]["by"] == "tunix"
@@ -50,20 +50,21 @@ def test_each_layout_is_exported_once(rt: Pipeline) -> None:
         rt.model_exports.start(run.id, PEFT)
 
 
-def test_one_that_waits_is_given_back_and_can_be_cancelled(tmp_path: Path) -> None:
+def test_one_that_waits_is_given_back_and_can_be_removed(tmp_path: Path) -> None:
     settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "slow")})
     with open_with(settings, FakeBackend(step_seconds=0.02)) as rt:
         run = finished(rt, 1)
         other = rt.runs.start(manifest_of(rt, 10_000))
         wait_for_records(rt.runs.folder(other.id))
         state = rt.model_exports.start(run.id)
-        assert rt.model_exports.start(run.id) is state
-        assert rt.model_exports.start(run.id, PEFT) is not state
+        assert rt.model_exports.start(run.id) == state
+        assert rt.model_exports.start(run.id, PEFT) != state
         assert [(job.run, job.kind) for job in rt.queue.state().waiting] == [(run.id, "export")] * 2
-        rt.queue.cancel(state.id)
+        rt.queue.remove(state.id)
+        state = rt.model_exports.get(state.id)
         assert (state.status, state.message) == (RunStatus.STOPPED, "Stopped before it began.")
         again = rt.model_exports.start(run.id)
-        assert rt.model_exports.start(run.id) is again is not state
+        assert rt.model_exports.start(run.id) == again != state
         with pytest.raises(Busy, match="export it when it is over"):
             rt.model_exports.start(other.id)
 
@@ -72,6 +73,7 @@ def test_what_goes_wrong_is_told_in_words(rt: Pipeline) -> None:
     run = finished(rt)
     state = rt.model_exports.start(run.id, checkpoint="3")  # was not saved
     assert rt.queue.wait(20)
+    state = rt.model_exports.get(state.id)
     assert (state.status, state.report) == (RunStatus.FAILED, None)
     assert "3" in state.message
 

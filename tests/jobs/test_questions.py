@@ -194,7 +194,7 @@ def test_a_job_that_waits_and_another_process_are_named_too(
     jobs.submit(
         WaitingJob("q", "a", "playground"),
         lambda stop: blocked.wait(20) and None,
-        cancelled=lambda: None,
+        dropped=lambda: None,
         failed=lambda message: None,
     )
     train(jobs, tmp_path, "t")

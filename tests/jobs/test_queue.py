@@ -102,7 +102,7 @@ def test_a_job_waits_while_another_process_holds_the_accelerator(tmp_path: Path,
     assert queue.holder is not None
     assert (queue.holder.run, queue.holder.kind) == ("r-elsewhere", "export")
     assert [job.run for job in queue.waiting] == ["a", "b"]
-    jobs.cancel("a")
+    jobs.remove("a")
     other.release()
     assert jobs.wait(10)
     assert (first.state().status, second.state().status) == (RunStatus.STOPPED, RunStatus.SUCCEEDED)

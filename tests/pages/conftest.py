@@ -37,7 +37,7 @@ def opened(home: Path) -> Iterator[Pipeline]:
 def shown(pipeline: Pipeline) -> Iterator[Pipeline]:
     """While inside, the pages see this one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.ui.desk.PATIENCE", 20)  # AppTest does not look again, as a browser does
+        patch.setattr("app.ui.background.PATIENCE", 20)  # AppTest does not look again, as a browser does
         state.set_pipeline(pipeline)
         yield pipeline
         state.set_pipeline(None)

@@ -12,7 +12,7 @@ from tunixrt_core.datasets.building import Progress
 from tunixrt_core.datasets.lengths import Lengths
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.datasets.versions import DatasetVersion
-from tunixrt_core.errors import Cancelled
+from tunixrt_core.errors import Stopped
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.traces.trace import Step, Trace
 from tunixrt_core.tunix_backend.availability import is_tunix_available
@@ -129,10 +129,12 @@ def test_the_page_does_not_wait_for_the_count_of_tokens(filled: Pipeline, monkey
         return real(*arguments, **options)
 
     monkeypatch.setattr(filled.datasets, "lengths", slow)
+    monkeypatch.setattr("app.ui.background.PATIENCE", 0.1)
     app = open_page("datasets.py")
     assert "Counting the tokens of 60 rows" in words(app)
     assert [tile.value for tile in app.metric] == ["60", *[tile.value for tile in app.metric][1:3], "–"]
     go_on.set()
+    monkeypatch.setattr("app.ui.background.PATIENCE", 20)
     app = checked(app.run())
     assert "Counting" not in words(app)
     assert app.metric[3].value != "–"
@@ -168,16 +170,16 @@ def test_a_build_that_failed_says_why_at_its_address(filled: Pipeline) -> None:
     assert "No trace matches" in open_page("datasets.py", build=build.id).error[0].value
 
 
-def test_a_build_under_way_can_be_cancelled(filled: Pipeline) -> None:
+def test_a_build_under_way_can_be_stopped(filled: Pipeline) -> None:
     def work(on_progress: Progress, stop: threading.Event) -> DatasetVersion:
         on_progress("screening", 10, 40)
         assert stop.wait(60)
-        raise Cancelled("The build of slow was cancelled. Nothing of it was kept.")
+        raise Stopped("The build of slow was stopped. Nothing of it was kept.")
 
-    build = filled.datasets.builds.start("slow", work)
-    app = press(open_page("datasets.py", build=build.id), "cancel-build")
-    assert filled.datasets.builds.wait(build.id, 30).status == "cancelled"
-    assert "was cancelled" in checked(app.run()).error[0].value
+    build = filled.datasets.builds.start(work, title="slow")
+    app = press(open_page("datasets.py", build=build.id), "stop-build")
+    assert filled.datasets.builds.wait(build.id, 30).status == "stopped"
+    assert "was stopped" in checked(app.run()).error[0].value
 
 
 @pytest.mark.tunix

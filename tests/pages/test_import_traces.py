@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -12,11 +11,11 @@ import pytest
 from pyarrow import parquet
 from streamlit.testing.v1 import AppTest
 
-from app.imports.desk import OnProgress, desk_of
 from tests.pages.conftest import checked, keys, open_page, press, words
-from tunixrt_core.errors import Cancelled
-from tunixrt_core.ingest.report import ImportProgress, ImportReport
+from tunixrt_core.errors import Stopped
+from tunixrt_core.jobs.imports import FileRead
 from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.util.tasks import Progress
 
 LINES = (
     b'{"question": "How many is 2 + 3?", "answer": "It is <<2+3=5>>5.\\n#### 5"}\n'
@@ -69,7 +68,7 @@ def test_a_file_on_the_server_is_imported_by_its_path(rt: Pipeline, tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
-    [(b"", "empty"), (b"\x00\x01\x02" * 100, "binary"), (None, "not there")],
+    [(b"", "empty"), (b"\x00\x01\x02" * 100, "binary"), (None, "does not exist")],
     ids=["empty", "binary", "missing"],
 )
 def test_a_file_that_cannot_be_read_is_a_sentence(
@@ -176,23 +175,22 @@ def test_a_check_reads_every_row_and_stores_none(rt: Pipeline, tmp_path: Path) -
     assert rt.traces.count() == 0
 
 
-def test_an_import_that_another_page_began_is_shown_and_can_be_cancelled(rt: Pipeline) -> None:
+def test_an_import_that_another_page_began_is_shown_and_can_be_stopped(rt: Pipeline) -> None:
     told, go = threading.Event(), threading.Event()
 
-    def work(rejects: BinaryIO, tell: OnProgress) -> ImportReport:
-        tell(ImportProgress(500, 10, 100, 1.0))
+    def work(on_progress: Progress, stop: threading.Event) -> FileRead:
+        on_progress("reading", 500, 5000)
         told.set()
         go.wait(30)
-        tell(ImportProgress(1000, 20, 100, 2.0))
-        raise AssertionError("it was not cancelled")
+        assert stop.is_set()
+        raise Stopped("big.jsonl was stopped.")
 
-    job = desk_of(rt).start("import", "big.jsonl", work)
+    task = rt.traces.imports.start(work, kind="import", title="big.jsonl")
     assert told.wait(10)
     app = open_page("import_traces.py")
-    assert "cancel-import" in keys(app)
-    app.button(key="cancel-import").click()
-    checked(app.run())
+    assert "Importing big.jsonl · 500 traces" in str(app.get("progress")[0].proto.text)
+    app.button(key="stop-import").click()
+    app = checked(app.run())
+    assert "is being stopped" in str(app.get("progress")[0].proto.text)
     go.set()
-    assert job.wait(10)
-    with pytest.raises(Cancelled, match=r"big.jsonl was cancelled after 1,000 traces; nothing of it was stored\."):
-        job.result()
+    assert rt.traces.imports.wait(task.id, 10).status == "stopped"

@@ -131,7 +131,7 @@ def test_a_job_of_the_playground_has_its_words_in_the_queue(filled: Pipeline, ru
 
     for number in range(2):
         filled.jobs.submit(
-            WaitingJob(f"q-{number}", run.id, "playground"), hold, cancelled=lambda: None, failed=lambda message: None
+            WaitingJob(f"q-{number}", run.id, "playground"), hold, dropped=lambda: None, failed=lambda message: None
         )
     try:
         text = words(open_page("run.py"))

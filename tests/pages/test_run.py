@@ -223,7 +223,7 @@ def test_the_queue_shows_another_process_that_holds_the_accelerator(filled: Pipe
     assert re.search(r"\*\*r-0900\*\* has been exported for \d+ s", text)
 
 
-def test_jobs_that_wait_are_moved_and_cancelled(filled: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_that_wait_are_moved_and_removed(filled: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(filled.jobs.backend, "step_seconds", 0.02)
     runs = [
         filled.runs.start(filled.manifests.build("examples", model_id="tiny", hyperparams={"train_steps": 5000}))
@@ -235,7 +235,7 @@ def test_jobs_that_wait_are_moved_and_cancelled(filled: Pipeline, monkeypatch: p
         time.sleep(0.01)
     app = press(open_page("run.py"), "sooner-r-0003")
     assert [job.id for job in filled.queue.state().waiting] == ["r-0003", "r-0002"]
-    press(app, "cancel-r-0003")
+    press(app, "remove-r-0003")
     assert filled.runs.get("r-0003").status is RunStatus.STOPPED
     for run in runs[:2]:
         filled.runs.stop(run.id)

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from tests.helpers.upkeep import upkeep_over
 from tests.pages.conftest import make_run, open_page, press, words
 from tunixrt_core.jobs.accelerator import Accelerator
+from tunixrt_core.pipeline.home import CHECK, MEASURE
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import RunStatus
-from tunixrt_core.util.tasks import CHECK, MEASURE, Progress
+from tunixrt_core.util.tasks import Progress
 
 
 def test_every_setting_is_shown_and_no_secret(rt: Pipeline) -> None:
@@ -30,7 +32,7 @@ def test_versions_are_shown(rt: Pipeline) -> None:
 
 def test_sizes_are_shown_when_they_are_measured(filled: Pipeline) -> None:
     open_page("system.py")
-    filled.home.upkeep.wait(MEASURE, 30)
+    upkeep_over(filled, MEASURE)
     text = words(open_page("system.py"))
     assert "Database <strong>" in text
     assert "free on this disk" in text
@@ -44,7 +46,7 @@ def test_a_page_waits_for_no_measuring_and_no_check(filled: Pipeline) -> None:
         go.wait(30)
 
     for name in (CHECK, MEASURE):
-        filled.home.upkeep.start(name, slow)
+        filled.home.upkeep.start(slow, key=name)
     app = open_page("system.py")
     bars = [str(bar.proto.text) for bar in app.get("progress")]
     assert any(text.startswith("Checking the database · 30 of 60 traces") for text in bars)
@@ -57,7 +59,7 @@ def test_the_check_is_one_click_and_its_result_stays(filled: Pipeline) -> None:
     app = open_page("system.py")
     assert "never checked" in words(app)
     press(app, "start-check")
-    filled.home.upkeep.wait(CHECK, 30)
+    upkeep_over(filled, CHECK)
     text = words(open_page("system.py"))
     assert "Sound" in text
     assert "60 traces and 0 tombstones read" in text
@@ -77,7 +79,7 @@ def test_the_compile_cache_is_emptied_after_saying_what_is_lost(filled: Pipeline
     filled.settings.compiled_dir.mkdir()
     (filled.settings.compiled_dir / "one").write_bytes(b"x" * 5_000)
     filled.home.measure_disk()
-    filled.home.upkeep.wait(MEASURE, 30)
+    upkeep_over(filled, MEASURE)
     app = open_page("system.py")
     assert "Removes 5.0 kB of compiled programs." in words(app)
     press(app, "empty-cache-now")

@@ -1,4 +1,4 @@
-"""Datasets through the pipeline and a real store: gates are kept beside the version, builds run and are cancelled."""
+"""Datasets through the pipeline and a real store: gates are kept beside the version, builds run and are stopped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.conftest import REPOSITORY
 from tunixrt_core.datasets.eval_prompts import EvalFile
 from tunixrt_core.datasets.gates.registry import GATES
 from tunixrt_core.datasets.spec import DatasetSpec
-from tunixrt_core.errors import Cancelled, InvalidDataset, NotFound
+from tunixrt_core.errors import InvalidDataset, NotFound, Stopped
 from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
 from tunixrt_core.settings import Settings
 from tunixrt_core.traces.scores import GivenScore
@@ -115,10 +115,10 @@ def test_an_eval_file_keeps_its_rows_out_of_train(rt: Pipeline, tmp_path: Path) 
 def test_a_build_in_the_background_ends_with_a_version(rt: Pipeline) -> None:
     build = rt.datasets.start_build(DatasetSpec("d", gates={"answer": "warn"}))
     over = rt.datasets.builds.wait(build.id, 60)
-    assert (over.status, over.version) == ("succeeded", 1)
+    assert (over.status, over.value().version) == ("succeeded", 1)
 
 
-def test_a_build_that_is_cancelled_keeps_nothing(rt: Pipeline) -> None:
+def test_a_build_that_is_stopped_keeps_nothing(rt: Pipeline) -> None:
     stop = threading.Event()
 
     def cancel(phase: str, done: int, total: int) -> None:
@@ -126,7 +126,7 @@ def test_a_build_that_is_cancelled_keeps_nothing(rt: Pipeline) -> None:
             stop.set()
 
     spec = DatasetSpec("d", gates={"tags": "exclude", "answer": "warn"})
-    with pytest.raises(Cancelled, match="Nothing of it was kept"):
+    with pytest.raises(Stopped, match="Nothing of it was kept"):
         rt.datasets.build(spec, on_progress=cancel, stop=stop)
     assert rt.datasets.versions() == []
 

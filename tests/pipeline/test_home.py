@@ -12,18 +12,19 @@ from typing import Any
 import pytest
 
 from tests.helpers.fakes import FakeBackend
+from tests.helpers.upkeep import upkeep_over
 from tunixrt_core.datasets.spec import DatasetSpec
-from tunixrt_core.errors import Busy, Cancelled, Conflict
+from tunixrt_core.errors import Busy, Conflict, Stopped
 from tunixrt_core.evaluation.predictions import EvalDir
 from tunixrt_core.home import disk
 from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.jobs.queue import JobManager
+from tunixrt_core.pipeline.home import CHECK, MEASURE
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import Run, RunDir, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
 from tunixrt_core.util.atomic import write_json
-from tunixrt_core.util.tasks import CHECK, MEASURE
 
 
 @pytest.fixture
@@ -172,8 +173,7 @@ def test_a_run_that_trained_on_asks_for_a_new_evaluation(rt: Pipeline) -> None:
 def test_the_check_runs_in_the_background_and_its_result_is_kept(rt: Pipeline) -> None:
     assert rt.home.checked_store() is None
     rt.home.start_check()
-    task = rt.home.upkeep.wait(CHECK, 30)
-    assert task is not None
+    task = upkeep_over(rt, CHECK)
     assert (task.status, task.phase, task.done, task.total) == ("succeeded", "traces", 60, 60)
     checked = rt.home.checked_store()
     assert checked is not None
@@ -193,7 +193,7 @@ def test_a_damaged_trace_needs_attention(rt: Pipeline) -> None:
 def test_a_check_that_is_stopped_says_nothing(rt: Pipeline) -> None:
     stop = threading.Event()
     stop.set()
-    with pytest.raises(Cancelled):
+    with pytest.raises(Stopped):
         rt.home.check_store(stop=stop)
     assert rt.home.checked_store() is None
 
@@ -208,7 +208,7 @@ def test_sizes_are_measured_in_the_background(rt: Pipeline, monkeypatch: pytest.
     monkeypatch.setattr(disk, "measure", measure_when_asked)
     assert rt.home.disk_use() is None, "the caller does not wait for it"
     asked.set()
-    rt.home.upkeep.wait(MEASURE, 30)
+    upkeep_over(rt, MEASURE)
     use = rt.home.disk_use()
     assert use is not None
     assert use.bytes["database"] > 0

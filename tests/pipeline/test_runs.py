@@ -156,7 +156,7 @@ def test_runs_are_compared_by_what_differs_and_what_they_came_to(rt: Pipeline) -
         rt.runs.compare([run.id, "r-0009"])
 
 
-def test_jobs_that_wait_are_moved_and_cancelled_one_by_one(rt: Pipeline, backend: FakeBackend) -> None:
+def test_jobs_that_wait_are_moved_and_removed_one_by_one(rt: Pipeline, backend: FakeBackend) -> None:
     backend.step_seconds = 0.01
     first = rt.runs.start(manifest_of(rt, 10_000))
     wait_for_records(rt.runs.folder(first.id))
@@ -166,10 +166,10 @@ def test_jobs_that_wait_are_moved_and_cancelled_one_by_one(rt: Pipeline, backend
     rt.queue.move("r-0002", -5)
     rt.queue.move("r-0003", 1)
     assert [job.id for job in rt.queue.state().waiting] == ["r-0002", "r-0004", "r-0003"]
-    rt.queue.cancel("r-0004")
+    rt.queue.remove("r-0004")
     assert rt.runs.get("r-0004").status is RunStatus.STOPPED
     with pytest.raises(NotFound, match="It may have begun"):
-        rt.queue.cancel("r-0004")
+        rt.queue.remove("r-0004")
     holder = rt.queue.state().holder
     assert holder is not None
     assert (holder.run, holder.kind, holder.ours) == (first.id, "train", True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tunixrt_core.errors import Cancelled
+from tunixrt_core.errors import Stopped
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import Store, open_store
 from tunixrt_core.traces.trace import Step, Trace
@@ -73,9 +73,9 @@ def test_an_import_that_is_ended_when_all_is_read_leaves_nothing(store: Store) -
     def beat() -> None:
         if read:
             read.append("asked")
-            raise Cancelled("It was cancelled.")
+            raise Stopped("It was cancelled.")
 
-    with pytest.raises(Cancelled):
+    with pytest.raises(Stopped):
         store.traces.insert(new(), beat=beat)
     assert read in (["all", "asked"], ["all", "asked", "asked"]), "it ends with the first word, asked again to be heard"
     assert store.traces.count(TraceQuery()) == 0

@@ -73,6 +73,10 @@ class QuestionState:
     message: str = ""  # why it failed
     answers: tuple[Answered, ...] = ()
 
+    @property
+    def over(self) -> bool:
+        return self.status.over
+
     def answer_of(self, target: Target) -> Answered | None:
         """None where that model has not answered, or was not asked."""
         return next((found for found in self.answers if found.target == target), None)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tunixrt_core.errors import Cancelled, OutputError
+from tunixrt_core.errors import OutputError, Stopped
 from tunixrt_core.settings import Settings
 
 PARTS = ("database", "runs", "models", "datasets", "compile cache", "logs", "other")
@@ -37,7 +37,7 @@ def measure(
     on_progress: Callable[[str, int, int], None] = lambda phase, done, total: None,
     stop: threading.Event | None = None,
 ) -> DiskUse:
-    """Look at every file of the home. A file that goes meanwhile counts nothing. Raises Cancelled."""
+    """Look at every file of the home. A file that goes meanwhile counts nothing. Raises Stopped."""
     began, files = time.time(), 0
     sizes = dict.fromkeys(PARTS, 0)
     folders = {
@@ -54,7 +54,7 @@ def measure(
         if files % _TOLD_EVERY == 0:
             on_progress("files", files, 0)
             if stop is not None and stop.is_set():
-                raise Cancelled("Measuring was stopped.")
+                raise Stopped("Measuring was stopped.")
     if database is not None and settings.home not in database.parents:
         sizes["database"] = sum(_size(database.with_name(database.name + side)) for side in ("", "-wal", "-shm"))
     return DiskUse(sizes, files, time.time(), time.time() - began)

@@ -92,7 +92,7 @@ class QueuedEvaluations:
         self._jobs.submit(
             WaitingJob(record.id, record.run_id, KIND),
             lambda stop: work(mirror, stop),
-            cancelled=lambda: ended(RunStatus.STOPPED, "Stopped before it began."),
+            dropped=lambda: ended(RunStatus.STOPPED, "Stopped before it began."),
             failed=lambda message: ended(RunStatus.FAILED, message),
         )
         return record

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tunixrt_core.errors import Busy, Conflict, NotFound
 from tunixrt_core.evaluation.model_card import model_card
@@ -25,9 +24,9 @@ from tunixrt_core.training.model_export import (
     ModelExportState,
     folder_name,
 )
+from tunixrt_core.util.latest import Latest
 
 KIND = "export"
-_KEPT = 50  # the latest; an older one that is over is forgotten
 
 
 class QueuedExports:
@@ -35,8 +34,7 @@ class QueuedExports:
 
     def __init__(self, jobs: JobManager) -> None:
         self._jobs = jobs
-        self._lock = threading.Lock()  # pages and API threads ask at once
-        self._states: OrderedDict[str, ModelExportState] = OrderedDict()
+        self._states: Latest[ModelExportState] = Latest(KIND)
 
     def start(self, run: Run, options: ModelExportOptions, checkpoint: str = "last") -> ModelExportState:
         """Queue one into the run's folder; one of the same run and layout that waits or runs is given back instead.
@@ -47,48 +45,41 @@ class QueuedExports:
             raise Busy(f"{run.id} is {run.status}; export it when it is over.")
         folder = RunDir(Path(run.directory))
         target = folder_of(folder, options.layout)
-        with self._lock:
-            for known in self._states.values():
-                if (known.run_id, known.layout) == (run.id, options.layout) and not known.status.over:
-                    return known
+
+        def make() -> ModelExportState:
             if os.path.lexists(target):
                 raise Conflict(f"{run.id} was exported to {target} already. Move that directory away to export again.")
-            state = ModelExportState(f"exp-{uuid.uuid4().hex[:8]}", run.id, options.layout)
-            self._states[state.id] = state
-            self._forget_old()
+            return ModelExportState(f"exp-{uuid.uuid4().hex[:8]}", run.id, options.layout)
+
+        state, is_new = self._states.add(
+            make, unless=lambda known: (known.run_id, known.layout) == (run.id, options.layout)
+        )
+        if not is_new:
+            return state
         manifest = RunManifest.from_dict(run.manifest)
         self._jobs.submit(
             WaitingJob(state.id, run.id, KIND),
-            lambda stop: self._work(state, manifest, folder, target, options, checkpoint),
-            cancelled=lambda: self._end(state, RunStatus.STOPPED, "Stopped before it began."),
-            failed=lambda message: self._end(state, RunStatus.FAILED, message),
+            lambda stop: self._work(state.id, manifest, folder, target, options, checkpoint),
+            dropped=lambda: self._end(state.id, RunStatus.STOPPED, "Stopped before it began."),
+            failed=lambda message: self._end(state.id, RunStatus.FAILED, message),
         )
         return state
 
     def get(self, export_id: str) -> ModelExportState:
         """Raises NotFound for one that this process does not know (any more)."""
-        if (found := self.find(export_id)) is None:
-            raise NotFound("export", export_id, "How an export goes is forgotten when the server ends.")
-        return found
+        return self._states.get(export_id)
 
     def find(self, export_id: str) -> ModelExportState | None:
         """None for one that this process does not know (any more)."""
-        with self._lock:
-            return self._states.get(export_id)
+        return self._states.find(export_id)
 
     def latest_of(self, run_id: str) -> dict[ExportLayout, ModelExportState]:
         """The last export of a run in each layout that this process knows."""
-        with self._lock:
-            return {state.layout: state for state in self._states.values() if state.run_id == run_id}
-
-    def _forget_old(self) -> None:
-        over = [one for one, state in self._states.items() if state.status.over]
-        for one in over[: max(0, len(self._states) - _KEPT)]:
-            del self._states[one]
+        return {state.layout: state for state in reversed(self._states.all()) if state.run_id == run_id}
 
     def _work(
         self,
-        state: ModelExportState,
+        export_id: str,
         manifest: RunManifest,
         folder: RunDir,
         target: Path,
@@ -96,17 +87,16 @@ class QueuedExports:
         checkpoint: str,
     ) -> None:
         def phase(name: str) -> None:
-            state.phase = name
+            self._states.change(export_id, phase=name)
 
-        state.status = RunStatus.RUNNING
+        self._states.change(export_id, status=RunStatus.RUNNING)
         report = execute_export(
             manifest, folder, target, self._jobs.backend, checkpoint=checkpoint, options=options, on_phase=phase
         )
-        state.report = report.to_dict()
-        self._end(state, RunStatus.SUCCEEDED, "")
+        self._end(export_id, RunStatus.SUCCEEDED, report=report.to_dict())
 
-    def _end(self, state: ModelExportState, status: RunStatus, message: str) -> None:
-        state.message, state.status, state.phase = message, status, ""
+    def _end(self, export_id: str, status: RunStatus, message: str = "", report: dict[str, Any] | None = None) -> None:
+        self._states.change(export_id, status=status, message=message, phase="", report=report)
 
 
 def folder_of(folder: RunDir, layout: ExportLayout) -> Path:

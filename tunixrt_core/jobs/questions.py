@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
-from typing import Any
 
-from tunixrt_core.errors import Busy, Conflict, NotFound
+from tunixrt_core.errors import Busy, Conflict
 from tunixrt_core.evaluation.question_execution import AskedRun, LoadedModels, execute_question
 from tunixrt_core.evaluation.questions import Answered, Question, QuestionState
 from tunixrt_core.jobs.queue import JobManager, WaitingJob
 from tunixrt_core.runs.evaluation_record import Target
 from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.util.latest import Latest
 
 KIND = "playground"
-_KEPT = 50  # the latest; an older one that is over is forgotten
 _STATUS = {"loading": RunStatus.LOADING, "compiling": RunStatus.COMPILING, "generating": RunStatus.RUNNING}
 
 
@@ -30,8 +27,7 @@ class Questions:
     def __init__(self, jobs: JobManager, *, idle_seconds: float = 600.0) -> None:
         self._jobs = jobs
         self._idle_seconds = idle_seconds
-        self._lock = threading.Lock()  # pages and API threads ask at once; guards the states
-        self._states: OrderedDict[str, QuestionState] = OrderedDict()
+        self._states: Latest[QuestionState] = Latest("question")
         self._models = LoadedModels(jobs.backend)
         self._using = threading.Lock()  # held by whoever works with the models
         self._idle: threading.Timer | None = None
@@ -55,28 +51,22 @@ class Questions:
             raise Busy(busy)
         for target in question.targets:
             asked.train_step(target, question.checkpoint)
-        state = QuestionState(id=f"q-{uuid.uuid4().hex[:8]}", question=question)
-        with self._lock:
-            self._states[state.id] = state
-            self._forget_old()
+        state, _ = self._states.add(lambda: QuestionState(id=f"q-{uuid.uuid4().hex[:8]}", question=question))
         self._jobs.submit(
             WaitingJob(state.id, question.run_id, KIND),
             partial(self._work, state.id, question, asked),
-            cancelled=lambda: self._end(state.id, RunStatus.STOPPED, "Stopped before it began."),
+            dropped=lambda: self._end(state.id, RunStatus.STOPPED, "Stopped before it began."),
             failed=lambda message: self._fail(state.id, message),
         )
         return state
 
     def get(self, question_id: str) -> QuestionState:
         """Raises NotFound for one that this process does not know (any more)."""
-        with self._lock:
-            if question_id not in self._states:
-                raise NotFound("question", question_id, "Questions are forgotten when the server ends; ask again.")
-            return self._states[question_id]
+        return self._states.get(question_id)
 
     def stop(self, question_id: str) -> QuestionState:
         """Ask one to end, or drop it where it waits; answers that are there stay. Raises NotFound, Conflict if over."""
-        if self.get(question_id).status.over or not self._jobs.stop_job(question_id):
+        if self.get(question_id).over or not self._jobs.stop_job(question_id):
             raise Conflict(f"Question {question_id} is over; there is nothing to stop.")
         return self.get(question_id)
 
@@ -111,10 +101,10 @@ class Questions:
 
     def _work(self, question_id: str, question: Question, asked: AskedRun, stop: threading.Event) -> None:
         def phase(target: Target, name: str) -> None:
-            self._change(question_id, status=_STATUS[name], phase=name, target=target)
+            self._states.change(question_id, status=_STATUS[name], phase=name, target=target)
 
         def keep(answered: Answered) -> None:
-            self._change(question_id, answers=(*self.get(question_id).answers, answered))
+            self._states.change(question_id, answers=(*self.get(question_id).answers, answered))
 
         self._stay()
         with self._using:
@@ -130,17 +120,7 @@ class Questions:
         self._end(question_id, RunStatus.FAILED, message)
 
     def _end(self, question_id: str, status: RunStatus, message: str) -> None:
-        self._change(question_id, status=status, message=message, phase="", target=None)
-
-    def _change(self, question_id: str, **changes: Any) -> None:
-        with self._lock:
-            if question_id in self._states:
-                self._states[question_id] = replace(self._states[question_id], **changes)
-
-    def _forget_old(self) -> None:
-        over = [one for one, state in self._states.items() if state.status.over]
-        for one in over[: max(0, len(self._states) - _KEPT)]:
-            del self._states[one]
+        self._states.change(question_id, status=status, message=message, phase="", target=None)
 
     def _leave_later(self) -> None:
         self._idle = threading.Timer(self._idle_seconds, self._leave)

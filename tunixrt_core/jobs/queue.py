@@ -50,7 +50,7 @@ class Queue:
 class _Job:
     about: WaitingJob
     work: Callable[[threading.Event], None]
-    cancelled: Callable[[], None]
+    dropped: Callable[[], None]
     failed: Callable[[str], None]
     stop: StopRequest = field(default_factory=StopRequest)
 
@@ -92,25 +92,25 @@ class JobManager:
                 allow=allow,
             )
 
-        def cancelled() -> None:
+        def dropped() -> None:
             folder.write_stopped_before_start()
             self._mirror(run_id, folder.state())
 
         # whatever happens in a training is written down by itself
-        self.submit(WaitingJob(run_id, run_id, "train"), work, cancelled=cancelled, failed=lambda message: None)
+        self.submit(WaitingJob(run_id, run_id, "train"), work, dropped=dropped, failed=lambda message: None)
 
     def submit(
         self,
         about: WaitingJob,
         work: Callable[[threading.Event], None],
         *,
-        cancelled: Callable[[], None],
+        dropped: Callable[[], None],
         failed: Callable[[str], None],
     ) -> None:
         """Queue work for the accelerator. It is given an event that asks it to stop; `failed` is told, as a sentence,
-        what it raises, and `cancelled` is called where it is dropped before it began.
+        what it raises, and `dropped` is called where it leaves the queue before it began.
         """
-        self._put(_Job(about, work, cancelled, failed))
+        self._put(_Job(about, work, dropped, failed))
 
     def stop(self, run_id: str, why: str = "") -> bool:
         """Stop what runs for this run and drop what waits for it. False when there was nothing."""
@@ -127,17 +127,17 @@ class JobManager:
                 self._queue.remove(job)
             current = self._current[0] if self._current and meant(self._current[0].about) else None
         for job in waiting:
-            job.cancelled()
+            job.dropped()
         if current:
             current.stop.ask(why)
         return bool(waiting or current)
 
-    def cancel(self, job_id: str) -> None:
+    def remove(self, job_id: str) -> None:
         """Take one job out of the queue. Raises NotFound where none of that id waits."""
         with self._lock:
             job = self._waiting(job_id)
             self._queue.remove(job)
-        job.cancelled()
+        job.dropped()
 
     def move(self, job_id: str, by: int) -> None:
         """Let a job that waits go sooner (-1) or later (+1), as far as the queue goes. Raises NotFound."""
@@ -150,7 +150,7 @@ class JobManager:
     def _waiting(self, job_id: str) -> _Job:
         found = next((job for job in self._queue if job.about.id == job_id), None)
         if found is None:
-            raise NotFound("job in the queue", job_id, "It may have begun, or was cancelled.")
+            raise NotFound("job in the queue", job_id, "It may have begun, or was taken out.")
         return found
 
     def queue(self) -> Queue:
@@ -182,7 +182,7 @@ class JobManager:
             current = self._current[0] if self._current else None
             self._lock.notify_all()
         for job in waiting:
-            job.cancelled()
+            job.dropped()
         if current:
             current.stop.ask("Stopped because the server ended; resume goes on from the checkpoint.")
         if self._worker:

@@ -19,8 +19,7 @@ from tunixrt_core.datasets.lengths import ESTIMATE, Lengths, estimate_many, meas
 from tunixrt_core.datasets.selection import Candidate
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.datasets.versions import DatasetDiff, DatasetVersion, diff, freeze
-from tunixrt_core.errors import Cancelled, NotFound
-from tunixrt_core.jobs.builds import Build, Builds
+from tunixrt_core.errors import NotFound, Stopped
 from tunixrt_core.jobs.requests import Requests
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.query import TraceQuery
@@ -30,6 +29,7 @@ from tunixrt_core.traces.trace import Trace
 from tunixrt_core.tunix_backend.data.counting import token_counter
 from tunixrt_core.util.hashing import content_hash, sha256_hex
 from tunixrt_core.util.processes import this_process
+from tunixrt_core.util.tasks import Task, Tasks
 
 
 class Datasets:
@@ -39,7 +39,7 @@ class Datasets:
         self._settings = settings
         self._store = store
         self._requests = requests
-        self.builds = Builds()
+        self.builds: Tasks[DatasetVersion] = Tasks("build")
 
     def build(
         self,
@@ -53,7 +53,7 @@ class Datasets:
 
         A name alone stands for all traces, with a tenth of the prompts in the eval split.
         `eval_file` is what the contamination gate compares with; the version keeps its hash, not its text.
-        `on_progress` is told phase, rows done and rows in all. Raises InvalidDataset; Cancelled once `stop` is set.
+        `on_progress` is told phase, rows done and rows in all. Raises InvalidDataset; Stopped once `stop` is set.
         """
 
         if isinstance(spec, str):
@@ -62,7 +62,7 @@ class Datasets:
 
         def beat() -> None:
             if stop is not None and stop.is_set():
-                raise Cancelled(f"The build of {name} was cancelled. Nothing of it was kept.")
+                raise Stopped(f"The build of {name} was stopped. Nothing of it was kept.")
 
         def told(phase: str, done: int, total: int) -> None:
             beat()
@@ -83,8 +83,8 @@ class Datasets:
 
     def start_build(
         self, spec: DatasetSpec, *, eval_file: EvalFile | None = None, request_id: str | None = None
-    ) -> Build:
-        """Build in the background. `builds` tells how far it is, and cancels it. The same that is under way already is
+    ) -> Task[DatasetVersion]:
+        """Build in the background. `builds` tells how far it is, and stops it. The same that is under way already is
         given back.
 
         A `request_id` that was used before gives the build that it started, until the server ends and with it the
@@ -99,7 +99,7 @@ class Datasets:
             request_id,
             "build",
             asked,
-            lambda: self.builds.start(spec.name, work, asked=content_hash(asked)),
+            lambda: self.builds.start(work, key=content_hash(asked), title=spec.name),
             # builds are counted anew by every process
             note=lambda build: {"build": build.id, "process": this_process()},
             find=lambda kept: self.builds.find(kept["build"]) if kept["process"] == this_process() else None,

@@ -34,7 +34,9 @@ from tunixrt_core.tunix_backend import availability
 from tunixrt_core.util.atomic import write_json
 from tunixrt_core.util.host import HostInfo, host_info, memory_use
 from tunixrt_core.util.tails import tail
-from tunixrt_core.util.tasks import CHECK, MEASURE, Task, Tasks
+from tunixrt_core.util.tasks import Task, Tasks
+
+CHECK, MEASURE = "database check", "disk use"  # keys of upkeep tasks
 
 _WEEK = timedelta(days=7)
 
@@ -68,7 +70,7 @@ class Home:
         self._store = store
         self._jobs = jobs
         self._registry = registry
-        self.upkeep = Tasks()
+        self.upkeep: Tasks[None] = Tasks("upkeep")
         self._disk: DiskUse | None = None
 
     def overview(self, *, metric: str = "exact_match", shown: int = 6, now: datetime | None = None) -> Overview:
@@ -183,12 +185,12 @@ class Home:
     def disk_use(self) -> DiskUse | None:
         """Sizes of the home's parts, as last measured; None before that. Measured again in the background when old."""
         if self._disk is None or time.time() - self._disk.measured_at > _MEASURED_FOR:
-            self.upkeep.start(MEASURE, self._measure)
+            self.upkeep.start(self._measure, key=MEASURE)
         return self._disk
 
-    def measure_disk(self) -> Task:
+    def measure_disk(self) -> Task[None]:
         """Measure the home's parts in the background, now."""
-        return self.upkeep.start(MEASURE, self._measure)
+        return self.upkeep.start(self._measure, key=MEASURE)
 
     def _measure(self, on_progress: Progress, stop: threading.Event) -> None:
         self._disk = disk.measure(self._settings, on_progress, stop)
@@ -214,9 +216,9 @@ class Home:
         write_json(self._settings.check_file, found)
         return health
 
-    def start_check(self) -> Task:
+    def start_check(self) -> Task[None]:
         """Check the database in the background; one that runs already is given back."""
-        return self.upkeep.start(CHECK, self._check)
+        return self.upkeep.start(self._check, key=CHECK)
 
     def _check(self, on_progress: Progress, stop: threading.Event) -> None:
         self.check_store(on_progress, stop)

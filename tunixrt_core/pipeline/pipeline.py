@@ -36,7 +36,7 @@ from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import Store, open_store
 from tunixrt_core.tunix_backend.backend import TunixBackend
 
-_UPKEEP_SECONDS = 5.0  # that the end waits for a database check, which hears of it between two traces
+_UPKEEP_SECONDS = 5.0  # that the end waits for an import or a database check, which hears of it between traces
 
 
 class Pipeline:
@@ -70,6 +70,7 @@ class Pipeline:
 
     def close(self) -> None:
         """Stop what runs (it keeps its last checkpoint) and close the database."""
+        self.traces.imports.close(_UPKEEP_SECONDS)
         self.datasets.builds.close()
         self.home.upkeep.close(_UPKEEP_SECONDS)
         self.jobs.close()

@@ -15,9 +15,9 @@ class AcceleratorQueue:
         """Who holds the accelerator, in this process or another one, and what waits for it, in order."""
         return self._jobs.queue()
 
-    def cancel(self, job_id: str) -> None:
+    def remove(self, job_id: str) -> None:
         """Take a job out of the queue. Raises NotFound where it does not wait."""
-        self._jobs.cancel(job_id)
+        self._jobs.remove(job_id)
 
     def move(self, job_id: str, by: int) -> None:
         """Let a job that waits go sooner (-1) or later (1). Raises NotFound where it does not wait."""

@@ -21,6 +21,7 @@ from tunixrt_core.ingest.progress import (
 )
 from tunixrt_core.ingest.reader import size_of
 from tunixrt_core.ingest.report import Diagnosis, ImportReport, Preview, Read, Tally, Warnings
+from tunixrt_core.jobs.imports import Imports
 from tunixrt_core.store.query import MOST_COUNTED, Count, Page, PromptGroup, ScoreName, StoredTrace, TraceQuery
 from tunixrt_core.store.store import Store
 from tunixrt_core.traces import examples
@@ -34,6 +35,7 @@ class Traces:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.imports = Imports(self.ingest, self.diagnose)
 
     def ingest(
         self,

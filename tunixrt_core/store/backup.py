@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 
-from tunixrt_core.errors import Busy, Cancelled, Conflict, OutputError, StoreError
+from tunixrt_core.errors import Busy, Conflict, OutputError, Stopped, StoreError
 from tunixrt_core.store.sql.engine import Database
 from tunixrt_core.store.sql.schema import KNOWN
 from tunixrt_core.store.sql.tables import trace_tallies, traces
@@ -89,7 +89,7 @@ def check(
 ) -> Health:
     """Read everything: the database's own pages, every trace against its hash, and the tallies against the traces.
 
-    `on_progress` is told the phase, pages or traces, and the traces read so far and in all. Raises Cancelled once
+    `on_progress` is told the phase, pages or traces, and the traces read so far and in all. Raises Stopped once
     `stop` is set.
     """
     with database.read() as connection:
@@ -100,7 +100,7 @@ def check(
         read = connection.execution_options(yield_per=1_000).execute(select(traces.c.hash, traces.c.body))
         for part in read.partitions():
             if stop is not None and stop.is_set():
-                raise Cancelled("The check was stopped; it says nothing.")
+                raise Stopped("The check was stopped; it says nothing.")
             gone += sum(row.body is None for row in part)
             alive += sum(row.body is not None for row in part)
             problems += islice(_wrong(part), max(0, _MOST_PROBLEMS - len(problems)))

@@ -68,7 +68,7 @@ class ExportReport:
         return {**asdict(self), "path": self.path.name, "checks": [asdict(check) for check in self.checks]}
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ModelExportState:
     """One export. `message` says why it failed; `report` is there when it succeeded, as `export.json` has it."""
 
@@ -79,6 +79,10 @@ class ModelExportState:
     phase: str = ""
     message: str = ""
     report: dict[str, Any] | None = None
+
+    @property
+    def over(self) -> bool:
+        return self.status.over
 
     def to_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}

@@ -105,7 +105,7 @@ class DryRunReport:
     seconds: float
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class DryRunState:
     """One dry run. `message` says why it failed; `report` is there when it succeeded."""
 
@@ -115,6 +115,10 @@ class DryRunState:
     phase: str = ""
     message: str = ""
     report: DryRunReport | None = None
+
+    @property
+    def over(self) -> bool:
+        return self.status.over
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "status": self.status.value}

@@ -1,131 +1,179 @@
-"""Work that no page may wait for and that needs no accelerator: a thread a task, told apart by name, with progress."""
+"""Background tasks that need no accelerator: one thread each, with progress, a stop and a result."""
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Callable, Hashable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
 
-from tunixrt_core.errors import Cancelled, TunixRTError
+from tunixrt_core.errors import JobFailed, ShuttingDown, Stopped, TunixRTError
+from tunixrt_core.util.latest import Latest
 
-TaskStatus = Literal["running", "succeeded", "failed", "stopped"]
-Progress = Callable[[str, int, int], None]
-Work = Callable[[Progress, threading.Event], object]
-CHECK, MEASURE = "database check", "disk use"  # names of tasks
+TaskStatus = Literal["waiting", "running", "succeeded", "failed", "stopped"]
+Progress = Callable[[str, int, int], None]  # phase, done, total
+T = TypeVar("T")
+Work = Callable[[Progress, threading.Event], T]  # raises Stopped soon after the event is set
+
+_BROKEN = "It broke off. The server's log holds the details."
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """How far a task is; `done` of `total` in whatever its phase counts, 0 where that is not known.
+class Task(Generic[T]):
+    """One task. `done` of `total` counts what its phase counts; `total` is 0 while that is not known.
 
-    `seconds` is wall time so far, `result` what the work gave back.
+    `error` is what ended it, `message` its sentence.
     """
 
-    name: str
-    began_at: float  # Unix seconds
-    status: TaskStatus = "running"
+    id: str
+    kind: str = ""
+    title: str = ""
+    key: Hashable = None
+    status: TaskStatus = "waiting"
     phase: str = ""
     done: int = 0
     total: int = 0
-    message: str = ""
-    seconds: float = 0.0
-    result: object = None
+    began_at: float | None = None  # Unix seconds; None while it waits
+    ended_at: float | None = None
+    result: T | None = None
+    error: TunixRTError | None = None
+    stop: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
+    ended: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
 
     @property
     def over(self) -> bool:
-        return self.status != "running"
+        return self.status not in ("waiting", "running")
+
+    @property
+    def stopping(self) -> bool:
+        """It was asked to stop, and has not ended yet."""
+        return self.stop.is_set() and not self.over
+
+    @property
+    def message(self) -> str:
+        return str(self.error or "")
+
+    @property
+    def share(self) -> float:
+        """Done, from 0 to 1; 0 where the total is not known."""
+        return min(1.0, self.done / self.total) if self.total else 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Wall time since it began to run."""
+        return (self.ended_at or time.time()) - self.began_at if self.began_at else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """By its pace so far; None where that says nothing."""
+        return self.seconds * (1 - self.share) / self.share if self.share else None
+
+    def value(self) -> T:
+        """The result of a task that is over. Raises what ended it: Stopped, or another TunixRTError."""
+        if self.error is not None:
+            raise self.error
+        return self.result  # type: ignore[return-value]  # None is a result, too
 
 
-class _Entry:
-    """A task with its thread; the lock of `Tasks` guards it."""
+class Tasks(Generic[T]):
+    """The tasks of one kind in this process. Safe to use from several threads.
 
-    def __init__(self, task: Task, target: Callable[[_Entry], None]) -> None:
-        self.task = task
-        self.stop = threading.Event()
-        self._began = time.monotonic()
-        self.thread = threading.Thread(target=target, args=(self,), name=task.name, daemon=True)
+    The newest `keep` of them are known. With `at_once`, more than so many wait for their turn.
+    """
 
-    def now(self) -> Task:
-        return self.task if self.task.over else replace(self.task, seconds=time.monotonic() - self._began)
-
-
-class Tasks:
-    """The tasks of this process: of each name the last one. Safe to use from several threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._entries: dict[str, _Entry] = {}
+    def __init__(self, kind: str, *, at_once: int | None = None, keep: int = 50) -> None:
+        """`kind` names threads and, with its first letter, ids: `build` gives b-0001."""
+        self._kind = kind
+        self._count = itertools.count(1)
+        self._turn: Any = threading.Semaphore(at_once) if at_once else nullcontext()
+        self._latest: Latest[Task[T]] = Latest(kind, keep)
+        self._lock = threading.RLock()  # a task begins, ends or is stopped
         self._closed = False
 
-    def start(self, name: str, work: Work) -> Task:
-        """Begin a task; one of that name that runs already is given back instead."""
-        with self._lock:
-            known = self._entries.get(name)
-            if self._closed or (known and not known.task.over):
-                return known.now() if known else Task(name, time.time(), "stopped")
-            entry = _Entry(Task(name, time.time()), lambda entry: self._run(entry, work))
-            self._entries[name] = entry
-            entry.thread.start()
-            return entry.now()
+    def start(self, work: Work[T], *, key: Hashable = None, kind: str = "", title: str = "") -> Task[T]:
+        """Begin a task. One of the same `key` that waits or runs is given back instead, unless it is being stopped.
 
-    def task(self, name: str) -> Task | None:
-        """The last task of that name; None where there was none yet."""
-        with self._lock:
-            return self._entries[name].now() if name in self._entries else None
+        `kind` and `title` say what it is about. Raises ShuttingDown after `close`.
+        """
+        if self._closed:
+            raise ShuttingDown(f"The server is shutting down; start the {self._kind} again after it is back.")
 
-    def all(self) -> list[Task]:
-        """The oldest first."""
-        with self._lock:
-            return [entry.now() for entry in self._entries.values()]
+        def make() -> Task[T]:
+            return Task(f"{self._kind[0]}-{next(self._count):04d}", kind or self._kind, title, key)
 
-    def stop(self, name: str) -> None:
-        """Ask a task to end. Nothing happens where it does not run."""
-        with self._lock:
-            if name in self._entries:
-                self._entries[name].stop.set()
+        task, is_new = self._latest.add(make, unless=lambda t: key is not None and t.key == key and not t.stopping)
+        if is_new:
+            name = f"tunixrt-{self._kind}-{task.id}"
+            threading.Thread(target=self._run, args=(task, work), name=name, daemon=True).start()
+        return task
 
-    def stopping(self, name: str) -> bool:
-        """Whether a task was asked to end."""
-        with self._lock:
-            return name in self._entries and self._entries[name].stop.is_set()
+    def get(self, task_id: str) -> Task[T]:
+        """Raises NotFound for one that this process does not know (any more)."""
+        return self._latest.get(task_id)
 
-    def wait(self, name: str, timeout: float | None = None) -> Task | None:
-        """The task when it is over, or as it is after `timeout` seconds."""
-        with self._lock:
-            entry = self._entries.get(name)
-        if entry:
-            entry.thread.join(timeout)
-        return self.task(name)
+    def find(self, task_id: str) -> Task[T] | None:
+        return self._latest.find(task_id)
 
-    def forget(self, name: str) -> None:
-        """Leave a task out from now on."""
+    def last(self, key: Hashable) -> Task[T] | None:
+        """The newest task of this key."""
+        return self._latest.last(lambda task: task.key == key)
+
+    def all(self) -> list[Task[T]]:
+        """Newest first."""
+        return self._latest.all()
+
+    def stop(self, task_id: str) -> Task[T]:
+        """Ask a task to stop; one that waits stops at once, one that is over stays as it is. Raises NotFound."""
         with self._lock:
-            self._entries.pop(name, None)
+            task = self.get(task_id)
+            task.stop.set()
+            if task.status == "waiting":
+                self._end(task, "stopped", error=Stopped("Stopped before it began."))
+        return self.get(task_id)
+
+    def wait(self, task_id: str, timeout: float | None = None) -> Task[T]:
+        """The task when it is over, or as it is after `timeout` seconds. Raises NotFound."""
+        self.get(task_id).ended.wait(timeout)
+        return self.get(task_id)
+
+    def forget(self, key: Hashable) -> None:
+        """Leave the tasks of this key that are over out from now on."""
+        for task in self.all():
+            if task.key == key and task.over:
+                self._latest.forget(task.id)
 
     def close(self, timeout: float | None = None) -> None:
-        """Ask everything to end, and wait for it, for each task `timeout` seconds at most."""
-        with self._lock:
-            self._closed = True
-            entries = list(self._entries.values())
-            for entry in entries:
-                entry.stop.set()
-        for entry in entries:
-            entry.thread.join(timeout)
+        """Ask everything to stop, and wait for it, for each task `timeout` seconds at most."""
+        self._closed = True
+        under_way = [task for task in self.all() if not task.over]
+        for task in under_way:
+            self.stop(task.id)
+        for task in under_way:
+            task.ended.wait(timeout)
 
-    def _run(self, entry: _Entry, work: Work) -> None:
-        ended: dict[str, Any] = {"status": "failed", "message": "It broke off. The server's log holds the details."}
-        try:
-            told = work(lambda phase, done, total: self._change(entry, phase=phase, done=done, total=total), entry.stop)
-            ended = {"status": "succeeded", "result": told}
-        except Cancelled as error:
-            ended = {"status": "stopped", "message": str(error)}
-        except TunixRTError as error:
-            ended = {"status": "failed", "message": str(error)}
-        finally:  # a bug is logged by the thread itself, and must not leave a task that seems to run
-            self._change(entry, **ended)
+    def _run(self, task: Task[T], work: Work[T]) -> None:
+        with self._turn:
+            with self._lock:
+                if task.ended.is_set():
+                    return
+                self._latest.change(task.id, status="running", began_at=time.time())
+            ended: dict[str, Any] = {"status": "failed", "error": JobFailed(_BROKEN)}
+            try:
+                ended = {"status": "succeeded", "result": work(self._teller(task), task.stop)}
+            except Stopped as error:
+                ended = {"status": "stopped", "error": error}
+            except TunixRTError as error:
+                ended = {"status": "failed", "error": error}
+            finally:  # a bug is logged by the thread itself, and must not leave a task that seems to run
+                self._end(task, **ended)
 
-    def _change(self, entry: _Entry, **changes: Any) -> None:
+    def _teller(self, task: Task[T]) -> Progress:
+        return lambda phase, done, total: self._latest.change(task.id, phase=phase, done=done, total=total)
+
+    def _end(self, task: Task[T], status: TaskStatus, **ended: Any) -> None:
         with self._lock:
-            entry.task = replace(entry.now(), **changes)
+            self._latest.change(task.id, status=status, ended_at=time.time(), **ended)
+            task.ended.set()

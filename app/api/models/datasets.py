@@ -80,19 +80,3 @@ class DatasetDiff(BaseModel):
     moved: list[str] = Field(description="On the other side of the split now.")
     changed: list[ChangedRow]
     kept: int
-
-
-class Build(BaseModel):
-    id: str
-    name: str
-    status: Literal["running", "succeeded", "failed", "cancelled"]
-    phase: str
-    done: int
-    total: int
-    version: int | None = Field(description="Of the dataset, when it has succeeded.")
-    message: str
-    seconds: float
-
-
-class BuildList(BaseModel):
-    builds: list[Build]

@@ -1,4 +1,4 @@
-"""Dataset builds in the background: start, watch, cancel."""
+"""Dataset builds in the background: start, watch, stop."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from fastapi import APIRouter, Path
 
 from app.api.limits import JsonRoute
 from app.api.models.bodies import DatasetBody
-from app.api.models.datasets import Build, BuildList
+from app.api.models.tasks import Build, BuildList
 from app.api.routes.datasets import eval_file
 from app.api.shared import IdempotencyKey, Pipe
-from tunixrt_core.jobs.builds import Build as State
 
 router = APIRouter(prefix="/dataset-builds", tags=["Datasets"], route_class=JsonRoute)
 
@@ -21,26 +20,22 @@ Id = Annotated[str, Path(max_length=40)]
 @router.post("", status_code=202)
 def start(body: DatasetBody, pipeline: Pipe, key: IdempotencyKey = None) -> Build:
     """Begin to build a version in the background; for large stores. Takes what POST /api/datasets takes."""
-    return _answer(pipeline.datasets.start_build(body.spec(), eval_file=eval_file(body, pipeline), request_id=key))
+    return Build.of(pipeline.datasets.start_build(body.spec(), eval_file=eval_file(body, pipeline), request_id=key))
 
 
 @router.get("")
 def listing(pipeline: Pipe) -> BuildList:
     """The builds since the server began, newest first."""
-    return BuildList(builds=[_answer(build) for build in pipeline.datasets.builds.all()])
+    return BuildList(builds=[Build.of(task) for task in pipeline.datasets.builds.all()])
 
 
 @router.get("/{id}")
 def one(id: Id, pipeline: Pipe) -> Build:
     """How far a build is, and what came of it."""
-    return _answer(pipeline.datasets.builds.get(id))
+    return Build.of(pipeline.datasets.builds.get(id))
 
 
-@router.post("/{id}/cancel")
-def cancel(id: Id, pipeline: Pipe) -> Build:
+@router.post("/{id}/stop")
+def stop(id: Id, pipeline: Pipe) -> Build:
     """Ask a build to end; it does between two rows, and nothing of it is kept."""
-    return _answer(pipeline.datasets.builds.cancel(id))
-
-
-def _answer(build: State) -> Build:
-    return Build.model_validate(build.to_dict())
+    return Build.of(pipeline.datasets.builds.stop(id))

@@ -24,10 +24,10 @@ def show(pipeline: Pipe) -> Queue:
     return _queue(pipeline)
 
 
-@router.post("/{id}/cancel")
-def cancel(id: JobId, pipeline: Pipe) -> Queue:
+@router.post("/{id}/remove")
+def remove(id: JobId, pipeline: Pipe) -> Queue:
     """Take a job out of the queue; one that runs is stopped by POST /api/runs/{id}/stop. 404 where it does not wait."""
-    pipeline.queue.cancel(id)
+    pipeline.queue.remove(id)
     return _queue(pipeline)
 
 

@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from tunixrt_core.errors import Cancelled
+from tunixrt_core.errors import Stopped
 from tunixrt_core.store.query import InsertCounts, TraceQuery
 from tunixrt_core.store.store import Store, open_store
 from tunixrt_core.store.traces import writing
@@ -57,11 +57,11 @@ def test_indexes_that_were_put_off_are_there_when_a_large_import_is_broken_off(t
         yield from traces(range(30))
         with closing(sqlite3.connect(path)) as other:
             assert other.execute("SELECT count(*) FROM traces").fetchone() == (0,), "others see the store as it was"
-        raise Cancelled("import")
+        raise Stopped("import")
 
     with open_store(f"sqlite:///{path}") as store:
         before = indexes(path)
-        with pytest.raises(Cancelled):
+        with pytest.raises(Stopped):
             store.traces.insert(broken_off())
         assert indexes(path) == before
         assert store.traces.insert(traces(range(30))) == InsertCounts(30, 0)

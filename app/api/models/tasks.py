@@ -1,0 +1,54 @@
+"""What the API answers about background tasks: dataset builds, and files that are imported or checked."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from pydantic import BaseModel, Field
+
+from app.api.models.imports import Diagnosis, ImportReport
+from tunixrt_core.datasets.versions import DatasetVersion
+from tunixrt_core.jobs.imports import FileRead
+from tunixrt_core.util.tasks import Task, TaskStatus
+
+
+class _Task(BaseModel):
+    id: str
+    name: str
+    status: TaskStatus
+    phase: str
+    done: int
+    total: int = Field(description="0 while it is not known.")
+    message: str = Field(description="Why it failed or was stopped.")
+    seconds: float = Field(description="Wall time since it began.")
+
+
+class Build(_Task):
+    version: int | None = Field(description="Of the dataset, when it has succeeded.")
+
+    @classmethod
+    def of(cls, task: Task[DatasetVersion]) -> Self:
+        return cls(**_fields(task), version=task.result.version if task.result else None)
+
+
+class BuildList(BaseModel):
+    builds: list[Build]
+
+
+class FileImport(_Task):
+    kind: str = Field(description="import, or check: read to its end, and nothing stored.")
+    report: ImportReport | Diagnosis | None = Field(description="When it has succeeded.")
+
+    @classmethod
+    def of(cls, task: Task[FileRead]) -> Self:
+        report = {**task.result.report.to_dict(), "rejects": None} if task.result else None
+        return cls.model_validate({**_fields(task), "kind": task.kind, "report": report})
+
+
+class FileImportList(BaseModel):
+    imports: list[FileImport]
+
+
+def _fields(task: Task[Any]) -> dict[str, Any]:
+    names = ("id", "status", "phase", "done", "total", "message", "seconds")
+    return {"name": task.title, **{name: getattr(task, name) for name in names}}
