@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tunixrt_core.util.processes import resident_bytes
+
 # What JAX takes of a GPU's memory where it is not told otherwise.
 GPU_SHARE = 0.75
 
@@ -65,10 +67,10 @@ def memory_use(pid: int, proc: Path = Path("/proc")) -> MemoryUse | None:
     try:
         told = dict(line.split(":", 1) for line in (proc / "meminfo").read_text().splitlines())
         total, free = (1024 * int(told[name].split()[0]) for name in ("MemTotal", "MemAvailable"))
-        held = int((proc / str(pid) / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, KeyError, ValueError):
         return None
-    return MemoryUse(held, max(0, total - free - held), free)
+    held = resident_bytes(pid, proc)
+    return None if held is None else MemoryUse(held, max(0, total - free - held), free)
 
 
 def gpus(environ: Mapping[str, str], command: Sequence[str] = ("nvidia-smi",)) -> tuple[Gpu, ...]:

@@ -1,4 +1,4 @@
-"""Which process holds something, in words that stay true after that process died and its number was reused."""
+"""Names of processes that stay true when a number is reused, and their memory. By hand: see decision 0016."""
 
 from __future__ import annotations
 
@@ -23,6 +23,14 @@ def process_alive(name: str) -> bool:
     except PermissionError:
         pass  # it lives, under another user
     return rest == f"{_started(int(pid))}:{_boot()}"
+
+
+def resident_bytes(pid: int, proc: Path = Path("/proc")) -> int | None:
+    """Memory that a process holds; None where the system does not tell, or the process is gone."""
+    try:
+        return int((proc / str(pid) / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return None
 
 
 def _started(pid: int) -> str:

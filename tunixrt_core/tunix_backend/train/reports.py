@@ -8,7 +8,6 @@ import resource
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, TypedDict
 
 import jax
@@ -17,6 +16,7 @@ import numpy as np
 from tunixrt_core.runs.metrics import Losses
 from tunixrt_core.tunix_backend.data.encoding import Parts
 from tunixrt_core.tunix_backend.train.step.feeding import MicroBatch
+from tunixrt_core.util.processes import resident_bytes
 
 # Peak of dense bfloat16 arithmetic, FLOP/s of one device as JAX counts devices, from the makers' data sheets.
 _PEAK = {
@@ -117,6 +117,4 @@ def memory_in_use(device: jax.Device) -> MemoryFields:
         return {"memory_bytes": stats["bytes_in_use"], "peak_memory_bytes": stats["peak_bytes_in_use"]}
     # Linux counts ru_maxrss in KiB, macOS in bytes
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    statm = Path("/proc/self/statm")
-    now = int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.exists() else peak
-    return {"memory_bytes": now, "peak_memory_bytes": peak}
+    return {"memory_bytes": resident_bytes(os.getpid()) or peak, "peak_memory_bytes": peak}
