@@ -6,6 +6,7 @@ token, means over tokens. A field with its default value is not written; a numbe
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, TypedDict
 
 import msgspec
@@ -150,10 +151,12 @@ class SampleAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 Record = Known | SampleAnswer
 
-_metrics = msgspec.json.Decoder(Known)
-_answers = msgspec.json.Decoder(SampleAnswer)
-_other = msgspec.json.Decoder(OtherMetric)
 _encode = msgspec.json.Encoder().encode
+
+
+@cache  # made when a file is read: a command that lists runs reads none
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
 
 
 def to_line(record: Record) -> bytes:
@@ -164,7 +167,7 @@ def to_line(record: Record) -> bytes:
 def read_metrics(lines: bytes) -> list[Metric]:
     """Whole lines of metrics.jsonl. Raises msgspec.DecodeError for what is no record."""
     try:
-        return list(_metrics.decode_lines(lines))
+        return list(_decoder(Known).decode_lines(lines))
     except msgspec.ValidationError:
         return [read_metric(line) for line in lines.split(b"\n") if line]
 
@@ -172,17 +175,18 @@ def read_metrics(lines: bytes) -> list[Metric]:
 def read_metric(line: bytes) -> Metric:
     """One line of metrics.jsonl. Raises msgspec.DecodeError for what is no record."""
     try:
-        return _metrics.decode(line)
+        found: Metric = _decoder(Known).decode(line)
     except msgspec.ValidationError:
-        other = _other.decode(line)
+        other: OtherMetric = _decoder(OtherMetric).decode(line)
         if other.kind in KINDS:
             raise
         return other
+    return found
 
 
 def read_answers(lines: bytes) -> list[SampleAnswer]:
     """Whole lines of samples.jsonl. Raises msgspec.DecodeError for what is no answer."""
-    return list(_answers.decode_lines(lines))
+    return list(_decoder(SampleAnswer).decode_lines(lines))
 
 
 def to_dict(record: Metric) -> dict[str, Any]:
