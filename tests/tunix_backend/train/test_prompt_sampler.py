@@ -199,4 +199,4 @@ def test_prompts_longer_than_a_row_may_be_are_not_asked(tmp_path: Path, models_d
     rows = write_rows(tmp_path / "rows.jsonl", traces[:8], [traces[-1], *traces[8:12]])
     reports = KeptReports()
     train(asking(tmp_path, 4, rows=rows, max_seq_length=192, train_steps=1), models_dir, reports)
-    assert samples(reports)[0]["rows"] == 3
+    assert samples(reports)[0].rows == 3
