@@ -73,7 +73,7 @@ def test_an_import_that_is_ended_when_all_is_read_leaves_nothing(store: Store) -
     def beat() -> None:
         if read:
             read.append("asked")
-            raise Stopped("It was cancelled.")
+            raise Stopped("It was stopped.")
 
     with pytest.raises(Stopped):
         store.traces.insert(new(), beat=beat)

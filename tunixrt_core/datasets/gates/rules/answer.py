@@ -19,7 +19,7 @@ from tunixrt_core.traces.rows import Split
 from tunixrt_core.traces.trace import Trace
 
 _MOST_PENDING = 2_000
-_BEAT_SECONDS = 0.5  # while it waits, so that a build can be cancelled
+_BEAT_SECONDS = 0.5  # while it waits, so that a build can be stopped
 
 
 def answer_matches(trace: Trace) -> bool | None:
