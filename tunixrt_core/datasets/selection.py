@@ -7,11 +7,13 @@ import heapq
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset
-from tunixrt_core.traces.rows import Split
+
+if TYPE_CHECKING:
+    from tunixrt_core.datasets.spec import DatasetSpec
+    from tunixrt_core.traces.rows import Split
 
 
 class Candidate(NamedTuple):

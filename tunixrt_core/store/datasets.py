@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from tunixrt_core.datasets.gates.findings import Finding, GateOutcome
 from tunixrt_core.datasets.selection import DatasetRow
-from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.datasets.versions import DatasetVersion
-from tunixrt_core.errors import Busy, NotFound
+from tunixrt_core.errors import Busy
 from tunixrt_core.store.gates import insert_outcomes, read_findings, read_outcomes
 from tunixrt_core.store.query import check_limit
 from tunixrt_core.store.sql.engine import Database
-from tunixrt_core.store.sql.tables import WHOLE, dataset_rows, dataset_versions, trace_scores, traces
+from tunixrt_core.store.sql.pools import reader_of
+from tunixrt_core.store.sql.reading import WHOLE
+from tunixrt_core.store.sql.tables import dataset_rows, dataset_versions, trace_scores, traces
+from tunixrt_core.store.versions import find_version, list_versions, version_of
 from tunixrt_core.traces.rows import Split
 
 _BATCH = 5_000
@@ -64,15 +65,15 @@ class DatasetStore:
 
     def get(self, name: str, version: int | None = None) -> DatasetVersion:
         """A version, the latest where none is given. Raises NotFound."""
-        with self._db.read() as connection:
-            return _version(_find(connection, name, version))
+        with self._db.reading() as reader:
+            return version_of(find_version(reader, name, version))
 
     def find(self, name: str, content_hash: str) -> DatasetVersion | None:
         """The version of that name with that content, if there is one: building the same again need not add one."""
-        wanted = _newest_first().where(dataset_versions.c.name == name, dataset_versions.c.content_hash == content_hash)
-        with self._db.read() as connection:
-            row = connection.execute(wanted.limit(1)).first()
-        return None if row is None else _version(row)
+        wanted = "SELECT * FROM dataset_versions WHERE name = :name AND content_hash = :hash ORDER BY id DESC LIMIT 1"
+        with self._db.reading() as reader:
+            rows = reader.rows(wanted, name=name, hash=content_hash)
+        return version_of(rows[0]) if rows else None
 
     def latest_number(self, name: str) -> int | None:
         """The number of the latest version of that name; None where there is none."""
@@ -85,7 +86,7 @@ class DatasetStore:
     def rows(self, name: str, version: int | None = None, split: Split | None = None) -> Iterator[DatasetRow]:
         """The rows of a version in order, of one split where given, streamed. Raises NotFound at the first row."""
         with self._db.read() as connection:
-            number = _find(connection, name, version).id
+            number = find_version(reader_of(connection), name, version)["id"]
             wanted = select(dataset_rows.c.hash, dataset_rows.c.split).where(dataset_rows.c.version_id == number)
             if split is not None:
                 wanted = wanted.where(dataset_rows.c.split == split)
@@ -100,7 +101,7 @@ class DatasetStore:
         deleted. In the version's order, or with `by_prompt` those of one prompt together.
         """
         with self._db.read() as connection:
-            number = _find(connection, name, version).id
+            number = find_version(reader_of(connection), name, version)["id"]
             joined = dataset_rows.outerjoin(traces, traces.c.hash == dataset_rows.c.hash)
             wanted = select(dataset_rows.c.hash, traces.c.body, dataset_rows.c.split).select_from(joined)
             wanted = wanted.where(dataset_rows.c.version_id == number)
@@ -113,21 +114,21 @@ class DatasetStore:
     def outcomes(self, name: str, version: int | None = None) -> Sequence[GateOutcome]:
         """What each gate did for a version, in the order of the gates; none for one without gates. Raises NotFound."""
         with self._db.read() as connection:
-            return read_outcomes(connection, _find(connection, name, version).id)
+            return read_outcomes(connection, find_version(reader_of(connection), name, version)["id"])
 
     def findings(
         self, name: str, version: int | None, gate: str, *, reason: str | None = None, after: int = -1, limit: int = 50
     ) -> Sequence[tuple[int, Finding]]:
         """Findings of one gate beyond the position `after`, each with its position. Raises NotFound."""
         with self._db.read() as connection:
-            number = _find(connection, name, version).id
+            number = find_version(reader_of(connection), name, version)["id"]
             found = read_findings(connection, number, gate, reason=reason, after=after, limit=check_limit(limit))
             return tuple(found)
 
     def groups(self, name: str, version: int | None = None) -> Mapping[str, str]:
         """The prompt group of every row's hash; rows whose trace was deleted are left out. Raises NotFound."""
         with self._db.read() as connection:
-            number = _find(connection, name, version).id
+            number = find_version(reader_of(connection), name, version)["id"]
             joined = select(traces.c.hash, traces.c.group_key).join(dataset_rows, dataset_rows.c.hash == traces.c.hash)
             wanted = joined.where(dataset_rows.c.version_id == number, traces.c.group_key.is_not(None))
             return {row.hash: row.group_key for row in connection.execute(wanted)}
@@ -140,7 +141,7 @@ class DatasetStore:
         source, count = func.coalesce(traces.c.source, ""), func.count()
         joined = select(source, count).select_from(traces).join(dataset_rows, dataset_rows.c.hash == traces.c.hash)
         with self._db.read() as connection:
-            number = _find(connection, name, version).id
+            number = find_version(reader_of(connection), name, version)["id"]
             wanted = joined.where(dataset_rows.c.version_id == number, traces.c.deleted_at.is_(None))
             found = connection.execute(wanted.group_by(source).order_by(count.desc(), source))
             return [(value, rows) for value, rows in found]
@@ -163,17 +164,16 @@ class DatasetStore:
 
     def gated(self, limit: int) -> Sequence[tuple[DatasetVersion, Sequence[GateOutcome]]]:
         """The latest version of each name with what its gates did, the newest `limit` of them, newest first."""
-        latest = select(func.max(dataset_versions.c.id)).group_by(dataset_versions.c.name)
+        latest = "SELECT max(id) FROM dataset_versions GROUP BY name"
+        wanted = f"SELECT * FROM dataset_versions WHERE id IN ({latest}) ORDER BY id DESC LIMIT :most"
         with self._db.read() as connection:
-            rows = connection.execute(_newest_first().where(dataset_versions.c.id.in_(latest)).limit(limit)).all()
-            return [(_version(row), read_outcomes(connection, row.id)) for row in rows]
+            rows = reader_of(connection).rows(wanted, most=limit)
+            return [(version_of(row), read_outcomes(connection, row["id"])) for row in rows]
 
     def list(self, name: str | None = None, *, limit: int | None = None) -> list[DatasetVersion]:
         """All versions, of one name where given, newest first."""
-        wanted = _newest_first() if name is None else _newest_first().where(dataset_versions.c.name == name)
-        wanted = wanted.limit(limit)
-        with self._db.read() as connection:
-            return [_version(row) for row in connection.execute(wanted)]
+        with self._db.reading() as reader:
+            return list_versions(reader, name, limit)
 
 
 def _insert_rows(connection: Connection, number: int, rows: Iterable[DatasetRow]) -> None:
@@ -183,30 +183,3 @@ def _insert_rows(connection: Connection, number: int, rows: Iterable[DatasetRow]
     )
     while batch := list(islice(values, _BATCH)):
         connection.execute(insert(dataset_rows), batch)
-
-
-def _newest_first() -> Select[Any]:
-    return select(dataset_versions).order_by(dataset_versions.c.id.desc())
-
-
-def _find(connection: Connection, name: str, version: int | None) -> Row[Any]:
-    wanted = select(dataset_versions).where(dataset_versions.c.name == name)
-    if version is not None:
-        wanted = wanted.where(dataset_versions.c.version == version)
-    row = connection.execute(wanted.order_by(dataset_versions.c.version.desc()).limit(1)).first()
-    if row is None:
-        raise NotFound("dataset", name if version is None else f"{name} v{version}")
-    return row
-
-
-def _version(row: Row[Any]) -> DatasetVersion:
-    return DatasetVersion(
-        name=row.name,
-        version=row.version,
-        spec=DatasetSpec.from_dict(row.spec),
-        content_hash=row.content_hash,
-        train_rows=row.train_rows,
-        eval_rows=row.eval_rows,
-        parent=row.parent,
-        created_at=row.created_at,
-    )

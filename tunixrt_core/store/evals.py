@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
-
 from tunixrt_core.errors import NotFound
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.store.query import NEWEST
 from tunixrt_core.store.sql.engine import Database
-from tunixrt_core.store.sql.tables import evals
+from tunixrt_core.store.sql.reading import Reader, StoredRow, json_object, moment, moment_or_none
 
 _DONE = RunStatus.SUCCEEDED.value
 _CHANGEABLE = frozenset({"status", "message", "metrics", "directory", "ended_at"})
@@ -24,14 +23,18 @@ class EvalStore:
 
     def put(self, record: EvalRecord) -> None:
         """Keep an evaluation in place of the one with the same id, if any."""
+        from sqlalchemy import delete, insert
+
+        from tunixrt_core.store.sql.tables import evals
+
         with self._db.write() as connection:
             connection.execute(delete(evals).where(evals.c.id == record.id))
             connection.execute(insert(evals).values(_values(record)))
 
     def get(self, eval_id: str) -> EvalRecord:
         """Raises NotFound."""
-        with self._db.read() as connection:
-            return _record(_find(connection, eval_id))
+        with self._db.reading() as reader:
+            return _record(_find(reader, eval_id))
 
     def unfinished(self) -> list[EvalRecord]:
         """Evaluations that are not over: at start, what a dead process left behind."""
@@ -41,33 +44,37 @@ class EvalStore:
         """Write down what the folder of an evaluation says. Raises NotFound."""
         if unknown := sorted(changes.keys() - _CHANGEABLE):
             raise TypeError(f"{unknown[0]} is not a field of an evaluation that can change")
+        from sqlalchemy import update
+
+        from tunixrt_core.store.sql.tables import evals
+
         with self._db.write() as connection:
-            row = _find(connection, eval_id)
-            connection.execute(update(evals).where(evals.c.seq == row.seq).values(changes))
+            if not connection.execute(update(evals).where(evals.c.id == eval_id).values(changes)).rowcount:
+                raise NotFound("evaluation", eval_id)
 
     def best(self, metric: str) -> EvalRecord | None:
         """The finished evaluation of a tuned model with the highest value of a metric, at equal values the newer."""
-        found = select(evals.c.metrics, evals.c.id).where(evals.c.target == "tuned", evals.c.status == _DONE)
-        with self._db.read() as connection:
-            rows = connection.execute(found.order_by(evals.c.seq.desc()))
+        found = "SELECT metrics, id FROM evals WHERE target = 'tuned' AND status = :done ORDER BY seq DESC"
+        with self._db.reading() as reader:
+            rows = [(json_object(row["metrics"]), row["id"]) for row in reader.rows(found, done=_DONE)]
             valued = [(metrics[metric], name) for metrics, name in rows if metrics.get(metric) is not None]
             best = max(valued, key=lambda pair: pair[0], default=None)
-            return None if best is None else _record(_find(connection, best[1]))
+            return None if best is None else _record(_find(reader, best[1]))
 
     def list(self, run_id: str | None = None, *, limit: int | None = None) -> list[EvalRecord]:
         """All evaluations, of one run where given, newest first."""
-        wanted = select(evals).order_by(evals.c.seq.desc()).limit(limit)
-        if run_id is not None:
-            wanted = wanted.where(evals.c.run_id == run_id)
-        with self._db.read() as connection:
-            return [_record(row) for row in connection.execute(wanted)]
+        only = "" if run_id is None else "WHERE run_id = :run "
+        values: dict[str, object] = {} if run_id is None else {"run": run_id}
+        wanted = f"SELECT * FROM evals {only}ORDER BY seq DESC LIMIT :most"
+        with self._db.reading() as reader:
+            return [_record(row) for row in reader.rows(wanted, most=NEWEST if limit is None else limit, **values)]
 
 
-def _find(connection: Connection, eval_id: str) -> Row[Any]:
-    row = connection.execute(select(evals).where(evals.c.id == eval_id)).first()
-    if row is None:
+def _find(reader: Reader, eval_id: str) -> StoredRow:
+    rows = reader.rows("SELECT * FROM evals WHERE id = :id", id=eval_id)
+    if not rows:
         raise NotFound("evaluation", eval_id)
-    return row
+    return rows[0]
 
 
 def _values(record: EvalRecord) -> dict[str, Any]:
@@ -86,17 +93,17 @@ def _values(record: EvalRecord) -> dict[str, Any]:
     }
 
 
-def _record(row: Row[Any]) -> EvalRecord:
+def _record(row: StoredRow) -> EvalRecord:
     return EvalRecord(
-        id=row.id,
-        run_id=row.run_id,
-        target=row.target,
-        status=RunStatus(row.status),
-        directory=row.directory,
-        created_at=row.created_at,
-        metrics=row.metrics,
-        ended_at=row.ended_at,
-        message=row.message,
-        train_step=row.train_step,
-        setup=row.setup,
+        id=row["id"],
+        run_id=row["run_id"],
+        target=row["target"],
+        status=RunStatus(row["status"]),
+        directory=row["directory"],
+        created_at=moment(row["created_at"]),
+        metrics=json_object(row["metrics"]),
+        ended_at=moment_or_none(row["ended_at"]),
+        message=row["message"],
+        train_step=row["train_step"],
+        setup=json_object(row["setup"]),
     )

@@ -15,6 +15,7 @@ from tunixrt_core.traces.trace import Trace
 T = TypeVar("T")
 
 MAX_PAGE = 1_000
+NEWEST = 2**63 - 1  # above every id: where a listing begins
 MOST_COUNTED = 10_000  # matches, where they must be counted one by one
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
-
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.store.sql.engine import Database
-from tunixrt_core.store.sql.tables import requests
-from tunixrt_core.store.traces.traces import Clock
+from tunixrt_core.store.sql.reading import StoredRow, json_object, moment
+
+if TYPE_CHECKING:
+    from tunixrt_core.store.traces.traces import Clock
 
 KEPT = timedelta(days=30)
 
@@ -38,6 +37,11 @@ class RequestStore:
 
     def claim(self, claim: Claim) -> bool:
         """Take a request id; False where it is taken. The database sees to it that one caller only gets it."""
+        from sqlalchemy import delete, insert
+        from sqlalchemy.exc import IntegrityError
+
+        from tunixrt_core.store.sql.tables import requests
+
         now = self._clock()
         values = {"id": claim.id, "kind": claim.kind, "asked": claim.asked, "process": claim.process}
         try:
@@ -50,6 +54,10 @@ class RequestStore:
 
     def take_over(self, seen: Claim, process: str) -> bool:
         """Take a request id whose owner is gone; False where somebody else has done so since it was looked at."""
+        from sqlalchemy import update
+
+        from tunixrt_core.store.sql.tables import requests
+
         unchanged = (requests.c.id == seen.id) & (requests.c.created_at == seen.created_at)
         with self._db.write() as connection:
             taken = connection.execute(
@@ -59,15 +67,28 @@ class RequestStore:
 
     def answer(self, request_id: str, answer: Mapping[str, Any]) -> None:
         """Keep what came of a request."""
+        from sqlalchemy import update
+
+        from tunixrt_core.store.sql.tables import requests
+
         with self._db.write() as connection:
             connection.execute(update(requests).where(requests.c.id == request_id).values(answer=answer))
 
     def forget(self, request_id: str) -> None:
         """Give a request id back, so that it can be used again."""
+        from sqlalchemy import delete
+
+        from tunixrt_core.store.sql.tables import requests
+
         with self._db.write() as connection:
             connection.execute(delete(requests).where(requests.c.id == request_id))
 
     def get(self, request_id: str) -> Claim | None:
-        with self._db.read() as connection:
-            row = connection.execute(select(requests).where(requests.c.id == request_id)).first()
-        return None if row is None else Claim(row.id, row.kind, row.asked, row.process, row.answer, row.created_at)
+        with self._db.reading() as reader:
+            rows = reader.rows("SELECT * FROM requests WHERE id = :id", id=request_id)
+        return _claim(rows[0]) if rows else None
+
+
+def _claim(row: StoredRow) -> Claim:
+    answer = None if row["answer"] is None else json_object(row["answer"])
+    return Claim(row["id"], row["kind"], row["asked"], row["process"], answer, moment(row["created_at"]))

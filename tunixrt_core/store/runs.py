@@ -6,14 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
-from sqlalchemy.exc import IntegrityError
-
 from tunixrt_core.errors import Conflict, NotFound
 from tunixrt_core.runs.record import DatasetRef, Run, RunStatus
-from tunixrt_core.store.query import Page, check_limit, decode_cursor, encode_cursor
+from tunixrt_core.store.query import NEWEST, Page, check_limit, decode_cursor, encode_cursor
 from tunixrt_core.store.sql.engine import Database
-from tunixrt_core.store.sql.tables import runs
+from tunixrt_core.store.sql.reading import Reader, StoredRow, among, json_object, moment, moment_or_none
 
 _OVER = [status.value for status in RunStatus if status.over]
 _CHANGEABLE = frozenset({"name", "status", "message", "directory", "manifest", "started_at", "ended_at"})
@@ -42,6 +39,11 @@ class RunStore:
             "started_at": run.started_at,
             "ended_at": run.ended_at,
         }
+        from sqlalchemy import insert
+        from sqlalchemy.exc import IntegrityError
+
+        from tunixrt_core.store.sql.tables import runs
+
         try:
             with self._db.write() as connection:
                 connection.execute(insert(runs).values(values))
@@ -50,81 +52,92 @@ class RunStore:
 
     def get(self, run_id: str) -> Run:
         """Raises NotFound."""
-        with self._db.read() as connection:
-            return _run(_find(connection, run_id))
+        with self._db.reading() as reader:
+            return _run(_find(reader, run_id))
 
     def by_request(self, request_id: str) -> Run | None:
         """The run that an earlier start with the same request id made, if any."""
-        with self._db.read() as connection:
-            row = connection.execute(select(runs).where(runs.c.request_id == request_id)).first()
-        return None if row is None else _run(row)
+        with self._db.reading() as reader:
+            rows = reader.rows("SELECT * FROM runs WHERE request_id = :id", id=request_id)
+        return _run(rows[0]) if rows else None
 
     def unfinished(self) -> list[Run]:
         """Runs that are not over, oldest first: at start, what a dead process left behind."""
-        with self._db.read() as connection:
-            found = connection.execute(select(runs).where(runs.c.status.not_in(_OVER)).order_by(runs.c.seq))
-            return [_run(row) for row in found]
+        places, over = among(_OVER)
+        with self._db.reading() as reader:
+            rows = reader.rows(f"SELECT * FROM runs WHERE status NOT IN {places} ORDER BY seq", **over)
+        return [_run(row) for row in rows]
 
     def mirror(self, run_id: str, **changes: Any) -> None:
         """Take over what the run's folder says. No transition is checked: the folder's writer has done so."""
         if unknown := sorted(changes.keys() - _CHANGEABLE):
             raise TypeError(f"{unknown[0]} is not a field of a run that can change")
+        from sqlalchemy import update
+
+        from tunixrt_core.store.sql.tables import runs
+
         with self._db.write() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id).values(changes))
 
     def index(self) -> dict[str, str]:
         """Every run's id and folder."""
-        with self._db.read() as connection:
-            return {row.id: row.directory for row in connection.execute(select(runs.c.id, runs.c.directory))}
+        with self._db.reading() as reader:
+            return {row["id"]: row["directory"] for row in reader.rows("SELECT id, directory FROM runs")}
 
     def named(self, run_ids: Iterable[str]) -> tuple[Run, ...]:
         """The runs of these ids that there are, in no order."""
-        with self._db.read() as connection:
-            return tuple(_run(row) for row in connection.execute(select(runs).where(runs.c.id.in_(set(run_ids)))))
+        places, ids = among(set(run_ids))
+        with self._db.reading() as reader:
+            return tuple(map(_run, reader.rows(f"SELECT * FROM runs WHERE id IN {places}", **ids)))
 
     def ended(self, run_ids: Iterable[str]) -> dict[str, tuple[str, datetime]]:
         """Folder and end of those of these runs that are over, without their manifests."""
-        wanted = select(runs.c.id, runs.c.directory, runs.c.ended_at).where(
-            runs.c.id.in_(set(run_ids)), runs.c.status.in_(_OVER), runs.c.ended_at.is_not(None)
-        )
-        with self._db.read() as connection:
-            return {row.id: (row.directory, row.ended_at) for row in connection.execute(wanted)}
+        places, ids = among(set(run_ids))
+        with self._db.reading() as reader:
+            rows = reader.rows(
+                f"SELECT id, directory, status, ended_at FROM runs WHERE id IN {places} AND ended_at IS NOT NULL", **ids
+            )
+        return {row["id"]: (row["directory"], moment(row["ended_at"])) for row in rows if row["status"] in _OVER}
 
     def with_status(self, statuses: Iterable[RunStatus], limit: int) -> tuple[Run, ...]:
         """The newest runs of these statuses, newest first."""
-        wanted = select(runs).where(runs.c.status.in_([status.value for status in statuses]))
-        with self._db.read() as connection:
-            return tuple(_run(row) for row in connection.execute(wanted.order_by(runs.c.seq.desc()).limit(limit)))
+        places, wanted = among(status.value for status in statuses)
+        with self._db.reading() as reader:
+            rows = reader.rows(
+                f"SELECT * FROM runs WHERE status IN {places} ORDER BY seq DESC LIMIT :most", **wanted, most=limit
+            )
+        return tuple(map(_run, rows))
 
     def list(self, limit: int = 50, after: str | None = None) -> Page[Run]:
         """Runs, newest first. `after` is the `next` of the page before. Raises InvalidQuery."""
-        wanted = select(runs).order_by(runs.c.seq.desc()).limit(check_limit(limit) + 1)
-        if after is not None:
-            wanted = wanted.where(runs.c.seq < decode_cursor(after))
-        with self._db.read() as connection:
-            rows = connection.execute(wanted).all()
-        more = encode_cursor(rows[limit - 1].seq) if len(rows) > limit else None
+        below, most = NEWEST if after is None else decode_cursor(after), check_limit(limit) + 1
+        with self._db.reading() as reader:
+            rows = reader.rows(
+                "SELECT * FROM runs WHERE seq < :below ORDER BY seq DESC LIMIT :most", below=below, most=most
+            )
+        more = encode_cursor(rows[limit - 1]["seq"]) if len(rows) > limit else None
         return Page(tuple(_run(row) for row in rows[:limit]), more)
 
 
-def _find(connection: Connection, run_id: str) -> Row[Any]:
-    row = connection.execute(select(runs).where(runs.c.id == run_id)).first()
-    if row is None:
+def _find(reader: Reader, run_id: str) -> StoredRow:
+    rows = reader.rows("SELECT * FROM runs WHERE id = :id", id=run_id)
+    if not rows:
         raise NotFound("run", run_id)
-    return row
+    return rows[0]
 
 
-def _run(row: Row[Any]) -> Run:
+def _run(row: StoredRow) -> Run:
+    name = row["dataset_name"]
     return Run(
-        id=row.id,
-        name=row.name,
-        status=RunStatus(row.status),
-        manifest=row.manifest,
-        directory=row.directory,
-        created_at=row.created_at,
-        dataset=DatasetRef(row.dataset_name, row.dataset_version, row.dataset_hash) if row.dataset_name else None,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        message=row.message,
-        request_id=row.request_id,
+        id=row["id"],
+        name=row["name"],
+        status=RunStatus(row["status"]),
+        manifest=json_object(row["manifest"]),
+        directory=row["directory"],
+        created_at=moment(row["created_at"]),
+        dataset=DatasetRef(name, row["dataset_version"], row["dataset_hash"]) if name else None,
+        started_at=moment_or_none(row["started_at"]),
+        ended_at=moment_or_none(row["ended_at"]),
+        message=row["message"],
+        request_id=row["request_id"],
     )

@@ -6,18 +6,23 @@ import threading
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tunixrt_core.store.backup import Copy, Health, Progress, backup, check
-from tunixrt_core.store.datasets import DatasetStore
-from tunixrt_core.store.evals import EvalStore
-from tunixrt_core.store.requests import RequestStore
-from tunixrt_core.store.runs import RunStore
 from tunixrt_core.store.sql.engine import Database
 from tunixrt_core.store.sql.schema import migrate
-from tunixrt_core.store.traces.counts import CountStore
-from tunixrt_core.store.traces.curation import CurationStore
-from tunixrt_core.store.traces.groups import GroupStore
-from tunixrt_core.store.traces.traces import Clock, TraceStore
+from tunixrt_core.util.once import made_once
+
+if TYPE_CHECKING:
+    from tunixrt_core.store.backup import Copy, Health, Progress
+    from tunixrt_core.store.datasets import DatasetStore
+    from tunixrt_core.store.evals import EvalStore
+    from tunixrt_core.store.listing import Listing
+    from tunixrt_core.store.requests import RequestStore
+    from tunixrt_core.store.runs import RunStore
+    from tunixrt_core.store.traces.counts import CountStore
+    from tunixrt_core.store.traces.curation import CurationStore
+    from tunixrt_core.store.traces.groups import GroupStore
+    from tunixrt_core.store.traces.traces import Clock, TraceStore
 
 
 def _now() -> datetime:
@@ -25,18 +30,68 @@ def _now() -> datetime:
 
 
 class Store:
-    """Traces, dataset versions, runs, evaluations and request ids of one database. Safe to use from several threads."""
+    """Traces, dataset versions, runs, evaluations and request ids of one database. Safe to use from several threads.
+
+    Each part is imported and made at its first use.
+    """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
-        self.traces = TraceStore(database, clock)
-        self.curation = CurationStore(database, clock)
-        self.groups = GroupStore(database)
-        self.datasets = DatasetStore(database)
-        self.runs = RunStore(database)
-        self.evals = EvalStore(database)
-        self.counts = CountStore(database)
-        self.requests = RequestStore(database, clock)
+        self._clock = clock
+
+    @made_once
+    def traces(self) -> TraceStore:
+        from tunixrt_core.store.traces.traces import TraceStore
+
+        return TraceStore(self._database, self._clock)
+
+    @made_once
+    def listing(self) -> Listing:
+        from tunixrt_core.store.listing import Listing
+
+        return Listing(self._database)
+
+    @made_once
+    def curation(self) -> CurationStore:
+        from tunixrt_core.store.traces.curation import CurationStore
+
+        return CurationStore(self._database, self._clock)
+
+    @made_once
+    def groups(self) -> GroupStore:
+        from tunixrt_core.store.traces.groups import GroupStore
+
+        return GroupStore(self._database)
+
+    @made_once
+    def counts(self) -> CountStore:
+        from tunixrt_core.store.traces.counts import CountStore
+
+        return CountStore(self._database)
+
+    @made_once
+    def datasets(self) -> DatasetStore:
+        from tunixrt_core.store.datasets import DatasetStore
+
+        return DatasetStore(self._database)
+
+    @made_once
+    def runs(self) -> RunStore:
+        from tunixrt_core.store.runs import RunStore
+
+        return RunStore(self._database)
+
+    @made_once
+    def evals(self) -> EvalStore:
+        from tunixrt_core.store.evals import EvalStore
+
+        return EvalStore(self._database)
+
+    @made_once
+    def requests(self) -> RequestStore:
+        from tunixrt_core.store.requests import RequestStore
+
+        return RequestStore(self._database, self._clock)
 
     def close(self) -> None:
         """Give the connections back. The store cannot be used after it."""
@@ -44,12 +99,16 @@ class Store:
 
     def backup(self, path: Path) -> Copy:
         """Copy the database to a new file while it is used. See `backup`."""
+        from tunixrt_core.store.backup import backup
+
         return backup(self._database, path)
 
     def check(
         self, on_progress: Progress = lambda phase, done, total: None, stop: threading.Event | None = None
     ) -> Health:
         """Read every page and every trace. See `backup`."""
+        from tunixrt_core.store.backup import check
+
         return check(self._database, on_progress, stop)
 
     def __enter__(self) -> Store:

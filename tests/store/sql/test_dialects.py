@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql
 
 from tunixrt_core.store.sql.dialects import search_words
-from tunixrt_core.store.sql.engine import dialect_of
+from tunixrt_core.store.sql.pools import dialect_of
 from tunixrt_core.store.sql.postgres import PostgreSQL
 from tunixrt_core.store.sql.sqlite import SQLite
 from tunixrt_core.store.sql.tables import traces

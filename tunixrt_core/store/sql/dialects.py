@@ -10,8 +10,6 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select
 
-BUSY_SECONDS = 60  # how long a writer waits for another one; a large import holds the database for some seconds
-
 Narrowed = tuple[Select[Any], ColumnElement[int]]  # a select and the id by which to order and to page it
 
 _WORD = re.compile(r"\w+(?:[.,'’/-]\w+)*")  # 3.5, don't and x_1 are one word each

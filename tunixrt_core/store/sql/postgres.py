@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Select, case, event, exists, false, func, literal, select
 
 from tunixrt_core.errors import StoreError
-from tunixrt_core.store.sql.dialects import BUSY_SECONDS, Narrowed, NewTrace, search_words
+from tunixrt_core.store.sql.dialects import Narrowed, NewTrace, search_words
+from tunixrt_core.store.sql.reading import BUSY_SECONDS
 from tunixrt_core.store.sql.tables import traces
 
 _COLUMNS = ", ".join(NewTrace._fields)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, inspect
-from sqlalchemy import text as sql
-
 from tunixrt_core.errors import StoreError
 from tunixrt_core.store.sql.engine import Database
+from tunixrt_core.store.sql.reading import Reader
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from sqlalchemy import Connection
 
 HEAD = "0006"  # the newest migration; a test compares it with the folder
 KNOWN = frozenset({"0001", "0002", "0003", "0004", "0005", HEAD})
@@ -23,8 +22,8 @@ def migrate(database: Database) -> None:
 
     Raises StoreError where a newer program made the database, or where it belongs to another program.
     """
-    with database.read() as connection:
-        found = _version(connection)
+    with database.reading() as reader:
+        found = _version(reader)
     if found == HEAD:
         return
     if found is not None and found not in KNOWN:
@@ -32,24 +31,26 @@ def migrate(database: Database) -> None:
             f"The database {database.place} was written by a newer Tunix RT (schema {found}; this one knows {HEAD}). "
             "Upgrade Tunix RT, or set TUNIXRT_HOME to another directory."
         )
+    from tunixrt_core.store.sql.pools import reader_of
+
     with database.write() as connection:
+        reader = reader_of(connection)
         # another process may have come first while this one waited for the lock
-        if _version(connection) != HEAD:
-            _upgrade(connection, database)
+        if _version(reader) != HEAD:
+            _upgrade(connection, reader, database)
 
 
-def _version(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
+def _version(reader: Reader) -> str | None:
+    if not reader.has_table("alembic_version"):
         return None
-    version: str | None = connection.execute(sql("SELECT version_num FROM alembic_version")).scalar()
-    return version
+    return next((row["version_num"] for row in reader.rows("SELECT version_num FROM alembic_version")), None)
 
 
-def _upgrade(connection: Connection, database: Database) -> None:
+def _upgrade(connection: Connection, reader: Reader, database: Database) -> None:
     # Alembic takes longer to import than the rest of the store takes to open
     from alembic import command
 
-    if _version(connection) is None and inspect(connection).has_table("traces"):
+    if _version(reader) is None and reader.has_table("traces"):
         raise StoreError(f"The database {database.place} belongs to another program. Name another one.")
     command.upgrade(_config(connection, database), "head")
 

@@ -36,7 +36,8 @@ from sqlalchemy import column as sql_column
 from sqlalchemy import table as sql_table
 from sqlalchemy.exc import OperationalError
 
-from tunixrt_core.store.sql.dialects import BUSY_SECONDS, Narrowed, NewTrace, search_words
+from tunixrt_core.store.sql.dialects import Narrowed, NewTrace, search_words
+from tunixrt_core.store.sql.reading import BUSY_SECONDS
 from tunixrt_core.store.sql.tables import traces
 from tunixrt_core.store.sql.words import TOKENIZE, has_words, match_words, tokens_of
 

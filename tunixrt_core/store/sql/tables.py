@@ -116,8 +116,6 @@ trace_notes = Table(
     Column("written_at", UtcTime, nullable=False),
 )
 
-WHOLE = -1  # the `step` of a score of the whole trace: null would be unlike itself in a unique constraint
-
 trace_scores = Table(
     "trace_scores",
     metadata,

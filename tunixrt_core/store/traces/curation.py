@@ -4,50 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
 
-import orjson
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from tunixrt_core.errors import InvalidQuery, NotFound
-from tunixrt_core.store.query import Note, ScoreName, StoredScore
+from tunixrt_core.store.query import ScoreName
 from tunixrt_core.store.sql.engine import Database
-from tunixrt_core.store.sql.tables import WHOLE, trace_notes, trace_scores, trace_tags, traces, utc_text
+from tunixrt_core.store.sql.pools import reader_of
+from tunixrt_core.store.sql.reading import WHOLE, moment
+from tunixrt_core.store.sql.tables import trace_notes, trace_scores, trace_tags, utc_text
 from tunixrt_core.store.traces.lookup import find
+from tunixrt_core.store.traces.said import score_of
 from tunixrt_core.store.traces.writing import put_scores
 from tunixrt_core.traces.scores import GivenScore, ScoreKind
 
 MAX_NAME = 80  # characters of a tag, and of the name, the scorer and the version of a score
 MAX_NOTE = 20_000
-
-
-# Every page of traces asks this: as text with one parameter, in a third of the time that a list of ids takes, and all
-# three at once, as SQLAlchemy takes longer for each statement than the database. Scores first: they give the types.
-_SAID = """
-WITH wanted (id) AS ({})
-SELECT trace_id, kind, name, value, step, note, scorer, version, created_at, id FROM trace_scores
-    WHERE trace_id IN (SELECT id FROM wanted)
-UNION ALL SELECT trace_id, 'note', NULL, NULL, NULL, text, NULL, NULL, written_at, NULL FROM trace_notes
-    WHERE trace_id IN (SELECT id FROM wanted)
-UNION ALL SELECT trace_id, 'tag', tag, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM trace_tags
-    WHERE trace_id IN (SELECT id FROM wanted)
-"""
-_SAID_ABOUT = {
-    "sqlite": _SAID.format("SELECT value FROM json_each(?)"),
-    "postgresql": _SAID.format("SELECT value::bigint FROM json_array_elements_text(%s::json)"),
-}
-_SCORE_ORDER = (trace_scores.c.name, trace_scores.c.step, trace_scores.c.id)
-
-
-class Said(NamedTuple):
-    """What was said about one trace."""
-
-    tags: tuple[str, ...] = ()
-    note: Note | None = None
-    scores: tuple[StoredScore, ...] = ()
-
-
-_NOTHING = Said()
 
 
 class CurationStore:
@@ -61,7 +33,7 @@ class CurationStore:
         """Give a trace tags; those that it has already stay. Raises InvalidQuery for one that cannot be."""
         names = [check_name("tag", tag) for tag in tags]
         with self._db.write() as connection:
-            number = find(connection, ref).id
+            number = find(reader_of(connection), ref)["id"]
             has = set(connection.execute(select(trace_tags.c.tag).where(trace_tags.c.trace_id == number)).scalars())
             if new := [{"tag": name, "trace_id": number} for name in dict.fromkeys(names) if name not in has]:
                 connection.execute(insert(trace_tags), new)
@@ -69,7 +41,7 @@ class CurationStore:
     def untag(self, ref: str, tags: Iterable[str]) -> None:
         """Take tags from a trace; one that it does not have is no error."""
         with self._db.write() as connection:
-            number = find(connection, ref).id
+            number = find(reader_of(connection), ref)["id"]
             names = [tag.strip() for tag in tags]
             connection.execute(delete(trace_tags).where(trace_tags.c.trace_id == number, trace_tags.c.tag.in_(names)))
 
@@ -79,7 +51,7 @@ class CurationStore:
             raise InvalidQuery(f"A note has at most {MAX_NOTE:,} characters; this one has {len(text):,}.")
         check_encodable("note", text)
         with self._db.write() as connection:
-            number = find(connection, ref).id
+            number = find(reader_of(connection), ref)["id"]
             connection.execute(delete(trace_notes).where(trace_notes.c.trace_id == number))
             if text.strip():
                 note = {"trace_id": number, "text": text, "written_at": self._clock()}
@@ -93,14 +65,14 @@ class CurationStore:
         if not scores:
             return
         with self._db.write() as connection:
-            row = find(connection, ref)
-            checked = [(row.id, _checked(score, row.step_count)) for score in scores]
+            row = find(reader_of(connection), ref)
+            checked = [(row["id"], _checked(score, row["step_count"])) for score in scores]
             put_scores(connection, checked, utc_text(self._clock()))
 
     def unscore(self, ref: str, name: str, *, kind: ScoreKind, scorer: str, step: int | None = None) -> None:
         """Remove what a scorer gave under a name, of all its versions. Raises NotFound where there is none."""
         with self._db.write() as connection:
-            number = find(connection, ref).id
+            number = find(reader_of(connection), ref)["id"]
             mine = (
                 trace_scores.c.trace_id == number,
                 trace_scores.c.name == name,
@@ -113,12 +85,12 @@ class CurationStore:
 
     def scores_of(self, trace_hash: str) -> tuple[GivenScore, ...]:
         """The scores of a trace and of its steps, by name and step; none for a trace that is not there."""
-        mine = trace_scores.join(traces, traces.c.id == trace_scores.c.trace_id)
-        wanted = select(trace_scores).select_from(mine).where(traces.c.hash == trace_hash)
-        with self._db.read() as connection:
-            return tuple(
-                _score(row, row.created_at).given for row in connection.execute(wanted.order_by(*_SCORE_ORDER))
-            )
+        wanted = (
+            "SELECT trace_scores.* FROM trace_scores JOIN traces ON traces.id = trace_scores.trace_id "
+            "WHERE traces.hash = :hash ORDER BY name, step, trace_scores.id"
+        )
+        with self._db.reading() as reader:
+            return tuple(score_of(row, moment(row["created_at"])).given for row in reader.rows(wanted, hash=trace_hash))
 
     def tags(self) -> list[tuple[str, int]]:
         """Every tag with its number of traces, the most used first."""
@@ -133,40 +105,6 @@ class CurationStore:
         wanted = select(name, kind, func.count(), func.min(value), func.max(value)).group_by(name, kind)
         with self._db.read() as connection:
             return [ScoreName(*row) for row in connection.execute(wanted.order_by(name, kind))]
-
-
-def said_about(connection: Connection, ids: Sequence[int]) -> dict[int, Said]:
-    """What was said about some traces, by id: tags and scores in the order of their names."""
-    found = connection.exec_driver_sql(_SAID_ABOUT[connection.dialect.name], (orjson.dumps(ids).decode(),))
-    about: dict[int, list[Row[Any]]] = {}
-    for row in found:
-        about.setdefault(row.trace_id, []).append(row)
-    return {one: _said(about[one]) if one in about else _NOTHING for one in ids}
-
-
-def _said(rows: Iterable[Row[Any]]) -> Said:
-    note = next((Note(row.note, datetime.fromisoformat(row.created_at)) for row in rows if row.kind == "note"), None)
-    scores = sorted(
-        (row for row in rows if row.kind not in ("note", "tag")), key=lambda row: (row.name, row.step, row.id)
-    )
-    return Said(
-        tuple(sorted(row.name for row in rows if row.kind == "tag")),
-        note,
-        tuple(_score(row, datetime.fromisoformat(row.created_at)) for row in scores),
-    )
-
-
-def _score(row: Row[Any], created_at: datetime) -> StoredScore:
-    given = GivenScore(
-        name=row.name,
-        value=row.value,
-        step=None if row.step == WHOLE else row.step,
-        note=row.note,
-        scorer=row.scorer,
-        version=row.version,
-        kind=row.kind,
-    )
-    return StoredScore(given, created_at)
 
 
 def _checked(score: GivenScore, steps: int) -> GivenScore:

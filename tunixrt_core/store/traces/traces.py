@@ -14,7 +14,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
-    Row,
     Select,
     bindparam,
     delete,
@@ -27,6 +26,7 @@ from tunixrt_core.datasets.selection import Candidate
 from tunixrt_core.errors import InvalidQuery, NotFound
 from tunixrt_core.store.query import (
     MOST_COUNTED,
+    NEWEST,
     Count,
     InsertCounts,
     Neighbours,
@@ -35,26 +35,21 @@ from tunixrt_core.store.query import (
     TraceQuery,
     check_limit,
     decode_cursor,
-    encode_cursor,
 )
 from tunixrt_core.store.sql.engine import Database
+from tunixrt_core.store.sql.pools import reader_of
 from tunixrt_core.store.sql.tables import trace_notes, trace_scores, trace_tags, trace_tallies, traces
-from tunixrt_core.store.traces.curation import said_about
 from tunixrt_core.store.traces.filters import narrow
 from tunixrt_core.store.traces.gathering import Gathering
+from tunixrt_core.store.traces.listed import Shown, newest_traces, one_trace, page_of, tally
 from tunixrt_core.store.traces.lookup import find
 from tunixrt_core.store.traces.writing import TraceWriter, batches, change_tallies, tallies_of
 from tunixrt_core.traces.scores import ScoredTrace
 from tunixrt_core.traces.trace import Trace
 
 _ALL = TraceQuery()
-_NEWEST = 2**63 - 1  # above every id
 _SHOWN: Select[Any] = select(traces.c.id, traces.c.hash, traces.c.body, traces.c.created_at)
 _below, _most = bindparam("below", type_=BigInteger), bindparam("most", type_=Integer)
-# built once: it is asked most, and SQLAlchemy takes longer to build such a statement than SQLite to answer it
-_PAGE_OF_ALL: Select[Any] = (
-    _SHOWN.where(traces.c.deleted_at.is_(None), traces.c.id < _below).order_by(traces.c.id.desc()).limit(_most)
-)
 _LOOKUP = 128  # traces fetched at once by hash: at most as many MiB
 _DELETE_BATCH = 500
 
@@ -103,29 +98,28 @@ class TraceStore:
 
     def get(self, ref: str) -> StoredTrace:
         """The trace of a hash, or of its first 8 or more digits. Raises NotFound, InvalidQuery if several match."""
-        with self._db.read() as connection:
-            return _stored(connection, [find(connection, ref)])[0]
+        with self._db.reading() as reader:
+            return one_trace(reader, ref)
 
     def page(self, query: TraceQuery, *, after: str | None = None, limit: int = 50) -> Page[StoredTrace]:
         """Matching traces, newest first. `after` is the `next` of the page before. Raises InvalidQuery."""
+        if query == _ALL:
+            with self._db.reading() as reader:
+                return newest_traces(reader, after, limit)
         with self._db.read() as connection:
-            most, below = check_limit(limit) + 1, _NEWEST if after is None else decode_cursor(after)
-            wanted = _PAGE_OF_ALL
-            if query != _ALL:
-                wanted, key = self._matching(connection, _SHOWN, query)
-                wanted = wanted.order_by(key.desc()).limit(_most)
-                # on the first page it would only tempt the planner to read by id
-                wanted = wanted if after is None else wanted.where(key < _below)
-            rows = connection.execute(wanted, {"below": below, "most": most}).all()
-            items = _stored(connection, rows[:limit])
-        more = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
-        return Page(tuple(items), more)
+            most, below = check_limit(limit) + 1, NEWEST if after is None else decode_cursor(after)
+            wanted, key = self._matching(connection, _SHOWN, query)
+            wanted = wanted.order_by(key.desc()).limit(_most)
+            # on the first page it would only tempt the planner to read by id
+            wanted = wanted if after is None else wanted.where(key < _below)
+            rows = [Shown(*row) for row in connection.execute(wanted, {"below": below, "most": most})]
+            return page_of(reader_of(connection), rows, limit)
 
     def neighbours(self, ref: str, query: TraceQuery) -> Neighbours:
         """The hashes before and after a trace in the listing of `query`. Raises NotFound."""
         with self._db.read() as connection:
             hashes, key = self._matching(connection, select(traces.c.hash), query)
-            at = find(connection, ref).id
+            at = find(reader_of(connection), ref)["id"]
             newer = connection.execute(hashes.where(key > at).order_by(key).limit(1)).scalar()
             older = connection.execute(hashes.where(key < at).order_by(key.desc()).limit(1)).scalar()
         return Neighbours(newer, older)
@@ -165,9 +159,9 @@ class TraceStore:
     def delete(self, ref: str) -> str:
         """Remove a trace's content and what was said about it; leave a tombstone. Its hash. Raises NotFound."""
         with self._db.write() as connection:
-            row = find(connection, ref)
-            self._bury(connection, [row.id])
-        return str(row.hash)
+            row = find(reader_of(connection), ref)
+            self._bury(connection, [row["id"]])
+        return str(row["hash"])
 
     def delete_matching(self, query: TraceQuery) -> int:
         """Delete all that match, in one transaction. Returns how many. Raises InvalidQuery without any filter."""
@@ -244,13 +238,7 @@ def _tallied(connection: Connection, query: TraceQuery) -> int | None:
         name, value = "answer", "unknown" if name == "judged" else "right" if value else "wrong"
     elif name not in tallies:
         return None
-    mine = (trace_tallies.c.kind == name) & (trace_tallies.c.value == value)
-    return int(connection.execute(select(func.coalesce(func.sum(trace_tallies.c.traces), 0)).where(mine)).scalar_one())
-
-
-def _stored(connection: Connection, rows: Sequence[Row[Any]]) -> list[StoredTrace]:
-    said = said_about(connection, [row.id for row in rows])
-    return [StoredTrace(row.hash, _trace(row.body), row.created_at, *said[row.id]) for row in rows]
+    return tally(reader_of(connection), name, value)
 
 
 def _trace(body: str) -> Trace:

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, delete, func, select
 
 from tunixrt_core.datasets.gates.rules.answer import answer_matches
 from tunixrt_core.store.sql.dialects import Dialect, NewTrace
-from tunixrt_core.store.sql.tables import WHOLE, trace_scores, trace_tallies, traces, utc_text
+from tunixrt_core.store.sql.reading import WHOLE
+from tunixrt_core.store.sql.tables import trace_scores, trace_tallies, traces, utc_text
 from tunixrt_core.traces.scores import GivenScore, ScoredTrace
 from tunixrt_core.traces.trace import Trace, group_key_of
 
