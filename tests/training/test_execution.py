@@ -16,8 +16,9 @@ from tunixrt_core.jobs.model_exports import execute_export
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.metrics import Known, TrainPlan
 from tunixrt_core.runs.record import RunDir, RunState, RunStatus
-from tunixrt_core.training.execution import StopRequest, execute_training, run_folder_of
+from tunixrt_core.training.execution import execute_training, run_folder_of
 from tunixrt_core.training.preflight import blocking, warning
+from tunixrt_core.training.stop import StopRequest
 
 
 @pytest.fixture

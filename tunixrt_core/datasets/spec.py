@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, date, datetime
 from typing import Any, Literal, get_args
 
-import yaml
-
 from tunixrt_core.datasets.gates.registry import normal_gates
 from tunixrt_core.errors import InvalidDataset
 
@@ -138,6 +136,8 @@ class DatasetSpec:
         return cls(**data)
 
     def to_yaml(self) -> str:
+        import yaml
+
         return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
 
 

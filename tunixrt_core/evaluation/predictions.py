@@ -6,16 +6,18 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tunixrt_core.evaluation.sets.leaks import Leaks
 from tunixrt_core.evaluation.sets.setup import EvalSetup
 from tunixrt_core.runs.evaluation_record import EvalRecord, Target
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.util.atomic import write_json
 from tunixrt_core.util.processes import process_alive
+
+if TYPE_CHECKING:
+    from tunixrt_core.evaluation.sets.leaks import Leaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,8 @@ class EvalDir:
 
     def leaks(self) -> Leaks | None:
         """Which rows the run was trained on; None where that was not looked for (yet)."""
+        from tunixrt_core.evaluation.sets.leaks import Leaks
+
         loaded = _read_json(self.leaks_file)
         return None if loaded is None else Leaks.from_dict(loaded)
 

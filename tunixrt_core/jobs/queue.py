@@ -8,15 +8,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tunixrt_core.errors import NotFound, ShuttingDown, StoreError, TunixRTError
 from tunixrt_core.jobs.accelerator import Accelerator, Hold, Holder
-from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.runs.record import RunDir, RunState
-from tunixrt_core.training.backend import Backend
-from tunixrt_core.training.execution import StopRequest, execute_training
+from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.util.processes import this_process
+
+if TYPE_CHECKING:
+    from tunixrt_core.manifest.manifest import RunManifest
+    from tunixrt_core.runs.record import RunDir, RunState
+    from tunixrt_core.training.backend import Backend
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +85,8 @@ class JobManager:
         folder.write_queued()
 
         def work(stop: threading.Event) -> None:
+            from tunixrt_core.training.execution import execute_training
+
             execute_training(
                 manifest,
                 folder,

@@ -8,15 +8,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.errors import InvalidManifest
 from tunixrt_core.evaluation.predictions import EvalDir
-from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.record import DatasetRef, Run, RunDir, RunState, RunStatus, find_run_dirs
 from tunixrt_core.store.query import Page
-from tunixrt_core.store.store import Store
+
+if TYPE_CHECKING:
+    from tunixrt_core.manifest.manifest import RunManifest
+    from tunixrt_core.store.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -151,6 +153,8 @@ class Registry:
 
     def _relocate(self, folder: RunDir, manifest: RunManifest, held: Path) -> None:
         """What pointed into the home's old place points into the new one: a resume must find its rows there."""
+        from tunixrt_core.manifest.manifest import RunManifest
+
         here = RunManifest.from_dict(rebased(manifest.to_dict(), held.parents[1], self._runs_dir.parent))
         folder.write_manifest(here.to_yaml())
         self._runs.mirror(folder.path.name, directory=str(folder.path), manifest=here.to_dict())
@@ -158,6 +162,8 @@ class Registry:
 
     def _manifest(self, folder: RunDir) -> RunManifest | None:
         """What a folder says that it runs; None where it cannot be read, or was not written yet."""
+        from tunixrt_core.manifest.manifest import RunManifest
+
         try:
             return RunManifest.from_text(folder.manifest_file.read_text(encoding="utf-8"))
         except FileNotFoundError:

@@ -7,29 +7,28 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tunixrt_core.datasets.building import Built, Progress, build
-from tunixrt_core.datasets.card import dataset_card
-from tunixrt_core.datasets.eval_prompts import EvalFile, with_eval_file
-from tunixrt_core.datasets.gates.check import Tools
-from tunixrt_core.datasets.gates.findings import GateOutcome
-from tunixrt_core.datasets.gates.why import FindingView, view
-from tunixrt_core.datasets.lengths import ESTIMATE, Lengths, estimate_many, measure
-from tunixrt_core.datasets.selection import Candidate
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.datasets.versions import DatasetDiff, DatasetVersion, diff, freeze
 from tunixrt_core.errors import NotFound, Stopped
-from tunixrt_core.jobs.requests import Requests
-from tunixrt_core.settings import Settings
 from tunixrt_core.store.query import TraceQuery
-from tunixrt_core.store.store import Store
-from tunixrt_core.traces.rows import Split
-from tunixrt_core.traces.trace import Trace
-from tunixrt_core.tunix_backend.data.counting import token_counter
 from tunixrt_core.util.hashing import content_hash, sha256_hex
 from tunixrt_core.util.processes import this_process
 from tunixrt_core.util.tasks import Task, Tasks
+
+if TYPE_CHECKING:
+    from tunixrt_core.datasets.building import Built, Progress
+    from tunixrt_core.datasets.eval_prompts import EvalFile
+    from tunixrt_core.datasets.gates.findings import GateOutcome
+    from tunixrt_core.datasets.gates.why import FindingView
+    from tunixrt_core.datasets.lengths import Lengths
+    from tunixrt_core.datasets.selection import Candidate
+    from tunixrt_core.jobs.requests import Requests
+    from tunixrt_core.settings import Settings
+    from tunixrt_core.store.store import Store
+    from tunixrt_core.traces.rows import Split
+    from tunixrt_core.traces.trace import Trace
 
 
 class Datasets:
@@ -55,6 +54,9 @@ class Datasets:
         `eval_file` is what the contamination gate compares with; the version keeps its hash, not its text.
         `on_progress` is told phase, rows done and rows in all. Raises InvalidDataset; Stopped once `stop` is set.
         """
+        from tunixrt_core.datasets.building import build
+        from tunixrt_core.datasets.eval_prompts import with_eval_file
+        from tunixrt_core.datasets.gates.check import Tools
 
         if isinstance(spec, str):
             spec = DatasetSpec(spec)
@@ -122,11 +124,11 @@ class Datasets:
         return replace(spec, name=new_name) if new_name else spec
 
     def get(self, name: str, version: int | None = None) -> DatasetVersion:
-        return self._store.datasets.get(name, version)
+        return self._store.listing.version(name, version)
 
     def versions(self, name: str | None = None) -> list[DatasetVersion]:
         """All versions, newest first."""
-        return self._store.datasets.list(name)
+        return self._store.listing.versions(name)
 
     def rows(
         self,
@@ -171,6 +173,8 @@ class Datasets:
 
         Raises NotFound for a gate that this version was not built with.
         """
+        from tunixrt_core.datasets.gates.why import view
+
         if gate not in {one.gate for one in self.gates(name, version)}:
             raise NotFound("gate", gate, f"{name} was not built with it.")
         found = self._store.datasets.findings(name, version, gate, reason=reason, after=after, limit=limit)
@@ -189,6 +193,8 @@ class Datasets:
 
     def card(self, name: str, version: int | None = None) -> str:
         """The card of a version as Markdown."""
+        from tunixrt_core.datasets.card import dataset_card
+
         frozen = self.get(name, version)
         sources = self._store.datasets.sources(frozen.name, frozen.version)
         return dataset_card(frozen, self.gates(frozen.name, frozen.version), sources)
@@ -200,6 +206,9 @@ class Datasets:
 
         Of `most` rows where given: rows stand in the order of their hashes, so the first ones are a fair sample.
         """
+        from tunixrt_core.datasets.lengths import ESTIMATE, estimate_many, measure
+        from tunixrt_core.tunix_backend.data.counting import token_counter
+
         count = token_counter(model, self._settings.models_dir) if model else estimate_many
         rows = islice(self.rows(name, version), most)
         return measure(rows, count, f"{model} tokenizer" if model else ESTIMATE)

@@ -6,33 +6,30 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.errors import Busy, Conflict
-from tunixrt_core.evaluation.execution import plan_evaluation
-from tunixrt_core.evaluation.harvest import harvest
 from tunixrt_core.evaluation.predictions import EvalDir, EvalState, Prediction
-from tunixrt_core.evaluation.results.comparison import Comparison, compare
-from tunixrt_core.evaluation.results.leaderboard import Leaderboard, leaderboard
-from tunixrt_core.evaluation.results.pairs import base_and_tuned
-from tunixrt_core.evaluation.scorers.known import known_scorers
-from tunixrt_core.evaluation.sets.file import read_eval_file
-from tunixrt_core.evaluation.sets.leaks import Leaks
-from tunixrt_core.evaluation.sets.report import EvalFileReport
 from tunixrt_core.evaluation.sets.setup import EvalRequest
-from tunixrt_core.ingest.report import ImportReport
-from tunixrt_core.jobs.evaluations import QueuedEvaluations
-from tunixrt_core.jobs.queue import JobManager
-from tunixrt_core.jobs.registry import Registry
-from tunixrt_core.jobs.requests import Requests
-from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.pipeline.traces import Traces
 from tunixrt_core.runs.evaluation_record import TARGETS, EvalRecord, Target
 from tunixrt_core.runs.record import RunDir
-from tunixrt_core.settings import Settings
-from tunixrt_core.store.store import Store
 from tunixrt_core.util.atomic import write_atomic
 from tunixrt_core.util.hashing import sha256_hex
+from tunixrt_core.util.once import made_once
+
+if TYPE_CHECKING:
+    from tunixrt_core.evaluation.results.comparison import Comparison
+    from tunixrt_core.evaluation.results.leaderboard import Leaderboard
+    from tunixrt_core.evaluation.sets.leaks import Leaks
+    from tunixrt_core.evaluation.sets.report import EvalFileReport
+    from tunixrt_core.ingest.report import ImportReport
+    from tunixrt_core.jobs.evaluations import QueuedEvaluations
+    from tunixrt_core.jobs.queue import JobManager
+    from tunixrt_core.jobs.registry import Registry
+    from tunixrt_core.jobs.requests import Requests
+    from tunixrt_core.pipeline.traces import Traces
+    from tunixrt_core.settings import Settings
+    from tunixrt_core.store.store import Store
 
 _AS_USUAL = EvalRequest()
 
@@ -67,7 +64,12 @@ class Evaluations:
         self._requests = requests
         self._starting = starting
         self._traces = traces
-        self._evals = QueuedEvaluations(jobs, registry)
+
+    @made_once
+    def _queued(self) -> QueuedEvaluations:
+        from tunixrt_core.jobs.evaluations import QueuedEvaluations
+
+        return QueuedEvaluations(self._jobs, self._registry)
 
     def start(
         self,
@@ -99,29 +101,34 @@ class Evaluations:
     def _start_evaluation(
         self, run_id: str, targets: Iterable[Target], request: EvalRequest, *, again: bool
     ) -> list[EvalRecord]:
+        from tunixrt_core.evaluation.execution import plan_evaluation
+        from tunixrt_core.manifest.manifest import RunManifest
+
         with self._starting:
             run = self._registry.run(run_id)
             if not run.status.over:
                 raise Busy(f"{run.id} is {run.status}; evaluate it when it is over.")
             manifest, folder = RunManifest.from_dict(run.manifest), RunDir(Path(run.directory))
             plans = [plan_evaluation(manifest, folder, target, request) for target in targets]
-            return self._evals.queue(run.id, plans, again=again)
+            return self._queued.queue(run.id, plans, again=again)
 
     def score_again(self, eval_id: str) -> EvalRecord:
         """Queue that the answers of an evaluation are scored again, as by newer versions of its scorers.
 
         Needs neither Tunix nor the model. Raises NotFound, Conflict where it has not been answered to its end.
         """
+        from tunixrt_core.manifest.manifest import RunManifest
+
         with self._starting:
             record = self._registry.evaluation(eval_id)
             if record.status.over and EvalDir.of(record).summary() is None:
                 raise Conflict(f"{eval_id} was not answered to its end ({record.status}); evaluate again.")
             run = self._registry.run(record.run_id)
-            return self._evals.score_again(record, RunManifest.from_dict(run.manifest))
+            return self._queued.score_again(record, RunManifest.from_dict(run.manifest))
 
     def stop(self, eval_id: str) -> EvalRecord:
         """Stop an evaluation after the batch under way; its answers are kept. Raises NotFound, Conflict if over."""
-        self._evals.stop(eval_id)
+        self._queued.stop(eval_id)
         return self._registry.evaluation(eval_id)
 
     def records(self, run_id: str | None = None) -> list[EvalRecord]:
@@ -140,6 +147,8 @@ class Evaluations:
 
     def leaderboard(self, metric: str = "exact_match", **filters: Any) -> Leaderboard:
         """Finished evaluations ranked by a metric, one board an eval set; `filters` are those of `leaderboard`."""
+        from tunixrt_core.evaluation.results.leaderboard import leaderboard
+
         records = self.records()
         return leaderboard(records, self._store.runs.named(r.run_id for r in records), metric=metric, **filters)
 
@@ -149,6 +158,9 @@ class Evaluations:
         Rejected are those in which no final answer can be read. Raises NotFound, Conflict for an evaluation that is
         not finished, InvalidEvaluation for a scorer that did not score it.
         """
+        from tunixrt_core.evaluation.harvest import harvest
+        from tunixrt_core.manifest.manifest import RunManifest
+
         record = self._registry.evaluation(eval_id)
         manifest = RunManifest.from_dict(self._registry.run(record.run_id).manifest)
         found = harvest(record, manifest, scorer=scorer, only_correct=only_correct)
@@ -158,6 +170,8 @@ class Evaluations:
 
     def check_file(self, path: Path) -> EvalFileReport:
         """What the file would ask, and every bad row. Raises UnreadableFile."""
+        from tunixrt_core.evaluation.sets.file import read_eval_file
+
         return read_eval_file(path)[1]
 
     def keep_file(self, name: str, content: bytes) -> Path:
@@ -180,11 +194,16 @@ class Evaluations:
 
         Raises NotFound, InvalidEvaluation where one of them has no scores by that name.
         """
+        from tunixrt_core.evaluation.results.comparison import compare
+
         a, b = (EvalDir.of(self._registry.evaluation(eval_id)).predictions() for eval_id in (first, second))
         return compare(a, b, scorer, higher_is_better=_higher_is_better(scorer))
 
     def comparison(self, run_id: str) -> Comparison | None:
         """Base against tuned on the same rows, of the newest pair that was asked the same; None without one."""
+        from tunixrt_core.evaluation.results.comparison import compare
+        from tunixrt_core.evaluation.results.pairs import base_and_tuned
+
         pair = base_and_tuned(self.records(run_id))
         if pair is None:
             return None
@@ -194,5 +213,7 @@ class Evaluations:
 
 def _higher_is_better(scorer: str) -> bool:
     """Of a score whose direction is not known, more counts as better."""
+    from tunixrt_core.evaluation.scorers.known import known_scorers
+
     found = next((one for one in known_scorers() if one.name == scorer.partition("=")[0]), None)
     return found is None or found.higher_is_better is not False

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.export.card import CardInfo, export_card, write_card
 from tunixrt_core.export.entries import Entry, ExportOptions
 from tunixrt_core.export.files import ExportInfo, FileType, encoded, file_type_named, write_export
 from tunixrt_core.export.formats import Job, export_tunix_sft_jsonl, exporter_named
 from tunixrt_core.export.module import write_module
-from tunixrt_core.pipeline.datasets import Datasets
-from tunixrt_core.settings import Settings
-from tunixrt_core.store.store import Store
-from tunixrt_core.traces.scores import GivenScore
+
+if TYPE_CHECKING:
+    from tunixrt_core.datasets.versions import DatasetVersion
+    from tunixrt_core.pipeline.datasets import Datasets
+    from tunixrt_core.settings import Settings
+    from tunixrt_core.store.store import Store
+    from tunixrt_core.traces.scores import GivenScore
 
 _DEFAULT = ExportOptions()
 

@@ -10,26 +10,17 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from tunixrt_core.errors import Busy, NotFound
 from tunixrt_core.evaluation.predictions import EvalDir
-from tunixrt_core.evaluation.scorers.known import known_scorers
 from tunixrt_core.home import attention, disk
 from tunixrt_core.home.attention import Attention, Seen
-from tunixrt_core.home.diagnostics import diagnostics, file_name
-from tunixrt_core.home.disk import DiskUse
 from tunixrt_core.home.overview import BestScore, CheckedStore, Overview
 from tunixrt_core.jobs.holding import Holding, held_by_evaluation, held_by_training
-from tunixrt_core.jobs.queue import JobManager
-from tunixrt_core.jobs.registry import Registry
-from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus
-from tunixrt_core.settings import Settings
-from tunixrt_core.store.backup import Copy, Health, Progress
-from tunixrt_core.store.store import Store
 from tunixrt_core.tunix_backend import availability
 from tunixrt_core.util.atomic import write_json
 from tunixrt_core.util.host import HostInfo, host_info, memory_use
@@ -37,6 +28,15 @@ from tunixrt_core.util.tails import tail
 from tunixrt_core.util.tasks import Task, Tasks
 
 CHECK, MEASURE = "database check", "disk use"  # keys of upkeep tasks
+
+if TYPE_CHECKING:
+    from tunixrt_core.home.disk import DiskUse
+    from tunixrt_core.jobs.queue import JobManager
+    from tunixrt_core.jobs.registry import Registry
+    from tunixrt_core.runs.evaluation_record import EvalRecord
+    from tunixrt_core.settings import Settings
+    from tunixrt_core.store.backup import Copy, Health, Progress
+    from tunixrt_core.store.store import Store
 
 _WEEK = timedelta(days=7)
 
@@ -120,6 +120,8 @@ class Home:
 
     @cached_property
     def _scorer_versions(self) -> dict[str, int]:
+        from tunixrt_core.evaluation.scorers.known import known_scorers
+
         # imports the user's own packages
         return {one.name: one.version for one in known_scorers() if not one.problem}
 
@@ -229,6 +231,8 @@ class Home:
             told: dict[str, Any] = orjson.loads(self._settings.check_file.read_bytes())
         except FileNotFoundError:
             return None
+        from tunixrt_core.store.backup import Health
+
         health = Health(told["traces"], told["tombstones"], tuple(told["problems"]))
         return CheckedStore(health, told["checked_at"], told["seconds"])
 
@@ -238,11 +242,15 @@ class Home:
 
     def diagnostics(self) -> Iterator[bytes]:
         """A zip with what helps to find out what is wrong, without secrets and without any text of traces or models."""
+        from tunixrt_core.home.diagnostics import diagnostics
+
         return diagnostics(self._settings, os.environ, queue=self._jobs.queue(), runs=self._store.runs.index().values())
 
     @staticmethod
     def diagnostics_name() -> str:
         """What to save the zip as: it says when it was made."""
+        from tunixrt_core.home.diagnostics import file_name
+
         return file_name()
 
     def backup(self, path: Path) -> Copy:

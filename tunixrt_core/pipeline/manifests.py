@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.errors import ModelError, NotFound
 from tunixrt_core.jobs.dry_runs import DryRuns
-from tunixrt_core.jobs.queue import JobManager
-from tunixrt_core.jobs.registry import Registry
 from tunixrt_core.manifest.data_file import describe_data
 from tunixrt_core.manifest.manifest import RunManifest, make_manifest
-from tunixrt_core.manifest.sections import DataSection
 from tunixrt_core.manifest.variants import Variant, make_variant
-from tunixrt_core.pipeline.datasets import Datasets
-from tunixrt_core.pipeline.exports import Exports
-from tunixrt_core.settings import Settings
-from tunixrt_core.store.store import Store
 from tunixrt_core.training.execution import run_folder_of
-from tunixrt_core.training.memory import MemoryNeed
 from tunixrt_core.training.pace import Pace, pace_for
-from tunixrt_core.training.preflight import Preflight, RowView
-from tunixrt_core.training.trainer import DryRunState
 from tunixrt_core.util.host import device_kind
+
+if TYPE_CHECKING:
+    from tunixrt_core.jobs.queue import JobManager
+    from tunixrt_core.jobs.registry import Registry
+    from tunixrt_core.manifest.sections import DataSection
+    from tunixrt_core.pipeline.datasets import Datasets
+    from tunixrt_core.pipeline.exports import Exports
+    from tunixrt_core.settings import Settings
+    from tunixrt_core.store.store import Store
+    from tunixrt_core.training.memory import MemoryNeed
+    from tunixrt_core.training.preflight import Preflight, RowView
+    from tunixrt_core.training.trainer import DryRunState
 
 _LOOKED_AT = 50  # runs, the newest
 

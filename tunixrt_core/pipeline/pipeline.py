@@ -15,52 +15,124 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from tunixrt_core.home.drafts import Drafts
 from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.registry import Registry
-from tunixrt_core.jobs.requests import Requests
-from tunixrt_core.pipeline.datasets import Datasets
-from tunixrt_core.pipeline.evaluations import Evaluations
-from tunixrt_core.pipeline.exports import Exports
-from tunixrt_core.pipeline.home import Home
-from tunixrt_core.pipeline.manifests import Manifests
-from tunixrt_core.pipeline.model_exports import ModelExports
-from tunixrt_core.pipeline.playground import Playground
-from tunixrt_core.pipeline.queue import AcceleratorQueue
-from tunixrt_core.pipeline.runs import Runs
-from tunixrt_core.pipeline.traces import Traces
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import Store, open_store
 from tunixrt_core.tunix_backend.backend import TunixBackend
+from tunixrt_core.util.once import made_once
+
+if TYPE_CHECKING:
+    from tunixrt_core.home.drafts import Drafts
+    from tunixrt_core.jobs.requests import Requests
+    from tunixrt_core.pipeline.datasets import Datasets
+    from tunixrt_core.pipeline.evaluations import Evaluations
+    from tunixrt_core.pipeline.exports import Exports
+    from tunixrt_core.pipeline.home import Home
+    from tunixrt_core.pipeline.manifests import Manifests
+    from tunixrt_core.pipeline.model_exports import ModelExports
+    from tunixrt_core.pipeline.playground import Playground
+    from tunixrt_core.pipeline.queue import AcceleratorQueue
+    from tunixrt_core.pipeline.runs import Runs
+    from tunixrt_core.pipeline.traces import Traces
 
 _UPKEEP_SECONDS = 5.0  # that the end waits for an import or a database check, which hears of it between traces
 
 
 class Pipeline:
-    """Everything in one home, one namespace per topic. Thread-safe: pages, API and worker share one."""
+    """Everything in one home, one namespace per topic. Thread-safe: pages, API and worker share one.
+
+    A namespace is imported and made at its first use, so that a command or a page pays for what it uses.
+    """
 
     def __init__(self, settings: Settings, store: Store, jobs: JobManager) -> None:
         self.settings = settings
         self.store = store
         self.jobs = jobs
         self.registry = Registry(store, settings.runs_dir)
-        self.requests = Requests(store.requests)
-        self.drafts = Drafts(settings.drafts_dir)
         # two clicks on Start must not both find that there is no run yet
-        starting = threading.Lock()
-        self.traces = Traces(store)
-        self.datasets = Datasets(settings, store, self.requests)
-        self.exports = Exports(settings, store, self.datasets)
-        self.manifests = Manifests(settings, store, jobs, self.registry, self.datasets, self.exports)
-        self.runs = Runs(settings, store, jobs, self.registry, self.requests, starting)
-        self.queue = AcceleratorQueue(jobs)
-        self.model_exports = ModelExports(jobs, self.registry, self.requests)
-        self.evaluations = Evaluations(settings, store, jobs, self.registry, self.requests, starting, self.traces)
-        self.playground = Playground(store, jobs, self.registry)
-        self.home = Home(settings, store, jobs, self.registry)
+        self._starting = threading.Lock()
+
+    # --- namespaces, in the order of the data ------------------------------------------------------------------------
+
+    @made_once
+    def traces(self) -> Traces:
+        from tunixrt_core.pipeline.traces import Traces
+
+        return Traces(self.store)
+
+    @made_once
+    def datasets(self) -> Datasets:
+        from tunixrt_core.pipeline.datasets import Datasets
+
+        return Datasets(self.settings, self.store, self.requests)
+
+    @made_once
+    def exports(self) -> Exports:
+        from tunixrt_core.pipeline.exports import Exports
+
+        return Exports(self.settings, self.store, self.datasets)
+
+    @made_once
+    def manifests(self) -> Manifests:
+        from tunixrt_core.pipeline.manifests import Manifests
+
+        return Manifests(self.settings, self.store, self.jobs, self.registry, self.datasets, self.exports)
+
+    @made_once
+    def runs(self) -> Runs:
+        from tunixrt_core.pipeline.runs import Runs
+
+        return Runs(self.settings, self.store, self.jobs, self.registry, self.requests, self._starting)
+
+    @made_once
+    def queue(self) -> AcceleratorQueue:
+        from tunixrt_core.pipeline.queue import AcceleratorQueue
+
+        return AcceleratorQueue(self.jobs)
+
+    @made_once
+    def model_exports(self) -> ModelExports:
+        from tunixrt_core.pipeline.model_exports import ModelExports
+
+        return ModelExports(self.jobs, self.registry, self.requests)
+
+    @made_once
+    def evaluations(self) -> Evaluations:
+        from tunixrt_core.pipeline.evaluations import Evaluations
+
+        return Evaluations(
+            self.settings, self.store, self.jobs, self.registry, self.requests, self._starting, self.traces
+        )
+
+    @made_once
+    def playground(self) -> Playground:
+        from tunixrt_core.pipeline.playground import Playground
+
+        return Playground(self.store, self.jobs, self.registry)
+
+    @made_once
+    def home(self) -> Home:
+        from tunixrt_core.pipeline.home import Home
+
+        return Home(self.settings, self.store, self.jobs, self.registry)
+
+    # --- what the namespaces share -----------------------------------------------------------------------------------
+
+    @made_once
+    def requests(self) -> Requests:
+        from tunixrt_core.jobs.requests import Requests
+
+        return Requests(self.store.requests)
+
+    @made_once
+    def drafts(self) -> Drafts:
+        from tunixrt_core.home.drafts import Drafts
+
+        return Drafts(self.settings.drafts_dir)
 
     def __enter__(self) -> Self:
         return self
@@ -70,11 +142,16 @@ class Pipeline:
 
     def close(self) -> None:
         """Stop what runs (it keeps its last checkpoint) and close the database."""
-        self.traces.imports.close(_UPKEEP_SECONDS)
-        self.datasets.builds.close()
-        self.home.upkeep.close(_UPKEEP_SECONDS)
+        used = vars(self)  # the end makes nothing
+        if "traces" in used:
+            self.traces.close(_UPKEEP_SECONDS)
+        if "datasets" in used:
+            self.datasets.builds.close()
+        if "home" in used:
+            self.home.upkeep.close(_UPKEEP_SECONDS)
         self.jobs.close()
-        self.playground.close()
+        if "playground" in used:
+            self.playground.close()
         self.store.close()
 
 

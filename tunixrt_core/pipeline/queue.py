@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tunixrt_core.jobs.queue import JobManager, Queue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tunixrt_core.jobs.queue import JobManager, Queue
 
 
 class AcceleratorQueue:

@@ -5,29 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO, Unpack
+from typing import TYPE_CHECKING, BinaryIO, Unpack
 
-from tunixrt_core.ingest.formats.detect import FORMATS
-from tunixrt_core.ingest.options import Reading
-from tunixrt_core.ingest.preview import diagnose, preview_of
-from tunixrt_core.ingest.progress import (
-    EVERY,
-    OnProgress,
-    RejectsTo,
-    Watched,
-    rejects_to,
-    teller,
-    trace_reader,
-)
-from tunixrt_core.ingest.reader import size_of
-from tunixrt_core.ingest.report import Diagnosis, ImportReport, Preview, Read, Tally, Warnings
-from tunixrt_core.jobs.imports import Imports
 from tunixrt_core.store.query import MOST_COUNTED, Count, Page, PromptGroup, ScoreName, StoredTrace, TraceQuery
-from tunixrt_core.store.store import Store
-from tunixrt_core.traces import examples
-from tunixrt_core.traces.diff import TraceDiff, diff_traces
-from tunixrt_core.traces.scores import GivenScore, ScoredTrace, ScoreKind
-from tunixrt_core.traces.trace import Trace
+from tunixrt_core.traces.examples import DEFAULT_COUNT, example_traces
+from tunixrt_core.util.once import made_once
+
+if TYPE_CHECKING:
+    from tunixrt_core.ingest.options import Reading
+    from tunixrt_core.ingest.progress import OnProgress, RejectsTo
+    from tunixrt_core.ingest.report import Diagnosis, ImportReport, Preview, Read, Warnings
+    from tunixrt_core.jobs.imports import Imports
+    from tunixrt_core.store.store import Store
+    from tunixrt_core.traces.diff import TraceDiff
+    from tunixrt_core.traces.scores import GivenScore, ScoredTrace, ScoreKind
+    from tunixrt_core.traces.trace import Trace
+
+_ALL = TraceQuery()
 
 
 class Traces:
@@ -35,7 +29,18 @@ class Traces:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.imports = Imports(self.ingest, self.diagnose)
+
+    @made_once
+    def imports(self) -> Imports:
+        """Imports and checks in the background."""
+        from tunixrt_core.jobs.imports import Imports
+
+        return Imports(self.ingest, self.diagnose)
+
+    def close(self, seconds: float) -> None:
+        """Stop imports in the background, and wait for them at most so long."""
+        if "imports" in vars(self):
+            self.imports.close(seconds)
 
     def ingest(
         self,
@@ -51,6 +56,9 @@ class Traces:
         it is called while the database writes too, and a last time before the commit. Raises UnreadableFile, with
         nothing stored, where the file as a whole cannot be read.
         """
+        from tunixrt_core.ingest.progress import Watched, rejects_to, teller, trace_reader
+        from tunixrt_core.ingest.reader import size_of
+
         total = size_of(source)
         with rejects_to(rejects) as rejected:
             reader = trace_reader(source, rejected, words)
@@ -59,6 +67,9 @@ class Traces:
 
     def preview(self, source: Path | BinaryIO, **words: Unpack[Reading]) -> Preview:
         """What `ingest` with the same words would make of the first rows. Stores nothing. Raises UnreadableFile."""
+        from tunixrt_core.ingest.preview import preview_of
+        from tunixrt_core.ingest.progress import trace_reader
+
         return preview_of(trace_reader(source, None, words))
 
     def diagnose(
@@ -70,6 +81,10 @@ class Traces:
         **words: Unpack[Reading],
     ) -> Diagnosis:
         """Read a file to its end and say what is in it; store nothing. Raises UnreadableFile."""
+        from tunixrt_core.ingest.preview import diagnose
+        from tunixrt_core.ingest.progress import EVERY, rejects_to, teller, trace_reader
+        from tunixrt_core.ingest.reader import size_of
+
         total = size_of(source)
         with rejects_to(rejects) as rejected:
             reader = trace_reader(source, rejected, words)
@@ -78,11 +93,13 @@ class Traces:
 
     def formats(self) -> tuple[str, ...]:
         """The names of the formats that can be read, in the order of detection."""
+        from tunixrt_core.ingest.formats.detect import FORMATS
+
         return tuple(FORMATS)
 
-    def ingest_examples(self, n: int = examples.DEFAULT_COUNT, seed: int = 0) -> ImportReport:
+    def ingest_examples(self, n: int = DEFAULT_COUNT, seed: int = 0) -> ImportReport:
         """The bundled example traces: small arithmetic tasks that the tiny model can learn in minutes."""
-        return self.add_many(examples.example_traces(n, seed), "bundled examples")
+        return self.add_many(example_traces(n, seed), "bundled examples")
 
     def add_many(
         self,
@@ -98,6 +115,8 @@ class Traces:
         `name` and `format` stand in the report; `beat` is called while the database writes. `warnings` are those of
         the reader that the traces come from.
         """
+        from tunixrt_core.ingest.report import Tally
+
         began = time.perf_counter()
         tally = Tally(name, format)
         counts = self._store.traces.insert(tally.traces(traces), beat=beat)
@@ -116,17 +135,21 @@ class Traces:
 
     def page(self, query: TraceQuery | None = None, *, after: str | None = None, limit: int = 50) -> Page[StoredTrace]:
         """A page of traces, newest first. `after` is the `next` of the page before."""
-        return self._store.traces.page(query or TraceQuery(), after=after, limit=limit)
+        if query is None or query == _ALL:
+            return self._store.listing.traces(after, limit)
+        return self._store.traces.page(query, after=after, limit=limit)
 
     def get(self, ref: str) -> StoredTrace:
-        return self._store.traces.get(ref)
+        return self._store.listing.trace(ref)
 
     def neighbours(self, ref: str, query: TraceQuery | None = None) -> tuple[str | None, str | None]:
         return self._store.traces.neighbours(ref, query or TraceQuery())
 
     def count(self, query: TraceQuery | None = None, *, most: int = MOST_COUNTED) -> Count:
         """How many match; where `exact` is false, at least that many. Beyond `most` only what is quick is counted."""
-        return self._store.traces.count(query or TraceQuery(), most=most)
+        if query is None or query == _ALL:
+            return Count(self._store.listing.trace_count())
+        return self._store.traces.count(query, most=most)
 
     def sources(self) -> list[tuple[str, int]]:
         return self._store.traces.sources()
@@ -169,6 +192,8 @@ class Traces:
 
     def diff(self, a: str, b: str) -> TraceDiff:
         """Two traces step by step and word by word."""
+        from tunixrt_core.traces.diff import diff_traces
+
         return diff_traces(self.get(a).trace, self.get(b).trace)
 
     def delete(self, ref: str) -> None:

@@ -21,23 +21,13 @@ from tunixrt_core.runs.record import RunDir, RunState, RunStatus
 from tunixrt_core.training.alerts import Watch
 from tunixrt_core.training.backend import Backend
 from tunixrt_core.training.recorder import RunRecorder
+from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.training.trainer import DryRunReport, MetricSink, TrainControls, TrainOutcome
 from tunixrt_core.util.atomic import write_json
 
 log = logging.getLogger(__name__)
 
 _PACKAGES = ("tunix-rt", "google-tunix", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "qwix", "numpy")
-
-
-class StopRequest(threading.Event):
-    """The stop event of a run that also says why: for the run's message."""
-
-    why = ""
-
-    def ask(self, why: str) -> None:
-        """Set it; of several reasons the first one counts."""
-        self.why = self.why or why
-        self.set()
 
 
 def execute_training(

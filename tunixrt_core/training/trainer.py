@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tunixrt_core.errors import InvalidEvaluation
-from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.metrics import Known, Record, TrainPlan
 from tunixrt_core.runs.record import RunStatus
+
+if TYPE_CHECKING:
+    from tunixrt_core.manifest.manifest import RunManifest
 
 
 class TrainObserver(Protocol):

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.runs.record import RunDir
-from tunixrt_core.training.memory import MemoryNeed
-from tunixrt_core.training.model_export import Exporter
-from tunixrt_core.training.preflight import Preflight, RowView
-from tunixrt_core.training.trainer import DryRun, Generator, LoadGenerator, MetricSink, Trainer
 from tunixrt_core.tunix_backend.availability import require_tunix
+
+if TYPE_CHECKING:
+    from tunixrt_core.manifest.manifest import RunManifest
+    from tunixrt_core.runs.record import RunDir
+    from tunixrt_core.training.memory import MemoryNeed
+    from tunixrt_core.training.model_export import Exporter
+    from tunixrt_core.training.preflight import Preflight, RowView
+    from tunixrt_core.training.trainer import DryRun, Generator, LoadGenerator, MetricSink, Trainer
 
 
 class TunixBackend:

@@ -1,0 +1,130 @@
+"""Starts of runs: of a manifest, and of a run that is over for longer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tunixrt_core.errors import Busy, Conflict
+from tunixrt_core.jobs.queue import JobManager
+from tunixrt_core.jobs.registry import Registry
+from tunixrt_core.jobs.requests import Requests
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.variants import keep_parent
+from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus
+from tunixrt_core.settings import Settings
+from tunixrt_core.store.store import Store
+from tunixrt_core.training.execution import run_folder_of
+
+
+class RunStarts:
+    """What `rt.runs` starts. Apart from it, because a listing needs no manifest."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        jobs: JobManager,
+        registry: Registry,
+        requests: Requests,
+        starting: threading.Lock,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._jobs = jobs
+        self._registry = registry
+        self._requests = requests
+        self._starting = starting
+
+    def start(self, manifest: RunManifest, request_id: str | None, allow: list[str], parent: str | None) -> Run:
+        """As of `Runs.start`."""
+        self._jobs.backend.require()
+        return self._requests.once(
+            request_id,
+            "run",
+            {"manifest": self.asked_by(manifest), "allow": allow, "parent": parent},
+            lambda: self._start_run(manifest, request_id, allow, parent),
+            note=lambda run: {"run": run.id},
+            find=lambda kept: self._registry.run(kept["run"]),
+        )
+
+    def asked_by(self, manifest: RunManifest) -> dict[str, Any]:
+        """What a manifest asks for: a folder that this home chose is no part of it, as the next one is another."""
+        asked = manifest.to_dict()
+        if self._registry.is_numbered(run_folder_of(manifest, self._settings.runs_dir).path):
+            del asked["output_dir"]
+        return asked
+
+    def _start_run(
+        self, manifest: RunManifest, request_id: str | None, allow: Iterable[str], parent: str | None
+    ) -> Run:
+        with self._starting:
+            if request_id and (known := self._registry.run_by_request(request_id)):
+                return known  # its process died before it could answer
+            before = RunManifest.from_dict(self._registry.run(parent).manifest) if parent else None
+            folder = run_folder_of(manifest, self._settings.runs_dir)
+            if folder.state_file.exists():
+                if not self._registry.is_numbered(folder.path):
+                    raise Conflict(f"{folder.path} already holds a run. Choose another output_dir, or resume that run.")
+                # this home chose the folder, and another start was quicker
+                manifest = manifest.model_copy(update={"output_dir": str(self._registry.next_dir())})
+                folder = run_folder_of(manifest, self._settings.runs_dir)
+            folder.create()
+            if parent and before:
+                keep_parent(folder, parent, before, manifest)
+            run = self._registry.add(manifest, folder, RunState(), request_id=request_id)
+            self._jobs.submit_training(run.id, manifest, folder, allow=tuple(allow))
+        return run
+
+    def resume(self, run_id: str, request_id: str | None, train_steps: int | None, epochs: float | None) -> Run:
+        """As of `Runs.resume`."""
+        self._jobs.backend.require()
+        return self._requests.once(
+            request_id,
+            "resume",
+            {"run": run_id, "train_steps": train_steps, "epochs": epochs},
+            lambda: self._resume(run_id, train_steps, epochs),
+            note=lambda run: {"run": run.id},
+            find=lambda kept: self._registry.run(kept["run"]),
+        )
+
+    def _resume(self, run_id: str, train_steps: int | None, epochs: float | None) -> Run:
+        with self._starting:
+            run = self._registry.run(run_id)
+            if not run.status.over:
+                raise Busy(f"{run.id} is {run.status}; it can be resumed when it is over.")
+            folder, manifest = RunDir(Path(run.directory)), RunManifest.from_dict(run.manifest)
+            manifest = with_duration(manifest, folder.state(), train_steps=train_steps, epochs=epochs)
+            if manifest.to_dict() != dict(run.manifest):
+                folder.write_manifest(manifest.to_yaml())
+                self._store.runs.mirror(run.id, manifest=manifest.to_dict())
+            self._jobs.submit_training(run.id, manifest, folder)
+        return self._registry.run(run_id)
+
+
+def with_duration(
+    manifest: RunManifest, state: RunState, *, train_steps: int | None, epochs: float | None
+) -> RunManifest:
+    """The manifest to go on with. Raises Conflict as `resume_run` does, InvalidManifest for both durations at once."""
+    if train_steps is None and epochs is None:
+        if state.status is RunStatus.SUCCEEDED:
+            raise Conflict(
+                f"The run has finished all of its {state.total_train_steps:,} train steps. "
+                "To train for longer, say how many train steps or epochs it shall have in all."
+            )
+        return manifest
+    longer = RunManifest.from_dict({**manifest.to_dict(), "duration": {"train_steps": train_steps, "epochs": epochs}})
+    total = _total_train_steps(longer, state)
+    if total <= state.train_step:
+        raise Conflict(f"{state.train_step:,} train steps are done already; ask for more than that.")
+    return longer
+
+
+def _total_train_steps(manifest: RunManifest, state: RunState) -> int:
+    """From the plan of the run where there is one: it knows the usable rows, and how packing filled the batches."""
+    planned = state.plan.get("epochs")
+    if manifest.duration.epochs is None or not planned:
+        return manifest.total_train_steps(manifest.data.train_rows)
+    return round(manifest.duration.epochs / float(planned) * state.total_train_steps)
