@@ -6,14 +6,16 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tunixrt_core.cli.show.terminal import err
-from tunixrt_core.pipeline.foreground import Foreground, Work
-from tunixrt_core.runs.record import RunDir
-from tunixrt_core.training.execution import StopRequest
+
+if TYPE_CHECKING:
+    from tunixrt_core.pipeline.foreground import Foreground, Work
+    from tunixrt_core.runs.record import RunDir
+    from tunixrt_core.training.stop import StopRequest
 
 Checkpoint = Annotated[
     str, typer.Option(help="Weights to take: last, best (of the lowest eval loss), or a train step that was saved.")

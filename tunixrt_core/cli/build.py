@@ -13,7 +13,6 @@ from tunixrt_core.cli.common import Home, open_home
 from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import out
-from tunixrt_core.datasets.eval_prompts import EvalFile
 from tunixrt_core.datasets.gates.registry import GATES
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.datasets.versions import DatasetVersion
@@ -68,6 +67,8 @@ def dataset_build(
     home: Home = None,
 ) -> None:
     """Freeze a selection of traces as the next version of a dataset."""
+    from tunixrt_core.datasets.eval_prompts import EvalFile
+
     given = {
         "name": name,
         "source": source,

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from tunixrt_core.cli.exit_codes import ExitCode
 from tunixrt_core.cli.show.terminal import err
 from tunixrt_core.errors import NotFound
-from tunixrt_core.pipeline.foreground import Foreground
-from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.settings import Settings
+
+if TYPE_CHECKING:
+    from tunixrt_core.pipeline.foreground import Foreground
+    from tunixrt_core.pipeline.pipeline import Pipeline
 
 Home = Annotated[Path | None, typer.Option("--home", help="Directory for everything; TUNIXRT_HOME otherwise.")]
 
@@ -40,10 +42,14 @@ def settings_of(home: Path | None) -> Settings:
 
 
 def open_home(home: Path | None) -> Pipeline:
+    from tunixrt_core.pipeline.pipeline import open_pipeline
+
     return open_pipeline(settings_of(home))
 
 
 def foreground(home: Path | None) -> Foreground:
+    from tunixrt_core.pipeline.foreground import Foreground
+
     return Foreground(settings_of(home))
 
 

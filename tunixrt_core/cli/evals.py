@@ -11,7 +11,6 @@ from tunixrt_core.cli.common import Home, open_home
 from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import evaluations as terminal_eval
 from tunixrt_core.cli.show.terminal import err
-from tunixrt_core.evaluation.scorers.known import known_scorers
 
 evals_app = typer.Typer(no_args_is_help=True, help="Evaluations that are there: list, compare, rank; and the scorers.")
 
@@ -77,6 +76,8 @@ def board(
 @evals_app.command()
 def scorers(as_json: AsJson = False) -> None:
     """What an answer can be scored by, for `tunixrt evaluate --scorer`."""
+    from tunixrt_core.evaluation.scorers.known import known_scorers
+
     if as_json:
         print_json({"scorers": known_scorers()})
     else:

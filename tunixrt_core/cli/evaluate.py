@@ -26,7 +26,7 @@ from tunixrt_core.ingest.formats.mapping import fields_of
 from tunixrt_core.pipeline.foreground import BASE, Foreground
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.settings import Settings
-from tunixrt_core.training.execution import StopRequest
+from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.training.trainer import Sampling
 
 

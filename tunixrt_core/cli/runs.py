@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tunixrt_core.cli.accelerator import Wait
 from tunixrt_core.cli.common import Home, fail, open_home, run_folder, settings_of
-from tunixrt_core.cli.hyperparameters import Set
-from tunixrt_core.cli.output import AsJson, print_document, print_json, write_file
+from tunixrt_core.cli.lazy import Entry, lazy_group
+from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import runs as terminal_run
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import out
-from tunixrt_core.cli.train import train_here
-from tunixrt_core.evaluation.run_summary import summarise
-from tunixrt_core.manifest.manifest import load_manifest
-from tunixrt_core.manifest.variants import differences, keep_parent, make_variant, read_changes
-from tunixrt_core.pipeline.foreground import Foreground
-from tunixrt_core.pipeline.runs import ask_to_save, with_duration
+from tunixrt_core.pipeline.runs import ask_to_save
 from tunixrt_core.runs.metrics import Alert, to_dict
 from tunixrt_core.runs.record import RunDir
 
-runs_app = typer.Typer(no_args_is_help=True, help="List, show, stop, save, resume, clone and compare runs.")
+# apart, because its options are read from the manifest's fields
+CLONE = {
+    "clone": Entry(
+        "tunixrt_core.cli.clone:runs_clone",
+        "Write the manifest of a run with some values changed, for a new run, and say what has changed.",
+    )
+}
+runs_app = typer.Typer(
+    cls=lazy_group(CLONE), no_args_is_help=True, help="List, show, stop, save, resume, clone and compare runs."
+)
 
 
 @runs_app.command("list")
@@ -47,6 +50,8 @@ def runs_list(limit: int = 20, as_json: AsJson = False, home: Home = None) -> No
 @runs_app.command("show")
 def runs_show(run: str, as_json: AsJson = False, home: Home = None) -> None:
     """Show one run: state, figures, alerts, and where its files are."""
+    from tunixrt_core.evaluation.run_summary import summarise
+
     folder = run_folder(run, settings_of(home))
     state, summary = folder.state(), summarise(folder)
     alerts = [record for record in folder.metrics()[0] if isinstance(record, Alert)]
@@ -104,6 +109,11 @@ def runs_resume(
     home: Home = None,
 ) -> None:
     """Go on from the last checkpoint, in this process."""
+    from tunixrt_core.cli.train import train_here
+    from tunixrt_core.manifest.manifest import load_manifest
+    from tunixrt_core.pipeline.foreground import Foreground
+    from tunixrt_core.pipeline.starting import with_duration
+
     settings = settings_of(home)
     folder = run_folder(run, settings)
     manifest = load_manifest(folder.manifest_file)
@@ -111,51 +121,15 @@ def runs_resume(
     train_here(manifest, folder, Foreground(settings), resume=True, wait=wait, as_json=as_json)
 
 
-@runs_app.command("clone")
-def runs_clone(
-    run: str,
-    set_: Set = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; standard output otherwise.")
-    ] = None,
-    output_dir: Annotated[
-        str | None, typer.Option(help="Folder of the new run; the next one in the home otherwise.")
-    ] = None,
-    start: Annotated[bool, typer.Option("--start", help="Train it at once, in this process.")] = False,
-    wait: Wait = False,
-    as_json: AsJson = False,
-    home: Home = None,
-) -> None:
-    """Write the manifest of a run with some values changed, for a new run, and say what has changed."""
-    settings = settings_of(home)
-    if output_dir is None:
-        with open_home(home) as rt:
-            output_dir = rt.manifests.next_run_dir()
-    manifest = load_manifest(run_folder(run, settings).manifest_file)
-    variant = make_variant(manifest, read_changes(set_ or []), output_dir)
-    for change in variant.changed:
-        terminal.err.print(f"{change.key}: {change.values[0]} -> {change.values[1]}")
-    if output:
-        write_file(output, variant.manifest.to_yaml())
-    if start:
-        folder = RunDir(Path(output_dir).absolute())
-        if not folder.state_file.exists():  # otherwise the start is refused
-            folder.create()
-            keep_parent(folder, run, manifest, variant.manifest)
-        train_here(variant.manifest, folder, Foreground(settings), resume=False, wait=wait, as_json=as_json)
-    elif as_json:
-        print_json({"manifest": variant.manifest, "changed": variant.changed, "output": output})
-    elif output:
-        out.print(f"{output}  start it with: tunixrt train {output}")
-    else:
-        print_document(variant.manifest.to_yaml())
-
-
 @runs_app.command("compare")
 def runs_compare(
     runs: Annotated[list[str], typer.Argument(help="Two or more.")], as_json: AsJson = False, home: Home = None
 ) -> None:
     """Put runs side by side: where their manifests differ, and what each came to; needs no database."""
+    from tunixrt_core.evaluation.run_summary import summarise
+    from tunixrt_core.manifest.manifest import load_manifest
+    from tunixrt_core.manifest.variants import differences
+
     if len(runs) < 2:
         raise typer.BadParameter("name two runs or more")
     folders = [run_folder(run, settings_of(home)) for run in runs]

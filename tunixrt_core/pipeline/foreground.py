@@ -20,14 +20,15 @@ from tunixrt_core.jobs.model_exports import execute_export
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest, load_manifest
 from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
-from tunixrt_core.pipeline.runs import with_duration
+from tunixrt_core.pipeline.starting import with_duration
 from tunixrt_core.runs.evaluation_record import TARGETS, Target
 from tunixrt_core.runs.record import RunDir, RunState, RunStatus
 from tunixrt_core.settings import Settings
-from tunixrt_core.training.execution import StopRequest, execute_dry_run, execute_training
+from tunixrt_core.training.execution import execute_dry_run, execute_training
 from tunixrt_core.training.memory import DEVICE_MEMORY, GPUS, Advice, MemoryNeed, advise, need_of
 from tunixrt_core.training.model_export import ExportReport, ModelExportOptions
 from tunixrt_core.training.preflight import Preflight, RowView
+from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.training.trainer import DryRunReport, NoObserver, TrainControls
 from tunixrt_core.tunix_backend.backend import TunixBackend
 from tunixrt_core.tunix_backend.memory.count import estimate_manifest, measure

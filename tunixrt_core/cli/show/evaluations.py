@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from tunixrt_core.cli.show.terminal import err, out, table
-from tunixrt_core.evaluation.execution import EvalPlan
-from tunixrt_core.evaluation.results.comparison import Comparison
-from tunixrt_core.evaluation.results.leaderboard import Board
-from tunixrt_core.evaluation.results.statistics import Estimate
-from tunixrt_core.evaluation.scorers.known import KnownScorer
-from tunixrt_core.evaluation.sets.leaks import Leaks
-from tunixrt_core.runs.evaluation_record import EvalRecord
+
+if TYPE_CHECKING:
+    from tunixrt_core.evaluation.execution import EvalPlan
+    from tunixrt_core.evaluation.results.comparison import Comparison
+    from tunixrt_core.evaluation.results.leaderboard import Board
+    from tunixrt_core.evaluation.results.statistics import Estimate
+    from tunixrt_core.evaluation.scorers.known import KnownScorer
+    from tunixrt_core.evaluation.sets.leaks import Leaks
+    from tunixrt_core.runs.evaluation_record import EvalRecord
 
 
 def show_results(plans: Sequence[EvalPlan]) -> None:

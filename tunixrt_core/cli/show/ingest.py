@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tunixrt_core.cli.show.terminal import err, out, table
-from tunixrt_core.evaluation.sets.report import EvalFileReport
-from tunixrt_core.ingest.report import Diagnosis, ImportReport, Preview, ReadWarning, RowError
+
+if TYPE_CHECKING:
+    from tunixrt_core.evaluation.sets.report import EvalFileReport
+    from tunixrt_core.ingest.report import Diagnosis, ImportReport, Preview, ReadWarning, RowError
 
 _SHOWN = 20
 _CHARS = 160

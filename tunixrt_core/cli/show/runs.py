@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Group
 from rich.live import Live
@@ -12,8 +12,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from tunixrt_core.cli.show import terminal
-from tunixrt_core.evaluation.run_summary import RunSummary
-from tunixrt_core.manifest.variants import Difference
 from tunixrt_core.runs.metrics import (
     Alert,
     CheckpointMetric,
@@ -23,8 +21,12 @@ from tunixrt_core.runs.metrics import (
     SamplesMetric,
     TrainMetric,
 )
-from tunixrt_core.runs.record import RunDir, RunState
-from tunixrt_core.training.trainer import DryRunReport
+
+if TYPE_CHECKING:
+    from tunixrt_core.evaluation.run_summary import RunSummary
+    from tunixrt_core.manifest.variants import Difference
+    from tunixrt_core.runs.record import RunDir, RunState
+    from tunixrt_core.training.trainer import DryRunReport
 
 
 class RunDisplay:

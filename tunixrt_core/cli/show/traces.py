@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tunixrt_core.cli.show.terminal import out, table
 from tunixrt_core.datasets.gates.rules.answer import answer_matches
-from tunixrt_core.store.query import PromptGroup, StoredScore, StoredTrace
-from tunixrt_core.traces.diff import Piece, StepPair, TraceDiff
+
+if TYPE_CHECKING:
+    from tunixrt_core.store.query import PromptGroup, StoredScore, StoredTrace
+    from tunixrt_core.traces.diff import Piece, StepPair, TraceDiff
 
 _ANSWERS = {True: "right", False: "wrong", None: ""}
 
