@@ -15,7 +15,6 @@ from urllib.parse import parse_qs, unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.errors import error_body
 from app.server.headers import encoded, page_headers
 from app.server.ports import is_any, is_ip
 from app.server.signin import PAGE_CSP, go_on_page, local_target, sign_in_page
@@ -212,6 +211,8 @@ async def _refuse(request: _Request, send: Send, status: int, code: str, text: s
         page = sign_in_page(target or local_target(request.path, request.query), text if code == "wrong_token" else "")
         await _answer(send, status, page, "text/html; charset=utf-8", headers)
         return
+    from app.api.errors import error_body  # loads FastAPI, which no page needs
+
     body = json.dumps(error_body(code, text)).encode()
     await _answer(send, status, body, "application/json", headers)
 

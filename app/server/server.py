@@ -15,8 +15,7 @@ from starlette.routing import Mount, Route
 from streamlit.starlette import App
 
 from app import state
-from app.api.application import build_api
-from app.api.errors import error_body
+from app.api.deferred import DeferredApi
 from app.server.access import access_token
 from app.server.gate import Gate, known_hosts
 from app.server.headers import page_headers
@@ -46,7 +45,7 @@ def build_app(settings: Settings, *, auth: bool, on_start: Callable[[str], None]
             Route("/healthz", _healthz),
             # without its own route, /api would be answered by the dashboard, with a page
             Route("/api", _to_docs, methods=_ALL_METHODS),
-            Mount("/api", app=build_api(settings.max_upload_mb)),
+            Mount("/api", app=DeferredApi(settings.max_upload_mb)),
             *page_routes(),
         ],
         middleware=[Middleware(Gate, token=token, hosts=known_hosts(settings), any_ip=token is not None)],
@@ -123,6 +122,8 @@ async def _to_docs(request: Request) -> Response:
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:
+    from app.api.errors import error_body  # loads FastAPI, which no page needs
+
     # this answer is made outside the gate, which adds the headers to all others
     body = error_body("internal", "Internal error. The server's log holds the details.")
     return JSONResponse(body, status_code=500, headers=page_headers())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,8 +12,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import typer
 
 from tests.conftest import REPOSITORY
+from tunixrt_core.cli import main
+from tunixrt_core.store.store import open_store
 
 # Heavy or special libraries, and the only folders that may import them.
 FENCED = {
@@ -80,22 +85,67 @@ def test_a_heavy_dependency_stays_in_its_room(package: str) -> None:
 
 
 HEAVY = {"jax", "jaxlib", "tunix", "streamlit", "pandas", "numpy", "flax", "transformers", "pyarrow", "alembic"}
+# What a process may load beside what every Python has: all modules, those of this repository, and what never. Counted,
+# because seconds are of the machine. A change that needs more says here how much.
+BUDGETS: dict[str, tuple[int, int, set[str]]] = {
+    "tunixrt --help": (280, 8, HEAVY | {"sqlalchemy", "pydantic"}),
+    # typer reads options with pydantic
+    "tunixrt runs list": (350, 60, HEAVY | {"sqlalchemy", "rapidfuzz", "yaml"}),
+    "tunixrt evals list": (350, 60, HEAVY | {"sqlalchemy", "rapidfuzz", "yaml"}),
+    "tunixrt models list": (330, 40, HEAVY | {"sqlalchemy", "rapidfuzz", "yaml"}),
+    "tunixrt traces list": (395, 90, HEAVY | {"sqlalchemy", "rapidfuzz", "yaml"}),
+    "tunixrt dataset list": (420, 105, HEAVY | {"sqlalchemy", "rapidfuzz"}),
+    "tunixrt_core.pipeline.pipeline": (165, 45, HEAVY | {"pydantic", "sqlalchemy", "typer", "rich"}),
+    # a script that only reads and writes traces pays for no manifest
+    "tunixrt_core.store.store": (50, 12, HEAVY | {"pydantic", "sqlalchemy", "typer", "rich"}),
+    "tunixrt_core.store.traces.traces": (340, 42, HEAVY | {"pydantic", "typer", "sqlalchemy.dialects.postgresql"}),
+    "tunixrt_core.export": (10, 3, HEAVY | {"pydantic", "sqlalchemy", "typer", "rich"}),
+    # until the first request under /api, a server is Streamlit and little more
+    "app.server.server": (860, 65, {"jax", "tunix", "sqlalchemy", "fastapi", "pydantic", "pandas", "pyarrow"}),
+}
+_COUNT = """
+import contextlib, io, json, sys
+bare, words = set(sys.modules), sys.argv[1].split()
+sys.argv = words
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    if words[0] == "tunixrt":
+        from tunixrt_core.cli.main import main
+        main()
+    else:
+        __import__(words[0])
+print(json.dumps(sorted(set(sys.modules) - bare)))
+"""
 
 
-@pytest.mark.parametrize(
-    ("module", "heavy"),
-    [
-        ("tunixrt_core.pipeline.pipeline", HEAVY),
-        ("tunixrt_core.cli.main", HEAVY),
-        # a script that only reads and writes traces pays for no manifest
-        ("tunixrt_core.store.store", HEAVY | {"pydantic", "typer", "rich", "sqlalchemy.dialects.postgresql"}),
-        ("tunixrt_core.export", HEAVY | {"pydantic", "sqlalchemy", "typer", "rich"}),
-    ],
-)
-def test_importing_a_part_of_the_core_loads_nothing_that_is_heavy_for_it(module: str, heavy: set[str]) -> None:
-    code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
-    assert done.stdout.strip() == "[]"
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose database needs no migration."""
+    path = tmp_path_factory.mktemp("budget")
+    open_store(f"sqlite:///{path / 'tunixrt.db'}").close()
+    return path
+
+
+@pytest.mark.parametrize("what", BUDGETS)
+def test_a_command_and_a_part_of_the_core_load_no_more_than_they_use(what: str, home: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _COUNT, what],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        env={**os.environ, "TUNIXRT_HOME": str(home)},
+        check=True,
+    )
+    most, most_own, never = BUDGETS[what]
+    loaded = json.loads(done.stdout)
+    own = [name for name in loaded if name.startswith(("tunixrt_core", "app", "pages"))]
+    assert not never & set(loaded)
+    assert len(own) <= most_own, own
+    assert len(loaded) <= most
+
+
+def test_the_help_of_the_command_says_what_each_command_says_of_itself() -> None:
+    for name, command in typer.main.get_group(main.app).commands.items():
+        assert main.COMMANDS[name].help == command.help.split("\n\n")[0].replace("\n", " "), name
 
 
 def test_a_broad_except_stands_only_at_the_outermost_frames() -> None:
