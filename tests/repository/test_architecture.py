@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from tests.conftest import REPOSITORY
-from tunixrt_core.cli import main
+from tunixrt_core.cli import main, runs
 from tunixrt_core.store.store import open_store
 
 # Heavy or special libraries, and the only folders that may import them.
@@ -144,8 +145,15 @@ def test_a_command_and_a_part_of_the_core_load_no_more_than_they_use(what: str, 
 
 
 def test_the_help_of_the_command_says_what_each_command_says_of_itself() -> None:
-    for name, command in typer.main.get_group(main.app).commands.items():
-        assert main.COMMANDS[name].help == command.help.split("\n\n")[0].replace("\n", " "), name
+    commands = typer.main.get_group(main.app).commands
+    for name, entry in main.COMMANDS.items():
+        assert entry.help == _first_words(commands[name]), name
+    for name, entry in runs.CLONE.items():
+        assert entry.help == _first_words(commands["runs"].commands[name]), name
+
+
+def _first_words(command: TyperCommand | TyperGroup) -> str:
+    return (command.help or "").split("\n\n")[0].replace("\n", " ")
 
 
 def test_a_broad_except_stands_only_at_the_outermost_frames() -> None:

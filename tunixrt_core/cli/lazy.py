@@ -21,15 +21,16 @@ class Entry:
 
 
 def lazy_group(table: Mapping[str, Entry]) -> type[TyperGroup]:
-    """A class of group, for `typer.Typer(cls=...)`, with the commands of a table, by name and in its order.
+    """A class of group, for `typer.Typer(cls=...)`, with the commands of a table after those that are registered.
 
-    Help and completion of the group read the table and import no command.
+    Help and completion of the group read the table and import no command of it.
     """
 
     class LazyGroup(TyperGroup):
         def __init__(self, **attributes: Any) -> None:
             super().__init__(**attributes)
-            self.commands: Any = _Commands(table)
+            self._registered = dict(self.commands)
+            self.commands: Any = _Commands(self._registered, table)
 
         def format_help(self, ctx: Any, formatter: Any) -> None:
             super(LazyGroup, self._listed()).format_help(ctx, formatter)
@@ -41,18 +42,20 @@ def lazy_group(table: Mapping[str, Entry]) -> type[TyperGroup]:
         def _listed(self) -> LazyGroup:
             """The same group with commands that have a name and a help, and nothing else."""
             listed = copy.copy(self)
-            listed.commands = {name: TyperCommand(name, help=entry.help) for name, entry in table.items()}
+            named = {name: TyperCommand(name, help=entry.help) for name, entry in table.items()}
+            listed.commands = {**self._registered, **named}
             return listed
 
     return LazyGroup
 
 
 class _Commands(Mapping[str, Any]):
-    """The commands of a table, each imported when it is looked up."""
+    """Commands that are there, and those of a table, each imported when it is looked up."""
 
-    def __init__(self, table: Mapping[str, Entry]) -> None:
+    def __init__(self, registered: Mapping[str, Any], table: Mapping[str, Entry]) -> None:
+        self._loaded = dict(registered)
         self._table = table
-        self._loaded: dict[str, Any] = {}
+        self._names = (*registered, *table)
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._loaded:
@@ -60,10 +63,10 @@ class _Commands(Mapping[str, Any]):
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._table)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(self._table)
+        return len(self._names)
 
 
 def _load(name: str, place: str) -> Any:
