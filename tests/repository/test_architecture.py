@@ -95,11 +95,11 @@ BUDGETS: dict[str, tuple[int, int, set[str]]] = {
     "tunixrt evals list": (350, 60, HEAVY | {"sqlalchemy", "rapidfuzz", "yaml"}),
     "tunixrt models list": (330, 40, HEAVY | {"sqlalchemy", "rapidfuzz", "yaml"}),
     "tunixrt traces list": (395, 90, HEAVY | {"sqlalchemy", "rapidfuzz", "yaml"}),
-    "tunixrt dataset list": (420, 105, HEAVY | {"sqlalchemy", "rapidfuzz"}),
+    "tunixrt dataset list": (430, 115, HEAVY | {"sqlalchemy", "rapidfuzz"}),
     "tunixrt_core.pipeline.pipeline": (165, 45, HEAVY | {"pydantic", "sqlalchemy", "typer", "rich"}),
     # a script that only reads and writes traces pays for no manifest
     "tunixrt_core.store.store": (50, 12, HEAVY | {"pydantic", "sqlalchemy", "typer", "rich"}),
-    "tunixrt_core.store.traces.traces": (340, 42, HEAVY | {"pydantic", "typer", "sqlalchemy.dialects.postgresql"}),
+    "tunixrt_core.store.traces.traces": (340, 55, HEAVY | {"pydantic", "typer", "sqlalchemy.dialects.postgresql"}),
     "tunixrt_core.export": (10, 3, HEAVY | {"pydantic", "sqlalchemy", "typer", "rich"}),
     # until the first request under /api, a server is Streamlit and little more
     "app.server.server": (860, 65, {"jax", "tunix", "sqlalchemy", "fastapi", "pydantic", "pandas", "pyarrow"}),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from tunixrt_core.datasets.versions import DatasetVersion
-from tunixrt_core.store.query import Page, StoredTrace
-from tunixrt_core.store.sql.engine import Database
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tunixrt_core.datasets.versions import DatasetVersion
+    from tunixrt_core.store.query import Page, StoredTrace
+    from tunixrt_core.store.sql.engine import Database
 
 
 class Listing:
