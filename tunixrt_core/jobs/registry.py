@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.errors import InvalidManifest
-from tunixrt_core.evaluation.predictions import EvalDir
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.record import DatasetRef, Run, RunDir, RunState, RunStatus, find_run_dirs
 from tunixrt_core.store.query import Page
 
 if TYPE_CHECKING:
+    from tunixrt_core.evaluation.predictions import EvalDir
     from tunixrt_core.manifest.manifest import RunManifest
     from tunixrt_core.store.store import Store
 
@@ -51,7 +51,7 @@ class Registry:
         for run in self._runs.unfinished():
             self._fresh(run)
         for record in self._evals.unfinished():
-            if EvalDir.of(record).state() is None:
+            if _eval_dir(record.directory).state() is None:
                 self._evals.mirror(record.id, status=RunStatus.INTERRUPTED, message="Its folder is gone.")
 
     def run(self, run_id: str) -> Run:
@@ -112,12 +112,12 @@ class Registry:
 
     def _look_into(self, run_id: str, directory: str, held: Mapping[str, EvalRecord]) -> None:
         for state_file in sorted(Path(directory).glob("evals/*/state.json")):
-            self._look_at(run_id, EvalDir(state_file.parent), held.get(str(state_file.parent)))
+            self._look_at(run_id, _eval_dir(state_file.parent), held.get(str(state_file.parent)))
 
     def evaluation(self, eval_id: str) -> EvalRecord:
         """Raises NotFound."""
         record = self._evals.get(eval_id)
-        self._look_at(record.run_id, EvalDir.of(record), record)
+        self._look_at(record.run_id, _eval_dir(record.directory), record)
         return self._evals.get(eval_id)
 
     def add_evaluation(self, run_id: str, folder: EvalDir) -> EvalRecord:
@@ -205,6 +205,13 @@ def rebased(value: Any, old: Path, new: Path) -> Any:
     if isinstance(value, str) and Path(value).is_relative_to(old):
         return str(new / Path(value).relative_to(old))
     return value
+
+
+def _eval_dir(path: str | Path) -> EvalDir:
+    """The folder of an evaluation; to list runs, none is looked into."""
+    from tunixrt_core.evaluation.predictions import EvalDir
+
+    return EvalDir(Path(path))
 
 
 def _eval_record(run_id: str, folder: EvalDir, created_at: datetime) -> EvalRecord:
