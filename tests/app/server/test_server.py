@@ -45,7 +45,7 @@ def test_a_page_is_answered_to_who_is_signed_in_only(server: Server, path: str) 
 
 
 def test_the_printed_address_signs_in(server: Server) -> None:
-    with httpx.Client(base_url=server.url) as visitor:
+    with httpx.Client(base_url=server.url, timeout=60) as visitor:  # the API is built first
         assert visitor.get(f"/?token={server.token}").status_code == 200
         assert visitor.get("/").status_code == 200
         assert visitor.get("/api/tunix/status").status_code == 200
@@ -99,7 +99,7 @@ def test_a_dataset_is_streamed_through_the_whole_server(server: Server) -> None:
 def test_a_body_above_the_limit_is_refused_by_the_whole_server(tmp_path: Path) -> None:
     server = start_server(tmp_path / "home", "--no-auth", "--max-upload-mb", "1")
     kind = {"content-type": "application/x-ndjson"}
-    answer = httpx.post(f"{server.url}/api/traces/batch", content=b" " * (2 << 20), headers=kind)
+    answer = httpx.post(f"{server.url}/api/traces/batch", content=b" " * (2 << 20), headers=kind, timeout=60)
     assert answer.status_code == 413
     assert answer.json()["error"]["code"] == "too_large"
     assert server.greeting.strip().endswith(f"http://127.0.0.1:{server.port}/")
