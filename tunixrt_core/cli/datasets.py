@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,11 +15,13 @@ from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import out
 from tunixrt_core.datasets.gates.findings import GateOutcome
-from tunixrt_core.datasets.gates.why import FindingView
 from tunixrt_core.export.entries import ExportOptions
 from tunixrt_core.export.formats import EXPORT_FORMATS
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.rows import SPLITS
+
+if TYPE_CHECKING:
+    from tunixrt_core.datasets.gates.why import FindingView
 
 DatasetNumber = Annotated[int | None, typer.Option("--version", help="The latest where not given.")]
 
