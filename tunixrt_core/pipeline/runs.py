@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tunixrt_core.errors import Conflict
 from tunixrt_core.runs.metrics import Metric, SampleAnswer
 from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus
 from tunixrt_core.util.once import made_once

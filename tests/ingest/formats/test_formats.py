@@ -159,7 +159,7 @@ def test_errors_name_the_field_as_the_row_does(format: str, row: dict[str, Any],
 
 def _documented() -> list[tuple[str, dict[str, Any]]]:
     page = (Path(__file__).parents[3] / "docs" / "reference" / "data-formats.md").read_text(encoding="utf-8")
-    section = page.split("## Formats in")[1].split("## Formats out")[0]
+    section = page.split("## Formats in")[1].split("## How text becomes steps")[0]
     found = []
     for part in section.split("\n### `")[1:]:
         name = part.split("`", 1)[0]
