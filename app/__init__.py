@@ -1,1 +1,1 @@
-"""The dashboard and the JSON API: one process, one Pipeline, an access gate in front."""
+"""Dashboard and JSON API: one process, one Pipeline, one access gate."""

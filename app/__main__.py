@@ -1,4 +1,4 @@
-"""`python -m app`: options, settings and the start of the server."""
+"""`python -m app`: options, checks and start of the server."""
 
 from __future__ import annotations
 

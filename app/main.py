@@ -1,4 +1,4 @@
-"""The dashboard's entry script: navigation, sidebar, and the error boundary around every page."""
+"""Entry script of the dashboard: navigation, sidebar, error boundary."""
 
 from __future__ import annotations
 

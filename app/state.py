@@ -1,4 +1,4 @@
-"""The one Pipeline of this process, which pages, API and worker all use; what else there is one of for each."""
+"""The Pipeline of this process, shared by pages, API and worker."""
 
 from __future__ import annotations
 

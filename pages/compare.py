@@ -1,4 +1,4 @@
-"""Compare runs: their curves over each other, where their manifests differ, and what each came to."""
+"""Compare runs: curves, manifest differences and results."""
 
 from __future__ import annotations
 

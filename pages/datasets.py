@@ -1,4 +1,4 @@
-"""Datasets: build a frozen version from traces; look at what is in it; download it or train on it."""
+"""Datasets: build, inspect, download, train."""
 
 from __future__ import annotations
 

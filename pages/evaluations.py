@@ -1,4 +1,4 @@
-"""Evaluations: which model is best on an eval set, what one has right that another has not, and every answer."""
+"""Evaluations: ranking, comparison and every answer."""
 
 from __future__ import annotations
 

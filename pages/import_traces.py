@@ -1,4 +1,4 @@
-"""Import traces: the bundled examples, an upload or a file on the server; first what they would be, then what became
+"""Import traces: examples, upload or server file, with a preview.
 of every row.
 """
 

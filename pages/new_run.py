@@ -1,4 +1,4 @@
-"""New run: choose a model and a dataset version, or clone a run; see the plan; start."""
+"""New run: model, dataset version or clone, plan and start."""
 
 from __future__ import annotations
 

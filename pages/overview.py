@@ -1,4 +1,4 @@
-"""Overview: what is there, what runs, what needs attention, and what to do next."""
+"""Overview: contents, activity, attention and the next step."""
 
 from __future__ import annotations
 

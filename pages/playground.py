@@ -1,4 +1,4 @@
-"""Playground: one prompt to a run's base and tuned model, side by side; an answer can be kept as a trace."""
+"""Playground: one prompt to a run's base and tuned model."""
 
 from __future__ import annotations
 

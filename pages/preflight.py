@@ -1,4 +1,4 @@
-"""Preflight: the rows as the trainer will see them, and what is wrong with a run before it starts."""
+"""Preflight: rows as the trainer sees them, and all findings."""
 
 from __future__ import annotations
 

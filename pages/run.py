@@ -1,4 +1,4 @@
-"""Runs: all of them, or one of them live: what it is doing, its curves, its log, its manifest."""
+"""Runs: the list, or one run live."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""System: versions, device, disk, database, log and settings; what to look at, and to send, when something is wrong."""
+"""System: versions, device, disk, database, log and settings."""
 
 from __future__ import annotations
 

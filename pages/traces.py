@@ -1,4 +1,4 @@
-"""Traces: search, filter, page, read, judge and compare; delete what should not be trained on."""
+"""Traces: search, filter, read, score, compare, delete."""
 
 from __future__ import annotations
 

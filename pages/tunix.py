@@ -1,4 +1,4 @@
-"""Export and manifest: everything that a Tunix run needs, made without Tunix; train here or on another machine."""
+"""Export and manifest: everything a Tunix run needs, made without Tunix."""
 
 from __future__ import annotations
 

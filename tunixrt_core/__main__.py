@@ -1,4 +1,4 @@
-"""`python -m tunixrt_core` is the `tunixrt` command."""
+"""`python -m tunixrt_core`, the same as `tunixrt`."""
 
 from tunixrt_core.cli.main import main
 

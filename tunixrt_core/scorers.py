@@ -1,4 +1,4 @@
-"""Public names for scorer packages of users, found through the entry point group `tunixrt.scorers`."""
+"""Public names for users' scorer packages (`tunixrt.scorers`)."""
 
 from tunixrt_core.evaluation.scorers.chosen import ScorerSet
 from tunixrt_core.evaluation.scorers.known import KnownScorer, known_scorers

@@ -1,4 +1,4 @@
-"""What all parts of the API answer alike: errors, and whether Tunix is there."""
+"""Answers that all routes share: errors, and whether Tunix is installed."""
 
 from __future__ import annotations
 

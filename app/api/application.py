@@ -1,4 +1,4 @@
-"""The FastAPI application under /api: routes, errors, limits, and the published description."""
+"""The FastAPI application under /api: routes, errors, limits, OpenAPI description."""
 
 from __future__ import annotations
 

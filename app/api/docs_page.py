@@ -1,4 +1,4 @@
-"""The API's description as one page: made on the server from the OpenAPI document, without scripts."""
+"""The OpenAPI description as one HTML page without scripts."""
 
 from __future__ import annotations
 

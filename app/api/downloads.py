@@ -1,4 +1,4 @@
-"""An export as a download: streamed in blocks, so that neither side holds the whole."""
+"""Downloads streamed in blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every error as JSON of one shape: `{"error": {"code", "message", "retryable", "details"?}}`."""
+"""Errors as JSON of one shape: `{"error": {"code", "message", "details"?}}`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API takes as a body: its largest size and its content types."""
+"""Limits of request bodies: size and content type."""
 
 from __future__ import annotations
 

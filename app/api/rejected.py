@@ -1,4 +1,4 @@
-"""Rejected rows of the last imports and checks that the API made, kept for a while to be downloaded."""
+"""Rejected rows of recent imports, kept for download."""
 
 from __future__ import annotations
 

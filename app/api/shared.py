@@ -1,4 +1,4 @@
-"""What the routes have in common: the Pipeline they work through, and the key that makes a start idempotent."""
+"""Shared parts of the routes: the Pipeline and the Idempotency-Key header."""
 
 from __future__ import annotations
 

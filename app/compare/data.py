@@ -1,4 +1,4 @@
-"""What the compared runs have measured: read in the background, and kept for all sessions once a run is over."""
+"""Measurements of compared runs, read in the background and cached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several runs in one chart and in tables: Plotly, for looking closely, with the curve of each run in its own dash."""
+"""Charts and tables of several runs side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A dataset version being built: its form, and how far it is."""
+"""Building a dataset version: form and progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The export of a dataset version: format, file type and options, the first row, the dataset card, the download."""
+"""Export of a dataset version: options, first row, dataset card, download."""
 
 from __future__ import annotations
 

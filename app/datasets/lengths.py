@@ -1,4 +1,4 @@
-"""How long the rows of a dataset version are: counted in a thread of its own, drawn as a histogram."""
+"""Histogram of row lengths, counted in the background."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in a dataset version: its lengths, its gates with the rows behind them, what changed, its card."""
+"""Contents of a dataset version: lengths, gates, differences, card."""
 
 from __future__ import annotations
 

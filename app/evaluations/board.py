@@ -1,4 +1,4 @@
-"""The leaderboard of one eval set: every model with the interval that says how sure its place is."""
+"""Leaderboard of one eval set, with intervals."""
 
 from __future__ import annotations
 

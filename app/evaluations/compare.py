@@ -1,4 +1,4 @@
-"""Two evaluations compared: what one has right that the other has not, how sure that is, and where."""
+"""Comparison of two evaluations: wins, losses and their significance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Evaluations page looks at: one eval set, one scorer, two evaluations, read from their folders."""
+"""Choices of the Evaluations page: eval set, scorer, two evaluations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The form of a new evaluation: which model, which eval set, how it is asked, how it is scored."""
+"""Form of a new evaluation: model, eval set, sampling, scorers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two evaluations by every score at once: Plotly, each difference with its interval about the line of no difference."""
+"""Differences of two evaluations in every score, with intervals."""
 
 from __future__ import annotations
 

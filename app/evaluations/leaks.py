@@ -1,4 +1,4 @@
-"""Rows of an eval set that the run was trained on: a warning that cannot be overlooked, and the rows behind it."""
+"""Warning about eval rows that the run was trained on."""
 
 from __future__ import annotations
 

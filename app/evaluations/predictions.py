@@ -1,4 +1,4 @@
-"""Answers to an eval set: a table with a filter, and a reader that puts two of them side by side."""
+"""Answers to an eval set: table, filter and side-by-side reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers of two evaluations put side by side, row by row. Pure."""
+"""Answers of two evaluations aligned by row."""
 
 from __future__ import annotations
 

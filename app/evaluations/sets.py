@@ -1,4 +1,4 @@
-"""Which eval set is asked: the run's eval split, or a file that was uploaded or lies on the server."""
+"""Choice of the eval set: eval split, upload or file on the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Import page shows of a file: its preview, how far it is, and what became of its rows."""
+"""Preview, progress and result of an import."""
 
 from __future__ import annotations
 

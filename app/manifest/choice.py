@@ -1,4 +1,4 @@
-"""What the form of a manifest holds, the manifest that it makes, and the plan of that manifest."""
+"""Values of the manifest form, its manifest and its plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The form of a manifest: model, dataset version and hyperparameters, with the preset of the model behind them."""
+"""The manifest form: model, dataset version and hyperparameters."""
 
 from __future__ import annotations
 

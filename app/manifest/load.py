@@ -1,4 +1,4 @@
-"""Load a manifest into the form: a file, a text, or the manifest of a run."""
+"""Loading a manifest into the form from a file, text or run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pages show of the memory that a train step needs."""
+"""Memory of a train step, as pages show it."""
 
 from __future__ import annotations
 

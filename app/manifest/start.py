@@ -1,4 +1,4 @@
-"""The button that starts a run: what it will do, why it cannot, and what it has started already."""
+"""The Start button of a run: plan, obstacles and result."""
 
 from __future__ import annotations
 

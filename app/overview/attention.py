@@ -1,4 +1,4 @@
-"""What needs attention: one badge, one sentence, and the button that deals with it; seen ones can be put away."""
+"""Items that need attention, each with its action."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The device on the overview: who holds it, how long still, the memory in use, and what the disk holds."""
+"""Device card of the overview: holder, time left, memory, disk."""
 
 from __future__ import annotations
 

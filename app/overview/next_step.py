@@ -1,4 +1,4 @@
-"""What this user should do next, from what is there. Pure."""
+"""The recommended next step of a user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the models answered to one question, side by side, and the button that keeps an answer as a trace."""
+"""Answers to one question side by side, and the button that keeps one."""
 
 from __future__ import annotations
 

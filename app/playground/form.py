@@ -1,4 +1,4 @@
-"""The form of a question: run, checkpoint, prompt, and what else decides the answers."""
+"""Form of a question: run, checkpoint, prompt, sampling."""
 
 from __future__ import annotations
 

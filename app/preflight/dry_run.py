@@ -1,4 +1,4 @@
-"""The dry run of a manifest on a page: the button that starts it, its progress, and what it found."""
+"""Dry run of a manifest: button, progress and findings."""
 
 from __future__ import annotations
 

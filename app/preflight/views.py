@@ -1,4 +1,4 @@
-"""What pages show of a preflight: its progress, its checks, its numbers, the lengths of the rows."""
+"""Preflight: progress, checks, totals and row lengths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be pressed on a run's page, by its state: stop, save, resume, train for longer, clone, evaluate."""
+"""Actions on a run by its state: stop, save, resume, clone, evaluate."""
 
 from __future__ import annotations
 

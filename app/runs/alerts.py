@@ -1,4 +1,4 @@
-"""Alerts of a run: what went wrong, on which evidence, and a clone with the change that may mend it."""
+"""Alerts of a run, with evidence and a clone that fixes the cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The charts of a run: its loss, the loss by part, answers, gradient, rate, speed and memory, over train steps."""
+"""Charts of a run over train steps."""
 
 from __future__ import annotations
 

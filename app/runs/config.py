@@ -1,4 +1,4 @@
-"""The log and the configuration of a run: what is not a curve."""
+"""Log and configuration of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changes on a run's page while it trains: progress, numbers, curves and log, in one fragment that ticks."""
+"""The part of a run's page that refreshes while it trains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exports of a run's tuned model: the button for each layout, its progress, its proof and its files."""
+"""Exports of a run's tuned model: start, progress, proof, files."""
 
 from __future__ import annotations
 

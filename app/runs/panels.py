@@ -1,4 +1,4 @@
-"""The cards of a run's curves, and how the reader wants them drawn."""
+"""Chart panels of a run and their display options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The queue as several pages show it: who holds the accelerator, what waits, and buttons to change that."""
+"""The accelerator's queue with its buttons."""
 
 from __future__ import annotations
 

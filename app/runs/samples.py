@@ -1,4 +1,4 @@
-"""What the model answered to a run's fixed prompts at each evaluation, and what changed since the one before."""
+"""Answers to the fixed prompts at each evaluation, and their changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Views of runs that several pages share: the table of runs, and their curves read as they grow."""
+"""Table of runs, and curves read as they grow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The newest numbers of a run as tiles, each with its change or what it means."""
+"""Tiles with the newest numbers of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The access token: given as a setting, or made once and kept in the home."""
+"""The access token: from the settings, or created once in the home."""
 
 from __future__ import annotations
 

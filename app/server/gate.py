@@ -1,4 +1,4 @@
-"""The access gate before everything the server answers: known host, same origin, access token, security headers.
+"""Access gate: known host, same origin, access token, security headers.
 
 Plain ASGI, so that it covers pages, uploads, downloads, the API and the WebSocket alike.
 """

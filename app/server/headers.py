@@ -1,4 +1,4 @@
-"""The security headers of every answer, with a content policy made for the installed Streamlit."""
+"""Security headers, with a content policy for the installed Streamlit."""
 
 from __future__ import annotations
 

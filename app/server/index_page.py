@@ -1,4 +1,4 @@
-"""Streamlit's index.html as this dashboard serves it: our title and icon, and a script of ours before its own."""
+"""Streamlit's index.html with our title, icon and first script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server's log file: rotated, readable by its owner only, and without secrets."""
+"""Log file of the server: rotated, private, without secrets."""
 
 from __future__ import annotations
 

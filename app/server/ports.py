@@ -1,4 +1,4 @@
-"""Addresses to listen on: which are private to this machine, and whether the port is free."""
+"""Listen addresses: which are private, and whether the port is free."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that listens on the one port: dashboard, JSON API and health check, behind the access gate."""
+"""The server: dashboard, JSON API and health check behind the access gate."""
 
 from __future__ import annotations
 

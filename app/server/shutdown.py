@@ -1,4 +1,4 @@
-"""A server that was told to stop does so soon, even while a slow client holds a download open."""
+"""Prompt shutdown, even while a slow client downloads."""
 
 from __future__ import annotations
 

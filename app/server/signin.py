@@ -1,4 +1,4 @@
-"""The two pages that the access gate answers with itself: sign in, and go on."""
+"""Sign-in and sign-out pages of the access gate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The theme that Streamlit sends with every script run, worked out once instead of each time."""
+"""Streamlit's theme message, computed once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cards of the System page that look after the home: disk, compile cache, database check, server log."""
+"""System cards: disk, compile cache, database check, server log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two traces side by side: aligned steps, the words that differ, and the first divergence marked."""
+"""Two traces side by side, with aligned steps."""
 
 from __future__ import annotations
 

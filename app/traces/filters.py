@@ -1,4 +1,4 @@
-"""The filters of the Traces page: widgets whose values stand in the address, and the query that they make."""
+"""Filters of the Traces page, kept in the address."""
 
 from __future__ import annotations
 

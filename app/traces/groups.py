@@ -1,4 +1,4 @@
-"""Prompt groups: prompts that have several traces, how often they are right, and whether they agree."""
+"""Prompt groups: accuracy and agreement of the traces of one prompt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judge the trace that is read: scores from the keyboard for the whole and for each step, tags, a note."""
+"""Scores, tags and a note for the open trace, also by keyboard."""
 
 from __future__ import annotations
 

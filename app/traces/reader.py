@@ -1,4 +1,4 @@
-"""One trace to read: prompt, steps, answers, what is doubtful in it, where it comes from, and its JSON."""
+"""Reader of one trace: prompt, steps, answers, doubts, origin, JSON."""
 
 from __future__ import annotations
 

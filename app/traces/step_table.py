@@ -1,4 +1,4 @@
-"""Two lists of steps side by side: aligned, the words that differ marked, the first divergence named."""
+"""Two lists of steps, aligned, with differing words marked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choices that stand in the address by their value: the words beside them, such as counts, may change."""
+"""Choices kept in the address by value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTML blocks for what Streamlit has no element for. Every text from outside is escaped; there is no script."""
+"""HTML blocks with escaped text, for what Streamlit has no element for."""
 
 from __future__ import annotations
 

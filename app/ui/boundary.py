@@ -1,4 +1,4 @@
-"""The page's error boundary: the one place in the dashboard where any error becomes a sentence."""
+"""Error boundary of a page: any error as a sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts that pages are made of: header, card, tiles, empty state, state badge, and the device block."""
+"""Page components: header, card, tiles, empty state, badge, device."""
 
 from __future__ import annotations
 

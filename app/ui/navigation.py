@@ -1,4 +1,4 @@
-"""Which pages there are, where they stand in the menu, and how one leads to another."""
+"""Pages, their place in the menu and links between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers, times and states as a person reads them."""
+"""Numbers, times and states in readable form."""
 
 from __future__ import annotations
 

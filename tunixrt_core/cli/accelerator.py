@@ -1,4 +1,4 @@
-"""Waiting for the accelerator, and being stopped while holding it."""
+"""Waiting for the accelerator, and signals while a command holds it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tunixrt ask`: one prompt to a run's base and tuned model, in this process."""
+"""`tunixrt ask`: one prompt to a run's base and tuned model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tunixrt dataset build`: a dataset spec from a YAML file and options, frozen as the next version."""
+"""`tunixrt dataset build`: a dataset spec frozen as the next version."""
 
 from __future__ import annotations
 

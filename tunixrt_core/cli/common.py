@@ -1,4 +1,4 @@
-"""Options, homes, runs and errors of all commands."""
+"""Shared parts of commands: home option, opening the home, errors."""
 
 from __future__ import annotations
 

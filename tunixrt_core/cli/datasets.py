@@ -1,4 +1,4 @@
-"""`tunixrt dataset` and `tunixrt export`: freeze selections of traces, and write them as files."""
+"""`tunixrt dataset` and `tunixrt export`: versions and their files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tunixrt db`: back the store up, check it, restore it."""
+"""`tunixrt db`: backup, check and restore of the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tunixrt doctor`: what this machine has and lacks, what is in a file, and a bundle of it all to send."""
+"""`tunixrt doctor`: checks of the machine and of files, diagnostics bundle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tunixrt evals`: evaluations that are there: list, compare, rank; and the scorers."""
+"""`tunixrt evals`: list, compare and rank evaluations; scorers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tunixrt evaluate`: base and tuned model answer an eval set, in this process; and the regression gate."""
+"""`tunixrt evaluate`: base and tuned model on an eval set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The option --set of the commands that make a manifest."""
+"""The option --set of commands that build a manifest."""
 
 from __future__ import annotations
 

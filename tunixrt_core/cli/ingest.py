@@ -1,4 +1,4 @@
-"""`tunixrt ingest`: traces from a file or standard input into the store; and what a file would give, beforehand."""
+"""`tunixrt ingest`: traces from files or standard input, or a preview."""
 
 from __future__ import annotations
 

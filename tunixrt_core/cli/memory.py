@@ -1,4 +1,4 @@
-"""`tunixrt memory`: the memory of a train step, and what would make it smaller."""
+"""`tunixrt memory`: whether a manifest fits, and what would make it fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tunixrt models`: list the models of a home, and download others."""
+"""`tunixrt models`: list and download models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `tunixrt preflight` command: what the trainer would see and what is wrong with it, before anything starts."""
+"""`tunixrt preflight`: rows as the trainer sees them, and all findings."""
 
 from __future__ import annotations
 

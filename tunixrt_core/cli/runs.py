@@ -1,4 +1,4 @@
-"""`tunixrt runs`: list, show, stop, save, resume, clone, compare and tail."""
+"""`tunixrt runs`: list, show, stop, save, resume, clone, compare, tail."""
 
 from __future__ import annotations
 

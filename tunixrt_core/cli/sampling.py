@@ -1,4 +1,4 @@
-"""What the commands that have models answer share: which models, and how the next token is chosen."""
+"""Sampling options of commands that generate text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tunixrt manifest script`: a manifest as a script and a notebook that need Tunix alone."""
+"""`tunixrt manifest` and its stand-alone script and notebook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tunixrt traces`: list, read, tag, note, score, group, compare and delete traces."""
+"""`tunixrt traces`: list, read, tag, score, group, compare, delete."""
 
 from __future__ import annotations
 

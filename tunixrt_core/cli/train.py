@@ -1,4 +1,4 @@
-"""`tunixrt train`: a run in this process."""
+"""`tunixrt train`: one manifest in this process."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Evaluation: an eval set through a generator, each answer scored; models compared row by row on what they answered."""
+"""Evaluation: an eval set through a generator, scored and compared by row."""

@@ -1,4 +1,4 @@
-"""Prompts of an eval set through a generator, each answer scored and written as it comes."""
+"""Generated answers to an eval set, scored and written as they come."""
 
 from __future__ import annotations
 

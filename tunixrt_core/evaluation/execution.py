@@ -1,4 +1,4 @@
-"""Run one evaluation in the calling thread: what the queue does and what the command does."""
+"""One evaluation in the calling thread, for queue and command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what a model wrote back to traces, so that the next dataset can hold it."""
+"""Traces from generated answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README of an exported model: what it was made from, how, and what was measured."""
+"""README of an exported model: origin, training and measurements."""
 
 from __future__ import annotations
 

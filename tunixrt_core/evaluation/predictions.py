@@ -1,4 +1,4 @@
-"""What a model answered, row by row, and the folder in which an evaluation is kept."""
+"""Predictions by row, and the folder of an evaluation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answer one question in the calling thread: what the queue does and what the command does."""
+"""One question in the calling thread, for queue and command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A question to a run's models and what they answered: what the playground is asked and tells."""
+"""Questions to a run's models, and their answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run came to, read from its folder: its losses, its best evaluation, its time, its tokens, its answers."""
+"""Summary of a run from its folder: losses, time, tokens, answers."""
 
 from __future__ import annotations
 

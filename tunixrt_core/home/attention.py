@@ -1,4 +1,4 @@
-"""What needs attention in a home: what failed, warned or went stale, each with the deed that deals with it."""
+"""Failed, warned or stale items, each with the action that resolves it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The diagnostics bundle: a zip that says what is wrong, without secrets and without any text of traces or models."""
+"""Diagnostics bundle: a zip without secrets and without trace text."""
 
 from __future__ import annotations
 

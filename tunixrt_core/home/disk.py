@@ -1,4 +1,4 @@
-"""What the home takes on the disk, part by part; and the compile cache, emptied."""
+"""Disk use of the home by part, and emptying the compile cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this machine has and lacks, one check a line, each with what to do about it."""
+"""Checks of this machine, each with what to do."""
 
 from __future__ import annotations
 

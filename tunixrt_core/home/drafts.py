@@ -1,4 +1,4 @@
-"""What was typed or brought along before anything started, kept in the home, so that an address leads back to it."""
+"""Form drafts kept in the home."""
 
 from __future__ import annotations
 

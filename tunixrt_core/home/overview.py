@@ -1,4 +1,4 @@
-"""What a home holds at a glance: counts, the newest of everything, the best score, the last check of the database."""
+"""Overview of a home: counts, newest items, best score, last check."""
 
 from __future__ import annotations
 

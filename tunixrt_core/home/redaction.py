@@ -1,4 +1,4 @@
-"""Secrets taken out of text and values: those that are known, and whatever looks like one."""
+"""Removal of secrets from text and values."""
 
 from __future__ import annotations
 

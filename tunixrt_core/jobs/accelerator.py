@@ -1,4 +1,4 @@
-"""One accelerator, one job: a lock file in the home that says who holds the device, over all processes."""
+"""Lock of the accelerator over all processes of a home."""
 
 from __future__ import annotations
 

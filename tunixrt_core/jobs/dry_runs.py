@@ -1,4 +1,4 @@
-"""Dry runs in the queue. They leave nothing behind, so their states are kept in memory."""
+"""Dry runs in the queue: state and findings."""
 
 from __future__ import annotations
 

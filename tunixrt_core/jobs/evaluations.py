@@ -1,4 +1,4 @@
-"""Evaluations in the queue, each with its row in the store; its folder is the truth about it."""
+"""Evaluations in the queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the holder of the accelerator is about: how long still, and which memory it takes. Read from its folder."""
+"""The accelerator's holder: time left and memory, from its folder."""
 
 from __future__ import annotations
 

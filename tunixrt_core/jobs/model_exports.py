@@ -1,4 +1,4 @@
-"""Exports of tuned models in the queue: how each of them goes. What they wrote lies in the run's folder."""
+"""Exports of tuned models in the queue."""
 
 from __future__ import annotations
 

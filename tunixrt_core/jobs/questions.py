@@ -1,4 +1,4 @@
-"""Questions to a run's base and tuned model, in the one queue; the models stay in memory between two of them."""
+"""Playground questions in the queue, with models kept in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One accelerator, one job: a worker thread takes trainings, evaluations, exports and dry runs from one queue."""
+"""The accelerator's queue: one worker thread, one job at a time."""
 
 from __future__ import annotations
 

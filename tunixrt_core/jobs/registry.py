@@ -1,4 +1,4 @@
-"""The runs and evaluations of a home: rows in the store, kept true to the folders that are the truth about them."""
+"""Runs and evaluations of a home: rows that follow their folders."""
 
 from __future__ import annotations
 

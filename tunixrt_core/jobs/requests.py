@@ -1,4 +1,4 @@
-"""Idempotent starts: what is asked for twice under one request id is started once."""
+"""Idempotent starts: one request id starts one thing once."""
 
 from __future__ import annotations
 

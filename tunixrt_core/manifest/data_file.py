@@ -1,4 +1,4 @@
-"""The data file of a manifest: described when the manifest is built, found and checked before a run."""
+"""The data file of a manifest: description and checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hyperparameters: name, path in the manifest, type, unit, default, usual range, help."""
+"""Hyperparameters: name, path, type, unit, default, usual range, help."""
 
 from __future__ import annotations
 

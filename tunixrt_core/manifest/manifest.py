@@ -1,4 +1,4 @@
-"""The run manifest: everything that one run needs, typed, validated, and runnable on another machine as it stands."""
+"""The run manifest: typed, validated and portable."""
 
 from __future__ import annotations
 

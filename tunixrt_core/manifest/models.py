@@ -1,4 +1,4 @@
-"""Names of models: built in, a directory, `org/name[@revision]`, or `kaggle:` and a handle."""
+"""Model names: built in, a directory, `org/name[@revision]`, `kaggle:handle`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Presets: the hyperparameters to start from, by method and model family."""
+"""Presets of hyperparameters by method and model family."""
 
 from __future__ import annotations
 

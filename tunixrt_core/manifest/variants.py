@@ -1,4 +1,4 @@
-"""Manifests that differ from one another: a copy with some values changed, and where several of them differ."""
+"""Variants of a manifest, and their differences."""
 
 from __future__ import annotations
 

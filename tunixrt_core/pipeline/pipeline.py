@@ -1,4 +1,4 @@
-"""READ FIRST. One object for a home: its namespaces in the order of the data, and where its parts are put together.
+"""The Pipeline of a home, its namespaces and its construction. Read this first.
 
 A script, the command, the API and the pages all work through a Pipeline:
 

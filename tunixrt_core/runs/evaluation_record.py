@@ -1,4 +1,4 @@
-"""The record of an evaluation, as the store lists it. What it measured is in its folder, which `evaluation` reads."""
+"""The record of an evaluation in the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs: the record, its status with the legal transitions, and the folder from which its page can be rebuilt."""
+"""The record of a run, its legal states and its folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signs that a run goes wrong, found in its records as they come: what, on which evidence, and one change to try."""
+"""Alerts of a run: condition, evidence and one change to try."""
 
 from __future__ import annotations
 

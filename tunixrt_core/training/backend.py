@@ -1,4 +1,4 @@
-"""Where trainer, generator and exporter come from: what the queue and the commands ask of a backend.
+"""The backend protocol: trainer, generator, exporter and checks.
 
 tunix_backend has the one that trains with Tunix; the tests have one that needs no Tunix.
 """

@@ -1,4 +1,4 @@
-"""How much memory a train step needs on each device: what was counted, a closed form of it, and what would lower it."""
+"""Memory of a train step per device, and what would lower it."""
 
 from __future__ import annotations
 

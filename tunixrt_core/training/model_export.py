@@ -1,4 +1,4 @@
-"""What is asked of an export of a tuned model, and what is told of it: layout, size of the files, checks."""
+"""Options and report of the export of a tuned model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a run will take, from how fast runs of the same kind trained on the same kind of device."""
+"""Expected duration of a run, from similar runs on the same device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known about a run before it starts: its rows as tokens, its totals, and everything that is wrong with it."""
+"""Preflight results: rows as tokens, totals and findings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checks of a preflight by their codes: what each promises where it passes, and what its fault is called."""
+"""Preflight checks by code: what each promises, and its name."""
 
 from __future__ import annotations
 

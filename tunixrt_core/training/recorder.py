@@ -1,4 +1,4 @@
-"""Writes what a trainer tells about a run into the run's folder, where readers poll it."""
+"""Records of a run, written into its folder as it trains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the rest of the house asks of a trainer and of a generator; tunix_backend keeps these promises with Tunix."""
+"""Protocols of trainer and generator."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Everything that touches JAX and Tunix. Import its modules inside functions: each costs seconds."""
+"""Everything that imports JAX or Tunix. Import it in functions: it costs seconds."""

@@ -1,4 +1,4 @@
-"""Whether Tunix is installed, without importing it: any import of tunix or jax costs seconds."""
+"""Whether Tunix is installed, without importing it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trainer, sinks, generator and exporter for the job manager. Heavy modules are imported when first asked for."""
+"""The Tunix backend, with heavy modules imported on first use."""
 
 from __future__ import annotations
 

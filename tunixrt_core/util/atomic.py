@@ -1,4 +1,4 @@
-"""Files that are written whole: a reader sees the old one or the new one, never half of it."""
+"""Files written whole: readers see the old or the new one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Canonical JSON and content hashes: the same value gives the same bytes on every machine."""
+"""Canonical JSON and content hashes."""
 
 from __future__ import annotations
 

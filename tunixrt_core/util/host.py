@@ -1,4 +1,4 @@
-"""What this machine offers, found without importing jax: which kind of accelerator, how much memory and disk."""
+"""Facts of this machine without JAX: accelerator, memory, disk."""
 
 from __future__ import annotations
 

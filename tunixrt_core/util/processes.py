@@ -1,4 +1,4 @@
-"""Names of processes that stay true when a number is reused, and their memory. By hand: see decision 0016."""
+"""Identity of a process, safe against reused numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of a text file that grows: its last whole lines, read without the rest."""
+"""Last lines of a growing text file."""
 
 from __future__ import annotations
 

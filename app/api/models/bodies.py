@@ -1,4 +1,4 @@
-"""What the API takes: request bodies. Unknown fields are refused by name."""
+"""Request bodies, which refuse unknown fields by name."""
 
 from __future__ import annotations
 

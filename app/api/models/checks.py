@@ -1,4 +1,4 @@
-"""What the API answers before a run: a made manifest, the preflight, dry runs."""
+"""Responses before a run: manifest, preflight, dry run."""
 
 from __future__ import annotations
 

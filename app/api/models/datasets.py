@@ -1,4 +1,4 @@
-"""What the API answers about datasets: versions, gates, differences, builds."""
+"""Responses about datasets: versions, gates, differences, builds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evaluations as the API takes and answers them."""
+"""Requests and responses of evaluations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API answers about traces that come in: reports, rows that were rejected, previews, diagnoses."""
+"""Responses of imports: reports, rejected rows, previews, diagnoses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions of the playground, and what is kept of answers, as the API takes and answers them."""
+"""Requests and responses of the playground."""
 
 from __future__ import annotations
 

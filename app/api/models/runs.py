@@ -1,4 +1,4 @@
-"""What the API answers about runs: records, clones, comparisons, metrics, exports, the queue."""
+"""Responses about runs: records, comparisons, metrics, exports, queue."""
 
 from __future__ import annotations
 

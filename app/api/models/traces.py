@@ -1,4 +1,4 @@
-"""What the API takes and answers about traces: pages, filters, tags, notes, scores, groups, differences."""
+"""Requests and responses about traces, filters, tags, scores and groups."""
 
 from __future__ import annotations
 

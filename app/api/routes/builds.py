@@ -1,4 +1,4 @@
-"""Dataset builds in the background: start, watch, stop."""
+"""Background builds of datasets: start, watch, cancel."""
 
 from __future__ import annotations
 

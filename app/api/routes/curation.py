@@ -1,4 +1,4 @@
-"""What is said about traces, and what follows from many: tags, notes, scores, prompt groups, differences."""
+"""Tags, notes, scores, prompt groups and differences of traces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The diagnostics bundle as a download."""
+"""Download of the diagnostics bundle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dry runs: the largest train step, one evaluation, one checkpoint and one generation of a manifest, before a run."""
+"""Dry runs of a manifest: start, watch, stop."""
 
 from __future__ import annotations
 

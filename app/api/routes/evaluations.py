@@ -1,4 +1,4 @@
-"""Evaluations: start, list, read with every prediction, stop, compare, rank; and the scorers."""
+"""Evaluations: start, list, read, stop, compare, rank; and the scorers."""
 
 from __future__ import annotations
 

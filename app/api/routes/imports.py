@@ -1,4 +1,4 @@
-"""Many traces at once: a file of any format as the body; what it would give, and what is in it."""
+"""Imports of files in any format, their preview and diagnosis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exports of tuned models: start one, watch it, list and download what it wrote."""
+"""Exports of tuned models: start, watch, list, download."""
 
 from __future__ import annotations
 

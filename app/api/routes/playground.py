@@ -1,4 +1,4 @@
-"""Playground: one prompt to a run's base and tuned model, and the answers kept as traces."""
+"""Playground: questions to a run's models, and answers kept as traces."""
 
 from __future__ import annotations
 

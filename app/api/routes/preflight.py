@@ -1,4 +1,4 @@
-"""Preflight: what the trainer would see of a manifest, and what is wrong with it, before a run."""
+"""Preflight of a manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The queue of the accelerator: who holds it, what waits, in which order."""
+"""The accelerator's queue: holder, waiting jobs, order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Tunix panel's part of the API: status, SFT export, run manifest."""
+"""Tunix panel: status, SFT export, run manifest."""
 
 from __future__ import annotations
 

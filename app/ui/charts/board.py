@@ -1,4 +1,4 @@
-"""The charts of one page as its browser has them: a tick draws anew what has moved, within its bytes."""
+"""Charts of one page, updated within a byte limit per tick."""
 
 from __future__ import annotations
 

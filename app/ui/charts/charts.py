@@ -1,4 +1,4 @@
-"""A live chart as ECharts takes it: curves over train steps, thinned to what fits into so many bytes."""
+"""ECharts options of a live chart, thinned to a byte limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of a run as columns that grow, over train steps: read by many sessions while one of them adds to them."""
+"""Metric records as growing columns, shared by sessions."""
 
 from __future__ import annotations
 

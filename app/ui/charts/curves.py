@@ -1,4 +1,4 @@
-"""Curves of a run, pure: records gathered as they are written, smoothed, thinned to what a chart can show."""
+"""Curves of a run: collected, smoothed and thinned."""
 
 from __future__ import annotations
 

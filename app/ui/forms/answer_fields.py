@@ -1,4 +1,4 @@
-"""Fields of forms that have a run's models answer: the checkpoint, how the next token is chosen, the limit."""
+"""Form fields of generation: checkpoint, sampling, token limit."""
 
 from __future__ import annotations
 

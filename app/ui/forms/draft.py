@@ -1,4 +1,4 @@
-"""A form as it was last left, kept in the home under its name in the address: a reload and a link bring it back."""
+"""Form drafts kept in the home under a name in the address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fields that the script fills through the session, and whose default is what they hold then.
+"""Form fields whose default is the value in the session.
 
 Streamlit tells the browser once of a value that the script has set. A browser that draws the field a second time, as a
 busy one does, falls back to the field's default, and sends that as if it had been typed.

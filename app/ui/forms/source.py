@@ -1,4 +1,4 @@
-"""What a manifest form was filled from, a run or a manifest that was loaded, and what was changed since."""
+"""Source of a manifest form and the changes since."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One press of a button that starts something, told apart from the next: the request id under which it starts once."""
+"""Request id of one click on a start button."""
 
 from __future__ import annotations
 

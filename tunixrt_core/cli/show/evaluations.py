@@ -1,4 +1,4 @@
-"""Evaluations, comparisons and leaderboards, as the command prints them."""
+"""Evaluations, comparisons and leaderboards on a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports of imports, previews, diagnoses and eval files on a terminal."""
+"""Import reports, previews and diagnoses on a terminal."""
 
 from __future__ import annotations
 

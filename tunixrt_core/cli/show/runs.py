@@ -1,4 +1,4 @@
-"""A run on a terminal: as it happens, its last figures, and several runs side by side."""
+"""Runs on a terminal: live, finished and compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables, numbers and progress bars on a terminal or in a pipe."""
+"""Terminal output: tables, numbers and progress bars."""
 
 from __future__ import annotations
 

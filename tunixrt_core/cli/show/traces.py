@@ -1,4 +1,4 @@
-"""How the command shows traces on a terminal: a listing, one to read, prompt groups, and two side by side."""
+"""Traces on a terminal: lists, one trace, groups, differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two evaluations put side by side, row by row."""
+"""Comparison of two evaluations, row by row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paired scores in figures: means with intervals, wins and losses, an exact test."""
+"""Paired scores: means with intervals, wins, losses, exact test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A comparison broken down by the grouping columns of its eval set."""
+"""Comparison by the grouping columns of an eval set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evaluations of many runs ranked, one board an eval set, so that only what was asked the same rows stands together."""
+"""Leaderboards: evaluations ranked per eval set."""
 
 from __future__ import annotations
 

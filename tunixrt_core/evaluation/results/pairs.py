@@ -1,4 +1,4 @@
-"""Which evaluations of a run belong together."""
+"""Pairs of base and tuned evaluations of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The regression gate: whether the second of two compared evaluations is worse than the first."""
+"""Regression gate: whether the second evaluation is worse."""
 
 from __future__ import annotations
 

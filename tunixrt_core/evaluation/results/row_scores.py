@@ -1,4 +1,4 @@
-"""One score a row: the answers of one evaluation put together by row, and two evaluations paired."""
+"""One score per row, and two evaluations paired by row."""
 
 from __future__ import annotations
 

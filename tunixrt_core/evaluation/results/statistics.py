@@ -1,4 +1,4 @@
-"""The textbook statistics of an evaluation: intervals, exact tests of paired rows, pass@k, how many rows it takes."""
+"""Intervals, exact paired tests, pass@k and sample sizes."""
 
 from __future__ import annotations
 

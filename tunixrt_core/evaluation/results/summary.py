@@ -1,4 +1,4 @@
-"""What the predictions of one evaluation come to."""
+"""Metrics of one evaluation, from its predictions."""
 
 from __future__ import annotations
 

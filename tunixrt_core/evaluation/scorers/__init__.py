@@ -1,1 +1,1 @@
-"""Scorers: plain functions from one answer to one score. Each has a name and a version."""
+"""Scorers: functions from one answer to one score, with name and version."""

@@ -1,4 +1,4 @@
-"""The scorers of one evaluation: chosen by name, applied to every answer."""
+"""The scorers of one evaluation, applied to every answer."""
 
 from __future__ import annotations
 

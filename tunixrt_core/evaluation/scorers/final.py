@@ -1,4 +1,4 @@
-"""Scorers that compare the final answer with the reference."""
+"""Scorers of the final answer against the reference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All scorers that there are: those of Tunix RT, those with a setting, and the user's own."""
+"""All scorers: built in, with a setting, and from users' packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scorers: how long an answer is, and whether it was cut off."""
+"""Scorers: length of an answer, and whether it was cut off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scorers of the user: functions that an installed package names in the entry point group `tunixrt.scorers`.
+"""Scorers from installed packages, entry point group `tunixrt.scorers`.
 
 They run in this process. One that raises costs the score of one answer; one that hangs or ends the process cannot be
 helped here.

@@ -1,4 +1,4 @@
-"""Scorer: how much of what a model wrote it had written before."""
+"""Scorer: share of repeated text."""
 
 from __future__ import annotations
 

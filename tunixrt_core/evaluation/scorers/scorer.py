@@ -1,4 +1,4 @@
-"""What a scorer is: a plain function from one answer to one score, with a name, a version and a unit."""
+"""The interface of a scorer: name, version, unit, function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scorers with a setting: whether a text, or a match of a pattern, stands in the output."""
+"""Scorers with a setting: a text or pattern in the output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scorers that look at the reasoning: how many steps it has, and whether it leads to the answer."""
+"""Scorers of the reasoning: step count, support of the answer."""
 
 from __future__ import annotations
 

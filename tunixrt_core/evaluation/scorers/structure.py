@@ -1,4 +1,4 @@
-"""Scorer: whether the structure of the run's reasoning style is there, whole, in order and once."""
+"""Scorer: structure of the reasoning style, complete and in order."""
 
 from __future__ import annotations
 

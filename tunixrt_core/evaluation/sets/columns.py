@@ -1,4 +1,4 @@
-"""The columns of an eval file: which holds the prompt, which the expected answer, and what is left to group by."""
+"""Columns of an eval file: prompt, expected answer, groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows that an evaluation asks: the eval split of a run's data file."""
+"""Rows of an eval set, and the eval split as one."""
 
 from __future__ import annotations
 

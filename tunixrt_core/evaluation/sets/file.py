@@ -1,4 +1,4 @@
-"""An eval set from a file: prompts with expected answers, or rows of any format that can be imported."""
+"""Eval sets from a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of an eval set that the run was trained on: the same prompt, or a long stretch of its words in a train row.
+"""Leaks: eval rows that occur in the train rows.
 
 The n-grams are those of the contamination gate (`quality/contamination.py`), looked up from the side of the eval rows.
 """

@@ -1,4 +1,4 @@
-"""What reading an eval file came to: counts that add up, its groups, and each bad row with its line and field."""
+"""Report of an eval file: counts, groups and bad rows."""
 
 from __future__ import annotations
 

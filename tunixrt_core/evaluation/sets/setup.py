@@ -1,4 +1,4 @@
-"""What decides the answers of an evaluation besides the model: the eval set, how tokens are chosen, how many."""
+"""Setup of an evaluation: eval set, sampling, number of answers."""
 
 from __future__ import annotations
 

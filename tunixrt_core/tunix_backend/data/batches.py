@@ -1,4 +1,4 @@
-"""Rows to arrays of fixed shape, prepared ahead of the device. Batch k is a pure function of (rows, seed, k)."""
+"""Batches of fixed shape; batch k is a function of (rows, seed, k)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens of plain text by the tokenizer of a model on this machine."""
+"""Token counts of plain text by a local model's tokenizer."""
 
 from __future__ import annotations
 

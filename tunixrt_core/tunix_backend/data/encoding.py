@@ -1,4 +1,4 @@
-"""Traces to rows of token ids, each trained token tagged with the part of the trace that it belongs to."""
+"""Traces as token ids, each trained token tagged with its part."""
 
 from __future__ import annotations
 

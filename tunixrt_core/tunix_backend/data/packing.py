@@ -1,4 +1,4 @@
-"""Which rows share a row of the batch: several short ones in one, or each alone among others of its length. Pure."""
+"""Packing of short rows, or grouping by length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of a manifest as the trainer sees them: rendered, encoded, and fitted to the longest row allowed."""
+"""Rows of a manifest: rendered, encoded and fitted to the length."""
 
 from __future__ import annotations
 

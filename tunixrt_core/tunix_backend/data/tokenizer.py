@@ -1,4 +1,4 @@
-"""Text to token ids and back, from a model's tokenizer.json, with nothing added behind the caller's back."""
+"""Text to token ids and back, by tokenizer.json alone."""
 
 from __future__ import annotations
 

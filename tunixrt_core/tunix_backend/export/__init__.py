@@ -1,1 +1,1 @@
-"""A tuned model leaves as Hugging Face files that were loaded again and compared, or not at all."""
+"""Tuned models as Hugging Face files, loaded again and compared."""

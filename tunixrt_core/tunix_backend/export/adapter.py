@@ -1,4 +1,4 @@
-"""The LoRA of a trained model as the peft package writes it: adapter_model.safetensors and adapter_config.json."""
+"""LoRA weights in the layout of the peft package."""
 
 from __future__ import annotations
 

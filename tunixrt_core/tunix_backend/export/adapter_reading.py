@@ -1,4 +1,4 @@
-"""An adapter in PEFT layout read back from its files alone, and added to the base model: W + alpha / r * B A.
+"""Reading a PEFT adapter: W + alpha / r * B A.
 
 Shares nothing with what wrote it but the names of the files, so that it can prove it.
 """

@@ -1,4 +1,4 @@
-"""What lies beside the weights of an export: config, tokenizer, chat template, generation config, license."""
+"""Files beside the weights: config, tokenizer, template, license."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A directory that appears whole or not at all, and that replaces nothing."""
+"""A new directory that appears whole or not at all."""
 
 from __future__ import annotations
 

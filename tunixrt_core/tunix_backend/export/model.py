@@ -1,4 +1,4 @@
-"""The tuned model of a run as a Hugging Face directory, loaded again and compared before it appears."""
+"""A run's tuned model as a verified Hugging Face directory."""
 
 from __future__ import annotations
 

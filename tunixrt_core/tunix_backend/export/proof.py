@@ -1,4 +1,4 @@
-"""Whether what was exported says what the trained model says: logits on prompts of the data file, compared."""
+"""Logits of an export compared with those of the trained model."""
 
 from __future__ import annotations
 

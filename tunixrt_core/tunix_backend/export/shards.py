@@ -1,4 +1,4 @@
-"""Weights to safetensors files of bounded size, with the index that transformers reads where there are several."""
+"""Safetensors shards of bounded size, with their index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Hugging Face's own code says of an export: transformers for a whole model, peft for a LoRA. On the CPU."""
+"""Logits of an export by transformers or peft, on the CPU."""
 
 from __future__ import annotations
 

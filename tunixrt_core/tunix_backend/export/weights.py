@@ -1,4 +1,4 @@
-"""A trained Tunix model's weights by their Hugging Face names and in their shapes: LoRA merged in, or LoRA alone.
+"""Trained weights by Hugging Face names and shapes.
 
 Weights that QLoRA has quantised come out as the numbers they stand for: those that LoRA was trained beside, so that the
 merged model says what the trained one says. Put on the original weights, LoRA would miss what it learnt to make up for.

@@ -1,4 +1,4 @@
-"""Completions with Tunix's Sampler, greedy or drawn, from a base model or from a run's last checkpoint."""
+"""Completions from a base model or a checkpoint."""
 
 from __future__ import annotations
 

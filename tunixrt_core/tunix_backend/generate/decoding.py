@@ -1,4 +1,4 @@
-"""Tunix's Sampler with what 0.1.7 gets wrong mended, for prompts that are token ids already."""
+"""Tunix's Sampler with the faults of 0.1.7 fixed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which prompts are completed together, and how long each batch is: a pure function of the prompts' lengths."""
+"""Batches of prompts, a function of the prompt lengths alone."""
 
 from __future__ import annotations
 

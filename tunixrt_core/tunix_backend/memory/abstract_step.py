@@ -1,4 +1,4 @@
-"""The real train step of a manifest, compiled for shapes alone: no weight is read and none is held."""
+"""The real train step compiled from shapes, without weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memory of a manifest's train step: from config.json at once, or counted by the compiler elsewhere."""
+"""Memory of a train step: an estimate, or counted by the compiler."""
 
 from __future__ import annotations
 

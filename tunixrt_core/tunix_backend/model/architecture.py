@@ -1,4 +1,4 @@
-"""config.json of a Hugging Face model -> its sizes and switches, refusing what Tunix 0.1.7 would silently leave out."""
+"""Sizes and switches of a model from its config.json."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checkpoints of a run on disk: which are whole, and their weights back into a model."""
+"""Checkpoints of a run: which are complete, and loading them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether JAX computes on the accelerator that this machine has. It falls back to the CPU without a word otherwise."""
+"""The device that JAX computes on, which must be the machine's accelerator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An architecture -> Tunix's model of that family, with what Tunix 0.1.7 gets wrong mended in the loaded model."""
+"""Tunix's model of a family, with the faults of 0.1.7 fixed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model from a hub into the directory of models: whole, or not there at all."""
+"""Downloads of models, complete or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LoRA and QLoRA: which modules a pattern stands for, known from config.json alone, and putting them on a model."""
+"""LoRA and QLoRA: matched modules and their application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model reference -> a Tunix model on a mesh, with LoRA where asked for."""
+"""Loading a model onto a mesh, with LoRA where requested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rotary position frequencies as the model's config asks for them, where Tunix 0.1.7 computes its own."""
+"""RoPE frequencies as the config defines them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The built-in models: random weights and a tokenizer in Hugging Face layout, the same bytes every time."""
+"""Built-in models: random weights and a tokenizer, always the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the weight files of a model are whole and are those of its config.json, from their headers alone."""
+"""Weight files checked against config.json by their headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The chat template that a model brings along, and whether the manifest's chat format writes the same."""
+"""The model's chat template against the manifest's chat format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The preflight of a run: reads its data file, model and machine, and puts together what was found."""
+"""The preflight of a run: data file, model and machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the machine offers a run: its device and who holds it, its free disk, without importing jax."""
+"""The machine of a run: device, its holder and free disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a train step fits into the memory of the device, from config.json alone."""
+"""Whether a train step fits into the device's memory."""
 
 from __future__ import annotations
 

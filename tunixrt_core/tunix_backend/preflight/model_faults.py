@@ -1,4 +1,4 @@
-"""What is wrong with a model's directory, and which of its modules LoRA finds: from config.json and weight headers."""
+"""Faults of a model directory, and the modules LoRA matches."""
 
 from __future__ import annotations
 

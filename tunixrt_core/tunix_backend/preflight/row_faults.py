@@ -1,4 +1,4 @@
-"""What is wrong with the rows: what they lose, what they train on, and how they begin and end."""
+"""Faults of rows: losses, trained tokens, start and end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of a data file on their way to the encoder, with what is noticed about each while it passes."""
+"""Rows read for the encoder, with observations about each."""
 
 from __future__ import annotations
 

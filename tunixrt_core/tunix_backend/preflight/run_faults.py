@@ -1,4 +1,4 @@
-"""What is wrong with a run's own values and its place: schedule, rate, mesh, output directory, disk, device."""
+"""Faults of a run's values, mesh, output directory and disk."""
 
 from __future__ import annotations
 

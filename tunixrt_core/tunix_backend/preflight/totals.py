@@ -1,4 +1,4 @@
-"""The numbers of a preflight: totals, histogram of lengths, what each length policy does, and which rows to look at."""
+"""Totals of a preflight: lengths, policies and rows to inspect."""
 
 from __future__ import annotations
 

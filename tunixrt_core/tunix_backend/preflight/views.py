@@ -1,4 +1,4 @@
-"""Rows as the trainer will see them, token by token, with what was cut shown in its place."""
+"""Rows token by token, with cut parts in place."""
 
 from __future__ import annotations
 

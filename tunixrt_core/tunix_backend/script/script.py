@@ -1,4 +1,4 @@
-"""A manifest -> a stand-alone Python file and a notebook that run it with Tunix alone. Needs no Tunix itself."""
+"""A manifest as a stand-alone Python file and notebook."""
 
 from __future__ import annotations
 

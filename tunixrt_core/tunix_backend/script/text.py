@@ -1,4 +1,4 @@
-"""The text of a script: lines of a template chosen by flags, and values as Python writes them."""
+"""Text of a script: template lines chosen by flags, Python values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What XLA compiles, counted as it happens, and where compiled programs are kept for the next start."""
+"""Compilations of XLA, counted, and their cache folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A dry run: the largest train step, one evaluation, one checkpoint and one generation, before the long run."""
+"""Dry run: largest train step, evaluation, checkpoint, generation."""
 
 from __future__ import annotations
 

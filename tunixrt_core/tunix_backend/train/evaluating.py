@@ -1,4 +1,4 @@
-"""Evaluation between two train steps: the eval split's loss, and which evaluation was the best."""
+"""Evaluation between train steps: eval loss and the best one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several processes that train one model together: what they must agree on, and who writes."""
+"""Agreement of several processes that train one model."""
 
 from __future__ import annotations
 

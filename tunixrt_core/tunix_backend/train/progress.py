@@ -1,4 +1,4 @@
-"""Between Tunix's PeftTrainer and the rest of the house: feeds batches, ends on request, evaluates, saves, reports."""
+"""Hooks of PeftTrainer: batches, stop, evaluation, saving, reports."""
 
 from __future__ import annotations
 

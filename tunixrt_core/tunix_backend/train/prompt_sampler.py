@@ -1,4 +1,4 @@
-"""What the model in training answers to a few fixed prompts of the eval split, scored: the reasoning curve."""
+"""Answers of the model in training to fixed prompts, scored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is reported of a train step or an evaluation, from the numbers that the device gives back."""
+"""Reports of train steps and evaluations from device values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a checkpoint is written, which are kept, and that broken weights never are."""
+"""Checkpoint schedule and retention, never of broken weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning of one manifest with Tunix's PeftTrainer."""
+"""Supervised fine-tuning of a manifest with PeftTrainer."""
 
 from __future__ import annotations
 

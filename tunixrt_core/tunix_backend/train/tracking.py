@@ -1,4 +1,4 @@
-"""Metrics beside the run's own file: TensorBoard event files in its folder, and Weights & Biases where asked for."""
+"""Metric sinks: TensorBoard and Weights & Biases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tunix's train step, compiled so that it works in place.
+"""Tunix's train step, compiled to update in place.
 
 Tunix gives only the optimizer's memory away (donates it), so each train step writes the whole model into new memory
 beside the old one; with LoRA the frozen weights too, copied as they are. Here the model's memory is given as well.

@@ -1,4 +1,4 @@
-"""Micro-batches for the device, prepared ahead of it, with what the reports need to know of each."""
+"""Micro-batches prepared ahead of the device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cross entropy from the last hidden states, without the logits of all tokens at once.
+"""Cross entropy from hidden states, without all logits at once.
 
 The logits of a batch are batch x length x vocabulary numbers, and the usual loss holds several such arrays. Here the
 output head is applied to a few tokens of each row at a time, and their gradient is taken in the same pass, so that

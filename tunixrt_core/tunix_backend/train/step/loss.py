@@ -1,4 +1,4 @@
-"""What the model is given and what it is scored on: the mean negative log likelihood of the completion tokens."""
+"""Mean negative log likelihood of the completion tokens."""
 
 from __future__ import annotations
 

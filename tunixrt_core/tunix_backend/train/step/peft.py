@@ -1,4 +1,4 @@
-"""Tunix's PeftTrainer with what it keeps to itself made visible: aux values, pending reports."""
+"""PeftTrainer with access to aux values and pending reports."""
 
 from __future__ import annotations
 
