@@ -13,19 +13,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from tunixrt_core.datasets.gates.texts import plain_words
+from tunixrt_core.datasets.gates.texts import shingles
 
 PERMUTATIONS, BANDS = 128, 16
 _WIDTH = PERMUTATIONS // BANDS
 _SEED = 1
-
-
-def shingles(text: str, size: int) -> set[str]:
-    """The word n-grams of a text; a text of fewer words is one shingle."""
-    words = plain_words(text)
-    if len(words) <= size:
-        return {" ".join(words)}
-    return {" ".join(words[i : i + size]) for i in range(len(words) - size + 1)}
 
 
 def jaccard(a: set[str], b: set[str]) -> float:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from tunixrt_core.traces.trace import Trace
-
-# letters, digits and underscores; marks do not count
-WORD = re.compile(r"\w+")
+from tunixrt_core.traces.words import WORD, is_special, plain, tokens
 
 
 class Place(NamedTuple):
@@ -40,10 +37,26 @@ def part(trace: Trace, name: str) -> str:
 
 
 def plain_words(text: str) -> list[str]:
-    """The words of a text for comparing: NFKC, case-folded."""
+    """The words of a text between spaces and marks: NFKC, case-folded."""
     if text.isascii():
         return WORD.findall(text.lower())
     return WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
+def compared_words(text: str) -> list[str]:
+    """The words of a text in any script for comparing; where there are no spaces, its characters."""
+    if text.isascii():
+        return WORD.findall(text.lower())
+    plained = plain(text)
+    return [token.text for token in tokens(plained)] if is_special(plained) else WORD.findall(plained)
+
+
+def shingles(text: str, size: int) -> set[str]:
+    """The n-grams of `size` words of a text in any script; a text of fewer words is one."""
+    words = compared_words(text)
+    if len(words) <= size:
+        return {" ".join(words)}
+    return {" ".join(words[i : i + size]) for i in range(len(words) - size + 1)}
 
 
 def reasoning(trace: Trace) -> str:

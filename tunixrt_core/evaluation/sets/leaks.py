@@ -1,6 +1,6 @@
 """Leaks: eval rows that occur in the train rows.
 
-The n-grams are those of the contamination gate (`quality/contamination.py`), looked up from the side of the eval rows.
+The n-grams are those of the contamination gate (`datasets/gates/ngrams.py`), looked up from the side of the eval rows.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from tunixrt_core.datasets.gates.ngrams import grams, span_of
+from tunixrt_core.datasets.gates.ngrams import count_words, grams, stretch_of
 from tunixrt_core.datasets.gates.rules.contamination import GATE
 from tunixrt_core.datasets.gates.texts import parts
 from tunixrt_core.evaluation.sets.eval_set import EvalRow, EvalSet
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.traces.rows import read_rows
-from tunixrt_core.traces.trace import Trace, normalise_prompt
-from tunixrt_core.util.hashing import sha256_hex
+from tunixrt_core.traces.trace import Trace, group_key_of
 
 NGRAM = int(GATE.settings["ngram"].default)
 # an n-gram of more rows than this is the set's own wording, such as an instruction that stands above every question
@@ -133,7 +132,7 @@ class _Search:
         self._prompts: dict[str, list[int]] = {}
         self._owners: dict[int, list[tuple[int, int]]] = {}  # n-gram -> (eval row, word of its prompt)
         for i, row in enumerate(rows):
-            self._prompts.setdefault(sha256_hex(normalise_prompt(row.prompt).encode()), []).append(i)
+            self._prompts.setdefault(group_key_of(row.prompt), []).append(i)
             for at, value in enumerate(grams(row.prompt, size)):
                 self._owners.setdefault(value, []).append((i, at))
         common = [value for value, owners in self._owners.items() if len({i for i, _ in owners}) > MOST_OWNERS]
@@ -159,8 +158,7 @@ class _Search:
         best = self._best[i]
         if not best.exact:
             prompt = self._rows[i].prompt
-            words = sum(1 for _ in grams(prompt, 1))
-            whole = (0, len(trace.prompt), words, 0, len(prompt))
+            whole = (0, len(trace.prompt), count_words(prompt), 0, len(prompt))
             best.leak = Leak(self._rows[i].id, "exact", trace.content_hash, "prompt", *whole, 0)
             best.exact, best.train_rows = True, 0
         best.train_rows += 1
@@ -185,12 +183,11 @@ class _Search:
 
     def _leak(self, i: int, trace: Trace, where: tuple[str, str], run: int, last: tuple[int, int]) -> Leak:
         """`run` n-grams in a row, the last of which begins at these words of the train text and of the prompt."""
-        words = run + self._size - 1
         name, text = where
         row = self._rows[i]
-        here = span_of(text, last[0] - run + 1, words)
-        there = span_of(row.prompt, last[1] - run + 1, words)
-        return Leak(row.id, "overlap", trace.content_hash, name, *here, words, *there, 0)
+        here = stretch_of(text, self._size, last[0] - run + 1, run)
+        there = stretch_of(row.prompt, self._size, last[1] - run + 1, run)
+        return Leak(row.id, "overlap", trace.content_hash, name, *here, there.start, there.end, 0)
 
 
 def _counted(best: _Best) -> Leak:

@@ -9,7 +9,7 @@ from itertools import islice
 
 from tunixrt_core.datasets.gates.check import Check, EvalSet, Found, Gate, Setting, Settings, Tools
 from tunixrt_core.datasets.gates.findings import Finding
-from tunixrt_core.datasets.gates.ngrams import grams, span_of
+from tunixrt_core.datasets.gates.ngrams import grams, stretch_of
 from tunixrt_core.datasets.gates.texts import parts
 from tunixrt_core.traces.rows import Split
 from tunixrt_core.traces.trace import Trace
@@ -77,9 +77,8 @@ class ContaminationCheck:
 
     def _finding(self, trace: Trace, name: str, text: str, first: int, length: int) -> Finding:
         kind, group = self._owners[self._grams[next(islice(grams(text, self._size), first, None))]]
-        words = length + self._size - 1
-        start, end = span_of(text, first, words)
-        detail = {"field": name, "start": start, "end": end, "words": words, "eval": group}
+        stretch = stretch_of(text, self._size, first, length)
+        detail = {"field": name, **stretch._asdict(), "eval": group}
         return Finding(trace.content_hash, f"overlap_{kind}", detail)
 
 
@@ -89,7 +88,7 @@ def _start(settings: Settings, tools: Tools) -> Check:
 
 GATE = Gate(
     "contamination",
-    1,
+    2,
     "Train rows that hold an eval prompt",
     "a stretch of that many words of an eval prompt stands in a train row",
     _start,

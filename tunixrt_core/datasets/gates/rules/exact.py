@@ -1,4 +1,4 @@
-"""Gate: the same row twice, but for white space, case and where it came from."""
+"""Gate: the same row twice, but for white space, case, quotes, unseen characters and where it came from."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _start(settings: Settings, tools: Tools) -> Check:
 
 GATE = Gate(
     "exact_duplicate",
-    1,
+    2,
     "Exact duplicates",
     "same prompt, reasoning and answer after normalising case and white space",
     _start,

@@ -7,8 +7,8 @@ from itertools import islice
 
 from tunixrt_core.datasets.gates.check import Check, Found, Gate, Read, Setting, Settings, Tools
 from tunixrt_core.datasets.gates.findings import Finding
-from tunixrt_core.datasets.gates.minhash import Clusters, Sketches, jaccard, shingles
-from tunixrt_core.datasets.gates.texts import whole_text
+from tunixrt_core.datasets.gates.minhash import Clusters, Sketches, jaccard
+from tunixrt_core.datasets.gates.texts import shingles, whole_text
 from tunixrt_core.traces.rows import Split
 from tunixrt_core.traces.trace import Trace
 
@@ -85,7 +85,7 @@ def _start(settings: Settings, tools: Tools) -> Check:
 
 GATE = Gate(
     "near_duplicate",
-    1,
+    2,
     "Near-duplicates",
     "MinHash over word n-grams finds pairs, their true Jaccard similarity decides",
     _start,

@@ -6,7 +6,7 @@ import re
 
 from tunixrt_core.datasets.gates.check import Settings, row_gate
 from tunixrt_core.datasets.gates.findings import Finding
-from tunixrt_core.datasets.gates.texts import plain_words, reasoning
+from tunixrt_core.datasets.gates.texts import compared_words, reasoning
 from tunixrt_core.traces.answers.reading.amounts import read_number
 from tunixrt_core.traces.answers.reading.readings import Amount
 from tunixrt_core.traces.answers.reading.units import PERCENT
@@ -27,11 +27,11 @@ def stands_in(answer: str, text: str) -> bool:
     number = read_number(answer)
     if number is not None and (_stands_alone(answer, text) or _has_number(number, text)):
         return True
-    wanted = plain_words(answer)
+    wanted = compared_words(answer)
     if number is not None and answer[:1].isdecimal():  # the figures of `1.5` are no words
         return False
     if wanted:
-        return f" {' '.join(wanted)} " in f" {' '.join(plain_words(text))} "
+        return f" {' '.join(wanted)} " in f" {' '.join(compared_words(text))} "
     return answer in text
 
 
@@ -66,4 +66,5 @@ GATE = row_gate(
     "Answer missing from the reasoning",
     "the final answer stands in no step, neither in these words nor as this number",
     judge,
+    version=2,
 )
