@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 import unicodedata
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.traces.trace import MAX_TRACE_BYTES, Step, Trace, group_key_of, normalise_prompt, parse_steps
+from tunixrt_core.traces.words import INVISIBLE
 
 GOOD: dict[str, Any] = {"prompt": "2+3?", "steps": ["2 and 3 is 5"], "final_answer": "5"}
 
@@ -117,8 +119,24 @@ def test_prompts_that_differ_in_case_and_space_only_are_one_group() -> None:
     assert one.content_hash != other.content_hash
 
 
-@given(st.text(st.characters(codec="ascii")) | st.text())
-def test_the_short_way_to_a_normalised_prompt_is_the_long_one(prompt: str) -> None:
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("What is “it”? It’s", 'what is "it"? It\'s'),
+        ("ph\u00adoto\u200bgra\u2060ph \ufeff\u200e(\u202b1\u202c)", "photograph (1)"),
+        ("f′(x) ❤\ufe0f", "f'(x) ❤"),
+        ("农民\u200b有羊", "农民有羊"),
+    ],
+)
+def test_prompts_that_differ_in_unseen_characters_and_quotes_only_are_one_group(one: str, other: str) -> None:
+    assert group_key_of(one) == group_key_of(other)
+
+
+_CHANGED = re.compile(f"[{INVISIBLE}\u2018-\u201f\u02bc\u2032\u2033]")
+
+
+@given(st.text(st.characters(codec="ascii")) | st.text(st.characters().filter(lambda one: not _CHANGED.match(one))))
+def test_any_other_prompt_keeps_its_key(prompt: str) -> None:
     expected = " ".join(unicodedata.normalize("NFKC", prompt).casefold().split())
     assert normalise_prompt(prompt) == expected
     assert group_key_of(prompt) == hashlib.sha256(expected.encode()).hexdigest()

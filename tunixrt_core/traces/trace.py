@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +11,7 @@ import msgspec
 
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.traces.layout import Layout, check_layout, in_normal_form, layout_of
+from tunixrt_core.traces.words import plain, straight
 from tunixrt_core.util.hashing import canonical_json, check_json, check_text, sha256_hex
 
 TRACE_VERSION = "1.0"
@@ -170,11 +170,14 @@ def group_key_of(prompt: str) -> str:
 
 
 def normalise_prompt(prompt: str) -> str:
-    """NFKC, case-folded, runs of white space made one space: prompts that differ less than this are the same task."""
+    """The form in which prompts of the same task are equal.
+
+    NFKC, case-folded, with straight quotes, without characters that no reader sees, runs of white space made one space.
+    """
     folded = _folded(prompt)
     if folded is not None:
         return folded.decode()
-    return " ".join(unicodedata.normalize("NFKC", prompt).casefold().split())
+    return " ".join(plain(straight(prompt)).split())
 
 
 def _folded(prompt: str) -> bytes | None:

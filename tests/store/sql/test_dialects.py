@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql
 
-from tunixrt_core.store.sql.dialects import search_words
 from tunixrt_core.store.sql.pools import dialect_of
 from tunixrt_core.store.sql.postgres import PostgreSQL
 from tunixrt_core.store.sql.sqlite import SQLite
 from tunixrt_core.store.sql.tables import traces
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("two words", ["two", "words"]),
-        ("don't 3.5 a/b x_1 e-mail", ["don't", "3.5", "a/b", "x_1", "e-mail"]),
-        ('a"b NEAR(c*) -d ^e :f', ["a", "b", "NEAR", "c", "d", "e", "f"]),
-        ("größe 数学 \0 \ud800", ["größe", "数学"]),
-        (" +-*/ ", []),
-    ],
-)
-def test_only_words_are_left_of_what_is_typed(text: str, words: list[str]) -> None:
-    assert search_words(text) == words
 
 
 def test_the_backend_name_chooses_the_dialect() -> None:
@@ -38,5 +22,7 @@ def test_postgresql_searches_by_the_expression_that_is_indexed() -> None:
     assert "trace_words(traces.body) @@ to_tsquery" in str(compiled)
     assert "'don''t' & 'stop':*" in compiled.params.values()
     assert key is traces.c.id
+    pairs, _ = PostgreSQL().matching(select(traces.c.hash), "stop 数学")
+    assert "'数学' & 'stop'" in pairs.compile(dialect=postgresql.dialect()).params.values()
     nothing, _ = PostgreSQL().matching(select(traces.c.hash), "+")
     assert "false" in str(nothing.compile(dialect=postgresql.dialect()))

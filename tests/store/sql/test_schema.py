@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -23,6 +24,7 @@ from tunixrt_core.store.sql.engine import Database
 from tunixrt_core.store.sql.tables import metadata
 from tunixrt_core.store.store import Store, open_store
 from tunixrt_core.traces.trace import Step, Trace
+from tunixrt_core.util.hashing import sha256_hex
 
 _MIGRATIONS = Path(schema.__file__).parent.with_name("migrations")
 
@@ -125,3 +127,37 @@ def test_verdicts_of_an_older_comparison_are_made_again(any_url: str) -> None:
         assert counted == {True: 2, False: 1}
         assert store.traces.count(TraceQuery(judged=False)) == 2
         assert store.check().problems == ()
+
+
+def test_keys_and_search_index_of_an_older_store_are_made_again(any_url: str) -> None:
+    same = [
+        Trace(prompt, (), answer) for prompt, answer in (("“图书馆”有多少书？", "1"), ('"图书馆"有\u200b多少书？', "2"))
+    ]
+    plain = Trace("café — ½", (), "3")
+    with open_store(any_url) as store:
+        store.traces.insert([*same, plain])
+        rows = build_dataset(DatasetSpec("d"), store.traces.select(TraceQuery()))
+        version = freeze(DatasetSpec("d"), rows, version=1, parent=None, created_at=datetime(2026, 1, 1, tzinfo=UTC))
+        store.datasets.add(version, rows)
+    database = Database(any_url)
+    schema.downgrade(database, "0006")
+    # as the program of that schema wrote them
+    old = {
+        one.content_hash: sha256_hex(" ".join(normalize("NFKC", one.prompt).casefold().split()).encode())
+        for one in same
+    }
+    assert old[same[0].content_hash] != old[same[1].content_hash]
+    with database.write() as connection:
+        for hash, key in old.items():
+            connection.execute(
+                text("UPDATE traces SET group_key = :key WHERE hash = :hash"), {"key": key, "hash": hash}
+            )
+    database.close()
+    with open_store(any_url) as store:
+        grouped = store.traces.page(TraceQuery(group=same[0].group_key)).items
+        assert sorted(item.trace.final_answer for item in grouped) == ["1", "2"]
+        assert [item.trace for item in store.traces.page(TraceQuery(group=plain.group_key)).items] == [plain]
+        assert store.traces.count(TraceQuery(text="图书馆")) == 2
+        assert tuple(store.datasets.rows("d")) == rows
+        store.traces.delete(same[0].content_hash)
+        assert store.traces.count(TraceQuery(text="图书馆")) == 1

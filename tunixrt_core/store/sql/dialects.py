@@ -1,8 +1,7 @@
-"""What differs between SQLite and PostgreSQL, and the words of a search, which do not."""
+"""What differs between SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,13 +10,6 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import ColumnElement, Connection, Engine, Select
 
 Narrowed = tuple[Select[Any], ColumnElement[int]]  # a select and the id by which to order and to page it
-
-_WORD = re.compile(r"\w+(?:[.,'’/-]\w+)*")  # 3.5, don't and x_1 are one word each
-
-
-def search_words(text: str) -> list[str]:
-    """The words of what a user typed. Marks are dropped, so nothing that is typed can be a syntax error."""
-    return _WORD.findall(text)
 
 
 class NewTrace(NamedTuple):

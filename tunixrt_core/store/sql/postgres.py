@@ -1,4 +1,7 @@
-"""PostgreSQL: rows by COPY, and a GIN index over the words of prompt, steps and answer, without their accents."""
+"""PostgreSQL: rows by COPY, and a GIN index over the words of prompt, steps and answer, without their accents.
+
+Characters of scripts without spaces are doubled with a space between, so that pairs stand between the spaces.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +15,26 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Select, case, event, exists, false, func, literal, select
 
 from tunixrt_core.errors import StoreError
-from tunixrt_core.store.sql.dialects import Narrowed, NewTrace, search_words
+from tunixrt_core.store.sql.dialects import Narrowed, NewTrace
 from tunixrt_core.store.sql.reading import BUSY_SECONDS
+from tunixrt_core.store.sql.search import SearchWords, search_words
 from tunixrt_core.store.sql.tables import traces
+from tunixrt_core.traces.words import INVISIBLE, UNSPACED
 
 _COLUMNS = ", ".join(NewTrace._fields)
 _NEW = "ON CONFLICT (hash) DO NOTHING RETURNING hash, id"
 _COPY_FROM = 20  # for fewer rows a plain insert is quicker than a temporary table
 _MARKS = re.compile("[\u0300-\u036f]")
 # beyond 250,000 characters a search vector is refused; the rest of a longer trace is stored but not found by its words
-_FUNCTION = """
+_FUNCTION = f"""
 CREATE OR REPLACE FUNCTION trace_words(body text) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT to_tsvector('simple', regexp_replace(
-        normalize(left(concat_ws(chr(10), trace ->> 'prompt', (
-            SELECT string_agg(step ->> 'content', chr(10)) FROM json_array_elements(trace -> 'steps') AS step
-        ), trace ->> 'final_answer'), 250000), NFD), '[\u0300-\u036f]', '', 'g'))
-    FROM (SELECT body::json AS trace) AS parsed
+    SELECT to_tsvector('simple', normalize(regexp_replace(normalize(left(
+        CASE WHEN octet_length(said) = char_length(said) THEN said ELSE regexp_replace(regexp_replace(
+            regexp_replace(said, '[{INVISIBLE}]+', '', 'g'), '([{UNSPACED}]+)', ' \\1 ', 'g'
+        ), '([{UNSPACED}])', '\\1 \\1', 'g') END, 250000), NFD), '[\u0300-\u036f]', '', 'g'), NFC))
+    FROM (SELECT concat_ws(chr(10), trace ->> 'prompt', (
+        SELECT string_agg(step ->> 'content', chr(10)) FROM json_array_elements(trace -> 'steps') AS step
+    ), trace ->> 'final_answer') AS said FROM (SELECT body::json AS trace) AS parsed) AS texts
 $$
 """
 
@@ -102,11 +109,14 @@ class PostgreSQL:
 
     def matching(self, query: Select[Any], text: str) -> Narrowed:
         words = search_words(text)
-        if not words:
+        quoted = [*map(_quoted, words.pairs), *(f"{_quoted(one)}:*" for one in words.singles)]
+        quoted += map(_quoted, words.spaced)
+        if not quoted:
             return query.where(false()), traces.c.id
-        folded = (_MARKS.sub("", unicodedata.normalize("NFD", word)).replace("'", "''") for word in words)
-        quoted = [f"'{word}'" for word in folded]
+        query = query.where(*_together(words))
         parts, other = " & ".join(quoted), traces.alias("other")
+        if not words.open:
+            return query.where(_has(traces.c.body, literal(parts))), traces.c.id
         # as in SQLite, the last is taken for the beginning of a word only where no trace has it as it stands
         is_word = exists(select(literal(1)).select_from(other).where(_has(other.c.body, literal(quoted[-1]))))
         return query.where(_has(traces.c.body, case((is_word, parts), else_=f"{parts}:*"))), traces.c.id
@@ -122,3 +132,15 @@ class PostgreSQL:
             "This store is in PostgreSQL, which has its own tools: back it up with pg_dump --format=custom, "
             "and bring it back with pg_restore."
         )
+
+
+def _quoted(word: str) -> str:
+    folded = unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFD", word)))
+    return "'" + folded.replace("'", "''") + "'"
+
+
+def _together(words: SearchWords) -> Iterator[ColumnElement[bool]]:
+    """That the characters of each run stand one after the other: the index holds only which pairs there are."""
+    for run in words.runs:
+        seen = func.regexp_replace(traces.c.body, f"[{INVISIBLE}]+", "", "g")
+        yield func.strpos(seen, run) > 0

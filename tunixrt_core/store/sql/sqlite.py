@@ -1,4 +1,4 @@
-"""SQLite: WAL with one writer at a time, and FTS5 over a view, so that the text is not stored a second time.
+"""SQLite: WAL with one writer at a time, and FTS5 without its text, so that it is not stored a second time.
 
 The index holds which words a trace has, not where (`detail=none`): a fifth of the size, and much quicker to
 fill. What it cannot tell, such as whether 3 and 5 stand together as 3.5, is asked of the trace itself.
@@ -36,8 +36,9 @@ from sqlalchemy import column as sql_column
 from sqlalchemy import table as sql_table
 from sqlalchemy.exc import OperationalError
 
-from tunixrt_core.store.sql.dialects import Narrowed, NewTrace, search_words
+from tunixrt_core.store.sql.dialects import Narrowed, NewTrace
 from tunixrt_core.store.sql.reading import BUSY_SECONDS
+from tunixrt_core.store.sql.search import SearchWords, has_runs, indexed_text, search_words, text_of_body
 from tunixrt_core.store.sql.tables import traces
 from tunixrt_core.store.sql.words import TOKENIZE, has_words, match_words, tokens_of
 
@@ -57,6 +58,8 @@ _INSERT_ONE, _INSERT_MANY = (
 _GROUPS = "ix_traces_group_key"
 _HASH = itemgetter(NewTrace._fields.index("hash"))
 _INDEX = "INSERT INTO trace_search (rowid, text) VALUES (?, ?)"
+_UNINDEX = "INSERT INTO trace_search (trace_search, rowid, text) VALUES ('delete', ?, ?)"
+_RENEW_ROWS = 500
 _FOUND = sql_table("trace_search", sql_column("rowid", Integer), sql_column("trace_search", Text))
 
 
@@ -70,6 +73,7 @@ class SQLite:
         def connect(connection: Any, record: object) -> None:
             connection.isolation_level = None  # the driver's own BEGIN is deferred and breaks under two writers
             connection.create_function("has_words", 3, has_words, deterministic=True)
+            connection.create_function("has_runs", 2, has_runs, deterministic=True)
             cursor = connection.cursor()
             cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
             cursor.execute("PRAGMA foreign_keys = ON")
@@ -154,13 +158,7 @@ class SQLite:
 
     def create_search(self, connection: Connection) -> None:
         connection.exec_driver_sql(
-            "CREATE VIEW trace_texts AS SELECT id, json_extract(body, '$.prompt') || char(10) || coalesce((SELECT "
-            "group_concat(json_extract(value, '$.content'), char(10)) FROM json_each(body, '$.steps')), '') "
-            "|| char(10) || json_extract(body, '$.final_answer') AS text FROM traces WHERE body IS NOT NULL"
-        )
-        connection.exec_driver_sql(
-            "CREATE VIRTUAL TABLE trace_search USING fts5(text, content='trace_texts', content_rowid='id', "
-            f"detail=none, columnsize=0, {TOKENIZE})"
+            f"CREATE VIRTUAL TABLE trace_search USING fts5(text, content='', detail=none, columnsize=0, {TOKENIZE})"
         )
         for name, value in (("hashsize", _SEARCH_BYTES), ("automerge", 0)):
             # without automerge, sixteen parts are merged at once when there are so many, instead of four at a time
@@ -168,29 +166,30 @@ class SQLite:
 
     def drop_search(self, connection: Connection) -> None:
         connection.exec_driver_sql("DROP TABLE trace_search")
-        connection.exec_driver_sql("DROP VIEW trace_texts")
+        connection.exec_driver_sql("DROP VIEW IF EXISTS trace_texts")  # of schema 0006 and before
 
     def renew_search(self, connection: Connection) -> None:
         self.drop_search(connection)
         self.create_search(connection)
-        connection.exec_driver_sql("INSERT INTO trace_search (rowid, text) SELECT id, text FROM trace_texts")
+        last = 0
+        while texts := _texts(connection, "id > ? ORDER BY id LIMIT ?", (last, _RENEW_ROWS)):
+            last = texts[-1][0]
+            self.index(connection, texts)
 
     def unindex(self, connection: Connection, ids: Sequence[int]) -> None:
-        connection.exec_driver_sql(
-            "INSERT INTO trace_search (trace_search, rowid, text) SELECT 'delete', id, text FROM trace_texts "
-            "WHERE id IN (SELECT value FROM json_each(?))",
-            (orjson.dumps(ids).decode(),),
-        )
+        # the index forgets a text by its words, which it does not hold in one place
+        if texts := _texts(connection, "id IN (SELECT value FROM json_each(?))", (orjson.dumps(ids).decode(),)):
+            connection.exec_driver_sql(_UNINDEX, texts)
 
     def matching(self, query: Select[Any], text: str) -> Narrowed:
         words = search_words(text)
-        tokens = tokens_of(" ".join(words))
+        tokens = _tokens(words)
         if not tokens:
             return query.where(false()), traces.c.id
-        wanted = case(
-            (_is_word(_FOUND, tokens[-1]), literal(match_words(tokens, beginning=False))),
-            else_=literal(match_words(tokens, beginning=True)),
-        )
+        wanted: ColumnElement[Any] = literal(match_words(tokens, beginning=False))
+        if words.open:
+            is_word = _is_word(_FOUND, tokens[-1])
+            wanted = case((is_word, wanted), else_=literal(match_words(tokens, beginning=True)))
         hit: ColumnElement[bool] = _FOUND.c.trace_search.op("MATCH")(wanted)
         # FTS5 gives its rows in the order of their ids by itself, if it is asked for its own id
         narrowed = query.join_from(_FOUND, traces, traces.c.id == _FOUND.c.rowid).where(hit, *_together(words))
@@ -198,10 +197,10 @@ class SQLite:
 
     def checking(self, query: Select[Any], text: str) -> Select[Any]:
         words = search_words(text)
-        tokens = tokens_of(" ".join(words))
+        tokens = _tokens(words)
         if not tokens:
             return query.where(false())
-        beginning = case((_is_word(_FOUND, tokens[-1]), 0), else_=1)
+        beginning = case((_is_word(_FOUND, tokens[-1]), 0), else_=1) if words.open else literal(0)
         # once for all rows, however many are asked
         once = select(beginning).scalar_subquery()
         return query.where(func.has_words(traces.c.body, orjson.dumps(tokens).decode(), once) == 1, *_together(words))
@@ -234,6 +233,18 @@ def _insert(connection: Connection, rows: Sequence[NewTrace]) -> int:
     return number
 
 
+def _texts(connection: Connection, which: str, values: tuple[object, ...]) -> list[tuple[int, str]]:
+    """The texts of stored traces as the index was given them."""
+    found = connection.exec_driver_sql(f"SELECT id, body FROM traces WHERE body IS NOT NULL AND {which}", values)
+    return [(row[0], indexed_text(text_of_body(row[1]))) for row in found]
+
+
+def _tokens(words: SearchWords) -> list[str]:
+    """All tokens that a trace must have; each single character with a `*`, as it may begin a pair."""
+    spaced = tokens_of(" ".join(words.spaced)) if words.spaced else ()
+    return [*words.pairs, *(f"{single}*" for single in words.singles), *spaced]
+
+
 def _is_word(found: TableClause, token: str) -> ColumnElement[bool]:
     """Whether any trace has the token as it stands; where none has, it is taken for the beginning of a word.
 
@@ -244,11 +255,12 @@ def _is_word(found: TableClause, token: str) -> ColumnElement[bool]:
     return exists(select(literal(1)).select_from(probe).where(has_it))
 
 
-def _together(words: Sequence[str]) -> Iterator[ColumnElement[bool]]:
-    """That words of several tokens, such as 3.5 and don't, stand in the trace as they are typed."""
-    for word in words:
-        if word.isascii() and not word.isalnum():
-            yield func.instr(func.lower(traces.c.body), word.lower()) > 0
+def _together(words: SearchWords) -> Iterator[ColumnElement[bool]]:
+    """That what has several tokens stands in the trace as it is typed."""
+    for word in words.together:
+        yield func.instr(func.lower(traces.c.body), word) > 0
+    if words.runs:
+        yield func.has_runs(traces.c.body, orjson.dumps(words.runs).decode()) == 1
 
 
 def _use_wal(cursor: sqlite3.Cursor) -> None:

@@ -14,7 +14,10 @@ from functools import lru_cache
 
 import orjson
 
-TOKENIZE = "tokenize='unicode61'"
+from tunixrt_core.store.sql.search import indexed_text, text_of_body
+
+# marks are vowels in many scripts, and parts of a word
+TOKENIZE = "tokenize=\"unicode61 categories 'L* N* Co M*'\""
 
 
 @lru_cache(256)
@@ -28,9 +31,12 @@ def tokens_of(text: str) -> tuple[str, ...]:
 
 
 def match_words(tokens: Sequence[str], *, beginning: bool) -> str:
-    """The query of FTS5 for all of the tokens. `beginning`: the last may be the beginning of a word."""
+    """The query of FTS5 for all of the tokens. `beginning`: the last may be the beginning of a word, as each with a
+    `*` behind it may.
+    """
     # quoted, so that none is an operator
-    return " ".join(f'"{token}"' for token in tokens) + ("*" if beginning else "")
+    quoted = (f'"{token[:-1]}"*' if token.endswith("*") else f'"{token}"' for token in tokens)
+    return " ".join(quoted) + ("*" if beginning else "")
 
 
 def has_words(body: str | None, tokens: str, beginning: int) -> bool:
@@ -43,11 +49,11 @@ def has_words(body: str | None, tokens: str, beginning: int) -> bool:
         lowered = body.lower()
         if not all(pattern.search(lowered) for pattern in patterns.anywhere):
             return False
-    text = _text(body)
+    text = text_of_body(body)
     if text.isascii():
         lowered = text.lower()
         return all(pattern.search(lowered) for pattern in patterns.words)
-    return _exact.has(text, match_words(orjson.loads(tokens), beginning=bool(beginning)))
+    return _exact.has(indexed_text(text), match_words(orjson.loads(tokens), beginning=bool(beginning)))
 
 
 class _Patterns:
@@ -64,11 +70,6 @@ class _Patterns:
 @lru_cache(32)
 def _patterns(tokens: str, beginning: bool) -> _Patterns:
     return _Patterns(orjson.loads(tokens), beginning)
-
-
-def _text(body: str) -> str:
-    data = orjson.loads(body)
-    return "\n".join([data["prompt"], *[step["content"] for step in data["steps"]], data["final_answer"]])
 
 
 class _Exact(threading.local):

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, func, select
 from tunixrt_core.datasets.gates.rules.answer import answer_matches
 from tunixrt_core.store.sql.dialects import Dialect, NewTrace
 from tunixrt_core.store.sql.reading import WHOLE
+from tunixrt_core.store.sql.search import indexed_text
 from tunixrt_core.store.sql.tables import trace_scores, trace_tallies, traces, utc_text
 from tunixrt_core.traces.scores import GivenScore, ScoredTrace
 from tunixrt_core.traces.trace import Trace, group_key_of
@@ -193,6 +194,5 @@ def _correct(trace: Trace) -> int | None:
 
 
 def _text(trace: Trace) -> str:
-    # as the view `trace_texts` of SQLite writes it: the index forgets a deleted trace by the text that it read
-    steps = [step.content for step in trace.steps] or [""]
-    return "\n".join([trace.prompt, *steps, trace.final_answer])
+    # of the same words as `text_of_body` gives: the index forgets a deleted trace by the words of its text
+    return indexed_text("\n".join([trace.prompt, *[step.content for step in trace.steps], trace.final_answer]))
