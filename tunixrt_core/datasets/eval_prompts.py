@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tunixrt_core.datasets.eval_files.columns import Asked
+from tunixrt_core.datasets.eval_files.reader import read_eval_rows
 from tunixrt_core.datasets.gates.check import EvalSet
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset, UnreadableFile
-from tunixrt_core.ingest.reader import read_traces
-from tunixrt_core.traces.trace import Trace
 from tunixrt_core.util.hashing import file_sha256
 
 
 @dataclass(frozen=True, slots=True)
 class EvalFile:
-    """A file on this machine, or the bytes of one that was uploaded, in any format that can be imported."""
+    """A file on this machine, or the bytes of one that was uploaded, of what `evaluate` reads."""
 
     name: str
     content: Path | bytes
@@ -48,7 +48,7 @@ def with_eval_file(spec: DatasetSpec, file: EvalFile | None) -> tuple[DatasetSpe
     if named and named != sha256:
         raise InvalidDataset(f"gates.contamination: the spec names the eval file with sha256 {named}, not {sha256}.")
     gates = {**spec.gates, "contamination": {**gate, "eval_sha256": sha256}}
-    return replace(spec, gates=gates), EvalSet(file.name, sha256, lambda: _traces(file))
+    return replace(spec, gates=gates), EvalSet(file.name, sha256, lambda: _prompts(file))
 
 
 def _sha256(file: EvalFile) -> str:
@@ -60,12 +60,13 @@ def _sha256(file: EvalFile) -> str:
         raise UnreadableFile(f"{file.name} cannot be read: {error.strerror or error}. Check the path.") from None
 
 
-def _traces(file: EvalFile) -> Iterator[Trace]:
+def _prompts(file: EvalFile) -> Iterator[str | None]:
+    """What `evaluate` would ask of the file; None for a row that it would refuse."""
     source = io.BytesIO(file.content) if isinstance(file.content, bytes) else file.content
     found = 0
-    for item in read_traces(source, name=file.name):
-        if isinstance(item, Trace):
-            found += 1
-            yield item
+    for _, items in read_eval_rows(source, file.name):
+        for item in items:
+            found += isinstance(item, Asked)
+            yield item.prompt if isinstance(item, Asked) else None
     if not found:
         raise UnreadableFile(f"{file.name}: no row of it can be read, so there is nothing to compare with.")

@@ -51,7 +51,7 @@ def test_rows_of_the_eval_split_are_no_finding_and_short_prompts_have_no_stretch
 
 
 def test_an_eval_file_is_compared_too_and_only_its_hashes_are_kept() -> None:
-    given = EvalSet("test.jsonl", "ab" * 32, lambda: iter([EVAL]))
+    given = EvalSet("test.jsonl", "ab" * 32, lambda: iter([EVAL.prompt]))
     planted = trace(QUESTION, "1", None, ("1",))
     found = run_gate("contamination", [*CLEAN, planted], eval_set=given)
     (finding,) = found.findings

@@ -233,7 +233,7 @@ def test_a_limit_takes_the_first_rows_and_still_checks_all(tmp_path: Path) -> No
 def test_a_file_that_asks_nothing_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile, match=r"name the columns `prompt` and `expected_answer`.*Keys seen: text"):
         read(lines([{"text": "x"}]))
-    with pytest.raises(UnreadableFile, match="not there"):
+    with pytest.raises(UnreadableFile, match="does not exist"):
         file_set(tmp_path / "none.jsonl")
     _, report = read(lines([{"prompt": "x", "section": "a"}]))
     assert errors(report) == ["evals.jsonl:1: expected_answer: is missing"]

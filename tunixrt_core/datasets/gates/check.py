@@ -41,11 +41,13 @@ class Check(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EvalSet:
-    """An eval file named by the user: its name, the sha256 of its bytes, and its traces, read once."""
+    """An eval file named by the user: its name, the sha256 of its bytes, and its prompts, read once; None for a row
+    that asks nothing.
+    """
 
     name: str
     sha256: str
-    traces: Callable[[], Iterator[Trace]]
+    prompts: Callable[[], Iterator[str | None]]
 
 
 @dataclass(frozen=True, slots=True)

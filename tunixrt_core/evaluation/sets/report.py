@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tunixrt_core.datasets.eval_files.columns import MAX_GROUP_CHARS, Asked
 from tunixrt_core.errors import InvalidEvaluation
-from tunixrt_core.evaluation.sets.columns import MAX_GROUP_CHARS, Asked
 from tunixrt_core.ingest.report import MAX_ERRORS_KEPT, RowError
 from tunixrt_core.traces.trace import normalise_prompt
 

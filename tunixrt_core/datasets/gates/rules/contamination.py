@@ -12,7 +12,7 @@ from tunixrt_core.datasets.gates.findings import Finding
 from tunixrt_core.datasets.gates.ngrams import grams, stretch_of
 from tunixrt_core.datasets.gates.texts import parts
 from tunixrt_core.traces.rows import Split
-from tunixrt_core.traces.trace import Trace
+from tunixrt_core.traces.trace import Trace, group_key_of
 
 
 class ContaminationCheck:
@@ -30,20 +30,25 @@ class ContaminationCheck:
             self._take_file(eval_set)
 
     def _take_file(self, eval_set: EvalSet) -> None:
-        for trace in eval_set.traces():
+        unread = 0
+        for prompt in eval_set.prompts():
+            if prompt is None:
+                unread += 1
+                continue
             self._rows["file"] += 1
-            self._learn("file", trace)
+            self._learn("file", prompt)
         self._notes = {
             "eval_file": eval_set.name,
             "eval_sha256": eval_set.sha256,
             "eval_rows": str(self._rows["file"]),
+            **({"eval_rows_unread": str(unread)} if unread else {}),
         }
 
     def see(self, trace: Trace, split: Split | None) -> None:
         if split == "eval":
             self._rows["eval"] += 1
             if self._against != "file":
-                self._learn("split", trace)
+                self._learn("split", trace.prompt)
             return
         self._rows["train"] += 1
         if (finding := self._overlap(trace)) is not None:
@@ -57,10 +62,10 @@ class ContaminationCheck:
     def close(self) -> None:
         self._grams.clear()
 
-    def _learn(self, kind: str, trace: Trace) -> None:
+    def _learn(self, kind: str, prompt: str) -> None:
         owner = len(self._owners)
-        self._owners.append((kind, trace.group_key))
-        for value in grams(trace.prompt, self._size):
+        self._owners.append((kind, group_key_of(prompt)))
+        for value in grams(prompt, self._size):
             self._grams.setdefault(value, owner)
 
     def _overlap(self, trace: Trace) -> Finding | None:
