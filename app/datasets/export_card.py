@@ -20,10 +20,11 @@ from tunixrt_core.export.formats import EXPORT_FORMATS
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.traces.rendering.chats import ChatFormat
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
+from tunixrt_core.traces.rows import SPLITS, Split
 
 USES = {
     "tunix_sft": "What a run trains on. The chat format is applied when the run reads it.",
-    "trace": "The traces themselves; each line's sha256 is the trace's hash.",
+    "trace": "The traces themselves, with everything that is known of them.",
     "prompt_completion": "SFT with TRL and others, trained on the completion.",
     "messages": "Chat messages as OpenAI and TRL read them.",
     "stepwise": "Steps with a label each, to train a process reward model. Needs a score on every step.",
@@ -37,9 +38,10 @@ STYLE_WORDS = {
     ReasoningStyle.PLAIN: "Lines, then ####",
     ReasoningStyle.ANSWER: "Answer alone",
 }
-TURN_WORDS = {"auto": "Messages where there is a system text", "text": "Text", "messages": "Messages"}
+TURN_WORDS = {"auto": "Messages if a trace has a system text", "text": "Text", "messages": "Messages"}
 REASONING_WORDS = {"content": "In the content", "field": "In reasoning_content"}
 FILE_WORDS = {FileType.JSONL: "JSONL", FileType.JSONL_GZ: "JSONL.gz", FileType.PARQUET: "Parquet"}
+SPLIT_WORDS = {"all": "All", "train": "Train", "eval": "Eval", "files": "A file each"}
 _PREVIEW_HEIGHT = 320
 
 
@@ -58,30 +60,53 @@ def export_card(version: DatasetVersion, manifest: RunManifest | None) -> None:
                 key="export-file",
                 required=True,
             )
+            chosen = st.segmented_control(
+                "Split",
+                list(SPLIT_WORDS) if version.eval_rows else ["all"],
+                default="all",
+                format_func=SPLIT_WORDS.__getitem__,
+                key="export-split",
+                required=True,
+            )
             asked = _options(EXPORT_FORMATS[format].options)
         assert file_type is not None, "the control is required"
+        files, split = chosen == "files", next((side for side in SPLITS if side == chosen), None)
+        sides: tuple[Split | None, ...] = SPLITS if files else (split,)
         st.caption(USES[format])
         options = ExportOptions.of(**asked)
         try:
-            first = next(get_pipeline().exports.lines(version.name, version.version, format, options=options), None)
+            lines = get_pipeline().exports.lines(version.name, version.version, format, options=options, split=sides[0])
+            first = next(lines, None)
         except TunixRTError as error:  # no trace of the version is a row of the format
             show_error(error)
             return
         address = f"/api/datasets/{quote(version.name)}/{version.version}"
         with st.container(horizontal=True):
-            st.link_button(
-                f"Download {FILE_WORDS[file_type]}",
-                f"{address}/export.{file_type.value}?{urlencode({'format': format, **asked})}",
-                icon=":material/download:",
-                key="download-export",
-            )
+            for side in sides:
+                query = {"format": format, **asked, **({"split": side} if side else {})}
+                st.link_button(
+                    f"Download {f'{SPLIT_WORDS[side].lower()} ' if side else ''}{FILE_WORDS[file_type]}",
+                    f"{address}/export.{file_type.value}?{urlencode(query)}",
+                    icon=":material/download:",
+                    key=f"download-export-{side}" if files else "download-export",
+                )
+            about = {"split_files": "true"} if files else {"split": split} if split else {}
             st.link_button(
                 "Dataset card",
-                f"{address}/card.md?{urlencode({'format': format, 'as': file_type.value, **asked})}",
+                f"{address}/card.md?{urlencode({'format': format, 'as': file_type.value, **asked, **about})}",
                 icon=":material/description:",
                 key="download-card",
             )
-        _preview(version, format, file_type, options, first)
+        text = get_pipeline().exports.card(
+            version.name,
+            version.version,
+            format=format,
+            file_type=file_type.value,
+            options=options,
+            split=split,
+            split_files=files,
+        )
+        _preview(first, text)
         if manifest and (format, file_type) == ("tunix_sft", FileType.JSONL):
             blocks.key_values([("File", manifest.data.path), ("sha256", manifest.data.sha256)])
 
@@ -113,16 +138,11 @@ def _options(names: tuple[str, ...]) -> dict[str, str]:
     return asked
 
 
-def _preview(
-    version: DatasetVersion, format: str, file_type: FileType, options: ExportOptions, first: bytes | None
-) -> None:
+def _preview(first: bytes | None, card_text: str) -> None:
     """The first row and the card."""
     if first is not None:
         with st.expander("First row", key="first-row"):
             shown = orjson.dumps(orjson.loads(first), option=orjson.OPT_INDENT_2).decode()
             st.code(shown, language="json", wrap_lines=True, height=_PREVIEW_HEIGHT)
     with st.expander("Dataset card", key="card-preview"):
-        text = get_pipeline().exports.card(
-            version.name, version.version, format=format, file_type=file_type.value, options=options
-        )
-        st.code(text, language="markdown", wrap_lines=True, height=_PREVIEW_HEIGHT)
+        st.code(card_text, language="markdown", wrap_lines=True, height=_PREVIEW_HEIGHT)

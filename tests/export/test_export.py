@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -70,9 +71,13 @@ def test_export_then_ingest_gives_the_same_traces(format: str, traces: list[Trac
     assert [trace.content_hash for trace in back] == [trace.content_hash for trace in traces]
 
 
-def test_each_line_of_the_trace_format_hashes_to_the_traces_identity() -> None:
-    (line,) = EXPORT_FORMATS["trace"]([PLAIN])
-    assert sha256(line.removesuffix(b"\n")).hexdigest() == PLAIN.content_hash
+def test_a_line_of_the_trace_format_is_canonical_json_but_for_the_text_of_meta() -> None:
+    trace = replace(PLAIN, meta={"k": [1, "é"]})
+    (line,) = EXPORT_FORMATS["trace"]([trace])
+    row = orjson.loads(line)
+    assert row["meta"] == '{"k":[1,"é"]}'
+    canonical = orjson.dumps(row | {"meta": orjson.loads(row["meta"])}, option=orjson.OPT_SORT_KEYS)
+    assert sha256(canonical).hexdigest() == trace.content_hash
 
 
 @pytest.mark.parametrize("style", [ReasoningStyle.TAGS, ReasoningStyle.THINK, ReasoningStyle.PLAIN])

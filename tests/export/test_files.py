@@ -16,11 +16,12 @@ import pytest
 from tests.export.test_export import PLAIN
 from tests.export.test_formats import ASKED, RIGHT, WRONG, Scores, rated
 from tunixrt_core.errors import InvalidDataset, OutputError
-from tunixrt_core.export.card import CardInfo, export_card, write_card
+from tunixrt_core.export.card import CardFile, CardInfo, card_path, export_card, write_card
 from tunixrt_core.export.entries import ExportOptions
-from tunixrt_core.export.files import FileType, encoded, file_type_named, write_export
+from tunixrt_core.export.files import ExportInfo, FileType, encoded, file_type_named, write_export
 from tunixrt_core.export.formats import EXPORT_FORMATS
 from tunixrt_core.export.module import data_module, write_module
+from tunixrt_core.traces.rows import SPLITS, Split
 from tunixrt_core.traces.trace import Step, Trace
 
 TYPED = Trace("p|`", (Step(0, "a\n1", "plan"), Step(1, "b")), "5", meta={"deep": [{"x": 1}], "y": None})
@@ -56,9 +57,8 @@ def test_a_parquet_file_holds_what_the_lines_hold(format: str, turns: Any, reaso
     assert written == file_of(found, format, FileType.PARQUET, options)
     table = parquet.read_table(io.BytesIO(written)).to_pylist()
     for row, line in zip(table, found, strict=True):
-        for name, kind in EXPORT_FORMATS[format].columns:
-            if kind == "json" and row[name] is not None:
-                row[name] = orjson.loads(row[name])
+        if format == "tunix_sft":
+            row["metadata"] = orjson.loads(row["metadata"])
         kept = {name: without_nothing(value) for name, value in row.items() if value is not None}
         assert kept == orjson.loads(line)
 
@@ -67,16 +67,6 @@ def without_nothing(value: Any) -> Any:
     """Turns as JSON has them: without the keys that only other turns have."""
     turns = isinstance(value, list) and value and isinstance(value[0], dict)
     return [{k: v for k, v in turn.items() if v is not None} for turn in value] if turns else value
-
-
-def test_in_parquet_prompts_are_turns_unless_text_is_asked_for() -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
-    written = file_of(lines("prompt_completion"), "prompt_completion", FileType.PARQUET)
-    rows = parquet.read_table(io.BytesIO(written)).to_pylist()
-    # one column has one type, and one of these traces has a system text
-    assert rows[0]["prompt"] == [{"role": "user", "content": PLAIN.prompt}]
-    assert [turn["role"] for turn in rows[3]["prompt"]] == ["system", "user"]
-    assert rows[0]["completion"][0]["role"] == "assistant"
 
 
 def test_a_parquet_file_of_no_rows_can_be_read() -> None:
@@ -125,11 +115,16 @@ def test_an_unknown_file_type_lists_the_known_ones() -> None:
         file_type_named("csv")
 
 
+def card_info(format: str, **more: Any) -> CardInfo:
+    return CardInfo("mine v2", ABOUT, format, EXPORT_FORMATS[format].columns_with(ExportOptions()), **more)
+
+
 def test_the_card_tells_counts_hash_spec_and_gates(tmp_path: Path) -> None:
     info = write_export(lines("grpo"), tmp_path / "mine.jsonl", format="grpo")
-    about = CardInfo("mine v2", ABOUT, "grpo", options={"chat": "qwen3", "other": "a|b"}, left_out=4)
-    card = write_card(about, info, alone=True).read_text(encoding="utf-8")
-    assert card == export_card(about, "mine.jsonl", info)
+    about = card_info("grpo", options={"chat": "qwen3", "other": "a|b"}, left_out=4)
+    files = [CardFile("mine.jsonl", export=info)]
+    card = write_card(about, files, tmp_path / "README.md").read_text(encoding="utf-8")
+    assert card == export_card(about, files)
     head, _, body = card.removeprefix("---\n").partition("\n---\n")
     assert 'data_files:\n  - "mine.jsonl"' in head
     for words in (ABOUT.rstrip(), info.sha256, "| chat | `qwen3` |", "| rows | `3` |", r"| other | `a\|b` |"):
@@ -137,18 +132,30 @@ def test_the_card_tells_counts_hash_spec_and_gates(tmp_path: Path) -> None:
     assert "| traces that make no row of this format | `4` |" in body
 
 
+def test_the_card_of_two_files_names_each_with_its_side(tmp_path: Path) -> None:
+    infos: dict[Split, ExportInfo] = {
+        split: write_export(lines("grpo")[n:], tmp_path / f"{split}.jsonl", format="grpo")
+        for n, split in enumerate(SPLITS)
+    }
+    files = [CardFile(info.path.name, split, info) for split, info in infos.items()]
+    head, _, body = export_card(card_info("grpo"), files).removeprefix("---\n").partition("\n---\n")
+    assert '  - split: train\n    path: "train.jsonl"\n  - split: eval\n    path: "eval.jsonl"' in head
+    assert f"| sha256 of eval | `{infos['eval'].sha256}` |" in body
+    assert 'data_files={"train": "train.jsonl", "eval": "eval.jsonl"}, features=features)' in body
+
+
 def test_a_card_stands_beside_many_exports_under_the_files_own_name(tmp_path: Path) -> None:
-    info = write_export(lines("trace"), tmp_path / "a.jsonl", format="trace")
-    assert write_card(CardInfo("mine v2", ABOUT, "trace"), info, alone=False).name == "a.jsonl.README.md"
+    assert card_path(tmp_path / "a.jsonl", alone=False).name == "a.jsonl.README.md"
+    assert card_path(tmp_path / "a.jsonl", alone=True) == tmp_path / "README.md"
 
 
 def test_a_readme_of_another_s_writing_is_never_replaced(tmp_path: Path) -> None:
-    info = write_export(lines("trace"), tmp_path / "a.jsonl", format="trace")
-    write_card(CardInfo("mine v2", ABOUT, "trace"), info, alone=True)
-    write_card(CardInfo("mine v2", ABOUT, "trace"), info, alone=True)
+    files = [CardFile("a.jsonl")]
+    for _ in range(2):
+        write_card(card_info("trace"), files, tmp_path / "README.md")
     (tmp_path / "README.md").write_text("# My project\n")
     with pytest.raises(OutputError, match="is there already and is no dataset card"):
-        write_card(CardInfo("mine v2", ABOUT, "trace"), info, alone=True)
+        write_card(card_info("trace"), files, tmp_path / "README.md")
     assert (tmp_path / "README.md").read_text() == "# My project\n"
 
 

@@ -27,7 +27,13 @@ ASKED = Trace("4+4?", (Step(0, "double"),), "8", system="Be brief.")
 
 
 def rows(format: str, traces: Iterable[Trace], **more: Any) -> list[dict[str, Any]]:
-    return [orjson.loads(line) for line in EXPORT_FORMATS[format](traces, **more)]
+    return [row_of(line) for line in EXPORT_FORMATS[format](traces, **more)]
+
+
+def row_of(line: bytes) -> dict[str, Any]:
+    """The row of a line, with what its metadata says."""
+    row: dict[str, Any] = orjson.loads(line)
+    return row | {"metadata": orjson.loads(row["metadata"])}
 
 
 def rated(value: float, step: int | None = None, **more: Any) -> GivenScore:
@@ -92,7 +98,7 @@ def test_export_ingest_export_is_a_fixed_point(
     back: dict[str, Trace] = {}
     known = Scores()
     for line in first:
-        row = orjson.loads(line)
+        row = row_of(line)
         parts = [row["metadata"][side] for side in ("chosen", "rejected")] if format == "preference" else None
         for trace, carried in zip(traces_in(format, row), parts or [row["metadata"]], strict=True):
             assert trace is not None
@@ -135,7 +141,8 @@ def test_a_trace_with_an_unscored_step_is_no_stepwise_row() -> None:
 
 
 def test_a_right_answer_is_chosen_and_a_wrong_one_rejected() -> None:
-    (row,) = rows("preference", [WRONG, RIGHT, ASKED], split_of=lambda trace: "train")
+    text = ExportOptions(turns="text")
+    (row,) = rows("preference", [WRONG, RIGHT, ASKED], split_of=lambda trace: "train", options=text)
     assert row["prompt"] == "2+3?"
     assert row["chosen"] == "<reasoning>\n2 and 3\nis 5\n</reasoning>\n<answer>5</answer>"
     assert row["rejected"] == "<reasoning>\nguess\n</reasoning>\n<answer>6</answer>"
@@ -199,6 +206,13 @@ def test_prompt_and_completion_are_text_or_turns_as_asked() -> None:
     (text,) = rows("prompt_completion", [ASKED], options=ExportOptions(turns="text"))
     assert text["prompt"] == "4+4?"
     assert text["metadata"]["system"] == "Be brief."
+
+
+@pytest.mark.parametrize("format", ["prompt_completion", "preference"])
+def test_by_default_all_rows_are_turns_where_one_has_a_system_text(format: str) -> None:
+    told = [Trace("4+4?", (Step(0, way),), way, system="Be brief.", reference_answer="8") for way in ("8", "9")]
+    assert all(isinstance(row["prompt"], list) for row in rows(format, [RIGHT, WRONG, *told]))
+    assert all(isinstance(row["prompt"], str) for row in rows(format, [RIGHT, WRONG]))
 
 
 @pytest.mark.parametrize("name", ["style", "turns", "reasoning", "chat"])

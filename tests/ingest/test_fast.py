@@ -26,6 +26,22 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3),
     max_leaves=6,
 )
+_META = (
+    _JSON
+    | st.dictionaries(_TEXT, _JSON, max_size=3).map(json.dumps)
+    | st.sampled_from(
+        [
+            "{}",
+            "[]",
+            '{"k": 1, "k": 2}',
+            '{"k": {"n": "a:b"}}',
+            '{"n": 12345678901234567890123}',
+            "{",
+            '{"k": NaN}',
+            " {} ",
+        ]
+    )
+)
 _STEP = st.fixed_dictionaries(
     {"content": _TEXT}, optional={"type": _TEXT | st.just("plan"), "i": st.integers(0, 2), "more": _JSON}
 )
@@ -38,7 +54,7 @@ _TRACES = st.fixed_dictionaries(
     },
     optional={
         **_OPTIONAL,
-        "meta": _JSON | st.just({}),
+        "meta": _META | st.just({}),
         "trace_version": st.sampled_from(["1.0", "2.0", None]),
         "x": _JSON,
     },
@@ -50,7 +66,7 @@ _METADATA = st.fixed_dictionaries(
         "trace_id": _TEXT,
         "split": st.sampled_from(["train", "eval", "test", None, ""]),
         "step_types": st.lists(_TEXT | st.just("plan"), max_size=3) | st.none(),
-        "meta": _JSON,
+        "meta": _META,
         "x": _JSON,
     },
 )

@@ -18,7 +18,7 @@ from tunixrt_core.datasets.gates.findings import GateOutcome
 from tunixrt_core.export.entries import ExportOptions
 from tunixrt_core.export.formats import EXPORT_FORMATS
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
-from tunixrt_core.traces.rows import SPLITS
+from tunixrt_core.traces.rows import SPLITS, Split
 
 if TYPE_CHECKING:
     from tunixrt_core.datasets.gates.why import FindingView
@@ -187,25 +187,42 @@ def export(
     reasoning: Annotated[str, typer.Option(help="In messages: in the content, or in a field of its own.")] = "content",
     chat: Annotated[str, typer.Option(help="Chat format of the prompts of grpo; none where not given.")] = "",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; in the home otherwise.")] = None,
+    split: Annotated[Split | None, typer.Option(help="Only the rows of one side: train or eval.")] = None,
+    split_files: Annotated[
+        bool, typer.Option("--split-files", help="Write train.jsonl and eval.jsonl into the directory --output.")
+    ] = False,
     card: Annotated[bool, typer.Option("--card", help="Write a dataset card (README.md) beside it.")] = False,
     module: Annotated[bool, typer.Option("--module", help="With grpo: the module that Tunix's command reads.")] = False,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Write a dataset version as a file. The same version always gives the same bytes."""
+    if split_files and (split or module):
+        other = "--split" if split else "--module"
+        raise typer.BadParameter(f"{other} is for one file, --split-files writes two. Choose one.")
     options = ExportOptions.of(style, turns, reasoning, chat)
     with open_home(home) as rt:
-        info = rt.exports.write(
-            name,
-            dataset_version,
-            format=format,
-            path=output,
-            file_type=file_type,
-            options=options,
-            card=card,
-            module=module,
-        )
+        if split_files:
+            written = rt.exports.write_split_files(
+                name, dataset_version, format=format, folder=output, file_type=file_type, options=options, card=card
+            )
+            infos = list(written.values())
+        else:
+            infos = [
+                rt.exports.write(
+                    name,
+                    dataset_version,
+                    format=format,
+                    path=output,
+                    file_type=file_type,
+                    options=options,
+                    split=split,
+                    card=card,
+                    module=module,
+                )
+            ]
     if as_json:
-        print_json(info)
+        print_json(written if split_files else infos[0])
         return
-    out.print(f"{info.path}  {info.rows:,} rows, {info.bytes:,} bytes, sha256 {info.sha256}")
+    for info in infos:
+        out.print(f"{info.path}  {info.rows:,} rows, {info.bytes:,} bytes, sha256 {info.sha256}")

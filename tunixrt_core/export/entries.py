@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, NamedTuple
 
 from tunixrt_core.errors import InvalidDataset
@@ -34,9 +34,9 @@ def entries_of(traces: Iterable[Trace], split_of: SplitOf | None = None) -> Iter
 class ExportOptions:
     """How rows are written, where a format leaves a choice. Raises InvalidDataset, which names the option.
 
-    `style`: how steps and answer become one completion. `turns`: whether prompt and completion are chat messages;
-    `auto` takes messages for a trace with a system text. `reasoning`: where messages hold it. `chat`: the chat format
-    of `prompts` in grpo rows; without one they are the prompts themselves.
+    `style`: how steps and answer become one completion. `turns`: whether prompt and completion are chat messages, the
+    same for all rows of a file; `auto` must be `resolved` before rows are written. `reasoning`: where messages hold it.
+    `chat`: the chat format of `prompts` in grpo rows; without one they are the prompts themselves.
     """
 
     style: ReasoningStyle = ReasoningStyle.TAGS
@@ -55,6 +55,10 @@ class ExportOptions:
         if chat:
             _one_of("chat", chat, tuple(ChatFormat))
         return cls(ReasoningStyle(style), turns, reasoning, ChatFormat(chat) if chat else None)  # type: ignore[arg-type]
+
+    def resolved(self, has_system: bool) -> ExportOptions:
+        """With `auto` as what it means for traces of which one has a system text, or none has: messages or text."""
+        return replace(self, turns="messages" if has_system else "text") if self.turns == "auto" else self
 
     def to_dict(self, names: Iterable[str]) -> Mapping[str, Any]:
         """The named options that are not as they are by default."""

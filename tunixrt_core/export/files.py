@@ -108,6 +108,15 @@ def write_export(
         ) from None
 
 
+def remove_export(path: Path) -> None:
+    """Remove an export and its sidecar, where they stand there. Raises OutputError."""
+    try:
+        path.unlink(missing_ok=True)
+        path.with_name(f"{path.name}.meta.json").unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be removed ({error.strerror or error}). Remove it by hand.") from None
+
+
 class _Counted:
     """Lines, and how many have passed."""
 

@@ -13,6 +13,7 @@ from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.export import pairs, shapes
 from tunixrt_core.export.entries import Entry, ExportOptions, ScoresOf, SplitOf, entries_of
 from tunixrt_core.export.parquet import Columns
+from tunixrt_core.traces.rows import json_text
 from tunixrt_core.traces.trace import Trace, normalise_prompt
 
 OnLeftOut = Callable[[str], object]
@@ -47,8 +48,8 @@ class ExportFormat:
     grouped: bool = False
 
     def columns_with(self, options: ExportOptions) -> Columns:
-        """The columns of a Parquet file, where a column has one type: `turned` becomes `turns` unless text is asked."""
-        chosen = {"turned": "text" if options.turns == "text" else "turns"}
+        """The columns with the kind of value that they have under the options: `turned` is `text` or `turns`."""
+        chosen = {"turned": "turns" if options.turns == "messages" else "text"}
         if options.reasoning == "field":
             chosen["turns"] = "thinking"
         return tuple((name, chosen.get(kind, kind)) for name, kind in self.columns)
@@ -64,6 +65,9 @@ class ExportFormat:
         """The lines of traces in the order given, each with its `\\n`. `split_of` says where a trace stands."""
         if self.grouped:
             traces = sorted(traces, key=lambda trace: (trace.group_key, trace.content_hash))
+        if options.turns == "auto" and "turns" in self.options:
+            traces = list(traces)
+            options = options.resolved(any(trace.system is not None for trace in traces))
         return self.lines(entries_of(traces, split_of), Job(options, scores_of))
 
 
@@ -81,8 +85,13 @@ def _one_a_trace(shape: shapes.Shape, *, scored: bool = False) -> Lines:
 
 
 def _canonical(entries: Iterable[Entry], job: Job) -> Iterator[bytes]:
+    """Canonical JSON, but for `meta` and `layout`, which are JSON as text."""
     for entry in entries:
-        yield (entry.body.encode() if isinstance(entry.body, str) else entry.body) + b"\n"
+        row = orjson.loads(entry.body)
+        row["meta"] = json_text(row["meta"])
+        if "layout" in row:
+            row["layout"] = json_text(row["layout"])
+        yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _some(lines: Lines, advice: str) -> Lines:
@@ -128,14 +137,14 @@ def _preference(entries: Iterable[Entry], job: Job) -> Iterator[bytes]:
 
 
 # The kinds of value: text; texts, bools and turns (chat messages) as lists; turned, which is text or turns; json, which
-# Parquet holds as text because its keys differ from row to row; steps as in a trace.
+# is JSON as text, because its keys differ from row to row; carried, the metadata of Tunix SFT; steps as in a trace.
 _REST = (("split", "text"), ("metadata", "json"))
 _FORMATS = (
     ExportFormat(
         "tunix_sft",
         "Tunix SFT",
         _one_a_trace(shapes.tunix_sft),
-        (("prompt", "text"), ("trace_steps", "texts"), ("final_answer", "text"), ("metadata", "json")),
+        (("prompt", "text"), ("trace_steps", "texts"), ("final_answer", "text"), ("metadata", "carried")),
     ),
     ExportFormat(
         "trace",

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunixrt_core.export.entries import Entry, ExportOptions
-from tunixrt_core.export.shapes import Data, Scores, asked, in_turns, mean_score
+from tunixrt_core.export.shapes import Data, Scores, asked, mean_score
 from tunixrt_core.traces.answers.comparison import compare
 from tunixrt_core.traces.answers.reading.readings import Verdict
 from tunixrt_core.traces.layout import layout_data
 from tunixrt_core.traces.metadata import rendered_metadata
 from tunixrt_core.traces.rendering.styles import render_completion
+from tunixrt_core.traces.rows import json_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +61,16 @@ def preference(better: Judged, worse: Judged, options: ExportOptions) -> dict[st
         for side, one in sides.items()
     }
     row: dict[str, Any] = {"prompt": better.data["prompt"], **said}
-    if in_turns(better.data, options):
+    if options.turns == "messages":
         turns = {side: [{"role": "assistant", "content": text}] for side, text in said.items()}
         row = {"prompt": asked(better.data), **turns}
     if better.entry.split is not None:
         row["split"] = better.entry.split
-    row["metadata"] = {
+    metadata = {
         side: rendered_metadata(one.data, one.entry.hash, steps[side], style=options.style, scores=one.scores)
         for side, one in sides.items()
     }
+    row["metadata"] = json_text(metadata)
     return row
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from tunixrt_core.traces.rows import json_text
+
 Columns = tuple[tuple[str, str], ...]  # each with the kind of its values, which are named in formats.py
 
 _GROUP_ROWS = 500
@@ -49,6 +51,7 @@ def _type(pa: Any, kind: str) -> Any:
     return {
         "text": pa.string(),
         "json": pa.string(),
+        "carried": pa.string(),
         "texts": pa.list_(pa.string()),
         "bools": pa.list_(pa.bool_()),
         "turns": pa.list_(pa.struct(turn)),
@@ -61,10 +64,8 @@ def _fitted(line: bytes, columns: Columns) -> bytes:
     """The row with one type for what JSON lets differ from row to row."""
     row = orjson.loads(line)
     for name, kind in columns:
-        if kind == "json" and name in row:
-            row[name] = orjson.dumps(row[name]).decode()
-        elif kind == "turns" and isinstance(row[name], str):
-            row[name] = [{"role": "user" if name == "prompt" else "assistant", "content": row[name]}]
+        if kind == "carried":
+            row[name] = json_text(row[name])
     return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 
 

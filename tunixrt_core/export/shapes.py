@@ -10,7 +10,7 @@ from tunixrt_core.traces.layout import layout_data
 from tunixrt_core.traces.metadata import rendered_metadata
 from tunixrt_core.traces.rendering.row import render_prompt
 from tunixrt_core.traces.rendering.styles import reasoning_and_content, render_completion
-from tunixrt_core.traces.rows import metadata_of, row_of
+from tunixrt_core.traces.rows import json_text, metadata_of, row_of
 from tunixrt_core.traces.scores import GivenScore
 
 Data = Mapping[str, Any]
@@ -26,7 +26,7 @@ def prompt_completion(entry: Entry, data: Data, options: ExportOptions, scores: 
     contents = [step["content"] for step in data["steps"]]
     completion = render_completion(contents, data["final_answer"], options.style, layout_data(data))
     row: dict[str, Any] = {"prompt": data["prompt"], "completion": completion}
-    if in_turns(data, options):
+    if options.turns == "messages":
         row = {"prompt": asked(data), "completion": [{"role": "assistant", "content": completion}]}
     return with_rest(row, entry, rendered_metadata(data, entry.hash, contents, style=options.style))
 
@@ -66,11 +66,6 @@ def grpo(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> di
     return with_rest(row, entry, metadata)
 
 
-def in_turns(data: Data, options: ExportOptions) -> bool:
-    """Whether prompt and completion are chat messages."""
-    return options.turns == "messages" or (options.turns == "auto" and data.get("system") is not None)
-
-
 def asked(data: Data) -> list[dict[str, str]]:
     """System and user turn."""
     user = {"role": "user", "content": data["prompt"]}
@@ -81,7 +76,7 @@ def asked(data: Data) -> list[dict[str, str]]:
 def with_rest(row: dict[str, Any], entry: Entry, metadata: dict[str, Any]) -> dict[str, Any]:
     if entry.split is not None:
         row["split"] = entry.split
-    row["metadata"] = metadata
+    row["metadata"] = json_text(metadata)
     return row
 
 

@@ -35,7 +35,7 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     steps: list[str | _Step]
     final_answer: str
     # a key that stands there with null is not counted, so that the long way decides
-    meta: dict[str, Any] | None = None
+    meta: dict[str, Any] | str | None = None
     system: str | None = None
     reference_answer: str | None = None
     source: str | None = None
@@ -55,6 +55,7 @@ _decode_sft_row = msgspec.json.Decoder(_SftRow).decode
 _FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _CARRIED = ("system", "reference_answer", "source", "model")
 _METADATA = frozenset({"trace_id", "split", "step_types", "meta", *_CARRIED})
+_Meta = dict[str, Any] | str  # an export writes its JSON text
 _Types = list[str] | None  # of the steps; None where all have the default
 _Optional = tuple[str | None, str | None, str | None, str | None]  # of a trace, in the order of _CARRIED
 # of each step in canonical JSON; where there are more steps, they are written the other way
@@ -81,7 +82,7 @@ def read_trace(line: bytes, label: str | None) -> Trace | None:
             break
     if row.trace_version not in (None, TRACE_VERSION):
         return None
-    meta = {} if row.meta is None else row.meta
+    meta: _Meta = {} if row.meta is None else row.meta
     source = label if row.source is None else row.source
     optional = row.system, row.reference_answer, source, row.model
     return _trace(line, label, keys, row.prompt, texts, types, row.final_answer, meta, optional)
@@ -132,9 +133,9 @@ def read_sft_row(line: bytes, label: str | None) -> Trace | None:
         isinstance(types, list) and len(types) == len(row.trace_steps) and all(type(kind) is str for kind in types)
     ):
         return None
-    meta = metadata.get("meta", {})
+    meta: _Meta = metadata.get("meta", {})
     given = [metadata[name] for name in _CARRIED if name in metadata]
-    if not isinstance(meta, dict) or not all(type(value) is str for value in given):
+    if not isinstance(meta, dict | str) or not all(type(value) is str for value in given):
         return None
     system, reference, source, model = map(metadata.get, _CARRIED)
     optional = system, reference, label if source is None else source, model
@@ -153,16 +154,20 @@ def _trace(
     texts: list[str],
     types: _Types,
     final_answer: str,
-    meta: dict[str, Any],
+    given: _Meta,
     optional: _Optional,
 ) -> Trace | None:
     """The trace of these values if nothing about the line is doubtful. `keys` are those decoded outside of `meta`."""
+    meta, colons, ends = (given, keys, keys) if isinstance(given, dict) else _from_text(line, given, keys)
+    if meta is None:
+        return None
     if meta:
         if may_round(line) or not _storable(meta):
             return None
-        keys += count_keys(meta)
+        if meta is given:
+            colons = ends = keys + count_keys(meta)
     # every key has its colon: more than were decoded means that one stands twice, or that text holds colons too
-    if line.count(b":") != keys and count_key_ends(line) != keys:
+    if line.count(b":") != colons and count_key_ends(line) != ends:
         return None
     if not (prompt.strip() and final_answer.strip() and all(map(_stripped, texts))):
         return None
@@ -245,6 +250,23 @@ def _joined(prompt: str, texts: list[str], final_answer: str, optional: _Optiona
         parts += ('"system":"', system, '",')
     parts.append(f'"trace_version":"{TRACE_VERSION}"}}')
     return "".join(parts).encode()
+
+
+def _from_text(line: bytes, text: str, keys: int) -> tuple[dict[str, Any] | None, int, int]:
+    """The object in the text of `meta`, and how many colons and ends of keys the line must then hold; None for none."""
+    if text == "{}":
+        return {}, keys, keys
+    data = text.encode()
+    try:
+        meta = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None, 0, 0
+    if not isinstance(meta, dict) or b"\\u00" in line:  # an escaped colon or quotation mark would not be counted
+        return None, 0, 0
+    colons, ends, known = data.count(b":"), count_key_ends(data), count_keys(meta)
+    if known not in (colons, ends):
+        return None, 0, 0
+    return meta, keys + colons, keys + ends
 
 
 @lru_cache(maxsize=32)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunixrt_core.export.card import CardInfo, export_card, write_card
+from tunixrt_core.errors import InvalidDataset
+from tunixrt_core.export.card import CardFile, CardInfo, card_path, export_card, write_card
 from tunixrt_core.export.entries import Entry, ExportOptions
-from tunixrt_core.export.files import ExportInfo, FileType, encoded, file_type_named, write_export
-from tunixrt_core.export.formats import Job, export_tunix_sft_jsonl, exporter_named
+from tunixrt_core.export.files import ExportInfo, FileType, encoded, file_type_named, remove_export, write_export
+from tunixrt_core.export.formats import ExportFormat, Job, export_tunix_sft_jsonl, exporter_named
 from tunixrt_core.export.module import write_module
+from tunixrt_core.traces.rows import SPLITS
 
 if TYPE_CHECKING:
     from tunixrt_core.datasets.versions import DatasetVersion
     from tunixrt_core.pipeline.datasets import Datasets
     from tunixrt_core.settings import Settings
     from tunixrt_core.store.store import Store
+    from tunixrt_core.traces.rows import Split
     from tunixrt_core.traces.scores import GivenScore
 
 _DEFAULT = ExportOptions()
@@ -45,17 +49,18 @@ class Exports:
         format: str = "tunix_sft",
         *,
         options: ExportOptions = _DEFAULT,
+        split: Split | None = None,
         on_deleted: Callable[[str], object] = _nobody,
         on_left_out: Callable[[str], object] = _nobody,
     ) -> Iterator[bytes]:
-        """The lines of an export, for streaming. The same version always gives the same bytes, until a trace in it
-        is deleted: then that line is missing, and `on_deleted` is told its hash. `on_left_out` is told the hash of
-        each trace that is no row of the format.
+        """The lines of an export, for streaming; with `split` those of one side. The same version always gives the
+        same bytes, until a trace in it is deleted: then that line is missing, and `on_deleted` is told its hash.
+        `on_left_out` is told the hash of each trace that is no row of the format.
         """
-        exporter = exporter_named(format)
-        frozen = self._datasets.get(name, version)
-        entries = self._entries(frozen, on_deleted, by_prompt=exporter.grouped)
-        return exporter.lines(entries, Job(options, self.scores_of, on_left_out))
+        exporter, frozen = exporter_named(format), self._datasets.get(name, version)
+        entries = self._entries(frozen, split, on_deleted, by_prompt=exporter.grouped)
+        chosen = self._resolved(frozen, exporter, options)
+        return exporter.lines(entries, Job(chosen, self.scores_of, on_left_out))
 
     def blocks(
         self,
@@ -65,10 +70,13 @@ class Exports:
         *,
         file_type: str = "jsonl",
         options: ExportOptions = _DEFAULT,
+        split: Split | None = None,
     ) -> Iterator[bytes]:
         """The bytes of an exported file, for streaming."""
-        lines = self.lines(name, version, format, options=options)
-        return encoded(lines, file_type_named(file_type), exporter_named(format).columns_with(options))
+        exporter, frozen = exporter_named(format), self._datasets.get(name, version)
+        chosen = self._resolved(frozen, exporter, options)
+        lines = self.lines(frozen.name, frozen.version, format, options=chosen, split=split)
+        return encoded(lines, file_type_named(file_type), exporter.columns_with(chosen))
 
     def write(
         self,
@@ -79,54 +87,66 @@ class Exports:
         path: Path | None = None,
         file_type: str = "jsonl",
         options: ExportOptions = _DEFAULT,
+        split: Split | None = None,
         card: bool = False,
         module: bool = False,
     ) -> ExportInfo:
-        """Write a dataset version to a file, in the home where no path is given; with `card` a dataset card beside
-        it, with `module` the Python module that Tunix's own command reads it through.
+        """Write a dataset version, or one side of it, to a file, in the home where no path is given; with `card` a
+        dataset card beside it, with `module` the Python module that Tunix's own command reads it through.
 
         The sidecar names the dataset version and the rows that are missing because their trace was deleted.
         """
-        exporter, kind = exporter_named(format), file_type_named(file_type)
-        frozen = self._datasets.get(name, version)
-        target = path or self._settings.exports_dir / export_name(frozen, format, kind)
-        deleted: list[str] = []
-        left_out = 0
-
-        def count(trace_hash: str) -> None:
-            nonlocal left_out
-            left_out += 1
-
-        lines = self.lines(
-            frozen.name,
-            frozen.version,
-            format,
-            options=options,
-            on_deleted=deleted.append,
-            on_left_out=count,
-        )
-        said = options.to_dict(exporter.options)
-
-        def more() -> Mapping[str, Any]:
-            return ({"options": said} if said else {}) | ({"left_out": left_out} if left_out else {})
-
-        info = write_export(
-            lines,
-            target,
-            format=format,
-            file_type=kind,
-            columns=exporter.columns_with(options),
-            # read when the lines have all been written, so `deleted` is complete then
-            dataset={**frozen.ref, "deleted_rows": deleted},
-            more=more,
-        )
+        export = self._export(name, version, format, file_type, options)
+        target = path or self._settings.exports_dir / export_name(export.version, format, export.file_type, split)
+        written = self._written(export, target, split)
         if card:
-            about = self._datasets.card(frozen.name, frozen.version)
-            info_of_card = CardInfo(frozen.label, about, format, kind, said, left_out, len(deleted))
-            write_card(info_of_card, info, alone=path is not None)
+            files = [CardFile(target.name, export=written.info)]
+            self._write_card(export, files, card_path(target, alone=path is not None), [written], split)
         if module:
-            write_module(info, format, kind)
-        return info
+            write_module(written.info, format, export.file_type)
+        return written.info
+
+    def write_split_files(
+        self,
+        name: str,
+        version: int | None = None,
+        *,
+        format: str = "tunix_sft",
+        folder: Path | None = None,
+        file_type: str = "jsonl",
+        options: ExportOptions = _DEFAULT,
+        card: bool = False,
+    ) -> dict[Split, ExportInfo]:
+        """Write each side of a dataset version to a file of its own, `train.jsonl` and `eval.jsonl`, in a folder of the
+        home where none is given; with `card` one README.md beside them.
+
+        A side that gives no row gets no file, and one that an earlier export left there is removed. Raises
+        InvalidDataset where neither side gives a row.
+        """
+        export = self._export(name, version, format, file_type, options)
+        suffix = f".{export.file_type.value}"
+        folder = folder or self._settings.exports_dir / export_name(
+            export.version, format, export.file_type
+        ).removesuffix(suffix)
+        found: dict[Split, _Written] = {}
+        fault: InvalidDataset | None = None
+        for split in SPLITS:
+            target = folder / f"{split}{suffix}"
+            if not _rows_of(export.version, split):
+                remove_export(target)
+                continue
+            try:
+                found[split] = self._written(export, target, split)
+            except InvalidDataset as error:  # no trace of this side makes a row of the format
+                fault = error
+                remove_export(target)
+        if fault is not None and not found:
+            raise fault
+        infos = {split: written.info for split, written in found.items()}
+        if card:
+            files = [CardFile(info.path.name, split, info) for split, info in infos.items()]
+            self._write_card(export, files, folder / "README.md", list(found.values()), None)
+        return infos
 
     def card(
         self,
@@ -136,36 +156,133 @@ class Exports:
         format: str = "tunix_sft",
         file_type: str = "jsonl",
         options: ExportOptions = _DEFAULT,
+        split: Split | None = None,
+        split_files: bool = False,
     ) -> str:
-        """The dataset card of an export that need not be written, so without rows, bytes and hash of the file."""
-        exporter, kind, frozen = exporter_named(format), file_type_named(file_type), self._datasets.get(name, version)
-        about = self._datasets.card(frozen.name, frozen.version)
-        return export_card(
-            CardInfo(frozen.label, about, format, kind, options.to_dict(exporter.options)),
-            export_name(frozen, format, kind),
+        """The dataset card of an export that need not be written, so without rows, bytes and hash of the file; with
+        `split_files` that of a file for each side.
+        """
+        export = self._export(name, version, format, file_type, options)
+        sides: Sequence[Split | None] = (
+            [side for side in SPLITS if _rows_of(export.version, side)] if split_files else [split]
         )
+        names = [(export_name(export.version, format, export.file_type, side), side) for side in sides]
+        files = [CardFile(file_name, side if split_files else None) for file_name, side in names]
+        return export_card(self._card_info(export, [], split), files)
 
     def name(
-        self, name: str, version: int | None = None, format: str = "tunix_sft", *, file_type: str = "jsonl"
+        self,
+        name: str,
+        version: int | None = None,
+        format: str = "tunix_sft",
+        *,
+        file_type: str = "jsonl",
+        split: Split | None = None,
     ) -> str:
         """The name of the file that an export is saved as."""
-        return export_name(self._datasets.get(name, version), exporter_named(format).name, file_type_named(file_type))
+        frozen = self._datasets.get(name, version)
+        return export_name(frozen, exporter_named(format).name, file_type_named(file_type), split)
 
     def traces(self, refs: Iterable[str]) -> Iterator[bytes]:
         """Single traces as Tunix SFT lines. Raises NotFound for one that is not there."""
         return export_tunix_sft_jsonl([self._store.traces.get(ref).trace for ref in refs])
 
+    def _export(self, name: str, version: int | None, format: str, file_type: str, options: ExportOptions) -> _Export:
+        exporter, kind, frozen = exporter_named(format), file_type_named(file_type), self._datasets.get(name, version)
+        chosen = self._resolved(frozen, exporter, options)
+        return _Export(frozen, exporter, kind, chosen, options.to_dict(exporter.options))
+
+    def _resolved(self, version: DatasetVersion, exporter: ExportFormat, options: ExportOptions) -> ExportOptions:
+        """Prompts of one kind in all files of a version."""
+        if options.turns != "auto" or "turns" not in exporter.options:
+            return options
+        return options.resolved(self._store.datasets.has_system(version.name, version.version))
+
+    def _written(self, export: _Export, target: Path, split: Split | None) -> _Written:
+        deleted: list[str] = []
+        left_out: list[str] = []
+        lines = self.lines(
+            export.version.name,
+            export.version.version,
+            export.exporter.name,
+            options=export.options,
+            split=split,
+            on_deleted=deleted.append,
+            on_left_out=left_out.append,
+        )
+
+        def more() -> Mapping[str, Any]:
+            said: dict[str, Any] = {"options": export.said} if export.said else {}
+            if split is not None:
+                said["split"] = split
+            return said | ({"left_out": len(left_out)} if left_out else {})
+
+        info = write_export(
+            lines,
+            target,
+            format=export.exporter.name,
+            file_type=export.file_type,
+            columns=export.exporter.columns_with(export.options),
+            # read when the lines have all been written, so `deleted` is complete then
+            dataset={**export.version.ref, "deleted_rows": deleted},
+            more=more,
+        )
+        return _Written(info, len(left_out), len(deleted))
+
+    def _write_card(
+        self, export: _Export, files: Sequence[CardFile], path: Path, written: Sequence[_Written], split: Split | None
+    ) -> None:
+        write_card(self._card_info(export, written, split), files, path)
+
+    def _card_info(self, export: _Export, written: Sequence[_Written], split: Split | None) -> CardInfo:
+        return CardInfo(
+            name=export.version.label,
+            about=self._datasets.card(export.version.name, export.version.version),
+            format=export.exporter.name,
+            columns=export.exporter.columns_with(export.options),
+            file_type=export.file_type,
+            options=export.said,
+            split=split,
+            left_out=sum(one.left_out for one in written),
+            deleted=sum(one.deleted for one in written),
+        )
+
     def _entries(
-        self, version: DatasetVersion, on_deleted: Callable[[str], object], *, by_prompt: bool
+        self, version: DatasetVersion, split: Split | None, on_deleted: Callable[[str], object], *, by_prompt: bool
     ) -> Iterator[Entry]:
-        for trace_hash, body, split in self._store.datasets.bodies(version.name, version.version, by_prompt=by_prompt):
+        stored = self._store.datasets.bodies(version.name, version.version, split=split, by_prompt=by_prompt)
+        for trace_hash, body, side in stored:
             if body is None:
                 on_deleted(trace_hash)
             else:
-                yield Entry(trace_hash, body, split)
+                yield Entry(trace_hash, body, side)
 
 
-def export_name(version: DatasetVersion, format: str, file_type: FileType) -> str:
+@dataclass(frozen=True, slots=True)
+class _Export:
+    """What is exported and how; `said` are the options other than the default, as they were asked."""
+
+    version: DatasetVersion
+    exporter: ExportFormat
+    file_type: FileType
+    options: ExportOptions
+    said: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A written file, and the traces that are no row of it."""
+
+    info: ExportInfo
+    left_out: int
+    deleted: int
+
+
+def export_name(version: DatasetVersion, format: str, file_type: FileType, split: Split | None = None) -> str:
     """The name of the file that an export is written to, or saved as."""
     suffix = "" if format == "tunix_sft" else f".{format}"
-    return f"{version.name}-v{version.version}{suffix}.{file_type.value}"
+    return f"{version.name}-v{version.version}{suffix}{f'.{split}' if split else ''}.{file_type.value}"
+
+
+def _rows_of(version: DatasetVersion, split: Split) -> int:
+    return version.train_rows if split == "train" else version.eval_rows

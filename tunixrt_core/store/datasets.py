@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
+import orjson
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
@@ -95,21 +96,33 @@ class DatasetStore:
                 yield DatasetRow(row.hash, row.split)
 
     def bodies(
-        self, name: str, version: int | None = None, *, by_prompt: bool = False
+        self, name: str, version: int | None = None, *, split: Split | None = None, by_prompt: bool = False
     ) -> Iterator[tuple[str, str | None, Split]]:
-        """Hash, canonical JSON and split of every row, streamed by one query; the JSON is None where the trace was
-        deleted. In the version's order, or with `by_prompt` those of one prompt together.
+        """Hash, canonical JSON and split of every row, of one split where given, streamed by one query; the JSON is
+        None where the trace was deleted. In the version's order, or with `by_prompt` those of one prompt together.
         """
         with self._db.read() as connection:
             number = find_version(reader_of(connection), name, version)["id"]
             joined = dataset_rows.outerjoin(traces, traces.c.hash == dataset_rows.c.hash)
             wanted = select(dataset_rows.c.hash, traces.c.body, dataset_rows.c.split).select_from(joined)
             wanted = wanted.where(dataset_rows.c.version_id == number)
+            if split is not None:
+                wanted = wanted.where(dataset_rows.c.split == split)
             # hashes of hexadecimal digits sort alike in every collation
             order = (traces.c.group_key, dataset_rows.c.hash) if by_prompt else (dataset_rows.c.position,)
             streamed = connection.execution_options(yield_per=_BODIES).execute(wanted.order_by(*order))
             for rows in streamed.partitions():
                 yield from rows
+
+    def has_system(self, name: str, version: int | None = None) -> bool:
+        """Whether any trace of a version has a system text. Raises NotFound."""
+        with self._db.read() as connection:
+            number = find_version(reader_of(connection), name, version)["id"]
+            joined = select(traces.c.body).join(dataset_rows, dataset_rows.c.hash == traces.c.hash)
+            # a key of that name may stand in `meta`, too
+            wanted = joined.where(dataset_rows.c.version_id == number, traces.c.body.contains('"system":'))
+            streamed = connection.execution_options(yield_per=_BODIES).execute(wanted)
+            return any(orjson.loads(body).get("system") is not None for body in streamed.scalars())
 
     def outcomes(self, name: str, version: int | None = None) -> Sequence[GateOutcome]:
         """What each gate did for a version, in the order of the gates; none for one without gates. Raises NotFound."""

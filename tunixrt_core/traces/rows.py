@@ -15,7 +15,7 @@ from tunixrt_core.traces.trace import DEFAULT_STEP_TYPE, Trace
 Split = Literal["train", "eval"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-_CARRIED = ("source", "model", "system", "reference_answer")
+CARRIED = ("source", "model", "system", "reference_answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,20 @@ def to_row(trace: Trace, split: Split | None = None) -> dict[str, Any]:
 
 def row_of(data: Mapping[str, Any], trace_id: str, split: Split | None = None) -> dict[str, Any]:
     """The same from the JSON form of a trace, as the store keeps it, and its hash."""
+    metadata = metadata_of(data, trace_id, split)
+    if "meta" in metadata:
+        metadata["meta"] = json_text(metadata["meta"])
     return {
         "prompt": data["prompt"],
         "trace_steps": [step["content"] for step in data["steps"]],
         "final_answer": data["final_answer"],
-        "metadata": metadata_of(data, trace_id, split),
+        "metadata": metadata,
     }
+
+
+def json_text(value: Any) -> str:
+    """JSON as text, for what has other keys and types from row to row: a reader of tables wants one type a column."""
+    return orjson.dumps(value).decode()
 
 
 def metadata_of(data: Mapping[str, Any], trace_id: str, split: Split | None = None) -> dict[str, Any]:
@@ -46,7 +54,7 @@ def metadata_of(data: Mapping[str, Any], trace_id: str, split: Split | None = No
     metadata: dict[str, Any] = {"trace_id": trace_id}
     if split is not None:
         metadata["split"] = split
-    for name in _CARRIED:
+    for name in CARRIED:
         if (value := data.get(name)) is not None:
             metadata[name] = value
     for step in data["steps"]:
@@ -79,7 +87,7 @@ def from_row(data: Mapping[str, Any]) -> Row:
             "final_answer": data["final_answer"],
             "meta": _meta(metadata),
             "layout": metadata["layout"] if _has_layout(metadata) else None,
-            **{name: metadata.get(name) for name in _CARRIED},
+            **{name: metadata.get(name) for name in CARRIED},
         }
     )
     return Row(trace, split)
@@ -87,14 +95,7 @@ def from_row(data: Mapping[str, Any]) -> Row:
 
 def read_metadata(value: Any) -> Mapping[str, Any]:
     """The metadata of a row: an object, or, as Parquet files hold it, its JSON text. Raises InvalidTrace."""
-    if isinstance(value, str):
-        try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError as error:
-            raise InvalidTrace("metadata", f"is text that is not JSON ({error})") from None
-    if not isinstance(value or {}, Mapping):
-        raise InvalidTrace("metadata", "must be an object")
-    return value or {}
+    return _object("metadata", value)
 
 
 def read_rows(path: Path, split: Split | None = None) -> Iterator[Row]:
@@ -144,9 +145,17 @@ def _has_layout(metadata: Mapping[str, Any]) -> bool:
 
 
 def _meta(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    known = {"trace_id", "split", "step_types", "meta", *_CARRIED, *(["layout"] if _has_layout(metadata) else [])}
+    known = {"trace_id", "split", "step_types", "meta", *CARRIED, *(["layout"] if _has_layout(metadata) else [])}
     extra = {key: value for key, value in metadata.items() if key not in known}
-    meta = metadata.get("meta") or {}
-    if not isinstance(meta, Mapping):
-        raise InvalidTrace("metadata.meta", "must be an object")
-    return {**extra, **meta}
+    return {**extra, **_object("metadata.meta", metadata.get("meta"))}
+
+
+def _object(name: str, value: Any) -> Mapping[str, Any]:
+    if isinstance(value, str):
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError as error:
+            raise InvalidTrace(name, f"is text that is not JSON ({error})") from None
+    if not isinstance(value or {}, Mapping):
+        raise InvalidTrace(name, "must be an object")
+    return value or {}

@@ -30,6 +30,7 @@ from tunixrt_core.export.files import FileType
 from tunixrt_core.export.formats import EXPORT_FORMATS
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
+from tunixrt_core.traces.rows import Split
 
 router = APIRouter(prefix="/datasets", tags=["Datasets"], route_class=JsonRoute)
 
@@ -49,6 +50,7 @@ def export_options(
 
 
 Options = Annotated[ExportOptions, Depends(export_options)]
+Side = Annotated[Split | None, Query(description="Only the rows of one side; all rows where left out.")]
 
 
 @router.post("", status_code=201)
@@ -98,11 +100,16 @@ def one(name: Name, version: Number, pipeline: Pipe) -> DatasetVersion:
     responses={200: {"content": {MEDIA_TYPE: {}}, "description": "One row a line."}},
 )
 def export(
-    name: Name, version: Number, pipeline: Pipe, options: Options, format: Format = "tunix_sft"
+    name: Name,
+    version: Number,
+    pipeline: Pipe,
+    options: Options,
+    format: Format = "tunix_sft",
+    split: Side = None,
 ) -> JsonlDownload:
     """A version as JSONL, in any export format. Needs no Tunix; always the same bytes."""
-    lines = pipeline.exports.lines(name, version, format, options=options)
-    return JsonlDownload(lines, pipeline.exports.name(name, version, format))
+    lines = pipeline.exports.lines(name, version, format, options=options, split=split)
+    return JsonlDownload(lines, pipeline.exports.name(name, version, format, split=split))
 
 
 @router.get(
@@ -117,10 +124,11 @@ def export_packed(
     pipeline: Pipe,
     options: Options,
     format: Format = "tunix_sft",
+    split: Side = None,
 ) -> JsonlDownload:
     """The same as packed JSONL or as Parquet."""
-    blocks = pipeline.exports.blocks(name, version, format, file_type=file_type, options=options)
-    file_name = pipeline.exports.name(name, version, format, file_type=file_type)
+    blocks = pipeline.exports.blocks(name, version, format, file_type=file_type, options=options, split=split)
+    file_name = pipeline.exports.name(name, version, format, file_type=file_type, split=split)
     return JsonlDownload(blocks, file_name, FileType(file_type).media_type)
 
 
@@ -136,9 +144,13 @@ def card(
     options: Options,
     format: Format = "tunix_sft",
     file_type: Annotated[Literal["jsonl", "jsonl.gz", "parquet"], Query(alias="as")] = "jsonl",
+    split: Side = None,
+    split_files: Annotated[bool, Query(description="Whether each side is a file of its own.")] = False,
 ) -> Response:
     """The dataset card to put beside such a download."""
-    text = pipeline.exports.card(name, version, format=format, file_type=file_type, options=options)
+    text = pipeline.exports.card(
+        name, version, format=format, file_type=file_type, options=options, split=split, split_files=split_files
+    )
     return Response(text, media_type="text/markdown")
 
 

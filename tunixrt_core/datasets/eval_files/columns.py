@@ -10,6 +10,7 @@ from typing import Any
 from tunixrt_core.errors import InvalidTrace, UnreadableFile
 from tunixrt_core.ingest.files.parse import Number
 from tunixrt_core.ingest.files.paths import keys_of, value_at, without
+from tunixrt_core.ingest.formats.fields import object_in
 from tunixrt_core.ingest.reasoning.split import split_completion
 from tunixrt_core.util.hashing import check_text, content_hash
 
@@ -180,8 +181,8 @@ def plain_name(name: str) -> str:
 
 def _others(row: Mapping[str, Any], known: Collection[str]) -> Iterator[tuple[str, str]]:
     for name, value in row.items():
-        if isinstance(value, Mapping) and plain_name(name) in _NESTED:
-            yield from ((inner, text) for inner, text in _others(value, known) if inner not in row)
+        if plain_name(name) in _NESTED and isinstance(nested := object_in(row, name), Mapping):
+            yield from ((inner, text) for inner, text in _others(nested, known) if inner not in row)
         elif plain_name(name) not in known and (text := _scalar(value)):
             yield name, text[: MAX_GROUP_CHARS + 1]  # enough to see that it is too long; all of it would be held
 
