@@ -62,6 +62,19 @@ def test_the_export_is_a_download_with_a_row_for_every_trace(api: TestClient, da
     assert {row["metadata"]["split"] for row in rows} == {"train", "eval"}
 
 
+def test_one_side_of_the_split_is_a_download_of_its_own(api: TestClient, dataset: str) -> None:
+    whole = api.get(f"/datasets/{dataset}/1/export.jsonl").content.splitlines()
+    sides = {side: api.get(f"/datasets/{dataset}/1/export.jsonl?split={side}") for side in ("train", "eval")}
+    assert sorted(line for answer in sides.values() for line in answer.content.splitlines()) == sorted(whole)
+    assert sides["eval"].headers["content-disposition"] == 'attachment; filename="doubles-v1.eval.jsonl"'
+    packed = api.get(f"/datasets/{dataset}/1/export.jsonl.gz?split=eval")
+    assert packed.headers["content-disposition"] == 'attachment; filename="doubles-v1.eval.jsonl.gz"'
+    assert gzip.decompress(packed.content) == sides["eval"].content
+    card = api.get(f"/datasets/{dataset}/1/card.md?split_files=true").text
+    assert 'data_files={"train": "doubles-v1.train.jsonl", "eval": "doubles-v1.eval.jsonl"}' in card
+    assert api.get(f"/datasets/{dataset}/1/export.jsonl?split=test").status_code == 422
+
+
 def test_the_export_is_the_same_bytes_every_time(api: TestClient, dataset: str) -> None:
     first, second = (api.get(f"/datasets/{dataset}/1/export.jsonl").content for _ in range(2))
     assert first == second

@@ -112,6 +112,24 @@ def test_an_export_is_written_as_it_is_asked_for_with_its_card_and_module(home: 
     assert "<|im_start|>user" in gzip.decompress(file.read_bytes()).decode()
 
 
+def test_each_side_of_the_split_is_exported_alone_or_into_a_file_of_its_own(home: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "whole.jsonl"
+    assert tunixrt("export", "mine", "-o", whole, home=home).returncode == 0
+    done = tunixrt("export", "mine", "--split-files", "--card", "-o", tmp_path / "up", home=home)
+    assert done.returncode == 0, done.stderr
+    names = ["README.md", "eval.jsonl", "eval.jsonl.meta.json", "train.jsonl", "train.jsonl.meta.json"]
+    assert sorted(path.name for path in (tmp_path / "up").iterdir()) == names
+    sides = [(tmp_path / "up" / f"{side}.jsonl").read_bytes().splitlines() for side in ("train", "eval")]
+    assert sorted(line for side in sides for line in side) == sorted(whole.read_bytes().splitlines())
+    alone = tmp_path / "alone.jsonl"
+    assert tunixrt("export", "mine", "--split", "eval", "-o", alone, home=home).returncode == 0
+    assert alone.read_bytes() == (tmp_path / "up" / "eval.jsonl").read_bytes()
+    for other in (("--split", "train"), ("--format", "grpo", "--module")):
+        refused = tunixrt("export", "mine", "--split-files", *other, home=home)
+        assert refused.returncode == 2
+        assert "--split-files writes two" in " ".join(refused.stderr.replace("│", " ").split())
+
+
 def test_a_manifest_on_standard_output_can_be_piped_into_a_file(home: Path, tmp_path: Path) -> None:
     done = tunixrt("manifest", "--dataset", "mine", "--set", "epochs=3", "--set", "schedule=linear", home=home)
     (tmp_path / "m.yaml").write_text(done.stdout)

@@ -17,6 +17,7 @@ from tunixrt_core.export.card import CardFile, CardInfo, export_card
 from tunixrt_core.export.entries import ExportOptions
 from tunixrt_core.export.files import FileType, write_export
 from tunixrt_core.export.formats import EXPORT_FORMATS
+from tunixrt_core.traces.layout import Layout
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.scores import GivenScore
 from tunixrt_core.traces.trace import Step, Trace
@@ -33,6 +34,7 @@ TRACES = [
         reference_answer=str(n + 1),
         source="made" if n > 2 else None,
         model="m" if n == 3 else None,
+        layout=Layout(between=("", "\n\n", ""), after_answer=".") if n == 6 else None,
     )
     for n in range(8)
     for right in (1, 1 + n % 2)

@@ -128,6 +128,21 @@ def test_the_options_of_a_format_are_in_its_row_its_card_and_its_download(filled
     assert link(app, "download-export").endswith("export.parquet?format=messages&style=numbered&reasoning=content")
 
 
+def test_each_side_of_the_split_has_a_download(filled: Pipeline) -> None:
+    app = open_page("tunix.py")
+    app.get_by_key("export-split").set_value("eval")
+    app = checked(app.run())
+    (first, *_) = filled.exports.lines("examples", 1, split="eval")
+    assert orjson.loads(code_of(app, "{")) == orjson.loads(first)
+    assert link(app, "download-export").endswith("format=tunix_sft&split=eval")
+    app.get_by_key("export-split").set_value("files")
+    app = checked(app.run())
+    for side in ("train", "eval"):
+        assert link(app, f"download-export-{side}").endswith(f"format=tunix_sft&split={side}")
+    assert '"eval": "examples-v1.eval.jsonl"' in code_of(app, "---")
+    assert link(app, "download-card").endswith("split_files=true")
+
+
 def test_a_format_that_no_trace_can_be_written_in_says_what_is_missing(filled: Pipeline) -> None:
     app = open_page("tunix.py")
     app.selectbox(key="export-format").set_value("stepwise")

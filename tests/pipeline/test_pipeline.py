@@ -22,7 +22,7 @@ from tunixrt_core.runs.record import RunDir, RunState, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import open_store
-from tunixrt_core.traces.trace import Trace
+from tunixrt_core.traces.trace import Step, Trace
 from tunixrt_core.tunix_backend.availability import is_tunix_available
 
 GSM8K = REPOSITORY.parent / "shared" / "data" / "gsm8k_train.jsonl"
@@ -125,6 +125,50 @@ def test_every_export_holds_every_row(rt: Pipeline, format: str) -> None:
     rt.traces.ingest_examples(40)
     version = rt.datasets.build(DatasetSpec("mine"))
     assert rt.exports.write("mine", format=format).rows == version.rows == len(list(rt.exports.lines("mine")))
+
+
+@pytest.mark.parametrize("format", ["tunix_sft", "trace", "prompt_completion", "grpo"])
+def test_the_files_of_the_sides_hold_each_row_once(rt: Pipeline, format: str) -> None:
+    rt.traces.ingest_examples(40)
+    version = rt.datasets.build(DatasetSpec("mine"))
+    infos = rt.exports.write_split_files("mine", format=format)
+    assert [info.path.name for info in infos.values()] == ["train.jsonl", "eval.jsonl"]
+    assert {info.path.parent.name for info in infos.values()} == {
+        "mine-v1" if format == "tunix_sft" else f"mine-v1.{format}"
+    }
+    lines = [line for info in infos.values() for line in info.path.read_bytes().splitlines(keepends=True)]
+    assert sorted(lines) == sorted(rt.exports.lines("mine", format=format))
+    assert infos["train"].rows == version.train_rows
+    assert orjson.loads(infos["eval"].meta_path.read_bytes())["split"] == "eval"
+
+
+def test_a_side_without_a_row_has_no_file_and_loses_the_one_of_before(rt: Pipeline, tmp_path: Path) -> None:
+    rt.traces.add_many([Trace(f"q{n}", (), "1", reference_answer="1") for n in range(20)])
+    rt.traces.add_many([Trace("q1", (), "2", reference_answer="1")])
+    rt.datasets.build(DatasetSpec("mine", eval_share=0.5))
+    side = next(split for trace, split in rt.datasets.rows("mine") if trace.prompt == "q1")
+    other = tmp_path / f"{'eval' if side == 'train' else 'train'}.jsonl"
+    other.write_text("old")
+    infos = rt.exports.write_split_files("mine", format="preference", folder=tmp_path, card=True)
+    assert list(infos) == [side]
+    assert not other.exists()
+    assert f'"{side}": "{side}.jsonl"' in (tmp_path / "README.md").read_text()
+    with pytest.raises(InvalidDataset, match="needs a score on every step"):
+        rt.exports.write_split_files("mine", format="stepwise", folder=tmp_path)
+
+
+@pytest.mark.parametrize("file_type", ["jsonl", "parquet"])
+def test_a_version_with_a_system_text_on_one_side_has_prompts_of_one_kind(rt: Pipeline, file_type: str) -> None:
+    told = Trace("told", (Step(0, "s"),), "1", {"system": 1}, "Be brief.")
+    rt.traces.add_many([told, *(Trace(f"q{n}", (Step(0, "s"),), "1") for n in range(20))])
+    rt.datasets.build(DatasetSpec("mine", eval_share=0.5))
+    infos = rt.exports.write_split_files("mine", format="prompt_completion", file_type=file_type)
+    assert len(infos) == 2
+    rows = [orjson.loads(line) for line in rt.exports.lines("mine", format="prompt_completion")]
+    assert {type(row["prompt"]) for row in rows} == {list}
+    rt.traces.delete(told.content_hash)
+    rows = [orjson.loads(line) for line in rt.exports.lines("mine", format="prompt_completion")]
+    assert {type(row["prompt"]) for row in rows} == {str}
 
 
 def test_an_unknown_export_format_is_refused(rt: Pipeline) -> None:
