@@ -132,12 +132,26 @@ def choices(kind: str) -> dict[str, Any]:
             key=f"{kind}-think-tags",
             help="Opening and closing mark of the reasoning, separated by a space, if they are none of the known ones.",
         )
+        field = st.text_input(
+            "Rows under",
+            placeholder="as the file says",
+            key=f"{kind}-field",
+            help="The key of a JSON document under which its rows are, such as data.",
+        )
+        encoding = st.text_input(
+            "Encoding",
+            placeholder="UTF-8, or a guess",
+            key=f"{kind}-encoding",
+            help="The encoding of text that is not UTF-8, such as gb18030 or cp1252.",
+        )
     by_hand = st.toggle("Say which column is what", key=f"{kind}-by-hand")
     return {
         "format": format,
         "split": split,
         "source_label": label.strip() or None,
         "think_tags": tags.split() or None,
+        "field": field.strip() or None,
+        "encoding": encoding.strip() or None,
         "by_hand": by_hand,
         "kind": kind,
     }
@@ -148,7 +162,7 @@ def previewed(name: str, opened: Opened, stamp: object, words: dict[str, Any]) -
     try:
         kind = words.pop("kind")
         if words.pop("by_hand"):
-            words["mapping"] = mapping_by_hand(name, opened, stamp, kind)
+            words["mapping"] = mapping_by_hand(name, opened, stamp, kind, words)
             if missing := [field for field in NEEDED if field not in words["mapping"].values()]:
                 st.caption(f"Say which column is the {' and which is the '.join(map(NEEDED.__getitem__, missing))}.")
                 return None
@@ -158,9 +172,10 @@ def previewed(name: str, opened: Opened, stamp: object, words: dict[str, Any]) -
         return None
 
 
-def mapping_by_hand(name: str, opened: Opened, stamp: object, kind: str) -> dict[str, str]:
+def mapping_by_hand(name: str, opened: Opened, stamp: object, kind: str, words: dict[str, Any]) -> dict[str, str]:
     """A choice for every column, at first what was found; those inside of another may be left a part of it."""
-    found = look(name, stamp, ("columns",), opened, {"format": "question_answer"})
+    told = {key: words[key] for key in ("field", "encoding")}
+    found = look(name, stamp, ("columns", *told.values()), opened, {"format": "question_answer", **told})
     inside = {column.name for column in found.nested}
     mapping: dict[str, str] = {}
     with st.grid(4, min_column_width=170):
@@ -194,8 +209,8 @@ def start(kind: ImportKind, name: str, opened: Opened, words: dict[str, Any], st
 
 
 FILES = (
-    "JSONL, JSON, CSV or Parquet, plain or gzipped. The format is found from the rows and shown before anything "
-    "is stored."
+    "JSONL, JSON, CSV, Parquet, Arrow or Excel, packed or not, or a zip or tar file of these. The format is found from "
+    "the rows and shown before anything is stored."
 )
 rt = get_pipeline()
 with header("Import traces", "Nothing is stored twice, and every row is accounted for."):

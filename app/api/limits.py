@@ -17,7 +17,19 @@ from tunixrt_core.ingest.literals import object_with_text_answers
 JSON_TYPES = frozenset({"application/json"})
 LINES_TYPES = frozenset({"application/x-ndjson", "application/jsonl", "text/csv"})
 FILE_TYPES = frozenset(
-    {"application/gzip", "application/vnd.apache.parquet", "application/octet-stream"}  # bytes
+    {
+        "application/gzip",
+        "application/octet-stream",
+        "application/vnd.apache.arrow.file",
+        "application/vnd.apache.arrow.stream",
+        "application/vnd.apache.parquet",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "application/x-bzip2",
+        "application/x-tar",
+        "application/x-xz",
+        "application/zip",
+        "application/zstd",
+    }
 )
 
 

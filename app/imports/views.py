@@ -16,6 +16,7 @@ from app.ui.components import card, table, tiles
 from app.ui.navigation import go
 from app.ui.words import duration, plural, whole
 from tunixrt_core.errors import Stopped, TunixRTError
+from tunixrt_core.ingest.files.packed import without_suffix
 from tunixrt_core.ingest.report import (
     Diagnosis,
     ImportReport,
@@ -50,15 +51,19 @@ def show_preview(preview: Preview) -> None:
         "Nothing is stored yet."
     )
     show_warnings(preview.warnings, preview.unit)
+    show_notes(preview.notes)
     table(
-        [{"column": c.name, "field": c.field, "sample": " ".join(c.sample.split()) or None} for c in preview.told],
+        [
+            {"column": c.name, "field": c.field, "sample": " | ".join(" ".join(s.split()) for s in c.samples) or None}
+            for c in preview.told
+        ],
         {
             "column": st.column_config.TextColumn("Column", width=140),
             "field": st.column_config.TextColumn("Becomes", width=150),
-            "sample": st.column_config.TextColumn("First value"),
+            "sample": st.column_config.TextColumn("First values"),
         },
         key="columns",
-        alt="Columns of the file, what each becomes, and its first value.",
+        alt="Columns of the file, what each becomes, and its first values.",
         height="content" if len(preview.told) <= 8 else 340,
     )
     show_rows(preview.rows, preview.unit)
@@ -69,6 +74,12 @@ def show_warnings(warnings: Sequence[ReadWarning], unit: Unit) -> None:
     for warning in warnings:
         words = f"{plural(warning.times, 'row')}, first {unit} {warning.first_line:,}: {warning.text}"
         st.warning(escape_markdown(words), icon=":material/warning:")
+
+
+def show_notes(notes: Sequence[str]) -> None:
+    """How the file is read where that is not plain."""
+    for note in notes:
+        st.caption(escape_markdown(note))
 
 
 def show_rows(rows: Sequence[PreviewRow], unit: Unit) -> None:
@@ -170,6 +181,7 @@ def show_report(report: ImportReport, file: FileRead | None = None) -> None:
             f"{report.rejected:,} rejected"
         )
         show_warnings(report.warnings, "line")
+        show_notes(report.notes)
         show_rejected(report.errors, report.rejected, report.file, file)
         with st.container(horizontal=True):
             if st.button("Build a dataset", type="primary", icon=":material/dataset:", key="build-a-dataset"):
@@ -211,6 +223,7 @@ def show_diagnosis(found: Diagnosis, file: FileRead) -> None:
                 height="content" if len(found.reasons) <= 8 else 340,
             )
         show_warnings(found.warnings, found.unit)
+        show_notes(found.notes)
         show_rejected(found.errors, found.rejected, found.file, file)
 
 
@@ -245,7 +258,7 @@ def show_rejected(errors: Sequence[RowError], rejected: int, name: str, file: Fi
 
 
 def _rejects_name(name: str) -> str:
-    """`rows.csv.gz` -> `rows.rejects.csv`: rejected rows are unpacked; those of Parquet are JSON Lines."""
-    path = PurePath(name.removesuffix(".gz"))
+    """`rows.csv.gz` -> `rows.rejects.csv`: rejected rows are unpacked; those of tables are JSON Lines."""
+    path = PurePath(without_suffix(name))
     suffix = path.suffix if path.suffix.lower() in (".csv", ".tsv", ".json", ".jsonl") else ".jsonl"
     return f"{path.stem or 'rows'}.rejects{suffix}"

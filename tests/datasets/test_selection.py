@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -35,7 +36,15 @@ def test_strata_get_their_share_or_the_same_each() -> None:
 def test_strata_may_be_values_of_meta_or_missing_ones() -> None:
     made = built(SOURCES, selection="stratified", by="meta.level", limit=10)
     assert Counter(SOURCES[n].meta["level"] for n in numbers(made, SOURCES)) == {0: 5, 1: 5}
-    assert len(built(SOURCES, selection="stratified", by="meta.nothing", limit=10).rows) == 10
+    some = [one if n % 2 else replace(one, meta={}) for n, one in enumerate(SOURCES)]
+    assert len(built(some, selection="stratified", by="meta.level", limit=10).rows) == 10
+
+
+def test_a_stratum_that_no_trace_has_is_refused_with_the_one_that_may_be_meant() -> None:
+    with pytest.raises(InvalidDataset, match=r"no trace that matches has meta\.levle\. Did you mean meta\.level\?"):
+        built(SOURCES, selection="stratified", by="meta.levle", limit=10)
+    with pytest.raises(InvalidDataset, match=r"has meta\.nothing\. Keys seen: source, model, meta\.level"):
+        built(SOURCES, selection="stratified", by="meta.nothing", limit=10)
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 30), min_size=1), st.integers(1, 120), st.booleans())

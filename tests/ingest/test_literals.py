@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import Any
 
 import pyarrow as pa
@@ -77,8 +78,8 @@ def test_numbers_elsewhere_stay_numbers_and_prompts_and_steps_stay_text() -> Non
     assert {key: trace.meta[key] for key in ("level", "output")} == {"level": 1.5, "output": 2.0}
     assert answers(data + b'{"question": 5, "answer": 1}\n{"question": "q", "answer": 1, "steps": [2]}') == [
         ("1.50", None),
-        "f:2: question: must be text, not int",
-        "f:3: steps[0]: must be text or an object with `content`",
+        "f:2: question: must be text, not the number 5. Write it in quotes",
+        "f:3: steps[0]: must be text or an object with `content`, not the number 2. Write the step as text",
     ]
 
 
@@ -89,20 +90,21 @@ def test_numbers_elsewhere_stay_numbers_and_prompts_and_steps_stay_text() -> Non
         ('{"question": "q", "answer": 1, "n": Infinity}', "n: inf is not a JSON number"),
         ('{"question": "q", "answer": 1, "n": 18446744073709551616}', "n: integer does not fit in 64 bits"),
         ('{"question": "q", "answer": 1, "answer": 2}', "answer: the key stands twice in one object"),
-        ('{"question": "q", "answer": {"value": 1}}', "answer: must be text, not dict"),
+        ('{"question": "q", "answer": {"value": 1}}', "answer: must be text, a number, true or false, not an object"),
     ],
 )
 def test_what_was_refused_before_still_is(row: str, message: str) -> None:
-    assert answers(row.encode(), format="question_answer") == [f"f:1: {message}"]
+    (found,) = answers(row.encode(), format="question_answer")
+    assert str(found).startswith(f"f:1: {message}")
 
 
 def test_a_reference_that_is_a_list_is_refused_and_not_lost() -> None:
-    data = b'{"problem": "p", "generated_solution": "4", "expected_answer": [4]}'
-    message = "f:1: expected_answer: must be text, a number, true or false, not list"
+    data = b'{"problem": "p", "generated_solution": "4", "expected_answer": [4, 5]}'
+    message = "f:1: expected_answer: must be text, a number, true or false, not the number 4. Write it as one text"
     assert answers(data, format="openmathreasoning") == [message]
 
 
-def test_parquet_gives_whole_numbers_and_booleans_but_no_text_of_others() -> None:
+def test_parquet_gives_numbers_in_their_shortest_form_and_no_value_for_nan() -> None:
     def table(values: list[Any]) -> bytes:
         sink = io.BytesIO()
         pq.write_table(pa.table({"question": ["q"] * len(values), "answer": values}), sink)
@@ -111,13 +113,18 @@ def test_parquet_gives_whole_numbers_and_booleans_but_no_text_of_others() -> Non
     assert answers(table([42, 2**63 - 1, None]), format="question_answer") == [
         ("42", None),
         (str(2**63 - 1), None),
-        "f:row 3: answer: is missing; it may also be called final_answer, answer, response, output, solution",
+        "f:row 3: answer: is missing; it may also be called final_answer, answer, response, output, solution. "
+        "Rename a column, or map it by hand.",
     ]
     assert answers(table([True, False])) == [("true", None), ("false", None)]
-    assert answers(table([42.0])) == [
-        "f:row 1: answer: is the floating-point number 42.0, of which Parquet keeps no text; "
-        "write the column as text or whole numbers"
+    # pandas makes whole numbers floating-point ones where one of them is missing
+    assert answers(table([42.0, 0.5, 1e300, math.inf])) == [
+        ("42", None),
+        ("0.5", None),
+        ("1e+300", None),
+        "f:row 4: answer: is inf, which is no answer. Leave the row out",
     ]
+    assert str(answers(table([math.nan, 1.0]), format="question_answer")[0]).startswith("f:row 1: answer: is missing")
 
 
 def test_a_column_named_by_hand_takes_a_number_wherever_it_stands() -> None:

@@ -101,7 +101,7 @@ def test_a_50_mb_line_is_one_error_in_bounded_memory() -> None:
     rows = list(read_traces(stream, name="f", max_line_bytes=1 << 20))  # type: ignore[arg-type]
     assert [type(r) for r in rows] == [Trace, RowError, Trace]
     assert isinstance(rows[1], RowError)
-    assert rows[1].reason == "line is 52,428,800 bytes long; at most 1,048,576 are read"
+    assert rows[1].reason == "line is 52,428,800 bytes long; at most 1,048,576 are read. Split the row"
     assert stream.largest <= 1 << 20
 
 
@@ -119,8 +119,8 @@ def test_the_limit_is_exact(size: int) -> None:
         (b"", r"f is empty\."),
         (b"\xef\xbb\xbf \n\n", r"f is empty\."),
         (b"\x89PNG\r\n\x1a\n\0\0", "f is a binary file"),
-        (b"caf\xe9 au lait", "f is a binary file"),
-        ('{"a": 1}'.encode("utf-16"), "f is UTF-16 text. Save it as UTF-8"),
+        (b"caf\xe9 au lait", "f holds bytes that are not UTF-8, and its encoding is not known"),
+        ('{"a": 1}'.encode("utf-16"), "f: The format is not known. Keys seen: a"),
         (b"some words\nand more\n", "f: no row could be read as a JSON object. Line 1: not valid JSON"),
         (b"name,age\nx,1\n", r"f: The format is not known. Keys seen: age, name\."),
         (b'{"width": 1}\n', "f: The format is not known. Keys seen: width."),
@@ -137,7 +137,7 @@ def test_a_file_that_holds_no_traces_is_a_sentence(data: bytes, message: str) ->
 def test_a_missing_file_a_directory_and_an_unknown_format_are_sentences(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile, match="f is not there"):
         read_traces(tmp_path / "none.jsonl", name="f")
-    with pytest.raises(UnreadableFile, match="f is a directory"):
+    with pytest.raises(UnreadableFile, match="holds no file that can be read"):
         read_traces(tmp_path, name="f")
     with pytest.raises(UnreadableFile, match="f cannot be read: File name too long"):
         read_traces(tmp_path / ("n" * 300), name="f")

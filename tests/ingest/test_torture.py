@@ -44,69 +44,96 @@ CASES: dict[str, Case] = {
     "U+2028 between rows is no line end": (
         row(1) + "\u2028".encode() + row(2),
         [],
-        ["f:1: not valid JSON: Extra data at column 54"],
+        [
+            "f:1: not valid JSON: more stands behind the object, from column 54: "
+            '`{"prompt": "p2", "steps": ["s"], "final_…`. Write each row on its own line'
+        ],
     ),
     "CRLF": (row(1) + b"\r\n" + row(2) + b"\r\n", ["p1", "p2"], []),
-    "CR alone is no line end": (row(1) + b"\r" + row(2), [], ["f:1: not valid JSON: Extra data at column 55"]),
+    "CR alone is no line end": (
+        row(1) + b"\r" + row(2),
+        [],
+        [
+            "f:1: not valid JSON: more stands behind the object, from column 55: "
+            '`{"prompt": "p2", "steps": ["s"], "final_…`. Write each row on its own line'
+        ],
+    ),
     "a byte order mark": (b"\xef\xbb\xbf" + row(1) + b"\n", ["p1"], []),
     "a second byte order mark is text": (
         row(1) + b"\n\xef\xbb\xbf" + row(2),
         ["p1"],
-        ["f:2: not valid JSON: a byte order mark at column 1"],
+        ["f:2: not valid JSON: a byte order mark at column 1. Remove it"],
     ),
     "no final newline": (row(1) + b"\n" + row(2), ["p1", "p2"], []),
     "blank lines": (b"\n \n" + row(1) + b"\n\t\n\n" + row(2) + b"\n\n", ["p1", "p2"], []),
     "a bad line": (
         row(1) + b'\n{"prompt": "p", "steps": [\n' + row(3),
         ["p1", "p3"],
-        ["f:2: not valid JSON: Expecting value at column 27"],
+        [
+            "f:2: not valid JSON: the row breaks off (expecting value at column 27). Write the whole row on one line; "
+            "a line end inside text is \\n"
+        ],
     ),
     "invalid UTF-8": (
         row(1) + b'\n{"prompt": "\xff", "steps": [], "final_answer": "1"}\n' + row(3),
         ["p1", "p3"],
-        ["f:2: prompt: holds bytes that are not UTF-8 (byte 13 of the row)"],
+        [
+            "f:2: prompt: holds bytes that are not UTF-8 (byte 13 of the row). Save the file as UTF-8, or name its "
+            "encoding: --encoding NAME"
+        ],
     ),
     "half a character at the end": (
         row(1) + b"\n" + row("é")[: row("é").index(b"\xa9")],
         ["p1"],
-        ["f:2: not valid JSON: Unterminated string starting at column 12"],
+        [
+            "f:2: not valid JSON: the row breaks off (unterminated string at column 12). Write the whole row on one "
+            "line; a line end inside text is \\n"
+        ],
     ),
     "NaN": (
         row(1) + b"\n" + raw('{"a": [1, NaN]}'),
         ["p1"],
-        ["f:2: meta.a[1]: nan is not a JSON number"],
+        ["f:2: meta.a[1]: nan is not a JSON number. Write null, or leave the key out"],
     ),
-    "Infinity": (row(1) + b"\n" + raw('{"a": -Infinity}'), ["p1"], ["f:2: meta.a: -inf is not a JSON number"]),
+    "Infinity": (
+        row(1) + b"\n" + raw('{"a": -Infinity}'),
+        ["p1"],
+        ["f:2: meta.a: -inf is not a JSON number. Write null, or leave the key out"],
+    ),
     "a number beyond the largest": (
         row(1) + b"\n" + raw('{"a": 1e400}'),
         ["p1"],
-        ["f:2: meta.a: inf is not a JSON number"],
+        ["f:2: meta.a: inf is not a JSON number. Write null, or leave the key out"],
     ),
     "an integer over 64 bits": (
         row(1) + b"\n" + raw('{"a": 18446744073709551616}') + b"\n" + row(3, meta={"a": 2**64 - 1}),
         ["p1", "p3"],
-        ["f:2: meta.a: integer does not fit in 64 bits"],
+        ["f:2: meta.a: integer does not fit in 64 bits. Write it as text"],
     ),
     "mixed types": (
         row(1, meta={"a": 1}) + b"\n" + row(2, meta={"a": "1"}) + b"\n" + row(3, meta={"a": [None, {}]}),
         ["p1", "p2", "p3"],
         [],
     ),
-    "a wrong type": (row(1) + b"\n" + row(2, prompt=1), ["p1"], ["f:2: prompt: must be text, not int"]),
-    "a wrong type of an answer": (
-        row(1) + b"\n" + row(2, final_answer=[1]),
+    "a wrong type": (
+        row(1) + b"\n" + row(2, prompt=1),
         ["p1"],
-        ["f:2: final_answer: must be text, not list"],
+        ["f:2: prompt: must be text, not the number 1. Write it in quotes"],
+    ),
+    "a wrong type of an answer": (
+        row(1) + b"\n" + row(2, final_answer=["1", "2"]),
+        ["p1"],
+        ["f:2: final_answer: must be text, not a list. Write it as one text"],
     ),
     "an answer that is no number": (
         row(1) + b'\n{"prompt": "p", "steps": [], "final_answer": NaN}',
         ["p1"],
-        ["f:2: final_answer: nan is not a JSON number"],
+        ["f:2: final_answer: nan is not a JSON number. Write null, or leave the key out"],
     ),
     "an answer beyond the largest number below zero": (
         row(1) + b'\n{"prompt": "p", "steps": [], "final_answer": -Infinity}',
         ["p1"],
-        ["f:2: final_answer: -inf is not a JSON number"],
+        ["f:2: final_answer: -inf is not a JSON number. Write null, or leave the key out"],
     ),
     "extra keys": (
         row(1) + b"\n" + row(2, extra=1),
@@ -116,17 +143,17 @@ CASES: dict[str, Case] = {
     "duplicate keys": (
         row(1) + b'\n{"prompt": "a", "steps": [], "final_answer": "1", "prompt": "b"}',
         ["p1"],
-        ["f:2: prompt: the key stands twice in one object"],
+        ["f:2: prompt: the key stands twice in one object. Remove one of them"],
     ),
     "duplicate keys far inside": (
         row(1) + b"\n" + raw('{"a": {"k" : 1, "k": 1}}'),
         ["p1"],
-        ["f:2: k: the key stands twice in one object"],
+        ["f:2: k: the key stands twice in one object. Remove one of them"],
     ),
     "a lone surrogate": (
         row(1) + b'\n{"prompt": "\\ud800x", "steps": [], "final_answer": "1"}',
         ["p1"],
-        ["f:2: prompt: holds a lone surrogate, which is not valid Unicode"],
+        ["f:2: prompt: holds a lone surrogate, which is not valid Unicode. Replace it"],
     ),
     "a surrogate pair is one character": (
         b'{"prompt": "\\ud83d\\ude00", "steps": [], "final_answer": "1"}',
@@ -136,7 +163,7 @@ CASES: dict[str, Case] = {
     "NUL": (
         row(1) + b'\n{"prompt": "a\\u0000b", "steps": [], "final_answer": "1"}',
         ["p1"],
-        ["f:2: prompt: holds a NUL character"],
+        ["f:2: prompt: holds a NUL character. Remove it"],
     ),
     "an escaped backslash before u0000 is no NUL": (
         b'{"prompt": "a\\\\u0000b", "steps": [], "final_answer": "1"}',
@@ -146,39 +173,45 @@ CASES: dict[str, Case] = {
     "a NUL byte": (
         row(1) + b'\n{"prompt": "a\0b", "steps": [], "final_answer": "1"}',
         ["p1"],
-        ["f:2: not valid JSON: Invalid control character at column 14"],
+        [
+            "f:2: not valid JSON: invalid control character at column 14, where the row reads "
+            '`\x00b", "steps": [], "final_answer": "1"}`. Write it with a JSON library'
+        ],
     ),
     "a 50 MB line": (
         row(1) + b"\n" + row("x" * 50_000_000) + b"\n" + row(3),
         ["p1", "p3"],
-        [f"f:2: line is 50,000,052 bytes long; at most {MAX_LINE_BYTES:,} are read"],
+        [f"f:2: line is 50,000,052 bytes long; at most {MAX_LINE_BYTES:,} are read. Split the row"],
     ),
     "a trace over the limit": (
         row(1) + b"\n" + row("x" * (1 << 20)) + b"\n" + row(3),
         ["p1", "p3"],
-        ["f:2: trace: is 1,048,689 bytes long; at most 1,048,576 are stored"],
+        [
+            "f:2: trace: is 1,048,689 bytes as it is stored; at most 1,048,576 are taken. Shorten it. The row has "
+            "1,048,628 bytes in the file"
+        ],
     ),
     "deep nesting": (
         row(1) + b"\n" + raw('{"a":' * 150 + "1" + "}" * 150) + b"\n" + raw("[" * 100_000) + b"\n" + row(3),
         ["p1", "p3"],
         [
-            "f:2: meta" + ".a" * 38 + ": is nested more than 100 levels deep",
-            "f:3: is nested too deeply",
+            "f:2: meta" + ".a" * 38 + ": is nested more than 100 levels deep. Write the inner part as text",
+            "f:3: is nested too deeply. At most 100 levels are read",
         ],
     ),
     "a blank prompt": (
         row(1) + b'\n{"prompt": " ", "steps": [], "final_answer": "1"}',
         ["p1"],
-        ["f:2: prompt: is empty"],
+        ["f:2: prompt: is empty. Give it a text, or leave the row out"],
     ),
     "not an object": (
         row(1) + b'\n[1]\n"x"\nnull\n1\n' + row(6),
         ["p1", "p6"],
         [
-            "f:2: is a list; each row must be a JSON object",
-            "f:3: is text; each row must be a JSON object",
-            "f:4: is null; each row must be a JSON object",
-            "f:5: is a number; each row must be a JSON object",
+            'f:2: is a list; each row must be a JSON object, such as {"prompt": ...}',
+            'f:3: is text; each row must be a JSON object, such as {"prompt": ...}',
+            'f:4: is null; each row must be a JSON object, such as {"prompt": ...}',
+            'f:5: is a number; each row must be a JSON object, such as {"prompt": ...}',
         ],
     ),
 }

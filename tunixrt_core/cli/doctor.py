@@ -10,7 +10,19 @@ import typer
 
 from tunixrt_core.cli.common import EvalMap, Home, open_home, settings_of
 from tunixrt_core.cli.exit_codes import ExitCode
-from tunixrt_core.cli.ingest import Format, Map, RejectsFile, Split, ThinkTags, name_of, stream_of, tell, words_of
+from tunixrt_core.cli.ingest import (
+    Encoding,
+    Field,
+    Format,
+    Map,
+    RejectsFile,
+    Split,
+    ThinkTags,
+    name_of,
+    stream_of,
+    tell,
+    words_of,
+)
 from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import ingest as terminal_ingest
 from tunixrt_core.cli.show import terminal
@@ -48,6 +60,8 @@ def data(
     split: Split = "auto",
     think_tags: ThinkTags = None,
     map_: Map = None,
+    field: Field = None,
+    encoding: Encoding = None,
     rejects: RejectsFile = None,
     as_json: AsJson = False,
     home: Home = None,
@@ -59,7 +73,7 @@ def data(
             stream_of(file),
             rejects=rejects,
             on_progress=lambda p: tell(bar, task, p),
-            **words_of(file, format, split, map_, think_tags=think_tags),
+            **words_of([file], format, split, map_, None, think_tags, field, encoding),
         )
         bar.update(task, completed=found.rows, total=found.rows, note="")
     if as_json:

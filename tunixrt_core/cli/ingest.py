@@ -17,6 +17,7 @@ from tunixrt_core.cli.exit_codes import ExitCode
 from tunixrt_core.cli.output import AsJson, path_text, print_json
 from tunixrt_core.cli.show import ingest as terminal_ingest
 from tunixrt_core.cli.show import terminal
+from tunixrt_core.errors import UnreadableFile
 from tunixrt_core.ingest.formats.mapping import ColumnMapping
 from tunixrt_core.ingest.options import Reading
 from tunixrt_core.ingest.report import ImportProgress, ImportReport
@@ -32,20 +33,31 @@ Map = Annotated[
     list[str] | None,
     typer.Option("--map", help="Say which column is what: field=column, such as prompt=question. Repeat it."),
 ]
+Field = Annotated[
+    str | None, typer.Option(help="Key of a JSON document under which its rows are, such as data or data.train.")
+]
+Encoding = Annotated[str | None, typer.Option(help="Encoding of text that is not UTF-8, such as gb18030 or cp1252.")]
 RejectsFile = Annotated[
     Path | None, typer.Option("--rejects", help="Write the rejected rows to this file, to be fixed and read again.")
 ]
 
 
 def ingest(
-    file: Annotated[
-        Path | None, typer.Argument(help="JSONL, JSON, CSV or Parquet, gzip too; - for standard input.")
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FILE]...",
+            help="JSONL, JSON, CSV, Parquet, Arrow or Excel, packed too; a folder, a zip or a tar file of these; "
+            "- for standard input.",
+        ),
     ] = None,
     format: Format = "auto",
     source: Annotated[str | None, typer.Option(help="Name to keep as the traces' source.")] = None,
     split: Split = "auto",
     think_tags: ThinkTags = None,
     map_: Map = None,
+    field: Field = None,
+    encoding: Encoding = None,
     rejects: RejectsFile = None,
     preview: Annotated[bool, typer.Option("--preview", help="Show what would be made of it; store nothing.")] = False,
     bundled: Annotated[bool, typer.Option("--examples", help="Load the bundled example traces.")] = False,
@@ -56,16 +68,17 @@ def ingest(
 
     A file is stored as a whole or not at all: Ctrl-C stores nothing of it.
     """
-    if bundled == (file is not None):
+    if bundled == bool(files):
         raise typer.BadParameter("name a file, or give --examples")
     with open_home(home) as rt:
-        if file is None:
+        if not files:
             report = rt.traces.ingest_examples()
-        elif preview:
-            _preview(rt, file, words_of(file, format, split, map_, source, think_tags), as_json)
-            return
         else:
-            report = _store(rt, file, words_of(file, format, split, map_, source, think_tags), rejects)
+            words = words_of(files, format, split, map_, source, think_tags, field, encoding)
+            if preview:
+                _preview(rt, files, words, as_json)
+                return
+            report = _store(rt, files, words, rejects)
     if as_json:
         print_json(report)
     else:
@@ -74,8 +87,8 @@ def ingest(
     raise typer.Exit(ExitCode.FAILURE if report.rejected else ExitCode.SUCCESS)
 
 
-def _preview(rt: Pipeline, file: Path, words: Reading, as_json: bool) -> None:
-    found = rt.traces.preview(stream_of(file), **words)
+def _preview(rt: Pipeline, files: list[Path], words: Reading, as_json: bool) -> None:
+    found = rt.traces.preview(source_of(files), **words)
     if as_json:
         print_json(found)
     else:
@@ -87,28 +100,41 @@ def stream_of(file: Path) -> Any:
     return sys.stdin.buffer if str(file) == "-" else file
 
 
+def source_of(files: list[Path]) -> Any:
+    """The files, or standard input for `-` alone. Raises UnreadableFile where it is one of several."""
+    if len(files) == 1:
+        return stream_of(files[0])
+    if any(str(file) == "-" for file in files):
+        raise UnreadableFile("Standard input (-) cannot be one of several files. Read it by itself.")
+    return files
+
+
 def name_of(file: Path) -> str:
     """The file as reports name it."""
     return "standard input" if str(file) == "-" else path_text(file)
 
 
 def words_of(
-    file: Path,
+    files: list[Path],
     format: str,
     split: str,
     pairs: list[str] | None,
     source: str | None = None,
     think_tags: tuple[str, str] | None = None,
+    field: str | None = None,
+    encoding: str | None = None,
 ) -> Reading:
     """What the user said about a file, as the verbs take it. Raises UnreadableFile."""
     mapping = ColumnMapping.parse(pairs or [])
     return {
-        "name": name_of(file),
+        "name": name_of(files[0]) if len(files) == 1 else f"{len(files):,} files",
         "format": format,
         "split": split,
         "mapping": mapping.fields if mapping else None,
         "source_label": source,
         "think_tags": think_tags,
+        "field": field,
+        "encoding": encoding,
     }
 
 
@@ -120,7 +146,7 @@ def tell(bar: Any, task: Any, progress: ImportProgress) -> None:
     bar.update(task, completed=progress.read, total=total, note=note)
 
 
-def _store(rt: Pipeline, file: Path, words: Reading, rejects: Path | None) -> ImportReport:
+def _store(rt: Pipeline, files: list[Path], words: Reading, rejects: Path | None) -> ImportReport:
     interrupt = Interrupt()
     try:
         with terminal.progress() as bar, interrupt.caught():
@@ -130,7 +156,7 @@ def _store(rt: Pipeline, file: Path, words: Reading, rejects: Path | None) -> Im
                 interrupt.check()
                 tell(bar, task, progress)
 
-            report = rt.traces.ingest(stream_of(file), rejects=rejects, on_progress=told, **words)
+            report = rt.traces.ingest(source_of(files), rejects=rejects, on_progress=told, **words)
             bar.update(task, completed=report.read, total=report.read, note="")
     except KeyboardInterrupt:
         terminal.err.print(f"Stopped by Ctrl-C. Nothing of {words['name']} was stored.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from tunixrt_core.datasets.gates.rules.answer import SETTINGS, AnswerCheck
@@ -10,8 +11,11 @@ from tunixrt_core.datasets.gates.rules.length import estimated_tokens
 from tunixrt_core.datasets.gates.texts import reasoning, whole_text
 from tunixrt_core.datasets.selection import Candidate
 from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.traces.trace import Trace
 
+_MOST_KEYS = 200
+_SHOWN_KEYS = 20
 _ASKING = {"stratified", "top", "best", "shortest", "budget"}
 
 
@@ -29,6 +33,8 @@ class FactFinder:
         """`scores` are what the store knows by hash; a trace without one there may carry its own."""
         self._spec = spec
         self._scores = scores or {}
+        self._has_stratum = False
+        self._keys: set[str] = set()
         right = spec.selection in ("best", "shortest")
         self._answers = AnswerCheck({name: one.default for name, one in SETTINGS.items()}, beat) if right else None
 
@@ -38,20 +44,38 @@ class FactFinder:
         if self._answers is not None:
             self._answers.see(trace, None)
         by = self._spec.by
+        stratum = stratum_of(trace, by) if by and self._spec.selection == "stratified" else ""
+        if stratum:
+            self._has_stratum = True
+        elif len(self._keys) < _MOST_KEYS:
+            self._keys.update(map(str, trace.meta))
         return candidate._replace(
-            stratum=stratum_of(trace, by) if by and self._spec.selection == "stratified" else "",
+            stratum=stratum,
             score=self._score(candidate.hash, trace),
             size=len(reasoning(trace).encode()),
             tokens=self._tokens(trace),
         )
 
     def judged(self, candidates: Iterable[Candidate]) -> list[Candidate]:
-        """The candidates with `right` set, where the selection wants right answers."""
+        """The candidates with `right` set, where the selection wants right answers.
+
+        Raises InvalidDataset where no trace has what it is to be stratified by.
+        """
+        if self._spec.selection == "stratified" and not self._has_stratum:
+            raise InvalidDataset(self._no_stratum())
         if self._answers is None:
             return list(candidates)
         self._answers.finish(set())
         verdicts = self._answers.verdicts
         return [candidate._replace(right=verdicts.get(candidate.hash) == "right") for candidate in candidates]
+
+    def _no_stratum(self) -> str:
+        by = str(self._spec.by)
+        keys = [f"meta.{key}" for key in sorted(self._keys)]
+        alike = get_close_matches(by, keys, 1, 0.7)
+        hint = f" Did you mean {alike[0]}?" if alike else ""
+        seen = ", ".join(keys[:_SHOWN_KEYS]) or "none"
+        return f"by: no trace that matches has {by}.{hint} Keys seen: source, model, {seen}."
 
     def close(self) -> None:
         if self._answers is not None:

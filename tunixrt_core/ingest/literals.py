@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,14 +13,15 @@ from tunixrt_core.ingest.files.rows import RawRow, parsed
 from tunixrt_core.util.hashing import check_json
 
 _ANSWERS = frozenset({"final_answer", "reference_answer"})
-_TOO_LARGE = "integer does not fit in 64 bits"
+_TOO_LARGE = "integer does not fit in 64 bits. Write it as text"
 
 
 def with_text_answers(row: RawRow, columns: Mapping[str, str]) -> RawRow:
     """The row with text in those `columns` (name -> fields) that give a final or a reference answer.
 
-    `1.50` stays `1.50` and `true` `true`, however many digits a number has. Rows of Parquet hold no text: whole numbers
-    and booleans are taken, a floating-point number makes the row a bad one, because `42.0` may have been `42`.
+    `1.50` stays `1.50` and `true` `true`, however many digits a number has. Rows of Parquet hold no text: there a
+    floating-point number is written in its shortest form, and a whole one as pandas found it before it had to be a
+    float, `42` for `42.0`.
     """
     found = row.object
     if found is None:
@@ -33,9 +35,9 @@ def with_text_answers(row: RawRow, columns: Mapping[str, str]) -> RawRow:
         return row
     for keys in answers:
         value = value_at(found, keys)
-        if isinstance(value, float):
-            return row._replace(value=BadRow(_name(keys), _NO_TEXT.format(value), found))
-        found = with_value(found, keys, str(value).lower() if isinstance(value, bool) else str(value))
+        if isinstance(value, float) and not math.isfinite(value):
+            return row._replace(value=BadRow(_name(keys), f"is {value}, which is no answer. Leave the row out", found))
+        found = with_value(found, keys, _number_text(value))
     return row._replace(value=found)
 
 
@@ -63,14 +65,20 @@ def exact_row(raw: RawRow) -> dict[str, Any] | BadRow:
     return exact
 
 
-_NO_TEXT = "is the floating-point number {}, of which Parquet keeps no text; write the column as text or whole numbers"
+def _number_text(value: bool | int | float) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
 
 
 def _answer(row: Mapping[str, Any], name: str, field: str) -> Keys | None:
     """Where the column stands, if it gives an answer and holds no text there."""
     if _ANSWERS.isdisjoint(field.split(", ")) or not (keys := keys_of(row, name)):
         return None
-    return keys if isinstance(value_at(row, keys), bool | int | float) else None
+    value = value_at(row, keys)
+    if isinstance(value, list) and len(value) == 1:
+        keys, value = (*keys, 0), value[0]
+    return keys if isinstance(value, bool | int | float) else None
 
 
 def _name(keys: Keys) -> str:

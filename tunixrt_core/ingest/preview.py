@@ -11,7 +11,7 @@ import orjson
 from tunixrt_core.ingest.files.paths import keys_of, nested_in, value_at
 from tunixrt_core.ingest.files.rows import RawRow, parsed
 from tunixrt_core.ingest.formats.detect import Detected
-from tunixrt_core.ingest.reader import TraceReader
+from tunixrt_core.ingest.reader import AnyReader
 from tunixrt_core.ingest.report import (
     MAX_ERRORS_KEPT,
     Column,
@@ -30,6 +30,7 @@ SAMPLE_ROWS = 200
 _SAMPLE_BYTES = 16 << 20
 _SHOWN = 5
 _SAMPLE_CHARS = 120
+_SAMPLES = 2
 _MAX_NESTED = 100
 _MAX_TWINS = 1_000
 _MAX_REASONS = 200
@@ -37,7 +38,7 @@ _NUMBER = re.compile(r"\d[\d,]*")
 _OTHER = ("", "of other kinds")
 
 
-def preview_of(reader: TraceReader) -> Preview:
+def preview_of(reader: AnyReader) -> Preview:
     """What the first 200 rows, or 16 MiB of them, would become; the first five in full."""
     shown: list[PreviewRow] = []
     columns: dict[str, Column] = {}
@@ -68,6 +69,7 @@ def preview_of(reader: TraceReader) -> Preview:
         bad=bad,
         whole=whole,
         warnings=reader.warnings.found,
+        notes=tuple(reader.notes),
     )
 
 
@@ -88,7 +90,7 @@ class _Reasons:
         return tuple(sorted(found, key=lambda reason: -reason.times))
 
 
-def diagnose(reader: TraceReader, on_row: Callable[[], object] | None = None) -> Diagnosis:
+def diagnose(reader: AnyReader, on_row: Callable[[], object] | None = None) -> Diagnosis:
     """Read all of it. `on_row` is called for each row, and may raise to end it."""
     began = time.perf_counter()
     seen: dict[bytes, int] = {}
@@ -128,10 +130,11 @@ def diagnose(reader: TraceReader, on_row: Callable[[], object] | None = None) ->
         twins=tuple(twins),
         seconds=time.perf_counter() - began,
         warnings=reader.warnings.found,
+        notes=tuple(reader.notes),
     )
 
 
-def _items(reader: TraceReader, on_row: Callable[[], object] | None) -> Iterator[tuple[int, Read]]:
+def _items(reader: AnyReader, on_row: Callable[[], object] | None) -> Iterator[tuple[int, Read]]:
     for row, found in reader.by_row():
         if on_row is not None:
             on_row()
@@ -149,11 +152,11 @@ def _preview_row(row: RawRow, found: list[Read]) -> PreviewRow:
     )
 
 
-def _note_columns(reader: TraceReader, row: RawRow, columns: dict[str, Column], nested: dict[str, Column]) -> None:
+def _note_columns(reader: AnyReader, row: RawRow, columns: dict[str, Column], nested: dict[str, Column]) -> None:
     value = parsed(row).object
     if value is None:
         return
-    fields = reader.form.columns(value)
+    fields = reader.columns_of(value)
     for name, content in value.items():
         _note(name, content, fields.get(name, "meta"), columns)
         for inner, part in nested_in(name, content):
@@ -165,9 +168,14 @@ def _note_columns(reader: TraceReader, row: RawRow, columns: dict[str, Column], 
 
 
 def _note(name: str, content: object, field: str, columns: dict[str, Column]) -> None:
-    if name not in columns or not columns[name].sample:
-        text = content if isinstance(content, str) else "" if content is None else _json(content)
-        columns[name] = Column(name, field, text[:_SAMPLE_CHARS])
+    known = columns.get(name)
+    if known is not None and len(known.samples) == _SAMPLES:
+        return
+    text = content if isinstance(content, str) else "" if content is None else _json(content)
+    text, before = text[:_SAMPLE_CHARS], known.samples if known else ()
+    # a field is what the first row with a value makes of it
+    samples = (*before, text) if text and text not in before else before
+    columns[name] = Column(name, known.field if known and before else field, samples)
 
 
 def _json(value: object) -> str:
@@ -177,7 +185,7 @@ def _json(value: object) -> str:
         return repr(value)
 
 
-def _detected(reader: TraceReader) -> Detected:
+def _detected(reader: AnyReader) -> Detected:
     return reader.detected or Detected(reader.format, "high", "as you said")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -11,7 +11,7 @@ from typing import BinaryIO
 from tunixrt_core.ingest.files.rejects import Rejects, rejects_file
 from tunixrt_core.ingest.formats.mapping import ColumnMapping
 from tunixrt_core.ingest.options import Reading
-from tunixrt_core.ingest.reader import TraceReader, read_traces
+from tunixrt_core.ingest.reader import AnyReader, read_traces
 from tunixrt_core.ingest.reasoning.steps import rule_named
 from tunixrt_core.ingest.report import ImportProgress, Read
 
@@ -39,20 +39,28 @@ class Watched:
         self._tell(self._read)
 
 
-def trace_reader(source: Path | BinaryIO, rejects: Rejects | None, words: Reading) -> TraceReader:
+def trace_reader(source: Path | BinaryIO | Sequence[Path], rejects: Rejects | None, words: Reading) -> AnyReader:
     mapping = words.get("mapping")
     return read_traces(
         source,
-        name=words.get("name") or (source.name if isinstance(source, Path) else "upload"),
+        name=words.get("name") or _name_of(source),
         format=words.get("format", "auto"),
         source_label=words.get("source_label"),
         rule=rule_named(words.get("split", "auto"), words.get("think_tags")),
         mapping=ColumnMapping(mapping) if mapping else None,
         rejects=rejects,
+        field=words.get("field"),
+        encoding=words.get("encoding"),
     )
 
 
-def teller(reader: TraceReader, total: int | None, on_progress: OnProgress | None) -> Callable[[int], object]:
+def _name_of(source: Path | BinaryIO | Sequence[Path]) -> str:
+    if isinstance(source, Sequence):
+        return source[0].name if len(source) == 1 else f"{len(source):,} files"
+    return source.name if isinstance(source, Path) else "upload"
+
+
+def teller(reader: AnyReader, total: int | None, on_progress: OnProgress | None) -> Callable[[int], object]:
     """Says how far the reader is, given what was read so far and the bytes that there are."""
     if on_progress is None:
         return lambda read: None

@@ -15,8 +15,8 @@ Unit = Literal["line", "row"]
 
 
 def unit_of(container: str) -> Unit:
-    """What the rows of a file are counted in: Parquet has no lines."""
-    return "row" if container == "parquet" else "line"
+    """What the rows of a file are counted in: a table has no lines, nor have rows inside of one object."""
+    return "line" if container in ("jsonl", "json", "csv") else "row"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ class Warnings:
     def __init__(self) -> None:
         self._found: dict[str, list[int]] = {}
 
-    def add(self, text: str, line: int) -> None:
+    def add(self, text: str, line: int, times: int = 1) -> None:
         if text in self._found or len(self._found) < MAX_WARNINGS_KEPT:
-            self._found.setdefault(text, [0, line])[0] += 1
+            self._found.setdefault(text, [0, line])[0] += times
 
     @property
     def found(self) -> tuple[ReadWarning, ...]:
@@ -71,7 +71,8 @@ class Warnings:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """The outcome of one import. `errors` keeps the first 1,000 rejected ones; `seconds` is wall time.
+    """The outcome of one import. `errors` keeps the first 1,000 rejected ones; `seconds` is wall time; `notes` are as
+    those of a preview.
 
     `read` counts what the rows gave: traces, and faults in place of traces. A row may give several.
     """
@@ -86,6 +87,7 @@ class ImportReport:
     seconds: float
     scores: int = 0
     warnings: tuple[ReadWarning, ...] = ()
+    notes: tuple[str, ...] = ()  # how the file is read, where that is not plain
 
     @property
     def balanced(self) -> bool:
@@ -104,6 +106,7 @@ class ImportReport:
             "scores": self.scores,
             "errors": [error.to_dict() for error in self.errors],
             "warnings": [warning._asdict() for warning in self.warnings],
+            "notes": list(self.notes),
             "seconds": round(self.seconds, 3),
         }
 
@@ -174,11 +177,11 @@ class Tally:
 
 
 class Column(NamedTuple):
-    """A column of a file, the field of a trace that it becomes, and the beginning of its first value."""
+    """A column of a file, the field of a trace that it becomes, and how its first two different values begin."""
 
     name: str
     field: str
-    sample: str
+    samples: tuple[str, ...]
 
 
 class PreviewRow(NamedTuple):
@@ -206,6 +209,7 @@ class Preview:
     bad: int
     whole: bool  # whether the sample is all there is
     warnings: tuple[ReadWarning, ...] = ()
+    notes: tuple[str, ...] = ()  # how the file is read, where that is not plain
 
     @property
     def unit(self) -> Unit:
@@ -230,6 +234,7 @@ class Preview:
             "bad": self.bad,
             "whole": self.whole,
             "warnings": [warning._asdict() for warning in self.warnings],
+            "notes": list(self.notes),
         }
 
 
@@ -269,6 +274,7 @@ class Diagnosis:
     twins: tuple[Twin, ...]
     seconds: float
     warnings: tuple[ReadWarning, ...] = ()
+    notes: tuple[str, ...] = ()  # how the file is read, where that is not plain
 
     @property
     def unit(self) -> Unit:
@@ -281,5 +287,6 @@ class Diagnosis:
             "errors": [error.to_dict() for error in self.errors],
             "twins": [twin._asdict() for twin in self.twins],
             "warnings": [warning._asdict() for warning in self.warnings],
+            "notes": list(self.notes),
             "seconds": round(self.seconds, 3),
         }

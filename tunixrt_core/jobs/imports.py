@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol, Unpack, cast
@@ -16,7 +16,7 @@ from tunixrt_core.ingest.report import Diagnosis, ImportProgress, ImportReport
 from tunixrt_core.util.tasks import Progress, Task, Tasks
 
 ImportKind = Literal["import", "check"]
-Source = Path | BinaryIO
+Source = Path | BinaryIO | Sequence[Path]
 _REJECTS_IN_MEMORY = 4 << 20
 _KEPT = 8  # files, each with its rejected rows
 

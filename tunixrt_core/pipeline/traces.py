@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Unpack
 
@@ -44,17 +45,18 @@ class Traces:
 
     def ingest(
         self,
-        source: Path | BinaryIO,
+        source: Path | BinaryIO | Sequence[Path],
         *,
         rejects: RejectsTo = None,
         on_progress: OnProgress | None = None,
         **words: Unpack[Reading],
     ) -> ImportReport:
-        """Read a file of traces into the store, in one transaction: read = inserted + duplicate + rejected.
+        """Read traces into the store, in one transaction: read = inserted + duplicate + rejected.
 
-        `rejects` is given the rejected rows, byte for byte. What `on_progress` raises ends it, with nothing stored;
-        it is called while the database writes too, and a last time before the commit. Raises UnreadableFile, with
-        nothing stored, where the file as a whole cannot be read.
+        `source` is a file, several, a directory of some, a zip or tar file, or a stream. `rejects` is given the
+        rejected rows, byte for byte. What `on_progress` raises ends it, with nothing stored; it is called while the
+        database writes too, and a last time before the commit. Raises UnreadableFile, with nothing stored, where a file
+        as a whole cannot be read.
         """
         from tunixrt_core.ingest.progress import Watched, rejects_to, teller, trace_reader
         from tunixrt_core.ingest.reader import size_of
@@ -63,9 +65,10 @@ class Traces:
         with rejects_to(rejects) as rejected:
             reader = trace_reader(source, rejected, words)
             watched = Watched(reader, teller(reader, total, on_progress))
-            return self.add_many(watched, reader.name, reader.format, beat=watched.beat, warnings=reader.warnings)
+            report = self.add_many(watched, reader.name, reader.format, beat=watched.beat, warnings=reader.warnings)
+        return replace(report, format=reader.format, notes=tuple(reader.notes))
 
-    def preview(self, source: Path | BinaryIO, **words: Unpack[Reading]) -> Preview:
+    def preview(self, source: Path | BinaryIO | Sequence[Path], **words: Unpack[Reading]) -> Preview:
         """What `ingest` with the same words would make of the first rows. Stores nothing. Raises UnreadableFile."""
         from tunixrt_core.ingest.preview import preview_of
         from tunixrt_core.ingest.progress import trace_reader
@@ -74,7 +77,7 @@ class Traces:
 
     def diagnose(
         self,
-        source: Path | BinaryIO,
+        source: Path | BinaryIO | Sequence[Path],
         *,
         rejects: RejectsTo = None,
         on_progress: OnProgress | None = None,

@@ -13,6 +13,7 @@ from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.traces.layout import Layout, check_layout, in_normal_form, layout_of
 from tunixrt_core.traces.words import plain, straight
 from tunixrt_core.util.hashing import canonical_json, check_json, check_text, sha256_hex
+from tunixrt_core.util.kinds import kind_of, not_text
 
 TRACE_VERSION = "1.0"
 DEFAULT_STEP_TYPE = "reason"
@@ -116,7 +117,8 @@ class Trace:
             raise InvalidTrace(unknown[0], "is not a field of a trace; put extra values under `meta`")
         for name in ("prompt", "steps", "final_answer"):
             if name not in data:
-                raise InvalidTrace(name, "is missing")
+                keys = ", ".join(map(str, list(data)[:12])) or "none"
+                raise InvalidTrace(name, f"is missing. Add it; the row has the keys {keys}")
         return cls(
             prompt=data["prompt"],
             steps=parse_steps(data["steps"]),
@@ -193,7 +195,9 @@ def _folded(prompt: str) -> bytes | None:
 def parse_steps(value: Any) -> tuple[Step, ...]:
     """Steps from a JSON list of strings or of `{"content", "type"?, "i"?}`. Raises InvalidTrace naming the step."""
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise InvalidTrace("steps", "must be a list of steps")
+        raise InvalidTrace(
+            "steps", f"must be a list of steps, not {kind_of(value)}. Write each step as one text of a list"
+        )
     return tuple(_parse_step(i, item) for i, item in enumerate(value))
 
 
@@ -203,11 +207,15 @@ def _parse_step(i: int, item: Any) -> Step:
     if isinstance(item, str):
         return Step(i, item)
     if not isinstance(item, Mapping):
-        raise InvalidTrace(f"steps[{i}]", "must be text or an object with `content`")
+        raise InvalidTrace(
+            f"steps[{i}]", f"must be text or an object with `content`, not {kind_of(item)}. Write the step as text"
+        )
     if unknown := sorted(set(item) - {"i", "type", "content"}):
-        raise InvalidTrace(f"steps[{i}].{unknown[0]}", "is not a field of a step")
+        raise InvalidTrace(
+            f"steps[{i}].{unknown[0]}", "is not a field of a step. Leave it out; the fields are content, type and i"
+        )
     if "content" not in item:
-        raise InvalidTrace(f"steps[{i}].content", "is missing")
+        raise InvalidTrace(f"steps[{i}].content", "is missing. Give the step its text")
     if item.get("i", i) != i:
         raise InvalidTrace(f"steps[{i}].i", f"must be {i}: steps are counted from 0, in order")
     return Step(i, item["content"], item.get("type", DEFAULT_STEP_TYPE))
@@ -231,21 +239,23 @@ def _check(trace: Trace) -> None:
         for name, text in trace.layout.texts():
             _text(f"layout.{name}", text)
     if not isinstance(trace.meta, Mapping):
-        raise InvalidTrace("meta", "must be an object")
+        raise InvalidTrace("meta", f"must be an object, not {kind_of(trace.meta)}. Write {{}} for none")
     try:
         check_json(dict(trace.meta), "meta")
     except ValueError as error:
         path, _, reason = str(error).partition(": ")
         raise InvalidTrace(path, reason) from None
     if (size := len(trace.canonical)) > MAX_TRACE_BYTES:
-        raise InvalidTrace("trace", f"is {size:,} bytes long; at most {MAX_TRACE_BYTES:,} are stored")
+        raise InvalidTrace(
+            "trace", f"is {size:,} bytes as it is stored; at most {MAX_TRACE_BYTES:,} are taken. Shorten it"
+        )
 
 
 def _text(name: str, value: Any, *, empty: bool = True) -> None:
     if not isinstance(value, str):
-        raise InvalidTrace(name, f"must be text, not {type(value).__name__}")
+        raise InvalidTrace(name, not_text(value))
     if not empty and not value.strip():
-        raise InvalidTrace(name, "is empty")
+        raise InvalidTrace(name, "is empty. Give it a text, or leave the row out")
     try:
         check_text(value, name)
     except ValueError as error:

@@ -20,7 +20,7 @@ def check_json(value: Any, path: str = "value", depth: int = 0) -> None:
     PostgreSQL cannot store), keys that are not strings, types that JSON does not have, and more than 100 levels.
     """
     if depth > MAX_DEPTH:
-        raise ValueError(f"{path[:80]}: is nested more than {MAX_DEPTH} levels deep")
+        raise ValueError(f"{path[:80]}: is nested more than {MAX_DEPTH} levels deep. Write the inner part as text")
     if isinstance(value, list | tuple):
         for i, item in enumerate(value):
             check_json(item, f"{path}[{i}]", depth + 1)
@@ -39,10 +39,10 @@ def _check_scalar(value: Any, path: str) -> None:
         check_text(value, path)
     elif isinstance(value, int):
         if value not in _INT64:
-            raise ValueError(f"{path}: integer does not fit in 64 bits")
+            raise ValueError(f"{path}: integer does not fit in 64 bits. Write it as text")
     elif isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"{path}: {value} is not a JSON number")
+            raise ValueError(f"{path}: {value} is not a JSON number. Write null, or leave the key out")
     elif value is not None:
         raise ValueError(f"{path}: {type(value).__name__} is not a JSON type")
 
@@ -50,11 +50,11 @@ def _check_scalar(value: Any, path: str) -> None:
 def check_text(text: str, path: str) -> None:
     """Raise ValueError where text cannot be stored or encoded: a lone surrogate or a NUL character."""
     if "\0" in text:
-        raise ValueError(f"{path}: holds a NUL character")
+        raise ValueError(f"{path}: holds a NUL character. Remove it")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"{path}: holds a lone surrogate, which is not valid Unicode") from None
+        raise ValueError(f"{path}: holds a lone surrogate, which is not valid Unicode. Replace it") from None
 
 
 def canonical_json(value: Any) -> bytes:

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+_NOTES = "How the file is read where that is not plain: its encoding, where its rows are, what is left out."
+
 
 class AddedTrace(BaseModel):
     id: str
@@ -39,6 +41,7 @@ class StoredReport(BaseModel):
     scores: int = Field(description="Scores that came with the traces.")
     errors: list[RowError]
     warnings: list[ReadWarning] = Field(default_factory=list, description="Rows that may be meant otherwise.")
+    notes: list[str] = Field(default_factory=list, description=_NOTES)
     seconds: float
 
 
@@ -49,7 +52,7 @@ class ImportReport(StoredReport):
 class Column(BaseModel):
     name: str
     field: str = Field(description="What it becomes: a field of the trace, meta, score.")
-    sample: str = Field(description="The beginning of its first value.")
+    samples: list[str] = Field(description="How its first two different values begin.")
 
 
 class PreviewRow(BaseModel):
@@ -74,6 +77,7 @@ class Preview(BaseModel):
     bad: int
     whole: bool = Field(description="Whether these are all rows that there are.")
     warnings: list[ReadWarning] = Field(description="Rows that may be meant otherwise.")
+    notes: list[str] = Field(description=_NOTES)
 
 
 class Reason(BaseModel):
@@ -106,5 +110,6 @@ class Diagnosis(BaseModel):
     errors: list[RowError]
     twins: list[Twin] = Field(description="Rows that give the same trace as an earlier one.")
     warnings: list[ReadWarning] = Field(description="Rows that may be meant otherwise.")
+    notes: list[str] = Field(description=_NOTES)
     seconds: float
     rejects: str | None = Field(description="Where the rejected rows can be downloaded, byte for byte; null for none.")

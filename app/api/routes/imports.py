@@ -29,7 +29,8 @@ MEDIA_TYPE = "application/octet-stream"
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "A JSON list, JSON Lines, CSV or Parquet, plain or gzip, in any format that can be imported.",
+        "description": "A JSON list or object, JSON Lines, CSV, Parquet, Arrow or Excel, packed or not, or a zip or "
+        "tar file of these, in any format that can be imported.",
         "content": {
             **{kind: {"schema": {"type": "array", "items": {"type": "object"}}} for kind in sorted(JSON_TYPES)},
             **{kind: {"schema": {"type": "string"}} for kind in sorted(LINES_TYPES)},
@@ -44,6 +45,12 @@ Split = Annotated[RuleName, Query(description="How reasoning is divided into ste
 ThinkTags = Annotated[
     list[str] | None,
     Query(min_length=2, max_length=2, description="Opening and closing mark of the reasoning, if none of the known."),
+]
+Inside = Annotated[
+    str | None, Query(alias="field", max_length=200, description="Key of a JSON document under which its rows are.")
+]
+Encoding = Annotated[
+    str | None, Query(max_length=40, description="Encoding of text that is not UTF-8, such as gb18030.")
 ]
 Map = Annotated[list[str] | None, Query(alias="map", max_length=100, description="field=column; repeat it.")]
 
@@ -70,12 +77,15 @@ async def _trace_file(
     split: Split = "auto",
     map_: Map = None,
     think_tags: ThinkTags = None,
+    field: Inside = None,
+    encoding: Encoding = None,
 ) -> AsyncIterator[TraceFile]:
     """The body in memory while it is small, on disk where it is not."""
     mapping = ColumnMapping.parse(map_ or [])
     fields = mapping.fields if mapping else None
     words = Reading(name=_NAME, format=format, source_label=source, split=split, mapping=fields)
     words["think_tags"] = think_tags
+    words |= {"field": field, "encoding": encoding}
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
         async for block in request.stream():
             await run_in_threadpool(spool.write, block)

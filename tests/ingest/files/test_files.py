@@ -63,13 +63,17 @@ def test_csv_cells_stay_the_text_they_are(delimiter: str, end: str) -> None:
 def test_csv_rows_have_the_lines_where_they_begin() -> None:
     data = b'q,a\nx,1\n\n"two\nlines",2\nshort\n"open,3\nx,4\nx,"5" y\n\xff,6\nx,7,8\n'
     items = read(data, mapping=HAND)
+    unclosed = (
+        "opens a quote that is not closed before the next row, or holds one inside an unquoted cell. Put the cell in "
+        "quotes, and double each quote inside of it"
+    )
     assert [item.final_answer for item in items if isinstance(item, Trace)] == ["1", "2", "4"]
     assert errors(items) == [
-        "f:6: has 1 cells; the header has 2",
-        "f:7: opens a quote that is not closed before the next row, or holds one inside an unquoted cell",
-        "f:9: opens a quote that is not closed before the next row, or holds one inside an unquoted cell",
-        "f:10: q: holds bytes that are not UTF-8",
-        "f:11: has 3 cells; the header has 2",
+        "f:6: has 1 cells; the header has 2. Put a cell that holds `,` in quotes",
+        f"f:7: {unclosed}",
+        f"f:9: {unclosed}",
+        "f:10: q: holds bytes that are not UTF-8. Save the file as UTF-8, or name its encoding: --encoding NAME",
+        "f:11: has 3 cells; the header has 2. Put a cell that holds `,` in quotes",
     ]
 
 
@@ -88,7 +92,7 @@ def test_what_a_csv_writer_wrote_is_read_as_it_was(rows: list[tuple[str, str, st
 def test_a_csv_header_that_cannot_be_used_is_a_sentence() -> None:
     with pytest.raises(UnreadableFile, match="names the column 'q' twice"):
         read(b"q,q\n1,2\n")
-    with pytest.raises(UnreadableFile, match="a column without a name"):
+    with pytest.raises(UnreadableFile, match="Keys seen: a, column_2, q"):
         read(b"q,,a\n1,2,3\n")
     with pytest.raises(UnreadableFile, match="it is empty"):
         read(b"question,answer\n")
@@ -147,8 +151,7 @@ def test_a_parquet_row_that_has_no_json_form_is_named_and_the_others_go_on() -> 
     }
     items = read(parquet(table))
     assert errors(items) == [
-        "f:row 2: raw: holds bytes that are not UTF-8 text",
-        "f:row 3: meta.n: nan is not a JSON number",
+        "f:row 2: raw: holds bytes that are not UTF-8 text. Write the column as text",
     ]
 
 
@@ -250,9 +253,10 @@ def test_columns_named_by_hand_go_where_they_are_sent() -> None:
     (listed,) = read(orjson.dumps(row | {"z": ["a", "b"]}), mapping=mapping)
     assert [s.content for s in listed.steps] == ["a", "b"]
     assert errors(read(orjson.dumps({"x": "p", "y": "42", "r": [1]}), mapping=mapping)) == [
-        "f:1: r: must be text, not list"
+        "f:1: r: must be text, not a list. Write it as one text"
     ]
-    assert errors(read(orjson.dumps({"x": "p"}), mapping=mapping)) == ["f:1: y: is missing"]
+    two = orjson.dumps(row) + b'\n{"x": "p"}'
+    assert errors(read(two, mapping=mapping)) == ["f:2: y: is missing. Add it; the row has the keys x"]
 
 
 def test_columns_inside_of_others_can_be_named_by_hand() -> None:
@@ -267,8 +271,9 @@ def test_columns_inside_of_others_can_be_named_by_hand() -> None:
     (trace,) = read(orjson.dumps(row), mapping=mapping)
     assert (trace.prompt, [s.content for s in trace.steps], trace.final_answer) == ("p", ["a", "b"], "42")
     assert trace.meta == {"messages": [{"role": "user"}, None], "extra": {"kept": 2}, "n": 3}
-    assert errors(read(orjson.dumps({"messages": [{"content": "p"}]}), mapping=mapping)) == [
-        "f:1: messages.1.content: is missing"
+    short = orjson.dumps(row) + b"\n" + orjson.dumps({"messages": [{"content": "p"}]})
+    assert errors(read(short, mapping=mapping)) == [
+        "f:2: messages.1.content: is missing; the row has 'messages[0].content'. Rename it to 'messages.1.content'"
     ]
 
 
@@ -310,10 +315,10 @@ def test_a_preview_shows_the_first_rows_and_the_first_bad_one() -> None:
         False,
     )
     assert [row.line for row in preview.rows] == [1, 2, 3, 4, 5, 10]
-    assert [(column.name, column.field, column.sample) for column in preview.columns] == [
-        ("question", "prompt", "q0"),
-        ("answer", "steps, final_answer", "1"),
-        ("n", "meta", "0"),
+    assert [(column.name, column.field, column.samples) for column in preview.columns] == [
+        ("question", "prompt", ("q0", "q1")),
+        ("answer", "steps, final_answer", ("1",)),
+        ("n", "meta", ("0", "1")),
     ]
 
 
@@ -328,9 +333,9 @@ def test_a_preview_offers_the_columns_inside_of_others() -> None:
     preview = preview_of(read_traces(io.BytesIO(orjson.dumps(row)), name="f", format="question_answer"))
     assert [column.name for column in preview.columns] == ["q", "qa", "m", "l", "a.b"]
     assert [tuple(column) for column in preview.nested] == [
-        ("qa.a", "", "1"),
-        ("qa.deep.x.y", "", '{"z":1}'),
-        *((f"m[{i}].role", "", "user") for i in range(4)),
+        ("qa.a", "", ("1",)),
+        ("qa.deep.x.y", "", ('{"z":1}',)),
+        *((f"m[{i}].role", "", ("user",)) for i in range(4)),
     ]
     mapping = ColumnMapping.parse(["prompt=q", "final_answer=qa.deep.x.y.z"])
     preview = preview_of(read_traces(io.BytesIO(orjson.dumps(row)), name="f", mapping=mapping))
@@ -341,7 +346,7 @@ def test_a_preview_offers_the_columns_inside_of_others() -> None:
 def test_a_preview_shows_numbers_that_json_libraries_cannot_write() -> None:
     row = b'{"question": "q", "answer": 123456789012345678901234567890}'
     preview = preview_of(read_traces(io.BytesIO(row), name="f"))
-    assert preview.columns[1].sample == "123456789012345678901234567890"
+    assert preview.columns[1].samples == ("123456789012345678901234567890",)
     assert preview.rows[0].traces[0]["final_answer"] == "123456789012345678901234567890"
 
 
@@ -351,7 +356,7 @@ def test_a_diagnosis_accounts_for_every_row() -> None:
     assert (found.rows, found.read, found.unique, found.duplicate, found.rejected) == (8, 8, 1, 2, 5)
     assert found.read == found.unique + found.duplicate + found.rejected
     assert [tuple(twin) for twin in found.twins] == [(2, 1), (6, 1)]
-    assert found.reasons[0] == ("", "is a list; each row must be a JSON object", 2, 7)
+    assert found.reasons[0] == ("", 'is a list; each row must be a JSON object, such as {"prompt": ...}', 2, 7)
     assert sum(reason.times for reason in found.reasons) == 5
     assert [error.line for error in found.errors] == [3, 4, 5, 7, 8]
 

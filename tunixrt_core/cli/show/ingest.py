@@ -22,6 +22,7 @@ def import_report(report: ImportReport) -> None:
         f"Read {report.read:,} = {report.inserted:,} inserted + {report.duplicate:,} duplicate + "
         f"{report.rejected:,} rejected  ({report.format}, {report.seconds:.1f} s{scores})"
     )
+    _notes(report.notes)
     _warnings(report.warnings)
     _errors(report.errors, report.rejected)
 
@@ -31,7 +32,11 @@ def import_preview(preview: Preview) -> None:
     sample = "all" if preview.whole else "the first"
     out.print(f"{preview.file}: {preview.container}, format {preview.format} ({preview.sure}: {preview.why})")
     out.print(f"Of {sample} {preview.good + preview.bad:,} rows {preview.good:,} can be read, {preview.bad:,} cannot.")
-    table(("Column", "Becomes", "First value"), [(c.name, c.field, _line(c.sample)) for c in preview.told])
+    table(
+        ("Column", "Becomes", "First values"),
+        [(c.name, c.field, " | ".join(map(_line, c.samples))) for c in preview.told],
+    )
+    _notes(preview.notes)
     _warnings(preview.warnings)
     for row in preview.rows:
         for trace in row.traces:
@@ -51,6 +56,7 @@ def diagnosis(found: Diagnosis) -> None:
         f"{found.rows:,} rows. Read {found.read:,} = {found.unique:,} would come in + {found.duplicate:,} duplicate in "
         f"the file + {found.rejected:,} rejected  ({found.seconds:.1f} s{scores})"
     )
+    _notes(found.notes)
     _warnings(found.warnings)
     for twin in found.twins[:_SHOWN]:
         out.print(f"{found.unit.capitalize()} {twin.line:,} gives the same trace as {found.unit} {twin.first_line:,}.")
@@ -87,6 +93,11 @@ def rejects_written(file: Path | None, rejected: int) -> None:
 def _warnings(warnings: Sequence[ReadWarning]) -> None:
     for warning in warnings:
         err.print(f"Warning, {warning.times:,} x, first at {warning.first_line:,}: {warning.text}", style="yellow")
+
+
+def _notes(notes: Sequence[str]) -> None:
+    for note in notes[:_SHOWN]:
+        out.print(note)
 
 
 def _errors(errors: Sequence[RowError], total: int) -> None:

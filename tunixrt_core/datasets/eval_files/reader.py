@@ -11,19 +11,18 @@ from typing import Any, BinaryIO
 
 from tunixrt_core.datasets.eval_files.columns import Asked, EvalColumns, find_columns, id_of, scalars, told_columns
 from tunixrt_core.errors import InvalidTrace, UnreadableFile
-from tunixrt_core.ingest.files.document import rows_under
 from tunixrt_core.ingest.files.parse import BadRow
 from tunixrt_core.ingest.files.rejects import Container, Rejects
 from tunixrt_core.ingest.files.rows import RawRow, parsed
+from tunixrt_core.ingest.files.wrapped import Unwrapping
 from tunixrt_core.ingest.formats import alpaca, gsm8k, question_answer, trace, tunix_sft
-from tunixrt_core.ingest.formats.detect import Format, detect_format, format_named
+from tunixrt_core.ingest.formats.detect import FORMATS, Format, detect_format, format_named
 from tunixrt_core.ingest.formats.fields import Options
 from tunixrt_core.ingest.literals import exact_row
 from tunixrt_core.ingest.reader import DETECT_ROWS, MAX_DOCUMENT_BYTES, raw_rows
 from tunixrt_core.traces.scores import ScoredTrace
 
 COLUMNS = "columns"  # the name of the format of files that are read by the names of their columns
-_ENVELOPES = ("rows", "examples")
 # formats whose own reading of a prompt and an answer is right where their columns have the usual names too
 _EXACT_FORMATS = frozenset({trace.NAME, tunix_sft.NAME, gsm8k.NAME, alpaca.NAME})
 _NO_REASONING = (None, question_answer.NAME)
@@ -60,7 +59,7 @@ def read_eval_rows(
     Raises UnreadableFile where the file cannot be read, or asks nothing.
     """
     _, container, raw = raw_rows(source, name, rejects=rejects, max_line_bytes=MAX_DOCUMENT_BYTES)
-    rows = _opened(raw)
+    rows = _opened(name, raw)
     first = list(islice(rows, DETECT_ROWS))
     reading = _told(name, first, columns) if columns else _found(name, first)
     named = reading.columns.to_dict() if reading.columns else {}
@@ -145,19 +144,18 @@ def _by_columns(columns: EvalColumns, rows: list[dict[str, Any]], detected: str 
     return detected not in _EXACT_FORMATS
 
 
-def _opened(rows: Iterator[RawRow]) -> Iterator[RawRow]:
+def _opened(name: str, rows: Iterator[RawRow]) -> Iterator[RawRow]:
     """The rows, and in place of an object that is no row but holds them, those."""
-    for row in rows:
-        value = parsed(row).object if row.value is None else None
-        if value is not None and _is_envelope(value):
-            yield from rows_under(row, _ENVELOPES)
-        else:
-            yield row
+    first = list(islice(rows, 2))
+    value = parsed(first[0]).object if first and first[0].value is None else None
+    unwrapping = Unwrapping(name, _is_row)
+    if value is None or not unwrapping.applies(value):
+        return chain(first, rows)
+    return unwrapping.rows(chain(first, rows), is_one=len(first) == 1)
 
 
-def _is_envelope(value: Mapping[str, Any]) -> bool:
-    held: list[Any] = next((value[key] for key in value if key in _ENVELOPES and isinstance(value[key], list)), [])
-    return bool(held) and isinstance(held[0], dict) and find_columns([value]) is None and "messages" not in value
+def _is_row(value: dict[str, Any]) -> bool:
+    return find_columns([value]) is not None or any(form.matches(value) for form in FORMATS.values())
 
 
 def _why_nothing(first: list[RawRow]) -> str:

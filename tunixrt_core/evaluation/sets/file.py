@@ -46,7 +46,7 @@ def read_eval_file(
 ) -> tuple[EvalSet, EvalFileReport]:
     """What would be asked, and what the whole file came to. `rejects` are given the bad rows, byte for byte.
 
-    JSONL, JSON (an array, or an object that holds one under `rows` or `examples`), CSV and Parquet, plain or gzip.
+    The files are those that `read_traces` takes one at a time; rows inside of an object are read as there.
     `columns` tells by hand what columns are: column -> prompt, expected_answer, id or system. Raises UnreadableFile.
     """
     label = name or (str(source) if isinstance(source, Path) else "standard input")

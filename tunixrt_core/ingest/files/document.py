@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from tunixrt_core.errors import UnreadableFile
 from tunixrt_core.ingest.files.lines import Source
 from tunixrt_core.ingest.files.rows import RawRow
 
+_OPENED = re.compile(rb'\{(?:\s*"(?:[^"\\\\]|\\\\.){1,200}"\s*:\s*[\[{])?')
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
 def is_document(head: bytes) -> bool:
-    """Whether the file is read whole: it begins with `[`, or its first line is no more than an opening brace."""
+    """Whether the file is read whole: it begins with `[`, or with an object over several lines.
+
+    A first line that is no more than an opening brace and perhaps a key tells that; no row of a file of lines is so.
+    """
     start = head.lstrip()
-    return start.startswith(b"[") or start.split(b"\n", 1)[0].strip() == b"{"
+    first = start.split(b"\n", 1)[0].strip()
+    return start.startswith(b"[") or _OPENED.fullmatch(first) is not None
 
 
 def read_document(source: Source, max_bytes: int) -> Iterator[RawRow]:
@@ -43,56 +48,56 @@ def read_document(source: Source, max_bytes: int) -> Iterator[RawRow]:
         raise UnreadableFile(f"{source.name} is not valid JSON: {error}.") from None
 
 
-def rows_under(row: RawRow, keys: Collection[str]) -> Iterator[RawRow]:
-    """The rows that an object such as `{"rows": [...]}` holds under the first of these keys that has a list.
-
-    `row` is a RawRow of valid JSON.
-    """
-    text = (row.data or b"").decode("utf-8", "surrogateescape")
-    for key, at in _members(text):
-        if key in keys and text[at] == "[":
-            _, end = json.JSONDecoder().raw_decode(text, at)
-            first = row.line + text.count("\n", 0, at)
-            for line, inner in _rows(text[at:end]):
-                yield RawRow(first + line - 1, inner.encode("utf-8", "surrogateescape"), None)
-            return
-
-
-def _members(text: str) -> Iterator[tuple[str, int]]:
-    """Each key of the object that the text is, and where its value begins."""
+def members(text: str) -> dict[str, tuple[int, int]]:
+    """Where the value of each key of the object that a valid JSON text holds begins and ends."""
     decoder = json.JSONDecoder()
-    at = _after_space(text, _after_space(text, 0) + 1)
-    while text[at] == '"':
+    found: dict[str, tuple[int, int]] = {}
+    at = after_space(text, after_space(text, 0) + 1)
+    while text[at : at + 1] == '"':
         key, end = decoder.raw_decode(text, at)
-        at = _after_space(text, _after_space(text, end) + 1)
-        yield key, at
+        at = after_space(text, after_space(text, end) + 1)
         _, end = decoder.raw_decode(text, at)
-        at = _after_space(text, _after_space(text, end) + 1)
-        if at >= len(text):
-            return
+        found[key] = at, end
+        at = after_space(text, after_space(text, end) + 1)
+    return found
+
+
+def elements(text: str) -> list[tuple[int, int]]:
+    """Where each value of the list that a valid JSON text holds begins and ends."""
+    decoder = json.JSONDecoder()
+    found: list[tuple[int, int]] = []
+    at = after_space(text, after_space(text, 0) + 1)
+    while at < len(text) and text[at] != "]":
+        _, end = decoder.raw_decode(text, at)
+        found.append((at, end))
+        at = after_space(text, end)
+        if text[at : at + 1] == ",":
+            at = after_space(text, at + 1)
+    return found
 
 
 def _rows(text: str) -> Iterator[tuple[int, str]]:
     decoder = json.JSONDecoder()
-    at = _after_space(text, 0)
+    at = after_space(text, 0)
     in_array = text[at] == "["
-    at = _after_space(text, at + 1) if in_array else at
+    at = after_space(text, at + 1) if in_array else at
     line, counted = 1, 0
     while at < len(text) and text[at] != "]":
         _, end = decoder.raw_decode(text, at)
         line, counted = line + text.count("\n", counted, at), at
         yield line, text[at:end]
-        at = _after_space(text, end)
+        at = after_space(text, end)
         if in_array and text[at : at + 1] == ",":
-            at = _after_space(text, at + 1)
+            at = after_space(text, at + 1)
             if text[at : at + 1] == "]":
                 raise json.JSONDecodeError("a comma before the end of the array", text, at)
         elif in_array and text[at : at + 1] != "]":
             raise json.JSONDecodeError("a comma or the end of the array is missing", text, at)
-    if in_array and (text[at : at + 1] != "]" or _after_space(text, at + 1) != len(text)):
+    if in_array and (text[at : at + 1] != "]" or after_space(text, at + 1) != len(text)):
         raise json.JSONDecodeError("the array does not end the file", text, at)
 
 
-def _after_space(text: str, at: int) -> int:
+def after_space(text: str, at: int) -> int:
+    """Where white space that may begin there ends."""
     found = _SPACE.match(text, at)
     return found.end() if found else at

@@ -36,9 +36,9 @@ class JsonLines(Iterator[RawRow]):
 
     def _read(self, source: Source, spill: Spill | None) -> Iterator[Lines | RawRow]:
         try:
-            for number, lines, too_long in source.blocks(self._max, spill):
+            for number, lines, too_long in source.blocks(self._max, spill, skip_blank=True):
                 if too_long:
-                    reason = f"line is {too_long:,} bytes long; at most {self._max:,} are read"
+                    reason = f"line is {too_long:,} bytes long; at most {self._max:,} are read. Split the row"
                     yield RawRow(number, None, BadRow("", reason))
                 else:
                     yield enumerate(lines, number)

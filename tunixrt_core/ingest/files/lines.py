@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import shutil
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator
 from typing import IO, BinaryIO, NamedTuple, cast
 
 from tunixrt_core.errors import UnreadableFile
+from tunixrt_core.ingest.files.encodings import Encoding, decoded, encoding_named, find_encoding
+from tunixrt_core.ingest.files.packed import FAULTS, Bounded, packing_of, unpacked
+from tunixrt_core.ingest.files.signatures import binary_kind, why_no_data
 
 BLOCK = 1 << 16
 _READ = 1 << 18
 _IN_MEMORY = 8 << 20
-_GZIP_MAGIC = b"\x1f\x8b"
-PARQUET_MAGIC = b"PAR1"
 _BOM = b"\xef\xbb\xbf"
 
 Spill = Callable[[bytes], object]
@@ -62,37 +61,57 @@ class _Resumed(io.RawIOBase):
 
 
 class Source:
-    """A byte stream with a name for messages: unpacked where it is gzip, without its byte order mark.
+    """A byte stream with a name for messages: unpacked where it is packed, as UTF-8 without its byte order mark.
 
-    Raises UnreadableFile, here and while reading, for what is neither text nor Parquet, or breaks off.
+    `binary` is the kind of a file that is no text, such as `parquet`. Raises UnreadableFile, here and while reading,
+    for what no reader knows, or breaks off.
     """
 
-    def __init__(self, stream: BinaryIO, name: str, *, owned: bool = False) -> None:
+    encoding = "utf-8"
+
+    def __init__(self, stream: BinaryIO, name: str, *, owned: bool = False, encoding: str | None = None) -> None:
         self.name = name
+        self.notes: list[str] = []  # what the reader of the file should know about how it is read
         self._owned = stream if owned else None
         self._raw = _Resumed(self.read(BLOCK, stream), stream)
         buffered: IO[bytes] = io.BufferedReader(self._raw, BLOCK)
         head = self._peek(buffered)
-        self.packed = head.startswith(_GZIP_MAGIC)
-        if self.packed:
-            unpacked = cast(BinaryIO, gzip.GzipFile(fileobj=buffered))
-            head = self.read(BLOCK, unpacked)
-            buffered = io.BufferedReader(_Resumed(head, unpacked), BLOCK)
+        self.packing = packing_of(head)
+        if self.packing is not None:
+            opened = unpacked(buffered, self.packing)
+            bounded = Bounded(opened, name, lambda: self._raw.count)
+            head = self.read(BLOCK, cast(BinaryIO, bounded))
+            buffered = io.BufferedReader(_Resumed(head, cast(BinaryIO, bounded)), BLOCK)
+        self.binary = binary_kind(head)
+        if self.binary is None:
+            head, buffered = self._as_utf8(head, buffered, encoding)
         self.head = head.removeprefix(_BOM)
-        self.is_parquet = head.startswith(PARQUET_MAGIC)
         self._stream = buffered
-        if not self.is_parquet:
+        if self.binary is None:
             self._check_text(head)
         if head.startswith(_BOM):
             buffered.read(len(_BOM))
+
+    def _as_utf8(self, head: bytes, buffered: IO[bytes], told: str | None) -> tuple[bytes, IO[bytes]]:
+        """The stream in UTF-8, by the encoding that was told or found; which it is stands in the notes."""
+        found = Encoding(encoding_named(told), "as you said") if told else find_encoding(head)
+        self.encoding = "utf-8" if found is None else found.name
+        if found is None or found.name == "utf-8":
+            return head, buffered
+        self.notes.append(f"The text is read as {found.name} ({found.why}). Name another one with --encoding.")
+        buffered = cast(IO[bytes], decoded(buffered, found.name))
+        return self._peek(buffered), buffered
 
     @property
     def bytes_read(self) -> int:
         """Bytes taken from the stream so far, packed ones where it is packed."""
         return self._raw.count
 
-    def blocks(self, max_bytes: int, spill: Spill | None = None, *, keep_cr: bool = False) -> Iterator[Block]:
-        """Every line, blank ones too, so that the numbers are the file's. A trailing \\r is no part of a line, unless
+    def blocks(
+        self, max_bytes: int, spill: Spill | None = None, *, keep_cr: bool = False, skip_blank: bool = False
+    ) -> Iterator[Block]:
+        """Every line, blank ones too, so that the numbers are the file's; with `skip_blank` long runs of blank ones are
+        only counted. A trailing \\r is no part of a line, unless
         `keep_cr`. A line over the limit is a block of its own.
 
         `spill` is given the bytes of lines over the limit, with their ends, as they pass.
@@ -100,6 +119,11 @@ class Source:
         number, pending = 1, b""
         block = self.read1(_READ)
         while block:
+            if skip_blank and not pending and block.isspace():
+                number += block.count(b"\n")
+                pending = block[block.rfind(b"\n") + 1 :]
+                block = self.read1(_READ)
+                continue
             lines = block.split(b"\n")
             lines[0] = pending + lines[0]
             pending = lines.pop()
@@ -139,16 +163,21 @@ class Source:
 
     def seekable(self) -> BinaryIO:
         """The whole content, unpacked, as a file that can be sought in: the file itself, else a copy on disk."""
-        if self._owned is not None and not self.packed:
+        if self._owned is not None and self.packing is None:
             self._owned.seek(0)
             return self._owned
         copy = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # it vanishes with its last user
         try:
             shutil.copyfileobj(self._stream, copy)
-        except (EOFError, zlib.error, OSError) as error:
+        except FAULTS as error:
             raise self._broken(error) from None
         copy.seek(0)
         return cast(BinaryIO, copy)
+
+    @property
+    def stream(self) -> IO[bytes]:
+        """The content, unpacked, from where it was not read yet."""
+        return self._stream
 
     def close(self) -> None:
         """Close the stream below, if it was opened for this source."""
@@ -158,24 +187,25 @@ class Source:
     def read(self, size: int, stream: IO[bytes] | None = None) -> bytes:
         try:
             return (stream or self._stream).read(size)
-        except (EOFError, zlib.error, OSError) as error:
+        except FAULTS as error:
             raise self._broken(error) from None
 
     def read1(self, size: int) -> bytes:
         """What is there already, up to `size` bytes; waits only where there is nothing."""
         try:
             return cast(io.BufferedReader, self._stream).read1(size)
-        except (EOFError, zlib.error, OSError) as error:
+        except FAULTS as error:
             raise self._broken(error) from None
 
     def _peek(self, stream: IO[bytes]) -> bytes:
         return cast(io.BufferedReader, stream).peek(BLOCK)
 
     def _broken(self, error: Exception) -> UnreadableFile:
-        if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
-            return UnreadableFile(f"{self.name} cannot be read: {error.strerror or error}.")
+        if self.packing is None or (isinstance(error, OSError) and error.errno is not None):
+            reason = getattr(error, "strerror", None) or error
+            return UnreadableFile(f"{self.name} cannot be read: {reason}. Check the file, and its encoding.")
         return UnreadableFile(
-            f"{self.name} is a gzip file that is damaged or breaks off ({error}). Copy or download it again."
+            f"{self.name} is a {self.packing} file that is damaged or breaks off ({error}). Copy or download it again."
         )
 
     def _check_text(self, head: bytes) -> None:
@@ -183,15 +213,21 @@ class Source:
             if len(head) < BLOCK:
                 raise UnreadableFile(f"{self.name} is empty.")
             return
-        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise UnreadableFile(f"{self.name} is UTF-16 text. Save it as UTF-8.")
+        if (reason := why_no_data(head)) is not None:
+            raise UnreadableFile(f"{self.name} {reason}")
         # a file that begins like JSON is read row by row: one bad row is no reason to refuse the others
         if not head.removeprefix(_BOM).lstrip().startswith((b"{", b"[")) and not _is_text(head):
             first = head.split(b"\n", 1)[0]
-            if b"\0" not in head and _is_text(first) and any(mark in first for mark in (b",", b";", b"\t")):
+            if b"\0" not in head and _is_text(first) and any(mark in first for mark in (b",", b";", b"\t", b"|")):
                 return  # nor are the cells below a sound header
+            if b"\0" not in head:
+                raise UnreadableFile(
+                    f"{self.name} holds bytes that are not UTF-8, and its encoding is not known. Name it, as in "
+                    "--encoding cp1252, or save the file as UTF-8."
+                )
             raise UnreadableFile(
-                f"{self.name} is a binary file. Traces are read from JSONL, JSON, CSV and Parquet, plain or gzip."
+                f"{self.name} is a binary file of no kind that can be read. Traces are read from JSONL, JSON, CSV, "
+                "Parquet, Arrow and Excel, alone, packed, or in a zip or tar file."
             )
 
 

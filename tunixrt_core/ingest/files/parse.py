@@ -10,8 +10,10 @@ from typing import Any
 
 import orjson
 
+from tunixrt_core.ingest.files.encodings import encoding_hint
+from tunixrt_core.ingest.files.json_faults import json_fault, not_an_object
 from tunixrt_core.ingest.files.paths import Keys, value_at, with_value
-from tunixrt_core.util.hashing import check_json
+from tunixrt_core.util.hashing import MAX_DEPTH, check_json
 
 _KEY_END = re.compile(rb'"\s*:')
 # digits -> 0, all else -> a space: finding a long number this way is ten times as fast as a pattern
@@ -47,7 +49,7 @@ def parse_row(data: bytes, as_text: Sequence[Keys] = ()) -> dict[str, Any] | Bad
         return _diagnose(data)
     if may_round(data) or count_key_ends(data) != count_keys(value):
         return _diagnose(data)
-    return value if isinstance(value, dict) else _not_an_object(value)
+    return value if isinstance(value, dict) else BadRow("", not_an_object(value))
 
 
 def may_round(data: bytes) -> bool:
@@ -89,16 +91,15 @@ def _diagnose(data: bytes, as_text: Sequence[Keys] = ()) -> dict[str, Any] | Bad
         text = data.decode("utf-8", "surrogateescape")
         value = json.loads(text, object_pairs_hook=pairs)
     except json.JSONDecodeError as error:
-        reason = "a byte order mark" if "BOM" in error.msg else error.msg.removesuffix(" at")
-        return BadRow("", f"not valid JSON: {reason} at column {error.pos + 1:,}")
+        return BadRow("", json_fault(text, error))
     except RecursionError:
-        return BadRow("", "is nested too deeply")
+        return BadRow("", f"is nested too deeply. At most {MAX_DEPTH} levels are read")
     except ValueError as error:  # Python refuses to read integers of more than 4,300 digits
-        return BadRow("", f"not valid JSON: {error}")
+        return BadRow("", f"not valid JSON: {error}. Write the number as text")
     if not isinstance(value, dict):
-        return _not_an_object(value)
+        return BadRow("", not_an_object(value))
     if repeated:
-        return BadRow(repeated[0], "the key stands twice in one object", value)
+        return BadRow(repeated[0], "the key stands twice in one object. Remove one of them", value)
     row: dict[str, Any] = with_texts(value, text, as_text) if as_text else value
     try:
         check_json(row, "row")
@@ -129,10 +130,5 @@ def _byte_reason(data: bytes, reason: str) -> str:
     try:
         data.decode()
     except UnicodeDecodeError as error:
-        return f"holds bytes that are not UTF-8 (byte {error.start + 1:,} of the row)"
+        return f"holds bytes that are not UTF-8 (byte {error.start + 1:,} of the row). {encoding_hint(data)}"
     return reason
-
-
-def _not_an_object(value: Any) -> BadRow:
-    kinds = {list: "a list", str: "text", int: "a number", float: "a number", bool: "true or false", type(None): "null"}
-    return BadRow("", f"is {kinds.get(type(value), 'not an object')}; each row must be a JSON object")

@@ -9,15 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+import orjson
+
 from tunixrt_core.errors import OutputError
 from tunixrt_core.ingest.files.rows import RawRow
 
-Container = Literal["jsonl", "json", "csv", "parquet"]
+Container = Literal["jsonl", "json", "json_rows", "csv", "parquet", "arrow", "excel", "files"]
+_WITHOUT_BYTES = ("parquet", "arrow", "excel", "files")
+_JSON = ("json", "json_rows")
 
 
 class Rejects:
     """Takes rejected rows. Lines stay lines, a CSV row stands below its header, rows of a JSON array in an array,
-    rows of Parquet, which have no bytes of their own, as lines of JSON.
+    rows of tables, which have no bytes of their own, and those of several files as lines of JSON.
     """
 
     def __init__(self, sink: BinaryIO) -> None:
@@ -29,16 +33,25 @@ class Rejects:
     @property
     def suffix(self) -> str:
         """The ending of a file that holds them."""
-        return ".jsonl" if self._container == "parquet" else f".{self._container}"
+        if self._container in _WITHOUT_BYTES:
+            return ".jsonl"
+        return ".json" if self._container in _JSON else f".{self._container}"
 
     def begin(self, container: Container, header: bytes = b"") -> None:
         """Say what the file is, before the first row of it is rejected."""
-        self._container, self._header = container, header
+        if self._container != "files":
+            self._container, self._header = container, header
+
+    def begin_several(self) -> None:
+        """Say that there are several files, perhaps of several kinds: their rows are written as lines of JSON."""
+        self._container = "files"
 
     def add(self, row: RawRow) -> None:
-        if row.data is None and self._container != "parquet":
+        if row.data is None and self._container not in _WITHOUT_BYTES:
             pass  # it was spilled
-        elif self._container == "json":
+        elif self._container == "files" and isinstance(row.value, dict):
+            self._sink.write(orjson.dumps(row.value, default=repr) + b"\n")
+        elif self._container in _JSON:
             self._sink.write((b",\n" if self.rows else b"[\n") + row.bytes)
         else:
             self._write_header()
@@ -52,7 +65,7 @@ class Rejects:
 
     def end(self) -> None:
         """Close what has to be closed. Nothing is written where nothing was rejected."""
-        if self._container == "json" and self.rows:
+        if self._container in _JSON and self.rows:
             self._sink.write(b"\n]\n")
 
     def _write_header(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.formats.fields import Item, Options, rest, source_of, split_trace, text
 from tunixrt_core.ingest.reasoning.split import split_completion
+from tunixrt_core.util.kinds import not_text
 
 NAME = "alpaca"
 
@@ -34,7 +35,7 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """The prompt is the instruction and, after a blank line, the input; `meta.input_from` says where that begins."""
     instruction, given = text(row, "instruction"), row.get("input")
     if given is not None and not isinstance(given, str):
-        raise InvalidTrace("input", f"must be text, not {type(given).__name__}")
+        raise InvalidTrace("input", not_text(given))
     prompt = f"{instruction}{_BETWEEN}{given}" if given else instruction
     return [
         split_trace(

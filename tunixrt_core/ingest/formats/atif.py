@@ -11,6 +11,7 @@ from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.formats.fields import Item, Options, extended, filled, named_as, rest, source_of
 from tunixrt_core.ingest.reasoning.turns import message_text
 from tunixrt_core.traces.trace import DEFAULT_STEP_TYPE, Step, Trace
+from tunixrt_core.util.kinds import kind_of
 
 NAME = "atif"
 
@@ -57,13 +58,19 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
 
 def _checked(value: Any) -> Sequence[Mapping[str, Any]]:
     if not isinstance(value, list) or not value:
-        raise InvalidTrace("steps", "must be a list of steps")
+        raise InvalidTrace("steps", f"must be a list of steps, not {kind_of(value)}")
     for i, step in enumerate(value):
         if not isinstance(step, dict) or step.get("source") not in ("user", "agent", "system"):
-            raise InvalidTrace(f"steps[{i}].source", "must be user, agent or system")
+            raise InvalidTrace(f"steps[{i}].source", f"must be user, agent or system, not {_said(step)}")
         if step.get("step_id", i + 1) != i + 1:
-            raise InvalidTrace(f"steps[{i}].step_id", f"must be {i + 1}: steps are counted from 1, in order")
+            raise InvalidTrace(
+                f"steps[{i}].step_id", f"must be {i + 1}, not {step['step_id']}: steps are counted from 1, in order"
+            )
     return value
+
+
+def _said(step: Any) -> str:
+    return repr(step.get("source")) if isinstance(step, dict) else kind_of(step)
 
 
 def _is_answer(step: Mapping[str, Any]) -> bool:

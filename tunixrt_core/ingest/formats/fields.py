@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
@@ -14,6 +15,9 @@ from tunixrt_core.ingest.reasoning.split import Split
 from tunixrt_core.ingest.reasoning.steps import AUTO, Rule
 from tunixrt_core.traces.scores import GivenScore, ScoredTrace
 from tunixrt_core.traces.trace import Trace
+from tunixrt_core.util.kinds import kind_of, not_text
+
+_SHOWN = 12  # keys of a row in a message
 
 # What a row gives: traces, with scores where it has any; a fault stands for the one trace that could not be made.
 Item = Trace | ScoredTrace | InvalidTrace
@@ -30,11 +34,19 @@ class Options:
 def text(row: Mapping[str, Any], key: str) -> str:
     """The text under `key`. Raises InvalidTrace where it is missing or not text."""
     if key not in row:
-        raise InvalidTrace(key, "is missing")
+        raise InvalidTrace(key, missing(key, row))
     value = row[key]
     if not isinstance(value, str):
-        raise InvalidTrace(key, f"must be text, not {type(value).__name__}")
+        raise InvalidTrace(key, not_text(value))
     return value
+
+
+def missing(key: str, row: Mapping[str, Any]) -> str:
+    """The reason for a key that a row should have: with the key that may be meant, or those that there are."""
+    if alike := get_close_matches(key, [str(name) for name in row], 1, 0.75):
+        return f"is missing; the row has {alike[0]!r}. Rename it to {key!r}"
+    keys = ", ".join(str(name)[:40] for name in list(row)[:_SHOWN]) or "none"
+    return f"is missing. Add it; the row has the keys {keys}"
 
 
 def filled(value: Any) -> str | None:
@@ -44,9 +56,34 @@ def filled(value: Any) -> str | None:
 
 def reference(value: Any, name: str) -> str | None:
     """A reference answer, None where it is missing or blank. Raises InvalidTrace where it would be lost."""
-    if value is not None and not isinstance(value, str):
-        raise InvalidTrace(name, f"must be text, a number, true or false, not {type(value).__name__}")
-    return filled(value)
+    return filled(only(value, name))
+
+
+def only(value: Any, name: str) -> str | None:
+    """The one text of a value: itself, or that of a list of one, or of `{"text": ...}`, as SQuAD has it.
+
+    None where there is none. Raises InvalidTrace where there are several that differ, or it is no text.
+    """
+    found = list(dict.fromkeys(_texts(value, name)))
+    if len(found) > 1:
+        raise InvalidTrace(
+            name,
+            f"holds {len(found)} different answers, such as {found[0][:40]!r} and {found[1][:40]!r}. "
+            f"Say which one counts, as in --map final_answer={name}[0].",
+        )
+    return found[0] if found else None
+
+
+def _texts(value: Any, name: str) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item, name)
+    elif isinstance(value, dict) and isinstance(value.get("text"), str | list):
+        yield from _texts(value["text"], name)
+    elif value is not None:
+        raise InvalidTrace(name, f"must be text, a number, true or false, not {kind_of(value)}. Write it as one text")
 
 
 def source_of(row: Mapping[str, Any], options: Options, default: str | None = None) -> Any:

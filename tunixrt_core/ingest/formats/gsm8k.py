@@ -38,7 +38,9 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     question, answer = text(row, "question"), text(row, "answer")
     end = answer.rfind("####")
     if end < 0:
-        raise InvalidTrace("answer", "has no `####` before the final answer")
+        raise InvalidTrace(
+            "answer", "has no `####` before the final answer. Add it, or choose the format question_answer"
+        )
     result = stripped(answer, end + 4, len(answer))
     lines = list(_lines(answer, end))
     socratic = bool(lines) and all(_ASKS.search(answer, *line) for line in lines)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
 from tunixrt_core.errors import InvalidTrace, UnreadableFile
-from tunixrt_core.ingest.files.paths import keys_of, value_at, without
+from tunixrt_core.ingest.columns.names import plain
+from tunixrt_core.ingest.files.paths import keys_of, nested_in, value_at, without
 from tunixrt_core.ingest.formats.fields import Item, Options
 from tunixrt_core.ingest.formats.question_answer import answered
+from tunixrt_core.util.kinds import not_text
 
 Field = Literal["prompt", "steps", "final_answer", "reference_answer", "system", "source", "model", "meta", "ignore"]
 FIELDS: tuple[Field, ...] = get_args(Field)
 _MANY = ("meta", "ignore")
+_NEEDED = ("prompt", "final_answer")
 _OPTIONAL = ("reference_answer", "system", "source", "model")
 
 
@@ -50,7 +54,7 @@ class ColumnMapping:
         for field in single:
             if single.count(field) > 1:
                 raise UnreadableFile(f"Two columns are mapped to {field}. Map one, and the other to meta or ignore.")
-        for field in ("prompt", "final_answer"):
+        for field in _NEEDED:
             if field not in self._columns:
                 raise UnreadableFile(f"No column is mapped to {field}. Name one, as in {field}=COLUMN.")
 
@@ -60,8 +64,28 @@ class ColumnMapping:
         fields = fields_of(pairs)
         return cls(fields) if fields else None
 
+    def check(self, rows: Sequence[Mapping[str, Any]], name: str, number: int) -> list[str]:
+        """A warning for each column that none of the first rows has, with what comes near it.
+
+        Raises UnreadableFile where one of them is the prompt or the final answer, and where the file is one object and
+        the prompt in one of many alike inside of it.
+        """
+        warnings: list[str] = []
+        for column, field in self.fields.items() if rows else ():
+            if not any(keys_of(row, column) for row in rows):
+                if field in _NEEDED:
+                    raise UnreadableFile(f"{name}: {_no_column(column, rows)}")
+                warnings.append(f"For {field}, {_no_column(column, rows)}")
+            if field == "prompt" and number == 1 and (found := _one_of_many(rows[0], column)):
+                where, others, inner = found
+                raise UnreadableFile(
+                    f"{name}: the column {column!r} is in one of {others:,} objects under {where!r}, and the others "
+                    f"would be left out. Read each of them as a row, with --field {where}, and map {inner!r}."
+                )
+        return warnings
+
     def matches(self, row: Mapping[str, Any]) -> bool:
-        return all(keys_of(row, self._columns[field]) for field in ("prompt", "final_answer"))
+        return all(keys_of(row, self._columns[field]) for field in _NEEDED)
 
     def columns(self, row: Mapping[str, Any]) -> Mapping[str, str]:
         return self.fields
@@ -100,4 +124,31 @@ class ColumnMapping:
         value = None if column is None else row.get(column)
         if value is None or isinstance(value, str):
             return value
-        raise InvalidTrace(str(column), f"must be text, not {type(value).__name__}")
+        raise InvalidTrace(str(column), not_text(value))
+
+
+def _no_column(column: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    seen = sorted({str(key) for row in rows for key in row})
+    inner = {name for row in rows for key, value in row.items() for name, _ in nested_in(key, value)}
+    alike = [key for key in seen if plain(key) == plain(column)] or get_close_matches(
+        column, [*seen, *sorted(inner)], 1
+    )
+    hint = f" Did you mean {alike[0]!r}?" if alike else ""
+    return f"there is no column {column!r} in the first rows.{hint} Columns seen: {', '.join(seen[:20])}."
+
+
+def _one_of_many(row: Mapping[str, Any], column: str) -> tuple[str, int, str] | None:
+    """Where a list of objects with the same keys is that the column goes through, their number, and its name inside."""
+    keys = keys_of(row, column) or ()
+    value: Any = row
+    for i, key in enumerate(keys):
+        if isinstance(key, int) and i + 1 < len(keys) and len(value) > 1 and _are_rows(value):
+            return ".".join(map(str, keys[:i])), len(value), ".".join(map(str, keys[i + 1 :]))
+        value = value[key]
+    return None
+
+
+def _are_rows(values: Sequence[Any]) -> bool:
+    """Whether they are objects with the same keys, and no messages."""
+    first = set(values[0]) if isinstance(values[0], dict) else set()
+    return bool(first) and first.isdisjoint({"role", "from"}) and all(set(value) == first for value in values)

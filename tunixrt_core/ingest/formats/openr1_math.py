@@ -20,6 +20,7 @@ from tunixrt_core.ingest.formats.fields import (
 )
 from tunixrt_core.ingest.reasoning.split import split_completion
 from tunixrt_core.traces.scores import GivenScore
+from tunixrt_core.util.kinds import kind_of, not_text
 
 NAME = "openr1_math"
 
@@ -49,7 +50,10 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """One trace a generation. One that is cut off is a fault of its own and does not stop the others."""
     generations = row.get("generations")
     if not isinstance(generations, list) or not generations:
-        raise InvalidTrace("generations", "must be a list of at least one text")
+        raise InvalidTrace(
+            "generations",
+            f"must be a list of at least one text, not {kind_of(generations)}. Write each generation as one text",
+        )
     problem = text(row, "problem")
     meta = rest(row, _FIELDS)
     if _tells_it_again(meta.get("messages"), problem, generations):
@@ -62,7 +66,7 @@ def _item(row: Mapping[str, Any], i: int, problem: str, meta: dict[str, Any], op
     try:
         generation = row["generations"][i]
         if not isinstance(generation, str):
-            raise InvalidTrace(name, f"must be text, not {type(generation).__name__}")
+            raise InvalidTrace(name, not_text(generation))
         reason = at(row.get("finish_reasons"), i)
         trace = split_trace(
             split_completion(generation, name, options.rule),

@@ -11,6 +11,7 @@ from tunixrt_core.ingest.formats.fields import (
     Options,
     flag,
     labelled,
+    missing,
     object_in,
     rest,
     scored,
@@ -19,7 +20,7 @@ from tunixrt_core.ingest.formats.fields import (
 )
 from tunixrt_core.ingest.formats.prompt_completion import prompt_of, rebuilt
 from tunixrt_core.ingest.reasoning.split import Split, split_completion
-from tunixrt_core.ingest.reasoning.turns import Exchange, exchange_of, read_turns, split_turn
+from tunixrt_core.ingest.reasoning.turns import Exchange, exchange_of, last_role, read_turns, split_turn
 from tunixrt_core.traces.metadata import carried_scores
 from tunixrt_core.traces.scores import GivenScore
 from tunixrt_core.traces.trace import Trace
@@ -83,13 +84,15 @@ def _exchange(row: Mapping[str, Any], side: str, options: Options) -> tuple[Exch
     value, prompt = row.get(side), row.get("prompt")
     if isinstance(value, str):
         if prompt is None:
-            raise InvalidTrace("prompt", "is missing")
+            raise InvalidTrace("prompt", missing("prompt", row))
         return prompt_of(prompt, "prompt"), split_completion(value, side, options.rule)
     turns = read_turns(value, side)
     if prompt is not None and not any(turn.role == "user" for turn in turns):
         asked = prompt_of(prompt, "prompt")
         if not turns or turns[-1].role != "assistant":
-            raise InvalidTrace(side, "must end with a turn of the assistant")
+            raise InvalidTrace(
+                side, f"must end with a turn of the assistant, not {last_role(turns)}. Put the answer last"
+            )
         kept = asked.kept | ({"between": [turn.raw for turn in turns[:-1]]} if turns[:-1] else {})
         if turns[-1].more:
             kept["message_keys"] = {**kept.get("message_keys", {}), "answer": turns[-1].more}

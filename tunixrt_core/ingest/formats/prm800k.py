@@ -20,6 +20,7 @@ from tunixrt_core.ingest.formats.fields import (
 from tunixrt_core.ingest.formats.stepwise import last_answer
 from tunixrt_core.traces.scores import GivenScore
 from tunixrt_core.traces.trace import Trace, parse_steps
+from tunixrt_core.util.kinds import kind_of
 
 NAME = "prm800k"
 
@@ -51,8 +52,11 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """Ratings of -1, 0 and 1 become step scores of people. Completions that were not chosen stay in `meta.label`."""
     question, label = row.get("question"), row.get("label")
-    if not isinstance(question, dict) or not isinstance(label, dict) or not isinstance(label.get("steps"), list):
-        raise InvalidTrace("label.steps", "must be a list of steps, beside a question")
+    found = label.get("steps") if isinstance(label, dict) else None
+    if not isinstance(question, dict) or not isinstance(label, dict) or not isinstance(found, list):
+        raise InvalidTrace(
+            "label.steps", f"must be a list of steps, not {kind_of(found)}. Write the row as PRM800K has it"
+        )
     chosen = [_chosen(step, f"label.steps[{i}]") for i, step in enumerate(label["steps"])]
     kept = {
         "question": rest(question, _QUESTION),
@@ -77,14 +81,16 @@ def _answer(question: Mapping[str, Any], contents: Sequence[str]) -> str:
         return given
     answer, certain = last_answer(contents) if contents else ("", False)
     if not certain:
-        raise InvalidTrace("question.pre_generated_answer", "is missing, and the last step does not give an answer")
+        raise InvalidTrace(
+            "question.pre_generated_answer", "is missing, and the last step does not give an answer. Add it"
+        )
     return answer
 
 
 def _chosen(step: Any, field: str) -> _Chosen:
     """What was chosen at a step; else what a person wrote; else the first, which was found wrong there."""
     if not isinstance(step, dict):
-        raise InvalidTrace(field, "must be an object with `completions`")
+        raise InvalidTrace(field, f"must be an object with `completions`, not {kind_of(step)}")
     completions, index = step.get("completions") or [], step.get("chosen_completion")
     human = step.get("human_completion")
     if index is None and human is not None:
@@ -92,14 +98,14 @@ def _chosen(step: Any, field: str) -> _Chosen:
         return _made(human, step | {"human_completion": None}, None, field)
     index = 0 if index is None else index
     if not isinstance(completions, list) or not isinstance(index, int) or not 0 <= index < len(completions):
-        raise InvalidTrace(f"{field}.completions", "does not hold the chosen completion")
+        raise InvalidTrace(f"{field}.completions", f"does not hold the chosen completion, {index}. Count from 0")
     return _made(completions[index], step, index, field)
 
 
 def _made(found: Any, step: Mapping[str, Any], index: int | None, field: str) -> _Chosen:
     text = found.get("text") if isinstance(found, dict) else None
     if not isinstance(text, str):
-        raise InvalidTrace(field, "has a completion without `text`")
+        raise InvalidTrace(field, "has a completion without `text`. Give it one")
     rating = found.get("rating")
     others = rest(step, ("completions",))
     completions = step.get("completions") or []

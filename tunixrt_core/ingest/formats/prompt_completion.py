@@ -19,7 +19,7 @@ from tunixrt_core.ingest.formats.fields import (
 )
 from tunixrt_core.ingest.reasoning.split import Split, split_completion
 from tunixrt_core.ingest.reasoning.steps import Rule
-from tunixrt_core.ingest.reasoning.turns import Exchange, Turn, exchange_of, read_turns, split_turn
+from tunixrt_core.ingest.reasoning.turns import Exchange, Turn, exchange_of, last_role, read_turns, roles_of, split_turn
 from tunixrt_core.traces.metadata import rebuild_completion, rebuild_reasoning
 from tunixrt_core.traces.trace import Trace
 
@@ -77,7 +77,9 @@ def prompt_of(value: Any, field: str) -> Exchange:
         return Exchange(None, value, nothing, {})
     turns = read_turns(value, field)
     if not turns or turns[-1].role != "user":
-        raise InvalidTrace(field, "must end with a turn of the user")
+        raise InvalidTrace(
+            field, f"must end with a turn of the user, not {last_role(turns)}. Put the answer into `completion`"
+        )
     return exchange_of([*turns, nothing], field)
 
 
@@ -86,7 +88,10 @@ def _completion(value: Any, asked: Exchange, rule: Rule) -> tuple[Split, dict[st
         return split_completion(value, "completion", rule), asked.kept
     turns = read_turns(value, "completion")
     if not turns or turns[-1].role != "assistant" or any(turn.role in ("user", "system") for turn in turns):
-        raise InvalidTrace("completion", "must hold one assistant turn")
+        raise InvalidTrace(
+            "completion",
+            f"must hold one turn of the assistant, and no other but tools; its roles are {roles_of(turns)}",
+        )
     kept = dict(asked.kept)
     if turns[:-1]:
         kept["between"] = [turn.raw for turn in turns[:-1]]

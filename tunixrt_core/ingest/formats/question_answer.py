@@ -2,50 +2,129 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.formats.fields import Item, Options, named_as, rest, source_of, split_trace, text
-from tunixrt_core.ingest.reasoning.split import Split, split_completion, split_reasoning
+from tunixrt_core.ingest.columns.names import (
+    ANSWERS,
+    COMPLETIONS,
+    LISTS_OF_COMPLETIONS,
+    QUESTIONS,
+    REASONINGS,
+    REFERENCES,
+)
+from tunixrt_core.ingest.formats.fields import (
+    Item,
+    Options,
+    extended,
+    named_as,
+    only,
+    rest,
+    source_of,
+    split_trace,
+    text,
+)
+from tunixrt_core.ingest.reasoning.split import Split, split_apart, split_completion, split_reasoning
 from tunixrt_core.ingest.reasoning.steps import Rule
 from tunixrt_core.traces.trace import Trace, parse_steps
+from tunixrt_core.util.kinds import not_text
 
 NAME = "question_answer"
 
-QUESTIONS = ("question", "problem", "instruction", "query", "prompt")
-ANSWERS = ("final_answer", "answer", "response", "output", "solution")
-REASONINGS = ("reasoning", "rationale", "thinking", "reasoning_content", "chain_of_thought", "cot", "steps", "solution")
 _OPTIONAL = ("system", "reference_answer", "source", "model")
+_NUMBERED = re.compile(rf"(?:{'|'.join(COMPLETIONS)})_\d+")
+_SHORT = ("final_answer", "answer", "target", "solution")  # a reference beside what a model wrote, else the answer
+_WORKED = re.compile(r"</?think|</?reasoning|^\s*####", re.MULTILINE)
+
+
+class _Roles(NamedTuple):
+    """What the columns of a row are. `completions` hold reasoning and answer, `answer` the answer alone."""
+
+    question: str | None
+    answer: str | None
+    reasoning: str | None
+    reference: str | None
+    completions: tuple[str, ...] = ()
 
 
 def matches(row: Mapping[str, Any]) -> bool:
-    return _first(row, QUESTIONS) is not None and _first(row, ANSWERS) is not None
+    roles = _roles(row)
+    return roles.question is not None and (roles.answer is not None or roles.completions != ())
 
 
 def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
-    question, answer, reasoning = _columns(row)
+    roles = _roles(row)
     found = {name: name for name in _OPTIONAL}
-    if question is not None:
-        found[question] = "prompt"
-    if answer is not None:
-        found[answer] = "final_answer" if reasoning else "steps, final_answer"
-    if reasoning is not None:
-        found[reasoning] = "steps"
+    if roles.question is not None:
+        found[roles.question] = "prompt"
+    if roles.answer is not None:
+        found[roles.answer] = "final_answer" if roles.reasoning else "steps, final_answer"
+    if roles.reference is not None and roles.reference == roles.answer:
+        found[roles.reference] += ", reference_answer"
+    elif roles.reference is not None:
+        found[roles.reference] = "reference_answer"
+    if roles.reasoning is not None:
+        found[roles.reasoning] = "steps"
+    for name in roles.completions:
+        found[name] = "steps, final_answer"
     return found
 
 
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
-    """The first name of each kind that the row has is used; what else it holds is kept in `meta`."""
-    question, answer, reasoning = _columns(row)
-    if question is None or answer is None:
-        missing, others = ("question", QUESTIONS) if question is None else ("answer", ANSWERS)
-        raise InvalidTrace(missing, f"is missing; it may also be called {', '.join(others)}")
+    """The first name of each kind that the row has is used; what else it holds is kept in `meta`.
+
+    A trace for each completion, where there are several; one that cannot be read does not stop the others.
+    """
+    roles = _roles(row)
+    if roles.question is None or (roles.answer is None and not roles.completions):
+        missing, others = ("question", QUESTIONS) if roles.question is None else ("answer", ANSWERS)
+        raise InvalidTrace(
+            missing, f"is missing; it may also be called {', '.join(others[:5])}. Rename a column, or map it by hand."
+        )
     optional = {name: row[name] for name in _OPTIONAL if row.get(name) is not None}
     optional["source"] = source_of(row, options)
-    names = {"prompt": question, "steps": reasoning or answer, "final_answer": answer}
-    meta = rest(row, {question, answer, reasoning or answer, *_OPTIONAL})
-    return [answered(row, question, answer, reasoning, options.rule, meta=meta, names=names, **optional)]
+    if roles.reference is not None:
+        optional["reference_answer"] = only(row[roles.reference], roles.reference)
+    used = {name for name in (*roles, *roles.completions, *_OPTIONAL) if isinstance(name, str)}
+    meta = rest(row, used)
+    if roles.completions:
+        return list(_completed(row, roles, options.rule, meta, optional))
+    answer = str(roles.answer)
+    names = {"prompt": roles.question, "steps": roles.reasoning or answer, "final_answer": answer}
+    return [answered(row, roles.question, answer, roles.reasoning, options.rule, meta=meta, names=names, **optional)]
+
+
+def _completed(
+    row: Mapping[str, Any], roles: _Roles, rule: Rule, meta: dict[str, Any], optional: Mapping[str, Any]
+) -> Iterator[Item]:
+    """A trace for each text that a model wrote, beside a reference."""
+    question = str(roles.question)
+    written = [(name, i, value) for name in roles.completions for i, value in enumerate(_several(row[name]))]
+    for name, i, value in written:
+        place = name if len(_several(row[name])) == 1 else f"{name}[{i}]"
+        try:
+            if not isinstance(value, str):
+                raise InvalidTrace(place, not_text(value))
+            names = {"prompt": question, "steps": roles.reasoning or place, "final_answer": place}
+            prompt, extra = text(row, question), {"generation": place} if len(written) > 1 else {}
+            if isinstance(listed := row.get(roles.reasoning or ""), list):
+                with named_as(names):
+                    yield Trace(prompt, parse_steps(listed), value, meta=extended(dict(meta), extra), **optional)
+                continue
+            if roles.reasoning is not None:
+                split = split_apart(text(row, roles.reasoning), value, rule)
+            else:
+                split = split_completion(value, place, rule)
+            yield split_trace(split, prompt=prompt, meta=dict(meta), names=names, extra=extra, **optional)
+        except InvalidTrace as fault:
+            yield fault
+
+
+def _several(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def answered(
@@ -64,22 +143,90 @@ def answered(
     if reasoning is not None and isinstance(row[reasoning], list):
         with named_as(names):
             steps = parse_steps(row[reasoning])
-            return Trace(prompt=prompt, steps=steps, final_answer=text(row, answer), meta=meta, **optional)
+            return Trace(prompt=prompt, steps=steps, final_answer=_answer(row, answer), meta=meta, **optional)
     split = _split(row, answer, reasoning, rule)
     return split_trace(split, prompt=prompt, meta=meta, names=names, **optional)
 
 
 def _split(row: Mapping[str, Any], answer: str, reasoning: str | None, rule: Rule) -> Split:
     if reasoning is None:
-        return split_completion(text(row, answer), answer, rule)
-    return split_reasoning(text(row, reasoning), text(row, answer), rule)
+        return split_completion(_answer(row, answer), answer, rule)
+    return split_reasoning(text(row, reasoning), _answer(row, answer), rule)
 
 
-def _columns(row: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
-    """The columns of question, answer and reasoning."""
-    question, answer = _first(row, QUESTIONS), _first(row, ANSWERS)
-    return question, answer, _first(row, [name for name in REASONINGS if name not in (answer, question)])
+def _answer(row: Mapping[str, Any], name: str) -> str:
+    if name not in row:
+        return text(row, name)
+    if (found := only(row[name], name)) is None:
+        raise InvalidTrace(name, "is empty. Give the row an answer, or leave it out.")
+    return found
 
 
-def _first(row: Mapping[str, Any], names: Sequence[str]) -> str | None:
-    return next((name for name in names if row.get(name) is not None), None)
+def _roles(row: Mapping[str, Any]) -> _Roles:
+    names = _present(tuple(row))
+    question = _first(row, names.questions)
+    given = _first(row, names.references, question)
+    completions = _completions(row, names, question)
+    others = [name for name in names.short if row[name] is not None and name not in completions]
+    if completions and (others or given or completions[0] not in ANSWERS) and not _is_worked(row, others, completions):
+        reasoning = _first(row, names.reasonings, question, "solution", *completions)
+        return _Roles(question, None, reasoning, given or next(iter(others), None), completions)
+    answer = _first(row, names.answers, question) or given
+    return _Roles(question, answer, _first(row, names.reasonings, question, answer), given)
+
+
+class _Names(NamedTuple):
+    """The usual names of each kind that a row has, in the order of preference."""
+
+    questions: tuple[str, ...]
+    answers: tuple[str, ...]
+    short: tuple[str, ...]
+    references: tuple[str, ...]
+    completions: tuple[str, ...]
+    numbered: tuple[str, ...]
+    lists: tuple[str, ...]
+    reasonings: tuple[str, ...]
+
+
+@lru_cache(maxsize=1_000)
+def _present(keys: tuple[str, ...]) -> _Names:
+    def of(names: Sequence[str]) -> tuple[str, ...]:
+        return tuple(name for name in names if name in keys)
+
+    return _Names(
+        of(QUESTIONS),
+        of(ANSWERS),
+        of(_SHORT),
+        tuple(name for name in of(REFERENCES) if name not in _SHORT),
+        of(COMPLETIONS),
+        tuple(name for name in keys if _NUMBERED.fullmatch(name)),
+        of(LISTS_OF_COMPLETIONS),
+        of(REASONINGS),
+    )
+
+
+def _completions(row: Mapping[str, Any], names: _Names, question: str | None) -> tuple[str, ...]:
+    """The columns that hold what a model wrote: the first usual name with a text, or one name with numbers."""
+    for name in names.completions:
+        if name != question and _is_written(row[name]):
+            return (name,)
+    if numbered := tuple(name for name in names.numbered if _is_written(row[name])):
+        return numbered
+    return next(((name,) for name in names.lists if isinstance(row[name], list)), ())
+
+
+def _is_worked(row: Mapping[str, Any], answers: Sequence[str], completions: Sequence[str]) -> bool:
+    """Whether the column of answers holds the reasoning, and the other one does not."""
+    held, written = (str(row[names[0]]) if names else "" for names in (answers, completions))
+    return bool(_WORKED.search(held)) and not _WORKED.search(written) and len(held) > len(written)
+
+
+def _is_written(value: Any) -> bool:
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(item, str) for item in value)
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _first(row: Mapping[str, Any], names: Sequence[str], *taken: str | None) -> str | None:
+    """The first name with a value that is not taken."""
+    return next((name for name in names if row[name] is not None and name not in taken), None)

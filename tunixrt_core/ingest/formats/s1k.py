@@ -20,6 +20,7 @@ from tunixrt_core.ingest.formats.fields import (
 )
 from tunixrt_core.ingest.reasoning.split import split_apart
 from tunixrt_core.traces.trace import Trace
+from tunixrt_core.util.kinds import kind_of
 
 NAME = "s1k"
 
@@ -66,7 +67,7 @@ def _written(row: Mapping[str, Any]) -> list[str]:
 def _first(row: Mapping[str, Any], options: Options) -> Item:
     thoughts = row.get("thinking_trajectories")
     if not isinstance(thoughts, list) or len(thoughts) == 0 or not isinstance(thoughts[0], str):
-        raise InvalidTrace("thinking_trajectories", "must be a list that begins with a text")
+        raise InvalidTrace("thinking_trajectories", f"must be a list that begins with a text, not {kind_of(thoughts)}")
     extra = {"more_trajectories": thoughts[1:]} if thoughts[1:] else {}
     return _trace(row, thoughts[0], "thinking_trajectories", "attempt", None, options, extra)
 

@@ -24,6 +24,7 @@ from tunixrt_core.ingest.reasoning.steps import Span, stripped
 from tunixrt_core.traces.metadata import carried_scores, rebuild_steps
 from tunixrt_core.traces.scores import GivenScore
 from tunixrt_core.traces.trace import Trace, parse_steps
+from tunixrt_core.util.kinds import kind_of
 
 NAME = "stepwise"
 
@@ -52,7 +53,9 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     asked = prompt_of(row.get("prompt"), "prompt")
     contents = row.get("completions")
     if not isinstance(contents, list) or not contents or not all(isinstance(c, str) for c in contents):
-        raise InvalidTrace("completions", "must be a list of at least one text")
+        raise InvalidTrace(
+            "completions", f"must be a list of at least one text, not {kind_of(contents)}. Write each step as one text"
+        )
     if (metadata := carried(row)) and (known := rebuild_steps(asked.prompt, metadata, steps=contents)):
         return [scored(labelled(known, options), carried_scores(metadata))]
     answer, certain = last_answer(contents)
@@ -87,12 +90,16 @@ def _labels(labels: Any, steps: int) -> list[GivenScore]:
     if labels is None:
         return []
     if not isinstance(labels, list) or len(labels) != steps:
-        raise InvalidTrace("labels", f"must hold one label for each of the {steps} completions")
+        raise InvalidTrace("labels", f"must hold one label for each of the {steps} completions, not {_number(labels)}")
     for i, label in enumerate(labels):
         if label is not None and not isinstance(label, bool | int | float):
-            raise InvalidTrace(f"labels[{i}]", "must be true, false or a number")
+            raise InvalidTrace(f"labels[{i}]", f"must be true, false or a number, not {kind_of(label)}")
     return [
         GivenScore(name="label", value=float(label), step=i, scorer="trl", version="given")
         for i, label in enumerate(labels)
         if label is not None
     ]
+
+
+def _number(labels: Any) -> str:
+    return str(len(labels)) if isinstance(labels, list) else kind_of(labels)

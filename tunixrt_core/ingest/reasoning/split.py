@@ -102,7 +102,9 @@ def split_completion(text: str, field: str, rule: Rule = AUTO) -> Split:
     if marked := find_marks(text, rule.tags):
         return _split_marked(text, marked, rule)
     if opener := opener_of(text, rule.tags):
-        raise InvalidTrace(field, f"opens {opener} and does not close it before an answer")
+        raise InvalidTrace(
+            field, f"opens {opener} and does not close it before an answer. Complete the text, or leave the row out"
+        )
     return _unmarked(text, rule)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.reasoning.split import Split, split_apart, split_completion
 from tunixrt_core.ingest.reasoning.steps import Rule
+from tunixrt_core.util.kinds import kind_of
 
 _ROLES = {
     "human": "user",
@@ -17,6 +19,8 @@ _ROLES = {
     "bot": "assistant",
     "developer": "system",
 }
+_NO_MESSAGE = "must be a message with `role` and text `content`"
+_SHOWN = 8
 _REASONING = ("reasoning_content", "thinking", "reasoning")
 
 
@@ -42,7 +46,9 @@ class Exchange(NamedTuple):
 def read_turns(value: Any, field: str) -> list[Turn]:
     """Messages with `role` and `content`, or `from` and `value`. Raises InvalidTrace naming the message."""
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise InvalidTrace(field, "must be text or a list of messages")
+        raise InvalidTrace(
+            field, f"must be text or a list of messages, not {kind_of(value)}. Write each message as an object"
+        )
     return [_turn(message, f"{field}[{i}]") for i, message in enumerate(value)]
 
 
@@ -53,10 +59,12 @@ def exchange_of(turns: Sequence[Turn], field: str, system: str | None = None) ->
     """
     answered = next((i for i in range(len(turns) - 1, -1, -1) if turns[i].role == "assistant"), None)
     if answered is None:
-        raise InvalidTrace(field, "holds no turn of the assistant")
+        raise InvalidTrace(field, f"holds no turn of the assistant; {_roles_meant(turns, 'assistant')}")
     asked = next((i for i in range(answered - 1, -1, -1) if turns[i].role == "user"), None)
     if asked is None:
-        raise InvalidTrace(field, "holds no turn of the user before the assistant's last")
+        raise InvalidTrace(
+            field, f"holds no turn of the user before the assistant's last; {_roles_meant(turns, 'user')}"
+        )
     first = int(system is None and turns[0].role == "system")
     groups = {
         "earlier": turns[first:asked],
@@ -68,6 +76,23 @@ def exchange_of(turns: Sequence[Turn], field: str, system: str | None = None) ->
     if more := {name: found for name, found in own.items() if found}:
         kept["message_keys"] = more
     return Exchange(turns[0].text if first else system, turns[asked].text, turns[answered], kept)
+
+
+def roles_of(turns: Sequence[Turn]) -> str:
+    """The roles of turns, for a message."""
+    return ", ".join(repr(turn.role) for turn in turns[:_SHOWN]) or "none"
+
+
+def last_role(turns: Sequence[Turn]) -> str:
+    """The role of the last turn, for a message."""
+    return repr(turns[-1].role) if turns else "with nothing"
+
+
+def _roles_meant(turns: Sequence[Turn], wanted: str) -> str:
+    """The roles that there are, and the one that may be meant."""
+    alike = get_close_matches(wanted, {turn.role for turn in turns}, 1, 0.7)
+    hint = f". Did you mean {wanted!r} by {alike[0]!r}?" if alike and alike[0] != wanted else ""
+    return f"its roles are {roles_of(turns)}{hint}"
 
 
 def reasoning_of(message: Mapping[str, Any]) -> str | None:
@@ -86,11 +111,11 @@ def split_turn(turn: Turn, rule: Rule) -> Split:
 
 def _turn(message: Any, field: str) -> Turn:
     if not isinstance(message, dict):
-        raise InvalidTrace(field, "must be a message with `role` and text `content`")
+        raise InvalidTrace(field, f"must be a message with `role` and text `content`, not {kind_of(message)}")
     role, content = (message.get(key, message.get(other)) for key, other in (("role", "from"), ("content", "value")))
     used = {"role", "from", "content", "value"} if "role" in message or "from" in message else set()
     if not isinstance(role, str) or not used:
-        raise InvalidTrace(field, "must be a message with `role` and text `content`")
+        raise InvalidTrace(field, f"{_NO_MESSAGE}; it has the keys {', '.join(map(str, message)) or 'none'}")
     more = {key: value for key, value in message.items() if key not in used and value is not None}
     if reasoning := reasoning_of(message):
         more = {key: value for key, value in more.items() if not (key in _REASONING and value == reasoning)}
@@ -106,7 +131,8 @@ def _text(content: Any, field: str, keys: Mapping[str, Any]) -> str:
     if content is None and "content" in keys:
         return ""  # a turn that only calls tools; as an answer it is empty, which the trace refuses
     if not isinstance(content, list):
-        raise InvalidTrace(field, "must be a message with `role` and text `content`")
+        found = "no `content`" if content is None else f"{kind_of(content)} as `content`"
+        raise InvalidTrace(field, f"{_NO_MESSAGE}; it has {found}")
     return message_text(content, f"{field}.content")
 
 
@@ -115,7 +141,7 @@ def message_text(content: Any, field: str) -> str:
     if isinstance(content, str) or content is None:
         return content or ""
     if not isinstance(content, list):
-        raise InvalidTrace(field, f"must be text or a list of parts, not {type(content).__name__}")
+        raise InvalidTrace(field, f"must be text or a list of parts, not {kind_of(content)}")
     return "".join(_part(part, f"{field}[{i}]") for i, part in enumerate(content))
 
 
@@ -125,5 +151,7 @@ def _part(part: Any, field: str) -> str:
     found = part.get("text") if isinstance(part, dict) else None
     if not isinstance(found, str):
         kind = part.get("type") if isinstance(part, dict) else type(part).__name__
-        raise InvalidTrace(field, f"is a part of type {kind!r}; only text can be read")
+        raise InvalidTrace(
+            field, f"is a part of type {kind!r}; only text can be read. Leave the part out, or write it as text"
+        )
     return found
