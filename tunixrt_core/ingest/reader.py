@@ -353,7 +353,7 @@ def _opened(source: Path | BinaryIO, name: str, encoding: str | None = None) -> 
     try:
         stream = source.open("rb")
     except FileNotFoundError:
-        raise UnreadableFile(f"{name} is not there. Check the path; it is looked up on the server.") from None
+        raise UnreadableFile(f"{name} does not exist. Check the path.") from None
     except IsADirectoryError:
         raise UnreadableFile(f"{name} is a directory. Name one file in it.") from None
     except OSError as error:

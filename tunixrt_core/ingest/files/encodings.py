@@ -92,9 +92,10 @@ def guess(data: bytes) -> str | None:
     lines = b"\n".join(line for line in data.split(b"\n") if not line.isascii())[:_BLOCK]
     shares = {name: _share_of_common(lines, name) for name in _COMMON}
     best = max(shares, key=lambda name: shares[name])  # the first of equals
-    if shares[best] >= _SCRIPTS.get(best, _MOST):
+    few = sum(byte > 127 for byte in lines) < _ENOUGH
+    if shares[best] >= _SCRIPTS.get(best, _MOST) and (best == "cp1252" or not few):
         return best
-    if sum(byte > 127 for byte in lines) < _ENOUGH:
+    if few:
         return None
     found = from_bytes(lines, cp_exclusion=_NOT_GUESSED).best()
     return None if found is None or found.coherence < _COHERENT else found.encoding
