@@ -10,7 +10,7 @@ import streamlit as st
 
 from tunixrt_core.datasets.eval_prompts import EvalFile
 from tunixrt_core.datasets.gates.registry import GATES
-from tunixrt_core.datasets.spec import Allocation, DatasetSpec, Dedupe, Selection, SplitBy
+from tunixrt_core.datasets.spec import Allocation, DatasetSpec, Dedupe, Negatives, Selection, SplitBy
 
 _SELECTION_WORDS: dict[Selection, str] = {
     "all": "All that match",
@@ -25,6 +25,7 @@ _SELECTION_WORDS: dict[Selection, str] = {
 _DEDUPE_WORDS: dict[Dedupe, str] = {"none": "Keep both", "prompt": "Keep one"}
 _SPLIT_WORDS: dict[SplitBy, str] = {"prompt": "The same prompt", "near_duplicate": "Prompts almost the same"}
 _ALLOCATION_WORDS: dict[Allocation, str] = {"proportional": "By size", "equal": "The same each"}
+_NEGATIVES_WORDS: dict[Negatives, str] = {"exclude": "Leave out", "include": "Include"}
 _CORRECT_WORDS = {None: "Right or wrong", True: "Right answers", False: "Wrong answers"}
 
 
@@ -120,6 +121,13 @@ def _filters() -> dict[str, Any]:
         "Answers", [None, True, False], format_func=_CORRECT_WORDS.__getitem__, key="dataset-correct"
     )
     score = right.text_input("Score", key="dataset-score", help="The name of a score that a trace must have.")
+    negatives = left.selectbox(
+        "Negative examples",
+        list(_NEGATIVES_WORDS),
+        format_func=_NEGATIVES_WORDS.__getitem__,
+        key="dataset-negatives",
+        help="Traces that their file or a person calls wrong, unwanted or rejected.",
+    )
     fields: tuple[tuple[str, str, Any, dict[str, Any]], ...] = (
         ("min_score", "Score from", left, {}),
         ("max_score", "Score to", right, {}),
@@ -138,6 +146,7 @@ def _filters() -> dict[str, Any]:
         "model": model.strip() or None,
         "tags": [tag.strip() for tag in tags.split(",") if tag.strip()],
         "correct": correct,
+        "negatives": negatives,
         "score": score.strip() or None,
         **numbers,
         "after": after.isoformat() if after else None,

@@ -14,6 +14,7 @@ from tunixrt_core.errors import NotFound
 from tunixrt_core.evaluation.questions import Question
 from tunixrt_core.runs.evaluation_record import TARGETS
 from tunixrt_core.runs.record import Run
+from tunixrt_core.traces.scores import is_negative
 from tunixrt_core.training.trainer import GREEDY, Sampling
 
 PROMPT, SYSTEM, REFERENCE = "play-prompt", "play-system", "play-reference"
@@ -64,8 +65,10 @@ def _source(where: dict[str, str]) -> _Source | None:
             return None
         return _Source(question.prompt, question.system)
     if ref := where.get("trace"):
-        trace = rt.traces.get(ref).trace
-        return _Source(trace.prompt, trace.system, trace.reference_answer or trace.final_answer)
+        stored = rt.traces.get(ref)
+        trace = stored.trace
+        own = None if is_negative(score.given for score in stored.scores) else trace.final_answer
+        return _Source(trace.prompt, trace.system, trace.reference_answer or own)
     row = where["row"]
     told = next((p for p in rt.evaluations.get(where["eval"]).predictions if p.id == row), None)
     if told is None:

@@ -14,11 +14,11 @@ from tests.export.test_export import TRACES
 from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.export.entries import ExportOptions
 from tunixrt_core.export.formats import EXPORT_FORMATS
-from tunixrt_core.traces.metadata import carried_scores, rebuild_completion, rebuild_reasoning, rebuild_steps
+from tunixrt_core.traces.metadata import rebuild_completion, rebuild_reasoning, rebuild_steps
 from tunixrt_core.traces.rendering.chats import ChatFormat
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.rows import Split
-from tunixrt_core.traces.scores import GivenScore
+from tunixrt_core.traces.scores import GivenScore, carried_scores
 from tunixrt_core.traces.trace import Step, Trace
 
 RIGHT = Trace("2+3?", (Step(0, "2 and 3"), Step(1, "is 5")), "5", source="t", reference_answer="5")

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 from tests.export.test_export import TRACES
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.traces.metadata import (
-    carried_scores,
     rebuild_completion,
     rebuild_reasoning,
     rebuild_steps,
     rendered_metadata,
 )
 from tunixrt_core.traces.rendering.styles import ReasoningStyle, render_completion
-from tunixrt_core.traces.scores import GivenScore
+from tunixrt_core.traces.scores import GivenScore, carried_scores
 from tunixrt_core.traces.trace import Step, Trace
 
 PLAIN = Trace("2+3?", (Step(0, "2 and 3"), Step(1, "is 5")), "5")

@@ -36,6 +36,9 @@ def dataset_build(
     correct: Annotated[
         bool | None, typer.Option("--correct/--incorrect", help="Only traces whose answer is right, or wrong.")
     ] = None,
+    negatives: Annotated[
+        str | None, typer.Option(help="Traces that their file or a person calls wrong or rejected: exclude or include.")
+    ] = None,
     score: Annotated[str | None, typer.Option(help="Only traces with a score of this name, within the bounds.")] = None,
     min_score: float | None = None,
     max_score: float | None = None,
@@ -76,6 +79,7 @@ def dataset_build(
         "text": text,
         "tags": tag,
         "correct": correct,
+        "negatives": negatives,
         "score": score,
         "min_score": min_score,
         "max_score": max_score,
@@ -105,10 +109,17 @@ def dataset_build(
 
         built = rt.datasets.build(spec, eval_file=EvalFile.at(eval_file) if eval_file else None, on_progress=show)
         outcomes = rt.datasets.gates(built.name, built.version)
+        left_out = rt.datasets.left_out(spec)
+        negative_rows = rt.datasets.negatives(built.name, built.version)
     if as_json:
-        print_json({**built.to_dict(), "gates": outcomes})
+        counts = {"left_out": int(left_out), "negatives": len(negative_rows)}
+        print_json({**built.to_dict(), **counts, "gates": outcomes})
         return
     say_version(built)
+    if left_out:
+        out.print(f"{left_out.words} negative examples were left out. Include them with --negatives include.")
+    if negative_rows:
+        out.print(f"{len(negative_rows):,} rows are negative examples: wrong, unwanted or rejected.")
     if outcomes:
         terminal.table(
             ("Gate", "Action", "Looked at", "Found"), [(o.gate, o.action, o.checked, o.rows) for o in outcomes]

@@ -17,12 +17,14 @@ Dedupe = Literal["none", "prompt"]
 Allocation = Literal["proportional", "equal"]
 SplitBy = Literal["prompt", "near_duplicate"]
 TokenCount = Literal["bytes", "words"]
+Negatives = Literal["exclude", "include"]
 
 SELECTIONS: tuple[Selection, ...] = get_args(Selection)
 DEDUPES: tuple[Dedupe, ...] = get_args(Dedupe)
 ALLOCATIONS: tuple[Allocation, ...] = get_args(Allocation)
 SPLITS_BY: tuple[SplitBy, ...] = get_args(SplitBy)
 TOKEN_COUNTS: tuple[TokenCount, ...] = get_args(TokenCount)
+NEGATIVES: tuple[Negatives, ...] = get_args(Negatives)
 
 # What every version before these fields came has in its hash; all later fields only where they are set.
 FIRST_FIELDS = frozenset({"source", "model", "text", "selection", "limit", "seed", "eval_share", "dedupe"})
@@ -57,7 +59,8 @@ class DatasetSpec:
 
     Filters: `source`, `model`, `text` (words), `tags` (all of them), `correct`, a named `score` from `min_score` to
     `max_score`, `min_steps` to `max_steps`, `min_length` to `max_length` (bytes of the trace's canonical JSON), and
-    the time of storing from `after` to `before` (ISO 8601).
+    the time of storing from `after` to `before` (ISO 8601). Negative examples, which their file or a person calls
+    wrong, unwanted or rejected, match where `negatives` says `include`.
 
     `selection` takes of what the filters and the excluding gates let through:
 
@@ -99,6 +102,7 @@ class DatasetSpec:
     tokens: TokenCount = "bytes"
     split_by: SplitBy = "prompt"
     gates: Mapping[str, Any] = field(default_factory=dict)
+    negatives: Negatives = "exclude"
 
     def __post_init__(self) -> None:
         for name, value in _normalised(self).items():
@@ -115,8 +119,9 @@ class DatasetSpec:
         return {name: value for name, value in self.to_dict().items() if name != "name"}
 
     def filters(self) -> dict[str, Any]:
-        """The filters that are set, by name."""
-        return {name: value for name in FILTERS if (value := getattr(self, name)) not in (None, "", ())}
+        """The filters that are set, by their names in a query of the store."""
+        found = {name: value for name in FILTERS if (value := getattr(self, name)) not in (None, "", ())}
+        return found if self.negatives == "include" else {**found, "negative": False}
 
     def _later(self) -> dict[str, Any]:
         made: dict[str, Any] = {}
@@ -184,6 +189,7 @@ def _check_words(spec: DatasetSpec) -> None:
         "allocation": ALLOCATIONS,
         "split_by": SPLITS_BY,
         "tokens": TOKEN_COUNTS,
+        "negatives": NEGATIVES,
     }
     for name, words in known.items():
         if (value := getattr(spec, name)) not in words:

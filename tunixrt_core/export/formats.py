@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -13,22 +13,32 @@ from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.export import pairs, shapes
 from tunixrt_core.export.entries import Entry, ExportOptions, ScoresOf, SplitOf, entries_of
 from tunixrt_core.export.parquet import Columns
-from tunixrt_core.traces.rows import json_text
+from tunixrt_core.traces.rows import Split, json_text
+from tunixrt_core.traces.scores import is_negative
 from tunixrt_core.traces.trace import Trace, normalise_prompt
 
 OnLeftOut = Callable[[str], object]
+BodyOf = Callable[[str], bytes | None]
 _DEFAULT = ExportOptions()
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """How one export is written. `scores_of` gives the scores of a trace; `on_left_out` is told the hash of each
-    trace that is no row of the format.
+    """How one export is written. `scores_of` gives the scores of a trace, `body_of` its canonical JSON, None where it
+    is not stored; `negatives` are the negative examples among the entries, found by their scores where it is None;
+    `on_left_out` is told the hash of each trace that is no row of the format.
     """
 
     options: ExportOptions = _DEFAULT
     scores_of: ScoresOf = lambda trace_hash: ()
     on_left_out: OnLeftOut = lambda trace_hash: None
+    body_of: BodyOf = lambda trace_hash: None
+    negatives: Collection[str] | None = None
+
+    def is_negative(self, trace_hash: str) -> bool:
+        if self.negatives is None:
+            return is_negative(self.scores_of(trace_hash))
+        return trace_hash in self.negatives
 
 
 Lines = Callable[[Iterable[Entry], Job], Iterator[bytes]]
@@ -75,7 +85,9 @@ def _one_a_trace(shape: shapes.Shape, *, scored: bool = False) -> Lines:
     def lines(entries: Iterable[Entry], job: Job) -> Iterator[bytes]:
         options, loads, dumps, newline = job.options, orjson.loads, orjson.dumps, orjson.OPT_APPEND_NEWLINE
         for entry in entries:
-            row = shape(entry, loads(entry.body), options, job.scores_of(entry.hash) if scored else ())
+            # a negative example is told as such, so that nobody takes it for a good one
+            told = scored or job.is_negative(entry.hash)
+            row = shape(entry, loads(entry.body), options, job.scores_of(entry.hash) if told else ())
             if row is None:
                 job.on_left_out(entry.hash)
             else:
@@ -108,32 +120,57 @@ def _some(lines: Lines, advice: str) -> Lines:
 
 
 def _prompts(entries: Iterable[Entry]) -> Iterator[list[tuple[Entry, dict[str, Any]]]]:
-    """Entries with their data, those of the very same prompt, system text and split together."""
+    """Entries with their data, those of the very same prompt, system text, turns before and split together."""
     parsed = ((entry, orjson.loads(entry.body)) for entry in entries)
     for _, group in groupby(parsed, lambda one: normalise_prompt(one[1]["prompt"])):
         same: dict[Any, list[tuple[Entry, dict[str, Any]]]] = {}
         for entry, data in group:
-            same.setdefault((entry.split, data["prompt"], data.get("system")), []).append((entry, data))
+            same.setdefault((entry.split, shapes.context_of(data)), []).append((entry, data))
         yield from same.values()
 
 
 def _grpo(entries: Iterable[Entry], job: Job) -> Iterator[bytes]:
-    for (entry, data), *others in _prompts(entries):
-        yield orjson.dumps(shapes.grpo(entry, data, job.options, ()), option=orjson.OPT_APPEND_NEWLINE)
-        for other, _ in others:
-            job.on_left_out(other.hash)
+    for group in _prompts(entries):
+        asked = next(_asked(group, job), None)
+        if asked is not None:
+            scores = job.scores_of(asked[0].hash) if job.is_negative(asked[0].hash) else ()
+            yield orjson.dumps(shapes.grpo(*asked, job.options, scores), option=orjson.OPT_APPEND_NEWLINE)
+        for entry, _ in group:
+            if asked is None or entry.hash != asked[0].hash:
+                job.on_left_out(entry.hash)
+
+
+def _asked(group: Sequence[tuple[Entry, dict[str, Any]]], job: Job) -> Iterator[tuple[Entry, dict[str, Any]]]:
+    """Traces that know the answer of a prompt, the best first: the answer of a negative example is none."""
+    negatives = [one for one in group if job.is_negative(one[0].hash)]
+    yield from (one for one in group if one not in negatives)
+    yield from (one for one in negatives if one[1].get("reference_answer") is not None)
 
 
 def _preference(entries: Iterable[Entry], job: Job) -> Iterator[bytes]:
     for group in _prompts(entries):
         used = set()
         judged = [pairs.judge(entry, data, job.scores_of(entry.hash)) for entry, data in group]
-        for better, worse in pairs.pair(judged):
-            used |= {better.entry.hash, worse.entry.hash}
-            yield orjson.dumps(pairs.preference(better, worse, job.options), option=orjson.OPT_APPEND_NEWLINE)
+        for better, worse in pairs.pair(judged, _other_side(job, group[0][0].split)):
+            row = pairs.preference(better, worse, job.options)
+            if row is not None:
+                used |= {better.entry.hash, worse.entry.hash}
+                yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
         for entry, _ in group:
             if entry.hash not in used:
                 job.on_left_out(entry.hash)
+
+
+def _other_side(job: Job, split: Split | None) -> pairs.OtherSide:
+    """Finds the rejected side of a pair of a file, which a version leaves out as a negative example."""
+
+    def find(trace_hash: str) -> pairs.Judged | None:
+        body = job.body_of(trace_hash)
+        if body is None:
+            return None
+        return pairs.judge(Entry(trace_hash, body, split), orjson.loads(body), job.scores_of(trace_hash))
+
+    return find
 
 
 # The kinds of value: text; texts, bools and turns (chat messages) as lists; turned, which is text or turns; json, which
@@ -191,8 +228,9 @@ _FORMATS = (
         "Preference pairs",
         _some(
             _preference,
-            "preference needs two traces of one prompt, one with a right and one with a wrong answer, or with "
-            "different scores. Import several traces of each prompt.",
+            "preference needs pairs of a file, or two traces of one prompt, one with a right and one with a wrong "
+            "answer, or with different scores. Import several traces of each prompt, and build the version with "
+            "negatives: include.",
         ),
         (("prompt", "turned"), ("chosen", "turned"), ("rejected", "turned"), *_REST),
         ("style", "turns"),

@@ -2,68 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tunixrt_core.export.entries import Entry, ExportOptions
-from tunixrt_core.export.shapes import Data, Scores, asked, mean_score
+from tunixrt_core.export.shapes import EARLIER, Data, Scores, asked_in_all, mean_score
 from tunixrt_core.traces.answers.comparison import compare
 from tunixrt_core.traces.answers.reading.readings import Verdict
 from tunixrt_core.traces.layout import layout_data
 from tunixrt_core.traces.metadata import rendered_metadata
 from tunixrt_core.traces.rendering.styles import render_completion
 from tunixrt_core.traces.rows import json_text
+from tunixrt_core.traces.scores import PREFERRED, GivenScore, is_negative
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A trace and what is known of its worth: the answer against the reference, and the mean of its own scores."""
+    """A trace and what is known of its worth: the answer against the reference, whether it is a negative example, and
+    the mean of its own scores.
+    """
 
     entry: Entry
     data: Data
     scores: Scores
     correct: bool | None
     score: float | None
+    negative: bool
+
+
+# the trace of a hash where the version does not hold it; None where it is not stored any more
+OtherSide = Callable[[str], Judged | None]
 
 
 def judge(entry: Entry, data: Data, scores: Scores) -> Judged:
     reference = data.get("reference_answer")
     correct = None if reference is None else _CORRECT[compare(reference, data["final_answer"])]
     whole = [score for score in scores if score.step is None]
-    return Judged(entry, data, whole, correct, mean_score(whole) if whole else None)
+    return Judged(entry, data, whole, correct, mean_score(whole) if whole else None, is_negative(whole))
 
 
 _CORRECT = {Verdict.SAME: True, Verdict.DIFFERENT: False, Verdict.UNKNOWN: None}
 
 
-def pair(group: Sequence[Judged]) -> Iterator[tuple[Judged, Judged]]:
-    """(better, worse) traces of one prompt; none stands in two pairs. Right answers with wrong ones, and, where there
-    are not both, the highest score with the lowest, the second highest with the second lowest, and so on.
+def pair(group: Sequence[Judged], other_side: OtherSide) -> Iterator[tuple[Judged, Judged]]:
+    """(better, worse) traces of one prompt: first the pairs of files, then those made of what is in no such pair."""
+    alone = [one for one in group if not any(map(_compares, one.scores))]
+    held = {one.entry.hash: one for one in group}
+    for one in group:
+        for score in one.scores:
+            if _compares(score) and score.value > 0 and score.against is not None:
+                other = held.get(score.against) or other_side(score.against)
+                if other is not None:
+                    yield one, other
+    yield from _made(alone)
+
+
+def _compares(score: GivenScore) -> bool:
+    return score.name == PREFERRED and score.against is not None
+
+
+def _made(group: Sequence[Judged]) -> Iterator[tuple[Judged, Judged]]:
+    """Pairs by what is known of each trace; none stands in two. Right answers with wrong ones, and, where there are
+    not both, the highest score with the lowest, the second highest with the second lowest, and so on. A negative
+    example is never the better one.
     """
-    right = sorted((one for one in group if one.correct), key=_best_first)
-    wrong = sorted((one for one in group if one.correct is False), key=_best_first)
+    right = sorted((one for one in group if one.correct and not one.negative), key=_best_first)
+    wrong = sorted((one for one in group if one.correct is False or one.negative), key=_best_first)
     if right and wrong:
         yield from zip(right, reversed(wrong), strict=False)
         return
     scored = sorted((one for one in group if one.score is not None), key=_best_first)
     for better, worse in zip(scored[: len(scored) // 2], reversed(scored), strict=False):
-        if _score(better) > _score(worse):
+        if _score(better) > _score(worse) and not better.negative:
             yield better, worse
 
 
-def preference(better: Judged, worse: Judged, options: ExportOptions) -> dict[str, Any]:
-    """The row of a pair. Its metadata holds that of both."""
+def preference(better: Judged, worse: Judged, options: ExportOptions) -> dict[str, Any] | None:
+    """The row of a pair. Its metadata holds that of both. None where a prompt of text cannot hold its conversation."""
     sides = {"chosen": better, "rejected": worse}
     steps = {side: [step["content"] for step in one.data["steps"]] for side, one in sides.items()}
     said: dict[str, Any] = {
         side: render_completion(steps[side], one.data["final_answer"], options.style, layout_data(one.data))
         for side, one in sides.items()
     }
+    talked = bool(better.data["meta"].get(EARLIER))
+    if talked and options.turns == "text":
+        return None
     row: dict[str, Any] = {"prompt": better.data["prompt"], **said}
     if options.turns == "messages":
         turns = {side: [{"role": "assistant", "content": text}] for side, text in said.items()}
-        row = {"prompt": asked(better.data), **turns}
+        row = {"prompt": asked_in_all(better.data), **turns}
     if better.entry.split is not None:
         row["split"] = better.entry.split
     metadata = {

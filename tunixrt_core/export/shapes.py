@@ -6,12 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tunixrt_core.export.entries import Entry, ExportOptions
+from tunixrt_core.ingest.reasoning.turns import Turn, read_turns
 from tunixrt_core.traces.layout import layout_data
 from tunixrt_core.traces.metadata import rendered_metadata
 from tunixrt_core.traces.rendering.row import render_prompt
 from tunixrt_core.traces.rendering.styles import reasoning_and_content, render_completion
 from tunixrt_core.traces.rows import json_text, metadata_of, row_of
 from tunixrt_core.traces.scores import GivenScore
+from tunixrt_core.util.hashing import canonical_json
+
+EARLIER = "earlier"  # the turns before the prompt, in the `meta` of a trace
 
 Data = Mapping[str, Any]
 Scores = Sequence[GivenScore]
@@ -19,7 +23,10 @@ Shape = Callable[[Entry, Data, ExportOptions, Scores], dict[str, Any] | None]
 
 
 def tunix_sft(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> dict[str, Any]:
-    return row_of(data, entry.hash, entry.split)
+    row = row_of(data, entry.hash, entry.split)
+    if scores:
+        row["metadata"]["scores"] = [score.to_dict() for score in scores]
+    return row
 
 
 def prompt_completion(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> dict[str, Any]:
@@ -28,18 +35,18 @@ def prompt_completion(entry: Entry, data: Data, options: ExportOptions, scores: 
     row: dict[str, Any] = {"prompt": data["prompt"], "completion": completion}
     if options.turns == "messages":
         row = {"prompt": asked(data), "completion": [{"role": "assistant", "content": completion}]}
-    return with_rest(row, entry, rendered_metadata(data, entry.hash, contents, style=options.style))
+    return with_rest(row, entry, rendered_metadata(data, entry.hash, contents, style=options.style, scores=scores))
 
 
 def messages(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> dict[str, Any]:
     contents, answer, layout = [step["content"] for step in data["steps"]], data["final_answer"], layout_data(data)
     if options.reasoning == "content":
         said = {"role": "assistant", "content": render_completion(contents, answer, options.style, layout)}
-        metadata = rendered_metadata(data, entry.hash, contents, style=options.style)
+        metadata = rendered_metadata(data, entry.hash, contents, style=options.style, scores=scores)
     else:
         reasoning, content = reasoning_and_content(contents, answer, layout)
         said = {"role": "assistant", "reasoning_content": reasoning, "content": content}
-        metadata = rendered_metadata(data, entry.hash, contents)
+        metadata = rendered_metadata(data, entry.hash, contents, scores=scores)
     return with_rest({"messages": [*asked(data), said]}, entry, metadata)
 
 
@@ -61,6 +68,8 @@ def grpo(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> di
     metadata = metadata_of(data, entry.hash)
     metadata["trace_steps"] = [step["content"] for step in data["steps"]]
     metadata["final_answer"] = data["final_answer"]
+    if scores:
+        metadata["scores"] = [score.to_dict() for score in scores]
     answer = data.get("reference_answer")
     row = {"prompts": prompts, "question": question, "answer": data["final_answer"] if answer is None else answer}
     return with_rest(row, entry, metadata)
@@ -71,6 +80,21 @@ def asked(data: Data) -> list[dict[str, str]]:
     user = {"role": "user", "content": data["prompt"]}
     system = data.get("system")
     return [user] if system is None else [{"role": "system", "content": system}, user]
+
+
+def asked_in_all(data: Data) -> list[dict[str, Any]]:
+    """The same with the turns before the prompt, each with its role and text and what else it holds."""
+    *system, user = asked(data)
+    return [*system, *map(_plain, read_turns(data["meta"].get(EARLIER, []), f"meta.{EARLIER}")), user]
+
+
+def _plain(turn: Turn) -> dict[str, Any]:
+    return {"role": turn.role, "content": turn.text, **turn.more}
+
+
+def context_of(data: Data) -> str:
+    """What a trace answers, as one text to compare by: the prompt, the system text and the turns before."""
+    return canonical_json([data["prompt"], data.get("system"), data["meta"].get(EARLIER)]).decode()
 
 
 def with_rest(row: dict[str, Any], entry: Entry, metadata: dict[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from tunixrt_core.ingest.files.wrapped import Unwrapping, begins_with_rows
 from tunixrt_core.ingest.formats.detect import FORMATS, Detected, Format, detect_format, format_named
 from tunixrt_core.ingest.formats.fields import Item, Options
 from tunixrt_core.ingest.formats.mapping import ColumnMapping
+from tunixrt_core.ingest.formats.verdicts import has_verdict, judged
 from tunixrt_core.ingest.literals import with_text_answers
 from tunixrt_core.ingest.many import FilesReader
 from tunixrt_core.ingest.reasoning.lookalikes import mark_unread
@@ -107,7 +108,7 @@ class TraceReader:
         for row in chain(self._first, self._rows):
             self.rows += 1
             trace = fast(row.data or b"", label) if fast and row.value is None else None
-            yield self._read(row) if trace is None else (row, (trace,))
+            yield self._read(row) if trace is None or has_verdict(trace) else (row, (trace,))
 
     def _quickly(self, fast: FastReader, rows: JsonLines) -> Iterator[Read]:
         """What `by_row` gives, a block of lines at a time: what is done for each line beside `fast` counts."""
@@ -119,7 +120,7 @@ class TraceReader:
                 yield from self._counted(block)
                 continue
             for number, data in block:
-                if (trace := fast(data, label)) is not None:
+                if (trace := fast(data, label)) is not None and not (trace.meta and has_verdict(trace)):
                     self.rows += 1
                     yield trace
                 elif data and not data.isspace():
@@ -181,7 +182,7 @@ class TraceReader:
         if isinstance(arranged, InvalidTrace):
             return [arranged]
         try:
-            items = self.form.read(value if arranged is None else arranged.row, self._options)
+            items = judged(self.form.read(value if arranged is None else arranged.row, self._options), self.form.NAME)
         except InvalidTrace as fault:
             items = [fault]
         return items if arranged is None else finished(arranged, items)

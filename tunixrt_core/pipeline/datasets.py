@@ -10,9 +10,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.datasets.spec import DatasetSpec
-from tunixrt_core.datasets.versions import DatasetDiff, DatasetVersion, diff, freeze
+from tunixrt_core.datasets.versions import DatasetDiff, DatasetVersion, diff, freeze, version_hash
 from tunixrt_core.errors import NotFound, Stopped
-from tunixrt_core.store.query import TraceQuery
+from tunixrt_core.store.query import Count, TraceQuery
 from tunixrt_core.util.hashing import content_hash, sha256_hex
 from tunixrt_core.util.processes import this_process
 from tunixrt_core.util.tasks import Task, Tasks
@@ -113,10 +113,31 @@ class Datasets:
     def _keep(self, spec: DatasetSpec, made: Built) -> DatasetVersion:
         parent = self._store.datasets.latest_number(spec.name)
         frozen = freeze(spec, made.rows, version=(parent or 0) + 1, parent=parent, created_at=datetime.now(UTC))
-        if known := self._store.datasets.find(spec.name, frozen.content_hash):
+        if known := self._known(frozen, made):
             return known
         self._store.datasets.add(frozen, made.rows, made.outcomes, made.findings)
         return frozen
+
+    def _known(self, frozen: DatasetVersion, made: Built) -> DatasetVersion | None:
+        """The version of that name with that content, if there is one."""
+        spec = frozen.spec
+        # a version from before `negatives` included them, and has a hash without that word
+        before = version_hash(replace(spec, negatives="exclude"), made.rows)
+        for one in (frozen.content_hash, before):
+            known = self._store.datasets.find(spec.name, one)
+            if known is not None and known.spec.negatives == spec.negatives:
+                return known
+        return None
+
+    def left_out(self, spec: DatasetSpec) -> Count:
+        """How many traces that match a spec otherwise are left out as negative examples."""
+        if spec.negatives == "include":
+            return Count(0)
+        return self._store.traces.count(TraceQuery(**spec.filters() | {"negative": True}))
+
+    def negatives(self, name: str, version: int | None = None) -> frozenset[str]:
+        """The hashes of a version's rows that are negative examples: wrong, unwanted or rejected."""
+        return self._store.datasets.negatives(name, version)
 
     def rebuild_spec(self, name: str, version: int | None = None, *, new_name: str | None = None) -> DatasetSpec:
         """The spec of a version, to build the next one from."""

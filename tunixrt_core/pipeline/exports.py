@@ -60,7 +60,12 @@ class Exports:
         exporter, frozen = exporter_named(format), self._datasets.get(name, version)
         entries = self._entries(frozen, split, on_deleted, by_prompt=exporter.grouped)
         chosen = self._resolved(frozen, exporter, options)
-        return exporter.lines(entries, Job(chosen, self.scores_of, on_left_out))
+        negatives = self._datasets.negatives(frozen.name, frozen.version)
+        return exporter.lines(entries, Job(chosen, self.scores_of, on_left_out, self._body_of, negatives))
+
+    def _body_of(self, trace_hash: str) -> bytes | None:
+        found = next(self._store.traces.by_hashes([trace_hash], on_missing=lambda missing: None), None)
+        return None if found is None else found.canonical
 
     def blocks(
         self,
@@ -185,7 +190,7 @@ class Exports:
 
     def traces(self, refs: Iterable[str]) -> Iterator[bytes]:
         """Single traces as Tunix SFT lines. Raises NotFound for one that is not there."""
-        return export_tunix_sft_jsonl([self._store.traces.get(ref).trace for ref in refs])
+        return export_tunix_sft_jsonl([self._store.traces.get(ref).trace for ref in refs], scores_of=self.scores_of)
 
     def _export(self, name: str, version: int | None, format: str, file_type: str, options: ExportOptions) -> _Export:
         exporter, kind, frozen = exporter_named(format), file_type_named(file_type), self._datasets.get(name, version)

@@ -19,6 +19,7 @@ from tunixrt_core.store.sql.engine import Database
 from tunixrt_core.store.sql.pools import reader_of
 from tunixrt_core.store.sql.reading import WHOLE
 from tunixrt_core.store.sql.tables import dataset_rows, dataset_versions, trace_scores, traces
+from tunixrt_core.store.traces.filters import NEGATIVE_IDS
 from tunixrt_core.store.versions import find_version, list_versions, version_of
 from tunixrt_core.traces.rows import Split
 
@@ -48,7 +49,8 @@ class DatasetStore:
                 values = {
                     "name": version.name,
                     "version": version.version,
-                    "spec": version.spec.to_dict(),
+                    # said in every case: a spec without it is of a version from before there was a choice
+                    "spec": version.spec.to_dict() | {"negatives": version.spec.negatives},
                     "content_hash": version.content_hash,
                     "train_rows": version.train_rows,
                     "eval_rows": version.eval_rows,
@@ -158,6 +160,13 @@ class DatasetStore:
             wanted = joined.where(dataset_rows.c.version_id == number, traces.c.deleted_at.is_(None))
             found = connection.execute(wanted.group_by(source).order_by(count.desc(), source))
             return [(value, rows) for value, rows in found]
+
+    def negatives(self, name: str, version: int | None = None) -> frozenset[str]:
+        """The hashes of a version's rows that are negative examples. Raises NotFound."""
+        joined = select(traces.c.hash).join(dataset_rows, dataset_rows.c.hash == traces.c.hash)
+        with self._db.read() as connection:
+            mine = dataset_rows.c.version_id == find_version(reader_of(connection), name, version)["id"]
+            return frozenset(connection.execute(joined.where(mine, traces.c.id.in_(NEGATIVE_IDS))).scalars())
 
     def scores(self, name: str) -> Mapping[str, float]:
         """The score of that name of every whole trace that has one, by hash: the mean of the human ones, or, where

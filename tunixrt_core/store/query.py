@@ -23,6 +23,7 @@ MOST_COUNTED = 10_000  # matches, where they must be counted one by one
 class TraceQuery:
     """Which traces: those that match every filter that is set. `text` are words in prompt, steps or answer.
 
+    `negative` asks for negative examples, as the verdicts of files and people say, or for all others.
     `score` is the name of a score of the trace or of one of its steps, from `min_score` to `max_score`; `score_kind`
     alone asks for any score by people, or by programs. Lengths are
     bytes of the canonical JSON. `after` (included) and `before` (not included) are times of storing, as datetimes or
@@ -48,6 +49,7 @@ class TraceQuery:
     before: datetime | None = None
     noted: bool | None = None
     group: str | None = None
+    negative: bool | None = None
 
     def __post_init__(self) -> None:
         for name in ("after", "before"):
@@ -133,6 +135,7 @@ class StoredScore:
             "scorer": self.given.scorer,
             "version": self.given.version,
             "note": self.given.note,
+            "against": self.given.against,
             "created_at": self.created_at.isoformat(),
         }
 

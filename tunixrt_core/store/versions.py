@@ -31,7 +31,8 @@ def version_of(row: StoredRow) -> DatasetVersion:
     return DatasetVersion(
         name=row["name"],
         version=row["version"],
-        spec=DatasetSpec.from_dict(json_object(row["spec"])),
+        # a spec that does not say it is of a version from before there was a choice
+        spec=DatasetSpec.from_dict({"negatives": "include", **json_object(row["spec"])}),
         content_hash=row["content_hash"],
         train_rows=row["train_rows"],
         eval_rows=row["eval_rows"],

@@ -75,15 +75,6 @@ def rebuild_steps(
     return _checked(prompt, found, said, metadata) if isinstance(found, list | tuple) else None
 
 
-def carried_scores(metadata: Mapping[str, Any]) -> tuple[GivenScore, ...]:
-    """The scores that a row was made by. Raises InvalidTrace where they are none."""
-    scores = metadata.get("scores", [])
-    try:
-        return tuple(GivenScore.from_dict(score) for score in scores)
-    except (TypeError, KeyError, AttributeError):
-        raise InvalidTrace("metadata.scores", "must be a list of scores with name, value, scorer and version") from None
-
-
 _ROW_ONLY = ("style", "step_chars", "trace_steps", "final_answer", "scores")
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import orjson
 
 from tunixrt_core.errors import InvalidTrace, UnreadableFile
+from tunixrt_core.traces.scores import GivenScore, carried_scores
 from tunixrt_core.traces.trace import DEFAULT_STEP_TYPE, Trace
 
 Split = Literal["train", "eval"]
@@ -20,10 +21,11 @@ CARRIED = ("source", "model", "system", "reference_answer")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the file: a trace and the side of the split it stands on."""
+    """One line of the file: a trace, the side of the split it stands on, and the scores that the row carries."""
 
     trace: Trace
     split: Split
+    scores: tuple[GivenScore, ...] = ()
 
 
 def to_row(trace: Trace, split: Split | None = None) -> dict[str, Any]:
@@ -90,7 +92,7 @@ def from_row(data: Mapping[str, Any]) -> Row:
             **{name: metadata.get(name) for name in CARRIED},
         }
     )
-    return Row(trace, split)
+    return Row(trace, split, _scores(metadata))
 
 
 def read_metadata(value: Any) -> Mapping[str, Any]:
@@ -144,8 +146,19 @@ def _has_layout(metadata: Mapping[str, Any]) -> bool:
     return "trace_id" in metadata and isinstance(metadata.get("layout"), Mapping)
 
 
+def _scores(metadata: Mapping[str, Any]) -> tuple[GivenScore, ...]:
+    """Of an exported row; what another program writes under that name is kept in `meta`."""
+    return carried_scores(metadata) if _carries_scores(metadata) else ()
+
+
+def _carries_scores(metadata: Mapping[str, Any]) -> bool:
+    return "trace_id" in metadata and isinstance(metadata.get("scores"), list)
+
+
 def _meta(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    known = {"trace_id", "split", "step_types", "meta", *CARRIED, *(["layout"] if _has_layout(metadata) else [])}
+    known = {"trace_id", "split", "step_types", "meta", *CARRIED}
+    known |= {"layout"} if _has_layout(metadata) else set()
+    known |= {"scores"} if _carries_scores(metadata) else set()
     extra = {key: value for key, value in metadata.items() if key not in known}
     return {**extra, **_object("metadata.meta", metadata.get("meta"))}
 

@@ -1,9 +1,9 @@
-"""Scores that come with a trace: what a file already says about a trace or about one of its steps."""
+"""Scores that come with a trace, and what they decide: whether the trace is a negative example."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,12 +12,17 @@ from tunixrt_core.traces.trace import Trace
 
 ScoreKind = Literal["human", "automatic"]
 
+# Names of scores that say whether a whole trace is to be learned from; a value of 0 or less says no.
+PREFERRED = "preferred"  # 1 on the chosen and 0 on the rejected side of a pair
+VERDICTS = ("correct", "label", PREFERRED, "weight")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenScore:
     """One score. `step` counts from 0, None is the whole trace; `scorer` and `version` say what gave it.
 
-    A flag is 1.0 or 0.0. Raises InvalidTrace where the value is no finite number or the name is blank.
+    A flag is 1.0 or 0.0. `against` is the hash of the trace that this one was compared with: the other side of a pair.
+    Raises InvalidTrace where the value is no finite number or the name is blank.
     """
 
     name: str
@@ -27,6 +32,7 @@ class GivenScore:
     scorer: str
     version: str
     kind: ScoreKind = "automatic"
+    against: str | None = None
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.value):
@@ -55,3 +61,29 @@ class ScoredTrace:
         for score in self.scores:
             if score.step is not None and not 0 <= score.step < len(self.trace.steps):
                 raise InvalidTrace(f"score {score.name}", f"names step {score.step}, which the trace does not have")
+
+
+def is_negative(scores: Iterable[GivenScore]) -> bool:
+    """Whether the scores of a trace call it a negative example: wrong, unwanted, or rejected in a pair.
+
+    Human scores of a name count before the automatic ones. Rejected once is rejected; of the other verdicts, one that
+    speaks for the trace outweighs those that speak against it. The store decides the same in SQL.
+    """
+    found: dict[str, list[GivenScore]] = {}
+    for score in scores:
+        if score.step is None and score.name in VERDICTS:
+            found.setdefault(score.name, []).append(score)
+    for name, given in found.items():
+        values = [score.value for score in given if score.kind == "human"] or [score.value for score in given]
+        if (min(values) if name == PREFERRED else max(values)) <= 0:
+            return True
+    return False
+
+
+def carried_scores(metadata: Mapping[str, Any]) -> tuple[GivenScore, ...]:
+    """The scores in the metadata of an exported row. Raises InvalidTrace where they are none."""
+    scores = metadata.get("scores", [])
+    try:
+        return tuple(GivenScore.from_dict(score) for score in scores)
+    except (TypeError, KeyError, AttributeError):
+        raise InvalidTrace("metadata.scores", "must be a list of scores with name, value, scorer and version") from None

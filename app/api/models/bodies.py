@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
-from tunixrt_core.datasets.spec import Allocation, DatasetSpec, Dedupe, Selection, SplitBy, TokenCount
+from tunixrt_core.datasets.spec import Allocation, DatasetSpec, Dedupe, Negatives, Selection, SplitBy, TokenCount
 from tunixrt_core.manifest.manifest import HYPERPARAMETERS
 from tunixrt_core.runs.evaluation_record import TARGETS, Target
 from tunixrt_core.training.model_export import SHARD_BYTES
@@ -79,6 +79,7 @@ class DatasetBody(Body):
     dedupe: Dedupe = "none"
     tags: list[str] = Field([], max_length=100, description="All of them.")
     correct: bool | None = Field(None, description="Whether the answer is right by its reference.")
+    negatives: Negatives = Field("exclude", description="Traces that their file or a person calls wrong or rejected.")
     score: str | None = Field(None, description="Name of a score that must be there, from min_score to max_score.")
     min_score: float | None = None
     max_score: float | None = None

@@ -26,6 +26,7 @@ class Score(BaseModel):
     scorer: str
     version: str = Field(description="Of an automatic scorer; empty for a person.")
     note: str | None
+    against: str | None = Field(description="The hash of the trace that this one was compared with.")
     created_at: datetime
 
 
@@ -144,6 +145,9 @@ class ScoreBody(Body):
     scorer: Name
     version: str = Field("", max_length=80, description="Of an automatic scorer.")
     note: str | None = Field(None, max_length=20_000)
+    against: str | None = Field(
+        None, pattern="^[0-9a-f]{64}$", description="The hash of the trace that this one was compared with."
+    )
 
     def given(self) -> GivenScore:
         return GivenScore(**self.model_dump())

@@ -11,6 +11,7 @@ from tunixrt_core.datasets.gates.rules.answer import answer_matches
 if TYPE_CHECKING:
     from tunixrt_core.store.query import PromptGroup, StoredScore, StoredTrace
     from tunixrt_core.traces.diff import Piece, StepPair, TraceDiff
+    from tunixrt_core.traces.scores import GivenScore
 
 _ANSWERS = {True: "right", False: "wrong", None: ""}
 
@@ -108,7 +109,11 @@ def _marked(pieces: Sequence[Piece], marks: str) -> str:
 
 def _scores_of(scores: Sequence[StoredScore], step: int | None) -> str:
     found = [one.given for one in scores if one.given.step == step]
-    return "".join(f"  {given.name} {given.value:g} ({given.scorer})" for given in found)
+    return "".join(f"  {given.name} {given.value:g} ({given.scorer}{_against(given)})" for given in found)
+
+
+def _against(given: GivenScore) -> str:
+    return f", against {given.against[:8]}" if given.against else ""
 
 
 def _line(text: str, most: int) -> str:

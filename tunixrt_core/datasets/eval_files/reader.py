@@ -18,9 +18,10 @@ from tunixrt_core.ingest.files.wrapped import Unwrapping
 from tunixrt_core.ingest.formats import alpaca, gsm8k, question_answer, trace, tunix_sft
 from tunixrt_core.ingest.formats.detect import FORMATS, Format, detect_format, format_named
 from tunixrt_core.ingest.formats.fields import Options
+from tunixrt_core.ingest.formats.verdicts import judged
 from tunixrt_core.ingest.literals import exact_row
 from tunixrt_core.ingest.reader import DETECT_ROWS, MAX_DOCUMENT_BYTES, raw_rows
-from tunixrt_core.traces.scores import ScoredTrace
+from tunixrt_core.traces.scores import ScoredTrace, is_negative
 
 COLUMNS = "columns"  # the name of the format of files that are read by the names of their columns
 # formats whose own reading of a prompt and an answer is right where their columns have the usual names too
@@ -94,7 +95,7 @@ class _Reading:
 
 
 def _asked(form: Format, plain: Mapping[str, Any], exact: Mapping[str, Any]) -> Iterator[Asked | InvalidTrace]:
-    items = form.read(dict(plain), Options())
+    items = judged(form.read(dict(plain), Options()), form.NAME)
     fields = form.columns(dict(plain))
     known = {name for name, field in fields.items() if field not in ("meta", "source", "model")}
     others = scalars(exact, known)
@@ -104,6 +105,10 @@ def _asked(form: Format, plain: Mapping[str, Any], exact: Mapping[str, Any]) -> 
             yield item
             continue
         made = item.trace if isinstance(item, ScoredTrace) else item
+        if made.reference_answer is None and isinstance(item, ScoredTrace) and is_negative(item.scores):
+            if len(items) == 1:
+                yield InvalidTrace("reference_answer", "is missing, and the row calls its own answer wrong. Add it")
+            continue
         yield Asked(given, made.prompt, made.reference_answer or made.final_answer, made.system, others)
 
 

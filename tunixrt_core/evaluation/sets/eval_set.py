@@ -10,6 +10,7 @@ from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.evaluation.sets.setup import EvalSetRef
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.traces.rows import read_rows
+from tunixrt_core.traces.scores import is_negative
 from tunixrt_core.util.hashing import content_hash
 
 
@@ -37,13 +38,16 @@ class EvalSet:
 def eval_rows(manifest: RunManifest, limit: int | None = None) -> list[EvalRow]:
     """The eval split of the manifest's data file, in order, at most `limit` rows.
 
-    The reference is `reference_answer`, or the trace's own final answer. Raises InvalidDataset when there are none.
+    The reference is `reference_answer`, or the trace's own final answer, unless it is a negative example: such a row
+    without a reference asks nothing. Raises InvalidDataset when there are none.
     """
     rows: list[EvalRow] = []
     for row in read_rows(Path(manifest.data.path), "eval"):
         if limit is not None and len(rows) >= limit:
             break
         trace = row.trace
+        if trace.reference_answer is None and is_negative(row.scores):
+            continue
         reference = trace.reference_answer or trace.final_answer
         rows.append(EvalRow(trace.content_hash, trace.prompt, reference, trace.system))
     if not rows:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tunixrt_core.ingest.formats.fields import Item, Options, carried, labelled, rest, source_of, split_trace
+from tunixrt_core.ingest.formats.fields import Item, Options, carried, labelled, rest, scored, source_of, split_trace
 from tunixrt_core.ingest.formats.prompt_completion import rebuilt
 from tunixrt_core.ingest.reasoning.turns import exchange_of, read_turns, split_turn
+from tunixrt_core.traces.scores import carried_scores
 
 NAME = "messages"
 
@@ -26,7 +27,7 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """The assistant's last turn is the answer, the user's last turn before it the prompt; other turns are kept."""
     found = exchange_of(read_turns(row.get("messages"), "messages"), "messages")
     if (metadata := carried(row)) and (known := rebuilt(found.prompt, [found.answer.raw], metadata)):
-        return [labelled(known, options)]
+        return [scored(labelled(known, options), carried_scores(metadata))]
     return [
         split_trace(
             split_turn(found.answer, options.rule),

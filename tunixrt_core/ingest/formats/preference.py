@@ -1,101 +1,205 @@
-"""Format `preference`: a better and a worse answer to one prompt, `chosen` and `rejected`: two traces a row."""
+"""Format `preference`: a better and a worse answer to one prompt: two traces per row, which stay a pair."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.formats.fields import (
     Item,
     Options,
+    extended,
+    filled,
     flag,
     labelled,
-    missing,
+    named_as,
     object_in,
     rest,
     scored,
     source_of,
     split_trace,
 )
+from tunixrt_core.ingest.formats.pair_columns import PairColumns, prompt_turns
 from tunixrt_core.ingest.formats.prompt_completion import prompt_of, rebuilt
+from tunixrt_core.ingest.formats.transcripts import transcript_turns
+from tunixrt_core.ingest.formats.verdicts import PAIR_SCORER
 from tunixrt_core.ingest.reasoning.split import Split, split_completion
-from tunixrt_core.ingest.reasoning.turns import Exchange, exchange_of, last_role, read_turns, split_turn
-from tunixrt_core.traces.metadata import carried_scores
-from tunixrt_core.traces.scores import GivenScore
+from tunixrt_core.ingest.reasoning.turns import Exchange, Turn, exchange_of, last_role, read_turns, split_turn
+from tunixrt_core.traces.scores import PREFERRED, carried_scores
 from tunixrt_core.traces.trace import Trace
 
 NAME = "preference"
 
 SIDES = {"chosen": 1.0, "rejected": 0.0}
-_FIELDS = {
-    "prompt": "prompt",
-    "chosen": "steps, final_answer, score",
-    "rejected": "steps, final_answer, score",
-    "source": "source",
-    "model": "model",
-}
+
+
+class _Side(NamedTuple):
+    """One side of a row: its column, its text or the turns of its answer, and the conversation it answers."""
+
+    column: str
+    answer: str | list[Turn]
+    asked: Exchange
 
 
 def matches(row: Mapping[str, Any]) -> bool:
-    return "chosen" in row and "rejected" in row
+    return PairColumns.of(row) is not None
 
 
 def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
-    return _FIELDS
+    found = PairColumns.of(row)
+    return {} if found is None else found.fields()
 
 
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
-    """Each side is a trace with the score `preferred`, 1 or 0. Sides may repeat the prompt, as messages."""
-    return [_side(row, side, options) for side in SIDES]
+    """Each side is a trace with the score `preferred`, 1 or 0, for `verdicts.judged` to make a pair of.
+
+    The prompt may be text, messages, a transcript, or the turns with which both sides begin. Raises InvalidTrace where
+    the sides do not answer one prompt, or say the same.
+    """
+    found = PairColumns.of(row)
+    if found is None:
+        raise InvalidTrace("chosen", "is missing, or `rejected` is. Name both sides of the pair")
+    if (known := _exported(row, options)) is not None:
+        return known
+    sides, more = _sides(row, found)
+    items = [_trace(side, row, found, extended(rest(row, found.used()), more), options) for side in sides]
+    return _scored(items, found)
 
 
-def _side(row: Mapping[str, Any], side: str, options: Options) -> Item:
+def _scored(items: list[Trace | InvalidTrace], found: PairColumns) -> list[Item]:
+    hashes = {item.content_hash for item in items if isinstance(item, Trace)}
+    if len(hashes) < sum(isinstance(item, Trace) for item in items):
+        raise InvalidTrace(found.rejected, f"is the same as {found.chosen}, so neither is preferred. Remove the row")
+    return [
+        item if isinstance(item, InvalidTrace) else scored(item, flag(PREFERRED, value, scorer=PAIR_SCORER))
+        for item, value in zip(items, SIDES.values(), strict=True)
+    ]
+
+
+def _trace(
+    side: _Side, row: Mapping[str, Any], found: PairColumns, meta: dict[str, Any], options: Options
+) -> Trace | InvalidTrace:
+    asked = side.asked
     try:
-        if known := _exported(row, side):
-            return scored(labelled(known[0], options), known[1])
-        asked, split = _exchange(row, side, options)
-        trace = split_trace(
+        split, kept = _split(side, options)
+        return split_trace(
             split,
             prompt=asked.prompt,
-            meta=rest(row, _FIELDS),
-            names={"prompt": "prompt", "steps": side, "final_answer": side},
-            extra=asked.kept,
+            meta=meta,
+            names={"prompt": found.prompt or side.column, "steps": side.column, "final_answer": side.column},
+            extra=kept,
             system=asked.system,
             source=source_of(row, options),
             model=row.get("model"),
         )
-        return scored(trace, flag("preferred", SIDES[side], scorer="preference"))
     except InvalidTrace as fault:
         return fault
 
 
-def _exported(row: Mapping[str, Any], side: str) -> tuple[Trace, tuple[GivenScore, ...]] | None:
-    """One side of a row that Tunix RT exported, whose metadata holds that of both sides."""
+def _split(side: _Side, options: Options) -> tuple[Split, dict[str, Any]]:
+    kept = dict(side.asked.kept)
+    if isinstance(side.answer, str):
+        return split_completion(side.answer, side.column, options.rule), kept
+    *between, last = side.answer
+    if between:
+        kept["between"] = [turn.raw for turn in between]
+    if last.more:
+        kept["message_keys"] = {**kept.get("message_keys", {}), "answer": last.more}
+    return split_turn(last, options.rule), kept
+
+
+def _exported(row: Mapping[str, Any], options: Options) -> list[Item] | None:
+    """The traces of a row that Tunix RT exported, whose metadata holds that of both sides; None of any other row."""
     metadata = object_in(row, "metadata")
-    own = metadata.get(side) if isinstance(metadata, dict) else None
-    if not isinstance(own, dict) or "trace_id" not in own:
+    if not isinstance(metadata, dict):
         return None
-    trace = rebuilt(prompt_of(row.get("prompt"), "prompt").prompt, row.get(side), own)
-    return None if trace is None else (trace, carried_scores(own))
+    items: list[Item] = []
+    for side in SIDES:
+        own = metadata.get(side)
+        if not isinstance(own, dict) or "trace_id" not in own:
+            return None
+        trace = rebuilt(prompt_of(row.get("prompt"), "prompt").prompt, row.get(side), own)
+        if trace is None:
+            return None
+        items.append(scored(labelled(trace, options), carried_scores(own)))
+    return items
 
 
-def _exchange(row: Mapping[str, Any], side: str, options: Options) -> tuple[Exchange, Split]:
-    value, prompt = row.get(side), row.get("prompt")
+# --- which conversation both sides answer ----------------------------------------------------------------------------
+
+
+def _sides(row: Mapping[str, Any], found: PairColumns) -> tuple[list[_Side], dict[str, Any]]:
+    """Both sides with the conversation that they answer, and what else is kept in `meta`."""
+    told = {column: _told(row[column], column) for column in (found.chosen, found.rejected)}
+    whole = [value for value in told.values() if isinstance(value, list) and any(t.role == "user" for t in value)]
+    if len(whole) == 2:
+        return _implicit(row, found, told)
+    if whole:
+        raise InvalidTrace(found.rejected, f"and {found.chosen} must both hold the prompt, or neither of them")
+    if found.prompt is None:
+        raise InvalidTrace("prompt", "is missing. Name it, or begin both sides with its turns")
+    turns, kept, system = prompt_turns(row, found)
+    asked = _asked(turns, found.prompt, system)
+    return [_Side(column, _answer(value, column), asked) for column, value in told.items()], kept
+
+
+def _implicit(
+    row: Mapping[str, Any], found: PairColumns, told: Mapping[str, str | list[Turn]]
+) -> tuple[list[_Side], dict[str, Any]]:
+    """The turns with which both sides begin, up to the last of the user that they share, are the prompt."""
+    (one, chosen), (other, rejected) = told.items()
+    assert isinstance(chosen, list), "only sides of turns hold their prompt"
+    assert isinstance(rejected, list), "only sides of turns hold their prompt"
+    shared = _shared(chosen, rejected)
+    end = max((i + 1 for i in range(shared) if chosen[i].role == "user"), default=0)
+    if end == 0 or any(turn.role == "user" for turn in (*chosen[end:], *rejected[end:])):
+        raise InvalidTrace(
+            other, f"answers another prompt than {one}: the turns before their last answers differ. Pair other answers"
+        )
+    asked = _asked(chosen[:end], one, filled(row.get(found.system or "")))
+    kept = _kept_prompt(row, found, chosen[:end])
+    return [_Side(one, _answer(chosen[end:], one), asked), _Side(other, _answer(rejected[end:], other), asked)], kept
+
+
+def _shared(one: list[Turn], other: list[Turn]) -> int:
+    """With how many equal turns both begin."""
+    same = 0
+    for a, b in zip(one, other, strict=False):
+        if (a.role, a.text, a.more) != (b.role, b.text, b.more):
+            break
+        same += 1
+    return same
+
+
+def _kept_prompt(row: Mapping[str, Any], found: PairColumns, turns: list[Turn]) -> dict[str, Any]:
+    """The prompt column of a row whose sides hold the prompt, unless it only says that again."""
+    value = None if found.prompt is None else row[found.prompt]
+    if value is None or value == turns[-1].text or any(value == turn.text for turn in turns):
+        return {}
+    if isinstance(value, list) and value == [turn.raw for turn in turns]:
+        return {}
+    return {str(found.prompt): value}
+
+
+def _asked(turns: list[Turn], field: str, system: str | None) -> Exchange:
+    if not turns or turns[-1].role != "user":
+        raise InvalidTrace(field, "must end with a turn of the user")
+    return exchange_of([*turns, Turn("assistant", "", {}, {}, field)], field, system)
+
+
+def _answer(value: str | list[Turn], column: str) -> str | list[Turn]:
+    if isinstance(value, list) and (not value or value[-1].role != "assistant"):
+        found = f", not {last_role(value)}" if value else ""
+        raise InvalidTrace(column, f"must end with a turn of the assistant{found}. Put the answer last")
+    return value
+
+
+def _told(value: Any, column: str) -> str | list[Turn]:
+    """A side as text, or as the turns of a transcript, a message or a list of messages."""
     if isinstance(value, str):
-        if prompt is None:
-            raise InvalidTrace("prompt", missing("prompt", row))
-        return prompt_of(prompt, "prompt"), split_completion(value, side, options.rule)
-    turns = read_turns(value, side)
-    if prompt is not None and not any(turn.role == "user" for turn in turns):
-        asked = prompt_of(prompt, "prompt")
-        if not turns or turns[-1].role != "assistant":
-            raise InvalidTrace(
-                side, f"must end with a turn of the assistant, not {last_role(turns)}. Put the answer last"
-            )
-        kept = asked.kept | ({"between": [turn.raw for turn in turns[:-1]]} if turns[:-1] else {})
-        if turns[-1].more:
-            kept["message_keys"] = {**kept.get("message_keys", {}), "answer": turns[-1].more}
-        return asked._replace(kept=kept), split_turn(turns[-1], options.rule)
-    found = exchange_of(turns, side)
-    return found, split_turn(found.answer, options.rule)
+        return transcript_turns(value, column, answered=True) or value
+    if isinstance(value, Mapping):
+        with named_as({f"{column}[0]": column}):
+            return [turn._replace(field=column) for turn in read_turns([value], column)]
+    return read_turns(value, column)

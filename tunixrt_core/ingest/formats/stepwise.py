@@ -21,8 +21,8 @@ from tunixrt_core.ingest.formats.fields import (
 from tunixrt_core.ingest.formats.prompt_completion import prompt_of
 from tunixrt_core.ingest.reasoning.marks import boxed, hashes
 from tunixrt_core.ingest.reasoning.steps import Span, stripped
-from tunixrt_core.traces.metadata import carried_scores, rebuild_steps
-from tunixrt_core.traces.scores import GivenScore
+from tunixrt_core.traces.metadata import rebuild_steps
+from tunixrt_core.traces.scores import GivenScore, carried_scores
 from tunixrt_core.traces.trace import Trace, parse_steps
 from tunixrt_core.util.kinds import kind_of
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.formats.fields import Item, Options, labelled, named_as, object_in
+from tunixrt_core.ingest.formats.fields import Item, Options, labelled, named_as, object_in, scored
 from tunixrt_core.traces.rows import from_row
 
 NAME = "tunix_sft"
@@ -42,4 +42,5 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
         if isinstance(meta, str):
             raise InvalidTrace("metadata.meta", "must be an object, or the JSON text of one")
     with named_as(_NAMES):
-        return [labelled(from_row({**row, "metadata": metadata}).trace, options)]
+        found = from_row({**row, "metadata": metadata})
+        return [scored(labelled(found.trace, options), found.scores)]

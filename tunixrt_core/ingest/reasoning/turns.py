@@ -128,7 +128,7 @@ def _text(content: Any, field: str, keys: Mapping[str, Any]) -> str:
     """The text of a content: text itself, or parts that are all text. Tool calls may stand without any."""
     if isinstance(content, str):
         return content
-    if content is None and "content" in keys:
+    if content is None and any(key in keys for key in ("content", "tool_calls", "function_call")):
         return ""  # a turn that only calls tools; as an answer it is empty, which the trace refuses
     if not isinstance(content, list):
         found = "no `content`" if content is None else f"{kind_of(content)} as `content`"

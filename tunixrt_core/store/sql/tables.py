@@ -129,7 +129,8 @@ trace_scores = Table(
     Column("value", Double, nullable=False),
     Column("note", Text),
     Column("created_at", UtcTime, nullable=False),
-    UniqueConstraint("trace_id", "name", "kind", "scorer", "version", "step", name="uq_trace_scores"),
+    Column("against", String(64), nullable=False, server_default=""),  # hash of the trace it was compared with
+    UniqueConstraint("trace_id", "name", "kind", "scorer", "version", "step", "against", name="uq_trace_scores"),
     Index("ix_trace_scores_name_value", "name", "value"),
     Index("ix_trace_scores_kind", "kind"),
 )

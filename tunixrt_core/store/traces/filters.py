@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, case, exists, func, literal_column, select
 
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.sql.dialects import Dialect, Narrowed
+from tunixrt_core.store.sql.reading import WHOLE
 from tunixrt_core.store.sql.tables import trace_notes, trace_scores, trace_tags, traces
+from tunixrt_core.traces.scores import PREFERRED, VERDICTS
 
 RARE = 2_000  # as many ids are gathered and sorted in about a millisecond
 _CHECKS = 8  # a trace is checked for words so many times as fast as one that the index found is fetched and passed on
@@ -56,7 +58,7 @@ def narrow(connection: Connection, dialect: Dialect, query: Select[Any], wanted:
 
 def _could_be_gone(wanted: TraceQuery) -> bool:
     """Whether a tombstone could match. It has no words, source, steps or tags; only what it lacks, and its time."""
-    lacks = {"judged": False, "noted": False, "after": wanted.after, "before": wanted.before}
+    lacks = {"judged": False, "noted": False, "negative": False, "after": wanted.after, "before": wanted.before}
     return all(name in lacks and lacks[name] == value for name, value in wanted.asked().items())
 
 
@@ -106,12 +108,33 @@ def _said(wanted: TraceQuery) -> Iterator[Filter]:
         yield _correct(traces.c.correct.is_(None) & traces.c.deleted_at.is_(None), -1)
     elif wanted.judged:
         yield Filter(_ids(traces.c.correct >= 0), func.coalesce(traces.c.correct, -1) >= 0)
+    if wanted.negative is not None:
+        yield _negative(wanted.negative)
     for tag in wanted.tags:
         yield _tagged(tag)
     if wanted.score is not None or wanted.score_kind is not None:
         yield _scored(wanted)
     if wanted.noted is not None:
         yield _noted(wanted.noted)
+
+
+def _negative_ids() -> Select[Any]:
+    """The ids of negative examples, by the rule of `traces.scores.is_negative`."""
+    score = trace_scores.c
+    human = case((score.kind == "human", score.value))
+    least = func.coalesce(func.min(human), func.min(score.value))
+    most = func.coalesce(func.max(human), func.max(score.value))
+    judged = select(score.trace_id).where(score.name.in_(VERDICTS), score.step == WHOLE)
+    return judged.group_by(score.trace_id, score.name).having(case((score.name == PREFERRED, least), else_=most) <= 0)
+
+
+NEGATIVE_IDS = _negative_ids()
+
+
+def _negative(negative: bool) -> Filter:
+    if negative:
+        return Filter(NEGATIVE_IDS, traces.c.id.in_(NEGATIVE_IDS))
+    return Filter(select(traces.c.id).where(traces.c.id.not_in(NEGATIVE_IDS)), traces.c.id.not_in(NEGATIVE_IDS))
 
 
 def _correct(plain: ColumnElement[bool], value: int) -> Filter:

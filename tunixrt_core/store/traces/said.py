@@ -16,11 +16,11 @@ from tunixrt_core.traces.scores import GivenScore
 # types.
 _SAID = """
 WITH wanted (id) AS ({})
-SELECT trace_id, kind, name, value, step, note, scorer, version, created_at, id FROM trace_scores
+SELECT trace_id, kind, name, value, step, note, scorer, version, created_at, id, against FROM trace_scores
     WHERE trace_id IN (SELECT id FROM wanted)
-UNION ALL SELECT trace_id, 'note', NULL, NULL, NULL, text, NULL, NULL, written_at, NULL FROM trace_notes
+UNION ALL SELECT trace_id, 'note', NULL, NULL, NULL, text, NULL, NULL, written_at, NULL, NULL FROM trace_notes
     WHERE trace_id IN (SELECT id FROM wanted)
-UNION ALL SELECT trace_id, 'tag', tag, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM trace_tags
+UNION ALL SELECT trace_id, 'tag', tag, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM trace_tags
     WHERE trace_id IN (SELECT id FROM wanted)
 """
 
@@ -67,5 +67,6 @@ def score_of(row: Mapping[str, Any], created_at: datetime) -> StoredScore:
         scorer=row["scorer"],
         version=row["version"],
         kind=row["kind"],
+        against=row["against"] or None,
     )
     return StoredScore(given, created_at)

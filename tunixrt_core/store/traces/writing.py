@@ -29,7 +29,7 @@ _EMPTY_TALLIES = delete(trace_tallies).where(trace_tallies.c.traces == 0)
 _COUNTED = attrgetter("source", "model", "correct")
 _new_trace = NewTrace._make
 Tally = tuple[str, str]  # kind and value, as the table has them
-_SCORE_COLUMNS = ("trace_id", "step", "name", "kind", "scorer", "version", "value", "note", "created_at")
+_SCORE_COLUMNS = ("trace_id", "step", "name", "kind", "scorer", "version", "value", "note", "created_at", "against")
 
 
 class TraceWriter:
@@ -137,20 +137,22 @@ def change_tallies(connection: Connection, changes: Counter[Tally]) -> None:
 
 
 def put_scores(connection: Connection, scores: Sequence[tuple[int, GivenScore]], now: str) -> None:
-    """Keep scores, each in place of the one by the same scorer (and version, of an automatic one) if there is one."""
+    """Keep scores, each in place of the one by the same scorer (and version, of an automatic one) against the same
+    trace, if there is one.
+    """
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
     names = ", ".join(_SCORE_COLUMNS)
     rows = {_score_key(number, score): _score_row(number, score, now) for number, score in scores}
     connection.exec_driver_sql(
         f"INSERT INTO {trace_scores.name} ({names}) VALUES ({', '.join([mark] * len(_SCORE_COLUMNS))}) "
-        "ON CONFLICT (trace_id, name, kind, scorer, version, step) "
+        "ON CONFLICT (trace_id, name, kind, scorer, version, step, against) "
         "DO UPDATE SET value = excluded.value, note = excluded.note, created_at = excluded.created_at",
         list(rows.values()),
     )
 
 
 def _score_key(number: int, score: GivenScore) -> tuple[object, ...]:
-    return number, score.step, score.name, score.kind, score.scorer, _version(score)
+    return number, score.step, score.name, score.kind, score.scorer, _version(score), score.against
 
 
 def _version(score: GivenScore) -> str:
@@ -160,7 +162,8 @@ def _version(score: GivenScore) -> str:
 
 def _score_row(number: int, score: GivenScore, now: str) -> tuple[object, ...]:
     step = WHOLE if score.step is None else score.step
-    return number, step, score.name, score.kind, score.scorer, _version(score), float(score.value), score.note, now
+    version, value, against = _version(score), float(score.value), score.against or ""
+    return number, step, score.name, score.kind, score.scorer, version, value, score.note, now, against
 
 
 def flat_row(trace: Trace, stored: datetime) -> NewTrace:

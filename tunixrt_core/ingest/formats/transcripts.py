@@ -1,0 +1,43 @@
+"""Transcripts: a conversation as one text, its turns after `Human:` and `Assistant:`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tunixrt_core.ingest.reasoning.turns import Turn
+
+_ROLES = {"human": "user", "user": "user", "assistant": "assistant", "system": "system"}
+_NAMES = "|".join(name.capitalize() for name in _ROLES)
+_BEGINS = re.compile(rf"\s*(?:{_NAMES}):", re.IGNORECASE)
+# a blank line before a name, where the transcript has any; an answer may hold lines of dialogue
+_APART = re.compile(rf"(?:\A\s*|\n\s*\n)({_NAMES}):[ \t]?", re.IGNORECASE)
+_LINES = re.compile(rf"(?:\A\s*|\n)({_NAMES}):[ \t]?", re.IGNORECASE)
+
+
+def transcript_turns(text: str, field: str, *, answered: bool) -> list[Turn] | None:
+    """The turns of a transcript; None where the text is none.
+
+    It begins with a turn of the user or the system. `answered` ones end with a turn of the assistant; others with one
+    of the user, behind which `Assistant:` may stand empty.
+    """
+    if not _BEGINS.match(text):
+        return None
+    for marks in (_APART, _LINES):
+        turns = list(_turns(text, marks, field))
+        roles = [turn.role for turn in turns]
+        if roles[0] == "assistant" or "user" not in roles:
+            return None
+        if answered and "assistant" in roles:
+            return turns
+        if not answered and (roles[-1] == "user" or not turns[-1].text.strip()) and "assistant" in roles:
+            return turns if roles[-1] == "user" else turns[:-1]
+    return None
+
+
+def _turns(text: str, marks: re.Pattern[str], field: str) -> Iterator[Turn]:
+    found = list(marks.finditer(text))
+    ends = [mark.start() for mark in found[1:]] + [len(text)]
+    for i, (mark, end) in enumerate(zip(found, ends, strict=True)):
+        role, said = _ROLES[mark[1].lower()], text[mark.end() : end].strip("\n")
+        yield Turn(role, said, {}, {"role": role, "content": said}, f"{field}[{i}]")
