@@ -52,6 +52,7 @@ def test_a_field_that_is_set_changes_the_hash_and_comes_back() -> None:
         {"after": "2026-01-01"},
         {"split_by": "near_duplicate"},
         {"gates": {"answer": "warn"}},
+        {"negatives": "include"},
         {"selection": "stratified", "by": "meta.level", "limit": 5, "allocation": "equal"},
         {"selection": "budget", "budget": 100, "tokens": "words"},
     ):
@@ -84,6 +85,7 @@ def test_yaml_reads_dates_and_nested_gates() -> None:
     [
         ({"tags": "one"}, "tags"),
         ({"tags": [3]}, "tags"),
+        ({"negatives": "only"}, "negatives"),
         ({"correct": "yes"}, "correct"),
         ({"min_score": 1}, "min_score"),
         ({"score": "s", "min_score": float("inf")}, "min_score"),

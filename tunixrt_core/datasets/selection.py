@@ -74,7 +74,10 @@ def draws_eval(spec: DatasetSpec, group: str) -> bool:
     return _draw(spec.seed, "split", group) < math.floor(spec.eval_share * 2**64)
 
 
-_NO_MATCH = "No trace matches this dataset's filters. Import traces first, or widen source, model and text."
+_NO_MATCH = (
+    "No trace matches this dataset's filters. Import traces first, widen source, model and text, or include negative "
+    "examples, which are left out by default."
+)
 _NOTHING = {
     "top": "by: no trace that matches has a score of that name.",
     "best": "by: no trace that matches has a right answer and a score of that name.",

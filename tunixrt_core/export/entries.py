@@ -56,9 +56,9 @@ class ExportOptions:
             _one_of("chat", chat, tuple(ChatFormat))
         return cls(ReasoningStyle(style), turns, reasoning, ChatFormat(chat) if chat else None)  # type: ignore[arg-type]
 
-    def resolved(self, has_system: bool) -> ExportOptions:
-        """With `auto` as what it means for traces of which one has a system text, or none has: messages or text."""
-        return replace(self, turns="messages" if has_system else "text") if self.turns == "auto" else self
+    def resolved(self, has_messages: bool) -> ExportOptions:
+        """With `auto` as what it means where a trace has a system text or earlier turns, or none has: messages or text."""
+        return replace(self, turns="messages" if has_messages else "text") if self.turns == "auto" else self
 
     def to_dict(self, names: Iterable[str]) -> Mapping[str, Any]:
         """The named options that are not as they are by default."""

@@ -201,7 +201,7 @@ class Exports:
         """Prompts of one kind in all files of a version."""
         if options.turns != "auto" or "turns" not in exporter.options:
             return options
-        return options.resolved(self._store.datasets.has_system(version.name, version.version))
+        return options.resolved(self._store.datasets.has_messages(version.name, version.version))
 
     def _written(self, export: _Export, target: Path, split: Split | None) -> _Written:
         deleted: list[str] = []

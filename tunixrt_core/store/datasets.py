@@ -116,15 +116,18 @@ class DatasetStore:
             for rows in streamed.partitions():
                 yield from rows
 
-    def has_system(self, name: str, version: int | None = None) -> bool:
-        """Whether any trace of a version has a system text. Raises NotFound."""
+    def has_messages(self, name: str, version: int | None = None) -> bool:
+        """Whether any trace of a version has a system text or turns before its prompt. Raises NotFound."""
         with self._db.read() as connection:
             number = find_version(reader_of(connection), name, version)["id"]
             joined = select(traces.c.body).join(dataset_rows, dataset_rows.c.hash == traces.c.hash)
-            # a key of that name may stand in `meta`, too
-            wanted = joined.where(dataset_rows.c.version_id == number, traces.c.body.contains('"system":'))
+            body = traces.c.body
+            # keys of these names may be elsewhere in `meta`, too
+            wanted = joined.where(
+                dataset_rows.c.version_id == number, body.contains('"system":') | body.contains('"earlier":')
+            )
             streamed = connection.execution_options(yield_per=_BODIES).execute(wanted)
-            return any(orjson.loads(body).get("system") is not None for body in streamed.scalars())
+            return any(_has_messages(orjson.loads(found)) for found in streamed.scalars())
 
     def outcomes(self, name: str, version: int | None = None) -> Sequence[GateOutcome]:
         """What each gate did for a version, in the order of the gates; none for one without gates. Raises NotFound."""
@@ -205,3 +208,7 @@ def _insert_rows(connection: Connection, number: int, rows: Iterable[DatasetRow]
     )
     while batch := list(islice(values, _BATCH)):
         connection.execute(insert(dataset_rows), batch)
+
+
+def _has_messages(data: Mapping[str, Any]) -> bool:
+    return data.get("system") is not None or bool(data["meta"].get("earlier"))

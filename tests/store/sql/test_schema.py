@@ -23,6 +23,7 @@ from tunixrt_core.store.sql import schema
 from tunixrt_core.store.sql.engine import Database
 from tunixrt_core.store.sql.tables import metadata
 from tunixrt_core.store.store import Store, open_store
+from tunixrt_core.traces.scores import GivenScore, ScoredTrace
 from tunixrt_core.traces.trace import Step, Trace
 from tunixrt_core.util.hashing import sha256_hex
 
@@ -161,3 +162,45 @@ def test_keys_and_search_index_of_an_older_store_are_made_again(any_url: str) ->
         assert tuple(store.datasets.rows("d")) == rows
         store.traces.delete(same[0].content_hash)
         assert store.traces.count(TraceQuery(text="图书馆")) == 1
+
+
+def test_the_pairs_migration_keeps_one_comparison_going_down_and_all_scores_going_up(any_url: str) -> None:
+    better, *worse = (Trace("p", (), answer) for answer in "abc")
+    pairs = tuple(
+        GivenScore(name="preferred", value=1, scorer="preference", version="given", against=one.content_hash)
+        for one in worse
+    )
+    plain = GivenScore(name="quality", value=0.5, scorer="me", version="", kind="human")
+    with open_store(any_url) as store:
+        store.traces.insert([ScoredTrace(better, (*pairs, plain))])
+    database = Database(any_url)
+    schema.downgrade(database, "0007")
+    database.close()
+    with open_store(any_url) as store:
+        kept = store.curation.scores_of(better.content_hash)
+        assert [(score.name, score.value, score.against) for score in kept] == [
+            ("preferred", 1, None),
+            ("quality", 0.5, None),
+        ]
+        store.traces.insert([ScoredTrace(better, pairs)])
+        assert len(store.curation.scores_of(better.content_hash)) == 4
+        assert store.check().problems == ()
+
+
+def test_a_version_from_before_there_was_a_choice_includes_negative_examples(any_url: str) -> None:
+    with open_store(any_url) as store:
+        store.traces.insert(TRACES)
+        rows = build_dataset(DatasetSpec("d"), store.traces.select(TraceQuery()))
+        made = freeze(DatasetSpec("d"), rows, version=1, parent=None, created_at=datetime(2026, 1, 1, tzinfo=UTC))
+        store.datasets.add(made, rows)
+        store.datasets.add(replace(made, name="new"), rows)
+    database = Database(any_url)
+    with database.write() as connection:
+        connection.execute(text("""UPDATE dataset_versions SET spec = '{"name": "d"}' WHERE name = 'd'"""))
+    database.close()
+    with open_store(any_url) as store:
+        assert (store.datasets.get("d").spec.negatives, store.datasets.get("new").spec.negatives) == (
+            "include",
+            "exclude",
+        )
+        assert store.datasets.get("d").content_hash == made.content_hash
