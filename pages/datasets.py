@@ -76,6 +76,7 @@ def _facts(version: DatasetVersion) -> list[tuple[str, str]]:
         ("Search text", spec.text or MISSING),
         ("Selection", spec.selection + (f", at most {spec.limit:,}" if spec.limit else "")),
         ("Eval share", percent(spec.eval_share)),
+        ("Negative examples", "included" if spec.negatives == "include" else "left out"),
         ("Same prompt twice", "kept one" if spec.dedupe == "prompt" else "kept both"),
     ]
 

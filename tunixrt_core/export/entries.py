@@ -57,7 +57,7 @@ class ExportOptions:
         return cls(ReasoningStyle(style), turns, reasoning, ChatFormat(chat) if chat else None)  # type: ignore[arg-type]
 
     def resolved(self, has_messages: bool) -> ExportOptions:
-        """With `auto` as what it means where a trace has a system text or earlier turns, or none has: messages or text."""
+        """With `auto` decided: messages where any trace has a system text or earlier turns, else text."""
         return replace(self, turns="messages" if has_messages else "text") if self.turns == "auto" else self
 
     def to_dict(self, names: Iterable[str]) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ from tunixrt_core.traces.scores import is_negative
 from tunixrt_core.traces.trace import Trace, normalise_prompt
 
 OnLeftOut = Callable[[str], object]
-BodyOf = Callable[[str], bytes | None]
+BodyOf = Callable[[str], str | None]
 _DEFAULT = ExportOptions()
 
 

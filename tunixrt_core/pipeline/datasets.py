@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from tunixrt_core.traces.trace import Trace
 
 
+_ALL = 2**31 - 1  # a count without a limit
+
+
 class Datasets:
     """The dataset versions of a home."""
 
@@ -133,7 +136,7 @@ class Datasets:
         """How many traces that match a spec otherwise are left out as negative examples."""
         if spec.negatives == "include":
             return Count(0)
-        return self._store.traces.count(TraceQuery(**spec.filters() | {"negative": True}))
+        return self._store.traces.count(TraceQuery(**spec.filters() | {"negative": True}), most=_ALL)
 
     def negatives(self, name: str, version: int | None = None) -> frozenset[str]:
         """The hashes of a version's rows that are negative examples: wrong, unwanted or rejected."""

@@ -61,11 +61,7 @@ class Exports:
         entries = self._entries(frozen, split, on_deleted, by_prompt=exporter.grouped)
         chosen = self._resolved(frozen, exporter, options)
         negatives = self._datasets.negatives(frozen.name, frozen.version)
-        return exporter.lines(entries, Job(chosen, self.scores_of, on_left_out, self._body_of, negatives))
-
-    def _body_of(self, trace_hash: str) -> bytes | None:
-        found = next(self._store.traces.by_hashes([trace_hash], on_missing=lambda missing: None), None)
-        return None if found is None else found.canonical
+        return exporter.lines(entries, Job(chosen, self.scores_of, on_left_out, self._store.traces.body, negatives))
 
     def blocks(
         self,

@@ -19,7 +19,7 @@ from tunixrt_core.store.sql.engine import Database
 from tunixrt_core.store.sql.pools import reader_of
 from tunixrt_core.store.sql.reading import WHOLE
 from tunixrt_core.store.sql.tables import dataset_rows, dataset_versions, trace_scores, traces
-from tunixrt_core.store.traces.filters import NEGATIVE_IDS
+from tunixrt_core.store.traces.filters import IS_NEGATIVE
 from tunixrt_core.store.versions import find_version, list_versions, version_of
 from tunixrt_core.traces.rows import Split
 
@@ -169,7 +169,7 @@ class DatasetStore:
         joined = select(traces.c.hash).join(dataset_rows, dataset_rows.c.hash == traces.c.hash)
         with self._db.read() as connection:
             mine = dataset_rows.c.version_id == find_version(reader_of(connection), name, version)["id"]
-            return frozenset(connection.execute(joined.where(mine, traces.c.id.in_(NEGATIVE_IDS))).scalars())
+            return frozenset(connection.execute(joined.where(mine, IS_NEGATIVE)).scalars())
 
     def scores(self, name: str) -> Mapping[str, float]:
         """The score of that name of every whole trace that has one, by hash: the mean of the human ones, or, where

@@ -128,13 +128,15 @@ def _negative_ids() -> Select[Any]:
     return judged.group_by(score.trace_id, score.name).having(case((score.name == PREFERRED, least), else_=most) <= 0)
 
 
-NEGATIVE_IDS = _negative_ids()
+_NEGATIVES = _negative_ids()
+# hidden from the planner, which would else read the rows of a table once for each of them
+IS_NEGATIVE = func.coalesce(traces.c.id, -1).in_(_NEGATIVES)
 
 
 def _negative(negative: bool) -> Filter:
     if negative:
-        return Filter(NEGATIVE_IDS, traces.c.id.in_(NEGATIVE_IDS))
-    return Filter(select(traces.c.id).where(traces.c.id.not_in(NEGATIVE_IDS)), traces.c.id.not_in(NEGATIVE_IDS))
+        return Filter(_NEGATIVES, IS_NEGATIVE)
+    return Filter(select(traces.c.id).where(traces.c.id.not_in(_NEGATIVES)), ~IS_NEGATIVE)
 
 
 def _correct(plain: ColumnElement[bool], value: int) -> Filter:

@@ -200,6 +200,12 @@ class TraceStore:
             for row in streamed:
                 yield Candidate(row.id, row.hash, row.group_key)
 
+    def body(self, trace_hash: str) -> str | None:
+        """The canonical JSON of a trace by its full hash; None where it is not stored."""
+        with self._db.reading() as reader:
+            rows = reader.rows("SELECT body FROM traces WHERE hash = :hash", hash=trace_hash)
+        return rows[0]["body"] if rows else None
+
     def by_hashes(self, hashes: Iterable[str], *, on_missing: Callable[[str], object] | None = None) -> Iterator[Trace]:
         """The traces of full hashes, in the order given, streamed.
 
