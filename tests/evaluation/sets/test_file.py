@@ -245,3 +245,13 @@ def test_gsm8k_is_read_whole() -> None:
     found, report = read_eval_file(SAMPLE)
     assert (report.format, report.read, report.rows, report.rejected) == ("gsm8k", 7473, 7473 - report.duplicate, 0)
     assert found.rows[0].reference == "72"
+
+
+def test_an_answer_that_its_row_calls_wrong_is_no_reference() -> None:
+    pair = {"prompt": "2+2?", "chosen": "4", "rejected": "5"}
+    found, report = read(lines([pair]))
+    assert ([row.reference for row in found.rows], report.rejected) == (["4"], 0)
+    talk = [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "5"}]
+    _, report = read(lines([{"messages": talk, "label": False}, {"messages": talk}]))
+    assert (report.rows, report.rejected) == (1, 1)
+    assert "the row calls its own answer wrong" in errors(report)[0]
