@@ -81,8 +81,10 @@ def judged(items: Iterable[Item], form: str) -> list[Item]:
 
 
 def _paired(items: list[Item]) -> list[Item]:
+    if len(items) != 2:
+        return items
     sides = [item for item in items if isinstance(item, ScoredTrace) and any(map(_is_side, item.scores))]
-    if len(sides) != 2 or len(items) != 2:
+    if len(sides) != 2:
         return items
     one, other = sides
     return [_against(one, other.trace.content_hash), _against(other, one.trace.content_hash)]
