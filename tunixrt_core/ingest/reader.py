@@ -182,10 +182,11 @@ class TraceReader:
         if isinstance(arranged, InvalidTrace):
             return [arranged]
         try:
-            items = judged(self.form.read(value if arranged is None else arranged.row, self._options), self.form.NAME)
+            items = self.form.read(value if arranged is None else arranged.row, self._options)
         except InvalidTrace as fault:
-            items = [fault]
-        return items if arranged is None else finished(arranged, items)
+            return [fault]
+        # a pair names the hash of its other side, so the traces must be final
+        return judged(items if arranged is None else finished(arranged, items), self.form.NAME)
 
 
 def _reason(fault: InvalidTrace, row: RawRow) -> str:
