@@ -101,3 +101,19 @@ def test_marks_of_ones_own_are_warned_of_until_they_are_named(api: TestClient) -
     report = api.post(address, content=body, headers=LINES).json()
     assert (report["inserted"], report["warnings"]) == (1, [])
     assert api.post("/traces/batch?think_tags=%3Cplan%3E", content=body, headers=LINES).status_code == 422
+
+
+def test_a_body_may_say_where_its_rows_are_and_in_what_encoding(api: TestClient) -> None:
+    row = '{"question": "Où ?", "answer": "là", "context": "Nord"}'
+    body = f'{{"a": [{row}], "b": [{row}, {row}]}}'.encode("cp1252")
+    kind = {"content-type": "application/json"}
+    assert api.post("/traces/preview", content=body, headers=kind).status_code == 422
+    found = api.post("/traces/preview?field=b&encoding=cp1252", content=body, headers=kind).json()
+    assert (found["good"], found["rows"][0]["traces"][0]["prompt"]) == (2, "Nord\n\nOù ?")
+    assert found["columns"][0] == {"name": "question", "field": "prompt", "samples": ["Où ?"]}
+    assert found["notes"] == [
+        "The text is read as cp1252 (as you said). Name another one with --encoding.",
+        "Rows are read from `b`.",
+    ]
+    report = api.post("/traces/batch?field=b&encoding=cp1252", content=body, headers=kind).json()
+    assert (report["inserted"], report["duplicate"], report["notes"]) == (1, 1, found["notes"])

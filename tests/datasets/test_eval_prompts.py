@@ -33,6 +33,21 @@ def test_a_zipped_file_is_read_too() -> None:
     assert len(list(opened.prompts())) == 3
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"id": "e1", "prompt": "q0", "expected_answer": "4"}\n',
+        b'{"examples": [{"input": "q0", "target": "4"}]}',
+        b'{"prompt": "q0", "completion": "4", "label": true}\n',
+        b"Question;Answer\nq0;4\n",
+    ],
+)
+def test_what_an_evaluation_reads_is_compared_with_too(content: bytes) -> None:
+    _, opened = with_eval_file(SPEC, EvalFile("test", content))
+    assert opened is not None
+    assert [one.prompt for one in opened.traces()] == ["q0"]
+
+
 def test_a_spec_that_names_a_file_needs_that_file() -> None:
     named, _ = with_eval_file(SPEC, EvalFile("a", LINES))
     assert with_eval_file(named, EvalFile("other-name", LINES))[0] == named
