@@ -135,7 +135,7 @@ def test_a_file_that_holds_no_traces_is_a_sentence(data: bytes, message: str) ->
 
 
 def test_a_missing_file_a_directory_and_an_unknown_format_are_sentences(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableFile, match="f is not there"):
+    with pytest.raises(UnreadableFile, match="f does not exist"):
         read_traces(tmp_path / "none.jsonl", name="f")
     with pytest.raises(UnreadableFile, match="holds no file that can be read"):
         read_traces(tmp_path, name="f")

@@ -21,6 +21,7 @@ REPOSITORY = Path(__file__).parents[2]
 # Forks fifty importers, one after the other, and kills each. Forks, because starting Python takes longer than the test.
 _KILLED = """
 import os, random, signal, sys, time
+import tunixrt_core.store.sql.pools, tunixrt_core.store.traces.traces  # loaded before the forks, which live shortly
 from tunixrt_core.store.store import open_store
 from tunixrt_core.traces.trace import Step, Trace
 
