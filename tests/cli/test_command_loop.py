@@ -35,7 +35,7 @@ def write_manifest(home: Path, path: Path, **values: object) -> None:
 
 def reaches(process: ForkServerProcess, folder: RunDir, train_step: int) -> None:
     """Wait until the run of this process has trained so far."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while not any(r.kind == "train" and r.train_step >= train_step for r in folder.metrics()[0]):
         assert process.exitcode is None, folder.log_tail()
         assert time.monotonic() < deadline, f"the run does not get to train step {train_step}"
