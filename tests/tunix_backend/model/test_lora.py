@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from tests.conftest import cases
-from tests.tunix_backend.conftest import KeptReports, make_manifest, train
+from tests.tunix_backend.conftest import KeptReports, make_manifest, train, write_rows
 from tests.tunix_backend.helpers.exports import export, pretend_to_train
 from tests.tunix_backend.helpers.families import KINDS, LAYERS, config_of, weights, write_checkpoint
 from tests.tunix_backend.model.test_models import load, logits
 from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.sections import ALL_LORA_MODULES
+from tunixrt_core.traces.examples import example_traces
 from tunixrt_core.tunix_backend.model.architecture import architecture_of
 from tunixrt_core.tunix_backend.model.lora import check_tile_size, lora_parameters, lora_targets
 
@@ -94,8 +95,10 @@ def test_a_tile_that_does_not_divide_the_inputs_is_refused_with_the_sizes_that_d
 
 
 def qlora(folder: Path, model: Path, quantization: str = "nf4", **hyper: Any) -> Any:
-    values = {"quantization": quantization, "tile_size": 16, "lora_rank": 4, **hyper}
-    return make_manifest(folder, model=str(model), method="qlora", **values)
+    values = {"quantization": quantization, "tile_size": 16, "lora_rank": 4, "batch_size": 2, **hyper}
+    # few rows: quantised weights are multiplied slowly in programs that were compiled quickly
+    rows = write_rows(folder / "rows.jsonl", example_traces(4))
+    return make_manifest(folder, model=str(model), rows=rows, method="qlora", **values)
 
 
 @pytest.mark.tunix
@@ -141,7 +144,8 @@ def test_qlora_trains_lora_alone_and_its_checkpoint_comes_back(tmp_path: Path, m
     from tunixrt_core.tunix_backend.model.checkpoints import restore_weights
 
     write_checkpoint(tmp_path / "model", kind, rope_theta=10_000.0)
-    manifest = qlora(tmp_path, tmp_path / "model", train_steps=3, learning_rate=0.02, schedule="constant")
+    options: dict[str, Any] = {"batch_size": 4, "learning_rate": 0.02, "schedule": "constant"}
+    manifest = qlora(tmp_path, tmp_path / "model", train_steps=3, **options)
     reports = KeptReports()
     outcome = train(manifest, models_dir, reports)
     losses = reports.of("train")
