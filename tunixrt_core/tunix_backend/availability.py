@@ -33,8 +33,8 @@ def require_tunix() -> None:
         )
 
 
-# What is installed stays so while this process runs; what is missing may come. Every page asks, and reading it takes
-# as long as a whole page otherwise.
+# An installed package stays installed while this process runs; a missing one may be installed. Every page asks, and
+# reading the package metadata takes as long as the rest of a page.
 _found: dict[str, str] = {}
 _importables: set[str] = set()
 

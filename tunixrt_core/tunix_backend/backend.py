@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class TunixBackend:
-    """jobs.Backend with Tunix behind it. Models that are named, not given as a directory, live in `models_dir`.
+    """Backend of the jobs, with Tunix. Models given by name, not as a directory, are kept in `models_dir`.
 
-    What was compiled is kept in `compiled_dir`, where it is given, for the next start.
+    Compiled programs are kept in `compiled_dir`, where given, for the next start.
     """
 
     def __init__(self, models_dir: Path, compiled_dir: Path | None = None) -> None:
@@ -71,21 +71,21 @@ class TunixBackend:
         return found[0] if found else None
 
     def join(self, coordinator: str, processes: int, index: int) -> None:
-        """Make this process one of several that train together; before anything else is asked of the backend."""
+        """Make this process one of several that train together. Call it before any other method of the backend."""
         from tunixrt_core.tunix_backend.train.processes import join
 
         join(coordinator, processes, index)
         self._processes = processes
 
     def begin_together(self, *, ready: bool) -> None:
-        """Raises TrainingError in a process that is ready where another one is not; alone it does nothing."""
+        """Raises TrainingError in a ready process where another one is not ready; does nothing in a single process."""
         if self._processes > 1:
             from tunixrt_core.tunix_backend.train.processes import begin_together
 
             begin_together(ready=ready)
 
     def fetch_model(self, manifest: RunManifest, log: Callable[[str], None]) -> None:
-        """Download the manifest's model where it is not on this machine yet; `log` is told of it in words."""
+        """Download the manifest's model where it is not on this machine yet; `log` gets the progress as text."""
         from tunixrt_core.tunix_backend.model.models import resolve_model
 
         told = -1

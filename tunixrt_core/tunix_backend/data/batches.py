@@ -25,16 +25,16 @@ from tunixrt_core.tunix_backend.data.packing import (
     shuffled,
 )
 
-_AHEAD = 2  # batches that are prepared before they are asked for
+_AHEAD = 2  # batches that are prepared before they are requested
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenBatch:
-    """All int32 [batch, length], filled up on the right.
+"""Arrays int32 [batch, length], padded on the right.
 
     `segments` numbers the rows of the data inside a row of the batch, from 1; 0 is padding. `positions` count from 0
-    in each of them. `parts` says what a token belongs to (see encoding.Parts); the first token of each has no
-    context, is never a target, and so counts for nothing.
+    in each of them. `parts` gives the part of each token (see encoding.Parts); the first token of each row has no
+    context, is never a target, and so does not count.
     """
 
     tokens: Any
@@ -52,12 +52,12 @@ class TokenBatch:
         return int((self.segments > 0).sum())
 
     def tokens_by_part(self, parts: int) -> Any:
-        """How many tokens of each part there are, int64 [parts]."""
+        """Number of tokens of each part, int64 [parts]."""
         return np.bincount(self.parts.ravel(), minlength=parts)
 
 
 class TrainBatches:
-    """The batches of a training, in the order of a stream."""
+    """The batches of a training run, in the order of a stream."""
 
     def __init__(self, rows: Sequence[TokenRow], stream: Stream, *, batch_size: int, pad_id: int) -> None:
         self._rows = rows
@@ -76,15 +76,15 @@ class TrainBatches:
         )
 
     def plan(self, k: int) -> BatchPlan:
-        """Which rows the k-th batch holds."""
+        """The rows of the k-th batch."""
         return self._stream.batch(k)
 
     def batches(self, epochs: float) -> int:
-        """Batches that hold this many epochs; a started batch counts."""
+        """Number of batches in this many epochs; a partial batch counts as one."""
         return self._stream.batches(epochs)
 
     def epoch(self, k: int) -> float:
-        """Epochs that the first k batches hold."""
+        """Number of epochs in the first k batches."""
         return self._stream.epoch(k)
 
     @property
@@ -93,7 +93,7 @@ class TrainBatches:
 
 
 class LongestFirst(TrainBatches):
-    """The same, but the first batch is of the largest shape, with the longest rows: what needs the most memory."""
+    """The same batches, but the first one has the largest shape and the longest rows: it needs the most memory."""
 
     def __init__(self, other: TrainBatches) -> None:
         super().__init__(other._rows, other._stream, batch_size=other._batch_size, pad_id=other._pad_id)
@@ -108,7 +108,7 @@ class LongestFirst(TrainBatches):
 def train_batches(
     rows: Sequence[TokenRow], section: BatchSection, *, max_length: int, seed: int, pad_id: int
 ) -> TrainBatches:
-    """Packed, in buckets, or all of one length, as the manifest says."""
+    """The stream that the manifest selects: packed, in buckets, or all of one length."""
     lengths = [len(row) for row in rows]
     stream: Stream
     if section.packing:
@@ -127,7 +127,7 @@ def train_batches(
 
 
 def total_train_steps(manifest: RunManifest, batches: TrainBatches) -> int:
-    """Train steps of the whole run; a started train step counts."""
+    """Train steps of the whole run; a partial train step counts as one."""
     duration = manifest.duration
     if duration.train_steps is not None:
         return duration.train_steps
@@ -138,7 +138,7 @@ def total_train_steps(manifest: RunManifest, batches: TrainBatches) -> int:
 def eval_batches(
     rows: Sequence[TokenRow], section: BatchSection, *, max_length: int, pad_id: int
 ) -> Iterator[TokenBatch]:
-    """All rows once. The last batch of a length is filled with rows that count for nothing, so no row is dropped."""
+    """All rows once. The last batch of a length is filled with rows that do not count, so no row is dropped."""
     if not rows:
         return
     lengths = [len(row) for row in rows]
@@ -161,7 +161,7 @@ def _by_bucket(lengths: Sequence[int], buckets: Sequence[int]) -> list[tuple[lis
 
 
 def fill(rows: Sequence[TokenRow], plan: BatchPlan, batch_size: int, pad_id: int) -> TokenBatch:
-    """The arrays of a plan."""
+    """The arrays of a batch plan."""
     shape = (batch_size, plan.length)
     tokens: Any = np.full(shape, pad_id, np.int32)
     segments, positions, parts = (np.zeros(shape, np.int32) for _ in range(3))
@@ -180,9 +180,9 @@ def fill(rows: Sequence[TokenRow], plan: BatchPlan, batch_size: int, pad_id: int
 
 
 class Ahead:
-    """Calls `make(k)` for k = first, first + 1, … in one thread of its own, a few calls ahead of who asks.
+"""Calls `make(k)` for k = first, first + 1, … in one thread of its own, a few calls ahead of the consumer.
 
-    Nothing else may use what `make` uses meanwhile. An error in it is raised to who asks for that k.
+    Nothing else may use the data of `make` meanwhile. An error in `make(k)` is raised to the consumer of k.
     """
 
     def __init__(self, make: Callable[[int], Any], first: int, end: int) -> None:
@@ -194,7 +194,7 @@ class Ahead:
         self._fill_up()
 
     def get(self) -> Any:
-        """The next one."""
+        """The next result."""
         found = self._waiting.popleft()
         self._fill_up()
         return found.result()

@@ -20,18 +20,18 @@ FIRST_TRAINED = FORMAT_PART
 
 _MOST_STEPS = 16  # later steps share the tag of this one, so that the number of parts stays small
 _MOST_TYPES = 8
-_BATCH = 512  # texts that the tokenizer is given at once; it works on them in parallel
+_BATCH = 512  # texts per call of the tokenizer, which encodes them in parallel
 
 Span = tuple[int, int]
 
 
 class Encoder(Protocol):
-    """What is asked of a tokenizer."""
+    """The methods that encoding needs of a tokenizer."""
 
     def encode_prompts(self, texts: Sequence[str]) -> list[list[int]]: ...
 
     def encode_spans(self, texts: Sequence[str]) -> list[tuple[list[int], list[Span]]]:
-        """Ids of each text and which characters each of them stands for, `[start, end)`."""
+        """Ids of each text, and the characters that each id covers, `[start, end)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Part:
 
 
 class Parts:
-    """The parts that occur in the data, each with a small number that travels with the tokens."""
+    """The parts that occur in the data, each with a small number that is stored with the tokens."""
 
     def __init__(self) -> None:
         self._parts = [Part("none"), Part("prompt"), Part("format"), Part("answer")]
@@ -61,7 +61,7 @@ class Parts:
         return self._parts[i]
 
     def id_of(self, piece: Piece) -> int:
-        """The number of a piece's part; a new one where it was not met before."""
+        """The number of a piece's part; a new number for a part that has none yet."""
         if piece.kind != "step":
             return FORMAT_PART if piece.kind == "format" else ANSWER_PART
         part = Part("step", min(piece.index, _MOST_STEPS - 1), self._type_of(piece.type))
@@ -81,7 +81,7 @@ class Parts:
 class TokenRow:
     """One row: `tokens` int32 [length], `parts` uint16 [length], the first `prompt_length` tokens are the prompt's.
 
-    `number` is its place among the rows of its split, from 0; `dropped_steps` how many of its steps were left out.
+    `number` is its place among the rows of its split, from 0; `dropped_steps` is the number of steps left out.
     """
 
     tokens: Any
@@ -95,13 +95,13 @@ class TokenRow:
 
     @property
     def trained(self) -> int:
-        """Tokens that are trained on."""
+        """Number of trained tokens."""
         return len(self.tokens) - self.prompt_length
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRows:
-    """The rows that fit, in order; the numbers of those that did not; the tokens that each row of the file has."""
+    """The rows that fit, in order; the numbers of those that did not; the number of tokens of each row of the file."""
 
     rows: tuple[TokenRow, ...]
     left_out: tuple[int, ...] = ()
@@ -114,7 +114,7 @@ class TokenRows:
 
     @property
     def shortened(self) -> tuple[TokenRow, ...]:
-        """Rows that lost steps from their middle."""
+        """Number of rows that lost steps from their middle."""
         return tuple(row for row in self.rows if row.dropped_steps)
 
     @property
@@ -155,7 +155,7 @@ class RowEncoder:
         self.parts = parts or Parts()
 
     def encode_all(self, traces: Iterable[Trace]) -> TokenRows:
-        """All rows, in order, with what became of each."""
+        """All rows, in order, and the outcome for each."""
         rows: list[TokenRow] = []
         left_out: list[int] = []
         empty: list[int] = []
@@ -171,7 +171,7 @@ class RowEncoder:
         return TokenRows(tuple(rows), tuple(left_out), tuple(empty), np.asarray(lengths, np.int32))
 
     def encode(self, trace: Trace) -> TokenRow:
-        """One row, however long it is."""
+        """One row of any length."""
         return next(self._encoded([trace]))[1]
 
     def _encoded(self, traces: Iterable[Trace]) -> Iterator[tuple[Trace, TokenRow]]:
@@ -198,7 +198,7 @@ class RowEncoder:
             return whole
         if self._policy is LengthPolicy.DROP_ROW:
             return None
-        # the fewest steps that make it fit; fewer steps are fewer tokens, so halving finds them
+        # the smallest number of dropped steps that makes the row fit; fewer steps are fewer tokens, so bisection works
         least, most = 1, len(trace.steps) - 2
         found: TokenRow | None = None
         while least <= most:
@@ -212,7 +212,7 @@ class RowEncoder:
 
 
 def pieces_of(pieces: Sequence[Piece], spans: Sequence[Span]) -> Any:
-    """Which piece each token belongs to, int64 [tokens]: the one that holds the middle of its characters."""
+    """The piece of each token, int64 [tokens]: the one that contains the middle of the token's characters."""
     ends = np.cumsum([len(piece.text) for piece in pieces])
     begins, behind = np.asarray(spans, np.int64).reshape(-1, 2).T
     middles = (begins + np.maximum(begins, behind - 1)) // 2
@@ -220,7 +220,7 @@ def pieces_of(pieces: Sequence[Piece], spans: Sequence[Span]) -> Any:
 
 
 def middle_steps(steps: int, count: int) -> tuple[int, int]:
-    """Where the `count` middle steps of `steps` begin and end, `[first, last)`."""
+    """The range of the `count` middle steps of `steps`, `[first, last)`."""
     first = (steps - count + 1) // 2
     return first, first + count
 
@@ -233,7 +233,7 @@ def without_middle_steps(trace: Trace, count: int) -> Trace:
 
 
 def require_rows(rows: TokenRows, max_length: int) -> None:
-    """Raises TrainingError where there is no train row to train on, saying why."""
+    """Raises TrainingError, with the reason, where no train row can be trained on."""
     if rows.rows:
         return
     if rows.left_out:

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-WINDOW = 2048  # rows that are packed together: larger packs tighter, smaller mixes more
+WINDOW = 2048  # rows that are packed together: a larger window packs tighter, a smaller one mixes more
 
 Bin = tuple[int, ...]  # the numbers of the rows in one row of a batch, in their order
 
 
 class BatchPlan(NamedTuple):
-    """The rows of one batch: `bins`, at most as many as the batch has rows, and the common `length` in tokens."""
+    """The rows of one batch: `bins`, at most one per row of the batch, and the common `length` in tokens."""
 
     bins: tuple[Bin, ...]
     length: int
@@ -27,22 +27,22 @@ class Stream(Protocol):
     def batch(self, k: int) -> BatchPlan: ...
 
     def batches(self, epochs: float) -> int:
-        """Batches that hold this many epochs; a started batch counts."""
+        """Number of batches in this many epochs; a partial batch counts as one."""
 
     def epoch(self, k: int) -> float:
-        """Epochs that the first k batches hold."""
+        """Number of epochs in the first k batches."""
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """The row lengths that occur; each is compiled once."""
+        """The batch lengths that occur; each is compiled once."""
 
 
 def pack(lengths: Sequence[int], length: int) -> list[Bin]:
-    """Rows of at most `length` tokens into bins of `length`, few and full. Deterministic.
+    """Pack rows of at most `length` tokens into few, full bins of `length`. Deterministic.
 
-    Each bin begins with the longest rows left, and is completed by the two rows that fill it best: of equally good
-    pairs the most even one, which leaves the short rows for the bins that need them. On GSM8K in bins of 512 this
-    leaves a third of the padding that first-fit decreasing leaves.
+    Each bin begins with the longest remaining rows and is completed by the two rows that fill it best; of equally good
+    pairs, the most even one, which keeps the short rows for the bins that need them. On GSM8K in bins of 512 the result
+    has a third of the padding of first-fit decreasing.
     """
     rows: dict[int, list[int]] = {}
     for i in reversed(range(len(lengths))):
@@ -65,14 +65,14 @@ def pack(lengths: Sequence[int], length: int) -> list[Bin]:
 
 
 def _longest(counts: Any, limit: int) -> int:
-    """The longest length of at most `limit` of which there is a row; 0 where there is none."""
+    """The longest length of at most `limit` that has a row; 0 where there is none."""
     return int(limit - np.argmax(counts[limit::-1] > 0)) if counts[: limit + 1].any() else 0
 
 
 def _completion(counts: Any, room: int) -> list[int]:
-    """The one or two lengths that there are rows of and that fill the room best."""
+    """The one or two lengths of remaining rows that fill the room best."""
     there = np.flatnonzero(counts[: room + 1])
-    at_most = np.zeros(room + 1, np.int64)  # the longest length there is, of at most so many tokens
+    at_most = np.zeros(room + 1, np.int64)  # by number of tokens: the longest length of at most that many
     at_most[there] = there
     at_most = np.maximum.accumulate(at_most)
     second = at_most[room - there]
@@ -86,7 +86,7 @@ def _completion(counts: Any, room: int) -> list[int]:
 
 
 def shuffled(count: int, *seeds: int) -> Any:
-    # RandomState, not default_rng: its stream is frozen, so a run resumes alike under any later NumPy
+    # RandomState, not default_rng: its stream is frozen, so a run resumes with the same order under any later NumPy
     return np.random.RandomState(list(seeds)).permutation(count)
 
 

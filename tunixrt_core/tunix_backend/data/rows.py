@@ -37,7 +37,7 @@ class Data:
         return len(self.train.shortened) + len(self.eval.shortened)
 
     def fingerprint(self) -> str:
-        """sha256 over the token ids of the train rows in order: equal where a checkpoint was trained on the same."""
+        """sha256 over the token ids of the train rows in order: equal for checkpoints trained on the same rows."""
         digest = hashlib.sha256()
         for row in self.train.rows:
             digest.update(len(row).to_bytes(8, "little") + row.prompt_length.to_bytes(8, "little"))
@@ -55,7 +55,7 @@ def load_data(manifest: RunManifest, models_dir: Path) -> Data:
 
 
 def load_tokenizer(manifest: RunManifest, models_dir: Path) -> TextTokenizer:
-    """The manifest's tokenizer, or the one that lies beside the model."""
+    """The manifest's tokenizer, or that of the model's directory."""
     return TextTokenizer(tokenizer_directory(manifest, models_dir))
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from tunixrt_core.errors import ModelError
 
-# Tokens that model families keep free for padding, looked for where the model names none of its own.
+# Tokens that model families reserve for padding, used where the model names no padding token.
 _SPARE_TOKENS = ("<|finetune_right_pad_id|>", "<pad>", "<|pad|>", "<|endoftext|>", "<|reserved_special_token_0|>")
 
 
 class TextTokenizer:
-    """Encodes rendered text. It also has the methods that Tunix's Sampler asks of a tokenizer."""
+    """Encodes rendered text. It also has the methods that Tunix's Sampler needs of a tokenizer."""
 
     def __init__(self, directory: Path) -> None:
         """Raises ModelError where the directory holds no usable tokenizer.json, or no end-of-sequence token."""
@@ -25,7 +25,7 @@ class TextTokenizer:
         self._eos = self._named("eos_token", special)
         if self._eos is None:
             raise ModelError(
-                f"The tokenizer in {directory} names no end-of-sequence token; add eos_token to tokenizer_config.json."
+                f"The tokenizer in {directory} names no end-of-sequence token. Add eos_token to tokenizer_config.json."
             )
         self._pad = self._spare(self._named("pad_token", special))
         self._adds_bos = self._bos is not None and self._config.get("add_bos_token", self._begins_with_bos())
@@ -43,17 +43,17 @@ class TextTokenizer:
 
     @property
     def adds_begin(self) -> bool:
-        """Whether the tokenizer's own files put that token before a text."""
+        """Whether the tokenizer's own files put the beginning-of-sequence token before a text."""
         return self._adds_bos
 
     @property
     def control_tokens(self) -> dict[int, str]:
-        """The tokens that stand for no text of their own, such as `<|im_end|>`, by id."""
+        """The control tokens, such as `<|im_end|>`, by id."""
         added = self._tokenizer.get_added_tokens_decoder()
         return {int(i): str(token.content) for i, token in added.items() if token.special}
 
     def named_token(self, name: str) -> str | None:
-        """The text of `pad_token` and the like as tokenizer_config.json has it."""
+        """The text of a special token, such as `pad_token`, in tokenizer_config.json."""
         value = self._config.get(name)
         text = value.get("content") if isinstance(value, dict) else value
         return text if isinstance(text, str) else None
@@ -63,11 +63,11 @@ class TextTokenizer:
         return self._with_bos(self.encode_completion(text))
 
     def encode_prompts(self, texts: Sequence[str]) -> list[list[int]]:
-        """`encode_prompt` of many texts, which the tokenizer works on in parallel."""
+        """`encode_prompt` for many texts, which the tokenizer encodes in parallel."""
         return [self._with_bos(found.ids) for found in self._encode_batch(texts)]
 
     def encode_spans(self, texts: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
-        """The ids of each text, and for each id which characters it stands for, as `[start, end)`."""
+        """The ids of each text, and the characters that each id covers, as `[start, end)`."""
         return [(found.ids, found.offsets) for found in self._encode_batch(texts)]
 
     def _encode_batch(self, texts: Sequence[str]) -> list[Any]:
@@ -77,11 +77,11 @@ class TextTokenizer:
         return [self._bos, *ids] if self._adds_bos and ids[:1] != [self._bos] else ids  # type: ignore[list-item]
 
     def _begins_with_bos(self) -> bool:
-        # tokenizer.json says it where tokenizer_config.json does not, as with Llama 3
+        # where tokenizer_config.json does not say it, tokenizer.json does, as with Llama 3
         return list(self._tokenizer.encode("a", add_special_tokens=True).ids[:1]) == [self._bos]
 
     def encode_completion(self, text: str) -> list[int]:
-        """The ids of exactly this text: no token is added at its beginning or end."""
+        """The ids of this text alone: no token is added at its beginning or end."""
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def token_id(self, token: str) -> int | None:
@@ -90,7 +90,7 @@ class TextTokenizer:
         return found
 
     def encode(self, text: str) -> list[int]:
-        """What the Sampler calls for a prompt. Never ends in an end-of-sequence token."""
+        """The ids of a prompt, for the Sampler. Never end with an end-of-sequence token."""
         return self.encode_prompt(text)
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -98,7 +98,7 @@ class TextTokenizer:
         return str(self._tokenizer.decode([int(i) for i in ids], skip_special_tokens=True))
 
     def bos_id(self) -> None:
-        """None: encode_prompt has already put the token there, and the Sampler would put it twice."""
+        """None: encode_prompt has already added the token, and the Sampler would add it a second time."""
         return
 
     def eos_id(self) -> int:
@@ -106,7 +106,7 @@ class TextTokenizer:
         return self._eos
 
     def pad_id(self) -> int:
-        """The id that fills up short prompts. The Sampler hides this token from the model wherever it stands."""
+        """The id that pads short prompts. The Sampler masks this token at every position."""
         return self._pad
 
     def _named(self, name: str, special: dict[str, Any]) -> int | None:

@@ -18,8 +18,8 @@ from tunixrt_core.tunix_backend.export.weights import TrainedWeights
 
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
-PREFIX = "base_model.model."  # what peft puts before the names of the model that it wraps
-_PICTURES_TEXT = "language_model.model."  # in the files of a Gemma 3 that sees pictures
+PREFIX = "base_model.model."  # prefix that peft adds to the names of the wrapped model
+_PICTURES_TEXT = "language_model.model."  # in the files of a multimodal Gemma 3
 
 
 def write_adapter(
@@ -27,7 +27,7 @@ def write_adapter(
 ) -> WrittenFiles:
     """Write both files. `base_names` are the tensors of the base's files; `base_model` is what the config names.
 
-    Raises ExportError where LoRA was trained on what has no name in the base's files.
+    Raises ExportError where LoRA was trained on weights that have no name in the base's files.
     """
     modules = {_module(name): name for name in base_names if name.endswith(".weight")}
     tensors: dict[str, Any] = {}
@@ -39,7 +39,7 @@ def write_adapter(
             tensors[f"{PREFIX}{module}.lora_B.weight"] = np.ascontiguousarray(factors.b)
     if left := weights.unread_lora():
         raise ExportError(
-            f"{len(left)} weights of the trained LoRA have no place in the base model's files, such as {left[0]}. "
+            f"{len(left)} weights of the trained LoRA are not in the base model's files, such as {left[0]}. "
             "Nothing was exported; the weights are safe in the run's checkpoints."
         )
     save_file(tensors, str(folder / WEIGHTS), metadata={"format": "pt"})
@@ -70,7 +70,7 @@ def adapter_config(section: LoraSection, targets: list[str], base_model: str) ->
 
 
 def target_modules(modules: Iterable[str], adapted: set[str]) -> list[str]:
-    """The last parts of the adapted modules' names where no other module has them, whole names otherwise.
+    """The last parts of the adapted modules' names where no other module has the same, full names otherwise.
 
     peft takes every module whose name ends in one of these.
     """
@@ -80,7 +80,7 @@ def target_modules(modules: Iterable[str], adapted: set[str]) -> list[str]:
 
 
 def _module(name: str) -> str:
-    """The module of a weight as transformers calls it once the model is loaded."""
+    """The name that transformers gives the weight's module in the loaded model."""
     module = name.removesuffix(".weight")
     if module.startswith(_PICTURES_TEXT):
         return f"model.language_model.{module.removeprefix(_PICTURES_TEXT)}"

@@ -1,6 +1,6 @@
 """Reading a PEFT adapter: W + alpha / r * B A.
 
-Shares nothing with what wrote it but the names of the files, so that it can prove it.
+Shares only the names of the files with the writer, so that the check is independent of it.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ _KEY = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<factor>[AB])\.we
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """What the files say: the scale alpha / r, and A [r, inputs] and B [outputs, r] by module."""
+    """The content of the files: the scale alpha / r, and A [r, inputs] and B [outputs, r] by module."""
 
     scale: float
     factors: dict[str, dict[str, Any]]
 
 
 def read_adapter(folder: Path) -> Adapter:
-    """From its two files. Raises ExportError where they do not fit each other."""
+    """Read the adapter from its two files. Raises ExportError where they do not match."""
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     rank, targets = int(config["r"]), tuple(config["target_modules"])
     factors: dict[str, dict[str, Any]] = {}
     for key, value in load_file(str(folder / WEIGHTS)).items():
         found = _KEY.fullmatch(key)
         if found is None or not f".{found['module']}".endswith(tuple(f".{target}" for target in targets)):
-            raise _broken(f"{key} is of no module that {CONFIG} names")
+            raise _broken(f"{key} belongs to no module that {CONFIG} names")
         factors.setdefault(found["module"].replace("language_model.", ""), {})[found["factor"]] = value
     for module, pair in factors.items():
         if pair.keys() != {"A", "B"} or not len(pair["A"]) == pair["B"].shape[1] == rank:
-            raise _broken(f"the factors of {module} are not of rank {rank}")
+            raise _broken(f"the factors of {module} do not have rank {rank}")
     return Adapter(config["lora_alpha"] / rank, factors)
 
 
@@ -69,4 +69,4 @@ def write_adapted(adapter: Adapter, base: Path, dtype: str, folder: Path, shard_
 
 
 def _broken(what: str) -> ExportError:
-    return ExportError(f"The adapter cannot be read again: {what}. Nothing was exported.")
+    return ExportError(f"The adapter cannot be read back: {what}. Nothing was exported.")

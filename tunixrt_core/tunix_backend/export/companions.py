@@ -31,7 +31,7 @@ def copy_model_files(base: Path, folder: Path) -> None:
 def copy_tokenizer(base: Path, own: Path | None, chat: ChatFormat, folder: Path) -> None:
     """The tokenizer's files, of the run's own tokenizer where it had one, and the terms of the base model.
 
-    Where they bring no chat template, one of the run's chat format is written, if there is one.
+    Where they contain no chat template, that of the run's chat format is written, if there is one.
     """
     for path in sorted((own or base).iterdir()):
         if path.is_file() and _is_tokenizer_file(path):
@@ -44,14 +44,14 @@ def copy_tokenizer(base: Path, own: Path | None, chat: ChatFormat, folder: Path)
 
 
 def write_generation_config(base: Path, own: Path | None, chat: ChatFormat, folder: Path) -> None:
-    """The base's generation config, with the tokens that ended a turn in training among those that end a generation."""
+    """The base's generation config, whose end tokens include those that ended a turn in training."""
     found = _read(base / _GENERATION) or _of_config(_read(base / "config.json"))
     tokenizer = TextTokenizer(own or base)
-    if own is not None:  # ids of the base's tokenizer mean other tokens in this one
+    if own is not None:  # the base tokenizer's ids are other tokens in this one
         found |= {"bos_token_id": tokenizer.begin_id, _ENDS: [], "pad_token_id": tokenizer.pad_id()}
     ends = found.get(_ENDS)
     known = ends if isinstance(ends, list) else [] if ends is None else [ends]
-    # the folder has no generation config yet, whose ends would be added: those of the base are known already
+    # the folder has no generation config yet, so only the ends of the run are read here; those of the base are known
     found[_ENDS] = [*known, *(i for i in stop_ids(tokenizer, chat, folder) if i not in known)]
     (folder / _GENERATION).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 

@@ -15,14 +15,14 @@ from tunixrt_core.errors import OutputError
 
 
 def refuse_existing(target: Path) -> None:
-    """Raises OutputError where there is something at `target` already: an export replaces nothing."""
+    """Raises OutputError where `target` already exists: an export replaces nothing."""
     if os.path.lexists(target):
-        raise OutputError(f"{target} exists already. Choose another directory, or move that one away.")
+        raise OutputError(f"{target} already exists. Choose another directory, or move this one away.")
 
 
 @contextmanager
 def appears_whole(target: Path) -> Iterator[Path]:
-    """A directory beside the target: renamed to it where the body ends well, removed where it does not."""
+    """A directory beside the target: renamed to the target when the body succeeds, removed when it fails."""
     with scratch_beside(target) as folder:
         folder.chmod(0o755)
         yield folder
@@ -32,7 +32,7 @@ def appears_whole(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch_beside(target: Path) -> Iterator[Path]:
-    """A directory on the target's disk that is gone in the end. Raises OutputError where writing to it fails."""
+    """A temporary directory on the target's disk. Raises OutputError where writing to it fails."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))

@@ -27,7 +27,7 @@ from tunixrt_core.util.atomic import write_json
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One export: what is asked for, from where, and the prompts that it is checked on."""
+    """One export: the request, its source, and the prompts that it is checked on."""
 
     manifest: RunManifest
     options: ModelExportOptions
@@ -38,7 +38,7 @@ class _Job:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What is left of the trained model once its weights are written: its train step and logits."""
+    """The data of the trained model that is kept once its weights are written: its train step and logits."""
 
     train_step: int
     logits: Sequence[Any]  # [tokens, vocabulary] for each prompt
@@ -56,10 +56,10 @@ def export_model(
 ) -> ExportReport:
     """Write the model of the last checkpoint to `target`: merged, with the base's names, shapes and types, or its LoRA.
 
-    The directory appears whole, and only after its logits were compared with the trained model's; `card` writes its
-    README. Raises OutputError where `target` exists or cannot be written, ExportError where there is no fitting
-    checkpoint, where the layout cannot hold what was trained or where the export does not say what the trained model
-    says, ModelError for the base model and for a check that was asked for and cannot be made.
+    The directory appears complete, and only after its logits were compared with the trained model's; `card` writes its
+    README. Raises OutputError where `target` exists or cannot be written, ExportError where there is no matching
+    checkpoint, where the layout cannot represent the trained weights or where the export does not match the trained
+    model, ModelError for the base model and for a requested check that cannot run.
     """
     refuse_existing(target)
     _refuse_layout(manifest, options.layout)
@@ -97,13 +97,13 @@ def _refuse_layout(manifest: RunManifest, layout: ExportLayout) -> None:
     why = (
         "trained all weights, so there is no LoRA to write"
         if manifest.method is Method.FULL
-        else "trained its LoRA beside quantised weights, and on the base model's own it would not say the same"
+        else "trained its LoRA on quantised weights, and on the base model's original weights the outputs would differ"
     )
     raise ExportError(f"The run {why}. Export it merged.")
 
 
 def _write(job: _Job, checkpoints: Path, folder: Path, on_phase: Callable[[str], None]) -> tuple[WrittenFiles, _Said]:
-    """Fill the folder from the last checkpoint. The trained model is gone when this returns, its logits are kept."""
+    """Fill the folder from the last checkpoint. The trained model is released on return, its logits are kept."""
     manifest = job.manifest
     mesh = make_mesh(manifest.mesh, manifest.batch.size)
     with mesh:
@@ -131,27 +131,27 @@ def _write_merged(weights: TrainedWeights, base: Path, folder: Path, shard_bytes
         if new is not None and new.shape != old.shape:
             raise ExportError(
                 f"{name} has the shape {new.shape} in the trained model and {old.shape} in {base}. "
-                "The base model has changed since the training; put the old files back."
+                "The base model has changed since the training. Restore its old files."
             )
         return old if new is None else new.astype(old.dtype)
 
     written = write_shards(base_tensors(base), value_of, folder, shard_bytes)
     if left := weights.unread():
         raise ExportError(
-            f"{len(left)} weights of the trained model have no place in the files of {base}, such as {left[0]}. "
+            f"{len(left)} weights of the trained model are not in the files of {base}, such as {left[0]}. "
             "Nothing was exported; the weights are safe in the run's checkpoints."
         )
     return written
 
 
 def _check(job: _Job, folder: Path, target: Path, dtype: str, said: _Said) -> ExportCheck:
-    """By Tunix, from the files alone; an adapter is added to the base in a directory that is removed again."""
+    """Check by Tunix, from the files alone; an adapter is added to the base in a temporary directory."""
     share = tolerance_of(job.manifest, dtype)
     if job.options.layout is ExportLayout.MERGED:
         exported = logits_of_files(job.manifest, folder, job.models_dir, job.prompts)
     else:
         with scratch_beside(target) as scratch:
-            kept = job.manifest.model.dtype.value  # the type that it is computed in: nothing is rounded before
+            kept = job.manifest.model.dtype.value  # the type of the computation, so that nothing is rounded before it
             write_adapted(read_adapter(folder), job.base, kept, scratch, job.options.shard_bytes)
             exported = logits_of_files(job.manifest, scratch, job.models_dir, job.prompts)
     return compare("tunix", said.logits, exported, share)

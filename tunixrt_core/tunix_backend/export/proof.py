@@ -22,7 +22,7 @@ from tunixrt_core.tunix_backend.data.rows import load_tokenizer
 from tunixrt_core.tunix_backend.model.models import LoadedModel, load_model, make_mesh
 
 PROMPTS = 8
-_LONGEST = 128  # tokens of a prompt that are compared: whole logits are kept, and vocabularies are large
+_LONGEST = 128  # compared tokens per prompt: all logits are kept, and vocabularies are large
 # Allowed differences, as shares of the largest logit (of 1 where that is smaller): a difference grows with the numbers
 # that it comes from. With files and training in float32 only the order of additions differs, as LoRA is merged.
 TOLERANCE = 1e-5
@@ -33,22 +33,22 @@ COARSE_TOLERANCE = 0.15
 
 
 def tolerance_of(manifest: RunManifest, dtype: str, *, other_code: bool = False) -> float:
-    """The share of the largest logit that an export of this run, in files of this type, may be off by.
+    """Allowed difference of an export of this run, in files of this type, as a share of the largest logit.
 
-    Coarse where numbers are rounded to 16 bits on the way, or where the trained model computes in 16 bits and
+    Coarse where numbers are rounded to 16 bits during the export, or where the trained model computes in 16 bits and
     `other_code`, which computes in float32, reads the export.
     """
     trained = manifest.model.dtype.value
-    # without LoRA nothing is added up, so a file of the same width, or of a larger one, holds the very weights
+    # without LoRA nothing is added, so a file of the same or a larger width contains the exact weights
     exact = trained == "float32" == dtype if manifest.method.adapts or other_code else dtype in (trained, "float32")
     return TOLERANCE if exact else COARSE_TOLERANCE
 
 
 def compare(by: str, trained: Sequence[Any], exported: Sequence[Any], share: float) -> ExportCheck:
-    """What the exported model says beside the trained one: logits [tokens, vocabulary] of each prompt.
+    """Compare the exported model with the trained one: logits [tokens, vocabulary] of each prompt.
 
-    Raises ExportError where they are further apart than `share` of the largest logit, or where they rank a token
-    first that is behind the trained model's own by more than that.
+    Raises ExportError where they differ by more than `share` of the largest logit, or where the export's top token is
+    behind the trained model's own by more than that.
     """
     largest = max(float(np.abs(logits).max()) for logits in trained)
     tolerance = share * max(1.0, largest)
@@ -59,15 +59,15 @@ def compare(by: str, trained: Sequence[Any], exported: Sequence[Any], share: flo
     # written so that a NaN fails
     if not (difference <= tolerance and float(np.max(behind)) <= tolerance):
         raise ExportError(
-            f"The exported model, read by {by}, does not say what the trained one says: logits differ by up to "
-            f"{difference:.2g} (allowed are {tolerance:.2g}) and the best token is the same in {agreement:.1%}. "
-            "Nothing was exported; the weights are safe in the run's checkpoints."
+            f"The exported model, read by {by}, does not match the trained model: logits differ by up to "
+            f"{difference:.2g} (allowed: {tolerance:.2g}) and the top token is the same for {agreement:.1%} of the "
+            "tokens. Nothing was exported; the weights are safe in the run's checkpoints."
         )
     return ExportCheck(by, difference, tolerance, agreement)
 
 
 def _behind(trained: Any, exported: Any) -> Any:
-    """For each token, how far the trained model's logit of the export's likeliest next one is below its largest."""
+    """For each token, how far the trained model's logit of the export's top token is below its own largest logit."""
     return trained.max(-1) - trained[np.arange(len(trained)), exported.argmax(-1)]
 
 
@@ -87,7 +87,7 @@ def proof_prompts(manifest: RunManifest, models_dir: Path) -> list[list[int]]:
 def logits_of_files(
     manifest: RunManifest, folder: Path, models_dir: Path, prompts: Sequence[Sequence[int]]
 ) -> list[Any]:
-    """Those of the model in `folder`, loaded as any model is loaded, on the run's mesh and in its type."""
+    """The logits of the model in `folder`, loaded as any model is, on the run's mesh and in its type."""
     model = manifest.model.model_copy(update={"id": str(folder.absolute())})
     plain = manifest.model_copy(update={"model": model, "method": Method.FULL})
     mesh = make_mesh(manifest.mesh, manifest.batch.size)
@@ -98,12 +98,12 @@ def logits_of_files(
 def logits_of(loaded: LoadedModel, prompts: Sequence[Sequence[int]]) -> list[Any]:
     """Logits [tokens, vocabulary] of each prompt, in float32; the loaded model's mesh must be entered."""
     length = max(len(prompt) for prompt in prompts)
-    size = int(loaded.mesh.shape["fsdp"])  # rows at once: as few as can be spread over the mesh
+    size = int(loaded.mesh.shape["fsdp"])  # rows per batch: the smallest number that can be spread over the mesh
     tokens: Any = np.zeros((-(-len(prompts) // size) * size, length), np.int32)
     for row, prompt in zip(tokens, prompts, strict=False):
-        row[: len(prompt)] = prompt  # what stands behind a prompt cannot be seen from it
+        row[: len(prompt)] = prompt  # attention is causal: padding after a prompt does not change its logits
     done: list[Any] = []
-    # accelerators round float32 products to fewer bits where they are not told
+    # by default accelerators round float32 products to fewer bits
     with jax.default_matmul_precision("highest"):
         for first in range(0, len(tokens), size):
             done.extend(np.asarray(_forward(loaded.model, jnp.asarray(tokens[first : first + size])), np.float32))

@@ -17,7 +17,7 @@ from tunixrt_core.tunix_backend.model.weight_files import Tensor, tensors_of
 
 @dataclass(frozen=True, slots=True)
 class WrittenFiles:
-    """Weight files that were written: how many, their bytes, and the type of the last tensor in them."""
+    """The weight files written: their number, their bytes, and the type of the last tensor in them."""
 
     files: int
     bytes: int
@@ -25,13 +25,13 @@ class WrittenFiles:
 
 
 def base_tensors(directory: Path) -> dict[str, Tensor]:
-    """Every tensor of a model's weight files by the name that it has there, from their headers."""
+    """Every tensor of a model's weight files by its name in the file, from their headers."""
     files = sorted(directory.glob("*.safetensors"))
     return {name: tensor for file in files for name, tensor in tensors_of(file)}
 
 
 def read_tensor(tensor: Tensor, name: str) -> Any:
-    """The values of a tensor, in its own type."""
+    """The values of a tensor, in the type of the file."""
     with safe_open(str(tensor.file), framework="numpy") as handle:
         return handle.get_tensor(name)
 
@@ -41,7 +41,7 @@ def write_shards(
 ) -> WrittenFiles:
     """Write each of the base's tensors, under its name, as `value_of(name, its value in the base)` gives it.
 
-    Holds one file's tensors at a time. A file takes at most `shard_bytes`, or one tensor where that is larger.
+    Keeps the tensors of one file in memory. A file takes at most `shard_bytes`, or one tensor where that is larger.
     """
     sizes = {name: tensor.end - tensor.begin for name, tensor in base.items()}
     shards = list(plan_shards(sizes.items(), shard_bytes))
@@ -50,7 +50,7 @@ def write_shards(
     for number, names in enumerate(shards, start=1):
         file = f"model-{number:05d}-of-{len(shards):05d}.safetensors" if len(shards) > 1 else "model.safetensors"
         tensors = {name: np.ascontiguousarray(value_of(name, read_tensor(base[name], name))) for name in names}
-        save_file(tensors, str(folder / file), metadata={"format": "pt"})  # transformers asks for this format
+        save_file(tensors, str(folder / file), metadata={"format": "pt"})  # transformers requires this format
         index |= dict.fromkeys(names, file)
         total += sum(value.nbytes for value in tensors.values())
         dtype = str(tensors[names[-1]].dtype)
@@ -62,7 +62,7 @@ def write_shards(
 
 
 def plan_shards(sizes: Iterable[tuple[str, int]], limit: int) -> Iterator[list[str]]:
-    """Names in their order, cut before what would make a shard larger than `limit` bytes; no shard is empty."""
+    """Names in their order, split before a shard becomes larger than `limit` bytes; no shard is empty."""
     shard: list[str] = []
     held = 0
     for name, size in sizes:

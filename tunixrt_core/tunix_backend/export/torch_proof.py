@@ -19,12 +19,12 @@ READER = {ExportLayout.MERGED: "transformers", ExportLayout.PEFT: "peft"}
 
 
 def why_not(layout: ExportLayout, asked: bool | None) -> str:
-    """Why no such check will be made; empty where one will be.
+    """Why this check will not run; empty where it will.
 
-    Raises ModelError where it was `asked` for and packages are missing; where that is None, what is installed decides.
+    Raises ModelError where `asked` is true and packages are missing. None: check where the packages are installed.
     """
     if asked is False:
-        return "not asked for"
+        return "not requested"
     missing = [name for name in _NEEDED[layout] if find_spec(name) is None]
     if missing and asked:
         raise ModelError(
@@ -36,14 +36,14 @@ def why_not(layout: ExportLayout, asked: bool | None) -> str:
     broken = next((f"{name} cannot be imported ({why})" for name in _NEEDED[layout] if (why := _refusal(name))), "")
     if broken and asked:
         raise ModelError(
-            f"The check with {READER[layout]} cannot be made: {broken}. "
-            f"Install what fits together with: pip install --upgrade {' '.join(_NEEDED[layout])}"
+            f"The check with {READER[layout]} cannot run: {broken}. "
+            f"Install matching versions with: pip install --upgrade {' '.join(_NEEDED[layout])}"
         )
     return broken
 
 
 def _refusal(name: str) -> str:
-    """What a package says that refuses to be imported beside the others that are installed; empty where it does not."""
+    """The error of a package that cannot be imported beside the other installed ones; empty where it can."""
     try:
         import_module(name)
     except (ImportError, RuntimeError, OSError, ValueError, AttributeError) as error:
@@ -52,7 +52,7 @@ def _refusal(name: str) -> str:
 
 
 def torch_logits(layout: ExportLayout, folder: Path, base: Path, prompts: Sequence[Sequence[int]]) -> list[Any]:
-    """Logits [tokens, vocabulary] of each prompt, computed in float32. `base` is what an adapter is put on."""
+    """Logits [tokens, vocabulary] of each prompt, computed in float32. `base` is the base model of an adapter."""
     import torch
     import transformers
 

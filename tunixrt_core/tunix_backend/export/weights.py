@@ -1,7 +1,7 @@
 """Trained weights by Hugging Face names and shapes.
 
-Weights that QLoRA has quantised come out as the numbers they stand for: those that LoRA was trained beside, so that the
-merged model says what the trained one says. Put on the original weights, LoRA would miss what it learnt to make up for.
+Weights that QLoRA has quantised come out dequantised: LoRA was trained with these values, so the merged model matches
+the trained one. With the original weights, LoRA would correct for a quantisation error that is not there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tunixrt_core.tunix_backend.model.lora import dequantize, is_quantized
 
 _LAYER = re.compile(r"(?:language_model\.)?model\.layers\.(\d+)\.(.+)\.(weight|bias)")
 
-# Where Tunix keeps what Hugging Face calls so: the first name is that of Qwen and Llama, the others those of Gemma.
+# Tunix names by Hugging Face name: the first one is that of Qwen and Llama, the others are those of Gemma.
 _OUTER = {
     "model.embed_tokens.weight": ("embedder.input_embedding",),
     "model.norm.weight": ("final_norm.w", "final_norm.scale"),
@@ -38,7 +38,7 @@ _OF_LAYER = {
     "self_attn.o_proj": ("attn.o_proj.w", "attn.attn_vec_einsum.w"),
     **{f"mlp.{name}_proj": (f"mlp.{name}_proj.kernel",) for name in ("gate", "up", "down")},
 }
-# Gemma stacks projections: at which place of the stack each stands.
+# Gemma stacks projections: the place of each in the stack.
 _STACKED = {
     ("kv_einsum", "k_proj"): 0,
     ("kv_einsum", "v_proj"): 1,
@@ -46,13 +46,13 @@ _STACKED = {
     ("qkv_einsum", "k_proj"): 1,
     ("qkv_einsum", "v_proj"): 2,
 }
-# A LoRA product has the input's axis first; the stacked weights have it elsewhere.
+# A LoRA product has the input axis first; the stacked weights have it elsewhere.
 _DELTA_ORDER = {"q_einsum": (1, 0, 2), "kv_einsum": (1, 2, 0, 3), "qkv_einsum": (1, 2, 0, 3)}
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where Tunix keeps a tensor: the weight's path, and which of those that are stacked in it (None: it is alone)."""
+    """The place of a tensor in Tunix: the weight's path, and its place in a stacked weight (None: not stacked)."""
 
     path: str
     index: int | None
@@ -63,7 +63,7 @@ class _Place:
 
 
 class LoraFactors(NamedTuple):
-    """What LoRA adds to a linear map, but for its scale: `b @ a`, in the type that it was trained in."""
+    """The LoRA product of a linear map without its scale: `b @ a`, in the type that it was trained in."""
 
     a: Any  # [rank, inputs]
     b: Any  # [outputs, rank]
@@ -85,15 +85,15 @@ class TrainedWeights:
         self._unread = set(self._leaves)
 
     def unread(self) -> list[str]:
-        """Weights of the model that no tensor asked for until now, by their Tunix names."""
+        """Weights of the model that no tensor has used yet, by their Tunix names."""
         return sorted(self._unread)
 
     def unread_lora(self) -> list[str]:
-        """Those of them that LoRA has trained."""
+        """The unused weights that LoRA has trained."""
         return [path for path in self.unread() if path.endswith(("_lora_a", "_lora_b"))]
 
     def tensor(self, name: str) -> Any:
-        """The float32 array of a tensor, in Hugging Face's orientation; None for one that the model does not have.
+        """The float32 array of a tensor, in Hugging Face's orientation; None where the model has no such tensor.
 
         An output head that the model ties to its embedding is the embedding.
         """
@@ -104,7 +104,7 @@ class TrainedWeights:
         return _oriented(weight if place.index is None else weight[place.index], place.module)
 
     def lora(self, name: str) -> LoraFactors | None:
-        """What LoRA adds to a tensor, exactly; None where it adds nothing.
+        """The LoRA product of a tensor; None for a tensor without LoRA.
 
         Projections that Tunix stacks share their `a`: each gets its own part of `b`.
         """
@@ -129,7 +129,7 @@ class TrainedWeights:
         return _Place(path, _STACKED.get((stack, projection)))
 
     def _merged(self, path: str) -> Any:
-        """A weight as Tunix has it, with its LoRA product added, in float32."""
+        """A weight in Tunix's layout, with its LoRA product added, in float32."""
         weight = self._read_float(path)
         if f"{path}_lora_a" not in self._leaves:
             return weight
@@ -161,7 +161,7 @@ def _in_layer(module: str, kind: str) -> tuple[str, ...]:
 
 
 def _oriented(weight: Any, module: str) -> Any:
-    """[outputs, inputs] of a linear map that Tunix keeps otherwise; anything else as it is."""
+    """[outputs, inputs] of a linear map that Tunix stores in another layout; other weights unchanged."""
     if module in ("o_proj", "attn_vec_einsum"):  # [heads, head_dim, dim]
         return weight.reshape(-1, weight.shape[-1]).T
     if module in _DELTA_ORDER:  # [heads, dim, head_dim]

@@ -22,12 +22,12 @@ from tunixrt_core.tunix_backend.model.checkpoints import restore_weights
 from tunixrt_core.tunix_backend.model.models import LoadedModel, load_model, make_mesh
 from tunixrt_core.util.hashing import content_hash
 
-# what a program is compiled for: prompts, their length, the limit, and how tokens are chosen (without the seed)
+# key of a compiled program: number of prompts, their length, the limit, and how tokens are chosen (without the seed)
 _Shape = tuple[int, int, int, tuple[float, float, int | None] | None]
 
 
 class TunixGenerator:
-    """trainer.Generator with Tunix. Made by `load`, or around a model that is loaded; used in one thread at a time."""
+    """trainer.Generator with Tunix. Made by `load` or from a loaded model; used by one thread at a time."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class TunixGenerator:
         chat: ChatFormat,
         on_phase: Callable[[str], None] = lambda phase: None,
     ) -> None:
-        """`on_phase` is told `compiling` before the first batch of a shape that is new, `generating` before others."""
+        """`on_phase` gets `compiling` before the first batch of a new shape, `generating` before the others."""
         self._loaded: LoadedModel | None = loaded
         self._tokenizer = tokenizer
         self._stops = stop_ids(tokenizer, chat, loaded.directory)
@@ -52,15 +52,15 @@ class TunixGenerator:
         models_dir: Path,
         on_phase: Callable[[str], None] = lambda phase: None,
     ) -> TunixGenerator:
-        """The manifest's base model, or with `checkpoints` the weights of the last whole checkpoint in there.
+        """The manifest's base model, or with `checkpoints` the weights of the last complete checkpoint in that folder.
 
-        Raises ModelError for a model that cannot be loaded, CheckpointError where there is no fitting checkpoint.
+        Raises ModelError for a model that cannot be loaded, CheckpointError where there is no matching checkpoint.
         """
         on_phase("loading")
         tokenizer = load_tokenizer(manifest, models_dir)
         mesh = make_mesh(manifest.mesh, manifest.batch.size)
         with mesh:
-            # fresh LoRA changes nothing that the base model says, but costs time
+            # fresh LoRA does not change the base model's output, but costs time
             base = manifest.model_copy(update={"method": Method.FULL}) if checkpoints is None else manifest
             loaded = load_model(base, models_dir, mesh)
             if checkpoints is not None:
@@ -69,7 +69,7 @@ class TunixGenerator:
 
     @property
     def compiles(self) -> int:
-        """Shapes that were compiled so far."""
+        """Number of shapes compiled so far."""
         return len(self._decoders)
 
     def generate(
@@ -82,9 +82,9 @@ class TunixGenerator:
         on_batch: Callable[[Mapping[int, Generation]], None] | None = None,
         stop: threading.Event | None = None,
     ) -> dict[int, Generation]:
-        """As trainer.Generator. A batch of which some places stand in `skip` is answered whole.
+        """As trainer.Generator. A batch with only some of its places in `skip` is answered completely.
 
-        Raises ModelError for a limit below 1, and for lengths that Tunix would compute wrongly.
+        Raises ModelError for a limit below 1, and for lengths that Tunix computes wrongly.
         """
         loaded = self._require_model()
         ids, batches = self._plan(loaded, prompts, max_new_tokens)
@@ -100,11 +100,11 @@ class TunixGenerator:
                 asked = [ids[place] for place in batch.filled]
                 tokens = decoder.complete(asked, self._stops, sampling, batch_seed(sampling.seed, k))
                 found = {
-                    # without a stop token there are as many as the limit allows
+                    # without a stop token there are as many tokens as the limit allows
                     place: Generation(
                         self._tokenizer.decode(new), len(new), len(new) >= max_new_tokens, len(ids[place])
                     )
-                    for place, new in zip(batch.places, tokens, strict=False)  # what filled the batch up is left out
+                    for place, new in zip(batch.places, tokens, strict=False)  # without the repeated prompts
                 }
                 done |= found
                 if on_batch is not None:
@@ -116,23 +116,23 @@ class TunixGenerator:
         self._plan(self._require_model(), prompts, max_new_tokens)
 
     def refresh(self) -> None:
-        """Answer with the weights that the model has now. Needed after each train step that changed it."""
+        """Use the current weights of the model. Needed after each train step that changed them."""
         model = self._require_model().model
         for decoder in self._decoders.values():
             decoder.refresh(model)
 
     def close(self) -> None:
-        """Let go of the model and of the compiled programs: whoever comes next needs the device's memory."""
+        """Release the model and the compiled programs, so that the device's memory is free for the next user."""
         self._loaded = None
         self._decoders.clear()
-        gc.collect()  # a Sampler and its compiled functions hold each other
+        gc.collect()  # a Sampler and its compiled functions reference each other
 
     def _plan(
         self, loaded: LoadedModel, prompts: Sequence[str], max_new_tokens: int
     ) -> tuple[list[list[int]], list[PromptBatch]]:
-        """The ids of each prompt, and the batches of prompts by their place."""
+        """The ids of each prompt, and the batches of prompt places."""
         if max_new_tokens < 1:
-            raise ModelError(f"max_new_tokens is {max_new_tokens}; at least 1 token must be asked for.")
+            raise ModelError(f"max_new_tokens is {max_new_tokens}. Set it to at least 1.")
         ids = self._tokenizer.encode_prompts(prompts)
         batches = plan_batches([len(each) for each in ids])
         if batches:
@@ -141,7 +141,7 @@ class TunixGenerator:
 
     def _require_model(self) -> LoadedModel:
         if self._loaded is None:
-            raise ModelError("This generator was closed; load the model again.")
+            raise ModelError("This generator is closed. Load the model again.")
         return self._loaded
 
     def _decoder(self, loaded: LoadedModel, batch: PromptBatch, max_new_tokens: int, sampling: Sampling) -> Decoder:
@@ -155,19 +155,19 @@ class TunixGenerator:
 
 
 def batch_seed(seed: int, k: int) -> int:
-    """The seed of the k-th batch: batches draw differently from each other, and each alike whatever went before it."""
+    """The seed of the k-th batch: different for each batch, and independent of the batches before it."""
     return int(content_hash([seed, k])[:8], 16) >> 1  # 31 bits
 
 
 def check_window(architecture: Architecture, length: int) -> None:
-    """Raises ModelError where Tunix would let a Gemma 2 model see the wrong tokens: it counts padding into the window.
+    """Raises ModelError where a Gemma 2 model would attend to the wrong tokens: Tunix counts padding into the window.
 
-    `length` is that of prompt, padding and completion; within the window every layer sees everything, as it should.
+    `length` is that of prompt, padding and completion; within the window every layer sees all tokens, as it should.
     """
     if architecture.kind == "gemma2" and architecture.window is not None and length > architecture.window:
         raise ModelError(
             f"Prompt and completion take {length:,} tokens, which Tunix 0.1.7 computes wrongly in Gemma 2 beyond its "
-            f"window of {architecture.window:,}. Ask for fewer new tokens, or leave the long prompts out."
+            f"window of {architecture.window:,}. Lower max_new_tokens, or leave the long prompts out."
         )
 
 

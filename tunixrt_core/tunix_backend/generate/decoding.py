@@ -18,7 +18,7 @@ from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 class Decoder(Sampler):
     """Completes batches of one size, prompt length and limit, so that everything is compiled once.
 
-    Everything that touches private names of Tunix's Sampler stands here.
+    All uses of private names of Tunix's Sampler are in this class.
     """
 
     def __init__(self, model: Any, config: Any, tokenizer: TextTokenizer, length: int, max_new_tokens: int) -> None:
@@ -36,7 +36,7 @@ class Decoder(Sampler):
         self, prompts: Sequence[Sequence[int]], stops: Sequence[int], sampling: Sampling, seed: int
     ) -> list[list[int]]:
         """The new tokens of each prompt before its first stop token; as many as the limit where there is none."""
-        # Tunix looks at the temperature only where top_p is given, and is greedy otherwise
+        # Tunix uses the temperature only where top_p is given, and is greedy otherwise
         drawn = {} if sampling.greedy else {"top_p": sampling.top_p, "top_k": sampling.top_k, "seed": seed}
         found = self(
             input_strings=prompts,
@@ -49,16 +49,16 @@ class Decoder(Sampler):
         return [[int(i) for i in tokens] for tokens in found.tokens]
 
     def refresh(self, model: Any) -> None:
-        """See the weights that the model has now: those from before a train step are deleted by it."""
+        """Use the current weights of the model: a train step deletes the previous ones."""
         self.transformer_state = nnx.variables(model)
 
     def tokenize(self, input_string: Sequence[int]) -> Any:
-        """Called by the Sampler for each prompt; the ids are known, as the batches were made by their lengths."""
+        """Called by the Sampler for each prompt; returns the ids that the batches were planned with."""
         return np.array(input_string, dtype=np.int32)
 
     def _decode_fn(self, params: Any, sampling_state: Any) -> Any:
         """Tunix 0.1.7 takes one step too many: it computes a token for which its buffer has no place, and drops it
-        (mended on its main branch, f8a25bef). Nothing but time is lost by it.
+        (fixed on its main branch, f8a25bef). The step costs only time.
         """
 
         def goes_on(state: Any) -> Any:

@@ -27,7 +27,7 @@ _TRAIN_STEPS = 100  # the schedule's horizon; no array depends on it
 
 @dataclass(frozen=True, slots=True)
 class AbstractRun:
-    """A model and its optimizer as shapes with shardings, and the loss that goes with them."""
+    """A model and its optimizer as shapes with shardings, and their loss."""
 
     model: Any
     optimizer: Any
@@ -35,7 +35,7 @@ class AbstractRun:
 
 
 def make_abstract(manifest: RunManifest, architecture: Architecture, mesh: Any, parts: int) -> AbstractRun:
-    """What load_model and Tunix's trainer would make, as shapes. The mesh must be entered.
+    """The model and optimizer of load_model and Tunix's trainer, as shapes. The mesh must be entered.
 
     Raises ModelError for a LoRA pattern or a tile size that cannot be used.
     """
@@ -54,7 +54,7 @@ def make_abstract(manifest: RunManifest, architecture: Architecture, mesh: Any, 
         return adapt_model(model, architecture, manifest.lora, manifest.method, manifest.seed)
 
     model = nnx.eval_shape(base)
-    if adapts:  # in a trace of its own: qwix goes back from a value to the weight that it came from, not further
+    if adapts:  # in a separate trace: qwix follows a value back to its weight, not further
         model = nnx.eval_shape(adapted, model)
     optimizer = nnx.eval_shape(lambda model: with_optimizer(model, manifest), model)
     for made in (model, optimizer):
@@ -89,7 +89,7 @@ def compile_step(
         weights=weights,
         optimizer=optimizer,
         activations=counted.temp_size_in_bytes,
-        # what comes out while what went in is still there: Tunix gives only the optimizer's memory away
+        # inputs and outputs exist at the same time: Tunix donates only the optimizer's memory
         copies=counted.argument_size_in_bytes
         + counted.output_size_in_bytes
         - counted.alias_size_in_bytes
@@ -102,13 +102,13 @@ def compile_step(
 
 
 def bytes_of(state: Any) -> int:
-    """Bytes on one device of the arrays, or of the shapes, in a model or a state."""
+    """Bytes on one device of the arrays or shapes in a model or a state."""
     leaves = jax.tree.leaves(nnx.state(state) if isinstance(state, nnx.Module) else state)
     return sum(math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize for leaf in leaves)
 
 
 def _laid_out(leaf: Any, spec: Any, mesh: Any) -> Any:
-    """A shape with its sharding; an axis that the mesh does not divide stays whole."""
+    """A shape with its sharding; an axis that the mesh does not divide is not split."""
     axes = []
     for size, names in zip(leaf.shape, tuple(spec or ()), strict=False):
         parts = math.prod(mesh.shape[name] for name in ((names,) if isinstance(names, str) else names or ()))

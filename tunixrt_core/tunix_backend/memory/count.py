@@ -19,11 +19,11 @@ from tunixrt_core.tunix_backend.model.lora import lora_parameters, lora_targets
 from tunixrt_core.tunix_backend.model.models import local_model
 from tunixrt_core.tunix_backend.model.weight_files import check_weights, parameter_count
 
-_REFUSED = 3  # exit code: the last line on standard error is a sentence for the user
+_REFUSED = 3  # exit code: the last line on standard error is a message for the user
 
 
 def sizes_of(architecture: Architecture, manifest: RunManifest) -> ModelSizes:
-    """What the closed form needs. Raises ModelError for a LoRA pattern that cannot be used."""
+    """The inputs of the closed form. Raises ModelError for a LoRA pattern that cannot be used."""
     targets = lora_targets(architecture, manifest.lora.modules if manifest.method.adapts else ALL_LORA_MODULES)
     return ModelSizes(
         layers=architecture.layers,
@@ -40,7 +40,7 @@ def sizes_of(architecture: Architecture, manifest: RunManifest) -> ModelSizes:
 def estimate_manifest(
     manifest: RunManifest, models_dir: Path, *, devices: int = 1, row_length: int | None = None
 ) -> tuple[MemoryReport, ModelSizes]:
-    """The closed form, from config.json alone; rows are of max_seq_length where their length is not given.
+    """The closed form, from config.json alone; rows have max_seq_length tokens where no length is given.
 
     Raises ModelError for a model that is not on this machine.
     """
@@ -49,10 +49,10 @@ def estimate_manifest(
 
 
 def measure(manifest: RunManifest, models_dir: Path, *, devices: int = 1) -> MemoryReport:
-    """What the compiler counts for the real train step, without loading a weight.
+    """The memory that the compiler counts for the real train step, without loading weights.
 
-    In a process of its own, on forced CPU devices, so that it never touches an accelerator; it takes from seconds to
-    minutes. `devices` stand by where the mesh takes as many as there are. Raises ModelError.
+    Runs in a process of its own, on forced CPU devices, so that it never uses an accelerator; takes seconds to minutes.
+    `devices` is the number of devices where the mesh takes all of them. Raises ModelError.
     """
     fsdp, tp = mesh_of(manifest, devices)
     flags = (
@@ -73,7 +73,7 @@ def measure(manifest: RunManifest, models_dir: Path, *, devices: int = 1) -> Mem
             str(models_dir.absolute()),
         ]
         done = subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
-    lines = done.stderr.strip().splitlines() or ["it ended without a word"]
+    lines = done.stderr.strip().splitlines() or ["it ended without a message"]
     if done.returncode == _REFUSED:
         raise ModelError(lines[-1])
     if done.returncode:
@@ -88,7 +88,7 @@ def _compile(manifest: RunManifest, models_dir: Path) -> MemoryReport:
     from tunixrt_core.tunix_backend.memory.abstract_step import compile_step
     from tunixrt_core.tunix_backend.model.models import make_mesh
 
-    # its kernel is there on a TPU only, so what is counted is attention without it: more
+    # its kernel exists on a TPU only, so attention without it is counted, which takes more
     manifest = manifest.model_copy(update={"model": manifest.model.model_copy(update={"flash_attention": False})})
     architecture = check_weights(local_model(manifest.model.id, models_dir))
     data = load_data(manifest, models_dir)
@@ -101,7 +101,7 @@ def _compile(manifest: RunManifest, models_dir: Path) -> MemoryReport:
 
 
 def main(manifest_file: str, models_dir: str) -> int:
-    """Print the report as JSON; a sentence on standard error, and an exit code of its own, where it is refused."""
+    """Print the report as JSON; for a refused manifest, a message on standard error and the exit code 3."""
     try:
         report = _compile(load_manifest(Path(manifest_file)), Path(models_dir))
     except TunixRTError as error:

@@ -14,13 +14,13 @@ from tunixrt_core.tunix_backend.model.rope import inverse_frequencies
 
 @dataclass(frozen=True, slots=True)
 class Rope:
-    """Rotary positions: the base, and the scaling rule where there is one."""
+    """Rotary positions: the base, and the scaling rule, if any."""
 
     theta: float
     scaling: Mapping[str, Any] | None = None
 
     def frequencies(self, head_dim: int) -> tuple[float, ...]:
-        """Radians a position turns each of the head_dim / 2 pairs."""
+        """Radians per position for each of the head_dim / 2 pairs."""
         return inverse_frequencies(head_dim, self.theta, self.scaling)
 
 
@@ -39,8 +39,8 @@ class Architecture:
     norm_eps: float
     tied: bool
     rope: Rope
-    local_rope: Rope | None = None  # of the layers that see a window only, where it is another one
-    local_layers: tuple[bool, ...] = ()  # for each layer whether it sees a window only
+    local_rope: Rope | None = None  # of the layers that see only a window, where theirs differs
+    local_layers: tuple[bool, ...] = ()  # for each layer, whether it sees only a window
     window: int | None = None  # tokens that a local layer sees, its own among them
     query_scalar: float | None = None  # queries are divided by its root, where that is not head_dim's
     attention_softcap: float | None = None
@@ -48,12 +48,12 @@ class Architecture:
 
 
 def read_architecture(directory: Path) -> Architecture:
-    """From a model's directory. Raises ModelError where its config.json is missing, broken, or asks for the unknown."""
+    """Read a model's directory. Raises ModelError where its config.json is missing, broken, or not supported."""
     return architecture_of(read_config(directory))
 
 
 def read_config(directory: Path) -> dict[str, Any]:
-    """The content of config.json. Raises ModelError where there is none, or where it is not a JSON object."""
+    """The content of config.json. Raises ModelError where it is missing or not a JSON object."""
     path = directory / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -62,22 +62,22 @@ def read_config(directory: Path) -> dict[str, Any]:
     except ValueError:
         raise ModelError(f"{path} is not JSON. Download the model again.") from None
     if not isinstance(config, dict):
-        raise ModelError(f"{path} is not a model's config.")
+        raise ModelError(f"{path} is not a model's config. Download the model again.")
     return config
 
 
 def architecture_of(config: Mapping[str, Any]) -> Architecture:
-    """From the content of config.json. Raises ModelError naming what this version cannot do."""
+    """Parse the content of config.json. Raises ModelError naming what this version does not support."""
     kind = str(config.get("model_type"))
     if (read := KINDS.get(kind)) is None:
         raise ModelError(
-            f"The model is of type {config.get('model_type')!r}, which this version cannot train. "
-            f"Known are {', '.join(KINDS)}."
+            f"The model has the type {config.get('model_type')!r}, which this version cannot train. "
+            f"Choose a model of type {', '.join(KINDS)}."
         )
     if config.get("quantization_config"):
         raise ModelError(
-            "config.json has a quantization_config: the weights are quantised already, which Tunix cannot read. "
-            "Take the model as it was published in 16 bits, and method qlora to quantise it here."
+            "config.json has a quantization_config: the weights are already quantised, which Tunix cannot read. "
+            "Use the model as published in 16 bits, with method qlora to quantise it here."
         )
     text = config.get("text_config", config) if kind == "gemma3" else config
     architecture = read(kind, text)
@@ -85,7 +85,8 @@ def architecture_of(config: Mapping[str, Any]) -> Architecture:
     if architecture.heads % architecture.kv_heads or architecture.head_dim % 2:
         raise ModelError(
             f"config.json says {architecture.heads} heads of {architecture.head_dim}, {architecture.kv_heads} for keys "
-            "and values: heads must be a multiple of those, and their size even."
+            "and values: the heads must be a multiple of those for keys and values, and their size even. "
+            "Choose another model."
         )
     return architecture
 
@@ -105,7 +106,7 @@ def _llama(kind: str, config: Mapping[str, Any]) -> Architecture:
     return _dense(kind, config)
 
 
-_GEMMA_DEFAULTS = {  # what config.json leaves out where it is the default of the family
+_GEMMA_DEFAULTS = {  # the family's defaults, which config.json leaves out
     "num_key_value_heads": 4,
     "num_attention_heads": 8,
     "head_dim": 256,
@@ -125,7 +126,7 @@ def _gemma2(kind: str, given: Mapping[str, Any]) -> Architecture:
     dense = _dense(kind, config)
     return replace(
         dense,
-        # every other layer, the first one among them, sees a window only
+        # every other layer, from the first one on, sees only a window
         local_layers=_local_layers(config, tuple(i % 2 == 0 for i in range(dense.layers))),
         window=_whole(config, "sliding_window"),
         attention_softcap=_positive_or_none(config, "attn_logit_softcapping"),
@@ -182,7 +183,7 @@ KINDS: dict[str, Callable[[str, Mapping[str, Any]], Architecture]] = {
 
 
 def _dense(kind: str, config: Mapping[str, Any]) -> Architecture:
-    """What all families have under the same names."""
+    """The fields that all families have under the same names."""
     heads = _whole(config, "num_attention_heads")
     layers = _whole(config, "num_hidden_layers")
     architecture = Architecture(
@@ -200,12 +201,12 @@ def _dense(kind: str, config: Mapping[str, Any]) -> Architecture:
     )
     if kind in ("qwen2", "qwen3", "llama") and any(_local_layers(config, (False,) * layers)):
         raise _ignored("layer_types", config["layer_types"])
-    architecture.rope.frequencies(architecture.head_dim)  # refuses a scaling that is not known
+    architecture.rope.frequencies(architecture.head_dim)  # raises for an unknown scaling
     return architecture
 
 
 def _local_layers(config: Mapping[str, Any], otherwise: tuple[bool, ...]) -> tuple[bool, ...]:
-    """For each layer whether it sees a window only, where config.json says so."""
+    """For each layer, whether it sees only a window, where config.json says so."""
     types = config.get("layer_types")
     if types is None:
         return otherwise
@@ -222,7 +223,7 @@ def _head_dim(config: Mapping[str, Any]) -> int:
 
 
 def _rope(config: Mapping[str, Any]) -> Rope:
-    """Base and scaling, where transformers 4 (rope_theta, rope_scaling) or 5 (rope_parameters) writes them."""
+    """Base and scaling, as written by transformers 4 (rope_theta, rope_scaling) or 5 (rope_parameters)."""
     parameters = config.get("rope_parameters") or config.get("rope_scaling") or {}
     theta = float(parameters.get("rope_theta") or config.get("rope_theta") or 10_000.0)
     kind = parameters.get("rope_type", parameters.get("type", "default"))
@@ -240,7 +241,7 @@ def _refuse(config: Mapping[str, Any], **expected: Any) -> None:
 
 def _ignored(key: str, value: Any) -> ModelError:
     return ModelError(
-        f"config.json asks for {key} = {value!r}, which Tunix would silently ignore; choose another model."
+        f"config.json asks for {key} = {value!r}, which Tunix would silently ignore. Choose another model."
     )
 
 

@@ -7,26 +7,26 @@ from typing import Any
 
 from tunixrt_core.errors import CheckpointError
 
-# orbax writes a checkpoint under another name and renames it when it is whole; this file is in every one
+# orbax writes a checkpoint under another name and renames it when it is complete; this file is in every one
 _MARK = "_CHECKPOINT_METADATA"
 
 
 def checkpoint_steps(directory: Path) -> list[int]:
-    """The train steps of the whole checkpoints, ascending; empty where there are none."""
+    """The train steps of the complete checkpoints, ascending; empty where there are none."""
     if not directory.is_dir():
         return []
     return sorted(int(path.name) for path in directory.iterdir() if path.name.isdigit() and (path / _MARK).is_file())
 
 
 def latest_checkpoint(directory: Path) -> Path | None:
-    """The folder of the last whole checkpoint."""
+    """The folder of the last complete checkpoint."""
     steps = checkpoint_steps(directory)
     return directory / str(steps[-1]) if steps else None
 
 
 def restore_weights(model: Any, directory: Path, *, lora: bool) -> int:
-    """Load a checkpoint into the model, in place, and return its train step: the last whole one in `directory`, or
-    `directory` itself where it is one.
+    """Load a checkpoint into the model, in place, and return its train step: the last complete one in `directory`, or
+    `directory` itself where it is a checkpoint.
 
     Raises CheckpointError where there is none, or where it belongs to another model or LoRA rank.
     """
@@ -34,7 +34,7 @@ def restore_weights(model: Any, directory: Path, *, lora: bool) -> int:
 
     last = directory if (directory / _MARK).is_file() else latest_checkpoint(directory)
     if last is None:
-        raise CheckpointError(f"There is no whole checkpoint in {directory}. Train the run first.")
+        raise CheckpointError(f"There is no complete checkpoint in {directory}. Train the run first.")
     manager = CheckpointManager(str(last.parent.absolute()))
     try:
         step, _ = manager.maybe_restore(model, step=int(last.name), restore_only_lora_params=lora)
@@ -46,10 +46,10 @@ def restore_weights(model: Any, directory: Path, *, lora: bool) -> int:
 
 
 def misfit(checkpoint: Path, error: Exception) -> CheckpointError:
-    """The error for weights that do not go into the model that the manifest asks for."""
+    """The error for weights that do not match the manifest's model."""
     first_line = str(error).strip().split("\n", 1)[0][:300]
     return CheckpointError(
         f"The checkpoint {checkpoint} does not fit the manifest's model, method or LoRA rank. "
-        "Use another output_dir, or the manifest that the checkpoint was made with.",
+        "Use another output_dir, or the manifest of the checkpoint's run.",
         details={"reason": first_line},
     )

@@ -8,9 +8,9 @@ from tunixrt_core.errors import TrainingError
 
 
 def check_device(has: str, platform: str, environ: Mapping[str, str]) -> None:
-    """Raises TrainingError where the host has a TPU or GPU (`has`, see host.device_kind) but JAX took the CPU.
+    """Raises TrainingError where the host has a TPU or GPU (`has`, see host.device_kind) but JAX uses the CPU.
 
-    Whoever wants the CPU says so with JAX_PLATFORMS=cpu.
+    JAX_PLATFORMS=cpu selects the CPU on purpose.
     """
     asked_for = "cpu" in environ.get("JAX_PLATFORMS", "").lower().split(",")
     if has == "CPU" or platform != "cpu" or asked_for:

@@ -27,17 +27,17 @@ class Family:
         return importlib.import_module(f"tunix.models.{self.name}.model")
 
     def model_class(self) -> Any:
-        """Of Tunix; made of a ModelConfig and `rngs`."""
+        """Tunix's model class; its constructor takes a ModelConfig and `rngs`."""
         return getattr(self.model_module(), self.name.capitalize())
 
     def load(self, directory: str, config: Any, mesh: Any, dtype: Any) -> Any:
-        """The model with the weights of the directory, laid out over the mesh."""
+        """The model with the weights of the directory, sharded over the mesh."""
         params = importlib.import_module(f"tunix.models.{self.name}.{self.params_module}")
         return params.create_model_from_safe_tensors(directory, config, mesh=mesh, dtype=dtype)
 
 
 def check_flash_attention(family: Family, platform: str) -> None:
-    """Raises ModelError where the family, or the device, has no flash attention in Tunix."""
+    """Raises ModelError where Tunix has no flash attention for the family or the device."""
     if not family.flash_attention or platform != "tpu":
         raise ModelError(
             "model.flash_attention works with Qwen 2 and Qwen 3 on a TPU; this is "
@@ -107,7 +107,7 @@ def _sizes(architecture: Architecture) -> dict[str, Any]:
 
 
 def _mend_rope(theta: float | None) -> Callable[[Any, ModuleType, Architecture], None]:
-    """For families whose forward pass knows one base only: `theta`, or that of the config where it is None."""
+    """For families whose forward pass uses one base only: `theta`, or that of the config where it is None."""
 
     def mend(model: Any, module: ModuleType, architecture: Architecture) -> None:
         wanted = architecture.rope.frequencies(architecture.head_dim)
@@ -119,7 +119,7 @@ def _mend_rope(theta: float | None) -> Callable[[Any, ModuleType, Architecture],
 
 
 def _mend_gemma3(model: Any, module: ModuleType, architecture: Architecture) -> None:
-    """Tunix has one pattern of local layers for all models; each layer holds what it was made with, as attributes."""
+    """Set the kind of each layer: Tunix has one pattern of local layers for all models, kept as layer attributes."""
     kinds = module.AttentionType
     assert architecture.local_rope is not None
     for layer, local in zip(model.layers, architecture.local_layers, strict=True):

@@ -15,35 +15,35 @@ from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.models import HubName, KaggleName
 from tunixrt_core.tunix_backend.model.architecture import read_config
 
-OnProgress = Callable[[int, int, str], None]  # bytes done, bytes in all, the file under way
+OnProgress = Callable[[int, int, str], None]  # bytes done, total bytes, the current file
 
 _WANTED = (
     *("config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json"),
     *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "chat_template*"),
     *("LICENSE*", "NOTICE*", "USE_POLICY*"),
 )
-_UNWANTED = ("consolidated*", "adapter_model*")  # the same weights under the names of other programs, and LoRA
+_UNWANTED = ("consolidated*", "adapter_model*")  # the same weights in the formats of other programs, and LoRA
 _TIMEOUT = 30.0  # seconds, for the list of files
-REVISION_FILE = "REVISION"  # beside a downloaded model: the commit that its files are from
+REVISION_FILE = "REVISION"  # in a downloaded model's folder: the commit of its files
 
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """A model in the directory of models, by the name it is asked for with."""
+    """A model in the directory of models, by the name that selects it."""
 
     name: str
     kind: str  # model_type of its config.json
     bytes: int
-    commit: str  # of the hub's repository; empty where the files were put there by hand
+    commit: str  # of the hub's repository; empty where the files were copied by hand
 
 
 def downloaded_models(models_dir: Path) -> list[LocalModel]:
-    """The whole models in there, by name. Raises ModelError for a config.json that is broken."""
+    """The complete models in a directory, by name. Raises ModelError for a broken config.json."""
     found = []
     for config in sorted(models_dir.rglob("config.json")):
         folder = config.parent.relative_to(models_dir)
         if any(part.startswith(".") for part in folder.parts):
-            continue  # on its way
+            continue  # still downloading
         revision = config.with_name(REVISION_FILE)
         name = folder.as_posix()
         found.append(
@@ -58,15 +58,15 @@ def downloaded_models(models_dir: Path) -> list[LocalModel]:
 
 
 def no_progress(done: int, total: int, file: str) -> None:
-    """An OnProgress that tells nobody."""
+    """An OnProgress that does nothing."""
 
 
 def download_model(name: HubName | KaggleName, target: Path, on_progress: OnProgress = no_progress) -> Path:
-    """Download a model to `target`, which appears once all its files are there, and return it.
+"""Download a model to `target`, which appears once all its files are downloaded, and return it.
 
-    What an earlier try has downloaded in whole files is kept beside it and not asked for again. HF_TOKEN and
-    HF_ENDPOINT are those of the environment. Raises ModelError with what to do: the hub cannot be reached, does not
-    know the model or does not give it out, the disk is full, or there are no weights that Tunix could read.
+    Files that an earlier try has downloaded completely are kept and not downloaded again. HF_TOKEN and HF_ENDPOINT are
+    those of the environment. Raises ModelError with the fix: the hub cannot be reached, does not have the model or
+    denies access to it, the disk is full, or there are no weights that Tunix can read.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(name, KaggleName):
@@ -105,16 +105,16 @@ def _said_in_words(name: HubName, target: Path) -> Iterator[None]:
         status = error.response.status_code
         if status in (401, 403):
             raise ModelError(
-                f"The hub does not give out {name.repository} with this token (HTTP {status}). Set HF_TOKEN to a token "
+                f"The hub denies access to {name.repository} with this token (HTTP {status}). Set HF_TOKEN to a token "
                 "of an account that may read it."
             ) from None
-        raise ModelError(f"The hub cannot give out {name.repository} now (HTTP {status}). Try again later.") from None
+        raise ModelError(f"The hub cannot serve {name.repository} now (HTTP {status}). Try again later.") from None
     except (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, httpx.HTTPError) as error:
         reason = str(error).strip().split("\n", 1)[0][:200] or type(error).__name__
         revision = f" --revision {name.revision}" if name.revision else ""
         raise ModelError(
             f"The model {name.repository} is not on this machine and the hub cannot be reached ({reason}). "
-            "Try again (files that are whole are kept), or put them there with: "
+            "Try again (complete files are kept), or download it with: "
             f"hf download {name.repository}{revision} --local-dir {target}"
         ) from None
     except OSError as error:
@@ -145,7 +145,7 @@ def _from_hub(name: HubName, target: Path, on_progress: OnProgress) -> Path:
                 name.repository, file, revision=info.sha, local_dir=part, tqdm_class=progress.bar_class()
             )
             if size and (part / file).stat().st_size != size:
-                raise OSError(f"{file} has another size than the hub says")
+                raise OSError(f"{file} does not have the size that the hub reports")
             progress.end(size)
         (part / REVISION_FILE).write_text(f"{info.sha}\n", encoding="utf-8")
         return _put_in_place(part, target)
@@ -181,14 +181,14 @@ def _put_in_place(part: Path, target: Path) -> Path:
         part.rename(target)
     except OSError:
         raise ModelError(
-            f"The model is downloaded, but {target} is in its way. Move that away and try again."
+            f"The model is downloaded, but {target} already exists. Move it away and try again."
         ) from None
     return target
 
 
 @dataclass(slots=True)
 class _Progress:
-    """Bytes over all files, told as each piece arrives."""
+    """Bytes over all files, reported as each piece arrives."""
 
     tell: OnProgress
     total: int
@@ -209,7 +209,7 @@ class _Progress:
         self.tell(self.finished, self.total, self.file)
 
     def bar_class(self) -> Any:
-        """What huggingface_hub takes for its own progress bar; it shows nothing."""
+        """A class that huggingface_hub uses as its progress bar; it shows nothing."""
         from huggingface_hub.utils import tqdm
 
         add = self.add
@@ -234,7 +234,7 @@ def _from_kaggle(name: KaggleName, target: Path, on_progress: OnProgress) -> Pat
             "KAGGLE_USERNAME and KAGGLE_KEY."
         ) from None
     part = target.parent / f".{target.name}.part"
-    on_progress(0, 0, name.handle)  # kagglehub tells no sizes
+    on_progress(0, 0, name.handle)  # kagglehub reports no sizes
     try:
         kagglehub.model_download(name.handle, output_dir=str(part))
     except (
@@ -248,12 +248,12 @@ def _from_kaggle(name: KaggleName, target: Path, on_progress: OnProgress) -> Pat
     ) as error:
         reason = str(error).strip().split("\n", 1)[0][:200] or type(error).__name__
         raise ModelError(
-            f"Kaggle does not give out {name.handle} ({reason}). Accept its terms on its page, set KAGGLE_USERNAME and "
+            f"Kaggle denies access to {name.handle} ({reason}). Accept its terms on its page, set KAGGLE_USERNAME and "
             "KAGGLE_KEY, and check the handle."
         ) from None
     if not (part / "config.json").is_file():
         raise ModelError(
-            f"{name.handle} has no config.json, so it is not in the layout that Tunix RT loads. Take a variation whose "
+            f"{name.handle} has no config.json, so Tunix RT cannot load its layout. Choose a variation whose "
             "framework is transformers."
         )
     return _put_in_place(part, target)

@@ -17,7 +17,7 @@ _SMALLEST_TILE = 8
 
 @dataclass(frozen=True, slots=True)
 class LoraModule:
-    """A linear map of the model by its module path; `contracted` is the size of the axis that tiles lie on."""
+    """A linear map of the model by its module path; `contracted` is the size of the axis that is tiled."""
 
     path: str
     inputs: int
@@ -28,44 +28,42 @@ class LoraModule:
 def lora_targets(architecture: Architecture, pattern: str) -> list[LoraModule]:
     """The modules whose whole path the pattern matches, in the model's order.
 
-    Raises ModelError for a pattern that is no regular expression, that matches nothing (Tunix would train every weight
-    of the model instead, without a word) or that matches the embedding, which LoRA cannot be put on.
+    Raises ModelError for a pattern that is no regular expression, that matches nothing (Tunix would silently train
+    every weight of the model instead) or that matches the embedding, to which LoRA cannot be applied.
     """
     try:
         wanted = re.compile(pattern)
     except re.error as error:
-        raise ModelError(f"lora.modules = {pattern!r} is not a regular expression ({error}).") from None
+        raise ModelError(f"lora.modules = {pattern!r} is not a regular expression ({error}). Fix it.") from None
     modules = list(_linear_maps(architecture))
     targets = [module for module in modules if wanted.fullmatch(module.path)]
     if not targets:
         names = sorted({module.path.rsplit("/", 1)[-1] for module in modules})
         raise ModelError(
             f"lora.modules = {pattern!r} matches no module of the model, so there would be nothing to train. "
-            f"It must match whole paths such as {modules[0].path}; the last parts are {', '.join(names)}."
+            f"Match whole paths such as {modules[0].path}; the last parts are {', '.join(names)}."
         )
     if wanted.fullmatch("embedder"):
         raise ModelError(
-            f"lora.modules = {pattern!r} matches the embedding too, which LoRA cannot be put on. "
+            f"lora.modules = {pattern!r} matches the embedding too, to which LoRA cannot be applied. "
             "Name the projections, such as .*q_proj|.*v_proj."
         )
     return targets
 
 
 def lora_parameters(targets: Sequence[LoraModule], rank: int) -> int:
-    """How many numbers LoRA of this rank trains on these modules."""
+    """The number of parameters that LoRA of this rank trains on these modules."""
     return rank * sum(module.inputs + module.outputs for module in targets)
 
 
 def check_tile_size(targets: Sequence[LoraModule], tile_size: int) -> None:
-    """Raises ModelError where the tile does not divide what it lies on, naming the sizes that do."""
+    """Raises ModelError where the tile size does not divide a module's inputs, naming the sizes that do."""
     wrong = [module for module in targets if module.contracted % tile_size]
     if not wrong:
         return
     common = math.gcd(*(module.contracted for module in targets))
     sizes = [str(size) for size in range(_SMALLEST_TILE, common + 1) if common % size == 0]
-    fitting = (
-        f"Sizes that do are {', '.join(sizes)}." if sizes else "None does: leave such modules out of lora.modules."
-    )
+    fitting = f"Choose one of {', '.join(sizes)}." if sizes else "No size does: leave such modules out of lora.modules."
     raise ModelError(
         f"lora.tile_size = {tile_size} does not divide the {wrong[0].contracted} inputs of {wrong[0].path} "
         f"that share a scale. {fitting}"
@@ -105,7 +103,7 @@ def add_lora(model: Any, architecture: Architecture, section: LoraSection, metho
 
 
 def adapt_model(model: Any, architecture: Architecture, section: LoraSection, method: Method, seed: int) -> Any:
-    """As add_lora, but laid out nowhere: for a model that is shapes only, too."""
+    """As add_lora, without placement on devices; also for a model of shapes only."""
     import qwix
     from flax import nnx
 
@@ -120,7 +118,7 @@ def adapt_model(model: Any, architecture: Architecture, section: LoraSection, me
 
 
 def _quantizing(**options: Any) -> Any:
-    """A LoraProvider that quantises, and works with models that cast a weight before they use it, as Qwen's do."""
+    """A quantising LoraProvider that works with models that cast a weight before they use it, as Qwen's do."""
     import jax.numpy as jnp
     import qwix
 
@@ -131,21 +129,21 @@ def _quantizing(**options: Any) -> Any:
         def astype(self, x: Any, dtype: Any, *args: Any, **kwargs: Any) -> Any:
             if not is_quantized(x):
                 return jnp.astype(x, dtype, *args, **kwargs)
-            # the same object, by which qwix finds the weight's name; a cast makes another one
+            # qwix finds the weight's name by this object; a cast would make another object
             return x if x.dtype == dtype else x.astype(dtype)
 
     return QuantizingLoraProvider(**options)
 
 
 def is_quantized(value: Any) -> bool:
-    """Whether this is what qwix puts in the place of a weight that it quantises: its `array` is a qwix.QArray."""
+    """Whether this is qwix's replacement of a quantised weight: its `array` is a qwix.QArray."""
     import qwix
 
     return isinstance(getattr(value, "array", None), qwix.QArray)
 
 
 def dequantize(value: Any) -> Any:
-    """The array that a quantised weight stands for, in the type of its scales."""
+    """A quantised weight, dequantised, in the type of its scales."""
     import qwix
 
     return qwix.dequantize(value.value.array)

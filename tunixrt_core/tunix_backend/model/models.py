@@ -24,7 +24,7 @@ from tunixrt_core.util.host import device_kind
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model ready to train or to generate. `config` is Tunix's, `mesh` the one its weights lie on."""
+    """A model ready to train or to generate. `config` is Tunix's, `mesh` is the mesh of its weights."""
 
     model: Any
     config: Any
@@ -32,7 +32,7 @@ class LoadedModel:
     directory: Path
     architecture: Architecture
     trainable_parameters: int
-    total_parameters: int  # LoRA among them; a quantised weight counts as one
+    total_parameters: int  # including LoRA; a quantised weight counts as one
 
     @property
     def vocab_size(self) -> int:
@@ -41,9 +41,9 @@ class LoadedModel:
 
 
 def resolve_model(reference: str, models_dir: Path, on_progress: OnProgress = no_progress) -> Path:
-    """The directory of a model: built in (written on first use), a path, or one of the hubs, downloaded on first use.
+"""The directory of a model: built in (written on first use), a path, or from a hub (downloaded on first use).
 
-    `on_progress` is told of a download. Raises ModelError where there is no model by that name, and says what to do.
+`on_progress` is called during a download. Raises ModelError where there is no model of that name, with the fix.
     """
     if (found := _on_this_machine(reference, models_dir)) is not None:
         return found
@@ -54,7 +54,7 @@ def resolve_model(reference: str, models_dir: Path, on_progress: OnProgress = no
 
 
 def local_model(reference: str, models_dir: Path) -> Path:
-    """As resolve_model, but downloads nothing: ModelError for a model that would have to be, with the command."""
+    """As resolve_model without a download: raises ModelError, with the command, for a model that needs one."""
     if (found := _on_this_machine(reference, models_dir)) is not None:
         return found
     raise ModelError(missing_model(reference))
@@ -68,10 +68,10 @@ def _on_this_machine(reference: str, models_dir: Path) -> Path | None:
 
 
 def make_mesh(section: MeshSection, batch_size: int) -> Any:
-    """A mesh with the axes fsdp and tp over this host's devices, so that each fsdp part gets equally many rows.
+"""A mesh with the axes fsdp and tp over this host's devices; each fsdp part gets the same number of rows.
 
-    Where the manifest leaves fsdp open, it is the most devices that divide the batch. Raises ModelError for more
-    devices than there are, and for a batch that cannot be divided: Tunix would give every row to every device.
+    Where the manifest leaves fsdp open, it is the largest number of devices that divides the batch. Raises ModelError
+    for more devices than exist, and for a batch that cannot be divided: Tunix would give every row to every device.
     """
     import jax
 
@@ -86,7 +86,7 @@ def make_mesh(section: MeshSection, batch_size: int) -> Any:
     wanted = fsdp * section.tp
     if wanted > len(devices):
         raise ModelError(
-            f"The mesh asks for {fsdp} x {section.tp} = {wanted} devices, but JAX finds {len(devices)}. "
+            f"The mesh needs {fsdp} x {section.tp} = {wanted} devices, but JAX finds {len(devices)}. "
             "Lower mesh.fsdp or mesh.tp."
         )
     # Auto axes: with Explicit ones, the default of jax.make_mesh, Tunix's models do not trace
@@ -95,14 +95,14 @@ def make_mesh(section: MeshSection, batch_size: int) -> Any:
 
 
 def device_name(mesh: Any) -> str:
-    """What the mesh computes on, such as `CPU` or `TPU v5 lite x 8`."""
+    """The devices of the mesh, such as `CPU` or `TPU v5 lite x 8`."""
     first = mesh.devices.flat[0]
     name = "CPU" if first.platform == "cpu" else str(first.device_kind)
     return name if mesh.devices.size == 1 else f"{name} x {mesh.devices.size}"
 
 
 def model_config(manifest: RunManifest, architecture: Architecture, platform: str) -> Any:
-    """Tunix's ModelConfig, as the manifest wants it. Raises ModelError for flash attention that is not there."""
+    """Tunix's ModelConfig for the manifest. Raises ModelError where flash attention is not available."""
     import jax.numpy as jnp
 
     family = FAMILIES[architecture.kind]
@@ -116,7 +116,7 @@ def model_config(manifest: RunManifest, architecture: Architecture, platform: st
 
 
 def load_model(manifest: RunManifest, models_dir: Path, mesh: Any) -> LoadedModel:
-    """Weights from disk onto the mesh, with fresh LoRA where the manifest asks for it.
+    """Load weights from disk onto the mesh, with fresh LoRA where the manifest trains LoRA.
 
     The mesh must be entered in the calling thread. Raises ModelError for a model that is missing, broken, or of a
     kind that Tunix would train wrongly, and for a LoRA pattern that matches nothing.
@@ -135,7 +135,7 @@ def load_model(manifest: RunManifest, models_dir: Path, mesh: Any) -> LoadedMode
         model = family.load(str(directory), config, mesh, dtype)
     except (ValueError, AssertionError, KeyError, AttributeError, TypeError) as error:
         first_line = str(error).split("\n", 1)[0][:300]
-        raise ModelError(f"The weights in {directory} cannot be laid out over the mesh ({first_line}).") from error
+        raise ModelError(f"The weights in {directory} cannot be sharded over the mesh ({first_line}).") from error
     family.mend(model, module, architecture)
     base = sum(math.prod(shape) for shape in expected_tensors(architecture).values())
     trained = base

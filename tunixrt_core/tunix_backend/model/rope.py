@@ -11,7 +11,7 @@ from typing import Any
 
 from tunixrt_core.errors import ModelError
 
-# which frequencies the model that is being traced wants; per thread, so two models never see each other's
+# frequencies of the model that is being traced; per thread, so that two models never share them
 _frequencies: ContextVar[tuple[float, ...] | None] = ContextVar("rope_frequencies", default=None)
 
 
@@ -22,25 +22,25 @@ _NEEDED = {
 
 
 def inverse_frequencies(head_dim: int, theta: float, scaling: Mapping[str, Any] | None) -> tuple[float, ...]:
-    """Radians a position turns each of the head_dim / 2 pairs. Raises ModelError for a scaling it does not know."""
+    """Radians per position for each of the head_dim / 2 pairs. Raises ModelError for an unknown scaling."""
     plain = [theta ** (-2 * i / head_dim) for i in range(head_dim // 2)]
     kind = (scaling or {}).get("rope_type", (scaling or {}).get("type", "default"))
     if scaling is None or kind == "default":
         return tuple(plain)
     if missing := [key for key in _NEEDED.get(kind, ()) if not isinstance(scaling.get(key), int | float)]:
-        raise ModelError(f"config.json: the rope scaling of type {kind!r} has no {missing[0]}.")
+        raise ModelError(f"config.json: the rope scaling {kind!r} has no {missing[0]}. Download the model again.")
     if kind == "linear":
         return tuple(f / float(scaling["factor"]) for f in plain)
     if kind == "llama3":
         return tuple(_llama3(f, scaling) for f in plain)
     raise ModelError(
         f"The model's config asks for rope scaling of type {kind!r}, which Tunix would silently leave out. "
-        "Known are default, linear and llama3; choose another model, or remove the scaling if your rows are short."
+        "Supported are default, linear and llama3. Choose another model, or remove the scaling if your rows are short."
     )
 
 
 def _llama3(frequency: float, scaling: Mapping[str, Any]) -> float:
-    """Llama 3.1's rule: long wavelengths are slowed down by `factor`, short ones kept, those between blended."""
+    """Llama 3.1's rule: low frequencies are divided by `factor`, high ones kept, those between blended."""
     factor = float(scaling["factor"])
     low, high = float(scaling["low_freq_factor"]), float(scaling["high_freq_factor"])
     turns = float(scaling["original_max_position_embeddings"]) * frequency / (2 * math.pi)
@@ -53,10 +53,10 @@ def _llama3(frequency: float, scaling: Mapping[str, Any]) -> float:
 
 
 def use_frequencies(model: Any, module: Any, frequencies: tuple[float, ...]) -> None:
-    """Make `model`, of a class in a Tunix model module that computes other frequencies, use these.
+"""Make `model` use these frequencies; the Tunix module of its class computes other ones.
 
-    The model gets a subclass whose forward pass says which frequencies hold while it is traced; the module's function
-    is replaced, once for all models, by one that heeds it and is the old one for all others.
+    The model gets a subclass whose forward pass sets the frequencies while it is traced; the module's function is
+    replaced, once for all models, by one that uses them and calls the old one for all other models.
     """
     _patch_module(module)
     base = type(model)
@@ -88,7 +88,7 @@ def _subclass(base: type) -> type:
         with _holding(self.rope_frequencies):
             return base.__call__(self, *args, **kwargs)
 
-    # the Sampler looks at the signature, so it must stay that of the base class
+    # the Sampler inspects the signature, so it must be that of the base class
     return type(base.__name__, (base,), {"__call__": wraps(base.__call__)(call), "__module__": base.__module__})
 
 

@@ -23,10 +23,10 @@ from tunixrt_core.util.hashing import content_hash
 SPECIAL_TOKENS = ("<|pad|>", "<|bos|>", "<|eos|>", "<|im_start|>", "<|im_end|>")
 PAD, BOS, EOS, IM_START, IM_END = range(len(SPECIAL_TOKENS))
 
-# A tag is one token, and so is a digit with the space before it: the model can look both up as they are.
+# A tag is one token, and so is a digit with the space before it: the model can look both up directly.
 _WORDS = r"</?\w+>|[^\S\n]?\p{L}+|[^\S\n]?\p{N}|[^\S\n]?[^\s\p{L}\p{N}]+|\n+|\s+"
 
-# Words of arithmetic stories, so that GSM8K and the like do not fall apart into bytes.
+# Words of arithmetic stories, so that GSM8K and similar data are not split into bytes.
 _PROSE = """
 She has 12 apples and he gives her 3 more each day. How many apples does she have in total after 5 days?
 There are 24 students in the class and half of them are girls. How many boys are there in the school?
@@ -47,7 +47,7 @@ This means that only 2 out of every 3 bags could be filled; the rest were given 
 
 @dataclass(frozen=True, slots=True)
 class TinySpec:
-    """Sizes of a built-in model. `std` is that of the normal distribution which the weights are drawn from."""
+    """Sizes of a built-in model. `std` is the standard deviation of the weights' normal distribution."""
 
     layers: int
     embed_dim: int
@@ -58,7 +58,7 @@ class TinySpec:
     vocab_size: int
     std: float = 0.05
     seed: int = 0
-    revision: int = 1  # raise it when the files change for another reason than the sizes
+    revision: int = 1  # to raise when the files change for another reason than the sizes
 
 
 BUILTIN_MODELS: dict[str, TinySpec] = {
@@ -68,13 +68,13 @@ BUILTIN_MODELS: dict[str, TinySpec] = {
 
 
 def write_builtin_model(name: str, directory: Path) -> Path:
-    """Write the model into `directory` and return it; what is already there and whole is left as it is.
+    """Write the model into `directory` and return it; an existing complete model is kept.
 
     Raises ModelError for a name that is not built in, and OSError where the directory cannot be written.
     """
     spec = BUILTIN_MODELS.get(name)
     if spec is None:
-        raise ModelError(f"There is no built-in model {name!r}; built in are {', '.join(BUILTIN_MODELS)}.")
+        raise ModelError(f"There is no built-in model {name!r}. Choose one of {', '.join(BUILTIN_MODELS)}.")
     config = _config(name, spec)
     if _is_whole(directory, config):
         return directory
@@ -89,7 +89,7 @@ def write_builtin_model(name: str, directory: Path) -> Path:
 
 
 def _is_whole(directory: Path, config: dict[str, Any]) -> bool:
-    # the directory appears by one rename, so a readable config with the same sizes means that all files are there
+    # the directory appears by one rename, so a readable config with the same sizes means that all files exist
     try:
         found: Any = json.loads((directory / "config.json").read_text())
     except (OSError, ValueError):
@@ -99,7 +99,7 @@ def _is_whole(directory: Path, config: dict[str, Any]) -> bool:
 
 def _put_in_place(temporary: Path, directory: Path, config: dict[str, Any]) -> None:
     if directory.exists() and not _is_whole(directory, config):
-        # left by another version: move it out of the way first, as a rename cannot replace a directory with files
+        # left by another version: move it away first, as a rename cannot replace a directory with files
         old = Path(tempfile.mkdtemp(prefix=f".{directory.name}.old.", dir=directory.parent))
         os.replace(directory, old / directory.name)
         shutil.rmtree(old, ignore_errors=True)
@@ -166,9 +166,9 @@ def _revision(spec: TinySpec) -> str:
 
 
 def _weights(spec: TinySpec) -> Iterator[tuple[str, Any]]:
-    import numpy as np  # here, as every command comes by this module, and one that starts takes a tenth less without
+    import numpy as np  # imported here, as every command imports this module and starts a tenth faster without NumPy
 
-    # RandomState, not default_rng: its stream is frozen for good
+    # RandomState, not default_rng: its stream is frozen
     rng = np.random.RandomState(spec.seed)
 
     def normal(*shape: int) -> Any:
@@ -215,7 +215,7 @@ def _tokenizer_json(vocab_size: int) -> str:
     return str(tokenizer.to_str(pretty=False))
 
 
-# no style may join them: the tokens of the built-in models, and of the runs made with them, would be others
+# no style may be added: it would change the tokens of the built-in models and of the runs made with them
 _STYLES = (ReasoningStyle.TAGS, ReasoningStyle.THINK, ReasoningStyle.PLAIN, ReasoningStyle.ANSWER)
 
 

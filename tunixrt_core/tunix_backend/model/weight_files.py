@@ -17,9 +17,9 @@ from tunixrt_core.tunix_backend.model.architecture import Architecture, read_arc
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}  # of a value, by the types that Tunix reads
 _LARGEST_HEADER = 100 << 20
 _INDEX = "model.safetensors.index.json"
-_SHOWN = 3  # problems in a message; all of them stand in the error's details
+_SHOWN = 3  # problems in a message; all of them are in the error's details
 
-# Buffers that older files hold, and the parts of Gemma 3 that see pictures: left alone, and exported as they are.
+# Buffers of older files, and the vision parts of Gemma 3: not read, and exported unchanged.
 _LEFT_ALONE = re.compile(r"(.*\.)?rotary_emb\.inv_freq")
 _PICTURES = re.compile(r"(vision_tower|multi_modal_projector)\..*")
 _LAYER = re.compile(r"(?<=\blayers\.)\d+(?=\.)")
@@ -27,7 +27,7 @@ _LAYER = re.compile(r"(?<=\blayers\.)\d+(?=\.)")
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One tensor of a weight file; its bytes are those from `begin` to `end` in the file."""
+    """One tensor of a weight file, from byte `begin` to before `end` of the file."""
 
     file: Path
     dtype: str
@@ -37,11 +37,11 @@ class Tensor:
 
 
 def check_weights(directory: Path) -> Architecture:
-    """The architecture that config.json and the weight files agree on, vocabulary included.
+"""The architecture that config.json and the weight files agree on, including the vocabulary.
 
-    Reads headers, not weights (but for an output head that is stored beside the embedding it is tied to). Raises
-    ModelError for a broken file and for any tensor that is missing, too many, or of another shape: Tunix would load
-    most of these without a word. `details["problems"]` lists all of them.
+    Reads headers, not weights (except an output head that is stored beside the embedding it is tied to). Raises
+    ModelError for a broken file and for any tensor that is missing, unexpected, or of another shape: Tunix would
+    silently load most of these. `details["problems"]` lists all of them.
     """
     architecture = read_architecture(directory)
     tensors = read_tensors(directory)
@@ -59,7 +59,7 @@ def check_weights(directory: Path) -> Architecture:
 
 
 def expected_tensors(architecture: Architecture) -> dict[str, tuple[int, ...]]:
-    """The shape of each tensor that a model of this architecture is made of, by Hugging Face name."""
+    """The shape of each tensor of a model of this architecture, by Hugging Face name."""
     a = architecture
     vocabulary = a.vocab_size or 0
     tensors: dict[str, tuple[int, ...]] = {
@@ -75,7 +75,7 @@ def expected_tensors(architecture: Architecture) -> dict[str, tuple[int, ...]]:
 
 
 def parameter_count(architecture: Architecture) -> int:
-    """How many numbers a model of this architecture is made of."""
+    """The number of parameters of a model of this architecture."""
     return sum(math.prod(shape) for shape in expected_tensors(architecture).values())
 
 
@@ -96,10 +96,10 @@ def _layer_tensors(a: Architecture) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def read_tensors(directory: Path) -> dict[str, Tensor]:
-    """Every tensor of the directory's *.safetensors by name, without the `language_model.` that Gemma 3 puts before.
+"""Every tensor of the directory's *.safetensors by name, without the prefix `language_model.` of Gemma 3.
 
-    Raises ModelError where there are none, where a file is cut off or missing though the index names it, where a name
-    stands in two files, and where types are mixed or unknown, which Tunix would misread.
+    Raises ModelError where there are none, where a file is truncated or missing though the index names it, where a name
+    is in two files, and where types are mixed or unknown, which Tunix would misread.
     """
     files = sorted(directory.glob("*.safetensors"))
     if not files:
@@ -111,8 +111,8 @@ def read_tensors(directory: Path) -> dict[str, Tensor]:
             name = full_name.removeprefix("language_model.")
             if name in tensors:
                 raise ModelError(
-                    f"{name} is both in {tensors[name].file.name} and in {file.name}, and Tunix would take either. "
-                    f"Leave only the files of one model in {directory}."
+                    f"{name} is both in {tensors[name].file.name} and in {file.name}, and Tunix would load either one. "
+                    f"Keep only the files of one model in {directory}."
                 )
             tensors[name] = tensor
     types = {tensor.dtype for tensor in tensors.values()}
@@ -165,10 +165,10 @@ def _tensor(file: Path, name: str, entry: Mapping[str, Any], start: int, total: 
         raise ModelError(f"The header of {file} is broken at {name}. Download it again.") from None
     if dtype not in _BYTES:
         raise ModelError(
-            f"{name} in {file} has the type {dtype}; Tunix reads {', '.join(_BYTES)}. Take the model in one of these."
+            f"{name} in {file} has the type {dtype}; Tunix reads {', '.join(_BYTES)}. Use the model in one of these."
         )
     if end > total or end - begin != math.prod(shape) * _BYTES[dtype]:
-        raise ModelError(f"{file} is cut off or broken at {name}: it has {total:,} bytes. Download it again.")
+        raise ModelError(f"{file} is truncated or broken at {name}: it has {total:,} bytes. Download it again.")
     return Tensor(file, dtype, shape, begin, end)
 
 
@@ -184,7 +184,7 @@ def _problems(architecture: Architecture, tensors: Mapping[str, Tensor]) -> Iter
         why = " though config.json says tie_word_embeddings = false" if name == "lm_head.weight" else ""
         yield f"{name}{others} is missing{why}"
     for name, others in _by_layer(_unplaced(architecture, expected, tensors)):
-        yield f"{tensors[name].file.name} holds {name}{others}, which the model has no place for"
+        yield f"{tensors[name].file.name} holds {name}{others}, which the model does not have"
     wrong = {name for name in expected.keys() & tensors.keys() if tensors[name].shape != expected[name]}
     for name, others in _by_layer(wrong):
         yield f"{name}{others} is {_shape(tensors[name].shape)}, config.json makes it {_shape(expected[name])}"
@@ -213,7 +213,7 @@ def _within(name: str, layers: range) -> bool:
 
 
 def _by_layer(names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """The first of each group of names that differ by their layer only, and how many others there are, in words."""
+    """The first of each group of names that differ only by their layer, and the number of the others as text."""
     groups: dict[str, list[str]] = {}
     for name in sorted(names, key=lambda name: [int(part) if part.isdigit() else -1 for part in name.split(".")]):
         groups.setdefault(_LAYER.sub("*", name), []).append(name)

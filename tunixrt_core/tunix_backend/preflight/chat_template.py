@@ -36,8 +36,8 @@ def template_faults(
         if manifest.rendering.chat is not ChatFormat.NONE:
             yield warning(
                 "no_chat_template",
-                "The model brings no chat template, so it is probably a base model that has not seen chat turns.",
-                "Choose rendering.chat: none, or take the instruction-tuned model.",
+                "The model has no chat template, so it is probably a base model that has not seen chat turns.",
+                "Choose rendering.chat: none, or use the instruction-tuned model.",
                 keys=("rendering.chat", "model.id"),
             )
     else:
@@ -69,7 +69,7 @@ def model_template(directory: Path) -> str | None:
 
 
 def asks_to_think(chat: ChatFormat, style: ReasoningStyle) -> bool | None:
-    """What a template is told by `enable_thinking` to write what the format writes; None: nothing."""
+    """The value of `enable_thinking` with which a template writes the same as the format; None: not set."""
     return style is ReasoningStyle.THINK if chat in (ChatFormat.QWEN3, ChatFormat.GEMMA4) else None
 
 
@@ -81,7 +81,7 @@ def render_template(
     prompt: bool,
     thinks: bool | None = None,
 ) -> str:
-    """The text of messages; with `prompt` up to where the model begins to write. Raises jinja2.TemplateError."""
+    """The text of messages; with `prompt`, up to the start of the model's turn. Raises jinja2.TemplateError."""
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
     )
@@ -121,20 +121,20 @@ def _model_template_faults(
     ours = render_prompt(trace.prompt, rendering.chat, rendering.reasoning, system=system)
     asked, thinks = _messages(system, trace.prompt), asks_to_think(rendering.chat, rendering.reasoning)
     theirs = render_template(source, asked, tokenizer, prompt=True, thinks=thinks)
-    # a begin token that the tokenizer adds by itself is checked as `bos`
+    # a begin token that the tokenizer adds is checked as `bos`
     begin = tokenizer.named_token("bos_token") or ""
     if ours.removeprefix(begin) != theirs.removeprefix(begin):
         at, mine, other = _difference(ours.removeprefix(begin), theirs.removeprefix(begin))
         yield warning(
             "chat_template",
-            f"The chat format {rendering.chat.value} and the model's own template write a prompt differently: from "
-            f"character {at:,} on it is {mine} here and {other} there.",
-            "Programs that use the model's template will ask it otherwise than it was trained; choose the model's "
+            f"The chat format {rendering.chat.value} and the model's own template render a prompt differently: from "
+            f"character {at:,} on, the format has {mine} and the template {other}.",
+            "Programs that use the model's template will prompt it differently from its training. Choose the model's "
             "format in rendering.chat, or its system prompt in rendering.system.",
             keys=("rendering.chat", "rendering.system"),
         )
         return
-    # a style that no template takes apart again
+    # a style that no template parses
     content = render_completion([step.content for step in trace.steps], trace.final_answer, ReasoningStyle.TAGS)
     for stop in stop_tokens(rendering.chat):
         turn = {"role": "assistant", "content": content}
@@ -156,7 +156,7 @@ def _difference(ours: str, theirs: str) -> tuple[int, str, str]:
 
 
 def _generation_faults(manifest: RunManifest, tokenizer: TextTokenizer, rows: FileRows) -> Iterator[Finding]:
-    """Compares the prompt of a row with the ids that generation would give the model."""
+    """Compare the prompt of a row with the ids that generation would give the model."""
     rendering = manifest.rendering
     different: list[int] = []
     for split, encoded in (("train", rows.train), ("eval", rows.eval)):
@@ -172,7 +172,7 @@ def _generation_faults(manifest: RunManifest, tokenizer: TextTokenizer, rows: Fi
     if different:
         yield blocking(
             "template",
-            f"{many(different, 'row has', 'rows have')} a prompt that generation encodes otherwise.",
+            f"{many(different, 'row has', 'rows have')} a prompt that generation encodes differently.",
             keys=("rendering.chat", "tokenizer.path"),
             **about_rows(different),
         )
@@ -191,7 +191,7 @@ def _begin_faults(
         yield blocking(
             "bos",
             f"{many(doubled, 'row has', 'rows have')} the start token {name} twice: once more than the model expects.",
-            "Take it out of the prompts; the tokenizer or the chat format adds it.",
+            "Remove it from the prompts; the tokenizer or the chat format adds it.",
             **about_rows(doubled),
         )
     missing = [number for number, tokens in prompts if int(tokens[0]) != begin]

@@ -41,9 +41,9 @@ def run_preflight(
     machine: Machine | None = None,
     on_progress: Progress = lambda done, total: None,
 ) -> Preflight:
-    """Check everything that can be known without JAX. Reads the whole data file; never raises for a fault in it.
+    """Run every check that does not need JAX. Reads the whole data file; never raises for a fault in it.
 
-    `is_new` says that the run must find its folder free; `sample_rows` how many rows of each pick are shown whole.
+    `is_new`: the run's folder must not hold a run yet; `sample_rows`: how many rows of each pick are shown completely.
     """
     began = time.perf_counter()
     check = _Check(manifest, folder, models_dir, machine or this_machine(), on_progress)
@@ -53,7 +53,7 @@ def run_preflight(
 
 
 def show_rows(manifest: RunManifest, models_dir: Path, numbers: Sequence[int]) -> list[RowView]:
-    """Rows by their line in the data file; lines that are not there are left out.
+    """Rows by their line in the data file; missing lines are left out.
 
     Raises InvalidManifest for data that changed, ModelError without a tokenizer, InvalidTrace for a broken row.
     """
@@ -154,7 +154,7 @@ class _Check:
             check_data_unchanged(self.manifest.data)
         except InvalidManifest as error:
             self.findings.append(blocking("data_changed", f"{error}.", keys=(error.key,)))
-            return Path(self.manifest.data.path).is_file()  # what is there now can be looked at
+            return Path(self.manifest.data.path).is_file()  # the current file can be shown
         return True
 
     def _add(self, codes: Sequence[str], findings: Iterator[Finding]) -> None:

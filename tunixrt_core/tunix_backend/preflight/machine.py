@@ -17,7 +17,7 @@ _DEVICES = {"tpu": "TPU", "cuda": "GPU", "gpu": "GPU", "rocm": "GPU", "cpu": "CP
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """`holders` are other processes that hold the TPU; `has_plugin` whether JAX can use the device that is there.
+"""`holders` are other processes that hold the TPU; `has_plugin`: whether JAX can use the machine's device.
 
     `processes` of this kind train together. `gpus` are those that JAX may use.
     """
@@ -39,7 +39,7 @@ class Machine:
 
     @property
     def cpu_devices(self) -> int:
-        """Devices that JAX makes of the CPU, in all processes."""
+        """Number of devices that JAX makes of the CPU, in all processes."""
         flags = self.environ.get("XLA_FLAGS", "").split()
         named = [flag.rpartition("=")[2] for flag in flags if "xla_force_host_platform_device_count=" in flag]
         count = named[-1] if named else self.environ.get("JAX_NUM_CPU_DEVICES", "1")
@@ -47,25 +47,25 @@ class Machine:
 
     @property
     def tpu(self) -> tuple[str, int] | None:
-        """Kind and number of the TPU's chips, where the host says it, as Google's TPU VMs do: `v5litepod-8`."""
+        """Kind and number of the TPU's chips, where the host reports them, as Google's TPU VMs do: `v5litepod-8`."""
         kind, _, count = self.environ.get("TPU_ACCELERATOR_TYPE", "").lower().partition("-")
         if not count.isdigit():
             return None
-        # of v4 and v5p the cores are counted, two in a chip
+        # for v4 and v5p the number is that of cores, two per chip
         chips = max(1, int(count) // 2) if kind in ("v4", "v5p") else int(count)
         return {"v5litepod": "v5e"}.get(kind, kind), chips
 
 
 def this_machine(processes: int = 1) -> Machine:
     device = device_kind()
-    # the processes that train together may share the chips of one host
+    # processes that train together may share the chips of one host
     holders = tuple(_holders(device)) if processes == 1 else ()
     found = gpus(os.environ) if device == "GPU" else ()
     return Machine(device, dict(os.environ), _has_plugin(device), holders, free_bytes, processes, gpus=found)
 
 
 def free_bytes(path: Path) -> int:
-    """Free bytes where a folder is, or would be made."""
+    """Free bytes on the disk of a folder, which may not exist yet."""
     while not path.exists():
         path = path.parent
     return shutil.disk_usage(path).free
@@ -94,5 +94,5 @@ def _holders(device: str, proc: Path = Path("/proc")) -> Iterator[str]:
 def _has_open(process: Path, prefixes: tuple[str, ...]) -> bool:
     try:
         return any(os.readlink(link).startswith(prefixes) for link in (process / "fd").iterdir())
-    except OSError:  # it ended meanwhile, or belongs to another user
+    except OSError:  # the process has ended, or belongs to another user
         return False

@@ -14,7 +14,7 @@ from tunixrt_core.util.host import gpu_share
 
 @dataclass(frozen=True, slots=True)
 class DeviceMemory:
-    """`limit` bytes of one device, of `devices`; `shared` by all of them where they are parts of one host's CPU."""
+    """`limit` bytes per device of `devices`; `shared` by all of them where they are parts of one host's CPU."""
 
     devices: int
     limit: int
@@ -23,7 +23,7 @@ class DeviceMemory:
 
 
 def device_memory(machine: Machine) -> DeviceMemory | None:
-    """The memory of the devices that a run would compute on; None where it is not known."""
+    """The memory of the devices that a run would use; None where it is unknown."""
     if (machine.asked_for or machine.device) == "CPU":
         return DeviceMemory(machine.cpu_devices, machine.host_bytes, "this machine", shared=True)
     if machine.device == "GPU" and machine.gpus:
@@ -37,7 +37,7 @@ def device_memory(machine: Machine) -> DeviceMemory | None:
 
 
 def gpu_limit(memory_bytes: int, name: str, environ: Mapping[str, str]) -> tuple[int, str]:
-    """What of a GPU's memory JAX takes, in bytes, and the GPU's name with that share."""
+    """The part of a GPU's memory that JAX takes, in bytes, and the GPU's name with that share."""
     share = gpu_share(environ)
     return int(memory_bytes * share), f"{name}, of which JAX takes {share:.0%}"
 
@@ -45,7 +45,7 @@ def gpu_limit(memory_bytes: int, name: str, environ: Mapping[str, str]) -> tuple
 def memory_need(
     manifest: RunManifest, sizes: ModelSizes, machine: Machine, row_length: int
 ) -> tuple[MemoryNeed, int] | None:
-    """What a train step needs, and over how many devices; None where the memory of the device is not known."""
+    """The memory that a train step needs, and over how many devices; None where the device's memory is unknown."""
     found = device_memory(machine)
     if found is None:
         return None

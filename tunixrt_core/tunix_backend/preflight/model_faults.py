@@ -22,7 +22,7 @@ from tunixrt_core.tunix_backend.model.weight_files import check_weights, expecte
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """A model by its files: what config.json and the weight files agree on, and config.json's text part as it is."""
+    """A model by its files: the architecture of config.json and the weight files, and config.json's text part."""
 
     architecture: Architecture
     config: Mapping[str, Any]
@@ -34,22 +34,22 @@ class ModelFacts:
     @property
     def vocab_size(self) -> int:
         """Rows of the embedding table."""
-        assert self.architecture.vocab_size is not None, "the weight files say it"
+        assert self.architecture.vocab_size is not None, "the weight files give it"
         return self.architecture.vocab_size
 
     @property
     def context(self) -> int | None:
-        """The longest row that the model was made for, in tokens."""
+        """The longest row that the model supports, in tokens."""
         found = self.config.get("max_position_embeddings")
         return int(found) if isinstance(found, int) else None
 
     def lora_parameters(self, pattern: str, rank: int) -> int:
-        """How many numbers LoRA trains. Raises ModelError for a pattern that cannot be used."""
+        """The number of parameters that LoRA trains. Raises ModelError for a pattern that cannot be used."""
         return lora_parameters(lora_targets(self.architecture, pattern), rank)
 
 
 def read_model(directory: Path) -> ModelFacts:
-    """Raises ModelError where config.json or the weight files are broken, unknown, or do not belong together."""
+    """Raises ModelError where config.json or the weight files are broken, not supported, or do not match."""
     config = read_config(directory)
     return ModelFacts(check_weights(directory), config.get("text_config", config))
 
@@ -113,7 +113,7 @@ def _pad_faults(tokenizer: TextTokenizer, facts: ModelFacts) -> Iterator[Finding
         yield warning(
             "pad_id",
             f"The tokenizer pads with token {pad:,}, config.json says pad_token_id = {named:,}.",
-            "Programs that read config.json will hide the wrong token; make both say the same.",
+            "Programs that read config.json will mask the wrong token. Set both to the same token.",
         )
 
 
@@ -128,6 +128,6 @@ def _stop_faults(manifest: RunManifest, directory: Path, tokenizer: TextTokenize
             yield warning(
                 "stop_elsewhere",
                 f"Rows end with {name}, which eos_token_id in generation_config.json does not name.",
-                "Other programs will not stop there; add its number when the model is exported.",
+                "Other programs will not stop there. Add its id when the model is exported.",
                 keys=("rendering.chat",),
             )

@@ -17,7 +17,7 @@ from tunixrt_core.tunix_backend.data.packing import round_up
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 from tunixrt_core.tunix_backend.preflight.rows import FileRows, traces_at
 
-_TAIL = 4  # tokens at a row's end among which its end of turn stands
+_TAIL = 4  # last tokens of a row, which include its end of turn
 
 CHECKED = (
     "data_unreadable",
@@ -68,8 +68,8 @@ def _text_faults(manifest: RunManifest, rows: FileRows) -> Iterator[Finding]:
         yield blocking(
             "eval_in_train",
             f"The prompts of {many(noticed.eval_in_train, 'eval row', 'eval rows')} are trained on too, so the "
-            "evaluation would measure memory.",
-            "Build the dataset version here, which keeps a prompt on one side, or take these rows out.",
+            "evaluation would measure memorisation.",
+            "Build the dataset version in Tunix RT, which keeps a prompt in one split, or remove these rows.",
             keys=("data.path",),
             **about_rows(noticed.eval_in_train),
         )
@@ -111,7 +111,7 @@ def _length_faults(manifest: RunManifest, rows: FileRows) -> Iterator[Finding]:
         most = len(left_out) > manifest.data.rows / 2
         yield (blocking if most else warning)(
             "rows_left_out",
-            f"{len(left_out):,} of {manifest.data.rows:,} rows left out, answer and all: longer than {limit:,} tokens. "
+            f"{len(left_out):,} of {manifest.data.rows:,} rows are left out, being longer than {limit:,} tokens. "
             f"The longest has {longest:,}.",
             f"{raised}" + (", or choose too_long: drop_steps." if dropping else ", or choose shorter traces."),
             keys=keys,
@@ -121,7 +121,7 @@ def _length_faults(manifest: RunManifest, rows: FileRows) -> Iterator[Finding]:
         yield warning(
             "steps_dropped",
             f"{many(shortened, 'row loses', 'rows lose')} steps from the middle to fit in {limit:,} tokens; answer and "
-            f"end of turn stay. The longest has {longest:,}.",
+            f"end of turn are kept. The longest has {longest:,}.",
             f"{raised} to keep every step.",
             keys=keys,
             **about_rows(shortened),
@@ -156,7 +156,7 @@ def _training_faults(manifest: RunManifest, tokenizer: TextTokenizer, rows: File
 
 
 def _covered(manifest: RunManifest, tokenizer: TextTokenizer, trace: Trace) -> tuple[bool, bool]:
-    """Whether any token stands for a character of the steps, and of the answer."""
+    """Whether any token covers a character of the steps, and of the answer."""
     rendering = manifest.rendering
     pieces = render(trace, rendering.reasoning, rendering.chat, system=rendering.system).pieces
     spans = tokenizer.encode_spans(["".join(piece.text for piece in pieces)])[0][1]
@@ -212,7 +212,7 @@ def _pad_faults(tokenizer: TextTokenizer, rows: FileRows) -> Iterator[Finding]:
             "pad_id",
             f"{many(hidden, 'row holds', 'rows hold')} the padding token {name} in the prompt, where generation "
             "hides it from the model.",
-            "Name a token in pad_token of tokenizer_config.json that is used for nothing else.",
+            "Set pad_token in tokenizer_config.json to a token that is used for nothing else.",
             **about_rows(hidden),
         )
     named = tokenizer.named_token("pad_token")
@@ -220,7 +220,7 @@ def _pad_faults(tokenizer: TextTokenizer, rows: FileRows) -> Iterator[Finding]:
         yield blocking(
             "pad_id",
             f"tokenizer_config.json names {named} as padding, but the tokenizer has no such token.",
-            "Download the model again, or name a token that is there.",
+            "Download the model again, or name an existing token.",
         )
 
 

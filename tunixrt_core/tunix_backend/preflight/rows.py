@@ -24,7 +24,7 @@ Progress = Callable[[int, int], None]  # (rows so far, rows in all)
 
 @dataclass(slots=True)
 class Noticed:
-    """What passed by. Rows go by their line in the data file, from 1."""
+    """Observations from one pass over the file. Rows are numbered by their line in the data file, from 1."""
 
     numbers: dict[Split, list[int]] = field(default_factory=lambda: {split: [] for split in SPLITS})
     unreadable: dict[int, str] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Noticed:
 
 @dataclass(frozen=True, slots=True)
 class FileRows:
-    """The rows of a manifest's data file, encoded, and what was noticed about them."""
+    """The encoded rows of a manifest's data file, and the observations about them."""
 
     train: TokenRows
     eval: TokenRows
@@ -57,7 +57,7 @@ class FileRows:
 
 
 def encode_file(manifest: RunManifest, tokenizer: TextTokenizer, on_progress: Progress) -> FileRows:
-    """All rows that can be read, as the trainer will see them; the others are noticed as unreadable."""
+    """All readable rows, as the trainer will see them; the others are recorded as unreadable."""
     watch = _Watch(manifest, tokenizer, on_progress)
     encoder = row_encoder(manifest, tokenizer)
     train = encoder.encode_all(watch.passing("train"))
@@ -91,7 +91,7 @@ class _Watch:
         self.noticed = Noticed()
 
     def passing(self, split: Split) -> Iterator[Trace]:
-        """The traces of a split; train goes before eval."""
+        """The traces of a split; train comes before eval."""
         for number, line in numbered_lines(self._path):
             try:
                 row = parse_row(line)

@@ -15,12 +15,12 @@ from tunixrt_core.training.preflight import Finding, blocking, warning
 from tunixrt_core.tunix_backend.preflight.machine import Machine
 from tunixrt_core.tunix_backend.preflight.model_faults import ModelFacts
 
-_KEPT_BESIDES = 2  # checkpoints beside the last n: the best one, and the one that is being written
+_KEPT_BESIDES = 2  # checkpoints beside the last n: the best one, and the one being written
 _OF_ADAM = 3  # a weight and its two moments
 
 
 def value_faults(manifest: RunManifest) -> Iterator[Finding]:
-    """Hyperparameters outside of their usual range. A run is possible with them, but rarely meant."""
+    """Hyperparameters outside their usual range. A run is possible with them, but rarely intended."""
     start = preset(manifest.model.id, manifest.method.value)
     for row, value, usual, effect in HYPERPARAMETERS.unusual(manifest.to_dict()):
         yield warning(
@@ -55,7 +55,7 @@ def mesh_faults(manifest: RunManifest, machine: Machine) -> Iterator[Finding]:
             keys=("batch.size", "mesh.fsdp"),
         )
     wanted = (mesh.fsdp or 1) * mesh.tp
-    # how many devices a TPU or GPU host has, JAX alone knows; the worker asks it
+    # only JAX knows the number of devices of a TPU or GPU host; the worker asks it
     if (machine.asked_for or machine.device) == "CPU" and wanted > machine.cpu_devices:
         yield blocking(
             "mesh",
@@ -67,7 +67,7 @@ def mesh_faults(manifest: RunManifest, machine: Machine) -> Iterator[Finding]:
 
 
 def place_faults(folder: RunDir, *, is_new: bool) -> Iterator[Finding]:
-    """`output_dir`: of a run that is new, the folder must hold none; it must be possible to write it in any case."""
+    """`output_dir`: for a new run, the folder must not hold a run; the folder must always be writable."""
     if is_new and folder.state_file.exists():
         yield blocking(
             "output_dir",
@@ -79,7 +79,7 @@ def place_faults(folder: RunDir, *, is_new: bool) -> Iterator[Finding]:
         yield blocking(
             "output_dir",
             f"The output directory {folder.path} cannot be written.",
-            "Choose another output_dir, or mend its permissions.",
+            "Choose another output_dir, or fix its permissions.",
             keys=("output_dir",),
         )
 
@@ -105,14 +105,14 @@ def disk_faults(manifest: RunManifest, folder: RunDir, facts: ModelFacts, machin
 
 
 def checkpoint_bytes(manifest: RunManifest, facts: ModelFacts) -> int:
-    """Bytes of one checkpoint, about: what is trained and the two moments of AdamW."""
+    """Approximate bytes of one checkpoint: the trained weights and the two moments of AdamW."""
     lora, method = manifest.lora, manifest.method
     trained = facts.lora_parameters(lora.modules, lora.rank) if method.adapts else facts.parameters
     return trained * (4 if manifest.model.dtype is Dtype.FLOAT32 else 2) * _OF_ADAM
 
 
 def device_faults(machine: Machine) -> Iterator[Finding]:
-    """Whether JAX would compute on what was asked for. It takes the CPU without a word where it cannot."""
+    """Whether JAX would use the requested device. Where it cannot, it silently uses the CPU."""
     asked, has = machine.asked_for, machine.device
     if asked == "CPU" or (asked is None and has == "CPU"):
         return
@@ -121,7 +121,7 @@ def device_faults(machine: Machine) -> Iterator[Finding]:
             "device",
             f"JAX_PLATFORMS = {machine.environ['JAX_PLATFORMS']} asks for a {asked}, but this machine shows "
             f"{'none' if has == 'CPU' else f'a {has}'}.",
-            "Start it where there is one, or unset JAX_PLATFORMS.",
+            "Start the run on a machine with one, or unset JAX_PLATFORMS.",
         )
     elif not machine.has_plugin:
         extra = {"TPU": "tpu", "GPU": "cuda"}[has]

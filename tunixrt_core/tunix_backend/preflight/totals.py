@@ -62,14 +62,14 @@ def _feeding(manifest: RunManifest, train: TokenRows, pad_id: int) -> dict[str, 
 
 
 def _first_epoch(batches: TrainBatches, train: TokenRows, size: int) -> tuple[float, int]:
-    """Padding share of the batches of one epoch, and how many rows of the batch hold its rows."""
+    """Padding share of the batches of one epoch, and the number of batch rows that hold its rows."""
     cells = tokens = packed = seen = 0
     for k in range(batches.batches(1.0)):
         plan = batches.plan(k)
         cells += size * plan.length
         for chosen in plan.bins:
             tokens += sum(len(train.rows[i]) for i in chosen)
-            # the last batch may go on with rows of the next epoch
+            # the last batch may continue with rows of the next epoch
             packed += seen < len(train.rows)
             seen += len(chosen)
     return 1 - tokens / cells, packed
@@ -88,7 +88,7 @@ def histogram_of(rows: FileRows) -> Histogram:
 
 
 def policies_of(manifest: RunManifest, rows: FileRows, tokenizer: TextTokenizer) -> tuple[PolicyEffect, ...]:
-    """Each length policy on the train rows: the manifest's own as encoded, the other one tried out."""
+    """Each length policy on the train rows: the manifest's own as encoded, the other one as a trial."""
     train, chosen = rows.train, manifest.too_long
     whole = [row for row in train.rows if not row.dropped_steps]
     kept, tokens = len(whole), sum(row.trained for row in whole)
@@ -110,8 +110,8 @@ def _traces(manifest: RunManifest, numbers: Sequence[int]) -> Iterator[Trace]:
 
 
 def picks_of(manifest: RunManifest, rows: FileRows, findings: Sequence[Finding]) -> dict[str, tuple[int, ...]]:
-    """Row numbers by what they show, the most telling first. The worst are those that findings name, then those with
-    the smallest share of trained tokens."""
+    """Row numbers by pick, the most informative pick first. The worst rows are those that findings name, then those
+    with the smallest share of trained tokens."""
     lengths = {
         number: int(length)
         for split, encoded in (("train", rows.train), ("eval", rows.eval))
@@ -123,7 +123,7 @@ def picks_of(manifest: RunManifest, rows: FileRows, findings: Sequence[Finding])
     named = [
         number
         for finding in sorted(findings, key=lambda f: f.severity is not Severity.BLOCKING)
-        if finding.row_count < len(lengths)  # what all rows have in common tells nothing of one
+        if finding.row_count < len(lengths)  # a finding about all rows singles out none
         for number in finding.rows
         if number in lengths
     ]

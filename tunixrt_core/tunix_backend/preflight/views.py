@@ -27,7 +27,7 @@ from tunixrt_core.tunix_backend.preflight.rows import traces_at
 
 
 class RowViewer:
-    """Shows rows of one manifest."""
+    """Views of the rows of one manifest."""
 
     def __init__(self, manifest: RunManifest, tokenizer: TextTokenizer) -> None:
         self._manifest = manifest
@@ -36,7 +36,7 @@ class RowViewer:
         self._encoder: RowEncoder = row_encoder(manifest, tokenizer)
 
     def show(self, numbers: Collection[int]) -> list[RowView]:
-        """The rows on these lines of the data file, in the order asked for."""
+        """The rows on these lines of the data file, in the order of the request."""
         found = {
             number: self._view(number, split, trace)
             for number, split, trace in traces_at(Path(self._manifest.data.path), numbers)
@@ -60,7 +60,7 @@ class RowViewer:
 
     @staticmethod
     def _with_cut(kept: Sequence[TokenView], whole: Sequence[TokenView], first: int, end: int) -> list[TokenView]:
-        """The tokens as trained, with those of the steps from `first` to before `end` in their place."""
+        """The tokens as trained, with the tokens of the dropped steps, from `first` to before `end`, in their place."""
         lost = [replace(token, cut=True) for token in whole[_after(whole, first) : _after(whole, end)]]
         at = _after(kept, end)
         return [*kept[:at], *lost, *kept[at:]]
@@ -93,13 +93,13 @@ class RowViewer:
 
 
 def _after(tokens: Sequence[TokenView], step: int) -> int:
-    """Where the step after this one begins; the end where none has a token of its own."""
+    """The start of the step after this one; the end where no later step has a token of its own."""
     later = (i for i, token in enumerate(tokens) if token.step is not None and token.step > step)
     return next(later, len(tokens))
 
 
 def _texts(text: str, spans: Sequence[Span]) -> Iterator[str]:
-    """The characters of each token, none twice: tokens may share a character that is several bytes long."""
+    """The characters of each token, each character once: tokens may share a character of several bytes."""
     done = 0
     for start, end in spans:
         yield text[max(start, done) : end]

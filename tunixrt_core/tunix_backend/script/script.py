@@ -21,7 +21,7 @@ from tunixrt_core.tunix_backend.model.lora import check_tile_size, lora_targets
 from tunixrt_core.tunix_backend.model.weight_files import check_weights
 from tunixrt_core.tunix_backend.script.text import Code, assignment, fill_template, literal
 
-# what the models' own templates take from the ends of a completion; a thought of their own form is handled apart
+# what the models' own templates strip from the ends of a completion; their own form of thought is handled separately
 _STRIPS = {
     ChatFormat.QWEN3: "lines",
     ChatFormat.GEMMA3: "all",
@@ -32,10 +32,10 @@ _CELL = re.compile(r"^(?=# %%)", re.MULTILINE)
 
 
 def standalone_script(manifest: RunManifest, directory: Path) -> str:
-    """The script that trains `manifest` on the model in `directory`, whose files are read for it.
+"""The script that trains `manifest` on the model in `directory`, whose files it is made from.
 
     Its checkpoints go to script-checkpoints in the manifest's output_dir. Raises ModelError for a model that is
-    missing or that Tunix would train wrongly, and for LoRA that fits none of its modules.
+    missing or that Tunix would train wrongly, and for LoRA that matches none of its modules.
     """
     architecture = check_weights(directory)
     if manifest.method.adapts:
@@ -53,7 +53,7 @@ def standalone_script(manifest: RunManifest, directory: Path) -> str:
 
 
 def notebook(script: str) -> str:
-    """The same content as .ipynb JSON (nbformat 4.5), one cell for each `# %%`."""
+    """The same content as .ipynb JSON (nbformat 4.5), one cell per `# %%`."""
     cells: list[dict[str, Any]] = []
     for number, text in enumerate(_CELL.split(script)):
         lines = text.splitlines(keepends=True)
@@ -75,9 +75,9 @@ def notebook(script: str) -> str:
 
 
 class _Mended:
-    """What the trainer does to a loaded model of this architecture, seen by having it done to a stand-in.
+"""The trainer's changes to a loaded model of this architecture, recorded by applying them to a stand-in.
 
-    So the script holds the config and the mending of the trainer's own functions, without importing Tunix.
+    So the script gets the config and the fixes from the trainer's own functions, without importing Tunix.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -119,11 +119,11 @@ class _StandIn:
         self.layers = [SimpleNamespace(attn=SimpleNamespace()) for _ in range(layers)]
 
     def __call__(self) -> None:
-        """As a model can be called."""
+        """The calls that a model accepts."""
 
 
 def _flags(manifest: RunManifest, mended: _Mended, tokenizer: Path) -> dict[str, str]:
-    """What the template asks for: empty means no."""
+    """The flags of the template: empty means no."""
     batch, adapts = manifest.batch, manifest.method.adapts
     scaling = mended.architecture.rope.scaling or {}
     own_lengths = not batch.packing and batch.length_buckets > 1
@@ -162,7 +162,7 @@ def _flags(manifest: RunManifest, mended: _Mended, tokenizer: Path) -> dict[str,
 
 
 def _values(manifest: RunManifest, mended: _Mended, flags: Mapping[str, str]) -> dict[str, str]:
-    """What stands for each `{{name}}`, but for the settings."""
+    """The value of each `{{name}}`, except the settings."""
     config = dict(mended.config)
     if manifest.model.remat is not Remat.NONE:
         config["remat_config"] = Code(f"model_lib.RematConfig.{manifest.model.remat.name}")
@@ -247,7 +247,7 @@ def _model_settings(mended: _Mended, flags: Mapping[str, str]) -> Iterator[tuple
 
 
 def _token(directory: Path, name: str) -> str | None:
-    """The text of `bos_token` and the like, as the tokenizer's files have it."""
+    """The text of a special token, such as `bos_token`, from the tokenizer's files."""
     value = _json(directory / "tokenizer_config.json").get(name) or _json(directory / "special_tokens_map.json").get(
         name
     )

@@ -10,11 +10,11 @@ _WIDTH = 88  # of a line, which is ruff's own
 
 
 class Code(str):
-    """Text that stands in the script as it is, where other values stand as literals."""
+    """Text that is put into the script unchanged; other values are put in as literals."""
 
 
 def fill_template(template: str, flags: Mapping[str, str], values: Mapping[str, str]) -> str:
-    """`#: if FLAG [VALUE]`, `#: if not FLAG`, `#: else` and `#: end` choose lines; `{{name}}` stands for a value."""
+    """`#: if FLAG [VALUE]`, `#: if not FLAG`, `#: else` and `#: end` choose lines; `{{name}}` inserts a value."""
     chosen: list[str] = []
     stack: list[bool] = []
     for line in template.splitlines():
@@ -54,7 +54,7 @@ def literal(value: Any) -> str:
 
 
 def assignment(name: str, value: Any) -> str:
-    """`name = value`, over three lines where one would be too long."""
+    """`name = value`, over three lines where one line would be too long."""
     text = literal(value)
     line = f"{name} = {text}"
     return f"{name} = (\n    {text}\n)" if len(line) > _WIDTH >= len(text) + 4 else line

@@ -11,15 +11,15 @@ from typing import Any, Self
 import jax
 from jax import monitoring
 
-_STAGES = "/jax/core/compile/"  # tracing, lowering and compiling each send how long they took
-_COMPILED = f"{_STAGES}backend_compile_duration"  # also sent when the program came from the cache on disk
+_STAGES = "/jax/core/compile/"  # tracing, lowering and compiling each report their duration
+_COMPILED = f"{_STAGES}backend_compile_duration"  # also reported for a program from the cache on disk
 
 
 class CompileCounter:
-    """Counts how often the thread which entered it compiles a function of this name (others are compiled beside it),
+    """Counts how often the thread that entered it compiles a function of this name (other functions are not counted),
     and the `seconds` that tracing, lowering and compiling it took.
 
-    JAX tells every listener of the process, so the thread is looked at.
+    JAX calls every listener of the process, so the thread is checked.
     """
 
     def __init__(self, function: str) -> None:
@@ -45,9 +45,9 @@ class CompileCounter:
 
 
 def keep_compiled(directory: Path) -> None:
-    """Keep compiled programs in this directory, whatever their size and time: a start that compiled before is short.
+    """Keep compiled programs of any size and compile time in this directory, so that later starts are short.
 
-    Where JAX's own variable JAX_COMPILATION_CACHE_DIR names another, a bucket perhaps, they are kept there.
+    Where JAX's own variable JAX_COMPILATION_CACHE_DIR names another place, such as a bucket, they are kept there.
     """
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         directory.mkdir(parents=True, exist_ok=True)

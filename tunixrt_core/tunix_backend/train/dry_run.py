@@ -21,7 +21,7 @@ _NEW_TOKENS = 16
 
 
 class _Kept(NoObserver):
-    """The last record of each kind, phases passed on."""
+    """Keeps the last record of each kind, and passes phases on."""
 
     def __init__(self, on_phase: Any) -> None:
         self.train: TrainMetric | None = None
@@ -45,8 +45,8 @@ class _Kept(NoObserver):
 def dry_run(
     manifest: RunManifest, scratch: Path, *, models_dir: Path, on_phase: Any, stop: threading.Event
 ) -> DryRunReport | None:
-    """Train one train step on the longest rows there are, with everything that a run does, in a folder under `scratch`
-    that is removed again. None where it was stopped. Raises what a run would raise.
+    """Train one train step on the longest rows, with all parts of a run, in a temporary folder under `scratch`. None
+    where it was stopped. Raises the errors of a run.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     kept, began = _Kept(on_phase), time.perf_counter()

@@ -21,7 +21,7 @@ from tunixrt_core.util.atomic import write_json
 
 
 class EvalFields(LossesByPart):
-    """The fields of an eval record that the evaluation gives."""
+    """The fields of an eval record that come from the evaluation."""
 
     loss: float
     perplexity: float
@@ -47,7 +47,7 @@ class Evaluator:
         return self.trained_tokens > 0
 
     def run(self) -> EvalFields:
-        """Evaluate the weights that the model has now."""
+        """Evaluate the current weights of the model."""
         losses = [self._evaluate(self._model, shard_input(own_eval_rows(b), ("fsdp",))) for b in self._batches]
         self.compiled = True
         loss = math.fsum(float(each.trained) for each in losses) / self.trained_tokens
@@ -64,15 +64,15 @@ class Best:
     """The evaluations of a run so far, kept in `best.json` beside its checkpoints."""
 
     def __init__(self, file: Path, restored: int) -> None:
-        """Evaluations from the train step `restored` on are forgotten: they are made again."""
+        """Evaluations from the train step `restored` on are dropped: they are repeated."""
         self._file = file
         found = json.loads(file.read_text())["evaluations"] if file.exists() else []
         self._losses: dict[int, float] = {int(step): float(loss) for step, loss in found if step < restored}
-        self.again = any(step == restored for step, _ in found)  # it was evaluated at `restored`, due or not
+        self.again = any(step == restored for step, _ in found)  # there was an evaluation at `restored`, due or not
 
     def add(self, train_step: int, loss: float) -> bool:
-        """Take an evaluation in; True where no earlier one was lower."""
-        # not: loss < earlier, as nothing is lower than what is not a number
+        """Add an evaluation; True where it is lower than all earlier ones."""
+        # not `loss < earlier`, as nothing is lower than NaN
         better = math.isfinite(loss) and not any(loss >= earlier for earlier in self._losses.values())
         self._losses[train_step] = loss
         if writes():
@@ -92,6 +92,6 @@ class Best:
         return None if self.train_step is None else self._losses[self.train_step]
 
     def evaluations_since(self) -> int:
-        """Evaluations after the best one."""
+        """Number of evaluations after the best one."""
         best = self.train_step
         return 0 if best is None else sum(step > best for step in self._losses)

@@ -11,13 +11,13 @@ from tunixrt_core.errors import TrainingError
 
 
 def writes() -> bool:
-    """Whether this process writes metrics, logs and reports: one of them does, as all compute the same."""
+    """Whether this process writes metrics, logs and reports: one process does, as all compute the same."""
     return jax.process_index() == 0
 
 
 def agree(*asked: bool) -> tuple[bool, ...]:
-    """For each question, True in every process where it is True in any: all must leave the loop at the same train
-    step, or the others wait for ever for the one that left."""
+    """For each flag, True in every process where it is True in any: all must leave the loop at the same train
+    step, or the others wait forever for the one that left."""
     if jax.process_count() == 1:
         return asked
     from jax.experimental.multihost_utils import process_allgather
@@ -26,19 +26,19 @@ def agree(*asked: bool) -> tuple[bool, ...]:
 
 
 def begin_together(*, ready: bool) -> None:
-    """Wait until every process has said whether it can begin. Raises TrainingError in one that can where another
-    cannot: it would wait for it in the first sum, for ever.
+    """Wait until every process has reported whether it can begin. Raises TrainingError in a process that can where
+    another cannot: it would wait for the other one forever in the first sum.
     """
     (refused,) = agree(not ready)
     if ready and refused:
-        raise TrainingError("Another process refused the run before it began; its own message says why.")
+        raise TrainingError("Another process refused the run before it began. See its own message for the reason.")
 
 
 def join(coordinator: str, processes: int, index: int) -> None:
     """Make this process one of several that train together. Call it before anything of JAX computes.
 
     `coordinator` is `host:port` of process 0, which listens there. Raises TrainingError where they do not find each
-    other. Between CPUs the sums travel through gloo; between accelerators through what JAX has for them.
+    other. Sums between CPUs use gloo; sums between accelerators use JAX's own transport.
     """
     if os.environ.get("JAX_PLATFORMS", "").startswith("cpu"):
         jax.config.update("jax_cpu_collectives_implementation", "gloo")

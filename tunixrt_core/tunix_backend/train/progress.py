@@ -31,7 +31,7 @@ from tunixrt_core.tunix_backend.train.step.optimizer import Schedule
 
 
 class LastMetrics:
-    """In place of Tunix's MetricsLogger, which keeps every value for ever and can listen to the whole process."""
+    """Replaces Tunix's MetricsLogger, which keeps every value forever and can listen to the whole process."""
 
     def __init__(self) -> None:
         self.values: dict[str, float] = {}
@@ -40,18 +40,18 @@ class LastMetrics:
         self.values[name] = float(value)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Does nothing: no resource is open."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What the reports of a run need to know and what does not change while it runs."""
+    """The data of a run's reports that does not change while it runs."""
 
     manifest: RunManifest
     parts: Parts
     schedule: Schedule
     total: int  # train steps of the whole run
-    restored: int  # train step that it goes on after
+    restored: int  # train step of the checkpoint that it continues from
     model: Any
     parameters: int
     trainable: int
@@ -59,7 +59,7 @@ class RunFacts:
 
     @property
     def own_device(self) -> jax.Device:
-        """A device of this process: others tell nothing of their memory."""
+        """A device of this process: those of other processes do not report their memory."""
         return next(device for device in self.devices if device.process_index == jax.process_index())
 
     @property
@@ -68,7 +68,7 @@ class RunFacts:
 
 
 class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
-    """One training from the side of the data and of the reports."""
+    """The data feed and the reports of one training run."""
 
     def __init__(
         self,
@@ -100,14 +100,14 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         self._fed: deque[MicroBatch] = deque()  # not reported yet, oldest first
         self._sums: deque[Any] = deque()  # their summed losses by part, on the device until they are reported
         self._evaluated_at = -1
-        self._waiting: list[Record] = []  # what belongs behind the report of a train step that is still out
-        # of the micro-batch that was handed to the device last: train step, length, compilations and seconds before it
+        self._waiting: list[Record] = []  # records to send after the report of a train step that is still pending
+        # of the micro-batch given to the device last: train step, length, compilations and seconds before it
         self._handed: tuple[int, int, int, float] | None = None
         self._reported = facts.restored
         self._lengths: set[int] = set()
-        self._counted_from: float | None = None  # when the oldest train step that is not reported began to be worked on
+        self._counted_from: float | None = None  # when the work on the oldest unreported train step began
         self._compiled_since = 0.0  # seconds of compiling since then
-        # of a pause since then: when the device was done with what it had, and when the pause was over
+        # of a pause since then: when the device had finished its work, and when the pause was over
         self._pause: tuple[float, float] | None = None
         self.ended_early = False
         self.train_loss: float | None = None
@@ -116,7 +116,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
     # -- data ---------------------------------------------------------------------------------------------------
 
     def load_next_train_batch(self, train_ctx: Any) -> ModelBatch | None:
-        """The next micro-batch; None ends the training, after the train step under way."""
+        """The next micro-batch; None ends the training after the current train step."""
         done, k = train_ctx.train_steps, train_ctx.iter_steps
         self._note_compiled()
         if k % self._facts.accumulation == 0 and self._is_over(done):
@@ -131,7 +131,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         return micro.batch
 
     def _is_over(self, done: int) -> bool:
-        """Between two train steps: does what was asked for and what is due, and says whether the training ends here."""
+        """Between two train steps: do what was requested or is due; True where the training ends here."""
         stop, save = agree(self._controls.stop.is_set(), self._controls.save.is_set())
         if stop:
             return True
@@ -148,7 +148,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         """Tunix's own evaluation is not used."""
 
     def _note_compiled(self) -> None:
-        """After a micro-batch was handed to the device: say what was compiled for it, if anything was.
+    """After a micro-batch was given to the device: record the compilation for it, if any.
 
         That time does not count as training.
         """
@@ -208,14 +208,14 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
 
     @contextmanager
     def pause(self, phase: str) -> Iterator[None]:
-        """Time inside does not count as training, and the phase is shown."""
+        """A phase that is shown and does not count as training time."""
         jax.block_until_ready(nnx.state(self._facts.model))
         idle = self._pause[0] if self._pause else self._clock()
         self._observer.phase(phase)
         try:
             yield
         finally:
-            if self._fed:  # the report of a train step is still out
+            if self._fed:  # the report of a train step is pending
                 self._pause = idle, self._clock()
             else:
                 self._counted_from = None
@@ -225,12 +225,12 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
     # -- reports ------------------------------------------------------------------------------------------------
 
     def add_sums(self, sums: Any) -> None:
-        """The summed loss by part of the micro-batch that was just handed to the device."""
+        """The summed loss by part of the micro-batch that was just given to the device."""
         self._sums.append(sums)
 
     def on_train_step_end(self, train_ctx: Any, train_step: int, train_loss: float) -> None:
         loss = float(train_loss)
-        self._note_compiled()  # for the micro-batch after it, which was handed over before this report
+        self._note_compiled()  # for the next micro-batch, which was given to the device before this report
         n = self._facts.accumulation
         fed = [self._fed.popleft() for _ in range(n)]
         counted = batch_report(self._facts.parts, fed, [self._sums.popleft() for _ in range(n)])
@@ -259,14 +259,14 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
             self._observer.record(self._waiting.pop(0))
 
     def _seconds(self) -> float:
-        """Of the train step that has just ended: since the one before it ended, or since the pause between them did.
+    """Seconds of the train step that has just ended, since the end of the previous one or of the pause between them.
 
-        Tunix reports a train step when the next one was handed over already, so the end is when its loss is there; a
-        pause waits for the device first, and then that is the end.
+        Tunix reports a train step after it has given the next one to the device, so it ends when its loss is available; a
+        pause waits for the device first, and the train step ends then.
         """
         now = self._clock()
         idle, resumed = self._pause or (now, now)
-        assert self._counted_from is not None, "it is set as the first micro-batch is handed over"
+        assert self._counted_from is not None, "it is set when the device gets the first micro-batch"
         seconds = idle - self._counted_from - self._compiled_since
         self._counted_from, self._compiled_since, self._pause = resumed, 0.0, None
         return max(seconds, 1e-9)
@@ -282,7 +282,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         if broken:
             raise TrainingError(
                 f"The {broken} is not a number at train step {train_step:,} (learning rate {rate:g}). "
-                "Lower the learning rate or max_grad_norm; the checkpoints from before are kept."
+                "Lower the learning rate or max_grad_norm; the earlier checkpoints are kept."
             )
 
     def on_train_start(self, train_ctx: Any) -> None:

@@ -32,10 +32,10 @@ class Round:
 
 
 class PromptSampler:
-    """Asks the same prompts each time, greedily, of the weights that the model has then; changes nothing in them."""
+    """Answers the same prompts each time, greedily, with the current weights of the model; does not change them."""
 
     def __init__(self, generator: TunixGenerator, manifest: RunManifest, rows: Sequence[EvalRow]) -> None:
-        """Raises ModelError where prompt and answer would be longer than the model computes rightly."""
+        """Raises ModelError where prompt and answer would be longer than the model can compute correctly."""
         self._generator = generator
         self._manifest = manifest
         self._rows = rows
@@ -45,11 +45,11 @@ class PromptSampler:
 
     @property
     def compiles(self) -> int:
-        """Shapes that were compiled so far."""
+        """Number of shapes compiled so far."""
         return self._generator.compiles
 
     def run(self, train_step: int, stop: threading.Event) -> Round | None:
-        """One round of answers. None where `stop` cut it off."""
+        """One round of answers. None where `stop` ended it."""
         self._generator.refresh()
         limit = self._manifest.cadence.sample_tokens
         found = self._generator.generate(self._prompts, max_new_tokens=limit, stop=stop)
@@ -76,12 +76,12 @@ class PromptSampler:
 def make_sampler(
     manifest: RunManifest, loaded: LoadedModel, tokenizer: TextTokenizer, *, log: Callable[[str], None]
 ) -> PromptSampler | None:
-    """The first `cadence.sample_prompts` rows of the eval split, asked of the model that is being trained.
+    """A sampler of the first `cadence.sample_prompts` rows of the eval split with the model in training.
 
-    Prompts longer than max_seq_length are left out. None, and why in the log, where no prompt can be answered.
+    Prompts longer than max_seq_length are left out. None, with the reason in the log, where no prompt can be answered.
     """
     if jax.process_count() > 1:
-        log("No prompts are answered while it trains: Tunix generates in one process, and this run has several.")
+        log("No prompts are answered during training: Tunix generates in one process, and this run has several.")
         return None
     rows = [
         row
@@ -89,12 +89,12 @@ def make_sampler(
         if len(tokenizer.encode_prompt(prompt_of(manifest, row))) <= manifest.max_seq_length
     ]
     if not rows:
-        log("No prompts are answered while it trains: those of the eval split are longer than max_seq_length.")
+        log("No prompts are answered during training: those of the eval split are longer than max_seq_length.")
         return None
     try:
         return PromptSampler(TunixGenerator(loaded, tokenizer, manifest.rendering.chat), manifest, rows)
     except ModelError as error:
-        log(f"No prompts are answered while it trains: {error}")
+        log(f"No prompts are answered during training: {error}")
         return None
 
 

@@ -18,7 +18,7 @@ from tunixrt_core.tunix_backend.data.encoding import Parts
 from tunixrt_core.tunix_backend.train.step.feeding import MicroBatch
 from tunixrt_core.util.processes import resident_bytes
 
-# Peak of dense bfloat16 arithmetic, FLOP/s of one device as JAX counts devices, from the makers' data sheets.
+# Peak of dense bfloat16 arithmetic in FLOP/s per JAX device, from the vendors' data sheets.
 _PEAK = {
     "TPU v4": 275e12,
     "TPU v5 lite": 197e12,
@@ -84,7 +84,7 @@ def by_part(parts: Parts, sums: Sequence[float], counts: Sequence[int]) -> Losse
 
 
 def batch_report(parts: Parts, fed: Sequence[MicroBatch], sums: Sequence[Any]) -> BatchFields:
-    """From the micro-batches of a train step; `sums` holds the summed loss by part of each."""
+    """The report of a train step from its micro-batches; `sums` holds the summed loss by part of each."""
     counts = sum(micro.tokens_by_part for micro in fed)
     slots = sum(micro.slots for micro in fed)
     real = sum(micro.real for micro in fed)
@@ -101,17 +101,17 @@ def batch_report(parts: Parts, fed: Sequence[MicroBatch], sums: Sequence[Any]) -
 def model_flops_share(
     tokens_per_second: float, parameters: int, trainable: int, device_kind: str, devices: int
 ) -> float | None:
-    """Model FLOP/s utilisation: what the parameters need of the devices' peak, None where the peak is not known.
+"""Model FLOP/s utilisation: the parameters' FLOP/s as a share of the devices' peak; None where that is unknown.
 
-    2 FLOPs a parameter and token forward, 2 for the gradients of the activations, 2 for those of the weights that are
-    trained (Kaplan et al. 2020, appendix B; attention itself is left out).
+    2 FLOPs per parameter and token forward, 2 for the gradients of the activations, 2 for those of the trained weights
+    (Kaplan et al. 2020, appendix B; attention itself is left out).
     """
     peak = next((value for name, value in sorted(_PEAK.items(), reverse=True) if device_kind.startswith(name)), None)
     return None if peak is None else tokens_per_second * (4 * parameters + 2 * trainable) / (peak * devices)
 
 
 def memory_in_use(device: jax.Device) -> MemoryFields:
-    """Bytes in use and at most in use: of the device where it tells, else of this process."""
+    """Bytes in use and their peak: of the device where it reports them, else of this process."""
     stats = device.memory_stats()
     if stats:
         return {"memory_bytes": stats["bytes_in_use"], "peak_memory_bytes": stats["peak_bytes_in_use"]}

@@ -34,12 +34,12 @@ def checkpoint_options(keep: int, best: Callable[[], int | None]) -> ocp.Checkpo
     return ocp.CheckpointManagerOptions(
         save_interval_steps=1,  # CheckpointGate decides
         preservation_policy=KeepLatestAndBest(keep, best),
-        enable_async_checkpointing=False,  # a checkpoint is whole when the next train step begins
+        enable_async_checkpointing=False,  # a checkpoint is complete when the next train step begins
     )
 
 
 class CheckpointGate:
-    """In place of a trainer's checkpoint manager: saves when the manifest says, and never weights that are broken."""
+    """Replaces a trainer's checkpoint manager: saves at the manifest's cadence, and never broken weights."""
 
     def __init__(
         self,
@@ -65,13 +65,13 @@ class CheckpointGate:
         return step
 
     def save(self, step: int, model: Any, optimizer: Any = None, *, force: bool = False, **kwargs: Any) -> bool:
-        """What Tunix calls after each train step, and at the end with `force`."""
+        """Called by Tunix after each train step, and at the end with `force`."""
         if not force and step % self._every:
             return False
         return self.write(step, model, optimizer, "end" if force else "cadence", kwargs["save_only_lora_params"])
 
     def write(self, step: int, model: Any, optimizer: Any, reason: str, lora: bool) -> bool:
-        """Write the checkpoint of `step`, unless it is there. Raises TrainingError for weights that are not finite.
+        """Write the checkpoint of `step`, unless it exists. Raises TrainingError for weights that are not finite.
 
         The train step is reported first, so that a run that is killed from here on resumes without a gap.
         """
@@ -82,8 +82,8 @@ class CheckpointGate:
         with self._pause("saving"):
             if not bool(_all_finite(nnx.state(model, nnx.LoRAParam if lora else nnx.Param))):
                 raise TrainingError(
-                    f"The weights are not numbers any more after train step {step:,}, so they were not saved. "
-                    "Lower the learning rate or max_grad_norm; the checkpoints from before are kept."
+                    f"The weights are not finite after train step {step:,}, so they were not saved. "
+                    "Lower the learning rate or max_grad_norm; the earlier checkpoints are kept."
                 )
             saved = self._save(step, model, optimizer, lora)
         seconds = time.perf_counter() - began
@@ -108,7 +108,7 @@ class CheckpointGate:
         except OSError as error:
             raise OutputError(
                 f"The checkpoint {self._directory / str(step)} cannot be written ({error.strerror or error}). "
-                "Mend that, then resume the run."
+                "Fix that, then resume the run."
             ) from error
 
 

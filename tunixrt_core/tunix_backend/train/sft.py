@@ -38,19 +38,19 @@ from tunixrt_core.util.hashing import content_hash
 
 
 class TunixTrainer:
-    """trainer.Trainer with Tunix. Models that are named, not given as a directory, live in `models_dir`."""
+    """trainer.Trainer with Tunix. Models given by name, not as a directory, are kept in `models_dir`."""
 
     def __init__(self, models_dir: Path, *, longest_first: bool = False) -> None:
-        """`longest_first`: the first batch is the largest that there is, for a dry run."""
+        """`longest_first`: the first batch is the largest one, for a dry run."""
         self._models_dir = models_dir
         self._longest_first = longest_first
 
     def train(
         self, manifest: RunManifest, run_dir: Path, *, observer: TrainObserver, controls: TrainControls
     ) -> TrainOutcome:
-        """Train to the manifest's last train step, or until asked to stop, going on from the last checkpoint.
+        """Train to the manifest's last train step or until the stop request, from the last checkpoint on.
 
-        Everything of JAX happens in the calling thread. Raises JobFailed or OutputError.
+        All JAX work happens in the calling thread. Raises JobFailed or OutputError.
         """
         if not writes():
             observer = NoObserver()
@@ -58,7 +58,7 @@ class TunixTrainer:
         data = load_data(manifest, self._models_dir)
         require_rows(data.train, manifest.max_seq_length)
         mesh = make_mesh(manifest.mesh, manifest.batch.size)
-        with mesh:  # thread-local, and the only way of entering a mesh that Tunix 0.1.7 heeds
+        with mesh:  # thread-local, and the only way of entering a mesh that works with Tunix 0.1.7
             loaded = load_model(manifest, self._models_dir, mesh)
             if data.vocab_size > loaded.vocab_size:
                 raise ModelError(
@@ -73,7 +73,7 @@ class TunixTrainer:
 
 @dataclass(slots=True)
 class _Training:
-    """The parts of one training, put together around Tunix's trainer."""
+    """The parts of one training run around Tunix's trainer."""
 
     manifest: RunManifest
     run_dir: Path
@@ -96,13 +96,13 @@ class _Training:
         schedule = make_schedule(manifest, total)
         metrics, compiles = LastMetrics(), CompileCounter("_train_step")
         loss = loss_function(manifest, self.loaded, data)
-        best: Best  # read by the checkpoints' policy, when it is there
+        best: Best  # read by the checkpoints' policy, once it is set
         trainer = self._trainer(schedule, metrics, loss, lambda: best.train_step)
         restored = trainer.train_steps
         self._require_same_data(trainer, restored)
         best = Best(RunDir(self.run_dir).best_file, restored)
         self._tell_plan(batches, total, restored)
-        feed = Feed(  # from here on its thread alone works with the batches
+        feed = Feed(  # from here on only its thread uses the batches
             batches,
             parts=len(data.parts),
             accumulation=accumulation,
@@ -146,7 +146,7 @@ class _Training:
         trainer.with_training_hooks(run)
         try:
             with compiles:
-                trainer.train([])  # the batches come from the hooks; at its end it saves and closes
+                trainer.train([])  # the batches come from the hooks; at the end it saves and closes
         finally:
             feed.close()
             trainer.checkpoint_manager.close()
@@ -162,7 +162,7 @@ class _Training:
         accumulation = manifest.batch.gradient_accumulation
         config = TrainingConfig(
             eval_every_n_steps=manifest.cadence.eval_every,
-            max_steps=None,  # the hooks bound the data; with max_steps Tunix keeps a progress bar that is quadratic
+            max_steps=None,  # the hooks end the data; with max_steps Tunix keeps a progress bar of quadratic cost
             gradient_accumulation_steps=accumulation if accumulation > 1 else None,
             checkpoint_root_directory=str(self._checkpoints.absolute()),
             checkpointing_options=checkpoint_options(manifest.cadence.keep_checkpoints, best),
@@ -191,7 +191,7 @@ class _Training:
         return make_sampler(self.manifest, self.loaded, tokenizer, log=self.observer.log)
 
     def _metadata(self, train_step: int) -> dict[str, Any]:
-        """What must be the same when the run goes on, beside the weights and the optimizer."""
+        """The state, beside weights and optimizer, that must be the same when the run resumes."""
         manifest = self.manifest
         return {
             "train_step": train_step,
@@ -208,7 +208,7 @@ class _Training:
         if changed:
             what = {"data": "the train rows or the tokenizer", "order": "seed, batch or max_seq_length"}
             raise TrainingError(
-                f"The run cannot go on: {' and '.join(what[name] for name in changed)} changed since its checkpoint "
+                f"The run cannot resume: {' and '.join(what[name] for name in changed)} changed since its checkpoint "
                 f"of train step {restored:,}, so it would see other batches. Start a new run, or undo the change."
             )
 
@@ -246,7 +246,7 @@ def loss_function(manifest: RunManifest, loaded: LoadedModel, data: Data) -> Los
 def make_plan(
     manifest: RunManifest, loaded: LoadedModel, data: Data, batches: TrainBatches, total: int, restored: int
 ) -> TrainPlan:
-    """The totals that an observer is told before the first train step."""
+    """The totals that an observer gets before the first train step."""
     micro_batches = total * manifest.batch.gradient_accumulation
     per_epoch = batches.batches(1)
     slots = sum(batches.plan(k).length * manifest.batch.size for k in range(per_epoch))
@@ -275,7 +275,7 @@ def make_plan(
 
 
 def plan_lines(plan: TrainPlan, model: str) -> list[str]:
-    """The plan in words, for the log."""
+    """The plan as text, for the log."""
     share = plan["trainable_parameters"] / plan["total_parameters"]
     lengths = " or ".join(f"{length:,}" for length in plan["row_lengths"])
     packed = f", {plan['rows_per_train_step']:.1f} rows of the data in a train step" if plan["packing"] else ""
@@ -290,5 +290,5 @@ def plan_lines(plan: TrainPlan, model: str) -> list[str]:
     if plan["shortened_rows"]:
         lines.append(f"{plan['shortened_rows']:,} rows lost steps from their middle to fit into max_seq_length.")
     if plan["restored_train_step"]:
-        lines.append(f"Goes on after train step {plan['restored_train_step']:,}, from its checkpoint.")
+        lines.append(f"Resumes after train step {plan['restored_train_step']:,}, from its checkpoint.")
     return lines

@@ -47,7 +47,7 @@ _SAMPLE_TAGS = {
 
 
 def make_sinks(manifest: RunManifest, folder: Path) -> list[MetricSink]:
-    """The sinks that a manifest asks for. Raises TrackingError where Weights & Biases cannot be used."""
+    """The sinks of a manifest. Raises TrackingError where Weights & Biases cannot be used."""
     sinks: list[MetricSink] = []
     if manifest.tracking.tensorboard:
         sinks.append(TensorBoard(folder / "tensorboard"))
@@ -57,7 +57,7 @@ def make_sinks(manifest: RunManifest, folder: Path) -> list[MetricSink]:
 
 
 def scalars(record: Known) -> dict[str, float]:
-    """The numbers of a record by tag; none for kinds that are not curves."""
+    """The numbers of a record by tag; none for kinds without curves."""
     return {tag: value for tag, value in _tagged(record) if value is not None and math.isfinite(value)}
 
 
@@ -84,7 +84,7 @@ def _losses(record: TrainMetric | EvalMetric, side: str) -> Iterator[tuple[str, 
 
 
 class TensorBoard:
-    """Event files that any TensorBoard reads, with the train step as the step."""
+    """TensorBoard event files, with the train step as the step."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -99,7 +99,7 @@ class TensorBoard:
         self._writer = SummaryWriter(
             str(self._folder),
             purge_step=restored + 1 if again else None,
-            filename_suffix=f".{restored:09d}",  # two files of one second would otherwise have one name
+            filename_suffix=f".{restored:09d}",  # otherwise two files of the same second would have the same name
         )
 
     def record(self, record: Known) -> None:
@@ -116,10 +116,10 @@ class TensorBoard:
 
 
 class WeightsAndBiases:
-    """A run of Weights & Biases that goes on where this run goes on: its id is kept in the run's folder."""
+    """A run of Weights & Biases that resumes when this run resumes: its id is kept in the run's folder."""
 
     def __init__(self, manifest: RunManifest, folder: Path) -> None:
-        """Raises TrackingError where the package is missing, or the key while it is to go online."""
+        """Raises TrackingError where the package is missing, or the key for an online run."""
         if importlib.util.find_spec("wandb") is None:
             raise TrackingError(
                 "tracking.wandb_project needs the package wandb, which is not installed. Install it with: "
@@ -127,8 +127,8 @@ class WeightsAndBiases:
             )
         if _goes_online() and not _has_key():
             raise TrackingError(
-                "Weights & Biases has no key here. Set WANDB_API_KEY or run `wandb login`; WANDB_MODE=offline keeps "
-                "its files in the run's folder instead."
+                "Weights & Biases has no API key on this machine. Set WANDB_API_KEY or run `wandb login`; "
+                "WANDB_MODE=offline keeps its files in the run's folder instead."
             )
         self._wandb = importlib.import_module("wandb")
         self._manifest = manifest
@@ -136,7 +136,7 @@ class WeightsAndBiases:
         self._run: Any = None
 
     def plan(self, plan: TrainPlan) -> None:
-        """Begin, or go on with, the run of Weights & Biases."""
+        """Begin or resume the run of Weights & Biases."""
         id_file = self._folder / "wandb-id"
         known = id_file.read_text().strip() if id_file.exists() else ""
         self._run = self._wandb.init(
@@ -148,7 +148,7 @@ class WeightsAndBiases:
             config={**self._manifest.to_dict(), "plan": dict(plan)},
         )
         id_file.write_text(f"{self._run.id}\n")
-        # its own step may only rise, and a resume goes back: the train step is an axis of its own
+        # its own step may only rise, and a resume goes back: the train step is a separate axis
         self._run.define_metric("train_step")
         self._run.define_metric("*", step_metric="train_step")
 
@@ -166,7 +166,7 @@ def _goes_online() -> bool:
 
 
 def _has_key() -> bool:
-    """In the environment, or where `wandb login` puts it."""
+    """Whether a key is in the environment or in the file of `wandb login`."""
     if os.environ.get("WANDB_API_KEY"):
         return True
     host = urlsplit(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").hostname or ""

@@ -1,7 +1,7 @@
 """Tunix's train step, compiled to update in place.
 
-Tunix gives only the optimizer's memory away (donates it), so each train step writes the whole model into new memory
-beside the old one; with LoRA the frozen weights too, copied as they are. Here the model's memory is given as well.
+Tunix donates only the optimizer's memory, so each train step writes the whole model into new memory beside the old
+one; with LoRA, it copies the frozen weights too. Here the model's memory is donated as well.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from tunix.sft.peft_trainer import PeftTrainer
 
 
 def compile_in_place(train_step: Callable[..., Any]) -> Any:
-    """`(model, optimizer, batch) -> results`, compiled; model and optimizer are changed where they lie."""
+    """`(model, optimizer, batch) -> results`, compiled; model and optimizer are updated in place."""
     return nnx.jit(train_step, donate_argnames=("model", "optimizer"))
 
 
 class InPlaceTrainer(PeftTrainer):
-    """PeftTrainer whose train step works in place. Whoever keeps an array of the model from before a train step
-    finds it deleted; the model itself always holds the arrays that are valid."""
+    """PeftTrainer whose train step works in place. It deletes the model's arrays from before the train step; the
+    model itself always holds the valid arrays."""
 
     _jitted_train_step_fn: Any
 

@@ -12,7 +12,7 @@ from tunixrt_core.tunix_backend.train.step.loss import ModelBatch, model_batch
 
 
 class MicroBatch(NamedTuple):
-    """`batch` goes to the device; the counts are of the whole batch, over all processes."""
+    """`batch` is for the device; the counts are those of the whole batch, over all processes."""
 
     batch: ModelBatch
     length: int
@@ -20,7 +20,7 @@ class MicroBatch(NamedTuple):
     trained: int
     real: int  # not padding
     slots: int
-    epoch: float  # epochs that the batches up to this one hold
+    epoch: float  # epochs up to and including this batch
 
 
 class Feed:
@@ -40,7 +40,7 @@ class Feed:
         return found
 
     def take_waited(self) -> float:
-        """Seconds that the caller of `next` stood still for a batch since this was last asked."""
+        """Seconds that the caller of `next` has waited for batches since the last call of this method."""
         waited, self._waited = self._waited, 0.0
         return waited
 
@@ -65,8 +65,8 @@ class Feed:
 def own_rows(batch: ModelBatch) -> ModelBatch:
     """The rows of the batch that this process feeds to its own devices; all of them where there is one process.
 
-    Tunix puts what the processes give it together to one global batch. Were each to give all rows, every row would
-    be trained on once for each process, at that many times the cost, and no loss would show it.
+    Tunix joins the rows of all processes into one global batch. If each gave all rows, every row would be trained on
+    once per process, at that many times the cost, and no loss would show it.
     """
     processes = jax.process_count()
     if processes == 1:

@@ -30,10 +30,10 @@ class Head:
 
 
 def hidden_states(model: Any, tokens: Any, positions: Any, attention_mask: Any, **more: Any) -> Any:
-    """What goes into the output head, [batch, length, dim].
+    """The input of the output head, [batch, length, dim].
 
-    The model's own forward pass is called, with its head put aside for that one call: LoRA only acts inside it, and a
-    loop over the layers from outside would train the base model without a word.
+    The model's own forward pass is called, with its head removed for that one call: LoRA acts only inside it, and a
+    loop over the layers from outside would silently train the base model.
     """
     caught: list[Any] = []
     with _head_aside(model, caught):
@@ -43,7 +43,7 @@ def hidden_states(model: Any, tokens: Any, positions: Any, attention_mask: Any, 
 
 @contextlib.contextmanager
 def _head_aside(model: Any, caught: list[Any]) -> Iterator[None]:
-    # the instance's dictionary is changed and put back before nnx looks at the module again
+    # the instance's dictionary is changed and restored before nnx reads the module again
     def catch(hidden: Any) -> Any:
         caught.append(hidden)
         return hidden[..., :1]
@@ -70,7 +70,7 @@ def head_of(model: Any) -> Head:
             "lora.modules reaches the output head, which the fused loss would train without LoRA. "
             "Leave the head out of lora.modules, or set loss.kind to plain."
         )
-    # only Gemma 2 has one; the family keeps it under this name
+    # only Gemma 2 has one, under this name
     softcap = getattr(model, "final_logits_softcap", None)
     return Head(weight.value, separate is None, None if softcap is None else float(softcap))
 
@@ -81,7 +81,7 @@ def nll(
     """`(sum(weights * nll), nll)` with nll [batch, length] in nats, computed in float32.
 
     hidden [batch, length, dim], targets int [batch, length], weights float [batch, length]. Only the sum has a
-    gradient: to `hidden`, and to the head where `train_head`. `chunk` tokens of each row are worked on at once.
+    gradient: to `hidden`, and to the head where `train_head`. `chunk` tokens of each row are processed at once.
     """
     length = hidden.shape[1]
     size = min(chunk, length)
@@ -92,7 +92,7 @@ def nll(
 
 
 def _chunks(x: Any, size: int) -> Any:
-    """[batch, length, ...] -> [chunks, batch, size, ...]; the batch axis, which lies over the devices, stays whole."""
+    """[batch, length, ...] -> [chunks, batch, size, ...]; the batch axis, which is sharded, is kept."""
     return jnp.moveaxis(x.reshape(x.shape[0], -1, size, *x.shape[2:]), 1, 0)
 
 
@@ -158,7 +158,7 @@ def _fused_backward(
     size: int, vocab_first: bool, softcap: float | None, train_head: bool, kept: Any, slopes: tuple[Any, Any]
 ) -> tuple[Any, Any, Any, Any]:
     d_hidden, d_head, weight, targets, weights = kept
-    total = slopes[0]  # each token's nll is for looking at only
+    total = slopes[0]  # the nll of each token is for reports only
     d_weight = (d_head * total).astype(weight.dtype) if train_head else jnp.zeros_like(weight)
     no_target = jnp.zeros(targets.shape, jax.dtypes.float0)
     return d_hidden * total.astype(d_hidden.dtype), no_target, jnp.zeros_like(weights), d_weight

@@ -42,8 +42,8 @@ class Losses(NamedTuple):
 class LossFunction:
     """The loss of one run. `parts` is how many parts the data has (see encoding.Parts).
 
-    `running_positions`: positions count through a whole row of the batch instead of anew in each row of the data.
-    With rotary positions only distances matter, so nothing else changes, and Gemma 2 needs it: its local layers
+    `running_positions`: positions count through a whole row of the batch instead of from 0 in each row of the data.
+    With rotary positions only distances matter, so the result is the same, and Gemma 2 needs it: its local layers
     compare a position with a place in the row. `flash`: the attention kernel takes segment ids and ignores the mask.
     """
 
@@ -58,16 +58,16 @@ class LossFunction:
         return {"batch": batch}
 
     def mean(self, model: Any, batch: ModelBatch) -> tuple[jax.Array, jax.Array]:
-        """The loss that is trained on, and the summed loss of each part.
+        """The training loss, and the summed loss of each part.
 
         `norm` is the train step's mean number of trained tokens per micro-batch, so that with gradient accumulation
-        too every token of the train step weighs the same.
+        too every token of the train step has the same weight.
         """
         losses = self.summed(model, batch)
         return losses.trained / batch.norm, losses.by_part
 
     def summed(self, model: Any, batch: ModelBatch) -> Losses:
-        # the token at l + 1 is what position l has to say; the last one has nothing to say
+        # position l predicts the token at l + 1; the last position predicts none
         targets, parts = (jnp.pad(x[:, 1:], ((0, 0), (0, 1))) for x in (batch.tokens, batch.parts))
         weights = (parts >= FIRST_TRAINED).astype(jnp.float32)
         total, each = self._nll(model, batch, targets, weights)
@@ -107,12 +107,12 @@ def loss_of(manifest: RunManifest, config: Any, parts: int) -> LossFunction:
 
 
 def runs_on_positions(config: Any) -> bool:
-    """Whether a model of this Tunix config needs running positions: those of the module of Gemma 1 and 2 do."""
+    """Whether a model of this Tunix config needs running positions: models of the Gemma 1 and 2 module do."""
     return type(config).__module__ == "tunix.models.gemma.model"
 
 
 def attention_mask(segments: Any) -> Any:
-    """Who may look at whom, bool [batch, length, length]: at tokens of the same row of the data, up to one's own."""
+    """The attention mask, bool [batch, length, length]: tokens of the same row of the data, up to one's own."""
     length = segments.shape[1]
     causal = jnp.tril(jnp.ones((length, length), jnp.bool_))
     return (segments[:, :, None] == segments[:, None, :]) & causal

@@ -20,8 +20,8 @@ def make_schedule(manifest: RunManifest, total: int) -> Schedule:
     """The learning rate by the number of train steps already done, 0 for the first.
 
     It rises in equal parts over the warm-up, is full on the train step after it, and ends at
-    final_share x learning_rate on the last one. A number is answered with a number, without the device: there it
-    would stand behind the train step under way, and whoever asks would wait for that.
+    final_share x learning_rate on the last one. For a number it returns a number, computed without the device: there it
+    would be queued behind the current train step, and the caller would wait for that.
     """
     peak, section = manifest.optimizer.learning_rate, manifest.schedule
     warm_up = min(int(section.warmup_share * total), total - 1)
@@ -43,7 +43,7 @@ def make_schedule(manifest: RunManifest, total: int) -> Schedule:
 
 
 def make_optimizer(manifest: RunManifest, schedule: Schedule) -> optax.GradientTransformation:
-    """Clipping by global norm (where asked for), then AdamW. Vectors such as norm scales are not decayed."""
+    """Clipping by global norm (where the manifest sets it), then AdamW. Vectors such as norm scales are not decayed."""
     section = manifest.optimizer
     adamw = optax.adamw(
         schedule,
