@@ -25,7 +25,7 @@ def test_a_trained_lora_is_exported_listed_and_downloaded(api: TestClient, pipel
     assert (found["status"], found["message"], found["layout"]) == ("succeeded", "", "peft")
     (listed,) = api.get(f"/runs/{run}/exports").json()["exports"]
     assert (listed["format"], listed["report"]) == ("peft", found["report"])
-    assert listed["report"]["not_checked"] == {"peft": "not asked for"}
+    assert listed["report"]["not_checked"] == {"peft": "not requested"}
     file = api.get(f"/runs/{run}/exports/peft/adapter_model.safetensors")
     assert len(file.content) == listed["files"]["adapter_model.safetensors"]
     part = api.get(f"/runs/{run}/exports/peft/adapter_model.safetensors", headers={"range": "bytes=10-19"})

@@ -77,14 +77,14 @@ def test_a_killed_run_is_interrupted_keeps_its_curve_and_resumes_without_a_gap(h
     assert exported.returncode == 0, exported.stderr
     assert "Checked by tunix on 8 prompts" in exported.stdout
     assert "agrees in 100.0%" in exported.stdout
-    assert "Not checked by transformers: not asked for." in exported.stdout
+    assert "Not checked by transformers: not requested." in exported.stdout
     model = folder.path / "export" / "model"
     card = (model / "README.md").read_text()
     assert "| Train steps | 60, 8 rows each |" in card
     assert "| tuned | 8 |" in card
     assert str(folder.path) not in card + (model / "export.json").read_text()
     repeated = tunixrt("export-model", folder.path, home=home)
-    assert (repeated.returncode, "exists already" in repeated.stderr) == (1, True)
+    assert (repeated.returncode, "already exists" in repeated.stderr) == (1, True)
 
 
 def test_manifest_and_jsonl_are_enough_on_another_machine(home: Path, tmp_path: Path) -> None:

@@ -130,7 +130,11 @@ def test_an_adapter_that_is_damaged_before_it_is_read_again_is_found_out(tmp_pat
             )
         save_file(tensors_of, str(file))
 
-    for what, message in (("swapped", "does not say"), ("of no layer", "not of rank"), ("of no module", "no module")):
+    for what, message in (
+        ("swapped", "does not match"),
+        ("of no layer", "do not have rank"),
+        ("of no module", "no module"),
+    ):
         with pytest.raises(ExportError, match=message):
             export(
                 manifest,

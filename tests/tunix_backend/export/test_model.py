@@ -78,7 +78,7 @@ def test_the_report_lies_beside_the_weights_and_says_what_was_not_checked(tmp_pa
     told = json.loads((tmp_path / "out" / "export.json").read_text())
     assert told["path"] == "out"
     assert [check["by"] for check in told["checks"]] == ["tunix"]
-    assert told["not_checked"] == report.not_checked == {"transformers": "not asked for"}
+    assert told["not_checked"] == report.not_checked == {"transformers": "not requested"}
     assert (tmp_path / "out" / "README.md").read_text() == "train step 7\n"
 
 
@@ -131,7 +131,7 @@ def test_an_existing_target_is_refused_and_left_as_it_is(tmp_path: Path, models_
     (tmp_path / "out").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for name in ("out", "link", "rows.jsonl"):
-        with pytest.raises(OutputError, match="exists already"):
+        with pytest.raises(OutputError, match="already exists"):
             export(manifest, models_dir, tmp_path / name)
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -143,7 +143,7 @@ def test_a_target_that_cannot_be_written_is_named(tmp_path: Path, models_dir: Pa
 
 
 def test_a_run_without_a_checkpoint_leaves_nothing_behind(tmp_path: Path, models_dir: Path) -> None:
-    with pytest.raises(CheckpointError, match="no whole checkpoint"):
+    with pytest.raises(CheckpointError, match="no complete checkpoint"):
         export(make_manifest(tmp_path), models_dir, tmp_path / "to" / "out")
     assert list((tmp_path / "to").iterdir()) == []
 
@@ -163,7 +163,7 @@ def test_a_file_that_is_damaged_between_writing_and_loading_is_found_out(
             (held,) = tensors(file.parent).values()
             save_file(held | {"model.norm.weight": held["model.norm.weight"] * np.float32(scale)}, str(file))
 
-    with pytest.raises(ExportError, match="does not say what the trained one says"):
+    with pytest.raises(ExportError, match="does not match the trained model"):
         export(manifest, models_dir, tmp_path / "to" / "out", damage)
     assert list((tmp_path / "to").iterdir()) == []
 
@@ -208,7 +208,7 @@ def test_a_check_that_is_asked_for_and_cannot_be_made_is_an_error_and_left_out_w
     with pytest.raises(ModelError, match=f"needs {needed}, which is not installed"):
         export(make_manifest(tmp_path, method="lora"), models_dir, tmp_path / "out", layout=layout, transformers=True)
     assert torch_proof.why_not(layout, None) == f"{needed} not installed"
-    assert torch_proof.why_not(layout, False) == "not asked for"
+    assert torch_proof.why_not(layout, False) == "not requested"
 
 
 def test_a_reader_that_refuses_to_be_imported_is_an_error_where_asked_for_and_a_reason_otherwise(
@@ -223,7 +223,7 @@ def test_a_reader_that_refuses_to_be_imported_is_an_error_where_asked_for_and_a_
     monkeypatch.setattr(torch_proof, "find_spec", lambda name: object())
     monkeypatch.setattr(torch_proof, "import_module", refuse)
     manifest = make_manifest(tmp_path)
-    with pytest.raises(ModelError, match=r"cannot be made: transformers cannot be imported .*tokenizers==0\.22\.2"):
+    with pytest.raises(ModelError, match=r"cannot run: transformers cannot be imported .*tokenizers==0\.22\.2"):
         export(manifest, models_dir, tmp_path / "out", transformers=True)
     pretend_to_train(manifest, models_dir)
     report = export(manifest, models_dir, tmp_path / "out", transformers=None)

@@ -191,7 +191,7 @@ def test_a_closed_generator_holds_no_memory_of_the_device(tmp_path: Path, models
 
 def test_no_checkpoint_to_generate_from_is_said(tmp_path: Path, models_dir: Path) -> None:
     load = TunixBackend(models_dir).load_generator()
-    with pytest.raises(CheckpointError, match="no whole checkpoint"):
+    with pytest.raises(CheckpointError, match="no complete checkpoint"):
         load(make_manifest(tmp_path), tmp_path / "nothing", on_phase=lambda phase: None)
 
 

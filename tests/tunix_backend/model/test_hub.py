@@ -111,8 +111,8 @@ def test_a_download_that_failed_is_no_model_and_the_next_one_asks_for_the_rest_o
         ((403, "GatedRepo"), "is gated"),
         ((401, "RepoNotFound"), "no model org/name, or it is private"),
         ((404, "RepoNotFound"), "no model org/name, or it is private"),
-        ((403, ""), r"does not give out org/name with this token \(HTTP 403\)"),
-        ((500, ""), r"cannot give out org/name now \(HTTP 500\)"),
+        ((403, ""), r"denies access to org/name with this token \(HTTP 403\)"),
+        ((500, ""), r"cannot serve org/name now \(HTTP 500\)"),
     ],
 )
 def test_what_the_hub_refuses_says_what_to_do(
@@ -155,7 +155,7 @@ def test_a_repository_without_weights_that_tunix_reads_is_refused(hub: FakeHub, 
 def test_what_stands_in_the_way_is_left_alone(hub: FakeHub, tmp_path: Path) -> None:
     (tmp_path / "org" / "name").mkdir(parents=True)
     (tmp_path / "org" / "name" / "notes.txt").write_text("mine")
-    with pytest.raises(ModelError, match="is in its way"):
+    with pytest.raises(ModelError, match="already exists"):
         resolve_model("org/name", tmp_path)
     assert (tmp_path / "org" / "name" / "notes.txt").read_text() == "mine"
 

@@ -90,7 +90,7 @@ def test_a_tile_that_does_not_divide_the_inputs_is_refused_with_the_sizes_that_d
     with pytest.raises(ModelError, match=r"does not divide the 16 inputs of layers/0/attn/o_proj"):
         check_tile_size(lora_targets(architecture_of(config_of("qwen3")), ".*o_proj"), 32)
     odd = architecture_of(config_of("qwen3", intermediate_size=52))
-    with pytest.raises(ModelError, match="None does"):
+    with pytest.raises(ModelError, match="No size does"):
         check_tile_size(lora_targets(odd, ".*down_proj|.*q_proj"), 16)
 
 

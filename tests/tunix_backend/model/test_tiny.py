@@ -56,7 +56,7 @@ def test_a_model_of_another_version_is_replaced_whole(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="built in are tiny, tiny-micro"):
+    with pytest.raises(ModelError, match="Choose one of tiny, tiny-micro"):
         write_builtin_model("huge", tmp_path / "huge")
 
 

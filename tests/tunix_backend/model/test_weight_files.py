@@ -97,7 +97,7 @@ def test_an_output_head_must_be_there_as_the_config_says(tmp_path: Path) -> None
 def test_a_tensor_that_the_model_has_no_place_for_is_named(tmp_path: Path, kind: str, extra: str) -> None:
     shapes = make(tmp_path, kind)
     write(tmp_path / "model.safetensors", {**shapes, extra: (4,)})
-    assert refused(tmp_path) == [f"model.safetensors holds {extra}, which the model has no place for"]
+    assert refused(tmp_path) == [f"model.safetensors holds {extra}, which the model does not have"]
 
 
 def test_old_buffers_and_the_eyes_of_gemma_3_are_left_alone(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "model.safetensors", make(tmp_path))
     whole = (tmp_path / "model.safetensors").read_bytes()
     (tmp_path / "model.safetensors").write_bytes(whole[:-1])
-    assert "is cut off or broken at model.layers.1" in refused(tmp_path)[0]
+    assert "is truncated or broken at model.layers.1" in refused(tmp_path)[0]
 
 
 def test_a_directory_without_weights_is_refused(tmp_path: Path) -> None:

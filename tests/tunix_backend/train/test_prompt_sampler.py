@@ -188,7 +188,7 @@ def test_what_cannot_be_answered_is_said(tmp_path: Path, models_dir: Path) -> No
     assert sampler_of(asking(tmp_path, 4, model=str(tmp_path / "model"), chat="chatml"), models_dir, told) is None
     assert sampler_of(asking(tmp_path, 4, chat="gemma"), models_dir, told) is None
     assert sampler_of(asking(tmp_path, 4, max_seq_length=8), models_dir, told) is None
-    assert [line.partition(":")[0] for line in told] == ["No prompts are answered while it trains"] * 3
+    assert [line.partition(":")[0] for line in told] == ["No prompts are answered during training"] * 3
     assert "window of 16" in told[0]
     assert "<end_of_turn>" in told[1]
     assert "longer than max_seq_length" in told[2]

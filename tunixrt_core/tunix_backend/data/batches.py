@@ -30,7 +30,7 @@ _AHEAD = 2  # batches that are prepared before they are requested
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenBatch:
-"""Arrays int32 [batch, length], padded on the right.
+    """Arrays int32 [batch, length], padded on the right.
 
     `segments` numbers the rows of the data inside a row of the batch, from 1; 0 is padding. `positions` count from 0
     in each of them. `parts` gives the part of each token (see encoding.Parts); the first token of each row has no
@@ -180,7 +180,7 @@ def fill(rows: Sequence[TokenRow], plan: BatchPlan, batch_size: int, pad_id: int
 
 
 class Ahead:
-"""Calls `make(k)` for k = first, first + 1, … in one thread of its own, a few calls ahead of the consumer.
+    """Calls `make(k)` for k = first, first + 1, … in one thread of its own, a few calls ahead of the consumer.
 
     Nothing else may use the data of `make` meanwhile. An error in `make(k)` is raised to the consumer of k.
     """

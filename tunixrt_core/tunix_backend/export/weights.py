@@ -1,7 +1,7 @@
 """Trained weights by Hugging Face names and shapes.
 
 Weights that QLoRA has quantised come out dequantised: LoRA was trained with these values, so the merged model matches
-the trained one. With the original weights, LoRA would correct for a quantisation error that is not there.
+the trained one. With the original weights, LoRA would correct for a quantisation error that does not exist.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def no_progress(done: int, total: int, file: str) -> None:
 
 
 def download_model(name: HubName | KaggleName, target: Path, on_progress: OnProgress = no_progress) -> Path:
-"""Download a model to `target`, which appears once all its files are downloaded, and return it.
+    """Download a model to `target`, which appears once all its files are downloaded, and return it.
 
     Files that an earlier try has downloaded completely are kept and not downloaded again. HF_TOKEN and HF_ENDPOINT are
     those of the environment. Raises ModelError with the fix: the hub cannot be reached, does not have the model or
@@ -180,9 +180,7 @@ def _put_in_place(part: Path, target: Path) -> Path:
     try:
         part.rename(target)
     except OSError:
-        raise ModelError(
-            f"The model is downloaded, but {target} already exists. Move it away and try again."
-        ) from None
+        raise ModelError(f"The model is downloaded, but {target} already exists. Move it away and try again.") from None
     return target
 
 

@@ -41,9 +41,9 @@ class LoadedModel:
 
 
 def resolve_model(reference: str, models_dir: Path, on_progress: OnProgress = no_progress) -> Path:
-"""The directory of a model: built in (written on first use), a path, or from a hub (downloaded on first use).
+    """The directory of a model: built in (written on first use), a path, or from a hub (downloaded on first use).
 
-`on_progress` is called during a download. Raises ModelError where there is no model of that name, with the fix.
+    `on_progress` is called during a download. Raises ModelError where there is no model of that name, with the fix.
     """
     if (found := _on_this_machine(reference, models_dir)) is not None:
         return found
@@ -68,7 +68,7 @@ def _on_this_machine(reference: str, models_dir: Path) -> Path | None:
 
 
 def make_mesh(section: MeshSection, batch_size: int) -> Any:
-"""A mesh with the axes fsdp and tp over this host's devices; each fsdp part gets the same number of rows.
+    """A mesh with the axes fsdp and tp over this host's devices; each fsdp part gets the same number of rows.
 
     Where the manifest leaves fsdp open, it is the largest number of devices that divides the batch. Raises ModelError
     for more devices than exist, and for a batch that cannot be divided: Tunix would give every row to every device.

@@ -53,7 +53,7 @@ def _llama3(frequency: float, scaling: Mapping[str, Any]) -> float:
 
 
 def use_frequencies(model: Any, module: Any, frequencies: tuple[float, ...]) -> None:
-"""Make `model` use these frequencies; the Tunix module of its class computes other ones.
+    """Make `model` use these frequencies; the Tunix module of its class computes other ones.
 
     The model gets a subclass whose forward pass sets the frequencies while it is traced; the module's function is
     replaced, once for all models, by one that uses them and calls the old one for all other models.

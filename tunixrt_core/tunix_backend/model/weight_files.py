@@ -37,7 +37,7 @@ class Tensor:
 
 
 def check_weights(directory: Path) -> Architecture:
-"""The architecture that config.json and the weight files agree on, including the vocabulary.
+    """The architecture that config.json and the weight files agree on, including the vocabulary.
 
     Reads headers, not weights (except an output head that is stored beside the embedding it is tied to). Raises
     ModelError for a broken file and for any tensor that is missing, unexpected, or of another shape: Tunix would
@@ -96,7 +96,7 @@ def _layer_tensors(a: Architecture) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def read_tensors(directory: Path) -> dict[str, Tensor]:
-"""Every tensor of the directory's *.safetensors by name, without the prefix `language_model.` of Gemma 3.
+    """Every tensor of the directory's *.safetensors by name, without the prefix `language_model.` of Gemma 3.
 
     Raises ModelError where there are none, where a file is truncated or missing though the index names it, where a name
     is in two files, and where types are mixed or unknown, which Tunix would misread.

@@ -17,7 +17,7 @@ _DEVICES = {"tpu": "TPU", "cuda": "GPU", "gpu": "GPU", "rocm": "GPU", "cpu": "CP
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-"""`holders` are other processes that hold the TPU; `has_plugin`: whether JAX can use the machine's device.
+    """`holders` are other processes that hold the TPU; `has_plugin`: whether JAX can use the machine's device.
 
     `processes` of this kind train together. `gpus` are those that JAX may use.
     """

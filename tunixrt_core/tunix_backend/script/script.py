@@ -32,7 +32,7 @@ _CELL = re.compile(r"^(?=# %%)", re.MULTILINE)
 
 
 def standalone_script(manifest: RunManifest, directory: Path) -> str:
-"""The script that trains `manifest` on the model in `directory`, whose files it is made from.
+    """The script that trains `manifest` on the model in `directory`, whose files it is made from.
 
     Its checkpoints go to script-checkpoints in the manifest's output_dir. Raises ModelError for a model that is
     missing or that Tunix would train wrongly, and for LoRA that matches none of its modules.
@@ -75,7 +75,7 @@ def notebook(script: str) -> str:
 
 
 class _Mended:
-"""The trainer's changes to a loaded model of this architecture, recorded by applying them to a stand-in.
+    """The trainer's changes to a loaded model of this architecture, recorded by applying them to a stand-in.
 
     So the script gets the config and the fixes from the trainer's own functions, without importing Tunix.
     """

@@ -148,7 +148,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         """Tunix's own evaluation is not used."""
 
     def _note_compiled(self) -> None:
-    """After a micro-batch was given to the device: record the compilation for it, if any.
+        """After a micro-batch was given to the device: record the compilation for it, if any.
 
         That time does not count as training.
         """
@@ -259,10 +259,10 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
             self._observer.record(self._waiting.pop(0))
 
     def _seconds(self) -> float:
-    """Seconds of the train step that has just ended, since the end of the previous one or of the pause between them.
+        """Seconds of the train step that has just ended, since the end of the previous one or of the pause between them.
 
-        Tunix reports a train step after it has given the next one to the device, so it ends when its loss is available; a
-        pause waits for the device first, and the train step ends then.
+        Tunix reports a train step after it has given the next one to the device, so it ends when its loss is available;
+        a pause waits for the device first, and the train step ends then.
         """
         now = self._clock()
         idle, resumed = self._pause or (now, now)

@@ -101,7 +101,7 @@ def batch_report(parts: Parts, fed: Sequence[MicroBatch], sums: Sequence[Any]) -
 def model_flops_share(
     tokens_per_second: float, parameters: int, trainable: int, device_kind: str, devices: int
 ) -> float | None:
-"""Model FLOP/s utilisation: the parameters' FLOP/s as a share of the devices' peak; None where that is unknown.
+    """Model FLOP/s utilisation: the parameters' FLOP/s as a share of the devices' peak; None where that is unknown.
 
     2 FLOPs per parameter and token forward, 2 for the gradients of the activations, 2 for those of the trained weights
     (Kaplan et al. 2020, appendix B; attention itself is left out).
