@@ -259,7 +259,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
             self._observer.record(self._waiting.pop(0))
 
     def _seconds(self) -> float:
-        """Seconds of the train step that has just ended, since the end of the previous one or of the pause between them.
+        """Seconds of the train step that has just ended, since the end of the previous one or of the pause after it.
 
         Tunix reports a train step after it has given the next one to the device, so it ends when its loss is available;
         a pause waits for the device first, and the train step ends then.
