@@ -170,7 +170,7 @@ def test_an_answer_without_an_end_is_text_and_needs_a_final_answer_to_be_kept(
     assert "No final answer can be read" in text
     assert "&lt;img src=x onerror=alert(1)&gt;" in text
     app = press(app, "keep-trace-base")
-    assert "cannot be read from what the model wrote" in app.error[0].value
+    assert "cannot be read from the model's output" in app.error[0].value
     field = next(one for one in app.text_input if str(one.key).startswith("keep-final-"))
     field.set_value("7")
     app = press(app, "keep-trace-base")

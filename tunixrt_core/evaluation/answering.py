@@ -33,10 +33,10 @@ def evaluate(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     stop: threading.Event | None = None,
 ) -> dict[str, Any]:
-    """Answer every row as often as the setup says, score it, and write predictions as they come; returns the summary.
+    """Answer every row as often as the setup says, score it, and write predictions as they come; return the summary.
 
-    Answers that are in the folder already are kept, so that a stopped or killed evaluation goes on where it was. A
-    stopped one writes no summary; the one returned counts the answers that are there.
+    Answers in the folder are kept, so that a stopped or killed evaluation resumes where it was. A stopped one writes no
+    summary; the one returned counts the existing answers.
     """
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.summary_file.unlink(missing_ok=True)
@@ -49,7 +49,7 @@ def evaluate(
         def keep(generations: Mapping[int, Generation]) -> None:
             places = [asked[i] for i in generations]
             for p in _predictions(manifest, eval_set.rows, places, list(generations.values()), scorers):
-                if (p.row, p.sample) not in kept:  # a batch that was written in part is answered again
+                if (p.row, p.sample) not in kept:  # a partly written batch is answered again
                     kept[p.row, p.sample] = p
                     handle.write(prediction_line(p))
             handle.flush()
@@ -67,7 +67,7 @@ def evaluate(
 
 
 def rescore(manifest: RunManifest, scorers: ScorerSet, folder: EvalDir) -> dict[str, Any]:
-    """Score answers that are there again, as with other scorers; no model is needed. Returns the new summary."""
+    """Score existing answers again, for example with other scorers; no model is needed. Returns the new summary."""
     before = folder.summary() or {}
     told = folder.predictions()
     style = manifest.rendering.reasoning
@@ -92,14 +92,14 @@ def _close(
 
 
 def prompt_of(manifest: RunManifest, row: EvalRow) -> str:
-    """The row as a model of this manifest is asked it, with the chat template applied."""
+    """The prompt of the row for a model of this manifest, with the chat template applied."""
     return render_asked(manifest, row.prompt, row.system or None)
 
 
 def render_asked(manifest: RunManifest, prompt: str, system: str | None) -> str:
-    """What the model is given: the prompt in the chat format that it was trained with.
+    """The model's input: the prompt in the chat format that it was trained with.
 
-    None for the manifest's system prompt, an empty text for none.
+    `system`: None for the manifest's system prompt, an empty text for none.
     """
     rendering = manifest.rendering
     chosen = rendering.system if system is None else system

@@ -31,7 +31,7 @@ from tunixrt_core.util.processes import this_process
 
 @dataclass(frozen=True, slots=True)
 class EvalPlan:
-    """An evaluation that can begin: the request with everything in it found."""
+    """An evaluation that can begin: the request with its checkpoint, scorers and rows."""
 
     manifest: RunManifest
     run_folder: RunDir
@@ -46,18 +46,18 @@ class EvalPlan:
 
     @property
     def label(self) -> str:
-        """The model in words: `base`, or the run with the train step."""
+        """The name of the model: `base`, or the run with the train step."""
         train_step = self.spec.train_step
         return "base" if train_step is None else model_label(self.manifest, self.run_folder.path.name, train_step)
 
     @property
     def is_done(self) -> bool:
-        """Whether these very answers are there already, scored by these very scorers."""
+        """Whether the same answers, scored by the same scorers, already exist."""
         summary = self.folder.summary()
         return summary is not None and self.folder.spec() == self.spec and summary["scorers"] == self.versions
 
     def show_queued(self) -> None:
-        """Let the folder say that it waits for this process."""
+        """Write to the folder's state that it waits for this process."""
         self.folder.path.mkdir(parents=True, exist_ok=True)
         if self.folder.spec() is None:
             write_json(self.folder.spec_file, self.spec.to_dict())
@@ -72,10 +72,10 @@ def plan_evaluation(
     *,
     eval_set: EvalSet | None = None,
 ) -> EvalPlan:
-    """Find the checkpoint, the scorers and the rows of a request, but for an `eval_set` that is given.
+    """Find the checkpoint, the scorers and the rows of a request, unless `eval_set` gives the rows.
 
     Raises InvalidEvaluation, UnreadableFile for an eval file, InvalidDataset for an empty eval split, InvalidManifest
-    for a data file that has changed, NotFound for a checkpoint that is not there.
+    for a data file that has changed, NotFound for a missing checkpoint.
     """
     with ScorerSet(request.scorers) as scorers:
         names, versions = scorers.names, scorers.versions
@@ -99,10 +99,10 @@ def execute_evaluation(
     on_state: Callable[[EvalState], None] = lambda state: None,
     stop: threading.Event | None = None,
 ) -> dict[str, Any]:
-    """Evaluate in this thread; returns the summary, which a stopped evaluation has of the answers that are there.
+    """Evaluate in this thread and return the summary; that of a stopped evaluation covers the existing answers.
 
-    What was answered before under the same name is kept and gone on from, or only scored anew where other scorers are
-    asked for; `again` answers everything anew. Errors are raised, and stand in the state too.
+    Answers of the same name are kept and completed, or only scored again where the scorers differ; `again` answers
+    everything again. Errors are raised, and written to the state too.
     """
     folder = plan.folder
     if plan.is_done and not again:
@@ -130,13 +130,13 @@ def execute_scoring(
     on_state: Callable[[EvalState], None] = lambda state: None,
     stop: threading.Event | None = None,
 ) -> dict[str, Any]:
-    """Score the answers of an evaluation that is done again, by the scorers that its spec names; no model is needed.
+    """Score the answers of a finished evaluation again, by the scorers that its spec names; no model is needed.
 
-    Raises InvalidEvaluation where there is no such evaluation, or a scorer is not there any more.
+    Raises InvalidEvaluation where there is no such evaluation, or a scorer is not installed any more.
     """
     spec, summary = folder.spec(), folder.summary()
     if spec is None or summary is None:
-        raise InvalidEvaluation(f"{folder.path} holds no answers that could be scored again. Evaluate again.")
+        raise InvalidEvaluation(f"{folder.path} holds no answers to score. Evaluate again.")
     with (
         ScorerSet(spec.scorers) as scorers,
         _reported(folder, int(summary["planned"]), on_state, stop or threading.Event()) as report,
@@ -153,12 +153,12 @@ def _rows(manifest: RunManifest, request: EvalRequest) -> EvalSet:
 
 
 def _look_for_leaks(plan: EvalPlan, report: _Report) -> None:
-    """Which rows the model was trained on, as far as the data file is still the one that it was trained on."""
+    """Find the eval rows that the model was trained on; nothing where the data file has changed since."""
     report.phase("comparing")
     try:
         check_data_unchanged(plan.manifest.data)
     except InvalidManifest:
-        return  # an eval file can be asked without the data
+        return  # an eval file needs no data file
     write_json(plan.folder.leaks_file, find_leaks(plan.eval_set, plan.manifest).to_dict())
 
 
@@ -189,7 +189,7 @@ def _generate(plan: EvalPlan, scorers: ScorerSet, generator: Generator, report: 
 
 @dataclass(slots=True)
 class _Report:
-    """Writes `state.json` as the evaluation goes on, and hears the `stop` file."""
+    """Writes `state.json` during the evaluation, and notices the `stop` file."""
 
     folder: EvalDir
     on_state: Callable[[EvalState], None]
@@ -217,7 +217,7 @@ class _Report:
 def _reported(
     folder: EvalDir, total: int, on_state: Callable[[EvalState], None], stop: threading.Event
 ) -> Iterator[_Report]:
-    """While inside, the state follows what is told; afterwards it says how it ended, whatever happened."""
+    """Inside, the state follows the progress; afterwards it holds the outcome, also after an error."""
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.stop_file.unlink(missing_ok=True)
     report = _Report(folder, on_state, stop)
@@ -233,11 +233,11 @@ def _end(report: _Report, error: BaseException | None) -> tuple[RunStatus, str]:
     if error is not None:
         return RunStatus.FAILED, str(error) if isinstance(error, TunixRTError) else f"{type(error).__name__}: {error}"
     if report.folder.summary() is None:
-        return RunStatus.STOPPED, "Stopped; evaluate again to go on."
+        return RunStatus.STOPPED, "Stopped; evaluate again to resume."
     return RunStatus.SUCCEEDED, ""
 
 
 def longest_row(manifest: RunManifest, folder: RunDir) -> int:
-    """Tokens of the longest row that was trained on: no completion that was learned from needs more."""
+    """Tokens of the longest row trained on: no completion in the training data is longer."""
     plan = folder.state().plan if folder.state_file.exists() else {}
     return int(plan.get("row_length", manifest.max_seq_length))

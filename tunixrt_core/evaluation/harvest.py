@@ -23,12 +23,12 @@ _MARKS = re.compile(r"</?(?:reasoning|answer|think)>")
 
 
 def model_label(manifest: RunManifest, run: str, train_step: int | None) -> str:
-    """What traces name as their model: `r-0003 tuned, train step 40`, or the base model; never a path."""
+    """The model name in traces: `r-0003 tuned, train step 40`, or the base model; never a path."""
     return public_name(manifest.model.id) if train_step is None else f"{run} tuned, train step {train_step:,}"
 
 
 def origin(manifest: RunManifest, run: str, train_step: int | None, sampling: Sampling) -> dict[str, Any]:
-    """The meta of a trace that a model wrote: enough to have it written again. Holds no time and no path."""
+    """The meta of a trace that a model wrote: enough to generate it again. Contains no time and no path."""
     return {
         "run": run,
         "train_step": train_step,
@@ -38,8 +38,8 @@ def origin(manifest: RunManifest, run: str, train_step: int | None, sampling: Sa
 
 
 def read_output(output: str, style: ReasoningStyle) -> ParsedCompletion:
-    """Steps and answer of what a model wrote. Where the structure is broken there is no answer, and what is left of
-    the tags is in no step.
+    """Steps and answer of a model's output. Where the structure is broken there is no answer, and remains of the tags
+    are in no step.
     """
     parsed = parse_completion(output, style)
     if parsed.answer is not None:
@@ -59,14 +59,14 @@ def trace_of(
     meta: Mapping[str, Any],
     final_answer: str | None = None,
 ) -> Trace:
-    """A model's answer as a trace. `final_answer` stands in where none can be read, or is to be another.
+    """A model's answer as a trace. `final_answer` replaces the answer of the output, or one that cannot be read.
 
     Raises InvalidTrace where there is no final answer, or where a trace cannot hold the text.
     """
     parsed = read_output(output, style)
     answer = final_answer or parsed.answer
     if answer is None:
-        raise InvalidTrace("final_answer", "cannot be read from what the model wrote; give it yourself")
+        raise InvalidTrace("final_answer", "cannot be read from the model's output; give it yourself")
     steps = tuple(Step(i, content) for i, content in enumerate(parsed.steps))
     return Trace(prompt, steps, answer, dict(meta), system or None, reference or None, source, model)
 
@@ -74,18 +74,18 @@ def trace_of(
 def harvest(
     record: EvalRecord, manifest: RunManifest, *, scorer: str, only_correct: bool
 ) -> Iterator[ScoredTrace | RowError]:
-    """The answers of an evaluation as traces with their score, or why one cannot be one.
+    """The answers of an evaluation as traces with their score, or the reason why one is not a valid trace.
 
-    `only_correct` leaves out what the scorer did not give a whole 1. Raises Conflict for an evaluation that is not
+    `only_correct` leaves out answers with a score below 1. Raises Conflict for an evaluation that is not
     finished, InvalidEvaluation for a scorer that did not score it.
     """
     folder = EvalDir.of(record)
     summary, spec = folder.summary(), folder.spec()
     if summary is None or spec is None:
-        raise Conflict(f"Evaluation {record.id} is not finished ({record.status}); evaluate again to go on.")
+        raise Conflict(f"Evaluation {record.id} is not finished ({record.status}). Evaluate again to resume it.")
     versions: Mapping[str, int] = summary["scorers"]
     if scorer not in versions:
-        raise InvalidEvaluation(f"{record.id} was not scored by {scorer!r}. It was by: {', '.join(versions)}.")
+        raise InvalidEvaluation(f"{record.id} was not scored by {scorer!r}. Choose one of {', '.join(versions)}.")
     chosen = (p for p in folder.predictions() if p.scores.get(scorer) == 1.0 or not only_correct)
     return _harvested(chosen, record, manifest, spec, scorer, str(versions[scorer]))
 

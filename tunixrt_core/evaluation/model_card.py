@@ -23,7 +23,7 @@ def model_card(manifest: RunManifest, folder: RunDir, report: ExportReport) -> s
     lines += ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in _facts(manifest, folder, report))]
     lines += ["", "## Evaluation", "", *_evaluation(folder)]
     lines += ["", "## Check of this export", "", *_proof(report)]
-    lines += ["", "The license of the base model holds for this one too.", ""]
+    lines += ["", "The license of the base model applies to this model too.", ""]
     return "\n".join(lines)
 
 
@@ -73,7 +73,7 @@ def _proof(report: ExportReport) -> list[str]:
         f"These files were loaded again and compared with the trained model on {report.prompts} prompts of the data "
         f"file ({report.tokens} tokens). Weights: {report.dtype}.",
         "",
-        "| read by | largest difference of a logit | allowed | the same likeliest next token |",
+        "| read by | largest difference of a logit | allowed | same likeliest next token |",
         "|---|---|---|---|",
         *map(_check, report.checks),
         *(f"| {by} | not checked: {why} | | |" for by, why in report.not_checked.items()),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model answered to one row, once, and its scores by scorer name (None: could not be told).
+    """One answer of a model to one row, and its scores by scorer name (None: no score).
 
     `row` is the place of the row in the eval set, `sample` counts the answers to one row; both from 0.
     """
@@ -37,7 +37,7 @@ class Prediction:
     hit_limit: bool
     row: int = 0
     sample: int = 0
-    verdicts: Mapping[str, str] = field(default_factory=dict)  # a word beside a score, such as `timeout`
+    verdicts: Mapping[str, str] = field(default_factory=dict)  # a label beside a score, such as `timeout`
     groups: Mapping[str, str] = field(default_factory=dict)
     system: str | None = None  # of the row; None: the manifest's
 
@@ -48,15 +48,15 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class EvalState:
-    """What an evaluation is doing: the content of its `state.json`, rewritten whole at every change."""
+    """The state of an evaluation: the content of its `state.json`, rewritten at every change."""
 
     status: RunStatus = RunStatus.QUEUED
     phase: str = ""  # loading, compiling, generating, scoring
     done: int = 0  # answers
     total: int = 0
-    compiles: int = 0  # shapes that were compiled so far
+    compiles: int = 0  # shapes compiled so far
     message: str = ""
-    process: str = ""  # processes.this_process() of who runs it
+    process: str = ""  # processes.this_process() of the process that runs it
     started_at: float | None = None  # Unix seconds
     ended_at: float | None = None
 
@@ -71,7 +71,7 @@ class EvalState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvalSpec:
-    """What one evaluation is: which model answers what, and which scorers look at the answers. Is `spec.json`."""
+    """The definition of an evaluation: model, rows, settings and scorers. The content of `spec.json`."""
 
     target: Target
     train_step: int | None  # of the checkpoint; None for the base model
@@ -80,7 +80,7 @@ class EvalSpec:
 
     @property
     def name(self) -> str:
-        """The name of its folder: the same model answering the same thing has the same one."""
+        """The name of its folder, the same for the same model with the same rows and settings."""
         model = self.target if self.train_step is None else f"{self.target}-{self.train_step}"
         return f"{model}-{self.setup.hash[:8]}"
 
@@ -106,7 +106,7 @@ class EvalDir:
 
     @classmethod
     def of(cls, record: EvalRecord) -> EvalDir:
-        """The folder that a record names."""
+        """The folder of a record."""
         return cls(Path(record.directory))
 
     @property
@@ -127,27 +127,27 @@ class EvalDir:
 
     @property
     def leaks_file(self) -> Path:
-        """Which rows the run was trained on: `Leaks.to_dict()`."""
+        """The file of eval rows that the run was trained on: `Leaks.to_dict()`."""
         return self.path / "leaks.json"
 
     @property
     def stop_file(self) -> Path:
-        """Its existence asks whoever runs this to stop: works from another process too."""
+        """The stop request: its existence stops the evaluation, from another process too."""
         return self.path / "stop"
 
     def predictions(self) -> list[Prediction]:
-        """Every prediction written so far, in the order of the eval set; a half-written last line is left out."""
+        """Every prediction written so far, in the order of the eval set; an incomplete last line is left out."""
         found = [_prediction(line) for line in self._lines()]
         return sorted(found, key=lambda p: (p.row, p.sample))
 
     def keep_whole_lines(self) -> None:
-        """Cut a half-written last line off the file, so that a resume can append to it."""
+        """Remove an incomplete last line of the file, so that a resume can append to it."""
         lines = self._lines()
         if self.predictions_file.exists():
             os.truncate(self.predictions_file, sum(len(line) + 1 for line in lines))
 
     def rewrite(self, predictions: Iterable[Prediction]) -> None:
-        """Put these in place of what was written, all or nothing."""
+        """Replace all predictions atomically."""
         fresh = self.predictions_file.with_suffix(".tmp")
         fresh.write_bytes(b"".join(prediction_line(p) for p in predictions))
         os.replace(fresh, self.predictions_file)
@@ -160,20 +160,20 @@ class EvalDir:
         return _read_json(self.summary_file)
 
     def leaks(self) -> Leaks | None:
-        """Which rows the run was trained on; None where that was not looked for (yet)."""
+        """The eval rows that the run was trained on; None where they were not searched for (yet)."""
         from tunixrt_core.evaluation.sets.leaks import Leaks
 
         loaded = _read_json(self.leaks_file)
         return None if loaded is None else Leaks.from_dict(loaded)
 
     def state(self) -> EvalState | None:
-        """What it is doing; interrupted where the process that ran it is gone. None where it never began."""
+        """The state; interrupted where the process that ran it is gone. None where it never began."""
         loaded = _read_json(self.state_file)
         if loaded is None:
             return None
         state = EvalState.from_dict(loaded)
         if not state.status.over and state.process and not process_alive(state.process):
-            return replace(state, status=RunStatus.INTERRUPTED, message="Its process ended; evaluate again to go on.")
+            return replace(state, status=RunStatus.INTERRUPTED, message="Its process ended; evaluate again to resume.")
         return state
 
     def write_state(self, state: EvalState) -> None:

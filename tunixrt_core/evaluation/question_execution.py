@@ -25,21 +25,21 @@ OnPhase = Callable[[Target, str], None]
 class AskedRun:
     """The run that a question is about."""
 
-    name: str  # its id, or that of its folder where there is no database
+    name: str  # its id, or the name of its folder where there is no database
     manifest: RunManifest
     folder: RunDir
 
     def train_step(self, target: Target, checkpoint: str) -> int | None:
-        """Of the weights that would answer; None for the base model. Raises NotFound."""
+        """The train step of the weights that would answer; None for the base model. Raises NotFound."""
         return self.folder.checkpoint_step(checkpoint) if target == "tuned" else None
 
 
-# folder, manifest, train step: with another one of these it is another model
+# folder, manifest, train step: they identify the model
 _Key = tuple[Path, str, int | None]
 
 
 class LoadedModels:
-    """The base and the tuned model of one run, kept in memory between questions. Used in one thread at a time."""
+    """The base and the tuned model of one run, kept in memory between questions. Used by one thread at a time."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -48,15 +48,15 @@ class LoadedModels:
 
     @property
     def held(self) -> tuple[Target, ...]:
-        """Which models are in memory."""
+        """The models in memory."""
         return tuple(self._held)
 
     def listen(self, on_phase: OnPhase) -> None:
-        """Tell this one from now on what the models do: one that was loaded for an earlier question too."""
+        """Send the phases of all models, also those loaded for earlier questions, to this callback from now on."""
         self._on_phase = on_phase
 
     def take(self, asked: AskedRun, target: Target, checkpoint: str) -> Generator:
-        """The model, loaded where it is not there yet. What belongs to another run or checkpoint is closed first."""
+        """The model, loaded unless it is in memory. Models of another run or checkpoint are closed first."""
         wanted = self._key(asked, target, checkpoint)
         for held, (key, _) in list(self._held.items()):
             if key[:2] != wanted[:2] or (held == target and key != wanted):
@@ -70,7 +70,7 @@ class LoadedModels:
         return self._held[target][1]
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Release the memory."""
         for target in list(self._held):
             self._drop(target)
 
@@ -92,7 +92,7 @@ def execute_question(
     on_answer: Callable[[Answered], None] = lambda answered: None,
     stop: threading.Event | None = None,
 ) -> tuple[Answered, ...]:
-    """One answer of each model that is asked; fewer where `stop` ended it. Errors are raised."""
+    """One answer per selected model; fewer where `stop` ended it. Errors are raised."""
     models.listen(on_phase)
     answers: list[Answered] = []
     for target in question.targets:

@@ -15,10 +15,10 @@ from tunixrt_core.util.hashing import check_text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One prompt to one run. Raises InvalidEvaluation for what cannot be asked.
+    """One prompt to one run. Raises InvalidEvaluation for invalid values.
 
-    `system` None is the manifest's, an empty text is none. `checkpoint` is `last`, `best` or a train step, of the tuned
-    model. `max_new_tokens` is the length of the longest row trained on where it is None.
+    `system`: None for the manifest's, an empty text for none. `checkpoint`: `last`, `best` or a train step, of the
+    tuned model. `max_new_tokens`: None for the length of the longest row trained on.
     """
 
     run_id: str
@@ -31,21 +31,23 @@ class Question:
 
     def __post_init__(self) -> None:
         if not self.prompt.strip():
-            raise InvalidEvaluation("The prompt is empty; write a question.")
+            raise InvalidEvaluation("The prompt is empty. Write a question.")
         if not self.targets or set(self.targets) - set(TARGETS) or len(set(self.targets)) < len(self.targets):
-            raise InvalidEvaluation(f"targets is {', '.join(self.targets) or 'empty'}; name base, tuned or both, once.")
+            raise InvalidEvaluation(
+                f"targets is {', '.join(self.targets) or 'empty'}. Name base, tuned or both, each once."
+            )
         if self.max_new_tokens is not None and self.max_new_tokens < 1:
-            raise InvalidEvaluation(f"max_new_tokens is {self.max_new_tokens}; it must be at least 1.")
+            raise InvalidEvaluation(f"max_new_tokens is {self.max_new_tokens}. Set it to at least 1.")
         for name, text in (("prompt", self.prompt), ("system", self.system or "")):
             _check(name, text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """What one model answered. `train_step` is None for the base model; `model` is what a kept trace names.
+    """The answer of one model. `train_step` is None for the base model; `model` is the model name of a saved trace.
 
     `answer` is None where none could be read. `seconds` is the time of generating, without loading; `compiled` says
-    that compiling is in it.
+    whether it includes compiling.
     """
 
     target: Target
@@ -54,7 +56,7 @@ class Answered:
     output: str
     steps: tuple[str, ...]
     answer: str | None
-    prompt_tokens: int  # 0: not known
+    prompt_tokens: int  # 0: unknown
     tokens: int
     hit_limit: bool
     seconds: float
@@ -63,14 +65,14 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionState:
-    """One question on its way. `target` is the model that `phase` is about; answers are there as they come."""
+    """One question in progress. `target` is the model of `phase`; answers are added as they come."""
 
     id: str
     question: Question
     status: RunStatus = RunStatus.QUEUED
     phase: str = ""  # loading, compiling, generating
     target: Target | None = None
-    message: str = ""  # why it failed
+    message: str = ""  # reason of a failure
     answers: tuple[Answered, ...] = ()
 
     @property
@@ -78,7 +80,7 @@ class QuestionState:
         return self.status.over
 
     def answer_of(self, target: Target) -> Answered | None:
-        """None where that model has not answered, or was not asked."""
+        """The answer of a model; None where it has not answered, or was not asked."""
         return next((found for found in self.answers if found.target == target), None)
 
     def to_dict(self) -> dict[str, Any]:
@@ -91,4 +93,6 @@ def _check(name: str, text: str) -> None:
     except ValueError as error:
         raise InvalidEvaluation(f"{error}.") from None
     if (size := len(text.encode())) > MAX_TRACE_BYTES:
-        raise InvalidEvaluation(f"{name} is {size:,} bytes long; at most {MAX_TRACE_BYTES:,} can be asked.")
+        raise InvalidEvaluation(
+            f"{name} is {size:,} bytes long, but at most {MAX_TRACE_BYTES:,} are allowed. Shorten it."
+        )

@@ -16,7 +16,7 @@ _Kind = TypeVar("_Kind", bound=Metric)
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """The figures of one run. None stands for what was not measured; losses are nats per token."""
+    """The figures of one run. None means not measured; losses are nats per token."""
 
     status: RunStatus
     message: str
@@ -79,7 +79,7 @@ def summarise(folder: RunDir) -> RunSummary:
 
 
 def part_rank(name: str) -> tuple[int, int]:
-    """Sorts the parts of a completion as they stand in it: format, step 1, step 2, …, answer; the prompt last."""
+    """Sort key of the parts of a completion, in their order: format, step 1, step 2, …, answer; the prompt last."""
     kind, _, number = name.partition(" ")
     return {"format": 0, "step": 1, "answer": 2}.get(kind, 3), int(number) if number.isdigit() else 0
 
@@ -101,5 +101,5 @@ def _median(values: list[float]) -> float | None:
 
 
 def _interval(told: Mapping[str, Any]) -> dict[str, float]:
-    """The 95 % interval, and how many rows were asked."""
+    """The 95 % interval, and the number of rows."""
     return {"low": told["exact_match_low"], "high": told["exact_match_high"], "rows": told["rows"]}

@@ -72,7 +72,7 @@ def test_an_id_that_stands_for_another_prompt_is_not_the_same_row() -> None:
 
 
 def test_a_scorer_that_never_looked_at_the_answers_is_named_with_those_that_did() -> None:
-    with pytest.raises(InvalidEvaluation, match="score of final_answer; there are: exact_match"):
+    with pytest.raises(InvalidEvaluation, match="score of final_answer; available: exact_match"):
         compare(side([1.0]), side([1.0], scorer="exact_match"), "final_answer")
 
 
@@ -138,7 +138,7 @@ def test_a_wide_interval_around_0_says_how_many_rows_it_would_take() -> None:
     found = compare(*table(both=30, fixed=10, broken=7, neither=3))
     assert found.rows_needed is not None
     assert 300 < found.rows_needed < 1000
-    assert any(f"takes about {found.rows_needed} rows" in warning for warning in found.warnings)
+    assert any(f"needs about {found.rows_needed} rows" in warning for warning in found.warnings)
 
 
 def test_an_interval_narrower_than_what_is_of_interest_is_no_cause_to_warn() -> None:

@@ -96,9 +96,9 @@ def test_the_same_rows_are_one_board_under_all_their_names() -> None:
             1,
             "sampling: temperature 0.7, top_p 0.9, top_k 20, seed 3, others greedy",
         ),
-        (replace(SETUP, samples=4, sampling=Sampling(0.7)), 1, "answers to a row: 4, others 1"),
+        (replace(SETUP, samples=4, sampling=Sampling(0.7)), 1, "answers per row: 4, others 1"),
         (SETUP, 2, "version of exact_match: 2, others 1"),
-        (SETUP, None, "version of exact_match: not known, others 1"),
+        (SETUP, None, "version of exact_match: unknown, others 1"),
     ],
 )
 def test_an_entry_that_was_asked_otherwise_says_so(setup: EvalSetup, version: int | None, note: str) -> None:

@@ -35,10 +35,10 @@ def test_names_can_be_asked_for_again() -> None:
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("exact", r"There is no scorer 'exact'. There are: exact_match, .*contains=TEXT"),
+        ("exact", r"There is no scorer 'exact'. Choose one of exact_match, .*contains=TEXT"),
         ("", "There is no scorer ''"),
-        ("contains", "needs to know what to look for: contains=TEXT"),
-        ("regex=", "needs to know what to look for: regex=PATTERN"),
+        ("contains", "needs a setting. Write contains=TEXT"),
+        ("regex=", "needs a setting. Write regex=PATTERN"),
         ("length=5", "length takes no setting"),
     ],
 )

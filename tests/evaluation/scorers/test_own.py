@@ -60,9 +60,9 @@ def test_own_scorers_run_only_where_they_are_asked_for() -> None:
     ("output", "error"),
     [
         ("exit", "error: SystemExit: bye"),
-        ("nan", "error: it gave nan, which is no number"),
-        ("text", "error: it gave str, not a number or a Score"),
-        ("none", "error: it gave NoneType, not a number or a Score"),
+        ("nan", "error: it returned nan, which is not a number"),
+        ("text", "error: it returned str, not a number or a Score"),
+        ("none", "error: it returned NoneType, not a number or a Score"),
     ],
 )
 def test_what_is_no_score_costs_one(output: str, error: str) -> None:
@@ -85,7 +85,7 @@ def test_a_scorer_says_its_version_and_unit_itself_and_is_held_to_it() -> None:
     assert scored("shares", "", "a", "ab") == [
         Score(0.0),
         Score(1.0),
-        Score(None, "error: it gave 2, and a share is from 0 to 1"),
+        Score(None, "error: it returned 2, but a share is from 0 to 1"),
     ]
     with ScorerSet(["shares"]) as scorers:
         assert scorers.versions["shares"] == 3

@@ -48,5 +48,5 @@ def test_a_pattern_without_end_costs_its_answers_only() -> None:
 
 @pytest.mark.parametrize("pattern", ["(", "[", "*", "a{99999999999}"])
 def test_what_is_no_pattern_is_a_sentence_before_anything_runs(pattern: str) -> None:
-    with pytest.raises(InvalidEvaluation, match="is no regular expression"):
+    with pytest.raises(InvalidEvaluation, match="is not a regular expression"):
         ScorerSet([f"regex={pattern}"])

@@ -14,22 +14,22 @@ from tunixrt_core.ingest.formats.fields import object_in
 from tunixrt_core.ingest.reasoning.split import split_completion
 from tunixrt_core.util.hashing import check_text, content_hash
 
-# in the order in which they are preferred
+# in order of preference
 PROMPTS = ("prompt", "question", "problem", "query", "input")
 EXPECTED = ("expected_answer", "reference_answer", "expected", "reference", "target", "answer", "solution")
 IDS = ("id", "row_id", "uid", "uuid", "unique_id", "example_id", "question_id", "problem_id", "task_id")
 SYSTEMS = ("system", "system_prompt")
-MAX_GROUP_CHARS = 80  # longer values are free text, and nothing to group by
-_WORKED = ("answer", "solution")  # may hold the working with the answer at its end
+MAX_GROUP_CHARS = 80  # longer values are free text, not groups
+_WORKED = ("answer", "solution")  # may hold a worked solution with the answer at its end
 _NESTED = ("meta", "metadata")
-# the fields that a column may be told to be, and where they stand in EvalColumns
+# the fields that a column can be mapped to, and their names in EvalColumns
 _FIELDS = {"prompt": "prompt", "expected_answer": "expected", "id": "id", "system": "system"}
 _KNOWN = frozenset({*PROMPTS, *EXPECTED, *IDS, *SYSTEMS})
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a row asks. `id` is None where the file gives none; `scalars` are its other values, as text."""
+    """The content of a row. `id` is None where the file gives none; `scalars` are its other values, as text."""
 
     id: str | None
     prompt: str
@@ -39,7 +39,7 @@ class Asked:
 
     @property
     def own_id(self) -> str:
-        """The id, or a hash of what is asked: the same in every file."""
+        """The id, or a hash of the content: the same in every file."""
         if self.id is not None:
             return self.id
         system = {} if self.system is None else {"system": self.system}
@@ -48,7 +48,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class EvalColumns:
-    """The columns by their names in the file, those inside of others by their path; None for what it does not have."""
+    """The columns by their names in the file, nested ones by their path; None for a missing column."""
 
     prompt: str
     expected: str
@@ -65,7 +65,7 @@ class EvalColumns:
         return plain_name(self.expected) == "solution"
 
     def read(self, row: Mapping[str, Any]) -> Asked:
-        """What the row asks. Raises InvalidTrace at the column that is at fault."""
+        """The content of the row. Raises InvalidTrace at the faulty column."""
         prompt = _at(row, self.prompt)
         if prompt is not None and (not isinstance(prompt, str) or isinstance(prompt, Number)):
             raise InvalidTrace(self.prompt, f"must be text, not {_kind(prompt)}")
@@ -78,7 +78,7 @@ class EvalColumns:
         )
 
     def _rest(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What is left to group by."""
+        """The remaining values, for grouping."""
         left: Any = dict(row)
         for name in self.to_dict().values():
             if keys := keys_of(row, name):
@@ -86,20 +86,20 @@ class EvalColumns:
         return left or {}
 
     def _reference(self, row: Mapping[str, Any]) -> str:
-        """The expected answer. Of a worked solution it is what import takes as its final answer: `####`, a box."""
+        """The expected answer. For a worked solution it is the final answer as in an import: `####`, a box."""
         given = scalar_text(row, self.expected)
         if plain_name(self.expected) not in _WORKED:
             return given
         split = split_completion(given, self.expected)
         if not split.final_answer.strip():
-            raise InvalidTrace(self.expected, "holds no answer behind its marks")
+            raise InvalidTrace(self.expected, "holds no answer after its marks")
         return given if split.rule.startswith("whole/") else split.final_answer
 
 
 def find_columns(rows: Sequence[Mapping[str, Any]]) -> EvalColumns | None:
-    """By their usual names, in any case, each where one of the rows has a value; None where no column is a prompt.
+    """The columns by their usual names, in any case, where a row has a value; None where no column is a prompt.
 
-    Without a column of answers one named `expected_answer` is missed in every row.
+    Without a column of answers, `expected_answer` is reported as missing in every row.
     """
     found = _usual(rows)
     return found if found.prompt and any(isinstance(row.get(found.prompt), str) for row in rows) else None
@@ -117,10 +117,10 @@ def _usual(rows: Sequence[Mapping[str, Any]]) -> EvalColumns:
 
 
 def told_columns(told: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> EvalColumns:
-    """The columns told by hand (column -> field); the fields that are not told have the columns of their usual names.
+    """The columns as mapped (column -> field); fields without a mapping take the columns of their usual names.
 
-    Raises UnreadableFile for a field that is not known or is told twice, a column that no row has, and where no prompt
-    is found.
+    Raises UnreadableFile for a field that is unknown or mapped twice, a column that no row has, and where no prompt is
+    found.
     """
     seen: dict[str, str] = {}
     for column, field in told.items():
@@ -144,7 +144,7 @@ def _at(row: Mapping[str, Any], name: str) -> Any:
 
 
 def scalar_text(row: Mapping[str, Any], name: str) -> str:
-    """The text, number, true or false in a column, as text. Raises InvalidTrace where there is none."""
+    """The text, number or Boolean in a column, as text. Raises InvalidTrace where there is none."""
     value = _at(row, name)
     if value is None:
         raise InvalidTrace(name, "is missing")
@@ -163,19 +163,19 @@ def scalar_text(row: Mapping[str, Any], name: str) -> str:
 
 
 def scalars(row: Mapping[str, Any], known: Collection[str] = _KNOWN) -> dict[str, str]:
-    """Every other text, number, true and false of a row, and of its `metadata`, as text."""
+    """Every other text, number and Boolean of a row, and of its `metadata`, as text."""
     return dict(_others(row, known))
 
 
 def id_of(row: Mapping[str, Any]) -> str | None:
-    """The value of the row's column of ids; None where it has none."""
+    """The value of the row's id column; None where it has none."""
     names = {plain_name(name): name for name, value in row.items() if _scalar(value)}
     found = _first(names, IDS)
     return None if found is None else _scalar(row[found])
 
 
 def plain_name(name: str) -> str:
-    """The name of a column as it is compared: `Expected Answer` is `expected_answer`."""
+    """The name of a column for comparison: `Expected Answer` is `expected_answer`."""
     return re.sub(r"[\s-]+", "_", name.strip().casefold())
 
 
@@ -184,7 +184,7 @@ def _others(row: Mapping[str, Any], known: Collection[str]) -> Iterator[tuple[st
         if plain_name(name) in _NESTED and isinstance(nested := object_in(row, name), Mapping):
             yield from ((inner, text) for inner, text in _others(nested, known) if inner not in row)
         elif plain_name(name) not in known and (text := _scalar(value)):
-            yield name, text[: MAX_GROUP_CHARS + 1]  # enough to see that it is too long; all of it would be held
+            yield name, text[: MAX_GROUP_CHARS + 1]  # enough to see that it is too long, without keeping all of it
 
 
 def _scalar(value: Any) -> str | None:

@@ -11,7 +11,7 @@ from tunixrt_core.evaluation.results.groups import MOST_VALUES, Group, break_dow
 from tunixrt_core.evaluation.results.row_scores import Pairs, RowScore, pair_rows, row_scores
 from tunixrt_core.evaluation.results.statistics import fewest_flips
 
-OF_INTEREST = 0.05  # an interval narrower than this around 0 says enough: 5 points
+OF_INTEREST = 0.05  # an interval narrower than this around 0 is conclusive: 5 points
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,10 @@ class Flip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison(Figures):
-    """Two evaluations on the rows that both have answered, by one scorer, with what was left out and what to beware of.
+    """Two evaluations on the rows that both have answered, by one scorer, with the rows left out and warnings.
 
-    `only_first` and `only_second` count rows that the other side has not answered, `changed` those whose id stands
-    for another prompt or reference there, `not_told` those that a side has no score for.
+    `only_first` and `only_second` count rows that the other side has not answered, `changed` those with the same id but
+    another prompt or reference there, `not_told` those without a score on one side.
     """
 
     scorer: str
@@ -54,7 +54,7 @@ def compare(
     """Paired comparison by one scorer over the rows that both have answered, matched by row id.
 
     A row with several answers counts once, with their mean score. `of_interest` is in units of the score: where the
-    interval of the difference holds 0 and is wider, a warning says how many rows it would take. Raises
+    interval of the difference contains 0 and is wider, a warning says how many rows are needed. Raises
     InvalidEvaluation where a side has no scores of that name.
     """
     pairs = pair_rows(row_scores(first, scorer), row_scores(second, scorer))
@@ -113,13 +113,13 @@ def _too_small(figures: Figures, of_interest: float) -> Iterator[str]:
     if difference is None:
         return
     if flips < needed:
-        yield f"Too few rows differ to tell: {flips} of {figures.rows:,}; fewer than {needed} can never reach p < 0.05."
+        yield f"Too few rows differ: {flips} of {figures.rows:,}; fewer than {needed} can never reach p < 0.05."
     if difference.low <= 0 <= difference.high and difference.high - difference.low > of_interest:
-        text = f"The difference lies between {difference.low:+.3f} and {difference.high:+.3f}, 0 among them"
+        text = f"The difference is between {difference.low:+.3f} and {difference.high:+.3f}, which includes 0"
         if figures.rows_needed is None:
             yield f"{text}: {_rows(figures.rows)} are too few to rule out a difference of interest."
         else:
-            yield f"{text}: to see one of {difference.value:+.3f} takes about {_rows(figures.rows_needed)}."
+            yield f"{text}: a difference of {difference.value:+.3f} needs about {_rows(figures.rows_needed)}."
 
 
 def _ungrouped(columns: Sequence[str]) -> Iterator[str]:

@@ -23,9 +23,9 @@ class Figures:
     """Two sides on the same rows.
 
     `fixed` and `broken` are the rows on which the second is better and worse; `both` and `neither` are the rows that
-    both have right and wrong, told where every row's score is 0 or 1 (`binary`), else None. `p_value` is McNemar's
-    exact two-sided test, which for other scores is the sign test on the rows that differ. Without rows there is no
-    mean and no difference.
+    both have right and wrong, where every row's score is 0 or 1 (`binary`), else None. `p_value` is McNemar's exact
+    two-sided test, which for other scores is the sign test on the rows that differ. Without rows there is no mean and
+    no difference.
     """
 
     rows: int
@@ -39,7 +39,7 @@ class Figures:
     broken: int
     neither: int | None
     p_value: float
-    rows_needed: int | None  # about how many would show a difference like this one; None where there is none
+    rows_needed: int | None  # rows that would show a difference like this one, about; None where there is none
 
     @property
     def wins(self) -> int:
@@ -55,7 +55,7 @@ class Figures:
 
     @property
     def gain(self) -> Estimate | None:
-        """The difference, turned so that above 0 means that the second is better."""
+        """The difference, with its sign chosen so that above 0 means that the second is better."""
         found = self.difference
         if found is None or self.higher_is_better:
             return found
@@ -63,7 +63,7 @@ class Figures:
 
     @property
     def p_worse(self) -> float:
-        """Exact one-sided p that the second wins so rarely, where it is no worse."""
+        """Exact one-sided p of this few wins of the second, where it is no worse."""
         return sign_test_fewer(self.wins, self.losses)
 
     @property

@@ -9,14 +9,14 @@ from tunixrt_core.evaluation.results.figures import Figures, measure
 from tunixrt_core.evaluation.results.row_scores import RowPair
 from tunixrt_core.evaluation.results.statistics import holm
 
-MOST_VALUES = 100  # a column with more values than this names rows, it does not group them
+MOST_VALUES = 100  # a column with more values than this identifies rows instead of grouping them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group(Figures):
     """The rows with one value of one column; `value` is None for those without any.
 
-    `p_holm` is `p_value` as it counts when every value of every column is looked at.
+    `p_holm` is `p_value` adjusted (Holm) for the tests of every value of every column.
     """
 
     column: str
@@ -25,7 +25,7 @@ class Group(Figures):
 
 
 def columns_of(pairs: Sequence[RowPair]) -> tuple[list[str], list[str]]:
-    """The columns that rows are grouped by, and those with too many values for it; both sorted by name."""
+    """The columns that group the rows, and those with too many values; both sorted by name."""
     names = sorted({name for pair in pairs for name in pair.groups})
     many = [name for name in names if len({pair.groups.get(name) for pair in pairs}) > MOST_VALUES]
     return [name for name in names if name not in many], many

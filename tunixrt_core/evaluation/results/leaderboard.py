@@ -16,15 +16,15 @@ from tunixrt_core.training.trainer import Sampling
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One evaluated model. `notes` say where it was asked in another way than most of its board.
+    """One evaluated model. `notes` name settings that differ from most entries of its board.
 
-    `runs` are all runs whose evaluation of the very same base model this is; of a tuned model it is the one run.
+    `runs` are all runs with this evaluation of the same base model; for a tuned model it is its run.
     `low` and `high` are the metric's 95 % interval where the evaluation has one.
     """
 
     eval_id: str
     runs: tuple[str, ...]
-    model: str | None  # None where the run is not there any more
+    model: str | None  # None where the run was removed
     dataset: str | None  # name of the dataset that the run trained on
     target: Target
     train_step: int | None
@@ -40,7 +40,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The entries of one eval set, best first. The same rows may go by several names."""
+    """The entries of one eval set, best first. The same rows may have several names."""
 
     eval_set: EvalSetRef
     names: tuple[str, ...]
@@ -49,11 +49,11 @@ class Board:
 
 @dataclass(frozen=True, slots=True)
 class Leaderboard:
-    """Boards, the one with the newest evaluation first, and how many evaluations stand on none, by why."""
+    """Boards, the one with the newest evaluation first, and the number of evaluations on no board, by reason."""
 
     metric: str
     boards: tuple[Board, ...]
-    without_setup: int  # their eval set is not known, so they can be compared with nothing
+    without_setup: int  # their eval set is unknown, so they cannot be compared
     without_metric: int
 
 
@@ -68,7 +68,7 @@ def leaderboard(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Leaderboard:
-    """Finished evaluations ranked by a metric, at equal values the newer first.
+    """Finished evaluations ranked by a metric; of equal values the newer first.
 
     `dataset` is the name of the dataset that the run trained on, `model` the id of the model in its manifest; `since`
     and `until` are moments with a time zone, both included.
@@ -97,7 +97,7 @@ def leaderboard(
 
 
 def _entry(record: EvalRecord, run: Run | None, metric: str, value: float) -> Entry:
-    # summaries of older versions have no `intervals`, but that of exact match
+    # summaries of older versions have only the interval of exact match
     older = (_number(record.metrics, f"{metric}_low"), _number(record.metrics, f"{metric}_high"))
     interval = record.metrics.get("intervals", {}).get(metric, older)
     return Entry(
@@ -131,7 +131,7 @@ def _board(newest_first: Sequence[Entry], metric: str, higher_is_better: bool) -
 
 
 def _bases_once(entries: Sequence[Entry]) -> list[Entry]:
-    """The newest entry of each base model that was asked and scored in the same way, for all its runs."""
+    """The newest entry of each base model with the same setup and scorers, for all its runs."""
     found: dict[object, list[Entry]] = {}
     for entry in entries:
         same = entry.target == "base" and entry.model is not None
@@ -143,19 +143,19 @@ def _bases_once(entries: Sequence[Entry]) -> list[Entry]:
 def _together(same: Sequence[Entry]) -> Entry:
     low, high = min(entry.value for entry in same), max(entry.value for entry in same)
     runs = tuple(dict.fromkeys(run for entry in same for run in entry.runs))
-    # the prompt's template and the type of the weights come from the run, so the same model may answer otherwise
+    # the prompt's template and the type of the weights come from the run, so the same model may answer differently
     notes = (f"its {len(same)} evaluations differ: {low:.3g} to {high:.3g}",) if low != high else ()
     return replace(same[0], runs=runs, notes=notes)
 
 
 def _way(entry: Entry, metric: str) -> dict[str, str]:
-    """What besides the rows decides a score, in words."""
+    """The settings, besides the rows, that affect a score, as text."""
     setup, version = entry.setup, entry.scorer_version
     return {
         "sampling": _sampling(setup.sampling),
-        "answers to a row": str(setup.samples),
+        "answers per row": str(setup.samples),
         "max_new_tokens": str(setup.max_new_tokens),
-        f"version of {metric}": "not known" if version is None else str(version),
+        f"version of {metric}": "unknown" if version is None else str(version),
     }
 
 

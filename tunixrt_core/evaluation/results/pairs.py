@@ -11,7 +11,7 @@ from tunixrt_core.runs.evaluation_record import EvalRecord, Target
 
 
 def base_and_tuned(records: Sequence[EvalRecord]) -> tuple[EvalRecord, EvalRecord] | None:
-    """The newest tuned evaluation that has a base one asked the very same thing; `records` are newest first."""
+    """The newest tuned evaluation that has a base evaluation of the same setup; `records` are newest first."""
     bases = [record for record in records if record.target == "base"]
     for tuned in records:
         base = next((b for b in bases if tuned.target == "tuned" and b.setup == tuned.setup), None)
@@ -21,15 +21,15 @@ def base_and_tuned(records: Sequence[EvalRecord]) -> tuple[EvalRecord, EvalRecor
 
 
 def newest(records: Sequence[EvalRecord], target: str) -> EvalRecord | None:
-    """The newest evaluation of a target that is over and has answers; `records` are newest first."""
+    """The newest ended evaluation of a target that has answers; `records` are newest first."""
     return next((r for r in records if r.target == target and r.metrics.get("rows")), None)
 
 
 def latest_results(evals: Path, train_step: int | None = None) -> dict[Target, dict[str, Any]]:
     """The summaries in a run's `evals` folder that belong together, by target, base first.
 
-    The newest of the tuned model (of `train_step` where given) and that of the base model which was asked the same, or
-    the newest of the base model alone.
+    The newest of the tuned model (of `train_step` where given) and that of the base model with the same setup, or the
+    newest of the base model alone.
     """
     found = [(EvalDir(file.parent), file.stat().st_mtime_ns) for file in evals.glob("*/summary.json")]
     newest_first = [folder for folder, _ in sorted(found, key=lambda pair: -pair[1])]

@@ -18,20 +18,20 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gate says, in a sentence. `p_value` is the exact one-sided p that the second is worse."""
+    """The outcome of the gate, with a sentence. `p_value` is the exact one-sided p that the second is worse."""
 
     outcome: Outcome
     p_value: float
-    largest_drop: float | None  # that these rows do not rule out, in units of the score, at least 0; None without rows
+    largest_drop: float | None  # not ruled out by these rows, in units of the score, at least 0; None without rows
     sentence: str
 
     @property
     def failed(self) -> bool:
-        """Whether `--fail-if-worse` ends with an error: on worse only, since what cannot be told is no finding."""
+        """Whether `--fail-if-worse` ends with an error: for `worse` only, not where the rows are inconclusive."""
         return self.outcome is Outcome.WORSE
 
     def __bool__(self) -> bool:
-        """So that `if worse(comparison)` means what it says."""
+        """Makes `if worse(comparison)` true for `worse` only."""
         return self.failed
 
 
@@ -40,16 +40,16 @@ def worse(comparison: Figures, alpha: float = 0.05, margin: float = 0.0) -> Verd
 
     Worse: the exact one-sided sign test (McNemar's) gives p < alpha, and the mean fell by more than `margin`, which is
     in units of the score and at least 0. Not worse: these rows rule out a drop larger than the margin, or the second
-    is better with p < alpha. Else it cannot be told. Raises InvalidEvaluation for an alpha or a margin that cannot be.
+    is better with p < alpha. Else it is `cannot tell`. Raises InvalidEvaluation for an invalid alpha or margin.
 
-    The largest drop that is not ruled out is the far end of the 95 % interval; where no row got worse, whose interval
-    would end at 0 however few the rows are, it is at least the share 1 - alpha^(1/n) that n rows without a loss leave
-    open (the rule of three; Hanley & Lippman-Hand 1983, JAMA 249, 1743).
+    The largest drop that is not ruled out is the far end of the 95 % interval. Where no row got worse, that interval
+    would end at 0 for any number of rows, so the drop is at least 1 - alpha^(1/n), the share that n rows without a loss
+    do not rule out (the rule of three; Hanley & Lippman-Hand 1983, JAMA 249, 1743).
     """
     if not 0 < alpha < 1:
-        raise InvalidEvaluation(f"alpha is {alpha}; it must lie between 0 and 1.")
+        raise InvalidEvaluation(f"alpha is {alpha}. Set it between 0 and 1.")
     if math.isnan(margin) or margin < 0:
-        raise InvalidEvaluation(f"margin is {margin}; it must be 0 or above.")
+        raise InvalidEvaluation(f"margin is {margin}. Set it to 0 or above.")
     gain, p = comparison.gain, comparison.p_worse
     if gain is None:
         return Verdict(Outcome.CANNOT_TELL, p, None, "Cannot tell: no row can be compared.")
@@ -59,7 +59,7 @@ def worse(comparison: Figures, alpha: float = 0.05, margin: float = 0.0) -> Verd
         return Verdict(Outcome.WORSE, p, drop, f"Worse: the mean fell by {-gain.value:.3f} ({said}).")
     if 0.5**comparison.rows >= alpha:
         return Verdict(
-            Outcome.CANNOT_TELL, p, drop, f"Cannot tell: {comparison.rows} rows could not show it whatever they were."
+            Outcome.CANNOT_TELL, p, drop, f"Cannot tell: {comparison.rows} rows are too few for any result to show it."
         )
     if comparison.p_better < alpha and gain.value > 0:
         return Verdict(Outcome.NOT_WORSE, p, drop, f"Not worse: better by {gain.value:.3f} ({said}).")

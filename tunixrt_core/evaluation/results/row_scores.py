@@ -12,7 +12,7 @@ from tunixrt_core.evaluation.predictions import Prediction
 
 @dataclass(frozen=True, slots=True)
 class RowScore:
-    """What one row came to. `score` is the mean over its answers that have one, None where none of them has."""
+    """The result of one row. `score` is the mean over its answers that have a score, None where none has."""
 
     answers: tuple[Prediction, ...]
     score: float | None
@@ -24,7 +24,7 @@ class RowScore:
 
 @dataclass(frozen=True, slots=True)
 class RowPair:
-    """One row of which both sides could be scored."""
+    """One row with a score on both sides."""
 
     id: str
     row: int
@@ -35,24 +35,24 @@ class RowPair:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """The rows that can be compared, in the order of the first's eval set, and how many cannot, by why."""
+    """The rows that can be compared, in the order of the first's eval set, and how many cannot, by reason."""
 
     rows: tuple[RowPair, ...]
     only_first: int  # the second has no such row
     only_second: int
     changed: int  # same id, but another prompt or reference
-    not_told: int  # a side has no score for it
+    not_told: int  # one side has no score
 
 
 def row_scores(predictions: Sequence[Prediction], scorer: str) -> dict[str, RowScore]:
     """The rows of one evaluation by id, ordered as in the eval set.
 
-    Raises InvalidEvaluation where no answer was ever looked at by this scorer.
+    Raises InvalidEvaluation where no answer was scored by this scorer.
     """
     if predictions and not any(scorer in p.scores for p in predictions):
         known = ", ".join(sorted({name for p in predictions for name in p.scores})) or "none"
         raise InvalidEvaluation(
-            f"No answer has a score of {scorer}; there are: {known}. Score the answers again with it."
+            f"No answer has a score of {scorer}; available: {known}. Score the answers again with it."
         )
     found: dict[str, list[Prediction]] = {}
     for p in sorted(predictions, key=lambda p: (p.row, p.sample)):
@@ -61,7 +61,7 @@ def row_scores(predictions: Sequence[Prediction], scorer: str) -> dict[str, RowS
 
 
 def pair_rows(first: Mapping[str, RowScore], second: Mapping[str, RowScore]) -> Pairs:
-    """Rows of both, matched by id."""
+    """Match the rows of both by id."""
     shared = [(row, second[name]) for name, row in first.items() if name in second]
     same = [(a, b) for a, b in shared if _asked(a) == _asked(b)]
     told = tuple(_pair(a, a.score, b.score) for a, b in same if a.score is not None and b.score is not None)

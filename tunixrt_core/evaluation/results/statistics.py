@@ -29,7 +29,7 @@ class Estimate:
 
 
 def wilson_interval(right: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """The interval of a share, which stays inside 0 to 1 where n is small; (0, 1) where n is 0.
+    """The interval of a share, inside 0 to 1 also for small n; (0, 1) where n is 0.
 
     With z the quantile of the normal distribution and p = right / n (Wilson 1927, JASA 22, 209-212):
     (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n).
@@ -46,8 +46,8 @@ def wilson_interval(right: int, n: int, confidence: float = CONFIDENCE) -> tuple
 def sign_tail(k: int, n: int) -> float:
     """P(X <= k) where X counts the heads of n throws of a fair coin.
 
-    Each binomial coefficient is the one beside it times i / (n - i + 1), from the middle outwards, as a share of their
-    sum. So nothing overflows, and n = 1,000,000 takes a hundredth of a second. Below 1e-307 it is 0.
+    Each binomial coefficient is its neighbour times i / (n - i + 1), from the middle outwards, as a share of their sum,
+    so nothing overflows, and n = 1,000,000 takes a hundredth of a second. Below 1e-307 it is 0.
     """
     if k < 0:
         return 0.0
@@ -73,7 +73,7 @@ def sign_test_fewer(wins: int, losses: int) -> float:
 
 
 def fewest_flips(alpha: float = 0.05) -> int:
-    """The fewest flipped rows whose two-sided sign test can end below alpha: all to one side give p = 2 / 2ⁿ."""
+    """The smallest number of flipped rows whose two-sided sign test can give p < alpha: p = 2 / 2ⁿ if all agree."""
     return math.floor(math.log2(2 / alpha)) + 1
 
 
@@ -83,21 +83,21 @@ def bootstrap_interval(
     """The percentile interval of the mean of `values`; of paired rows, give their differences.
 
     Rows are drawn with replacement, as many as there are; the interval holds the middle of the means of all
-    resamples (Efron & Tibshirani 1993, An Introduction to the Bootstrap, 13.3). The same values, in whatever order,
-    and the same seed give the same interval. Values that are all the same have an interval without width.
+    resamples (Efron & Tibshirani 1993, An Introduction to the Bootstrap, 13.3). The same values, in any order, and the
+    same seed give the same interval. Equal values have an interval of width 0.
 
-    There are 10,000 resamples where not said otherwise; of many rows with many different scores fewer, at least 1,000,
-    so that it takes a second at most for 50,000 rows. Raises ValueError where there are no values.
+    The default is 10,000 resamples; for many rows with many different scores fewer, at least 1,000, so that 50,000 rows
+    take a second at most. Raises ValueError where there are no values.
     """
-    import numpy as np  # here, so that a process which compares nothing does not load it
+    import numpy as np  # imported here, so that a process that compares nothing does not load it
 
     if not values:
-        raise ValueError("no values: there is nothing to draw from")
+        raise ValueError("bootstrap: there are no values. Give at least one.")
     n, random = len(values), np.random.default_rng(seed)
     told = np.sort(np.asarray(values, dtype=np.float64))
     different, counts = np.unique(told, return_counts=True)
     if len(different) <= max(10, min(100, n // 10)):
-        # how often each different value is drawn is multinomial: a million rows of right and wrong cost what ten do
+        # draws per distinct value are multinomial: a million rows of right and wrong cost as much as ten
         drawn = random.multinomial(n, counts / n, size=resamples or RESAMPLES)
         means = drawn @ different / n
     else:
@@ -111,7 +111,7 @@ def bootstrap_interval(
 
 def mean_interval(values: Sequence[float]) -> Estimate | None:
     """The mean of row scores with its 95 % interval: Wilson's where every score is 0 or 1, else the bootstrap's over
-    rows. None of nothing.
+    rows. None without scores.
     """
     if not values:
         return None
@@ -126,7 +126,7 @@ def is_binary(values: Sequence[float]) -> bool:
 
 
 def pass_at_k(right: int, n: int, k: int) -> float:
-    """The chance that at least one of k answers is right, told without bias from n answers of which `right` are.
+    """The unbiased estimate of the chance that at least one of k answers is right, from n answers with `right` right.
 
     1 - C(n - right, k) / C(n, k) (Chen et al. 2021, Evaluating Large Language Models Trained on Code, equation 1), as
     a product so that nothing overflows. For an eval set take the mean over its rows. Raises ValueError for other
@@ -135,12 +135,12 @@ def pass_at_k(right: int, n: int, k: int) -> float:
     if not (1 <= k <= n and 0 <= right <= n):
         raise ValueError(f"pass@{k} of {right} right among {n} answers: k must be from 1 to the number of answers")
     if n - right < k:
-        return 1.0  # there are too few wrong ones to draw k
+        return 1.0  # there are fewer than k wrong ones
     return 1.0 - math.prod(1.0 - k / i for i in range(n - right + 1, n + 1))
 
 
 def holm(p_values: Mapping[_Key, float]) -> dict[_Key, float]:
-    """Each p as it counts when all of them were looked at: adjusted p below alpha keeps the chance of even one false
+    """Each p adjusted for the number of tests: adjusted p below alpha keeps the chance of even one false
     alarm below alpha (Holm 1979, Scand. J. Statist. 6, 65-70): the i-th smallest times (m - i + 1), never falling.
     """
     adjusted: dict[_Key, float] = {}
@@ -152,11 +152,11 @@ def holm(p_values: Mapping[_Key, float]) -> dict[_Key, float]:
 
 
 def rows_needed(differences: Sequence[float], *, alpha: float = 0.05, power: float = POWER) -> int | None:
-    """About how many rows would show a difference like this one, in `power` of all tries. None where there is none.
+    """The approximate number of rows that show a difference like this one with `power`. None where there is none.
 
     (z₁₋α⸝₂ √q + z_power √(q - d²))² / d², with d the mean and q the mean square of the differences; where they are -1,
     0 and 1, q is the share of flipped rows and this is Connor's formula for McNemar's test (1987, Biometrics 43, 207).
-    It takes the difference seen for the true one, so it is a rough figure.
+    It takes the observed difference as the true one, so it is a rough figure.
     """
     if not differences or (d := fmean(differences)) == 0:
         return None
@@ -174,7 +174,7 @@ def _lower_weights(n: int) -> list[float]:
     weights, weight = [], 1.0
     for i in range(n // 2, -1, -1):
         if weight < sys.float_info.min:
-            break  # below it a float loses its digits, and would stay above 0 for ever
+            break  # below it a float loses its digits, and would stay above 0 forever
         weights.append(weight)
         weight *= i / (n - i + 1)
     return weights

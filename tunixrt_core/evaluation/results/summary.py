@@ -13,8 +13,8 @@ from tunixrt_core.evaluation.results.statistics import mean_interval
 
 
 def summarise(predictions: Sequence[Prediction], scorers: Mapping[str, int]) -> dict[str, Any]:
-    """Mean of every score by scorer name, its 95 % interval in `intervals`, and the words beside the scores; mean
-    tokens, share that hit the limit.
+    """Mean of every score by scorer name, its 95 % interval in `intervals`, the labels of the scores, mean tokens, and
+    the share that hit the limit.
 
     A row counts once, with the mean of its answers that have a score: several answers to one prompt are not as many
     prompts. `scorers` gives the version of each scorer.
@@ -44,5 +44,5 @@ def _row_means(predictions: Sequence[Prediction], name: str) -> list[float]:
 
 
 def _words(predictions: Sequence[Prediction], name: str) -> Counter[str]:
-    # what stands after a colon is of one answer, such as the text of an error
+    # the text after a colon is specific to one answer, such as the text of an error
     return Counter(p.verdicts[name].partition(":")[0] for p in predictions if name in p.verdicts)

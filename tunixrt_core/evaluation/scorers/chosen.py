@@ -16,11 +16,11 @@ def open_pool(kind: ProcessKind) -> VerifyPool:
 
 
 class ScorerSet:
-    """Scorers by name, all built-in ones that need no setting without names. A context manager: some scorers ask
+    """Scorers by name; without names, all built-in ones that need no setting. A context manager: some scorers use
     processes, which start with the first answer that needs one and end with the `with` block.
 
-    Raises InvalidEvaluation for a name that no scorer has. `exact_match` is always among them: results are counted
-    and compared by it.
+    Raises InvalidEvaluation for an unknown name. `exact_match` is always included: results are counted and compared by
+    it.
     """
 
     def __init__(
@@ -37,14 +37,14 @@ class ScorerSet:
         self.close()
 
     def close(self) -> None:
-        """End the processes, whatever they are at."""
+        """End the processes at once."""
         pools, self._pools = self._pools, {}
         for pool in pools.values():
             pool.close()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """As they can be asked for again, with their settings."""
+        """The names that select the same scorers again, with their settings."""
         return tuple(scorer.name for scorer in self._scorers)
 
     @property
@@ -53,7 +53,7 @@ class ScorerSet:
 
     def score(self, answers: Sequence[Answer]) -> list[dict[str, Score]]:
         """A score by name for each answer, in order."""
-        # all questions are under way before the first is waited for
+        # all questions are sent before the first result is awaited
         begun = [[(scorer.name, self._begin(scorer.score(answer))) for scorer in self._scorers] for answer in answers]
         return [{name: finish() for name, finish in one} for one in begun]
 

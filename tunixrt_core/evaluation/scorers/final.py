@@ -11,16 +11,16 @@ MATH = ProcessKind(TARGET, seconds=5.0, megabytes=1024)
 
 
 def exact_match(answer: Answer) -> Score:
-    """1 where the final answer says the same as the reference (see `compare`); no process is asked."""
+    """1 where the final answer matches the reference (see `compare`); uses no process."""
     given = answer.parsed.answer
     return Score(float(given is not None and compare(answer.reference, given) is Verdict.SAME))
 
 
 def final_answer(answer: Answer) -> Score | Question:
-    """1 where the final answer means the same as the reference: by what it says, or as a formula by math-verify.
+    """1 where the final answer means the same as the reference: as text or number, or as a formula by math-verify.
 
-    The word is `correct`, `wrong`, `unparsable` (0: no answer could be read, or nothing can be computed with), or that
-    of a math-verify that was ended: `timeout`, `memory`, `crash` (None: the answer may be right).
+    The label is `correct`, `wrong`, `unparsable` (0: no answer could be read or parsed), or that of an ended
+    math-verify process: `timeout`, `memory`, `crash` (None: the answer may be right).
     """
     given = answer.parsed.answer
     if given is None:
@@ -45,7 +45,7 @@ def _told(word: str) -> Score:
 
 
 SCORERS = (
-    Scorer("exact_match", COMPARISON_VERSION, "the final answer says the same as the reference", exact_match),
+    Scorer("exact_match", COMPARISON_VERSION, "the final answer matches the reference", exact_match),
     Scorer(
         "final_answer",
         COMPARISON_VERSION,

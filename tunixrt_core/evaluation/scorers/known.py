@@ -18,8 +18,8 @@ TEMPLATES: dict[str, search.Template] = {template.name: template for template in
 
 @dataclass(frozen=True, slots=True)
 class KnownScorer:
-    """A scorer as a list shows it. `setting` is empty where it takes none; `package` is that of a user's own, and
-    `problem` a sentence why it cannot be used.
+    """A scorer for a list. `setting` is empty where it takes none; `package` is that of a user's own scorer, and
+    `problem` the reason why it cannot be used.
     """
 
     name: str
@@ -33,14 +33,14 @@ class KnownScorer:
 
     @property
     def usage(self) -> str:
-        """How it is asked for: `format_valid`, `contains=TEXT`."""
+        """The form that selects it: `format_valid`, `contains=TEXT`."""
         return f"{self.name}={self.setting}" if self.setting else self.name
 
 
 def known_scorers() -> tuple[KnownScorer, ...]:
-    """Every scorer that can be asked for, and the user's own that cannot, with why. Imports the user's packages.
+    """Every usable scorer, and the user's own that cannot be used, with the reason. Imports the user's packages.
 
-    No two have the same name: a user's own under a name that is taken is listed with its package behind it.
+    Names are unique: a user's own scorer whose name is taken is listed with its package after the name.
     """
     own = own_scorers(_taken()).values()
     return (
@@ -52,9 +52,9 @@ def known_scorers() -> tuple[KnownScorer, ...]:
 
 
 def chosen_scorers(names: Sequence[str] = ()) -> tuple[Scorer, ...]:
-    """Scorers by name or `name=setting`, each once; without names those of Tunix RT that need no setting.
+    """Scorers by name or `name=setting`, each once; without names, those of Tunix RT that need no setting.
 
-    Raises InvalidEvaluation for a name that no scorer has and for a setting that cannot be.
+    Raises InvalidEvaluation for an unknown name and for an invalid setting.
     """
     found = [_chosen(name) for name in dict.fromkeys(names)] if names else list(BUILT_IN.values())
     return tuple(found)
@@ -65,17 +65,17 @@ def _chosen(asked: str) -> Scorer:
     if name in TEMPLATES:
         if not setting:
             usage = f"{name}={TEMPLATES[name].setting}"
-            raise InvalidEvaluation(f"The scorer {name} needs to know what to look for: {usage}.")
+            raise InvalidEvaluation(f"The scorer {name} needs a setting. Write {usage}.")
         return TEMPLATES[name].scorer(setting)
     if name in BUILT_IN and not sign:
         return BUILT_IN[name]
     own = {} if name in BUILT_IN else own_scorers(_taken())
     if sign and (name in BUILT_IN or name in own):
-        raise InvalidEvaluation(f"The scorer {name} takes no setting; write {name} alone.")
+        raise InvalidEvaluation(f"The scorer {name} takes no setting. Write {name} alone.")
     if name in own:
         return usable(own[name])
     there = (*BUILT_IN, *(f"{t.name}={t.setting}" for t in TEMPLATES.values()), *own)
-    raise InvalidEvaluation(f"There is no scorer {asked!r}. There are: {', '.join(there)}.")
+    raise InvalidEvaluation(f"There is no scorer {asked!r}. Choose one of {', '.join(there)}.")
 
 
 def _taken() -> frozenset[str]:

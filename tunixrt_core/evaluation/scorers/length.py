@@ -6,16 +6,16 @@ from tunixrt_core.evaluation.scorers.scorer import Answer, Score, Scorer
 
 
 def length(answer: Answer) -> Score:
-    """Tokens that were generated."""
+    """The number of generated tokens."""
     return Score(float(answer.tokens))
 
 
 def hit_limit(answer: Answer) -> Score:
-    """1 where the answer was cut off at the greatest length."""
+    """1 where the answer was cut off at the maximum length."""
     return Score(float(answer.hit_limit))
 
 
 SCORERS = (
     Scorer("length", 1, "how many tokens the model wrote", length, "tokens", None),
-    Scorer("hit_limit", 1, "the answer was cut off at the greatest length", hit_limit, "share", False),
+    Scorer("hit_limit", 1, "the answer was cut off at the maximum length", hit_limit, "share", False),
 )

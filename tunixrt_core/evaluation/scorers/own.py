@@ -1,7 +1,7 @@
 """Scorers from installed packages, entry point group `tunixrt.scorers`.
 
-They run in this process. One that raises costs the score of one answer; one that hangs or ends the process cannot be
-helped here.
+They run in this process. A scorer that raises loses the score of one answer; one that hangs or ends the process does so
+to the evaluation.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 GROUP = "tunixrt.scorers"
 _LONGEST_WORD = 100  # characters of an error beside a score
-# what summary.json says beside the means of the scorers
+# keys of summary.json beside the means of the scorers
 _RESERVED = frozenset(
     {"rows", "answers", "seconds", "planned", "verdicts", "scorers", "mean_tokens", "exact_match_low"}
     | {"exact_match_high", "intervals"}
@@ -29,7 +29,7 @@ _RESERVED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class OwnScorer:
-    """A scorer that a package offers: loaded, or the sentence why it cannot be used."""
+    """A scorer of a package: loaded, or the reason why it cannot be used."""
 
     name: str
     package: str
@@ -38,7 +38,7 @@ class OwnScorer:
 
 
 def own_scorers(taken: frozenset[str]) -> dict[str, OwnScorer]:
-    """Scorers of installed packages by name. `taken` are names that they cannot have. Imports the packages."""
+    """Scorers of installed packages by name. `taken` are names that are not available. Imports the packages."""
     found: dict[str, OwnScorer] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
         loaded = _loaded(entry, taken)
@@ -57,7 +57,7 @@ def usable(own: OwnScorer) -> Scorer:
 
 
 def guarded(name: str, judge: Callable[[Answer], object], unit: str) -> Callable[[Answer], Score]:
-    """The user's function, of which nothing but a score comes back. The log holds the first error with its place."""
+    """The user's function, which always returns a score. The log holds the first error with its traceback."""
     failed = False
 
     def score(answer: Answer) -> Score:
@@ -76,12 +76,12 @@ def guarded(name: str, judge: Callable[[Answer], object], unit: str) -> Callable
 def _loaded(entry: EntryPoint, taken: frozenset[str]) -> OwnScorer:
     package = entry.dist.name if entry.dist else entry.value
     if entry.name in taken | _RESERVED or "=" in entry.name or not entry.name.strip():
-        return OwnScorer(entry.name, package, None, "Its name is taken; give the entry point another one.")
+        return OwnScorer(entry.name, package, None, "Its name is taken. Give the entry point another one.")
     try:
         target = entry.load()
     except (Exception, SystemExit) as error:  # importing it runs the user's code
         log.debug("the scorer %s does not load", entry.name, exc_info=True)
-        return OwnScorer(entry.name, package, None, f"It does not load: {type(error).__name__}: {error}.")
+        return OwnScorer(entry.name, package, None, f"It cannot be imported: {type(error).__name__}: {error}.")
     if isinstance(target, Scorer):
         judge = guarded(entry.name, target.score, target.unit)
         return OwnScorer(entry.name, package, replace(target, name=entry.name, score=judge))
@@ -98,12 +98,12 @@ def _score(found: object, unit: str) -> Score:
     if value is None and isinstance(found, Score):
         return Score(None, str(score.verdict))
     if not isinstance(value, int | float):
-        return _error(f"it gave {type(value).__name__}, not a number or a Score")
+        return _error(f"it returned {type(value).__name__}, not a number or a Score")
     value = float(value)
     if not math.isfinite(value):
-        return _error(f"it gave {value}, which is no number")
+        return _error(f"it returned {value}, which is not a number")
     if unit == "share" and not 0 <= value <= 1:
-        return _error(f"it gave {value:g}, and a share is from 0 to 1")
+        return _error(f"it returned {value:g}, but a share is from 0 to 1")
     return Score(value, str(score.verdict))
 
 

@@ -14,10 +14,10 @@ Unit = Literal["share", "count", "tokens", "number"]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a scorer sees: a prompt, what the model wrote, and what would have been right.
+    """The input of a scorer: a prompt, the model's output, and the reference.
 
     `output` is without prompt and end-of-turn token, `tokens` its length, `hit_limit` whether it was cut off at the
-    greatest length. `parsed` holds the steps and the final answer that the reasoning style finds in it.
+    maximum length. `parsed` holds the steps and the final answer that the reasoning style finds in it.
     """
 
     prompt: str
@@ -34,7 +34,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A value, and where it helps a word. None is a score that could not be told: it counts in no mean."""
+    """A value with an optional label. None means no score: it is not counted in a mean."""
 
     value: float | None
     verdict: str = ""
@@ -42,7 +42,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class ProcessKind:
-    """A kind of process that can be killed: it runs `module:function` of two texts, within limits for one answer."""
+    """A kind of process that can be killed: it calls `module:function` with two texts, within limits per answer."""
 
     target: str
     seconds: float
@@ -51,7 +51,7 @@ class ProcessKind:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A score that only a process of its own may find out. `told` makes it of the word that comes back, which is the
+    """A score that is computed in a separate process. `told` makes the score from the returned label, which is the
     function's, or `timeout`, `memory` or `crash`.
     """
 
@@ -63,10 +63,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """A named rule. A new version means that the same answer may get another score.
+    """A named scoring rule. A new version means that the same answer may get another score.
 
-    `unit` says what values are: a `share` from 0 to 1, a `count`, `tokens`, or a `number` of which nothing is known.
-    `higher_is_better` is None where neither is. `about` is one line for lists and `--help`.
+    `unit` is the unit of the values: a `share` from 0 to 1, a `count`, `tokens`, or a `number` without a known unit.
+    `higher_is_better` is None where neither is better. `about` is one line for lists and `--help`.
     """
 
     name: str
@@ -78,4 +78,4 @@ class Scorer:
 
 
 LOST = frozenset({"timeout", "memory", "crash"})
-"""The words for an answer whose process was killed or died: nobody knows the score then."""
+"""The labels for an answer whose process was killed or died: the score is unknown then."""

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from tunixrt_core.errors import InvalidEvaluation
 from tunixrt_core.evaluation.scorers.scorer import LOST, Answer, ProcessKind, Question, Score, Scorer
 
-# A pattern such as (a+)+$ takes longer than the universe has left, and `re` cannot be interrupted.
+# A pattern such as (a+)+$ can take practically forever, and `re` cannot be interrupted.
 SEARCH = ProcessKind("tunixrt_core.evaluation.scorers.search:search", seconds=2.0, megabytes=512)
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A scorer that is made of a setting: `name=SETTING`. `make` raises InvalidEvaluation for one that cannot be."""
+    """A scorer that takes a setting: `name=SETTING`. `make` raises InvalidEvaluation for an invalid one."""
 
     name: str
     setting: str
@@ -28,7 +28,7 @@ class Template:
 
 
 def contains(text: str) -> Callable[[Answer], Score]:
-    """1 where the text stands in the output, letter by letter."""
+    """1 where the output contains exactly this text."""
 
     def score(answer: Answer) -> Score:
         return Score(float(text in answer.output))
@@ -37,13 +37,13 @@ def contains(text: str) -> Callable[[Answer], Score]:
 
 
 def regex(pattern: str) -> Callable[[Answer], Question]:
-    """1 where the pattern matches somewhere in the output. Searched for in a process that is killed after 2 seconds;
-    the score is None and the word `timeout` then.
+    """1 where the pattern matches somewhere in the output. The search runs in a process that is killed after 2 seconds;
+    the score is None and the label `timeout` then.
     """
     try:
         re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
-        raise InvalidEvaluation(f"regex={pattern} is no regular expression: {error}.") from error
+        raise InvalidEvaluation(f"regex={pattern} is not a regular expression ({error}). Fix it.") from error
 
     def score(answer: Answer) -> Question:
         return Question(SEARCH, answer.output, pattern, _told)
@@ -61,6 +61,6 @@ def _told(word: str) -> Score:
 
 
 TEMPLATES = (
-    Template("contains", "TEXT", 1, "the text stands in the output", contains),
+    Template("contains", "TEXT", 1, "the output contains the text", contains),
     Template("regex", "PATTERN", 1, "the regular expression matches somewhere in the output", regex),
 )

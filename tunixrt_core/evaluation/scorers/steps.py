@@ -8,12 +8,12 @@ from tunixrt_core.datasets.gates.rules.support import stands_in
 from tunixrt_core.evaluation.scorers.scorer import Answer, Score, Scorer
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 
-# where the structure is broken, all lines are read as steps, the marks of the styles among them
+# where the structure is broken, all lines are read as steps, including the marks of the styles
 _MARK = re.compile(r"(?:</?(?:reasoning|answer|think)>|<\|channel>thought|<channel\|>)+")
 
 
 def steps_of(answer: Answer) -> list[str]:
-    """The steps that were written, also where the structure around them is broken."""
+    """The steps of the output, also where the structure around them is broken."""
     return [step for step in answer.parsed.steps if not _MARK.fullmatch(step)]
 
 
@@ -23,9 +23,9 @@ def step_count(answer: Answer) -> Score:
 
 
 def answer_in_reasoning(answer: Answer) -> Score:
-    """1 where the final answer stands in the steps: as this number in any spelling, or in these words.
+    """1 where the steps contain the final answer: as this number in any spelling, or in these words.
 
-    0 with a word: `missing`, `no answer`, `no reasoning`. None in the style that has no reasoning.
+    0 with a label: `missing`, `no answer`, `no reasoning`. None in the style without reasoning.
     """
     if answer.style is ReasoningStyle.ANSWER:
         return Score(None, "no reasoning")

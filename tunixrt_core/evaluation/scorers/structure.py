@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"^(\d+)\. ", re.MULTILINE)
 
 
 def format_valid(answer: Answer) -> Score:
-    """1 where the output is the structure of its style and nothing else; otherwise 0 and what is the matter first."""
+    """1 where the output is exactly the structure of its style; otherwise 0 with the first fault as the label."""
     problem = _PROBLEMS[answer.style](answer.output)
     return Score(float(not problem), problem)
 
@@ -34,7 +34,7 @@ def _tags(text: str) -> str:
 
 
 def _first_fault(names: Sequence[str]) -> str:
-    """What is wrong with tags that are not the four of them in order."""
+    """The fault of tags that are not the four expected ones in order."""
     if len(set(names)) < len(names):
         return "twice"
     for name in ("reasoning", "answer"):
@@ -117,5 +117,5 @@ _PROBLEMS: dict[ReasoningStyle, Callable[[str], str]] = {
 }
 
 SCORERS = (
-    Scorer("format_valid", 2, "the structure of the reasoning style is there: in order, closed, once", format_valid),
+    Scorer("format_valid", 2, "the output has the structure of its style: in order, closed, once", format_valid),
 )

@@ -16,7 +16,7 @@ from tunixrt_core.util.hashing import content_hash
 
 @dataclass(frozen=True, slots=True)
 class EvalRow:
-    """One prompt to answer. `id` is the hash of its trace, or what the eval file calls it; `groups` are its columns
+    """One prompt to answer. `id` is the hash of its trace, or its id in the eval file; `groups` are its columns
     to break results down by, such as `{"section": "algebra"}`.
     """
 
@@ -29,7 +29,7 @@ class EvalRow:
 
 @dataclass(frozen=True, slots=True)
 class EvalSet:
-    """Rows to ask, and the name under which results refer to them."""
+    """The rows to evaluate, and their name in results."""
 
     ref: EvalSetRef
     rows: Sequence[EvalRow]
@@ -52,13 +52,13 @@ def eval_rows(manifest: RunManifest, limit: int | None = None) -> list[EvalRow]:
         rows.append(EvalRow(trace.content_hash, trace.prompt, reference, trace.system))
     if not rows:
         raise InvalidDataset(
-            f"{manifest.data.path} holds no rows of the eval split; build a dataset version with eval_share above 0."
+            f"{manifest.data.path} holds no rows of the eval split. Build a dataset version with eval_share above 0."
         )
     return rows
 
 
 def split_set(manifest: RunManifest, limit: int | None = None) -> EvalSet:
-    """The eval split as an eval set, named by the dataset version where the manifest knows it."""
+    """The eval split as an eval set, named after the dataset version where the manifest has it."""
     rows = eval_rows(manifest, limit)
     data = manifest.dataset
     name = f"{data.name} v{data.version}" if data else Path(manifest.data.path).name
@@ -66,5 +66,5 @@ def split_set(manifest: RunManifest, limit: int | None = None) -> EvalSet:
 
 
 def rows_hash(rows: Sequence[EvalRow]) -> str:
-    """The sha256 over everything that is asked and compared, in order; another grouping asks the same."""
+    """The sha256 over all prompts and references, in order; the grouping does not change it."""
     return content_hash([[row.id, row.prompt, row.reference, row.system] for row in rows])

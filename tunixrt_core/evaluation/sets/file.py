@@ -23,7 +23,7 @@ def file_set(
     allow_rejects: bool = False,
     columns: Mapping[str, str] | None = None,
 ) -> EvalSet:
-    """The rows of a file, in order, at most `limit`; all of it is checked. `columns` as in `read_eval_file`.
+    """The rows of a file, in order, at most `limit`; the whole file is checked. `columns` as in `read_eval_file`.
 
     Raises UnreadableFile where it cannot be read, InvalidEvaluation where a row is bad (unless `allow_rejects`) or
     none is left.
@@ -32,7 +32,7 @@ def file_set(
     if not allow_rejects:
         report.check()
     if not found.rows:
-        raise InvalidEvaluation(f"{report.file} holds no row that can be asked.")
+        raise InvalidEvaluation(f"{report.file} holds no usable row. Add a row with a prompt and an expected answer.")
     return found
 
 
@@ -44,7 +44,7 @@ def read_eval_file(
     rejects: Rejects | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> tuple[EvalSet, EvalFileReport]:
-    """What would be asked, and what the whole file came to. `rejects` are given the bad rows, byte for byte.
+    """The rows to evaluate, and the report of the whole file. `rejects` gets the bad rows, byte for byte.
 
     The files are those that `read_traces` takes one at a time; rows inside of an object are read as there.
     `columns` tells by hand what columns are: column -> prompt, expected_answer, id or system. Raises UnreadableFile.

@@ -19,16 +19,16 @@ from tunixrt_core.traces.rows import read_rows
 from tunixrt_core.traces.trace import Trace, group_key_of
 
 NGRAM = int(GATE.settings["ngram"].default)
-# an n-gram of more rows than this is the set's own wording, such as an instruction that stands above every question
+# an n-gram of more rows than this is the set's own wording, such as an instruction above every question
 MOST_OWNERS = 20
 _TELL_EVERY = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """One eval row and the train row that tells most of it.
+    """One eval row and the train row with the largest overlap.
 
-    `exact`: the prompts are the same when normalised. `overlap`: `words` words in a row are the same, which stand at
+    `exact`: the normalised prompts are equal. `overlap`: `words` consecutive words are the same, at
     `prompt[prompt_start:prompt_end]` of the eval row and at `[start:end]` of the `field` of the trace with that hash.
     `train_rows` counts the train rows of that kind.
     """
@@ -47,9 +47,9 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class Leaks:
-    """What was compared, and every eval row of which the train rows hold something: the content of `leaks.json`.
+    """The compared data, and every eval row that overlaps with train rows: the content of `leaks.json`.
 
-    `eval_sha256` is of the eval set's rows, `data_sha256` of the file trained on. `common` n-grams were left out
+    `eval_sha256` is of the eval set's rows, `data_sha256` of the training file. `common` n-grams were left out
     because too many eval rows have them.
     """
 
@@ -65,7 +65,7 @@ class Leaks:
 
     @property
     def share(self) -> float:
-        """Of the eval rows, 0 to 1."""
+        """The share of the eval rows, 0 to 1."""
         return (self.exact + self.overlap) / self.eval_rows if self.eval_rows else 0.0
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,10 +84,10 @@ def find_leaks(
     *,
     ngram: int = NGRAM,
 ) -> Leaks:
-    """Read the train rows of the manifest's data file once, and compare. `on_progress` is told rows done and in all.
+    """Read the train rows of the manifest's data file once, and compare. `on_progress` gets rows done and total rows.
 
-    What is held are numbers of 64 bits for the eval prompts and one finding an eval row, however many train rows there
-    are. Prompts of fewer than `ngram` words are found as a whole only. Raises UnreadableFile.
+    Memory: 64-bit numbers for the eval prompts and one finding per eval row, for any number of train rows. Prompts of
+    fewer than `ngram` words are found only as a whole. Raises UnreadableFile.
     """
     search = _Search(eval_set.rows, ngram)
     done = 0
@@ -114,7 +114,7 @@ def find_leaks(
 
 @dataclass(slots=True)
 class _Best:
-    """What is known of one eval row; places in n-grams, `run` of them in a row."""
+    """The state of one eval row; places are counted in n-grams, `run` is the number of consecutive ones."""
 
     run: int = 0
     leak: Leak | None = None
@@ -123,7 +123,7 @@ class _Best:
 
 
 class _Search:
-    """Eval prompts by their n-grams, and the longest stretch that was found of each."""
+    """Eval prompts by their n-grams, and the longest stretch found of each."""
 
     def __init__(self, rows: Sequence[EvalRow], size: int) -> None:
         self._rows = rows
@@ -151,7 +151,7 @@ class _Search:
             self._best[i].train_rows += 1
 
     def findings(self) -> tuple[Leak, ...]:
-        """In the order of the eval set."""
+        """The leaks in the order of the eval set."""
         return tuple(_counted(best) for best in self._best if best.leak is not None)
 
     def _exact(self, i: int, trace: Trace) -> None:
@@ -164,9 +164,9 @@ class _Search:
         best.train_rows += 1
 
     def _overlaps(self, trace: Trace, name: str, text: str, touched: set[int]) -> None:
-        """Stretches that a part of the trace has in common with eval prompts, each followed word by word."""
+        """Stretches that a part of the trace shares with eval prompts, each followed word by word."""
         runs: dict[tuple[int, int], int] = {}
-        longest: dict[int, tuple[int, int, int]] = {}  # eval row -> n-grams in a row, the last one's place here, there
+        longest: dict[int, tuple[int, int, int]] = {}  # eval row -> consecutive n-grams, place of the last here, there
         for place, value in enumerate(grams(text, self._size)):
             if (owners := self._owners.get(value)) is None:
                 runs = {}

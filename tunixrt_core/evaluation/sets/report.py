@@ -18,7 +18,7 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class EvalFileReport:
-    """`read` counts what the rows gave; `rows` of them would be asked. `errors` keeps the first 1,000 rejected ones.
+    """`read` counts all rows read, `rows` those to evaluate. `errors` keeps the first 1,000 rejected ones.
 
     `columns` is field -> column; `groups` holds the grouping columns with the number of rows of each value.
     """
@@ -36,17 +36,17 @@ class EvalFileReport:
 
     @property
     def balanced(self) -> bool:
-        """True when everything read is accounted for. Anything else is a bug."""
+        """True when all rows read are accounted for. False is a bug."""
         return self.read == self.rows + self.duplicate + self.rejected
 
     def check(self) -> None:
-        """Raise InvalidEvaluation, naming the first three, where rows were rejected."""
+        """Raise InvalidEvaluation, naming the first three rejected rows, where there are any."""
         if not self.rejected:
             return
         named = "\n".join(f"  {error}" for error in self.errors[:_NAMED])
         raise InvalidEvaluation(
-            f"{self.rejected:,} of the {self.read:,} rows of {self.file} cannot be asked, so it is not evaluated on "
-            f"the rest. The first:\n{named}\nMend or remove them; `tunixrt doctor eval {self.file}` shows them all.",
+            f"{self.rejected:,} of the {self.read:,} rows of {self.file} cannot be used, so nothing is evaluated. "
+            f"The first:\n{named}\nFix or remove them; `tunixrt doctor eval {self.file}` shows them all.",
             details={"rejected": self.rejected, "errors": [error.to_dict() for error in self.errors]},
         )
 
@@ -56,7 +56,7 @@ class EvalFileReport:
 
 
 class Kept:
-    """The rows to ask so far, each once; what comes again is counted, what contradicts them is refused."""
+    """The rows so far, each once; a repeated row is counted, a contradicting one is rejected."""
 
     def __init__(self, file: str) -> None:
         self._file = file
@@ -68,7 +68,7 @@ class Kept:
         self.errors: list[RowError] = []
 
     def add(self, line: int, asked: Asked, names: Mapping[str, str]) -> bool:
-        """False where the row is refused: its id is that of another row, or its prompt has another answer there.
+        """False where the row is rejected: another row has its id, or has its prompt with another answer.
 
         `names` are the columns of id and expected answer, for the message.
         """
@@ -111,7 +111,7 @@ class Kept:
 
 
 class _Groups:
-    """Values of each column that may be one to group by: few, short, and some of them several times."""
+    """Values of each possible grouping column: few, short, and some of them repeated."""
 
     def __init__(self) -> None:
         self._values: dict[str, Counter[str]] = {}
@@ -136,5 +136,5 @@ class _Groups:
 
 
 def groups_of(asked: Asked, columns: Sequence[str]) -> dict[str, str]:
-    """The row's values of the grouping columns; one that it does not have is left out."""
+    """The row's values of the grouping columns, without those that it does not have."""
     return {name: asked.scalars[name] for name in columns if name in asked.scalars}

@@ -14,7 +14,7 @@ from tunixrt_core.util.hashing import content_hash
 
 @dataclass(frozen=True, slots=True)
 class EvalSetRef:
-    """Which rows were asked. `sha256` is over the rows themselves, so that equal sets are equal wherever they lie."""
+    """The evaluated rows. `sha256` is over the rows themselves, so that equal sets are equal at any path."""
 
     kind: Literal["split", "file"]
     name: str
@@ -24,7 +24,7 @@ class EvalSetRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvalSetup:
-    """Two evaluations with the same hash were asked the same thing in the same way."""
+    """The setup of an evaluation: those with the same hash have the same rows and settings."""
 
     eval_set: EvalSetRef
     max_new_tokens: int
@@ -33,7 +33,7 @@ class EvalSetup:
 
     @property
     def hash(self) -> str:
-        """Of what decides the answers; the name of the eval set does not."""
+        """The hash of everything that affects the answers, so without the name of the eval set."""
         found = self.to_dict()
         return content_hash({**found, "eval_set": self.eval_set.sha256})
 
@@ -52,12 +52,11 @@ class EvalSetup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvalRequest:
-    """An evaluation as a user asks for it. Raises InvalidEvaluation for what cannot be.
+    """A user's request for an evaluation. Raises InvalidEvaluation for invalid values.
 
     `checkpoint` is `last`, `best` or a train step, of the tuned model. Without `eval_file` the eval split of the run's
-    data is asked, with `limit` its first rows; `eval_columns` tells what columns of the file are (column -> field).
-    `max_new_tokens` is the length of the longest row trained on where it is None. No `scorers` means all that need no
-    setting.
+    data is used, with `limit` its first rows; `eval_columns` maps columns of the file (column -> field).
+    `max_new_tokens`: None for the length of the longest row trained on. No `scorers` means all that need no setting.
     """
 
     checkpoint: str = "last"
@@ -73,10 +72,11 @@ class EvalRequest:
         for name in ("limit", "samples", "max_new_tokens"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise InvalidEvaluation(f"{name} is {value}; it must be at least 1.")
+                raise InvalidEvaluation(f"{name} is {value}. Set it to at least 1.")
         if self.samples > 1 and self.sampling.greedy:
             raise InvalidEvaluation(
-                f"{self.samples} greedy answers to a prompt are all the same; ask for 1, or give a temperature above 0."
+                f"samples is {self.samples}, but greedy answers to a prompt are all the same. "
+                "Set it to 1, or set a temperature above 0."
             )
 
     def to_dict(self) -> dict[str, Any]:
