@@ -1,13 +1,13 @@
-"""What a train step costs on the accelerator of this machine, on random models of real sizes, beside Tunix's own.
+"""Cost of a train step on this machine's accelerator, beside Tunix's own.
 
     python benchmarks/accelerator.py [--models qwen3-0.6b gemma3-1b] [--methods lora full] [--rows 4] [--length 2048]
                                      [--side-by-side]
 
-Weights are random, in bfloat16, with rows of the bundled example packed to `--length`, remat of each layer. Each line
-is a process of its own: `ours` is a whole run, `bare` Tunix's PeftTrainer alone with our loss on the same batches,
-`tunix` that with the loss it trains with by default. With `--side-by-side` (on a GPU that all of them fit on) all
-compile at once, and then one after the other goes on with its train steps, alone on the device. Peak memory is what the
-device says, beside both estimates of ours.
+Models have real sizes and random bfloat16 weights; rows of the bundled example are packed to `--length`; remat of
+each layer. Each line is a process of its own: `ours` is a whole run, `bare` Tunix's PeftTrainer alone with our loss on
+the same batches, `tunix` the same with its default loss. With `--side-by-side` (on a GPU that all of them fit on) all
+compile at once, and then each does its train steps in turn, alone on the device. Peak memory is that reported by the
+device, beside both of our estimates.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def write_manifest(folder: Path, model: Path, method: str, rows: int, length: in
 
 
 class Turn:
-    """Where a process of this script waits until it has the device for itself."""
+    """The point where a process of this script waits until it has the device for itself."""
 
     def __init__(self, file: Path) -> None:
         self.ready, self.go = file.with_suffix(".ready"), file.with_suffix(".go")
@@ -117,7 +117,7 @@ class Turn:
 
 
 def told(found: dict[str, Any]) -> None:
-    """Print the result with what the device says, and end this process: a last checkpoint is not what is measured."""
+    """Print the result with the device's figures, and end this process: the last checkpoint is not measured."""
     import jax
 
     device = jax.devices()[0]
@@ -128,7 +128,7 @@ def told(found: dict[str, Any]) -> None:
 
 
 class Ours(Kept):
-    """Waits for its turn in a whole run of ours, and tells what the train steps after it cost."""
+    """Waits for its turn in a whole run of ours, and measures the train steps after it."""
 
     def __init__(self, turn: Turn, steps: int) -> None:
         super().__init__()
@@ -169,7 +169,7 @@ def ours(manifest: RunManifest, folder: Path, turn: Turn) -> None:
 
 
 def bare(manifest: RunManifest, folder: Path, turn: Turn, *, default_loss: bool) -> None:
-    """PeftTrainer without anything of ours but the batches, and the loss where it is not the default one."""
+    """PeftTrainer with only our batches, and with our loss unless the default one is measured."""
     from tunix.sft.peft_trainer import PeftTrainer, TrainingConfig
 
     from benchmarks.loss_memory import tunix_inputs
@@ -229,7 +229,7 @@ def child(what: str, file: Path, turn: Turn) -> None:
 
 @dataclass
 class Job:
-    """One measurement in a process of its own, which writes into files: a pipe would fill up unread."""
+    """One measurement in a process of its own, which writes into files: an unread pipe would fill up."""
 
     model: str
     method: str
@@ -281,7 +281,7 @@ class Job:
 
 
 def line(job: Job, found: dict[str, Any], first: dict[str, Any]) -> str:
-    """A result in words; `first` is that of ours."""
+    """A result as text; `first` is our result."""
     if "failed" in found:
         return f"{job.name:28} failed: {found['failed']}"
     if job.what == "estimates":
@@ -291,7 +291,7 @@ def line(job: Job, found: dict[str, Any], first: dict[str, Any]) -> str:
             text += f": {closed / first['peak']:.2f} and {counted / first['peak']:.2f} x the peak of ours"
         return text
     tokens = found.get("tokens") or first.get("tokens", 0)
-    peak = f"{found['peak'] / GIB:.2f} GiB" if found["peak"] else "not told"
+    peak = f"{found['peak'] / GIB:.2f} GiB" if found["peak"] else "unknown"
     text = f"{job.name:28} {found['seconds'] * 1e3:8.1f} ms  {tokens / found['seconds']:9,.0f} tokens/s  peak {peak}"
     if found.get("mfu"):
         text += f"  MFU {found['mfu']:.1%}"
@@ -304,11 +304,11 @@ def line(job: Job, found: dict[str, Any], first: dict[str, Any]) -> str:
 
 
 def in_turns(jobs: list[Job], seconds: float) -> Iterator[tuple[Job, dict[str, Any]]]:
-    """All start at once; whichever has not compiled in time is ended, and then each has the device alone."""
+    """Start all at once, end those that have not compiled in time, and then give each the device alone."""
     for job in jobs:
         job.start(shares=True)
     end = time.monotonic() + seconds
-    timed = [job for job in jobs if job.what != "estimates"]  # those compile for the CPU, and may go on meanwhile
+    timed = [job for job in jobs if job.what != "estimates"]  # those compile for the CPU, and may continue meanwhile
     while time.monotonic() < end and not all(job.settled for job in timed):
         time.sleep(0.2)
     late = [job for job in timed if not job.settled]
@@ -333,9 +333,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=4)
     parser.add_argument("--length", type=int, default=2048)
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--timeout", type=float, default=600, help="seconds for compiling")
+    parser.add_argument("--timeout", type=float, default=600, help="time limit for compiling, in seconds")
     parser.add_argument("--side-by-side", action="store_true", help="compile all at once; they must fit together")
-    parser.add_argument("--folder", type=Path, help="where models are kept; a temporary one otherwise")
+    parser.add_argument("--folder", type=Path, help="folder of the models; a temporary one by default")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--manifest", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--turn", help=argparse.SUPPRESS)

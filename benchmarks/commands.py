@@ -1,4 +1,4 @@
-"""Seconds of the command's listings and help, beside an empty Python: `python benchmarks/commands.py`."""
+"""Seconds of the command's listings and help: `python benchmarks/commands.py`."""
 
 from __future__ import annotations
 

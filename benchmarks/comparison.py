@@ -1,9 +1,10 @@
-"""What it costs to compare two evaluations row by row, which a page waits for: CPU seconds beside SciPy's bootstrap.
+"""CPU seconds of comparing two evaluations row by row, beside SciPy's bootstrap.
 
     python benchmarks/comparison.py [--rows 10000] [--rounds 5]
 
-`compare` pairs the rows, counts, tests, and bootstraps the difference of the means. The peer is the bootstrap alone:
-`scipy.stats.bootstrap` of the mean of ready differences with as many resamples. The best of the rounds counts.
+A page waits for it. `compare` pairs the rows, counts, tests, and bootstraps the difference of the means. The peer is
+the bootstrap alone: `scipy.stats.bootstrap` of the mean of ready differences with as many resamples. The best of the
+rounds counts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How near the export to prompt and completion comes to the bare driver, and how it compares with `datasets`.
+"""CPU seconds of the exports, beside the bare driver and `datasets`.
 
     python benchmarks/export.py [--rows 20000] [--memory]
 
@@ -51,7 +51,9 @@ QUERY = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=20_000)
-    parser.add_argument("--memory", action="store_true", help="the peak memory of one export, in a process of its own")
+    parser.add_argument(
+        "--memory", action="store_true", help="measure the peak memory of one export, in a process of its own"
+    )
     parser.add_argument("--only-export", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.only_export:
@@ -69,7 +71,7 @@ def main() -> None:
 def fill(path: Path, rows: int) -> None:
     """A store with one dataset version of traces of five steps and about 1.6 KB, the same ones each time."""
     with open_store(f"sqlite:///{path}") as store:
-        store._database.dialect.index = lambda connection, texts: None  # type: ignore[attr-defined]  # nothing searches here
+        store._database.dialect.index = lambda connection, texts: None  # type: ignore[attr-defined]  # no search here
         store.traces.insert(traces(rows))
         spec = DatasetSpec("bench")
         chosen = build_dataset(spec, store.traces.select(TraceQuery()))
@@ -135,8 +137,8 @@ def export(store: Store, name: str, folder: Path, file_type: FileType = FileType
 
 
 def hugging_face(database: Path, folder: Path) -> dict[str, Callable[[], object]]:
-    """The same file by `datasets`, from traces that it holds in Arrow already, so without reading a database; the
-    same again without making prompt and completion, which then are held too. Empty where it is not installed.
+    """The same file by `datasets`, from traces that it already holds in Arrow, so without reading a database; then
+    without making prompt and completion, which it holds too. Empty where `datasets` is not installed.
     """
     try:
         import datasets
@@ -180,7 +182,7 @@ def export_alone(database: Path) -> None:
 
 
 def peak_memory() -> float:
-    """MiB, of this process alone. getrusage would count what its parent had when it was forked."""
+    """MiB of this process alone. getrusage would include the parent's memory at the fork."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 

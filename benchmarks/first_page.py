@@ -1,4 +1,4 @@
-"""Seconds to a healthy server and its first page, beside a bare Streamlit app: `python benchmarks/first_page.py`."""
+"""Seconds to the first page, beside bare Streamlit: `python benchmarks/first_page.py`."""
 
 from __future__ import annotations
 
@@ -23,14 +23,18 @@ DRAWN_SECONDS = 3.0  # to the page drawn in a browser
 BARE = "import streamlit as st\n\nst.title('Bare')\n"
 _QUIET = ("--server.headless=true", "--server.fileWatcherType=none", "--browser.gatherUsageStats=false")
 
-Command = Callable[[int], list[str]]  # the port that it listens on -> what starts it
+Command = Callable[[int], list[str]]  # port -> command that starts the server on it
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--fresh-home", action="store_true", help="a new home each time: the database is made first")
-    parser.add_argument("--browser", metavar="PATH", help="a Chromium: also until the page is drawn in it")
+    parser.add_argument(
+        "--fresh-home", action="store_true", help="use a new home for each start, which makes the database first"
+    )
+    parser.add_argument(
+        "--browser", metavar="PATH", help="path of a Chromium, to measure also until it has drawn the page"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, drawing_with(options.browser) as draw:
         script = Path(folder) / "bare.py"
@@ -95,7 +99,7 @@ def measure(command: Command, draw: Callable[[str], None]) -> Start:
 
 @contextlib.contextmanager
 def drawing_with(browser: str | None) -> Iterator[Callable[[str], None]]:
-    """Opens an address in a browser that already runs and returns when its page is drawn; without one, does nothing."""
+    """Open an address in a running browser and return when its page is drawn; do nothing without a browser."""
     if browser is None:
         yield lambda url: None
         return

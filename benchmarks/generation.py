@@ -1,10 +1,10 @@
-"""What the answers to an eval set cost: our generator beside Tunix's Sampler alone, called batch by batch.
+"""Time of the answers to an eval set: our generator beside Tunix's Sampler alone.
 
     python benchmarks/generation.py --data gsm8k_train.jsonl [--prompts 200] [--tokens 64] [--times 3]
 
-Both ask the same prompts of the same random model in batches of 32 with the same limit. The Sampler gets the prompts as
-they come, padded to the longest one, so that it compiles once. The first round of each includes compiling. The rounds
-after it alternate between the two, and the ratio is that of their best times.
+Both answer the same prompts with the same random model in batches of 32 with the same limit. The Sampler gets the
+prompts in their order, padded to the longest one, so that it compiles once. The first round of each includes compiling.
+The rounds after it alternate between the two, and the ratio is that of their best times.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BAR = 0.95
 
 
 def prepare(folder: Path, data: Path, count: int) -> tuple[Any, list[str]]:
-    """A generator over a random model with a tokenizer of its own, and prompts to ask it."""
+    """A generator over a random model with a tokenizer of its own, and its prompts."""
     from tunixrt_core.tunix_backend.generate.completions import TunixGenerator
 
     bench = Bench(folder, data, count)
@@ -38,7 +38,7 @@ def prepare(folder: Path, data: Path, count: int) -> tuple[Any, list[str]]:
 
 
 def bare_loop(generator: Any, prompts: Sequence[str], tokens: int, size: int) -> Callable[[], int]:
-    """Tunix's Sampler over the prompts as they come; returns the number of tokens that it wrote."""
+    """Run Tunix's Sampler over the prompts in their order; return the number of tokens that it wrote."""
     from tunix.generate.sampler import CacheConfig, Sampler
 
     loaded, tokenizer = generator._loaded, generator._tokenizer
@@ -90,7 +90,7 @@ def main() -> None:
     print(f"shapes compiled           ours {generator.compiles}, Sampler alone 1")
     print(f"with compiling            ours {cold:6.2f} s, Sampler alone {bare_cold:6.2f} s")
     print(f"after that, best of {asked.times}     ours {warm:6.2f} s, Sampler alone {bare_warm:6.2f} s")
-    print(f"tokens a second           ours {written / warm:,.0f}, Sampler alone {bare_written / bare_warm:,.0f}")
+    print(f"tokens per second         ours {written / warm:,.0f}, Sampler alone {bare_written / bare_warm:,.0f}")
     ratio = (written / warm) / (bare_written / bare_warm)
     print(f"ratio                     {ratio:.2f} (bar {BAR})")
 

@@ -1,13 +1,12 @@
-"""How near ingest comes to the bare driver and to another tool: ratios of one run, in CPU seconds.
+"""CPU seconds of an ingest, beside the bare driver and another tool.
 
     python benchmarks/ingest.py [--rows 100000] [--rounds 3] [--memory FILE]
 
-Everybody stores the same traces (five steps, 1.6 KB), in turns, each time into a new file and in a process of its own,
-as a command does it: memory that another one has used and given back would slow it. Starting is not counted. Of the
-times the best of the rounds is told, because a shared machine only ever adds time; a ratio is the median of those
-within one round, because such a machine is quick for a while and slow for a while. Everybody but the first
-`sqlite-utils` fills the same table with the same nine columns and the same eight indexes, the unique one on the hash
-among them. What each does in its time:
+All competitors store the same traces (five steps, 1.6 KB), in turns, each time into a new file and in a process of
+its own, like a command: memory that another one has used and released would slow it. Starting is not counted. A time
+is the best of the rounds, because a shared machine only ever adds time; a ratio is the median of those within one
+round, because such a machine is fast for a while and slow for a while. All but the first `sqlite-utils` fill the same
+table with the same nine columns and the same eight indexes, including the unique one on the hash. The timed work:
 
 * `raw sqlite3: ready rows`, the peer of the ratios: `executemany` of rows that were parsed, hashed and made before the
   clock starts, in one transaction, under the store's own pragmas, and the checkpoint at the end. It reads no file.
@@ -18,7 +17,7 @@ among them. What each does in its time:
   the standard library. It does not validate.
 * `sqlite-utils insert --nl`: its own command as it comes. No hash, no index, no second look at any row.
 
-`--memory` tells the peak of a process that ingests FILE; `--write FILE` makes one of `--rows` traces.
+`--memory` prints the peak memory of a process that ingests FILE; `--write FILE` writes a file of `--rows` traces.
 Absolute rates differ between machines.
 """
 
@@ -134,13 +133,13 @@ def one_round(folder: Path, source: Path) -> Iterator[tuple[str, float]]:
 
 
 def alone(name: str, folder: Path, source: Path) -> str:
-    """What one of ALONE gives in a new process."""
+    """The result of an entry of ALONE in a new process."""
     command = [sys.executable, __file__, "--alone", name, str(source), str(folder)]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 class _Unindexed(SQLite):
-    """The store without its search index, to see what that costs."""
+    """The store without its search index, to measure the cost of the index."""
 
     def index(self, connection: object, texts: object) -> None:
         pass
@@ -171,7 +170,7 @@ def ready_rows(source: Path) -> Iterator[NewTrace]:
 
 
 def plain_rows(source: Path) -> Iterator[tuple[Any, ...]]:
-    """The columns of each line as a script would make them that trusts the file."""
+    """The columns of each line as made by a script that trusts the file."""
     with source.open("rb") as handle:
         for line in handle:
             row = orjson.loads(line)
@@ -226,7 +225,7 @@ def memory_of_ingest(folder: Path, source: Path) -> str:
 
 
 def peak_memory() -> float:
-    """MiB, of this process alone. getrusage would count what its parent had when it was forked."""
+    """MiB of this process alone. getrusage would include the parent's memory at the fork."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 

@@ -1,6 +1,6 @@
-"""What a tick of the live Run page costs with a long run: bytes to the browser, milliseconds of the server.
+"""Cost of a tick of the live Run page: bytes to the browser, server milliseconds.
 
-A long run moves by less than a pixel a tick; in a short one every curve moves at every tick. Both are followed.
+A long run moves by less than a pixel per tick; in a short one every curve moves at every tick. Both are measured.
 
 python benchmarks/live_tick.py --train-steps 50000 400 --browser /usr/bin/chromium
 """
@@ -50,14 +50,14 @@ chart()
 
 @dataclass
 class Tick:
-    """What came to the browser from the begin of a fragment run to its end."""
+    """The data sent to the browser from the start of a fragment run to its end."""
 
     size: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
 
 
 class Frames:
-    """The WebSocket frames of a page, put together to ticks."""
+    """The WebSocket frames of a page, grouped by tick."""
 
     def __init__(self, page: Any) -> None:
         self.ticks: list[Tick] = []
@@ -97,11 +97,15 @@ def _name(message: Any) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--train-steps", type=int, nargs="+", default=[50_000, 400], help="of each run before its page is opened"
+        "--train-steps",
+        type=int,
+        nargs="+",
+        default=[50_000, 400],
+        help="train steps of each run before its page is opened",
     )
     parser.add_argument("--ticks", type=int, default=20)
     parser.add_argument("--browser", metavar="PATH", default="/usr/bin/chromium")
-    parser.add_argument("--detail", action="store_true", help="bytes by kind of message")
+    parser.add_argument("--detail", action="store_true", help="print the bytes by kind of message")
     options = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
@@ -126,7 +130,7 @@ def follow(browser: Any, folder: Path, train_steps: int, options: argparse.Names
 
 
 class Growing:
-    """A run that this process trains, as its folder tells it."""
+    """A run in training, simulated through its folder."""
 
     def __init__(self, home: Path, train_steps: int) -> None:
         folder = RunDir(home / "runs" / "r-0001")
@@ -167,7 +171,7 @@ def make_manifest(folder: Path, train_steps: int) -> RunManifest:
 
 @dataclass
 class Watched:
-    """A page that was looked at for some ticks."""
+    """A page observed for some ticks."""
 
     ticks: list[Tick]
     sent: float
@@ -179,7 +183,7 @@ class Watched:
 
 
 def watch(browser: Any, server: Server, path: str, count: int, run: Growing | None) -> Watched:
-    """Open a page, let the run grow between its ticks, and look at what each tick brings."""
+    """Open a page, let the run grow between its ticks, and measure each tick."""
     page = browser.new_page(viewport={"width": 1440, "height": 1000})
     frames = Frames(page)
     page.goto(server.url + path)
@@ -215,12 +219,12 @@ def report(live: Watched, peer: Watched, train_steps: int, *, detail: bool) -> b
     plain = statistics.median(t.size for t in peer.ticks)
     cpu, wall = statistics.median(live.cpu), statistics.median(live.wall)
     print(f"{train_steps:,} train steps, {live.charts} charts, {len(live.ticks)} ticks, {NEW} train steps each")
-    print(f"bytes a tick           {size:,.0f} median, {most:,} at most (uncompressed; the server does not deflate)")
+    print(f"bytes per tick         {size:,.0f} median, {most:,} at most (uncompressed; the server does not deflate)")
     print(f"  beside               {plain:,.0f} for a page of one plain chart of 500 points: {size / plain:.2f} x")
-    print(f"bytes to the server    {live.sent:,.0f} a message, mean; {peer.sent:,.0f} of the plain page")
-    print(f"script run a tick      {cpu:.1f} ms CPU, {wall:.1f} ms wall, median; {max(live.cpu):.1f} ms CPU at most")
+    print(f"bytes to the server    {live.sent:,.0f} per message, mean; {peer.sent:,.0f} of the plain page")
+    print(f"script run per tick    {cpu:.1f} ms CPU, {wall:.1f} ms wall, median; {max(live.cpu):.1f} ms CPU at most")
     print(f"  beside               {statistics.median(peer.cpu):.1f} ms CPU for the plain page")
-    print(f"whole server a tick    {live.process_ms:.1f} ms CPU; {peer.process_ms:.1f} ms for the plain page")
+    print(f"whole server per tick  {live.process_ms:.1f} ms CPU; {peer.process_ms:.1f} ms for the plain page")
     print(f"chart nodes kept       {live.kept}")
     if detail:
         kinds: Counter[str] = sum((t.kinds for t in live.ticks), Counter())

@@ -1,10 +1,10 @@
-"""The fused loss beside the loss that Tunix trains with by default: memory and time of the compiled train step.
+"""Memory and time of a train step with the fused loss, beside Tunix's default loss.
 
     python benchmarks/loss_memory.py [--rows 4] [--length 2048] [--vocabulary 262144] [--pairs 12]
 
 Memory: peak temporary bytes that XLA plans for the train step of Tunix's PeftTrainer (`memory_analysis`), on a model
-with next to no body, so that the loss is what is measured; nothing is allocated. Time: both steps really run, at a
-size that fits, in turns, and the median of the ratio of neighbours is taken, so that a drifting machine cancels out.
+with almost no body, so that only the loss is measured; nothing is allocated. Time: both steps run, at a size that
+fits, in turns, and the median ratio of neighbours is taken, so that the drift of the machine cancels out.
 The bars: at most 1/9 of the memory, LoRA and full; with LoRA at most 1.05 times the time.
 """
 

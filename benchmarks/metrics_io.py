@@ -1,4 +1,4 @@
-"""What the metrics of a long run cost: to write while it trains, to follow on its page, and to cut at a resume.
+"""Cost of a long run's metrics: writing, following on a page, cutting at a resume.
 
 python benchmarks/metrics_io.py --train-steps 50000
 """
@@ -25,7 +25,7 @@ from tunixrt_core.training.alerts import Watch
 from tunixrt_core.training.recorder import RunRecorder
 
 STEPS_OF_A_TRACE = 8
-NEW = 10  # train steps between two looks of a page
+NEW = 10  # train steps between two reads of a page
 LIMITS = {"write": 0.2, "read": 20.0}  # milliseconds
 
 
@@ -47,7 +47,7 @@ def main() -> None:
         }
         size = run.metrics_file.stat().st_size
     print(f"{train_steps:,} train steps, {size / 1e6:.1f} MB of metrics")
-    print(f"write      {measured['write']:.3f} ms a train step, alerts watched, state written twice a second")
+    print(f"write      {measured['write']:.3f} ms per train step, alerts checked, state written twice per second")
     print(f"  beside   {measured['raw']:.3f} ms to append the same lines and flush each")
     print(
         f"draw       {measured['draw']:.0f} ms CPU to smooth and thin every curve of the page, once when it is opened"
@@ -67,7 +67,7 @@ def make_manifest(folder: Path, train_steps: int) -> RunManifest:
 
 
 def records(first: int, last: int) -> Iterator[TrainMetric]:
-    """As large as those of a real run, with the loss of every part."""
+    """Records as large as those of a real run, with the loss of every part."""
     for step in range(first, last + 1):
         loss = 2.0 + (step * 7919 % 100) / 500 - step / 1e5
         yield TrainMetric(
@@ -91,7 +91,7 @@ def records(first: int, last: int) -> Iterator[TrainMetric]:
 
 
 def write(run: RunDir, manifest: RunManifest, train_steps: int) -> float:
-    """Milliseconds a train step."""
+    """Milliseconds per train step."""
     recorder = RunRecorder(run, watch=Watch(manifest))
     recorder.plan({"total_train_steps": train_steps, "restored_train_step": 0})
     made = list(records(1, train_steps))
@@ -104,7 +104,7 @@ def write(run: RunDir, manifest: RunManifest, train_steps: int) -> float:
 
 
 def read_on(run: RunDir, train_steps: int) -> float:
-    """Median milliseconds of a look at what is new, with the whole run read before."""
+    """Median milliseconds of reading the new records, after the whole run was read."""
     curves = Curves()
     curves.extend(*run.metrics())
     times = []
@@ -119,7 +119,7 @@ def read_on(run: RunDir, train_steps: int) -> float:
 
 
 def draw(run: RunDir) -> float:
-    """CPU milliseconds of what a page computes for its charts."""
+    """CPU milliseconds of a page's computations for its charts."""
     curves = Curves()
     curves.extend(*run.metrics())
 
@@ -136,7 +136,7 @@ def draw(run: RunDir) -> float:
 
 
 def raw_append(run: RunDir, train_steps: int) -> float:
-    """Milliseconds a line, of writing what the recorder wrote, without the recorder."""
+    """Milliseconds per line of writing the recorder's lines without the recorder."""
     lines = run.metrics_file.read_bytes().splitlines(keepends=True)[:train_steps]
     with run.path.joinpath("raw").open("ab") as file:
         began = time.perf_counter()

@@ -1,8 +1,9 @@
-"""What the overview costs with a million traces and 1,000 runs: a script run of the page, beside reading every folder.
+"""CPU milliseconds of the overview page with a million traces and 1,000 runs.
 
     python benchmarks/overview_page.py [--traces 1000000] [--runs 1000] [--home DIR]
 
-A home that is kept (`--home`) is filled once. Times are CPU milliseconds of this process, medians of 15.
+The peer is reading the folder of every run. A kept home (`--home`) is filled once. Times are medians of 15, of this
+process.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def traces(count: int) -> Iterator[Trace]:
 
 
 def add_run(rt: Pipeline, number: int) -> None:
-    """Every tenth fails; the others have an evaluation of base and tuned model."""
+    """Make the runs: every tenth fails; the others have an evaluation of base and tuned model."""
     manifest = rt.manifests.build("examples", 1, model_id="tiny", hyperparams={"train_steps": 40})
     folder = RunDir(Path(manifest.output_dir))
     folder.create()
@@ -100,9 +101,9 @@ def measure(rt: Pipeline) -> None:
     print(f"{rt.traces.count():,} traces, {rt.home.overview().runs.total:,} runs, {datetime.now(UTC):%Y-%m-%d}")
     for name, value in (
         ("script run of the page", script),
-        ("  its overview verb", median_ms(rt.home.overview)),
-        ("  its attention verb", median_ms(rt.home.attention)),
-        ("  its holding verb", median_ms(rt.home.holding)),
+        ("  overview()", median_ms(rt.home.overview)),
+        ("  attention()", median_ms(rt.home.attention)),
+        ("  holding()", median_ms(rt.home.holding)),
         ("reading every run's folder", every_folder),
     ):
         print(f"{name:30}{value:9.1f} ms")

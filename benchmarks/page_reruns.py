@@ -1,4 +1,4 @@
-"""What pages cost: reruns a second with 20 sessions, memory after 1,000 reruns, and going from page to page.
+"""Reruns per second with 20 sessions, memory after 1,000 reruns, time of navigation.
 
 python benchmarks/page_reruns.py --browser /usr/bin/chromium
 """
@@ -61,16 +61,16 @@ st.navigation([st.Page(first, title="First"), st.Page(second, title="Second", ur
 
 @dataclass
 class Load:
-    """What some sessions that rerun a page over and over came to."""
+    """The figures of sessions that rerun a page repeatedly."""
 
     milliseconds: float  # median, from the request to its end
     a_second: float
-    cpu: float  # milliseconds of the server a rerun
-    size: float  # bytes a rerun
+    cpu: float  # milliseconds of the server per rerun
+    size: float  # bytes per rerun
 
 
 class Session:
-    """A WebSocket that speaks as the browser does: it names the messages that it has, and they come as hashes."""
+    """A WebSocket that acts as the browser: it names the messages that it has, and they come as hashes."""
 
     def __init__(self, socket: Any, page: str) -> None:
         self.socket = socket
@@ -79,7 +79,7 @@ class Session:
         self.cached: set[str] = set()
 
     async def rerun(self) -> int:
-        """Bytes that came."""
+        """Run once more; return the bytes received."""
         from streamlit.proto.BackMsg_pb2 import BackMsg
         from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
@@ -108,8 +108,10 @@ class Session:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=6.0, help="of each load")
-    parser.add_argument("--browser", metavar="PATH", help="a Chromium: also the time from page to page")
+    parser.add_argument("--seconds", type=float, default=6.0, help="seconds of each load")
+    parser.add_argument(
+        "--browser", metavar="PATH", help="path of a Chromium, to measure also the time from page to page"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -136,7 +138,7 @@ def make_home(home: Path) -> Path:
 
 
 def tables(folder: Path, home: Path, seconds: float) -> bool:
-    """A page of 1,000 rows in the dashboard's frame, and bare."""
+    """Measure a page of 1,000 rows in the dashboard's frame, and bare."""
     found, grown = {}, 0.0
     for name, text in (("framed", FRAMED), ("bare", BARE)):
         script = folder / f"{name}.py"
@@ -144,7 +146,7 @@ def tables(folder: Path, home: Path, seconds: float) -> bool:
         with serving(folder, home=home if name == "framed" else None, script=script, timed=False) as server:
             one = asyncio.run(load(server, "", 1, seconds / 2))
             found[name] = asyncio.run(load(server, "", SESSIONS, seconds))
-            print(f"{ROWS:,} rows, {name}: one session {one.milliseconds:.1f} ms, {one.cpu:.1f} ms CPU a rerun")
+            print(f"{ROWS:,} rows, {name}: one session {one.milliseconds:.1f} ms, {one.cpu:.1f} ms CPU per rerun")
             show(f"  {SESSIONS} sessions", found[name])
             before = server.megabytes
             asyncio.run(times(server, 1000))
@@ -211,7 +213,7 @@ async def connected(server: Server, count: int, action: Callable[[Any], Awaitabl
 def show(name: str, load: Load) -> None:
     print(
         f"{name:<18} {load.a_second:6.1f} reruns/s, {load.milliseconds:.0f} ms p50, "
-        f"{load.cpu:.1f} ms CPU and {load.size:,.0f} bytes a rerun"
+        f"{load.cpu:.1f} ms CPU and {load.size:,.0f} bytes per rerun"
     )
 
 
@@ -243,7 +245,7 @@ def clicks(window: Any, url: str, names: list[str], rounds: int) -> float:
             page.get_by_test_id("stSidebarNavLink").get_by_text(name, exact=True).click()
             page.wait_for_function("name => document.title.startsWith(name)", arg=name)
             page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
-            if turn:  # the first time loads what the browser then has
+            if turn:  # the first time fills the browser's cache
                 found.append(1000 * (time.perf_counter() - began))
     page.close()
     return statistics.median(found)

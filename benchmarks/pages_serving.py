@@ -1,4 +1,4 @@
-"""A dashboard in a process of its own for the page benchmarks, with the time of every script run written down."""
+"""A dashboard process for the page benchmarks that records each script run's time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from benchmarks.first_page import cpu_seconds, wait_for  # noqa: E402
 
 @dataclass
 class Server:
-    """A server that runs, and what it wrote down."""
+    """A running server and its records."""
 
     process: subprocess.Popen[bytes]
     url: str
@@ -40,7 +40,7 @@ class Server:
         return pages * 4096 / 1e6
 
     def runs(self) -> list[dict[str, Any]]:
-        """One entry a script run: whether it was a fragment alone, wall and CPU milliseconds of its thread."""
+        """One entry per script run: whether it was a fragment only, wall and CPU milliseconds of its thread."""
         return [json.loads(line) for line in self.times.read_text().splitlines()] if self.times.exists() else []
 
 
@@ -50,7 +50,7 @@ def serving(
 ) -> Iterator[Server]:
     """The dashboard over a home, or a Streamlit script under the same options, with a home or without.
 
-    `timed` writes down each run of a script, which takes some of the time that there is.
+    `timed` records each run of a script, which takes some of the measured time.
     """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -88,13 +88,13 @@ def main() -> None:
     else:
         from streamlit.starlette import App
 
-        if options.home:  # the dashboard's own frame is served as the dashboard is
+        if options.home:  # the dashboard's frame is served like the dashboard
             send_theme_from_memory()
         App(Path(options.script)).run(config={**streamlit_config(settings), "server.enableStaticServing": False})
 
 
 def write_down_runs(times: Path) -> None:
-    """Wrap what Streamlit calls for each run of a script or a fragment."""
+    """Wrap the function that Streamlit calls for each run of a script or a fragment."""
     from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
 
     original = ScriptRunner._run_script

@@ -1,9 +1,9 @@
-"""How fast the quality gates are: each gate alone a row, a whole version with all of them, and the verifying processes.
+"""Speed of each quality gate, a version with all gates, and math-verify processes.
 
     python benchmarks/quality.py [--rows 100000] [--gsm8k FILE]
 
-Beside each gate stands the cost of reading the same rows from the store, which is the floor; beside the near-duplicate
-gate, its library alone on the same word n-grams. CPU seconds of this process; the verifying processes in wall time.
+The peer of each gate is reading the same rows from the store, which is the floor; that of the near-duplicate gate also
+its library alone on the same word n-grams. CPU seconds of this process; the verifying processes in wall time.
 Nothing here is a test.
 """
 
@@ -30,13 +30,13 @@ from tunixrt_core.traces.rows import Split
 from tunixrt_core.traces.trace import Step, Trace
 
 WORDS = [f"w{n}" for n in range(5_000)]
-DUPLICATES = 100  # one row in so many is another one with two words more
+DUPLICATES = 100  # one row in this many repeats another one with two more words
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
-    parser.add_argument("--gsm8k", type=Path, help="GSM8K's train file, measured too where it is given.")
+    parser.add_argument("--gsm8k", type=Path, help="GSM8K's train file, to measure too.")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if options.gsm8k:
@@ -115,7 +115,7 @@ def one_gate(rt: Pipeline, name: str) -> int:
 
 
 def verifying() -> None:
-    """Pairs that neither text nor numbers can decide, through the processes."""
+    """Judge pairs that neither text nor numbers can decide, in the processes."""
     pairs = [(rf"\frac{{\sqrt{{{4 * n}}}}}{{2}}", rf"\sqrt{{{n}}}") for n in range(2, 1_202)]
     print(f"\n{'':44}{'wall s':>8}{'':9}{'rows/s':>10}")
     for workers in (1, 2):

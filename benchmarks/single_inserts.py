@@ -1,11 +1,11 @@
-"""How many traces a second are stored by calls of one trace each, every one on the disk when its call returns.
+"""Traces per second of durable calls with one trace each.
 
     python benchmarks/single_inserts.py [--rows 3000]
 
-The call is `Pipeline.traces.add`, which `POST /api/traces` makes too. One caller waits for the disk once a trace; of
-several, those that wait share the next transaction. The peer is the driver alone: one row into the same table, with
-the same pragmas, a commit a row, by one caller. That is what the disk allows without sharing. Wall time, in turns, the
-best of three rounds.
+The call is `Pipeline.traces.add`, which `POST /api/traces` makes too; the trace is on the disk when it returns. One
+caller waits for the disk once per trace; several waiting callers share the next transaction. The peer is the driver
+alone: one row into the same table, with the same pragmas, one commit per row, by one caller, which is the limit of the
+disk without sharing. Wall time, in turns, the best of three rounds.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ WORDS = [f"w{n}" for n in range(5_000)]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=3_000, help="of each competitor and round")
+    parser.add_argument("--rows", type=int, default=3_000, help="traces per competitor and round")
     rows: int = parser.parse_args().rows
     best: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -45,7 +45,7 @@ def main() -> None:
                     best[name] = max(best.get(name, 0), rows / spent)
         finally:
             pipeline.close()
-    raw = best["raw sqlite3, a commit a row"]
+    raw = best["raw sqlite3, one commit per row"]
     print(f"{'':36}{'traces/s':>10}{'of raw':>9}")
     for name, rate in best.items():
         print(f"{name:36}{rate:10,.0f}{rate / raw:8.2f}x")
@@ -55,7 +55,7 @@ Work = Callable[[list[Trace]], float]
 
 
 def competitors(pipeline: Pipeline, database: Path) -> dict[str, Work]:
-    work: dict[str, Work] = {"raw sqlite3, a commit a row": lambda many: raw(database, many)}
+    work: dict[str, Work] = {"raw sqlite3, one commit per row": lambda many: raw(database, many)}
     for callers in CALLERS:
         name = f"add_trace, {callers} caller{'s' if callers > 1 else ''}"
         work[name] = lambda many, callers=callers: calls(pipeline, many, callers)  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""What the steps are worth: the tiny model trained on the bundled example with its steps, and on the answers alone.
+"""Exact match of the tiny model trained with the steps and on the answers alone.
 
     python benchmarks/steps_matter.py [--seeds 0 1 2]
 

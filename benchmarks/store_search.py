@@ -1,13 +1,14 @@
-"""How long search, filters, pages and counts take in a large store: milliseconds, p50 and p95 of 100 each.
+"""Milliseconds of search, filters, pages and counts in a large store: p50 and p95.
 
     python benchmarks/store_search.py [--rows 1000000] [--keep DIRECTORY]
 
-The CPU time stands beside the wall time: on a shared machine others' work adds to the one, and hardly to the other.
+Of 100 calls each. CPU time is given beside wall time: other work on a shared machine adds to wall time, and almost
+nothing to CPU time.
 
 The traces are made up: five steps, 1.6 KB, words as frequent as in a language (the n-th 1/n as often as the first), six
 sources of very different sizes, one answer in ten wrong, prompts with several traces. The database is about 2.8 GB per
-million and is removed at the end; with `--keep` it stays, and is measured again where it is there. The bars: 10 ms for
-a search, 2 ms for a page anywhere.
+million and is removed at the end; `--keep` keeps it, and measures an existing one again. The bars: 10 ms for a search,
+2 ms for a page anywhere.
 """
 
 from __future__ import annotations

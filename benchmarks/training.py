@@ -1,4 +1,4 @@
-"""What training costs: packing against padding, our run against Tunix's bare loop, a warm compile cache, a stop.
+"""Speed of packing, our training loop, a warm compile cache and a stop.
 
     python benchmarks/training.py packing --data gsm8k_train.jsonl [--method lora] [--rows 256]
     python benchmarks/training.py overhead --data gsm8k_train.jsonl
@@ -39,7 +39,7 @@ VOCAB, LAYERS, DIM, HIDDEN, HEADS, KV_HEADS, HEAD_DIM = 8192, 4, 256, 1024, 4, 2
 
 
 class Kept(NoObserver):
-    """Keeps the records, and when they came."""
+    """Keeps the records and their times."""
 
     def __init__(self) -> None:
         self.records: list[Any] = []
@@ -115,7 +115,7 @@ class Bench:
     def __init__(self, folder: Path, data: Path, rows: int) -> None:
         self.folder = folder
         chosen = list(traces(data, rows))
-        # so that padding goes to 512 with few rows too, as it does with all
+        # so that few rows are padded to 512 too, like all rows
         chosen[-1] = max(traces(data, 7473), key=lambda t: len(t.prompt) + sum(len(s.content) for s in t.steps))
         texts = (f"{t.prompt}\n{' '.join(s.content for s in t.steps)}\n{t.final_answer}" for t in traces(data, 7473))
         write_model(folder / "model", texts)
@@ -142,7 +142,7 @@ class Bench:
 
 
 def packing(bench: Bench, method: str) -> None:
-    """Real (not padding) tokens a second: every row padded to 512, in length buckets, and packed to 512."""
+    """Real (not padding) tokens per second: every row padded to 512, in length buckets, and packed to 512."""
     print(f"{'':22}  real tokens/s  trained/s  padding  train steps")
     speed = {}
     for name, hyper in (
@@ -151,7 +151,7 @@ def packing(bench: Bench, method: str) -> None:
         ("packed to 512", {"packing": True}),
     ):
         kept = bench.train(bench.manifest(f"{method}-{name}", method=method, learning_rate=1e-4, **hyper))
-        records = kept.train(1)  # what was compiled is not in their time
+        records = kept.train(1)  # their time does not include compiling
         seconds = sum(r.step_seconds for r in records)
         speed[name] = sum(r.tokens for r in records) / seconds
         trained = sum(r.trained_tokens for r in records) / seconds
@@ -216,7 +216,7 @@ def overhead(bench: Bench) -> None:
                 trainer.train(noting_times(fed, times))
             return statistics.median(b - a for a, b in pairwise(times[3:]))
 
-        # in turns, and in turns who goes first: the machine drifts
+        # in turns, with alternating order: the machine drifts
         a, b = (run_ours(), run_bare()) if repeat % 2 else (run_bare(), run_ours())[::-1]
         ratios.append(a / b)
         print(f"train step: ours {a * 1e3:.1f} ms, PeftTrainer alone {b * 1e3:.1f} ms")
@@ -239,7 +239,7 @@ print([r.seconds for r in kept.records if r.kind == "compile"][0])
 
 
 def cache(bench: Bench) -> None:
-    """The first train step (tracing, compiling, running), in a new process each, without and with what was compiled."""
+    """The first train step (tracing, compiling, running), each in a new process, with a cold and a warm cache."""
     manifest = bench.manifest("cache", method="lora", packing=True, train_steps=1, epochs=None)
     file = bench.folder / "manifest.yaml"
     file.write_text(manifest.to_yaml())
@@ -260,7 +260,7 @@ def cache(bench: Bench) -> None:
 
 
 def stop(bench: Bench) -> None:
-    """From the request to the end of the run, checkpoint written."""
+    """Seconds from the stop request to the end of the run, with the checkpoint written."""
     found = []
     for repeat in range(3):
         controls = TrainControls()
