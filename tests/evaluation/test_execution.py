@@ -115,7 +115,7 @@ def test_a_stop_file_from_another_process_stops_it_and_the_answers_stay(manifest
     state = planned.folder.state()
     assert state is not None
     assert state.status is RunStatus.STOPPED
-    assert "go on" in state.message
+    assert "evaluate again to resume" in state.message
     assert execute_evaluation(planned, FakeBackend())["answers"] == 3
 
 

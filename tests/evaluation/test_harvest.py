@@ -120,7 +120,7 @@ def test_of_all_answers_one_without_a_final_answer_is_rejected_by_its_row(
 def test_what_is_not_finished_or_not_scored_says_so_before_anything_is_read(
     tmp_path: Path, manifest: RunManifest
 ) -> None:
-    with pytest.raises(InvalidEvaluation, match="by: exact_match"):
+    with pytest.raises(InvalidEvaluation, match="Choose one of exact_match"):
         harvest(record_of(tmp_path), manifest, scorer="taste", only_correct=True)
     (tmp_path / "b").mkdir()
     with pytest.raises(Conflict, match="not finished"):

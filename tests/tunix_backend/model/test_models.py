@@ -136,7 +136,7 @@ def test_a_reference_is_a_built_in_name_a_path_or_an_owner_and_name(tmp_path: Pa
 def test_a_mesh_that_this_host_or_the_batch_does_not_fit_is_refused() -> None:
     from tunixrt_core.tunix_backend.model.models import device_name, make_mesh
 
-    with pytest.raises(ModelError, match="mesh asks for 4096 x 2 = 8192"):
+    with pytest.raises(ModelError, match="mesh needs 4096 x 2 = 8192"):
         make_mesh(MeshSection(fsdp=4096, tp=2), 4096)
     with pytest.raises(ModelError, match=r"batch.size = 6 .* multiple of 4"):
         make_mesh(MeshSection(fsdp=4), 6)

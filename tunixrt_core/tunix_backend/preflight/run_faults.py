@@ -59,7 +59,7 @@ def mesh_faults(manifest: RunManifest, machine: Machine) -> Iterator[Finding]:
     if (machine.asked_for or machine.device) == "CPU" and wanted > machine.cpu_devices:
         yield blocking(
             "mesh",
-            f"The mesh asks for {mesh.fsdp or 1} x {mesh.tp} = {wanted:,} devices, but JAX makes "
+            f"The mesh needs {mesh.fsdp or 1} x {mesh.tp} = {wanted:,} devices, but JAX makes "
             f"{machine.cpu_devices:,} of this machine's CPU.",
             "Lower mesh.fsdp or mesh.tp.",
             keys=("mesh.fsdp", "mesh.tp"),
