@@ -182,7 +182,7 @@ def test_a_base_that_changed_since_the_training_is_refused(tmp_path: Path, model
             del held["model.norm.weight"]
             save_file(held, str(base / "model.safetensors"))
 
-    with pytest.raises(ExportError, match=r"no place in the files .* such as final_norm"):
+    with pytest.raises(ExportError, match=r"are not in the files .* such as final_norm"):
         export(manifest, models_dir, tmp_path / "to" / "out", lose_a_norm)
     assert list((tmp_path / "to").iterdir()) == []
 
