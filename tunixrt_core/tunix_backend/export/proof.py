@@ -60,7 +60,7 @@ def compare(by: str, trained: Sequence[Any], exported: Sequence[Any], share: flo
     if not (difference <= tolerance and float(np.max(behind)) <= tolerance):
         raise ExportError(
             f"The exported model, read by {by}, does not match the trained model: logits differ by up to "
-            f"{difference:.2g} (allowed: {tolerance:.2g}) and the likeliest token is the same for {agreement:.1%} of the "
+            f"{difference:.2g} (allowed {tolerance:.2g}), the likeliest token is the same for {agreement:.1%} of the "
             "tokens. Nothing was exported; the weights are safe in the run's checkpoints."
         )
     return ExportCheck(by, difference, tolerance, agreement)
