@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 
 
 class ErrorInfo(BaseModel):
-    code: str = Field(description="A fixed word such as not_found.")
-    message: str = Field(description="A sentence that says what is wrong and what to do.")
-    retryable: bool = Field(description="True: the same request can succeed later; see Retry-After. False: final.")
+    code: str = Field(description="Stable error code, such as not_found.")
+    message: str = Field(description="What is wrong and how to fix it.")
+    retryable: bool = Field(description="True: the same request can succeed later, see the Retry-After header. False: final.")
     details: dict[str, Any] | None = None
 
 
@@ -22,5 +22,5 @@ class TunixStatus(BaseModel):
     available: bool
     version: str | None
     jax_version: str | None
-    install: str = Field(description="The line that installs Tunix.")
-    device: str = Field(description="TPU, GPU or CPU, as this machine's device files tell.")
+    install: str = Field(description="Command that installs Tunix.")
+    device: str = Field(description="TPU, GPU or CPU, detected from this machine's device files.")

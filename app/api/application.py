@@ -30,12 +30,12 @@ from app.api.routes import (
 from tunixrt_core import __version__
 
 DESCRIPTION = (
-    "Everything the dashboard does, for scripts. Where the server asks for an access token, send it as "
-    "`Authorization: Bearer TOKEN`. Every error is JSON of one shape."
+    "All dashboard functions as a JSON API. If the server requires an access token, send it as "
+    "`Authorization: Bearer TOKEN`. All errors have the same JSON shape."
 )
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": Error, "description": "The request cannot be done as it stands; the message says why."},
-    "5XX": {"model": Error, "description": "The server cannot do it."},
+    "4XX": {"model": Error, "description": "The request is invalid or conflicts with the current state; the message says why."},
+    "5XX": {"model": Error, "description": "The server failed to process the request."},
 }
 
 
@@ -45,13 +45,13 @@ def build_api(max_upload_mb: int) -> FastAPI:
         title="Tunix RT",
         version=__version__,
         description=DESCRIPTION,
-        # the stock pages load scripts from the internet
+        # the default pages load scripts from the internet
         docs_url=None,
         redoc_url=None,
         root_path_in_servers=False,
         servers=[{"url": "/api"}],
         responses=_ERRORS,
-        # one address for a thing; with or without a slash at its end are not the same
+        # one address per resource: no redirect to or from a trailing slash
         redirect_slashes=False,
     )
     api.add_middleware(BodyLimit, megabytes=max_upload_mb)

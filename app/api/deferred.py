@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class DeferredApi:
-    """FastAPI, its routes and their models take longer to load than the dashboard's first page to answer.
+    """FastAPI with its routes and models loads more slowly than the dashboard answers its first page.
 
-    They are built in a thread, so that pages are served meanwhile.
+    The API is built in a thread, so that pages are served meanwhile.
     """
 
     def __init__(self, max_upload_mb: int) -> None:
@@ -29,7 +29,7 @@ class DeferredApi:
         from app.api.application import build_api
 
         with self._lock:
-            # two requests may be the first one
+            # two first requests may arrive at once
             if self._api is None:
                 self._api = build_api(self._max_upload_mb)
             return self._api

@@ -56,7 +56,7 @@ def _operation(document: Mapping[str, Any], method: str, path: str, operation: M
         cells = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
         parts.append(f"<table><tr><th>Name</th><th>In</th><th>Type</th><th>Meaning</th></tr>{cells}</table>")
     answers = [code for code in operation["responses"] if code.isdigit()]
-    parts.append(f'<p class="muted">Answers {_text(", ".join(answers))}</p>')
+    parts.append(f'<p class="muted">Responses: {_text(", ".join(answers))}</p>')
     return f"<section>{''.join(parts)}</section>"
 
 

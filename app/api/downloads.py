@@ -13,10 +13,10 @@ MEDIA_TYPE = "application/x-ndjson"
 
 
 class JsonlDownload(StreamingResponse):
-    """Lines, or any other pieces of a file, that save as `name`.
+    """Streamed download of lines or other pieces of a file, saved as `name`.
 
-    The first block is read when it is made, so that an error in what was asked for is still answered as an error.
-    Make it in the threadpool.
+    The constructor reads the first block, so that an invalid request still gets an error response. Call it in the
+    threadpool.
     """
 
     def __init__(self, lines: Iterator[bytes], name: str, media_type: str = MEDIA_TYPE) -> None:
@@ -28,7 +28,7 @@ class JsonlDownload(StreamingResponse):
         try:
             await super().stream_response(send)
         finally:
-            # a client that leaves early must not keep a connection to the database
+            # a client that disconnects early must not hold a database connection
             self._blocks.close()
 
     async def _streamed(self, first: bytes) -> AsyncIterator[bytes]:

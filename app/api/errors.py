@@ -13,7 +13,7 @@ from starlette.routing import compile_path
 
 from tunixrt_core import errors
 
-# The nearest of the error's own base classes gives the status.
+# The most specific base class in this table gives the status.
 STATUS: dict[type[errors.TunixRTError], int] = {
     errors.InvalidInput: 422,
     errors.InvalidSettings: 500,
@@ -27,7 +27,7 @@ STATUS: dict[type[errors.TunixRTError], int] = {
     errors.TunixRTError: 500,
 }
 
-RETRY_SECONDS = 10  # after which a retryable error is worth another try
+RETRY_SECONDS = 10  # Retry-After of a retryable error
 
 _CODES = {
     400: "bad_request",
@@ -38,8 +38,8 @@ _CODES = {
     415: "unsupported_media_type",
 }
 _MESSAGES = {
-    404: "There is nothing at this address. GET /api/docs lists what there is.",
-    405: "This address does not take that method. The Allow header lists those that it takes.",
+    404: "No such endpoint. See GET /api/docs.",
+    405: "Method not allowed. Use a method listed in the Allow header.",
 }
 
 
@@ -91,17 +91,17 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 async def _internal(request: Request, error: Exception) -> JSONResponse:
     # Starlette raises the error again after this answer, so that the server logs its traceback
-    return JSONResponse(error_body("internal", "Internal error. The server's log holds the details."), 500)
+    return JSONResponse(error_body("internal", "Internal error. See the server's log for details."), 500)
 
 
 def _allowed(request: Request) -> list[str]:
-    """The methods of an address. Starlette names those of the first route that has it, and others may follow."""
+    """Methods of an address. Starlette reports those of the first matching route only."""
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
     paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
     found = {
         method.upper() for template in paths if compile_path(template)[0].match(path) for method in paths[template]
     }
-    return sorted(found) or ["GET"]  # the description's own pages are not in it
+    return sorted(found) or ["GET"]  # the pages of the description are not routes of the description
 
 
 def _field(location: Sequence[Any]) -> str:
@@ -114,7 +114,7 @@ def _field(location: Sequence[Any]) -> str:
 
 def _reason(item: Mapping[str, Any]) -> str:
     if item["type"] == "json_invalid":
-        return "The body is not JSON."
+        return "The body is not valid JSON."
     if item["type"] == "extra_forbidden":
         return "is not a field of this request"
     if item["type"] == "missing":

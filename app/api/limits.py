@@ -34,12 +34,12 @@ FILE_TYPES = frozenset(
 
 
 class BodyLimit:
-    """ASGI middleware: a body above `megabytes` is answered with 413, whether it names its length or not."""
+    """ASGI middleware that answers 413 to a body above `megabytes`, with or without a Content-Length header."""
 
     def __init__(self, app: ASGIApp, *, megabytes: int) -> None:
         self._app = app
         self._bytes = megabytes << 20
-        self._text = f"The body is larger than {megabytes} MB. Send less at once, or raise --max-upload-mb."
+        self._text = f"The body is larger than {megabytes} MB. Send less per request, or raise --max-upload-mb."
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -62,7 +62,7 @@ class BodyLimit:
 
 
 class JsonRoute(APIRoute):
-    """A route that answers 415 to a body of a type that it does not read."""
+    """Route that answers 415 to an unsupported content type."""
 
     accepts = JSON_TYPES
 
@@ -82,11 +82,11 @@ class JsonRoute(APIRoute):
         empty = not kind and request.headers.get("content-length", "0") == "0"
         if not empty and kind not in self.accepts:
             wanted = " or ".join(sorted(self.accepts))
-            raise HTTPException(415, f"Send the body as {wanted}; this one is {kind or 'of no named type'}.")
+            raise HTTPException(415, f"The content type is {kind or 'missing'}. Send the body as {wanted}.")
 
 
 class TraceRoute(JsonRoute):
-    """Takes one trace, whose answers may be numbers, true or false: they are taken as the text that stands there."""
+    """Takes one trace. Answers that are numbers, true or false are read as their literal text."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
@@ -103,7 +103,7 @@ class _TraceRequest(Request):
 
 
 class FileRoute(JsonRoute):
-    """Takes any file of traces: the type is only declared, what it is is found in its content."""
+    """Takes any trace file: the format is detected from the content, not from the declared type."""
 
     accepts = JSON_TYPES | LINES_TYPES | FILE_TYPES
 

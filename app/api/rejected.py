@@ -24,14 +24,14 @@ _MAX_BYTES = 512 << 20
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """One file of rejected rows. It has no name on disk, so it is gone when nobody holds it any more."""
+    """One file of rejected rows. It has no name on disk, so the system deletes it once nothing refers to it."""
 
     file: IO[bytes]
     size: int
     suffix: str
 
     def blocks(self) -> Iterator[bytes]:
-        """Its content. Several may read it at once."""
+        """The content. Several threads may read at once."""
         at = 0
         while block := os.pread(self.file.fileno(), _BLOCK, at):
             at += len(block)
@@ -39,7 +39,7 @@ class Rejected:
 
 
 class RejectedFiles:
-    """The newest files, of bounded number and size; the oldest go first."""
+    """The newest files, limited in number and size; the oldest are dropped first."""
 
     def __init__(self, max_files: int = _MAX_FILES, max_bytes: int = _MAX_BYTES) -> None:
         self._lock = threading.Lock()
@@ -47,7 +47,7 @@ class RejectedFiles:
         self._max_files, self._max_bytes = max_files, max_bytes
 
     def keep(self, rejected: Rejected) -> str:
-        """The name to ask for it by. The one that came last is kept however large it is."""
+        """Keep a file and return its id. The newest file is kept whatever its size."""
         id = secrets.token_hex(8)
         with self._lock:
             self._kept[id] = rejected
@@ -62,12 +62,12 @@ class RejectedFiles:
         with self._lock:
             if id in self._kept:
                 return self._kept[id]
-        raise NotFound("rejects file", id, f"Those of the last {self._max_files} files are kept; send the file again.")
+        raise NotFound("rejects file", id, f"Rejected rows of the last {self._max_files} files are kept. Send the file again.")
 
 
 @dataclass(slots=True)
 class Kept:
-    """Where rejected rows go, and the address they can be downloaded from, once all are there and if there are any."""
+    """Sink of rejected rows, and their download address once the file was read to its end; None if none were rejected."""
 
     rejects: Rejects
     address: str | None = None
@@ -75,8 +75,8 @@ class Kept:
 
 @contextmanager
 def kept_rejects(pipeline: Pipeline) -> Iterator[Kept]:
-    """Rejected rows that are kept where what is done with them ends well."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as it is kept
+    """Context of rejected rows, kept only if its block ends without an error."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115  # open for as long as it is kept
     kept = Kept(Rejects(cast(BinaryIO, file)))
     yield kept
     if kept.rejects.rows:

@@ -13,7 +13,7 @@ from tunixrt_core.training.model_export import SHARD_BYTES
 from tunixrt_core.training.preflight_checks import CHECKS
 from tunixrt_core.training.trainer import Sampling
 
-# a name for a download or of an exported file: never a path
+# name of a download or an exported file, never a path
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
 Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
@@ -28,24 +28,24 @@ class StepBody(Body):
     i: int | None = None
 
 
-# its route has made text of a number, true or false before this is checked
+# the route has converted numbers, true and false to text before this check
 AnswerText = Annotated[
     str,
     WithJsonSchema(
         {
             "type": ["string", "number", "boolean"],
-            "description": "A number, true or false is taken as the text that stands in the body.",
+            "description": "A number, true or false is read as its literal text in the body.",
         }
     ),
 ]
 
 
 class LayoutBody(Body):
-    """What stands between steps and around the answer where it is more than line ends."""
+    """Text between steps and around the answer, where it is more than line ends."""
 
-    between: list[str] = Field([], description="Before each step of the reasoning, and behind the last.")
-    solution: int = Field(0, ge=0, description="Number of last steps that stand behind the reasoning.")
-    answer_at: int | None = Field(None, ge=0, description="Where the answer begins in the last step, if it does.")
+    between: list[str] = Field([], description="Text before each reasoning step, and after the last.")
+    solution: int = Field(0, ge=0, description="Number of last steps that come after the reasoning.")
+    answer_at: int | None = Field(None, ge=0, description="Position at which the answer begins in the last step; null if it does not.")
     before_answer: str = ""
     after_answer: str = ""
 
@@ -66,7 +66,7 @@ class TraceBody(Body):
 
 
 class DatasetBody(Body):
-    """A dataset spec: which traces, and how they are split."""
+    """Dataset spec: the selection of traces and their split."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,79}$")
     source: str | None = None
@@ -85,22 +85,22 @@ class DatasetBody(Body):
     max_score: float | None = None
     min_steps: int | None = Field(None, ge=0, lt=2**63)
     max_steps: int | None = Field(None, ge=0, lt=2**63)
-    min_length: int | None = Field(None, ge=0, lt=2**63, description="Bytes of the trace's canonical JSON.")
+    min_length: int | None = Field(None, ge=0, lt=2**63, description="Minimum bytes of the trace's canonical JSON.")
     max_length: int | None = Field(None, ge=0, lt=2**63)
-    after: str | None = Field(None, description="Stored at or after this moment, ISO 8601.")
-    before: str | None = Field(None, description="Stored before this moment, ISO 8601.")
+    after: str | None = Field(None, description="Stored at or after this time, ISO 8601.")
+    before: str | None = Field(None, description="Stored before this time, ISO 8601.")
     by: str | None = Field(
         None, description="stratified: source, model or meta.KEY; top, best and budget: the name of a score."
     )
     allocation: Allocation = "proportional"
-    budget: int | None = Field(None, ge=1, lt=2**63, description="Estimated tokens, for selection budget.")
-    tokens: TokenCount = Field("bytes", description="How a budget is counted: UTF-8 bytes by four, or words.")
+    budget: int | None = Field(None, ge=1, lt=2**63, description="Maximum estimated tokens, for selection budget.")
+    tokens: TokenCount = Field("bytes", description="How tokens are estimated: UTF-8 bytes divided by four, or words.")
     split_by: SplitBy = "prompt"
     gates: dict[str, str | dict[str, Any]] = Field(
         {}, description="`{gate: action}` or `{gate: {action, setting: value}}`; action off, warn or exclude."
     )
     eval_file: FileName | None = Field(
-        None, description="A file in `datasets` of the home, for the contamination gate to compare with."
+        None, description="File in the home's `datasets` that the contamination gate compares with."
     )
 
     def spec(self) -> DatasetSpec:
@@ -108,7 +108,7 @@ class DatasetBody(Body):
 
 
 class ExportBody(Body):
-    """Either `trace_ids`, or `dataset` with `version` (the newest where left out)."""
+    """Either `trace_ids`, or `dataset` with `version` (default: the newest)."""
 
     trace_ids: list[str] | None = Field(None, min_length=1, max_length=10_000)
     dataset: str | None = None
@@ -120,30 +120,30 @@ class ExportBody(Body):
         if (self.trace_ids is None) == (self.dataset is None):
             raise ValueError("Name either trace_ids or a dataset.")
         if self.version is not None and self.dataset is None:
-            raise ValueError("version goes with dataset.")
+            raise ValueError("version requires dataset.")
         return self
 
 
 def _describe_values(schema: dict[str, Any]) -> None:
-    """When the description is asked for: making it takes longer than the rest of this module."""
+    """Built when the OpenAPI description is requested, as it takes longer than the rest of this module."""
     values = {name: row.schema() for name, row in HYPERPARAMETERS.items()}
     schema.update(properties=values, additionalProperties=False)
 
 
-# values are checked when the manifest is made, whose errors name its keys
+# making the manifest checks the values; its errors name the keys
 FlatValues = Annotated[dict[str, Any], Field(json_schema_extra=_describe_values)]
 
 
 class ManifestBody(Body):
-    """Either `dataset` with `version` (the newest where left out), or `export`."""
+    """Either `dataset` with `version` (default: the newest), or `export`."""
 
     dataset: str | None = None
     version: Version | None = None
-    export: FileName | None = Field(None, description="A file in `datasets` of the home.")
+    export: FileName | None = Field(None, description="File in the home's `datasets`.")
     model_id: str = Field(min_length=1)
-    output_dir: str | None = Field(None, min_length=1, description="The next run's folder where left out.")
+    output_dir: str | None = Field(None, min_length=1, description="Output directory. Default: the folder of the next run.")
     hyperparameters: FlatValues = Field(
-        {}, description="By flat name. Others are as in the preset of the model and method, or have their default."
+        {}, description="Values by flat name. Others come from the preset of the model and method, or from their defaults."
     )
 
     @model_validator(mode="after")
@@ -151,13 +151,13 @@ class ManifestBody(Body):
         if (self.export is None) == (self.dataset is None):
             raise ValueError("Name either a dataset or an export.")
         if self.version is not None and self.dataset is None:
-            raise ValueError("version goes with dataset.")
+            raise ValueError("version requires dataset.")
         return self
 
 
 def _known_code(code: str) -> str:
     if code not in CHECKS:
-        raise ValueError(f"{code!r} is not the code of a check; known are {', '.join(CHECKS)}")
+        raise ValueError(f"{code!r} is not the code of a check. Use one of {', '.join(CHECKS)}")
     return code
 
 
@@ -165,36 +165,36 @@ Code = Annotated[str, AfterValidator(_known_code), Field(json_schema_extra={"enu
 
 
 class PreflightBody(Body):
-    manifest: dict[str, Any] = Field(description="A run manifest, as POST /api/tunix/sft/manifest makes it.")
+    manifest: dict[str, Any] = Field(description="Run manifest, as returned by POST /api/tunix/sft/manifest.")
     rows: list[Annotated[int, Field(ge=1, lt=2**31)]] = Field(
-        [], max_length=50, description="Rows to show, by their line in the data file."
+        [], max_length=50, description="Rows to show, by line number in the data file."
     )
     allow: list[Code] = Field([], max_length=100, description="Codes of findings that must not block.")
 
 
 class DryRunBody(Body):
-    manifest: dict[str, Any] = Field(description="A run manifest, as POST /api/tunix/sft/manifest makes it.")
+    manifest: dict[str, Any] = Field(description="Run manifest, as returned by POST /api/tunix/sft/manifest.")
 
 
 class ModelExportBody(Body):
-    format: Literal["merged", "peft"] = Field("merged", description="A whole model, or the LoRA alone.")
-    max_shard_bytes: int = Field(SHARD_BYTES, ge=1_000_000, le=10**15, description="Of a weight file, merged.")
+    format: Literal["merged", "peft"] = Field("merged", description="merged: the whole model. peft: the LoRA alone.")
+    max_shard_bytes: int = Field(SHARD_BYTES, ge=1_000_000, le=10**15, description="Maximum bytes per weight file of a merged model.")
     check_with_transformers: bool | None = Field(
-        None, description="Whether Hugging Face's own code checks it too; null: where it is installed."
+        None, description="Whether Hugging Face's own code also checks the export. Null: only if it is installed."
     )
     checkpoint: str = Field("last", pattern=r"^(last|best|[0-9]{1,9})$", description="last, best or a train step.")
 
 
 class RunBody(Body):
-    manifest: dict[str, Any] = Field(description="A run manifest, as POST /api/tunix/sft/manifest makes it.")
+    manifest: dict[str, Any] = Field(description="Run manifest, as returned by POST /api/tunix/sft/manifest.")
     allow: list[Code] = Field([], max_length=100, description="Codes of preflight findings that must not block.")
     parent: str | None = Field(
-        None, min_length=1, max_length=100, description="The run that this one is a clone of; the run then says so."
+        None, min_length=1, max_length=100, description="Id of the run that this one clones; recorded with the run."
     )
 
 
 class ResumeBody(Body):
-    """How long the run shall train in all, for one that has finished; at most one of the two."""
+    """New total duration of a finished run; at most one of the two."""
 
     train_steps: int | None = Field(None, ge=1, le=100_000_000)
     epochs: float | None = Field(None, gt=0, le=100_000)
@@ -207,19 +207,19 @@ class ResumeBody(Body):
 
 
 class CloneBody(Body):
-    hyperparameters: FlatValues = Field({}, description="What to change, by flat name. Others stay as in the run.")
+    hyperparameters: FlatValues = Field({}, description="Values to change, by flat name. Others stay as in the run.")
 
 
 class MoveBody(Body):
-    by: int = Field(ge=-10_000, le=10_000, description="Places: -1 is one sooner, 1 is one later.")
+    by: int = Field(ge=-10_000, le=10_000, description="Places to move by: -1 is one sooner, 1 is one later.")
 
 
 class AnsweringBody(Body):
-    """Which models of a run answer, and how the next token is chosen."""
+    """Models of a run that answer, and how they choose the next token."""
 
     targets: list[Target] = Field(list(TARGETS), min_length=1, max_length=2)
-    checkpoint: str = Field("last", max_length=20, description="last, best, or a train step that was saved.")
-    temperature: float = Field(0.0, ge=0, le=100, description="0 takes the likeliest token.")
+    checkpoint: str = Field("last", max_length=20, description="last, best, or a saved train step.")
+    temperature: float = Field(0.0, ge=0, le=100, description="Sampling temperature. 0 always takes the likeliest token.")
     top_p: float = Field(1.0, gt=0, le=1)
     top_k: int | None = Field(None, ge=1, le=2**31 - 1)
     seed: int = Field(0, ge=0, le=2**31 - 1)

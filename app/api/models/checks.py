@@ -19,8 +19,8 @@ class Finding(BaseModel):
     advice: str
     rows: list[int] = Field(description="Lines of the data file, from 1; at most 100.")
     row_count: int
-    keys: list[str] = Field(description="Keys of the manifest that it is about.")
-    allowed: bool = Field(description="It would block, but was allowed.")
+    keys: list[str] = Field(description="Manifest keys that the finding is about.")
+    allowed: bool = Field(description="Whether the finding would block but was allowed.")
 
 
 class Token(BaseModel):
@@ -30,21 +30,21 @@ class Token(BaseModel):
     step: int | None = Field(description="Number of the reasoning step, from 1.")
     special: bool
     trained: bool
-    cut: bool = Field(description="In the data, but the trainer will not see it.")
+    cut: bool = Field(description="Whether the token is in the data but cut, so that the trainer does not see it.")
 
 
 class RowView(BaseModel):
-    number: int = Field(description="Its line in the data file.")
+    number: int = Field(description="Line number in the data file.")
     split: str
     fate: Literal["kept", "shortened", "left_out", "empty"]
-    length: int = Field(description="Tokens of the whole row.")
+    length: int = Field(description="Tokens in the whole row.")
     trained: int
     dropped_steps: int
     tokens: list[Token]
 
 
 class Totals(BaseModel):
-    """Tokens and rows of the batch are those of one epoch; shares are from 0 to 1."""
+    """Batch tokens and batch rows are per epoch; shares are from 0 to 1."""
 
     rows: int
     train_rows: int
@@ -67,7 +67,7 @@ class Totals(BaseModel):
 
 
 class Histogram(BaseModel):
-    """Bin i counts the rows of edges[i] to below edges[i + 1] tokens."""
+    """Bin i counts rows with at least edges[i] and fewer than edges[i + 1] tokens."""
 
     edges: list[int]
     train: list[int]
@@ -88,7 +88,7 @@ class Preflight(BaseModel):
     findings: list[Finding]
     checked: list[str]
     passed: list[str]
-    totals: Totals | None = Field(description="Null where the rows cannot be encoded; a finding says why.")
+    totals: Totals | None = Field(description="Null if the rows cannot be encoded; a finding says why.")
     histogram: Histogram | None
     policies: list[PolicyEffect]
     picks: dict[str, list[int]] = Field(description="Rows to look at: longest, shortest, random, worst.")
@@ -97,10 +97,10 @@ class Preflight(BaseModel):
 
 
 class DryRunReport(BaseModel):
-    tokens: int = Field(description="Of the largest batch, without padding.")
+    tokens: int = Field(description="Tokens in the largest batch, without padding.")
     compile_seconds: float
     train_loss: float
-    eval_loss: float | None = Field(description="Null where there are no eval rows.")
+    eval_loss: float | None = Field(description="Null if there are no eval rows.")
     checkpoint_bytes: int
     checkpoint_seconds: float
     peak_memory_bytes: int
@@ -113,6 +113,6 @@ class DryRun(BaseModel):
     id: str
     manifest_hash: str
     status: str = Field(description="queued, running, succeeded, failed or stopped.")
-    phase: str = Field(description="What it is doing: loading, compiling, training, evaluating, saving.")
-    message: str = Field(description="Why it failed.")
-    report: DryRunReport | None = Field(description="What was found; null until it succeeded.")
+    phase: str = Field(description="Current phase: loading, compiling, training, evaluating, saving.")
+    message: str = Field(description="Reason for a failure.")
+    report: DryRunReport | None = Field(description="Results; null until the dry run has succeeded.")

@@ -21,7 +21,7 @@ class DatasetVersion(BaseModel):
 
 class DatasetEntry(BaseModel):
     name: str
-    versions: int = Field(description="How many there are.")
+    versions: int = Field(description="Number of versions.")
     latest: DatasetVersion
 
 
@@ -39,34 +39,34 @@ class GateOutcome(BaseModel):
     version: int
     action: Literal["warn", "exclude"]
     settings: dict[str, Any]
-    checked: int = Field(description="Rows that it looked at.")
-    counts: dict[str, int] = Field(description="Rows by outcome.")
-    rows: int = Field(description="Rows that it found.")
+    checked: int = Field(description="Number of rows checked.")
+    counts: dict[str, int] = Field(description="Number of rows per outcome.")
+    rows: int = Field(description="Number of rows found.")
     notes: dict[str, str]
 
 
 class GateOutcomes(BaseModel):
-    gates: list[GateOutcome] = Field(description="In the order in which they were applied; empty without gates.")
+    gates: list[GateOutcome] = Field(description="Gates in order of application; empty if none were chosen.")
 
 
 class GateFinding(BaseModel):
     position: int
     id: str = Field(description="Hash of the trace.")
     reason: str
-    words: str = Field(description="Why, in a sentence.")
+    words: str = Field(description="Reason, in one sentence.")
     detail: dict[str, Any] = Field(description="field, start, end; other and jaccard; eval; or value.")
-    prompt: str | None = Field(description="Null where the trace was deleted.")
-    span: str | None = Field(description="The stretch of text that it is about.")
-    differs: str | None = Field(description="Against the other row, word by word: `[-gone-]{+come+}`.")
+    prompt: str | None = Field(description="Null if the trace was deleted.")
+    span: str | None = Field(description="Stretch of text that the finding is about.")
+    differs: str | None = Field(description="Word diff against the other row: `[-removed-]{+added+}`.")
 
 
 class GateFindings(BaseModel):
     findings: list[GateFinding]
-    next: int | None = Field(description="Send it as `after` for the next page; null on the last.")
+    next: int | None = Field(description="Cursor to send as `after` for the next page; null on the last page.")
 
 
 class ChangedRow(BaseModel):
-    """Two traces of the same prompt with other content."""
+    """Two traces with the same prompt and different content."""
 
     before: str
     after: str
@@ -77,6 +77,6 @@ class DatasetDiff(BaseModel):
 
     added: list[str]
     removed: list[str]
-    moved: list[str] = Field(description="On the other side of the split now.")
+    moved: list[str] = Field(description="Traces that are now on the other side of the split.")
     changed: list[ChangedRow]
     kept: int

@@ -15,13 +15,13 @@ _MOST = 2**31 - 1
 
 
 class EvaluationBody(AnsweringBody):
-    """What to ask, and how. Nothing is needed: the eval split is then answered greedily by both models."""
+    """Settings of an evaluation, all optional. By default both models answer the eval split greedily."""
 
-    eval_file: str | None = Field(None, max_length=4096, description="A file on the server, instead of the eval split.")
-    limit: int | None = Field(None, ge=1, le=_MOST, description="Ask only the first rows.")
-    samples: int = Field(1, ge=1, le=1000, description="Answers to each prompt.")
-    scorers: list[str] = Field([], max_length=50, description="Names; GET /scorers lists them.")
-    again: bool = Field(False, description="Answer anew what was answered before.")
+    eval_file: str | None = Field(None, max_length=4096, description="File on the server. Default: the eval split.")
+    limit: int | None = Field(None, ge=1, le=_MOST, description="Number of first rows to evaluate. Default: all.")
+    samples: int = Field(1, ge=1, le=1000, description="Answers per prompt.")
+    scorers: list[str] = Field([], max_length=50, description="Names of scorers; GET /scorers lists them.")
+    again: bool = Field(False, description="Regenerate existing answers.")
 
     def request(self) -> EvalRequest:
         """Raises InvalidEvaluation."""
@@ -40,8 +40,8 @@ class Evaluation(BaseModel):
     id: str
     run_id: str
     target: str
-    train_step: int | None = Field(description="Of the checkpoint; null for the base model.")
-    setup: dict[str, Any] = Field(description="What was asked: eval set, samples, sampling, max_new_tokens.")
+    train_step: int | None = Field(description="Train step of the checkpoint; null for the base model.")
+    setup: dict[str, Any] = Field(description="Eval set, samples, sampling and max_new_tokens.")
     status: str
     message: str
     metrics: dict[str, Any]
@@ -51,31 +51,31 @@ class Evaluation(BaseModel):
 
 class Estimate(BaseModel):
     value: float
-    low: float = Field(description="Of the 95 % interval.")
+    low: float = Field(description="Lower bound of the 95 % interval.")
     high: float
 
 
 class Figures(BaseModel):
-    """Two sides on the same rows; `fixed` and `broken` are rows on which the second is better and worse."""
+    """Two evaluations on the same rows; `fixed` and `broken` count rows on which the second is better or worse."""
 
     rows: int
     first: Estimate | None
     second: Estimate | None
-    difference: Estimate | None = Field(description="Second minus first, with the bootstrap's interval over rows.")
+    difference: Estimate | None = Field(description="Second minus first, with a bootstrap interval over rows.")
     higher_is_better: bool
     binary: bool
     both: int | None
     fixed: int
     broken: int
     neither: int | None
-    p_value: float = Field(description="McNemar's exact test; the sign test where scores are not right or wrong.")
-    rows_needed: int | None = Field(description="About how many rows would show a difference like this one.")
+    p_value: float = Field(description="McNemar's exact test, or the sign test for scores that are not binary.")
+    rows_needed: int | None = Field(description="Approximate number of rows needed to show a difference of this size.")
 
 
 class GroupFigures(Figures):
     column: str
     value: str | None
-    p_holm: float = Field(description="The p value as it counts when every group is looked at.")
+    p_holm: float = Field(description="p value with Holm's correction for the number of groups.")
 
 
 class Flip(BaseModel):
@@ -111,7 +111,7 @@ class BoardEntry(BaseModel):
     rows: int
     scorer_version: int | None
     setup: dict[str, Any]
-    notes: list[str] = Field(description="Where it was asked in another way than most of its board.")
+    notes: list[str] = Field(description="Settings that differ from most entries of the board.")
 
 
 class Board(BaseModel):
@@ -121,7 +121,7 @@ class Board(BaseModel):
 
 
 class Leaderboard(BaseModel):
-    """One board an eval set: only what was asked the same rows can be ranked."""
+    """One board per eval set: only evaluations on the same rows can be ranked."""
 
     metric: str
     boards: list[Board]
@@ -135,7 +135,7 @@ class ScorerInfo(BaseModel):
     about: str
     unit: str
     higher_is_better: bool | None
-    setting: str = Field(description="What NAME=SETTING takes; empty where it takes none.")
+    setting: str = Field(description="Setting accepted in NAME=SETTING; empty if none.")
     package: str
     problem: str
 
@@ -154,7 +154,7 @@ class Leaks(BaseModel):
 
 class EvaluationList(BaseModel):
     evaluations: list[Evaluation]
-    comparison: Comparison | None = Field(description="Base against tuned, of the newest pair that was asked the same.")
+    comparison: Comparison | None = Field(description="Base against tuned, for the newest pair with the same setup.")
 
 
 class Prediction(BaseModel):
@@ -182,4 +182,4 @@ class Progress(BaseModel):
 class EvaluationDetail(Evaluation):
     predictions: list[Prediction]
     progress: Progress
-    leaks: Leaks | None = Field(description="Null where it was not looked for.")
+    leaks: Leaks | None = Field(description="Null if no leak check was made.")

@@ -16,7 +16,7 @@ class AddedTrace(BaseModel):
 
 class RowError(BaseModel):
     file: str
-    line: int = Field(description="Counts from 1: lines, or rows where the file has no lines.")
+    line: int = Field(description="Line number, from 1; row number if the file has no lines.")
     field: str
     reason: str
     unit: Literal["line", "row"] = Field(description="What `line` counts: rows in Parquet.")
@@ -24,7 +24,7 @@ class RowError(BaseModel):
 
 class ReadWarning(BaseModel):
     text: str
-    times: int = Field(description="Number of rows, or of traces where a row gives several.")
+    times: int = Field(description="Number of rows, or of traces if a row contains several.")
     first_line: int
 
 
@@ -38,7 +38,7 @@ class StoredReport(BaseModel):
     duplicate: int
     rejected: int
     balanced: bool
-    scores: int = Field(description="Scores that came with the traces.")
+    scores: int = Field(description="Number of scores imported with the traces.")
     errors: list[RowError]
     warnings: list[ReadWarning] = Field(default_factory=list, description="Rows that may be meant otherwise.")
     notes: list[str] = Field(default_factory=list, description=_NOTES)
@@ -46,7 +46,7 @@ class StoredReport(BaseModel):
 
 
 class ImportReport(StoredReport):
-    rejects: str | None = Field(description="Where the rejected rows can be downloaded, byte for byte; null for none.")
+    rejects: str | None = Field(description="Address to download the rejected rows from, byte for byte; null if none.")
 
 
 class Column(BaseModel):
@@ -63,7 +63,7 @@ class PreviewRow(BaseModel):
 
 
 class Preview(BaseModel):
-    """What the first rows of a file would become. `good` and `bad` count rows of the sample."""
+    """Preview of the first rows of a file. `good` and `bad` count rows of the sample."""
 
     file: str
     container: str
@@ -71,7 +71,7 @@ class Preview(BaseModel):
     sure: str
     why: str
     columns: list[Column]
-    nested: list[Column] = Field(description="Columns inside of those, which `map` may name; `field` may be empty.")
+    nested: list[Column] = Field(description="Columns nested in those, which `map` may name; `field` may be empty.")
     rows: list[PreviewRow]
     good: int
     bad: int
@@ -112,4 +112,4 @@ class Diagnosis(BaseModel):
     warnings: list[ReadWarning] = Field(description="Rows that may be meant otherwise.")
     notes: list[str] = Field(description=_NOTES)
     seconds: float
-    rejects: str | None = Field(description="Where the rejected rows can be downloaded, byte for byte; null for none.")
+    rejects: str | None = Field(description="Address to download the rejected rows from, byte for byte; null if none.")

@@ -10,11 +10,11 @@ from tunixrt_core.runs.evaluation_record import Target
 
 
 class QuestionBody(AnsweringBody):
-    """One prompt to one run. Without more, both models answer greedily."""
+    """One prompt to one run. By default both models answer greedily."""
 
     run_id: str = Field(max_length=120)
     prompt: str = Field(min_length=1)
-    system: str | None = Field(None, description="Null is the manifest's system prompt, an empty text is none.")
+    system: str | None = Field(None, description="System prompt. Null: that of the manifest. Empty: none.")
 
     def question(self) -> Question:
         """Raises InvalidEvaluation."""
@@ -30,16 +30,16 @@ class QuestionBody(AnsweringBody):
 
 
 class KeepBody(Body):
-    """Which of the answers becomes a trace."""
+    """The answer to keep as a trace."""
 
     target: Target
-    final_answer: str | None = Field(None, min_length=1, description="For an answer in which none can be read.")
-    reference_answer: str | None = Field(None, min_length=1, description="What the answer should be, where known.")
+    final_answer: str | None = Field(None, min_length=1, description="Final answer, for an output that has no readable one.")
+    reference_answer: str | None = Field(None, min_length=1, description="Correct answer, if known.")
 
 
 class KeepPredictionsBody(Body):
     only_correct: bool = True
-    scorer: str = Field("exact_match", max_length=200, description="Tells what is correct, and goes along as a score.")
+    scorer: str = Field("exact_match", max_length=200, description="Scorer that decides which answers are correct; its score is kept with the trace.")
 
 
 class SamplingUsed(BaseModel):
@@ -61,28 +61,28 @@ class AskedQuestion(BaseModel):
 
 class ModelAnswer(BaseModel):
     target: Target
-    train_step: int | None = Field(description="Of the checkpoint; null for the base model.")
-    model: str = Field(description="What a kept trace names as its model.")
+    train_step: int | None = Field(description="Train step of the checkpoint; null for the base model.")
+    model: str = Field(description="Model name recorded in a kept trace.")
     output: str
     steps: list[str]
-    answer: str | None = Field(description="Null where no final answer can be read.")
+    answer: str | None = Field(description="Null if no final answer can be read.")
     prompt_tokens: int
     tokens: int
-    hit_limit: bool = Field(description="It ended at max_new_tokens.")
+    hit_limit: bool = Field(description="Whether the output ended at max_new_tokens.")
     seconds: float
-    compiled: bool = Field(description="Compiling is in the seconds.")
+    compiled: bool = Field(description="Whether the time includes compiling.")
 
 
 class QuestionAnswered(BaseModel):
     id: str
     question: AskedQuestion
     status: str = Field(description="queued, loading, compiling, running, succeeded, failed or stopped.")
-    phase: str = Field(description="What `target` is doing: loading, compiling, generating.")
+    phase: str = Field(description="Current phase of `target`: loading, compiling, generating.")
     target: Target | None
-    message: str = Field(description="Why it failed.")
-    answers: list[ModelAnswer] = Field(description="As they come.")
+    message: str = Field(description="Reason for a failure.")
+    answers: list[ModelAnswer] = Field(description="Answers so far.")
 
 
 class KeptTrace(BaseModel):
     id: str = Field(description="Hash of the trace.")
-    new: bool = Field(description="False where it was there already.")
+    new: bool = Field(description="False if the trace already exists.")

@@ -17,15 +17,15 @@ class ModelExport(BaseModel):
     run_id: str
     layout: str = Field(description="merged or peft.")
     status: str = Field(description="queued, running, succeeded, failed or stopped.")
-    phase: str = Field(description="What it is doing: loading, writing, checking.")
-    message: str = Field(description="Why it failed.")
-    report: dict[str, Any] | None = Field(description="As export.json; null until it succeeded.")
+    phase: str = Field(description="Current phase: loading, writing, checking.")
+    message: str = Field(description="Reason for a failure.")
+    report: dict[str, Any] | None = Field(description="Content of export.json; null until the export has succeeded.")
 
 
 class ExportedModel(BaseModel):
     format: str = Field(description="merged or peft.")
-    report: dict[str, Any] = Field(description="As export.json: train step, files, bytes, checks, not_checked.")
-    files: dict[str, int] = Field(description="Bytes by name; each can be downloaded.")
+    report: dict[str, Any] = Field(description="Content of export.json: train step, files, bytes, checks, not_checked.")
+    files: dict[str, int] = Field(description="Bytes by file name; each file can be downloaded.")
 
 
 class ExportedModels(BaseModel):
@@ -46,39 +46,39 @@ class RunSummary(BaseModel):
 
 class RunPage(BaseModel):
     runs: list[RunSummary]
-    next: str | None = Field(description="Send it as `after` for the next page; null on the last.")
+    next: str | None = Field(description="Cursor to send as `after` for the next page; null on the last page.")
 
 
 class Change(BaseModel):
-    """One value of a manifest that is not the same, by its dotted key."""
+    """One manifest value that differs, by its dotted key."""
 
     key: str
     values: list[Any]
 
 
 class ParentRun(BaseModel):
-    """What a clone was made from."""
+    """The run that a clone was made from."""
 
     run: str
-    changed: list[Change] = Field(description="The value in the parent, then in the clone.")
+    changed: list[Change] = Field(description="Values that differ: in the parent, then in the clone.")
 
 
 class RunDetail(RunSummary):
     manifest: dict[str, Any]
-    state: dict[str, Any] | None = Field(description="Phase, train step, device; null where its folder is gone.")
-    parent: ParentRun | None = Field(description="Of a clone; null of a run that is none.")
+    state: dict[str, Any] | None = Field(description="Phase, train step, device; null if the run's folder is missing.")
+    parent: ParentRun | None = Field(description="Parent run of a clone; otherwise null.")
 
 
 class ClonedManifest(MadeManifest):
-    changed: list[Change] = Field(description="What is not as in the run: its value there, then the new one.")
+    changed: list[Change] = Field(description="Values that differ: in the run, then in the new manifest.")
 
 
 class RunsCompared(BaseModel):
-    """All lists in the order of `runs`."""
+    """All lists are in the order of `runs`."""
 
     runs: list[RunSummary]
-    differences: list[Change] = Field(description="Where the manifests differ: a value a run, null where it has none.")
-    summaries: list[dict[str, Any]] = Field(description="Losses, best evaluation, time, tokens; null: not measured.")
+    differences: list[Change] = Field(description="Keys whose values differ: one value per run, null if it has none.")
+    summaries: list[dict[str, Any]] = Field(description="Losses, best evaluation, time, tokens; null if not measured.")
 
 
 class Holder(BaseModel):
@@ -86,18 +86,18 @@ class Holder(BaseModel):
     kind: str = Field(description="train, evaluate or export.")
     since: float = Field(description="Unix seconds.")
     pid: int
-    here: bool = Field(description="Whether it is this server; otherwise another process of the same home.")
+    here: bool = Field(description="Whether this server holds it; otherwise another process of the same home.")
 
 
 class Job(BaseModel):
-    id: str = Field(description="Of the run, or of the evaluation.")
+    id: str = Field(description="Id of the run or the evaluation.")
     run: str
     kind: str
 
 
 class Queue(BaseModel):
-    holder: Holder | None = Field(description="Who holds the accelerator.")
-    waiting: list[Job] = Field(description="In the order in which they will begin.")
+    holder: Holder | None = Field(description="The job that holds the accelerator.")
+    waiting: list[Job] = Field(description="Waiting jobs, in the order in which they will start.")
 
 
 def _metric_schema() -> dict[str, Any]:
@@ -108,4 +108,4 @@ def _metric_schema() -> dict[str, Any]:
 
 class Metrics(BaseModel):
     records: list[Annotated[dict[str, Any], WithJsonSchema(_metric_schema())]]
-    next: int = Field(description="Send it as `since` to get only what is new.")
+    next: int = Field(description="Cursor to send as `since` to get only new records.")

@@ -18,13 +18,13 @@ class _Task(BaseModel):
     status: TaskStatus
     phase: str
     done: int
-    total: int = Field(description="0 while it is not known.")
-    message: str = Field(description="Why it failed or was stopped.")
-    seconds: float = Field(description="Wall time since it began.")
+    total: int = Field(description="0 while unknown.")
+    message: str = Field(description="Reason for a failure or a stop.")
+    seconds: float = Field(description="Wall time since the start.")
 
 
 class Build(_Task):
-    version: int | None = Field(description="Of the dataset, when it has succeeded.")
+    version: int | None = Field(description="Dataset version; null until the build has succeeded.")
 
     @classmethod
     def of(cls, task: Task[DatasetVersion]) -> Self:
@@ -36,8 +36,8 @@ class BuildList(BaseModel):
 
 
 class FileImport(_Task):
-    kind: str = Field(description="import, or check: read to its end, and nothing stored.")
-    report: ImportReport | Diagnosis | None = Field(description="When it has succeeded.")
+    kind: str = Field(description="import, or check: reads the whole file and stores nothing.")
+    report: ImportReport | Diagnosis | None = Field(description="Result; null until the task has succeeded.")
 
     @classmethod
     def of(cls, task: Task[FileRead]) -> Self:

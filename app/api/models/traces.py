@@ -21,10 +21,10 @@ Name = Annotated[str, Field(min_length=1, max_length=80)]
 class Score(BaseModel):
     name: str
     value: float
-    step: int | None = Field(description="From 0; null is the whole trace.")
+    step: int | None = Field(description="Step number, from 0; null for the whole trace.")
     kind: ScoreKind
     scorer: str
-    version: str = Field(description="Of an automatic scorer; empty for a person.")
+    version: str = Field(description="Version of an automatic scorer; empty for a person.")
     note: str | None
     against: str | None = Field(description="The hash of the trace that this one was compared with.")
     created_at: datetime
@@ -50,17 +50,17 @@ class StoredTrace(BaseModel):
 
 class TracePage(BaseModel):
     traces: list[StoredTrace]
-    next: str | None = Field(description="Send it as `after` for the next page; null on the last.")
+    next: str | None = Field(description="Cursor to send as `after` for the next page; null on the last page.")
 
 
 class TraceCount(BaseModel):
     count: int
-    exact: bool = Field(description="False: there are at least that many; counting stopped there.")
+    exact: bool = Field(description="False: counting stopped at this number, and more may match.")
 
 
 class Deleted(BaseModel):
     count: int
-    exact: bool = Field(description="Always true of what was deleted; of a dry run as in the count.")
+    exact: bool = Field(description="Always true after a deletion; for a dry run as in the count.")
     deleted: bool = Field(description="False for a dry run.")
 
 
@@ -78,7 +78,7 @@ class ScoreName(BaseModel):
 
 
 class Facets(BaseModel):
-    """What there is to filter by."""
+    """Values to filter by."""
 
     sources: list[Tally]
     models: list[Tally]
@@ -89,13 +89,13 @@ class Facets(BaseModel):
 class Group(BaseModel):
     """The traces of one prompt."""
 
-    key: str = Field(description="Send it as `group` to list them.")
+    key: str = Field(description="Send it as `group` to list the traces.")
     prompt: str
     traces: int
     right: int
     wrong: int
     pass_rate: float | None = Field(description="Right ones of those that can be told; null where none can.")
-    answers: int = Field(description="Different final answers; above 1 the traces disagree.")
+    answers: int = Field(description="Number of different final answers; above 1 the traces disagree.")
     shortest_right: str | None = Field(description="The right trace of the fewest bytes.")
 
     @classmethod
@@ -105,7 +105,7 @@ class Group(BaseModel):
 
 class GroupPage(BaseModel):
     groups: list[Group]
-    next: str | None = Field(description="Send it as `after` for the next page; null on the last.")
+    next: str | None = Field(description="Cursor to send as `after` for the next page; null on the last page.")
 
 
 class Piece(BaseModel):
@@ -114,16 +114,16 @@ class Piece(BaseModel):
 
 
 class StepPair(BaseModel):
-    a: int | None = Field(description="Number of the step, from 0; null where this trace has none here.")
+    a: int | None = Field(description="Step number, from 0; null if this trace has no step here.")
     b: int | None
     same: bool
-    a_pieces: list[Piece] = Field(description="The step's text; `same` says which runs of it the other step has.")
+    a_pieces: list[Piece] = Field(description="The step's text; `same` marks pieces that the other step has too.")
     b_pieces: list[Piece]
 
 
 class TraceDiff(BaseModel):
     pairs: list[StepPair]
-    divergence: int | None = Field(description="Index of the first pair that is not the same; null where all are.")
+    divergence: int | None = Field(description="Index of the first pair that differs; null if none does.")
     same_prompt: bool
     same_answer: bool
 
@@ -140,10 +140,10 @@ class NoteBody(Body):
 class ScoreBody(Body):
     name: Name
     value: FiniteFloat
-    step: int | None = Field(None, ge=0, le=2**31 - 1, description="From 0; the whole trace where left out.")
+    step: int | None = Field(None, ge=0, le=2**31 - 1, description="Step number, from 0. Default: the whole trace.")
     kind: ScoreKind = "human"
     scorer: Name
-    version: str = Field("", max_length=80, description="Of an automatic scorer.")
+    version: str = Field("", max_length=80, description="Version of an automatic scorer.")
     note: str | None = Field(None, max_length=20_000)
     against: str | None = Field(
         None, pattern="^[0-9a-f]{64}$", description="The hash of the trace that this one was compared with."
@@ -158,7 +158,7 @@ class ScoresBody(Body):
 
 
 class DeleteBody(Body):
-    """Filters as of the listing, at least one; `dry_run` only counts."""
+    """Filters of the listing, at least one; `dry_run` only counts the matches."""
 
     q: str = Field("", max_length=1000)
     source: str | None = None
@@ -184,23 +184,23 @@ def filters(
     q: Annotated[str, Query(max_length=1000, description="Words in prompt, steps or answer.")] = "",
     source: str | None = None,
     model: str | None = None,
-    tag: Annotated[list[str] | None, Query(max_length=20, description="All of them.")] = None,
-    correct: Annotated[bool | None, Query(description="Whether the answer is right by its reference.")] = None,
+    tag: Annotated[list[str] | None, Query(max_length=20, description="Tags; a trace must have all of them.")] = None,
+    correct: Annotated[bool | None, Query(description="Whether the answer is right according to its reference.")] = None,
     judged: Annotated[bool | None, Query(description="Whether a reference is known.")] = None,
     score: Annotated[str | None, Query(description="Name of a score, of the trace or of a step.")] = None,
-    min_score: Annotated[FiniteFloat | None, Query(description="Goes with `score`.")] = None,
-    max_score: Annotated[FiniteFloat | None, Query(description="Goes with `score`.")] = None,
-    score_kind: Annotated[Literal["human", "automatic"] | None, Query(description="By people, or by programs.")] = None,
+    min_score: Annotated[FiniteFloat | None, Query(description="Minimum of `score`.")] = None,
+    max_score: Annotated[FiniteFloat | None, Query(description="Maximum of `score`.")] = None,
+    score_kind: Annotated[Literal["human", "automatic"] | None, Query(description="Given by people or by programs.")] = None,
     min_steps: Whole = None,
     max_steps: Whole = None,
-    min_length: Annotated[int | None, Query(ge=0, le=_MOST, description="Bytes of canonical JSON.")] = None,
+    min_length: Annotated[int | None, Query(ge=0, le=_MOST, description="Minimum bytes of canonical JSON.")] = None,
     max_length: Whole = None,
-    stored_after: Annotated[datetime | None, Query(description="This moment included.")] = None,
+    stored_after: Annotated[datetime | None, Query(description="Stored at or after this time.")] = None,
     stored_before: datetime | None = None,
-    noted: Annotated[bool | None, Query(description="Whether it has a note.")] = None,
+    noted: Annotated[bool | None, Query(description="Whether the trace has a note.")] = None,
     group: Annotated[str | None, Query(pattern="^[0-9a-f]{64}$", description="`key` of a prompt group.")] = None,
 ) -> TraceQuery:
-    """The filters of a listing. All that are given must match."""
+    """Filters of a listing. A trace must match all of them."""
     return TraceQuery(
         text=q,
         source=source,

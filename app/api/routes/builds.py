@@ -19,23 +19,23 @@ Id = Annotated[str, Path(max_length=40)]
 
 @router.post("", status_code=202)
 def start(body: DatasetBody, pipeline: Pipe, key: IdempotencyKey = None) -> Build:
-    """Begin to build a version in the background; for large stores. Takes what POST /api/datasets takes."""
+    """Start a background build of a version, for large stores. Takes the body of POST /api/datasets."""
     return Build.of(pipeline.datasets.start_build(body.spec(), eval_file=eval_file(body, pipeline), request_id=key))
 
 
 @router.get("")
 def listing(pipeline: Pipe) -> BuildList:
-    """The builds since the server began, newest first."""
+    """Builds since the server started, newest first."""
     return BuildList(builds=[Build.of(task) for task in pipeline.datasets.builds.all()])
 
 
 @router.get("/{id}")
 def one(id: Id, pipeline: Pipe) -> Build:
-    """How far a build is, and what came of it."""
+    """Progress of a build, and its result."""
     return Build.of(pipeline.datasets.builds.get(id))
 
 
 @router.post("/{id}/stop")
 def stop(id: Id, pipeline: Pipe) -> Build:
-    """Ask a build to end; it does between two rows, and nothing of it is kept."""
+    """Stop a build. It ends between two rows and keeps nothing."""
     return Build.of(pipeline.datasets.builds.stop(id))

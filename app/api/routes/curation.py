@@ -32,7 +32,7 @@ Other = Annotated[str, Query(pattern=HASH, description="The trace's hash, or at 
 
 @router.get("/facets")
 def facets(pipeline: Pipe) -> Facets:
-    """What there is to filter by: sources, models, tags and names of scores, with their numbers."""
+    """Values to filter by: sources, models, tags and names of scores, with their counts."""
     return Facets(
         sources=_tallies(pipeline.traces.sources()),
         models=_tallies(pipeline.traces.models()),
@@ -48,7 +48,7 @@ def facets(pipeline: Pipe) -> Facets:
 def groups(
     pipeline: Pipe,
     min_traces: Annotated[int, Query(ge=1, le=2**31 - 1)] = 2,
-    after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
+    after: Annotated[str | None, Query(max_length=200, description="`next` of the previous page.")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 20,
 ) -> GroupPage:
     """Prompts with several traces: how many are right, the shortest right one, and whether they agree."""
@@ -58,13 +58,13 @@ def groups(
 
 @router.get("/diff")
 def diff(a: Other, b: Other, pipeline: Pipe) -> TraceDiff:
-    """Two traces with their steps aligned, the words that differ, and where they part."""
+    """Two traces with their steps aligned, the words that differ, and the first step that differs."""
     return TraceDiff.model_validate(pipeline.traces.diff(a, b).to_dict())
 
 
 @router.post("/{id}/tags")
 def tags(id: Ref, body: TagsBody, pipeline: Pipe) -> StoredTrace:
-    """Give a trace tags and take others away."""
+    """Add tags to a trace and remove others."""
     if body.add:
         pipeline.traces.tag(id, body.add)
     if body.remove:
@@ -74,14 +74,14 @@ def tags(id: Ref, body: TagsBody, pipeline: Pipe) -> StoredTrace:
 
 @router.put("/{id}/note")
 def note(id: Ref, body: NoteBody, pipeline: Pipe) -> StoredTrace:
-    """Write the note of a trace in place of the one before."""
+    """Replace the note of a trace."""
     pipeline.traces.note(id, body.text)
     return StoredTrace.of(pipeline.traces.get(id))
 
 
 @router.post("/{id}/scores")
 def scores(id: Ref, body: ScoresBody, pipeline: Pipe) -> StoredTrace:
-    """Score a trace or its steps. A score takes the place of the one by the same scorer (and version)."""
+    """Score a trace or its steps. A score replaces the one by the same scorer (and version)."""
     pipeline.traces.score(id, [score.given() for score in body.scores])
     return StoredTrace.of(pipeline.traces.get(id))
 
@@ -95,7 +95,7 @@ def unscore(
     kind: ScoreKind = "human",
     step: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
 ) -> None:
-    """Remove what a scorer gave under a name."""
+    """Remove the scores of a name that a scorer gave."""
     pipeline.traces.unscore(id, name, kind=kind, scorer=scorer, step=step)
 
 

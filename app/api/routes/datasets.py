@@ -43,8 +43,8 @@ PACKED = (FileType.JSONL_GZ, FileType.PARQUET)
 def export_options(
     style: Annotated[str, Query(description=f"How steps are written: {', '.join(ReasoningStyle)}.")] = "tags",
     turns: Annotated[str, Query(description="Prompt and completion as auto, text or messages.")] = "auto",
-    reasoning: Annotated[str, Query(description="In messages: in the content, or in a field.")] = "content",
-    chat: Annotated[str, Query(description="Chat format of grpo's prompts; none where left out.")] = "",
+    reasoning: Annotated[str, Query(description="Place of the reasoning in messages: in the content, or in a field.")] = "content",
+    chat: Annotated[str, Query(description="Chat format of grpo's prompts. Default: none.")] = "",
 ) -> ExportOptions:
     return ExportOptions.of(style, turns, reasoning, chat)
 
@@ -55,7 +55,7 @@ Side = Annotated[Split | None, Query(description="Only the rows of one side; all
 
 @router.post("", status_code=201)
 def build(body: DatasetBody, pipeline: Pipe, key: IdempotencyKey = None) -> DatasetVersion:
-    """Freeze a selection as the next version of its name; the same content again gives the version that has it."""
+    """Freeze a selection as the next version of its name. If a version has the same content, it is returned."""
     built = pipeline.requests.once(
         key,
         "dataset",
@@ -97,7 +97,7 @@ def one(name: Name, version: Number, pipeline: Pipe) -> DatasetVersion:
 @router.get(
     "/{name}/{version}/export.jsonl",
     response_class=StreamingResponse,
-    responses={200: {"content": {MEDIA_TYPE: {}}, "description": "One row a line."}},
+    responses={200: {"content": {MEDIA_TYPE: {}}, "description": "One row per line."}},
 )
 def export(
     name: Name,
@@ -156,7 +156,7 @@ def card(
 
 @router.get("/{name}/{version}/gates")
 def gates(name: Name, version: Number, pipeline: Pipe) -> GateOutcomes:
-    """What each quality gate did for a version."""
+    """Results of each quality gate for a version."""
     found = pipeline.datasets.gates(name, version)
     return GateOutcomes(gates=[GateOutcome.model_validate(one.to_dict()) for one in found])
 
@@ -171,7 +171,7 @@ def findings(
     after: Annotated[int, Query(ge=-1, le=2**31 - 1)] = -1,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
 ) -> GateFindings:
-    """The rows behind a gate, each with why: the matched stretch, or the other row and what differs."""
+    """Rows that a gate found, each with the reason: the matched text, or the other row and the differences."""
     found = pipeline.datasets.findings(name, version, gate, reason=reason, after=after, limit=limit)
     return GateFindings(
         findings=[GateFinding.model_validate(one.to_dict()) for one in found],
@@ -183,13 +183,13 @@ def findings(
 def diff(
     name: Name, version: Number, against: Annotated[int, Query(ge=1, le=2**31 - 1)], pipeline: Pipe
 ) -> DatasetDiff:
-    """What changed from the version `against` to this one."""
+    """Changes from version `against` to this one."""
     found = pipeline.datasets.diff(name, against, version)
     return DatasetDiff.model_validate(found.to_dict())
 
 
 def eval_file(body: DatasetBody, pipeline: Pipeline) -> EvalFile | None:
-    """The file that a body names, in the home's `datasets`."""
+    """File named in the body, in the home's `datasets`."""
     return EvalFile.at(pipeline.settings.exports_dir / body.eval_file) if body.eval_file else None
 
 

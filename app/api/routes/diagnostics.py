@@ -19,5 +19,5 @@ MEDIA_TYPE = "application/zip"
     responses={200: {"content": {MEDIA_TYPE: {}}, "description": "The zip."}},
 )
 def diagnostics(pipeline: Pipe) -> StreamingResponse:
-    """A zip with versions, settings, logs and states of the newest runs. No secrets, no text of traces or models."""
+    """A zip of versions, settings, logs and states of the newest runs, without secrets or text of traces or models."""
     return JsonlDownload(pipeline.home.diagnostics(), pipeline.home.diagnostics_name(), MEDIA_TYPE)

@@ -19,19 +19,19 @@ DryRunId = Annotated[str, Path(pattern=r"^dry-[0-9a-f]{8}$")]
 
 @router.post("", status_code=202)
 def start(body: DryRunBody, pipeline: Pipe) -> DryRun:
-    """Queue a dry run; nothing of it is kept. One of this manifest that is on its way is answered as it is. 501
-    without Tunix.
+    """Queue a dry run, which keeps nothing. If one of this manifest is queued or running, it is returned.
+    501 without Tunix.
     """
     return DryRun.model_validate(pipeline.manifests.start_dry_run(RunManifest.from_dict(body.manifest)).to_dict())
 
 
 @router.get("/{id}")
 def show(id: DryRunId, pipeline: Pipe) -> DryRun:
-    """How it goes, and what it found. 404 where it was forgotten, as after a restart of the server."""
+    """Progress and results of a dry run. 404 if it is no longer kept, as after a restart of the server."""
     return DryRun.model_validate(pipeline.manifests.dry_run(id).to_dict())
 
 
 @router.post("/{id}/stop")
 def stop(id: DryRunId, pipeline: Pipe) -> DryRun:
-    """Ask it to end; one that waits is dropped from the queue."""
+    """Stop a dry run, or remove it from the queue."""
     return DryRun.model_validate(pipeline.manifests.stop_dry_run(id).to_dict())

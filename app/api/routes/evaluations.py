@@ -31,7 +31,7 @@ Name = Annotated[str, Query(max_length=200)]
 
 @router.post("/runs/{id}/evaluations", status_code=202)
 def start(id: RunId, pipeline: Pipe, body: EvaluationBody | None = None, key: IdempotencyKey = None) -> EvaluationList:
-    """Queue the evaluation of a run's base and tuned model. What is answered already is kept. 501 without Tunix."""
+    """Queue the evaluation of a run's base and tuned model. Existing answers are kept. 501 without Tunix."""
     wanted = body or EvaluationBody()
     pipeline.evaluations.start(id, wanted.targets, wanted.request(), again=wanted.again, request_id=key)
     return listing(id, pipeline)
@@ -39,7 +39,7 @@ def start(id: RunId, pipeline: Pipe, body: EvaluationBody | None = None, key: Id
 
 @router.get("/runs/{id}/evaluations")
 def listing(id: RunId, pipeline: Pipe) -> EvaluationList:
-    """The evaluations of a run, newest first, and base against tuned where both have answered."""
+    """Evaluations of a run, newest first, and base against tuned if both have answered."""
     run = pipeline.runs.get(id)
     compared = pipeline.evaluations.comparison(run.id)
     return EvaluationList(
@@ -50,7 +50,7 @@ def listing(id: RunId, pipeline: Pipe) -> EvaluationList:
 
 @router.get("/evaluations/compare")
 def compare(first: Name, second: Name, pipeline: Pipe, scorer: Name = "exact_match") -> Comparison:
-    """Two evaluations row by row, on the rows that both have answered."""
+    """Two evaluations compared row by row, on the rows that both have answered."""
     return _comparison(pipeline.evaluations.compare(first, second, scorer))
 
 
@@ -63,14 +63,14 @@ def board(
     since: AwareDatetime | None = None,
     until: AwareDatetime | None = None,
 ) -> Leaderboard:
-    """Finished evaluations ranked by a scorer's mean, one board an eval set."""
+    """Finished evaluations ranked by a scorer's mean, one board per eval set."""
     found = pipeline.evaluations.leaderboard(scorer, dataset=dataset, model=model, since=since, until=until)
     return Leaderboard.model_validate(asdict(found))
 
 
 @router.get("/scorers")
 def scorers() -> list[ScorerInfo]:
-    """What an answer can be scored by."""
+    """Available scorers."""
     return [ScorerInfo.model_validate(asdict(one)) for one in known_scorers()]
 
 
@@ -90,7 +90,7 @@ def one(id: str, pipeline: Pipe) -> EvaluationDetail:
 
 @router.post("/evaluations/{id}/stop", status_code=202)
 def stop(id: str, pipeline: Pipe) -> Evaluation:
-    """Stop after the batch under way. The answers so far are kept; the same start goes on from them."""
+    """Stop after the current batch. The answers so far are kept; the same start continues from them."""
     return _summary(pipeline.evaluations.stop(id))
 
 

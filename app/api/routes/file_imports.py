@@ -17,17 +17,17 @@ Id = Annotated[str, Path(max_length=40)]
 
 @router.get("")
 def listing(pipeline: Pipe) -> FileImportList:
-    """The last files that the Import page of this server was given, newest first."""
+    """Latest files of this server's Import page, newest first."""
     return FileImportList(imports=[FileImport.of(task) for task in pipeline.traces.imports.all()])
 
 
 @router.get("/{id}")
 def one(id: Id, pipeline: Pipe) -> FileImport:
-    """How far a file is, and its report."""
+    """Progress of a file, and its report."""
     return FileImport.of(pipeline.traces.imports.get(id))
 
 
 @router.post("/{id}/stop")
 def stop(id: Id, pipeline: Pipe) -> FileImport:
-    """Ask an import or a check to end; it does between two rows, and nothing of it is stored."""
+    """Stop an import or a check. It ends between two rows and stores nothing."""
     return FileImport.of(pipeline.traces.imports.stop(id))

@@ -39,12 +39,12 @@ _BODY: dict[str, Any] = {
     }
 }
 
-Format = Annotated[str, Query(max_length=100, description="Name of the format; auto looks at the content.")]
-Source = Annotated[str | None, Query(max_length=200, description="Source of rows that name none.")]
+Format = Annotated[str, Query(max_length=100, description="Name of the format; auto detects it from the content.")]
+Source = Annotated[str | None, Query(max_length=200, description="Source for rows that name none.")]
 Split = Annotated[RuleName, Query(description="How reasoning is divided into steps.")]
 ThinkTags = Annotated[
     list[str] | None,
-    Query(min_length=2, max_length=2, description="Opening and closing mark of the reasoning, if none of the known."),
+    Query(min_length=2, max_length=2, description="Opening and closing mark of the reasoning, if not a known pair."),
 ]
 Inside = Annotated[
     str | None, Query(alias="field", max_length=200, description="Key of a JSON document under which its rows are.")
@@ -57,7 +57,7 @@ Map = Annotated[list[str] | None, Query(alias="map", max_length=100, description
 
 @dataclass(frozen=True, slots=True)
 class TraceFile:
-    """The body as a file, and what the address says about it."""
+    """The body as a file, with the options of the query."""
 
     content: BinaryIO
     words: Reading
@@ -80,7 +80,7 @@ async def _trace_file(
     field: Inside = None,
     encoding: Encoding = None,
 ) -> AsyncIterator[TraceFile]:
-    """The body in memory while it is small, on disk where it is not."""
+    """The body in memory if small, else on disk."""
     mapping = ColumnMapping.parse(map_ or [])
     fields = mapping.fields if mapping else None
     words = Reading(name=_NAME, format=format, source_label=source, split=split, mapping=fields)
@@ -117,13 +117,13 @@ def add_batch(file: File, pipeline: Pipe, key: IdempotencyKey = None) -> ImportR
 
 @router.post("/preview", openapi_extra=_BODY)
 def preview(file: File, pipeline: Pipe) -> Preview:
-    """What an import of this body would make of its first rows. Nothing is stored."""
+    """Preview of an import: the first rows as traces. Nothing is stored."""
     return Preview.model_validate(pipeline.traces.preview(file.content, **file.words).to_dict())
 
 
 @router.post("/doctor", openapi_extra=_BODY)
 def doctor(file: File, pipeline: Pipe) -> Diagnosis:
-    """What is in this body, read to its end: good, duplicate and bad rows, and why. Nothing is stored."""
+    """Check of a whole file: good, duplicate and bad rows, with reasons. Nothing is stored."""
     with kept_rejects(pipeline) as kept:
         found = pipeline.traces.diagnose(file.content, rejects=kept.rejects, **file.words)
     return Diagnosis.model_validate({**found.to_dict(), "rejects": kept.address})
@@ -135,6 +135,6 @@ def doctor(file: File, pipeline: Pipe) -> Diagnosis:
     responses={200: {"content": {MEDIA_TYPE: {}}, "description": "The rejected rows, byte for byte."}},
 )
 def rejects(id: Annotated[str, Path(max_length=64)], pipeline: Pipe) -> JsonlDownload:
-    """The rows that a batch or a check rejected, to be mended and sent again. Kept for the last ones only."""
+    """Rows that a batch or a check rejected, to fix and send again. Kept for the latest files only."""
     found = rejected_of(pipeline).get(id)
     return JsonlDownload(found.blocks(), f"rejects{found.suffix}", MEDIA_TYPE)

@@ -23,8 +23,8 @@ _BINARY = "application/octet-stream"
 
 @router.post("/runs/{id}/exports", status_code=202)
 def start(id: RunId, pipeline: Pipe, body: ModelExportBody | None = None, key: IdempotencyKey = None) -> ModelExport:
-    """Queue the export of a run that is over into its folder. One of this format that is on its way is answered as it
-    is; 409 where it is there already. 501 without Tunix.
+    """Queue the export of a finished run into its folder. If one of this format is queued or running, it is returned.
+    409 if the export already exists. 501 without Tunix.
     """
     asked = body or ModelExportBody()
     options = ModelExportOptions(ExportLayout(asked.format), asked.max_shard_bytes, asked.check_with_transformers)
@@ -34,7 +34,7 @@ def start(id: RunId, pipeline: Pipe, body: ModelExportBody | None = None, key: I
 
 @router.get("/runs/{id}/exports")
 def listing(id: RunId, pipeline: Pipe) -> ExportedModels:
-    """What was exported into the run's folder, by this server or by the command: report and files."""
+    """Exports in the run's folder, by this server or by the command: report and files."""
     return ExportedModels(
         exports=[
             ExportedModel(format=each.layout.value, report=each.report, files=each.files)
@@ -49,11 +49,11 @@ def listing(id: RunId, pipeline: Pipe) -> ExportedModels:
     responses={200: {"content": {_BINARY: {}}, "description": "The file."}},
 )
 def download(id: RunId, format: ExportLayout, file: FileName, pipeline: Pipe) -> FileResponse:
-    """One file of an export; ranges are answered, so that a broken download of a large one can go on."""
+    """One file of an export. Range requests are supported, so that a broken download can continue."""
     return FileResponse(pipeline.model_exports.file(id, format, file), media_type=_BINARY, filename=file)
 
 
 @router.get("/exports/{id}")
 def show(id: ExportId, pipeline: Pipe) -> ModelExport:
-    """How it goes, and what it came to. 404 where it was forgotten, as after a restart of the server."""
+    """Progress and result of an export. 404 if it is no longer kept, as after a restart of the server."""
     return ModelExport.model_validate(pipeline.model_exports.get(id).to_dict())

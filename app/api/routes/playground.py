@@ -19,31 +19,31 @@ QuestionId = Annotated[str, Path(pattern=r"^q-[0-9a-f]{8}$")]
 
 @router.post("/playground", status_code=202)
 def ask(body: QuestionBody, pipeline: Pipe) -> QuestionAnswered:
-    """Queue a question. 409 where a run or an evaluation has the accelerator, with its name. 501 without Tunix."""
+    """Queue a question. 409 if a run or an evaluation holds the accelerator, with its name. 501 without Tunix."""
     return QuestionAnswered.model_validate(pipeline.playground.ask(body.question()).to_dict())
 
 
 @router.post("/playground/release", status_code=204, response_class=Response)
 def release(pipeline: Pipe) -> None:
-    """Give the memory of the models that stay loaded between questions back. 409 while one is being answered."""
+    """Free the memory of models that stay loaded between questions. 409 while a question is being answered."""
     pipeline.playground.release()
 
 
 @router.get("/playground/{id}")
 def show(id: QuestionId, pipeline: Pipe) -> QuestionAnswered:
-    """How it goes, with the answers so far. 404 where it was forgotten, as after a restart of the server."""
+    """Progress of a question, with the answers so far. 404 if it is no longer kept, as after a restart of the server."""
     return QuestionAnswered.model_validate(pipeline.playground.get(id).to_dict())
 
 
 @router.post("/playground/{id}/stop")
 def stop(id: QuestionId, pipeline: Pipe) -> QuestionAnswered:
-    """Ask it to end; answers that are there stay. 409 where it is over."""
+    """Stop a question. Existing answers are kept. 409 if it is over."""
     return QuestionAnswered.model_validate(pipeline.playground.stop(id).to_dict())
 
 
 @router.post("/playground/{id}/keep", status_code=201)
 def keep(id: QuestionId, body: KeepBody, pipeline: Pipe) -> KeptTrace:
-    """Keep an answer as a trace that names its model. 422 where it holds no final answer and none is given."""
+    """Keep an answer as a trace that names its model. 422 if it has no final answer and none is given."""
     kept, new = pipeline.playground.keep(
         id, body.target, final_answer=body.final_answer, reference_answer=body.reference_answer
     )

@@ -16,9 +16,9 @@ router = APIRouter(prefix="/preflight", tags=["Runs"], route_class=JsonRoute)
 
 @router.post("")
 def preflight(body: PreflightBody, pipeline: Pipe) -> Preflight:
-    """Check a manifest without starting it: 200 with the findings, whether or not they block. 501 without Tunix.
+    """Check a manifest without starting a run: 200 with the findings, blocking or not. 501 without Tunix.
 
-    Reads the whole data file. `views` are the rows asked for in `rows`, or the first one of each pick.
+    Reads the whole data file. `views` contains the rows listed in `rows`, or the first one of each pick.
     """
     manifest = RunManifest.from_dict(body.manifest)
     found = pipeline.manifests.preflight(manifest, sample_rows=0 if body.rows else 1).allowing(body.allow)

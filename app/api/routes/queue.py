@@ -20,20 +20,20 @@ JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,109}$")]
 
 @router.get("")
 def show(pipeline: Pipe) -> Queue:
-    """Who holds the accelerator, in this server or in another process of its home, and what waits here."""
+    """Job that holds the accelerator, in this server or another process of its home, and the jobs waiting here."""
     return _queue(pipeline)
 
 
 @router.post("/{id}/remove")
 def remove(id: JobId, pipeline: Pipe) -> Queue:
-    """Take a job out of the queue; one that runs is stopped by POST /api/runs/{id}/stop. 404 where it does not wait."""
+    """Remove a waiting job from the queue. To stop a running one, use POST /api/runs/{id}/stop. 404 if it is not waiting."""
     pipeline.queue.remove(id)
     return _queue(pipeline)
 
 
 @router.post("/{id}/move")
 def move(id: JobId, body: MoveBody, pipeline: Pipe) -> Queue:
-    """Let a job that waits go sooner or later. 404 where it does not wait."""
+    """Move a waiting job forward or back in the queue. 404 if it is not waiting."""
     pipeline.queue.move(id, body.by)
     return _queue(pipeline)
 

@@ -24,9 +24,9 @@ router = APIRouter(prefix="/runs", tags=["Runs"], route_class=JsonRoute)
 RunId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
 
-@router.post("", status_code=201, responses={200: {"model": RunDetail, "description": "Started by this key before."}})
+@router.post("", status_code=201, responses={200: {"model": RunDetail, "description": "Already started under this key."}})
 def start(body: RunBody, response: Response, pipeline: Pipe, key: IdempotencyKey = None) -> RunDetail:
-    """Queue a run. 200 with the run that this Idempotency-Key started before; 501 without Tunix."""
+    """Queue a run. 200 with the existing run if this Idempotency-Key already started one; 501 without Tunix."""
     manifest = RunManifest.from_dict(body.manifest)
     known = key is not None and pipeline.runs.by_request(key) is not None
     run = pipeline.runs.start(manifest, request_id=key, allow=body.allow, parent=body.parent)
@@ -38,7 +38,7 @@ def start(body: RunBody, response: Response, pipeline: Pipe, key: IdempotencyKey
 @router.get("")
 def page(
     pipeline: Pipe,
-    after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
+    after: Annotated[str | None, Query(max_length=200, description="`next` of the previous page.")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
 ) -> RunPage:
     """A page of runs, newest first."""
@@ -48,9 +48,9 @@ def page(
 
 @router.get("/compare")
 def compare(
-    pipeline: Pipe, id: Annotated[list[RunId], Query(min_length=2, max_length=20, description="Once a run.")]
+    pipeline: Pipe, id: Annotated[list[RunId], Query(min_length=2, max_length=20, description="Run id; repeat it per run.")]
 ) -> RunsCompared:
-    """Runs side by side: where their manifests differ, and what each came to."""
+    """Runs side by side: manifest differences, and the results of each."""
     found = pipeline.runs.compare(id)
     return RunsCompared(
         runs=[RunSummary(**run.to_dict()) for run in found.runs],
@@ -61,32 +61,32 @@ def compare(
 
 @router.get("/{id}")
 def one(id: RunId, pipeline: Pipe) -> RunDetail:
-    """A run: its manifest, and what it is doing."""
+    """A run: its manifest and current state."""
     return _detail(pipeline, pipeline.runs.get(id))
 
 
 @router.get("/{id}/metrics")
 def metrics(id: RunId, pipeline: Pipe, since: Annotated[int, Query(ge=0, lt=2**63)] = 0) -> Metrics:
-    """What was measured after the cursor `since`; `next` is the cursor to ask from next time."""
+    """Metrics recorded after the cursor `since`; `next` is the cursor of the next request."""
     records, following = pipeline.runs.metrics(id, since)
     return Metrics(records=list(map(to_dict, records)), next=following)
 
 
 @router.post("/{id}/stop", status_code=202)
 def stop(id: RunId, pipeline: Pipe) -> RunDetail:
-    """Ask a run to stop. It ends after the train step under way and keeps a checkpoint."""
+    """Stop a run. It ends after the current train step and keeps a checkpoint."""
     return _detail(pipeline, pipeline.runs.stop(id))
 
 
 @router.post("/{id}/save", status_code=202)
 def save(id: RunId, pipeline: Pipe) -> RunDetail:
-    """Ask a run to save a checkpoint after the train step under way, and to go on. 409 where it does not train."""
+    """Save a checkpoint after the current train step, without stopping the run. 409 if it is not training."""
     return _detail(pipeline, pipeline.runs.save_checkpoint(id))
 
 
 @router.post("/{id}/resume", status_code=202)
 def resume(id: RunId, pipeline: Pipe, body: ResumeBody | None = None, key: IdempotencyKey = None) -> RunDetail:
-    """Queue a run that is over, from its last checkpoint; a finished one with a longer duration. 501 without Tunix."""
+    """Resume an ended run from its last checkpoint; a finished one needs a longer duration. 501 without Tunix."""
     longer = body or ResumeBody()
     run = pipeline.runs.resume(id, train_steps=longer.train_steps, epochs=longer.epochs, request_id=key)
     return _detail(pipeline, run)
@@ -94,7 +94,7 @@ def resume(id: RunId, pipeline: Pipe, body: ResumeBody | None = None, key: Idemp
 
 @router.post("/{id}/clone")
 def clone(id: RunId, pipeline: Pipe, body: CloneBody | None = None) -> ClonedManifest:
-    """The manifest of a run for a new run, with some values changed. Starts nothing: POST it to /api/runs."""
+    """Manifest of a run with some values changed, for a new run. Starts nothing: POST it to /api/runs."""
     variant = pipeline.manifests.clone(id, (body or CloneBody()).hyperparameters)
     return ClonedManifest(
         manifest=variant.manifest.to_dict(), yaml=variant.manifest.to_yaml(), changed=_changes(variant.changed)
@@ -119,4 +119,4 @@ def _state(pipeline: Pipeline, run_id: str) -> dict[str, Any] | None:
     try:
         return pipeline.runs.state(run_id).to_dict()
     except NotFound:
-        return None  # someone removed the folder; the record remains
+        return None  # the folder was removed; the record remains

@@ -23,9 +23,9 @@ rest = APIRouter(prefix="/traces", tags=["Traces"], route_class=JsonRoute)
 Filters = Annotated[TraceQuery, Depends(filters)]
 
 
-@adding.post("", status_code=201, responses={200: {"model": AddedTrace, "description": "It was there already."}})
+@adding.post("", status_code=201, responses={200: {"model": AddedTrace, "description": "The trace already exists."}})
 def add(body: TraceBody, response: Response, pipeline: Pipe) -> AddedTrace:
-    """Store one trace. 200 with `duplicate: true` where it is there already."""
+    """Store one trace. 200 with `duplicate: true` if it already exists."""
     trace = Trace.from_dict(body.model_dump(exclude_none=True))
     new = pipeline.traces.add(trace)
     if not new:
@@ -37,7 +37,7 @@ def add(body: TraceBody, response: Response, pipeline: Pipe) -> AddedTrace:
 def page(
     pipeline: Pipe,
     wanted: Filters,
-    after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
+    after: Annotated[str | None, Query(max_length=200, description="`next` of the previous page.")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
 ) -> TracePage:
     """A page of traces, newest first."""
@@ -47,21 +47,21 @@ def page(
 
 @rest.get("/count")
 def count(pipeline: Pipe, wanted: Filters) -> TraceCount:
-    """How many match. Exact up to 10,000, and further for all, one source, one model, one tag and right or wrong."""
+    """Number of matching traces. Exact up to 10,000; beyond that for all, one source, one model, one tag and right or wrong."""
     number = pipeline.traces.count(wanted)
     return TraceCount(count=number, exact=number.exact)
 
 
 @rest.post("/delete")
 def delete_many(body: DeleteBody, pipeline: Pipe) -> Deleted:
-    """Delete all that match, in one transaction. Dataset versions that hold them go on naming them."""
+    """Delete all matching traces, in one transaction. Dataset versions that contain them still list them."""
     if body.dry_run:
         number = pipeline.traces.count(body.query())
         return Deleted(count=number, exact=number.exact, deleted=False)
     return Deleted(count=pipeline.traces.delete_matching(body.query()), exact=True, deleted=True)
 
 
-# before what takes a trace's hash: its fixed words would be taken for one
+# before the routes with a trace hash, which would match these fixed paths too
 rest.include_router(curation.router)
 
 
@@ -73,7 +73,7 @@ def one(id: Ref, pipeline: Pipe) -> StoredTrace:
 
 @rest.delete("/{id}", status_code=204)
 def delete(id: Ref, pipeline: Pipe) -> None:
-    """Delete a trace. Dataset versions that hold it go on naming it."""
+    """Delete a trace. Dataset versions that contain it still list it."""
     pipeline.traces.delete(id)
 
 

@@ -23,7 +23,7 @@ WITHOUT_TUNIX = "GET /api/datasets/{name}/{version}/export.jsonl"
 
 
 class TunixRoute(JsonRoute):
-    """A route that answers 501 without Tunix before it looks at the body."""
+    """Route that answers 501 without Tunix before it reads the body."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
@@ -42,14 +42,14 @@ router = APIRouter(prefix="/tunix", tags=["Tunix"], route_class=TunixRoute)
 
 @router.get("/status")
 def status(pipeline: Pipe) -> TunixStatus:
-    """Whether Tunix is installed, in which version, and what this machine trains on."""
+    """Whether Tunix is installed, its version, and the device of this machine."""
     return TunixStatus(**pipeline.home.tunix_status().to_dict(), device=pipeline.home.host().device)
 
 
 @router.post(
     "/sft/export",
     response_class=StreamingResponse,
-    responses={200: {"content": {MEDIA_TYPE: {}}, "description": "One row a line."}},
+    responses={200: {"content": {MEDIA_TYPE: {}}, "description": "One row per line."}},
 )
 def export(body: ExportBody, pipeline: Pipe) -> JsonlDownload:
     """Traces or a dataset version as Tunix SFT JSONL. 501 without Tunix."""
@@ -63,7 +63,7 @@ def export(body: ExportBody, pipeline: Pipe) -> JsonlDownload:
 
 @router.post("/sft/manifest", status_code=201)
 def manifest(body: ManifestBody, pipeline: Pipe) -> MadeManifest:
-    """A run manifest, as JSON and as YAML, runnable by POST /api/runs or `tunixrt train`. 501 without Tunix."""
+    """Run manifest as JSON and YAML, for POST /api/runs or `tunixrt train`. 501 without Tunix."""
     made = pipeline.manifests.build(
         body.dataset,
         body.version,
@@ -76,7 +76,7 @@ def manifest(body: ManifestBody, pipeline: Pipe) -> MadeManifest:
 
 
 def _exported(pipeline: Pipeline, name: str) -> Path:
-    """A file in the home's `datasets`; its name was checked to be no path."""
+    """File in the home's `datasets`. The name was checked not to be a path."""
     path = pipeline.settings.exports_dir / name
     if path.is_symlink() or not path.is_file():
         raise NotFound("export", name, "Export a dataset version first.")
