@@ -24,22 +24,22 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
 def start(
     given: Mapping[str, str | list[str] | None], *, no_auth: bool = False, environ: Mapping[str, str] = os.environ
 ) -> int:
-    """Serve until told to stop. `given` are values of options by the name of their setting, which win over `environ`.
+    """Serve until told to stop. `given` maps settings to option values, which override `environ`.
 
-    Returns 2 for a wrong setting, 1 where the server cannot start.
+    Returns 2 for a wrong setting, 1 if the server cannot start.
     """
     try:
         settings = read_settings(given, environ)
         if no_auth and not is_loopback(settings.host):
             raise InvalidSettings(
-                f"--no-auth goes with a loopback address only, and {settings.host} is open to other machines. "
+                f"--no-auth requires a loopback address, and {settings.host} is open to other machines. "
                 "Leave out --no-auth, or use --host 127.0.0.1 and an SSH tunnel."
             )
     except InvalidSettings as error:
         return _fail(error, 2)
     _log_to_stderr(settings.log_level)
     try:
-        # before anything heavy is imported: the common mistakes answer at once
+        # before the heavy imports, so that common mistakes are reported at once
         check_can_listen(settings.host, settings.port)
         log_file = log_to_file(settings, environ)
         from app.server.server import serve
@@ -52,7 +52,7 @@ def start(
 
 
 def read_settings(given: Mapping[str, str | list[str] | None], environ: Mapping[str, str]) -> Settings:
-    """The environment with the options over it. InvalidSettings names the option where that is what is wrong."""
+    """The environment overridden by the options. InvalidSettings names the option that is wrong."""
     values = {
         name: ",".join(value) if isinstance(value, list) else value
         for name in OPTIONS
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m app",
         description="Start the Tunix RT dashboard and its JSON API on one port.",
-        epilog="An option wins over its environment variable.",
+        epilog="An option overrides its environment variable.",
     )
     for setting, option in OPTIONS.items():
         parser.add_argument(
@@ -89,7 +89,10 @@ def _greet(settings: Settings, address: str, log_file: logging.Handler) -> None:
     follow_server(log_file)
     print(f"Tunix RT is ready. Open {address}", flush=True)
     if is_any(settings.host):
-        print("It listens on all addresses of this machine; from elsewhere, put its IP address there.", flush=True)
+        print(
+            "It listens on all addresses of this machine. From another machine, use this machine's IP address instead.",
+            flush=True,
+        )
 
 
 def _log_to_stderr(level: str) -> None:

@@ -14,9 +14,9 @@ from app.ui.navigation import sections
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
 
-# before the navigation: otherwise the browser fetches the menu's icon from a font server for the tab
+# before the navigation: otherwise the browser loads the tab's icon from a font server
 st.set_page_config(page_icon=str(STATIC / "favicon.png"), layout="wide")
-st.html(HERE / "style.css")  # once a page: within each block it would be sent again with every tick
+st.html(HERE / "style.css")  # once per page: inside a block it would be sent again at every tick
 with error_boundary():
     tunix = get_pipeline().home.tunix_status().available
     menu = {section: [spec.page() for spec in specs] for section, specs in sections(tunix=tunix).items()}

@@ -18,28 +18,28 @@ _pipeline: Pipeline | None = None
 
 
 def get_pipeline() -> Pipeline:
-    """The Pipeline that the server opened; opened from the environment where there is none yet.
+    """The Pipeline that the server opened, or one opened from the environment.
 
-    Raises InvalidSettings, StoreError or OutputError where it cannot be opened.
+    Raises InvalidSettings, StoreError or OutputError if it cannot be opened.
     """
     global _pipeline
     if _pipeline is None:
         with _lock:
-            # two pages may ask at the same moment, and a home has one worker
+            # two pages may call this at once, and a home has one worker
             if _pipeline is None:
                 _pipeline = open_pipeline(Settings.from_env(os.environ))
     return _pipeline
 
 
 def set_pipeline(pipeline: Pipeline | None) -> None:
-    """Use this Pipeline from now on; None forgets the one in use. Whoever opened it closes it."""
+    """Use this Pipeline from now on; None forgets the one in use. The code that opened it closes it."""
     global _pipeline
     with _lock:
         _pipeline = pipeline
 
 
 class PerPipeline(Generic[T]):
-    """One object for each Pipeline, made when it is first asked for."""
+    """One object per Pipeline, created at the first call."""
 
     def __init__(self, make: Callable[[Pipeline], T]) -> None:
         self._make = make

@@ -35,11 +35,11 @@ LISTED = 200
 
 
 def choose(runs: list[Run]) -> list[str]:
-    """The runs to compare. The address holds them, so that a comparison can be sent to somebody."""
+    """The runs to compare. They are in the address, so that a comparison can be shared as a link."""
     known = {run.id: run for run in runs}
     asked = [run_id for run_id in st.query_params.get("runs", "").split(",") if run_id]
     for run_id in asked:
-        known.setdefault(run_id, rt.runs.get(run_id))  # one of long ago is not in the list
+        known.setdefault(run_id, rt.runs.get(run_id))  # an old run is not in the list
 
     def write() -> None:
         st.query_params["runs"] = ",".join(st.session_state["compared"])
@@ -59,7 +59,7 @@ def choose(runs: list[Run]) -> list[str]:
 
 
 def controls() -> tuple[str, bool, bool]:
-    """What the charts run along, log scale, raw."""
+    """Horizontal axis, log scale and raw curves."""
     with st.container(horizontal=True, vertical_alignment="center", key="compare-controls"):
         along = st.segmented_control(
             "Along",
@@ -76,7 +76,7 @@ def controls() -> tuple[str, bool, bool]:
 
 
 def show_downloads(runs: list[Run], found: list[Reading], figures: dict[str, Figure]) -> None:
-    """At the right of the title: the address to send, and what is shown as files."""
+    """At the right of the title: the link, and the content as files."""
     with st.popover("Copy link", icon=":material/link:", key="copy-link"):
         st.caption("This comparison, as it is shown now:")
         query = urlencode(st.query_params.to_dict(), safe=",")
@@ -99,7 +99,7 @@ def show_downloads(runs: list[Run], found: list[Reading], figures: dict[str, Fig
         icon=":material/insert_chart:",
         key="download-html",
         on_click="ignore",
-        help="One HTML file with both charts, which needs no internet. A chart's own camera button saves a picture.",
+        help="One HTML file with both charts, usable offline. A chart's own camera button saves a picture.",
     )
 
 
@@ -110,9 +110,9 @@ def show_settings(runs: list[Run]) -> None:
         shown = [each for each in settings if each.differs] if only else settings
         if shown:
             settings_table(runs, shown)
-            st.caption(f"Bold: not as in {runs[0].id}, the first run.")
+            st.caption(f"Bold: differs from {runs[0].id}, the first run.")
         else:
-            st.caption("These runs ask for the same thing.")
+            st.caption("These runs have the same settings.")
 
 
 def show_comparison(runs: list[Run]) -> None:
@@ -137,7 +137,7 @@ def show_comparison(runs: list[Run]) -> None:
         with card("Result", note="losses in nats per token", key="card-result"):
             results_table(runs, [each.summary for each in found])
             if any(each.summary.exact_match for each in found):
-                st.caption("Exact match with its 95 % interval; n is the number of rows that were asked.")
+                st.caption("Exact match with its 95 % interval; n is the number of evaluated rows.")
     with actions:
         show_downloads(runs, found, figures)
 
@@ -150,7 +150,7 @@ with header("Compare runs", f"{len(picked)} of {many} selected" if picked else m
     actions = st.container(horizontal=True, width="content", key="compare-actions")
 if len(listed) < 2:
     with empty_state(
-        "Nothing to compare yet", "Two runs or more stand side by side here: curves, settings, results.", key="no-runs"
+        "Nothing to compare yet", "Shows two or more runs side by side: curves, settings, results.", key="no-runs"
     ):
         if st.button("Set up a run", key="go-new-run"):
             go("new-run")

@@ -50,7 +50,7 @@ def show_versions(versions: list[DatasetVersion], shown: DatasetVersion) -> None
             height="content" if len(versions) <= 8 else 330,
         )
     if chosen is not None and versions[chosen] != shown:
-        # what is chosen of one version, such as a gate, means nothing in another
+        # a choice for one version, such as a gate, does not apply to another
         kept = {name: st.query_params[name] for name in ("tokenizer", "split") if name in st.query_params}
         st.query_params.from_dict({**kept, "dataset": f"{versions[chosen].name}:{versions[chosen].version}"})
         st.rerun()
@@ -124,7 +124,7 @@ def show_rows(version: DatasetVersion) -> None:
 
 
 def shown_version(versions: list[DatasetVersion]) -> DatasetVersion:
-    """The one in the address, `?dataset=name:version`; the newest where there is none. Raises NotFound."""
+    """The version in the address, `?dataset=name:version`, or the newest. Raises NotFound."""
     name, _, number = st.query_params.get("dataset", "").partition(":")
     return rt.datasets.get(name, int(number) if number.isdigit() else None) if name else versions[0]
 
@@ -146,7 +146,7 @@ def show_version(versions: list[DatasetVersion], shown: DatasetVersion) -> None:
     with halves():
         show_versions(versions, shown)
         show_split(shown, lengths)
-    # one line about gates that were not there would be an empty card beside the chart
+    # without gates the card beside the chart would be nearly empty
     with halves() if outcomes else st.container(key="lengths-above-checks"):
         with card("Tokens per row", note=lengths.counted_by if lengths else "", key="lengths"):
             pick_tokenizer()

@@ -36,8 +36,8 @@ from tunixrt_core.evaluation.sets.setup import EvalSetup
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.record import Run, RunStatus
 
-TICK = 2  # seconds between looks at an evaluation under way
-WHAT = "An evaluation lets the base and the tuned model answer an eval set and compares the answers, row by row."
+TICK = 2  # seconds between updates of a running evaluation
+WHAT = "An evaluation compares the answers of the base and the tuned model to an eval set, row by row."
 
 
 def show_nothing() -> None:
@@ -63,7 +63,7 @@ def show_new() -> None:
 
 
 def show_progress() -> None:
-    """What waits or runs. When one of them ends, the page is built once more with its results."""
+    """Waiting and running evaluations. When one ends, the page reruns with its results."""
     with error_boundary():
         under_way = [record for record in rt.evaluations.records() if not record.status.over]
         if {record.id for record in under_way} != {record.id for record in waiting}:
@@ -81,7 +81,7 @@ def show_progress() -> None:
 def stop(record: EvalRecord) -> None:
     try:
         rt.evaluations.stop(record.id)
-        st.toast("Stopping after the batch under way. The answers so far are kept.")
+        st.toast("Stopping after the current batch. The answers so far are kept.")
     except TunixRTError as error:
         show_error(error)
 
@@ -96,7 +96,7 @@ def show_failures(shown: Sequence[EvalRecord]) -> None:
 
 
 def choose_board(boards: Sequence[Board], shown_run: str) -> Board:
-    """The eval set that the address names, or that of the run that it names, or the newest."""
+    """The eval set in the address, or that of the run in the address, or the newest."""
     keyed = {board.eval_set.sha256[:8]: board for board in boards}
     own = [key for key, board in keyed.items() if any(shown_run in entry.runs for entry in board.entries)]
     if "set" not in st.query_params and own:
@@ -129,7 +129,7 @@ def choose_metric(names: Sequence[str]) -> KnownScorer:
 
 
 def choose_sides(shown: Sequence[EvalRecord]) -> tuple[Side | None, Side]:
-    """The two evaluations to compare. Both stand in the address."""
+    """The two evaluations to compare. Both are in the address."""
     first, second = default_pair(shown, st.query_params.get("run", ""))
     titles = {r.id: title_of(r, by_id.get(r.run_id)) for r in shown}
     twice = {title for title in titles.values() if list(titles.values()).count(title) > 1}
@@ -192,7 +192,7 @@ if st.query_params.get("new"):
 elif not records:
     show_nothing()
 else:
-    with header("Evaluations", "The same eval set for all that stand together"):
+    with header("Evaluations", "Models compared on the same eval set"):
         if st.button("New evaluation", type="primary", icon=":material/add:", key="new-evaluation"):
             go("evaluations", new="1", run=st.query_params.get("run", ""))
     if waiting:
@@ -203,4 +203,4 @@ else:
     else:
         show_failures(records)
         if not waiting:
-            st.caption("No evaluation has come to its end yet.")
+            st.caption("No evaluation has finished yet.")

@@ -28,7 +28,7 @@ from tunixrt_core.training.preflight import Preflight
 
 
 def checks(manifest: RunManifest) -> list[tuple[CheckState, str, str]]:
-    """What is known before the rows are tokenised; the preflight checks the rest."""
+    """Checks before the rows are tokenised; the preflight makes the others."""
     data, holder = manifest.data, rt.jobs.holder()
     found: list[tuple[CheckState, str, str]] = [("pass", "Tunix is installed", tunix_words())]
     steps = manifest.total_train_steps(data.train_rows)
@@ -37,7 +37,7 @@ def checks(manifest: RunManifest) -> list[tuple[CheckState, str, str]]:
     else:
         found.append(("warning", "No eval split", "There will be no eval loss and nothing to evaluate on."))
     if steps < 10:
-        found.append(("warning", "A very short run", f"{plural(steps, 'train step')} in all."))
+        found.append(("warning", "A very short run", f"{plural(steps, 'train step')} in total."))
     if holder:
         waiting = len(rt.jobs.queued())
         found.append(("warning", "The device is busy", f"{holder[0]} holds it; {plural(waiting, 'job')} waiting."))
@@ -47,7 +47,7 @@ def checks(manifest: RunManifest) -> list[tuple[CheckState, str, str]]:
 
 
 def show_checks(manifest: RunManifest) -> Preflight | None:
-    """What the rows, the model and the machine say to the choices; None while the rows are being read."""
+    """Checks of the choices against the rows, the model and the machine; None while the rows are being read."""
     found = ask_preflight(manifest)
     lines = checks(manifest)
     if found is not None:
@@ -55,7 +55,7 @@ def show_checks(manifest: RunManifest) -> Preflight | None:
         passed = f"{plural(len(found.passed), 'preflight check')} passed"
         lines = [*lines, *finding_lines(found.findings), ("pass", passed, preflight_words(found))]
     blocks.checks(lines)
-    if st.button("See the rows as the trainer will", icon=":material/fact_check:", key="go-preflight"):
+    if st.button("Show the rows as the trainer sees them", icon=":material/fact_check:", key="go-preflight"):
         go("preflight", **settings_address(manifest), form=form_id())
     return found
 
@@ -66,24 +66,24 @@ def preflight_words(found: Preflight) -> str:
 
 
 def show_changes(source: Source, manifest: RunManifest) -> None:
-    """What is not as in the run or the file that the form was filled from."""
+    """Values that differ from the run or the file that filled the form."""
     changed = differences([source.manifest, manifest])
     note = plural(len(changed), "setting differs", "settings differ")
     with card(f"Changed from {source.label}", note=note, key="changes"):
         if changed:
             blocks.key_values(difference_lines(changed))
         else:
-            st.caption("Nothing yet: this would be the same run again, in a new folder.")
+            st.caption("No changes: this would be the same run in a new folder.")
 
 
 def show_start(choice: ManifestChoice, source: Source | None) -> RunManifest | None:
-    """What the choices come to, and the button; None where that is no manifest yet."""
+    """The plan of the choices, and the button; None if they are no valid manifest yet."""
     try:
         data = manifest_data(choice.dataset)
         manifest = choice.manifest(data) if data else None
     except TunixRTError as error:
         show_error(error)
-        cannot_start("Mend the value above first.")
+        cannot_start("Fix the value above first.")
         return None
     if manifest is None:
         cannot_start("The rows are still being written.")
@@ -94,7 +94,7 @@ def show_start(choice: ManifestChoice, source: Source | None) -> RunManifest | N
     plan_place = st.container()
     with card("Checks", key="checks"):
         found = show_checks(manifest)
-    # at once, from the numbers of the form; then with the length that the rows really have
+    # at once from the numbers of the form, later with the real row lengths
     if need := (found.memory if found else rt.manifests.memory_estimate(manifest)):
         with memory_place, card("Memory estimate", note=rt.home.host().device, key="memory"):
             show_memory(need)
@@ -122,11 +122,9 @@ said = f"Filled from {source.label}" if source else "Tunix trains in the backgro
 with header("New run", said):
     if versions:
         show_actions()
-    actions = st.container(width="content")  # its button leads on with what the form below makes
+    actions = st.container(width="content")  # its button needs the manifest of the form below
 if not versions:
-    with empty_state(
-        "Nothing to train on yet", "A run is made of a dataset version and a model.", key="nothing-to-train"
-    ):
+    with empty_state("Nothing to train on yet", "A run needs a dataset version and a model.", key="nothing-to-train"):
         if st.button("Build a dataset", type="primary", key="go-datasets"):
             go("datasets")
 else:

@@ -23,7 +23,7 @@ from tunixrt_core.store.query import Growth
 
 SHOWN_RUNS = 6
 METRIC = "exact_match"
-TICK = 3  # seconds between looks while something runs
+TICK = 3  # seconds between updates while a job runs
 
 
 def show_empty_home() -> None:
@@ -31,8 +31,8 @@ def show_empty_home() -> None:
         pass
     with empty_state(
         "Nothing here yet",
-        "Reasoning traces come in, a tuned model comes out: import, build a dataset, train, evaluate. "
-        "The bundled examples take you through all of it in about five minutes.",
+        "From reasoning traces to a tuned model: import, build a dataset, train, evaluate. "
+        "The bundled examples cover all steps in about five minutes.",
         key="empty-home",
     ):
         if st.button("Load example traces", type="primary", icon=":material/auto_awesome:", key="load-examples"):
@@ -41,7 +41,7 @@ def show_empty_home() -> None:
             go("import")
         if st.button("Upload a JSONL file", icon=":material/upload:", key="begin-upload"):
             go("import", source="Upload")
-        if st.button("Name a file on the server", icon=":material/folder_open:", key="begin-path"):
+        if st.button("Use a file on the server", icon=":material/folder_open:", key="begin-path"):
             go("import", source="Server path")
     show_device()
 
@@ -109,7 +109,7 @@ def show_recent_runs(home: Overview) -> None:
     with error_boundary():
         runs = rt.runs.page(limit=SHOWN_RUNS).items
         if changed(home.newest_runs, runs):
-            st.rerun()  # the next step and what needs attention are others now
+            st.rerun()  # the next step and the attention items have changed
         with card("Recent runs", note=f"{len(runs)} of {home.runs.total:,}", key="recent-runs"):
             chosen = runs_table(runs, key="recent-runs-table", now=time.time(), evaluations=home.evaluations)
             if chosen and tunix:
@@ -117,7 +117,7 @@ def show_recent_runs(home: Overview) -> None:
 
 
 def changed(before: Sequence[Run], now: Sequence[Run]) -> bool:
-    """Whether a run came, or was over, between two looks."""
+    """Whether a run started or ended between two updates."""
     return [(run.id, run.status.over) for run in before] != [(run.id, run.status.over) for run in now]
 
 
@@ -141,7 +141,7 @@ def show_device() -> None:
 def show_device_safely(measuring: bool) -> None:
     with error_boundary():
         if measuring and rt.home.disk_use() is not None:
-            st.rerun()  # it is measured, so there is nothing more to look for every second
+            st.rerun()  # measured, so no more updates every second
         show_device_card()
 
 

@@ -16,13 +16,13 @@ from tunixrt_core.evaluation.questions import Question, QuestionState
 from tunixrt_core.runs.evaluation_record import TARGETS
 from tunixrt_core.runs.record import Run, RunStatus
 
-TICK = 0.5  # seconds between looks at a question under way
-BUSY_TICK = 3  # seconds between looks at an accelerator that somebody else holds
-WHAT = "The playground asks a run's base and tuned model the same thing and shows both answers, step by step."
+TICK = 0.5  # seconds between updates of a running question
+BUSY_TICK = 3  # seconds between updates while another job holds the accelerator
+WHAT = "The playground sends one prompt to a run's base and tuned model and shows both answers, step by step."
 
 
 def can_be_asked(run: Run) -> bool:
-    """It is over, and left weights behind."""
+    """Whether the run is over and has weights."""
     return run.status.over and (run.status is not RunStatus.FAILED or bool(rt.runs.folder(run.id).checkpoint_steps()))
 
 
@@ -43,7 +43,7 @@ def show_head() -> None:
             "Free memory",
             icon=":material/memory:",
             key="release-playground",
-            help="The models stay in memory for the next question, until a run begins or for 10 minutes.",
+            help="The models stay in memory for the next question, until a run starts or 10 minutes have passed.",
         ):
             try:
                 rt.playground.release()
@@ -54,19 +54,19 @@ def show_head() -> None:
 
 
 def asked_before() -> QuestionState | None:
-    """The question that the address names; None where it was forgotten."""
+    """The question in the address; None if it is no longer kept."""
     question_id = st.query_params.get("question")
     if question_id is None:
         return None
     try:
         return rt.playground.get(question_id)
     except NotFound:
-        st.caption("The question of this address was forgotten when the server ended; ask again.")
+        st.caption("The question of this address is no longer kept. Ask again.")
         return None
 
 
 def show_ask(question: Question | None) -> None:
-    """The button, and why it cannot be pressed. While somebody else holds the accelerator it looks again."""
+    """The button, and the reason if it is disabled. Updates while another job holds the accelerator."""
     with error_boundary():
         busy = rt.playground.busy()
         targets = question.targets if question else TARGETS
@@ -75,7 +75,7 @@ def show_ask(question: Question | None) -> None:
             f"Ask {who}", type="primary", icon=":material/send:", key="ask", disabled=bool(busy), help=busy or None
         ):
             if question is None:
-                st.error("The prompt is empty; write a question.", icon=":material/error:")
+                st.error("The prompt is empty. Enter a question.", icon=":material/error:")
                 return
             try:
                 st.query_params["question"] = rt.playground.ask(question).id
@@ -91,7 +91,7 @@ def show_ask(question: Question | None) -> None:
 
 
 def show_progress(question_id: str) -> None:
-    """While it is answered. When it is over, the page is built once more."""
+    """Progress of a question. When it is over, the page reruns."""
     with error_boundary():
         state = rt.playground.get(question_id)
         if state.status.over:

@@ -33,7 +33,7 @@ from tunixrt_core.training.preflight import PICKS, Fate, Pick, Preflight, RowVie
 
 PICK_WORDS: dict[Pick, str] = {"longest": "Longest", "shortest": "Shortest", "random": "Random", "worst": "Worst"}
 FATE_WORDS = {
-    Fate.KEPT: "seen whole",
+    Fate.KEPT: "complete",
     Fate.SHORTENED: "shortened",
     Fate.LEFT_OUT: "left out",
     Fate.EMPTY: "nothing to train on",
@@ -41,7 +41,7 @@ FATE_WORDS = {
 
 
 def manifest_to_check() -> tuple[RunManifest, bool] | None:
-    """That of the run in the address, or the one that was chosen or pasted; and whether it is still to start."""
+    """The manifest of the run in the address, or the loaded one; and whether its run is yet to start."""
     if run_id := st.query_params.get("run"):
         return RunManifest.from_dict(rt.runs.get(run_id).manifest), False
     if name := st.query_params.get(LOADED):
@@ -50,7 +50,7 @@ def manifest_to_check() -> tuple[RunManifest, bool] | None:
 
 
 def show_loader() -> None:
-    """Choose on the New run page, or bring a manifest along."""
+    """Links to the New run page, and the fields to load a manifest."""
     with empty_state(
         "Nothing to check yet",
         "A preflight reads the rows of a manifest with the model's own tokenizer, before anything starts.",
@@ -68,7 +68,7 @@ def show_loader() -> None:
             except TunixRTError as error:
                 show_error(error)
             else:
-                # a form of its own: that of the session may hold other settings
+                # a new form: that of the session may contain other settings
                 st.query_params.update({LOADED: name, FORM: new_form()})
                 st.rerun()
 
@@ -91,7 +91,7 @@ def show_actions(manifest: RunManifest, found: Preflight | None, *, is_new: bool
 
 
 def change_settings(manifest: RunManifest, source: dict[str, str] | None) -> NoReturn:
-    """Back to the form as it was left, or to one that is filled from a manifest that was brought along."""
+    """Back to the form as it was left, or to one filled from the loaded manifest."""
     if source is None:
         go("new-run", manifest=st.query_params[LOADED], form=form_id())
     ref = manifest.dataset
@@ -109,7 +109,7 @@ def show_found(manifest: RunManifest, found: Preflight) -> None:
             show_checks(found)
     with card("Dry run", note="one train step, evaluation, checkpoint and generation", key="dry-run-card"):
         if found.blocking:
-            st.caption("What is blocked above would end it too. Mend that first.")
+            st.caption("The blocking checks above would fail the dry run too. Fix them first.")
         else:
             show_dry_run(manifest)
     with halves():
@@ -126,7 +126,7 @@ def checks_note(found: Preflight) -> str:
 
 
 def show_row(manifest: RunManifest, found: Preflight) -> None:
-    """One row: by what it shows, or by its line in the data file."""
+    """One row, chosen by its property or by its line in the data file."""
     if not found.totals:
         st.caption("The rows could not be encoded; the checks say why.")
         return
@@ -142,7 +142,7 @@ def show_row(manifest: RunManifest, found: Preflight) -> None:
         )
         numbers = found.picks[pick]
         place = st.number_input(
-            "Which of them", 1, max(1, len(numbers)), key=f"place-{pick}", width=110, label_visibility="collapsed"
+            "Row number", 1, max(1, len(numbers)), key=f"place-{pick}", width=110, label_visibility="collapsed"
         )
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         words = st.container(width="stretch")

@@ -61,9 +61,7 @@ def show_run(run: Run) -> None:
         show_actions(run, state_of(run))
     show_parent(run)
     if run.status in (RunStatus.FAILED, RunStatus.INTERRUPTED):
-        st.error(
-            escape_markdown(run.message or "No reason was recorded; the log may hold one."), icon=":material/error:"
-        )
+        st.error(escape_markdown(run.message or "No reason was recorded. See the log."), icon=":material/error:")
     elif run.message:
         st.caption(escape_markdown(run.message))
     state = state_of(run)
@@ -90,7 +88,7 @@ def method_words(manifest: RunManifest) -> str:
 
 
 def show_tabs(run: Run, manifest: RunManifest, state: RunState, curves: Curves) -> Places:
-    """The open tab; what ticks in it is left to `follow`."""
+    """The open tab; `follow` updates its live parts."""
     top = st.container(key="live")
     tabs = st.tabs([CHARTS, SAMPLES, LOG, CONFIG, EXPORT], key="tab", bind="query-params", on_change="rerun")
     charts, samples, log, config, export = tabs
@@ -121,7 +119,7 @@ def show_charts(curves: Curves, state: RunState, manifest: RunManifest) -> Board
 
 
 def shape_of(state: RunState, curves: Curves) -> object:
-    """What decides which parts the page has."""
+    """The state that decides which parts the page has."""
     of_samples = len(curves.samples) if st.session_state.get("tab") == SAMPLES else bool(len(curves.samples))
     has = (bool(len(curves.train)), bool(curves.train.parts), bool(curves.train.types))
     memory = curves.train.last("memory_bytes") is not None

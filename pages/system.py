@@ -22,7 +22,7 @@ SECRET = frozenset({"token"})
 
 
 def setting_lines(settings: Settings) -> list[tuple[str, str]]:
-    """Every setting; a secret only as set or not, a database URL without its password."""
+    """All settings; a secret as set or not set, a database URL without its password."""
     lines = []
     for field in fields(settings):
         value = getattr(settings, field.name)
@@ -62,7 +62,7 @@ def show_versions() -> None:
 def show_device() -> None:
     with (
         error_boundary(),
-        card("Device", note="found from device files; a run names what JAX uses", key="device-facts"),
+        card("Device", note="detected from device files; a run shows the device that JAX uses", key="device-facts"),
     ):
         host, holding = rt.home.host(), rt.home.holding()
         blocks.key_values(
@@ -83,7 +83,7 @@ def show_held_queue() -> None:
 
 rt = get_pipeline()
 tick = 3 if rt.queue.state().holder else None
-with header("System", "What this server runs on, holds and does"):
+with header("System", "Versions, device, disk, database and settings"):
     st.link_button("API documentation", "/api/docs", icon=":material/api:", key="api-docs")
     st.link_button(
         "Download diagnostics",
@@ -91,7 +91,7 @@ with header("System", "What this server runs on, holds and does"):
         icon=":material/download:",
         type="primary",
         key="diagnostics",
-        help="A zip to attach to a report: versions, settings, logs, states of the newest runs. No secrets are in it, "
+        help="Zip file to attach to a report: versions, settings, logs, states of the newest runs. Contains no secrets "
         "and no text of traces or models.",
     )
 with halves():

@@ -19,18 +19,18 @@ from tunixrt_core.datasets.gates.rules.answer import answer_matches
 from tunixrt_core.store.query import Count, StoredTrace, TraceQuery
 
 PAGE_ROWS = 12
-MOST_COUNTED = 1_000  # a page is not held up to count more of a million
+MOST_COUNTED = 1_000  # counting more of a million traces would delay the page
 VIEWS = ("Traces", "Prompt groups", "Compare")
 MATCH_WORDS = {True: "Match", False: "Differs", None: "Unclear"}
 NO_REFERENCE = "No reference"
 
 
 def show_list(query: TraceQuery, matching: Count, shown: str | None) -> str | None:
-    """The table of one page, and the buttons to the next; the id of the trace to read."""
+    """The table of one page, with paging buttons; the id of the chosen trace."""
     page = rt.traces.page(query, after=st.query_params.get("after"), limit=PAGE_ROWS)
     ids = [item.id for item in page.items]
     if not ids:
-        st.caption("There are no traces on this page any more.")
+        st.caption("This page has no traces any more.")
     current = shown or (ids[0] if ids else None)
     chosen = pick_row(
         [row(item) for item in page.items],
@@ -130,8 +130,8 @@ def step_button(label: str, ref: str | None, icon: str, key: str, shortcut: str)
 @st.dialog("Delete trace")
 def confirm_delete(stored: StoredTrace) -> None:
     st.markdown(
-        f"**{short_hash(stored.id)}** leaves the store. Dataset versions that hold it keep its place, but exports of "
-        "them will lack it. Importing it again brings it back."
+        f"**{short_hash(stored.id)}** will be deleted. Dataset versions that contain it still list it, but exports of "
+        "them will lack it. Importing the trace again restores it."
     )
     blocks.prose(one_line(stored.trace.prompt, 200))
     with st.container(horizontal=True, horizontal_alignment="right"):
@@ -151,8 +151,8 @@ def show_no_hits(query: TraceQuery) -> None:
 
 
 def show_views() -> str:
-    """Which of the three ways to look at traces; it stands in the address."""
-    if "next-view" in st.session_state:  # a button of the page leads to another view
+    """The chosen one of the three views; it is in the address."""
+    if "next-view" in st.session_state:  # a button of the page opens another view
         st.session_state["view"] = st.session_state.pop("next-view")
     chosen = st.segmented_control(
         "View", VIEWS, default=VIEWS[0], required=True, key="view", label_visibility="collapsed", bind="query-params"
@@ -183,7 +183,7 @@ with header("Traces", f"{plural(total, 'trace')} · {plural(len(rt.traces.source
 if not total:
     with empty_state(
         "No traces yet",
-        "A trace is a prompt, the steps of a reasoning and an answer. Import a file, or begin with the examples.",
+        "A trace is a prompt, reasoning steps and an answer. Import a file, or start with the examples.",
         key="no-traces",
     ):
         if st.button("Load the bundled examples", key="go-examples"):

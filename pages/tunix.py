@@ -30,7 +30,8 @@ def show_status() -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge("Not installed", color="gray")
             st.markdown(
-                "This page works without it. To train on this machine, install it and start again:", width="content"
+                "This page works without Tunix. To train on this machine, install Tunix and restart the server:",
+                width="content",
             )
         st.code(status.install, language="bash")
 
@@ -66,12 +67,10 @@ def show_manifest(manifest: RunManifest) -> None:
 rt = get_pipeline()
 versions = rt.datasets.versions()
 with header("Export and manifest", "A JSONL file and a manifest are enough to train, here or on another machine"):
-    actions = st.container(width="content")  # its button leads on with what the form below makes
+    actions = st.container(width="content")  # its button needs the manifest of the form below
 show_status()
 if not versions:
-    with empty_state(
-        "Nothing to export yet", "Exports and manifests are made of a dataset version.", key="nothing-to-export"
-    ):
+    with empty_state("Nothing to export yet", "Exports and manifests need a dataset version.", key="nothing-to-export"):
         if st.button("Build a dataset", type="primary", key="go-datasets"):
             go("datasets")
 else:

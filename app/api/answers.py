@@ -10,7 +10,9 @@ from pydantic import BaseModel, Field
 class ErrorInfo(BaseModel):
     code: str = Field(description="Stable error code, such as not_found.")
     message: str = Field(description="What is wrong and how to fix it.")
-    retryable: bool = Field(description="True: the same request can succeed later, see the Retry-After header. False: final.")
+    retryable: bool = Field(
+        description="True: the same request can succeed later, see the Retry-After header. False: final."
+    )
     details: dict[str, Any] | None = None
 
 

@@ -34,7 +34,10 @@ DESCRIPTION = (
     "`Authorization: Bearer TOKEN`. All errors have the same JSON shape."
 )
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": Error, "description": "The request is invalid or conflicts with the current state; the message says why."},
+    "4XX": {
+        "model": Error,
+        "description": "The request is invalid or conflicts with the current state; the message says why.",
+    },
     "5XX": {"model": Error, "description": "The server failed to process the request."},
 }
 

@@ -62,12 +62,14 @@ class RejectedFiles:
         with self._lock:
             if id in self._kept:
                 return self._kept[id]
-        raise NotFound("rejects file", id, f"Rejected rows of the last {self._max_files} files are kept. Send the file again.")
+        raise NotFound(
+            "rejects file", id, f"Rejected rows of the last {self._max_files} files are kept. Send the file again."
+        )
 
 
 @dataclass(slots=True)
 class Kept:
-    """Sink of rejected rows, and their download address once the file was read to its end; None if none were rejected."""
+    """Sink of rejected rows, and their download address after the whole file was read; None if there are none."""
 
     rejects: Rejects
     address: str | None = None

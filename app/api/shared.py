@@ -16,7 +16,7 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=200,
-        description="Any text of your choice. The same request sent again under the same key starts nothing and returns what "
-        "the first one started; a different request under it is 422. Kept for 30 days.",
+        description="A key of your choice. The same request sent again under it starts nothing and returns the result "
+        "of the first; a different request under it is 422. Kept for 30 days.",
     ),
 ]

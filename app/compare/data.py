@@ -21,12 +21,12 @@ from tunixrt_core.runs.record import Run, RunDir
 from tunixrt_core.util.tasks import Progress, Task, Tasks
 
 _KEPT = 12
-_FRESH_SECONDS = 20  # how long what a run in progress has measured is good enough for a comparison
+_FRESH_SECONDS = 20  # age at which the measurements of a run in progress are read again
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One run as it was measured."""
+    """The measurements of one run."""
 
     curves: Curves
     summary: RunSummary
@@ -39,8 +39,8 @@ _tasks: Tasks[list[Reading]] = Tasks("comparison", at_once=1, keep=2)
 
 
 def readings(runs: Sequence[Run]) -> list[Reading] | None:
-    """What the runs have measured, in their order. None, with how far it is, while that is read; the page comes again
-    at its end. Raises NotFound for a run whose folder is gone.
+    """The measurements of the runs, in their order. While they are read: None, with a progress bar shown; the page
+    reruns at the end. Raises NotFound for a run whose folder is missing.
     """
     now = time.time()
     keys = [_key(run, now) for run in runs]
@@ -84,4 +84,4 @@ def _reading(run: Run) -> Reading:
 
 
 def _show_progress(task: Task[list[Reading]]) -> None:
-    st.progress(task.share, text=f"Reading what {plural(task.total, 'run')} measured")
+    st.progress(task.share, text=f"Reading the metrics of {plural(task.total, 'run')}")

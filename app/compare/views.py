@@ -25,13 +25,13 @@ COLORS = (BLUE, RUST, TEAL, PINK, GRAY)
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 SYMBOLS = ("circle", "diamond", "triangle-up", "square", "x")
 HEIGHT = 320
-_MARKERS = 8  # on a line of many points: enough to tell it from the others
+_MARKERS = 8  # per long line: enough to distinguish it from the others
 Line = tuple[list[float], list[float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Along:
-    """What stands on the horizontal axis: its title, and its value at each train record of a run."""
+    """The horizontal axis: its title, and its value at each train record of a run."""
 
     title: str
     of_train: Callable[[Columns], Any]
@@ -49,7 +49,7 @@ ALONG: Mapping[str, Along] = {
 
 
 def points(curves: Curves, along: str, smoothing: float) -> Line:
-    """The train loss of a run, smoothed and thinned, along what was chosen."""
+    """The train loss of a run, smoothed and thinned, along the chosen axis."""
     xs, losses = ALONG[along].of_train(curves.train), curves.train.values("loss")
     known = np.isfinite(xs) & np.isfinite(losses)
     xs, average = xs[known], smooth(losses[known], smoothing)
@@ -58,7 +58,7 @@ def points(curves: Curves, along: str, smoothing: float) -> Line:
 
 
 def eval_points(curves: Curves, along: str) -> Line:
-    """The eval loss of a run, at the place of the train record before it."""
+    """The eval loss of a run, at the position of the preceding train record."""
     steps, losses = curves.evals.series("loss")
     if not len(curves.train):
         return [0.0] * len(steps), losses.tolist()
@@ -68,7 +68,7 @@ def eval_points(curves: Curves, along: str) -> Line:
 
 
 def figure_of(lines: Mapping[str, Line], along: str, *, log_scale: bool, markers: bool) -> go.Figure:
-    """One line a run, told apart by colour, dash and marker."""
+    """One line per run, distinguished by colour, dash and marker."""
     figure = go.Figure()
     for i, (name, (xs, ys)) in enumerate(lines.items()):
         place = i % MAX_RUNS
@@ -94,7 +94,7 @@ def figure_of(lines: Mapping[str, Line], along: str, *, log_scale: bool, markers
 
 
 def overlay(figure: go.Figure, finding: str, *, key: str) -> None:
-    """The chart, with a picture of it to download, and what it shows in words."""
+    """The chart, downloadable as a picture, with its content in words."""
     st.plotly_chart(
         figure,
         key=key,
@@ -104,7 +104,7 @@ def overlay(figure: go.Figure, finding: str, *, key: str) -> None:
 
 
 def finding_of(lines: Mapping[str, Line], what: str, along: str) -> str:
-    """What a chart shows, in words: who ends lowest, and where the others end."""
+    """A chart in words: the run that ends lowest, and where the others end."""
     ends = sorted((ys[-1], name) for name, (_, ys) in lines.items() if ys)
     if not ends:
         return f"{what}: no run has a curve yet."
@@ -117,7 +117,7 @@ def finding_of(lines: Mapping[str, Line], what: str, along: str) -> str:
 
 
 def page_of(title: str, figures: Mapping[str, go.Figure]) -> str:
-    """The charts as one HTML page that needs nothing from outside: Plotly's own code is in it."""
+    """The charts as one self-contained HTML page, Plotly's code included."""
     parts = [
         f"<h2>{escape(name)}</h2>{figure.to_html(full_html=False, include_plotlyjs=i == 0)}"
         for i, (name, figure) in enumerate(figures.items())
@@ -166,7 +166,7 @@ RESULTS: tuple[tuple[str, Callable[[RunSummary], str]], ...] = (
 
 
 def results_table(runs: Sequence[Run], summaries: Sequence[RunSummary]) -> None:
-    """What each run came to, a column a run; what none of them has is left out."""
+    """Results, one column per run. Rows without any value are left out."""
     states = [f"<span class='chip {_TINTS.get(s.status, 'blue')}'>{STATE_WORDS[s.status]}</span>" for s in summaries]
     rows = [(name, [escape(of(s)) for s in summaries]) for name, of in RESULTS]
     told = [row for row in rows if any(value != MISSING for value in row[1])]
@@ -174,7 +174,7 @@ def results_table(runs: Sequence[Run], summaries: Sequence[RunSummary]) -> None:
 
 
 def settings_table(runs: Sequence[Run], settings: Sequence[Difference]) -> None:
-    """The manifests side by side; what is not as in the first run is bold."""
+    """The manifests side by side. Values that differ from the first run are bold."""
     rows = []
     for each in settings:
         shown = [escape(setting_words(value)) for value in each.values]
@@ -200,7 +200,7 @@ def settings_note(settings: Sequence[Difference]) -> str:
 
 
 def _table(corner: str, names: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> None:
-    """`rows` hold markup whose outside text is escaped already."""
+    """`rows` contain markup in which external text is already escaped."""
     head = "".join(f"<th class='v' scope='col'>{escape(name)}</th>" for name in names)
 
     def line(name: str, values: Sequence[str]) -> str:
@@ -215,7 +215,7 @@ def _table(corner: str, names: Sequence[str], rows: Sequence[tuple[str, Sequence
 
 
 def csv(runs: Sequence[Run], found: Sequence[Reading]) -> str:
-    """Every train record of the runs and every evaluation, a line each."""
+    """CSV of every train record and every evaluation of the runs, one per line."""
     rows = ["run,train_step,trained_tokens,seconds,train_loss,eval_loss"]
     for run, reading in zip(runs, found, strict=True):
         train, evals = reading.curves.train, reading.curves.evals

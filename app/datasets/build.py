@@ -18,17 +18,17 @@ from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.util.tasks import Task
 
-_AT_ONCE_SECONDS = 3.0  # a build that takes less needs no progress bar
+_AT_ONCE_SECONDS = 3.0  # a shorter build needs no progress bar
 _PHASE_WORDS = {
-    "reading": "Looking for the traces that match",
-    "screening": "Judging every trace that matches",
-    "clustering": "Looking for prompts that are almost the same",
+    "reading": "Finding matching traces",
+    "screening": "Applying the quality gates",
+    "clustering": "Finding near-duplicate prompts",
     "checking": "Checking the rows of the version",
 }
 
 
 def show_builder(versions: Sequence[DatasetVersion]) -> None:
-    """The form; when it was sent, the version, or its progress where it takes longer."""
+    """The form. After submission: the version, or the progress of a longer build."""
     rt = get_pipeline()
     sources = rt.traces.sources()
     suggested = versions[0].name if versions else next((name for name, _ in sources if name), "my-traces")
@@ -51,7 +51,7 @@ def show_builder(versions: Sequence[DatasetVersion]) -> None:
 
 
 def show_build(build_id: str) -> None:
-    """A build under way, followed until it is over."""
+    """A running build, followed to its end."""
     build = get_pipeline().datasets.builds.get(build_id)
     with card(f"Building {build.title}", key="building"):
         if build.over:
@@ -74,8 +74,8 @@ def _show_progress(build: Task[DatasetVersion]) -> None:
 
 
 def _end(build: Task[DatasetVersion]) -> None:
-    """Show the version that a build made. Raises what ended it otherwise."""
+    """Show the version that a build made. Raises the error that ended the build otherwise."""
     version = build.value()
     if version.created_at.timestamp() < st.session_state.get("build-began", 0.0):
-        st.toast(f"{version.name} v{version.version} has this content already.", icon=":material/info:")
+        st.toast(f"{version.name} v{version.version} already has this content.", icon=":material/info:")
     go("datasets", dataset=f"{version.name}:{version.version}")

@@ -27,16 +27,16 @@ USES = {
     "trace": "The traces themselves, with everything that is known of them.",
     "prompt_completion": "SFT with TRL and others, trained on the completion.",
     "messages": "Chat messages as OpenAI and TRL read them.",
-    "stepwise": "Steps with a label each, to train a process reward model. Needs a score on every step.",
-    "preference": "A better and a worse trace of one prompt, for DPO and its kin.",
-    "grpo": "Prompts with the answer that is expected, as Tunix's GRPO recipe reads them.",
+    "stepwise": "One label per step, to train a process reward model. Needs a score on every step.",
+    "preference": "A better and a worse trace of one prompt, for DPO and similar methods.",
+    "grpo": "Prompts with the expected answer, as Tunix's GRPO recipe reads them.",
 }
 STYLE_WORDS = {
     ReasoningStyle.TAGS: "<reasoning> and <answer>",
     ReasoningStyle.THINK: "<think>",
     ReasoningStyle.NUMBERED: "Numbered",
     ReasoningStyle.PLAIN: "Lines, then ####",
-    ReasoningStyle.ANSWER: "Answer alone",
+    ReasoningStyle.ANSWER: "Answer only",
 }
 TURN_WORDS = {"auto": "Messages if a trace has a system text", "text": "Text", "messages": "Messages"}
 REASONING_WORDS = {"content": "In the content", "field": "In reasoning_content"}
@@ -46,7 +46,7 @@ _PREVIEW_HEIGHT = 320
 
 
 def export_card(version: DatasetVersion, manifest: RunManifest | None) -> None:
-    """Everything about the export of one version. The file of the manifest is named where there is one."""
+    """The export of one version. The manifest's file is named if there is one."""
     with card("Export", note=plural(version.rows, "trace"), key="export"):
         with st.grid(2, min_column_width=190):
             format = st.selectbox(
@@ -112,14 +112,14 @@ def export_card(version: DatasetVersion, manifest: RunManifest | None) -> None:
 
 
 def _options(names: tuple[str, ...]) -> dict[str, str]:
-    """The fields of the options that the format asks, and what they hold."""
+    """The fields for the format's options, and their values."""
     asked: dict[str, str] = {}
     if "chat" in names:
         chats = ["", *(chat.value for chat in ChatFormat)]
         asked["chat"] = st.selectbox(
             "Prompts in the chat format",
             chats,
-            format_func=lambda chat: chat or "none: the prompt alone",
+            format_func=lambda chat: chat or "none: the prompt only",
             key="export-chat",
         )
     if "style" in names and asked.get("chat") != "":

@@ -31,14 +31,14 @@ _CORRECT_WORDS = {None: "Right or wrong", True: "Right answers", False: "Wrong a
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the form asked for."""
+    """The request of the form."""
 
     spec: DatasetSpec
     eval_file: EvalFile | None
 
 
 def dataset_form(sources: Sequence[tuple[str, int]], name: str) -> Asked | None:
-    """Fields of a dataset spec; the spec when the button was pressed. Raises InvalidDataset naming the field."""
+    """Fields of a dataset spec; the spec once the button was clicked. Raises InvalidDataset naming the field."""
     with st.form("dataset-form", border=False):
         fields = _which(sources, name)
         with st.expander("More filters", key="dataset-filters"):
@@ -67,15 +67,25 @@ def _which(sources: Sequence[tuple[str, int]], name: str) -> dict[str, Any]:
         "Selection", list(_SELECTION_WORDS), format_func=_SELECTION_WORDS.__getitem__, key="dataset-selection"
     )
     limit = left.number_input(
-        "At most", min_value=1, value=None, placeholder="no limit", key="dataset-limit", help="Traces to take."
+        "At most",
+        min_value=1,
+        value=None,
+        placeholder="no limit",
+        key="dataset-limit",
+        help="Maximum number of traces to select. Default: no limit.",
     )
     by = right.text_input(
         "By",
         key="dataset-by",
-        help="Stratified: source, model or meta.KEY. Highest scores, best, budget: the name of a score.",
+        help="Stratified sample: source, model or meta.KEY. Highest scores, best, budget: the name of a score.",
     )
     budget = left.number_input(
-        "Token budget", min_value=1, value=None, placeholder="none", key="dataset-budget", help="Estimated: bytes by 4."
+        "Token budget",
+        min_value=1,
+        value=None,
+        placeholder="none",
+        key="dataset-budget",
+        help="Maximum tokens, estimated as bytes divided by 4. Default: none.",
     )
     allocation = right.selectbox(
         "Strata get", list(_ALLOCATION_WORDS), format_func=_ALLOCATION_WORDS.__getitem__, key="dataset-allocation"
@@ -88,12 +98,14 @@ def _which(sources: Sequence[tuple[str, int]], name: str) -> dict[str, Any]:
         1.0,
         format="%g",
         key="dataset-share",
-        help="Share of the prompts held back for evaluation. One prompt never stands on both sides.",
+        help="Share of the prompts held back for evaluation, in percent. A prompt is never on both sides.",
     )
     split_by = right.selectbox(
-        "On one side stay", list(_SPLIT_WORDS), format_func=_SPLIT_WORDS.__getitem__, key="dataset-split-by"
+        "Keep together", list(_SPLIT_WORDS), format_func=_SPLIT_WORDS.__getitem__, key="dataset-split-by"
     )
-    seed = left.number_input("Seed", 0, 2**31, 0, key="dataset-seed", help="Decides the split and a random sample.")
+    seed = left.number_input(
+        "Seed", 0, 2**31, 0, key="dataset-seed", help="Seed of the split and of a random sample. Default: 0."
+    )
     dedupe = right.selectbox(
         "Same prompt twice", list(_DEDUPE_WORDS), format_func=_DEDUPE_WORDS.__getitem__, key="dataset-dedupe"
     )
@@ -115,8 +127,8 @@ def _which(sources: Sequence[tuple[str, int]], name: str) -> dict[str, Any]:
 
 def _filters() -> dict[str, Any]:
     left, right = st.columns(2)
-    model = left.text_input("Written by", key="dataset-model", help="The model that wrote the reasoning.")
-    tags = right.text_input("Tags", key="dataset-tags", help="All of them, with commas between.")
+    model = left.text_input("Written by", key="dataset-model", help="Model that wrote the reasoning. Default: any.")
+    tags = right.text_input("Tags", key="dataset-tags", help="Tags separated by commas. A trace must have all of them.")
     correct = left.selectbox(
         "Answers", [None, True, False], format_func=_CORRECT_WORDS.__getitem__, key="dataset-correct"
     )
@@ -157,7 +169,7 @@ def _filters() -> dict[str, Any]:
 def _gates() -> tuple[dict[str, Any], EvalFile | None]:
     titles = {name: gate.title for name, gate in GATES.items()}
     warn = st.pills(
-        "Name the rows and keep them",
+        "Report the rows and keep them",
         list(titles),
         format_func=titles.__getitem__,
         selection_mode="multi",
@@ -169,24 +181,46 @@ def _gates() -> tuple[dict[str, Any], EvalFile | None]:
         format_func=titles.__getitem__,
         selection_mode="multi",
         key="gates-exclude",
-        help="Wins where a gate is chosen in both lines.",
+        help="Takes precedence over a warning by the same gate.",
     )
     left, middle, right = st.columns(3)
     settings: dict[str, dict[str, Any]] = {
         "near_duplicate": {
             "threshold": left.number_input(
-                "Alike from", 0.5, 1.0, 0.85, 0.05, key="gate-threshold", help="Jaccard similarity of word n-grams."
+                "Alike from",
+                0.5,
+                1.0,
+                0.85,
+                0.05,
+                key="gate-threshold",
+                help="Minimum Jaccard similarity of word n-grams, from 0.5 to 1. Default: 0.85.",
             )
         },
         "contamination": {
-            "ngram": middle.number_input("Words of an overlap", 5, 50, 13, key="gate-ngram", help="13, or 8 for more.")
+            "ngram": middle.number_input(
+                "Words of an overlap",
+                5,
+                50,
+                13,
+                key="gate-ngram",
+                help="Words in a row that count as an overlap. Default: 13; 8 finds more.",
+            )
         },
         "too_long": {
-            "most": right.number_input("Longest row (tokens)", 1, 1 << 30, 4096, key="gate-most", help="Bytes by 4.")
+            "most": right.number_input(
+                "Longest row (tokens)",
+                1,
+                1 << 30,
+                4096,
+                key="gate-most",
+                help="Maximum tokens per row, estimated as bytes divided by 4. Default: 4096.",
+            )
         },
     }
     upload = st.file_uploader(
-        "Eval file", key="gate-eval-file", help="Train rows are compared with its prompts; only its hashes are kept."
+        "Eval file",
+        key="gate-eval-file",
+        help="File whose prompts are compared with the train rows. Only its hashes are kept.",
     )
     chosen = dict.fromkeys(warn, "warn") | dict.fromkeys(exclude, "exclude")
     if upload is not None:

@@ -18,22 +18,22 @@ from tunixrt_core.datasets.lengths import Lengths, SplitLengths
 from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.util.tasks import Progress, Tasks
 
-MOST_COUNTED = 50_000  # rows whose tokens are counted; of a larger version, a sample
-ESTIMATE = "Estimate (bytes by 4)"
+MOST_COUNTED = 50_000  # rows whose tokens are counted; a larger version is sampled
+ESTIMATE = "Estimate (bytes / 4)"
 TICK = 1.0
 
-# a version does not change: it is counted once by each tokenizer
+# a version does not change: each tokenizer counts it once
 _tasks: PerPipeline[Tasks[Lengths]] = PerPipeline(lambda _: Tasks("lengths", at_once=1, keep=64))
 
 
 def tokenizer() -> str | None:
-    """The model in the address whose tokenizer counts; None for the estimate."""
+    """The model in the address whose tokenizer is used; None for the estimate."""
     wanted = st.query_params.get("tokenizer")
     return wanted if wanted in _models() else None
 
 
 def pick_tokenizer() -> None:
-    """Chooses it. Without Tunix the estimate is all there is."""
+    """Choose the tokenizer. Without Tunix only the estimate is available."""
     if not get_pipeline().home.tunix_status().available:
         return
     options = [ESTIMATE, *_models()]
@@ -47,7 +47,7 @@ def _models() -> list[str]:
 
 
 def lengths_of(version: DatasetVersion) -> Lengths | None:
-    """None while they are counted. Raises TunixMissing, ModelError."""
+    """None while tokens are being counted. Raises TunixMissing, ModelError."""
     rt, model = get_pipeline(), tokenizer()
     tasks, key = _tasks.of(rt), (version.content_hash, model)
 
@@ -55,13 +55,13 @@ def lengths_of(version: DatasetVersion) -> Lengths | None:
         return rt.datasets.lengths(version.name, version.version, model=model, most=MOST_COUNTED)
 
     if (known := tasks.last(key)) and known.status == "failed":
-        tasks.forget(key)  # it may succeed now: the model may have been downloaded since
+        tasks.forget(key)  # a retry may succeed: the model may have been downloaded since
     task = ask(tasks, key, count)
     return task.value() if task.over and task.status != "stopped" else None
 
 
 def wait_for_lengths(version: DatasetVersion) -> None:
-    """Says that they are counted, and comes again when they are."""
+    """Report that tokens are being counted, and rerun the page at the end."""
     st.fragment(_wait, run_every=TICK)(version)
 
 
@@ -73,7 +73,7 @@ def _wait(version: DatasetVersion) -> None:
 
 
 def show_lengths(lengths: Lengths) -> None:
-    """A bar chart of tokens a row, train and eval one on the other."""
+    """Stacked bar chart of tokens per row, train and eval."""
     figure = plots.Figure()
     width = lengths.width
     bars = len(lengths.train.bars)
@@ -94,7 +94,7 @@ def show_lengths(lengths: Lengths) -> None:
         barmode="stack",
         height=340,
         margin={"l": 8, "r": 8, "t": 28, "b": 8},
-        xaxis_title=f"Tokens of a row ({width:,} a bar)",
+        xaxis_title=f"Tokens per row (bars of {width:,})",
         yaxis_title="Rows",
         bargap=0.04,
         legend={"orientation": "h", "y": 1.14, "x": 1, "xanchor": "right", "traceorder": "normal"},
@@ -105,13 +105,13 @@ def show_lengths(lengths: Lengths) -> None:
 
 
 def finding(lengths: Lengths) -> str:
-    """What the histogram shows, in words."""
+    """The histogram in words."""
     sides = [
         f"{side} rows: median {split.median:,}, longest {split.longest:,}, most have {_mode(split, lengths.width)}"
         for side, split in (("Train", lengths.train), ("Eval", lengths.eval))
         if split.rows
     ]
-    return f"Tokens a row, {lengths.counted_by}. " + ". ".join(sides) + "." if sides else "There are no rows."
+    return f"Tokens per row, {lengths.counted_by}. " + ". ".join(sides) + "." if sides else "There are no rows."
 
 
 def _mode(split: SplitLengths, width: int) -> str:

@@ -24,14 +24,14 @@ _NAMED = 50  # rows of a difference that are named
 
 
 def scaled(tokens: int, version: DatasetVersion, lengths: Lengths) -> str:
-    """Tokens of a whole version, `about` so many where only a sample was counted."""
+    """Tokens of a whole version, with `about` if only a sample was counted."""
     if lengths.rows in (0, version.rows):
         return whole(tokens)
     return f"about {whole(round(tokens * version.rows / lengths.rows))}"
 
 
 def show_split_table(version: DatasetVersion, lengths: Lengths | None) -> None:
-    """Share and tokens of either split; dashes while they are counted."""
+    """Share and tokens of either split; dashes while tokens are being counted."""
     st.table(
         [
             {
@@ -52,7 +52,7 @@ def show_split_table(version: DatasetVersion, lengths: Lengths | None) -> None:
 
 
 def show_checks(outcomes: Sequence[GateOutcome]) -> None:
-    """Every gate in one line: what it looked for, and what it found."""
+    """One line per gate: what it checked, and what it found."""
     if not outcomes:
         st.caption("This version was built without gates. Choose some when you build the next one.")
         return

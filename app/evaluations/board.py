@@ -22,7 +22,7 @@ COLORS = {"base": blocks.GRAY, "tuned": blocks.BLUE}
 
 
 def board_filters(board: Board) -> dict[str, Any]:
-    """Which models stand on the board, as `Pipeline.leaderboard` takes it. The choices stand in the address."""
+    """Filters of the board, as `Pipeline.leaderboard` takes them. The address contains the choices."""
     datasets = sorted({e.dataset for e in board.entries if e.dataset})
     models = sorted({e.model for e in board.entries if e.model})
     bound: dict[str, Any] = {"bind": "query-params"}
@@ -45,7 +45,7 @@ def _day(day: date | None, *, end: bool = False) -> datetime | None:
 
 
 def show_board(board: Board, scorer: KnownScorer) -> None:
-    """The entries, best first. An HTML table: a line with its dot is read at a glance, and sorted already."""
+    """The entries, best first. An HTML table, as each row has an interval drawn in it."""
     note = "95% interval" if any(e.low is not None for e in board.entries) else f"mean {scorer.unit}"
     with card("Leaderboard", note=note, key="board"):
         if not board.entries:
@@ -73,7 +73,7 @@ def show_board(board: Board, scorer: KnownScorer) -> None:
 
 
 def scale(entries: Sequence[Entry]) -> tuple[float, float]:
-    """The ends of the axis: what is there, with a little room, shares from 0 to 1 at most."""
+    """The ends of the axis: the range of the values with a margin; shares stay within 0 to 1."""
     lows = [e.value if e.low is None else e.low for e in entries]
     highs = [e.value if e.high is None else e.high for e in entries]
     low, high = min(lows), max(highs)
@@ -109,11 +109,11 @@ def _row(place: int, entry: Entry, scorer: KnownScorer, low: float, high: float)
 
 def entry_words(entry: Entry) -> tuple[str, str]:
     """Name and note of a model: `r-0003, train step 120` and the model it was made from."""
-    model = (entry.model or "a model whose run is gone").rstrip("/").rsplit("/", 1)[-1]
+    model = (entry.model or "a model whose run is missing").rstrip("/").rsplit("/", 1)[-1]
     trained = f" on {entry.dataset}" if entry.dataset else ""
     if entry.target == "base":
         runs = ", ".join(entry.runs[:3]) + (f" and {len(entry.runs) - 3} more" if len(entry.runs) > 3 else "")
-        return model, f"base · asked for {runs}"
+        return model, f"base · evaluated for {runs}"
     return f"{entry.runs[0]}, train step {whole(entry.train_step)}", f"{model}{trained}"
 
 
@@ -121,7 +121,7 @@ _COLUMNS = "place,evaluation,runs,target,train_step,model,dataset,{metric},low,h
 
 
 def board_csv(board: Board, metric: str) -> str:
-    """The board as a spreadsheet takes it: shares as they are, not as percentages."""
+    """The board as CSV: shares as fractions, not percentages."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(_COLUMNS.format(metric=metric).split(","))

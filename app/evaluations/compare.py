@@ -20,19 +20,19 @@ from tunixrt_core.evaluation.scorers.known import KnownScorer
     max_entries=64, show_spinner=False, hash_funcs={Side: lambda side: (side.record.id, id(side.predictions))}
 )
 def compared(first: Side, second: Side, scorer: str, higher_is_better: bool) -> Comparison:
-    """The bootstrap takes a moment where there are many rows: it is done once for what does not change."""
+    """Cached, as the bootstrap is slow for many rows."""
     return compare(first.predictions, second.predictions, scorer, higher_is_better=higher_is_better)
 
 
 def show_comparison(first: Side | None, second: Side, scorer: KnownScorer) -> Comparison | None:
-    """The paired comparison. None where there is nothing to compare with."""
+    """The paired comparison. None if there is nothing to compare with."""
     with card("Comparison", note="paired, on the same rows", key="comparison"):
         if first is None:
             st.caption("Nothing to compare with: evaluate another model on this eval set.")
             return None
         if any(scorer.name not in p.scores for side in (first, second) for p in side.predictions[:1]):
             st.caption(
-                f"One of the two has no scores by {scorer.name}. Evaluate it with that scorer; nothing is asked again."
+                f"One of the two has no scores by {scorer.name}. Evaluate it with that scorer; its answers are kept."
             )
             return None
         found = compared(first, second, scorer.name, scorer.higher_is_better is not False)
@@ -65,7 +65,7 @@ def _show(found: Comparison, first: Side, second: Side, scorer: KnownScorer) -> 
                 f"{p_value(found.p_value)} ({found.fixed} {'fixed' if found.binary else 'better'}, "
                 f"{found.broken} {'broken' if found.binary else 'worse'})",
             ),
-            ("Rows", f"{found.rows:,} that both have answered"),
+            ("Rows", f"{found.rows:,} answered by both"),
         ]
     )
     st.markdown(conclusion(found, second.title, first.title))
@@ -87,7 +87,7 @@ def conclusion(found: Figures, second: str = "The second", first: str = "the fir
     if found.difference is None or not found.rows:
         return "No row was answered by both."
     if found.p_value >= 0.05:
-        return f"The two cannot be told apart on {plural(found.rows, 'row')}."
+        return f"No significant difference on {plural(found.rows, 'row')}."
     better = "better" if found.wins > found.losses else "worse"
     also = ""
     if found.binary and found.broken and better == "better":
@@ -96,10 +96,10 @@ def conclusion(found: Figures, second: str = "The second", first: str = "the fir
 
 
 def show_groups(found: Comparison, scorer: KnownScorer) -> None:
-    """The same figures for every value of every grouping column."""
+    """The same figures per value of each grouping column."""
     if not found.groups:
         return
-    with card("By group", note="p after Holm: every group is looked at", key="groups"):
+    with card("By group", note="p with Holm's correction for the number of groups", key="groups"):
         table(
             [
                 {

@@ -38,7 +38,7 @@ class Side:
 
 
 def title_of(record: EvalRecord, run: Run | None) -> str:
-    """`r-0003, train step 120`, or the base model's name with the run that it was asked for."""
+    """`r-0003, train step 120`, or the base model's name with the run that it was evaluated for."""
     if record.target == "base":
         model = str(run.manifest["model"]["id"]).rstrip("/").rsplit("/", 1)[-1] if run else "base model"
         return f"{model} (base of {record.run_id})"
@@ -46,7 +46,7 @@ def title_of(record: EvalRecord, run: Run | None) -> str:
 
 
 def read_side(record: EvalRecord, run: Run | None) -> Side:
-    """The answers so far: read anew only where the folder was written since."""
+    """The answers so far, read again only if the file has changed."""
     file = EvalDir.of(record).predictions_file
     written = file.stat().st_mtime_ns if file.exists() else 0
     return Side(record, run, _read(record.id, str(file), written))
@@ -63,10 +63,10 @@ def on_board(records: Sequence[EvalRecord], board: Board) -> list[EvalRecord]:
 
 
 def default_pair(records: Sequence[EvalRecord], run_id: str = "") -> tuple[EvalRecord | None, EvalRecord]:
-    """What to show where nothing is chosen: the newest tuned model (of a run, where one is named) and its base.
+    """The default choice: the newest tuned model (of a run, if one is named) and its base.
 
-    What is still being answered comes after what is: but a tuned model before any base, as the choice stays in the
-    address when all is answered. `records` are those of one board, newest first, at least one.
+    Unfinished evaluations come after finished ones, but a tuned model before any base, as the choice stays in the
+    address when all have finished. `records` are those of one board, newest first, at least one.
     """
     answered = [r for r in records if r.status.over and r.metrics.get("rows")]
     usable = [*answered, *(r for r in records if not r.status.over)] or list(records)
@@ -86,7 +86,7 @@ def asked_words(setup: EvalSetup) -> str:
 
 
 def metric_names(records: Sequence[EvalRecord], known: Mapping[str, KnownScorer]) -> list[str]:
-    """Scorers that some evaluation has a mean of, in the order in which scorers are listed."""
+    """Scorers of which some evaluation has a mean, in the order of the list of scorers."""
     there = {name for r in records for name in r.metrics.get("scorers", {}) if r.metrics.get(name) is not None}
     return [name for name in known if name in there] + sorted(there - set(known)) or ["exact_match"]
 

@@ -26,8 +26,8 @@ _WORDS = {"base": "Base model", "tuned": "Tuned model"}
 
 
 def show_form(runs: Sequence[Run], why_not: str | None) -> None:
-    """The form, and the start. `runs` are over; `why_not` says why nothing can be started."""
-    with card("New evaluation", note="what is answered already is kept", key="eval-form"):
+    """The form, and the start. `runs` are over; `why_not` says why no evaluation can start."""
+    with card("New evaluation", note="existing answers are kept", key="eval-form"):
         run = _choose_run(runs)
         with st.container(horizontal=True, key="eval-models"):
             targets = st.pills(
@@ -44,7 +44,7 @@ def show_form(runs: Sequence[Run], why_not: str | None) -> None:
                 format_func=checkpoint_words,
                 key="eval-checkpoint",
                 width=200,
-                help="Of the tuned model. The best one has the lowest eval loss.",
+                help="Checkpoint of the tuned model. The best one has the lowest eval loss.",
             )
         try:
             eval_file = choose_eval_file()
@@ -70,13 +70,26 @@ def _choose_run(runs: Sequence[Run]) -> Run:
 
 
 def _request(checkpoint: str, eval_file: Path | None) -> EvalRequest:
-    """What the rest of the form says. Raises InvalidEvaluation."""
+    """The values of the rest of the form. Raises InvalidEvaluation."""
     with st.container(horizontal=True, key="eval-size"):
         limit = st.number_input(
-            "Prompts", 1, None, None, key="eval-limit", placeholder="All", width=140, help="At most this many rows."
+            "Prompts",
+            1,
+            None,
+            None,
+            key="eval-limit",
+            placeholder="All",
+            width=140,
+            help="Maximum number of rows to evaluate. Default: all.",
         )
         samples = st.number_input(
-            "Answers to each", 1, 1000, 1, key="eval-samples", width=140, help="More than one needs a temperature."
+            "Answers per prompt",
+            1,
+            1000,
+            1,
+            key="eval-samples",
+            width=140,
+            help="Number of answers per prompt. Default: 1; more need a temperature above 0.",
         )
         tokens = most_tokens("eval")
     with st.expander("Sampling", key="eval-sampling"):
@@ -94,7 +107,7 @@ def _request(checkpoint: str, eval_file: Path | None) -> EvalRequest:
     pattern = st.text_input(
         "Also score answers that match",
         key="eval-regex",
-        placeholder="A regular expression, if you want one",
+        placeholder="A regular expression (optional)",
         help="Adds the scorer `regex` with this pattern.",
     )
     return EvalRequest(
@@ -110,7 +123,7 @@ def _request(checkpoint: str, eval_file: Path | None) -> EvalRequest:
 
 def _start(run: Run, targets: list[Target], request: EvalRequest, why_not: str | None) -> None:
     why = why_not or (None if targets else "Choose at least one model.")
-    again = st.checkbox("Answer anew what was answered before", key="eval-again")
+    again = st.checkbox("Regenerate existing answers", key="eval-again")
     busy = get_pipeline().queue.state().holder is not None
     press = next_press("evaluation", [run.id, targets, request.to_dict(), again])
     if st.button(

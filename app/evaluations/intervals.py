@@ -16,14 +16,14 @@ from app.ui.words import p_value, percent, points_between
 from tunixrt_core.evaluation.results.statistics import Estimate, holm
 from tunixrt_core.evaluation.scorers.known import KnownScorer
 
-MOST_ROWS = 2_000  # above it the intervals of all scores would hold up the page by a second the first time
+MOST_ROWS = 2_000  # above it the intervals of all scores would delay the page by a second the first time
 _BAR_HEIGHT = 34
-_KINDS = {"better": (BLUE, "circle"), "worse": (RUST, "diamond"), "cannot be told": (GRAY, "circle-open")}
+_KINDS = {"better": (BLUE, "circle"), "worse": (RUST, "diamond"), "undecided": (GRAY, "circle-open")}
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreDifference:
-    """What the second has more than the first by one score, a share; `p_holm` counts that all scores are looked at."""
+    """Second minus first in one score, a share; `p_holm` is corrected for the number of scores."""
 
     name: str
     first: float
@@ -39,12 +39,12 @@ class ScoreDifference:
     @property
     def kind(self) -> str:
         if self.higher_is_better is None or self.difference.low <= 0 <= self.difference.high:
-            return "cannot be told"
+            return "undecided"
         return "better" if (self.difference.value > 0) is self.higher_is_better else "worse"
 
 
 def show_every_score(first: Side, second: Side, scorers: Sequence[KnownScorer]) -> None:
-    """Nothing where they share fewer than two scores that are shares: the comparison says it all then."""
+    """Hidden if they share fewer than two scores that are shares: the comparison shows the only one."""
     if len(second.predictions) > MOST_ROWS:
         return
     found = differences(first, second, scorers)
@@ -57,11 +57,11 @@ def show_every_score(first: Side, second: Side, scorers: Sequence[KnownScorer]) 
             config={"displaylogo": False, "toImageButtonOptions": {"filename": "score-differences"}},
             alt=finding(found, first.title, second.title),
         )
-        st.caption(f"{second.title} less {first.title}. Left of the line is lower, which is better for some scores.")
+        st.caption(f"{second.title} minus {first.title}. Left of the line is lower, which is better for some scores.")
 
 
 def differences(first: Side, second: Side, scorers: Sequence[KnownScorer]) -> list[ScoreDifference]:
-    """One for each score that both have of some row and that is a share, in the order of the scorers."""
+    """One per score that is a share and that both have for some row, in the order of the scorers."""
     shared = [s for s in scorers if s.unit == "share" and all(_has(side, s.name) for side in (first, second))]
     figures = {s.name: compared(first, second, s.name, s.higher_is_better is not False) for s in shared}
     adjusted = holm({name: one.p_value for name, one in figures.items()})
@@ -77,7 +77,7 @@ def _has(side: Side, name: str) -> bool:
 
 
 def figure_of(found: Sequence[ScoreDifference]) -> go.Figure:
-    """One row a score, the first on top; told apart by colour and by mark."""
+    """One row per score, the first on top, distinguished by colour and mark."""
     figure = go.Figure()
     for kind, (color, symbol) in _KINDS.items():
         of_kind = [one for one in found if one.kind == kind]
@@ -119,6 +119,6 @@ def _hover(one: ScoreDifference) -> str:
 
 
 def finding(found: Sequence[ScoreDifference], first: str, second: str) -> str:
-    """What the chart shows, in words."""
+    """The chart in words."""
     said = "; ".join(f"{metric_words(one.name)} {one.words}, {one.kind}" for one in found)
-    return f"{second} less {first}: {said}."
+    return f"{second} minus {first}: {said}."

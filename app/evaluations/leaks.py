@@ -16,14 +16,14 @@ SHOWN = 20
 
 
 def show_leaks(side: Side) -> None:
-    """Nothing where there is nothing to warn of but a line that says so."""
+    """The warning, or one line if no leak was found."""
     leaks = get_pipeline().evaluations.leaks(side.record.id)
     if leaks is None:
         return
     if not leaks.findings:
         st.caption(
-            f"None of the {plural(leaks.eval_rows, 'prompt')} stands in the {leaks.train_rows:,} train rows of "
-            f"{side.record.run_id}, nor {leaks.ngram} words in a row of one."
+            f"None of the {plural(leaks.eval_rows, 'prompt')} is in the {leaks.train_rows:,} train rows of "
+            f"{side.record.run_id}, and no {leaks.ngram} consecutive words of one."
         )
         return
     with card("In the train rows", note=f"{len(leaks.findings):,} of {leaks.eval_rows:,} prompts", key="leaks"):
@@ -41,22 +41,22 @@ def show_leaks(side: Side) -> None:
 
 
 def leak_words(leaks: Leaks, run_id: str) -> str:
-    """What was found, and what it means for the scores."""
+    """The findings, and what they mean for the scores."""
     overlap = (
-        f"{leaks.overlap:,} of {plural(leaks.eval_rows, 'prompt')} have {leaks.ngram} words or more in a row that "
-        f"stand in a train row of {run_id} too: so do prompts made from one template, and copied ones. Read some."
+        f"{leaks.overlap:,} of {plural(leaks.eval_rows, 'prompt')} have {leaks.ngram} or more consecutive words that "
+        f"are also in a train row of {run_id}. Prompts from one template do, and so do copied ones. Read some."
     )
     if not leaks.exact:
         return overlap
     exact = (
         f"{run_id} was trained on {leaks.exact:,} of these {leaks.eval_rows:,} prompts. "
-        "Scores on them show memory, not reasoning."
+        "Scores on them measure memory, not reasoning."
     )
     return f"{exact} {overlap}" if leaks.overlap else exact
 
 
 def _show_leak(leak: Leak, prompt: str) -> None:
-    kind = "the same prompt" if leak.kind == "exact" else f"{leak.words} words in a row, in the {leak.field}"
+    kind = "the same prompt" if leak.kind == "exact" else f"{leak.words} consecutive words, in the {leak.field}"
     where = f"Row {leak.row_id[:12]} · {kind} · {plural(leak.train_rows, 'train row')}"
     start, end = leak.prompt_start, leak.prompt_end
     blocks.stretch(prompt[max(0, start - 60) : start], prompt[start:end], prompt[end : end + 60], where)

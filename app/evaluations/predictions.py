@@ -34,7 +34,7 @@ _TINTS = {
 
 
 def show_predictions(pairs: Sequence[Pair], first: Side | None, second: Side, scorer: KnownScorer) -> None:
-    """Every answer in a table, to filter, and one row with both outputs side by side."""
+    """All answers in a table with a filter, and one row with both outputs side by side."""
     counts = {name: len(filter_pairs(pairs, name)) for name in (*FILTERS, ALL)}
     names = [name for name in FILTERS if counts[name]] if first else []
     with card("Answers", note=plural(len(pairs), "answer"), key="predictions"):
@@ -57,7 +57,7 @@ def show_predictions(pairs: Sequence[Pair], first: Side | None, second: Side, sc
             [_row(pair) for pair in shown],
             _columns(first is not None, any(pair.any.sample for pair in pairs)),
             key=f"prediction-list-{second.record.id}-{first.record.id if first else ''}-{chosen}",
-            alt=f"{plural(len(shown), 'answer')} with reference and what both models answered.",
+            alt=f"{plural(len(shown), 'answer')} with the reference and the answers of both models.",
             selected=_place(shown, st.query_params.get("row")),
             height="content" if len(shown) <= 10 else 400,
         )
@@ -82,13 +82,11 @@ def _offer_keeping(side: Side) -> None:
             except TunixRTError as error:
                 show_error(error)
             else:
-                st.success(
-                    f"{kept.inserted:,} new, {kept.duplicate:,} that were there already.", icon=":material/check:"
-                )
+                st.success(f"{kept.inserted:,} new, {kept.duplicate:,} that already exist.", icon=":material/check:")
 
 
 def _place(pairs: Sequence[Pair], row_id: str | None) -> int:
-    """Where the row that the address names stands, else the first."""
+    """Position of the row that the address names, else of the first."""
     return next((i for i, pair in enumerate(pairs) if pair.any.id == row_id), 0)
 
 
@@ -130,7 +128,7 @@ def _answer(prediction: Prediction | None) -> str | None:
 
 
 def show_reader(pair: Pair, first: Side | None, second: Side, scorer: KnownScorer) -> None:
-    """One row: the prompt, the steps of both answers aligned, what was written, and every score."""
+    """One row: the prompt, the aligned steps of both answers, the raw outputs, and every score."""
     told = pair.any
     groups = "".join(f" · {name} {value}" for name, value in told.groups.items())
     with card(f"Row {told.row + 1}", note=f"reference {one_line(told.reference, 60)}{groups}", key="prediction"):
@@ -143,13 +141,13 @@ def show_reader(pair: Pair, first: Side | None, second: Side, scorer: KnownScore
             diff = diff_steps(_steps(a_side, a), _steps(b_side, b))
             st.caption(divergence_words(diff, "answers"))
             blocks.html(step_table(diff, titles))
-            with st.expander("As it was written", key="outputs"):
+            with st.expander("Raw output", key="outputs"):
                 blocks.side_by_side((titles[0], a.output), (titles[1], b.output))
         else:
             side, p = there[0]
             st.caption(titles[0])
             blocks.timeline(_steps(side, p))
-            with st.expander("As it was written", key="outputs"):
+            with st.expander("Raw output", key="outputs"):
                 st.code(p.output or "Nothing.", language=None, wrap_lines=True)
         with st.expander("Scores", key="row-scores"):
             for title, (_, p) in zip(titles, there, strict=True):
@@ -176,10 +174,10 @@ def _steps(side: Side, p: Prediction) -> tuple[Step, ...]:
 
 
 def score_words(p: Prediction) -> list[tuple[str, str]]:
-    """Every score with its word, and the length."""
+    """Every score with its name, and the length."""
     found = []
     for name, value in p.scores.items():
         said = MISSING if value is None else f"{value:g}"
         word = p.verdicts.get(name)
         found.append((metric_words(name), f"{said} · {word}" if word else said))
-    return [*found, ("Tokens", f"{p.tokens:,}{' (the most that it may write)' if p.hit_limit else ''}")]
+    return [*found, ("Tokens", f"{p.tokens:,}{' (the token limit)' if p.hit_limit else ''}")]

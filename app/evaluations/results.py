@@ -10,7 +10,7 @@ from tunixrt_core.evaluation.predictions import Prediction
 
 
 class Verdict(StrEnum):
-    """What lies between the first and the second answer to a row. Fixed: wrong by the first, right by the second."""
+    """Relation of the first and the second answer to a row. Fixed: the first is wrong, the second right."""
 
     RIGHT = "Both right"
     FIXED = "Fixed"
@@ -20,7 +20,7 @@ class Verdict(StrEnum):
     WORSE = "Worse"
     SAME = "Same"
     ALONE = "One answered"
-    NOT_TOLD = "Not told"
+    UNDECIDED = "Undecided"
 
 
 _OF_RIGHT_AND_WRONG = {
@@ -33,7 +33,7 @@ _OF_RIGHT_AND_WRONG = {
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The answers to one row; one of them is missing where only one side has answered."""
+    """The answers to one row; one is missing if only one side has answered."""
 
     first: Prediction | None
     second: Prediction | None
@@ -46,7 +46,7 @@ class Pair:
         return found
 
 
-# what a filter lets through; All has no entry
+# verdicts that pass a filter; All has no entry
 FILTERS: Mapping[str, frozenset[Verdict]] = {
     "Broken": frozenset({Verdict.BROKEN, Verdict.WORSE}),
     "Fixed": frozenset({Verdict.FIXED, Verdict.BETTER}),
@@ -75,7 +75,7 @@ def _verdict(
         return Verdict.ALONE
     a, b = first.scores.get(scorer), second.scores.get(scorer)
     if a is None or b is None:
-        return Verdict.NOT_TOLD
+        return Verdict.UNDECIDED
     if higher_is_better and (a, b) in _OF_RIGHT_AND_WRONG:
         return _OF_RIGHT_AND_WRONG[a, b]
     if a == b or higher_is_better is None:
@@ -84,6 +84,6 @@ def _verdict(
 
 
 def filter_pairs(pairs: Sequence[Pair], chosen: str) -> list[Pair]:
-    """The pairs that a name of FILTERS lets through."""
+    """The pairs that pass the named filter of FILTERS."""
     wanted = FILTERS.get(chosen)
     return [pair for pair in pairs if wanted is None or pair.verdict in wanted]

@@ -16,7 +16,7 @@ _TYPES = ["jsonl", "json", "csv", "parquet", "gz"]
 
 
 def choose_eval_file() -> Path | None:
-    """None for the eval split. Raises InvalidEvaluation and UnreadableFile for a file that cannot be asked."""
+    """None for the eval split. Raises InvalidEvaluation and UnreadableFile for an unusable file."""
     kind = st.segmented_control("Eval set", [SPLIT, FILE], default=SPLIT, key="eval-kind", required=True)
     if kind != FILE:
         return None
@@ -28,20 +28,20 @@ def choose_eval_file() -> Path | None:
     else:
         kept = {file.name: file for file in rt.evaluations.files()}
         chosen = st.selectbox(
-            "Or one that was uploaded before", list(kept), index=None, key="eval-kept", placeholder="None chosen"
+            "Or a file uploaded before", list(kept), index=None, key="eval-kept", placeholder="None chosen"
         )
         typed = st.text_input("Or its path on the server", key="eval-path")
         if not chosen and not typed:
-            raise InvalidEvaluation("Upload an eval file, or name one.")
+            raise InvalidEvaluation("No eval file. Upload one, or name a file on the server.")
         path = kept[chosen] if chosen else Path(typed).expanduser()
     show_report(rt.evaluations.check_file(path))
     return path
 
 
 def show_report(report: EvalFileReport) -> None:
-    """What would be asked, and what is wrong with the file."""
+    """The rows to evaluate, and the problems of the file."""
     groups = "".join(f" · {name}: {plural(len(values), 'value')}" for name, values in report.groups.items())
-    st.caption(f"{plural(report.rows, 'row')} to ask{groups}")
+    st.caption(f"{plural(report.rows, 'row')} to evaluate{groups}")
     for error in report.errors[:5]:
         st.warning(str(error), icon=":material/rule:")
     report.check()

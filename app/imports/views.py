@@ -30,14 +30,14 @@ from tunixrt_core.jobs.imports import FileRead
 from tunixrt_core.traces.trace import Trace
 from tunixrt_core.util.tasks import Task
 
-PATIENCE = 0.4  # a small file is read before a progress bar would be drawn
+PATIENCE = 0.4  # a small file is read before a progress bar is drawn
 
 _SURE_TINTS = {"high": "green", "medium": "amber", "low": "red"}
 _SURE_WORDS = {"high": "Sure", "medium": "Likely", "low": "A guess"}
 
 
 def show_preview(preview: Preview) -> None:
-    """The format, what becomes of each column, and the first row as the trace it would be."""
+    """The format, the destination of each column, and the first row as a trace."""
     rows = preview.good + preview.bad
     blocks.facts(
         preview.format.replace("_", " "),
@@ -70,7 +70,7 @@ def show_preview(preview: Preview) -> None:
 
 
 def show_warnings(warnings: Sequence[ReadWarning], unit: Unit) -> None:
-    """Rows that may be meant otherwise than they were read."""
+    """Rows that may have been misread."""
     for warning in warnings:
         words = f"{plural(warning.times, 'row')}, first {unit} {warning.first_line:,}: {warning.text}"
         st.warning(escape_markdown(words), icon=":material/warning:")
@@ -83,7 +83,7 @@ def show_notes(notes: Sequence[str]) -> None:
 
 
 def show_rows(rows: Sequence[PreviewRow], unit: Unit) -> None:
-    """Rows of the sample one at a time, as the traces that they would be."""
+    """Rows of the sample one at a time, as traces."""
     if not rows:
         return
     chosen = st.segmented_control(
@@ -108,7 +108,7 @@ def show_rows(rows: Sequence[PreviewRow], unit: Unit) -> None:
 
 
 def show_import(task: Task[FileRead]) -> None:
-    """The progress of a file, or its report; the page is built again when it is over."""
+    """The progress of a file, or its report; the page reruns at the end."""
     imports = get_pipeline().traces.imports
     task = imports.wait(task.id, PATIENCE)
     if not task.over:
@@ -129,16 +129,16 @@ def show_import(task: Task[FileRead]) -> None:
 
 
 def _show_progress(task: Task[FileRead]) -> None:
-    verb = {"import": "Importing", "check": "Checking"}[task.kind]
+    action = {"import": "Importing", "check": "Checking"}[task.kind]
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container():
-            st.progress(task.share, text=escape_markdown(f"{verb} {task.title} · {progress_words(task)}"))
+            st.progress(task.share, text=escape_markdown(f"{action} {task.title} · {progress_words(task)}"))
         st.button(
             "Stop",
             icon=":material/stop:",
             key="stop-import",
             disabled=task.stopping,
-            help="It ends in a moment." if task.stopping else "Ends it and leaves nothing of it in the store.",
+            help="Stopping." if task.stopping else "Stops the task. Nothing is stored.",
             on_click=_stop,
             args=(task.id,),
         )
@@ -149,11 +149,11 @@ def _stop(task_id: str) -> None:
 
 
 def progress_words(task: Task[FileRead]) -> str:
-    """Traces read, rate and time left, as far as they are known."""
+    """Traces read, rate and time left, as far as known."""
     if task.stopping:
-        return "is being stopped"
+        return "stopping"
     if not task.done:
-        return "waiting for its turn" if task.status == "waiting" else "reading its first rows"
+        return "queued" if task.status == "waiting" else "reading the first rows"
     parts = [f"{task.done:,} {'traces' if task.kind == 'import' else 'rows'}"]
     if task.seconds:
         parts.append(f"{task.done / task.seconds:,.0f}/s")
@@ -169,9 +169,9 @@ def show_report(report: ImportReport, file: FileRead | None = None) -> None:
     with card(f"Import of {report.file}", note=f"{report.format} · {report.seconds:.1f} s{scores}", key="report"):
         tiles(
             [
-                ("Read", whole(report.read), "What the rows of the file gave."),
+                ("Read", whole(report.read), "Traces read from the rows of the file, good or bad."),
                 ("Inserted", whole(report.inserted), "New traces."),
-                ("Duplicate", whole(report.duplicate), "Were there already, word for word."),
+                ("Duplicate", whole(report.duplicate), "Already stored, with identical content."),
                 ("Rejected", whole(report.rejected), "Could not be read as a trace."),
             ],
             key="report-counts",
@@ -191,14 +191,14 @@ def show_report(report: ImportReport, file: FileRead | None = None) -> None:
 
 
 def show_diagnosis(found: Diagnosis, file: FileRead) -> None:
-    """Every row of the file was read and none stored."""
+    """Result of a check: every row was read and none stored."""
     note = f"{found.format} · {plural(found.rows, 'row')} · {found.seconds:.1f} s · nothing stored"
     with card(f"Check of {found.file}", note=note, key="diagnosis"):
         tiles(
             [
-                ("Read", whole(found.read), "What the rows of the file gave."),
-                ("Would come in", whole(found.unique), "Traces that differ from each other."),
-                ("Duplicate", whole(found.duplicate), "Give the same trace as an earlier row of the file."),
+                ("Read", whole(found.read), "Traces read from the rows of the file, good or bad."),
+                ("Would be inserted", whole(found.unique), "Distinct traces."),
+                ("Duplicate", whole(found.duplicate), "Produce the same trace as an earlier row of the file."),
                 ("Rejected", whole(found.rejected), "Could not be read as a trace."),
             ],
             key="diagnosis-counts",
@@ -207,7 +207,7 @@ def show_diagnosis(found: Diagnosis, file: FileRead) -> None:
             first = found.twins[0]
             st.caption(
                 f"The first duplicate is {found.unit} {first.line:,}, the same as {found.unit} {first.first_line:,}."
-                + (f" {found.scores:,} scores come along." if found.scores else "")
+                + (f" {found.scores:,} scores would be inserted too." if found.scores else "")
             )
         if len(found.reasons) > 1:
             table(
@@ -219,7 +219,7 @@ def show_diagnosis(found: Diagnosis, file: FileRead) -> None:
                     "first_line": st.column_config.NumberColumn(f"First {found.unit}", format="localized", width=90),
                 },
                 key="reasons",
-                alt=f"{len(found.reasons)} reasons for which rows were rejected, and how often.",
+                alt=f"{len(found.reasons)} reasons for rejected rows, with counts.",
                 height="content" if len(found.reasons) <= 8 else 340,
             )
         show_warnings(found.warnings, found.unit)
@@ -228,7 +228,7 @@ def show_diagnosis(found: Diagnosis, file: FileRead) -> None:
 
 
 def show_rejected(errors: Sequence[RowError], rejected: int, name: str, file: FileRead | None) -> None:
-    """The rejected rows with line, field and reason, and the rows themselves to take away."""
+    """The rejected rows with line, field and reason, and the rows themselves to download."""
     if not errors:
         return
     more = f", the first {len(errors):,} shown" if len(errors) < rejected else ""
@@ -241,7 +241,7 @@ def show_rejected(errors: Sequence[RowError], rejected: int, name: str, file: Fi
                 file_name=_rejects_name(name),
                 icon=":material/download:",
                 key="rejects",
-                help="As they stand in the file: mend them and import that file.",
+                help="Copied from the file unchanged. Fix them and import the fixed file.",
             )
     rows: list[dict[str, Any]] = [{"line": e.line, "field": e.field or None, "reason": e.reason} for e in errors]
     table(

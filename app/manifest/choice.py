@@ -25,7 +25,7 @@ from tunixrt_core.util.tasks import Progress, Task, Tasks
 
 @dataclass(frozen=True, slots=True)
 class ManifestChoice:
-    """What the form holds: enough to make a manifest of it."""
+    """The values of the form, enough to make a manifest."""
 
     dataset: DatasetVersion
     model_id: str
@@ -33,7 +33,7 @@ class ManifestChoice:
     hyperparams: Mapping[str, Any]
 
     def manifest(self, data: DataSection) -> RunManifest:
-        """The manifest as it would be. Raises InvalidManifest naming the key of a value that cannot be used."""
+        """The manifest of these values. Raises InvalidManifest naming the key of an invalid value."""
         folder = self.output_dir or get_pipeline().manifests.next_run_dir()
         return make_manifest(data, self.model_id, folder, self.hyperparams, dataset=self.dataset.ref)
 
@@ -42,9 +42,9 @@ _tasks: Tasks[DataSection] = Tasks("manifest data", at_once=1, keep=16)
 
 
 def manifest_data(dataset: DatasetVersion) -> DataSection | None:
-    """The data section of a manifest. Raises what ended the writing of its rows.
+    """The data section of a manifest. Raises the error that ended the writing of its rows.
 
-    None, with a line that says so, while they are written; the page comes again at its end.
+    While rows are written: None, with a line that says so; the page reruns at the end.
     """
     rt = get_pipeline()
 
@@ -55,12 +55,12 @@ def manifest_data(dataset: DatasetVersion) -> DataSection | None:
         rows = plural(dataset.rows, "row")
         st.caption(escape_markdown(f"Writing {dataset.label} as JSONL ({rows}) …"))
 
-    # an export leaves out what was deleted since, hence the count
+    # an export leaves out traces deleted since, hence the count
     key = (str(rt.settings.home), dataset.name, dataset.version, dataset.content_hash, rt.traces.count())
     try:
         data = computed(_tasks, key, write, show)
     except TunixRTError:
-        _tasks.forget(key)  # a full disk may have room when it is asked for next
+        _tasks.forget(key)  # a full disk may have room at the next attempt
         raise
     if data is not None and not Path(data.path).is_file():
         _tasks.forget(key)
@@ -69,7 +69,7 @@ def manifest_data(dataset: DatasetVersion) -> DataSection | None:
 
 
 def plan_lines(manifest: RunManifest, totals: Totals | None = None, pace: Pace | None = None) -> list[tuple[str, str]]:
-    """What a manifest will do: by its numbers, and as soon as the rows were read (`totals`) by what they are."""
+    """The plan of a manifest: from its numbers and, once the rows were read, from their `totals`."""
     steps = totals.train_steps if totals else manifest.total_train_steps(manifest.data.train_rows)
     cadence = manifest.cadence
     lines = [
@@ -78,7 +78,7 @@ def plan_lines(manifest: RunManifest, totals: Totals | None = None, pace: Pace |
     ]
     if totals:
         share = f"{totals.trained_tokens:,} trained of {totals.tokens:,}"
-        lines.append(("Tokens", f"{share} an epoch, {percent(totals.padding_share)} padding"))
+        lines.append(("Tokens", f"{share} per epoch, {percent(totals.padding_share)} padding"))
     evaluate = f"every {plural(cadence.eval_every, 'train step')}" if manifest.data.eval_rows else "no eval rows"
     save = f"every {plural(cadence.checkpoint_every, 'train step')}, keep {cadence.keep_checkpoints} and the best"
     return [
@@ -93,7 +93,7 @@ def plan_lines(manifest: RunManifest, totals: Totals | None = None, pace: Pace |
 def time_words(pace: Pace | None, train_steps: int) -> str:
     """`about 54 min, as fast as r-0141`."""
     if pace is None:
-        return "not known yet: no run of this kind has trained here"
+        return "unknown: no run of this kind has trained here"
     return f"about {duration(pace.seconds(train_steps))}, as fast as {pace.run_id}"
 
 
@@ -102,6 +102,6 @@ def _steps_words(manifest: RunManifest, totals: Totals | None) -> str:
         return f"{totals.train_steps:,}, {totals.epochs:.3g} epochs"
     steps = manifest.total_train_steps(manifest.data.train_rows)
     rows = manifest.batch.size * manifest.batch.gradient_accumulation
-    if manifest.batch.packing:  # how many rows share one is known when they are tokenised
+    if manifest.batch.packing:  # the number of rows per packed row is known after tokenising
         return f"{steps:,}, packed" if manifest.duration.train_steps else f"fewer than {steps:,}, as rows are packed"
     return f"{steps:,} of {plural(rows, 'row')} each, {steps * rows / manifest.data.train_rows:.1f} epochs"

@@ -45,7 +45,7 @@ def lora_fields(fields: HyperFields) -> dict[str, Any]:
 
 
 def more_fields(fields: HyperFields, dataset: DatasetVersion) -> tuple[str | None, dict[str, Any]]:
-    """The output directory, where one is named, and the values by flat name."""
+    """The output directory, if one is named, and the values by flat name."""
     short = fields.model_id.rstrip("/").rsplit("/", 1)[-1]
     called = f"{short}-{dataset.name}-v{dataset.version}"
     with st.grid(3, min_column_width=135):

@@ -23,7 +23,7 @@ from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
 from tunixrt_core.manifest.presets import preset
 from tunixrt_core.manifest.sections import Method
 
-# Fields that another model or method fills anew, from its preset.
+# Fields that another model or method fills from its preset.
 PRESET_FIELDS = (
     "learning_rate",
     "schedule",
@@ -53,7 +53,7 @@ FIELDS = ("method", "reasoning", "too_long", "name", *PRESET_FIELDS)
 
 
 def pick_dataset(versions: Sequence[DatasetVersion], key: str) -> DatasetVersion:
-    """A select box of dataset versions; the choice stands in the address as `?dataset=name:version`."""
+    """A select box of dataset versions; the address contains the choice as `?dataset=name:version`."""
     by_ref = {f"{v.name}:{v.version}": v for v in versions}
 
     def words(ref: str) -> str:
@@ -71,9 +71,9 @@ def local_models(models_dir: Path) -> list[str]:
 
 
 def manifest_form(versions: Sequence[DatasetVersion], prefix: str, source: Source | None = None) -> ManifestChoice:
-    """The fields of a run, in cards, filled from the source where there is one; what was changed since is marked.
+    """The fields of a run, in cards, filled from the source if there is one. Changed fields are marked.
 
-    Choosing another model or method brings that one's preset.
+    Choosing another model or method loads its preset.
     """
     if source is not None:
         fill_from(source, prefix, FIELDS)
@@ -145,7 +145,7 @@ def _method_field(prefix: str, model_id: str, label: Label) -> Method:
 
 
 def _load_preset(prefix: str, model_id: str, method: Method) -> None:
-    """Write the preset into the fields, which are not built yet, when model or method changed or the fields are new."""
+    """Write the preset into the fields before they are drawn, if model or method changed or the fields are new."""
     wanted = (model_id, method.value)
     fresh = f"{prefix}-learning_rate" not in st.session_state
     if st.session_state.get(f"{prefix}-preset") == wanted and not fresh:
@@ -155,5 +155,5 @@ def _load_preset(prefix: str, model_id: str, method: Method) -> None:
     for name in PRESET_FIELDS:
         st.session_state[f"{prefix}-{name}"] = start.get(name, first_value(name))
     send_again(prefix)
-    # a manifest that is loaded may have asked for train steps
+    # a loaded manifest may contain train steps
     st.session_state.setdefault(f"{prefix}-by", "Epochs")

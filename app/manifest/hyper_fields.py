@@ -18,12 +18,12 @@ STYLE_WORDS = {
     ReasoningStyle.THINK: "Steps, then answer (<think>)",
     ReasoningStyle.NUMBERED: "Numbered steps, then answer",
     ReasoningStyle.PLAIN: "Steps, then answer (####)",
-    ReasoningStyle.ANSWER: "Answer alone",
+    ReasoningStyle.ANSWER: "Answer only",
 }
 LENGTH_WORDS = {LengthPolicy.DROP_ROW: "Leave the row out", LengthPolicy.DROP_STEPS: "Drop middle steps"}
 METHOD_WORDS = {Method.FULL: "All weights", Method.LORA: "LoRA", Method.QLORA: "QLoRA"}
 REMAT_WORDS = {Remat.NONE: "Nothing", Remat.BLOCK: "Attention of each layer", Remat.DECODER: "Each layer"}
-# how a value of a field is said, in the field and where it was changed
+# words for a field's value, in the field and in the list of changes
 FIELD_WORDS: dict[str, Callable[[Any], str]] = {
     "reasoning": lambda name: STYLE_WORDS[ReasoningStyle(name)],
     "too_long": lambda name: LENGTH_WORDS[LengthPolicy(name)],
@@ -34,7 +34,7 @@ FIELD_WORDS: dict[str, Callable[[Any], str]] = {
 
 
 def first_value(name: str) -> Any:
-    """What the field of a hyperparameter holds where no preset says anything else."""
+    """The default of a hyperparameter's field, unless a preset sets it."""
     default = HYPERPARAMETERS[name].default
     return NULL[name] if default is None and name in NULL else default
 
@@ -51,7 +51,7 @@ class HyperFields:
     def number(
         self, name: str, low: float | None = None, *, high: float | None = None, **options: Any
     ) -> float | int | None:
-        """`low` and `high` where the table's bound is no value itself, as it is in `above 0`. None for a zero that
+        """`low` and `high` if the table's bound is not a value itself, as in `above 0`. None for a zero that
         means none.
         """
         row = HYPERPARAMETERS[name]

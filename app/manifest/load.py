@@ -14,7 +14,7 @@ _LISTED = 50
 
 
 def load_manifest(prefix: str) -> None:
-    """Behind a button: what to fill the form from."""
+    """A popover with the sources that can fill the form."""
     with st.popover("Load manifest", icon=":material/upload_file:", key=f"{prefix}_load"):
         runs = get_pipeline().runs.page(limit=_LISTED).items
         if runs:

@@ -8,7 +8,7 @@ from tunixrt_core.training.memory import MemoryNeed
 
 
 def show_memory(need: MemoryNeed) -> None:
-    """A bar of what the device's memory would be taken by, in MB, and the same in words."""
+    """A bar of the expected device memory by use, in MB, and the same in words."""
     report = need.report
     share = need.need // max(1, report.total)
     kept, passing = report.weights + report.optimizer, report.activations + report.copies

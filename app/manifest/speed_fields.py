@@ -23,6 +23,6 @@ def speed_fields(fields: HyperFields) -> dict[str, Any]:
 
 
 def quantization_fields(fields: HyperFields) -> dict[str, Any]:
-    """How the base weights of QLoRA are kept; values by flat name."""
+    """Quantisation of the base weights of QLoRA; values by flat name."""
     with st.grid(2, min_column_width=150):
         return {"quantization": fields.choice("quantization"), "tile_size": fields.number("tile_size")}

@@ -23,7 +23,7 @@ def start_button(
     key: str = "start-run",
     width: Literal["stretch", "content"] = "stretch",
 ) -> None:
-    """Start the run of a manifest, or queue it; then its page. Pressed twice, it starts one run.
+    """Start or queue the run of a manifest, then open its page. Two clicks start one run.
 
     `parent` is the run of which it is a clone.
     """
@@ -51,8 +51,8 @@ def start_button(
         else:
             go("run", run=run.id)
     if queue.holder:
-        before = f"{queue.holder.run} and what waits" if queue.waiting else queue.holder.run
-        st.caption(escape_markdown(f"The device is busy, so this run starts when {before} is done."))
+        before = f"{queue.holder.run} and the waiting jobs" if queue.waiting else queue.holder.run
+        st.caption(escape_markdown(f"The device is busy, so this run starts after {before}."))
 
 
 def _queue_label(what: str, waiting: int) -> str:
@@ -61,7 +61,7 @@ def _queue_label(what: str, waiting: int) -> str:
 
 
 def _show_earlier(request_id: str, what: str) -> None:
-    """What this form has started with these very settings."""
+    """The run that this form has started with the same settings."""
     run = get_pipeline().runs.by_request(request_id)
     with st.container(horizontal=True, vertical_alignment="center", key=f"started-{what}"):
         if run is None:

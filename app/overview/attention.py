@@ -28,14 +28,14 @@ _NEEDS_TUNIX = {"view run", "resume", "evaluate again"}
 
 
 def show_attention(items: Sequence[Attention], *, tunix: bool) -> None:
-    """The gravest few, and the others folded away."""
+    """The most severe items; the others are in an expander."""
     with card("Needs attention", note=f"{len(items)}", key="attention"):
         shown = first_few(items)
         for item in shown:
             _show(item, tunix)
         if rest := [item for item in items if item not in shown]:
             more = st.expander(f"{len(rest)} more", key="more-attention", on_change="rerun")
-            if more.open:  # what is folded away costs nothing
+            if more.open:  # a closed expander costs nothing
                 with more:
                     _show_rest(items, rest, tunix)
 
@@ -48,7 +48,7 @@ def _show_rest(items: Sequence[Attention], rest: Sequence[Attention], tunix: boo
 
 
 def first_few(items: Sequence[Attention]) -> list[Attention]:
-    """Of every kind the newest, then the second of each, so that twenty failed runs hide nothing else."""
+    """The newest item of each kind, then the second of each, so that many failed runs hide no other kind."""
     kinds = [item.kind for item in items]
     places = {id(item): kinds[:i].count(item.kind) for i, item in enumerate(items)}
     chosen = sorted(items, key=lambda item: places[id(item)])[:SHOWN]
@@ -57,7 +57,7 @@ def first_few(items: Sequence[Attention]) -> list[Attention]:
 
 def _show(item: Attention, tunix: bool) -> None:
     badge, tint = _BADGES[item.kind]
-    name = f"{item.deed}-{item.target}".replace(" ", "-")
+    name = "-".join((item.deed, str(item.target))).replace(" ", "-")
     with st.container(
         horizontal=True,
         horizontal_alignment="distribute",
@@ -75,7 +75,7 @@ def _show(item: Attention, tunix: bool) -> None:
                 icon=":material/check:",
                 key=f"seen-{item.kind}-{name}",
                 type="tertiary",
-                help="Mark as seen: it does not come back until something new happens.",
+                help="Mark as seen: it stays hidden until something new happens.",
             ):
                 _seen([item.key])
 
@@ -92,7 +92,7 @@ def _seen(keys: Sequence[str]) -> None:
 
 
 def _do(item: Attention) -> None:
-    """Leave for where it is dealt with, or deal with it here and now."""
+    """Open the page that resolves the item, or resolve it at once."""
     if item.deed == "view run":
         go("run", run=item.target)
     if item.deed == "review rows":
@@ -111,5 +111,5 @@ def _do(item: Attention) -> None:
         return
     if item.deed == "resume":
         go("run", run=item.target)
-    st.toast("The answers are scored again; no model is needed.")
+    st.toast("The answers are being scored again. No model is needed.")
     st.rerun()

@@ -14,7 +14,7 @@ from tunixrt_core.util.host import MemoryUse
 
 
 def show_device_card() -> None:
-    """As it is now; a fragment calls it again while something runs."""
+    """The current state; a fragment draws it again while a job runs."""
     rt = get_pipeline()
     host, holding, waiting = rt.home.host(), rt.home.holding(), rt.queue.state().waiting
     with card("Device", note=f"{host.device} · {tunix_words()}", key="device-card"):
@@ -34,7 +34,7 @@ def show_device_card() -> None:
 
 
 def show_memory(holding: Holding, total: int) -> None:
-    """A bar of what is known: of the accelerator what JAX told last, else of this machine."""
+    """A memory bar: of the accelerator as JAX last reported it, else of this machine."""
     if holding.device_memory:
         _device_memory(holding.device_memory)
     elif holding.memory:
@@ -45,10 +45,10 @@ def show_memory(holding: Holding, total: int) -> None:
 
 
 def _device_memory(memory: DeviceMemory) -> None:
-    """What JAX tells of an accelerator: in use now, and how much more it was at most. Its whole is not told."""
+    """Accelerator memory as JAX reports it: in use now, and the peak above that. JAX reports no total."""
     blocks.segments(
         [("In use on the device", memory.in_use, blocks.BLUE), ("more at its peak", memory.peak - memory.in_use, "")],
-        f"{size(memory.in_use)} in use on the device, {size(memory.peak)} at most",
+        f"{size(memory.in_use)} in use on the device, peak {size(memory.peak)}",
         words=size,
     )
 

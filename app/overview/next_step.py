@@ -12,7 +12,7 @@ from tunixrt_core.runs.record import Run, RunStatus
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """A sentence, and the button that does it: its text, the page it leads to and that page's address."""
+    """A sentence and its button: the text, the page it opens and that page's query."""
 
     text: str
     button: str
@@ -28,7 +28,7 @@ def next_step(
         return NextStep("There are no traces yet.", "Import traces", "import")
     if not versions:
         return NextStep(
-            f"{traces:,} traces wait to become a dataset version.", "Build a dataset", "datasets", {"new": "1"}
+            f"{traces:,} traces are ready for a dataset version.", "Build a dataset", "datasets", {"new": "1"}
         )
     newest = versions[0]
     ref = {"dataset": f"{newest.name}:{newest.version}"}
@@ -40,7 +40,7 @@ def next_step(
             ref,
         )
     if active := next((run for run in runs if not run.status.over), None):
-        return NextStep(f"{active.id} is on its way.", f"Watch {active.id}", "run", {"run": active.id})
+        return NextStep(f"{active.id} is in progress.", f"Watch {active.id}", "run", {"run": active.id})
     if not runs:
         return NextStep(f"{newest.name} v{newest.version} is ready to train on.", "Set up a run", "new-run", ref)
     evaluated = {record.run_id for record in evals}

@@ -28,7 +28,7 @@ _PHASES = {
 
 
 def show_question(state: QuestionState) -> None:
-    """A card for each model that was asked; what is not there yet says what it waits for."""
+    """One card per model; a missing answer says what it is waiting for."""
     if state.status is RunStatus.FAILED:
         st.error(escape_markdown(f"The question was not answered: {state.message}"), icon=":material/error:")
     with halves():
@@ -42,16 +42,16 @@ def show_question(state: QuestionState) -> None:
 
 
 def waiting_words(state: QuestionState, target: Target) -> str:
-    """Why there is no answer of this model (yet)."""
+    """The reason that this model has no answer (yet)."""
     if state.status.over:
-        return "It was stopped before it had answered." if state.status is RunStatus.STOPPED else "No answer."
+        return "Stopped before an answer was complete." if state.status is RunStatus.STOPPED else "No answer."
     if state.status is RunStatus.QUEUED:
         return "Waiting for the device"
     return f"{_PHASES[state.phase]} …" if state.target == target and state.phase else "Waiting for its turn"
 
 
 def cost_words(answered: Answered) -> str:
-    """`38 prompt tokens · 52 tokens · 0.41 s`, and what is special about them."""
+    """`38 prompt tokens · 52 tokens · 0.41 s`, with notes on compiling and the limit."""
     parts = [f"{answered.prompt_tokens:,} prompt tokens"] if answered.prompt_tokens else []
     parts += [f"{answered.tokens:,} tokens", f"{answered.seconds:.2f} s"]
     parts += ["compiling included"] if answered.compiled else []
@@ -63,19 +63,19 @@ def _show_answer(state: QuestionState, answered: Answered) -> None:
     blocks.timeline([Step(i, content) for i, content in enumerate(answered.steps)])
     reference = st.session_state.get(REFERENCE, "").strip() or None
     if answered.answer is None:
-        blocks.facts("", "Check", "amber", "No final answer can be read from what it wrote.")
+        blocks.facts("", "Check", "amber", "No final answer can be read from the output.")
     else:
         matches = None if reference is None else _MATCHES[compare(reference, answered.answer)]
         blocks.answers(answered.answer, reference, matches)
     st.caption(cost_words(answered))
-    with st.expander("As it was written", key=f"play-output-{answered.target}"):
+    with st.expander("Raw output", key=f"play-output-{answered.target}"):
         st.code(answered.output or "Nothing.", language=None, wrap_lines=True)
     if state.status.over:
         _keep(state, answered, reference)
 
 
 def _keep(state: QuestionState, answered: Answered, reference: str | None) -> None:
-    """The answer as a trace; afterwards the way to it."""
+    """Button that keeps the answer as a trace; afterwards a link to the trace."""
     target = answered.target
     kept: dict[tuple[str, str], str] = st.session_state.setdefault("play-kept", {})
     if trace_id := kept.get((state.id, target)):
@@ -88,7 +88,7 @@ def _keep(state: QuestionState, answered: Answered, reference: str | None) -> No
         st.caption("Stored with the source “playground” and this model’s name, for the next dataset.")
         final = None
         if answered.answer is None:
-            final = st.text_input("Final answer", key=f"keep-final-{state.id}-{target}", placeholder="None was read")
+            final = st.text_input("Final answer", key=f"keep-final-{state.id}-{target}", placeholder="None found")
         # a new question has fields of its own
         key = f"keep-reference-{state.id}-{target}"
         right = st.text_input("Reference answer", value=reference or "", key=key, placeholder="Not known")

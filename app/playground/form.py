@@ -23,7 +23,7 @@ MODEL_WORDS = {"base": "Base model", "tuned": "Tuned model"}
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What the prompt was taken from."""
+    """The source of the prompt."""
 
     prompt: str
     system: str | None = None
@@ -31,12 +31,12 @@ class _Source:
 
 
 def prefill() -> None:
-    """Put the trace, the prediction or the earlier question that the address names into the fields, once."""
+    """Fill the fields once from the trace, the prediction or the earlier question in the address."""
     where = _named()
     if not where or st.session_state.get("play-from") == where:
         return
     st.session_state["play-from"] = where
-    if "question" in where and st.session_state.get(PROMPT):  # it was asked from these very fields
+    if "question" in where and st.session_state.get(PROMPT):  # asked from these fields
         return
     if (source := _source(where)) is not None:
         st.session_state[PROMPT] = source.prompt
@@ -45,8 +45,8 @@ def prefill() -> None:
 
 
 def _named() -> dict[str, str]:
-    """The part of the address that says where the prompt comes from. A trace or a prediction knows more of it than the
-    question that was made of it.
+    """The part of the address that names the source of the prompt. A trace or a prediction contains more than the
+    question made from it.
     """
     there = dict(st.query_params.items())
     for names in (("trace",), ("eval", "row"), ("question",)):
@@ -56,7 +56,7 @@ def _named() -> dict[str, str]:
 
 
 def _source(where: dict[str, str]) -> _Source | None:
-    """None for a question that was forgotten. Raises NotFound for a trace or evaluation that is not there."""
+    """None for a question that is no longer kept. Raises NotFound for a missing trace or evaluation."""
     rt = get_pipeline()
     if question_id := where.get("question"):
         try:
@@ -77,7 +77,7 @@ def _source(where: dict[str, str]) -> _Source | None:
 
 
 def question_form(runs: Sequence[Run]) -> Question | None:
-    """The fields; the question that they make, or None while there is no prompt. Raises InvalidEvaluation."""
+    """The fields; the question from them, or None without a prompt. Raises InvalidEvaluation."""
     with card("Question", key="play-form"):
         with st.container(horizontal=True, vertical_alignment="bottom", key="play-models"):
             run_id = _choose_run(runs)
@@ -88,7 +88,7 @@ def question_form(runs: Sequence[Run]) -> Question | None:
                 checkpoint_words,
                 key="play-checkpoint",
                 width=200,
-                help="Of the tuned model. The best one has the lowest eval loss.",
+                help="Checkpoint of the tuned model. The best one has the lowest eval loss.",
             )
             targets = st.pills(
                 "Models",
@@ -127,10 +127,10 @@ def _more() -> tuple[str, Sampling, int | None]:
         "Reference answer",
         key=REFERENCE,
         placeholder="Not known",
-        help="What is right. It is not shown to the models; an answer that is kept carries it.",
+        help="Correct answer. The models do not see it; it is stored with a kept answer.",
     )
     sampling = sampling_fields("play")
     tokens = most_tokens("play")
     if sampling == GREEDY:
-        st.caption("Greedy: the likeliest token each time, so the same question has the same answer.")
+        st.caption("Greedy: always the likeliest token, so the same question gets the same answer.")
     return system.strip(), sampling, tokens

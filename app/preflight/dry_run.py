@@ -13,22 +13,22 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.training.trainer import DryRunReport, DryRunState
 
-TICK = 1.0  # seconds between looks at one on its way
+TICK = 1.0  # seconds between updates of a running one
 
 
 def show_dry_run(manifest: RunManifest) -> None:
-    """The last dry run of this manifest, and a button for one. The page comes again when it is over."""
+    """The last dry run of this manifest, and a button to start one. The page reruns at the end."""
     state = get_pipeline().manifests.dry_runs.latest_of(manifest)
     if state is not None and not state.status.over:
         st.fragment(_show_progress, run_every=TICK)(state.id)
         return
     if state is None:
-        st.caption("Does everything a run does, once, on the longest rows there are. Nothing of it is kept.")
+        st.caption("Does everything that a run does, once, on the longest rows. Keeps nothing.")
     elif state.report is not None:
         blocks.key_values(report_lines(state.report))
     else:
         _show_end(state)
-    if st.button("Try it once" if state is None else "Try again", icon=":material/science:", key="dry-run"):
+    if st.button("Start dry run" if state is None else "Repeat dry run", icon=":material/science:", key="dry-run"):
         try:
             get_pipeline().manifests.start_dry_run(manifest)
         except TunixRTError as error:
@@ -38,17 +38,17 @@ def show_dry_run(manifest: RunManifest) -> None:
 
 
 def report_lines(report: DryRunReport) -> list[tuple[str, str]]:
-    """What was done, and what it took."""
+    """The steps of the dry run, with their results and times."""
     text = repr(report.generated.strip()) if report.generated.strip() else "no text"
     evaluated = "no eval rows" if report.eval_loss is None else f"loss {report.eval_loss:.3f}"
     return [
         ("Train step", f"loss {report.train_loss:.3f} on {plural(report.tokens, 'token')}"),
-        ("Compiling it", duration(report.compile_seconds)),
+        ("Compiling", duration(report.compile_seconds)),
         ("Evaluation", evaluated),
         ("Checkpoint", f"{report.checkpoint_bytes / 1e6:,.1f} MB in {duration(report.checkpoint_seconds)}"),
         ("Generation", f"{text} in {duration(report.generate_seconds)}"),
         ("Peak memory", f"{report.peak_memory_bytes / 1e9:.2f} GB"),
-        ("All of it", duration(report.seconds)),
+        ("Total time", duration(report.seconds)),
     ]
 
 

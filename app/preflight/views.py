@@ -28,11 +28,11 @@ _tasks: PerPipeline[Tasks[Preflight]] = PerPipeline(lambda _: Tasks("preflight",
 _NAMED = 8
 
 _POLICY_WORDS = {"drop_row": "Leave the row out", "drop_steps": "Drop middle steps"}
-_FEW_LENGTHS = 10  # different lengths of rows, of which each has its own mark on the axis
+_FEW_LENGTHS = 10  # up to this many different lengths, each has its own mark on the axis
 
 
 def ask_preflight(manifest: RunManifest, *, is_new: bool = True) -> Preflight | None:
-    """The preflight of a manifest; None, with its progress shown, while it is made. The page comes again at its end."""
+    """The preflight of a manifest. While it runs: None, with its progress shown; the page reruns at the end."""
     rt = get_pipeline()
 
     def check(on_progress: Progress, stop: threading.Event) -> Preflight:
@@ -46,12 +46,12 @@ def ask_preflight(manifest: RunManifest, *, is_new: bool = True) -> Preflight | 
 
 
 def forget_preflight(manifest: RunManifest, *, is_new: bool) -> None:
-    """Check again when next asked."""
+    """Forget the result, so that the next call checks again."""
     _tasks.of(get_pipeline()).forget(_key(manifest, is_new))
 
 
 def _key(manifest: RunManifest, is_new: bool) -> tuple[str, bool]:
-    # the name of a run changes nothing, and is typed letter by letter
+    # a run's name does not affect the checks, and every typed letter would repeat them
     return manifest.model_copy(update={"name": "run"}).content_hash, is_new
 
 
@@ -61,7 +61,7 @@ def _show_progress(task: Task[Preflight]) -> None:
 
 
 def show_banner(found: Preflight) -> None:
-    """One sentence at the top where something blocks."""
+    """One sentence at the top if a check blocks."""
     if not found.blocking:
         return
     first, more = found.blocking[0], len(found.blocking) - 1
@@ -70,7 +70,7 @@ def show_banner(found: Preflight) -> None:
 
 
 def why_blocked(found: Preflight | None) -> str | None:
-    """What a disabled button says; None where nothing blocks."""
+    """Help text of a disabled button; None if no check blocks."""
     if found is None or not found.blocking:
         return None
     return escape_markdown(f"{counted(found.blocking)}: {found.blocking[0].message}")
@@ -85,16 +85,16 @@ def show_tiles(totals: Totals) -> None:
             (
                 "Trained tokens",
                 whole(totals.trained_tokens),
-                f"An epoch: {percent(totals.trained_tokens / tokens)} of {totals.tokens:,} tokens. "
+                f"Per epoch: {percent(totals.trained_tokens / tokens)} of {totals.tokens:,} tokens. "
                 f"The other {totals.masked_tokens:,} are prompts, which are not trained on.",
             ),
             (
                 "Rows cut",
                 percent(cut / totals.rows) if totals.rows else whole(0),
-                f"{totals.rows_left_out:,} left out, {totals.rows_shortened:,} lose steps, "
+                f"{totals.rows_left_out:,} left out, {totals.rows_shortened:,} without some steps, "
                 f"{totals.rows_empty:,} with nothing to train on.",
             ),
-            ("Answers cut", whole(totals.answers_cut), "Answer and end of turn are kept by both length policies."),
+            ("Answers cut", whole(totals.answers_cut), "Both length policies keep the answer and the end of turn."),
             (
                 "Padding",
                 percent(totals.padding_share),
@@ -110,7 +110,7 @@ def show_tiles(totals: Totals) -> None:
 
 
 def finding_lines(findings: Sequence[Finding]) -> list[tuple[CheckState, str, str]]:
-    """Findings for blocks.checks: the fault, and what is wrong with its rows and its keys."""
+    """Findings for blocks.checks: state, message, and the rows and keys concerned."""
     return [(_state(finding), CHECKS[finding.code].fault, _words(finding)) for finding in findings]
 
 
@@ -133,7 +133,7 @@ def _words(finding: Finding) -> str:
 
 
 def show_checks(found: Preflight) -> None:
-    """Everything that was found, then what passed."""
+    """All findings, then the checks that passed."""
     if found.findings:
         blocks.checks(finding_lines(found.findings))
     if found.passed:
@@ -143,7 +143,7 @@ def show_checks(found: Preflight) -> None:
 
 
 def show_histogram(histogram: Histogram, totals: Totals, limit: int) -> None:
-    """How long the rows are, in tokens, with the longest that is allowed."""
+    """Row lengths in tokens, with the maximum length."""
     edges = histogram.edges
     widths = [b - a for a, b in pairwise(edges)]
     middles = [a + width / 2 for a, width in zip(edges, widths, strict=False)]
@@ -172,13 +172,13 @@ def show_histogram(histogram: Histogram, totals: Totals, limit: int) -> None:
         barmode="stack",
         height=260,
         margin={"l": 8, "r": 8, "t": 28, "b": 8},
-        xaxis_title="Tokens of a row",
+        xaxis_title="Tokens per row",
         yaxis_title="Rows",
         bargap=0.04,
         legend={"orientation": "h", "y": 1.14, "x": 1, "xanchor": "right", "traceorder": "normal"},
     )
     if edges[-1] - edges[0] < _FEW_LENGTHS:
-        # there are no half tokens, and one length alone is no wall of colour
+        # whole tokens only, and a limited bar width for a single length
         figure.update_xaxes(dtick=1, range=[edges[0] - _FEW_LENGTHS / 2, edges[-1] + _FEW_LENGTHS / 2])
     over = totals.rows_left_out + totals.rows_shortened
     longer = f"{plural(over, 'row is', 'rows are')} longer than {limit:,}" if over else f"none is longer than {limit:,}"
@@ -188,7 +188,7 @@ def show_histogram(histogram: Histogram, totals: Totals, limit: int) -> None:
 
 
 def show_policies(policies: Sequence[PolicyEffect], chosen: str) -> None:
-    """What either length policy does to the train rows."""
+    """The effect of each length policy on the train rows."""
     st.table(
         [
             {
@@ -203,4 +203,4 @@ def show_policies(policies: Sequence[PolicyEffect], chosen: str) -> None:
         border="horizontal",
         hide_index=True,
     )
-    st.caption("Neither cuts an answer, the end of a turn, or the first or last step.")
+    st.caption("Neither policy cuts an answer, the end of a turn, or the first or last step.")

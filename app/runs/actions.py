@@ -21,17 +21,17 @@ from tunixrt_core.runs.record import Run, RunState, RunStatus
 
 _RESUMABLE = (RunStatus.STOPPED, RunStatus.FAILED, RunStatus.INTERRUPTED)
 _TRAINS = (RunStatus.RUNNING, RunStatus.COMPILING)
-_SHOWN_CHANGES = 3  # of a clone, under its title
+_SHOWN_CHANGES = 3  # under the title of a clone
 
 
 def show_actions(run: Run, state: RunState) -> None:
-    """The buttons at the right of the title: the next thing to do, and a menu with the rest."""
+    """The buttons at the right of the title: the main action, and a menu with the others."""
     if not run.status.over:
         _stop(run)
     elif run.status in _RESUMABLE and st.button("Resume", icon=":material/resume:", key="resume-run"):
         act(
             lambda: get_pipeline().runs.resume(run.id, request_id=_once(run, "resume", state.train_step)),
-            f"{run.id} goes on from its last checkpoint.",
+            f"{run.id} continues from its last checkpoint.",
         )
     if _trained(run):
         _evaluate(run)
@@ -52,7 +52,7 @@ def _more(run: Run, state: RunState) -> None:
 
 
 def _trained(run: Run) -> bool:
-    """Whether there is a model of it to go on with."""
+    """Whether the run has a checkpoint to continue from."""
     return run.status.over and run.status is not RunStatus.FAILED
 
 
@@ -61,7 +61,7 @@ def _save(run: Run) -> None:
         "Save checkpoint",
         icon=":material/save:",
         key="save-run",
-        help="Saves one after the train step under way, and goes on.",
+        help="Saves a checkpoint after the current train step. The run continues.",
     ):
         act(lambda: get_pipeline().runs.save_checkpoint(run.id), f"{run.id} saves a checkpoint after this train step.")
 
@@ -73,7 +73,9 @@ def _stop(run: Run) -> None:
         icon=":material/stop_circle:",
         key="stop-run",
         disabled=stopping,
-        help="It is stopping already." if stopping else "Ends after this train step and keeps a checkpoint.",
+        help="The run is already stopping."
+        if stopping
+        else "Ends the run after the current train step and keeps a checkpoint.",
     ):
         act(lambda: get_pipeline().runs.stop(run.id), f"{run.id} stops after this train step and keeps a checkpoint.")
 
@@ -81,33 +83,33 @@ def _stop(run: Run) -> None:
 def _train_longer(run: Run, state: RunState) -> None:
     done = state.train_step
     total = st.number_input(
-        "Train steps in all",
+        "Total train steps",
         min_value=done + 1,
         value=max(done + 1, round(1.5 * max(done, state.total_train_steps))),
         step=1,
         key="longer-steps",
-        help="It goes on from its last checkpoint. The learning rate follows the schedule of the longer run.",
+        help="New total. The run continues from its last checkpoint; the learning rate follows the longer schedule.",
     )
     st.caption(f"{done:,} are done.")
     if st.button("Train for longer", type="primary", key="train-longer"):
         request_id = _once(run, "longer", int(total))
         act(
             lambda: get_pipeline().runs.resume(run.id, train_steps=int(total), request_id=request_id),
-            f"{run.id} goes on to train step {total:,}.",
+            f"{run.id} continues to train step {total:,}.",
         )
 
 
 def _once(run: Run, what: str, number: int) -> str:
-    """The request id of what can be asked of a run once as it is now: a run that went on has ended at another time."""
+    """Request id of an action that is possible once per end of a run: a continued run ends at another time."""
     return f"{run.id} {what} {number} {run.ended_at.isoformat() if run.ended_at else ''}"
 
 
 def _clone(run: Run) -> None:
     text = st.text_area(
-        "What to change, one a line",
+        "Changes, one per line",
         placeholder="learning_rate=1e-4\ntrain_steps=400",
         key="clone-changes",
-        help="Flat names as of `tunixrt manifest --set`. Without a change, the same run again in a new folder.",
+        help="NAME=VALUE with the flat names of `tunixrt manifest --set`. Default: none, the same run in a new folder.",
     )
     try:
         changes = read_changes(item for item in text.splitlines() if item.strip())
@@ -120,7 +122,7 @@ def _clone(run: Run) -> None:
 
 
 def show_clone(run: Run, changes: Mapping[str, Any], *, key: str) -> None:
-    """What a clone would change, and the button that starts it."""
+    """The changes of a clone, and the button that starts it."""
     try:
         variant = get_pipeline().manifests.clone(run.id, changes)
     except TunixRTError as error:
@@ -139,23 +141,23 @@ def difference_lines(changed: Sequence[Difference]) -> list[tuple[str, str]]:
 def _value_words(value: object) -> str:
     if value is None:
         return "null"
-    # as it is typed: 2e-4, where Python would write 0.0002
+    # in the form that a user types: 2e-4, not Python's 0.0002
     return rate(value) if isinstance(value, float) and 0 < abs(value) < 0.01 else str(value)
 
 
 def show_parent(run: Run) -> None:
-    """Of a clone: `Clone of r-0001: optimizer.learning_rate 2e-4 → 1e-4`."""
+    """The parent of a clone: `Clone of r-0001: optimizer.learning_rate 2e-4 → 1e-4`."""
     parent = get_pipeline().runs.parent(run.id)
     if parent is None:
         return
     lines = [f"{key} {values}" for key, values in difference_lines(parent.changed)]
-    said = ", ".join(lines[:_SHOWN_CHANGES]) or "nothing was changed"
+    said = ", ".join(lines[:_SHOWN_CHANGES]) or "no changes"
     more = f" and {len(lines) - _SHOWN_CHANGES} more, see Config" if len(lines) > _SHOWN_CHANGES else ""
     st.caption(f"Clone of [{parent.run}](run?run={quote(parent.run)}): {escape_markdown(said)}{more}")
 
 
 def _evaluate(run: Run) -> None:
-    """One press starts the evaluation of base and tuned model and goes to where it is seen."""
+    """One click starts the evaluation of base and tuned model and opens its page."""
     evaluated = bool(get_pipeline().evaluations.records(run.id))
     label = "See evaluation" if evaluated else "Evaluate"
     if st.button(label, type="primary", icon=":material/leaderboard:", key="evaluate-run"):
@@ -170,7 +172,7 @@ def _evaluate(run: Run) -> None:
 
 
 def act(action: Callable[[], object], said: str) -> None:
-    """Do it and say so, or say why not."""
+    """Run the action and confirm it, or show the error."""
     try:
         action()
     except TunixRTError as error:

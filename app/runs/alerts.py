@@ -26,13 +26,13 @@ TITLES = {
 
 
 def newest_of_each(alerts: Sequence[Alert]) -> list[Alert]:
-    """The last alert of every kind, newest first."""
+    """The last alert of each kind, newest first."""
     last = {alert.alert: alert for alert in alerts}
     return sorted(last.values(), key=lambda alert: -alert.train_step)
 
 
 def show_alerts(run: Run, alerts: Sequence[Alert]) -> None:
-    """A line each, with what to try; more than a few are folded away."""
+    """One line per alert, with a suggestion; further ones are in an expander."""
     found = newest_of_each(alerts)
     for alert in found[:SHOWN]:
         _show(run, alert)

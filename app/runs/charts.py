@@ -19,7 +19,7 @@ _STEP_COLORS = (TEAL, "#2E8BC0", BLUE, "#8A6BE8", PINK, "#E0709A")
 
 def loss_chart(curves: Curves, end: int, view: View) -> Chart:
     """Train loss, raw and smoothed, and eval loss, with the checkpoints and the best evaluation marked."""
-    # smoothed from the beginning on, so that a closer look shows the same curve
+    # smoothed from the beginning, so that zooming shows the same curve
     steps, losses = curves.train.series("loss", view.first, view.last)
     lines = [Line("Train", losses, BLUE, width=1.5)]
     if view.smoothing > 0:
@@ -53,7 +53,7 @@ def loss_chart(curves: Curves, end: int, view: View) -> Chart:
 
 
 def _found(steps: Any, wanted: Iterable[int], first: int) -> tuple[Any, Any]:
-    """Which train steps from `first` on are among those of a curve, and their places in it."""
+    """The train steps from `first` on that a curve has, and their indices in it."""
     sought = np.array(sorted(step for step in wanted if step >= first), np.int64)
     places = np.searchsorted(steps, sought)
     there = places < len(steps)
@@ -86,12 +86,12 @@ def parts_chart(curves: Curves, end: int, view: View, *, by_type: bool) -> Chart
 
 
 def _together(columns: list[Any]) -> Any:
-    """Where several curves stand, each in the measure of its own mean: a spike in any of them is one here."""
+    """Several curves as one, each relative to its own mean: a spike in any of them is a spike here."""
     return sum((np.nan_to_num(each / np.nanmean(np.abs(each)), nan=1.0) for each in columns), np.zeros(1))
 
 
 def shown_parts(curves: Curves) -> list[str]:
-    """The parts with a curve: what is trained, the first steps of it, in the order of a completion."""
+    """The parts with a curve: trained ones, with the first steps only, in the order of a completion."""
     names = sorted(curves.train.parts, key=part_rank)
     steps = [name for name in names if name.startswith("step ")]
     return [name for name in names if name != "prompt" and name not in steps[SHOWN_STEPS:]]
@@ -113,7 +113,7 @@ _SHARES = (
 
 
 def reasoning_chart(curves: Curves, end: int, view: View) -> Chart:
-    """What the model answered to the fixed prompts at each evaluation: shares, and the mean length at the right."""
+    """Results on the fixed prompts at each evaluation: shares, and the mean length on the right axis."""
     marks, said = [], []
     for name, key, color, dash in _SHARES:
         steps, shares = curves.samples.series(key, view.left, view.last)
@@ -130,13 +130,13 @@ def reasoning_chart(curves: Curves, end: int, view: View) -> Chart:
         view.span(end),
         Axis("Share of the answers (%)", "%.0f", from_zero=True, top=100),
         marks=marks,
-        second=Axis("Tokens of an answer", "%.0f", from_zero=True),
+        second=Axis("Tokens per answer", "%.0f", from_zero=True),
         legend=True,
     )
 
 
 def learning_rate_chart(curves: Curves, end: int, view: View) -> Chart:
-    """The rate as it was used, scaled so that the axis shows plain numbers."""
+    """The learning rate, scaled so that the axis shows plain numbers."""
     steps, rates = curves.train.series("learning_rate", view.left, view.last)
     power = scale_of(rates)
     scaled = rates / 10.0**power
@@ -152,11 +152,11 @@ def learning_rate_chart(curves: Curves, end: int, view: View) -> Chart:
 
 
 def gradient_chart(curves: Curves, end: int, view: View) -> Chart:
-    """The norm of the gradient, before it is clipped."""
+    """The gradient norm before clipping."""
     steps, norms = curves.train.series("grad_norm", view.begin, view.last)
     return Chart(
         "chart-gradient",
-        f"The gradient norm is {norms[-1]:.2f}, at most {norms.max():.2f}." if len(norms) else "No gradient norm yet.",
+        f"The gradient norm is {norms[-1]:.2f}, maximum {norms.max():.2f}." if len(norms) else "No gradient norm yet.",
         view.span(end),
         Axis("L2 norm before clipping", "%.2f", log_scale=view.log_scale),
         steps,
@@ -165,7 +165,7 @@ def gradient_chart(curves: Curves, end: int, view: View) -> Chart:
 
 
 def throughput_chart(curves: Curves, end: int, view: View) -> Chart:
-    """Trained tokens a second, and at the right the share of the time that the device waited for rows."""
+    """Trained tokens per second, and on the right axis the share of time that the device waited for rows."""
     names = ("tokens_per_second", "input_wait_seconds", "step_seconds")
     steps, (speeds, waited, took) = curves.train.table(names, view.left, view.last)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -188,7 +188,7 @@ def throughput_chart(curves: Curves, end: int, view: View) -> Chart:
 
 
 def memory_chart(curves: Curves, end: int, view: View) -> Chart:
-    """Memory in use and at most in use: of the device, or of the process where that is a CPU."""
+    """Memory in use and its peak: of the device, or of the process on a CPU."""
     steps, counts = curves.train.table(("memory_bytes", "peak_memory_bytes"), view.left, view.last)
     lines, said = [], []
     looks = (("In use", "solid", BLUE), ("Peak", "dashed", RUST))

@@ -15,7 +15,7 @@ from tunixrt_core.runs.record import Run, RunState
 
 
 def show_log(run: Run) -> DeltaGenerator:
-    """The place of the log's end, which stays at its last line, and the whole log as a file."""
+    """The end of the log, scrolled to its last line, and the whole log as a download."""
     file = get_pipeline().runs.folder(run.id).log_file
     st.download_button(
         "Download whole log",
@@ -30,7 +30,7 @@ def show_log(run: Run) -> DeltaGenerator:
 
 
 def show_config(run: Run, state: RunState, manifest: RunManifest) -> None:
-    """What a clone has changed, what the trainer found before the first train step, and the manifest."""
+    """The changes of a clone, the findings before the first train step, and the manifest."""
     parent = get_pipeline().runs.parent(run.id)
     if parent is not None:
         with card(f"Changed from {parent.run}", note="when it was cloned", key="run-parent"):
@@ -47,7 +47,7 @@ def show_config(run: Run, state: RunState, manifest: RunManifest) -> None:
             st.caption("Folder")
             st.code(run.directory, language=None, wrap_lines=True)
             if manifest.tracking.tensorboard:
-                st.caption("Its curves in TensorBoard, which is a program of its own")
+                st.caption("The curves in TensorBoard, a separate program")
                 st.code(f"tensorboard --logdir {run.directory}/tensorboard", language=None, wrap_lines=True)
         with card("Manifest", note=f"sha256 {manifest.content_hash[:8]}", key="run-manifest"):
             st.download_button(

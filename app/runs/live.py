@@ -17,14 +17,14 @@ from app.ui.charts.curves import Curves
 from app.ui.words import compile_words, progress_line
 from tunixrt_core.runs.record import Run, RunDir, RunState
 
-TICK = 2  # seconds between looks at a run
+TICK = 2  # seconds between updates of a run
 LIVE_LOG_BYTES = 3_000  # of the end of the log, at each tick
-TILE_BYTES = 1_700  # of all tiles anew
+TILE_BYTES = 1_700  # of all tiles, sent again
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where on the page the parts go that tick; None for what the open tab does not show."""
+    """Places on the page for the parts that update; None for those that the open tab does not show."""
 
     top: Any
     board: Board | None = None
@@ -32,10 +32,10 @@ class Places:
 
 
 def follow(run: Run, shape: Callable[[RunState, Curves], object], places: Places) -> None:
-    """Show the run as it is now, and go on doing so until it is over.
+    """Show the current state of the run, updated until the run is over.
 
-    Only what changes is written at a tick. `shape` says what else of the page depends on the run: where that changes,
-    the whole page is built once more.
+    A tick writes changed parts only. `shape` describes what else of the page depends on the run: when it changes,
+    the whole page reruns.
     """
     built = shape(state_of(run), curves_of(run, state_of(run)))
     numbers = Numbers()
@@ -54,13 +54,13 @@ def follow(run: Run, shape: Callable[[RunState, Curves], object], places: Places
 
 @dataclass
 class Numbers:
-    """The tiles as they were drawn last. They wait for one tick where a chart needs the room."""
+    """The tiles as last drawn. They wait for one tick if a chart needs the room."""
 
     tiles: Sequence[Tile] = ()
     waited: bool = True
 
     def now(self, curves: Curves, room: int) -> Sequence[Tile]:
-        """New ones where there is room, or where those shown have waited already."""
+        """Draw new tiles if there is room, or if the shown ones have already waited."""
         self.waited = not self.waited and room < TILE_BYTES
         if not self.waited:
             self.tiles = tiles_of(curves)
@@ -72,7 +72,7 @@ def _show(curves: Curves, state: RunState, folder: RunDir, places: Places, numbe
     compiling = compile_words(state.plan.get("row_lengths") or (), [length for _, length in curves.compiled])
     st.progress(min(1.0, state.share_done), text=progress_line(state, time.time(), left, compiling))
     room = TICK_BYTES - (TILE_BYTES if numbers.waited else 0)
-    steps = curves.train.steps  # a resume empties them for a moment; the next tick builds the page anew
+    steps = curves.train.steps  # a resume empties them for a moment; the next tick reruns the page
     if places.board is not None and len(steps):
         room -= places.board.show(int(steps[-1]), room)
     show_tiles(numbers.now(curves, room))
@@ -83,7 +83,7 @@ def _show(curves: Curves, state: RunState, folder: RunDir, places: Places, numbe
 
 
 def end_of(text: str, most_bytes: int) -> str:
-    """The last lines of a text that fit into so many bytes; of one long line, its end."""
+    """The last lines of a text that fit into `limit` bytes; for one long line, its end."""
     data = text.encode()
     if len(data) <= most_bytes:
         return text

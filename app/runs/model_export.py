@@ -18,15 +18,15 @@ from tunixrt_core.manifest.sections import Method
 from tunixrt_core.runs.record import Run, RunStatus
 from tunixrt_core.training.model_export import ExportedModel, ExportLayout, ModelExportOptions, ModelExportState
 
-TICK = 1.0  # seconds between looks at one on its way
+TICK = 1.0  # seconds between updates of a running one
 _WORDS = {
     ExportLayout.MERGED: ("Hugging Face model", "all weights, as transformers and vLLM load them"),
-    ExportLayout.PEFT: ("LoRA alone", "as the peft package puts it on the base model"),
+    ExportLayout.PEFT: ("LoRA only", "as the peft package adds it to the base model"),
 }
 
 
 def show_exports(run: Run, manifest: RunManifest) -> None:
-    """A card a layout that this run can be exported in. Nothing is exported before it was compared."""
+    """One card per layout that the run can be exported in. Files appear only after their check."""
     if not run.status.over:
         st.caption("The tuned model can be exported when the run is over.")
         return
@@ -48,7 +48,7 @@ def show_exports(run: Run, manifest: RunManifest) -> None:
 
 def _offer(run: Run, layout: ExportLayout, last: ModelExportState | None) -> None:
     if last is not None and last.status is RunStatus.FAILED:
-        st.error(escape_markdown(f"Nothing was exported: {last.message}"), icon=":material/error:")
+        st.error(escape_markdown(f"The export failed: {last.message}"), icon=":material/error:")
     st.caption("The files are loaded again and their logits compared with the trained model's before they appear.")
     rt = get_pipeline()
     missing = None if rt.home.tunix_status().available else "Exporting needs Tunix, which is not installed."
@@ -89,7 +89,7 @@ def _show_model(run: Run, model: ExportedModel) -> None:
             *(
                 (
                     f"By {check['by']}",
-                    f"logits differ by {check['largest_difference']:.2g} at most "
+                    f"logits differ by at most {check['largest_difference']:.2g} "
                     f"(allowed {check['tolerance']:.2g}), same next token {percent(check['agreement'])}",
                 )
                 for check in report["checks"]

@@ -28,8 +28,8 @@ SMOOTHING = {0.0: "Raw", 0.6: "0.60", 0.9: "0.90", 0.96: "0.96"}
 
 
 def chart_board(curves: Curves, state: RunState, manifest: RunManifest, view: View, *, by_type: bool) -> Board:
-    """The cards of the curves, and who draws in them."""
-    # to the planned end, which shows how much is left; when it is over, to where it came
+    """The cards of the curves, and the functions that draw in them."""
+    # to the planned end while the run trains; to its last train step when it is over
     end = state.train_step if state.status.over else state.total_train_steps
     cards = []
 
@@ -68,7 +68,7 @@ def chart_board(curves: Curves, state: RunState, manifest: RunManifest, view: Vi
 
 
 def chart_controls(state: RunState, *, types: bool) -> tuple[View, bool]:
-    """How the reader wants the curves, and whether the loss is shown by step type. All of it is in the address."""
+    """Display options of the curves, and whether the loss is shown by step type. The address contains them."""
     with st.container(horizontal=True, vertical_alignment="center", key="chart-controls"):
         smoothing = st.segmented_control(
             "Smoothing",
@@ -89,17 +89,17 @@ def chart_controls(state: RunState, *, types: bool) -> tuple[View, bool]:
 
 
 def _zoom(bound: int) -> tuple[int, int] | None:
-    """The train steps to look at closely, of all charts at once. None for all of them.
+    """The zoom range in train steps, for all charts. None for the whole run.
 
-    The server draws them with more points. What ECharts itself zooms would jump back with every tick, because
-    Streamlit sets the whole chart anew.
+    The server draws the range with more points. ECharts' own zoom would be lost at every tick, because
+    Streamlit replaces the whole chart.
     """
     if bound < 2:
         return None
     whole_run = (0, bound)
     held = st.session_state.get("zoom")
     if held and st.session_state.get("zoom-bound") != bound:
-        # another run, or the same one trained for longer: what the slider held was of the other axis
+        # another run, or the same one trained for longer: the slider's value belongs to the other axis
         held = st.session_state["zoom"] = whole_run
     st.session_state["zoom-bound"] = bound
     first, last = held or _of_address(bound) or whole_run
@@ -115,7 +115,7 @@ def _zoom(bound: int) -> tuple[int, int] | None:
 
 
 def _of_address(bound: int) -> tuple[int, int] | None:
-    """What the address says before the slider has read it; None for what is no part of this run."""
+    """The range in the address before the slider has read it; None if it is outside this run."""
     found = [int(text) for text in st.query_params.get_all("zoom") if text.isdigit()]
     return (found[0], found[1]) if len(found) == 2 and found[0] <= found[1] <= bound else None
 

@@ -16,17 +16,17 @@ from app.ui.navigation import go
 from app.ui.words import duration, plural
 from tunixrt_core.errors import TunixRTError
 
-VERBS = {
+STATE_PHRASES = {
     "train": "has trained",
     "evaluate": "has been evaluated",
     "export": "has been exported",
-    "dry run": "has been tried",
-    "playground": "has been asked",
+    "dry run": "has been in a dry run",
+    "playground": "has been answering",
 }
 
 
 def show_queue() -> None:
-    """A card with the holder and the jobs that wait; nothing where nobody holds the accelerator and nothing waits."""
+    """A card with the holder and the waiting jobs; hidden if there is neither."""
     rt = get_pipeline()
     queue = rt.queue.state()
     if queue.holder is None and not queue.waiting:
@@ -37,7 +37,8 @@ def show_queue() -> None:
             where = f"process {holder.pid}" if holder.ours else f"held by another process, {holder.pid}"
             with _row():
                 st.markdown(
-                    f"**{holder.run}** {VERBS.get(holder.kind, holder.kind)} for {since} · {where}", width="content"
+                    f"**{holder.run}** {STATE_PHRASES.get(holder.kind, holder.kind)} for {since} · {where}",
+                    width="content",
                 )
                 if holder.ours and holder.kind != "dry run" and st.button("View run", key="queue-view"):
                     go("run", run=holder.run)
@@ -56,12 +57,12 @@ def show_queue() -> None:
 def _purpose(job_id: str, run_id: str, kind: str) -> str:
     """What a job waits to do: `train`, or `evaluate its base model`."""
     if kind == "dry run":
-        return "be tried"
+        return "do a dry run"
     if kind == "playground":
-        return "be asked"
+        return "answer a question"
     if kind == "export":
         return "be exported"
-    # the id of an evaluation goes on with the train step and with what is asked
+    # the id of an evaluation continues with the model, the train step and the setup
     return kind if kind == "train" else f"{kind} its {job_id.removeprefix(f'{run_id}-').partition('-')[0]} model"
 
 
@@ -72,12 +73,12 @@ def _row() -> Iterator[None]:
 
 
 def _button(label: str, icon: str, job_id: str, action: Callable[[], None], *, off: bool = False) -> None:
-    """Does it before the page is built again, so that what follows shows the queue as it is then."""
+    """A button whose action runs before the page reruns, so that the page shows the new queue."""
     key = f"{label.lower()}-{job_id}"
     if st.button(label, icon=f":material/{icon}:", key=key, disabled=off, type="tertiary"):
         try:
             action()
-        except TunixRTError as error:  # it has begun meanwhile
+        except TunixRTError as error:  # the job has started meanwhile
             show_error(error)
         else:
             st.rerun()

@@ -15,16 +15,16 @@ Answers = Mapping[str, SampleAnswer]  # by the id of the prompt
 
 
 def show_samples(records: Sequence[SampleAnswer], manifest: RunManifest) -> None:
-    """The answers of one evaluation, chosen by its train step, each beside what was answered before.
+    """The answers of one evaluation, chosen by its train step, each beside the previous answer.
 
     `records` are the lines of samples.jsonl.
     """
     by_step = group_by_step(records)
     if not by_step:
         st.caption(
-            "At each evaluation the model answers a few fixed prompts of the eval split, and its answers stand here."
+            "At each evaluation the model answers a few fixed prompts of the eval split. The answers appear here."
             if manifest.cadence.sample_prompts
-            else "This run answers no prompts while it trains; cadence.sample_prompts in its manifest says how many."
+            else "This run answers no prompts while it trains: cadence.sample_prompts in its manifest is 0."
         )
         return
     steps = list(by_step)
@@ -36,7 +36,7 @@ def show_samples(records: Sequence[SampleAnswer], manifest: RunManifest) -> None
 
 
 def group_by_step(records: Sequence[SampleAnswer]) -> dict[int, dict[str, SampleAnswer]]:
-    """Answers by train step, in order, and by prompt. Of a train step that was repeated the last ones count."""
+    """Answers by train step, in order, and by prompt. For a repeated train step, the last ones."""
     found: dict[int, dict[str, SampleAnswer]] = {}
     for record in records:
         found.setdefault(record.train_step, {})[record.id] = record
@@ -53,13 +53,13 @@ def summary_line(step: int, answers: Answers) -> str:
 
 
 def _choose_step(steps: Sequence[int]) -> int:
-    # who looked at the newest ones goes on to the next; who chose others stays there
+    # a reader of the newest answers moves on to the next ones; any other choice stays
     newest = st.session_state.get("sample-newest")
     st.session_state["sample-newest"] = steps[-1]
     if len(steps) == 1:
         return steps[0]
     held = st.session_state.get("sample-step")
-    if held == newest or held not in steps:  # of another run, it may not be among them
+    if held == newest or held not in steps:  # a choice from another run may be missing here
         st.session_state["sample-step"] = steps[-1]
     chosen: int = st.select_slider("Train step", options=steps, format_func=whole, key="sample-step", width=420)
     return chosen

@@ -20,13 +20,13 @@ _SPARK_POINTS = 60
 
 
 def folder_of(run: Run) -> RunDir:
-    """Its folder, without a look into the database: a live page asks every other second."""
+    """The run's folder, without a database query: a live page calls this every two seconds."""
     return RunDir(Path(run.directory))
 
 
 def curves_of(run: Run, state: RunState) -> Curves:
-    """The metrics of a run: read on from where the last look of any session ended."""
-    # a resume rewrites the file when its plan is made: what was read before that is void
+    """The metrics of a run, read on from where any session last stopped."""
+    # a resume rewrites the file when its plan is made: earlier reads are void
     curves = _kept_curves(run.directory, state.started_at, bool(state.plan))
     with curves.lock:
         curves.extend(*folder_of(run).metrics(curves.cursor))
@@ -35,13 +35,13 @@ def curves_of(run: Run, state: RunState) -> Curves:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _kept_curves(directory: str, started_at: float | None, planned: bool) -> Curves:
-    """Of the runs that were looked at last."""
+    """Curves of the runs viewed last."""
     return Curves()
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
 def _summary_of_ended(run_id: str, directory: str, ended_at: float) -> tuple[list[float], float | None]:
-    """Sparkline and last eval loss of a run that is over: read once for all sessions."""
+    """Sparkline and last eval loss of an ended run, read once for all sessions."""
     curves = Curves()
     curves.extend(*get_pipeline().runs.metrics(run_id))
     return _summary(curves)
@@ -54,7 +54,7 @@ def _summary(curves: Curves) -> tuple[list[float], float | None]:
 
 
 def state_of(run: Run) -> RunState:
-    """The state in the run's folder, or what the record knows where the folder is gone."""
+    """The state in the run's folder, or that of the record if the folder is missing."""
     try:
         return folder_of(run).state()
     except NotFound:

@@ -13,7 +13,7 @@ from app.ui.words import MISSING, decimals, percent, rate, size, whole
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A number; with its change, where less is better, or with a grey note."""
+    """A number with its change (lower is better) or with a grey note."""
 
     label: str
     value: str
@@ -23,7 +23,7 @@ class Tile:
 
 
 def tiles_of(curves: Curves) -> list[Tile]:
-    """The newest numbers, the losses with their change, each with what it means."""
+    """The newest numbers, the losses with their change, each with an explanation."""
     last, best = curves.train.last, curves.best()
     speed, seconds, mfu = last("tokens_per_second"), last("step_seconds"), last("mfu")
     memory, peak, perplexity = last("memory_bytes"), last("peak_memory_bytes"), curves.evals.last("perplexity")
@@ -44,34 +44,38 @@ def tiles_of(curves: Curves) -> list[Tile]:
             "Perplexity",
             decimals(last("perplexity"), 2),
             note="" if perplexity is None else f"eval {decimals(perplexity, 2)}",
-            help="exp(loss): among how many tokens the model wavers, on average.",
+            help="exp(loss): the number of tokens the model chooses between, on average.",
         ),
         Tile(
             "Best eval loss",
             decimals(best[1] if best else None),
             note=f"train step {best[0]:,}" if best else "",
-            help="The lowest one so far. Its checkpoint is kept.",
+            help="The lowest eval loss so far. Its checkpoint is kept.",
         ),
         Tile("Learning rate", rate(last("learning_rate"))),
-        Tile("Gradient norm", decimals(last("grad_norm"), 2), help="Before clipping."),
+        Tile("Gradient norm", decimals(last("grad_norm"), 2), help="L2 norm before clipping."),
         Tile(
             "Tokens/s",
             whole(None if speed is None else round(speed)),
             note="" if mfu is None else f"{percent(mfu)} MFU",
-            help="Trained tokens. MFU: share of the device's peak arithmetic, where that is known.",
+            help="Trained tokens per second. MFU: share of the device's peak arithmetic, where that is known.",
         ),
         Tile(
             "Input wait",
             percent(curves.waiting_share()),
-            note="" if seconds is None else f"{seconds:.3g} s a train step",
+            note="" if seconds is None else f"{seconds:.3g} s per train step",
             help="Share of the last 50 train steps that the device waited for rows.",
         ),
-        Tile("Padding", percent(last("padding_share")), help="Share of the batch that is filled up, not trained on."),
+        Tile(
+            "Padding",
+            percent(last("padding_share")),
+            help="Share of padding tokens in the batch, which are not trained on.",
+        ),
         Tile(
             "Memory",
             MISSING if memory is None else size(memory),
             note="" if peak is None else f"peak {size(peak)}",
-            help="In use on the device, or by the process where that is a CPU.",
+            help="Memory in use on the device, or by the process on a CPU.",
         ),
     ]
 

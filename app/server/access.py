@@ -10,9 +10,9 @@ from tunixrt_core.settings import Settings
 
 
 def access_token(settings: Settings) -> str:
-    """The token of this home. Made at the first start and kept, so that a restart signs nobody out.
+    """The access token of this home. Created at the first start and kept, so that a restart signs no user out.
 
-    Raises OutputError where it cannot be kept.
+    Raises OutputError if it cannot be written.
     """
     if settings.token:
         return settings.token
@@ -29,7 +29,7 @@ def access_token(settings: Settings) -> str:
             file.write(token + "\n")
     except OSError as error:
         raise OutputError(
-            f"The access token cannot be kept in {path} ({error.strerror or error}). Mend the permissions of the "
+            f"The access token cannot be written to {path} ({error.strerror or error}). Fix the permissions of the "
             "home, or set TUNIXRT_TOKEN."
         ) from None
     return token

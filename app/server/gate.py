@@ -29,7 +29,7 @@ _CLOSE_POLICY = 1008
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What the gate looks at. `method` is empty for a WebSocket."""
+    """The parts of a request that the gate checks. `method` is empty for a WebSocket."""
 
     scope: Scope
     method: str
@@ -56,14 +56,14 @@ class _Request:
 
     @property
     def written_elsewhere(self) -> bool:
-        """A change that another site's page asks for: the cookie comes along by itself, so it proves nothing."""
+        """A change requested by another site's page: the browser adds the cookie by itself, so it proves nothing."""
         return self.method not in _SAFE and not (
             self.same_origin and self.headers.get("sec-fetch-site", "none") in {"same-origin", "none"}
         )
 
     @property
     def token(self) -> str | None:
-        """The token in the address, which counts for reading only."""
+        """The token in the address, valid for reading only."""
         if self.method not in {"GET", "HEAD"}:
             return None
         return parse_qs(self.query, keep_blank_values=True).get("token", [None])[-1]
@@ -85,7 +85,7 @@ class Gate:
     def __init__(self, app: ASGIApp, *, token: str | None, hosts: Iterable[str], any_ip: bool = False) -> None:
         self._app = app
         self._token = token.encode() if token else b""
-        # what the browser keeps is not the token itself
+        # the cookie is not the token itself
         self._session = hmac.new(self._token, b"tunixrt session", hashlib.sha256).hexdigest() if token else ""
         self._hosts = frozenset(hosts)
         self._any_ip = any_ip
@@ -99,8 +99,8 @@ class Gate:
         if len(request.hosts) != 1 or not self._knows(request.hosts[0]):
             await _refuse(request, send, 421, "unknown_host", _UNKNOWN_HOST)
         elif any(ord(letter) < 32 for letter in request.path):
-            # with a line end in it, an address of the API would be taken for a page of the dashboard
-            await _refuse(request, send, 400, "bad_request", "An address cannot hold control characters.")
+            # a line end in an API address would make it look like a page of the dashboard
+            await _refuse(request, send, 400, "bad_request", "The address contains control characters. Remove them.")
         elif not request.method and not request.same_origin:
             await _refuse(request, send, 403, "other_origin", _OTHER_ORIGIN)
         elif request.path in OPEN_PATHS and request.method in {"GET", "HEAD"}:
@@ -144,7 +144,7 @@ class Gate:
 
         scope = request.scope
         if request.same_origin:
-            # Checked here, by the host that the browser used. Streamlit would ask a server on the internet for this
+            # Checked here, by the host that the browser used. Streamlit would query a server on the internet for this
             # machine's address before it accepted an origin other than localhost.
             scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() != b"origin"]}
         await self._app(scope, receive, with_headers)
@@ -152,7 +152,7 @@ class Gate:
     async def _sign_in(self, request: _Request, receive: Receive, send: Send) -> None:
         body = await _small_body(receive)
         if body is None:
-            await _refuse(request, send, 413, "too_large", "The sign-in form is larger than it can be.")
+            await _refuse(request, send, 413, "too_large", "The sign-in form is too large. Send only the token.")
             return
         form = parse_qs(body.decode("latin-1"))
         path, _, query = form.get("next", ["/"])[0].partition("?")
@@ -177,7 +177,7 @@ class Gate:
         return name in self._hosts or (self._any_ip and is_ip(name))
 
     def _is(self, given: str) -> bool:
-        # bytes: the comparison of text refuses letters outside ASCII
+        # bytes, as comparing text fails for letters outside ASCII
         return bool(self._token) and secrets.compare_digest(given.encode(), self._token)
 
     def _signed_in(self, request: _Request) -> bool:
@@ -189,10 +189,10 @@ class Gate:
         return False
 
 
-_UNKNOWN_HOST = "This server does not answer to that host name. Start it with --allow-host NAME to add one."
-_OTHER_ORIGIN = "Requests from pages of another site are refused."
-_TOKEN_REQUIRED = "An access token is required: send it as `Authorization: Bearer TOKEN`."
-_WRONG_TOKEN = "That is not the access token of this server."
+_UNKNOWN_HOST = "The host name is not allowed. Start the server with --allow-host NAME to add it."
+_OTHER_ORIGIN = "The request comes from a page of another site. Send it from this server's own pages."
+_TOKEN_REQUIRED = "The access token is missing. Send it as `Authorization: Bearer TOKEN`."
+_WRONG_TOKEN = "The access token is wrong. Use the one that the server printed at its start."
 
 
 def known_hosts(settings: Settings) -> frozenset[str]:
@@ -231,7 +231,7 @@ async def _answer(send: Send, status: int, body: bytes, kind: str, headers: dict
 
 
 async def _small_body(receive: Receive) -> bytes | None:
-    """The request's body; None where it is larger than a sign-in form can be."""
+    """The request's body; None if it is too large for a sign-in form."""
     body = bytearray()
     while True:
         message = await receive()
@@ -243,7 +243,7 @@ async def _small_body(receive: Receive) -> bytes | None:
 
 
 def _cookie_name(request: _Request) -> str:
-    # cookies know no ports: two servers on one machine must not sign each other out
+    # cookies ignore ports: two servers on one machine must not sign each other out
     return f"tunixrt_{(request.scope.get('server') or ('', 0))[1]}"
 
 

@@ -12,7 +12,7 @@ from importlib.resources import files
 
 @cache
 def page_headers() -> dict[str, str]:
-    """The security headers of every answer. The policy allows what Streamlit's pages do and nothing from elsewhere."""
+    """Security headers of every response. The policy allows what Streamlit's pages need, and nothing external."""
     policy = (
         f"default-src 'none'; script-src 'self' {_inline_script_hashes()}; style-src 'self' 'unsafe-inline'; "
         "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
@@ -32,7 +32,7 @@ def page_headers() -> dict[str, str]:
 
 
 def _inline_script_hashes() -> str:
-    """Of the scripts within Streamlit's own index.html, which differ from version to version."""
+    """Hashes of the inline scripts in Streamlit's index.html, which differ between versions."""
     index = (files("streamlit") / "static" / "index.html").read_text(encoding="utf-8")
     scripts = re.findall(r"<script>(.*?)</script>", index, re.DOTALL)
     digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)

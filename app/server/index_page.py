@@ -21,7 +21,7 @@ _CHANGES = (
 
 @cache
 def index_page() -> str:
-    """The document. Raises ValueError where the installed Streamlit has another one than this was made for."""
+    """The document. Raises ValueError if the installed Streamlit's document lacks an expected part."""
     text = (files("streamlit") / "static" / "index.html").read_text(encoding="utf-8")
     for old, new in _CHANGES:
         if old not in text:
@@ -31,7 +31,7 @@ def index_page() -> str:
 
 
 def page_routes() -> list[Route]:
-    """A route for every page of the menu. What has none is answered by Streamlit, which says that there is no page."""
+    """One route per page of the menu. Streamlit answers all other addresses with its own "not found" page."""
     paths = ["/", *(f"/{spec.key}" for spec in PAGES)]
     return [Route(path, _index, methods=["GET"]) for path in paths]
 

@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 
 
 def log_to_file(settings: Settings, environ: Mapping[str, str]) -> logging.Handler:
-    """Write what is logged from now on into `logs/server.log` of the home too, and what ends a thread.
+    """Also write log records from now on, and errors that end a thread, to `logs/server.log` of the home.
 
-    Raises OutputError where that cannot be written.
+    Raises OutputError if the file cannot be written.
     """
     path = settings.server_log
     try:
@@ -33,7 +33,7 @@ def log_to_file(settings: Settings, environ: Mapping[str, str]) -> logging.Handl
         handler = _PrivateFile(path)
     except OSError as error:
         raise OutputError(
-            f"The log {path} cannot be written ({error.strerror or error}). Mend the permissions of the home."
+            f"The log {path} cannot be written ({error.strerror or error}). Fix the permissions of the home."
         ) from None
     handler.setFormatter(_Redacting(settings, environ))
     handler.addFilter(_wanted)
@@ -43,16 +43,16 @@ def log_to_file(settings: Settings, environ: Mapping[str, str]) -> logging.Handl
 
 
 def note(handler: logging.Handler, text: str) -> None:
-    """A line for the file alone: stderr stays silent while all is well."""
+    """A line for the file only: stderr stays silent without errors."""
     handler.handle(logging.LogRecord("app", logging.INFO, __file__, 0, text, None, None))
 
 
 def follow_server(handler: logging.Handler) -> None:
-    """Take over warnings of Streamlit and uvicorn, whose loggers hand nothing on. Call it once they are set up."""
+    """Add the file to the loggers of Streamlit and uvicorn, which do not propagate. Call after their setup."""
     for name, logger in list(logging.root.manager.loggerDict.items()):
         theirs = name.partition(".")[0] in _SERVERS
         if theirs and isinstance(logger, logging.Logger) and not logger.propagate:
-            logger.addHandler(handler)  # which does nothing where it is there already
+            logger.addHandler(handler)  # no effect if already added
 
 
 def _wanted(record: logging.LogRecord) -> bool:
@@ -60,7 +60,7 @@ def _wanted(record: logging.LogRecord) -> bool:
 
 
 class _PrivateFile(RotatingFileHandler):
-    """Readable by its owner from its first byte on, whatever the umask says."""
+    """Readable by its owner only from the first byte, whatever the umask."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, maxBytes=MOST_BYTES, backupCount=OLDER_FILES, encoding="utf-8")
@@ -72,7 +72,7 @@ class _PrivateFile(RotatingFileHandler):
 
 
 class _Redacting(logging.Formatter):
-    """Takes secrets out of what is written, tracebacks included."""
+    """Removes secrets from all records, tracebacks included."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         super().__init__(FORMAT)
@@ -83,13 +83,13 @@ class _Redacting(logging.Formatter):
         redactor = self._redactor
         if redactor is None:
             redactor = Redactor(known_secrets(self._settings, self._environ))
-            # the token may be made after the first line is written
+            # the token may be created after the first line is written
             self._redactor = redactor if self._settings.token or self._settings.token_file.exists() else None
         return redactor.text(super().format(record))
 
 
 def _log_thread(ended: threading.ExceptHookArgs) -> None:
-    """A thread that a bug ended: it would be on stderr only."""
+    """Log the error that ended a thread; otherwise it would be on stderr only."""
     if ended.exc_type is not SystemExit and ended.exc_value is not None:
         name = ended.thread.name if ended.thread else "a thread"
         trace = (ended.exc_type, ended.exc_value, ended.exc_traceback)

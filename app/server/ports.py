@@ -21,7 +21,7 @@ def is_ip(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens on `host`."""
+    """Whether a server on `host` is reachable from this machine only."""
     return host == "localhost" or (is_ip(host) and ipaddress.ip_address(host.strip("[]")).is_loopback)
 
 
@@ -31,17 +31,17 @@ def is_any(host: str) -> bool:
 
 
 def in_url(host: str) -> str:
-    """The host as an address bar takes it: IPv6 in brackets, and `localhost` for all addresses."""
+    """The host as in a URL: IPv6 in brackets, and `localhost` for all addresses."""
     if is_any(host):
         return "localhost"
     return f"[{host}]" if ":" in host else host
 
 
 def check_can_listen(host: str, port: int) -> None:
-    """Raises CannotListen where another program has the port or the address is not this machine's."""
+    """Raises CannotListen if another program uses the port or the address is not this machine's."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
-        # as the server itself binds: a port that was in use a moment ago is free
+        # bind as the server does: a port closed a moment ago counts as free
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -53,7 +53,7 @@ def check_can_listen(host: str, port: int) -> None:
 def _sentence(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         other = port + 1 if port < 65535 else port - 1
-        return f"Port {port} on {host} is taken by another program. Name another one, such as --port {other}."
+        return f"Port {port} on {host} is in use by another program. Choose another one, such as --port {other}."
     if error.errno == errno.EACCES:
-        return f"Port {port} is reserved for the system. Name one above 1023, such as --port 8501."
+        return f"Port {port} is reserved for the system. Choose one above 1023, such as --port 8501."
     return f"{host} is not an address of this machine ({error.strerror or error}). Use --host 127.0.0.1."

@@ -26,8 +26,8 @@ from app.server.theme_message import send_theme_from_memory
 from tunixrt_core.pipeline.pipeline import open_pipeline
 from tunixrt_core.settings import Settings
 
-HERE = Path(__file__).resolve().parents[1]  # where the entry script, its theme and static files are
-GRACE_SECONDS = 5.0  # how long a download that is under way may hold up the end of the server
+HERE = Path(__file__).resolve().parents[1]  # folder of the entry script, its theme and static files
+GRACE_SECONDS = 5.0  # time that open downloads may delay the shutdown
 _ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 Lifespan = Callable[[App], AbstractAsyncContextManager[None]]
@@ -36,7 +36,7 @@ Lifespan = Callable[[App], AbstractAsyncContextManager[None]]
 def build_app(settings: Settings, *, auth: bool, on_start: Callable[[str], None] = lambda address: None) -> App:
     """The ASGI application. `on_start` is called with the address to open once it listens.
 
-    Its pages and its API use `app.state.get_pipeline()`. Raises OutputError where the access token cannot be kept.
+    Its pages and its API use `app.state.get_pipeline()`. Raises OutputError if the access token cannot be written.
     """
     token = access_token(settings) if auth else None
     return App(
@@ -55,9 +55,9 @@ def build_app(settings: Settings, *, auth: bool, on_start: Callable[[str], None]
 
 
 def serve(settings: Settings, *, auth: bool, on_start: Callable[[str], None]) -> None:
-    """Listen until SIGTERM or SIGINT, then stop what runs and close the home.
+    """Listen until SIGTERM or SIGINT, then stop running jobs and close the home.
 
-    Raises StoreError or OutputError where the home cannot be opened. Leaves by SystemExit(0) when told to stop.
+    Raises StoreError or OutputError if the home cannot be opened. Leaves by SystemExit(0) when told to stop.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
@@ -68,7 +68,7 @@ def serve(settings: Settings, *, auth: bool, on_start: Callable[[str], None]) ->
 
 
 def streamlit_config(settings: Settings) -> dict[str, Any]:
-    """Streamlit's options. `App.run` reads no STREAMLIT_* variables, so that these are all that count."""
+    """Streamlit's options. `App.run` ignores STREAMLIT_* variables, so these are all."""
     return {
         "server.address": settings.host,
         "server.port": settings.port,
@@ -76,12 +76,12 @@ def streamlit_config(settings: Settings) -> dict[str, Any]:
         "server.fileWatcherType": "none",
         "server.maxUploadSize": settings.max_upload_mb,
         "server.enableStaticServing": True,
-        # collecting after every script run costs nine times the reruns
+        # garbage collection after every script run makes a rerun nine times slower
         "runner.postScriptGC": False,
         "runner.magicEnabled": False,
-        # what the browser has already goes as a hash: of a live run's charts those that stay as they were
+        # content that the browser already has is sent as a hash, such as unchanged charts of a live run
         "global.minCachedMessageSize": 100,
-        # the slider of a run's zoom has a default, and is set anew when the run grows; both are meant
+        # the zoom slider has a default, and is set again when the run grows; both are intended
         "global.disableWidgetStateDuplicationWarning": True,
         "browser.gatherUsageStats": False,
         "client.toolbarMode": "minimal",
@@ -94,7 +94,7 @@ def streamlit_config(settings: Settings) -> dict[str, Any]:
 
 
 def address(settings: Settings, token: str | None = None) -> str:
-    """What to open in a browser; with the token where there is one."""
+    """The address to open in a browser, with the token if there is one."""
     return f"http://{in_url(settings.host)}:{settings.port}/" + (f"?token={token}" if token else "")
 
 
@@ -109,7 +109,7 @@ def _lifespan(started: Callable[[], None]) -> Lifespan:
 
 
 def _leave(signal_number: int, frame: object) -> NoReturn:
-    """uvicorn ends in order and then raises the signal again; that, and one before it listens, leads here."""
+    """Handles the signal that uvicorn raises again after its shutdown, and one before it listens."""
     raise SystemExit(0)
 
 
@@ -124,6 +124,6 @@ async def _to_docs(request: Request) -> Response:
 async def _internal_error(request: Request, error: Exception) -> Response:
     from app.api.errors import error_body  # loads FastAPI, which no page needs
 
-    # this answer is made outside the gate, which adds the headers to all others
-    body = error_body("internal", "Internal error. The server's log holds the details.")
+    # made outside the gate, which adds the headers to all other responses
+    body = error_body("internal", "Internal error. See the server's log for details.")
     return JSONResponse(body, status_code=500, headers=page_headers())

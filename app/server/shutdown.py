@@ -20,14 +20,14 @@ Handler = Callable[[int, FrameType | None], object]
 
 @contextmanager
 def end_open_responses(grace: float) -> Iterator[None]:
-    """While inside, a first SIGTERM or SIGINT ends every connection that is still open `grace` seconds later.
+    """Context in which connections still open `grace` seconds after the first SIGTERM or SIGINT are closed.
 
     uvicorn waits without limit for open responses after the first signal. A second one makes it leave them, but from
     Python 3.12 on asyncio then waits for their connections, so these are cut too. Must be entered in the main
     thread, inside the event loop, after uvicorn has set its own handlers.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # a test client: nothing to wait for, and no signals here
+        yield  # a test client: no connections and no signals
         return
     force = threading.Timer(grace, _force, [asyncio.get_running_loop()])
     force.daemon = True
@@ -51,7 +51,7 @@ def end_open_responses(grace: float) -> Iterator[None]:
 
 
 def _force(loop: asyncio.AbstractEventLoop) -> None:
-    log.warning("Downloads that were still under way are broken off.")
+    log.warning("Open downloads were aborted.")
     # it would write a traceback for each of them
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
     loop.call_soon_threadsafe(_cut_connections)

@@ -29,7 +29,7 @@ button { margin-top: 1rem; border: 0; background: var(--primary); color: #fff; f
 
 
 def sign_in_page(target: str, problem: str = "") -> bytes:
-    """The form that asks for the token and then leads to `target`."""
+    """The form for the token, which then opens `target`."""
     alert = f'<p role="alert">{html.escape(problem)}</p>' if problem else ""
     return _document(
         "Sign in · Tunix RT",
@@ -44,10 +44,10 @@ home.</p>{alert}
 
 
 def go_on_page(target: str) -> bytes:
-    """A page that leads to `target` by itself.
+    """A page that opens `target` automatically.
 
     Not a redirect: in a chain of redirects that began on another site the browser may hold back a SameSite=Strict
-    cookie, and whoever followed a link would meet the sign-in page.
+    cookie, and a user who followed a link would see the sign-in page.
     """
     place = html.escape(target)
     refresh = f'<meta http-equiv="refresh" content="0; url={place}">'
@@ -55,7 +55,7 @@ def go_on_page(target: str) -> bytes:
 
 
 def local_target(path: str, query: str = "") -> str:
-    """An address on this server without the token: never one that a browser could take for another host."""
+    """An address on this server without the token, never one that a browser could read as another host."""
     rest = urlencode([(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name != "token"])
     place = "/" if path == "/login" else "/" + quote(path.lstrip("/\\"), safe="/")
     return f"{place}?{rest}" if rest else place

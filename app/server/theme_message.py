@@ -12,23 +12,23 @@ _fill: Fill = app_session._populate_theme_msg
 
 
 def send_theme_from_memory() -> None:
-    """From now on, in this process: what a user changes in Streamlit's own config file counts from the next start on.
+    """Cache the message in this process. Changes of Streamlit's own config file apply from the next start.
 
-    No page sets an option, and Streamlit 1.67 reads six sections of them anew for each script run: a quarter of the
+    No page sets an option, and Streamlit 1.67 reads six sections again per script run: a quarter of the
     time of a small page.
     """
     app_session._populate_theme_msg = remembering(_fill)
 
 
 def remembering(fill: Fill) -> Fill:
-    """The same, with the message of each section kept."""
+    """The same function with a cached message per section."""
     made: dict[str, CustomThemeConfig] = {}
 
     def remembered(msg: CustomThemeConfig, section: str = "theme") -> None:
         if section not in made:
             made[section] = CustomThemeConfig()
             fill(made[section], section)
-        if made[section].ListFields():  # to merge an empty message would send that there is one
+        if made[section].ListFields():  # merging an empty message would mark it as present
             msg.MergeFrom(made[section])
 
     return remembered

@@ -19,7 +19,7 @@ from tunixrt_core.home.overview import CheckedStore
 from tunixrt_core.pipeline.home import CHECK, MEASURE
 from tunixrt_core.util.tasks import Task
 
-TICK = 1  # seconds between looks at a task
+TICK = 1  # seconds between updates of a task
 LOG_LINES = 200
 COLORS = {
     "database": blocks.BLUE,
@@ -33,7 +33,7 @@ COLORS = {
 
 
 def show_disk() -> None:
-    """Sizes as last measured; measured in the background, so that no page waits for it."""
+    """Sizes as last measured. A background task measures them, so that no page waits."""
     rt = get_pipeline()
     use = rt.home.disk_use()
     with card("Home and disk", note=f"measured {_ago(use.measured_at)}" if use else "", key="disk"):
@@ -65,13 +65,13 @@ def _cache_button(use: DiskUse | None) -> None:
         icon=":material/delete_sweep:",
         key="empty-cache",
         disabled=held is not None or not cached,
-        help=f"{held.run} uses it; empty it when that is over." if held else None if cached else "It is empty.",
+        help=f"{held.run} uses the cache. Empty it afterwards." if held else None if cached else "The cache is empty.",
     ):
         st.markdown(
             f"Removes {size(cached)} of compiled programs. Nothing else is lost: the next run, evaluation or answer "
             "compiles again, which takes a minute or more on an accelerator."
         )
-        if st.button("Empty it, compile again next time", type="primary", key="empty-cache-now"):
+        if st.button("Empty the cache", type="primary", key="empty-cache-now"):
             try:
                 freed = get_pipeline().home.empty_compile_cache()
             except TunixRTError as error:
@@ -82,19 +82,19 @@ def _cache_button(use: DiskUse | None) -> None:
 
 
 def show_check() -> None:
-    """What the last check of the database found; a new one runs in the background and can be stopped."""
+    """Results of the last database check. A new one runs in the background and can be stopped."""
     rt = get_pipeline()
     checked = rt.home.checked_store()
     note = f"checked {_ago(checked.checked_at)}" if checked else "never checked"
     with card("Database check", note=note, key="check"):
         task = rt.home.upkeep.last(CHECK)
         if task and task.status == "failed":
-            st.error(f"The check broke off. {escape_markdown(task.message)}", icon=":material/error:")
+            st.error(f"The check failed. {escape_markdown(task.message)}", icon=":material/error:")
         _follow(CHECK, "Checking the database")
         if checked:
             _result(checked)
         else:
-            st.caption("Reads every page and every trace, and compares each with its hash. Others go on meanwhile.")
+            st.caption("Reads every page and compares every trace with its hash. Other work continues meanwhile.")
         with st.container(horizontal=True, vertical_alignment="center"):
             if task and not task.over:
                 if st.button("Stop the check", icon=":material/stop_circle:", key="stop-check"):
@@ -122,7 +122,7 @@ def show_log() -> None:
     text = rt.home.server_log(LOG_LINES)
     with card("Server log", note=f"last {LOG_LINES} lines of {rt.settings.server_log}", key="server-log"):
         if not text:
-            st.caption("There is no log yet: `python -m app` writes one, other ways to start the dashboard do not.")
+            st.caption("There is no log yet. Only a server started with `python -m app` writes one.")
             return
         long = text.count("\n") > 12
         with st.container(height=280 if long else "content", border=False, autoscroll=long, key="log-tail"):
@@ -132,7 +132,7 @@ def show_log() -> None:
 
 
 def _follow(name: str, words: str) -> None:
-    """The progress of a task while it runs. When it ends, the page is built once more with what came of it."""
+    """The progress of a task while it runs. At its end the page reruns with the result."""
     upkeep = get_pipeline().home.upkeep
     if (task := upkeep.last(name)) and not task.over:
         show = partial(_show_progress, words=words)

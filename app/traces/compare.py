@@ -17,7 +17,7 @@ from tunixrt_core.traces.diff import StepDiff, TraceDiff
 
 
 def show_compare(rt: Pipeline, ref: str, other: str) -> None:
-    """A trace beside another; where none is named, beside the next one of the same prompt, if there is one."""
+    """A trace beside another: the one named, or the next one of the same prompt."""
     a = rt.traces.get(ref)
     if not other:
         found = rt.traces.page(TraceQuery(group=a.trace.group_key), limit=50).items
@@ -32,7 +32,7 @@ def show_compare(rt: Pipeline, ref: str, other: str) -> None:
     if not wanted:
         blocks.prose(one_line(a.trace.prompt, 300))
         st.caption(
-            f"No other trace has the prompt of {a.id[:8]}. Name one by its hash, or choose another trace under Traces."
+            f"No other trace has the prompt of {a.id[:8]}. Enter the hash of one, or choose another trace under Traces."
         )
         return
     try:
@@ -60,7 +60,7 @@ def _show(a: StoredTrace, b: StoredTrace, diff: TraceDiff) -> None:
 
 
 def divergence_words(diff: StepDiff, what: str = "traces") -> str:
-    """Where the traces part, in a sentence."""
+    """The first difference of the traces, in a sentence."""
     if diff.divergence is None:
         return "All steps are the same."
     if diff.divergence == 0:

@@ -14,7 +14,7 @@ from tunixrt_core.store.query import TraceQuery
 ALL = "All sources"
 ANY = "Any"
 CHIPS = ("Answer differs", "Answer right", "No reference", "Noted", "Scored")
-# the widgets' keys are the names in the address
+# the widgets' keys are also their names in the address
 BLANK: dict[str, Any] = {
     "q": "",
     "source": ALL,

@@ -13,7 +13,7 @@ PAGE_ROWS = 12
 
 
 def show_groups(rt: Pipeline) -> None:
-    """A table of prompts; the one that is chosen is opened as a list of its traces."""
+    """A table of prompts; choosing one opens the list of its traces."""
     here = st.query_params.get("groups")
     page = rt.traces.prompt_groups(after=here, limit=PAGE_ROWS)
     if not page.items and not here:
@@ -32,7 +32,7 @@ def show_groups(rt: Pipeline) -> None:
             "pass": st.column_config.TextColumn("Pass rate", width=90),
             "right": st.column_config.NumberColumn("Right", width=65),
             "wrong": st.column_config.NumberColumn("Wrong", width=65),
-            "answers": st.column_config.NumberColumn("Answers", width=80, help="Different final answers."),
+            "answers": st.column_config.NumberColumn("Answers", width=80, help="Number of different final answers."),
             "shortest": st.column_config.TextColumn("Shortest right", width=110),
         },
         key=f"group-list-{here or ''}",

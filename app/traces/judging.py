@@ -16,7 +16,7 @@ GRADES = (("Good", 1.0, "G", "thumb_up"), ("Unsure", 0.5, "U", "help"), ("Bad", 
 
 
 def show_judging(rt: Pipeline, stored: StoredTrace) -> None:
-    """Scores, tags and the note, each kept as soon as it is given."""
+    """Scores, tags and the note, each saved as soon as it is entered."""
     _show_grades(rt, stored)
     _show_tags(rt, stored)
     _show_note(rt, stored)
@@ -28,9 +28,9 @@ def _show_grades(rt: Pipeline, stored: StoredTrace) -> None:
     key = f"target-{stored.id[:12]}"
     at = st.session_state.setdefault(key, 0) % len(targets)
     with st.container(horizontal=True, vertical_alignment="center", key="grade-target", gap="xsmall"):
-        if st.button("", icon=":material/arrow_upward:", key="target-up", shortcut="P", help="The step before"):
+        if st.button("", icon=":material/arrow_upward:", key="target-up", shortcut="P", help="Previous step"):
             _aim(key, (at - 1) % len(targets))
-        if st.button("", icon=":material/arrow_downward:", key="target-down", shortcut="N", help="The next step"):
+        if st.button("", icon=":material/arrow_downward:", key="target-down", shortcut="N", help="Next step"):
             _aim(key, (at + 1) % len(targets))
         st.markdown(f"**{_target_words(targets[at])}**", width="content")
         mine = _mine(stored, targets[at])
@@ -41,7 +41,7 @@ def _show_grades(rt: Pipeline, stored: StoredTrace) -> None:
             if st.button(label, icon=f":material/{icon}:", key=f"grade-{label.lower()}", shortcut=shortcut):
                 _grade(rt, stored, targets[at], value)
                 _aim(key, (at + 1) % len(targets))
-        if mine and st.button("Take back", key="ungrade", type="tertiary"):
+        if mine and st.button("Remove score", key="ungrade", type="tertiary"):
             rt.traces.unscore(stored.id, SCORE, kind="human", scorer=_me(), step=targets[at])
             st.rerun()
 
@@ -65,7 +65,7 @@ def _mine(stored: StoredTrace, step: int | None) -> GivenScore | None:
 
 
 def _me() -> str:
-    """The dashboard has one access token and no accounts: whoever started it is the one who scores."""
+    """The name of the scorer. The dashboard has no accounts: it is the user who started the server."""
     return getpass.getuser()
 
 
@@ -102,7 +102,7 @@ def _show_note(rt: Pipeline, stored: StoredTrace) -> None:
     st.text_area(
         "Note",
         value=stored.note.text if stored.note else "",
-        placeholder="What you saw in it",
+        placeholder="Your observations",
         height=80,
         max_chars=20_000,
         key=key,

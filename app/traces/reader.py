@@ -15,7 +15,7 @@ from tunixrt_core.traces.scores import GivenScore
 
 
 def show_trace(stored: StoredTrace) -> None:
-    """One trace, in the order in which it is read."""
+    """One trace, in reading order."""
     trace = stored.trace
     if trace.system:
         st.caption("System prompt")
@@ -44,12 +44,12 @@ def step_scores(stored: StoredTrace) -> StepScores:
 
 
 def scorer_words(given: GivenScore) -> str:
-    """Who gave a score: a person by name, a scorer by name and version."""
+    """The source of a score: a person by name, a scorer by name and version."""
     return given.scorer if given.kind == "human" else f"{given.scorer} {given.version}".strip()
 
 
 def show_origin(stored: StoredTrace) -> None:
-    """Where a trace comes from, and its JSON."""
+    """The origin of a trace, and its JSON."""
     trace = stored.trace
     with st.expander("Provenance", key="provenance"):
         blocks.key_values(

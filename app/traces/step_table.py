@@ -9,12 +9,12 @@ from app.ui import blocks
 from tunixrt_core.traces.diff import Piece, StepDiff, StepPair
 from tunixrt_core.traces.trace import Step
 
-# by step, each as name, value, and who gave it
+# by step, each as name, value and scorer
 StepScores = Mapping[int, Sequence[tuple[str, float, str]]]
 
 
 def step_table(diff: StepDiff, titles: Sequence[str], scores: Sequence[StepScores] = ({}, {})) -> str:
-    """The pairs as a table. Markup whose outside text is escaped."""
+    """The pairs as a table: markup in which external text is escaped."""
     rows = "".join(_row(i, pair, i == diff.divergence, scores) for i, pair in enumerate(diff.pairs))
     head = f"<th>#</th><th>{escape(titles[0])}</th><th>{escape(titles[1])}</th>"
     table = f"<table class='side steps'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -13,7 +13,7 @@ T = TypeVar("T")
 def stands_in_address(
     name: str, options: Sequence[T], default: T, *, key: str, then: Callable[[], object] | None = None
 ) -> Callable[[], None]:
-    """Give the widget `key` what `?name=` says, and the callback that writes what is chosen; the default is left out.
+    """Set the widget `key` from `?name=`; returns the callback that writes the choice. The default is left out.
 
     (`bind=` writes the words of an option instead: a link to "gsm8k (7,473)" would fail after the next import.)
     """

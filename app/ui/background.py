@@ -10,16 +10,16 @@ import streamlit as st
 from app.ui.boundary import error_boundary
 from tunixrt_core.util.tasks import Task, Tasks, Work
 
-PATIENCE = 0.3  # seconds: what is done by then needs no progress bar
-TICK = 0.5  # seconds between looks at a task
+PATIENCE = 0.3  # seconds: a task that ends sooner needs no progress bar
+TICK = 0.5  # seconds between updates of a task
 
 T = TypeVar("T")
 
 
 def ask(tasks: Tasks[T], key: Hashable, work: Work[T]) -> Task[T]:
-    """The task that computes what `key` names, begun once and then kept. Waits a moment for its end.
+    """The task that computes the value of `key`, started once and then kept. Waits briefly for its end.
 
-    One that has not begun gives way to a newer one: the page that asked for it has moved on, or asks again.
+    A waiting task yields to a newer one: its page has moved on, or will call again.
     """
     known = tasks.last(key)
     if known is None or known.status == "stopped":
@@ -31,9 +31,9 @@ def ask(tasks: Tasks[T], key: Hashable, work: Work[T]) -> Task[T]:
 
 
 def computed(tasks: Tasks[T], key: Hashable, work: Work[T], show: Callable[[Task[T]], object]) -> T | None:
-    """What `work` gives. Raises what ended it.
+    """The result of `work`. Raises the error that ended it.
 
-    None while it is computed: `show` draws its progress at each tick, and the page is built again at its end.
+    None while it is being computed: `show` draws the progress at each tick, and the page reruns at the end.
     """
     task = ask(tasks, key, work)
     if not task.over:
@@ -45,7 +45,7 @@ def computed(tasks: Tasks[T], key: Hashable, work: Work[T], show: Callable[[Task
 
 
 def follow(tasks: Tasks[Any], task_id: str, show: Callable[[Task[Any]], object]) -> None:
-    """For a fragment: show a task while it runs; at its end the page is built again."""
+    """For a fragment: show a task while it runs; the page reruns at its end."""
     with error_boundary():
         task = tasks.find(task_id)
         if task is None or task.over:

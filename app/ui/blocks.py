@@ -14,13 +14,13 @@ import streamlit as st
 from tunixrt_core.traces.trace import DEFAULT_STEP_TYPE, Step
 from tunixrt_core.training.preflight import Fate, RowView, TokenView
 
-# the same in light and dark
+# the same in light and dark mode
 BLUE, RUST, TEAL, PINK, GRAY = "#4C7DF0", "#C4642B", "#14967A", "#C850AE", "#7C8797"
 
 CheckState = Literal["pass", "warning", "blocked"]
 _CHECK_WORDS: dict[CheckState, str] = {"pass": "Pass", "warning": "Warning", "blocked": "Blocked"}
 
-# Tints go with the words for what a step does; a type that is not here stays grey.
+# Tints by step type; other types are grey.
 _STEP_TINTS = {
     "plan": "blue",
     "think": "blue",
@@ -38,12 +38,12 @@ EMPTY = "<span class='mut'>empty</span>"
 
 
 def html(body: str) -> None:
-    """Write a block. `body` is markup whose outside text is escaped already; `app/style.css` is on the page."""
+    """Write a block. `body` is markup in which external text is already escaped; it uses `app/style.css`."""
     st.html(f"<div class='rt'>{body}</div>")
 
 
 def timeline(steps: Sequence[Step], scores: Mapping[int, Sequence[tuple[str, float, str]]] | None = None) -> None:
-    """The steps of a trace in order, each with its type, and its scores as `(name, value, who gave it)`."""
+    """The steps of a trace in order, each with its type, and its scores as `(name, value, scorer)`."""
     items = "".join(
         f"<li><span class='dot' aria-hidden='true'>{step.i + 1}</span>"
         f"<div>{step_type(step.type)}{_step_scores((scores or {}).get(step.i, ()))}"
@@ -54,7 +54,7 @@ def timeline(steps: Sequence[Step], scores: Mapping[int, Sequence[tuple[str, flo
 
 
 def _step_scores(scores: Sequence[tuple[str, float, str]]) -> str:
-    """At the right of the step: the value, and a bar where it is a share."""
+    """Scores at the right of the step: the value, and a bar if it is a share."""
     return "".join(
         f"<span class='score' title='{escape(who, quote=True)}'>{escape(name)} <b>{value:g}</b>"
         + (f"<i><u style='width:{100 * value:.0f}%'></u></i>" if 0 <= value <= 1 else "")
@@ -64,14 +64,14 @@ def _step_scores(scores: Sequence[tuple[str, float, str]]) -> str:
 
 
 def step_type(kind: str) -> str:
-    """The type as a chip; the default one says nothing and is left out."""
+    """The step type as a chip; the default type has none."""
     if kind == DEFAULT_STEP_TYPE:
         return ""
     return f"<span class='chip {_STEP_TINTS.get(kind.casefold(), 'grey')}'>{escape(kind)}</span>"
 
 
 def prose(text: str) -> None:
-    """Text from a trace or a model, as it is."""
+    """Text from a trace or a model, unchanged."""
     html(f"<div class='text'>{escape(text)}</div>")
 
 
@@ -92,7 +92,7 @@ def segments(
 ) -> None:
     """A bar of `(name, value, colour)` with its legend. `label` says the same in words for a screen reader.
 
-    `words` writes a value, as bytes with their unit; a part without a colour is what is left, and stays empty.
+    `words` formats a value, such as bytes with their unit. A part without a colour is the empty remainder.
     """
     total = sum(value for _, value, _ in parts) or 1
     bars = "".join(
@@ -106,7 +106,7 @@ def segments(
 
 
 def tokens(view: RowView, limit: int) -> None:
-    """A row token by token, tinted by part, with what was cut in its place, and a legend."""
+    """A row token by token, tinted by part, with cut tokens in place, and a legend."""
     parts = "".join(_part(name, list(group)) for name, group in groupby(_shown(view.tokens), _part_name))
     legend = "".join(f"<span><i class='{css}'></i>{words}</span>" for css, words in _legend(view) if words)
     left_out = view.fate is Fate.LEFT_OUT
@@ -119,7 +119,7 @@ _MOST_TOKENS = 4000
 
 
 def _shown(found: Sequence[TokenView]) -> Iterable[TokenView | None]:
-    """The tokens, or the first and last of very many with None between."""
+    """The tokens; of very many, the first and last with None between."""
     if len(found) <= _MOST_TOKENS:
         return found
     half = _MOST_TOKENS // 2
@@ -143,7 +143,7 @@ def _part(name: tuple[str, bool], found: Sequence[TokenView | None]) -> str:
 
 def _token(token: TokenView) -> str:
     css = f"t {token.part}{' special' if token.special else ''}{' cut' if token.cut else ''}"
-    # a line end keeps its place and is seen
+    # a line end keeps its place and is visible
     text = escape(token.text).replace("\n", "<i class='nl'>⏎</i>\n")
     return f"<span class='{css}' title='token {token.id}'>{text}</span>"
 
@@ -176,7 +176,7 @@ def key_values(pairs: Iterable[tuple[str, str]]) -> None:
 
 
 def downloads(files: Iterable[tuple[str, str, str]]) -> None:
-    """Files to load down, as `(name, address, note)`; a link of Streamlit's own would open a tab for each."""
+    """Download links for files, as `(name, address, note)`. A link of Streamlit would open a tab per file."""
     html(
         "<ul class='files'>"
         + "".join(
@@ -204,7 +204,7 @@ def intervals(rows: Sequence[tuple[str, str, float, float, float, str]], unit: s
 
 
 def stretch(before: str, span: str, after: str, where: str) -> None:
-    """A marked stretch of a text with what stands around it."""
+    """A marked stretch of text with its context."""
     html(
         f"<div class='mut small'>{escape(where)}</div>"
         f"<div class='box text plain'>…{escape(before)}<ins>{escape(span)}</ins>{escape(after)}…</div>"
@@ -222,16 +222,16 @@ def side_by_side(left: tuple[str, str], right: tuple[str, str]) -> None:
 
 
 def changed(before: str, now: str) -> None:
-    """A model's output; the words that it did not write the time before are marked."""
+    """A model's output; words that differ from the previous output are marked."""
     text = _marked(before, now)[1] if before else escape(now)
     html(f"<div class='out'>{text or EMPTY}</div>")
 
 
 def _marked(left: str, right: str) -> tuple[str, str]:
-    """Both texts escaped; where they are alike, `<ins>` is around the words that the other does not have."""
+    """Both texts escaped. If they are similar, `<ins>` marks the words that the other text lacks."""
     a, b = _words(left), _words(right)
     matcher = difflib.SequenceMatcher(None, a, b, autojunk=False)
-    if matcher.ratio() < 0.4:  # two different texts: marks on everything would say nothing
+    if matcher.ratio() < 0.4:  # two different texts: marking everything would not help
         return escape(left), escape(right)
     out: tuple[list[str], list[str]] = ([], [])
     for kind, i, j, k, m in matcher.get_opcodes():

@@ -14,13 +14,13 @@ from tunixrt_core.errors import TunixRTError
 
 log = logging.getLogger(__name__)
 
-# a colon counts only before a letter, where Streamlit reads an icon or a colour
+# a colon matters only before a letter, where Streamlit reads an icon or a colour
 _MARKDOWN = re.compile(r"[\\`*_\[\]#<>$~]|:(?=[a-z])")
 
 
 @contextmanager
 def error_boundary() -> Iterator[None]:
-    """Show an error where it happened. Around every page, and around what a fragment runs by itself."""
+    """Show an error where it happened. Used around every page and every fragment."""
     try:
         yield
     except TunixRTError as error:
@@ -28,8 +28,7 @@ def error_boundary() -> Iterator[None]:
     except Exception as error:  # the page's outermost frame: a bug must not leave a blank page
         log.exception("a page failed")
         st.error(
-            f"This page could not be shown ({type(error).__name__}). Reload it; if that does not help, report the "
-            "details below.",
+            f"This page failed ({type(error).__name__}). Reload it; if that does not help, report the details below.",
             icon=":material/error:",
         )
         with st.expander("Details", key="error-details"):
@@ -37,10 +36,10 @@ def error_boundary() -> Iterator[None]:
 
 
 def show_error(error: TunixRTError) -> None:
-    """An error that is the user's to mend, as its sentence."""
+    """A user error, shown as its message."""
     st.error(escape_markdown(str(error)), icon=":material/error:")
 
 
 def escape_markdown(text: str) -> str:
-    """Text that Streamlit shows as it is: messages may quote file names and values with Markdown signs in them."""
+    """Text that Streamlit shows unchanged: messages may quote file names and values with Markdown signs."""
     return _MARKDOWN.sub(r"\\\g<0>", text)

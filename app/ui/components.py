@@ -45,7 +45,7 @@ _STATE_ICONS: dict[RunStatus, str] = {
 
 @contextmanager
 def header(title: str, caption: str = "") -> Iterator[None]:
-    """Title and one grey line at the left; what is written inside stands at the right, or below where it is narrow."""
+    """Title and one grey line at the left; content inside goes to the right, or below on a narrow page."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="header"):
         with st.container(gap=None, width="content"):
             st.title(title, anchor=False)
@@ -67,12 +67,12 @@ def card(title: str, note: str = "", *, key: str) -> Iterator[None]:
 
 
 def halves() -> GridContainer:
-    """Two cards side by side with equal height; one below the other where it is narrow."""
+    """Two cards side by side with equal height; stacked on a narrow page."""
     return st.grid(2, min_column_width=430)
 
 
 def wide_and_narrow() -> tuple[DeltaGenerator, DeltaGenerator]:
-    """A wide column with a form and a narrow one with what comes of it; below each other where it is narrow."""
+    """A wide column for a form and a narrow one for its result; stacked on a narrow page."""
     grid = st.grid(3, min_column_width=290)
     return grid.cell(column_span=2), grid.cell()
 
@@ -87,7 +87,7 @@ def tiles(values: Sequence[tuple[str, str, str]], *, key: str, columns: int = 4,
 
 @contextmanager
 def empty_state(title: str, text: str, *, key: str) -> Iterator[None]:
-    """Says what is not there yet and what it is for; what is written inside does something about it."""
+    """Placeholder of an empty page: what is missing and what it is for. Content inside offers the next action."""
     with st.container(border=True, key=key, horizontal_alignment="center", gap="small"):
         st.space("small")
         st.markdown(f"**{title}**", width="content")
@@ -109,14 +109,14 @@ def state_column(label: str = "State", width: int | Literal["small", "medium", "
 
 
 def _arrow(rows: Sequence[dict[str, Any]], columns: Collection[str]) -> pa.Table:
-    """Rows as they are sent: by way of pandas it takes three times as long, for each run of the script."""
+    """Rows as Streamlit sends them: pandas would take three times as long per script run."""
     return pa.table({name: pa.array([row.get(name) for row in rows], from_pandas=True) for name in columns})
 
 
 def table(
     rows: Sequence[dict[str, Any]], columns: dict[str, Any], *, key: str, alt: str, height: Any = "content"
 ) -> None:
-    """A table to look at."""
+    """A read-only table."""
     st.dataframe(
         _arrow(rows, columns),
         column_config=columns,
@@ -138,10 +138,10 @@ def pick_row(
     selected: int | None = None,
     height: Any = "content",
 ) -> int | None:
-    """A table of which one row can be chosen; the index of the chosen one.
+    """A table with one selectable row; the index of the selected one.
 
-    `selected` is the row that the address names. Where that is not the row that was chosen here last, as after the
-    button "back", the table is built anew with it: its own choice would win otherwise.
+    `selected` is the row in the address. If it differs from the last choice here, as after the browser's
+    "back" button, the table is rebuilt with it: its own choice would win otherwise.
     """
     last, turn = st.session_state.get(f"{key}-chosen", (selected, 0))
     turn += selected is not None and last != selected
@@ -167,9 +167,9 @@ def pick_row(
 def address_select(
     label: str, options: Sequence[str], name: str, words: Callable[[str], str], *, key: str, **layout: Any
 ) -> str:
-    """A select box whose choice always stands in the address as `?name=`, the default one too.
+    """A select box whose choice is always in the address as `?name=`, including the default.
 
-    (`bind=` drops a default from the address, and what is the default changes with every new run.)
+    (`bind=` drops a default from the address, and the default changes with every new run.)
     """
     wanted = st.query_params.get(name, "")
     st.session_state[key] = wanted if wanted in options else options[0]
@@ -184,26 +184,26 @@ def address_select(
 
 
 def tunix_words() -> str:
-    """`Tunix 0.1.7 · JAX 0.10.2`, or that it is not installed."""
+    """`Tunix 0.1.7 · JAX 0.10.2`, or `Tunix is not installed`."""
     status = get_pipeline().home.tunix_status()
     return f"Tunix {status.version} · JAX {status.jax_version}" if status.available else "Tunix is not installed"
 
 
 def held_words(holding: Holding) -> str:
-    """Who holds the accelerator and about how long still: `Trains r-0142, about 26 min left`."""
+    """The accelerator's job and its time left: `Trains r-0142, about 26 min left`."""
     holder = holding.holder
     if holder is None:
-        return "Nobody holds it"
-    verb = {"train": "Trains", "export": "Exports", "dry run": "Tries", "playground": "Asks"}.get(
+        return "Free"
+    action = {"train": "Trains", "export": "Exports", "dry run": "Dry run of", "playground": "Asks"}.get(
         holder.kind, "Evaluates"
     )
     left = f", about {duration(holding.seconds_left)} left" if holding.seconds_left is not None else ""
     elsewhere = "" if holder.ours else f", in process {holder.pid}"
-    return f"{verb} {holder.run}{left}{elsewhere}"
+    return f"{action} {holder.run}{left}{elsewhere}"
 
 
 def device_block() -> None:
-    """For the sidebar: the device, who holds it and how long still, and the versions. Follows it while it is busy."""
+    """Sidebar block: the device, its job and time left, and the versions. Updates while the device is busy."""
     if get_pipeline().queue.state().holder is None:
         _device_block()
     else:

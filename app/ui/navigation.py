@@ -14,7 +14,7 @@ PAGES_DIR = Path(__file__).resolve().parents[2] / "pages"
 
 @dataclass(frozen=True, slots=True)
 class PageSpec:
-    """One page. Its address is `/<key>`; the first of all stands at `/`."""
+    """One page. Its address is `/<key>`; that of the first page is `/`."""
 
     key: str
     file: str
@@ -50,7 +50,7 @@ PAGES: tuple[PageSpec, ...] = (
 
 
 def sections(*, tunix: bool) -> dict[str, list[PageSpec]]:
-    """The menu. Pages that need Tunix are not in it, nor reachable by address, where Tunix is missing."""
+    """The menu. Without Tunix, pages that need it are neither in it nor reachable by address."""
     menu: dict[str, list[PageSpec]] = {}
     for spec in PAGES:
         if tunix or not spec.needs_tunix:
@@ -59,6 +59,6 @@ def sections(*, tunix: bool) -> dict[str, list[PageSpec]]:
 
 
 def go(key: str, **query: str) -> NoReturn:
-    """Leave for another page, with what it shows in its address."""
+    """Open another page, with its query."""
     spec = next(page for page in PAGES if page.key == key)
     st.switch_page(spec.page(), query_params=query)

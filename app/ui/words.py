@@ -46,7 +46,7 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 
 
 def decimals(value: float | None, digits: int = 3) -> str:
-    """Fixed decimals with a dash for what is missing and a word for what is not a number."""
+    """Fixed decimals, a dash for a missing value and a word for NaN."""
     if value is None:
         return MISSING
     return f"{value:,.{digits}f}" if math.isfinite(value) else str(value)
@@ -120,14 +120,14 @@ def one_line(text: str, limit: int = 140) -> str:
 
 
 def elapsed(state: RunState, now: float) -> float | None:
-    """Seconds that a run has trained so far, or did, the time before a resume included."""
+    """Training time of a run in seconds, including the time before a resume."""
     if state.started_at is None:
         return None
     return state.earlier_seconds + (state.ended_at or now) - state.started_at
 
 
 def compile_words(lengths: Sequence[int], compiled: Sequence[int]) -> str:
-    """Which of several row lengths is compiled: `length 2 of 3`, with the length where only one is left."""
+    """The row length being compiled: `length 2 of 3`, with the length itself if only one is left."""
     left = [length for length in lengths if length not in compiled]
     if len(lengths) < 2 or not left:
         return ""
@@ -136,9 +136,9 @@ def compile_words(lengths: Sequence[int], compiled: Sequence[int]) -> str:
 
 
 def progress_line(state: RunState, now: float, seconds_left: float | None, compiling: str = "") -> str:
-    """What a run is doing in one line: phase, train step, share, time taken, time left.
+    """State of a run in one line: phase, train step, share, time taken, time left.
 
-    `compiling` says what of several things is compiled.
+    `compiling` names the part being compiled.
     """
     total, done = state.total_train_steps, state.train_step
     steps = f"train step {done:,} of {total:,} · {100 * state.share_done:.0f}%" if total else ""
@@ -161,7 +161,7 @@ def _phase(state: RunState) -> str:
 
 
 def evaluation_line(record: EvalRecord, state: EvalState) -> str:
-    """What an evaluation is doing in one line."""
+    """State of an evaluation in one line."""
     who = "Base model" if record.target == "base" else f"Tuned model, train step {whole(record.train_step)}"
     if record.status.over:
         return f"{who}: {STATE_WORDS[record.status].lower()}"
@@ -176,6 +176,6 @@ def evaluation_line(record: EvalRecord, state: EvalState) -> str:
 
 
 def place(path: Path) -> str:
-    """A folder as a user of this machine writes it: `~/.tunixrt`."""
+    """A folder with the home directory shortened: `~/.tunixrt`."""
     home = Path.home()
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) and path != home else str(path)

@@ -112,5 +112,5 @@ def test_the_version_and_what_is_shown_of_it(reader: Visitor) -> None:
     reader.settle(PATIENCE)
     eval_rows = reader.page.get_by_label(re.compile("rows of the eval split"))
     eval_rows.first.wait_for(state="attached")
-    chart = reader.page.get_by_label(re.compile("^Tokens a row, estimate"))
+    chart = reader.page.get_by_label(re.compile("^Tokens per row, estimate"))
     chart.first.wait_for(state="attached")

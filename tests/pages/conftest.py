@@ -73,7 +73,7 @@ def open_page(file: str, **query: str | list[str]) -> AppTest:
 
 def checked(app: AppTest) -> AppTest:
     assert not app.exception, [error.value for error in app.exception]
-    assert not any(error.value.startswith("This page could not be shown") for error in app.error), app.code[-1].value
+    assert not any(error.value.startswith("This page failed") for error in app.error), app.code[-1].value
     return app
 
 

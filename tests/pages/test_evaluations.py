@@ -51,8 +51,8 @@ def test_the_leaderboard_ranks_all_models_of_one_eval_set(filled: Pipeline, run:
     board = text[text.index("<table class='iv'>") :]
     places = [board.index(f"{name}, train step") for name in (second.id, run.id)]
     assert places == sorted(places), "at equal scores the newer stands first"
-    assert board.index("base · asked for") > max(places)
-    assert board.count("base · asked for") == 1, "the same base model stands once"
+    assert board.index("base · evaluated for") > max(places)
+    assert board.count("base · evaluated for") == 1, "the same base model stands once"
 
 
 def test_another_score_gives_another_board(filled: Pipeline, run: Run) -> None:

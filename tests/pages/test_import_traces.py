@@ -124,11 +124,11 @@ def test_columns_can_be_named_by_hand_where_the_format_is_not_known(rt: Pipeline
     app = checked(app.run())
     # nothing is wrong yet: the user has only begun
     assert not app.error
-    assert "Say which column is the prompt and which is the final answer." in words(app)
+    assert "Map a column to prompt and one to final answer." in words(app)
     assert app.button(key="import-path").disabled
     app.selectbox(key="path-map-frage").set_value("prompt")
     app = checked(app.run())
-    assert "Say which column is the final answer." in words(app)
+    assert "Map a column to final answer." in words(app)
     app.selectbox(key="path-map-antwort").set_value("final_answer")
     app = press(checked(app.run()), "import-path")
     assert [stored.trace.prompt for stored in rt.traces.page().items] == ["How many?"]
@@ -191,6 +191,6 @@ def test_an_import_that_another_page_began_is_shown_and_can_be_stopped(rt: Pipel
     assert "Importing big.jsonl · 500 traces" in str(app.get("progress")[0].proto.text)
     app.button(key="stop-import").click()
     app = checked(app.run())
-    assert "is being stopped" in str(app.get("progress")[0].proto.text)
+    assert "stopping" in str(app.get("progress")[0].proto.text)
     go.set()
     assert rt.traces.imports.wait(task.id, 10).status == "stopped"

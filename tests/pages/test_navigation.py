@@ -73,5 +73,5 @@ def test_a_bug_is_a_sentence_with_the_details_behind_it(rt: Pipeline, monkeypatc
         broken.setattr(rt, "home", None)
         app.run()
     assert not app.exception
-    assert app.error[0].value.startswith("This page could not be shown (AttributeError)")
+    assert app.error[0].value.startswith("This page failed (AttributeError)")
     assert "Traceback" in app.expander(key="error-details").code[0].value

@@ -93,7 +93,7 @@ def test_while_the_device_is_busy_the_button_queues(filled: Pipeline) -> None:
     assert filled.jobs.queued() == [("r-0002", "train")]
     app = open_page("new_run.py")
     assert app.button(key="start-run").label == "Add to queue (1 waiting)"
-    assert f"starts when {first.id} and what waits is done" in words(app)
+    assert f"starts after {first.id} and the waiting jobs" in words(app)
     filled.runs.stop("r-0002")
     filled.runs.stop(first.id)
     assert filled.queue.wait(30)
@@ -228,4 +228,4 @@ def test_a_file_that_is_no_manifest_is_a_sentence_that_names_the_key(filled: Pip
 
 
 def test_the_time_is_not_known_before_a_run_of_the_kind_has_trained(filled: Pipeline) -> None:
-    assert "not known yet: no run of this kind has trained here" in words(open_page("new_run.py"))
+    assert "unknown: no run of this kind has trained here" in words(open_page("new_run.py"))

@@ -65,7 +65,7 @@ def test_a_pasted_manifest_is_checked_and_can_be_started(real: Pipeline, tmp_pat
     app = paste(make_manifest(tmp_path))
     text = words(app)
     assert {"Train rows", "Trained tokens", "Answers cut", "Padding"} <= {str(metric.label) for metric in app.metric}
-    for shown in ("28 checks passed", "Prompt, not trained", "step 1: ", "class='t answer'", "seen whole"):
+    for shown in ("28 checks passed", "Prompt, not trained", "step 1: ", "class='t answer'", "complete"):
         assert shown in text or shown in str([expander.label for expander in app.expander])
     app = press(app, "start-checked")
     assert app.query_params["run"] == "r-0001"
@@ -119,7 +119,7 @@ def test_rows_are_chosen_by_what_they_show_or_by_their_line(real: Pipeline, tmp_
     assert "Cut, not seen by the trainer" in words(app)
     app.segmented_control(key="pick").set_value("shortest")
     checked(app.run())
-    assert "Row 1 of the file, train · seen whole" in words(app)
+    assert "Row 1 of the file, train · complete" in words(app)
     app.number_input(key="line").set_value(4)
     checked(app.run())
     assert "Row 4 of the file, eval" in words(app)

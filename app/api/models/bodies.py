@@ -45,7 +45,9 @@ class LayoutBody(Body):
 
     between: list[str] = Field([], description="Text before each reasoning step, and after the last.")
     solution: int = Field(0, ge=0, description="Number of last steps that come after the reasoning.")
-    answer_at: int | None = Field(None, ge=0, description="Position at which the answer begins in the last step; null if it does not.")
+    answer_at: int | None = Field(
+        None, ge=0, description="Position at which the answer begins in the last step; null if it does not."
+    )
     before_answer: str = ""
     after_answer: str = ""
 
@@ -141,9 +143,12 @@ class ManifestBody(Body):
     version: Version | None = None
     export: FileName | None = Field(None, description="File in the home's `datasets`.")
     model_id: str = Field(min_length=1)
-    output_dir: str | None = Field(None, min_length=1, description="Output directory. Default: the folder of the next run.")
+    output_dir: str | None = Field(
+        None, min_length=1, description="Output directory. Default: the folder of the next run."
+    )
     hyperparameters: FlatValues = Field(
-        {}, description="Values by flat name. Others come from the preset of the model and method, or from their defaults."
+        {},
+        description="Values by flat name. Others come from the preset of the model and method, or from their defaults.",
     )
 
     @model_validator(mode="after")
@@ -178,7 +183,9 @@ class DryRunBody(Body):
 
 class ModelExportBody(Body):
     format: Literal["merged", "peft"] = Field("merged", description="merged: the whole model. peft: the LoRA alone.")
-    max_shard_bytes: int = Field(SHARD_BYTES, ge=1_000_000, le=10**15, description="Maximum bytes per weight file of a merged model.")
+    max_shard_bytes: int = Field(
+        SHARD_BYTES, ge=1_000_000, le=10**15, description="Maximum bytes per weight file of a merged model."
+    )
     check_with_transformers: bool | None = Field(
         None, description="Whether Hugging Face's own code also checks the export. Null: only if it is installed."
     )
@@ -219,7 +226,9 @@ class AnsweringBody(Body):
 
     targets: list[Target] = Field(list(TARGETS), min_length=1, max_length=2)
     checkpoint: str = Field("last", max_length=20, description="last, best, or a saved train step.")
-    temperature: float = Field(0.0, ge=0, le=100, description="Sampling temperature. 0 always takes the likeliest token.")
+    temperature: float = Field(
+        0.0, ge=0, le=100, description="Sampling temperature. 0 always takes the likeliest token."
+    )
     top_p: float = Field(1.0, gt=0, le=1)
     top_k: int | None = Field(None, ge=1, le=2**31 - 1)
     seed: int = Field(0, ge=0, le=2**31 - 1)

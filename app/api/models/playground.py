@@ -33,13 +33,19 @@ class KeepBody(Body):
     """The answer to keep as a trace."""
 
     target: Target
-    final_answer: str | None = Field(None, min_length=1, description="Final answer, for an output that has no readable one.")
+    final_answer: str | None = Field(
+        None, min_length=1, description="Final answer, for an output that has no readable one."
+    )
     reference_answer: str | None = Field(None, min_length=1, description="Correct answer, if known.")
 
 
 class KeepPredictionsBody(Body):
     only_correct: bool = True
-    scorer: str = Field("exact_match", max_length=200, description="Scorer that decides which answers are correct; its score is kept with the trace.")
+    scorer: str = Field(
+        "exact_match",
+        max_length=200,
+        description="Scorer that decides which answers are correct; its score is kept with the trace.",
+    )
 
 
 class SamplingUsed(BaseModel):

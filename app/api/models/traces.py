@@ -94,7 +94,9 @@ class Group(BaseModel):
     traces: int
     right: int
     wrong: int
-    pass_rate: float | None = Field(description="Right ones of those that can be told; null where none can.")
+    pass_rate: float | None = Field(
+        description="Share of right answers among those with a reference; null if none has one."
+    )
     answers: int = Field(description="Number of different final answers; above 1 the traces disagree.")
     shortest_right: str | None = Field(description="The right trace of the fewest bytes.")
 
@@ -185,12 +187,16 @@ def filters(
     source: str | None = None,
     model: str | None = None,
     tag: Annotated[list[str] | None, Query(max_length=20, description="Tags; a trace must have all of them.")] = None,
-    correct: Annotated[bool | None, Query(description="Whether the answer is right according to its reference.")] = None,
+    correct: Annotated[
+        bool | None, Query(description="Whether the answer is right according to its reference.")
+    ] = None,
     judged: Annotated[bool | None, Query(description="Whether a reference is known.")] = None,
     score: Annotated[str | None, Query(description="Name of a score, of the trace or of a step.")] = None,
     min_score: Annotated[FiniteFloat | None, Query(description="Minimum of `score`.")] = None,
     max_score: Annotated[FiniteFloat | None, Query(description="Maximum of `score`.")] = None,
-    score_kind: Annotated[Literal["human", "automatic"] | None, Query(description="Given by people or by programs.")] = None,
+    score_kind: Annotated[
+        Literal["human", "automatic"] | None, Query(description="Given by people or by programs.")
+    ] = None,
     min_steps: Whole = None,
     max_steps: Whole = None,
     min_length: Annotated[int | None, Query(ge=0, le=_MOST, description="Minimum bytes of canonical JSON.")] = None,

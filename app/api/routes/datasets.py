@@ -43,7 +43,9 @@ PACKED = (FileType.JSONL_GZ, FileType.PARQUET)
 def export_options(
     style: Annotated[str, Query(description=f"How steps are written: {', '.join(ReasoningStyle)}.")] = "tags",
     turns: Annotated[str, Query(description="Prompt and completion as auto, text or messages.")] = "auto",
-    reasoning: Annotated[str, Query(description="Place of the reasoning in messages: in the content, or in a field.")] = "content",
+    reasoning: Annotated[
+        str, Query(description="Place of the reasoning in messages: in the content, or in a field.")
+    ] = "content",
     chat: Annotated[str, Query(description="Chat format of grpo's prompts. Default: none.")] = "",
 ) -> ExportOptions:
     return ExportOptions.of(style, turns, reasoning, chat)

@@ -31,7 +31,7 @@ def release(pipeline: Pipe) -> None:
 
 @router.get("/playground/{id}")
 def show(id: QuestionId, pipeline: Pipe) -> QuestionAnswered:
-    """Progress of a question, with the answers so far. 404 if it is no longer kept, as after a restart of the server."""
+    """Progress of a question, with the answers so far. 404 if it is no longer kept, as after a server restart."""
     return QuestionAnswered.model_validate(pipeline.playground.get(id).to_dict())
 
 

@@ -26,7 +26,7 @@ def show(pipeline: Pipe) -> Queue:
 
 @router.post("/{id}/remove")
 def remove(id: JobId, pipeline: Pipe) -> Queue:
-    """Remove a waiting job from the queue. To stop a running one, use POST /api/runs/{id}/stop. 404 if it is not waiting."""
+    """Remove a waiting job. To stop a running one, use POST /api/runs/{id}/stop. 404 if it is not waiting."""
     pipeline.queue.remove(id)
     return _queue(pipeline)
 

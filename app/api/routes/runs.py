@@ -24,7 +24,9 @@ router = APIRouter(prefix="/runs", tags=["Runs"], route_class=JsonRoute)
 RunId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
 
-@router.post("", status_code=201, responses={200: {"model": RunDetail, "description": "Already started under this key."}})
+@router.post(
+    "", status_code=201, responses={200: {"model": RunDetail, "description": "Already started under this key."}}
+)
 def start(body: RunBody, response: Response, pipeline: Pipe, key: IdempotencyKey = None) -> RunDetail:
     """Queue a run. 200 with the existing run if this Idempotency-Key already started one; 501 without Tunix."""
     manifest = RunManifest.from_dict(body.manifest)
@@ -48,7 +50,8 @@ def page(
 
 @router.get("/compare")
 def compare(
-    pipeline: Pipe, id: Annotated[list[RunId], Query(min_length=2, max_length=20, description="Run id; repeat it per run.")]
+    pipeline: Pipe,
+    id: Annotated[list[RunId], Query(min_length=2, max_length=20, description="Run id; repeat it per run.")],
 ) -> RunsCompared:
     """Runs side by side: manifest differences, and the results of each."""
     found = pipeline.runs.compare(id)

@@ -47,7 +47,7 @@ def page(
 
 @rest.get("/count")
 def count(pipeline: Pipe, wanted: Filters) -> TraceCount:
-    """Number of matching traces. Exact up to 10,000; beyond that for all, one source, one model, one tag and right or wrong."""
+    """Number of matching traces. Exact up to 10,000; above, for all, one source, model or tag, and right or wrong."""
     number = pipeline.traces.count(wanted)
     return TraceCount(count=number, exact=number.exact)
 

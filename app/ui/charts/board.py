@@ -12,16 +12,16 @@ from app.ui.charts.charts import HEIGHT, Chart, size_of
 from app.ui.charts.curves import MAX_POINTS
 
 PIXELS = 400  # how wide the curves of a card are in a wide window
-TICK_BYTES = 4_500  # for charts; a tick sends as much again beside them
+TICK_BYTES = 4_500  # for charts; a tick sends about as much again for the rest
 _MOST_WAITING = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A place on the page and what is drawn there.
+    """A place on the page and its chart.
 
-    `events` counts what a reader must see at once: evaluations, checkpoints, answers. Of two charts that have waited
-    as long, the one with more `weight` is drawn.
+    `events` counts urgent changes: evaluations, checkpoints, answers. Of two charts that have waited equally
+    long, the one with more `weight` is drawn.
     """
 
     place: Any
@@ -42,7 +42,7 @@ class _Drawn:
 
 
 class Board:
-    """The charts in the order of the page. One board a run of the page's script, so that a new one draws everything.
+    """The charts in page order. Each script run of the page has its own board, so that it draws everything.
 
     Streamlit sends a chart that it has sent before as a hash. So charts take turns in a live run: at each tick the
     ones that a reader would see move, as many as fit.
@@ -57,7 +57,7 @@ class Board:
         self._tick = 0
 
     def show(self, step: int, room: int = TICK_BYTES) -> int:
-        """Draw what is due at a train step and fits, and put every chart in its place. Returns the bytes drawn anew.
+        """Draw the charts that are due at a train step and fit; keep the others in place. Returns the bytes redrawn.
 
         The first time everything is drawn.
         """
@@ -67,7 +67,7 @@ class Board:
         for i in self._due(step):
             before = self._drawn[i]
             if before is not None and before.size > left:
-                continue  # its turn comes
+                continue  # drawn at a later tick
             drawn = self._draw(self._cards[i], step, before)
             if before is None:
                 self._drawn[i] = drawn
@@ -86,7 +86,7 @@ class Board:
         return _Drawn(chart, option, points, size_of(option), step, card.events(), self._tick)
 
     def _due(self, step: int) -> list[int]:
-        """Charts that have moved by a pixel or have an event to show; first those that have waited longest."""
+        """Charts that have moved by a pixel or have an event to show, longest waiting first."""
 
         def moved(i: int) -> bool:
             drawn = self._drawn[i]

@@ -14,16 +14,16 @@ from app.ui.charts.curves import MAX_POINTS, downsample, significant, smooth_at
 HEIGHT = 240
 _FEWEST = 24  # points that a curve is thinned to
 _TRIES = 5
-_FILLED = 0.85  # of the bytes: a curve with fewer would lose points for nothing
+_FILLED = 0.85  # share of the byte limit: a curve below it would lose points needlessly
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How the reader wants the curves."""
+    """Display options of the curves."""
 
     smoothing: float = 0.6
     log_scale: bool = False
-    first: int = 0  # the train step to begin with: the loss before it may be too high to see the rest
+    first: int = 0  # first train step shown: the loss before it may hide the rest
     zoom: tuple[int, int] | None = None  # first and last train step of the axis; None shows all
 
     @property
@@ -40,26 +40,26 @@ class View:
         return self.zoom[1] if self.zoom else None
 
     def span(self, end: int) -> tuple[int, int]:
-        """The axis of train steps. `end` 0 is not known."""
+        """The axis of train steps. `end` 0 means unknown."""
         return self.zoom or (0, end)
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A value axis: its title with the unit, how the values are written, where it begins, and where it ends."""
+    """A value axis: title with unit, number format, start and end."""
 
     title: str
     value_format: str
     from_zero: bool = False
     log_scale: bool = False
-    top: float | None = None  # as far as the values go otherwise
+    top: float | None = None  # default: the largest value
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Values at the train steps of the chart; NaN leaves a step out. `axis` 1 is the one at the right.
+    """Values at the train steps of the chart; NaN leaves a step out. `axis` 1 is the right one.
 
-    They are smoothed where they are drawn, by the factor of an exponential moving average.
+    Smoothed when drawn, by the factor of an exponential moving average.
     """
 
     name: str
@@ -89,24 +89,24 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """All that a chart shows. `alt` says it in words. The first `hidden` train steps are averaged over only."""
+    """The content of a chart, with `alt` as text. The first `hidden` train steps enter averages only."""
 
     key: str
     alt: str
-    span: tuple[int, int]  # the axis of train steps; an end of 0 is as far as the values go
+    span: tuple[int, int]  # the axis of train steps; an end of 0 means the last value
     axis: Axis
     steps: Any = ()
     lines: Sequence[Line] = ()
     marks: Sequence[Marks] = field(default=())
     second: Axis | None = None
     legend: bool = False
-    deciding: Any = None  # the values whose extremes stay; those of the first line otherwise
+    deciding: Any = None  # values whose extremes are kept; default: those of the first line
     hidden: int = 0
 
     def fit(self, most_bytes: int | None, points: int = MAX_POINTS) -> tuple[dict[str, Any], int]:
-        """ECharts' option with as many points as fit into so many bytes of JSON, and how many that are.
+        """ECharts' option with as many points as fit into the byte limit of its JSON, and their number.
 
-        `points` is a guess. They are MAX_POINTS at most.
+        `points` is a first guess; the maximum is MAX_POINTS.
         """
         if most_bytes is None:
             return self.option(MAX_POINTS), MAX_POINTS
@@ -120,10 +120,10 @@ class Chart:
         return self.option(points), points
 
     def option(self, points: int) -> dict[str, Any]:
-        """ECharts' option with at most so many points a curve."""
+        """ECharts' option with at most `points` points per curve."""
         option: dict[str, Any] = {
             "animation": False,
-            # labels and axis names find their own room: these are outer margins
+            # outer margins only: labels and axis names add their own room
             "grid": {"left": 6, "right": 14, "bottom": 4, "top": 30 if self.legend else 12},
             "tooltip": {"trigger": "axis", "valueFormatter": self.axis.value_format, "axisPointer": {"type": "line"}},
             "xAxis": _axis(
@@ -143,9 +143,9 @@ class Chart:
         return option
 
     def _rows(self, points: int) -> tuple[tuple[float | None, ...], ...]:
-        """One a train step that is drawn: the step, and the value of every line there.
+        """One row per drawn train step: the step, and the value of every line there.
 
-        Tuples: Streamlit looks into lists of every kind whether they are tables.
+        Tuples, as Streamlit checks whether a list is a table.
         """
         if len(self.steps) <= self.hidden:
             return ()
@@ -156,7 +156,7 @@ class Chart:
 
 
 def size_of(option: dict[str, Any]) -> int:
-    """Bytes of it as JSON."""
+    """Bytes of the option as JSON."""
     return len(orjson.dumps(option))
 
 
@@ -170,7 +170,7 @@ def _line(line: Line, column: int, points: int) -> dict[str, Any]:
         "type": "line",
         "name": line.name,
         "encode": {"x": 0, "y": column},
-        # a curve of one point would not be seen without its symbol
+        # a curve of one point is invisible without its symbol
         "showSymbol": points == 1,
         "connectNulls": True,
         "lineStyle": {name: value for name, value in look.items() if value not in (1.0, "solid") or name == "width"},

@@ -13,12 +13,12 @@ from tunixrt_core.runs.metrics import EvalMetric, Losses, SamplesMetric, TrainMe
 
 Row = TrainMetric | EvalMetric | SamplesMetric
 
-MAX_PARTS = 24  # parts, and step types, of which the losses are kept
+MAX_PARTS = 24  # maximum number of parts, and of step types, whose losses are kept
 _FIRST_ROOM = 256
 
 
 class Column:
-    """Numbers that are appended. What was handed out before stays as it is: a full one moves to more room."""
+    """An append-only column of numbers. Views handed out before stay valid: a full column moves to a larger array."""
 
     def __init__(self, kind: Any, missing: int = 0) -> None:
         """`missing` values come before the first that is known."""
@@ -38,19 +38,19 @@ class Column:
         self._length = length
 
     def begin(self, length: int) -> Column:
-        """A column of its own that goes on after the first `length` numbers."""
+        """A copy that continues after the first `length` numbers."""
         made = Column(self._room.dtype)
         made._room, made._length = self._room.copy(), length
         return made
 
     @property
     def numbers(self) -> Any:
-        """All of it, without a copy."""
+        """The whole column, without a copy."""
         return self._room[: self._length]
 
 
 class Columns:
-    """Records of one kind. What a record lacks is NaN.
+    """Records of one kind. Missing values are NaN.
 
     `parts` and `types` hold the losses by part and by step type, the first MAX_PARTS that occur.
     """
@@ -87,11 +87,11 @@ class Columns:
         losses = [record for record in records if not isinstance(record, SamplesMetric)]
         self._add_losses(self._parts, [record.parts for record in losses])
         self._add_losses(self._types, [record.types for record in losses])
-        # last: a reader counts the train steps, and every column is as long by then
+        # last: readers count the train steps, and every other column has the length by then
         self._steps.extend([record.train_step for record in records])
 
     def before(self, step: int) -> Columns:
-        """What was recorded before a train step, on its own: whoever draws the old columns may go on."""
+        """A copy of the records before a train step. Readers of the old columns are not affected."""
         length = int(np.searchsorted(self.steps, step))
         made = Columns(())
         made._steps = self._steps.begin(length)
@@ -107,7 +107,7 @@ class Columns:
             column.extend([each.get(name) for each in losses])
 
     def last(self, name: str) -> float | None:
-        """The newest value, None where there is none."""
+        """The newest value; None if there is none."""
         numbers = self.values(name)
         return None if not len(numbers) or math.isnan(numbers[-1]) else float(numbers[-1])
 
@@ -134,7 +134,7 @@ class Columns:
         return (steps, values) if finite.all() else (steps[finite], values[finite])
 
     def _between(self, first: int, last: int | None) -> tuple[Any, int, int]:
-        steps = self.steps  # once: what is added meanwhile is left for the next look
+        steps = self.steps  # read once: records added meanwhile appear at the next call
         begin = int(np.searchsorted(steps, first))
         end = len(steps) if last is None else int(np.searchsorted(steps, last, side="right"))
         return steps[begin:end], begin, end

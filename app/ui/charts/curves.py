@@ -24,9 +24,9 @@ from tunixrt_core.runs.metrics import (
 )
 
 MAX_POINTS = 500
-_FORGOTTEN = 1e-6  # the weight from which on a value no longer counts in an average
+_FORGOTTEN = 1e-6  # the weight below which a value no longer counts in an average
 
-# what a chart or a tile shows of a train step; arrays of them take 48 bytes a record, dictionaries ten times that
+# train values in charts and tiles; arrays take 48 bytes per record, dictionaries ten times that
 TRAIN_METRICS = (
     "loss",
     "perplexity",
@@ -47,9 +47,9 @@ SAMPLE_METRICS = ("exact_match", "format_valid", "mean_tokens", "repetition", "h
 
 
 class Curves:
-    """The metrics of one run read so far. `cursor` is where to go on reading.
+    """The metrics of one run read so far. `cursor` is where to continue reading.
 
-    All sessions that look at the run share it: whoever reads on holds `lock`.
+    All sessions that show the run share it; the reader holds `lock`.
     """
 
     def __init__(self) -> None:
@@ -61,12 +61,12 @@ class Curves:
         self.train = Columns(TRAIN_METRICS)
         self.evals = Columns(EVAL_METRICS)
         self.samples = Columns(SAMPLE_METRICS)
-        self.checkpoints: dict[int, str] = {}  # train step -> why it was saved: cadence, best, asked or end
+        self.checkpoints: dict[int, str] = {}  # train step -> reason: cadence, best, asked or end
         self.compiled: list[tuple[int, int]] = []  # train steps done before, row length
         self.alerts: list[Alert] = []
 
     def extend(self, records: Iterable[Metric], cursor: int) -> None:
-        """Add what was read after `cursor`."""
+        """Add the records read after `cursor`."""
         if cursor < self.cursor:  # the file was cut, and read from its beginning
             self._clear()
         self.cursor = cursor
@@ -89,13 +89,13 @@ class Curves:
         return int(steps[lowest]), float(losses[lowest])
 
     def waiting_share(self, over: int = 50) -> float | None:
-        """Share of the time of the last train steps that the device waited for rows."""
+        """Share of time in the last train steps that the device waited for rows."""
         waited, took = (self.train.values(name)[-over:] for name in ("input_wait_seconds", "step_seconds"))
         known = np.isfinite(waited) & (took > 0)
         return float(waited[known].sum() / took[known].sum()) if known.any() else None
 
     def change(self, over: int = 50) -> float | None:
-        """How far the mean train loss of the last `over` train steps stands from that of the `over` before them."""
+        """Mean train loss of the last `over` train steps minus that of the `over` before them."""
         losses = self.train.values("loss")[-2 * over :]
         losses = losses[np.isfinite(losses)]
         if len(losses) < 2 * over:
@@ -107,7 +107,7 @@ class Curves:
         return float(losses[-1] - losses[-2]) if len(losses) > 1 else None
 
     def seconds_left(self, total_train_steps: int) -> float | None:
-        """From the pace of the last train steps, evaluations and saves among them counted in."""
+        """Estimated from the pace of the last train steps, including evaluations and saves."""
         steps, times = self.train.steps[-50:], self.train.values("time")[-50:]
         if len(steps) < 3 or not total_train_steps:
             return None
@@ -118,8 +118,8 @@ class Curves:
 def _extended(columns: Columns, records: Sequence[Row]) -> Columns:
     """The columns with records added.
 
-    Those known of the same train step or a later one are void: a resume has repeated them. The columns without them
-    are new ones, as a chart may be drawing the old.
+    Existing records of the same or a later train step are void: a resume has repeated them. The columns without
+    them are new objects, as a chart may be drawing the old ones.
     """
     for ascending in _ascending(records):
         first = ascending[0].train_step
@@ -156,9 +156,9 @@ def downsample(values: Any, limit: int = MAX_POINTS) -> Any:
 
 
 def smooth(values: Any, factor: float) -> Any:
-    """Exponential moving average without the pull towards zero at its start; Gaps stay gaps.
+    """Exponential moving average with bias correction at its start. Gaps stay gaps.
 
-    `factor` 0 leaves the values.
+    `factor` 0 leaves the values unchanged.
     """
     if factor <= 0:
         return np.asarray(values, np.float64)
@@ -167,7 +167,7 @@ def smooth(values: Any, factor: float) -> Any:
 
 
 def smooth_at(values: Any, places: Any, factor: float) -> Any:
-    """`smooth` at some places only: a chart shows few points of a long curve, and an average forgets."""
+    """`smooth` at some indices only: a chart shows few points of a long curve, and old values lose their weight."""
     numbers, places = np.asarray(values, np.float64), np.asarray(places)
     if factor <= 0 or not len(places):
         return numbers[places]
@@ -181,7 +181,7 @@ def smooth_at(values: Any, places: Any, factor: float) -> Any:
 
 
 def significant(values: Any, digits: int = 4) -> list[float]:
-    """Rounded to so many significant digits: what a chart shows, in fewer bytes."""
+    """Rounded to `digits` significant digits, for fewer bytes."""
     numbers = np.asarray(values, np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         power = np.where(numbers == 0, 0, digits - 1 - np.floor(np.log10(np.abs(numbers))))

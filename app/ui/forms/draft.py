@@ -14,7 +14,7 @@ from tunixrt_core.errors import TunixRTError
 
 
 def restore_fields(prefix: str) -> None:
-    """Before the form is drawn, where this session has no fields yet: as the form in the address was left."""
+    """Before the form is drawn: restore the draft in the address, if this session has no fields yet."""
     name = form_in_address()
     if name is None or f"{prefix}-learning_rate" in st.session_state:
         return
@@ -22,14 +22,14 @@ def restore_fields(prefix: str) -> None:
     if not draft:
         return
     for field, value in draft["fields"].items():
-        # JSON has lists alone; what the form compares is a pair
+        # JSON has lists only; the form compares tuples
         st.session_state[f"{prefix}-{field}"] = tuple(value) if isinstance(value, list) else value
     st.session_state[f"filled {prefix}"] = draft["filled"]
     send_again(prefix)
 
 
 def keep_fields(prefix: str) -> None:
-    """After the form was drawn: keep its fields where they changed."""
+    """After the form was drawn: save its fields if they changed."""
     start = f"{prefix}-"
     held = {str(key): value for key, value in st.session_state.items() if str(key).startswith(start)}
     fields = {key.removeprefix(start): value for key, value in held.items() if _can_be_kept(value)}
@@ -45,14 +45,14 @@ def keep_fields(prefix: str) -> None:
 
 
 def source_of_form(prefix: str) -> dict[str, str] | None:
-    """What the form in the address was filled from, as its page names that; None where it is not kept."""
+    """The source of the form in the address, as named by its page; None if it is not kept."""
     name = form_in_address()
     draft = _kept(name).get(prefix) if name else None
     return dict(draft["source"]) if draft else None
 
 
 def _kept(name: str) -> dict[str, dict[str, Any]]:
-    """By prefix: New run and Export and manifest may be filled under one name."""
+    """One file per prefix: "New run" and "Export and manifest" may share a form name."""
     return get_pipeline().drafts.find(name) or {}
 
 

@@ -13,7 +13,7 @@ import streamlit as st
 
 
 def number_field(label: str, low: float, high: float | None = None, *, key: str, **options: Any) -> Any:
-    """A number of the type of `low`; None where the user has emptied it."""
+    """A number of the type of `low`; None if the user has cleared it."""
     held = st.session_state.get(key, low)
     value = None if held is None else type(low)(max(held, low) if high is None else min(max(held, low), high))
     return st.number_input(label, low, high, value, key=key, **options)

@@ -16,18 +16,18 @@ from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.errors import NotFound, TunixRTError
 from tunixrt_core.manifest.manifest import HYPERPARAMETERS, RunManifest
 
-# in the address, what the form was filled from: a run, or the draft with a manifest that was loaded
+# names in the address of the form's source: a run, or the draft with a loaded manifest
 CLONE, LOADED = "clone", "manifest"
 Label = Callable[[str, str], str]
 
 _SENDS = 3  # script runs in which the fields are sent to the browser
-# fields that hold a number where the manifest says null
+# fields that contain a number where the manifest has null
 NULL = {"early_stopping": 0, "max_grad_norm": 0.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a form's values come from. `id` changes with what is in it; `run` is set where it is a run."""
+    """The source of a form's values. `id` changes with the content; `run` is set if the source is a run."""
 
     id: str
     label: str
@@ -36,19 +36,19 @@ class Source:
 
     @property
     def values(self) -> dict[str, Any]:
-        """By flat name, as the fields hold them."""
+        """Values by flat name, as the fields contain them."""
         found = HYPERPARAMETERS.read(self.manifest.to_dict())
         return {name: NULL[name] if value is None and name in NULL else value for name, value in found.items()}
 
     def without_field(self, fields: Collection[str], model_id: str) -> dict[str, Any]:
-        """The hyperparameters that none of these fields holds; the tokenizer only with the same model."""
+        """Hyperparameters without a field here; the tokenizer only with the same model."""
         found = HYPERPARAMETERS.read(self.manifest.to_dict())
         left_out = {*fields, *(("tokenizer",) if model_id != self.manifest.model.id else ())}
         return {name: value for name, value in found.items() if name not in left_out}
 
 
 def source_of() -> Source | None:
-    """The run or the loaded manifest in the address. One that cannot be used is a sentence on the page."""
+    """The run or the loaded manifest in the address. An unusable one is shown as an error."""
     try:
         if run_id := st.query_params.get(CLONE):
             manifest = RunManifest.from_dict(get_pipeline().runs.get(run_id).manifest)
@@ -62,13 +62,13 @@ def source_of() -> Source | None:
 
 
 def keep_manifest(text: str, label: str) -> str:
-    """Keep a manifest's text, so that an address can lead to it; its name there. Raises InvalidManifest."""
+    """Keep a manifest's text, so that an address can name it. Returns the name. Raises InvalidManifest."""
     RunManifest.from_text(text)
     return get_pipeline().drafts.keep_text(text, label=label)
 
 
 def settings_address(manifest: RunManifest | None) -> dict[str, str]:
-    """What leads another form to these settings; without a manifest, to the same dataset version."""
+    """Query that opens another form with these settings, or without a manifest with the same dataset version."""
     if manifest is not None:
         return {LOADED: keep_manifest(manifest.to_yaml(), manifest.name)}
     dataset = st.query_params.get("dataset")
@@ -76,15 +76,15 @@ def settings_address(manifest: RunManifest | None) -> dict[str, str]:
 
 
 def loaded_manifest(name: str) -> tuple[str, str]:
-    """The text of a manifest that was kept, and what it is called. Raises NotFound."""
+    """The text and label of a kept manifest. Raises NotFound."""
     draft = get_pipeline().drafts.find(name)
     if draft is None or "text" not in draft:
-        raise NotFound("manifest", name, "It is not kept any more; load its file again.")
+        raise NotFound("manifest", name, "It is no longer kept. Load its file again.")
     return str(draft["text"]), str(draft.get("label", name))
 
 
 def load_source(prefix: str, label: str, text: str) -> None:
-    """Fill the form from a manifest's text the next time that it is drawn. Raises InvalidManifest naming the key."""
+    """Fill the form from a manifest's text when it is next drawn. Raises InvalidManifest naming the key."""
     name = keep_manifest(text, label)
     st.session_state.pop(f"filled {prefix}", None)
     for gone in (CLONE, "dataset", "model", "method"):
@@ -103,14 +103,14 @@ def forget_source(prefix: str) -> None:
 
 
 def fill_from(source: Source, prefix: str, fields: Sequence[str]) -> None:
-    """Before the form is drawn: write the source into the fields, once, or again where they are new."""
+    """Before the form is drawn: write the source into the fields once, or again if they are new."""
     fresh = f"{prefix}-learning_rate" not in st.session_state
     if st.session_state.get(f"filled {prefix}") == source.id and not fresh:
         return
     st.session_state[f"filled {prefix}"] = source.id
     values, duration = source.values, source.manifest.duration
     for name in fields:
-        if values[name] is not None:  # of the two durations one is not given
+        if values[name] is not None:  # one of the two durations is missing
             st.session_state[f"{prefix}-{name}"] = values[name]
     st.session_state[f"{prefix}-model"] = source.manifest.model.id
     st.session_state[f"{prefix}-preset"] = (source.manifest.model.id, source.manifest.method.value)
@@ -121,13 +121,13 @@ def fill_from(source: Source, prefix: str, fields: Sequence[str]) -> None:
 
 
 def send_again(prefix: str) -> None:
-    """After the fields were written: have `send` write the same into them in the next script runs too."""
+    """After the fields were written: let `send` repeat that in the next script runs."""
     st.session_state[f"sent {prefix}"] = (0, {})
 
 
 def send(prefix: str) -> None:
-    """Before the fields are drawn. Streamlit tells the browser once of a value that the script has set, and drops that
-    message where the next script run starts before it went out, as when the preflight is quick and the machine busy.
+    """Write the values before the fields are drawn. Streamlit sends a value set by the script once, and drops that
+    message if the next script run starts before, as with a quick preflight on a busy machine.
     """
     times, sent = st.session_state.get(f"sent {prefix}", (_SENDS, {}))
     if times >= _SENDS:
@@ -142,25 +142,25 @@ def send(prefix: str) -> None:
 
 
 def is_field(value: Any) -> bool:
-    """Whether it is what a field of the form holds."""
+    """Whether a field of the form has this name."""
     return isinstance(value, bool | int | float | str)
 
 
 def preferred_ref(versions: Sequence[DatasetVersion], source: Source | None) -> str:
-    """The dataset version, as the address names it, that a form starts with: that of the source, or the newest."""
+    """The initial dataset version of a form, as in the address: that of the source, or the newest."""
     wanted = source.manifest.dataset if source else None
     if wanted is None or any((each.name, each.version) == (wanted.name, wanted.version) for each in versions):
         first = wanted or versions[0]
         return f"{first.name}:{first.version}"
     assert source is not None
     if "dataset" not in st.query_params:
-        said = f"{source.label} was made of {wanted.name} v{wanted.version}, which is not in this home."
+        said = f"{source.label} was made from {wanted.name} v{wanted.version}, which is missing in this home."
         st.warning(escape_markdown(said), icon=":material/dataset:")
     return f"{versions[0].name}:{versions[0].version}"
 
 
 def labels(source: Source | None, prefix: str, words: Mapping[str, Callable[[Any], str]]) -> Label:
-    """Makes the label of a field: with what it was where it is not as in the source any more."""
+    """The label of a field, with the source's value if the field differs from it."""
     was = source.values if source else {}
 
     def label(name: str, text: str) -> str:

@@ -19,10 +19,10 @@ _FORM_ID = re.compile(r"[0-9a-f]{8}")
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """The next start of what a form asks for. `number` counts those before it, `last` is the request id of the last.
+    """The next start of a form's request. `number` counts earlier starts, `last` is the request id of the latest.
 
-    A second click on the same button carries the same number, so it finds what the first one started. The button that
-    is drawn after a start has the next number, so that the same can be started again on purpose.
+    A second click on the same button has the same number, so it finds the job of the first click. The button
+    drawn after a start has the next number, so that the same request can be started again on purpose.
     """
 
     id: str
@@ -30,12 +30,12 @@ class Press:
     last: str | None = None
 
     def key(self, name: str) -> str:
-        """The key of the button: another one after each start, so that an old click cannot press the new button."""
+        """The key of the button, new after each start, so that an old click does not trigger the new button."""
         return f"{name}-{self.number}" if self.number else name
 
 
 def next_press(kind: str, asked: Any) -> Press:
-    """The press that would start `asked` from this form. Other values in the form make another press."""
+    """The submission that would start `asked` from this form. Other form values give another submission."""
     words = json.dumps([kind, asked], sort_keys=True, default=str)
     stem = f"{form_id()}.{hashlib.sha256(words.encode()).hexdigest()[:16]}"
     used, number = get_pipeline().requests.used, 0
@@ -45,25 +45,25 @@ def next_press(kind: str, asked: Any) -> Press:
 
 
 def form_id() -> str:
-    """Which form this is: the one in the address, or else the one of this session."""
+    """Id of this form: that in the address, or else that of this session."""
     return form_in_address() or str(st.session_state.setdefault(f"{FORM}-id", new_form()))
 
 
 def new_form() -> str:
-    """A name that no form has."""
+    """An unused form id."""
     return secrets.token_hex(4)
 
 
 def form_in_address() -> str | None:
-    """The form that the address names."""
+    """The form id in the address."""
     shown = st.query_params.get(FORM, "")
     return shown if _FORM_ID.fullmatch(shown) else None
 
 
 def keep_form(**others: str) -> None:
-    """Name the form in the address, so that a page that is loaded again in the middle of a start knows of that start.
+    """Write the form id to the address, so that a page reloaded during a start finds that start.
 
-    `others` are written with it where the address lacks them: each change of the address is a step of the history.
+    `others` are written with it if missing in the address: each change of the address is a step of the history.
     """
     wanted = {**others, FORM: form_id()}
     if missing := {name: value for name, value in wanted.items() if name not in st.query_params}:

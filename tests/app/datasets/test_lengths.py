@@ -14,7 +14,7 @@ def trace(words: int) -> Trace:
 def test_it_names_the_middle_the_longest_and_the_most_common() -> None:
     rows = [*((trace(n), "train") for n in (10, 11, 50)), (trace(20), "eval")]
     said = finding(measure(rows, estimate_many, "an estimate"))  # type: ignore[arg-type]
-    assert said.startswith("Tokens a row, an estimate. Train rows: median ")
+    assert said.startswith("Tokens per row, an estimate. Train rows: median ")
     train, evaluated = said.split(". ")[1:]
     assert "longest 5" in train
     assert "most have 1" in train

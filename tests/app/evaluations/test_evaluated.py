@@ -109,7 +109,7 @@ def answers(right: str) -> list[Prediction]:
     [
         ("0000000", "1111110", "r-0001 is better on this eval set."),
         ("1111111", "0000001", "r-0001 is worse on this eval set."),
-        ("0000", "1111", "The two cannot be told apart on 4 rows."),
+        ("0000", "1111", "No significant difference on 4 rows."),
         ("10000000000", "01111111111", "r-0001 is better on this eval set. It also broke 1 row that base had right."),
     ],
 )

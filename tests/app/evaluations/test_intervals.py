@@ -53,7 +53,7 @@ def test_each_share_that_both_have_is_told_as_better_worse_or_neither(sides: tup
     assert [(one.name, one.kind) for one in found] == [
         ("exact_match", "better"),
         ("repetition", "worse"),
-        ("format_valid", "cannot be told"),
+        ("format_valid", "undecided"),
     ]
     assert found[0].first == 0
     assert found[0].second == pytest.approx(2 / 3)
@@ -77,4 +77,4 @@ def test_what_the_chart_shows_is_said_in_words(sides: tuple[Side, Side]) -> None
     said = finding(differences(*sides, SCORERS), "base", "tuned")
     assert said.startswith("tuned less base: Exact match +66.7 points (")
     assert "Repetition +42.0 points" in said
-    assert said.endswith("Format valid +0.0 points (+0.0 points to +0.0 points), cannot be told.")
+    assert said.endswith("Format valid +0.0 points (+0.0 points to +0.0 points), undecided.")

@@ -15,7 +15,7 @@ def answer(id: str, value: float | None, *, sample: int = 0, scorer: str = "exac
 
 @pytest.mark.parametrize(
     ("first", "second", "verdict"),
-    [(1, 1, "Both right"), (0, 1, "Fixed"), (1, 0, "Broken"), (0, 0, "Both wrong"), (None, 1, "Not told")],
+    [(1, 1, "Both right"), (0, 1, "Fixed"), (1, 0, "Broken"), (0, 0, "Both wrong"), (None, 1, "Undecided")],
 )
 def test_right_and_wrong_are_told_apart(first: float | None, second: float, verdict: str) -> None:
     (pair,) = pair_up([answer("a", first)], [answer("a", second)], "exact_match")
