@@ -65,7 +65,7 @@ def test_each_share_that_both_have_is_told_as_better_worse_or_neither(sides: tup
 def test_the_chart_has_one_row_a_score_and_the_intervals_in_points(sides: tuple[Side, Side]) -> None:
     found = differences(*sides, SCORERS)
     traces = {trace.name: trace for trace in figure_of(found).data}
-    assert list(traces) == ["Better", "Worse", "Cannot be told"]
+    assert list(traces) == ["Better", "Worse", "Undecided"]
     better = traces["Better"]
     assert list(better.y) == ["Exact match"]
     assert better.x[0] == pytest.approx(200 / 3)
@@ -75,6 +75,6 @@ def test_the_chart_has_one_row_a_score_and_the_intervals_in_points(sides: tuple[
 
 def test_what_the_chart_shows_is_said_in_words(sides: tuple[Side, Side]) -> None:
     said = finding(differences(*sides, SCORERS), "base", "tuned")
-    assert said.startswith("tuned less base: Exact match +66.7 points (")
+    assert said.startswith("tuned minus base: Exact match +66.7 points (")
     assert "Repetition +42.0 points" in said
     assert said.endswith("Format valid +0.0 points (+0.0 points to +0.0 points), undecided.")
