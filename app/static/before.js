@@ -1,16 +1,15 @@
-/* Runs before Streamlit. Two things that it has no option for:
+/* Runs before Streamlit. Sets two things that Streamlit has no option for:
 
-   It finds out where it is mounted by asking below the address of the page, which fails twice for every link that leads
-   to a page. Here it is told.
+   The base address. Streamlit detects it by requests below the page's address, which fail twice per link to a page.
 
-   When a page is left, it first writes the next page's query behind the address of the old page, and then the next
-   page's address: the button "back" would lead to a page that never was. The first of the two is replaced. */
+   The history. When the page changes, Streamlit first writes the next page's query behind the old page's address, and
+   then the next page's address, so "back" would open an address that was never shown. The first entry is replaced. */
 "use strict";
 window.__streamlit = {BACKEND_BASE_URL: location.origin + "/", MAIN_PAGE_BASE_URL: location.origin + "/"};
 (() => {
   const push = history.pushState.bind(history);
-  const soon = 1000; // ms: both come with one answer of the server
-  let stayed = -Infinity; // when the query changed and the page did not
+  const soon = 1000; // ms: one server response causes both entries
+  let stayed = -Infinity; // time of the last change of the query without a change of the page
   history.pushState = (state, title, url) => {
     const next = new URL(url, location.href);
     const leaves = next.pathname !== location.pathname;
