@@ -53,7 +53,7 @@ def test_where_nothing_was_rejected_there_is_nothing_to_download(api: TestClient
     assert api.post("/traces/batch", content=GOOD, headers=LINES).json()["rejects"] is None
     answer = api.get("/traces/rejects/0123")
     assert answer.status_code == 404
-    assert "send the file again" in answer.json()["error"]["message"]
+    assert "Send the file again" in answer.json()["error"]["message"]
 
 
 def test_the_newest_rejected_rows_are_kept_and_the_oldest_go_first() -> None:

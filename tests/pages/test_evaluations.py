@@ -109,7 +109,7 @@ def test_a_form_that_cannot_be_says_why_beside_the_field(filled: Pipeline) -> No
     assert "temperature above 0" in words(checked(app.run()))
     app.number_input(key="eval-samples").set_value(1)
     app.get_by_key("eval-kind").set_value("A file")
-    assert "Upload an eval file" in words(checked(app.run()))
+    assert "No eval file" in words(checked(app.run()))
 
 
 @pytest.mark.tunix

@@ -83,7 +83,7 @@ def test_a_file_that_cannot_be_read_is_a_sentence(
     assert sentence in app.error[0].value.casefold()
     button = app.button(key="import-path")
     assert button.disabled
-    assert "what is missing stands above" in button.help
+    assert "Fix the problem above" in button.help
     assert rt.traces.count() == 0
 
 

@@ -204,7 +204,7 @@ def test_a_manifest_file_fills_the_form(filled: Pipeline) -> None:
 
 def test_a_loaded_manifest_that_is_not_kept_any_more_is_a_sentence(filled: Pipeline) -> None:
     app = open_page("new_run.py", manifest="0123456789abcdef")
-    assert "load its file again" in app.error[0].value
+    assert "Load its file again" in app.error[0].value
     assert app.button(key="start-run").label == "Start run"
 
 

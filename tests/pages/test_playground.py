@@ -80,7 +80,7 @@ def test_a_question_outlives_a_reload_and_one_that_was_forgotten_says_so(filled:
     app = open_page("playground.py", question=state.id)
     assert app.text_area(key="play-prompt").value == "<b>Where?</b>"
     assert f"{run.id} tuned" in words(app)
-    assert "was forgotten" in words(open_page("playground.py", question="q-00000000"))
+    assert "no longer kept" in words(open_page("playground.py", question="q-00000000"))
 
 
 def test_an_empty_prompt_is_not_asked(filled: Pipeline, run: Run) -> None:
