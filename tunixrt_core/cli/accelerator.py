@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from tunixrt_core.training.stop import StopRequest
 
 Checkpoint = Annotated[
-    str, typer.Option(help="Weights to take: last, best (of the lowest eval loss), or a train step that was saved.")
+    str,
+    typer.Option(help="Checkpoint to load: last, best (lowest eval loss), or the train step of a saved checkpoint."),
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process of this home holds the accelerator.")]
 
 
 @contextmanager
 def accelerator(here: Foreground, folder: RunDir, work: Work, wait: bool) -> Iterator[None]:
-    """While inside, this process holds the accelerator. Raises Conflict where another does and it must not wait."""
+    """Hold the accelerator within the block. Raises Conflict if another process holds it and waiting is not allowed."""
     told: list[str] = []
 
     def waiting(holder: str) -> None:
@@ -39,14 +40,14 @@ def accelerator(here: Foreground, folder: RunDir, work: Work, wait: bool) -> Ite
 
 @contextmanager
 def stop_at_signals(stop: StopRequest) -> Iterator[list[int]]:
-    """While inside, SIGINT and SIGTERM ask for a stop. Yields the exit codes of those that came."""
+    """Within the block, SIGINT and SIGTERM request a stop. Yields the exit codes of the signals received."""
     codes: list[int] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
         codes.append(128 + number)
-        stop.ask(f"Stopped by {name}; resume goes on from the checkpoint.")
-        err.print(f"{name}: stopping; what is done is kept.")
+        stop.ask(f"Stopped by {name}; resume continues from the checkpoint.")
+        err.print(f"{name}: stopping; finished work is kept.")
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

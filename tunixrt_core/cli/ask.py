@@ -23,7 +23,7 @@ from tunixrt_core.training.trainer import Sampling
 
 def ask(
     run: Annotated[str, typer.Argument(help="Run id, or the folder of a run.")],
-    prompt: Annotated[str, typer.Argument(help="What to ask; - reads standard input.")],
+    prompt: Annotated[str, typer.Argument(help="Prompt to answer; - reads standard input.")],
     target: TargetName = "both",
     checkpoint: Checkpoint = "last",
     system: Annotated[str | None, typer.Option(help="System prompt instead of the manifest's; '' for none.")] = None,
@@ -36,7 +36,7 @@ def ask(
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Ask a run's base and tuned model one thing; needs no database."""
+    """Ask a run's base and tuned models one question; needs no database."""
     settings = settings_of(home)
     here = Foreground(settings)
     here.require()
@@ -72,11 +72,11 @@ def _ask(question: Question, folder: RunDir, here: Foreground, wait: bool) -> tu
 
 
 def show_answer(answered: Answered) -> None:
-    """Steps, final answer, and what it took."""
+    """Steps, final answer, tokens and time."""
     out.print(f"{answered.target.capitalize()}: {answered.model}", style="bold")
     if answered.answer is None:
         out.print(answered.output)
-        out.print("No final answer can be read from that.", style="yellow")
+        out.print("No final answer was found in this output.", style="yellow")
     else:
         for number, step in enumerate(answered.steps, 1):
             out.print(f"{number:>4}. {step}")

@@ -20,21 +20,23 @@ from tunixrt_core.errors import InvalidDataset, UnreadableFile
 
 _GATE_HELP = (
     f"GATE=off|warn|exclude, with settings after commas: near_duplicate=exclude,threshold=0.9. Gates: "
-    f"{', '.join(GATES)}; all=warn sets every one. May be given several times."
+    f"{', '.join(GATES)}; all=warn sets every one. Repeatable."
 )
 
 
 def dataset_build(
-    name: Annotated[str | None, typer.Argument(help="Name of the dataset; that of the spec where left out.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Name of the dataset. Default: the name in the spec.")] = None,
     spec_file: Annotated[
-        Path | None, typer.Option("--spec", help="A spec as YAML or JSON; options given beside it win.")
+        Path | None, typer.Option("--spec", help="Dataset spec, YAML or JSON. Options override its values.")
     ] = None,
     source: Annotated[str | None, typer.Option(help="Only traces of this source.")] = None,
-    model: Annotated[str | None, typer.Option(help="Only traces that this model wrote.")] = None,
-    text: Annotated[str | None, typer.Option(help="Only traces that this search finds.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="Only traces with this tag; several: with all of them.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only traces written by this model.")] = None,
+    text: Annotated[str | None, typer.Option(help="Only traces that match this text search.")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="Only traces with this tag. Repeat it to require several tags.")
+    ] = None,
     correct: Annotated[
-        bool | None, typer.Option("--correct/--incorrect", help="Only traces whose answer is right, or wrong.")
+        bool | None, typer.Option("--correct/--incorrect", help="Only traces with a correct, or an incorrect answer.")
     ] = None,
     negatives: Annotated[
         str | None, typer.Option(help="Traces that their file or a person calls wrong or rejected: exclude or include.")
@@ -49,22 +51,28 @@ def dataset_build(
     after: Annotated[str | None, typer.Option(help="Only traces stored from this date on, such as 2026-11-24.")] = None,
     before: str | None = None,
     selection: Annotated[
-        str | None, typer.Option(help="all, latest, random, stratified, top, best, shortest or budget.")
+        str | None, typer.Option(help="Selection: all, latest, random, stratified, top, best, shortest or budget.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="How many, for latest, random, stratified and top.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Number of traces, for latest, random, stratified and top.")] = None,
     by: Annotated[
         str | None, typer.Option(help="Stratified: source, model or meta.KEY. Top, best, budget: name of a score.")
     ] = None,
     allocation: Annotated[str | None, typer.Option(help="Stratified: proportional or equal.")] = None,
-    budget: Annotated[int | None, typer.Option(help="Estimated tokens, for selection budget.")] = None,
-    tokens: Annotated[str | None, typer.Option(help="How a budget is counted: bytes (by four) or words.")] = None,
+    budget: Annotated[int | None, typer.Option(help="Maximum estimated tokens, for selection budget.")] = None,
+    tokens: Annotated[
+        str | None, typer.Option(help="How the budget's tokens are estimated: bytes (by four) or words.")
+    ] = None,
     seed: int | None = None,
-    eval_share: Annotated[float | None, typer.Option(help="Share of the prompts that go to the eval split.")] = None,
-    dedupe: Annotated[str | None, typer.Option(help="none, or prompt: one trace of each prompt.")] = None,
-    split_by: Annotated[str | None, typer.Option(help="What stays on one side: prompt or near_duplicate.")] = None,
+    eval_share: Annotated[float | None, typer.Option(help="Share of the prompts in the eval split.")] = None,
+    dedupe: Annotated[
+        str | None, typer.Option(help="none keeps all traces; prompt keeps one trace per prompt.")
+    ] = None,
+    split_by: Annotated[
+        str | None, typer.Option(help="What is never split between train and eval: prompt or near_duplicate.")
+    ] = None,
     gate: Annotated[list[str] | None, typer.Option(help=_GATE_HELP)] = None,
     eval_file: Annotated[
-        Path | None, typer.Option(help="Compare train rows with the prompts of this file (any format that is read).")
+        Path | None, typer.Option(help="Check the train rows for the prompts of this eval file (any readable format).")
     ] = None,
     as_json: AsJson = False,
     home: Home = None,
@@ -122,7 +130,7 @@ def dataset_build(
         out.print(f"{len(negative_rows):,} rows are negative examples: wrong, unwanted or rejected.")
     if outcomes:
         terminal.table(
-            ("Gate", "Action", "Looked at", "Found"), [(o.gate, o.action, o.checked, o.rows) for o in outcomes]
+            ("Gate", "Action", "Checked", "Found"), [(o.gate, o.action, o.checked, o.rows) for o in outcomes]
         )
 
 
@@ -158,7 +166,7 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 
 def read_gates(said: Sequence[str]) -> dict[str, Any]:
-    """`["near_duplicate=exclude,threshold=0.9"]` as the gates of a spec. Raises InvalidDataset."""
+    """Parse `["near_duplicate=exclude,threshold=0.9"]` into the gates of a spec. Raises InvalidDataset."""
     made: dict[str, Any] = {}
     for one in said:
         name, equals, rest = one.partition("=")

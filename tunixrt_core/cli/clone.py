@@ -24,17 +24,17 @@ def runs_clone(
     run: str,
     set_: Set = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; standard output otherwise.")
+        Path | None, typer.Option("--output", "-o", help="File to write. Default: standard output.")
     ] = None,
     output_dir: Annotated[
-        str | None, typer.Option(help="Folder of the new run; the next one in the home otherwise.")
+        str | None, typer.Option(help="Folder of the new run. Default: the next one in the home.")
     ] = None,
-    start: Annotated[bool, typer.Option("--start", help="Train it at once, in this process.")] = False,
+    start: Annotated[bool, typer.Option("--start", help="Train the clone at once, in this process.")] = False,
     wait: Wait = False,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Write the manifest of a run with some values changed, for a new run, and say what has changed."""
+    """Write a run's manifest with changed values, for a new run, and list the changes."""
     settings = settings_of(home)
     if output_dir is None:
         with open_home(home) as rt:

@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from tunixrt_core.pipeline.foreground import Foreground
     from tunixrt_core.pipeline.pipeline import Pipeline
 
-Home = Annotated[Path | None, typer.Option("--home", help="Directory for everything; TUNIXRT_HOME otherwise.")]
+Home = Annotated[Path | None, typer.Option("--home", help="Home directory. Default: TUNIXRT_HOME.")]
 
 EvalMap = Annotated[
     list[str] | None,
     typer.Option(
         "--map",
-        help="Say which column of the eval file is what: field=column, with prompt, expected_answer, id or system; "
-        "such as expected_answer=gold. Repeat it.",
+        help="Map a field to a column of the eval file: field=column, such as expected_answer=gold. "
+        "Fields: prompt, expected_answer, id, system. Repeatable.",
     ),
 ]
 
 
 def fail(message: str, *, retryable: bool = False) -> NoReturn:
-    """End with a sentence and exit code 1, or RETRY where the same command can succeed later."""
+    """Print an error and exit with code 1, or with RETRY if the same command can succeed later."""
     err.print(f"Error: {message}", style="bold red")
     raise SystemExit(ExitCode.RETRY if retryable else ExitCode.FAILURE)
 
@@ -54,8 +54,8 @@ def foreground(home: Path | None) -> Foreground:
 
 
 def run_folder(run: str, settings: Settings) -> RunDir:
-    """Of a run's id in the home, or of a path. Raises NotFound."""
+    """The folder of a run, by its id in the home or by its path. Raises NotFound."""
     for path in (settings.runs_dir / run, Path(run)):
         if (path / "manifest.yaml").is_file():
             return RunDir(path.resolve())
-    raise NotFound("run", run, "`tunixrt runs list` shows those of this home; a run's folder works too.")
+    raise NotFound("run", run, "`tunixrt runs list` lists the runs of this home; a run's folder works too.")

@@ -23,9 +23,9 @@ from tunixrt_core.traces.rows import SPLITS, Split
 if TYPE_CHECKING:
     from tunixrt_core.datasets.gates.why import FindingView
 
-DatasetNumber = Annotated[int | None, typer.Option("--version", help="The latest where not given.")]
+DatasetNumber = Annotated[int | None, typer.Option("--version", help="Number of the version. Default: the latest.")]
 
-dataset_app = typer.Typer(no_args_is_help=True, help="Build and look at dataset versions.")
+dataset_app = typer.Typer(no_args_is_help=True, help="Build and inspect dataset versions.")
 
 
 dataset_app.command("build")(dataset_build)
@@ -49,7 +49,7 @@ def dataset_list(
 
 @dataset_app.command("show")
 def dataset_show(name: str, version: DatasetNumber = None, as_json: AsJson = False, home: Home = None) -> None:
-    """Print a version: its counts, its hash and its spec, which builds it again with `--spec`."""
+    """Print the counts, the hash and the spec of a version. `--spec` builds it again from its spec."""
     with open_home(home) as rt:
         found = rt.datasets.get(name, version)
     if as_json:
@@ -64,14 +64,14 @@ def dataset_show(name: str, version: DatasetNumber = None, as_json: AsJson = Fal
 def dataset_rows(
     name: str,
     version: DatasetNumber = None,
-    split: Annotated[str | None, typer.Option(help="train or eval.")] = None,
-    limit: Annotated[int, typer.Option(help="How many to print.")] = 20,
+    split: Annotated[str | None, typer.Option(help="Split: train or eval.")] = None,
+    limit: Annotated[int, typer.Option(help="Number of rows to print.")] = 20,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Print the first rows of a version."""
     if split not in (None, *SPLITS):
-        raise typer.BadParameter("train or eval", param_hint="--split")
+        raise typer.BadParameter("must be train or eval", param_hint="--split")
     with open_home(home) as rt:
         rows = list(islice(rt.datasets.rows(name, version, split), limit))
     if as_json:
@@ -89,14 +89,14 @@ def dataset_rows(
 @dataset_app.command("gates")
 def dataset_gates(
     name: str,
-    gate: Annotated[str | None, typer.Argument(help="Print the rows behind this gate.")] = None,
+    gate: Annotated[str | None, typer.Argument(help="Print the rows that this gate found.")] = None,
     version: DatasetNumber = None,
     reason: Annotated[str | None, typer.Option(help="Only rows with this reason, such as wrong.")] = None,
-    limit: Annotated[int, typer.Option(help="How many rows to print, at most 1,000.")] = 20,
+    limit: Annotated[int, typer.Option(help="Number of rows to print, at most 1,000.")] = 20,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Print what the gates of a version did, or the rows behind one of them, each with why."""
+    """Print the results of a version's gates, or the rows that one gate found, each with its reason."""
     with open_home(home) as rt:
         if gate is None:
             outcomes = rt.datasets.gates(name, version)
@@ -115,7 +115,7 @@ def dataset_gates(
 
 def _outcomes(outcomes: Sequence[GateOutcome]) -> None:
     terminal.table(
-        ("Gate", "Version", "Action", "Looked at", "Found", "Of these"),
+        ("Gate", "Version", "Action", "Checked", "Found", "Of these"),
         [(o.gate, o.version, o.action, o.checked, o.rows, _counts(o)) for o in outcomes],
     )
 
@@ -133,11 +133,11 @@ def dataset_diff(
     name: str,
     before: Annotated[int, typer.Argument(help="Number of the earlier version.")],
     after: Annotated[int, typer.Argument(help="Number of the later version.")],
-    limit: Annotated[int, typer.Option(help="How many rows of each kind to name; JSON names all.")] = 20,
+    limit: Annotated[int, typer.Option(help="Maximum rows to list per kind of change. JSON lists all.")] = 20,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Print what changed from one version to another: rows added, removed, moved to the other side, changed."""
+    """Print the changes between two versions: rows added, removed, moved to the other split, changed."""
     with open_home(home) as rt:
         found = rt.datasets.diff(name, before, after)
     if as_json:
@@ -179,9 +179,11 @@ def _counts(outcome: GateOutcome) -> str:
 
 def export(
     name: Annotated[str, typer.Argument(help="Dataset name.")],
-    dataset_version: Annotated[int | None, typer.Option("--version", help="The latest where not given.")] = None,
+    dataset_version: Annotated[
+        int | None, typer.Option("--version", help="Number of the version. Default: the latest.")
+    ] = None,
     format: Annotated[str, typer.Option(help=", ".join(EXPORT_FORMATS))] = "tunix_sft",
-    file_type: Annotated[str, typer.Option("--as", help="jsonl, jsonl.gz or parquet.")] = "jsonl",
+    file_type: Annotated[str, typer.Option("--as", help="File type: jsonl, jsonl.gz or parquet.")] = "jsonl",
     style: Annotated[str, typer.Option(help=f"How steps are written: {', '.join(ReasoningStyle)}.")] = "tags",
     turns: Annotated[str, typer.Option(help="Prompt and completion as auto, text or messages.")] = "auto",
     reasoning: Annotated[str, typer.Option(help="In messages: in the content, or in a field of its own.")] = "content",

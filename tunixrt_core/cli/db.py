@@ -13,7 +13,7 @@ from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show.terminal import err, out
 from tunixrt_core.pipeline import recovery
 
-db_app = typer.Typer(no_args_is_help=True, help="Back up, check and restore the store.")
+db_app = typer.Typer(no_args_is_help=True, help="Back up, check and restore the database.")
 
 
 @db_app.command()
@@ -22,7 +22,7 @@ def backup(
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Copy the store to a new file, while it is in use or not, and check the copy."""
+    """Copy the database to a new file and check the copy. The database may be in use."""
     with open_home(home) as rt:
         made = rt.home.backup(file)
     if as_json:
@@ -33,24 +33,26 @@ def backup(
 
 @db_app.command()
 def restore(
-    file: Annotated[Path, typer.Argument(help="What `tunixrt db backup` wrote.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace the store that is there; it is kept aside.")] = False,
+    file: Annotated[Path, typer.Argument(help="Backup file written by `tunixrt db backup`.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an existing database; it is kept under another name.")
+    ] = False,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Put a backup in the place of the store. Stop the dashboard first."""
+    """Replace the database with a backup. Stop the dashboard first."""
     made = recovery.restore(settings_of(home), file, force=force)
     if as_json:
         print_json(made)
         return
     out.print(f"{made.path}  {made.traces:,} traces restored")
     if made.kept is not None:
-        out.print(f"{made.kept}  is the store that was there before; delete it when it is not needed any more")
+        out.print(f"{made.kept}  is the previous database; delete it when it is no longer needed")
 
 
 @db_app.command()
 def check(as_json: AsJson = False, home: Home = None) -> None:
-    """Read every page and every trace, and compare each with its hash. Exits with 1 where something is wrong."""
+    """Read every page and every trace, and compare each trace with its hash. Exits with 1 if one is damaged."""
     with open_home(home) as rt:
         health = rt.home.check_store()
     if as_json:

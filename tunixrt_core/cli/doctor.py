@@ -36,7 +36,7 @@ doctor_app = typer.Typer(invoke_without_command=True)
 
 @doctor_app.callback()
 def doctor(context: typer.Context, as_json: AsJson = False, home: Home = None) -> None:
-    """Check this machine: versions, device, home, database. Exits with 1 where something needed is missing."""
+    """Check this machine: versions, device, home, database. Exits with 1 if something required is missing."""
     if context.invoked_subcommand is not None:
         return
     found = recovery.check_machine(settings_of(home))
@@ -66,7 +66,7 @@ def data(
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Read a file of traces to its end and say what is in it; store nothing. Exits with 1 where a row is bad."""
+    """Read a whole file of traces and report its contents; store nothing. Exits with 1 if a row is bad."""
     with open_home(home) as rt, terminal.progress() as bar:
         task = bar.add_task("reading", total=None, note="")
         found = rt.traces.diagnose(
@@ -91,7 +91,7 @@ def eval_file(
     rejects: RejectsFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read an eval file and say what would be asked, and by what it groups. Exits with 1 where a row is bad."""
+    """Read an eval file and report its prompts and groups. Exits with 1 if a row is bad."""
     with rejects_file(rejects) if rejects else nullcontext() as rejected:
         columns = fields_of(map_ or [])
         _, report = read_eval_file(stream_of(file), name=name_of(file), rejects=rejected, columns=columns)
@@ -106,7 +106,7 @@ def eval_file(
 @doctor_app.command()
 def bundle(
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; named by the time otherwise.")
+        Path | None, typer.Option("--output", "-o", help="File to write. Default: a name with the current time.")
     ] = None,
     as_json: AsJson = False,
     home: Home = None,
@@ -117,4 +117,4 @@ def bundle(
     if as_json:
         print_json({"path": path, "bytes": size})
     else:
-        terminal.out.print(f"{path}  {size:,} bytes. Read it before you send it to somebody.")
+        terminal.out.print(f"{path}  {size:,} bytes. Review it before you share it.")

@@ -12,18 +12,18 @@ from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import evaluations as terminal_eval
 from tunixrt_core.cli.show.terminal import err
 
-evals_app = typer.Typer(no_args_is_help=True, help="Evaluations that are there: list, compare, rank; and the scorers.")
+evals_app = typer.Typer(no_args_is_help=True, help="List, compare and rank evaluations, and list the scorers.")
 
-Metric = Annotated[str, typer.Option("--scorer", help="By which scorer; `tunixrt evals scorers` lists them.")]
+Metric = Annotated[str, typer.Option("--scorer", help="Scorer to use; `tunixrt evals scorers` lists them.")]
 
 
 @evals_app.command("list")
 def list_(
-    run: Annotated[str | None, typer.Argument(help="Of this run only.")] = None,
+    run: Annotated[str | None, typer.Argument(help="Only evaluations of this run.")] = None,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Every evaluation, newest first."""
+    """List evaluations, newest first."""
     with open_home(home) as pipeline:
         found = pipeline.evaluations.records(run)
     if as_json:
@@ -35,12 +35,12 @@ def list_(
 @evals_app.command()
 def compare(
     first: Annotated[str, typer.Argument(help="Id of an evaluation, as `tunixrt evals list` shows it.")],
-    second: Annotated[str, typer.Argument(help="The one that is compared with it.")],
+    second: Annotated[str, typer.Argument(help="Id of the evaluation to compare with it.")],
     scorer: Metric = "exact_match",
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Two evaluations, row by row, on the rows that both have answered."""
+    """Compare two evaluations row by row, on the rows that both have answered."""
     with open_home(home) as pipeline:
         found = pipeline.evaluations.compare(first, second, scorer)
     if as_json:
@@ -52,14 +52,14 @@ def compare(
 @evals_app.command()
 def board(
     scorer: Metric = "exact_match",
-    dataset: Annotated[str | None, typer.Option(help="Of runs on this dataset only.")] = None,
-    model: Annotated[str | None, typer.Option(help="Of runs of this model only.")] = None,
-    since: Annotated[datetime | None, typer.Option(help="Made at this moment (UTC) or later.")] = None,
-    until: Annotated[datetime | None, typer.Option(help="Made at this moment (UTC) or earlier.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Only runs on this dataset.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only runs of this model.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="Only evaluations made at this time (UTC) or later.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Only evaluations made at this time (UTC) or earlier.")] = None,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """The leaderboard: one an eval set, as only those that were asked the same can be ranked."""
+    """Print one leaderboard per eval set: only evaluations of the same prompts are ranked together."""
     with open_home(home) as pipeline:
         found = pipeline.evaluations.leaderboard(
             scorer, dataset=dataset, model=model, since=_utc(since), until=_utc(until)
@@ -75,7 +75,7 @@ def board(
 
 @evals_app.command()
 def scorers(as_json: AsJson = False) -> None:
-    """What an answer can be scored by, for `tunixrt evaluate --scorer`."""
+    """List the scorers for `tunixrt evaluate --scorer`."""
     from tunixrt_core.evaluation.scorers.known import known_scorers
 
     if as_json:

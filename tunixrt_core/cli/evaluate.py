@@ -36,11 +36,13 @@ def evaluate(
     checkpoint: Checkpoint = "last",
     eval_file: Annotated[
         Path | None,
-        typer.Option(help="Ask the rows of this file (prompt, expected_answer) instead of the run's eval split."),
+        typer.Option(
+            help="Evaluate on the rows of this file (prompt, expected_answer) instead of the run's eval split."
+        ),
     ] = None,
     map_: EvalMap = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most this many rows.")] = None,
-    samples: Annotated[int, typer.Option(min=1, help="Answers to each prompt; more than one needs a temperature.")] = 1,
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of rows.")] = None,
+    samples: Annotated[int, typer.Option(min=1, help="Answers per prompt; more than one needs a temperature.")] = 1,
     temperature: Temperature = 0.0,
     top_p: TopP = 1.0,
     top_k: TopK = None,
@@ -48,30 +50,30 @@ def evaluate(
     max_new_tokens: MaxNewTokens = None,
     scorer: Annotated[
         list[str] | None,
-        typer.Option(help="Name of a scorer, several times if need be; `tunixrt evals scorers` lists them."),
+        typer.Option(help="Name of a scorer; repeatable. `tunixrt evals scorers` lists them."),
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Answer anew what was answered before.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Regenerate existing answers.")] = False,
     baseline: Annotated[
         str | None,
-        typer.Option(help="Compare the tuned model with this run's on the same rows, or with `base`."),
+        typer.Option(help="Compare the tuned model with that of this run, or with `base`, on the same rows."),
     ] = None,
     fail_if_worse: Annotated[
         bool,
-        typer.Option("--fail-if-worse", help=f"Exit with {ExitCode.WORSE} where it is worse than the baseline."),
+        typer.Option("--fail-if-worse", help=f"Exit with {ExitCode.WORSE} if the model is worse than the baseline."),
     ] = False,
     wait: Wait = False,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Let the base and the tuned model answer the eval split, or a file, and compare them; needs no database.
+    """Compare the base and the tuned model's answers to the eval split, or to a file; needs no database.
 
-    Answers that are there already are kept: a stopped evaluation goes on where it was.
+    Existing answers are kept: a stopped evaluation continues where it ended.
     """
     asked = targets_of(target)
     if fail_if_worse and baseline is None:
         raise typer.BadParameter("--fail-if-worse needs --baseline: a run, or base")
     if map_ and eval_file is None:
-        raise typer.BadParameter("--map needs --eval-file: it says what the columns of that file are")
+        raise typer.BadParameter("--map needs --eval-file: it maps the columns of that file")
     request = EvalRequest(
         checkpoint=checkpoint,
         eval_file=eval_file,
@@ -100,7 +102,7 @@ def evaluate(
 
 
 def _baseline(named: str | None, settings: Settings) -> tuple[RunDir, str] | Literal["base"] | None:
-    """A run and its checkpoint, or the base model. `r-0003:40` is checkpoint 40 of r-0003; the last without one."""
+    """A run and its checkpoint, or the base model. `r-0003:40` is checkpoint 40 of r-0003; without a number, the last."""
     if named is None:
         return None
     if named == BASE:
@@ -112,7 +114,7 @@ def _baseline(named: str | None, settings: Settings) -> tuple[RunDir, str] | Lit
 
 
 def _evaluate(plans: Sequence[EvalPlan], here: Foreground, again: bool, bar: Progress) -> bool:
-    """Evaluate each; False where a signal stopped it before all was answered."""
+    """Run each evaluation; False if a signal stopped it before all prompts were answered."""
     stop = StopRequest()
     with stop_at_signals(stop):
         for plan in plans:
@@ -151,7 +153,7 @@ def _document(
 def _show(plans: Sequence[EvalPlan], complete: bool, found: Comparison | None, verdict: Verdict | None) -> None:
     terminal_eval.show_results(plans)
     if not complete:
-        err.print("Stopped; the answers so far are kept. The same command goes on where it was.")
+        err.print("Stopped; the answers so far are kept. The same command continues from them.")
     if found is not None:
         terminal_eval.show_comparison(plans[0].label, plans[-1].label, found)
     if verdict is not None:

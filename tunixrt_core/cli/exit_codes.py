@@ -21,13 +21,13 @@ class Meaning(NamedTuple):
 
     code: ExitCode
     meaning: str
-    commands: tuple[str, ...]  # those that can end with it for this reason; none stands for all
+    commands: tuple[str, ...]  # those that can exit with it for this reason; empty: all
 
 
 _TRAINING = ("train", "runs resume", "runs clone --start")
 
 MEANINGS: tuple[Meaning, ...] = (
-    Meaning(ExitCode.SUCCESS, "success; also where the reader of a pipe has ended, such as `head`", ()),
+    Meaning(ExitCode.SUCCESS, "success; also when the reader of a pipe, such as `head`, has ended", ()),
     Meaning(ExitCode.FAILURE, "error: one sentence on standard error says what is wrong and how to fix it", ()),
     Meaning(ExitCode.FAILURE, "rows were rejected (`ingest` stored the others)", ("ingest", "doctor data")),
     Meaning(ExitCode.FAILURE, "rows were rejected, or no row is left to ask", ("doctor eval",)),

@@ -22,7 +22,7 @@ def export_model(
     run: Annotated[str, typer.Argument(help="Run id, or the folder of a run.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Directory to make; in the run's own export/ otherwise."),
+        typer.Option("--output", "-o", help="Directory to create. Default: one in the run's export/."),
     ] = None,
     layout: Annotated[
         str,
@@ -37,7 +37,7 @@ def export_model(
         bool | None,
         typer.Option(
             "--check-with-transformers/--no-check-with-transformers",
-            help="Load it with Hugging Face's own code too (transformers, peft). Default: where that is installed.",
+            help="Check it with Hugging Face's own code too (transformers, peft). Default: if installed.",
         ),
     ] = None,
     checkpoint: Checkpoint = "last",
@@ -76,9 +76,9 @@ def export_model(
 
 def _layouts(named: str) -> list[ExportLayout]:
     if named == _BOTH:
-        return [ExportLayout.PEFT, ExportLayout.MERGED]  # first the one that some runs cannot be written in
+        return [ExportLayout.PEFT, ExportLayout.MERGED]  # first the layout that some runs do not support
     if named not in list(ExportLayout):
-        raise typer.BadParameter(f"--format is {', '.join(ExportLayout)} or {_BOTH}")
+        raise typer.BadParameter(f"--format must be {', '.join(ExportLayout)} or {_BOTH}")
     return [ExportLayout(named)]
 
 
@@ -95,7 +95,7 @@ def _show(report: ExportReport) -> None:
         out.print(
             f"Checked by {check.by} on {report.prompts} prompts: logits differ by at most "
             f"{check.largest_difference:.2g} (allowed {check.tolerance:.2g}), "
-            f"the likeliest next token agrees in {check.agreement:.1%}."
+            f"the most likely next token agrees in {check.agreement:.1%}."
         )
     for by, why in report.not_checked.items():
         out.print(f"Not checked by {by}: {why}.")

@@ -23,22 +23,24 @@ from tunixrt_core.ingest.options import Reading
 from tunixrt_core.ingest.report import ImportProgress, ImportReport
 from tunixrt_core.pipeline.pipeline import Pipeline
 
-Format = Annotated[str, typer.Option(help="Format of the rows; auto looks at the content.")]
-Split = Annotated[str, typer.Option(help="Divide reasoning by: auto, numbered, paragraphs, lines or none.")]
+Format = Annotated[str, typer.Option(help="Format of the rows; auto detects it from the content.")]
+Split = Annotated[
+    str, typer.Option(help="How to divide reasoning into steps: auto, numbered, paragraphs, lines or none.")
+]
 ThinkTags = Annotated[
     tuple[str, str] | None,
-    typer.Option(metavar="OPEN CLOSE", help="Marks around the reasoning, where they are none of the known ones."),
+    typer.Option(metavar="OPEN CLOSE", help="Marks around the reasoning, if they are not among the known ones."),
 ]
 Map = Annotated[
     list[str] | None,
-    typer.Option("--map", help="Say which column is what: field=column, such as prompt=question. Repeat it."),
+    typer.Option("--map", help="Map a field to a column: field=column, such as prompt=question. Repeatable."),
 ]
 Field = Annotated[
     str | None, typer.Option(help="Key of a JSON document under which its rows are, such as data or data.train.")
 ]
 Encoding = Annotated[str | None, typer.Option(help="Encoding of text that is not UTF-8, such as gb18030 or cp1252.")]
 RejectsFile = Annotated[
-    Path | None, typer.Option("--rejects", help="Write the rejected rows to this file, to be fixed and read again.")
+    Path | None, typer.Option("--rejects", help="Write the rejected rows to this file, to fix and import again.")
 ]
 
 
@@ -52,21 +54,21 @@ def ingest(
         ),
     ] = None,
     format: Format = "auto",
-    source: Annotated[str | None, typer.Option(help="Name to keep as the traces' source.")] = None,
+    source: Annotated[str | None, typer.Option(help="Source to record with the traces.")] = None,
     split: Split = "auto",
     think_tags: ThinkTags = None,
     map_: Map = None,
     field: Field = None,
     encoding: Encoding = None,
     rejects: RejectsFile = None,
-    preview: Annotated[bool, typer.Option("--preview", help="Show what would be made of it; store nothing.")] = False,
+    preview: Annotated[bool, typer.Option("--preview", help="Show the first rows as traces; store nothing.")] = False,
     bundled: Annotated[bool, typer.Option("--examples", help="Load the bundled example traces.")] = False,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Read traces into the store. Exits with 1 where a row was rejected.
+    """Import traces into the database. Exits with 1 if a row was rejected.
 
-    A file is stored as a whole or not at all: Ctrl-C stores nothing of it.
+    A file is stored as a whole or not at all: after Ctrl-C no row is stored.
     """
     if bundled == bool(files):
         raise typer.BadParameter("name a file, or give --examples")
@@ -124,7 +126,7 @@ def words_of(
     field: str | None = None,
     encoding: str | None = None,
 ) -> Reading:
-    """What the user said about a file, as the verbs take it. Raises UnreadableFile."""
+    """The import options of a file, as the methods of `rt.traces` take them. Raises UnreadableFile."""
     mapping = ColumnMapping.parse(pairs or [])
     return {
         "name": name_of(files[0]) if len(files) == 1 else f"{len(files):,} files",
@@ -139,7 +141,7 @@ def words_of(
 
 
 def tell(bar: Any, task: Any, progress: ImportProgress) -> None:
-    """Rows on the bar, with the rate and the time left beside them where the size is known."""
+    """Show rows on the bar, with their rate, and the time left if the size is known."""
     left = progress.seconds_left
     note = f"{progress.rate:,.0f}/s" + (f", about {left:,.0f} s left" if left is not None else "")
     total = round(progress.read / progress.share) if progress.share else None
@@ -175,14 +177,14 @@ class Interrupt:
         self._checks = False
 
     def check(self) -> None:
-        """Called again and again, a last time before the commit. Raises KeyboardInterrupt where it was asked for."""
+        """Called repeatedly, the last time before the commit. Raises KeyboardInterrupt after a Ctrl-C."""
         self._checks = True
         if self._asked:
             raise KeyboardInterrupt
 
     @contextmanager
     def caught(self) -> Iterator[None]:
-        """While inside, Ctrl-C is heard at the next `check`, or at once before the first one. The second one kills."""
+        """Within the block, Ctrl-C takes effect at the next `check`, or at once before the first. A second kills."""
         before = signal.signal(signal.SIGINT, self._handle)
         try:
             yield
@@ -190,7 +192,7 @@ class Interrupt:
             signal.signal(signal.SIGINT, before)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self._asked:  # the file gives nothing more, so that no check comes
+        if self._asked:  # the file has ended, so no further check follows
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             signal.raise_signal(signal.SIGINT)
         self._asked = True

@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a command is, as `module:name`, and the first paragraph of its help, which a test compares."""
+    """The location of a command, as `module:name`, and the first paragraph of its help, which a test compares."""
 
     place: str
     help: str
@@ -50,7 +50,7 @@ def lazy_group(table: Mapping[str, Entry]) -> type[TyperGroup]:
 
 
 class _Commands(Mapping[str, Any]):
-    """Commands that are there, and those of a table, each imported when it is looked up."""
+    """Registered commands, and those of a table, each imported when it is looked up."""
 
     def __init__(self, registered: Mapping[str, Any], table: Mapping[str, Entry]) -> None:
         self._loaded = dict(registered)

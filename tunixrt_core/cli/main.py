@@ -13,9 +13,9 @@ from tunixrt_core.errors import TunixRTError
 
 _HERE = "tunixrt_core.cli"
 COMMANDS = {
-    "ingest": Entry(f"{_HERE}.ingest:ingest", "Read traces into the store. Exits with 1 where a row was rejected."),
+    "ingest": Entry(f"{_HERE}.ingest:ingest", "Import traces into the database. Exits with 1 if a row was rejected."),
     "traces": Entry(f"{_HERE}.traces:traces_app", "Find, read, judge, compare and delete traces."),
-    "dataset": Entry(f"{_HERE}.datasets:dataset_app", "Build and look at dataset versions."),
+    "dataset": Entry(f"{_HERE}.datasets:dataset_app", "Build and inspect dataset versions."),
     "export": Entry(
         f"{_HERE}.datasets:export",
         "Write a dataset version as a file. The same version always gives the same bytes.",
@@ -23,33 +23,33 @@ COMMANDS = {
     "manifest": Entry(f"{_HERE}.manifest:manifest_app", "Write a run manifest, or a script from one."),
     "preflight": Entry(
         f"{_HERE}.preflight:preflight",
-        "Check a manifest before it runs; needs no database. Exits with 1 where something blocks the start.",
+        "Check a manifest before it runs; needs no database. Exits with 1 if something blocks the start.",
     ),
     "memory": Entry(
         f"{_HERE}.memory:memory",
-        "Count the memory of one train step on each device; loads no weights. Exits with 1 where it does not fit.",
+        "Compute the memory of one train step per device; loads no weights. Exits with 1 if it does not fit.",
     ),
     "train": Entry(f"{_HERE}.train:train", "Run a manifest in this process; needs no database."),
     "runs": Entry(f"{_HERE}.runs:runs_app", "List, show, stop, save, resume, clone and compare runs."),
     "evaluate": Entry(
         f"{_HERE}.evaluate:evaluate",
-        "Let the base and the tuned model answer the eval split, or a file, and compare them; needs no database.",
+        "Compare the base and the tuned model's answers to the eval split, or to a file; needs no database.",
     ),
-    "evals": Entry(f"{_HERE}.evals:evals_app", "Evaluations that are there: list, compare, rank; and the scorers."),
-    "ask": Entry(f"{_HERE}.ask:ask", "Ask a run's base and tuned model one thing; needs no database."),
+    "evals": Entry(f"{_HERE}.evals:evals_app", "List, compare and rank evaluations, and list the scorers."),
+    "ask": Entry(f"{_HERE}.ask:ask", "Ask a run's base and tuned models one question; needs no database."),
     "export-model": Entry(
         f"{_HERE}.export:export_model",
         "Write the tuned model, or its LoRA, as a Hugging Face directory, and check it; needs no database.",
     ),
     "models": Entry(f"{_HERE}.models:models_app", "List the models of this home, and download others."),
-    "db": Entry(f"{_HERE}.db:db_app", "Back up, check and restore the store."),
+    "db": Entry(f"{_HERE}.db:db_app", "Back up, check and restore the database."),
     "doctor": Entry(
         f"{_HERE}.doctor:doctor_app",
-        "Check this machine: versions, device, home, database. Exits with 1 where something needed is missing.",
+        "Check this machine: versions, device, home, database. Exits with 1 if something required is missing.",
     ),
     "serve": Entry(
         f"{_HERE}.serve:serve",
-        "Start the dashboard and its JSON API on one port. An option wins over its environment variable.",
+        "Start the dashboard and its JSON API on one port. An option overrides its environment variable.",
     ),
 }
 
@@ -57,7 +57,7 @@ app = typer.Typer(cls=lazy_group(COMMANDS), no_args_is_help=True, pretty_excepti
 
 
 def main() -> None:
-    """Entry point: errors become a sentence and exit code 1, or 75 where a retry can succeed."""
+    """Entry point: errors become a sentence and exit code 1, or 75 if a retry can succeed."""
     with standard_output():
         try:
             app(prog_name="tunixrt")

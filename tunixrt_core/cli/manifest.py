@@ -22,14 +22,18 @@ manifest_app = typer.Typer(invoke_without_command=True)
 def manifest(
     context: typer.Context,
     dataset: Annotated[str | None, typer.Option(help="Dataset to train on.")] = None,
-    dataset_version: Annotated[int | None, typer.Option("--version", help="The latest where not given.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Or an exported Tunix SFT file; needs no database.")] = None,
+    dataset_version: Annotated[
+        int | None, typer.Option("--version", help="Number of the version. Default: the latest.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Exported Tunix SFT file to train on instead; needs no database.")
+    ] = None,
     model: Annotated[str, typer.Option(help="Built-in model (tiny), a Hugging Face directory, or org/name.")] = "tiny",
     output_dir: Annotated[
-        str | None, typer.Option(help="Folder of the run; the next one in the home otherwise.")
+        str | None, typer.Option(help="Folder of the run. Default: the next one in the home.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; standard output otherwise.")
+        Path | None, typer.Option("--output", "-o", help="File to write. Default: standard output.")
     ] = None,
     set_: Set = None,
     as_json: AsJson = False,

@@ -20,24 +20,22 @@ from tunixrt_core.training.memory import DEVICE_MEMORY, Advice, MemoryNeed, byte
 def memory(
     manifest_file: Annotated[Path, typer.Argument(help="Manifest, YAML or JSON.")],
     device: Annotated[
-        str | None, typer.Option(help=f"{', '.join(DEVICE_MEMORY)}; this machine's own memory where not given.")
+        str | None, typer.Option(help=f"{', '.join(DEVICE_MEMORY)}. Default: the device of this machine.")
     ] = None,
-    devices: Annotated[
-        int, typer.Option(min=1, help="Devices that there are, where mesh.fsdp takes as many as it can.")
-    ] = 1,
+    devices: Annotated[int, typer.Option(min=1, help="Number of devices, if mesh.fsdp uses as many as it can.")] = 1,
     only_estimate: Annotated[
-        bool, typer.Option("--estimate", help="At once, from config.json; rougher than compiling.")
+        bool, typer.Option("--estimate", help="Estimate from config.json: immediate, but less exact than compiling.")
     ] = False,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Count the memory of one train step on each device; loads no weights. Exits with 1 where it does not fit."""
+    """Compute the memory of one train step per device; loads no weights. Exits with 1 if it does not fit."""
     if device is not None and device.lower() not in DEVICE_MEMORY:
-        raise typer.BadParameter(f"--device is one of {', '.join(DEVICE_MEMORY)}")
+        raise typer.BadParameter(f"--device must be one of {', '.join(DEVICE_MEMORY)}")
     manifest = load_manifest(manifest_file)
     found = foreground(home).memory(manifest, device=device, devices=devices, only_estimate=only_estimate)
     if found is None:
-        raise typer.BadParameter("the memory of this machine's device is not known; name the device with --device")
+        raise typer.BadParameter("the memory of this machine's device is unknown; name the device with --device")
     if as_json:
         print_json(_document(found.need, found.advice))
     else:
@@ -73,7 +71,7 @@ def _show(need: MemoryNeed, advice: list[Advice]) -> None:
     out.print(f"{sentence[0].upper()}{sentence[1:]}: {'fits' if need.fits else 'does not fit'}.")
     for one in advice:
         named = ", ".join(f"{key}={value}" for key, value in one.changes.items())
-        out.print(f"  {one.words}" + (f" {named}: {byte_words(one.total)} a device." if named else ""))
+        out.print(f"  {one.words}" + (f" {named}: {byte_words(one.total)} per device." if named else ""))
 
 
 def _counted(devices: int) -> str:

@@ -35,7 +35,7 @@ def models_get(
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Download a model into the home, check its files, and print where it lies. One that is there is only checked."""
+    """Download a model into the home, check its files and print its path. An existing one is only checked."""
     with terminal.progress() as bar:
         task = bar.add_task(model, total=None, note="")
 
@@ -46,4 +46,4 @@ def models_get(
     if as_json:
         print_json(found)
     else:
-        out.print(f"{found.path}  {found.type}, {found.layers} layers, whole")
+        out.print(f"{found.path}  {found.type}, {found.layers} layers, complete")

@@ -22,14 +22,14 @@ AsJson = Annotated[
 ]
 
 _OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
-# JSON leaves these as they are; a terminal takes some of them for commands
+# JSON does not escape these; a terminal interprets some of them as commands
 _CONTROLS = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
 def print_json(value: object) -> None:
     """Print a value as one JSON document in UTF-8, whatever the terminal's encoding is.
 
-    Records are written by their `to_dict`, or else by their fields; what is not a number is null.
+    Records are written by their `to_dict`, or else by their fields; a float that is not finite is null.
     """
     print_document(orjson.dumps(value, default=_plain, option=_OPTIONS).decode().translate(_CONTROLS) + "\n")
 
@@ -70,7 +70,7 @@ def _plain(value: Any) -> Any:
 
 
 class _Output(io.FileIO):
-    """A file that ends the command quietly with 0 when nobody reads it any more, as in `| head`."""
+    """A file that ends the command with 0 and no error when its reader is gone, as in `| head`."""
 
     def write(self, data: Any, /) -> int:
         try:
@@ -83,9 +83,9 @@ class _Output(io.FileIO):
 
 @contextmanager
 def standard_output() -> Iterator[None]:
-    """While inside, a closed pipe ends the command quietly, and what cannot be encoded is replaced."""
+    """Within the block, a closed pipe ends the command without an error, and unencodable characters are replaced."""
     before = sys.stdout
-    if before is None:  # closed by whoever started the command
+    if before is None:  # closed by the process that started the command
         yield
         return
     before.flush()

@@ -33,7 +33,7 @@ from tunixrt_core.training.preflight import (
 from tunixrt_core.training.preflight_checks import CHECKS
 
 Allow = Annotated[
-    list[str] | None, typer.Option("--allow", help="Code of a finding that must not block; may be given again.")
+    list[str] | None, typer.Option("--allow", help="Code of a finding that must not block the start; repeatable.")
 ]
 
 _STYLES = {"prompt": "dim", "format": "cyan", "step": "blue", "answer": "green"}
@@ -45,14 +45,14 @@ _NAMED = 10  # rows that a finding lists
 def preflight(
     manifest_file: Annotated[Path, typer.Argument(help="Manifest, YAML or JSON.")],
     rows: Annotated[str | None, typer.Option(help=f"Show a row: {', '.join(PICKS)}.")] = None,
-    row: Annotated[int | None, typer.Option(min=1, help="Show this row, by its line in the data file.")] = None,
+    row: Annotated[int | None, typer.Option(min=1, help="Show the row on this line of the data file.")] = None,
     allow: Allow = None,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Check a manifest before it runs; needs no database. Exits with 1 where something blocks the start."""
+    """Check a manifest before it runs; needs no database. Exits with 1 if something blocks the start."""
     if rows is not None and rows not in PICKS:
-        raise typer.BadParameter(f"--rows is one of {', '.join(PICKS)}")
+        raise typer.BadParameter(f"--rows must be one of {', '.join(PICKS)}")
     allowed = check_codes(allow)
     here = foreground(home)
     here.require()
@@ -74,7 +74,7 @@ def preflight(
 
 
 def check_codes(allow: Sequence[str] | None) -> tuple[str, ...]:
-    """The codes given with --allow. Raises BadParameter for one that is none."""
+    """The codes given with --allow. Raises BadParameter for an unknown code."""
     if unknown := [code for code in allow or () if code not in CHECKS]:
         raise typer.BadParameter(f"--allow {unknown[0]}: known codes are {', '.join(CHECKS)}")
     return tuple(allow or ())
@@ -117,8 +117,8 @@ def _totals(totals: Totals) -> Iterator[tuple[str, str]]:
     yield "Left out, shortened", f"{totals.rows_left_out:,} too long, {totals.rows_shortened:,} lose steps"
     yield "Nothing trained", f"{totals.rows_empty:,} rows"
     yield "Answers cut", f"{totals.answers_cut:,}"
-    yield "Tokens a row", f"{totals.shortest:,} to {totals.longest:,}, {totals.mean:,.0f} on average"
-    yield "Tokens an epoch", f"{totals.tokens:,}: {totals.trained_tokens:,} trained, {totals.masked_tokens:,} masked"
+    yield "Tokens per row", f"{totals.shortest:,} to {totals.longest:,}, {totals.mean:,.0f} on average"
+    yield "Tokens per epoch", f"{totals.tokens:,}: {totals.trained_tokens:,} trained, {totals.masked_tokens:,} masked"
     yield "Batches", f"{totals.packed_rows:,} rows of {', '.join(f'{n:,}' for n in totals.batch_lengths)} tokens"
     yield "Padding", f"{totals.padding_share:.1%}"
     yield "Train steps", f"{totals.train_steps:,}, {totals.epochs:g} epochs"
@@ -147,7 +147,7 @@ def _finding(finding: Finding) -> None:
 
 
 def _row(view: RowView) -> None:
-    """A row in pieces, one part a line, each with its name for whoever sees no colour."""
+    """A row by its parts, one per line, each with its name, so that colour is not needed."""
     note = f", {view.dropped_steps} steps dropped" if view.dropped_steps else ""
     out.print(
         f"Row {view.number:,} ({view.split}, {view.fate}): {view.length:,} tokens, {view.trained:,} trained{note}"

@@ -18,11 +18,11 @@ from tunixrt_core.pipeline.runs import ask_to_save
 from tunixrt_core.runs.metrics import Alert, to_dict
 from tunixrt_core.runs.record import RunDir
 
-# apart, because its options are read from the manifest's fields
+# imported when used, because its options are read from the manifest's fields
 CLONE = {
     "clone": Entry(
         "tunixrt_core.cli.clone:runs_clone",
-        "Write the manifest of a run with some values changed, for a new run, and say what has changed.",
+        "Write a run's manifest with changed values, for a new run, and list the changes.",
     )
 }
 runs_app = typer.Typer(
@@ -76,20 +76,20 @@ def runs_show(run: str, as_json: AsJson = False, home: Home = None) -> None:
 
 @runs_app.command("stop")
 def runs_stop(run: str, as_json: AsJson = False, home: Home = None) -> None:
-    """Ask a run to stop, in whichever process it runs; it keeps its last checkpoint."""
+    """Ask a run in any process to stop; it keeps its last checkpoint."""
     folder = run_folder(run, settings_of(home))
     if (state := folder.state()).status.over:
         fail(f"{run} is over ({state.status}); there is nothing to stop.")
     folder.stop_file.touch()
-    _asked(folder, "stop", f"{run} was asked to stop; it ends after the train step under way.", as_json)
+    _asked(folder, "stop", f"{run} was asked to stop; it ends after the current train step.", as_json)
 
 
 @runs_app.command("save")
 def runs_save(run: str, as_json: AsJson = False, home: Home = None) -> None:
-    """Ask a run to save a checkpoint now and to go on, in whichever process it runs."""
+    """Ask a run in any process to save a checkpoint now and continue."""
     folder = run_folder(run, settings_of(home))
     ask_to_save(run, folder)
-    _asked(folder, "save", f"{run} was asked for a checkpoint; it is saved after the train step under way.", as_json)
+    _asked(folder, "save", f"{run} was asked to save a checkpoint after the current train step.", as_json)
 
 
 def _asked(folder: RunDir, request: str, words: str, as_json: bool) -> None:
@@ -102,13 +102,13 @@ def _asked(folder: RunDir, request: str, words: str, as_json: bool) -> None:
 @runs_app.command("resume")
 def runs_resume(
     run: str,
-    train_steps: Annotated[int | None, typer.Option(help="In all: trains a finished run for longer.")] = None,
-    epochs: Annotated[float | None, typer.Option(help="In all: trains a finished run for longer.")] = None,
+    train_steps: Annotated[int | None, typer.Option(help="New total of train steps, to extend a finished run.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="New total of epochs, to extend a finished run.")] = None,
     wait: Wait = False,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Go on from the last checkpoint, in this process."""
+    """Resume a run from its last checkpoint, in this process."""
     from tunixrt_core.cli.train import train_here
     from tunixrt_core.manifest.manifest import load_manifest
     from tunixrt_core.pipeline.foreground import Foreground
@@ -123,9 +123,9 @@ def runs_resume(
 
 @runs_app.command("compare")
 def runs_compare(
-    runs: Annotated[list[str], typer.Argument(help="Two or more.")], as_json: AsJson = False, home: Home = None
+    runs: Annotated[list[str], typer.Argument(help="Two or more runs.")], as_json: AsJson = False, home: Home = None
 ) -> None:
-    """Put runs side by side: where their manifests differ, and what each came to; needs no database."""
+    """Compare runs: the differences of their manifests, and their results; needs no database."""
     from tunixrt_core.evaluation.run_summary import summarise
     from tunixrt_core.manifest.manifest import load_manifest
     from tunixrt_core.manifest.variants import differences
@@ -146,7 +146,7 @@ def runs_compare(
 def runs_tail(
     run: str, lines: int = 40, follow: Annotated[bool, typer.Option("--follow", "-f")] = False, home: Home = None
 ) -> None:
-    """Print the end of a run's log; with -f go on until the run is over."""
+    """Print the end of a run's log; -f follows it until the run is over."""
     folder = run_folder(run, settings_of(home))
     shown = folder.log_tail(lines)
     out.print(shown)

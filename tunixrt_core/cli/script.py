@@ -16,7 +16,7 @@ from tunixrt_core.manifest.manifest import load_manifest
 def script(
     manifest: Annotated[Path, typer.Argument(help="Manifest file.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Python file to write.")],
-    notebook_file: Annotated[Path | None, typer.Option("--notebook", help="Notebook to write too.")] = None,
+    notebook_file: Annotated[Path | None, typer.Option("--notebook", help="Notebook to write as well.")] = None,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:

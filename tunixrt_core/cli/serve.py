@@ -31,9 +31,9 @@ def serve(
     allow_host: Annotated[list[str] | None, _option("TUNIXRT_ALLOWED_HOSTS")] = None,
     no_auth: Annotated[bool, typer.Option("--no-auth", help=NO_AUTH_HELP)] = False,
 ) -> None:
-    """Start the dashboard and its JSON API on one port. An option wins over its environment variable.
+    """Start the dashboard and its JSON API on one port. An option overrides its environment variable.
 
-    Exits with 0 when told to stop by SIGTERM or Ctrl-C.
+    Exits with 0 when stopped by SIGTERM or Ctrl-C.
     """
     given = {
         "TUNIXRT_HOME": home,

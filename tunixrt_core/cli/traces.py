@@ -20,19 +20,19 @@ traces_app = typer.Typer(no_args_is_help=True, help="Find, read, judge, compare 
 
 Ref = Annotated[str, typer.Argument(help="Hash of a trace, or its first 8 or more digits.")]
 Text = Annotated[str, typer.Option(help="Words in prompt, steps or answer.")]
-Source = Annotated[str | None, typer.Option(help="Only of this source.")]
-Model = Annotated[str | None, typer.Option(help="Only by this model.")]
-Tags = Annotated[list[str] | None, typer.Option("--tag", help="Only with this tag; may be given several times.")]
-Correct = Annotated[bool | None, typer.Option("--correct/--wrong", help="Only with a right, or a wrong answer.")]
-Score = Annotated[str | None, typer.Option(help="Only with a score of this name.")]
-MinScore = Annotated[float | None, typer.Option(help="Of that name, at least.")]
-MaxScore = Annotated[float | None, typer.Option(help="Of that name, at most.")]
-MinSteps = Annotated[int | None, typer.Option(help="At least so many steps.")]
-MaxSteps = Annotated[int | None, typer.Option(help="At most so many steps.")]
-MinLength = Annotated[int | None, typer.Option(help="At least so many bytes.")]
-MaxLength = Annotated[int | None, typer.Option(help="At most so many bytes.")]
-After = Annotated[datetime | None, typer.Option(help="Stored at this date (UTC) or after it.")]
-Before = Annotated[datetime | None, typer.Option(help="Stored before this date (UTC).")]
+Source = Annotated[str | None, typer.Option(help="Only traces of this source.")]
+Model = Annotated[str | None, typer.Option(help="Only traces written by this model.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="Only traces with this tag; repeatable.")]
+Correct = Annotated[bool | None, typer.Option("--correct/--wrong", help="Only traces with a right, or a wrong answer.")]
+Score = Annotated[str | None, typer.Option(help="Only traces with a score of this name.")]
+MinScore = Annotated[float | None, typer.Option(help="Minimum score of that name.")]
+MaxScore = Annotated[float | None, typer.Option(help="Maximum score of that name.")]
+MinSteps = Annotated[int | None, typer.Option(help="Minimum number of steps.")]
+MaxSteps = Annotated[int | None, typer.Option(help="Maximum number of steps.")]
+MinLength = Annotated[int | None, typer.Option(help="Minimum length in bytes.")]
+MaxLength = Annotated[int | None, typer.Option(help="Maximum length in bytes.")]
+After = Annotated[datetime | None, typer.Option(help="Only traces stored on or after this date (UTC).")]
+Before = Annotated[datetime | None, typer.Option(help="Only traces stored before this date (UTC).")]
 
 
 @traces_app.command("list")
@@ -71,7 +71,7 @@ def traces_list(
 
 @traces_app.command("show")
 def traces_show(trace: Ref, as_json: AsJson = False, home: Home = None) -> None:
-    """Show one trace: prompt, steps, answer, and what was said about it."""
+    """Show one trace: prompt, steps, answer, scores, tags and note."""
     with open_home(home) as rt:
         stored = rt.traces.get(trace)
     if as_json:
@@ -84,7 +84,7 @@ def traces_show(trace: Ref, as_json: AsJson = False, home: Home = None) -> None:
 def traces_tag(
     trace: Ref,
     tags: Annotated[list[str], typer.Argument(help="Tags to give it.")],
-    remove: Annotated[bool, typer.Option("--remove", help="Take them away instead.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the tags instead.")] = False,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
@@ -105,7 +105,7 @@ def traces_note(
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Write the note of a trace, in place of the one before."""
+    """Write the note of a trace, replacing the previous one."""
     with open_home(home) as rt:
         rt.traces.note(trace, text)
         stored = rt.traces.get(trace)
@@ -120,13 +120,13 @@ def traces_score(
     trace: Ref,
     name: Annotated[str, typer.Argument(help="What is scored, such as quality.")],
     value: Annotated[float, typer.Argument(help="Any number; from 0 to 1 is usual.")],
-    step: Annotated[int | None, typer.Option(help="A single step, counted from 1.", min=1)] = None,
-    scorer: Annotated[str, typer.Option(help="Who scores; your user name otherwise.")] = "",
+    step: Annotated[int | None, typer.Option(help="Score only this step, counted from 1.", min=1)] = None,
+    scorer: Annotated[str, typer.Option(help="Name of the scorer. Default: your user name.")] = "",
     note: Annotated[str | None, typer.Option(help="Why.")] = None,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Give a trace, or one of its steps, a human score, in place of your earlier one."""
+    """Give a trace, or one of its steps, a human score, replacing your earlier one."""
     given = GivenScore(
         name=name,
         value=value,
@@ -147,7 +147,7 @@ def traces_score(
 
 @traces_app.command("groups")
 def traces_groups(
-    min_traces: Annotated[int, typer.Option(help="Only prompts with at least so many traces.")] = 2,
+    min_traces: Annotated[int, typer.Option(help="Minimum number of traces per prompt.")] = 2,
     limit: int = 20,
     as_json: AsJson = False,
     home: Home = None,
@@ -163,7 +163,7 @@ def traces_groups(
 
 @traces_app.command("diff")
 def traces_diff(a: Ref, b: Ref, as_json: AsJson = False, home: Home = None) -> None:
-    """Compare two traces step by step; words that differ stand in [-brackets-] and {+braces+}."""
+    """Compare two traces step by step; words that differ are in [-brackets-] and {+braces+}."""
     with open_home(home) as rt:
         first, second, found = rt.traces.get(a), rt.traces.get(b), rt.traces.diff(a, b)
     if as_json:
@@ -189,12 +189,12 @@ def traces_delete(
     max_length: MaxLength = None,
     after: After = None,
     before: Before = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many there are.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print how many traces match.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Delete one trace, or all that match. Each leaves a tombstone, so that dataset versions go on naming it."""
+    """Delete one trace, or all that match. Each leaves a tombstone for the dataset versions that name it."""
     query = TraceQuery(
         text, source, model, tuple(tag or ()), correct, None, score, min_score, max_score, None,
         min_steps, max_steps, min_length, max_length, after, before,

@@ -26,17 +26,17 @@ from tunixrt_core.training.stop import StopRequest
 
 def train(
     manifest_file: Annotated[Path, typer.Argument(help="Manifest, YAML or JSON.")],
-    output_dir: Annotated[Path | None, typer.Option(help="Instead of the manifest's own.")] = None,
-    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the output directory.")] = False,
+    output_dir: Annotated[Path | None, typer.Option(help="Output directory, instead of the manifest's.")] = None,
+    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint in the output directory.")] = False,
     allow: Allow = None,
     dry_run: Annotated[
         bool,
-        typer.Option(help="No run: the largest train step, one evaluation, checkpoint and generation."),
+        typer.Option(help="Dry run: only the largest train step, one evaluation, one checkpoint and one generation."),
     ] = False,
-    processes: Annotated[int, typer.Option(min=1, help="Train together with others: how many there are.")] = 1,
-    process_index: Annotated[int, typer.Option(min=0, help="Which of them this one is, from 0.")] = 0,
+    processes: Annotated[int, typer.Option(min=1, help="Number of processes that train together.")] = 1,
+    process_index: Annotated[int, typer.Option(min=0, help="Index of this process among them, from 0.")] = 0,
     coordinator: Annotated[
-        str | None, typer.Option(help="host:port of process 0, where the others find each other.")
+        str | None, typer.Option(help="host:port of process 0, to which all processes connect.")
     ] = None,
     wait: Wait = False,
     as_json: AsJson = False,
@@ -89,7 +89,7 @@ def train_here(
     allow: tuple[str, ...] = (),
     as_json: bool = False,
 ) -> None:
-    """Train in this process and show it; leaves with an exit code of its own where the run did not end by itself."""
+    """Train in this process and show its progress; exits with its own code if the run did not end by itself."""
     here.require()
     with accelerator(here, folder, "train", wait):
         here.prepare(manifest, folder, resume=resume)
@@ -111,7 +111,7 @@ def train_here(
 def _train_with_display(
     manifest: RunManifest, folder: RunDir, here: Foreground, allow: tuple[str, ...]
 ) -> tuple[RunState, int]:
-    """Train in a thread, so that signals reach this one and become a stop with a checkpoint; and their exit code."""
+    """Train in a thread, so that this one receives signals and stops the run with a checkpoint. Returns their code."""
     stop = StopRequest()
     ended: list[RunState] = []
     worker = threading.Thread(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def show_results(plans: Sequence[EvalPlan]) -> None:
-    """One line a model: its exact match with the interval that says how sure that is; and what it was trained on."""
+    """One line per model: exact match with its confidence interval, and which prompts it was trained on."""
     columns = ("Model", "Rows", "Exact match", "95 % interval", "Format valid", "Mean tokens", "Hit the limit")
     lines = []
     for plan in plans:
@@ -42,13 +42,13 @@ def _show_leaks(label: str, leaks: Leaks) -> None:
         )
     if leaks.overlap:
         err.print(
-            f"{leaks.overlap:,} of {leaks.eval_rows:,} prompts have {leaks.ngram} words or more in a row that stand in "
-            "a train row too: so do prompts made from one template, and copied ones."
+            f"{leaks.overlap:,} of {leaks.eval_rows:,} prompts share {leaks.ngram} or more consecutive words with a "
+            "train row: so do prompts made from one template, and copied ones."
         )
 
 
 def show_comparison(first: str, second: str, found: Comparison) -> None:
-    """What the second has right that the first has not, how sure that is, and where."""
+    """Rows that the second model fixed or broke, the significance of that, and its groups."""
     difference = _interval(found.difference)
     out.print(
         f"{second} against {first}: {found.fixed} fixed, {found.broken} broken of {found.rows}; "
@@ -68,7 +68,7 @@ def show_comparison(first: str, second: str, found: Comparison) -> None:
 
 def _interval(estimate: Estimate | None) -> str:
     if estimate is None:
-        return "not known"
+        return "unknown"
     return f"{estimate.value:+.3f} ({estimate.low:+.3f} to {estimate.high:+.3f})"
 
 
@@ -77,7 +77,7 @@ def _mean(estimate: Estimate | None) -> float | None:
 
 
 def show_evaluations(records: Iterable[EvalRecord]) -> None:
-    """One line an evaluation, newest first."""
+    """One line per evaluation, newest first."""
     table(
         ("Evaluation", "State", "Eval set", "Rows", "Exact match", "Message"),
         [
@@ -114,7 +114,7 @@ def show_board(board: Board, metric: str) -> None:
 
 
 def show_scorers(known: Iterable[KnownScorer]) -> None:
-    """Every scorer that can be asked for, and what is wrong with those that cannot."""
+    """Every scorer, and why an unusable one cannot be used."""
     table(
         ("Scorer", "Version", "Unit", "About"),
         [(one.usage, one.version, one.unit, one.problem or one.about) for one in known],

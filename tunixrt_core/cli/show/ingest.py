@@ -28,7 +28,7 @@ def import_report(report: ImportReport) -> None:
 
 
 def import_preview(preview: Preview) -> None:
-    """The format, what becomes of each column, and the first rows as traces."""
+    """The format, the field of each column, and the first rows as traces."""
     sample = "all" if preview.whole else "the first"
     out.print(f"{preview.file}: {preview.container}, format {preview.format} ({preview.sure}: {preview.why})")
     out.print(f"Of {sample} {preview.good + preview.bad:,} rows {preview.good:,} can be read, {preview.bad:,} cannot.")
@@ -49,12 +49,12 @@ def import_preview(preview: Preview) -> None:
 
 
 def diagnosis(found: Diagnosis) -> None:
-    """What is in a file: counts, a histogram of reasons, then each bad row as file:line:field: reason."""
+    """The contents of a file: counts, a histogram of reasons, then each bad row as file:line:field: reason."""
     out.print(f"{found.file}: {found.container}, format {found.format} ({found.sure}: {found.why})")
     scores = f", {found.scores:,} scores" if found.scores else ""
     out.print(
-        f"{found.rows:,} rows. Read {found.read:,} = {found.unique:,} would come in + {found.duplicate:,} duplicate in "
-        f"the file + {found.rejected:,} rejected  ({found.seconds:.1f} s{scores})"
+        f"{found.rows:,} rows. Read {found.read:,} = {found.unique:,} would be imported + {found.duplicate:,} duplicate "
+        f"in the file + {found.rejected:,} rejected  ({found.seconds:.1f} s{scores})"
     )
     _notes(found.notes)
     _warnings(found.warnings)
@@ -71,7 +71,7 @@ def diagnosis(found: Diagnosis) -> None:
 
 
 def eval_file(report: EvalFileReport) -> None:
-    """What would be asked: counts, the columns, the groups with their rows; then each bad row."""
+    """The contents of an eval file: counts, columns, groups with their rows; then each bad row."""
     named = "".join(f", {field} = {column}" for field, column in report.columns.items())
     out.print(f"{report.file}: {report.container}, format {report.format}{named}")
     out.print(

@@ -58,7 +58,7 @@ class RunDisplay:
         self._live.stop()
 
     def update(self, state: RunState) -> None:
-        """Look at the folder again."""
+        """Read the folder again."""
         records, self._cursor = self._folder.metrics(self._cursor)
         for record in records:
             if isinstance(record, TrainMetric):
@@ -90,7 +90,7 @@ def numbers_line(train: TrainMetric | None, evaluation: EvalMetric | None) -> st
         _part(now.learning_rate, lambda v: f"lr {v:.3g}"),
         _part(now.grad_norm, lambda v: f"gradient {v:.3g}"),
         _part(now.tokens_per_second, lambda v: f"{v:,.0f} tokens/s"),
-        _part(seconds, lambda v: f"{v:.3g} s a train step"),
+        _part(seconds, lambda v: f"{v:.3g} s per train step"),
         _part(waited / seconds if waited is not None and seconds else None, lambda v: f"{v:.0%} waiting for rows"),
         _part(now.padding_share, lambda v: f"{v:.0%} padding"),
         _part(now.memory_bytes, lambda v: f"{v / 1e9:.2f} GB"),
@@ -100,7 +100,7 @@ def numbers_line(train: TrainMetric | None, evaluation: EvalMetric | None) -> st
 
 
 def event_line(record: Metric, train: TrainMetric | None = None) -> str:
-    """One line for a record that is not of a train step; "" for kinds that are not known here."""
+    """One line for a record other than a train step's; "" for unknown kinds."""
     words = _event_words(record, train)
     return f"train step {record.train_step:,}: {words}" if words else ""
 
@@ -132,7 +132,7 @@ def change_words(change: Mapping[str, Any] | str) -> str:
 
 
 def show_summary(summary: RunSummary) -> None:
-    """The figures of a run, one a line; what was not measured is left out."""
+    """The figures of a run, one per line; what was not measured is left out."""
     best = f"{_loss(summary.best_eval_loss)} at train step {summary.best_train_step}" if summary.best_eval_loss else ""
     lines: list[tuple[str, str]] = [
         ("Train step", f"{summary.train_step:,} of {summary.total_train_steps:,}"),
@@ -155,7 +155,7 @@ def show_summary(summary: RunSummary) -> None:
 
 
 def show_dry_run(report: DryRunReport) -> None:
-    """What was done, and what it took."""
+    """The results of a dry run, with their time and memory."""
     lines = [
         ("Train step", f"loss {_loss(report.train_loss)} on {report.tokens:,} tokens"),
         ("Compiling it", _duration(report.compile_seconds)),
@@ -163,13 +163,13 @@ def show_dry_run(report: DryRunReport) -> None:
         ("Checkpoint", f"{report.checkpoint_bytes / 1e6:,.1f} MB in {_duration(report.checkpoint_seconds)}"),
         ("Generation", f"{report.generated!r} in {_duration(report.generate_seconds)}"),
         ("Peak memory", f"{report.peak_memory_bytes / 1e9:.2f} GB"),
-        ("All of it", _duration(report.seconds)),
+        ("Total", _duration(report.seconds)),
     ]
     terminal.table(("", ""), lines)
 
 
 def show_comparison(names: Sequence[str], differences: Sequence[Difference], summaries: Sequence[RunSummary]) -> None:
-    """Where the manifests differ, then what each run came to: a column a run."""
+    """The differences of the manifests, then the results: one column per run."""
     terminal.table(("Setting", *names), [(row.key, *map(_cell, row.values)) for row in differences])
     terminal.out.print()
     rows: list[tuple[str, Callable[[RunSummary], object]]] = [

@@ -21,12 +21,12 @@ _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)
 
 
 def visible(text: str) -> str:
-    """Text with its control characters escaped: what is in a trace never commands the terminal."""
+    """Text with its control characters escaped: no trace can control the terminal."""
     return text.translate(_ESCAPES)
 
 
 class _Console(Console):
-    """A console whose content is made visible, and which falls silent when nobody reads it any more."""
+    """A console that escapes control characters, and stops writing when its reader is gone."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         for segment in super().render(renderable, options):
@@ -92,7 +92,7 @@ def number(value: object) -> str:
 
 
 def dropped_rows(state: RunState) -> None:
-    """Say how many rows were too long to be used, so that nobody takes a part of the data for all of it."""
+    """Report how many rows were left out as too long, so that a part of the data is not taken for all of it."""
     if dropped := int(state.plan.get("dropped_rows", 0)):
         total = dropped + int(state.plan.get("train_rows", 0)) + int(state.plan.get("eval_rows", 0))
         err.print(

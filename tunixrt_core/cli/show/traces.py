@@ -17,7 +17,7 @@ _ANSWERS = {True: "right", False: "wrong", None: ""}
 
 
 def listing(items: Sequence[StoredTrace]) -> None:
-    """One line a trace."""
+    """One line per trace."""
     table(
         ("Trace", "Prompt", "Steps", "Source", "Answer", "Tags"),
         [
@@ -62,7 +62,7 @@ def one(item: StoredTrace) -> None:
 
 
 def groups(found: Sequence[PromptGroup]) -> None:
-    """One line a prompt."""
+    """One line per prompt."""
     table(
         ("Prompt", "Traces", "Right", "Wrong", "Pass rate", "Answers", "Shortest right"),
         [
