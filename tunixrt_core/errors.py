@@ -10,7 +10,7 @@
     │   ├── InvalidEvaluation an evaluation: scorer, setting or eval set
     │   ├── InvalidQuery      a filter, cursor or page size
     │   └── RequestReused     a request id that stands for another request
-    ├── NotFound              nothing goes by that name
+    ├── NotFound              nothing has that name
     ├── Conflict              not in the present state
     │   ├── Stopped           the work was stopped by its user
     │   └── Busy          (*) something else has to end first
@@ -19,11 +19,11 @@
     │   ├── ModelError        a model is missing or incomplete
     │   ├── CheckpointError   a checkpoint is missing or does not fit
     │   ├── PreflightFailed   a run must not start as it is
-    │   ├── TrainingError     a run cannot go on
+    │   ├── TrainingError     a run cannot continue
     │   ├── ExportError       a model cannot be exported
-    │   └── TrackingError     metrics cannot go where they are to go
+    │   └── TrackingError     metrics cannot be sent to their destination
     ├── StoreError            the database cannot be used
-    │   └── StoreBusy     (*) another process writes to it for long
+    │   └── StoreBusy     (*) another process has been writing to it for long
     ├── OutputError           a file or directory cannot be written
     └── TunixMissing          Tunix is not installed
 
@@ -48,7 +48,7 @@ class TunixRTError(Exception):
 
 
 class InvalidInput(TunixRTError):
-    """Base of what is wrong with the values that were given."""
+    """Base of errors in the values given."""
 
     code = "invalid_input"
 
@@ -118,7 +118,7 @@ class RequestReused(InvalidInput):
 
 
 class NotFound(TunixRTError):
-    """No trace, dataset version, run or file goes by that name."""
+    """No trace, dataset version, run or file has that name."""
 
     code = "not_found"
 
@@ -135,27 +135,27 @@ class Conflict(TunixRTError):
 
 
 class Stopped(Conflict):
-    """The work was stopped before it was done; nothing of it was kept."""
+    """The work was stopped before it was done; no result was kept."""
 
     code = "stopped"
 
 
 class Busy(Conflict):
-    """Something else has to end first: a run that goes on, the holder of the accelerator, another request."""
+    """Something else has to end first: an active run, the holder of the accelerator, another request."""
 
     code = "busy"
     retryable = True
 
 
 class ShuttingDown(TunixRTError):
-    """The server is about to end and takes no new work. Its successor will."""
+    """The server is about to end and accepts no new work. It will after a restart."""
 
     code = "shutting_down"
     retryable = True
 
 
 class JobFailed(TunixRTError):
-    """Base of what ends a job: a training, an evaluation, a model export."""
+    """Base of errors that end a job: a training, an evaluation, a model export."""
 
     code = "job_failed"
 
@@ -179,7 +179,7 @@ class PreflightFailed(JobFailed):
 
 
 class TrainingError(JobFailed):
-    """A run cannot go on: nothing to train on, the loss is not a number, the accelerator is missing."""
+    """A run cannot continue: nothing to train on, the loss is not a number, the accelerator is missing."""
 
     code = "training_error"
 
@@ -191,7 +191,7 @@ class ExportError(JobFailed):
 
 
 class TrackingError(JobFailed):
-    """Metrics cannot go where the manifest sends them: a package or its key is missing."""
+    """Metrics cannot be sent where the manifest says: a package or its key is missing."""
 
     code = "tracking_error"
 

@@ -54,27 +54,27 @@ class Settings:
 
     @property
     def accelerator_lock(self) -> Path:
-        """Held by whoever trains, evaluates or exports in this home."""
+        """Lock that a process holds while it trains, evaluates or exports in this home."""
         return self.home / "accelerator.lock"
 
     @property
     def token_file(self) -> Path:
-        """The access token that was made at the first start."""
+        """The access token made at the first start."""
         return self.home / "token"
 
     @property
     def server_log(self) -> Path:
-        """What `python -m app` writes; older parts lie beside it."""
+        """Log of `python -m app`; its older parts are next to it."""
         return self.home / "logs" / "server.log"
 
     @property
     def check_file(self) -> Path:
-        """What the last check of the database found."""
+        """Result of the last check of the database."""
         return self.home / "check.json"
 
     @property
     def seen_file(self) -> Path:
-        """What was marked as seen on the overview."""
+        """Items marked as seen on the overview."""
         return self.home / "seen.json"
 
     @property
@@ -83,17 +83,17 @@ class Settings:
 
     @property
     def eval_sets_dir(self) -> Path:
-        """Eval files that were uploaded."""
+        """Uploaded eval files."""
         return self.home / "eval-sets"
 
     @property
     def drafts_dir(self) -> Path:
-        """Forms as they were left, and manifests that were brought along."""
+        """Saved input of forms, and uploaded manifests."""
         return self.home / "drafts"
 
     @property
     def compiled_dir(self) -> Path:
-        """What XLA compiled, kept for the next start."""
+        """Programs that XLA compiled, kept for the next start."""
         return self.home / "compiled"
 
 
@@ -129,7 +129,7 @@ OPTIONS: dict[str, Option] = {
     "TUNIXRT_ALLOWED_HOSTS": Option("--allow-host", "NAME", repeated=True),
 }
 
-NO_AUTH_HELP = "ask for no access token; on a loopback address only"
+NO_AUTH_HELP = "require no access token; on a loopback address only"
 
 
 def option_help(variable: str) -> str:

@@ -102,7 +102,7 @@ def evaluate(
 
 
 def _baseline(named: str | None, settings: Settings) -> tuple[RunDir, str] | Literal["base"] | None:
-    """A run and its checkpoint, or the base model. `r-0003:40` is checkpoint 40 of r-0003; without a number, the last."""
+    """A run and its checkpoint, or the base model. `r-0003:40` is checkpoint 40 of r-0003; `r-0003`, its last one."""
     if named is None:
         return None
     if named == BASE:

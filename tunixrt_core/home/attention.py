@@ -30,10 +30,11 @@ _MOST_SEEN = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """One fact: a sentence about a `subject`, and the deed that deals with it.
+    """One item: a sentence about a `subject`, and the action that resolves it.
 
-    `key` names the fact, so that a new one of the same subject is news again. `target` is the run, the evaluation or
-    the dataset version (`name:version`) that the deed is done to; `rows` of the gate `gate` are to be reviewed.
+    `key` identifies the item, so that a new one about the same subject is shown again. `target` is the run, the
+    evaluation or the dataset version (`name:version`) that the action applies to; `rows` of the gate `gate` are to be
+    reviewed.
     """
 
     key: str
@@ -48,7 +49,7 @@ class Attention:
 
 
 def of_run(run: Run, state: RunState) -> Iterator[Attention]:
-    """A run that failed or was interrupted; another one where it raised alerts."""
+    """A run that failed or was interrupted; any other run if it raised alerts."""
     at = run.ended_at or run.created_at
     key = f"{run.id} {run.status} {at.isoformat()}"
     if run.status is RunStatus.FAILED:
@@ -62,7 +63,7 @@ def of_run(run: Run, state: RunState) -> Iterator[Attention]:
 
 
 def of_version(version: DatasetVersion, outcomes: Sequence[GateOutcome]) -> Iterator[Attention]:
-    """A dataset version that keeps rows which a gate warned of: the gate that says most about it."""
+    """A dataset version that keeps rows which a gate warned of, with the most important gate."""
     warned = [one for one in outcomes if one.action == "warn" and one.rows and one.gate in GATES]
     if not warned:
         return
@@ -86,9 +87,9 @@ def of_version(version: DatasetVersion, outcomes: Sequence[GateOutcome]) -> Iter
 def of_evaluations(
     records: Iterable[EvalRecord], scorers: Mapping[str, int], trained: Mapping[str, tuple[int, datetime]]
 ) -> Iterator[Attention]:
-    """Evaluations that are stale, or failed. `records` are newest first; only the newest of each question counts.
+    """Stale or failed evaluations. `records` are newest first; only the newest per question counts.
 
-    `scorers` are the versions of today; `trained` says of a run which train step it has reached, and when.
+    `scorers` holds their current versions; `trained` holds the train step that a run has reached, and when.
     """
     seen: set[tuple[object, ...]] = set()
     for record in records:
@@ -127,7 +128,7 @@ def _older(record: EvalRecord, scorers: Mapping[str, int]) -> Iterator[tuple[str
 
 
 def ordered(items: Iterable[Attention]) -> list[Attention]:
-    """The gravest first, and of the same kind the newest."""
+    """The most severe first, then the newest."""
     return sorted(items, key=lambda item: (_ORDER.index(item.kind), -item.at.timestamp()))
 
 
@@ -141,7 +142,7 @@ def _plain(name: str) -> str:
 
 
 class Seen:
-    """What was marked as seen, kept in a file of the home. Safe to use from several threads."""
+    """Items marked as seen, kept in a file of the home. Safe to use from several threads."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -151,7 +152,7 @@ class Seen:
         return frozenset(self._read())
 
     def add(self, keys: Iterable[str]) -> None:
-        """Mark these too; the oldest are forgotten where they are very many."""
+        """Mark these as well; beyond a large number, the oldest are forgotten."""
         with self._lock:
             kept = {**self._read(), **dict.fromkeys(keys, time.time())}
             self._file.parent.mkdir(parents=True, exist_ok=True)

@@ -36,15 +36,15 @@ _ABOUT = """Tunix RT diagnostics, {now:%Y-%m-%d %H:%M} UTC
 versions.json     Tunix RT, Python, the platform, every installed package
 environment.json  variables that begin with {names}
 settings.json     settings of this server
-doctor.txt        what `tunixrt doctor` says
-database.json     what the last check of the database found
+doctor.txt        output of `tunixrt doctor`
+database.json     result of the last check of the database
 disk.json         bytes of each part of the home
-queue.json        who holds the accelerator, and what waits
+queue.json        holder of the accelerator, and waiting jobs
 server.log        its last {server_lines:,} lines
 runs/             of the {runs} newest runs: state, environment, manifest, last {run_lines} log lines, alerts
 
 Left out: the access token, passwords, keys, and what looks like one; traces, prompts, answers of models, long quoted
-texts. Read it before you send it to somebody: paths and names of this machine are in it.
+texts. Review it before you share it: it holds paths and names of this machine.
 """
 
 
@@ -67,7 +67,7 @@ def diagnostics(
         for name, content in _files(settings, environ, redactor, queue, runs, made):
             entry = zipfile.ZipInfo(f"tunixrt-diagnostics/{name}", made.timetuple()[:6])
             entry.external_attr = 0o600 << 16
-            # whatever was missed above: what is known to be a secret never leaves
+            # known secrets are removed even where the steps above missed them
             bundle.writestr(entry, redactor.without_known(content), zipfile.ZIP_DEFLATED)
             yield sink.taken()
     yield sink.taken()
@@ -78,7 +78,7 @@ def file_name(now: datetime | None = None) -> str:
 
 
 class _Sink(io.RawIOBase):
-    """Takes what the zip writes, and gives it away."""
+    """Collects what the zip writes, until it is taken."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -199,7 +199,7 @@ def _manifest(folder: RunDir, redactor: Redactor) -> str:
         return ""
     rendering = loaded.get("rendering")
     if isinstance(rendering, dict) and rendering.get("system"):
-        # it is text that the model was given
+        # text that was given to the model
         rendering["system"] = f"{REMOVED}, {len(str(rendering['system'])):,} characters"
     return yaml.safe_dump(redactor.value(loaded), sort_keys=False, allow_unicode=True)
 

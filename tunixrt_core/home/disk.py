@@ -37,7 +37,7 @@ def measure(
     on_progress: Callable[[str, int, int], None] = lambda phase, done, total: None,
     stop: threading.Event | None = None,
 ) -> DiskUse:
-    """Look at every file of the home. A file that goes meanwhile counts nothing. Raises Stopped."""
+    """Measure every file of the home. A file deleted meanwhile counts as empty. Raises Stopped."""
     began, files = time.time(), 0
     sizes = dict.fromkeys(PARTS, 0)
     folders = {
@@ -69,7 +69,7 @@ def empty_compile_cache(settings: Settings) -> int:
     if not folder.is_dir():
         return 0
     freed = sum(size for _, size in _files(folder))
-    # out of the way at once, so that a run that begins meanwhile sees an empty cache, not half of one
+    # moved away first, so that a run that begins meanwhile sees an empty cache, not half of one
     aside = folder.with_name(f".compiled-{uuid.uuid4().hex}")
     try:
         folder.rename(aside)
@@ -77,7 +77,7 @@ def empty_compile_cache(settings: Settings) -> int:
         shutil.rmtree(aside)
     except OSError as error:
         raise OutputError(
-            f"The compile cache {folder} cannot be emptied ({error.strerror or error}). Mend its permissions."
+            f"The compile cache {folder} cannot be emptied ({error.strerror or error}). Fix its permissions."
         ) from None
     return freed
 
@@ -101,7 +101,7 @@ def _files(folder: Path) -> Iterator[tuple[str, int]]:
                     else:
                         yield entry.path, _size(entry)
         except OSError:
-            continue  # it went meanwhile, or belongs to somebody else
+            continue  # deleted meanwhile, or owned by another user
 
 
 def _size(file: os.DirEntry[str] | Path) -> int:

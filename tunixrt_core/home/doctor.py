@@ -51,7 +51,7 @@ def _gpus() -> Check:
     named = ", ".join(f"{gpu.name} with {byte_words(gpu.memory_bytes)}" for gpu in gpus(os.environ))
     if named:
         return Check("ok", "GPU", named)
-    return Check("warn", "GPU", "nvidia-smi tells of none that may be used here: its memory is not known beforehand")
+    return Check("warn", "GPU", "nvidia-smi lists none that may be used here: its memory is unknown beforehand")
 
 
 def _home(settings: Settings) -> Check:

@@ -14,7 +14,7 @@ from tunixrt_core.errors import OutputError
 from tunixrt_core.util.atomic import write_json
 from tunixrt_core.util.hashing import sha256_hex
 
-MOST = 500  # the oldest go; each is the form or the manifest of one run, some KB
+MOST = 500  # the oldest are deleted; each is the form or the manifest of one run, some KB
 _NAME = re.compile(r"[0-9a-f]{8,64}")
 
 
@@ -26,7 +26,7 @@ class Drafts:
         self._lock = threading.Lock()
 
     def keep(self, name: str, data: Mapping[str, Any]) -> None:
-        """Write it, in place of what had the name. Raises OutputError where the folder cannot be written."""
+        """Write a draft, replacing one of the same name. Raises OutputError if the folder cannot be written."""
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} cannot be the name of a draft")
         try:
@@ -36,18 +36,18 @@ class Drafts:
                 self._drop_oldest()
         except OSError as error:
             raise OutputError(
-                f"What was typed cannot be kept in {self._folder} ({error.strerror or error}). "
-                "Make room, or mend the permissions of the home."
+                f"The input of the form cannot be kept in {self._folder} ({error.strerror or error}). "
+                "Free disk space, or fix the permissions of the home."
             ) from None
 
     def keep_text(self, text: str, **about: str) -> str:
-        """Keep a text with what is said about it; the name, which is made of the text, leads back to it."""
+        """Keep a text with notes about it. Returns its name, which is derived from the text."""
         name = sha256_hex(orjson.dumps({**about, "text": text}, option=orjson.OPT_SORT_KEYS))[:16]
         self.keep(name, {**about, "text": text})
         return name
 
     def find(self, name: str) -> dict[str, Any] | None:
-        """What has the name; None where nothing has, or it cannot be read."""
+        """The draft of this name; None if it is missing or cannot be read."""
         if not _NAME.fullmatch(name):
             return None
         try:
@@ -57,7 +57,7 @@ class Drafts:
         return found if isinstance(found, dict) else None
 
     def forget(self, name: str) -> None:
-        """Remove what has the name, if anything has."""
+        """Remove the draft of this name, if it exists."""
         if _NAME.fullmatch(name):
             self._file(name).unlink(missing_ok=True)
 

@@ -13,7 +13,7 @@ from tunixrt_core.store.query import Growth
 
 @dataclass(frozen=True, slots=True)
 class BestScore:
-    """The best tuned model by a metric; `over_base` where its base model was asked the very same."""
+    """The best tuned model by a metric; `over_base` is set if its base model answered the same prompts."""
 
     value: float
     record: EvalRecord
@@ -22,7 +22,7 @@ class BestScore:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What is there, and how much of it is new this week. Lists are newest first."""
+    """The contents of a home, and how much is new this week. Lists are newest first."""
 
     traces: Growth
     dataset_versions: Growth
@@ -35,7 +35,7 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class CheckedStore:
-    """What the last check of the database found, and when it ended."""
+    """The result of the last check of the database, and when it ended."""
 
     health: Health
     checked_at: float  # Unix seconds

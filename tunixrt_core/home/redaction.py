@@ -13,14 +13,14 @@ REMOVED = "(removed)"
 
 _SHORTEST = 4  # a known secret of fewer characters would take ordinary text with it
 _LONGEST_LINE = 2_000
-_QUOTED = 60  # characters of a quoted text with spaces, beyond which it is taken for somebody's prose
+_QUOTED = 60  # characters of a quoted text with spaces, beyond which it counts as prose
 _SECRET_WORDS = frozenset(
     {"token", "secret", "password", "passwd", "pwd", "apikey", "credential", "credentials", "authorization", "cookie"}
 )
 _KEY_OF = frozenset({"api", "access", "private", "secret", "account", "storage", "service"})
 _VALUE = r"""(?:\\?"[^"\r\n]*"|\\?'[^'\r\n]*'|[^\s"',;&}\])]+)"""
 
-# in this order: what spans lines first, then what is told by the name before it, then what is told by its own shape
+# in this order: secrets that span lines, those recognised by the name before them, those recognised by their shape
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), REMOVED),
     # SQLAlchemy writes the rows, pydantic the values that it was given into their messages
@@ -56,7 +56,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 class Redactor:
-    """Takes secrets out. It knows the ones it is given, and the shapes and names that secrets usually have."""
+    """Removes secrets: the ones it is given, and those with the usual shapes and names of secrets."""
 
     def __init__(self, known: Iterable[str] = ()) -> None:
         forms = {form for one in known for form in (one, quote(one, safe=""), unquote(one)) if len(form) >= _SHORTEST}
@@ -72,11 +72,11 @@ class Redactor:
         return "\n".join(_cut(line) for line in text.split("\n"))
 
     def without_known(self, text: str) -> str:
-        """The text without the secrets that are known; nothing else is touched."""
+        """The text without the known secrets; the rest is unchanged."""
         return self._known.sub(REMOVED, text) if self._known else text
 
     def value(self, value: Any, name: str = "") -> Any:
-        """A JSON value without secrets; what stands under the name of a secret goes whole."""
+        """A JSON value without secrets; the value under the name of a secret is removed as a whole."""
         if isinstance(value, Mapping):
             return {str(key): self.value(inner, str(key)) for key, inner in value.items()}
         if isinstance(value, list | tuple):
@@ -87,7 +87,7 @@ class Redactor:
 
 
 def names_secret(name: str) -> bool:
-    """Whether what goes by this name is a secret: `HF_TOKEN` and `apiKey`, not `max_new_tokens` or `group_key`."""
+    """Whether the value of this name is a secret: `HF_TOKEN` and `apiKey`, not `max_new_tokens` or `group_key`."""
     words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
     if _SECRET_WORDS & set(words):
         return True

@@ -51,9 +51,9 @@ class Datasets:
         on_progress: Progress = lambda phase, done, total: None,
         stop: threading.Event | None = None,
     ) -> DatasetVersion:
-        """Freeze a selection as the next version of its name. The same content again gives the version that has it.
+        """Freeze a selection as the next version of its name. Identical content returns the version that has it.
 
-        A name alone stands for all traces, with a tenth of the prompts in the eval split.
+        A name alone selects all traces, with a tenth of the prompts in the eval split.
         `eval_file` is what the contamination gate compares with; the version keeps its hash, not its text.
         `on_progress` is told phase, rows done and rows in all. Raises InvalidDataset; Stopped once `stop` is set.
         """
@@ -67,7 +67,7 @@ class Datasets:
 
         def beat() -> None:
             if stop is not None and stop.is_set():
-                raise Stopped(f"The build of {name} was stopped. Nothing of it was kept.")
+                raise Stopped(f"The build of {name} was stopped. No version was stored.")
 
         def told(phase: str, done: int, total: int) -> None:
             beat()
@@ -89,8 +89,8 @@ class Datasets:
     def start_build(
         self, spec: DatasetSpec, *, eval_file: EvalFile | None = None, request_id: str | None = None
     ) -> Task[DatasetVersion]:
-        """Build in the background. `builds` tells how far it is, and stops it. The same that is under way already is
-        given back.
+        """Build in the background. `builds` reports its progress, and stops it. An identical build in progress is
+        returned instead.
 
         A `request_id` that was used before gives the build that it started, until the server ends and with it the
         build. Raises RequestReused.
@@ -105,7 +105,7 @@ class Datasets:
             "build",
             asked,
             lambda: self.builds.start(work, key=content_hash(asked), title=spec.name),
-            # builds are counted anew by every process
+            # every process counts its builds from 1
             note=lambda build: {"build": build.id, "process": this_process()},
             find=lambda kept: self.builds.find(kept["build"]) if kept["process"] == this_process() else None,
         )
@@ -164,7 +164,7 @@ class Datasets:
     ) -> Iterator[tuple[Trace, Split]]:
         """The traces of a version with their side of the split, streamed in order.
 
-        A trace that was deleted since is left out, and `on_deleted` is told its hash.
+        A trace that was deleted since is left out, and `on_deleted` receives its hash.
         """
         frozen = self.get(name, version)
         sides: dict[str, Split] = {}
@@ -193,7 +193,7 @@ class Datasets:
         after: int = -1,
         limit: int = 50,
     ) -> list[FindingView]:
-        """The rows behind a gate, beyond the position `after`, each with its traces and why.
+        """The rows that a gate found, after the position `after`, each with its traces and the reason.
 
         Raises NotFound for a gate that this version was not built with.
         """
@@ -226,9 +226,9 @@ class Datasets:
     def lengths(
         self, name: str, version: int | None = None, *, model: str | None = None, most: int | None = None
     ) -> Lengths:
-        """Tokens a row, by a model's tokenizer (raises TunixMissing, ModelError) or by an estimate.
+        """Tokens per row, by a model's tokenizer (raises TunixMissing, ModelError) or by an estimate.
 
-        Of `most` rows where given: rows stand in the order of their hashes, so the first ones are a fair sample.
+        Of the first `most` rows, if given: rows are sorted by their hashes, so the first ones are a fair sample.
         """
         from tunixrt_core.datasets.lengths import ESTIMATE, estimate_many, measure
         from tunixrt_core.tunix_backend.data.counting import token_counter
@@ -239,7 +239,7 @@ class Datasets:
 
 
 def _asked(spec: DatasetSpec, eval_file: EvalFile | None) -> dict[str, Any]:
-    """What a build asks for, the content of an upload included."""
+    """What a build requests, the content of an upload included."""
     held = eval_file.content if eval_file else None
     return {
         "spec": spec.to_dict(),

@@ -82,10 +82,10 @@ class Evaluations:
     ) -> list[EvalRecord]:
         """Queue the evaluation of a run's base and tuned model.
 
-        One that is queued, under way or done already is given back as it is; a stopped one goes on where it was. With
-        `again` everything is answered anew, unless the `request_id` was used before: then nothing is. Raises Conflict
-        for a run that goes on, InvalidEvaluation, InvalidDataset for an empty eval split, NotFound for a checkpoint
-        that is not there, TunixMissing, RequestReused.
+        One that is queued, in progress or done is returned as it is; a stopped one continues where it ended. With
+        `again` all answers are regenerated, unless the `request_id` was used before: then none is. Raises Conflict
+        for an active run, InvalidEvaluation, InvalidDataset for an empty eval split, NotFound for a missing
+        checkpoint, TunixMissing, RequestReused.
         """
         self._jobs.backend.require()
         wanted = tuple(dict.fromkeys(targets))
@@ -113,9 +113,9 @@ class Evaluations:
             return self._queued.queue(run.id, plans, again=again)
 
     def score_again(self, eval_id: str) -> EvalRecord:
-        """Queue that the answers of an evaluation are scored again, as by newer versions of its scorers.
+        """Queue a new scoring of an evaluation's answers, such as by newer versions of its scorers.
 
-        Needs neither Tunix nor the model. Raises NotFound, Conflict where it has not been answered to its end.
+        Needs neither Tunix nor the model. Raises NotFound, Conflict if answers are missing.
         """
         from tunixrt_core.manifest.manifest import RunManifest
 
@@ -127,12 +127,12 @@ class Evaluations:
             return self._queued.score_again(record, RunManifest.from_dict(run.manifest))
 
     def stop(self, eval_id: str) -> EvalRecord:
-        """Stop an evaluation after the batch under way; its answers are kept. Raises NotFound, Conflict if over."""
+        """Stop an evaluation after the current batch; its answers are kept. Raises NotFound, Conflict if over."""
         self._queued.stop(eval_id)
         return self._registry.evaluation(eval_id)
 
     def records(self, run_id: str | None = None) -> list[EvalRecord]:
-        """Evaluations, newest first; of one run where given. What the command wrote beside a run is found too."""
+        """Evaluations, newest first; of one run where given. Those that the command wrote into a run's folder are included."""
         return self._registry.evaluations(run_id)
 
     def get(self, eval_id: str) -> EvalView:
@@ -142,11 +142,11 @@ class Evaluations:
         return EvalView(record, state, tuple(EvalDir.of(record).predictions()), EvalDir.of(record).leaks())
 
     def leaks(self, eval_id: str) -> Leaks | None:
-        """Which rows the run was trained on; None where that was not looked for (yet). Raises NotFound."""
+        """Which rows the run was trained on; None if that was not checked (yet). Raises NotFound."""
         return EvalDir.of(self._registry.evaluation(eval_id)).leaks()
 
     def leaderboard(self, metric: str = "exact_match", **filters: Any) -> Leaderboard:
-        """Finished evaluations ranked by a metric, one board an eval set; `filters` are those of `leaderboard`."""
+        """Finished evaluations ranked by a metric, one board per eval set; `filters` are those of `leaderboard`."""
         from tunixrt_core.evaluation.results.leaderboard import leaderboard
 
         records = self.records()
@@ -155,7 +155,7 @@ class Evaluations:
     def keep_predictions(self, eval_id: str, *, only_correct: bool = True, scorer: str = "exact_match") -> ImportReport:
         """Keep the answers of an evaluation as traces with their score, in one transaction; by default the right ones.
 
-        Rejected are those in which no final answer can be read. Raises NotFound, Conflict for an evaluation that is
+        Answers without a readable final answer are rejected. Raises NotFound, Conflict for an evaluation that is
         not finished, InvalidEvaluation for a scorer that did not score it.
         """
         from tunixrt_core.evaluation.harvest import harvest
@@ -175,7 +175,7 @@ class Evaluations:
         return read_eval_file(path)[1]
 
     def keep_file(self, name: str, content: bytes) -> Path:
-        """Keep an uploaded file in the home, under a name that says what is in it; the same one is kept once."""
+        """Keep an uploaded file in the home, under a name derived from its content; an identical file is kept once."""
         folder = self._settings.eval_sets_dir
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{sha256_hex(content)[:8]}-{Path(name).name}"
@@ -200,7 +200,7 @@ class Evaluations:
         return compare(a, b, scorer, higher_is_better=_higher_is_better(scorer))
 
     def comparison(self, run_id: str) -> Comparison | None:
-        """Base against tuned on the same rows, of the newest pair that was asked the same; None without one."""
+        """Base against tuned on the same rows, of the newest pair with the same prompts; None without one."""
         from tunixrt_core.evaluation.results.comparison import compare
         from tunixrt_core.evaluation.results.pairs import base_and_tuned
 

@@ -27,7 +27,7 @@ _DEFAULT = ExportOptions()
 
 
 def _nobody(trace_hash: str) -> None:
-    """Whom nobody told."""
+    """Ignores the hash: the default for `on_deleted` and `on_left_out`."""
 
 
 class Exports:

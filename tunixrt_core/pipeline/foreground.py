@@ -44,7 +44,7 @@ BASE: Literal["base"] = "base"  # a baseline that is the base model, not a run
 
 @dataclass(frozen=True, slots=True)
 class MemoryFound:
-    """What a train step needs beside the memory of a device, and what would make it smaller."""
+    """The memory of a train step compared with that of a device, and advice to reduce it."""
 
     need: MemoryNeed
     advice: list[Advice]
@@ -63,9 +63,9 @@ class Foreground:
 
     @contextmanager
     def hold(self, folder: RunDir, work: Work, *, wait: bool, on_wait: Callable[[str], None]) -> Iterator[None]:
-        """While inside, this process holds the accelerator.
+        """Hold the accelerator within the block.
 
-        `on_wait` is told, again and again, who holds it. Raises Conflict where it is held and must not be waited for.
+        `on_wait` is called repeatedly with its holder. Raises Conflict if it is held and waiting is not allowed.
         """
 
         def told(holder: Holder | None) -> None:
@@ -79,7 +79,7 @@ class Foreground:
     def prepare(self, manifest: RunManifest, folder: RunDir, *, resume: bool) -> None:
         """Make the folder of a run that is about to train, and show it as queued.
 
-        Raises InvalidManifest where it holds a run and that is not to be resumed, Conflict for one that goes on or has
+        Raises InvalidManifest where it holds a run and that is not to be resumed, Conflict for one that is active or has
         finished all of its train steps, OutputError.
         """
         if folder.state_file.exists():
@@ -99,7 +99,7 @@ class Foreground:
         return execute_training(manifest, folder, self._backend, stop=stop, allow=allow)
 
     def join(self, coordinator: str, processes: int, index: int) -> None:
-        """Make this process one of several that train together, before anything else is asked of it."""
+        """Make this process one of several that train together. Call it before anything else."""
         self._backend.join(coordinator, processes, index)
 
     def train_along(self, manifest: RunManifest, folder: RunDir, *, stop: StopRequest) -> None:
@@ -108,7 +108,7 @@ class Foreground:
         self._backend.trainer().train(manifest, folder.path, observer=NoObserver(), controls=TrainControls(stop))
 
     def dry_run(self, manifest: RunManifest, folder: RunDir, *, on_phase: Phase) -> DryRunReport | None:
-        """The largest train step, one evaluation, checkpoint and generation; nothing of it is kept."""
+        """The largest train step, one evaluation, checkpoint and generation; no files are kept."""
         return execute_dry_run(manifest, self._backend, folder.path.parent, on_phase=on_phase)
 
     # --- check -------------------------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ class Foreground:
     def evaluate(
         self, plan: EvalPlan, *, again: bool, on_state: Callable[[EvalState], None], stop: StopRequest
     ) -> bool:
-        """Answer and score what is not answered and scored yet; False where `stop` ended it before.
+        """Generate and score the missing answers; False if `stop` ended it before.
 
         Only new answers need Tunix. Raises TunixMissing.
         """
@@ -189,7 +189,7 @@ class Foreground:
         return plan.is_done or not stop.is_set()
 
     def ask(self, question: Question, folder: RunDir, *, on_phase: OnPhase, stop: StopRequest) -> tuple[Answered, ...]:
-        """One answer per model in question; fewer where `stop` ended it before."""
+        """One answer per model in question; fewer if `stop` ended it before."""
         asked = AskedRun(folder.path.name, load_manifest(folder.manifest_file), folder)
         return execute_question(question, asked, LoadedModels(self._backend), on_phase=on_phase, stop=stop)
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _WEEK = timedelta(days=7)
 
-_MEASURED_FOR = 300.0  # seconds that sizes on the disk are believed
+_MEASURED_FOR = 300.0  # seconds until sizes on the disk are measured again
 
 _LOOKED_AT = 20  # newest runs, troubled runs and dataset versions that are looked at for what needs attention
 
@@ -74,7 +74,7 @@ class Home:
         self._disk: DiskUse | None = None
 
     def overview(self, *, metric: str = "exact_match", shown: int = 6, now: datetime | None = None) -> Overview:
-        """Counts with what came this week, the newest of everything, and the best score."""
+        """Counts in all and of this week, the newest of each kind, and the best score."""
         since = (now or datetime.now(UTC)) - _WEEK
         counts = self._store.counts
         newest = self._registry.page(limit=shown, after=None).items
@@ -100,7 +100,7 @@ class Home:
         return BestScore(value, record, None if base is None else value - float(base))
 
     def attention(self, evaluations: Sequence[EvalRecord] | None = None) -> list[Attention]:
-        """What failed, warned or went stale and was not marked as seen, the gravest first.
+        """Failed, warned or stale items that are not marked as seen, the most severe first.
 
         Looks at the newest 20 runs, troubled runs and datasets, and at the newest 200 evaluations, which may be given
         as an overview has them.
@@ -111,7 +111,7 @@ class Home:
         return attention.ordered(item for item in found if item.key not in seen)
 
     def mark_seen(self, keys: Iterable[str]) -> None:
-        """Let these facts not be told again; a new one of the same subject is."""
+        """Mark these items as seen; a new one about the same subject is shown again."""
         self._seen.add(keys)
 
     @cached_property
@@ -135,7 +135,7 @@ class Home:
             yield Attention(key, "damaged", "Database", f"{found[0]}{more}.", "check database", "", at)
 
     def _of_runs(self) -> Iterator[Attention]:
-        self._registry.unfinished()  # those that a dead process left behind are told apart here
+        self._registry.unfinished()  # marks those that a dead process left behind
         troubled = self._store.runs.with_status(_TROUBLE, _LOOKED_AT)
         newest = self._registry.page(limit=_LOOKED_AT, after=None).items
         for run in {run.id: run for run in (*troubled, *newest)}.values():
@@ -158,7 +158,7 @@ class Home:
     def _state(run: Run) -> RunState:
         try:
             return RunDir(Path(run.directory)).state()
-        except NotFound:  # somebody removed the folder; the record remains
+        except NotFound:  # the folder was removed; the record remains
             return RunState(status=run.status, message=run.message)
 
     @staticmethod
@@ -169,7 +169,7 @@ class Home:
             return 0
 
     def holding(self) -> Holding:
-        """Who holds the accelerator, about how long still, and the memory that it takes."""
+        """The holder of the accelerator, its estimated time left, and its memory."""
         holder = self._jobs.queue().holder
         if holder is None:
             return Holding(None, None, None, memory_use(os.getpid()))
@@ -211,7 +211,7 @@ class Home:
     def check_store(
         self, on_progress: Progress = lambda phase, done, total: None, stop: threading.Event | None = None
     ) -> Health:
-        """Read every page and every trace, say what is wrong with them, and keep that as the last check."""
+        """Read every page and every trace, and record the problems found as the last check."""
         began = time.time()
         health = self._store.check(on_progress, stop)
         found = {**asdict(health), "checked_at": time.time(), "seconds": round(time.time() - began, 3)}
@@ -219,14 +219,14 @@ class Home:
         return health
 
     def start_check(self) -> Task[None]:
-        """Check the database in the background; one that runs already is given back."""
+        """Check the database in the background; a check that runs already is returned."""
         return self.upkeep.start(self._check, key=CHECK)
 
     def _check(self, on_progress: Progress, stop: threading.Event) -> None:
         self.check_store(on_progress, stop)
 
     def checked_store(self) -> CheckedStore | None:
-        """What the last check found, by whichever process; None where there was none."""
+        """The result of the last check, by any process; None before the first one."""
         try:
             told: dict[str, Any] = orjson.loads(self._settings.check_file.read_bytes())
         except FileNotFoundError:
@@ -241,20 +241,20 @@ class Home:
         return tail(self._settings.server_log, lines)
 
     def diagnostics(self) -> Iterator[bytes]:
-        """A zip with what helps to find out what is wrong, without secrets and without any text of traces or models."""
+        """A zip of diagnostics, without secrets and without any text of traces or models."""
         from tunixrt_core.home.diagnostics import diagnostics
 
         return diagnostics(self._settings, os.environ, queue=self._jobs.queue(), runs=self._store.runs.index().values())
 
     @staticmethod
     def diagnostics_name() -> str:
-        """What to save the zip as: it says when it was made."""
+        """The name to save the zip under, with the time it was made."""
         from tunixrt_core.home.diagnostics import file_name
 
         return file_name()
 
     def backup(self, path: Path) -> Copy:
-        """Copy the database to a new file while it is used, and check the copy."""
+        """Copy the database to a new file, while it is in use, and check the copy."""
         return self._store.backup(path)
 
     def tunix_status(self) -> TunixStatus:

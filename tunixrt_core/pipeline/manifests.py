@@ -31,7 +31,7 @@ _LOOKED_AT = 50  # runs, the newest
 
 
 class Manifests:
-    """Manifests of runs, and what is known of them before they start."""
+    """Manifests of runs, and checks and estimates before they start."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Manifests:
         return make_variant(manifest, changes or {}, str(self._registry.next_dir()))
 
     def next_run_dir(self) -> str:
-        """Where the next run goes that is given no other place."""
+        """The default folder of the next run."""
         return str(self._registry.next_dir())
 
     # --- check -------------------------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ class Manifests:
         sample_rows: int = 1,
         on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Preflight:
-        """What the trainer would see and what is wrong, before anything starts. Reads all rows, loads no model.
+        """The rows as the trainer would see them, and all findings, before a start. Reads all rows, loads no model.
 
         `is_new`: it is about a run to start, whose output_dir must be free. Raises TunixMissing without Tunix.
         """
@@ -106,15 +106,15 @@ class Manifests:
         )
 
     def preflight_rows(self, manifest: RunManifest, numbers: Sequence[int]) -> list[RowView]:
-        """Rows token by token, by their line in the data file; lines that are not there are left out."""
+        """Rows token by token, by their line in the data file; missing lines are left out."""
         self._jobs.backend.require()
         return self._jobs.backend.preflight_rows(manifest, numbers)
 
     def memory_estimate(self, manifest: RunManifest) -> MemoryNeed | None:
         """What a train step would need of this machine's device, at once, from config.json alone.
 
-        None where the model is not here yet, is none that is known, or where the device's memory is not known. The
-        preflight says the same with the length that the rows really have.
+        None if the model is not on this machine or unknown, or if the device's memory is unknown. The preflight
+        computes the same with the actual length of the rows.
         """
         try:
             return self._jobs.backend.memory_estimate(manifest)
@@ -122,11 +122,11 @@ class Manifests:
             return None
 
     def pace(self, manifest: RunManifest) -> Pace | None:
-        """How fast the newest run of the same kind trained on this device; None where no run tells."""
+        """How fast the newest run of the same kind trained on this device; None without such a run."""
         return pace_for(manifest, self._store.runs.list(limit=_LOOKED_AT).items, device_kind())
 
     def start_dry_run(self, manifest: RunManifest) -> DryRunState:
-        """Queue the largest train step, one evaluation, one checkpoint and one generation; nothing of it is kept.
+        """Queue the largest train step, one evaluation, one checkpoint and one generation; no files are kept.
 
         Raises TunixMissing without Tunix.
         """
@@ -134,11 +134,11 @@ class Manifests:
         return self.dry_runs.start(manifest, self._settings.runs_dir)
 
     def dry_run(self, dry_run_id: str) -> DryRunState:
-        """How it goes, or what it found. Raises NotFound."""
+        """The state of a dry run, and its report when it succeeded. Raises NotFound."""
         return self.dry_runs.get(dry_run_id)
 
     def stop_dry_run(self, dry_run_id: str) -> DryRunState:
-        """Ask it to end, or drop it where it still waits. Raises NotFound."""
+        """Stop a dry run, or remove it from the queue. Raises NotFound."""
         state = self.dry_runs.get(dry_run_id)
         self._jobs.stop(state.id)
         return state

@@ -35,8 +35,8 @@ class ModelExports:
     ) -> ModelExportState:
         """Queue the export of a run's tuned model into its folder.
 
-        A `request_id` that was used before gives the export that it started, until the server ends: then the export
-        ended with it. Raises TunixMissing without Tunix, Conflict for a run that is not over or was exported in this
+        A `request_id` that was used before returns the export that it started, until the server ends, and with it the
+        export. Raises TunixMissing without Tunix, Conflict for a run that is not over or was exported in this
         layout already, RequestReused.
         """
         self._jobs.backend.require()
@@ -51,15 +51,15 @@ class ModelExports:
         )
 
     def get(self, export_id: str) -> ModelExportState:
-        """How an export goes, or what it came to. Raises NotFound."""
+        """The state of an export, and its report when it succeeded. Raises NotFound."""
         return self._exports.get(export_id)
 
     def latest_of(self, run_id: str) -> dict[ExportLayout, ModelExportState]:
-        """The last export of a run in each layout that this process knows: waiting, under way or over."""
+        """The last export of a run in each layout that this process knows: waiting, in progress or over."""
         return self._exports.latest_of(run_id)
 
     def of_run(self, run_id: str) -> list[ExportedModel]:
-        """What was exported into a run's folder."""
+        """The exports in a run's folder."""
         return exported_models(RunDir(Path(self._registry.run(run_id).directory)))
 
     def file(self, run_id: str, layout: ExportLayout, name: str) -> Path:

@@ -48,7 +48,7 @@ class Models:
         ]
 
     def get(self, name: str, on_progress: Callable[[int, int, str], None] = no_progress) -> CheckedModel:
-        """Download a model where it is not in the home yet, and check its files. Raises ModelError.
+        """Download a model if it is not in the home yet, and check its files. Raises ModelError.
 
         `on_progress` is told bytes done, bytes in all and the file.
         """

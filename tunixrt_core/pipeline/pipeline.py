@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tunixrt_core.pipeline.runs import Runs
     from tunixrt_core.pipeline.traces import Traces
 
-_UPKEEP_SECONDS = 5.0  # that the end waits for an import or a database check, which hears of it between traces
+_UPKEEP_SECONDS = 5.0  # that the end waits for an import or a database check, which notices it between traces
 
 
 class Pipeline:
@@ -141,8 +141,8 @@ class Pipeline:
         self.close()
 
     def close(self) -> None:
-        """Stop what runs (it keeps its last checkpoint) and close the database."""
-        used = vars(self)  # the end makes nothing
+        """Stop the running job (a run keeps its last checkpoint) and close the database."""
+        used = vars(self)  # closing creates no namespace
         if "traces" in used:
             self.traces.close(_UPKEEP_SECONDS)
         if "datasets" in used:

@@ -30,10 +30,10 @@ class Playground:
         self._questions = Questions(jobs)
 
     def ask(self, question: Question) -> QuestionState:
-        """Queue a question to a run's models; the answers come into the state that `question` gives.
+        """Queue a question to a run's models; `question` returns its state with the answers.
 
-        Raises Busy for a run that goes on, and where a run or an evaluation holds or waits for the accelerator,
-        NotFound for a run or checkpoint that is not there, TunixMissing.
+        Raises Busy for an active run, and if a run or an evaluation holds or waits for the accelerator, NotFound for a
+        missing run or checkpoint, TunixMissing.
         """
         self._jobs.backend.require()
         run = self._registry.run(question.run_id)
@@ -43,11 +43,11 @@ class Playground:
         return self._questions.ask(question, asked)
 
     def get(self, question_id: str) -> QuestionState:
-        """How it goes, with the answers so far. Raises NotFound."""
+        """The state of a question, with the answers so far. Raises NotFound."""
         return self._questions.get(question_id)
 
     def stop(self, question_id: str) -> QuestionState:
-        """Ask it to end, or drop it where it waits; answers that are there stay. Raises NotFound, Conflict if over."""
+        """Stop a question, or remove it from the queue; existing answers stay. Raises NotFound, Conflict if over."""
         return self._questions.stop(question_id)
 
     def keep(
@@ -60,7 +60,7 @@ class Playground:
     ) -> tuple[str, bool]:
         """Keep an answer as a trace that names its model; its hash, and whether it was new.
 
-        `final_answer` is for an answer in which none could be read. Raises NotFound, Conflict where that model has not
+        `final_answer` is for an answer without a readable one. Raises NotFound, Conflict where that model has not
         answered, InvalidTrace.
         """
         state = self._questions.get(question_id)
@@ -83,7 +83,7 @@ class Playground:
         return trace.content_hash, self._store.traces.insert_one(trace)
 
     def release(self) -> None:
-        """Give the memory of the models that questions loaded back. Raises Busy while one is being answered."""
+        """Release the memory of the models that questions loaded. Raises Busy while one is being answered."""
         self._questions.release()
 
     @property
@@ -92,7 +92,7 @@ class Playground:
         return self._questions.loaded
 
     def busy(self) -> str:
-        """Who holds or waits for the accelerator with something other than a question, as a sentence; else empty."""
+        """A sentence about the job other than a question that holds or waits for the accelerator; empty without one."""
         return self._questions.busy()
 
     def close(self) -> None:

@@ -15,15 +15,15 @@ class AcceleratorQueue:
         self._jobs = jobs
 
     def state(self) -> Queue:
-        """Who holds the accelerator, in this process or another one, and what waits for it, in order."""
+        """The holder of the accelerator, in this process or another one, and the waiting jobs, in order."""
         return self._jobs.queue()
 
     def remove(self, job_id: str) -> None:
-        """Take a job out of the queue. Raises NotFound where it does not wait."""
+        """Remove a job from the queue. Raises NotFound if it is not waiting."""
         self._jobs.remove(job_id)
 
     def move(self, job_id: str, by: int) -> None:
-        """Let a job that waits go sooner (-1) or later (1). Raises NotFound where it does not wait."""
+        """Move a waiting job forward (-1) or back (1). Raises NotFound if it is not waiting."""
         self._jobs.move(job_id, by)
 
     def wait(self, timeout: float | None = None) -> bool:

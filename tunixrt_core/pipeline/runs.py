@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunsCompared:
-    """Several runs side by side: where their manifests differ, and what each came to. All in the order of `runs`."""
+    """A comparison of runs: the differences of their manifests, and their results, in the order of `runs`."""
 
     runs: tuple[Run, ...]
     differences: tuple[Difference, ...]
@@ -68,22 +68,22 @@ class Runs:
         allow: Iterable[str] = (),
         parent: str | None = None,
     ) -> Run:
-        """Queue a run. A `request_id` that was used before gives the run that it started, and starts nothing.
+        """Queue a run. A `request_id` that was used before returns the run that it started, and starts none.
 
         The worker makes the preflight before it trains; findings with a code in `allow` do not block it. `parent` is
-        the run that this one is a clone of. Where the output_dir is a numbered folder of this home that holds a run by
-        now, the next one is taken. Raises NotFound where the parent is not there, TunixMissing without Tunix, Conflict
-        where another output_dir already holds a run, OutputError where it cannot be written, RequestReused where the
-        `request_id` started something else.
+        the run that this one is a clone of. If the output_dir is a numbered folder of this home that holds a run by
+        now, the next one is taken. Raises NotFound if the parent is missing, TunixMissing without Tunix, Conflict if
+        another output_dir already holds a run, OutputError if it cannot be written, RequestReused if the `request_id`
+        started something else.
         """
         return self._starts.start(manifest, request_id, sorted(allow), parent)
 
     def asked_by(self, manifest: RunManifest) -> dict[str, Any]:
-        """What a manifest asks for: a folder that this home chose is no part of it, as the next one is another."""
+        """What a manifest requests, without a folder that this home chose, as the next one differs."""
         return self._starts.asked_by(manifest)
 
     def page(self, *, limit: int = 50, after: str | None = None) -> Page[Run]:
-        """Runs, newest first, with the status that their folders tell."""
+        """Runs, newest first, with the status in their folders."""
         return self._registry.page(limit=limit, after=after)
 
     def get(self, run_id: str) -> Run:
@@ -116,16 +116,16 @@ class Runs:
         epochs: float | None = None,
         request_id: str | None = None,
     ) -> Run:
-        """Go on from the last checkpoint of a run that is over, with a new duration where one is given.
+        """Continue from the last checkpoint of a run that is over, with a new duration if one is given.
 
         The learning rate then follows the schedule of the longer run. A `request_id` that was used before resumes
-        nothing. Raises Busy where the run is not over, Conflict where it finished and no new duration is given or the
+        nothing. Raises Busy if the run is not over, Conflict if it finished and no new duration is given or the
         duration is not longer than what is done, RequestReused.
         """
         return self._starts.resume(run_id, request_id, train_steps, epochs)
 
     def stop(self, run_id: str) -> Run:
-        """Ask a run to stop: it ends after the train step under way and keeps a checkpoint. Raises Conflict if over."""
+        """Ask a run to stop: it ends after the current train step and keeps a checkpoint. Raises Conflict if over."""
         run = self._registry.run(run_id)
         if not self._jobs.stop(run.id):
             if run.status.over:
@@ -134,9 +134,9 @@ class Runs:
         return self._registry.run(run_id)
 
     def save_checkpoint(self, run_id: str) -> Run:
-        """Ask a run, in whichever process, to save a checkpoint after the train step under way, and to go on.
+        """Ask a run, in any process, to save a checkpoint after the current train step, and to continue.
 
-        Raises Conflict where it does not train.
+        Raises Conflict if it does not train.
         """
         run = self._registry.run(run_id)
         ask_to_save(run.id, RunDir(Path(run.directory)))
@@ -149,7 +149,7 @@ class Runs:
         return parent_of(RunDir(Path(self._registry.run(run_id).directory)))
 
     def compare(self, run_ids: Sequence[str]) -> RunsCompared:
-        """Runs side by side. Raises NotFound for one that is not there, or whose folder is gone."""
+        """Compare runs. Raises NotFound for a missing one, or one whose folder is gone."""
         from tunixrt_core.evaluation.run_summary import summarise
         from tunixrt_core.manifest.manifest import RunManifest
         from tunixrt_core.manifest.variants import differences
@@ -162,7 +162,7 @@ class Runs:
 
 
 def ask_to_save(name: str, folder: RunDir) -> None:
-    """Leave the file that asks for a checkpoint. Raises Conflict where the run does not train."""
+    """Create the file that requests a checkpoint. Raises Conflict if the run does not train."""
     status = folder.state().status
     if status.over or status in (RunStatus.QUEUED, RunStatus.STOPPING):
         raise Conflict(f"{name} is {status}; a checkpoint can be saved while it trains.")

@@ -20,7 +20,7 @@ from tunixrt_core.training.execution import run_folder_of
 
 
 class RunStarts:
-    """What `rt.runs` starts. Apart from it, because a listing needs no manifest."""
+    """Starts and resumes for `rt.runs`. Separate from it, because a listing needs no manifest."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class RunStarts:
         )
 
     def asked_by(self, manifest: RunManifest) -> dict[str, Any]:
-        """What a manifest asks for: a folder that this home chose is no part of it, as the next one is another."""
+        """What a manifest requests, without a folder that this home chose, as the next one differs."""
         asked = manifest.to_dict()
         if self._registry.is_numbered(run_folder_of(manifest, self._settings.runs_dir).path):
             del asked["output_dir"]
@@ -107,12 +107,12 @@ class RunStarts:
 def with_duration(
     manifest: RunManifest, state: RunState, *, train_steps: int | None, epochs: float | None
 ) -> RunManifest:
-    """The manifest to go on with. Raises Conflict as `resume_run` does, InvalidManifest for both durations at once."""
+    """The manifest to continue with. Raises Conflict as `resume_run` does, InvalidManifest for both durations at once."""
     if train_steps is None and epochs is None:
         if state.status is RunStatus.SUCCEEDED:
             raise Conflict(
                 f"The run has finished all of its {state.total_train_steps:,} train steps. "
-                "To train for longer, say how many train steps or epochs it shall have in all."
+                "To extend it, give the new total of train steps or epochs."
             )
         return manifest
     longer = RunManifest.from_dict({**manifest.to_dict(), "duration": {"train_steps": train_steps, "epochs": epochs}})
@@ -123,7 +123,7 @@ def with_duration(
 
 
 def _total_train_steps(manifest: RunManifest, state: RunState) -> int:
-    """From the plan of the run where there is one: it knows the usable rows, and how packing filled the batches."""
+    """From the run's plan, if it exists: it knows the usable rows, and how packing filled the batches."""
     planned = state.plan.get("epochs")
     if manifest.duration.epochs is None or not planned:
         return manifest.total_train_steps(manifest.data.train_rows)

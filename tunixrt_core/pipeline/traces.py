@@ -39,7 +39,7 @@ class Traces:
         return Imports(self.ingest, self.diagnose)
 
     def close(self, seconds: float) -> None:
-        """Stop imports in the background, and wait for them at most so long."""
+        """Stop imports in the background, and wait for them at most `timeout` seconds."""
         if "imports" in vars(self):
             self.imports.close(seconds)
 
@@ -83,7 +83,7 @@ class Traces:
         on_progress: OnProgress | None = None,
         **words: Unpack[Reading],
     ) -> Diagnosis:
-        """Read a file to its end and say what is in it; store nothing. Raises UnreadableFile."""
+        """Read a whole file and report its contents; store nothing. Raises UnreadableFile."""
         from tunixrt_core.ingest.preview import diagnose
         from tunixrt_core.ingest.progress import EVERY, rejects_to, teller, trace_reader
         from tunixrt_core.ingest.reader import size_of
@@ -115,8 +115,8 @@ class Traces:
     ) -> ImportReport:
         """Store traces made elsewhere, such as by a script, in one transaction: read = inserted + duplicate + rejected.
 
-        `name` and `format` stand in the report; `beat` is called while the database writes. `warnings` are those of
-        the reader that the traces come from.
+        `name` and `format` are shown in the report; `beat` is called while the database writes. `warnings` are those of
+        the reader of the traces.
         """
         from tunixrt_core.ingest.report import Tally
 
@@ -181,11 +181,11 @@ class Traces:
         self._store.curation.untag(ref, tags)
 
     def note(self, ref: str, text: str) -> None:
-        """Keep a note in place of the one before; an empty one removes it."""
+        """Write a note, replacing the previous one; an empty one removes it."""
         self._store.curation.write_note(ref, text)
 
     def score(self, ref: str, scores: Sequence[GivenScore]) -> None:
-        """Keep scores of a trace or of its steps, each in place of the one that the same scorer gave before."""
+        """Store scores of a trace or of its steps, each replacing the previous one of the same scorer."""
         self._store.curation.score(ref, scores)
 
     def unscore(self, ref: str, name: str, *, kind: ScoreKind, scorer: str, step: int | None = None) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tunixrt_core.util.processes import resident_bytes
 
-# What JAX takes of a GPU's memory where it is not told otherwise.
+# JAX's default share of a GPU's memory.
 GPU_SHARE = 0.75
 
 
@@ -49,7 +49,7 @@ def device_kind(dev: Path = Path("/dev")) -> str:
 
 
 def memory_bytes() -> int:
-    """Of this machine, used or not."""
+    """Memory of this machine in bytes, used or not."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
@@ -63,7 +63,7 @@ class MemoryUse:
 
 
 def memory_use(pid: int, proc: Path = Path("/proc")) -> MemoryUse | None:
-    """How the memory of this machine is used now; None where the system does not tell, or the process is gone."""
+    """How the memory of this machine is used now; None if the system does not report it, or the process is gone."""
     try:
         told = dict(line.split(":", 1) for line in (proc / "meminfo").read_text().splitlines())
         total, free = (1024 * int(told[name].split()[0]) for name in ("MemTotal", "MemAvailable"))
@@ -74,7 +74,7 @@ def memory_use(pid: int, proc: Path = Path("/proc")) -> MemoryUse | None:
 
 
 def gpus(environ: Mapping[str, str], command: Sequence[str] = ("nvidia-smi",)) -> tuple[Gpu, ...]:
-    """The NVIDIA GPUs that a process with this environment may use; empty where the driver's command tells nothing."""
+    """The NVIDIA GPUs that a process with this environment may use; empty if the driver's command reports none."""
     asked = [*command, "--query-gpu=index,uuid,memory.total,name", "--format=csv,noheader,nounits"]
     try:
         told = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=10).stdout

@@ -11,7 +11,7 @@ from tunixrt_core.errors import NotFound
 
 
 class State(Protocol):
-    """A frozen dataclass that says how something goes."""
+    """A frozen dataclass with the state of a job."""
 
     @property
     def id(self) -> str: ...
@@ -34,7 +34,7 @@ class Latest(Generic[S]):
         self._states: dict[str, S] = {}  # oldest first
 
     def add(self, make: Callable[[], S], *, unless: Callable[[S], bool] = lambda state: False) -> tuple[S, bool]:
-        """Keep a new state. One that is not over and of which `unless` holds is given back instead.
+        """Keep a new state. An existing one that is not over and for which `unless` holds is returned instead.
 
         The state, and whether it is new. `make` runs inside the lock; what it raises is raised.
         """
@@ -50,7 +50,7 @@ class Latest(Generic[S]):
             return state, True
 
     def change(self, id: str, **changes: Any) -> None:
-        """Replace fields of a state. Nothing happens to one that is forgotten."""
+        """Replace fields of a state; a forgotten one is ignored."""
         with self._lock:
             if id in self._states:
                 self._states[id] = replace(self._states[id], **changes)  # type: ignore[type-var]
@@ -71,7 +71,7 @@ class Latest(Generic[S]):
             return list(reversed(self._states.values()))
 
     def last(self, meant: Callable[[S], bool]) -> S | None:
-        """The newest one of which this holds."""
+        """The newest state for which this holds."""
         return next((state for state in self.all() if meant(state)), None)
 
     def forget(self, id: str) -> None:

@@ -18,7 +18,7 @@ class made_once(Generic[T]):  # noqa: N801 - reads as the decorator that it is, 
         self._make = make
         self._name = make.__name__
         self.__doc__ = make.__doc__
-        self._lock = threading.RLock()  # again by the same thread, for an object whose parts are made the same way
+        self._lock = threading.RLock()  # reentrant, for an object whose parts are made the same way
 
     @overload
     def __get__(self, owner: None, kind: type) -> made_once[T]: ...

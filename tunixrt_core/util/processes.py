@@ -21,12 +21,12 @@ def process_alive(name: str) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # it lives, under another user
+        pass  # it runs as another user
     return rest == f"{_started(int(pid))}:{_boot()}"
 
 
 def resident_bytes(pid: int, proc: Path = Path("/proc")) -> int | None:
-    """Memory that a process holds; None where the system does not tell, or the process is gone."""
+    """Memory that a process holds in bytes; None if the system does not report it, or the process is gone."""
     try:
         return int((proc / str(pid) / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
@@ -38,7 +38,7 @@ def _started(pid: int) -> str:
         # field 22 of stat(5); the command in brackets may itself hold spaces and brackets
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:
-        return ""  # not Linux: the number alone has to do
+        return ""  # not Linux: the number alone must suffice
 
 
 def _boot() -> str:

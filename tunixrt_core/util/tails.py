@@ -11,7 +11,7 @@ _MOST_BYTES = 256 << 10
 def tail(path: Path, lines: int) -> str:
     """The last lines of a file, empty where there is none; reads at most 256 KiB.
 
-    A line whose beginning lies before that is left out: half of a line may hide what makes a secret known as one.
+    A line that begins before that is left out: half of a line may hide what identifies a secret.
     """
     try:
         with path.open("rb") as handle:

@@ -18,12 +18,12 @@ Progress = Callable[[str, int, int], None]  # phase, done, total
 T = TypeVar("T")
 Work = Callable[[Progress, threading.Event], T]  # raises Stopped soon after the event is set
 
-_BROKEN = "It broke off. The server's log holds the details."
+_BROKEN = "It failed with an unexpected error. The server's log holds the details."
 
 
 @dataclass(frozen=True, slots=True)
 class Task(Generic[T]):
-    """One task. `done` of `total` counts what its phase counts; `total` is 0 while that is not known.
+    """One task. `done` of `total` are in the unit of its phase; `total` is 0 while unknown.
 
     `error` is what ended it, `message` its sentence.
     """
@@ -49,7 +49,7 @@ class Task(Generic[T]):
 
     @property
     def stopping(self) -> bool:
-        """It was asked to stop, and has not ended yet."""
+        """A stop was requested, and it has not ended yet."""
         return self.stop.is_set() and not self.over
 
     @property
@@ -58,7 +58,7 @@ class Task(Generic[T]):
 
     @property
     def share(self) -> float:
-        """Done, from 0 to 1; 0 where the total is not known."""
+        """Share done, from 0 to 1; 0 if the total is unknown."""
         return min(1.0, self.done / self.total) if self.total else 0.0
 
     @property
@@ -68,7 +68,7 @@ class Task(Generic[T]):
 
     @property
     def seconds_left(self) -> float | None:
-        """By its pace so far; None where that says nothing."""
+        """Estimated from its pace so far; None if there is none."""
         return self.seconds * (1 - self.share) / self.share if self.share else None
 
     def value(self) -> T:
@@ -81,7 +81,7 @@ class Task(Generic[T]):
 class Tasks(Generic[T]):
     """The tasks of one kind in this process. Safe to use from several threads.
 
-    The newest `keep` of them are known. With `at_once`, more than so many wait for their turn.
+    The newest `keep` are remembered. At most `at_once` run at the same time, if given; the others wait.
     """
 
     def __init__(self, kind: str, *, at_once: int | None = None, keep: int = 50) -> None:
@@ -94,7 +94,7 @@ class Tasks(Generic[T]):
         self._closed = False
 
     def start(self, work: Work[T], *, key: Hashable = None, kind: str = "", title: str = "") -> Task[T]:
-        """Begin a task. One of the same `key` that waits or runs is given back instead, unless it is being stopped.
+        """Begin a task. A waiting or running one of the same `key` is returned instead, unless it is being stopped.
 
         `kind` and `title` say what it is about. Raises ShuttingDown after `close`.
         """
@@ -140,7 +140,7 @@ class Tasks(Generic[T]):
         return self.get(task_id)
 
     def forget(self, key: Hashable) -> None:
-        """Leave the tasks of this key that are over out from now on."""
+        """Forget the tasks of this key that are over."""
         for task in self.all():
             if task.key == key and task.over:
                 self._latest.forget(task.id)

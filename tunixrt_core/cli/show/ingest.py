@@ -53,8 +53,8 @@ def diagnosis(found: Diagnosis) -> None:
     out.print(f"{found.file}: {found.container}, format {found.format} ({found.sure}: {found.why})")
     scores = f", {found.scores:,} scores" if found.scores else ""
     out.print(
-        f"{found.rows:,} rows. Read {found.read:,} = {found.unique:,} would be imported + {found.duplicate:,} duplicate "
-        f"in the file + {found.rejected:,} rejected  ({found.seconds:.1f} s{scores})"
+        f"{found.rows:,} rows. Read {found.read:,} = {found.unique:,} would be imported + "
+        f"{found.duplicate:,} duplicate in the file + {found.rejected:,} rejected  ({found.seconds:.1f} s{scores})"
     )
     _notes(found.notes)
     _warnings(found.warnings)
