@@ -27,7 +27,7 @@ _VERBS = {
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds the accelerator: a run, what is done with it, since when, in which process."""
+    """The holder of the accelerator: a run, the kind of its job, since when, in which process."""
 
     run: str
     kind: str  # a key of _VERBS
@@ -55,7 +55,7 @@ class Accelerator:
         self._file = file
 
     def take(self, run: str, kind: str) -> Hold | None:
-        """Hold the accelerator from now on; None where it is held. Raises OutputError where there can be no lock."""
+        """Hold the accelerator from now on; None if it is held. Raises OutputError if the lock cannot be created."""
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o644)
@@ -70,10 +70,10 @@ class Accelerator:
         return Hold(handle)
 
     def holder(self) -> Holder | None:
-        """Who holds it, as far as the file tells: it never takes the lock away from somebody who wants it."""
+        """The holder according to the file: reading it never takes the lock from a process that wants it."""
         try:
             found = Holder(**json.loads(self._file.read_text()))
-        except (OSError, ValueError, TypeError):  # not there, free, or half-written at this very moment
+        except (OSError, ValueError, TypeError):  # missing, free, or half-written at this moment
             return None
         return found if process_alive(found.process) else None
 
@@ -81,13 +81,12 @@ class Accelerator:
     def hold(
         self, run: str, kind: str, *, wait: bool, on_wait: Callable[[Holder | None], None] = lambda holder: None
     ) -> Iterator[None]:
-        """Hold it while inside. Where it is held already, wait for it, or raise Busy that names the holder."""
+        """Hold it within the block. If it is held already, wait for it, or raise Busy, which names the holder."""
         while (held := self.take(run, kind)) is None:
             holder = self.holder()
             if not wait:
                 raise Busy(
-                    f"The accelerator is held by {holder or 'another process'}. "
-                    "Wait for its end, or say --wait to begin then."
+                    f"The accelerator is held by {holder or 'another process'}. Wait for its end, or use --wait."
                 )
             on_wait(holder)
             time.sleep(_POLL_SECONDS)

@@ -17,14 +17,14 @@ KIND = "dry run"
 
 
 class DryRuns:
-    """The dry runs of this process, through the one queue that everything on the accelerator goes through."""
+    """The dry runs of this process, in the queue of the accelerator."""
 
     def __init__(self, jobs: JobManager) -> None:
         self._jobs = jobs
         self._states: Latest[DryRunState] = Latest(KIND)
 
     def start(self, manifest: RunManifest, scratch: Path) -> DryRunState:
-        """Queue one; one of the same manifest that waits or runs is given back instead. `scratch` is where it works."""
+        """Queue a dry run; a waiting or running one of the same manifest is returned instead. It works in `scratch`."""
         state, is_new = self._states.add(
             lambda: DryRunState(f"dry-{uuid.uuid4().hex[:8]}", manifest.content_hash),
             unless=lambda known: known.manifest_hash == manifest.content_hash,
@@ -43,7 +43,7 @@ class DryRuns:
         return self._states.get(dry_run_id)
 
     def latest_of(self, manifest: RunManifest) -> DryRunState | None:
-        """The last one that was made of this manifest."""
+        """The last dry run of this manifest."""
         return self._states.last(lambda state: state.manifest_hash == manifest.content_hash)
 
     def _work(self, dry_run_id: str, manifest: RunManifest, scratch: Path, stop: threading.Event) -> None:

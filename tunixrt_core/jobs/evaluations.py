@@ -22,14 +22,14 @@ KIND = "evaluate"
 
 
 class QueuedEvaluations:
-    """Evaluations of one home, through the one queue that everything on the accelerator goes through."""
+    """Evaluations of one home, in the queue of the accelerator."""
 
     def __init__(self, jobs: JobManager, registry: Registry) -> None:
         self._jobs = jobs
         self._registry = registry
 
     def queue(self, run_id: str, plans: Iterable[EvalPlan], *, again: bool = False) -> list[EvalRecord]:
-        """Queue each plan; one that waits or runs, or is done and not asked for `again`, is given back as it is."""
+        """Queue each plan; one that waits or runs, or is done without `again`, is returned as it is."""
         held = {record.directory: record for record in self._registry.evaluations(run_id)}
         return [
             self._known(held.get(str(plan.folder.path)), plan, again) or self._queue(run_id, plan, again)
@@ -37,7 +37,7 @@ class QueuedEvaluations:
         ]
 
     def stop(self, eval_id: str) -> None:
-        """Stop one that waits or runs, in whichever process; its answers so far are kept. Raises NotFound, Conflict."""
+        """Stop a waiting or running one, in any process; its answers so far are kept. Raises NotFound, Conflict."""
         record = self._registry.evaluation(eval_id)
         if record.status.over:
             raise Conflict(f"The evaluation is over ({record.status}); there is nothing to stop.")
@@ -51,7 +51,7 @@ class QueuedEvaluations:
         return record if plan.is_done and not again else None
 
     def score_again(self, record: EvalRecord, manifest: RunManifest) -> EvalRecord:
-        """Queue that an evaluation which is done is scored again. One that waits or runs is given back as it is."""
+        """Queue a new scoring of a finished evaluation. One that waits or runs is returned as it is."""
         if not record.status.over:
             return record
         folder = EvalDir.of(record)
@@ -60,7 +60,7 @@ class QueuedEvaluations:
         def work(on_state: Callable[[EvalState], None], stop: threading.Event) -> None:
             execute_scoring(manifest, folder, on_state=on_state, stop=stop)
 
-        # not a new row: when it was asked for says whether the run has trained since
+        # not a new row: the time of the request shows whether the run has trained since
         self._registry.mirror_evaluation(record.id, folder)
         return self._submit(record, work)
 

@@ -23,7 +23,7 @@ _PACE_OVER = 50  # train steps
 
 @dataclass(frozen=True, slots=True)
 class DeviceMemory:
-    """Bytes in use on an accelerator and the most so far, as JAX told at the last train step."""
+    """Bytes in use on an accelerator and the peak so far, as JAX reported at the last train step."""
 
     in_use: int
     peak: int
@@ -31,10 +31,10 @@ class DeviceMemory:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """Who holds the accelerator, if anybody.
+    """The holder of the accelerator, if there is one.
 
-    `seconds_left` is None where nothing tells, `device_memory` where the device is a CPU or tells nothing.
-    `memory` is the machine's, with the holder's process told apart, or this one where nobody holds it.
+    `seconds_left` is None if unknown, `device_memory` if the device is a CPU or reports nothing.
+    `memory` is the machine's, with the holder's process shown separately, or this one without a holder.
     """
 
     holder: Holder | None
@@ -63,7 +63,7 @@ def held_by_evaluation(holder: Holder, states: Iterable[EvalState], now: float |
 
 
 def _last_train_records(file: Path) -> list[TrainMetric]:
-    # a train record is some hundred bytes, and other kinds stand between
+    # a train record is some hundred bytes, with records of other kinds between
     *whole, last = tail(file, 2 * _PACE_OVER).encode().split(b"\n")
     records = read_metrics(b"\n".join(whole))
     with suppress(msgspec.DecodeError):  # its writer may be in the middle of it

@@ -23,7 +23,7 @@ _KEPT = 8  # files, each with its rejected rows
 
 @dataclass(frozen=True, slots=True)
 class FileRead:
-    """A file that was read to its end, and its rejected rows, byte for byte."""
+    """The report of a whole file, and its rejected rows, byte for byte."""
 
     report: ImportReport | Diagnosis
     rejects: BinaryIO
@@ -35,7 +35,7 @@ class FileRead:
 
 
 class Read(Protocol):
-    """What reads a file: Traces.ingest stores its traces, Traces.diagnose none."""
+    """A function that reads a file: Traces.ingest stores its traces, Traces.diagnose stores none."""
 
     def __call__(
         self, source: Source, *, rejects: RejectsTo, on_progress: OnProgress | None, **words: Unpack[Reading]
@@ -52,7 +52,7 @@ class Imports(Tasks[FileRead]):
     def begin(
         self, kind: ImportKind, source: Source, *, key: Hashable = None, **words: Unpack[Reading]
     ) -> Task[FileRead]:
-        """Import a file, or check it. The same `key` and kind under way is given back instead.
+        """Import a file, or check it. One of the same `key` and kind in progress is returned instead.
 
         Progress counts traces; the total is estimated from the bytes read. A stop leaves nothing in the store.
         """
@@ -67,14 +67,14 @@ class Imports(Tasks[FileRead]):
 
 
 def _spool() -> BinaryIO:
-    """In memory while it is small; it vanishes with the task."""
+    """In memory while it is small; it is deleted with the task."""
     return cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=_REJECTS_IN_MEMORY))
 
 
 def _told(name: str, on_progress: Progress, stop: threading.Event) -> Callable[[ImportProgress], None]:
     def tell(now: ImportProgress) -> None:
         if stop.is_set():
-            raise Stopped(f"{name} was stopped after {now.read:,} traces; nothing of it was stored.")
+            raise Stopped(f"{name} was stopped after {now.read:,} traces; none of them was stored.")
         phase = "finishing" if now.share == 1 else "reading"
         on_progress(phase, now.read, round(now.read / now.share) if now.share else 0)
 

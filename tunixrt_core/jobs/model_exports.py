@@ -30,14 +30,14 @@ KIND = "export"
 
 
 class QueuedExports:
-    """The exports of this process, through the one queue that everything on the accelerator goes through."""
+    """The exports of this process, in the queue of the accelerator."""
 
     def __init__(self, jobs: JobManager) -> None:
         self._jobs = jobs
         self._states: Latest[ModelExportState] = Latest(KIND)
 
     def start(self, run: Run, options: ModelExportOptions, checkpoint: str = "last") -> ModelExportState:
-        """Queue one into the run's folder; one of the same run and layout that waits or runs is given back instead.
+        """Queue one into the run's folder; a waiting or running one of the same run and layout is returned instead.
 
         Raises Busy for a run that is not over, Conflict where that layout was exported already.
         """
@@ -100,12 +100,12 @@ class QueuedExports:
 
 
 def folder_of(folder: RunDir, layout: ExportLayout) -> Path:
-    """Where an export of a run goes that is given no other place."""
+    """The default folder of a run's export."""
     return folder.path / "export" / folder_name(layout)
 
 
 def exported_models(folder: RunDir) -> list[ExportedModel]:
-    """The exports that lie in a run's folder, by whichever process they were made. Each is whole."""
+    """The exports in a run's folder, made by any process. Each is complete."""
     return [found for layout in ExportLayout if (found := _exported(folder, layout)) is not None]
 
 
@@ -122,7 +122,7 @@ def exported_file(folder: RunDir, layout: ExportLayout, name: str) -> Path:
     """One file of an export. Raises NotFound for a name that the export does not list, whatever it may lead to."""
     found = _exported(folder, layout)
     if found is None or name not in found.files:
-        raise NotFound("file of an export", f"{layout}/{name}", "GET the run's exports for those that are there.")
+        raise NotFound("file of an export", f"{layout}/{name}", "GET the run's exports for the list of files.")
     return found.folder / name
 
 
@@ -138,7 +138,7 @@ def execute_export(
 ) -> ExportReport:
     """Export the run's tuned model to `target`, with a model card, in this thread. Errors are raised.
 
-    Raises Busy for a run that goes on: its last checkpoint may be replaced at any moment.
+    Raises Busy for an active run: its last checkpoint may be replaced at any moment.
     """
     if run_folder.state_file.exists() and not (status := run_folder.state().status).over:
         raise Busy(f"The run is {status}. Wait for its end, or stop it, and export then.")

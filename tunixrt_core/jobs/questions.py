@@ -20,7 +20,7 @@ _STATUS = {"loading": RunStatus.LOADING, "compiling": RunStatus.COMPILING, "gene
 
 
 class Questions:
-    """The questions of this process. What they loaded is given back before any other job begins, when another run is
+    """The questions of this process. The loaded models are released before any other job begins, when another run is
     asked, after `idle_seconds` without a question, and on request.
     """
 
@@ -29,12 +29,12 @@ class Questions:
         self._idle_seconds = idle_seconds
         self._states: Latest[QuestionState] = Latest("question")
         self._models = LoadedModels(jobs.backend)
-        self._using = threading.Lock()  # held by whoever works with the models
+        self._using = threading.Lock()  # held while the models are used
         self._idle: threading.Timer | None = None
         jobs.before_each(self._before)
 
     def busy(self) -> str:
-        """Who holds or waits for the accelerator with something else than a question, as a sentence; else empty."""
+        """A sentence about the job other than a question that holds or waits for the accelerator; empty without one."""
         queue = self._jobs.queue()
         if queue.holder is not None and queue.holder.kind != KIND:
             return f"The accelerator is held by {queue.holder}. Ask when it is free."
@@ -44,8 +44,8 @@ class Questions:
         return ""
 
     def ask(self, question: Question, asked: AskedRun) -> QuestionState:
-        """Queue a question. Raises Busy where something else holds or waits for the accelerator, NotFound for a
-        checkpoint that is not there.
+        """Queue a question. Raises Busy if another job holds or waits for the accelerator, NotFound for a missing
+        checkpoint.
         """
         if busy := self.busy():
             raise Busy(busy)
@@ -65,7 +65,7 @@ class Questions:
         return self._states.get(question_id)
 
     def stop(self, question_id: str) -> QuestionState:
-        """Ask one to end, or drop it where it waits; answers that are there stay. Raises NotFound, Conflict if over."""
+        """Stop a question, or remove it from the queue; existing answers stay. Raises NotFound, Conflict if over."""
         if self.get(question_id).over or not self._jobs.stop_job(question_id):
             raise Conflict(f"Question {question_id} is over; there is nothing to stop.")
         return self.get(question_id)
@@ -76,7 +76,7 @@ class Questions:
         return self._models.held
 
     def release(self) -> None:
-        """Give the memory of the loaded models back. Raises Busy while a question is being answered."""
+        """Release the memory of the loaded models. Raises Busy while a question is being answered."""
         if not self._using.acquire(blocking=False):
             raise Busy("A question is being answered. Stop it, or wait for its end, and free the memory then.")
         try:
@@ -116,7 +116,7 @@ class Questions:
             self._end(question_id, RunStatus.SUCCEEDED, "")
 
     def _fail(self, question_id: str, message: str) -> None:
-        self._make_room()  # a model that failed, as for want of memory, must not hold any
+        self._make_room()  # a model that failed, such as for lack of memory, must not hold any
         self._end(question_id, RunStatus.FAILED, message)
 
     def _end(self, question_id: str, status: RunStatus, message: str) -> None:
@@ -128,7 +128,7 @@ class Questions:
         self._idle.start()
 
     def _leave(self) -> None:
-        with suppress(Busy):  # a question came meanwhile, and will leave later itself
+        with suppress(Busy):  # a question came meanwhile, and will release them later
             self.release()
 
     def _stay(self) -> None:

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 0.5  # between two looks at an accelerator that another process holds
+_LOOK_SECONDS = 0.5  # between two checks of an accelerator that another process holds
 
 
 class RunRecords(Protocol):
-    """What the job manager asks of the store about runs."""
+    """The methods of the store that the job manager uses for runs."""
 
     def mirror(self, run_id: str, **changes: Any) -> None: ...
 
@@ -42,7 +42,7 @@ class WaitingJob:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Who holds the accelerator, in this process or another one, and what waits here for it, in order."""
+    """The holder of the accelerator, in this process or another one, and the jobs waiting here, in order."""
 
     holder: Holder | None
     waiting: tuple[WaitingJob, ...]
@@ -76,7 +76,7 @@ class JobManager:
         self._hooks: list[Callable[[WaitingJob], None]] = []
 
     def before_each(self, hook: Callable[[WaitingJob], None]) -> None:
-        """Have the worker call this before each job, as to give back memory that the job may need."""
+        """Have the worker call this before each job, such as to free memory that the job may need."""
         self._hooks.append(hook)
 
     def submit_training(self, run_id: str, manifest: RunManifest, folder: RunDir, *, allow: Iterable[str] = ()) -> None:
@@ -100,7 +100,7 @@ class JobManager:
             folder.write_stopped_before_start()
             self._mirror(run_id, folder.state())
 
-        # whatever happens in a training is written down by itself
+        # a training records its own outcome
         self.submit(WaitingJob(run_id, run_id, "train"), work, dropped=dropped, failed=lambda message: None)
 
     def submit(
@@ -111,17 +111,17 @@ class JobManager:
         dropped: Callable[[], None],
         failed: Callable[[str], None],
     ) -> None:
-        """Queue work for the accelerator. It is given an event that asks it to stop; `failed` is told, as a sentence,
-        what it raises, and `dropped` is called where it leaves the queue before it began.
+        """Queue work for the accelerator. It receives an event that tells it to stop; `failed` receives its error as a
+        sentence, and `dropped` is called if it leaves the queue before it began.
         """
         self._put(_Job(about, work, dropped, failed))
 
     def stop(self, run_id: str, why: str = "") -> bool:
-        """Stop what runs for this run and drop what waits for it. False when there was nothing."""
+        """Stop this run's running job and drop its waiting ones. False if there was none."""
         return self._stop(lambda about: about.run == run_id, why)
 
     def stop_job(self, job_id: str) -> bool:
-        """Stop one job, or drop it where it waits. False when it is not there."""
+        """Stop one job, or drop it if it waits. False if it is missing."""
         return self._stop(lambda about: about.id == job_id, "")
 
     def _stop(self, meant: Callable[[WaitingJob], bool], why: str) -> bool:
@@ -137,14 +137,14 @@ class JobManager:
         return bool(waiting or current)
 
     def remove(self, job_id: str) -> None:
-        """Take one job out of the queue. Raises NotFound where none of that id waits."""
+        """Remove one job from the queue. Raises NotFound if none of that id waits."""
         with self._lock:
             job = self._waiting(job_id)
             self._queue.remove(job)
         job.dropped()
 
     def move(self, job_id: str, by: int) -> None:
-        """Let a job that waits go sooner (-1) or later (+1), as far as the queue goes. Raises NotFound."""
+        """Move a waiting job forward (-1) or back (+1), within the queue. Raises NotFound."""
         with self._lock:
             job = self._waiting(job_id)
             place = self._queue.index(job)
@@ -154,18 +154,18 @@ class JobManager:
     def _waiting(self, job_id: str) -> _Job:
         found = next((job for job in self._queue if job.about.id == job_id), None)
         if found is None:
-            raise NotFound("job in the queue", job_id, "It may have begun, or was taken out.")
+            raise NotFound("job in the queue", job_id, "It may have begun, or was removed.")
         return found
 
     def queue(self) -> Queue:
-        """What holds the accelerator and what waits."""
+        """The holder of the accelerator, and the waiting jobs."""
         with self._lock:
             current, waiting = self._current, tuple(job.about for job in self._queue)
         elsewhere = self._accelerator.holder() if self._accelerator and current is None else None
         return Queue(current[1] if current else elsewhere, waiting)
 
     def holder(self) -> tuple[str, str] | None:
-        """`(run id, kind)` of the job that holds the accelerator, in whichever process, or None."""
+        """`(run id, kind)` of the job that holds the accelerator, in any process, or None."""
         holder = self.queue().holder
         return (holder.run, holder.kind) if holder else None
 
@@ -179,7 +179,7 @@ class JobManager:
             return self._lock.wait_for(lambda: not self._queue and self._current is None, timeout)
 
     def close(self, timeout: float = 30.0) -> None:
-        """Ask everything to stop and wait for the worker, so that the last checkpoint is whole."""
+        """Stop all jobs and wait for the worker, so that the last checkpoint is complete."""
         with self._lock:
             self._closed = True
             waiting, self._queue = list(self._queue), deque()
@@ -188,7 +188,7 @@ class JobManager:
         for job in waiting:
             job.dropped()
         if current:
-            current.stop.ask("Stopped because the server ended; resume goes on from the checkpoint.")
+            current.stop.ask("Stopped because the server ended; resume continues from the checkpoint.")
         if self._worker:
             self._worker.join(timeout)
 
@@ -222,7 +222,7 @@ class JobManager:
                     self._lock.notify_all()
 
     def _next(self) -> tuple[_Job, Hold | None] | None:
-        """The first job, once the accelerator is its own; None when there will be no more."""
+        """The first job, once the accelerator is held for it; None after the last one."""
         with self._lock:
             while True:
                 self._lock.wait_for(lambda: self._queue or self._closed)

@@ -26,7 +26,7 @@ _RUN_ID = re.compile(r"r-(\d{4,})")
 
 
 class Registry:
-    """Looks at a run's folder whenever its row is read, and takes folders without a row into the store."""
+    """Reads a run's folder whenever its row is read, and adds folders without a row to the store."""
 
     def __init__(self, store: Store, runs_dir: Path) -> None:
         self._runs = store.runs
@@ -35,9 +35,9 @@ class Registry:
         self._seen: dict[str, int] = {}  # state.json of an evaluation -> when it was written, at the last look
 
     def recover(self) -> None:
-        """At start: list runs that are only on disk, and mark what a dead process left behind as interrupted.
+        """At start: add runs that are only on disk, and mark those of a dead process as interrupted.
 
-        Where the home was moved or copied, its runs are those of the new place.
+        If the home was moved or copied, its runs are those of the new place.
         """
         index = self._runs.index()
         known = set(index.values())
@@ -58,7 +58,7 @@ class Registry:
         return self._fresh(self._runs.get(run_id))
 
     def unfinished(self) -> list[Run]:
-        """The runs that are not over as their folders tell it, oldest first."""
+        """The runs that are not over according to their folders, oldest first."""
         fresh = [self._fresh(run) for run in self._runs.unfinished()]
         return [run for run in fresh if not run.status.over]
 
@@ -98,7 +98,7 @@ class Registry:
         return self._runs_dir / f"r-{max(numbers, default=0) + 1:04d}"
 
     def evaluations(self, run_id: str | None = None) -> list[EvalRecord]:
-        """Evaluations, newest first; of one run where given. What the command wrote beside a run is found too."""
+        """Evaluations, newest first; of one run where given. Includes those in a run's folder."""
         index = self._runs.index()
         held = {record.directory: record for record in self._evals.list(run_id)}
         wanted = index if run_id is None else {run_id: index[run_id]} if run_id in index else {}
@@ -107,7 +107,7 @@ class Registry:
         return self._evals.list(run_id)
 
     def look_for_evaluations(self, run: Run) -> None:
-        """Take over what the folder of one run says of its evaluations."""
+        """Update the store from the evaluations in one run's folder."""
         self._look_into(run.id, run.directory, {record.directory: record for record in self._evals.list(run.id)})
 
     def _look_into(self, run_id: str, directory: str, held: Mapping[str, EvalRecord]) -> None:
@@ -121,13 +121,13 @@ class Registry:
         return self._evals.get(eval_id)
 
     def add_evaluation(self, run_id: str, folder: EvalDir) -> EvalRecord:
-        """A row for an evaluation that waits, in place of the one of an earlier time."""
+        """A row for a waiting evaluation, replacing an earlier one."""
         record = _eval_record(run_id, folder, datetime.now(UTC))
         self._evals.put(record)
         return record
 
     def mirror_evaluation(self, eval_id: str, folder: EvalDir) -> None:
-        """Let the row say what the folder says."""
+        """Update the row from the folder."""
         held = self._evals.get(eval_id)
         told = _eval_record(held.run_id, folder, held.created_at)
         changes = {name: getattr(told, name) for name in ("status", "message", "metrics", "ended_at")}
@@ -152,7 +152,7 @@ class Registry:
         return same_place and manifest.to_dict() == dict(self._runs.get(folder.path.name).manifest)
 
     def _relocate(self, folder: RunDir, manifest: RunManifest, held: Path) -> None:
-        """What pointed into the home's old place points into the new one: a resume must find its rows there."""
+        """Change paths in the home's old place to the new one: a resume must find its rows there."""
         from tunixrt_core.manifest.manifest import RunManifest
 
         here = RunManifest.from_dict(rebased(manifest.to_dict(), held.parents[1], self._runs_dir.parent))
@@ -161,7 +161,7 @@ class Registry:
         log.info("%s was in %s before the home was moved", folder.path.name, held)
 
     def _manifest(self, folder: RunDir) -> RunManifest | None:
-        """What a folder says that it runs; None where it cannot be read, or was not written yet."""
+        """The manifest in a folder; None if it cannot be read, or was not written yet."""
         from tunixrt_core.manifest.manifest import RunManifest
 
         try:
@@ -174,7 +174,7 @@ class Registry:
             return None
 
     def _look_at(self, run_id: str, folder: EvalDir, held: EvalRecord | None) -> None:
-        """Bring the row of an evaluation up to its folder. What was over and has not been written since is left."""
+        """Update the row of an evaluation from its folder. One that is over and was not written since is left."""
         if not folder.state_file.exists():
             return
         written = folder.state_file.stat().st_mtime_ns
@@ -208,14 +208,14 @@ def rebased(value: Any, old: Path, new: Path) -> Any:
 
 
 def _eval_dir(path: str | Path) -> EvalDir:
-    """The folder of an evaluation; to list runs, none is looked into."""
+    """The folder of an evaluation; it is not read when runs are listed."""
     from tunixrt_core.evaluation.predictions import EvalDir
 
     return EvalDir(Path(path))
 
 
 def _eval_record(run_id: str, folder: EvalDir, created_at: datetime) -> EvalRecord:
-    """What the folder of an evaluation says, as the store lists it."""
+    """The record of an evaluation, read from its folder."""
     spec, state = folder.spec(), folder.state()
     assert spec is not None, "it is written before an evaluation is queued"
     assert state is not None, "it is written before an evaluation is queued"

@@ -12,13 +12,13 @@ from tunixrt_core.util.hashing import content_hash
 from tunixrt_core.util.processes import process_alive, this_process
 
 MAX_LENGTH = 200
-_LOOK_SECONDS = 0.05  # between looks at a request that another thread or process is about to answer
+_LOOK_SECONDS = 0.05  # between checks of a request that another thread or process is about to answer
 
 T = TypeVar("T")
 
 
 class Requests:
-    """The request ids of one home, over all its threads and processes: the store lets one of them have each id."""
+    """The request ids of one home, over all its threads and processes: the store gives each id to one of them."""
 
     def __init__(self, store: RequestStore, *, patience: float = 30.0) -> None:
         self._store = store
@@ -35,12 +35,12 @@ class Requests:
         note: Callable[[T], Mapping[str, Any]],
         find: Callable[[Mapping[str, Any]], T | None],
     ) -> T:
-        """What `start` gives; under a request id that was used before, what that start gave, and nothing is started.
+        """The result of `start`; for a request id that was used before, the result of that start, and nothing starts.
 
-        `note` says what to keep of it, `find` leads from there back to it; None where it is forgotten, and then it is
-        started anew. A start that fails keeps nothing, so that the same id can be used again. Without an id everything
-        is started. Raises RequestReused where the id was used for something else, Busy where another call under it
-        takes longer than half a minute.
+        `note` makes the text to store for it, `find` returns it from that text; None if it is forgotten, and then it is
+        started again. A start that fails stores nothing, so that the same id can be used again. Without an id every call
+        starts. Raises RequestReused if the id was used for something else, Busy if another call under it takes longer
+        than half a minute.
         """
         if request_id is None:
             return start()
@@ -65,7 +65,7 @@ class Requests:
         return self._store.get(request_id) is not None
 
     def _is_void(self, known: Claim) -> bool:
-        """It was answered with what is forgotten by now, or its process died over it."""
+        """Its result is forgotten by now, or its process died before the result."""
         return known.answer is not None or not process_alive(known.process)
 
     def _start(self, request_id: str, start: Callable[[], T], note: Callable[[T], Mapping[str, Any]]) -> T:

@@ -19,7 +19,7 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Hyper:
-    """Marks a field of a manifest section as a hyperparameter, and holds what the field itself does not say.
+    """Marks a field of a manifest section as a hyperparameter, and holds its other properties.
 
     `name` is the flat name that forms, the API and the command use. `usual` holds ranges, ends included, by method, or
     under ANY; one under BUILT_IN applies to the built-in models, whatever the method. `too_low` and `too_high` say what
@@ -106,7 +106,7 @@ class Hyperparameter:
 
 
 class Unusual(NamedTuple):
-    """A value outside of the range that is usual for its hyperparameter, and what that leads to."""
+    """A value outside of the usual range of its hyperparameter, and its consequence."""
 
     parameter: Hyperparameter
     value: float
@@ -123,7 +123,7 @@ class Hyperparameters(dict[str, Hyperparameter]):
     def write(self, data: dict[str, Any], values: Mapping[str, Any], *, where: str) -> None:
         """Write values by flat name into a manifest's dictionary. A new duration replaces the other one.
 
-        Raises InvalidManifest, naming it in `where`, for a name that is no hyperparameter.
+        Raises InvalidManifest, naming it in `where`, for an unknown hyperparameter.
         """
         for name, value in values.items():
             if name not in self:
@@ -162,7 +162,7 @@ def range_words(usual: Range) -> str:
 
 
 def _rows(model: type[BaseModel], path: tuple[str, ...], start: BaseModel | None) -> Iterator[Hyperparameter]:
-    """The hyperparameters of a section and of those in it. `start` is what the section is where it is not given."""
+    """The hyperparameters of a section and of those in it. `start` is the default of the section."""
     for name, info in model.model_fields.items():
         default = getattr(start, name) if start is not None else info.default
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):

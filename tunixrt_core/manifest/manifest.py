@@ -79,7 +79,7 @@ class RunManifest(Section):
 
     @property
     def content_hash(self) -> str:
-        """sha256 of the canonical JSON: two manifests with the same hash ask for the same run."""
+        """sha256 of the canonical JSON: two manifests with the same hash describe the same run."""
         return content_hash(self.to_dict())
 
     def total_train_steps(self, train_rows: int) -> int:
@@ -152,7 +152,7 @@ def make_manifest(
     *,
     dataset: Mapping[str, Any] | None = None,
 ) -> RunManifest:
-    """A runnable manifest. `hyperparams` uses the flat names of HYPERPARAMETERS; what it leaves out comes from the
+    """A runnable manifest. `hyperparams` uses the flat names of HYPERPARAMETERS; the others come from the
     preset of the model and method. `dataset` names the dataset version that the data was exported from.
 
     Raises InvalidManifest naming the key for an unknown or unusable hyperparameter, and for a model directory that
@@ -182,7 +182,7 @@ def change_manifest(manifest: RunManifest, changes: Mapping[str, Any], **other: 
 
 
 def check_model_id(model_id: str) -> None:
-    """A reference that can only be a path must lead to a model's directory now. Raises InvalidManifest."""
+    """Check that a reference that can only be a path is a model's directory. Raises InvalidManifest."""
     if not model_id.strip():
         raise InvalidManifest("model_id", "is empty; name a built-in model, a directory, or org/name")
     path_like = model_id.startswith((".", "~")) or "/" in model_id or "\\" in model_id

@@ -22,7 +22,7 @@ class HubName:
 
     @property
     def directory(self) -> Path:
-        """Where it lies under the directory of models. Another revision is another model."""
+        """Its path under the directory of models. Another revision is another model."""
         return Path(self.repository if self.revision is None else f"{self.repository}@{self.revision}")
 
 
@@ -34,7 +34,7 @@ class KaggleName:
 
     @property
     def directory(self) -> Path:
-        """Where it lies under the directory of models."""
+        """Its path under the directory of models."""
         return Path("kaggle", *self.handle.split("/"))
 
 
@@ -48,7 +48,7 @@ def parse_model_name(reference: str) -> HubName | KaggleName | None:
 
 
 def model_directory(reference: str, models_dir: Path) -> Path | None:
-    """Where a model is on this machine; None where it is not. A built-in one is written on first use."""
+    """The path of a model on this machine; None if it is missing. A built-in one is written on first use."""
     if reference in BUILTIN_MODEL_IDS:
         return models_dir / reference
     path, name = Path(reference).expanduser(), parse_model_name(reference)
@@ -57,7 +57,7 @@ def model_directory(reference: str, models_dir: Path) -> Path | None:
 
 
 def missing_model(reference: str) -> str:
-    """What to do about a model that is not on this machine, in a sentence."""
+    """A sentence on how to get a model that is not on this machine."""
     if parse_model_name(reference):
         return f"The model {reference} is not on this machine yet. Download it with: tunixrt models get {reference}"
     return (
@@ -67,6 +67,6 @@ def missing_model(reference: str) -> str:
 
 
 def public_name(reference: str) -> str:
-    """A model's name as it may be shown elsewhere: of a directory, its own name only."""
+    """A model's name without paths of this machine: of a directory, its own name only."""
     is_path = reference.startswith(("/", ".", "~")) or reference.count("/") > 1
     return Path(reference).expanduser().absolute().name if is_path else reference

@@ -9,7 +9,7 @@ from typing import Any
 from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
 from tunixrt_core.traces.rendering.chats import CHAT_FORMAT_OF_FAMILY, ChatFormat
 
-# What the dashboard, the API and `tunixrt manifest` start from, by method, for a model that is trained already.
+# Defaults of the dashboard, the API and `tunixrt manifest`, by method, for a pretrained model.
 PRESETS: dict[str, dict[str, Any]] = {
     "lora": {
         "method": "lora",
@@ -42,12 +42,12 @@ PRESETS: dict[str, dict[str, Any]] = {
         "epochs": 2,
     },
 }
-# Where a family wants something else. Gemma's embeddings are large and tied to its output: it is easily thrown off.
+# Exceptions by family. Gemma's embeddings are large and tied to its output: it becomes unstable easily.
 _OF_FAMILY: dict[str, dict[str, dict[str, Any]]] = {
     "gemma": {"lora": {"learning_rate": 1e-4}, "qlora": {"learning_rate": 1e-4}, "full": {"learning_rate": 5e-6}},
 }
-# The built-in models know nothing yet, so they need large steps and many of them; rows are padded to the longest one
-# there is, so room costs nothing.
+# The built-in models are untrained, so they need large steps and many of them; rows are padded to the longest one,
+# so a large max_seq_length costs nothing.
 _BUILT_IN: dict[str, Any] = {"batch_size": 32, "packing": False, "max_seq_length": 512, "epochs": 20}
 _BUILT_IN_OF_METHOD: dict[str, dict[str, Any]] = {
     "full": {"learning_rate": 3e-3, "max_grad_norm": 1.0, "weight_decay": 0.01},
@@ -66,7 +66,7 @@ def preset(model_id: str, method: str | None = None) -> dict[str, Any]:
 
 
 def guess_chat_format(model_id: str) -> ChatFormat:
-    """From the chat template or the type in a model's directory, else from its name; ChatML where nothing tells."""
+    """From the chat template or the type in a model's directory, else from its name; ChatML if neither decides."""
     folder = Path(model_id).expanduser()
     template = _chat_template(folder)
     for chat, marks in _MARKS.items():
@@ -81,7 +81,7 @@ def guess_chat_format(model_id: str) -> ChatFormat:
 # what a template of each format holds; the particular before the general
 _MARKS = {
     ChatFormat.QWEN25: ("<|im_start|>", "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."),
-    # Qwen 3 too: it is asked as by default, to think, whatever the style; qwen3 is for who asks it not to
+    # Qwen 3 too: by default it is prompted to think, whatever the style; qwen3 is for prompts without thinking
     ChatFormat.CHATML: ("<|im_start|>",),
     ChatFormat.GEMMA3: ("<start_of_turn>", "first_user_prefix"),
     ChatFormat.GEMMA: ("<start_of_turn>",),
@@ -110,7 +110,7 @@ def _family_by_name(model_id: str) -> str:
 
 
 def _chat_template(folder: Path) -> str:
-    """The text of the model's own chat template, wherever it stands; empty where there is none."""
+    """The text of the model's own chat template, in either file; empty if there is none."""
     try:
         return (folder / "chat_template.jinja").read_text(encoding="utf-8")
     except (OSError, ValueError):
@@ -118,7 +118,7 @@ def _chat_template(folder: Path) -> str:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    """Empty where there is no such file or no JSON in it: a preset is a guess, loading the model says what is wrong."""
+    """Empty if the file is missing or not JSON: a preset is a guess, and loading the model reports the error."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -11,7 +11,7 @@ from tunixrt_core.manifest.hyperparameters import ANY, BUILT_IN, Hyper, Range
 from tunixrt_core.traces.rendering.chats import ChatFormat
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 
-# Module paths of the projections that LoRA may be put on, over all families that Tunix knows.
+# Module paths of the projections that LoRA can be added to, over all families that Tunix knows.
 LORA_MODULES = {
     "attention": ".*q_proj|.*k_proj|.*v_proj|.*o_proj|.*q_einsum|.*kv_einsum|.*attn_vec_einsum",
     "mlp": ".*gate_proj|.*up_proj|.*down_proj",
@@ -26,7 +26,7 @@ class Method(StrEnum):
 
     @property
     def adapts(self) -> bool:
-        """Whether small matrices beside the frozen weights are trained, not the weights themselves."""
+        """Whether small matrices are trained in addition to the frozen weights, not the weights themselves."""
         return self is not Method.FULL
 
 
@@ -36,7 +36,7 @@ class Quantization(StrEnum):
 
 
 class Remat(StrEnum):
-    """What the backward pass computes again instead of keeping, as Tunix's models have it."""
+    """What the backward pass recomputes instead of storing, as Tunix's models have it."""
 
     NONE = "none"
     BLOCK = "block"  # the attention of each layer
@@ -44,7 +44,7 @@ class Remat(StrEnum):
 
 
 class LengthPolicy(StrEnum):
-    """What becomes of a row that is longer than max_seq_length. The answer and the end of turn are never cut."""
+    """What happens to a row longer than max_seq_length. The answer and the end of turn are never cut."""
 
     DROP_ROW = "drop_row"
     DROP_STEPS = "drop_steps"  # steps from the middle, until it fits; the first and the last step stay
@@ -76,7 +76,7 @@ class ModelSection(Section):
         Dtype.FLOAT32, description="Number type of the weights while training; bfloat16 takes half the memory."
     )
     remat: Annotated[Remat, Hyper("remat", "Compute again")] = Field(
-        Remat.NONE, description="What the backward pass computes again instead of keeping it: less memory, more time."
+        Remat.NONE, description="What the backward pass recomputes instead of storing: less memory, more time."
     )
     flash_attention: Annotated[bool, Hyper("flash_attention")] = Field(
         False, description="Tunix's flash attention; for Qwen 2 and Qwen 3 on a TPU only."
@@ -92,9 +92,11 @@ class TokenizerSection(Section):
 
 
 class DataSection(Section):
-    """The rows: a Tunix SFT JSONL file, train and eval told apart by `metadata.split`."""
+    """The rows: a Tunix SFT JSONL file, with the split in `metadata.split`."""
 
-    path: str = Field(min_length=1, description="Relative paths are looked up beside the manifest.")
+    path: str = Field(
+        min_length=1, description="Path of the data file; a relative one is resolved from the manifest's folder."
+    )
     sha256: Sha256
     rows: int = Field(ge=1)
     train_rows: int = Field(ge=1)
@@ -108,10 +110,10 @@ class RenderingSection(Section):
         ReasoningStyle.TAGS, description="How steps and answer are written in the completion."
     )
     chat: Annotated[ChatFormat, Hyper("chat", "Chat format")] = Field(
-        ChatFormat.CHATML, description="Whose control tokens stand around prompt and completion."
+        ChatFormat.CHATML, description="Format of the control tokens around prompt and completion."
     )
     system: Annotated[str | None, Hyper("system", "System prompt")] = Field(
-        None, description="System prompt for rows that have none."
+        None, description="System prompt for rows without one."
     )
 
 
@@ -120,7 +122,7 @@ _LORA_ALPHA: dict[str, Range] = {"lora": (4, 512), "qlora": (4, 512)}
 
 
 class LoraSection(Section):
-    """Read where method is lora or qlora."""
+    """Used if method is lora or qlora."""
 
     rank: Annotated[
         int,
@@ -138,7 +140,7 @@ class LoraSection(Section):
             "lora_alpha",
             "Alpha",
             usual=_LORA_ALPHA,
-            too_low="LoRA hardly changes the model",
+            too_low="LoRA barely changes the model",
             too_high="training tends to diverge",
         ),
     ] = Field(32.0, gt=0, le=4096, description="LoRA's output is multiplied by alpha / rank.")
@@ -146,13 +148,13 @@ class LoraSection(Section):
         ALL_LORA_MODULES, min_length=1, description="Regular expression over the paths of the modules with LoRA."
     )
     quantization: Annotated[Quantization, Hyper("quantization", "Base weights")] = Field(
-        Quantization.NF4, description="Number type of the base weights; read where method is qlora."
+        Quantization.NF4, description="Number type of the base weights; used if method is qlora."
     )
     tile_size: Annotated[int, Hyper("tile_size", unit="weights")] = Field(
         32,
         ge=8,
         le=4096,
-        description="Weights that share a scale; must divide the inputs of each module. Read where method is qlora.",
+        description="Weights that share a scale; must divide the inputs of each module. Used if method is qlora.",
     )
 
 
@@ -192,7 +194,7 @@ class OptimizerSection(Section):
             "L2 norm",
             usual={ANY: (0.1, 10)},
             too_low="nearly every train step is clipped",
-            too_high="hardly any train step is clipped",
+            too_high="almost no train step is clipped",
         ),
     ] = Field(1.0, gt=0, description="Gradients are scaled down to this L2 norm; null: never.")
 
@@ -247,15 +249,15 @@ class LossSection(Section):
     """How the loss is computed; both give the same number."""
 
     kind: Annotated[LossKind, Hyper("loss")] = Field(
-        LossKind.FUSED, description="fused never holds batch x length x vocabulary; plain does."
+        LossKind.FUSED, description="fused never holds logits of batch x length x vocabulary; plain does."
     )
     chunk: Annotated[int, Hyper("loss_chunk", unit="tokens")] = Field(
-        128, ge=8, le=65536, description="Tokens of each row at once; read where loss is fused."
+        128, ge=8, le=65536, description="Tokens per row computed at once; used if loss is fused."
     )
 
 
 class DurationSection(Section):
-    """How long to train: epochs, or train steps where given."""
+    """How long to train: epochs, or train steps if given."""
 
     epochs: Annotated[
         float | None,
@@ -264,11 +266,11 @@ class DurationSection(Section):
             unit="epochs",
             usual={ANY: (0.1, 20), BUILT_IN: (1, 200)},
             too_low="little is learned",
-            too_high="the model learns its rows by heart",
+            too_high="the model memorises its rows",
         ),
-    ] = Field(None, gt=0, le=100_000, description="Times that each train row is seen; null where train_steps is given.")
+    ] = Field(None, gt=0, le=100_000, description="Passes over the train rows; null if train_steps is given.")
     train_steps: Annotated[int | None, Hyper("train_steps", unit="train steps")] = Field(
-        None, ge=1, le=100_000_000, description="Train steps in all, instead of epochs."
+        None, ge=1, le=100_000_000, description="Total train steps, instead of epochs."
     )
 
     @model_validator(mode="after")
@@ -288,7 +290,7 @@ class CadenceSection(Section):
         100, ge=1, description="Train steps from one checkpoint to the next."
     )
     keep_checkpoints: Annotated[int, Hyper("keep_checkpoints", "Checkpoints kept", "checkpoints")] = Field(
-        2, ge=1, le=1000, description="Number of last checkpoints that are kept; the best one is kept too."
+        2, ge=1, le=1000, description="Number of latest checkpoints to keep; the best one is kept too."
     )
     early_stopping: Annotated[int | None, Hyper("early_stopping", "End early after", "evaluations")] = Field(
         None,
@@ -299,10 +301,10 @@ class CadenceSection(Section):
         4,
         ge=0,
         le=32,
-        description="Prompts of the eval split that are answered and scored at each evaluation; 0: none.",
+        description="Number of eval prompts answered and scored at each evaluation; 0: none.",
     )
     sample_tokens: Annotated[int, Hyper("sample_tokens", unit="tokens")] = Field(
-        128, ge=1, le=65536, description="Maximum new tokens in each of those answers."
+        128, ge=1, le=65536, description="Maximum new tokens per answer to these prompts."
     )
 
 

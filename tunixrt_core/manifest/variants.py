@@ -28,7 +28,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A manifest made from another one, and the values that are not the same: before and now."""
+    """A manifest made from another one, and the values that differ: before and now."""
 
     manifest: RunManifest
     changed: tuple[Difference, ...]
@@ -46,12 +46,12 @@ class Parent:
 
 
 def keep_parent(folder: RunDir, run: str, before: RunManifest, manifest: RunManifest) -> None:
-    """Write into the folder of a clone what it was made from. The parent may be trained for longer, or be deleted."""
+    """Record the origin of a clone in its folder. The parent may be trained for longer later, or be deleted."""
     write_json(folder.parent_file, Parent(run, tuple(differences([before, manifest]))).to_dict())
 
 
 def parent_of(folder: RunDir) -> Parent | None:
-    """The parent of a clone; None of a run that is none, or of one that an earlier version made."""
+    """The parent of a clone; None for another run, or a clone made by an earlier version."""
     try:
         data = orjson.loads(folder.parent_file.read_bytes())
     except FileNotFoundError:
@@ -84,7 +84,7 @@ def side_by_side(manifests: Sequence[RunManifest]) -> list[Difference]:
 
 
 def read_changes(items: Iterable[str]) -> dict[str, Any]:
-    """`learning_rate=1e-4` and the like as flat hyperparameters; a value that is not JSON is a word."""
+    """Parse `learning_rate=1e-4` and similar into flat hyperparameters; a value that is not JSON is a word."""
     values: dict[str, Any] = {}
     for item in items:
         name, equals, text = (part.strip() for part in item.partition("="))

@@ -132,7 +132,7 @@ class Evaluations:
         return self._registry.evaluation(eval_id)
 
     def records(self, run_id: str | None = None) -> list[EvalRecord]:
-        """Evaluations, newest first; of one run where given. Those that the command wrote into a run's folder are included."""
+        """Evaluations, newest first; of one run where given. Includes those in a run's folder."""
         return self._registry.evaluations(run_id)
 
     def get(self, eval_id: str) -> EvalView:

@@ -79,8 +79,8 @@ class Foreground:
     def prepare(self, manifest: RunManifest, folder: RunDir, *, resume: bool) -> None:
         """Make the folder of a run that is about to train, and show it as queued.
 
-        Raises InvalidManifest where it holds a run and that is not to be resumed, Conflict for one that is active or has
-        finished all of its train steps, OutputError.
+        Raises InvalidManifest where it holds a run and that is not to be resumed, Conflict for one that is active or
+        has finished all of its train steps, OutputError.
         """
         if folder.state_file.exists():
             state = folder.state()

@@ -107,7 +107,7 @@ class RunStarts:
 def with_duration(
     manifest: RunManifest, state: RunState, *, train_steps: int | None, epochs: float | None
 ) -> RunManifest:
-    """The manifest to continue with. Raises Conflict as `resume_run` does, InvalidManifest for both durations at once."""
+    """The manifest to resume with. Raises Conflict as `resume_run` does, InvalidManifest for both durations at once."""
     if train_steps is None and epochs is None:
         if state.status is RunStatus.SUCCEEDED:
             raise Conflict(

@@ -39,7 +39,7 @@ class Traces:
         return Imports(self.ingest, self.diagnose)
 
     def close(self, seconds: float) -> None:
-        """Stop imports in the background, and wait for them at most `timeout` seconds."""
+        """Stop imports in the background, and wait for them at most `seconds`."""
         if "imports" in vars(self):
             self.imports.close(seconds)
 

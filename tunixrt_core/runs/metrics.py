@@ -19,7 +19,7 @@ class TrainPlan(TypedDict, total=False):
     """Totals of a training, known before its first train step: `plan` of state.json."""
 
     total_train_steps: int
-    restored_train_step: int  # of the checkpoint that the run goes on from
+    restored_train_step: int  # of the checkpoint that the run continues from
     epochs: float
     train_rows: int
     eval_rows: int
@@ -55,18 +55,20 @@ class TrainMetric(_Metric, tag="train", frozen=True, kw_only=True):
 
     loss: float | None = None
     perplexity: float | None = None
-    learning_rate: Annotated[float | None, Meta(description="As used in this train step.")] = None
+    learning_rate: Annotated[float | None, Meta(description="Learning rate used in this train step.")] = None
     grad_norm: Annotated[float | None, Meta(description="Before clipping.")] = None
     epoch: float | None = None
     trained_tokens: int | None = None
-    tokens: Annotated[int | None, Meta(description="Tokens that are not padding.")] = None
+    tokens: Annotated[int | None, Meta(description="Tokens without padding.")] = None
     padding_share: float | None = None
     tokens_per_second: Annotated[float | None, Meta(description="Trained tokens.")] = None
     step_seconds: float | None = None
-    input_wait_seconds: Annotated[float | None, Meta(description="Time that the device waited for rows.")] = None
-    memory_bytes: Annotated[int | None, Meta(description="Of the device; of the process on a CPU.")] = None
+    input_wait_seconds: Annotated[float | None, Meta(description="Seconds that the device waited for rows.")] = None
+    memory_bytes: Annotated[
+        int | None, Meta(description="Memory in use: of the device, or of the process on a CPU.")
+    ] = None
     peak_memory_bytes: int | None = None
-    mfu: Annotated[float | None, Meta(description="Model FLOP/s utilisation, where the device's peak is known.")] = None
+    mfu: Annotated[float | None, Meta(description="Model FLOP/s utilisation, if the device's peak is known.")] = None
     parts: Annotated[Losses, Meta(description="Loss by part of the text: prompt, format, step 1, ..., answer.")] = {}
     types: Annotated[Losses, Meta(description="Loss by step type.")] = {}
 
@@ -86,26 +88,26 @@ class EvalMetric(_Metric, tag="eval", frozen=True, kw_only=True):
 class SamplesMetric(_Metric, tag="samples", frozen=True, kw_only=True):
     """One round of answers to the fixed prompts, scored. The answers themselves are SampleAnswers."""
 
-    rows: Annotated[int, Meta(description="Prompts that were answered.")] = 0
+    rows: Annotated[int, Meta(description="Number of answered prompts.")] = 0
     mean_tokens: float | None = None
-    hit_limit: Annotated[float | None, Meta(description="Share of answers that were cut at the limit.")] = None
-    exact_match: Annotated[float | None, Meta(description="Mean over the prompts that have a reference.")] = None
+    hit_limit: Annotated[float | None, Meta(description="Share of answers cut at the limit.")] = None
+    exact_match: Annotated[float | None, Meta(description="Mean over the prompts with a reference.")] = None
     format_valid: float | None = None
     repetition: float | None = None
     seconds: float | None = None
-    compiles: Annotated[int | None, Meta(description="Shapes that were compiled so far.")] = None
+    compiles: Annotated[int | None, Meta(description="Number of shapes compiled so far.")] = None
 
 
 class CompileMetric(_Metric, tag="compile", frozen=True, kw_only=True):
     """A compilation of the train step, after `train_step` train steps."""
 
-    length: Annotated[int, Meta(description="Tokens of a row.")]
+    length: Annotated[int, Meta(description="Tokens per row.")]
     seconds: float
-    expected: Annotated[bool, Meta(description="False where this length was compiled before.")] = True
+    expected: Annotated[bool, Meta(description="False if this length was compiled before.")] = True
 
 
 class CheckpointMetric(_Metric, tag="checkpoint", frozen=True, kw_only=True):
-    """A checkpoint that was saved."""
+    """A saved checkpoint."""
 
     reason: Annotated[str, Meta(description="cadence, best, asked or end.")] = ""
     seconds: float | None = None
@@ -118,12 +120,12 @@ class Alert(_Metric, tag="alert", frozen=True, kw_only=True):
     evidence: str = ""
     change: Annotated[
         str | dict[str, Any],
-        Meta(description="What to try in a clone: hyperparameters, or a sentence where none of them helps."),
+        Meta(description="What to try in a clone: hyperparameters, or a sentence if none of them helps."),
     ] = ""
 
 
 class OtherMetric(msgspec.Struct, frozen=True, kw_only=True):
-    """A record of a kind that a later version writes."""
+    """A record of a kind from a later version."""
 
     kind: str
     train_step: int
@@ -165,7 +167,7 @@ def to_line(record: Record) -> bytes:
 
 
 def read_metrics(lines: bytes) -> list[Metric]:
-    """Whole lines of metrics.jsonl. Raises msgspec.DecodeError for what is no record."""
+    """Whole lines of metrics.jsonl. Raises msgspec.DecodeError for an invalid record."""
     try:
         return list(_decoder(Known).decode_lines(lines))
     except msgspec.ValidationError:
@@ -173,7 +175,7 @@ def read_metrics(lines: bytes) -> list[Metric]:
 
 
 def read_metric(line: bytes) -> Metric:
-    """One line of metrics.jsonl. Raises msgspec.DecodeError for what is no record."""
+    """One line of metrics.jsonl. Raises msgspec.DecodeError for an invalid record."""
     try:
         found: Metric = _decoder(Known).decode(line)
     except msgspec.ValidationError:
@@ -185,7 +187,7 @@ def read_metric(line: bytes) -> Metric:
 
 
 def read_answers(lines: bytes) -> list[SampleAnswer]:
-    """Whole lines of samples.jsonl. Raises msgspec.DecodeError for what is no answer."""
+    """Whole lines of samples.jsonl. Raises msgspec.DecodeError for an invalid answer."""
     return list(_decoder(SampleAnswer).decode_lines(lines))
 
 

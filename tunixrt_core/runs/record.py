@@ -18,7 +18,7 @@ from tunixrt_core.util.atomic import write_atomic, write_json
 from tunixrt_core.util.processes import process_alive, this_process
 from tunixrt_core.util.tails import tail
 
-INTERRUPTED = "The process that ran it ended. Resume goes on from the last checkpoint."
+INTERRUPTED = "The process that ran it ended. Resume continues from the last checkpoint."
 
 
 class RunStatus(StrEnum):
@@ -104,7 +104,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """What a run is doing now: the content of `state.json`, rewritten whole at every change."""
+    """The current state of a run: the content of `state.json`, rewritten whole at every change."""
 
     status: RunStatus = RunStatus.QUEUED
     phase: str = ""  # loading, compiling, training, evaluating, answering, saving
@@ -114,7 +114,7 @@ class RunState:
     earlier_seconds: float = 0.0  # trained before the run was resumed
     updated_at: float = 0.0
     ended_at: float | None = None
-    process: str = ""  # processes.this_process() of who runs it
+    process: str = ""  # processes.this_process() of the process that runs it
     device: str = ""
     message: str = ""
     plan: TrainPlan = field(default_factory=TrainPlan)
@@ -173,12 +173,12 @@ class RunDir:
 
     @property
     def stop_file(self) -> Path:
-        """Its existence asks whoever runs this to stop: works from another process too."""
+        """If it exists, the process that runs this stops: another process can create it."""
         return self.path / "stop"
 
     @property
     def save_file(self) -> Path:
-        """Its existence asks whoever runs this to save a checkpoint now; it is removed when that was heard."""
+        """If it exists, the process that runs this saves a checkpoint now, and removes it."""
         return self.path / "save"
 
     @property
@@ -191,7 +191,7 @@ class RunDir:
 
     @property
     def parent_file(self) -> Path:
-        """Of a clone: which run it was made from, and what is not the same."""
+        """Of a clone: its parent run, and the values that differ."""
         return self.path / "parent.json"
 
     @property
@@ -200,11 +200,11 @@ class RunDir:
 
     @property
     def best_file(self) -> Path:
-        """Which evaluation was the best: written by the trainer."""
+        """The best evaluation, written by the trainer."""
         return self.path / "best.json"
 
     def checkpoint(self, which: str) -> Path:
-        """Where to take weights from: `last`, `best` (lowest eval loss) or a train step. NotFound where it is not."""
+        """Folder of a checkpoint: `last`, `best` (lowest eval loss) or a train step. Raises NotFound if it is missing."""
         if which == "last":
             return self.checkpoints
         if which == "best":
@@ -212,7 +212,7 @@ class RunDir:
             which = str(found.get("train_step"))
         if not which.isdigit() or not (self.checkpoints / which).is_dir():
             there = ", ".join(map(str, self.checkpoint_steps())) or "none"
-            raise NotFound("checkpoint", which, f"There are {there}; or say last, or best.")
+            raise NotFound("checkpoint", which, f"There are {there}; or use last or best.")
         return self.checkpoints / which
 
     def checkpoint_step(self, which: str) -> int:
@@ -223,7 +223,7 @@ class RunDir:
         return max(self.checkpoint_steps(), default=self.state().train_step)
 
     def checkpoint_steps(self) -> list[int]:
-        """The train steps that there are checkpoints of, in order."""
+        """The train steps of the checkpoints, in order."""
         return sorted(int(p.name) for p in self.checkpoints.glob("[0-9]*") if p.name.isdigit())
 
     @property
@@ -240,11 +240,11 @@ class RunDir:
         except OSError as error:
             raise OutputError(
                 f"The output directory {self.path} cannot be written ({error.strerror or error}). "
-                "Choose another output_dir, or mend its permissions."
+                "Choose another output_dir, or fix its permissions."
             ) from None
 
     def state(self) -> RunState:
-        """What the run is doing; interrupted where the process that ran it is gone. NotFound where there is no run."""
+        """The state of the run; interrupted if its process is gone. Raises NotFound if there is no run."""
         try:
             state = RunState.from_dict(orjson.loads(self.state_file.read_bytes()))
         except FileNotFoundError:
@@ -254,14 +254,14 @@ class RunDir:
         return replace(state, status=RunStatus.INTERRUPTED, message=INTERRUPTED, ended_at=state.updated_at)
 
     def write_manifest(self, text: str) -> None:
-        """The manifest as YAML; whoever reads meanwhile sees the old one whole."""
+        """Write the manifest as YAML; a reader meanwhile sees the whole old one."""
         write_atomic(self.manifest_file, text.encode())
 
     def write_state(self, state: RunState) -> None:
         write_json(self.state_file, state.to_dict())
 
     def write_queued(self) -> None:
-        """Show the run as waiting, keeping what an earlier part of it (before a resume) had reached."""
+        """Show the run as queued, keeping the progress from before a resume."""
         before = self.state() if self.state_file.exists() else RunState()
         self.write_state(replace(before, status=RunStatus.QUEUED, process=this_process(), phase="", message=""))
 
@@ -269,7 +269,7 @@ class RunDir:
         self.write_state(replace(self.state(), status=RunStatus.STOPPED, message="Stopped before it began."))
 
     def metrics(self, since: int = 0) -> tuple[list[Metric], int]:
-        """Records written after byte `since`, and the offset to ask from next time. A half-written line is left."""
+        """Records written after byte `since`, and the offset to ask from next time. A half-written line is left for later."""
         lines, following = _read_lines(self.metrics_file, since)
         return read_metrics(lines), following
 
@@ -304,7 +304,7 @@ def _read_lines(file: Path, since: int) -> tuple[bytes, int]:
 
 
 def _ends_a_line(handle: BinaryIO, offset: int) -> bool:
-    """Whether an offset from an earlier look is still one: a resume may have cut the file, and written on since."""
+    """Whether an earlier offset is still valid: a resume may have cut the file, and written to it since."""
     if not 0 < offset <= os.fstat(handle.fileno()).st_size:
         return False
     handle.seek(offset - 1)
