@@ -204,7 +204,7 @@ class RunDir:
         return self.path / "best.json"
 
     def checkpoint(self, which: str) -> Path:
-        """Folder of a checkpoint: `last`, `best` (lowest eval loss) or a train step. Raises NotFound if it is missing."""
+        """Path of a checkpoint: `last`, `best` (lowest eval loss) or a train step. NotFound if it is missing."""
         if which == "last":
             return self.checkpoints
         if which == "best":
@@ -269,7 +269,7 @@ class RunDir:
         self.write_state(replace(self.state(), status=RunStatus.STOPPED, message="Stopped before it began."))
 
     def metrics(self, since: int = 0) -> tuple[list[Metric], int]:
-        """Records written after byte `since`, and the offset to ask from next time. A half-written line is left for later."""
+        """Records written after byte `since`, and the offset to ask from next time. A half-written line is left."""
         lines, following = _read_lines(self.metrics_file, since)
         return read_metrics(lines), following
 

@@ -11,17 +11,17 @@ from typing import Any
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.metrics import Alert, CompileMetric, EvalMetric, Metric, TrainMetric
 
-WINDOW = 50  # train steps that a new one is held against
-_FIRST = 20  # train steps in which nothing is unusual yet
-_QUIET = 50  # train steps without a sign, after which the same sign is news again
-_SLOW_EVERY = 10  # train steps between looks at what changes slowly
+WINDOW = 50  # train steps that a new one is compared with
+_FIRST = 20  # first train steps, which raise no alerts
+_QUIET = 50  # train steps without a sign, after which the same sign raises an alert again
+_SLOW_EVERY = 10  # train steps between checks of what changes slowly
 
 
 class Watch:
-    """Sees every record of a run, in order. A sign is told once, and again only after it was gone for a while.
+    """Reads every record of a run, in order. A sign raises one alert, and another only after an absence.
 
     Alerts: nan, loss_spike, gradient_explosion, plateau, overfitting, stalled_input, slow_steps, recompile and
-    disk_filling. A record costs some microseconds: nothing is kept but short windows and the evaluations.
+    disk_filling. A record costs some microseconds: only short windows and the evaluations are kept.
     """
 
     def __init__(self, manifest: RunManifest) -> None:
@@ -34,14 +34,14 @@ class Watch:
         self._best_speed = 0.0
         self._long = _LongMean(WINDOW)
         self._evals: list[tuple[int, float, float]] = []  # train step, eval loss, train loss then
-        self._seen: dict[str, int] = {}  # alert -> train step at which its sign was last there
+        self._seen: dict[str, int] = {}  # alert -> last train step with its sign
 
     @property
     def kept_checkpoints(self) -> int:
         return self._manifest.cadence.keep_checkpoints
 
     def plan(self, total_train_steps: int) -> None:
-        """How long the run is meant to be: sets what counts as a long time without progress."""
+        """The planned length of the run: sets what counts as a long time without progress."""
         self._total = total_train_steps
         self._long = _LongMean(max(100, total_train_steps // 10))
 
@@ -57,8 +57,8 @@ class Watch:
         return []
 
     def disk(self, train_step: int, *, free: int, needed: int) -> list[Alert]:
-        """After a checkpoint: bytes free in the run's folder, and bytes that the next checkpoints take before any of
-        the old ones goes."""
+        """After a checkpoint: bytes free in the run's folder, and bytes that the next checkpoints take before any old
+        one is deleted."""
         if not self._news("disk_filling", train_step, holds=needed > free, quiet=0):
             return []
         keep = self.kept_checkpoints
@@ -66,8 +66,8 @@ class Watch:
             _alert(
                 "disk_filling",
                 train_step,
-                f"{_gigabytes(free)} are free where the checkpoints go, and the next ones need {_gigabytes(needed)}",
-                {"keep_checkpoints": 1} if keep > 1 else "Free disk space, or give the clone an output_dir elsewhere.",
+                f"{_gigabytes(free)} are free for checkpoints, and the next ones need {_gigabytes(needed)}",
+                {"keep_checkpoints": 1} if keep > 1 else "Free disk space, or set another output_dir in the clone.",
             )
         ]
 
@@ -134,8 +134,8 @@ class Watch:
                 "stalled_input",
                 step,
                 f"the device waited {waited / took:.0%} of the last {n} train steps for rows "
-                f"({waited / n:.3g} s of {took / n:.3g} s a train step)",
-                "The host makes batches slower than the device uses them: end what else keeps its processors busy.",
+                f"({waited / n:.3g} s of {took / n:.3g} s per train step)",
+                "The host makes batches slower than the device uses them: end other programs that keep its processors busy.",
             )
 
     def _slow(self, step: int) -> Iterator[Alert]:
@@ -149,7 +149,7 @@ class Watch:
                 step,
                 f"{speed:,.0f} trained tokens/s, median of the last {len(self._speeds)} train steps up to {step:,}; "
                 f"it was {self._best_speed:,.0f}",
-                "Look for another program on this machine, or a device that is too hot.",
+                "Check for other programs on this machine, or an overheated device.",
             )
 
     def _plateau(self, step: int) -> Iterator[Alert]:
@@ -157,7 +157,7 @@ class Watch:
         if means is None:
             return
         before, now = means
-        # near the planned end there is nothing left to save by ending early
+        # near the planned end, ending early saves nothing
         flat = now > 0.999 * before and now > 0.05 and step + self._long.width < (self._total or math.inf)
         if self._news("plateau", step, holds=flat, quiet=self._long.width):
             words = (
@@ -222,7 +222,7 @@ class Watch:
         return {"train_steps": step}
 
     def _news(self, alert: str, step: int, *, holds: bool = True, quiet: int = _QUIET) -> bool:
-        """Whether a sign that is there now has been gone long enough to be told of."""
+        """Whether a present sign was absent long enough to raise an alert."""
         seen = self._seen.get(alert)
         if holds:
             self._seen[alert] = step
@@ -237,7 +237,7 @@ def _alert(alert: str, train_step: int, evidence: str, change: dict[str, Any] | 
 
 
 class _LongMean:
-    """Means of the last `width` values and of the `width` before them, in constant time a value."""
+    """Means of the last `width` values and of the `width` before them, in constant time per value."""
 
     def __init__(self, width: int) -> None:
         self.width = width
@@ -264,7 +264,7 @@ class _LongMean:
 
 
 def _middle_and_spread(values: deque[float]) -> tuple[float, float]:
-    """Median, and the median distance from it as a standard deviation would be: neither heeds a few outliers."""
+    """Median, and the median distance from it as a standard deviation would be: few outliers change neither."""
     middle = statistics.median(values)
     return middle, 1.4826 * statistics.median(abs(value - middle) for value in values)
 

@@ -18,7 +18,7 @@ from tunixrt_core.training.trainer import DryRun, LoadGenerator, MetricSink, Tra
 
 
 class Backend(Protocol):
-    """Asked for inside the worker, because importing Tunix is slow."""
+    """Called inside the worker, because importing Tunix is slow."""
 
     def require(self) -> None:
         """Raises TunixMissing where training is not possible on this machine."""
@@ -38,13 +38,13 @@ class Backend(Protocol):
         """Rows as the trainer will see them, by their line in the data file."""
 
     def memory_estimate(self, manifest: RunManifest) -> MemoryNeed | None:
-        """What a train step would need, from config.json alone. Raises ModelError."""
+        """The memory of a train step, from config.json alone. Raises ModelError."""
 
     def fetch_model(self, manifest: RunManifest, log: Callable[[str], None]) -> None:
-        """Have the manifest's model on this machine; `log` is told of a download in words."""
+        """Make sure that the manifest's model is on this machine; `log` receives a sentence about a download."""
 
     def begin_together(self, *, ready: bool) -> None:
-        """Wait for the processes that train along, if there are any. Raises TrainingError in one that is ready where
+        """Wait for the other processes of this training, if there are any. Raises TrainingError in one that is ready if
         another is not.
         """
 
@@ -53,7 +53,7 @@ class Backend(Protocol):
     def dry_run(self) -> DryRun: ...
 
     def sinks(self, manifest: RunManifest, folder: Path) -> Sequence[MetricSink]:
-        """Where metrics go besides metrics.jsonl. Raises TrackingError where one that is asked for cannot be."""
+        """The metric sinks besides metrics.jsonl. Raises TrackingError if a requested one cannot be opened."""
 
     def load_generator(self) -> LoadGenerator: ...
 

@@ -41,9 +41,9 @@ def execute_training(
 ) -> RunState:
     """Run one manifest in this thread, from its data file to `result.json`; never raises for a failed run.
 
-    What the preflight finds blocking fails the run before it trains, but for findings with a code in `allow`.
-    The folder says how it went: status, metrics, alerts, log, checkpoints. A `stop` file in it, or the event, ends the
-    run after the train step under way, with a checkpoint; a `save` file has one saved without an end.
+    Blocking findings of the preflight fail the run before it trains, except those with a code in `allow`.
+    The folder holds the outcome: status, metrics, alerts, log, checkpoints. A `stop` file in it, or the event, ends the
+    run after the current train step, with a checkpoint; a `save` file saves one and the run continues.
     """
     folder.create()
     folder.stop_file.unlink(missing_ok=True)
@@ -60,7 +60,7 @@ def execute_training(
     except TunixRTError as error:
         recorder.log(f"Failed: {error}")
         recorder.finish(RunStatus.FAILED, message=str(error))
-    except Exception as error:  # the worker's outermost frame: whatever happened, the run must say so
+    except Exception as error:  # the worker's outermost frame: the run must record any error
         recorder.log(traceback.format_exc())
         recorder.finish(RunStatus.FAILED, message=f"{type(error).__name__}: {error}. The log holds the details.")
         log.exception("run in %s failed", folder.path)
@@ -71,7 +71,7 @@ def execute_training(
 
 @contextmanager
 def _begin_together(backend: Backend) -> Iterator[None]:
-    """What is done inside decides for all processes that train together whether they begin."""
+    """The result of the block decides for all processes that train together whether they begin."""
     ready = False
     try:
         yield
@@ -83,7 +83,7 @@ def _begin_together(backend: Backend) -> Iterator[None]:
 def _check_before(
     manifest: RunManifest, folder: RunDir, backend: Backend, recorder: RunRecorder, allow: Iterable[str]
 ) -> None:
-    """Write `preflight.json` and log its warnings. Raises PreflightFailed. A resume allows what the start allowed."""
+    """Write `preflight.json` and log its warnings. Raises PreflightFailed. A resume allows the same findings as the start."""
     recorder.phase("loading")
     check_data_unchanged(manifest.data)
     backend.fetch_model(manifest, recorder.log)
@@ -126,12 +126,12 @@ def _result(outcome: TrainOutcome) -> dict[str, Any]:
 
 def _why(outcome: TrainOutcome, stop: threading.Event) -> str:
     if outcome.ended_early:
-        return "Ended early: the eval loss had not become lower for as many evaluations as early_stopping says."
+        return "Ended early: the eval loss had not become lower for early_stopping evaluations."
     return stop.why if outcome.stopped and isinstance(stop, StopRequest) else ""
 
 
 class _Spared:
-    """A metric sink whose failure is a warning in the run's log, once, and never the end of the run."""
+    """A metric sink whose failure is logged as one warning, and never ends the run."""
 
     def __init__(self, inner: MetricSink, log: Callable[[str], None]) -> None:
         self._inner: MetricSink | None = inner
@@ -151,9 +151,9 @@ class _Spared:
             return
         try:
             act(self._inner)
-        except Exception as error:  # another program's code: whatever happens in it, the training goes on
+        except Exception as error:  # another program's code: the training continues after any error in it
             name, self._inner = type(self._inner).__name__, None
-            self._log(f"Warning: {name} gets no more metrics of this run: {type(error).__name__}: {error}")
+            self._log(f"Warning: {name} receives no more metrics of this run: {type(error).__name__}: {error}")
             log.exception("%s failed", name)
 
 
@@ -167,7 +167,7 @@ def execute_dry_run(
 ) -> DryRunReport | None:
     """The largest train step, one evaluation, one checkpoint and one generation of a manifest, in this thread.
 
-    Nothing of it stays. What would end the run ends this, with the same error. None where it was stopped.
+    No files are kept. An error that would end the run ends this too. None if it was stopped.
     """
     check_data_unchanged(manifest.data)
     backend.fetch_model(manifest, on_phase)
@@ -176,7 +176,7 @@ def execute_dry_run(
 
 @contextmanager
 def _watch_files(folder: RunDir, controls: TrainControls, recorder: RunRecorder) -> Iterator[None]:
-    """While inside, a `stop` file or the event marks the run as stopping, and a `save` file asks for a checkpoint."""
+    """Within the block, a `stop` file or the event marks the run as stopping, and a `save` file requests a checkpoint."""
     ended = threading.Event()
 
     def watch() -> None:
@@ -212,5 +212,5 @@ def _versions() -> Iterator[tuple[str, str]]:
 
 
 def run_folder_of(manifest: RunManifest, base: Path) -> RunDir:
-    """Where a manifest's run lives: `output_dir`, relative to `base` where it is not absolute."""
+    """The folder of a manifest's run: `output_dir`, relative to `base` where it is not absolute."""
     return RunDir(base / Path(manifest.output_dir).expanduser())

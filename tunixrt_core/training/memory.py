@@ -9,7 +9,7 @@ from typing import Any
 from tunixrt_core.manifest.manifest import RunManifest, change_manifest
 from tunixrt_core.manifest.sections import Dtype, LossKind, Method, Remat
 
-# Bytes of one device's memory, by the names that people call the devices by.
+# Bytes of one device's memory, by the common names of the devices.
 DEVICE_MEMORY: dict[str, int] = {
     "v4": 32_000_000_000,
     "v5e": 16_000_000_000,
@@ -22,7 +22,7 @@ DEVICE_MEMORY: dict[str, int] = {
     "h100": 80_000_000_000,
     "h200": 141_000_000_000,
 }
-GPUS = frozenset({"t4", "l4", "a100-40", "a100-80", "h100", "h200"})  # of which JAX takes a share only
+GPUS = frozenset({"t4", "l4", "a100-40", "a100-80", "h100", "h200"})  # JAX takes only a share of their memory
 
 # How many arrays of a shape are alive at once, fitted to what XLA counts for Qwen 3 of several sizes.
 _OF_ATTENTION = 4  # rows x heads x length x length, in each layer
@@ -36,7 +36,7 @@ _COMPUTED = 4  # bytes: attention and loss are float32 whatever the weights are,
 
 @dataclass(frozen=True, slots=True)
 class ModelSizes:
-    """A model by its numbers. `adapted` are the weights of the modules that LoRA is put on, `lora` what it adds."""
+    """The sizes of a model. `adapted` are the weights of the modules with LoRA, `lora` the weights that it adds."""
 
     layers: int
     vocab: int
@@ -52,8 +52,8 @@ class ModelSizes:
 class MemoryReport:
     """Bytes on one device in one train step.
 
-    `activations` is all that lives in between: gradients too. `copies`: the batch, and the weights that come out while
-    those that went in are still there. `compiled_for` is the platform that a compiler counted for; None: a closed form.
+    `activations` is all intermediate values, including gradients. `copies`: the batch, and the new weights while the
+    old ones are still held. `compiled_for` is the platform that a compiler counted for; None: a closed form.
     """
 
     weights: int
@@ -70,7 +70,7 @@ class MemoryReport:
 
     @property
     def source(self) -> str:
-        """Where the figures come from, in words."""
+        """The source of the figures, in words."""
         if self.compiled_for is None:
             return "estimated from config.json"
         if self.compiled_for == "cpu":
@@ -80,7 +80,7 @@ class MemoryReport:
 
 @dataclass(frozen=True, slots=True)
 class MemoryNeed:
-    """A report beside the memory that there is: `need` and `limit` are bytes of one device, or of the whole host."""
+    """A report compared with the available memory: `need` and `limit` are bytes of one device, or of the whole host."""
 
     report: MemoryReport
     need: int
@@ -107,7 +107,7 @@ class Advice:
 
 
 def estimate(sizes: ModelSizes, manifest: RunManifest, *, row_length: int, devices: int = 1) -> MemoryReport:
-    """A closed form of what the compiler would count; `devices` stand by where the mesh takes as many as there are."""
+    """A closed form of the compiler's count; `devices` is used if the mesh takes all of them."""
     mesh = mesh_of(manifest, devices)
     parts = mesh[0] * mesh[1]
     each = _bytes_each(manifest)
@@ -148,7 +148,7 @@ def mesh_of(manifest: RunManifest, devices: int) -> tuple[int, int]:
 
 
 def advise(need: MemoryNeed, manifest: RunManifest, sizes: ModelSizes, devices: int = 1) -> list[Advice]:
-    """What to change, the cheapest first, until the estimate is within the limit; empty where it is already.
+    """Changes, the cheapest first, until the estimate is within the limit; empty if it is already.
 
     The closed form is off by some factor: it is scaled so that it agrees with the report on the manifest as it is.
     """
@@ -168,30 +168,30 @@ def advise(need: MemoryNeed, manifest: RunManifest, sizes: ModelSizes, devices: 
                 found.append(Advice(changes, words, total))
                 break
         else:
-            words = "Use devices with more memory, more of them, a smaller model, or a smaller max_seq_length."
+            words = "Use devices with more memory, more devices, a smaller model, or a smaller max_seq_length."
             return [*found, Advice({}, words, total)]
     return found
 
 
 def _changes(manifest: RunManifest, devices: int) -> Iterator[tuple[dict[str, Any], str]]:
-    """What is not set yet, from what costs least: first what keeps every number, then what keeps most of them."""
+    """Options not set yet, the cheapest first: those that keep all numbers equal, then those that keep most equal."""
     model, batch, mesh = manifest.model, manifest.batch, manifest.mesh
     if manifest.loss.kind is not LossKind.FUSED:
         yield {"loss": LossKind.FUSED.value}, "Use the fused loss, which never holds all logits."
     if model.remat is not Remat.DECODER:
-        yield {"remat": Remat.DECODER.value}, "Compute each layer again in the backward pass; it takes more time."
+        yield {"remat": Remat.DECODER.value}, "Recompute each layer in the backward pass; it takes more time."
     if model.dtype is not Dtype.BFLOAT16:
         yield {"dtype": Dtype.BFLOAT16.value}, "Keep the weights in bfloat16."
     if batch.size % 2 == 0 and (batch.size // 2) % (mesh.fsdp or 1) == 0:
         less = {"batch_size": batch.size // 2, "gradient_accumulation": batch.gradient_accumulation * 2}
         yield less, "Halve the batch and accumulate twice as many: the rows of a train step stay the same."
     if manifest.method is Method.FULL:
-        yield {"method": Method.LORA.value}, "Train LoRA instead of all weights; it wants a higher learning rate."
+        yield {"method": Method.LORA.value}, "Train LoRA instead of all weights; it needs a higher learning rate."
     if manifest.method is Method.LORA:
         yield {"method": Method.QLORA.value}, "Quantise the base weights with QLoRA."
     fsdp, tp = mesh_of(manifest, devices)
     if 2 * fsdp * tp <= devices:
-        yield {"mesh_fsdp": fsdp, "mesh_tp": 2 * tp}, "Lay the model over more devices."
+        yield {"mesh_fsdp": fsdp, "mesh_tp": 2 * tp}, "Split the model over more devices."
 
 
 def _bytes_each(manifest: RunManifest) -> int:
@@ -214,7 +214,7 @@ def _activations(sizes: ModelSizes, manifest: RunManifest, rows: int, length: in
     hidden = tokens * sizes.embed * _COMPUTED
     layer = attention + mlp + _OF_HIDDEN * hidden
     loss = _loss_bytes(sizes, manifest, rows, length)
-    # what is computed again is alive when the loss no longer is
+    # recomputed values are alive when the loss no longer is
     return {
         Remat.NONE: sizes.layers * layer + loss,
         Remat.BLOCK: sizes.layers * (layer - attention) + max(attention, loss),

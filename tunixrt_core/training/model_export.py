@@ -12,22 +12,22 @@ from typing import Any, Protocol
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.record import RunStatus
 
-SHARD_BYTES = 5 * 10**9  # as Hugging Face's own tools wrote for years, and as every reader can take
+SHARD_BYTES = 5 * 10**9  # as Hugging Face's own tools wrote for years; every reader supports it
 
 _SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<prefix>[KMGT]?)(?P<binary>i?)B?", re.IGNORECASE)
 _PREFIXES = " KMGT"
 
 
 class ExportLayout(StrEnum):
-    """Which files an export is made of."""
+    """The files of an export."""
 
     MERGED = "merged"  # a whole model as transformers writes it, LoRA added to the weights
-    PEFT = "peft"  # the LoRA alone, as the peft package writes it; it is put on the base model when it is loaded
+    PEFT = "peft"  # the LoRA alone, as the peft package writes it; it is applied to the base model when it is loaded
 
 
 @dataclass(frozen=True, slots=True)
 class ModelExportOptions:
-    """How a tuned model is exported. `transformers`: whether Hugging Face's own code checks it too; None where it is
+    """How a tuned model is exported. `transformers`: whether Hugging Face's own code checks it too; None: if it is
     installed. `shard_bytes` bounds a weight file of the merged layout; one tensor is never split.
     """
 
@@ -38,39 +38,39 @@ class ModelExportOptions:
 
 @dataclass(frozen=True, slots=True)
 class ExportCheck:
-    """One reading of the exported files, compared with the trained model on prompts of the data file."""
+    """One check of the exported files against the trained model, on prompts of the data file."""
 
-    by: str  # whose code read and computed: tunix, transformers or peft
+    by: str  # the code that read and computed: tunix, transformers or peft
     largest_difference: float  # of any logit
     tolerance: float  # a larger difference is refused
-    # share of the tokens after which both hold the same next token for the likeliest; after any other token those two
-    # are level in the trained model, within the tolerance
+    # share of the tokens after which both predict the same next token; after any other token the two predictions
+    # are equal in the trained model, within the tolerance
     agreement: float
 
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """A model that was exported, and how it was checked. The first check is always Tunix's."""
+    """An exported model, and its checks. The first check is always Tunix's."""
 
     path: Path
     layout: ExportLayout
     train_step: int
-    dtype: str  # of the weight files: as the base model has it, or as the LoRA was trained
+    dtype: str  # of the weight files: that of the base model, or that of the trained LoRA
     files: int  # weight files
     bytes: int  # of the weight files
     prompts: int
     tokens: int  # that were compared
     checks: tuple[ExportCheck, ...]
-    not_checked: Mapping[str, str] = field(default_factory=dict)  # by whose code it was not, and why
+    not_checked: Mapping[str, str] = field(default_factory=dict)  # code that did not check it, and why
 
     def to_dict(self) -> dict[str, Any]:
-        """As `export.json` has it: of the directory, its name only."""
+        """The content of `export.json`: of the directory, only its name."""
         return {**asdict(self), "path": self.path.name, "checks": [asdict(check) for check in self.checks]}
 
 
 @dataclass(frozen=True, slots=True)
 class ModelExportState:
-    """One export. `message` says why it failed; `report` is there when it succeeded, as `export.json` has it."""
+    """One export. `message` says why it failed; `report` is set if it succeeded, as in `export.json`."""
 
     id: str
     run_id: str
@@ -90,7 +90,7 @@ class ModelExportState:
 
 @dataclass(frozen=True, slots=True)
 class ExportedModel:
-    """What an export left in a run's folder: its report, and its files with their sizes in bytes."""
+    """An export in a run's folder: its report, and its files with their sizes in bytes."""
 
     layout: ExportLayout
     folder: Path
@@ -99,7 +99,7 @@ class ExportedModel:
 
 
 class Exporter(Protocol):
-    """Writes the model of a run's last checkpoint as a directory that any Hugging Face tool reads."""
+    """Writes the model of a run's last checkpoint as a directory that any Hugging Face tool can read."""
 
     def __call__(
         self,
@@ -122,10 +122,10 @@ def parse_size(text: str) -> int:
         power = _PREFIXES.index(found["prefix"].upper() or " ")
         size = int(float(found["number"]) * (1024 if found["binary"] else 1000) ** power)
     if size < 1:
-        raise ValueError(f"{text!r} is not a size. Give one such as 5GB, 500MB or 2GiB.")
+        raise ValueError(f"{text!r} is not a size. Use one such as 5GB, 500MB or 2GiB.")
     return size
 
 
 def folder_name(layout: ExportLayout) -> str:
-    """What an export is called in a run's `export/` folder."""
+    """The name of an export in a run's `export/` folder."""
     return {ExportLayout.MERGED: "model", ExportLayout.PEFT: "adapter"}[layout]

@@ -11,13 +11,13 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.metrics import Metric, TrainMetric, read_metric
 from tunixrt_core.runs.record import Run, RunDir
 
-_LEAST = 10  # train steps that a run must have done to tell anything
+_LEAST = 10  # train steps that a run needs for an estimate
 _ENDS = 64 << 10  # bytes of the metrics that are read, at the beginning and at the end
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What an earlier run took: to begin (loading, compiling), and for a train step with evaluations and saves."""
+    """The pace of an earlier run: seconds to begin (loading, compiling), and per train step with evaluations and saves."""
 
     run_id: str
     start_seconds: float
@@ -28,9 +28,9 @@ class Pace:
 
 
 def pace_for(manifest: RunManifest, runs: Iterable[Run], device: str) -> Pace | None:
-    """From the first of `runs` that did what the manifest asks for, on that kind of device (`CPU`, `GPU`, `TPU`).
+    """From the first of `runs` that is like the manifest, on that kind of device (`CPU`, `GPU`, `TPU`).
 
-    One of the same dataset goes before others: how long its rows are decides too. None where none of them tells.
+    One of the same dataset comes first, as the length of its rows matters too. None if no run qualifies.
     """
     alike = [run for run in runs if _kind(run.manifest) == _kind(manifest.to_dict())]
     name = manifest.dataset.name if manifest.dataset else None
@@ -39,7 +39,7 @@ def pace_for(manifest: RunManifest, runs: Iterable[Run], device: str) -> Pace | 
 
 
 def pace_of(run: Run, device: str) -> Pace | None:
-    """None where the run did too little, trained on another kind of device, or its folder is gone."""
+    """None if the run did too few train steps, trained on another kind of device, or its folder is gone."""
     folder = RunDir(Path(run.directory))
     if not folder.metrics_file.is_file() or device.casefold() not in folder.state().device.casefold():
         return None
@@ -58,7 +58,7 @@ def pace_of(run: Run, device: str) -> Pace | None:
 
 
 def _kind(manifest: Any) -> tuple[Any, ...]:
-    """What a train step costs: model, method, length and batch."""
+    """The values that decide the cost of a train step: model, method, length and batch."""
     adapts = manifest["lora"]["rank"] if manifest["method"] != "full" else None
     return (*(manifest[key] for key in ("model", "method", "max_seq_length", "batch", "mesh")), adapts)
 

@@ -23,10 +23,10 @@ class Severity(StrEnum):
 
 
 class Fate(StrEnum):
-    """What becomes of a row."""
+    """What happens to a row."""
 
     KEPT = "kept"
-    SHORTENED = "shortened"  # steps were taken from its middle
+    SHORTENED = "shortened"  # steps were dropped from its middle
     LEFT_OUT = "left_out"  # too long
     EMPTY = "empty"  # nothing in it to train on
 
@@ -35,7 +35,7 @@ class Fate(StrEnum):
 class Finding:
     """One fault. `code` is one of CHECKS; `rows` are numbers in the data file, from 1, and `row_count` counts them all.
 
-    `keys` are the keys of the manifest that it is about. `allowed`: it would block, but the user let it pass.
+    `keys` are the keys of the manifest that it concerns. `allowed`: it would block, but the user allowed it.
     """
 
     code: str
@@ -67,10 +67,10 @@ def about_rows(numbers: Collection[int]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class TokenView:
-    """One token of a row. `text` is the part of the rendered text that it stands for.
+    """One token of a row. `text` is its part of the rendered text.
 
     `part` is `prompt`, `format`, `step` or `answer`, and `step` its number from 1 where it is one. `special`: a control
-    token. `trained`: the loss counts it. `cut`: it is in the data, but the trainer will not see it.
+    token. `trained`: the loss counts it. `cut`: it is in the data, but not in the trainer's rows.
     """
 
     id: int
@@ -152,9 +152,9 @@ class Preflight:
     totals: Totals | None = None
     histogram: Histogram | None = None
     policies: tuple[PolicyEffect, ...] = ()
-    picks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # row numbers, the most telling first
+    picks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # row numbers, the most informative first
     views: tuple[RowView, ...] = ()
-    memory: MemoryNeed | None = None  # of one train step, from config.json; None where what there is is not known
+    memory: MemoryNeed | None = None  # of one train step, from config.json; None if the device's memory is unknown
     seconds: float = 0.0
 
     @property
@@ -197,7 +197,7 @@ class Preflight:
         return out | {"passed": list(self.passed)}
 
     def summary(self) -> dict[str, Any]:
-        """What is kept beside a run: all but the rows that were shown."""
+        """The part that is stored with a run: all but the rows that were shown."""
         return {key: value for key, value in self.to_dict().items() if key not in ("picks", "views")}
 
 
@@ -213,7 +213,7 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def to_dict(value: Any) -> Any:
-    """Dataclasses, tuples and enumerations as JSON has them."""
+    """Dataclasses, tuples and enumerations as JSON values."""
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_dict(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):

@@ -13,7 +13,7 @@ class Check(NamedTuple):
 CHECKS: dict[str, Check] = {
     "data_changed": Check("The data file is the manifest's", "The data file changed or is gone"),
     "data_unreadable": Check("Every line of the data file is a row", "Lines that are no rows"),
-    "model": Check("The model and its tokenizer are there", "The model or its tokenizer cannot be read"),
+    "model": Check("The model and its tokenizer can be read", "The model or its tokenizer cannot be read"),
     "model_config": Check("The model's config fits its weight files", "The model's files do not fit together"),
     "lora_matches_nothing": Check("LoRA finds modules to train", "LoRA matches nothing"),
     "tile_size": Check("The tile size divides the weights", "The tile size does not divide the weights"),
@@ -23,7 +23,7 @@ CHECKS: dict[str, Check] = {
     "rows_left_out": Check("No row is too long", "Rows are left out"),
     "steps_dropped": Check("No row loses steps", "Rows lose steps"),
     "longer_than_model": Check("Rows fit the model's context", "Rows are longer than the model's context"),
-    "bos": Check("One start token a row", "Start token doubled or missing"),
+    "bos": Check("One start token per row", "Start token doubled or missing"),
     "end_token": Check("Rows end with the end of a turn", "End of turn missing"),
     "stop_elsewhere": Check("Other programs stop where the rows end", "Other programs would not stop"),
     "control_tokens": Check("No control tokens in the text", "Control tokens in the text"),
@@ -31,7 +31,7 @@ CHECKS: dict[str, Check] = {
     "chat_template": Check("The model's own template says the same", "Unlike the model's own template"),
     "no_chat_template": Check("The model knows chat turns", "A base model without a template"),
     "eval_in_train": Check("Eval prompts are not trained on", "Eval rows in train"),
-    "duplicates": Check("No row stands twice", "Duplicate rows"),
+    "duplicates": Check("No row appears twice", "Duplicate rows"),
     "no_steps": Check("Every row has reasoning steps", "Rows without steps"),
     "pad_id": Check("The padding token is used for nothing else", "Wrong padding token"),
     "warm_up": Check("The warm-up leaves time to learn", "Warm-up too long for the run"),
@@ -40,5 +40,5 @@ CHECKS: dict[str, Check] = {
     "memory": Check("A train step fits into memory", "A train step may not fit into memory"),
     "output_dir": Check("The output directory is free", "Output directory in use"),
     "disk": Check("There is room for the checkpoints", "Too little disk"),
-    "device": Check("The device is there and free", "Device missing or held"),
+    "device": Check("The device is present and free", "Device missing or held"),
 }

@@ -42,10 +42,10 @@ _STATE_SECONDS = 0.5  # how often progress alone rewrites the state file
 
 
 class RunRecorder:
-    """A trainer.TrainObserver with the run's folder behind it, and metric sinks beside. One recorder a run.
+    """A trainer.TrainObserver that writes to the run's folder and to metric sinks. One recorder per run.
 
-    Every record goes past `watch`, and the alerts that it raises are written as records of their own. The lock is
-    there because the trainer's thread and the one that watches for a stop both change the state.
+    `watch` reads every record, and the alerts that it raises are written as records of their own. The lock is
+    needed because the trainer's thread and the one that watches for a stop both change the state.
     """
 
     def __init__(
@@ -76,15 +76,15 @@ class RunRecorder:
         self._log.close()
 
     def phase(self, phase: str) -> None:
-        """As of trainer.TrainObserver; `loading`, `compiling` and `training` move the status where that is legal."""
+        """As of trainer.TrainObserver; `loading`, `compiling` and `training` change the status if that is legal."""
         with self._lock:
             status = _STATUS_OF_PHASE.get(phase, self.state.status)
-            # a stop that was asked for is not undone by a phase that begins late
+            # a requested stop is not undone by a phase that begins late
             moves = self.state.status is not RunStatus.STOPPING and status in NEXT[self.state.status]
             self._write(replace(self.state, phase=phase, status=status if moves else self.state.status))
 
     def plan(self, plan: TrainPlan) -> None:
-        """Totals known before the first train step. Records that a resume makes again are dropped."""
+        """Totals known before the first train step. Records that a resume repeats are dropped."""
         with self._lock:
             restored, total = plan.get("restored_train_step", 0), plan.get("total_train_steps", 0)
             if self._watch:
@@ -108,7 +108,7 @@ class RunRecorder:
     def record(self, record: Record) -> None:
         """Append one record, and the alerts that it raises, and flush them to the operating system.
 
-        Answers go into a file of their own.
+        Answers are written to a file of their own.
         """
         with self._lock:
             if isinstance(record, SampleAnswer):
@@ -140,7 +140,7 @@ class RunRecorder:
             return []
         found = self._watch.see(record)
         if isinstance(record, CheckpointMetric) and (sizes := _checkpoint_sizes(self._folder.checkpoints)):
-            # a checkpoint is whole before an older one goes, so there has to be room for one more than stay
+            # a checkpoint is complete before an older one is deleted, so there must be space for one more than are kept
             more = max(1, self._watch.kept_checkpoints + 1 - len(sizes))
             free = shutil.disk_usage(self._folder.path).free
             found += self._watch.disk(record.train_step, free=free, needed=more * max(sizes))
@@ -153,13 +153,13 @@ class RunRecorder:
             self._log.flush()
 
     def stopping(self) -> None:
-        """The user asked to stop; the run is over when its trainer has returned."""
+        """The user requested a stop; the run is over when its trainer has returned."""
         with self._lock:
             if not self.state.status.over:
                 self._write(replace(self.state, status=self.state.status.to(RunStatus.STOPPING)))
 
     def finish(self, status: RunStatus, *, message: str = "", train_step: int | None = None) -> None:
-        """The run is over. Its state shows its last train step, and why it ended where that needs saying."""
+        """The run is over. Its state shows its last train step, and the reason of the end if it needs one."""
         with self._lock:
             self._write(
                 replace(
@@ -173,12 +173,12 @@ class RunRecorder:
             )
 
     def _drop_what_is_made_again(self, restored: int) -> tuple[float, Counter[str]]:
-        """Cut the records that are void, and show the watch the others.
+        """Cut the void records, and pass the others to the watch.
 
         Returns the seconds trained so far, and how often each alert was raised.
 
-        Almost always they are the end of the file, which is cut there; a record behind them that stays is written anew.
-        This also mends a last line that a killed process left half-written.
+        Almost always they are the end of the file, which is cut there; a later record that stays is written again.
+        This also fixes a last line that a killed process left half-written.
         """
         self._metrics.close()
         end, kept_behind, seconds, alerts = None, [], 0.0, Counter[str]()
@@ -216,13 +216,13 @@ def _one_more(counts: Mapping[str, int], name: str) -> dict[str, int]:
 
 
 def _is_made_again(record: Metric, restored: int) -> bool:
-    """Whether a run that goes on after the train step `restored` makes this record once more."""
+    """Whether a run that continues after the train step `restored` makes this record again."""
     step = record.train_step
     return step > restored or (step == restored and isinstance(record, EvalMetric | SamplesMetric))
 
 
 def _cut_samples(file: Path, restored: int) -> None:
-    """Cut the answers that a run which goes on after the train step `restored` makes again: the end of the file."""
+    """Cut the answers that a run continuing after the train step `restored` makes again: the end of the file."""
     if not file.exists():
         return
     with file.open("r+b") as samples:
@@ -235,6 +235,6 @@ def _cut_samples(file: Path, restored: int) -> None:
 
 
 def _checkpoint_sizes(folder: Path) -> list[int]:
-    """Bytes of each whole checkpoint. They are directories named by their train step."""
+    """Bytes of each complete checkpoint. They are directories named by their train step."""
     found = [path for path in folder.iterdir() if path.is_dir() and path.name.isdigit()] if folder.is_dir() else []
     return [sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) for path in found]

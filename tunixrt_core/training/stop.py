@@ -6,11 +6,11 @@ import threading
 
 
 class StopRequest(threading.Event):
-    """The stop event of a run that also says why: for the run's message."""
+    """The stop event of a run, with the reason for the run's message."""
 
     why = ""
 
     def ask(self, why: str) -> None:
-        """Set it; of several reasons the first one counts."""
+        """Set the event; the first of several reasons is kept."""
         self.why = self.why or why
         self.set()

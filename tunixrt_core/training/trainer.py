@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class TrainObserver(Protocol):
-    """Told about a run as it happens, in the thread that trains. runs.RunRecorder is the one that writes files."""
+    """Receives the events of a run, in the thread that trains. RunRecorder is the one that writes files."""
 
     def phase(self, phase: str) -> None:
         """`loading`, `compiling`, `training`, `evaluating`, `answering` or `saving` begins."""
@@ -27,7 +27,7 @@ class TrainObserver(Protocol):
         """Totals, once, before the first train step.
 
         Records of train steps after `restored_train_step` are void, and so are evaluation and samples of that very
-        train step: they are made again where they are due.
+        train step: they are made again if due.
         """
 
     def record(self, record: Record) -> None:
@@ -53,22 +53,22 @@ class NoObserver:
 
 
 class MetricSink(Protocol):
-    """Another place where metrics go, such as TensorBoard. One that fails is left out of the rest of the run."""
+    """Another destination of metrics, such as TensorBoard. One that fails receives no more of the run."""
 
     def plan(self, plan: TrainPlan) -> None:
-        """As of TrainObserver.plan: what was written of train steps after `restored_train_step` is void."""
+        """As of TrainObserver.plan: records of train steps after `restored_train_step` are void."""
 
     def record(self, record: Known) -> None:
         """As of TrainObserver.record, with `time`; answers are left out."""
 
     def close(self) -> None:
-        """The run is over; write out what is still held."""
+        """The run is over; write all buffered metrics."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainOutcome:
     """How a training ended. `stopped` means that the stop event ended it before its last train step, `ended_early`
-    that the eval loss had not improved for as many evaluations as cadence.early_stopping says."""
+    that the eval loss had not improved for cadence.early_stopping evaluations."""
 
     train_step: int
     stopped: bool
@@ -82,9 +82,9 @@ class TrainOutcome:
 
 @dataclass(frozen=True, slots=True)
 class TrainControls:
-    """Asked of a training from other threads. Each is heeded between two train steps.
+    """Requests to a training from other threads. Each takes effect between two train steps.
 
-    `stop` ends it with a checkpoint; `save` has a checkpoint written now, and is cleared when that is done.
+    `stop` ends it with a checkpoint; `save` writes a checkpoint now, and is cleared when that is done.
     """
 
     stop: threading.Event = field(default_factory=threading.Event)
@@ -93,7 +93,7 @@ class TrainControls:
 
 @dataclass(frozen=True, slots=True)
 class DryRunReport:
-    """What a dry run found: the largest train step, an evaluation, a checkpoint and a generation, all of them done."""
+    """The report of a successful dry run: the largest train step, an evaluation, a checkpoint and a generation."""
 
     tokens: int  # of the batch, without padding
     compile_seconds: float
@@ -109,7 +109,7 @@ class DryRunReport:
 
 @dataclass(frozen=True, slots=True)
 class DryRunState:
-    """One dry run. `message` says why it failed; `report` is there when it succeeded."""
+    """One dry run. `message` says why it failed; `report` is set if it succeeded."""
 
     id: str
     manifest_hash: str
@@ -127,16 +127,16 @@ class DryRunState:
 
 
 class DryRun(Protocol):
-    """Does everything that a run does once, in a folder under `scratch` that is removed again."""
+    """Does each operation of a run once, in a folder under `scratch` that is removed again."""
 
     def __call__(
         self, manifest: RunManifest, scratch: Path, *, on_phase: Callable[[str], None], stop: threading.Event
     ) -> DryRunReport | None:
-        """None where it was stopped."""
+        """None if it was stopped."""
 
 
 class Trainer(Protocol):
-    """Runs one manifest to its end. Resumes by itself from the last whole checkpoint in `run_dir/checkpoints`."""
+    """Runs one manifest to its end. Resumes by itself from the last complete checkpoint in `run_dir/checkpoints`."""
 
     def train(
         self, manifest: RunManifest, run_dir: Path, *, observer: TrainObserver, controls: TrainControls
@@ -147,8 +147,8 @@ class Trainer(Protocol):
 class Sampling:
     """How the next token is chosen. Raises InvalidEvaluation for a value out of its range.
 
-    Temperature 0 takes the likeliest token. Above it, tokens are drawn after dividing the logits by the temperature,
-    from the `top_k` likeliest (None: all) and of those from the fewest that hold `top_p` of the probability.
+    Temperature 0 takes the most likely token. Above it, tokens are sampled after dividing the logits by the temperature,
+    from the `top_k` most likely (None: all) and of those from the fewest that hold `top_p` of the probability.
     """
 
     temperature: float = 0.0
@@ -178,7 +178,7 @@ GREEDY = Sampling()
 class Generation:
     """One completion. `hit_limit` says that it ended because max_new_tokens was reached, not by a stop token.
 
-    `prompt_tokens` is the length of its prompt; 0 where the generator does not say.
+    `prompt_tokens` is the length of its prompt; 0 if the generator does not report it.
     """
 
     text: str
@@ -192,10 +192,10 @@ class Generator(Protocol):
 
     @property
     def compiles(self) -> int:
-        """Shapes that were compiled so far."""
+        """Number of shapes compiled so far."""
 
     def close(self) -> None:
-        """Give the memory of the model back; nothing is generated after it."""
+        """Release the memory of the model; nothing can be generated after it."""
 
     def generate(
         self,
@@ -207,16 +207,16 @@ class Generator(Protocol):
         on_batch: Callable[[Mapping[int, Generation]], None] | None = None,
         stop: threading.Event | None = None,
     ) -> dict[int, Generation]:
-        """Completions by the place of their prompt; fewer than asked where `stop` ended it.
+        """Completions by the index of their prompt; fewer than prompts if `stop` ended it.
 
-        Which prompts share a batch, and what is drawn for each, follows from the prompts and the seed alone: a batch
-        whose places all stand in `skip` is left out, and changes nothing in the others. `on_batch` is told of each as
-        it ends.
+        Which prompts share a batch, and what is sampled for each, follows from the prompts and the seed alone: a batch
+        whose indices are all in `skip` is left out, and changes nothing in the others. `on_batch` is called with each
+        as it ends.
         """
 
 
 class LoadGenerator(Protocol):
-    """Loads the model of a manifest: the base model, or with the weights of the last checkpoint of a run."""
+    """Loads the model of a manifest: the base model, or the model of a run's last checkpoint."""
 
     def __call__(
         self, manifest: RunManifest, checkpoints: Path | None, *, on_phase: Callable[[str], None]
