@@ -33,7 +33,7 @@ def test_an_import_under_way_is_stopped(api: TestClient, pipeline: Pipeline) -> 
     def work(on_progress: Progress, stop: threading.Event) -> FileRead:
         on_progress("reading", 500, 5000)
         assert stop.wait(30)
-        raise Stopped("big.jsonl was stopped after 500 traces; nothing of it was stored.")
+        raise Stopped("big.jsonl was stopped after 500 traces; none of them was stored.")
 
     task = pipeline.traces.imports.start(work, kind="import", title="big.jsonl")
     assert api.post(f"/imports/{task.id}/stop").status_code == 200

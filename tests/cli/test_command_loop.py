@@ -143,7 +143,7 @@ def test_sigterm_keeps_a_checkpoint_says_so_and_has_an_exit_code_of_its_own(home
     state = folder.state()
     assert (state.status, state.message) == (
         RunStatus.STOPPED,
-        "Stopped by SIGTERM; resume goes on from the checkpoint.",
+        "Stopped by SIGTERM; resume continues from the checkpoint.",
     )
     assert f"stopped at train step {state.train_step:,} of 100,000" in printed
     assert "Train loss" in printed

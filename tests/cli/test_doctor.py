@@ -13,7 +13,7 @@ def test_the_bundle_is_written_where_it_is_wanted(tmp_path: Path) -> None:
     file = tmp_path / "bundle.zip"
     done = tunixrt("doctor", "bundle", "-o", file, home=tmp_path / "home")
     assert done.returncode == 0, done.stderr
-    assert "Read it before you send it to somebody." in done.stdout
+    assert "Review it before you share it." in done.stdout
     with zipfile.ZipFile(file) as bundle:
         assert "tunixrt-diagnostics/versions.json" in bundle.namelist()
         modes = {stat.S_IMODE(entry.external_attr >> 16) for entry in bundle.infolist()}

@@ -84,7 +84,7 @@ def test_the_doctor_says_what_is_in_a_file_and_keeps_its_bad_rows(tmp_path: Path
     path.write_bytes(good + good + b'{"question": 5}\n{broken\n')
     done = tunixrt("doctor", "data", path, "--rejects", rejects, home=tmp_path / "home")
     assert done.returncode == 1
-    assert "4 rows. Read 4 = 1 would come in + 1 duplicate in the file + 2 rejected" in done.stdout
+    assert "4 rows. Read 4 = 1 would be imported + 1 duplicate in the file + 2 rejected" in done.stdout
     assert "Line 2 gives the same trace as line 1." in done.stdout
     assert f"{path}:3:answer: is missing" in done.stderr
     assert f"{path}:4:: not valid JSON" in done.stderr

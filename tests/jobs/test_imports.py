@@ -74,7 +74,7 @@ def test_one_that_is_stopped_leaves_nothing_behind(rt: Pipeline) -> None:
     assert imports.stop(waiting.id).message == "Stopped before it began."
     assert imports.stop(begun.id).stopping
     file.go.set()
-    with pytest.raises(Stopped, match=r"many.jsonl was stopped after [\d,]+ traces; nothing of it was stored\."):
+    with pytest.raises(Stopped, match=r"many.jsonl was stopped after [\d,]+ traces; none of them was stored\."):
         imports.wait(begun.id, 30).value()
     assert rt.traces.count() == 0
 

@@ -138,4 +138,4 @@ def test_a_run_that_the_end_of_the_server_stopped_says_so(tmp_path: Path, record
     while not folder.metrics()[0]:
         time.sleep(0.01)
     jobs.close()
-    assert folder.state().message == "Stopped because the server ended; resume goes on from the checkpoint."
+    assert folder.state().message == "Stopped because the server ended; resume continues from the checkpoint."

@@ -174,7 +174,7 @@ def test_a_build_under_way_can_be_stopped(filled: Pipeline) -> None:
     def work(on_progress: Progress, stop: threading.Event) -> DatasetVersion:
         on_progress("screening", 10, 40)
         assert stop.wait(60)
-        raise Stopped("The build of slow was stopped. Nothing of it was kept.")
+        raise Stopped("The build of slow was stopped. No version was stored.")
 
     build = filled.datasets.builds.start(work, title="slow")
     app = press(open_page("datasets.py", build=build.id), "stop-build")

@@ -147,7 +147,7 @@ def test_a_device_that_waits_for_rows_is_told_with_its_share(manifest: RunManife
     slow = [train(step, step_seconds=1.0, input_wait_seconds=0.4) for step in range(1, 60)]
     (alert,) = see(watch(manifest), slow)
     assert (alert.alert, alert.train_step) == ("stalled_input", 20)
-    assert "waited 40% of the last 20 train steps for rows (0.4 s of 1 s a train step)" in alert.evidence
+    assert "waited 40% of the last 20 train steps for rows (0.4 s of 1 s per train step)" in alert.evidence
 
 
 def test_train_steps_that_become_slow_are_told_with_both_speeds(manifest: RunManifest) -> None:
@@ -171,7 +171,7 @@ def test_a_disk_that_cannot_hold_the_next_checkpoints_is_told_until_it_can(manif
     made = watch(manifest)
     assert made.disk(10, free=10**12, needed=10**9) == []
     (alert,) = made.disk(20, free=10**9, needed=3 * 10**9)
-    assert alert.evidence == "1.00 GB are free where the checkpoints go, and the next ones need 3.00 GB"
+    assert alert.evidence == "1.00 GB are free for checkpoints, and the next ones need 3.00 GB"
     assert alert.change == {"keep_checkpoints": 1}
     assert made.disk(30, free=10**9, needed=3 * 10**9) == []
     assert made.disk(40, free=10**12, needed=10**9) == []

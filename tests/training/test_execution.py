@@ -205,4 +205,6 @@ def test_a_sink_that_fails_is_a_warning_in_the_log_once_and_not_the_end_of_the_r
     assert folder.state().status is RunStatus.SUCCEEDED
     assert broken.told == ["plan", "train", "train", "train"]
     assert whole.told == ["plan", *["train"] * 10, "eval", "close"]
-    assert folder.log_tail().count("Warning: Sink gets no more metrics of this run: RuntimeError: no connection") == 1
+    assert (
+        folder.log_tail().count("Warning: Sink receives no more metrics of this run: RuntimeError: no connection") == 1
+    )

@@ -135,7 +135,7 @@ class Watch:
                 step,
                 f"the device waited {waited / took:.0%} of the last {n} train steps for rows "
                 f"({waited / n:.3g} s of {took / n:.3g} s per train step)",
-                "The host makes batches slower than the device uses them: end other programs that keep its processors busy.",
+                "The host makes batches slower than the device uses them: end other programs that use its processors.",
             )
 
     def _slow(self, step: int) -> Iterator[Alert]:

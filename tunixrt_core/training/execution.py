@@ -83,7 +83,7 @@ def _begin_together(backend: Backend) -> Iterator[None]:
 def _check_before(
     manifest: RunManifest, folder: RunDir, backend: Backend, recorder: RunRecorder, allow: Iterable[str]
 ) -> None:
-    """Write `preflight.json` and log its warnings. Raises PreflightFailed. A resume allows the same findings as the start."""
+    """Write `preflight.json` and log its warnings. Raises PreflightFailed. A resume allows what the start did."""
     recorder.phase("loading")
     check_data_unchanged(manifest.data)
     backend.fetch_model(manifest, recorder.log)
@@ -176,7 +176,7 @@ def execute_dry_run(
 
 @contextmanager
 def _watch_files(folder: RunDir, controls: TrainControls, recorder: RunRecorder) -> Iterator[None]:
-    """Within the block, a `stop` file or the event marks the run as stopping, and a `save` file requests a checkpoint."""
+    """Within the block, a `stop` file or the event marks the run as stopping; a `save` file requests a checkpoint."""
     ended = threading.Event()
 
     def watch() -> None:

@@ -17,7 +17,7 @@ _ENDS = 64 << 10  # bytes of the metrics that are read, at the beginning and at 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The pace of an earlier run: seconds to begin (loading, compiling), and per train step with evaluations and saves."""
+    """The pace of an earlier run: time to begin (loading, compiling), and per train step with evaluations and saves."""
 
     run_id: str
     start_seconds: float

@@ -184,6 +184,6 @@ def test_a_run_that_trains_is_stopped_with_a_checkpoint_when_the_server_is_told_
     state = folder.state()
     assert (state.status, state.message) == (
         RunStatus.STOPPED,
-        "Stopped because the server ended; resume goes on from the checkpoint.",
+        "Stopped because the server ended; resume continues from the checkpoint.",
     )
     assert (folder.checkpoints / str(state.train_step)).is_dir()

@@ -49,7 +49,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 def test_the_newest_numbers_stand_in_one_line_without_what_was_not_measured() -> None:
     assert numbers_line(TRAIN, EvalMetric(train_step=2, loss=1.25)) == (
-        "loss 1.500 · eval loss 1.250 · lr 0.0002 · 900 tokens/s · 0.5 s a train step · 10% waiting for rows · "
+        "loss 1.500 · eval loss 1.250 · lr 0.0002 · 900 tokens/s · 0.5 s per train step · 10% waiting for rows · "
         "12% padding · 11.20 GB"
     )
     assert numbers_line(None, None) == ""

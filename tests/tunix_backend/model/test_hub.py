@@ -175,7 +175,7 @@ def test_a_model_on_kaggle_needs_kagglehub(tmp_path: Path, monkeypatch: pytest.M
 def test_the_command_downloads_checks_and_lists(hub: FakeHub, tmp_path: Path) -> None:
     got = tunixrt("models", "get", "org/name", home=tmp_path, HF_ENDPOINT=hub.url, HF_TOKEN="mine")
     assert got.returncode == 0, got.stderr
-    assert got.stdout.strip() == f"{tmp_path / 'models' / 'org' / 'name'}  qwen3, 2 layers, whole"
+    assert got.stdout.strip() == f"{tmp_path / 'models' / 'org' / 'name'}  qwen3, 2 layers, complete"
     listed = tunixrt("models", "list", home=tmp_path).stdout
     assert "org/name" in listed
     assert COMMIT in listed
