@@ -38,9 +38,9 @@ class Requests:
         """The result of `start`; for a request id that was used before, the result of that start, and nothing starts.
 
         `note` gives the data to store for it, `find` returns it from these data; None if it is forgotten, and then it
-        is started again. A start that fails stores nothing, so that the same id can be used again. Without an id every call
-        starts. Raises RequestReused if the id was used for something else, Busy if another call under it takes longer
-        than half a minute.
+        is started again. A start that fails stores nothing, so that the same id can be used again. Without an id
+        every call starts. Raises RequestReused if the id was used for something else, Busy if another call under it
+        takes longer than half a minute.
         """
         if request_id is None:
             return start()

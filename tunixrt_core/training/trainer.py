@@ -148,7 +148,8 @@ class Sampling:
     """How the next token is chosen. Raises InvalidEvaluation for a value out of its range.
 
     Temperature 0 takes the most likely token. Above it, tokens are sampled after dividing the logits by the
-    temperature, from the `top_k` most likely (None: all) and of those from the fewest that hold `top_p` of the probability.
+    temperature, from the `top_k` most likely (None: all) and of those from the fewest that hold `top_p` of the
+    probability.
     """
 
     temperature: float = 0.0
