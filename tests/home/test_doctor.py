@@ -38,7 +38,7 @@ def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     ("cards", "state", "said"),
     [
         ((Gpu("NVIDIA H200", 143_771 << 20),), "ok", "NVIDIA H200 with 150.8 GB"),
-        ((), "warn", "nvidia-smi tells of none"),
+        ((), "warn", "nvidia-smi lists none"),
     ],
 )
 def test_a_gpu_is_named_with_its_memory(

@@ -58,5 +58,5 @@ def test_the_oldest_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "drafts").write_text("a file")
-    with pytest.raises(OutputError, match=r"cannot be kept .* Make room"):
+    with pytest.raises(OutputError, match=r"cannot be kept .* Free disk space"):
         Drafts(tmp_path / "drafts").keep("0123abcd", {})
