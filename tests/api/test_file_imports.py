@@ -40,4 +40,4 @@ def test_an_import_under_way_is_stopped(api: TestClient, pipeline: Pipeline) -> 
     pipeline.traces.imports.wait(task.id, 30)
     found = api.get(f"/imports/{task.id}").json()
     assert (found["status"], found["report"]) == ("stopped", None)
-    assert "nothing of it was stored" in found["message"]
+    assert "none of them was stored" in found["message"]
