@@ -126,7 +126,7 @@ def test_a_build_that_is_stopped_keeps_nothing(rt: Pipeline) -> None:
             stop.set()
 
     spec = DatasetSpec("d", gates={"tags": "exclude", "answer": "warn"})
-    with pytest.raises(Stopped, match="Nothing of it was kept"):
+    with pytest.raises(Stopped, match="No version was stored"):
         rt.datasets.build(spec, on_progress=cancel, stop=stop)
     assert rt.datasets.versions() == []
 
