@@ -19,7 +19,7 @@ def test_a_size_is_read_in_the_units_that_people_write(text: str, size: int) -> 
 
 @pytest.mark.parametrize("text", ["", "big", "0", "-1GB", "5 GB free", "5PB", "GB"])
 def test_what_is_no_size_is_refused_with_a_sentence(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is not a size\. Give one such as 5GB"):
+    with pytest.raises(ValueError, match=r"is not a size\. Use one such as 5GB"):
         parse_size(text)
 
 
