@@ -68,7 +68,7 @@ def test_one_model_and_its_checkpoint_are_named_in_words(folder: Path) -> None:
 )
 def test_what_cannot_be_asked_is_a_sentence(folder: Path, wrong: tuple[object, ...], says: str) -> None:
     done = tunixrt("ask", folder / "run", *wrong, home=folder / "home")
-    assert (done.returncode, says in done.stderr) == (1, True), done.stderr
+    assert (done.returncode, says in done.stderr) == (ExitCode.RETRY, True), done.stderr
 
 
 def test_while_something_else_holds_the_accelerator_it_is_named(tmp_path: Path) -> None:
@@ -81,4 +81,4 @@ def test_while_something_else_holds_the_accelerator_it_is_named(tmp_path: Path) 
     assert held is not None
     done = tunixrt("ask", run.path, "Where?", home=settings.home)
     held.release()
-    assert (done.returncode, "which trains r-0007 since" in done.stderr) == (1, True), done.stderr
+    assert (done.returncode, "which trains r-0007 since" in done.stderr) == (ExitCode.RETRY, True), done.stderr

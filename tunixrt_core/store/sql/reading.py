@@ -150,7 +150,7 @@ def is_outer_fault(error: Exception) -> bool:
 _ADVICE = {
     "not a database": "is not a SQLite database. Move that file away, or name another database.",
     "unable to open": "cannot be opened. Check that its directory exists and can be written.",
-    "readonly": "cannot be written. Mend the permissions of the file and of its directory.",
+    "readonly": "cannot be written. Fix the permissions of the file and of its directory.",
     "disk is full": "cannot be written: the disk is full. Nothing of this change was kept; make room and try again.",
     "locked": f"has been busy for {BUSY_SECONDS} s with another process. Try again later.",
     "malformed": "is damaged. Restore it from a backup, or import the files again into a new one.",
