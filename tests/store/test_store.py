@@ -99,7 +99,7 @@ def test_a_database_without_write_permission_is_a_sentence(url: str) -> None:
     open_store(url).close()
     path = Path(url.removeprefix("sqlite:///"))
     path.chmod(0o400)
-    with open_store(url) as store, pytest.raises(StoreError, match="Mend the permissions"):
+    with open_store(url) as store, pytest.raises(StoreError, match="Fix the permissions"):
         store.traces.insert([trace(1)])
 
 

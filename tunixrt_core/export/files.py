@@ -104,7 +104,7 @@ def write_export(
         return info
     except OSError as error:
         raise OutputError(
-            f"{path} cannot be written ({error.strerror or error}). Choose another place, or mend its permissions."
+            f"{path} cannot be written ({error.strerror or error}). Choose another place, or fix its permissions."
         ) from None
 
 
