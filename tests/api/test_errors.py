@@ -106,7 +106,7 @@ def test_wrong_fields_are_422_and_all_of_them_named(api: TestClient) -> None:
 def test_values_that_the_core_refuses_are_422_with_its_sentence(api: TestClient) -> None:
     error = error_of(api.post("/traces", json=trace(1, meta={"n": 10**30})), 422)
     assert error["code"] == "invalid_trace"
-    assert error["details"] == {"field": "meta.n", "reason": "integer does not fit in 64 bits"}
+    assert error["details"] == {"field": "meta.n", "reason": "integer does not fit in 64 bits. Write it as text"}
 
 
 def test_a_bug_is_500_without_its_inside(api: TestClient, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:

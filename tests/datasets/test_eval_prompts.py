@@ -45,7 +45,7 @@ def test_a_zipped_file_is_read_too() -> None:
 def test_what_an_evaluation_reads_is_compared_with_too(content: bytes) -> None:
     _, opened = with_eval_file(SPEC, EvalFile("test", content))
     assert opened is not None
-    assert [one.prompt for one in opened.traces()] == ["q0"]
+    assert list(opened.prompts()) == ["q0"]
 
 
 def test_a_spec_that_names_a_file_needs_that_file() -> None:

@@ -34,7 +34,8 @@ def test_every_command_is_documented_with_its_options() -> None:
     for name, command in found.items():
         section = page.split(f"# `{name}`\n")[1].split("\n#")[0]
         for option in command.params:
-            assert option.opts[-1] in section, f"{name} {option.opts[-1]}"
+            shown = option.metavar if option.param_type_name == "argument" and option.metavar else option.opts[-1]
+            assert shown in section, f"{name} {shown}"
 
 
 def test_every_endpoint_and_every_schema_is_documented() -> None:

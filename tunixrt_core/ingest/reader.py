@@ -184,7 +184,7 @@ class TraceReader:
         try:
             items = self.form.read(value if arranged is None else arranged.row, self._options)
         except InvalidTrace as fault:
-            return [fault]
+            items = [fault]
         # a pair names the hash of its other side, so the traces must be final
         return judged(items if arranged is None else finished(arranged, items), self.form.NAME)
 
