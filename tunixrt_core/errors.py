@@ -1,4 +1,4 @@
-"""Every error that a user can meet. str(error) is a sentence that says what is wrong and what to do.
+"""Errors of the core, each a sentence with what is wrong and what to do.
 
     TunixRTError
     ├── InvalidInput          the values that were given cannot be used

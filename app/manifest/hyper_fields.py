@@ -1,4 +1,4 @@
-"""Form fields of hyperparameters: label, bounds, choices, help and first value from their table."""
+"""Form fields of hyperparameters, from their table."""
 
 from __future__ import annotations
 

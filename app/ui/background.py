@@ -1,4 +1,4 @@
-"""Slow values of a page: each computed once in a background task, and kept for all sessions."""
+"""Slow values of a page, computed once in the background."""
 
 from __future__ import annotations
 

@@ -373,3 +373,15 @@ def test_stopping_a_run_stops_its_evaluations_too(settings: Settings) -> None:
         rt.runs.stop(first.id)
         assert {e.status for e in rt.evaluations.records(first.id)} == {RunStatus.STOPPED}
         rt.runs.stop(second.id)
+
+
+def test_a_file_that_a_manifest_names_stays_as_it_is_when_a_trace_of_its_version_is_deleted(rt: Pipeline) -> None:
+    rt.traces.ingest_examples(20)
+    rt.datasets.build("d")
+    before = rt.manifests.build("d", model_id="tiny")
+    held = Path(before.data.path).read_bytes()
+    rt.traces.delete(rt.traces.page(limit=1).items[0].id)
+    after = rt.manifests.build("d", model_id="tiny")
+    assert Path(before.data.path).read_bytes() == held
+    assert Path(after.data.path).name == f"{after.data.sha256[:12]}-{Path(before.data.path).name}"
+    assert rt.manifests.build("d", model_id="tiny").data.path == after.data.path

@@ -178,4 +178,7 @@ def test_a_broad_except_stands_only_at_the_outermost_frames() -> None:
 
 @pytest.mark.parametrize("path", list(sources("tunixrt_core", "app", "pages")), ids=name_of)
 def test_every_file_says_in_its_first_line_what_it_is_for(path: Path) -> None:
-    assert ast.get_docstring(parsed(path)), f"{path.name} has no module docstring"
+    said = ast.get_docstring(parsed(path))
+    assert said, f"{path.name} has no module docstring"
+    first = said.split("\n", 1)[0].rstrip(".")
+    assert len(first) <= 80, f"{path.name} needs {len(first)} characters to say what it is"

@@ -1,4 +1,4 @@
-"""`tunixrt manifest`: a run manifest from a dataset or a file, or a script from a manifest."""
+"""`tunixrt manifest`: a run manifest, or a script from one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tunixrt serve`: the dashboard and its API, from an installed wheel or a checkout."""
+"""`tunixrt serve`: dashboard and API, from a wheel or a checkout."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Dataset versions: a frozen, hashed selection of traces, split so that one prompt never stands on both sides."""
+"""Dataset versions: frozen, hashed selections of traces, split by prompt."""

@@ -1,4 +1,4 @@
-"""Build a version: screen the candidates by the excluding gates, select, split, then check what is left.
+"""Building a version: gates, selection, split, checks.
 
     candidates -> gates that exclude -> selection -> split -> gates that warn, and train against eval -> rows
 

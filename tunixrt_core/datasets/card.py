@@ -1,4 +1,4 @@
-"""The dataset card of a version: what is in it, how it was made, what the gates found, and how to make it again."""
+"""Dataset card of a version: contents, recipe and gate findings."""
 
 from __future__ import annotations
 

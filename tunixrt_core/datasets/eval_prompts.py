@@ -1,4 +1,4 @@
-"""An eval file named by the user: what the contamination gate compares a dataset with."""
+"""Eval prompts of a user's file, for the contamination gate."""
 
 from __future__ import annotations
 

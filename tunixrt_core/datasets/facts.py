@@ -1,4 +1,4 @@
-"""What a selection has to know of a trace beyond its hash: stratum, score, size, tokens, and whether it is right."""
+"""Facts that a selection needs: stratum, score, size, tokens, correctness."""
 
 from __future__ import annotations
 

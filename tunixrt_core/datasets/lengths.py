@@ -1,4 +1,4 @@
-"""How long the rows of a version are, in tokens of a model's tokenizer or by an estimate that is said to be one."""
+"""Row lengths of a version in tokens, counted or estimated."""
 
 from __future__ import annotations
 

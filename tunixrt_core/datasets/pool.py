@@ -1,4 +1,4 @@
-"""Candidates held small: their hashes as bytes one behind the other, about 70 bytes each instead of 400."""
+"""Candidates in little memory: hashes as packed bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From candidates to rows: one trace a prompt where asked, the selection, and the split by prompt."""
+"""From candidates to rows: selection and split by prompt."""
 
 from __future__ import annotations
 

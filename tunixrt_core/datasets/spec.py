@@ -1,4 +1,4 @@
-"""The dataset spec: filters, selection, split and gates. The same spec on the same traces gives the same version."""
+"""The dataset spec: filters, selection, split and gates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A dataset version as it is kept: its spec, its counts, one hash over both spec and rows, and what changed since."""
+"""Dataset versions: spec, counts, content hash and differences."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Export: traces as the rows of a format, streamed, atomic, and the same bytes for the same traces everywhere."""
+"""Export: traces as rows of a format, streamed, atomic and reproducible."""

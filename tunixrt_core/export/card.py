@@ -1,4 +1,4 @@
-"""The dataset card that stands beside an export: what it is, how it was made, how to load it."""
+"""Dataset card of an export: contents, recipe and how to load it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an exporter is given: traces as the store keeps them, and how their rows are to be written."""
+"""Input of an exporter: stored traces and row options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines -> bytes of a file: JSONL, packed JSONL or Parquet; and a file that is whole or not there."""
+"""Export files: JSONL, compressed JSONL or Parquet, written whole."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 from tunixrt_core.errors import InvalidDataset, OutputError
 from tunixrt_core.export.parquet import Columns, parquet
 from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.hashing import file_sha256
 
 _BLOCK_LINES = 64  # hashed and written at once
 _PACK_LEVEL = 4  # 6 takes four times as long and saves a thirtieth
@@ -78,12 +79,14 @@ def write_export(
     columns: Columns = (),
     dataset: Mapping[str, Any] | None = None,
     more: Callable[[], Mapping[str, Any]] = dict,
+    keep: bool = False,
 ) -> ExportInfo:
     """Write the lines beside `path`, fsync and rename, then the sidecar `<file>.meta.json`. Neither holds a time.
 
     `dataset` (name, version, content hash) goes into the sidecar, and what `more` gives when all lines are written. A
-    file that stood there is replaced only by a whole one. Raises OutputError where the directory cannot be written;
-    an error of `lines` leaves nothing behind.
+    file that stood there is replaced only by a whole one; with `keep` one of other bytes stays, because a manifest may
+    name it, and the new file has the start of its sha256 in its name. Raises OutputError where the directory cannot be
+    written; an error of `lines` leaves nothing behind.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     counted = _Counted(lines)
@@ -91,6 +94,8 @@ def write_export(
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             size, sha256 = _write(encoded(counted, file_type, columns), temporary)
+            if keep and path.exists() and file_sha256(path) != sha256:
+                path = path.with_name(f"{sha256[:12]}-{path.name}")
             # the old sidecar must never stand beside the new file
             path.with_name(f"{path.name}.meta.json").unlink(missing_ok=True)
             temporary.replace(path)

@@ -1,4 +1,4 @@
-"""The export formats by name: entries in, one line of JSON a row out."""
+"""Export formats by name: entries in, JSON lines out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Python module through which Tunix's own command, which knows no JSONL, reads an export: `create_dataset`."""
+"""Python module `create_dataset` for Tunix's own command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Preference rows: two traces of one prompt, the better one chosen and the worse one rejected."""
+"""Preference rows: a chosen and a rejected trace of one prompt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines -> the bytes of a Parquet file, a row group at a time. Loads pyarrow, and only when asked."""
+"""Lines as a Parquet file, one row group at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of the formats that hold one trace each: from the JSON form of a trace to the keys of the row."""
+"""Rows of formats with one trace per row."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Trace in: bytes of any known format become traces, or row errors that name line, field and reason."""
+"""Import: bytes of any known format become traces or row errors."""

@@ -1,4 +1,4 @@
-"""The short way from a line of bytes to a trace, for Tunix RT's own formats; whatever is unusual takes the long one.
+"""Fast path from a line of bytes to a trace, for Tunix RT's own formats.
 
 Nothing is decided here that the long way decides otherwise: a line that breaks a rule, or that might, gives None, and
 is read again by `parse` and its format, which name what is wrong. A test compares the two over generated lines.

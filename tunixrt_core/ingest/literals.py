@@ -1,4 +1,4 @@
-"""Values that a file gives as a number, as true or as false, where text is wanted: the text that stands in the file."""
+"""Numbers and booleans as the text that is in the file."""
 
 from __future__ import annotations
 

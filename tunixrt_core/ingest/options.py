@@ -1,4 +1,4 @@
-"""What is said about a file of traces before it is read; every verb that reads one takes these words."""
+"""Options of reading a file of traces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an import would make of a file: a look at its first rows, or a check of every one. Nothing is stored."""
+"""Preview and diagnosis of a file, without storing anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reader that the options of an import ask for, its progress and its rejected rows."""
+"""Progress of an import, its reader and its rejected rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read traces from a file or stream: what each row gives, traces or errors, streamed."""
+"""Traces or errors from a file or stream, one per row."""
 
 from __future__ import annotations
 

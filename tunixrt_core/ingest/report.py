@@ -1,4 +1,4 @@
-"""What an import did: counts that always add up, and each rejected row with its line, field and reason."""
+"""Import report: counts that add up, and each rejected row with its reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sections of a run manifest: type, bounds, default, usual range and help of each value."""
+"""Sections of a run manifest: type, bounds, default, usual range, help."""
 
 from __future__ import annotations
 

@@ -99,7 +99,8 @@ class Exports:
         """
         export = self._export(name, version, format, file_type, options)
         target = path or self._settings.exports_dir / export_name(export.version, format, export.file_type, split)
-        written = self._written(export, target, split)
+        written = self._written(export, target, split, keep=path is None)
+        target = written.info.path
         if card:
             files = [CardFile(target.name, export=written.info)]
             self._write_card(export, files, card_path(target, alone=path is not None), [written], split)
@@ -185,7 +186,7 @@ class Exports:
         return export_name(frozen, exporter_named(format).name, file_type_named(file_type), split)
 
     def traces(self, refs: Iterable[str]) -> Iterator[bytes]:
-        """Single traces as Tunix SFT lines. Raises NotFound for one that is not there."""
+        """Single traces as Tunix SFT lines. Raises NotFound if one is missing."""
         return export_tunix_sft_jsonl([self._store.traces.get(ref).trace for ref in refs], scores_of=self.scores_of)
 
     def _export(self, name: str, version: int | None, format: str, file_type: str, options: ExportOptions) -> _Export:
@@ -199,7 +200,7 @@ class Exports:
             return options
         return options.resolved(self._store.datasets.has_messages(version.name, version.version))
 
-    def _written(self, export: _Export, target: Path, split: Split | None) -> _Written:
+    def _written(self, export: _Export, target: Path, split: Split | None, *, keep: bool = False) -> _Written:
         deleted: list[str] = []
         left_out: list[str] = []
         lines = self.lines(
@@ -227,6 +228,7 @@ class Exports:
             # read when the lines have all been written, so `deleted` is complete then
             dataset={**export.version.ref, "deleted_rows": deleted},
             more=more,
+            keep=keep,
         )
         return _Written(info, len(left_out), len(deleted))
 

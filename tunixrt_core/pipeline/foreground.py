@@ -1,4 +1,4 @@
-"""Work in the calling process without the database: training, evaluation, questions, exports."""
+"""Training, evaluation, questions and exports without the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What works where the database of a home cannot be opened: checks, diagnostics, restore."""
+"""Checks, diagnostics and restore while the database cannot be opened."""
 
 from __future__ import annotations
 

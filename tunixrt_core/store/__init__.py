@@ -1,1 +1,1 @@
-"""The store: traces, dataset versions, runs and evaluations in SQLite or PostgreSQL. Only this package knows SQL."""
+"""The store: SQLite or PostgreSQL. Only this package knows SQL."""

@@ -1,4 +1,4 @@
-"""Back up, check and restore a store: a copy made while others write, proven sound before it is trusted."""
+"""Backup, check and restore of a store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the quality gates found, in the store beside the dataset version they were applied to."""
+"""Gate findings of dataset versions in the store."""
 
 from __future__ import annotations
 

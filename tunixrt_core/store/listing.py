@@ -1,4 +1,4 @@
-"""What a listing reads of traces and dataset versions, without what searches, imports and builds need."""
+"""Listings of traces and dataset versions, with few imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of the store and what it answers: plain values, no SQL."""
+"""Queries and results of the store as plain values, without SQL."""
 
 from __future__ import annotations
 

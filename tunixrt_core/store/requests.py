@@ -1,4 +1,4 @@
-"""Request ids in the store: who claimed which, for what, and what came of it."""
+"""Request ids in the store: claim, request and result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open the store: the one way in."""
+"""The open store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two traces side by side: their steps aligned, the words that differ, and where they part."""
+"""Differences of two traces: aligned steps and differing words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bundled example traces: turns of a dial, a task that a tiny model can only learn step by step.
+"""Bundled example traces: turns of a dial.
 
 Each step looks up one fact (where the hand is, one turn, where it is then), of which there are only a hundred, and
 the prompt says which. The answer alone needs all turns at once: a model trained without the steps has to guess.

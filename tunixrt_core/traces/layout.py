@@ -1,4 +1,4 @@
-"""Layout: what stands around steps and answer in the text that they were written in."""
+"""Layout: text around steps and answer, as it was written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the rows of rendered formats carry in `metadata`, so that the trace comes back exactly as it was."""
+"""Metadata of rendered rows, from which the exact trace is rebuilt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of a Tunix SFT JSONL file, to and from traces: what training and evaluation read."""
+"""Rows of a Tunix SFT JSONL file, to and from traces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores that come with a trace, and what they decide: whether the trace is a negative example."""
+"""Scores of a trace or one of its steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trace: one recorded reasoning, immutable and validated, known by the hash of its content."""
+"""The trace: one recorded reasoning, immutable, identified by its hash."""
 
 from __future__ import annotations
 

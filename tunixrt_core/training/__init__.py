@@ -1,1 +1,1 @@
-"""Training without JAX: protocols, execution, records, alerts, preflight and memory."""
+"""Training without JAX: protocols, records, alerts, preflight, memory."""

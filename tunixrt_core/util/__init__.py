@@ -1,1 +1,1 @@
-"""Files, hashes, processes, host facts and background tasks: helpers without domain knowledge."""
+"""Helpers without domain knowledge: files, hashes, processes, tasks."""

@@ -1,4 +1,4 @@
-"""Background tasks that need no accelerator: one thread each, with progress, a stop and a result."""
+"""Background tasks: threads with progress, stop and result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API answers about background tasks: dataset builds, and files that are imported or checked."""
+"""Responses about background tasks: dataset builds, imports and checks."""
 
 from __future__ import annotations
 

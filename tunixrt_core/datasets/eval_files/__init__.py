@@ -1,1 +1,1 @@
-"""Eval files: the prompts and expected answers of a file, for the contamination gate and for evaluations."""
+"""Eval files: prompts and expected answers of a file."""

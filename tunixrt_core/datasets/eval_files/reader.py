@@ -1,4 +1,4 @@
-"""Reader of eval files: prompts with expected answers, or rows of any format that can be imported."""
+"""Reader of eval files, by columns or by format."""
 
 from __future__ import annotations
 

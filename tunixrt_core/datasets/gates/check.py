@@ -1,4 +1,4 @@
-"""The frame that every gate fills: its settings, a check that sees each row once, and the help it is given."""
+"""The interface of a gate: settings, one pass over the rows, tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a gate found: one row and why. Findings hold hashes and places, never text, so that a deleted trace is gone."""
+"""Findings of a gate: hashes and positions, never text."""
 
 from __future__ import annotations
 

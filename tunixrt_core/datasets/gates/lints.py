@@ -1,4 +1,4 @@
-"""Doubts about a single trace, in sentences, for whoever reads it."""
+"""Doubts about a single trace, in sentences."""
 
 from __future__ import annotations
 

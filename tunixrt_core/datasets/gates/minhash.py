@@ -1,4 +1,4 @@
-"""Near-duplicates by MinHash and banding (Broder 1997; Leskovec et al., Mining of Massive Datasets, 3.4).
+"""Near-duplicates by MinHash and banding (Broder 1997; MMDS, 3.4).
 
 A text becomes the set of its word n-grams; 128 minima of it, cut into 16 bands of 8, are kept as 16 numbers of 64 bits.
 Two texts that share a band are candidates, and only a candidate whose true Jaccard similarity reaches the threshold

@@ -1,4 +1,4 @@
-"""Stretches of words as numbers that can be looked up, and where they stand in their text."""
+"""Word n-grams as numbers, with their positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All gates in the order in which they are applied, and what a dataset spec may say about them."""
+"""All gates in order, and their settings in a dataset spec."""
 
 from __future__ import annotations
 

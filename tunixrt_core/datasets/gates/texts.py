@@ -1,4 +1,4 @@
-"""A trace as the checks read it: its named parts, its words, and its text as one."""
+"""Text of a trace for checks: named parts, words, whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a gate stopped at a row, in words and text: the matched stretch, or the pair with what differs."""
+"""Reason of a finding: the matched words, or the differing pair."""
 
 from __future__ import annotations
 

@@ -39,5 +39,5 @@ def answer_in_reasoning(answer: Answer) -> Score:
 
 SCORERS = (
     Scorer("step_count", 1, "how many steps the reasoning has", step_count, "count", None),
-    Scorer("answer_in_reasoning", 2, "the final answer stands in the reasoning before it", answer_in_reasoning),
+    Scorer("answer_in_reasoning", 2, "the final answer occurs in the reasoning before it", answer_in_reasoning),
 )

@@ -1,1 +1,1 @@
-"""Columns as people name them: their roles, and a row arranged so that a format can read it."""
+"""Columns as people name them, arranged for the formats."""

@@ -1,4 +1,4 @@
-"""Rows with unusual columns made into rows that a format can read: names, JSON text, context, choices, references."""
+"""Rows with unusual columns, arranged so that a format can read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choices beside a question: how they stand in the prompt, and the letter of the one that an answer names."""
+"""Choices beside a question, in the prompt and in the answer."""
 
 from __future__ import annotations
 

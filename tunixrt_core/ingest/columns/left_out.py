@@ -1,4 +1,4 @@
-"""Columns of text that become no part of a trace although there is more in them than in its prompt."""
+"""Long text columns that no trace includes."""
 
 from __future__ import annotations
 

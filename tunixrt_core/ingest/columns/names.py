@@ -1,4 +1,4 @@
-"""Usual names of columns, by what they hold, and names compared without case and separators."""
+"""Usual names of columns, compared without case and separators."""
 
 from __future__ import annotations
 

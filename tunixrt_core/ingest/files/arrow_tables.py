@@ -1,4 +1,4 @@
-"""Parquet, Arrow and Feather, batch by batch; what JSON has no type for becomes text by a rule, or names its column."""
+"""Parquet, Arrow and Feather rows, batch by batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CSV with a header: every cell stays the text it is, an empty one counts as absent, and rows know their lines."""
+"""CSV with a header: cells as text, rows with line numbers."""
 
 from __future__ import annotations
 

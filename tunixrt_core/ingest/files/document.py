@@ -1,4 +1,4 @@
-"""A file that is one JSON document: an array of rows, or a single object written over several lines."""
+"""JSON documents: an array of rows, or one object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The encoding of a text file: UTF-8, what its byte order mark says, or a guess that is made once and named."""
+"""The encoding of a text file: UTF-8, its byte order mark, or one guess."""
 
 from __future__ import annotations
 

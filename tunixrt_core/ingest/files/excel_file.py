@@ -1,4 +1,4 @@
-"""The rows of an Excel workbook: of its first sheet with a header and rows, streamed."""
+"""Rows of the first sheet of an Excel workbook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of JSON Lines: one at a time, or, for who reads them quickly, a block of lines at a time."""
+"""Rows of JSON Lines, one at a time or in blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A byte stream and its lines, split on b"\\n" only, in bounded memory however long a line is."""
+"""Lines of a byte stream, split on b"\n" only, in bounded memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a directory or an archive that can hold rows, in the order of their names."""
+"""Files of a directory or an archive, in the order of their names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files packed with gzip, bzip2, xz or Zstandard: unpacked as they are read, within a limit."""
+"""gzip, bzip2, xz and Zstandard, unpacked within a limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes of one row -> a JSON object, refusing everything that a JSON library would alter without a word."""
+"""Bytes of one row as a JSON object, with nothing altered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of values inside of a row, such as `extra.solution`, `messages[0].content` or `messages.0.content`."""
+"""Paths of values in a row, such as `messages[0].content`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rejected rows, written byte for byte in a form that can be mended and fed again."""
+"""Rejected rows, byte for byte, ready to be fixed and read again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One row of a file on its way to be a trace: where it stands, its bytes, and what was made of them."""
+"""One row of a file: position, bytes and result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes: the binary kinds that can be read, and sentences for those that cannot."""
+"""The kind of a file, by its first bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows inside of an object: a list under a key, a table by columns, objects by name, lists within lists.
+"""Rows inside an object, such as a list under a key.
 
 Each row keeps its own JSON text, so that no number of it is altered.
 """

@@ -1,1 +1,1 @@
-"""One module a format: its name, how to know its rows, and how a row becomes a trace."""
+"""Formats, one per module: name, detection and conversion to a trace."""

@@ -1,4 +1,4 @@
-"""Format `atif`: agent trajectories (Harbor's ATIF 1.x): what the agent thought, said, called and saw, in order."""
+"""Format `atif`: agent trajectories (Harbor's ATIF 1.x)."""
 
 from __future__ import annotations
 

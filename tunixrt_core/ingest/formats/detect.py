@@ -1,4 +1,4 @@
-"""The known formats, and which of them a file is in, judged by its first rows."""
+"""Known formats, and detection of a file's format from its first rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Help for format modules: read a row's values, build its trace, and name errors by the row's own keys."""
+"""Helpers of format modules: values, traces and errors by the row's own keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Format `grpo`: `prompts`, `question` and `answer`, as Tunix reads them for reinforcement learning: no reasoning."""
+"""Format `grpo`: `prompts`, `question` and `answer`, without reasoning."""
 
 from __future__ import annotations
 

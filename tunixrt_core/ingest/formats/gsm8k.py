@@ -1,4 +1,4 @@
-"""Format `gsm8k`, main and socratic: `question` and `answer`, one step a line, the result after `####`."""
+"""Format `gsm8k`, main and socratic: one step per line, result after `####`."""
 
 from __future__ import annotations
 

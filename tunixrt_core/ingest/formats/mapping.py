@@ -1,4 +1,4 @@
-"""Columns told by hand: which column of a file is which field of a trace."""
+"""Column mapping by the user: which column is which field."""
 
 from __future__ import annotations
 

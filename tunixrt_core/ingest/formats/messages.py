@@ -1,4 +1,4 @@
-"""Format `messages`: chat messages as OpenAI and TRL write them, with or without reasoning apart."""
+"""Format `messages`: chat messages as OpenAI and TRL write them."""
 
 from __future__ import annotations
 

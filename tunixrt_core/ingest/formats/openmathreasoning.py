@@ -1,4 +1,4 @@
-"""Format `openmathreasoning`: NVIDIA's problems with a generated solution and an expected answer."""
+"""Format `openmathreasoning`: generated solution and expected answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Format `openr1_math`: a problem with several generations, each of which becomes a trace with its flags as scores."""
+"""Format `openr1_math`: several generations per problem, flags as scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Format `openthoughts`: the metadata rows of OpenThoughts, with reasoning, solution and ground truth apart."""
+"""Format `openthoughts`: metadata rows of OpenThoughts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns of preference rows: which hold the prompt, the better and the worse answer."""
+"""Columns of preference rows: prompt, better and worse answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Format `preference`: a better and a worse answer to one prompt: two traces per row, which stay a pair."""
+"""Format `preference`: a `chosen` and a `rejected` answer, two traces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Format `prm800k`: OpenAI's human ratings of single steps; the chosen completions are the steps."""
+"""Format `prm800k`: step ratings by people, chosen completions as steps."""
 
 from __future__ import annotations
 

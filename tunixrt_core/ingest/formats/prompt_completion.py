@@ -1,4 +1,4 @@
-"""Format `prompt_completion`: text or chat messages, the completion split by the marks that reasoning models write."""
+"""Format `prompt_completion`: text or chat messages, split by reasoning marks."""
 
 from __future__ import annotations
 

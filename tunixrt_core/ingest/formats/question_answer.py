@@ -1,4 +1,4 @@
-"""Format `question_answer`: a question and an answer under one of the usual names, with or without reasoning."""
+"""Format `question_answer`: question and answer under usual names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Format `s1k`: s1K with one reasoning a row, s1K-1.1 with one of Gemini and one of DeepSeek, graded."""
+"""Format `s1k`: s1K and s1K-1.1, with grades."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Format `sharegpt`: `conversations` of `from` and `value`, as ShareGPT and OpenThoughts 1, 2 and 3 have them."""
+"""Format `sharegpt`: `conversations` of `from` and `value`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Format `stepwise`: `prompt`, `completions` and `labels` of TRL: one step and one verdict each."""
+"""Format `stepwise`: `prompt`, `completions` and `labels` of TRL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Format `trace`: Tunix RT's own form, which keeps everything and gives back the same hash."""
+"""Format `trace`: Tunix RT's own form, lossless."""
 
 from __future__ import annotations
 

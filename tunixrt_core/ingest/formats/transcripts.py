@@ -1,4 +1,4 @@
-"""Transcripts: a conversation as one text, its turns after `Human:` and `Assistant:`."""
+"""Transcripts: one text with turns after `Human:` and `Assistant:`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Format `tunix_sft`: `prompt`, `trace_steps`, `final_answer`, `metadata`, as the export writes it."""
+"""Format `tunix_sft`: `prompt`, `trace_steps`, `final_answer`, `metadata`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a row says for or against its traces: labels, weights and verifications in any column, and pairs."""
+"""Verdicts of a row on its traces: labels, weights, verifications, pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blocks of markdown that no step may be cut within: code, math, environments, tables, list items, quotes."""
+"""Blocks of markdown that are never divided: code, math, tables, lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of the text around steps and answer: the trace's layout, and in `meta` how its marks were written."""
+"""Text around steps and answer, kept small in `meta`."""
 
 from __future__ import annotations
 

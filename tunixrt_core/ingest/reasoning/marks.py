@@ -1,4 +1,4 @@
-"""The marks that reasoning models write around reasoning and answer, and where they stand in a text."""
+"""Marks around reasoning and answer, and their positions in a text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Split free text of a model into reasoning steps and a final answer, by the marks that reasoning models write.
+"""Reasoning steps and final answer of a model's free text.
 
 Spans only: no character is altered, and what stands around them becomes the trace's layout.
 """

@@ -1,4 +1,4 @@
-"""Divide a stretch of reasoning into steps, by its numbers, blank lines or lines: spans, nothing is altered."""
+"""Steps of a stretch of reasoning, as spans of the unaltered text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chat messages of any dialect: which turn is the prompt, which the answer, and what becomes of the others."""
+"""Chat messages of any dialect: prompt, answer and other turns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that the store hands in, in the store's transaction."""
+"""Alembic's entry point, in the connection and transaction of the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs between SQLite and PostgreSQL."""
+"""Differences of SQLite and PostgreSQL, and the words of a search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One database, by whichever connection: plain reading by the driver, everything else by SQLAlchemy."""
+"""One database: read pool, one writer, errors as sentences."""
 
 from __future__ import annotations
 

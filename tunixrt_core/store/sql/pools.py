@@ -1,4 +1,4 @@
-"""SQLAlchemy's connections to one database: a pool for reading, one for writing, and errors as sentences."""
+"""SQLAlchemy's connection pools, and errors as sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PostgreSQL: rows by COPY, and a GIN index over the words of prompt, steps and answer, without their accents.
+"""PostgreSQL: COPY for rows, GIN index for words.
 
 Characters of scripts without spaces are doubled with a space between, so that pairs stand between the spaces.
 """

@@ -1,4 +1,4 @@
-"""Plain SQL that only reads: of a SQLite file by the driver alone, so that a listing need not load SQLAlchemy."""
+"""Plain SQL reads of a SQLite file, without SQLAlchemy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bring a database to this program's schema. Costs one SELECT where it is there already."""
+"""Upgrade of a database to the current schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text that the search index holds and the words of a search, the same for both databases.
+"""Indexed text and search words, the same for both databases.
 
 Where a script has no spaces between words, the index holds pairs of characters: 天地人 is `天 天地 地人 人`. A search
 for several characters asks for their pairs, a search for a single one for what begins with it. Korean is split in the

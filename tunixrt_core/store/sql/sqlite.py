@@ -1,4 +1,4 @@
-"""SQLite: WAL with one writer at a time, and FTS5 without its text, so that it is not stored a second time.
+"""SQLite: WAL, one writer, FTS5 over a view.
 
 The index holds which words a trace has, not where (`detail=none`): a fifth of the size, and much quicker to
 fill. What it cannot tell, such as whether 3 and 5 stand together as 3.5, is asked of the trace itself.

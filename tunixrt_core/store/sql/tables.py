@@ -1,4 +1,4 @@
-"""The tables, as SQLAlchemy Core sees them. Migrations make them; a test holds the two together."""
+"""Tables of SQLAlchemy Core, created by the migrations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SQLite: the words of a text as the search index takes them apart, and whether a single trace has them.
+"""Words of a text as SQLite's search index sees them.
 
 Where a filter leaves few traces, each is asked itself: to seek each of them in the index takes a millisecond or two.
 """

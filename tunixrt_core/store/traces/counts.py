@@ -1,4 +1,4 @@
-"""How many traces, dataset versions and runs there are, and how many are new: by indexes, or over few rows."""
+"""Counts of traces, dataset versions and runs, total and new."""
 
 from __future__ import annotations
 

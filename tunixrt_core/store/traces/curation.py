@@ -1,4 +1,4 @@
-"""What people and scorers say about traces: tags, a note, scores of the whole and of single steps."""
+"""Tags, notes and scores of traces."""
 
 from __future__ import annotations
 

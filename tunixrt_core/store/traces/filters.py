@@ -1,4 +1,4 @@
-"""A TraceQuery as SQL: which filter leads, so that its index finds the rows, and which are checked on each row."""
+"""A TraceQuery as SQL: the leading index and the checks per row."""
 
 from __future__ import annotations
 

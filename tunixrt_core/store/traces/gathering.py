@@ -1,4 +1,4 @@
-"""Traces that arrive one by one: those that come together share one transaction, and so one wait for the disk."""
+"""Single inserts that share one transaction."""
 
 from __future__ import annotations
 

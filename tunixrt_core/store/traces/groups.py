@@ -1,4 +1,4 @@
-"""Prompt groups: the traces of one prompt together, with how often they are right and whether they agree."""
+"""Prompt groups: traces of one prompt, accuracy and agreement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Traces as a listing shows them: one by its hash, and the newest ones, without a filter."""
+"""Listed traces: one by its hash, or the newest ones."""
 
 from __future__ import annotations
 

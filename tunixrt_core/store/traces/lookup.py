@@ -1,4 +1,4 @@
-"""Find one trace by its hash, or by the beginning of it."""
+"""Lookup of one trace by its hash or a prefix."""
 
 from __future__ import annotations
 

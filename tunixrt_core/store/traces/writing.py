@@ -1,4 +1,4 @@
-"""The hot path of an import: batches of traces as flat rows to the driver, all in the caller's transaction."""
+"""Batched inserts of an import in the caller's transaction."""
 
 from __future__ import annotations
 

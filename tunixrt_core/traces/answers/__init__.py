@@ -1,1 +1,1 @@
-"""Short answers: whether two of them mean the same (`comparison`), and where one stands in a text (`finding`)."""
+"""Short answers and their comparison, without knowledge of traces or models."""

@@ -1,4 +1,4 @@
-"""The comparison of two short answers that gates, scorers, exports and evaluations share."""
+"""Comparison of two short answers, with three verdicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""math-verify on one pair of answers. Runs inside a worker process only: it may hang, crash or fill the memory."""
+"""math-verify on one pair of answers, inside a worker process only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Worker processes that can be killed: one answer at a time each, under a limit of time and memory.
+"""Worker processes with limits of time and memory.
 
 math-verify hangs on some inputs whatever timeout it is given, and its own timeout is a signal that only works in a main
 thread. So each answer is judged in a process of its own kind, and what hangs, crashes or swallows the memory costs

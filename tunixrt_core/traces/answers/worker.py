@@ -1,4 +1,4 @@
-"""The process behind a VerifyPool: reads `[given, reference]` a line, writes a word a line, within a memory limit."""
+"""Worker process of a VerifyPool: one pair per line, one word back."""
 
 from __future__ import annotations
 

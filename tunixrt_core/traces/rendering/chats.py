@@ -1,4 +1,4 @@
-"""Chat formats: whose control tokens stand around the turns, exactly as the models' own chat templates write them.
+"""Chat formats, with the control tokens of the models' own templates.
 
 The templates are those that the model families publish; tests/data/chat_templates holds them, and the tests compare
 byte for byte. docs/reference/exports.md shows the text of each.

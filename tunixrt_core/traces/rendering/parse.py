@@ -1,4 +1,4 @@
-"""Completion -> steps and answer: of what a model wrote, and of what was exported."""
+"""Steps and answer of a completion."""
 
 from __future__ import annotations
 

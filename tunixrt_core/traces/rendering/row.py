@@ -1,4 +1,4 @@
-"""A trace as the row that a model is trained on: prompt and completion in a chat format."""
+"""A trace as a training row: prompt and completion in a chat format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reasoning styles: how the steps and the answer are written in a completion."""
+"""Reasoning styles: steps and answer in a completion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chat templates in Jinja, for models that bring none: what an export tells other programs of its chat format."""
+"""Jinja chat templates for models without one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rendered text: the pieces that a row is made of, and where each of them stands."""
+"""Rendered text as pieces with positions."""
 
 from __future__ import annotations
 

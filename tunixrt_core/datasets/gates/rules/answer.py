@@ -1,4 +1,4 @@
-"""Gate: the final answer against the reference: right, wrong, unparsable, or out of time.
+"""Gate: final answer against the reference.
 
 Compared by what they say (see `tunixrt_core.traces.answers.comparison`); only formulas that it cannot decide go to
 math-verify, in a process that can be killed.

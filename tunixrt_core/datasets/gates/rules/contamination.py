@@ -1,4 +1,4 @@
-"""Gate: a train row holds a stretch of words of an eval prompt, of this version's eval split or of a file.
+"""Gate: words of an eval prompt in a train row.
 
 Word n-grams as in GPT-3 (Brown et al. 2020, appendix C: 13 words) and its successors (8 and more).
 """

@@ -1,4 +1,4 @@
-"""Gate: a model's control tokens stand in the text, where a tokenizer would take them for the end of a turn."""
+"""Gate: control tokens of a model in the text."""
 
 from __future__ import annotations
 

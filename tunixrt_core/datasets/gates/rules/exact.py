@@ -1,4 +1,4 @@
-"""Gate: the same row twice, but for white space, case, quotes, unseen characters and where it came from."""
+"""Gate: identical rows, ignoring white space, case and source."""
 
 from __future__ import annotations
 

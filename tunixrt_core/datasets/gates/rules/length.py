@@ -1,4 +1,4 @@
-"""Gate: a row is too long, in bytes or in estimated tokens."""
+"""Gate: rows too long, in bytes or estimated tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gate: two rows that are almost the same, shown as the pair, how alike they are, and where they differ."""
+"""Gate: pairs of almost identical rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gate: the reasoning is empty, or goes round in circles."""
+"""Gate: empty or repetitive reasoning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gate: the final answer stands nowhere in the reasoning, so that a model learns to jump to it."""
+"""Gate: final answer that never occurs in the reasoning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gate: a reasoning or answer tag that is opened and never closed, closed and never opened, or closed too early."""
+"""Gate: reasoning and answer tags that do not match."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One module a migration, in order. A migration that was released is never changed."""
+"""Migrations in order. A released migration never changes."""

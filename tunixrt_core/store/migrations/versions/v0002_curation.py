@@ -1,4 +1,4 @@
-"""Columns that filters read, tags, notes, scores, tallies of traces, and a smaller search index.
+"""Filter columns, tags, notes, scores, counts, smaller search index.
 
 Going down leaves the search index as it is.
 """

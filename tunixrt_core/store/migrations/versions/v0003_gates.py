@@ -1,4 +1,4 @@
-"""What the quality gates did and found for each dataset version."""
+"""Gate outcomes and findings of dataset versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which checkpoint an evaluation is of, and what it was asked."""
+"""Checkpoint and request of an evaluation."""
 
 from __future__ import annotations
 

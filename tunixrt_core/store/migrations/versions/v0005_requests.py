@@ -1,4 +1,4 @@
-"""Request ids: a start that is asked for twice under one of them is made once."""
+"""Request ids of idempotent starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The search index for scripts without spaces, and group keys without characters that no reader sees."""
+"""Search index and group keys for all scripts."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a short answer says: a number, a date, a choice, a set, an interval, a name, or text."""
+"""The meaning of a short answer: number, date, choice, set, name or text."""

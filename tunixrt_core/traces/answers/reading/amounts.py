@@ -1,4 +1,4 @@
-"""Numbers with their units: fractions, percent, money, thousands, powers of ten, magnitudes, compound units."""
+"""Numbers with units, fractions, percent, money and magnitudes."""
 
 from __future__ import annotations
 

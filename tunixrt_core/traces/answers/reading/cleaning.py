@@ -1,4 +1,4 @@
-"""Answers without their dress: markdown, LaTeX, HTML, quotes, and the words around an answer."""
+"""Answers without markdown, LaTeX, HTML, quotes and lead-in words."""
 
 from __future__ import annotations
 

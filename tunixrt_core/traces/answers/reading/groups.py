@@ -1,4 +1,4 @@
-"""Where several answers come apart: sets, lists, tuples, intervals, ratios, matrices."""
+"""Sets, lists, tuples, intervals, ratios and matrices."""
 
 from __future__ import annotations
 

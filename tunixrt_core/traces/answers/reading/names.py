@@ -1,4 +1,4 @@
-"""Words as answers: names that differ, spellings that do not, and words of which nobody knows."""
+"""Words as answers: names, spellings and unknown words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers in English words: `twenty-one`, `two and a half`, `three quarters`, `one point five`."""
+"""Numbers in English words, such as `twenty-one`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Units of measure: their names, what they are worth in base units, and nouns that are counted."""
+"""Units of measure in base units, and counted nouns."""
 
 from __future__ import annotations
 

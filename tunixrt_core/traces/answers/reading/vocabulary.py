@@ -1,4 +1,4 @@
-"""Words whose sense is known: yes and no, colours, directions, places, people's names, and words with one sense."""
+"""Words with a known meaning: yes, no, colours, places, names."""
 
 from __future__ import annotations
 
