@@ -77,6 +77,7 @@ def test_a_form_is_as_it_was_left_wherever_its_address_is_opened(visitor: Visito
     visitor.sees_key("preflight-rows", timeout=120_000)
     visitor.page.reload()
     visitor.sees_key("preflight-rows", timeout=120_000)
+    visitor.settle()  # a click on a page that is drawn again is lost
     visitor.press("back-to-settings")
     assert batch_size(visitor) == "24"
     visitor.page.go_back()
