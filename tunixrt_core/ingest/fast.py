@@ -14,6 +14,7 @@ import msgspec
 import orjson
 
 from tunixrt_core.ingest.files.parse import count_key_ends, count_keys, may_round
+from tunixrt_core.traces.conversation import NO_CONVERSATION
 from tunixrt_core.traces.rows import SPLITS
 from tunixrt_core.traces.trace import DEFAULT_STEP_TYPE, MAX_TRACE_BYTES, TRACE_VERSION, Step, Trace
 from tunixrt_core.util.hashing import check_json, sha256_hex
@@ -199,6 +200,7 @@ def _trace(
             "model": model,
             "trace_version": TRACE_VERSION,
             "layout": None,
+            "conversation": NO_CONVERSATION,
             "canonical": canonical,
             "content_hash": sha256_hex(canonical),  # here already: a cached property takes a lock to make it
         },

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import orjson
 
 from tunixrt_core.errors import InvalidTrace, UnreadableFile
+from tunixrt_core.traces.conversation import FIELDS
 from tunixrt_core.traces.scores import GivenScore, carried_scores
 from tunixrt_core.traces.trace import DEFAULT_STEP_TYPE, Trace
 
@@ -36,8 +37,9 @@ def to_row(trace: Trace, split: Split | None = None) -> dict[str, Any]:
 def row_of(data: Mapping[str, Any], trace_id: str, split: Split | None = None) -> dict[str, Any]:
     """The same from the JSON form of a trace, as the store keeps it, and its hash."""
     metadata = metadata_of(data, trace_id, split)
-    if "meta" in metadata:
-        metadata["meta"] = json_text(metadata["meta"])
+    for name in ("meta", "conversation"):
+        if name in metadata:
+            metadata[name] = json_text(metadata[name])
     return {
         "prompt": data["prompt"],
         "trace_steps": [step["content"] for step in data["steps"]],
@@ -65,6 +67,8 @@ def metadata_of(data: Mapping[str, Any], trace_id: str, split: Split | None = No
             break
     if layout := data.get("layout"):
         metadata["layout"] = layout
+    if talk := {name: data[name] for name in FIELDS if name in data}:
+        metadata["conversation"] = talk
     if data["meta"]:
         metadata["meta"] = data["meta"]
     return metadata
@@ -89,6 +93,7 @@ def from_row(data: Mapping[str, Any]) -> Row:
             "final_answer": data["final_answer"],
             "meta": _meta(metadata),
             "layout": metadata["layout"] if _has_layout(metadata) else None,
+            **(_object("metadata.conversation", metadata["conversation"]) if _has_conversation(metadata) else {}),
             **{name: metadata.get(name) for name in CARRIED},
         }
     )
@@ -146,6 +151,10 @@ def _has_layout(metadata: Mapping[str, Any]) -> bool:
     return "trace_id" in metadata and isinstance(metadata.get("layout"), Mapping)
 
 
+def _has_conversation(metadata: Mapping[str, Any]) -> bool:
+    return "trace_id" in metadata and bool(metadata.get("conversation"))
+
+
 def _scores(metadata: Mapping[str, Any]) -> tuple[GivenScore, ...]:
     """Of an exported row; what another program writes under that name is kept in `meta`."""
     return carried_scores(metadata) if _carries_scores(metadata) else ()
@@ -158,6 +167,7 @@ def _carries_scores(metadata: Mapping[str, Any]) -> bool:
 def _meta(metadata: Mapping[str, Any]) -> dict[str, Any]:
     known = {"trace_id", "split", "step_types", "meta", *CARRIED}
     known |= {"layout"} if _has_layout(metadata) else set()
+    known |= {"conversation"} if _has_conversation(metadata) else set()
     known |= {"scores"} if _carries_scores(metadata) else set()
     extra = {key: value for key, value in metadata.items() if key not in known}
     return {**extra, **_object("metadata.meta", metadata.get("meta"))}

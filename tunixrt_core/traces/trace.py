@@ -10,6 +10,17 @@ from typing import Any
 import msgspec
 
 from tunixrt_core.errors import InvalidTrace
+from tunixrt_core.traces.conversation import FIELDS as _CONVERSATION
+from tunixrt_core.traces.conversation import (
+    NO_CONVERSATION,
+    Call,
+    Conversation,
+    Message,
+    Tool,
+    call_text,
+    check_conversation,
+    conversation_of,
+)
 from tunixrt_core.traces.layout import Layout, check_layout, in_normal_form, layout_of
 from tunixrt_core.traces.words import plain, straight
 from tunixrt_core.util.hashing import canonical_json, check_json, check_text, sha256_hex
@@ -31,6 +42,7 @@ _FIELDS = frozenset(
         "source",
         "model",
         "layout",
+        *_CONVERSATION,
     }
 )
 # letters become lower case; white space other than a space becomes a line break, which one look finds
@@ -66,6 +78,10 @@ class _Canonical(msgspec.Struct, gc=False):
     source: str | None = None
     model: str | None = None
     layout: Layout | None = None
+    messages: tuple[Message, ...] = ()
+    turns: tuple[Message, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    calls: tuple[Call, ...] = ()
 
 
 _decode = msgspec.json.Decoder(_Canonical).decode
@@ -88,10 +104,13 @@ class Trace:
     model: str | None = None  # what wrote the reasoning, where it is known
     trace_version: str = TRACE_VERSION
     layout: Layout | None = None  # of the text that the trace was read from, where it is not the usual one
+    conversation: Conversation = NO_CONVERSATION
 
     def __post_init__(self) -> None:
         if self.layout is not None:
             object.__setattr__(self, "layout", in_normal_form(self.layout))
+        if self.conversation == NO_CONVERSATION:
+            object.__setattr__(self, "conversation", NO_CONVERSATION)
         _check(self)
 
     def to_dict(self) -> dict[str, Any]:
@@ -108,6 +127,8 @@ class Trace:
                 out[name] = value
         if self.layout is not None:
             out["layout"] = self.layout.to_dict()
+        if self.conversation is not NO_CONVERSATION:
+            out |= self.conversation.to_dict()
         return out
 
     @classmethod
@@ -126,6 +147,7 @@ class Trace:
             meta=data.get("meta") or {},
             trace_version=data.get("trace_version", TRACE_VERSION),
             layout=layout_of(data.get("layout")),
+            conversation=conversation_of(data),
             **{name: data.get(name) for name in _OPTIONAL_TEXT},
         )
 
@@ -145,8 +167,11 @@ class Trace:
             model=read.model,
             trace_version=read.trace_version,
             layout=read.layout,
+            conversation=NO_CONVERSATION,
             canonical=canonical,
         )
+        if read.messages or read.turns or read.tools or read.calls:
+            trace.__dict__["conversation"] = Conversation(read.messages, read.turns, read.tools, read.calls)
         return trace
 
     @cached_property
@@ -161,12 +186,17 @@ class Trace:
 
     @cached_property
     def group_key(self) -> str:
-        """sha256 of the normalised prompt. Traces of one group never stand on both sides of a split."""
-        return group_key_of(self.prompt)
+        """sha256 of the normalised prompt, with the messages before it. Traces of one group never stand on both sides
+        of a split.
+        """
+        return group_key_of(self.prompt, self.conversation.messages)
 
 
-def group_key_of(prompt: str) -> str:
-    """The group key of the traces of a prompt."""
+def group_key_of(prompt: str, messages: Sequence[Message] = ()) -> str:
+    """The group key of the traces of a prompt and the messages before it."""
+    if messages:
+        before = [[m.role, normalise_prompt(m.content), *map(call_text, m.calls)] for m in messages]
+        return sha256_hex(canonical_json([*before, ["user", normalise_prompt(prompt)]]))
     folded = _folded(prompt)
     return sha256_hex(normalise_prompt(prompt).encode() if folded is None else folded)
 
@@ -234,10 +264,7 @@ def _check(trace: Trace) -> None:
     for step in trace.steps:
         _text(f"steps[{step.i}].content", step.content, empty=False)
         _text(f"steps[{step.i}].type", step.type, empty=False)
-    if trace.layout is not None:
-        check_layout(trace.layout, [step.content for step in trace.steps], trace.final_answer)
-        for name, text in trace.layout.texts():
-            _text(f"layout.{name}", text)
+    _check_surroundings(trace)
     if not isinstance(trace.meta, Mapping):
         raise InvalidTrace("meta", f"must be an object, not {kind_of(trace.meta)}. Write {{}} for none")
     try:
@@ -249,6 +276,16 @@ def _check(trace: Trace) -> None:
         raise InvalidTrace(
             "trace", f"is {size:,} bytes as it is stored; at most {MAX_TRACE_BYTES:,} are taken. Shorten it"
         )
+
+
+def _check_surroundings(trace: Trace) -> None:
+    """The layout and the conversation."""
+    if trace.layout is not None:
+        check_layout(trace.layout, [step.content for step in trace.steps], trace.final_answer)
+        for name, text in trace.layout.texts():
+            _text(f"layout.{name}", text)
+    if trace.conversation is not NO_CONVERSATION:
+        check_conversation(trace.conversation)
 
 
 def _text(name: str, value: Any, *, empty: bool = True) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from tunixrt_core.traces.conversation import Message
 from tunixrt_core.traces.trace import Trace
 from tunixrt_core.traces.words import WORD, is_special, plain, tokens
 
@@ -22,13 +23,20 @@ class Place(NamedTuple):
 
 
 def parts(trace: Trace) -> Iterator[tuple[str, str]]:
-    """`(name, text)` of everything that is rendered, in order: system, prompt, steps, final answer."""
+    """`(name, text)` of everything that is rendered, in order: system, messages, prompt, turns, steps, final answer."""
     if trace.system:
         yield "system", trace.system
+    yield from _said("messages", trace.conversation.messages)
     yield "prompt", trace.prompt
+    yield from _said("turns", trace.conversation.turns)
     for step in trace.steps:
         yield f"steps[{step.i}]", step.content
     yield "final_answer", trace.final_answer
+
+
+def _said(name: str, turns: Sequence[Message]) -> Iterator[tuple[str, str]]:
+    for i, turn in enumerate(turns):
+        yield from ((f"{name}[{i}].{field}", text) for field, text in turn.texts())
 
 
 def part(trace: Trace, name: str) -> str:
@@ -64,5 +72,7 @@ def reasoning(trace: Trace) -> str:
 
 
 def whole_text(trace: Trace) -> str:
-    """Prompt, reasoning and answer, one below the other."""
-    return "\n".join((trace.prompt, reasoning(trace), trace.final_answer))
+    """Messages, prompt, reasoning and answer, one below the other."""
+    talk = trace.conversation
+    before, after = ([turn.content for turn in turns] for turns in (talk.messages, talk.turns))
+    return "\n".join((*before, trace.prompt, *after, reasoning(trace), trace.final_answer))

@@ -32,7 +32,11 @@ CREATE OR REPLACE FUNCTION trace_words(body text) RETURNS tsvector LANGUAGE sql 
         CASE WHEN octet_length(said) = char_length(said) THEN said ELSE regexp_replace(regexp_replace(
             regexp_replace(said, '[{INVISIBLE}]+', '', 'g'), '([{UNSPACED}]+)', ' \\1 ', 'g'
         ), '([{UNSPACED}])', '\\1 \\1', 'g') END, 250000), NFD), '[\u0300-\u036f]', '', 'g'), NFC))
-    FROM (SELECT concat_ws(chr(10), trace ->> 'prompt', (
+    FROM (SELECT concat_ws(chr(10), (
+        SELECT string_agg(turn ->> 'content', chr(10)) FROM json_array_elements(trace -> 'messages') AS turn
+    ), (
+        SELECT string_agg(turn ->> 'content', chr(10)) FROM json_array_elements(trace -> 'turns') AS turn
+    ), trace ->> 'prompt', (
         SELECT string_agg(step ->> 'content', chr(10)) FROM json_array_elements(trace -> 'steps') AS step
     ), trace ->> 'final_answer') AS said FROM (SELECT body::json AS trace) AS parsed) AS texts
 $$

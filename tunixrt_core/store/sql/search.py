@@ -63,9 +63,11 @@ def indexed_text(text: str) -> str:
 
 
 def text_of_body(body: str | bytes) -> str:
-    """Prompt, steps and answer of a trace's canonical JSON, one below the other."""
+    """Messages, prompt, steps and answer of a trace's canonical JSON, one below the other."""
     data = orjson.loads(body)
-    return "\n".join([data["prompt"], *[step["content"] for step in data["steps"]], data["final_answer"]])
+    turns = [*data.get("messages", ()), *data.get("turns", ())]
+    said = [turn.get("content", "") for turn in turns]
+    return "\n".join([*said, data["prompt"], *[step["content"] for step in data["steps"]], data["final_answer"]])
 
 
 def has_runs(body: str, runs: str) -> bool:

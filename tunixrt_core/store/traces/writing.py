@@ -177,7 +177,7 @@ def _row(trace: Trace, now: str) -> NewTrace:
     return _new_trace(
         (
             trace.content_hash,
-            group_key_of(trace.prompt),
+            group_key_of(trace.prompt, trace.conversation.messages),
             trace.source,
             trace.model,
             body.decode(),
@@ -198,4 +198,5 @@ def _correct(trace: Trace) -> int | None:
 
 def _text(trace: Trace) -> str:
     # of the same words as `text_of_body` gives: the index forgets a deleted trace by the words of its text
-    return indexed_text("\n".join([trace.prompt, *[step.content for step in trace.steps], trace.final_answer]))
+    said = [turn.content for turn in (*trace.conversation.messages, *trace.conversation.turns)]
+    return indexed_text("\n".join([*said, trace.prompt, *[step.content for step in trace.steps], trace.final_answer]))

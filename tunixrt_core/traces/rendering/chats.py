@@ -7,9 +7,10 @@ byte for byte. docs/reference/exports.md shows the text of each.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from tunixrt_core.traces.conversation import Tool
 from tunixrt_core.traces.layout import Layout
 from tunixrt_core.traces.rendering.styles import (
     ReasoningStyle,
@@ -18,6 +19,7 @@ from tunixrt_core.traces.rendering.styles import (
     reasoning_pieces,
 )
 from tunixrt_core.traces.rendering.text import Piece, strip
+from tunixrt_core.traces.rendering.tool_forms import HERMES, LLAMA, ToolForm, hermes_tools, llama_tools
 from tunixrt_core.traces.trace import Step
 
 
@@ -44,21 +46,42 @@ CHAT_FORMAT_OF_FAMILY = {
     "llama3": ChatFormat.LLAMA3,
 }
 
-Head = Callable[[str, str, bool], Iterator[Piece]]
 Turn = Callable[[Sequence[Step], str, ReasoningStyle, Layout | None], Iterable[Piece]]
+Tools = Sequence[Tool]
 
 
-@dataclass(frozen=True, slots=True)
+def _nothing(system: str, tools: Tools) -> tuple[Piece, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatTemplate:
-    """`head`: (system, user, whether the model is to think) -> everything up to the model's turn. `turn`: what it
-    says, without `end`, which it writes to end its turn. `stop`: tokens that end a generation, besides the
-    tokenizer's own end-of-sequence token.
+    """How a model family writes the turns of a conversation.
+
+    * `begin`: (system text, tools, whether the model is to think) -> what stands before the first turn.
+    * `first`: (system text, tools) -> what stands within the first turn of the user, before its text.
+    * `user`: (text, what `first` gave) -> a turn of the user.
+    * `opened`: what stands before a turn of the model; `quiet`: what follows in a prompt where it is not to think.
+    * `turn`: what the model says, without `end`, which it writes to end its turn.
+    * `trimmed`: the text of an earlier turn of the model, as the template strips it.
+    * `system`: (text) -> a later turn of the system; None where the family has none.
+    * `tools`: the form of calls and results; None where the family has none.
+    * `thinks_on`: whether the template keeps the thinking of the turns behind the last one of the user.
+    * `stop`: tokens that end a generation, besides the tokenizer's own end-of-sequence token.
     """
 
-    head: Head
+    begin: Callable[[str, Tools, bool], Iterable[Piece]]
+    user: Callable[[str, Iterable[Piece]], Iterable[Piece]]
+    opened: str
     end: str
     stop: tuple[str, ...]
+    first: Callable[[str, Tools], Iterable[Piece]] = _nothing
+    quiet: str = ""
     turn: Turn = completion_pieces
+    trimmed: Callable[[str], str] = str
+    system: Callable[[str], Iterable[Piece]] | None = None
+    tools: ToolForm | None = None
+    thinks_on: bool = False
 
 
 def template_of(chat: ChatFormat) -> ChatTemplate:
@@ -75,23 +98,32 @@ def end_of_turn(chat: ChatFormat) -> str:
     return _TEMPLATES[chat].end
 
 
-def _chatml(system: str, user: str, thinks: bool) -> Iterator[Piece]:
-    if system:
-        yield from (Piece("<|im_start|>system\n"), Piece(system, "system"), Piece("<|im_end|>\n"))
-    yield from (Piece("<|im_start|>user\n"), Piece(user, "prompt"), Piece("<|im_end|>\n<|im_start|>assistant\n"))
+# --- Qwen ------------------------------------------------------------------------------------------------------------
+
+
+def _chatml(system: str, tools: Tools, thinks: bool) -> Iterator[Piece]:
+    if system or tools:
+        yield Piece("<|im_start|>system\n")
+        if system:
+            yield Piece(system, "system")
+        if tools:
+            yield from (*((Piece("\n\n"),) if system else ()), Piece(hermes_tools(tools)))
+        yield Piece("<|im_end|>\n")
 
 
 _QWEN25_SYSTEM = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
 
 
-def _qwen25(system: str, user: str, thinks: bool) -> Iterator[Piece]:
-    return _chatml(system or _QWEN25_SYSTEM, user, thinks)
+def _qwen25(system: str, tools: Tools, thinks: bool) -> Iterator[Piece]:
+    return _chatml(system or _QWEN25_SYSTEM, tools, thinks)
 
 
-def _qwen3(system: str, user: str, thinks: bool) -> Iterator[Piece]:
-    yield from _chatml(system, user, thinks)
-    if not thinks:  # what the template writes with enable_thinking=False
-        yield Piece("<think>\n\n</think>\n\n")
+def _chatml_user(user: str, before: Iterable[Piece]) -> Iterator[Piece]:
+    yield from (Piece("<|im_start|>user\n"), *before, Piece(user, "prompt"), Piece("<|im_end|>\n"))
+
+
+def _chatml_system(text: str) -> Iterator[Piece]:
+    yield from (Piece("<|im_start|>system\n"), Piece(text, "system"), Piece("<|im_end|>\n"))
 
 
 def _qwen3_turn(steps: Sequence[Step], answer: str, style: ReasoningStyle, layout: Layout | None) -> Iterator[Piece]:
@@ -102,26 +134,35 @@ def _qwen3_turn(steps: Sequence[Step], answer: str, style: ReasoningStyle, layou
     yield from strip(answer_pieces(steps, answer, layout), "\n", right=False)
 
 
-def _gemma(system: str, user: str, thinks: bool) -> Iterator[Piece]:
+# --- Gemma -----------------------------------------------------------------------------------------------------------
+
+
+def _begin_gemma(system: str, tools: Tools, thinks: bool) -> tuple[Piece, ...]:
+    return (Piece("<bos>"),)
+
+
+def _gemma(system: str, tools: Tools) -> tuple[Piece, ...]:
     # Gemma 1 and 2 refuse a system turn; as in Gemma 3 the text goes before the first user turn
-    return _gemma_asked((Piece(system.strip(), "system"), Piece("\n\n")) if system else (), user)
+    return (Piece(system.strip(), "system"), Piece("\n\n")) if system else ()
 
 
-def _gemma3(system: str, user: str, thinks: bool) -> Iterator[Piece]:
-    return _gemma_asked((Piece(system, "system"), Piece("\n\n")) if system else (), user)
+def _gemma3(system: str, tools: Tools) -> tuple[Piece, ...]:
+    return (Piece(system, "system"), Piece("\n\n")) if system else ()
 
 
-def _gemma_asked(before: tuple[Piece, ...], user: str) -> Iterator[Piece]:
-    yield from (Piece("<bos><start_of_turn>user\n"), *before)
-    yield from (Piece(user.strip(), "prompt"), Piece("<end_of_turn>\n<start_of_turn>model\n"))
+def _gemma_user(user: str, before: Iterable[Piece]) -> Iterator[Piece]:
+    yield from (Piece("<start_of_turn>user\n"), *before, Piece(user.strip(), "prompt"), Piece("<end_of_turn>\n"))
 
 
-def _gemma4(system: str, user: str, thinks: bool) -> Iterator[Piece]:
+def _gemma4(system: str, tools: Tools, thinks: bool) -> Iterator[Piece]:
     yield Piece("<bos>")
     if system or thinks:
         yield Piece("<|turn>system\n<|think|>\n" if thinks else "<|turn>system\n")
         yield from (Piece(system.strip(), "system"), Piece("<turn|>\n"))
-    yield from (Piece("<|turn>user\n"), Piece(user.strip(), "prompt"), Piece("<turn|>\n<|turn>model\n"))
+
+
+def _gemma4_user(user: str, before: Iterable[Piece]) -> Iterator[Piece]:
+    yield from (Piece("<|turn>user\n"), *before, Piece(user.strip(), "prompt"), Piece("<turn|>\n"))
 
 
 def _gemma4_turn(steps: Sequence[Step], answer: str, style: ReasoningStyle, layout: Layout | None) -> Iterator[Piece]:
@@ -133,35 +174,54 @@ def _gemma4_turn(steps: Sequence[Step], answer: str, style: ReasoningStyle, layo
     yield from strip(answer_pieces(steps, answer, layout))
 
 
-def _llama3(system: str, user: str, thinks: bool) -> Iterator[Piece]:
+# --- Llama -----------------------------------------------------------------------------------------------------------
+
+
+def _llama3(system: str, tools: Tools, thinks: bool) -> Iterator[Piece]:
     yield Piece("<|begin_of_text|>")
     if system:
         yield from _llama3_turn("system", Piece(system.strip(), "system"))
-    yield from _llama3_asked(user)
 
 
 # Llama 3.1 takes this date where a program gives none; 3.2 takes the day on which it is asked, which no training can.
 _LLAMA31_DATES = "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n"
 
 
-def _llama31(system: str, user: str, thinks: bool) -> Iterator[Piece]:
+def _llama31(system: str, tools: Tools, thinks: bool) -> Iterator[Piece]:
     yield Piece("<|begin_of_text|>")
-    yield from _llama3_turn("system", Piece(_LLAMA31_DATES), Piece(system.strip(), "system"))
-    yield from _llama3_asked(user)
+    dates = f"Environment: ipython\n{_LLAMA31_DATES}" if tools else _LLAMA31_DATES
+    yield from _llama3_turn("system", Piece(dates), Piece(system.strip(), "system"))
 
 
-def _llama3_asked(user: str) -> Iterator[Piece]:
-    yield from _llama3_turn("user", Piece(user.strip(), "prompt"))
-    yield Piece("<|start_header_id|>assistant<|end_header_id|>\n\n")
+def _llama31_first(system: str, tools: Tools) -> tuple[Piece, ...]:
+    return (Piece(llama_tools(tools)),) if tools else ()
+
+
+def _llama3_user(user: str, before: Iterable[Piece]) -> Iterator[Piece]:
+    return _llama3_turn("user", *before, Piece(user.strip(), "prompt"))
+
+
+def _llama3_system(text: str) -> Iterator[Piece]:
+    return _llama3_turn("system", Piece(text.strip(), "system"))
 
 
 def _llama3_turn(role: str, *said: Piece) -> Iterator[Piece]:
     yield from (Piece(f"<|start_header_id|>{role}<|end_header_id|>\n\n"), *said, Piece("<|eot_id|>"))
 
 
-def _none(system: str, user: str, thinks: bool) -> Iterator[Piece]:
+# --- plain text ------------------------------------------------------------------------------------------------------
+
+
+def _plain(system: str, tools: Tools, thinks: bool) -> Iterator[Piece]:
     if system:
-        yield from (Piece(system, "system"), Piece("\n\n"))
+        yield from _plain_system(system)
+
+
+def _plain_system(text: str) -> Iterator[Piece]:
+    yield from (Piece(text, "system"), Piece("\n\n"))
+
+
+def _plain_user(user: str, before: Iterable[Piece]) -> Iterator[Piece]:
     yield from (Piece(user, "prompt"), Piece("\n"))
 
 
@@ -171,15 +231,51 @@ def _stripped_turn(
     return strip(completion_pieces(steps, answer, style, layout))
 
 
+_CHATML = ChatTemplate(
+    begin=_chatml,
+    user=_chatml_user,
+    opened="<|im_start|>assistant\n",
+    end="<|im_end|>\n",
+    stop=("<|im_end|>",),
+    system=_chatml_system,
+    tools=HERMES,
+)
+_GEMMA = ChatTemplate(
+    begin=_begin_gemma,
+    first=_gemma,
+    user=_gemma_user,
+    opened="<start_of_turn>model\n",
+    end="<end_of_turn>\n",
+    stop=("<end_of_turn>",),
+    trimmed=str.strip,
+)
+_LLAMA3 = ChatTemplate(
+    begin=_llama3,
+    user=_llama3_user,
+    opened="<|start_header_id|>assistant<|end_header_id|>\n\n",
+    end="<|eot_id|>",
+    stop=("<|eot_id|>",),
+    trimmed=str.strip,
+    system=_llama3_system,
+)
 # gemma and llama3 were there before their completions were stripped as the templates do; runs go on with their bytes
 _TEMPLATES: dict[ChatFormat, ChatTemplate] = {
-    ChatFormat.CHATML: ChatTemplate(_chatml, "<|im_end|>\n", ("<|im_end|>",)),
-    ChatFormat.QWEN25: ChatTemplate(_qwen25, "<|im_end|>\n", ("<|im_end|>",)),
-    ChatFormat.QWEN3: ChatTemplate(_qwen3, "<|im_end|>\n", ("<|im_end|>",), _qwen3_turn),
-    ChatFormat.GEMMA: ChatTemplate(_gemma, "<end_of_turn>\n", ("<end_of_turn>",)),
-    ChatFormat.GEMMA3: ChatTemplate(_gemma3, "<end_of_turn>\n", ("<end_of_turn>",), _stripped_turn),
-    ChatFormat.GEMMA4: ChatTemplate(_gemma4, "<turn|>\n", ("<turn|>",), _gemma4_turn),
-    ChatFormat.LLAMA3: ChatTemplate(_llama3, "<|eot_id|>", ("<|eot_id|>",)),
-    ChatFormat.LLAMA31: ChatTemplate(_llama31, "<|eot_id|>", ("<|eot_id|>",), _stripped_turn),
-    ChatFormat.NONE: ChatTemplate(_none, "\n\n", ()),
+    ChatFormat.CHATML: _CHATML,
+    ChatFormat.QWEN25: replace(_CHATML, begin=_qwen25),
+    # what the template writes with enable_thinking=False
+    ChatFormat.QWEN3: replace(_CHATML, turn=_qwen3_turn, quiet="<think>\n\n</think>\n\n", thinks_on=True),
+    ChatFormat.GEMMA: _GEMMA,
+    ChatFormat.GEMMA3: replace(_GEMMA, first=_gemma3, turn=_stripped_turn),
+    ChatFormat.GEMMA4: ChatTemplate(
+        begin=_gemma4,
+        user=_gemma4_user,
+        opened="<|turn>model\n",
+        end="<turn|>\n",
+        stop=("<turn|>",),
+        turn=_gemma4_turn,
+        trimmed=str.strip,
+    ),
+    ChatFormat.LLAMA3: _LLAMA3,
+    ChatFormat.LLAMA31: replace(_LLAMA3, begin=_llama31, first=_llama31_first, turn=_stripped_turn, tools=LLAMA),
+    ChatFormat.NONE: ChatTemplate(begin=_plain, user=_plain_user, opened="", end="\n\n", stop=(), system=_plain_system),
 }

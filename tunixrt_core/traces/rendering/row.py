@@ -2,26 +2,81 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from tunixrt_core.traces.conversation import NO_CONVERSATION, Conversation, calls_text
 from tunixrt_core.traces.rendering.chats import ChatFormat, template_of
+from tunixrt_core.traces.rendering.context import Asked, EarlierThinking, TrainOn, calls_of, context_pieces
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.rendering.text import Piece, Rendered, join
 from tunixrt_core.traces.trace import Trace
 
 
-def render(trace: Trace, style: ReasoningStyle, chat: ChatFormat, *, system: str | None = None) -> Rendered:
-    """The row of a trace. The trace's own system prompt wins over the default one given here."""
-    asked = _prompt_pieces(trace.prompt, chat, style, trace.system or system)
-    template = template_of(chat)
-    said = template.turn(trace.steps, trace.final_answer, style, trace.layout)
-    return Rendered(join(asked), (*said, Piece(template.end)), asked)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnOptions:
+    """What a row trains on of a conversation, and what it keeps of the thinking of earlier turns."""
+
+    train_on: TrainOn = TrainOn.LAST
+    thinking: EarlierThinking = EarlierThinking.TEMPLATE
 
 
-def render_prompt(prompt: str, chat: ChatFormat, style: ReasoningStyle, *, system: str | None = None) -> str:
-    """Everything up to where the model begins to write. The style tells whether it is asked to think, which some
-    formats write into the prompt.
+LAST_TURN = TurnOptions()
+
+
+def render(
+    trace: Trace,
+    style: ReasoningStyle,
+    chat: ChatFormat,
+    *,
+    system: str | None = None,
+    turns: TurnOptions = LAST_TURN,
+) -> Rendered:
+    """The row of a trace. The trace's own system prompt wins over the default one given here.
+
+    Raises InvalidTrace where the chat format has no form for a part of its conversation.
     """
-    return join(_prompt_pieces(prompt, chat, style, system))
+    asked = context_pieces(
+        Asked(
+            prompt=trace.prompt,
+            system=trace.system or system or "",
+            conversation=trace.conversation,
+            thinks=style is ReasoningStyle.THINK,
+            thinking=turns.thinking,
+            train_on=turns.train_on,
+        ),
+        chat,
+    )
+    return Rendered(join(asked), (*_said(trace, style, chat), Piece(template_of(chat).end)), asked)
 
 
-def _prompt_pieces(prompt: str, chat: ChatFormat, style: ReasoningStyle, system: str | None) -> tuple[Piece, ...]:
-    return tuple(template_of(chat).head(system or "", prompt, style is ReasoningStyle.THINK))
+def render_prompt(
+    prompt: str,
+    chat: ChatFormat,
+    style: ReasoningStyle,
+    *,
+    system: str | None = None,
+    conversation: Conversation = NO_CONVERSATION,
+    turns: TurnOptions = LAST_TURN,
+) -> str:
+    """Everything up to where the model begins to write. The style tells whether it is asked to think, which some
+    formats write into the prompt. Raises InvalidTrace as `render` does.
+    """
+    asked = Asked(
+        prompt=prompt,
+        system=system or "",
+        conversation=conversation,
+        thinks=style is ReasoningStyle.THINK,
+        thinking=turns.thinking,
+    )
+    return join(context_pieces(asked, chat))
+
+
+def _said(trace: Trace, style: ReasoningStyle, chat: ChatFormat) -> tuple[Piece, ...]:
+    """The final turn without its end."""
+    calls, turn = trace.conversation.calls, template_of(chat).turn
+    if not calls:
+        return tuple(turn(trace.steps, trace.final_answer, style, trace.layout))
+    if trace.final_answer == calls_text(calls):  # the turn says nothing beside its calls
+        return tuple(turn(trace.steps, calls_of(calls, "", chat), style, None))
+    said = turn(trace.steps, trace.final_answer, style, trace.layout)
+    return (*said, Piece(calls_of(calls, trace.final_answer, chat), "answer"))

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["format", "step", "answer", "system", "prompt"]
+Kind = Literal["format", "step", "answer", "system", "prompt", "message", "reply"]
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a row: `format` (control tokens, tags, line ends), `system`, `prompt`, `step` or `answer`.
+    """A stretch of a row: `format` (control tokens, tags, line ends), `system`, `prompt`, `step` or `answer`; of turns
+    before the prompt, or between prompt and answer, a `message`, or, where it is trained on, a `reply`.
 
     `index` counts the steps of the row from 0, `type` is the step's; both only mean something for a step.
     """
@@ -35,9 +36,9 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """One row as text: `prompt` is given to the model (never trained on), the pieces are what it should write.
+    """One row as text: `prompt` is given to the model, the pieces are what it should write.
 
-    `prompt_pieces` say what the prompt is made of, where that is known.
+    `prompt_pieces` say what the prompt is made of, where that is known. Of the prompt only each `reply` is trained on.
     """
 
     prompt: str
@@ -55,8 +56,8 @@ class Rendered:
 
     @property
     def spans(self) -> tuple[Span, ...]:
-        """Every character of `text` in exactly one span, in order, none empty. Those from `len(prompt)` on are
-        trained on: the loss mask needs nothing else.
+        """Every character of `text` in exactly one span, in order, none empty. Those from `len(prompt)` on, and each
+        `reply` before, are trained on: the loss mask needs nothing else.
         """
         return tuple(_spans((*(self.prompt_pieces or (Piece(self.prompt, "prompt"),)), *self.pieces)))
 

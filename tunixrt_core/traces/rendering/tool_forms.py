@@ -1,0 +1,95 @@
+"""Tool definitions, calls and results in the forms of model families."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from tunixrt_core.traces.conversation import Call, Message, Tool, call_text
+from tunixrt_core.traces.rendering.text import Piece
+
+
+@dataclass(frozen=True, slots=True)
+class ToolForm:
+    """How a family writes what belongs to tools.
+
+    * `call`: the text of one call, as the model writes it; `between` stands between two of them and behind a content.
+    * `results`: the turns of consecutive results.
+    * `several`: whether one turn may call more than one tool, or say something beside the call.
+    """
+
+    call: Callable[[Call], str]
+    results: Callable[[Sequence[Message]], Iterable[Piece]]
+    between: str = "\n"
+    several: bool = True
+
+
+def hermes_call(call: Call) -> str:
+    """A call as Qwen 2.5, Qwen 3 and Hermes write it."""
+    return f"<tool_call>\n{call_text(call)}\n</tool_call>"
+
+
+def hermes_tools(tools: Sequence[Tool]) -> str:
+    """The definitions behind the system text, as the templates of Qwen 2.5 and Qwen 3 write them."""
+    listed = "".join(f"\n{_json(tool)}" for tool in tools)
+    return (
+        "# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
+        f"You are provided with function signatures within <tools></tools> XML tags:\n<tools>{listed}\n</tools>\n\n"
+        "For each function call, return a json object with function name and arguments within <tool_call></tool_call> "
+        'XML tags:\n<tool_call>\n{"name": <function-name>, "arguments": <args-json-object>}\n</tool_call>'
+    )
+
+
+def _hermes_results(results: Sequence[Message]) -> Iterator[Piece]:
+    yield Piece("<|im_start|>user")
+    for result in results:
+        yield from (Piece("\n<tool_response>\n"), Piece(result.content, "message"), Piece("\n</tool_response>"))
+    yield Piece("<|im_end|>\n")
+
+
+def llama_call(call: Call) -> str:
+    """A call as Llama 3.1 writes it."""
+    written = call.arguments if isinstance(call.arguments, str) else _json(call.arguments)
+    return f'{{"name": "{call.name}", "parameters": {written}}}'
+
+
+def llama_tools(tools: Sequence[Tool]) -> str:
+    """The definitions before the first user text, as the template of Llama 3.1 writes them."""
+    listed = "".join(f"{_json(tool, 4)}\n\n" for tool in tools)
+    return (
+        "Given the following functions, please respond with a JSON for a function call with its proper arguments that "
+        'best answers the given prompt.\n\nRespond in the format {"name": function name, "parameters": dictionary of '
+        f"argument name and its value}}.Do not use variables.\n\n{listed}"
+    )
+
+
+def _llama_results(results: Sequence[Message]) -> Iterator[Piece]:
+    for result in results:
+        yield Piece("<|start_header_id|>ipython<|end_header_id|>\n\n")
+        yield from (Piece(_json(result.content), "message"), Piece("<|eot_id|>"))  # the template writes texts as JSON
+
+
+HERMES = ToolForm(hermes_call, _hermes_results)
+LLAMA = ToolForm(llama_call, _llama_results, several=False)
+
+
+def written_calls(form: ToolForm, calls: Sequence[Call], content: str) -> str:
+    """The text of calls behind a content, with what stands between."""
+    text = form.between.join(map(form.call, calls))
+    return form.between + text if content else text
+
+
+def grouped(turns: Sequence[Message]) -> Iterator[tuple[bool, list[tuple[int, Message]]]]:
+    """The turns with their places, consecutive results of tools together; whether they are results."""
+    for is_tool, found in groupby(enumerate(turns), key=lambda item: item[1].role == "tool"):
+        if is_tool:
+            yield True, list(found)
+        else:
+            yield from ((False, [one]) for one in found)
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=indent)  # as `tojson` of chat templates
