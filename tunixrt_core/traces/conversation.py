@@ -64,7 +64,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
 
 
 class Conversation(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What stands around a prompt and its answer; empty for a trace of one question.
+    """The context of a prompt and its answer; empty for a trace of one question.
 
     * `messages`: the turns before the prompt, without the leading system text, which a trace holds as `system`.
     * `turns`: those between prompt and final answer: calls of the assistant and the results of tools.
@@ -107,7 +107,7 @@ def check_conversation(talk: Conversation) -> None:
             if name == "turns" and message.role not in ("assistant", "tool"):
                 raise InvalidTrace(
                     f"turns[{i}].role",
-                    f"is {message.role}; only assistant and tool stand between prompt and answer. Put it in messages",
+                    f"is {message.role}; only assistant and tool may come between prompt and answer. Move it to messages",
                 )
     _check_calls(talk.calls, "calls")
     for i, tool in enumerate(talk.tools):
@@ -121,7 +121,7 @@ def call_text(call: Call) -> str:
 
 
 def calls_text(calls: Sequence[Call]) -> str:
-    """Calls as text, one a line: the final answer of a turn that says nothing beside them."""
+    """Calls as text, one per line: the final answer of a turn that says nothing else."""
     return "\n".join(map(call_text, calls))
 
 
@@ -153,9 +153,9 @@ def _check_message(message: Message, field: str) -> None:
         _check_text(getattr(message, name) or "", f"{field}.{name}")
     if message.role != "assistant" and (message.calls or message.reasoning or message.train is not None):
         wrong = "calls" if message.calls else "reasoning" if message.reasoning else "train"
-        raise InvalidTrace(f"{field}.{wrong}", f"stands in a turn of role {message.role}; only an assistant has it")
+        raise InvalidTrace(f"{field}.{wrong}", f"belongs to a turn of role {message.role}; only an assistant has it. Leave it out")
     if message.role != "tool" and message.call_id is not None:
-        raise InvalidTrace(f"{field}.call_id", f"stands in a turn of role {message.role}; only a tool answers a call")
+        raise InvalidTrace(f"{field}.call_id", f"belongs to a turn of role {message.role}; only a tool has it. Leave it out")
     _check_calls(message.calls, f"{field}.calls")
 
 

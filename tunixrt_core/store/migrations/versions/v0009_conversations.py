@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """PostgreSQL makes the words of a trace with a function, which now reads its messages. SQLite is given the words."""
+    """Renew PostgreSQL's index, whose words a function makes: it now reads messages. SQLite is given the words."""
     if op.get_bind().dialect.name == "postgresql":
         context.config.attributes["dialect"].renew_search(op.get_bind())
 
