@@ -107,7 +107,7 @@ def check_conversation(talk: Conversation) -> None:
             if name == "turns" and message.role not in ("assistant", "tool"):
                 raise InvalidTrace(
                     f"turns[{i}].role",
-                    f"is {message.role}; only assistant and tool may come between prompt and answer. Move it to messages",
+                    f"is {message.role}; only assistant and tool fit between prompt and answer. Move it to messages",
                 )
     _check_calls(talk.calls, "calls")
     for i, tool in enumerate(talk.tools):
@@ -153,9 +153,13 @@ def _check_message(message: Message, field: str) -> None:
         _check_text(getattr(message, name) or "", f"{field}.{name}")
     if message.role != "assistant" and (message.calls or message.reasoning or message.train is not None):
         wrong = "calls" if message.calls else "reasoning" if message.reasoning else "train"
-        raise InvalidTrace(f"{field}.{wrong}", f"belongs to a turn of role {message.role}; only an assistant has it. Leave it out")
+        raise InvalidTrace(
+            f"{field}.{wrong}", f"belongs to a turn of role {message.role}; only an assistant has it. Leave it out"
+        )
     if message.role != "tool" and message.call_id is not None:
-        raise InvalidTrace(f"{field}.call_id", f"belongs to a turn of role {message.role}; only a tool has it. Leave it out")
+        raise InvalidTrace(
+            f"{field}.call_id", f"belongs to a turn of role {message.role}; only a tool has it. Leave it out"
+        )
     _check_calls(message.calls, f"{field}.calls")
 
 
