@@ -65,13 +65,14 @@ _UNNAMED = """
 _FOCUS = """
 () => {
   const e = document.activeElement, box = e.getBoundingClientRect();
-  return {
+  return e === document.body ? null : {
     place: e.closest('[data-testid=stSidebar]') ? 'sidebar' : e.closest('[data-testid=stMain]') ? 'main' : 'frame',
     top: Math.round(box.top + (document.querySelector('[data-testid=stMain]')?.scrollTop || 0)),
     left: Math.round(box.left), name: (e.getAttribute('aria-label') || e.innerText || e.tagName).slice(0, 40),
   };
 }
 """
+MOST_STOPS = 200
 
 
 def contrasts(page: Any) -> dict[str, float]:
@@ -84,10 +85,12 @@ def unnamed(page: Any) -> list[str]:
     return list(page.evaluate(_UNNAMED))
 
 
-def tab_stops(page: Any, count: int) -> list[dict[str, Any]]:
-    """Where the focus goes with the first presses of Tab."""
-    stops = []
-    for _ in range(count):
+def tab_stops(page: Any) -> list[dict[str, Any]]:
+    """Where the focus goes with each press of Tab, from the top of a page that is drawn to where nothing has it."""
+    stops: list[dict[str, Any]] = []
+    for _ in range(MOST_STOPS):
         page.keyboard.press("Tab")
-        stops.append(page.evaluate(_FOCUS))
-    return stops
+        if (stop := page.evaluate(_FOCUS)) is None:
+            return stops
+        stops.append(stop)
+    raise AssertionError(f"{MOST_STOPS} presses of Tab do not reach the end of the page")
