@@ -53,11 +53,11 @@ class _SftRow(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 _decode_row = msgspec.json.Decoder(_Row).decode
 _decode_sft_row = msgspec.json.Decoder(_SftRow).decode
 _FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-_CARRIED = ("system", "reference_answer", "source", "model")
-_METADATA = frozenset({"trace_id", "split", "step_types", "meta", *_CARRIED})
+_OPTIONAL_FIELDS = ("system", "reference_answer", "source", "model")
+_METADATA = frozenset({"trace_id", "split", "step_types", "meta", *_OPTIONAL_FIELDS})
 _Meta = dict[str, Any] | str  # an export writes its JSON text
 _Types = list[str] | None  # of the steps; None where all have the default
-_Optional = tuple[str | None, str | None, str | None, str | None]  # of a trace, in the order of _CARRIED
+_Optional = tuple[str | None, str | None, str | None, str | None]  # of a trace, in the order of _OPTIONAL_FIELDS
 # of each step in canonical JSON; where there are more steps, they are written the other way
 _ENDS = tuple(f'","i":{i},"type":"{DEFAULT_STEP_TYPE}"}}' for i in range(256))
 _new, _set = object.__new__, object.__setattr__  # a Trace is frozen
@@ -134,10 +134,10 @@ def read_sft_row(line: bytes, label: str | None) -> Trace | None:
     ):
         return None
     meta: _Meta = metadata.get("meta", {})
-    given = [metadata[name] for name in _CARRIED if name in metadata]
+    given = [metadata[name] for name in _OPTIONAL_FIELDS if name in metadata]
     if not isinstance(meta, dict | str) or not all(type(value) is str for value in given):
         return None
-    system, reference, source, model = map(metadata.get, _CARRIED)
+    system, reference, source, model = map(metadata.get, _OPTIONAL_FIELDS)
     optional = system, reference, label if source is None else source, model
     keys = 4 + len(metadata)
     return _trace(line, label, keys, row.prompt, row.trace_steps, types, row.final_answer, meta, optional)

@@ -161,7 +161,7 @@ class Trace:
 
     @cached_property
     def group_key(self) -> str:
-        """sha256 of the normalised prompt. Traces of one group never stand on both sides of a split."""
+        """sha256 of the normalised prompt. Traces of one group are always on one side of a split."""
         return group_key_of(self.prompt)
 
 

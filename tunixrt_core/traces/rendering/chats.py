@@ -22,7 +22,7 @@ from tunixrt_core.traces.trace import Step
 
 
 class ChatFormat(StrEnum):
-    """Whose control tokens stand around the turns."""
+    """The model family whose control tokens surround the turns."""
 
     CHATML = "chatml"  # Qwen 2, and Qwen 2.5 and 3 without what their own templates add
     QWEN25 = "qwen2.5"  # with Qwen's own system text where there is none
@@ -71,7 +71,7 @@ def stop_tokens(chat: ChatFormat) -> tuple[str, ...]:
 
 
 def end_of_turn(chat: ChatFormat) -> str:
-    """What stands behind a completion."""
+    """The text after a completion."""
     return _TEMPLATES[chat].end
 
 
@@ -171,7 +171,7 @@ def _stripped_turn(
     return strip(completion_pieces(steps, answer, style, layout))
 
 
-# gemma and llama3 were there before their completions were stripped as the templates do; runs go on with their bytes
+# gemma and llama3 do not strip completions, though their templates do: existing runs need the same bytes
 _TEMPLATES: dict[ChatFormat, ChatTemplate] = {
     ChatFormat.CHATML: ChatTemplate(_chatml, "<|im_end|>\n", ("<|im_end|>",)),
     ChatFormat.QWEN25: ChatTemplate(_qwen25, "<|im_end|>\n", ("<|im_end|>",)),
