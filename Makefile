@@ -48,7 +48,7 @@ test-postgres: .venv-free/.installed-dev
 	.ci/with-postgres .venv-free/bin/python -m pytest tests/store -k postgres
 
 # Code whose texts follow the word list of docs/tools/words.tsv.
-PLAIN = app pages benchmarks $(addprefix tunixrt_core/,cli evaluation export home jobs manifest pipeline runs traces training tunix_backend util)
+PLAIN = app pages benchmarks tunixrt_core
 
 check: .venv-free/.installed-dev
 	.venv-free/bin/ruff format --check .

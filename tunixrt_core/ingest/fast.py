@@ -34,7 +34,7 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     prompt: str
     steps: list[str | _Step]
     final_answer: str
-    # a key that stands there with null is not counted, so that the long way decides
+    # a key with the value null is not counted, so that the long way decides
     meta: dict[str, Any] | str | None = None
     system: str | None = None
     reference_answer: str | None = None
@@ -104,7 +104,7 @@ def _keys(row: _Row) -> int:
 
 
 def _divided(steps: list[str | _Step]) -> tuple[list[str], list[str], int] | None:
-    """The texts and the types of steps, and how many keys they have; None where one is not counted as it stands."""
+    """The texts and the types of steps, and the number of their keys; None where a step cannot be counted."""
     texts, types, keys = [], [], 0
     for i, step in enumerate(steps):
         if isinstance(step, str):
@@ -166,7 +166,7 @@ def _trace(
             return None
         if meta is given:
             colons = ends = keys + count_keys(meta)
-    # every key has its colon: more than were decoded means that one stands twice, or that text holds colons too
+    # every key has its colon: more than were decoded means a repeated key, or colons within text
     if line.count(b":") != colons and count_key_ends(line) != ends:
         return None
     if not (prompt.strip() and final_answer.strip() and all(map(_stripped, texts))):
@@ -209,7 +209,7 @@ def _trace(
 def _canonical(
     prompt: str, texts: list[str], types: _Types, final_answer: str, meta: dict[str, Any], optional: _Optional
 ) -> bytes:
-    """What `canonical_json` gives: the keys stand in their order already, except inside of `meta`."""
+    """The result of `canonical_json`: the keys are in their order already, except inside of `meta`."""
     system, reference, source, model = optional
     body: dict[str, Any] = {"final_answer": final_answer, "meta": meta}
     if model is not None:

@@ -107,7 +107,7 @@ class Arranger:
         return row if plan is None else _prepared(row, plan)
 
     def arranged(self, row: dict[str, Any], form: Form) -> Arranged | None:
-        """The row for this format; None where it is to be read as it stands. Raises InvalidTrace."""
+        """The row for this format; None where it is read unchanged. Raises InvalidTrace."""
         plan = self._plan(row)
         if plan is None or (form.NAME in _OWN_REFERENCE and plan.of_references):
             return None
@@ -236,7 +236,7 @@ def _is_chat(value: Any) -> bool:
 
 
 def _exact(row: dict[str, Any], plan: _Plan, form: Form) -> Arranged | None:
-    """For formats that name every key: other spellings, and lists that stand as text."""
+    """For formats that name every key: other spellings, and lists that are written as text."""
     if form.NAME != "mapping":
         found = _prepared(row, plan)
         return None if found is row else Arranged(found, plan.names)
@@ -288,7 +288,7 @@ def _with_prompt(found: Arranged, plan: _Plan, form: Form) -> Arranged:
 def _contexts(
     row: Mapping[str, Any], names: Sequence[str], fields: Mapping[str, str], question: str
 ) -> Iterator[tuple[str, str]]:
-    """The columns that stand before the question, unless it holds their text already."""
+    """The columns that precede the question in the prompt, but for those whose text it contains already."""
     for name in names:
         text = _context_text(row.get(name))
         if name not in fields and text and text not in question:
@@ -304,7 +304,7 @@ def _context_text(value: Any) -> str | None:
 
 
 def _add_choices(made: dict[str, Any], choices: Choices, asked: Sequence[str]) -> int:
-    """Where the choices begin in the prompt; they stand behind what is asked last."""
+    """Position of the choices in the prompt: after the last part of the question."""
     last = next((name for name in reversed(asked) if str(made.get(name) or "").strip()), asked[0])
     made[last] = f"{made[last]}{_BETWEEN}{choices.written}"
     for name in choices.columns:

@@ -86,7 +86,7 @@ REFERENCES = (
     "target",
     "solution",
 )
-# what must be known to answer the question; it stands before the question in the prompt
+# what must be known to answer the question; it precedes the question in the prompt
 CONTEXTS = (
     "context",
     "contexts",
