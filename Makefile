@@ -55,7 +55,7 @@ check: .venv-free/.installed-dev
 	.venv-free/bin/ruff check .
 	.venv-free/bin/lint-imports --no-cache
 	.venv-free/bin/mypy
-	.venv-free/bin/python -m docs.tools.words README.md CONTRIBUTING.md docs $(PLAIN)
+	.venv-free/bin/python -m docs.tools.words README.md CONTRIBUTING.md CHANGELOG.md docs $(PLAIN)
 
 format: .venv-free/.installed-dev
 	.venv-free/bin/ruff format .
