@@ -95,7 +95,7 @@ BUDGETS: dict[str, tuple[int, int, set[str]]] = {
     "tunixrt evals list": (350, 60, HEAVY | {"sqlalchemy", "rapidfuzz", "yaml"}),
     "tunixrt models list": (330, 40, HEAVY | {"sqlalchemy", "rapidfuzz", "yaml"}),
     "tunixrt traces list": (395, 90, HEAVY | {"sqlalchemy", "rapidfuzz", "yaml"}),
-    "tunixrt dataset list": (430, 115, HEAVY | {"sqlalchemy", "rapidfuzz"}),
+    "tunixrt dataset list": (430, 120, HEAVY | {"sqlalchemy", "rapidfuzz"}),
     "tunixrt_core.pipeline.pipeline": (165, 45, HEAVY | {"pydantic", "sqlalchemy", "typer", "rich"}),
     # a script that only reads and writes traces pays for no manifest
     "tunixrt_core.store.store": (50, 12, HEAVY | {"pydantic", "sqlalchemy", "typer", "rich"}),
