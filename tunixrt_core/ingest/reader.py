@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypedDict, Unpack
 
 from tunixrt_core.errors import InvalidTrace, UnreadableFile
-from tunixrt_core.ingest.columns.arranging import Arranged, Arranger, fields_of, finished
+from tunixrt_core.ingest.columns.arranging import Arranger, fields_of, finished
 from tunixrt_core.ingest.columns.left_out import left_out
 from tunixrt_core.ingest.columns.names import usual_name
+from tunixrt_core.ingest.columns.plans import Arranged
 from tunixrt_core.ingest.fast import FAST, FastReader
 from tunixrt_core.ingest.files import members
 from tunixrt_core.ingest.files.arrow_tables import read_arrow, read_parquet
