@@ -48,14 +48,14 @@ test-postgres: .venv-free/.installed-dev
 	.ci/with-postgres .venv-free/bin/python -m pytest tests/store -k postgres
 
 # Code whose texts follow the word list of docs/tools/words.tsv.
-PLAIN = app pages benchmarks $(addprefix tunixrt_core/,cli evaluation home jobs manifest pipeline runs training tunix_backend util)
+PLAIN = app pages benchmarks tunixrt_core
 
 check: .venv-free/.installed-dev
 	.venv-free/bin/ruff format --check .
 	.venv-free/bin/ruff check .
 	.venv-free/bin/lint-imports --no-cache
 	.venv-free/bin/mypy
-	.venv-free/bin/python -m docs.tools.words README.md CONTRIBUTING.md docs $(PLAIN)
+	.venv-free/bin/python -m docs.tools.words README.md CONTRIBUTING.md CHANGELOG.md docs $(PLAIN)
 
 format: .venv-free/.installed-dev
 	.venv-free/bin/ruff format .

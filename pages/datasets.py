@@ -12,7 +12,7 @@ from app.datasets.lengths import lengths_of, pick_tokenizer, show_lengths, wait_
 from app.datasets.views import scaled, show_card, show_checks, show_diff, show_findings, show_split_table
 from app.state import get_pipeline
 from app.ui import blocks
-from app.ui.address import stands_in_address
+from app.ui.address import kept_in_address
 from app.ui.components import card, empty_state, halves, header, pick_row, table, tiles
 from app.ui.navigation import go
 from app.ui.words import MISSING, moment, one_line, percent, plural, short_hash, whole
@@ -95,7 +95,7 @@ def show_downloads(version: DatasetVersion) -> None:
 
 def show_rows(version: DatasetVersion) -> None:
     with card("Rows", note=f"the first {PREVIEW_ROWS} of a split", key="rows"):
-        write = stands_in_address("split", SPLITS, "train", key="preview-split")
+        write = kept_in_address("split", SPLITS, "train", key="preview-split")
         split = st.segmented_control("Split", SPLITS, key="preview-split", required=True, on_change=write)
         rows = list(islice(rt.datasets.rows(version.name, version.version, split), PREVIEW_ROWS))
         if not rows:

@@ -10,7 +10,7 @@ import streamlit as st
 from app.manifest.form import local_models
 from app.state import PerPipeline, get_pipeline
 from app.ui import blocks
-from app.ui.address import stands_in_address
+from app.ui.address import kept_in_address
 from app.ui.background import ask
 from app.ui.boundary import error_boundary
 from app.ui.words import plural
@@ -37,7 +37,7 @@ def pick_tokenizer() -> None:
     if not get_pipeline().home.tunix_status().available:
         return
     options = [ESTIMATE, *_models()]
-    write = stands_in_address("tokenizer", options, ESTIMATE, key="tokenizer")
+    write = kept_in_address("tokenizer", options, ESTIMATE, key="tokenizer")
     st.selectbox("Counted by", options, key="tokenizer", width=240, on_change=write)
 
 

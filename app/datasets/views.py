@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.state import get_pipeline
 from app.ui import blocks
-from app.ui.address import stands_in_address
+from app.ui.address import kept_in_address
 from app.ui.components import card, pick_row
 from app.ui.navigation import go
 from app.ui.words import MISSING, one_line, percent, plural, whole
@@ -72,7 +72,7 @@ def show_findings(version: DatasetVersion, outcomes: Sequence[GateOutcome]) -> N
         return
     with card("Rows behind the gates", note=plural(sum(o.rows for o in found.values()), "finding"), key="findings"):
         key = f"gate-chip-{version.content_hash[:8]}"
-        write = stands_in_address(
+        write = kept_in_address(
             "gate", list(found), next(iter(found)), key=key, then=lambda: st.query_params.pop("finding", None)
         )
         chip = st.pills(
@@ -141,7 +141,7 @@ def show_diff(version: DatasetVersion, versions: Sequence[DatasetVersion]) -> No
     with card("Changes", note=f"to version {version.version}", key="changes"):
         start = version.parent if version.parent in others else others[0]
         key = f"diff-from-{version.version}"
-        write = stands_in_address("from", others, start, key=key)
+        write = kept_in_address("from", others, start, key=key)
         before = st.selectbox("From version", others, key=key, width=160, on_change=write)
         found = get_pipeline().datasets.diff(version.name, before, version.version)
         blocks.segments(

@@ -13,7 +13,7 @@ from app.state import get_pipeline
 from app.ui.boundary import show_error
 from app.ui.components import card
 from app.ui.forms.answer_fields import checkpoint_options, checkpoint_words, most_tokens, sampling_fields
-from app.ui.forms.submissions import next_press
+from app.ui.forms.submissions import next_submission
 from app.ui.navigation import go
 from app.ui.words import plural
 from tunixrt_core.errors import TunixRTError
@@ -125,17 +125,17 @@ def _start(run: Run, targets: list[Target], request: EvalRequest, why_not: str |
     why = why_not or (None if targets else "Choose at least one model.")
     again = st.checkbox("Regenerate existing answers", key="eval-again")
     busy = get_pipeline().queue.state().holder is not None
-    press = next_press("evaluation", [run.id, targets, request.to_dict(), again])
+    submission = next_submission("evaluation", [run.id, targets, request.to_dict(), again])
     if st.button(
         f"{'Add to queue' if busy else 'Evaluate'}: {run.id}, {plural(len(targets), 'model')}",
         type="primary",
         icon=":material/leaderboard:",
-        key=press.key("start-evaluation"),
+        key=submission.key("start-evaluation"),
         disabled=why is not None,
         help=why,
     ):
         try:
-            records = get_pipeline().evaluations.start(run.id, targets, request, again=again, request_id=press.id)
+            records = get_pipeline().evaluations.start(run.id, targets, request, again=again, request_id=submission.id)
         except TunixRTError as error:
             show_error(error)
             return

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.state import get_pipeline
 from app.ui.boundary import escape_markdown, show_error
-from app.ui.forms.submissions import next_press
+from app.ui.forms.submissions import next_submission
 from app.ui.navigation import go
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
@@ -28,13 +28,13 @@ def start_button(
     `parent` is the run of which it is a clone.
     """
     rt = get_pipeline()
-    press = next_press("run", rt.runs.asked_by(manifest))
-    if press.last is not None:
-        _show_earlier(press.last, what)
+    submission = next_submission("run", rt.runs.asked_by(manifest))
+    if submission.last is not None:
+        _show_earlier(submission.last, what)
     queue = rt.queue.state()
     label, icon = (_queue_label(what, len(queue.waiting)), "playlist_add") if queue.holder else ("", "play_arrow")
     if not label:
-        label = f"Start another {what}" if press.number else f"Start {what}"
+        label = f"Start another {what}" if submission.number else f"Start {what}"
     if st.button(
         label,
         type="primary",
@@ -42,10 +42,10 @@ def start_button(
         width=width,
         disabled=why_not is not None,
         help=why_not,
-        key=press.key(key),
+        key=submission.key(key),
     ):
         try:
-            run = rt.runs.start(manifest, request_id=press.id, parent=parent)
+            run = rt.runs.start(manifest, request_id=submission.id, parent=parent)
         except TunixRTError as error:
             show_error(error)
         else:

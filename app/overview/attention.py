@@ -57,7 +57,7 @@ def first_few(items: Sequence[Attention]) -> list[Attention]:
 
 def _show(item: Attention, tunix: bool) -> None:
     badge, tint = _BADGES[item.kind]
-    name = "-".join((item.deed, str(item.target))).replace(" ", "-")
+    name = "-".join((item.action, str(item.target))).replace(" ", "-")
     with st.container(
         horizontal=True,
         horizontal_alignment="distribute",
@@ -68,7 +68,7 @@ def _show(item: Attention, tunix: bool) -> None:
         with st.container(width="stretch"):
             blocks.facts(item.subject, badge, tint, one_line(item.text, 170))
         with st.container(horizontal=True, width="content", gap="xsmall", vertical_alignment="center", wrap=False):
-            if (tunix or item.deed not in _NEEDS_TUNIX) and st.button(_words(item), key=f"do-{item.kind}-{name}"):
+            if (tunix or item.action not in _NEEDS_TUNIX) and st.button(_words(item), key=f"do-{item.kind}-{name}"):
                 _do(item)
             if st.button(
                 "",
@@ -81,9 +81,9 @@ def _show(item: Attention, tunix: bool) -> None:
 
 
 def _words(item: Attention) -> str:
-    if item.deed == "review rows":
+    if item.action == "review rows":
         return f"Review {plural(item.rows, 'row')}"
-    return "Open System" if item.deed == "check database" else item.deed.capitalize()
+    return "Open System" if item.action == "check database" else item.action.capitalize()
 
 
 def _seen(keys: Sequence[str]) -> None:
@@ -93,23 +93,23 @@ def _seen(keys: Sequence[str]) -> None:
 
 def _do(item: Attention) -> None:
     """Open the page that resolves the item, or resolve it at once."""
-    if item.deed == "view run":
+    if item.action == "view run":
         go("run", run=item.target)
-    if item.deed == "review rows":
+    if item.action == "review rows":
         go("datasets", dataset=item.target, gate=item.gate)
-    if item.deed == "evaluate again":
+    if item.action == "evaluate again":
         go("evaluations", new="1", run=item.target)
-    if item.deed == "check database":
+    if item.action == "check database":
         go("system")
     try:
-        if item.deed == "resume":
+        if item.action == "resume":
             get_pipeline().runs.resume(item.target)
         else:
             get_pipeline().evaluations.score_again(item.target)
     except TunixRTError as error:
         show_error(error)
         return
-    if item.deed == "resume":
+    if item.action == "resume":
         go("run", run=item.target)
     st.toast("The answers are being scored again. No model is needed.")
     st.rerun()

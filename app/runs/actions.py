@@ -12,7 +12,7 @@ from app.manifest.start import start_button
 from app.state import get_pipeline
 from app.ui import blocks
 from app.ui.boundary import escape_markdown, show_error
-from app.ui.forms.submissions import next_press
+from app.ui.forms.submissions import next_submission
 from app.ui.navigation import go
 from app.ui.words import rate
 from tunixrt_core.errors import TunixRTError
@@ -163,8 +163,8 @@ def _evaluate(run: Run) -> None:
     if st.button(label, type="primary", icon=":material/leaderboard:", key="evaluate-run"):
         try:
             if not evaluated:
-                press = next_press("evaluation", [run.id, "as usual"])
-                get_pipeline().evaluations.start(run.id, request_id=press.id)
+                submission = next_submission("evaluation", [run.id, "as usual"])
+                get_pipeline().evaluations.start(run.id, request_id=submission.id)
         except TunixRTError as error:
             show_error(error)
         else:

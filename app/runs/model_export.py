@@ -10,7 +10,7 @@ from app.state import get_pipeline
 from app.ui import blocks
 from app.ui.boundary import error_boundary, escape_markdown, show_error
 from app.ui.components import card, halves
-from app.ui.forms.submissions import next_press
+from app.ui.forms.submissions import next_submission
 from app.ui.words import percent, plural, size, whole
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
@@ -52,17 +52,17 @@ def _offer(run: Run, layout: ExportLayout, last: ModelExportState | None) -> Non
     st.caption("The files are loaded again and their logits compared with the trained model's before they appear.")
     rt = get_pipeline()
     missing = None if rt.home.tunix_status().available else "Exporting needs Tunix, which is not installed."
-    press = next_press("export", [run.id, layout.value])
+    submission = next_submission("export", [run.id, layout.value])
     label = "Add export to queue" if rt.queue.state().holder else "Export and check"
     if st.button(
         label,
         icon=":material/ios_share:",
-        key=press.key(f"start-export-{layout.value}"),
+        key=submission.key(f"start-export-{layout.value}"),
         disabled=bool(missing),
         help=missing,
     ):
         try:
-            rt.model_exports.start(run.id, ModelExportOptions(layout), request_id=press.id)
+            rt.model_exports.start(run.id, ModelExportOptions(layout), request_id=submission.id)
         except TunixRTError as error:
             show_error(error)
         else:

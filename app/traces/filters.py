@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui.address import stands_in_address
+from app.ui.address import kept_in_address
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.store.query import TraceQuery
 
@@ -85,7 +85,7 @@ def _choice(label: str, none: str, counts: list[tuple[str, int]], *, key: str, *
         options,
         format_func=lambda name: f"{name} ({known[name]:,})" if name in known else name,
         key=key,
-        on_change=stands_in_address(key, options, none, key=key, then=to_first_page),
+        on_change=kept_in_address(key, options, none, key=key, then=to_first_page),
         **layout,
     )
 

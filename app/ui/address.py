@@ -10,7 +10,7 @@ import streamlit as st
 T = TypeVar("T")
 
 
-def stands_in_address(
+def kept_in_address(
     name: str, options: Sequence[T], default: T, *, key: str, then: Callable[[], object] | None = None
 ) -> Callable[[], None]:
     """Set the widget `key` from `?name=`; returns the callback that writes the choice. The default is left out.

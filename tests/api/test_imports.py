@@ -96,7 +96,7 @@ def test_a_column_inside_of_another_is_offered_and_can_be_named(api: TestClient)
 def test_marks_of_ones_own_are_warned_of_until_they_are_named(api: TestClient) -> None:
     body = b'{"prompt": "q", "completion": "<plan>x</plan>4"}'
     (warning,) = api.post("/traces/preview", content=body, headers=LINES).json()["warnings"]
-    assert "<plan> stands in the answer" in warning["text"]
+    assert "<plan> is in the answer" in warning["text"]
     address = "/traces/batch?think_tags=%3Cplan%3E&think_tags=%3C/plan%3E"
     report = api.post(address, content=body, headers=LINES).json()
     assert (report["inserted"], report["warnings"]) == (1, [])

@@ -122,7 +122,7 @@ def test_a_diagnosis_counts_twins_and_reasons_and_stores_nothing(api: TestClient
 
 
 @pytest.mark.parametrize("address", ["batch", "preview", "doctor"])
-@pytest.mark.parametrize("body", [b"", b"\x00\x01\x02", b'{"unheard": 1}'])
+@pytest.mark.parametrize("body", [b"", b"\x00\x01\x02", b'{"unknown": 1}'])
 def test_a_batch_that_cannot_be_read_stores_nothing(api: TestClient, body: bytes, address: str) -> None:
     answer = api.post(f"/traces/{address}", content=body, headers=LINES)
     assert answer.status_code == 422

@@ -53,7 +53,7 @@ def test_an_import_prints_the_sum_and_exits_with_1_where_a_line_was_rejected(tmp
 def test_marks_of_ones_own_are_named_by_an_option(tmp_path: Path) -> None:
     body, home = b'{"prompt": "q", "completion": "[PLAN]x[/PLAN]4"}\n', tmp_path / "home"
     warned = tunixrt("ingest", "-", "--preview", home=home, stdin=body)
-    assert "[PLAN] stands in the answer" in " ".join(warned.stderr.split())
+    assert "[PLAN] is in the answer" in " ".join(warned.stderr.split())
     done = tunixrt("ingest", "-", "--think-tags", "[PLAN]", "[/PLAN]", home=home, stdin=body)
     assert "1 inserted" in done.stdout
     assert "Warning" not in done.stderr

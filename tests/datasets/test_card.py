@@ -39,4 +39,4 @@ def test_an_eval_file_is_named_by_its_hash() -> None:
 
 def test_the_day_it_was_made_is_not_in_it() -> None:
     assert dataset_card(version(2026)) == dataset_card(version(2031))
-    assert "None was asked for." in dataset_card(version())
+    assert "None was requested." in dataset_card(version())

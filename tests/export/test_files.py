@@ -154,7 +154,7 @@ def test_a_readme_of_another_s_writing_is_never_replaced(tmp_path: Path) -> None
     for _ in range(2):
         write_card(card_info("trace"), files, tmp_path / "README.md")
     (tmp_path / "README.md").write_text("# My project\n")
-    with pytest.raises(OutputError, match="is there already and is no dataset card"):
+    with pytest.raises(OutputError, match="already exists and is no dataset card"):
         write_card(card_info("trace"), files, tmp_path / "README.md")
     assert (tmp_path / "README.md").read_text() == "# My project\n"
 

@@ -18,7 +18,7 @@ from tunixrt_core.traces.metadata import rebuild_completion, rebuild_reasoning, 
 from tunixrt_core.traces.rendering.chats import ChatFormat
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.rows import Split
-from tunixrt_core.traces.scores import GivenScore, carried_scores
+from tunixrt_core.traces.scores import GivenScore, scores_in
 from tunixrt_core.traces.trace import Step, Trace
 
 RIGHT = Trace("2+3?", (Step(0, "2 and 3"), Step(1, "is 5")), "5", source="t", reference_answer="5")
@@ -103,7 +103,7 @@ def test_export_ingest_export_is_a_fixed_point(
         for trace, carried in zip(traces_in(format, row), parts or [row["metadata"]], strict=True):
             assert trace is not None
             back[trace.content_hash] = trace
-            known[trace.content_hash] = carried_scores(carried)
+            known[trace.content_hash] = scores_in(carried)
     assert list(EXPORT_FORMATS[format](back.values(), options=options, scores_of=known)) == first
 
 

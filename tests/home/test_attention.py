@@ -1,4 +1,4 @@
-"""Each thing that needs attention is told once, in a sentence, with the deed that deals with it."""
+"""Each thing that needs attention is told once, in a sentence, with the action that resolves it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def only(items: object) -> Attention:
 
 def test_a_failed_run_says_why_and_where() -> None:
     item = only(of_run(run(RunStatus.FAILED, "The data file is gone."), RunState(train_step=212)))
-    assert (item.kind, item.subject, item.deed) == ("failed", "r-0140", "view run")
+    assert (item.kind, item.subject, item.action) == ("failed", "r-0140", "view run")
     assert item.text == "at train step 212: The data file is gone."
 
 
@@ -53,7 +53,7 @@ def test_a_message_that_names_the_train_step_is_not_told_twice() -> None:
 
 
 def test_an_interrupted_run_is_resumed() -> None:
-    assert only(of_run(run(RunStatus.INTERRUPTED, "Its process ended."), RunState())).deed == "resume"
+    assert only(of_run(run(RunStatus.INTERRUPTED, "Its process ended."), RunState())).action == "resume"
 
 
 def test_alerts_of_a_run_are_counted_by_name() -> None:
@@ -71,7 +71,7 @@ def test_a_run_without_alerts_needs_none(status: RunStatus) -> None:
 
 def test_contamination_is_told_before_gates_that_found_more() -> None:
     item = only(of_version(VERSION, [outcome("near_duplicate", 50), outcome("contamination", 3)]))
-    assert (item.gate, item.rows, item.target, item.deed) == ("contamination", 3, "mixed:2", "review rows")
+    assert (item.gate, item.rows, item.target, item.action) == ("contamination", 3, "mixed:2", "review rows")
     assert item.text.startswith("keeps 3 rows that a gate warned of: ")
 
 
@@ -82,7 +82,7 @@ def test_gates_that_found_nothing_or_left_it_out_need_none(outcomes: list[GateOu
 
 def test_an_older_scorer_makes_an_evaluation_stale() -> None:
     item = only(of_evaluations([record()], {"exact_match": 3}, {}))
-    assert (item.kind, item.deed, item.target) == ("stale", "score again", "r-0140-tuned-40")
+    assert (item.kind, item.action, item.target) == ("stale", "score again", "r-0140-tuned-40")
     assert item.text == "was scored by exact_match v2, which is v3 now."
     assert list(of_evaluations([record()], {"exact_match": 2}, {})) == []
 
@@ -95,7 +95,7 @@ def test_a_scorer_with_a_setting_goes_by_its_name() -> None:
 
 def test_a_run_that_trained_on_is_evaluated_again() -> None:
     item = only(of_evaluations([record()], {}, {"r-0140": (80, LATER)}))
-    assert (item.deed, item.target) == ("evaluate again", "r-0140")
+    assert (item.action, item.target) == ("evaluate again", "r-0140")
     assert item.text == "was evaluated at train step 40; the run has trained on to 80."
 
 

@@ -89,7 +89,7 @@ def test_numbers_elsewhere_stay_numbers_and_prompts_and_steps_stay_text() -> Non
         ('{"question": "q", "answer": NaN}', "answer: nan is not a JSON number"),
         ('{"question": "q", "answer": 1, "n": Infinity}', "n: inf is not a JSON number"),
         ('{"question": "q", "answer": 1, "n": 18446744073709551616}', "n: integer does not fit in 64 bits"),
-        ('{"question": "q", "answer": 1, "answer": 2}', "answer: the key stands twice in one object"),
+        ('{"question": "q", "answer": 1, "answer": 2}', "answer: the key occurs twice in one object"),
         ('{"question": "q", "answer": {"value": 1}}', "answer: must be text, a number, true or false, not an object"),
     ],
 )

@@ -45,7 +45,7 @@ CASES: dict[str, Case] = {
         row(1) + "\u2028".encode() + row(2),
         [],
         [
-            "f:1: not valid JSON: more stands behind the object, from column 54: "
+            "f:1: not valid JSON: there is more after the object, from column 54: "
             '`{"prompt": "p2", "steps": ["s"], "final_…`. Write each row on its own line'
         ],
     ),
@@ -54,7 +54,7 @@ CASES: dict[str, Case] = {
         row(1) + b"\r" + row(2),
         [],
         [
-            "f:1: not valid JSON: more stands behind the object, from column 55: "
+            "f:1: not valid JSON: there is more after the object, from column 55: "
             '`{"prompt": "p2", "steps": ["s"], "final_…`. Write each row on its own line'
         ],
     ),
@@ -143,12 +143,12 @@ CASES: dict[str, Case] = {
     "duplicate keys": (
         row(1) + b'\n{"prompt": "a", "steps": [], "final_answer": "1", "prompt": "b"}',
         ["p1"],
-        ["f:2: prompt: the key stands twice in one object. Remove one of them"],
+        ["f:2: prompt: the key occurs twice in one object. Remove one of them"],
     ),
     "duplicate keys far inside": (
         row(1) + b"\n" + raw('{"a": {"k" : 1, "k": 1}}'),
         ["p1"],
-        ["f:2: k: the key stands twice in one object. Remove one of them"],
+        ["f:2: k: the key occurs twice in one object. Remove one of them"],
     ),
     "a lone surrogate": (
         row(1) + b'\n{"prompt": "\\ud800x", "steps": [], "final_answer": "1"}',

@@ -108,7 +108,7 @@ def test_gate_finding_split_and_what_it_is_compared_with_stand_in_the_address(fa
     named = second.content_hash
     there = {"dataset": "gated:3", "gate": "answer_missing", "finding": named[:12], "split": "eval", "from": "1"}
     app = open_page("datasets.py", **there)
-    assert set(app.dataframe[1].value["why"]) == {"The answer stands in no step."}
+    assert set(app.dataframe[1].value["why"]) == {"The answer is in no step."}
     assert second.steps[0].content in words(app)
     assert first.steps[0].content not in words(app)
     assert app.segmented_control(key="preview-split").value == "eval"

@@ -46,7 +46,7 @@ def test_marks_of_ones_own_are_warned_of_until_they_are_named(rt: Pipeline, tmp_
     app = open_page("import_traces.py", source="Server path")
     app.text_input(key="server-path").set_value(str(path))
     app = checked(app.run())
-    assert ["stands in the answer" in warning.value for warning in app.warning] == [True]
+    assert ["is in the answer" in warning.value for warning in app.warning] == [True]
     app.text_input(key="path-think-tags").set_value("<plan> </plan>")
     app = checked(app.run())
     assert not app.warning

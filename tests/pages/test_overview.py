@@ -42,8 +42,8 @@ def test_failed_and_interrupted_runs_need_attention(filled: Pipeline) -> None:
     text = words(app)
     assert "The loss became NaN at train step 12." in text
     assert "Interrupted" in text
-    deeds = {"do-failed-view-run-r-0001", "do-interrupted-resume-r-0002"}
-    assert deeds & keys(app) == (deeds if is_tunix_available() else set())
+    actions = {"do-failed-view-run-r-0001", "do-interrupted-resume-r-0002"}
+    assert actions & keys(app) == (actions if is_tunix_available() else set())
 
 
 def test_every_kind_of_trouble_has_its_badge_and_its_button(filled: Pipeline) -> None:

@@ -122,7 +122,7 @@ def test_answers_are_scored_again_when_a_scorer_has_a_newer_version(rt: Pipeline
     write_json(EvalDir.of(record).summary_file, {**summary, "scorers": {**summary["scorers"], "exact_match": 0}})
     rt.registry.mirror_evaluation(record.id, EvalDir.of(record))
     (item,) = rt.home.attention()
-    assert (item.kind, item.deed, item.target) == ("stale", "score again", record.id)
+    assert (item.kind, item.action, item.target) == ("stale", "score again", record.id)
     before = record.created_at
     rt.evaluations.score_again(item.target)
     assert rt.queue.wait(30)
@@ -164,7 +164,7 @@ def test_a_run_that_trained_on_asks_for_a_new_evaluation(rt: Pipeline) -> None:
     rt.runs.resume(run.id, train_steps=30)
     assert rt.queue.wait(30)
     (item,) = rt.home.attention()
-    assert (item.deed, item.text) == (
+    assert (item.action, item.text) == (
         "evaluate again",
         "was evaluated at train step 20; the run has trained on to 30.",
     )
@@ -186,7 +186,7 @@ def test_a_damaged_trace_needs_attention(rt: Pipeline) -> None:
         connection.exec_driver_sql("UPDATE traces SET body = '{}' WHERE id = 7")
     rt.home.check_store()
     (item,) = rt.home.attention()
-    assert (item.kind, item.deed) == ("damaged", "check database")
+    assert (item.kind, item.action) == ("damaged", "check database")
     assert "does not have the content that its hash names" in item.text
 
 

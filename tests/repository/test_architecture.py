@@ -98,7 +98,7 @@ BUDGETS: dict[str, tuple[int, int, set[str]]] = {
     "tunixrt evals list": (215, 60, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
     "tunixrt models list": (190, 40, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
     "tunixrt traces list": (245, 90, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
-    "tunixrt dataset list": (290, 115, LIGHT | {"sqlalchemy", "rapidfuzz"}),
+    "tunixrt dataset list": (295, 122, LIGHT | {"sqlalchemy", "rapidfuzz"}),
     "tunixrt_core.pipeline.pipeline": (60, 45, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
     # a script that only reads and writes traces pays for no manifest
     "tunixrt_core.store.store": (14, 12, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),

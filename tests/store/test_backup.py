@@ -74,7 +74,7 @@ def test_a_backup_while_others_write_is_sound(lite: Store, tmp_path: Path) -> No
 
 def test_a_backup_replaces_no_file(lite: Store, tmp_path: Path) -> None:
     (tmp_path / "b.db").write_bytes(b"mine")
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="already exists"):
         lite.backup(tmp_path / "b.db")
     assert (tmp_path / "b.db").read_bytes() == b"mine"
 
@@ -87,7 +87,7 @@ def test_what_is_no_backup_is_refused_and_the_store_stays(
     (tmp_path / "b.db").write_bytes(content)
     with pytest.raises(StoreError, match=r"not a store of Tunix RT, or is damaged"):
         restore(url, tmp_path / "b.db", force=True)
-    with pytest.raises(StoreError, match="is not there"):
+    with pytest.raises(StoreError, match="is missing"):
         restore(url, tmp_path / "missing.db", force=True)
     with open_store(url) as store:
         assert store.traces.count(TraceQuery()) == 499

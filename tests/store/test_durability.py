@@ -78,7 +78,9 @@ def test_an_import_that_is_ended_when_all_is_read_leaves_nothing(store: Store) -
 
     with pytest.raises(Stopped):
         store.traces.insert(new(), beat=beat)
-    assert read in (["all", "asked"], ["all", "asked", "asked"]), "it ends with the first word, asked again to be heard"
+    assert read in (["all", "asked"], ["all", "asked", "asked"]), (
+        "it ends with the first word, asked again to be beating"
+    )
     assert store.traces.count(TraceQuery()) == 0
     assert store.check().problems == ()
     assert store.traces.insert([Trace("p1", (), "1")]).inserted == 1

@@ -38,7 +38,7 @@ def test_a_run_comes_back_as_it_was(store: Store) -> None:
 def test_an_id_or_request_id_that_is_taken_is_a_conflict(store: Store) -> None:
     store.runs.add(run(request_id="q"))
     for again in (run(), run("r2", request_id="q")):
-        with pytest.raises(Conflict, match="is there already"):
+        with pytest.raises(Conflict, match="already exists"):
             store.runs.add(again)
     store.runs.add(run("r3"))
     store.runs.add(run("r4"))

@@ -17,7 +17,7 @@ from tunixrt_core.traces.metadata import (
     rendered_metadata,
 )
 from tunixrt_core.traces.rendering.styles import ReasoningStyle, render_completion
-from tunixrt_core.traces.scores import GivenScore, carried_scores
+from tunixrt_core.traces.scores import GivenScore, scores_in
 from tunixrt_core.traces.trace import Step, Trace
 
 PLAIN = Trace("2+3?", (Step(0, "2 and 3"), Step(1, "is 5")), "5")
@@ -84,7 +84,7 @@ def test_metadata_of_another_program_rebuilds_nothing_and_breaks_nothing(foreign
 def test_scores_travel_with_the_row() -> None:
     score = GivenScore(name="rating", value=1.0, step=1, scorer="me", version="1", kind="human")
     carried = rendered_metadata(PLAIN.to_dict(), PLAIN.content_hash, contents(PLAIN), scores=[score])
-    assert carried_scores(carried) == (score,)
-    assert carried_scores({}) == ()
+    assert scores_in(carried) == (score,)
+    assert scores_in({}) == ()
     with pytest.raises(InvalidTrace, match=r"metadata\.scores"):
-        carried_scores({"scores": [{"value": 1.0}]})
+        scores_in({"scores": [{"value": 1.0}]})

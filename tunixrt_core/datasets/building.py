@@ -127,7 +127,7 @@ def _check(
         gone: set[str] = set()
         found = [
             (choice, len(order), _finished(choice, check, gone))
-            # what excludes comes first, so that no other one names a row that is not there any more
+            # gates that exclude come first, so that no other gate names an excluded row
             for choice, check in sorted(zip(gates, checks, strict=True), key=lambda pair: pair[0].action != "exclude")
         ]
     left = tuple(row for row in rows if row.hash not in gone)

@@ -65,7 +65,7 @@ def _sources(sources: Iterable[tuple[str, int]]) -> list[str]:
 
 def _gates(outcomes: Sequence[GateOutcome]) -> list[str]:
     if not outcomes:
-        return ["None was asked for."]
+        return ["None was requested."]
     lines = ["| gate | version | rows looked at | rows found | which were |", "|---|---:|---:|---:|---|"]
     for one in outcomes:
         title = GATES[one.gate].title if one.gate in GATES else one.gate

@@ -20,7 +20,7 @@ _WIDTHS = (1, 2, 5)
 
 @dataclass(frozen=True, slots=True)
 class SplitLengths:
-    """The tokens of one split: how many in all, the middle one, the longest, and the rows a bar."""
+    """Tokens of one split: total, median and longest row, and the number of rows per bar."""
 
     rows: int
     tokens: int

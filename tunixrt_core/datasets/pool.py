@@ -12,7 +12,7 @@ _SIZE = 32  # bytes of a sha256
 
 
 class Pool(Sequence[Candidate]):
-    """Candidates as they come from the store, without facts. Each is made anew where it is looked at."""
+    """Candidates as they come from the store, without facts. Each access makes a new object."""
 
     def __init__(self, candidates: Iterable[Candidate] = ()) -> None:
         self._ids = array("q")

@@ -34,7 +34,7 @@ class Candidate(NamedTuple):
 
 
 class DatasetRow(NamedTuple):
-    """One trace of a version, and the side of the split it stands on."""
+    """One trace of a version, and its side of the split."""
 
     hash: str
     split: Split
@@ -214,7 +214,7 @@ _SELECT: Mapping[str, Callable[[DatasetSpec, Sequence[Candidate]], Sequence[Cand
 def _eval_groups(spec: DatasetSpec, groups: Callable[[], Iterable[str]]) -> set[str]:
     """The groups of the eval split. With two groups or more, neither side of a wanted split stays empty.
 
-    `groups` gives them anew at each call, with repeats, so that only those of the eval split have to be held.
+    Each call of `groups` iterates over all of them, with repeats, so that only those of the eval split are held.
     """
     if spec.eval_share == 0:
         return set()

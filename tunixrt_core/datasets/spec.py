@@ -236,8 +236,8 @@ def _check_selection(spec: DatasetSpec) -> None:
     chosen = spec.selection
     if (spec.limit is None and chosen in _NEED_LIMIT) or (spec.limit is not None and chosen not in _TAKE_LIMIT):
         raise InvalidDataset(
-            f"limit: goes with selection {', '.join(sorted(_NEED_LIMIT))}, which need one, and may stand with best "
-            "and shortest; with all and budget leave it out."
+            f"limit: required with selection {', '.join(sorted(_NEED_LIMIT))}, optional with best and shortest. With "
+            "all and budget leave it out."
         )
     if spec.by is None and chosen in _NEED_BY:
         raise InvalidDataset(f"by: selection {chosen} needs it: {_what_by(chosen)}.")

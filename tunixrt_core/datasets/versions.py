@@ -58,9 +58,9 @@ class DatasetVersion:
 
 @dataclass(frozen=True, slots=True)
 class DatasetDiff:
-    """What changed from one version to another, as trace hashes in order. `moved` stands on the other side now.
+    """Changes from one version to another, as trace hashes in order. `moved` ones changed sides of the split.
 
-    `changed` are pairs (before, after) of the same prompt with other content; they stand in no other list.
+    `changed` are pairs (before, after) of the same prompt with other content; they are in no other list.
     """
 
     added: tuple[str, ...]

@@ -13,7 +13,7 @@ from tunixrt_core.errors import OutputError
 from tunixrt_core.export.files import ExportInfo, FileType
 from tunixrt_core.export.formats import exporter_named
 from tunixrt_core.export.parquet import Columns
-from tunixrt_core.traces.rows import CARRIED, Split
+from tunixrt_core.traces.rows import OPTIONAL_FIELDS, Split
 
 _MARK = "<!-- dataset card by Tunix RT -->"
 
@@ -66,7 +66,7 @@ def write_card(info: CardInfo, files: Sequence[CardFile], path: Path) -> Path:
     """Write the card. Raises OutputError rather than replace a README.md of another's writing."""
     try:
         if path.exists() and _MARK not in path.read_text(encoding="utf-8", errors="replace"):
-            raise OutputError(f"{path} is there already and is no dataset card. Export into another folder.")
+            raise OutputError(f"{path} already exists and is no dataset card. Export into another folder.")
         path.write_text(export_card(info, files), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror or error}). Choose another place.") from None
@@ -156,8 +156,8 @@ _FEATURES = {
     "turns": f"[{{{_TURN}}}]",
     "thinking": f'[{{{_TURN}, "reasoning_content": Value("string")}}]',
     "steps": '[{"content": Value("string"), "i": Value("int64"), "type": Value("string")}]',
-    "carried": "{"
-    + ", ".join(f'"{name}": Value("string")' for name in ("trace_id", "split", *CARRIED, "meta"))
+    "export_metadata": "{"
+    + ", ".join(f'"{name}": Value("string")' for name in ("trace_id", "split", *OPTIONAL_FIELDS, "meta"))
     + f', "step_types": [Value("string")], "layout": {{{_LAYOUT}}}}}',
 }
 """Of each kind of column in JSONL, as `datasets` writes its type."""

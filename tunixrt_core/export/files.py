@@ -49,7 +49,7 @@ def file_type_named(name: str) -> FileType:
 
 @dataclass(frozen=True, slots=True)
 class ExportInfo:
-    """A written export. `sha256` is of the file's bytes; the sidecar stands at `meta_path`."""
+    """A written export. `sha256` is of the file's bytes; `meta_path` is its sidecar."""
 
     path: Path
     rows: int
@@ -81,12 +81,12 @@ def write_export(
     more: Callable[[], Mapping[str, Any]] = dict,
     keep: bool = False,
 ) -> ExportInfo:
-    """Write the lines beside `path`, fsync and rename, then the sidecar `<file>.meta.json`. Neither holds a time.
+    """Write the lines beside `path`, fsync and rename, then the sidecar `<file>.meta.json`. Neither contains a time.
 
-    `dataset` (name, version, content hash) goes into the sidecar, and what `more` gives when all lines are written. A
-    file that stood there is replaced only by a whole one; with `keep` one of other bytes stays, because a manifest may
-    name it, and the new file has the start of its sha256 in its name. Raises OutputError where the directory cannot be
-    written; an error of `lines` leaves nothing behind.
+    `dataset` (name, version, content hash) goes into the sidecar, and the result of `more` once all lines are written.
+    An existing file is replaced only by a complete one. With `keep` an existing file of other bytes stays, because a
+    manifest may name it, and the name of the new file begins with its sha256. Raises OutputError where the directory
+    cannot be written; an error of `lines` leaves no file.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     counted = _Counted(lines)
@@ -96,7 +96,7 @@ def write_export(
             size, sha256 = _write(encoded(counted, file_type, columns), temporary)
             if keep and path.exists() and file_sha256(path) != sha256:
                 path = path.with_name(f"{sha256[:12]}-{path.name}")
-            # the old sidecar must never stand beside the new file
+            # the old sidecar must never be found beside the new file
             path.with_name(f"{path.name}.meta.json").unlink(missing_ok=True)
             temporary.replace(path)
         finally:
@@ -114,7 +114,7 @@ def write_export(
 
 
 def remove_export(path: Path) -> None:
-    """Remove an export and its sidecar, where they stand there. Raises OutputError."""
+    """Remove an export and its sidecar, where they exist. Raises OutputError."""
     try:
         path.unlink(missing_ok=True)
         path.with_name(f"{path.name}.meta.json").unlink(missing_ok=True)

@@ -72,7 +72,7 @@ class ExportFormat:
         options: ExportOptions = _DEFAULT,
         scores_of: ScoresOf = lambda trace_hash: (),
     ) -> Iterator[bytes]:
-        """The lines of traces in the order given, each with its `\\n`. `split_of` says where a trace stands."""
+        """The lines of traces in the order given, each with its `\\n`. `split_of` gives the split of a trace."""
         if self.grouped:
             traces = sorted(traces, key=lambda trace: (trace.group_key, trace.content_hash))
         if options.turns == "auto" and "turns" in self.options:
@@ -174,14 +174,14 @@ def _other_side(job: Job, split: Split | None) -> pairs.OtherSide:
 
 
 # The kinds of value: text; texts, bools and turns (chat messages) as lists; turned, which is text or turns; json, which
-# is JSON as text, because its keys differ from row to row; carried, the metadata of Tunix SFT; steps as in a trace.
+# is JSON as text, because its keys differ per row; export_metadata, that of Tunix SFT; steps as in a trace.
 _REST = (("split", "text"), ("metadata", "json"))
 _FORMATS = (
     ExportFormat(
         "tunix_sft",
         "Tunix SFT",
         _one_a_trace(shapes.tunix_sft),
-        (("prompt", "text"), ("trace_steps", "texts"), ("final_answer", "text"), ("metadata", "carried")),
+        (("prompt", "text"), ("trace_steps", "texts"), ("final_answer", "text"), ("metadata", "export_metadata")),
     ),
     ExportFormat(
         "trace",

@@ -63,9 +63,9 @@ def _compares(score: GivenScore) -> bool:
 
 
 def _made(group: Sequence[Judged]) -> Iterator[tuple[Judged, Judged]]:
-    """Pairs by what is known of each trace; none stands in two. Right answers with wrong ones, and, where there are
-    not both, the highest score with the lowest, the second highest with the second lowest, and so on. A negative
-    example is never the better one.
+    """Disjoint pairs by verdict and score. Right answers are paired with wrong ones; where a group has not both, the
+    highest score with the lowest, the second highest with the second lowest, and so on. A negative example is never
+    the better one.
     """
     right = sorted((one for one in group if one.correct and not one.negative), key=_best_first)
     wrong = sorted((one for one in group if one.correct is False or one.negative), key=_best_first)

@@ -51,7 +51,7 @@ def _type(pa: Any, kind: str) -> Any:
     return {
         "text": pa.string(),
         "json": pa.string(),
-        "carried": pa.string(),
+        "export_metadata": pa.string(),
         "texts": pa.list_(pa.string()),
         "bools": pa.list_(pa.bool_()),
         "turns": pa.list_(pa.struct(turn)),
@@ -64,7 +64,7 @@ def _fitted(line: bytes, columns: Columns) -> bytes:
     """The row with one type for what JSON lets differ from row to row."""
     row = orjson.loads(line)
     for name, kind in columns:
-        if kind == "carried":
+        if kind == "export_metadata":
             row[name] = json_text(row[name])
     return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 

@@ -23,7 +23,7 @@ from tunixrt_core.util.atomic import write_json
 log = logging.getLogger(__name__)
 
 Kind = Literal["damaged", "failed", "interrupted", "alert", "warning", "stale"]
-Deed = Literal["check database", "view run", "resume", "review rows", "score again", "evaluate again"]
+Action = Literal["check database", "view run", "resume", "review rows", "score again", "evaluate again"]
 _ORDER: tuple[Kind, ...] = ("damaged", "failed", "interrupted", "alert", "warning", "stale")
 _MOST_SEEN = 2_000
 
@@ -41,7 +41,7 @@ class Attention:
     kind: Kind
     subject: str
     text: str
-    deed: Deed
+    action: Action
     target: str
     at: datetime
     gate: str = ""
@@ -76,7 +76,7 @@ def of_version(version: DatasetVersion, outcomes: Sequence[GateOutcome]) -> Iter
         kind="warning",
         subject=f"{version.name} v{version.version}",
         text=f"keeps {rows} that a gate warned of: {GATES[worst.gate].title.lower()}{more}.",
-        deed="review rows",
+        action="review rows",
         target=f"{version.name}:{version.version}",
         at=version.created_at,
         gate=worst.gate,

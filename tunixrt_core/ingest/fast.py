@@ -35,7 +35,7 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     prompt: str
     steps: list[str | _Step]
     final_answer: str
-    # a key that stands there with null is not counted, so that the long way decides
+    # a key with the value null is not counted, so that the long way decides
     meta: dict[str, Any] | str | None = None
     system: str | None = None
     reference_answer: str | None = None
@@ -54,11 +54,11 @@ class _SftRow(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 _decode_row = msgspec.json.Decoder(_Row).decode
 _decode_sft_row = msgspec.json.Decoder(_SftRow).decode
 _FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-_CARRIED = ("system", "reference_answer", "source", "model")
-_METADATA = frozenset({"trace_id", "split", "step_types", "meta", *_CARRIED})
+_OPTIONAL_FIELDS = ("system", "reference_answer", "source", "model")
+_METADATA = frozenset({"trace_id", "split", "step_types", "meta", *_OPTIONAL_FIELDS})
 _Meta = dict[str, Any] | str  # an export writes its JSON text
 _Types = list[str] | None  # of the steps; None where all have the default
-_Optional = tuple[str | None, str | None, str | None, str | None]  # of a trace, in the order of _CARRIED
+_Optional = tuple[str | None, str | None, str | None, str | None]  # of a trace, in the order of _OPTIONAL_FIELDS
 # of each step in canonical JSON; where there are more steps, they are written the other way
 _ENDS = tuple(f'","i":{i},"type":"{DEFAULT_STEP_TYPE}"}}' for i in range(256))
 _new, _set = object.__new__, object.__setattr__  # a Trace is frozen
@@ -105,7 +105,7 @@ def _keys(row: _Row) -> int:
 
 
 def _divided(steps: list[str | _Step]) -> tuple[list[str], list[str], int] | None:
-    """The texts and the types of steps, and how many keys they have; None where one is not counted as it stands."""
+    """The texts and the types of steps, and the number of their keys; None where a step cannot be counted."""
     texts, types, keys = [], [], 0
     for i, step in enumerate(steps):
         if isinstance(step, str):
@@ -135,10 +135,10 @@ def read_sft_row(line: bytes, label: str | None) -> Trace | None:
     ):
         return None
     meta: _Meta = metadata.get("meta", {})
-    given = [metadata[name] for name in _CARRIED if name in metadata]
+    given = [metadata[name] for name in _OPTIONAL_FIELDS if name in metadata]
     if not isinstance(meta, dict | str) or not all(type(value) is str for value in given):
         return None
-    system, reference, source, model = map(metadata.get, _CARRIED)
+    system, reference, source, model = map(metadata.get, _OPTIONAL_FIELDS)
     optional = system, reference, label if source is None else source, model
     keys = 4 + len(metadata)
     return _trace(line, label, keys, row.prompt, row.trace_steps, types, row.final_answer, meta, optional)
@@ -167,7 +167,7 @@ def _trace(
             return None
         if meta is given:
             colons = ends = keys + count_keys(meta)
-    # every key has its colon: more than were decoded means that one stands twice, or that text holds colons too
+    # every key has its colon: more than were decoded means a repeated key, or colons within text
     if line.count(b":") != colons and count_key_ends(line) != ends:
         return None
     if not (prompt.strip() and final_answer.strip() and all(map(_stripped, texts))):
@@ -211,7 +211,7 @@ def _trace(
 def _canonical(
     prompt: str, texts: list[str], types: _Types, final_answer: str, meta: dict[str, Any], optional: _Optional
 ) -> bytes:
-    """What `canonical_json` gives: the keys stand in their order already, except inside of `meta`."""
+    """The result of `canonical_json`: the keys are in their order already, except inside of `meta`."""
     system, reference, source, model = optional
     body: dict[str, Any] = {"final_answer": final_answer, "meta": meta}
     if model is not None:

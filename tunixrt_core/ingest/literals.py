@@ -54,7 +54,7 @@ def object_with_text_answers(data: bytes) -> Any:
 
 
 def exact_row(raw: RawRow) -> dict[str, Any] | BadRow:
-    """The row with every JSON number as the text it stands as, whatever its size. CSV and Parquet are as they are."""
+    """The row with every JSON number as its text, whatever its size. Rows of CSV and Parquet are unchanged."""
     found = parsed(raw).value
     assert found is not None, "a row that was parsed has a value"
     if raw.value is not None or (isinstance(found, BadRow) and found.reason != _TOO_LARGE):
@@ -72,7 +72,7 @@ def _number_text(value: bool | int | float) -> str:
 
 
 def _answer(row: Mapping[str, Any], name: str, field: str) -> Keys | None:
-    """Where the column stands, if it gives an answer and holds no text there."""
+    """The path of a column that gives an answer and holds no text; None for others."""
     if _ANSWERS.isdisjoint(field.split(", ")) or not (keys := keys_of(row, name)):
         return None
     value = value_at(row, keys)

@@ -7,10 +7,12 @@ from typing import TypedDict
 
 
 class Reading(TypedDict, total=False):
-    """`name` stands in messages; `format` is auto where it is to be found; `source_label` is the source of rows that
-    name none; `split` is the rule to divide reasoning into steps by; `mapping` says column -> field, in place of a
-    format; `think_tags` are the opening and the closing mark of the reasoning, where they are none of the known ones;
-    `field` is the key of a JSON document under which its rows are; `encoding` is that of text that is no UTF-8.
+    """Options of one file, all optional.
+
+    `name` is shown in messages; `format` is auto for detection; `source_label` is the source of rows without one;
+    `split` is the rule that divides reasoning into steps; `mapping` gives column -> field and replaces a format;
+    `think_tags` are the opening and the closing mark of the reasoning, where these are not known ones; `field` is the
+    key of a JSON document under which its rows are; `encoding` is that of text other than UTF-8.
     """
 
     name: str | None

@@ -74,7 +74,7 @@ def preview_of(reader: AnyReader) -> Preview:
 
 
 class _Reasons:
-    """A histogram of reasons, with a bound on how many kinds are told apart."""
+    """A histogram of reasons, with a limit on the number of kinds."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], list[int]] = {}

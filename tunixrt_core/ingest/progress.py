@@ -21,7 +21,7 @@ EVERY = 500  # traces between two words about progress
 
 
 class Watched:
-    """Items on their way, with a word about how many there were: after each 500, and at each `beat`."""
+    """An iterator over items that reports their number so far: after each 500, and at each `beat`."""
 
     def __init__(self, items: Iterable[Read], tell: Callable[[int], object]) -> None:
         self._items = items

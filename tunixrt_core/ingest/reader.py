@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypedDict, Unpack
 
 from tunixrt_core.errors import InvalidTrace, UnreadableFile
-from tunixrt_core.ingest.columns.arranging import Arranged, Arranger, fields_of, finished
+from tunixrt_core.ingest.columns.arranging import Arranger, fields_of, finished
 from tunixrt_core.ingest.columns.left_out import left_out
 from tunixrt_core.ingest.columns.names import usual_name
+from tunixrt_core.ingest.columns.plans import Arranged
 from tunixrt_core.ingest.fast import FAST, FastReader
 from tunixrt_core.ingest.files import members
 from tunixrt_core.ingest.files.arrow_tables import read_arrow, read_parquet
@@ -42,7 +43,7 @@ MAX_LINE_BYTES = 8 << 20  # a trace of 1 MiB, with room for escapes and for keys
 MAX_DOCUMENT_BYTES = 64 << 20  # a JSON array is held in memory; a file of lines is not
 DETECT_ROWS = 20
 _UNREAD = (
-    "stands in the answer, looks like a mark of the reasoning and was read as text. Name your own pair of marks with "
+    "is in the answer, looks like a mark of the reasoning and was read as text. Name your own pair of marks with "
     "--think-tags OPEN CLOSE."
 )
 _DETECT_BYTES = 16 << 20
@@ -131,7 +132,7 @@ class TraceReader:
         return self._read(row)[1]
 
     def columns_of(self, row: dict[str, Any]) -> Mapping[str, str]:
-        """What becomes of the columns of a row, by their names in the file. Those that are not here go to `meta`."""
+        """The fields that the columns of a row become, by their names in the file. Columns not listed go to `meta`."""
         return self._fields(row, self._arranged(row))
 
     def _arranged(self, row: dict[str, Any]) -> Arranged | InvalidTrace | None:
@@ -190,7 +191,7 @@ class TraceReader:
 
 
 def _reason(fault: InvalidTrace, row: RawRow) -> str:
-    """The reason, with the size of the row as it stands in the file where its trace is too large."""
+    """The reason, with the size of the row in the file where its trace is too large."""
     if fault.field == "trace" and row.data is not None:
         return f"{fault.reason}. The row has {len(row.data):,} bytes in the file"
     return fault.reason
@@ -227,14 +228,14 @@ class Rules:
 
 
 def read_traces(source: Path | BinaryIO | Sequence[Path], *, name: str, **rules: Unpack[_Rules]) -> AnyReader:
-    """Open a file, several files, a directory, or a zip or tar file of some, and find out the format.
+    """Open a file, several files, a directory, or a zip or tar archive, and detect the format.
 
     Files are JSONL, CSV, Parquet, Arrow, Feather, Excel, or one JSON document of at most 64 MiB, packed or not. `name`
-    stands in messages, and its ending helps to tell CSV. `source_label` becomes the `source` of traces whose row names
-    none, `rule` divides reasoning into steps, `mapping` takes the place of a format, `rejects` are given the rows that
-    gave an error, `field` is the key of a document under which its rows are, `encoding` that of text. A path is closed
-    when the rows are used up; a stream stays the caller's. Raises UnreadableFile for what is missing, empty, binary or
-    of no known format; a row that is no trace is a RowError among the others.
+    is shown in messages, and its ending helps to recognise CSV. `source_label` becomes the `source` of traces whose row
+    has none, `rule` divides reasoning into steps, `mapping` replaces a format, `rejects` receives the rows with errors,
+    `field` is the key of a document under which its rows are, `encoding` that of text. A path is closed at the end of
+    its rows; a stream is left open. Raises UnreadableFile for a file that is missing, empty, binary or of no known
+    format; a row that is no trace is yielded as a RowError.
     """
     told = Rules(**rules)
     if told.format != "auto":

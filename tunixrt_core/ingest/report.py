@@ -121,7 +121,7 @@ class ImportProgress(NamedTuple):
 
     @property
     def rate(self) -> float:
-        """Traces a second."""
+        """Traces per second."""
         return self.read / self.seconds if self.seconds > 0 else 0.0
 
     @property

@@ -51,10 +51,10 @@ class Health:
 def backup(database: Database, path: Path) -> Copy:
     """Write a copy to a new file while others go on writing, and check it before it gets its name.
 
-    Raises OutputError where the file is there already or cannot be written, StoreError on PostgreSQL.
+    Raises OutputError where the file exists or cannot be written, StoreError on PostgreSQL.
     """
     if path.exists():
-        raise OutputError(f"{path} is there already. A backup never replaces a file; name another one.")
+        raise OutputError(f"{path} already exists. A backup never replaces a file; name another one.")
     with _beside(path) as part:
         with database.read() as connection:
             database.dialect.backup(connection, part)
@@ -71,9 +71,9 @@ def restore(url: str, path: Path, *, force: bool = False) -> Copy:
     """
     target = _file_of(url)
     if not path.is_file():
-        raise StoreError(f"{path} is not there. Name a file that `tunixrt db backup` wrote.")
+        raise StoreError(f"{path} is missing. Name a file that `tunixrt db backup` wrote.")
     if target.exists() and not force:
-        raise Conflict(f"{target} is there already. Give --force to replace it; it is kept under another name.")
+        raise Conflict(f"{target} already exists. Give --force to replace it; it is kept under another name.")
     with _beside(target) as part:
         shutil.copyfile(path, part)
         number = _prove(part)

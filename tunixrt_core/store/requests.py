@@ -18,7 +18,7 @@ KEPT = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One request id in use. `asked` is the hash of what was asked for; `answer` is None while it is under way."""
+    """One request id in use. `asked` is the hash of the request; `answer` is None until the request is answered."""
 
     id: str
     kind: str
@@ -66,7 +66,7 @@ class RequestStore:
         return bool(taken.rowcount)
 
     def answer(self, request_id: str, answer: Mapping[str, Any]) -> None:
-        """Keep what came of a request."""
+        """Keep the answer to a request."""
         from sqlalchemy import update
 
         from tunixrt_core.store.sql.tables import requests

@@ -48,7 +48,7 @@ class RunStore:
             with self._db.write() as connection:
                 connection.execute(insert(runs).values(values))
         except IntegrityError:
-            raise Conflict(f"A run {run.id}, or one with the same request id, is there already.") from None
+            raise Conflict(f"A run {run.id}, or one with the same request id, already exists.") from None
 
     def get(self, run_id: str) -> Run:
         """Raises NotFound."""

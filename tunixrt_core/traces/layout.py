@@ -10,7 +10,7 @@ import msgspec
 
 from tunixrt_core.errors import InvalidTrace
 
-LINE_END = "\n"  # what stands between two steps unless a layout says otherwise
+LINE_END = "\n"  # separates two steps unless a layout says otherwise
 
 
 class Layout(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
@@ -20,9 +20,9 @@ class Layout(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 
     * `between`: the text before each step of the reasoning and behind the last one, one text more than there are such
       steps; empty where it is as without a layout.
-    * `solution`: how many of the last steps stand behind the reasoning, where the answer is given.
+    * `solution`: the number of last steps that follow the reasoning, where the answer is given.
     * `answer_at`: where the final answer begins in the last of those, which then holds it.
-    * `before_answer`, `after_answer`: what stands around the final answer behind the reasoning and those steps.
+    * `before_answer`, `after_answer`: the text around the final answer, after the reasoning and those steps.
     """
 
     between: tuple[str, ...] = ()
@@ -42,12 +42,12 @@ class Layout(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
         yield from (("before_answer", self.before_answer), ("after_answer", self.after_answer))
 
     def before(self, place: int) -> str:
-        """What stands before the step at this place of the reasoning."""
+        """The text before the step at this place of the reasoning."""
         return self.between[place] if self.between else LINE_END if place else ""
 
     @property
     def end(self) -> str:
-        """What stands behind the last step of the reasoning."""
+        """The text after the last step of the reasoning."""
         return self.between[-1] if self.between else ""
 
     def without(self, first: int, end: int, steps: int) -> Layout:
@@ -63,7 +63,7 @@ USUAL = Layout()
 
 @lru_cache(maxsize=1_000)
 def usual_between(texts: int) -> tuple[str, ...]:
-    """So many texts between steps as they are without a layout."""
+    """The default `between` of N texts, as steps without a layout have them."""
     return ("", *[LINE_END] * (texts - 2), "") if texts > 1 else ("",) * texts
 
 

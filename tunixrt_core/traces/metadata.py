@@ -7,7 +7,7 @@ from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.traces.layout import layout_of
-from tunixrt_core.traces.rendering.parse import ParsedCompletion, take_apart
+from tunixrt_core.traces.rendering.parse import ParsedCompletion, parse_rendered
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.rows import from_row, metadata_of
 from tunixrt_core.traces.scores import GivenScore
@@ -25,9 +25,9 @@ def rendered_metadata(
     """The metadata of a row whose completion holds the steps `contents` and the answer in a style; None: joined by
     line ends.
 
-    `step_chars`, the number of characters of each step, is all that it takes to undo the rendering, with the layout
-    where the trace has one, and the answer where that stands within a step. Where the completion holds the answer
-    alone, `trace_steps` are carried as they are.
+    `step_chars`, the number of characters of each step, is enough to undo the rendering, with the layout where the
+    trace has one, and the answer where that is part of a step. Where the completion holds the answer alone,
+    `trace_steps` are kept as they are.
     """
     metadata = metadata_of(data, trace_id)
     if style is not None:
@@ -52,18 +52,18 @@ def rebuild_completion(prompt: str, completion: str, metadata: Mapping[str, Any]
         style = ReasoningStyle(metadata.get("style", ""))
     except ValueError:
         return None
-    apart = _apart(completion, style, metadata)
-    return None if apart is None else _checked(prompt, _steps(metadata, apart), apart.answer, metadata)
+    parsed = _parsed(completion, style, metadata)
+    return None if parsed is None else _checked(prompt, _steps(metadata, parsed), parsed.answer, metadata)
 
 
 def rebuild_reasoning(prompt: str, reasoning: str, answer: str, metadata: Mapping[str, Any]) -> Trace | None:
-    """The same where the row holds the reasoning apart from the answer, as in `reasoning_content`."""
+    """The same where the row has separate fields for reasoning and answer, as in `reasoning_content`."""
     # the think style is that text between two tags, with the answer behind it
     thought = f"<think>\n{reasoning}\n</think>\n\n"
-    apart = _apart(thought + answer, ReasoningStyle.THINK, metadata)
-    if apart is None or apart.answer is None:
+    parsed = _parsed(thought + answer, ReasoningStyle.THINK, metadata)
+    if parsed is None or parsed.answer is None:
         return None
-    return _checked(prompt, apart.steps, apart.answer, metadata)
+    return _checked(prompt, parsed.steps, parsed.answer, metadata)
 
 
 def rebuild_steps(
@@ -78,13 +78,13 @@ def rebuild_steps(
 _ROW_ONLY = ("style", "step_chars", "trace_steps", "final_answer", "scores")
 
 
-def _apart(completion: str, style: ReasoningStyle, metadata: Mapping[str, Any]) -> ParsedCompletion | None:
+def _parsed(completion: str, style: ReasoningStyle, metadata: Mapping[str, Any]) -> ParsedCompletion | None:
     answer = metadata.get("final_answer")
     try:
         layout = layout_of(metadata.get("layout"))
     except InvalidTrace:
         return None
-    return take_apart(completion, style, _lengths(metadata), layout, answer if isinstance(answer, str) else None)
+    return parse_rendered(completion, style, _lengths(metadata), layout, answer if isinstance(answer, str) else None)
 
 
 def _checked(prompt: str, steps: Sequence[str], answer: str | None, metadata: Mapping[str, Any]) -> Trace | None:
@@ -97,8 +97,8 @@ def _checked(prompt: str, steps: Sequence[str], answer: str | None, metadata: Ma
     return trace if trace.content_hash == metadata.get("trace_id") else None
 
 
-def _steps(metadata: Mapping[str, Any], apart: ParsedCompletion) -> Sequence[str]:
-    steps = metadata.get("trace_steps", apart.steps)
+def _steps(metadata: Mapping[str, Any], parsed: ParsedCompletion) -> Sequence[str]:
+    steps = metadata.get("trace_steps", parsed.steps)
     return steps if isinstance(steps, list | tuple) else ()
 
 

@@ -11,18 +11,18 @@ import orjson
 
 from tunixrt_core.errors import InvalidTrace, UnreadableFile
 from tunixrt_core.traces.conversation import FIELDS
-from tunixrt_core.traces.scores import GivenScore, carried_scores
+from tunixrt_core.traces.scores import GivenScore, scores_in
 from tunixrt_core.traces.trace import DEFAULT_STEP_TYPE, Trace
 
 Split = Literal["train", "eval"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-CARRIED = ("source", "model", "system", "reference_answer")
+OPTIONAL_FIELDS = ("source", "model", "system", "reference_answer")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the file: a trace, the side of the split it stands on, and the scores that the row carries."""
+    """One line of the file: a trace, its side of the split, and the scores of the row."""
 
     trace: Trace
     split: Split
@@ -58,7 +58,7 @@ def metadata_of(data: Mapping[str, Any], trace_id: str, split: Split | None = No
     metadata: dict[str, Any] = {"trace_id": trace_id}
     if split is not None:
         metadata["split"] = split
-    for name in CARRIED:
+    for name in OPTIONAL_FIELDS:
         if (value := data.get(name)) is not None:
             metadata[name] = value
     for step in data["steps"]:
@@ -77,7 +77,7 @@ def metadata_of(data: Mapping[str, Any], trace_id: str, split: Split | None = No
 def from_row(data: Mapping[str, Any]) -> Row:
     """The trace and split of a row. Raises InvalidTrace naming the field.
 
-    Metadata that `to_row` does not write is kept under the trace's `meta`, so that foreign rows lose nothing.
+    Metadata that `to_row` does not write is kept under the trace's `meta`, so that foreign rows keep everything.
     """
     for name in ("prompt", "trace_steps", "final_answer"):
         if name not in data:
@@ -94,7 +94,7 @@ def from_row(data: Mapping[str, Any]) -> Row:
             "meta": _meta(metadata),
             "layout": metadata["layout"] if _has_layout(metadata) else None,
             **(_object("metadata.conversation", metadata["conversation"]) if _has_conversation(metadata) else {}),
-            **{name: metadata.get(name) for name in CARRIED},
+            **{name: metadata.get(name) for name in OPTIONAL_FIELDS},
         }
     )
     return Row(trace, split, _scores(metadata))
@@ -157,7 +157,7 @@ def _has_conversation(metadata: Mapping[str, Any]) -> bool:
 
 def _scores(metadata: Mapping[str, Any]) -> tuple[GivenScore, ...]:
     """Of an exported row; what another program writes under that name is kept in `meta`."""
-    return carried_scores(metadata) if _carries_scores(metadata) else ()
+    return scores_in(metadata) if _carries_scores(metadata) else ()
 
 
 def _carries_scores(metadata: Mapping[str, Any]) -> bool:
@@ -165,7 +165,7 @@ def _carries_scores(metadata: Mapping[str, Any]) -> bool:
 
 
 def _meta(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    known = {"trace_id", "split", "step_types", "meta", *CARRIED}
+    known = {"trace_id", "split", "step_types", "meta", *OPTIONAL_FIELDS}
     known |= {"layout"} if _has_layout(metadata) else set()
     known |= {"conversation"} if _has_conversation(metadata) else set()
     known |= {"scores"} if _carries_scores(metadata) else set()

@@ -52,7 +52,7 @@ class GivenScore:
 
 @dataclass(frozen=True, slots=True)
 class ScoredTrace:
-    """A trace and the scores that its row gave. Raises InvalidTrace where a score names a step that is not there."""
+    """A trace and the scores of its row. Raises InvalidTrace where a score names a step that does not exist."""
 
     trace: Trace
     scores: tuple[GivenScore, ...] = ()
@@ -80,7 +80,7 @@ def is_negative(scores: Iterable[GivenScore]) -> bool:
     return False
 
 
-def carried_scores(metadata: Mapping[str, Any]) -> tuple[GivenScore, ...]:
+def scores_in(metadata: Mapping[str, Any]) -> tuple[GivenScore, ...]:
     """The scores in the metadata of an exported row. Raises InvalidTrace where they are none."""
     scores = metadata.get("scores", [])
     try:

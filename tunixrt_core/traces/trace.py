@@ -186,9 +186,7 @@ class Trace:
 
     @cached_property
     def group_key(self) -> str:
-        """sha256 of the normalised prompt, with the messages before it. Traces of one group never stand on both sides
-        of a split.
-        """
+        """sha256 of the normalised prompt and the messages before it. One group is always on one side of a split."""
         return group_key_of(self.prompt, self.conversation.messages)
 
 

@@ -48,7 +48,7 @@ _QUOTES = re.compile(f"[{''.join(_CURLY.values())}]")
 
 
 class Token(NamedTuple):
-    """A word as it stands in its text, or a character that counts as a part of one; `weight` in sixths of a word."""
+    """A word as written in its text, or a character that counts as a part of one; `weight` in sixths of a word."""
 
     text: str
     start: int

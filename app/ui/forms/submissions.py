@@ -18,7 +18,7 @@ _FORM_ID = re.compile(r"[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True)
-class Press:
+class Submission:
     """The next start of a form's request. `number` counts earlier starts, `last` is the request id of the latest.
 
     A second click on the same button has the same number, so it finds the job of the first click. The button
@@ -34,14 +34,14 @@ class Press:
         return f"{name}-{self.number}" if self.number else name
 
 
-def next_press(kind: str, asked: Any) -> Press:
+def next_submission(kind: str, asked: Any) -> Submission:
     """The submission that would start `asked` from this form. Other form values give another submission."""
     words = json.dumps([kind, asked], sort_keys=True, default=str)
     stem = f"{form_id()}.{hashlib.sha256(words.encode()).hexdigest()[:16]}"
     used, number = get_pipeline().requests.used, 0
     while used(f"{stem}.{number}"):
         number += 1
-    return Press(f"{stem}.{number}", number, f"{stem}.{number - 1}" if number else None)
+    return Submission(f"{stem}.{number}", number, f"{stem}.{number - 1}" if number else None)
 
 
 def form_id() -> str:

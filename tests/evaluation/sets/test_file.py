@@ -197,7 +197,7 @@ def test_every_bad_row_is_named_by_line_and_field() -> None:
         "5: expected_answer: must be text, a number, true or false, not a list",
         "6: prompt: must be text, not a number",
         "7: id: is missing",
-        "8: prompt: the key stands twice in one object. Remove one of them",
+        "8: prompt: the key occurs twice in one object. Remove one of them",
         "9: not valid JSON: expecting property name enclosed in double quotes at column 2, where the row reads "
         "`broken`. Write it with a JSON library",
     ]

@@ -37,10 +37,10 @@ def test_what_a_json_writer_wrote_is_read_as_it_was(row: dict[str, Any], ascii: 
         (b'{"a": "\\ud800"}', "a", "holds a lone surrogate"),
         (b'{"a": "x\\u0000y"}', "", ""),  # valid JSON: the trace refuses it, with the trace's field
         (b'{"a": "x\xffy"}', "a", "holds bytes that are not UTF-8 (byte 9 of the row)"),
-        (b'{"a": 1, "b": 2, "a": 3}', "a", "the key stands twice"),
-        (b'{"m": {"k" : 1, "k"\t: 2}}', "k", "the key stands twice"),
+        (b'{"a": 1, "b": 2, "a": 3}', "a", "the key occurs twice"),
+        (b'{"m": {"k" : 1, "k"\t: 2}}', "k", "the key occurs twice"),
         (b'{"a": "cut', "", "the row breaks off (unterminated string at column 7)"),
-        (b'{"a": 1} {"b": 2}', "", "more stands behind the object, from column 10"),
+        (b'{"a": 1} {"b": 2}', "", "there is more after the object, from column 10"),
         (b"[1]", "", "is a list; each row must be a JSON object"),
         (b'"x"', "", "is text"),
         (b"null", "", "is null"),

@@ -38,7 +38,7 @@ def test_an_import_warns_of_it_once_with_the_number_of_rows() -> None:
     for look in (preview_of, diagnose):
         (warning,) = look(read_traces(io.BytesIO(LINES), name="f")).warnings
         assert (warning.times, warning.first_line) == (2, 1)
-        assert "<plan> stands in the answer" in warning.text
+        assert "<plan> is in the answer" in warning.text
         assert "--think-tags OPEN CLOSE" in warning.text
         named = read_traces(io.BytesIO(LINES), name="f", rule=rule_named("auto", ("<plan>", "</plan>")))
         assert look(named).warnings == ()

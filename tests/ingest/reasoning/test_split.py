@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.conftest import examples
 from tunixrt_core.errors import InvalidTrace, UnreadableFile
 from tunixrt_core.ingest.reasoning.marks import ANSWER, REASONING, Pair, find_marks, opener_of
-from tunixrt_core.ingest.reasoning.split import split_apart, split_completion, split_reasoning
+from tunixrt_core.ingest.reasoning.split import split_completion, split_fields, split_reasoning
 from tunixrt_core.ingest.reasoning.steps import RULES, Rule, RuleName, Span, divide, rule_named
 from tunixrt_core.traces.layout import LINE_END
 from tunixrt_core.traces.rendering.styles import ReasoningStyle, reasoning_and_content, render_completion
@@ -59,7 +59,7 @@ def test_a_split_holds_no_text_of_its_own_and_its_trace_renders_the_reasoning(te
 @given(_TEXT, _TEXT, _RULE, st.booleans())
 @settings(max_examples=examples(300), deadline=None)
 def test_reasoning_that_came_apart_from_its_answer_is_kept_exactly(a: str, b: str, name: RuleName, plain: bool) -> None:
-    split = (split_reasoning if plain else split_apart)(a, b, Rule(name))
+    split = (split_reasoning if plain else split_fields)(a, b, Rule(name))
     if find_marks(a) or opener_of(a) or not split.final_answer:
         return
     reasoning, said = reasoning_and_content(split.contents, split.final_answer, split.layout)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import REPOSITORY
-from tunixrt_core.traces.answers.comparison import compare, needs_mathematics
+from tunixrt_core.traces.answers.comparison import compare
+from tunixrt_core.traces.answers.formulas import needs_mathematics
 from tunixrt_core.traces.answers.reading.readings import Verdict
 
 

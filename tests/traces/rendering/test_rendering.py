@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import examples
 from tunixrt_core.traces.rendering.chats import ChatFormat, stop_tokens
-from tunixrt_core.traces.rendering.parse import parse_completion, take_apart
+from tunixrt_core.traces.rendering.parse import parse_completion, parse_rendered
 from tunixrt_core.traces.rendering.row import render, render_prompt
 from tunixrt_core.traces.rendering.styles import ReasoningStyle, completion_pieces, render_completion
 from tunixrt_core.traces.rendering.text import join
@@ -137,11 +137,11 @@ def test_with_the_lengths_of_its_steps_any_completion_comes_apart_exactly(
     style: ReasoningStyle, steps: list[str], answer: str
 ) -> None:
     text = render_completion(steps, answer, style)
-    apart = take_apart(text, style, [len(step) for step in steps])
+    apart = parse_rendered(text, style, [len(step) for step in steps])
     assert apart is not None
     assert (apart.steps, apart.answer) == (tuple(steps), answer)
     # and one that was edited does not
-    assert take_apart("!" + text, style, [len(step) for step in steps]) is None or style is ReasoningStyle.PLAIN
+    assert parse_rendered("!" + text, style, [len(step) for step in steps]) is None or style is ReasoningStyle.PLAIN
 
 
 @pytest.mark.parametrize("chat", ChatFormat)

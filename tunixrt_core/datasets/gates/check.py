@@ -54,7 +54,7 @@ class EvalSet:
 class Tools:
     """What checks may ask for. `read` gives the traces of hashes in order, leaving out those that are gone.
 
-    `beat` is called by whoever waits; it raises where the work shall end.
+    `beat` is called while a check waits; it raises where the work must end.
     """
 
     read: Read

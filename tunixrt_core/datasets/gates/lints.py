@@ -22,7 +22,7 @@ def lint(trace: Trace) -> list[str]:
     if not trace.steps:
         found.append("There are no reasoning steps: a model trained on this learns the answer alone.")
     elif not answer_in_reasoning(trace):
-        found.append("The final answer stands in no step: a model trained on this learns to jump to it.")
+        found.append("The final answer is in no step: a model trained on this learns to jump to it.")
     if answer_matches(trace) is False:
         found.append("The final answer differs from the reference answer.")
     return found

@@ -26,7 +26,7 @@ def jaccard(a: set[str], b: set[str]) -> float:
 
 
 class Sketches:
-    """The bands of many texts by number, 128 bytes each. Texts are told apart by the order they were added in."""
+    """The bands of many texts, 128 bytes each. A text is known by its number, in the order of addition."""
 
     def __init__(self, size: int) -> None:
         # compiled; only who looks for duplicates needs it

@@ -25,7 +25,7 @@ def grams(text: str, size: int) -> Iterator[int]:
     """Every n-gram of a text as a number of 64 bits, in order: the one of place i begins at word i.
 
     A sum of word numbers times powers of an odd number, modulo 2**64, so that the next one costs one step. A text of
-    fewer words than an n-gram has none. Where a script has no spaces, a word is so many characters (`traces/words.py`).
+    fewer words than an n-gram has none. In scripts without spaces a word is a number of characters (`traces/words.py`).
     """
     if is_special(text):
         yield from _weighted(text, size)

@@ -91,7 +91,7 @@ def _word(value: object) -> object:
 
 
 def _settings_of(given: Mapping[str, Any]) -> dict[str, Any]:
-    """`settings` may also stand in an object of their own."""
+    """The settings of a gate, at the top level or in an object `settings`."""
     nested = given.get("settings") or {}
     flat = {key: value for key, value in given.items() if key not in ("action", "settings")}
     return {**flat, **nested} if isinstance(nested, Mapping) else {**flat, "settings": nested}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tunixrt_core.evaluation.scorers.scorer import LOST, Answer, ProcessKind, Question, Score, Scorer
-from tunixrt_core.traces.answers.comparison import COMPARISON_VERSION, compare, needs_mathematics
+from tunixrt_core.traces.answers.comparison import COMPARISON_VERSION, compare
+from tunixrt_core.traces.answers.formulas import needs_mathematics
 from tunixrt_core.traces.answers.pool import TARGET
 from tunixrt_core.traces.answers.reading.readings import Verdict
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tunixrt_core.datasets.gates.rules.support import stands_in
+from tunixrt_core.datasets.gates.rules.support import occurs_in
 from tunixrt_core.evaluation.scorers.scorer import Answer, Score, Scorer
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 
@@ -34,7 +34,7 @@ def answer_in_reasoning(answer: Answer) -> Score:
         return Score(0.0, "no answer")
     if not steps:
         return Score(0.0, "no reasoning")
-    return Score(1.0) if stands_in(answer.parsed.answer, "\n".join(steps)) else Score(0.0, "missing")
+    return Score(1.0) if occurs_in(answer.parsed.answer, "\n".join(steps)) else Score(0.0, "missing")
 
 
 SCORERS = (

@@ -16,7 +16,7 @@ _LABELS = ("label", "labels", "key", "id")
 
 
 class Choices(NamedTuple):
-    """The choices of a row: letters and texts in order, the columns they stand in, and how the prompt writes them."""
+    """The choices of a row: letters and texts in order, their columns, and how the prompt writes them."""
 
     letters: tuple[str, ...]
     texts: tuple[str, ...]

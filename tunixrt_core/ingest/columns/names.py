@@ -86,7 +86,7 @@ REFERENCES = (
     "target",
     "solution",
 )
-# what must be known to answer the question; it stands before the question in the prompt
+# what must be known to answer the question; it precedes the question in the prompt
 CONTEXTS = (
     "context",
     "contexts",
@@ -110,7 +110,7 @@ CONTEXTS = (
     "table",
 )
 CHOICES = ("choices", "options", "answer_choices", "candidates", "endings", "multiple_choice", "answer_options")
-# a column a choice, `{}` for its letter or number
+# one column per choice, `{}` for its letter or number
 LETTERED_CHOICES = ("{}", "option_{}", "choice_{}", "option{}", "choice{}", "op{}", "answer_{}", "ending{}", "sol{}")
 # which choice is right, where no column of answers says it
 KEYS_OF_CHOICES = (

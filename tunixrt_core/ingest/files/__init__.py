@@ -1,1 +1,1 @@
-"""Containers of rows: JSON Lines, JSON documents, CSV and Parquet."""
+"""Containers of rows: text, tables, packed files, folders and archives."""

@@ -45,7 +45,7 @@ def is_csv(source: Source) -> bool:
 def read_csv(
     source: Source, max_bytes: int, spill: Spill | None = None, is_name: IsName = str.isidentifier
 ) -> Iterator[RawRow]:
-    """One row a record. The header is passed on as line 0, so that rejected rows can stand below it again.
+    """One row per record. The header is yielded as line 0, so that it can be written above rejected rows.
 
     A first line `sep=;`, which Excel writes, names the delimiter. Columns without a name are `column_1` and so on; so
     are all of them where the first line reads like a row, of which no cell `is_name` of a column; two and three columns
@@ -119,9 +119,10 @@ def _is_value(cell: str) -> bool:
 
 
 class _Records:
-    """Lines put together to records: a record goes on while a quote is open.
+    """Lines joined to records: a record ends at the first line end outside quotes.
 
-    Where that does not give the cells that the header has, only the first line is at fault, and the next begin anew.
+    Where such a record has another number of cells than the header, only its first line is rejected, and the next line
+    begins a new record.
     """
 
     def __init__(self, source: Source, max_bytes: int, spill: Spill | None) -> None:

@@ -42,7 +42,7 @@ _COMMON = {
 _SCRIPTS = {"gb18030": 0.25, "big5hkscs": 0.25, "cp932": 0.25, "euc_jp": 0.25, "cp949": 0.25} | {
     "cp1251": 0.7,  # small letters: in the other one of the two they are capital ones
     "koi8_r": 0.7,
-}  # of the characters beyond ASCII, so many are among the common ones
+}  # the least share of common characters among those beyond ASCII
 _NONE = frozenset(map(chr, range(0x80, 0xA0)))  # control characters, which no text holds
 _IN_A_ROW = re.compile(r"[^\W\d_a-zA-Z]{2,}")
 _NOT_GUESSED = ["utf_7", "utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be", "utf_32_le"]

@@ -22,14 +22,14 @@ def json_fault(text: str, error: json.JSONDecodeError) -> str:
     if error.msg == "Extra data":
         if rest == ",":
             return (
-                f"not valid JSON: a comma stands behind the object at {at}. Remove it, or put all rows between [ and "
+                f"not valid JSON: there is a comma after the object at {at}. Remove it, or put all rows between [ and "
                 "], as one JSON list"
             )
         return (
-            f"not valid JSON: more stands behind the object, from {at}: {_shown(rest)}. Write each row on its own line"
+            f"not valid JSON: there is more after the object, from {at}: {_shown(rest)}. Write each row on its own line"
         )
     if (found := _TRAILING.search(text)) and found.start() <= error.pos <= found.end():
-        return f"not valid JSON: a comma stands before the end of an object or a list at {at}. Remove it"
+        return f"not valid JSON: there is a comma before the end of an object or a list at {at}. Remove it"
     if _is_python(text):
         return (
             "not valid JSON: it is a Python dict, with single quotes, True or None. Write the row with json.dumps, not "

@@ -29,8 +29,8 @@ class Line(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Lines that follow each other, without their ends; `number` is that of the first. One that is over the limit is
-    not kept, and stands alone: `too_long` is its length in bytes, else 0.
+    """Consecutive lines without their ends; `number` is that of the first. A line over the limit is not kept and is a
+    block of its own: `too_long` is its length in bytes, otherwise 0.
     """
 
     number: int
@@ -93,7 +93,7 @@ class Source:
             buffered.read(len(_BOM))
 
     def _as_utf8(self, head: bytes, buffered: IO[bytes], told: str | None) -> tuple[bytes, IO[bytes]]:
-        """The stream in UTF-8, by the encoding that was told or found; which it is stands in the notes."""
+        """The stream in UTF-8, by the encoding that was given or found, which the notes name."""
         found = Encoding(encoding_named(told), "as you said") if told else find_encoding(head)
         self.encoding = "utf-8" if found is None else found.name
         if found is None or found.name == "utf-8":
@@ -139,7 +139,7 @@ class Source:
             yield from _bounded(number, [pending], max_bytes, spill, keep_cr)
 
     def whole_lines(self, max_bytes: int, spill: Spill | None = None) -> Iterator[Line]:
-        """The same, a line at a time, with the \\r that stands before a line's end."""
+        """The same, one line at a time, with the \\r before a line's end."""
         for number, lines, too_long in self.blocks(max_bytes, spill, keep_cr=True):
             if too_long:
                 yield Line(number, None)
@@ -191,7 +191,7 @@ class Source:
             raise self._broken(error) from None
 
     def read1(self, size: int) -> bytes:
-        """What is there already, up to `size` bytes; waits only where there is nothing."""
+        """The bytes that can be read at once, up to `size`; waits only where there are none."""
         try:
             return cast(io.BufferedReader, self._stream).read1(size)
         except FAULTS as error:

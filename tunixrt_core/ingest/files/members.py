@@ -16,7 +16,7 @@ from tunixrt_core.ingest.files.packed import SUFFIXES, check_proportion, without
 
 MAX_MEMBERS = 10_000
 _DATA = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather", ".xlsx", ".xlsm")
-# what stands beside the data of a dataset and describes it
+# files beside the data of a dataset that describe it
 _ABOUT = frozenset(
     {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "metadata.json", "package.json"}
 )

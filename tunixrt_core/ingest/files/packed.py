@@ -67,7 +67,7 @@ class Bounded(io.RawIOBase):
 
 
 def check_proportion(name: str, size: int, packed: int | Callable[[], int]) -> None:
-    """Raises UnreadableFile where so many bytes come out of so few packed ones as no data does."""
+    """Raises UnreadableFile where `size` is over `MAX_RATIO` times the packed size, which no real data reaches."""
     if size <= _FREE_BYTES:
         return
     if size > MAX_RATIO * (packed if isinstance(packed, int) else packed()):

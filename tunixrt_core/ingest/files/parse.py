@@ -22,7 +22,7 @@ _LONG_NUMBER = b"0" * 19
 
 
 class Number(str):
-    """A JSON number as the text it stands as in the file."""
+    """A JSON number as the text in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def parse_row(data: bytes, as_text: Sequence[Keys] = ()) -> dict[str, Any] | Bad
 
 
 def may_round(data: bytes) -> bool:
-    """Whether the text holds so many digits in a row that a JSON library might round them."""
+    """Whether the text holds a run of digits that is long enough for a JSON library to round it."""
     return _LONG_NUMBER in data.translate(_DIGITS_ONLY)
 
 
@@ -99,7 +99,7 @@ def _diagnose(data: bytes, as_text: Sequence[Keys] = ()) -> dict[str, Any] | Bad
     if not isinstance(value, dict):
         return BadRow("", not_an_object(value))
     if repeated:
-        return BadRow(repeated[0], "the key stands twice in one object. Remove one of them", value)
+        return BadRow(repeated[0], "the key occurs twice in one object. Remove one of them", value)
     row: dict[str, Any] = with_texts(value, text, as_text) if as_text else value
     try:
         check_json(row, "row")
@@ -110,12 +110,12 @@ def _diagnose(data: bytes, as_text: Sequence[Keys] = ()) -> dict[str, Any] | Bad
 
 
 def as_written(text: str | bytes) -> Any:
-    """The value of a JSON text with every number as it stands there, whatever its size. Raises ValueError."""
+    """The value of a JSON text with every number as its text, whatever its size. Raises ValueError."""
     return json.loads(text, parse_int=Number, parse_float=Number)
 
 
 def with_texts(value: Any, text: str | bytes, places: Sequence[Keys]) -> Any:
-    """The value of a JSON text with its numbers, true and false at `places` as the text that stands there."""
+    """The value of a JSON text with its numbers, true and false at `places` as their text."""
     written = as_written(text)
     for keys in places:
         found = value_at(written, keys)

@@ -15,7 +15,7 @@ _PLACE = re.compile(r"\[(-?\d+)\]|(-?\d+)(?![^.\[])")
 
 
 def keys_of(value: Any, name: str) -> Keys | None:
-    """Where `name` stands in `value`; None where it does not. `[-1]` is the last of a list.
+    """The path of `name` in `value`; None where it is missing. `[-1]` is the last of a list.
 
     A key that is written like a path is a key before it is a path, at every level: `a.b` is the column `a.b` if there
     is one.
@@ -37,7 +37,7 @@ def keys_of(value: Any, name: str) -> Keys | None:
 
 
 def value_at(value: Any, keys: Keys) -> Any:
-    """What stands there, in a value that `keys_of` found the keys in."""
+    """The value at a path that `keys_of` found."""
     for key in keys:
         value = value[key]
     return value
@@ -53,7 +53,7 @@ def with_value(value: Any, keys: Keys, new: Any) -> Any:
 
 
 def without(value: Any, keys: Keys) -> Any:
-    """A copy without what stands there. An object that this leaves empty goes too; in a list null keeps the place."""
+    """A copy without the value at a path. An object that this leaves empty goes too; in a list null keeps the place."""
     key, rest = keys[0], keys[1:]
     if not isinstance(value, dict | list) or (isinstance(value, dict) and key not in value):
         return value  # it went with another one already

@@ -20,8 +20,8 @@ _JSON = ("json", "json_rows")
 
 
 class Rejects:
-    """Takes rejected rows. Lines stay lines, a CSV row stands below its header, rows of a JSON array in an array,
-    rows of tables, which have no bytes of their own, and those of several files as lines of JSON.
+    """Writer of rejected rows. Lines stay lines, CSV rows follow their header, and rows of a JSON array form an array.
+    Rows of tables, which have no bytes of their own, and those of several files are written as lines of JSON.
     """
 
     def __init__(self, sink: BinaryIO) -> None:
@@ -76,7 +76,7 @@ class Rejects:
 
 @contextmanager
 def rejects_file(path: Path) -> Iterator[Rejects]:
-    """Rejects that stand at `path` once all is read; nothing is there, or changed, where none were, or it failed.
+    """Rejects that are moved to `path` once all is read. Without rejects, or after an error, `path` is left as it was.
 
     Raises OutputError where it cannot be written.
     """

@@ -39,7 +39,7 @@ class Format(Protocol):
         """Whether the row's keys are this format's, even where its values are not usable."""
 
     def columns(self, row: dict[str, Any]) -> Mapping[str, str]:
-        """What becomes of the columns that the format knows: column -> field. Others are kept under `meta`."""
+        """The columns that the format knows: column -> field. Others are kept under `meta`."""
 
     def read(self, row: dict[str, Any], options: Options) -> list[Item]:
         """The traces of a row, each with the scores it gives; a fault in place of a trace that it does not give.

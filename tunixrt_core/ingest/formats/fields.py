@@ -109,7 +109,7 @@ def object_in(row: Mapping[str, Any], key: str) -> Any:
     return value
 
 
-def carried(row: Mapping[str, Any]) -> dict[str, Any] | None:
+def export_metadata(row: Mapping[str, Any]) -> dict[str, Any] | None:
     """The metadata of a row that Tunix RT exported; None where it is another program's, or there is none."""
     metadata = object_in(row, "metadata")
     return metadata if isinstance(metadata, dict) and "trace_id" in metadata else None

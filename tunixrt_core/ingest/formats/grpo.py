@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tunixrt_core.ingest.formats.fields import Item, Options, carried, labelled, named_as, rest, scored, source_of, text
+from tunixrt_core.ingest.formats.fields import (
+    Item,
+    Options,
+    export_metadata,
+    labelled,
+    named_as,
+    rest,
+    scored,
+    source_of,
+    text,
+)
 from tunixrt_core.traces.metadata import rebuild_steps
-from tunixrt_core.traces.scores import carried_scores
+from tunixrt_core.traces.scores import scores_in
 from tunixrt_core.traces.trace import Trace
 
 NAME = "grpo"
@@ -32,8 +42,8 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """The answer is the one to reach, so it is final answer and reference. Rendered `prompts` are kept in `meta`."""
     question, answer = text(row, "question"), text(row, "answer")
-    if (metadata := carried(row)) and (known := rebuild_steps(question, metadata)):
-        return [scored(labelled(known, options), carried_scores(metadata))]
+    if (metadata := export_metadata(row)) and (known := rebuild_steps(question, metadata)):
+        return [scored(labelled(known, options), scores_in(metadata))]
     meta = rest(row, ("question", "answer", "source", "model"))
     if meta.get("prompts") == question:
         del meta["prompts"]

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tunixrt_core.ingest.formats.fields import Item, Options, carried, labelled, rest, scored, source_of, split_trace
+from tunixrt_core.ingest.formats.fields import (
+    Item,
+    Options,
+    export_metadata,
+    labelled,
+    rest,
+    scored,
+    source_of,
+    split_trace,
+)
 from tunixrt_core.ingest.formats.prompt_completion import rebuilt
 from tunixrt_core.ingest.reasoning.turns import exchange_of, read_turns, split_turn
-from tunixrt_core.traces.scores import carried_scores
+from tunixrt_core.traces.scores import scores_in
 
 NAME = "messages"
 
@@ -26,8 +35,8 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """The assistant's last turn is the answer, the user's last turn before it the prompt; other turns are kept."""
     found = exchange_of(read_turns(row.get("messages"), "messages"), "messages")
-    if (metadata := carried(row)) and (known := rebuilt(found.prompt, [found.answer.raw], metadata)):
-        return [scored(labelled(known, options), carried_scores(metadata))]
+    if (metadata := export_metadata(row)) and (known := rebuilt(found.prompt, [found.answer.raw], metadata)):
+        return [scored(labelled(known, options), scores_in(metadata))]
     return [
         split_trace(
             split_turn(found.answer, options.rule),

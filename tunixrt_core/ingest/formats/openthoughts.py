@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunixrt_core.ingest.formats.fields import Item, Options, reference, rest, source_of, split_trace, text
-from tunixrt_core.ingest.reasoning.split import split_apart
+from tunixrt_core.ingest.reasoning.split import split_fields
 
 NAME = "openthoughts"
 
@@ -29,7 +29,7 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
 
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """One trace of DeepSeek; the answer is what is boxed in its solution, else the whole solution."""
-    split = split_apart(text(row, "deepseek_reasoning"), text(row, "deepseek_solution"), options.rule)
+    split = split_fields(text(row, "deepseek_reasoning"), text(row, "deepseek_solution"), options.rule)
     truth = reference(row.get("ground_truth_solution"), "ground_truth_solution")
     return [
         split_trace(

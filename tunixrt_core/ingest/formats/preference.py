@@ -26,7 +26,7 @@ from tunixrt_core.ingest.formats.transcripts import transcript_turns
 from tunixrt_core.ingest.formats.verdicts import PAIR_SCORER
 from tunixrt_core.ingest.reasoning.split import Split, split_completion
 from tunixrt_core.ingest.reasoning.turns import Exchange, Turn, exchange_of, last_role, read_turns, split_turn
-from tunixrt_core.traces.scores import PREFERRED, carried_scores
+from tunixrt_core.traces.scores import PREFERRED, scores_in
 from tunixrt_core.traces.trace import Trace
 
 NAME = "preference"
@@ -122,7 +122,7 @@ def _exported(row: Mapping[str, Any], options: Options) -> list[Item] | None:
         trace = rebuilt(prompt_of(row.get("prompt"), "prompt").prompt, row.get(side), own)
         if trace is None:
             return None
-        items.append(scored(labelled(trace, options), carried_scores(own)))
+        items.append(scored(labelled(trace, options), scores_in(own)))
     return items
 
 

@@ -9,7 +9,7 @@ from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.formats.fields import (
     Item,
     Options,
-    carried,
+    export_metadata,
     flag,
     labelled,
     rest,
@@ -21,7 +21,7 @@ from tunixrt_core.ingest.reasoning.split import Split, split_completion
 from tunixrt_core.ingest.reasoning.steps import Rule
 from tunixrt_core.ingest.reasoning.turns import Exchange, Turn, exchange_of, last_role, read_turns, roles_of, split_turn
 from tunixrt_core.traces.metadata import rebuild_completion, rebuild_reasoning
-from tunixrt_core.traces.scores import carried_scores
+from tunixrt_core.traces.scores import scores_in
 from tunixrt_core.traces.trace import Trace
 
 NAME = "prompt_completion"
@@ -41,8 +41,8 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """Text, or messages that end with the user's turn and the assistant's. `label` of TRL becomes a score."""
     asked = prompt_of(row.get("prompt"), "prompt")
-    if (metadata := carried(row)) and (known := rebuilt(asked.prompt, row.get("completion"), metadata)):
-        return [scored(labelled(known, options), carried_scores(metadata))]
+    if (metadata := export_metadata(row)) and (known := rebuilt(asked.prompt, row.get("completion"), metadata)):
+        return [scored(labelled(known, options), scores_in(metadata))]
     split, kept = _completion(row.get("completion"), asked, options.rule)
     used = set(_FIELDS)
     scores = flag("label", row.get("label"), scorer="trl") if isinstance(row.get("label"), bool) else []

@@ -27,7 +27,7 @@ from tunixrt_core.ingest.formats.fields import (
     split_trace,
     text,
 )
-from tunixrt_core.ingest.reasoning.split import Split, split_apart, split_completion, split_reasoning
+from tunixrt_core.ingest.reasoning.split import Split, split_completion, split_fields, split_reasoning
 from tunixrt_core.ingest.reasoning.steps import Rule
 from tunixrt_core.traces.trace import Trace, parse_steps
 from tunixrt_core.util.kinds import not_text
@@ -115,7 +115,7 @@ def _completed(
                     yield Trace(prompt, parse_steps(listed), value, meta=extended(dict(meta), extra), **optional)
                 continue
             if roles.reasoning is not None:
-                split = split_apart(text(row, roles.reasoning), value, rule)
+                split = split_fields(text(row, roles.reasoning), value, rule)
             else:
                 split = split_completion(value, place, rule)
             yield split_trace(split, prompt=prompt, meta=dict(meta), names=names, extra=extra, **optional)
@@ -158,7 +158,7 @@ def _answer(row: Mapping[str, Any], name: str) -> str:
     if name not in row:
         return text(row, name)
     if (found := only(row[name], name)) is None:
-        raise InvalidTrace(name, "is empty. Give the row an answer, or leave it out.")
+        raise InvalidTrace(name, "is empty. Fill in the answer, or remove the row.")
     return found
 
 

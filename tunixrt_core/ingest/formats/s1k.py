@@ -18,7 +18,7 @@ from tunixrt_core.ingest.formats.fields import (
     split_trace,
     text,
 )
-from tunixrt_core.ingest.reasoning.split import split_apart
+from tunixrt_core.ingest.reasoning.split import split_fields
 from tunixrt_core.traces.trace import Trace
 from tunixrt_core.util.kinds import kind_of
 
@@ -96,7 +96,7 @@ def _trace(
     extra: Mapping[str, Any],
 ) -> Trace:
     return split_trace(
-        split_apart(thought, text(row, answer_column), options.rule),
+        split_fields(thought, text(row, answer_column), options.rule),
         prompt=text(row, "question"),
         meta=rest(row, _FIELDS),
         names={"prompt": "question", "steps": thought_column, "final_answer": answer_column},

@@ -10,7 +10,7 @@ from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.formats.fields import (
     Item,
     Options,
-    carried,
+    export_metadata,
     extended,
     labelled,
     named_as,
@@ -22,7 +22,7 @@ from tunixrt_core.ingest.formats.prompt_completion import prompt_of
 from tunixrt_core.ingest.reasoning.marks import boxed, hashes
 from tunixrt_core.ingest.reasoning.steps import Span, stripped
 from tunixrt_core.traces.metadata import rebuild_steps
-from tunixrt_core.traces.scores import GivenScore, carried_scores
+from tunixrt_core.traces.scores import GivenScore, scores_in
 from tunixrt_core.traces.trace import Trace, parse_steps
 from tunixrt_core.util.kinds import kind_of
 
@@ -56,8 +56,8 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
         raise InvalidTrace(
             "completions", f"must be a list of at least one text, not {kind_of(contents)}. Write each step as one text"
         )
-    if (metadata := carried(row)) and (known := rebuild_steps(asked.prompt, metadata, steps=contents)):
-        return [scored(labelled(known, options), carried_scores(metadata))]
+    if (metadata := export_metadata(row)) and (known := rebuild_steps(asked.prompt, metadata, steps=contents)):
+        return [scored(labelled(known, options), scores_in(metadata))]
     answer, certain = last_answer(contents)
     extra = dict(asked.kept) | ({} if certain else {"answer_is_last_step": True})
     with named_as({"steps": "completions", "final_answer": f"completions[{len(contents) - 1}]", "system": "prompt"}):

@@ -16,10 +16,10 @@ _LINES = re.compile(rf"(?:\A\s*|\n)({_NAMES}):[ \t]?", re.IGNORECASE)
 
 
 def transcript_turns(text: str, field: str, *, answered: bool) -> list[Turn] | None:
-    """The turns of a transcript; None where the text is none.
+    """The turns of a transcript; None for any other text.
 
-    It begins with a turn of the user or the system. `answered` ones end with a turn of the assistant; others with one
-    of the user, behind which `Assistant:` may stand empty.
+    It begins with a turn of the user or the system. With `answered` it ends with a turn of the assistant; otherwise
+    with one of the user, and an empty `Assistant:` may follow.
     """
     if not _BEGINS.match(text):
         return None

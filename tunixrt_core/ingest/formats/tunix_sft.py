@@ -19,8 +19,8 @@ _FIELDS = {
     "metadata.reference_answer": "reference_answer",
 }
 _COLUMNS = frozenset({"prompt", "trace_steps", "final_answer", "metadata"})
-_CARRIED = ("system", "reference_answer", "source", "model")
-_NAMES = {"steps": "trace_steps", "meta": "metadata.meta"} | {name: f"metadata.{name}" for name in _CARRIED}
+_OPTIONAL_FIELDS = ("system", "reference_answer", "source", "model")
+_NAMES = {"steps": "trace_steps", "meta": "metadata.meta"} | {name: f"metadata.{name}" for name in _OPTIONAL_FIELDS}
 
 
 def matches(row: Mapping[str, Any]) -> bool:
@@ -37,7 +37,7 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
         raise InvalidTrace(unknown[0], "is not a field of this format; put extra values under `metadata`")
     metadata = object_in(row, "metadata")
     if isinstance(metadata, dict) and isinstance(metadata.get("meta"), str):
-        # read by the same parser as the row, which finds keys that stand twice and numbers that would be rounded
+        # read by the same parser as the row, which finds repeated keys and numbers that would be rounded
         metadata = {**metadata, "meta": (meta := object_in(metadata, "meta"))}
         if isinstance(meta, str):
             raise InvalidTrace("metadata.meta", "must be an object, or the JSON text of one")

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-CODE_INDENT = 4  # columns from which on a line is code, or goes on with what stands before it
+CODE_INDENT = 4  # columns from which on a line is code, or continues what precedes it
 
 # one of these has to be in a text that holds a block of several lines; looking for them takes microseconds
 _SIGNS = (
@@ -106,9 +106,9 @@ class _Scanner:
         return last, last == whole and _is_paragraph(line)
 
     def _indented(self, i: int, *, is_code: bool) -> int:
-        """The last of the lines behind line i that are indented as code is. Blank lines may stand within code.
+        """The last of the lines after line i that are indented like code. Code may contain blank lines.
 
-        Only where it is no code but a paragraph, what opens in such a line is sought.
+        Blocks that open in such a line are looked for only where the lines are a paragraph, not code.
         """
         last, may_be_blank = i, is_code
         for n in range(i + 1, len(self._lines)):
@@ -209,7 +209,7 @@ def _inset(line: _Line, *, in_paragraph: bool) -> int:
 
 
 def _begins_block(line: _Line) -> bool:
-    """Whether a line begins something of its own, and does not go on with the paragraph before it."""
+    """Whether a line begins a block of its own and does not continue the paragraph before it."""
     if line.indent >= CODE_INDENT:
         return False
     text = line.text
@@ -217,11 +217,11 @@ def _begins_block(line: _Line) -> bool:
 
 
 def _goes_on(line: _Line) -> bool:
-    """Whether a line goes on with the table or the quote before it."""
+    """Whether a line continues the table or the quote before it."""
     return bool(line.text) and line.indent < CODE_INDENT and not _begins_block(line)
 
 
 def _is_paragraph(line: _Line) -> bool:
-    """Whether the line below may go on with the paragraph that this one holds."""
+    """Whether the next line may continue the paragraph of this one."""
     text = line.text[_MARKERS.match(line.text).end() :]  # type: ignore[union-attr]
     return bool(text) and not any(pattern.match(text) for pattern in (_FENCE, _RULE)) and not text.startswith("#")

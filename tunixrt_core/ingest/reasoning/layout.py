@@ -9,7 +9,7 @@ from tunixrt_core.traces.layout import LINE_END
 
 KEY = "splitting"  # under `meta`; `split` is a column that many files have
 
-# marks -> what usually stands before the reasoning, between reasoning and answer, after the answer
+# marks -> the usual text before the reasoning, between reasoning and answer, after the answer
 FRAMES: Mapping[str, tuple[str, str, str]] = {
     "tags": ("<reasoning>\n", "\n</reasoning>\n<answer>", "</answer>"),
     "thought": (
@@ -27,9 +27,9 @@ _NO_FRAME = ("", "", "")
 
 
 def between(text: str, stretches: Sequence[tuple[Span, Sequence[Span]]]) -> tuple[str, ...]:
-    """What stands before each step and behind the last, of stretches of reasoning with their steps.
+    """The texts before each step and after the last, of stretches of reasoning with their steps.
 
-    Marks may stand between two stretches; a line end takes their place.
+    Marks between two stretches are replaced by a line end.
     """
     found: list[str] = []
     waiting = ""
@@ -45,9 +45,9 @@ def between(text: str, stretches: Sequence[tuple[Span, Sequence[Span]]]) -> tupl
 
 
 def frame_gaps(marks: str, text: str, reasoning: Span, response: Span, steps: int) -> dict[str, str]:
-    """What stands around reasoning and response where it is not as the marks usually have it.
+    """The texts around reasoning and response that differ from the usual ones of the marks.
 
-    By its place: `0` before the reasoning, the number of `steps` before the response, one more behind that.
+    Keys are places: `0` before the reasoning, the number of `steps` before the response, one more after that.
     """
     head, middle, tail = FRAMES.get(marks, _NO_FRAME)
     written = [(0, text[: reasoning.start], head), (steps, text[reasoning.end : response.start], middle)]
@@ -58,7 +58,7 @@ def frame_gaps(marks: str, text: str, reasoning: Span, response: Span, steps: in
 
 
 def unframed(text: str, start: int, end: int, head: int = 0, tail: int = 0) -> Span:
-    """The stretch without so many line ends at its beginning and end, which belong to the marks around it."""
+    """The stretch without `head` and `tail` line ends at its two ends, which belong to the marks around it."""
     for _ in range(head):
         start += 1 if text.startswith("\n", start, end) else 2 if text.startswith("\r\n", start, end) else 0
     for _ in range(tail):

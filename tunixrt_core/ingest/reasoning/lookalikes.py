@@ -21,9 +21,9 @@ _USUAL = re.compile(
 
 
 def mark_unread(trace: Trace) -> str | None:
-    """The first text in the answer, or in what stands around it, that looks like a mark of reasoning; None for none.
+    """The first text in or around the answer that looks like a mark of reasoning; None where there is none.
 
-    That is a tag whose name speaks of thinking, or one that begins the answer and is closed before its end.
+    That is a tag with a name for thinking, or one that begins the answer and is closed before its end.
     """
     behind = trace.steps[-trace.layout.solution :] if trace.layout and trace.layout.solution else ()
     for text in [trace.final_answer, *[step.content for step in behind]]:

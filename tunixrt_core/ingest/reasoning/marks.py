@@ -12,9 +12,9 @@ from tunixrt_core.ingest.reasoning.steps import Span, Sure, stripped, trimmed
 
 
 class Marked(NamedTuple):
-    """Where marks say that reasoning and answer stand. `plain`: nothing within the answer is to be looked for.
+    """Positions of reasoning and answer by their marks. `plain`: the answer is not searched any further.
 
-    The reasoning may stand in several stretches, with marks or other text between them.
+    The reasoning may consist of several stretches, with marks or other text between them.
     """
 
     name: str
@@ -26,8 +26,8 @@ class Marked(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """An opening and a closing mark, in any case of letters. `anywhere`: other text may stand around the pair, and of
-    the reasoning's the opening one may be missing; the words of other pairs are too common for that.
+    """An opening and a closing mark, in any case of letters. `anywhere`: other text may surround the pair, and the
+    opening mark of reasoning may be missing; the words of other pairs are too common for that.
     """
 
     opener: str
@@ -183,7 +183,7 @@ def _known(text: str) -> Marked | None:
 
 
 def _paired(text: str, at: int, pair: Pair, name: str = "think") -> Marked | None:
-    """What a pair marks whose opening mark stands at `at`. Text before it is the first step."""
+    """The text that a pair with its opening mark at `at` marks. Text before it is the first step."""
     start = at + len(pair.opener)
     closed = _find(text, pair.closer, start) if at >= 0 else -1
     if closed < 0:
@@ -192,12 +192,12 @@ def _paired(text: str, at: int, pair: Pair, name: str = "think") -> Marked | Non
     rest = Span(closed + len(pair.closer), len(text))
     opener = text[at:start]
     if before.start < before.end:
-        return Marked(name, (before, reasoning), rest, "low", f"text stands before {opener}")
+        return Marked(name, (before, reasoning), rest, "low", f"there is text before {opener}")
     return Marked(name, (reasoning,), rest, "high", f"{opener} marks the reasoning")
 
 
 def _find(text: str, mark: str, start: int, end: int = sys.maxsize) -> int:
-    """Where a mark stands, in any case of letters; as it is written in the table, it is found faster."""
+    """Position of a mark, in any case of letters; -1 where it is missing. The spelling of the table is found faster."""
     at = text.find(mark, start, end)
     if at >= 0:
         return at
@@ -216,9 +216,9 @@ def _between(text: str, opener: str, closer: str, line_ends: int) -> tuple[Span,
 
 
 def answer_marks(text: str, stretch: Span, *, common: bool = True) -> tuple[Span, Span] | None:
-    """Where marks around an answer stand, and the answer between them; None where there are none.
+    """Position of the marks around an answer, and of the answer between them; None where there are none.
 
-    The last pair counts, as an earlier one may only be spoken of. A pair of `common` words must be all there is.
+    The last pair counts, as an earlier one may only be a mention. A pair of `common` words must enclose all the text.
     """
     if not _may_hold(text):
         return None
@@ -236,7 +236,7 @@ def answer_marks(text: str, stretch: Span, *, common: bool = True) -> tuple[Span
 
 
 def hashes(text: str, stretch: Span) -> tuple[Span, Span] | None:
-    """What stands before a last line `#### answer`, and the answer."""
+    """The text before a last line `#### answer`, and the answer; None without such a line."""
     inner = stripped(text, *stretch)
     line = max(text.rfind("\n", *inner) + 1, inner.start)
     if not text[line : inner.end].lstrip().startswith("####"):

@@ -1,6 +1,6 @@
 """Reasoning steps and final answer of a model's free text.
 
-Spans only: no character is altered, and what stands around them becomes the trace's layout.
+Spans only: no character is altered, and the text around them becomes the trace's layout.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SOLUTION = "solution"  # type of the step that holds what a model wrote around i
 
 
 class Response(NamedTuple):
-    """What stands behind the reasoning: steps of their own, and the answer with the text around it, or `inside`."""
+    """The text after the reasoning: further steps, and the answer with the text around it, or `inside` a step."""
 
     answer: Span
     solution: tuple[Span, ...] = ()
@@ -31,7 +31,7 @@ class Response(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A text and where its steps and its answer stand in it.
+    """A text and the positions of its steps and its answer.
 
     `rule` names the marks and the division, such as `think/paragraphs`; `sure` and `why` say how far to trust it.
     `reasoning` holds each stretch of it with its steps. Where reasoning and answer came apart, `text` is one after the
@@ -108,17 +108,17 @@ def split_completion(text: str, field: str, rule: Rule = AUTO) -> Split:
     return _unmarked(text, rule)
 
 
-def split_apart(reasoning: str, content: str, rule: Rule = AUTO) -> Split:
+def split_fields(reasoning: str, content: str, rule: Rule = AUTO) -> Split:
     """Steps and answer where the reasoning was written in a field of its own."""
-    return _split_apart(reasoning, content, rule, "the reasoning has a field of its own", plain=False)
+    return _split_fields(reasoning, content, rule, "the reasoning has a field of its own", plain=False)
 
 
 def split_reasoning(reasoning: str, answer: str, rule: Rule = AUTO) -> Split:
-    """Like `split_apart`, where the answer is known to be no more than that."""
-    return _split_apart(reasoning, answer, rule, "reasoning and answer have fields of their own", plain=True)
+    """Like `split_fields`, where the answer is known to be no more than that."""
+    return _split_fields(reasoning, answer, rule, "reasoning and answer have fields of their own", plain=True)
 
 
-def _split_apart(reasoning: str, content: str, rule: Rule, why: str, *, plain: bool) -> Split:
+def _split_fields(reasoning: str, content: str, rule: Rule, why: str, *, plain: bool) -> Split:
     """Marks within the reasoning are no part of its steps; what was written behind them is one more step."""
     text, end = reasoning + content, len(reasoning)
     inner: tuple[Span, ...] = (Span(0, end),)
@@ -144,16 +144,16 @@ def _split_marked(text: str, marked: Marked, rule: Rule, cut: int | None = None,
 def _unmarked(text: str, rule: Rule) -> Split:
     every = Span(0, len(text))
     if found := hashes(text, every):
-        why = "the answer stands after #### in the last line"
+        why = "the answer follows #### in the last line"
         before = unframed(text, *found[0], 0, 1)
         return _whole("hashes", text, before, divide(text, before, rule.name), Response(found[1]), "high", why)
     if (marks := answer_marks(text, every, common=False)) and not text[marks[0].end :].strip():
         before = Span(0, stripped(text, 0, marks[0].start).end)
-        why = "marks stand around the answer"
+        why = "marks enclose the answer"
         division = divide(text, before, rule.name)
         return _whole("answer", text, before, division, _between_marks(text, marks[1]), "high", why)
     if box := boxed(text, every):
-        why = "the answer stands in \\boxed{}"
+        why = "the answer is in \\boxed{}"
         if is_bare(text, every, box):
             return _all_answer(text, "boxed/none", _bare(text, every, box), "high", why)
         return _whole("boxed", text, every, divide(text, every, rule.name), Response(box, inside=True), "high", why)
@@ -200,7 +200,7 @@ def _made(
 
 
 def _response(text: str, stretch: Span) -> Response:
-    """The answer in what stands behind the reasoning: between marks, after ####, in a box, or all of it."""
+    """The answer in the text after the reasoning: between marks, after ####, in a box, or all of it."""
     return _answer_tags(text, stretch) or _answer_in(text, stretch) or Response(trimmed(text, *stretch))
 
 
@@ -209,14 +209,14 @@ def _answer_tags(text: str, stretch: Span) -> Response | None:
     if found is None:
         return None
     outer, inner = found
-    if text[outer.end : stretch.end].strip():  # what stands behind the marks would be turned round
+    if text[outer.end : stretch.end].strip():  # the text after the marks would change places with the answer
         return Response(inner, solution=(stripped(text, *stretch),), inside=True)
     before = stripped(text, stretch.start, outer.start)
     return _between_marks(text, inner)._replace(solution=(before,) if before.start < before.end else ())
 
 
 def _between_marks(text: str, inner: Span) -> Response:
-    """What stands between marks around an answer is the answer, without a box around all of it."""
+    """The text between the marks of an answer is the answer, without a box around all of it."""
     said = _answer_in(text, inner)
     return said if said is not None and not said.solution else Response(inner)
 

@@ -88,7 +88,7 @@ def divide(text: str, stretch: Span, rule: RuleName = "auto") -> Division:
     if rule == "paragraphs" or (rule == "auto" and _BLANK_LINES.search(part)):
         spans = _pieces(text, part, stretch, _BLANK_LINES, blocks)
         if len(spans) > 1 or rule == "paragraphs":
-            return Division(spans, "paragraphs", "high", "blank lines stand between the steps")
+            return Division(spans, "paragraphs", "high", "blank lines separate the steps")
     spans = _pieces(text, part, stretch, _END, blocks or blocks_in(part, lists=True))
     if len(spans) <= 1:
         return Division(spans, "lines", "high", "there is one line")
@@ -118,7 +118,7 @@ def trimmed(text: str, start: int, end: int) -> Span:
 def _pieces(
     text: str, part: str, stretch: Span, separator: re.Pattern[str], blocks: Sequence[tuple[int, int]]
 ) -> tuple[Span, ...]:
-    """What stands between the separators, but for those that stand within a block."""
+    """The pieces between the separators. Separators within a block do not count."""
     bounds = _lines(part) if separator is _END and not blocks else _bounds(part, separator, blocks)
     offset, found = stretch.start, []
     for start, end in bounds:
@@ -180,7 +180,7 @@ def _is_markup(text: str, span: Span) -> bool:
 
 
 def _numbered(text: str, part: str, at: int, blocks: Sequence[tuple[int, int]], *, strict: bool) -> Division | None:
-    """Items that count 1, 2, 3. Strict: every number that stands like one must belong, and a line may come before."""
+    """Items that count 1, 2, 3. Strict: every line that begins like an item must be one; a line may come before."""
     every = list(_ITEM.finditer(part))
     if len(every) < 2:
         return None

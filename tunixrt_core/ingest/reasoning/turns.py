@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.reasoning.split import Split, split_apart, split_completion
+from tunixrt_core.ingest.reasoning.split import Split, split_completion, split_fields
 from tunixrt_core.ingest.reasoning.steps import Rule
 from tunixrt_core.util.kinds import kind_of
 
@@ -25,7 +25,7 @@ _REASONING = ("reasoning_content", "thinking", "reasoning")
 
 
 class Turn(NamedTuple):
-    """One message. `more` is what it holds beside role and text; `field` is where it stands in the row."""
+    """One message. `more` holds its keys besides role and text; `field` is its path in the row."""
 
     role: str
     text: str
@@ -104,7 +104,7 @@ def reasoning_of(message: Mapping[str, Any]) -> str | None:
 def split_turn(turn: Turn, rule: Rule) -> Split:
     """Steps and answer of the assistant's turn. Raises InvalidTrace."""
     if reasoning := reasoning_of(turn.raw):
-        return split_apart(reasoning, turn.text, rule)
+        return split_fields(reasoning, turn.text, rule)
     key = "value" if "value" in turn.raw else "content"
     return split_completion(turn.text, f"{turn.field}.{key}", rule)
 
@@ -125,7 +125,7 @@ def _turn(message: Any, field: str) -> Turn:
 
 
 def _text(content: Any, field: str, keys: Mapping[str, Any]) -> str:
-    """The text of a content: text itself, or parts that are all text. Tool calls may stand without any."""
+    """The text of a content: a string, or parts that are all text. A message of tool calls may have none."""
     if isinstance(content, str):
         return content
     if content is None and any(key in keys for key in ("content", "tool_calls", "function_call")):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Database:
-    """Connections to one database. Writers stand in line; readers see the last commit and never wait.
+    """Connections to one database. Writers wait for each other; readers see the last commit and never wait.
 
     SQLAlchemy is loaded with the first `read` or `write`, and for whatever is not a plain file of SQLite. Raises
     StoreError for a URL that cannot be used.

@@ -30,7 +30,7 @@ from tunixrt_core.store.sql.reading import (
 
 
 class Pools:
-    """Writers stand in line; readers see the last commit and never wait."""
+    """Connection pools. Writers wait for each other; readers see the last commit and never wait."""
 
     def __init__(self, url: str) -> None:
         parsed = _parse(url)

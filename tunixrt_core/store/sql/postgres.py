@@ -1,6 +1,6 @@
 """PostgreSQL: COPY for rows, GIN index for words.
 
-Characters of scripts without spaces are doubled with a space between, so that pairs stand between the spaces.
+Characters of scripts without spaces are doubled with a space between, so that pairs become words.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class PostgreSQL:
         return lambda: None  # to drop an index would lock others out of the table
 
     @contextmanager
-    def heard(self, connection: Connection, beat: Callable[[], object]) -> Iterator[None]:
+    def beating(self, connection: Connection, beat: Callable[[], object]) -> Iterator[None]:
         yield  # each batch is short, and the index is written with it
         beat()
 
@@ -121,7 +121,7 @@ class PostgreSQL:
         parts, other = " & ".join(quoted), traces.alias("other")
         if not words.open:
             return query.where(_has(traces.c.body, literal(parts))), traces.c.id
-        # as in SQLite, the last is taken for the beginning of a word only where no trace has it as it stands
+        # as in SQLite, the last is taken for the beginning of a word only where no trace has it as a word
         is_word = exists(select(literal(1)).select_from(other).where(_has(other.c.body, literal(quoted[-1]))))
         return query.where(_has(traces.c.body, case((is_word, parts), else_=f"{parts}:*"))), traces.c.id
 
@@ -144,7 +144,7 @@ def _quoted(word: str) -> str:
 
 
 def _together(words: SearchWords) -> Iterator[ColumnElement[bool]]:
-    """That the characters of each run stand one after the other: the index holds only which pairs there are."""
+    """Conditions that the characters of each run are consecutive: the index knows only the pairs of a trace."""
     for run in words.runs:
         seen = func.regexp_replace(traces.c.body, f"[{INVISIBLE}]+", "", "g")
         yield func.strpos(seen, run) > 0

@@ -20,10 +20,10 @@ from tunixrt_core.traces.words import UNSPACED, is_special, visible
 
 
 class SearchWords(NamedTuple):
-    """What a text asks for: all of it must stand in a trace.
+    """The words of a search text. A trace matches that contains all of them.
 
     `spaced`: words between spaces. `pairs` and `singles`: those of characters of the other scripts. `runs`: three and
-    more such characters, which must stand together. `open`: the last word is one of `spaced`, and may be the beginning
+    more such characters, which must be consecutive. `open`: the last word is one of `spaced`, and may be the beginning
     of a word.
     """
 
@@ -71,7 +71,7 @@ def text_of_body(body: str | bytes) -> str:
 
 
 def has_runs(body: str, runs: str) -> bool:
-    """Whether all of the runs, a JSON list, stand in the canonical JSON of a trace."""
+    """Whether the canonical JSON of a trace contains all of the runs, a JSON list."""
     seen = visible(body)
     return all(run in seen for run in orjson.loads(runs))
 

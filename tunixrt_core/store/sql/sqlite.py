@@ -1,7 +1,7 @@
 """SQLite: WAL, one writer, FTS5 over a view.
 
-The index holds which words a trace has, not where (`detail=none`): a fifth of the size, and much quicker to
-fill. What it cannot tell, such as whether 3 and 5 stand together as 3.5, is asked of the trace itself.
+The index holds which words a trace has, not their positions (`detail=none`): a fifth of the size, and much quicker to
+fill. Whether words are consecutive, such as 3 and 5 in 3.5, is checked in the trace itself.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class SQLite:
 
     def put_off(self, connection: Connection) -> Callable[[], object]:
         # group keys come in no order, so each row writes to a page of its own. The other indexes are small, or grow at
-        # their end; to build them anew reads the bodies, as their columns stand behind them.
+        # their end; rebuilding them would read the bodies, as their columns come after the bodies.
         made = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = ?", (_GROUPS,)).scalar_one()
         connection.exec_driver_sql(f"DROP INDEX {_GROUPS}")
         return lambda: connection.exec_driver_sql(made)
@@ -130,7 +130,7 @@ class SQLite:
         connection.exec_driver_sql(_INDEX, list(texts))
 
     @contextmanager
-    def heard(self, connection: Connection, beat: Callable[[], object]) -> Iterator[None]:
+    def beating(self, connection: Connection, beat: Callable[[], object]) -> Iterator[None]:
         """Between steps of SQLite's own program: an index that merges its parts may write for seconds in one insert."""
         driver = cast(sqlite3.Connection, connection.connection.driver_connection)
         ended = False
@@ -138,7 +138,7 @@ class SQLite:
         def asked() -> bool:
             nonlocal ended
             ended = True
-            beat()  # SQLite takes what it raises for the word to break off, and swallows it
+            beat()  # SQLite takes the error for a request to stop, and swallows it
             ended = False
             return False
 
@@ -150,7 +150,7 @@ class SQLite:
             driver.execute("RELEASE written")
         except (sqlite3.OperationalError, OperationalError):
             if ended:
-                beat()  # asked again, here where it is heard
+                beat()  # SQLite swallowed its error; called again, it raises here
             raise
         finally:
             driver.set_progress_handler(None, 0)
@@ -161,7 +161,7 @@ class SQLite:
             f"CREATE VIRTUAL TABLE trace_search USING fts5(text, content='', detail=none, columnsize=0, {TOKENIZE})"
         )
         for name, value in (("hashsize", _SEARCH_BYTES), ("automerge", 0)):
-            # without automerge, sixteen parts are merged at once when there are so many, instead of four at a time
+            # without automerge, sixteen parts are merged once there are sixteen, instead of four at a time
             connection.exec_driver_sql("INSERT INTO trace_search (trace_search, rank) VALUES (?, ?)", (name, value))
 
     def drop_search(self, connection: Connection) -> None:
@@ -191,7 +191,7 @@ class SQLite:
             is_word = _is_word(_FOUND, tokens[-1])
             wanted = case((is_word, wanted), else_=literal(match_words(tokens, beginning=True)))
         hit: ColumnElement[bool] = _FOUND.c.trace_search.op("MATCH")(wanted)
-        # FTS5 gives its rows in the order of their ids by itself, if it is asked for its own id
+        # FTS5 returns its rows in the order of their ids by itself, if the query selects its own id
         narrowed = query.join_from(_FOUND, traces, traces.c.id == _FOUND.c.rowid).where(hit, *_together(words))
         return narrowed, _FOUND.c.rowid
 
@@ -207,9 +207,7 @@ class SQLite:
 
     def problems(self, connection: Connection) -> list[str]:
         found = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check(20)") if row[0] != "ok"]
-        found += [
-            f"{row[0]} names a row that is not there" for row in connection.exec_driver_sql("PRAGMA foreign_key_check")
-        ]
+        found += [f"{row[0]} names a missing row" for row in connection.exec_driver_sql("PRAGMA foreign_key_check")]
         return found
 
     def backup(self, connection: Connection, path: Path) -> None:
@@ -222,7 +220,7 @@ class SQLite:
 
 
 def _insert(connection: Connection, rows: Sequence[NewTrace]) -> int:
-    """Store what is not there yet; how many rows that are."""
+    """Insert the rows that are new. Returns their number."""
     whole = len(rows) - len(rows) % _ROWS
     number = 0
     if whole:
@@ -246,7 +244,7 @@ def _tokens(words: SearchWords) -> list[str]:
 
 
 def _is_word(found: TableClause, token: str) -> ColumnElement[bool]:
-    """Whether any trace has the token as it stands; where none has, it is taken for the beginning of a word.
+    """Whether any trace has the token as a word; where none has, it is taken for the beginning of one.
 
     Only there: to gather all words that begin with a common one takes 300 ms at a million traces, the word alone 0.3.
     """
@@ -256,7 +254,7 @@ def _is_word(found: TableClause, token: str) -> ColumnElement[bool]:
 
 
 def _together(words: SearchWords) -> Iterator[ColumnElement[bool]]:
-    """That what has several tokens stands in the trace as it is typed."""
+    """Conditions that search words of several tokens are in the trace as typed."""
     for word in words.together:
         yield func.instr(func.lower(traces.c.body), word) > 0
     if words.runs:

@@ -45,7 +45,7 @@ def has_words(body: str | None, tokens: str, beginning: int) -> bool:
         return False
     patterns = _patterns(tokens, bool(beginning))
     if body.isascii():
-        # what does not stand in the JSON does not stand in the text: ASCII letters and digits are never escaped
+        # what is not in the JSON is not in the text: ASCII letters and digits are never escaped
         lowered = body.lower()
         if not all(pattern.search(lowered) for pattern in patterns.anywhere):
             return False

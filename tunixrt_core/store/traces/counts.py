@@ -21,9 +21,9 @@ class CountStore:
         self._remembered: tuple[Growth, datetime] | None = None
 
     def traces(self, since: datetime) -> Growth:
-        """Traces that are there; new are those that were stored since, and not deleted again.
+        """The number of traces, and of those that were stored since and not deleted.
 
-        Counted anew when their number changes or `since` moves by ten minutes: a million new ones take 50 ms.
+        Counted again when their number changes or `since` moves by ten minutes: a million new ones take 50 ms.
         The index of times counts tombstones too, and the index of tombstones takes them off: no trace is read.
         """
         tally = select(func.coalesce(func.sum(trace_tallies.c.traces), 0)).where(trace_tallies.c.kind == "all")

@@ -23,7 +23,7 @@ MAX_NOTE = 20_000
 
 
 class CurationStore:
-    """The tags, notes and scores of one database. Each method raises NotFound where the trace is not there."""
+    """The tags, notes and scores of one database. Each method raises NotFound for an unknown trace."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._db = database
@@ -84,7 +84,7 @@ class CurationStore:
                 raise NotFound("score", name, f"{scorer} gave this trace none of that name.")
 
     def scores_of(self, trace_hash: str) -> tuple[GivenScore, ...]:
-        """The scores of a trace and of its steps, by name and step; none for a trace that is not there."""
+        """The scores of a trace and of its steps, by name and step; none for an unknown trace."""
         wanted = (
             "SELECT trace_scores.* FROM trace_scores JOIN traces ON traces.id = trace_scores.trace_id "
             "WHERE traces.hash = :hash ORDER BY name, step, trace_scores.id"

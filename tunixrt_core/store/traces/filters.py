@@ -15,7 +15,7 @@ from tunixrt_core.store.sql.tables import trace_notes, trace_scores, trace_tags,
 from tunixrt_core.traces.scores import PREFERRED, VERDICTS
 
 RARE = 2_000  # as many ids are gathered and sorted in about a millisecond
-_CHECKS = 8  # a trace is checked for words so many times as fast as one that the index found is fetched and passed on
+_CHECKS = 8  # checking a trace for words is this many times as fast as fetching one that the index found
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Filter:
 def narrow(connection: Connection, dialect: Dialect, query: Select[Any], wanted: TraceQuery) -> Narrowed:
     """The select narrowed to the traces that are wanted, and the id by which to order and to page it.
 
-    A rare filter leads, and the few traces that it leaves are asked for the words themselves; then the words, which
-    FTS5 gives in order; then a filter whose index is in order. What is left is read from the newest on: it is common,
-    or it would have been rare.
+    A rare filter leads, and the few traces that it leaves are checked for the words one by one; then the words, which
+    FTS5 returns in order; then a filter whose index is in order. All other queries read from the newest trace on, as
+    their filters match many.
     """
     filters = list(_filters(wanted))
     leading = _rarest(connection, dialect, filters, wanted.text) if dialect.plans else None

@@ -71,7 +71,7 @@ class Gathering:
             for slot in taken:
                 slot.error = error
         finally:
-            # a bug, or the end of the process, must not leave the others waiting for ever
+            # a bug, or the end of the process, must not leave the others waiting forever
             self._call(taken)
 
     def _call(self, taken: Sequence[_Slot]) -> None:

@@ -9,7 +9,7 @@ _REF_MIN = 8
 
 
 def find(reader: Reader, ref: str) -> StoredRow:
-    """The row of a trace that is there, by its hash or the first digits. Raises NotFound, InvalidQuery."""
+    """The row of an existing trace, by its hash or the first digits. Raises NotFound, InvalidQuery."""
     start = ref.strip().lower()
     if len(start) < _REF_MIN or len(start) > 64 or not all(c in "0123456789abcdef" for c in start):
         raise NotFound("trace", ref[:80], f"A trace is known by its hash, or by the first {_REF_MIN} or more digits.")

@@ -72,7 +72,7 @@ class TraceStore:
         """
         now = self._clock()
         total = 0
-        with self._db.write() as connection, self._heard(connection, beat):
+        with self._db.write() as connection, self._beating(connection, beat):
             writer = TraceWriter(connection, self._db.dialect, now)
             for batch in batches(new):
                 total += len(batch)
@@ -80,8 +80,8 @@ class TraceStore:
             writer.finish()
         return InsertCounts(writer.inserted, total - writer.inserted)
 
-    def _heard(self, connection: Connection, beat: Callable[[], object] | None) -> AbstractContextManager[None]:
-        return nullcontext() if beat is None else self._db.dialect.heard(connection, beat)
+    def _beating(self, connection: Connection, beat: Callable[[], object] | None) -> AbstractContextManager[None]:
+        return nullcontext() if beat is None else self._db.dialect.beating(connection, beat)
 
     def insert_one(self, item: Trace | ScoredTrace) -> bool:
         """Store one trace; whether it was new. What several threads bring at once shares one transaction."""
@@ -209,7 +209,7 @@ class TraceStore:
     def by_hashes(self, hashes: Iterable[str], *, on_missing: Callable[[str], object] | None = None) -> Iterator[Trace]:
         """The traces of full hashes, in the order given, streamed.
 
-        A trace that is not there, or was deleted, raises NotFound; with `on_missing`, that is told its hash instead.
+        A trace that is missing or deleted raises NotFound; with `on_missing`, that is called with its hash instead.
         """
         rest = iter(hashes)
         while chunk := list(islice(rest, _LOOKUP)):

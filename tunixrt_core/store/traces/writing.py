@@ -33,7 +33,7 @@ _SCORE_COLUMNS = ("trace_id", "step", "name", "kind", "scorer", "version", "valu
 
 
 class TraceWriter:
-    """Inserts what is not there yet. A trace that was deleted comes as new; its tombstone goes."""
+    """Inserts traces that are new. A deleted trace counts as new; its tombstone is removed."""
 
     def __init__(self, connection: Connection, dialect: Dialect, now: datetime) -> None:
         self.inserted = 0
@@ -46,7 +46,7 @@ class TraceWriter:
         self._build: Callable[[], object] | None = None
 
     def add(self, batch: Sequence[Trace | ScoredTrace]) -> Collection[str]:
-        """Store a batch; the hashes of what was new. Scores are kept of traces that are there already, too."""
+        """Store a batch. Returns the hashes of new traces. Scores of traces that already exist are stored too."""
         bare = {one.content_hash: one for one in (item if isinstance(item, Trace) else item.trace for item in batch)}
         ids = self._known(list(bare)) if self._asks else {}
         unknown = [trace for one, trace in bare.items() if one not in ids] if ids else list(bare.values())
@@ -57,7 +57,7 @@ class TraceWriter:
             self.inserted += len(new)
             self._count(rows if len(new) == len(rows) else [row for row in rows if row.hash in new])
             self._put_off()
-        # a file that was all new so far will go on so; else to ask is quicker than to bring what is there already
+        # a file that was all new so far is likely to stay so; otherwise a query is quicker than sending existing rows
         self._asks = self._has_tombstones or len(new) < len(bare)
         scored = [item for item in batch if isinstance(item, ScoredTrace) and item.scores]
         if scored:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from tunixrt_core.traces.answers.reading.amounts import same_amount
+from tunixrt_core.traces.answers.amount_comparison import same_amount
+from tunixrt_core.traces.answers.kinds import compare_other_kinds, same_ratio
 from tunixrt_core.traces.answers.reading.groups import as_span
 from tunixrt_core.traces.answers.reading.moments import same_moment
 from tunixrt_core.traces.answers.reading.names import prose, same_words
@@ -41,7 +42,8 @@ _SAME, _DIFFERENT, _UNKNOWN = Verdict.SAME, Verdict.DIFFERENT, Verdict.UNKNOWN
 def compare(expected: str, given: str) -> Verdict:
     """Whether a given answer means the expected one.
 
-    `DIFFERENT` only where both were understood. What only mathematics can tell is `UNKNOWN` (see `needs_mathematics`).
+    `DIFFERENT` only where both were understood. Formulas that only algebra can compare are `UNKNOWN` (see
+    `formulas.needs_mathematics`).
     """
     if _PLAIN.fullmatch(given) and _PLAIN.fullmatch(expected):
         if Decimal(given) == Decimal(expected):
@@ -58,12 +60,6 @@ def compare(expected: str, given: str) -> Verdict:
     return same_reading(read(left), read(right))
 
 
-def needs_mathematics(expected: str, given: str) -> bool:
-    """Whether two answers whose verdict is unknown are formulas, which a computer algebra system may compare."""
-    readings = [read(text) for text in (expected, given)]
-    return all(_is_formula(one) for one in readings) and any(_has_expression(one) for one in readings)
-
-
 def same_reading(expected: Reading, given: Reading) -> Verdict:
     """The same for two answers that have been read."""
     if isinstance(expected, Negation) or isinstance(given, Negation):
@@ -78,7 +74,7 @@ def same_reading(expected: Reading, given: Reading) -> Verdict:
         return same_words(expected, given)
     if type(expected) is type(given):
         return _SAME_KIND[type(expected)](expected, given)
-    return _other_kind(expected, given)
+    return compare_other_kinds(expected, given)
 
 
 def _negated(expected: Reading, given: Reading) -> Verdict:
@@ -113,9 +109,9 @@ def _choices(expected: Reading, given: Reading) -> Verdict:
         return same_reading(choice.text, other)
     if isinstance(other, Truth):
         letter = {"t": "yes", "y": "yes", "f": "no", "n": "no"}.get(choice.label)
-        return _UNKNOWN if letter is None or other.explained else _told(letter == other.word)
+        return _UNKNOWN if letter is None or other.explained else Verdict.of(letter == other.word)
     if isinstance(other, Amount) and choice.label.isdecimal() and other.unit is None:
-        return _told(Fraction(choice.label) == other.value)
+        return Verdict.of(Fraction(choice.label) == other.value)
     if isinstance(other, Items) and all(isinstance(item, (Choice, Negation)) for item in other.items):
         return _one_of_several(choice, other, expected is other)
     return _UNKNOWN
@@ -134,7 +130,11 @@ def _items(expected: Reading, given: Reading) -> Verdict:
     if isinstance(other, Matrix):
         return _UNKNOWN
     if isinstance(other, Special):
-        return _told(not several.items) if other.word == "no solution" else (_DIFFERENT if several.items else _UNKNOWN)
+        return (
+            Verdict.of(not several.items)
+            if other.word == "no solution"
+            else (_DIFFERENT if several.items else _UNKNOWN)
+        )
     return _one_of_several(other, several, several is expected)
 
 
@@ -192,7 +192,7 @@ def _in_any_order(a: Sequence[Reading], b: Sequence[Reading]) -> Verdict:
     if any(row and all(verdict is _DIFFERENT for verdict in row) for row in rows):
         return _DIFFERENT
     if not a or not b:
-        return _told(len(a) == len(b))
+        return Verdict.of(len(a) == len(b))
     return _UNKNOWN
 
 
@@ -225,12 +225,6 @@ def _matrices(a: Matrix, b: Matrix) -> Verdict:
     return _all([_in_order(one, two) for one, two in zip(a.rows, b.rows, strict=True)])
 
 
-def _ratios(a: Ratio, b: Ratio) -> Verdict:
-    if len(a.parts) != len(b.parts) or not all(a.parts) or not all(b.parts):
-        return _told(a.parts == b.parts)
-    return _told(len({one / two for one, two in zip(a.parts, b.parts, strict=True)}) == 1)
-
-
 def _specials(a: Special, b: Special) -> Verdict:
     unlike = {a.word, b.word}
     if len(unlike) == 1:
@@ -245,129 +239,13 @@ def _specials(a: Special, b: Special) -> Verdict:
 _NO_VALUE = frozenset({"no solution", "none", "minus infinity"})
 
 
-def _told(same: bool) -> Verdict:
-    return _SAME if same else _DIFFERENT
-
-
 _SAME_KIND: dict[type, Callable[..., Verdict]] = {
     Amount: same_amount,
-    Truth: lambda a, b: _told(a.word == b.word),
+    Truth: lambda a, b: Verdict.of(a.word == b.word),
     Moment: same_moment,
     Span: _spans,
-    Ratio: _ratios,
+    Ratio: same_ratio,
     Matrix: _matrices,
     Special: _specials,
     Expression: lambda a, b: _SAME if a.text == b.text else _UNKNOWN,
 }
-
-
-def _other_kind(expected: Reading, given: Reading) -> Verdict:
-    """Two answers of two kinds: different where neither can be read as the other's kind."""
-    pair: dict[type, Reading] = {type(expected): expected, type(given): given}
-    if Prose in pair or Expression in pair:
-        return _UNKNOWN
-    if Amount in pair:
-        return _number_and(_taken(pair, Amount), pair)
-    if Truth in pair:
-        return _truth_and(pair)
-    if Name in pair:
-        return _DIFFERENT if _is_name(pair[Name]) and Special not in pair else _UNKNOWN
-    if Span in pair and Ratio in pair:
-        return _ratio_and_span(pair)
-    if Moment in pair and Ratio in pair:
-        return _UNKNOWN
-    if Special in pair:
-        return _UNKNOWN if Span in pair else _DIFFERENT
-    return _UNKNOWN if Matrix in pair else _DIFFERENT
-
-
-def _number_and(amount: Reading, pair: dict[type, Reading]) -> Verdict:
-    assert isinstance(amount, Amount)
-    match next(one for kind, one in pair.items() if kind is not Amount):
-        case Truth(word=word, explained=explained):
-            return _UNKNOWN if amount.value in (0, 1) or explained or word == "unknown" else _DIFFERENT
-        case Moment(candidates=candidates):
-            if amount.unit is not None and amount.unit.dimensions == (("time", 1),):
-                return _UNKNOWN
-            parts = {part for candidate in candidates for part in candidate if part is not None}
-            return _UNKNOWN if amount.value in parts or amount.value in {abs(part) for part in parts} else _DIFFERENT
-        case Span() as span:
-            return _number_and_span(amount, span)
-        case Special(word=word):
-            return _UNKNOWN if word == "none" and amount.value == 0 else _DIFFERENT
-        case Ratio(parts=parts):
-            return _UNKNOWN if len(parts) == 2 and parts[1] and parts[0] / parts[1] == amount.value else _DIFFERENT
-        case Name() as name:
-            return _DIFFERENT if _is_name(name) else _UNKNOWN
-        case Matrix(rows=rows):
-            return _UNKNOWN if len(rows) == 1 == len(rows[0]) else _DIFFERENT
-    return _UNKNOWN
-
-
-def _number_and_span(amount: Amount, span: Span) -> Verdict:
-    low, low_in, high, high_in = span.pieces[0]
-    if len(span.pieces) > 1:
-        return _DIFFERENT
-    if low == high == amount.value or (
-        span.dash and low is not None and high is not None and low - high == amount.value
-    ):
-        return _UNKNOWN
-    # the least that `at least 7` allows is 7
-    closed = (low_in and high is None and low == amount.value) or (high_in and low is None and high == amount.value)
-    return _UNKNOWN if closed else _DIFFERENT
-
-
-def _truth_and(pair: dict[type, Reading]) -> Verdict:
-    truth = _taken(pair, Truth)
-    other = next(one for kind, one in pair.items() if kind is not Truth)
-    if isinstance(truth, Truth) and truth.explained:
-        return _UNKNOWN
-    if isinstance(other, Special):
-        return _UNKNOWN
-    return _DIFFERENT if not isinstance(other, Name) or (other.known and other.known[0] == "name") else _UNKNOWN
-
-
-def _ratio_and_span(pair: dict[type, Reading]) -> Verdict:
-    ratio, span = pair[Ratio], pair[Span]
-    assert isinstance(ratio, Ratio)
-    assert isinstance(span, Span)
-    low, _, high, _ = span.pieces[0]
-    if not span.vague or span.dash or len(ratio.parts) != 2 or low is None or high is None:
-        return _UNKNOWN
-    return _ratios(ratio, Ratio((low, high)))
-
-
-def _taken(pair: dict[type, Reading], kind: type) -> Reading:
-    return pair[kind]
-
-
-def _is_name(name: Reading) -> bool:
-    return isinstance(name, Name) and name.known is not None and name.known[0] == "name"
-
-
-def _is_formula(reading: Reading) -> bool:
-    match reading:
-        case Amount() | Expression() | Ratio() | Span() | Special():
-            return True
-        case Choice(text=None, marked=False):
-            return True
-        case Equation(value=value):
-            return _is_formula(value)
-        case Items(items=items):
-            return all(map(_is_formula, items))
-        case Matrix(rows=rows):
-            return all(_is_formula(cell) for row in rows for cell in row)
-    return False
-
-
-def _has_expression(reading: Reading) -> bool:
-    match reading:
-        case Expression():
-            return True
-        case Equation(value=value):
-            return _has_expression(value)
-        case Items(items=items):
-            return any(map(_has_expression, items))
-        case Matrix(rows=rows):
-            return any(_has_expression(cell) for row in rows for cell in row)
-    return False

@@ -1,4 +1,4 @@
-"""The final answer in a free text, in any known form, and where it stands."""
+"""The final answer in a free text, in any known form, and its position."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def find_answer(text: str, own: str | None = None) -> Found | None:
     """The final answer of what a model wrote. None where none can be seen.
 
     `own` is the answer that the run's own reasoning style finds in it, if any. Otherwise the forms of `Form` are tried
-    in their order, and within one form the last place counts. What stands in a thought counts for nothing; a text that
-    ends in the middle of a thought has no answer.
+    in their order, and within one form the last match counts. Matches inside a thought are ignored; a text that ends in
+    the middle of a thought has no answer.
     """
     if own and (start := text.rfind(own)) >= 0:
         return Found(own, Form.STYLE, start, start + len(own))

@@ -32,7 +32,7 @@ def _load(target: str) -> Callable[[str, str], str]:
 
 
 def _limit(megabytes: int) -> None:
-    # on top of what is there already: libraries reserve address space that they never use
+    # on top of what is already mapped: libraries reserve address space that they never use
     with contextlib.suppress(OSError, ValueError):
         with open("/proc/self/statm", encoding="ascii") as statm:
             used = int(statm.read().split()[0]) * resource.getpagesize()

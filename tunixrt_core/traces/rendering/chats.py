@@ -24,7 +24,7 @@ from tunixrt_core.traces.trace import Step
 
 
 class ChatFormat(StrEnum):
-    """Whose control tokens stand around the turns."""
+    """The model family whose control tokens surround the turns."""
 
     CHATML = "chatml"  # Qwen 2, and Qwen 2.5 and 3 without what their own templates add
     QWEN25 = "qwen2.5"  # with Qwen's own system text where there is none
@@ -58,10 +58,10 @@ def _nothing(system: str, tools: Tools) -> tuple[Piece, ...]:
 class ChatTemplate:
     """How a model family writes the turns of a conversation.
 
-    * `begin`: (system text, tools, whether the model is to think) -> what stands before the first turn.
-    * `first`: (system text, tools) -> what stands within the first turn of the user, before its text.
+    * `begin`: (system text, tools, whether the model is to think) -> the text before the first turn.
+    * `first`: (system text, tools) -> the text within the first turn of the user, before its text.
     * `user`: (text, what `first` gave) -> a turn of the user.
-    * `opened`: what stands before a turn of the model; `quiet`: what follows in a prompt where it is not to think.
+    * `opened`: the text before a turn of the model; `quiet`: what follows in a prompt where it is not to think.
     * `turn`: what the model says, without `end`, which it writes to end its turn.
     * `trimmed`: the text of an earlier turn of the model, as the template strips it.
     * `system`: (text) -> a later turn of the system; None where the family has none.
@@ -94,7 +94,7 @@ def stop_tokens(chat: ChatFormat) -> tuple[str, ...]:
 
 
 def end_of_turn(chat: ChatFormat) -> str:
-    """What stands behind a completion."""
+    """The text after a completion."""
     return _TEMPLATES[chat].end
 
 
@@ -258,7 +258,7 @@ _LLAMA3 = ChatTemplate(
     trimmed=str.strip,
     system=_llama3_system,
 )
-# gemma and llama3 were there before their completions were stripped as the templates do; runs go on with their bytes
+# gemma and llama3 do not strip completions, though their templates do: existing runs need the same bytes
 _TEMPLATES: dict[ChatFormat, ChatTemplate] = {
     ChatFormat.CHATML: _CHATML,
     ChatFormat.QWEN25: replace(_CHATML, begin=_qwen25),

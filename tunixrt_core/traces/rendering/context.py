@@ -118,7 +118,7 @@ def _as_message(piece: Piece) -> Piece:
 
 
 def _reply(message: Message, asked: Asked, template: ChatTemplate, *, behind: bool) -> Iterator[Piece]:
-    """An earlier turn of the assistant; `behind`: it stands behind the prompt."""
+    """An earlier turn of the assistant; `behind`: it follows the prompt."""
     trained = asked.train_on is TrainOn.ALL or (asked.train_on is TrainOn.MARKED and bool(message.train))
     kind: Kind = "reply" if trained else "message"
     thought, said = message.thought_and_content if template.thinks_on else (message.reasoning, message.content)

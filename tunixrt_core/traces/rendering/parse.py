@@ -13,7 +13,7 @@ from tunixrt_core.traces.trace import Step
 
 @dataclass(frozen=True, slots=True)
 class ParsedCompletion:
-    """What a completion says. `answer` is None, and `steps` may be, where the expected structure is not there."""
+    """Steps and answer of a completion. Without the expected structure `answer` is None, and `steps` may be empty."""
 
     steps: tuple[str, ...]
     answer: str | None
@@ -32,8 +32,8 @@ _PATTERNS = {
 
 
 def parse_completion(text: str, style: ReasoningStyle) -> ParsedCompletion:
-    """The inverse of `render_completion`, for what a model wrote. Steps are the non-blank lines of the reasoning; in
-    the numbered style each goes on until the next number.
+    """The inverse of `render_completion`, for a model's output. Steps are the non-blank lines of the reasoning; in the
+    numbered style each ends at the next number.
     """
     if style is ReasoningStyle.ANSWER:
         return ParsedCompletion((), text.strip() or None)
@@ -64,17 +64,17 @@ def _numbered(text: str) -> tuple[str, ...]:
     return tuple(step for step in said if step)
 
 
-def take_apart(
+def parse_rendered(
     text: str,
     style: ReasoningStyle,
     lengths: Sequence[int],
     layout: Layout | None = None,
     answer: str | None = None,
 ) -> ParsedCompletion | None:
-    """Steps and answer of what `render_completion` wrote, exactly, from the characters that each step has.
+    """The exact steps and answer of a text from `render_completion`, by the number of characters of each step.
 
-    `answer` must be given where the layout says that it stands within a step. None where the text is another. Whatever
-    the steps hold, nothing is guessed.
+    `answer` is required where the layout says that it is part of a step. None where the text is not the one that was
+    rendered. Nothing is guessed, whatever the steps hold.
     """
     if style is ReasoningStyle.ANSWER:
         return ParsedCompletion((), text) if not lengths else None

@@ -38,7 +38,7 @@ def render_completion(steps: Sequence[str], answer: str, style: ReasoningStyle, 
 
 
 def reasoning_and_content(steps: Sequence[str], answer: str, layout: Layout | None) -> tuple[str, str]:
-    """What stands in the think block, and what stands behind it, for messages that hold them apart."""
+    """The text in the think block and the text after it, for messages with separate fields for the two."""
     if layout is None:
         return LINE_END.join(steps), answer
     made = [Step(i, step) for i, step in enumerate(steps)]
@@ -48,7 +48,7 @@ def reasoning_and_content(steps: Sequence[str], answer: str, layout: Layout | No
 def completion_pieces(
     steps: Sequence[Step], answer: str, style: ReasoningStyle, layout: Layout | None = None
 ) -> Iterator[Piece]:
-    """The same text in pieces. What the layout says stands between two steps is `format`."""
+    """The same text in pieces. Text that the layout puts between two steps has the kind `format`."""
     final = Piece(answer, "answer")
     if style is ReasoningStyle.TAGS:
         opened, closed = Piece("<reasoning>\n"), Piece("\n</reasoning>\n<answer>")
@@ -65,7 +65,7 @@ def completion_pieces(
 
 
 def step_pieces(steps: Sequence[Step], layout: Layout | None) -> Iterator[Piece]:
-    """All steps: those of the reasoning as they were written, then those that stand behind it, one a line."""
+    """All steps: those of the reasoning as they were written, then those after it, one per line."""
     layout = layout or USUAL
     yield from reasoning_pieces(steps, layout)
     for place in range(len(steps) - layout.solution, len(steps)):
@@ -75,7 +75,7 @@ def step_pieces(steps: Sequence[Step], layout: Layout | None) -> Iterator[Piece]
 
 
 def reasoning_pieces(steps: Sequence[Step], layout: Layout | None) -> Iterator[Piece]:
-    """The steps of the reasoning, with what stands between them: a line end, unless the layout says otherwise."""
+    """The steps of the reasoning and the text between them: a line end, unless the layout says otherwise."""
     layout = layout or USUAL
     for place, step in enumerate(steps[: len(steps) - layout.solution]):
         if before := layout.before(place):
@@ -86,7 +86,7 @@ def reasoning_pieces(steps: Sequence[Step], layout: Layout | None) -> Iterator[P
 
 
 def answer_pieces(steps: Sequence[Step], answer: str, layout: Layout | None) -> Iterator[Piece]:
-    """What is said behind the reasoning: the steps that stand there, and the answer among or in them."""
+    """The text after the reasoning: the steps there, and the answer after or within them."""
     layout = layout or USUAL
     for place in range(len(steps) - layout.solution, len(steps)):
         if place > len(steps) - layout.solution:

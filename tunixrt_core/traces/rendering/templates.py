@@ -15,7 +15,7 @@ _LLAMA3 = (
     "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
 )
 
-# the system text stands before the first user turn; `SYSTEM` is how it is written there
+# the system text comes before the first user turn, in the form of `SYSTEM`
 _GEMMA = (
     "<bos>{% set said = namespace(system='') %}"
     "{% for message in messages %}"

@@ -25,7 +25,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a piece stands: the characters `[start, end)` of prompt and completion in one text."""
+    """Position of a piece: the characters `[start, end)` of prompt and completion in one text."""
 
     start: int
     end: int

@@ -16,7 +16,7 @@ from tunixrt_core.traces.rendering.text import Piece
 class ToolForm:
     """How a family writes what belongs to tools.
 
-    * `call`: the text of one call, as the model writes it; `between` stands between two of them and behind a content.
+    * `call`: the text of one call, as the model writes it; `between` separates two calls, and a call from the content before it.
     * `results`: the turns of consecutive results.
     * `several`: whether one turn may call more than one tool, or say something beside the call.
     """
@@ -77,7 +77,7 @@ LLAMA = ToolForm(llama_call, _llama_results, several=False)
 
 
 def written_calls(form: ToolForm, calls: Sequence[Call], content: str) -> str:
-    """The text of calls behind a content, with what stands between."""
+    """The text of calls behind a content, with the separators."""
     text = form.between.join(map(form.call, calls))
     return form.between + text if content else text
 

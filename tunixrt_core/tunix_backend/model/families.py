@@ -20,7 +20,7 @@ class Family:
     name: str
     params_module: str
     config: Callable[[ModuleType, Architecture, Any], Any]
-    mend: Callable[[Any, ModuleType, Architecture], None]
+    correct: Callable[[Any, ModuleType, Architecture], None]
     flash_attention: bool = False
 
     def model_module(self) -> ModuleType:
@@ -106,19 +106,19 @@ def _sizes(architecture: Architecture) -> dict[str, Any]:
     }
 
 
-def _mend_rope(theta: float | None) -> Callable[[Any, ModuleType, Architecture], None]:
+def _correct_rope(theta: float | None) -> Callable[[Any, ModuleType, Architecture], None]:
     """For families whose forward pass uses one base only: `theta`, or that of the config where it is None."""
 
-    def mend(model: Any, module: ModuleType, architecture: Architecture) -> None:
+    def correct(model: Any, module: ModuleType, architecture: Architecture) -> None:
         wanted = architecture.rope.frequencies(architecture.head_dim)
         base = architecture.rope.theta if theta is None else theta
         if wanted != Rope(base).frequencies(architecture.head_dim):
             use_frequencies(model, module, wanted)
 
-    return mend
+    return correct
 
 
-def _mend_gemma3(model: Any, module: ModuleType, architecture: Architecture) -> None:
+def _correct_gemma3(model: Any, module: ModuleType, architecture: Architecture) -> None:
     """Set the kind of each layer: Tunix has one pattern of local layers for all models, kept as layer attributes."""
     kinds = module.AttentionType
     assert architecture.local_rope is not None
@@ -129,12 +129,12 @@ def _mend_gemma3(model: Any, module: ModuleType, architecture: Architecture) -> 
         layer.attn.rope_scale_factor = 1.0 if rope.scaling is None else float(rope.scaling["factor"])
 
 
-_GEMMA3 = Family("gemma3", "params_safetensors", _gemma3, _mend_gemma3)
+_GEMMA3 = Family("gemma3", "params_safetensors", _gemma3, _correct_gemma3)
 FAMILIES: dict[str, Family] = {
-    "qwen2": Family("qwen2", "params", _qwen, _mend_rope(None), flash_attention=True),
-    "qwen3": Family("qwen3", "params", _qwen, _mend_rope(1_000_000.0), flash_attention=True),
-    "llama": Family("llama3", "params", _llama3, _mend_rope(1_000_000.0)),
-    "gemma2": Family("gemma", "params_safetensors", _gemma2, _mend_rope(10_000.0)),
+    "qwen2": Family("qwen2", "params", _qwen, _correct_rope(None), flash_attention=True),
+    "qwen3": Family("qwen3", "params", _qwen, _correct_rope(1_000_000.0), flash_attention=True),
+    "llama": Family("llama3", "params", _llama3, _correct_rope(1_000_000.0)),
+    "gemma2": Family("gemma", "params_safetensors", _gemma2, _correct_rope(10_000.0)),
     "gemma3_text": _GEMMA3,
     "gemma3": _GEMMA3,
 }

@@ -136,7 +136,7 @@ def load_model(manifest: RunManifest, models_dir: Path, mesh: Any) -> LoadedMode
     except (ValueError, AssertionError, KeyError, AttributeError, TypeError) as error:
         first_line = str(error).split("\n", 1)[0][:300]
         raise ModelError(f"The weights in {directory} cannot be sharded over the mesh ({first_line}).") from error
-    family.mend(model, module, architecture)
+    family.correct(model, module, architecture)
     base = sum(math.prod(shape) for shape in expected_tensors(architecture).values())
     trained = base
     if manifest.method.adapts:

@@ -42,11 +42,11 @@ def standalone_script(manifest: RunManifest, directory: Path) -> str:
         targets = lora_targets(architecture, manifest.lora.modules)
         if manifest.method is Method.QLORA:
             check_tile_size(targets, manifest.lora.tile_size)
-    mended = _Mended(architecture)
+    corrected = _Corrected(architecture)
     tokenizer = Path(manifest.tokenizer.path).expanduser().absolute() if manifest.tokenizer.path else directory
-    flags = _flags(manifest, mended, tokenizer)
-    values = _values(manifest, mended, flags)
-    settings = _settings(manifest, mended, flags, tokenizer, directory)
+    flags = _flags(manifest, corrected, tokenizer)
+    values = _values(manifest, corrected, flags)
+    settings = _settings(manifest, corrected, flags, tokenizer, directory)
     values["settings"] = "\n".join(assignment(name, value) for name, value in settings)
     template = files("tunixrt_core.tunix_backend.script").joinpath("train.py.txt").read_text(encoding="utf-8")
     return fill_template(template, flags, values)
@@ -74,7 +74,7 @@ def notebook(script: str) -> str:
     return json.dumps({"cells": cells, "metadata": about, "nbformat": 4, "nbformat_minor": 5}, indent=1) + "\n"
 
 
-class _Mended:
+class _Corrected:
     """The trainer's changes to a loaded model of this architecture, recorded by applying them to a stand-in.
 
     So the script gets the config and the fixes from the trainer's own functions, without importing Tunix.
@@ -97,7 +97,7 @@ class _Mended:
         )
         self.config: dict[str, Any] = self.family.config(module, architecture, Code("DTYPE"))
         model = _StandIn(architecture.layers)
-        self.family.mend(model, module, architecture)
+        self.family.correct(model, module, architecture)
         self.turns_otherwise = hasattr(model, "rope_frequencies")
         self.layers = "".join(self.config.get("attention_types", ()))
         self.bases: dict[str, float] = {}
@@ -122,10 +122,10 @@ class _StandIn:
         """The calls that a model accepts."""
 
 
-def _flags(manifest: RunManifest, mended: _Mended, tokenizer: Path) -> dict[str, str]:
+def _flags(manifest: RunManifest, corrected: _Corrected, tokenizer: Path) -> dict[str, str]:
     """The flags of the template: empty means no."""
     batch, adapts = manifest.batch, manifest.method.adapts
-    scaling = mended.architecture.rope.scaling or {}
+    scaling = corrected.architecture.rope.scaling or {}
     own_lengths = not batch.packing and batch.length_buckets > 1
     bos = _token(tokenizer, "bos_token")
     begins = _json(tokenizer / "tokenizer_config.json").get("add_bos_token", "ask") if bos else False
@@ -145,14 +145,14 @@ def _flags(manifest: RunManifest, mended: _Mended, tokenizer: Path) -> dict[str,
         "buckets": own_lengths,
         "plain_rows": not batch.packing and not own_lengths,
         "epochs": manifest.duration.train_steps is None,
-        "rope": scaling.get("rope_type", "default") if mended.turns_otherwise else "",
-        "rope_in": mended.family.name,
-        "layers": mended.layers,
-        "gemma3": mended.is_gemma3,
+        "rope": scaling.get("rope_type", "default") if corrected.turns_otherwise else "",
+        "rope_in": corrected.family.name,
+        "layers": corrected.layers,
+        "gemma3": corrected.is_gemma3,
         "adapts": adapts,
         "lora": manifest.method is Method.LORA,
         "qlora": manifest.method is Method.QLORA,
-        "running_positions": mended.family.name == "gemma",
+        "running_positions": corrected.family.name == "gemma",
         "flash": manifest.model.flash_attention,
         "schedule": manifest.schedule.kind.value,
         "clip": manifest.optimizer.max_grad_norm is not None,
@@ -161,9 +161,9 @@ def _flags(manifest: RunManifest, mended: _Mended, tokenizer: Path) -> dict[str,
     return {name: value if isinstance(value, str) else "yes" if value else "" for name, value in found.items()}
 
 
-def _values(manifest: RunManifest, mended: _Mended, flags: Mapping[str, str]) -> dict[str, str]:
+def _values(manifest: RunManifest, corrected: _Corrected, flags: Mapping[str, str]) -> dict[str, str]:
     """The value of each `{{name}}`, except the settings."""
-    config = dict(mended.config)
+    config = dict(corrected.config)
     if manifest.model.remat is not Remat.NONE:
         config["remat_config"] = Code(f"model_lib.RematConfig.{manifest.model.remat.name}")
     if manifest.model.flash_attention:
@@ -175,8 +175,8 @@ def _values(manifest: RunManifest, mended: _Mended, flags: Mapping[str, str]) ->
         "math_import": "import math\n" if flags["epochs"] else "",
         "qwix_import": "import qwix\n" if adapts else "",
         "reshard_import": "from tunix.rl.reshard import reshard_model_to_mesh\n" if adapts else "",
-        "family": mended.family.name,
-        "params_module": mended.family.params_module,
+        "family": corrected.family.name,
+        "params_module": corrected.family.params_module,
         "end_tokens": "1" if flags["eos"] else "0",
         "window": str(WINDOW),
         "length_of_batches": "MAX_LENGTH" if manifest.batch.packing else "round_up(max(lengths))",
@@ -188,7 +188,7 @@ def _values(manifest: RunManifest, mended: _Mended, flags: Mapping[str, str]) ->
 
 
 def _settings(
-    manifest: RunManifest, mended: _Mended, flags: Mapping[str, str], tokenizer: Path, directory: Path
+    manifest: RunManifest, corrected: _Corrected, flags: Mapping[str, str], tokenizer: Path, directory: Path
 ) -> Iterator[tuple[str, Any]]:
     """The constants at the head of the script, with their values."""
     batch, optimizer, cadence = manifest.batch, manifest.optimizer, manifest.cadence
@@ -228,22 +228,22 @@ def _settings(
     yield "KEEP_CHECKPOINTS", cadence.keep_checkpoints
     if flags["early_stopping"]:
         yield "EARLY_STOPPING", cadence.early_stopping
-    yield from _model_settings(mended, flags)
+    yield from _model_settings(corrected, flags)
 
 
-def _model_settings(mended: _Mended, flags: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
-    rope = mended.architecture.rope
+def _model_settings(corrected: _Corrected, flags: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    rope = corrected.architecture.rope
     if flags["rope"]:
-        yield from (("HEAD_DIM", mended.architecture.head_dim), ("ROPE_THETA", rope.theta))
+        yield from (("HEAD_DIM", corrected.architecture.head_dim), ("ROPE_THETA", rope.theta))
         names = {"ROPE_FACTOR": "factor"}
         if flags["rope"] == "llama3":
             names |= {"ROPE_LOW": "low_freq_factor", "ROPE_HIGH": "high_freq_factor"}
             names["ROPE_LENGTH"] = "original_max_position_embeddings"
         yield from ((name, rope.scaling[key]) for name, key in names.items() if rope.scaling)
     if flags["layers"]:
-        yield "LAYERS", mended.layers
+        yield "LAYERS", corrected.layers
     if flags["gemma3"]:
-        yield from (("ROPE_BASES", mended.bases), ("ROPE_SCALES", mended.scales))
+        yield from (("ROPE_BASES", corrected.bases), ("ROPE_SCALES", corrected.scales))
 
 
 def _token(directory: Path, name: str) -> str | None:

@@ -12,7 +12,8 @@ from concurrent.futures import Future, wait
 
 from tunixrt_core.datasets.gates.check import Check, Found, Gate, Setting, Settings, Tools
 from tunixrt_core.datasets.gates.findings import Finding
-from tunixrt_core.traces.answers.comparison import COMPARISON_VERSION, compare, needs_mathematics
+from tunixrt_core.traces.answers.comparison import COMPARISON_VERSION, compare
+from tunixrt_core.traces.answers.formulas import needs_mathematics
 from tunixrt_core.traces.answers.pool import VerifyPool
 from tunixrt_core.traces.answers.reading.readings import Verdict
 from tunixrt_core.traces.rows import Split

@@ -95,7 +95,7 @@ GATE = Gate(
     "contamination",
     2,
     "Train rows that hold an eval prompt",
-    "a stretch of that many words of an eval prompt stands in a train row",
+    "a train row contains a stretch of that many words of an eval prompt",
     _start,
     {
         "ngram": Setting(13, "words of a stretch; 8 finds more, some of it by chance", 5, 50),

@@ -24,7 +24,7 @@ TOKENS = re.compile(
 
 
 def first_control_token(trace: Trace) -> Place | None:
-    """Where the first control token stands, if one does."""
+    """Position of the first control token; None without one."""
     for name, text in parts(trace):
         if "<" not in text and "[" not in text:
             continue
@@ -41,6 +41,6 @@ def judge(trace: Trace, settings: Settings) -> Finding | None:
 GATE = row_gate(
     "control_tokens",
     "Control tokens in the text",
-    "<|im_end|>, <end_of_turn> and the like, which a chat format adds by itself",
+    "<|im_end|>, <end_of_turn> and similar tokens, which a chat format adds by itself",
     judge,
 )

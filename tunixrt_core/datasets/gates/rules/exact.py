@@ -12,7 +12,7 @@ from tunixrt_core.traces.trace import Trace, normalise_prompt
 
 
 class ExactCheck:
-    """Keeps 16 bytes a row: a digest of its normalised text."""
+    """Keeps 16 bytes per row: a digest of its normalised text."""
 
     def __init__(self, settings: Settings) -> None:
         self._whole = settings["of"] == "trace"

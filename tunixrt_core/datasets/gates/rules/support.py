@@ -17,15 +17,15 @@ _FRACTION = re.compile(r"(?:\d+ )?\d+\s*/\s*\d+")
 
 
 def answer_in_reasoning(trace: Trace) -> bool:
-    """Whether the final answer stands in the reasoning (see `stands_in`)."""
-    return stands_in(trace.final_answer, reasoning(trace))
+    """Whether the final answer is in the reasoning (see `occurs_in`)."""
+    return occurs_in(trace.final_answer, reasoning(trace))
 
 
-def stands_in(answer: str, text: str) -> bool:
-    """Whether the answer's number stands in a text, in any spelling, or its words one after the other."""
+def occurs_in(answer: str, text: str) -> bool:
+    """Whether a text contains the answer's number, in any spelling, or its words one after the other."""
     answer = answer.strip()
     number = read_number(answer)
-    if number is not None and (_stands_alone(answer, text) or _has_number(number, text)):
+    if number is not None and (_occurs_alone(answer, text) or _has_number(number, text)):
         return True
     wanted = compared_words(answer)
     if number is not None and answer[:1].isdecimal():  # the figures of `1.5` are no words
@@ -35,8 +35,8 @@ def stands_in(answer: str, text: str) -> bool:
     return answer in text
 
 
-def _stands_alone(number: str, text: str) -> bool:
-    """Whether a number stands in a text as it is written, and not as a part of a longer one. Cheap, for most rows."""
+def _occurs_alone(number: str, text: str) -> bool:
+    """Whether a text contains a number as written, and not as a part of a longer one. Cheap, for most rows."""
     at = text.find(number)
     while at >= 0:
         before, after = text[at - 1 : at] if at else "", text[at + len(number) : at + len(number) + 2]
@@ -64,7 +64,7 @@ def judge(trace: Trace, settings: Settings) -> Finding | None:
 GATE = row_gate(
     "answer_missing",
     "Answer missing from the reasoning",
-    "the final answer stands in no step, neither in these words nor as this number",
+    "the final answer is in no step, neither in these words nor as this number",
     judge,
     version=2,
 )

@@ -38,6 +38,6 @@ def judge(trace: Trace, settings: Settings) -> Finding | None:
 GATE = row_gate(
     "tags",
     "Unclosed or orphan tags",
-    "<think>, <answer> and the like without their other half",
+    "<think>, <answer> and similar tags without their other half",
     judge,
 )

@@ -50,7 +50,7 @@ _MATH = (
     re.compile(r"\$\$(.+?)\$\$", re.DOTALL),
     re.compile(r"\\\[(.+?)\\\]", re.DOTALL),
     re.compile(r"\\\((.+?)\\\)", re.DOTALL),
-    # a dollar sign that closes stands right after its formula and before no digit, or it is money
+    # a closing dollar sign directly follows its formula and has no digit after it; otherwise it is money
     re.compile(r"(?<![\\\w])\$(?=[^\s$])([^$]*[^\s$\\])\$(?!\d)"),
 )
 _TEXT = re.compile(

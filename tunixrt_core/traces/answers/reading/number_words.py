@@ -69,7 +69,7 @@ _FIRST = frozenset({*_ONES, *_TENS, "a", "an", "half", "quarter", "dozen", "minu
 
 
 def scale_of(word: str) -> int | None:
-    """What `million`, `dozens` and the like multiply by."""
+    """The factor of `million`, `dozens` and similar words. None for other words."""
     return _SCALES.get(word.casefold().removesuffix("s"))
 
 
@@ -104,7 +104,7 @@ def _between(text: str, words: list[tuple[str, int]]) -> str:
 
 
 def _run(text: str, words: list[tuple[str, int]]) -> int:
-    """How many words stand together with nothing but spaces and hyphens between them."""
+    """The number of leading words with nothing but spaces and hyphens between them."""
     for i, (_, end) in enumerate(words[:-1]):
         if text[end : words[i + 1][1] - len(words[i + 1][0])].strip(" -"):
             return i + 1
@@ -160,7 +160,7 @@ class _Parser:
         return Fraction(total + (current or 0)) if seen else None
 
     def _step(self, word: str, current: int | None) -> int | None:
-        """The current group with one word more, or None where the word does not go on with it."""
+        """The current group with one word more. None where the word cannot follow it."""
         low = 0 if current is None else current % 100
         if word in _ONES and (current is None or low == 0 or (low in _TENS.values() and 0 < _ONES[word] < 10)):
             return self._take((current or 0) + _ONES[word])

@@ -17,6 +17,11 @@ class Verdict(StrEnum):
     DIFFERENT = "different"
     UNKNOWN = "unknown"
 
+    @classmethod
+    def of(cls, same: bool) -> Verdict:
+        """The verdict of two answers that were understood."""
+        return cls.SAME if same else cls.DIFFERENT
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -31,6 +36,10 @@ class Unit:
     factor: Fraction = Fraction(1)
     offset: Fraction = Fraction(0)
     noun: str = ""
+
+    def base(self, value: Fraction) -> Fraction:
+        """A value of this unit in base units."""
+        return value * self.factor + self.offset
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ SPECIALS = {
     ),
 }
 
-# classes whose members exclude each other: one sense an entry, its spellings joined by a bar
+# classes whose members exclude each other: one sense per entry, its spellings joined by a bar
 _EXCLUSIVE: dict[str, str] = {
     "colour": "red blue green yellow orange pink purple brown black white gray|grey gold silver beige cyan magenta "
     "turquoise",
