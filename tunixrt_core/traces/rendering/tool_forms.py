@@ -16,7 +16,7 @@ from tunixrt_core.traces.rendering.text import Piece
 class ToolForm:
     """How a family writes what belongs to tools.
 
-    * `call`: the text of one call, as the model writes it; `between` separates two calls, and a call from the content before it.
+    * `call`: the text of one call, as the model writes it. `between` comes before each call that follows something.
     * `results`: the turns of consecutive results.
     * `several`: whether one turn may call more than one tool, or say something beside the call.
     """
