@@ -156,6 +156,8 @@ RESULTS: tuple[tuple[str, Callable[[RunSummary], str]], ...] = (
     ("At train step", lambda s: whole(s.best_train_step)),
     ("Exact match, base", lambda s: _exact_match(s, "base")),
     ("Exact match, tuned", lambda s: _exact_match(s, "tuned")),
+    ("Right in any form, base", lambda s: percent(s.flexible_match.get("base"))),
+    ("Right in any form, tuned", lambda s: percent(s.flexible_match.get("tuned"))),
     ("Time", lambda s: duration(s.seconds)),
     ("Trained tokens", lambda s: whole(s.trained_tokens)),
     ("Tokens/s", lambda s: whole(None if s.tokens_per_second is None else round(s.tokens_per_second))),

@@ -85,6 +85,7 @@ def scale(entries: Sequence[Entry]) -> tuple[float, float]:
 def _row(place: int, entry: Entry, scorer: KnownScorer, low: float, high: float) -> str:
     name, note = entry_words(entry)
     notes = "".join(f"<div class='small'><span class='chip amber'>{escape(text)}</span></div>" for text in entry.notes)
+    forms = _forms(entry)
     between = ""
     if entry.low is not None and entry.high is not None:
         between = f"{value_words(entry.low, scorer.unit)} to {value_words(entry.high, scorer.unit)}"
@@ -101,10 +102,19 @@ def _row(place: int, entry: Entry, scorer: KnownScorer, low: float, high: float)
         f"<tr><td class='place'>{place}</td>"
         f"<td><strong>{escape(name)}</strong><div class='mut small'>{escape(note)}</div>{notes}</td>"
         f"<td class='n'><strong>{value_words(entry.value, scorer.unit)}</strong>"
-        f"<div class='mut small'>{between}</div></td>"
+        f"<div class='mut small'>{between}</div>{forms}</td>"
         f"<td><div class='track'><i style='left:{start:.1f}%;width:{end - start:.1f}%;background:{color}'></i>"
         f"<b style='left:{at:.1f}%;background:{color}'></b></div></td></tr>"
     )
+
+
+def _forms(entry: Entry) -> str:
+    """Right answers in format and in any form, so that a rank by one does not hide the other."""
+    told = [("in format", entry.exact_match), ("in any form", entry.flexible_match)]
+    if any(value is None for _, value in told):
+        return ""
+    said = " · ".join(f"{value_words(value, 'share')} {name}" for name, value in told)
+    return f"<div class='mut small'>{said}</div>"
 
 
 def entry_words(entry: Entry) -> tuple[str, str]:

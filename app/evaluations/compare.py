@@ -12,6 +12,7 @@ from app.ui.components import card, table
 from app.ui.words import MISSING, p_value, plural, points_between
 from tunixrt_core.evaluation.results.comparison import Comparison, compare
 from tunixrt_core.evaluation.results.figures import Figures
+from tunixrt_core.evaluation.results.format_gain import FormatGain
 from tunixrt_core.evaluation.results.statistics import Estimate
 from tunixrt_core.evaluation.scorers.known import KnownScorer
 
@@ -66,11 +67,21 @@ def _show(found: Comparison, first: Side, second: Side, scorer: KnownScorer) -> 
                 f"{found.broken} {'broken' if found.binary else 'worse'})",
             ),
             ("Rows", f"{found.rows:,} answered by both"),
+            *_format_rows(found.format_gain),
         ]
     )
     st.markdown(conclusion(found, second.title, first.title))
     for warning in found.warnings:
         st.caption(f":material/info: {warning}")
+
+
+def _format_rows(gain: FormatGain | None) -> list[tuple[str, str]]:
+    """What of a gain is right answers, and what is format."""
+    if gain is None:
+        return []
+    told = [("Right, in any form", gain.flexible), ("Right and in format", gain.strict)]
+    rows = [(name, points_between(each.value, each.low, each.high)) for name, each in told]
+    return [*rows, ("Format alone", f"{100 * gain.format:+.1f} points")]
 
 
 def _difference(found: Figures, scorer: KnownScorer) -> str:

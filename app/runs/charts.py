@@ -106,6 +106,7 @@ def _color(name: str, place: int) -> str:
 
 _SHARES = (
     ("Exact match", "exact_match", TEAL, "solid"),
+    ("Right in any form", "flexible_match", TEAL, "dotted"),
     ("Format valid", "format_valid", BLUE, "solid"),
     ("Repetition", "repetition", PINK, "dotted"),
     ("Cut at the limit", "hit_limit", RUST, "dotted"),

@@ -80,7 +80,7 @@ def test_what_is_answered_needs_no_model_a_second_time(manifest: RunManifest, fo
     first = execute_evaluation(plan(manifest, folder), FakeBackend())
     assert execute_evaluation(plan(manifest, folder), NoModel()) == first
     scored = execute_evaluation(plan(manifest, folder, scorers=("exact_match",)), NoModel())
-    assert set(scored["scorers"]) == {"exact_match"}
+    assert set(scored["scorers"]) == {"exact_match", "flexible_match"}
     with pytest.raises(ModelError):
         execute_evaluation(plan(manifest, folder), NoModel(), again=True)
 

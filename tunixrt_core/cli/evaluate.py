@@ -157,4 +157,5 @@ def _show(plans: Sequence[EvalPlan], complete: bool, found: Comparison | None, v
     if found is not None:
         terminal_eval.show_comparison(plans[0].label, plans[-1].label, found)
     if verdict is not None:
-        err.print(verdict.sentence, style="red" if verdict.failed else None)
+        by = f" (by {found.scorer}: right and in format)" if found is not None else ""
+        err.print(f"{verdict.sentence}{by}", style="red" if verdict.failed else None)

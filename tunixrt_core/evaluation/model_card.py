@@ -61,10 +61,19 @@ def _evaluation(folder: RunDir) -> list[str]:
     summaries = {target: summary for target, summary in found.items() if summary["rows"]}
     if not summaries:
         return ["This run was not evaluated."]
-    lines = ["| model | rows | exact match (95 % interval) |", "|---|---|---|"]
+    lines = [
+        "Exact match counts answers that are right and in the format of this run; the last column those that are right "
+        "in any known form.",
+        "",
+        "| model | rows | exact match (95 % interval) | right in any form |",
+        "|---|---|---|---|",
+    ]
     for target, summary in summaries.items():
         low, high = summary["exact_match_low"], summary["exact_match_high"]
-        lines.append(f"| {target} | {summary['rows']} | {summary['exact_match']:.3f} ({low:.3f} to {high:.3f}) |")
+        flexible = summary.get("flexible_match")
+        shown = "not scored" if flexible is None else f"{flexible:.3f}"
+        exact = f"{summary['exact_match']:.3f} ({low:.3f} to {high:.3f})"
+        lines.append(f"| {target} | {summary['rows']} | {exact} | {shown} |")
     return lines
 
 

@@ -39,6 +39,7 @@ class RunSummary:
         default_factory=dict
     )  # of the last evaluation, or else train step; in order
     exact_match: Mapping[str, float] = field(default_factory=dict)  # by target: base, tuned
+    flexible_match: Mapping[str, float] = field(default_factory=dict)  # by target: right answers in any form
     exact_match_of: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by target: low, high, rows
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,6 +75,7 @@ def summarise(folder: RunDir) -> RunSummary:
         alerts=len(_of(Alert, records)),
         parts=_in_order(evals[-1][1].parts if evals else train[-1].parts if train else {}),
         exact_match={target: told["exact_match"] for target, told in answered.items()},
+        flexible_match={t: value for t, told in answered.items() if (value := told.get("flexible_match")) is not None},
         exact_match_of={target: _interval(told) for target, told in answered.items() if "exact_match_low" in told},
     )
 

@@ -92,6 +92,7 @@ class SamplesMetric(_Metric, tag="samples", frozen=True, kw_only=True):
     mean_tokens: float | None = None
     hit_limit: Annotated[float | None, Meta(description="Share of answers cut at the limit.")] = None
     exact_match: Annotated[float | None, Meta(description="Mean over the prompts with a reference.")] = None
+    flexible_match: Annotated[float | None, Meta(description="The same in any known form of an answer.")] = None
     format_valid: float | None = None
     repetition: float | None = None
     seconds: float | None = None

@@ -86,6 +86,13 @@ class Flip(BaseModel):
     better: bool
 
 
+class FormatGain(BaseModel):
+    """Second minus first: answers that are right and in the run's format, and those that are right in any form."""
+
+    strict: Estimate
+    flexible: Estimate
+
+
 class Comparison(Figures):
     scorer: str
     only_first: int
@@ -95,6 +102,7 @@ class Comparison(Figures):
     groups: list[GroupFigures]
     flipped: list[Flip]
     warnings: list[str]
+    format_gain: FormatGain | None = Field(description="The difference by right answers in any form and in format.")
 
 
 class BoardEntry(BaseModel):
@@ -112,6 +120,8 @@ class BoardEntry(BaseModel):
     scorer_version: int | None
     setup: dict[str, Any]
     notes: list[str] = Field(description="Settings that differ from most entries of the board.")
+    exact_match: float | None = Field(description="Share of answers that are right and in the format of the run.")
+    flexible_match: float | None = Field(description="Share of answers that are right in any known form.")
 
 
 class Board(BaseModel):

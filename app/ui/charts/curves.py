@@ -43,7 +43,7 @@ TRAIN_METRICS = (
     "time",
 )
 EVAL_METRICS = ("loss", "perplexity", "time")
-SAMPLE_METRICS = ("exact_match", "format_valid", "mean_tokens", "repetition", "hit_limit", "rows")
+SAMPLE_METRICS = ("exact_match", "flexible_match", "format_valid", "mean_tokens", "repetition", "hit_limit", "rows")
 
 
 class Curves:

@@ -28,7 +28,7 @@ def test_the_example_of_an_own_scorer_scores(monkeypatch: pytest.MonkeyPatch, tm
     install(monkeypatch, tmp_path, project["name"], block("python"), **functions)
     with ScorerSet(list(functions)) as scorers:
         (found, empty) = scorers.score([answer_of("Maybe it is! 5!"), answer_of("")])
-        assert scorers.versions == {"exact_match": 2, "exclamations": 1, "hedged": 2}
+        assert scorers.versions == {"exact_match": 2, "flexible_match": 2, "exclamations": 1, "hedged": 2}
     assert (found["exclamations"], found["hedged"]) == (Score(2.0), Score(0.25))
     assert empty["hedged"] == Score(None, "empty")
     assert [one.name for one in known_scorers() if one.package == "politeness"] == ["exclamations", "hedged"]

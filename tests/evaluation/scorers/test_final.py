@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.evaluation.scorers.makers import answer_of, said
 from tunixrt_core.evaluation.scorers.chosen import ScorerSet
-from tunixrt_core.evaluation.scorers.final import MATH, exact_match, final_answer
-from tunixrt_core.evaluation.scorers.scorer import ProcessKind, Question, Score
+from tunixrt_core.evaluation.scorers.final import MATH, exact_match, final_answer, flexible_match
+from tunixrt_core.evaluation.scorers.scorer import Answer, ProcessKind, Question, Score
 from tunixrt_core.traces.answers.pool import VerifyPool
+from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.util.processes import process_alive
 
 PLUG = "tests.datasets.gates.plugs:misbehave"
@@ -34,6 +37,29 @@ def test_exact_match_is_what_can_be_told_without_a_process(given: str, value: fl
 def test_no_answer_is_never_right() -> None:
     assert exact_match(answer_of("5")) == Score(0.0)
     assert final_answer(answer_of("5")) == Score(0.0, "unparsable")
+
+
+@pytest.mark.parametrize(
+    ("output", "score"),
+    [
+        ("<reasoning>\n2+3\n</reasoning>\n<answer>5</answer>", Score(1.0, "style")),
+        ("2 + 3 = 5, so \\boxed{5}", Score(1.0, "boxed")),
+        ("First 2 + 3.\n#### 5", Score(1.0, "hashes")),
+        ("We add them. The answer is: 5.", Score(1.0, "said")),
+        ("We add 2 and 3 and get 5", Score(1.0, "number")),
+        ("The answer is 6, not 5.", Score(0.0, "said")),
+        ("I cannot say.", Score(0.0, "no answer")),
+        ("<think>\nMaybe 5", Score(0.0, "no answer")),
+    ],
+)
+def test_a_right_answer_counts_in_whatever_form_it_was_written(output: str, score: Score) -> None:
+    assert flexible_match(answer_of(output)) == score
+
+
+def test_the_last_number_of_an_output_that_was_cut_off_is_no_answer() -> None:
+    cut = Answer("p", "2 + 3 = 5", "5", ReasoningStyle.TAGS, 7, hit_limit=True)
+    assert flexible_match(cut) == Score(0.0, "no answer")
+    assert flexible_match(replace(cut, hit_limit=False)) == Score(1.0, "number")
 
 
 @pytest.mark.parametrize(

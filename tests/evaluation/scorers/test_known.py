@@ -28,7 +28,7 @@ def test_without_names_all_that_need_no_setting_are_taken() -> None:
 def test_names_can_be_asked_for_again() -> None:
     asked = ["contains=a=b", "length", "regex=^5$", "length"]
     names = ScorerSet(asked).names
-    assert names == ("exact_match", "contains=a=b", "length", "regex=^5$")
+    assert names == ("exact_match", "flexible_match", "contains=a=b", "length", "regex=^5$")
     assert ScorerSet(names).names == names
 
 

@@ -32,7 +32,7 @@ def test_a_pattern_matches_anywhere(pattern: str, word: str) -> None:
 def test_a_pattern_is_searched_in_a_process_of_its_own() -> None:
     name = r"regex=so = \d"
     with ScorerSet([name]) as scorers:
-        assert scorers.names == ("exact_match", name)
+        assert scorers.names == ("exact_match", "flexible_match", name)
         found = scorers.score([answer_of("so = 5"), answer_of("5")])
     assert [one[name] for one in found] == [Score(1.0), Score(0.0)]
 

@@ -18,15 +18,25 @@ if TYPE_CHECKING:
 
 
 def show_results(plans: Sequence[EvalPlan]) -> None:
-    """One line per model: exact match with its confidence interval, and which prompts it was trained on."""
-    columns = ("Model", "Rows", "Exact match", "95 % interval", "Format valid", "Mean tokens", "Hit the limit")
+    """One line per model: right answers in format with their interval and in any form, and leaked prompts."""
+    columns = (
+        "Model",
+        "Rows",
+        "Exact match",
+        "95 % interval",
+        "Right in any form",
+        "Format valid",
+        "Mean tokens",
+        "Hit the limit",
+    )
     lines = []
     for plan in plans:
         if (found := plan.folder.summary()) is not None:
             interval = f"{found['exact_match_low']:.3f} to {found['exact_match_high']:.3f}"
             valid = found.get("format_valid", "")
             ends = (found["mean_tokens"], found["hit_limit"])
-            lines.append((plan.label, found["rows"], found["exact_match"], interval, valid, *ends))
+            flexible = found.get("flexible_match", "")
+            lines.append((plan.label, found["rows"], found["exact_match"], interval, flexible, valid, *ends))
     table(columns, lines)
     for plan in plans:
         if (leaks := plan.folder.leaks()) is not None:
@@ -54,6 +64,8 @@ def show_comparison(first: str, second: str, found: Comparison) -> None:
         f"{second} against {first}: {found.fixed} fixed, {found.broken} broken of {found.rows}; "
         f"{found.scorer} {difference}, {'McNemar' if found.binary else 'sign test'} p = {found.p_value:.2g}"
     )
+    if found.format_gain is not None:
+        out.print(found.format_gain.sentence)
     if found.groups:
         table(
             ("Column", "Value", "Rows", "First", "Second", "Better", "Worse", "p (Holm)"),
@@ -79,7 +91,7 @@ def _mean(estimate: Estimate | None) -> float | None:
 def show_evaluations(records: Iterable[EvalRecord]) -> None:
     """One line per evaluation, newest first."""
     table(
-        ("Evaluation", "State", "Eval set", "Rows", "Exact match", "Message"),
+        ("Evaluation", "State", "Eval set", "Rows", "Exact match", "Right in any form", "Message"),
         [
             (
                 record.id,
@@ -87,6 +99,7 @@ def show_evaluations(records: Iterable[EvalRecord]) -> None:
                 record.setup.get("eval_set", {}).get("name", ""),
                 record.metrics.get("rows"),
                 record.metrics.get("exact_match"),
+                record.metrics.get("flexible_match"),
                 record.message,
             )
             for record in records
@@ -96,9 +109,9 @@ def show_evaluations(records: Iterable[EvalRecord]) -> None:
 
 def show_board(board: Board, metric: str) -> None:
     """The models of one eval set, best first."""
-    out.print(f"{' / '.join(board.names)}: {board.eval_set.rows:,} prompts")
+    out.print(f"{' / '.join(board.names)}: {board.eval_set.rows:,} prompts, ranked by {metric}")
     table(
-        ("#", "Evaluation", "Model", metric, "95 % interval", "Notes"),
+        ("#", "Evaluation", "Model", metric, "95 % interval", "In format", "In any form", "Notes"),
         [
             (
                 place,
@@ -106,6 +119,8 @@ def show_board(board: Board, metric: str) -> None:
                 e.model,
                 e.value,
                 "" if e.low is None else f"{e.low:.3f} to {e.high:.3f}",
+                e.exact_match,
+                e.flexible_match,
                 "; ".join(e.notes),
             )
             for place, e in enumerate(board.entries, 1)

@@ -150,6 +150,7 @@ def show_summary(summary: RunSummary) -> None:
         ("Alerts", f"{summary.alerts}"),
         *((f"Loss of {name}", _loss(value)) for name, value in summary.parts.items()),
         *((f"Exact match, {name}", f"{value:.1%}") for name, value in summary.exact_match.items()),
+        *((f"Right in any form, {name}", f"{value:.1%}") for name, value in summary.flexible_match.items()),
     ]
     terminal.table(("", ""), [line for line in lines if line[1]])
 
@@ -184,6 +185,8 @@ def show_comparison(names: Sequence[str], differences: Sequence[Difference], sum
         ("Tokens/s", lambda s: None if s.tokens_per_second is None else round(s.tokens_per_second)),
         ("Exact match, base", lambda s: s.exact_match.get("base")),
         ("Exact match, tuned", lambda s: s.exact_match.get("tuned")),
+        ("Right in any form, base", lambda s: s.flexible_match.get("base")),
+        ("Right in any form, tuned", lambda s: s.flexible_match.get("tuned")),
         ("Alerts", lambda s: s.alerts),
     ]
     terminal.table(("Result", *names), [(name, *map(of, summaries)) for name, of in rows])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 from tunixrt_core.evaluation.predictions import Prediction
 from tunixrt_core.evaluation.results.figures import Figures, measure
+from tunixrt_core.evaluation.results.format_gain import FormatGain, format_gain
 from tunixrt_core.evaluation.results.groups import MOST_VALUES, Group, break_down, columns_of
 from tunixrt_core.evaluation.results.row_scores import Pairs, RowScore, pair_rows, row_scores
 from tunixrt_core.evaluation.results.statistics import fewest_flips
@@ -41,6 +42,7 @@ class Comparison(Figures):
     groups: tuple[Group, ...]
     flipped: tuple[Flip, ...]  # in the order of the eval set
     warnings: tuple[str, ...]  # sentences
+    format_gain: FormatGain | None = None  # the same rows by right answers in any form and in format
 
 
 def compare(
@@ -73,6 +75,7 @@ def compare(
             for p in pairs.rows
             if p.first != p.second
         ),
+        format_gain=format_gain(first, second),
         warnings=(*_left_out(pairs), *_too_small(figures, of_interest), *_ungrouped(too_many)),
     )
 

@@ -19,7 +19,8 @@ class Entry:
     """One evaluated model. `notes` name settings that differ from most entries of its board.
 
     `runs` are all runs with this evaluation of the same base model; for a tuned model it is its run.
-    `low` and `high` are the metric's 95 % interval where the evaluation has one.
+    `low` and `high` are the metric's 95 % interval where the evaluation has one. Beside the metric, `exact_match` is
+    the share of right answers in format, `flexible_match` of those in any form, where the evaluation has them.
     """
 
     eval_id: str
@@ -36,6 +37,8 @@ class Entry:
     scorer_version: int | None
     setup: EvalSetup
     notes: tuple[str, ...] = ()
+    exact_match: float | None = None
+    flexible_match: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,8 @@ def _entry(record: EvalRecord, run: Run | None, metric: str, value: float) -> En
         rows=record.metrics["rows"],
         scorer_version=record.metrics.get("scorers", {}).get(metric),
         setup=EvalSetup.from_dict(record.setup),
+        exact_match=_number(record.metrics, "exact_match"),
+        flexible_match=_number(record.metrics, "flexible_match"),
     )
 
 

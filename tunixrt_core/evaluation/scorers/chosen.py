@@ -10,6 +10,8 @@ from tunixrt_core.evaluation.scorers.known import BUILT_IN, chosen_scorers
 from tunixrt_core.evaluation.scorers.scorer import Answer, ProcessKind, Question, Score
 from tunixrt_core.traces.answers.pool import VerifyPool
 
+ALWAYS = ("exact_match", "flexible_match")
+
 
 def open_pool(kind: ProcessKind) -> VerifyPool:
     return VerifyPool(target=kind.target, seconds=kind.seconds, megabytes=kind.megabytes)
@@ -19,14 +21,14 @@ class ScorerSet:
     """Scorers by name; without names, all built-in ones that need no setting. A context manager: some scorers use
     processes, which start with the first answer that needs one and end with the `with` block.
 
-    Raises InvalidEvaluation for an unknown name. `exact_match` is always included: results are counted and compared by
-    it.
+    Raises InvalidEvaluation for an unknown name. `exact_match` and `flexible_match` are always included: results are
+    counted and compared by them, so that a gain in format is distinguished from a gain in answers.
     """
 
     def __init__(
         self, names: Sequence[str] = (), *, open_pool: Callable[[ProcessKind], VerifyPool] = open_pool
     ) -> None:
-        self._scorers = chosen_scorers(("exact_match", *names) if names else tuple(BUILT_IN))
+        self._scorers = chosen_scorers((*ALWAYS, *names) if names else tuple(BUILT_IN))
         self._open_pool = open_pool
         self._pools: dict[ProcessKind, VerifyPool] = {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tunixrt_core.evaluation.scorers.scorer import LOST, Answer, ProcessKind, Question, Score, Scorer
 from tunixrt_core.traces.answers.comparison import COMPARISON_VERSION, compare
+from tunixrt_core.traces.answers.finding import Form
 from tunixrt_core.traces.answers.formulas import needs_mathematics
 from tunixrt_core.traces.answers.pool import TARGET
 from tunixrt_core.traces.answers.reading.readings import Verdict
@@ -12,9 +13,22 @@ MATH = ProcessKind(TARGET, seconds=5.0, megabytes=1024)
 
 
 def exact_match(answer: Answer) -> Score:
-    """1 where the final answer matches the reference (see `compare`); uses no process."""
+    """1 where the final answer, in the reasoning style of the run, matches the reference (see `compare`); uses no
+    process.
+    """
     given = answer.parsed.answer
     return Score(float(given is not None and compare(answer.reference, given) is Verdict.SAME))
+
+
+def flexible_match(answer: Answer) -> Score:
+    """1 where the final answer matches the reference in whatever known form it was written; uses no process.
+
+    The label is the form (see `Form`), or `no answer`. The last number of an output that was cut off is none.
+    """
+    found = answer.found
+    if found is None or (answer.hit_limit and found.form is Form.NUMBER):
+        return Score(0.0, "no answer")
+    return Score(float(compare(answer.reference, found.answer) is Verdict.SAME), found.form.value)
 
 
 def final_answer(answer: Answer) -> Score | Question:
@@ -46,7 +60,18 @@ def _told(word: str) -> Score:
 
 
 SCORERS = (
-    Scorer("exact_match", COMPARISON_VERSION, "the final answer matches the reference", exact_match),
+    Scorer(
+        "exact_match",
+        COMPARISON_VERSION,
+        "the final answer matches the reference, right and in the format of the run",
+        exact_match,
+    ),
+    Scorer(
+        "flexible_match",
+        COMPARISON_VERSION,
+        "the final answer matches the reference, in any known form: boxed, after ####, said, the last number",
+        flexible_match,
+    ),
     Scorer(
         "final_answer",
         COMPARISON_VERSION,

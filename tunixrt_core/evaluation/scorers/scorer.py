@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tunixrt_core.traces.answers.finding import Found, find_answer
 from tunixrt_core.traces.rendering.parse import ParsedCompletion, parse_completion
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 
@@ -17,7 +18,8 @@ class Answer:
     """The input of a scorer: a prompt, the model's output, and the reference.
 
     `output` is without prompt and end-of-turn token, `tokens` its length, `hit_limit` whether it was cut off at the
-    maximum length. `parsed` holds the steps and the final answer that the reasoning style finds in it.
+    maximum length. `parsed` holds the steps and the final answer that the reasoning style finds in it, `found` the
+    final answer in any known form.
     """
 
     prompt: str
@@ -27,9 +29,11 @@ class Answer:
     tokens: int
     hit_limit: bool
     parsed: ParsedCompletion = field(init=False)
+    found: Found | None = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parsed", parse_completion(self.output, self.style))
+        object.__setattr__(self, "found", find_answer(self.output, self.parsed.answer))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 from tunixrt_core.tunix_backend.generate.completions import TunixGenerator
 from tunixrt_core.tunix_backend.model.models import LoadedModel
 
-SCORERS = ("exact_match", "format_valid", "repetition")
+SCORERS = ("exact_match", "flexible_match", "format_valid", "repetition")
 
 
 @dataclass(frozen=True, slots=True)

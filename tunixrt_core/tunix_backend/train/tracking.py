@@ -41,9 +41,8 @@ _TRAIN_TAGS = {
     "mfu": "perf/mfu",
 }
 _EVAL_TAGS = {"loss": "eval/loss", "perplexity": "eval/perplexity"}
-_SAMPLE_TAGS = {
-    key: f"samples/{key}" for key in ("exact_match", "format_valid", "repetition", "mean_tokens", "hit_limit")
-}
+_SAMPLES = ("exact_match", "flexible_match", "format_valid", "repetition", "mean_tokens", "hit_limit")
+_SAMPLE_TAGS = {key: f"samples/{key}" for key in _SAMPLES}
 
 
 def make_sinks(manifest: RunManifest, folder: Path) -> list[MetricSink]:
