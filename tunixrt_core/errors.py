@@ -13,6 +13,7 @@
     ├── NotFound              nothing has that name
     ├── Conflict              not in the present state
     │   ├── Stopped           the work was stopped by its user
+    │   ├── BaseChanged       a run's base model is another one than it was trained on
     │   └── Busy          (*) something else has to end first
     ├── ShuttingDown      (*) the server is about to end
     ├── JobFailed             a job ended without a result
@@ -32,7 +33,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 
@@ -138,6 +139,19 @@ class Stopped(Conflict):
     """The work was stopped before it was done; no result was kept."""
 
     code = "stopped"
+
+
+class BaseChanged(Conflict):
+    """The base model on this machine is not the one that the run was trained on."""
+
+    code = "base_changed"
+
+    def __init__(self, run: str, model: str, changed: Sequence[str]) -> None:
+        super().__init__(
+            f"{model}: it is not the base model that {run} was trained on ({'; '.join(changed)}). Put the files "
+            f"back, or, where the change is meant, accept them with: tunixrt runs base {run} --accept",
+            details={"run": run, "model": model, "changed": list(changed)},
+        )
 
 
 class Busy(Conflict):

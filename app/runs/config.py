@@ -8,8 +8,10 @@ from streamlit.delta_generator import DeltaGenerator
 from app.runs.actions import difference_lines
 from app.state import get_pipeline
 from app.ui import blocks
+from app.ui.boundary import escape_markdown
 from app.ui.components import card, halves
 from app.ui.navigation import go
+from tunixrt_core.errors import ModelError, NotFound
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.record import Run, RunState
 
@@ -38,6 +40,7 @@ def show_config(run: Run, state: RunState, manifest: RunManifest) -> None:
             blocks.key_values(changed or [("Nothing", "The same run in another folder")])
             if st.button("Compare the two", icon=":material/compare_arrows:", key="compare-parent"):
                 go("compare", runs=f"{parent.run},{run.id}")
+    _show_base(run)
     with halves():
         with card("Plan", note=state.device, key="run-plan"):
             pairs = [(key.replace("_", " ").capitalize(), _words(value)) for key, value in state.plan.items()]
@@ -60,6 +63,26 @@ def show_config(run: Run, state: RunState, manifest: RunManifest) -> None:
                 on_click="ignore",
             )
             st.code(manifest.to_yaml(), language="yaml", height=420)
+
+
+def _show_base(run: Run) -> None:
+    """The base model where the files on this machine are others, with the way to accept them."""
+    try:
+        found = get_pipeline().runs.base(run.id)
+    except (NotFound, ModelError):
+        return  # a run that has not begun, or whose model is on another machine
+    if not found.changed:
+        return
+    with card("Another base model", note=found.recorded.model, key="run-base"):
+        st.warning(
+            f"The files on this machine are not those that {run.id} was trained on. Until they are put back or accepted, it "
+            "cannot be resumed, evaluated, asked or exported.",
+            icon=":material/warning:",
+        )
+        st.markdown("\n".join(f"- {escape_markdown(each)}" for each in found.changed))
+        if st.button("Accept these files", key="accept-base"):
+            get_pipeline().runs.accept_base(run.id)
+            st.rerun()
 
 
 def _words(value: object) -> str:

@@ -118,6 +118,8 @@ def test_every_address_of_the_issue_is_published() -> None:
         "/runs/{id}/metrics": ["get"],
         "/runs/{id}/stop": ["post"],
         "/runs/{id}/save": ["post"],
+        "/runs/{id}/base": ["get"],
+        "/runs/{id}/base/accept": ["post"],
         "/runs/{id}/resume": ["post"],
         "/runs/{id}/clone": ["post"],
         "/queue": ["get"],

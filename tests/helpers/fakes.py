@@ -79,6 +79,10 @@ class FakeBackend:
     def begin_together(self, *, ready: bool) -> None:
         """A fake trains alone."""
 
+    def base_directory(self, manifest: RunManifest) -> Path | None:
+        """A fake has no files."""
+        return None
+
     def fetch_model(self, manifest: RunManifest, log: Callable[[str], None]) -> None:
         """A fake needs none."""
 

@@ -1,14 +1,16 @@
-"""`tunixrt runs`: list, show, stop, save, resume, clone, compare, tail."""
+"""`tunixrt runs`: list, show, stop, save, resume, base, clone, compare, tail."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from tunixrt_core.cli.accelerator import Wait
 from tunixrt_core.cli.common import Home, fail, open_home, run_folder, settings_of
+from tunixrt_core.cli.exit_codes import ExitCode
 from tunixrt_core.cli.lazy import Entry, lazy_group
 from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import runs as terminal_run
@@ -119,6 +121,33 @@ def runs_resume(
     manifest = load_manifest(folder.manifest_file)
     manifest = with_duration(manifest, folder.state(), train_steps=train_steps, epochs=epochs)
     train_here(manifest, folder, Foreground(settings), resume=True, wait=wait, as_json=as_json)
+
+
+@runs_app.command("base")
+def runs_base(
+    run: str,
+    whole: Annotated[bool, typer.Option("--whole", help="Hash the whole files, not samples of them.")] = False,
+    accept: Annotated[bool, typer.Option("--accept", help="Accept the files as the base of the run.")] = False,
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
+    """Compare the files of a run's base model with those that it was trained on."""
+    from tunixrt_core.manifest.manifest import load_manifest
+    from tunixrt_core.training.base_model import accept_base, check_base, directory_of
+
+    settings = settings_of(home)
+    folder = run_folder(run, settings)
+    manifest = load_manifest(folder.manifest_file)
+    directory = directory_of(manifest, settings.models_dir)
+    found = check_base(folder, manifest, directory, whole=whole)
+    if accept:
+        accept_base(folder, manifest, directory)
+    if as_json:
+        print_json({"run": folder.path.name, "directory": directory, "accepted": accept, **asdict(found)})
+    else:
+        terminal_run.show_base(found, accepted=accept)
+    if found.changed and not accept:
+        raise typer.Exit(ExitCode.FAILURE)
 
 
 @runs_app.command("compare")

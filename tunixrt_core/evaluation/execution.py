@@ -24,6 +24,7 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.evaluation_record import Target
 from tunixrt_core.runs.record import RunDir, RunStatus
 from tunixrt_core.training.backend import Backend
+from tunixrt_core.training.base_model import require_same_base
 from tunixrt_core.training.trainer import Generator
 from tunixrt_core.util.atomic import write_json
 from tunixrt_core.util.processes import this_process
@@ -164,6 +165,7 @@ def _look_for_leaks(plan: EvalPlan, report: _Report) -> None:
 
 def _answer(plan: EvalPlan, scorers: ScorerSet, backend: Backend, report: _Report) -> dict[str, Any]:
     report.phase("loading")
+    require_same_base(plan.run_folder, plan.manifest, backend.base_directory(plan.manifest))
     checkpoints = plan.run_folder.checkpoint(plan.checkpoint) if plan.spec.target == "tuned" else None
     with closing(backend.load_generator()(plan.manifest, checkpoints, on_phase=report.phase)) as generator:
         return _generate(plan, scorers, generator, report)

@@ -9,6 +9,7 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.models import HubName, parse_model_name, public_name
 from tunixrt_core.runs.metrics import EvalMetric, TrainMetric
 from tunixrt_core.runs.record import RunDir
+from tunixrt_core.training.base_model import base_file, read_base
 from tunixrt_core.training.model_export import ExportCheck, ExportLayout, ExportReport
 
 
@@ -22,6 +23,7 @@ def model_card(manifest: RunManifest, folder: RunDir, report: ExportReport) -> s
     lines += [f"`{base}`, fine-tuned with [Google Tunix](https://github.com/google/tunix) by Tunix RT.", ""]
     lines += ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in _facts(manifest, folder, report))]
     lines += ["", "## Evaluation", "", *_evaluation(folder)]
+    lines += ["", "## Base model", "", *_base(folder)]
     lines += ["", "## Check of this export", "", *_proof(report)]
     lines += ["", "The license of the base model applies to this model too.", ""]
     return "\n".join(lines)
@@ -74,6 +76,18 @@ def _evaluation(folder: RunDir) -> list[str]:
         shown = "not scored" if flexible is None else f"{flexible:.3f}"
         exact = f"{summary['exact_match']:.3f} ({low:.3f} to {high:.3f})"
         lines.append(f"| {target} | {summary['rows']} | {exact} | {shown} |")
+    return lines
+
+
+def _base(folder: RunDir) -> list[str]:
+    """The files that were trained on, so that anybody can tell whether theirs are the same."""
+    if not base_file(folder).exists():
+        return ["The files of the base model were not recorded."]
+    base = read_base(folder)
+    lines = ["| file | bytes | sha256 |", "|---|---|---|"]
+    lines += [f"| {name} | {mark.size:,} | `{mark.sha256 or 'not computed'}` |" for name, mark in base.files.items()]
+    for each in base.replaced:
+        lines += ["", f"Another base was accepted at train step {each['train_step']:,}: {'; '.join(each['changed'])}."]
     return lines
 
 

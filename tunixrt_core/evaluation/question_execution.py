@@ -16,6 +16,7 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.evaluation_record import Target
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.training.backend import Backend
+from tunixrt_core.training.base_model import require_same_base
 from tunixrt_core.training.trainer import Generation, Generator
 
 OnPhase = Callable[[Target, str], None]
@@ -63,6 +64,7 @@ class LoadedModels:
                 self._drop(held)
         if target not in self._held:
             self._on_phase(target, "loading")
+            require_same_base(asked.folder, asked.manifest, self._backend.base_directory(asked.manifest))
             path = asked.folder.checkpoint(checkpoint) if target == "tuned" else None
             load = self._backend.load_generator()
             found = load(asked.manifest, path, on_phase=lambda phase: self._on_phase(target, phase))

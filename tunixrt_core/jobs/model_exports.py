@@ -16,6 +16,7 @@ from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.record import Run, RunDir, RunStatus
 from tunixrt_core.training.backend import Backend
+from tunixrt_core.training.base_model import hash_base
 from tunixrt_core.training.model_export import (
     ExportedModel,
     ExportLayout,
@@ -138,11 +139,14 @@ def execute_export(
 ) -> ExportReport:
     """Export the run's tuned model to `target`, with a model card, in this thread. Errors are raised.
 
-    Raises Busy for an active run: its last checkpoint may be replaced at any moment.
+    Raises Busy for an active run: its last checkpoint may be replaced at any moment; BaseChanged.
     """
     if run_folder.state_file.exists() and not (status := run_folder.state().status).over:
         raise Busy(f"The run is {status}. Wait for its end, or stop it, and export then.")
     check_data_unchanged(manifest.data)
+    if (directory := backend.base_directory(manifest)) is not None:
+        on_phase("hashing")
+        hash_base(run_folder, manifest, directory)
     return backend.exporter()(
         manifest,
         run_folder.checkpoint(checkpoint),

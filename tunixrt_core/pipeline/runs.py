@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tunixrt_core.settings import Settings
     from tunixrt_core.store.query import Page
     from tunixrt_core.store.store import Store
+    from tunixrt_core.training.base_model import BaseCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,32 @@ class Runs:
         run = self._registry.run(run_id)
         ask_to_save(run.id, RunDir(Path(run.directory)))
         return run
+
+    def base(self, run_id: str, *, whole: bool = False) -> BaseCheck:
+        """Compare the files of a run's base model with those that it was trained on; `whole` by their whole sha256.
+
+        Raises NotFound for a run without a record, ModelError where the model is not on this machine.
+        """
+        from tunixrt_core.training.base_model import check_base
+
+        return check_base(*self._base_of(run_id), whole=whole)
+
+    def accept_base(self, run_id: str) -> BaseCheck:
+        """Accept the files on this machine as the run's base from now on; the record keeps what changed. Raises as
+        `base` does.
+        """
+        from tunixrt_core.training.base_model import accept_base
+
+        accept_base(*self._base_of(run_id))
+        return self.base(run_id)
+
+    def _base_of(self, run_id: str) -> tuple[RunDir, RunManifest, Path]:
+        from tunixrt_core.manifest.manifest import RunManifest
+        from tunixrt_core.training.base_model import directory_of
+
+        run = self._registry.run(run_id)
+        manifest = RunManifest.from_dict(run.manifest)
+        return RunDir(Path(run.directory)), manifest, directory_of(manifest, self._settings.models_dir)
 
     def parent(self, run_id: str) -> Parent | None:
         """The run that this one was cloned from, and what was changed; None of a run that is no clone."""

@@ -40,6 +40,9 @@ class Backend(Protocol):
     def memory_estimate(self, manifest: RunManifest) -> MemoryNeed | None:
         """The memory of a train step, from config.json alone. Raises ModelError."""
 
+    def base_directory(self, manifest: RunManifest) -> Path | None:
+        """The directory of the manifest's model; None where it is not on this machine, or there is no directory."""
+
     def fetch_model(self, manifest: RunManifest, log: Callable[[str], None]) -> None:
         """Make sure that the manifest's model is on this machine; `log` receives a sentence about a download."""
 

@@ -20,6 +20,7 @@ from tunixrt_core.runs.metrics import Known, TrainPlan
 from tunixrt_core.runs.record import RunDir, RunState, RunStatus
 from tunixrt_core.training.alerts import Watch
 from tunixrt_core.training.backend import Backend
+from tunixrt_core.training.base_model import record_base, require_same_base
 from tunixrt_core.training.recorder import RunRecorder
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.training.trainer import DryRunReport, MetricSink, TrainControls, TrainOutcome
@@ -87,6 +88,9 @@ def _check_before(
     recorder.phase("loading")
     check_data_unchanged(manifest.data)
     backend.fetch_model(manifest, recorder.log)
+    base = backend.base_directory(manifest)
+    require_same_base(folder, manifest, base)
+    record_base(folder, manifest, base)
     allowed = {*allow, *_allowed_before(folder)}
     found = backend.preflight(manifest, folder, is_new=False, sample_rows=0).allowing(allowed)
     write_json(folder.preflight_file, {**found.summary(), "allowed": sorted(allowed)})

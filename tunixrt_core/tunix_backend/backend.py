@@ -84,6 +84,13 @@ class TunixBackend:
 
             begin_together(ready=ready)
 
+    def base_directory(self, manifest: RunManifest) -> Path | None:
+        """The directory of the manifest's model; None where it is not on this machine yet."""
+        from tunixrt_core.manifest.models import model_directory
+
+        found = model_directory(manifest.model.id, self._models_dir)
+        return found if found is not None and found.is_dir() else None
+
     def fetch_model(self, manifest: RunManifest, log: Callable[[str], None]) -> None:
         """Download the manifest's model where it is not on this machine yet; `log` gets the progress as text."""
         from tunixrt_core.tunix_backend.model.models import resolve_model

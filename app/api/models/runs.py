@@ -17,7 +17,7 @@ class ModelExport(BaseModel):
     run_id: str
     layout: str = Field(description="merged or peft.")
     status: str = Field(description="queued, running, succeeded, failed or stopped.")
-    phase: str = Field(description="Current phase: loading, writing, checking.")
+    phase: str = Field(description="Current phase: hashing, loading, writing, checking.")
     message: str = Field(description="Reason for a failure.")
     report: dict[str, Any] | None = Field(description="Content of export.json; null until the export has succeeded.")
 
@@ -109,3 +109,13 @@ def _metric_schema() -> dict[str, Any]:
 class Metrics(BaseModel):
     records: list[Annotated[dict[str, Any], WithJsonSchema(_metric_schema())]]
     next: int = Field(description="Cursor to send as `since` to get only new records.")
+
+
+class RunBase(BaseModel):
+    """The base model that a run was trained on, and how the files on this machine differ from it."""
+
+    model: str
+    recorded_at: datetime
+    files: dict[str, dict[str, Any]] = Field(description="Size, fingerprint and, where computed, sha256 of each file.")
+    changed: list[str] = Field(description="What differs on this machine, a clause per file; empty if nothing does.")
+    replaced: list[dict[str, Any]] = Field(description="Changes that were accepted, with their time and train step.")

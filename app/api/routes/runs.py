@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
 from app.api.limits import JsonRoute
 from app.api.models.bodies import CloneBody, ResumeBody, RunBody
-from app.api.models.runs import Change, ClonedManifest, Metrics, ParentRun, RunDetail, RunPage, RunsCompared, RunSummary
+from app.api.models.runs import (
+    Change,
+    ClonedManifest,
+    Metrics,
+    ParentRun,
+    RunBase,
+    RunDetail,
+    RunPage,
+    RunsCompared,
+    RunSummary,
+)
 from app.api.shared import IdempotencyKey, Pipe
 from tunixrt_core.errors import NotFound
 from tunixrt_core.manifest.manifest import RunManifest
@@ -18,6 +29,7 @@ from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.metrics import to_dict
 from tunixrt_core.runs.record import Run
 from tunixrt_core.store.query import MAX_PAGE
+from tunixrt_core.training.base_model import BaseCheck
 
 router = APIRouter(prefix="/runs", tags=["Runs"], route_class=JsonRoute)
 
@@ -95,12 +107,38 @@ def resume(id: RunId, pipeline: Pipe, body: ResumeBody | None = None, key: Idemp
     return _detail(pipeline, run)
 
 
+@router.get("/{id}/base")
+def base(
+    id: RunId,
+    pipeline: Pipe,
+    whole: Annotated[bool, Query(description="Hash the whole files, not samples: seconds per gigabyte.")] = False,
+) -> RunBase:
+    """Compare the files of the base model with those that the run was trained on."""
+    return _base(pipeline.runs.base(id, whole=whole))
+
+
+@router.post("/{id}/base/accept")
+def accept_base(id: RunId, pipeline: Pipe) -> RunBase:
+    """Accept the files on this machine as the base model of the run from now on; its record keeps the change."""
+    return _base(pipeline.runs.accept_base(id))
+
+
 @router.post("/{id}/clone")
 def clone(id: RunId, pipeline: Pipe, body: CloneBody | None = None) -> ClonedManifest:
     """Manifest of a run with some values changed, for a new run. Starts nothing: POST it to /api/runs."""
     variant = pipeline.manifests.clone(id, (body or CloneBody()).hyperparameters)
     return ClonedManifest(
         manifest=variant.manifest.to_dict(), yaml=variant.manifest.to_yaml(), changed=_changes(variant.changed)
+    )
+
+
+def _base(found: BaseCheck) -> RunBase:
+    return RunBase(
+        model=found.recorded.model,
+        recorded_at=found.recorded.recorded_at,
+        files={name: asdict(mark) for name, mark in found.recorded.files.items()},
+        changed=list(found.changed),
+        replaced=[dict(each) for each in found.recorded.replaced],
     )
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tunixrt_core.evaluation.run_summary import RunSummary
     from tunixrt_core.manifest.variants import Difference
     from tunixrt_core.runs.record import RunDir, RunState
+    from tunixrt_core.training.base_model import BaseCheck
     from tunixrt_core.training.trainer import DryRunReport
 
 
@@ -212,3 +213,17 @@ def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def show_base(found: BaseCheck, *, accepted: bool) -> None:
+    """The recorded files of a base model, and what differs on this machine."""
+    terminal.table(
+        ("File", "Bytes", "Fingerprint", "sha256"),
+        [(name, mark.size, mark.fingerprint[:16], mark.sha256 or "") for name, mark in found.found.items()],
+    )
+    if not found.changed:
+        terminal.out.print(f"{found.recorded.model} is the base model of the run.")
+    elif accepted:
+        terminal.out.print(f"Accepted as the base model from now on: {'; '.join(found.changed)}.")
+    else:
+        terminal.err.print(f"Another base model: {'; '.join(found.changed)}.", style="red")
