@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import error_body
-from tunixrt_core.ingest.literals import object_with_text_answers
+from tunixrt_core.ingest.columns.literals import object_with_text_answers
 
 JSON_TYPES = frozenset({"application/json"})
 LINES_TYPES = frozenset({"application/x-ndjson", "application/jsonl", "text/csv"})

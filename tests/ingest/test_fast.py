@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import examples
@@ -119,6 +119,7 @@ def check(format: str, line: bytes, source: str | None) -> None:
 
 
 @given(_lines(_TRACES), _LABELS)
+@example(b'{"prompt":"p","steps":[],"final_answer":"p","meta":" {} "}', None)
 @settings(max_examples=examples(700), deadline=None)
 def test_a_trace_read_the_short_way_is_the_one_of_the_long_way(line: bytes, source: str | None) -> None:
     check("trace", line, source)

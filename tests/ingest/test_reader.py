@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tunixrt_core.errors import UnreadableFile
-from tunixrt_core.ingest.reader import TraceReader, read_traces
+from tunixrt_core.ingest.reader import read_traces
 from tunixrt_core.ingest.report import MAX_ERRORS_KEPT, ImportReport, RowError, Tally
+from tunixrt_core.ingest.trace_reader import TraceReader
 from tunixrt_core.traces.trace import Trace
 
 GSM8K = Path(__file__).parents[2] / "../shared/data/gsm8k_train.jsonl"

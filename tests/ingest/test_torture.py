@@ -17,7 +17,8 @@ import pytest
 
 from tests.helpers.fakes import FakeBackend
 from tunixrt_core.errors import UnreadableFile
-from tunixrt_core.ingest.reader import MAX_LINE_BYTES, read_traces
+from tunixrt_core.ingest.files.opening import MAX_LINE_BYTES
+from tunixrt_core.ingest.reader import read_traces
 from tunixrt_core.ingest.report import ImportReport, RowError
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.pipeline.pipeline import Pipeline

@@ -258,6 +258,8 @@ def _from_text(line: bytes, text: str, keys: int) -> tuple[dict[str, Any] | None
     """The object in the text of `meta`, and how many colons and ends of keys the line must then hold; None for none."""
     if text == "{}":
         return {}, keys, keys
+    if text[:1] != "{" or text[-1:] != "}":  # with spaces around it, it is no object for the long way
+        return None, 0, 0
     data = text.encode()
     try:
         meta = orjson.loads(data)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tunixrt_core.errors import UnreadableFile
-from tunixrt_core.ingest.files.members import Member, Members
+from tunixrt_core.ingest.files.containers.members import Member, Members
 from tunixrt_core.ingest.files.rejects import Container
 from tunixrt_core.ingest.files.rows import RawRow
 from tunixrt_core.ingest.formats.detect import Detected
@@ -22,7 +22,7 @@ Opener = Callable[[Path | BinaryIO, str], "AnyReader"]
 
 
 class FilesReader:
-    """Iterate once over what the rows of several files give. Attributes are as those of a TraceReader.
+    """Iterate once over what the rows of several files give. Its attributes are those of a TraceReader.
 
     Files may be of several formats; each is opened when the one before it is used up, the first one at once. Raises
     UnreadableFile, here and while reading, where one of them cannot be read.

@@ -1,202 +1,36 @@
-"""Traces or errors from a file or stream, one per row."""
+"""Readers of files, directories and archives in a detected or named format."""
 
 from __future__ import annotations
 
-import os
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, TypedDict, Unpack
 
-from tunixrt_core.errors import InvalidTrace, UnreadableFile
-from tunixrt_core.ingest.columns.arranging import Arranger, fields_of, finished
+from tunixrt_core.errors import UnreadableFile
+from tunixrt_core.ingest.columns.arranging import Arranger
 from tunixrt_core.ingest.columns.left_out import left_out
-from tunixrt_core.ingest.columns.names import usual_name
-from tunixrt_core.ingest.columns.plans import Arranged
-from tunixrt_core.ingest.fast import FAST, FastReader
-from tunixrt_core.ingest.files import members
-from tunixrt_core.ingest.files.arrow_tables import read_arrow, read_parquet
-from tunixrt_core.ingest.files.csv_file import is_csv, read_csv
-from tunixrt_core.ingest.files.document import is_document, read_document
-from tunixrt_core.ingest.files.excel_file import is_excel, read_excel
-from tunixrt_core.ingest.files.json_lines import JsonLines
-from tunixrt_core.ingest.files.lines import Source, Spill
+from tunixrt_core.ingest.columns.names import is_usual_name
+from tunixrt_core.ingest.files.containers import members
+from tunixrt_core.ingest.files.containers.excel_file import is_excel
+from tunixrt_core.ingest.files.containers.wrapped import Unwrapping
+from tunixrt_core.ingest.files.lines import Source
+from tunixrt_core.ingest.files.opening import MAX_DOCUMENT_BYTES, MAX_LINE_BYTES, begin_rows, open_source, zip_of
 from tunixrt_core.ingest.files.parse import BadRow
 from tunixrt_core.ingest.files.rejects import Container, Rejects
 from tunixrt_core.ingest.files.rows import RawRow, parsed
-from tunixrt_core.ingest.files.wrapped import Unwrapping, begins_with_rows
 from tunixrt_core.ingest.formats.detect import FORMATS, Detected, Format, detect_format, format_named
-from tunixrt_core.ingest.formats.fields import Item, Options
+from tunixrt_core.ingest.formats.fields import Options
 from tunixrt_core.ingest.formats.mapping import ColumnMapping
-from tunixrt_core.ingest.formats.verdicts import has_verdict, judged
-from tunixrt_core.ingest.literals import with_text_answers
 from tunixrt_core.ingest.many import FilesReader
-from tunixrt_core.ingest.reasoning.lookalikes import mark_unread
 from tunixrt_core.ingest.reasoning.steps import AUTO, Rule
-from tunixrt_core.ingest.report import Read, RowError, Warnings, unit_of
-from tunixrt_core.traces.scores import ScoredTrace
-from tunixrt_core.traces.trace import Trace
+from tunixrt_core.ingest.report import unit_of
+from tunixrt_core.ingest.trace_reader import TraceReader
 
-MAX_LINE_BYTES = 8 << 20  # a trace of 1 MiB, with room for escapes and for keys that are left out
-MAX_DOCUMENT_BYTES = 64 << 20  # a JSON array is held in memory; a file of lines is not
 DETECT_ROWS = 20
-_UNREAD = (
-    "is in the answer, looks like a mark of the reasoning and was read as text. Name your own pair of marks with "
-    "--think-tags OPEN CLOSE."
-)
 _DETECT_BYTES = 16 << 20
-_NOT_ONE_FILE = {
-    "xls": "is a file of the old Excel, or of another program of its time. Save it as .xlsx or CSV.",
-    "tar": "is a tar file. Unpack it and name one file of it.",
-    "zip": "is a zip file. Unpack it and name one file of it.",
-}
-
-
-class TraceReader:
-    """Iterate once over what the rows of a source give. `format` is the name that was given or `detected`; `warnings`
-    fill while the rows are read, and `notes` say how the file is read where that is not plain.
-
-    `first` are the rows that were read already to find out the format, before `rows`. `container` is the kind of file;
-    the attribute `rows` counts the rows that were read. Iteration raises UnreadableFile where the source breaks off (a
-    truncated gzip file).
-    """
-
-    def __init__(
-        self,
-        source: Source,
-        container: Container,
-        form: Format,
-        rows: Iterator[RawRow],
-        options: Options,
-        first: Sequence[RawRow] = (),
-        detected: Detected | None = None,
-        rejects: Rejects | None = None,
-        arranger: Arranger | None = None,
-        notes: Sequence[str] = (),
-    ) -> None:
-        self.name = source.name
-        self.notes = [*source.notes, *notes]
-        self.warnings = Warnings()
-        self._arranger = arranger or Arranger()
-        self.format = form.NAME
-        self.form = form
-        self.container = container
-        self.detected = detected
-        self.rows = 0
-        self._source = source
-        self._first = first
-        self._rows = rows
-        self._options = options
-        self._rejects = rejects
-        self._fast = FAST.get(form.NAME) if container == "jsonl" else None
-        self._splits = form.NAME not in FAST  # those of our own formats were split before
-
-    @property
-    def bytes_read(self) -> int:
-        """Bytes of the source read so far."""
-        return self._source.bytes_read
-
-    def __iter__(self) -> Iterator[Read]:
-        if self._fast is not None and isinstance(self._rows, JsonLines):
-            return self._quickly(self._fast, self._rows)
-        return chain.from_iterable(found for _, found in self.by_row())
-
-    def by_row(self) -> Iterator[tuple[RawRow, Iterable[Read]]]:
-        """Each row with what it gives."""
-        fast, label = self._fast, self._options.source
-        for row in chain(self._first, self._rows):
-            self.rows += 1
-            trace = fast(row.data or b"", label) if fast and row.value is None else None
-            yield self._read(row) if trace is None or has_verdict(trace) else (row, (trace,))
-
-    def _quickly(self, fast: FastReader, rows: JsonLines) -> Iterator[Read]:
-        """What `by_row` gives, a block of lines at a time: what is done for each line beside `fast` counts."""
-        for row in self._first:
-            yield from self._counted(row)
-        label = self._options.source
-        for block in rows.blocks():
-            if isinstance(block, RawRow):
-                yield from self._counted(block)
-                continue
-            for number, data in block:
-                if (trace := fast(data, label)) is not None and not (trace.meta and has_verdict(trace)):
-                    self.rows += 1
-                    yield trace
-                elif data and not data.isspace():
-                    yield from self._counted(RawRow(number, data, None))
-
-    def _counted(self, row: RawRow) -> list[Read]:
-        self.rows += 1
-        return self._read(row)[1]
-
-    def columns_of(self, row: dict[str, Any]) -> Mapping[str, str]:
-        """The fields that the columns of a row become, by their names in the file. Columns not listed go to `meta`."""
-        return self._fields(row, self._arranged(row))
-
-    def _arranged(self, row: dict[str, Any]) -> Arranged | InvalidTrace | None:
-        try:
-            return self._arranger.arranged(row, self.form)
-        except InvalidTrace as fault:
-            return fault
-
-    def _fields(self, row: dict[str, Any], arranged: Arranged | InvalidTrace | None) -> Mapping[str, str]:
-        if isinstance(arranged, Arranged):
-            return fields_of(arranged, self.form.columns(arranged.row))
-        return self.form.columns(row)
-
-    def _read(self, row: RawRow) -> tuple[RawRow, list[Read]]:
-        row = parsed(row)
-        object, unit = row.object, unit_of(self.container)
-        value, arranged = row.value, None
-        if object is not None:
-            arranged = self._arranged(object)
-            if not all(held.__class__ is str for held in object.values()):  # of texts there is nothing to be made text
-                value = with_text_answers(row, self._fields(object, arranged)).value
-            if value is not object and isinstance(value, dict):
-                arranged = self._arranged(value)
-        assert value is not None, "a row that was parsed has a value"
-        found: list[Read]
-        if isinstance(value, BadRow):
-            found = [RowError(self.name, row.line, value.field, value.reason, unit)]
-        else:
-            found = [
-                RowError(self.name, row.line, item.field, _reason(item, row), unit)
-                if isinstance(item, InvalidTrace)
-                else item
-                for item in self._items(value, arranged)
-            ]
-        if self._splits:
-            self._warn(row.line, found)
-        if self._rejects is not None and any(isinstance(item, RowError) for item in found):
-            self._rejects.add(row)
-        return row, found
-
-    def _warn(self, line: int, found: Sequence[Read]) -> None:
-        for item in found:
-            trace = item.trace if isinstance(item, ScoredTrace) else item
-            if isinstance(trace, Trace) and (mark := mark_unread(trace)):
-                self.warnings.add(f"{mark} {_UNREAD}", line)
-
-    def _items(self, value: dict[str, Any], arranged: Arranged | InvalidTrace | None) -> list[Item]:
-        if isinstance(arranged, InvalidTrace):
-            return [arranged]
-        try:
-            items = self.form.read(value if arranged is None else arranged.row, self._options)
-        except InvalidTrace as fault:
-            items = [fault]
-        # a pair names the hash of its other side, so the traces must be final
-        return judged(items if arranged is None else finished(arranged, items), self.form.NAME)
-
-
-def _reason(fault: InvalidTrace, row: RawRow) -> str:
-    """The reason, with the size of the row in the file where its trace is too large."""
-    if fault.field == "trace" and row.data is not None:
-        return f"{fault.reason}. The row has {len(row.data):,} bytes in the file"
-    return fault.reason
-
-
 AnyReader = TraceReader | FilesReader
 
 
@@ -248,10 +82,10 @@ def read_traces(source: Path | BinaryIO | Sequence[Path], *, name: str, **rules:
 def _read_path(source: Path | BinaryIO, name: str, rules: Rules) -> AnyReader:
     if isinstance(source, Path) and _is_directory(source):
         return _several(name, members.in_directory(source), rules)
-    opened = _opened(source, name, rules.encoding)
+    opened = open_source(source, name, rules.encoding)
     if opened.binary == "tar":
         return _several(name, members.in_tar(opened), rules)
-    archive = _zip_of(opened)
+    archive = zip_of(opened)
     if archive is not None and not is_excel(archive):
         return _several(name, members.in_zip(opened, archive), rules)
     return _read_one(opened, name, archive, rules)
@@ -271,7 +105,9 @@ def _several(name: str, found: members.Members, rules: Rules) -> FilesReader:
 
 
 def _read_one(opened: Source, name: str, archive: zipfile.ZipFile | None, rules: Rules) -> TraceReader:
-    container, rows = _begun(opened, archive, rules.rejects, rules.max_line_bytes, rules.max_document_bytes)
+    container, rows = begin_rows(
+        opened, archive, is_usual_name, rules.rejects, rules.max_line_bytes, rules.max_document_bytes
+    )
     form = rules.mapping or (None if rules.format == "auto" else format_named(rules.format))
     arranger = Arranger()
     first, container, rows, notes = _opened_rows(name, rows, container, form, arranger, rules.field)
@@ -290,112 +126,6 @@ def _read_one(opened: Source, name: str, archive: zipfile.ZipFile | None, rules:
     for text, times, line in left_out([(r.line, o, reader.columns_of(o)) for r in first if (o := r.object)]):
         reader.warnings.add(text, line, times)
     return reader
-
-
-def raw_rows(
-    source: Path | BinaryIO,
-    name: str,
-    *,
-    rejects: Rejects | None = None,
-    max_line_bytes: int = MAX_LINE_BYTES,
-    max_document_bytes: int = MAX_DOCUMENT_BYTES,
-) -> tuple[Source, Container, Iterator[RawRow]]:
-    """The rows of a file before any format is known, what kind of file it is, and `rejects` made ready for it.
-
-    Raises UnreadableFile, here and while the rows are read.
-    """
-    opened = _opened(source, name)
-    container, rows = _begun(opened, _zip_of(opened), rejects, max_line_bytes, max_document_bytes)
-    return opened, container, rows
-
-
-def _begun(
-    opened: Source,
-    archive: zipfile.ZipFile | None,
-    rejects: Rejects | None,
-    max_line_bytes: int,
-    max_document_bytes: int,
-) -> tuple[Container, Iterator[RawRow]]:
-    container, rows = _rows(opened, archive, max_line_bytes, max_document_bytes, rejects.spill if rejects else None)
-    header = next(rows).bytes if container == "csv" else b""
-    if rejects:
-        rejects.begin(container, header)
-    return container, rows
-
-
-def _zip_of(opened: Source) -> zipfile.ZipFile | None:
-    """The zip archive that the file is; None for any other. Raises UnreadableFile."""
-    if opened.binary != "zip":
-        return None
-    try:
-        return zipfile.ZipFile(opened.seekable())
-    except (zipfile.BadZipFile, OSError) as error:
-        raise UnreadableFile(
-            f"{opened.name} is a zip file that is damaged or breaks off ({error}). Copy or download it again."
-        ) from None
-
-
-def size_of(source: Path | BinaryIO | Sequence[Path]) -> int | None:
-    """Bytes of a file, a directory, several files or of a stream that can tell; None for a pipe."""
-    try:
-        if isinstance(source, Sequence):
-            return sum(path.stat().st_size for path in source)
-        if isinstance(source, Path):
-            return source.stat().st_size if not source.is_dir() else None
-        at = source.tell()
-        size = source.seek(0, os.SEEK_END)
-        source.seek(at)
-        return size - at
-    except (OSError, AttributeError, ValueError):
-        return None
-
-
-def _opened(source: Path | BinaryIO, name: str, encoding: str | None = None) -> Source:
-    if not isinstance(source, Path):
-        return Source(source, name, encoding=encoding)
-    try:
-        stream = source.open("rb")
-    except FileNotFoundError:
-        raise UnreadableFile(f"{name} does not exist. Check the path.") from None
-    except IsADirectoryError:
-        raise UnreadableFile(f"{name} is a directory. Name one file in it.") from None
-    except OSError as error:
-        raise UnreadableFile(f"{name} cannot be read: {error.strerror or error}.") from None
-    try:
-        return Source(stream, name, owned=True, encoding=encoding)
-    except UnreadableFile:
-        stream.close()
-        raise
-
-
-def _rows(
-    source: Source, archive: zipfile.ZipFile | None, max_line_bytes: int, max_document_bytes: int, spill: Spill | None
-) -> tuple[Container, Iterator[RawRow]]:
-    """What kind of file it is, and its rows."""
-    if source.binary == "parquet":
-        return "parquet", _closing(source, read_parquet(source))
-    if source.binary in ("arrow", "arrow_stream", "feather1"):
-        return "arrow", _closing(source, read_arrow(source))
-    if archive is not None and is_excel(archive):
-        return "excel", _closing(source, read_excel(source, archive, _is_name))
-    if source.binary is not None:
-        raise UnreadableFile(f"{source.name} {_NOT_ONE_FILE[source.binary]}")
-    if is_csv(source):
-        return "csv", _closing(source, read_csv(source, max_line_bytes, spill, _is_name))
-    if is_document(source.head) or (b"\n" not in source.head.strip() and begins_with_rows(source.head)):
-        return "json", _closing(source, read_document(source, max_document_bytes))
-    return "jsonl", JsonLines(source, max_line_bytes, spill)
-
-
-def _is_name(column: str) -> bool:
-    return usual_name(column) is not None
-
-
-def _closing(source: Source, rows: Iterator[RawRow]) -> Iterator[RawRow]:
-    try:
-        yield from rows
-    finally:
-        source.close()
 
 
 def _opened_rows(

@@ -58,8 +58,8 @@ class Traces:
         database writes too, and a last time before the commit. Raises UnreadableFile, with nothing stored, where a file
         as a whole cannot be read.
         """
+        from tunixrt_core.ingest.files.opening import size_of
         from tunixrt_core.ingest.progress import Watched, rejects_to, teller, trace_reader
-        from tunixrt_core.ingest.reader import size_of
 
         total = size_of(source)
         with rejects_to(rejects) as rejected:
@@ -84,9 +84,9 @@ class Traces:
         **words: Unpack[Reading],
     ) -> Diagnosis:
         """Read a whole file and report its contents; store nothing. Raises UnreadableFile."""
+        from tunixrt_core.ingest.files.opening import size_of
         from tunixrt_core.ingest.preview import diagnose
         from tunixrt_core.ingest.progress import EVERY, rejects_to, teller, trace_reader
-        from tunixrt_core.ingest.reader import size_of
 
         total = size_of(source)
         with rejects_to(rejects) as rejected:

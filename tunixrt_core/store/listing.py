@@ -39,14 +39,14 @@ class Listing:
 
     def version(self, name: str, version: int | None) -> DatasetVersion:
         """A dataset version, the latest where none is given. Raises NotFound."""
-        from tunixrt_core.store.versions import find_version, version_of
+        from tunixrt_core.store.datasets.versions import find_version, version_of
 
         with self._db.reading() as reader:
             return version_of(find_version(reader, name, version))
 
     def versions(self, name: str | None) -> list[DatasetVersion]:
         """All dataset versions, of one name where given, newest first."""
-        from tunixrt_core.store.versions import list_versions
+        from tunixrt_core.store.datasets.versions import list_versions
 
         with self._db.reading() as reader:
             return list_versions(reader, name, None)

@@ -14,7 +14,7 @@ from tunixrt_core.util.once import made_once
 
 if TYPE_CHECKING:
     from tunixrt_core.store.backup import Copy, Health, Progress
-    from tunixrt_core.store.datasets import DatasetStore
+    from tunixrt_core.store.datasets.datasets import DatasetStore
     from tunixrt_core.store.evals import EvalStore
     from tunixrt_core.store.listing import Listing
     from tunixrt_core.store.requests import RequestStore
@@ -71,7 +71,7 @@ class Store:
 
     @made_once
     def datasets(self) -> DatasetStore:
-        from tunixrt_core.store.datasets import DatasetStore
+        from tunixrt_core.store.datasets.datasets import DatasetStore
 
         return DatasetStore(self._database)
 

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from tests.conftest import examples
 from tunixrt_core.errors import OutputError, UnreadableFile
+from tunixrt_core.ingest.files.opening import size_of
 from tunixrt_core.ingest.files.rejects import Rejects, rejects_file
 from tunixrt_core.ingest.formats.mapping import ColumnMapping
 from tunixrt_core.ingest.preview import diagnose, preview_of
-from tunixrt_core.ingest.reader import read_traces, size_of
+from tunixrt_core.ingest.reader import read_traces
 from tunixrt_core.ingest.report import RowError
 from tunixrt_core.traces.trace import Trace
 

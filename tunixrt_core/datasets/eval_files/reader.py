@@ -11,16 +11,18 @@ from typing import Any, BinaryIO
 
 from tunixrt_core.datasets.eval_files.columns import Asked, EvalColumns, find_columns, id_of, scalars, told_columns
 from tunixrt_core.errors import InvalidTrace, UnreadableFile
+from tunixrt_core.ingest.columns.literals import exact_row
+from tunixrt_core.ingest.columns.names import is_usual_name
+from tunixrt_core.ingest.files.containers.wrapped import Unwrapping
+from tunixrt_core.ingest.files.opening import MAX_DOCUMENT_BYTES, raw_rows
 from tunixrt_core.ingest.files.parse import BadRow
 from tunixrt_core.ingest.files.rejects import Container, Rejects
 from tunixrt_core.ingest.files.rows import RawRow, parsed
-from tunixrt_core.ingest.files.wrapped import Unwrapping
 from tunixrt_core.ingest.formats import alpaca, gsm8k, question_answer, trace, tunix_sft
 from tunixrt_core.ingest.formats.detect import FORMATS, Format, detect_format, format_named
 from tunixrt_core.ingest.formats.fields import Options
 from tunixrt_core.ingest.formats.verdicts import judged
-from tunixrt_core.ingest.literals import exact_row
-from tunixrt_core.ingest.reader import DETECT_ROWS, MAX_DOCUMENT_BYTES, raw_rows
+from tunixrt_core.ingest.reader import DETECT_ROWS
 from tunixrt_core.traces.scores import ScoredTrace, is_negative
 
 COLUMNS = "columns"  # the name of the format of files that are read by the names of their columns
@@ -59,7 +61,7 @@ def read_eval_rows(
 
     Raises UnreadableFile where the file cannot be read, or asks nothing.
     """
-    _, container, raw = raw_rows(source, name, rejects=rejects, max_line_bytes=MAX_DOCUMENT_BYTES)
+    _, container, raw = raw_rows(source, name, is_usual_name, rejects=rejects, max_line_bytes=MAX_DOCUMENT_BYTES)
     rows = _opened(name, raw)
     first = list(islice(rows, DETECT_ROWS))
     reading = _told(name, first, columns) if columns else _found(name, first)

@@ -222,6 +222,11 @@ def usual_name(name: str) -> str | None:
     return name if name in _NAMES else _KNOWN.get(plain(name))
 
 
+def is_usual_name(name: str) -> bool:
+    """Whether a name is one that the formats know, in any spelling."""
+    return usual_name(name) is not None
+
+
 def renamed(names: Iterable[str]) -> dict[str, str]:
     """Each name that is a usual one in another spelling, with the usual one. None takes the place of another column.
 

@@ -21,7 +21,8 @@ import pytest
 from openpyxl import Workbook
 
 from tunixrt_core.errors import UnreadableFile
-from tunixrt_core.ingest.files import members, packed
+from tunixrt_core.ingest.files import packed
+from tunixrt_core.ingest.files.containers import members
 from tunixrt_core.ingest.files.rejects import Rejects
 from tunixrt_core.ingest.preview import diagnose, preview_of
 from tunixrt_core.ingest.reader import AnyReader, read_traces

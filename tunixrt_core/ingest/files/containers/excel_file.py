@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import IO, Any, cast
 
 from tunixrt_core.errors import UnreadableFile
-from tunixrt_core.ingest.files.arrow_tables import table_row
-from tunixrt_core.ingest.files.csv_file import IsName, header_of
+from tunixrt_core.ingest.files.containers.arrow_tables import table_row
+from tunixrt_core.ingest.files.containers.csv_file import IsName, header_of
 from tunixrt_core.ingest.files.lines import Source
 from tunixrt_core.ingest.files.packed import check_proportion
 from tunixrt_core.ingest.files.rows import RawRow

@@ -14,14 +14,14 @@ from tunixrt_core.datasets.gates.findings import Finding, GateOutcome
 from tunixrt_core.datasets.selection import DatasetRow
 from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.errors import Busy
-from tunixrt_core.store.gates import insert_outcomes, read_findings, read_outcomes
+from tunixrt_core.store.datasets.gates import insert_outcomes, read_findings, read_outcomes
+from tunixrt_core.store.datasets.versions import find_version, list_versions, version_of
 from tunixrt_core.store.query import check_limit
 from tunixrt_core.store.sql.engine import Database
 from tunixrt_core.store.sql.pools import reader_of
 from tunixrt_core.store.sql.reading import WHOLE
 from tunixrt_core.store.sql.tables import dataset_rows, dataset_versions, trace_scores, traces
 from tunixrt_core.store.traces.filters import IS_NEGATIVE
-from tunixrt_core.store.versions import find_version, list_versions, version_of
 from tunixrt_core.traces.rows import Split
 
 _BATCH = 5_000

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tunixrt_core.ingest.files import lines
-from tunixrt_core.ingest.files.json_lines import JsonLines
+from tunixrt_core.ingest.files.containers.json_lines import JsonLines
 from tunixrt_core.ingest.files.lines import Source
 from tunixrt_core.ingest.files.rows import RawRow
 

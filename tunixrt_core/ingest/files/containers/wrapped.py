@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tunixrt_core.errors import UnreadableFile
-from tunixrt_core.ingest.files.document import after_space, elements, members
+from tunixrt_core.ingest.files.containers.document import after_space, elements, members
 from tunixrt_core.ingest.files.paths import Keys, keys_of, value_at
 from tunixrt_core.ingest.files.rows import RawRow, parsed
 

@@ -1,0 +1,1 @@
+"""Containers: one module per kind of file, and directories and archives."""

@@ -1,0 +1,1 @@
+"""Dataset versions and gate findings in the store."""
