@@ -75,8 +75,8 @@ def _show_base(run: Run) -> None:
         return
     with card("Another base model", note=found.recorded.model, key="run-base"):
         st.warning(
-            f"The files on this machine are not those that {run.id} was trained on. Until they are put back or accepted, it "
-            "cannot be resumed, evaluated, asked or exported.",
+            f"The files on this machine are not those that {run.id} was trained on. Until they are put back or "
+            "accepted, it cannot be resumed, evaluated, asked or exported.",
             icon=":material/warning:",
         )
         st.markdown("\n".join(f"- {escape_markdown(each)}" for each in found.changed))
