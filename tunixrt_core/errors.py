@@ -13,6 +13,7 @@
     ├── NotFound              nothing has that name
     ├── Conflict              not in the present state
     │   ├── Stopped           the work was stopped by its user
+    │   ├── BrokenFile        a file of the home cannot be read
     │   └── Busy          (*) something else has to end first
     ├── ShuttingDown      (*) the server is about to end
     ├── JobFailed             a job ended without a result
@@ -33,6 +34,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 
@@ -138,6 +140,20 @@ class Stopped(Conflict):
     """The work was stopped before it was done; no result was kept."""
 
     code = "stopped"
+
+
+class BrokenFile(Conflict):
+    """A file or folder of the home cannot be read: empty, cut, no JSON, a pipe, no permission."""
+
+    code = "broken_file"
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"{path}: {reason}. Repair it, or move it aside, with: tunixrt doctor home --repair",
+            details={"file": str(path), "reason": reason},
+        )
+        self.path = path
+        self.reason = reason
 
 
 class Busy(Conflict):
