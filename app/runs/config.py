@@ -11,7 +11,7 @@ from app.ui import blocks
 from app.ui.boundary import escape_markdown
 from app.ui.components import card, halves
 from app.ui.navigation import go
-from tunixrt_core.errors import ModelError, NotFound
+from tunixrt_core.errors import BrokenFile, ModelError, NotFound
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.record import Run, RunState
 
@@ -69,7 +69,7 @@ def _show_base(run: Run) -> None:
     """The base model where the files on this machine are others, with the way to accept them."""
     try:
         found = get_pipeline().runs.base(run.id)
-    except (NotFound, ModelError):
+    except (NotFound, ModelError, BrokenFile):
         return  # a run that has not begun, or whose model is on another machine
     if not found.changed:
         return

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tunixrt_core.errors import BrokenFile, NotFound
 from tunixrt_core.evaluation.results.pairs import latest_results
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.models import HubName, parse_model_name, public_name
 from tunixrt_core.runs.metrics import EvalMetric, TrainMetric
 from tunixrt_core.runs.record import RunDir
-from tunixrt_core.training.base_model import base_file, read_base
+from tunixrt_core.training.base_model import read_base
 from tunixrt_core.training.model_export import ExportCheck, ExportLayout, ExportReport
 
 
@@ -60,7 +61,8 @@ def _last_loss(folder: RunDir, kind: type[TrainMetric | EvalMetric], train_step:
 
 def _evaluation(folder: RunDir) -> list[str]:
     found = latest_results(folder.evals)
-    summaries = {target: summary for target, summary in found.items() if summary["rows"]}
+    scored = ((target, told) for target, told in found.items() if told.get("exact_match") is not None)
+    summaries = {target: told for target, told in scored if told.get("rows")}
     if not summaries:
         return ["This run was not evaluated."]
     lines = [
@@ -71,7 +73,7 @@ def _evaluation(folder: RunDir) -> list[str]:
         "|---|---|---|---|",
     ]
     for target, summary in summaries.items():
-        low, high = summary["exact_match_low"], summary["exact_match_high"]
+        low, high = summary.get("exact_match_low", 0.0), summary.get("exact_match_high", 1.0)
         flexible = summary.get("flexible_match")
         shown = "not scored" if flexible is None else f"{flexible:.3f}"
         exact = f"{summary['exact_match']:.3f} ({low:.3f} to {high:.3f})"
@@ -81,9 +83,10 @@ def _evaluation(folder: RunDir) -> list[str]:
 
 def _base(folder: RunDir) -> list[str]:
     """The files that were trained on, so that anybody can tell whether theirs are the same."""
-    if not base_file(folder).exists():
+    try:
+        base = read_base(folder)
+    except (NotFound, BrokenFile):
         return ["The files of the base model were not recorded."]
-    base = read_base(folder)
     lines = ["| file | bytes | sha256 |", "|---|---|---|"]
     lines += [f"| {name} | {mark.size:,} | `{mark.sha256 or 'not computed'}` |" for name, mark in base.files.items()]
     for each in base.replaced:

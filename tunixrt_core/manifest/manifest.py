@@ -11,7 +11,7 @@ import orjson
 import yaml
 from pydantic import Field, ValidationError
 
-from tunixrt_core.errors import InvalidManifest
+from tunixrt_core.errors import BrokenFile, InvalidManifest
 from tunixrt_core.manifest.data_file import describe_data, locate_data
 from tunixrt_core.manifest.hyperparameters import Hyper, Hyperparameters
 from tunixrt_core.manifest.models import parse_model_name
@@ -29,15 +29,21 @@ from tunixrt_core.manifest.sections import (
     Method,
     ModelSection,
     OptimizerSection,
+    PathText,
     RenderingSection,
     ScheduleSection,
     Section,
     TokenizerSection,
     TrackingSection,
 )
-from tunixrt_core.util.hashing import content_hash
+from tunixrt_core.runs.record import RunDir
+from tunixrt_core.util.files import read_text
+from tunixrt_core.util.hashing import check_json, content_hash
+from tunixrt_core.util.places import check_path_text
+from tunixrt_core.util.yaml import MOST_BYTES, NotYaml, load_yaml
 
 MANIFEST_VERSION: Literal["1.0"] = "1.0"
+_LONGEST_SHOWN = 100  # characters of a wrong value in an error
 
 
 class RunManifest(Section):
@@ -74,7 +80,7 @@ class RunManifest(Section):
     )
     mesh: MeshSection = MeshSection()
     tracking: TrackingSection = TrackingSection()
-    output_dir: str = Field(min_length=1)
+    output_dir: PathText = Field(min_length=1)
     dataset: DatasetSection | None = None
 
     @property
@@ -105,19 +111,23 @@ class RunManifest(Section):
         if not isinstance(data, Mapping):
             raise InvalidManifest("manifest", "must be a mapping of keys to values")
         try:
+            check_json(data, "")
+        except ValueError as error:
+            key, _, reason = str(error).removeprefix(".").partition(": ")
+            raise InvalidManifest(key or "manifest", reason) from None
+        try:
             return cls.model_validate(data)
         except ValidationError as error:
             raise _translate(error) from None
 
     @classmethod
     def from_text(cls, text: str) -> RunManifest:
-        """From YAML or JSON (which is YAML too)."""
+        """From YAML or JSON (which is YAML too). Bounded in size, depth, aliases and numbers."""
         try:
-            return cls.from_dict(yaml.safe_load(text))
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f"line {mark.line + 1}" if mark else "manifest"
-            raise InvalidManifest(where, f"is not YAML or JSON ({getattr(error, 'problem', error)})") from None
+            return cls.from_dict(load_yaml(text))
+        except NotYaml as error:
+            where = f"line {error.line}" if error.line else "manifest"
+            raise InvalidManifest(where, f"is not YAML or JSON ({error.reason})") from None
 
 
 HYPERPARAMETERS = Hyperparameters(RunManifest)
@@ -185,6 +195,10 @@ def check_model_id(model_id: str) -> None:
     """Check that a reference that can only be a path is a model's directory. Raises InvalidManifest."""
     if not model_id.strip():
         raise InvalidManifest("model_id", "is empty; name a built-in model, a directory, or org/name")
+    try:
+        check_path_text(model_id)
+    except ValueError as error:
+        raise InvalidManifest("model_id", str(error)) from None
     path_like = model_id.startswith((".", "~")) or "/" in model_id or "\\" in model_id
     looks_like_path = path_like and parse_model_name(model_id) is None
     if looks_like_path and not (Path(model_id).expanduser() / "config.json").is_file():
@@ -194,14 +208,23 @@ def check_model_id(model_id: str) -> None:
 
 
 def load_manifest(path: Path) -> RunManifest:
-    """Read a manifest file. A relative data path, or one that is not on this machine, is looked for beside it."""
+    """Read a manifest file. A relative data path, or one that is not on this machine, is looked for beside it.
+
+    Raises InvalidManifest, also for a file that is missing, no regular file, or too large.
+    """
     try:
-        manifest = RunManifest.from_text(path.read_text(encoding="utf-8"))
+        manifest = RunManifest.from_text(read_text(path, most=MOST_BYTES, follow=True))
     except FileNotFoundError:
         raise InvalidManifest("manifest", f"there is no file {path}") from None
-    except (UnicodeDecodeError, IsADirectoryError):
-        raise InvalidManifest("manifest", f"{path} is not a text file") from None
+    except BrokenFile as error:
+        raise InvalidManifest("manifest", f"{path} {error.reason}") from None
     return manifest.model_copy(update={"data": locate_data(manifest.data, path.resolve().parent)})
+
+
+def load_run_manifest(folder: RunDir) -> RunManifest:
+    """The manifest of the run in a folder. Raises NotFound, BrokenFile, InvalidManifest."""
+    folder.require_whole()
+    return load_manifest(folder.manifest_file)
 
 
 def _translate(error: ValidationError) -> InvalidManifest:
@@ -217,8 +240,15 @@ def _reason(item: Mapping[str, Any]) -> str:
     if item["type"] == "missing":
         return "is missing"
     text = str(item["msg"]).removeprefix("Value error, ")
-    return (
-        f"{text[0].lower()}{text[1:]} (got {item['input']!r})"
-        if "input" in item and item["type"] != "value_error"
-        else text
-    )
+    if "input" not in item or item["type"] == "value_error":
+        return text
+    return f"{text[0].lower()}{text[1:]} (got {_shown(item['input'])})"
+
+
+def _shown(value: Any) -> str:
+    """A value in an error message: short, whatever was given."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more digits than Python writes
+        return "an integer of thousands of digits"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
