@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from tunixrt_core.traces.conversation import Call, Conversation, Message, calls_text
 from tunixrt_core.traces.trace import Step, Trace
 
-TOOL: dict[str, Any] = {
+TOOL: dict[str, Any] = {  # its keys in the order of canonical JSON
+    "function": {"description": "The weather of a city", "name": "weather", "parameters": {"type": "object"}},
     "type": "function",
-    "function": {"name": "weather", "description": "The weather of a city", "parameters": {"type": "object"}},
 }
 CALL = Call("weather", {"city": "Köln", "days": 2})
 
