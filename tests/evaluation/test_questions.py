@@ -27,7 +27,7 @@ from tunixrt_core.traces.conversation import Conversation, Message
         ({"targets": ("base", "base")}, "once"),
         ({"max_new_tokens": 0}, "max_new_tokens is 0"),
         ({"conversation": Conversation(turns=(Message("user", "a"),))}, r"turns\[0\].role: is user"),
-        ({"conversation": Conversation(calls=(CALL,))}, "calls: are what the model is asked for"),
+        ({"conversation": Conversation(calls=(CALL,))}, "calls: are what the model is to write"),
     ],
 )
 def test_a_question_that_cannot_be_asked_says_why(wrong: dict[str, Any], says: str) -> None:

@@ -48,7 +48,7 @@ class Question:
         except InvalidTrace as error:
             raise InvalidEvaluation(f"{error}.") from None
         if self.conversation.calls:
-            raise InvalidEvaluation("calls: are what the model is asked for. Leave them out, or put them into turns.")
+            raise InvalidEvaluation("calls: are what the model is to write. Leave them out, or put them into turns.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from tunixrt_core.traces.conversation import conversation_of
 
 
 class ConversationBody(Body):
-    """What stands around the prompt, as in a trace."""
+    """The turns around the prompt, and tools, as in a trace."""
 
     messages: list[dict[str, Any]] = Field([], description="Turns before the prompt, without the system prompt.")
     turns: list[dict[str, Any]] = Field([], description="Calls of the assistant and results of tools behind it.")

@@ -31,7 +31,7 @@ _KNOWN = frozenset({*PROMPTS, *EXPECTED, *IDS, *SYSTEMS})
 @dataclass(frozen=True, slots=True)
 class Asked:
     """The content of a row. `id` is None where the file gives none; `scalars` are its other values, as text;
-    `conversation` is what stands around the prompt.
+    `conversation` holds the turns around the prompt.
     """
 
     id: str | None

@@ -19,7 +19,7 @@ from tunixrt_core.util.hashing import content_hash
 @dataclass(frozen=True, slots=True)
 class EvalRow:
     """One prompt to answer. `id` is the hash of its trace, or its id in the eval file; `groups` are its columns
-    to break results down by, such as `{"section": "algebra"}`. `conversation` is what stands around the prompt.
+    to break results down by, such as `{"section": "algebra"}`. `conversation` holds the turns around the prompt.
     """
 
     id: str

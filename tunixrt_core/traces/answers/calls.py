@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunixrt_core.traces.answers.reading.readings import Verdict
-from tunixrt_core.traces.conversation import Call
 from tunixrt_core.traces.rendering.read_calls import read_calls
 
 
 def compare_calls(expected: str, given: str) -> Verdict | None:
     """Whether the same tools are called with the same arguments, in any order; None where no call is expected."""
-    wanted = _calls(expected)
+    wanted = read_calls(expected)[1]
     if not wanted:
         return None
-    left = list(_calls(given))
+    left = list(read_calls(given)[1])
     if not left:
         return Verdict.UNKNOWN
     for call in wanted:
@@ -34,7 +33,3 @@ def same_json(a: Any, b: Any) -> bool:
     if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(same_json(*pair) for pair in zip(a, b, strict=True))
     return bool(a == b) and isinstance(a, bool) is isinstance(b, bool)
-
-
-def _calls(text: str) -> tuple[Call, ...]:
-    return read_calls(text)[1] if text.lstrip().startswith(("{", "<tool_call>")) else ()

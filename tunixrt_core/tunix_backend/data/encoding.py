@@ -86,7 +86,7 @@ class TokenRow:
     """One row: `tokens` int32 [length], `parts` uint16 [length], the first `prompt_length` tokens are the prompt's.
 
     Trained are the tokens whose part is at least FIRST_TRAINED: all behind the prompt, and `replied` ones in it; never
-    the first token of a row, which nothing stands before. `number` is its place among the rows of its split, from 0;
+    the first token of a row, which has no context. `number` is its place among the rows of its split, from 0;
     `dropped_steps` is the number of steps left out.
     """
 

@@ -212,7 +212,7 @@ def _generation_faults(manifest: RunManifest, tokenizer: TextTokenizer, rows: Fi
             if row.number >= len(samples):
                 break
             trace = samples[row.number]
-            # where replies are trained on, each is encoded as when it was asked for; what comes first is the same
+            # where replies are trained on, each is encoded apart, as for generation; what comes first is the same
             asked = rendering.row(trace).stretches[0].text if row.replied else rendering.asked(trace)
             ids = tokenizer.encode(asked)
             if ids != [int(token) for token in row.tokens[: len(ids) if row.replied else row.prompt_length]]:
