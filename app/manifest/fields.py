@@ -56,6 +56,8 @@ def more_fields(fields: HyperFields, dataset: DatasetVersion) -> tuple[str | Non
         values = {
             "name": name.strip() or called,
             "chat": fields.choice("chat"),
+            "train_on": fields.choice("train_on"),
+            "earlier_thinking": fields.choice("earlier_thinking"),
             "gradient_accumulation": fields.number("gradient_accumulation"),
             "warmup_share": fields.number("warmup_share", high=0.99, step=0.01),
             "weight_decay": fields.number("weight_decay", step=0.01),

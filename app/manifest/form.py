@@ -49,7 +49,7 @@ PRESET_FIELDS = (
     "quantization",
     "tile_size",
 )
-FIELDS = ("method", "reasoning", "too_long", "name", *PRESET_FIELDS)
+FIELDS = ("method", "reasoning", "train_on", "earlier_thinking", "too_long", "name", *PRESET_FIELDS)
 
 
 def pick_dataset(versions: Sequence[DatasetVersion], key: str) -> DatasetVersion:

@@ -11,6 +11,7 @@ from app.ui.forms.source import NULL, Label
 from tunixrt_core.manifest.hyperparameters import range_words
 from tunixrt_core.manifest.manifest import HYPERPARAMETERS
 from tunixrt_core.manifest.sections import LengthPolicy, Method, Remat
+from tunixrt_core.traces.rendering.context import EarlierThinking, TrainOn
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 
 STYLE_WORDS = {
@@ -23,10 +24,22 @@ STYLE_WORDS = {
 LENGTH_WORDS = {LengthPolicy.DROP_ROW: "Leave the row out", LengthPolicy.DROP_STEPS: "Drop middle steps"}
 METHOD_WORDS = {Method.FULL: "All weights", Method.LORA: "LoRA", Method.QLORA: "QLoRA"}
 REMAT_WORDS = {Remat.NONE: "Nothing", Remat.BLOCK: "Attention of each layer", Remat.DECODER: "Each layer"}
+TRAIN_ON_WORDS = {
+    TrainOn.LAST: "Last turn",
+    TrainOn.ALL: "All turns of the assistant",
+    TrainOn.MARKED: "Turns that the data marks",
+}
+THINKING_WORDS = {
+    EarlierThinking.TEMPLATE: "As the model's template",
+    EarlierThinking.KEEP: "Keep",
+    EarlierThinking.DROP: "Drop",
+}
 # words for a field's value, in the field and in the list of changes
 FIELD_WORDS: dict[str, Callable[[Any], str]] = {
     "reasoning": lambda name: STYLE_WORDS[ReasoningStyle(name)],
     "too_long": lambda name: LENGTH_WORDS[LengthPolicy(name)],
+    "train_on": lambda name: TRAIN_ON_WORDS[TrainOn(name)],
+    "earlier_thinking": lambda name: THINKING_WORDS[EarlierThinking(name)],
     "method": lambda name: METHOD_WORDS[Method(name)],
     "schedule": str.capitalize,
     "remat": lambda name: REMAT_WORDS[Remat(name)],

@@ -114,7 +114,14 @@ def tokens(view: RowView, limit: int) -> None:
     html(f"<div class='legend'>{legend}</div><div class='toks{' lost' if left_out else ''}'>{note}{parts}</div>")
 
 
-_PART_WORDS = {"prompt": "Prompt, not trained", "format": "Format", "step": "Reasoning", "answer": "Answer"}
+_PART_WORDS = {
+    "prompt": "Prompt, not trained",
+    "message": "Other turns, not trained",
+    "reply": "Earlier turn, trained",
+    "format": "Format",
+    "step": "Reasoning",
+    "answer": "Answer",
+}
 _MOST_TOKENS = 4000
 
 

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app import state
+from tests.helpers.conversations import talk
 from tests.helpers.fakes import FakeBackend
 from tests.pages.conftest import evaluate, make_run
 from tunixrt_core.datasets.spec import DatasetSpec
@@ -77,6 +78,14 @@ def test_only_the_model_that_is_asked_answers_and_can_be_kept(client: TestClient
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "conflict")
 
 
+def test_a_question_is_asked_and_kept_with_its_conversation(client: TestClient, rt: Pipeline, run: Run) -> None:
+    told = talk().conversation
+    found = ask(client, rt, run, targets=["tuned"], conversation=told.to_dict())
+    assert found["question"]["conversation"]["messages"] == list(told.to_dict()["messages"])
+    kept = client.post(f"/playground/{found['id']}/keep", json={"target": "tuned"}).json()
+    assert rt.traces.get(kept["id"]).trace.conversation == told
+
+
 def test_what_stays_loaded_is_given_back_on_request(client: TestClient, rt: Pipeline, run: Run) -> None:
     ask(client, rt, run)
     assert rt.playground.loaded == ("base", "tuned")
@@ -93,6 +102,8 @@ def test_what_cannot_be_asked_says_why(client: TestClient, rt: Pipeline, run: Ru
     assert code(run_id="r-9999") == (404, "not_found")
     assert code(checkpoint="7") == (404, "not_found")
     assert code(targets=["base", "base"]) == (422, "invalid_evaluation")
+    assert code(conversation={"messages": [{"role": "robot"}]}) == (422, "invalid_trace")
+    assert code(conversation={"turns": [{"role": "user", "content": "a"}]}) == (422, "invalid_evaluation")
     queued = make_run(rt, RunStatus.QUEUED)
     assert code(run_id=queued.id) == (409, "busy")
     assert client.get("/playground/q-00000000").status_code == 404

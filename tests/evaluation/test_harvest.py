@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.helpers.conversations import CALL, TOOL, talk
 from tests.helpers.makers import make_manifest
 from tunixrt_core.errors import Conflict, InvalidEvaluation, InvalidTrace
 from tunixrt_core.evaluation.harvest import harvest, model_label, origin, read_output, trace_of
@@ -17,7 +19,9 @@ from tunixrt_core.ingest.report import RowError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.record import RunStatus
-from tunixrt_core.traces.rendering.styles import ReasoningStyle
+from tunixrt_core.traces.conversation import Conversation, calls_text
+from tunixrt_core.traces.rendering.styles import ReasoningStyle, render_completion
+from tunixrt_core.traces.rendering.tool_forms import HERMES, LLAMA, ToolForm, written_calls
 from tunixrt_core.traces.scores import ScoredTrace
 from tunixrt_core.traces.trace import Trace
 from tunixrt_core.training.trainer import Sampling
@@ -32,9 +36,9 @@ def manifest(tmp_path: Path) -> RunManifest:
     return make_manifest(tmp_path, train_steps=6)
 
 
-def keep(output: str, style: ReasoningStyle = ReasoningStyle.TAGS, **changes: str | None) -> Trace:
-    named = {"system": None, "reference": "5", "source": "playground", "model": "tiny", **changes}
-    return trace_of("Where?", output, style, meta={"run": "r-0001"}, **named)  # type: ignore[arg-type]
+def keep(output: str, style: ReasoningStyle = ReasoningStyle.TAGS, **changes: Any) -> Trace:
+    named: dict[str, Any] = {"system": None, "reference": "5", "source": "playground", "model": "tiny", **changes}
+    return trace_of("Where?", output, style, meta={"run": "r-0001"}, **named)
 
 
 def test_steps_and_answer_are_those_that_the_model_wrote() -> None:
@@ -65,6 +69,25 @@ def test_without_a_final_answer_there_is_no_trace_until_one_is_given() -> None:
 def test_a_broken_structure_leaves_no_tag_in_a_step(style: ReasoningStyle, output: str) -> None:
     found = read_output(output, style)
     assert (found.steps, found.answer) == (("at 3",), None)
+
+
+@pytest.mark.parametrize("style", list(ReasoningStyle))
+@pytest.mark.parametrize("form", [HERMES, LLAMA])
+def test_calls_that_a_model_wrote_are_those_of_the_trace(style: ReasoningStyle, form: ToolForm) -> None:
+    asked = Conversation(tools=(TOOL,))
+    found = keep(render_completion(["so"], written_calls(form, [CALL], ""), style), style, conversation=asked)
+    assert found.conversation == Conversation(tools=(TOOL,), calls=(CALL,))
+    assert found.final_answer == calls_text([CALL])
+    assert [step.content for step in found.steps] == ([] if style is ReasoningStyle.ANSWER else ["so"])
+
+
+def test_what_is_said_before_calls_is_the_answer() -> None:
+    asked = Conversation(tools=(TOOL,))
+    found = keep(WHOLE + written_calls(HERMES, [CALL], "x"), conversation=asked)
+    assert (found.final_answer, found.conversation.calls) == ("5", (CALL,))
+    assert keep(WHOLE + written_calls(HERMES, [CALL], "x")).conversation.calls == ()
+    given = keep(written_calls(HERMES, [CALL], ""), final_answer="7", conversation=asked)
+    assert (given.final_answer, given.conversation) == ("7", asked)
 
 
 def test_the_same_answer_kept_twice_is_the_same_trace() -> None:
@@ -98,12 +121,13 @@ RIGHT, WRONG, BROKEN = predicted(0, WHOLE, 1.0), predicted(1, WHOLE, 0.0), predi
 
 
 def test_the_right_answers_become_traces_with_their_score(tmp_path: Path, manifest: RunManifest) -> None:
-    record = record_of(tmp_path, replace(RIGHT, system="Be brief."), WRONG, BROKEN)
+    asked = talk().conversation
+    record = record_of(tmp_path, replace(RIGHT, system="Be brief.", conversation=asked.to_dict()), WRONG, BROKEN)
     (found,) = harvest(record, manifest, scorer="exact_match", only_correct=True)
     assert isinstance(found, ScoredTrace)
     assert (found.trace.prompt, found.trace.system, found.trace.reference_answer) == ("Task 0", "Be brief.", "5")
     assert (found.trace.source, found.trace.model) == ("evaluation", "r-0001 tuned, train step 6")
-    assert found.trace.meta["row"] == "id0"
+    assert (found.trace.meta["row"], found.trace.conversation) == ("id0", asked)
     (score,) = found.scores
     assert (score.name, score.value, score.version, score.kind) == ("exact_match", 1.0, "3", "automatic")
 

@@ -7,9 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
+from tests.helpers.conversations import CALL, called
 from tunixrt_core.errors import InvalidEvaluation
 from tunixrt_core.evaluation.questions import Answered, Question, QuestionState
 from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.traces.conversation import Conversation, Message
 
 
 @pytest.mark.parametrize(
@@ -24,6 +26,8 @@ from tunixrt_core.runs.record import RunStatus
         ({"targets": ("base", "other")}, "base, other"),
         ({"targets": ("base", "base")}, "once"),
         ({"max_new_tokens": 0}, "max_new_tokens is 0"),
+        ({"conversation": Conversation(turns=(Message("user", "a"),))}, r"turns\[0\].role: is user"),
+        ({"conversation": Conversation(calls=(CALL,))}, "calls: are what the model is to write"),
     ],
 )
 def test_a_question_that_cannot_be_asked_says_why(wrong: dict[str, Any], says: str) -> None:
@@ -32,7 +36,7 @@ def test_a_question_that_cannot_be_asked_says_why(wrong: dict[str, Any], says: s
 
 
 def test_a_state_tells_which_model_has_answered_and_is_plain_json() -> None:
-    question = Question(run_id="r-0001", prompt="How far?")
+    question = Question(run_id="r-0001", prompt="How far?", conversation=called().conversation)
     base = Answered(
         target="base",
         train_step=None,
@@ -51,4 +55,5 @@ def test_a_state_tells_which_model_has_answered_and_is_plain_json() -> None:
     assert state.answer_of("tuned") is None
     told = orjson.loads(orjson.dumps(state.to_dict()))
     assert (told["status"], told["question"]["targets"]) == ("running", ["base", "tuned"])
+    assert told["question"]["conversation"]["turns"][1] == {"role": "tool", "content": "1 degrees"}
     assert told["answers"][0]["answer"] == "7"

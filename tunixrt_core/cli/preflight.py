@@ -36,7 +36,7 @@ Allow = Annotated[
     list[str] | None, typer.Option("--allow", help="Code of a finding that must not block the start; repeatable.")
 ]
 
-_STYLES = {"prompt": "dim", "format": "cyan", "step": "blue", "answer": "green"}
+_STYLES = {"prompt": "dim", "message": "dim", "reply": "magenta", "format": "cyan", "step": "blue", "answer": "green"}
 _BARS = 20  # lines of the histogram
 _BAR_WIDTH = 50
 _NAMED = 10  # rows that a finding lists

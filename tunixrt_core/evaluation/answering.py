@@ -17,7 +17,6 @@ from tunixrt_core.evaluation.sets.eval_set import EvalRow, EvalSet
 from tunixrt_core.evaluation.sets.setup import EvalSetup
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.traces.rendering.parse import parse_completion
-from tunixrt_core.traces.rendering.row import render_prompt
 from tunixrt_core.training.trainer import Generation, Generator
 from tunixrt_core.util.atomic import write_json
 
@@ -93,17 +92,7 @@ def _close(
 
 def prompt_of(manifest: RunManifest, row: EvalRow) -> str:
     """The prompt of the row for a model of this manifest, with the chat template applied."""
-    return render_asked(manifest, row.prompt, row.system or None)
-
-
-def render_asked(manifest: RunManifest, prompt: str, system: str | None) -> str:
-    """The model's input: the prompt in the chat format that it was trained with.
-
-    `system`: None for the manifest's system prompt, an empty text for none.
-    """
-    rendering = manifest.rendering
-    chosen = rendering.system if system is None else system
-    return render_prompt(prompt, rendering.chat, rendering.reasoning, system=chosen)
+    return manifest.rendering.prompt(row.prompt, row.system or None, row.conversation)
 
 
 def _predictions(
@@ -134,6 +123,7 @@ def _predictions(
             verdicts=_verdicts(found),
             groups=row.groups,
             system=row.system,
+            conversation=row.conversation.to_dict(),
         )
         for row, place, answer, found in zip(asked, places, answers, scorers.score(answers), strict=True)
     ]

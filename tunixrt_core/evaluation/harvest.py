@@ -7,13 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from msgspec.structs import replace
+
 from tunixrt_core.errors import Conflict, InvalidEvaluation, InvalidTrace
 from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, Prediction
 from tunixrt_core.ingest.report import RowError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.models import public_name
 from tunixrt_core.runs.evaluation_record import EvalRecord
+from tunixrt_core.traces.conversation import NO_CONVERSATION, Call, Conversation, calls_text, conversation_of
 from tunixrt_core.traces.rendering.parse import ParsedCompletion, parse_completion
+from tunixrt_core.traces.rendering.read_calls import read_calls
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.scores import GivenScore, ScoredTrace
 from tunixrt_core.traces.trace import Step, Trace
@@ -58,17 +62,35 @@ def trace_of(
     model: str,
     meta: Mapping[str, Any],
     final_answer: str | None = None,
+    conversation: Conversation = NO_CONVERSATION,
 ) -> Trace:
     """A model's answer as a trace. `final_answer` replaces the answer of the output, or one that cannot be read.
 
-    Raises InvalidTrace where there is no final answer, or where a trace cannot hold the text.
+    Where the conversation has tools, calls at the end of the output are the trace's. Raises InvalidTrace where there is
+    no final answer, or where a trace cannot hold the text.
     """
-    parsed = read_output(output, style)
+    parsed, calls = _with_calls(output, style) if conversation.tools else (read_output(output, style), ())
     answer = final_answer or parsed.answer
     if answer is None:
         raise InvalidTrace("final_answer", "cannot be read from the model's output; give it yourself")
     steps = tuple(Step(i, content) for i, content in enumerate(parsed.steps))
-    return Trace(prompt, steps, answer, dict(meta), system or None, reference or None, source, model)
+    talk = replace(conversation, calls=() if final_answer else calls)
+    return Trace(prompt, steps, answer, dict(meta), system or None, reference or None, source, model, conversation=talk)
+
+
+def _with_calls(output: str, style: ReasoningStyle) -> tuple[ParsedCompletion, tuple[Call, ...]]:
+    """Steps and answer of an output, and the calls in the answer or behind it; they are the answer of one that says
+    nothing else.
+    """
+    parsed = read_output(output, style)
+    said, calls = read_calls(parsed.answer or "")
+    if not calls:
+        before, calls = read_calls(output)
+        if not calls:
+            return parsed, ()
+        parsed = read_output(before, style)
+        said = parsed.answer or ""
+    return ParsedCompletion(parsed.steps, said or calls_text(calls)), calls
 
 
 def harvest(
@@ -102,6 +124,7 @@ def _harvested(
                 p.output,
                 manifest.rendering.reasoning,
                 system=p.system,
+                conversation=conversation_of(p.conversation),
                 reference=p.reference,
                 source="evaluation",
                 model=model,

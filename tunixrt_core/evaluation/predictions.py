@@ -43,6 +43,7 @@ class Prediction:
     verdicts: Mapping[str, str] = field(default_factory=dict)  # a label beside a score, such as `timeout`
     groups: Mapping[str, str] = field(default_factory=dict)
     system: str | None = None  # of the row; None: the manifest's
+    conversation: Mapping[str, Any] = field(default_factory=dict)  # around the prompt, as in the JSON form of a trace
 
     @property
     def correct(self) -> bool:
@@ -212,7 +213,10 @@ class EvalDir:
 
 def prediction_line(prediction: Prediction) -> bytes:
     """The line of predictions.jsonl."""
-    return orjson.dumps(asdict(prediction)) + b"\n"
+    data = asdict(prediction)
+    if not prediction.conversation:
+        del data["conversation"]
+    return orjson.dumps(data) + b"\n"
 
 
 class _Summary(TypedDict, total=False):

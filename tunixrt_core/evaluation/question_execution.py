@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tunixrt_core.evaluation.answering import render_asked
 from tunixrt_core.evaluation.execution import longest_row
 from tunixrt_core.evaluation.harvest import model_label, read_output
 from tunixrt_core.evaluation.questions import Answered, Question
@@ -114,7 +113,7 @@ def _answer(
 ) -> Answered | None:
     began, compiles = time.perf_counter(), generator.compiles
     found = generator.generate(
-        [render_asked(asked.manifest, question.prompt, question.system)],
+        [asked.manifest.rendering.prompt(question.prompt, question.system, question.conversation)],
         max_new_tokens=question.max_new_tokens or longest_row(asked.manifest, asked.folder),
         sampling=question.sampling,
         stop=stop,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tunixrt_core.errors import InvalidEvaluation
+from tunixrt_core.errors import InvalidEvaluation, InvalidTrace
 from tunixrt_core.runs.evaluation_record import TARGETS, Target
 from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.traces.conversation import NO_CONVERSATION, Conversation, check_conversation
 from tunixrt_core.traces.trace import MAX_TRACE_BYTES
 from tunixrt_core.training.trainer import GREEDY, Sampling
 from tunixrt_core.util.hashing import check_text
@@ -18,7 +19,8 @@ class Question:
     """One prompt to one run. Raises InvalidEvaluation for invalid values.
 
     `system`: None for the manifest's, an empty text for none. `checkpoint`: `last`, `best` or a train step, of the
-    tuned model. `max_new_tokens`: None for the length of the longest row trained on.
+    tuned model. `max_new_tokens`: None for the length of the longest row trained on. `conversation`: the turns around
+    the prompt, and tools.
     """
 
     run_id: str
@@ -28,6 +30,7 @@ class Question:
     checkpoint: str = "last"
     sampling: Sampling = GREEDY
     max_new_tokens: int | None = None
+    conversation: Conversation = NO_CONVERSATION
 
     def __post_init__(self) -> None:
         if not self.prompt.strip():
@@ -40,6 +43,12 @@ class Question:
             raise InvalidEvaluation(f"max_new_tokens is {self.max_new_tokens}. Set it to at least 1.")
         for name, text in (("prompt", self.prompt), ("system", self.system or "")):
             _check(name, text)
+        try:
+            check_conversation(self.conversation)
+        except InvalidTrace as error:
+            raise InvalidEvaluation(f"{error}.") from None
+        if self.conversation.calls:
+            raise InvalidEvaluation("calls: are what the model is to write. Leave them out, or put them into turns.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +93,8 @@ class QuestionState:
         return next((found for found in self.answers if found.target == target), None)
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "status": self.status.value}
+        question = asdict(self.question) | {"conversation": self.question.conversation.to_dict()}
+        return {**asdict(self), "question": question, "status": self.status.value}
 
 
 def _check(name: str, text: str) -> None:

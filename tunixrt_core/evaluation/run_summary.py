@@ -81,11 +81,10 @@ def summarise(folder: RunDir) -> RunSummary:
 
 
 def part_rank(name: str) -> tuple[int, int]:
-    """Sort key of the parts of a completion, in their order: format, step 1, step 2, …, answer; the prompt last."""
+    """Sort key of the parts of a row: format, step 1, step 2, …, answer, earlier replies; the prompt last."""
     kind, _, number = name.partition(" ")
-    return {"format": 0, "step": 1, "answer": 2}.get(kind, 3), int(
-        number
-    ) if number.isascii() and number.isdigit() else 0
+    place = int(number) if number.isascii() and number.isdigit() else 0
+    return {"format": 0, "step": 1, "answer": 2, "reply": 3}.get(kind, 4), place
 
 
 def _in_order(parts: Losses) -> Losses:

@@ -8,8 +8,13 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from tunixrt_core.manifest.hyperparameters import ANY, BUILT_IN, Hyper, Range
+from tunixrt_core.traces.conversation import NO_CONVERSATION, Conversation
 from tunixrt_core.traces.rendering.chats import ChatFormat
+from tunixrt_core.traces.rendering.context import EarlierThinking, TrainOn
+from tunixrt_core.traces.rendering.row import TurnOptions, render, render_prompt
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
+from tunixrt_core.traces.rendering.text import Rendered
+from tunixrt_core.traces.trace import Trace
 from tunixrt_core.util.places import check_path_text
 
 # Module paths of the projections that LoRA can be added to, over all families that Tunix knows.
@@ -117,6 +122,42 @@ class RenderingSection(Section):
     system: Annotated[str | None, Hyper("system", "System prompt")] = Field(
         None, description="System prompt for rows without one."
     )
+    train_on: Annotated[TrainOn, Hyper("train_on", "Train on")] = Field(
+        TrainOn.LAST,
+        description="Which turns of the assistant are trained on: the last one, all, or the last one and those that "
+        "the data marks. What users, systems and tools say never is.",
+    )
+    earlier_thinking: Annotated[EarlierThinking, Hyper("earlier_thinking", "Thinking of earlier turns")] = Field(
+        EarlierThinking.TEMPLATE,
+        description="What happens to the thinking of turns before the last one: as the model's own template does, "
+        "kept or dropped.",
+    )
+
+    @property
+    def turns(self) -> TurnOptions:
+        """What a row trains on of a conversation, and keeps of the thinking in it."""
+        return TurnOptions(train_on=self.train_on, thinking=self.earlier_thinking)
+
+    def row(self, trace: Trace) -> Rendered:
+        """The text of a row. Raises InvalidTrace where the chat format cannot write its conversation."""
+        return render(trace, self.reasoning, self.chat, system=self.system, turns=self.turns)
+
+    def asked(self, trace: Trace) -> str:
+        """The prompt of a row, as generation gets it. Raises InvalidTrace as `row` does."""
+        return self.prompt(trace.prompt, trace.system or None, trace.conversation)
+
+    def prompt(self, prompt: str, system: str | None = None, conversation: Conversation = NO_CONVERSATION) -> str:
+        """The text that a model is asked with. `system`: None for the manifest's, an empty text for none. Raises
+        InvalidTrace as `row` does.
+        """
+        return render_prompt(
+            prompt,
+            self.chat,
+            self.reasoning,
+            system=self.system if system is None else system,
+            conversation=conversation,
+            turns=self.turns,
+        )
 
 
 _LORA_RANK: dict[str, Range] = {"lora": (4, 256), "qlora": (4, 256)}

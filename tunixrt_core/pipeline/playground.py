@@ -73,6 +73,7 @@ class Playground:
             answered.output,
             manifest.rendering.reasoning,
             system=question.system,
+            conversation=question.conversation,
             reference=reference_answer,
             source=KIND,
             model=answered.model,

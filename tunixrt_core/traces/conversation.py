@@ -82,6 +82,10 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
         found: dict[str, Any] = msgspec.to_builtins(self)
         return found
 
+    def without_calls(self) -> Conversation:
+        """What the final turn is asked with."""
+        return Conversation(self.messages, self.turns, self.tools)
+
 
 NO_CONVERSATION = Conversation()
 FIELDS = Conversation.__struct_fields__

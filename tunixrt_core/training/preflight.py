@@ -69,8 +69,9 @@ def about_rows(numbers: Collection[int]) -> dict[str, Any]:
 class TokenView:
     """One token of a row. `text` is its part of the rendered text.
 
-    `part` is `prompt`, `format`, `step` or `answer`, and `step` its number from 1 where it is one. `special`: a control
-    token. `trained`: the loss counts it. `cut`: it is in the data, but not in the trainer's rows.
+    `part` is `prompt`, `format`, `step` or `answer`, or in a conversation `message` or `reply`, an earlier turn that is
+    trained on; `step` is its number from 1 where it is one. `special`: a control token. `trained`: the loss counts it.
+    `cut`: it is in the data, but not in the trainer's rows.
     """
 
     id: int

@@ -26,7 +26,9 @@ class Finding(BaseModel):
 class Token(BaseModel):
     id: int
     text: str
-    part: Literal["prompt", "format", "step", "answer"]
+    part: Literal["prompt", "message", "reply", "format", "step", "answer"] = Field(
+        description="In a conversation, `message` is another turn, and `reply` an earlier turn that is trained on."
+    )
     step: int | None = Field(description="Number of the reasoning step, from 1.")
     special: bool
     trained: bool

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, Field
 
 from app.api.models.bodies import AnsweringBody, Body
 from tunixrt_core.evaluation.questions import Question
 from tunixrt_core.runs.evaluation_record import Target
+from tunixrt_core.traces.conversation import conversation_of
+
+
+class ConversationBody(Body):
+    """The turns around the prompt, and tools, as in a trace."""
+
+    messages: list[dict[str, Any]] = Field([], description="Turns before the prompt, without the system prompt.")
+    turns: list[dict[str, Any]] = Field([], description="Calls of the assistant and results of tools behind it.")
+    tools: list[dict[str, Any]] = Field([], description="Definitions of tools that the model may call.")
 
 
 class QuestionBody(AnsweringBody):
@@ -15,9 +26,10 @@ class QuestionBody(AnsweringBody):
     run_id: str = Field(max_length=120)
     prompt: str = Field(min_length=1)
     system: str | None = Field(None, description="System prompt. Null: that of the manifest. Empty: none.")
+    conversation: ConversationBody = ConversationBody()
 
     def question(self) -> Question:
-        """Raises InvalidEvaluation."""
+        """Raises InvalidEvaluation, InvalidTrace."""
         return Question(
             run_id=self.run_id,
             prompt=self.prompt,
@@ -26,6 +38,7 @@ class QuestionBody(AnsweringBody):
             checkpoint=self.checkpoint,
             sampling=self.sampling(),
             max_new_tokens=self.max_new_tokens,
+            conversation=conversation_of(self.conversation.model_dump()),
         )
 
 
@@ -63,6 +76,7 @@ class AskedQuestion(BaseModel):
     checkpoint: str
     sampling: SamplingUsed
     max_new_tokens: int | None
+    conversation: ConversationBody
 
 
 class ModelAnswer(BaseModel):

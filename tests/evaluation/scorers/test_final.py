@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from tests.evaluation.scorers.makers import answer_of, said
+from tests.evaluation.scorers.makers import TAGS, answer_of, said
+from tests.helpers.conversations import CALL
 from tunixrt_core.evaluation.scorers.chosen import ScorerSet
 from tunixrt_core.evaluation.scorers.final import MATH, exact_match, final_answer, flexible_match
 from tunixrt_core.evaluation.scorers.scorer import Answer, ProcessKind, Question, Score
 from tunixrt_core.traces.answers.pool import VerifyPool
-from tunixrt_core.traces.rendering.styles import ReasoningStyle
+from tunixrt_core.traces.conversation import Call, calls_text
+from tunixrt_core.traces.rendering.styles import ReasoningStyle, render_completion
+from tunixrt_core.traces.rendering.tool_forms import HERMES, LLAMA, ToolForm, written_calls
 from tunixrt_core.util.processes import process_alive
 
 PLUG = "tests.datasets.gates.plugs:misbehave"
@@ -125,3 +128,25 @@ def test_processes_start_with_the_first_question_and_end_with_the_block() -> Non
         assert len(opened) == 1
         number = opened[0].submit("who", "").result().split()[1]
     assert not process_alive(f"{number}::")
+
+
+@pytest.mark.parametrize("style", list(ReasoningStyle))
+@pytest.mark.parametrize("form", [HERMES, LLAMA])
+def test_a_call_is_right_as_the_family_writes_it_in_every_style(style: ReasoningStyle, form: ToolForm) -> None:
+    call = Call("weather", {"days": 2, "city": "Köln"})
+    given, reference = written_calls(form, [call], ""), calls_text([CALL])
+    assert exact_match(said(given, reference, "I must look.", style=style)) == Score(1.0)
+    wrong = written_calls(form, [Call("weather", {"city": "Bonn"})], "")
+    assert final_answer(said(wrong, reference, "I must look.", style=style)) == Score(0.0, "wrong")
+
+
+def test_a_call_behind_a_text_is_the_answer_where_a_call_is_expected() -> None:
+    output = render_completion(["so"], "Let me see.", TAGS) + written_calls(HERMES, [CALL], "x")
+    assert exact_match(answer_of(output, calls_text([CALL]))) == Score(1.0)
+    assert exact_match(answer_of(output, "Let me see.")) == Score(1.0)
+
+
+def test_a_call_out_of_format_is_right_in_any_form_only() -> None:
+    answer = answer_of("I must look.\n" + written_calls(HERMES, [CALL], ""), calls_text([CALL]))
+    assert (exact_match(answer), final_answer(answer)) == (Score(0.0), Score(0.0, "unparsable"))
+    assert flexible_match(answer) == Score(1.0, "calls")

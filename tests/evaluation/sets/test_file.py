@@ -11,11 +11,13 @@ import orjson
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.helpers.conversations import CALL, called, calling, talk
 from tunixrt_core.errors import InvalidEvaluation, UnreadableFile
 from tunixrt_core.evaluation.sets.eval_set import EvalSet
 from tunixrt_core.evaluation.sets.file import file_set, read_eval_file
 from tunixrt_core.evaluation.sets.report import EvalFileReport
 from tunixrt_core.ingest.files.rejects import Rejects
+from tunixrt_core.traces.conversation import calls_text
 
 ROWS = [
     {"id": f"r{i}", "prompt": f"What is {i} plus 1?", "expected_answer": str(i + 1), "section": "ab"[i % 2]}
@@ -255,3 +257,12 @@ def test_an_answer_that_its_row_calls_wrong_is_no_reference() -> None:
     _, report = read(lines([{"messages": talk, "label": False}, {"messages": talk}]))
     assert (report.rows, report.rejected) == (1, 1)
     assert "the row calls its own answer wrong" in errors(report)[0]
+
+
+def test_rows_keep_the_turns_around_their_prompt() -> None:
+    traces = [talk(1), talk(2, prompt="And 1 and 2?"), called(3), calling(4)]
+    found, report = read(b"".join(trace.canonical + b"\n" for trace in traces))
+    assert (report.rows, report.format) == (4, "trace")
+    assert [row.conversation for row in found.rows] == [trace.conversation.without_calls() for trace in traces]
+    assert [row.reference for row in found.rows] == ["3", "4", "3 degrees", calls_text([CALL])]
+    assert len({row.id for row in found.rows}) == 4

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.helpers.conversations import talk
 from tunixrt_core.evaluation.sets.eval_set import EvalRow, EvalSet
 from tunixrt_core.evaluation.sets.file import file_set
 from tunixrt_core.evaluation.sets.leaks import MOST_OWNERS, Leaks, find_leaks
@@ -101,3 +102,14 @@ def test_gsm8k_is_compared_in_seconds(tmp_path: Path) -> None:
     exact = {leak.row_id for leak in found.findings if leak.kind == "exact"}
     assert {row.id for row in asked.rows[1300:]} <= exact
     assert found.train_rows == len(read) - 1300
+
+
+def test_the_same_prompt_behind_other_messages_is_another(tmp_path: Path) -> None:
+    one, other = talk(1), talk(2, prompt="And 1 and 2?")
+    row = EvalRow("r", one.prompt, "3", conversation=one.conversation)
+    found = find_leaks(EvalSet(EvalSetRef("file", "f", "ab" * 32, 1), [row]), manifest_of(tmp_path, [(other, "train")]))
+    assert found.findings == ()
+    (leak,) = find_leaks(
+        EvalSet(EvalSetRef("file", "f", "ab" * 32, 1), [row]), manifest_of(tmp_path, [(one, "train")])
+    ).findings
+    assert leak.kind == "exact"

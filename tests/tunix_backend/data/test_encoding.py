@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.helpers.conversations import conversations, talk
 from tunixrt_core.errors import TrainingError
 from tunixrt_core.manifest.sections import LengthPolicy
 from tunixrt_core.traces.layout import Layout
 from tunixrt_core.traces.rendering.chats import ChatFormat
-from tunixrt_core.traces.rendering.row import render
+from tunixrt_core.traces.rendering.context import EarlierThinking, TrainOn
+from tunixrt_core.traces.rendering.row import TurnOptions, render
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.rendering.text import Piece, Rendered
 from tunixrt_core.traces.trace import Step, Trace
@@ -23,6 +27,8 @@ from tunixrt_core.tunix_backend.data.encoding import (
     require_rows,
     without_middle_steps,
 )
+
+WITH_TOOLS = (ChatFormat.CHATML, ChatFormat.QWEN25, ChatFormat.QWEN3, ChatFormat.LLAMA31)
 
 
 class Letters:
@@ -106,6 +112,70 @@ def test_all_that_the_model_writes_is_trained_on_and_nothing_else() -> None:
     trained = [part >= FIRST_TRAINED for part in row.parts]
     assert trained == [False] * 2 + [True] * (len(row) - 2)
     assert (row.prompt_length, row.trained, row.tokens[-1]) == (2, len(row) - 2, 7)
+
+
+@st.composite
+def rows_of_turns(draw: st.DrawFn) -> tuple[Trace, ChatFormat, TurnOptions]:
+    chat = draw(st.sampled_from(ChatFormat))
+    found = draw(conversations(tools=chat in WITH_TOOLS))
+    options = TurnOptions(train_on=draw(st.sampled_from(TrainOn)), thinking=draw(st.sampled_from(EarlierThinking)))
+    return Trace("p?", (Step(0, "so"),), "9", system="s", conversation=found), chat, options
+
+
+@given(rows_of_turns())
+def test_trained_are_replies_and_the_completion_and_no_text_of_others(
+    drawn: tuple[Trace, ChatFormat, TurnOptions],
+) -> None:
+    asked, chat, options = drawn
+    text = render(asked, ReasoningStyle.PLAIN, chat, turns=options)
+    row = RowEncoder(Letters(), lambda _: text, max_length=9999).encode(asked)
+    trained = row.parts >= FIRST_TRAINED
+    kinds = [span.kind for span in text.spans for _ in range(span.end - span.start)]
+    given = len(text.prompt)
+    assert trained.tolist() == [place >= given or kind == "reply" for place, kind in enumerate(kinds)]
+    replies = "".join(piece.text for piece in text.prompt_pieces if piece.kind == "reply")
+    assert "".join(chr(i) for i in row.tokens[trained]) == replies + text.completion
+    assert (row.trained, row.replied, text_of(row)) == (int(trained.sum()), len(replies), text.text)
+
+
+def test_each_trained_turn_is_encoded_as_when_it_was_asked_for() -> None:
+    class Whole(Letters):
+        """An encoder with one token for a whole text."""
+
+        def encode_prompts(self, texts: Sequence[str]) -> list[list[int]]:
+            seen.extend(texts)
+            return [[1] for _ in texts]
+
+        def encode_spans(self, texts: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
+            seen.extend(texts)
+            return [([2], [(0, len(text))]) for text in texts]
+
+    seen: list[str] = []
+    options = TurnOptions(train_on=TrainOn.ALL)
+    made = RowEncoder(
+        Whole(), lambda t: render(t, ReasoningStyle.ANSWER, ChatFormat.CHATML, turns=options), max_length=99
+    )
+    row = made.encode(talk())
+    assert seen == [
+        "<|im_start|>user\nWhat is 1 and 1?<|im_end|>\n<|im_start|>assistant\n",
+        "It is 2.<|im_end|>\n",
+        "<|im_start|>user\nAnd 1 and 2?<|im_end|>\n<|im_start|>assistant\n",
+        "3<|im_end|>\n",
+    ]
+    assert [str(made.parts[i]) for i in row.parts] == ["prompt", "reply", "prompt", "format"]
+    assert (row.prompt_length, row.trained, row.written, row.replied) == (3, 2, 1, 1)
+
+
+def test_steps_are_dropped_of_the_last_turn_alone() -> None:
+    def text_of_turns(t: Trace) -> Rendered:
+        return render(t, ReasoningStyle.PLAIN, ChatFormat.NONE, turns=TurnOptions(train_on=TrainOn.ALL))
+
+    long = talk(steps=tuple(Step(i, f"step {i}") for i in range(5)))
+    whole = len(RowEncoder(Letters(), text_of_turns, max_length=9999).encode(long))
+    made = RowEncoder(Letters(), text_of_turns, max_length=whole - 1, policy=LengthPolicy.DROP_STEPS)
+    (row,) = made.encode_all([long]).rows
+    assert row.dropped_steps == 1
+    assert "What is 1 and 1?\nIt is 2.\n\nAnd 1 and 2?\nstep 0\nstep 1\nstep 3" in text_of(row)
 
 
 def test_late_steps_and_rare_types_share_a_part_so_that_there_are_never_many() -> None:

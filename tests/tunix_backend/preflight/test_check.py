@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import orjson
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.helpers.conversations import called, calling, talk
+from tests.helpers.render_reference import DIRECTORY
 from tests.tunix_backend.conftest import make_manifest, write_rows
 from tests.tunix_backend.helpers.preflight_makers import ModelDir, check, long_task, of_model, only, task
 from tunixrt_core.errors import InvalidManifest
+from tunixrt_core.traces.conversation import Call, Conversation, Message
 from tunixrt_core.traces.trace import Step, Trace
-from tunixrt_core.training.preflight import Fate, Severity
+from tunixrt_core.training.preflight import Fate, Preflight, Severity
 from tunixrt_core.training.preflight_checks import CHECKS
 
 pytestmark = pytest.mark.tunix
@@ -230,6 +234,101 @@ def test_a_wrong_padding_token_is_named(
     found = check(of_model(tmp_path, ModelDir(tmp_path / "model").change(file, **change)), models_dir)
     finding = next(finding for finding in found.findings if said in finding.message)
     assert (finding.code, finding.severity) == ("pad_id", severity)
+
+
+# --- conversations ----------------------------------------------------------------------------------------------
+
+
+def talking(folder: Path, train: list[Trace], **hyper: Any) -> Any:
+    """As `planted`, with room for the definitions of tools."""
+    return planted(folder, train, max_seq_length=2048, **hyper)
+
+
+def found_in(manifest: Any, models_dir: Path) -> Preflight:
+    """Without that the template of the built-in models has no tools."""
+    found = check(manifest, models_dir)
+    return replace(found, findings=tuple(each for each in found.findings if each.code != "chat_template"))
+
+
+def test_what_the_chat_format_cannot_write_is_named_with_its_rows(tmp_path: Path, models_dir: Path) -> None:
+    rows = [talk(1), called(2), task(3), calling(4)]
+    finding = only(found_in(talking(tmp_path, rows, chat="none"), models_dir), "conversation")
+    assert (finding.severity, finding.rows, finding.row_count) == (Severity.BLOCKING, (2, 4), 2)
+    assert "2 rows hold what the chat format none has no form for: tools, tool calls" in finding.message
+    assert found_in(talking(tmp_path, rows), models_dir).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("train_on", "rows", "said"),
+    [
+        ("all", [task(1), calling(2)], "no row has an earlier turn of the assistant"),
+        ("marked", [task(1)], "no row has an earlier turn of the assistant"),
+        ("marked", [called(1)], "marks no earlier turn as trained"),
+    ],
+)
+def test_turns_that_are_to_be_trained_and_are_not_there_are_a_warning(
+    tmp_path: Path, models_dir: Path, train_on: str, rows: list[Trace], said: str
+) -> None:
+    finding = only(found_in(talking(tmp_path, rows, train_on=train_on), models_dir), "turns")
+    assert finding.severity is Severity.WARNING
+    assert said in finding.message
+
+
+def test_turns_that_are_trained_without_their_thinking_are_a_warning(tmp_path: Path, models_dir: Path) -> None:
+    rows = [called(1), talk(2)]
+    finding = only(found_in(talking(tmp_path, rows, train_on="all"), models_dir), "earlier_thinking")
+    assert (finding.severity, finding.rows) == (Severity.WARNING, (2,))
+    for chosen in ("keep", "drop"):
+        manifest = talking(tmp_path, rows, train_on="all", earlier_thinking=chosen)
+        assert found_in(manifest, models_dir).findings == ()
+    assert found_in(talking(tmp_path, rows), models_dir).findings == ()
+
+
+def test_control_tokens_of_every_turn_and_tool_are_found(tmp_path: Path, models_dir: Path) -> None:
+    end = "<|im_end|>"
+    before = (Message("user", "a"), Message("assistant", "b", reasoning=end))
+    tool = {"type": "function", "function": {"name": "t", "description": end}}
+    rows = [
+        task(1),
+        talk(2, conversation=Conversation(messages=before)),
+        called(3, conversation=Conversation(turns=(Message("assistant", calls=(Call("t", {"x": end}),)),))),
+        called(4, conversation=Conversation(tools=(tool,))),
+    ]
+    finding = only(found_in(talking(tmp_path, rows), models_dir), "control_tokens")
+    assert finding.rows == (2, 3, 4)
+
+
+def test_whole_conversations_are_compared_with_the_models_own_template(tmp_path: Path, models_dir: Path) -> None:
+    own = (DIRECTORY / "qwen2_5.jinja").read_text(encoding="utf-8")
+    qwen = ModelDir(tmp_path / "qwen").change("tokenizer_config.json", chat_template=own)
+    path = write_rows(tmp_path / "rows.jsonl", [task(1, system="s"), talk(2, system="s"), calling(3)], [task(99)])
+
+    def findings(model: ModelDir, **hyper: Any) -> list[str]:
+        found = check(
+            of_model(tmp_path, model, rows=path, batch_size=2, max_seq_length=2048, chat="qwen2.5", **hyper), models_dir
+        )
+        return [finding.message for finding in found.findings if finding.code == "chat_template"]
+
+    assert findings(qwen) == findings(qwen, earlier_thinking="keep") == []
+    other = ModelDir(tmp_path / "other").change(
+        "tokenizer_config.json", chat_template=own.replace("<tool_response>", "<result>")
+    )
+    (message,) = findings(other)
+    assert "render a conversation differently" in message
+    assert "tool_response>" in message
+
+
+def test_the_turns_of_a_conversation_are_shown_and_which_are_trained(tmp_path: Path, models_dir: Path) -> None:
+    from tunixrt_core.tunix_backend.data.rows import load_data
+    from tunixrt_core.tunix_backend.preflight.check import show_rows
+
+    manifest = talking(tmp_path, [talk(1)], train_on="all")
+    (view,) = show_rows(manifest, models_dir, [1])
+    row = load_data(manifest, models_dir).train.rows[0]
+    assert [token.id for token in view.tokens] == row.tokens.tolist()
+    assert sum(token.trained for token in view.tokens) == row.trained == view.trained
+    said = {part: "".join(t.text for t in view.tokens if t.part == part) for part in ("message", "reply", "answer")}
+    assert said == {"message": "What is 1 and 1?", "reply": "It is 2.<|im_end|>\n", "answer": "3"}
 
 
 # --- what is shown ----------------------------------------------------------------------------------------------

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from tests.conftest import LONG
+from tests.helpers.conversations import talk
 from tests.tunix_backend.conftest import KeptReports, make_manifest, train, write_rows
 from tests.tunix_backend.helpers.families import KINDS, write_checkpoint
-from tunixrt_core.errors import ModelError
+from tunixrt_core.errors import InvalidManifest, ModelError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.traces.examples import example_traces
 from tunixrt_core.traces.layout import Layout
@@ -202,6 +203,18 @@ def test_the_script_writes_the_text_of_the_run(
             steps = [step.content for step in trace.steps]
             layout = trace.to_dict().get("layout", {})
             assert space["completion_text"](steps, trace.final_answer, layout) == ours.completion
+
+
+def test_conversations_are_refused_when_the_script_is_written_and_when_it_runs(
+    tmp_path: Path, models_dir: Path
+) -> None:
+    manifest = make_manifest(tmp_path)
+    space = parts_of(script_of(manifest, models_dir), "Settings", "A row", "Text", "Rows as")
+    write_rows(Path(manifest.data.path), [*example_traces(1), talk()], [])
+    with pytest.raises(InvalidManifest, match=r"data\.path: line 2 holds a conversation"):
+        script_of(manifest, models_dir)
+    with pytest.raises(SystemExit, match="holds conversations"):
+        space["read_rows"]("train")
 
 
 def test_lora_that_matches_nothing_is_refused(tmp_path: Path, models_dir: Path) -> None:

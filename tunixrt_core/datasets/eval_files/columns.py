@@ -12,6 +12,7 @@ from tunixrt_core.ingest.files.parse import Number
 from tunixrt_core.ingest.files.paths import keys_of, value_at, without
 from tunixrt_core.ingest.formats.fields import object_in
 from tunixrt_core.ingest.reasoning.split import split_completion
+from tunixrt_core.traces.conversation import NO_CONVERSATION, Conversation
 from tunixrt_core.util.hashing import check_text, content_hash
 
 # in order of preference
@@ -29,13 +30,16 @@ _KNOWN = frozenset({*PROMPTS, *EXPECTED, *IDS, *SYSTEMS})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The content of a row. `id` is None where the file gives none; `scalars` are its other values, as text."""
+    """The content of a row. `id` is None where the file gives none; `scalars` are its other values, as text;
+    `conversation` holds the turns around the prompt.
+    """
 
     id: str | None
     prompt: str
     reference: str
     system: str | None
     scalars: Mapping[str, str]
+    conversation: Conversation = NO_CONVERSATION
 
     @property
     def own_id(self) -> str:
@@ -43,7 +47,8 @@ class Asked:
         if self.id is not None:
             return self.id
         system = {} if self.system is None else {"system": self.system}
-        return content_hash({"prompt": self.prompt, "reference": self.reference, **system})
+        talk = self.conversation.to_dict()
+        return content_hash({"prompt": self.prompt, "reference": self.reference, **system, **talk})
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from tunixrt_core.ingest.formats.detect import FORMATS, Format, detect_format, f
 from tunixrt_core.ingest.formats.fields import Options
 from tunixrt_core.ingest.formats.verdicts import judged
 from tunixrt_core.ingest.reader import DETECT_ROWS
+from tunixrt_core.traces.conversation import calls_text
 from tunixrt_core.traces.scores import ScoredTrace, is_negative
 
 COLUMNS = "columns"  # the name of the format of files that are read by the names of their columns
@@ -111,7 +112,9 @@ def _asked(form: Format, plain: Mapping[str, Any], exact: Mapping[str, Any]) -> 
             if len(items) == 1:
                 yield InvalidTrace("reference_answer", "is missing, and the row calls its own answer wrong. Add it")
             continue
-        yield Asked(given, made.prompt, made.reference_answer or made.final_answer, made.system, others)
+        talk = made.conversation
+        expected = made.reference_answer or calls_text(talk.calls) or made.final_answer
+        yield Asked(given, made.prompt, expected, made.system, others, talk.without_calls())
 
 
 def _objects(name: str, first: list[RawRow]) -> list[dict[str, Any]]:

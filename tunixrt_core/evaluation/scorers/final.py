@@ -8,6 +8,8 @@ from tunixrt_core.traces.answers.finding import Form
 from tunixrt_core.traces.answers.formulas import needs_mathematics
 from tunixrt_core.traces.answers.pool import TARGET
 from tunixrt_core.traces.answers.reading.readings import Verdict
+from tunixrt_core.traces.conversation import calls_text
+from tunixrt_core.traces.rendering.read_calls import read_calls
 
 MATH = ProcessKind(TARGET, seconds=5.0, megabytes=1024)
 
@@ -16,15 +18,17 @@ def exact_match(answer: Answer) -> Score:
     """1 where the final answer, in the reasoning style of the run, matches the reference (see `compare`); uses no
     process.
     """
-    given = answer.parsed.answer
+    given = _given(answer)
     return Score(float(given is not None and compare(answer.reference, given) is Verdict.SAME))
 
 
 def flexible_match(answer: Answer) -> Score:
     """1 where the final answer matches the reference in whatever known form it was written; uses no process.
 
-    The label is the form (see `Form`), or `no answer`. The last number of an output that was cut off is none.
+    The label is the form (see `Form`), `calls` or `no answer`. The last number of an output that was cut off is none.
     """
+    if calls := _calls(answer):
+        return Score(float(compare(answer.reference, calls) is Verdict.SAME), "calls")
     found = answer.found
     if found is None or (answer.hit_limit and found.form is Form.NUMBER):
         return Score(0.0, "no answer")
@@ -37,7 +41,7 @@ def final_answer(answer: Answer) -> Score | Question:
     The label is `correct`, `wrong`, `unparsable` (0: no answer could be read or parsed), or that of an ended
     math-verify process: `timeout`, `memory`, `crash` (None: the answer may be right).
     """
-    given = answer.parsed.answer
+    given = _given(answer)
     if given is None:
         return Score(0.0, "unparsable")
     verdict = compare(answer.reference, given)
@@ -51,6 +55,18 @@ _SCORES = {
     Verdict.DIFFERENT: Score(0.0, "wrong"),
     Verdict.UNKNOWN: Score(0.0, "unparsable"),
 }
+
+
+def _given(answer: Answer) -> str | None:
+    """The final answer in the reasoning style of the run, or the calls of it where calls are expected."""
+    return answer.parsed.answer and (_calls(answer) or answer.parsed.answer)
+
+
+def _calls(answer: Answer) -> str:
+    """Where calls are expected: those of the answer, or those that the output ends with; empty without any."""
+    if not read_calls(answer.reference)[1]:
+        return ""
+    return calls_text(read_calls(answer.parsed.answer or "")[1] or read_calls(answer.output)[1])
 
 
 def _told(word: str) -> Score:

@@ -58,7 +58,7 @@ def read_eval_file(
             rejects.add(row)
     groups = kept.groups()
     asked = [
-        EvalRow(one.own_id, one.prompt, one.reference, one.system, groups_of(one, list(groups)))
+        EvalRow(one.own_id, one.prompt, one.reference, one.system, groups_of(one, list(groups)), one.conversation)
         for one in kept.rows[:limit]
     ]
     ref = EvalSetRef("file", Path(label).name, rows_hash(asked), len(asked))

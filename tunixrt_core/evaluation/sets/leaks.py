@@ -132,7 +132,7 @@ class _Search:
         self._prompts: dict[str, list[int]] = {}
         self._owners: dict[int, list[tuple[int, int]]] = {}  # n-gram -> (eval row, word of its prompt)
         for i, row in enumerate(rows):
-            self._prompts.setdefault(group_key_of(row.prompt), []).append(i)
+            self._prompts.setdefault(group_key_of(row.prompt, row.conversation.messages), []).append(i)
             for at, value in enumerate(grams(row.prompt, size)):
                 self._owners.setdefault(value, []).append((i, at))
         common = [value for value, owners in self._owners.items() if len({i for i, _ in owners}) > MOST_OWNERS]

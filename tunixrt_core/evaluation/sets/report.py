@@ -11,6 +11,7 @@ from tunixrt_core.datasets.eval_files.columns import MAX_GROUP_CHARS, Asked
 from tunixrt_core.errors import InvalidEvaluation
 from tunixrt_core.ingest.report import MAX_ERRORS_KEPT, RowError
 from tunixrt_core.traces.trace import normalise_prompt
+from tunixrt_core.util.hashing import content_hash
 
 MAX_GROUPS = 50
 _NAMED = 3
@@ -61,7 +62,7 @@ class Kept:
     def __init__(self, file: str) -> None:
         self._file = file
         self._by_id: dict[str, tuple[int, Asked]] = {}
-        self._by_prompt: dict[tuple[str, str | None], tuple[int, Asked]] = {}
+        self._by_prompt: dict[tuple[str, str | None, str], tuple[int, Asked]] = {}
         self._groups = _Groups()
         self.rows: list[Asked] = []
         self.read = self.duplicate = self.rejected = 0
@@ -73,7 +74,8 @@ class Kept:
         `names` are the columns of id and expected answer, for the message.
         """
         self.read += 1
-        task = (normalise_prompt(asked.prompt), asked.system)
+        talk = asked.conversation.to_dict()
+        task = (normalise_prompt(asked.prompt), asked.system, content_hash(talk) if talk else "")
         if asked.id is not None and (twin := self._by_id.get(asked.id)):
             if twin[1] != asked:
                 return self._refuse(line, names.get("id", "id"), f"{asked.id!r} is the id of line {twin[0]} too")

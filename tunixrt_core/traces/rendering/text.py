@@ -35,6 +35,18 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """Consecutive pieces of a row; `trained`: a model is to write them."""
+
+    pieces: tuple[Piece, ...]
+    trained: bool
+
+    @property
+    def text(self) -> str:
+        return join(self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
 class Rendered:
     """One row as text: `prompt` is given to the model, the pieces are what it should write.
 
@@ -59,7 +71,26 @@ class Rendered:
         """Every character of `text` in exactly one span, in order, none empty. Those from `len(prompt)` on, and each
         `reply` before, are trained on: the loss mask needs nothing else.
         """
-        return tuple(_spans((*(self.prompt_pieces or (Piece(self.prompt, "prompt"),)), *self.pieces)))
+        return tuple(_spans((*self._asked, *self.pieces)))
+
+    @property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """The row as it is encoded, each stretch apart, as each is when a model is asked: the context that the row
+        begins with (it may be empty), then replies that are trained on and the context of the next, and the completion.
+        """
+        found: list[list[Piece]] = [[]]
+        trained = False
+        for piece in self._asked:
+            if (piece.kind == "reply") is not trained:
+                found.append([])
+                trained = not trained
+            found[-1].append(piece)
+        asked = (Stretch(tuple(pieces), place % 2 == 1) for place, pieces in enumerate(found))
+        return (*asked, Stretch(self.pieces, True))
+
+    @property
+    def _asked(self) -> tuple[Piece, ...]:
+        return self.prompt_pieces or (Piece(self.prompt, "prompt"),)
 
 
 def join(pieces: Iterable[Piece]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tunixrt_core.errors import TrainingError
 from tunixrt_core.manifest.sections import LengthPolicy
-from tunixrt_core.traces.rendering.text import Piece, Rendered
+from tunixrt_core.traces.rendering.text import Piece, Rendered, Stretch
 from tunixrt_core.traces.trace import Trace
 
 # Ids of the parts. From FIRST_TRAINED on a token is trained on.
@@ -36,7 +36,9 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a token belongs to: `prompt`, `format`, `answer`, or a `step` with its index (from 0) and type."""
+    """What a token belongs to: `prompt`, `format`, `answer`, `reply` (an earlier turn that is trained on), or a `step`
+    with its index (from 0) and type.
+    """
 
     kind: str
     index: int = 0
@@ -62,9 +64,11 @@ class Parts:
 
     def id_of(self, piece: Piece) -> int:
         """The number of a piece's part; a new number for a part that has none yet."""
-        if piece.kind != "step":
+        if piece.kind in ("format", "answer"):
             return FORMAT_PART if piece.kind == "format" else ANSWER_PART
-        part = Part("step", min(piece.index, _MOST_STEPS - 1), self._type_of(piece.type))
+        part = Part("reply")
+        if piece.kind == "step":
+            part = Part("step", min(piece.index, _MOST_STEPS - 1), self._type_of(piece.type))
         if part not in self._ids:
             self._ids[part] = len(self._parts)
             self._parts.append(part)
@@ -81,7 +85,9 @@ class Parts:
 class TokenRow:
     """One row: `tokens` int32 [length], `parts` uint16 [length], the first `prompt_length` tokens are the prompt's.
 
-    `number` is its place among the rows of its split, from 0; `dropped_steps` is the number of steps left out.
+    Trained are the tokens whose part is at least FIRST_TRAINED: all behind the prompt, and `replied` ones in it; never
+    the first token of a row, which has no context. `number` is its place among the rows of its split, from 0;
+    `dropped_steps` is the number of steps left out.
     """
 
     tokens: Any
@@ -89,6 +95,7 @@ class TokenRow:
     prompt_length: int
     number: int = 0
     dropped_steps: int = 0
+    replied: int = 0
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -96,6 +103,11 @@ class TokenRow:
     @property
     def trained(self) -> int:
         """Number of trained tokens."""
+        return self.written + self.replied
+
+    @property
+    def written(self) -> int:
+        """Number of tokens of the completion."""
         return len(self.tokens) - self.prompt_length
 
 
@@ -162,7 +174,7 @@ class RowEncoder:
         lengths: list[int] = []
         for number, (trace, whole) in enumerate(self._encoded(traces)):
             lengths.append(len(whole))
-            if not whole.prompt_length or whole.trained <= len(self._end):
+            if not whole.prompt_length or whole.written <= len(self._end):
                 empty.append(number)
             elif (row := self._fitted(trace, whole)) is None:
                 left_out.append(number)
@@ -177,16 +189,28 @@ class RowEncoder:
     def _encoded(self, traces: Iterable[Trace]) -> Iterator[tuple[Trace, TokenRow]]:
         source = iter(traces)
         while batch := list(islice(source, _BATCH)):
-            texts = [self._render(trace) for trace in batch]
-            prompts = self._encoder.encode_prompts([text.prompt for text in texts])
-            completions = self._encoder.encode_spans([text.completion for text in texts])
-            for trace, text, prompt, (ids, spans) in zip(batch, texts, prompts, completions, strict=True):
-                yield trace, self._row(text, prompt, ids, spans)
+            texts = [self._render(trace).stretches for trace in batch]
+            begins = self._encoder.encode_prompts([first.text for first, *_ in texts])
+            rest = iter(self._encoder.encode_spans([each.text for _, *others in texts for each in others]))
+            for trace, begin, (_, *others) in zip(batch, begins, texts, strict=True):
+                yield trace, self._row(begin, [(each, *next(rest)) for each in others])
 
-    def _row(self, text: Rendered, prompt: list[int], ids: list[int], spans: list[Span]) -> TokenRow:
-        parts = [PROMPT_PART] * len(prompt) + self._parts_of(text.pieces, spans) + [FORMAT_PART] * len(self._end)
+    def _row(self, begin: list[int], others: Sequence[tuple[Stretch, list[int], list[Span]]]) -> TokenRow:
+        """The row whose first context has the ids `begin`; the other stretches with their ids and characters."""
+        tokens, parts = [*begin], [PROMPT_PART] * len(begin)
+        prompt_length = 0
+        for stretch, ids, spans in others:
+            prompt_length = len(tokens)  # the last stretch is the completion
+            tokens += ids
+            parts += self._parts_of(stretch.pieces, spans) if stretch.trained else [PROMPT_PART] * len(ids)
+        if prompt_length:
+            parts[0] = PROMPT_PART
+        replied = sum(part >= FIRST_TRAINED for part in parts[:prompt_length]) if len(others) > 1 else 0
         return TokenRow(
-            np.asarray([*prompt, *ids, *self._end], np.int32), np.asarray(parts, np.uint16), prompt_length=len(prompt)
+            np.asarray([*tokens, *self._end], np.int32),
+            np.asarray([*parts, *[FORMAT_PART] * len(self._end)], np.uint16),
+            prompt_length=prompt_length,
+            replied=replied,
         )
 
     def _parts_of(self, pieces: Sequence[Piece], spans: list[Span]) -> list[int]:

@@ -9,11 +9,9 @@ from pathlib import Path
 
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.traces.rendering.chats import stop_tokens
-from tunixrt_core.traces.rendering.row import render
-from tunixrt_core.traces.rendering.text import Rendered
 from tunixrt_core.traces.rows import Split, read_rows
 from tunixrt_core.traces.trace import Trace
-from tunixrt_core.tunix_backend.data.encoding import Parts, RowEncoder, TokenRows
+from tunixrt_core.tunix_backend.data.encoding import FIRST_TRAINED, Parts, RowEncoder, TokenRows
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 from tunixrt_core.tunix_backend.model.models import resolve_model
 
@@ -37,11 +35,15 @@ class Data:
         return len(self.train.shortened) + len(self.eval.shortened)
 
     def fingerprint(self) -> str:
-        """sha256 over the token ids of the train rows in order: equal for checkpoints trained on the same rows."""
+        """sha256 over the token ids of the train rows in order, and over what is trained of the prompts: equal for
+        checkpoints trained on the same rows.
+        """
         digest = hashlib.sha256()
         for row in self.train.rows:
             digest.update(len(row).to_bytes(8, "little") + row.prompt_length.to_bytes(8, "little"))
             digest.update(row.tokens.tobytes())
+            if row.replied:  # all other rows keep the fingerprints that they had before there were conversations
+                digest.update((row.parts >= FIRST_TRAINED).tobytes())
         return digest.hexdigest()
 
 
@@ -68,13 +70,9 @@ def tokenizer_directory(manifest: RunManifest, models_dir: Path) -> Path:
 def row_encoder(manifest: RunManifest, tokenizer: TextTokenizer) -> RowEncoder:
     """Encodes traces as the manifest says."""
     rendering = manifest.rendering
-
-    def text_of(trace: Trace) -> Rendered:
-        return render(trace, rendering.reasoning, rendering.chat, system=rendering.system)
-
     # where the chat format has no token that ends a turn, the model must learn to end with the tokenizer's own
     end = () if stop_tokens(rendering.chat) else (tokenizer.eos_id(),)
-    return RowEncoder(tokenizer, text_of, max_length=manifest.max_seq_length, policy=manifest.too_long, end=end)
+    return RowEncoder(tokenizer, rendering.row, max_length=manifest.max_seq_length, policy=manifest.too_long, end=end)
 
 
 def traces_of(manifest: RunManifest, split: Split) -> Iterator[Trace]:

@@ -15,7 +15,6 @@ from flax import nnx
 from tunixrt_core.errors import ExportError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.sections import Method
-from tunixrt_core.traces.rendering.row import render_prompt
 from tunixrt_core.traces.rows import read_rows
 from tunixrt_core.training.model_export import ExportCheck
 from tunixrt_core.tunix_backend.data.rows import load_tokenizer
@@ -73,14 +72,8 @@ def _behind(trained: Any, exported: Any) -> Any:
 
 def proof_prompts(manifest: RunManifest, models_dir: Path) -> list[list[int]]:
     """Token ids of the first prompts of the data file, rendered as in training."""
-    tokenizer, rendering = load_tokenizer(manifest, models_dir), manifest.rendering
-    rows = islice(read_rows(Path(manifest.data.path)), PROMPTS)
-    texts = [
-        render_prompt(
-            row.trace.prompt, rendering.chat, rendering.reasoning, system=row.trace.system or rendering.system
-        )
-        for row in rows
-    ]
+    tokenizer = load_tokenizer(manifest, models_dir)
+    texts = [manifest.rendering.asked(row.trace) for row in islice(read_rows(Path(manifest.data.path)), PROMPTS)]
     return [tokenizer.encode_prompt(text)[:_LONGEST] for text in texts]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,9 +12,12 @@ from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.sections import RenderingSection
+from tunixrt_core.traces.conversation import NO_CONVERSATION, Conversation, Message, Tool, calls_text
 from tunixrt_core.traces.rendering.chats import ChatFormat, stop_tokens
-from tunixrt_core.traces.rendering.row import render_prompt
+from tunixrt_core.traces.rendering.context import EarlierThinking
 from tunixrt_core.traces.rendering.styles import ReasoningStyle, render_completion
+from tunixrt_core.traces.trace import Trace
 from tunixrt_core.training.preflight import Finding, about_rows, blocking, warning
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 from tunixrt_core.tunix_backend.preflight.row_faults import many
@@ -75,20 +78,23 @@ def asks_to_think(chat: ChatFormat, style: ReasoningStyle) -> bool | None:
 
 def render_template(
     source: str,
-    messages: Sequence[dict[str, str]],
+    messages: Sequence[Mapping[str, Any]],
     tokenizer: TextTokenizer,
     *,
     prompt: bool,
     thinks: bool | None = None,
+    tools: Sequence[Tool] = (),
 ) -> str:
     """The text of messages; with `prompt`, up to the start of the model's turn. Raises jinja2.TemplateError."""
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
     )
-    environment.filters["tojson"] = lambda value, **_: json.dumps(value, ensure_ascii=False)
+    environment.filters["tojson"] = _as_json
     environment.globals |= {"raise_exception": _refuse, "strftime_now": lambda form: datetime.now().strftime(form)}
     names = {f"{name}_token": tokenizer.named_token(f"{name}_token") or "" for name in ("bos", "eos", "pad", "unk")}
-    said = {} if thinks is None else {"enable_thinking": thinks}
+    said: dict[str, Any] = {} if thinks is None else {"enable_thinking": thinks}
+    if tools:
+        said["tools"] = list(tools)
     return environment.from_string(source).render(messages=messages, add_generation_prompt=prompt, **names, **said)
 
 
@@ -96,9 +102,27 @@ def _refuse(message: str) -> NoReturn:
     raise TemplateError(message)
 
 
-def _messages(system: str | None, prompt: str, *rest: dict[str, str]) -> list[dict[str, str]]:
-    first = [{"role": "system", "content": system}] if system else []
-    return [*first, {"role": "user", "content": prompt}, *rest]
+def _as_json(value: Any, indent: int | None = None, **_: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def _messages(system: str | None, prompt: str, talk: Conversation = NO_CONVERSATION) -> list[dict[str, Any]]:
+    """What templates are given: the messages of OpenAI's chat completions."""
+    first = [Message("system", system)] if system else []
+    return [_openai(message) for message in (*first, *talk.messages, Message("user", prompt), *talk.turns)]
+
+
+def _openai(message: Message) -> dict[str, Any]:
+    found: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.reasoning:
+        found["reasoning_content"] = message.reasoning
+    if message.calls:
+        found["tool_calls"] = [
+            {"type": "function", "function": {"name": call.name, "arguments": call.arguments}} for call in message.calls
+        ]
+    if message.name:
+        found["name"] = message.name
+    return found
 
 
 def _begins(source: str, tokenizer: TextTokenizer, rows: FileRows) -> bool:
@@ -116,29 +140,20 @@ def _model_template_faults(
     samples = rows.noticed.samples["train"]
     if not samples:
         return
-    rendering, trace = manifest.rendering, samples[0]
-    system = trace.system or rendering.system
-    ours = render_prompt(trace.prompt, rendering.chat, rendering.reasoning, system=system)
-    asked, thinks = _messages(system, trace.prompt), asks_to_think(rendering.chat, rendering.reasoning)
-    theirs = render_template(source, asked, tokenizer, prompt=True, thinks=thinks)
-    # a begin token that the tokenizer adds is checked as `bos`
-    begin = tokenizer.named_token("bos_token") or ""
-    if ours.removeprefix(begin) != theirs.removeprefix(begin):
-        at, mine, other = _difference(ours.removeprefix(begin), theirs.removeprefix(begin))
-        yield warning(
-            "chat_template",
-            f"The chat format {rendering.chat.value} and the model's own template render a prompt differently: from "
-            f"character {at:,} on, the format has {mine} and the template {other}.",
-            "Programs that use the model's template will prompt it differently from its training. Choose the model's "
-            "format in rendering.chat, or its system prompt in rendering.system.",
-            keys=("rendering.chat", "rendering.system"),
-        )
-        return
+    # what is written without a choice of one's own is compared
+    rendering = manifest.rendering.model_copy(update={"earlier_thinking": EarlierThinking.TEMPLATE})
+    for trace in (samples[0], *rows.noticed.talks.values()):
+        if finding := _difference_in(trace, rendering, source, tokenizer):
+            yield finding
+            return
+    trace = samples[0]
     # a style that no template parses
     content = render_completion([step.content for step in trace.steps], trace.final_answer, ReasoningStyle.TAGS)
     for stop in stop_tokens(rendering.chat):
-        turn = {"role": "assistant", "content": content}
-        whole = render_template(source, _messages(system, trace.prompt, turn), tokenizer, prompt=False)
+        asked = _messages(
+            trace.system or rendering.system, trace.prompt, Conversation(turns=(Message("assistant", content),))
+        )
+        whole = render_template(source, asked, tokenizer, prompt=False)
         after = whole.rpartition(content.strip())[2].lstrip()
         if not after.startswith(stop):
             yield warning(
@@ -148,6 +163,38 @@ def _model_template_faults(
                 "Choose the model's format in rendering.chat.",
                 keys=("rendering.chat",),
             )
+
+
+def _difference_in(trace: Trace, rendering: RenderingSection, source: str, tokenizer: TextTokenizer) -> Finding | None:
+    """The first difference between what the format and the model's own template write of a row up to its answer."""
+    talk, system = _with_final_calls(trace), trace.system or rendering.system
+    ours = rendering.prompt(trace.prompt, trace.system or None, talk)
+    thinks = asks_to_think(rendering.chat, rendering.reasoning)
+    messages = _messages(system, trace.prompt, talk)
+    theirs = render_template(source, messages, tokenizer, prompt=True, thinks=thinks, tools=talk.tools)
+    # a begin token that the tokenizer adds is checked as `bos`
+    begin = tokenizer.named_token("bos_token") or ""
+    if ours.removeprefix(begin) == theirs.removeprefix(begin):
+        return None
+    at, mine, other = _difference(ours.removeprefix(begin), theirs.removeprefix(begin))
+    what = "a prompt" if trace.conversation is NO_CONVERSATION else "a conversation"
+    return warning(
+        "chat_template",
+        f"The chat format {rendering.chat.value} and the model's own template render {what} differently: from "
+        f"character {at:,} on, the format has {mine} and the template {other}.",
+        "Programs that use the model's template will prompt it differently from its training. Choose the model's "
+        "format in rendering.chat, or its system prompt in rendering.system.",
+        keys=("rendering.chat", "rendering.system"),
+    )
+
+
+def _with_final_calls(trace: Trace) -> Conversation:
+    """The conversation, and the calls of its final turn, as far as it says nothing else, as one of the turns before."""
+    talk = trace.conversation
+    if not talk.calls or trace.final_answer != calls_text(talk.calls):
+        return talk
+    called = (Message("assistant", calls=talk.calls), *(Message("tool", "1", name=call.name) for call in talk.calls))
+    return Conversation(talk.messages, (*talk.turns, *called), talk.tools)
 
 
 def _difference(ours: str, theirs: str) -> tuple[int, str, str]:
@@ -165,9 +212,10 @@ def _generation_faults(manifest: RunManifest, tokenizer: TextTokenizer, rows: Fi
             if row.number >= len(samples):
                 break
             trace = samples[row.number]
-            system = trace.system or rendering.system
-            asked = render_prompt(trace.prompt, rendering.chat, rendering.reasoning, system=system)
-            if tokenizer.encode(asked) != [int(token) for token in row.tokens[: row.prompt_length]]:
+            # where replies are trained on, each is encoded apart, as for generation; what comes first is the same
+            asked = rendering.row(trace).stretches[0].text if row.replied else rendering.asked(trace)
+            ids = tokenizer.encode(asked)
+            if ids != [int(token) for token in row.tokens[: len(ids) if row.replied else row.prompt_length]]:
                 different.append(numbers[row.number])
     if different:
         yield blocking(

@@ -8,7 +8,7 @@ from pathlib import Path
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.sections import LengthPolicy
 from tunixrt_core.traces.rendering.chats import stop_tokens
-from tunixrt_core.traces.rendering.row import render
+from tunixrt_core.traces.rendering.context import EarlierThinking, TrainOn
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.trace import Trace
 from tunixrt_core.training.preflight import Finding, about_rows, blocking, warning
@@ -31,12 +31,16 @@ CHECKED = (
     "eval_in_train",
     "duplicates",
     "no_steps",
+    "conversation",
+    "turns",
+    "earlier_thinking",
     "pad_id",
 )
 
 
 def row_faults(manifest: RunManifest, tokenizer: TextTokenizer, rows: FileRows) -> Iterator[Finding]:
     yield from _text_faults(manifest, rows)
+    yield from _conversation_faults(manifest, rows)
     yield from _length_faults(manifest, rows)
     yield from _training_faults(manifest, tokenizer, rows)
     yield from _end_faults(manifest, tokenizer, rows)
@@ -88,6 +92,45 @@ def _text_faults(manifest: RunManifest, rows: FileRows) -> Iterator[Finding]:
             "Leave them out, or choose rendering.reasoning: answer.",
             keys=("rendering.reasoning",),
             **about_rows(noticed.stepless),
+        )
+
+
+def _conversation_faults(manifest: RunManifest, rows: FileRows) -> Iterator[Finding]:
+    noticed, rendering = rows.noticed, manifest.rendering
+    if noticed.unfit:
+        reasons = dict.fromkeys(noticed.unfit[number] for number in sorted(noticed.unfit))
+        yield blocking(
+            "conversation",
+            f"{many(noticed.unfit, 'row holds', 'rows hold')} what the chat format {rendering.chat.value} has no form "
+            f"for: {'; '.join(reasons)}.",
+            "Choose the model's own chat format in rendering.chat, if that is another, or leave these rows out.",
+            keys=("rendering.chat",),
+            **about_rows(noticed.unfit),
+        )
+    if rendering.train_on is not TrainOn.LAST and not noticed.replied:
+        yield warning(
+            "turns",
+            f"rendering.train_on is {rendering.train_on.value}, but no row has an earlier turn of the assistant, so "
+            "only the last turn is trained on.",
+            "Choose train_on: last, or import the traces from a file that holds their conversations.",
+            keys=("rendering.train_on",),
+        )
+    elif rendering.train_on is TrainOn.MARKED and not noticed.marked:
+        yield warning(
+            "turns",
+            "rendering.train_on is marked, but the data marks no earlier turn as trained, so only the last turn of "
+            "each row is trained on.",
+            "Choose train_on: all or last, or mark turns in the file before it is imported.",
+            keys=("rendering.train_on",),
+        )
+    if noticed.thoughts_dropped and rendering.earlier_thinking is EarlierThinking.TEMPLATE:
+        yield warning(
+            "earlier_thinking",
+            f"{many(noticed.thoughts_dropped, 'row trains', 'rows train')} earlier turns without the thinking that the "
+            "data has of them, as the model's template drops it; that teaches the model to answer without thinking.",
+            "Choose earlier_thinking: keep, train_on: last, or, where that is meant, earlier_thinking: drop.",
+            keys=("rendering.earlier_thinking", "rendering.train_on"),
+            **about_rows(noticed.thoughts_dropped),
         )
 
 
@@ -157,8 +200,7 @@ def _training_faults(manifest: RunManifest, tokenizer: TextTokenizer, rows: File
 
 def _covered(manifest: RunManifest, tokenizer: TextTokenizer, trace: Trace) -> tuple[bool, bool]:
     """Whether any token covers a character of the steps, and of the answer."""
-    rendering = manifest.rendering
-    pieces = render(trace, rendering.reasoning, rendering.chat, system=rendering.system).pieces
+    pieces = manifest.rendering.row(trace).pieces
     spans = tokenizer.encode_spans(["".join(piece.text for piece in pieces)])[0][1]
     found = {"step": False, "answer": False, "format": False}
     begin = 0

@@ -10,7 +10,11 @@ from pathlib import Path
 
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.traces.rows import SPLITS, Split, numbered_lines, parse_row
+from tunixrt_core.manifest.sections import RenderingSection
+from tunixrt_core.traces.conversation import NO_CONVERSATION, Conversation
+from tunixrt_core.traces.rendering.context import EarlierThinking, unfit
+from tunixrt_core.traces.rendering.text import Rendered
+from tunixrt_core.traces.rows import SPLITS, Split, json_text, numbered_lines, parse_row
 from tunixrt_core.traces.trace import Trace
 from tunixrt_core.tunix_backend.data.encoding import Parts, TokenRow, TokenRows
 from tunixrt_core.tunix_backend.data.rows import row_encoder
@@ -32,6 +36,11 @@ class Noticed:
     duplicates: list[int] = field(default_factory=list)
     eval_in_train: list[int] = field(default_factory=list)
     stepless: list[int] = field(default_factory=list)
+    unfit: dict[int, str] = field(default_factory=dict)  # conversations that the chat format cannot write
+    replied: int = 0  # rows with earlier turns of the assistant
+    marked: int = 0  # of them those with one that the data marks as trained
+    thoughts_dropped: list[int] = field(default_factory=list)  # from turns that are trained on
+    talks: dict[bool, Trace] = field(default_factory=dict)  # the first conversation with and without tools
     samples: dict[Split, list[Trace]] = field(default_factory=lambda: {split: [] for split in SPLITS})
 
 
@@ -81,6 +90,7 @@ def traces_at(path: Path, numbers: Collection[int]) -> Iterator[tuple[int, Split
 class _Watch:
     def __init__(self, manifest: RunManifest, tokenizer: TextTokenizer, on_progress: Progress) -> None:
         self._path = Path(manifest.data.path)
+        self._rendering = manifest.rendering
         self._total = manifest.data.rows
         self._tell = on_progress
         self._passed = 0
@@ -100,13 +110,19 @@ class _Watch:
                 continue
             if row.split != split:
                 continue
+            if reason := unfit(row.trace.conversation, self._rendering.chat):
+                self.noticed.unfit[number] = reason
+                continue
             self.noticed.numbers[split].append(number)
             self._look(number, split, row.trace)
             yield row.trace
 
     def _look(self, number: int, split: Split, trace: Trace) -> None:
         noticed = self.noticed
-        texts = (trace.prompt, trace.system or "", trace.final_answer, *(step.content for step in trace.steps))
+        texts = [trace.prompt, trace.system or "", trace.final_answer, *(step.content for step in trace.steps)]
+        if trace.conversation is not NO_CONVERSATION:
+            texts += _texts_of(trace.conversation)
+            self._look_at_conversation(number, trace)
         if self._control and (found := self._control.findall("\n".join(texts))):
             noticed.control_tokens[number] = set(found)
         prompt = trace.group_key
@@ -126,3 +142,28 @@ class _Watch:
         self._passed += 1
         if self._passed % _TELL_EVERY == 0:
             self._tell(self._passed, self._total)
+
+    def _look_at_conversation(self, number: int, trace: Trace) -> None:
+        noticed, talk = self.noticed, trace.conversation
+        noticed.talks.setdefault(bool(talk.tools or talk.calls or any(m.calls for m in talk.turns)), trace)
+        earlier = [message for message in (*talk.messages, *talk.turns) if message.role == "assistant"]
+        noticed.replied += bool(earlier)
+        noticed.marked += any(message.train for message in earlier)
+        if any(message.thought_and_content[0] for message in earlier) and _drops_thoughts(self._rendering, trace):
+            noticed.thoughts_dropped.append(number)
+
+
+def _texts_of(talk: Conversation) -> Iterator[str]:
+    for message in (*talk.messages, *talk.turns):
+        yield from (text for _, text in message.texts())
+    yield from (json_text(tool) for tool in talk.tools)
+
+
+def _drops_thoughts(rendering: RenderingSection, trace: Trace) -> bool:
+    """Whether turns are trained on without the thinking that the data has of them."""
+    whole = rendering.model_copy(update={"earlier_thinking": EarlierThinking.KEEP})
+    return _replies(rendering.row(trace)) != _replies(whole.row(trace))
+
+
+def _replies(row: Rendered) -> list[str]:
+    return [piece.text for piece in row.prompt_pieces if piece.kind == "reply"]

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.traces.rendering.chats import stop_tokens
-from tunixrt_core.traces.rendering.row import render
-from tunixrt_core.traces.rendering.text import Piece, Rendered
+from tunixrt_core.traces.rendering.text import Stretch
 from tunixrt_core.traces.rows import Split
 from tunixrt_core.traces.trace import Trace
 from tunixrt_core.training.preflight import Fate, RowView, TokenView
@@ -66,30 +65,31 @@ class RowViewer:
         return [*kept[:at], *lost, *kept[at:]]
 
     def _tokens(self, trace: Trace) -> list[TokenView]:
-        rendering = self._manifest.rendering
-        text = render(trace, rendering.reasoning, rendering.chat, system=rendering.system)
-        tokens = list(self._of_prompt(text))
-        spans = self._tokenizer.encode_spans([text.completion])[0]
-        tokens += self._of_text(text.completion, *spans, text.pieces)
-        if not stop_tokens(rendering.chat):
+        first, *others = self._manifest.rendering.row(trace).stretches
+        tokens = [*self._begin(first), *self._of_stretch(first)]
+        for stretch in others:
+            tokens += self._of_stretch(stretch)
+        if not stop_tokens(self._manifest.rendering.chat):
             end = self._tokenizer.eos_id()
             tokens.append(TokenView(end, self._control.get(end, ""), "format", special=True, trained=True))
         return tokens
 
-    def _of_prompt(self, text: Rendered) -> Iterator[TokenView]:
-        ids, spans = self._tokenizer.encode_spans([text.prompt])[0]
-        asked = self._tokenizer.encode_prompt(text.prompt)
-        for token in asked[: len(asked) - len(ids)]:  # the beginning-of-sequence token, where the tokenizer adds it
+    def _begin(self, first: Stretch) -> Iterator[TokenView]:
+        """The beginning-of-sequence token, where the tokenizer adds it."""
+        ids = self._tokenizer.encode_completion(first.text)
+        asked = self._tokenizer.encode_prompt(first.text)
+        for token in asked[: len(asked) - len(ids)]:
             yield TokenView(token, self._control.get(token, ""), "prompt", special=True)
-        for token, part in zip(ids, _texts(text.prompt, spans), strict=True):
-            yield TokenView(token, part, "prompt", special=token in self._control)
 
-    def _of_text(self, text: str, ids: list[int], spans: list[Span], pieces: Sequence[Piece]) -> Iterator[TokenView]:
-        places = pieces_of(pieces, spans).tolist()
+    def _of_stretch(self, stretch: Stretch) -> Iterator[TokenView]:
+        text, trained = stretch.text, stretch.trained
+        ids, spans = self._tokenizer.encode_spans([text])[0]
+        places = pieces_of(stretch.pieces, spans).tolist()
         for token, part, place in zip(ids, _texts(text, spans), places, strict=True):
-            piece = pieces[place]
+            piece = stretch.pieces[place]
             step = piece.index + 1 if piece.kind == "step" else None
-            yield TokenView(token, part, piece.kind, step, special=token in self._control, trained=True)
+            kind = piece.kind if trained or piece.kind == "message" else "prompt"
+            yield TokenView(token, part, kind, step, special=token in self._control, trained=trained)
 
 
 def _after(tokens: Sequence[TokenView], step: int) -> int:

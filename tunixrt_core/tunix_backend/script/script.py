@@ -10,10 +10,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from tunixrt_core.errors import InvalidManifest
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.sections import Method, Quantization, Remat
+from tunixrt_core.traces.conversation import NO_CONVERSATION
 from tunixrt_core.traces.rendering.chats import ChatFormat, end_of_turn, stop_tokens
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
+from tunixrt_core.traces.rows import numbered_lines, parse_row
 from tunixrt_core.tunix_backend.data.packing import WINDOW
 from tunixrt_core.tunix_backend.model.architecture import Architecture
 from tunixrt_core.tunix_backend.model.families import FAMILIES
@@ -35,8 +38,10 @@ def standalone_script(manifest: RunManifest, directory: Path) -> str:
     """The script that trains `manifest` on the model in `directory`, whose files it is made from.
 
     Its checkpoints go to script-checkpoints in the manifest's output_dir. Raises ModelError for a model that is
-    missing or that Tunix would train wrongly, and for LoRA that matches none of its modules.
+    missing or that Tunix would train wrongly, and for LoRA that matches none of its modules; InvalidManifest for data
+    with conversations, of which the script writes none.
     """
+    _check_rows(manifest)
     architecture = check_weights(directory)
     if manifest.method.adapts:
         targets = lora_targets(architecture, manifest.lora.modules)
@@ -50,6 +55,16 @@ def standalone_script(manifest: RunManifest, directory: Path) -> str:
     values["settings"] = "\n".join(assignment(name, value) for name, value in settings)
     template = files("tunixrt_core.tunix_backend.script").joinpath("train.py.txt").read_text(encoding="utf-8")
     return fill_template(template, flags, values)
+
+
+def _check_rows(manifest: RunManifest) -> None:
+    """Where the data is not on this machine, the script itself refuses."""
+    path = Path(manifest.data.path)
+    for number, line in numbered_lines(path) if path.is_file() else ():
+        if b'"conversation"' in line and parse_row(line).trace.conversation is not NO_CONVERSATION:
+            raise InvalidManifest(
+                "data.path", f"line {number} holds a conversation, which a script cannot write. Use `tunixrt train`"
+            )
 
 
 def notebook(script: str) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.metrics import CheckpointMetric, CompileMetric, Record, TrainMetric
-from tunixrt_core.traces.rendering.row import render_prompt
 from tunixrt_core.training.trainer import DryRunReport, NoObserver, TrainControls
 from tunixrt_core.tunix_backend.data.rows import traces_of
 from tunixrt_core.tunix_backend.generate.completions import TunixGenerator
@@ -87,10 +86,7 @@ def dry_run(
 
 def _generate(manifest: RunManifest, checkpoints: Path, models_dir: Path, on_phase: Any) -> str:
     generator = TunixGenerator.load(manifest, checkpoints, models_dir=models_dir, on_phase=on_phase)
-    trace = next(traces_of(manifest, "train"))
-    rendering = manifest.rendering
-    system = trace.system or rendering.system
-    prompt = render_prompt(trace.prompt, rendering.chat, rendering.reasoning, system=system)
+    prompt = manifest.rendering.asked(next(traces_of(manifest, "train")))
     try:
         return generator.generate([prompt], max_new_tokens=_NEW_TOKENS)[0].text
     finally:

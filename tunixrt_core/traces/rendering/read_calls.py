@@ -1,0 +1,56 @@
+"""Tool calls in what a model wrote, in the forms of the families."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from tunixrt_core.traces.conversation import Call, read_arguments
+from tunixrt_core.util.hashing import check_json
+
+_BLOCK = re.compile(r"\s*<tool_call>\s*(.*?)\s*</tool_call>", re.DOTALL)
+_KEYS = {"name", "arguments", "parameters", "type"}
+
+
+def read_calls(text: str) -> tuple[str, tuple[Call, ...]]:
+    """What a text says before the calls that it ends with, and these: each in `<tool_call>`, or nothing but calls as
+    JSON objects. The whole text and no call where any of them cannot be read.
+    """
+    if "{" not in text:
+        return text, ()
+    said, _, rest = text.partition("<tool_call>")
+    blocks = _BLOCK.findall(text)
+    if blocks and not _BLOCK.sub("", "<tool_call>" + rest).strip():
+        return _found(text, said.rstrip(), blocks)
+    if text.strip().endswith("}"):
+        return _found(text, "", [text.strip()]) if _json(text) is not None else _found(text, "", text.split("\n"))
+    return text, ()
+
+
+def _found(text: str, said: str, written: list[str]) -> tuple[str, tuple[Call, ...]]:
+    calls = [_call(_json(each)) for each in written if each.strip()]
+    return (said, tuple(call for call in calls if call)) if all(calls) else (text, ())
+
+
+def _json(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _call(value: Any) -> Call | None:
+    """`{"name", "arguments"}`, as Llama writes it with `parameters`; None for what is no call."""
+    if not isinstance(value, Mapping) or not set(value) <= _KEYS or ("arguments" in value) == ("parameters" in value):
+        return None
+    name, arguments = value.get("name"), value.get("arguments", value.get("parameters"))
+    if not isinstance(name, str) or not name.strip() or not isinstance(arguments, Mapping | str):
+        return None
+    try:
+        check_json(arguments, "arguments")
+    except ValueError:
+        return None
+    return Call(name, read_arguments(arguments))
