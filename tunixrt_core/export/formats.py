@@ -226,8 +226,8 @@ def _other_side(job: Job, split: Split | None) -> pairs.OtherSide:
 
 
 # The kinds of value: text; texts, bools and turns (chat messages) as lists; turned, which is text or turns; json, which
-# is JSON as text, because its keys differ from row to row; talk and tools, which are json where there are any; export_metadata,
-# the metadata of Tunix SFT; steps as in a trace.
+# is JSON as text, because its keys differ from row to row; talk and tools, which are json where there are any;
+# export_metadata, the metadata of Tunix SFT; steps as in a trace.
 _REST = (("split", "text"), ("metadata", "json"))
 _TOOLS = ("tools", "tools")
 _FORMATS = (
