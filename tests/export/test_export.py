@@ -9,6 +9,7 @@ from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 
+import msgspec
 import orjson
 import pytest
 from hypothesis import given
@@ -24,6 +25,8 @@ from tunixrt_core.export.formats import (
     exporter_named,
 )
 from tunixrt_core.ingest.reader import read_traces
+from tunixrt_core.traces.conversation import Call, Conversation, Message, calls_text, read_arguments
+from tunixrt_core.traces.layout import Layout
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.trace import Step, Trace
 
@@ -42,6 +45,42 @@ TRACES = st.builds(
     source=st.none() | _TEXT,
     model=st.none() | _TEXT,
 )
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(-1e300, 1e300) | _TEXT,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(_TEXT, inner, max_size=2),
+    max_leaves=4,
+)
+_OBJECTS = st.dictionaries(_TEXT, _JSON, max_size=3)
+_CALLS = st.lists(st.builds(Call, _FILLED, _OBJECTS | _FILLED.map(read_arguments), st.none() | _TEXT), max_size=2).map(
+    tuple
+)
+_SAID = st.builds(
+    Message, st.just("assistant"), _TEXT, _TEXT, _CALLS, name=st.none() | _TEXT, train=st.none() | st.booleans()
+)
+_RESULT = st.builds(Message, st.just("tool"), _TEXT, call_id=st.none() | _TEXT, name=st.none() | _TEXT)
+_ASKED = st.builds(Message, st.sampled_from(["system", "user"]), _TEXT)
+TALKS = st.builds(
+    Conversation,
+    st.lists(_ASKED | _SAID | _RESULT, max_size=3).map(tuple),
+    st.lists(_SAID | _RESULT, max_size=3).map(tuple),
+    st.lists(_OBJECTS, max_size=2).map(tuple),
+    _CALLS,
+)
+
+
+@st.composite
+def talking(draw: st.DrawFn) -> Trace:
+    """A trace within a conversation. Its answer may be its calls alone, and its text of any layout."""
+    trace, talk = draw(TRACES), draw(TALKS)
+    answer = calls_text(talk.calls) if talk.calls and draw(st.booleans()) else trace.final_answer
+    layout = draw(st.none() | st.builds(Layout, before_answer=_TEXT, after_answer=_TEXT))
+    if trace.steps and draw(st.booleans()):
+        last = msgspec.structs.replace(trace.steps[-1], content=f"{trace.steps[-1].content}{answer}.")
+        at = len(trace.steps[-1].content)
+        trace, layout = replace(trace, steps=(*trace.steps[:-1], last)), Layout(solution=1, answer_at=at)
+    return replace(trace, conversation=talk, final_answer=answer, layout=layout)
+
+
 PLAIN = Trace("2+3?", (Step(0, "2 and 3"), Step(1, "is 5")), "5", source="t", reference_answer="5")
 
 
@@ -65,7 +104,7 @@ def test_a_tunix_sft_row_has_its_four_keys_in_order() -> None:
 
 
 @pytest.mark.parametrize("format", ["tunix_sft", "trace"])
-@given(st.lists(TRACES, min_size=1, max_size=4))
+@given(st.lists(TRACES | talking(), min_size=1, max_size=4))
 def test_export_then_ingest_gives_the_same_traces(format: str, traces: list[Trace]) -> None:
     back = read_back(EXPORT_FORMATS[format](traces), format)
     assert [trace.content_hash for trace in back] == [trace.content_hash for trace in traces]

@@ -14,13 +14,14 @@ import orjson
 import pytest
 
 from tests.export.test_export import PLAIN
-from tests.export.test_formats import ASKED, RIGHT, WRONG, Scores, rated
+from tests.export.test_formats import ASKED, CALLED, PARTS, RIGHT, TALKED, WRONG, Scores, rated
 from tunixrt_core.errors import InvalidDataset, OutputError
 from tunixrt_core.export.card import CardFile, CardInfo, card_path, export_card, write_card
 from tunixrt_core.export.entries import ExportOptions
 from tunixrt_core.export.files import ExportInfo, FileType, encoded, file_type_named, write_export
 from tunixrt_core.export.formats import EXPORT_FORMATS
 from tunixrt_core.export.module import data_module, write_module
+from tunixrt_core.traces.chat_messages import NO_PARTS
 from tunixrt_core.traces.rows import SPLITS, Split
 from tunixrt_core.traces.trace import Step, Trace
 
@@ -29,8 +30,8 @@ SCORES = Scores({RIGHT.content_hash: [rated(1, 0), rated(-1, 1)], WRONG.content_
 ABOUT = "# mine v2\n\n## Quality gates\n"
 
 
-def lines(format: str, **more: Any) -> list[bytes]:
-    return list(EXPORT_FORMATS[format]([PLAIN, RIGHT, WRONG, ASKED, TYPED], scores_of=SCORES, **more))
+def lines(format: str, *others: Trace, **more: Any) -> list[bytes]:
+    return list(EXPORT_FORMATS[format]([PLAIN, RIGHT, WRONG, ASKED, TYPED, *others], scores_of=SCORES, **more))
 
 
 def file_of(found: list[bytes], format: str, kind: FileType, options: ExportOptions | None = None) -> bytes:
@@ -46,13 +47,14 @@ def test_a_packed_file_is_the_lines_without_name_or_time(format: str) -> None:
     assert packed[3:8] == b"\0" * 5, "no name, no time"
 
 
+@pytest.mark.parametrize("talks", [False, True])
 @pytest.mark.parametrize("reasoning", ["content", "field"])
 @pytest.mark.parametrize("turns", ["messages", "text"])
 @pytest.mark.parametrize("format", EXPORT_FORMATS)
-def test_a_parquet_file_holds_what_the_lines_hold(format: str, turns: Any, reasoning: Any) -> None:
+def test_a_parquet_file_holds_what_the_lines_hold(format: str, turns: Any, reasoning: Any, talks: bool) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
-    options = ExportOptions(turns=turns, reasoning=reasoning)
-    found = lines(format, options=options)
+    options = ExportOptions(turns=turns, reasoning=reasoning, parts=PARTS if talks else NO_PARTS)
+    found = lines(format, *([TALKED, CALLED] if talks else []), options=options)
     written = file_of(found, format, FileType.PARQUET, options)
     assert written == file_of(found, format, FileType.PARQUET, options)
     table = parquet.read_table(io.BytesIO(written)).to_pylist()
@@ -65,8 +67,9 @@ def test_a_parquet_file_holds_what_the_lines_hold(format: str, turns: Any, reaso
 
 def without_nothing(value: Any) -> Any:
     """Turns as JSON has them: without the keys that only other turns have."""
-    turns = isinstance(value, list) and value and isinstance(value[0], dict)
-    return [{k: v for k, v in turn.items() if v is not None} for turn in value] if turns else value
+    if isinstance(value, dict):
+        return {key: without_nothing(item) for key, item in value.items() if item is not None}
+    return list(map(without_nothing, value)) if isinstance(value, list) else value
 
 
 def test_a_parquet_file_of_no_rows_can_be_read() -> None:
@@ -105,7 +108,7 @@ def test_writing_and_reading_exports_loads_pyarrow_only_for_parquet() -> None:
         "import sys; from tunixrt_core.export.files import FileType, encoded\n"
         "from tunixrt_core.export.formats import EXPORT_FORMATS\n"
         "list(encoded([b'{}'], FileType.JSONL_GZ)); assert 'pyarrow' not in sys.modules\n"
-        "list(encoded([], FileType.PARQUET, EXPORT_FORMATS['trace'].columns)); assert 'pyarrow' in sys.modules"
+        "list(encoded([], FileType.PARQUET, EXPORT_FORMATS['stepwise'].columns)); assert 'pyarrow' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -121,7 +124,7 @@ def card_info(format: str, **more: Any) -> CardInfo:
 
 def test_the_card_tells_counts_hash_spec_and_gates(tmp_path: Path) -> None:
     info = write_export(lines("grpo"), tmp_path / "mine.jsonl", format="grpo")
-    about = card_info("grpo", options={"chat": "qwen3", "other": "a|b"}, left_out=4)
+    about = card_info("grpo", options={"chat": "qwen3", "other": "a|b"}, left_out={"without a score on every step": 4})
     files = [CardFile("mine.jsonl", export=info)]
     card = write_card(about, files, tmp_path / "README.md").read_text(encoding="utf-8")
     assert card == export_card(about, files)
@@ -129,7 +132,7 @@ def test_the_card_tells_counts_hash_spec_and_gates(tmp_path: Path) -> None:
     assert 'data_files:\n  - "mine.jsonl"' in head
     for words in (ABOUT.rstrip(), info.sha256, "| chat | `qwen3` |", "| rows | `3` |", r"| other | `a\|b` |"):
         assert words in body
-    assert "| traces that make no row of this format | `4` |" in body
+    assert "| traces left out: without a score on every step | `4` |" in body
 
 
 def test_the_card_of_two_files_names_each_with_its_side(tmp_path: Path) -> None:

@@ -3,27 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from io import BytesIO
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.export.test_export import TRACES
+from tests.export.test_export import TRACES, talking
 from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.export.entries import ExportOptions
 from tunixrt_core.export.formats import EXPORT_FORMATS
-from tunixrt_core.traces.metadata import rebuild_completion, rebuild_reasoning, rebuild_steps
+from tunixrt_core.ingest.reader import read_traces
+from tunixrt_core.traces.chat_messages import ChatParts
+from tunixrt_core.traces.conversation import Call, Conversation, Message, calls_text
 from tunixrt_core.traces.rendering.chats import ChatFormat
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.rows import Split
-from tunixrt_core.traces.scores import GivenScore, scores_in
+from tunixrt_core.traces.scores import GivenScore, ScoredTrace
 from tunixrt_core.traces.trace import Step, Trace
 
 RIGHT = Trace("2+3?", (Step(0, "2 and 3"), Step(1, "is 5")), "5", source="t", reference_answer="5")
 WRONG = Trace("2+3?", (Step(0, "guess"),), "6", source="t", reference_answer="5")
 ASKED = Trace("4+4?", (Step(0, "double"),), "8", system="Be brief.")
+
+PARTS = ChatParts(system=True, conversation=True, keys=True)
+LOOK = Call("weather", {"city": "Köln", "days": 2}, "c1")
+TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+TALKED = Trace(
+    "And 3+3?",
+    (Step(0, "add"),),
+    "6",
+    system="Be brief.",
+    reference_answer="6",
+    conversation=Conversation(
+        messages=(Message("user", "What is 2+2?"), Message("assistant", "4", reasoning="2 and 2", train=False))
+    ),
+)
+CALLED = Trace(
+    "Which weather?",
+    (Step(0, "It says sun."),),
+    "21",
+    reference_answer="21",
+    conversation=Conversation(
+        turns=(
+            Message("assistant", "", reasoning="I must look.", calls=(LOOK,)),
+            Message("tool", '{"sun": true}', call_id="c1", name="weather"),
+        ),
+        tools=(TOOL,),
+    ),
+)
+CALLS = Trace(
+    "Which weather?", (Step(0, "Look."),), calls_text([LOOK]), conversation=Conversation(tools=(TOOL,), calls=(LOOK,))
+)
 
 
 def rows(format: str, traces: Iterable[Trace], **more: Any) -> list[dict[str, Any]]:
@@ -47,27 +82,15 @@ class Scores(dict[str, Sequence[GivenScore]]):
         return self.get(trace_hash, ())
 
 
-def content(value: Any) -> str:
-    """The text of a prompt or completion, be it text or turns."""
-    return str(value if isinstance(value, str) else value[-1]["content"])
-
-
-def traces_in(format: str, row: dict[str, Any]) -> list[Trace | None]:
-    """The traces that a row was made of, as an import finds them."""
-    carried = row["metadata"]
-    if format == "prompt_completion":
-        return [rebuild_completion(content(row["prompt"]), content(row["completion"]), carried)]
-    if format == "messages":
-        user, said = row["messages"][-2:]
-        if "reasoning_content" in said:
-            return [rebuild_reasoning(user["content"], said["reasoning_content"], said["content"], carried)]
-        return [rebuild_completion(user["content"], said["content"], carried)]
-    if format == "stepwise":
-        return [rebuild_steps(row["prompt"], carried, steps=row["completions"])]
-    if format == "preference":
-        sides = ("chosen", "rejected")
-        return [rebuild_completion(content(row["prompt"]), content(row[side]), carried[side]) for side in sides]
-    return [rebuild_steps(row["question"], carried)]
+def read_again(format: str, lines: Iterable[bytes]) -> tuple[list[Trace], Scores]:
+    """The traces of an export and the scores that they carry, as an import finds them."""
+    found, scores = [], Scores()
+    for item in read_traces(BytesIO(b"".join(lines)), name="back.jsonl", format=format):
+        assert isinstance(item, Trace | ScoredTrace), item
+        trace = item if isinstance(item, Trace) else item.trace
+        found.append(trace)
+        scores[trace.content_hash] = () if isinstance(item, Trace) else item.scores
+    return found, scores
 
 
 OPTIONS = st.builds(
@@ -80,31 +103,124 @@ OPTIONS = st.builds(
 
 
 @pytest.mark.parametrize("format", ["prompt_completion", "messages", "stepwise", "grpo", "preference"])
-@given(traces=st.lists(TRACES, min_size=1, max_size=4), options=OPTIONS, seed=st.integers(0, 9))
+@given(traces=st.lists(TRACES | talking(), min_size=1, max_size=4), options=OPTIONS, seed=st.integers(0, 9))
 def test_export_ingest_export_is_a_fixed_point(
     format: str, traces: list[Trace], options: ExportOptions, seed: int
 ) -> None:
     with_steps = [trace for trace in traces if trace.steps]
-    # a twin of each with another answer, so that there are pairs
-    twins = [Trace(t.prompt, t.steps, f"{t.final_answer}!", system=t.system) for t in with_steps]
-    whole = list({trace.content_hash: trace for trace in [*with_steps, *twins]}.values())
+    # a twin of each with another answer, so that there are pairs; an answer within a step cannot be another
+    twins = [replace(t, final_answer=f"{t.final_answer}!", layout=None) for t in with_steps]
+    whole = {trace.content_hash: trace for trace in [*with_steps, *twins]}
     scores = Scores()
-    for number, trace in enumerate(whole):
+    for number, trace in enumerate(whole.values()):
         steps = [rated((number + i + seed) % 3 - 1, i) for i in range(len(trace.steps))]
         scores[trace.content_hash] = [*steps, rated(float(number))]
-    if not whole:
-        return
-    first = list(EXPORT_FORMATS[format](whole, options=options, scores_of=scores))
-    back: dict[str, Trace] = {}
-    known = Scores()
-    for line in first:
-        row = row_of(line)
-        parts = [row["metadata"][side] for side in ("chosen", "rejected")] if format == "preference" else None
-        for trace, carried in zip(traces_in(format, row), parts or [row["metadata"]], strict=True):
-            assert trace is not None
-            back[trace.content_hash] = trace
-            known[trace.content_hash] = scores_in(carried)
-    assert list(EXPORT_FORMATS[format](back.values(), options=options, scores_of=known)) == first
+    left_out: list[str] = []
+    try:
+        first = list(
+            EXPORT_FORMATS[format](
+                whole.values(), options=options, scores_of=scores, on_left_out=lambda told, why: left_out.append(told)
+            )
+        )
+    except InvalidDataset:
+        first = []
+    if not first:
+        return  # no trace can be a row
+    back, known = read_again(format, first)
+    assert {trace.content_hash for trace in back} == whole.keys() - set(left_out)
+    if options.turns == "auto":  # as it was decided for all traces
+        told = [value for name, value in row_of(first[0]).items() if name in ("prompt", "prompts")]
+        options = replace(options, turns="text" if told and isinstance(told[0], str) else "messages")
+    assert list(EXPORT_FORMATS[format](back, options=options, scores_of=known)) == first
+
+
+@pytest.mark.parametrize("format", EXPORT_FORMATS.keys() - {"stepwise"})
+def test_the_format_of_an_exported_row_is_found_out_and_gives_its_trace_back(format: str) -> None:
+    traces = [CALLED] if format == "grpo" else [CALLED, replace(CALLED, final_answer="22")]
+    lines = EXPORT_FORMATS[format](traces, options=ExportOptions(turns="messages"))
+    assert CALLED in read_again("auto", lines)[0]
+
+
+def test_messages_are_the_whole_conversation_in_openai_s_form() -> None:
+    called, talked, calls = rows("messages", [CALLED, TALKED, CALLS], options=ExportOptions(ReasoningStyle.THINK))
+    call = {"type": "function", "function": {"name": "weather", "arguments": '{"city": "Köln", "days": 2}'}}
+    assert called["messages"] == [
+        {"role": "user", "content": "Which weather?"},
+        {"role": "assistant", "reasoning_content": "I must look.", "content": "", "tool_calls": [{"id": "c1"} | call]},
+        {"role": "tool", "content": '{"sun": true}', "tool_call_id": "c1", "name": "weather"},
+        {"role": "assistant", "content": "<think>\nIt says sun.\n</think>\n\n21"},
+    ]
+    assert orjson.loads(called["tools"]) == [TOOL]
+    assert talked["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "What is 2+2?"},
+        {"role": "assistant", "reasoning_content": "2 and 2", "content": "4", "train": False},
+        {"role": "user", "content": "And 3+3?"},
+        {"role": "assistant", "content": "<think>\nadd\n</think>\n\n6"},
+    ]
+    assert "tools" not in talked
+    assert calls["messages"][-1] == {
+        "role": "assistant",
+        "content": "<think>\nLook.\n</think>\n\n",
+        "tool_calls": [{"id": "c1"} | call],
+    }
+
+
+def test_a_message_that_was_edited_is_read_as_it_is_now() -> None:
+    (line,) = EXPORT_FORMATS["messages"]([TALKED])
+    edited = line.replace(b"What is 2+2?", b"What is 2+1?")
+    assert edited != line
+    (back,), _ = read_again("messages", [edited])
+    assert back != TALKED
+    assert b"2+1" in back.canonical
+
+
+def test_prompts_of_messages_hold_all_before_the_final_turn() -> None:
+    (row,) = rows("prompt_completion", [CALLED])
+    (whole,) = rows("messages", [CALLED])
+    assert [*row["prompt"], *row["completion"]] == whole["messages"]
+    assert len(row["completion"]) == 1
+    assert row["tools"] == whole["tools"]
+
+
+def test_prompts_of_text_leave_conversations_out_and_say_so() -> None:
+    told: list[tuple[str, str]] = []
+    text = ExportOptions(turns="text")
+    for format in ("prompt_completion", "grpo"):
+        told.clear()
+        found = rows(format, [TALKED, RIGHT], options=text, on_left_out=lambda *why: told.append(why))
+        assert len(found) == 1
+        assert told == [(TALKED.content_hash, "with a conversation, which a prompt of text cannot hold")]
+        with pytest.raises(InvalidDataset, match=r"\(1 with a conversation, which a prompt of text cannot hold\)"):
+            rows(format, [TALKED], options=text)
+
+
+def test_pairs_answer_one_conversation() -> None:
+    wrong = replace(TALKED, final_answer="7")
+    other = replace(wrong, conversation=Conversation(messages=(Message("user", "What is 1+1?"),)))
+    (row,) = rows("preference", [TALKED, wrong, other])
+    assert [turn["content"] for turn in row["prompt"]] == ["Be brief.", "What is 2+2?", "4", "And 3+3?"]
+    assert [len(row[side]) for side in ("chosen", "rejected")] == [1, 1]
+    with pytest.raises(InvalidDataset, match="2 without another trace to make a pair with"):
+        rows("preference", [TALKED, other])
+
+
+def test_a_pair_shares_the_turns_with_which_both_sides_begin() -> None:
+    asked, result = CALLED.conversation.turns
+    turns = (asked, msgspec.structs.replace(result, content="none"))
+    wrong = replace(CALLED, final_answer="22", conversation=Conversation(turns=turns, tools=(TOOL,)))
+    (row,) = rows("preference", [CALLED, wrong])
+    assert [turn["role"] for turn in row["prompt"]] == ["user", "assistant"]
+    assert [[turn["role"] for turn in row[side]] for side in ("chosen", "rejected")] == [["tool", "assistant"]] * 2
+
+
+def test_the_prompts_of_grpo_show_the_conversation() -> None:
+    (row,) = rows("grpo", [CALLED])
+    assert [turn["role"] for turn in row["prompts"]] == ["user", "assistant", "tool"]
+    (row,) = rows("grpo", [CALLED], options=ExportOptions(chat=ChatFormat.QWEN25))
+    assert "<tool_response>" in row["prompts"]
+    with pytest.raises(InvalidDataset, match=r"1 with tools.*chat format gemma3 has no form for"):
+        rows("grpo", [CALLED], options=ExportOptions(chat=ChatFormat.GEMMA3))
 
 
 def test_messages_hold_the_reasoning_in_the_content_or_in_a_field_of_its_own() -> None:

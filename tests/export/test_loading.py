@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,26 @@ import orjson
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.export.test_formats import CALLED, PARTS, TALKED
 from tunixrt_core.export.card import CardFile, CardInfo, export_card
 from tunixrt_core.export.entries import ExportOptions
 from tunixrt_core.export.files import FileType, write_export
 from tunixrt_core.export.formats import EXPORT_FORMATS
+from tunixrt_core.export.parquet import Columns
+from tunixrt_core.traces.chat_messages import ChatParts
+from tunixrt_core.traces.conversation import Call, Conversation, Message
 from tunixrt_core.traces.layout import Layout
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.scores import GivenScore
 from tunixrt_core.traces.trace import Step, Trace
 
+OTHER_TOOLS = Conversation(
+    turns=(
+        Message("assistant", "Let me see.", calls=(Call("sum", {"of": [1, 2.5]}), Call("sum", "broken"))),
+        Message("tool", "3.5"),
+    ),
+    tools=({"type": "function", "function": {"name": "sum", "strict": True}},),
+)
 # `meta` of other keys and types in each row, optional fields set in some
 METAS: list[dict[str, Any]] = [{}, {"n": [1, "two", None], "deep": {"x": 1}}, {"n": "text", "deep": [True]}, {"m": 2.5}]
 TRACES = [
@@ -45,6 +58,13 @@ TRACES = list(
         for trace in [*TRACES, *(Trace(t.prompt, t.steps, "0", reference_answer="1") for t in TRACES)]
     }.values()
 )
+# conversations with tools of other keys in each row, and rows without any
+TALKS = [
+    replace(trace, prompt=f"{trace.prompt} {n}", final_answer=answer)
+    for n, trace in enumerate([TALKED, CALLED, replace(CALLED, conversation=OTHER_TOOLS)])
+    for answer in (trace.final_answer, "-1")
+]
+KINDS = {"questions": TRACES, "conversations": [*TRACES, *TALKS]}
 OPTIONS = {
     "default": ExportOptions(),
     "text": ExportOptions(ReasoningStyle.ANSWER, turns="text"),
@@ -57,10 +77,16 @@ def rated(trace_hash: str) -> list[GivenScore]:
     return [GivenScore(name="rating", value=float(step), step=step, scorer="s", version="1") for step in (0, 1)]
 
 
-def lines_of(format: str, options: ExportOptions) -> list[bytes]:
-    sides = {trace.group_key: ("train", "eval")[n % 2] for n, trace in enumerate(TRACES)}
+def lines_of(format: str, kind: str, options: ExportOptions) -> list[bytes]:
+    traces = KINDS[kind]
+    sides = {trace.group_key: ("train", "eval")[n % 2] for n, trace in enumerate(traces)}
     split_of: Any = lambda trace: sides[trace.group_key]  # noqa: E731
-    return list(EXPORT_FORMATS[format](TRACES, split_of=split_of, options=options, scores_of=rated))
+    return list(EXPORT_FORMATS[format](traces, split_of=split_of, options=options, scores_of=rated))
+
+
+def columns_of(format: str, kind: str, options: ExportOptions) -> Columns:
+    parts = PARTS if kind == "conversations" else ChatParts(system=True)
+    return EXPORT_FORMATS[format].columns_with(EXPORT_FORMATS[format].resolved(options, parts))
 
 
 def one_type(values: list[Any]) -> Any:
@@ -76,12 +102,13 @@ def one_type(values: list[Any]) -> Any:
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("format", EXPORT_FORMATS)
-def test_every_column_has_one_type_over_all_rows(format: str, options: ExportOptions) -> None:
-    rows = [orjson.loads(line) for line in lines_of(format, options)]
+def test_every_column_has_one_type_over_all_rows(format: str, kind: str, options: ExportOptions) -> None:
+    rows = [orjson.loads(line) for line in lines_of(format, kind, options)]
     assert len(rows) > 4
     one_type(rows)
-    known = {name for name, _ in EXPORT_FORMATS[format].columns}
+    known = {name for name, _ in columns_of(format, kind, options)}
     assert all(set(row) <= known for row in rows)
 
 
@@ -109,13 +136,12 @@ def test_datasets_loads_every_export_by_the_lines_of_its_card(
     environments: dict[str, Path], version: str, tmp_path: Path
 ) -> None:
     code = []
-    for format in EXPORT_FORMATS:
+    for format, kind in product(EXPORT_FORMATS, KINDS):
         for name, options in OPTIONS.items():
             file_type = FileType.JSONL_GZ if name == "text" else FileType.JSONL
-            path = tmp_path / f"{format}-{name}.{file_type.value}"
-            chosen = options.resolved(True)
-            columns = EXPORT_FORMATS[format].columns_with(chosen)
-            write_export(lines_of(format, options), path, format=format, file_type=file_type, columns=columns)
+            path = tmp_path / f"{format}-{kind}-{name}.{file_type.value}"
+            columns = columns_of(format, kind, options)
+            write_export(lines_of(format, kind, options), path, format=format, file_type=file_type, columns=columns)
             card = export_card(CardInfo("d v1", "# d", format, columns, file_type), [CardFile(path.name)])
             (loading,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
             plain = f'guessed = load_dataset("json", data_files="{path.name}", split="train")\n'
@@ -128,10 +154,10 @@ def test_datasets_loads_every_export_by_the_lines_of_its_card(
     )
     assert done.returncode == 0, done.stderr[-3000:]
     shown = [json for line in done.stdout.splitlines() if (json := orjson.loads(line))]
-    assert len(shown) == len(EXPORT_FORMATS) * len(OPTIONS)
+    assert len(shown) == len(EXPORT_FORMATS) * len(KINDS) * len(OPTIONS)
     for name, rows, guessed in shown:
-        format, _, option = name.partition(".")[0].rpartition("-")
-        written = [orjson.loads(line) for line in lines_of(format, OPTIONS[option])]
+        format, kind, option = name.partition(".")[0].split("-")
+        written = [orjson.loads(line) for line in lines_of(format, kind, OPTIONS[option])]
         assert without_nulls(rows) == without_nulls(guessed) == without_nulls(written), name
 
 

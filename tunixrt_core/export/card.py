@@ -22,7 +22,7 @@ _MARK = "<!-- dataset card by Tunix RT -->"
 class CardInfo:
     """What a card says. `name` is that of the dataset version, `about` the card of the version itself, as Markdown;
     `columns` are those of the rows under the options, `split` the only side that was exported, where it is one side.
-    `left_out` counts traces that are no row of the format, `deleted` those that are gone.
+    `left_out` counts the traces that give no row of the format by the reason, `deleted` those that are gone.
     """
 
     name: str
@@ -32,7 +32,7 @@ class CardInfo:
     file_type: FileType = FileType.JSONL
     options: Mapping[str, Any] = field(default_factory=dict)
     split: Split | None = None
-    left_out: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
     deleted: int = 0
 
 
@@ -102,8 +102,8 @@ def _facts(info: CardInfo, files: Sequence[CardFile]) -> Iterator[tuple[str, Any
     if info.split:
         yield "split", info.split
     yield from info.options.items()
-    if info.left_out:
-        yield "traces that make no row of this format", info.left_out
+    for reason, traces in info.left_out.items():
+        yield f"traces left out: {reason}", traces
     if info.deleted:
         yield "traces deleted since the version was made", info.deleted
 
@@ -144,6 +144,10 @@ def _loading(info: CardInfo, files: Sequence[CardFile]) -> Iterator[str]:
 
 
 _TURN = '"role": Value("string"), "content": Value("string")'
+_CALL = (
+    '"id": Value("string"), "type": Value("string"), '
+    '"function": {"name": Value("string"), "arguments": Value("string")}'
+)
 _LAYOUT = (
     '"between": [Value("string")], "solution": Value("int64"), "answer_at": Value("int64"), '
     '"before_answer": Value("string"), "after_answer": Value("string")'
@@ -155,9 +159,13 @@ _FEATURES = {
     "bools": '[Value("bool")]',
     "turns": f"[{{{_TURN}}}]",
     "thinking": f'[{{{_TURN}, "reasoning_content": Value("string")}}]',
+    "calls": f'[{{{_TURN}, "reasoning_content": Value("string"), "tool_calls": [{{{_CALL}}}], '
+    '"tool_call_id": Value("string"), "name": Value("string"), "train": Value("bool")}]',
     "steps": '[{"content": Value("string"), "i": Value("int64"), "type": Value("string")}]',
     "export_metadata": "{"
-    + ", ".join(f'"{name}": Value("string")' for name in ("trace_id", "split", *OPTIONAL_FIELDS, "meta"))
+    + ", ".join(
+        f'"{name}": Value("string")' for name in ("trace_id", "split", *OPTIONAL_FIELDS, "meta", "conversation")
+    )
     + f', "step_types": [Value("string")], "layout": {{{_LAYOUT}}}}}',
 }
 """Of each kind of column in JSONL, as `datasets` writes its type."""

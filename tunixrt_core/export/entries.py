@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple
 
 from tunixrt_core.errors import InvalidDataset
+from tunixrt_core.traces.chat_messages import NO_PARTS, ChatParts
 from tunixrt_core.traces.rendering.chats import ChatFormat
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.rows import Split
@@ -35,14 +36,16 @@ class ExportOptions:
     """How rows are written, where a format leaves a choice. Raises InvalidDataset, which names the option.
 
     `style`: how steps and answer become one completion. `turns`: whether prompt and completion are chat messages, the
-    same for all rows of a file; `auto` must be `resolved` before rows are written. `reasoning`: where messages hold it.
-    `chat`: the chat format of `prompts` in grpo rows; without one they are the prompts themselves.
+    same for all rows of a file; the format must decide `auto` before rows are written. `reasoning`: where messages hold
+    it. `chat`: the chat format of `prompts` in grpo rows. `parts`: what the traces of the file hold, which decides the
+    types of its columns; no option that anybody asks for.
     """
 
     style: ReasoningStyle = ReasoningStyle.TAGS
     turns: Literal["auto", "text", "messages"] = "auto"
     reasoning: Literal["content", "field"] = "content"
     chat: ChatFormat | None = None
+    parts: ChatParts = NO_PARTS
 
     def __post_init__(self) -> None:
         _one_of("turns", self.turns, ("auto", "text", "messages"))
@@ -55,10 +58,6 @@ class ExportOptions:
         if chat:
             _one_of("chat", chat, tuple(ChatFormat))
         return cls(ReasoningStyle(style), turns, reasoning, ChatFormat(chat) if chat else None)  # type: ignore[arg-type]
-
-    def resolved(self, has_messages: bool) -> ExportOptions:
-        """With `auto` decided: messages where any trace has a system text or earlier turns, else text."""
-        return replace(self, turns="messages" if has_messages else "text") if self.turns == "auto" else self
 
     def to_dict(self, names: Iterable[str]) -> Mapping[str, Any]:
         """The named options that are not as they are by default."""

@@ -7,7 +7,7 @@ import os
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -49,12 +49,16 @@ def file_type_named(name: str) -> FileType:
 
 @dataclass(frozen=True, slots=True)
 class ExportInfo:
-    """A written export. `sha256` is of the file's bytes; `meta_path` is its sidecar."""
+    """A written export. `sha256` is of the file's bytes; the sidecar stands at `meta_path`.
+
+    `left_out` counts the traces that give no row of the format by the reason.
+    """
 
     path: Path
     rows: int
     sha256: str
     bytes: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def meta_path(self) -> Path:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import groupby
 from typing import Any
 
@@ -13,11 +15,13 @@ from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.export import pairs, shapes
 from tunixrt_core.export.entries import Entry, ExportOptions, ScoresOf, SplitOf, entries_of
 from tunixrt_core.export.parquet import Columns
+from tunixrt_core.traces.chat_messages import NO_PARTS, ChatParts, chat_parts
+from tunixrt_core.traces.conversation import FIELDS
 from tunixrt_core.traces.rows import Split, json_text
 from tunixrt_core.traces.scores import is_negative
 from tunixrt_core.traces.trace import Trace, normalise_prompt
 
-OnLeftOut = Callable[[str], object]
+OnLeftOut = Callable[[str, str], object]  # the hash of a trace, and why it gives no row
 BodyOf = Callable[[str], str | None]
 _DEFAULT = ExportOptions()
 
@@ -26,12 +30,12 @@ _DEFAULT = ExportOptions()
 class Job:
     """How one export is written. `scores_of` gives the scores of a trace, `body_of` its canonical JSON, None where it
     is not stored; `negatives` are the negative examples among the entries, found by their scores where it is None;
-    `on_left_out` is told the hash of each trace that is no row of the format.
+    `on_left_out` is told the hash of each trace that is no row of the format, and why, as `LeftOut` has it.
     """
 
     options: ExportOptions = _DEFAULT
     scores_of: ScoresOf = lambda trace_hash: ()
-    on_left_out: OnLeftOut = lambda trace_hash: None
+    on_left_out: OnLeftOut = lambda trace_hash, reason: None
     body_of: BodyOf = lambda trace_hash: None
     negatives: Collection[str] | None = None
 
@@ -57,12 +61,31 @@ class ExportFormat:
     options: tuple[str, ...] = ()
     grouped: bool = False
 
+    def resolved(self, options: ExportOptions, parts: ChatParts) -> ExportOptions:
+        """The options for traces that hold these parts, with `auto` decided: messages where any trace holds what the
+        prompt cannot hold as text. That of grpo has always been without the system text, and never is a list in a chat
+        format.
+        """
+        turns = options.turns
+        if "chat" in self.options:
+            wanted = parts.conversation
+            turns = "text" if options.chat is not None else turns
+        else:
+            wanted = parts.system or parts.conversation
+        if turns == "auto":
+            turns = "messages" if wanted else "text"
+        return replace(options, turns=turns, parts=parts)
+
     def columns_with(self, options: ExportOptions) -> Columns:
-        """The columns with the kind of value that they have under the options: `turned` is `text` or `turns`."""
-        chosen = {"turned": "turns" if options.turns == "messages" else "text"}
-        if options.reasoning == "field":
-            chosen["turns"] = "thinking"
-        return tuple((name, chosen.get(kind, kind)) for name, kind in self.columns)
+        """The columns with the kind of value that they have under the resolved options: `turned` is `text` or `turns`,
+        and `turns` hold all keys of a message where any trace needs them. Those that no trace needs are not there.
+        """
+        turns = "calls" if options.parts.keys else "thinking" if options.reasoning == "field" else "turns"
+        kinds = {"turns": turns, "turned": turns if options.turns == "messages" else "text"}
+        text = "turns" in self.options and options.turns == "text"
+        needed = {"talk": options.parts.conversation, "tools": options.parts.keys and not text}
+        kinds |= dict.fromkeys(needed, "json")
+        return tuple((name, kinds.get(kind, kind)) for name, kind in self.columns if needed.get(kind, True))
 
     def __call__(
         self,
@@ -71,14 +94,16 @@ class ExportFormat:
         split_of: SplitOf | None = None,
         options: ExportOptions = _DEFAULT,
         scores_of: ScoresOf = lambda trace_hash: (),
+        on_left_out: OnLeftOut = lambda trace_hash, reason: None,
     ) -> Iterator[bytes]:
         """The lines of traces in the order given, each with its `\\n`. `split_of` gives the split of a trace."""
         if self.grouped:
             traces = sorted(traces, key=lambda trace: (trace.group_key, trace.content_hash))
         if options.turns == "auto" and "turns" in self.options:
             traces = list(traces)
-            options = options.resolved(any(trace.system is not None for trace in traces))
-        return self.lines(entries_of(traces, split_of), Job(options, scores_of))
+            parts = reduce(ChatParts.joined, (chat_parts(trace.to_dict()) for trace in traces), NO_PARTS)
+            options = self.resolved(options, parts)
+        return self.lines(entries_of(traces, split_of), Job(options, scores_of, on_left_out))
 
 
 def _one_a_trace(shape: shapes.Shape, *, scored: bool = False) -> Lines:
@@ -88,8 +113,8 @@ def _one_a_trace(shape: shapes.Shape, *, scored: bool = False) -> Lines:
             # a negative example is told as such, so that nobody takes it for a good one
             told = scored or job.is_negative(entry.hash)
             row = shape(entry, loads(entry.body), options, job.scores_of(entry.hash) if told else ())
-            if row is None:
-                job.on_left_out(entry.hash)
+            if isinstance(row, shapes.LeftOut):
+                job.on_left_out(entry.hash, row.reason)
             else:
                 yield dumps(row, option=newline)
 
@@ -97,47 +122,72 @@ def _one_a_trace(shape: shapes.Shape, *, scored: bool = False) -> Lines:
 
 
 def _canonical(entries: Iterable[Entry], job: Job) -> Iterator[bytes]:
-    """Canonical JSON, but for `meta` and `layout`, which are JSON as text."""
+    """Canonical JSON, but for `meta`, `layout` and the parts of a conversation, which are JSON as text."""
     for entry in entries:
         row = orjson.loads(entry.body)
-        row["meta"] = json_text(row["meta"])
-        if "layout" in row:
-            row["layout"] = json_text(row["layout"])
+        for name in ("meta", "layout", *FIELDS):
+            if name in row:
+                row[name] = json_text(row[name])
         yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _some(lines: Lines, advice: str) -> Lines:
-    """The same lines; raises InvalidDataset at the end where there was none."""
+    """The same lines; raises InvalidDataset at the end where all traces are left out, with the reasons."""
 
     def checked(entries: Iterable[Entry], job: Job) -> Iterator[bytes]:
+        reasons: Counter[str] = Counter()
+
+        def on_left_out(trace_hash: str, reason: str) -> None:
+            reasons[reason] += 1
+            job.on_left_out(trace_hash, reason)
+
         line = None
-        for line in lines(entries, job):
+        for line in lines(entries, replace(job, on_left_out=on_left_out)):
             yield line
-        if line is None:
-            raise InvalidDataset(f"None of these traces makes a row: {advice}")
+        if line is None and reasons:
+            raise InvalidDataset(f"None of these traces makes a row ({left_out_words(reasons)}): {advice}")
 
     return checked
 
 
-def _prompts(entries: Iterable[Entry]) -> Iterator[list[tuple[Entry, dict[str, Any]]]]:
-    """Entries with their data, those of the very same prompt, system text, turns before and split together."""
+def left_out_words(reasons: Mapping[str, int]) -> str:
+    """How many traces are left out for each reason, the most frequent first."""
+    ordered = sorted(reasons.items(), key=lambda one: (-one[1], one[0]))
+    return "; ".join(f"{count:,} {reason}" for reason, count in ordered)
+
+
+def _prompts(entries: Iterable[Entry], *names: str) -> Iterator[list[tuple[Entry, dict[str, Any]]]]:
+    """Entries with their data, those of the very same prompt, system text, named parts of the conversation and split
+    together.
+    """
     parsed = ((entry, orjson.loads(entry.body)) for entry in entries)
     for _, group in groupby(parsed, lambda one: normalise_prompt(one[1]["prompt"])):
         same: dict[Any, list[tuple[Entry, dict[str, Any]]]] = {}
         for entry, data in group:
-            same.setdefault((entry.split, shapes.context_of(data)), []).append((entry, data))
+            same.setdefault((entry.split, shapes.context_of(data, *names)), []).append((entry, data))
         yield from same.values()
 
 
 def _grpo(entries: Iterable[Entry], job: Job) -> Iterator[bytes]:
-    for group in _prompts(entries):
+    for group in _prompts(entries, "messages", "turns", "tools"):
         asked = next(_asked(group, job), None)
-        if asked is not None:
+        if asked is None:
+            row: dict[str, Any] | shapes.LeftOut = _NO_ANSWER
+        else:
             scores = job.scores_of(asked[0].hash) if job.is_negative(asked[0].hash) else ()
-            yield orjson.dumps(shapes.grpo(*asked, job.options, scores), option=orjson.OPT_APPEND_NEWLINE)
+            row = shapes.grpo(*asked, job.options, scores)
+        if not isinstance(row, shapes.LeftOut):
+            yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
         for entry, _ in group:
-            if asked is None or entry.hash != asked[0].hash:
-                job.on_left_out(entry.hash)
+            if isinstance(row, shapes.LeftOut):
+                job.on_left_out(entry.hash, row.reason)
+            elif asked is None or entry.hash != asked[0].hash:
+                job.on_left_out(entry.hash, _SAME_PROMPT.reason)
+
+
+_NO_ANSWER = shapes.LeftOut("whose prompt has no right answer, only negative examples")
+_SAME_PROMPT = shapes.LeftOut("whose prompt has a row already")
+_NO_PAIR = shapes.LeftOut("without another trace to make a pair with")
 
 
 def _asked(group: Sequence[tuple[Entry, dict[str, Any]]], job: Job) -> Iterator[tuple[Entry, dict[str, Any]]]:
@@ -148,17 +198,19 @@ def _asked(group: Sequence[tuple[Entry, dict[str, Any]]], job: Job) -> Iterator[
 
 
 def _preference(entries: Iterable[Entry], job: Job) -> Iterator[bytes]:
-    for group in _prompts(entries):
-        used = set()
+    for group in _prompts(entries, "messages", "tools"):
+        used: dict[str, str | None] = {}
         judged = [pairs.judge(entry, data, job.scores_of(entry.hash)) for entry, data in group]
         for better, worse in pairs.pair(judged, _other_side(job, group[0][0].split)):
             row = pairs.preference(better, worse, job.options)
-            if row is not None:
-                used |= {better.entry.hash, worse.entry.hash}
+            reason = row.reason if isinstance(row, shapes.LeftOut) else None
+            used |= {side.entry.hash: reason for side in (better, worse)}
+            if not isinstance(row, shapes.LeftOut):
                 yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
         for entry, _ in group:
-            if entry.hash not in used:
-                job.on_left_out(entry.hash)
+            why = used.get(entry.hash, _NO_PAIR.reason)
+            if why is not None:
+                job.on_left_out(entry.hash, why)
 
 
 def _other_side(job: Job, split: Split | None) -> pairs.OtherSide:
@@ -174,8 +226,10 @@ def _other_side(job: Job, split: Split | None) -> pairs.OtherSide:
 
 
 # The kinds of value: text; texts, bools and turns (chat messages) as lists; turned, which is text or turns; json, which
-# is JSON as text, because its keys differ per row; export_metadata, that of Tunix SFT; steps as in a trace.
+# is JSON as text, because its keys differ from row to row; talk and tools, which are json where there are any; export_metadata,
+# the metadata of Tunix SFT; steps as in a trace.
 _REST = (("split", "text"), ("metadata", "json"))
+_TOOLS = ("tools", "tools")
 _FORMATS = (
     ExportFormat(
         "tunix_sft",
@@ -188,8 +242,10 @@ _FORMATS = (
         "Traces",
         _canonical,
         (
+            ("calls", "talk"),
             ("final_answer", "text"),
             ("layout", "json"),
+            ("messages", "talk"),
             ("meta", "json"),
             ("model", "text"),
             ("prompt", "text"),
@@ -197,21 +253,26 @@ _FORMATS = (
             ("source", "text"),
             ("steps", "steps"),
             ("system", "text"),
+            ("tools", "talk"),
             ("trace_version", "text"),
+            ("turns", "talk"),
         ),
     ),
     ExportFormat(
         "prompt_completion",
         "Prompt and completion",
-        _one_a_trace(shapes.prompt_completion),
-        (("prompt", "turned"), ("completion", "turned"), *_REST),
+        _some(
+            _one_a_trace(shapes.prompt_completion),
+            "a prompt of text holds no conversation. Choose messages.",
+        ),
+        (("prompt", "turned"), ("completion", "turned"), _TOOLS, *_REST),
         ("style", "turns"),
     ),
     ExportFormat(
         "messages",
         "Chat messages",
         _one_a_trace(shapes.messages),
-        (("messages", "turns"), *_REST),
+        (("messages", "turns"), _TOOLS, *_REST),
         ("style", "reasoning"),
     ),
     ExportFormat(
@@ -232,16 +293,20 @@ _FORMATS = (
             "answer, or with different scores. Import several traces of each prompt, and build the version with "
             "negatives: include.",
         ),
-        (("prompt", "turned"), ("chosen", "turned"), ("rejected", "turned"), *_REST),
+        (("prompt", "turned"), ("chosen", "turned"), ("rejected", "turned"), _TOOLS, *_REST),
         ("style", "turns"),
         grouped=True,
     ),
     ExportFormat(
         "grpo",
         "Prompts for GRPO",
-        _grpo,
-        (("prompts", "text"), ("question", "text"), ("answer", "text"), *_REST),
-        ("chat", "style"),
+        _some(
+            _grpo,
+            "grpo needs a prompt with a right answer, in a form that can hold its conversation. Choose messages, or "
+            "another chat format.",
+        ),
+        (("prompts", "turned"), ("question", "text"), ("answer", "text"), *_REST),
+        ("chat", "style", "turns"),
         grouped=True,
     ),
 )

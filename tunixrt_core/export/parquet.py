@@ -48,6 +48,10 @@ def _table(lines: bytearray, schema: Any) -> Any:
 
 def _type(pa: Any, kind: str) -> Any:
     turn = [("role", pa.string()), ("content", pa.string())]
+    thought = [*turn, ("reasoning_content", pa.string())]
+    function = pa.struct([("name", pa.string()), ("arguments", pa.string())])
+    call = pa.struct([("id", pa.string()), ("type", pa.string()), ("function", function)])
+    called = [("tool_calls", pa.list_(call)), ("tool_call_id", pa.string()), ("name", pa.string())]
     return {
         "text": pa.string(),
         "json": pa.string(),
@@ -55,7 +59,8 @@ def _type(pa: Any, kind: str) -> Any:
         "texts": pa.list_(pa.string()),
         "bools": pa.list_(pa.bool_()),
         "turns": pa.list_(pa.struct(turn)),
-        "thinking": pa.list_(pa.struct([*turn, ("reasoning_content", pa.string())])),
+        "thinking": pa.list_(pa.struct(thought)),
+        "calls": pa.list_(pa.struct([*thought, *called, ("train", pa.bool_())])),
         "steps": pa.list_(pa.struct([("content", pa.string()), ("i", pa.int64()), ("type", pa.string())])),
     }[kind]
 

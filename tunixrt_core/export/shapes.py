@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from tunixrt_core.export.entries import Entry, ExportOptions
-from tunixrt_core.ingest.reasoning.turns import Turn, read_turns
+from tunixrt_core.traces.chat_messages import before_answer, chat_parts, final_turn, said_beside_calls
+from tunixrt_core.traces.conversation import conversation_of
 from tunixrt_core.traces.layout import layout_data
 from tunixrt_core.traces.metadata import rendered_metadata
+from tunixrt_core.traces.rendering.context import unfit
 from tunixrt_core.traces.rendering.row import render_prompt
 from tunixrt_core.traces.rendering.styles import reasoning_and_content, render_completion
 from tunixrt_core.traces.rows import json_text, metadata_of, row_of
 from tunixrt_core.traces.scores import GivenScore
 from tunixrt_core.util.hashing import canonical_json
 
-EARLIER = "earlier"  # the turns before the prompt, in the `meta` of a trace
-
 Data = Mapping[str, Any]
 Scores = Sequence[GivenScore]
-Shape = Callable[[Entry, Data, ExportOptions, Scores], dict[str, Any] | None]
+
+
+class LeftOut(NamedTuple):
+    """Why a trace gives no row, in words that follow a number of traces."""
+
+    reason: str
+
+
+Shape = Callable[[Entry, Data, ExportOptions, Scores], dict[str, Any] | LeftOut]
+NO_TEXT = LeftOut("with a conversation, which a prompt of text cannot hold")
+UNRATED = LeftOut("without a score on every step")
 
 
 def tunix_sft(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> dict[str, Any]:
@@ -29,72 +39,82 @@ def tunix_sft(entry: Entry, data: Data, options: ExportOptions, scores: Scores) 
     return row
 
 
-def prompt_completion(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> dict[str, Any]:
+def prompt_completion(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> dict[str, Any] | LeftOut:
     contents = [step["content"] for step in data["steps"]]
-    completion = render_completion(contents, data["final_answer"], options.style, layout_data(data))
-    row: dict[str, Any] = {"prompt": data["prompt"], "completion": completion}
+    metadata = rendered_metadata(data, entry.hash, contents, style=options.style, scores=scores)
     if options.turns == "messages":
-        row = {"prompt": asked(data), "completion": [{"role": "assistant", "content": completion}]}
-    return with_rest(row, entry, rendered_metadata(data, entry.hash, contents, style=options.style, scores=scores))
+        said = final_turn(rendered(data, options), data)
+        return with_rest({"prompt": before_answer(data), "completion": [said], **tools_of(data)}, entry, metadata)
+    if chat_parts(data).conversation:
+        return NO_TEXT
+    return with_rest({"prompt": data["prompt"], "completion": rendered(data, options)}, entry, metadata)
 
 
 def messages(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> dict[str, Any]:
-    contents, answer, layout = [step["content"] for step in data["steps"]], data["final_answer"], layout_data(data)
+    contents = [step["content"] for step in data["steps"]]
     if options.reasoning == "content":
-        said = {"role": "assistant", "content": render_completion(contents, answer, options.style, layout)}
+        said = final_turn(rendered(data, options), data)
         metadata = rendered_metadata(data, entry.hash, contents, style=options.style, scores=scores)
     else:
-        reasoning, content = reasoning_and_content(contents, answer, layout)
-        said = {"role": "assistant", "reasoning_content": reasoning, "content": content}
+        reasoning, content = reasoning_and_content(contents, said_beside_calls(data), layout_data(data))
+        said = final_turn(content, data, reasoning)
         metadata = rendered_metadata(data, entry.hash, contents, scores=scores)
-    return with_rest({"messages": [*asked(data), said]}, entry, metadata)
+    return with_rest({"messages": [*before_answer(data), said], **tools_of(data)}, entry, metadata)
 
 
-def stepwise(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> dict[str, Any] | None:
-    """None where a step has no score, or there is no step."""
+def stepwise(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> dict[str, Any] | LeftOut:
     labels = step_labels(len(data["steps"]), scores)
     if labels is None:
-        return None
+        return UNRATED
+    if chat_parts(data).conversation:
+        return NO_TEXT
     metadata = metadata_of(data, entry.hash) | {"final_answer": data["final_answer"]}
     metadata["scores"] = [score.to_dict() for score in scores if score.step is not None]
     completions = [step["content"] for step in data["steps"]]
     return with_rest({"prompt": data["prompt"], "completions": completions, "labels": labels}, entry, metadata)
 
 
-def grpo(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> dict[str, Any]:
-    prompts = question = data["prompt"]
-    if options.chat is not None:
-        prompts = render_prompt(question, options.chat, options.style, system=data.get("system"))
+def grpo(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> dict[str, Any] | LeftOut:
+    prompts = _grpo_prompts(data, options)
+    if isinstance(prompts, LeftOut):
+        return prompts
     metadata = metadata_of(data, entry.hash)
     metadata["trace_steps"] = [step["content"] for step in data["steps"]]
     metadata["final_answer"] = data["final_answer"]
     if scores:
         metadata["scores"] = [score.to_dict() for score in scores]
-    answer = data.get("reference_answer")
-    row = {"prompts": prompts, "question": question, "answer": data["final_answer"] if answer is None else answer}
-    return with_rest(row, entry, metadata)
+    known = data.get("reference_answer")
+    answer = data["final_answer"] if known is None else known
+    return with_rest({"prompts": prompts, "question": data["prompt"], "answer": answer}, entry, metadata)
 
 
-def asked(data: Data) -> list[dict[str, str]]:
-    """System and user turn."""
-    user = {"role": "user", "content": data["prompt"]}
-    system = data.get("system")
-    return [user] if system is None else [{"role": "system", "content": system}, user]
+def _grpo_prompts(data: Data, options: ExportOptions) -> str | list[dict[str, Any]] | LeftOut:
+    if options.chat is not None:
+        talk = conversation_of(data)
+        if reason := unfit(talk, options.chat):
+            return LeftOut(f"with {reason}, which the chat format {options.chat} has no form for")
+        return render_prompt(data["prompt"], options.chat, options.style, system=data.get("system"), conversation=talk)
+    if options.turns == "messages":
+        return before_answer(data)
+    return NO_TEXT if chat_parts(data).conversation else data["prompt"]
 
 
-def asked_in_all(data: Data) -> list[dict[str, Any]]:
-    """The same with the turns before the prompt, each with its role and text and what else it holds."""
-    *system, user = asked(data)
-    return [*system, *map(_plain, read_turns(data["meta"].get(EARLIER, []), f"meta.{EARLIER}")), user]
+def rendered(data: Data, options: ExportOptions) -> str:
+    """Steps and answer of the final turn in the style of the options."""
+    contents = [step["content"] for step in data["steps"]]
+    return render_completion(contents, said_beside_calls(data), options.style, layout_data(data))
 
 
-def _plain(turn: Turn) -> dict[str, Any]:
-    return {"role": turn.role, "content": turn.text, **turn.more}
+def tools_of(data: Data) -> dict[str, str]:
+    """The column `tools` of a row: JSON text, because definitions have other keys in each row."""
+    return {"tools": json_text(data["tools"])} if data.get("tools") else {}
 
 
-def context_of(data: Data) -> str:
-    """What a trace answers, as one text to compare by: the prompt, the system text and the turns before."""
-    return canonical_json([data["prompt"], data.get("system"), data["meta"].get(EARLIER)]).decode()
+def context_of(data: Data, *names: str) -> str:
+    """What a trace answers, as one text to compare by: the prompt, the system text and these parts of its
+    conversation.
+    """
+    return canonical_json([data["prompt"], data.get("system"), *map(data.get, names)]).decode()
 
 
 def with_rest(row: dict[str, Any], entry: Entry, metadata: dict[str, Any]) -> dict[str, Any]:

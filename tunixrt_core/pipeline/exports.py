@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.export.card import CardFile, CardInfo, card_path, export_card, write_card
 from tunixrt_core.export.entries import Entry, ExportOptions
 from tunixrt_core.export.files import ExportInfo, FileType, encoded, file_type_named, remove_export, write_export
-from tunixrt_core.export.formats import ExportFormat, Job, export_tunix_sft_jsonl, exporter_named
+from tunixrt_core.export.formats import ExportFormat, Job, OnLeftOut, export_tunix_sft_jsonl, exporter_named
 from tunixrt_core.export.module import write_module
 from tunixrt_core.traces.rows import SPLITS
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 _DEFAULT = ExportOptions()
 
 
-def _nobody(trace_hash: str) -> None:
-    """Ignores the hash: the default for `on_deleted` and `on_left_out`."""
+def _nobody(*told: str) -> None:
+    """Ignores what it is told: the default for `on_deleted` and `on_left_out`."""
 
 
 class Exports:
@@ -51,15 +52,16 @@ class Exports:
         options: ExportOptions = _DEFAULT,
         split: Split | None = None,
         on_deleted: Callable[[str], object] = _nobody,
-        on_left_out: Callable[[str], object] = _nobody,
+        on_left_out: OnLeftOut = _nobody,
     ) -> Iterator[bytes]:
         """The lines of an export, for streaming; with `split` those of one side. The same version always gives the
         same bytes, until a trace in it is deleted: then that line is missing, and `on_deleted` is told its hash.
-        `on_left_out` is told the hash of each trace that is no row of the format.
+        `on_left_out` is told the hash of each trace that is no row of the format, and why.
         """
         exporter, frozen = exporter_named(format), self._datasets.get(name, version)
         entries = self._entries(frozen, split, on_deleted, by_prompt=exporter.grouped)
-        chosen = self._resolved(frozen, exporter, options)
+        undecided = options.turns == "auto" and "turns" in exporter.options
+        chosen = self._resolved(frozen, exporter, options) if undecided else options
         negatives = self._datasets.negatives(frozen.name, frozen.version)
         return exporter.lines(entries, Job(chosen, self.scores_of, on_left_out, self._store.traces.body, negatives))
 
@@ -195,14 +197,13 @@ class Exports:
         return _Export(frozen, exporter, kind, chosen, options.to_dict(exporter.options))
 
     def _resolved(self, version: DatasetVersion, exporter: ExportFormat, options: ExportOptions) -> ExportOptions:
-        """Prompts of one kind in all files of a version."""
-        if options.turns != "auto" or "turns" not in exporter.options:
-            return options
-        return options.resolved(self._store.datasets.has_messages(version.name, version.version))
+        """Prompts and columns of one kind in all files of a version."""
+        parts = self._store.datasets.chat_parts(version.name, version.version, pairs=exporter.name == "preference")
+        return exporter.resolved(options, parts)
 
     def _written(self, export: _Export, target: Path, split: Split | None, *, keep: bool = False) -> _Written:
         deleted: list[str] = []
-        left_out: list[str] = []
+        left_out: Counter[str] = Counter()
         lines = self.lines(
             export.version.name,
             export.version.version,
@@ -210,14 +211,14 @@ class Exports:
             options=export.options,
             split=split,
             on_deleted=deleted.append,
-            on_left_out=left_out.append,
+            on_left_out=lambda trace_hash, reason: left_out.update([reason]),
         )
 
         def more() -> Mapping[str, Any]:
             said: dict[str, Any] = {"options": export.said} if export.said else {}
             if split is not None:
                 said["split"] = split
-            return said | ({"left_out": len(left_out)} if left_out else {})
+            return said | ({"left_out": left_out.total(), "left_out_reasons": dict(left_out)} if left_out else {})
 
         info = write_export(
             lines,
@@ -230,7 +231,7 @@ class Exports:
             more=more,
             keep=keep,
         )
-        return _Written(info, len(left_out), len(deleted))
+        return _Written(replace(info, left_out=dict(left_out)), len(deleted))
 
     def _write_card(
         self, export: _Export, files: Sequence[CardFile], path: Path, written: Sequence[_Written], split: Split | None
@@ -246,7 +247,7 @@ class Exports:
             file_type=export.file_type,
             options=export.said,
             split=split,
-            left_out=sum(one.left_out for one in written),
+            left_out=sum((Counter(one.info.left_out) for one in written), Counter()),
             deleted=sum(one.deleted for one in written),
         )
 
@@ -274,10 +275,9 @@ class _Export:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A written file, and the traces that are no row of it."""
+    """A written file, and how many traces of it are deleted."""
 
     info: ExportInfo
-    left_out: int
     deleted: int
 
 

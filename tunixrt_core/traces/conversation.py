@@ -116,8 +116,12 @@ def check_conversation(talk: Conversation) -> None:
 
 def call_text(call: Call) -> str:
     """A call as JSON text, `{"name": ..., "arguments": ...}`, in the order and spacing of chat templates."""
-    written = call.arguments if isinstance(call.arguments, str) else _spaced(call.arguments)
-    return f'{{"name": {_spaced(call.name)}, "arguments": {written}}}'
+    return f'{{"name": {_spaced(call.name)}, "arguments": {arguments_text(call.arguments)}}}'
+
+
+def arguments_text(arguments: dict[str, Any] | str) -> str:
+    """The arguments of a call as text: JSON as chat templates write it, or the text that they are."""
+    return arguments if isinstance(arguments, str) else _spaced(arguments)
 
 
 def calls_text(calls: Sequence[Call]) -> str:

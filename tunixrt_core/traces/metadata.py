@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
+from tunixrt_core.traces.chat_messages import read_exported
+from tunixrt_core.traces.conversation import calls_text, conversation_of
 from tunixrt_core.traces.layout import layout_of
 from tunixrt_core.traces.rendering.parse import ParsedCompletion, parse_rendered
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
@@ -23,13 +25,14 @@ def rendered_metadata(
     scores: Sequence[GivenScore] = (),
 ) -> dict[str, Any]:
     """The metadata of a row whose completion holds the steps `contents` and the answer in a style; None: joined by
-    line ends.
+    line ends. The messages of the row hold the conversation.
 
     `step_chars`, the number of characters of each step, is enough to undo the rendering, with the layout where the
     trace has one, and the answer where that is part of a step. Where the completion holds the answer alone,
     `trace_steps` are kept as they are.
     """
     metadata = metadata_of(data, trace_id)
+    metadata.pop("conversation", None)
     if style is not None:
         metadata["style"] = style
     if style is ReasoningStyle.ANSWER:
@@ -66,6 +69,20 @@ def rebuild_reasoning(prompt: str, reasoning: str, answer: str, metadata: Mappin
     return _checked(prompt, parsed.steps, parsed.answer, metadata)
 
 
+def rebuild_messages(messages: Sequence[Any], tools: Any, metadata: Mapping[str, Any]) -> Trace | None:
+    """The same where the row holds all messages, from the system text to the final turn, with the definitions of tools
+    as a list or its JSON text.
+    """
+    try:
+        found = read_exported(messages, tools, system=metadata.get("system") is not None)
+    except InvalidTrace:
+        return None
+    known = {**metadata, "conversation": found.conversation} if found.conversation else metadata
+    if found.reasoning is not None and "style" not in metadata:
+        return rebuild_reasoning(found.prompt, found.reasoning, found.content, known)
+    return rebuild_completion(found.prompt, found.content, known)
+
+
 def rebuild_steps(
     prompt: str, metadata: Mapping[str, Any], *, steps: Sequence[str] | None = None, answer: str | None = None
 ) -> Trace | None:
@@ -89,8 +106,11 @@ def _parsed(completion: str, style: ReasoningStyle, metadata: Mapping[str, Any])
 
 def _checked(prompt: str, steps: Sequence[str], answer: str | None, metadata: Mapping[str, Any]) -> Trace | None:
     rest = {key: value for key, value in metadata.items() if key not in _ROW_ONLY}
-    row = {"prompt": prompt, "trace_steps": list(steps), "final_answer": answer, "metadata": rest}
     try:
+        talk = metadata.get("conversation")
+        if answer == "" and isinstance(talk, Mapping):  # the final turn says nothing beside its calls
+            answer = calls_text(conversation_of(talk).calls)
+        row = {"prompt": prompt, "trace_steps": list(steps), "final_answer": answer, "metadata": rest}
         trace = from_row(row).trace
     except InvalidTrace:
         return None

@@ -40,6 +40,10 @@ class Plan(NamedTuple):
     of_references: bool  # and nothing else
 
 
+# where these are, no other column is the chat; `turns` of a trace as we write it are those behind its prompt
+_NO_CHATS = {"messages", "conversations", "trace_version"}
+
+
 def plan_of(keys: Sequence[str]) -> Plan:
     by_file = renamed(keys)
     names = [by_file.get(name, name) for name in keys]
@@ -53,7 +57,7 @@ def plan_of(keys: Sequence[str]) -> Plan:
     plan = Plan(
         names={usual: name for name, usual in by_file.items()},
         structured=tuple(name for name in STRUCTURED if name in found),
-        chats=() if found & {"messages", "conversations"} else tuple(name for name in CHATS if name in found),
+        chats=() if found & _NO_CHATS else tuple(name for name in CHATS if name in found),
         contexts=tuple(name for name in _contexts_of(found) if name in found),
         choices=choices,
         references=tuple(name for name in REFERENCES if name in found),

@@ -15,8 +15,8 @@ from tunixrt_core.ingest.formats.fields import (
     source_of,
     split_trace,
 )
-from tunixrt_core.ingest.formats.prompt_completion import rebuilt
 from tunixrt_core.ingest.reasoning.turns import exchange_of, read_turns, split_turn
+from tunixrt_core.traces.metadata import rebuild_messages
 from tunixrt_core.traces.scores import scores_in
 
 NAME = "messages"
@@ -34,9 +34,10 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
 
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """The assistant's last turn is the answer, the user's last turn before it the prompt; other turns are kept."""
-    found = exchange_of(read_turns(row.get("messages"), "messages"), "messages")
-    if (metadata := export_metadata(row)) and (known := rebuilt(found.prompt, [found.answer.raw], metadata)):
+    metadata = export_metadata(row)
+    if metadata and (known := rebuild_messages(row["messages"], row.get("tools"), metadata)):
         return [scored(labelled(known, options), scores_in(metadata))]
+    found = exchange_of(read_turns(row.get("messages"), "messages"), "messages")
     return [
         split_trace(
             split_turn(found.answer, options.rule),

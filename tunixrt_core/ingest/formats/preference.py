@@ -21,7 +21,7 @@ from tunixrt_core.ingest.formats.fields import (
     split_trace,
 )
 from tunixrt_core.ingest.formats.pair_columns import PairColumns, prompt_turns
-from tunixrt_core.ingest.formats.prompt_completion import prompt_of, rebuilt
+from tunixrt_core.ingest.formats.prompt_completion import rebuilt
 from tunixrt_core.ingest.formats.transcripts import transcript_turns
 from tunixrt_core.ingest.formats.verdicts import PAIR_SCORER
 from tunixrt_core.ingest.reasoning.split import Split, split_completion
@@ -119,7 +119,7 @@ def _exported(row: Mapping[str, Any], options: Options) -> list[Item] | None:
         own = metadata.get(side)
         if not isinstance(own, dict) or "trace_id" not in own:
             return None
-        trace = rebuilt(prompt_of(row.get("prompt"), "prompt").prompt, row.get(side), own)
+        trace = rebuilt(row.get("prompt"), row.get(side), row.get("tools"), own)
         if trace is None:
             return None
         items.append(scored(labelled(trace, options), scores_in(own)))

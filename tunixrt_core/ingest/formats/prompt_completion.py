@@ -20,7 +20,7 @@ from tunixrt_core.ingest.formats.fields import (
 from tunixrt_core.ingest.reasoning.split import Split, split_completion
 from tunixrt_core.ingest.reasoning.steps import Rule
 from tunixrt_core.ingest.reasoning.turns import Exchange, Turn, exchange_of, last_role, read_turns, roles_of, split_turn
-from tunixrt_core.traces.metadata import rebuild_completion, rebuild_reasoning
+from tunixrt_core.traces.metadata import rebuild_completion, rebuild_messages
 from tunixrt_core.traces.scores import scores_in
 from tunixrt_core.traces.trace import Trace
 
@@ -40,9 +40,10 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
 
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """Text, or messages that end with the user's turn and the assistant's. `label` of TRL becomes a score."""
-    asked = prompt_of(row.get("prompt"), "prompt")
-    if (metadata := export_metadata(row)) and (known := rebuilt(asked.prompt, row.get("completion"), metadata)):
+    metadata = export_metadata(row)
+    if metadata and (known := rebuilt(row.get("prompt"), row.get("completion"), row.get("tools"), metadata)):
         return [scored(labelled(known, options), scores_in(metadata))]
+    asked = prompt_of(row.get("prompt"), "prompt")
     split, kept = _completion(row.get("completion"), asked, options.rule)
     used = set(_FIELDS)
     scores = flag("label", row.get("label"), scorer="trl") if isinstance(row.get("label"), bool) else []
@@ -59,16 +60,13 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     return [scored(trace, scores)]
 
 
-def rebuilt(prompt: str, completion: Any, metadata: dict[str, Any]) -> Trace | None:
+def rebuilt(prompt: Any, completion: Any, tools: Any, metadata: dict[str, Any]) -> Trace | None:
     """The trace of a row that Tunix RT exported, exactly as it was; None where the text was edited since."""
-    if isinstance(completion, str):
+    if isinstance(prompt, str) and isinstance(completion, str):
         return rebuild_completion(prompt, completion, metadata)
-    turn = completion[0] if isinstance(completion, list) and len(completion) == 1 else None
-    if not isinstance(turn, dict) or not isinstance(turn.get("content"), str):
-        return None
-    if isinstance(reasoning := turn.get("reasoning_content"), str):
-        return rebuild_reasoning(prompt, reasoning, turn["content"], metadata)
-    return rebuild_completion(prompt, turn["content"], metadata)
+    if isinstance(prompt, list) and isinstance(completion, list):
+        return rebuild_messages([*prompt, *completion], tools, metadata)
+    return None
 
 
 def prompt_of(value: Any, field: str) -> Exchange:

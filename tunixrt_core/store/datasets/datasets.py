@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from tunixrt_core.datasets.gates.findings import Finding, GateOutcome
@@ -22,6 +21,8 @@ from tunixrt_core.store.sql.pools import reader_of
 from tunixrt_core.store.sql.reading import WHOLE
 from tunixrt_core.store.sql.tables import dataset_rows, dataset_versions, trace_scores, traces
 from tunixrt_core.store.traces.filters import IS_NEGATIVE
+from tunixrt_core.traces.chat_messages import ChatParts, chat_parts
+from tunixrt_core.traces.conversation import FIELDS
 from tunixrt_core.traces.rows import Split
 
 _BATCH = 5_000
@@ -117,18 +118,28 @@ class DatasetStore:
             for rows in streamed.partitions():
                 yield from rows
 
-    def has_messages(self, name: str, version: int | None = None) -> bool:
-        """Whether any trace of a version has a system text or turns before its prompt. Raises NotFound."""
+    def chat_parts(self, name: str, version: int | None = None, *, pairs: bool = False) -> ChatParts:
+        """What any trace of a version holds of a chat; with `pairs` also those that its traces were compared with.
+        Raises NotFound.
+        """
         with self._db.read() as connection:
             number = find_version(reader_of(connection), name, version)["id"]
-            joined = select(traces.c.body).join(dataset_rows, dataset_rows.c.hash == traces.c.hash)
-            body = traces.c.body
-            # keys of these names may be elsewhere in `meta`, too
-            wanted = joined.where(
-                dataset_rows.c.version_id == number, body.contains('"system":') | body.contains('"earlier":')
-            )
-            streamed = connection.execution_options(yield_per=_BODIES).execute(wanted)
-            return any(_has_messages(orjson.loads(found)) for found in streamed.scalars())
+            own = select(dataset_rows.c.hash).where(dataset_rows.c.version_id == number)
+            meant: ColumnElement[bool] = traces.c.hash.in_(own)
+            if pairs:
+                scored = traces.alias()
+                compared = select(trace_scores.c.against).join(scored, scored.c.id == trace_scores.c.trace_id)
+                meant = or_(meant, traces.c.hash.in_(compared.where(scored.c.hash.in_(own))))
+
+            def any_has(part: str) -> bool:
+                # text of these keys may be elsewhere in a trace, too
+                holds = or_(*(traces.c.body.contains(f'"{key}":') for key in _KEYS[part]))
+                wanted = select(traces.c.body).where(meant, holds)
+                streamed = connection.execution_options(yield_per=_BODIES).execute(wanted)
+                return any(getattr(chat_parts(orjson.loads(found)), part) for found in streamed.scalars())
+
+            talks = any_has("conversation")
+            return ChatParts(any_has("system"), talks, talks and any_has("keys"))
 
     def outcomes(self, name: str, version: int | None = None) -> Sequence[GateOutcome]:
         """What each gate did for a version, in the order of the gates; none for one without gates. Raises NotFound."""
@@ -211,5 +222,9 @@ def _insert_rows(connection: Connection, number: int, rows: Iterable[DatasetRow]
         connection.execute(insert(dataset_rows), batch)
 
 
-def _has_messages(data: Mapping[str, Any]) -> bool:
-    return data.get("system") is not None or bool(data["meta"].get("earlier"))
+# the keys that a trace has in its canonical JSON where it holds a part of a chat
+_KEYS = {
+    "system": ("system",),
+    "conversation": FIELDS,
+    "keys": ("turns", "tools", "calls", "reasoning", "call_id", "name", "train"),
+}
