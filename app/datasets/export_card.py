@@ -16,7 +16,7 @@ from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.export.entries import ExportOptions
 from tunixrt_core.export.files import FileType
-from tunixrt_core.export.formats import EXPORT_FORMATS
+from tunixrt_core.export.formats import EXPORT_FORMATS, left_out_words
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.traces.rendering.chats import ChatFormat
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
@@ -38,11 +38,12 @@ STYLE_WORDS = {
     ReasoningStyle.PLAIN: "Lines, then ####",
     ReasoningStyle.ANSWER: "Answer only",
 }
-TURN_WORDS = {"auto": "Messages if a trace has a system text", "text": "Text", "messages": "Messages"}
+TURN_WORDS = {"auto": "Messages if a trace has a system text or turns", "text": "Text", "messages": "Messages"}
 REASONING_WORDS = {"content": "In the content", "field": "In reasoning_content"}
 FILE_WORDS = {FileType.JSONL: "JSONL", FileType.JSONL_GZ: "JSONL.gz", FileType.PARQUET: "Parquet"}
 SPLIT_WORDS = {"all": "All", "train": "Train", "eval": "Eval", "files": "A file each"}
 _PREVIEW_HEIGHT = 320
+_COUNTED = 2_000  # larger versions would delay the page
 
 
 def export_card(version: DatasetVersion, manifest: RunManifest | None) -> None:
@@ -77,6 +78,7 @@ def export_card(version: DatasetVersion, manifest: RunManifest | None) -> None:
         try:
             lines = get_pipeline().exports.lines(version.name, version.version, format, options=options, split=sides[0])
             first = next(lines, None)
+            _left_out(version, format, options, split)
         except TunixRTError as error:  # no trace of the version is a row of the format
             show_error(error)
             return
@@ -111,6 +113,17 @@ def export_card(version: DatasetVersion, manifest: RunManifest | None) -> None:
             blocks.key_values([("File", manifest.data.path), ("sha256", manifest.data.sha256)])
 
 
+def _left_out(version: DatasetVersion, format: str, options: ExportOptions, split: Split | None) -> None:
+    """The traces that give no row, with the reasons; of a large version on request: every row is made."""
+    if version.rows > _COUNTED and not st.button("Count the rows", icon=":material/tag:", key="count-rows"):
+        return
+    found = get_pipeline().exports.counts(version.name, version.version, format, options=options, split=split)
+    if found.left_out:
+        st.caption(f"{plural(found.rows, 'row')}. Left out: {left_out_words(found.left_out)}.")
+    elif version.rows > _COUNTED:
+        st.caption(f"{plural(found.rows, 'row')}. No trace is left out.")
+
+
 def _options(names: tuple[str, ...]) -> dict[str, str]:
     """The fields for the format's options, and their values."""
     asked: dict[str, str] = {}
@@ -119,7 +132,7 @@ def _options(names: tuple[str, ...]) -> dict[str, str]:
         asked["chat"] = st.selectbox(
             "Prompts in the chat format",
             chats,
-            format_func=lambda chat: chat or "none: the prompt only",
+            format_func=lambda chat: chat or "none: text or messages",
             key="export-chat",
         )
     if "style" in names and asked.get("chat") != "":
@@ -127,10 +140,10 @@ def _options(names: tuple[str, ...]) -> dict[str, str]:
         asked["style"] = st.selectbox(
             "Steps and answer", styles, format_func=lambda name: STYLE_WORDS[ReasoningStyle(name)], key="export-style"
         )
-    if "turns" in names:
-        asked["turns"] = st.selectbox(
-            "Prompt and completion", list(TURN_WORDS), format_func=TURN_WORDS.__getitem__, key="export-turns"
-        )
+    if "turns" in names and not asked.get("chat"):
+        words = TURN_WORDS if "chat" not in names else TURN_WORDS | {"auto": "Messages if a trace has a conversation"}
+        label = "Prompts" if "chat" in names else "Prompt and completion"
+        asked["turns"] = st.selectbox(label, list(words), format_func=words.__getitem__, key="export-turns")
     if "reasoning" in names:
         asked["reasoning"] = st.selectbox(
             "Reasoning", list(REASONING_WORDS), format_func=REASONING_WORDS.__getitem__, key="export-reasoning"

@@ -16,7 +16,7 @@ from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import out
 from tunixrt_core.datasets.gates.findings import GateOutcome
 from tunixrt_core.export.entries import ExportOptions
-from tunixrt_core.export.formats import EXPORT_FORMATS
+from tunixrt_core.export.formats import EXPORT_FORMATS, left_out_words
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.rows import SPLITS, Split
 
@@ -228,3 +228,5 @@ def export(
         return
     for info in infos:
         out.print(f"{info.path}  {info.rows:,} rows, {info.bytes:,} bytes, sha256 {info.sha256}")
+        if info.left_out:
+            out.print(f"Left out: {left_out_words(info.left_out)}.")

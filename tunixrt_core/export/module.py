@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tunixrt_core.errors import InvalidDataset, OutputError
+from tunixrt_core.export.entries import ExportOptions
 from tunixrt_core.export.files import ExportInfo, FileType
 
 _OPENED = {
@@ -41,6 +42,14 @@ def data_module(file_name: str, file_type: FileType = FileType.JSONL) -> str:
 
 def module_name(file_name: str) -> str:
     return f"{file_name.partition('.jsonl')[0]}.py"
+
+
+def check_prompts(options: ExportOptions) -> None:
+    """Raises InvalidDataset where the prompts are messages: Tunix takes text."""
+    if options.turns == "messages" and options.chat is None:
+        raise InvalidDataset(
+            "The data module gives Tunix prompts of text, and these are messages. Choose a chat format, or text."
+        )
 
 
 def write_module(export: ExportInfo, format: str, file_type: FileType) -> Path:

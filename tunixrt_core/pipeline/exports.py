@@ -13,7 +13,7 @@ from tunixrt_core.export.card import CardFile, CardInfo, card_path, export_card,
 from tunixrt_core.export.entries import Entry, ExportOptions
 from tunixrt_core.export.files import ExportInfo, FileType, encoded, file_type_named, remove_export, write_export
 from tunixrt_core.export.formats import ExportFormat, Job, OnLeftOut, export_tunix_sft_jsonl, exporter_named
-from tunixrt_core.export.module import write_module
+from tunixrt_core.export.module import check_prompts, write_module
 from tunixrt_core.traces.rows import SPLITS
 
 if TYPE_CHECKING:
@@ -65,6 +65,29 @@ class Exports:
         negatives = self._datasets.negatives(frozen.name, frozen.version)
         return exporter.lines(entries, Job(chosen, self.scores_of, on_left_out, self._store.traces.body, negatives))
 
+    def counts(
+        self,
+        name: str,
+        version: int | None = None,
+        format: str = "tunix_sft",
+        *,
+        options: ExportOptions = _DEFAULT,
+        split: Split | None = None,
+    ) -> ExportCounts:
+        """How many rows an export has, and how many traces give none, by the reason; all lines are made for it.
+        Raises InvalidDataset where no trace gives one.
+        """
+        left_out: Counter[str] = Counter()
+        lines = self.lines(
+            name,
+            version,
+            format,
+            options=options,
+            split=split,
+            on_left_out=lambda trace_hash, reason: left_out.update([reason]),
+        )
+        return ExportCounts(sum(1 for _ in lines), dict(left_out))
+
     def blocks(
         self,
         name: str,
@@ -100,6 +123,8 @@ class Exports:
         The sidecar names the dataset version and the rows that are missing because their trace was deleted.
         """
         export = self._export(name, version, format, file_type, options)
+        if module:
+            check_prompts(export.options)
         target = path or self._settings.exports_dir / export_name(export.version, format, export.file_type, split)
         written = self._written(export, target, split, keep=path is None)
         target = written.info.path
@@ -260,6 +285,17 @@ class Exports:
                 on_deleted(trace_hash)
             else:
                 yield Entry(trace_hash, body, side)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportCounts:
+    """The rows of an export, and the traces that give none, by the reason."""
+
+    rows: int
+    left_out: Mapping[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows, "left_out": dict(self.left_out)}
 
 
 @dataclass(frozen=True, slots=True)

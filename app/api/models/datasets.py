@@ -34,6 +34,13 @@ class DatasetVersions(BaseModel):
     versions: list[DatasetVersion]
 
 
+class ExportCounts(BaseModel):
+    """The size of an export."""
+
+    rows: int
+    left_out: dict[str, int] = Field(description="Traces that give no row, by the reason.")
+
+
 class GateOutcome(BaseModel):
     gate: str
     version: int

@@ -16,6 +16,7 @@ from app.api.models.datasets import (
     DatasetList,
     DatasetVersion,
     DatasetVersions,
+    ExportCounts,
     GateFinding,
     GateFindings,
     GateOutcome,
@@ -46,7 +47,7 @@ def export_options(
     reasoning: Annotated[
         str, Query(description="Place of the reasoning in messages: in the content, or in a field.")
     ] = "content",
-    chat: Annotated[str, Query(description="Chat format of grpo's prompts. Default: none.")] = "",
+    chat: Annotated[str, Query(description="Chat format of grpo's prompts. Default: text or messages.")] = "",
 ) -> ExportOptions:
     return ExportOptions.of(style, turns, reasoning, chat)
 
@@ -112,6 +113,20 @@ def export(
     """A version as JSONL, in any export format. Needs no Tunix; always the same bytes."""
     lines = pipeline.exports.lines(name, version, format, options=options, split=split)
     return JsonlDownload(lines, pipeline.exports.name(name, version, format, split=split))
+
+
+@router.get("/{name}/{version}/export.json")
+def export_counts(
+    name: Name,
+    version: Number,
+    pipeline: Pipe,
+    options: Options,
+    format: Format = "tunix_sft",
+    split: Side = None,
+) -> ExportCounts:
+    """The rows of an export, and the traces that give none, with the reasons. Makes every row, and sends none."""
+    found = pipeline.exports.counts(name, version, format, options=options, split=split)
+    return ExportCounts.model_validate(found.to_dict())
 
 
 @router.get(
