@@ -80,8 +80,8 @@ def _made(group: Sequence[Judged]) -> Iterator[tuple[Judged, Judged]]:
 def preference(better: Judged, worse: Judged, options: ExportOptions) -> dict[str, Any] | LeftOut:
     """The row of a pair. Its metadata holds that of both.
 
-    Turns behind the prompt are part of it as far as both sides begin with the same ones; the rest, which is what the
-    sides differ in, stands before the final turn of each.
+    Turns behind the prompt are part of it as far as both sides begin with the same ones. Those in which the sides
+    differ come before the final turn of each.
     """
     sides = {"chosen": better, "rejected": worse}
     said: dict[str, Any] = {side: rendered(one.data, options) for side, one in sides.items()}
