@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -16,6 +17,7 @@ from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset, NotFound, Stopped
 from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
 from tunixrt_core.settings import Settings
+from tunixrt_core.traces.conversation import Conversation, Message
 from tunixrt_core.traces.scores import GivenScore
 from tunixrt_core.traces.trace import Step, Trace
 
@@ -153,3 +155,27 @@ def test_every_answer_of_gsm8k_is_right_and_no_row_has_a_fault_that_it_does_not_
     assert found["answer"].counts == {"right": 7_473}
     clean = {"reasoning", "tags", "control_tokens", "too_long", "exact_duplicate", "near_duplicate"}
     assert {name: found[name].rows for name in clean} == dict.fromkeys(clean, 0)
+
+
+def test_one_trace_a_prompt_counts_the_turns_before_it_as_part_of_the_prompt(rt: Pipeline) -> None:
+    pairs = [(n, answer) for n in (12, 50) for answer in ("right", "wrong")]
+    talks = [
+        Trace(
+            "Double it.",
+            (),
+            f"{answer} {n}",
+            source="talks",
+            conversation=Conversation(
+                messages=(Message("user", f"My number is {n}, {answer}."), Message("assistant", "Noted."))
+            ),
+        )
+        for n, answer in pairs
+    ]
+    rt.traces.add_many(talks)
+    assert len({talk.group_key for talk in talks}) == 4
+    assert rt.datasets.build(DatasetSpec("talks", source="talks", dedupe="prompt", eval_share=0)).rows == 4
+    rt.traces.add_many([replace(talks[0], final_answer="another")])
+    assert rt.datasets.build(DatasetSpec("talks", source="talks", dedupe="prompt", eval_share=0)).rows == 4
+    halves = rt.datasets.build(DatasetSpec("halves", source="talks", dedupe="none", eval_share=0.5))
+    sides = {(trace.group_key, side) for trace, side in rt.datasets.rows("halves", halves.version)}
+    assert len(sides) == 4, "the traces of one conversation are on one side"
