@@ -79,9 +79,11 @@ def _headed(heading: str, text: str) -> None:
 
 def _turn(message: Message) -> None:
     """A turn beside the prompt: its role, what it thinks and says, what it calls."""
-    _headed(" ".join(filter(None, (message.role.capitalize(), message.name, message.call_id))), message.content)
+    out.print(" ".join(filter(None, (message.role.capitalize(), message.name, message.call_id))), style="bold")
     if message.reasoning:
-        _headed("Thinking", message.reasoning)
+        out.print(f"Thinking: {message.reasoning}")
+    if message.content:
+        out.print(message.content)
     if message.calls:
         _headed("Calls", calls_text(message.calls))
 
