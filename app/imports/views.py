@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app.state import get_pipeline
-from app.ui import blocks
+from app.ui import blocks, turns
 from app.ui.background import TICK, follow
 from app.ui.boundary import escape_markdown, show_error
 from app.ui.components import card, table, tiles
@@ -102,8 +102,9 @@ def show_rows(rows: Sequence[PreviewRow], unit: Unit) -> None:
         if len(row.traces) > 1:
             st.caption(f"Trace {i + 1} of {len(row.traces)} of this row")
         trace = Trace.from_dict(value)
-        blocks.prose(trace.prompt)
+        turns.show_prompt(trace)
         blocks.timeline(trace.steps)
+        turns.show_calls(trace.conversation.calls)
         blocks.answers(trace.final_answer, trace.reference_answer, None)
 
 

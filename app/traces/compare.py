@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.traces.reader import step_scores
 from app.traces.step_table import step_table
-from app.ui import blocks
+from app.ui import blocks, turns
 from app.ui.components import card, halves
 from app.ui.words import one_line
 from tunixrt_core.datasets.gates.rules.answer import answer_matches
@@ -45,10 +45,15 @@ def show_compare(rt: Pipeline, ref: str, other: str) -> None:
 
 
 def _show(a: StoredTrace, b: StoredTrace, diff: TraceDiff) -> None:
-    with card("Prompt", "" if diff.same_prompt else "the prompts differ", key="compare-prompt"):
-        blocks.prose(a.trace.prompt)
-        if not diff.same_prompt:
-            blocks.prose(b.trace.prompt)
+    with card("Prompt", _prompt_note(diff), key="compare-prompt"):
+        if diff.same_prompt and diff.same_conversation:
+            turns.show_prompt(a.trace)
+        else:
+            with halves():
+                for name, stored in (("A", a), ("B", b)):
+                    with st.container(key=f"prompt-{name}"):
+                        st.markdown(f"**{name} · {stored.id[:8]}**")
+                        turns.show_prompt(stored.trace)
     with card("Steps", divergence_words(diff), key="compare-steps"):
         titles = (f"A · {a.id[:8]}", f"B · {b.id[:8]}")
         blocks.html(step_table(diff, titles, [step_scores(stored) for stored in (a, b)]))
@@ -57,6 +62,12 @@ def _show(a: StoredTrace, b: StoredTrace, diff: TraceDiff) -> None:
             with card(f"Answer {name}", stored.trace.model or stored.trace.source or "", key=f"answer-{name}"):
                 trace = stored.trace
                 blocks.answers(trace.final_answer, trace.reference_answer, answer_matches(trace))
+
+
+def _prompt_note(diff: TraceDiff) -> str:
+    if not diff.same_prompt:
+        return "the prompts differ"
+    return "" if diff.same_conversation else "the conversations differ"
 
 
 def divergence_words(diff: StepDiff, what: str = "traces") -> str:

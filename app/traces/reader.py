@@ -6,7 +6,7 @@ import orjson
 import streamlit as st
 
 from app.traces.step_table import StepScores
-from app.ui import blocks
+from app.ui import blocks, turns
 from app.ui.words import MISSING, moment, plural
 from tunixrt_core.datasets.gates.lints import lint
 from tunixrt_core.datasets.gates.rules.answer import answer_matches
@@ -20,10 +20,10 @@ def show_trace(stored: StoredTrace) -> None:
     if trace.system:
         st.caption("System prompt")
         blocks.prose(trace.system)
-    st.caption("Prompt")
-    blocks.prose(trace.prompt)
+    turns.show_prompt(trace, named=True)
     st.caption(f"Reasoning · {plural(len(trace.steps), 'step')}")
     blocks.timeline(trace.steps, step_scores(stored))
+    turns.show_calls(trace.conversation.calls)
     blocks.answers(trace.final_answer, trace.reference_answer, answer_matches(trace))
     for human, label in ((True, "Scores by people"), (False, "Automatic scores")):
         whole = [one.given for one in stored.scores if one.given.step is None and (one.given.kind == "human") is human]

@@ -96,6 +96,20 @@ def test_the_export_has_other_formats(api: TestClient, dataset: str, format: str
     assert f"doubles-v1.{format}.jsonl" in answer.headers["content-disposition"]
 
 
+def test_traces_that_an_export_leaves_out_are_counted_by_the_reason(api: TestClient, dataset: str) -> None:
+    found = api.get(f"/datasets/{dataset}/1/export.json?format=prompt_completion&turns=text")
+    assert found.json() == {"rows": 10, "left_out": {}}
+    talk = trace(99) | {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
+    assert api.post("/traces/batch", json=[talk]).json()["inserted"] == 1
+    api.post("/datasets", json={"name": "talks"})
+    found = api.get("/datasets/talks/1/export.json?format=prompt_completion&turns=text")
+    assert found.json() == {
+        "rows": 10,
+        "left_out": {"with a conversation, which a prompt of text cannot hold": 1},
+    }
+    assert api.get("/datasets/talks/1/export.json?format=stepwise").status_code == 422
+
+
 def test_the_export_is_written_as_asked(api: TestClient, dataset: str) -> None:
     asked = "format=messages&style=numbered"
     (row, *_) = api.get(f"/datasets/{dataset}/1/export.jsonl?{asked}").content.splitlines()

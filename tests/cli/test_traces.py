@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.command import tunixrt
+from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.pipeline.pipeline import open_pipeline
 from tunixrt_core.settings import Settings
+from tunixrt_core.traces.conversation import Call, Conversation, Message
 from tunixrt_core.traces.trace import Step, Trace
 
 A = Trace("6 * 7?", (Step(0, "six sevens", "plan"), Step(1, "that is 42")), "42", reference_answer="42", source="one")
@@ -31,6 +33,28 @@ def test_traces_are_listed_by_filters(home: Path) -> None:
     found = json.loads(tunixrt("traces", "list", "--text", "sevens", "--json", home=home).stdout)
     assert [item["trace"]["final_answer"] for item in found["traces"]] == ["41", "42"]
     assert (found["count"], found["exact"]) == (2, True)
+
+
+def test_a_conversation_is_shown_around_its_prompt_and_written_with_it(home: Path) -> None:
+    talk = Conversation(
+        messages=(Message("user", "Hello."), Message("assistant", "Hi.", reasoning="Greet.")),
+        turns=(
+            Message("assistant", calls=(Call("times", {"a": 6}, "c1"),)),
+            Message("tool", "forty-two", call_id="c1"),
+        ),
+    )
+    trace = Trace("6 * 7?", (), "42", source="talks", conversation=talk)
+    with open_pipeline(Settings.from_env({"TUNIXRT_HOME": str(home)})) as rt:
+        rt.traces.add(trace)
+        rt.datasets.build(DatasetSpec("talks", source="talks"))
+    shown = tunixrt("traces", "show", trace.content_hash, home=home).stdout
+    parts = ("Hello.", "Greet.", "Hi.", "6 * 7?", '{"name": "times", "arguments": {"a": 6}}', "forty-two", "Answer")
+    assert (places := [shown.index(part) for part in parts]) == sorted(places)
+    found = json.loads(tunixrt("traces", "show", trace.content_hash, "--json", home=home).stdout)
+    assert found["trace"]["messages"][1]["reasoning"] == "Greet."
+    assert "differ" in tunixrt("traces", "diff", A.content_hash, trace.content_hash, home=home).stdout
+    refused = tunixrt("export", "talks", "--format", "prompt_completion", "--turns", "text", home=home)
+    assert "1 with a conversation, which a prompt of text cannot hold" in refused.stderr
 
 
 def test_a_trace_is_tagged_noted_scored_and_shown(home: Path) -> None:

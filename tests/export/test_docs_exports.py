@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.export.test_formats import CALLED
 from tunixrt_core.export.entries import ExportOptions
 from tunixrt_core.export.files import FileType
 from tunixrt_core.export.formats import EXPORT_FORMATS
@@ -44,6 +45,12 @@ def test_the_row_of_every_format_is_the_one_that_is_written(format: str) -> None
             traces, split_of=lambda trace: "train", options=option, scores_of=lambda trace_hash: RATED
         )
         assert row.encode() + b"\n" == b"".join(lines)
+
+
+def test_the_row_of_a_conversation_is_the_one_that_is_written() -> None:
+    (row,) = re.findall(r"```json\n(.*?)\n```", section("## Conversations"), re.DOTALL)
+    lines = EXPORT_FORMATS["messages"]([CALLED], options=ExportOptions(ReasoningStyle.THINK))
+    assert row.encode() + b"\n" == b"".join(lines)
 
 
 @pytest.mark.parametrize("chat", ChatFormat)

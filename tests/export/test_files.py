@@ -20,8 +20,9 @@ from tunixrt_core.export.card import CardFile, CardInfo, card_path, export_card,
 from tunixrt_core.export.entries import ExportOptions
 from tunixrt_core.export.files import ExportInfo, FileType, encoded, file_type_named, write_export
 from tunixrt_core.export.formats import EXPORT_FORMATS
-from tunixrt_core.export.module import data_module, write_module
+from tunixrt_core.export.module import check_prompts, data_module, write_module
 from tunixrt_core.traces.chat_messages import NO_PARTS
+from tunixrt_core.traces.rendering.chats import ChatFormat
 from tunixrt_core.traces.rows import SPLITS, Split
 from tunixrt_core.traces.trace import Step, Trace
 
@@ -193,6 +194,13 @@ def test_tunix_reads_an_export_through_its_module(tmp_path: Path) -> None:
     dataset = get_dataset_from_module(f"{path}:create_dataset(split='train')")
     assert len(dataset) == info.rows
     assert set(dataset[0]) == {"prompts", "question", "answer"}
+
+
+def test_the_module_gives_prompts_of_text_only() -> None:
+    check_prompts(ExportOptions(turns="text"))
+    check_prompts(ExportOptions(turns="messages", chat=ChatFormat.QWEN3))
+    with pytest.raises(InvalidDataset, match="Choose a chat format, or text"):
+        check_prompts(ExportOptions(turns="messages"))
 
 
 def test_the_module_is_for_grpo_lines_only(tmp_path: Path) -> None:

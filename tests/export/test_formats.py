@@ -134,7 +134,7 @@ def test_export_ingest_export_is_a_fixed_point(
     assert list(EXPORT_FORMATS[format](back, options=options, scores_of=known)) == first
 
 
-@pytest.mark.parametrize("format", EXPORT_FORMATS.keys() - {"stepwise"})
+@pytest.mark.parametrize("format", sorted(EXPORT_FORMATS.keys() - {"stepwise"}))
 def test_the_format_of_an_exported_row_is_found_out_and_gives_its_trace_back(format: str) -> None:
     traces = [CALLED] if format == "grpo" else [CALLED, replace(CALLED, final_answer="22")]
     lines = EXPORT_FORMATS[format](traces, options=ExportOptions(turns="messages"))

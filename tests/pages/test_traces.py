@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from tests.pages.conftest import checked, keys, open_page, press, words
 from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.traces.conversation import Call, Conversation, Message
 from tunixrt_core.traces.trace import Step, Trace
 
 
@@ -174,3 +177,24 @@ def test_a_group_in_the_address_lists_its_traces_until_it_is_left(rt: Pipeline) 
     app = open_page("traces.py", group=one.group_key)
     assert len(app.dataframe[0].value) == 3
     assert len(press(app, "leave-group").dataframe[0].value) == 4
+
+
+def test_a_conversation_is_read_around_its_prompt_as_text_alone(filled: Pipeline) -> None:
+    said = "<b>Hello</b> <script>alert(1)</script>"
+    call = Call("weather", {"city": "Köln"}, "c1")
+    talk = Conversation(
+        messages=(Message("user", "Hi there"), Message("assistant", said, reasoning="Be polite.", train=False)),
+        turns=(Message("assistant", calls=(call,)), Message("tool", "x" * 700, call_id="c1", name="weather")),
+        tools=({"type": "function", "function": {"name": "weather"}},),
+        calls=(Call("say", {"text": "sun"}),),
+    )
+    trace = Trace("Which weather?", (Step(0, "Look."),), "sun", conversation=talk)
+    filled.traces.add(trace)
+    shown = words(open_page("traces.py", trace=trace.content_hash))
+    places = [
+        shown.index(text) for text in ("Hi there", "Be polite.", "Which weather?", "Köln", "700 characters", "sun")
+    ]
+    assert places == sorted(places)
+    assert "not trained" in shown
+    assert escape(said) in shown
+    assert shown.count("<script>") == 1, "in its JSON alone, which is code"

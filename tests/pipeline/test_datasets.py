@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -14,8 +15,11 @@ from tunixrt_core.datasets.eval_prompts import EvalFile
 from tunixrt_core.datasets.gates.registry import GATES
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset, NotFound, Stopped
+from tunixrt_core.export.entries import ExportOptions
+from tunixrt_core.ingest.reader import read_traces
 from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
 from tunixrt_core.settings import Settings
+from tunixrt_core.traces.conversation import Call, Conversation, Message
 from tunixrt_core.traces.scores import GivenScore
 from tunixrt_core.traces.trace import Step, Trace
 
@@ -153,3 +157,57 @@ def test_every_answer_of_gsm8k_is_right_and_no_row_has_a_fault_that_it_does_not_
     assert found["answer"].counts == {"right": 7_473}
     clean = {"reasoning", "tags", "control_tokens", "too_long", "exact_duplicate", "near_duplicate"}
     assert {name: found[name].rows for name in clean} == dict.fromkeys(clean, 0)
+
+
+def test_one_trace_a_prompt_counts_the_turns_before_it_as_part_of_the_prompt(rt: Pipeline) -> None:
+    pairs = [(n, answer) for n in (12, 50) for answer in ("right", "wrong")]
+    talks = [
+        Trace(
+            "Double it.",
+            (),
+            f"{answer} {n}",
+            source="talks",
+            conversation=Conversation(
+                messages=(Message("user", f"My number is {n}, {answer}."), Message("assistant", "Noted."))
+            ),
+        )
+        for n, answer in pairs
+    ]
+    rt.traces.add_many(talks)
+    assert len({talk.group_key for talk in talks}) == 4
+    assert rt.datasets.build(DatasetSpec("talks", source="talks", dedupe="prompt", eval_share=0)).rows == 4
+    rt.traces.add_many([replace(talks[0], final_answer="another")])
+    assert rt.datasets.build(DatasetSpec("talks", source="talks", dedupe="prompt", eval_share=0)).rows == 4
+    halves = rt.datasets.build(DatasetSpec("halves", source="talks", dedupe="none", eval_share=0.5))
+    sides = {(trace.group_key, side) for trace, side in rt.datasets.rows("halves", halves.version)}
+    assert len(sides) == 4, "the traces of one conversation are on one side"
+
+
+def test_files_of_both_sides_hold_conversations_and_say_what_they_leave_out(rt: Pipeline, tmp_path: Path) -> None:
+    call = Call("double", {"of": 7}, "c1")
+    talks = [
+        Trace(
+            f"And {n}?",
+            (),
+            str(2 * n),
+            source="talks",
+            conversation=Conversation(turns=(Message("assistant", calls=(call,)), Message("tool", "14", call_id="c1"))),
+        )
+        for n in range(20)
+    ]
+    rt.traces.add_many(
+        [*talks, Trace("Alone?", (), "yes", source="talks"), Trace("Alone now?", (), "no", source="talks")]
+    )
+    rt.datasets.build(DatasetSpec("talks", source="talks", eval_share=0.5))
+    written = rt.exports.write_split_files("talks", format="messages", folder=tmp_path / "m", card=True)
+    assert sum(info.rows for info in written.values()) == 22
+    assert '"tool_calls": [{"id": Value("string")' in (tmp_path / "m" / "README.md").read_text()
+    back = [item for info in written.values() for item in read_traces(info.path, name=info.path.name)]
+    assert {talk.content_hash for talk in talks} <= {trace.content_hash for trace in back if isinstance(trace, Trace)}
+    text = rt.exports.write(
+        "talks", format="prompt_completion", path=tmp_path / "t.jsonl", options=ExportOptions(turns="text"), card=True
+    )
+    assert (text.rows, dict(text.left_out)) == (2, {"with a conversation, which a prompt of text cannot hold": 20})
+    told = orjson.loads(text.meta_path.read_bytes())
+    assert (told["left_out"], told["left_out_reasons"]) == (20, text.left_out)
+    assert "with a conversation, which a prompt of text cannot hold | `20` |" in (tmp_path / "README.md").read_text()

@@ -59,12 +59,14 @@ def test_the_same_files_are_the_same_base_wherever_they_lie(run: RunDir, manifes
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("model.safetensors", os.urandom(12 * MEBIBYTE), "model.safetensors has another content"),
+        # in place, of the same size
+        ("model.safetensors", bytes(12 * MEBIBYTE), "model.safetensors has another content"),
         ("model.safetensors", b"short", "model.safetensors has 5 bytes, not 12,582,912"),
         ("config.json", b'{"model_type": "llama"}', "config.json has another content"),
         ("chat_template.jinja", b"{{ messages }}", "chat_template.jinja is new"),
         ("tokenizer.json", None, "tokenizer.json is missing"),
     ],
+    ids=["weights", "shorter weights", "config", "template", "no tokenizer"],
 )
 def test_another_base_is_refused_by_the_names_of_its_files(
     run: RunDir, manifest: RunManifest, model: Path, name: str, content: bytes | None, said: str

@@ -49,7 +49,7 @@ def file_type_named(name: str) -> FileType:
 
 @dataclass(frozen=True, slots=True)
 class ExportInfo:
-    """A written export. `sha256` is of the file's bytes; the sidecar stands at `meta_path`.
+    """A written export. `sha256` is of the file's bytes; `meta_path` is its sidecar.
 
     `left_out` counts the traces that give no row of the format by the reason.
     """

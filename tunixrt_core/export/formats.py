@@ -78,7 +78,7 @@ class ExportFormat:
 
     def columns_with(self, options: ExportOptions) -> Columns:
         """The columns with the kind of value that they have under the resolved options: `turned` is `text` or `turns`,
-        and `turns` hold all keys of a message where any trace needs them. Those that no trace needs are not there.
+        and `turns` hold all keys of a message where any trace needs them. Those that no trace needs are left out.
         """
         turns = "calls" if options.parts.keys else "thinking" if options.reasoning == "field" else "turns"
         kinds = {"turns": turns, "turned": turns if options.turns == "messages" else "text"}
@@ -226,8 +226,8 @@ def _other_side(job: Job, split: Split | None) -> pairs.OtherSide:
 
 
 # The kinds of value: text; texts, bools and turns (chat messages) as lists; turned, which is text or turns; json, which
-# is JSON as text, because its keys differ from row to row; talk and tools, which are json where there are any;
-# export_metadata, the metadata of Tunix SFT; steps as in a trace.
+# is JSON as text, because its keys differ per row; talk and tools, which are json where a trace has any;
+# export_metadata, that of Tunix SFT; steps as in a trace.
 _REST = (("split", "text"), ("metadata", "json"))
 _TOOLS = ("tools", "tools")
 _FORMATS = (

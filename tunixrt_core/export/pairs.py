@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunixrt_core.export.entries import Entry, ExportOptions
-from tunixrt_core.export.shapes import NO_TEXT, Data, LeftOut, Scores, mean_score, rendered, tools_of
+from tunixrt_core.export.shapes import NO_TEXT, Data, LeftOut, Scores, mean_score, with_tools
 from tunixrt_core.traces.answers.comparison import compare
 from tunixrt_core.traces.answers.reading.readings import Verdict
-from tunixrt_core.traces.chat_messages import asked, chat_parts, final_turn, later_turns
+from tunixrt_core.traces.chat_messages import asked, final_turn, is_conversation, later_turns, said_beside_calls
+from tunixrt_core.traces.layout import layout_data
 from tunixrt_core.traces.metadata import rendered_metadata
+from tunixrt_core.traces.rendering.styles import render_completion
 from tunixrt_core.traces.rows import json_text
 from tunixrt_core.traces.scores import PREFERRED, GivenScore, is_negative
 
@@ -80,29 +82,32 @@ def _made(group: Sequence[Judged]) -> Iterator[tuple[Judged, Judged]]:
 def preference(better: Judged, worse: Judged, options: ExportOptions) -> dict[str, Any] | LeftOut:
     """The row of a pair. Its metadata holds that of both.
 
-    Turns behind the prompt are part of it as far as both sides begin with the same ones; the rest, which is what the
-    sides differ in, stands before the final turn of each.
+    Turns behind the prompt are part of it as far as both sides begin with the same ones. Those in which the sides
+    differ come before the final turn of each.
     """
     sides = {"chosen": better, "rejected": worse}
-    said: dict[str, Any] = {side: rendered(one.data, options) for side, one in sides.items()}
+    steps = {side: [step["content"] for step in one.data["steps"]] for side, one in sides.items()}
+    said: dict[str, Any] = {
+        side: render_completion(steps[side], said_beside_calls(one.data), options.style, layout_data(one.data))
+        for side, one in sides.items()
+    }
     row: dict[str, Any] = {"prompt": better.data["prompt"], **said}
     if options.turns == "messages":
         turns = {side: later_turns(one.data) for side, one in sides.items()}
         same = _shared(turns["chosen"], turns["rejected"])
         row = {"prompt": [*asked(better.data), *turns["chosen"][:same]]}
         row |= {side: [*turns[side][same:], final_turn(said[side], one.data)] for side, one in sides.items()}
-        row |= tools_of(better.data)
-    elif any(chat_parts(one.data).conversation for one in sides.values()):
+        row = with_tools(row, better.data)
+    elif any(is_conversation(one.data) for one in sides.values()):
         return NO_TEXT
     if better.entry.split is not None:
         row["split"] = better.entry.split
-    row["metadata"] = json_text({side: _metadata(one, options) for side, one in sides.items()})
+    metadata = {
+        side: rendered_metadata(one.data, one.entry.hash, steps[side], style=options.style, scores=one.scores)
+        for side, one in sides.items()
+    }
+    row["metadata"] = json_text(metadata)
     return row
-
-
-def _metadata(one: Judged, options: ExportOptions) -> dict[str, Any]:
-    contents = [step["content"] for step in one.data["steps"]]
-    return rendered_metadata(one.data, one.entry.hash, contents, style=options.style, scores=one.scores)
 
 
 def _shared(one: Sequence[Any], other: Sequence[Any]) -> int:

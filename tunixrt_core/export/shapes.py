@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tunixrt_core.export.entries import Entry, ExportOptions
-from tunixrt_core.traces.chat_messages import before_answer, chat_parts, final_turn, said_beside_calls
+from tunixrt_core.traces.chat_messages import before_answer, final_turn, is_conversation, said_beside_calls
 from tunixrt_core.traces.conversation import conversation_of
 from tunixrt_core.traces.layout import layout_data
 from tunixrt_core.traces.metadata import rendered_metadata
@@ -40,33 +40,33 @@ def tunix_sft(entry: Entry, data: Data, options: ExportOptions, scores: Scores) 
 
 
 def prompt_completion(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> dict[str, Any] | LeftOut:
-    contents = [step["content"] for step in data["steps"]]
-    metadata = rendered_metadata(data, entry.hash, contents, style=options.style, scores=scores)
-    if options.turns == "messages":
-        said = final_turn(rendered(data, options), data)
-        return with_rest({"prompt": before_answer(data), "completion": [said], **tools_of(data)}, entry, metadata)
-    if chat_parts(data).conversation:
+    if options.turns != "messages" and is_conversation(data):
         return NO_TEXT
-    return with_rest({"prompt": data["prompt"], "completion": rendered(data, options)}, entry, metadata)
+    contents = [step["content"] for step in data["steps"]]
+    completion = render_completion(contents, said_beside_calls(data), options.style, layout_data(data))
+    row: dict[str, Any] = {"prompt": data["prompt"], "completion": completion}
+    if options.turns == "messages":
+        row = with_tools({"prompt": before_answer(data), "completion": [final_turn(completion, data)]}, data)
+    return with_rest(row, entry, rendered_metadata(data, entry.hash, contents, style=options.style, scores=scores))
 
 
 def messages(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> dict[str, Any]:
-    contents = [step["content"] for step in data["steps"]]
+    contents, answer, layout = [step["content"] for step in data["steps"]], said_beside_calls(data), layout_data(data)
     if options.reasoning == "content":
-        said = final_turn(rendered(data, options), data)
+        said = final_turn(render_completion(contents, answer, options.style, layout), data)
         metadata = rendered_metadata(data, entry.hash, contents, style=options.style, scores=scores)
     else:
-        reasoning, content = reasoning_and_content(contents, said_beside_calls(data), layout_data(data))
+        reasoning, content = reasoning_and_content(contents, answer, layout)
         said = final_turn(content, data, reasoning)
         metadata = rendered_metadata(data, entry.hash, contents, scores=scores)
-    return with_rest({"messages": [*before_answer(data), said], **tools_of(data)}, entry, metadata)
+    return with_rest(with_tools({"messages": [*before_answer(data), said]}, data), entry, metadata)
 
 
 def stepwise(entry: Entry, data: Data, options: ExportOptions, scores: Scores) -> dict[str, Any] | LeftOut:
     labels = step_labels(len(data["steps"]), scores)
     if labels is None:
         return UNRATED
-    if chat_parts(data).conversation:
+    if is_conversation(data):
         return NO_TEXT
     metadata = metadata_of(data, entry.hash) | {"final_answer": data["final_answer"]}
     metadata["scores"] = [score.to_dict() for score in scores if score.step is not None]
@@ -96,25 +96,22 @@ def _grpo_prompts(data: Data, options: ExportOptions) -> str | list[dict[str, An
         return render_prompt(data["prompt"], options.chat, options.style, system=data.get("system"), conversation=talk)
     if options.turns == "messages":
         return before_answer(data)
-    return NO_TEXT if chat_parts(data).conversation else data["prompt"]
+    return NO_TEXT if is_conversation(data) else data["prompt"]
 
 
-def rendered(data: Data, options: ExportOptions) -> str:
-    """Steps and answer of the final turn in the style of the options."""
-    contents = [step["content"] for step in data["steps"]]
-    return render_completion(contents, said_beside_calls(data), options.style, layout_data(data))
-
-
-def tools_of(data: Data) -> dict[str, str]:
-    """The column `tools` of a row: JSON text, because definitions have other keys in each row."""
-    return {"tools": json_text(data["tools"])} if data.get("tools") else {}
+def with_tools(row: dict[str, Any], data: Data) -> dict[str, Any]:
+    """The row with the column `tools`: JSON text, because definitions have other keys in each row."""
+    if "tools" in data:
+        row["tools"] = json_text(data["tools"])
+    return row
 
 
 def context_of(data: Data, *names: str) -> str:
     """What a trace answers, as one text to compare by: the prompt, the system text and these parts of its
     conversation.
     """
-    return canonical_json([data["prompt"], data.get("system"), *map(data.get, names)]).decode()
+    talk = {name: data[name] for name in names if name in data}
+    return canonical_json([data["prompt"], data.get("system"), talk]).decode()
 
 
 def with_rest(row: dict[str, Any], entry: Entry, metadata: dict[str, Any]) -> dict[str, Any]:

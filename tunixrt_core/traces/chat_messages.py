@@ -15,6 +15,7 @@ _MESSAGE = {"role": "role", "reasoning": "reasoning_content", "content": "conten
 _MESSAGE |= {"call_id": "tool_call_id", "name": "name", "train": "train"}
 _READ = {key: name for name, key in _MESSAGE.items()}
 _PLAIN = {"role", "content"}
+_CONVERSATION = frozenset(FIELDS)
 
 
 class ChatParts(NamedTuple):
@@ -37,13 +38,18 @@ class ChatParts(NamedTuple):
 NO_PARTS = ChatParts()
 
 
+def is_conversation(data: Mapping[str, Any]) -> bool:
+    """Whether a trace in its JSON form has turns beside prompt and answer, tools or calls."""
+    return not _CONVERSATION.isdisjoint(data)
+
+
 def chat_parts(data: Mapping[str, Any]) -> ChatParts:
     """The parts of a trace in its JSON form."""
     turns = (*data.get("messages", ()), *data.get("turns", ()))
     apart = any(data.get(name) for name in ("turns", "tools", "calls"))
     return ChatParts(
         system=data.get("system") is not None,
-        conversation=bool(turns) or apart,
+        conversation=is_conversation(data),
         keys=apart or any(message.keys() - _PLAIN for message in turns),
     )
 
@@ -53,14 +59,15 @@ def chat_parts(data: Mapping[str, Any]) -> ChatParts:
 
 def before_answer(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every message before the final turn of a trace in its JSON form: system text, earlier turns, prompt, turns."""
-    return [*asked(data), *later_turns(data)]
+    return [*asked(data), *later_turns(data)] if "turns" in data else asked(data)
 
 
 def asked(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The messages up to the prompt, which is the last of them."""
+    user = {"role": "user", "content": data["prompt"]}
     system = data.get("system")
     first = [] if system is None else [{"role": "system", "content": system}]
-    return [*first, *map(_written, data.get("messages", ())), {"role": "user", "content": data["prompt"]}]
+    return [*first, *map(_written, data["messages"]), user] if "messages" in data else [*first, user]
 
 
 def later_turns(data: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -70,19 +77,18 @@ def later_turns(data: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def final_turn(content: str, data: Mapping[str, Any], reasoning: str | None = None) -> dict[str, Any]:
     """The last message: what it says, and the calls of the trace."""
-    found: dict[str, Any] = {"role": "assistant"}
+    found: dict[str, Any] = {"role": "assistant", "content": content}
     if reasoning is not None:
-        found["reasoning_content"] = reasoning
-    found["content"] = content
-    if calls := data.get("calls"):
-        found["tool_calls"] = list(map(_written_call, calls))
+        found = {"role": "assistant", "reasoning_content": reasoning, "content": content}
+    if "calls" in data:
+        found["tool_calls"] = list(map(_written_call, data["calls"]))
     return found
 
 
 def said_beside_calls(data: Mapping[str, Any]) -> str:
     """The final answer of a trace, empty where it only says its calls again, which the message holds already."""
     answer: str = data["final_answer"]
-    if not data.get("calls") or "answer_at" in data.get("layout", ()):
+    if "calls" not in data or "answer_at" in data.get("layout", ()):
         return answer
     return "" if answer == calls_text(conversation_of({"calls": data["calls"]}).calls) else answer
 

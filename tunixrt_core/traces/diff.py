@@ -62,10 +62,11 @@ class StepDiff:
 
 @dataclass(frozen=True, slots=True)
 class TraceDiff(StepDiff):
-    """Two traces: their steps, and whether prompt and final answer are the same."""
+    """Two traces: their steps, and whether prompt, final answer and conversation (with the system text) are equal."""
 
     same_prompt: bool
     same_answer: bool
+    same_conversation: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -73,6 +74,7 @@ class TraceDiff(StepDiff):
             "divergence": self.divergence,
             "same_prompt": self.same_prompt,
             "same_answer": self.same_answer,
+            "same_conversation": self.same_conversation,
         }
 
 
@@ -84,6 +86,7 @@ def diff_traces(a: Trace, b: Trace) -> TraceDiff:
         divergence=steps.divergence,
         same_prompt=a.prompt == b.prompt,
         same_answer=a.final_answer == b.final_answer,
+        same_conversation=(a.system, a.conversation) == (b.system, b.conversation),
     )
 
 

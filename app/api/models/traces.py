@@ -38,7 +38,9 @@ class Note(BaseModel):
 class StoredTrace(BaseModel):
     id: str = Field(description="sha256 of the trace's canonical JSON.")
     created_at: datetime
-    trace: dict[str, Any]
+    trace: dict[str, Any] = Field(
+        description="The trace, with `messages`, `turns`, `tools` and `calls` where it is part of a conversation."
+    )
     tags: list[str]
     note: Note | None
     scores: list[Score]
@@ -128,6 +130,7 @@ class TraceDiff(BaseModel):
     divergence: int | None = Field(description="Index of the first pair that differs; null if none does.")
     same_prompt: bool
     same_answer: bool
+    same_conversation: bool = Field(description="Whether system text, turns, tools and calls are the same.")
 
 
 class TagsBody(Body):

@@ -17,6 +17,9 @@ from tunixrt_core.export.files import write_export
 from tunixrt_core.export.formats import export_tunix_sft_jsonl
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import Store, open_store
+from tunixrt_core.traces.chat_messages import NO_PARTS, ChatParts
+from tunixrt_core.traces.conversation import Call, Conversation, Message
+from tunixrt_core.traces.scores import GivenScore
 from tunixrt_core.traces.trace import Step, Trace
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
@@ -125,3 +128,26 @@ def test_groups_are_those_of_the_traces_that_are_still_there(store: Store) -> No
     store.traces.delete(traces[0].content_hash)
     assert store.datasets.groups("d") == {one.content_hash: one.group_key for one in traces[1:]}
     assert store.datasets.sources("d") == [("", 1), ("s", 1)]
+
+
+def test_what_a_version_holds_of_a_chat_is_told(store: Store) -> None:
+    plain = Trace('What is "messages": here?', (), "1", meta={"calls": [1], "system": None})
+    told = Trace("p", (), "1", system="Be brief.")
+    talked = Trace("p", (), "1", conversation=Conversation(messages=(Message("user", "a"), Message("assistant", "b"))))
+    called = Trace("p", (), "2", conversation=Conversation(calls=(Call("sum"),)))
+    store.traces.insert([plain, told, talked, called])
+    found = {}
+    for number, chosen in enumerate(([plain], [told], [plain, talked], [called]), 1):
+        rows = [DatasetRow(trace.content_hash, "train") for trace in chosen]
+        store.datasets.add(version(number, "d", rows), rows)
+        found[number] = store.datasets.chat_parts("d", number)
+    assert found == {
+        1: NO_PARTS,
+        2: ChatParts(system=True),
+        3: ChatParts(conversation=True),
+        4: ChatParts(conversation=True, keys=True),
+    }
+    rejected = GivenScore(name="preferred", value=1.0, scorer="pair", version="1", against=called.content_hash)
+    store.curation.score(plain.content_hash, [rejected])
+    assert store.datasets.chat_parts("d", 1) == NO_PARTS
+    assert store.datasets.chat_parts("d", 1, pairs=True).keys

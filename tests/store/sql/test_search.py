@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.sql.search import indexed_text, search_words
 from tunixrt_core.store.store import Store
+from tunixrt_core.traces.conversation import Call, Conversation, Message
 from tunixrt_core.traces.trace import Step, Trace
 
 TEXTS = {
@@ -96,6 +97,17 @@ def test_a_deleted_trace_leaves_the_index(told: Store) -> None:
         if connection.dialect.name == "sqlite":
             left = "SELECT count(*) FROM trace_search WHERE trace_search MATCH '\"图书\"'"
             assert connection.exec_driver_sql(left).scalar() == 0
+
+
+def test_words_of_earlier_turns_and_of_results_are_found(store: Store) -> None:
+    talk = Conversation(
+        messages=(Message("user", "I like marzipan."), Message("assistant", "图书馆")),
+        turns=(Message("assistant", calls=(Call("bakery"),)), Message("tool", "closed")),
+    )
+    trace = Trace("Where to?", (), "nowhere", conversation=talk)
+    store.traces.insert([trace, Trace("Where to?", (), "home")])
+    for word in ("marzipan", "图书", "closed"):
+        assert [item.id for item in store.traces.page(TraceQuery(text=word)).items] == [trace.content_hash], word
 
 
 def test_soft_hyphens_and_joiners_hide_no_word(store: Store) -> None:

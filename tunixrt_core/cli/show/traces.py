@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tunixrt_core.cli.show.terminal import out, table
 from tunixrt_core.datasets.gates.rules.answer import answer_matches
+from tunixrt_core.traces.conversation import calls_text
 
 if TYPE_CHECKING:
     from tunixrt_core.store.query import PromptGroup, StoredScore, StoredTrace
+    from tunixrt_core.traces.conversation import Message
     from tunixrt_core.traces.diff import Piece, StepPair, TraceDiff
     from tunixrt_core.traces.scores import GivenScore
 
@@ -37,13 +40,21 @@ def listing(items: Sequence[StoredTrace]) -> None:
 def one(item: StoredTrace) -> None:
     """Everything about one trace, in the order in which it is read."""
     trace = item.trace
-    for heading, text in (("System", trace.system), ("Prompt", trace.prompt)):
-        if text:
-            out.print(heading, style="bold")
-            out.print(text)
+    talk = trace.conversation
+    if trace.system:
+        _headed("System", trace.system)
+    if talk.tools:
+        _headed("Tools", json.dumps(talk.tools, ensure_ascii=False, indent=2))
+    for message in talk.messages:
+        _turn(message)
+    _headed("Prompt", trace.prompt)
+    for message in talk.turns:
+        _turn(message)
     for step in trace.steps:
         out.print(f"\nStep {step.i + 1}  {step.type}{_scores_of(item.scores, step.i)}", style="bold")
         out.print(step.content)
+    if talk.calls:
+        _headed("\nCalls", calls_text(talk.calls))
     verdict = _ANSWERS[answer_matches(trace)]
     out.print(f"\nAnswer{'  ' + verdict if verdict else ''}", style="bold")
     out.print(trace.final_answer)
@@ -59,6 +70,22 @@ def one(item: StoredTrace) -> None:
     )
     out.print()
     table(("", ""), [row for row in rest if row[1]])
+
+
+def _headed(heading: str, text: str) -> None:
+    out.print(heading, style="bold")
+    out.print(text)
+
+
+def _turn(message: Message) -> None:
+    """A turn beside the prompt: its role, what it thinks and says, what it calls."""
+    out.print(" ".join(filter(None, (message.role.capitalize(), message.name, message.call_id))), style="bold")
+    if message.reasoning:
+        out.print(f"Thinking: {message.reasoning}")
+    if message.content:
+        out.print(message.content)
+    if message.calls:
+        _headed("Calls", calls_text(message.calls))
 
 
 def groups(found: Sequence[PromptGroup]) -> None:
@@ -84,6 +111,8 @@ def difference(a: StoredTrace, b: StoredTrace, diff: TraceDiff) -> None:
     """The steps in order; of those that differ both sides, with the words that differ marked as `wdiff` does."""
     out.print(f"a  {a.id[:12]}  {_line(a.trace.prompt, 90)}")
     out.print(f"b  {b.id[:12]}  {'same prompt' if diff.same_prompt else _line(b.trace.prompt, 90)}")
+    if not diff.same_conversation:
+        out.print("The conversations differ.")
     if diff.divergence is None:
         out.print("All steps are the same.")
     for i, pair in enumerate(diff.pairs):
