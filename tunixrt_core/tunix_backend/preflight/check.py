@@ -24,6 +24,7 @@ from tunixrt_core.tunix_backend.preflight import (
     row_faults,
     run_faults,
     totals,
+    weight_faults,
 )
 from tunixrt_core.tunix_backend.preflight.machine import Machine, this_machine
 from tunixrt_core.tunix_backend.preflight.model_faults import ModelFacts
@@ -89,6 +90,10 @@ class _Check:
                 model_faults.checked(manifest),
                 model_faults.model_faults(manifest, directory, self.tokenizer, self.facts, longest),
             )
+            self._add(weight_faults.CHECKED, weight_faults.weight_faults(manifest, directory))
+            if self.rows:
+                dead = weight_faults.embedding_faults(directory, self.tokenizer, self.rows)
+                self._add(weight_faults.CHECKED_WITH_ROWS, dead)
             if not any(finding.code == "lora_matches_nothing" for finding in self.findings):
                 self._add(("disk",), run_faults.disk_faults(manifest, self.folder, self.facts, machine))
         self._add(("mesh",), run_faults.mesh_faults(manifest, machine))

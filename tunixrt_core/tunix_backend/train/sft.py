@@ -59,7 +59,7 @@ class TunixTrainer:
         require_rows(data.train, manifest.max_seq_length)
         mesh = make_mesh(manifest.mesh, manifest.batch.size)
         with mesh:  # thread-local, and the only way of entering a mesh that works with Tunix 0.1.7
-            loaded = load_model(manifest, self._models_dir, mesh)
+            loaded = load_model(manifest, self._models_dir, mesh, trains=True)
             if data.vocab_size > loaded.vocab_size:
                 raise ModelError(
                     f"The tokenizer has {data.vocab_size:,} tokens, the model only {loaded.vocab_size:,}. "
