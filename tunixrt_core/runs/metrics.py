@@ -34,6 +34,7 @@ class TrainPlan(TypedDict, total=False):
     trained_tokens_per_epoch: int
     trainable_parameters: int
     total_parameters: int
+    vocab_size: int  # tokens that the model chooses from
     device: str
     mesh: dict[str, int]
     lora: bool
@@ -56,7 +57,9 @@ class TrainMetric(_Metric, tag="train", frozen=True, kw_only=True):
     loss: float | None = None
     perplexity: float | None = None
     learning_rate: Annotated[float | None, Meta(description="Learning rate used in this train step.")] = None
-    grad_norm: Annotated[float | None, Meta(description="Before clipping.")] = None
+    grad_norm: Annotated[
+        float | None, Meta(description="L2 norm of the train step's whole gradient, before clipping.")
+    ] = None
     epoch: float | None = None
     trained_tokens: int | None = None
     tokens: Annotated[int | None, Meta(description="Tokens without padding.")] = None

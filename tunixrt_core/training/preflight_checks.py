@@ -13,6 +13,8 @@ class Check(NamedTuple):
 CHECKS: dict[str, Check] = {
     "data_changed": Check("The data file is the manifest's", "The data file changed or is gone"),
     "data_unreadable": Check("Every line of the data file is a row", "Lines that are no rows"),
+    "row_counts": Check("The manifest counts its rows as they are", "Counts unlike those of the data file"),
+    "early_stopping": Check("Early stopping has an eval loss", "Early stopping without an eval loss"),
     "model": Check("The model and its tokenizer can be read", "The model or its tokenizer cannot be read"),
     "model_config": Check("The model's config fits its weight files", "The model's files do not fit together"),
     "weights_not_finite": Check("All weights are numbers", "Weights that are no numbers"),

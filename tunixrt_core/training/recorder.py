@@ -88,7 +88,7 @@ class RunRecorder:
         with self._lock:
             restored, total = plan.get("restored_train_step", 0), plan.get("total_train_steps", 0)
             if self._watch:
-                self._watch.plan(total)
+                self._watch.plan(total, plan.get("vocab_size"))
             earlier, alerts = self._drop_what_is_made_again(restored)
             _cut_samples(self._folder.samples_file, restored)
             for sink in self.sinks:

@@ -81,7 +81,9 @@ class _Check:
         directory = self._read_model()
         if self._data_is_there() and self.tokenizer is not None:
             self.rows = encode_file(manifest, self.tokenizer, self.on_progress)
-            self._add(row_faults.CHECKED, row_faults.row_faults(manifest, self.tokenizer, self.rows))
+            same = not any(finding.code == "data_changed" for finding in self.findings)
+            faults = row_faults.row_faults(manifest, self.tokenizer, self.rows, same_file=same)
+            self._add(row_faults.CHECKED, faults)
             beside = tokenizer_directory(manifest, self.models_dir)
             self._add(chat_template.CHECKED, chat_template.template_faults(manifest, beside, self.tokenizer, self.rows))
         if self.facts is not None and self.tokenizer is not None and directory is not None:

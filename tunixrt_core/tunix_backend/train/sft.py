@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flax import nnx
 from tunix.sft.peft_trainer import TrainingConfig
 
 from tunixrt_core.errors import ModelError, TrainingError
@@ -29,7 +30,7 @@ from tunixrt_core.tunix_backend.train.evaluating import Best, Evaluator
 from tunixrt_core.tunix_backend.train.processes import writes
 from tunixrt_core.tunix_backend.train.progress import LastMetrics, RunFacts, RunHooks
 from tunixrt_core.tunix_backend.train.prompt_sampler import PromptSampler, make_sampler
-from tunixrt_core.tunix_backend.train.saving import CheckpointGate, checkpoint_options
+from tunixrt_core.tunix_backend.train.saving import CheckpointGate, checkpoint_options, not_finite
 from tunixrt_core.tunix_backend.train.step.feeding import Feed
 from tunixrt_core.tunix_backend.train.step.loss import LossFunction, loss_of
 from tunixrt_core.tunix_backend.train.step.optimizer import make_optimizer, make_schedule
@@ -64,6 +65,11 @@ class TunixTrainer:
                 raise ModelError(
                     f"The tokenizer has {data.vocab_size:,} tokens, the model only {loaded.vocab_size:,}. "
                     "Use the model's own tokenizer."
+                )
+            if broken := not_finite(loaded.model, nnx.Param):
+                raise ModelError(
+                    f"The base's weights in {loaded.directory} hold NaN or an infinity: {', '.join(broken[:3])}"
+                    f"{f' and {len(broken) - 3} more' if len(broken) > 3 else ''}. Download or save the model again."
                 )
             training = _Training(
                 manifest, run_dir, loaded, data, observer, controls, data.fingerprint(), self._models_dir
@@ -268,6 +274,7 @@ def make_plan(
         "trained_tokens_per_epoch": data.train.trained_tokens,
         "trainable_parameters": loaded.trainable_parameters,
         "total_parameters": loaded.total_parameters,
+        "vocab_size": loaded.vocab_size,
         "device": device_name(loaded.mesh),
         "mesh": {name: int(size) for name, size in loaded.mesh.shape.items()},
         "lora": manifest.method.adapts,
