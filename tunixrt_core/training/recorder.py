@@ -15,6 +15,7 @@ import msgspec
 
 from tunixrt_core.runs.metrics import (
     Alert,
+    ChangeMetric,
     CheckpointMetric,
     EvalMetric,
     Known,
@@ -218,7 +219,7 @@ def _one_more(counts: Mapping[str, int], name: str) -> dict[str, int]:
 def _is_made_again(record: Metric, restored: int) -> bool:
     """Whether a run that continues after the train step `restored` makes this record again."""
     step = record.train_step
-    return step > restored or (step == restored and isinstance(record, EvalMetric | SamplesMetric))
+    return step > restored or (step == restored and isinstance(record, EvalMetric | SamplesMetric | ChangeMetric))
 
 
 def _cut_samples(file: Path, restored: int) -> None:
