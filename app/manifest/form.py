@@ -43,6 +43,7 @@ PRESET_FIELDS = (
     "packing",
     "length_buckets",
     "dtype",
+    "trained_dtype",
     "remat",
     "keep_checkpoints",
     "early_stopping",

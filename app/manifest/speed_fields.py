@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app.manifest.hyper_fields import HyperFields
+from tunixrt_core.manifest.sections import Dtype, Method
 
 
 def speed_fields(fields: HyperFields) -> dict[str, Any]:
@@ -16,6 +17,8 @@ def speed_fields(fields: HyperFields) -> dict[str, Any]:
         if not values["packing"]:
             values["length_buckets"] = fields.number("length_buckets")
         values["dtype"] = fields.choice("dtype")
+        if fields.method is Method.FULL and values["dtype"] == Dtype.BFLOAT16:
+            values["trained_dtype"] = fields.choice("trained_dtype")
         values["remat"] = fields.choice("remat")
         values["keep_checkpoints"] = fields.number("keep_checkpoints")
         values["early_stopping"] = fields.number("early_stopping")

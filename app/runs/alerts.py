@@ -14,6 +14,7 @@ from tunixrt_core.runs.record import Run
 SHOWN = 3
 TITLES = {
     "nan": "Not a number",
+    "uniform_guess": "No better than a guess",
     "loss_spike": "Loss spike",
     "gradient_explosion": "Gradient explosion",
     "plateau": "Plateau",

@@ -38,6 +38,10 @@ def loss_chart(curves: Curves, end: int, view: View) -> Chart:
     if len(saved):
         on_curve = smooth_at(losses, places, view.smoothing)
         marks.append(Marks("Checkpoint", saved, on_curve, GRAY, symbol="triangle", size=9, joined=False))
+    changed, places = _found(steps, curves.changes, view.begin)
+    if len(changed):
+        on_curve = smooth_at(losses, places, view.smoothing)
+        marks.append(Marks("Manifest changed", changed, on_curve, PINK, symbol="pin", size=14, joined=False))
     words = f" The best eval loss is {best[1]:.3f}, at train step {best[0]:,}." if best else ""
     return Chart(
         "chart-loss",

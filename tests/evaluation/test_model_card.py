@@ -55,6 +55,8 @@ def test_losses_are_those_of_the_checkpoint_and_evaluations_come_with_their_inte
         {"kind": "train", "train_step": 20, "loss": 1.5},
         {"kind": "train", "train_step": 21, "loss": 0.5},
         {"kind": "eval", "train_step": 10, "loss": 2.0},
+        {"kind": "change", "train_step": 12, "changes": {"optimizer.b1": [0.9, 0.8], "tokenizer.path": [None, "/a/b"]}},
+        {"kind": "change", "train_step": 21, "changes": {"seed": [0, 1]}},
     ]
     folder.metrics_file.write_text("".join(json.dumps(record) + "\n" for record in records))
     summary = {"rows": 8, "exact_match": 0.75, "exact_match_low": 0.4, "exact_match_high": 0.93}
@@ -62,6 +64,8 @@ def test_losses_are_those_of_the_checkpoint_and_evaluations_come_with_their_inte
     card = model_card(manifest, folder, report(tmp_path))
     assert "| Train loss | 1.5000 |" in card
     assert "| Eval loss | 2.0000 |" in card
+    assert "| Changed after train step 12 | optimizer.b1 0.9 to 0.8, tokenizer.path None to b |" in card
+    assert "seed" not in card  # it came after the checkpoint
     assert "| tuned | 8 | 0.750 (0.400 to 0.930) |" in card
 
 

@@ -185,3 +185,30 @@ def test_a_change_is_of_hyperparameters_that_a_clone_takes(manifest: RunManifest
     for alert in alerts:
         assert isinstance(alert.change, Mapping)
         assert set(alert.change) <= set(HYPERPARAMETERS)
+
+
+def guessing(loss: float, steps: int) -> list[Metric]:
+    return [evaluation(0, loss), *(train(step, loss) for step in range(1, steps + 1)), evaluation(steps, loss)]
+
+
+@pytest.mark.parametrize("steps", [3, 10])
+def test_a_loss_that_stays_where_a_guess_has_it_is_named_in_a_short_run_too(manifest: RunManifest, steps: int) -> None:
+    made = watch(manifest)
+    made.plan(steps, vocab_size=512)
+    (alert,) = see(made, guessing(math.log(512), steps))
+    assert alert.alert == "uniform_guess"
+    assert "6.238, that of a uniform guess" in alert.evidence
+    assert "weights" in str(alert.change)
+
+
+def test_a_fresh_model_that_learns_is_not_taken_for_a_guess(manifest: RunManifest) -> None:
+    made = watch(manifest)
+    made.plan(1000, vocab_size=512)
+    moves = [evaluation(0, math.log(512)), *(train(i, math.log(512) - 0.002 * i) for i in range(1, 40))]
+    assert see(made, [*moves, evaluation(40, 6.1)]) == []
+
+
+def test_a_number_missing_before_anything_was_trained_is_not_blamed_on_the_learning_rate(manifest: RunManifest) -> None:
+    for record in (evaluation(0, math.nan), train(1, math.nan)):
+        (alert,) = watch(manifest).see(record)
+        assert str(alert.change).startswith("Nothing was trained yet")

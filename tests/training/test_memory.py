@@ -28,7 +28,7 @@ def total(devices: int = 1, **sections: Any) -> int:
     [
         {"model": {"remat": "block"}},
         {"model": {"remat": "decoder"}},
-        {"model": {"dtype": "bfloat16"}},
+        {"model": {"dtype": "bfloat16", "trained_dtype": "bfloat16"}},
         {"batch": {"size": 4}},
         {"method": "lora"},
         {"method": "qlora"},
@@ -49,7 +49,10 @@ def test_weights_and_moments_are_counted_by_the_byte() -> None:
     full = estimate(SIZES, manifest(method="full"), row_length=1024)
     assert (full.weights, full.optimizer) == (4 * SIZES.parameters, 8 * SIZES.parameters)
     lora = estimate(SIZES, manifest(model={"dtype": "bfloat16"}), row_length=1024)
-    assert (lora.weights, lora.optimizer) == (2 * (SIZES.parameters + SIZES.lora), 4 * SIZES.lora)
+    assert (lora.weights, lora.optimizer) == (2 * SIZES.parameters + 4 * SIZES.lora, 8 * SIZES.lora)
+    mixed = estimate(SIZES, manifest(method="full", model={"dtype": "bfloat16"}), row_length=1024)
+    assert (mixed.weights, mixed.optimizer) == (full.weights, full.optimizer)
+    assert mixed.activations == full.activations + 2 * SIZES.parameters  # the cast weights
 
 
 def test_an_open_mesh_takes_the_most_devices_that_divide_the_batch() -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from tunixrt_core.errors import BrokenFile, NotFound
 from tunixrt_core.evaluation.results.pairs import latest_results
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.models import HubName, parse_model_name, public_name
-from tunixrt_core.runs.metrics import EvalMetric, TrainMetric
+from tunixrt_core.runs.metrics import ChangeMetric, EvalMetric, TrainMetric
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.training.base_model import read_base
 from tunixrt_core.training.model_export import ExportCheck, ExportLayout, ExportReport
+
+_PLACES = ("model.id", "tokenizer.path")  # keys of a manifest that may hold a directory
 
 
 def model_card(manifest: RunManifest, folder: RunDir, report: ExportReport) -> str:
@@ -45,11 +48,24 @@ def _facts(manifest: RunManifest, folder: RunDir, report: ExportReport) -> Itera
     for name, kind in (("Train loss", TrainMetric), ("Eval loss", EvalMetric)):
         if (loss := _last_loss(folder, kind, report.train_step)) is not None:
             yield name, f"{loss:.4f}"
+    for record in folder.metrics()[0]:
+        if isinstance(record, ChangeMetric) and record.train_step <= report.train_step:
+            yield f"Changed after train step {record.train_step:,}", _change(record)
     yield "Chat format", manifest.rendering.chat.value
     yield "Reasoning style", manifest.rendering.reasoning.value
     if manifest.rendering.system:
         yield "System prompt", " ".join(manifest.rendering.system.split()).replace("|", "\\|")
     yield "Manifest", f"`{manifest.content_hash}`"
+
+
+def _change(record: ChangeMetric) -> str:
+    """In one cell of the table, with names in place of directories."""
+    shown: dict[str, tuple[Any, Any]] = {}
+    for key, (before, now) in record.changes.items():
+        named = [public_name(value) if value and key in _PLACES else value for value in (before, now)]
+        shown[key] = named[0], named[1]
+    words = ChangeMetric(train_step=record.train_step, changes=shown).words
+    return " ".join(words.split()).replace("|", "\\|")
 
 
 def _last_loss(folder: RunDir, kind: type[TrainMetric | EvalMetric], train_step: int) -> float | None:

@@ -21,6 +21,7 @@ from tunixrt_core.manifest.sections import (
     CadenceSection,
     DataSection,
     DatasetSection,
+    Dtype,
     DurationSection,
     LengthPolicy,
     LoraSection,
@@ -82,6 +83,13 @@ class RunManifest(Section):
     tracking: TrackingSection = TrackingSection()
     output_dir: PathText = Field(min_length=1)
     dataset: DatasetSection | None = None
+
+    @property
+    def trained_dtype(self) -> Dtype:
+        """The number type that trained weights and their moments are held in: what model.trained_dtype is used for."""
+        if self.method.adapts or self.model.dtype is Dtype.FLOAT32:
+            return Dtype.FLOAT32
+        return self.model.trained_dtype
 
     @property
     def content_hash(self) -> str:

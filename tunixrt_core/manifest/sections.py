@@ -79,8 +79,15 @@ class ModelSection(Section):
     """What is trained."""
 
     id: PathText = Field(min_length=1, description="A built-in model (tiny), a Hugging Face directory, or org/name.")
-    dtype: Annotated[Dtype, Hyper("dtype", "Weights")] = Field(
-        Dtype.FLOAT32, description="Number type of the weights while training; bfloat16 takes half the memory."
+    dtype: Annotated[Dtype, Hyper("dtype", "Computed in")] = Field(
+        Dtype.FLOAT32,
+        description="Number type that the model computes in and frozen weights are held in; bfloat16 takes half the "
+        "memory.",
+    )
+    trained_dtype: Annotated[Dtype, Hyper("trained_dtype", "Trained weights")] = Field(
+        Dtype.FLOAT32,
+        description="Number type that trained weights and AdamW's moments are held in; bfloat16 loses most updates at "
+        "usual learning rates. Used if method is full and dtype is bfloat16; LoRA is always held in float32.",
     )
     remat: Annotated[Remat, Hyper("remat", "Compute again")] = Field(
         Remat.NONE, description="What the backward pass recomputes instead of storing: less memory, more time."

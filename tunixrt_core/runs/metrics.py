@@ -36,6 +36,7 @@ class TrainPlan(TypedDict, total=False):
     trained_tokens_per_epoch: int
     trainable_parameters: int
     total_parameters: int
+    vocab_size: int  # tokens that the model chooses from
     device: str
     mesh: dict[str, int]
     lora: bool
@@ -58,7 +59,9 @@ class TrainMetric(_Metric, tag="train", frozen=True, kw_only=True):
     loss: float | None = None
     perplexity: float | None = None
     learning_rate: Annotated[float | None, Meta(description="Learning rate used in this train step.")] = None
-    grad_norm: Annotated[float | None, Meta(description="Before clipping.")] = None
+    grad_norm: Annotated[
+        float | None, Meta(description="L2 norm of the train step's whole gradient, before clipping.")
+    ] = None
     epoch: float | None = None
     trained_tokens: int | None = None
     tokens: Annotated[int | None, Meta(description="Tokens without padding.")] = None
@@ -116,6 +119,19 @@ class CheckpointMetric(_Metric, tag="checkpoint", frozen=True, kw_only=True):
     seconds: float | None = None
 
 
+class ChangeMetric(_Metric, tag="change", frozen=True, kw_only=True):
+    """The run was resumed after `train_step` with another manifest than its checkpoint was trained with."""
+
+    changes: Annotated[
+        dict[str, tuple[Any, Any]], Meta(description="By key of the manifest: the value until then, and from then on.")
+    ]
+
+    @property
+    def words(self) -> str:
+        """`optimizer.learning_rate 0.001 to 0.0005`, joined by commas."""
+        return ", ".join(f"{key} {before} to {now}" for key, (before, now) in self.changes.items())
+
+
 class Alert(_Metric, tag="alert", frozen=True, kw_only=True):
     """A sign that the run goes wrong, found by training.alerts."""
 
@@ -135,9 +151,9 @@ class OtherMetric(msgspec.Struct, frozen=True, kw_only=True):
     time: float | None = None
 
 
-Known = TrainMetric | EvalMetric | SamplesMetric | CompileMetric | CheckpointMetric | Alert
+Known = TrainMetric | EvalMetric | SamplesMetric | CompileMetric | CheckpointMetric | ChangeMetric | Alert
 Metric = Known | OtherMetric
-KINDS = ("train", "eval", "samples", "compile", "checkpoint", "alert")
+KINDS = ("train", "eval", "samples", "compile", "checkpoint", "change", "alert")
 
 
 class SampleAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -14,19 +14,26 @@ from tunixrt_core.runs.metrics import Alert, CompileMetric, EvalMetric, Metric, 
 WINDOW = 50  # train steps that a new one is compared with
 _FIRST = 20  # first train steps, which raise no alerts
 _QUIET = 50  # train steps without a sign, after which the same sign raises an alert again
+_GUESSES = 10  # train steps in a row at the loss of a uniform guess, or two evaluations
+_AS_GUESSED = 1e-3  # share by which such a loss may differ
 _SLOW_EVERY = 10  # train steps between checks of what changes slowly
+
+
+_UNTRAINED = "Nothing was trained yet, so the base is the cause: check its weights, or compute in float32."
 
 
 class Watch:
     """Reads every record of a run, in order. A sign raises one alert, and another only after an absence.
 
-    Alerts: nan, loss_spike, gradient_explosion, plateau, overfitting, stalled_input, slow_steps, recompile and
-    disk_filling. A record costs some microseconds: only short windows and the evaluations are kept.
+    Alerts: nan, uniform_guess, loss_spike, gradient_explosion, plateau, overfitting, stalled_input, slow_steps,
+    recompile and disk_filling. A record costs some microseconds: only short windows and the evaluations are kept.
     """
 
     def __init__(self, manifest: RunManifest) -> None:
         self._manifest = manifest
         self._total = 0
+        self._guess = math.inf  # the loss of a uniform guess over the vocabulary, in nats
+        self._guessed = {"train": 0, "eval": 0}  # records in a row with that loss
         self._losses: deque[float] = deque(maxlen=WINDOW)
         self._norms: deque[float] = deque(maxlen=WINDOW)
         self._waits: deque[tuple[float, float]] = deque(maxlen=_FIRST)  # waited for rows, step, seconds
@@ -40,9 +47,10 @@ class Watch:
     def kept_checkpoints(self) -> int:
         return self._manifest.cadence.keep_checkpoints
 
-    def plan(self, total_train_steps: int) -> None:
-        """The planned length of the run: sets what counts as a long time without progress."""
+    def plan(self, total_train_steps: int, vocab_size: int | None = None) -> None:
+        """The planned length of the run: sets what counts as a long time without progress; and the tokens to guess."""
         self._total = total_train_steps
+        self._guess = math.log(vocab_size) if vocab_size else math.inf
         self._long = _LongMean(max(100, total_train_steps // 10))
 
     def see(self, record: Metric) -> list[Alert]:
@@ -77,7 +85,9 @@ class Watch:
         step, loss, norm = record.train_step, record.loss, record.grad_norm
         for name, value in (("loss", loss), ("gradient norm", norm)):
             if value is not None and not math.isfinite(value) and self._news("nan", step):
-                yield _alert("nan", step, f"the {name} is {value} at train step {step:,}", self._gentler(step))
+                words = f"the {name} is {value} at train step {step:,}"
+                yield _alert("nan", step, words, self._gentler(step) if step > 1 else _UNTRAINED)
+        yield from self._guessing(record, _GUESSES)
         yield from self._spike(step, loss)
         yield from self._explosion(step, norm)
         self._note_pace(record)
@@ -85,6 +95,20 @@ class Watch:
             yield from self._stalled(step)
             yield from self._slow(step)
             yield from self._plateau(step)
+
+    def _guessing(self, record: TrainMetric | EvalMetric, least: int) -> Iterator[Alert]:
+        """A loss that stays where a uniform guess has it: the model's output does not depend on its input."""
+        step, kind = record.train_step, record.kind
+        off = math.inf if record.loss is None else abs(record.loss - self._guess)
+        self._guessed[kind] = self._guessed[kind] + 1 if off < _AS_GUESSED * self._guess else 0
+        if self._news("uniform_guess", step, holds=self._guessed[kind] >= least):
+            yield _alert(
+                "uniform_guess",
+                step,
+                f"the {kind} loss stays at {self._guess:.3f}, that of a uniform guess over the vocabulary, up to train "
+                f"step {step:,}",
+                "Check the base's weights: such a model has learned nothing, or all zeros let no gradient through.",
+            )
 
     def _spike(self, step: int, loss: float | None) -> Iterator[Alert]:
         if loss is None or not math.isfinite(loss):
@@ -171,8 +195,10 @@ class Watch:
         step, loss = record.train_step, record.loss
         if loss is None or not math.isfinite(loss):
             if self._news("nan", step):
-                yield _alert("nan", step, f"the eval loss is {loss} at train step {step:,}", self._gentler(step))
+                words = f"the eval loss is {loss} at train step {step:,}"
+                yield _alert("nan", step, words, self._gentler(step) if step else _UNTRAINED)
             return
+        yield from self._guessing(record, 2)
         train = statistics.fmean(list(self._losses)[-_FIRST:]) if self._losses else math.nan
         self._evals.append((step, loss, train))
         best_step, best, train_then = min(self._evals, key=lambda each: each[1])

@@ -31,6 +31,7 @@ _OF_HIDDEN = 7  # rows x length x embed
 _LOGITS_PLAIN = 2  # rows x length x vocabulary
 _LOGITS_FUSED = 2  # rows x chunk x vocabulary
 _GRADIENTS = 1  # of each trained weight
+_ACCUMULATED = 4  # bytes: gradients are summed in float32 whatever the weights are held in
 _COMPUTED = 4  # bytes: attention and loss are float32 whatever the weights are, and on a CPU everything is
 
 
@@ -110,16 +111,19 @@ def estimate(sizes: ModelSizes, manifest: RunManifest, *, row_length: int, devic
     """A closed form of the compiler's count; `devices` is used if the mesh takes all of them."""
     mesh = mesh_of(manifest, devices)
     parts = mesh[0] * mesh[1]
-    each = _bytes_each(manifest)
+    each = bytes_of(manifest.trained_dtype)
     trained = sizes.lora if manifest.method.adapts else sizes.parameters
     weights = _weight_bytes(sizes, manifest)
-    moments = 3 if manifest.batch.gradient_accumulation > 1 else 2
+    # weights that are held in another type than they are computed in are cast for each train step
+    cast = 0 if manifest.trained_dtype is manifest.model.dtype else trained * bytes_of(manifest.model.dtype)
+    accumulates = manifest.batch.gradient_accumulation > 1
     rows = -(-manifest.batch.size // mesh[0])
     tokens = 4 * 4 * rows * row_length
     return MemoryReport(
         weights=weights // parts,
-        optimizer=moments * trained * each // parts,
-        activations=_GRADIENTS * trained * each // parts + _activations(sizes, manifest, rows, row_length, mesh[1]),
+        optimizer=(2 * each + (_ACCUMULATED if accumulates else 0)) * trained // parts,
+        activations=(_GRADIENTS * trained * each + cast) // parts
+        + _activations(sizes, manifest, rows, row_length, mesh[1]),
         copies=weights // parts + tokens,
         devices=parts,
         row_length=row_length,
@@ -181,7 +185,7 @@ def _changes(manifest: RunManifest, devices: int) -> Iterator[tuple[dict[str, An
     if model.remat is not Remat.DECODER:
         yield {"remat": Remat.DECODER.value}, "Recompute each layer in the backward pass; it takes more time."
     if model.dtype is not Dtype.BFLOAT16:
-        yield {"dtype": Dtype.BFLOAT16.value}, "Keep the weights in bfloat16."
+        yield {"dtype": Dtype.BFLOAT16.value}, "Compute in bfloat16, with frozen weights held in it."
     if batch.size % 2 == 0 and (batch.size // 2) % (mesh.fsdp or 1) == 0:
         less = {"batch_size": batch.size // 2, "gradient_accumulation": batch.gradient_accumulation * 2}
         yield less, "Halve the batch and accumulate twice as many: the rows of a train step stay the same."
@@ -194,17 +198,20 @@ def _changes(manifest: RunManifest, devices: int) -> Iterator[tuple[dict[str, An
         yield {"mesh_fsdp": fsdp, "mesh_tp": 2 * tp}, "Split the model over more devices."
 
 
-def _bytes_each(manifest: RunManifest) -> int:
-    return 2 if manifest.model.dtype is Dtype.BFLOAT16 else 4
+def bytes_of(dtype: Dtype) -> int:
+    """Of one number."""
+    return 2 if dtype is Dtype.BFLOAT16 else 4
 
 
 def _weight_bytes(sizes: ModelSizes, manifest: RunManifest) -> int:
-    each = _bytes_each(manifest)
-    if manifest.method is not Method.QLORA:
-        return (sizes.parameters + (sizes.lora if manifest.method.adapts else 0)) * each
+    each, trained = bytes_of(manifest.model.dtype), bytes_of(manifest.trained_dtype)
+    if manifest.method is Method.FULL:
+        return sizes.parameters * trained
+    if manifest.method is Method.LORA:
+        return sizes.parameters * each + sizes.lora * trained
     # JAX gives a value of 4 bits a byte where the device has no such type; scales are of the weights' type
     quantised = sizes.adapted + sizes.adapted * each // manifest.lora.tile_size
-    return (sizes.parameters - sizes.adapted + sizes.lora) * each + quantised
+    return (sizes.parameters - sizes.adapted) * each + sizes.lora * trained + quantised
 
 
 def _activations(sizes: ModelSizes, manifest: RunManifest, rows: int, length: int, tp: int) -> int:

@@ -15,6 +15,7 @@ import msgspec
 
 from tunixrt_core.runs.metrics import (
     Alert,
+    ChangeMetric,
     CheckpointMetric,
     EvalMetric,
     Known,
@@ -88,7 +89,7 @@ class RunRecorder:
         with self._lock:
             restored, total = plan.get("restored_train_step", 0), plan.get("total_train_steps", 0)
             if self._watch:
-                self._watch.plan(total)
+                self._watch.plan(total, plan.get("vocab_size"))
             earlier, alerts = self._drop_what_is_made_again(restored)
             _cut_samples(self._folder.samples_file, restored)
             for sink in self.sinks:
@@ -218,7 +219,7 @@ def _one_more(counts: Mapping[str, int], name: str) -> dict[str, int]:
 def _is_made_again(record: Metric, restored: int) -> bool:
     """Whether a run that continues after the train step `restored` makes this record again."""
     step = record.train_step
-    return step > restored or (step == restored and isinstance(record, EvalMetric | SamplesMetric))
+    return step > restored or (step == restored and isinstance(record, EvalMetric | SamplesMetric | ChangeMetric))
 
 
 def _cut_samples(file: Path, restored: int) -> None:

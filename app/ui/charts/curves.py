@@ -15,6 +15,7 @@ import pandas as pd
 from app.ui.charts.columns import Columns, Row
 from tunixrt_core.runs.metrics import (
     Alert,
+    ChangeMetric,
     CheckpointMetric,
     CompileMetric,
     EvalMetric,
@@ -62,6 +63,7 @@ class Curves:
         self.evals = Columns(EVAL_METRICS)
         self.samples = Columns(SAMPLE_METRICS)
         self.checkpoints: dict[int, str] = {}  # train step -> reason: cadence, best, asked or end
+        self.changes: dict[int, str] = {}  # train steps done before -> what changed on a resume
         self.compiled: list[tuple[int, int]] = []  # train steps done before, row length
         self.alerts: list[Alert] = []
 
@@ -77,6 +79,7 @@ class Curves:
         self.evals = _extended(self.evals, of[EvalMetric])
         self.samples = _extended(self.samples, of[SamplesMetric])
         self.checkpoints |= {saved.train_step: saved.reason for saved in of[CheckpointMetric]}
+        self.changes |= {one.train_step: one.words for one in of[ChangeMetric]}
         self.compiled += [(one.train_step, one.length) for one in of[CompileMetric]]
         self.alerts += of[Alert]
 

@@ -49,14 +49,14 @@ def export(
 
 
 def pretend_to_train(manifest: RunManifest, models_dir: Path) -> Any:
-    """A checkpoint in which every trained weight has moved at random. Returns the model."""
+    """A checkpoint in which every trained weight has moved at random. Returns the model, as it is held."""
     import jax
     import jax.numpy as jnp
     from flax import nnx
     from tunix.sft.checkpoint_manager import CheckpointManager
 
     lora = manifest.method.adapts
-    model = load(manifest, models_dir).model
+    model = load(manifest, models_dir, trains=True).model
     rng = np.random.RandomState(1)
     kind = nnx.LoRAParam if lora else nnx.Param
 
@@ -87,15 +87,17 @@ def layout(folder: Path) -> dict[str, dict[str, tuple[Any, ...]]]:
 
 def rewrite(folder: Path, *, dtype: Any = None, shards: int = 1) -> None:
     """The checkpoint of a folder in another type, or in several files with their index."""
+    from ml_dtypes import bfloat16
     from safetensors.numpy import save_file
 
+    kind = bfloat16 if dtype == "bfloat16" else dtype  # NumPy alone does not know the name
     (held,) = tensors(folder).values()
     (folder / "model.safetensors").unlink()
     names = sorted(held)
     index: dict[str, str] = {}
     for shard in range(shards):
         file = f"model-{shard + 1:05d}-of-{shards:05d}.safetensors" if shards > 1 else "model.safetensors"
-        part = {name: held[name].astype(dtype or held[name].dtype) for name in names[shard::shards]}
+        part = {name: held[name].astype(kind or held[name].dtype) for name in names[shard::shards]}
         save_file(part, str(folder / file), metadata={"format": "pt"})
         index |= dict.fromkeys(part, file)
     if shards > 1:

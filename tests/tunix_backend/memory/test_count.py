@@ -40,17 +40,23 @@ def counted(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Measu
     return count
 
 
-@pytest.mark.parametrize("method", cases(["full", "lora", "qlora"], {"full", "qlora"}))
-def test_weights_and_optimizer_are_those_of_the_loaded_model(counted: Measure, models_dir: Path, method: str) -> None:
+METHODS = [(method, dtype) for method in ("full", "lora", "qlora") for dtype in ("float32", "bfloat16")]
+KEPT = {("full", "float32"), ("full", "bfloat16"), ("qlora", "float32")}
+
+
+@pytest.mark.parametrize(("method", "dtype"), cases(METHODS, KEPT))
+def test_weights_and_optimizer_are_those_of_the_loaded_model(
+    counted: Measure, models_dir: Path, method: str, dtype: str
+) -> None:
     from flax import nnx
 
     from tunixrt_core.tunix_backend.memory.abstract_step import bytes_of, with_optimizer
     from tunixrt_core.tunix_backend.model.models import load_model, make_mesh
 
-    manifest, report = counted(method=method, tile_size=8)
+    manifest, report = counted(method=method, tile_size=8, dtype=dtype)
     mesh = make_mesh(manifest.mesh, manifest.batch.size)
     with mesh:
-        model = load_model(manifest, models_dir, mesh).model
+        model = load_model(manifest, models_dir, mesh, trains=True).model
         optimizer = with_optimizer(model, manifest)
     assert report.weights == bytes_of(model)
     assert report.optimizer == bytes_of(nnx.state(optimizer, nnx.optimizer.OptState))
@@ -58,16 +64,16 @@ def test_weights_and_optimizer_are_those_of_the_loaded_model(counted: Measure, m
 
 
 def test_computing_layers_again_takes_less_although_it_is_compiled_for_a_cpu(counted: Measure) -> None:
-    _, plain = counted(method="full", tile_size=8)
-    _, again = counted(method="full", tile_size=8, remat="block")
+    _, plain = counted(method="full", tile_size=8, dtype="float32")
+    _, again = counted(method="full", tile_size=8, dtype="float32", remat="block")
     assert again.activations < plain.activations
     assert again.weights == plain.weights
 
 
 def test_four_devices_hold_less_each_and_no_device_of_this_process_is_touched(counted: Measure) -> None:
     before = dict(os.environ)
-    _, one = counted(method="full", tile_size=8)
-    _, four = counted(devices=4, method="full", tile_size=8)
+    _, one = counted(method="full", tile_size=8, dtype="float32")
+    _, four = counted(devices=4, method="full", tile_size=8, dtype="float32")
     assert four.devices == 4
     assert four.weights < one.weights / 3
     assert four.total < one.total
@@ -87,9 +93,9 @@ def test_the_fused_loss_takes_less_where_there_are_many_words(tmp_path: Path, mo
         assert report.total / 2 < guessed.total < report.total * 2
 
 
-@pytest.mark.parametrize("method", cases(["full", "lora", "qlora"], {"full", "qlora"}))
-def test_the_estimate_is_within_a_factor_of_two(counted: Measure, models_dir: Path, method: str) -> None:
-    manifest, report = counted(method=method, tile_size=8)
+@pytest.mark.parametrize(("method", "dtype"), cases(METHODS, KEPT))
+def test_the_estimate_is_within_a_factor_of_two(counted: Measure, models_dir: Path, method: str, dtype: str) -> None:
+    manifest, report = counted(method=method, tile_size=8, dtype=dtype)
     guessed, _ = estimate_manifest(manifest, models_dir, row_length=report.row_length)
     assert report.total / 2 < guessed.total < report.total * 2
     assert guessed.weights == pytest.approx(report.weights, rel=0.02)

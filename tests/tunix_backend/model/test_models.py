@@ -26,12 +26,12 @@ LLAMA_3_SCALING = {
 }
 
 
-def load(manifest: RunManifest, models_dir: Path) -> Any:
+def load(manifest: RunManifest, models_dir: Path, *, trains: bool = False) -> Any:
     from tunixrt_core.tunix_backend.model.models import load_model, make_mesh
 
     mesh = make_mesh(manifest.mesh, manifest.batch.size)
     with mesh:
-        return load_model(manifest, models_dir, mesh)
+        return load_model(manifest, models_dir, mesh, trains=trains)
 
 
 def logits(model: Any, tokens: Any) -> Any:

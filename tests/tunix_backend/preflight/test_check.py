@@ -41,6 +41,28 @@ def test_a_clean_run_passes_every_check_without_a_warning(
     assert set(found.passed) == set(CHECKS) - not_asked
 
 
+def test_counts_that_are_not_those_of_the_file_are_named(tmp_path: Path, models_dir: Path) -> None:
+    manifest = planted(tmp_path, [task(i) for i in range(4)])
+    data = manifest.data.model_copy(update={"rows": 9, "train_rows": 8})
+    finding = only(check(manifest.model_copy(update={"data": data}), models_dir), "row_counts")
+    assert finding.message.endswith(": data.rows = 9, in it 5; data.train_rows = 8, in it 4.")
+    assert (finding.severity, finding.keys) == (Severity.WARNING, ("data.rows", "data.train_rows"))
+
+
+@pytest.mark.parametrize(
+    ("evals", "said"), [([], "the data has no eval rows"), ([long_task(9, 40)], "all 1 eval rows are left out")]
+)
+def test_early_stopping_without_an_eval_loss_is_named(
+    tmp_path: Path, models_dir: Path, evals: list[Trace], said: str
+) -> None:
+    found = check(
+        planted(tmp_path, [task(i) for i in range(4)], evals, early_stopping=2, max_seq_length=64), models_dir
+    )
+    (finding,) = (finding for finding in found.findings if finding.code == "early_stopping")
+    assert said in finding.message
+    assert finding.keys[0] == "cadence.early_stopping"
+
+
 def test_control_tokens_in_any_text_are_named_with_their_rows(tmp_path: Path, models_dir: Path) -> None:
     rows = [
         task(1),

@@ -75,6 +75,14 @@ def script_of(manifest: RunManifest, models_dir: Path) -> str:
             id="lora, unpacked",
             marks=LONG,
         ),
+        *(
+            pytest.param(
+                {"method": method, "train_steps": 5, "dtype": "bfloat16", "lora_rank": 4, "loss": "plain"},
+                id=f"{method}, bfloat16",
+                marks=LONG,
+            )
+            for method in ("lora", "full")
+        ),
     ],
 )
 def test_the_script_gives_the_losses_of_the_run(hyper: dict[str, Any], tmp_path: Path, models_dir: Path) -> None:
@@ -98,6 +106,8 @@ def scripts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         {"packing": True, "method": "full", "epochs": 1.5},
         {"length_buckets": 3, "method": "qlora", "tile_size": 8, "epochs": 2, "early_stopping": 2},
         {"method": "lora", "too_long": "drop_steps", "max_grad_norm": None, "gradient_accumulation": 2},
+        {"method": "full", "dtype": "bfloat16"},
+        {"method": "lora", "dtype": "bfloat16"},
     )
     made = [make_manifest(folder / str(i), model=str(folder / "model"), **hyper) for i, hyper in enumerate(hypers)]
     return [script_of(manifest, folder) for manifest in made]

@@ -12,10 +12,12 @@ import pytest
 
 from tests.conftest import AS_A_USER, LONG
 from tests.helpers import forked
-from tests.tunix_backend.conftest import make_manifest
+from tests.tunix_backend.conftest import KeptReports, make_manifest, train
 from tests.tunix_backend.helpers.killed_run import train_until
-from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.manifest import RunManifest, change_manifest
+from tunixrt_core.runs.metrics import ChangeMetric
 from tunixrt_core.runs.record import RunDir
+from tunixrt_core.training.trainer import TrainControls
 
 pytestmark = [pytest.mark.tunix, pytest.mark.slow]
 
@@ -93,3 +95,23 @@ def test_a_run_killed_at_some_train_steps_ends_as_one_that_was_not(
     assert other.samples()[0] == one.samples()[0]
     assert [answer.train_step for answer in other.samples()[0][::2]] == [0, 5, 10, 15, 20, 22]
     assert weights_hash(other, killed, models_dir) == weights_hash(one, whole, models_dir)
+
+
+def test_what_changed_on_a_resume_is_told_at_its_train_step_and_once(tmp_path: Path, models_dir: Path) -> None:
+    first = make_manifest(tmp_path, train_steps=4, eval_every=100, checkpoint_every=2, warmup_share=0.0)
+    longer = change_manifest(first, {"train_steps": 8, "weight_decay": 0.1})
+    train(first, models_dir)
+    for _ in range(2):  # the second is told the same, as the checkpoint was still trained with the first manifest
+        controls, reports = TrainControls(), KeptReports()
+        controls.stop.set()
+        train(longer, models_dir, reports, controls)
+        (change,) = (record for record in reports.records if isinstance(record, ChangeMetric))
+        assert change.train_step == 4
+        wanted = {"duration.train_steps": (4, 8), "optimizer.weight_decay": (0.01, 0.1)}
+        assert {key: tuple(values) for key, values in change.changes.items()} == wanted
+        assert any("optimizer.weight_decay 0.01 to 0.1" in line for line in reports.lines)
+        assert any("learning rate changes from 0.0005 in train step 4 to 0.00" in line for line in reports.lines)
+    reports = KeptReports()
+    train(longer, models_dir, reports)
+    train(longer, models_dir, reports)
+    assert len([record for record in reports.records if isinstance(record, ChangeMetric)]) == 1

@@ -14,7 +14,7 @@ import pytest
 from tests.tunix_backend.conftest import KeptReports, make_manifest, train, write_rows
 from tunixrt_core.errors import CheckpointError, ModelError, OutputError, TrainingError
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.runs.metrics import CheckpointMetric
+from tunixrt_core.runs.metrics import CheckpointMetric, TrainMetric
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.traces.examples import example_traces
 from tunixrt_core.traces.trace import Trace
@@ -76,6 +76,21 @@ def test_every_train_step_is_reported_with_its_numbers(whole: Done) -> None:
             assert record.step_seconds > 0
             assert record.tokens_per_second > 0
             assert record.epoch == pytest.approx(record.train_step * 8 / 24)
+
+
+def test_the_counts_of_a_train_step_are_those_of_its_rows(whole: Done, models_dir: Path) -> None:
+    from tunixrt_core.tunix_backend.data.rows import load_data
+
+    rows = load_data(whole.manifest, models_dir).train.rows
+    records = [r for r in whole.reports.records if isinstance(r, TrainMetric)]
+    for epoch in range(3):  # of three train steps each
+        seen = records[3 * epoch : 3 * epoch + 3]
+        assert sum(r.tokens for r in seen) == sum(len(row.tokens) for row in rows)
+        assert sum(r.trained_tokens for r in seen) == sum(row.trained for row in rows)
+    for record in records:
+        assert record.padding_share == pytest.approx(1 - record.tokens / (8 * 96), abs=1e-4)
+        assert record.perplexity == pytest.approx(math.exp(record.loss))
+        assert record.tokens_per_second == pytest.approx(record.trained_tokens / record.step_seconds, rel=1e-3)
 
 
 def test_a_train_step_beside_an_evaluation_is_timed_as_any_other(whole: Done) -> None:

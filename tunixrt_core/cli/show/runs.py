@@ -14,6 +14,7 @@ from rich.text import Text
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.runs.metrics import (
     Alert,
+    ChangeMetric,
     CheckpointMetric,
     CompileMetric,
     EvalMetric,
@@ -120,6 +121,8 @@ def _event_words(record: Metric, train: TrainMetric | None) -> str:
         case CompileMetric():
             again = "" if record.expected else ", for the second time"
             return f"compiled rows of {record.length:,} tokens in {record.seconds:.1f} s{again}"
+        case ChangeMetric():
+            return f"resumed with another manifest: {record.words}"
         case Alert():
             return f"{record.alert}: {record.evidence}. {change_words(record.change)}"
     return ""

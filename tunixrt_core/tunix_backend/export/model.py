@@ -107,7 +107,7 @@ def _write(job: _Job, checkpoints: Path, folder: Path, on_phase: Callable[[str],
     manifest = job.manifest
     mesh = make_mesh(manifest.mesh, manifest.batch.size)
     with mesh:
-        loaded = load_model(manifest, job.models_dir, mesh)
+        loaded = load_model(manifest, job.models_dir, mesh, trains=True)
         step = restore_weights(loaded.model, checkpoints, lora=manifest.method.adapts)
         said = _Said(step, logits_of(loaded, job.prompts))
     on_phase("writing")

@@ -19,6 +19,7 @@ from tunixrt_core.traces.rows import read_rows
 from tunixrt_core.training.model_export import ExportCheck
 from tunixrt_core.tunix_backend.data.rows import load_tokenizer
 from tunixrt_core.tunix_backend.model.models import LoadedModel, load_model, make_mesh
+from tunixrt_core.tunix_backend.model.precision import computing
 
 PROMPTS = 8
 _LONGEST = 128  # compared tokens per prompt: all logits are kept, and vocabularies are large
@@ -96,10 +97,11 @@ def logits_of(loaded: LoadedModel, prompts: Sequence[Sequence[int]]) -> list[Any
     for row, prompt in zip(tokens, prompts, strict=False):
         row[: len(prompt)] = prompt  # attention is causal: padding after a prompt does not change its logits
     done: list[Any] = []
+    model = computing(loaded.model, loaded.dtype)
     # by default accelerators round float32 products to fewer bits
     with jax.default_matmul_precision("highest"):
         for first in range(0, len(tokens), size):
-            done.extend(np.asarray(_forward(loaded.model, jnp.asarray(tokens[first : first + size])), np.float32))
+            done.extend(np.asarray(_forward(model, jnp.asarray(tokens[first : first + size])), np.float32))
     return [logits[: len(prompt)] for logits, prompt in zip(done, prompts, strict=False)]
 
 

@@ -149,8 +149,7 @@ class TunixGenerator:
         shape = (batch.size, batch.length, max_new_tokens, drawn)
         self._on_phase("generating" if shape in self._decoders else "compiling")
         if shape not in self._decoders:
-            config, tokenizer = loaded.config, self._tokenizer
-            self._decoders[shape] = Decoder(loaded.model, config, tokenizer, batch.length, max_new_tokens)
+            self._decoders[shape] = Decoder(loaded, self._tokenizer, batch.length, max_new_tokens)
         return self._decoders[shape]
 
 

@@ -13,6 +13,8 @@ from tunix.generate.sampler import CacheConfig, Sampler
 
 from tunixrt_core.training.trainer import Sampling
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
+from tunixrt_core.tunix_backend.model.models import LoadedModel
+from tunixrt_core.tunix_backend.model.precision import cast
 
 
 class Decoder(Sampler):
@@ -21,14 +23,16 @@ class Decoder(Sampler):
     All uses of private names of Tunix's Sampler are in this class.
     """
 
-    def __init__(self, model: Any, config: Any, tokenizer: TextTokenizer, length: int, max_new_tokens: int) -> None:
+    def __init__(self, loaded: LoadedModel, tokenizer: TextTokenizer, length: int, max_new_tokens: int) -> None:
+        config = loaded.config
+        self._dtype = loaded.dtype
         cache = CacheConfig(
             cache_size=length + max_new_tokens,
             num_layers=config.num_layers,
             num_kv_heads=config.num_kv_heads,
             head_dim=config.head_dim,
         )
-        super().__init__(model, tokenizer, cache)
+        super().__init__(loaded.model, tokenizer, cache)
         self._length = length
         self._max_new_tokens = max_new_tokens
 
@@ -56,6 +60,14 @@ class Decoder(Sampler):
         """Called by the Sampler for each prompt; returns the ids that the batches were planned with."""
         return np.array(input_string, dtype=np.int32)
 
+    @property
+    def dtype(self) -> Any:
+        """Of the keys and values that are kept: what the model computes in."""
+        return self._dtype
+
+    def _prefill_fn(self, params: Any, *arguments: Any, **more: Any) -> Any:
+        return super()._prefill_fn(cast(params, self._dtype), *arguments, **more)
+
     def _decode_fn(self, params: Any, sampling_state: Any) -> Any:
         """Tunix 0.1.7 takes one step too many: it computes a token for which its buffer has no place, and drops it
         (fixed on its main branch, f8a25bef). The step costs only time.
@@ -64,4 +76,5 @@ class Decoder(Sampler):
         def goes_on(state: Any) -> Any:
             return (state.decoding_step < state.total_sampling_steps - 1) & jnp.any(jnp.logical_not(state.done))
 
+        params = cast(params, self._dtype)  # once, not for each token
         return jax.lax.while_loop(goes_on, lambda state: self._sample_step(params, state), sampling_state)

@@ -18,6 +18,7 @@ from tunixrt_core.tunix_backend.model.architecture import Architecture
 from tunixrt_core.tunix_backend.model.families import FAMILIES
 from tunixrt_core.tunix_backend.model.lora import adapt_model
 from tunixrt_core.tunix_backend.model.models import model_config
+from tunixrt_core.tunix_backend.model.precision import hold
 from tunixrt_core.tunix_backend.train.step.loss import LossFunction, ModelBatch, loss_of
 from tunixrt_core.tunix_backend.train.step.optimizer import make_optimizer, make_schedule
 from tunixrt_core.tunix_backend.train.step.peft import compiled_step
@@ -41,17 +42,20 @@ def make_abstract(manifest: RunManifest, architecture: Architecture, mesh: Any, 
     """
     config = model_config(manifest, architecture, "cpu")
     make = FAMILIES[architecture.kind].model_class()
-    dtype = jnp.dtype(manifest.model.dtype.value)
     adapts = manifest.method.adapts
+    held = jnp.dtype(manifest.trained_dtype.value)
+    loaded = jnp.dtype(manifest.model.dtype.value) if adapts else held
 
     def base() -> Any:
         model = make(config, rngs=nnx.Rngs(0))
         # the loader casts every weight that it reads
-        nnx.update(model, jax.tree.map(lambda leaf: leaf.astype(dtype), nnx.state(model, nnx.Param)))
+        hold(model, nnx.Param, loaded)
         return model
 
     def adapted(model: Any) -> Any:
-        return adapt_model(model, architecture, manifest.lora, manifest.method, manifest.seed)
+        model = adapt_model(model, architecture, manifest.lora, manifest.method, manifest.seed)
+        hold(model, nnx.LoRAParam, held)
+        return model
 
     model = nnx.eval_shape(base)
     if adapts:  # in a separate trace: qwix follows a value back to its weight, not further

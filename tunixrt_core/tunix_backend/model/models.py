@@ -24,10 +24,14 @@ from tunixrt_core.util.host import device_kind
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model ready to train or to generate. `config` is Tunix's, `mesh` is the mesh of its weights."""
+    """A model ready to train or to generate. `config` is Tunix's, `mesh` is the mesh of its weights.
+
+    `dtype` is the type that it computes in; weights that are trained may be held in another.
+    """
 
     model: Any
     config: Any
+    dtype: Any
     mesh: Any
     directory: Path
     architecture: Architecture
@@ -115,32 +119,37 @@ def model_config(manifest: RunManifest, architecture: Architecture, platform: st
     return config
 
 
-def load_model(manifest: RunManifest, models_dir: Path, mesh: Any) -> LoadedModel:
+def load_model(manifest: RunManifest, models_dir: Path, mesh: Any, *, trains: bool = False) -> LoadedModel:
     """Load weights from disk onto the mesh, with fresh LoRA where the manifest trains LoRA.
 
-    The mesh must be entered in the calling thread. Raises ModelError for a model that is missing, broken, or of a
-    kind that Tunix would train wrongly, and for a LoRA pattern that matches nothing.
+    With `trains`, weights that are trained are in the type that they are held in; else all are in the type that the
+    model computes in. The mesh must be entered in the calling thread. Raises ModelError for a model that is missing,
+    broken, or of a kind that Tunix would train wrongly, and for a LoRA pattern that matches nothing.
     """
     import jax
     import jax.numpy as jnp
     from flax import nnx
 
+    from tunixrt_core.tunix_backend.model.precision import hold
+
     directory = resolve_model(manifest.model.id, models_dir)
     architecture = check_weights(directory)
     family = FAMILIES[architecture.kind]
-    dtype = jnp.dtype(manifest.model.dtype.value)
+    computed, adapts = jnp.dtype(manifest.model.dtype.value), manifest.method.adapts
+    held = jnp.dtype(manifest.trained_dtype.value) if trains else computed
     module = family.model_module()
     config = model_config(manifest, architecture, mesh.devices.flat[0].platform)
     try:
-        model = family.load(str(directory), config, mesh, dtype)
+        model = family.load(str(directory), config, mesh, computed if adapts else held)
     except (ValueError, AssertionError, KeyError, AttributeError, TypeError) as error:
         first_line = str(error).split("\n", 1)[0][:300]
         raise ModelError(f"The weights in {directory} cannot be sharded over the mesh ({first_line}).") from error
     family.correct(model, module, architecture)
     base = sum(math.prod(shape) for shape in expected_tensors(architecture).values())
     trained = base
-    if manifest.method.adapts:
+    if adapts:
         model = add_lora(model, architecture, manifest.lora, manifest.method, manifest.seed, mesh)
+        hold(model, nnx.LoRAParam, held)
         trained = sum(int(leaf.size) for leaf in jax.tree.leaves(nnx.state(model, nnx.LoRAParam)))
         base += trained
-    return LoadedModel(model, config, mesh, directory, architecture, trained, base)
+    return LoadedModel(model, config, computed, mesh, directory, architecture, trained, base)

@@ -24,6 +24,7 @@ from tunixrt_core.tunix_backend.preflight import (
     row_faults,
     run_faults,
     totals,
+    weight_faults,
 )
 from tunixrt_core.tunix_backend.preflight.machine import Machine, this_machine
 from tunixrt_core.tunix_backend.preflight.model_faults import ModelFacts
@@ -80,7 +81,9 @@ class _Check:
         directory = self._read_model()
         if self._data_is_there() and self.tokenizer is not None:
             self.rows = encode_file(manifest, self.tokenizer, self.on_progress)
-            self._add(row_faults.CHECKED, row_faults.row_faults(manifest, self.tokenizer, self.rows))
+            same = not any(finding.code == "data_changed" for finding in self.findings)
+            faults = row_faults.row_faults(manifest, self.tokenizer, self.rows, same_file=same)
+            self._add(row_faults.CHECKED, faults)
             beside = tokenizer_directory(manifest, self.models_dir)
             self._add(chat_template.CHECKED, chat_template.template_faults(manifest, beside, self.tokenizer, self.rows))
         if self.facts is not None and self.tokenizer is not None and directory is not None:
@@ -89,6 +92,10 @@ class _Check:
                 model_faults.checked(manifest),
                 model_faults.model_faults(manifest, directory, self.tokenizer, self.facts, longest),
             )
+            self._add(weight_faults.CHECKED, weight_faults.weight_faults(manifest, directory))
+            if self.rows:
+                dead = weight_faults.embedding_faults(directory, self.tokenizer, self.rows)
+                self._add(weight_faults.CHECKED_WITH_ROWS, dead)
             if not any(finding.code == "lora_matches_nothing" for finding in self.findings):
                 self._add(("disk",), run_faults.disk_faults(manifest, self.folder, self.facts, machine))
         self._add(("mesh",), run_faults.mesh_faults(manifest, machine))

@@ -10,6 +10,7 @@ from tunixrt_core.manifest.sections import LengthPolicy
 from tunixrt_core.traces.rendering.chats import stop_tokens
 from tunixrt_core.traces.rendering.context import EarlierThinking, TrainOn
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
+from tunixrt_core.traces.rows import SPLITS
 from tunixrt_core.traces.trace import Trace
 from tunixrt_core.training.preflight import Finding, about_rows, blocking, warning
 from tunixrt_core.tunix_backend.data.encoding import ANSWER_PART, Span, TokenRow
@@ -20,6 +21,8 @@ from tunixrt_core.tunix_backend.preflight.rows import FileRows, traces_at
 _TAIL = 4  # last tokens of a row, which include its end of turn
 
 CHECKED = (
+    "row_counts",
+    "early_stopping",
     "data_unreadable",
     "nothing_trained",
     "answer_cut",
@@ -38,13 +41,46 @@ CHECKED = (
 )
 
 
-def row_faults(manifest: RunManifest, tokenizer: TextTokenizer, rows: FileRows) -> Iterator[Finding]:
+def row_faults(
+    manifest: RunManifest, tokenizer: TextTokenizer, rows: FileRows, *, same_file: bool = True
+) -> Iterator[Finding]:
+    """`same_file`: the data file is the manifest's, so its counts must be too."""
+    if same_file and not rows.noticed.unreadable:
+        yield from _count_faults(manifest, rows)
+    yield from _stopping_faults(manifest, rows)
     yield from _text_faults(manifest, rows)
     yield from _conversation_faults(manifest, rows)
     yield from _length_faults(manifest, rows)
     yield from _training_faults(manifest, tokenizer, rows)
     yield from _end_faults(manifest, tokenizer, rows)
     yield from _pad_faults(tokenizer, rows)
+
+
+def _count_faults(manifest: RunManifest, rows: FileRows) -> Iterator[Finding]:
+    train, evals = (len(rows.noticed.numbers[split]) for split in SPLITS)
+    counted = {"rows": train + evals, "train_rows": train, "eval_rows": evals}
+    wrong = {name: count for name, count in counted.items() if getattr(manifest.data, name) != count}
+    if wrong:
+        said = "; ".join(f"data.{name} = {getattr(manifest.data, name):,}, in it {n:,}" for name, n in wrong.items())
+        yield warning(
+            "row_counts",
+            f"The manifest's counts are not those of its data file: {said}.",
+            "Correct them, or build the manifest again; the rows of the file are trained on.",
+            keys=tuple(f"data.{name}" for name in wrong),
+        )
+
+
+def _stopping_faults(manifest: RunManifest, rows: FileRows) -> Iterator[Finding]:
+    patience, count = manifest.cadence.early_stopping, len(rows.noticed.numbers["eval"])
+    if patience is None or rows.eval.rows:
+        return
+    why = f"all {count:,} eval rows are left out" if count else "the data has no eval rows"
+    yield warning(
+        "early_stopping",
+        f"cadence.early_stopping = {patience:,} never ends the run: {why}, so there is no eval loss.",
+        "Raise max_seq_length." if count else "Build the dataset with eval rows, or set it to null.",
+        keys=("cadence.early_stopping", "max_seq_length" if count else "data.eval_rows"),
+    )
 
 
 def _text_faults(manifest: RunManifest, rows: FileRows) -> Iterator[Finding]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from tunixrt_core.manifest.hyperparameters import range_words
 from tunixrt_core.manifest.manifest import HYPERPARAMETERS, RunManifest
 from tunixrt_core.manifest.presets import preset
-from tunixrt_core.manifest.sections import Dtype
 from tunixrt_core.runs.record import RunDir
+from tunixrt_core.training.memory import bytes_of
 from tunixrt_core.training.preflight import Finding, blocking, warning
 from tunixrt_core.tunix_backend.preflight.machine import Machine
 from tunixrt_core.tunix_backend.preflight.model_faults import ModelFacts
@@ -108,7 +108,7 @@ def checkpoint_bytes(manifest: RunManifest, facts: ModelFacts) -> int:
     """Approximate bytes of one checkpoint: the trained weights and the two moments of AdamW."""
     lora, method = manifest.lora, manifest.method
     trained = facts.lora_parameters(lora.modules, lora.rank) if method.adapts else facts.parameters
-    return trained * (4 if manifest.model.dtype is Dtype.FLOAT32 else 2) * _OF_ADAM
+    return trained * bytes_of(manifest.trained_dtype) * _OF_ADAM
 
 
 def device_faults(machine: Machine) -> Iterator[Finding]:

@@ -145,6 +145,7 @@ def _flags(manifest: RunManifest, corrected: _Corrected, tokenizer: Path) -> dic
     bos = _token(tokenizer, "bos_token")
     begins = _json(tokenizer / "tokenizer_config.json").get("add_bos_token", "ask") if bos else False
     thinks = manifest.rendering.reasoning is ReasoningStyle.THINK
+    casts = manifest.trained_dtype is not manifest.model.dtype
     native = thinks and manifest.rendering.chat in (ChatFormat.QWEN3, ChatFormat.GEMMA4)
     found = {
         "native_thought": native,
@@ -165,6 +166,8 @@ def _flags(manifest: RunManifest, corrected: _Corrected, tokenizer: Path) -> dic
         "layers": corrected.layers,
         "gemma3": corrected.is_gemma3,
         "adapts": adapts,
+        "casts": casts,
+        "held_otherwise": casts and not adapts,
         "lora": manifest.method is Method.LORA,
         "qlora": manifest.method is Method.QLORA,
         "running_positions": corrected.family.name == "gemma",

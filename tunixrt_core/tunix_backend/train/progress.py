@@ -279,6 +279,12 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
 
     def _require_numbers(self, train_step: int, loss: float, norm: float, rate: float) -> None:
         broken = "loss" if not math.isfinite(loss) else "gradient" if not math.isfinite(norm) else None
+        if broken and train_step == 1:
+            raise TrainingError(
+                f"The {broken} is not a number at the first train step, before any weight changed, though the base's "
+                "weights are finite: it computes numbers that are too large. Set model.dtype to float32, or use "
+                "another base."
+            )
         if broken:
             raise TrainingError(
                 f"The {broken} is not a number at train step {train_step:,} (learning rate {rate:g}). "

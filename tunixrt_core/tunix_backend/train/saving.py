@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import orbax.checkpoint as ocp
 from flax import nnx
 
@@ -80,7 +81,7 @@ class CheckpointGate:
             return False
         began = time.perf_counter()
         with self._pause("saving"):
-            if not bool(_all_finite(nnx.state(model, nnx.LoRAParam if lora else nnx.Param))):
+            if not_finite(model, nnx.LoRAParam if lora else nnx.Param):
                 raise TrainingError(
                     f"The weights are not finite after train step {step:,}, so they were not saved. "
                     "Lower the learning rate or max_grad_norm; the earlier checkpoints are kept."
@@ -112,7 +113,17 @@ class CheckpointGate:
             ) from error
 
 
+def not_finite(model: Any, kind: type) -> list[str]:
+    """The variables of this kind that hold NaN or an infinity, by their paths in the model."""
+    leaves = {
+        ".".join(str(getattr(key, "key", key)) for key in path): leaf
+        for path, leaf in jax.tree_util.tree_leaves_with_path(nnx.state(model, kind).to_pure_dict())
+        if jnp.issubdtype(leaf.dtype, jnp.floating)  # not quantised ones
+    }
+    finite: Any = np.asarray(_finite(list(leaves.values())))
+    return [name for name, good in zip(leaves, finite, strict=True) if not good]
+
+
 @jax.jit
-def _all_finite(state: Any) -> jax.Array:
-    leaves = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(state)]
-    return jnp.stack(leaves).all()
+def _finite(leaves: list[Any]) -> jax.Array:
+    return jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flax import nnx
 from tunix.sft.peft_trainer import TrainingConfig
 
-from tunixrt_core.errors import ModelError, TrainingError
+from tunixrt_core.errors import InvalidManifest, ModelError, TrainingError
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.runs.metrics import TrainPlan
+from tunixrt_core.manifest.variants import differences
+from tunixrt_core.runs.metrics import ChangeMetric, TrainPlan
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.training.trainer import NoObserver, TrainControls, TrainObserver, TrainOutcome
 from tunixrt_core.tunix_backend.data.batches import (
@@ -29,12 +32,14 @@ from tunixrt_core.tunix_backend.train.evaluating import Best, Evaluator
 from tunixrt_core.tunix_backend.train.processes import writes
 from tunixrt_core.tunix_backend.train.progress import LastMetrics, RunFacts, RunHooks
 from tunixrt_core.tunix_backend.train.prompt_sampler import PromptSampler, make_sampler
-from tunixrt_core.tunix_backend.train.saving import CheckpointGate, checkpoint_options
+from tunixrt_core.tunix_backend.train.saving import CheckpointGate, checkpoint_options, not_finite
 from tunixrt_core.tunix_backend.train.step.feeding import Feed
 from tunixrt_core.tunix_backend.train.step.loss import LossFunction, loss_of
-from tunixrt_core.tunix_backend.train.step.optimizer import make_optimizer, make_schedule
+from tunixrt_core.tunix_backend.train.step.optimizer import Schedule, make_optimizer, make_schedule
 from tunixrt_core.tunix_backend.train.step.peft import RunTrainer
 from tunixrt_core.util.hashing import content_hash
+
+_JUMP = 1.2  # factor between the learning rates of two train steps that is named
 
 
 class TunixTrainer:
@@ -59,11 +64,16 @@ class TunixTrainer:
         require_rows(data.train, manifest.max_seq_length)
         mesh = make_mesh(manifest.mesh, manifest.batch.size)
         with mesh:  # thread-local, and the only way of entering a mesh that works with Tunix 0.1.7
-            loaded = load_model(manifest, self._models_dir, mesh)
+            loaded = load_model(manifest, self._models_dir, mesh, trains=True)
             if data.vocab_size > loaded.vocab_size:
                 raise ModelError(
                     f"The tokenizer has {data.vocab_size:,} tokens, the model only {loaded.vocab_size:,}. "
                     "Use the model's own tokenizer."
+                )
+            if broken := not_finite(loaded.model, nnx.Param):
+                raise ModelError(
+                    f"The base's weights in {loaded.directory} hold NaN or an infinity: {', '.join(broken[:3])}"
+                    f"{f' and {len(broken) - 3} more' if len(broken) > 3 else ''}. Download or save the model again."
                 )
             training = _Training(
                 manifest, run_dir, loaded, data, observer, controls, data.fingerprint(), self._models_dir
@@ -83,6 +93,7 @@ class _Training:
     controls: TrainControls
     fingerprint: str  # of the rows
     models_dir: Path
+    total: int = field(init=False, default=0)  # train steps of the whole run
 
     def run(self, *, longest_first: bool) -> TrainOutcome:
         manifest, data = self.manifest, self.data
@@ -92,7 +103,7 @@ class _Training:
         if longest_first:
             batches = LongestFirst(batches)
         accumulation = manifest.batch.gradient_accumulation
-        total = total_train_steps(manifest, batches)
+        total = self.total = total_train_steps(manifest, batches)
         schedule = make_schedule(manifest, total)
         metrics, compiles = LastMetrics(), CompileCounter("_train_step")
         loss = loss_function(manifest, self.loaded, data)
@@ -102,6 +113,7 @@ class _Training:
         self._require_same_data(trainer, restored)
         best = Best(RunDir(self.run_dir).best_file, restored)
         self._tell_plan(batches, total, restored)
+        self._tell_changes(trainer.restored_metadata, schedule, restored)
         feed = Feed(  # from here on only its thread uses the batches
             batches,
             parts=len(data.parts),
@@ -195,12 +207,38 @@ class _Training:
         manifest = self.manifest
         return {
             "train_step": train_step,
+            "total_train_steps": self.total,
+            "manifest": self.manifest.to_dict(),
             "micro_batches": train_step * manifest.batch.gradient_accumulation,
             "data": self.fingerprint,
             "order": content_hash(
                 {"seed": manifest.seed, "batch": manifest.batch.model_dump(), "length": manifest.max_seq_length}
             ),
         }
+
+    def _tell_changes(self, before: Mapping[str, Any], schedule: Schedule, restored: int) -> None:
+        """Report the values that differ from those that the checkpoint was trained with; earlier ones do not say."""
+        if "manifest" not in before:
+            return
+        try:
+            old = RunManifest.from_dict(before["manifest"])
+        except InvalidManifest as error:
+            self.observer.log(f"The manifest of the checkpoint cannot be compared: {error}.")
+            return
+        # the content of the data file is pinned by its hash, wherever it is now
+        found = {each.key: each.values for each in differences([old, self.manifest]) if each.key != "data.path"}
+        if not found:
+            return
+        change = ChangeMetric(train_step=restored, changes=found)
+        self.observer.record(change)
+        self.observer.log(f"From train step {restored + 1:,} on, the manifest is another one: {change.words}.")
+        last = float(make_schedule(old, before["total_train_steps"])(restored - 1))
+        rate = float(schedule(restored))
+        if not 1 / _JUMP < rate / last < _JUMP:
+            self.observer.log(
+                f"The learning rate changes from {last:.3g} in train step {restored:,} to {rate:.3g} in the next one: "
+                "the schedule is that of the whole run as it is planned now."
+            )
 
     def _require_same_data(self, trainer: RunTrainer, restored: int) -> None:
         before, now = trainer.restored_metadata, self._metadata(restored)
@@ -268,6 +306,7 @@ def make_plan(
         "trained_tokens_per_epoch": data.train.trained_tokens,
         "trainable_parameters": loaded.trainable_parameters,
         "total_parameters": loaded.total_parameters,
+        "vocab_size": loaded.vocab_size,
         "device": device_name(loaded.mesh),
         "mesh": {name: int(size) for name, size in loaded.mesh.shape.items()},
         "lora": manifest.method.adapts,

@@ -14,6 +14,7 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.sections import LossKind, LossSection
 from tunixrt_core.tunix_backend.data.batches import TokenBatch
 from tunixrt_core.tunix_backend.data.encoding import FIRST_TRAINED
+from tunixrt_core.tunix_backend.model.precision import computing
 from tunixrt_core.tunix_backend.train.step import fused
 
 
@@ -45,6 +46,7 @@ class LossFunction:
     `running_positions`: positions count through a whole row of the batch instead of from 0 in each row of the data.
     With rotary positions only distances matter, so the result is the same, and Gemma 2 needs it: its local layers
     compare a position with a place in the row. `flash`: the attention kernel takes segment ids and ignores the mask.
+    `dtype` is what the model computes in, whatever its trained weights are held in.
     """
 
     section: LossSection
@@ -52,6 +54,7 @@ class LossFunction:
     train_head: bool
     running_positions: bool = False
     flash: bool = False
+    dtype: Any = jnp.float32
 
     def inputs(self, batch: ModelBatch) -> dict[str, Any]:
         """The arguments of `mean`, for Tunix, which calls this inside the compiled train step."""
@@ -67,6 +70,7 @@ class LossFunction:
         return losses.trained / batch.norm, losses.by_part
 
     def summed(self, model: Any, batch: ModelBatch) -> Losses:
+        model = computing(model, self.dtype)
         # position l predicts the token at l + 1; the last position predicts none
         targets, parts = (jnp.pad(x[:, 1:], ((0, 0), (0, 1))) for x in (batch.tokens, batch.parts))
         weights = (parts >= FIRST_TRAINED).astype(jnp.float32)
@@ -103,6 +107,7 @@ def loss_of(manifest: RunManifest, config: Any, parts: int) -> LossFunction:
         train_head=not manifest.method.adapts,
         running_positions=runs_on_positions(config),
         flash=manifest.model.flash_attention,
+        dtype=jnp.dtype(manifest.model.dtype.value),
     )
 
 
