@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import statistics
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.helpers.conversations import talk
 from tests.tunix_backend.conftest import KeptReports, make_manifest, train, write_rows
 from tunixrt_core.errors import CheckpointError, ModelError, OutputError, TrainingError
 from tunixrt_core.manifest.manifest import RunManifest
@@ -217,6 +219,27 @@ def test_the_loss_is_told_by_the_part_of_the_trace(whole: Done) -> None:
             assert set(record.types) == {"compute"}
             trained = [loss for part, loss in record.parts.items() if part != "prompt"]
             assert min(trained) <= record.loss <= max(trained)
+
+
+def test_earlier_turns_are_trained_where_the_manifest_says_so(tmp_path: Path, models_dir: Path) -> None:
+    from tunixrt_core.tunix_backend.data.rows import load_data
+
+    rows = write_rows(tmp_path / "rows.jsonl", [talk(i) for i in range(1, 9)], [talk(99)])
+    found: dict[str, tuple[KeptReports, Any]] = {}
+    for name, hyper in {"last": {}, "all": {"train_on": "all"}, "packed": {"train_on": "all", "packing": True}}.items():
+        manifest = make_manifest(tmp_path / name, rows=rows, train_steps=2, max_seq_length=256, **hyper)
+        reports = KeptReports()
+        train(manifest, models_dir, reports)
+        found[name] = reports, load_data(manifest, models_dir)
+    assert found["last"][1].fingerprint() != found["all"][1].fingerprint() == found["packed"][1].fingerprint()
+    for name, (reports, data) in found.items():
+        (last,) = [r for r in reports.records if r.kind == "eval" and r.train_step == 2]
+        assert ("reply" in last.parts) is (name != "last")
+        assert data.train.trained_tokens == sum(row.written + row.replied for row in data.train.rows)
+    plain = hashlib.sha256()  # as fingerprints were before there were conversations
+    for row in found["last"][1].train.rows:
+        plain.update(len(row).to_bytes(8, "little") + row.prompt_length.to_bytes(8, "little") + row.tokens.tobytes())
+    assert found["last"][1].fingerprint() == plain.hexdigest()
 
 
 def test_every_checkpoint_is_told_with_its_reason(whole: Done) -> None:
