@@ -26,7 +26,6 @@ from app.state import get_pipeline
 from app.ui.components import card, empty_state, halves, header
 from app.ui.navigation import go
 from app.ui.words import plural
-from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.variants import side_by_side
 from tunixrt_core.runs.record import Run
 
@@ -104,7 +103,7 @@ def show_downloads(runs: list[Run], found: list[Reading], figures: dict[str, Fig
 
 
 def show_settings(runs: list[Run]) -> None:
-    settings = side_by_side([RunManifest.from_dict(run.manifest) for run in runs])
+    settings = side_by_side([rt.runs.manifest(run.id) for run in runs])
     with card("Config", note=settings_note(settings), key="card-config"):
         only = st.toggle("Differences only", value=True, key="differences", bind="query-params")
         shown = [each for each in settings if each.differs] if only else settings

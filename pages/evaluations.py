@@ -185,7 +185,7 @@ known: Mapping[str, KnownScorer] = {one.name: one for one in known_scorers()}
 records = rt.evaluations.records()
 all_runs = rt.runs.page(limit=500).items
 by_id: Mapping[str, Run] = {run.id: run for run in all_runs}
-finished = [run for run in all_runs if run.status.over and run.status is not RunStatus.FAILED]
+finished = [run for run in all_runs if run.status.over and run.status not in (RunStatus.FAILED, RunStatus.BROKEN)]
 waiting = [record for record in records if not record.status.over]
 if st.query_params.get("new"):
     show_new()

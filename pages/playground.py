@@ -23,6 +23,8 @@ WHAT = "The playground sends one prompt to a run's base and tuned model and show
 
 def can_be_asked(run: Run) -> bool:
     """Whether the run is over and has weights."""
+    if run.status is RunStatus.BROKEN:
+        return False
     return run.status.over and (run.status is not RunStatus.FAILED or bool(rt.runs.folder(run.id).checkpoint_steps()))
 
 

@@ -43,7 +43,7 @@ FATE_WORDS = {
 def manifest_to_check() -> tuple[RunManifest, bool] | None:
     """The manifest of the run in the address, or the loaded one; and whether its run is yet to start."""
     if run_id := st.query_params.get("run"):
-        return RunManifest.from_dict(rt.runs.get(run_id).manifest), False
+        return rt.runs.manifest(run_id), False
     if name := st.query_params.get(LOADED):
         return RunManifest.from_text(loaded_manifest(name)[0]), True
     return None

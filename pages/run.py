@@ -16,12 +16,13 @@ from app.runs.queue import show_queue
 from app.runs.samples import show_samples
 from app.runs.table import curves_of, runs_table, state_of
 from app.state import get_pipeline
-from app.ui.boundary import error_boundary, escape_markdown
+from app.ui.boundary import error_boundary, escape_markdown, show_error
 from app.ui.charts.board import Board
 from app.ui.charts.curves import Curves
 from app.ui.components import empty_state, header, state_badge
 from app.ui.navigation import go
 from app.ui.words import MISSING, moment, plural
+from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.record import Run, RunState, RunStatus
 
@@ -53,7 +54,32 @@ def show_list() -> None:
             go("run", run=chosen)
 
 
+def show_broken(run: Run) -> None:
+    """A run that cannot be read: which file, why, and the way to move it aside."""
+    with header(run.name, f"{run.id} · {moment(run.created_at)}"):
+        state_badge(run.status)
+    st.error(escape_markdown(run.message), icon=":material/broken_image:")
+    for problem in rt.runs.problems(run.id):
+        st.caption(escape_markdown(f"{problem.path}: {problem.reason}"))
+    if st.button(
+        "Move aside",
+        icon=":material/drive_file_move:",
+        key="aside-run",
+        help="Moves the run's folder to `aside` in the home and takes the run off the list. No file is deleted.",
+    ):
+        try:
+            target = rt.runs.move_aside(run.id)
+        except TunixRTError as error:
+            show_error(error)
+        else:
+            st.toast(f"{run.id} is in {target} now.")
+            go("run")
+
+
 def show_run(run: Run) -> None:
+    if run.status is RunStatus.BROKEN:
+        show_broken(run)
+        return
     manifest = RunManifest.from_dict(run.manifest)
     identity = [run.id, manifest.model.id, str(run.dataset or MISSING), method_words(manifest), moment(run.created_at)]
     with header(run.name, " · ".join(identity)):

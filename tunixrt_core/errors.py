@@ -14,6 +14,7 @@
     ├── Conflict              not in the present state
     │   ├── Stopped           the work was stopped by its user
     │   ├── BaseChanged       a run's base model is another one than it was trained on
+    │   ├── BrokenFile        a file of the home cannot be read
     │   └── Busy          (*) something else has to end first
     ├── ShuttingDown      (*) the server is about to end
     ├── JobFailed             a job ended without a result
@@ -34,6 +35,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 
@@ -152,6 +154,20 @@ class BaseChanged(Conflict):
             f"back, or, where the change is meant, accept them with: tunixrt runs base {run} --accept",
             details={"run": run, "model": model, "changed": list(changed)},
         )
+
+
+class BrokenFile(Conflict):
+    """A file or folder of the home cannot be read: empty, cut, no JSON, a pipe, no permission."""
+
+    code = "broken_file"
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"{path}: {reason}. Repair it, or move it aside, with: tunixrt doctor home --repair",
+            details={"file": str(path), "reason": reason},
+        )
+        self.path = path
+        self.reason = reason
 
 
 class Busy(Conflict):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 from tunixrt_core.errors import InvalidSettings
 
@@ -51,6 +52,11 @@ class Settings:
     @property
     def runs_dir(self) -> Path:
         return self.home / "runs"
+
+    @property
+    def aside_dir(self) -> Path:
+        """Broken runs and files that were moved aside."""
+        return self.home / "aside"
 
     @property
     def accelerator_lock(self) -> Path:
@@ -141,7 +147,9 @@ def option_help(variable: str) -> str:
 
 def _database_url(value: str | None, home: Path) -> str:
     if not value:
-        return f"sqlite:///{home / 'tunixrt.db'}"
+        path = str(home / "tunixrt.db")
+        # in a URL these have a meaning of their own
+        return f"sqlite:///file:{quote(path)}?uri=true" if set("?%") & set(path) else f"sqlite:///{path}"
     if not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
         raise InvalidSettings("TUNIXRT_DATABASE_URL must begin with sqlite:/// or postgresql://.")
     return value.replace("postgresql://", "postgresql+psycopg://", 1)
@@ -150,10 +158,14 @@ def _database_url(value: str | None, home: Path) -> str:
 def _token(value: str | None) -> str | None:
     if not value:
         return None
-    # it travels in an address and in a header
-    if len(value) < 16 or not value.isascii() or not value.isprintable() or " " in value:
+    if not is_strong_token(value):
         raise InvalidSettings("TUNIXRT_TOKEN must be at least 16 printable ASCII characters without spaces.")
     return value
+
+
+def is_strong_token(value: str) -> bool:
+    """Whether a token cannot be guessed, and can travel in an address and in a header."""
+    return len(value) >= 16 and value.isascii() and value.isprintable() and " " not in value
 
 
 def _hosts(value: str | None) -> tuple[str, ...]:

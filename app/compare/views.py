@@ -132,6 +132,7 @@ _TINTS = {
     RunStatus.FAILED: "red",
     RunStatus.STOPPED: "amber",
     RunStatus.INTERRUPTED: "amber",
+    RunStatus.BROKEN: "red",
     RunStatus.QUEUED: "grey",
 }
 

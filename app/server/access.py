@@ -7,6 +7,7 @@ import secrets
 
 from tunixrt_core.errors import OutputError
 from tunixrt_core.settings import Settings
+from tunixrt_core.util.private import make_private
 
 
 def access_token(settings: Settings) -> str:
@@ -18,7 +19,7 @@ def access_token(settings: Settings) -> str:
         return settings.token
     path = settings.token_file
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        make_private(settings.home)
         if path.is_file() and (kept := path.read_text(encoding="ascii", errors="replace").strip()):
             return kept
         token = secrets.token_urlsafe(32)

@@ -13,6 +13,7 @@ from pathlib import Path
 from tunixrt_core.errors import OutputError
 from tunixrt_core.home.redaction import Redactor, known_secrets
 from tunixrt_core.settings import Settings
+from tunixrt_core.util.private import make_private
 
 MOST_BYTES = 5 << 20
 OLDER_FILES = 3
@@ -29,7 +30,8 @@ def log_to_file(settings: Settings, environ: Mapping[str, str]) -> logging.Handl
     """
     path = settings.server_log
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(settings.home)
+        make_private(path.parent)
         handler = _PrivateFile(path)
     except OSError as error:
         raise OutputError(

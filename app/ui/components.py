@@ -29,6 +29,7 @@ STATE_COLORS: dict[RunStatus, BadgeColor] = {
     RunStatus.FAILED: "red",
     RunStatus.STOPPED: "orange",
     RunStatus.INTERRUPTED: "orange",
+    RunStatus.BROKEN: "red",
 }
 _STATE_ICONS: dict[RunStatus, str] = {
     RunStatus.QUEUED: "hourglass_empty",
@@ -40,6 +41,7 @@ _STATE_ICONS: dict[RunStatus, str] = {
     RunStatus.FAILED: "error",
     RunStatus.STOPPED: "stop_circle",
     RunStatus.INTERRUPTED: "power_off",
+    RunStatus.BROKEN: "broken_image",
 }
 
 

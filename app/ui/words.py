@@ -23,6 +23,7 @@ STATE_WORDS: dict[RunStatus, str] = {
     RunStatus.FAILED: "Failed",
     RunStatus.STOPPED: "Stopped",
     RunStatus.INTERRUPTED: "Interrupted",
+    RunStatus.BROKEN: "Broken",
 }
 
 _PHASE_SENTENCES = {

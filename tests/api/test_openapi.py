@@ -115,6 +115,8 @@ def test_every_address_of_the_issue_is_published() -> None:
         "/runs": ["get", "post"],
         "/runs/compare": ["get"],
         "/runs/{id}": ["get"],
+        "/runs/{id}/problems": ["get"],
+        "/runs/{id}/aside": ["post"],
         "/runs/{id}/metrics": ["get"],
         "/runs/{id}/stop": ["post"],
         "/runs/{id}/save": ["post"],

@@ -138,4 +138,4 @@ def test_a_damaged_file_counts_as_nothing_seen_and_says_so(tmp_path: Path, caplo
     file = tmp_path / "seen.json"
     file.write_text("{half", encoding="utf-8")
     assert Seen(file).keys() == frozenset()
-    assert "cannot be read" in caplog.text
+    assert "is not JSON" in caplog.text

@@ -100,8 +100,11 @@ def test_a_manifest_that_cannot_be_read_does_not_keep_the_others_from_being_list
     run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED)).manifest_file.write_text("manifest_version: '9.0'")
     run_folder(tmp_path, "r-0002", RunState(RunStatus.SUCCEEDED))
     registry.recover()
-    assert [run.id for run in registry.page(limit=9, after=None).items] == ["r-0002"]
-    assert "r-0001 is not listed" in caplog.text
+    whole, broken = registry.page(limit=9, after=None).items
+    assert (whole.id, whole.status) == ("r-0002", "succeeded")
+    assert (broken.id, broken.status) == ("r-0001", "broken")
+    assert "manifest_version" in broken.message
+    assert "r-0001 is broken" in caplog.text
 
 
 def test_the_status_in_the_list_is_the_one_in_the_folder(registry: Registry, tmp_path: Path) -> None:

@@ -52,6 +52,23 @@ def test_each_state_has_its_words_and_its_buttons(
     assert keys(app) & (STOP | SAVE | RESUME | LONGER | EVALUATE | ALWAYS) == buttons | ALWAYS
 
 
+def test_a_broken_run_is_one_line_with_its_file_and_is_moved_aside_by_a_click(filled: Pipeline) -> None:
+    make_run(filled, RunStatus.SUCCEEDED)
+    broken = make_run(filled, RunStatus.STOPPED)
+    filled.runs.folder(broken.id).state_file.write_bytes(b"")
+    assert list(open_page("run.py").dataframe[0].value["state"]) == [["Broken"], ["Finished"]]
+    app = open_page("run.py", run=broken.id)
+    assert "state.json" in words(app)
+    assert "is empty" in words(app)
+    assert "state.json: is empty" in words(open_page("overview.py"))
+    for page in ("evaluations.py", "playground.py", "new_run.py", "tunix.py", "system.py"):
+        open_page(page)
+    for page in ("preflight.py", "compare.py"):
+        open_page(page, run=broken.id, runs=f"{broken.id},r-0001")
+    press(app, "aside-run")
+    assert [run.id for run in filled.runs.page().items] == ["r-0001"]
+
+
 def test_numbers_and_curves_come_from_the_run_folder(filled: Pipeline) -> None:
     run = make_run(filled, RunStatus.STOPPED)
     app = open_page("run.py", run=run.id)

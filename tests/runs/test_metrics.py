@@ -20,6 +20,7 @@ from tunixrt_core.runs.metrics import (
     SamplesMetric,
     TrainMetric,
     read_answers,
+    read_metric,
     read_metrics,
     to_dict,
     to_line,
@@ -72,9 +73,11 @@ def test_kinds_and_fields_of_a_later_version_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize("line", [b'{"kind":"train","train_step":"four"}\n', b'{"kind":"train","tra\n', b"[]\n"])
-def test_a_line_that_is_no_record_is_an_error(line: bytes) -> None:
+def test_a_line_that_is_no_record_hides_no_other_one(line: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
-        read_metrics(line)
+        read_metric(line.strip())
+    whole = to_line(EvalMetric(train_step=4))
+    assert read_metrics(whole + line + whole) == 2 * [EvalMetric(train_step=4)]
 
 
 def test_an_answer_is_a_line_of_its_own_file() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from tunixrt_core.cli.common import Home, open_home
 from tunixrt_core.cli.output import AsJson, print_json
@@ -16,7 +15,9 @@ from tunixrt_core.cli.show.terminal import out
 from tunixrt_core.datasets.gates.registry import GATES
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.datasets.versions import DatasetVersion
-from tunixrt_core.errors import InvalidDataset, UnreadableFile
+from tunixrt_core.errors import BrokenFile, InvalidDataset, UnreadableFile
+from tunixrt_core.util.files import read_text
+from tunixrt_core.util.yaml import MOST_BYTES, NotYaml, load_yaml
 
 _GATE_HELP = (
     f"GATE=off|warn|exclude, with settings after commas: near_duplicate=exclude,threshold=0.9. Gates: "
@@ -155,11 +156,13 @@ def _spec(path: Path | None, given: Mapping[str, Any], gates: Sequence[str], *, 
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableFile(f"{path} cannot be read: {error}.") from None
-    except yaml.YAMLError as error:
-        raise InvalidDataset(f"spec: {path} is not YAML ({' '.join(str(error).split())}).") from None
+        loaded = load_yaml(read_text(path, most=MOST_BYTES, follow=True))
+    except FileNotFoundError:
+        raise UnreadableFile(f"{path}: there is no such file. Name another one.") from None
+    except BrokenFile as error:
+        raise UnreadableFile(f"{path}: {error.reason}. Name another one.") from None
+    except NotYaml as error:
+        raise InvalidDataset(f"spec: {path} is not YAML ({error}).") from None
     if not isinstance(loaded, dict):
         raise InvalidDataset(f"spec: {path} must hold an object of fields such as `name` and `gates`.")
     return {str(key): value for key, value in loaded.items()}
@@ -173,7 +176,10 @@ def read_gates(said: Sequence[str]) -> dict[str, Any]:
         action, *settings = rest.split(",")
         if not equals or not all("=" in setting for setting in settings):
             raise InvalidDataset(f"gates: {one!r} is not GATE=ACTION or GATE=ACTION,SETTING=VALUE.")
-        values = {key.strip(): yaml.safe_load(value) for key, _, value in (s.partition("=") for s in settings)}
+        try:
+            values = {key.strip(): load_yaml(value) for key, _, value in (s.partition("=") for s in settings)}
+        except NotYaml as error:
+            raise InvalidDataset(f"gates: {one!r} holds a value that cannot be read ({error}).") from None
         for gate in GATES if name == "all" else [name]:
             made[gate] = {"action": action.strip(), **values}
     return made

@@ -14,7 +14,7 @@ from tunixrt_core.cli.output import AsJson, print_document, print_json, write_fi
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import out
 from tunixrt_core.cli.train import train_here
-from tunixrt_core.manifest.manifest import load_manifest
+from tunixrt_core.manifest.manifest import load_run_manifest
 from tunixrt_core.manifest.variants import keep_parent, make_variant, read_changes
 from tunixrt_core.pipeline.foreground import Foreground
 from tunixrt_core.runs.record import RunDir
@@ -39,7 +39,7 @@ def runs_clone(
     if output_dir is None:
         with open_home(home) as rt:
             output_dir = rt.manifests.next_run_dir()
-    manifest = load_manifest(run_folder(run, settings).manifest_file)
+    manifest = load_run_manifest(run_folder(run, settings))
     variant = make_variant(manifest, read_changes(set_ or []), output_dir)
     for change in variant.changed:
         terminal.err.print(f"{change.key}: {change.values[0]} -> {change.values[1]}")

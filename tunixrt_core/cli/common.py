@@ -11,7 +11,7 @@ import typer
 from tunixrt_core.cli.exit_codes import ExitCode
 from tunixrt_core.cli.show.terminal import err
 from tunixrt_core.errors import NotFound
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.record import RUN_ID, RunDir
 from tunixrt_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ def foreground(home: Path | None) -> Foreground:
 
 def run_folder(run: str, settings: Settings) -> RunDir:
     """The folder of a run, by its id in the home or by its path. Raises NotFound."""
+    if RUN_ID.fullmatch(run) and os.path.lexists(settings.runs_dir / run):  # a broken one too
+        return RunDir(settings.runs_dir.resolve() / run)
     for path in (settings.runs_dir / run, Path(run)):
-        if (path / "manifest.yaml").is_file():
+        if os.path.lexists(path / "manifest.yaml"):
             return RunDir(path.resolve())
     raise NotFound("run", run, "`tunixrt runs list` lists the runs of this home; a run's folder works too.")

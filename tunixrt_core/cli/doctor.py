@@ -23,7 +23,7 @@ from tunixrt_core.cli.ingest import (
     tell,
     words_of,
 )
-from tunixrt_core.cli.output import AsJson, print_json
+from tunixrt_core.cli.output import AsJson, path_text, print_json
 from tunixrt_core.cli.show import ingest as terminal_ingest
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.evaluation.sets.file import read_eval_file
@@ -101,6 +101,32 @@ def eval_file(
         terminal_ingest.eval_file(report)
         terminal_ingest.rejects_written(rejects, report.rejected)
     raise typer.Exit(_code(bool(report.rejected or not report.rows)))
+
+
+@doctor_app.command("home")
+def check_home(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Repair what can be repaired, and move the rest aside. Deletes no data.")
+    ] = False,
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
+    """Check the files of a home and of its runs. Exits with 1 if a problem is left."""
+    with open_home(home) as rt:
+        found = rt.home.look_through(repair=repair)
+    left = [each for each in found if not each.done]
+    if as_json:
+        print_json({"findings": found, "left": len(left)})
+    else:
+        terminal.table(
+            ("", "Run", "File", "Problem", "Fix"),
+            [("ok" if f.done else "x", f.run, path_text(f.path), f.reason, f.fix) for f in found],
+        )
+        if not found:
+            terminal.out.print("No problem was found.")
+        elif left and not repair:
+            terminal.out.print("`tunixrt doctor home --repair` does what the last column says.")
+    raise typer.Exit(_code(bool(left)))
 
 
 @doctor_app.command()

@@ -1,8 +1,9 @@
-"""`tunixrt runs`: list, show, stop, save, resume, base, clone, compare, tail."""
+"""`tunixrt runs`: list, show, stop, save, resume, base, clone, compare, tail, aside."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -15,10 +16,12 @@ from tunixrt_core.cli.lazy import Entry, lazy_group
 from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import runs as terminal_run
 from tunixrt_core.cli.show import terminal
-from tunixrt_core.cli.show.terminal import out
+from tunixrt_core.cli.show.terminal import err, out
+from tunixrt_core.errors import BrokenFile
 from tunixrt_core.pipeline.runs import ask_to_save
+from tunixrt_core.runs.health import problems_of
 from tunixrt_core.runs.metrics import Alert, to_dict
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.record import RunDir, RunStatus
 
 # imported when used, because its options are read from the manifest's fields
 CLONE = {
@@ -36,7 +39,7 @@ runs_app = typer.Typer(
 def runs_list(limit: int = 20, as_json: AsJson = False, home: Home = None) -> None:
     """List runs, newest first."""
     with open_home(home) as rt:
-        rows = [(run, rt.runs.state(run.id)) for run in rt.runs.page(limit=limit).items]
+        rows = [(run, rt.runs.state_of(run)) for run in rt.runs.page(limit=limit).items]
     if as_json:
         print_json({"runs": [{**run.to_dict(), "state": state} for run, state in rows]})
         return
@@ -47,6 +50,9 @@ def runs_list(limit: int = 20, as_json: AsJson = False, home: Home = None) -> No
             for run, state in rows
         ],
     )
+    for run, _ in rows:
+        if run.status is RunStatus.BROKEN:
+            err.print(f"{run.id} is broken: {run.message}", style="yellow")
 
 
 @runs_app.command("show")
@@ -55,10 +61,15 @@ def runs_show(run: str, as_json: AsJson = False, home: Home = None) -> None:
     from tunixrt_core.evaluation.run_summary import summarise
 
     folder = run_folder(run, settings_of(home))
+    problems = problems_of(folder)
+    if folder.state_or_broken().status is RunStatus.BROKEN:
+        _show_broken(folder, problems, as_json)
+        return
     state, summary = folder.state(), summarise(folder)
     alerts = [record for record in folder.metrics()[0] if isinstance(record, Alert)]
     if as_json:
         told = {"state": state, "summary": summary, "alerts": list(map(to_dict, alerts))}
+        told["problems"] = [problem.details for problem in problems]
         print_json({"run": folder.path.name, "folder": folder.path, **told})
         return
     terminal.table(
@@ -74,6 +85,34 @@ def runs_show(run: str, as_json: AsJson = False, home: Home = None) -> None:
     terminal_run.show_summary(summary)
     for alert in alerts:
         out.print(terminal_run.event_line(alert), style="yellow")
+    _show_problems(problems)
+
+
+def _show_broken(folder: RunDir, problems: Sequence[BrokenFile], as_json: bool) -> None:
+    if as_json:
+        told = {"state": None, "problems": [problem.details for problem in problems]}
+        print_json({"run": folder.path.name, "folder": folder.path, **told})
+        return
+    terminal.table(("", ""), [("Status", RunStatus.BROKEN), ("Folder", str(folder.path))])
+    _show_problems(problems)
+
+
+def _show_problems(problems: Sequence[BrokenFile]) -> None:
+    for problem in problems:
+        err.print(f"{problem.path}: {problem.reason}", style="yellow")
+    if problems:
+        err.print("`tunixrt doctor home --repair` repairs these files, or moves them aside.")
+
+
+@runs_app.command("aside")
+def runs_aside(run: str, as_json: AsJson = False, home: Home = None) -> None:
+    """Move a broken run to the folder `aside` of the home, off the list."""
+    with open_home(home) as rt:
+        target = rt.runs.move_aside(run)
+    if as_json:
+        print_json({"run": run, "folder": target})
+    else:
+        out.print(f"{run} is in {target} now.")
 
 
 @runs_app.command("stop")
@@ -112,13 +151,13 @@ def runs_resume(
 ) -> None:
     """Resume a run from its last checkpoint, in this process."""
     from tunixrt_core.cli.train import train_here
-    from tunixrt_core.manifest.manifest import load_manifest
+    from tunixrt_core.manifest.manifest import load_run_manifest
     from tunixrt_core.pipeline.foreground import Foreground
     from tunixrt_core.pipeline.starting import with_duration
 
     settings = settings_of(home)
     folder = run_folder(run, settings)
-    manifest = load_manifest(folder.manifest_file)
+    manifest = load_run_manifest(folder)
     manifest = with_duration(manifest, folder.state(), train_steps=train_steps, epochs=epochs)
     train_here(manifest, folder, Foreground(settings), resume=True, wait=wait, as_json=as_json)
 
@@ -156,13 +195,13 @@ def runs_compare(
 ) -> None:
     """Compare runs: the differences of their manifests, and their results; needs no database."""
     from tunixrt_core.evaluation.run_summary import summarise
-    from tunixrt_core.manifest.manifest import load_manifest
+    from tunixrt_core.manifest.manifest import load_run_manifest
     from tunixrt_core.manifest.variants import differences
 
     if len(runs) < 2:
         raise typer.BadParameter("name two runs or more")
     folders = [run_folder(run, settings_of(home)) for run in runs]
-    manifests = [load_manifest(folder.manifest_file) for folder in folders]
+    manifests = [load_run_manifest(folder) for folder in folders]
     summaries = tuple(map(summarise, folders))
     names, differing = [folder.path.name for folder in folders], differences(manifests)
     if as_json:

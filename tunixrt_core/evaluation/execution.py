@@ -55,7 +55,7 @@ class EvalPlan:
     def is_done(self) -> bool:
         """Whether the same answers, scored by the same scorers, already exist."""
         summary = self.folder.summary()
-        return summary is not None and self.folder.spec() == self.spec and summary["scorers"] == self.versions
+        return summary is not None and self.folder.spec() == self.spec and summary.get("scorers") == self.versions
 
     def show_queued(self) -> None:
         """Write to the folder's state that it waits for this process."""
@@ -140,7 +140,9 @@ def execute_scoring(
         raise InvalidEvaluation(f"{folder.path} holds no answers to score. Evaluate again.")
     with (
         ScorerSet(spec.scorers) as scorers,
-        _reported(folder, int(summary["planned"]), on_state, stop or threading.Event()) as report,
+        _reported(
+            folder, int(summary.get("planned", summary.get("rows", 0))), on_state, stop or threading.Event()
+        ) as report,
     ):
         report.tell(status=RunStatus.RUNNING, phase="scoring")
         return rescore(manifest, scorers, folder)

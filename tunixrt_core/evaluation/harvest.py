@@ -83,7 +83,7 @@ def harvest(
     summary, spec = folder.summary(), folder.spec()
     if summary is None or spec is None:
         raise Conflict(f"Evaluation {record.id} is not finished ({record.status}). Evaluate again to resume it.")
-    versions: Mapping[str, int] = summary["scorers"]
+    versions: Mapping[str, int] = summary.get("scorers", {})
     if scorer not in versions:
         raise InvalidEvaluation(f"{record.id} was not scored by {scorer!r}. Choose one of {', '.join(versions)}.")
     chosen = (p for p in folder.predictions() if p.scores.get(scorer) == 1.0 or not only_correct)

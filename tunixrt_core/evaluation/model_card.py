@@ -60,7 +60,8 @@ def _last_loss(folder: RunDir, kind: type[TrainMetric | EvalMetric], train_step:
 
 def _evaluation(folder: RunDir) -> list[str]:
     found = latest_results(folder.evals)
-    summaries = {target: summary for target, summary in found.items() if summary["rows"]}
+    scored = ((target, told) for target, told in found.items() if told.get("exact_match") is not None)
+    summaries = {target: told for target, told in scored if told.get("rows")}
     if not summaries:
         return ["This run was not evaluated."]
     lines = [
@@ -71,7 +72,7 @@ def _evaluation(folder: RunDir) -> list[str]:
         "|---|---|---|---|",
     ]
     for target, summary in summaries.items():
-        low, high = summary["exact_match_low"], summary["exact_match_high"]
+        low, high = summary.get("exact_match_low", 0.0), summary.get("exact_match_high", 1.0)
         flexible = summary.get("flexible_match")
         shown = "not scored" if flexible is None else f"{flexible:.3f}"
         exact = f"{summary['exact_match']:.3f} ({low:.3f} to {high:.3f})"

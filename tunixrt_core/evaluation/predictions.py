@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
+import msgspec
 import orjson
 
+from tunixrt_core.errors import BrokenFile, InvalidInput
 from tunixrt_core.evaluation.sets.setup import EvalSetup
 from tunixrt_core.runs.evaluation_record import EvalRecord, Target
-from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.runs.record import RunStatus, Seconds
 from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files import open_regular, read_object, read_object_or_none
 from tunixrt_core.util.processes import process_alive
 
 if TYPE_CHECKING:
@@ -43,7 +46,7 @@ class Prediction:
 
     @property
     def correct(self) -> bool:
-        return self.scores["exact_match"] == 1.0
+        return self.scores.get("exact_match") == 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +60,19 @@ class EvalState:
     compiles: int = 0  # shapes compiled so far
     message: str = ""
     process: str = ""  # processes.this_process() of the process that runs it
-    started_at: float | None = None  # Unix seconds
-    ended_at: float | None = None
+    started_at: Seconds | None = None  # Unix seconds
+    ended_at: Seconds | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> EvalState:
-        known = {name: data[name] for name in cls.__slots__ if name in data}
-        return cls(**{**known, "status": RunStatus(known.get("status", RunStatus.INTERRUPTED))})
+        """Keys of a later version are left out. Raises ValueError naming a value of the wrong type or range."""
+        try:
+            return msgspec.convert({"status": RunStatus.INTERRUPTED, **data}, cls)
+        except msgspec.ValidationError as error:
+            raise ValueError(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +96,11 @@ class EvalSpec:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> EvalSpec:
-        return cls(
-            target=data["target"],
-            train_step=data["train_step"],
-            setup=EvalSetup.from_dict(data["setup"]),
-            scorers=tuple(data["scorers"]),
-        )
+        """Raises ValueError naming a value of the wrong type."""
+        try:
+            return msgspec.convert(data, cls)
+        except msgspec.ValidationError as error:
+            raise ValueError(str(error)) from None
 
 
 class EvalDir:
@@ -136,14 +141,16 @@ class EvalDir:
         return self.path / "stop"
 
     def predictions(self) -> list[Prediction]:
-        """Every prediction written so far, in the order of the eval set; an incomplete last line is left out."""
-        found = [_prediction(line) for line in self._lines()]
+        """Every prediction written so far, in the order of the eval set; a line that is none is left out."""
+        found = [each for line in self._lines() if (each := _prediction(line)) is not None]
         return sorted(found, key=lambda p: (p.row, p.sample))
 
     def keep_whole_lines(self) -> None:
-        """Remove an incomplete last line of the file, so that a resume can append to it."""
+        """Remove lines that are no prediction, such as an incomplete last one, so that a resume can append."""
         lines = self._lines()
-        if self.predictions_file.exists():
+        if any(_prediction(line) is None for line in lines):
+            self.rewrite(self.predictions())
+        elif self.predictions_file.exists():
             os.truncate(self.predictions_file, sum(len(line) + 1 for line in lines))
 
     def rewrite(self, predictions: Iterable[Prediction]) -> None:
@@ -153,25 +160,41 @@ class EvalDir:
         os.replace(fresh, self.predictions_file)
 
     def spec(self) -> EvalSpec | None:
-        loaded = _read_json(self.spec_file)
-        return None if loaded is None else EvalSpec.from_dict(loaded)
+        """None where it is missing or cannot be read."""
+        loaded = read_object_or_none(self.spec_file)
+        try:
+            return None if loaded is None else EvalSpec.from_dict(loaded)
+        except (ValueError, InvalidInput):
+            return None
 
     def summary(self) -> dict[str, Any] | None:
-        return _read_json(self.summary_file)
+        """None where it is missing or cannot be read."""
+        found = read_object_or_none(self.summary_file)
+        return found if found is not None and _is_summary(found) else None
 
     def leaks(self) -> Leaks | None:
         """The eval rows that the run was trained on; None where they were not searched for (yet)."""
         from tunixrt_core.evaluation.sets.leaks import Leaks
 
-        loaded = _read_json(self.leaks_file)
-        return None if loaded is None else Leaks.from_dict(loaded)
+        loaded = read_object_or_none(self.leaks_file)
+        try:
+            return None if loaded is None else Leaks.from_dict(loaded)
+        except (KeyError, TypeError, ValueError):
+            return None
 
     def state(self) -> EvalState | None:
-        """The state; interrupted where the process that ran it is gone. None where it never began."""
-        loaded = _read_json(self.state_file)
-        if loaded is None:
-            return None
-        state = EvalState.from_dict(loaded)
+        """The state; interrupted where the process that ran it is gone, broken where it cannot be read.
+
+        None where it never began.
+        """
+        try:
+            if (loaded := read_object(self.state_file)) is None:
+                return None
+            state = EvalState.from_dict(loaded)
+        except BrokenFile as error:
+            return EvalState(RunStatus.BROKEN, message=f"{error.path.name}: {error.reason}. Evaluate again.")
+        except ValueError as error:
+            return EvalState(RunStatus.BROKEN, message=f"state.json: holds a wrong value ({error}). Evaluate again.")
         if not state.status.over and state.process and not process_alive(state.process):
             return replace(state, status=RunStatus.INTERRUPTED, message="Its process ended; evaluate again to resume.")
         return state
@@ -181,8 +204,9 @@ class EvalDir:
 
     def _lines(self) -> Sequence[bytes]:
         try:
-            return self.predictions_file.read_bytes().split(b"\n")[:-1]
-        except FileNotFoundError:
+            with open_regular(self.predictions_file) as file:
+                return file.read().split(b"\n")[:-1]
+        except (OSError, BrokenFile):
             return []
 
 
@@ -191,17 +215,35 @@ def prediction_line(prediction: Prediction) -> bytes:
     return orjson.dumps(asdict(prediction)) + b"\n"
 
 
-_FIELDS = frozenset(f.name for f in fields(Prediction))
+class _Summary(TypedDict, total=False):
+    """Types of what every summary may hold; other keys are scores."""
+
+    rows: int
+    answers: int
+    planned: int
+    seconds: float
+    exact_match: float | None
+    exact_match_low: float
+    exact_match_high: float
+    mean_tokens: float
+    hit_limit: float
+    intervals: dict[str, tuple[float, float]]
+    scorers: dict[str, int]
+    verdicts: dict[str, dict[str, int]]
 
 
-def _prediction(line: bytes) -> Prediction:
-    data = orjson.loads(line)
-    return Prediction(**{name: value for name, value in data.items() if name in _FIELDS})
-
-
-def _read_json(file: Path) -> dict[str, Any] | None:
+def _is_summary(found: Mapping[str, Any]) -> bool:
     try:
-        loaded: dict[str, Any] = orjson.loads(file.read_bytes())
-    except FileNotFoundError:
+        msgspec.convert(found, _Summary)
+    except msgspec.ValidationError:
+        return False
+    known = _Summary.__annotations__
+    return all(value is None or isinstance(value, int | float) for name, value in found.items() if name not in known)
+
+
+def _prediction(line: bytes) -> Prediction | None:
+    """None for a line that is no prediction."""
+    try:
+        return msgspec.json.decode(line, type=Prediction)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return loaded

@@ -52,7 +52,7 @@ def summarise(folder: RunDir) -> RunSummary:
     records = folder.metrics()[0]
     train = _of(TrainMetric, records)
     evals = [(record.loss, record) for record in _of(EvalMetric, records) if record.loss is not None]
-    answered = {target: told for target, told in latest_results(folder.evals).items() if told["rows"]}
+    answered = {target: told for target, told in latest_results(folder.evals).items() if told.get("rows")}
     best_loss, best = min(evals, key=lambda each: each[0], default=(None, None))
     tokens, seconds, waited = (_values(train, n) for n in ("trained_tokens", "step_seconds", "input_wait_seconds"))
     return RunSummary(
@@ -74,7 +74,7 @@ def summarise(folder: RunDir) -> RunSummary:
         checkpoints=len(_of(CheckpointMetric, records)),
         alerts=len(_of(Alert, records)),
         parts=_in_order(evals[-1][1].parts if evals else train[-1].parts if train else {}),
-        exact_match={target: told["exact_match"] for target, told in answered.items()},
+        exact_match={target: told["exact_match"] for target, told in answered.items() if "exact_match" in told},
         flexible_match={t: value for t, told in answered.items() if (value := told.get("flexible_match")) is not None},
         exact_match_of={target: _interval(told) for target, told in answered.items() if "exact_match_low" in told},
     )
@@ -83,7 +83,9 @@ def summarise(folder: RunDir) -> RunSummary:
 def part_rank(name: str) -> tuple[int, int]:
     """Sort key of the parts of a completion, in their order: format, step 1, step 2, …, answer; the prompt last."""
     kind, _, number = name.partition(" ")
-    return {"format": 0, "step": 1, "answer": 2}.get(kind, 3), int(number) if number.isdigit() else 0
+    return {"format": 0, "step": 1, "answer": 2}.get(kind, 3), int(
+        number
+    ) if number.isascii() and number.isdigit() else 0
 
 
 def _in_order(parts: Losses) -> Losses:
@@ -104,4 +106,4 @@ def _median(values: list[float]) -> float | None:
 
 def _interval(told: Mapping[str, Any]) -> dict[str, float]:
     """The 95 % interval, and the number of rows."""
-    return {"low": told["exact_match_low"], "high": told["exact_match_high"], "rows": told["rows"]}
+    return {"low": told["exact_match_low"], "high": told.get("exact_match_high", 1.0), "rows": told["rows"]}

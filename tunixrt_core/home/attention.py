@@ -16,9 +16,11 @@ import orjson
 from tunixrt_core.datasets.gates.findings import GateOutcome
 from tunixrt_core.datasets.gates.registry import GATES
 from tunixrt_core.datasets.versions import DatasetVersion
+from tunixrt_core.errors import BrokenFile
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.record import Run, RunState, RunStatus
 from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files import read_object
 
 log = logging.getLogger(__name__)
 
@@ -49,10 +51,12 @@ class Attention:
 
 
 def of_run(run: Run, state: RunState) -> Iterator[Attention]:
-    """A run that failed or was interrupted; any other run if it raised alerts."""
+    """A run that is broken, failed or was interrupted; any other run if it raised alerts."""
     at = run.ended_at or run.created_at
     key = f"{run.id} {run.status} {at.isoformat()}"
-    if run.status is RunStatus.FAILED:
+    if run.status is RunStatus.BROKEN:
+        yield Attention(f"{run.id} broken {run.message}", "damaged", run.id, run.message, "view run", run.id, at)
+    elif run.status is RunStatus.FAILED:
         yield Attention(key, "failed", run.id, _why(run, state), "view run", run.id, at)
     elif run.status is RunStatus.INTERRUPTED:
         yield Attention(key, "interrupted", run.id, _why(run, state), "resume", run.id, at)
@@ -160,10 +164,7 @@ class Seen:
 
     def _read(self) -> dict[str, float]:
         try:
-            loaded = orjson.loads(self._file.read_bytes())
-        except FileNotFoundError:
+            return read_object(self._file) or {}
+        except BrokenFile as error:
+            log.warning("%s; everything counts as not seen.", error)
             return {}
-        except ValueError:
-            log.warning("%s cannot be read; everything counts as not seen.", self._file)
-            return {}
-        return dict(loaded) if isinstance(loaded, dict) else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import platform
 import sys
 import zipfile
@@ -14,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import yaml
 
 from tunixrt_core import __version__
+from tunixrt_core.errors import BrokenFile
 from tunixrt_core.home import doctor
 from tunixrt_core.home.disk import measure
 from tunixrt_core.home.redaction import REMOVED, Redactor, known_secrets, names_secret
@@ -24,7 +25,9 @@ from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.jobs.queue import Queue
 from tunixrt_core.runs.record import RunDir, find_run_dirs
 from tunixrt_core.settings import Settings
+from tunixrt_core.util.files import open_regular, read_regular
 from tunixrt_core.util.tails import tail
+from tunixrt_core.util.yaml import NotYaml, load_yaml
 
 NEWEST_RUNS = 5
 RUN_LOG_LINES = 200
@@ -162,9 +165,16 @@ def newest_runs(runs_dir: Path, others: Iterable[str] = (), count: int = NEWEST_
     """The folders of runs that were written last, the newest first."""
     found = {folder.path: folder for folder in find_run_dirs(runs_dir)}
     for other in map(Path, others):
-        if other not in found and (other / "state.json").is_file():
+        if other not in found and os.path.lexists(other / "state.json"):
             found[other] = RunDir(other)
-    return sorted(found.values(), key=lambda folder: -folder.state_file.stat().st_mtime)[:count]
+    return sorted(found.values(), key=_written, reverse=True)[:count]
+
+
+def _written(folder: RunDir) -> float:
+    try:
+        return folder.state_file.lstat().st_mtime
+    except OSError:  # of a broken run
+        return 0.0
 
 
 def _queue(settings: Settings, queue: Queue | None) -> dict[str, Any]:
@@ -192,8 +202,8 @@ def _redacted_json(path: Path, redactor: Redactor) -> str:
 
 def _manifest(folder: RunDir, redactor: Redactor) -> str:
     try:
-        loaded = yaml.safe_load(_read(folder.manifest_file))
-    except yaml.YAMLError:
+        loaded = load_yaml(_read(folder.manifest_file))
+    except NotYaml:
         return "manifest.yaml is not YAML\n"
     if not isinstance(loaded, dict):
         return ""
@@ -201,23 +211,33 @@ def _manifest(folder: RunDir, redactor: Redactor) -> str:
     if isinstance(rendering, dict) and rendering.get("system"):
         # text that was given to the model
         rendering["system"] = f"{REMOVED}, {len(str(rendering['system'])):,} characters"
+    import yaml
+
     return yaml.safe_dump(redactor.value(loaded), sort_keys=False, allow_unicode=True)
 
 
 def _alerts(metrics: Path) -> list[bytes]:
     """The whole lines of alerts, without a parse of the others: a long run has many."""
     try:
-        with metrics.open("rb") as file:
-            found = [line for line in file if b'"kind":"alert"' in line and line.endswith(b"\n")]
-    except FileNotFoundError:
+        with open_regular(metrics) as file:
+            found = [line for line in file if b'"kind":"alert"' in line and line.endswith(b"\n") and _is_json(line)]
+    except (OSError, BrokenFile):
         return []
     return found[-_MOST_ALERTS:]
 
 
+def _is_json(line: bytes) -> bool:
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        return read_regular(path).decode(errors="replace")
+    except (FileNotFoundError, BrokenFile):
         return ""
 
 

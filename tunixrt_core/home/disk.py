@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tunixrt_core.errors import OutputError, Stopped
 from tunixrt_core.settings import Settings
+from tunixrt_core.store.sql.reading import path_in
 
 PARTS = ("database", "runs", "models", "datasets", "compile cache", "logs", "other")
 _TOLD_EVERY = 1_000  # files
@@ -112,5 +113,4 @@ def _size(file: os.DirEntry[str] | Path) -> int:
 
 
 def _database_file(settings: Settings) -> Path | None:
-    scheme, _, place = settings.database_url.partition(":///")
-    return Path(place) if scheme.startswith("sqlite") and place else None
+    return path_in(settings.database_url)

@@ -12,6 +12,7 @@ import orjson
 
 from tunixrt_core.errors import OutputError
 from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files import read_object_or_none
 from tunixrt_core.util.hashing import sha256_hex
 
 MOST = 500  # the oldest are deleted; each is the form or the manifest of one run, some KB
@@ -50,11 +51,7 @@ class Drafts:
         """The draft of this name; None if it is missing or cannot be read."""
         if not _NAME.fullmatch(name):
             return None
-        try:
-            found = orjson.loads(self._file(name).read_bytes())
-        except (OSError, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
+        return read_object_or_none(self._file(name))
 
     def forget(self, name: str) -> None:
         """Remove the draft of this name, if it exists."""

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tunixrt_core.errors import Busy, OutputError
+from tunixrt_core.util.private import make_private
 from tunixrt_core.util.processes import process_alive, this_process
 
 _POLL_SECONDS = 0.5
@@ -57,7 +58,7 @@ class Accelerator:
     def take(self, run: str, kind: str) -> Hold | None:
         """Hold the accelerator from now on; None if it is held. Raises OutputError if the lock cannot be created."""
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            make_private(self._file.parent)
             handle = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise OutputError(f"The lock {self._file} cannot be made ({error.strerror or error}).") from None

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-import msgspec
 
 from tunixrt_core.errors import NotFound
 from tunixrt_core.evaluation.predictions import EvalState
@@ -66,8 +63,7 @@ def _last_train_records(file: Path) -> list[TrainMetric]:
     # a train record is some hundred bytes, with records of other kinds between
     *whole, last = tail(file, 2 * _PACE_OVER).encode().split(b"\n")
     records = read_metrics(b"\n".join(whole))
-    with suppress(msgspec.DecodeError):  # its writer may be in the middle of it
-        records += read_metrics(last)
+    records += read_metrics(last)  # none while its writer is in the middle of it
     return [record for record in records if isinstance(record, TrainMetric)][-_PACE_OVER:]
 
 

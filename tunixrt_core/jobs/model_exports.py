@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import uuid
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from tunixrt_core.training.model_export import (
     ModelExportState,
     folder_name,
 )
+from tunixrt_core.util.files import read_object_or_none
 from tunixrt_core.util.latest import Latest
 
 KIND = "export"
@@ -37,7 +37,9 @@ class QueuedExports:
         self._jobs = jobs
         self._states: Latest[ModelExportState] = Latest(KIND)
 
-    def start(self, run: Run, options: ModelExportOptions, checkpoint: str = "last") -> ModelExportState:
+    def start(
+        self, run: Run, manifest: RunManifest, options: ModelExportOptions, checkpoint: str = "last"
+    ) -> ModelExportState:
         """Queue one into the run's folder; a waiting or running one of the same run and layout is returned instead.
 
         Raises Busy for a run that is not over, Conflict where that layout was exported already.
@@ -57,7 +59,6 @@ class QueuedExports:
         )
         if not is_new:
             return state
-        manifest = RunManifest.from_dict(run.manifest)
         self._jobs.submit(
             WaitingJob(state.id, run.id, KIND),
             lambda stop: self._work(state.id, manifest, folder, target, options, checkpoint),
@@ -112,9 +113,8 @@ def exported_models(folder: RunDir) -> list[ExportedModel]:
 
 def _exported(folder: RunDir, layout: ExportLayout) -> ExportedModel | None:
     path = folder_of(folder, layout)
-    if not (path / "export.json").is_file():
+    if (report := read_object_or_none(path / "export.json")) is None:
         return None
-    report = json.loads((path / "export.json").read_text(encoding="utf-8"))
     files = {file.name: file.stat().st_size for file in sorted(path.iterdir()) if file.is_file()}
     return ExportedModel(layout, path, report, files)
 

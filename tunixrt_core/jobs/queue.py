@@ -80,8 +80,12 @@ class JobManager:
         self._hooks.append(hook)
 
     def submit_training(self, run_id: str, manifest: RunManifest, folder: RunDir, *, allow: Iterable[str] = ()) -> None:
-        """Queue a run. Its folder shows `queued` at once. `allow` are codes of findings that must not block it."""
+        """Queue a run. Its folder shows `queued` and its manifest at once.
+
+        `allow` are codes of findings that must not block it.
+        """
         folder.create()
+        folder.write_manifest(manifest.to_yaml())
         folder.write_queued()
 
         def work(stop: threading.Event) -> None:

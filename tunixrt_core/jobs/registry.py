@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import logging
-import re
+import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunixrt_core.errors import InvalidManifest
+import orjson
+
+from tunixrt_core.errors import BrokenFile, Conflict, InvalidManifest, NotFound, OutputError
 from tunixrt_core.runs.evaluation_record import EvalRecord
-from tunixrt_core.runs.record import DatasetRef, Run, RunDir, RunState, RunStatus, find_run_dirs
+from tunixrt_core.runs.record import (
+    RUN_ID,
+    DatasetRef,
+    Run,
+    RunDir,
+    RunState,
+    RunStatus,
+    check_folder,
+    check_manifest,
+    find_run_dirs,
+)
 from tunixrt_core.store.query import Page
+from tunixrt_core.util.atomic import write_atomic
+from tunixrt_core.util.files import read_text
 
 if TYPE_CHECKING:
     from tunixrt_core.evaluation.predictions import EvalDir
@@ -21,8 +36,6 @@ if TYPE_CHECKING:
     from tunixrt_core.store.store import Store
 
 log = logging.getLogger(__name__)
-
-_RUN_ID = re.compile(r"r-(\d{4,})")
 
 
 class Registry:
@@ -32,27 +45,55 @@ class Registry:
         self._runs = store.runs
         self._evals = store.evals
         self._runs_dir = runs_dir
+        self.aside_dir = runs_dir.parent / "aside"
+        self._read: dict[str, tuple[int, int, int]] = {}  # manifest.yaml -> what it was when it was last read whole
         self._seen: dict[str, int] = {}  # state.json of an evaluation -> when it was written, at the last look
 
     def recover(self) -> None:
         """At start: add runs that are only on disk, and mark those of a dead process as interrupted.
 
-        If the home was moved or copied, its runs are those of the new place.
+        If the home was moved or copied, its runs are those of the new place. A run that cannot be read is listed as
+        broken, and hides no other one.
         """
         index = self._runs.index()
         known = set(index.values())
         for folder in find_run_dirs(self._runs_dir):
-            if str(folder.path) in known or (manifest := self._manifest(folder)) is None:
-                continue
-            if (held := index.get(folder.path.name)) and self._was_moved(folder, manifest, Path(held)):
-                self._relocate(folder, manifest, Path(held))
-            else:
-                self.add(manifest, folder, folder.state())
+            if str(folder.path) not in known:
+                self._recover(folder, index.get(folder.path.name))
         for run in self._runs.unfinished():
             self._fresh(run)
         for record in self._evals.unfinished():
             if _eval_dir(record.directory).state() is None:
                 self._evals.mirror(record.id, status=RunStatus.INTERRUPTED, message="Its folder is gone.")
+
+    def _recover(self, folder: RunDir, held: str | None) -> None:
+        """Add the run in a folder that no row names. `held` is the folder of the row with its name, if any."""
+        try:
+            folder.require_whole()
+            state, manifest = folder.read_state(), self._read_manifest(folder)
+        except BrokenFile as error:
+            self._add_broken(folder, error)
+            return
+        except (NotFound, FileNotFoundError):  # removed a moment ago
+            return
+        if held and self._was_moved(folder, manifest, Path(held)):
+            self._relocate(folder, manifest, Path(held))
+        else:
+            self.add(manifest, folder, state)
+
+    def _add_broken(self, folder: RunDir, error: BrokenFile) -> None:
+        log.warning("%s is broken: %s", folder.path.name, error)
+        self._runs.add(
+            Run(
+                id=self._id_for(folder),
+                name=folder.path.name,
+                status=RunStatus.BROKEN,
+                manifest={},
+                directory=str(folder.path),
+                created_at=datetime.now(UTC),
+                message=str(error),
+            )
+        )
 
     def run(self, run_id: str) -> Run:
         return self._fresh(self._runs.get(run_id))
@@ -90,11 +131,11 @@ class Registry:
 
     def is_numbered(self, folder: Path) -> bool:
         """Whether a folder is one that this home chose: `r-0001` among its runs."""
-        return bool(_RUN_ID.fullmatch(folder.name)) and folder.parent == self._runs_dir
+        return bool(RUN_ID.fullmatch(folder.name)) and folder.parent == self._runs_dir
 
     def next_dir(self) -> Path:
         """The folder of the next run: `r-0001`, `r-0002`, …"""
-        numbers = [int(found[1]) for name in self._taken() if (found := _RUN_ID.fullmatch(name))]
+        numbers = [int(found[1]) for name in self._taken() if (found := RUN_ID.fullmatch(name))]
         return self._runs_dir / f"r-{max(numbers, default=0) + 1:04d}"
 
     def evaluations(self, run_id: str | None = None) -> list[EvalRecord]:
@@ -123,6 +164,7 @@ class Registry:
     def add_evaluation(self, run_id: str, folder: EvalDir) -> EvalRecord:
         """A row for a waiting evaluation, replacing an earlier one."""
         record = _eval_record(run_id, folder, datetime.now(UTC))
+        assert record is not None, "its spec is written before an evaluation is queued"
         self._evals.put(record)
         return record
 
@@ -130,24 +172,103 @@ class Registry:
         """Update the row from the folder."""
         held = self._evals.get(eval_id)
         told = _eval_record(held.run_id, folder, held.created_at)
+        if told is None:
+            why = "spec.json cannot be read. Evaluate again."
+            self._evals.mirror(eval_id, status=RunStatus.BROKEN, message=why)
+            return
         changes = {name: getattr(told, name) for name in ("status", "message", "metrics", "ended_at")}
         self._evals.mirror(eval_id, **changes)
 
+    def whole(self, run_id: str) -> tuple[Run, RunManifest]:
+        """A run that can be worked with, and its manifest. Raises NotFound, and BrokenFile for a broken run."""
+        from tunixrt_core.manifest.manifest import RunManifest
+
+        run = self.run(run_id)
+        if run.status is RunStatus.BROKEN:
+            RunDir(Path(run.directory)).require_whole()
+            raise BrokenFile(Path(run.directory), run.message)
+        return run, RunManifest.from_dict(run.manifest)
+
+    def move_aside(self, run_id: str) -> Path:
+        """Move the folder of a broken run to `aside` in the home, off the list, and return where it is now.
+
+        Its row is kept there as `run.json`. A folder outside of the home stays where it is. Raises NotFound, Conflict
+        for a run that is not broken, OutputError.
+        """
+        run = self.run(run_id)
+        if run.status is not RunStatus.BROKEN:
+            raise Conflict(f"{run.id} is {run.status}; only a broken run can be moved aside.")
+        target = self.aside_dir / f"{run.id}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+        folder = Path(run.directory)
+        try:
+            target.mkdir(parents=True)
+            write_atomic(target / "run.json", orjson.dumps({**run.to_dict(), "manifest": dict(run.manifest)}))
+            if folder.parent == self._runs_dir and os.path.lexists(folder):
+                folder.rename(target / folder.name)
+        except OSError as error:
+            raise OutputError(
+                f"{run.id} cannot be moved to {target} ({error.strerror or error}). Fix the permissions of the home."
+            ) from None
+        self._runs.remove(run.id)
+        log.info("%s was moved to %s: %s", run.id, target, run.message)
+        return target
+
+    def state(self, run: Run) -> RunState:
+        """What the folder of a run says; of one without a readable state, what its row says."""
+        try:
+            return RunDir(Path(run.directory)).state()
+        except NotFound:
+            return RunState(status=run.status, message=run.message)
+
     def _fresh(self, run: Run) -> Run:
+        """The run as its folder says. A broken one is shown so, and its row is left as it was."""
         folder = RunDir(Path(run.directory))
-        if not folder.state_file.exists():
-            return run
-        state = folder.state()
+        try:
+            check_folder(folder.path)
+            state = folder.read_state()
+            self._check_manifest(folder, state)
+        except BrokenFile as error:
+            return replace(run, status=RunStatus.BROKEN, message=str(error))
+        except NotFound:
+            if not run.status.over:
+                return run  # it is about to begin
+            missing = BrokenFile(folder.state_file, "the file is missing")
+            return replace(run, status=RunStatus.BROKEN, message=str(missing))
+        return self._mirrored(run, folder, state)
+
+    def _check_manifest(self, folder: RunDir, state: RunState) -> None:
+        """Raises BrokenFile. A file that was read is looked at again when it was written since."""
+        try:
+            found = folder.manifest_file.lstat()
+        except FileNotFoundError:
+            if state.status.over:
+                raise BrokenFile(folder.manifest_file, "the file is missing") from None
+            return  # queued by an older version, which wrote it when the training began
+        except OSError as error:
+            raise BrokenFile(folder.manifest_file, f"cannot be read ({error.strerror or error})") from None
+        known = (found.st_mtime_ns, found.st_size, found.st_mode)
+        if self._read.get(str(folder.manifest_file)) != known:
+            check_manifest(folder.manifest_file)
+            self._read[str(folder.manifest_file)] = known
+
+    def _mirrored(self, run: Run, folder: RunDir, state: RunState) -> Run:
+        """The run with the state of its folder, written to its row if it differs."""
         told: dict[str, Any] = {**state.times(), "status": state.status, "message": state.message}
         if all(getattr(run, name) == value for name, value in told.items()):
             return run
-        if (manifest := self._manifest(folder)) is not None:
-            told["manifest"] = manifest.to_dict()  # the command may have trained it for longer
+        try:
+            # the command may have trained it for longer
+            told["manifest"] = self._read_manifest(folder).to_dict()
+        except (FileNotFoundError, BrokenFile):
+            if not run.manifest:
+                return run
         self._runs.mirror(run.id, **told)
         return replace(run, **told)
 
     def _was_moved(self, folder: RunDir, manifest: RunManifest, held: Path) -> bool:
         """Whether the run that the store knows in `held` is the one in this folder, which has that one's name."""
+        if len(held.parents) < 2:
+            return False
         same_place = folder.path.relative_to(self._runs_dir.parent) == held.relative_to(held.parents[1])
         return same_place and manifest.to_dict() == dict(self._runs.get(folder.path.name).manifest)
 
@@ -160,31 +281,29 @@ class Registry:
         self._runs.mirror(folder.path.name, directory=str(folder.path), manifest=here.to_dict())
         log.info("%s was in %s before the home was moved", folder.path.name, held)
 
-    def _manifest(self, folder: RunDir) -> RunManifest | None:
-        """The manifest in a folder; None if it cannot be read, or was not written yet."""
+    @staticmethod
+    def _read_manifest(folder: RunDir) -> RunManifest:
+        """The manifest in a folder. Raises FileNotFoundError, BrokenFile."""
         from tunixrt_core.manifest.manifest import RunManifest
 
         try:
-            return RunManifest.from_text(folder.manifest_file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except InvalidManifest as error:
-            # a folder from another version must not keep the server from starting
-            log.warning("%s is not listed: its manifest cannot be read (%s)", folder.path, error)
-            return None
+            return RunManifest.from_text(read_text(folder.manifest_file))
+        except InvalidManifest as error:  # such as that of a later version
+            raise BrokenFile(folder.manifest_file, f"is not a manifest of this version ({error})") from None
 
     def _look_at(self, run_id: str, folder: EvalDir, held: EvalRecord | None) -> None:
         """Update the row of an evaluation from its folder. One that is over and was not written since is left."""
-        if not folder.state_file.exists():
+        try:
+            written = folder.state_file.lstat().st_mtime_ns
+        except OSError:
             return
-        written = folder.state_file.stat().st_mtime_ns
         if held and held.status.over and self._seen.get(held.directory) == written:
             return
         self._seen[str(folder.path)] = written
         if held is not None:
             self.mirror_evaluation(held.id, folder)
-        elif folder.spec() is not None:
-            self._evals.put(_eval_record(run_id, folder, datetime.fromtimestamp(written / 1e9, UTC)))
+        elif record := _eval_record(run_id, folder, datetime.fromtimestamp(written / 1e9, UTC)):
+            self._evals.put(record)
 
     def _id_for(self, folder: RunDir) -> str:
         free = self.is_numbered(folder.path) and folder.path.name not in self._runs.index()
@@ -192,8 +311,10 @@ class Registry:
 
     def _taken(self) -> Iterator[str]:
         yield from self._runs.index()
-        if self._runs_dir.is_dir():
-            yield from (path.name for path in self._runs_dir.iterdir())
+        with suppress(OSError):
+            yield from os.listdir(self._runs_dir)
+        with suppress(OSError):  # the number of a run that was moved aside is not used again
+            yield from (name.rpartition("-")[0] for name in os.listdir(self.aside_dir))
 
 
 def rebased(value: Any, old: Path, new: Path) -> Any:
@@ -214,11 +335,11 @@ def _eval_dir(path: str | Path) -> EvalDir:
     return EvalDir(Path(path))
 
 
-def _eval_record(run_id: str, folder: EvalDir, created_at: datetime) -> EvalRecord:
-    """The record of an evaluation, read from its folder."""
+def _eval_record(run_id: str, folder: EvalDir, created_at: datetime) -> EvalRecord | None:
+    """The record of an evaluation, read from its folder; None without a readable spec."""
     spec, state = folder.spec(), folder.state()
-    assert spec is not None, "it is written before an evaluation is queued"
-    assert state is not None, "it is written before an evaluation is queued"
+    if spec is None or state is None:
+        return None
     return EvalRecord(
         f"{run_id}-{folder.path.name}",
         run_id,

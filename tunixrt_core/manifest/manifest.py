@@ -11,7 +11,7 @@ import orjson
 import yaml
 from pydantic import Field, ValidationError
 
-from tunixrt_core.errors import InvalidManifest
+from tunixrt_core.errors import BrokenFile, InvalidManifest
 from tunixrt_core.manifest.data_file import describe_data, locate_data
 from tunixrt_core.manifest.hyperparameters import Hyper, Hyperparameters
 from tunixrt_core.manifest.models import parse_model_name
@@ -35,9 +35,13 @@ from tunixrt_core.manifest.sections import (
     TokenizerSection,
     TrackingSection,
 )
+from tunixrt_core.runs.record import RunDir
+from tunixrt_core.util.files import read_text
 from tunixrt_core.util.hashing import content_hash
+from tunixrt_core.util.yaml import MOST_BYTES, NotYaml, load_yaml
 
 MANIFEST_VERSION: Literal["1.0"] = "1.0"
+_LONGEST_SHOWN = 100  # characters of a wrong value in an error
 
 
 class RunManifest(Section):
@@ -111,13 +115,12 @@ class RunManifest(Section):
 
     @classmethod
     def from_text(cls, text: str) -> RunManifest:
-        """From YAML or JSON (which is YAML too)."""
+        """From YAML or JSON (which is YAML too). Bounded in size, depth, aliases and numbers."""
         try:
-            return cls.from_dict(yaml.safe_load(text))
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f"line {mark.line + 1}" if mark else "manifest"
-            raise InvalidManifest(where, f"is not YAML or JSON ({getattr(error, 'problem', error)})") from None
+            return cls.from_dict(load_yaml(text))
+        except NotYaml as error:
+            where = f"line {error.line}" if error.line else "manifest"
+            raise InvalidManifest(where, f"is not YAML or JSON ({error.reason})") from None
 
 
 HYPERPARAMETERS = Hyperparameters(RunManifest)
@@ -194,14 +197,23 @@ def check_model_id(model_id: str) -> None:
 
 
 def load_manifest(path: Path) -> RunManifest:
-    """Read a manifest file. A relative data path, or one that is not on this machine, is looked for beside it."""
+    """Read a manifest file. A relative data path, or one that is not on this machine, is looked for beside it.
+
+    Raises InvalidManifest, also for a file that is missing, no regular file, or too large.
+    """
     try:
-        manifest = RunManifest.from_text(path.read_text(encoding="utf-8"))
+        manifest = RunManifest.from_text(read_text(path, most=MOST_BYTES, follow=True))
     except FileNotFoundError:
         raise InvalidManifest("manifest", f"there is no file {path}") from None
-    except (UnicodeDecodeError, IsADirectoryError):
-        raise InvalidManifest("manifest", f"{path} is not a text file") from None
+    except BrokenFile as error:
+        raise InvalidManifest("manifest", f"{path} {error.reason}") from None
     return manifest.model_copy(update={"data": locate_data(manifest.data, path.resolve().parent)})
+
+
+def load_run_manifest(folder: RunDir) -> RunManifest:
+    """The manifest of the run in a folder. Raises NotFound, BrokenFile, InvalidManifest."""
+    folder.require_whole()
+    return load_manifest(folder.manifest_file)
 
 
 def _translate(error: ValidationError) -> InvalidManifest:
@@ -217,8 +229,15 @@ def _reason(item: Mapping[str, Any]) -> str:
     if item["type"] == "missing":
         return "is missing"
     text = str(item["msg"]).removeprefix("Value error, ")
-    return (
-        f"{text[0].lower()}{text[1:]} (got {item['input']!r})"
-        if "input" in item and item["type"] != "value_error"
-        else text
-    )
+    if "input" not in item or item["type"] == "value_error":
+        return text
+    return f"{text[0].lower()}{text[1:]} (got {_shown(item['input'])})"
+
+
+def _shown(value: Any) -> str:
+    """A value in an error message: short, whatever was given."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more digits than Python writes
+        return "an integer of thousands of digits"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."

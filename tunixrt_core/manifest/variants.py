@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 
 from tunixrt_core.errors import InvalidManifest
 from tunixrt_core.manifest.manifest import HYPERPARAMETERS, RunManifest, change_manifest
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files import read_object_or_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +53,12 @@ def keep_parent(folder: RunDir, run: str, before: RunManifest, manifest: RunMani
 
 
 def parent_of(folder: RunDir) -> Parent | None:
-    """The parent of a clone; None for another run, or a clone made by an earlier version."""
+    """The parent of a clone; None for another run, a clone of an earlier version, and a file that cannot be read."""
+    data = read_object_or_none(folder.parent_file)
     try:
-        data = orjson.loads(folder.parent_file.read_bytes())
-    except FileNotFoundError:
+        return msgspec.convert(data, Parent) if data is not None else None
+    except msgspec.ValidationError:
         return None
-    return Parent(data["run"], tuple(Difference(each["key"], tuple(each["values"])) for each in data["changed"]))
 
 
 def make_variant(manifest: RunManifest, changes: Mapping[str, Any], output_dir: str) -> Variant:

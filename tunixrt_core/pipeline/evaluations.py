@@ -102,13 +102,12 @@ class Evaluations:
         self, run_id: str, targets: Iterable[Target], request: EvalRequest, *, again: bool
     ) -> list[EvalRecord]:
         from tunixrt_core.evaluation.execution import plan_evaluation
-        from tunixrt_core.manifest.manifest import RunManifest
 
         with self._starting:
-            run = self._registry.run(run_id)
+            run, manifest = self._registry.whole(run_id)
             if not run.status.over:
                 raise Busy(f"{run.id} is {run.status}; evaluate it when it is over.")
-            manifest, folder = RunManifest.from_dict(run.manifest), RunDir(Path(run.directory))
+            folder = RunDir(Path(run.directory))
             plans = [plan_evaluation(manifest, folder, target, request) for target in targets]
             return self._queued.queue(run.id, plans, again=again)
 
@@ -117,14 +116,11 @@ class Evaluations:
 
         Needs neither Tunix nor the model. Raises NotFound, Conflict if answers are missing.
         """
-        from tunixrt_core.manifest.manifest import RunManifest
-
         with self._starting:
             record = self._registry.evaluation(eval_id)
             if record.status.over and EvalDir.of(record).summary() is None:
                 raise Conflict(f"{eval_id} was not answered to its end ({record.status}); evaluate again.")
-            run = self._registry.run(record.run_id)
-            return self._queued.score_again(record, RunManifest.from_dict(run.manifest))
+            return self._queued.score_again(record, self._registry.whole(record.run_id)[1])
 
     def stop(self, eval_id: str) -> EvalRecord:
         """Stop an evaluation after the current batch; its answers are kept. Raises NotFound, Conflict if over."""
@@ -159,10 +155,9 @@ class Evaluations:
         not finished, InvalidEvaluation for a scorer that did not score it.
         """
         from tunixrt_core.evaluation.harvest import harvest
-        from tunixrt_core.manifest.manifest import RunManifest
 
         record = self._registry.evaluation(eval_id)
-        manifest = RunManifest.from_dict(self._registry.run(record.run_id).manifest)
+        manifest = self._registry.whole(record.run_id)[1]
         found = harvest(record, manifest, scorer=scorer, only_correct=only_correct)
         return self._traces.add_many(found, eval_id, "evaluation")
 

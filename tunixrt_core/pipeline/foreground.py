@@ -18,7 +18,7 @@ from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.jobs.accelerator import Accelerator, Holder
 from tunixrt_core.jobs.model_exports import execute_export
 from tunixrt_core.manifest.data_file import check_data_unchanged
-from tunixrt_core.manifest.manifest import RunManifest, load_manifest
+from tunixrt_core.manifest.manifest import RunManifest, load_run_manifest
 from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
 from tunixrt_core.pipeline.starting import with_duration
 from tunixrt_core.runs.evaluation_record import TARGETS, Target
@@ -83,7 +83,7 @@ class Foreground:
         has finished all of its train steps, OutputError.
         """
         if folder.state_file.exists():
-            state = folder.state()
+            state = folder.read_state()
             if not resume:
                 raise InvalidManifest(
                     "output_dir", f"{folder.path} already holds a run ({state.status}); choose another, or add --resume"
@@ -92,6 +92,7 @@ class Foreground:
             if state.status is RunStatus.SUCCEEDED:
                 with_duration(manifest, state, **manifest.duration.model_dump())
         folder.create()
+        folder.write_manifest(manifest.to_yaml())
         folder.write_queued()
 
     def train(self, manifest: RunManifest, folder: RunDir, *, stop: StopRequest, allow: Iterable[str] = ()) -> RunState:
@@ -166,13 +167,13 @@ class Foreground:
         NotFound, InvalidEvaluation, InvalidDataset, UnreadableFile.
         """
         wanted = targets if baseline is None else TARGETS if baseline == BASE else ("tuned",)
-        manifest = load_manifest(folder.manifest_file)
+        manifest = load_run_manifest(folder)
         plans = [plan_evaluation(manifest, folder, each, request) for each in wanted]
         if baseline is None or isinstance(baseline, str):
             return plans
         other, checkpoint = baseline
         alike = replace(request, checkpoint=checkpoint, max_new_tokens=plans[-1].spec.setup.max_new_tokens)
-        found = load_manifest(other.manifest_file)
+        found = load_run_manifest(other)
         return [plan_evaluation(found, other, "tuned", alike, eval_set=plans[-1].eval_set), *plans]
 
     def evaluate(
@@ -190,14 +191,14 @@ class Foreground:
 
     def ask(self, question: Question, folder: RunDir, *, on_phase: OnPhase, stop: StopRequest) -> tuple[Answered, ...]:
         """One answer per model in question; fewer if `stop` ended it before."""
-        asked = AskedRun(folder.path.name, load_manifest(folder.manifest_file), folder)
+        asked = AskedRun(folder.path.name, load_run_manifest(folder), folder)
         return execute_question(question, asked, LoadedModels(self._backend), on_phase=on_phase, stop=stop)
 
     def export_model(
         self, folder: RunDir, target: Path, *, checkpoint: str, options: ModelExportOptions, on_phase: Phase
     ) -> ExportReport:
         """Write the tuned model of a run to a new directory and check it. Raises Conflict, NotFound, ModelError."""
-        manifest = load_manifest(folder.manifest_file)
+        manifest = load_run_manifest(folder)
         return execute_export(
             manifest, folder, target, self._backend, checkpoint=checkpoint, options=options, on_phase=on_phase
         )

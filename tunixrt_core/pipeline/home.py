@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
+import msgspec
 
 from tunixrt_core.errors import Busy, NotFound
 from tunixrt_core.evaluation.predictions import EvalDir
@@ -21,8 +21,10 @@ from tunixrt_core.home.attention import Attention, Seen
 from tunixrt_core.home.overview import BestScore, CheckedStore, Overview
 from tunixrt_core.jobs.holding import Holding, held_by_evaluation, held_by_training
 from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus
+from tunixrt_core.store.query import MAX_PAGE
 from tunixrt_core.tunix_backend import availability
 from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files import read_object_or_none
 from tunixrt_core.util.host import HostInfo, host_info, memory_use
 from tunixrt_core.util.tails import tail
 from tunixrt_core.util.tasks import Task, Tasks
@@ -31,6 +33,7 @@ CHECK, MEASURE = "database check", "disk use"  # keys of upkeep tasks
 
 if TYPE_CHECKING:
     from tunixrt_core.home.disk import DiskUse
+    from tunixrt_core.home.repair import Finding
     from tunixrt_core.jobs.queue import JobManager
     from tunixrt_core.jobs.registry import Registry
     from tunixrt_core.runs.evaluation_record import EvalRecord
@@ -218,6 +221,22 @@ class Home:
         write_json(self._settings.check_file, found)
         return health
 
+    def look_through(self, *, repair: bool = False) -> list[Finding]:
+        """Problems of the home's files and runs; with `repair`, each is repaired or moved aside if that is possible.
+
+        Reads every file of every run but checkpoints. Active runs are left alone.
+        """
+        from tunixrt_core.home.repair import look_through
+
+        runs: list[Run] = []
+        after: str | None = None
+        while True:
+            page = self._registry.page(limit=MAX_PAGE, after=after)
+            runs += page.items
+            if (after := page.next) is None:
+                break
+        return look_through(self._settings, runs, self._registry.move_aside, repair=repair)
+
     def start_check(self) -> Task[None]:
         """Check the database in the background; a check that runs already is returned."""
         return self.upkeep.start(self._check, key=CHECK)
@@ -226,15 +245,17 @@ class Home:
         self.check_store(on_progress, stop)
 
     def checked_store(self) -> CheckedStore | None:
-        """The result of the last check, by any process; None before the first one."""
-        try:
-            told: dict[str, Any] = orjson.loads(self._settings.check_file.read_bytes())
-        except FileNotFoundError:
+        """The result of the last check, by any process; None before the first one, and if it cannot be read."""
+        told = read_object_or_none(self._settings.check_file)
+        if told is None:
             return None
         from tunixrt_core.store.backup import Health
 
-        health = Health(told["traces"], told["tombstones"], tuple(told["problems"]))
-        return CheckedStore(health, told["checked_at"], told["seconds"])
+        try:
+            kept = msgspec.convert(told, Health)
+            return CheckedStore(kept, float(told["checked_at"]), float(told["seconds"]))
+        except (msgspec.ValidationError, KeyError, TypeError, ValueError):
+            return None  # written by hand or half; the next check writes it again
 
     def server_log(self, lines: int = 200) -> str:
         """The last lines of the server's log; empty where there is none."""

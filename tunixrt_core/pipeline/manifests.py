@@ -78,7 +78,7 @@ class Manifests:
 
     def clone(self, run_id: str, changes: Mapping[str, Any] | None = None) -> Variant:
         """The manifest of a run with flat hyperparameters changed, for the next folder. Raises InvalidManifest."""
-        manifest = RunManifest.from_dict(self._registry.run(run_id).manifest)
+        manifest = self._registry.whole(run_id)[1]
         return make_variant(manifest, changes or {}, str(self._registry.next_dir()))
 
     def next_run_dir(self) -> str:

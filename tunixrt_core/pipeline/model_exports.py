@@ -45,7 +45,7 @@ class ModelExports:
             request_id,
             "export",
             {"run": run_id, "checkpoint": checkpoint, "options": asdict(wanted)},
-            lambda: self._exports.start(self._registry.run(run_id), wanted, checkpoint),
+            lambda: self._exports.start(*self._registry.whole(run_id), wanted, checkpoint),
             note=lambda state: {"export": state.id},
             find=lambda kept: self._exports.find(kept["export"]),
         )

@@ -9,7 +9,6 @@ from tunixrt_core.errors import Busy, Conflict
 from tunixrt_core.evaluation.harvest import origin, trace_of
 from tunixrt_core.evaluation.question_execution import AskedRun
 from tunixrt_core.jobs.questions import KIND, Questions
-from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.record import RunDir
 
 if TYPE_CHECKING:
@@ -36,10 +35,10 @@ class Playground:
         missing run or checkpoint, TunixMissing.
         """
         self._jobs.backend.require()
-        run = self._registry.run(question.run_id)
+        run, manifest = self._registry.whole(question.run_id)
         if not run.status.over:
             raise Busy(f"{run.id} is {run.status}; ask it when it is over.")
-        asked = AskedRun(run.id, RunManifest.from_dict(run.manifest), RunDir(Path(run.directory)))
+        asked = AskedRun(run.id, manifest, RunDir(Path(run.directory)))
         return self._questions.ask(question, asked)
 
     def get(self, question_id: str) -> QuestionState:
@@ -68,7 +67,7 @@ class Playground:
         if answered is None:
             raise Conflict(f"The {target} model has not answered question {question_id}.")
         question = state.question
-        manifest = RunManifest.from_dict(self._registry.run(question.run_id).manifest)
+        manifest = self._registry.whole(question.run_id)[1]
         trace = trace_of(
             question.prompt,
             answered.output,

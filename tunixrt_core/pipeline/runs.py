@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunixrt_core.errors import Conflict
+from tunixrt_core.errors import BrokenFile, Conflict
 from tunixrt_core.runs.metrics import Metric, SampleAnswer
 from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus
 from tunixrt_core.util.once import made_once
@@ -90,6 +90,10 @@ class Runs:
     def get(self, run_id: str) -> Run:
         return self._registry.run(run_id)
 
+    def manifest(self, run_id: str) -> RunManifest:
+        """The manifest of a run. Raises NotFound, and BrokenFile for a broken run."""
+        return self._registry.whole(run_id)[1]
+
     def by_request(self, request_id: str) -> Run | None:
         """The run that an earlier start with this request id made, if any."""
         return self._registry.run_by_request(request_id)
@@ -98,8 +102,12 @@ class Runs:
         return RunDir(Path(self._store.runs.get(run_id).directory))
 
     def state(self, run_id: str) -> RunState:
-        """What a run is doing: phase, train step, device, totals."""
-        return self.folder(run_id).state()
+        """What a run is doing: phase, train step, device, totals. Raises NotFound for an unknown run."""
+        return self.state_of(self._registry.run(run_id))
+
+    def state_of(self, run: Run) -> RunState:
+        """As `state`, of a run that was read a moment ago."""
+        return self._registry.state(run)
 
     def metrics(self, run_id: str, since: int = 0) -> tuple[list[Metric], int]:
         """Metrics records after the cursor `since`, and the next cursor."""
@@ -162,12 +170,23 @@ class Runs:
         return self.base(run_id)
 
     def _base_of(self, run_id: str) -> tuple[RunDir, RunManifest, Path]:
-        from tunixrt_core.manifest.manifest import RunManifest
         from tunixrt_core.training.base_model import directory_of
 
-        run = self._registry.run(run_id)
-        manifest = RunManifest.from_dict(run.manifest)
+        run, manifest = self._registry.whole(run_id)
         return RunDir(Path(run.directory)), manifest, directory_of(manifest, self._settings.models_dir)
+
+    def problems(self, run_id: str) -> list[BrokenFile]:
+        """Everything in a run's folder that cannot be read, each file once. Reads the whole folder."""
+        from tunixrt_core.runs.health import problems_of
+
+        return problems_of(self.folder(run_id))
+
+    def move_aside(self, run_id: str) -> Path:
+        """Move a broken run to `aside` in the home, off the list, and return where it is now.
+
+        Raises NotFound, Conflict for a run that is not broken, OutputError.
+        """
+        return self._registry.move_aside(run_id)
 
     def parent(self, run_id: str) -> Parent | None:
         """The run that this one was cloned from, and what was changed; None of a run that is no clone."""
@@ -176,13 +195,12 @@ class Runs:
         return parent_of(RunDir(Path(self._registry.run(run_id).directory)))
 
     def compare(self, run_ids: Sequence[str]) -> RunsCompared:
-        """Compare runs. Raises NotFound for a missing one, or one whose folder is gone."""
+        """Compare runs. Raises NotFound for a missing one, BrokenFile for a broken one."""
         from tunixrt_core.evaluation.run_summary import summarise
-        from tunixrt_core.manifest.manifest import RunManifest
         from tunixrt_core.manifest.variants import differences
 
-        runs = tuple(self._registry.run(run_id) for run_id in run_ids)
-        manifests = [RunManifest.from_dict(run.manifest) for run in runs]
+        found = [self._registry.whole(run_id) for run_id in run_ids]
+        runs, manifests = tuple(run for run, _ in found), [manifest for _, manifest in found]
         return RunsCompared(
             runs, tuple(differences(manifests)), tuple(summarise(RunDir(Path(run.directory))) for run in runs)
         )

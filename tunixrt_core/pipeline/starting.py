@@ -63,7 +63,7 @@ class RunStarts:
         with self._starting:
             if request_id and (known := self._registry.run_by_request(request_id)):
                 return known  # its process died before it could answer
-            before = RunManifest.from_dict(self._registry.run(parent).manifest) if parent else None
+            before = self._registry.whole(parent)[1] if parent else None
             folder = run_folder_of(manifest, self._settings.runs_dir)
             if folder.state_file.exists():
                 if not self._registry.is_numbered(folder.path):
@@ -92,10 +92,10 @@ class RunStarts:
 
     def _resume(self, run_id: str, train_steps: int | None, epochs: float | None) -> Run:
         with self._starting:
-            run = self._registry.run(run_id)
+            run, manifest = self._registry.whole(run_id)
             if not run.status.over:
                 raise Busy(f"{run.id} is {run.status}; it can be resumed when it is over.")
-            folder, manifest = RunDir(Path(run.directory)), RunManifest.from_dict(run.manifest)
+            folder = RunDir(Path(run.directory))
             manifest = with_duration(manifest, folder.state(), train_steps=train_steps, epochs=epochs)
             if manifest.to_dict() != dict(run.manifest):
                 folder.write_manifest(manifest.to_yaml())

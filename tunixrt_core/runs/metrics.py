@@ -6,8 +6,10 @@ token, means over tokens. A field with its default value is not written; a numbe
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, TypedDict, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -153,6 +155,9 @@ class SampleAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 Record = Known | SampleAnswer
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # raised for a line that is no record
+
+T = TypeVar("T")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -168,11 +173,8 @@ def to_line(record: Record) -> bytes:
 
 
 def read_metrics(lines: bytes) -> list[Metric]:
-    """Whole lines of metrics.jsonl. Raises msgspec.DecodeError for an invalid record."""
-    try:
-        return list(_decoder(Known).decode_lines(lines))
-    except msgspec.ValidationError:
-        return [read_metric(line) for line in lines.split(b"\n") if line]
+    """Whole lines of metrics.jsonl; a line that is no record is left out."""
+    return _readable(lines, _decoder(Known), read_metric)
 
 
 def read_metric(line: bytes) -> Metric:
@@ -188,8 +190,22 @@ def read_metric(line: bytes) -> Metric:
 
 
 def read_answers(lines: bytes) -> list[SampleAnswer]:
-    """Whole lines of samples.jsonl. Raises msgspec.DecodeError for an invalid answer."""
-    return list(_decoder(SampleAnswer).decode_lines(lines))
+    """Whole lines of samples.jsonl; a line that is no answer is left out."""
+    decoder = _decoder(SampleAnswer)
+    return _readable(lines, decoder, decoder.decode)
+
+
+def _readable(lines: bytes, all_at_once: msgspec.json.Decoder[Any], one: Callable[[bytes], T]) -> list[T]:
+    """Each line as `one` reads it, but for those that it cannot read."""
+    try:
+        return list(all_at_once.decode_lines(lines))
+    except UNREADABLE:
+        pass
+    found = []
+    for line in lines.split(b"\n"):
+        with suppress(*UNREADABLE):
+            found += [one(line)] if line else []
+    return found
 
 
 def to_dict(record: Metric) -> dict[str, Any]:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
-import orjson
+import msgspec
+from msgspec import Meta
 
-from tunixrt_core.errors import Conflict, NotFound, OutputError
+from tunixrt_core.errors import BrokenFile, Conflict, NotFound, OutputError
 from tunixrt_core.runs.metrics import Metric, SampleAnswer, TrainPlan, read_answers, read_metrics
 from tunixrt_core.util.atomic import write_atomic, write_json
+from tunixrt_core.util.files import kind_words, open_regular, read_object, read_object_or_none, read_text
 from tunixrt_core.util.processes import process_alive, this_process
 from tunixrt_core.util.tails import tail
 
+RUN_ID = re.compile(r"r-(\d{4,12})", re.ASCII)  # folders that a home numbers: r-0001
 INTERRUPTED = "The process that ran it ended. Resume continues from the last checkpoint."
 
 
@@ -31,6 +36,7 @@ class RunStatus(StrEnum):
     FAILED = "failed"
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"  # left behind by a process that died
+    BROKEN = "broken"  # its folder or a file in it cannot be read; never written to a folder
 
     @property
     def over(self) -> bool:
@@ -43,7 +49,7 @@ class RunStatus(StrEnum):
         return new
 
 
-_OVER = frozenset({RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.STOPPED, RunStatus.INTERRUPTED})
+_OVER = frozenset({RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.STOPPED, RunStatus.INTERRUPTED, RunStatus.BROKEN})
 _ENDS = {RunStatus.STOPPING, RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.STOPPED, RunStatus.INTERRUPTED}
 NEXT: dict[RunStatus, set[RunStatus]] = {
     RunStatus.QUEUED: {RunStatus.LOADING, *_ENDS} - {RunStatus.SUCCEEDED},
@@ -56,7 +62,9 @@ NEXT: dict[RunStatus, set[RunStatus]] = {
     RunStatus.FAILED: {RunStatus.QUEUED},
     RunStatus.STOPPED: {RunStatus.QUEUED},
     RunStatus.INTERRUPTED: {RunStatus.QUEUED},
+    RunStatus.BROKEN: set(),  # to be repaired or moved aside first
 }
+Seconds = Annotated[float, Meta(ge=0, le=2**36)]  # as Unix time up to the year 4147, which datetime can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +118,10 @@ class RunState:
     phase: str = ""  # loading, compiling, training, evaluating, answering, saving
     train_step: int = 0
     total_train_steps: int = 0
-    started_at: float | None = None  # Unix seconds
-    earlier_seconds: float = 0.0  # trained before the run was resumed
-    updated_at: float = 0.0
-    ended_at: float | None = None
+    started_at: Seconds | None = None  # Unix seconds
+    earlier_seconds: Seconds = 0.0  # trained before the run was resumed
+    updated_at: Seconds = 0.0
+    ended_at: Seconds | None = None
     process: str = ""  # processes.this_process() of the process that runs it
     device: str = ""
     message: str = ""
@@ -137,8 +145,11 @@ class RunState:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RunState:
-        known = {k: v for k, v in data.items() if k in cls.__slots__}
-        return cls(**{**known, "status": RunStatus(known.get("status", RunStatus.INTERRUPTED))})
+        """Keys of a later version are left out. Raises ValueError naming a value of the wrong type or range."""
+        try:
+            return msgspec.convert({"status": RunStatus.INTERRUPTED, **data}, cls)
+        except msgspec.ValidationError as error:
+            raise ValueError(str(error)) from None
 
 
 class RunDir:
@@ -208,9 +219,8 @@ class RunDir:
         if which == "last":
             return self.checkpoints
         if which == "best":
-            found = orjson.loads(self.best_file.read_bytes()) if self.best_file.is_file() else {}
-            which = str(found.get("train_step"))
-        if not which.isdigit() or not (self.checkpoints / which).is_dir():
+            which = str((read_object_or_none(self.best_file) or {}).get("train_step"))
+        if not _is_number(which) or not (self.checkpoints / which).is_dir():
             there = ", ".join(map(str, self.checkpoint_steps())) or "none"
             raise NotFound("checkpoint", which, f"There are {there}; or use last or best.")
         return self.checkpoints / which
@@ -224,7 +234,10 @@ class RunDir:
 
     def checkpoint_steps(self) -> list[int]:
         """The train steps of the checkpoints, in order."""
-        return sorted(int(p.name) for p in self.checkpoints.glob("[0-9]*") if p.name.isdigit())
+        try:
+            return sorted(int(name) for name in os.listdir(self.checkpoints) if _is_number(name))
+        except OSError:
+            return []
 
     @property
     def evals(self) -> Path:
@@ -244,14 +257,43 @@ class RunDir:
             ) from None
 
     def state(self) -> RunState:
-        """The state of the run; interrupted if its process is gone. Raises NotFound if there is no run."""
+        """The state of the run; interrupted if its process is gone, broken if it cannot be read.
+
+        Raises NotFound if there is no run.
+        """
         try:
-            state = RunState.from_dict(orjson.loads(self.state_file.read_bytes()))
-        except FileNotFoundError:
-            raise NotFound("run folder", str(self.path)) from None
+            return self.read_state()
+        except BrokenFile as error:
+            return RunState(RunStatus.BROKEN, message=str(error))
+
+    def state_or_broken(self) -> RunState:
+        """As `state`; broken also where the folder, the state or the manifest is missing or cannot be read."""
+        try:
+            self.require_whole()
+            return self.read_state()
+        except BrokenFile as error:
+            return RunState(RunStatus.BROKEN, message=str(error))
+
+    def read_state(self) -> RunState:
+        """As `state`. Raises NotFound, and BrokenFile if it cannot be read."""
+        if (found := read_object(self.state_file)) is None:
+            raise NotFound("run folder", str(self.path))
+        try:
+            state = RunState.from_dict(found)
+        except ValueError as error:
+            raise BrokenFile(self.state_file, f"holds a wrong value ({error})") from None
         if state.status.over or state.process == "" or process_alive(state.process):
             return state
         return replace(state, status=RunStatus.INTERRUPTED, message=INTERRUPTED, ended_at=state.updated_at)
+
+    def require_whole(self) -> None:
+        """Raises BrokenFile if the folder, its state or its manifest is missing or cannot be read."""
+        check_folder(self.path)
+        try:
+            self.read_state()
+        except NotFound:
+            raise BrokenFile(self.state_file, "the file is missing") from None
+        check_manifest(self.manifest_file)
 
     def write_manifest(self, text: str) -> None:
         """Write the manifest as YAML; a reader meanwhile sees the whole old one."""
@@ -283,21 +325,48 @@ class RunDir:
         return tail(self.log_file, lines)
 
     def result(self) -> dict[str, Any] | None:
-        try:
-            loaded: dict[str, Any] = orjson.loads(self.result_file.read_bytes())
-        except FileNotFoundError:
-            return None
-        return loaded
+        """The content of `result.json`; None if it is missing or cannot be read."""
+        return read_object_or_none(self.result_file)
+
+
+def check_folder(path: Path) -> None:
+    """Raises BrokenFile where a run's folder is gone, or is a file, a link or a pipe."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        raise BrokenFile(path, "the folder is gone") from None
+    except OSError as error:
+        raise BrokenFile(path, f"cannot be read ({error.strerror or error})") from None
+    if not stat.S_ISDIR(mode):
+        raise BrokenFile(path, f"{kind_words(mode) or 'is a file'}, not the folder of a run")
+
+
+def check_manifest(path: Path) -> None:
+    """Raises BrokenFile where a manifest is missing, or is not the YAML of a mapping. Checks no key of it."""
+    from tunixrt_core.util.yaml import NotYaml, load_yaml
+
+    try:
+        loaded = load_yaml(read_text(path))
+    except FileNotFoundError:
+        raise BrokenFile(path, "the file is missing") from None
+    except NotYaml as error:
+        raise BrokenFile(path, f"is not YAML ({error})") from None
+    if not isinstance(loaded, dict):
+        raise BrokenFile(path, "is not a mapping of keys to values" if loaded is not None else "is empty")
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit()
 
 
 def _read_lines(file: Path, since: int) -> tuple[bytes, int]:
-    """The whole lines after byte `since`, and where they end."""
+    """The whole lines after byte `since`, and where they end; none of what is no regular file."""
     try:
-        with file.open("rb") as handle:
+        with open_regular(file) as handle:
             since = since if _ends_a_line(handle, since) else 0
             handle.seek(since)
             found = handle.read()
-    except FileNotFoundError:
+    except (OSError, BrokenFile):
         return b"", 0
     lines = found[: found.rfind(b"\n") + 1]
     return lines, since + len(lines)
@@ -312,8 +381,20 @@ def _ends_a_line(handle: BinaryIO, offset: int) -> bool:
 
 
 def find_run_dirs(root: Path) -> Iterator[RunDir]:
-    """Every folder under `root` that holds a run's state."""
-    if root.is_dir():
-        for path in sorted(root.iterdir()):
-            if (path / "state.json").is_file():
-                yield RunDir(path)
+    """Everything under `root` that holds a run's state, or has the number of a run: broken ones too."""
+    try:
+        names = sorted(os.listdir(root))
+    except OSError:
+        return
+    for name in names:
+        path = root / name
+        # not is_file(): what is in the place of the file or the folder may be anything
+        if os.path.lexists(path / "state.json") or (RUN_ID.fullmatch(name) and not _is_folder(path)):
+            yield RunDir(path)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False

@@ -20,8 +20,10 @@ from sqlalchemy.engine import make_url
 
 from tunixrt_core.errors import Busy, Conflict, OutputError, Stopped, StoreError
 from tunixrt_core.store.sql.engine import Database
+from tunixrt_core.store.sql.reading import path_in
 from tunixrt_core.store.sql.schema import KNOWN
 from tunixrt_core.store.sql.tables import trace_tallies, traces
+from tunixrt_core.util.private import make_private_file
 
 _SIDES = ("-wal", "-shm")
 _MOST_PROBLEMS = 20
@@ -140,6 +142,7 @@ def _beside(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_file(part)  # it holds every trace
         yield part
         _sync(path.parent)
     except (OSError, sqlite3.OperationalError) as error:
@@ -176,6 +179,8 @@ def _sync(directory: Path) -> None:
 
 
 def _file_of(url: str) -> Path:
+    if path := path_in(url):
+        return path.expanduser().absolute()
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         raise StoreError("This store is in PostgreSQL. Bring a dump back with its own tool: pg_restore.")

@@ -79,6 +79,16 @@ class RunStore:
         with self._db.write() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id).values(changes))
 
+    def remove(self, run_id: str) -> None:
+        """Forget a run and its evaluations; their folders stay as they are."""
+        from sqlalchemy import delete
+
+        from tunixrt_core.store.sql.tables import evals, runs
+
+        with self._db.write() as connection:
+            connection.execute(delete(evals).where(evals.c.run_id == run_id))
+            connection.execute(delete(runs).where(runs.c.id == run_id))
+
     def index(self) -> dict[str, str]:
         """Every run's id and folder."""
         with self._db.reading() as reader:

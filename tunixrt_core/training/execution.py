@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import traceback
@@ -25,6 +24,7 @@ from tunixrt_core.training.recorder import RunRecorder
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.training.trainer import DryRunReport, MetricSink, TrainControls, TrainOutcome
 from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files import read_object_or_none
 
 log = logging.getLogger(__name__)
 
@@ -100,9 +100,8 @@ def _check_before(
 
 
 def _allowed_before(folder: RunDir) -> list[str]:
-    if not folder.preflight_file.is_file():
-        return []
-    return list(json.loads(folder.preflight_file.read_bytes())["allowed"])
+    allowed = (read_object_or_none(folder.preflight_file) or {}).get("allowed")
+    return [code for code in allowed if isinstance(code, str)] if isinstance(allowed, list) else []
 
 
 def _train(

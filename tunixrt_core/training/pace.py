@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tunixrt_core.errors import BrokenFile
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.runs.metrics import Metric, TrainMetric, read_metric
-from tunixrt_core.runs.record import Run, RunDir
+from tunixrt_core.runs.metrics import Metric, TrainMetric, read_metrics
+from tunixrt_core.runs.record import Run, RunDir, RunStatus
+from tunixrt_core.util.files import open_regular
 
 _LEAST = 10  # train steps that a run needs for an estimate
 _ENDS = 64 << 10  # bytes of the metrics that are read, at the beginning and at the end
@@ -32,16 +35,19 @@ def pace_for(manifest: RunManifest, runs: Iterable[Run], device: str) -> Pace | 
 
     One of the same dataset comes first, as the length of its rows matters too. None if no run qualifies.
     """
-    alike = [run for run in runs if _kind(run.manifest) == _kind(manifest.to_dict())]
+    readable = (run for run in runs if run.manifest)  # a broken run may have none
+    alike = [run for run in readable if _kind(run.manifest) == _kind(manifest.to_dict())]
     name = manifest.dataset.name if manifest.dataset else None
     alike.sort(key=lambda run: (run.dataset.name if run.dataset else None) != name)
     return next((pace for run in alike if (pace := pace_of(run, device)) is not None), None)
 
 
 def pace_of(run: Run, device: str) -> Pace | None:
-    """None if the run did too few train steps, trained on another kind of device, or its folder is gone."""
+    """None if the run did too few train steps, trained on another kind of device, or cannot be read."""
     folder = RunDir(Path(run.directory))
-    if not folder.metrics_file.is_file() or device.casefold() not in folder.state().device.casefold():
+    if run.status is RunStatus.BROKEN or not os.path.lexists(folder.state_file):
+        return None
+    if device.casefold() not in folder.state().device.casefold():
         return None
     trained = [
         (record.train_step, record.time)
@@ -65,12 +71,14 @@ def _kind(manifest: Any) -> tuple[Any, ...]:
 
 def _ends(file: Path) -> list[Metric]:
     """The whole records at the beginning and at the end of a file of metrics."""
-    with file.open("rb") as handle:
-        blocks = [handle.read(_ENDS)]
-        size = handle.seek(0, 2)
-        if size > _ENDS:
-            handle.seek(max(_ENDS, size - _ENDS))
-            blocks.append(handle.read())
-    lines = [line for block in blocks for line in block.splitlines()]
-    # a block may begin or end inside of a line
-    return [read_metric(line) for line in lines if line.startswith(b'{"kind"') and line.endswith(b"}")]
+    try:
+        with open_regular(file) as handle:
+            blocks = [handle.read(_ENDS)]
+            size = handle.seek(0, 2)
+            if size > _ENDS:
+                handle.seek(max(_ENDS, size - _ENDS))
+                blocks.append(handle.read())
+    except (OSError, BrokenFile):
+        return []
+    # a block may begin or end inside of a line, which is no record then
+    return [record for block in blocks for record in read_metrics(block)]

@@ -25,7 +25,7 @@ from tunixrt_core.runs.metrics import (
     TrainMetric,
     TrainPlan,
     read_answers,
-    read_metric,
+    read_metrics,
     to_line,
 )
 from tunixrt_core.runs.record import NEXT, RunDir, RunState, RunStatus
@@ -185,7 +185,7 @@ class RunRecorder:
         with self._folder.metrics_file.open("r+b") as file:
             offset = 0
             for line in file:
-                record = read_metric(line) if line.endswith(b"\n") else None
+                record = next(iter(read_metrics(line)), None) if line.endswith(b"\n") else None
                 if record is None or _is_made_again(record, restored):
                     end = offset if end is None else end
                 else:
@@ -228,7 +228,8 @@ def _cut_samples(file: Path, restored: int) -> None:
     with file.open("r+b") as samples:
         end = 0
         for line in samples:
-            if not line.endswith(b"\n") or read_answers(line)[0].train_step >= restored:
+            answers = read_answers(line)
+            if not line.endswith(b"\n") or (answers and answers[0].train_step >= restored):
                 break
             end += len(line)
         samples.truncate(end)

@@ -14,7 +14,7 @@ def this_process() -> str:
 def process_alive(name: str) -> bool:
     """Whether the process named by `this_process` still runs on this machine."""
     pid, _, rest = name.partition(":")
-    if not pid.isdigit():
+    if not pid.isascii() or not pid.isdigit() or len(pid) > 9:
         return False
     try:
         os.kill(int(pid), 0)

@@ -65,8 +65,23 @@ class ParentRun(BaseModel):
 
 class RunDetail(RunSummary):
     manifest: dict[str, Any]
-    state: dict[str, Any] | None = Field(description="Phase, train step, device; null if the run's folder is missing.")
+    state: dict[str, Any] | None = Field(description="Phase, train step, device; null if it cannot be read.")
     parent: ParentRun | None = Field(description="Parent run of a clone; otherwise null.")
+
+
+class FileProblem(BaseModel):
+    """A file or folder of a run that cannot be read."""
+
+    file: str
+    reason: str
+
+
+class RunProblems(BaseModel):
+    problems: list[FileProblem] = Field(description="Empty for a run that is whole.")
+
+
+class MovedAside(BaseModel):
+    folder: str = Field(description="Where the run is now.")
 
 
 class ClonedManifest(MadeManifest):

@@ -13,21 +13,23 @@ from app.api.models.bodies import CloneBody, ResumeBody, RunBody
 from app.api.models.runs import (
     Change,
     ClonedManifest,
+    FileProblem,
     Metrics,
+    MovedAside,
     ParentRun,
     RunBase,
     RunDetail,
     RunPage,
+    RunProblems,
     RunsCompared,
     RunSummary,
 )
 from app.api.shared import IdempotencyKey, Pipe
-from tunixrt_core.errors import NotFound
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.variants import Difference
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.metrics import to_dict
-from tunixrt_core.runs.record import Run
+from tunixrt_core.runs.record import Run, RunStatus
 from tunixrt_core.store.query import MAX_PAGE
 from tunixrt_core.training.base_model import BaseCheck
 
@@ -123,6 +125,18 @@ def accept_base(id: RunId, pipeline: Pipe) -> RunBase:
     return _base(pipeline.runs.accept_base(id))
 
 
+@router.get("/{id}/problems")
+def problems(id: RunId, pipeline: Pipe) -> RunProblems:
+    """Files of a run that cannot be read, each with the reason. Reads the whole folder."""
+    return RunProblems(problems=[FileProblem(**each.details) for each in pipeline.runs.problems(id)])
+
+
+@router.post("/{id}/aside")
+def move_aside(id: RunId, pipeline: Pipe) -> MovedAside:
+    """Move a broken run to `aside` in the home, off the list. 409 if it is not broken."""
+    return MovedAside(folder=str(pipeline.runs.move_aside(id)))
+
+
 @router.post("/{id}/clone")
 def clone(id: RunId, pipeline: Pipe, body: CloneBody | None = None) -> ClonedManifest:
     """Manifest of a run with some values changed, for a new run. Starts nothing: POST it to /api/runs."""
@@ -151,13 +165,12 @@ def _detail(pipeline: Pipeline, run: Run) -> RunDetail:
     return RunDetail(
         **run.to_dict(),
         manifest=dict(run.manifest),
-        state=_state(pipeline, run.id),
+        state=_state(pipeline, run),
         parent=ParentRun(**parent.to_dict()) if parent else None,
     )
 
 
-def _state(pipeline: Pipeline, run_id: str) -> dict[str, Any] | None:
-    try:
-        return pipeline.runs.state(run_id).to_dict()
-    except NotFound:
-        return None  # the folder was removed; the record remains
+def _state(pipeline: Pipeline, run: Run) -> dict[str, Any] | None:
+    if run.status is RunStatus.BROKEN:
+        return None
+    return pipeline.runs.state_of(run).to_dict()

@@ -51,7 +51,7 @@ def source_of() -> Source | None:
     """The run or the loaded manifest in the address. An unusable one is shown as an error."""
     try:
         if run_id := st.query_params.get(CLONE):
-            manifest = RunManifest.from_dict(get_pipeline().runs.get(run_id).manifest)
+            manifest = get_pipeline().runs.manifest(run_id)
             return Source(run_id, run_id, manifest, run_id)
         if name := st.query_params.get(LOADED):
             text, label = loaded_manifest(name)

@@ -114,7 +114,7 @@ def _entry(record: EvalRecord, run: Run | None, metric: str, value: float) -> En
         value=value,
         low=interval[0],
         high=interval[1],
-        rows=record.metrics["rows"],
+        rows=record.metrics.get("rows", 0),
         scorer_version=record.metrics.get("scorers", {}).get(metric),
         setup=EvalSetup.from_dict(record.setup),
         exact_match=_number(record.metrics, "exact_match"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec
+from tunixrt_core.evaluation.predictions import EvalDir
 from tunixrt_core.runs.evaluation_record import EvalRecord, Target
 
 
@@ -31,13 +31,10 @@ def latest_results(evals: Path, train_step: int | None = None) -> dict[Target, d
     The newest of the tuned model (of `train_step` where given) and that of the base model with the same setup, or the
     newest of the base model alone.
     """
-    found = [(EvalDir(file.parent), file.stat().st_mtime_ns) for file in evals.glob("*/summary.json")]
+    found = [(EvalDir(file.parent), file.lstat().st_mtime_ns) for file in evals.glob("*/summary.json")]
     newest_first = [folder for folder, _ in sorted(found, key=lambda pair: -pair[1])]
-    done = [(spec, folder.summary()) for folder in newest_first if (spec := folder.spec()) is not None]
+    read = [(folder.spec(), folder.summary()) for folder in newest_first]
+    done = [(spec, summary) for spec, summary in read if spec is not None and summary is not None]
     tuned = next((d for d in done if d[0].target == "tuned" and train_step in (None, d[0].train_step)), None)
     base = next((d for d in done if d[0].target == "base" and (tuned is None or d[0].setup == tuned[0].setup)), None)
-    return {spec.target: summary for spec, summary in _there(base, tuned)}
-
-
-def _there(*found: tuple[EvalSpec, dict[str, Any] | None] | None) -> list[tuple[EvalSpec, dict[str, Any]]]:
-    return [(pair[0], pair[1]) for pair in found if pair is not None and pair[1] is not None]
+    return {pair[0].target: pair[1] for pair in (base, tuned) if pair is not None}

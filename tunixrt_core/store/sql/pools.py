@@ -26,6 +26,7 @@ from tunixrt_core.store.sql.reading import (
     fault,
     is_outer_fault,
     make_folder,
+    path_in,
 )
 
 
@@ -103,6 +104,8 @@ def dialect_of(name: str) -> Dialect:
 
 
 def _parse(url: str) -> URL:
+    if path := path_in(url):
+        return URL.create("sqlite", database=str(make_folder(path)))
     try:
         parsed = make_url(url)
     except ArgumentError:

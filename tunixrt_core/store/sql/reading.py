@@ -10,14 +10,17 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 import orjson
 
 from tunixrt_core.errors import StoreBusy, StoreError
+from tunixrt_core.util.private import make_private, make_private_file
 
 BUSY_SECONDS = 60  # how long a writer waits for another one; a large import holds the database for some seconds
 
-_PLAIN = re.compile(r"sqlite:///([^?%]+)")  # what has options or escapes is left to SQLAlchemy
+_PLAIN = re.compile(r"sqlite:///([^?]+)", re.DOTALL)  # what has options is left to SQLAlchemy
+_URI = re.compile(r"sqlite:///file:([^?]+)\?uri=true", re.DOTALL)  # a path with signs that mean something in a URL
 _IDLE = 4  # connections that are kept open for the next reader
 
 WHOLE = -1  # the `step` of a score of the whole trace: null would be unlike itself in a unique constraint
@@ -65,8 +68,8 @@ class SQLiteFile:
     @classmethod
     def of(cls, url: str) -> SQLiteFile | None:
         """The file that a URL names; None for another database, and for a URL that SQLAlchemy must read."""
-        found = _PLAIN.fullmatch(url)
-        return None if found is None or found[1] == ":memory:" else cls(Path(found[1]))
+        path = path_in(url)
+        return None if path is None else cls(path)
 
     @contextmanager
     def reading(self) -> Iterator[SQLiteReader]:
@@ -107,11 +110,20 @@ class SQLiteFile:
         connection.close()
 
 
+def path_in(url: str) -> Path | None:
+    """The SQLite file that a URL names; None for another database, and for a URL that SQLAlchemy must read."""
+    if found := _URI.fullmatch(url):
+        return Path(unquote(found[1]))
+    found = _PLAIN.fullmatch(url)
+    return None if found is None or found[1] == ":memory:" else Path(found[1])
+
+
 def make_folder(database: Path) -> Path:
-    """The whole path of a database file, whose folder is made. Raises StoreError."""
+    """The whole path of a database file, whose folder is made. New ones are their owner's alone. Raises StoreError."""
     path = database.expanduser().absolute()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
+        make_private_file(path)
     except OSError as error:
         raise StoreError(
             f"The directory {path.parent} for the database cannot be made ({error.strerror or error}). "
