@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -63,7 +64,7 @@ def read_settings(given: Mapping[str, str | list[str] | None], environ: Mapping[
     except InvalidSettings as error:
         message = str(error)
         for name in values:
-            message = message.replace(name, OPTIONS[name].name)
+            message = re.sub(rf"\b{name}\b", OPTIONS[name].name, message)
         raise InvalidSettings(message) from None
 
 

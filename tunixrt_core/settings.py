@@ -25,6 +25,7 @@ class Settings:
     max_upload_mb: int = 200
     log_level: str = "INFO"
     allowed_hosts: tuple[str, ...] = ()
+    allow: tuple[Path, ...] = ()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -43,6 +44,7 @@ class Settings:
             max_upload_mb=_whole("TUNIXRT_MAX_UPLOAD_MB", environ.get("TUNIXRT_MAX_UPLOAD_MB"), 200, 1, 10_000),
             log_level=_one_of("TUNIXRT_LOG_LEVEL", environ.get("TUNIXRT_LOG_LEVEL"), "INFO", LOG_LEVELS),
             allowed_hosts=_hosts(environ.get("TUNIXRT_ALLOWED_HOSTS")),
+            allow=_folders(environ.get("TUNIXRT_ALLOW")),
         )
 
     @property
@@ -113,6 +115,7 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "TUNIXRT_MAX_UPLOAD_MB": ("200", "largest upload in the browser and the API, in MB"),
     "TUNIXRT_LOG_LEVEL": ("INFO", "DEBUG, INFO, WARNING or ERROR"),
     "TUNIXRT_ALLOWED_HOSTS": ("none", "further host names the dashboard answers to, with commas between them"),
+    "TUNIXRT_ALLOW": ("none", "folders besides the home for data, models and runs, with commas between them"),
 }
 
 
@@ -133,6 +136,7 @@ OPTIONS: dict[str, Option] = {
     "TUNIXRT_MAX_UPLOAD_MB": Option("--max-upload-mb", "N"),
     "TUNIXRT_LOG_LEVEL": Option("--log-level", "|".join(LOG_LEVELS)),
     "TUNIXRT_ALLOWED_HOSTS": Option("--allow-host", "NAME", repeated=True),
+    "TUNIXRT_ALLOW": Option("--allow", "DIR", repeated=True),
 }
 
 NO_AUTH_HELP = "require no access token; on a loopback address only"
@@ -174,6 +178,14 @@ def _hosts(value: str | None) -> tuple[str, ...]:
         if not set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789.-"):
             raise InvalidSettings(f"TUNIXRT_ALLOWED_HOSTS: {name!r} is not a host name; leave out scheme and port.")
     return names
+
+
+def _folders(value: str | None) -> tuple[Path, ...]:
+    folders = tuple(Path(part.strip()).expanduser() for part in (value or "").split(",") if part.strip())
+    for folder in folders:
+        if not folder.is_absolute() or not folder.is_dir():
+            raise InvalidSettings(f"TUNIXRT_ALLOW: {folder} is not the absolute path of a folder.")
+    return folders
 
 
 def _whole(name: str, value: str | None, default: int, low: int, high: int) -> int:

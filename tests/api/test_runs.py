@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,12 +80,40 @@ def test_a_folder_holds_one_run_only(api: TestClient, trains: Pipeline) -> None:
 
 
 def test_an_output_directory_that_cannot_be_written_is_a_sentence(api: TestClient, trains: Pipeline) -> None:
-    blocked = trains.settings.home / "a-file"
+    blocked = trains.settings.runs_dir / "a-file"
+    blocked.parent.mkdir(exist_ok=True)
     blocked.write_text("")
     answer = api.post("/runs", json={"manifest": manifest(trains, output_dir=str(blocked / "run"))})
     assert answer.status_code == 507
     assert answer.json()["error"]["code"] == "output_error"
     assert "output_dir" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("output_dir", "/etc"),
+        ("output_dir", "../../x"),
+        ("output_dir", "a\0b"),
+        ("output_dir", "x" * 5_000),
+        ("data.path", "/proc/kmsg"),
+        ("data.path", "a\0b"),
+        ("model.id", "x" * 5_000),
+        ("name", "\ud800"),
+    ],
+    ids=range(8),
+)
+def test_a_path_that_leads_out_of_the_home_or_is_none_is_422_and_names_its_key(
+    api: TestClient, trains: Pipeline, key: str, value: str
+) -> None:
+    body = manifest(trains)
+    section, _, last = key.rpartition(".")
+    (body[section] if section else body)[last] = value
+    for address in ("/runs", "/preflight", "/dry-runs"):
+        # as ASCII: what no UTF-8 can hold is possible in JSON
+        answer = api.post(address, content=json.dumps({"manifest": body}), headers={"content-type": "application/json"})
+        assert (answer.status_code, answer.json()["error"]["details"]["key"]) == (422, key)
+    assert not Path("/etc/state.json").exists()
 
 
 def test_a_wrong_manifest_names_every_wrong_key(api: TestClient, trains: Pipeline) -> None:

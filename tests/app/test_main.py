@@ -44,6 +44,7 @@ def test_help_names_every_option_and_its_variable(capsys: pytest.CaptureFixture[
         (["--database-url", "mysql://x"], "--database-url"),
         (["--token", "short"], "--token"),
         (["--allow-host", "http://tpu.lan"], "--allow-host"),
+        (["--allow", "relative"], "--allow: relative is not the absolute path"),
         (["--host", "0.0.0.0", "--no-auth"], "--no-auth"),
         (["--host", "10.0.0.5", "--no-auth"], "--no-auth"),
     ],

@@ -27,7 +27,7 @@ def backend() -> FakeBackend:
 
 @pytest.fixture
 def rt(tmp_path: Path, backend: FakeBackend) -> Iterator[Pipeline]:
-    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
+    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home"), "TUNIXRT_ALLOW": str(tmp_path)})
     store = open_store(settings.database_url)
     with Pipeline(settings, store, JobManager(store.runs, backend)) as pipeline:
         yield pipeline

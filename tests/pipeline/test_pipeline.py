@@ -230,8 +230,9 @@ def test_where_a_numbered_folder_is_taken_by_now_the_next_one_is(rt: Pipeline) -
 
 
 def test_an_output_directory_that_cannot_be_written_is_refused_and_no_run_is_listed(rt: Pipeline) -> None:
-    (rt.settings.home / "file").touch()
-    manifest = manifest_of(rt, output_dir=str(rt.settings.home / "file" / "run"))
+    rt.settings.runs_dir.mkdir(exist_ok=True)
+    (rt.settings.runs_dir / "file").touch()
+    manifest = manifest_of(rt, output_dir=str(rt.settings.runs_dir / "file" / "run"))
     with pytest.raises(OutputError):
         rt.runs.start(manifest)
     assert rt.runs.page().items == ()

@@ -29,6 +29,7 @@ def serve(
     max_upload_mb: Annotated[str | None, _option("TUNIXRT_MAX_UPLOAD_MB")] = None,
     log_level: Annotated[str | None, _option("TUNIXRT_LOG_LEVEL")] = None,
     allow_host: Annotated[list[str] | None, _option("TUNIXRT_ALLOWED_HOSTS")] = None,
+    allow: Annotated[list[str] | None, _option("TUNIXRT_ALLOW")] = None,
     no_auth: Annotated[bool, typer.Option("--no-auth", help=NO_AUTH_HELP)] = False,
 ) -> None:
     """Start the dashboard and its JSON API on one port. An option overrides its environment variable.
@@ -44,6 +45,7 @@ def serve(
         "TUNIXRT_MAX_UPLOAD_MB": max_upload_mb,
         "TUNIXRT_LOG_LEVEL": log_level,
         "TUNIXRT_ALLOWED_HOSTS": allow_host or None,
+        "TUNIXRT_ALLOW": allow or None,
     }
     # `app` and `pages` are names that others use too: only this process finds them
     sys.path.insert(0, str(dashboard_folder()))

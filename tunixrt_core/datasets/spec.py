@@ -265,7 +265,10 @@ def _moment(name: str, value: object) -> str | None:
         parsed = None
     if parsed is None:
         raise InvalidDataset(f"{name}: {value!r} is not a date such as 2026-11-24 or 2026-11-24T12:00:00+00:00.")
-    return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC).isoformat()
+    try:
+        return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC).isoformat()
+    except OverflowError:
+        raise InvalidDataset(f"{name}: {value!r} is before the year 1 or after 9999 in UTC.") from None
 
 
 def _is_whole(value: object) -> bool:

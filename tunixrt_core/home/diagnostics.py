@@ -157,7 +157,8 @@ def settings_told(settings: Settings, redactor: Redactor) -> dict[str, Any]:
         if names_secret(field.name):
             told[field.name] = "set" if value else "not set"
         else:
-            told[field.name] = redactor.value(str(value) if isinstance(value, Path) else value, field.name)
+            plain = orjson.loads(orjson.dumps(value, default=str))  # paths as text
+            told[field.name] = redactor.value(plain, field.name)
     return told
 
 

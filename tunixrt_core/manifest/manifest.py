@@ -29,6 +29,7 @@ from tunixrt_core.manifest.sections import (
     Method,
     ModelSection,
     OptimizerSection,
+    PathText,
     RenderingSection,
     ScheduleSection,
     Section,
@@ -37,7 +38,8 @@ from tunixrt_core.manifest.sections import (
 )
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.util.files import read_text
-from tunixrt_core.util.hashing import content_hash
+from tunixrt_core.util.hashing import check_json, content_hash
+from tunixrt_core.util.places import check_path_text
 from tunixrt_core.util.yaml import MOST_BYTES, NotYaml, load_yaml
 
 MANIFEST_VERSION: Literal["1.0"] = "1.0"
@@ -78,7 +80,7 @@ class RunManifest(Section):
     )
     mesh: MeshSection = MeshSection()
     tracking: TrackingSection = TrackingSection()
-    output_dir: str = Field(min_length=1)
+    output_dir: PathText = Field(min_length=1)
     dataset: DatasetSection | None = None
 
     @property
@@ -108,6 +110,11 @@ class RunManifest(Section):
         """Raises InvalidManifest naming the first key that is wrong; `details["errors"]` lists all of them."""
         if not isinstance(data, Mapping):
             raise InvalidManifest("manifest", "must be a mapping of keys to values")
+        try:
+            check_json(data, "")
+        except ValueError as error:
+            key, _, reason = str(error).removeprefix(".").partition(": ")
+            raise InvalidManifest(key or "manifest", reason) from None
         try:
             return cls.model_validate(data)
         except ValidationError as error:
@@ -188,6 +195,10 @@ def check_model_id(model_id: str) -> None:
     """Check that a reference that can only be a path is a model's directory. Raises InvalidManifest."""
     if not model_id.strip():
         raise InvalidManifest("model_id", "is empty; name a built-in model, a directory, or org/name")
+    try:
+        check_path_text(model_id)
+    except ValueError as error:
+        raise InvalidManifest("model_id", str(error)) from None
     path_like = model_id.startswith((".", "~")) or "/" in model_id or "\\" in model_id
     looks_like_path = path_like and parse_model_name(model_id) is None
     if looks_like_path and not (Path(model_id).expanduser() / "config.json").is_file():

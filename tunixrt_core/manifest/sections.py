@@ -5,11 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from tunixrt_core.manifest.hyperparameters import ANY, BUILT_IN, Hyper, Range
 from tunixrt_core.traces.rendering.chats import ChatFormat
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
+from tunixrt_core.util.places import check_path_text
 
 # Module paths of the projections that LoRA can be added to, over all families that Tunix knows.
 LORA_MODULES = {
@@ -65,13 +66,14 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+PathText = Annotated[str, AfterValidator(check_path_text)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class ModelSection(Section):
     """What is trained."""
 
-    id: str = Field(min_length=1, description="A built-in model (tiny), a Hugging Face directory, or org/name.")
+    id: PathText = Field(min_length=1, description="A built-in model (tiny), a Hugging Face directory, or org/name.")
     dtype: Annotated[Dtype, Hyper("dtype", "Weights")] = Field(
         Dtype.FLOAT32, description="Number type of the weights while training; bfloat16 takes half the memory."
     )
@@ -86,7 +88,7 @@ class ModelSection(Section):
 class TokenizerSection(Section):
     """How text becomes tokens."""
 
-    path: Annotated[str | None, Hyper("tokenizer")] = Field(
+    path: Annotated[PathText | None, Hyper("tokenizer")] = Field(
         None, description="Directory with tokenizer.json; null: the model's own."
     )
 
@@ -94,7 +96,7 @@ class TokenizerSection(Section):
 class DataSection(Section):
     """The rows: a Tunix SFT JSONL file, with the split in `metadata.split`."""
 
-    path: str = Field(
+    path: PathText = Field(
         min_length=1, description="Path of the data file; a relative one is resolved from the manifest's folder."
     )
     sha256: Sha256

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunixrt_core.errors import ModelError, NotFound
+from tunixrt_core.errors import InvalidManifest, ModelError, NotFound
 from tunixrt_core.jobs.dry_runs import DryRuns
 from tunixrt_core.manifest.data_file import describe_data
 from tunixrt_core.manifest.manifest import RunManifest, make_manifest
+from tunixrt_core.manifest.places import check_places
 from tunixrt_core.manifest.variants import Variant, make_variant
 from tunixrt_core.training.execution import run_folder_of
 from tunixrt_core.training.pace import Pace, pace_for
@@ -100,6 +101,7 @@ class Manifests:
         `is_new`: it is about a run to start, whose output_dir must be free. Raises TunixMissing without Tunix.
         """
         self._jobs.backend.require()
+        check_places(manifest, self._settings)
         folder = run_folder_of(manifest, self._settings.runs_dir)
         return self._jobs.backend.preflight(
             manifest, folder, is_new=is_new, sample_rows=sample_rows, on_progress=on_progress
@@ -108,6 +110,7 @@ class Manifests:
     def preflight_rows(self, manifest: RunManifest, numbers: Sequence[int]) -> list[RowView]:
         """Rows token by token, by their line in the data file; missing lines are left out."""
         self._jobs.backend.require()
+        check_places(manifest, self._settings)
         return self._jobs.backend.preflight_rows(manifest, numbers)
 
     def memory_estimate(self, manifest: RunManifest) -> MemoryNeed | None:
@@ -117,8 +120,9 @@ class Manifests:
         computes the same with the actual length of the rows.
         """
         try:
+            check_places(manifest, self._settings)
             return self._jobs.backend.memory_estimate(manifest)
-        except ModelError:
+        except (ModelError, InvalidManifest):
             return None
 
     def pace(self, manifest: RunManifest) -> Pace | None:
@@ -131,6 +135,7 @@ class Manifests:
         Raises TunixMissing without Tunix.
         """
         self._jobs.backend.require()
+        check_places(manifest, self._settings)
         return self.dry_runs.start(manifest, self._settings.runs_dir)
 
     def dry_run(self, dry_run_id: str) -> DryRunState:

@@ -12,6 +12,7 @@ from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.registry import Registry
 from tunixrt_core.jobs.requests import Requests
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.places import check_places
 from tunixrt_core.manifest.variants import keep_parent
 from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus
 from tunixrt_core.settings import Settings
@@ -41,6 +42,7 @@ class RunStarts:
     def start(self, manifest: RunManifest, request_id: str | None, allow: list[str], parent: str | None) -> Run:
         """As of `Runs.start`."""
         self._jobs.backend.require()
+        check_places(manifest, self._settings)
         return self._requests.once(
             request_id,
             "run",

@@ -84,7 +84,10 @@ def _moment(name: str, value: datetime | str | None) -> datetime | None:
         raise InvalidQuery(
             f"{name}: {str(value)[:40]!r} is not a date such as 2026-05-31 or 2026-05-31T10:00."
         ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:
+        raise InvalidQuery(f"{name}: {str(value)[:40]!r} is before the year 1 or after 9999 in UTC.") from None
 
 
 class Count(int):

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from app.api.models.bodies import AnsweringBody
 from tunixrt_core.evaluation.sets.setup import EvalRequest
+from tunixrt_core.manifest.sections import PathText
 
 _MOST = 2**31 - 1
 
@@ -17,7 +18,9 @@ _MOST = 2**31 - 1
 class EvaluationBody(AnsweringBody):
     """Settings of an evaluation, all optional. By default both models answer the eval split greedily."""
 
-    eval_file: str | None = Field(None, max_length=4096, description="File on the server. Default: the eval split.")
+    eval_file: PathText | None = Field(
+        None, max_length=4096, description="File on the server. Default: the eval split."
+    )
     limit: int | None = Field(None, ge=1, le=_MOST, description="Number of first rows to evaluate. Default: all.")
     samples: int = Field(1, ge=1, le=1000, description="Answers per prompt.")
     scorers: list[str] = Field([], max_length=50, description="Names of scorers; GET /scorers lists them.")

@@ -24,7 +24,7 @@ from app.api.models.datasets import (
 from app.api.shared import IdempotencyKey, Pipe
 from tunixrt_core.datasets.eval_prompts import EvalFile
 from tunixrt_core.datasets.versions import DatasetVersion as Frozen
-from tunixrt_core.errors import NotFound
+from tunixrt_core.errors import NotFound, UnreadableFile
 from tunixrt_core.export.entries import ExportOptions
 from tunixrt_core.export.files import FileType
 from tunixrt_core.export.formats import EXPORT_FORMATS
@@ -191,8 +191,13 @@ def diff(
 
 
 def eval_file(body: DatasetBody, pipeline: Pipeline) -> EvalFile | None:
-    """File named in the body, in the home's `datasets`."""
-    return EvalFile.at(pipeline.settings.exports_dir / body.eval_file) if body.eval_file else None
+    """File named in the body, in the home's `datasets`; a link is refused, as in exports. Raises UnreadableFile."""
+    if body.eval_file is None:
+        return None
+    path = pipeline.settings.exports_dir / body.eval_file
+    if path.is_symlink() or not path.is_file():
+        raise UnreadableFile(f"eval_file: there is no file {body.eval_file!r} in the folder `datasets` of the home.")
+    return EvalFile.at(path)
 
 
 def _answer(version: Frozen) -> DatasetVersion:

@@ -1,0 +1,40 @@
+"""Folders in which paths of others may be, and text that can be a path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from tunixrt_core.util.hashing import check_text
+
+LONGEST_PATH = 4096  # characters; Linux takes as many bytes
+_LONGEST_NAME = 255  # bytes of one part
+
+
+def check_path_text(text: str) -> str:
+    """The text, if it can be the path of a file. Raises ValueError, whose words follow the name of a field."""
+    try:
+        check_text(text, "")
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix(": ")) from None
+    if len(os.fsencode(text)) > LONGEST_PATH:
+        raise ValueError(f"is longer than {LONGEST_PATH:,} bytes, which no path can be")
+    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in text.split("/")):
+        raise ValueError(f"has a part that is longer than {_LONGEST_NAME} bytes, which no name can be")
+    return text
+
+
+class Places:
+    """Folders, links resolved."""
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._folders = tuple(folders)
+
+    def hold(self, path: Path) -> bool:
+        """Whether a path leads into one of the folders, wherever its links and `..` lead."""
+        try:
+            found = path.resolve()
+            return any(found != each.resolve() and found.is_relative_to(each.resolve()) for each in self._folders)
+        except (OSError, RuntimeError, ValueError):  # RuntimeError: links in a circle
+            return False
