@@ -91,7 +91,8 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 async def _internal(request: Request, error: Exception) -> JSONResponse:
     # Starlette raises the error again after this answer, so that the server logs its traceback
-    return JSONResponse(error_body("internal", "Internal error. See the server's log for details."), 500)
+    body = error_body("internal", "Internal error. See the server's log for details.")
+    return JSONResponse(body, 500, headers={"connection": "close"})  # which uvicorn does after an error
 
 
 def _allowed(request: Request) -> list[str]:

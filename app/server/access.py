@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
+import time
+from pathlib import Path
 
-from tunixrt_core.errors import OutputError
-from tunixrt_core.settings import Settings
+from tunixrt_core.errors import BrokenFile, OutputError
+from tunixrt_core.settings import Settings, is_strong_token
+from tunixrt_core.util.files import read_text
 from tunixrt_core.util.private import make_private
+
+log = logging.getLogger(__name__)
 
 
 def access_token(settings: Settings) -> str:
@@ -20,7 +26,7 @@ def access_token(settings: Settings) -> str:
     path = settings.token_file
     try:
         make_private(settings.home)
-        if path.is_file() and (kept := path.read_text(encoding="ascii", errors="replace").strip()):
+        if (kept := _kept(path)) is not None:
             return kept
         token = secrets.token_urlsafe(32)
         # readable by its owner from its first byte on
@@ -34,3 +40,22 @@ def access_token(settings: Settings) -> str:
             "home, or set TUNIXRT_TOKEN."
         ) from None
     return token
+
+
+def _kept(path: Path) -> str | None:
+    """The token of an earlier start; None without one that cannot be guessed. Raises OSError."""
+    if not os.path.lexists(path):
+        return None
+    try:
+        kept = read_text(path).strip()
+    except BrokenFile as error:
+        log.warning("The access token in %s %s; a new one was made.", path, error.reason)
+        path.rename(path.with_name(f"{path.name}.broken-{time.time_ns()}"))
+        return None
+    if not is_strong_token(kept):
+        log.warning("The access token in %s can be guessed; a new one was made.", path)
+        return None
+    if path.stat().st_mode & 0o077:
+        log.warning("The access token in %s could be read by other users; delete it and restart for a new one.", path)
+        path.chmod(0o600)
+    return kept

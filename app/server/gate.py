@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.server.attempts import Attempts
 from app.server.headers import encoded, page_headers
 from app.server.ports import is_any, is_ip
 from app.server.signin import PAGE_CSP, go_on_page, local_target, sign_in_page
@@ -44,6 +45,11 @@ class _Request:
         hosts = tuple(value.strip().lower() for name, value in pairs if name == "host")
         query = scope["query_string"].decode("latin-1")
         return cls(scope, scope.get("method", ""), scope["path"], query, dict(pairs), hosts)
+
+    @property
+    def client(self) -> str:
+        """The address of the client, or of the proxy before it."""
+        return (self.scope.get("client") or ("unknown", 0))[0]
 
     @property
     def api(self) -> bool:
@@ -90,6 +96,7 @@ class Gate:
         self._hosts = frozenset(hosts)
         self._any_ip = any_ip
         self._headers = encoded(page_headers())
+        self._attempts = Attempts()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -101,6 +108,9 @@ class Gate:
         elif any(ord(letter) < 32 for letter in request.path):
             # a line end in an API address would make it look like a page of the dashboard
             await _refuse(request, send, 400, "bad_request", "The address contains control characters. Remove them.")
+        elif ".." in request.path.split("/"):
+            # httpx and browsers resolve these; what is left would leave the API for the pages
+            await _refuse(request, send, 404, "not_found", "The address contains `..`. Send it resolved.")
         elif not request.method and not request.same_origin:
             await _refuse(request, send, 403, "other_origin", _OTHER_ORIGIN)
         elif request.path in OPEN_PATHS and request.method in {"GET", "HEAD"}:
@@ -123,10 +133,12 @@ class Gate:
     async def _stranger(self, request: _Request, receive: Receive, send: Send) -> None:
         if request.path == LOGIN and request.method == "POST":
             await self._sign_in(request, receive, send)
+        elif request.bearer:
+            await self._wrong(request, send)
         elif (given := request.token) is None:
             await _refuse(request, send, 401, "token_required", _TOKEN_REQUIRED)
         elif not self._is(given):
-            await _refuse(request, send, 401, "wrong_token", _WRONG_TOKEN)
+            await self._wrong(request, send)
         elif request.api:
             await self._pass(request, receive, send)
         else:
@@ -162,9 +174,15 @@ class Gate:
         elif self._is(form.get("token", [""])[0].strip()):
             await self._welcome(request, send, target)
         else:
-            await _refuse(request, send, 401, "wrong_token", _WRONG_TOKEN, target)
+            await self._wrong(request, send, target)
+
+    async def _wrong(self, request: _Request, send: Send, target: str | None = None) -> None:
+        """Refuse a wrong token: logged with the address, and the later the more there were."""
+        await self._attempts.wrong(request.client)
+        await _refuse(request, send, 401, "wrong_token", _WRONG_TOKEN, target)
 
     async def _welcome(self, request: _Request, send: Send, target: str) -> None:
+        self._attempts.right(request.client)
         headers = {}
         if self._token:
             secure = "; Secure" if request.scope.get("scheme") == "https" else ""

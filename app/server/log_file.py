@@ -50,11 +50,20 @@ def note(handler: logging.Handler, text: str) -> None:
 
 
 def follow_server(handler: logging.Handler) -> None:
-    """Add the file to the loggers of Streamlit and uvicorn, which do not propagate. Call after their setup."""
+    """Add the file to the loggers of Streamlit and uvicorn, which do not propagate. Call after their setup.
+
+    Errors of uvicorn, such as the traceback of an answer 500, go to stderr too.
+    """
     for name, logger in list(logging.root.manager.loggerDict.items()):
         theirs = name.partition(".")[0] in _SERVERS
         if theirs and isinstance(logger, logging.Logger) and not logger.propagate:
             logger.addHandler(handler)  # no effect if already added
+    errors = logging.StreamHandler()
+    errors.setLevel(logging.ERROR)
+    errors.setFormatter(logging.Formatter(FORMAT))
+    server = logging.getLogger("uvicorn.error")
+    if not server.propagate and not any(type(each) is logging.StreamHandler for each in server.handlers):
+        server.addHandler(errors)
 
 
 def _wanted(record: logging.LogRecord) -> bool:

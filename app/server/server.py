@@ -21,12 +21,13 @@ from app.server.gate import Gate, known_hosts
 from app.server.headers import page_headers
 from app.server.index_page import page_routes
 from app.server.ports import in_url
-from app.server.shutdown import end_open_responses
+from app.server.shutdown import end_open_responses, exit_within, outlive_terminal
 from app.server.theme_message import send_theme_from_memory
 from tunixrt_core.pipeline.pipeline import open_pipeline
 from tunixrt_core.settings import Settings
 
 HERE = Path(__file__).resolve().parents[1]  # folder of the entry script, its theme and static files
+STUCK_SECONDS = 5.0  # that the process waits for threads that are stuck, such as in a network folder
 GRACE_SECONDS = 5.0  # time that open downloads may delay the shutdown
 _ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -55,16 +56,21 @@ def build_app(settings: Settings, *, auth: bool, on_start: Callable[[str], None]
 
 
 def serve(settings: Settings, *, auth: bool, on_start: Callable[[str], None]) -> None:
-    """Listen until SIGTERM or SIGINT, then stop running jobs and close the home.
+    """Listen until SIGTERM or SIGINT, then stop running jobs and close the home. A closed terminal ends nothing.
 
     Raises StoreError or OutputError if the home cannot be opened. Leaves by SystemExit(0) when told to stop.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
+    outlive_terminal()
     send_theme_from_memory()
-    with open_pipeline(settings) as pipeline:
-        state.set_pipeline(pipeline)
-        build_app(settings, auth=auth, on_start=on_start).run(config=streamlit_config(settings))
+    try:
+        with open_pipeline(settings) as pipeline:
+            state.set_pipeline(pipeline)
+            pipeline.runs.queue_again()
+            build_app(settings, auth=auth, on_start=on_start).run(config=streamlit_config(settings))
+    finally:
+        exit_within(STUCK_SECONDS)
 
 
 def streamlit_config(settings: Settings) -> dict[str, Any]:
@@ -101,11 +107,15 @@ def address(settings: Settings, token: str | None = None) -> str:
 def _lifespan(started: Callable[[], None]) -> Lifespan:
     @asynccontextmanager
     async def lifespan(_: App) -> AsyncIterator[None]:
-        with end_open_responses(GRACE_SECONDS):
+        with end_open_responses(GRACE_SECONDS, last=_close_pipeline):
             started()
             yield
 
     return lifespan
+
+
+def _close_pipeline() -> None:
+    state.get_pipeline().close()
 
 
 def _leave(signal_number: int, frame: object) -> NoReturn:
@@ -126,4 +136,5 @@ async def _internal_error(request: Request, error: Exception) -> Response:
 
     # made outside the gate, which adds the headers to all other responses
     body = error_body("internal", "Internal error. See the server's log for details.")
-    return JSONResponse(body, status_code=500, headers=page_headers())
+    # uvicorn closes the connection after an error: a client that keeps it must know
+    return JSONResponse(body, status_code=500, headers={**page_headers(), "connection": "close"})

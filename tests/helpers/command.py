@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.conftest import COMPILED, REPOSITORY
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)
 
 
 def environment(home: Path) -> dict[str, str]:

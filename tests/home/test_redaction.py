@@ -96,3 +96,11 @@ def test_a_server_knows_its_own_secrets(tmp_path: Path) -> None:
         settings, {"WANDB_API_KEY": "w-key", "MY_KEY": "m-key", "PROXY": "http://u:p-pass@x", "HOME": "/h"}
     )
     assert found == {"kept-in-the-home", "db-pass", "w-key", "m-key", "p-pass"}
+
+
+def test_the_folder_that_a_shell_is_in_is_no_password() -> None:
+    settings = Settings.from_env({"TUNIXRT_HOME": "/nonexistent"})
+    environ = {"PWD": "/work/place", "OLDPWD": "/work", "USE_TOKEN": "true", "DB_PWD": "hunter-22"}
+    redactor = Redactor(known_secrets(settings, environ))
+    text = "PWD=/work/place OLDPWD=/work true /work/place/app hunter-22 pwd=geheim"
+    assert redactor.text(text) == "PWD=/work/place OLDPWD=/work true /work/place/app (removed) pwd=(removed)"

@@ -44,7 +44,7 @@ class ChecksForReal(FakeBackend):
 def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
     # AppTest runs the page it came from again, not the one it was led to: what is asked for must be there at once
     monkeypatch.setattr("app.ui.background.PATIENCE", 30)
-    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
+    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home"), "TUNIXRT_ALLOW": str(tmp_path)})
     store = open_store(settings.database_url)
     pipeline = Pipeline(settings, store, JobManager(store.runs, ChecksForReal(settings.models_dir)))
     state.set_pipeline(pipeline)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tunixrt_core.cli.show.terminal import err
+from tunixrt_core.util.terminals import leave_terminals, terminals_of_this_process
 
 if TYPE_CHECKING:
     from tunixrt_core.pipeline.foreground import Foreground, Work
@@ -40,16 +41,24 @@ def accelerator(here: Foreground, folder: RunDir, work: Work, wait: bool) -> Ite
 
 @contextmanager
 def stop_at_signals(stop: StopRequest) -> Iterator[list[int]]:
-    """Within the block, SIGINT and SIGTERM request a stop. Yields the exit codes of the signals received."""
+    """Within the block, SIGINT, SIGTERM and SIGHUP request a stop. Yields the exit codes of the signals received.
+
+    SIGHUP comes when a terminal closes or an SSH connection drops; under nohup it stays ignored.
+    """
     codes: list[int] = []
+    terminals = terminals_of_this_process()
 
     def handle(number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
+        if number == signal.SIGHUP:
+            leave_terminals(terminals)
         codes.append(128 + number)
         stop.ask(f"Stopped by {name}; resume continues from the checkpoint.")
         err.print(f"{name}: stopping; finished work is kept.")
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    numbers += [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN else []
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield codes
     finally:

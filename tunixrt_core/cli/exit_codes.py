@@ -12,6 +12,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     WORSE = 3
     RETRY = 75  # EX_TEMPFAIL of sysexits.h
+    HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -42,6 +43,11 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(ExitCode.USAGE, "a wrong setting: an option or a `TUNIXRT_` variable", ("serve",)),
     Meaning(ExitCode.WORSE, "the model is worse than its baseline", ("evaluate --fail-if-worse",)),
     Meaning(ExitCode.RETRY, "the accelerator, the run or the database is busy; try the same command again later", ()),
+    Meaning(
+        ExitCode.HUNG_UP,
+        "the terminal closed (SIGHUP); stopped after the current train step, with a checkpoint",
+        _TRAINING,
+    ),
     Meaning(ExitCode.INTERRUPTED, "stopped by Ctrl-C (SIGINT)", ()),
     Meaning(ExitCode.INTERRUPTED, "stopped by Ctrl-C; nothing of the file is stored", ("ingest",)),
     Meaning(ExitCode.INTERRUPTED, "stopped by Ctrl-C after the current train step, with a checkpoint", _TRAINING),

@@ -44,7 +44,8 @@ def train(
 ) -> None:
     """Run a manifest in this process; needs no database.
 
-    Ctrl-C and SIGTERM stop after the train step and keep a checkpoint; the exit code is then 130 or 143.
+    Ctrl-C, SIGTERM and a terminal that closes (SIGHUP) stop after the train step and keep a checkpoint; the exit code
+    is then 130, 143 or 129.
     """
     allowed = check_codes(allow)
     if processes > 1 and (coordinator is None or process_index >= processes):

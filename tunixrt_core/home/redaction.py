@@ -17,6 +17,8 @@ _QUOTED = 60  # characters of a quoted text with spaces, beyond which it counts 
 _SECRET_WORDS = frozenset(
     {"token", "secret", "password", "passwd", "pwd", "apikey", "credential", "credentials", "authorization", "cookie"}
 )
+_FOLDERS = frozenset({"PWD", "OLDPWD"})  # variables of every shell: the folder that one is in, no password
+_PLAIN_VALUES = frozenset({"true", "false", "none", "null"})  # of switches such as USE_TOKEN
 _KEY_OF = frozenset({"api", "access", "private", "secret", "account", "storage", "service"})
 _VALUE = r"""(?:\\?"[^"\r\n]*"|\\?'[^'\r\n]*'|[^\s"',;&}\])]+)"""
 
@@ -35,7 +37,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)\b(bearer)\s+[A-Za-z0-9._~+/=-]{6,}"), rf"\1 {REMOVED}"),
     (
         re.compile(
-            r"(?i)([\w.-]*(?:token|secret|passw(?:or)?d|passwd|pwd|api[_-]?key|access[_-]?key|private[_-]?key"
+            r"(?i)(?<![\w.-])(?!(?-i:OLDPWD|PWD)\b)([\w.-]*(?:token|secret|passw(?:or)?d|passwd|pwd|api[_-]?key|access[_-]?key|private[_-]?key"
             rf"|credentials?))(\\?[\"']?\s*[=:]\s*){_VALUE}"
         ),
         rf"\1\2{REMOVED}",
@@ -88,6 +90,8 @@ class Redactor:
 
 def names_secret(name: str) -> bool:
     """Whether the value of this name is a secret: `HF_TOKEN` and `apiKey`, not `max_new_tokens` or `group_key`."""
+    if name in _FOLDERS:
+        return False
     words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
     if _SECRET_WORDS & set(words):
         return True
@@ -99,7 +103,11 @@ def known_secrets(settings: Settings, environ: Mapping[str, str]) -> set[str]:
     found = {settings.token or "", _kept_token(settings), _password(settings.database_url)}
     found |= {_password(value) for value in environ.values() if "://" in value}
     # in the environment any KEY is one
-    found |= {value for name, value in environ.items() if names_secret(name) or name.upper().endswith("KEY")}
+    found |= {
+        value
+        for name, value in environ.items()
+        if (names_secret(name) or name.upper().endswith("KEY")) and value.lower() not in _PLAIN_VALUES
+    }
     return {one for one in found if one}
 
 

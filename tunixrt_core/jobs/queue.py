@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tunixrt_core.errors import NotFound, ShuttingDown, StoreError, TunixRTError
 from tunixrt_core.jobs.accelerator import Accelerator, Hold, Holder
 from tunixrt_core.training.stop import StopRequest
+from tunixrt_core.util.atomic import write_json
 from tunixrt_core.util.processes import this_process
 
 if TYPE_CHECKING:
@@ -86,21 +87,25 @@ class JobManager:
         """
         folder.create()
         folder.write_manifest(manifest.to_yaml())
+        allowed = sorted(allow)
+        write_json(folder.queued_file, {"allow": allowed})
         folder.write_queued()
 
         def work(stop: threading.Event) -> None:
             from tunixrt_core.training.execution import execute_training
 
+            folder.queued_file.unlink(missing_ok=True)
             execute_training(
                 manifest,
                 folder,
                 self.backend,
                 stop=stop,
                 on_status=lambda state: self._mirror(run_id, state),
-                allow=allow,
+                allow=allowed,
             )
 
         def dropped() -> None:
+            folder.queued_file.unlink(missing_ok=True)
             folder.write_stopped_before_start()
             self._mirror(run_id, folder.state())
 

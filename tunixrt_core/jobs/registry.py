@@ -16,6 +16,7 @@ import orjson
 from tunixrt_core.errors import BrokenFile, Conflict, InvalidManifest, NotFound, OutputError
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.record import (
+    NEVER_BEGAN,
     RUN_ID,
     DatasetRef,
     Run,
@@ -26,7 +27,7 @@ from tunixrt_core.runs.record import (
     check_manifest,
     find_run_dirs,
 )
-from tunixrt_core.store.query import Page
+from tunixrt_core.store.query import NEWEST, Page
 from tunixrt_core.util.atomic import write_atomic
 from tunixrt_core.util.files import read_text
 
@@ -102,6 +103,15 @@ class Registry:
         """The runs that are not over according to their folders, oldest first."""
         fresh = [self._fresh(run) for run in self._runs.unfinished()]
         return [run for run in fresh if not run.status.over]
+
+    def left_in_queue(self) -> list[Run]:
+        """Runs that waited in the queue of a server that was killed, in the order of that queue."""
+        left = []
+        for run in self._runs.with_status((RunStatus.QUEUED, RunStatus.INTERRUPTED), NEWEST):
+            folder = RunDir(Path(run.directory))
+            if self._fresh(run).message == NEVER_BEGAN and os.path.lexists(folder.queued_file):
+                left.append((folder.state_file.lstat().st_mtime_ns, run))
+        return [run for _, run in sorted(left, key=lambda pair: pair[0])]
 
     def run_by_request(self, request_id: str) -> Run | None:
         found = self._runs.by_request(request_id)

@@ -133,6 +133,10 @@ class Runs:
         """
         return self._starts.resume(run_id, request_id, train_steps, epochs)
 
+    def queue_again(self) -> list[Run]:
+        """Queue the runs that waited when the server of this home was killed, in their order. None without Tunix."""
+        return self._starts.queue_again()
+
     def stop(self, run_id: str) -> Run:
         """Ask a run to stop: it ends after the current train step and keeps a checkpoint. Raises Conflict if over."""
         run = self._registry.run(run_id)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.errors import Busy, Conflict
+from tunixrt_core.errors import Busy, Conflict, TunixMissing
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.registry import Registry
 from tunixrt_core.jobs.requests import Requests
@@ -18,6 +19,9 @@ from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import Store
 from tunixrt_core.training.execution import run_folder_of
+from tunixrt_core.util.files import read_object_or_none
+
+log = logging.getLogger(__name__)
 
 
 class RunStarts:
@@ -91,6 +95,23 @@ class RunStarts:
             note=lambda run: {"run": run.id},
             find=lambda kept: self._registry.run(kept["run"]),
         )
+
+    def queue_again(self) -> list[Run]:
+        """As of `Runs.queue_again`."""
+        left = self._registry.left_in_queue()
+        if not left:
+            return []
+        try:
+            self._jobs.backend.require()
+        except TunixMissing:
+            return []
+        for run in left:
+            folder = RunDir(Path(run.directory))
+            allow = (read_object_or_none(folder.queued_file) or {}).get("allow")
+            codes = [str(code) for code in allow] if isinstance(allow, list) else []
+            self._jobs.submit_training(run.id, self._registry.whole(run.id)[1], folder, allow=codes)
+            log.info("%s is queued again: the server was killed before it began.", run.id)
+        return [self._registry.run(run.id) for run in left]
 
     def _resume(self, run_id: str, train_steps: int | None, epochs: float | None) -> Run:
         with self._starting:

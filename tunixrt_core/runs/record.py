@@ -26,6 +26,9 @@ RUN_ID = re.compile(r"r-(\d{4,12})", re.ASCII)  # folders that a home numbers: r
 INTERRUPTED = "The process that ran it ended. Resume continues from the last checkpoint."
 
 
+NEVER_BEGAN = "It waited in the queue of a server that ended. The server queues it again when it starts; or resume it."
+
+
 class RunStatus(StrEnum):
     QUEUED = "queued"
     LOADING = "loading"
@@ -193,6 +196,11 @@ class RunDir:
         return self.path / "save"
 
     @property
+    def queued_file(self) -> Path:
+        """While it waits in a server's queue: codes of findings that must not block it."""
+        return self.path / "queued.json"
+
+    @property
     def env_file(self) -> Path:
         return self.path / "env.json"
 
@@ -284,7 +292,8 @@ class RunDir:
             raise BrokenFile(self.state_file, f"holds a wrong value ({error})") from None
         if state.status.over or state.process == "" or process_alive(state.process):
             return state
-        return replace(state, status=RunStatus.INTERRUPTED, message=INTERRUPTED, ended_at=state.updated_at)
+        why = NEVER_BEGAN if state.status is RunStatus.QUEUED else INTERRUPTED
+        return replace(state, status=RunStatus.INTERRUPTED, message=why, ended_at=state.updated_at)
 
     def require_whole(self) -> None:
         """Raises BrokenFile if the folder, its state or its manifest is missing or cannot be read."""

@@ -48,3 +48,35 @@ def test_a_home_that_cannot_be_written_is_a_sentence(settings: Settings) -> None
     settings.home.write_text("a file")
     with pytest.raises(OutputError, match="TUNIXRT_TOKEN"):
         access_token(settings)
+
+
+@pytest.mark.parametrize("content", ["x", "", "short\n", "a" * 15, "with a space in it", "ümlaut" * 4])
+def test_a_token_that_can_be_guessed_is_replaced_with_a_warning(
+    tmp_path: Path, content: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path)})
+    settings.token_file.write_text(content)
+    settings.token_file.chmod(0o644)
+    token = access_token(settings)
+    assert len(token) >= 32
+    assert settings.token_file.read_text().strip() == token == access_token(settings)
+    assert settings.token_file.stat().st_mode & 0o777 == 0o600
+    assert "can be guessed" in caplog.text
+
+
+def test_a_token_file_that_others_can_read_is_made_private_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path)})
+    settings.token_file.write_text("a" * 32)
+    settings.token_file.chmod(0o644)
+    assert access_token(settings) == "a" * 32
+    assert settings.token_file.stat().st_mode & 0o777 == 0o600
+    assert "could be read by other users" in caplog.text
+
+
+def test_a_token_that_is_a_pipe_or_a_folder_is_put_aside(tmp_path: Path) -> None:
+    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path)})
+    settings.token_file.mkdir()
+    token = access_token(settings)
+    assert settings.token_file.read_text().strip() == token

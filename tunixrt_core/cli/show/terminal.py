@@ -16,8 +16,10 @@ from rich.text import Text
 if TYPE_CHECKING:
     from tunixrt_core.runs.record import RunState
 
-# all control characters but the ends of lines and tabs
+# all control characters but the ends of lines and tabs, and those that change the order of the text around them
+_DIRECTIONS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+_ESCAPES |= {code: f"\\u{code:04x}" for code in (*_DIRECTIONS, 0x2028, 0x2029)}
 
 
 def visible(text: str) -> str:
