@@ -55,7 +55,7 @@ def end_open_responses(grace: float, *, last: Callable[[], object] = lambda: Non
 
 
 def exit_within(seconds: float) -> None:
-    """Exit with 0 in so many seconds, even if Python itself would wait for a thread that is stuck."""
+    """Exit with 0 after a number of seconds, even if Python itself would wait for a thread that is stuck."""
     timer = threading.Timer(seconds, os._exit, [0])
     timer.daemon = True
     timer.start()
