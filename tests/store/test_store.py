@@ -108,7 +108,7 @@ def test_a_full_disk_is_a_sentence_and_keeps_nothing(url: str) -> None:
         store.traces.insert([trace(1)])
         with store._database.write() as connection:
             connection.exec_driver_sql("PRAGMA max_page_count = 60")
-        with pytest.raises(StoreError, match=r"the disk is full\. Nothing of this change was kept"):
+        with pytest.raises(StoreError, match=r"nothing of this change was kept\. The disk of .* is full: "):
             store.traces.insert(trace("x" * 100_000 + str(n)) for n in range(100))
         assert store.traces.count(TraceQuery()) == 1
 

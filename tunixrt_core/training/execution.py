@@ -25,9 +25,11 @@ from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.training.trainer import DryRunReport, MetricSink, TrainControls, TrainOutcome
 from tunixrt_core.util.atomic import write_json
 from tunixrt_core.util.files import read_object_or_none
+from tunixrt_core.util.space import full_disk
 
 log = logging.getLogger(__name__)
 
+_LONGEST = 300  # characters of an unexpected error in the message of a run
 _PACKAGES = ("tunix-rt", "google-tunix", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "qwix", "numpy")
 
 
@@ -63,11 +65,18 @@ def execute_training(
         recorder.finish(RunStatus.FAILED, message=str(error))
     except Exception as error:  # the worker's outermost frame: the run must record any error
         recorder.log(traceback.format_exc())
-        recorder.finish(RunStatus.FAILED, message=f"{type(error).__name__}: {error}. The log holds the details.")
+        why = full_disk(folder.path, error) or f"{type(error).__name__}: {_short(error)}. The log holds the details."
+        recorder.finish(RunStatus.FAILED, message=why)
         log.exception("run in %s failed", folder.path)
     finally:
         recorder.close()
     return recorder.state
+
+
+def _short(error: Exception) -> str:
+    """The first line of an error: some libraries add pages of their own state."""
+    line = str(error).strip().partition("\n")[0]
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import orjson
 
 from tunixrt_core.errors import StoreBusy, StoreError
 from tunixrt_core.util.private import make_private, make_private_file
+from tunixrt_core.util.space import full_disk
 
 BUSY_SECONDS = 60  # how long a writer waits for another one; a large import holds the database for some seconds
 
@@ -163,7 +164,7 @@ _ADVICE = {
     "not a database": "is not a SQLite database. Move that file away, or name another database.",
     "unable to open": "cannot be opened. Check that its directory exists and can be written.",
     "readonly": "cannot be written. Fix the permissions of the file and of its directory.",
-    "disk is full": "cannot be written: the disk is full. Nothing of this change was kept; make room and try again.",
+    "disk I/O": "cannot be read or written: the disk reports an error. Check it, and the system's log.",
     "locked": f"has been busy for {BUSY_SECONDS} s with another process. Try again later.",
     "malformed": "is damaged. Restore it from a backup, or import the files again into a new one.",
 }
@@ -172,6 +173,8 @@ _ADVICE = {
 def fault(place: str, cause: object) -> StoreError:
     """What is wrong with a database, and what to do, by what the driver says."""
     said = str(cause)
+    if full := full_disk(Path(place), said):
+        return StoreError(f"The database {place} cannot be written, and nothing of this change was kept. {full}")
     advice = next((advice for mark, advice in _ADVICE.items() if mark in said), None)
     made = StoreBusy if "locked" in said else StoreError
     return made(f"The database {place} {advice or f'did not answer: {said.strip()}.'}")

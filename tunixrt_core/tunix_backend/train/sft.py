@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 from tunix.sft.peft_trainer import TrainingConfig
 
-from tunixrt_core.errors import ModelError, TrainingError
+from tunixrt_core.errors import CheckpointError, ModelError, TrainingError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.metrics import TrainPlan
 from tunixrt_core.runs.record import RunDir
@@ -22,7 +24,7 @@ from tunixrt_core.tunix_backend.data.batches import (
 )
 from tunixrt_core.tunix_backend.data.encoding import require_rows
 from tunixrt_core.tunix_backend.data.rows import Data, load_data, load_tokenizer
-from tunixrt_core.tunix_backend.model.checkpoints import latest_checkpoint, misfit
+from tunixrt_core.tunix_backend.model.checkpoints import checkpoint_steps, latest_checkpoint, misfit
 from tunixrt_core.tunix_backend.model.models import LoadedModel, device_name, load_model, make_mesh
 from tunixrt_core.tunix_backend.train.compiles import CompileCounter
 from tunixrt_core.tunix_backend.train.evaluating import Best, Evaluator
@@ -168,15 +170,42 @@ class _Training:
             checkpointing_options=checkpoint_options(manifest.cadence.keep_checkpoints, best),
             data_sharding_axis=("fsdp",),
         )
+
+        def make() -> RunTrainer:
+            optimizer = make_optimizer(manifest, schedule)
+            return RunTrainer(self.loaded.model, optimizer, config, metrics_logger=metrics)
+
+        trainer = self._restored(make)
+        trainer.with_loss_fn(loss.mean, has_aux=True).with_gen_model_input_fn(loss.inputs)
+        return trainer
+
+    def _restored(self, make: Callable[[], RunTrainer]) -> RunTrainer:
+        """The trainer with the newest checkpoint that can be read; a damaged newer one is moved aside, and logged.
+
+        Raises CheckpointError for the newest one where none can be read.
+        """
         last = latest_checkpoint(self._checkpoints)
-        optimizer = make_optimizer(manifest, schedule)
         try:
-            trainer = RunTrainer(self.loaded.model, optimizer, config, metrics_logger=metrics)
-        except (ValueError, KeyError, TypeError) as error:
+            return make()
+        except (MemoryError, jax.errors.JaxRuntimeError):  # of the device, not of the files
+            raise
+        except Exception as error:  # orbax raises that class itself for files that it cannot read
             if last is None:
                 raise
-            raise misfit(last, error) from error
-        trainer.with_loss_fn(loss.mean, has_aux=True).with_gen_model_input_fn(loss.inputs)
+            if len(checkpoint_steps(self._checkpoints)) < 2 or jax.process_count() > 1:
+                raise misfit(last, error) from error
+            aside = self.run_dir / "damaged-checkpoints" / last.name
+            aside.parent.mkdir(exist_ok=True)
+            last.rename(aside)
+            try:
+                trainer = self._restored(make)
+            except CheckpointError:  # the older ones cannot be read either: the manifest is another one
+                aside.rename(last)
+                raise misfit(last, error) from error
+        self.observer.log(
+            f"Warning: the checkpoint of train step {int(last.name):,} is damaged and was moved to {aside}. "
+            f"The run continues from train step {trainer.train_steps:,}, the checkpoint before."
+        )
         return trainer
 
     def _evaluator(self, loss: LossFunction) -> Evaluator:
