@@ -13,7 +13,7 @@ from tunixrt_core.runs.metrics import read_answers, read_metrics
 from tunixrt_core.runs.record import RunDir, check_folder, check_manifest
 from tunixrt_core.util.files import kind_words, open_regular, read_object
 
-OBJECTS = ("result.json", "env.json", "preflight.json", "parent.json", "best.json")
+OBJECTS = ("result.json", "env.json", "preflight.json", "parent.json", "best.json", "base.json")
 EVALUATION_OBJECTS = ("spec.json", "state.json", "summary.json", "leaks.json")
 FOLDERS = ("checkpoints", "evals")
 

@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from tunixrt_core.errors import BaseChanged, ModelError, NotFound
+from tunixrt_core.errors import BaseChanged, BrokenFile, ModelError, NotFound
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.models import missing_model, model_directory, public_name
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files import read_object
 from tunixrt_core.util.hashing import file_sha256
 
 _NAMES = (
@@ -68,6 +67,7 @@ class BaseModel:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> BaseModel:
+        """Raises KeyError, TypeError or AttributeError for what is no record."""
         files = {name: FileMark(**mark) for name, mark in data["files"].items()}
         return cls(data["model"], data["recorded_at"], files, tuple(data.get("replaced", ())))
 
@@ -179,11 +179,14 @@ def hash_base(folder: RunDir, manifest: RunManifest, directory: Path) -> BaseMod
 
 
 def read_base(folder: RunDir) -> BaseModel:
-    """The recorded base. Raises NotFound for a run that has none, as of a version before 0.1.0."""
+    """The recorded base. Raises NotFound for a run that has none, as of a version before 0.1.0, BrokenFile."""
+    found = read_object(base_file(folder))
+    if found is None:
+        raise NotFound("base model record of", folder.path.name, "It is written when the run next starts.")
     try:
-        return BaseModel.from_dict(orjson.loads(base_file(folder).read_bytes()))
-    except FileNotFoundError:
-        raise NotFound("base model record of", folder.path.name, "It is written when the run next starts.") from None
+        return BaseModel.from_dict(found)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BrokenFile(base_file(folder), f"is no record of a base model ({error})") from None
 
 
 def base_file(folder: RunDir) -> Path:
