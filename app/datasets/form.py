@@ -39,7 +39,8 @@ class Asked:
 
 def dataset_form(sources: Sequence[tuple[str, int]], name: str) -> Asked | None:
     """Fields of a dataset spec; the spec once the button was clicked. Raises InvalidDataset naming the field."""
-    with st.form("dataset-form", border=False):
+    # Enter in a field sets its value; it must not freeze a version
+    with st.form("dataset-form", border=False, enter_to_submit=False):
         fields = _which(sources, name)
         with st.expander("More filters", key="dataset-filters"):
             fields |= _filters()

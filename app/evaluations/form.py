@@ -10,7 +10,7 @@ import streamlit as st
 from app.evaluations.evaluated import metric_words
 from app.evaluations.sets import choose_eval_file
 from app.state import get_pipeline
-from app.ui.boundary import show_error
+from app.ui.boundary import say_missing, show_error
 from app.ui.components import card
 from app.ui.forms.answer_fields import checkpoint_options, checkpoint_words, most_tokens, sampling_fields
 from app.ui.forms.submissions import next_submission
@@ -59,6 +59,8 @@ def _choose_run(runs: Sequence[Run]) -> Run:
     by_id = {run.id: run for run in runs}
     wanted = st.query_params.get("run", "")
     ids = list(by_id)
+    if wanted and wanted not in by_id:
+        say_missing("finished run", wanted)
     chosen = st.selectbox(
         "Run",
         ids,

@@ -266,9 +266,13 @@ def _cookie_name(request: _Request) -> str:
 
 
 def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0].rstrip(".")
+    name, _, rest = host.partition("]") if host.startswith("[") else ("", "", host)
+    before, colon, port = rest.partition(":")
+    if colon and port and not (port.isascii() and port.isdigit()):
+        return host  # no port: no name that is known
+    if name:
+        return host if before else f"{name}]"
+    return before.rstrip(".")
 
 
 def _bracketed(host: str) -> str:

@@ -40,6 +40,11 @@ def show_error(error: TunixRTError) -> None:
     st.error(escape_markdown(str(error)), icon=":material/error:")
 
 
+def say_missing(kind: str, name: str) -> None:
+    """Say that what the address names does not exist; what is shown instead was not requested."""
+    st.warning(escape_markdown(f"There is no {kind} {name!r}."), icon=":material/search_off:")
+
+
 def escape_markdown(text: str) -> str:
     """Text that Streamlit shows unchanged: messages may quote file names and values with Markdown signs."""
     return _MARKDOWN.sub(r"\\\g<0>", text)

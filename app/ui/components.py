@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.grid_container import GridContainer
 
 from app.state import get_pipeline
-from app.ui.boundary import error_boundary
+from app.ui.boundary import error_boundary, escape_markdown, say_missing
 from app.ui.words import STATE_WORDS, duration, plural
 from tunixrt_core.jobs.holding import Holding
 from tunixrt_core.runs.record import RunStatus
@@ -50,9 +50,9 @@ def header(title: str, caption: str = "") -> Iterator[None]:
     """Title and one grey line at the left; content inside goes to the right, or below on a narrow page."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="header"):
         with st.container(gap=None, width="content"):
-            st.title(title, anchor=False)
+            st.title(escape_markdown(title), anchor=False)  # may be the name of a run, as its user typed it
             if caption:
-                st.caption(caption)
+                st.caption(escape_markdown(caption))
         with st.container(horizontal=True, width="content", vertical_alignment="center", key="header-actions"):
             yield
 
@@ -166,6 +166,9 @@ def pick_row(
     return chosen
 
 
+_NAMED = {"run": "run", "dataset": "dataset version"}  # in an address; other choices change with these
+
+
 def address_select(
     label: str, options: Sequence[str], name: str, words: Callable[[str], str], *, key: str, **layout: Any
 ) -> str:
@@ -174,6 +177,8 @@ def address_select(
     (`bind=` drops a default from the address, and the default changes with every new run.)
     """
     wanted = st.query_params.get(name, "")
+    if wanted and wanted not in options and name in _NAMED:
+        say_missing(_NAMED[name], wanted)
     st.session_state[key] = wanted if wanted in options else options[0]
 
     def write() -> None:

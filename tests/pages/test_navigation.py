@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from app.ui.boundary import escape_markdown
 from app.ui.navigation import PAGES, PAGES_DIR, sections
 from tests.pages.conftest import evaluate, fill, make_run, open_page, opened, shown, words
 from tunixrt_core.pipeline.pipeline import Pipeline
@@ -75,3 +78,49 @@ def test_a_bug_is_a_sentence_with_the_details_behind_it(rt: Pipeline, monkeypatc
     assert not app.exception
     assert app.error[0].value.startswith("This page failed (AttributeError)")
     assert "Traceback" in app.expander(key="error-details").code[0].value
+
+
+@pytest.mark.tunix
+def test_what_an_address_names_and_does_not_exist_is_said_on_its_page(filled: Pipeline) -> None:
+    make_run(filled, RunStatus.SUCCEEDED)
+    make_run(filled, RunStatus.SUCCEEDED)
+    for page, query in (
+        ("new_run.py", {"dataset": "zz:1"}),
+        ("new_run.py", {"clone": "zz:1"}),
+        ("tunix.py", {"dataset": "zz:1"}),
+        ("playground.py", {"run": "zz:1"}),
+        ("traces.py", {"trace": "zz:1"}),
+        ("evaluations.py", {"new": "1", "run": "zz:1"}),
+        ("run.py", {"run": "zz:1"}),
+        ("preflight.py", {"run": "zz:1"}),
+        ("compare.py", {"runs": "zz:1,r-0001"}),
+    ):
+        app = open_page(page, **query)
+        said = " ".join(str(each.value) for each in (*app.warning, *app.error))
+        assert "There is no" in said, page
+        assert "zz:1" in said, page
+
+
+@pytest.mark.tunix
+def test_the_name_of_a_run_is_shown_as_typed(filled: Pipeline) -> None:
+    name = "a *b* [c](https://example.org) `d`"
+    run = make_run(filled, RunStatus.SUCCEEDED)
+    filled.store.runs.mirror(run.id, name=name)
+    title = str(open_page("run.py", run=run.id).title[0].value)
+    assert title == escape_markdown(name)
+    assert re.sub(r"\\(.)", r"\1", title) == name
+
+
+@pytest.mark.tunix
+def test_enter_in_a_field_of_the_dataset_form_freezes_no_version(filled: Pipeline) -> None:
+    app = open_page("datasets.py", new="1")
+    forms = [block.proto for block in _blocks(app.main) if "dataset-form" in str(block.proto)]
+    assert forms
+    assert not any("enter_to_submit: true" in str(form) for form in forms)
+
+
+def _blocks(block: Any) -> Iterator[Any]:
+    for child in block.children.values():
+        if hasattr(child, "children"):
+            yield child
+            yield from _blocks(child)

@@ -174,11 +174,9 @@ class Runs:
         return self.base(run_id)
 
     def _base_of(self, run_id: str) -> tuple[RunDir, RunManifest, Path]:
-        from tunixrt_core.manifest.manifest import RunManifest
         from tunixrt_core.training.base_model import directory_of
 
-        run = self._registry.run(run_id)
-        manifest = RunManifest.from_dict(run.manifest)
+        run, manifest = self._registry.whole(run_id)
         return RunDir(Path(run.directory)), manifest, directory_of(manifest, self._settings.models_dir)
 
     def problems(self, run_id: str) -> list[BrokenFile]:

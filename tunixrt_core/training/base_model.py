@@ -67,6 +67,7 @@ class BaseModel:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> BaseModel:
+        """Raises KeyError, TypeError or AttributeError for what is no record."""
         files = {name: FileMark(**mark) for name, mark in data["files"].items()}
         return cls(data["model"], data["recorded_at"], files, tuple(data.get("replaced", ())))
 
@@ -178,14 +179,14 @@ def hash_base(folder: RunDir, manifest: RunManifest, directory: Path) -> BaseMod
 
 
 def read_base(folder: RunDir) -> BaseModel:
-    """The recorded base. Raises NotFound for a run that has none, BrokenFile."""
-    file = base_file(folder)
-    if (loaded := read_object(file)) is None:
+    """The recorded base. Raises NotFound for a run that has none, as of a version before 0.1.0, BrokenFile."""
+    found = read_object(base_file(folder))
+    if found is None:
         raise NotFound("base model record of", folder.path.name, "It is written when the run next starts.")
     try:
-        return BaseModel.from_dict(loaded)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise BrokenFile(file, f"is no record of a base model ({error})") from None
+        return BaseModel.from_dict(found)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BrokenFile(base_file(folder), f"is no record of a base model ({error})") from None
 
 
 def base_file(folder: RunDir) -> Path:

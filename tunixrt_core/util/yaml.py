@@ -52,7 +52,7 @@ def load_yaml(text: str) -> Any:
         raise NotYaml(f"is longer than {MOST_BYTES:,} characters")
     try:
         _check_bounds(text)
-        return yaml.load(text, Loader=_Loader)  # a subclass of the safe loader
+        return _Loader(text).get_single_data()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = str(getattr(error, "problem", None) or error).partition("\n")[0]

@@ -143,7 +143,18 @@ def test_our_own_pages_write_and_upload() -> None:
     assert signed_in().post("/api/traces").status_code == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.5", ""])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "[::1].evil.example",
+        "localhost:evil",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "10.0.0.5",
+        "",
+    ],
+)
 @pytest.mark.parametrize("path", ["/", "/healthz", "/api/traces"])
 def test_an_unknown_host_name_is_refused_everywhere(host: str, path: str) -> None:
     assert client().get(path, headers={**BEARER, "host": host}).status_code == 421
