@@ -9,6 +9,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
+from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -31,9 +32,15 @@ from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
 
 server = Gate(Starlette(routes=[Mount("/api", app=build_api(1))]), token=None, hosts={"testserver"})
-schema = schemathesis.openapi.from_asgi("/api/openapi.json", server)
-# 501 is an answer here, not a failure: Tunix may be missing; 507 is for an output_dir that cannot be written
-schema.config.checks.not_a_server_error.expected_statuses = ["2xx", "4xx", "501", "507"]
+
+
+@pytest.fixture(scope="module")
+def description() -> BaseSchema:
+    """Made when it is tested: schemathesis computes most examples beforehand, which each worker would do to collect."""
+    schema = schemathesis.openapi.from_asgi("/api/openapi.json", server)
+    # 501 is an answer here, not a failure: Tunix may be missing; 507 is for an output_dir that cannot be written
+    schema.config.checks.not_a_server_error.expected_statuses = ["2xx", "4xx", "501", "507"]
+    return schema
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +58,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         state.set_pipeline(None)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("home")
-@schema.parametrize()
+@schemathesis.pytest.from_fixture("description").parametrize()
 @settings(max_examples=examples(12), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_any_request_that_is_described_gets_an_answer_that_is_described(case: schemathesis.Case) -> None:
     case.call_and_validate(
