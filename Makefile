@@ -13,7 +13,7 @@ WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # What was compiled is kept: tests start some hundred processes, which would each compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-all test-reference test-free test-postgres check format schema docs screenshots clean
+.PHONY: run test test-rest test-all test-reference test-free test-postgres check format schema docs screenshots clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
@@ -21,6 +21,10 @@ run: .venv/.installed-$(EXTRA)
 # Every promise once: at most ten minutes on two quiet cores.
 test: .venv/.installed-$(EXTRA)-dev
 	.venv/bin/python -m pytest $(WORKERS)
+
+# What `make test-free` has not proved: all but the tests of folders that cannot know whether Tunix is installed.
+test-rest: .venv/.installed-$(EXTRA)-dev
+	.venv/bin/python -m pytest $(WORKERS) -m "not below_tunix"
 
 # Every case of the long matrices too, the store on PostgreSQL, and every picture of the docs, though of a short training.
 test-all: .venv/.installed-$(EXTRA)-dev

@@ -50,6 +50,8 @@ def cases(matrix: Iterable[Any], kept: Container[Any]) -> list[Any]:
     ]
 
 
+# The folders below the Tunix backend in the layers of pyproject.toml: what they hold cannot know whether Tunix is here.
+BELOW_TUNIX = {"datasets", "evaluation", "export", "ingest", "manifest", "runs", "store", "traces", "training", "util"}
 LENGTHS = {"browser": 2, "slow": 3, "tunix": 1}  # the first mark that a test has counts
 
 
@@ -69,6 +71,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         long = [item for item in items if item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if not item.get_closest_marker("long")]
+    for item in items:
+        needs = item.get_closest_marker("tunix") or item.get_closest_marker("browser")
+        if item.path.relative_to(REPOSITORY / "tests").parts[0] in BELOW_TUNIX and not needs:
+            item.add_marker("below_tunix")
     longest: dict[Path, int] = {}
     for item in items:
         longest[item.path] = max(longest.get(item.path, 0), _length(item))

@@ -15,11 +15,12 @@ from tests.tunix_backend.helpers.families import KINDS, LAYERS, config_of, weigh
 from tests.tunix_backend.model.test_models import load, logits
 from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.sections import ALL_LORA_MODULES
-from tunixrt_core.traces.examples import example_traces
+from tunixrt_core.traces.trace import Step, Trace
 from tunixrt_core.tunix_backend.model.architecture import architecture_of
 from tunixrt_core.tunix_backend.model.lora import check_tile_size, lora_parameters, lora_targets
 
 TOKENS = np.arange(5, 45)
+SHORT = [Trace(f"{i} + 1?", (Step(0, "so"),), str(i + 1)) for i in range(4)]
 PATTERNS = (ALL_LORA_MODULES, "layers/1/.*", ".*down_proj|.*o_proj|.*attn_vec_einsum", ".*/attn/[kq].*", ".*lm_head")
 
 
@@ -96,8 +97,8 @@ def test_a_tile_that_does_not_divide_the_inputs_is_refused_with_the_sizes_that_d
 
 def qlora(folder: Path, model: Path, quantization: str = "nf4", **hyper: Any) -> Any:
     values = {"quantization": quantization, "tile_size": 16, "lora_rank": 4, "batch_size": 2, **hyper}
-    # few rows: quantised weights are multiplied slowly in programs that were compiled quickly
-    rows = write_rows(folder / "rows.jsonl", example_traces(4))
+    # few and short: quantised weights are multiplied slowly in programs that were compiled quickly
+    rows = write_rows(folder / "rows.jsonl", SHORT)
     return make_manifest(folder, model=str(model), rows=rows, method="qlora", **values)
 
 
@@ -143,7 +144,7 @@ def test_a_quantised_model_says_what_its_quantised_weights_say_and_exports_them(
 def test_qlora_trains_lora_alone_and_its_checkpoint_comes_back(tmp_path: Path, models_dir: Path, kind: str) -> None:
     from tunixrt_core.tunix_backend.model.checkpoints import restore_weights
 
-    write_checkpoint(tmp_path / "model", kind, rope_theta=10_000.0)
+    config = write_checkpoint(tmp_path / "model", kind, rope_theta=10_000.0, num_hidden_layers=1)
     options: dict[str, Any] = {"batch_size": 4, "learning_rate": 0.02, "schedule": "constant"}
     manifest = qlora(tmp_path, tmp_path / "model", train_steps=3, **options)
     reports = KeptReports()
@@ -151,7 +152,7 @@ def test_qlora_trains_lora_alone_and_its_checkpoint_comes_back(tmp_path: Path, m
     losses = reports.of("train")
     assert losses[3] < losses[1]
     plan = reports.plans[0]
-    targets = lora_targets(architecture_of(config_of(kind)), ALL_LORA_MODULES)
+    targets = lora_targets(architecture_of(config), ALL_LORA_MODULES)
     assert plan["trainable_parameters"] == lora_parameters(targets, 4)
     assert outcome.checkpoint is not None
     size = sum(path.stat().st_size for path in (outcome.checkpoint / "model_params").rglob("*") if path.is_file())
@@ -164,7 +165,7 @@ def test_qlora_trains_lora_alone_and_its_checkpoint_comes_back(tmp_path: Path, m
 
 @pytest.mark.tunix
 def test_qlora_that_is_resumed_ends_as_if_it_had_not_been_interrupted(tmp_path: Path, models_dir: Path) -> None:
-    write_checkpoint(tmp_path / "model", "qwen3")
+    write_checkpoint(tmp_path / "model", "qwen3", num_hidden_layers=1)
     options: dict[str, Any] = {"learning_rate": 0.02, "schedule": "constant"}
     first, resumed, once = KeptReports(), KeptReports(), KeptReports()
     # not nf4: with it, two runs of one manifest have been seen to part from the fourth train step on, on a loaded CPU

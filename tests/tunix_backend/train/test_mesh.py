@@ -33,7 +33,8 @@ def free_port() -> int:
 
 def manifest_of(folder: Path, method: str, steps: int = STEPS, **mesh: int) -> RunManifest:
     if not (model := folder / "model").exists():
-        write_checkpoint(model, "qwen3")  # the built-in ones are too large for so little, or cannot be divided
+        # the built-in ones are too large for so little, or cannot be divided; a second layer is divided as the first is
+        write_checkpoint(model, "qwen3", num_hidden_layers=1)
     return make_manifest(
         folder, model=str(model), method=method, lora_rank=4, packing=True, max_seq_length=192, batch_size=8,
         train_steps=steps, eval_every=2, checkpoint_every=2, learning_rate=1e-3, schedule="constant", **mesh,
