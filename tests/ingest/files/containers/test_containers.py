@@ -188,6 +188,7 @@ def arrow(kind: str) -> bytes:
     return sink.getvalue()
 
 
+@pytest.mark.filterwarnings("ignore:Feather V1 files are deprecated")  # old ones are read as long as pyarrow does
 @pytest.mark.parametrize("kind", ["parquet", "feather", "feather1", "file", "stream"])
 def test_tables_of_arrow_are_read_and_nan_is_no_value(kind: str) -> None:
     first, second, third = read(arrow(kind), format="question_answer")

@@ -16,6 +16,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from flax import nnx
 
 from tunixrt_core.errors import ModelError
 
@@ -65,14 +66,14 @@ def head_of(model: Any) -> Head:
     separate = vars(model).get("lm_head")
     holder, name = (separate, "w") if separate is not None else (model.embedder, "input_embedding")
     weight = getattr(holder, name)
-    if any(hasattr(holder, f"{name}_lora_{letter}") for letter in "ab") or not hasattr(weight, "value"):
+    if any(hasattr(holder, f"{name}_lora_{letter}") for letter in "ab") or not isinstance(weight, nnx.Variable):
         raise ModelError(
             "lora.modules reaches the output head, which the fused loss would train without LoRA. "
             "Leave the head out of lora.modules, or set loss.kind to plain."
         )
     # only Gemma 2 has one, under this name
     softcap = getattr(model, "final_logits_softcap", None)
-    return Head(weight.value, separate is None, None if softcap is None else float(softcap))
+    return Head(weight[...], separate is None, None if softcap is None else float(softcap))
 
 
 def nll(
