@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import LONG
 from tests.helpers.fakes import FakeBackend
 from tunixrt_core.errors import UnreadableFile
 from tunixrt_core.ingest.files.opening import MAX_LINE_BYTES
@@ -368,6 +369,6 @@ def test_malformed_rows_never_crash_and_are_all_accounted_for(rt: Pipeline) -> N
     check_malformed(rt, 4_000, 200)
 
 
-@pytest.mark.slow
+@LONG
 def test_a_hundred_thousand_of_them(rt: Pipeline) -> None:
     check_malformed(rt, 100_000, 2_000)

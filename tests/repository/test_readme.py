@@ -37,7 +37,7 @@ def test_every_link_to_a_file_leads_somewhere() -> None:
     [
         # half as many rows in all, and less than half of the time
         pytest.param(', hyperparams={"batch_size": 8, "train_steps": 500}', id="of-fewer-rows"),
-        pytest.param("", id="as-it-stands", marks=LONG),
+        pytest.param("", id="unchanged", marks=LONG),
     ],
 )
 def test_the_example_in_the_readme_learns_the_task(tmp_path: Path, settings: str) -> None:
