@@ -11,7 +11,7 @@ import streamlit as st
 
 from app.ui import blocks
 from app.ui.words import one_line, plural
-from tunixrt_core.traces.conversation import Call, Message, Tool
+from tunixrt_core.traces.conversation import Call, Message
 from tunixrt_core.traces.trace import Trace
 
 _SHOWN = 600  # the most characters of a text that is not folded
@@ -25,7 +25,7 @@ def show_prompt(trace: Trace, *, named: bool = False) -> None:
     talk = trace.conversation
     if talk.tools:
         st.caption("Tools")
-        blocks.html("".join(_folded(_tool_name(tool), _json(tool)) for tool in talk.tools))
+        blocks.html("".join(_folded(_tool_name(tool), _json(tool)) for tool in talk.tool_values))
     if talk.messages:
         st.caption(f"Before the prompt · {plural(len(talk.messages), 'turn')}")
         _listed(talk.messages)
@@ -80,7 +80,7 @@ def _text(text: str, css: str = "") -> str:
 
 def _call(call: Call) -> str:
     made = f" <span class='mut small'>{escape(call.id)}</span>" if call.id else ""
-    written = call.arguments if isinstance(call.arguments, str) else _json(call.arguments)
+    written = call.written if isinstance(call.value, str) else _json(call.value)
     name = f"<span class='mut small'>calls</span> <code>{escape(call.name)}</code>{made}"
     return f"<div class='call'>{name}{_text(written, 'code')}</div>"
 
@@ -89,7 +89,7 @@ def _folded(summary: str, text: str, css: str = "code") -> str:
     return f"<details><summary>{escape(summary)}</summary><div class='text {css}'>{escape(text)}</div></details>"
 
 
-def _tool_name(tool: Tool) -> str:
+def _tool_name(tool: Mapping[str, Any]) -> str:
     inner = tool.get("function")
     found = (inner if isinstance(inner, dict) else tool).get("name")
     return found if isinstance(found, str) else "a tool without a name"

@@ -102,7 +102,7 @@ def _grpo_prompts(data: Data, options: ExportOptions) -> str | list[dict[str, An
 def with_tools(row: dict[str, Any], data: Data) -> dict[str, Any]:
     """The row with the column `tools`: JSON text, because definitions have other keys in each row."""
     if "tools" in data:
-        row["tools"] = json_text(data["tools"])
+        row["tools"] = f"[{', '.join(data['tools'])}]"
     return row
 
 

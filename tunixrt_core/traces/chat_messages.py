@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.traces.conversation import FIELDS, arguments_text, calls_text, conversation_of, read_arguments
+from tunixrt_core.traces.conversation import FIELDS, calls_text, conversation_of, read_arguments
 
 # the keys of a message in the JSON form of a trace, and their names here, in the order that they are written in
 _MESSAGE = {"role": "role", "reasoning": "reasoning_content", "content": "content", "calls": "tool_calls"}
@@ -106,7 +106,7 @@ def _written_call(call: Mapping[str, Any]) -> dict[str, Any]:
     name = {} if call.get("id") is None else {"id": call["id"]}
     return name | {
         "type": "function",
-        "function": {"name": call["name"], "arguments": arguments_text(call.get("arguments", {}))},
+        "function": {"name": call["name"], "arguments": call.get("arguments", "{}")},
     }
 
 

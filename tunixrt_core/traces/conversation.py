@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import msgspec
-import orjson
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.util.hashing import check_json, check_text
+from tunixrt_core.util.hashing import check_text
 from tunixrt_core.util.kinds import kind_of
 
 Role = Literal["system", "user", "assistant", "tool"]
 ROLES: tuple[Role, ...] = get_args(Role)
-Tool = dict[str, Any]  # the definition of a function, as OpenAI's `tools` hold it
+# The definition of a function, as OpenAI's `tools` hold it: an object, kept as its JSON text.
+Tool = dict[str, Any] | str
 
 
 class Call(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One tool call. `arguments` is an object, or the text that the model wrote where that is no object."""
+    """One tool call.
+
+    `arguments` may be given as an object, and is kept as JSON text: canonical JSON sorts keys, and the text that is
+    trained has them in the order in which they came. It is any text where the model wrote no JSON.
+    """
 
     name: str
-    arguments: dict[str, Any] | str = msgspec.field(default_factory=dict)
+    arguments: dict[str, Any] | str = "{}"
     id: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.arguments, str):
+            msgspec.structs.force_setattr(self, "arguments", json_text(self.arguments))
+
+    @property
+    def written(self) -> str:
+        """The arguments as text."""
+        return str(self.arguments)
+
+    @property
+    def value(self) -> Any:
+        """The arguments as an object; the text where it is none."""
+        found = _loaded(self.written)
+        return found if isinstance(found, dict) else self.written
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -68,7 +88,7 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
 
     * `messages`: the turns before the prompt, without the leading system text, which a trace holds as `system`.
     * `turns`: those between prompt and final answer: calls of the assistant and the results of tools.
-    * `tools`: definitions of the tools that the model may call.
+    * `tools`: definitions of the tools that the model may call, kept as JSON text as the arguments of calls are.
     * `calls`: what the final turn calls. Where it says nothing beside, the final answer is the text of the calls.
     """
 
@@ -76,6 +96,15 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
     turns: tuple[Message, ...] = ()
     tools: tuple[Tool, ...] = ()
     calls: tuple[Call, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.tools:
+            msgspec.structs.force_setattr(self, "tools", tuple(map(_tool_text, self.tools)))
+
+    @property
+    def tool_values(self) -> list[dict[str, Any]]:
+        """The definitions as objects, with their keys in the order in which they came."""
+        return [json.loads(str(tool)) for tool in self.tools]
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, without what is empty."""
@@ -115,17 +144,14 @@ def check_conversation(talk: Conversation) -> None:
                 )
     _check_calls(talk.calls, "calls")
     for i, tool in enumerate(talk.tools):
-        _check_json(tool, f"tools[{i}]")
+        if not isinstance(_loaded(str(tool)), dict):
+            raise InvalidTrace(f"tools[{i}]", "is not the definition of a tool. Write it as an object")
+        _check_text(str(tool), f"tools[{i}]")
 
 
 def call_text(call: Call) -> str:
     """A call as JSON text, `{"name": ..., "arguments": ...}`, in the order and spacing of chat templates."""
-    return f'{{"name": {_spaced(call.name)}, "arguments": {arguments_text(call.arguments)}}}'
-
-
-def arguments_text(arguments: dict[str, Any] | str) -> str:
-    """The arguments of a call as text: JSON as chat templates write it, or the text that they are."""
-    return arguments if isinstance(arguments, str) else _spaced(arguments)
+    return f'{{"name": {json_text(call.name)}, "arguments": {call.written}}}'
 
 
 def calls_text(calls: Sequence[Call]) -> str:
@@ -133,27 +159,33 @@ def calls_text(calls: Sequence[Call]) -> str:
     return "\n".join(map(call_text, calls))
 
 
-def read_arguments(value: Any) -> dict[str, Any] | str:
-    """The arguments of a call: an object, also where the file holds exactly its JSON text. Raises InvalidTrace."""
+def read_arguments(value: Any) -> str:
+    """The arguments of a call as text: that of the file, or the JSON text of its object. Raises InvalidTrace."""
     if value is None or value == "":
-        return {}
-    if isinstance(value, Mapping):
-        return dict(value)
-    if not isinstance(value, str):
-        raise InvalidTrace("arguments", f"must be an object or its JSON text, not {kind_of(value)}")
-    try:
-        found = orjson.loads(value)
-    except orjson.JSONDecodeError:
+        return "{}"
+    if isinstance(value, str):
         return value
-    # text that a template would write otherwise is kept as it is: what is trained is what came in
-    return found if isinstance(found, dict) and _spaced(found) == value else value
+    if not isinstance(value, Mapping):
+        raise InvalidTrace("arguments", f"must be an object or its JSON text, not {kind_of(value)}")
+    return json_text(value)
 
 
-def _spaced(value: Any) -> str:
+def json_text(value: Any) -> str:
     """JSON as `tojson` of chat templates writes it."""
-    import json
-
     return json.dumps(value, ensure_ascii=False)
+
+
+def _tool_text(tool: Tool) -> str:
+    """The text of a definition, the same for an object and for its JSON text in any spacing."""
+    found = _loaded(tool) if isinstance(tool, str) else tool
+    return json_text(found) if isinstance(found, dict) else str(tool)
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _check_message(message: Message, field: str) -> None:
@@ -176,7 +208,7 @@ def _check_calls(calls: Sequence[Call], field: str) -> None:
         if not call.name.strip():
             raise InvalidTrace(f"{field}[{i}].name", "is empty. Name the tool that is called")
         _check_text(call.name, f"{field}[{i}].name")
-        _check_json(call.arguments, f"{field}[{i}].arguments")
+        _check_text(call.written, f"{field}[{i}].arguments")
 
 
 def _check_text(text: str, field: str) -> None:
@@ -184,11 +216,3 @@ def _check_text(text: str, field: str) -> None:
         check_text(text, field)
     except ValueError as error:
         raise InvalidTrace(field, str(error).removeprefix(f"{field}: ")) from None
-
-
-def _check_json(value: Any, field: str) -> None:
-    try:
-        check_json(value, field)
-    except ValueError as error:
-        path, _, reason = str(error).partition(": ")
-        raise InvalidTrace(path, reason) from None

@@ -44,7 +44,7 @@ def one(item: StoredTrace) -> None:
     if trace.system:
         _headed("System", trace.system)
     if talk.tools:
-        _headed("Tools", json.dumps(talk.tools, ensure_ascii=False, indent=2))
+        _headed("Tools", json.dumps(talk.tool_values, ensure_ascii=False, indent=2))
     for message in talk.messages:
         _turn(message)
     _headed("Prompt", trace.prompt)

@@ -18,7 +18,7 @@ def compare_calls(expected: str, given: str) -> Verdict | None:
     if not left:
         return Verdict.UNKNOWN
     for call in wanted:
-        same = (other for other in left if other.name == call.name and same_json(call.arguments, other.arguments))
+        same = (other for other in left if other.name == call.name and same_json(call.value, other.value))
         twin = next(same, None)
         if twin is None:
             return Verdict.DIFFERENT

@@ -6,9 +6,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
-from tunixrt_core.traces.conversation import Call, Message, Tool, call_text
+from tunixrt_core.traces.conversation import Call, Message, Tool, call_text, json_text
 from tunixrt_core.traces.rendering.text import Piece
 
 
@@ -34,7 +33,7 @@ def hermes_call(call: Call) -> str:
 
 def hermes_tools(tools: Sequence[Tool]) -> str:
     """The definitions behind the system text, as the templates of Qwen 2.5 and Qwen 3 write them."""
-    listed = "".join(f"\n{_json(tool)}" for tool in tools)
+    listed = "".join(f"\n{tool}" for tool in tools)
     return (
         "# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
         f"You are provided with function signatures within <tools></tools> XML tags:\n<tools>{listed}\n</tools>\n\n"
@@ -52,13 +51,12 @@ def _hermes_results(results: Sequence[Message]) -> Iterator[Piece]:
 
 def llama_call(call: Call) -> str:
     """A call as Llama 3.1 writes it."""
-    written = call.arguments if isinstance(call.arguments, str) else _json(call.arguments)
-    return f'{{"name": "{call.name}", "parameters": {written}}}'
+    return f'{{"name": "{call.name}", "parameters": {call.written}}}'
 
 
 def llama_tools(tools: Sequence[Tool]) -> str:
     """The definitions before the first user text, as the template of Llama 3.1 writes them."""
-    listed = "".join(f"{_json(tool, 4)}\n\n" for tool in tools)
+    listed = "".join(f"{json.dumps(json.loads(str(tool)), ensure_ascii=False, indent=4)}\n\n" for tool in tools)
     return (
         "Given the following functions, please respond with a JSON for a function call with its proper arguments that "
         'best answers the given prompt.\n\nRespond in the format {"name": function name, "parameters": dictionary of '
@@ -69,7 +67,10 @@ def llama_tools(tools: Sequence[Tool]) -> str:
 def _llama_results(results: Sequence[Message]) -> Iterator[Piece]:
     for result in results:
         yield Piece("<|start_header_id|>ipython<|end_header_id|>\n\n")
-        yield from (Piece(_json(result.content), "message"), Piece("<|eot_id|>"))  # the template writes texts as JSON
+        yield from (
+            Piece(json_text(result.content), "message"),
+            Piece("<|eot_id|>"),
+        )  # the template writes texts as JSON
 
 
 HERMES = ToolForm(hermes_call, _hermes_results)
@@ -89,7 +90,3 @@ def grouped(turns: Sequence[Message]) -> Iterator[tuple[bool, list[tuple[int, Me
             yield True, list(found)
         else:
             yield from ((False, [one]) for one in found)
-
-
-def _json(value: Any, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent)  # as `tojson` of chat templates

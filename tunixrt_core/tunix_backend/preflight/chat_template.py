@@ -13,7 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.sections import RenderingSection
-from tunixrt_core.traces.conversation import NO_CONVERSATION, Conversation, Message, Tool, calls_text
+from tunixrt_core.traces.conversation import NO_CONVERSATION, Conversation, Message, calls_text
 from tunixrt_core.traces.rendering.chats import ChatFormat, stop_tokens
 from tunixrt_core.traces.rendering.context import EarlierThinking
 from tunixrt_core.traces.rendering.styles import ReasoningStyle, render_completion
@@ -83,7 +83,7 @@ def render_template(
     *,
     prompt: bool,
     thinks: bool | None = None,
-    tools: Sequence[Tool] = (),
+    tools: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """The text of messages; with `prompt`, up to the start of the model's turn. Raises jinja2.TemplateError."""
     environment = ImmutableSandboxedEnvironment(
@@ -118,7 +118,7 @@ def _openai(message: Message) -> dict[str, Any]:
         found["reasoning_content"] = message.reasoning
     if message.calls:
         found["tool_calls"] = [
-            {"type": "function", "function": {"name": call.name, "arguments": call.arguments}} for call in message.calls
+            {"type": "function", "function": {"name": call.name, "arguments": call.value}} for call in message.calls
         ]
     if message.name:
         found["name"] = message.name
@@ -171,7 +171,7 @@ def _difference_in(trace: Trace, rendering: RenderingSection, source: str, token
     ours = rendering.prompt(trace.prompt, trace.system or None, talk)
     thinks = asks_to_think(rendering.chat, rendering.reasoning)
     messages = _messages(system, trace.prompt, talk)
-    theirs = render_template(source, messages, tokenizer, prompt=True, thinks=thinks, tools=talk.tools)
+    theirs = render_template(source, messages, tokenizer, prompt=True, thinks=thinks, tools=talk.tool_values)
     # a begin token that the tokenizer adds is checked as `bos`
     begin = tokenizer.named_token("bos_token") or ""
     if ours.removeprefix(begin) == theirs.removeprefix(begin):

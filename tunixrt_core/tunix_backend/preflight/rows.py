@@ -14,7 +14,7 @@ from tunixrt_core.manifest.sections import RenderingSection
 from tunixrt_core.traces.conversation import NO_CONVERSATION, Conversation
 from tunixrt_core.traces.rendering.context import EarlierThinking, unfit
 from tunixrt_core.traces.rendering.text import Rendered
-from tunixrt_core.traces.rows import SPLITS, Split, json_text, numbered_lines, parse_row
+from tunixrt_core.traces.rows import SPLITS, Split, numbered_lines, parse_row
 from tunixrt_core.traces.trace import Trace
 from tunixrt_core.tunix_backend.data.encoding import Parts, TokenRow, TokenRows
 from tunixrt_core.tunix_backend.data.rows import row_encoder
@@ -156,7 +156,7 @@ class _Watch:
 def _texts_of(talk: Conversation) -> Iterator[str]:
     for message in (*talk.messages, *talk.turns):
         yield from (text for _, text in message.texts())
-    yield from (json_text(tool) for tool in talk.tools)
+    yield from map(str, talk.tools)
 
 
 def _drops_thoughts(rendering: RenderingSection, trace: Trace) -> bool:
