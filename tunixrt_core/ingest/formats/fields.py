@@ -109,6 +109,15 @@ def object_in(row: Mapping[str, Any], key: str) -> Any:
     return value
 
 
+def list_in(row: Mapping[str, Any], key: str) -> Any:
+    """The list under `key`, which a table may hold as JSON text."""
+    value = row.get(key)
+    if isinstance(value, str) and value.startswith("[") and value.endswith("]"):
+        found = parse_row(b'{"list": ' + value.encode("utf-8", "surrogatepass") + b"}")
+        return value if isinstance(found, BadRow) else found["list"]
+    return value
+
+
 def export_metadata(row: Mapping[str, Any]) -> dict[str, Any] | None:
     """The metadata of a row that Tunix RT exported; None where it is another program's, or there is none."""
     metadata = object_in(row, "metadata")
