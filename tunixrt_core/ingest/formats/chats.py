@@ -12,6 +12,7 @@ from tunixrt_core.ingest.reasoning.calls import read_tools
 from tunixrt_core.ingest.reasoning.exchange import Exchange, split_answer
 from tunixrt_core.ingest.reasoning.split import Split
 from tunixrt_core.ingest.reasoning.turns import role_of
+from tunixrt_core.traces.conversation import NO_CONVERSATION
 from tunixrt_core.traces.trace import Trace
 
 TOOL_COLUMNS = ("tools", "functions", "tool_definitions", "tool_defs", "available_tools")
@@ -28,12 +29,14 @@ def chat_trace(
     **optional: Any,
 ) -> Trace:
     """The trace of an exchange; `split` is that of its answer where it is known. `names` are those of the row."""
-    own = {"final_answer": found.answer.field, "calls": f"{found.answer.field}.tool_calls"}
+    names = {"final_answer": found.answer.field, **names}
+    if found.conversation is not NO_CONVERSATION:
+        names |= {"calls": f"{found.answer.field}.tool_calls", **found.names}
     return split_trace(
         split_answer(found.answer, options.rule) if split is None else split,
         prompt=found.prompt,
         meta=meta,
-        names={**own, **names, **found.names},
+        names=names,
         extra=found.kept,
         system=found.system,
         conversation=found.conversation,
@@ -46,7 +49,7 @@ def with_tools(found: Exchange, row: Mapping[str, Any]) -> tuple[Exchange, Seque
 
     A system text that lists tools itself keeps them, and the column stays in `meta`: a template would list them twice.
     """
-    if found.system is not None and "<tools>" in found.system:
+    if row.keys().isdisjoint(TOOL_COLUMNS) or (found.system is not None and "<tools>" in found.system):
         return found, ()
     for name in TOOL_COLUMNS:
         if (value := row.get(name)) and (tools := read_tools(value)):
@@ -64,6 +67,8 @@ def chat_columns(row: Mapping[str, Any], name: str) -> dict[str, str]:
 
 def tool_columns(row: Mapping[str, Any]) -> dict[str, str]:
     """The column that defines tools, if there is one."""
+    if row.keys().isdisjoint(TOOL_COLUMNS):
+        return {}
     column = next((column for column in TOOL_COLUMNS if row.get(column)), None)
     return {} if column is None else {column: "tools"}
 
@@ -73,6 +78,8 @@ def said_in(turns: Any) -> str:
     with the number of turns of the assistant.
     """
     if not isinstance(turns, list) or len(turns) < 3:
+        return _FIELDS
+    if len(turns) == 3 and role_of(turns[0]) == "system":
         return _FIELDS
     roles = [role_of(turn) for turn in turns]
     answered = max((i for i, role in enumerate(roles) if role == "assistant"), default=len(roles))

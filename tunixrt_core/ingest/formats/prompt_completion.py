@@ -48,8 +48,7 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     asked = prompt_turns(row.get("prompt"), "prompt")
     if (metadata := export_metadata(row)) and (known := rebuilt(last_question(asked), row.get("completion"), metadata)):
         return [scored(labelled(known, options), scores_in(metadata))]
-    found = completed(asked, row.get("completion"), "completion")
-    found, tools = with_tools(found, row)
+    found, tools = with_tools(completed(asked, row.get("completion"), "completion"), row)
     used = {*_FIELDS, *tools}
     scores = flag("label", row.get("label"), scorer="trl") if isinstance(row.get("label"), bool) else []
     trace = chat_trace(

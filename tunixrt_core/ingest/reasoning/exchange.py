@@ -33,6 +33,11 @@ def exchange_of(turns: Sequence[Turn], field: str, system: str | None = None) ->
 
     Raises InvalidTrace where one of them is missing, or a turn has no role of a conversation.
     """
+    if len(turns) in (2, 3) and _is_single(turns[-2], turns[-1]):  # most rows, in a tenth of the time
+        if len(turns) == 2:
+            return Exchange(system, turns[0].text, turns[1], {})
+        if system is None and turns[0].role == "system" and not turns[0].more and "<tools>" not in turns[0].text:
+            return Exchange(turns[0].text, turns[1].text, turns[2], {})
     answered = _answer(turns, field)
     asked = next((i for i in range(answered - 1, -1, -1) if turns[i].role == "user"), None)
     if asked is None:
@@ -57,6 +62,11 @@ def exchange_of(turns: Sequence[Turn], field: str, system: str | None = None) ->
         messages, others = tuple(map(message_of, before)), tuple(map(message_of, between))
         conversation = Conversation(messages, others, tools, answer.calls)
     return Exchange(told or None if tools else told, turns[asked].text, answer, kept, conversation, names)
+
+
+def _is_single(asked: Turn, answer: Turn) -> bool:
+    """Whether these are a question and its answer and nothing else, as in most rows."""
+    return asked.role == "user" and answer.role == "assistant" and not (asked.more or answer.more or answer.calls)
 
 
 def _answer(turns: Sequence[Turn], field: str) -> int:
