@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import zipfile
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.conftest import examples
 from tests.ingest.formats.test_formats import convert, meta, read, scores
 from tests.ingest.formats.test_public_formats import trace_of
-from tunixrt_core.errors import InvalidTrace
+from tunixrt_core.errors import InvalidTrace, UnreadableFile
 from tunixrt_core.ingest.formats.detect import detect_format
 from tunixrt_core.ingest.reader import read_traces
 from tunixrt_core.ingest.report import RowError
@@ -394,35 +397,39 @@ def test_a_turn_and_its_reply_may_be_one_object(key: str, turn: dict[str, str]) 
     assert (found.prompt, found.final_answer, found.system) == ("2+2?", "4", turn.get("system"))
 
 
-def test_an_episode_of_verifiers_gives_a_trace_for_each_branch() -> None:
-    def node(parent: int | None, role: str, text: str, *, sampled: bool) -> dict[str, Any]:
-        return {"parent": parent, "message": {"role": role, "content": text}, "sampled": sampled}
+def _node(parent: int | None, role: str, text: str, *, sampled: bool) -> dict[str, Any]:
+    return {"parent": parent, "message": {"role": role, "content": text}, "sampled": sampled}
 
-    row = {
-        "id": "e",
-        "env": {"id": "add"},
-        "ok": True,
-        "traces": [
-            {
-                "version": 1,
-                "id": "t",
-                "task": {"type": "Add", "data": {"idx": 3, "prompt": "2+2?", "answer": "4"}},
-                "agent": {"name": "agent", "trainable": True},
-                "tools": [{"name": "weather", "parameters": {"type": "object"}}],
-                "nodes": [
-                    node(None, "user", "Hello", sampled=False),
-                    node(0, "assistant", "Hi", sampled=True),
-                    node(1, "user", "2+2?", sampled=False),
-                    node(2, "assistant", "4", sampled=True),
-                    node(2, "assistant", "5", sampled=True),
-                ],
-                "calls": [{"node": 1, "model": "m"}],
-                "rewards": {"right": {"score": 1.0, "weight": 0.5}},
-                "metrics": {"turns": 2.0},
-                "info": {"seed": 1},
-            }
-        ],
-    }
+
+EPISODE = {
+    "id": "e",
+    "env": {"id": "add"},
+    "ok": True,
+    "traces": [
+        {
+            "version": 1,
+            "id": "t",
+            "task": {"type": "Add", "data": {"idx": 3, "prompt": "2+2?", "answer": "4"}},
+            "agent": {"name": "agent", "trainable": True},
+            "tools": [{"name": "weather", "parameters": {"type": "object"}}],
+            "nodes": [
+                _node(None, "user", "Hello", sampled=False),
+                _node(0, "assistant", "Hi", sampled=True),
+                _node(1, "user", "2+2?", sampled=False),
+                _node(2, "assistant", "4", sampled=True),
+                _node(2, "assistant", "5", sampled=True),
+            ],
+            "calls": [{"node": 1, "model": "m"}],
+            "rewards": {"right": {"score": 1.0, "weight": 0.5}},
+            "metrics": {"turns": 2.0},
+            "info": {"seed": 1},
+        }
+    ],
+}
+
+
+def test_an_episode_of_verifiers_gives_a_trace_for_each_branch() -> None:
+    row = EPISODE
     assert detect_format([row]).format == "verifiers"
     first, second = read("verifiers", row)
     assert [trace_of(item).final_answer for item in (first, second)] == ["4", "5"]
@@ -525,6 +532,32 @@ def test_what_is_no_conversation_is_refused_by_its_place(row: dict[str, Any], fi
         known(row)
     assert caught.value.field == field
     assert reason in caught.value.reason
+
+
+_JUNK: list[Any] = [None, True, -1, "", "x", "[1]", '{"a": 1}', [], {}, [None], {"a": 1}, {"type": {}}, {"role": []}]
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where each value inside of a value is."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield (*path, key)
+        yield from _places(inner, (*path, key))
+
+
+def test_a_conversation_with_any_value_of_another_kind_is_a_trace_or_a_named_error() -> None:
+    rng = random.Random(0)
+    for _ in range(examples(1_500)):
+        row = json.loads(json.dumps(rng.choice([EPISODE, *(row for row, _ in SHAPES.values())])))
+        *path, last = rng.choice(list(_places(row)))
+        held = row
+        for key in path:
+            held = held[key]
+        held[last] = rng.choice(_JUNK)
+        try:
+            for item in read_traces(io.BytesIO(json.dumps(row).encode()), name="f"):
+                assert not isinstance(item, RowError) or item.reason
+        except UnreadableFile:
+            continue
 
 
 def test_a_file_may_mix_the_formats_of_chats() -> None:

@@ -99,7 +99,8 @@ def _results(step: Mapping[str, Any], field: str, names: Mapping[str, str]) -> I
         place = f"{field}.observation.results[{i}]"
         if not isinstance(result, dict):
             raise InvalidTrace(place, f"must be an object with `content`, not {kind_of(result)}")
-        identity = result.get("source_call_id")
+        given = result.get("source_call_id")
+        identity = None if given is None else str(given)
         text = result_text(result.get("content"), f"{place}.content")
         more = {key: value for key, value in result.items() if key not in ("source_call_id", "content") and value}
-        yield Turn("tool", text, more, result, place, call_id=identity, name=names.get(str(identity)))
+        yield Turn("tool", text, more, result, place, call_id=identity, name=names.get(identity or ""))

@@ -104,15 +104,15 @@ def _of_branch(
     found, tools = with_tools(exchange_of(turns, f"{field}.nodes"), told)
     task = _held(told.get("task"))
     answer = _held(task.get("data")).get("answer")
-    calls = [call for call in told.get("calls") or [] if isinstance(call, dict)]
+    calls = [call for call in _listed(told.get("calls")) if isinstance(call, dict)]
     kept = {"episode": rest(row, ("traces",)), **rest(told, ("nodes", "rewards", "metrics", *tools))}
     if branch[1] > 1:
         kept["branch"] = branch[0]
     rewards = {name: _held(reward) for name, reward in _held(told.get("rewards")).items()}
     weighed = [
-        float(reward["score"]) * float(reward.get("weight", 1.0))
+        reward["score"] * weight
         for reward in rewards.values()
-        if isinstance(reward.get("score"), int | float)
+        if isinstance(reward.get("score"), int | float) and isinstance(weight := reward.get("weight", 1.0), int | float)
     ]
     scores = {name: reward.get("score") for name, reward in rewards.items()} | dict(_held(told.get("metrics")))
     trace = chat_trace(
@@ -157,6 +157,10 @@ def _node(node: Any, field: str) -> list[Turn]:
 
 def _held(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _scores(values: Mapping[str, Any]) -> Iterator[GivenScore]:
