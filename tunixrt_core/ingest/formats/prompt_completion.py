@@ -45,18 +45,22 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
 
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """Text, or messages that end with the user's turn and the assistant's. `label` of TRL becomes a score."""
-    asked = prompt_turns(row.get("prompt"), "prompt")
-    if (metadata := export_metadata(row)) and (known := rebuilt(last_question(asked), row.get("completion"), metadata)):
+    prompt, completion = row.get("prompt"), row.get("completion")
+    if isinstance(prompt, str) and isinstance(completion, str):
+        found = Exchange(None, prompt, Turn("assistant", completion, {}, {}, "completion"), {})
+    else:
+        found = completed(prompt_turns(prompt, "prompt"), completion, "completion")
+    if (metadata := export_metadata(row)) and (known := rebuilt(found.prompt, completion, metadata)):
         return [scored(labelled(known, options), scores_in(metadata))]
-    found, tools = with_tools(completed(asked, row.get("completion"), "completion"), row)
+    found, tools = with_tools(found, row)
     used = {*_FIELDS, *tools}
     scores = flag("label", row.get("label"), scorer="trl") if isinstance(row.get("label"), bool) else []
     trace = chat_trace(
         found,
         options,
         meta=rest(row, used | {"label"} if scores else used),
-        names=_NAMES if isinstance(row.get("completion"), str) else {"steps": "completion", "system": "prompt"},
-        split=text_split(row.get("completion"), "completion", options),
+        names=_NAMES if isinstance(completion, str) else {"steps": "completion", "system": "prompt"},
+        split=text_split(completion, "completion", options),
         source=source_of(row, options),
         model=row.get("model"),
     )
