@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import orjson
 import pytest
 
 from tunixrt_core.export.entries import ExportOptions
@@ -11,6 +12,7 @@ from tunixrt_core.export.files import FileType, encoded
 from tunixrt_core.export.formats import EXPORT_FORMATS
 from tunixrt_core.ingest.reader import read_traces
 from tunixrt_core.ingest.report import RowError
+from tunixrt_core.traces.conversation import Call, Conversation, Message
 from tunixrt_core.traces.scores import GivenScore, ScoredTrace
 from tunixrt_core.traces.trace import Step, Trace
 
@@ -72,3 +74,28 @@ def test_scores_that_an_export_carries_come_back_with_the_traces(format: str) ->
 
 # no pair, no steps to score, one row a prompt
 LEAVE_OUT = ("preference", "stepwise", "grpo")
+
+
+TALKS = [
+    Conversation(turns=(Message("assistant", calls=(Call("f", {"x": 1}, "c1"),)), Message("tool", "7", call_id="c1"))),
+    Conversation((Message("user", "Hi"), Message("assistant", "Hello", train=False)), tools=({"name": "f"},)),
+    Conversation(calls=(Call("f", {"x": 1}, "c1"),)),
+]
+TALKED = [Trace("q", (Step(0, "s"),), "a", conversation=talk) for talk in TALKS]
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_conversation_is_read_back_from_a_trace(as_text: bool) -> None:
+    rows = [trace.to_dict() for trace in TALKED]
+    if as_text:  # as tables hold what is no text
+        rows = [{k: v if isinstance(v, str) else orjson.dumps(v).decode() for k, v in row.items()} for row in rows]
+    data = b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+    assert list(read_traces(io.BytesIO(data), name="f")) == TALKED
+
+
+@pytest.mark.parametrize("file_type", [FileType.JSONL, FileType.PARQUET])
+def test_a_conversation_is_read_back_from_an_export(file_type: FileType) -> None:
+    exporter = EXPORT_FORMATS["tunix_sft"]
+    lines = exporter(TALKED, split_of=lambda trace: "train")
+    data = b"".join(encoded(iter(list(lines)), file_type, exporter.columns_with(ExportOptions.of())))
+    assert list(read_traces(io.BytesIO(data), name="f")) == TALKED

@@ -103,7 +103,7 @@ BUDGETS: dict[str, tuple[int, int, set[str]]] = {
     # a script that only reads and writes traces pays for no manifest
     "tunixrt_core.store.store": (14, 12, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
     # sqlalchemy loads asyncio
-    "tunixrt_core.store.traces.traces": (165, 55, HEAVY | {"pydantic", "typer", "sqlalchemy.dialects.postgresql"}),
+    "tunixrt_core.store.traces.traces": (167, 57, HEAVY | {"pydantic", "typer", "sqlalchemy.dialects.postgresql"}),
     "tunixrt_core.export": (3, 3, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
     # until the first request under /api, a server is Streamlit and little more
     "app.server.server": (650, 65, {"jax", "tunix", "sqlalchemy", "fastapi", "pydantic", "pandas", "pyarrow"}),
@@ -172,6 +172,9 @@ def test_a_broad_except_stands_only_at_the_outermost_frames() -> None:
         "tunixrt_core/jobs/queue.py",
         "app/ui/boundary.py",
         "app/server/gate.py",
+        # orbax raises Exception itself for files that it cannot read
+        "tunixrt_core/tunix_backend/model/checkpoints.py",
+        "tunixrt_core/tunix_backend/train/sft.py",
     }
     for path in sources("tunixrt_core", "app", "pages"):
         where = str(path.relative_to(REPOSITORY))

@@ -1,4 +1,4 @@
-"""`tunixrt runs`: list, show, stop, save, resume, base, clone, compare, tail, aside."""
+"""`tunixrt runs`: list, show, stop, save, resume, clone, compare, base, aside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Check of a home's runs and files; repair, or a move aside, of what cannot be read."""
+"""Check of a home's runs and files, and repair of what cannot be read."""
 
 from __future__ import annotations
 

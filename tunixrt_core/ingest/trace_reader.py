@@ -16,7 +16,7 @@ from tunixrt_core.ingest.files.lines import Source
 from tunixrt_core.ingest.files.parse import BadRow
 from tunixrt_core.ingest.files.rejects import Container, Rejects
 from tunixrt_core.ingest.files.rows import RawRow, parsed
-from tunixrt_core.ingest.formats.detect import Detected, Format
+from tunixrt_core.ingest.formats.detect import FORMATS, Detected, Format
 from tunixrt_core.ingest.formats.fields import Item, Options
 from tunixrt_core.ingest.formats.verdicts import has_verdict, judged
 from tunixrt_core.ingest.reasoning.lookalikes import mark_unread
@@ -28,6 +28,8 @@ _UNREAD = (
     "is in the answer, looks like a mark of the reasoning and was read as text. Name your own pair of marks with "
     "--think-tags OPEN CLOSE."
 )
+_NOTHING = "The row holds no messages of a model and gives no trace."
+_CHATS = frozenset({"messages", "sharegpt", "preference", "prompt_completion", "harmony"})  # that one file may mix
 
 
 class TraceReader:
@@ -141,10 +143,12 @@ class TraceReader:
                 RowError(self.name, row.line, item.field, _reason(item, row), unit)
                 if isinstance(item, InvalidTrace)
                 else item
-                for item in self._items(value, arranged)
+                for item in self._items(value, arranged, row.line)
             ]
         if self._splits:
             self._warn(row.line, found)
+        if not found:
+            self.warnings.add(_NOTHING, row.line)
         if self._rejects is not None and any(isinstance(item, RowError) for item in found):
             self._rejects.add(row)
         return row, found
@@ -155,15 +159,39 @@ class TraceReader:
             if isinstance(trace, Trace) and (mark := mark_unread(trace)):
                 self.warnings.add(f"{mark} {_UNREAD}", line)
 
-    def _items(self, value: dict[str, Any], arranged: Arranged | InvalidTrace | None) -> list[Item]:
+    def _items(self, value: dict[str, Any], arranged: Arranged | InvalidTrace | None, line: int) -> list[Item]:
         if isinstance(arranged, InvalidTrace):
             return [arranged]
+        read = value if arranged is None else arranged.row
+        items = _read_items(self.form, read, self._options, arranged)
+        if len(items) == 1 and isinstance(items[0], InvalidTrace) and (other := self._other(value, read)) is not None:
+            self.warnings.add(f"The row is in the format {other.NAME} and was read as that.", line)
+            return self._items_as(other, value)
+        return items
+
+    def _other(self, row: dict[str, Any], arranged: dict[str, Any]) -> Format | None:
+        """The format of a row of chats that is not in that of the file; None for any other row."""
+        if self.detected is None or self.form.NAME not in _CHATS or self.form.matches(arranged):
+            return None
+        prepared = self._arranger.prepared(row)
+        found = next((form for form in FORMATS.values() if form.matches(prepared)), None)
+        return found if found is not None and found.NAME in _CHATS else None
+
+    def _items_as(self, form: Format, row: dict[str, Any]) -> list[Item]:
         try:
-            items = self.form.read(value if arranged is None else arranged.row, self._options)
+            arranged = self._arranger.arranged(row, form)
         except InvalidTrace as fault:
-            items = [fault]
-        # a pair names the hash of its other side, so the traces must be final
-        return judged(items if arranged is None else finished(arranged, items), self.form.NAME)
+            return [fault]
+        return _read_items(form, row if arranged is None else arranged.row, self._options, arranged)
+
+
+def _read_items(form: Format, row: dict[str, Any], options: Options, arranged: Arranged | None) -> list[Item]:
+    try:
+        items = form.read(row, options)
+    except InvalidTrace as fault:
+        items = [fault]
+    # a pair names the hash of its other side, so the traces must be final
+    return judged(items if arranged is None else finished(arranged, items), form.NAME)
 
 
 def _reason(fault: InvalidTrace, row: RawRow) -> str:

@@ -1,4 +1,4 @@
-"""Paths of a manifest that was sent by others: within the home and allowed folders, regular files only."""
+"""Paths of a manifest from elsewhere: within the home and allowed folders only."""
 
 from __future__ import annotations
 

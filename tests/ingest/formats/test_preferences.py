@@ -10,6 +10,7 @@ import pytest
 
 from tunixrt_core.ingest.reader import read_traces
 from tunixrt_core.ingest.report import RowError
+from tunixrt_core.traces.conversation import Call, Message
 from tunixrt_core.traces.scores import GivenScore, ScoredTrace, is_negative
 from tunixrt_core.traces.trace import Trace
 
@@ -42,7 +43,7 @@ def said(text: str) -> dict[str, str]:
 
 
 CHAT = [user("The cat is Tom."), said("Hello, Tom."), user("Who is the cat?")]
-EARLIER = CHAT[:2]
+EARLIER = (Message("user", "The cat is Tom."), Message("assistant", "Hello, Tom."))
 SHAPES: dict[str, dict[str, Any]] = {
     "text": {"prompt": "Who is the cat?", "chosen": "Tom", "rejected": "Rex"},
     "conversational": {"prompt": CHAT, "chosen": [said("Tom")], "rejected": [said("Rex")]},
@@ -97,13 +98,9 @@ def test_a_pair_of_any_shape_is_one_prompt_with_a_better_and_a_worse_answer(shap
     assert (better.trace.final_answer, worse.trace.final_answer) == ("Tom", "Rex")
     assert better.trace.prompt == worse.trace.prompt == "Who is the cat?"
     assert better.trace.system is None
-    roles = {"human": "user", "gpt": "assistant"}
-    earlier = [
-        {"role": roles.get(turn.get("from", ""), turn.get("role")), "content": turn.get("content", turn.get("value"))}
-        for turn in better.trace.meta.get("earlier", [])
-    ]
-    assert earlier == ([] if shape in ("text", "alpaca", "orca") else EARLIER)
-    assert set(better.trace.meta) <= {"earlier", "splitting"}
+    for side in (better, worse):
+        assert side.trace.conversation.messages == (() if shape in ("text", "alpaca", "orca") else EARLIER)
+        assert set(side.trace.meta) <= {"splitting"}
     assert (is_negative(better.scores), is_negative(worse.scores)) == (False, True)
 
 
@@ -114,21 +111,25 @@ def test_what_is_beside_a_pair_is_kept_once() -> None:
     assert (alpaca.trace.prompt, alpaca.trace.meta["input_from"]) == ("Add.\n\n2 and 3", 6)
     tools = {"input": {"messages": [user("q")], "tools": [{"name": "f"}]}}
     openai, _ = pair_of({**tools, "preferred_output": [said("a")], "non_preferred_output": [said("b")]})
-    assert openai.trace.meta["input"] == {"tools": [{"name": "f"}]}
+    assert openai.trace.conversation.tools == ({"type": "function", "function": {"name": "f"}},)
+    assert set(openai.trace.meta) == {"splitting"}
     other, _ = pair_of({"prompt": "Another name for it", **SHAPES["implicit"]})
     assert other.trace.meta["prompt"] == "Another name for it"
     thought, _ = pair_of({"prompt": "q", "chosen": "<think>\nFirst.\n</think>\n\n5", "rejected": "6"})
     assert [step.content for step in thought.trace.steps] == ["First."]
 
 
-def test_a_call_before_the_answer_of_a_side_is_kept() -> None:
+def test_a_call_before_the_answer_of_a_side_is_a_turn_of_that_side() -> None:
     call = {"role": "assistant", "tool_calls": [{"type": "function", "function": {"name": "f", "arguments": {}}}]}
     result = {"role": "tool", "name": "f", "content": "ok"}
-    better, _ = pair_of({"prompt": [user("q")], "chosen": [call, result, said("Done.")], "rejected": [said("No.")]})
-    assert better.trace.meta["between"] == [call, result]
+    turns = (Message("assistant", calls=(Call("f"),)), Message("tool", "ok", name="f"))
+    better, worse = pair_of({"prompt": [user("q")], "chosen": [call, result, said("Done.")], "rejected": [said("No.")]})
+    assert (better.trace.conversation.turns, worse.trace.conversation.turns) == (turns, ())
     (plain,) = items({"prompt": [user("q")], "completion": [call, result, said("Done.")]})
     assert isinstance(plain, Trace)
-    assert (plain.final_answer, plain.meta["between"]) == ("Done.", [call, result])
+    assert (plain.final_answer, plain.conversation.turns) == ("Done.", turns)
+    (asked,) = items({"prompt": [user("q"), call, result], "completion": [said("Done.")]})
+    assert asked == plain
 
 
 def test_text_with_a_name_in_it_is_no_transcript() -> None:

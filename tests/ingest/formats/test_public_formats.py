@@ -8,6 +8,7 @@ import pytest
 
 from tests.ingest.formats.test_formats import contents, convert, meta, read, scores
 from tunixrt_core.errors import InvalidTrace
+from tunixrt_core.traces.conversation import Call, Conversation, Message
 from tunixrt_core.traces.layout import Layout
 from tunixrt_core.traces.rendering.styles import ReasoningStyle, reasoning_and_content, render_completion
 from tunixrt_core.traces.scores import ScoredTrace
@@ -30,11 +31,12 @@ def types(trace: Trace) -> list[str]:
     return [step.type for step in trace.steps]
 
 
-def test_messages_take_the_last_exchange_and_keep_the_others() -> None:
+def test_messages_take_the_last_exchange_and_hold_the_turns_around_it() -> None:
+    call = {"id": 1, "type": "function", "function": {"name": "f", "arguments": "{}"}}
     turns = [
         {"role": "developer", "content": "S"},
         {"role": "user", "content": "first"},
-        {"role": "assistant", "content": "a", "tool_calls": [{"id": 1}]},
+        {"role": "assistant", "content": "a", "tool_calls": [call], "refusal": "r"},
         {"role": "user", "content": [{"type": "text", "text": "se"}, {"type": "text", "text": "cond"}], "name": "me"},
         {"role": "tool", "content": "7"},
         {"role": "assistant", "content": "42", "thinking": "one\ntwo"},
@@ -43,12 +45,17 @@ def test_messages_take_the_last_exchange_and_keep_the_others() -> None:
     trace = convert("messages", {"messages": turns, "source": "x", "tools": [1]}, "label")
     assert (trace.system, trace.prompt, contents(trace), trace.final_answer) == ("S", "second", ["one", "two"], "42")
     assert trace.source == "x"
+    assert trace.conversation == Conversation(
+        messages=(Message("user", "first"), Message("assistant", "a", calls=(Call("f", {}, "1"),))),
+        turns=(Message("tool", "7"),),
+    )
     assert meta(trace) == {
         "tools": [1],
-        "earlier": turns[1:3],
-        "between": [turns[4]],
         "later": [turns[6]],
-        "message_keys": {"prompt": {"name": "me", "content": turns[3]["content"]}},
+        "message_keys": {
+            "prompt": {"name": "me", "content": turns[3]["content"]},
+            "messages[1]": {"refusal": "r"},
+        },
     }
 
 
@@ -91,7 +98,8 @@ def test_prompt_completion_takes_more_turns_and_a_label() -> None:
     }
     (item,) = read("prompt_completion", row)
     assert scores(item) == {("label", None): 1.0}
-    assert meta(trace_of(item)) == {"earlier": row["prompt"][:2]}  # type: ignore[index]
+    assert trace_of(item).conversation == Conversation((Message("user", "a"), Message("assistant", "b")))
+    assert meta(trace_of(item)) == {}
 
 
 def test_sharegpt_and_openthoughts_rows() -> None:
@@ -290,7 +298,7 @@ def test_grpo_rows_hold_the_answer_to_reach() -> None:
 
 
 def test_atif_keeps_the_order_of_thoughts_words_calls_and_observations() -> None:
-    call = {"tool_call_id": "c", "function_name": "f", "arguments": {"x": 1}}
+    call = {"tool_call_id": "c", "function_name": "f", "arguments": {"x": 1}, "extra": {"n": 1}}
     row = {
         "schema_version": "ATIF-v1.4",
         "session_id": "s",
@@ -304,20 +312,32 @@ def test_atif_keeps_the_order_of_thoughts_words_calls_and_observations() -> None
                 "message": "I look.",
                 "reasoning_content": "hm",
                 "tool_calls": [call],
-                "observation": {"results": []},
+                "observation": {"results": [{"source_call_id": "c", "content": "7"}, {"content": None}]},
                 "metrics": {"t": 1},
             },
             {"step_id": 4, "source": "user", "message": "go on"},
             {"step_id": 5, "source": "agent", "message": "42", "reasoning_content": "ah"},
+            {"step_id": 6, "source": "agent", "message": "", "metrics": {"t": 2}},
         ],
         "final_metrics": {"n": 5},
     }
     trace = convert("atif", row)
-    assert (trace.system, trace.prompt, trace.final_answer, trace.model) == ("S", "q", "42", "m")
-    assert types(trace) == ["reason", "message", "tool_call", "observation", "user", "reason"]
+    assert (trace.system, trace.prompt, trace.final_answer, trace.model) == ("S", "go on", "42", "m")
+    assert (contents(trace), types(trace)) == (["ah"], ["reason"])
+    assert trace.conversation.messages == (
+        Message("user", "q"),
+        Message("assistant", "I look.", "hm", (Call("f", {"x": 1}, "c"),)),
+        Message("tool", "7", call_id="c", name="f"),
+        Message("tool"),
+    )
     kept = trace.meta["atif"]
     assert (kept["session_id"], kept["final_metrics"], kept["agent"]["name"]) == ("s", {"n": 5}, "a")
-    assert kept["steps"][2] == {"step_id": 3, "source": "agent", "metrics": {"t": 1}, "became": [0, 1, 2, 3]}
+    assert kept["steps"][2] == {
+        "step_id": 3,
+        "source": "agent",
+        "metrics": {"t": 1},
+        "tool_calls": [{"extra": {"n": 1}}],
+    }
     row["steps"][3]["step_id"] = 9  # type: ignore[index]
     with pytest.raises(InvalidTrace, match=r"steps\[3\]\.step_id: must be 4"):
         convert("atif", row)

@@ -16,7 +16,9 @@ from tunixrt_core.traces.trace import Trace
 PROMPT_FROM = "prompt_from"  # in `meta`: where each column begins in a prompt that was put together
 _MAX_PLANS = 1_000
 # formats that say of every key what it is, so that nothing is to be found out
-_EXACT = frozenset({"trace", "tunix_sft", "atif", "prm800k", "mapping"})
+_EXACT = frozenset(
+    {"trace", "tunix_sft", "atif", "prm800k", "mapping", "inspect", "otel", "langfuse", "verifiers", "harmony"}
+)
 # formats that find their reference themselves
 _OWN_REFERENCE = frozenset({"gsm8k", "grpo", "question_answer", "s1k", "openthoughts", "openmathreasoning"})
 

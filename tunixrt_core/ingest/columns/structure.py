@@ -9,6 +9,14 @@ import orjson
 from tunixrt_core.ingest.columns.plans import Arranged, Form, Plan
 from tunixrt_core.ingest.files.python_text import python_value
 
+_ROLES = frozenset({"role", "from", "speaker"})
+_PAIRS = (
+    {"human", "assistant"},
+    {"user", "assistant"},
+    {"human", "bot"},
+    {"input", "output"},
+    {"system", "input", "output"},
+)
 _LIST_BEGINS = ("[", " ", "\n", "\t", "\r")
 
 
@@ -68,14 +76,14 @@ def _is_chat(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) > 0
-        and all(isinstance(item, dict) and not {"role", "from"}.isdisjoint(item) for item in value)
+        and all(isinstance(item, dict) and (not _ROLES.isdisjoint(item) or item.keys() in _PAIRS) for item in value)
     )
 
 
 def exact(row: dict[str, Any], plan: Plan, form: Form) -> Arranged | None:
     """For formats that name every key: other spellings, and lists that are written as text."""
     if form.NAME != "mapping":
-        found = with_usual_names(row, plan)
+        found = with_usual_names(row, plan._replace(chats=()))  # `turns` of a trace are its own
         return None if found is row else Arranged(found, plan.names)
     made = row
     for name in form.columns(row):

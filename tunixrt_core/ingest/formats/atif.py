@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.formats.fields import Item, Options, extended, filled, named_as, rest, source_of
-from tunixrt_core.ingest.reasoning.turns import message_text
-from tunixrt_core.traces.trace import DEFAULT_STEP_TYPE, Step, Trace
+from tunixrt_core.ingest.formats.chats import chat_trace, with_tools
+from tunixrt_core.ingest.formats.fields import Item, Options, filled, rest, source_of
+from tunixrt_core.ingest.reasoning.calls import read_calls
+from tunixrt_core.ingest.reasoning.exchange import exchange_of
+from tunixrt_core.ingest.reasoning.parts import message_text, result_text
+from tunixrt_core.ingest.reasoning.turns import Turn
 from tunixrt_core.util.kinds import kind_of
 
 NAME = "atif"
 
-_FIELDS = {"steps": "system, prompt, steps, final_answer", "agent": "model, meta", "source": "source"}
+_ROLES = {"user": "user", "agent": "assistant", "system": "system"}
+_FIELDS = {
+    "steps": "system, messages, prompt, turns, steps, final_answer",
+    "agent": "model, tools, meta",
+    "source": "source",
+}
 _SPOKEN = ("message", "reasoning_content", "tool_calls", "observation")
 
 
@@ -29,38 +35,32 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
-    """The first user message is the prompt, the agent's last message the answer; all between are steps.
+    """The steps as turns: the agent's last message or call is the answer, the user's last message before it the prompt.
 
-    Their types are `reason`, `message`, `tool_call`, `observation` and `user`. Metrics, times and ids of each ATIF
-    step are kept in `meta.atif`, with the numbers of the steps that it became.
+    Metrics, times and ids of each step are kept in `meta.atif`.
     """
     told = _checked(row.get("steps"))
-    asked = next((i for i, step in enumerate(told) if step["source"] == "user"), None)
-    answered = next((i for i in range(len(told) - 1, -1, -1) if _is_answer(told[i])), None)
-    if asked is None or answered is None or answered < asked:
+    kept: list[dict[str, Any]] = []
+    turns = [turn for i, step in enumerate(told) for turn in _turns(step, f"steps[{i}]", kept)]
+    spoken = [i for i, turn in enumerate(turns) if turn.role == "assistant" and (turn.text.strip() or turn.calls)]
+    asked = next((i for i, turn in enumerate(turns) if turn.role == "user"), len(turns))
+    if not spoken or spoken[-1] < asked:
         raise InvalidTrace("steps", "must hold a message of the user and, after it, one of the agent")
-    system = [_message(told, i) for i in range(asked) if told[i]["source"] == "system"]
-    steps, kept = _steps(told, asked, answered)
-    agent = row.get("agent") if isinstance(row.get("agent"), dict) else {}
-    meta = {"atif": rest(row, ("steps", "source")) | {"steps": kept}}
-    with named_as({"prompt": f"steps[{asked}].message", "final_answer": f"steps[{answered}].message"}):
-        trace = Trace(
-            prompt=_message(told, asked),
-            steps=steps,
-            final_answer=_message(told, answered),
-            system=system[0] if system else None,
-            meta=extended({}, meta),
-            source=source_of(row, options),
-            model=filled(agent.get("model_name")) if agent else None,
-        )
-    return [trace]
+    agent = row["agent"] if isinstance(row.get("agent"), dict) else {}
+    found, tools = with_tools(exchange_of(turns[: spoken[-1] + 1], "steps"), agent)
+    meta = {"atif": rest(row, ("steps", "source", "agent")) | {"agent": rest(agent, tools), "steps": kept}}
+    if later := [turn.raw for turn in turns[spoken[-1] + 1 :]]:
+        found.kept["later"] = later
+    names = {"prompt": "steps", "final_answer": f"{found.answer.field}.message", "steps": found.answer.field}
+    source, model = source_of(row, options), filled(agent.get("model_name"))
+    return [chat_trace(found, options, meta=meta, names=names, source=source, model=model)]
 
 
-def _checked(value: Any) -> Sequence[Mapping[str, Any]]:
+def _checked(value: Any) -> Sequence[dict[str, Any]]:
     if not isinstance(value, list) or not value:
         raise InvalidTrace("steps", f"must be a list of steps, not {kind_of(value)}")
     for i, step in enumerate(value):
-        if not isinstance(step, dict) or step.get("source") not in ("user", "agent", "system"):
+        if not isinstance(step, dict) or step.get("source") not in tuple(_ROLES):
             raise InvalidTrace(f"steps[{i}].source", f"must be user, agent or system, not {_said(step)}")
         if step.get("step_id", i + 1) != i + 1:
             raise InvalidTrace(
@@ -73,47 +73,34 @@ def _said(step: Any) -> str:
     return repr(step.get("source")) if isinstance(step, dict) else kind_of(step)
 
 
-def _is_answer(step: Mapping[str, Any]) -> bool:
-    return step["source"] == "agent" and bool(step.get("message"))
+def _turns(step: dict[str, Any], field: str, kept: list[dict[str, Any]]) -> Iterator[Turn]:
+    """The turn of a step and those of its observation. `kept` gets what else it holds."""
+    role = _ROLES[step["source"]]
+    more = rest(step, _SPOKEN) | {key: step[key] for key in ("message",) if isinstance(step.get(key), list)}
+    calls, left = read_calls(step["tool_calls"], f"{field}.tool_calls") if step.get("tool_calls") else ((), [])
+    if left:
+        more["tool_calls"] = left
+    reasoning = step.get("reasoning_content")
+    thought = reasoning if isinstance(reasoning, str) and role == "assistant" else ""
+    text = message_text(step.get("message"), f"{field}.message")
+    if text or thought or calls or role != "assistant":
+        yield Turn(role, text, {}, step, field, thought, calls if role == "assistant" else ())
+    results = list(_results(step, field, {call.id: call.name for call in calls if call.id is not None}))
+    yield from results
+    if any(turn.more for turn in results):
+        more["observation"] = [turn.more for turn in results]
+    kept.append(more)
 
 
-def _message(told: Sequence[Mapping[str, Any]], i: int) -> str:
-    return message_text(told[i].get("message"), f"steps[{i}].message")
-
-
-def _steps(told: Sequence[Mapping[str, Any]], asked: int, answered: int) -> tuple[tuple[Step, ...], list[Any]]:
-    """The steps of a trace, and for each ATIF step what it holds beside its words."""
-    steps: list[Step] = []
-    kept = []
-    for i, step in enumerate(told):
-        begin = len(steps)
-        for kind, content in _parts(told, i, is_whole=i in (asked, answered)):
-            steps.append(Step(len(steps), content, kind))
-        more = rest(step, _SPOKEN)
-        if isinstance(step.get("message"), list):
-            more["message"] = step["message"]
-        kept.append(more | ({"became": list(range(begin, len(steps)))} if len(steps) > begin else {}))
-    return tuple(steps), kept
-
-
-def _parts(told: Sequence[Mapping[str, Any]], i: int, *, is_whole: bool) -> list[tuple[str, str]]:
-    """What is said in an ATIF step as `(type, text)`; prompt and answer have fields of their own."""
-    step = told[i]
-    found = [(DEFAULT_STEP_TYPE, step.get("reasoning_content"))]
-    if not is_whole and not (step["source"] == "system" and _is_first_system(told, i)):
-        kind = {"agent": "message", "user": "user", "system": "system"}[step["source"]]
-        found.append((kind, _message(told, i)))
-    found += [
-        (kind, _json(step.get(key))) for kind, key in (("tool_call", "tool_calls"), ("observation", "observation"))
-    ]
-    return [(kind, content) for kind, content in found if isinstance(content, str) and content.strip()]
-
-
-def _is_first_system(told: Sequence[Mapping[str, Any]], i: int) -> bool:
-    """Whether this message is the trace's `system`: the first of them, before the user spoke."""
-    before = [step["source"] for step in told[:i]]
-    return "user" not in before and "system" not in before
-
-
-def _json(value: Any) -> str | None:
-    return orjson.dumps(value).decode() if value else None
+def _results(step: Mapping[str, Any], field: str, names: Mapping[str, str]) -> Iterator[Turn]:
+    observed = step.get("observation")
+    results = observed.get("results") if isinstance(observed, Mapping) else None
+    for i, result in enumerate(results if isinstance(results, list) else []):
+        place = f"{field}.observation.results[{i}]"
+        if not isinstance(result, dict):
+            raise InvalidTrace(place, f"must be an object with `content`, not {kind_of(result)}")
+        given = result.get("source_call_id")
+        identity = None if given is None else str(given)
+        text = result_text(result.get("content"), f"{place}.content")
+        more = {key: value for key, value in result.items() if key not in ("source_call_id", "content") and value}
+        yield Turn("tool", text, more, result, place, call_id=identity, name=names.get(identity or ""))

@@ -110,10 +110,10 @@ def object_in(row: Mapping[str, Any], key: str) -> Any:
 
 
 def list_in(row: Mapping[str, Any], key: str) -> Any:
-    """The same for a list."""
+    """The list under `key`, which a table may hold as JSON text."""
     value = row.get(key)
     if isinstance(value, str) and value.startswith("[") and value.endswith("]"):
-        found = parse_row(b'{"list":%s}' % value.encode("utf-8", "surrogatepass"))
+        found = parse_row(b'{"list": ' + value.encode("utf-8", "surrogatepass") + b"}")
         return value if isinstance(found, BadRow) else found["list"]
     return value
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tunixrt_core.errors import InvalidTrace
+from tunixrt_core.ingest.formats.chats import chat_trace, with_tools
 from tunixrt_core.ingest.formats.fields import (
     Item,
     Options,
@@ -18,14 +19,14 @@ from tunixrt_core.ingest.formats.fields import (
     rest,
     scored,
     source_of,
-    split_trace,
 )
 from tunixrt_core.ingest.formats.pair_columns import PairColumns, prompt_turns
 from tunixrt_core.ingest.formats.prompt_completion import rebuilt
 from tunixrt_core.ingest.formats.transcripts import transcript_turns
 from tunixrt_core.ingest.formats.verdicts import PAIR_SCORER
-from tunixrt_core.ingest.reasoning.split import Split, split_completion
-from tunixrt_core.ingest.reasoning.turns import Exchange, Turn, exchange_of, last_role, read_turns, split_turn
+from tunixrt_core.ingest.reasoning.exchange import Exchange, exchange_of
+from tunixrt_core.ingest.reasoning.split import split_completion
+from tunixrt_core.ingest.reasoning.turns import Turn, last_role, read_turns
 from tunixrt_core.traces.scores import PREFERRED, scores_in
 from tunixrt_core.traces.trace import Trace
 
@@ -35,11 +36,11 @@ SIDES = {"chosen": 1.0, "rejected": 0.0}
 
 
 class _Side(NamedTuple):
-    """One side of a row: its column, its text or the turns of its answer, and the conversation it answers."""
+    """One side of a row: its column, its text where it is one, and what it says to the prompt."""
 
     column: str
-    answer: str | list[Turn]
-    asked: Exchange
+    text: str | None
+    found: Exchange
 
 
 def matches(row: Mapping[str, Any]) -> bool:
@@ -63,7 +64,7 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     if (known := _exported(row, options)) is not None:
         return known
     sides, more = _sides(row, found)
-    items = [_trace(side, row, found, extended(rest(row, found.used()), more), options) for side in sides]
+    items = [_trace(side, row, found, dict(more), options) for side in sides]
     return _scored(items, found)
 
 
@@ -78,35 +79,25 @@ def _scored(items: list[Trace | InvalidTrace], found: PairColumns) -> list[Item]
 
 
 def _trace(
-    side: _Side, row: Mapping[str, Any], found: PairColumns, meta: dict[str, Any], options: Options
+    side: _Side, row: Mapping[str, Any], columns: PairColumns, more: dict[str, Any], options: Options
 ) -> Trace | InvalidTrace:
-    asked = side.asked
+    asked, tools = with_tools(side.found, row)
+    held = more.get(str(columns.prompt))
+    if not tools and isinstance(held, Mapping):  # OpenAI has them beside the messages
+        asked, inner = with_tools(asked, held)
+        more = rest(more, (str(columns.prompt),)) | ({str(columns.prompt): left} if (left := rest(held, inner)) else {})
     try:
-        split, kept = _split(side, options)
-        return split_trace(
-            split,
-            prompt=asked.prompt,
-            meta=meta,
-            names={"prompt": found.prompt or side.column, "steps": side.column, "final_answer": side.column},
-            extra=kept,
-            system=asked.system,
+        return chat_trace(
+            asked,
+            options,
+            meta=extended(rest(row, {*columns.used(), *tools}), more),
+            names={"prompt": columns.prompt or side.column, "steps": side.column, "final_answer": side.column},
+            split=None if side.text is None else split_completion(side.text, side.column, options.rule),
             source=source_of(row, options),
             model=row.get("model"),
         )
     except InvalidTrace as fault:
         return fault
-
-
-def _split(side: _Side, options: Options) -> tuple[Split, dict[str, Any]]:
-    kept = dict(side.asked.kept)
-    if isinstance(side.answer, str):
-        return split_completion(side.answer, side.column, options.rule), kept
-    *between, last = side.answer
-    if between:
-        kept["between"] = [turn.raw for turn in between]
-    if last.more:
-        kept["message_keys"] = {**kept.get("message_keys", {}), "answer": last.more}
-    return split_turn(last, options.rule), kept
 
 
 def _exported(row: Mapping[str, Any], options: Options) -> list[Item] | None:
@@ -140,8 +131,8 @@ def _sides(row: Mapping[str, Any], found: PairColumns) -> tuple[list[_Side], dic
     if found.prompt is None:
         raise InvalidTrace("prompt", "is missing. Name it, or begin both sides with its turns")
     turns, kept, system = prompt_turns(row, found)
-    asked = _asked(turns, found.prompt, system)
-    return [_Side(column, _answer(value, column), asked) for column, value in told.items()], kept
+    _check_prompt(turns, found.prompt)
+    return [_side(column, turns, value, system) for column, value in told.items()], kept
 
 
 def _implicit(
@@ -157,16 +148,16 @@ def _implicit(
         raise InvalidTrace(
             other, f"answers another prompt than {one}: the turns before their last answers differ. Pair other answers"
         )
-    asked = _asked(chosen[:end], one, filled(row.get(found.system or "")))
-    kept = _kept_prompt(row, found, chosen[:end])
-    return [_Side(one, _answer(chosen[end:], one), asked), _Side(other, _answer(rejected[end:], other), asked)], kept
+    asked, system = chosen[:end], filled(row.get(found.system or ""))
+    sides = [_side(one, asked, chosen[end:], system), _side(other, asked, rejected[end:], system)]
+    return sides, _kept_prompt(row, found, asked)
 
 
 def _shared(one: list[Turn], other: list[Turn]) -> int:
     """With how many equal turns both begin."""
     same = 0
     for a, b in zip(one, other, strict=False):
-        if (a.role, a.text, a.more) != (b.role, b.text, b.more):
+        if a._replace(raw={}, field="") != b._replace(raw={}, field=""):
             break
         same += 1
     return same
@@ -182,17 +173,19 @@ def _kept_prompt(row: Mapping[str, Any], found: PairColumns, turns: list[Turn]) 
     return {str(found.prompt): value}
 
 
-def _asked(turns: list[Turn], field: str, system: str | None) -> Exchange:
-    if not turns or turns[-1].role != "user":
+def _check_prompt(turns: Sequence[Turn], field: str) -> None:
+    if not turns or turns[-1].role not in ("user", "tool"):
         raise InvalidTrace(field, "must end with a turn of the user")
-    return exchange_of([*turns, Turn("assistant", "", {}, {}, field)], field, system)
 
 
-def _answer(value: str | list[Turn], column: str) -> str | list[Turn]:
-    if isinstance(value, list) and (not value or value[-1].role != "assistant"):
+def _side(column: str, asked: Sequence[Turn], value: str | list[Turn], system: str | None) -> _Side:
+    if isinstance(value, str):
+        said = Turn("assistant", value, {}, {"role": "assistant", "content": value}, column)
+        return _Side(column, value, exchange_of([*asked, said], column, system))
+    if not value or value[-1].role != "assistant":
         found = f", not {last_role(value)}" if value else ""
         raise InvalidTrace(column, f"must end with a turn of the assistant{found}. Put the answer last")
-    return value
+    return _Side(column, None, exchange_of([*asked, *value], column, system))
 
 
 def _told(value: Any, column: str) -> str | list[Turn]:

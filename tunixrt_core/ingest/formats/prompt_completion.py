@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
+from tunixrt_core.ingest.formats.chats import chat_trace, tool_columns, with_tools
 from tunixrt_core.ingest.formats.fields import (
     Item,
     Options,
@@ -15,11 +16,10 @@ from tunixrt_core.ingest.formats.fields import (
     rest,
     scored,
     source_of,
-    split_trace,
 )
+from tunixrt_core.ingest.reasoning.exchange import Exchange, exchange_of
 from tunixrt_core.ingest.reasoning.split import Split, split_completion
-from tunixrt_core.ingest.reasoning.steps import Rule
-from tunixrt_core.ingest.reasoning.turns import Exchange, Turn, exchange_of, last_role, read_turns, roles_of, split_turn
+from tunixrt_core.ingest.reasoning.turns import Turn, last_role, read_turns, roles_of
 from tunixrt_core.traces.metadata import rebuild_completion, rebuild_messages
 from tunixrt_core.traces.scores import scores_in
 from tunixrt_core.traces.trace import Trace
@@ -35,7 +35,12 @@ def matches(row: Mapping[str, Any]) -> bool:
 
 
 def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
-    return _FIELDS | ({"label": "score"} if isinstance(row.get("label"), bool) else {})
+    found = dict(_FIELDS)
+    if isinstance(asked := row.get("prompt"), list):
+        found["prompt"] = "system, prompt" + (", messages" if len(asked) > 2 else "")
+    if isinstance(said := row.get("completion"), list) and len(said) > 1:
+        found["completion"] += ", turns"
+    return found | tool_columns(row) | ({"label": "score"} if isinstance(row.get("label"), bool) else {})
 
 
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
@@ -43,17 +48,20 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     metadata = export_metadata(row)
     if metadata and (known := rebuilt(row.get("prompt"), row.get("completion"), row.get("tools"), metadata)):
         return [scored(labelled(known, options), scores_in(metadata))]
-    asked = prompt_of(row.get("prompt"), "prompt")
-    split, kept = _completion(row.get("completion"), asked, options.rule)
-    used = set(_FIELDS)
+    prompt, completion = row.get("prompt"), row.get("completion")
+    if isinstance(prompt, str) and isinstance(completion, str):
+        found = Exchange(None, prompt, Turn("assistant", completion, {}, {}, "completion"), {})
+    else:
+        found = completed(prompt_turns(prompt, "prompt"), completion, "completion")
+    found, tools = with_tools(found, row)
+    used = {*_FIELDS, *tools}
     scores = flag("label", row.get("label"), scorer="trl") if isinstance(row.get("label"), bool) else []
-    trace = split_trace(
-        split,
-        prompt=asked.prompt,
+    trace = chat_trace(
+        found,
+        options,
         meta=rest(row, used | {"label"} if scores else used),
-        names=_NAMES,
-        extra=kept,
-        system=asked.system,
+        names=_NAMES if isinstance(completion, str) else {"steps": "completion", "system": "prompt"},
+        split=text_split(completion, "completion", options),
         source=source_of(row, options),
         model=row.get("model"),
     )
@@ -69,31 +77,45 @@ def rebuilt(prompt: Any, completion: Any, tools: Any, metadata: dict[str, Any]) 
     return None
 
 
-def prompt_of(value: Any, field: str) -> Exchange:
-    """A prompt of text or messages, of which the last is the user's; its answer is still empty."""
-    nothing = Turn("assistant", "", {}, {}, field)
+def prompt_turns(value: Any, field: str) -> list[Turn]:
+    """The turns of a prompt: text, or messages that end with the user's or with the result of a tool.
+
+    Raises InvalidTrace.
+    """
     if isinstance(value, str):
-        return Exchange(None, value, nothing, {})
+        return [Turn("user", value, {}, {"role": "user", "content": value}, field)]
     turns = read_turns(value, field)
-    if not turns or turns[-1].role != "user":
+    if not turns or turns[-1].role not in ("user", "tool"):
         raise InvalidTrace(
             field, f"must end with a turn of the user, not {last_role(turns)}. Put the answer into `completion`"
         )
-    return exchange_of([*turns, nothing], field)
+    return turns
 
 
-def _completion(value: Any, asked: Exchange, rule: Rule) -> tuple[Split, dict[str, Any]]:
+def prompt_of(value: Any, field: str) -> Exchange:
+    """A prompt of text or messages; its answer is still empty. Raises InvalidTrace."""
+    return exchange_of([*prompt_turns(value, field), Turn("assistant", "", {}, {}, field)], field)
+
+
+def last_question(turns: Sequence[Turn]) -> str:
+    """The text of the last turn of the user; empty where there is none."""
+    return next((turn.text for turn in reversed(turns) if turn.role == "user"), "")
+
+
+def completed(asked: Sequence[Turn], value: Any, field: str, system: str | None = None) -> Exchange:
+    """What a prompt and a completion say together: text, or messages that end with the assistant's.
+
+    Raises InvalidTrace.
+    """
     if isinstance(value, str):
-        return split_completion(value, "completion", rule), asked.kept
-    turns = read_turns(value, "completion")
-    if not turns or turns[-1].role != "assistant" or any(turn.role in ("user", "system") for turn in turns):
-        raise InvalidTrace(
-            "completion",
-            f"must hold one turn of the assistant, and no other but tools; its roles are {roles_of(turns)}",
-        )
-    kept = dict(asked.kept)
-    if turns[:-1]:
-        kept["between"] = [turn.raw for turn in turns[:-1]]
-    if turns[-1].more:
-        kept["message_keys"] = {**kept.get("message_keys", {}), "answer": turns[-1].more}
-    return split_turn(turns[-1], rule), kept
+        turns = [Turn("assistant", value, {}, {"role": "assistant", "content": value}, field)]
+    else:
+        turns = read_turns(value, field)
+    if not turns or turns[-1].role != "assistant":
+        raise InvalidTrace(field, f"must end with a turn of the assistant; its roles are {roles_of(turns)}")
+    return exchange_of([*asked, *turns], field, system)
+
+
+def text_split(value: Any, field: str, options: Options) -> Split | None:
+    """The split of a completion that is text; None for messages, which are split as the turn that they end with."""
+    return split_completion(value, field, options.rule) if isinstance(value, str) else None

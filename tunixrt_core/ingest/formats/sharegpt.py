@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tunixrt_core.ingest.formats.fields import Item, Options, filled, rest, source_of, split_trace
-from tunixrt_core.ingest.reasoning.turns import exchange_of, read_turns, split_turn
+from tunixrt_core.ingest.formats.chats import chat_columns, chat_trace, with_tools
+from tunixrt_core.ingest.formats.fields import Item, Options, filled, rest, source_of
+from tunixrt_core.ingest.reasoning.exchange import exchange_of
+from tunixrt_core.ingest.reasoning.turns import read_turns
 
 NAME = "sharegpt"
 
-_FIELDS = {
-    "conversations": "prompt, steps, final_answer",
-    "system": "system",
-    "source": "source",
-    "model": "model",
-}
+_FIELDS = {"system": "system", "source": "source", "model": "model"}
 _NAMES = {"prompt": "conversations", "steps": "conversations"}
 
 
@@ -24,25 +21,17 @@ def matches(row: Mapping[str, Any]) -> bool:
 
 
 def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
-    return _FIELDS
+    return chat_columns(row, "conversations") | _FIELDS
 
 
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """As with messages. A `question` that says the same as the prompt is not kept twice."""
     system = filled(row.get("system"))
     found = exchange_of(read_turns(row.get("conversations"), "conversations"), "conversations", system)
-    meta = rest(row, ("conversations", "source", "model", *(["system"] if system or row.get("system") is None else [])))
+    found, tools = with_tools(found, row)
+    blank = ["system"] if system or row.get("system") is None else []
+    meta = rest(row, ("conversations", "source", "model", *blank, *tools))
     if meta.get("question") == found.prompt:
         del meta["question"]
-    return [
-        split_trace(
-            split_turn(found.answer, options.rule),
-            prompt=found.prompt,
-            meta=meta,
-            names=_NAMES | {"final_answer": found.answer.field},
-            extra=found.kept,
-            system=found.system,
-            source=source_of(row, options),
-            model=row.get("model"),
-        )
-    ]
+    source = source_of(row, options)
+    return [chat_trace(found, options, meta=meta, names=_NAMES, source=source, model=row.get("model"))]

@@ -67,6 +67,7 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
             final_answer=answer,
             meta=extended(rest(row, _FIELDS), extra),
             system=asked.system,
+            conversation=asked.conversation,
             source=source_of(row, options),
             model=row.get("model"),
         )

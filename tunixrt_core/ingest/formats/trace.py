@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunixrt_core.ingest.formats.fields import Item, Options, labelled, list_in, object_in
-from tunixrt_core.traces.conversation import FIELDS
+from tunixrt_core.traces.conversation import FIELDS as CONVERSATION
 from tunixrt_core.traces.trace import Trace
 
 NAME = "trace"
@@ -22,7 +22,7 @@ _OWN = (
     "model",
     "trace_version",
     "layout",
-    *FIELDS,
+    *CONVERSATION,
 )
 
 
@@ -37,5 +37,5 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """The trace as it was written. A source given here is used where the row names none."""
     held = {key: object_in(row, key) for key in ("meta", "layout") if isinstance(row.get(key), str)}
-    held |= {key: list_in(row, key) for key in FIELDS if isinstance(row.get(key), str)}
+    held |= {key: list_in(row, key) for key in CONVERSATION if isinstance(row.get(key), str)}
     return [labelled(Trace.from_dict({**row, **held} if held else row), options)]

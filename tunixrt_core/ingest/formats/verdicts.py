@@ -47,6 +47,11 @@ def _flag(value: Any) -> float | None:
     return float(value) if isinstance(value, bool) else None
 
 
+def _kept(value: Any) -> float | None:
+    """Of a mark that leaves a message out."""
+    return float(not value) if isinstance(value, bool) else None
+
+
 Reading = Callable[[Any], float | None]
 # column -> name of the score, and how its value is read. The column is the scorer; `label` is TRL's.
 _COLUMNS: Mapping[str, tuple[str, Reading]] = (
@@ -65,8 +70,10 @@ _COLUMNS: Mapping[str, tuple[str, Reading]] = (
     )
 )  # fmt: skip
 # of the message that is the answer; those of other messages say nothing about it
-_IN_MESSAGE: Mapping[str, Reading] = dict.fromkeys(("weight", "loss_weight"), _number) | dict.fromkeys(
-    ("train", "trainable", "loss"), _flag
+_IN_MESSAGE: Mapping[str, Reading] = (
+    dict.fromkeys(("weight", "loss_weight", "loss_mask"), _number)
+    | dict.fromkeys(("train", "trainable", "loss"), _flag)
+    | dict.fromkeys(("masked", "mask"), _kept)
 )
 # Where `label` can be nothing but the verdict on a completion, 1 and 0 and their words are read too.
 _LABELLED = frozenset({"prompt_completion", "messages", "sharegpt"})

@@ -1,81 +1,65 @@
-"""Chat messages of any dialect: prompt, answer and other turns."""
+"""Chat messages of any dialect, as turns of one form."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.reasoning.split import Split, split_completion, split_fields
-from tunixrt_core.ingest.reasoning.steps import Rule
+from tunixrt_core.ingest.reasoning.calls import calls_from_text, hermes_calls, read_calls
+from tunixrt_core.ingest.reasoning.parts import Part, read_part, result_text
+from tunixrt_core.traces.conversation import Call
 from tunixrt_core.util.kinds import kind_of
 
-_ROLES = {
-    "human": "user",
-    "gpt": "assistant",
-    "model": "assistant",
-    "chatgpt": "assistant",
-    "bot": "assistant",
-    "developer": "system",
-}
+_ROLES = (
+    dict.fromkeys(("user", "human", "prompter"), "user")
+    | dict.fromkeys(("assistant", "gpt", "model", "chatgpt", "bot", "ai", "agent", "chatbot"), "assistant")
+    | dict.fromkeys(("system", "developer"), "system")
+    | dict.fromkeys(("tool", "function", "ipython", "observation", "environment"), "tool")
+    | dict.fromkeys(("tool_response", "function_response", "tool_result", "function_result"), "tool")
+)
+_ROLES_OF_TYPES = {"function_call": "assistant", "reasoning": "assistant", "function_call_output": "tool"}
+_CALLING = frozenset({"function_call", "tool_call", "tool_calls"})  # roles whose text is a call of the assistant
 _NO_MESSAGE = "must be a message with `role` and text `content`"
 _SHOWN = 8
 _REASONING = ("reasoning_content", "thinking", "reasoning")
+_ROLE_KEYS = ("role", "from", "speaker")
+_TEXT_KEYS = ("content", "value", "text", "parts")
+_CALL_KEYS = ("tool_calls", "function_call")
+_CALL_IDS = ("tool_call_id", "call_id", "tool_use_id")
+_TOOL_NAMES = ("name", "tool_name")
+_PLAIN_KEYS = ({"role", "content"}, {"from", "value"})
+# whether a turn is trained: keys that say so, and keys that say the opposite
+_TRAINED = ("weight", "train", "trainable", "loss", "loss_weight", "loss_mask")
+_MASKED = ("masked", "mask")
 
 
 class Turn(NamedTuple):
-    """One message. `more` holds its keys besides role and text; `field` is its path in the row."""
+    """One turn. `more` holds keys of its message besides those that are read; `field` is its path in the row.
+
+    The other fields are those of a `Message`.
+    """
 
     role: str
     text: str
     more: dict[str, Any]
     raw: dict[str, Any]
     field: str
-
-
-class Exchange(NamedTuple):
-    """A prompt and its answer. `kept` is what the other turns and the other keys of these held, for `meta`."""
-
-    system: str | None
-    prompt: str
-    answer: Turn
-    kept: dict[str, Any]
+    reasoning: str = ""
+    calls: tuple[Call, ...] = ()
+    call_id: str | None = None
+    name: str | None = None
+    train: bool | None = None
 
 
 def read_turns(value: Any, field: str) -> list[Turn]:
-    """Messages with `role` and `content`, or `from` and `value`. Raises InvalidTrace naming the message."""
+    """The turns of messages, of which one may hold several. Raises InvalidTrace naming the message."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise InvalidTrace(
             field, f"must be text or a list of messages, not {kind_of(value)}. Write each message as an object"
         )
-    return [_turn(message, f"{field}[{i}]") for i, message in enumerate(value)]
-
-
-def exchange_of(turns: Sequence[Turn], field: str, system: str | None = None) -> Exchange:
-    """The last turn of the assistant and the last one of the user before it; a first system turn, if any.
-
-    Every other turn is kept as it is: `earlier` before the prompt, `between` prompt and answer, `later`.
-    """
-    answered = next((i for i in range(len(turns) - 1, -1, -1) if turns[i].role == "assistant"), None)
-    if answered is None:
-        raise InvalidTrace(field, f"holds no turn of the assistant; {_roles_meant(turns, 'assistant')}")
-    asked = next((i for i in range(answered - 1, -1, -1) if turns[i].role == "user"), None)
-    if asked is None:
-        raise InvalidTrace(
-            field, f"holds no turn of the user before the assistant's last; {_roles_meant(turns, 'user')}"
-        )
-    first = int(system is None and turns[0].role == "system")
-    groups = {
-        "earlier": turns[first:asked],
-        "between": turns[asked + 1 : answered],
-        "later": turns[answered + 1 :],
-    }
-    kept: dict[str, Any] = {name: [turn.raw for turn in group] for name, group in groups.items() if group}
-    own = {"system": turns[0].more if first else {}, "prompt": turns[asked].more, "answer": turns[answered].more}
-    if more := {name: found for name, found in own.items() if found}:
-        kept["message_keys"] = more
-    return Exchange(turns[0].text if first else system, turns[asked].text, turns[answered], kept)
+    return [turn for i, message in enumerate(value) for turn in _turns(message, f"{field}[{i}]")]
 
 
 def roles_of(turns: Sequence[Turn]) -> str:
@@ -88,11 +72,117 @@ def last_role(turns: Sequence[Turn]) -> str:
     return repr(turns[-1].role) if turns else "with nothing"
 
 
-def _roles_meant(turns: Sequence[Turn], wanted: str) -> str:
-    """The roles that there are, and the one that may be meant."""
+def roles_meant(turns: Sequence[Turn], wanted: str) -> str:
+    """The existing roles, and the one that may be meant."""
     alike = get_close_matches(wanted, {turn.role for turn in turns}, 1, 0.7)
     hint = f". Did you mean {wanted!r} by {alike[0]!r}?" if alike and alike[0] != wanted else ""
     return f"its roles are {roles_of(turns)}{hint}"
+
+
+def role_of(message: Any) -> str | None:
+    """The role of a message in the words of a conversation; None for what has none."""
+    told = _role(message) if isinstance(message, Mapping) else None
+    return None if told is None else _usual(told)
+
+
+def _usual(told: str) -> str:
+    word = told.strip().lower().replace("-", "_")
+    return "assistant" if word in _CALLING else _ROLES.get(word, told)
+
+
+def _turns(message: Any, field: str) -> Sequence[Turn]:
+    if not isinstance(message, dict):
+        raise InvalidTrace(field, f"{_NO_MESSAGE}, not {kind_of(message)}")
+    if len(message) == 2 and message.keys() in _PLAIN_KEYS:  # most messages, in a tenth of the time
+        said, content = (
+            (message["role"], message["content"]) if "role" in message else (message["from"], message["value"])
+        )
+        role = _ROLES.get(said) if isinstance(said, str) else None
+        if role is not None and isinstance(content, str) and "<tool_" not in content:
+            return (Turn(role, content, {}, message, field),)
+    if (told := _role(message)) is None:
+        if (pair := _pair(message, field)) is not None:
+            return pair
+        raise InvalidTrace(field, f"{_NO_MESSAGE}; it has the keys {', '.join(map(str, message)) or 'none'}")
+    return _read(message, told, field)
+
+
+def _role(message: Mapping[str, Any]) -> str | None:
+    """The role in the words of the file; of LangChain's messages and of OpenAI's responses, the type says it."""
+    key = next((key for key in _ROLE_KEYS if key in message), None)
+    if key is not None:
+        return message[key] if isinstance(message[key], str) else None
+    kind = message.get("type")
+    if not isinstance(kind, str):
+        return None
+    return _ROLES_OF_TYPES.get(kind, kind if "content" in message and kind in _ROLES else None)
+
+
+def _pair(message: dict[str, Any], field: str) -> Sequence[Turn] | None:
+    """Turns whose roles are the keys of one object, such as `{"human": ..., "assistant": ...}`; None for others."""
+    roles = _ROLES | {"input": "user", "output": "assistant", "question": "user", "answer": "assistant"}
+    if len(message) < 2 or not all(str(key).lower() in roles and isinstance(v, str) for key, v in message.items()):
+        return None
+    said = [(roles[key.lower()], text, f"{field}.{key}") for key, text in message.items()]
+    return [Turn(role, text, {}, {"role": role, "content": text}, at) for role, text, at in said if text]
+
+
+def _read(message: dict[str, Any], told: str, field: str) -> Sequence[Turn]:
+    role = _usual(told)
+    key = next((key for key in _TEXT_KEYS if key in message), None)
+    content = message.get(key or "")
+    if isinstance(content, dict) and isinstance(content.get("parts"), list):
+        content = content["parts"]
+    used = {*_ROLE_KEYS, key} if message.keys() & set(_ROLE_KEYS) else {key}
+    more = {name: value for name, value in message.items() if name not in used and value is not None}
+    own = Turn(role, "", more, message, field)
+    if role == "assistant":
+        own = _assistant(own, message)
+    elif role == "tool":
+        own = _tool(own, message)
+    if isinstance(content, list):
+        return _of_parts(own, [read_part(part, f"{field}.{key}[{i}]") for i, part in enumerate(content)], content)
+    if key is None and role == "assistant" and message.get("type") in ("function_call", "reasoning"):
+        return _of_parts(own._replace(more={}), [read_part(message, field)], [message])
+    if key is None and role == "tool" and "output" in message:
+        del own.more["output"]
+        own.more.pop("type", None)
+        return (own._replace(text=result_text(message["output"], f"{field}.output")),)
+    text = _text(content, field, message, role)
+    if told.strip().lower().replace("-", "_") in _CALLING and (found := calls_from_text(text)) is not None:
+        return (own._replace(text=found[0], calls=own.calls + found[1]),)
+    return _of_text(own, text)
+
+
+def _text(content: Any, field: str, message: Mapping[str, Any], role: str) -> str:
+    if isinstance(content, str):
+        return content
+    if role == "tool" and content is not None:
+        return result_text(content, field)
+    if content is None and any(key in message for key in ("content", *_CALL_KEYS)):
+        return ""  # a turn that only calls tools
+    found = "no `content`" if content is None else f"{kind_of(content)} as `content`"
+    raise InvalidTrace(field, f"{_NO_MESSAGE}; it has {found}")
+
+
+# --- what is in a turn -----------------------------------------------------------------------------------------------
+
+
+def _assistant(turn: Turn, message: dict[str, Any]) -> Turn:
+    """With the calls, the reasoning and the mark of a turn of the assistant."""
+    calls: tuple[Call, ...] = ()
+    for key in _CALL_KEYS:
+        if value := message.get(key):
+            found, rest = read_calls(value, f"{turn.field}.{key}")
+            calls += found
+            turn.more.pop(key, None)
+            if rest:
+                turn.more[key] = rest
+    reasoning = reasoning_of(message) or ""
+    for key in _REASONING if reasoning else ():
+        if message.get(key) == reasoning:
+            turn.more.pop(key, None)
+    return turn._replace(calls=calls, reasoning=reasoning, train=_train(message))
 
 
 def reasoning_of(message: Mapping[str, Any]) -> str | None:
@@ -101,57 +191,115 @@ def reasoning_of(message: Mapping[str, Any]) -> str | None:
     return next((value for value in found if isinstance(value, str) and value.strip()), None)
 
 
-def split_turn(turn: Turn, rule: Rule) -> Split:
-    """Steps and answer of the assistant's turn. Raises InvalidTrace."""
-    if reasoning := reasoning_of(turn.raw):
-        return split_fields(reasoning, turn.text, rule)
-    key = "value" if "value" in turn.raw else "content"
-    return split_completion(turn.text, f"{turn.field}.{key}", rule)
+def _train(message: Mapping[str, Any]) -> bool | None:
+    for key in _TRAINED:
+        if isinstance(value := message.get(key), bool | int | float):
+            return value > 0
+    for key in _MASKED:
+        if isinstance(value := message.get(key), bool | int):
+            return not value
+    return None
 
 
-def _turn(message: Any, field: str) -> Turn:
-    if not isinstance(message, dict):
-        raise InvalidTrace(field, f"must be a message with `role` and text `content`, not {kind_of(message)}")
-    role, content = (message.get(key, message.get(other)) for key, other in (("role", "from"), ("content", "value")))
-    used = {"role", "from", "content", "value"} if "role" in message or "from" in message else set()
-    if not isinstance(role, str) or not used:
-        raise InvalidTrace(field, f"{_NO_MESSAGE}; it has the keys {', '.join(map(str, message)) or 'none'}")
-    more = {key: value for key, value in message.items() if key not in used and value is not None}
-    if reasoning := reasoning_of(message):
-        more = {key: value for key, value in more.items() if not (key in _REASONING and value == reasoning)}
-    if isinstance(content, list) and len(content) > 1:
-        more["content"] = content
-    return Turn(_ROLES.get(role, role), _text(content, field, message), more, message, field)
+def unmarked(more: Mapping[str, Any]) -> dict[str, Any]:
+    """What `train` of a message does not say already."""
+    exact = (True, False)
+    return {key: value for key, value in more.items() if not (key in (*_TRAINED, *_MASKED) and value in exact)}
 
 
-def _text(content: Any, field: str, keys: Mapping[str, Any]) -> str:
-    """The text of a content: a string, or parts that are all text. A message of tool calls may have none."""
-    if isinstance(content, str):
-        return content
-    if content is None and any(key in keys for key in ("content", "tool_calls", "function_call")):
-        return ""  # a turn that only calls tools; as an answer it is empty, which the trace refuses
-    if not isinstance(content, list):
-        found = "no `content`" if content is None else f"{kind_of(content)} as `content`"
-        raise InvalidTrace(field, f"{_NO_MESSAGE}; it has {found}")
-    return message_text(content, f"{field}.content")
+def _tool(turn: Turn, message: Mapping[str, Any]) -> Turn:
+    """With the call that the result answers and the name of the tool."""
+    ids = next((key for key in _CALL_IDS if message.get(key) is not None), None)
+    names = (*_TOOL_NAMES, "function")  # Inspect names the tool so
+    name = next((key for key in names if isinstance(message.get(key), str) and message[key]), None)
+    for key in (ids, name):
+        turn.more.pop(key or "", None)
+    return turn._replace(
+        call_id=None if ids is None else str(message[ids]), name=None if name is None else message[name]
+    )
 
 
-def message_text(content: Any, field: str) -> str:
-    """Text, or parts that are all text. Raises InvalidTrace naming the part that is not."""
-    if isinstance(content, str) or content is None:
-        return content or ""
-    if not isinstance(content, list):
-        raise InvalidTrace(field, f"must be text or a list of parts, not {kind_of(content)}")
-    return "".join(_part(part, f"{field}[{i}]") for i, part in enumerate(content))
+def _of_text(turn: Turn, text: str) -> Sequence[Turn]:
+    """The turns of a text, which may hold calls or results as Hermes writes them."""
+    if "<tool_" not in text:
+        return (turn._replace(text=text),)
+    if turn.role == "assistant" and not turn.calls:
+        content, calls = hermes_calls(text)
+        return (turn._replace(text=content, calls=calls),)
+    if turn.role in ("user", "tool") and (results := _hermes_results(text)):
+        made = [turn._replace(role="tool", text=result, more={}, train=None) for result in results]
+        made[-1] = made[-1]._replace(more=turn.more)
+        return made
+    return (turn._replace(text=text),)
 
 
-def _part(part: Any, field: str) -> str:
-    if isinstance(part, str):
-        return part
-    found = part.get("text") if isinstance(part, dict) else None
-    if not isinstance(found, str):
-        kind = part.get("type") if isinstance(part, dict) else type(part).__name__
-        raise InvalidTrace(
-            field, f"is a part of type {kind!r}; only text can be read. Leave the part out, or write it as text"
-        )
-    return found
+def _hermes_results(text: str) -> list[str]:
+    """The results that are all of a text; none where writing them gives another text."""
+    opener, closer = "<tool_response>\n", "\n</tool_response>"
+    inner = text.removeprefix(opener).removesuffix(closer)
+    found = inner.split(f"{closer}\n{opener}")
+    same = f"{opener}{inner}{closer}" == text
+    return found if same and not any("tool_response>" in one for one in found) else []
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------
+
+
+def _of_parts(turn: Turn, parts: Sequence[Part], content: list[Any]) -> Sequence[Turn]:
+    """The turns of the parts of a content, which is kept where the turns do not hold all of it."""
+    made = list(_joined(turn, parts)) or [turn]
+    if turn.calls:  # calls beside the content are behind it
+        made[-1] = made[-1]._replace(calls=made[-1].calls + turn.calls)
+    if turn.reasoning:
+        made[0] = made[0]._replace(reasoning=turn.reasoning + made[0].reasoning)
+    kept = {"content": content} if any(part.rest for part in parts) or _joins(made, parts) else {}
+    return [*(one._replace(more={}) for one in made[:-1]), made[-1]._replace(more={**turn.more, **kept})]
+
+
+def _joins(turns: Sequence[Turn], parts: Sequence[Part]) -> bool:
+    """Whether the turns do not tell where a text ended and the next began."""
+    texts = sum(1 for part in parts if part.kind in ("text", "thinking"))
+    return texts > sum((turn.role != "tool" and bool(turn.text)) + bool(turn.reasoning) for turn in turns) and texts > 1
+
+
+def _joined(turn: Turn, parts: Sequence[Part]) -> Iterator[Turn]:
+    """Text and thinking up to the next call or result make a turn; thinking behind text begins another one."""
+    if turn.role == "tool":
+        yield from _results(turn, parts)
+        return
+    blank = turn._replace(text="", reasoning="", calls=())
+    now, begun = blank, False
+    for part in parts:
+        if part.kind == "result":
+            if begun:
+                yield now
+            yield blank._replace(role="tool", text=part.text, call_id=part.call_id, name=part.name, train=None)
+            now, begun = blank, False
+            continue
+        if begun and (now.calls if part.kind in ("text", "thinking") else False):
+            yield now
+            now = blank
+        if begun and part.kind == "thinking" and now.text:
+            yield now
+            now = blank
+        now, begun = _with(now, part), True
+    if begun:
+        yield now
+
+
+def _with(turn: Turn, part: Part) -> Turn:
+    if part.kind == "text":
+        return turn._replace(text=turn.text + part.text)
+    if part.kind == "thinking":
+        return turn._replace(reasoning=turn.reasoning + part.text)
+    assert part.call is not None, "a part of kind call has one"
+    return turn._replace(calls=(*turn.calls, part.call))
+
+
+def _results(turn: Turn, parts: Sequence[Part]) -> Iterator[Turn]:
+    """Parts of a tool's message: its own results, or the text of the one that the message answers."""
+    if all(part.kind == "text" for part in parts):
+        yield turn._replace(text="".join(part.text for part in parts))
+        return
+    for part in parts:
+        yield turn._replace(text=part.text, call_id=part.call_id or turn.call_id, name=part.name or turn.name)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from tunixrt_core.traces.conversation import NO_CONVERSATION, Conversation, calls_text
 from tunixrt_core.traces.rendering.chats import ChatFormat, template_of
 from tunixrt_core.traces.rendering.context import Asked, EarlierThinking, TrainOn, calls_of, context_pieces
@@ -77,6 +79,7 @@ def _said(trace: Trace, style: ReasoningStyle, chat: ChatFormat) -> tuple[Piece,
     if not calls:
         return tuple(turn(trace.steps, trace.final_answer, style, trace.layout))
     if trace.final_answer == calls_text(calls):  # the turn says nothing beside its calls
-        return tuple(turn(trace.steps, calls_of(calls, "", chat), style, None))
+        layout = trace.layout and msgspec.structs.replace(trace.layout, before_answer="", after_answer="")
+        return tuple(turn(trace.steps, calls_of(calls, "", chat), style, layout))
     said = turn(trace.steps, trace.final_answer, style, trace.layout)
     return (*said, Piece(calls_of(calls, trace.final_answer, chat), "answer"))

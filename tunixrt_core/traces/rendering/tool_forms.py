@@ -67,10 +67,8 @@ def llama_tools(tools: Sequence[Tool]) -> str:
 def _llama_results(results: Sequence[Message]) -> Iterator[Piece]:
     for result in results:
         yield Piece("<|start_header_id|>ipython<|end_header_id|>\n\n")
-        yield from (
-            Piece(json_text(result.content), "message"),
-            Piece("<|eot_id|>"),
-        )  # the template writes texts as JSON
+        # the template writes texts as JSON
+        yield from (Piece(json_text(result.content), "message"), Piece("<|eot_id|>"))
 
 
 HERMES = ToolForm(hermes_call, _hermes_results)

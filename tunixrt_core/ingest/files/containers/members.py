@@ -15,11 +15,12 @@ from tunixrt_core.ingest.files.lines import Source
 from tunixrt_core.ingest.files.packed import SUFFIXES, check_proportion, without_suffix
 
 MAX_MEMBERS = 10_000
-_DATA = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather", ".xlsx", ".xlsm")
+_DATA = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather", ".xlsx", ".xlsm", ".eval")
 # files beside the data of a dataset that describe it
 _ABOUT = frozenset(
     {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "metadata.json", "package.json"}
 )
+_OF_A_LOG = frozenset({"header.json", "start.json", "_journal/start.json"})
 _SHOWN = 5
 
 
@@ -88,17 +89,25 @@ def in_zip(source: Source, archive: zipfile.ZipFile) -> Members:
     infos = sorted((info for info in archive.infolist() if not info.is_dir()), key=lambda info: info.filename)
     _check_number(source.name, len(infos))
     check_proportion(source.name, sum(info.file_size for info in infos), sum(info.compress_size for info in infos))
-    found = [info for info in infos if is_data(info.filename)]
+    samples = _samples([info.filename for info in infos])
+    found = [info for info in infos if (info.filename in samples if samples else is_data(info.filename))]
     if not found:
         raise UnreadableFile(f"{source.name} holds no file that can be read{_named([i.filename for i in infos])}.")
     if any(info.flag_bits & 1 for info in found):
         raise UnreadableFile(f"{source.name} is encrypted. Unpack it with its password and import what is in it.")
-    left = [info.filename for info in infos if info not in found and not _is_hidden(info.filename)]
+    left = [info.filename for info in infos if not samples and info not in found and not _is_hidden(info.filename)]
     files = (
         Member(f"{source.name}/{info.filename}", lambda info=info: _opened(archive, info), info.compress_size)  # type: ignore[misc]
         for info in found
     )
     return Members(files, _left_out(left))
+
+
+def _samples(names: Sequence[str]) -> frozenset[str]:
+    """The samples of a log of Inspect, whose other files describe them; none for any other archive."""
+    if _OF_A_LOG.isdisjoint(names):
+        return frozenset()
+    return frozenset(name for name in names if name.startswith("samples/") and name.endswith(".json"))
 
 
 def in_tar(source: Source) -> Members:

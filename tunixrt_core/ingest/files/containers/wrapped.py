@@ -26,7 +26,7 @@ _NUMBERING = frozenset({"row_idx", "truncated_cells"})
 # a document that begins like this holds rows, even where it is one long line
 _BEGINS = re.compile(
     rb'\s*\{(?:[^{}\[\]]{0,4000},)?\s*"(?:data|rows|examples|samples|instances|items|records|results|train|test|'
-    rb'validation|dev|eval|dataset|questions|problems)"\s*:\s*[\[{]'
+    rb'validation|dev|eval|dataset|questions|problems|resourceSpans|observations|spans)"\s*:\s*[\[{]'
     rb'|\s*\{\s*"(?:question|prompt|problem|instruction|query|input)s?"\s*:\s*(?:\[\s*"|\{\s*"0")',
 )
 

@@ -1,0 +1,245 @@
+"""Format `otel`: spans of OpenTelemetry's GenAI conventions and of OpenInference."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from tunixrt_core.errors import InvalidTrace
+from tunixrt_core.ingest.formats.chats import chat_trace, with_tools
+from tunixrt_core.ingest.formats.fields import Item, Options, flag, scored, source_of
+from tunixrt_core.ingest.reasoning.exchange import exchange_of
+from tunixrt_core.ingest.reasoning.parts import message_text
+from tunixrt_core.ingest.reasoning.turns import Turn, read_turns
+from tunixrt_core.traces.scores import GivenScore
+
+NAME = "otel"
+
+_SPAN_IDS = ("spanId", "span_id")
+_OWN = ("gen_ai.", "llm.")
+_INPUT, _OUTPUT = "gen_ai.input.messages", "gen_ai.output.messages"
+_SYSTEM, _TOOLS = "gen_ai.system_instructions", "gen_ai.tool.definitions"
+_MODELS = ("gen_ai.response.model", "gen_ai.request.model", "llm.model_name")
+# older conventions: an attribute for each value of each message
+_INDEXED = re.compile(r"(gen_ai\.prompt|gen_ai\.completion|llm\.input_messages|llm\.output_messages)\.(\d+\..+)")
+_INDEXED_TOOLS = re.compile(r"(llm\.tools|llm\.request\.functions)\.(\d+\..+)")
+_ASKED, _SAID = ("gen_ai.prompt", "llm.input_messages"), ("gen_ai.completion", "llm.output_messages")
+_EVENT = re.compile(r"gen_ai\.(system|user|assistant|tool)\.message")
+_FIELDS = {
+    "attributes": "system, messages, prompt, turns, steps, final_answer, tools, model",
+    "events": "messages, score",
+}
+
+
+def matches(row: Mapping[str, Any]) -> bool:
+    if isinstance(row.get("attributes"), list | dict):
+        context = row.get("context")
+        return any(key in row or (isinstance(context, dict) and key in context) for key in _SPAN_IDS)
+    return any(isinstance(key, str) and key in (_INPUT, _OUTPUT) for key in row)
+
+
+def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
+    return {key: "messages" for key in row if key.startswith(_OWN)} | _FIELDS
+
+
+def read(row: Mapping[str, Any], options: Options) -> list[Item]:
+    """The messages of a span, input before output. A span without messages gives nothing.
+
+    Other attributes and the rest of the span are kept in `meta.otel`.
+    """
+    held = _attributes(row)
+    told = dict(held)
+    for event in _events(row):
+        told |= {key: value for key, value in event[1].items() if key in (_INPUT, _OUTPUT, _SYSTEM, _TOOLS)}
+    turns, used = _messages(told, row)
+    if not any(turn.role == "assistant" for turn in turns):
+        return []
+    found = exchange_of(turns, _INPUT)
+    found, tools = with_tools(found, {"tools": _tools(told)})
+    model = next((name for name in _MODELS if isinstance(told.get(name), str) and told[name]), "")
+    used |= {model, *(_tool_names(told) if tools else ())}
+    left = {key: value for key, value in held.items() if key not in used}
+    span = {key: value for key, value in row.items() if key not in ("attributes", *held)} if held is not row else {}
+    span |= {"attributes": left} if left else {}
+    trace = chat_trace(
+        found,
+        options,
+        meta={"otel": span} if span else {},
+        names={"prompt": _INPUT, "steps": found.answer.field, "system": _SYSTEM},
+        source=source_of(row, options),
+        model=told.get(model),
+    )
+    return [scored(trace, _scores(row))]
+
+
+# --- attributes ------------------------------------------------------------------------------------------------------
+
+
+def _attributes(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Name -> value, from OTLP's pairs, an object, or columns."""
+    held = row.get("attributes")
+    if isinstance(held, list):
+        return _pairs(held)
+    if isinstance(held, dict):
+        return dict(_flat(held))
+    return {key: value for key, value in row.items() if key.startswith(_OWN)}
+
+
+def _pairs(pairs: Sequence[Any]) -> dict[str, Any]:
+    return {str(pair.get("key")): _value(pair.get("value")) for pair in pairs if isinstance(pair, dict)}
+
+
+def _value(value: Any) -> Any:
+    """A value of OTLP in JSON: `{"stringValue": ...}` and so on."""
+    if not isinstance(value, dict) or len(value) != 1:
+        return value
+    ((kind, held),) = value.items()
+    inner = held.get("values") if isinstance(held, dict) else None
+    if kind == "arrayValue":
+        return [_value(item) for item in inner or []]
+    if kind == "kvlistValue":
+        return _pairs(inner or [])
+    if kind == "intValue" and isinstance(held, str) and held.lstrip("-").isdecimal():
+        return int(held)
+    return held
+
+
+def _flat(held: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Objects inside of objects as names with dots, down to what is no object."""
+    for key, value in held.items():
+        name = f"{before}{key}"
+        if isinstance(value, dict) and name not in (_INPUT, _OUTPUT) and (name + ".").startswith(_OWN):
+            yield from _flat(value, f"{name}.")
+        else:
+            yield name, value
+
+
+def _json(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return value
+
+
+# --- messages --------------------------------------------------------------------------------------------------------
+
+
+def _messages(told: Mapping[str, Any], row: Mapping[str, Any]) -> tuple[list[Turn], set[str]]:
+    """The turns of a span, and the attributes that they came from."""
+    if told.get(_INPUT) is not None or told.get(_OUTPUT) is not None:
+        turns = _system(told.get(_SYSTEM))
+        for name in (_INPUT, _OUTPUT):
+            if told.get(name) is not None:
+                turns += read_turns(_json(told[name]), name)
+        return turns, {_INPUT, _OUTPUT, _SYSTEM}
+    indexed = {key: found for key in told if (found := _INDEXED.fullmatch(key))}
+    if indexed:
+        turns = []
+        for names in (_ASKED, _SAID):
+            for name in names:
+                parts = {found[2]: told[key] for key, found in indexed.items() if found[1] == name}
+                turns += read_turns([_plain(message) for message in _nested(parts)], name) if parts else []
+        return turns, set(indexed)
+    return [turn for name, held in _events(row) for turn in _said(name, held)], set()
+
+
+def _system(value: Any) -> list[Turn]:
+    found = _json(value)
+    if found is None or found == "":
+        return []
+    text = found if isinstance(found, str) else message_text(found, _SYSTEM)
+    return [Turn("system", text, {}, {"role": "system", "content": text}, _SYSTEM)]
+
+
+def _nested(parts: Mapping[str, Any]) -> list[Any]:
+    """`{"0.role": ..., "0.tool_calls.0.name": ...}` as a list of objects."""
+    whole: dict[str, Any] = {}
+    for path, value in parts.items():
+        at = whole
+        *outer, last = path.split(".")
+        for key in outer:
+            inner = at.setdefault(key, {})
+            if not isinstance(inner, dict):
+                raise InvalidTrace(path, "is a value and holds others. Write the span again")
+            at = inner
+        at[last] = value
+    found = _listed(whole)
+    return found if isinstance(found, list) else [found]
+
+
+def _listed(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    made = {key: _listed(inner) for key, inner in value.items()}
+    if made and all(key.isdecimal() for key in made):
+        return [made[key] for key in sorted(made, key=int)]
+    return made
+
+
+def _plain(message: Any) -> Any:
+    """A message of OpenInference without the names around its values."""
+    if not isinstance(message, dict):
+        return message
+    found = dict(message["message"]) if isinstance(message.get("message"), dict) else dict(message)
+    if isinstance(calls := found.get("tool_calls"), list):
+        found["tool_calls"] = [c["tool_call"] if isinstance(c, dict) and "tool_call" in c else c for c in calls]
+    if isinstance(contents := found.pop("contents", None), list) and "content" not in found:
+        found["content"] = [c.get("message_content", c) if isinstance(c, dict) else c for c in contents]
+    if "content" not in found and not found.get("tool_calls"):
+        found["content"] = ""
+    if isinstance(content := _json(found.get("content")), list) and all(isinstance(part, dict) for part in content):
+        found["content"] = content
+    return found
+
+
+def _events(row: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for event in row["events"] if isinstance(row.get("events"), list) else []:
+        if isinstance(event, dict) and isinstance(event.get("name"), str):
+            body = event.get("body")
+            yield event["name"], _attributes(event) | (body if isinstance(body, dict) else {})
+
+
+def _said(name: str, held: Mapping[str, Any]) -> list[Turn]:
+    """The turn of an event such as `gen_ai.user.message`, or of `gen_ai.choice`."""
+    told = {key: _json(value) if key in ("message", "tool_calls") else value for key, value in held.items()}
+    if name == "gen_ai.choice":
+        message = told.get("message") if isinstance(told.get("message"), dict) else told
+        return read_turns([{"role": "assistant", **(message or {})}], name)
+    found = _EVENT.fullmatch(name)
+    return read_turns([{"role": found[1], **told}], name) if found else []
+
+
+# --- tools and scores ------------------------------------------------------------------------------------------------
+
+
+def _tool_names(told: Mapping[str, Any]) -> set[str]:
+    return {key for key in told if key == _TOOLS or _INDEXED_TOOLS.fullmatch(key)}
+
+
+def _tools(told: Mapping[str, Any]) -> Any:
+    if told.get(_TOOLS) is not None:
+        return _json(told[_TOOLS])
+    indexed = {found[2]: told[key] for key in told if (found := _INDEXED_TOOLS.fullmatch(key))}
+    tools = [tool for tool in _nested(indexed) if isinstance(tool, dict)] if indexed else []
+    return [_definition(tool) for tool in tools]
+
+
+def _definition(tool: dict[str, Any]) -> Any:
+    schema = tool.get("tool", {}).get("json_schema") if isinstance(tool.get("tool"), dict) else None
+    if schema is not None:
+        return _json(schema)
+    return {key: _json(value) if key == "parameters" else value for key, value in tool.items()}
+
+
+def _scores(row: Mapping[str, Any]) -> Iterator[GivenScore]:
+    for name, held in _events(row):
+        called = held.get("gen_ai.evaluation.name")
+        if name == "gen_ai.evaluation.result" and isinstance(called, str) and called.strip():
+            note = held.get("gen_ai.evaluation.explanation")
+            value = held.get("gen_ai.evaluation.score.value")
+            yield from flag(called, value, scorer="opentelemetry", note=note if isinstance(note, str) else None)
