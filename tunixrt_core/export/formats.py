@@ -16,10 +16,10 @@ from tunixrt_core.export import pairs, shapes
 from tunixrt_core.export.entries import Entry, ExportOptions, ScoresOf, SplitOf, entries_of
 from tunixrt_core.export.parquet import Columns
 from tunixrt_core.traces.chat_messages import NO_PARTS, ChatParts, chat_parts
-from tunixrt_core.traces.conversation import FIELDS
+from tunixrt_core.traces.conversation import FIELDS, conversation_of
 from tunixrt_core.traces.rows import Split, json_text
 from tunixrt_core.traces.scores import is_negative
-from tunixrt_core.traces.trace import Trace, normalise_prompt
+from tunixrt_core.traces.trace import Trace, group_key_of, normalise_prompt
 
 OnLeftOut = Callable[[str, str], object]  # the hash of a trace, and why it gives no row
 BodyOf = Callable[[str], str | None]
@@ -161,11 +161,19 @@ def _prompts(entries: Iterable[Entry], *names: str) -> Iterator[list[tuple[Entry
     together.
     """
     parsed = ((entry, orjson.loads(entry.body)) for entry in entries)
-    for _, group in groupby(parsed, lambda one: normalise_prompt(one[1]["prompt"])):
-        same: dict[Any, list[tuple[Entry, dict[str, Any]]]] = {}
+    for _, group in groupby(parsed, lambda one: _group_of(one[1])):
+        same: dict[tuple[str, str], list[tuple[Entry, dict[str, Any]]]] = {}
         for entry, data in group:
-            same.setdefault((entry.split, shapes.context_of(data, *names)), []).append((entry, data))
-        yield from same.values()
+            same.setdefault((entry.split or "", shapes.context_of(data, *names)), []).append((entry, data))
+        # not in the order of the traces, of which some may give no row
+        yield from (same[key] for key in sorted(same))
+
+
+def _group_of(data: Mapping[str, Any]) -> str:
+    """The same for all traces of a prompt group; a prompt without turns before it is its own key."""
+    if "messages" in data:
+        return group_key_of(data["prompt"], conversation_of({"messages": data["messages"]}).messages)
+    return normalise_prompt(data["prompt"])
 
 
 def _grpo(entries: Iterable[Entry], job: Job) -> Iterator[bytes]:

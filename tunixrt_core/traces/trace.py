@@ -17,7 +17,6 @@ from tunixrt_core.traces.conversation import (
     Conversation,
     Message,
     Tool,
-    call_text,
     check_conversation,
     conversation_of,
 )
@@ -193,7 +192,10 @@ class Trace:
 def group_key_of(prompt: str, messages: Sequence[Message] = ()) -> str:
     """The group key of the traces of a prompt and the messages before it."""
     if messages:
-        before = [[m.role, normalise_prompt(m.content), *map(call_text, m.calls)] for m in messages]
+        # arguments as values: the order of their keys is no part of a trace
+        called = [[[call.name, call.arguments] for call in message.calls] for message in messages]
+        said = [[message.role, normalise_prompt(message.content)] for message in messages]
+        before = [[*turn, *calls] for turn, calls in zip(said, called, strict=True)]
         return sha256_hex(canonical_json([*before, ["user", normalise_prompt(prompt)]]))
     folded = _folded(prompt)
     return sha256_hex(normalise_prompt(prompt).encode() if folded is None else folded)
