@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from tunixrt_core.errors import Busy, Conflict
 from tunixrt_core.evaluation.predictions import EvalDir, EvalState, Prediction
 from tunixrt_core.evaluation.sets.setup import EvalRequest
-from tunixrt_core.manifest.places import check_eval_file
 from tunixrt_core.runs.evaluation_record import TARGETS, EvalRecord, Target
 from tunixrt_core.runs.record import RunDir
 from tunixrt_core.util.atomic import write_atomic
@@ -90,6 +89,8 @@ class Evaluations:
         """
         self._jobs.backend.require()
         if request.eval_file is not None:
+            from tunixrt_core.manifest.places import check_eval_file
+
             check_eval_file(request.eval_file, self._settings)
         wanted = tuple(dict.fromkeys(targets))
         return self._requests.once(

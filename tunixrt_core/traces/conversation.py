@@ -44,6 +44,11 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
         found = _loaded(self.written)
         return found if isinstance(found, dict) else self.written
 
+    @property
+    def sorted(self) -> str:
+        """The arguments as text that is the same for any order of their keys."""
+        return self.written if isinstance(self.value, str) else json.dumps(self.value, sort_keys=True)
+
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One turn of a conversation.

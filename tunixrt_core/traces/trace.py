@@ -193,7 +193,7 @@ def group_key_of(prompt: str, messages: Sequence[Message] = ()) -> str:
     """The group key of the traces of a prompt and the messages before it."""
     if messages:
         # arguments as values: the order of their keys is no part of a trace
-        called = [[[call.name, call.arguments] for call in message.calls] for message in messages]
+        called = [[[call.name, call.sorted] for call in message.calls] for message in messages]
         said = [[message.role, normalise_prompt(message.content)] for message in messages]
         before = [[*turn, *calls] for turn, calls in zip(said, called, strict=True)]
         return sha256_hex(canonical_json([*before, ["user", normalise_prompt(prompt)]]))

@@ -1,4 +1,4 @@
-"""Format `verifiers`: rollouts of Prime Intellect's verifiers, in both of its forms."""
+"""Format `verifiers`: rollouts of Prime Intellect's verifiers, in both forms."""
 
 from __future__ import annotations
 

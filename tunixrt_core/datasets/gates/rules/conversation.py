@@ -1,4 +1,4 @@
-"""Gate: conversations with empty turns, roles out of order, or calls without results."""
+"""Gate: conversations with empty turns, roles out of order or unanswered calls."""
 
 from __future__ import annotations
 
