@@ -105,6 +105,7 @@ def test_every_address_of_the_issue_is_published() -> None:
         "/datasets/{name}": ["get"],
         "/datasets/{name}/{version}": ["get"],
         "/datasets/{name}/{version}/export.jsonl": ["get"],
+        "/datasets/{name}/{version}/export.json": ["get"],
         "/datasets/{name}/{version}/gates": ["get"],
         "/datasets/{name}/{version}/gates/{gate}": ["get"],
         "/datasets/{name}/{version}/diff": ["get"],

@@ -91,7 +91,7 @@ def test_rows_and_card_are_printed(home: Path) -> None:
         (("build", "x", "--gate", "answer=warn,seconds"), "GATE=ACTION"),
         (("build", "x", "--selection", "top", "--limit", "3"), "by:"),
         (("build",), "name: is missing"),
-        (("build", "--spec", "/nowhere.yaml"), "cannot be read"),
+        (("build", "--spec", "/nowhere.yaml"), "there is no such file"),
         (("build", "x", "--eval-file", "/nowhere.jsonl"), "cannot be read"),
         (("gates", "mine", "beauty"), "no gate 'beauty'"),
         (("diff", "mine", "1", "9"), "mine v9"),

@@ -109,7 +109,9 @@ def make_run(
     folder.create()
     folder.manifest_file.write_text(manifest.to_yaml(), encoding="utf-8")
     folder.write_queued()
-    if status is not RunStatus.QUEUED:
+    if status is RunStatus.BROKEN:
+        folder.state_file.write_bytes(b"{")
+    elif status is not RunStatus.QUEUED:
         _write(folder, status, train_steps, message, dropped, alert_at)
     rt.registry.recover()
     return rt.runs.get(folder.path.name)

@@ -79,7 +79,7 @@ def test_results_are_broken_down_by_the_columns_of_the_eval_file(filled: Pipelin
         {"id": str(i), "prompt": t.prompt, "expected_answer": t.final_answer, "level": ["easy", "hard"][i % 2]}
         for i, t in enumerate(traces)
     ]
-    file = tmp_path / "asked.jsonl"
+    file = tmp_path / "home" / "asked.jsonl"
     file.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
     records = filled.evaluations.start(run.id, request=EvalRequest(eval_file=file))
     assert filled.queue.wait(30)

@@ -69,10 +69,12 @@ def rebuild_reasoning(prompt: str, reasoning: str, answer: str, metadata: Mappin
     return _checked(prompt, parsed.steps, parsed.answer, metadata)
 
 
-def rebuild_messages(messages: Sequence[Any], tools: Any, metadata: Mapping[str, Any]) -> Trace | None:
+def rebuild_messages(messages: Any, tools: Any, metadata: Mapping[str, Any]) -> Trace | None:
     """The same where the row holds all messages, from the system text to the final turn, with the definitions of tools
     as a list or its JSON text.
     """
+    if not isinstance(messages, list):
+        return None
     try:
         found = read_exported(messages, tools, system=metadata.get("system") is not None)
     except InvalidTrace:

@@ -111,7 +111,7 @@ def test_what_is_beside_a_pair_is_kept_once() -> None:
     assert (alpaca.trace.prompt, alpaca.trace.meta["input_from"]) == ("Add.\n\n2 and 3", 6)
     tools = {"input": {"messages": [user("q")], "tools": [{"name": "f"}]}}
     openai, _ = pair_of({**tools, "preferred_output": [said("a")], "non_preferred_output": [said("b")]})
-    assert openai.trace.conversation.tools == ({"type": "function", "function": {"name": "f"}},)
+    assert openai.trace.conversation.tool_values == [{"type": "function", "function": {"name": "f"}}]
     assert set(openai.trace.meta) == {"splitting"}
     other, _ = pair_of({"prompt": "Another name for it", **SHAPES["implicit"]})
     assert other.trace.meta["prompt"] == "Another name for it"

@@ -39,7 +39,7 @@ def openai(message: Message) -> dict[str, Any]:
     if message.reasoning:
         found["reasoning_content"] = message.reasoning
     if message.calls:
-        found["tool_calls"] = [{"function": {"name": c.name, "arguments": c.arguments}} for c in message.calls]
+        found["tool_calls"] = [{"function": {"name": c.name, "arguments": c.value}} for c in message.calls]
     return found
 
 
@@ -47,7 +47,7 @@ def theirs(chat: ChatFormat, talk: Conversation, prompt: str, *, system: str | N
     name, bos, _ = FILES[chat]
     messages = [{"role": "system", "content": system}] if system else []
     messages += [openai(each) for each in (*talk.messages, Message("user", prompt), *talk.turns)]
-    told: dict[str, Any] = {"tools": list(talk.tools)} if talk.tools else {}
+    told: dict[str, Any] = {"tools": talk.tool_values} if talk.tools else {}
     return reference_template(name).render(
         messages=messages, add_generation_prompt=True, bos_token=bos, enable_thinking=thinks, **told
     )

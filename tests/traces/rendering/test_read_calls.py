@@ -24,7 +24,7 @@ def test_what_is_written_is_read(calls: list[Call], said: str) -> None:
 
 
 def test_spacing_and_a_type_beside_the_name_do_not_matter() -> None:
-    written = '{"type":"function",\n "parameters":{"days":2,"city":"Köln"},"name":"weather"}'
+    written = '{"type":"function",\n "parameters":{"city":"Köln","days":2},"name":"weather"}'
     assert read_calls(written) == read_calls(f"<tool_call>{written}</tool_call>") == ("", (CALL,))
 
 

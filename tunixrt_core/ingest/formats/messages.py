@@ -29,7 +29,7 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """The assistant's last turn is the answer, the user's last turn before it the prompt; the others are around it."""
     metadata = export_metadata(row)
-    if metadata and (known := rebuild_messages(row["messages"], row.get("tools"), metadata)):
+    if metadata and (known := rebuild_messages(row.get("messages"), row.get("tools"), metadata)):
         return [scored(labelled(known, options), scores_in(metadata))]
     found, tools = with_tools(exchange_of(read_turns(row.get("messages"), "messages"), "messages"), row)
     meta = rest(row, ("messages", *_FIELDS, *tools))

@@ -260,7 +260,7 @@ def as_messages(trace: Trace) -> dict[str, Any]:
     )
     begin = [Message("system", trace.system)] if trace.system else []
     turns = [*begin, *talk.messages, Message("user", trace.prompt), *talk.turns, said]
-    return {"messages": [openai(each) for each in turns], **({"tools": list(talk.tools)} if talk.tools else {})}
+    return {"messages": [openai(each) for each in turns], **({"tools": talk.tool_values} if talk.tools else {})}
 
 
 def of_turns(directory: Path, chat: ChatFormat, traces: Sequence[Trace]) -> tuple[list[Row], list[Row]]:
