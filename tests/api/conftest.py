@@ -20,7 +20,9 @@ MAX_UPLOAD_MB = 1
 
 @pytest.fixture
 def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
-    with open_pipeline(Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})) as opened:
+    with open_pipeline(
+        Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home"), "TUNIXRT_ALLOW": str(tmp_path)})
+    ) as opened:
         state.set_pipeline(opened)
         yield opened
         state.set_pipeline(None)

@@ -34,7 +34,7 @@ def faulty(tmp_path: Path) -> Path:
 def test_a_clean_manifest_is_shown_and_exits_with_0(clean: Path, tmp_path: Path) -> None:
     done = tunixrt("preflight", clean, "--rows", "longest", home=tmp_path / "home")
     assert done.returncode == 0, done.stderr
-    for words in ("24 train and 5 eval of 29", "Rows by token length", "drop_steps", "34 of 34 checks passed"):
+    for words in ("24 train and 5 eval of 29", "Rows by token length", "drop_steps", "37 of 37 checks passed"):
         assert words in done.stdout
     assert "answer │" in done.stdout
     assert "<|im_start|>user⏎" in done.stdout
