@@ -103,6 +103,7 @@ def test_the_two_traces_that_are_compared(reader: Visitor) -> None:
 def test_the_version_and_what_is_shown_of_it(reader: Visitor) -> None:
     reader.open("datasets?new=1")
     reader.fill("dataset-name", "shown")
+    reader.press("build-dataset")
     reader.page.wait_for_url(re.compile("dataset=shown"))
     reader.sees("Version 1 · frozen", PATIENCE)
     reader.settle(PATIENCE)
