@@ -1,4 +1,4 @@
-"""Format `alpaca`: `instruction`, `input` and `output`."""
+"""Format `alpaca`: `instruction`, `input` and `output`, with `history` and `tools`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.formats.fields import Item, Options, rest, source_of, split_trace, text
+from tunixrt_core.ingest.formats.chats import chat_trace, system_columns, system_of, tool_columns, with_tools
+from tunixrt_core.ingest.formats.fields import Item, Options, rest, source_of, text
+from tunixrt_core.ingest.formats.pair_columns import history_turns
+from tunixrt_core.ingest.reasoning.exchange import exchange_of
 from tunixrt_core.ingest.reasoning.split import split_completion
+from tunixrt_core.ingest.reasoning.turns import Turn
 from tunixrt_core.util.kinds import not_text
 
 NAME = "alpaca"
@@ -28,23 +32,34 @@ def matches(row: Mapping[str, Any]) -> bool:
 
 
 def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
-    return _FIELDS
+    return _FIELDS | system_columns(row) | tool_columns(row) | ({"history": "messages"} if row.get("history") else {})
 
 
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
-    """The prompt is the instruction and, after a blank line, the input; `meta.input_from` says where that begins."""
-    instruction, given = text(row, "instruction"), row.get("input")
+    """The prompt is the instruction and, after a blank line, the input; `meta.input_from` says where that begins.
+
+    `history`, pairs of what was asked and answered before, becomes `messages`.
+    """
+    instruction, given, output = text(row, "instruction"), row.get("input"), text(row, "output")
     if given is not None and not isinstance(given, str):
         raise InvalidTrace("input", not_text(given))
     prompt = f"{instruction}{_BETWEEN}{given}" if given else instruction
+    turns = [
+        *history_turns(row),
+        Turn("user", prompt, {}, {}, "instruction"),
+        Turn("assistant", output, {}, {}, "output"),
+    ]
+    system, told = (row["system"], ()) if row.get("system") is not None else system_of(row, ())
+    found, tools = with_tools(exchange_of(turns, "history", system), row)
+    if given:
+        found.kept["input_from"] = len(instruction) + len(_BETWEEN)
     return [
-        split_trace(
-            split_completion(text(row, "output"), "output", options.rule),
-            prompt=prompt,
-            meta=rest(row, _FIELDS),
-            names={"prompt": "instruction", "steps": "output", "final_answer": "output"},
-            extra={"input_from": len(instruction) + len(_BETWEEN)} if given else None,
-            system=row.get("system"),
+        chat_trace(
+            found,
+            options,
+            meta=rest(row, {*_FIELDS, *told, *tools, *(("history",) if len(turns) > 2 else ())}),
+            names={"steps": "output"},
+            split=split_completion(output, "output", options.rule),
             source=source_of(row, options),
             model=row.get("model"),
         )

@@ -16,6 +16,7 @@ from tunixrt_core.ingest.columns.names import (
     REASONINGS,
     REFERENCES,
 )
+from tunixrt_core.ingest.formats.chats import system_columns, system_of
 from tunixrt_core.ingest.formats.fields import (
     Item,
     Options,
@@ -57,7 +58,7 @@ def matches(row: Mapping[str, Any]) -> bool:
 
 def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
     roles = _roles(row)
-    found = {name: name for name in _OPTIONAL}
+    found = {name: name for name in _OPTIONAL} | system_columns(row)
     if roles.question is not None:
         found[roles.question] = "prompt"
     if roles.answer is not None:
@@ -88,7 +89,10 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     optional["source"] = source_of(row, options)
     if roles.reference is not None:
         optional["reference_answer"] = only(row[roles.reference], roles.reference)
-    used = {name for name in (*roles, *roles.completions, *_OPTIONAL) if isinstance(name, str)}
+    system, told = (None, ()) if "system" in optional else system_of(row, ())
+    if system is not None:
+        optional["system"] = system
+    used = {name for name in (*roles, *roles.completions, *_OPTIONAL, *told) if isinstance(name, str)}
     meta = rest(row, used)
     if roles.completions:
         return list(_completed(row, roles, options.rule, meta, optional))

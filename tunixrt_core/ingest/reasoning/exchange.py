@@ -17,7 +17,7 @@ class Exchange(NamedTuple):
     """A prompt and its answer, with the conversation around the prompt.
 
     `kept` is for `meta`: later turns, and keys of messages that no field of a trace holds. `names` leads from messages
-    of the trace to those of the row, for errors.
+    of the trace to those of the row, and `asked` is the place of the prompt, for errors.
     """
 
     system: str | None
@@ -26,6 +26,7 @@ class Exchange(NamedTuple):
     kept: dict[str, Any]
     conversation: Conversation = NO_CONVERSATION
     names: Mapping[str, str] = {}
+    asked: str = ""
 
 
 def exchange_of(turns: Sequence[Turn], field: str, system: str | None = None) -> Exchange:
@@ -35,9 +36,9 @@ def exchange_of(turns: Sequence[Turn], field: str, system: str | None = None) ->
     """
     if len(turns) in (2, 3) and _is_single(turns[-2], turns[-1]):  # most rows, in a tenth of the time
         if len(turns) == 2:
-            return Exchange(system, turns[0].text, turns[1], {})
+            return Exchange(system, turns[0].text, turns[1], {}, asked=turns[0].field)
         if system is None and turns[0].role == "system" and not turns[0].more and "<tools>" not in turns[0].text:
-            return Exchange(turns[0].text, turns[1].text, turns[2], {})
+            return Exchange(turns[0].text, turns[1].text, turns[2], {}, asked=turns[1].field)
     answered = _answer(turns, field)
     asked = next((i for i in range(answered - 1, -1, -1) if turns[i].role == "user"), None)
     if asked is None:
@@ -47,6 +48,8 @@ def exchange_of(turns: Sequence[Turn], field: str, system: str | None = None) ->
     answer = turns[answered]
     first = int(system is None and turns[0].role == "system")
     before, between, later = turns[first:asked], turns[asked + 1 : answered], turns[answered + 1 :]
+    if later:
+        list(map(message_of, later))  # a misspelt role would make an earlier turn the answer
     own = {"system": turns[0].more if first else {}, "prompt": turns[asked].more, "answer": answer.more}
     names: dict[str, str] = {}
     if before or between:
@@ -61,7 +64,8 @@ def exchange_of(turns: Sequence[Turn], field: str, system: str | None = None) ->
     if before or between or tools or answer.calls:
         messages, others = tuple(map(message_of, before)), tuple(map(message_of, between))
         conversation = Conversation(messages, others, tools, answer.calls)
-    return Exchange(told or None if tools else told, turns[asked].text, answer, kept, conversation, names)
+    told = told or None if tools else told
+    return Exchange(told, turns[asked].text, answer, kept, conversation, names, turns[asked].field)
 
 
 def _is_single(asked: Turn, answer: Turn) -> bool:

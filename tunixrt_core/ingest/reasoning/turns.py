@@ -31,7 +31,7 @@ _CALL_IDS = ("tool_call_id", "call_id", "tool_use_id")
 _TOOL_NAMES = ("name", "tool_name")
 _PLAIN_KEYS = ({"role", "content"}, {"from", "value"})
 # whether a turn is trained: keys that say so, and keys that say the opposite
-_TRAINED = ("weight", "train", "trainable", "loss", "loss_weight", "loss_mask")
+_TRAINED = ("weight", "train", "training", "trainable", "loss", "loss_weight", "loss_mask")
 _MASKED = ("masked", "mask")
 
 
@@ -59,7 +59,8 @@ def read_turns(value: Any, field: str) -> list[Turn]:
         raise InvalidTrace(
             field, f"must be text or a list of messages, not {kind_of(value)}. Write each message as an object"
         )
-    return [turn for i, message in enumerate(value) for turn in _turns(message, f"{field}[{i}]")]
+    turns = [turn for i, message in enumerate(value) for turn in _turns(message, f"{field}[{i}]")]
+    return _with_items_joined(turns) if any(map(_is_item, turns)) else turns
 
 
 def roles_of(turns: Sequence[Turn]) -> str:
@@ -105,6 +106,45 @@ def _turns(message: Any, field: str) -> Sequence[Turn]:
             return pair
         raise InvalidTrace(field, f"{_NO_MESSAGE}; it has the keys {', '.join(map(str, message)) or 'none'}")
     return _read(message, told, field)
+
+
+def _is_item(turn: Turn) -> bool:
+    """Whether it is a part of a turn that OpenAI's responses write as an item of its own: reasoning, or a call."""
+    return _ROLES_OF_TYPES.get(str(turn.raw.get("type"))) == "assistant" and turn.raw.keys().isdisjoint(_ROLE_KEYS)
+
+
+def _with_items_joined(turns: Sequence[Turn]) -> list[Turn]:
+    """Reasoning, text and calls that follow one another in this order are one turn of the assistant."""
+    made: list[Turn] = []
+    for turn in turns:
+        last = made[-1] if made else None
+        begins = bool(turn.reasoning) or bool(turn.text)  # text behind text, and both behind a call
+        if (
+            last is None
+            or {last.role, turn.role} != {"assistant"}
+            or not (_is_item(last) or _is_item(turn))
+            or (begins and (last.calls or last.text))
+        ):
+            made.append(turn)
+            continue
+        made[-1] = last._replace(
+            text=last.text + turn.text,
+            reasoning=last.reasoning + turn.reasoning,
+            calls=last.calls + turn.calls,
+            more=_both(last.more, turn.more),
+            raw={"type": "reasoning", "items": [*last.raw.get("items", [last.raw]), turn.raw]},
+        )
+    return made
+
+
+def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of two messages; lists under the same key, such as `content`, follow one another."""
+    lists = {
+        key: held + other[key]
+        for key, held in one.items()
+        if isinstance(held, list) and isinstance(other.get(key), list)
+    }
+    return {**one, **other, **lists}
 
 
 def _role(message: Mapping[str, Any]) -> str | None:
