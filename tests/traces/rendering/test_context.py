@@ -138,4 +138,4 @@ def test_only_turns_of_the_assistant_are_trained_on() -> None:
     call = '<tool_call>\n{"name": "weather", "arguments": {"city": "Köln", "days": 2}}\n</tool_call>'
     assert trained(TrainOn.LAST) == f"C{end}"
     assert trained(TrainOn.MARKED) == f"A{end}C{end}"
-    assert trained(TrainOn.ALL) == f"A{end}B{end}{call}{end}C{end}"
+    assert trained(TrainOn.ALL) == f"A{end}{call}{end}C{end}", "B is marked as untrained"
