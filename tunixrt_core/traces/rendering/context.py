@@ -122,7 +122,8 @@ def _reply(message: Message, asked: Asked, template: ChatTemplate, *, behind: bo
     trained = asked.train_on is TrainOn.ALL and message.train is not False
     trained = trained or (asked.train_on is TrainOn.MARKED and bool(message.train))
     kind: Kind = "reply" if trained else "message"
-    thought, said = message.thought_and_content if template.thinks_on else (message.reasoning, message.content)
+    apart = template.thinks_on or asked.thinking is EarlierThinking.DROP
+    thought, said = message.thought_and_content if apart else (message.reasoning, message.content)
     said = template.trimmed(said)
     if message.calls:
         assert template.tools is not None, "unfit() refuses calls that the format has no form for"
