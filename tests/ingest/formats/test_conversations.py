@@ -620,6 +620,34 @@ def test_an_alpaca_row_keeps_its_history_and_its_tools() -> None:
         known(row | {"history": ["2+2?", "4"]})
 
 
+@pytest.mark.parametrize(
+    "row", [{"query": "3+3?", "response": "6"}, {"question": "3+3?", "chosen": "6", "rejected": "7"}]
+)
+def test_earlier_pairs_beside_a_question_are_its_messages(row: dict[str, Any]) -> None:
+    row = row | {"history": [["2+2?", "4"]]}
+    first = next(iter(read(detect_format([row]).format, row)))
+    trace = trace_of(first)
+    assert trace.conversation.messages == (Message("user", "2+2?"), Message("assistant", "4"))
+    assert "history" not in trace.meta
+    assert known({"question": "Who?", "answer": "Tom", "history": "of Rome"}).meta["history"] == "of Rome"
+
+
+def test_what_harmony_says_before_a_call_is_the_same_turn() -> None:
+    text = (
+        "<|start|>user<|message|>Weather?<|end|><|start|>assistant<|channel|>commentary<|message|>One moment.<|end|>"
+        '<|start|>assistant<|channel|>commentary to=functions.weather<|message|>{"city": "Rome"}<|call|>'
+        "<|start|>functions.weather to=assistant<|channel|>commentary<|message|>sun<|end|>"
+        "<|start|>assistant<|channel|>final<|message|>It is sunny.<|return|>"
+    )
+    said = Message("assistant", "One moment.", calls=(Call("weather", {"city": "Rome"}),))
+    assert known({"text": text}).conversation.turns == (said, Message("tool", "sun", name="weather"))
+
+
+def test_the_output_of_a_langfuse_row_may_be_the_parts_of_a_message() -> None:
+    row = {"traceId": "t", "type": "GENERATION", "input": ASKED[:1], "output": [{"type": "text", "text": "4"}]}
+    assert known(row).final_answer == "4"
+
+
 def test_items_of_a_response_are_one_turn_up_to_their_results() -> None:
     def item(kind: str, **more: Any) -> dict[str, Any]:
         return {"type": kind, **more}

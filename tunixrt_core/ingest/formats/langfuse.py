@@ -130,6 +130,8 @@ def _said(value: Any) -> list[Turn]:
             return read_turns(value["messages"], "output.messages")
         return read_turns([value if role_of(value) else {"role": "assistant", **value}], "output")
     if isinstance(value, list):
+        if value and not any(map(role_of, value)):  # the parts of one message
+            return read_turns([{"role": "assistant", "content": value}], "output")
         return read_turns(value, "output")
     raise InvalidTrace("output", f"must be text or a message, not {kind_of(value)}. Leave the row out")
 

@@ -12,6 +12,8 @@ from tunixrt_core.ingest.reasoning.steps import Rule
 from tunixrt_core.ingest.reasoning.turns import Turn, roles_meant, unmarked
 from tunixrt_core.traces.conversation import NO_CONVERSATION, ROLES, Conversation, Message, Role, calls_text
 
+_ADD = "Add it, or leave the row out"
+
 
 class Exchange(NamedTuple):
     """A prompt and its answer, with the conversation around the prompt.
@@ -43,7 +45,7 @@ def exchange_of(turns: Sequence[Turn], field: str, system: str | None = None) ->
     asked = next((i for i in range(answered - 1, -1, -1) if turns[i].role == "user"), None)
     if asked is None:
         raise InvalidTrace(
-            field, f"holds no turn of the user before the assistant's last; {roles_meant(turns, 'user')}"
+            field, f"holds no turn of the user before the assistant's last; {roles_meant(turns, 'user')}. {_ADD}"
         )
     answer = turns[answered]
     first = int(system is None and turns[0].role == "system")
@@ -77,7 +79,7 @@ def _answer(turns: Sequence[Turn], field: str) -> int:
     """The place of the turn that is trained: the last one of the assistant, or the last that is not left out."""
     spoken = [i for i, turn in enumerate(turns) if turn.role == "assistant"]
     if not spoken:
-        raise InvalidTrace(field, f"holds no turn of the assistant; {roles_meant(turns, 'assistant')}")
+        raise InvalidTrace(field, f"holds no turn of the assistant; {roles_meant(turns, 'assistant')}. {_ADD}")
     asked = next((i for i, turn in enumerate(turns) if turn.role == "user"), len(turns))
     trained = [i for i in spoken if turns[i].train is not False and i > asked]
     return trained[-1] if trained else spoken[-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -56,11 +56,10 @@ class Turn(NamedTuple):
 def read_turns(value: Any, field: str) -> list[Turn]:
     """The turns of messages, of which one may hold several. Raises InvalidTrace naming the message."""
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise InvalidTrace(
-            field, f"must be text or a list of messages, not {kind_of(value)}. Write each message as an object"
-        )
+        wanted = "a list of messages" if isinstance(value, str) else "text or a list of messages"
+        raise InvalidTrace(field, f"must be {wanted}, not {kind_of(value)}. Write each message as an object")
     turns = [turn for i, message in enumerate(value) for turn in _turns(message, f"{field}[{i}]")]
-    return _with_items_joined(turns) if any(map(_is_item, turns)) else turns
+    return joined(turns, _is_item) if any(map(_is_item, turns)) else turns
 
 
 def roles_of(turns: Sequence[Turn]) -> str:
@@ -113,8 +112,11 @@ def _is_item(turn: Turn) -> bool:
     return _ROLES_OF_TYPES.get(str(turn.raw.get("type"))) == "assistant" and turn.raw.keys().isdisjoint(_ROLE_KEYS)
 
 
-def _with_items_joined(turns: Sequence[Turn]) -> list[Turn]:
-    """Reasoning, text and calls that follow one another in this order are one turn of the assistant."""
+def joined(turns: Sequence[Turn], is_part: Callable[[Turn], bool]) -> list[Turn]:
+    """The turns, where each part is one turn with the assistant's turn beside it.
+
+    Reasoning, text and calls are joined if they follow one another in this order.
+    """
     made: list[Turn] = []
     for turn in turns:
         last = made[-1] if made else None
@@ -122,7 +124,7 @@ def _with_items_joined(turns: Sequence[Turn]) -> list[Turn]:
         if (
             last is None
             or {last.role, turn.role} != {"assistant"}
-            or not (_is_item(last) or _is_item(turn))
+            or not (is_part(last) or is_part(turn))
             or (begins and (last.calls or last.text))
         ):
             made.append(turn)
