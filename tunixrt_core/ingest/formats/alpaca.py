@@ -9,7 +9,7 @@ from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.formats.chats import chat_trace, system_columns, system_of, tool_columns, with_tools
 from tunixrt_core.ingest.formats.fields import Item, Options, rest, source_of, text
 from tunixrt_core.ingest.formats.pair_columns import history_turns
-from tunixrt_core.ingest.reasoning.exchange import exchange_of
+from tunixrt_core.ingest.reasoning.exchange import Exchange, exchange_of
 from tunixrt_core.ingest.reasoning.split import split_completion
 from tunixrt_core.ingest.reasoning.turns import Turn
 from tunixrt_core.util.kinds import not_text
@@ -44,20 +44,21 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     if given is not None and not isinstance(given, str):
         raise InvalidTrace("input", not_text(given))
     prompt = f"{instruction}{_BETWEEN}{given}" if given else instruction
-    turns = [
-        *history_turns(row),
-        Turn("user", prompt, {}, {}, "instruction"),
-        Turn("assistant", output, {}, {}, "output"),
-    ]
     system, told = (row["system"], ()) if row.get("system") is not None else system_of(row, ())
-    found, tools = with_tools(exchange_of(turns, "history", system), row)
+    answer = Turn("assistant", output, {}, {}, "output")
+    if earlier := history_turns(row):
+        found = exchange_of([*earlier, Turn("user", prompt, {}, {}, "instruction"), answer], "history", system)
+        told = (*told, "history")
+    else:
+        found = Exchange(system, prompt, answer, {}, asked="instruction")
     if given:
         found.kept["input_from"] = len(instruction) + len(_BETWEEN)
+    found, tools = with_tools(found, row)
     return [
         chat_trace(
             found,
             options,
-            meta=rest(row, {*_FIELDS, *told, *tools, *(("history",) if len(turns) > 2 else ())}),
+            meta=rest(row, {*_FIELDS, *told, *tools}),
             names={"steps": "output"},
             split=split_completion(output, "output", options.rule),
             source=source_of(row, options),

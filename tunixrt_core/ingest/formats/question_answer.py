@@ -97,7 +97,7 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     system, told = (None, ()) if "system" in optional else system_of(row, ())
     if system is not None:
         optional["system"] = system
-    if _is_history(row.get("history")):
+    if "history" in row and _is_history(row["history"]):
         optional["conversation"] = Conversation(tuple(map(message_of, history_turns(row))))
         told = (*told, "history")
     used = {name for name in (*roles, *roles.completions, *_OPTIONAL, *told) if isinstance(name, str)}
