@@ -27,7 +27,7 @@ from app.ui.forms.source import CLONE, LOADED, keep_manifest, loaded_manifest
 from app.ui.forms.submissions import FORM, form_id, keep_form, new_form
 from app.ui.navigation import go
 from app.ui.words import plural
-from tunixrt_core.errors import TunixRTError
+from tunixrt_core.errors import InvalidTrace, TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.preflight import PICKS, Fate, Pick, Preflight, RowView
 
@@ -157,7 +157,11 @@ def show_row(manifest: RunManifest, found: Preflight) -> None:
             label_visibility="collapsed",
         )
     wanted = int(line) if line else numbers[place - 1] if numbers else None
-    view = row_view(manifest, found, wanted) if wanted else None
+    try:
+        view = row_view(manifest, found, wanted) if wanted else None
+    except InvalidTrace as fault:  # a part of it has no form in the chat format, which is a finding too
+        words.caption(f"Row {wanted:,} cannot be shown. {fault}.")
+        return
     if view is None:
         words.caption(f"The data file has no row on line {wanted:,}." if wanted else "There are no rows.")
         return

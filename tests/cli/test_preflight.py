@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from tests.helpers.command import tunixrt
+from tests.helpers.conversations import called
 from tests.tunix_backend.conftest import make_manifest, write_rows
 from tests.tunix_backend.helpers.preflight_makers import task
 from tunixrt_core.traces.trace import Step
@@ -55,6 +56,14 @@ def test_as_json_it_is_all_there(faulty: Path, tmp_path: Path) -> None:
     found = orjson.loads(done.stdout)
     assert (done.returncode, found["findings"][0]["rows"], found["totals"]["train_rows"]) == (1, [2], 2)
     assert {view["number"] for view in found["views"]} <= {1, 2, 3}
+
+
+def test_a_row_that_the_chat_format_cannot_write_is_named_beside_the_findings(tmp_path: Path) -> None:
+    path, rows = tmp_path / "called.yaml", write_rows(tmp_path / "rows.jsonl", [task(1), called(2)], [task(9)])
+    path.write_text(make_manifest(tmp_path / "called", rows=rows, batch_size=1, chat="none").to_yaml())
+    done = tunixrt("preflight", path, "--row", 2, "--json", home=tmp_path / "home")
+    assert (done.returncode, orjson.loads(done.stdout)["findings"][0]["rows"]) == (1, [2])
+    assert "Row 2 cannot be shown. conversation: holds tools" in done.stderr
 
 
 def test_a_line_that_is_not_there_and_a_code_that_is_none_are_refused(clean: Path, tmp_path: Path) -> None:

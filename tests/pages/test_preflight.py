@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import state
+from tests.helpers.conversations import called
 from tests.helpers.fakes import FakeBackend
 from tests.pages.conftest import checked, keys, make_run, open_page, press, words
 from tests.tunix_backend.conftest import make_manifest, write_rows
@@ -126,6 +127,15 @@ def test_rows_are_chosen_by_what_they_show_or_by_their_line(real: Pipeline, tmp_
     app.number_input(key="line").set_value(40)
     checked(app.run())
     assert "no row on line 40" in words(app)
+
+
+def test_a_row_that_the_chat_format_cannot_write_is_named_beside_the_findings(real: Pipeline, tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl", [task(1), called(2)], [task(9)])
+    app = paste(make_manifest(tmp_path, rows=rows, batch_size=1, chat="none"))
+    app.number_input(key="line").set_value(2)
+    checked(app.run())
+    assert "Row 2 cannot be shown. conversation: holds tools" in words(app)
+    assert "1 row holds what the chat format none has no form for" in app.error[0].value
 
 
 def test_new_run_shows_what_was_found_and_leads_to_the_rows_and_back(real: Pipeline) -> None:

@@ -15,6 +15,7 @@ from tunixrt_core.cli.exit_codes import ExitCode
 from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import err, out
+from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.manifest.manifest import RunManifest, load_manifest
 from tunixrt_core.pipeline.foreground import Foreground
 from tunixrt_core.training.execution import run_folder_of
@@ -86,7 +87,11 @@ def _asked_for(
     wanted = ([row] if row is not None else []) + list(found.picks.get(pick or "", ())[:1])
     if not wanted or not found.totals:
         return []
-    views = here.preflight_rows(manifest, wanted)
+    try:
+        views = here.preflight_rows(manifest, wanted)
+    except InvalidTrace as fault:  # a part of it has no form in the chat format, which is a finding too
+        err.print(f"Row {row or wanted[0]:,} cannot be shown. {fault}.", markup=False)
+        return []
     if row is not None and not any(view.number == row for view in views):
         fail(f"The data file has no row {row:,}; it has {found.totals.rows:,} rows.")
     return views

@@ -145,7 +145,7 @@ def check_conversation(talk: Conversation) -> None:
             if name == "turns" and message.role not in ("assistant", "tool"):
                 raise InvalidTrace(
                     f"turns[{i}].role",
-                    f"is {message.role}; only assistant and tool fit between prompt and answer. Move it to messages",
+                    f"is {message.role}; only assistant and tool fit between prompt and answer. Put it before these",
                 )
     _check_calls(talk.calls, "calls")
     for i, tool in enumerate(talk.tools):

@@ -576,3 +576,124 @@ def test_a_file_may_mix_the_formats_of_chats() -> None:
     assert len(found) == 4
     assert not [item for item in found if isinstance(item, RowError)]
     assert [warning.first_line for warning in reader.warnings.found] == [3]
+
+
+# --- what stands beside the messages, and is easily lost -------------------------------------------------------------
+
+ASKED = [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}]
+PARTS = [{"type": "text", "text": "Be "}, {"type": "text", "text": "brief."}]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"system": "Be brief.", "messages": ASKED},
+        {"system": PARTS, "messages": ASKED},
+        {"systemInstruction": {"parts": [{"text": "Be brief."}]}, "messages": ASKED},
+        {"system": "Be brief.", "messages": [{"role": "system", "content": "Be brief."}, *ASKED]},
+        {"system": "Be brief.", "conversations": [{"from": "system", "value": "Be brief."}, *ASKED]},
+        {"system": "Be brief.", "prompt": "2+2?", "completion": "4"},
+        {"system": "Be brief.", "prompt": ASKED[:1], "completion": ASKED[1:]},
+        {"system_prompt": "Be brief.", "question": "2+2?", "answer": "4"},
+        {"system_prompt": "Be brief.", "instruction": "2+2?", "output": "4"},
+        {"instructions": "Be brief.", "input": ASKED[:1], "output": ASKED[1:]},
+    ],
+)
+def test_a_system_text_beside_a_conversation_is_its_system_text_once(row: dict[str, Any]) -> None:
+    trace = known(row)
+    assert (trace.system, trace.prompt, trace.final_answer) == ("Be brief.", "2+2?", "4")
+    assert trace.conversation == Conversation()
+
+
+def test_what_parts_of_a_system_text_hold_besides_is_kept() -> None:
+    parts = [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}]
+    assert known({"system": parts, "messages": ASKED}).meta["system"] == parts
+
+
+def test_an_alpaca_row_keeps_its_history_and_its_tools() -> None:
+    row = {"instruction": "And 3+3?", "input": "", "output": "6", "history": [["2+2?", "4"]], "tools": [WEATHER]}
+    trace = known(row)
+    told = (Message("user", "2+2?"), Message("assistant", "4"))
+    assert (trace.prompt, trace.final_answer) == ("And 3+3?", "6")
+    assert trace.conversation == Conversation(messages=told, tools=(WEATHER,))
+    with pytest.raises(InvalidTrace, match="history: must be a list of pairs of texts"):
+        known(row | {"history": ["2+2?", "4"]})
+
+
+@pytest.mark.parametrize(
+    "row", [{"query": "3+3?", "response": "6"}, {"question": "3+3?", "chosen": "6", "rejected": "7"}]
+)
+def test_earlier_pairs_beside_a_question_are_its_messages(row: dict[str, Any]) -> None:
+    row = row | {"history": [["2+2?", "4"]]}
+    first = next(iter(read(detect_format([row]).format, row)))
+    trace = trace_of(first)
+    assert trace.conversation.messages == (Message("user", "2+2?"), Message("assistant", "4"))
+    assert "history" not in trace.meta
+    assert known({"question": "Who?", "answer": "Tom", "history": "of Rome"}).meta["history"] == "of Rome"
+
+
+def test_what_harmony_says_before_a_call_is_the_same_turn() -> None:
+    text = (
+        "<|start|>user<|message|>Weather?<|end|><|start|>assistant<|channel|>commentary<|message|>One moment.<|end|>"
+        '<|start|>assistant<|channel|>commentary to=functions.weather<|message|>{"city": "Rome"}<|call|>'
+        "<|start|>functions.weather to=assistant<|channel|>commentary<|message|>sun<|end|>"
+        "<|start|>assistant<|channel|>final<|message|>It is sunny.<|return|>"
+    )
+    said = Message("assistant", "One moment.", calls=(Call("weather", {"city": "Rome"}),))
+    assert known({"text": text}).conversation.turns == (said, Message("tool", "sun", name="weather"))
+
+
+def test_the_output_of_a_langfuse_row_may_be_the_parts_of_a_message() -> None:
+    row = {"traceId": "t", "type": "GENERATION", "input": ASKED[:1], "output": [{"type": "text", "text": "4"}]}
+    assert known(row).final_answer == "4"
+
+
+def test_items_of_a_response_are_one_turn_up_to_their_results() -> None:
+    def item(kind: str, **more: Any) -> dict[str, Any]:
+        return {"type": kind, **more}
+
+    row = {
+        "messages": [
+            {"role": "user", "content": "Weather?"},
+            item("reasoning", summary=[{"type": "summary_text", "text": "I must look."}]),
+            item("message", role="assistant", content=[{"type": "output_text", "text": "One moment."}]),
+            item("function_call", call_id="c1", name="weather", arguments='{"city": "Rome"}'),
+            item("function_call", call_id="c2", name="weather", arguments='{"city": "Bonn"}'),
+            item("function_call_output", call_id="c1", output="sun"),
+            item("function_call_output", call_id="c2", output="rain"),
+            {"role": "assistant", "content": "Sun and rain."},
+        ]
+    }
+    calls = (Call("weather", {"city": "Rome"}, "c1"), Call("weather", {"city": "Bonn"}, "c2"))
+    assert known(row).conversation.turns == (
+        Message("assistant", "One moment.", "I must look.", calls),
+        Message("tool", "sun", call_id="c1"),
+        Message("tool", "rain", call_id="c2"),
+    )
+
+
+def test_a_misspelt_role_behind_the_last_answer_is_an_error() -> None:
+    turns = [*ASKED, {"role": "user", "content": "3+3?"}, {"role": "asistant", "content": "6"}]
+    with pytest.raises(InvalidTrace, match=r"messages\[3\]: has the role 'asistant', which no conversation has"):
+        known({"messages": turns})
+
+
+def test_an_empty_turn_of_the_user_is_named_by_its_place() -> None:
+    with pytest.raises(InvalidTrace, match=r"messages\[2\]: is empty"):
+        known({"messages": [*ASKED, {"role": "user", "content": ""}, {"role": "assistant", "content": "6"}]})
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"images": ["a.png"]}, "The column 'images' holds media"),
+        ({"tools": "weather(city)"}, "The column 'tools' holds no definitions of tools that could be read"),
+        ({"images": [], "tools": "[]"}, None),
+        ({"tools": [WEATHER]}, None),
+    ],
+)
+def test_media_and_unreadable_tools_are_warnings(more: dict[str, Any], said: str | None) -> None:
+    reader = read_traces(io.BytesIO(json.dumps({"messages": ASKED, **more}).encode()), name="rows.jsonl")
+    assert len(list(reader)) == 1
+    found = [warning.text for warning in reader.warnings.found]
+    assert (said is None and not found) or (said is not None and said in found[0])

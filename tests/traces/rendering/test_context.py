@@ -113,6 +113,12 @@ def test_thinking_of_earlier_turns_is_kept_or_dropped_where_it_is_asked_for() ->
     assert "<think>\n2 and 2 make 4.\n</think>\n\n4<|im_end|>" in written(EarlierThinking.KEEP, THOUGHT)
     assert "<think>\nI must look.\n</think>" in written(EarlierThinking.TEMPLATE, CALLED)
     assert "I must look." not in written(EarlierThinking.DROP, CALLED)
+    inside = Conversation(messages=(Message("user", "2+2?"), Message("assistant", "<think>\n2 and 2\n</think>\n\n4")))
+    for chat in (ChatFormat.QWEN3, ChatFormat.CHATML, ChatFormat.LLAMA31, ChatFormat.GEMMA3):
+        options = TurnOptions(thinking=EarlierThinking.DROP)
+        text = render_prompt("?", chat, ReasoningStyle.THINK, conversation=inside, turns=options)
+        assert "2 and 2" not in text, chat
+        assert "4" in text
 
 
 def test_only_turns_of_the_assistant_are_trained_on() -> None:
@@ -138,4 +144,4 @@ def test_only_turns_of_the_assistant_are_trained_on() -> None:
     call = '<tool_call>\n{"name": "weather", "arguments": {"city": "Köln", "days": 2}}\n</tool_call>'
     assert trained(TrainOn.LAST) == f"C{end}"
     assert trained(TrainOn.MARKED) == f"A{end}C{end}"
-    assert trained(TrainOn.ALL) == f"A{end}B{end}{call}{end}C{end}"
+    assert trained(TrainOn.ALL) == f"A{end}{call}{end}C{end}", "B is marked as untrained"

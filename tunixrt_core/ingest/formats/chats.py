@@ -10,11 +10,13 @@ import msgspec
 from tunixrt_core.ingest.formats.fields import Options, split_trace
 from tunixrt_core.ingest.reasoning.calls import read_tools
 from tunixrt_core.ingest.reasoning.exchange import Exchange, split_answer
+from tunixrt_core.ingest.reasoning.parts import message_text
 from tunixrt_core.ingest.reasoning.split import Split
-from tunixrt_core.ingest.reasoning.turns import role_of
+from tunixrt_core.ingest.reasoning.turns import Turn, role_of
 from tunixrt_core.traces.conversation import NO_CONVERSATION
 from tunixrt_core.traces.trace import Trace
 
+SYSTEM_COLUMNS = ("system", "system_prompt", "systemInstruction", "system_instruction")
 TOOL_COLUMNS = ("tools", "functions", "tool_definitions", "tool_defs", "available_tools")
 _FIELDS = "system, prompt, steps, final_answer"
 
@@ -30,6 +32,8 @@ def chat_trace(
 ) -> Trace:
     """The trace of an exchange; `split` is that of its answer where it is known. `names` are those of the row."""
     names = {"final_answer": found.answer.field, **names}
+    if found.asked:
+        names["prompt"] = found.asked
     if found.conversation is not NO_CONVERSATION:
         names |= {"calls": f"{found.answer.field}.tool_calls", **found.names}
     return split_trace(
@@ -42,6 +46,26 @@ def chat_trace(
         conversation=found.conversation,
         **optional,
     )
+
+
+def system_of(
+    row: Mapping[str, Any], turns: Sequence[Turn], columns: Sequence[str] = SYSTEM_COLUMNS
+) -> tuple[str | None, Sequence[str]]:
+    """The system text beside the turns of a row, and its column, unless that holds more than the text.
+
+    It may be text, or parts of text as Anthropic and Gemini write them; one that the first turn repeats is said once.
+    Raises InvalidTrace where a part is no text.
+    """
+    if row.keys().isdisjoint(columns):
+        return None, ()
+    for name in columns:
+        value = row.get(name)
+        held = value.get("parts", value.get("content")) if isinstance(value, Mapping) else value
+        told = message_text(held, name) if isinstance(held, str | list) else ""
+        if told.strip():
+            repeated = bool(turns) and turns[0].role == "system" and turns[0].text == told
+            return None if repeated else told, (name,) if isinstance(value, str) else ()
+    return None, ()
 
 
 def with_tools(found: Exchange, row: Mapping[str, Any]) -> tuple[Exchange, Sequence[str]]:
@@ -62,14 +86,19 @@ def with_tools(found: Exchange, row: Mapping[str, Any]) -> tuple[Exchange, Seque
 
 def chat_columns(row: Mapping[str, Any], name: str) -> dict[str, str]:
     """The fields that the column of messages becomes, and the one that defines tools."""
-    return {name: said_in(row.get(name))} | tool_columns(row)
+    return {name: said_in(row.get(name))} | tool_columns(row) | system_columns(row)
+
+
+def system_columns(row: Mapping[str, Any]) -> dict[str, str]:
+    """The columns that may hold the system text beside messages."""
+    return {column: "system" for column in SYSTEM_COLUMNS if row.get(column)}
 
 
 def tool_columns(row: Mapping[str, Any]) -> dict[str, str]:
     """The column that defines tools, if there is one."""
     if row.keys().isdisjoint(TOOL_COLUMNS):
         return {}
-    column = next((column for column in TOOL_COLUMNS if row.get(column)), None)
+    column = next((column for column in TOOL_COLUMNS if row.get(column) and read_tools(row[column])), None)
     return {} if column is None else {column: "tools"}
 
 

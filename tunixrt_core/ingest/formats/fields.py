@@ -33,12 +33,17 @@ class Options:
 
 def text(row: Mapping[str, Any], key: str) -> str:
     """The text under `key`. Raises InvalidTrace where it is missing or not text."""
-    if key not in row:
-        raise InvalidTrace(key, missing(key, row))
-    value = row[key]
+    value = present(row, key)
     if not isinstance(value, str):
         raise InvalidTrace(key, not_text(value))
     return value
+
+
+def present(row: Mapping[str, Any], key: str) -> Any:
+    """The value under `key`. Raises InvalidTrace where there is none."""
+    if key not in row:
+        raise InvalidTrace(key, missing(key, row))
+    return row[key]
 
 
 def missing(key: str, row: Mapping[str, Any]) -> str:

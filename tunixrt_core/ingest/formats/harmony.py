@@ -11,7 +11,7 @@ from tunixrt_core.ingest.formats.chats import chat_trace, tool_columns, with_too
 from tunixrt_core.ingest.formats.fields import Item, Options, rest, source_of
 from tunixrt_core.ingest.reasoning.calls import read_any_arguments
 from tunixrt_core.ingest.reasoning.exchange import exchange_of
-from tunixrt_core.ingest.reasoning.turns import Turn
+from tunixrt_core.ingest.reasoning.turns import Turn, joined
 from tunixrt_core.traces.conversation import Call
 
 NAME = "harmony"
@@ -62,7 +62,7 @@ def _turns(text: str, column: str) -> tuple[list[Turn], str | None]:
             column, f"has text outside of its messages: {left[:40]!r}. Put it between <|message|> and <|end|>"
         )
     own = next((one["text"] for one in found if one["head"] == "system"), None)
-    return list(_joined(found, column)), own
+    return joined(list(_joined(found, column)), lambda turn: bool(turn.calls)), own
 
 
 def _joined(messages: list[re.Match[str]], column: str) -> Iterator[Turn]:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.formats.chats import chat_trace, with_tools
+from tunixrt_core.ingest.formats.chats import SYSTEM_COLUMNS, chat_trace, system_of, with_tools
 from tunixrt_core.ingest.formats.fields import Item, Options, rest, scored, source_of
 from tunixrt_core.ingest.reasoning.exchange import exchange_of
 from tunixrt_core.ingest.reasoning.turns import Turn, read_turns, role_of
@@ -51,7 +51,9 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
         return []
     asked = _value(told.get("input"))
     turns = [*_asked(asked), *_said(_value(told.get("output")))]
-    found, tools = with_tools(exchange_of(turns, "input"), asked if isinstance(asked, dict) else {})
+    around = asked if isinstance(asked, dict) else told
+    system, _ = system_of(around, turns, ("instructions", *SYSTEM_COLUMNS))
+    found, tools = with_tools(exchange_of(turns, "input", system), asked if isinstance(asked, dict) else {})
     used = ("input", "output", "scores", "source", "observations", "trace")
     left = rest(asked, ("messages", *tools)) if isinstance(asked, dict) else {}
     kept = rest(row, used if told is row else (*used, *_MODELS)) | ({"input": left} if left else {})
@@ -128,6 +130,8 @@ def _said(value: Any) -> list[Turn]:
             return read_turns(value["messages"], "output.messages")
         return read_turns([value if role_of(value) else {"role": "assistant", **value}], "output")
     if isinstance(value, list):
+        if value and not any(map(role_of, value)):  # the parts of one message
+            return read_turns([{"role": "assistant", "content": value}], "output")
         return read_turns(value, "output")
     raise InvalidTrace("output", f"must be text or a message, not {kind_of(value)}. Leave the row out")
 

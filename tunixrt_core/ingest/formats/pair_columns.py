@@ -22,6 +22,7 @@ _PAIRS = (
 )
 _CHATS = ("conversations", "conversation", "messages", "dialog")
 _QUESTIONS = ("question", "query", "problem")
+_TEXTS = ("instruction", *_QUESTIONS)  # beside which earlier turns may be in `history`
 _SYSTEMS = ("system", "system_prompt")
 _BETWEEN = "\n\n"  # instruction and input, as in format alpaca
 
@@ -55,7 +56,7 @@ class PairColumns(NamedTuple):
     def used(self) -> set[str]:
         """Columns that are not kept under `meta`."""
         blank = set() if self.system else {"system"}
-        history = {"history"} if self.prompt == "instruction" else set()
+        history = {"history"} if self.prompt in _TEXTS else set()
         return {*self.fields(), *blank, *history, "prompt"}
 
 
@@ -82,7 +83,7 @@ def prompt_turns(row: Mapping[str, Any], found: PairColumns) -> tuple[list[Turn]
         kept = {column: more} if (more := rest(value, ("messages",))) else {}
         value, column = value.get("messages"), f"{column}.messages"
     turns = _turns(value, column)
-    return [*_history(row), *turns], kept, system
+    return [*(history_turns(row) if found.prompt in _TEXTS else ()), *turns], kept, system
 
 
 def _turns(value: Any, column: str) -> list[Turn]:
@@ -92,16 +93,16 @@ def _turns(value: Any, column: str) -> list[Turn]:
     return read_turns(value, column)
 
 
-def _history(row: Mapping[str, Any]) -> list[Turn]:
+def history_turns(row: Mapping[str, Any]) -> list[Turn]:
     """Earlier turns as LLaMA-Factory has them beside an instruction: pairs of what was asked and answered."""
     history = row.get("history")
-    if "instruction" not in row or not isinstance(history, list):
+    if not isinstance(history, list):
         return []
     said = [text for pair in history if isinstance(pair, list) for text in pair]
     if len(said) != 2 * len(history) or not all(isinstance(text, str) for text in said):
-        raise InvalidTrace("history", "must be a list of pairs of texts: what was asked, and the answer")
+        raise InvalidTrace("history", "must be a list of pairs of texts: what was asked, and the answer. Write it so")
     roles = ("user", "assistant")
     return [
-        Turn(roles[i % 2], text, {}, {"role": roles[i % 2], "content": text}, f"history[{i // 2}]")
+        Turn(roles[i % 2], text, {}, {"role": roles[i % 2], "content": text}, f"history[{i // 2}][{i % 2}]")
         for i, text in enumerate(said)
     ]

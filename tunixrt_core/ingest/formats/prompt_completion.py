@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.formats.chats import chat_trace, tool_columns, with_tools
+from tunixrt_core.ingest.formats.chats import chat_trace, system_columns, system_of, tool_columns, with_tools
 from tunixrt_core.ingest.formats.fields import (
     Item,
     Options,
@@ -40,7 +40,12 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
         found["prompt"] = "system, prompt" + (", messages" if len(asked) > 2 else "")
     if isinstance(said := row.get("completion"), list) and len(said) > 1:
         found["completion"] += ", turns"
-    return found | tool_columns(row) | ({"label": "score"} if isinstance(row.get("label"), bool) else {})
+    return (
+        found
+        | tool_columns(row)
+        | system_columns(row)
+        | ({"label": "score"} if isinstance(row.get("label"), bool) else {})
+    )
 
 
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
@@ -50,11 +55,14 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
         return [scored(labelled(known, options), scores_in(metadata))]
     prompt, completion = row.get("prompt"), row.get("completion")
     if isinstance(prompt, str) and isinstance(completion, str):
-        found = Exchange(None, prompt, Turn("assistant", completion, {}, {}, "completion"), {})
+        system, told = system_of(row, ())
+        found = Exchange(system, prompt, Turn("assistant", completion, {}, {}, "completion"), {})
     else:
-        found = completed(prompt_turns(prompt, "prompt"), completion, "completion")
+        asked = prompt_turns(prompt, "prompt")
+        system, told = system_of(row, asked)
+        found = completed(asked, completion, "completion", system)
     found, tools = with_tools(found, row)
-    used = {*_FIELDS, *tools}
+    used = {*_FIELDS, *told, *tools}
     scores = flag("label", row.get("label"), scorer="trl") if isinstance(row.get("label"), bool) else []
     trace = chat_trace(
         found,

@@ -16,6 +16,7 @@ from tunixrt_core.ingest.columns.names import (
     REASONINGS,
     REFERENCES,
 )
+from tunixrt_core.ingest.formats.chats import system_columns, system_of
 from tunixrt_core.ingest.formats.fields import (
     Item,
     Options,
@@ -27,8 +28,11 @@ from tunixrt_core.ingest.formats.fields import (
     split_trace,
     text,
 )
+from tunixrt_core.ingest.formats.pair_columns import history_turns
+from tunixrt_core.ingest.reasoning.exchange import message_of
 from tunixrt_core.ingest.reasoning.split import Split, split_completion, split_fields, split_reasoning
 from tunixrt_core.ingest.reasoning.steps import Rule
+from tunixrt_core.traces.conversation import Conversation
 from tunixrt_core.traces.trace import Trace, parse_steps
 from tunixrt_core.util.kinds import not_text
 
@@ -57,7 +61,9 @@ def matches(row: Mapping[str, Any]) -> bool:
 
 def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
     roles = _roles(row)
-    found = {name: name for name in _OPTIONAL}
+    found = {name: name for name in _OPTIONAL} | system_columns(row)
+    if _is_history(row.get("history")):
+        found["history"] = "messages"
     if roles.question is not None:
         found[roles.question] = "prompt"
     if roles.answer is not None:
@@ -88,13 +94,27 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     optional["source"] = source_of(row, options)
     if roles.reference is not None:
         optional["reference_answer"] = only(row[roles.reference], roles.reference)
-    used = {name for name in (*roles, *roles.completions, *_OPTIONAL) if isinstance(name, str)}
+    system, told = (None, ()) if "system" in optional else system_of(row, ())
+    if system is not None:
+        optional["system"] = system
+    if "history" in row and _is_history(row["history"]):
+        optional["conversation"] = Conversation(tuple(map(message_of, history_turns(row))))
+        told = (*told, "history")
+    used = {name for name in (*roles, *roles.completions, *_OPTIONAL, *told) if isinstance(name, str)}
     meta = rest(row, used)
     if roles.completions:
         return list(_completed(row, roles, options.rule, meta, optional))
     answer = str(roles.answer)
     names = {"prompt": roles.question, "steps": roles.reasoning or answer, "final_answer": answer}
     return [answered(row, roles.question, answer, roles.reasoning, options.rule, meta=meta, names=names, **optional)]
+
+
+def _is_history(value: Any) -> bool:
+    """Whether it is pairs of an earlier question and its answer; a column of that name may hold anything."""
+    pairs = value if isinstance(value, list) else ()
+    return bool(pairs) and all(
+        isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair) for pair in pairs
+    )
 
 
 def _completed(

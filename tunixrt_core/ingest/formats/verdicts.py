@@ -72,7 +72,7 @@ _COLUMNS: Mapping[str, tuple[str, Reading]] = (
 # of the message that is the answer; those of other messages say nothing about it
 _IN_MESSAGE: Mapping[str, Reading] = (
     dict.fromkeys(("weight", "loss_weight", "loss_mask"), _number)
-    | dict.fromkeys(("train", "trainable", "loss"), _flag)
+    | dict.fromkeys(("train", "training", "trainable", "loss"), _flag)
     | dict.fromkeys(("masked", "mask"), _kept)
 )
 # Where `label` can be nothing but the verdict on a completion, 1 and 0 and their words are read too.

@@ -12,12 +12,14 @@ from tunixrt_core.ingest.reasoning.steps import Rule
 from tunixrt_core.ingest.reasoning.turns import Turn, roles_meant, unmarked
 from tunixrt_core.traces.conversation import NO_CONVERSATION, ROLES, Conversation, Message, Role, calls_text
 
+_ADD = "Add it, or leave the row out"
+
 
 class Exchange(NamedTuple):
     """A prompt and its answer, with the conversation around the prompt.
 
     `kept` is for `meta`: later turns, and keys of messages that no field of a trace holds. `names` leads from messages
-    of the trace to those of the row, for errors.
+    of the trace to those of the row, and `asked` is the place of the prompt, for errors.
     """
 
     system: str | None
@@ -26,6 +28,7 @@ class Exchange(NamedTuple):
     kept: dict[str, Any]
     conversation: Conversation = NO_CONVERSATION
     names: Mapping[str, str] = {}
+    asked: str = ""
 
 
 def exchange_of(turns: Sequence[Turn], field: str, system: str | None = None) -> Exchange:
@@ -35,18 +38,20 @@ def exchange_of(turns: Sequence[Turn], field: str, system: str | None = None) ->
     """
     if len(turns) in (2, 3) and _is_single(turns[-2], turns[-1]):  # most rows, in a tenth of the time
         if len(turns) == 2:
-            return Exchange(system, turns[0].text, turns[1], {})
+            return Exchange(system, turns[0].text, turns[1], {}, asked=turns[0].field)
         if system is None and turns[0].role == "system" and not turns[0].more and "<tools>" not in turns[0].text:
-            return Exchange(turns[0].text, turns[1].text, turns[2], {})
+            return Exchange(turns[0].text, turns[1].text, turns[2], {}, asked=turns[1].field)
     answered = _answer(turns, field)
     asked = next((i for i in range(answered - 1, -1, -1) if turns[i].role == "user"), None)
     if asked is None:
         raise InvalidTrace(
-            field, f"holds no turn of the user before the assistant's last; {roles_meant(turns, 'user')}"
+            field, f"holds no turn of the user before the assistant's last; {roles_meant(turns, 'user')}. {_ADD}"
         )
     answer = turns[answered]
     first = int(system is None and turns[0].role == "system")
     before, between, later = turns[first:asked], turns[asked + 1 : answered], turns[answered + 1 :]
+    if later:
+        list(map(message_of, later))  # a misspelt role would make an earlier turn the answer
     own = {"system": turns[0].more if first else {}, "prompt": turns[asked].more, "answer": answer.more}
     names: dict[str, str] = {}
     if before or between:
@@ -61,7 +66,8 @@ def exchange_of(turns: Sequence[Turn], field: str, system: str | None = None) ->
     if before or between or tools or answer.calls:
         messages, others = tuple(map(message_of, before)), tuple(map(message_of, between))
         conversation = Conversation(messages, others, tools, answer.calls)
-    return Exchange(told or None if tools else told, turns[asked].text, answer, kept, conversation, names)
+    told = told or None if tools else told
+    return Exchange(told, turns[asked].text, answer, kept, conversation, names, turns[asked].field)
 
 
 def _is_single(asked: Turn, answer: Turn) -> bool:
@@ -73,7 +79,7 @@ def _answer(turns: Sequence[Turn], field: str) -> int:
     """The place of the turn that is trained: the last one of the assistant, or the last that is not left out."""
     spoken = [i for i, turn in enumerate(turns) if turn.role == "assistant"]
     if not spoken:
-        raise InvalidTrace(field, f"holds no turn of the assistant; {roles_meant(turns, 'assistant')}")
+        raise InvalidTrace(field, f"holds no turn of the assistant; {roles_meant(turns, 'assistant')}. {_ADD}")
     asked = next((i for i, turn in enumerate(turns) if turn.role == "user"), len(turns))
     trained = [i for i in spoken if turns[i].train is not False and i > asked]
     return trained[-1] if trained else spoken[-1]

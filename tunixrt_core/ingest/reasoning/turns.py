@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -31,7 +31,7 @@ _CALL_IDS = ("tool_call_id", "call_id", "tool_use_id")
 _TOOL_NAMES = ("name", "tool_name")
 _PLAIN_KEYS = ({"role", "content"}, {"from", "value"})
 # whether a turn is trained: keys that say so, and keys that say the opposite
-_TRAINED = ("weight", "train", "trainable", "loss", "loss_weight", "loss_mask")
+_TRAINED = ("weight", "train", "training", "trainable", "loss", "loss_weight", "loss_mask")
 _MASKED = ("masked", "mask")
 
 
@@ -56,10 +56,10 @@ class Turn(NamedTuple):
 def read_turns(value: Any, field: str) -> list[Turn]:
     """The turns of messages, of which one may hold several. Raises InvalidTrace naming the message."""
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise InvalidTrace(
-            field, f"must be text or a list of messages, not {kind_of(value)}. Write each message as an object"
-        )
-    return [turn for i, message in enumerate(value) for turn in _turns(message, f"{field}[{i}]")]
+        wanted = "a list of messages" if isinstance(value, str) else "text or a list of messages"
+        raise InvalidTrace(field, f"must be {wanted}, not {kind_of(value)}. Write each message as an object")
+    turns = [turn for i, message in enumerate(value) for turn in _turns(message, f"{field}[{i}]")]
+    return joined(turns, _is_item) if any(map(_is_item, turns)) else turns
 
 
 def roles_of(turns: Sequence[Turn]) -> str:
@@ -105,6 +105,48 @@ def _turns(message: Any, field: str) -> Sequence[Turn]:
             return pair
         raise InvalidTrace(field, f"{_NO_MESSAGE}; it has the keys {', '.join(map(str, message)) or 'none'}")
     return _read(message, told, field)
+
+
+def _is_item(turn: Turn) -> bool:
+    """Whether it is a part of a turn that OpenAI's responses write as an item of its own: reasoning, or a call."""
+    return _ROLES_OF_TYPES.get(str(turn.raw.get("type"))) == "assistant" and turn.raw.keys().isdisjoint(_ROLE_KEYS)
+
+
+def joined(turns: Sequence[Turn], is_part: Callable[[Turn], bool]) -> list[Turn]:
+    """The turns, where each part is one turn with the assistant's turn beside it.
+
+    Reasoning, text and calls are joined if they follow one another in this order.
+    """
+    made: list[Turn] = []
+    for turn in turns:
+        last = made[-1] if made else None
+        begins = bool(turn.reasoning) or bool(turn.text)  # text behind text, and both behind a call
+        if (
+            last is None
+            or {last.role, turn.role} != {"assistant"}
+            or not (is_part(last) or is_part(turn))
+            or (begins and (last.calls or last.text))
+        ):
+            made.append(turn)
+            continue
+        made[-1] = last._replace(
+            text=last.text + turn.text,
+            reasoning=last.reasoning + turn.reasoning,
+            calls=last.calls + turn.calls,
+            more=_both(last.more, turn.more),
+            raw={"type": "reasoning", "items": [*last.raw.get("items", [last.raw]), turn.raw]},
+        )
+    return made
+
+
+def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of two messages; lists under the same key, such as `content`, follow one another."""
+    lists = {
+        key: held + other[key]
+        for key, held in one.items()
+        if isinstance(held, list) and isinstance(other.get(key), list)
+    }
+    return {**one, **other, **lists}
 
 
 def _role(message: Mapping[str, Any]) -> str | None:

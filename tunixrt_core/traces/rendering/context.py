@@ -17,7 +17,7 @@ class TrainOn(StrEnum):
     """Which turns of the assistant are trained on."""
 
     LAST = "last"
-    ALL = "all"
+    ALL = "all"  # all but those that the file marks as untrained
     MARKED = "marked"  # the last one, and the earlier ones that the file marks as trained
 
 
@@ -119,9 +119,11 @@ def _as_message(piece: Piece) -> Piece:
 
 def _reply(message: Message, asked: Asked, template: ChatTemplate, *, behind: bool) -> Iterator[Piece]:
     """An earlier turn of the assistant; `behind`: it follows the prompt."""
-    trained = asked.train_on is TrainOn.ALL or (asked.train_on is TrainOn.MARKED and bool(message.train))
+    trained = asked.train_on is TrainOn.ALL and message.train is not False
+    trained = trained or (asked.train_on is TrainOn.MARKED and bool(message.train))
     kind: Kind = "reply" if trained else "message"
-    thought, said = message.thought_and_content if template.thinks_on else (message.reasoning, message.content)
+    apart = template.thinks_on or asked.thinking is EarlierThinking.DROP
+    thought, said = message.thought_and_content if apart else (message.reasoning, message.content)
     said = template.trimmed(said)
     if message.calls:
         assert template.tools is not None, "unfit() refuses calls that the format has no form for"
