@@ -79,6 +79,7 @@ def runs_show(run: str, as_json: AsJson = False, home: Home = None) -> None:
             ("Phase", state.phase),
             ("Device", state.device),
             ("Message", state.message),
+            *((("Last resume", f"changed nothing: {state.refused}"),) if state.refused else ()),
             ("Folder", str(folder.path)),
         ],
     )

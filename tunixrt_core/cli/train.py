@@ -97,6 +97,10 @@ def train_here(
         state, code = _train_with_display(manifest, folder, here, allow)
     if as_json:
         print_json({"run": folder.path.name, "folder": folder.path, **summarise(folder).to_dict()})
+    if state.refused and code:
+        raise typer.Exit(code)
+    if state.refused:
+        fail(f"The resume was refused, and the run is as it was ({state.status}): {state.refused}")
     if state.status is RunStatus.FAILED:
         fail(state.message)
     terminal.dropped_rows(state)

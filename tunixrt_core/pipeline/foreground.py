@@ -22,7 +22,7 @@ from tunixrt_core.manifest.manifest import RunManifest, load_run_manifest
 from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
 from tunixrt_core.pipeline.starting import with_duration
 from tunixrt_core.runs.evaluation_record import TARGETS, Target
-from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.runs.record import RunDir, RunState, RunStatus, require_over
 from tunixrt_core.settings import Settings
 from tunixrt_core.training.execution import execute_dry_run, execute_training
 from tunixrt_core.training.memory import DEVICE_MEMORY, GPUS, Advice, MemoryNeed, advise, need_of
@@ -79,8 +79,8 @@ class Foreground:
     def prepare(self, manifest: RunManifest, folder: RunDir, *, resume: bool) -> None:
         """Make the folder of a run that is about to train, and show it as queued.
 
-        Raises InvalidManifest where it holds a run and that is not to be resumed, Conflict for one that is active or
-        has finished all of its train steps, OutputError.
+        Raises InvalidManifest where it holds a run and that is not to be resumed, Busy for one that is active, Conflict
+        for one that has finished all of its train steps, OutputError.
         """
         if folder.state_file.exists():
             state = folder.read_state()
@@ -88,12 +88,15 @@ class Foreground:
                 raise InvalidManifest(
                     "output_dir", f"{folder.path} already holds a run ({state.status}); choose another, or add --resume"
                 )
+            require_over(folder, state)
             state.status.to(RunStatus.QUEUED)
             if state.status is RunStatus.SUCCEEDED:
                 with_duration(manifest, state, **manifest.duration.model_dump())
         folder.create()
-        folder.write_manifest(manifest.to_yaml())
+        if folder.before_resume() is None:
+            folder.write_manifest(manifest.to_yaml())
         folder.write_queued()
+        folder.queued_file.unlink(missing_ok=True)  # of a server that was killed: it trains here now
 
     def train(self, manifest: RunManifest, folder: RunDir, *, stop: StopRequest, allow: Iterable[str] = ()) -> RunState:
         """Train to the end, or until `stop` is set; never raises for a failed run, whose state says why."""

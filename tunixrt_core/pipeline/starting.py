@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.errors import Busy, Conflict, TunixMissing
+from tunixrt_core.errors import Conflict, InvalidManifest, TunixMissing
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.registry import Registry
 from tunixrt_core.jobs.requests import Requests
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.places import check_places
 from tunixrt_core.manifest.variants import keep_parent
-from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus
+from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus, require_over
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import Store
 from tunixrt_core.training.execution import run_folder_of
@@ -107,24 +108,28 @@ class RunStarts:
             return []
         for run in left:
             folder = RunDir(Path(run.directory))
-            allow = (read_object_or_none(folder.queued_file) or {}).get("allow")
+            queued = read_object_or_none(folder.queued_file) or {}
+            allow, resumed = queued.get("allow"), queued.get("manifest")
             codes = [str(code) for code in allow] if isinstance(allow, list) else []
-            self._jobs.submit_training(run.id, self._registry.whole(run.id)[1], folder, allow=codes)
+            try:
+                manifest = RunManifest.from_dict(resumed) if resumed else self._registry.whole(run.id)[1]
+            except InvalidManifest as error:  # edited, or of another version: the run is as it was before the resume
+                log.warning("%s is not queued again: %s", run.id, error)
+                continue
+            self._jobs.submit_training(run.id, manifest, folder, allow=codes)
             log.info("%s is queued again: the server was killed before it began.", run.id)
         return [self._registry.run(run.id) for run in left]
 
     def _resume(self, run_id: str, train_steps: int | None, epochs: float | None) -> Run:
         with self._starting:
             run, manifest = self._registry.whole(run_id)
-            if not run.status.over:
-                raise Busy(f"{run.id} is {run.status}; it can be resumed when it is over.")
             folder = RunDir(Path(run.directory))
-            manifest = with_duration(manifest, folder.state(), train_steps=train_steps, epochs=epochs)
-            if manifest.to_dict() != dict(run.manifest):
-                folder.write_manifest(manifest.to_yaml())
-                self._store.runs.mirror(run.id, manifest=manifest.to_dict())
+            state = folder.state()
+            require_over(folder, state)
+            manifest = with_duration(manifest, state, train_steps=train_steps, epochs=epochs)
             self._jobs.submit_training(run.id, manifest, folder)
-        return self._registry.run(run_id)
+        # its row has this manifest from the first new train step on
+        return replace(self._registry.run(run_id), manifest=manifest.to_dict())
 
 
 def with_duration(
