@@ -102,7 +102,7 @@ class JobManager:
                 folder,
                 self.backend,
                 stop=stop,
-                on_status=lambda state: self._mirror(run_id, status=state.status, message=state.message, **state.times()),
+                on_status=lambda state: self._mirror_state(run_id, state),
                 on_begun=lambda: self._mirror(run_id, manifest=manifest.to_dict()),
                 allow=allowed,
             )
@@ -110,8 +110,7 @@ class JobManager:
         def dropped() -> None:
             folder.queued_file.unlink(missing_ok=True)
             folder.write_stopped_before_start()
-            state = folder.state()
-            self._mirror(run_id, status=state.status, message=state.message, **state.times())
+            self._mirror_state(run_id, folder.state())
 
         # a training records its own outcome
         self.submit(WaitingJob(run_id, run_id, "train"), work, dropped=dropped, failed=lambda message: None)
@@ -248,6 +247,9 @@ class JobManager:
                     self._current = job, Holder(about.run, about.kind, time.time(), this_process())
                     return job, held
                 self._lock.wait(_LOOK_SECONDS)  # another process holds it; the queue may change meanwhile
+
+    def _mirror_state(self, run_id: str, state: RunState) -> None:
+        self._mirror(run_id, status=state.status, message=state.message, **state.times())
 
     def _mirror(self, run_id: str, **changes: Any) -> None:
         try:

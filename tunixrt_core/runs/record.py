@@ -26,7 +26,9 @@ RUN_ID = re.compile(r"r-(\d{4,12})", re.ASCII)  # folders that a home numbers: r
 INTERRUPTED = "The process that ran it ended. Resume continues from the last checkpoint."
 
 
-NOT_RESUMED = "The process that resumed it ended before the first new train step, so nothing was changed. Resume it again."
+NOT_RESUMED = (
+    "The process that resumed it ended before the first new train step, so nothing was changed. Resume it again."
+)
 NEVER_BEGAN = "It waited in the queue of a server that ended. The server queues it again when it starts; or resume it."
 
 
