@@ -15,6 +15,7 @@ import orjson
 
 from tunixrt_core.datasets.gates.findings import GateOutcome
 from tunixrt_core.datasets.gates.registry import GATES
+from tunixrt_core.datasets.held import HeldRows
 from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.errors import BrokenFile
 from tunixrt_core.runs.evaluation_record import EvalRecord
@@ -25,7 +26,7 @@ from tunixrt_core.util.files import read_object
 log = logging.getLogger(__name__)
 
 Kind = Literal["damaged", "failed", "interrupted", "alert", "warning", "stale"]
-Action = Literal["check database", "view run", "resume", "review rows", "score again", "evaluate again"]
+Action = Literal["check database", "view run", "resume", "review rows", "view dataset", "score again", "evaluate again"]
 _ORDER: tuple[Kind, ...] = ("damaged", "failed", "interrupted", "alert", "warning", "stale")
 _MOST_SEEN = 2_000
 
@@ -85,6 +86,20 @@ def of_version(version: DatasetVersion, outcomes: Sequence[GateOutcome]) -> Iter
         at=version.created_at,
         gate=worst.gate,
         rows=worst.rows,
+    )
+
+
+def of_missing(missing: HeldRows, at: datetime) -> Attention:
+    """A dataset version that lists deleted traces."""
+    return Attention(
+        key=f"{missing.label} missing {missing.rows}",
+        kind="warning",
+        subject=missing.label,
+        text=missing.missing_words,
+        action="view dataset",
+        target=f"{missing.name}:{missing.version}",
+        at=at,
+        rows=missing.rows,
     )
 
 
