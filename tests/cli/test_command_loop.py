@@ -14,6 +14,7 @@ import pytest
 
 from tests.helpers import forked
 from tests.helpers.command import tunixrt, tunixrt_process
+from tunixrt_core.runs.metrics import ChangeMetric, TrainMetric
 from tunixrt_core.runs.record import RunDir, RunStatus
 
 pytestmark = pytest.mark.tunix
@@ -86,6 +87,23 @@ def test_a_killed_run_is_interrupted_keeps_its_curve_and_resumes_without_a_gap(h
     assert str(folder.path) not in card + (model / "export.json").read_text()
     repeated = tunixrt("export-model", folder.path, home=home)
     assert (repeated.returncode, "already exists" in repeated.stderr) == (1, True)
+
+
+def test_an_extension_says_what_the_learning_rate_does_and_follows_the_choice(home: Path, tmp_path: Path) -> None:
+    manifest, folder = tmp_path / "m.yaml", RunDir(tmp_path / "run")
+    write_manifest(home, manifest, train_steps=3, batch_size=4, schedule="cosine", warmup_share=0)
+    assert tunixrt("train", manifest, home=home).returncode == 0
+    resume = ("runs", "resume", folder.path, "--train-steps", 6)
+    assert tunixrt(*resume, "--schedule", "kept", home=home).returncode != 0
+    kept = tunixrt(*resume, "--schedule", "keep", home=home)
+    assert kept.returncode == 0, kept.stderr
+    said = " ".join(kept.stderr.split())
+    assert "in train step 3 and" in said
+    assert "Other choices: stretch:" in said
+    rates = [record.learning_rate for record in folder.metrics()[0] if isinstance(record, TrainMetric)]
+    assert (len(rates), rates[3:]) == (6, [rates[2]] * 3)
+    (change,) = (record for record in folder.metrics()[0] if isinstance(record, ChangeMetric))
+    assert "schedule.extensions" in change.changes
 
 
 def test_a_resume_that_the_trainer_refuses_leaves_the_finished_run_as_it_was(home: Path, tmp_path: Path) -> None:

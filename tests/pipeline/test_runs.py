@@ -82,6 +82,20 @@ def test_epochs_are_counted_as_the_plan_counted_them(rt: Pipeline) -> None:
     assert rt.queue.wait(20)
 
 
+def test_an_extension_says_what_the_learning_rate_does_and_is_recorded(rt: Pipeline) -> None:
+    run = finished(rt, 5)
+    assert rt.runs.rate_change(run.id, train_steps=8, schedule="keep") is not None
+    assert rt.runs.get(run.id) == run, "asking changes nothing"
+    rt.runs.resume(run.id, train_steps=8, schedule="keep")
+    assert rt.queue.wait(20)
+    kept = rt.runs.get(run.id).manifest["schedule"]["extensions"]
+    assert kept == [{"after": 5, "total": 5, "then": "keep"}]
+    change = rt.runs.rate_change(run.id, train_steps=12)
+    assert change is not None
+    assert change.schedule == "stretch"
+    assert change.before == change.choices["keep"]
+
+
 def test_a_finished_run_whose_data_changed_stays_finished_as_it_was(rt: Pipeline) -> None:
     run = finished(rt, 5)
     folder, row = rt.runs.folder(run.id), rt.runs.get(run.id)

@@ -92,6 +92,8 @@ def train_here(
 ) -> None:
     """Train in this process and show its progress; exits with its own code if the run did not end by itself."""
     here.require()
+    if resume and (change := here.rate_change(manifest, folder)):
+        err.print(change.words)
     with accelerator(here, folder, "train", wait):
         here.prepare(manifest, folder, resume=resume)
         state, code = _train_with_display(manifest, folder, here, allow)

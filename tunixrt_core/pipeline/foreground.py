@@ -20,11 +20,12 @@ from tunixrt_core.jobs.model_exports import execute_export
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest, load_run_manifest
 from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
-from tunixrt_core.pipeline.starting import with_duration
+from tunixrt_core.pipeline.starting import rate_change_of, with_duration
 from tunixrt_core.runs.evaluation_record import TARGETS, Target
 from tunixrt_core.runs.record import RunDir, RunState, RunStatus, require_over
 from tunixrt_core.settings import Settings
 from tunixrt_core.training.execution import execute_dry_run, execute_training
+from tunixrt_core.training.learning_rate import RateChange
 from tunixrt_core.training.memory import DEVICE_MEMORY, GPUS, Advice, MemoryNeed, advise, need_of
 from tunixrt_core.training.model_export import ExportReport, ModelExportOptions
 from tunixrt_core.training.preflight import Preflight, RowView
@@ -98,6 +99,16 @@ class Foreground:
         folder.write_queued()
         folder.queued_file.unlink(missing_ok=True)  # of a server that was killed: it trains here now
 
+    def rate_change(self, manifest: RunManifest, folder: RunDir) -> RateChange | None:
+        """What a resume of the run in this folder with a manifest does to its learning rate; None where the schedule
+        stays, and where there is no run that is over.
+        """
+        if not folder.state_file.exists() or not (state := folder.state_or_broken()).status.over:
+            return None
+        if state.status is RunStatus.BROKEN:
+            return None
+        return rate_change_of(load_run_manifest(folder), manifest, state)
+
     def train(self, manifest: RunManifest, folder: RunDir, *, stop: StopRequest, allow: Iterable[str] = ()) -> RunState:
         """Train to the end, or until `stop` is set; never raises for a failed run, whose state says why."""
         return execute_training(manifest, folder, self._backend, stop=stop, allow=allow)
@@ -150,6 +161,10 @@ class Foreground:
         from tunixrt_core.tunix_backend.script.script import notebook, standalone_script  # loads numpy
 
         check_data_unchanged(manifest.data)
+        if manifest.schedule.extensions:
+            raise InvalidManifest(
+                "schedule.extensions", "a script has one schedule for all train steps; remove the key"
+            )
         if manifest.model.id in BUILTIN_MODEL_IDS:
             self.require()  # the built-in models are written with what comes with it
         text = standalone_script(manifest, local_model(manifest.model.id, self._settings.models_dir).absolute())

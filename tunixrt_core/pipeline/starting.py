@@ -20,6 +20,7 @@ from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus, require_o
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import Store
 from tunixrt_core.training.execution import run_folder_of
+from tunixrt_core.training.learning_rate import RateChange, ScheduleChoice, rate_change, with_schedule
 from tunixrt_core.util.files import read_object_or_none
 
 log = logging.getLogger(__name__)
@@ -85,14 +86,22 @@ class RunStarts:
             self._jobs.submit_training(run.id, manifest, folder, allow=tuple(allow))
         return run
 
-    def resume(self, run_id: str, request_id: str | None, train_steps: int | None, epochs: float | None) -> Run:
+    def resume(
+        self,
+        run_id: str,
+        request_id: str | None,
+        train_steps: int | None,
+        epochs: float | None,
+        schedule: ScheduleChoice | None,
+    ) -> Run:
         """As of `Runs.resume`."""
         self._jobs.backend.require()
         return self._requests.once(
             request_id,
             "resume",
-            {"run": run_id, "train_steps": train_steps, "epochs": epochs},
-            lambda: self._resume(run_id, train_steps, epochs),
+            {"run": run_id, "train_steps": train_steps, "epochs": epochs}
+            | ({"schedule": schedule} if schedule else {}),
+            lambda: self._resume(run_id, train_steps, epochs, schedule),
             note=lambda run: {"run": run.id},
             find=lambda kept: self._registry.run(kept["run"]),
         )
@@ -120,34 +129,69 @@ class RunStarts:
             log.info("%s is queued again: the server was killed before it began.", run.id)
         return [self._registry.run(run.id) for run in left]
 
-    def _resume(self, run_id: str, train_steps: int | None, epochs: float | None) -> Run:
+    def rate_change(
+        self, run_id: str, train_steps: int | None, epochs: float | None, schedule: ScheduleChoice | None
+    ) -> RateChange | None:
+        """As of `Runs.rate_change`."""
+        self._jobs.backend.require()
+        run, manifest = self._registry.whole(run_id)
+        folder = RunDir(Path(run.directory))
+        state = folder.state()
+        require_over(folder, state)
+        longer = with_duration(manifest, state, train_steps=train_steps, epochs=epochs, schedule=schedule)
+        return rate_change_of(manifest, longer, state)
+
+    def _resume(
+        self, run_id: str, train_steps: int | None, epochs: float | None, schedule: ScheduleChoice | None
+    ) -> Run:
         with self._starting:
             run, manifest = self._registry.whole(run_id)
             folder = RunDir(Path(run.directory))
             state = folder.state()
             require_over(folder, state)
-            manifest = with_duration(manifest, state, train_steps=train_steps, epochs=epochs)
+            manifest = with_duration(manifest, state, train_steps=train_steps, epochs=epochs, schedule=schedule)
             self._jobs.submit_training(run.id, manifest, folder)
         # its row has this manifest from the first new train step on
         return replace(self._registry.run(run_id), manifest=manifest.to_dict())
 
 
 def with_duration(
-    manifest: RunManifest, state: RunState, *, train_steps: int | None, epochs: float | None
+    manifest: RunManifest,
+    state: RunState,
+    *,
+    train_steps: int | None,
+    epochs: float | None,
+    schedule: ScheduleChoice | None = None,
 ) -> RunManifest:
-    """The manifest to resume with. Raises Conflict as `resume_run` does, InvalidManifest for both durations at once."""
+    """The manifest to resume with. Raises Conflict as `resume_run` does, InvalidManifest for both durations at once.
+
+    Without `schedule`, one whose duration is longer follows the schedule of the longer run.
+    """
+    planned = _planned(manifest, state)
     if train_steps is None and epochs is None:
         if state.status is RunStatus.SUCCEEDED:
             raise Conflict(
                 f"The run has finished all of its {state.total_train_steps:,} train steps. "
                 "To extend it, give the new total of train steps or epochs."
             )
-        return manifest
+        return manifest if schedule is None else with_schedule(manifest, state.train_step, planned, schedule)
     longer = RunManifest.from_dict({**manifest.to_dict(), "duration": {"train_steps": train_steps, "epochs": epochs}})
     total = _total_train_steps(longer, state)
     if total <= state.train_step:
         raise Conflict(f"{state.train_step:,} train steps are done already; ask for more than that.")
-    return longer
+    return with_schedule(longer, state.train_step, planned, schedule or "stretch")
+
+
+def rate_change_of(before: RunManifest, after: RunManifest, state: RunState) -> RateChange | None:
+    """What a resume with `after` does to the learning rate; None where it changes neither duration nor schedule."""
+    if (before.duration, before.schedule, before.optimizer) == (after.duration, after.schedule, after.optimizer):
+        return None
+    total = _total_train_steps(after, state) if after.duration != before.duration else _planned(before, state)
+    return rate_change(before, after, done=state.train_step, planned=_planned(before, state), total=total)
+
+
+def _planned(manifest: RunManifest, state: RunState) -> int:
+    return state.total_train_steps or manifest.total_train_steps(manifest.data.train_rows)
 
 
 def _total_train_steps(manifest: RunManifest, state: RunState) -> int:
