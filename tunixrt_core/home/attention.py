@@ -52,7 +52,7 @@ class Attention:
 
 
 def of_run(run: Run, state: RunState) -> Iterator[Attention]:
-    """A run that is broken, failed or was interrupted; any other run if it raised alerts."""
+    """A run that is broken, failed or was interrupted; any other run if it was not resumed or raised alerts."""
     at = run.ended_at or run.created_at
     key = f"{run.id} {run.status} {at.isoformat()}"
     if run.status is RunStatus.BROKEN:
@@ -61,6 +61,9 @@ def of_run(run: Run, state: RunState) -> Iterator[Attention]:
         yield Attention(key, "failed", run.id, _why(run, state), "view run", run.id, at)
     elif run.status is RunStatus.INTERRUPTED:
         yield Attention(key, "interrupted", run.id, _why(run, state), "resume", run.id, at)
+    elif state.refused:
+        text = f"was not resumed, and is as before: {state.refused}"
+        yield Attention(f"{run.id} refused {state.refused}", "warning", run.id, text, "view run", run.id, at)
     elif state.alerts:
         times = ", ".join(f"{_plain(name)}{f' ({n} times)' if n > 1 else ''}" for name, n in state.alerts.items())
         key = f"{run.id} alerts {sorted(state.alerts.items())}"
