@@ -9,7 +9,15 @@ import streamlit as st
 
 from app.datasets.build import show_build, show_builder
 from app.datasets.lengths import lengths_of, pick_tokenizer, show_lengths, wait_for_lengths
-from app.datasets.views import scaled, show_card, show_checks, show_diff, show_findings, show_split_table
+from app.datasets.views import (
+    scaled,
+    show_card,
+    show_checks,
+    show_diff,
+    show_findings,
+    show_missing,
+    show_split_table,
+)
 from app.state import get_pipeline
 from app.ui import blocks
 from app.ui.address import kept_in_address
@@ -130,6 +138,7 @@ def shown_version(versions: list[DatasetVersion]) -> DatasetVersion:
 
 
 def show_version(versions: list[DatasetVersion], shown: DatasetVersion) -> None:
+    show_missing(shown)
     lengths = lengths_of(shown)
     outcomes = rt.datasets.gates(shown.name, shown.version)
     about = f"Counted by {lengths.counted_by}." if lengths else "Being counted."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.datasets.views import show_missing
 from app.manifest.choice import ManifestChoice, manifest_data, plan_lines
 from app.manifest.form import manifest_form
 from app.manifest.load import load_manifest
@@ -78,6 +79,7 @@ def show_changes(source: Source, manifest: RunManifest) -> None:
 
 def show_start(choice: ManifestChoice, source: Source | None) -> RunManifest | None:
     """The plan of the choices, and the button; None if they are no valid manifest yet."""
+    show_missing(choice.dataset)
     try:
         data = manifest_data(choice.dataset)
         manifest = choice.manifest(data) if data else None

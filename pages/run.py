@@ -91,6 +91,8 @@ def show_run(run: Run) -> None:
     elif run.message:
         st.caption(escape_markdown(run.message))
     state = state_of(run)
+    if state.refused:
+        st.warning(escape_markdown(f"The last resume changed nothing: {state.refused}"), icon=":material/block:")
     curves = curves_of(run, state)
     show_alerts(run, curves.alerts)
     show_dropped(state, manifest)

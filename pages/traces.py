@@ -16,6 +16,7 @@ from app.ui.components import empty_state, halves, header, pick_row
 from app.ui.navigation import go
 from app.ui.words import one_line, plural, short_hash
 from tunixrt_core.datasets.gates.rules.answer import answer_matches
+from tunixrt_core.datasets.held import held_words
 from tunixrt_core.store.query import Count, StoredTrace, TraceQuery
 
 PAGE_ROWS = 12
@@ -130,10 +131,12 @@ def step_button(label: str, ref: str | None, icon: str, key: str, shortcut: str)
 @st.dialog("Delete trace")
 def confirm_delete(stored: StoredTrace) -> None:
     st.markdown(
-        f"**{short_hash(stored.id)}** will be deleted. Dataset versions that contain it still list it, but exports of "
-        "them will lack it. Importing the trace again restores it."
+        f"**{short_hash(stored.id)}** will be deleted. Dataset versions that contain it still list it; new exports of "
+        "them will lack it, and files exported before keep it. Importing the trace again restores it."
     )
     blocks.prose(one_line(stored.trace.prompt, 200))
+    for line in held_words(rt.traces.held_by(stored.id)):
+        st.markdown(escape_markdown(f"Dataset {line}."))
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep trace", key="keep-trace"):
             st.rerun()

@@ -9,6 +9,7 @@ import streamlit as st
 from app.state import get_pipeline
 from app.ui import blocks
 from app.ui.address import kept_in_address
+from app.ui.boundary import escape_markdown
 from app.ui.components import card, pick_row
 from app.ui.navigation import go
 from app.ui.words import MISSING, one_line, percent, plural, whole
@@ -28,6 +29,18 @@ def scaled(tokens: int, version: DatasetVersion, lengths: Lengths) -> str:
     if lengths.rows in (0, version.rows):
         return whole(tokens)
     return f"about {whole(round(tokens * version.rows / lengths.rows))}"
+
+
+def show_missing(version: DatasetVersion) -> None:
+    """A warning where traces of the version were deleted, with the runs that were made from it."""
+    if missing := get_pipeline().datasets.missing_of(version):
+        st.warning(
+            escape_markdown(
+                f"{version.label}: {missing.missing_words} Files exported before are kept and can be trained; a new "
+                "export lacks these rows. Importing the traces again restores them."
+            ),
+            icon=":material/heart_broken:",
+        )
 
 
 def show_split_table(version: DatasetVersion, lengths: Lengths | None) -> None:

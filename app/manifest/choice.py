@@ -20,6 +20,7 @@ from tunixrt_core.manifest.manifest import RunManifest, make_manifest
 from tunixrt_core.manifest.sections import DataSection
 from tunixrt_core.training.pace import Pace
 from tunixrt_core.training.preflight import Totals
+from tunixrt_core.util.hashing import file_sha256
 from tunixrt_core.util.tasks import Progress, Task, Tasks
 
 
@@ -38,6 +39,7 @@ class ManifestChoice:
         return make_manifest(data, self.model_id, folder, self.hyperparams, dataset=self.dataset.ref)
 
 
+_hashed: dict[str, tuple[tuple[int, int, int], str]] = {}  # by path: size, time and inode when it was hashed
 _tasks: Tasks[DataSection] = Tasks("manifest data", at_once=1, keep=16)
 
 
@@ -49,23 +51,41 @@ def manifest_data(dataset: DatasetVersion) -> DataSection | None:
     rt = get_pipeline()
 
     def write(on_progress: Progress, stop: threading.Event) -> DataSection:
-        return rt.manifests.data(dataset.name, dataset.version)
+        found = rt.manifests.data(dataset.name, dataset.version)
+        _hashed[found.path] = _mark(Path(found.path)), found.sha256
+        return found
 
     def show(task: Task[DataSection]) -> None:
         rows = plural(dataset.rows, "row")
         st.caption(escape_markdown(f"Writing {dataset.label} as JSONL ({rows}) …"))
 
-    # an export leaves out traces deleted since, hence the count
-    key = (str(rt.settings.home), dataset.name, dataset.version, dataset.content_hash, rt.traces.count())
+    key = (str(rt.settings.home), dataset.name, dataset.version, rt.datasets.content_now(dataset))
     try:
         data = computed(_tasks, key, write, show)
     except TunixRTError:
         _tasks.forget(key)  # a full disk may have room at the next attempt
         raise
-    if data is not None and not Path(data.path).is_file():
+    if data is not None and not _is_there(data):
         _tasks.forget(key)
         st.rerun()
     return data
+
+
+def _is_there(data: DataSection) -> bool:
+    """Whether the file is the one whose hash was taken; one with another time, size or inode is hashed again."""
+    path, known = Path(data.path), _hashed.get(data.path)
+    try:
+        mark = _mark(path)
+        if known is None or known[0] != mark:
+            known = _hashed[data.path] = mark, file_sha256(path)
+    except OSError:
+        return False
+    return known[1] == data.sha256
+
+
+def _mark(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ino
 
 
 def plan_lines(manifest: RunManifest, totals: Totals | None = None, pace: Pace | None = None) -> list[tuple[str, str]]:

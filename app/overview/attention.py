@@ -95,6 +95,8 @@ def _do(item: Attention) -> None:
     """Open the page that resolves the item, or resolve it at once."""
     if item.action == "view run":
         go("run", run=item.target)
+    if item.action == "view dataset":
+        go("datasets", dataset=item.target)
     if item.action == "review rows":
         go("datasets", dataset=item.target, gate=item.gate)
     if item.action == "evaluate again":

@@ -18,6 +18,7 @@ from app.ui.words import rate
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest.variants import Difference, read_changes
 from tunixrt_core.runs.record import Run, RunState, RunStatus
+from tunixrt_core.training.learning_rate import CHOICE_WORDS, CHOICES, ScheduleChoice
 
 _RESUMABLE = (RunStatus.STOPPED, RunStatus.FAILED, RunStatus.INTERRUPTED)
 _TRAINS = (RunStatus.RUNNING, RunStatus.COMPILING)
@@ -88,15 +89,37 @@ def _train_longer(run: Run, state: RunState) -> None:
         value=max(done + 1, round(1.5 * max(done, state.total_train_steps))),
         step=1,
         key="longer-steps",
-        help="New total. The run continues from its last checkpoint; the learning rate follows the longer schedule.",
+        help="New total. The run continues from its last checkpoint.",
     )
     st.caption(f"{done:,} are done.")
+    schedule = _pick_schedule(run, int(total))
     if st.button("Train for longer", type="primary", key="train-longer"):
-        request_id = _once(run, "longer", int(total))
+        request_id = _once(run, f"longer {schedule}", int(total))
         act(
-            lambda: get_pipeline().runs.resume(run.id, train_steps=int(total), request_id=request_id),
+            lambda: get_pipeline().runs.resume(
+                run.id, train_steps=int(total), schedule=schedule, request_id=request_id
+            ),
             f"{run.id} continues to train step {total:,}.",
         )
+
+
+def _pick_schedule(run: Run, total: int) -> ScheduleChoice:
+    """What the learning rate does from the next train step on, with its values."""
+    try:
+        change = get_pipeline().runs.rate_change(run.id, train_steps=total)
+    except TunixRTError:  # the start says it
+        return "stretch"
+    if change is None or change.kind == "constant":
+        return "stretch"
+    chosen = st.radio(
+        "Learning rate",
+        CHOICES,
+        format_func=lambda name: f"{name.capitalize()}: {change.choices[name]:.3g} next",
+        captions=[CHOICE_WORDS[name].capitalize() for name in CHOICES],
+        key="longer-schedule",
+    )
+    st.caption(f"It was {change.before:.3g} in train step {change.train_step:,}.")
+    return chosen
 
 
 def _once(run: Run, what: str, number: int) -> str:

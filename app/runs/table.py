@@ -26,8 +26,8 @@ def folder_of(run: Run) -> RunDir:
 
 def curves_of(run: Run, state: RunState) -> Curves:
     """The metrics of a run, read on from where any session last stopped."""
-    # a resume rewrites the file when its plan is made: earlier reads are void
-    curves = _kept_curves(run.directory, state.started_at, bool(state.plan))
+    # a resume rewrites the file at its first new train step: earlier reads are void
+    curves = _kept_curves(run.directory, state.started_at, bool(state.plan) and state.before is None)
     with curves.lock:
         curves.extend(*folder_of(run).metrics(curves.cursor))
     return curves

@@ -149,8 +149,13 @@ def test_a_finished_run_trains_for_longer(api: TestClient, trains: Pipeline) -> 
     assert trains.queue.wait(20)
     assert api.post(f"{run}/resume").status_code == 409
     assert api.post(f"{run}/resume", json={"train_steps": 9, "epochs": 1}).status_code == 422
+    said = api.post(f"{run}/resume", json={"train_steps": 9, "dry_run": True}).json()
+    assert (said["status"], said["learning_rate"]["schedule"]) == ("succeeded", "stretch")
+    assert said["learning_rate"]["choices"]["keep"] == said["learning_rate"]["before"]
+    assert api.post(f"{run}/resume", json={"train_steps": 9, "schedule": "other"}).status_code == 422
     longer = api.post(f"{run}/resume", json={"train_steps": 9})
     assert longer.status_code == 202
+    assert longer.json()["learning_rate"] == said["learning_rate"]
     assert longer.json()["manifest"]["duration"] == {"train_steps": 9, "epochs": None}
     assert trains.queue.wait(20)
     assert api.get(run).json()["state"]["train_step"] == 9

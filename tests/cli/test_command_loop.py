@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from tests.helpers import forked
 from tests.helpers.command import tunixrt, tunixrt_process
+from tunixrt_core.runs.metrics import ChangeMetric, TrainMetric
 from tunixrt_core.runs.record import RunDir, RunStatus
 
 pytestmark = pytest.mark.tunix
@@ -85,6 +87,42 @@ def test_a_killed_run_is_interrupted_keeps_its_curve_and_resumes_without_a_gap(h
     assert str(folder.path) not in card + (model / "export.json").read_text()
     repeated = tunixrt("export-model", folder.path, home=home)
     assert (repeated.returncode, "already exists" in repeated.stderr) == (1, True)
+
+
+def test_an_extension_says_what_the_learning_rate_does_and_follows_the_choice(home: Path, tmp_path: Path) -> None:
+    manifest, folder = tmp_path / "m.yaml", RunDir(tmp_path / "run")
+    write_manifest(home, manifest, train_steps=3, batch_size=4, schedule="cosine", warmup_share=0)
+    assert tunixrt("train", manifest, home=home).returncode == 0
+    resume = ("runs", "resume", folder.path, "--train-steps", 6)
+    assert tunixrt(*resume, "--schedule", "kept", home=home).returncode != 0
+    kept = tunixrt(*resume, "--schedule", "keep", home=home)
+    assert kept.returncode == 0, kept.stderr
+    said = " ".join(kept.stderr.split())
+    assert "in train step 3 and" in said
+    assert "Other choices: stretch:" in said
+    rates = [record.learning_rate for record in folder.metrics()[0] if isinstance(record, TrainMetric)]
+    assert (len(rates), rates[3:]) == (6, [rates[2]] * 3)
+    (change,) = (record for record in folder.metrics()[0] if isinstance(record, ChangeMetric))
+    assert "schedule.extensions" in change.changes
+
+
+def test_a_resume_that_the_trainer_refuses_leaves_the_finished_run_as_it_was(home: Path, tmp_path: Path) -> None:
+    manifest, folder = tmp_path / "m.yaml", RunDir(tmp_path / "run")
+    write_manifest(home, manifest, train_steps=2, batch_size=4)
+    assert tunixrt("train", manifest, home=home).returncode == 0
+    kept = ("manifest.yaml", "result.json", "preflight.json", "metrics.jsonl", "best.json", "base.json")
+    before = {name: (folder.path / name).read_bytes() for name in kept}
+    state = folder.state()
+    changed = tmp_path / "changed.yaml"
+    write_manifest(home, changed, train_steps=6, batch_size=2)
+    refused = tunixrt("train", changed, "--resume", home=home)
+    assert refused.returncode == 1
+    assert "the run is as it was (succeeded): The run cannot resume: seed, batch or max_seq_length" in refused.stderr
+    assert {name: (folder.path / name).read_bytes() for name in kept} == before
+    assert folder.state() == replace(state, refused=folder.state().refused)
+    shown = tunixrt("runs", "show", folder.path, home=home)
+    assert "changed nothing: The run cannot resume" in " ".join(shown.stdout.split())
+    assert tunixrt("evaluate", folder.path, "--limit", 2, home=home).returncode == 0
 
 
 def test_manifest_and_jsonl_are_enough_on_another_machine(home: Path, tmp_path: Path) -> None:

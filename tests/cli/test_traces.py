@@ -91,6 +91,18 @@ def test_deleting_by_filters_says_how_many_before_it_does(home: Path) -> None:
     assert "0 of 0" in tunixrt("traces", "list", home=home).stdout
 
 
+def test_a_deletion_names_the_versions_and_they_say_what_is_missing(home: Path) -> None:
+    assert tunixrt("dataset", "build", "mine", home=home).returncode == 0
+    refused = tunixrt("traces", "delete", A.content_hash, home=home, stdin=b"n\n")
+    assert "Dataset mine v1 lists 1 of them." in refused.stderr
+    told = json.loads(tunixrt("traces", "delete", "--source", "one", "--yes", "--json", home=home).stdout)
+    assert told["held_by"] == [{"name": "mine", "version": 1, "rows": 1, "runs": [], "evaluations": []}]
+    words = "1 row is missing: its trace was deleted. No run was made from it."
+    assert f"mine v1: {words}" in " ".join(tunixrt("dataset", "list", home=home).stderr.split())
+    assert words in " ".join(tunixrt("dataset", "show", "mine", home=home).stderr.split())
+    assert json.loads(tunixrt("dataset", "show", "mine", "--json", home=home).stdout)["missing"]["rows"] == 1
+
+
 def test_a_store_is_backed_up_checked_and_restored(home: Path, tmp_path: Path) -> None:
     copy = tmp_path / "b.db"
     assert "2 traces" in tunixrt("db", "backup", copy, home=home).stdout

@@ -56,6 +56,12 @@ def test_an_interrupted_run_is_resumed() -> None:
     assert only(of_run(run(RunStatus.INTERRUPTED, "Its process ended."), RunState())).action == "resume"
 
 
+def test_a_resume_that_was_refused_is_told_of_a_finished_run() -> None:
+    item = only(of_run(run(RunStatus.SUCCEEDED), RunState(refused="The rows changed.", alerts={"plateau": 1})))
+    assert (item.kind, item.action) == ("warning", "view run")
+    assert item.text == "was not resumed, and is as before: The rows changed."
+
+
 def test_alerts_of_a_run_are_counted_by_name() -> None:
     state = RunState(alerts={"loss_spike": 2, "plateau": 1})
     item = only(of_run(run(RunStatus.SUCCEEDED), state))

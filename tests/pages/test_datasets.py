@@ -183,6 +183,14 @@ def test_a_build_under_way_can_be_stopped(filled: Pipeline) -> None:
 
 
 @pytest.mark.tunix
+def test_a_version_whose_traces_were_deleted_says_so_there_in_a_new_run_and_on_the_overview(filled: Pipeline) -> None:
+    filled.traces.delete(next(trace.content_hash for trace, _ in filled.datasets.rows("examples")))
+    said = "1 row is missing: its trace was deleted. No run was made from it."
+    for page in ("datasets.py", "new_run.py"):
+        assert any(said in warning.value for warning in open_page(page).warning)
+    assert said in words(open_page("overview.py"))
+
+
 def test_train_on_this_leads_to_a_new_run_on_this_version(filled: Pipeline) -> None:
     filled.datasets.build(DatasetSpec("examples", eval_share=0.3))
     app = press(open_page("datasets.py", dataset="examples:1"), "train-on-this")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -213,9 +214,20 @@ def test_a_finished_run_is_trained_for_longer(filled: Pipeline) -> None:
     app = open_page("run.py", run=run.id)
     assert app.number_input(key="longer-steps").value == 45
     app.number_input(key="longer-steps").set_value(50)
+    app.radio(key="longer-schedule").set_value("keep")
     press(checked(app.run()), "train-longer")
     assert filled.queue.wait(30)
     assert filled.runs.state(run.id).train_step == 50
+    kept = filled.runs.get(run.id).manifest["schedule"]["extensions"]
+    assert kept == [{"after": 30, "total": 30, "then": "keep"}]
+
+
+def test_a_resume_that_was_refused_says_why_on_the_page_of_the_finished_run(filled: Pipeline) -> None:
+    run = make_run(filled, RunStatus.SUCCEEDED)
+    folder = filled.runs.folder(run.id)
+    folder.write_state(replace(folder.state(), refused="The rows changed."))
+    app = open_page("run.py", run=run.id)
+    assert "The last resume changed nothing: The rows changed." in [warning.value for warning in app.warning]
 
 
 def test_a_checkpoint_is_asked_for_from_the_page(filled: Pipeline) -> None:

@@ -98,6 +98,7 @@ def test_a_doubtful_trace_says_why(rt: Pipeline) -> None:
 def test_a_trace_is_deleted_only_after_asking(filled: Pipeline) -> None:
     app = press(open_page("traces.py"), "delete-trace")
     assert {"keep-trace", "confirm-delete"} <= keys(app)
+    assert "Dataset examples v1 lists 1 of them" in words(app)
     assert filled.traces.count() == 60
 
 

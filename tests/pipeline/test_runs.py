@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from tests.pipeline.test_pipeline import manifest_of, open_with
 from tunixrt_core.errors import Busy, Conflict, InvalidManifest, NotFound
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.variants import Difference
+from tunixrt_core.pipeline.foreground import Foreground
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus
 from tunixrt_core.settings import Settings
@@ -76,6 +80,94 @@ def test_epochs_are_counted_as_the_plan_counted_them(rt: Pipeline) -> None:
         rt.runs.resume(run.id, epochs=2.1)
     assert rt.runs.resume(run.id, epochs=4).manifest["duration"] == {"epochs": 4.0, "train_steps": None}
     assert rt.queue.wait(20)
+
+
+def test_an_extension_says_what_the_learning_rate_does_and_is_recorded(rt: Pipeline) -> None:
+    run = finished(rt, 5)
+    assert rt.runs.rate_change(run.id, train_steps=8, schedule="keep") is not None
+    assert rt.runs.get(run.id) == run, "asking changes nothing"
+    rt.runs.resume(run.id, train_steps=8, schedule="keep")
+    assert rt.queue.wait(20)
+    kept = rt.runs.get(run.id).manifest["schedule"]["extensions"]
+    assert kept == [{"after": 5, "total": 5, "then": "keep"}]
+    change = rt.runs.rate_change(run.id, train_steps=12)
+    assert change is not None
+    assert change.schedule == "stretch"
+    assert change.before == change.choices["keep"]
+
+
+def test_a_finished_run_whose_data_changed_stays_finished_as_it_was(rt: Pipeline) -> None:
+    run = finished(rt, 5)
+    folder, row = rt.runs.folder(run.id), rt.runs.get(run.id)
+    rows = Path(row.manifest["data"]["path"])
+    data, manifest, result = rows.read_bytes(), folder.manifest_file.read_bytes(), folder.result_file.read_bytes()
+    rows.write_bytes(data + b"{}\n")
+    rt.runs.resume(run.id, train_steps=8)
+    assert rt.queue.wait(20)
+    assert rt.runs.get(run.id) == row
+    assert (folder.manifest_file.read_bytes(), folder.result_file.read_bytes()) == (manifest, result)
+    assert "data.sha256" in rt.runs.state(run.id).refused
+    rows.write_bytes(data)
+    rt.runs.resume(run.id, train_steps=8)
+    assert rt.queue.wait(20)
+    assert (rt.runs.state(run.id).train_step, rt.runs.state(run.id).refused) == (8, "")
+    assert rt.runs.get(run.id).manifest["duration"]["train_steps"] == 8
+
+
+def test_a_resume_that_leaves_the_queue_changes_nothing(rt: Pipeline, backend: FakeBackend) -> None:
+    run = finished(rt, 5)
+    folder, row = rt.runs.folder(run.id), rt.runs.get(run.id)
+    manifest, state = folder.manifest_file.read_bytes(), folder.state()
+    backend.step_seconds = 0.01
+    other = rt.runs.start(rt.manifests.build("mine", model_id="tiny", hyperparams={"train_steps": 10_000}))
+    assert rt.runs.resume(run.id, train_steps=8).status is RunStatus.QUEUED
+    assert folder.manifest_file.read_bytes() == manifest
+    rt.queue.remove(run.id)
+    assert rt.runs.get(run.id) == row
+    assert folder.state() == replace(state, refused="The resume left the queue before it began.")
+    rt.runs.stop(other.id)
+    assert rt.queue.wait(20)
+
+
+def test_a_resume_that_waited_when_the_server_was_killed_is_queued_again(rt: Pipeline, backend: FakeBackend) -> None:
+    run = finished(rt, 5)
+    folder, row = rt.runs.folder(run.id), rt.runs.get(run.id)
+    backend.step_seconds = 0.01
+    other = rt.runs.start(rt.manifests.build("mine", model_id="tiny", hyperparams={"train_steps": 10_000}))
+    rt.runs.resume(run.id, train_steps=8)
+    waited, queued = folder.state(), folder.queued_file.read_bytes()
+    rt.queue.remove(run.id)
+    rt.runs.stop(other.id)
+    assert rt.queue.wait(20)
+    # what a killed process leaves
+    folder.write_state(replace(waited, process="999999999:1:gone"))
+    folder.queued_file.write_bytes(queued)
+    assert rt.runs.get(run.id) == row, "finished, until it is trained for longer"
+    assert [again.id for again in rt.runs.queue_again()] == [run.id]
+    assert rt.queue.wait(20)
+    assert rt.runs.state(run.id).train_step == 8
+    assert rt.runs.get(run.id).manifest["duration"]["train_steps"] == 8
+    assert rt.runs.queue_again() == []
+
+
+def test_a_run_of_another_process_is_not_resumed_and_its_holder_is_named(rt: Pipeline) -> None:
+    run = finished(rt, 5)
+    folder = rt.runs.folder(run.id)
+    program = "from tunixrt_core.util.processes import this_process; print(this_process(), flush=True); input()"
+    holder = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout is not None
+        state = replace(folder.state(), status=RunStatus.RUNNING, process=holder.stdout.readline().strip())
+        folder.write_state(state)
+        with pytest.raises(Busy, match=rf"running in process {holder.pid} since .*`tunixrt runs stop {folder.path}"):
+            rt.runs.resume(run.id, train_steps=8)
+        foreground = Foreground(Settings.from_env({"TUNIXRT_HOME": str(folder.path.parents[2] / "another")}))
+        with pytest.raises(Busy, match=f"running in process {holder.pid} since"):
+            foreground.prepare(RunManifest.from_dict(run.manifest), folder, resume=True)
+        assert folder.state() == state
+    finally:
+        holder.kill()
+        holder.wait()
 
 
 def test_a_run_that_goes_on_is_not_made_longer(rt: Pipeline, backend: FakeBackend) -> None:

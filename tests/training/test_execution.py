@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -13,11 +15,12 @@ from tests.helpers.fakes import FakeBackend
 from tests.helpers.makers import Records, make_manifest
 from tunixrt_core.errors import Conflict, InvalidManifest
 from tunixrt_core.jobs.model_exports import execute_export
-from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.manifest import RunManifest, change_manifest
 from tunixrt_core.runs.metrics import Known, TrainPlan
-from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.runs.record import NOT_RESUMED, RunDir, RunState, RunStatus
 from tunixrt_core.training.execution import execute_training, run_folder_of
 from tunixrt_core.training.preflight import blocking, warning
+from tunixrt_core.training.recorder import RunRecorder
 from tunixrt_core.training.stop import StopRequest
 
 
@@ -91,6 +94,90 @@ def test_what_is_allowed_trains_says_so_and_is_remembered_by_a_resume(manifest: 
     assert folder.state().message == "The loss became NaN at train step 4."
     backend.fail_at = None
     assert run(manifest, backend).state().status is RunStatus.SUCCEEDED
+
+
+def files_of(folder: RunDir) -> dict[str, bytes]:
+    """Everything in a run's folder but the log, which says what was tried."""
+    files = (path for path in folder.path.rglob("*") if path.is_file() and path != folder.log_file)
+    return {str(path.relative_to(folder.path)): path.read_bytes() for path in files}
+
+
+def blocked(backend: FakeBackend, manifest: RunManifest) -> None:
+    backend.findings = (CUT,)
+
+
+def other_data(backend: FakeBackend, manifest: RunManifest) -> None:
+    Path(manifest.data.path).write_bytes(b"{}\n")
+
+
+def refused_by_the_trainer(backend: FakeBackend, manifest: RunManifest) -> None:
+    backend.fail_at = 11
+
+
+def a_bug(backend: FakeBackend, manifest: RunManifest) -> None:
+    backend.crash_at = 11
+
+
+@pytest.mark.parametrize(
+    ("cause", "why"),
+    [
+        (blocked, "1 check blocks training"),
+        (other_data, "data.sha256"),
+        (refused_by_the_trainer, "NaN at train step 11"),
+        (a_bug, "ZeroDivisionError"),
+    ],
+)
+def test_a_resume_that_makes_no_train_step_changes_nothing_and_says_why(
+    manifest: RunManifest, cause: Callable[[FakeBackend, RunManifest], None], why: str
+) -> None:
+    backend = FakeBackend()
+    folder = run(manifest, backend)
+    before, state = files_of(folder), folder.state()
+    cause(backend, manifest)
+    run(change_manifest(manifest, {"train_steps": 12, "batch_size": 4}), backend)
+    assert why in folder.state().refused
+    assert folder.state() == replace(state, refused=folder.state().refused)
+    assert {**files_of(folder), "state.json": b""} == {**before, "state.json": b""}
+    assert "The resume was refused and changed nothing: " in folder.log_tail()
+
+
+def test_a_resume_that_is_stopped_before_its_first_train_step_leaves_the_run_finished(manifest: RunManifest) -> None:
+    folder = run(manifest, FakeBackend())
+    stop = StopRequest()
+    stop.ask("Stopped by its user.")
+    run(change_manifest(manifest, {"train_steps": 12}), FakeBackend(), stop)
+    state = folder.state()
+    assert (state.status, state.train_step, state.refused) == (RunStatus.SUCCEEDED, 10, "Stopped by its user.")
+    assert folder.result() is not None
+    done = run(change_manifest(manifest, {"train_steps": 12}), FakeBackend()).state()
+    assert (done.status, done.train_step, done.refused, done.before) == (RunStatus.SUCCEEDED, 12, "", None)
+
+
+class Killed(BaseException):
+    """The process ends here: nothing of it is called again."""
+
+
+@pytest.mark.parametrize("phase", ["loading", "compiling", "training"])
+def test_a_process_that_is_killed_before_the_first_new_train_step_leaves_the_run_finished(
+    manifest: RunManifest, phase: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run(manifest, FakeBackend())
+    before, state = files_of(folder), folder.state()
+
+    def kill(recorder: RunRecorder, began: str) -> None:
+        begins(recorder, began)
+        if began == phase:
+            raise Killed
+
+    begins = RunRecorder.phase
+    monkeypatch.setattr(RunRecorder, "phase", kill)
+    with pytest.raises(Killed):
+        run(change_manifest(manifest, {"train_steps": 12}), FakeBackend())
+    left = folder.state()
+    assert left.before is not None
+    folder.write_state(replace(left, process="999999999:1:gone"))
+    assert folder.state() == replace(state, refused=NOT_RESUMED)
+    assert {**files_of(folder), "state.json": b""} == {**before, "state.json": b""}
 
 
 def test_a_stop_file_stops_a_run_from_another_process_and_it_resumes_from_there(tmp_path: Path) -> None:

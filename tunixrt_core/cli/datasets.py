@@ -13,7 +13,7 @@ from tunixrt_core.cli.build import dataset_build, say_version
 from tunixrt_core.cli.common import Home, open_home
 from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import terminal
-from tunixrt_core.cli.show.terminal import out
+from tunixrt_core.cli.show.terminal import err, out
 from tunixrt_core.datasets.gates.findings import GateOutcome
 from tunixrt_core.export.entries import ExportOptions
 from tunixrt_core.export.formats import EXPORT_FORMATS, left_out_words
@@ -38,13 +38,17 @@ def dataset_list(
     """List dataset versions, newest first."""
     with open_home(home) as rt:
         versions = rt.datasets.versions(name)
+        missing = {(each.name, each.version): each for each in rt.datasets.missing() if name in (None, each.name)}
     if as_json:
-        print_json({"versions": versions})
+        print_json({"versions": versions, **({"missing": list(missing.values())} if missing else {})})
         return
     terminal.table(
         ("Dataset", "Version", "Train", "Eval", "sha256"),
         [(v.name, v.version, v.train_rows, v.eval_rows, v.content_hash[:12]) for v in versions],
     )
+    for version in versions:
+        if hole := missing.get((version.name, version.version)):
+            err.print(f"{version.label}: {hole.missing_words}", style="yellow")
 
 
 @dataset_app.command("show")
@@ -52,10 +56,13 @@ def dataset_show(name: str, version: DatasetNumber = None, as_json: AsJson = Fal
     """Print the counts, the hash and the spec of a version. `--spec` builds it again from its spec."""
     with open_home(home) as rt:
         found = rt.datasets.get(name, version)
+        missing = rt.datasets.missing_of(found)
     if as_json:
-        print_json(found)
+        print_json({**found.to_dict(), **({"missing": missing} if missing else {})})
         return
     say_version(found)
+    if missing:
+        err.print(missing.missing_words, style="yellow")
     out.print(f"frozen {found.created_at:%Y-%m-%d %H:%M} UTC, parent {found.parent or '–'}\n")
     out.print(found.spec.to_yaml().rstrip())
 

@@ -79,6 +79,7 @@ def runs_show(run: str, as_json: AsJson = False, home: Home = None) -> None:
             ("Phase", state.phase),
             ("Device", state.device),
             ("Message", state.message),
+            *((("Last resume", f"changed nothing: {state.refused}"),) if state.refused else ()),
             ("Folder", str(folder.path)),
         ],
     )
@@ -145,6 +146,13 @@ def runs_resume(
     run: str,
     train_steps: Annotated[int | None, typer.Option(help="New total of train steps, to extend a finished run.")] = None,
     epochs: Annotated[float | None, typer.Option(help="New total of epochs, to extend a finished run.")] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            help="Learning rate of an extended run: stretch (the schedule of the longer run; default), keep (the last "
+            "rate to the end) or restart (a new schedule over the new train steps).",
+        ),
+    ] = None,
     wait: Wait = False,
     as_json: AsJson = False,
     home: Home = None,
@@ -154,11 +162,15 @@ def runs_resume(
     from tunixrt_core.manifest.manifest import load_run_manifest
     from tunixrt_core.pipeline.foreground import Foreground
     from tunixrt_core.pipeline.starting import with_duration
+    from tunixrt_core.training.learning_rate import CHOICES
 
+    chosen = next((each for each in CHOICES if each == schedule), None)
+    if schedule is not None and chosen is None:
+        raise typer.BadParameter("must be stretch, keep or restart", param_hint="--schedule")
     settings = settings_of(home)
     folder = run_folder(run, settings)
     manifest = load_run_manifest(folder)
-    manifest = with_duration(manifest, folder.state(), train_steps=train_steps, epochs=epochs)
+    manifest = with_duration(manifest, folder.state(), train_steps=train_steps, epochs=epochs, schedule=chosen)
     train_here(manifest, folder, Foreground(settings), resume=True, wait=wait, as_json=as_json)
 
 

@@ -11,7 +11,8 @@ import typer
 from tunixrt_core.cli.common import Home, open_home
 from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import traces as terminal_traces
-from tunixrt_core.cli.show.terminal import out
+from tunixrt_core.cli.show.terminal import err, out
+from tunixrt_core.datasets.held import held_words
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.store.query import Count, TraceQuery
 from tunixrt_core.traces.scores import GivenScore
@@ -206,12 +207,20 @@ def traces_delete(
             rt.traces.get(trace)
         count = rt.traces.count(query) if trace is None else Count(1)
         what = f"{count.words} {'trace' if count == 1 else 'traces'}"
+        held = rt.traces.held_by(trace if trace is not None else query)
+        for line in held_words(held):
+            err.print(f"Dataset {line}.", style="yellow")
+        if held:
+            err.print("What was exported of them before is kept, and can be trained and evaluated. To erase the text")
+            err.print("there too, remove these files: runs made from them say then that they are missing.")
         if not dry_run and not yes:
             typer.confirm(f"Delete {what}?", abort=True, err=True)
         if not dry_run:
             count = Count(_delete(rt, trace, query))
     if as_json:
-        print_json({"count": count, "exact": count.exact, "deleted": not dry_run})
+        print_json(
+            {"count": count, "exact": count.exact, "deleted": not dry_run, **({"held_by": held} if held else {})}
+        )
     else:
         out.print(f"{what} would be deleted" if dry_run else f"{count:,} deleted")
 

@@ -92,11 +92,17 @@ def train_here(
 ) -> None:
     """Train in this process and show its progress; exits with its own code if the run did not end by itself."""
     here.require()
+    if resume and (change := here.rate_change(manifest, folder)):
+        err.print(change.words)
     with accelerator(here, folder, "train", wait):
         here.prepare(manifest, folder, resume=resume)
         state, code = _train_with_display(manifest, folder, here, allow)
     if as_json:
         print_json({"run": folder.path.name, "folder": folder.path, **summarise(folder).to_dict()})
+    if state.refused and code:
+        raise typer.Exit(code)
+    if state.refused:
+        fail(f"The resume was refused, and the run is as it was ({state.status}): {state.refused}")
     if state.status is RunStatus.FAILED:
         fail(state.message)
     terminal.dropped_rows(state)

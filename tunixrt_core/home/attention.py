@@ -15,6 +15,7 @@ import orjson
 
 from tunixrt_core.datasets.gates.findings import GateOutcome
 from tunixrt_core.datasets.gates.registry import GATES
+from tunixrt_core.datasets.held import HeldRows
 from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.errors import BrokenFile
 from tunixrt_core.runs.evaluation_record import EvalRecord
@@ -25,7 +26,7 @@ from tunixrt_core.util.files import read_object
 log = logging.getLogger(__name__)
 
 Kind = Literal["damaged", "failed", "interrupted", "alert", "warning", "stale"]
-Action = Literal["check database", "view run", "resume", "review rows", "score again", "evaluate again"]
+Action = Literal["check database", "view run", "resume", "review rows", "view dataset", "score again", "evaluate again"]
 _ORDER: tuple[Kind, ...] = ("damaged", "failed", "interrupted", "alert", "warning", "stale")
 _MOST_SEEN = 2_000
 
@@ -51,7 +52,7 @@ class Attention:
 
 
 def of_run(run: Run, state: RunState) -> Iterator[Attention]:
-    """A run that is broken, failed or was interrupted; any other run if it raised alerts."""
+    """A run that is broken, failed or was interrupted; any other run if it was not resumed or raised alerts."""
     at = run.ended_at or run.created_at
     key = f"{run.id} {run.status} {at.isoformat()}"
     if run.status is RunStatus.BROKEN:
@@ -60,6 +61,9 @@ def of_run(run: Run, state: RunState) -> Iterator[Attention]:
         yield Attention(key, "failed", run.id, _why(run, state), "view run", run.id, at)
     elif run.status is RunStatus.INTERRUPTED:
         yield Attention(key, "interrupted", run.id, _why(run, state), "resume", run.id, at)
+    elif state.refused:
+        text = f"was not resumed, and is as before: {state.refused}"
+        yield Attention(f"{run.id} refused {state.refused}", "warning", run.id, text, "view run", run.id, at)
     elif state.alerts:
         times = ", ".join(f"{_plain(name)}{f' ({n} times)' if n > 1 else ''}" for name, n in state.alerts.items())
         key = f"{run.id} alerts {sorted(state.alerts.items())}"
@@ -85,6 +89,20 @@ def of_version(version: DatasetVersion, outcomes: Sequence[GateOutcome]) -> Iter
         at=version.created_at,
         gate=worst.gate,
         rows=worst.rows,
+    )
+
+
+def of_missing(missing: HeldRows, at: datetime) -> Attention:
+    """A dataset version that lists deleted traces."""
+    return Attention(
+        key=f"{missing.label} missing {missing.rows}",
+        kind="warning",
+        subject=missing.label,
+        text=missing.missing_words,
+        action="view dataset",
+        target=f"{missing.name}:{missing.version}",
+        at=at,
+        rows=missing.rows,
     )
 
 

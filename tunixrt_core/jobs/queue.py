@@ -81,15 +81,17 @@ class JobManager:
         self._hooks.append(hook)
 
     def submit_training(self, run_id: str, manifest: RunManifest, folder: RunDir, *, allow: Iterable[str] = ()) -> None:
-        """Queue a run. Its folder shows `queued` and its manifest at once.
+        """Queue a run. Its folder shows `queued` at once; its manifest too, or at the first new train step of a resume.
 
         `allow` are codes of findings that must not block it.
         """
         folder.create()
-        folder.write_manifest(manifest.to_yaml())
         allowed = sorted(allow)
-        write_json(folder.queued_file, {"allow": allowed})
+        resumes = folder.before_resume() is not None
+        if not resumes:
+            folder.write_manifest(manifest.to_yaml())
         folder.write_queued()
+        write_json(folder.queued_file, {"allow": allowed, "manifest": manifest.to_dict() if resumes else None})
 
         def work(stop: threading.Event) -> None:
             from tunixrt_core.training.execution import execute_training
@@ -100,14 +102,15 @@ class JobManager:
                 folder,
                 self.backend,
                 stop=stop,
-                on_status=lambda state: self._mirror(run_id, state),
+                on_status=lambda state: self._mirror_state(run_id, state),
+                on_begun=lambda: self._mirror(run_id, manifest=manifest.to_dict()),
                 allow=allowed,
             )
 
         def dropped() -> None:
             folder.queued_file.unlink(missing_ok=True)
             folder.write_stopped_before_start()
-            self._mirror(run_id, folder.state())
+            self._mirror_state(run_id, folder.state())
 
         # a training records its own outcome
         self.submit(WaitingJob(run_id, run_id, "train"), work, dropped=dropped, failed=lambda message: None)
@@ -245,9 +248,12 @@ class JobManager:
                     return job, held
                 self._lock.wait(_LOOK_SECONDS)  # another process holds it; the queue may change meanwhile
 
-    def _mirror(self, run_id: str, state: RunState) -> None:
+    def _mirror_state(self, run_id: str, state: RunState) -> None:
+        self._mirror(run_id, status=state.status, message=state.message, **state.times())
+
+    def _mirror(self, run_id: str, **changes: Any) -> None:
         try:
-            self._runs.mirror(run_id, status=state.status, message=state.message, **state.times())
+            self._runs.mirror(run_id, **changes)
         except StoreError as error:
             # a database that is busy with a long import must not end a training; the folder holds the truth
             log.warning("status of %s not mirrored: %s", run_id, error)

@@ -27,7 +27,7 @@ from tunixrt_core.runs.record import (
     check_manifest,
     find_run_dirs,
 )
-from tunixrt_core.store.query import NEWEST, Page
+from tunixrt_core.store.query import Page
 from tunixrt_core.util.atomic import write_atomic
 from tunixrt_core.util.files import read_text
 
@@ -105,11 +105,14 @@ class Registry:
         return [run for run in fresh if not run.status.over]
 
     def left_in_queue(self) -> list[Run]:
-        """Runs that waited in the queue of a server that was killed, in the order of that queue."""
+        """Runs that waited in the queue of a server that was killed, to be started or resumed, in its order."""
         left = []
-        for run in self._runs.with_status((RunStatus.QUEUED, RunStatus.INTERRUPTED), NEWEST):
-            folder = RunDir(Path(run.directory))
-            if self._fresh(run).message == NEVER_BEGAN and os.path.lexists(folder.queued_file):
+        for run_id, directory in self._runs.index().items():
+            folder = RunDir(Path(directory))
+            if not os.path.lexists(folder.queued_file):
+                continue
+            state = self.state(run := self.run(run_id))
+            if NEVER_BEGAN in (state.message, state.refused):
                 left.append((folder.state_file.lstat().st_mtime_ns, run))
         return [run for _, run in sorted(left, key=lambda pair: pair[0])]
 
@@ -236,7 +239,7 @@ class Registry:
         try:
             check_folder(folder.path)
             state = folder.read_state()
-            self._check_manifest(folder, state)
+            rewritten = self._check_manifest(folder, state)
         except BrokenFile as error:
             return replace(run, status=RunStatus.BROKEN, message=str(error))
         except NotFound:
@@ -244,27 +247,30 @@ class Registry:
                 return run  # it is about to begin
             missing = BrokenFile(folder.state_file, "the file is missing")
             return replace(run, status=RunStatus.BROKEN, message=str(missing))
-        return self._mirrored(run, folder, state)
+        return self._mirrored(run, folder, state, rewritten=rewritten)
 
-    def _check_manifest(self, folder: RunDir, state: RunState) -> None:
-        """Raises BrokenFile. A file that was read is looked at again when it was written since."""
+    def _check_manifest(self, folder: RunDir, state: RunState) -> bool:
+        """Whether the file was written since the last look, at which it is looked at again. Raises BrokenFile."""
         try:
             found = folder.manifest_file.lstat()
         except FileNotFoundError:
             if state.status.over:
                 raise BrokenFile(folder.manifest_file, "the file is missing") from None
-            return  # queued by an older version, which wrote it when the training began
+            return False  # queued by an older version, which wrote it when the training began
         except OSError as error:
             raise BrokenFile(folder.manifest_file, f"cannot be read ({error.strerror or error})") from None
         known = (found.st_mtime_ns, found.st_size, found.st_mode)
-        if self._read.get(str(folder.manifest_file)) != known:
-            check_manifest(folder.manifest_file)
-            self._read[str(folder.manifest_file)] = known
+        before = self._read.get(str(folder.manifest_file))
+        if before == known:
+            return False
+        check_manifest(folder.manifest_file)
+        self._read[str(folder.manifest_file)] = known
+        return before is not None
 
-    def _mirrored(self, run: Run, folder: RunDir, state: RunState) -> Run:
+    def _mirrored(self, run: Run, folder: RunDir, state: RunState, *, rewritten: bool) -> Run:
         """The run with the state of its folder, written to its row if it differs."""
         told: dict[str, Any] = {**state.times(), "status": state.status, "message": state.message}
-        if all(getattr(run, name) == value for name, value in told.items()):
+        if not rewritten and all(getattr(run, name) == value for name, value in told.items()):
             return run
         try:
             # the command may have trained it for longer

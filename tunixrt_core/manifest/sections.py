@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from tunixrt_core.manifest.hyperparameters import ANY, BUILT_IN, Hyper, Range
 from tunixrt_core.traces.conversation import NO_CONVERSATION, Conversation
@@ -249,6 +257,16 @@ class OptimizerSection(Section):
     ] = Field(1.0, gt=0, description="Gradients are scaled down to this L2 norm; null: never.")
 
 
+class Extension(Section):
+    """A resume after which the schedule is not that of the whole run."""
+
+    after: int = Field(ge=1, le=100_000_000, description="Train steps done when the run was extended.")
+    total: int = Field(ge=1, le=100_000_000, description="Train steps that the run was planned for until then.")
+    then: Literal["keep", "restart"] = Field(
+        description="From then on: keep the last learning rate, or restart the schedule over the new train steps."
+    )
+
+
 class ScheduleSection(Section):
     """The learning rate over the train steps."""
 
@@ -268,6 +286,24 @@ class ScheduleSection(Section):
     final_share: Annotated[float, Hyper("final_share", unit="share of learning_rate")] = Field(
         0.1, ge=0, le=1, description="Learning rate at the end, as a share of learning_rate."
     )
+    extensions: tuple[Extension, ...] = Field(
+        (),
+        max_length=1_000,
+        description="Where the run was extended by `--schedule keep` or `restart`, in order. Written by a resume; "
+        "empty: one schedule over the whole run.",
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        ends = [each.after for each in self.extensions]
+        if ends != sorted(set(ends)) or any(each.total < each.after for each in self.extensions):
+            raise ValueError("extensions must be in the order of after, each with a total of at least that")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # the manifest of a run that was never extended, and its hash, are those of earlier versions
+        return {key: value for key, value in write(self).items() if key != "extensions" or value}
 
 
 class BatchSection(Section):

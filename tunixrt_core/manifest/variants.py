@@ -62,11 +62,13 @@ def parent_of(folder: RunDir) -> Parent | None:
 
 
 def make_variant(manifest: RunManifest, changes: Mapping[str, Any], output_dir: str) -> Variant:
-    """`manifest` with flat hyperparameters changed, for another folder. What is changed does not list the folder.
+    """`manifest` with flat hyperparameters changed, for another folder, under one schedule where it was extended. What
+    is changed does not list the folder.
 
     Raises InvalidManifest naming a change that is no hyperparameter, or the key whose new value cannot be used.
     """
-    changed = change_manifest(manifest, changes, output_dir=output_dir)
+    whole = manifest.model_copy(update={"schedule": manifest.schedule.model_copy(update={"extensions": ()})})
+    changed = change_manifest(whole, changes, output_dir=output_dir)
     return Variant(changed, tuple(differences([manifest, changed])))
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tunixrt_core.datasets.eval_prompts import EvalFile
     from tunixrt_core.datasets.gates.findings import GateOutcome
     from tunixrt_core.datasets.gates.why import FindingView
+    from tunixrt_core.datasets.held import HeldRows
     from tunixrt_core.datasets.lengths import Lengths
     from tunixrt_core.datasets.selection import Candidate
     from tunixrt_core.jobs.requests import Requests
@@ -176,6 +177,25 @@ class Datasets:
 
         for trace in self._store.traces.by_hashes(hashes(), on_missing=on_deleted):
             yield trace, sides.pop(trace.content_hash)
+
+    # --- deleted rows ------------------------------------------------------------------------------------------------
+
+    def missing(self) -> Sequence[HeldRows]:
+        """The versions that list deleted traces, with the number of these, their runs and evaluations; newest first.
+
+        What was exported of them before is kept as it was; a new export lacks these rows.
+        """
+        return self._store.listing.missing()
+
+    def missing_of(self, version: DatasetVersion) -> HeldRows | None:
+        """As of `missing`, of one version; None for one that has all of its rows."""
+        found = (each for each in self.missing() if (each.name, each.version) == (version.name, version.version))
+        return next(found, None)
+
+    def content_now(self, version: DatasetVersion) -> str:
+        """A hash of the rows that an export of a version has now: its own, less the deleted ones."""
+        gone = self._store.datasets.missing_hashes(version.name, version.version)
+        return content_hash({"version": version.content_hash, "deleted": list(gone)})
 
     # --- look inside -------------------------------------------------------------------------------------------------
 

@@ -120,13 +120,14 @@ class Exports:
         """Write a dataset version, or one side of it, to a file, in the home where no path is given; with `card` a
         dataset card beside it, with `module` the Python module that Tunix's own command reads it through.
 
-        The sidecar names the dataset version and the rows that are missing because their trace was deleted.
+        The sidecar names the dataset version and the rows that are missing because their trace was deleted. A file of
+        the home, or one that a run's manifest names, is never changed: other bytes are written beside it.
         """
         export = self._export(name, version, format, file_type, options)
         if module:
             check_prompts(export.options)
         target = path or self._settings.exports_dir / export_name(export.version, format, export.file_type, split)
-        written = self._written(export, target, split, keep=path is None)
+        written = self._written(export, target, split, keep=path is None or self._store.runs.names_file(target))
         target = written.info.path
         if card:
             files = [CardFile(target.name, export=written.info)]
@@ -149,8 +150,9 @@ class Exports:
         """Write each side of a dataset version to a file of its own, `train.jsonl` and `eval.jsonl`, in a folder of the
         home where none is given; with `card` one README.md beside them.
 
-        A side that gives no row gets no file, and one that an earlier export left there is removed. Raises
-        InvalidDataset where neither side gives a row.
+        A side that gives no row gets no file, and one that an earlier export left there is removed, unless a run's
+        manifest names it. Such a file is kept as `write` keeps it. Raises InvalidDataset where neither side gives a
+        row.
         """
         export = self._export(name, version, format, file_type, options)
         suffix = f".{export.file_type.value}"
@@ -161,13 +163,13 @@ class Exports:
         fault: InvalidDataset | None = None
         for split in SPLITS:
             target = folder / f"{split}{suffix}"
-            if not _rows_of(export.version, split):
-                remove_export(target)
-                continue
+            named = self._store.runs.names_file(target)
             try:
-                found[split] = self._written(export, target, split)
+                if _rows_of(export.version, split):
+                    found[split] = self._written(export, target, split, keep=named)
             except InvalidDataset as error:  # no trace of this side makes a row of the format
                 fault = error
+            if split not in found and not named:
                 remove_export(target)
         if fault is not None and not found:
             raise fault

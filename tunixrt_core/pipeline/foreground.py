@@ -20,11 +20,12 @@ from tunixrt_core.jobs.model_exports import execute_export
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest, load_run_manifest
 from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
-from tunixrt_core.pipeline.starting import with_duration
+from tunixrt_core.pipeline.starting import rate_change_of, with_duration
 from tunixrt_core.runs.evaluation_record import TARGETS, Target
-from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.runs.record import RunDir, RunState, RunStatus, require_over
 from tunixrt_core.settings import Settings
 from tunixrt_core.training.execution import execute_dry_run, execute_training
+from tunixrt_core.training.learning_rate import RateChange
 from tunixrt_core.training.memory import DEVICE_MEMORY, GPUS, Advice, MemoryNeed, advise, need_of
 from tunixrt_core.training.model_export import ExportReport, ModelExportOptions
 from tunixrt_core.training.preflight import Preflight, RowView
@@ -79,8 +80,8 @@ class Foreground:
     def prepare(self, manifest: RunManifest, folder: RunDir, *, resume: bool) -> None:
         """Make the folder of a run that is about to train, and show it as queued.
 
-        Raises InvalidManifest where it holds a run and that is not to be resumed, Conflict for one that is active or
-        has finished all of its train steps, OutputError.
+        Raises InvalidManifest where it holds a run and that is not to be resumed, Busy for one that is active, Conflict
+        for one that has finished all of its train steps, OutputError.
         """
         if folder.state_file.exists():
             state = folder.read_state()
@@ -88,12 +89,25 @@ class Foreground:
                 raise InvalidManifest(
                     "output_dir", f"{folder.path} already holds a run ({state.status}); choose another, or add --resume"
                 )
+            require_over(folder, state)
             state.status.to(RunStatus.QUEUED)
             if state.status is RunStatus.SUCCEEDED:
                 with_duration(manifest, state, **manifest.duration.model_dump())
         folder.create()
-        folder.write_manifest(manifest.to_yaml())
+        if folder.before_resume() is None:
+            folder.write_manifest(manifest.to_yaml())
         folder.write_queued()
+        folder.queued_file.unlink(missing_ok=True)  # of a server that was killed: it trains here now
+
+    def rate_change(self, manifest: RunManifest, folder: RunDir) -> RateChange | None:
+        """What a resume of the run in this folder with a manifest does to its learning rate; None where the schedule
+        stays, and where there is no run that is over.
+        """
+        if not folder.state_file.exists() or not (state := folder.state_or_broken()).status.over:
+            return None
+        if state.status is RunStatus.BROKEN:
+            return None
+        return rate_change_of(load_run_manifest(folder), manifest, state)
 
     def train(self, manifest: RunManifest, folder: RunDir, *, stop: StopRequest, allow: Iterable[str] = ()) -> RunState:
         """Train to the end, or until `stop` is set; never raises for a failed run, whose state says why."""
@@ -147,6 +161,10 @@ class Foreground:
         from tunixrt_core.tunix_backend.script.script import notebook, standalone_script  # loads numpy
 
         check_data_unchanged(manifest.data)
+        if manifest.schedule.extensions:
+            raise InvalidManifest(
+                "schedule.extensions", "a script has one schedule for all train steps; remove the key"
+            )
         if manifest.model.id in BUILTIN_MODEL_IDS:
             self.require()  # the built-in models are written with what comes with it
         text = standalone_script(manifest, local_model(manifest.model.id, self._settings.models_dir).absolute())

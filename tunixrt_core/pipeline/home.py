@@ -147,6 +147,9 @@ class Home:
     def _of_versions(self) -> Iterator[Attention]:
         for version, outcomes in self._store.datasets.gated(_LOOKED_AT):
             yield from attention.of_version(version, outcomes)
+        for missing in self._store.listing.missing()[:_LOOKED_AT]:
+            frozen = self._store.listing.version(missing.name, missing.version)
+            yield attention.of_missing(missing, frozen.created_at)
 
     def _of_evaluations(self, records: Sequence[EvalRecord]) -> Iterator[Attention]:
         asked_at = {record.run_id: record.created_at for record in reversed(records) if record.target == "tuned"}

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tunixrt_core.store.query import Page
     from tunixrt_core.store.store import Store
     from tunixrt_core.training.base_model import BaseCheck
+    from tunixrt_core.training.learning_rate import RateChange, ScheduleChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +124,31 @@ class Runs:
         *,
         train_steps: int | None = None,
         epochs: float | None = None,
+        schedule: ScheduleChoice | None = None,
         request_id: str | None = None,
     ) -> Run:
         """Continue from the last checkpoint of a run that is over, with a new duration if one is given.
 
-        The learning rate then follows the schedule of the longer run. A `request_id` that was used before resumes
-        nothing. Raises Busy if the run is not over, Conflict if it finished and no new duration is given or the
-        duration is not longer than what is done, RequestReused.
+        The learning rate then follows the schedule of the longer run; with `schedule` it keeps its last rate (`keep`),
+        or the schedule starts again over the new train steps (`restart`); see `rate_change`. A `request_id` that was
+        used before resumes nothing. Raises Busy if the run is not over, Conflict if it finished and no new duration is
+        given or the duration is not longer than what is done, RequestReused.
         """
-        return self._starts.resume(run_id, request_id, train_steps, epochs)
+        return self._starts.resume(run_id, request_id, train_steps, epochs, schedule)
+
+    def rate_change(
+        self,
+        run_id: str,
+        *,
+        train_steps: int | None = None,
+        epochs: float | None = None,
+        schedule: ScheduleChoice | None = None,
+    ) -> RateChange | None:
+        """What `resume` with the same values would do to the learning rate; None where it leaves the schedule.
+
+        Raises as `resume` does.
+        """
+        return self._starts.rate_change(run_id, train_steps, epochs, schedule)
 
     def queue_again(self) -> list[Run]:
         """Queue the runs that waited when the server of this home was killed, in their order. None without Tunix."""

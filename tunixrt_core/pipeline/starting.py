@@ -5,20 +5,22 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.errors import Busy, Conflict, TunixMissing
+from tunixrt_core.errors import Conflict, InvalidManifest, TunixMissing
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.registry import Registry
 from tunixrt_core.jobs.requests import Requests
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.places import check_places
 from tunixrt_core.manifest.variants import keep_parent
-from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus
+from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus, require_over
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import Store
 from tunixrt_core.training.execution import run_folder_of
+from tunixrt_core.training.learning_rate import RateChange, ScheduleChoice, rate_change, with_schedule
 from tunixrt_core.util.files import read_object_or_none
 
 log = logging.getLogger(__name__)
@@ -84,14 +86,22 @@ class RunStarts:
             self._jobs.submit_training(run.id, manifest, folder, allow=tuple(allow))
         return run
 
-    def resume(self, run_id: str, request_id: str | None, train_steps: int | None, epochs: float | None) -> Run:
+    def resume(
+        self,
+        run_id: str,
+        request_id: str | None,
+        train_steps: int | None,
+        epochs: float | None,
+        schedule: ScheduleChoice | None,
+    ) -> Run:
         """As of `Runs.resume`."""
         self._jobs.backend.require()
         return self._requests.once(
             request_id,
             "resume",
-            {"run": run_id, "train_steps": train_steps, "epochs": epochs},
-            lambda: self._resume(run_id, train_steps, epochs),
+            {"run": run_id, "train_steps": train_steps, "epochs": epochs}
+            | ({"schedule": schedule} if schedule else {}),
+            lambda: self._resume(run_id, train_steps, epochs, schedule),
             note=lambda run: {"run": run.id},
             find=lambda kept: self._registry.run(kept["run"]),
         )
@@ -107,42 +117,81 @@ class RunStarts:
             return []
         for run in left:
             folder = RunDir(Path(run.directory))
-            allow = (read_object_or_none(folder.queued_file) or {}).get("allow")
+            queued = read_object_or_none(folder.queued_file) or {}
+            allow, resumed = queued.get("allow"), queued.get("manifest")
             codes = [str(code) for code in allow] if isinstance(allow, list) else []
-            self._jobs.submit_training(run.id, self._registry.whole(run.id)[1], folder, allow=codes)
+            try:
+                manifest = RunManifest.from_dict(resumed) if resumed else self._registry.whole(run.id)[1]
+            except InvalidManifest as error:  # edited, or of another version: the run is as it was before the resume
+                log.warning("%s is not queued again: %s", run.id, error)
+                continue
+            self._jobs.submit_training(run.id, manifest, folder, allow=codes)
             log.info("%s is queued again: the server was killed before it began.", run.id)
         return [self._registry.run(run.id) for run in left]
 
-    def _resume(self, run_id: str, train_steps: int | None, epochs: float | None) -> Run:
+    def rate_change(
+        self, run_id: str, train_steps: int | None, epochs: float | None, schedule: ScheduleChoice | None
+    ) -> RateChange | None:
+        """As of `Runs.rate_change`."""
+        self._jobs.backend.require()
+        run, manifest = self._registry.whole(run_id)
+        folder = RunDir(Path(run.directory))
+        state = folder.state()
+        require_over(folder, state)
+        longer = with_duration(manifest, state, train_steps=train_steps, epochs=epochs, schedule=schedule)
+        return rate_change_of(manifest, longer, state)
+
+    def _resume(
+        self, run_id: str, train_steps: int | None, epochs: float | None, schedule: ScheduleChoice | None
+    ) -> Run:
         with self._starting:
             run, manifest = self._registry.whole(run_id)
-            if not run.status.over:
-                raise Busy(f"{run.id} is {run.status}; it can be resumed when it is over.")
             folder = RunDir(Path(run.directory))
-            manifest = with_duration(manifest, folder.state(), train_steps=train_steps, epochs=epochs)
-            if manifest.to_dict() != dict(run.manifest):
-                folder.write_manifest(manifest.to_yaml())
-                self._store.runs.mirror(run.id, manifest=manifest.to_dict())
+            state = folder.state()
+            require_over(folder, state)
+            manifest = with_duration(manifest, state, train_steps=train_steps, epochs=epochs, schedule=schedule)
             self._jobs.submit_training(run.id, manifest, folder)
-        return self._registry.run(run_id)
+        # its row has this manifest from the first new train step on
+        return replace(self._registry.run(run_id), manifest=manifest.to_dict())
 
 
 def with_duration(
-    manifest: RunManifest, state: RunState, *, train_steps: int | None, epochs: float | None
+    manifest: RunManifest,
+    state: RunState,
+    *,
+    train_steps: int | None,
+    epochs: float | None,
+    schedule: ScheduleChoice | None = None,
 ) -> RunManifest:
-    """The manifest to resume with. Raises Conflict as `resume_run` does, InvalidManifest for both durations at once."""
+    """The manifest to resume with. Raises Conflict as `resume_run` does, InvalidManifest for both durations at once.
+
+    Without `schedule`, one whose duration is longer follows the schedule of the longer run.
+    """
+    planned = _planned(manifest, state)
     if train_steps is None and epochs is None:
         if state.status is RunStatus.SUCCEEDED:
             raise Conflict(
                 f"The run has finished all of its {state.total_train_steps:,} train steps. "
                 "To extend it, give the new total of train steps or epochs."
             )
-        return manifest
+        return manifest if schedule is None else with_schedule(manifest, state.train_step, planned, schedule)
     longer = RunManifest.from_dict({**manifest.to_dict(), "duration": {"train_steps": train_steps, "epochs": epochs}})
     total = _total_train_steps(longer, state)
     if total <= state.train_step:
         raise Conflict(f"{state.train_step:,} train steps are done already; ask for more than that.")
-    return longer
+    return with_schedule(longer, state.train_step, planned, schedule or "stretch")
+
+
+def rate_change_of(before: RunManifest, after: RunManifest, state: RunState) -> RateChange | None:
+    """What a resume with `after` does to the learning rate; None where it changes neither duration nor schedule."""
+    if (before.duration, before.schedule, before.optimizer) == (after.duration, after.schedule, after.optimizer):
+        return None
+    total = _total_train_steps(after, state) if after.duration != before.duration else _planned(before, state)
+    return rate_change(before, after, done=state.train_step, planned=_planned(before, state), total=total)
+
+
+def _planned(manifest: RunManifest, state: RunState) -> int:
+    return state.total_train_steps or manifest.total_train_steps(manifest.data.train_rows)
 
 
 def _total_train_steps(manifest: RunManifest, state: RunState) -> int:

@@ -13,6 +13,7 @@ from tunixrt_core.traces.examples import DEFAULT_COUNT, example_traces
 from tunixrt_core.util.once import made_once
 
 if TYPE_CHECKING:
+    from tunixrt_core.datasets.held import HeldRows
     from tunixrt_core.ingest.options import Reading
     from tunixrt_core.ingest.progress import OnProgress, RejectsTo
     from tunixrt_core.ingest.report import Diagnosis, ImportReport, Preview, Read, Warnings
@@ -198,6 +199,14 @@ class Traces:
         from tunixrt_core.traces.diff import diff_traces
 
         return diff_traces(self.get(a).trace, self.get(b).trace)
+
+    def held_by(self, wanted: TraceQuery | str) -> Sequence[HeldRows]:
+        """The dataset versions that list a trace, or any of those that match, with their runs and evaluations.
+
+        Name them before a deletion: what was exported of them is kept, a new export lacks these rows.
+        """
+        meant = self.get(wanted).id if isinstance(wanted, str) else wanted
+        return self._store.datasets.holding(meant)
 
     def delete(self, ref: str) -> None:
         self._store.traces.delete(ref)

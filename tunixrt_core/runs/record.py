@@ -15,7 +15,7 @@ from typing import Annotated, Any, BinaryIO
 import msgspec
 from msgspec import Meta
 
-from tunixrt_core.errors import BrokenFile, Conflict, NotFound, OutputError
+from tunixrt_core.errors import BrokenFile, Busy, Conflict, NotFound, OutputError
 from tunixrt_core.runs.metrics import Metric, SampleAnswer, TrainPlan, read_answers, read_metrics
 from tunixrt_core.util.atomic import write_atomic, write_json
 from tunixrt_core.util.files import kind_words, open_regular, read_object, read_object_or_none, read_text
@@ -26,6 +26,9 @@ RUN_ID = re.compile(r"r-(\d{4,12})", re.ASCII)  # folders that a home numbers: r
 INTERRUPTED = "The process that ran it ended. Resume continues from the last checkpoint."
 
 
+NOT_RESUMED = (
+    "The process that resumed it ended before the first new train step, so nothing was changed. Resume it again."
+)
 NEVER_BEGAN = "It waited in the queue of a server that ended. The server queues it again when it starts; or resume it."
 
 
@@ -130,6 +133,8 @@ class RunState:
     message: str = ""
     plan: TrainPlan = field(default_factory=TrainPlan)
     alerts: Mapping[str, int] = field(default_factory=dict)  # name of an alert -> how often it was raised
+    refused: str = ""  # why the last resume ended before a new train step, and changed nothing
+    before: Mapping[str, Any] | None = None  # while a resume has made no new train step: the state to go back to
 
     @property
     def share_done(self) -> float:
@@ -142,6 +147,10 @@ class RunState:
             return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
         return {"started_at": moment(self.started_at), "ended_at": moment(self.ended_at)}
+
+    def not_resumed(self, why: str) -> RunState:
+        """The state from before the resume, which says why it was refused. Raises ValueError as `from_dict` does."""
+        return replace(self.from_dict(self.before or {}), refused=why)
 
     def to_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -156,7 +165,11 @@ class RunState:
 
 
 class RunDir:
-    """The folder of one run. `result.json` is written last: without it the run did not end by itself."""
+    """The folder of one run. `result.json` is written last: without it the run did not end by itself.
+
+    A resume writes to `state.json` and the log alone until its first new train step, so that one that is refused, fails
+    or is killed before it changes nothing: the state in `before` holds again.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -197,7 +210,7 @@ class RunDir:
 
     @property
     def queued_file(self) -> Path:
-        """While it waits in a server's queue: codes of findings that must not block it."""
+        """While it waits in a server's queue: codes of findings that must not block it; of a resume, its manifest."""
         return self.path / "queued.json"
 
     @property
@@ -288,10 +301,12 @@ class RunDir:
             raise NotFound("run folder", str(self.path))
         try:
             state = RunState.from_dict(found)
+            if state.status.over or state.process == "" or process_alive(state.process):
+                return state
+            if state.before is not None:
+                return state.not_resumed(NEVER_BEGAN if state.status is RunStatus.QUEUED else NOT_RESUMED)
         except ValueError as error:
             raise BrokenFile(self.state_file, f"holds a wrong value ({error})") from None
-        if state.status.over or state.process == "" or process_alive(state.process):
-            return state
         why = NEVER_BEGAN if state.status is RunStatus.QUEUED else INTERRUPTED
         return replace(state, status=RunStatus.INTERRUPTED, message=why, ended_at=state.updated_at)
 
@@ -313,11 +328,32 @@ class RunDir:
 
     def write_queued(self) -> None:
         """Show the run as queued, keeping the progress from before a resume."""
-        before = self.state() if self.state_file.exists() else RunState()
-        self.write_state(replace(before, status=RunStatus.QUEUED, process=this_process(), phase="", message=""))
+        now = self.state() if self.state_file.exists() else RunState()
+        self.write_state(
+            replace(
+                now,
+                status=RunStatus.QUEUED,
+                process=this_process(),
+                phase="",
+                message="",
+                refused="",
+                before=self.before_resume(),
+            )
+        )
+
+    def before_resume(self) -> Mapping[str, Any] | None:
+        """The state that a resume goes back to until its first new train step; None for a run that never began."""
+        state = self.state() if self.state_file.exists() else RunState()
+        if state.before is not None:
+            return state.before
+        return state.to_dict() if state.status.over and state.started_at else None
 
     def write_stopped_before_start(self) -> None:
-        self.write_state(replace(self.state(), status=RunStatus.STOPPED, message="Stopped before it began."))
+        state = self.state()
+        if state.before is not None:
+            self.write_state(state.not_resumed("The resume left the queue before it began."))
+        else:
+            self.write_state(replace(state, status=RunStatus.STOPPED, message="Stopped before it began."))
 
     def metrics(self, since: int = 0) -> tuple[list[Metric], int]:
         """Records written after byte `since`, and the offset to ask from next time. A half-written line is left."""
@@ -336,6 +372,20 @@ class RunDir:
     def result(self) -> dict[str, Any] | None:
         """The content of `result.json`; None if it is missing or cannot be read."""
         return read_object_or_none(self.result_file)
+
+
+def require_over(folder: RunDir, state: RunState) -> None:
+    """Raises Busy, which says which process holds the run and what to do, for one that is not over."""
+    if state.status.over:
+        return
+    if state.process in ("", this_process()):
+        raise Busy(f"{folder.path.name} is {state.status}; it can be resumed when it is over.")
+    since = f" since {datetime.fromtimestamp(state.started_at):%H:%M}" if state.started_at else ""
+    raise Busy(
+        f"{folder.path} is {state.status} in process {state.process.partition(':')[0]}{since}, which may be of another "
+        "home; it can be resumed when it is over. Wait for its end, or stop it with "
+        f"`tunixrt runs stop {folder.path}`."
+    )
 
 
 def check_folder(path: Path) -> None:

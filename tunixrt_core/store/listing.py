@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tunixrt_core.datasets.held import HeldRows
     from tunixrt_core.datasets.versions import DatasetVersion
+    from tunixrt_core.store.datasets.held import Counted
     from tunixrt_core.store.query import Page, StoredTrace
     from tunixrt_core.store.sql.engine import Database
 
@@ -15,6 +17,7 @@ class Listing:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._missing: tuple[tuple[object, ...], Counted] = ((), ())  # as of these deletions
 
     def trace(self, ref: str) -> StoredTrace:
         """The trace of a hash, or of its first 8 or more digits. Raises NotFound, InvalidQuery if several match."""
@@ -50,3 +53,15 @@ class Listing:
 
         with self._db.reading() as reader:
             return list_versions(reader, name, None)
+
+    def missing(self) -> list[HeldRows]:
+        """The dataset versions that list deleted traces, each with the number of these, the newest version first."""
+        from tunixrt_core.store.datasets.held import count_deleted, deletions, with_holders
+
+        with self._db.reading() as reader:
+            now = deletions(reader)
+            known, counted = self._missing
+            if known != now:  # every page asks, and counting reads the rows of all versions
+                counted = count_deleted(reader) if now[0] else ()
+                self._missing = now, counted
+            return with_holders(reader, counted)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+
+import orjson
 
 from tunixrt_core.errors import Conflict, NotFound
 from tunixrt_core.runs.record import DatasetRef, Run, RunStatus
@@ -60,6 +63,13 @@ class RunStore:
         with self._db.reading() as reader:
             rows = reader.rows("SELECT * FROM runs WHERE request_id = :id", id=request_id)
         return _run(rows[0]) if rows else None
+
+    def names_file(self, path: Path) -> bool:
+        """Whether the manifest of any run names this file, as an absolute path."""
+        text = orjson.dumps(str(path.absolute())).decode()
+        with self._db.reading() as reader:
+            manifests = reader.rows("SELECT manifest FROM runs")
+        return any(text in str(row["manifest"]) for row in manifests)
 
     def unfinished(self) -> list[Run]:
         """Runs that are not over, oldest first: at start, what a dead process left behind."""

@@ -40,6 +40,7 @@ def execute_training(
     *,
     stop: threading.Event,
     on_status: Callable[[RunState], None] | None = None,
+    on_begun: Callable[[], None] = lambda: None,
     allow: Iterable[str] = (),
 ) -> RunState:
     """Run one manifest in this thread, from its data file to `result.json`; never raises for a failed run.
@@ -47,13 +48,19 @@ def execute_training(
     Blocking findings of the preflight fail the run before it trains, except those with a code in `allow`.
     The folder holds the outcome: status, metrics, alerts, log, checkpoints. A `stop` file in it, or the event, ends the
     run after the current train step, with a checkpoint; a `save` file saves one and the run continues.
+
+    A run that was trained before keeps manifest, result and records as they were until its first new train step; an end
+    before that is no end of the run, whose state then says in `refused` why. `on_begun` is called when that train step
+    is made.
     """
     folder.create()
     folder.stop_file.unlink(missing_ok=True)
     folder.save_file.unlink(missing_ok=True)
-    folder.result_file.unlink(missing_ok=True)
-    folder.write_manifest(manifest.to_yaml())
-    recorder = RunRecorder(folder, watch=Watch(manifest), on_status=on_status)
+    recorder = RunRecorder(folder, watch=Watch(manifest), on_status=on_status, before=folder.before_resume())
+    recorder.once_begun(lambda: folder.write_manifest(manifest.to_yaml()))
+    recorder.once_begun(lambda: folder.result_file.unlink(missing_ok=True))
+    if not recorder.has_begun:
+        recorder.once_begun(on_begun)
     controls = TrainControls(stop)
     try:
         with _watch_files(folder, controls, recorder):
@@ -99,10 +106,10 @@ def _check_before(
     backend.fetch_model(manifest, recorder.log)
     base = backend.base_directory(manifest)
     require_same_base(folder, manifest, base)
-    record_base(folder, manifest, base)
+    recorder.once_begun(lambda: record_base(folder, manifest, base))
     allowed = {*allow, *_allowed_before(folder)}
     found = backend.preflight(manifest, folder, is_new=False, sample_rows=0).allowing(allowed)
-    write_json(folder.preflight_file, {**found.summary(), "allowed": sorted(allowed)})
+    recorder.once_begun(lambda: write_json(folder.preflight_file, {**found.summary(), "allowed": sorted(allowed)}))
     for finding in found.warnings:
         recorder.log(f"{'Allowed' if finding.allowed else 'Warning'} ({finding.code}): {finding.sentence}")
     found.require()
@@ -116,10 +123,14 @@ def _allowed_before(folder: RunDir) -> list[str]:
 def _train(
     manifest: RunManifest, folder: RunDir, backend: Backend, recorder: RunRecorder, controls: TrainControls
 ) -> None:
-    write_json(folder.env_file, environment())
+    recorder.once_begun(lambda: write_json(folder.env_file, environment()))
     recorder.sinks = [_Spared(sink, recorder.log) for sink in backend.sinks(manifest, folder.path)]
     outcome = backend.trainer().train(manifest, folder.path, observer=recorder, controls=controls)
     status = RunStatus.STOPPED if outcome.stopped else RunStatus.SUCCEEDED
+    if outcome.stopped and not recorder.has_begun:
+        recorder.finish(status, message=_why(outcome, controls.stop))
+        return
+    recorder.begin()  # where all of its train steps were done before
     write_json(folder.result_file, {"status": status, **_result(outcome), "manifest_hash": manifest.content_hash})
     recorder.finish(status, message=_why(outcome, controls.stop), train_step=outcome.train_step)
 

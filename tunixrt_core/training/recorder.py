@@ -56,8 +56,12 @@ class RunRecorder:
         watch: Watch | None = None,
         sinks: Sequence[MetricSink] = (),
         on_status: Callable[[RunState], None] | None = None,
+        before: Mapping[str, object] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """`before`: the state of an earlier training. Nothing but state and log is written until its first new train
+        step, and an end before that one is written as that state, with the reason in `refused`.
+        """
         self._folder = folder
         self._watch = watch
         self.sinks = sinks
@@ -65,7 +69,15 @@ class RunRecorder:
         self._clock = clock
         self._lock = threading.RLock()
         self._written = 0.0
-        self.state = RunState(process=this_process(), started_at=clock())
+        self._held: list[Callable[[], None]] = []  # what waits for the first new train step
+        earlier = RunState.from_dict(before) if before is not None else RunState()
+        self.state = RunState(
+            process=this_process(),
+            started_at=clock(),
+            train_step=earlier.train_step,
+            total_train_steps=earlier.total_train_steps,
+            before=before,
+        )
         self._metrics = folder.metrics_file.open("ab")
         self._log = folder.log_file.open("a", encoding="utf-8")
 
@@ -90,10 +102,10 @@ class RunRecorder:
             restored, total = plan.get("restored_train_step", 0), plan.get("total_train_steps", 0)
             if self._watch:
                 self._watch.plan(total, plan.get("vocab_size"))
-            earlier, alerts = self._drop_what_is_made_again(restored)
-            _cut_samples(self._folder.samples_file, restored)
-            for sink in self.sinks:
-                sink.plan(plan)
+            seconds, alerts, end, kept_behind = self._read_what_stays(restored)
+            self.once_begun(lambda: self._cut_metrics(end, kept_behind))
+            self.once_begun(lambda: _cut_samples(self._folder.samples_file, restored))
+            self.once_begun(lambda: self._tell_sinks(plan))
             self._write(
                 replace(
                     self.state,
@@ -101,7 +113,7 @@ class RunRecorder:
                     total_train_steps=total,
                     device=plan.get("device", ""),
                     train_step=restored,
-                    earlier_seconds=earlier,
+                    earlier_seconds=seconds,
                     alerts=dict(alerts),
                 )
             )
@@ -112,20 +124,48 @@ class RunRecorder:
         Answers are written to a file of their own.
         """
         with self._lock:
-            if isinstance(record, SampleAnswer):
-                with self._folder.samples_file.open("ab") as samples:
-                    samples.write(to_line(record))
-                return
-            now = self._clock()
-            self._append(record, now)
-            for alert in self._alerts(record):
-                self._append(alert, now)
-                self.log(f"Alert: {alert.alert}: {alert.evidence}")
-            self._metrics.flush()
             if isinstance(record, TrainMetric):
-                self.state = replace(self.state, train_step=record.train_step)
-                if now - self._written >= _STATE_SECONDS:
-                    self._write(self.state)
+                self.begin()
+            now = self._clock()
+            self.once_begun(lambda: self._keep(record, now))
+
+    def once_begun(self, write: Callable[[], None]) -> None:
+        """Call `write` now, or at the first new train step of a run that was resumed; never if there is none."""
+        with self._lock:
+            if self.state.before is None:
+                write()
+            else:
+                self._held.append(write)
+
+    def begin(self) -> None:
+        """The run that was resumed has a new train step: write what waited for it. Nothing where nothing waits."""
+        with self._lock:
+            if self.state.before is None:
+                return
+            self._write(replace(self.state, before=None))
+            held, self._held = self._held, []
+            for write in held:
+                write()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the run is a new one, or has a new train step since it was resumed."""
+        return self.state.before is None
+
+    def _keep(self, record: Record, now: float) -> None:
+        if isinstance(record, SampleAnswer):
+            with self._folder.samples_file.open("ab") as samples:
+                samples.write(to_line(record))
+            return
+        self._append(record, now)
+        for alert in self._alerts(record):
+            self._append(alert, now)
+            self.log(f"Alert: {alert.alert}: {alert.evidence}")
+        self._metrics.flush()
+        if isinstance(record, TrainMetric):
+            self.state = replace(self.state, train_step=record.train_step)
+            if now - self._written >= _STATE_SECONDS:
+                self._write(self.state)
 
     def _append(self, record: Known, now: float) -> None:
         trained = self.state.earlier_seconds + now - (self.state.started_at or now)
@@ -160,8 +200,18 @@ class RunRecorder:
                 self._write(replace(self.state, status=self.state.status.to(RunStatus.STOPPING)))
 
     def finish(self, status: RunStatus, *, message: str = "", train_step: int | None = None) -> None:
-        """The run is over. Its state shows its last train step, and the reason of the end if it needs one."""
+        """The run is over. Its state shows its last train step, and the reason of the end if it needs one.
+
+        Of one that was resumed and has no new train step, the state is that from before the resume.
+        """
         with self._lock:
+            if self.state.before is not None:
+                why = message or "It was stopped before its first new train step."
+                self.log(f"The resume was refused and changed nothing: {why}")
+                self.state = self.state.not_resumed(why)
+                self._folder.write_state(self.state)
+                self._on_status(self.state)
+                return
             self._write(
                 replace(
                     self.state,
@@ -173,17 +223,14 @@ class RunRecorder:
                 )
             )
 
-    def _drop_what_is_made_again(self, restored: int) -> tuple[float, Counter[str]]:
-        """Cut the void records, and pass the others to the watch.
+    def _read_what_stays(self, restored: int) -> tuple[float, Counter[str], int | None, list[bytes]]:
+        """Pass the records that a resume does not make again to the watch.
 
-        Returns the seconds trained so far, and how often each alert was raised.
-
-        Almost always they are the end of the file, which is cut there; a later record that stays is written again.
-        This also fixes a last line that a killed process left half-written.
+        Returns the seconds trained so far, how often each alert was raised, the offset of the first void record if
+        there is one, and the lines behind it that stay.
         """
-        self._metrics.close()
         end, kept_behind, seconds, alerts = None, [], 0.0, Counter[str]()
-        with self._folder.metrics_file.open("r+b") as file:
+        with self._folder.metrics_file.open("rb") as file:
             offset = 0
             for line in file:
                 record = next(iter(read_metrics(line)), None) if line.endswith(b"\n") else None
@@ -196,12 +243,21 @@ class RunRecorder:
                     if self._watch:
                         self._watch.see(record)
                 offset += len(line)
-            if end is not None:
-                file.truncate(end)
-        self._metrics = self._folder.metrics_file.open("ab")
-        self._metrics.writelines(kept_behind)
-        self._metrics.flush()
-        return seconds, alerts
+        return seconds, alerts, end, kept_behind
+
+    def _cut_metrics(self, end: int | None, kept_behind: list[bytes]) -> None:
+        """Cut the void records. Almost always they are the end of the file; a later one that stays is written again.
+
+        This also fixes a last line that a killed process left half-written.
+        """
+        if end is not None:
+            self._metrics.truncate(end)
+            self._metrics.writelines(kept_behind)
+            self._metrics.flush()
+
+    def _tell_sinks(self, plan: TrainPlan) -> None:
+        for sink in self.sinks:
+            sink.plan(plan)
 
     def _write(self, state: RunState) -> None:
         moved = state.status is not self.state.status

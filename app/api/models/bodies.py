@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from tunixrt_core.datasets.spec import Allocation, DatasetSpec, Dedupe, Negatives, Selection, SplitBy, TokenCount
 from tunixrt_core.manifest.manifest import HYPERPARAMETERS
 from tunixrt_core.runs.evaluation_record import TARGETS, Target
+from tunixrt_core.training.learning_rate import ScheduleChoice
 from tunixrt_core.training.model_export import SHARD_BYTES
 from tunixrt_core.training.preflight_checks import CHECKS
 from tunixrt_core.training.trainer import Sampling
@@ -201,10 +202,16 @@ class RunBody(Body):
 
 
 class ResumeBody(Body):
-    """New total duration of a finished run; at most one of the two."""
+    """New total duration of a finished run, at most one of the two, and what the learning rate does then."""
 
     train_steps: int | None = Field(None, ge=1, le=100_000_000)
     epochs: float | None = Field(None, gt=0, le=100_000)
+    schedule: ScheduleChoice | None = Field(
+        None,
+        description="stretch: the schedule of the longer run (default); keep: the last learning rate to the end; "
+        "restart: a new schedule over the new train steps.",
+    )
+    dry_run: bool = Field(False, description="Only answer what would happen to the learning rate.")
 
     @model_validator(mode="after")
     def _at_most_one(self) -> Self:

@@ -8,6 +8,16 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 
+class HeldRows(BaseModel):
+    """A dataset version that lists traces which are deleted, or are about to be."""
+
+    name: str
+    version: int
+    rows: int = Field(description="Number of these traces.")
+    runs: list[str] = Field(description="Runs made from the version.")
+    evaluations: list[str] = Field(description="Evaluations of these runs.")
+
+
 class DatasetVersion(BaseModel):
     name: str
     version: int
@@ -17,6 +27,7 @@ class DatasetVersion(BaseModel):
     eval_rows: int
     parent: int | None
     created_at: datetime
+    missing: HeldRows | None = Field(None, description="Its rows whose traces were deleted; null if it has all.")
 
 
 class DatasetEntry(BaseModel):

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, WithJsonSchema
 
 from app.api.models.checks import MadeManifest
 from tunixrt_core.runs.metrics import Known, OtherMetric
+from tunixrt_core.training.learning_rate import ScheduleChoice
 
 
 class ModelExport(BaseModel):
@@ -67,6 +68,21 @@ class RunDetail(RunSummary):
     manifest: dict[str, Any]
     state: dict[str, Any] | None = Field(description="Phase, train step, device; null if it cannot be read.")
     parent: ParentRun | None = Field(description="Parent run of a clone; otherwise null.")
+
+
+class RateChange(BaseModel):
+    """What a resume does to the learning rate."""
+
+    schedule: ScheduleChoice
+    kind: str = Field(description="The manifest's schedule: cosine, linear or constant.")
+    train_step: int = Field(description="Train steps that are done.")
+    before: float = Field(description="Learning rate of the last train step done.")
+    after: float = Field(description="Learning rate of the next one.")
+    choices: dict[ScheduleChoice, float] = Field(description="Learning rate of the next one, by choice.")
+
+
+class ResumedRun(RunDetail):
+    learning_rate: RateChange | None = Field(description="Null where the resume leaves duration and schedule.")
 
 
 class FileProblem(BaseModel):

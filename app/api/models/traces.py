@@ -9,6 +9,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field, FiniteFloat
 
 from app.api.models.bodies import Body
+from app.api.models.datasets import HeldRows
 from tunixrt_core.store.query import PromptGroup, TraceQuery
 from tunixrt_core.store.query import StoredTrace as Stored
 from tunixrt_core.traces.scores import GivenScore, ScoreKind
@@ -64,6 +65,9 @@ class Deleted(BaseModel):
     count: int
     exact: bool = Field(description="Always true after a deletion; for a dry run as in the count.")
     deleted: bool = Field(description="False for a dry run.")
+    held_by: list[HeldRows] = Field(
+        [], description="Dataset versions that list them, with their runs and evaluations; absent where there are none."
+    )
 
 
 class Tally(BaseModel):

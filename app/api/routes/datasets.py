@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -67,7 +68,7 @@ def build(body: DatasetBody, pipeline: Pipe, key: IdempotencyKey = None) -> Data
         note=lambda version: {"name": version.name, "version": version.version},
         find=lambda kept: pipeline.datasets.get(kept["name"], kept["version"]),
     )
-    return _answer(built)
+    return _answers([built], pipeline)[0]
 
 
 @router.get("")
@@ -77,7 +78,8 @@ def listing(pipeline: Pipe) -> DatasetList:
     for version in pipeline.datasets.versions():
         found.setdefault(version.name, []).append(version)
     entries = [
-        DatasetEntry(name=name, versions=len(versions), latest=_answer(versions[0])) for name, versions in found.items()
+        DatasetEntry(name=latest.name, versions=len(found[latest.name]), latest=latest)
+        for latest in _answers([versions[0] for versions in found.values()], pipeline)
     ]
     return DatasetList(datasets=entries)
 
@@ -88,13 +90,13 @@ def versions(name: Name, pipeline: Pipe) -> DatasetVersions:
     found = pipeline.datasets.versions(name)
     if not found:
         raise NotFound("dataset", name)
-    return DatasetVersions(name=name, versions=[_answer(version) for version in found])
+    return DatasetVersions(name=name, versions=_answers(found, pipeline))
 
 
 @router.get("/{name}/{version}")
 def one(name: Name, version: Number, pipeline: Pipe) -> DatasetVersion:
     """One version: its spec, counts and content hash."""
-    return _answer(pipeline.datasets.get(name, version))
+    return _answers([pipeline.datasets.get(name, version)], pipeline)[0]
 
 
 @router.get(
@@ -215,5 +217,9 @@ def eval_file(body: DatasetBody, pipeline: Pipeline) -> EvalFile | None:
     return EvalFile.at(path)
 
 
-def _answer(version: Frozen) -> DatasetVersion:
-    return DatasetVersion.model_validate(version.to_dict())
+def _answers(versions: Sequence[Frozen], pipeline: Pipeline) -> list[DatasetVersion]:
+    missing = {(each.name, each.version): each.to_dict() for each in pipeline.datasets.missing()}
+    return [
+        DatasetVersion.model_validate({**each.to_dict(), "missing": missing.get((each.name, each.version))})
+        for each in versions
+    ]

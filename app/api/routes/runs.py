@@ -17,6 +17,8 @@ from app.api.models.runs import (
     Metrics,
     MovedAside,
     ParentRun,
+    RateChange,
+    ResumedRun,
     RunBase,
     RunDetail,
     RunPage,
@@ -102,11 +104,19 @@ def save(id: RunId, pipeline: Pipe) -> RunDetail:
 
 
 @router.post("/{id}/resume", status_code=202)
-def resume(id: RunId, pipeline: Pipe, body: ResumeBody | None = None, key: IdempotencyKey = None) -> RunDetail:
-    """Resume an ended run from its last checkpoint; a finished one needs a longer duration. 501 without Tunix."""
+def resume(id: RunId, pipeline: Pipe, body: ResumeBody | None = None, key: IdempotencyKey = None) -> ResumedRun:
+    """Resume an ended run from its last checkpoint; a finished one needs a longer duration. 501 without Tunix.
+
+    The manifest, result and records stay as they are until the first new train step; `state.refused` says why a resume
+    ended before it.
+    """
     longer = body or ResumeBody()
-    run = pipeline.runs.resume(id, train_steps=longer.train_steps, epochs=longer.epochs, request_id=key)
-    return _detail(pipeline, run)
+    asked = longer.model_dump(exclude={"dry_run"})
+    known = key is not None and pipeline.requests.used(key)  # it was resumed under this key: nothing changes now
+    change = None if known else pipeline.runs.rate_change(id, **asked)
+    run = pipeline.runs.get(id) if longer.dry_run else pipeline.runs.resume(id, **asked, request_id=key)
+    told = RateChange(**change.to_dict()) if change else None
+    return ResumedRun(**_detail(pipeline, run).model_dump(), learning_rate=told)
 
 
 @router.get("/{id}/base")

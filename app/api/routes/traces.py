@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from app.api.limits import JsonRoute, TraceRoute
 from app.api.models.bodies import TraceBody
+from app.api.models.datasets import HeldRows
 from app.api.models.imports import AddedTrace
 from app.api.models.traces import DeleteBody, Deleted, StoredTrace, TraceCount, TracePage, filters
 from app.api.routes import curation
@@ -52,13 +53,15 @@ def count(pipeline: Pipe, wanted: Filters) -> TraceCount:
     return TraceCount(count=number, exact=number.exact)
 
 
-@rest.post("/delete")
+@rest.post("/delete", response_model_exclude_unset=True)
 def delete_many(body: DeleteBody, pipeline: Pipe) -> Deleted:
     """Delete all matching traces, in one transaction. Dataset versions that contain them still list them."""
+    held = [HeldRows(**each.to_dict()) for each in pipeline.traces.held_by(body.query())]
+    said = {"held_by": held} if held else {}
     if body.dry_run:
         number = pipeline.traces.count(body.query())
-        return Deleted(count=number, exact=number.exact, deleted=False)
-    return Deleted(count=pipeline.traces.delete_matching(body.query()), exact=True, deleted=True)
+        return Deleted(count=number, exact=number.exact, deleted=False, **said)
+    return Deleted(count=pipeline.traces.delete_matching(body.query()), exact=True, deleted=True, **said)
 
 
 # before the routes with a trace hash, which would match these fixed paths too

@@ -10,17 +10,19 @@ from sqlalchemy import ColumnElement, Connection, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from tunixrt_core.datasets.gates.findings import Finding, GateOutcome
+from tunixrt_core.datasets.held import HeldRows
 from tunixrt_core.datasets.selection import DatasetRow
 from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.errors import Busy
 from tunixrt_core.store.datasets.gates import insert_outcomes, read_findings, read_outcomes
+from tunixrt_core.store.datasets.held import deleted_hashes, with_holders
 from tunixrt_core.store.datasets.versions import find_version, list_versions, version_of
-from tunixrt_core.store.query import check_limit
+from tunixrt_core.store.query import TraceQuery, check_limit
 from tunixrt_core.store.sql.engine import Database
 from tunixrt_core.store.sql.pools import reader_of
 from tunixrt_core.store.sql.reading import WHOLE
 from tunixrt_core.store.sql.tables import dataset_rows, dataset_versions, trace_scores, traces
-from tunixrt_core.store.traces.filters import IS_NEGATIVE
+from tunixrt_core.store.traces.filters import IS_NEGATIVE, narrow
 from tunixrt_core.traces.chat_messages import ChatParts, chat_parts
 from tunixrt_core.traces.conversation import FIELDS
 from tunixrt_core.traces.rows import Split
@@ -206,6 +208,29 @@ class DatasetStore:
         with self._db.read() as connection:
             rows = reader_of(connection).rows(wanted, most=limit)
             return [(version_of(row), read_outcomes(connection, row["id"])) for row in rows]
+
+    def missing_hashes(self, name: str, version: int) -> Sequence[str]:
+        """The deleted traces that a version lists, in its order. Raises NotFound."""
+        with self._db.reading() as reader:
+            return deleted_hashes(reader, find_version(reader, name, version)["id"])
+
+    def holding(self, wanted: TraceQuery | str) -> Sequence[HeldRows]:
+        """The versions that list a trace, named by its full hash, or any of those that match a query; newest first."""
+        version, row = dataset_versions.c, dataset_rows.c
+        with self._db.read() as connection:
+            hashes = select(traces.c.hash)
+            if isinstance(wanted, str):
+                hashes = hashes.where(traces.c.hash == wanted)
+            else:
+                hashes, _ = narrow(connection, self._db.dialect, hashes, wanted)
+            counted = select(version.name, version.version, func.count()).join(
+                dataset_rows, row.version_id == version.id
+            )
+            counted = counted.where(row.hash.in_(hashes)).group_by(version.id, version.name, version.version)
+            found = [
+                (name, number, rows) for name, number, rows in connection.execute(counted.order_by(version.id.desc()))
+            ]
+            return with_holders(reader_of(connection), found)
 
     def list(self, name: str | None = None, *, limit: int | None = None) -> list[DatasetVersion]:
         """All versions, of one name where given, newest first."""

@@ -80,9 +80,9 @@ def share_of_lost_updates(directory: Path, learning_rate: float) -> float:
     return lost / total
 
 
-def _when(file: Path) -> tuple[int, int]:
+def _when(file: Path) -> tuple[int, int, int]:
     found = file.stat()
-    return found.st_size, found.st_mtime_ns
+    return found.st_size, found.st_mtime_ns, found.st_ino
 
 
 @lru_cache(maxsize=8)

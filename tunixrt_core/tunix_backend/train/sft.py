@@ -265,7 +265,11 @@ class _Training:
         if not 1 / _JUMP < rate / last < _JUMP:
             self.observer.log(
                 f"The learning rate changes from {last:.3g} in train step {restored:,} to {rate:.3g} in the next one: "
-                "the schedule is that of the whole run as it is planned now."
+                + (
+                    "the schedule starts again there."
+                    if any(each.after == restored for each in self.manifest.schedule.extensions)
+                    else "the schedule is that of the whole run as it is planned now."
+                )
             )
 
     def _require_same_data(self, trainer: RunTrainer, restored: int) -> None:
