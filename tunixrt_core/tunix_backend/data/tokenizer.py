@@ -97,6 +97,10 @@ class TextTokenizer:
         """The text of ids, without control tokens."""
         return str(self._tokenizer.decode([int(i) for i in ids], skip_special_tokens=True))
 
+    def decode_all(self, texts: Sequence[Sequence[int]]) -> list[str]:
+        """The whole text of each list of ids, with control tokens; the tokenizer decodes them in parallel."""
+        return list(self._tokenizer.decode_batch(list(texts), skip_special_tokens=False))
+
     def bos_id(self) -> None:
         """None: encode_prompt has already added the token, and the Sampler would add it a second time."""
         return

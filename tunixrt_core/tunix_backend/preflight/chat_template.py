@@ -172,11 +172,12 @@ def _difference_in(trace: Trace, rendering: RenderingSection, source: str, token
     thinks = asks_to_think(rendering.chat, rendering.reasoning)
     messages = _messages(system, trace.prompt, talk)
     theirs = render_template(source, messages, tokenizer, prompt=True, thinks=thinks, tools=talk.tool_values)
-    # a begin token that the tokenizer adds is checked as `bos`
     begin = tokenizer.named_token("bos_token") or ""
-    if ours.removeprefix(begin) == theirs.removeprefix(begin):
+    if ours.startswith(begin) is not theirs.startswith(begin):  # one that the tokenizer adds is checked as `bos`
+        ours, theirs = ours.removeprefix(begin), theirs.removeprefix(begin)
+    if ours == theirs:
         return None
-    at, mine, other = _difference(ours.removeprefix(begin), theirs.removeprefix(begin))
+    at, mine, other = _difference(ours, theirs)
     what = "a prompt" if trace.conversation is NO_CONVERSATION else "a conversation"
     return warning(
         "chat_template",
@@ -233,8 +234,9 @@ def _begin_faults(
     if begin is None:
         return
     name = tokenizer.control_tokens.get(begin, str(begin))
-    prompts: list[tuple[int, Any]] = [(number, row.tokens[: row.prompt_length]) for number, row in rows.numbered()]
-    doubled = [number for number, tokens in prompts if int((tokens == begin).sum()) > 1]
+    starts = [(number, row.tokens[:2].tolist()) for number, row in rows.numbered()]
+    # later ones are no fault: with ChatML it may be the token that every turn begins with
+    doubled = [number for number, tokens in starts if tokens == [begin, begin]]
     if doubled:
         yield blocking(
             "bos",
@@ -242,7 +244,7 @@ def _begin_faults(
             "Remove it from the prompts; the tokenizer or the chat format adds it.",
             **about_rows(doubled),
         )
-    missing = [number for number, tokens in prompts if int(tokens[0]) != begin]
+    missing = [number for number, tokens in starts if tokens[:1] != [begin]]
     if missing and (template_begins or tokenizer.adds_begin):
         yield blocking(
             "bos",
