@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.errors import ModelError
+from tunixrt_core.errors import BrokenFile, ModelError
+from tunixrt_core.util.files import read_text
 
+_MOST_BYTES = 256 << 20  # of one of its files; the largest public tokenizer.json has 35 MB
 # Tokens that model families reserve for padding, used where the model names no padding token.
 _SPARE_TOKENS = ("<|finetune_right_pad_id|>", "<pad>", "<|pad|>", "<|endoftext|>", "<|reserved_special_token_0|>")
 
@@ -126,6 +128,15 @@ class TextTokenizer:
         return next((i for i in spare if i is not None and i != self._eos), self.eos_id())
 
 
+def named_stops(directory: Path) -> list[int]:
+    """The ids of `eos_token_id` in generation_config.json, one or a list; none where the file is missing.
+
+    Raises ModelError for a file that is not JSON.
+    """
+    named = _read_json(directory / "generation_config.json").get("eos_token_id")
+    return [i for i in (named if isinstance(named, list) else [named]) if isinstance(i, int)]
+
+
 def _load(directory: Path) -> Any:
     from tokenizers import Tokenizer
 
@@ -144,7 +155,9 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+        value = json.loads(read_text(path, most=_MOST_BYTES, follow=True))
+    except BrokenFile as error:
+        raise ModelError(f"{path} {error.reason}. Download it again.") from None
+    except (ValueError, RecursionError):
         raise ModelError(f"{path} is not JSON. Download it again.") from None
     return value if isinstance(value, dict) else {}
