@@ -145,7 +145,10 @@ def _load(directory: Path) -> Any:
         raise ModelError(f"There is no tokenizer.json in {directory}. Put the model's tokenizer files there.")
     if not _read_json(path).get("model"):
         raise ModelError(f"{path} is not a tokenizer. Download it again.")
-    tokenizer = Tokenizer.from_file(str(path))
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # noqa: BLE001 - the library raises Exception itself
+        raise ModelError(f"{path} is not a tokenizer ({error}). Download it again.") from None
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
