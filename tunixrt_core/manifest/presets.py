@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tunixrt_core.errors import BrokenFile
 from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
 from tunixrt_core.traces.rendering.chats import CHAT_FORMAT_OF_FAMILY, ChatFormat
+from tunixrt_core.util.files import read_text
 
 # Defaults of the dashboard, the API and `tunixrt manifest`, by method, for a pretrained model.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -112,15 +114,15 @@ def _family_by_name(model_id: str) -> str:
 def _chat_template(folder: Path) -> str:
     """The text of the model's own chat template, in either file; empty if there is none."""
     try:
-        return (folder / "chat_template.jinja").read_text(encoding="utf-8")
-    except (OSError, ValueError):
+        return read_text(folder / "chat_template.jinja", follow=True)
+    except (FileNotFoundError, BrokenFile):
         return json.dumps(_read_json(folder / "tokenizer_config.json").get("chat_template") or "", ensure_ascii=False)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     """Empty if the file is missing or not JSON: a preset is a guess, and loading the model reports the error."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        value = json.loads(read_text(path, follow=True))
+    except (FileNotFoundError, BrokenFile, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

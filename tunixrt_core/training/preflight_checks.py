@@ -33,6 +33,8 @@ CHECKS: dict[str, Check] = {
     "end_token": Check("Rows end with the end of a turn", "End of turn missing"),
     "stop_elsewhere": Check("Other programs stop where the rows end", "Other programs would not stop"),
     "control_tokens": Check("No control tokens in the text", "Control tokens in the text"),
+    "text_changed": Check("Rows come back through the tokenizer", "Text that the tokenizer changes"),
+    "answer_misread": Check("Every answer is read back", "Answers that read back as others"),
     "template": Check("Prompts are those of generation", "Prompts unlike those of generation"),
     "chat_template": Check("The model's own template says the same", "Unlike the model's own template"),
     "no_chat_template": Check("The model knows chat turns", "A base model without a template"),

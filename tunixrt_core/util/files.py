@@ -62,10 +62,10 @@ def read_regular(path: Path, *, most: int = MOST_BYTES, follow: bool = False) ->
     return found
 
 
-def read_object(path: Path, *, most: int = MOST_BYTES) -> dict[str, Any] | None:
+def read_object(path: Path, *, most: int = MOST_BYTES, follow: bool = False) -> dict[str, Any] | None:
     """The JSON object that a file holds; None if there is no file. Raises BrokenFile."""
     try:
-        found = read_regular(path, most=most)
+        found = read_regular(path, most=most, follow=follow)
     except FileNotFoundError:
         return None
     if not found.strip(b" \t\r\n\0"):

@@ -42,6 +42,22 @@ def test_any_text_comes_back_as_it_was(directory: Path, text: str) -> None:
     assert tokenizer.decode(tokenizer.encode_completion(text)) == text
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"model": {"type": "Nope"}}', "is not a tokenizer .data did not match"),
+        ('{"model": {"type": "BPE"}, "normalizer": {"type": "Nope"}}', "is not a tokenizer ."),
+        ("{}", "is not a tokenizer"),
+        ("[" * 100_000, "is not JSON"),
+    ],
+    ids=["model", "normalizer", "empty", "deep"],
+)
+def test_a_file_that_is_no_tokenizer_is_a_sentence(directory: Path, content: str, said: str) -> None:
+    (directory / "tokenizer.json").write_text(content)
+    with pytest.raises(ModelError, match=said):
+        TextTokenizer(directory)
+
+
 def test_every_digit_is_a_token_of_its_own(directory: Path) -> None:
     tokenizer = TextTokenizer(directory)
     assert len(tokenizer.encode_completion("4096")) == 4

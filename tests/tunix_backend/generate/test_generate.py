@@ -244,6 +244,23 @@ def test_each_greedy_token_is_the_likeliest_of_a_whole_forward_pass(
         assert generation.text == tokenizer.decode(ids[-12:])
 
 
+REMATS = [(kind, remat) for kind in KINDS for remat in ("block", "decoder")]
+
+
+@pytest.mark.parametrize(("kind", "remat"), cases(REMATS, {("llama", "decoder"), ("gemma2", "block")}))
+def test_a_model_that_is_trained_with_remat_answers_as_without(
+    tmp_path: Path, models_dir: Path, kind: str, remat: str
+) -> None:
+    write_checkpoint(tmp_path / "model", kind, **({"sliding_window": 64} if kind == "gemma2" else {}))
+    said = []
+    for value in ("none", remat):
+        manifest = make_manifest(tmp_path, model=str(tmp_path / "model"), method="lora", chat="none", remat=value)
+        generator = load_base(manifest, models_dir)
+        said += [[g.text for g in generator.generate(EVEN[:2], max_new_tokens=6).values()]]
+        generator.close()
+    assert said[0] == said[1]
+
+
 def test_gemma_2_writes_nothing_beyond_its_window(tmp_path: Path, models_dir: Path) -> None:
     write_checkpoint(tmp_path / "model", "gemma2", sliding_window=48)
     manifest = make_manifest(tmp_path, model=str(tmp_path / "model"), method="full", chat="chatml")

@@ -37,6 +37,14 @@ def test_every_family_is_read(kind: str) -> None:
         ("qwen2", {"layer_types": ["full_attention", "sliding_attention"]}, "layer_types"),
         ("llama", {"mlp_bias": True}, "mlp_bias"),
         ("llama", {"hidden_size": None}, "hidden_size is None"),
+        ("llama", {"num_hidden_layers": 10**9}, "num_hidden_layers is 1,000,000,000, but no model has more than 1,024"),
+        ("gemma3_text", {"num_hidden_layers": True}, "num_hidden_layers is True"),
+        ("gemma2", {"vocab_size": 1 << 40}, "vocab_size is 1,099,511,627,776"),
+        ("qwen2", {"head_dim": 1 << 40}, "head_dim is 1,099,511,627,776"),
+        ("qwen2", {"rope_theta": "high"}, "cannot be read"),
+        ("qwen3", {"rope_parameters": [1e4]}, "cannot be read"),
+        ("gemma3_text", {"layer_types": 7}, "cannot be read"),
+        ("gemma3", {"text_config": "none"}, "cannot be read"),
         ("llama", {"hidden_act": "gelu"}, "hidden_act"),
         ("gemma2", {"query_pre_attn_scalar": 144}, "query_pre_attn_scalar"),
         ("gemma2", {"attn_logit_softcapping": -1}, "attn_logit_softcapping"),
@@ -54,6 +62,17 @@ def test_every_family_is_read(kind: str) -> None:
 def test_what_tunix_would_ignore_is_refused_by_name(kind: str, change: dict[str, Any], named: str) -> None:
     with pytest.raises(ModelError, match=named):
         architecture_of(config_of(kind) | change)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"[" * 100_000, "is not JSON"), (b"7", "is not a model's config"), (b" " * (5 << 20), "is larger than")],
+    ids=["deep", "a number", "large"],
+)
+def test_a_config_that_is_none_is_a_sentence(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(ModelError, match=said):
+        read_architecture(tmp_path)
 
 
 def test_gemma_2_sees_a_window_in_every_other_layer_from_the_first_on() -> None:

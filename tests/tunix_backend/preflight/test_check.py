@@ -206,7 +206,7 @@ def test_an_answer_without_a_token_is_named_a_short_one_is_fine(
 
 def test_a_start_token_that_is_doubled_or_missing_is_named(tmp_path: Path, models_dir: Path) -> None:
     doubled = ModelDir(tmp_path / "doubled").change("tokenizer_config.json", add_bos_token=True)
-    rows = write_rows(tmp_path / "rows.jsonl", [task(1), task(2, prompt="Again: <|bos|> what?")], [task(9)])
+    rows = write_rows(tmp_path / "rows.jsonl", [task(1), task(2, prompt="<|bos|><|bos|>Again?")], [task(9)])
     manifest = of_model(tmp_path, doubled, rows=rows, chat="none")
     found = {finding.code: finding for finding in check(manifest, models_dir).findings}
     assert found["bos"].rows == (2,)

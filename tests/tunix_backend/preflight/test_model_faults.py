@@ -147,6 +147,37 @@ def test_a_template_cannot_reach_out_of_its_sandbox(tmp_path: Path, models_dir: 
     assert "cannot be rendered" in only(check(of_model(tmp_path, model), models_dir), "chat_template").message
 
 
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "did not end within 5 s"),
+        ("{{ 'a' * 10000000000 }}", "needed more than 512 MB"),
+        ("{{ 'a' * 10000000 }}", "writes more than 4,194,304 characters"),
+        ("{{ 1 / 0 }}", "division by zero"),
+        ("{{ messages[7].content }}", "has no element 7"),
+        ("{% if %}", "Expected an expression"),
+        ("{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}", "recursion"),
+        ("{{ raise_exception('No such role') }}", "No such role"),
+    ],
+)
+def test_a_template_that_cannot_be_rendered_costs_a_sentence(
+    tmp_path: Path, models_dir: Path, template: str, said: str
+) -> None:
+    model = ModelDir(tmp_path / "model").change("tokenizer_config.json", chat_template=template)
+    finding = only(check(of_model(tmp_path, model), models_dir), "chat_template")
+    assert finding.severity is Severity.WARNING
+    assert said in finding.message
+
+
+def test_files_beside_the_model_that_cannot_be_read_are_named(tmp_path: Path, models_dir: Path) -> None:
+    model = ModelDir(tmp_path / "model")
+    (model.path / "chat_template.jinja").mkdir()
+    (model.path / "generation_config.json").write_text("[" * 100_000)
+    found = {finding.code: finding.message for finding in check(of_model(tmp_path, model), models_dir).findings}
+    assert "(chat_template.jinja is a folder)" in found["chat_template"]
+    assert "generation_config.json is not JSON" in found["model_config"]
+
+
 def test_a_base_model_without_a_template_is_named_where_turns_are_trained(tmp_path: Path, models_dir: Path) -> None:
     model = ModelDir(tmp_path / "model").change("tokenizer_config.json", chat_template=None)
     finding = only(check(of_model(tmp_path, model), models_dir), "no_chat_template")

@@ -25,6 +25,10 @@ _BATCH = 512  # texts per call of the tokenizer, which encodes them in parallel
 Span = tuple[int, int]
 
 
+BatchWatch = Callable[[Sequence[tuple[Trace, Rendered, list[list[int]]]]], None]
+"""Called with some traces in order, the text of each, and the ids of each of its stretches."""
+
+
 class Encoder(Protocol):
     """The methods that encoding needs of a tokenizer."""
 
@@ -166,13 +170,13 @@ class RowEncoder:
         self._end = end
         self.parts = parts or Parts()
 
-    def encode_all(self, traces: Iterable[Trace]) -> TokenRows:
-        """All rows, in order, and the outcome for each."""
+    def encode_all(self, traces: Iterable[Trace], watch: BatchWatch | None = None) -> TokenRows:
+        """All rows, in order, and the outcome for each. `watch` sees every row whole, also one that does not fit."""
         rows: list[TokenRow] = []
         left_out: list[int] = []
         empty: list[int] = []
         lengths: list[int] = []
-        for number, (trace, whole) in enumerate(self._encoded(traces)):
+        for number, (trace, whole) in enumerate(self._encoded(traces, watch)):
             lengths.append(len(whole))
             if not whole.prompt_length or whole.written <= len(self._end):
                 empty.append(number)
@@ -186,14 +190,19 @@ class RowEncoder:
         """One row of any length."""
         return next(self._encoded([trace]))[1]
 
-    def _encoded(self, traces: Iterable[Trace]) -> Iterator[tuple[Trace, TokenRow]]:
+    def _encoded(self, traces: Iterable[Trace], watch: BatchWatch | None = None) -> Iterator[tuple[Trace, TokenRow]]:
         source = iter(traces)
         while batch := list(islice(source, _BATCH)):
-            texts = [self._render(trace).stretches for trace in batch]
+            rendered = [self._render(trace) for trace in batch]
+            texts = [each.stretches for each in rendered]
             begins = self._encoder.encode_prompts([first.text for first, *_ in texts])
-            rest = iter(self._encoder.encode_spans([each.text for _, *others in texts for each in others]))
-            for trace, begin, (_, *others) in zip(batch, begins, texts, strict=True):
-                yield trace, self._row(begin, [(each, *next(rest)) for each in others])
+            spans = iter(self._encoder.encode_spans([each.text for _, *others in texts for each in others]))
+            rest = [[(each, *next(spans)) for each in others] for _, *others in texts]
+            if watch is not None:
+                ids = [[begin, *(found for _, found, _ in others)] for begin, others in zip(begins, rest, strict=True)]
+                watch(list(zip(batch, rendered, ids, strict=True)))
+            for trace, begin, others in zip(batch, begins, rest, strict=True):
+                yield trace, self._row(begin, others)
 
     def _row(self, begin: list[int], others: Sequence[tuple[Stretch, list[int], list[Span]]]) -> TokenRow:
         """The row whose first context has the ids `begin`; the other stretches with their ids and characters."""

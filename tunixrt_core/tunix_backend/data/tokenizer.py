@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.errors import ModelError
+from tunixrt_core.errors import BrokenFile, ModelError
+from tunixrt_core.util.files import read_text
 
+_MOST_BYTES = 256 << 20  # of one of its files; the largest public tokenizer.json has 35 MB
 # Tokens that model families reserve for padding, used where the model names no padding token.
 _SPARE_TOKENS = ("<|finetune_right_pad_id|>", "<pad>", "<|pad|>", "<|endoftext|>", "<|reserved_special_token_0|>")
 
@@ -97,6 +99,10 @@ class TextTokenizer:
         """The text of ids, without control tokens."""
         return str(self._tokenizer.decode([int(i) for i in ids], skip_special_tokens=True))
 
+    def decode_all(self, texts: Sequence[Sequence[int]]) -> list[str]:
+        """The whole text of each list of ids, with control tokens; the tokenizer decodes them in parallel."""
+        return list(self._tokenizer.decode_batch(list(texts), skip_special_tokens=False))
+
     def bos_id(self) -> None:
         """None: encode_prompt has already added the token, and the Sampler would add it a second time."""
         return
@@ -122,6 +128,15 @@ class TextTokenizer:
         return next((i for i in spare if i is not None and i != self._eos), self.eos_id())
 
 
+def named_stops(directory: Path) -> list[int]:
+    """The ids of `eos_token_id` in generation_config.json, one or a list; none where the file is missing.
+
+    Raises ModelError for a file that is not JSON.
+    """
+    named = _read_json(directory / "generation_config.json").get("eos_token_id")
+    return [i for i in (named if isinstance(named, list) else [named]) if isinstance(i, int)]
+
+
 def _load(directory: Path) -> Any:
     from tokenizers import Tokenizer
 
@@ -130,7 +145,10 @@ def _load(directory: Path) -> Any:
         raise ModelError(f"There is no tokenizer.json in {directory}. Put the model's tokenizer files there.")
     if not _read_json(path).get("model"):
         raise ModelError(f"{path} is not a tokenizer. Download it again.")
-    tokenizer = Tokenizer.from_file(str(path))
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # noqa: BLE001 - the library raises Exception itself
+        raise ModelError(f"{path} is not a tokenizer ({error}). Download it again.") from None
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
@@ -140,7 +158,9 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+        value = json.loads(read_text(path, most=_MOST_BYTES, follow=True))
+    except BrokenFile as error:
+        raise ModelError(f"{path} {error.reason}. Download it again.") from None
+    except (ValueError, RecursionError):
         raise ModelError(f"{path} is not JSON. Download it again.") from None
     return value if isinstance(value, dict) else {}

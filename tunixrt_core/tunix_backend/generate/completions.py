@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from tunixrt_core.manifest.sections import Method
 from tunixrt_core.traces.rendering.chats import ChatFormat, stop_tokens
 from tunixrt_core.training.trainer import GREEDY, Generation, Sampling
 from tunixrt_core.tunix_backend.data.rows import load_tokenizer
-from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
+from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer, named_stops
 from tunixrt_core.tunix_backend.generate.decoding import Decoder
 from tunixrt_core.tunix_backend.generate.prompt_batches import PromptBatch, plan_batches
 from tunixrt_core.tunix_backend.model.architecture import Architecture
@@ -185,10 +184,4 @@ def stop_ids(tokenizer: TextTokenizer, chat: ChatFormat, directory: Path) -> lis
                 "Choose the chat format of this model in rendering.chat."
             )
         ids.append(found)
-    return list(dict.fromkeys([*ids, *_named_stops(directory / "generation_config.json")]))
-
-
-def _named_stops(file: Path) -> list[int]:
-    named = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id") if file.is_file() else None
-    ids = named if isinstance(named, list) else [named]
-    return [i for i in ids if isinstance(i, int)]
+    return list(dict.fromkeys([*ids, *named_stops(directory)]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -32,7 +34,8 @@ class Decoder(Sampler):
             num_kv_heads=config.num_kv_heads,
             head_dim=config.head_dim,
         )
-        super().__init__(loaded.model, tokenizer, cache)
+        with _without_remat(loaded.model):
+            super().__init__(loaded.model, tokenizer, cache)
         self._length = length
         self._max_new_tokens = max_new_tokens
 
@@ -78,3 +81,23 @@ class Decoder(Sampler):
 
         params = cast(params, self._dtype)  # once, not for each token
         return jax.lax.while_loop(goes_on, lambda state: self._sample_step(params, state), sampling_state)
+
+
+@contextmanager
+def _without_remat(model: Any) -> Iterator[None]:
+    """Within the block the model's definition recomputes nothing: generation has no backward pass, and Tunix's layers
+    that recompute cannot be traced inside of the Sampler's loop.
+    """
+    before: list[tuple[Any, str, Any]] = []
+    for _, module in nnx.iter_modules(model):
+        if (config := getattr(module, "config", None)) is not None:
+            before.append((module, "config", config))
+            module.config = replace(config, remat_config=type(config.remat_config).NONE)
+        if (remat := getattr(module, "remat_config", None)) is not None:  # Gemma's attention has it by itself
+            before.append((module, "remat_config", remat))
+            module.remat_config = type(remat).NONE
+    try:
+        yield
+    finally:
+        for module, name, value in before:
+            setattr(module, name, value)

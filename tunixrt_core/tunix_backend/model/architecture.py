@@ -8,8 +8,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.errors import ModelError
+from tunixrt_core.errors import BrokenFile, ModelError
 from tunixrt_core.tunix_backend.model.rope import inverse_frequencies
+from tunixrt_core.util.files import read_text
+
+_MOST_BYTES = 4 << 20  # of config.json
+# Far above the largest public models: more is an error, which would be computed with for hours
+_MOST = {
+    "num_hidden_layers": 1 << 10,
+    "num_attention_heads": 1 << 12,
+    "num_key_value_heads": 1 << 12,
+    "head_dim": 1 << 14,
+    "hidden_size": 1 << 18,
+    "intermediate_size": 1 << 20,
+    "vocab_size": 1 << 24,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +69,12 @@ def read_config(directory: Path) -> dict[str, Any]:
     """The content of config.json. Raises ModelError where it is missing or not a JSON object."""
     path = directory / "config.json"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(read_text(path, most=_MOST_BYTES, follow=True))
     except FileNotFoundError:
         raise ModelError(f"There is no config.json in {directory}. Put the model's files there.") from None
-    except ValueError:
+    except BrokenFile as error:
+        raise ModelError(f"{path} {error.reason}. Download the model again.") from None
+    except (ValueError, RecursionError):
         raise ModelError(f"{path} is not JSON. Download the model again.") from None
     if not isinstance(config, dict):
         raise ModelError(f"{path} is not a model's config. Download the model again.")
@@ -68,6 +83,14 @@ def read_config(directory: Path) -> dict[str, Any]:
 
 def architecture_of(config: Mapping[str, Any]) -> Architecture:
     """Parse the content of config.json. Raises ModelError naming what this version does not support."""
+    try:
+        return _parsed(config)
+    except (TypeError, ValueError, AttributeError, KeyError, ArithmeticError) as error:
+        # a value of a kind that no model has, such as a list of layers
+        raise ModelError(f"config.json cannot be read ({error}). Download the model again.") from None
+
+
+def _parsed(config: Mapping[str, Any]) -> Architecture:
     kind = str(config.get("model_type"))
     if (read := KINDS.get(kind)) is None:
         raise ModelError(
@@ -251,8 +274,12 @@ def _given(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _whole(config: Mapping[str, Any], key: str) -> int:
     value = config.get(key)
-    if not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ModelError(f"config.json: {key} is {value!r}, but must be a whole number above 0.")
+    if value > _MOST.get(key, value):
+        raise ModelError(
+            f"config.json: {key} is {value:,}, but no model has more than {_MOST[key]:,}. Download the model again."
+        )
     return value
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from jinja2 import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
+from tunixrt_core.errors import BrokenFile
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.sections import RenderingSection
 from tunixrt_core.traces.conversation import NO_CONVERSATION, Conversation, Message, calls_text
@@ -22,9 +18,12 @@ from tunixrt_core.training.preflight import Finding, about_rows, blocking, warni
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 from tunixrt_core.tunix_backend.preflight.row_faults import many
 from tunixrt_core.tunix_backend.preflight.rows import FileRows
+from tunixrt_core.tunix_backend.preflight.template_worker import TemplateError, TemplateRenderer
+from tunixrt_core.util.files import read_object, read_text
 
 CHECKED = ("template", "chat_template", "no_chat_template", "bos")
 
+_MOST_TEMPLATE = 1 << 20  # bytes of chat_template.jinja
 _SHOWN = 40  # characters of a difference
 
 
@@ -33,8 +32,12 @@ def template_faults(
 ) -> Iterator[Finding]:
     """`template`, `chat_template`, `no_chat_template` and `bos`. `directory` is the tokenizer's."""
     yield from _generation_faults(manifest, tokenizer, rows)
-    source = model_template(directory)
     begins = False
+    try:
+        source = model_template(directory)
+    except BrokenFile as error:
+        yield _not_compared(f"{error.path.name} {error.reason}")
+        return
     if source is None:
         if manifest.rendering.chat is not ChatFormat.NONE:
             yield warning(
@@ -44,31 +47,42 @@ def template_faults(
                 keys=("rendering.chat", "model.id"),
             )
     else:
-        try:
-            begins = _begins(source, tokenizer, rows)
-            yield from _model_template_faults(manifest, source, tokenizer, rows)
-        except (TemplateError, TypeError, ValueError, KeyError) as error:
-            yield warning(
-                "chat_template",
-                f"The model's chat template cannot be rendered here ({error}), so it was not compared.",
-                keys=("rendering.chat",),
-            )
+        with TemplateRenderer(source) as renderer:
+            try:
+                begins = _begins(renderer, tokenizer)
+                yield from _model_template_faults(manifest, renderer, tokenizer, rows)
+            except TemplateError as error:
+                yield _not_compared(str(error))
     yield from _begin_faults(manifest, tokenizer, rows, begins)
 
 
+def _not_compared(reason: str) -> Finding:
+    return warning(
+        "chat_template",
+        f"The model's chat template cannot be rendered here ({reason}), so it was not compared.",
+        keys=("rendering.chat",),
+    )
+
+
 def model_template(directory: Path) -> str | None:
-    """The template of chat_template.jinja or tokenizer_config.json; None where there is neither."""
-    file = directory / "chat_template.jinja"
-    if file.is_file():
-        return file.read_text(encoding="utf-8")
+    """The template of chat_template.jinja or tokenizer_config.json, of several that of the name `default`; None where
+    there is none. Raises BrokenFile.
+    """
+    try:
+        return read_text(directory / "chat_template.jinja", most=_MOST_TEMPLATE, follow=True)
+    except FileNotFoundError:
+        pass
     for name in ("chat_template.json", "tokenizer_config.json"):
-        if (directory / name).is_file():
-            found = json.loads((directory / name).read_text(encoding="utf-8")).get("chat_template")
-            if isinstance(found, list):  # several by name
-                found = next((item["template"] for item in found if item.get("name") == "default"), None)
-            if isinstance(found, str):
-                return found
+        found = (read_object(directory / name, follow=True) or {}).get("chat_template")
+        if isinstance(found, list):
+            found = next((each.get("template") for each in found if _is_default(each)), None)
+        if isinstance(found, str):
+            return found
     return None
+
+
+def _is_default(template: Any) -> bool:
+    return isinstance(template, dict) and template.get("name") == "default"
 
 
 def asks_to_think(chat: ChatFormat, style: ReasoningStyle) -> bool | None:
@@ -77,7 +91,7 @@ def asks_to_think(chat: ChatFormat, style: ReasoningStyle) -> bool | None:
 
 
 def render_template(
-    source: str,
+    renderer: TemplateRenderer,
     messages: Sequence[Mapping[str, Any]],
     tokenizer: TextTokenizer,
     *,
@@ -85,25 +99,12 @@ def render_template(
     thinks: bool | None = None,
     tools: Sequence[Mapping[str, Any]] = (),
 ) -> str:
-    """The text of messages; with `prompt`, up to the start of the model's turn. Raises jinja2.TemplateError."""
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
-    environment.filters["tojson"] = _as_json
-    environment.globals |= {"raise_exception": _refuse, "strftime_now": lambda form: datetime.now().strftime(form)}
+    """The text of messages; with `prompt`, up to the start of the model's turn. Raises TemplateError."""
     names = {f"{name}_token": tokenizer.named_token(f"{name}_token") or "" for name in ("bos", "eos", "pad", "unk")}
     said: dict[str, Any] = {} if thinks is None else {"enable_thinking": thinks}
     if tools:
         said["tools"] = list(tools)
-    return environment.from_string(source).render(messages=messages, add_generation_prompt=prompt, **names, **said)
-
-
-def _refuse(message: str) -> NoReturn:
-    raise TemplateError(message)
-
-
-def _as_json(value: Any, indent: int | None = None, **_: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+    return renderer.render({"messages": list(messages), "add_generation_prompt": prompt, **names, **said})
 
 
 def _messages(system: str | None, prompt: str, talk: Conversation = NO_CONVERSATION) -> list[dict[str, Any]]:
@@ -125,17 +126,17 @@ def _openai(message: Message) -> dict[str, Any]:
     return found
 
 
-def _begins(source: str, tokenizer: TextTokenizer, rows: FileRows) -> bool:
+def _begins(renderer: TemplateRenderer, tokenizer: TextTokenizer) -> bool:
     """Whether the model's own template puts the beginning-of-sequence token first."""
     begin = tokenizer.begin_id
     if begin is None:
         return False
-    text = render_template(source, _messages(None, "a"), tokenizer, prompt=True)
+    text = render_template(renderer, _messages(None, "a"), tokenizer, prompt=True)
     return tokenizer.encode_completion(text)[:1] == [begin]
 
 
 def _model_template_faults(
-    manifest: RunManifest, source: str, tokenizer: TextTokenizer, rows: FileRows
+    manifest: RunManifest, renderer: TemplateRenderer, tokenizer: TextTokenizer, rows: FileRows
 ) -> Iterator[Finding]:
     samples = rows.noticed.samples["train"]
     if not samples:
@@ -143,7 +144,7 @@ def _model_template_faults(
     # what is written without a choice of one's own is compared
     rendering = manifest.rendering.model_copy(update={"earlier_thinking": EarlierThinking.TEMPLATE})
     for trace in (samples[0], *rows.noticed.talks.values()):
-        if finding := _difference_in(trace, rendering, source, tokenizer):
+        if finding := _difference_in(trace, rendering, renderer, tokenizer):
             yield finding
             return
     trace = samples[0]
@@ -153,7 +154,7 @@ def _model_template_faults(
         asked = _messages(
             trace.system or rendering.system, trace.prompt, Conversation(turns=(Message("assistant", content),))
         )
-        whole = render_template(source, asked, tokenizer, prompt=False)
+        whole = render_template(renderer, asked, tokenizer, prompt=False)
         after = whole.rpartition(content.strip())[2].lstrip()
         if not after.startswith(stop):
             yield warning(
@@ -165,18 +166,21 @@ def _model_template_faults(
             )
 
 
-def _difference_in(trace: Trace, rendering: RenderingSection, source: str, tokenizer: TextTokenizer) -> Finding | None:
+def _difference_in(
+    trace: Trace, rendering: RenderingSection, renderer: TemplateRenderer, tokenizer: TextTokenizer
+) -> Finding | None:
     """The first difference between what the format and the model's own template write of a row up to its answer."""
     talk, system = _with_final_calls(trace), trace.system or rendering.system
     ours = rendering.prompt(trace.prompt, trace.system or None, talk)
     thinks = asks_to_think(rendering.chat, rendering.reasoning)
     messages = _messages(system, trace.prompt, talk)
-    theirs = render_template(source, messages, tokenizer, prompt=True, thinks=thinks, tools=talk.tool_values)
-    # a begin token that the tokenizer adds is checked as `bos`
+    theirs = render_template(renderer, messages, tokenizer, prompt=True, thinks=thinks, tools=talk.tool_values)
     begin = tokenizer.named_token("bos_token") or ""
-    if ours.removeprefix(begin) == theirs.removeprefix(begin):
+    if ours.startswith(begin) is not theirs.startswith(begin):  # one that the tokenizer adds is checked as `bos`
+        ours, theirs = ours.removeprefix(begin), theirs.removeprefix(begin)
+    if ours == theirs:
         return None
-    at, mine, other = _difference(ours.removeprefix(begin), theirs.removeprefix(begin))
+    at, mine, other = _difference(ours, theirs)
     what = "a prompt" if trace.conversation is NO_CONVERSATION else "a conversation"
     return warning(
         "chat_template",
@@ -233,8 +237,9 @@ def _begin_faults(
     if begin is None:
         return
     name = tokenizer.control_tokens.get(begin, str(begin))
-    prompts: list[tuple[int, Any]] = [(number, row.tokens[: row.prompt_length]) for number, row in rows.numbered()]
-    doubled = [number for number, tokens in prompts if int((tokens == begin).sum()) > 1]
+    starts = [(number, row.tokens[:2].tolist()) for number, row in rows.numbered()]
+    # later ones are no fault: with ChatML it may be the token that every turn begins with
+    doubled = [number for number, tokens in starts if tokens == [begin, begin]]
     if doubled:
         yield blocking(
             "bos",
@@ -242,7 +247,7 @@ def _begin_faults(
             "Remove it from the prompts; the tokenizer or the chat format adds it.",
             **about_rows(doubled),
         )
-    missing = [number for number, tokens in prompts if int(tokens[0]) != begin]
+    missing = [number for number, tokens in starts if tokens[:1] != [begin]]
     if missing and (template_begins or tokenizer.adds_begin):
         yield blocking(
             "bos",

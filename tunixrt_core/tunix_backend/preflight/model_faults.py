@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.sections import Method
 from tunixrt_core.traces.rendering.chats import stop_tokens
 from tunixrt_core.training.preflight import Finding, blocking, warning
-from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
+from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer, named_stops
 from tunixrt_core.tunix_backend.model.architecture import Architecture, read_config
 from tunixrt_core.tunix_backend.model.lora import check_tile_size, lora_parameters, lora_targets
 from tunixrt_core.tunix_backend.model.weight_files import check_weights, expected_tensors
@@ -118,11 +117,11 @@ def _pad_faults(tokenizer: TextTokenizer, facts: ModelFacts) -> Iterator[Finding
 
 
 def _stop_faults(manifest: RunManifest, directory: Path, tokenizer: TextTokenizer) -> Iterator[Finding]:
-    path = directory / "generation_config.json"
-    if not path.is_file():
+    try:
+        known = named_stops(directory)
+    except ModelError as error:
+        yield blocking("model_config", str(error), keys=("model.id",))
         return
-    found = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id")
-    known = {found} if isinstance(found, int) else set(found or ())
     for name in stop_tokens(manifest.rendering.chat):
         if known and tokenizer.token_id(name) not in known:
             yield warning(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sized
 from pathlib import Path
 
 from tunixrt_core.manifest.manifest import RunManifest
@@ -16,8 +16,10 @@ from tunixrt_core.training.preflight import Finding, about_rows, blocking, warni
 from tunixrt_core.tunix_backend.data.encoding import ANSWER_PART, Span, TokenRow
 from tunixrt_core.tunix_backend.data.packing import round_up
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
+from tunixrt_core.tunix_backend.preflight.read_back import Difference, control_pattern
 from tunixrt_core.tunix_backend.preflight.rows import FileRows, traces_at
 
+_NAMES = 4  # control tokens that a sentence names
 _TAIL = 4  # last tokens of a row, which include its end of turn
 
 CHECKED = (
@@ -31,6 +33,8 @@ CHECKED = (
     "steps_dropped",
     "end_token",
     "control_tokens",
+    "text_changed",
+    "answer_misread",
     "eval_in_train",
     "duplicates",
     "no_steps",
@@ -45,13 +49,16 @@ def row_faults(
     manifest: RunManifest, tokenizer: TextTokenizer, rows: FileRows, *, same_file: bool = True
 ) -> Iterator[Finding]:
     """`same_file`: the data file is the manifest's, so its counts must be too."""
-    if same_file and not rows.noticed.unreadable:
+    if same_file and not rows.noticed.unreadable and not rows.noticed.unfit:
         yield from _count_faults(manifest, rows)
     yield from _stopping_faults(manifest, rows)
     yield from _text_faults(manifest, rows)
+    yield from _control_faults(manifest, tokenizer, rows)
     yield from _conversation_faults(manifest, rows)
     yield from _length_faults(manifest, rows)
-    yield from _training_faults(manifest, tokenizer, rows)
+    empty, answerless = _untrained(manifest, tokenizer, rows)
+    yield from _training_faults(empty, answerless)
+    yield from _misread_faults(manifest, rows, empty | answerless)
     yield from _end_faults(manifest, tokenizer, rows)
     yield from _pad_faults(tokenizer, rows)
 
@@ -95,15 +102,6 @@ def _text_faults(manifest: RunManifest, rows: FileRows) -> Iterator[Finding]:
             keys=("data.path",),
             **about_rows(noticed.unreadable),
         )
-    if noticed.control_tokens:
-        tokens = sorted(set().union(*noticed.control_tokens.values()))
-        yield blocking(
-            "control_tokens",
-            f"{many(noticed.control_tokens, 'row holds', 'rows hold')} {', '.join(tokens[:4])} in the text, "
-            "which the model reads as a control token.",
-            "Leave these traces out of the dataset, or take the token out of their text.",
-            **about_rows(noticed.control_tokens),
-        )
     if noticed.eval_in_train:
         yield blocking(
             "eval_in_train",
@@ -128,6 +126,71 @@ def _text_faults(manifest: RunManifest, rows: FileRows) -> Iterator[Finding]:
             "Leave them out, or choose rendering.reasoning: answer.",
             keys=("rendering.reasoning",),
             **about_rows(noticed.stepless),
+        )
+
+
+def _control_faults(manifest: RunManifest, tokenizer: TextTokenizer, rows: FileRows) -> Iterator[Finding]:
+    noticed, pattern = rows.noticed, control_pattern(tokenizer)
+    if noticed.control_tokens:
+        yield blocking(
+            "control_tokens",
+            f"{many(noticed.control_tokens, 'row holds', 'rows hold')} {_names(noticed.control_tokens)} in the text, "
+            "which the model reads as a control token.",
+            "Leave these traces out of the dataset, or take the token out of their text.",
+            **about_rows(noticed.control_tokens),
+        )
+    if alike := noticed.misread.control:
+        yield blocking(
+            "control_tokens",
+            f"{many(alike, 'row holds', 'rows hold')} text that the tokenizer turns into {_names(alike)}, a control "
+            f"token; {_first(noticed.misread.changed, alike)}.",
+            "Leave these traces out of the dataset, or take the text out of them.",
+            **about_rows(alike),
+        )
+    if pattern and (found := sorted(set(pattern.findall(manifest.rendering.system or "")))):
+        yield blocking(
+            "control_tokens",
+            f"rendering.system holds {', '.join(found[:_NAMES])}, which the model reads as a control token.",
+            "Take it out of the system prompt.",
+            keys=("rendering.system",),
+        )
+
+
+def _names(tokens: Mapping[int, set[str]]) -> str:
+    return ", ".join(sorted(set().union(*tokens.values()))[:_NAMES])
+
+
+def _first(differences: Mapping[int, Difference], numbers: Collection[int]) -> str:
+    number = min(numbers)
+    return f"row {number:,}: {differences[number]}"
+
+
+def _misread_faults(manifest: RunManifest, rows: FileRows, untrained: set[int]) -> Iterator[Finding]:
+    """Rows that do not come back, but for those that another finding names for the reason."""
+    misread = rows.noticed.misread
+    named = untrained | set(rows.noticed.control_tokens) | set(misread.control)
+    if changed := misread.changed.keys() - named:
+        yield warning(
+            "text_changed",
+            f"{many(changed, 'row does', 'rows do')} not come back through the tokenizer; "
+            f"{_first(misread.changed, changed)}.",
+            "The model is trained on what it reads as. Use the model's own tokenizer, or leave these rows out.",
+            keys=("tokenizer.path",),
+            **about_rows(changed),
+        )
+    if wrong := misread.answers.keys() - named:
+        style = manifest.rendering.reasoning.value
+        kept = frozenset.intersection(*(misread.kept_by[number] for number in wrong))
+        keeping = " or ".join(style.value for style in ReasoningStyle if style in kept)
+        yield warning(
+            "answer_misread",
+            f"{many(wrong, 'row reads', 'rows read')} back with another answer in the style {style}, so a model that "
+            f"writes the row as it is counts as wrong; {_first(misread.answers, wrong)}.",
+            f"Choose rendering.reasoning: {keeping}, which keeps them, or leave these rows out."
+            if keeping
+            else "No reasoning style keeps them all; leave these rows out.",
+            keys=("rendering.reasoning",),
+            **about_rows(wrong),
         )
 
 
@@ -207,7 +270,8 @@ def _length_faults(manifest: RunManifest, rows: FileRows) -> Iterator[Finding]:
         )
 
 
-def _training_faults(manifest: RunManifest, tokenizer: TextTokenizer, rows: FileRows) -> Iterator[Finding]:
+def _untrained(manifest: RunManifest, tokenizer: TextTokenizer, rows: FileRows) -> tuple[set[int], set[int]]:
+    """The rows in which nothing is trained, and those in which all but the answer is."""
     doubtful = {number for number, row in rows.numbered() if not bool((row.parts == ANSWER_PART).any())}
     empty = set(rows.numbers_of("train", rows.train.empty)) | set(rows.numbers_of("eval", rows.eval.empty))
     answerless: set[int] = set()
@@ -215,6 +279,10 @@ def _training_faults(manifest: RunManifest, tokenizer: TextTokenizer, rows: File
         steps, answer = _covered(manifest, tokenizer, trace)
         if not answer:
             (answerless if steps else empty).add(number)
+    return empty, answerless
+
+
+def _training_faults(empty: set[int], answerless: set[int]) -> Iterator[Finding]:
     if empty:
         yield blocking(
             "nothing_trained",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -19,6 +18,7 @@ from tunixrt_core.traces.trace import Trace
 from tunixrt_core.tunix_backend.data.encoding import Parts, TokenRow, TokenRows
 from tunixrt_core.tunix_backend.data.rows import row_encoder
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
+from tunixrt_core.tunix_backend.preflight.read_back import Misread, ReadBack, control_pattern
 
 _SAMPLES = 16  # traces of each split that are kept to be rendered again
 _TELL_EVERY = 256
@@ -42,6 +42,7 @@ class Noticed:
     thoughts_dropped: list[int] = field(default_factory=list)  # from turns that are trained on
     talks: dict[bool, Trace] = field(default_factory=dict)  # the first conversation with and without tools
     samples: dict[Split, list[Trace]] = field(default_factory=lambda: {split: [] for split in SPLITS})
+    misread: Misread = field(default_factory=Misread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,9 @@ def encode_file(manifest: RunManifest, tokenizer: TextTokenizer, on_progress: Pr
     """All readable rows, as the trainer will see them; the others are recorded as unreadable."""
     watch = _Watch(manifest, tokenizer, on_progress)
     encoder = row_encoder(manifest, tokenizer)
-    train = encoder.encode_all(watch.passing("train"))
-    evals = encoder.encode_all(watch.passing("eval"))
+    read_back, numbers = ReadBack(manifest.rendering, tokenizer, watch.noticed.misread), watch.noticed.numbers
+    train = encoder.encode_all(watch.passing("train"), read_back.of(numbers["train"]))
+    evals = encoder.encode_all(watch.passing("eval"), read_back.of(numbers["eval"]))
     on_progress(manifest.data.rows, manifest.data.rows)
     return FileRows(train, evals, encoder.parts, watch.noticed)
 
@@ -94,8 +96,7 @@ class _Watch:
         self._total = manifest.data.rows
         self._tell = on_progress
         self._passed = 0
-        tokens = sorted(tokenizer.control_tokens.values(), key=len, reverse=True)
-        self._control = re.compile("|".join(map(re.escape, tokens))) if tokens else None
+        self._control = control_pattern(tokenizer)
         self._seen: set[bytes] = set()
         self._train_prompts: set[str] = set()
         self.noticed = Noticed()
