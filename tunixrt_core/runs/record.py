@@ -304,7 +304,9 @@ class RunDir:
             if state.status.over or state.process == "" or process_alive(state.process):
                 return state
             if state.before is not None:
-                return state.not_resumed(NEVER_BEGAN if state.status is RunStatus.QUEUED else NOT_RESUMED)
+                # without that file the command was about to train it, and no server queues it again
+                waited = state.status is RunStatus.QUEUED and os.path.lexists(self.queued_file)
+                return state.not_resumed(NEVER_BEGAN if waited else NOT_RESUMED)
         except ValueError as error:
             raise BrokenFile(self.state_file, f"holds a wrong value ({error})") from None
         why = NEVER_BEGAN if state.status is RunStatus.QUEUED else INTERRUPTED
