@@ -115,13 +115,14 @@ def test_a_record_counts_what_its_answers_say(tmp_path: Path, models_dir: Path) 
     train(manifest, models_dir, reports)
     before, after = samples(reports)[0], samples(reports)[250]
     assert (before.exact_match, before.hit_limit, before.mean_tokens) == (0.0, 1.0, 64.0)
-    assert (after.exact_match, after.format_valid, after.hit_limit, after.rows) == (1.0, 1.0, 0.0, 4)
+    assert (after.exact_match, after.flexible_match, after.format_valid) == (1.0, 1.0, 1.0)
+    assert (after.hit_limit, after.rows) == (0.0, 4)
     assert after.mean_tokens == sum(answer.tokens for answer in answers(reports, 250)) / 4
     assert before.repetition >= 0
     first = answers(reports, 250)[0]
     assert (first.train_step, first.id, first.prompt) == (250, traces[0].content_hash, traces[0].prompt)
     assert first.answer == first.reference == traces[0].final_answer
-    assert first.scores.keys() == {"exact_match", "format_valid", "repetition"}
+    assert first.scores.keys() == {"exact_match", "flexible_match", "format_valid", "repetition"}
 
 
 def test_a_resumed_run_has_the_answers_of_one_that_was_not_stopped(tmp_path: Path, models_dir: Path) -> None:
