@@ -191,6 +191,7 @@ def test_a_version_whose_traces_were_deleted_says_so_there_in_a_new_run_and_on_t
     assert said in words(open_page("overview.py"))
 
 
+@pytest.mark.tunix
 def test_train_on_this_leads_to_a_new_run_on_this_version(filled: Pipeline) -> None:
     filled.datasets.build(DatasetSpec("examples", eval_share=0.3))
     app = press(open_page("datasets.py", dataset="examples:1"), "train-on-this")
