@@ -100,7 +100,7 @@ def test_a_server_knows_its_own_secrets(tmp_path: Path) -> None:
 
 def test_the_folder_that_a_shell_is_in_is_no_password() -> None:
     settings = Settings.from_env({"TUNIXRT_HOME": "/nonexistent"})
-    environ = {"PWD": "/work/place", "OLDPWD": "/work", "USE_TOKEN": "true", "DB_PWD": "hunter-22"}
+    environ = {"PWD": "/srv/place", "OLDPWD": "/srv", "USE_TOKEN": "true", "DB_PWD": "hunter-22"}
     redactor = Redactor(known_secrets(settings, environ))
-    text = "PWD=/work/place OLDPWD=/work true /work/place/app hunter-22 pwd=geheim"
-    assert redactor.text(text) == "PWD=/work/place OLDPWD=/work true /work/place/app (removed) pwd=(removed)"
+    text = "PWD=/srv/place OLDPWD=/srv true /srv/place/app hunter-22 pwd=geheim"
+    assert redactor.text(text) == "PWD=/srv/place OLDPWD=/srv true /srv/place/app (removed) pwd=(removed)"

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from tunixrt_core.errors import BrokenFile, InvalidManifest, OutputError
@@ -189,7 +190,7 @@ def _folders(settings: Settings, aside: _Aside) -> Iterator[_Fix]:
     ):
         if os.path.lexists(folder) and not folder.is_dir():
             finding = Finding(folder, "is in the place of a folder of the home", "move it aside")
-            yield _Fix(finding, lambda path=folder: aside.take(path))  # type: ignore[misc]
+            yield _Fix(finding, partial(aside.take, folder))
 
 
 def _objects(settings: Settings, aside: _Aside) -> Iterator[_Fix]:
@@ -197,7 +198,7 @@ def _objects(settings: Settings, aside: _Aside) -> Iterator[_Fix]:
         try:
             read_object(path)
         except BrokenFile as error:
-            yield _Fix(Finding(path, error.reason, "move it aside"), lambda path=path: aside.take(path))  # type: ignore[misc]
+            yield _Fix(Finding(path, error.reason, "move it aside"), partial(aside.take, path))
 
 
 def _token(settings: Settings, aside: _Aside) -> Iterator[_Fix]:
@@ -208,10 +209,10 @@ def _token(settings: Settings, aside: _Aside) -> Iterator[_Fix]:
     except FileNotFoundError:
         return
     except BrokenFile as error:
-        yield _Fix(Finding(path, error.reason, fix), lambda: aside.take(path))
+        yield _Fix(Finding(path, error.reason, fix), partial(aside.take, path))
         return
     if weak:
-        yield _Fix(Finding(path, "is too short or not printable ASCII", fix), lambda: aside.take(path))
+        yield _Fix(Finding(path, "is too short or not printable ASCII", fix), partial(aside.take, path))
 
 
 def _permissions(settings: Settings) -> Iterator[_Fix]:
@@ -224,7 +225,7 @@ def _permissions(settings: Settings) -> Iterator[_Fix]:
         if not stat.S_ISLNK(mode) and mode & _OPEN_TO_OTHERS:
             private = stat.S_IMODE(mode) & ~_OPEN_TO_OTHERS
             finding = Finding(path, f"is open to other users ({stat.filemode(mode)})", "make it private")
-            yield _Fix(finding, lambda path=path, private=private: path.chmod(private))  # type: ignore[misc]
+            yield _Fix(finding, partial(path.chmod, private))
 
 
 def _database_files(settings: Settings) -> list[Path]:

@@ -108,7 +108,7 @@ class Trace:
     def __post_init__(self) -> None:
         if self.layout is not None:
             object.__setattr__(self, "layout", in_normal_form(self.layout))
-        if self.conversation == NO_CONVERSATION:
+        if self.conversation is not NO_CONVERSATION and self.conversation == NO_CONVERSATION:
             object.__setattr__(self, "conversation", NO_CONVERSATION)
         _check(self)
 
