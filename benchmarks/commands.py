@@ -42,13 +42,14 @@ def main() -> int:
         for _ in range(1 + options.runs):  # the first round compiles to __pycache__
             for name, command in wanted.items():
                 costs[name].append(measure(command, environ))
-    empty = min(cost.cpu for cost in costs["python -c pass"])
-    print(f"{options.runs} runs each, in turn: seconds (median), CPU seconds (least), times an empty Python's CPU")
+    # by the clock: the CPU time of an empty Python is below what the kernel counts
+    empty = statistics.median(cost.seconds for cost in costs["python -c pass"][1:])
+    print(f"{options.runs} runs each, in turn: seconds (median), CPU seconds (least), times an empty Python's seconds")
     for name, found in costs.items():
         seconds, cpu = statistics.median(cost.seconds for cost in found[1:]), min(cost.cpu for cost in found[1:])
         bar = BARS.get(name.removeprefix("tunixrt "))
         met = "" if bar is None else f"   bar {bar:.2f} s: {'met' if seconds < bar else 'NOT met'}"
-        print(f"  {name:<31} {seconds:5.2f} {cpu:5.2f} {cpu / empty:5.1f}{met}")
+        print(f"  {name:<31} {seconds:5.2f} {cpu:5.2f} {seconds / empty:5.1f}{met}")
     return 0
 
 
