@@ -14,8 +14,9 @@ import pytest
 
 from tests.helpers import forked
 from tests.helpers.command import tunixrt, tunixrt_process
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import ChangeMetric, TrainMetric
-from tunixrt_core.runs.record import RunDir, RunStatus
+from tunixrt_core.runs.record import RunStatus
 
 pytestmark = pytest.mark.tunix
 

@@ -18,7 +18,8 @@ import pytest
 from tests.helpers.fakes import FakeBackend
 from tests.helpers.servers import Server, start_server
 from tests.pipeline.test_pipeline import manifest_of, open_with
-from tunixrt_core.runs.record import RunDir, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.settings import Settings
 
 PLANTED = """

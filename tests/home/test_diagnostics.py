@@ -18,8 +18,9 @@ from tunixrt_core.home.diagnostics import RUN_LOG_LINES, diagnostics, file_name
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import Alert, SampleAnswer, TrainMetric
-from tunixrt_core.runs.record import RunDir, RunStatus
+from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
 from tunixrt_core.traces.trace import Step, Trace

@@ -13,7 +13,8 @@ from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, EvalState
 from tunixrt_core.evaluation.sets.setup import EvalSetRef, EvalSetup
 from tunixrt_core.jobs.registry import Registry
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.store.store import Store, open_store
 from tunixrt_core.util.atomic import write_json
 from tunixrt_core.util.processes import this_process

@@ -17,8 +17,9 @@ from tests.helpers.fakes import FakeBackend
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import Alert, CheckpointMetric, EvalMetric, TrainMetric
-from tunixrt_core.runs.record import Run, RunDir, RunStatus
+from tunixrt_core.runs.record import Run, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
 from tunixrt_core.training.recorder import RunRecorder

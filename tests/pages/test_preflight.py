@@ -18,7 +18,8 @@ from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.pipeline.pipeline import Pipeline
-from tunixrt_core.runs.record import RunDir, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
 from tunixrt_core.training.preflight import Preflight, RowView

@@ -21,7 +21,8 @@ from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.pipeline.home import CHECK, MEASURE
 from tunixrt_core.pipeline.pipeline import Pipeline
-from tunixrt_core.runs.record import Run, RunDir, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import Run, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
 from tunixrt_core.util.atomic import write_json

@@ -18,7 +18,8 @@ from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
-from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import open_store

@@ -16,8 +16,9 @@ from tests.helpers.makers import Records, make_manifest
 from tunixrt_core.errors import Conflict, InvalidManifest
 from tunixrt_core.jobs.model_exports import execute_export
 from tunixrt_core.manifest.manifest import RunManifest, change_manifest
+from tunixrt_core.runs.folder import NOT_RESUMED, RunDir
 from tunixrt_core.runs.metrics import Known, TrainPlan
-from tunixrt_core.runs.record import NOT_RESUMED, RunDir, RunState, RunStatus
+from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.training.execution import execute_training, run_folder_of
 from tunixrt_core.training.preflight import blocking, warning
 from tunixrt_core.training.recorder import RunRecorder

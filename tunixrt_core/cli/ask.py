@@ -16,7 +16,7 @@ from tunixrt_core.cli.show.terminal import err, out
 from tunixrt_core.evaluation.questions import Answered, Question
 from tunixrt_core.pipeline.foreground import Foreground
 from tunixrt_core.runs.evaluation_record import Target
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.training.trainer import Sampling
 

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from tunixrt_core.errors import BrokenFile, InvalidManifest, OutputError
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.health import is_object, problems_of
 from tunixrt_core.runs.metrics import Alert, TrainMetric, read_answers, read_metrics
-from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus
+from tunixrt_core.runs.record import Run, RunState, RunStatus
 from tunixrt_core.settings import Settings, is_strong_token
 from tunixrt_core.store.sql.reading import path_in
 from tunixrt_core.util.atomic import write_atomic

@@ -18,7 +18,8 @@ from tunixrt_core.util.processes import this_process
 
 if TYPE_CHECKING:
     from tunixrt_core.manifest.manifest import RunManifest
-    from tunixrt_core.runs.record import RunDir, RunState
+    from tunixrt_core.runs.folder import RunDir
+    from tunixrt_core.runs.record import RunState
     from tunixrt_core.training.backend import Backend
 
 log = logging.getLogger(__name__)

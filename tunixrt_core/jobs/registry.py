@@ -15,18 +15,9 @@ import orjson
 
 from tunixrt_core.errors import BrokenFile, Conflict, InvalidManifest, NotFound, OutputError
 from tunixrt_core.runs.evaluation_record import EvalRecord
-from tunixrt_core.runs.record import (
-    NEVER_BEGAN,
-    RUN_ID,
-    DatasetRef,
-    Run,
-    RunDir,
-    RunState,
-    RunStatus,
-    check_folder,
-    check_manifest,
-    find_run_dirs,
-)
+from tunixrt_core.runs.files import check_folder, check_manifest
+from tunixrt_core.runs.folder import NEVER_BEGAN, RUN_ID, RunDir, find_run_dirs
+from tunixrt_core.runs.record import DatasetRef, Run, RunState, RunStatus
 from tunixrt_core.store.query import Page
 from tunixrt_core.util.atomic import write_atomic
 from tunixrt_core.util.files import read_text

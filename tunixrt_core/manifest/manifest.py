@@ -37,7 +37,7 @@ from tunixrt_core.manifest.sections import (
     TokenizerSection,
     TrackingSection,
 )
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.util.files import read_text
 from tunixrt_core.util.hashing import check_json, content_hash
 from tunixrt_core.util.places import check_path_text

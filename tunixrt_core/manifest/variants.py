@@ -11,7 +11,7 @@ import orjson
 
 from tunixrt_core.errors import InvalidManifest
 from tunixrt_core.manifest.manifest import HYPERPARAMETERS, RunManifest, change_manifest
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.util.atomic import write_json
 from tunixrt_core.util.files import read_object_or_none
 

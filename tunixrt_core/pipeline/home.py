@@ -20,7 +20,8 @@ from tunixrt_core.home import attention, disk
 from tunixrt_core.home.attention import Attention, Seen
 from tunixrt_core.home.overview import BestScore, CheckedStore, Overview
 from tunixrt_core.jobs.holding import Holding, held_by_evaluation, held_by_training
-from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import Run, RunState, RunStatus
 from tunixrt_core.store.query import MAX_PAGE
 from tunixrt_core.tunix_backend import availability
 from tunixrt_core.util.atomic import write_json

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunixrt_core.jobs.model_exports import QueuedExports, exported_file, exported_models
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.training.model_export import ExportedModel, ExportLayout, ModelExportOptions, ModelExportState
 
 if TYPE_CHECKING:

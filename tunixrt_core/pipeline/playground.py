@@ -9,7 +9,7 @@ from tunixrt_core.errors import Busy, Conflict
 from tunixrt_core.evaluation.harvest import origin, trace_of
 from tunixrt_core.evaluation.question_execution import AskedRun
 from tunixrt_core.jobs.questions import KIND, Questions
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.folder import RunDir
 
 if TYPE_CHECKING:
     from tunixrt_core.evaluation.questions import Question, QuestionState

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.errors import BrokenFile, Conflict
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import Metric, SampleAnswer
-from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus
+from tunixrt_core.runs.record import Run, RunState, RunStatus
 from tunixrt_core.util.once import made_once
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from tunixrt_core.jobs.requests import Requests
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.places import check_places
 from tunixrt_core.manifest.variants import keep_parent
-from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus, require_over
+from tunixrt_core.runs.folder import RunDir, require_over
+from tunixrt_core.runs.record import Run, RunState, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import Store
 from tunixrt_core.training.execution import run_folder_of

@@ -15,8 +15,9 @@ from typing import Any
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import Known, TrainPlan
-from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.training.alerts import Watch
 from tunixrt_core.training.backend import Backend
 from tunixrt_core.training.base_model import record_base, require_same_base

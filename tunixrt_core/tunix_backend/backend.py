@@ -11,7 +11,7 @@ from tunixrt_core.tunix_backend.availability import require_tunix
 
 if TYPE_CHECKING:
     from tunixrt_core.manifest.manifest import RunManifest
-    from tunixrt_core.runs.record import RunDir
+    from tunixrt_core.runs.folder import RunDir
     from tunixrt_core.training.memory import MemoryNeed
     from tunixrt_core.training.model_export import Exporter
     from tunixrt_core.training.preflight import Preflight, RowView

@@ -11,7 +11,8 @@ import pytest
 
 from tests.tunix_backend.conftest import KeptReports, make_manifest, train, write_rows
 from tests.tunix_backend.helpers.preflight_makers import CPU, ModelDir, check, long_task, of_model, only, task
-from tunixrt_core.runs.record import RunDir, RunState
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunState
 from tunixrt_core.traces.trace import Step
 from tunixrt_core.training.preflight import Severity
 from tunixrt_core.tunix_backend.preflight.machine import Machine, _holders, free_bytes, this_machine

@@ -16,8 +16,8 @@ from tests.helpers.conversations import talk
 from tests.tunix_backend.conftest import KeptReports, make_manifest, train, write_rows
 from tunixrt_core.errors import CheckpointError, ModelError, OutputError, TrainingError
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import CheckpointMetric, TrainMetric
-from tunixrt_core.runs.record import RunDir
 from tunixrt_core.traces.examples import example_traces
 from tunixrt_core.traces.trace import Trace
 from tunixrt_core.training.trainer import TrainControls, TrainOutcome

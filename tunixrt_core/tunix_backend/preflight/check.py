@@ -10,7 +10,7 @@ from pathlib import Path
 from tunixrt_core.errors import InvalidManifest, ModelError
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.training.memory import MemoryNeed
 from tunixrt_core.training.preflight import Finding, Preflight, RowView, blocking, in_order
 from tunixrt_core.tunix_backend.data.rows import load_tokenizer, tokenizer_directory

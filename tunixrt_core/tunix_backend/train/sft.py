@@ -14,8 +14,8 @@ from tunix.sft.peft_trainer import TrainingConfig
 from tunixrt_core.errors import CheckpointError, InvalidManifest, ModelError, TrainingError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.variants import differences
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import ChangeMetric, TrainPlan
-from tunixrt_core.runs.record import RunDir
 from tunixrt_core.training.trainer import NoObserver, TrainControls, TrainObserver, TrainOutcome
 from tunixrt_core.tunix_backend.data.batches import (
     LongestFirst,
