@@ -17,25 +17,27 @@ from tunixrt_core.manifest.hyperparameters import Hyper, Hyperparameters
 from tunixrt_core.manifest.models import parse_model_name
 from tunixrt_core.manifest.presets import preset
 from tunixrt_core.manifest.sections import (
-    BatchSection,
-    CadenceSection,
     DataSection,
     DatasetSection,
     Dtype,
-    DurationSection,
     LengthPolicy,
     LoraSection,
-    LossSection,
     MeshSection,
     Method,
     ModelSection,
-    OptimizerSection,
     PathText,
     RenderingSection,
-    ScheduleSection,
     Section,
     TokenizerSection,
     TrackingSection,
+)
+from tunixrt_core.manifest.training_sections import (
+    BatchSection,
+    CadenceSection,
+    DurationSection,
+    LossSection,
+    OptimizerSection,
+    ScheduleSection,
 )
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.util.files import read_text

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tunixrt_core.manifest.sections import BatchSection
+from tunixrt_core.manifest.training_sections import BatchSection
 from tunixrt_core.tunix_backend.data.batches import (
     Ahead,
     LongestFirst,
