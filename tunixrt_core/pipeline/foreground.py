@@ -35,8 +35,8 @@ from tunixrt_core.training.trainer import DryRunReport, NoObserver, TrainControl
 from tunixrt_core.tunix_backend.backend import TunixBackend
 from tunixrt_core.tunix_backend.memory.count import estimate_manifest, measure
 from tunixrt_core.tunix_backend.model.models import local_model
+from tunixrt_core.tunix_backend.preflight.faults.memory import DeviceMemory, device_memory, gpu_limit
 from tunixrt_core.tunix_backend.preflight.machine import this_machine
-from tunixrt_core.tunix_backend.preflight.memory_faults import DeviceMemory, device_memory, gpu_limit
 
 Work = Literal["train", "evaluate", "export", "dry run", "playground"]
 Phase = Callable[[str], None]

@@ -63,8 +63,8 @@ class TunixBackend:
         from tunixrt_core.tunix_backend.memory.count import sizes_of
         from tunixrt_core.tunix_backend.model.architecture import read_architecture
         from tunixrt_core.tunix_backend.model.models import local_model
+        from tunixrt_core.tunix_backend.preflight.faults.memory import memory_need
         from tunixrt_core.tunix_backend.preflight.machine import this_machine
-        from tunixrt_core.tunix_backend.preflight.memory_faults import memory_need
 
         sizes = sizes_of(read_architecture(local_model(manifest.model.id, self._models_dir)), manifest)
         found = memory_need(manifest, sizes, this_machine(self._processes), manifest.max_seq_length)
