@@ -67,7 +67,7 @@ def outdate(rt: Pipeline) -> None:
     summary = EvalDir.of(record).summary()
     assert summary is not None
     write_json(EvalDir.of(record).summary_file, {**summary, "scorers": {**summary["scorers"], "exact_match": 0}})
-    rt.registry.mirror_evaluation(record.id, EvalDir.of(record))
+    rt.registry.evals.mirror(record.id, EvalDir.of(record))
 
 
 def test_one_click_scores_again(filled: Pipeline) -> None:

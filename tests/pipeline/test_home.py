@@ -121,7 +121,7 @@ def test_answers_are_scored_again_when_a_scorer_has_a_newer_version(rt: Pipeline
     summary = EvalDir.of(record).summary()
     assert summary is not None
     write_json(EvalDir.of(record).summary_file, {**summary, "scorers": {**summary["scorers"], "exact_match": 0}})
-    rt.registry.mirror_evaluation(record.id, EvalDir.of(record))
+    rt.registry.evals.mirror(record.id, EvalDir.of(record))
     (item,) = rt.home.attention()
     assert (item.kind, item.action, item.target) == ("stale", "score again", record.id)
     before = record.created_at

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tunixrt_core.home.disk import DiskUse
     from tunixrt_core.home.repair import Finding
     from tunixrt_core.jobs.queue import JobManager
-    from tunixrt_core.jobs.registry import Registry
+    from tunixrt_core.jobs.registry.runs import Registry
     from tunixrt_core.runs.evaluation_record import EvalRecord
     from tunixrt_core.settings import Settings
     from tunixrt_core.store.backup import Copy, Health, Progress
@@ -83,7 +83,7 @@ class Home:
         counts = self._store.counts
         newest = self._registry.page(limit=shown, after=None).items
         for run in newest:
-            self._registry.look_for_evaluations(run)
+            self._registry.evals.look_for(run)
         return Overview(
             traces=counts.traces(since),
             dataset_versions=counts.dataset_versions(since),

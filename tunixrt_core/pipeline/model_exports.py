@@ -12,7 +12,7 @@ from tunixrt_core.training.model_export import ExportedModel, ExportLayout, Mode
 
 if TYPE_CHECKING:
     from tunixrt_core.jobs.queue import JobManager
-    from tunixrt_core.jobs.registry import Registry
+    from tunixrt_core.jobs.registry.runs import Registry
     from tunixrt_core.jobs.requests import Requests
 
 

@@ -14,7 +14,7 @@ from tunixrt_core.runs.folder import RunDir
 if TYPE_CHECKING:
     from tunixrt_core.evaluation.questions import Question, QuestionState
     from tunixrt_core.jobs.queue import JobManager
-    from tunixrt_core.jobs.registry import Registry
+    from tunixrt_core.jobs.registry.runs import Registry
     from tunixrt_core.runs.evaluation_record import Target
     from tunixrt_core.store.store import Store
 

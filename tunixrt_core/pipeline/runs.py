@@ -17,7 +17,7 @@ from tunixrt_core.util.once import made_once
 if TYPE_CHECKING:
     from tunixrt_core.evaluation.run_summary import RunSummary
     from tunixrt_core.jobs.queue import JobManager
-    from tunixrt_core.jobs.registry import Registry
+    from tunixrt_core.jobs.registry.runs import Registry
     from tunixrt_core.jobs.requests import Requests
     from tunixrt_core.manifest.manifest import RunManifest
     from tunixrt_core.manifest.variants import Difference, Parent

@@ -11,7 +11,7 @@ from typing import Any
 
 from tunixrt_core.errors import Conflict, InvalidManifest, TunixMissing
 from tunixrt_core.jobs.queue import JobManager
-from tunixrt_core.jobs.registry import Registry
+from tunixrt_core.jobs.registry.runs import Registry
 from tunixrt_core.jobs.requests import Requests
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.places import check_places
