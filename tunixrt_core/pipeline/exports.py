@@ -12,8 +12,9 @@ from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.export.card import CardFile, CardInfo, card_path, export_card, write_card
 from tunixrt_core.export.entries import Entry, ExportOptions
 from tunixrt_core.export.files import ExportInfo, FileType, encoded, file_type_named, remove_export, write_export
-from tunixrt_core.export.formats import ExportFormat, Job, OnLeftOut, export_tunix_sft_jsonl, exporter_named
+from tunixrt_core.export.formats import ExportFormat, export_tunix_sft_jsonl, exporter_named
 from tunixrt_core.export.module import check_prompts, write_module
+from tunixrt_core.export.writers import Job, OnLeftOut
 from tunixrt_core.traces.rows import SPLITS
 
 if TYPE_CHECKING:
