@@ -118,7 +118,7 @@ class TunixBackend:
         return partial(dry_run, models_dir=self._models_dir)
 
     def sinks(self, manifest: RunManifest, folder: Path) -> Sequence[MetricSink]:
-        from tunixrt_core.tunix_backend.train.tracking import make_sinks
+        from tunixrt_core.tunix_backend.train.reporting.tracking import make_sinks
 
         return make_sinks(manifest, folder)
 
@@ -140,6 +140,6 @@ class TunixBackend:
 
     def _keep_compiled(self) -> None:
         if self._compiled_dir is not None:
-            from tunixrt_core.tunix_backend.train.compiles import keep_compiled
+            from tunixrt_core.tunix_backend.train.reporting.compiles import keep_compiled
 
             keep_compiled(self._compiled_dir)

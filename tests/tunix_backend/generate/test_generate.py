@@ -105,7 +105,7 @@ def test_the_limit_is_exact_and_a_stop_token_in_its_last_place_is_a_stop(
 
 
 def test_two_hundred_prompts_of_mixed_length_are_compiled_three_times_at_most(tmp_path: Path, models_dir: Path) -> None:
-    from tunixrt_core.tunix_backend.train.compiles import CompileCounter
+    from tunixrt_core.tunix_backend.train.reporting.compiles import CompileCounter
 
     phases: list[str] = []
     generator = load_base(make_manifest(tmp_path), models_dir, phases)
