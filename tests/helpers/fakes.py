@@ -30,7 +30,7 @@ from tunixrt_core.training.trainer import (
     TrainObserver,
     TrainOutcome,
 )
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files.atomic import write_json
 
 
 class FakeBackend:

@@ -25,7 +25,7 @@ from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
 from tunixrt_core.traces.trace import Step, Trace
 from tunixrt_core.training.recorder import RunRecorder
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files.atomic import write_json
 
 SECRETS = {
     "token": "a-token-that-was-kept-4711",

@@ -12,7 +12,7 @@ from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.tunix_backend.availability import is_tunix_available
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files.atomic import write_json
 
 
 def test_an_empty_home_offers_three_ways_to_begin(rt: Pipeline) -> None:

@@ -25,7 +25,7 @@ from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import Run, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files.atomic import write_json
 
 
 @pytest.fixture

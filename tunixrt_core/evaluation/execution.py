@@ -27,7 +27,7 @@ from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.training.backend import Backend
 from tunixrt_core.training.base_model import require_same_base
 from tunixrt_core.training.trainer import Generator
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.processes import this_process
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.errors import InvalidDataset, OutputError
 from tunixrt_core.export.parquet import Columns, parquet
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.hashing import file_sha256
 
 if TYPE_CHECKING:

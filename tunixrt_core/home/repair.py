@@ -19,8 +19,8 @@ from tunixrt_core.runs.metrics import Alert, TrainMetric, read_answers, read_met
 from tunixrt_core.runs.record import Run, RunState, RunStatus
 from tunixrt_core.settings import Settings, is_strong_token
 from tunixrt_core.store.sql.reading import path_in
-from tunixrt_core.util.atomic import write_atomic
-from tunixrt_core.util.files import open_regular, read_object, read_text
+from tunixrt_core.util.files.atomic import write_atomic
+from tunixrt_core.util.files.regular import open_regular, read_object, read_text
 
 _LINES: dict[str, Callable[[bytes], bool]] = {
     "metrics.jsonl": lambda line: bool(read_metrics(line)),

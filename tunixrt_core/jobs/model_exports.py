@@ -25,7 +25,7 @@ from tunixrt_core.training.model_export import (
     ModelExportState,
     folder_name,
 )
-from tunixrt_core.util.files import read_object_or_none
+from tunixrt_core.util.files.regular import read_object_or_none
 from tunixrt_core.util.latest import Latest
 
 KIND = "export"

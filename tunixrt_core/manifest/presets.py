@@ -9,7 +9,7 @@ from typing import Any
 from tunixrt_core.errors import BrokenFile
 from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
 from tunixrt_core.traces.rendering.chats import CHAT_FORMAT_OF_FAMILY, ChatFormat
-from tunixrt_core.util.files import read_text
+from tunixrt_core.util.files.regular import read_text
 
 # Defaults of the dashboard, the API and `tunixrt manifest`, by method, for a pretrained model.
 PRESETS: dict[str, dict[str, Any]] = {

@@ -15,7 +15,7 @@ from tunixrt_core.traces.rendering.row import TurnOptions, render, render_prompt
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.rendering.text import Rendered
 from tunixrt_core.traces.trace import Trace
-from tunixrt_core.util.places import check_path_text
+from tunixrt_core.util.files.places import check_path_text
 
 # Module paths of the projections that LoRA can be added to, over all families that Tunix knows.
 LORA_MODULES = {

@@ -13,7 +13,7 @@ from tunixrt_core.evaluation.predictions import EvalDir, EvalState, Prediction
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.runs.evaluation_record import TARGETS, EvalRecord, Target
 from tunixrt_core.runs.folder import RunDir
-from tunixrt_core.util.atomic import write_atomic
+from tunixrt_core.util.files.atomic import write_atomic
 from tunixrt_core.util.hashing import sha256_hex
 from tunixrt_core.util.once import made_once
 

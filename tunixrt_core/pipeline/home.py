@@ -24,10 +24,10 @@ from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import Run, RunState, RunStatus
 from tunixrt_core.store.query import MAX_PAGE
 from tunixrt_core.tunix_backend import availability
-from tunixrt_core.util.atomic import write_json
-from tunixrt_core.util.files import read_object_or_none
+from tunixrt_core.util.files.atomic import write_json
+from tunixrt_core.util.files.regular import read_object_or_none
+from tunixrt_core.util.files.tails import tail
 from tunixrt_core.util.host import HostInfo, host_info, memory_use
-from tunixrt_core.util.tails import tail
 from tunixrt_core.util.tasks import Task, Tasks
 
 CHECK, MEASURE = "database check", "disk use"  # keys of upkeep tasks

@@ -22,7 +22,7 @@ from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import Store
 from tunixrt_core.training.execution import run_folder_of
 from tunixrt_core.training.learning_rate import RateChange, ScheduleChoice, rate_change, with_schedule
-from tunixrt_core.util.files import read_object_or_none
+from tunixrt_core.util.files.regular import read_object_or_none
 
 log = logging.getLogger(__name__)
 

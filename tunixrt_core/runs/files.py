@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tunixrt_core.errors import BrokenFile
-from tunixrt_core.util.files import kind_words, open_regular, read_text
+from tunixrt_core.util.files.regular import kind_words, open_regular, read_text
 
 
 def check_folder(path: Path) -> None:
@@ -25,7 +25,7 @@ def check_folder(path: Path) -> None:
 
 def check_manifest(path: Path) -> None:
     """Raises BrokenFile where a manifest is missing, or is not the YAML of a mapping. Checks no key of it."""
-    from tunixrt_core.util.yaml import NotYaml, load_yaml
+    from tunixrt_core.util.files.yaml import NotYaml, load_yaml
 
     try:
         loaded = load_yaml(read_text(path))

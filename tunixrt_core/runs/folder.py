@@ -14,10 +14,10 @@ from tunixrt_core.errors import BrokenFile, Busy, NotFound, OutputError
 from tunixrt_core.runs.files import check_folder, check_manifest, is_folder, read_lines
 from tunixrt_core.runs.metrics import Metric, SampleAnswer, read_answers, read_metrics
 from tunixrt_core.runs.record import RunState, RunStatus
-from tunixrt_core.util.atomic import write_atomic, write_json
-from tunixrt_core.util.files import read_object, read_object_or_none
+from tunixrt_core.util.files.atomic import write_atomic, write_json
+from tunixrt_core.util.files.regular import read_object, read_object_or_none
+from tunixrt_core.util.files.tails import tail
 from tunixrt_core.util.processes import process_alive, this_process
-from tunixrt_core.util.tails import tail
 
 RUN_ID = re.compile(r"r-(\d{4,12})", re.ASCII)  # folders that a home numbers: r-0001
 INTERRUPTED = "The process that ran it ended. Resume continues from the last checkpoint."

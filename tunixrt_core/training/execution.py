@@ -24,9 +24,9 @@ from tunixrt_core.training.base_model import record_base, require_same_base
 from tunixrt_core.training.recorder import RunRecorder
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.training.trainer import DryRunReport, MetricSink, TrainControls, TrainOutcome
-from tunixrt_core.util.atomic import write_json
-from tunixrt_core.util.files import read_object_or_none
-from tunixrt_core.util.space import full_disk
+from tunixrt_core.util.files.atomic import write_json
+from tunixrt_core.util.files.regular import read_object_or_none
+from tunixrt_core.util.files.space import full_disk
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from tunixrt_core.evaluation.sets.setup import EvalSetRef, EvalSetup
 from tunixrt_core.jobs.registry.runs import Registry
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunState, RunStatus
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.processes import this_process
 
 

@@ -19,8 +19,8 @@ from tunixrt_core.runs.files import check_folder, check_manifest
 from tunixrt_core.runs.folder import NEVER_BEGAN, RUN_ID, RunDir, find_run_dirs
 from tunixrt_core.runs.record import DatasetRef, Run, RunState, RunStatus
 from tunixrt_core.store.query import Page
-from tunixrt_core.util.atomic import write_atomic
-from tunixrt_core.util.files import read_text
+from tunixrt_core.util.files.atomic import write_atomic
+from tunixrt_core.util.files.regular import read_text
 
 if TYPE_CHECKING:
     from tunixrt_core.manifest.manifest import RunManifest

@@ -18,7 +18,7 @@ from tunixrt_core.training.preflight import Finding, about_rows, blocking, many,
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 from tunixrt_core.tunix_backend.preflight.rows import FileRows
 from tunixrt_core.tunix_backend.preflight.template_worker import TemplateError, TemplateRenderer
-from tunixrt_core.util.files import read_object, read_text
+from tunixrt_core.util.files.regular import read_object, read_text
 
 CHECKED = ("template", "chat_template", "no_chat_template", "bos")
 
