@@ -20,7 +20,7 @@ from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
 
-KEY = {"Idempotency-Key": "one press"}
+KEY = {"Idempotency-Key": "one click"}
 
 
 def open_home(home: Path, backend: FakeBackend) -> Pipeline:
@@ -123,7 +123,7 @@ def test_more_train_steps_are_asked_for_once(api: TestClient, rt: Pipeline) -> N
     assert rt.queue.wait(30)
     again = api.post(f"/runs/{run_id}/resume", json=body, headers=KEY)
     assert (again.status_code, again.json()["status"]) == (202, "succeeded")
-    assert api.post(f"/runs/{run_id}/resume", json=body).status_code == 409, "without the key it is asked for again"
+    assert api.post(f"/runs/{run_id}/resume", json=body).status_code == 409, "without the key it is another request"
 
 
 def test_an_evaluation_is_not_answered_anew_by_a_repeated_request(api: TestClient, rt: Pipeline) -> None:

@@ -173,7 +173,7 @@ def test_sigterm_keeps_a_checkpoint_says_so_and_has_an_exit_code_of_its_own(home
     assert tunixrt("runs", "save", folder.path, home=home).returncode == 0
     deadline = time.monotonic() + 60
     while not any(r.kind == "checkpoint" and r.reason == "asked" for r in folder.metrics()[0]):
-        assert time.monotonic() < deadline, "the checkpoint that was asked for is not saved"
+        assert time.monotonic() < deadline, "the requested checkpoint is not saved"
         time.sleep(0.02)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGTERM)

@@ -41,7 +41,7 @@ def run(rt: Pipeline, tmp_path: Path) -> Run:
 
 
 def hold_the_queue(rt: Pipeline, backend: FakeBackend, tmp_path: Path) -> Run:
-    """A run that goes on until it is stopped."""
+    """A run that continues until it is stopped."""
     backend.step_seconds = 0.02
     manifest = make_manifest(tmp_path, train_steps=5000)
     return rt.runs.start(manifest.model_copy(update={"output_dir": str(tmp_path / "busy")}))

@@ -1,4 +1,4 @@
-"""Files on their way: one at a time, watched while they are read, and gone without a trace when stopped."""
+"""Imports in progress: one at a time, watched while they are read, and gone without a trace when stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verbs in order, through the real store and the real queue."""
+"""The operations in order, through the real store and the real queue."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_an_import_adds_up_and_a_second_one_adds_nothing(rt: Pipeline) -> None:
     assert (second.read, second.inserted, second.duplicate, second.rejected) == (3, 0, 1, 2)
 
 
-@pytest.mark.skipif(not GSM8K.exists(), reason="GSM8K is not there")
+@pytest.mark.skipif(not GSM8K.exists(), reason="GSM8K is missing")
 def test_gsm8k_comes_in_whole_and_only_once(rt: Pipeline) -> None:
     first, second = rt.traces.ingest(GSM8K), rt.traces.ingest(GSM8K)
     assert (first.read, first.inserted, first.rejected, first.format) == (7473, 7473, 0, "gsm8k")

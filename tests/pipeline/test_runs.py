@@ -1,4 +1,4 @@
-"""Runs that are there: trained for longer, saved, cloned and compared, through the real store and the real queue."""
+"""Existing runs: trained for longer, saved, cloned and compared, through the real store and the real queue."""
 
 from __future__ import annotations
 

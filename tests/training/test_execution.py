@@ -155,7 +155,7 @@ def test_a_resume_that_is_stopped_before_its_first_train_step_leaves_the_run_fin
 
 
 class Killed(BaseException):
-    """The process ends here: nothing of it is called again."""
+    """The process ends here: none of its hooks is called again."""
 
 
 @pytest.mark.parametrize("phase", ["loading", "compiling", "training"])

@@ -1,4 +1,4 @@
-"""The list of runs follows their folders, whoever wrote them, and one bad folder does not hide the others."""
+"""The list of runs follows their folders, also the command's, and one bad folder does not hide the others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_run_that_the_command_made_is_listed_under_its_folders_name(registry: 
 
 
 def moved_home(tmp_path: Path, *, copied: bool) -> Path:
-    """A home with one run, whose database lies in it, at another place than where the run was made."""
+    """A home with one run, with its database, at another place than where the run was made."""
     old, new = tmp_path / "old", tmp_path / "new"
     folder = RunDir(old / "runs" / "r-0001")
     folder.create()

@@ -1,4 +1,4 @@
-"""Each fault of rows and text is named with its rows before the start, and a clean data set passes without a word."""
+"""Each fault of rows and text is named with its rows before the start, and a clean data set passes with none."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def manifest_of(folder: Path, method: str, steps: int = STEPS, **mesh: int) -> R
 
 
 def devices(number: int) -> str:
-    """The variable that makes a host of a new process seem to have so many."""
+    """The variable that makes a host of a new process seem to have this many devices."""
     return f"{QUICK_COMPILE} --xla_force_host_platform_device_count={number}"
 
 

@@ -1,4 +1,4 @@
-"""A run that is killed at any train step goes on as if nothing had happened: same losses, bit for bit."""
+"""A run that is killed at any train step continues as if nothing had happened: same losses, bit for bit."""
 
 from __future__ import annotations
 
