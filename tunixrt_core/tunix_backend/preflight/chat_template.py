@@ -106,7 +106,7 @@ def render_template(
     return renderer.render({"messages": list(messages), "add_generation_prompt": prompt, **names, **said})
 
 
-def _messages(system: str | None, prompt: str, talk: Conversation = NO_CONVERSATION) -> list[dict[str, Any]]:
+def messages_of(system: str | None, prompt: str, talk: Conversation = NO_CONVERSATION) -> list[dict[str, Any]]:
     """What templates are given: the messages of OpenAI's chat completions."""
     first = [Message("system", system)] if system else []
     return [_openai(message) for message in (*first, *talk.messages, Message("user", prompt), *talk.turns)]
@@ -130,7 +130,7 @@ def _begins(renderer: TemplateRenderer, tokenizer: TextTokenizer) -> bool:
     begin = tokenizer.begin_id
     if begin is None:
         return False
-    text = render_template(renderer, _messages(None, "a"), tokenizer, prompt=True)
+    text = render_template(renderer, messages_of(None, "a"), tokenizer, prompt=True)
     return tokenizer.encode_completion(text)[:1] == [begin]
 
 
@@ -150,7 +150,7 @@ def _model_template_faults(
     # a style that no template parses
     content = render_completion([step.content for step in trace.steps], trace.final_answer, ReasoningStyle.TAGS)
     for stop in stop_tokens(rendering.chat):
-        asked = _messages(
+        asked = messages_of(
             trace.system or rendering.system, trace.prompt, Conversation(turns=(Message("assistant", content),))
         )
         whole = render_template(renderer, asked, tokenizer, prompt=False)
@@ -172,7 +172,7 @@ def _difference_in(
     talk, system = _with_final_calls(trace), trace.system or rendering.system
     ours = rendering.prompt(trace.prompt, trace.system or None, talk)
     thinks = asks_to_think(rendering.chat, rendering.reasoning)
-    messages = _messages(system, trace.prompt, talk)
+    messages = messages_of(system, trace.prompt, talk)
     theirs = render_template(renderer, messages, tokenizer, prompt=True, thinks=thinks, tools=talk.tool_values)
     begin = tokenizer.named_token("bos_token") or ""
     if ours.startswith(begin) is not theirs.startswith(begin):  # one that the tokenizer adds is checked as `bos`
