@@ -92,7 +92,8 @@ def test_a_model_without_a_chat_template_gets_plain_text() -> None:
         "Be brief.\n\nQuestion: Hello\n\nAnswer: Hi.\n\nQuestion: 2?\n\nAnswer:"
     )
     assert plain_text(Asked(prompt="2?", conversation=TOOLS)) == (
-        'Tools:\n{"name": "add"}\n\nQuestion: 2?\n\nAnswer: {"name": "add", "arguments": {"a": 1}}\n\nResult: 2\n\nAnswer:'
+        'Tools:\n{"name": "add"}\n\nQuestion: 2?\n\n'
+        'Answer: {"name": "add", "arguments": {"a": 1}}\n\nResult: 2\n\nAnswer:'
     )
 
 

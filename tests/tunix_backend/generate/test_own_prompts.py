@@ -30,7 +30,7 @@ def rendered(tmp_path: Path, models_dir: Path, template: Any, *asked: Asked) -> 
 
 
 def test_they_are_written_by_the_template_whatever_the_run_writes(tmp_path: Path, models_dir: Path) -> None:
-    """Qwen's template writes its own system text where there is none; the run's format and system prompt do not count."""
+    """Qwen's writes its own system text where there is none; the run's format and system prompt do not count."""
     template = (TEMPLATES / "qwen2_5.jinja").read_text()
     (text,) = rendered(tmp_path, models_dir, template, Asked(prompt="2 and 2?")) or []
     assert text == (

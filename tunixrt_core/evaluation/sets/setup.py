@@ -70,7 +70,7 @@ class EvalRequest:
     `checkpoint` is `last`, `best` or a train step, of the tuned model. Without `eval_file` the eval split of the run's
     data is used, with `limit` its first rows; `eval_columns` maps columns of the file (column -> field).
     `max_new_tokens`: None for the length of the longest row trained on. No `scorers` means all that need no setting.
-    With `own_prompt` a base model answers every row a second time, asked in its own chat template.
+    With `own_prompt` a base model answers every row once more, asked in its own chat template.
     """
 
     checkpoint: str = "last"

@@ -11,10 +11,10 @@ from msgspec import structs
 from tunixrt_core.errors import BrokenFile, ModelError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.traces.rendering.context import Asked
+from tunixrt_core.tunix_backend.data.own_template import messages_of, model_template, render_template
 from tunixrt_core.tunix_backend.data.rows import tokenizer_directory
+from tunixrt_core.tunix_backend.data.template_worker import TemplateError, TemplateRenderer
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
-from tunixrt_core.tunix_backend.preflight.chat_template import messages_of, model_template, render_template
-from tunixrt_core.tunix_backend.preflight.template_worker import TemplateError, TemplateRenderer
 
 _FIX = "Evaluate without the model's own prompt (--no-own-prompt)."
 
