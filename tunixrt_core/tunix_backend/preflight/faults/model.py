@@ -17,6 +17,7 @@ from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer, named_stops
 from tunixrt_core.tunix_backend.model.architecture import Architecture, read_config
 from tunixrt_core.tunix_backend.model.lora import check_tile_size, lora_parameters, lora_targets
 from tunixrt_core.tunix_backend.model.weight_files import check_weights, expected_tensors
+from tunixrt_core.tunix_backend.preflight.config_faults import config_faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ def model_faults(
     manifest: RunManifest, directory: Path, tokenizer: TextTokenizer, facts: ModelFacts, longest: int
 ) -> Iterator[Finding]:
     """`model_config`, `lora_matches_nothing`, `longer_than_model`, `pad_id` and `stop_elsewhere`."""
+    yield from config_faults(facts.config)
     if tokenizer.vocab_size > facts.vocab_size:
         yield blocking(
             "model_config",
