@@ -94,6 +94,11 @@ def show_failures(shown: Sequence[EvalRecord]) -> None:
                 f"{title_of(record, by_id.get(record.run_id))} was not evaluated: {escape_markdown(record.message)}",
                 icon=":material/error:",
             )
+        elif record.message:
+            st.warning(
+                f"{title_of(record, by_id.get(record.run_id))}: {escape_markdown(record.message)}",
+                icon=":material/warning:",
+            )
 
 
 def choose_board(boards: Sequence[Board], shown_run: str) -> Board:

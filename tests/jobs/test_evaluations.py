@@ -95,6 +95,29 @@ def test_one_that_another_process_runs_is_asked_by_its_stop_file(rt: Pipeline, r
     assert EvalDir.of(record).stop_file.exists()
 
 
+def test_a_finished_one_stays_finished_where_it_is_not_answered_again(
+    rt: Pipeline, run: Run, backend: FakeBackend, tmp_path: Path
+) -> None:
+    (record,) = rt.evaluations.start(run.id, ["tuned"])
+    assert rt.queue.wait(20)
+    busy = hold_the_queue(rt, backend, tmp_path)
+    rt.evaluations.start(run.id, ["tuned"], again=True)
+    stopped = rt.evaluations.stop(record.id)
+    assert (stopped.status, stopped.metrics["exact_match"]) == (RunStatus.SUCCEEDED, 1.0)
+    rt.runs.stop(busy.id)
+
+    def gone() -> None:
+        raise InvalidEvaluation("The model forgot how to speak.")
+
+    backend.load_generator = gone  # type: ignore[assignment, method-assign]
+    rt.evaluations.start(run.id, ["tuned"], again=True)
+    assert rt.queue.wait(20)
+    found = rt.evaluations.get(record.id)
+    assert (found.record.status, found.record.metrics["exact_match"]) == (RunStatus.SUCCEEDED, 1.0)
+    assert found.record.message.endswith("the earlier answers are kept: The model forgot how to speak.")
+    assert len(found.predictions) == 3
+
+
 def test_a_failure_is_told_as_a_sentence(rt: Pipeline, run: Run, backend: FakeBackend) -> None:
     def gone() -> None:
         raise InvalidEvaluation("The model forgot how to speak.")

@@ -31,6 +31,8 @@ from tunixrt_core.training.trainer import Generator
 from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.processes import this_process
 
+NOT_AGAIN = "Not evaluated again, the earlier answers are kept:"
+
 
 @dataclass(frozen=True, slots=True)
 class EvalPlan:
@@ -138,12 +140,9 @@ def execute_evaluation(
         ScorerSet(plan.spec.scorers) as scorers,
         _reported(folder, total, on_state, stop or threading.Event()) as report,
     ):
-        if again or folder.spec() is None:
-            folder.predictions_file.unlink(missing_ok=True)
-        write_json(folder.spec_file, plan.spec.to_dict())
         if plan.spec.target == "tuned":
             _look_for_leaks(plan, report)
-        return _answer(plan, scorers, backend, report)
+        return _answer(plan, scorers, backend, report, again=again)
 
 
 def execute_scoring(
@@ -187,12 +186,16 @@ def _look_for_leaks(plan: EvalPlan, report: _Report) -> None:
     write_json(plan.folder.leaks_file, find_leaks(plan.eval_set, plan.manifest).to_dict())
 
 
-def _answer(plan: EvalPlan, scorers: ScorerSet, backend: Backend, report: _Report) -> dict[str, Any]:
+def _answer(plan: EvalPlan, scorers: ScorerSet, backend: Backend, report: _Report, *, again: bool) -> dict[str, Any]:
+    """Nothing of earlier answers is touched before the model is there."""
     report.phase("loading")
     require_same_base(plan.run_folder, plan.manifest, backend.base_directory(plan.manifest))
     checkpoints = plan.run_folder.checkpoint(plan.checkpoint) if plan.spec.target == "tuned" else None
     own = own_prompts(backend, plan.manifest, plan.eval_set.rows) if plan.spec.setup.prompt == "own" else None
     with closing(backend.load_generator()(plan.manifest, checkpoints, on_phase=report.phase)) as generator:
+        if again or plan.folder.spec() is None:
+            plan.folder.predictions_file.unlink(missing_ok=True)
+        write_json(plan.folder.spec_file, plan.spec.to_dict())
         return _generate(plan, own, scorers, generator, report)
 
 
@@ -261,10 +264,20 @@ def _reported(
 
 def _end(report: _Report, error: BaseException | None) -> tuple[RunStatus, str]:
     if error is not None:
-        return RunStatus.FAILED, str(error) if isinstance(error, TunixRTError) else f"{type(error).__name__}: {error}"
+        message = str(error) if isinstance(error, TunixRTError) else f"{type(error).__name__}: {error}"
+        return failed(report.folder, message)
     if report.folder.summary() is None:
         return RunStatus.STOPPED, "Stopped; evaluate again to resume."
     return RunStatus.SUCCEEDED, ""
+
+
+def failed(folder: EvalDir, message: str) -> tuple[RunStatus, str]:
+    """The outcome of an evaluation that failed. One that was finished before, and is to be answered or scored again,
+    stays finished: its answers are all there.
+    """
+    if folder.summary() is not None:
+        return RunStatus.SUCCEEDED, f"{NOT_AGAIN} {message}"
+    return RunStatus.FAILED, message
 
 
 def longest_row(manifest: RunManifest, folder: RunDir) -> int:
