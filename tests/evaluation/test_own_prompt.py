@@ -1,4 +1,4 @@
-"""A base model is asked a second time in its own words, and both results stand side by side."""
+"""A base model is asked again in its own words, and both results are shown side by side."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tunixrt_core.evaluation.own_prompt import INSTRUCTION, OwnPrompts, asked_pl
 from tunixrt_core.evaluation.sets.eval_set import EvalRow
 from tunixrt_core.evaluation.sets.setup import EvalRequest, EvalSetup
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.traces.conversation import Call, Conversation, Message
 from tunixrt_core.traces.rendering.context import Asked
 from tunixrt_core.training.execution import execute_training, run_folder_of

@@ -17,7 +17,7 @@ from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer, named_stops
 from tunixrt_core.tunix_backend.model.architecture import Architecture, read_config
 from tunixrt_core.tunix_backend.model.lora import check_tile_size, lora_parameters, lora_targets
 from tunixrt_core.tunix_backend.model.weight_files import check_weights, expected_tensors
-from tunixrt_core.tunix_backend.preflight.config_faults import config_faults
+from tunixrt_core.tunix_backend.preflight.faults.config import config_faults
 
 
 @dataclass(frozen=True, slots=True)
