@@ -12,7 +12,8 @@ from tunixrt_core.traces.rendering.context import Asked
 from tunixrt_core.training.backend import Backend
 from tunixrt_core.training.trainer import Generation
 
-INSTRUCTION = "Think step by step, and end with the final answer."
+# neither a format nor a way to think: docs/reference/evaluation.md has what others cost a small model
+INSTRUCTION = "End with the final answer."
 
 _QUESTION, _ANSWER = "Question:", "Answer:"
 _NAMES = {"user": _QUESTION, "assistant": _ANSWER, "tool": "Result:", "system": "Note:"}
