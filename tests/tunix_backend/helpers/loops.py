@@ -49,7 +49,8 @@ def _compare(vocabulary: int, vocab_first: bool, softcap: float | None, full: bo
     import jax
     from jax.sharding import NamedSharding, PartitionSpec
 
-    from tunixrt_core.manifest.sections import LossSection, MeshSection
+    from tunixrt_core.manifest.sections import MeshSection
+    from tunixrt_core.manifest.training_sections import LossSection
     from tunixrt_core.tunix_backend.model.models import make_mesh
     from tunixrt_core.tunix_backend.train.step.fused import Head, nll
 
@@ -76,11 +77,9 @@ def _compare(vocabulary: int, vocab_first: bool, softcap: float | None, full: bo
             jax.device_put(weight, NamedSharding(mesh, spec)),
         ]
         compiled = jax.jit(both).lower(*given).compile()
-        off = [
-            np.abs(np.asarray(a) - b).max()
-            for a, b in zip(*map(jax.tree.leaves, (compiled(*given), wanted)), strict=False)
-        ]
-    return {"off": float(max(off)), "gathers": collectives_in_loops(compiled.as_text())}
+        pairs = zip(jax.tree.leaves(compiled(*given)), jax.tree.leaves(wanted), strict=True)
+        off = max(float(np.abs(np.asarray(one) - other).max()) for one, other in pairs)
+    return {"off": off, "gathers": collectives_in_loops(compiled.as_text())}
 
 
 def _train_step(folder: Path) -> str:
