@@ -79,6 +79,24 @@ def test_an_unknown_key_is_an_error_that_names_it(data_file: Path) -> None:
         RunManifest.from_dict(data)
 
 
+@pytest.mark.parametrize(("flash", "attention"), [(False, "reference"), (True, "auto")])
+def test_a_manifest_of_an_earlier_version_keeps_its_attention(data_file: Path, flash: bool, attention: str) -> None:
+    data = build(data_file).to_dict()
+    del data["model"]["attention"]
+    data["model"]["flash_attention"] = flash
+    manifest = RunManifest.from_dict(data)
+    assert manifest.model.attention == attention
+    assert "flash_attention" not in manifest.to_dict()["model"]
+
+
+@pytest.mark.parametrize("wrong", [{"flash_attention": "yes"}, {"flash_attention": True, "attention": "auto"}])
+def test_flash_attention_is_refused_with_what_replaced_it(data_file: Path, wrong: dict[str, Any]) -> None:
+    data = build(data_file).to_dict()
+    del data["model"]["attention"]
+    with pytest.raises(InvalidManifest, match=r"model: flash_attention was replaced by attention\. Remove it"):
+        RunManifest.from_dict({**data, "model": {**data["model"], **wrong}})
+
+
 def test_all_errors_are_listed_not_only_the_first(data_file: Path) -> None:
     data = build(data_file).to_dict()
     data["seed"], data["output_dir"] = -1, ""

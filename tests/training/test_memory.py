@@ -10,7 +10,9 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.memory import ModelSizes, advise, byte_words, estimate, mesh_of, need_of
 
 # about Qwen 3 0.6B
-SIZES = ModelSizes(28, 151_936, 1024, 3072, 16, parameters=596_000_000, adapted=440_000_000, lora=10_000_000)
+SIZES = ModelSizes(
+    28, 151_936, 1024, 3072, 16, parameters=596_000_000, kv_heads=8, head_dim=128, adapted=440_000_000, lora=10_000_000
+)
 
 
 def manifest(**sections: Any) -> RunManifest:
@@ -40,9 +42,18 @@ def test_what_saves_memory_lowers_the_estimate(less: dict[str, Any]) -> None:
     assert total(**{"method": "full", **less}) < total(method="full")
 
 
-def test_the_plain_loss_and_accumulation_raise_it() -> None:
+def test_the_plain_loss_tunix_attention_and_accumulation_raise_it() -> None:
     assert total(loss={"kind": "plain"}) > total()
+    assert total(model={"attention": "reference"}) > total()
     assert total(batch={"gradient_accumulation": 2}) > total()
+
+
+def test_activations_follow_the_tokens_of_a_batch_not_the_square_of_the_length() -> None:
+    short, long = manifest(batch={"size": 4}), manifest(batch={"size": 1})
+    assert estimate(SIZES, long, row_length=8192).total < 1.1 * estimate(SIZES, short, row_length=2048).total
+    reference = {"model": {"attention": "reference"}}
+    short, long = manifest(batch={"size": 4}, **reference), manifest(batch={"size": 1}, **reference)
+    assert estimate(SIZES, long, row_length=8192).total > 2 * estimate(SIZES, short, row_length=2048).total
 
 
 def test_weights_and_moments_are_counted_by_the_byte() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from tunixrt_core.manifest.hyperparameters import Hyper, Range
 from tunixrt_core.traces.conversation import NO_CONVERSATION, Conversation
@@ -49,6 +49,13 @@ class Remat(StrEnum):
     DECODER = "decoder"  # each layer
 
 
+class Attention(StrEnum):
+    """How attention is computed while training."""
+
+    AUTO = "auto"  # by segments: splash attention on a TPU, blockwise elsewhere
+    REFERENCE = "reference"  # Tunix's own layers, with a mask of length x length
+
+
 class LengthPolicy(StrEnum):
     """What happens to a row longer than max_seq_length. The answer and the end of turn are never cut."""
 
@@ -86,9 +93,22 @@ class ModelSection(Section):
     remat: Annotated[Remat, Hyper("remat", "Compute again")] = Field(
         Remat.NONE, description="What the backward pass recomputes instead of storing: less memory, more time."
     )
-    flash_attention: Annotated[bool, Hyper("flash_attention")] = Field(
-        False, description="Tunix's flash attention; for Qwen 2 and Qwen 3 on a TPU only."
+    attention: Annotated[Attention, Hyper("attention")] = Field(
+        Attention.AUTO,
+        description="auto: memory grows with the length of a row; splash attention on a TPU, blockwise elsewhere. "
+        "reference: Tunix's own, whose memory grows with the square of the length. Both give the same loss.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_earlier_versions(cls, data: Any) -> Any:
+        """Earlier versions had flash_attention: false was Tunix's own attention, true the kernel of a TPU."""
+        if not isinstance(data, dict) or "flash_attention" not in data:
+            return data
+        given = {key: value for key, value in data.items() if key != "flash_attention"}
+        if "attention" in given or not isinstance(flash := data["flash_attention"], bool):
+            raise ValueError("flash_attention was replaced by attention. Remove it; attention is auto or reference")
+        return {**given, "attention": Attention.AUTO if flash else Attention.REFERENCE}
 
 
 class TokenizerSection(Section):

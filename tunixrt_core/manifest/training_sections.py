@@ -138,8 +138,11 @@ class LossSection(Section):
     kind: Annotated[LossKind, Hyper("loss")] = Field(
         LossKind.FUSED, description="fused never holds logits of batch x length x vocabulary; plain does."
     )
-    chunk: Annotated[int, Hyper("loss_chunk", unit="tokens")] = Field(
-        128, ge=8, le=65536, description="Tokens per row computed at once; used if loss is fused."
+    chunk: Annotated[int | None, Hyper("loss_chunk", unit="tokens")] = Field(
+        None,
+        ge=8,
+        le=65536,
+        description="Tokens per row computed at once; null: chosen by vocabulary and batch. Used if loss is fused.",
     )
 
 

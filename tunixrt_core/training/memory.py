@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunixrt_core.manifest.manifest import RunManifest, change_manifest
-from tunixrt_core.manifest.sections import Dtype, Method, Remat
+from tunixrt_core.manifest.sections import Attention, Dtype, Method, Remat
 from tunixrt_core.manifest.training_sections import LossKind
+from tunixrt_core.training.loss_layout import loss_layout
 
 # Bytes of one device's memory, by the common names of the devices.
 DEVICE_MEMORY: dict[str, int] = {
@@ -26,7 +27,9 @@ DEVICE_MEMORY: dict[str, int] = {
 GPUS = frozenset({"t4", "l4", "a100-40", "a100-80", "h100", "h200"})  # JAX takes only a share of their memory
 
 # How many arrays of a shape are alive at once, fitted to what XLA counts for Qwen 3 of several sizes.
-_OF_ATTENTION = 4  # rows x heads x length x length, in each layer
+_OF_REFERENCE = 4  # rows x heads x length x length, in each layer, with attention: reference
+_OF_BLOCKS = 4  # rows x heads x block x block, once: attention computes its scores again
+_BLOCK = 256  # tokens, as in model/attention/blockwise.py
 _OF_MLP = 4  # rows x length x hidden
 _OF_HIDDEN = 7  # rows x length x embed
 _LOGITS_PLAIN = 2  # rows x length x vocabulary
@@ -46,6 +49,8 @@ class ModelSizes:
     hidden: int
     heads: int
     parameters: int
+    kv_heads: int
+    head_dim: int
     adapted: int = 0
     lora: int = 0
 
@@ -124,7 +129,7 @@ def estimate(sizes: ModelSizes, manifest: RunManifest, *, row_length: int, devic
         weights=weights // parts,
         optimizer=(2 * each + (_ACCUMULATED if accumulates else 0)) * trained // parts,
         activations=(_GRADIENTS * trained * each + cast) // parts
-        + _activations(sizes, manifest, rows, row_length, mesh[1]),
+        + _activations(sizes, manifest, rows, row_length, mesh),
         copies=weights // parts + tokens,
         devices=parts,
         row_length=row_length,
@@ -215,24 +220,41 @@ def _weight_bytes(sizes: ModelSizes, manifest: RunManifest) -> int:
     return (sizes.parameters - sizes.adapted) * each + sizes.lora * trained + quantised
 
 
-def _activations(sizes: ModelSizes, manifest: RunManifest, rows: int, length: int, tp: int) -> int:
-    tokens = rows * length
-    attention = _OF_ATTENTION * rows * sizes.heads * length * length // tp * _COMPUTED
+def _activations(sizes: ModelSizes, manifest: RunManifest, rows: int, length: int, parts: tuple[int, int]) -> int:
+    tokens, tp = rows * length, parts[1]
+    attention, once = _attention(sizes, manifest, rows, length, tp)
     mlp = _OF_MLP * tokens * sizes.hidden // tp * _COMPUTED
     hidden = tokens * sizes.embed * _COMPUTED
     layer = attention + mlp + _OF_HIDDEN * hidden
-    loss = _loss_bytes(sizes, manifest, rows, length)
+    loss = _loss_bytes(sizes, manifest, length, parts)
     # recomputed values are alive when the loss no longer is
-    return {
-        Remat.NONE: sizes.layers * layer + loss,
-        Remat.BLOCK: sizes.layers * (layer - attention) + max(attention, loss),
-        Remat.DECODER: sizes.layers * hidden + max(layer, loss),
-    }[manifest.model.remat]
+    return (
+        once
+        + {
+            Remat.NONE: sizes.layers * layer + loss,
+            Remat.BLOCK: sizes.layers * (layer - attention) + max(attention, loss),
+            Remat.DECODER: sizes.layers * hidden + max(layer, loss),
+        }[manifest.model.remat]
+    )
 
 
-def _loss_bytes(sizes: ModelSizes, manifest: RunManifest, rows: int, length: int) -> int:
+def _attention(sizes: ModelSizes, manifest: RunManifest, rows: int, length: int, tp: int) -> tuple[int, int]:
+    """What each layer keeps for the backward pass, and what one of them needs while it is computed."""
+    if manifest.model.attention is Attention.REFERENCE:
+        return _OF_REFERENCE * rows * sizes.heads * length * length // tp * _COMPUTED, 0
+    inputs = rows * length * (sizes.heads + 2 * sizes.kv_heads) * sizes.head_dim
+    result = rows * length * sizes.heads * sizes.head_dim
+    scores = _OF_BLOCKS * rows * sizes.heads * min(_BLOCK, length) ** 2
+    return (inputs + result) // tp * _COMPUTED, (inputs + scores) // tp * _COMPUTED
+
+
+def _loss_bytes(sizes: ModelSizes, manifest: RunManifest, length: int, mesh: tuple[int, int]) -> int:
+    batch, (fsdp, tp) = manifest.batch.size, mesh
     if manifest.loss.kind is LossKind.PLAIN:
-        return _LOGITS_PLAIN * rows * length * sizes.vocab * _COMPUTED
-    chunk = min(manifest.loss.chunk, length)
-    head = 0 if manifest.method.adapts else sizes.vocab * sizes.embed  # its gradient is summed while it is made
-    return (_LOGITS_FUSED * rows * chunk * sizes.vocab + head + rows * length * sizes.embed) * _COMPUTED
+        return _LOGITS_PLAIN * -(-batch // fsdp) * length * sizes.vocab * _COMPUTED
+    part = loss_layout(manifest.loss, batch=batch, length=length, vocabulary=sizes.vocab or 1, fsdp=fsdp, tp=tp)
+    heads = (fsdp * tp > 1) + (
+        not manifest.method.adapts
+    )  # laid out for the loss; its gradient, summed while it is made
+    logits = _LOGITS_FUSED * part.rows * part.chunk * part.vocabulary
+    return (logits + heads * part.vocabulary * sizes.embed + part.rows * length * sizes.embed) * _COMPUTED

@@ -40,7 +40,7 @@ def make_abstract(manifest: RunManifest, architecture: Architecture, mesh: Any, 
 
     Raises ModelError for a LoRA pattern or a tile size that cannot be used.
     """
-    config = model_config(manifest, architecture, "cpu")
+    config = model_config(manifest, architecture)
     make = FAMILIES[architecture.kind].model_class()
     adapts = manifest.method.adapts
     held = jnp.dtype(manifest.trained_dtype.value)

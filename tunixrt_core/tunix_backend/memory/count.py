@@ -31,6 +31,8 @@ def sizes_of(architecture: Architecture, manifest: RunManifest) -> ModelSizes:
         embed=architecture.embed_dim,
         hidden=architecture.hidden_dim,
         heads=architecture.heads,
+        kv_heads=architecture.kv_heads,
+        head_dim=architecture.head_dim,
         parameters=parameter_count(architecture),
         adapted=sum(module.inputs * module.outputs for module in targets),
         lora=lora_parameters(targets, manifest.lora.rank),
@@ -88,8 +90,6 @@ def _compile(manifest: RunManifest, models_dir: Path) -> MemoryReport:
     from tunixrt_core.tunix_backend.memory.abstract_step import compile_step
     from tunixrt_core.tunix_backend.model.models import make_mesh
 
-    # its kernel exists on a TPU only, so attention without it is counted, which takes more
-    manifest = manifest.model_copy(update={"model": manifest.model.model_copy(update={"flash_attention": False})})
     architecture = check_weights(local_model(manifest.model.id, models_dir))
     data = load_data(manifest, models_dir)
     require_rows(data.train, manifest.max_seq_length)

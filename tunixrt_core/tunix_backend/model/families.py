@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from tunixrt_core.errors import ModelError
 from tunixrt_core.tunix_backend.model.architecture import Architecture, Rope
 from tunixrt_core.tunix_backend.model.rope import use_frequencies
 
@@ -21,7 +20,6 @@ class Family:
     params_module: str
     config: Callable[[ModuleType, Architecture, Any], Any]
     correct: Callable[[Any, ModuleType, Architecture], None]
-    flash_attention: bool = False
 
     def model_module(self) -> ModuleType:
         return importlib.import_module(f"tunix.models.{self.name}.model")
@@ -34,15 +32,6 @@ class Family:
         """The model with the weights of the directory, sharded over the mesh."""
         params = importlib.import_module(f"tunix.models.{self.name}.{self.params_module}")
         return params.create_model_from_safe_tensors(directory, config, mesh=mesh, dtype=dtype)
-
-
-def check_flash_attention(family: Family, platform: str) -> None:
-    """Raises ModelError where Tunix has no flash attention for the family or the device."""
-    if not family.flash_attention or platform != "tpu":
-        raise ModelError(
-            "model.flash_attention works with Qwen 2 and Qwen 3 on a TPU; this is "
-            f"{family.name} on {platform}. Set it to false."
-        )
 
 
 def _qwen(module: ModuleType, architecture: Architecture, dtype: Any) -> Any:
@@ -131,8 +120,8 @@ def _correct_gemma3(model: Any, module: ModuleType, architecture: Architecture) 
 
 _GEMMA3 = Family("gemma3", "params_safetensors", _gemma3, _correct_gemma3)
 FAMILIES: dict[str, Family] = {
-    "qwen2": Family("qwen2", "params", _qwen, _correct_rope(None), flash_attention=True),
-    "qwen3": Family("qwen3", "params", _qwen, _correct_rope(1_000_000.0), flash_attention=True),
+    "qwen2": Family("qwen2", "params", _qwen, _correct_rope(None)),
+    "qwen3": Family("qwen3", "params", _qwen, _correct_rope(1_000_000.0)),
     "llama": Family("llama3", "params", _llama3, _correct_rope(1_000_000.0)),
     "gemma2": Family("gemma", "params_safetensors", _gemma2, _correct_rope(10_000.0)),
     "gemma3_text": _GEMMA3,

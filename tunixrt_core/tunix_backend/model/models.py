@@ -14,7 +14,7 @@ from tunixrt_core.manifest.models import missing_model, model_directory, parse_m
 from tunixrt_core.manifest.sections import MeshSection
 from tunixrt_core.tunix_backend.model.architecture import Architecture
 from tunixrt_core.tunix_backend.model.devices import check_device
-from tunixrt_core.tunix_backend.model.families import FAMILIES, check_flash_attention
+from tunixrt_core.tunix_backend.model.families import FAMILIES
 from tunixrt_core.tunix_backend.model.hub import OnProgress, download_model, no_progress
 from tunixrt_core.tunix_backend.model.lora import add_lora
 from tunixrt_core.tunix_backend.model.tiny import BUILTIN_MODELS, write_builtin_model
@@ -105,18 +105,14 @@ def device_name(mesh: Any) -> str:
     return name if mesh.devices.size == 1 else f"{name} x {mesh.devices.size}"
 
 
-def model_config(manifest: RunManifest, architecture: Architecture, platform: str) -> Any:
-    """Tunix's ModelConfig for the manifest. Raises ModelError where flash attention is not available."""
+def model_config(manifest: RunManifest, architecture: Architecture) -> Any:
+    """Tunix's ModelConfig for the manifest."""
     import jax.numpy as jnp
 
     family = FAMILIES[architecture.kind]
     module = family.model_module()
     config = family.config(module, architecture, jnp.dtype(manifest.model.dtype.value))
-    config = replace(config, remat_config=module.RematConfig[manifest.model.remat.name])
-    if manifest.model.flash_attention:
-        check_flash_attention(family, platform)
-        config = replace(config, use_flash_attention=True)
-    return config
+    return replace(config, remat_config=module.RematConfig[manifest.model.remat.name])
 
 
 def load_model(manifest: RunManifest, models_dir: Path, mesh: Any, *, trains: bool = False) -> LoadedModel:
@@ -138,7 +134,7 @@ def load_model(manifest: RunManifest, models_dir: Path, mesh: Any, *, trains: bo
     computed, adapts = jnp.dtype(manifest.model.dtype.value), manifest.method.adapts
     held = jnp.dtype(manifest.trained_dtype.value) if trains else computed
     module = family.model_module()
-    config = model_config(manifest, architecture, mesh.devices.flat[0].platform)
+    config = model_config(manifest, architecture)
     try:
         model = family.load(str(directory), config, mesh, computed if adapts else held)
     except (ValueError, AssertionError, KeyError, AttributeError, TypeError) as error:

@@ -171,7 +171,6 @@ def _flags(manifest: RunManifest, corrected: _Corrected, tokenizer: Path) -> dic
         "lora": manifest.method is Method.LORA,
         "qlora": manifest.method is Method.QLORA,
         "running_positions": corrected.family.name == "gemma",
-        "flash": manifest.model.flash_attention,
         "schedule": manifest.schedule.kind.value,
         "clip": manifest.optimizer.max_grad_norm is not None,
         "early_stopping": manifest.cadence.early_stopping is not None,
@@ -184,8 +183,6 @@ def _values(manifest: RunManifest, corrected: _Corrected, flags: Mapping[str, st
     config = dict(corrected.config)
     if manifest.model.remat is not Remat.NONE:
         config["remat_config"] = Code(f"model_lib.RematConfig.{manifest.model.remat.name}")
-    if manifest.model.flash_attention:
-        config["use_flash_attention"] = True
     adapts, accumulates = manifest.method.adapts, manifest.batch.gradient_accumulation > 1
     return {
         "title": f"Run {json.dumps(manifest.name, ensure_ascii=True)[1:-1]}, written from its manifest.",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.tunix_backend.train.step.test_fused import CASES, make_batch, make_loss, make_model
+from tests.tunix_backend.helpers.tiny_models import CASES, make_batch, make_loss, make_model
 from tunixrt_core.manifest.sections import ALL_LORA_MODULES
 from tunixrt_core.manifest.training_sections import LossKind
 
@@ -18,7 +18,7 @@ def make_trainer(kind: type, *, lora: bool) -> Any:
     from tunix.sft.peft_trainer import TrainingConfig
 
     model = make_model(CASES["qwen3"](), ALL_LORA_MODULES if lora else None)
-    loss = make_loss(LossKind.FUSED, train_head=not lora)
+    loss = make_loss("qwen3", LossKind.FUSED, train_head=not lora)
     config = TrainingConfig(eval_every_n_steps=99, gradient_accumulation_steps=2)
     return kind(model, optax.adamw(0.05), config).with_loss_fn(loss.mean, has_aux=True).with_gen_model_input_fn(
         loss.inputs

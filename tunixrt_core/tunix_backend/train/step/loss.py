@@ -11,9 +11,11 @@ import numpy as np
 from flax import nnx
 
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.sections import Attention
 from tunixrt_core.manifest.training_sections import LossKind, LossSection
 from tunixrt_core.tunix_backend.data.batches import TokenBatch
 from tunixrt_core.tunix_backend.data.encoding import FIRST_TRAINED
+from tunixrt_core.tunix_backend.model.attention.seam import by_segments
 from tunixrt_core.tunix_backend.model.precision import computing
 from tunixrt_core.tunix_backend.train.step import fused
 
@@ -45,15 +47,15 @@ class LossFunction:
 
     `running_positions`: positions count through a whole row of the batch instead of from 0 in each row of the data.
     With rotary positions only distances matter, so the result is the same, and Gemma 2 needs it: its local layers
-    compare a position with a place in the row. `flash`: the attention kernel takes segment ids and ignores the mask.
-    `dtype` is what the model computes in, whatever its trained weights are held in.
+    compare a position with a place in the row. `attention`: by segments, or Tunix's own with a mask. `dtype` is what
+    the model computes in, whatever its trained weights are held in.
     """
 
     section: LossSection
     parts: int
     train_head: bool
     running_positions: bool = False
-    flash: bool = False
+    attention: Attention = Attention.AUTO
     dtype: Any = jnp.float32
 
     def inputs(self, batch: ModelBatch) -> dict[str, Any]:
@@ -79,18 +81,24 @@ class LossFunction:
         return Losses(total, by_part)
 
     def _nll(self, model: Any, batch: ModelBatch, targets: Any, weights: Any) -> tuple[jax.Array, jax.Array]:
-        call = (batch.tokens, self._positions(batch), attention_mask(batch.segments))
-        more = {"segment_ids": batch.segments} if self.flash else {}
+        call = (batch.tokens, self._positions(batch), self._mask(model, batch.segments))
         if self.section.kind is LossKind.FUSED:
-            hidden = fused.hidden_states(model, *call, **more)
+            hidden = fused.hidden_states(model, *call)
             head = fused.head_of(model)
-            return fused.nll(hidden, head, targets, weights, chunk=self.section.chunk, train_head=self.train_head)
+            return fused.nll(hidden, head, targets, weights, section=self.section, train_head=self.train_head)
         tokens, positions, mask = call
-        logits, _ = model(tokens, positions, None, mask, **more)
+        logits, _ = model(tokens, positions, None, mask)
         logits = logits.astype(jnp.float32)
         chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
         each = jax.nn.logsumexp(logits, axis=-1) - chosen
         return jnp.sum(each * weights), each
+
+    def _mask(self, model: Any, segments: Any) -> Any:
+        """What the model's layers take as their attention mask."""
+        if self.attention is Attention.REFERENCE:
+            return attention_mask(segments)
+        by_segments(model)
+        return segments
 
     def _positions(self, batch: ModelBatch) -> Any:
         if not self.running_positions:
@@ -106,7 +114,7 @@ def loss_of(manifest: RunManifest, config: Any, parts: int) -> LossFunction:
         parts=parts,
         train_head=not manifest.method.adapts,
         running_positions=runs_on_positions(config),
-        flash=manifest.model.flash_attention,
+        attention=manifest.model.attention,
         dtype=jnp.dtype(manifest.model.dtype.value),
     )
 
