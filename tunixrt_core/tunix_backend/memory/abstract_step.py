@@ -46,7 +46,7 @@ def make_abstract(manifest: RunManifest, architecture: Architecture, mesh: Any, 
 
     Raises ModelError for a LoRA pattern or a tile size that cannot be used.
     """
-    config = model_config(manifest, architecture, "cpu")
+    config = model_config(manifest, architecture, mesh.devices.flat[0].platform)
     make = FAMILIES[architecture.kind].model_class()
     adapts = manifest.method.adapts
     held = jnp.dtype(manifest.trained_dtype.value)
