@@ -69,6 +69,13 @@ def main() -> None:
             from tunixrt_core.cli.common import fail
 
             fail(str(error), retryable=error.retryable)
+        except OSError as error:
+            from tunixrt_core.cli.common import fail
+            from tunixrt_core.util.files.space import unwritable
+
+            if not (why := unwritable(None, error)):
+                raise
+            fail(why)
 
 
 def _print_version(asked: bool) -> None:

@@ -14,6 +14,7 @@ from tunixrt_core.datasets.eval_files.reader import read_eval_rows
 from tunixrt_core.datasets.gates.check import EvalSet
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset, UnreadableFile
+from tunixrt_core.util.files.regular import require_regular
 from tunixrt_core.util.hashing import file_sha256
 
 
@@ -54,6 +55,7 @@ def with_eval_file(spec: DatasetSpec, file: EvalFile | None) -> tuple[DatasetSpe
 def _sha256(file: EvalFile) -> str:
     if isinstance(file.content, bytes):
         return hashlib.sha256(file.content).hexdigest()
+    require_regular(file.content)
     try:
         return file_sha256(file.content)
     except OSError as error:

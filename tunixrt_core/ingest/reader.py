@@ -28,6 +28,7 @@ from tunixrt_core.ingest.many import FilesReader
 from tunixrt_core.ingest.reasoning.steps import AUTO, Rule
 from tunixrt_core.ingest.report import unit_of
 from tunixrt_core.ingest.trace_reader import TraceReader
+from tunixrt_core.util.files.disks import require_answer
 
 DETECT_ROWS = 20
 _DETECT_BYTES = 16 << 20
@@ -92,6 +93,7 @@ def _read_path(source: Path | BinaryIO, name: str, rules: Rules) -> AnyReader:
 
 
 def _is_directory(path: Path) -> bool:
+    require_answer(path)
     try:
         return path.is_dir()
     except OSError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.runs.evaluation_record import TARGETS, EvalRecord, Target
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.util.files.atomic import write_atomic
+from tunixrt_core.util.files.regular import read_object
 from tunixrt_core.util.hashing import sha256_hex
 from tunixrt_core.util.once import made_once
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from tunixrt_core.evaluation.sets.report import EvalFileReport
     from tunixrt_core.ingest.report import ImportReport
     from tunixrt_core.jobs.evaluations import QueuedEvaluations
+    from tunixrt_core.jobs.left import Left
     from tunixrt_core.jobs.queue import JobManager
     from tunixrt_core.jobs.registry.runs import Registry
     from tunixrt_core.jobs.requests import Requests
@@ -114,6 +117,36 @@ class Evaluations:
             folder = RunDir(Path(run.directory))
             plans = plan_evaluations(manifest, folder, targets, request)
             return self._queued.queue(run.id, plans, again=again)
+
+    def left_in_queue(self) -> list[Left]:
+        """The evaluations that waited when the server of this home was killed."""
+        from tunixrt_core.jobs.left import Left
+
+        runs = {folder.path: run_id for run_id, folder in self._registry.folders().items()}
+        left = []
+        for folder in self._queued.left_in_queue():
+            run_id = runs[folder.path.parent.parent]
+            eval_id = f"{run_id}-{folder.path.name}"
+            left.append(
+                Left(
+                    eval_id,
+                    folder.state_file.lstat().st_mtime_ns,
+                    partial(self._queue_again, run_id, eval_id, folder),
+                    partial(self._queued.refuse, eval_id, folder),
+                )
+            )
+        return left
+
+    def _queue_again(self, run_id: str, eval_id: str, folder: EvalDir) -> None:
+        queued = read_object(folder.queued_file) or {}
+        if queued.get("score_again"):
+            self.score_again(eval_id)
+            return
+        request, target = EvalRequest.from_dict(queued.get("request", {})), queued.get("target")
+        wanted = [each for each in TARGETS if each == target]
+        (record,) = self._start_evaluation(run_id, wanted, request, again=bool(queued.get("again"))) or (None,)
+        if record is None or record.id != eval_id:
+            raise Conflict(f"{run_id} was trained since {eval_id} was queued. Evaluate again.")
 
     def score_again(self, eval_id: str) -> EvalRecord:
         """Queue a new scoring of an evaluation's answers, such as by newer versions of its scorers.

@@ -17,6 +17,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from tunixrt_core.errors import TunixMissing
 from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.registry.runs import Registry
@@ -133,6 +134,21 @@ class Pipeline:
         from tunixrt_core.home.drafts import Drafts
 
         return Drafts(self.settings.drafts_dir)
+
+    def queue_again(self) -> list[str]:
+        """Queue the runs, evaluations and exports of models that waited when the server of this home was killed, in
+        their order. Returns their ids; none without Tunix.
+        """
+        from tunixrt_core.jobs.left import queue_again
+
+        left = [*self.runs.left_in_queue(), *self.evaluations.left_in_queue(), *self.model_exports.left_in_queue()]
+        if not left:
+            return []
+        try:
+            self.jobs.backend.require()
+        except TunixMissing:
+            return []
+        return queue_again(left)
 
     def __enter__(self) -> Self:
         return self

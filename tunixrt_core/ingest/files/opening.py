@@ -18,6 +18,7 @@ from tunixrt_core.ingest.files.containers.wrapped import begins_with_rows
 from tunixrt_core.ingest.files.lines import Source, Spill
 from tunixrt_core.ingest.files.rejects import Container, Rejects
 from tunixrt_core.ingest.files.rows import RawRow
+from tunixrt_core.util.files.disks import require_answer
 
 MAX_LINE_BYTES = 8 << 20  # a trace of 1 MiB, with room for escapes and for keys that are left out
 MAX_DOCUMENT_BYTES = 64 << 20  # a JSON array is held in memory; a file of lines is not
@@ -77,7 +78,13 @@ def zip_of(opened: Source) -> zipfile.ZipFile | None:
 
 
 def size_of(source: Path | BinaryIO | Sequence[Path]) -> int | None:
-    """Bytes of a file, a directory, several files or of a stream that can tell; None for a pipe."""
+    """Bytes of a file, a directory, several files or of a stream that can tell; None for a pipe.
+
+    Raises UnreadableFile for a path in a network folder that is stuck.
+    """
+    for path in source if isinstance(source, Sequence) else [source]:
+        if isinstance(path, Path):
+            require_answer(path)
     try:
         if isinstance(source, Sequence):
             return sum(path.stat().st_size for path in source)
@@ -95,6 +102,7 @@ def open_source(source: Path | BinaryIO, name: str, encoding: str | None = None)
     """The open file or stream. Raises UnreadableFile."""
     if not isinstance(source, Path):
         return Source(source, name, encoding=encoding)
+    require_answer(source)
     try:
         stream = source.open("rb")
     except FileNotFoundError:

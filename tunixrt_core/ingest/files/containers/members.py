@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from tunixrt_core.errors import UnreadableFile
 from tunixrt_core.ingest.files.lines import Source
-from tunixrt_core.ingest.files.packed import SUFFIXES, check_proportion, without_suffix
+from tunixrt_core.ingest.files.packed import SUFFIXES, Bounded, check_proportion, without_suffix
 
 MAX_MEMBERS = 10_000
 _DATA = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather", ".xlsx", ".xlsm", ".eval")
@@ -136,7 +136,8 @@ def _tar_files(source: Source) -> Iterator[Member]:
 
 def _opened(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
     try:
-        return cast(BinaryIO, archive.open(info))
+        held = cast(BinaryIO, archive.open(info))
+        return cast(BinaryIO, Bounded(held, info.filename, lambda: info.compress_size))
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise UnreadableFile(f"{info.filename} cannot be unpacked ({error}). Pack it again.") from None
 
