@@ -9,6 +9,7 @@ from tunixrt_core.errors import UnreadableFile
 from tunixrt_core.ingest.formats import (
     alpaca,
     atif,
+    chat_text,
     grpo,
     gsm8k,
     harmony,
@@ -71,6 +72,7 @@ _ALL: tuple[Format, ...] = (
     langfuse,
     verifiers,
     harmony,
+    chat_text,
     prm800k,
     openr1_math,
     openthoughts,

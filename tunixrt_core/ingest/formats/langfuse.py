@@ -11,7 +11,8 @@ from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.formats.chats import SYSTEM_COLUMNS, chat_trace, system_of, with_tools
 from tunixrt_core.ingest.formats.fields import Item, Options, rest, scored, source_of
 from tunixrt_core.ingest.reasoning.exchange import exchange_of
-from tunixrt_core.ingest.reasoning.turns import Turn, read_turns, role_of
+from tunixrt_core.ingest.reasoning.roles import Turn, role_of
+from tunixrt_core.ingest.reasoning.turns import read_turns
 from tunixrt_core.traces.scores import GivenScore
 from tunixrt_core.util.kinds import kind_of
 

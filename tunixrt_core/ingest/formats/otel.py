@@ -13,7 +13,8 @@ from tunixrt_core.ingest.formats.chats import chat_trace, with_tools
 from tunixrt_core.ingest.formats.fields import Item, Options, flag, scored, source_of
 from tunixrt_core.ingest.reasoning.exchange import exchange_of
 from tunixrt_core.ingest.reasoning.parts import message_text
-from tunixrt_core.ingest.reasoning.turns import Turn, read_turns
+from tunixrt_core.ingest.reasoning.roles import Turn
+from tunixrt_core.ingest.reasoning.turns import read_turns
 from tunixrt_core.traces.scores import GivenScore
 
 NAME = "otel"

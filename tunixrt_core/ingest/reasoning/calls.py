@@ -65,6 +65,28 @@ def calls_from_text(text: str) -> tuple[str, tuple[Call, ...]] | None:
     return None if rest or not calls else (thought + mark, calls)
 
 
+def calls_in(value: Any, tools: Sequence[Tool]) -> tuple[Call, ...]:
+    """The calls of a column of answers, a list or its JSON text, that all name one of these tools; else none."""
+    if isinstance(value, str):
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return ()
+    if not isinstance(value, list | dict) or not value:
+        return ()
+    try:
+        calls, rest = read_calls(value, "")
+    except InvalidTrace:
+        return ()
+    names = {name for tool in tools if isinstance(tool, Mapping) and isinstance(name := _tool_name(tool), str)}
+    return () if rest or not {call.name for call in calls} <= names else calls
+
+
+def _tool_name(tool: Mapping[str, Any]) -> Any:
+    inner = tool.get("function")
+    return inner.get("name") if isinstance(inner, Mapping) else tool.get("name")
+
+
 def hermes_calls(text: str) -> tuple[str, tuple[Call, ...]]:
     """The content of a text and its calls as Hermes writes them; no calls where writing them gives another text."""
     at = text.find("<tool_call>")

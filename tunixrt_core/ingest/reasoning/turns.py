@@ -2,55 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.reasoning.calls import calls_from_text, hermes_calls, read_calls
-from tunixrt_core.ingest.reasoning.parts import Part, read_part, result_text
+from tunixrt_core.ingest.reasoning.parts import read_part, result_text, turns_of_parts
+from tunixrt_core.ingest.reasoning.roles import (
+    ROLE_KEYS,
+    ROLES_IN_FILES,
+    Turn,
+    is_calling,
+    is_item,
+    rest_of,
+    told_role,
+    unwrapped,
+    usual_role,
+)
 from tunixrt_core.traces.conversation import Call
 from tunixrt_core.util.kinds import kind_of
 
-_ROLES = (
-    dict.fromkeys(("user", "human", "prompter"), "user")
-    | dict.fromkeys(("assistant", "gpt", "model", "chatgpt", "bot", "ai", "agent", "chatbot"), "assistant")
-    | dict.fromkeys(("system", "developer"), "system")
-    | dict.fromkeys(("tool", "function", "ipython", "observation", "environment"), "tool")
-    | dict.fromkeys(("tool_response", "function_response", "tool_result", "function_result"), "tool")
-)
-_ROLES_OF_TYPES = {"function_call": "assistant", "reasoning": "assistant", "function_call_output": "tool"}
-_CALLING = frozenset({"function_call", "tool_call", "tool_calls"})  # roles whose text is a call of the assistant
 _NO_MESSAGE = "must be a message with `role` and text `content`"
-_SHOWN = 8
 _REASONING = ("reasoning_content", "thinking", "reasoning")
-_ROLE_KEYS = ("role", "from", "speaker")
 _TEXT_KEYS = ("content", "value", "text", "parts")
 _CALL_KEYS = ("tool_calls", "function_call")
 _CALL_IDS = ("tool_call_id", "call_id", "tool_use_id")
 _TOOL_NAMES = ("name", "tool_name")
+_ADDITIONAL = "additional_kwargs"  # where LangChain keeps what a provider adds
+_LISTS_OF_LANGCHAIN = ("tool_calls", "invalid_tool_calls")  # which are there, and empty, in most messages
 _PLAIN_KEYS = ({"role", "content"}, {"from", "value"})
 # whether a turn is trained: keys that say so, and keys that say the opposite
-_TRAINED = ("weight", "train", "training", "trainable", "loss", "loss_weight", "loss_mask")
+_TRAINED = ("weight", "train", "training", "trainable", "train_on_turn", "loss", "loss_weight", "loss_mask")
 _MASKED = ("masked", "mask")
-
-
-class Turn(NamedTuple):
-    """One turn. `more` holds keys of its message besides those that are read; `field` is its path in the row.
-
-    The other fields are those of a `Message`.
-    """
-
-    role: str
-    text: str
-    more: dict[str, Any]
-    raw: dict[str, Any]
-    field: str
-    reasoning: str = ""
-    calls: tuple[Call, ...] = ()
-    call_id: str | None = None
-    name: str | None = None
-    train: bool | None = None
+_DETAIL = ("train_detail", "training_detail")  # of axolotl: which characters of a turn are trained
 
 
 def read_turns(value: Any, field: str) -> list[Turn]:
@@ -59,35 +43,7 @@ def read_turns(value: Any, field: str) -> list[Turn]:
         wanted = "a list of messages" if isinstance(value, str) else "text or a list of messages"
         raise InvalidTrace(field, f"must be {wanted}, not {kind_of(value)}. Write each message as an object")
     turns = [turn for i, message in enumerate(value) for turn in _turns(message, f"{field}[{i}]")]
-    return joined(turns, _is_item) if any(map(_is_item, turns)) else turns
-
-
-def roles_of(turns: Sequence[Turn]) -> str:
-    """The roles of turns, for a message."""
-    return ", ".join(repr(turn.role) for turn in turns[:_SHOWN]) or "none"
-
-
-def last_role(turns: Sequence[Turn]) -> str:
-    """The role of the last turn, for a message."""
-    return repr(turns[-1].role) if turns else "with nothing"
-
-
-def roles_meant(turns: Sequence[Turn], wanted: str) -> str:
-    """The existing roles, and the one that may be meant."""
-    alike = get_close_matches(wanted, {turn.role for turn in turns}, 1, 0.7)
-    hint = f". Did you mean {wanted!r} by {alike[0]!r}?" if alike and alike[0] != wanted else ""
-    return f"its roles are {roles_of(turns)}{hint}"
-
-
-def role_of(message: Any) -> str | None:
-    """The role of a message in the words of a conversation; None for what has none."""
-    told = _role(message) if isinstance(message, Mapping) else None
-    return None if told is None else _usual(told)
-
-
-def _usual(told: str) -> str:
-    word = told.strip().lower().replace("-", "_")
-    return "assistant" if word in _CALLING else _ROLES.get(word, told)
+    return joined(turns, is_item) if any(map(is_item, turns)) else turns
 
 
 def _turns(message: Any, field: str) -> Sequence[Turn]:
@@ -97,19 +53,15 @@ def _turns(message: Any, field: str) -> Sequence[Turn]:
         said, content = (
             (message["role"], message["content"]) if "role" in message else (message["from"], message["value"])
         )
-        role = _ROLES.get(said) if isinstance(said, str) else None
+        role = ROLES_IN_FILES.get(said) if isinstance(said, str) else None
         if role is not None and isinstance(content, str) and "<tool_" not in content:
             return (Turn(role, content, {}, message, field),)
-    if (told := _role(message)) is None:
+    held = unwrapped(message)
+    if (told := told_role(held)) is None:
         if (pair := _pair(message, field)) is not None:
             return pair
         raise InvalidTrace(field, f"{_NO_MESSAGE}; it has the keys {', '.join(map(str, message)) or 'none'}")
-    return _read(message, told, field)
-
-
-def _is_item(turn: Turn) -> bool:
-    """Whether it is a part of a turn that OpenAI's responses write as an item of its own: reasoning, or a call."""
-    return _ROLES_OF_TYPES.get(str(turn.raw.get("type"))) == "assistant" and turn.raw.keys().isdisjoint(_ROLE_KEYS)
+    return _read(held, told, field, message)
 
 
 def joined(turns: Sequence[Turn], is_part: Callable[[Turn], bool]) -> list[Turn]:
@@ -149,49 +101,38 @@ def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     return {**one, **other, **lists}
 
 
-def _role(message: Mapping[str, Any]) -> str | None:
-    """The role in the words of the file; of LangChain's messages and of OpenAI's responses, the type says it."""
-    key = next((key for key in _ROLE_KEYS if key in message), None)
-    if key is not None:
-        return message[key] if isinstance(message[key], str) else None
-    kind = message.get("type")
-    if not isinstance(kind, str):
-        return None
-    return _ROLES_OF_TYPES.get(kind, kind if "content" in message and kind in _ROLES else None)
-
-
 def _pair(message: dict[str, Any], field: str) -> Sequence[Turn] | None:
     """Turns whose roles are the keys of one object, such as `{"human": ..., "assistant": ...}`; None for others."""
-    roles = _ROLES | {"input": "user", "output": "assistant", "question": "user", "answer": "assistant"}
+    roles = {**ROLES_IN_FILES, "input": "user", "output": "assistant", "question": "user", "answer": "assistant"}
     if len(message) < 2 or not all(str(key).lower() in roles and isinstance(v, str) for key, v in message.items()):
         return None
     said = [(roles[key.lower()], text, f"{field}.{key}") for key, text in message.items()]
     return [Turn(role, text, {}, {"role": role, "content": text}, at) for role, text, at in said if text]
 
 
-def _read(message: dict[str, Any], told: str, field: str) -> Sequence[Turn]:
-    role = _usual(told)
+def _read(message: Mapping[str, Any], told: str, field: str, raw: dict[str, Any]) -> Sequence[Turn]:
+    role = usual_role(told)
     key = next((key for key in _TEXT_KEYS if key in message), None)
     content = message.get(key or "")
     if isinstance(content, dict) and isinstance(content.get("parts"), list):
         content = content["parts"]
-    used = {*_ROLE_KEYS, key} if message.keys() & set(_ROLE_KEYS) else {key}
-    more = {name: value for name, value in message.items() if name not in used and value is not None}
-    own = Turn(role, "", more, message, field)
+    by = next((name for name in ROLE_KEYS if name in message), "type")
+    more = {name: value for name, value in message.items() if name not in (by, key) and value is not None}
+    own = Turn(role, "", more, raw, field)
     if role == "assistant":
         own = _assistant(own, message)
     elif role == "tool":
         own = _tool(own, message)
     if isinstance(content, list):
-        return _of_parts(own, [read_part(part, f"{field}.{key}[{i}]") for i, part in enumerate(content)], content)
+        return turns_of_parts(own, [read_part(part, f"{field}.{key}[{i}]") for i, part in enumerate(content)], content)
     if key is None and role == "assistant" and message.get("type") in ("function_call", "reasoning"):
-        return _of_parts(own._replace(more={}), [read_part(message, field)], [message])
+        return turns_of_parts(own._replace(more={}), [read_part(message, field)], [message])
     if key is None and role == "tool" and "output" in message:
         del own.more["output"]
         own.more.pop("type", None)
         return (own._replace(text=result_text(message["output"], f"{field}.output")),)
     text = _text(content, field, message, role)
-    if told.strip().lower().replace("-", "_") in _CALLING and (found := calls_from_text(text)) is not None:
+    if is_calling(told) and (found := calls_from_text(text)) is not None:
         return (own._replace(text=found[0], calls=own.calls + found[1]),)
     return _of_text(own, text)
 
@@ -210,7 +151,7 @@ def _text(content: Any, field: str, message: Mapping[str, Any], role: str) -> st
 # --- what is in a turn -----------------------------------------------------------------------------------------------
 
 
-def _assistant(turn: Turn, message: dict[str, Any]) -> Turn:
+def _assistant(turn: Turn, message: Mapping[str, Any]) -> Turn:
     """With the calls, the reasoning and the mark of a turn of the assistant."""
     calls: tuple[Call, ...] = ()
     for key in _CALL_KEYS:
@@ -224,7 +165,23 @@ def _assistant(turn: Turn, message: dict[str, Any]) -> Turn:
     for key in _REASONING if reasoning else ():
         if message.get(key) == reasoning:
             turn.more.pop(key, None)
-    return turn._replace(calls=calls, reasoning=reasoning, train=_train(message))
+    turn = turn._replace(calls=calls, reasoning=reasoning, train=_train(message))
+    return _of_langchain(turn, message[_ADDITIONAL]) if isinstance(message.get(_ADDITIONAL), Mapping) else turn
+
+
+def _of_langchain(turn: Turn, added: Mapping[str, Any]) -> Turn:
+    """With the calls and the reasoning that LangChain holds as the provider gave them, unless it has them itself."""
+    used = []
+    if added.get("tool_calls"):
+        calls, _ = read_calls(added["tool_calls"], f"{turn.field}.{_ADDITIONAL}.tool_calls")
+        if not turn.calls or calls == turn.calls:
+            turn, used = turn._replace(calls=calls), ["tool_calls"]
+    if not turn.reasoning and (reasoning := reasoning_of(added)):
+        turn = turn._replace(reasoning=reasoning)
+        used += [key for key in _REASONING if added.get(key) == reasoning]
+    left = rest_of(added, *used)
+    more = rest_of(turn.more, _ADDITIONAL, *(key for key in _LISTS_OF_LANGCHAIN if turn.more.get(key) == []))
+    return turn._replace(more=more | ({_ADDITIONAL: left} if left else {}))
 
 
 def reasoning_of(message: Mapping[str, Any]) -> str | None:
@@ -234,6 +191,8 @@ def reasoning_of(message: Mapping[str, Any]) -> str | None:
 
 
 def _train(message: Mapping[str, Any]) -> bool | None:
+    if (parts := next((message[key] for key in _DETAIL if message.get(key)), None)) and (marks := _marks(parts)):
+        return any(marks)
     for key in _TRAINED:
         if isinstance(value := message.get(key), bool | int | float):
             return value > 0
@@ -241,6 +200,17 @@ def _train(message: Mapping[str, Any]) -> bool | None:
         if isinstance(value := message.get(key), bool | int):
             return not value
     return None
+
+
+def _marks(parts: Any) -> list[bool]:
+    """The marks of the parts of a turn, as axolotl writes them; none where they are of another kind."""
+    marks = [part.get("train") for part in parts if isinstance(part, Mapping)] if isinstance(parts, list) else []
+    return [mark for mark in marks if isinstance(mark, bool)]
+
+
+def is_partly_trained(more: Mapping[str, Any]) -> bool:
+    """Whether the file marks parts of a turn as trained and others as not trained."""
+    return any(len(set(_marks(more.get(key)))) > 1 for key in _DETAIL)
 
 
 def unmarked(more: Mapping[str, Any]) -> dict[str, Any]:
@@ -282,66 +252,3 @@ def _hermes_results(text: str) -> list[str]:
     found = inner.split(f"{closer}\n{opener}")
     same = f"{opener}{inner}{closer}" == text
     return found if same and not any("tool_response>" in one for one in found) else []
-
-
-# --- parts -----------------------------------------------------------------------------------------------------------
-
-
-def _of_parts(turn: Turn, parts: Sequence[Part], content: list[Any]) -> Sequence[Turn]:
-    """The turns of the parts of a content, which is kept where the turns do not hold all of it."""
-    made = list(_joined(turn, parts)) or [turn]
-    if turn.calls:  # calls beside the content are behind it
-        made[-1] = made[-1]._replace(calls=made[-1].calls + turn.calls)
-    if turn.reasoning:
-        made[0] = made[0]._replace(reasoning=turn.reasoning + made[0].reasoning)
-    kept = {"content": content} if any(part.rest for part in parts) or _joins(made, parts) else {}
-    return [*(one._replace(more={}) for one in made[:-1]), made[-1]._replace(more={**turn.more, **kept})]
-
-
-def _joins(turns: Sequence[Turn], parts: Sequence[Part]) -> bool:
-    """Whether the turns do not tell where a text ended and the next began."""
-    texts = sum(1 for part in parts if part.kind in ("text", "thinking"))
-    return texts > sum((turn.role != "tool" and bool(turn.text)) + bool(turn.reasoning) for turn in turns) and texts > 1
-
-
-def _joined(turn: Turn, parts: Sequence[Part]) -> Iterator[Turn]:
-    """Text and thinking up to the next call or result make a turn; thinking behind text begins another one."""
-    if turn.role == "tool":
-        yield from _results(turn, parts)
-        return
-    blank = turn._replace(text="", reasoning="", calls=())
-    now, begun = blank, False
-    for part in parts:
-        if part.kind == "result":
-            if begun:
-                yield now
-            yield blank._replace(role="tool", text=part.text, call_id=part.call_id, name=part.name, train=None)
-            now, begun = blank, False
-            continue
-        if begun and (now.calls if part.kind in ("text", "thinking") else False):
-            yield now
-            now = blank
-        if begun and part.kind == "thinking" and now.text:
-            yield now
-            now = blank
-        now, begun = _with(now, part), True
-    if begun:
-        yield now
-
-
-def _with(turn: Turn, part: Part) -> Turn:
-    if part.kind == "text":
-        return turn._replace(text=turn.text + part.text)
-    if part.kind == "thinking":
-        return turn._replace(reasoning=turn.reasoning + part.text)
-    assert part.call is not None, "a part of kind call has one"
-    return turn._replace(calls=(*turn.calls, part.call))
-
-
-def _results(turn: Turn, parts: Sequence[Part]) -> Iterator[Turn]:
-    """Parts of a tool's message: its own results, or the text of the one that the message answers."""
-    if all(part.kind == "text" for part in parts):
-        yield turn._replace(text="".join(part.text for part in parts))
-        return
-    for part in parts:
-        yield turn._replace(text=part.text, call_id=part.call_id or turn.call_id, name=part.name or turn.name)

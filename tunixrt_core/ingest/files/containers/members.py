@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple, cast
 
 from tunixrt_core.errors import UnreadableFile
+from tunixrt_core.ingest.files.containers.zstd_member import ZSTANDARD, open_zstd
 from tunixrt_core.ingest.files.lines import Source
 from tunixrt_core.ingest.files.packed import SUFFIXES, check_proportion, without_suffix
 
@@ -136,7 +137,7 @@ def _tar_files(source: Source) -> Iterator[Member]:
 
 def _opened(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
     try:
-        return cast(BinaryIO, archive.open(info))
+        return open_zstd(archive, info) if info.compress_type == ZSTANDARD else cast(BinaryIO, archive.open(info))
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise UnreadableFile(f"{info.filename} cannot be unpacked ({error}). Pack it again.") from None
 
