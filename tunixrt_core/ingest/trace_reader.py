@@ -30,7 +30,7 @@ _UNREAD = (
     "--think-tags OPEN CLOSE."
 )
 _PARTLY = (
-    "A turn is marked as trained in parts (train_detail); whole turns are trained here. The marks stay in `meta`: leave "
+    "A turn is marked as trained in parts (train_detail), but whole turns are trained; the marks stay in `meta`. Leave "
     "the turn out with `train: false`, or write its trained part alone."
 )
 _NOTHING = "The row holds no messages of a model and gives no trace."

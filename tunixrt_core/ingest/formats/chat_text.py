@@ -64,4 +64,6 @@ def _column(row: Mapping[str, Any]) -> str | None:
 
 
 def _is_glaive_system(row: Mapping[str, Any], found: Marked) -> bool:
-    return found.dialect == GLAIVE and isinstance(row.get("system"), str) and row["system"].lstrip().startswith("SYSTEM:")
+    return (
+        found.dialect == GLAIVE and isinstance(row.get("system"), str) and row["system"].lstrip().startswith("SYSTEM:")
+    )

@@ -21,9 +21,7 @@ _ENDS = re.compile(r"(?:\s|</s>|<eos>|<\|endoftext\|>|<\|end_of_text\|>|<｜end�
 _HASHES = {"human": "user", "user": "user", "instruction": "user", "input": "input", "system": "system"}
 _OTHERS = {"model": "assistant", "ipython": "tool", "function response": "tool"}
 _DATES = re.compile(r"(?:Environment: ipython\n)?Cutting Knowledge Date: [^\n]*\nToday Date: [^\n]*\n\n")
-_INST = re.compile(
-    r"\s*(?:<s>)?\s*\[INST\](?P<asked>.*?)\[/INST\](?P<said>.*?)(?=(?:<s>)?\s*\[INST\]|\Z)", re.DOTALL
-)
+_INST = re.compile(r"\s*(?:<s>)?\s*\[INST\](?P<asked>.*?)\[/INST\](?P<said>.*?)(?=(?:<s>)?\s*\[INST\]|\Z)", re.DOTALL)
 _SYS = re.compile(r"\s*<<SYS>>\n?(.*?)\n?<</SYS>>\s*", re.DOTALL)
 _FUNCTION_CALL = re.compile(r"<functioncall>\s*(\{.*\})\s*\Z", re.DOTALL)
 _QUOTED_CALL = re.compile(r"""\{\s*"name":\s*"([^"]+)",\s*"arguments":\s*'(.*)'\s*\}\Z""", re.DOTALL)
@@ -55,7 +53,11 @@ _DIALECTS = (
     _Dialect("deepseek", r"<｜(User|Assistant)｜>", r"<｜end▁of▁sentence｜>", preamble=True),
     _Dialect("phi", r"<\|(system|user|assistant)\|>\n?", r"(?:<\|end\|>|</s>|<\|endoftext\|>)\n?", str.strip),
     _Dialect(
-        "hashes", r"(?:\A|\n\s*|(?<=\S))###\s?(Human|User|Assistant|System|Instruction|Input|Response):", r"\Z", str.strip, True
+        "hashes",
+        r"(?:\A|\n\s*|(?<=\S))###\s?(Human|User|Assistant|System|Instruction|Input|Response):",
+        r"\Z",
+        str.strip,
+        preamble=True,
     ),
     _Dialect(
         GLAIVE, r"(?:\A|\n\s*)(SYSTEM|USER|ASSISTANT|FUNCTION RESPONSE):", r"<\|endoftext\|>", str.strip
@@ -117,9 +119,9 @@ def _read(text: str, begin: int, dialect: _Dialect, field: str) -> Marked | None
         messages.append(_message(turn[1], dialect.trimmed(turn[2]), dialect.name))
     _check_between(text[at:], False, messages, field)
     messages = _with_inputs(messages)
-    if messages and messages[-1]["role"] == "assistant" and not str(messages[-1].get("content")).strip():
-        if "tool_calls" not in messages[-1]:
-            messages.pop()  # where a model is to answer
+    last = messages[-1] if messages else {"role": ""}
+    if last["role"] == "assistant" and "tool_calls" not in last and not last["content"].strip():
+        messages.pop()  # where a model is to answer
     roles = {message["role"] for message in messages}
     if not {"user", "assistant"} <= roles:
         return None
@@ -151,7 +153,11 @@ def _message(told: str, text: str, dialect: str) -> dict[str, Any]:
     if dialect == _LLAMA and role == "assistant":
         said, calls = read_calls(text)
         if calls and not said and "\n".join(map(llama_call, calls)) == text:
-            return {"role": role, "content": "", "tool_calls": [{"name": c.name, "arguments": c.arguments} for c in calls]}
+            return {
+                "role": role,
+                "content": "",
+                "tool_calls": [{"name": c.name, "arguments": c.arguments} for c in calls],
+            }
     if dialect == _LLAMA and role == "tool":
         text = _written_as_json(text)
     return {"role": role, "content": text}

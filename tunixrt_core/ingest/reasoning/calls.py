@@ -16,7 +16,7 @@ from tunixrt_core.util.kinds import kind_of
 
 _NAMES = ("name", "function_name", "toolName")
 _ARGUMENTS = ("arguments", "args", "input", "parameters")
-_IDS = ("id", "tool_call_id", "call_id", "toolCallId")
+_IDS = ("call_id", "tool_call_id", "toolCallId", "id")  # items of OpenAI's responses have an `id` of their own too
 _HERMES = re.compile(r"<tool_call>\n(.*?)\n</tool_call>", re.DOTALL)
 _HERMES_TOOLS = re.compile(r"# Tools\n\n.*?<tools>\n(?P<listed>.*)\n</tools>", re.DOTALL)
 _THOUGHT_END = "</think>"
@@ -139,7 +139,8 @@ def _definitions(tool: dict[str, Any]) -> Sequence[Tool]:
         return [tool]
     if tool.get("type") not in (None, "function"):  # a tool of the provider
         return [tool]
-    made = {("parameters" if key == "input_schema" else key): held for key, held in tool.items() if key != "type"}
+    told = {key: held for key, held in tool.items() if key != "type" and held is not None}
+    made = {("parameters" if key == "input_schema" else key): held for key, held in told.items()}
     return [{"type": "function", "function": made}]
 
 
