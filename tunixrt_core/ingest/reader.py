@@ -31,7 +31,7 @@ from tunixrt_core.ingest.files.rows import RawRow, parsed
 from tunixrt_core.ingest.formats.detect import FORMATS, Detected, Format, detect_format, format_named
 from tunixrt_core.ingest.formats.fields import Options
 from tunixrt_core.ingest.formats.mapping import ColumnMapping
-from tunixrt_core.ingest.many import FilesReader
+from tunixrt_core.ingest.many import LONE_OBJECT, FilesReader
 from tunixrt_core.ingest.reasoning.roles import role_of
 from tunixrt_core.ingest.reasoning.steps import AUTO, Rule
 from tunixrt_core.ingest.report import unit_of
@@ -209,7 +209,8 @@ def _detect(
     try:
         return detect_format([arranger.prepared(row) for row in objects])
     except UnreadableFile as error:
-        raise UnreadableFile(f"{name}: {error}") from None
+        is_lone = container == "json" and len(objects) == len(first) == 1
+        raise UnreadableFile(f"{name}: {error}", details={LONE_OBJECT: True} if is_lone else None) from None
 
 
 def _why_nothing(first: list[RawRow], container: Container) -> str:

@@ -32,9 +32,9 @@ def read_call(value: Any, field: str) -> tuple[Call, dict[str, Any]]:
     name = inner if isinstance(inner, str) else _first(told, _NAMES)
     if not isinstance(name, str) or not name.strip():
         raise InvalidTrace(field, f"is a tool call without a name; it has the keys {', '.join(map(str, held))}. Add it")
-    given, identity = _first(told, _ARGUMENTS), _first(held, _IDS)
-    call = Call(name, read_any_arguments(given), None if identity is None else str(identity))
-    used = {"function", "type", *_NAMES, *_ARGUMENTS, *_IDS}
+    given, by = _first(told, _ARGUMENTS), next((key for key in _IDS if held.get(key) is not None), "id")
+    call = Call(name, read_any_arguments(given), None if held.get(by) is None else str(held[by]))
+    used = {"function", "type", *_NAMES, *_ARGUMENTS, by}
     rest = {key: left for key, left in held.items() if key not in used and left is not None}
     if isinstance(inner, Mapping):
         rest |= {key: left for key, left in inner.items() if key not in used and left is not None}

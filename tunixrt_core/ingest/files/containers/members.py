@@ -34,10 +34,14 @@ class Member(NamedTuple):
 
 
 class Members(NamedTuple):
-    """The files to read, in order, and a note on those that are left out, if there are any."""
+    """The files to read, in order, and a note on those that are left out, if there are any.
+
+    `named`: whether the user named each of them.
+    """
 
     files: Iterator[Member]
     note: str | None = None
+    named: bool = False
 
 
 def is_data(path: str) -> bool:
@@ -82,7 +86,8 @@ def in_directory(folder: Path) -> Members:
 
 def of_paths(paths: Sequence[Path]) -> Members:
     """The files of a list, in its order."""
-    return Members(Member(str(path), lambda path=path: path, _size(path)) for path in paths)  # type: ignore[misc]
+    files = (Member(str(path), lambda path=path: path, _size(path)) for path in paths)  # type: ignore[misc]
+    return Members(files, named=True)
 
 
 def in_zip(source: Source, archive: zipfile.ZipFile) -> Members:
