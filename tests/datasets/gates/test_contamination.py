@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.datasets.gates.makers import CLEAN, run_gate, trace
-from tunixrt_core.datasets.gates.check import EvalSet
+from tunixrt_core.datasets.gates.check import Asking, EvalSet
 from tunixrt_core.traces.trace import Trace
 
 QUESTION = "A farmer keeps forty two sheep in a barn with seven doors and twelve windows; how many legs are there?"
@@ -51,7 +51,7 @@ def test_rows_of_the_eval_split_are_no_finding_and_short_prompts_have_no_stretch
 
 
 def test_an_eval_file_is_compared_too_and_only_its_hashes_are_kept() -> None:
-    given = EvalSet("test.jsonl", "ab" * 32, lambda: iter([EVAL.prompt]))
+    given = EvalSet("test.jsonl", "ab" * 32, lambda: iter([Asking(EVAL.prompt)]))
     planted = trace(QUESTION, "1", None, ("1",))
     found = run_gate("contamination", [*CLEAN, planted], eval_set=given)
     (finding,) = found.findings
