@@ -68,7 +68,8 @@ def trace_of(
     final_answer: str | None = None,
     conversation: Conversation = NO_CONVERSATION,
 ) -> Trace:
-    """A model's answer as a trace, with the text of its reasoning as it is. `final_answer` replaces the answer of the output, or one that cannot be read.
+    """A model's answer as a trace, with the text of its reasoning as it is. `final_answer` replaces the answer of the
+    output, or one that cannot be read.
 
     Where the conversation has tools, calls at the end of the output are the trace's. Raises InvalidTrace where there is
     no final answer, or where a trace cannot hold the text.

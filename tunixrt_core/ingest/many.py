@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 LONE_OBJECT = "lone_object"  # in the details of an error: the file is one object that is no row
 _DESCRIPTION = (
-    "is one object of no known format, such as the settings of a program, and was left out. Import the file alone to see "
-    "which keys it has."
+    "is one object of no known format, such as the settings of a program, and was left out. Import the file alone to "
+    "see which keys it has."
 )
 _KEPT = 100  # notes of several files
 Opener = Callable[[Path | BinaryIO, str], "AnyReader"]

@@ -87,7 +87,8 @@ def find_leaks(
 ) -> Leaks:
     """Read the train rows of the manifest's data file once, and compare. `on_progress` gets rows done and total rows.
 
-    Memory: the texts of the eval rows, a 64-bit number for each of their n-grams, and one finding per eval row, for any number of train rows. Prompts of
+    Memory: the texts of the eval rows, a 64-bit number for each of their n-grams, and one finding per eval row, for
+    any number of train rows. Prompts of
     fewer than `ngram` words are found only as a whole. Raises UnreadableFile.
     """
     search = _Search(eval_set.rows, ngram)
