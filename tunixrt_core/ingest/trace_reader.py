@@ -34,7 +34,9 @@ _PARTLY = (
     "the turn out with `train: false`, or write its trained part alone."
 )
 _NOTHING = "The row holds no messages of a model and gives no trace."
-_CHATS = frozenset({"messages", "sharegpt", "preference", "prompt_completion", "harmony"})  # that one file may mix
+_CHATS = frozenset(
+    {"messages", "sharegpt", "preference", "prompt_completion", "chat_text", "harmony"}
+)  # that one file may mix
 
 
 class TraceReader:

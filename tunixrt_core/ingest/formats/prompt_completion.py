@@ -121,7 +121,9 @@ def completed(asked: Sequence[Turn], value: Any, field: str, system: str | None 
     else:
         turns = read_turns(value, field)
     if not turns or turns[-1].role != "assistant":
-        raise InvalidTrace(field, f"must end with a turn of the assistant; its roles are {roles_of(turns)}")
+        raise InvalidTrace(
+            field, f"must end with a turn of the assistant; its roles are {roles_of(turns)}. Put the answer last"
+        )
     return exchange_of([*asked, *turns], field, system)
 
 

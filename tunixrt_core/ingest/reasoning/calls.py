@@ -26,7 +26,9 @@ def read_call(value: Any, field: str) -> tuple[Call, dict[str, Any]]:
     """A call and the rest of its keys. It may be nested under `function`, or be JSON text. Raises InvalidTrace."""
     held = _object(value)
     if held is None:
-        raise InvalidTrace(field, f"must be a tool call with `name` and `arguments`, not {kind_of(value)}")
+        raise InvalidTrace(
+            field, f"must be a tool call with `name` and `arguments`, not {kind_of(value)}. Write it as an object"
+        )
     inner = held.get("function")
     told = inner if isinstance(inner, Mapping) else held
     name = inner if isinstance(inner, str) else _first(told, _NAMES)

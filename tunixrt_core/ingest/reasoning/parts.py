@@ -59,7 +59,7 @@ def message_text(content: Any, field: str) -> str:
     if isinstance(content, str) or content is None:
         return content or ""
     if not isinstance(content, list):
-        raise InvalidTrace(field, f"must be text or a list of parts, not {kind_of(content)}")
+        raise InvalidTrace(field, f"must be text or a list of parts, not {kind_of(content)}. Write it so")
     return "".join(_text_of(part, f"{field}[{i}]") for i, part in enumerate(content))
 
 

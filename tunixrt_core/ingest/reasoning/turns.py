@@ -48,7 +48,7 @@ def read_turns(value: Any, field: str) -> list[Turn]:
 
 def _turns(message: Any, field: str) -> Sequence[Turn]:
     if not isinstance(message, dict):
-        raise InvalidTrace(field, f"{_NO_MESSAGE}, not {kind_of(message)}")
+        raise InvalidTrace(field, f"{_NO_MESSAGE}, not {kind_of(message)}. Write it as an object")
     if len(message) == 2 and message.keys() in _PLAIN_KEYS:  # most messages, in a tenth of the time
         said, content = (
             (message["role"], message["content"]) if "role" in message else (message["from"], message["value"])
@@ -60,7 +60,9 @@ def _turns(message: Any, field: str) -> Sequence[Turn]:
     if (told := told_role(held)) is None:
         if (pair := _pair(message, field)) is not None:
             return pair
-        raise InvalidTrace(field, f"{_NO_MESSAGE}; it has the keys {', '.join(map(str, message)) or 'none'}")
+        raise InvalidTrace(
+            field, f"{_NO_MESSAGE}; it has the keys {', '.join(map(str, message)) or 'none'}. Rename them"
+        )
     return _read(held, told, field, message)
 
 
@@ -145,7 +147,7 @@ def _text(content: Any, field: str, message: Mapping[str, Any], role: str) -> st
     if content is None and any(key in message for key in ("content", *_CALL_KEYS)):
         return ""  # a turn that only calls tools
     found = "no `content`" if content is None else f"{kind_of(content)} as `content`"
-    raise InvalidTrace(field, f"{_NO_MESSAGE}; it has {found}")
+    raise InvalidTrace(field, f"{_NO_MESSAGE}; it has {found}. Write the content as text or as parts")
 
 
 # --- what is in a turn -----------------------------------------------------------------------------------------------
