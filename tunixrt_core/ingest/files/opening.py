@@ -22,16 +22,16 @@ from tunixrt_core.ingest.files.rows import RawRow
 MAX_LINE_BYTES = 8 << 20  # a trace of 1 MiB, with room for escapes and for keys that are left out
 MAX_DOCUMENT_BYTES = 64 << 20  # a JSON array is held in memory; a file of lines is not
 _NOT_ONE_FILE = {
-    "xls": "is a file of the old Excel (.xls), or of another program of its time. Open it in Excel or LibreOffice and "
-    "save it as .xlsx or CSV, or run `libreoffice --headless --convert-to xlsx FILE`.",
+    "xls": "is a file of the old Excel (.xls), or of another program of its time. Save it as .xlsx or CSV with Excel "
+    "or LibreOffice, or run `libreoffice --headless --convert-to xlsx FILE`.",
     "tar": "is a tar file. Unpack it and name one file of it.",
     "zip": "is a zip file. Unpack it and name one file of it.",
 }
 
 # the first file of an OpenDocument says what it is
 _OFFICE = {
-    b"application/vnd.oasis.opendocument.spreadsheet": "is an OpenDocument spreadsheet (.ods). Open it in LibreOffice "
-    "or Excel and save it as .xlsx or CSV, or run `libreoffice --headless --convert-to xlsx FILE`.",
+    b"application/vnd.oasis.opendocument.spreadsheet": "is an OpenDocument spreadsheet (.ods). Save it as .xlsx or CSV "
+    "with LibreOffice or Excel, or run `libreoffice --headless --convert-to xlsx FILE`.",
     b"application/vnd.oasis.opendocument.text": "is an OpenDocument text (.odt). Write its rows as JSONL or CSV.",
 }
 
