@@ -47,7 +47,8 @@ def continue_from(prompt: str, talk: Conversation, answer: str, reasoning: str) 
 
 
 def _add() -> None:
-    text, role = st.session_state.get(TURN, ""), st.session_state.get(ROLE) or "user"
+    text: str = st.session_state.get(TURN, "")
+    role: Role = st.session_state.get(ROLE) or "user"
     if text.strip():
         talk = talk_now()
         st.session_state[TALK] = replace(talk, messages=(*talk.messages, Message(role, text)))

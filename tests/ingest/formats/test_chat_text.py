@@ -137,10 +137,7 @@ def test_what_a_provider_adds_to_messages_of_langchain() -> None:
     added = {"tool_calls": [call], "reasoning_content": "Ask."}
     turns = [
         {"type": "human", "data": {"content": "Weather?"}},
-        {
-            "type": "ai",
-            "data": {"content": "", "additional_kwargs": {"tool_calls": [call], "reasoning_content": "Ask."}},
-        },
+        {"type": "ai", "data": {"content": "", "additional_kwargs": added}},
     ]
     found = trace_in({"messages": turns})
     assert ([step.content for step in found.steps], found.conversation.calls) == (

@@ -43,7 +43,7 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
         messages = [{"role": "system", "content": text}, *messages[1:]]
     turns = read_turns(messages, column)
     system, told = (None, ("system",)) if beside else system_of(row, turns)
-    exchange, used = with_tools(exchange_of(turns, column, system), row | {"tools": tools} if tools else row)
+    exchange, used = with_tools(exchange_of(turns, column, system), {**row, "tools": tools} if tools else row)
     meta = rest(row, (column, "source", "model", *told, *used))
     if found.header:
         meta["chat_text_header"] = found.header

@@ -86,7 +86,9 @@ def _why(row: Mapping[str, Any]) -> str:
 def _tools(events: Any, attached: Mapping[str, Any]) -> list[Any]:
     """The definitions of tools in the last call of the model that had some; `messages` do not hold them."""
     calls = [event for event in events if isinstance(event, Mapping)] if isinstance(events, list) else []
-    tools = next((call["tools"] for call in reversed(calls) if call.get("event") == "model" and call.get("tools")), [])
+    tools: Any = next(
+        (call["tools"] for call in reversed(calls) if call.get("event") == "model" and call.get("tools")), []
+    )
     return [_resolved(tool, attached) for tool in tools] if isinstance(tools, list) else []
 
 

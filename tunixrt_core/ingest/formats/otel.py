@@ -153,9 +153,9 @@ def _messages(told: Mapping[str, Any], row: Mapping[str, Any]) -> tuple[list[Tur
         return asked, choices(_read(told.get(_OUTPUT), _OUTPUT)), {_INPUT, _OUTPUT, _SYSTEM}
     indexed = {key: found for key in told if (found := _INDEXED.fullmatch(key))}
     if indexed:
-        asked, said = (_indexed(told, indexed, names) for names in (_ASKED, _SAID))
+        before, said = (_indexed(told, indexed, names) for names in (_ASKED, _SAID))
         said = with_reasoning(said, value_of(told.get(_RESPONSE)))
-        return [turn for message in asked for turn in message], choices(said), set(indexed)
+        return [turn for message in before for turn in message], choices(said), set(indexed)
     for one, other in _VALUES:
         values = value_of(told.get(one)), value_of(told.get(other))
         if is_chat(*values):
