@@ -209,7 +209,8 @@ def _detect(
     try:
         return detect_format([arranger.prepared(row) for row in objects])
     except UnreadableFile as error:
-        is_lone = container == "json" and len(objects) == len(first) == 1
+        is_json = container == "json" or (container == "jsonl" and name.lower().endswith(".json"))
+        is_lone = is_json and len(objects) == len(first) == 1
         raise UnreadableFile(f"{name}: {error}", details={LONE_OBJECT: True} if is_lone else None) from None
 
 

@@ -146,6 +146,24 @@ def test_what_a_provider_adds_to_messages_of_langchain() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {
+            "reasoning_details": [
+                {"type": "reasoning.text", "text": "Add"},
+                {"type": "reasoning.text", "text": " them."},
+            ]
+        },
+        {"thinking_blocks": [{"type": "thinking", "thinking": "Add them.", "signature": "s"}]},
+    ],
+    ids=["openrouter", "litellm"],
+)
+def test_reasoning_in_a_list_of_parts(more: dict[str, Any]) -> None:
+    found = trace_in({"messages": [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4", **more}]})
+    assert ([step.content for step in found.steps], found.final_answer) == (["Add them."], "4")
+
+
 def test_lists_of_messages_are_conversations() -> None:
     turns = [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}]
     line = json.dumps(turns).encode()

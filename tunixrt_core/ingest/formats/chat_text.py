@@ -15,7 +15,18 @@ from tunixrt_core.ingest.reasoning.turns import read_turns
 NAME = "chat_text"
 
 _FIELDS = "system, messages, prompt, turns, steps, final_answer"
-_COLUMNS = ("text", "chat", "sample", "conversation", "conversations", "messages", "formatted_text", "content")
+_COLUMNS = (
+    "text",
+    "chat",
+    "sample",
+    "conversation",
+    "conversations",
+    "messages",
+    "formatted_text",
+    "dialogue",
+    "transcript",
+    "content",
+)
 _ANSWERS = frozenset({"completion", "chosen", "response", "answer", "output", "final_answer"})
 
 

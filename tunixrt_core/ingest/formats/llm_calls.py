@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.formats.chats import chat_trace, system_of, with_tools
 from tunixrt_core.ingest.formats.fields import Item, Options, rest, source_of
-from tunixrt_core.ingest.formats.logged import answers, asked_turns, is_chat, request_rest, value_of
+from tunixrt_core.ingest.formats.logged import answers, asked_turns, is_chat, request_rest, response_rest, value_of
 from tunixrt_core.ingest.reasoning.exchange import exchange_of
 
 NAME = "llm_calls"
@@ -18,6 +18,7 @@ _PAIRS = (
     ("request", "response"),
     ("inputs", "outputs"),
     ("input", "output"),
+    ("inputs", "output"),
     ("req_payload", "resp_payload"),
     ("request_body", "response_body"),
     ("requestBody", "responseBody"),
@@ -75,7 +76,7 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
             trace = chat_trace(
                 exchange,
                 options,
-                meta={"llm_calls": _kept(row, pair, rest(told, (*tools, "model")))},
+                meta={"llm_calls": _kept(row, pair, rest(told, (*tools, "model")), response_rest(said))},
                 names={"prompt": place, "system": place, "steps": exchange.answer.field},
                 source=source_of(row, options),
                 model=model,
@@ -86,13 +87,13 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     return items
 
 
-def _kept(row: Mapping[str, Any], pair: _Pair, told: Mapping[str, Any]) -> dict[str, Any]:
-    """What a row holds beside the request and the response, and the request beside its messages."""
+def _kept(row: Mapping[str, Any], pair: _Pair, asked: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row holds beside the request and the response, and what these hold beside messages."""
     pairs = (pair.asked, pair.said)
     kept = rest(row, (pair.around,) if pair.around else pairs)
     if pair.around:
         kept[pair.around] = rest(pair.held(row), pairs)
-    return kept | ({pair.asked: dict(told)} if told else {})
+    return kept | ({pair.asked: dict(asked)} if asked else {}) | ({pair.said: dict(said)} if said else {})
 
 
 def _pair(row: Mapping[str, Any]) -> _Pair | None:

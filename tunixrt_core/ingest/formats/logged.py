@@ -51,8 +51,19 @@ def request_rest(value: Any) -> dict[str, Any]:
     return {name: held for name, held in value.items() if name != key} if isinstance(value, Mapping) else {}
 
 
+def response_rest(value: Any) -> dict[str, Any]:
+    """What a response of an API holds beside its answers, such as usage, and each choice beside its message."""
+    key = next((key for key in _SAID if isinstance(value, Mapping) and isinstance(value.get(key), list)), None)
+    if key is None:
+        return {}
+    listed = [one for one in _flat(value[key]) if isinstance(one, Mapping)]
+    more = [{name: held for name, held in one.items() if name not in (*_OF_ANSWER, "text")} for one in listed]
+    left = {name: held for name, held in value.items() if name != key}
+    return left | ({key: more} if any(more) and key != "output" else {})
+
+
 def answers(value: Any, field: str) -> list[list[Turn]]:
-    """The turns of each answer of a response; more than one where the model was asked for several.
+    """The turns of each answer of a response; more than one where several were requested.
 
     An answer may be text, a message, its parts, messages that follow one another, or inside an object of an API.
     Raises InvalidTrace.

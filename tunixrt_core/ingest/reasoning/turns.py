@@ -28,6 +28,7 @@ _TEXT_KEYS = ("content", "value", "text", "parts")
 _CALL_KEYS = ("tool_calls", "function_call")
 _CALL_IDS = ("tool_call_id", "call_id", "tool_use_id")
 _TOOL_NAMES = ("name", "tool_name")
+_REASONING_LISTS = ("reasoning_details", "thinking_blocks")
 _ADDITIONAL = "additional_kwargs"  # where LangChain keeps what a provider adds
 _LISTS_OF_LANGCHAIN = ("tool_calls", "invalid_tool_calls")  # which are there, and empty, in most messages
 _PLAIN_KEYS = ({"role", "content"}, {"from", "value"})
@@ -189,7 +190,15 @@ def _of_langchain(turn: Turn, added: Mapping[str, Any]) -> Turn:
 def reasoning_of(message: Mapping[str, Any]) -> str | None:
     """The reasoning that a message holds apart from its content."""
     found = (message.get(key) for key in _REASONING)
-    return next((value for value in found if isinstance(value, str) and value.strip()), None)
+    told = next((value for value in found if isinstance(value, str) and value.strip()), None)
+    return told if told is not None or message.keys().isdisjoint(_REASONING_LISTS) else _listed_reasoning(message)
+
+
+def _listed_reasoning(message: Mapping[str, Any]) -> str | None:
+    """The texts of a list of parts of reasoning, as OpenRouter and LiteLLM hold them; the parts stay in `meta`."""
+    parts = next((message[key] for key in _REASONING_LISTS if isinstance(message.get(key), list)), [])
+    texts = [part.get("text", part.get("thinking")) for part in parts if isinstance(part, Mapping)]
+    return "".join(text for text in texts if isinstance(text, str)) or None
 
 
 def _train(message: Mapping[str, Any]) -> bool | None:
