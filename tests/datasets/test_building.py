@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.datasets.makers import built, candidates, numbers, tools, trace
@@ -86,6 +88,16 @@ def test_what_excludes_is_not_named_by_what_warns() -> None:
     made = built([*GOOD, planted], eval_set, eval_share=0, gates={"contamination": "exclude", "answer": "warn"})
     assert made.findings["answer"] == []
     assert [one.gate for one in made.outcomes] == ["answer", "contamination"]
+
+
+def test_candidates_that_are_no_row_are_counted_once_by_the_reason() -> None:
+    twins = [replace(trace(91), source=name) for name in "abc"]  # one prompt
+    rows = [*GOOD, WRONG, LOOSE, *twins]
+    made = built(rows, gates={"answer": "exclude", "tags": "exclude"}, dedupe="prompt", selection="latest", limit=2)
+    assert made.left_out["gate answer"] == made.left_out["gate tags"] == 1
+    assert made.left_out["same prompt"] == 2
+    assert sum(made.left_out.values()) + len(made.rows) == len(rows)
+    assert built(GOOD).left_out == {}
 
 
 def test_gates_that_leave_nothing_are_a_sentence_with_their_counts() -> None:
