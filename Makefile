@@ -58,7 +58,7 @@ test-postgres: .venv-free/.installed-dev
 	.ci/with-postgres .venv-free/bin/python -m pytest tests/store -k postgres
 
 # Code whose texts follow the word list of docs/tools/words.tsv.
-PLAIN = app pages benchmarks tunixrt_core
+PLAIN = app pages benchmarks tunixrt_core tests
 
 check: .venv-free/.installed-dev
 	.venv-free/bin/ruff format --check .

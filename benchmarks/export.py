@@ -35,7 +35,8 @@ from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.datasets.versions import freeze
 from tunixrt_core.export.entries import Entry
 from tunixrt_core.export.files import FileType, write_export
-from tunixrt_core.export.formats import EXPORT_FORMATS, Job
+from tunixrt_core.export.formats import EXPORT_FORMATS
+from tunixrt_core.export.writers import Job
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import Store, open_store
 from tunixrt_core.traces.trace import Step, Trace

@@ -25,8 +25,8 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.metrics_io import records  # noqa: E402
 from benchmarks.pages_serving import Server, serving  # noqa: E402
 from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest  # noqa: E402
+from tunixrt_core.runs.folder import RunDir  # noqa: E402
 from tunixrt_core.runs.metrics import CheckpointMetric, EvalMetric, SamplesMetric  # noqa: E402
-from tunixrt_core.runs.record import RunDir  # noqa: E402
 from tunixrt_core.training.recorder import RunRecorder  # noqa: E402
 
 BYTES, MILLISECONDS = 10_000, 20.0  # the bars, a tick

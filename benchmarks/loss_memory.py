@@ -25,7 +25,8 @@ from tunix.models.qwen3 import model as qwen3
 from tunix.sft import utils
 from tunix.sft.peft_trainer import PeftTrainer, TrainingConfig
 
-from tunixrt_core.manifest.sections import ALL_LORA_MODULES, LossSection
+from tunixrt_core.manifest.sections import ALL_LORA_MODULES
+from tunixrt_core.manifest.training_sections import LossSection
 from tunixrt_core.tunix_backend.train.step.loss import LossFunction, ModelBatch, attention_mask
 
 GIB = 2**30

@@ -19,8 +19,8 @@ from app.runs.charts import gradient_chart, learning_rate_chart, loss_chart, mem
 from app.ui.charts.charts import View
 from app.ui.charts.curves import Curves
 from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import TrainMetric, to_line
-from tunixrt_core.runs.record import RunDir
 from tunixrt_core.training.alerts import Watch
 from tunixrt_core.training.recorder import RunRecorder
 

@@ -25,12 +25,13 @@ from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, EvalState
 from tunixrt_core.evaluation.sets.setup import EvalSetRef, EvalSetup
 from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
 from tunixrt_core.runs.evaluation_record import Target
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import TrainMetric
-from tunixrt_core.runs.record import RunDir, RunStatus
+from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.traces.trace import Step, Trace
 from tunixrt_core.training.recorder import RunRecorder
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files.atomic import write_json
 
 ENTRY = Path(__file__).resolve().parent.parent / "app" / "main.py"
 LIMIT_MS = 100.0

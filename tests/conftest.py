@@ -89,7 +89,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _length(item: pytest.Item) -> int:
-    """A rough guess by the marks of a test; the browser's wait until the longest trainings are on their way."""
+    """A rough guess by the marks of a test; the browser's wait until the longest trainings are in progress."""
     return next((length for mark, length in LENGTHS.items() if item.get_closest_marker(mark)), 0)
 
 
@@ -103,7 +103,7 @@ def _kept_verifiers() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the home of whoever runs it."""
+    """No test reads or writes the home of the user who runs it."""
     for name in [name for name in os.environ if name.startswith("TUNIXRT_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("TUNIXRT_HOME", str(tmp_path / "home"))

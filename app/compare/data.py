@@ -17,7 +17,8 @@ from app.ui.charts.curves import Curves
 from app.ui.words import plural
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.evaluation.run_summary import RunSummary, summarise
-from tunixrt_core.runs.record import Run, RunDir
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import Run
 from tunixrt_core.util.tasks import Progress, Task, Tasks
 
 _KEPT = 12

@@ -16,7 +16,8 @@ from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.export.entries import ExportOptions
 from tunixrt_core.export.files import FileType
-from tunixrt_core.export.formats import EXPORT_FORMATS, left_out_words
+from tunixrt_core.export.formats import EXPORT_FORMATS
+from tunixrt_core.export.writers import left_out_words
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.traces.rendering.chats import ChatFormat
 from tunixrt_core.traces.rendering.styles import ReasoningStyle

@@ -15,7 +15,8 @@ from app.ui.boundary import error_boundary
 from app.ui.charts.board import TICK_BYTES, Board
 from app.ui.charts.curves import Curves
 from app.ui.words import compile_words, progress_line
-from tunixrt_core.runs.record import Run, RunDir, RunState
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import Run, RunState
 
 TICK = 2  # seconds between updates of a run
 LIVE_LOG_BYTES = 3_000  # of the end of the log, at each tick

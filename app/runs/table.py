@@ -14,7 +14,8 @@ from app.ui.components import pick_row, state_column
 from app.ui.words import STATE_WORDS, duration, elapsed
 from tunixrt_core.errors import NotFound
 from tunixrt_core.runs.evaluation_record import EvalRecord
-from tunixrt_core.runs.record import Run, RunDir, RunState
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import Run, RunState
 
 _SPARK_POINTS = 60
 

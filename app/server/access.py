@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tunixrt_core.errors import BrokenFile, OutputError
 from tunixrt_core.settings import Settings, is_strong_token
-from tunixrt_core.util.files import read_text
-from tunixrt_core.util.private import make_private
+from tunixrt_core.util.files.private import make_private
+from tunixrt_core.util.files.regular import read_text
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tunixrt_core.errors import OutputError
 from tunixrt_core.home.redaction import Redactor, known_secrets
 from tunixrt_core.settings import Settings
-from tunixrt_core.util.private import make_private
+from tunixrt_core.util.files.private import make_private
 
 MOST_BYTES = 5 << 20
 OLDER_FILES = 3

@@ -110,6 +110,9 @@ def state_column(label: str = "State", width: int | Literal["small", "medium", "
     return st.column_config.MultiselectColumn(label, options=options, color=colors, width=width)
 
 
+_LOOK: dict[str, Any] = {"hide_index": True, "row_height": 36, "placeholder": "–"}  # of every table
+
+
 def _arrow(rows: Sequence[dict[str, Any]], columns: Collection[str]) -> pa.Table:
     """Rows as Streamlit sends them: pandas would take three times as long per script run."""
     return pa.table({name: pa.array([row.get(name) for row in rows], from_pandas=True) for name in columns})
@@ -122,10 +125,8 @@ def table(
     st.dataframe(
         _arrow(rows, columns),
         column_config=columns,
-        hide_index=True,
         height=height,
-        row_height=36,
-        placeholder="–",
+        **_LOOK,
         key=key,
         alt=alt,
     )
@@ -150,10 +151,8 @@ def pick_row(
     event = st.dataframe(
         _arrow(rows, columns),
         column_config=columns,
-        hide_index=True,
         height=height,
-        row_height=36,
-        placeholder="–",
+        **_LOOK,
         key=f"{key}-{turn}",
         alt=alt,
         on_select="rerun",

@@ -12,6 +12,9 @@ from starlette.testclient import TestClient
 
 from app import state
 from app.api.application import build_api
+from tests.helpers.fakes import FakeBackend
+from tests.helpers.homes import fake_home
+from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
 from tunixrt_core.settings import Settings
 
@@ -25,6 +28,17 @@ def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
     ) as opened:
         state.set_pipeline(opened)
         yield opened
+        state.set_pipeline(None)
+
+
+@pytest.fixture
+def trains(tmp_path: Path) -> Iterator[Pipeline]:
+    """A home with a dataset, whose runs end at once."""
+    with fake_home(tmp_path / "trains", FakeBackend(step_seconds=0.002)) as pipeline:
+        pipeline.traces.ingest_examples(40)
+        pipeline.datasets.build(DatasetSpec("mine", eval_share=0.2))
+        state.set_pipeline(pipeline)
+        yield pipeline
         state.set_pipeline(None)
 
 

@@ -1,4 +1,4 @@
-"""A dry run through the API: queued, watched, stopped; a clear answer for what is not there."""
+"""A dry run through the API: queued, watched, stopped; a clear answer for what is missing."""
 
 from __future__ import annotations
 

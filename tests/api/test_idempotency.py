@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,31 +12,15 @@ from starlette.testclient import TestClient
 
 from app import state
 from tests.api.conftest import trace
-from tests.helpers.fakes import FakeBackend
-from tunixrt_core.datasets.spec import DatasetSpec
-from tunixrt_core.jobs.queue import JobManager
+from tests.helpers.homes import fake_home
 from tunixrt_core.pipeline.pipeline import Pipeline
-from tunixrt_core.settings import Settings
-from tunixrt_core.store.store import open_store
 
-KEY = {"Idempotency-Key": "one press"}
-
-
-def open_home(home: Path, backend: FakeBackend) -> Pipeline:
-    settings = Settings.from_env({"TUNIXRT_HOME": str(home)})
-    store = open_store(settings.database_url)
-    return Pipeline(settings, store, JobManager(store.runs, backend))
+KEY = {"Idempotency-Key": "one click"}
 
 
 @pytest.fixture
-def rt(tmp_path: Path) -> Iterator[Pipeline]:
-    """A home with a dataset, whose runs end at once."""
-    with open_home(tmp_path / "home", FakeBackend(step_seconds=0.002)) as pipeline:
-        pipeline.traces.ingest_examples(40)
-        pipeline.datasets.build(DatasetSpec("mine", eval_share=0.2))
-        state.set_pipeline(pipeline)
-        yield pipeline
-        state.set_pipeline(None)
+def rt(trains: Pipeline) -> Pipeline:
+    return trains
 
 
 @pytest.fixture
@@ -109,7 +92,7 @@ def test_a_key_survives_the_server(tmp_path: Path, rt: Pipeline, api: TestClient
     assert api.post("/runs", json=body, headers=KEY).status_code == 201
     assert rt.queue.wait(30)
     rt.close()
-    with open_home(tmp_path / "home", FakeBackend()) as later:
+    with fake_home(tmp_path / "trains") as later:
         state.set_pipeline(later)
         answer = api.post("/runs", json=body, headers=KEY)
         assert (answer.status_code, answer.json()["id"]) == (200, "r-0001")
@@ -123,7 +106,7 @@ def test_more_train_steps_are_asked_for_once(api: TestClient, rt: Pipeline) -> N
     assert rt.queue.wait(30)
     again = api.post(f"/runs/{run_id}/resume", json=body, headers=KEY)
     assert (again.status_code, again.json()["status"]) == (202, "succeeded")
-    assert api.post(f"/runs/{run_id}/resume", json=body).status_code == 409, "without the key it is asked for again"
+    assert api.post(f"/runs/{run_id}/resume", json=body).status_code == 409, "without the key it is another request"
 
 
 def test_an_evaluation_is_not_answered_anew_by_a_repeated_request(api: TestClient, rt: Pipeline) -> None:

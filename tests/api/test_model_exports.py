@@ -1,4 +1,4 @@
-"""Exports through the API: queued, watched, listed, downloaded; a clear answer for what is not there."""
+"""Exports through the API: queued, watched, listed, downloaded; a clear answer for what is missing."""
 
 from __future__ import annotations
 

@@ -12,22 +12,17 @@ from starlette.testclient import TestClient
 
 from app import state
 from tests.helpers.conversations import TOOL, talk
-from tests.helpers.fakes import FakeBackend
+from tests.helpers.homes import fake_home
 from tests.pages.conftest import evaluate, make_run
 from tunixrt_core.datasets.spec import DatasetSpec
-from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import Run, RunStatus
-from tunixrt_core.settings import Settings
-from tunixrt_core.store.store import open_store
 from tunixrt_core.tunix_backend.availability import is_tunix_available
 
 
 @pytest.fixture
 def rt(tmp_path: Path) -> Iterator[Pipeline]:
-    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
-    store = open_store(settings.database_url)
-    with Pipeline(settings, store, JobManager(store.runs, FakeBackend())) as opened:
+    with fake_home(tmp_path / "home") as opened:
         opened.traces.ingest_examples(60)
         opened.datasets.build(DatasetSpec("examples"))
         state.set_pipeline(opened)

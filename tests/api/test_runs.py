@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +12,8 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app import state
-from tests.helpers.fakes import FakeBackend
-from tunixrt_core.datasets.spec import DatasetSpec
-from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
 from tunixrt_core.settings import Settings
-from tunixrt_core.store.store import open_store
-
-
-@pytest.fixture
-def trains(tmp_path: Path) -> Iterator[Pipeline]:
-    """A home with a dataset, whose runs end at once."""
-    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "trains")})
-    store = open_store(settings.database_url)
-    with Pipeline(settings, store, JobManager(store.runs, FakeBackend(step_seconds=0.002))) as pipeline:
-        pipeline.traces.ingest_examples(40)
-        pipeline.datasets.build(DatasetSpec("mine", eval_share=0.2))
-        state.set_pipeline(pipeline)
-        yield pipeline
-        state.set_pipeline(None)
 
 
 @pytest.fixture

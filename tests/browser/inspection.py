@@ -81,16 +81,16 @@ def contrasts(page: Any) -> dict[str, float]:
 
 
 def unnamed(page: Any) -> list[str]:
-    """Charts, tables and pictures that a screen reader could not tell anything of."""
+    """Charts, tables and pictures that a screen reader has no text for."""
     return list(page.evaluate(_UNNAMED))
 
 
 def tab_stops(page: Any) -> list[dict[str, Any]]:
-    """Where the focus goes with each press of Tab, from the top of a page that is drawn to where nothing has it."""
+    """Where the focus goes with each Tab, from the top of a page that is drawn to where nothing has it."""
     stops: list[dict[str, Any]] = []
     for _ in range(MOST_STOPS):
         page.keyboard.press("Tab")
         if (stop := page.evaluate(_FOCUS)) is None:
             return stops
         stops.append(stop)
-    raise AssertionError(f"{MOST_STOPS} presses of Tab do not reach the end of the page")
+    raise AssertionError(f"{MOST_STOPS} times Tab do not reach the end of the page")

@@ -83,7 +83,7 @@ def served(home: Path, *options: str) -> Iterator[Server]:
 def take(server: Server, shots: tuple[Shot, ...], folder: Path, *, width: int, dark: bool) -> list[str]:
     """Draw these pages into `folder`. What the browser complained about, as lines."""
     with browsing() as browser, visiting(browser, server.url, size=(width, 900), dark=dark) as visitor:
-        visitor.page.goto(server.greeting.split()[-1])  # signs in, where a token is asked for
+        visitor.page.goto(server.greeting.split()[-1])  # signs in, where a token is required
         visitor.page.locator("h1, .st-key-empty-home").first.wait_for()
         for shot in shots:
             _take(visitor, shot, folder / f"{shot.name}-{'dark' if dark else 'light'}.png", width)

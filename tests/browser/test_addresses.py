@@ -1,4 +1,4 @@
-"""What is looked at stands in the address: a reload, the button "back" and a second tab show the same."""
+"""What is looked at is in the address: a reload, the button "back" and a second tab show the same."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 TRAINING_MS = 480_000
-TRAIN_STEPS = 400  # of about 20 ms: more than pass while a button is pressed
+TRAIN_STEPS = 400  # of about 20 ms: more than pass during a click
 
 
 def make_dataset(visitor: Visitor) -> None:

@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium"),
 ]
 
-# address, and the heading that stands there
+# address, and the heading of that page
 PAGES = [
     ("", "Overview"),
     ("traces", "Traces"),
@@ -113,7 +113,7 @@ def test_tab_goes_through_the_menu_and_then_down_the_page(visitor: Visitor) -> N
     first_main = places.index("main")
     assert "sidebar" in places[:first_main]
     assert set(places[first_main:]) == {"main"}
-    # top to bottom: what is further down is not reached before what stands clearly above it, column by column
+    # top to bottom: what is further down is not reached before what is clearly above it, column by column
     left = [stop for stop in stops[first_main:] if stop["left"] < 500]
     assert [stop["top"] for stop in left] == sorted(stop["top"] for stop in left), left
 

@@ -51,7 +51,7 @@ def test_a_deep_link_asks_for_the_token_and_leads_on_to_its_page(browser: Any, g
         visitor.page.get_by_role("button", name="Sign in").click()
         visitor.page.wait_for_url("**/system")
         visitor.page.get_by_role("heading", name="System", exact=True).wait_for()
-        # the two 401 are what was asked for: the page without the token, and the wrong one
+        # the two 401 are meant: the page without the token, and the wrong one
         assert [p for p in visitor.watch.problems if "401" not in p] == []
 
 

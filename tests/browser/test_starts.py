@@ -1,4 +1,4 @@
-"""A press is a press: a double click, a page loaded again in the middle, and the same again on purpose."""
+"""One click starts one thing: a double click, a page loaded again in the middle, and the same again on purpose."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class Visitor:
         self.settle()
 
     def download(self, key: str, name: str = "") -> Path:
-        """Press a download button or link, the one called `name` where there are more; where the file lies."""
+        """Click a download button or link, the one called `name` where there are more; the path of the file."""
         self.settle()
         before = len(self.downloads)
         self.page.locator(f".st-key-{key} button, .st-key-{key} a").filter(has_text=name).first.click()
@@ -114,7 +114,7 @@ class Visitor:
             if len(self.downloads) > before:
                 return Path(self.downloads[-1].path())
             self.page.wait_for_timeout(100)
-        raise AssertionError(f"no download began within 60 s of a press on {key!r}")
+        raise AssertionError(f"no download began within 60 s of a click on {key!r}")
 
     def sees(self, text: str, timeout: float = 30_000) -> None:
         self.page.get_by_text(text).first.wait_for(timeout=timeout)

@@ -11,7 +11,8 @@ from tests.helpers.command import tunixrt
 from tests.tunix_backend.conftest import make_manifest
 from tunixrt_core.cli.exit_codes import ExitCode
 from tunixrt_core.jobs.accelerator import Accelerator
-from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.settings import Settings
 
 pytestmark = pytest.mark.tunix

@@ -14,8 +14,9 @@ import pytest
 
 from tests.helpers import forked
 from tests.helpers.command import tunixrt, tunixrt_process
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import ChangeMetric, TrainMetric
-from tunixrt_core.runs.record import RunDir, RunStatus
+from tunixrt_core.runs.record import RunStatus
 
 pytestmark = pytest.mark.tunix
 
@@ -172,7 +173,7 @@ def test_sigterm_keeps_a_checkpoint_says_so_and_has_an_exit_code_of_its_own(home
     assert tunixrt("runs", "save", folder.path, home=home).returncode == 0
     deadline = time.monotonic() + 60
     while not any(r.kind == "checkpoint" and r.reason == "asked" for r in folder.metrics()[0]):
-        assert time.monotonic() < deadline, "the checkpoint that was asked for is not saved"
+        assert time.monotonic() < deadline, "the requested checkpoint is not saved"
         time.sleep(0.02)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Ctrl-C while a file is read: nothing of it is stored, and that is said."""
+"""Ctrl-C while a file is read: no row is stored, and that is said."""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ import pytest
 
 from tests.helpers.command import tunixrt
 from tunixrt_core.manifest.manifest import load_manifest
-from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.tunix_backend.availability import is_tunix_available
 
 

@@ -16,7 +16,8 @@ from tests.conftest import REPOSITORY
 from tests.helpers.command import environment, tunixrt
 from tunixrt_core.cli.main import app
 from tunixrt_core.pipeline.pipeline import open_home
-from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.traces.trace import Step, Trace
 
 PROMPT = "What is \x1b[31m6 * 7\x1b[0m, und wie groß\x9b2J?\n" + 120 * "x"

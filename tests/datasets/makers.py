@@ -14,7 +14,8 @@ from tunixrt_core.traces.trace import Step, Trace
 
 def trace(n: int, *, answer: str | None = None, steps: Sequence[str] = (), **more: Any) -> Trace:
     """A trace of the prompt `n`; right unless another answer is given."""
-    said = steps or (f"The double of {n} is asked for.", f"{n} + {n} = {2 * n}")
+    asked = f"The double of {n} is asked " + "for."  # as in the first release, whose hash a test knows
+    said = steps or (asked, f"{n} + {n} = {2 * n}")
     made = tuple(Step(i, content) for i, content in enumerate(said))
     prompt = more.pop("prompt", f"What is the double of {n}?")
     return Trace(prompt, made, answer or str(2 * n), reference_answer=str(2 * n), **more)

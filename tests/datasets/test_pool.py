@@ -12,7 +12,7 @@ from tunixrt_core.datasets.spec import DatasetSpec
 
 
 def candidates(n: int) -> Iterator[Candidate]:
-    """Newest first, three traces a prompt."""
+    """Newest first, three traces per prompt."""
     for i in range(n, 0, -1):
         yield Candidate(i, sha256(f"trace {i}".encode()).hexdigest(), sha256(f"prompt {i // 3}".encode()).hexdigest())
 

@@ -1,4 +1,4 @@
-"""Every selection takes what it says, whatever the order of the candidates; groups never stand on both sides."""
+"""Every selection takes what it says, whatever the order of the candidates; groups are never on both sides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dataset specs: old ones go on, new fields change no old hash, and what cannot be built is named by its field."""
+"""Dataset specs: old ones work, new fields change no old hash, and what cannot be built is named by its field."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def test_an_evaluation_under_way_has_no_summary_of_an_older_one(manifest: RunMan
 
 
 class Counting:
-    """Counts the prompts that reach the generator, and stops after so many batches."""
+    """Counts the prompts that reach the generator, and stops after a number of batches."""
 
     compiles = 1
 

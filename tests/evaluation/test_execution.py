@@ -15,7 +15,8 @@ from tunixrt_core.evaluation.predictions import EvalState
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.evaluation_record import Target
-from tunixrt_core.runs.record import RunDir, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.training.execution import execute_training, run_folder_of
 from tunixrt_core.training.trainer import LoadGenerator
 

@@ -25,7 +25,7 @@ from tunixrt_core.traces.rendering.tool_forms import HERMES, LLAMA, ToolForm, wr
 from tunixrt_core.traces.scores import ScoredTrace
 from tunixrt_core.traces.trace import Trace
 from tunixrt_core.training.trainer import Sampling
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files.atomic import write_json
 
 WHOLE = "<reasoning>\nat 3\n2 forward is 5\n</reasoning>\n<answer>5</answer>"
 CUT = "<reasoning>\nat 3\n2 forward"

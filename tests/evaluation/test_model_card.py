@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.makers import write_evaluation
 from tunixrt_core.evaluation.model_card import model_card
 from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.traces.examples import example_traces
 from tunixrt_core.traces.rows import to_row
 from tunixrt_core.training.model_export import ExportCheck, ExportLayout, ExportReport

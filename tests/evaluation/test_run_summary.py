@@ -11,7 +11,8 @@ import pytest
 from tests.helpers.makers import write_evaluation
 from tunixrt_core.errors import NotFound
 from tunixrt_core.evaluation.run_summary import summarise
-from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunState, RunStatus
 
 
 def run(tmp_path: Path, *records: dict[str, Any]) -> RunDir:

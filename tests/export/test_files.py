@@ -1,4 +1,4 @@
-"""Packed and Parquet files hold what the lines hold, in the same bytes each time; and what stands beside them."""
+"""Packed and Parquet files hold what the lines hold, in the same bytes each time; and have a sidecar."""
 
 from __future__ import annotations
 

@@ -273,7 +273,7 @@ def test_without_right_and_wrong_the_higher_score_is_chosen() -> None:
     traces = [Trace("2+3?", (Step(0, f"way {i}"),), "5", reference_answer="5") for i in range(5)]
     scores = Scores({trace.content_hash: [rated(float(i))] for i, trace in enumerate(traces[:4])})
     pairs = rows("preference", traces, scores_of=scores, options=ExportOptions(ReasoningStyle.PLAIN))
-    # the best with the worst; no trace stands in two pairs
+    # the best with the worst; no trace is in two pairs
     assert [(row["chosen"], row["rejected"]) for row in pairs] == [
         ("way 3\n#### 5", "way 0\n#### 5"),
         ("way 2\n#### 5", "way 1\n#### 5"),

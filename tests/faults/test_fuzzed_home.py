@@ -22,7 +22,7 @@ from tests.helpers.makers import write_evaluation
 from tests.pipeline.test_pipeline import open_with
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.pipeline.pipeline import Pipeline
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.settings import Settings
 
 RUNS = ("r-0001", "r-0002", "r-0003")

@@ -18,7 +18,8 @@ import pytest
 from tests.helpers.fakes import FakeBackend
 from tests.helpers.servers import Server, start_server
 from tests.pipeline.test_pipeline import manifest_of, open_with
-from tunixrt_core.runs.record import RunDir, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.settings import Settings
 
 PLANTED = """
@@ -105,7 +106,7 @@ def test_runs_that_waited_when_the_server_was_killed_are_queued_again_in_their_o
         kept = {}
         for run in (first, *waiting):
             folder = RunDir(Path(run.directory))
-            # what a killed process leaves: its name in the states, and nothing of it alive
+            # what a killed process leaves: its name in the states, and no process alive
             kept[run.id] = replace(folder.state(), process="999999999:1:gone"), folder.queued_file.exists()
         assert [there for _, there in kept.values()] == [False, True, True, True]
         left = {run.id: (RunDir(Path(run.directory)), kept[run.id][0]) for run in (first, *waiting)}

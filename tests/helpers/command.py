@@ -86,7 +86,7 @@ def _written(text: TextIOWrapper) -> str:
 
 @contextmanager
 def _process(environ: dict[str, str]) -> Iterator[None]:
-    """While inside, this process has these variables and no handler of logs, and lies in the repository."""
+    """While inside, this process has these variables and no handler of logs, and works in the repository."""
     names = ("argv", "stdin", "stdout", "stderr", "excepthook")
     before = {name: getattr(sys, name) for name in names}
     variables, folder, root = dict(os.environ), Path.cwd(), logging.getLogger()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tunixrt_core.errors import TrainingError
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import CheckpointMetric, EvalMetric, TrainMetric
-from tunixrt_core.runs.record import RunDir
 from tunixrt_core.traces.rows import read_rows
 from tunixrt_core.training.memory import MemoryNeed
 from tunixrt_core.training.model_export import ExportCheck, Exporter, ExportReport, ModelExportOptions
@@ -30,7 +30,7 @@ from tunixrt_core.training.trainer import (
     TrainObserver,
     TrainOutcome,
 )
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files.atomic import write_json
 
 
 class FakeBackend:

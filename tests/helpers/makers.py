@@ -11,8 +11,9 @@ from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, EvalState
 from tunixrt_core.evaluation.sets.setup import EvalSetRef, EvalSetup
 from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest
 from tunixrt_core.runs.evaluation_record import Target
-from tunixrt_core.runs.record import RunDir, RunStatus
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.util.files.atomic import write_json
 
 
 def make_manifest(tmp_path: Path, *, train_steps: int, eval_rows: int = 3) -> RunManifest:

@@ -21,7 +21,7 @@ START_SECONDS = 60
 
 @dataclass
 class Server:
-    """A running `python -m app`, and the address that it printed. What it writes to stderr lies in `log`."""
+    """A running `python -m app`, and the address that it printed. What it writes to stderr is in `log`."""
 
     process: subprocess.Popen[str]
     port: int

@@ -11,20 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.fakes import FakeBackend
+from tests.helpers.homes import fake_home
 from tests.helpers.makers import write_evaluation
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.home.diagnostics import RUN_LOG_LINES, diagnostics, file_name
-from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import Alert, SampleAnswer, TrainMetric
-from tunixrt_core.runs.record import RunDir, RunStatus
+from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.settings import Settings
-from tunixrt_core.store.store import open_store
 from tunixrt_core.traces.trace import Step, Trace
 from tunixrt_core.training.recorder import RunRecorder
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files.atomic import write_json
 
 SECRETS = {
     "token": "a-token-that-was-kept-4711",
@@ -68,9 +67,7 @@ LEAKS = "\n".join(
 
 @pytest.fixture
 def rt(tmp_path: Path) -> Pipeline:
-    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
-    store = open_store(settings.database_url)
-    return Pipeline(settings, store, JobManager(store.runs, FakeBackend()))
+    return fake_home(tmp_path / "home")
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from tests.pipeline.test_pipeline import open_with
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import BrokenFile, Conflict
 from tunixrt_core.pipeline.pipeline import Pipeline
-from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.settings import Settings
 
 

@@ -72,7 +72,7 @@ def test_scores_that_an_export_carries_come_back_with_the_traces(format: str) ->
         assert item.scores
 
 
-# no pair, no steps to score, one row a prompt
+# no pair, no steps to score, one row per prompt
 LEAVE_OUT = ("preference", "stepwise", "grpo")
 
 

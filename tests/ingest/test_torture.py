@@ -16,15 +16,12 @@ from typing import Any
 import pytest
 
 from tests.conftest import LONG
-from tests.helpers.fakes import FakeBackend
+from tests.helpers.homes import fake_home
 from tunixrt_core.errors import UnreadableFile
 from tunixrt_core.ingest.files.opening import MAX_LINE_BYTES
 from tunixrt_core.ingest.reader import read_traces
 from tunixrt_core.ingest.report import ImportReport, RowError
-from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.pipeline.pipeline import Pipeline
-from tunixrt_core.settings import Settings
-from tunixrt_core.store.store import open_store
 from tunixrt_core.traces.trace import Trace
 
 
@@ -251,9 +248,7 @@ def test_a_truncated_gzip_file_is_refused_as_a_whole(rt: Pipeline, tmp_path: Pat
 
 @pytest.fixture
 def rt(tmp_path: Path) -> Iterator[Pipeline]:
-    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
-    store = open_store(settings.database_url)
-    with Pipeline(settings, store, JobManager(store.runs, FakeBackend())) as pipeline:
+    with fake_home(tmp_path / "home") as pipeline:
         yield pipeline
 
 

@@ -8,15 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.fakes import FakeBackend
+from tests.helpers.homes import fake_home
 from tests.helpers.makers import make_manifest
 from tunixrt_core.errors import Conflict, InvalidEvaluation, StoreError
 from tunixrt_core.evaluation.predictions import EvalDir, EvalState
 from tunixrt_core.evaluation.sets.setup import EvalRequest
-from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import Run, RunStatus
-from tunixrt_core.settings import Settings
-from tunixrt_core.store.store import open_store
 from tunixrt_core.util.processes import this_process
 
 
@@ -27,9 +25,7 @@ def backend() -> FakeBackend:
 
 @pytest.fixture
 def rt(tmp_path: Path, backend: FakeBackend) -> Iterator[Pipeline]:
-    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home"), "TUNIXRT_ALLOW": str(tmp_path)})
-    store = open_store(settings.database_url)
-    with Pipeline(settings, store, JobManager(store.runs, backend)) as pipeline:
+    with fake_home(tmp_path / "home", backend, TUNIXRT_ALLOW=str(tmp_path)) as pipeline:
         yield pipeline
 
 
@@ -41,7 +37,7 @@ def run(rt: Pipeline, tmp_path: Path) -> Run:
 
 
 def hold_the_queue(rt: Pipeline, backend: FakeBackend, tmp_path: Path) -> Run:
-    """A run that goes on until it is stopped."""
+    """A run that continues until it is stopped."""
     backend.step_seconds = 0.02
     manifest = make_manifest(tmp_path, train_steps=5000)
     return rt.runs.start(manifest.model_copy(update={"output_dir": str(tmp_path / "busy")}))

@@ -11,8 +11,9 @@ import pytest
 from tunixrt_core.evaluation.predictions import EvalState
 from tunixrt_core.jobs.accelerator import Holder
 from tunixrt_core.jobs.holding import DeviceMemory, held_by_evaluation, held_by_training
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import TrainMetric
-from tunixrt_core.runs.record import RunDir, RunStatus
+from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.training.recorder import RunRecorder
 from tunixrt_core.util.host import memory_use
 from tunixrt_core.util.processes import this_process

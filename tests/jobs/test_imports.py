@@ -1,4 +1,4 @@
-"""Files on their way: one at a time, watched while they are read, and gone without a trace when stopped."""
+"""Imports in progress: one at a time, watched while they are read, and gone without a trace when stopped."""
 
 from __future__ import annotations
 
@@ -10,20 +10,15 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.helpers.fakes import FakeBackend
+from tests.helpers.homes import fake_home
 from tunixrt_core.errors import Stopped, UnreadableFile
 from tunixrt_core.ingest.report import Diagnosis, ImportReport
-from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.pipeline.pipeline import Pipeline
-from tunixrt_core.settings import Settings
-from tunixrt_core.store.store import open_store
 
 
 @pytest.fixture
 def rt(tmp_path: Path) -> Iterator[Pipeline]:
-    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
-    store = open_store(settings.database_url)
-    with Pipeline(settings, store, JobManager(store.runs, FakeBackend())) as pipeline:
+    with fake_home(tmp_path / "home") as pipeline:
         yield pipeline
 
 

@@ -1,4 +1,4 @@
-"""Exports in the queue: into the run's folder, one a layout, listed whoever made them, failures in words."""
+"""Exports in the queue: into the run's folder, one per layout, listed with those of the command, failures in words."""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.jobs.questions import Questions
 from tunixrt_core.jobs.queue import JobManager, WaitingJob
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.training.execution import run_folder_of
 from tunixrt_core.training.trainer import Generation, Generator, LoadGenerator
 

@@ -13,7 +13,8 @@ from tests.helpers.makers import Records, make_manifest
 from tunixrt_core.errors import ShuttingDown, StoreError
 from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.jobs.queue import JobManager
-from tunixrt_core.runs.record import RunDir, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.training.execution import run_folder_of
 
 

@@ -1,4 +1,4 @@
-"""What is asked for twice under one request id is started once, over threads, failures, and processes that die."""
+"""The same request id starts its work once, over threads, failures, and processes that die."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run starts from fits its model and method, and lies in the ranges that are called usual."""
+"""What a run starts from fits its model and method, and is in the usual ranges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clone differs in what was asked for and in nothing else, and says so."""
+"""A clone differs in the requested values and in nothing else, and says so."""
 
 from __future__ import annotations
 

@@ -13,23 +13,19 @@ from streamlit.testing.v1 import AppTest
 
 from app import state
 from tests.conftest import REPOSITORY
-from tests.helpers.fakes import FakeBackend
+from tests.helpers.homes import fake_home
 from tunixrt_core.datasets.spec import DatasetSpec
-from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import Alert, CheckpointMetric, EvalMetric, TrainMetric
-from tunixrt_core.runs.record import Run, RunDir, RunStatus
-from tunixrt_core.settings import Settings
-from tunixrt_core.store.store import open_store
+from tunixrt_core.runs.record import Run, RunStatus
 from tunixrt_core.training.recorder import RunRecorder
 
 
 @contextmanager
 def opened(home: Path) -> Iterator[Pipeline]:
     """A pipeline on this home. Real but for the trainer, so that runs of every kind take no time."""
-    settings = Settings.from_env({"TUNIXRT_HOME": str(home)})
-    store = open_store(settings.database_url)
-    with Pipeline(settings, store, JobManager(store.runs, FakeBackend())) as pipeline:
+    with fake_home(home) as pipeline:
         yield pipeline
 
 

@@ -1,4 +1,4 @@
-"""Evaluations: who leads, what one has right that the other has not, every answer; and a start that is one press."""
+"""Evaluations: who leads, what one has right that the other has not, every answer; and a start that is one click."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def test_the_leaderboard_ranks_all_models_of_one_eval_set(filled: Pipeline, run:
     text = words(open_page("evaluations.py"))
     board = text[text.index("<table class='iv'>") :]
     places = [board.index(f"{name}, train step") for name in (second.id, run.id)]
-    assert places == sorted(places), "at equal scores the newer stands first"
+    assert places == sorted(places), "at equal scores the newer is listed first"
     assert board.index("base · evaluated for") > max(places)
-    assert board.count("base · evaluated for") == 1, "the same base model stands once"
+    assert board.count("base · evaluated for") == 1, "the same base model is listed once"
 
 
 def test_another_score_gives_another_board(filled: Pipeline, run: Run) -> None:

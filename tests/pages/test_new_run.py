@@ -1,4 +1,4 @@
-"""New run: the plan before, one run for one press, and a button that says what will happen."""
+"""New run: the plan before, one run for one click, and a button that says what will happen."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_form_that_is_loaded_again_knows_what_it_has_started(filled: Pipeline)
     assert filled.queue.wait(30)
     again = open_page("new_run.py", form="0123abcd")
     assert "r-0001 was started with these settings." in words(again)
-    assert "start-run" not in keys(again), "a second click on the first button must not press the next one"
+    assert "start-run" not in keys(again), "a second click on the first button must not reach the next one"
     assert again.button(key="start-run-1").label == "Start another run"
     assert press(again, "open-r-0001").query_params["run"] == "r-0001"
     assert len(filled.runs.page().items) == 1
@@ -136,7 +136,7 @@ def test_a_clone_fills_the_form_and_marks_what_is_changed(filled: Pipeline) -> N
     assert filled.queue.wait(30)
     asked = started.manifest
     assert (asked["optimizer"]["learning_rate"], asked["batch"]["size"]) == (1e-3, 7)
-    assert asked["optimizer"]["b2"] == 0.95, "what has no field comes along"
+    assert asked["optimizer"]["b2"] == 0.95, "what has no field is kept"
 
 
 def test_another_duration_of_a_clone_says_what_it_was(filled: Pipeline) -> None:

@@ -12,7 +12,7 @@ from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.tunix_backend.availability import is_tunix_available
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files.atomic import write_json
 
 
 def test_an_empty_home_offers_three_ways_to_begin(rt: Pipeline) -> None:
@@ -67,7 +67,7 @@ def outdate(rt: Pipeline) -> None:
     summary = EvalDir.of(record).summary()
     assert summary is not None
     write_json(EvalDir.of(record).summary_file, {**summary, "scorers": {**summary["scorers"], "exact_match": 0}})
-    rt.registry.mirror_evaluation(record.id, EvalDir.of(record))
+    rt.registry.evals.mirror(record.id, EvalDir.of(record))
 
 
 def test_one_click_scores_again(filled: Pipeline) -> None:

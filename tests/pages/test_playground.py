@@ -27,7 +27,7 @@ def run(filled: Pipeline) -> Run:
 
 
 def ask(rt: Pipeline, app: AppTest) -> AppTest:
-    """Press Ask and wait for the answers."""
+    """Click Ask and wait for the answers."""
     press(app, "ask")
     assert rt.queue.wait(30)
     return checked(app.run())

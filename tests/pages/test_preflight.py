@@ -18,7 +18,8 @@ from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.pipeline.pipeline import Pipeline
-from tunixrt_core.runs.record import RunDir, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
 from tunixrt_core.training.preflight import Preflight, RowView
@@ -44,7 +45,7 @@ class ChecksForReal(FakeBackend):
 
 @pytest.fixture
 def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
-    # AppTest runs the page it came from again, not the one it was led to: what is asked for must be there at once
+    # AppTest runs the page it came from again, not the one it was led to: what was requested must be shown at once
     monkeypatch.setattr("app.ui.background.PATIENCE", 30)
     settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home"), "TUNIXRT_ALLOW": str(tmp_path)})
     store = open_store(settings.database_url)

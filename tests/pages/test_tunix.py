@@ -1,4 +1,4 @@
-"""Export and manifest: works without Tunix, follows every field, and what it shows can be run as it stands."""
+"""Export and manifest: works without Tunix, follows every field, and what it shows can be run as it is."""
 
 from __future__ import annotations
 

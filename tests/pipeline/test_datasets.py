@@ -149,7 +149,7 @@ def test_lengths_by_a_model_s_tokenizer(rt: Pipeline) -> None:
     assert rt.datasets.lengths("d", model="tiny").counted_by == "tiny tokenizer"
 
 
-@pytest.mark.skipif(not GSM8K.exists(), reason="GSM8K is not there")
+@pytest.mark.skipif(not GSM8K.exists(), reason="GSM8K is missing")
 def test_every_answer_of_gsm8k_is_right_and_no_row_has_a_fault_that_it_does_not_have(rt: Pipeline) -> None:
     rt.traces.ingest(GSM8K, source_label="gsm8k")
     rt.datasets.build(DatasetSpec("gsm8k", source="gsm8k", gates=dict.fromkeys(GATES, "warn")))

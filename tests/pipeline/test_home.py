@@ -21,10 +21,12 @@ from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.pipeline.home import CHECK, MEASURE
 from tunixrt_core.pipeline.pipeline import Pipeline
-from tunixrt_core.runs.record import Run, RunDir, RunStatus
+from tunixrt_core.runs.evaluation_record import EvalRecord
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import Run, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files.atomic import write_json
 
 
 @pytest.fixture
@@ -112,7 +114,8 @@ def test_a_failed_run_needs_attention_until_it_is_seen(rt: Pipeline) -> None:
     assert [again.target for again in rt.home.attention()] == [run.id]
 
 
-def test_answers_are_scored_again_when_a_scorer_has_a_newer_version(rt: Pipeline) -> None:
+def scored_by_an_older_scorer(rt: Pipeline) -> tuple[Run, EvalRecord, dict[str, Any]]:
+    """A run, its evaluation, and the summary that this evaluation had before an older version was written into it."""
     run = trained(rt)
     rt.evaluations.start(run.id, ["tuned"])
     assert rt.queue.wait(30)
@@ -120,7 +123,12 @@ def test_answers_are_scored_again_when_a_scorer_has_a_newer_version(rt: Pipeline
     summary = EvalDir.of(record).summary()
     assert summary is not None
     write_json(EvalDir.of(record).summary_file, {**summary, "scorers": {**summary["scorers"], "exact_match": 0}})
-    rt.registry.mirror_evaluation(record.id, EvalDir.of(record))
+    return run, record, summary
+
+
+def test_answers_are_scored_again_when_a_scorer_has_a_newer_version(rt: Pipeline) -> None:
+    run, record, summary = scored_by_an_older_scorer(rt)
+    rt.registry.evals.mirror(record.id, EvalDir.of(record))
     (item,) = rt.home.attention()
     assert (item.kind, item.action, item.target) == ("stale", "score again", record.id)
     before = record.created_at
@@ -134,13 +142,7 @@ def test_answers_are_scored_again_when_a_scorer_has_a_newer_version(rt: Pipeline
 
 
 def test_starting_an_evaluation_again_scores_anew_what_older_scorers_scored(rt: Pipeline) -> None:
-    run = trained(rt)
-    rt.evaluations.start(run.id, ["tuned"])
-    assert rt.queue.wait(30)
-    (record,) = rt.evaluations.records(run.id)
-    summary = EvalDir.of(record).summary()
-    assert summary is not None
-    write_json(EvalDir.of(record).summary_file, {**summary, "scorers": {**summary["scorers"], "exact_match": 0}})
+    run, record, summary = scored_by_an_older_scorer(rt)
     rt.evaluations.start(run.id, ["tuned"])
     assert rt.queue.wait(30)
     assert EvalDir.of(record).summary() == summary

@@ -1,4 +1,4 @@
-"""The verbs in order, through the real store and the real queue."""
+"""The operations in order, through the real store and the real queue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
-from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import Run, RunState, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import open_store
@@ -61,7 +62,7 @@ def test_an_import_adds_up_and_a_second_one_adds_nothing(rt: Pipeline) -> None:
     assert (second.read, second.inserted, second.duplicate, second.rejected) == (3, 0, 1, 2)
 
 
-@pytest.mark.skipif(not GSM8K.exists(), reason="GSM8K is not there")
+@pytest.mark.skipif(not GSM8K.exists(), reason="GSM8K is missing")
 def test_gsm8k_comes_in_whole_and_only_once(rt: Pipeline) -> None:
     first, second = rt.traces.ingest(GSM8K), rt.traces.ingest(GSM8K)
     assert (first.read, first.inserted, first.rejected, first.format) == (7473, 7473, 0, "gsm8k")
@@ -348,13 +349,17 @@ def test_the_state_of_tunix_is_known_without_importing_it(rt: Pipeline) -> None:
     assert "pip install" in status.to_dict()["install"]
 
 
+def one_trained_and_one_running(rt: Pipeline, backend: FakeBackend) -> tuple[Run, Run]:
+    first = rt.runs.start(manifest_of(rt))
+    assert rt.queue.wait(60)
+    backend.step_seconds = 0.05
+    return first, rt.runs.start(rt.manifests.build("mine", model_id="tiny", hyperparams={"train_steps": 500}))
+
+
 def test_an_evaluation_that_is_under_way_is_not_queued_again(settings: Settings) -> None:
     backend = FakeBackend()
     with open_with(settings, backend) as rt:
-        first = rt.runs.start(manifest_of(rt))
-        assert rt.queue.wait(60)
-        backend.step_seconds = 0.05
-        second = rt.runs.start(rt.manifests.build("mine", model_id="tiny", hyperparams={"train_steps": 500}))
+        first, second = one_trained_and_one_running(rt, backend)
         queued = rt.evaluations.start(first.id)
         assert rt.evaluations.start(first.id) == queued
         assert len(rt.jobs.queued()) == 2
@@ -366,10 +371,7 @@ def test_an_evaluation_that_is_under_way_is_not_queued_again(settings: Settings)
 def test_stopping_a_run_stops_its_evaluations_too(settings: Settings) -> None:
     backend = FakeBackend()
     with open_with(settings, backend) as rt:
-        first = rt.runs.start(manifest_of(rt))
-        assert rt.queue.wait(60)
-        backend.step_seconds = 0.05
-        second = rt.runs.start(rt.manifests.build("mine", model_id="tiny", hyperparams={"train_steps": 500}))
+        first, second = one_trained_and_one_running(rt, backend)
         rt.evaluations.start(first.id)
         rt.runs.stop(first.id)
         assert {e.status for e in rt.evaluations.records(first.id)} == {RunStatus.STOPPED}

@@ -1,4 +1,4 @@
-"""Runs that are there: trained for longer, saved, cloned and compared, through the real store and the real queue."""
+"""Existing runs: trained for longer, saved, cloned and compared, through the real store and the real queue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.variants import Difference
 from tunixrt_core.pipeline.foreground import Foreground
 from tunixrt_core.pipeline.pipeline import Pipeline
-from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import Run, RunState, RunStatus
 from tunixrt_core.settings import Settings
 
 

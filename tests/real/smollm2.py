@@ -43,7 +43,7 @@ class NotHere(Exception):
 
 
 def model_directory() -> Path:
-    """The converted model's directory; downloads and converts it where it is not there. Raises NotHere."""
+    """The converted model's directory; downloads and converts it where it is missing. Raises NotHere."""
     folder = models_folder()
     directory = folder / NAME
     if directory.is_dir():

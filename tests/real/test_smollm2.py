@@ -18,7 +18,8 @@ from tunixrt_core.evaluation.predictions import Prediction
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.ingest.reader import read_traces
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.runs.record import RunDir, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.traces.rendering.chats import ChatFormat
 from tunixrt_core.training.execution import execute_training
 from tunixrt_core.training.model_export import ExportLayout

@@ -42,7 +42,7 @@ def empty_server() -> str:
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    """Of a SQLite database that is not there yet."""
+    """Of a SQLite database that does not exist yet."""
     return f"sqlite:///{tmp_path / 'made' / 'store.db'}"
 
 

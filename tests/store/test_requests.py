@@ -1,4 +1,4 @@
-"""Request ids in the store: one owner each, whoever asks first."""
+"""Request ids in the store: one owner each, the first that asks."""
 
 from __future__ import annotations
 

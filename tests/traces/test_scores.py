@@ -1,4 +1,4 @@
-"""Scores that come with a trace: finite, named, and of steps that are there."""
+"""Scores that come with a trace: finite, named, and of existing steps."""
 
 from __future__ import annotations
 

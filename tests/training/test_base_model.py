@@ -10,7 +10,8 @@ import pytest
 from tests.helpers.makers import make_manifest
 from tunixrt_core.errors import BaseChanged, NotFound
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.runs.record import RunDir, RunState
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunState
 from tunixrt_core.training.base_model import (
     accept_base,
     check_base,

@@ -16,8 +16,9 @@ from tests.helpers.makers import Records, make_manifest
 from tunixrt_core.errors import Conflict, InvalidManifest
 from tunixrt_core.jobs.model_exports import execute_export
 from tunixrt_core.manifest.manifest import RunManifest, change_manifest
+from tunixrt_core.runs.folder import NOT_RESUMED, RunDir
 from tunixrt_core.runs.metrics import Known, TrainPlan
-from tunixrt_core.runs.record import NOT_RESUMED, RunDir, RunState, RunStatus
+from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.training.execution import execute_training, run_folder_of
 from tunixrt_core.training.preflight import blocking, warning
 from tunixrt_core.training.recorder import RunRecorder
@@ -154,7 +155,7 @@ def test_a_resume_that_is_stopped_before_its_first_train_step_leaves_the_run_fin
 
 
 class Killed(BaseException):
-    """The process ends here: nothing of it is called again."""
+    """The process ends here: none of its hooks is called again."""
 
 
 @pytest.mark.parametrize("phase", ["loading", "compiling", "training"])

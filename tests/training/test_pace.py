@@ -11,7 +11,8 @@ import pytest
 
 from tests.helpers.makers import make_manifest
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import Run, RunState, RunStatus
 from tunixrt_core.training.pace import Pace, pace_for
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.makers import make_manifest
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import CheckpointMetric, Known, SampleAnswer, SamplesMetric, TrainMetric, TrainPlan
-from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.training.alerts import Watch
 from tunixrt_core.training.recorder import RunRecorder
 

@@ -1,4 +1,4 @@
-"""An attribute that is made at its first use is made once, whoever asks first."""
+"""An attribute that is made at its first use is made once, for all that ask."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def queued() -> Iterator[Tasks[int]]:
 def until_stopped(on_progress: Progress, stop: threading.Event) -> int:
     on_progress("screening", 250, 1_000)
     assert stop.wait(30)
-    raise Stopped("Nothing of it was kept.")
+    raise Stopped("No row was kept.")
 
 
 def test_a_task_tells_its_progress_and_its_result(tasks: Tasks[int]) -> None:
@@ -69,7 +69,7 @@ def test_a_task_that_is_stopped_says_so_and_stays_so(tasks: Tasks[int]) -> None:
     task = tasks.start(until_stopped)
     tasks.stop(task.id)
     ended = tasks.wait(task.id, 10)
-    assert (ended.status, ended.message) == ("stopped", "Nothing of it was kept.")
+    assert (ended.status, ended.message) == ("stopped", "No row was kept.")
     assert tasks.stop(task.id) == ended
     with pytest.raises(Stopped):
         ended.value()

@@ -15,7 +15,7 @@ from tunixrt_core.util.terminals import leave_terminals, terminals_of_this_proce
 
 if TYPE_CHECKING:
     from tunixrt_core.pipeline.foreground import Foreground, Work
-    from tunixrt_core.runs.record import RunDir
+    from tunixrt_core.runs.folder import RunDir
     from tunixrt_core.training.stop import StopRequest
 
 Checkpoint = Annotated[

@@ -20,7 +20,7 @@ from tunixrt_core.evaluation.asked_messages import AskedIn, asked_in
 from tunixrt_core.evaluation.questions import Answered, Question
 from tunixrt_core.pipeline.foreground import Foreground
 from tunixrt_core.runs.evaluation_record import Target
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.traces.conversation import NO_CONVERSATION
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.training.trainer import Sampling

@@ -16,8 +16,8 @@ from tunixrt_core.datasets.gates.registry import GATES
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.errors import BrokenFile, InvalidDataset, UnreadableFile
-from tunixrt_core.util.files import read_text
-from tunixrt_core.util.yaml import MOST_BYTES, NotYaml, load_yaml
+from tunixrt_core.util.files.regular import read_text
+from tunixrt_core.util.files.yaml import MOST_BYTES, NotYaml, load_yaml
 
 _GATE_HELP = (
     f"GATE=off|warn|exclude, with settings after commas: near_duplicate=exclude,threshold=0.9. Gates: "

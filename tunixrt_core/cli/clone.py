@@ -17,7 +17,7 @@ from tunixrt_core.cli.train import train_here
 from tunixrt_core.manifest.manifest import load_run_manifest
 from tunixrt_core.manifest.variants import keep_parent, make_variant, read_changes
 from tunixrt_core.pipeline.foreground import Foreground
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.folder import RunDir
 
 
 def runs_clone(

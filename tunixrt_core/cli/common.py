@@ -11,7 +11,7 @@ import typer
 from tunixrt_core.cli.exit_codes import ExitCode
 from tunixrt_core.cli.show.terminal import err
 from tunixrt_core.errors import NotFound
-from tunixrt_core.runs.record import RUN_ID, RunDir
+from tunixrt_core.runs.folder import RUN_ID, RunDir
 from tunixrt_core.settings import Settings
 
 if TYPE_CHECKING:

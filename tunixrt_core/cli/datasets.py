@@ -16,7 +16,8 @@ from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import err, out
 from tunixrt_core.datasets.gates.findings import GateOutcome
 from tunixrt_core.export.entries import ExportOptions
-from tunixrt_core.export.formats import EXPORT_FORMATS, left_out_words
+from tunixrt_core.export.formats import EXPORT_FORMATS
+from tunixrt_core.export.writers import left_out_words
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.rows import SPLITS, Split
 

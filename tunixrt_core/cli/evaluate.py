@@ -24,7 +24,7 @@ from tunixrt_core.evaluation.results.regression import Verdict, worse
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.ingest.formats.mapping import fields_of
 from tunixrt_core.pipeline.foreground import BASE, Foreground
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.settings import Settings
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.training.trainer import Sampling

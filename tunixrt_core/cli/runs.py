@@ -19,9 +19,10 @@ from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import err, out
 from tunixrt_core.errors import BrokenFile
 from tunixrt_core.pipeline.runs import ask_to_save
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.health import problems_of
 from tunixrt_core.runs.metrics import Alert, to_dict
-from tunixrt_core.runs.record import RunDir, RunStatus
+from tunixrt_core.runs.record import RunStatus
 
 # imported when used, because its options are read from the manifest's fields
 CLONE = {

@@ -19,7 +19,8 @@ from tunixrt_core.cli.show.terminal import err, out
 from tunixrt_core.evaluation.run_summary import summarise
 from tunixrt_core.manifest.manifest import RunManifest, load_manifest
 from tunixrt_core.pipeline.foreground import Foreground
-from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.training.execution import run_folder_of
 from tunixrt_core.training.stop import StopRequest
 

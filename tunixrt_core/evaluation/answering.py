@@ -18,7 +18,7 @@ from tunixrt_core.evaluation.sets.setup import EvalSetup
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.traces.rendering.parse import parse_completion
 from tunixrt_core.training.trainer import Generation, Generator
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files.atomic import write_json
 
 
 def evaluate(

@@ -22,11 +22,12 @@ from tunixrt_core.evaluation.sets.setup import EvalRequest, EvalSetup
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.evaluation_record import Target
-from tunixrt_core.runs.record import RunDir, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.training.backend import Backend
 from tunixrt_core.training.base_model import require_same_base
 from tunixrt_core.training.trainer import Generator
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.processes import this_process
 
 

@@ -9,8 +9,8 @@ from tunixrt_core.errors import BrokenFile, NotFound
 from tunixrt_core.evaluation.results.pairs import latest_results
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.models import HubName, parse_model_name, public_name
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import ChangeMetric, EvalMetric, TrainMetric
-from tunixrt_core.runs.record import RunDir
 from tunixrt_core.training.base_model import read_base
 from tunixrt_core.training.model_export import ExportCheck, ExportLayout, ExportReport
 

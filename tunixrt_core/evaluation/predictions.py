@@ -15,8 +15,8 @@ from tunixrt_core.errors import BrokenFile, InvalidInput
 from tunixrt_core.evaluation.sets.setup import EvalSetup
 from tunixrt_core.runs.evaluation_record import EvalRecord, Target
 from tunixrt_core.runs.record import RunStatus, Seconds
-from tunixrt_core.util.atomic import write_json
-from tunixrt_core.util.files import open_regular, read_object, read_object_or_none
+from tunixrt_core.util.files.atomic import write_json
+from tunixrt_core.util.files.regular import open_regular, read_object, read_object_or_none
 from tunixrt_core.util.processes import process_alive
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from tunixrt_core.evaluation.harvest import model_label, read_output
 from tunixrt_core.evaluation.questions import Answered, Question
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.evaluation_record import Target
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.training.backend import Backend
 from tunixrt_core.training.base_model import require_same_base
 from tunixrt_core.training.trainer import Generation, Generator

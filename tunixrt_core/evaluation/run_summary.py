@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tunixrt_core.evaluation.results.pairs import latest_results
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import Alert, CheckpointMetric, EvalMetric, Losses, Metric, TrainMetric
-from tunixrt_core.runs.record import RunDir, RunStatus
+from tunixrt_core.runs.record import RunStatus
 
 _Kind = TypeVar("_Kind", bound=Metric)
 

@@ -10,12 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.errors import InvalidDataset, OutputError
 from tunixrt_core.export.parquet import Columns, parquet
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.hashing import file_sha256
+
+if TYPE_CHECKING:
+    from tunixrt_core.datasets.versions import DatasetVersion
+    from tunixrt_core.traces.rows import Split
 
 _BLOCK_LINES = 64  # hashed and written at once
 _PACK_LEVEL = 4  # 6 takes four times as long and saves a thirtieth
@@ -63,6 +67,23 @@ class ExportInfo:
     @property
     def meta_path(self) -> Path:
         return self.path.with_name(f"{self.path.name}.meta.json")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportCounts:
+    """The rows of an export, and the traces that give none, by the reason."""
+
+    rows: int
+    left_out: Mapping[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows, "left_out": dict(self.left_out)}
+
+
+def export_name(version: DatasetVersion, format: str, file_type: FileType, split: Split | None = None) -> str:
+    """The name of the file that an export is written to, or saved as."""
+    suffix = "" if format == "tunix_sft" else f".{format}"
+    return f"{version.name}-v{version.version}{suffix}{f'.{split}' if split else ''}.{file_type.value}"
 
 
 def encoded(lines: Iterable[bytes], file_type: FileType = FileType.JSONL, columns: Columns = ()) -> Iterator[bytes]:

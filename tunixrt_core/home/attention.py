@@ -20,8 +20,8 @@ from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.errors import BrokenFile
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.record import Run, RunState, RunStatus
-from tunixrt_core.util.atomic import write_json
-from tunixrt_core.util.files import read_object
+from tunixrt_core.util.files.atomic import write_json
+from tunixrt_core.util.files.regular import read_object
 
 log = logging.getLogger(__name__)
 

@@ -23,11 +23,11 @@ from tunixrt_core.home.disk import measure
 from tunixrt_core.home.redaction import REMOVED, Redactor, known_secrets, names_secret
 from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.jobs.queue import Queue
-from tunixrt_core.runs.record import RunDir, find_run_dirs
+from tunixrt_core.runs.folder import RunDir, find_run_dirs
 from tunixrt_core.settings import Settings
-from tunixrt_core.util.files import open_regular, read_regular
-from tunixrt_core.util.tails import tail
-from tunixrt_core.util.yaml import NotYaml, load_yaml
+from tunixrt_core.util.files.regular import open_regular, read_regular
+from tunixrt_core.util.files.tails import tail
+from tunixrt_core.util.files.yaml import NotYaml, load_yaml
 
 NEWEST_RUNS = 5
 RUN_LOG_LINES = 200

@@ -10,7 +10,7 @@ from typing import Literal
 
 from tunixrt_core import __version__
 from tunixrt_core.errors import TunixRTError
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import open_store

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 
 from tunixrt_core.errors import OutputError
-from tunixrt_core.util.atomic import write_json
-from tunixrt_core.util.files import read_object_or_none
+from tunixrt_core.util.files.atomic import write_json
+from tunixrt_core.util.files.regular import read_object_or_none
 from tunixrt_core.util.hashing import sha256_hex
 
 MOST = 500  # the oldest are deleted; each is the form or the manifest of one run, some KB

@@ -13,13 +13,14 @@ from pathlib import Path
 
 from tunixrt_core.errors import BrokenFile, InvalidManifest, OutputError
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.health import is_object, problems_of
 from tunixrt_core.runs.metrics import Alert, TrainMetric, read_answers, read_metrics
-from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus
+from tunixrt_core.runs.record import Run, RunState, RunStatus
 from tunixrt_core.settings import Settings, is_strong_token
 from tunixrt_core.store.sql.reading import path_in
-from tunixrt_core.util.atomic import write_atomic
-from tunixrt_core.util.files import open_regular, read_object, read_text
+from tunixrt_core.util.files.atomic import write_atomic
+from tunixrt_core.util.files.regular import open_regular, read_object, read_text
 
 _LINES: dict[str, Callable[[bytes], bool]] = {
     "metrics.jsonl": lambda line: bool(read_metrics(line)),

@@ -32,8 +32,8 @@ from tunixrt_core.ingest.formats.detect import FORMATS, Detected, Format, detect
 from tunixrt_core.ingest.formats.fields import Options
 from tunixrt_core.ingest.formats.mapping import ColumnMapping
 from tunixrt_core.ingest.many import LONE_OBJECT, FilesReader
-from tunixrt_core.ingest.reasoning.roles import role_of
 from tunixrt_core.ingest.reasoning.steps import AUTO, Rule
+from tunixrt_core.ingest.reasoning.turn import role_of
 from tunixrt_core.ingest.report import unit_of
 from tunixrt_core.ingest.trace_reader import TraceReader
 from tunixrt_core.traces.conversation import ROLES

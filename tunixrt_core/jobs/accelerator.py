@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tunixrt_core.errors import Busy, OutputError
-from tunixrt_core.util.private import make_private
+from tunixrt_core.util.files.private import make_private
 from tunixrt_core.util.processes import process_alive, this_process
 
 _POLL_SECONDS = 0.5

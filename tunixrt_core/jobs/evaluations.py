@@ -10,7 +10,7 @@ from tunixrt_core.errors import Conflict, StoreError
 from tunixrt_core.evaluation.execution import EvalPlan, execute_evaluation, execute_scoring
 from tunixrt_core.evaluation.predictions import EvalDir, EvalState
 from tunixrt_core.jobs.queue import JobManager, WaitingJob
-from tunixrt_core.jobs.registry import Registry
+from tunixrt_core.jobs.registry.runs import Registry
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.record import RunStatus
@@ -30,7 +30,7 @@ class QueuedEvaluations:
 
     def queue(self, run_id: str, plans: Iterable[EvalPlan], *, again: bool = False) -> list[EvalRecord]:
         """Queue each plan; one that waits or runs, or is done without `again`, is returned as it is."""
-        held = {record.directory: record for record in self._registry.evaluations(run_id)}
+        held = {record.directory: record for record in self._registry.evals.list(run_id)}
         return [
             self._known(held.get(str(plan.folder.path)), plan, again) or self._queue(run_id, plan, again)
             for plan in plans
@@ -38,7 +38,7 @@ class QueuedEvaluations:
 
     def stop(self, eval_id: str) -> None:
         """Stop a waiting or running one, in any process; its answers so far are kept. Raises NotFound, Conflict."""
-        record = self._registry.evaluation(eval_id)
+        record = self._registry.evals.get(eval_id)
         if record.status.over:
             raise Conflict(f"The evaluation is over ({record.status}); there is nothing to stop.")
         if not self._jobs.stop_job(eval_id):
@@ -61,7 +61,7 @@ class QueuedEvaluations:
             execute_scoring(manifest, folder, on_state=on_state, stop=stop)
 
         # not a new row: the time of the request shows whether the run has trained since
-        self._registry.mirror_evaluation(record.id, folder)
+        self._registry.evals.mirror(record.id, folder)
         return self._submit(record, work)
 
     def _queue(self, run_id: str, plan: EvalPlan, again: bool) -> EvalRecord:
@@ -70,7 +70,7 @@ class QueuedEvaluations:
         def work(on_state: Callable[[EvalState], None], stop: threading.Event) -> None:
             execute_evaluation(plan, self._jobs.backend, again=again, on_state=on_state, stop=stop)
 
-        return self._submit(self._registry.add_evaluation(run_id, plan.folder), work)
+        return self._submit(self._registry.evals.add(run_id, plan.folder), work)
 
     def _submit(
         self, record: EvalRecord, work: Callable[[Callable[[EvalState], None], threading.Event], None]
@@ -79,7 +79,7 @@ class QueuedEvaluations:
 
         def mirror(state: EvalState) -> None:
             try:
-                self._registry.mirror_evaluation(record.id, folder)
+                self._registry.evals.mirror(record.id, folder)
             except StoreError as error:
                 # a database that is busy with a long import must not end an evaluation; the folder holds the truth
                 log.warning("status of %s not mirrored: %s", record.id, error)

@@ -10,10 +10,11 @@ from pathlib import Path
 from tunixrt_core.errors import NotFound
 from tunixrt_core.evaluation.predictions import EvalState
 from tunixrt_core.jobs.accelerator import Holder
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import TrainMetric, read_metrics
-from tunixrt_core.runs.record import RunDir, RunState
+from tunixrt_core.runs.record import RunState
+from tunixrt_core.util.files.tails import tail
 from tunixrt_core.util.host import MemoryUse, memory_use
-from tunixrt_core.util.tails import tail
 
 _PACE_OVER = 50  # train steps
 

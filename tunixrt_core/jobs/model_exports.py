@@ -13,7 +13,8 @@ from tunixrt_core.evaluation.model_card import model_card
 from tunixrt_core.jobs.queue import JobManager, WaitingJob
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.runs.record import Run, RunDir, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import Run, RunStatus
 from tunixrt_core.training.backend import Backend
 from tunixrt_core.training.base_model import hash_base
 from tunixrt_core.training.model_export import (
@@ -24,7 +25,7 @@ from tunixrt_core.training.model_export import (
     ModelExportState,
     folder_name,
 )
-from tunixrt_core.util.files import read_object_or_none
+from tunixrt_core.util.files.regular import read_object_or_none
 from tunixrt_core.util.latest import Latest
 
 KIND = "export"

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tunixrt_core.errors import NotFound, ShuttingDown, StoreError, TunixRTError
 from tunixrt_core.jobs.accelerator import Accelerator, Hold, Holder
 from tunixrt_core.training.stop import StopRequest
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.processes import this_process
 
 if TYPE_CHECKING:
     from tunixrt_core.manifest.manifest import RunManifest
-    from tunixrt_core.runs.record import RunDir, RunState
+    from tunixrt_core.runs.folder import RunDir
+    from tunixrt_core.runs.record import RunState
     from tunixrt_core.training.backend import Backend
 
 log = logging.getLogger(__name__)

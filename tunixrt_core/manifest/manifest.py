@@ -17,31 +17,33 @@ from tunixrt_core.manifest.hyperparameters import Hyper, Hyperparameters
 from tunixrt_core.manifest.models import parse_model_name
 from tunixrt_core.manifest.presets import preset
 from tunixrt_core.manifest.sections import (
-    BatchSection,
-    CadenceSection,
     DataSection,
     DatasetSection,
     Dtype,
-    DurationSection,
     LengthPolicy,
     LoraSection,
-    LossSection,
     MeshSection,
     Method,
     ModelSection,
-    OptimizerSection,
     PathText,
     RenderingSection,
-    ScheduleSection,
     Section,
     TokenizerSection,
     TrackingSection,
 )
-from tunixrt_core.runs.record import RunDir
-from tunixrt_core.util.files import read_text
+from tunixrt_core.manifest.training_sections import (
+    BatchSection,
+    CadenceSection,
+    DurationSection,
+    LossSection,
+    OptimizerSection,
+    ScheduleSection,
+)
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.util.files.places import check_path_text
+from tunixrt_core.util.files.regular import read_text
+from tunixrt_core.util.files.yaml import MOST_BYTES, NotYaml, load_yaml
 from tunixrt_core.util.hashing import check_json, content_hash
-from tunixrt_core.util.places import check_path_text
-from tunixrt_core.util.yaml import MOST_BYTES, NotYaml, load_yaml
 
 MANIFEST_VERSION: Literal["1.0"] = "1.0"
 _LONGEST_SHOWN = 100  # characters of a wrong value in an error

@@ -8,8 +8,8 @@ from tunixrt_core.errors import BrokenFile, InvalidEvaluation, InvalidManifest
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.models import model_directory
 from tunixrt_core.settings import Settings
-from tunixrt_core.util.files import open_regular
-from tunixrt_core.util.places import Places
+from tunixrt_core.util.files.places import Places
+from tunixrt_core.util.files.regular import open_regular
 
 _HOW = "Start the server with --allow DIR (TUNIXRT_ALLOW) to add a folder"
 

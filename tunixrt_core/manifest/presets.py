@@ -9,40 +9,15 @@ from typing import Any
 from tunixrt_core.errors import BrokenFile
 from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
 from tunixrt_core.traces.rendering.chats import CHAT_FORMAT_OF_FAMILY, ChatFormat
-from tunixrt_core.util.files import read_text
+from tunixrt_core.util.files.regular import read_text
 
+_ALL: dict[str, Any] = {"batch_size": 4, "packing": True, "max_seq_length": 1024, "epochs": 2}
+_LORA: dict[str, Any] = {"lora_rank": 16, "lora_alpha": 32.0, "learning_rate": 2e-4, **_ALL}
 # Defaults of the dashboard, the API and `tunixrt manifest`, by method, for a pretrained model.
 PRESETS: dict[str, dict[str, Any]] = {
-    "lora": {
-        "method": "lora",
-        "lora_rank": 16,
-        "lora_alpha": 32.0,
-        "learning_rate": 2e-4,
-        "batch_size": 4,
-        "packing": True,
-        "max_seq_length": 1024,
-        "epochs": 2,
-    },
-    "qlora": {
-        "method": "qlora",
-        "quantization": "nf4",
-        "tile_size": 32,
-        "lora_rank": 16,
-        "lora_alpha": 32.0,
-        "learning_rate": 2e-4,
-        "batch_size": 4,
-        "packing": True,
-        "max_seq_length": 1024,
-        "epochs": 2,
-    },
-    "full": {
-        "method": "full",
-        "learning_rate": 1e-5,
-        "batch_size": 4,
-        "packing": True,
-        "max_seq_length": 1024,
-        "epochs": 2,
-    },
+    "lora": {"method": "lora", **_LORA},
+    "qlora": {"method": "qlora", "quantization": "nf4", "tile_size": 32, **_LORA},
+    "full": {"method": "full", "learning_rate": 1e-5, **_ALL},
 }
 # Exceptions by family. Gemma's embeddings are large and tied to its output: it becomes unstable easily.
 _OF_FAMILY: dict[str, dict[str, dict[str, Any]]] = {

@@ -11,9 +11,9 @@ import orjson
 
 from tunixrt_core.errors import InvalidManifest
 from tunixrt_core.manifest.manifest import HYPERPARAMETERS, RunManifest, change_manifest
-from tunixrt_core.runs.record import RunDir
-from tunixrt_core.util.atomic import write_json
-from tunixrt_core.util.files import read_object_or_none
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.util.files.atomic import write_json
+from tunixrt_core.util.files.regular import read_object_or_none
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from tunixrt_core.errors import Busy, Conflict
 from tunixrt_core.evaluation.predictions import EvalDir, EvalState, Prediction
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.runs.evaluation_record import TARGETS, EvalRecord, Target
-from tunixrt_core.runs.record import RunDir
-from tunixrt_core.util.atomic import write_atomic
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.util.files.atomic import write_atomic
 from tunixrt_core.util.hashing import sha256_hex
 from tunixrt_core.util.once import made_once
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tunixrt_core.ingest.report import ImportReport
     from tunixrt_core.jobs.evaluations import QueuedEvaluations
     from tunixrt_core.jobs.queue import JobManager
-    from tunixrt_core.jobs.registry import Registry
+    from tunixrt_core.jobs.registry.runs import Registry
     from tunixrt_core.jobs.requests import Requests
     from tunixrt_core.pipeline.traces import Traces
     from tunixrt_core.settings import Settings
@@ -99,7 +99,7 @@ class Evaluations:
             {"run": run_id, "targets": list(wanted), "request": request.to_dict(), "again": again},
             lambda: self._start_evaluation(run_id, wanted, request, again=again),
             note=lambda records: {"evaluations": [record.id for record in records]},
-            find=lambda kept: [self._registry.evaluation(eval_id) for eval_id in kept["evaluations"]],
+            find=lambda kept: [self._registry.evals.get(eval_id) for eval_id in kept["evaluations"]],
         )
 
     def _start_evaluation(
@@ -121,7 +121,7 @@ class Evaluations:
         Needs neither Tunix nor the model. Raises NotFound, Conflict if answers are missing.
         """
         with self._starting:
-            record = self._registry.evaluation(eval_id)
+            record = self._registry.evals.get(eval_id)
             if record.status.over and EvalDir.of(record).summary() is None:
                 raise Conflict(f"{eval_id} was not answered to its end ({record.status}); evaluate again.")
             return self._queued.score_again(record, self._registry.whole(record.run_id)[1])
@@ -129,21 +129,21 @@ class Evaluations:
     def stop(self, eval_id: str) -> EvalRecord:
         """Stop an evaluation after the current batch; its answers are kept. Raises NotFound, Conflict if over."""
         self._queued.stop(eval_id)
-        return self._registry.evaluation(eval_id)
+        return self._registry.evals.get(eval_id)
 
     def records(self, run_id: str | None = None) -> list[EvalRecord]:
         """Evaluations, newest first; of one run where given. Includes those in a run's folder."""
-        return self._registry.evaluations(run_id)
+        return self._registry.evals.list(run_id)
 
     def get(self, eval_id: str) -> EvalView:
         """One evaluation with its answers so far. Raises NotFound."""
-        record = self._registry.evaluation(eval_id)
+        record = self._registry.evals.get(eval_id)
         state = EvalDir.of(record).state() or EvalState(record.status, message=record.message)
         return EvalView(record, state, tuple(EvalDir.of(record).predictions()), EvalDir.of(record).leaks())
 
     def leaks(self, eval_id: str) -> Leaks | None:
         """Which rows the run was trained on; None if that was not checked (yet). Raises NotFound."""
-        return EvalDir.of(self._registry.evaluation(eval_id)).leaks()
+        return EvalDir.of(self._registry.evals.get(eval_id)).leaks()
 
     def leaderboard(self, metric: str = "exact_match", **filters: Any) -> Leaderboard:
         """Finished evaluations ranked by a metric, one board per eval set; `filters` are those of `leaderboard`."""
@@ -160,7 +160,7 @@ class Evaluations:
         """
         from tunixrt_core.evaluation.harvest import harvest
 
-        record = self._registry.evaluation(eval_id)
+        record = self._registry.evals.get(eval_id)
         manifest = self._registry.whole(record.run_id)[1]
         found = harvest(record, manifest, scorer=scorer, only_correct=only_correct)
         return self._traces.add_many(found, eval_id, "evaluation")
@@ -195,7 +195,7 @@ class Evaluations:
         """
         from tunixrt_core.evaluation.results.comparison import compare
 
-        a, b = (EvalDir.of(self._registry.evaluation(eval_id)).predictions() for eval_id in (first, second))
+        a, b = (EvalDir.of(self._registry.evals.get(eval_id)).predictions() for eval_id in (first, second))
         return compare(a, b, scorer, higher_is_better=_higher_is_better(scorer))
 
     def comparison(self, run_id: str) -> Comparison | None:

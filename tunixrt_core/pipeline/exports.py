@@ -11,9 +11,19 @@ from typing import TYPE_CHECKING, Any
 from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.export.card import CardFile, CardInfo, card_path, export_card, write_card
 from tunixrt_core.export.entries import Entry, ExportOptions
-from tunixrt_core.export.files import ExportInfo, FileType, encoded, file_type_named, remove_export, write_export
-from tunixrt_core.export.formats import ExportFormat, Job, OnLeftOut, export_tunix_sft_jsonl, exporter_named
+from tunixrt_core.export.files import (
+    ExportCounts,
+    ExportInfo,
+    FileType,
+    encoded,
+    export_name,
+    file_type_named,
+    remove_export,
+    write_export,
+)
+from tunixrt_core.export.formats import ExportFormat, export_tunix_sft_jsonl, exporter_named
 from tunixrt_core.export.module import check_prompts, write_module
+from tunixrt_core.export.writers import Job, OnLeftOut
 from tunixrt_core.traces.rows import SPLITS
 
 if TYPE_CHECKING:
@@ -290,17 +300,6 @@ class Exports:
 
 
 @dataclass(frozen=True, slots=True)
-class ExportCounts:
-    """The rows of an export, and the traces that give none, by the reason."""
-
-    rows: int
-    left_out: Mapping[str, int]
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows, "left_out": dict(self.left_out)}
-
-
-@dataclass(frozen=True, slots=True)
 class _Export:
     """What is exported and how; `said` are the options other than the default, as they were asked."""
 
@@ -317,12 +316,6 @@ class _Written:
 
     info: ExportInfo
     deleted: int
-
-
-def export_name(version: DatasetVersion, format: str, file_type: FileType, split: Split | None = None) -> str:
-    """The name of the file that an export is written to, or saved as."""
-    suffix = "" if format == "tunix_sft" else f".{format}"
-    return f"{version.name}-v{version.version}{suffix}{f'.{split}' if split else ''}.{file_type.value}"
 
 
 def _rows_of(version: DatasetVersion, split: Split) -> int:

@@ -22,7 +22,8 @@ from tunixrt_core.manifest.manifest import RunManifest, load_run_manifest
 from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
 from tunixrt_core.pipeline.starting import rate_change_of, with_duration
 from tunixrt_core.runs.evaluation_record import TARGETS, Target
-from tunixrt_core.runs.record import RunDir, RunState, RunStatus, require_over
+from tunixrt_core.runs.folder import RunDir, require_over
+from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.training.execution import execute_dry_run, execute_training
 from tunixrt_core.training.learning_rate import RateChange
@@ -34,8 +35,8 @@ from tunixrt_core.training.trainer import DryRunReport, NoObserver, TrainControl
 from tunixrt_core.tunix_backend.backend import TunixBackend
 from tunixrt_core.tunix_backend.memory.count import estimate_manifest, measure
 from tunixrt_core.tunix_backend.model.models import local_model
+from tunixrt_core.tunix_backend.preflight.faults.memory import DeviceMemory, device_memory, gpu_limit
 from tunixrt_core.tunix_backend.preflight.machine import this_machine
-from tunixrt_core.tunix_backend.preflight.memory_faults import DeviceMemory, device_memory, gpu_limit
 
 Work = Literal["train", "evaluate", "export", "dry run", "playground"]
 Phase = Callable[[str], None]

@@ -20,13 +20,14 @@ from tunixrt_core.home import attention, disk
 from tunixrt_core.home.attention import Attention, Seen
 from tunixrt_core.home.overview import BestScore, CheckedStore, Overview
 from tunixrt_core.jobs.holding import Holding, held_by_evaluation, held_by_training
-from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import Run, RunState, RunStatus
 from tunixrt_core.store.query import MAX_PAGE
 from tunixrt_core.tunix_backend import availability
-from tunixrt_core.util.atomic import write_json
-from tunixrt_core.util.files import read_object_or_none
+from tunixrt_core.util.files.atomic import write_json
+from tunixrt_core.util.files.regular import read_object_or_none
+from tunixrt_core.util.files.tails import tail
 from tunixrt_core.util.host import HostInfo, host_info, memory_use
-from tunixrt_core.util.tails import tail
 from tunixrt_core.util.tasks import Task, Tasks
 
 CHECK, MEASURE = "database check", "disk use"  # keys of upkeep tasks
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from tunixrt_core.home.disk import DiskUse
     from tunixrt_core.home.repair import Finding
     from tunixrt_core.jobs.queue import JobManager
-    from tunixrt_core.jobs.registry import Registry
+    from tunixrt_core.jobs.registry.runs import Registry
     from tunixrt_core.runs.evaluation_record import EvalRecord
     from tunixrt_core.settings import Settings
     from tunixrt_core.store.backup import Copy, Health, Progress
@@ -82,7 +83,7 @@ class Home:
         counts = self._store.counts
         newest = self._registry.page(limit=shown, after=None).items
         for run in newest:
-            self._registry.look_for_evaluations(run)
+            self._registry.evals.look_for(run)
         return Overview(
             traces=counts.traces(since),
             dataset_versions=counts.dataset_versions(since),

@@ -18,7 +18,7 @@ from tunixrt_core.util.host import device_kind
 
 if TYPE_CHECKING:
     from tunixrt_core.jobs.queue import JobManager
-    from tunixrt_core.jobs.registry import Registry
+    from tunixrt_core.jobs.registry.runs import Registry
     from tunixrt_core.manifest.sections import DataSection
     from tunixrt_core.pipeline.datasets import Datasets
     from tunixrt_core.pipeline.exports import Exports

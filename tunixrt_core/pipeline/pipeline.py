@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Self
 
 from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.jobs.queue import JobManager
-from tunixrt_core.jobs.registry import Registry
+from tunixrt_core.jobs.registry.runs import Registry
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import Store, open_store
 from tunixrt_core.tunix_backend.backend import TunixBackend

@@ -12,7 +12,7 @@ from tunixrt_core.home.doctor import Check, checks
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.backup import Copy
 from tunixrt_core.store.backup import restore as restore_store
-from tunixrt_core.util.atomic import write_atomic
+from tunixrt_core.util.files.atomic import write_atomic
 
 
 def check_machine(settings: Settings) -> list[Check]:

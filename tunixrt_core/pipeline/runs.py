@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.errors import BrokenFile, Conflict
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import Metric, SampleAnswer
-from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus
+from tunixrt_core.runs.record import Run, RunState, RunStatus
 from tunixrt_core.util.once import made_once
 
 if TYPE_CHECKING:
     from tunixrt_core.evaluation.run_summary import RunSummary
     from tunixrt_core.jobs.queue import JobManager
-    from tunixrt_core.jobs.registry import Registry
+    from tunixrt_core.jobs.registry.runs import Registry
     from tunixrt_core.jobs.requests import Requests
     from tunixrt_core.manifest.manifest import RunManifest
     from tunixrt_core.manifest.variants import Difference, Parent

@@ -11,17 +11,18 @@ from typing import Any
 
 from tunixrt_core.errors import Conflict, InvalidManifest, TunixMissing
 from tunixrt_core.jobs.queue import JobManager
-from tunixrt_core.jobs.registry import Registry
+from tunixrt_core.jobs.registry.runs import Registry
 from tunixrt_core.jobs.requests import Requests
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.places import check_places
 from tunixrt_core.manifest.variants import keep_parent
-from tunixrt_core.runs.record import Run, RunDir, RunState, RunStatus, require_over
+from tunixrt_core.runs.folder import RunDir, require_over
+from tunixrt_core.runs.record import Run, RunState, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import Store
 from tunixrt_core.training.execution import run_folder_of
 from tunixrt_core.training.learning_rate import RateChange, ScheduleChoice, rate_change, with_schedule
-from tunixrt_core.util.files import read_object_or_none
+from tunixrt_core.util.files.regular import read_object_or_none
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import orjson
 
 from tunixrt_core.errors import BrokenFile, NotFound
+from tunixrt_core.runs.files import check_folder, check_manifest
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import read_answers, read_metrics
-from tunixrt_core.runs.record import RunDir, check_folder, check_manifest
-from tunixrt_core.util.files import kind_words, open_regular, read_object
+from tunixrt_core.util.files.regular import kind_words, open_regular, read_object
 
 OBJECTS = ("result.json", "env.json", "preflight.json", "parent.json", "best.json", "base.json")
 EVALUATION_OBJECTS = ("spec.json", "state.json", "summary.json", "leaks.json")

@@ -23,7 +23,7 @@ from tunixrt_core.store.sql.engine import Database
 from tunixrt_core.store.sql.reading import path_in
 from tunixrt_core.store.sql.schema import KNOWN
 from tunixrt_core.store.sql.tables import trace_tallies, traces
-from tunixrt_core.util.private import make_private_file
+from tunixrt_core.util.files.private import make_private_file
 
 _SIDES = ("-wal", "-shm")
 _MOST_PROBLEMS = 20

@@ -29,21 +29,20 @@ TRACE_VERSION = "1.0"
 DEFAULT_STEP_TYPE = "reason"
 MAX_TRACE_BYTES = 1 << 20  # of canonical JSON; real reasoning rows are 20 to 50 KB
 
-_FIELDS = frozenset(
-    {
-        "trace_version",
-        "prompt",
-        "steps",
-        "final_answer",
-        "meta",
-        "system",
-        "reference_answer",
-        "source",
-        "model",
-        "layout",
-        *_CONVERSATION,
-    }
+FIELDS = (
+    "prompt",
+    "steps",
+    "final_answer",
+    "meta",
+    "system",
+    "reference_answer",
+    "source",
+    "model",
+    "trace_version",
+    "layout",
+    *_CONVERSATION,
 )
+_KNOWN = frozenset(FIELDS)
 # letters become lower case; white space other than a space becomes a line break, which one look finds
 _FOLDED = bytes(10 if chr(code).isspace() and chr(code) != " " else code for code in range(128)).lower() + bytes(128)
 _OPTIONAL_TEXT = ("system", "reference_answer", "source", "model")
@@ -133,7 +132,7 @@ class Trace:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Trace:
         """Build a trace from its JSON form. Steps may be objects or plain strings. Raises InvalidTrace."""
-        if unknown := sorted(set(data) - _FIELDS):
+        if unknown := sorted(set(data) - _KNOWN):
             raise InvalidTrace(unknown[0], "is not a field of a trace; put extra values under `meta`")
         for name in ("prompt", "steps", "final_answer"):
             if name not in data:

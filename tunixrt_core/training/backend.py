@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.training.memory import MemoryNeed
 from tunixrt_core.training.model_export import Exporter
 from tunixrt_core.training.preflight import Preflight, RowView

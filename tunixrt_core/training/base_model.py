@@ -13,9 +13,9 @@ from typing import Any
 from tunixrt_core.errors import BaseChanged, BrokenFile, ModelError, NotFound
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.models import missing_model, model_directory, public_name
-from tunixrt_core.runs.record import RunDir
-from tunixrt_core.util.atomic import write_json
-from tunixrt_core.util.files import read_object
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.util.files.atomic import write_json
+from tunixrt_core.util.files.regular import read_object
 from tunixrt_core.util.hashing import file_sha256
 
 _NAMES = (

@@ -15,17 +15,18 @@ from typing import Any
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import Known, TrainPlan
-from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.training.alerts import Watch
 from tunixrt_core.training.backend import Backend
 from tunixrt_core.training.base_model import record_base, require_same_base
 from tunixrt_core.training.recorder import RunRecorder
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.training.trainer import DryRunReport, MetricSink, TrainControls, TrainOutcome
-from tunixrt_core.util.atomic import write_json
-from tunixrt_core.util.files import read_object_or_none
-from tunixrt_core.util.space import full_disk
+from tunixrt_core.util.files.atomic import write_json
+from tunixrt_core.util.files.regular import read_object_or_none
+from tunixrt_core.util.files.space import full_disk
 
 log = logging.getLogger(__name__)
 

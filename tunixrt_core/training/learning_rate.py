@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any, Literal, get_args
 
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.manifest.sections import Extension, ScheduleKind
+from tunixrt_core.manifest.training_sections import Extension, ScheduleKind
 
 ScheduleChoice = Literal["stretch", "keep", "restart"]
 CHOICES: tuple[ScheduleChoice, ...] = get_args(ScheduleChoice)

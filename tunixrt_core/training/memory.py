@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunixrt_core.manifest.manifest import RunManifest, change_manifest
-from tunixrt_core.manifest.sections import Dtype, LossKind, Method, Remat
+from tunixrt_core.manifest.sections import Dtype, Method, Remat
+from tunixrt_core.manifest.training_sections import LossKind
 
 # Bytes of one device's memory, by the common names of the devices.
 DEVICE_MEMORY: dict[str, int] = {

@@ -10,9 +10,10 @@ from typing import Any
 
 from tunixrt_core.errors import BrokenFile
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import Metric, TrainMetric, read_metrics
-from tunixrt_core.runs.record import Run, RunDir, RunStatus
-from tunixrt_core.util.files import open_regular
+from tunixrt_core.runs.record import Run, RunStatus
+from tunixrt_core.util.files.regular import open_regular
 
 _LEAST = 10  # train steps that a run needs for an estimate
 _ENDS = 64 << 10  # bytes of the metrics that are read, at the beginning and at the end

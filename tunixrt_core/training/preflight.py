@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal, get_args
@@ -63,6 +63,11 @@ def warning(code: str, message: str, advice: str = "", **more: Any) -> Finding:
 def about_rows(numbers: Collection[int]) -> dict[str, Any]:
     """The `rows` and `row_count` of a finding."""
     return {"rows": tuple(sorted(numbers)[:MOST_NAMED]), "row_count": len(numbers)}
+
+
+def many(numbers: Sized, one: str, other: str) -> str:
+    """`1 row holds` or `12 rows hold`."""
+    return f"{len(numbers):,} {one if len(numbers) == 1 else other}"
 
 
 @dataclass(frozen=True, slots=True)

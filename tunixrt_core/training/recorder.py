@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import (
     Alert,
     ChangeMetric,
@@ -29,7 +30,7 @@ from tunixrt_core.runs.metrics import (
     read_metrics,
     to_line,
 )
-from tunixrt_core.runs.record import NEXT, RunDir, RunState, RunStatus
+from tunixrt_core.runs.record import NEXT, RunState, RunStatus
 from tunixrt_core.training.alerts import Watch
 from tunixrt_core.training.trainer import MetricSink
 from tunixrt_core.util.processes import this_process

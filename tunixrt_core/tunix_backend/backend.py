@@ -11,7 +11,7 @@ from tunixrt_core.tunix_backend.availability import require_tunix
 
 if TYPE_CHECKING:
     from tunixrt_core.manifest.manifest import RunManifest
-    from tunixrt_core.runs.record import RunDir
+    from tunixrt_core.runs.folder import RunDir
     from tunixrt_core.training.memory import MemoryNeed
     from tunixrt_core.training.model_export import Exporter
     from tunixrt_core.training.preflight import Preflight, RowView
@@ -63,8 +63,8 @@ class TunixBackend:
         from tunixrt_core.tunix_backend.memory.count import sizes_of
         from tunixrt_core.tunix_backend.model.architecture import read_architecture
         from tunixrt_core.tunix_backend.model.models import local_model
+        from tunixrt_core.tunix_backend.preflight.faults.memory import memory_need
         from tunixrt_core.tunix_backend.preflight.machine import this_machine
-        from tunixrt_core.tunix_backend.preflight.memory_faults import memory_need
 
         sizes = sizes_of(read_architecture(local_model(manifest.model.id, self._models_dir)), manifest)
         found = memory_need(manifest, sizes, this_machine(self._processes), manifest.max_seq_length)
@@ -118,7 +118,7 @@ class TunixBackend:
         return partial(dry_run, models_dir=self._models_dir)
 
     def sinks(self, manifest: RunManifest, folder: Path) -> Sequence[MetricSink]:
-        from tunixrt_core.tunix_backend.train.tracking import make_sinks
+        from tunixrt_core.tunix_backend.train.reporting.tracking import make_sinks
 
         return make_sinks(manifest, folder)
 
@@ -140,6 +140,6 @@ class TunixBackend:
 
     def _keep_compiled(self) -> None:
         if self._compiled_dir is not None:
-            from tunixrt_core.tunix_backend.train.compiles import keep_compiled
+            from tunixrt_core.tunix_backend.train.reporting.compiles import keep_compiled
 
             keep_compiled(self._compiled_dir)

@@ -1,4 +1,4 @@
-"""The server's log lies in the home, is its owner's alone, is rotated, and holds no secret."""
+"""The server's log is in the home, is its owner's alone, is rotated, and holds no secret."""
 
 from __future__ import annotations
 

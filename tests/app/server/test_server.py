@@ -15,7 +15,8 @@ import pytest
 from app.server.server import address, streamlit_config
 from tests.conftest import REPOSITORY
 from tests.helpers.servers import Server, start_server
-from tunixrt_core.runs.record import RunDir, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.settings import Settings
 
 

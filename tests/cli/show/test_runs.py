@@ -12,6 +12,7 @@ from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.runs import RunDisplay, event_line, numbers_line, show_comparison, show_summary
 from tunixrt_core.evaluation.run_summary import RunSummary, summarise
 from tunixrt_core.manifest.variants import Difference
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import (
     Alert,
     CheckpointMetric,
@@ -22,7 +23,7 @@ from tunixrt_core.runs.metrics import (
     SamplesMetric,
     TrainMetric,
 )
-from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.runs.record import RunState, RunStatus
 
 TRAIN = TrainMetric(
     train_step=2,

@@ -1,4 +1,4 @@
-"""`contains` and `regex`: what stands in the output, however hard the pattern is."""
+"""`contains` and `regex`: what is in the output, however hard the pattern is."""
 
 from __future__ import annotations
 

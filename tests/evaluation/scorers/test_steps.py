@@ -1,4 +1,4 @@
-"""Steps are counted, and the answer has to stand in them."""
+"""Steps are counted, and the answer has to be in them."""
 
 from __future__ import annotations
 

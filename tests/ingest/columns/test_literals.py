@@ -1,4 +1,4 @@
-"""Answers that are numbers, true or false: the text that stands in the file, in every format and kind of file."""
+"""Answers that are numbers, true or false: the text of the file, in every format and kind of file."""
 
 from __future__ import annotations
 

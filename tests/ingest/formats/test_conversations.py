@@ -360,13 +360,13 @@ def test_parts_that_a_message_mixes_become_turns_in_their_order() -> None:
             "role": "user",
             "content": [
                 {"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text", "text": "sun"}]},
-                {"type": "text", "text": "Go on."},
+                {"type": "text", "text": "Move on."},
             ],
         },
         {"role": "assistant", "content": "Sunny."},
     ]
     found = known({"messages": turns})
-    assert found.prompt == "Go on."
+    assert found.prompt == "Move on."
     assert found.conversation.messages == (
         Message("user", "Weather?"),
         Message("assistant", "Let me see.", "Which?", (Call("weather", {"city": "Rome"}, "c1"),)),
@@ -578,7 +578,7 @@ def test_a_file_may_mix_the_formats_of_chats() -> None:
     assert [warning.first_line for warning in reader.warnings.found] == [3]
 
 
-# --- what stands beside the messages, and is easily lost -------------------------------------------------------------
+# --- what is beside the messages, and is easily lost ----------------------------------------------------------------
 
 ASKED = [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}]
 PARTS = [{"type": "text", "text": "Be "}, {"type": "text", "text": "brief."}]

@@ -1,4 +1,4 @@
-"""Every format: a row of it, what becomes of it, and how its errors are named."""
+"""Every format: a row of it, what happens to it, and how its errors are named."""
 
 from __future__ import annotations
 

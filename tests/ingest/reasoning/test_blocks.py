@@ -1,4 +1,4 @@
-"""No step is cut within a block of markdown, whatever divides it; markdown-it-py says where blocks stand."""
+"""No step is cut within a block of markdown, whatever divides it; markdown-it-py says where blocks are."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _PARSER = MarkdownIt("commonmark").enable("table")
 
 
 def blocks_of(text: str) -> Iterator[tuple[int, int, str]]:
-    """Where code, tables and list items of more than one line stand, by another program than ours."""
+    """Where code, tables and list items of more than one line are, by another program than ours."""
     lines = text.split("\n")
     starts = [0]
     for line in lines:

@@ -139,4 +139,4 @@ def test_gsm8k_is_rendered_as_it_stands_in_the_file_but_for_its_calculator_marks
         plain.append(rendered(trace, "plain"))
         with_layout += trace.layout is not None
     assert plain == [re.sub(r"<<[^<>\n]*>>", "", text) for text in texts]
-    assert with_layout < 10, "steps that stand one a line need no layout"
+    assert with_layout < 10, "steps with a line each need no layout"

@@ -132,7 +132,7 @@ def test_reasoning_that_is_never_closed_is_refused(opener: str) -> None:
     [
         ("auto", ["1. a\nb", "c"]),
         ("paragraphs", ["1. a\nb", "c"]),
-        ("lines", ["1. a\nb", "c"]),  # a list item goes on with the line below it
+        ("lines", ["1. a\nb", "c"]),  # a list item continues on the line below it
         ("numbered", ["1. a\nb", "c"]),  # there are no two items, so its lines, and unsure of it
         ("none", ["1. a\nb\n\nc"]),
     ],

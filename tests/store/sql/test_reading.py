@@ -16,7 +16,7 @@ from tunixrt_core.store.store import open_store
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    """Of a store that is there."""
+    """Of an existing store."""
     made = f"sqlite:///{tmp_path / 'store.db'}"
     open_store(made).close()
     return made

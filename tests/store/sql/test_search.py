@@ -84,7 +84,7 @@ def test_words_of_scripts_without_spaces_are_found(told: Store) -> None:
 def test_a_trace_that_is_asked_itself_says_what_the_index_says(told: Store) -> None:
     for query, sources in QUERIES.items():
         for source in TEXTS:
-            # a rare source leads, and its traces are asked for the words
+            # a rare source leads, and its traces are searched for the words
             assert told.traces.count(TraceQuery(text=query, source=source)) == (source in sources), (query, source)
 
 

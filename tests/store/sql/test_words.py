@@ -1,4 +1,4 @@
-"""A trace that is asked for words itself answers as the search index would."""
+"""A trace that is searched itself answers as the search index would."""
 
 from __future__ import annotations
 

@@ -29,28 +29,34 @@ def test_each_of_many_threads_learns_whether_its_trace_was_new(store: Store) -> 
     assert store.traces.insert_one(trace(0)) is False
 
 
-def test_those_that_wait_share_the_next_transaction() -> None:
-    entered, go_on = threading.Event(), threading.Event()
-    sizes: list[int] = []
+class Held:
+    """A transaction that waits until it may end, and notes how many traces each one had."""
 
-    def insert(items: Sequence[Trace | ScoredTrace]) -> list[bool]:
-        sizes.append(len(items))
-        entered.set()
-        go_on.wait(10)
+    def __init__(self) -> None:
+        self.entered, self.go_on = threading.Event(), threading.Event()
+        self.sizes: list[int] = []
+
+    def __call__(self, items: Sequence[Trace | ScoredTrace]) -> list[bool]:
+        self.sizes.append(len(items))
+        self.entered.set()
+        self.go_on.wait(10)
         return [True] * len(items)
 
-    gathering = Gathering(insert)
+
+def test_those_that_wait_share_the_next_transaction() -> None:
+    held = Held()
+    gathering = Gathering(held)
     threads = [threading.Thread(target=gathering.add, args=(trace(n),)) for n in range(9)]
     threads[0].start()
-    assert entered.wait(10)
+    assert held.entered.wait(10)
     for thread in threads[1:]:
         thread.start()
     while len(gathering._waiting) < 8:
         threading.Event().wait(0.01)
-    go_on.set()
+    held.go_on.set()
     for thread in threads:
         thread.join()
-    assert sizes == [1, 8]
+    assert held.sizes == [1, 8]
 
 
 def test_a_failure_is_told_to_all_that_it_hit_and_the_next_goes_on() -> None:
@@ -79,16 +85,8 @@ def test_a_bug_in_one_transaction_leaves_nobody_waiting() -> None:
 
 def test_those_that_were_just_answered_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering_module, "_PATIENCE", 20.0)
-    entered, go_on = threading.Event(), threading.Event()
-    sizes: list[int] = []
-
-    def insert(items: Sequence[Trace | ScoredTrace]) -> list[bool]:
-        sizes.append(len(items))
-        entered.set()
-        go_on.wait(10)
-        return [True] * len(items)
-
-    gathering = Gathering(insert)
+    held = Held()
+    gathering = Gathering(held)
 
     def bring(times: int) -> None:
         for n in range(times):
@@ -97,12 +95,12 @@ def test_those_that_were_just_answered_are_waited_for(monkeypatch: pytest.Monkey
     # the first writes once alone, and has one more to bring
     threads = [threading.Thread(target=bring, args=(6 if n == 0 else 5,)) for n in range(4)]
     threads[0].start()
-    assert entered.wait(10)
+    assert held.entered.wait(10)
     for thread in threads[1:]:
         thread.start()
     while len(gathering._waiting) < 3:
         threading.Event().wait(0.01)
-    go_on.set()
+    held.go_on.set()
     for thread in threads:
         thread.join()
-    assert sizes == [1, 4, 4, 4, 4, 4]
+    assert held.sizes == [1, 4, 4, 4, 4, 4]

@@ -95,7 +95,7 @@ def test_a_completion_ends_with_a_token_that_stops_generation() -> None:
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 FILLED = TEXT.filter(lambda text: bool(text.strip()))
-# what the marks of no style stand in
+# what holds the marks of no style
 LINE = st.text(st.sampled_from("abc 12.,+=é日"), min_size=1).map(str.strip).filter(bool)
 
 

@@ -15,7 +15,7 @@ from tunixrt_core.traces.rendering.templates import jinja_template
 from tunixrt_core.traces.trace import Step, Trace
 
 WITH_TEMPLATE = (ChatFormat.CHATML, ChatFormat.LLAMA3, ChatFormat.GEMMA, ChatFormat.GEMMA3)
-TRACE = Trace(prompt=" What is 7 forward 4? ", steps=(Step(0, "Go on from 7."),), final_answer="1")
+TRACE = Trace(prompt=" What is 7 forward 4? ", steps=(Step(0, "Move on from 7."),), final_answer="1")
 
 
 def written(chat: ChatFormat, messages: list[Any], *, prompt: bool) -> str:

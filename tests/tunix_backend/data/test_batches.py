@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tunixrt_core.manifest.sections import BatchSection
+from tunixrt_core.manifest.training_sections import BatchSection
 from tunixrt_core.tunix_backend.data.batches import (
     Ahead,
     LongestFirst,
@@ -73,7 +73,7 @@ def test_every_epoch_holds_every_row_once_in_another_order(section: dict[str, An
             seen += names(loader.batch(k))
             k += 1
         orders.append(tuple(seen[:6]))
-        if len(seen) > 6:  # a batch over the end of an epoch: start the count anew
+        if len(seen) > 6:  # a batch over the end of an epoch: start the count again
             break
     assert all(sorted(order) == list(range(6)) for order in orders)
 

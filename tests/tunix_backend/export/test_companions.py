@@ -1,4 +1,4 @@
-"""What lies beside the weights of an export: tokenizer, chat template, generation config, license."""
+"""What is beside the weights of an export: tokenizer, chat template, generation config, license."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def test_the_limit_is_exact_and_a_stop_token_in_its_last_place_is_a_stop(
 
 
 def test_two_hundred_prompts_of_mixed_length_are_compiled_three_times_at_most(tmp_path: Path, models_dir: Path) -> None:
-    from tunixrt_core.tunix_backend.train.compiles import CompileCounter
+    from tunixrt_core.tunix_backend.train.reporting.compiles import CompileCounter
 
     phases: list[str] = []
     generator = load_base(make_manifest(tmp_path), models_dir, phases)
@@ -238,7 +238,7 @@ def test_each_greedy_token_is_the_likeliest_of_a_whole_forward_pass(
     for i, generation in generator.generate(asked, max_new_tokens=12).items():
         ids = tokenizer.encode_prompt(asked[i])
         for _ in range(generation.tokens):
-            padded = np.array([*ids, *[0] * (64 - len(ids))])  # of one length; what stands behind is not seen
+            padded = np.array([*ids, *[0] * (64 - len(ids))])  # of one length; what is behind is not seen
             ids.append(int(logits(model, padded)[len(ids) - 1].argmax()))
         assert generation.tokens == 12
         assert generation.text == tokenizer.decode(ids[-12:])

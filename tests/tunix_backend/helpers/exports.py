@@ -1,4 +1,4 @@
-"""What the tests of exports share: a checkpoint without a training, the export of it, and what lies in its files."""
+"""What the tests of exports share: a checkpoint without a training, the export of it, and what is in its files."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ import threading
 from pathlib import Path
 
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import Record, TrainMetric
-from tunixrt_core.runs.record import RunDir
 from tunixrt_core.training import execution
 from tunixrt_core.training.recorder import RunRecorder
 from tunixrt_core.tunix_backend.backend import TunixBackend

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.tunix_backend.conftest import make_manifest
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.traces.trace import Step, Trace
 from tunixrt_core.training.preflight import Finding, Preflight
 from tunixrt_core.tunix_backend.model.tiny import write_builtin_model

@@ -1,4 +1,4 @@
-"""A run never falls back to the CPU in silence."""
+"""A run never falls back to the CPU silently."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def test_a_tile_that_does_not_divide_the_inputs_is_refused_with_the_sizes_that_d
     check_tile_size(targets, 16)
     with pytest.raises(ModelError, match=r"32 does not divide the 48 inputs of layers/0/attn/q_proj .* one of 8, 16\."):
         check_tile_size(targets, 32)
-    # tiles of an output projection lie on the heads' size
+    # tiles of an output projection divide the heads' size
     with pytest.raises(ModelError, match=r"does not divide the 16 inputs of layers/0/attn/o_proj"):
         check_tile_size(lora_targets(architecture_of(config_of("qwen3")), ".*o_proj"), 32)
     odd = architecture_of(config_of("qwen3", intermediate_size=52))

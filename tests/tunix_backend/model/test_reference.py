@@ -189,7 +189,7 @@ def test_a_beginning_token_is_put_where_transformers_puts_one(tmp_path: Path, ad
     assert (ours.encode_prompt("7")[0] == theirs.bos_token_id) is adds_bos
 
 
-TRACE = Trace(prompt=" What is 7 forward 4? ", steps=(Step(0, "Go on from 7."), Step(1, "It is 1.")), final_answer="1")
+TRACE = Trace(prompt=" What is 7 forward 4? ", steps=(Step(0, "Move by 7."), Step(1, "It is 1.")), final_answer="1")
 
 
 @pytest.mark.parametrize("system", [None, " Answer in steps.\n"])
@@ -211,4 +211,4 @@ def test_a_conversation_is_written_as_the_models_own_template_writes_it(
 
 
 def render_answer() -> str:
-    return "<reasoning>\nGo on from 7.\nIt is 1.\n</reasoning>\n<answer>1</answer>"
+    return "<reasoning>\nMove by 7.\nIt is 1.\n</reasoning>\n<answer>1</answer>"

@@ -1,4 +1,4 @@
-"""Each fault of rows and text is named with its rows before the start, and a clean data set passes without a word."""
+"""Each fault of rows and text is named with its rows before the start, and a clean data set passes with none."""
 
 from __future__ import annotations
 
@@ -420,7 +420,7 @@ def test_totals_are_those_of_the_batches(tmp_path: Path, models_dir: Path) -> No
 
 
 def test_progress_is_told_to_the_last_row(tmp_path: Path, models_dir: Path) -> None:
-    from tunixrt_core.runs.record import RunDir
+    from tunixrt_core.runs.folder import RunDir
     from tunixrt_core.tunix_backend.preflight.check import run_preflight
 
     told: list[tuple[int, int]] = []
@@ -436,7 +436,7 @@ def test_it_imports_neither_jax_nor_tunix(tmp_path: Path, models_dir: Path) -> N
     (tmp_path / "manifest.yaml").write_text(manifest.to_yaml())
     code = (
         "import sys; from pathlib import Path; from tunixrt_core.manifest.manifest import load_manifest;"
-        "from tunixrt_core.tunix_backend.backend import TunixBackend; from tunixrt_core.runs.record import RunDir;"
+        "from tunixrt_core.tunix_backend.backend import TunixBackend; from tunixrt_core.runs.folder import RunDir;"
         f"m = load_manifest(Path({str(tmp_path / 'manifest.yaml')!r}));"
         f"found = TunixBackend(Path({str(models_dir)!r})).preflight(m, RunDir(Path(m.output_dir)));"
         "print(found.totals.train_rows, sorted({'jax', 'tunix', 'transformers', 'flax'} & set(sys.modules)))"

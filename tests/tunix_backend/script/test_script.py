@@ -177,7 +177,7 @@ def test_the_script_makes_the_batches_of_the_run(hyper: dict[str, Any], tmp_path
 
 
 def spread(trace: Trace) -> Trace:
-    """The same trace with blank lines between its steps, the last of which stands behind the reasoning."""
+    """The same trace with blank lines between its steps, the last of which is behind the reasoning."""
     layout = Layout(("  ", *["\n\n"] * (len(trace.steps) - 2), " "), solution=1, before_answer=" = ")
     return replace(trace, layout=layout)
 

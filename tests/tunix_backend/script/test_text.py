@@ -1,4 +1,4 @@
-"""What stands in the script is Python that gives the value back, and only the lines that were asked for."""
+"""The text in the script is Python that returns the value, and only the requested lines."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.helpers.families import write_checkpoint
 from tests.tunix_backend.helpers.mesh_run import write_losses
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.tunix_backend.model.checkpoints import checkpoint_steps
 
 pytestmark = [pytest.mark.tunix, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -42,7 +42,7 @@ def manifest_of(folder: Path, method: str, steps: int = STEPS, **mesh: int) -> R
 
 
 def devices(number: int) -> str:
-    """The variable that makes a host of a new process seem to have so many."""
+    """The variable that makes a host of a new process seem to have this many devices."""
     return f"{QUICK_COMPILE} --xla_force_host_platform_device_count={number}"
 
 

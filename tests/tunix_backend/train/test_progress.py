@@ -1,4 +1,4 @@
-"""A report asks the device for nothing new: whatever it asked for would stand behind the train step under way."""
+"""A report asks the device for nothing new: a request would wait for the train step under way."""
 
 from __future__ import annotations
 

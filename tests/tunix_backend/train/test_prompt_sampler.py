@@ -15,8 +15,8 @@ from tests.tunix_backend.helpers.families import write_checkpoint
 from tunixrt_core.evaluation.answering import prompt_of
 from tunixrt_core.evaluation.sets.eval_set import eval_rows
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import SampleAnswer, SamplesMetric
-from tunixrt_core.runs.record import RunDir
 from tunixrt_core.traces.examples import example_traces
 from tunixrt_core.traces.trace import Trace
 from tunixrt_core.training.recorder import RunRecorder

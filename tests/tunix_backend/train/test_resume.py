@@ -1,4 +1,4 @@
-"""A run that is killed at any train step goes on as if nothing had happened: same losses, bit for bit."""
+"""A run that is killed at any train step continues as if nothing had happened: same losses, bit for bit."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.helpers import forked
 from tests.tunix_backend.conftest import KeptReports, make_manifest, train
 from tests.tunix_backend.helpers.killed_run import train_until
 from tunixrt_core.manifest.manifest import RunManifest, change_manifest
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import ChangeMetric
-from tunixrt_core.runs.record import RunDir
 from tunixrt_core.training.trainer import TrainControls
 
 pytestmark = [pytest.mark.tunix, pytest.mark.slow]

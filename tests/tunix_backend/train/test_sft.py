@@ -16,8 +16,8 @@ from tests.helpers.conversations import talk
 from tests.tunix_backend.conftest import KeptReports, make_manifest, train, write_rows
 from tunixrt_core.errors import CheckpointError, ModelError, OutputError, TrainingError
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import CheckpointMetric, TrainMetric
-from tunixrt_core.runs.record import RunDir
 from tunixrt_core.traces.examples import example_traces
 from tunixrt_core.traces.trace import Trace
 from tunixrt_core.training.trainer import TrainControls, TrainOutcome
@@ -96,7 +96,7 @@ def test_the_counts_of_a_train_step_are_those_of_its_rows(whole: Done, models_di
 
 
 def test_a_train_step_beside_an_evaluation_is_timed_as_any_other(whole: Done) -> None:
-    """The device computes while the host goes on, so a pause could swallow the time of the train step before it."""
+    """The device computes while the host continues, so a pause could swallow the time of the train step before it."""
     seconds = whole.reports.of("train", "step_seconds")
     usual = statistics.median(seconds.values())
     assert min(seconds[step] for step in (4, 5, 8, 9)) > usual / 10
@@ -360,6 +360,6 @@ def test_a_tokenizer_that_is_too_large_for_the_model_is_refused(tmp_path: Path, 
 def test_an_unwritable_place_for_checkpoints_is_said(tmp_path: Path, models_dir: Path) -> None:
     manifest = make_manifest(tmp_path, train_steps=1)
     Path(manifest.output_dir).mkdir(parents=True)
-    (Path(manifest.output_dir) / "checkpoints").write_text("a file stands in the way")
+    (Path(manifest.output_dir) / "checkpoints").write_text("a file is in the way")
     with pytest.raises(OutputError, match=r"checkpoints/1 cannot be written"):
         train(manifest, models_dir)

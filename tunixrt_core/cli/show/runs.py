@@ -26,7 +26,8 @@ from tunixrt_core.runs.metrics import (
 if TYPE_CHECKING:
     from tunixrt_core.evaluation.run_summary import RunSummary
     from tunixrt_core.manifest.variants import Difference
-    from tunixrt_core.runs.record import RunDir, RunState
+    from tunixrt_core.runs.folder import RunDir
+    from tunixrt_core.runs.record import RunState
     from tunixrt_core.training.base_model import BaseCheck
     from tunixrt_core.training.trainer import DryRunReport
 

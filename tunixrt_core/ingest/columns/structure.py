@@ -8,7 +8,7 @@ import orjson
 
 from tunixrt_core.ingest.columns.plans import Arranged, Form, Plan
 from tunixrt_core.ingest.files.python_text import python_value
-from tunixrt_core.ingest.reasoning.roles import role_of
+from tunixrt_core.ingest.reasoning.turn import role_of
 from tunixrt_core.traces.conversation import ROLES
 
 # keys of a role, misspelt or not; those that name other things too count where they hold a known role

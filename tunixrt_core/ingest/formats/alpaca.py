@@ -18,8 +18,8 @@ from tunixrt_core.ingest.formats.chats import (
 from tunixrt_core.ingest.formats.fields import Item, Options, rest, source_of, split_trace, text
 from tunixrt_core.ingest.formats.pair_columns import history_turns
 from tunixrt_core.ingest.reasoning.exchange import Exchange, exchange_of
-from tunixrt_core.ingest.reasoning.roles import Turn
 from tunixrt_core.ingest.reasoning.split import split_completion
+from tunixrt_core.ingest.reasoning.turn import Turn
 from tunixrt_core.util.kinds import not_text
 
 NAME = "alpaca"

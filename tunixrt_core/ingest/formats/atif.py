@@ -11,7 +11,7 @@ from tunixrt_core.ingest.formats.fields import Item, Options, filled, rest, sour
 from tunixrt_core.ingest.reasoning.calls import read_calls
 from tunixrt_core.ingest.reasoning.exchange import exchange_of
 from tunixrt_core.ingest.reasoning.parts import message_text, result_text
-from tunixrt_core.ingest.reasoning.roles import Turn
+from tunixrt_core.ingest.reasoning.turn import Turn
 from tunixrt_core.util.kinds import kind_of
 
 NAME = "atif"

@@ -11,7 +11,7 @@ from tunixrt_core.ingest.formats.chats import chat_trace, tool_columns, with_too
 from tunixrt_core.ingest.formats.fields import Item, Options, rest, source_of
 from tunixrt_core.ingest.reasoning.calls import read_any_arguments
 from tunixrt_core.ingest.reasoning.exchange import exchange_of
-from tunixrt_core.ingest.reasoning.roles import Turn
+from tunixrt_core.ingest.reasoning.turn import Turn
 from tunixrt_core.ingest.reasoning.turns import joined
 from tunixrt_core.traces.conversation import Call
 

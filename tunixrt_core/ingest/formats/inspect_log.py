@@ -9,7 +9,7 @@ from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.formats.chats import chat_trace, said_in, with_tools
 from tunixrt_core.ingest.formats.fields import Item, Options, flag, rest, scored, source_of
 from tunixrt_core.ingest.reasoning.exchange import exchange_of
-from tunixrt_core.ingest.reasoning.roles import Turn
+from tunixrt_core.ingest.reasoning.turn import Turn
 from tunixrt_core.ingest.reasoning.turns import read_turns
 from tunixrt_core.traces.scores import GivenScore
 

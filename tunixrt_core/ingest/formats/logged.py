@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.reasoning.roles import Turn, role_of
+from tunixrt_core.ingest.reasoning.turn import Turn, role_of
 from tunixrt_core.ingest.reasoning.turns import joined, read_turns
 from tunixrt_core.util.kinds import kind_of
 

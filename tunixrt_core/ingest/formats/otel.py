@@ -14,7 +14,7 @@ from tunixrt_core.ingest.formats.fields import Item, Options, flag, rest, scored
 from tunixrt_core.ingest.formats.logged import answers, asked_turns, choices, is_chat, ordered, value_of, with_reasoning
 from tunixrt_core.ingest.reasoning.exchange import exchange_of
 from tunixrt_core.ingest.reasoning.parts import message_text
-from tunixrt_core.ingest.reasoning.roles import Turn
+from tunixrt_core.ingest.reasoning.turn import Turn
 from tunixrt_core.ingest.reasoning.turns import read_turns
 from tunixrt_core.traces.scores import GivenScore
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.formats.fields import filled, rest, text
 from tunixrt_core.ingest.formats.transcripts import transcript_turns
-from tunixrt_core.ingest.reasoning.roles import Turn
+from tunixrt_core.ingest.reasoning.turn import Turn
 from tunixrt_core.ingest.reasoning.turns import read_turns
 from tunixrt_core.util.kinds import not_text
 

@@ -25,8 +25,8 @@ from tunixrt_core.ingest.formats.prompt_completion import rebuilt
 from tunixrt_core.ingest.formats.transcripts import transcript_turns
 from tunixrt_core.ingest.formats.verdicts import PAIR_SCORER
 from tunixrt_core.ingest.reasoning.exchange import Exchange, exchange_of
-from tunixrt_core.ingest.reasoning.roles import Turn, last_role
 from tunixrt_core.ingest.reasoning.split import split_completion
+from tunixrt_core.ingest.reasoning.turn import Turn, last_role
 from tunixrt_core.ingest.reasoning.turns import read_turns
 from tunixrt_core.traces.scores import PREFERRED, scores_in
 from tunixrt_core.traces.trace import Trace

@@ -18,8 +18,8 @@ from tunixrt_core.ingest.formats.fields import (
     source_of,
 )
 from tunixrt_core.ingest.reasoning.exchange import Exchange, exchange_of
-from tunixrt_core.ingest.reasoning.roles import Turn, last_role, roles_of
 from tunixrt_core.ingest.reasoning.split import Split, split_completion
+from tunixrt_core.ingest.reasoning.turn import Turn, last_role, roles_of
 from tunixrt_core.ingest.reasoning.turns import read_turns
 from tunixrt_core.traces.metadata import rebuild_completion, rebuild_messages
 from tunixrt_core.traces.scores import scores_in

@@ -7,23 +7,9 @@ from typing import Any
 
 from tunixrt_core.ingest.formats.fields import Item, Options, labelled, list_in, object_in
 from tunixrt_core.traces.conversation import FIELDS as CONVERSATION
-from tunixrt_core.traces.trace import Trace
+from tunixrt_core.traces.trace import FIELDS, Trace
 
 NAME = "trace"
-
-_OWN = (
-    "prompt",
-    "steps",
-    "final_answer",
-    "meta",
-    "system",
-    "reference_answer",
-    "source",
-    "model",
-    "trace_version",
-    "layout",
-    *CONVERSATION,
-)
 
 
 def matches(row: Mapping[str, Any]) -> bool:
@@ -31,7 +17,7 @@ def matches(row: Mapping[str, Any]) -> bool:
 
 
 def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
-    return {name: name for name in _OWN}
+    return {name: name for name in FIELDS}
 
 
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tunixrt_core.ingest.reasoning.roles import Turn
+from tunixrt_core.ingest.reasoning.turn import Turn
 
 _ROLES = {"human": "user", "user": "user", "assistant": "assistant", "system": "system"}
 _NAMES = "|".join(name.capitalize() for name in _ROLES)

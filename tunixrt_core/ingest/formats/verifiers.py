@@ -10,7 +10,7 @@ from tunixrt_core.ingest.formats.chats import chat_trace, tool_columns, with_too
 from tunixrt_core.ingest.formats.fields import Item, Options, filled, flag, rest, scored, source_of
 from tunixrt_core.ingest.formats.prompt_completion import prompt_turns, text_split
 from tunixrt_core.ingest.reasoning.exchange import exchange_of
-from tunixrt_core.ingest.reasoning.roles import Turn
+from tunixrt_core.ingest.reasoning.turn import Turn
 from tunixrt_core.ingest.reasoning.turns import read_turns
 from tunixrt_core.traces.scores import GivenScore
 

@@ -1,13 +1,12 @@
-"""Parts of a message (text, thinking, calls, results), and the turns they make."""
+"""Parts of a message: text, thinking, tool calls and tool results."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.reasoning.calls import calls_from_text, read_call
-from tunixrt_core.ingest.reasoning.roles import Turn
 from tunixrt_core.traces.conversation import Call, json_text
 from tunixrt_core.util.kinds import kind_of
 
@@ -59,7 +58,7 @@ def message_text(content: Any, field: str) -> str:
     if isinstance(content, str) or content is None:
         return content or ""
     if not isinstance(content, list):
-        raise InvalidTrace(field, f"must be text or a list of parts, not {kind_of(content)}. Write it so")
+        raise InvalidTrace(field, f"must be text or a list of parts, not {kind_of(content)}")
     return "".join(_text_of(part, f"{field}[{i}]") for i, part in enumerate(content))
 
 
@@ -143,69 +142,3 @@ def _thinking(part: dict[str, Any], kind: str | None, field: str) -> Part | None
 
 def _without(part: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {key: value for key, value in part.items() if key not in ("type", *names) and value is not None}
-
-
-# --- turns of parts --------------------------------------------------------------------------------------------------
-
-
-def turns_of_parts(turn: Turn, parts: Sequence[Part], content: list[Any]) -> Sequence[Turn]:
-    """The turns of the parts of a content, which is kept where the turns do not hold all of it."""
-    made = list(_joined(turn, parts)) or [turn]
-    if len(made) > 1 and (last := made[-1]).reasoning and not (last.text or last.calls) and made[-2].role == last.role:
-        # thinking with nothing behind it is that of the text before it
-        made[-2:] = [made[-2]._replace(reasoning=made[-2].reasoning + last.reasoning)]
-    if turn.calls:  # calls beside the content are behind it
-        made[-1] = made[-1]._replace(calls=made[-1].calls + turn.calls)
-    if turn.reasoning:
-        made[0] = made[0]._replace(reasoning=turn.reasoning + made[0].reasoning)
-    kept = {"content": content} if any(part.rest for part in parts) or _joins(made, parts) else {}
-    return [*(one._replace(more={}) for one in made[:-1]), made[-1]._replace(more={**turn.more, **kept})]
-
-
-def _joins(turns: Sequence[Turn], parts: Sequence[Part]) -> bool:
-    """Whether the turns do not tell where a text ended and the next began."""
-    texts = sum(1 for part in parts if part.kind in ("text", "thinking"))
-    return texts > sum((turn.role != "tool" and bool(turn.text)) + bool(turn.reasoning) for turn in turns) and texts > 1
-
-
-def _joined(turn: Turn, parts: Sequence[Part]) -> Iterator[Turn]:
-    """Text and thinking up to the next call or result make a turn; thinking behind text begins another one."""
-    if turn.role == "tool":
-        yield from _results(turn, parts)
-        return
-    blank = turn._replace(text="", reasoning="", calls=())
-    now, begun = blank, False
-    for part in parts:
-        if part.kind == "result":
-            if begun:
-                yield now
-            yield blank._replace(role="tool", text=part.text, call_id=part.call_id, name=part.name, train=None)
-            now, begun = blank, False
-            continue
-        if begun and (now.calls if part.kind in ("text", "thinking") else False):
-            yield now
-            now = blank
-        if begun and part.kind == "thinking" and now.text:
-            yield now
-            now = blank
-        now, begun = _with(now, part), True
-    if begun:
-        yield now
-
-
-def _with(turn: Turn, part: Part) -> Turn:
-    if part.kind == "text":
-        return turn._replace(text=turn.text + part.text)
-    if part.kind == "thinking":
-        return turn._replace(reasoning=turn.reasoning + part.text)
-    assert part.call is not None, "a part of kind call has one"
-    return turn._replace(calls=(*turn.calls, part.call))
-
-
-def _results(turn: Turn, parts: Sequence[Part]) -> Iterator[Turn]:
-    """Parts of a tool's message: its own results, or the text of the one that the message answers."""
-    if all(part.kind == "text" for part in parts):
-        yield turn._replace(text="".join(part.text for part in parts))
-        return
-    for part in parts:
-        yield turn._replace(text=part.text, call_id=part.call_id or turn.call_id, name=part.name or turn.name)

@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.reasoning.calls import calls_from_text, hermes_calls, read_calls
-from tunixrt_core.ingest.reasoning.parts import read_part, result_text, turns_of_parts
-from tunixrt_core.ingest.reasoning.roles import (
+from tunixrt_core.ingest.reasoning.calls import calls_from_text, read_calls
+from tunixrt_core.ingest.reasoning.parts import read_part, result_text
+from tunixrt_core.ingest.reasoning.turn import (
     ROLE_KEYS,
     ROLES_IN_FILES,
     Turn,
     is_calling,
     is_item,
+    of_parts,
+    of_text,
     rest_of,
     told_role,
     unwrapped,
@@ -127,9 +129,9 @@ def _read(message: Mapping[str, Any], told: str, field: str, raw: dict[str, Any]
     elif role == "tool":
         own = _tool(own, message)
     if isinstance(content, list):
-        return turns_of_parts(own, [read_part(part, f"{field}.{key}[{i}]") for i, part in enumerate(content)], content)
+        return of_parts(own, [read_part(part, f"{field}.{key}[{i}]") for i, part in enumerate(content)], content)
     if key is None and role == "assistant" and message.get("type") in ("function_call", "reasoning"):
-        return turns_of_parts(own._replace(more={}), [read_part(message, field)], [message])
+        return of_parts(own._replace(more={}), [read_part(message, field)], [message])
     if key is None and role == "tool" and "output" in message:
         del own.more["output"]
         own.more.pop("type", None)
@@ -137,7 +139,7 @@ def _read(message: Mapping[str, Any], told: str, field: str, raw: dict[str, Any]
     text = _text(content, field, message, role)
     if is_calling(told) and (found := calls_from_text(text)) is not None:
         return (own._replace(text=found[0], calls=own.calls + found[1]),)
-    return _of_text(own, text)
+    return of_text(own, text)
 
 
 def _text(content: Any, field: str, message: Mapping[str, Any], role: str) -> str:
@@ -240,26 +242,3 @@ def _tool(turn: Turn, message: Mapping[str, Any]) -> Turn:
     return turn._replace(
         call_id=None if ids is None else str(message[ids]), name=None if name is None else message[name]
     )
-
-
-def _of_text(turn: Turn, text: str) -> Sequence[Turn]:
-    """The turns of a text, which may hold calls or results as Hermes writes them."""
-    if "<tool_" not in text:
-        return (turn._replace(text=text),)
-    if turn.role == "assistant" and not turn.calls:
-        content, calls = hermes_calls(text)
-        return (turn._replace(text=content, calls=calls),)
-    if turn.role in ("user", "tool") and (results := _hermes_results(text)):
-        made = [turn._replace(role="tool", text=result, more={}, train=None) for result in results]
-        made[-1] = made[-1]._replace(more=turn.more)
-        return made
-    return (turn._replace(text=text),)
-
-
-def _hermes_results(text: str) -> list[str]:
-    """The results that are all of a text; none where writing them gives another text."""
-    opener, closer = "<tool_response>\n", "\n</tool_response>"
-    inner = text.removeprefix(opener).removesuffix(closer)
-    found = inner.split(f"{closer}\n{opener}")
-    same = f"{opener}{inner}{closer}" == text
-    return found if same and not any("tool_response>" in one for one in found) else []

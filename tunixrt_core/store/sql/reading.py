@@ -15,8 +15,8 @@ from urllib.parse import unquote
 import orjson
 
 from tunixrt_core.errors import StoreBusy, StoreError
-from tunixrt_core.util.private import make_private, make_private_file
-from tunixrt_core.util.space import full_disk
+from tunixrt_core.util.files.private import make_private, make_private_file
+from tunixrt_core.util.files.space import full_disk
 
 BUSY_SECONDS = 60  # how long a writer waits for another one; a large import holds the database for some seconds
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.manifest.sections import BatchSection
+from tunixrt_core.manifest.training_sections import BatchSection
 from tunixrt_core.tunix_backend.data.encoding import FIRST_TRAINED, NO_PART, TokenRow
 from tunixrt_core.tunix_backend.data.packing import (
     BatchPlan,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tunixrt_core.errors import BrokenFile, ModelError
-from tunixrt_core.util.files import read_text
+from tunixrt_core.util.files.regular import read_text
 
 _MOST_BYTES = 256 << 20  # of one of its files; the largest public tokenizer.json has 35 MB
 # Tokens that model families reserve for padding, used where the model names no padding token.

@@ -22,7 +22,7 @@ from tunixrt_core.tunix_backend.export.torch_proof import READER, torch_logits, 
 from tunixrt_core.tunix_backend.export.weights import TrainedWeights
 from tunixrt_core.tunix_backend.model.checkpoints import restore_weights
 from tunixrt_core.tunix_backend.model.models import load_model, make_mesh, resolve_model
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files.atomic import write_json
 
 
 @dataclass(frozen=True, slots=True)

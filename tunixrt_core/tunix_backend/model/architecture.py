@@ -10,7 +10,7 @@ from typing import Any
 
 from tunixrt_core.errors import BrokenFile, ModelError
 from tunixrt_core.tunix_backend.model.rope import inverse_frequencies
-from tunixrt_core.util.files import read_text
+from tunixrt_core.util.files.regular import read_text
 
 _MOST_BYTES = 4 << 20  # of config.json
 # Far above the largest public models: more is an error, which would be computed with for hours

@@ -14,12 +14,11 @@ from tunixrt_core.traces.rendering.chats import ChatFormat, stop_tokens
 from tunixrt_core.traces.rendering.context import EarlierThinking
 from tunixrt_core.traces.rendering.styles import ReasoningStyle, render_completion
 from tunixrt_core.traces.trace import Trace
-from tunixrt_core.training.preflight import Finding, about_rows, blocking, warning
+from tunixrt_core.training.preflight import Finding, about_rows, blocking, many, warning
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
-from tunixrt_core.tunix_backend.preflight.row_faults import many
 from tunixrt_core.tunix_backend.preflight.rows import FileRows
 from tunixrt_core.tunix_backend.preflight.template_worker import TemplateError, TemplateRenderer
-from tunixrt_core.util.files import read_object, read_text
+from tunixrt_core.util.files.regular import read_object, read_text
 
 CHECKED = ("template", "chat_template", "no_chat_template", "bos")
 

@@ -10,24 +10,21 @@ from pathlib import Path
 from tunixrt_core.errors import InvalidManifest, ModelError
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.training.memory import MemoryNeed
 from tunixrt_core.training.preflight import Finding, Preflight, RowView, blocking, in_order
 from tunixrt_core.tunix_backend.data.rows import load_tokenizer, tokenizer_directory
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 from tunixrt_core.tunix_backend.memory.count import sizes_of
 from tunixrt_core.tunix_backend.model.models import local_model
-from tunixrt_core.tunix_backend.preflight import (
-    chat_template,
-    memory_faults,
-    model_faults,
-    row_faults,
-    run_faults,
-    totals,
-    weight_faults,
-)
+from tunixrt_core.tunix_backend.preflight import chat_template, totals
+from tunixrt_core.tunix_backend.preflight.faults import memory as memory_faults
+from tunixrt_core.tunix_backend.preflight.faults import model as model_faults
+from tunixrt_core.tunix_backend.preflight.faults import rows as row_faults
+from tunixrt_core.tunix_backend.preflight.faults import run as run_faults
+from tunixrt_core.tunix_backend.preflight.faults import weights as weight_faults
+from tunixrt_core.tunix_backend.preflight.faults.model import ModelFacts
 from tunixrt_core.tunix_backend.preflight.machine import Machine, this_machine
-from tunixrt_core.tunix_backend.preflight.model_faults import ModelFacts
 from tunixrt_core.tunix_backend.preflight.rows import FileRows, Progress, encode_file
 from tunixrt_core.tunix_backend.preflight.views import RowViewer
 

@@ -14,10 +14,10 @@ from tunix.sft.sharding_utils import shard_input
 from tunixrt_core.tunix_backend.data.batches import TokenBatch
 from tunixrt_core.tunix_backend.data.encoding import Parts
 from tunixrt_core.tunix_backend.train.processes import writes
-from tunixrt_core.tunix_backend.train.reports import LossesByPart, by_part, perplexity
+from tunixrt_core.tunix_backend.train.reporting.reports import LossesByPart, by_part, perplexity
 from tunixrt_core.tunix_backend.train.step.feeding import own_eval_rows
 from tunixrt_core.tunix_backend.train.step.loss import LossFunction, eval_function
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files.atomic import write_json
 
 
 class EvalFields(LossesByPart):

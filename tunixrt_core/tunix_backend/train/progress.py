@@ -20,11 +20,16 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.metrics import CompileMetric, EvalMetric, Record, TrainMetric
 from tunixrt_core.training.trainer import TrainControls, TrainObserver
 from tunixrt_core.tunix_backend.data.encoding import Parts
-from tunixrt_core.tunix_backend.train.compiles import CompileCounter
 from tunixrt_core.tunix_backend.train.evaluating import Best, Evaluator
 from tunixrt_core.tunix_backend.train.processes import agree
 from tunixrt_core.tunix_backend.train.prompt_sampler import PromptSampler
-from tunixrt_core.tunix_backend.train.reports import batch_report, memory_in_use, model_flops_share, perplexity
+from tunixrt_core.tunix_backend.train.reporting.compiles import CompileCounter
+from tunixrt_core.tunix_backend.train.reporting.reports import (
+    batch_report,
+    memory_in_use,
+    model_flops_share,
+    perplexity,
+)
 from tunixrt_core.tunix_backend.train.step.feeding import Feed, MicroBatch
 from tunixrt_core.tunix_backend.train.step.loss import ModelBatch
 from tunixrt_core.tunix_backend.train.step.optimizer import Schedule

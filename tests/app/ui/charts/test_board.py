@@ -1,4 +1,4 @@
-"""Charts take turns: what has moved is drawn, what fits is sent, and nothing waits for ever."""
+"""Charts take turns: what has moved is drawn, what fits is sent, and nothing waits without end."""
 
 from __future__ import annotations
 

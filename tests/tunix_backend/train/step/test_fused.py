@@ -13,7 +13,8 @@ import pytest
 
 from tests.conftest import cases
 from tunixrt_core.errors import ModelError
-from tunixrt_core.manifest.sections import ALL_LORA_MODULES, LossKind, LossSection
+from tunixrt_core.manifest.sections import ALL_LORA_MODULES
+from tunixrt_core.manifest.training_sections import LossKind, LossSection
 from tunixrt_core.tunix_backend.data.encoding import ANSWER_PART, FIRST_TRAINED, NO_PART, PROMPT_PART
 
 pytestmark = pytest.mark.tunix

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import cases
 from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.helpers.families import VOCAB, write_checkpoint
-from tunixrt_core.manifest.sections import LossKind, LossSection
+from tunixrt_core.manifest.training_sections import LossKind, LossSection
 from tunixrt_core.tunix_backend.data.batches import TokenBatch, fill
 from tunixrt_core.tunix_backend.data.encoding import ANSWER_PART, FORMAT_PART, PROMPT_PART, TokenRow
 from tunixrt_core.tunix_backend.data.packing import BatchPlan

@@ -58,7 +58,7 @@ FAMILIES = {
     ),
 }
 TRACES = (
-    Trace("What is 7 forward 4?", (Step(0, "Go on from 7."), Step(1, "It is 1.")), "1"),
+    Trace("What is 7 forward 4?", (Step(0, "Move on from 7."), Step(1, "It is 1.")), "1"),
     Trace("Größe? 日本語 🙂", (Step(0, "a  b\n\n c"),), "x = 2\nso 2"),
     Trace("Say 3.", (), "3"),
     Trace("What is 2 back 3?", (Step(0, "Go back."),), "6", system="Answer in steps."),
@@ -228,7 +228,7 @@ SPOKEN = (
 )
 TALKS = (
     Trace("And 3+3?", (), "6", system="Be brief.", conversation=Conversation(messages=SPOKEN)),
-    Trace("Go on.", (), "Done.", conversation=Conversation(messages=SPOKEN[:2])),
+    Trace("Move on.", (), "Done.", conversation=Conversation(messages=SPOKEN[:2])),
 )
 CALLED = (Message("assistant", "", calls=(CALL,)), Message("tool", '{"sun": true}'))
 WITH_CALLS = (

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.tunix_backend.train.step.test_fused import CASES, make_batch, make_loss, make_model
-from tunixrt_core.manifest.sections import ALL_LORA_MODULES, LossKind
+from tunixrt_core.manifest.sections import ALL_LORA_MODULES
+from tunixrt_core.manifest.training_sections import LossKind
 
 pytestmark = pytest.mark.tunix
 

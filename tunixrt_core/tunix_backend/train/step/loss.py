@@ -11,7 +11,7 @@ import numpy as np
 from flax import nnx
 
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.manifest.sections import LossKind, LossSection
+from tunixrt_core.manifest.training_sections import LossKind, LossSection
 from tunixrt_core.tunix_backend.data.batches import TokenBatch
 from tunixrt_core.tunix_backend.data.encoding import FIRST_TRAINED
 from tunixrt_core.tunix_backend.model.precision import computing

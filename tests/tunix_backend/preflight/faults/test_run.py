@@ -11,11 +11,12 @@ import pytest
 
 from tests.tunix_backend.conftest import KeptReports, make_manifest, train, write_rows
 from tests.tunix_backend.helpers.preflight_makers import CPU, ModelDir, check, long_task, of_model, only, task
-from tunixrt_core.runs.record import RunDir, RunState
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunState
 from tunixrt_core.traces.trace import Step
 from tunixrt_core.training.preflight import Severity
+from tunixrt_core.tunix_backend.preflight.faults.run import device_faults
 from tunixrt_core.tunix_backend.preflight.machine import Machine, _holders, free_bytes, this_machine
-from tunixrt_core.tunix_backend.preflight.run_faults import device_faults
 from tunixrt_core.util.host import Gpu
 
 pytestmark = pytest.mark.tunix
@@ -105,8 +106,8 @@ def test_the_size_of_a_checkpoint_is_that_of_what_is_trained(
 ) -> None:
     """The parameters counted from the files are those that a loaded model has."""
     from tunixrt_core.tunix_backend.model.models import load_model, make_mesh, resolve_model
-    from tunixrt_core.tunix_backend.preflight.model_faults import read_model
-    from tunixrt_core.tunix_backend.preflight.run_faults import checkpoint_bytes
+    from tunixrt_core.tunix_backend.preflight.faults.model import read_model
+    from tunixrt_core.tunix_backend.preflight.faults.run import checkpoint_bytes
 
     manifest = make_manifest(tmp_path, **method)
     mesh = make_mesh(manifest.mesh, manifest.batch.size)

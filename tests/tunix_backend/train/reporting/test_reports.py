@@ -14,7 +14,7 @@ pytestmark = pytest.mark.tunix
 
 
 def test_losses_by_part_are_means_over_tokens() -> None:
-    from tunixrt_core.tunix_backend.train.reports import by_part
+    from tunixrt_core.tunix_backend.train.reporting.reports import by_part
 
     parts = Parts()
     ids = [parts.id_of(Piece("x", "step", i, kind)) for i, kind in ((0, "plan"), (1, "compute"), (1, "plan"))]
@@ -28,7 +28,7 @@ def test_losses_by_part_are_means_over_tokens() -> None:
 
 
 def test_utilisation_is_told_only_where_the_peak_of_the_device_is_known() -> None:
-    from tunixrt_core.tunix_backend.train.reports import model_flops_share
+    from tunixrt_core.tunix_backend.train.reporting.reports import model_flops_share
 
     assert model_flops_share(1e3, 10**9, 10**9, "cpu", 1) is None
     full = model_flops_share(1e4, 10**9, 10**9, "TPU v5 lite", 4)
@@ -43,13 +43,13 @@ def test_utilisation_is_told_only_where_the_peak_of_the_device_is_known() -> Non
     [("NVIDIA H100 80GB HBM3", 989e12), ("NVIDIA H100 PCIe", 756e12), ("NVIDIA H200", 989e12), ("NVIDIA L40S", 362e12)],
 )
 def test_the_peak_is_that_of_the_card_with_the_longest_name_that_fits(kind: str, peak: float) -> None:
-    from tunixrt_core.tunix_backend.train.reports import model_flops_share
+    from tunixrt_core.tunix_backend.train.reporting.reports import model_flops_share
 
     assert model_flops_share(1e4, 10**9, 0, kind, 1) == pytest.approx(1e4 * 4e9 / peak)
 
 
 def test_a_loss_too_large_for_its_perplexity_is_no_error() -> None:
-    from tunixrt_core.tunix_backend.train.reports import perplexity
+    from tunixrt_core.tunix_backend.train.reporting.reports import perplexity
 
     assert perplexity(0.0) == 1.0
     assert perplexity(1e9) == math.inf
@@ -58,7 +58,7 @@ def test_a_loss_too_large_for_its_perplexity_is_no_error() -> None:
 def test_the_memory_of_a_host_without_device_memory_is_that_of_the_process() -> None:
     import jax
 
-    from tunixrt_core.tunix_backend.train.reports import memory_in_use
+    from tunixrt_core.tunix_backend.train.reporting.reports import memory_in_use
 
     found = memory_in_use(jax.devices("cpu")[0])
     assert 50 << 20 < found["memory_bytes"] <= found["peak_memory_bytes"] + (50 << 20)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tunixrt_core.util.space import full_disk
+from tunixrt_core.util.files.space import full_disk
 
 
 @pytest.mark.parametrize(

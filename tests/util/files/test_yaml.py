@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tunixrt_core.util.yaml import MOST_DEPTH, NotYaml, load_yaml
+from tunixrt_core.util.files.yaml import MOST_DEPTH, NotYaml, load_yaml
 
 LAUGHS = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 9)

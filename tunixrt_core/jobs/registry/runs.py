@@ -1,10 +1,10 @@
-"""Runs and evaluations of a home: rows that follow their folders."""
+"""Runs of a home: rows that follow their folders."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,25 +14,15 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tunixrt_core.errors import BrokenFile, Conflict, InvalidManifest, NotFound, OutputError
-from tunixrt_core.runs.evaluation_record import EvalRecord
-from tunixrt_core.runs.record import (
-    NEVER_BEGAN,
-    RUN_ID,
-    DatasetRef,
-    Run,
-    RunDir,
-    RunState,
-    RunStatus,
-    check_folder,
-    check_manifest,
-    find_run_dirs,
-)
+from tunixrt_core.jobs.registry.evaluations import EvaluationRegistry
+from tunixrt_core.runs.files import check_folder, check_manifest
+from tunixrt_core.runs.folder import NEVER_BEGAN, RUN_ID, RunDir, find_run_dirs
+from tunixrt_core.runs.record import DatasetRef, Run, RunState, RunStatus
 from tunixrt_core.store.query import Page
-from tunixrt_core.util.atomic import write_atomic
-from tunixrt_core.util.files import read_text
+from tunixrt_core.util.files.atomic import write_atomic
+from tunixrt_core.util.files.regular import read_text
 
 if TYPE_CHECKING:
-    from tunixrt_core.evaluation.predictions import EvalDir
     from tunixrt_core.manifest.manifest import RunManifest
     from tunixrt_core.store.store import Store
 
@@ -44,11 +34,10 @@ class Registry:
 
     def __init__(self, store: Store, runs_dir: Path) -> None:
         self._runs = store.runs
-        self._evals = store.evals
         self._runs_dir = runs_dir
         self.aside_dir = runs_dir.parent / "aside"
         self._read: dict[str, tuple[int, int, int]] = {}  # manifest.yaml -> what it was when it was last read whole
-        self._seen: dict[str, int] = {}  # state.json of an evaluation -> when it was written, at the last look
+        self.evals = EvaluationRegistry(store)
 
     def recover(self) -> None:
         """At start: add runs that are only on disk, and mark those of a dead process as interrupted.
@@ -63,9 +52,7 @@ class Registry:
                 self._recover(folder, index.get(folder.path.name))
         for run in self._runs.unfinished():
             self._fresh(run)
-        for record in self._evals.unfinished():
-            if _eval_dir(record.directory).state() is None:
-                self._evals.mirror(record.id, status=RunStatus.INTERRUPTED, message="Its folder is gone.")
+        self.evals.recover()
 
     def _recover(self, folder: RunDir, held: str | None) -> None:
         """Add the run in a folder that no row names. `held` is the folder of the row with its name, if any."""
@@ -150,47 +137,6 @@ class Registry:
         """The folder of the next run: `r-0001`, `r-0002`, …"""
         numbers = [int(found[1]) for name in self._taken() if (found := RUN_ID.fullmatch(name))]
         return self._runs_dir / f"r-{max(numbers, default=0) + 1:04d}"
-
-    def evaluations(self, run_id: str | None = None) -> list[EvalRecord]:
-        """Evaluations, newest first; of one run where given. Includes those in a run's folder."""
-        index = self._runs.index()
-        held = {record.directory: record for record in self._evals.list(run_id)}
-        wanted = index if run_id is None else {run_id: index[run_id]} if run_id in index else {}
-        for known, directory in wanted.items():
-            self._look_into(known, directory, held)
-        return self._evals.list(run_id)
-
-    def look_for_evaluations(self, run: Run) -> None:
-        """Update the store from the evaluations in one run's folder."""
-        self._look_into(run.id, run.directory, {record.directory: record for record in self._evals.list(run.id)})
-
-    def _look_into(self, run_id: str, directory: str, held: Mapping[str, EvalRecord]) -> None:
-        for state_file in sorted(Path(directory).glob("evals/*/state.json")):
-            self._look_at(run_id, _eval_dir(state_file.parent), held.get(str(state_file.parent)))
-
-    def evaluation(self, eval_id: str) -> EvalRecord:
-        """Raises NotFound."""
-        record = self._evals.get(eval_id)
-        self._look_at(record.run_id, _eval_dir(record.directory), record)
-        return self._evals.get(eval_id)
-
-    def add_evaluation(self, run_id: str, folder: EvalDir) -> EvalRecord:
-        """A row for a waiting evaluation, replacing an earlier one."""
-        record = _eval_record(run_id, folder, datetime.now(UTC))
-        assert record is not None, "its spec is written before an evaluation is queued"
-        self._evals.put(record)
-        return record
-
-    def mirror_evaluation(self, eval_id: str, folder: EvalDir) -> None:
-        """Update the row from the folder."""
-        held = self._evals.get(eval_id)
-        told = _eval_record(held.run_id, folder, held.created_at)
-        if told is None:
-            why = "spec.json cannot be read. Evaluate again."
-            self._evals.mirror(eval_id, status=RunStatus.BROKEN, message=why)
-            return
-        changes = {name: getattr(told, name) for name in ("status", "message", "metrics", "ended_at")}
-        self._evals.mirror(eval_id, **changes)
 
     def whole(self, run_id: str) -> tuple[Run, RunManifest]:
         """A run that can be worked with, and its manifest. Raises NotFound, and BrokenFile for a broken run."""
@@ -307,20 +253,6 @@ class Registry:
         except InvalidManifest as error:  # such as that of a later version
             raise BrokenFile(folder.manifest_file, f"is not a manifest of this version ({error})") from None
 
-    def _look_at(self, run_id: str, folder: EvalDir, held: EvalRecord | None) -> None:
-        """Update the row of an evaluation from its folder. One that is over and was not written since is left."""
-        try:
-            written = folder.state_file.lstat().st_mtime_ns
-        except OSError:
-            return
-        if held and held.status.over and self._seen.get(held.directory) == written:
-            return
-        self._seen[str(folder.path)] = written
-        if held is not None:
-            self.mirror_evaluation(held.id, folder)
-        elif record := _eval_record(run_id, folder, datetime.fromtimestamp(written / 1e9, UTC)):
-            self._evals.put(record)
-
     def _id_for(self, folder: RunDir) -> str:
         free = self.is_numbered(folder.path) and folder.path.name not in self._runs.index()
         return folder.path.name if free else self.next_dir().name
@@ -342,30 +274,3 @@ def rebased(value: Any, old: Path, new: Path) -> Any:
     if isinstance(value, str) and Path(value).is_relative_to(old):
         return str(new / Path(value).relative_to(old))
     return value
-
-
-def _eval_dir(path: str | Path) -> EvalDir:
-    """The folder of an evaluation; it is not read when runs are listed."""
-    from tunixrt_core.evaluation.predictions import EvalDir
-
-    return EvalDir(Path(path))
-
-
-def _eval_record(run_id: str, folder: EvalDir, created_at: datetime) -> EvalRecord | None:
-    """The record of an evaluation, read from its folder; None without a readable spec."""
-    spec, state = folder.spec(), folder.state()
-    if spec is None or state is None:
-        return None
-    return EvalRecord(
-        f"{run_id}-{folder.path.name}",
-        run_id,
-        spec.target,
-        state.status,
-        str(folder.path),
-        created_at,
-        metrics=folder.summary() or {},
-        ended_at=datetime.fromtimestamp(state.ended_at, UTC) if state.ended_at else None,
-        message=state.message,
-        train_step=spec.train_step,
-        setup=spec.setup.to_dict(),
-    )

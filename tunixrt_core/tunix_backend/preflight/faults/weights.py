@@ -9,7 +9,7 @@ import numpy as np
 
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.sections import Dtype
-from tunixrt_core.training.preflight import Finding, about_rows, blocking, warning
+from tunixrt_core.training.preflight import Finding, about_rows, blocking, many, warning
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 from tunixrt_core.tunix_backend.model.weight_values import (
     EMBEDDING,
@@ -17,7 +17,6 @@ from tunixrt_core.tunix_backend.model.weight_values import (
     look_at_values,
     share_of_lost_updates,
 )
-from tunixrt_core.tunix_backend.preflight.row_faults import many
 from tunixrt_core.tunix_backend.preflight.rows import FileRows
 
 CHECKED = ("weights_not_finite", "weights_constant", "updates_lost")

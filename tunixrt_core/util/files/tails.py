@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from tunixrt_core.errors import BrokenFile
-from tunixrt_core.util.files import open_regular
+from tunixrt_core.util.files.regular import open_regular
 
 _MOST_BYTES = 256 << 10
 

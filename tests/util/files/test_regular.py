@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tunixrt_core.errors import BrokenFile
-from tunixrt_core.util.files import read_object, read_object_or_none, read_regular, read_text
+from tunixrt_core.util.files.regular import read_object, read_object_or_none, read_regular, read_text
 
 
 def _socket(path: Path) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 from tunixrt_core.manifest.hyperparameters import range_words
 from tunixrt_core.manifest.manifest import HYPERPARAMETERS, RunManifest
 from tunixrt_core.manifest.presets import preset
-from tunixrt_core.runs.record import RunDir
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.training.memory import bytes_of
 from tunixrt_core.training.preflight import Finding, blocking, warning
+from tunixrt_core.tunix_backend.preflight.faults.model import ModelFacts
 from tunixrt_core.tunix_backend.preflight.machine import Machine
-from tunixrt_core.tunix_backend.preflight.model_faults import ModelFacts
 
 _KEPT_BESIDES = 2  # checkpoints beside the last n: the best one, and the one being written
 _OF_ADAM = 3  # a weight and its two moments

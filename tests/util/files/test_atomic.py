@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tunixrt_core.util.atomic import write_atomic
+from tunixrt_core.util.files.atomic import write_atomic
 
 
 def test_writing_leaves_no_temporary_file(tmp_path: Path) -> None:

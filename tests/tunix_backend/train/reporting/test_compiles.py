@@ -19,7 +19,7 @@ def test_only_the_named_function_of_the_own_thread_is_counted() -> None:
     import jax
     import jax.numpy as jnp
 
-    from tunixrt_core.tunix_backend.train.compiles import CompileCounter
+    from tunixrt_core.tunix_backend.train.reporting.compiles import CompileCounter
 
     def step(x: jax.Array) -> jax.Array:
         return x * 3 + 1
@@ -46,7 +46,7 @@ def test_only_the_named_function_of_the_own_thread_is_counted() -> None:
 def hits(folder: Path, **environ: str) -> int:
     """How many programs a new process finds compiled, which asks for them to be kept in `folder`."""
     code = (
-        "import pathlib, jax; from tunixrt_core.tunix_backend.train.compiles import keep_compiled;"
+        "import pathlib, jax; from tunixrt_core.tunix_backend.train.reporting.compiles import keep_compiled;"
         f"keep_compiled(pathlib.Path({str(folder)!r}));"
         "hits = []; jax.monitoring.register_event_listener(lambda e, **k: hits.append(e) if 'cache_hits' in e else 0);"
         "jax.jit(lambda x: x * 2 + 1)(1.0); print(len(hits))"

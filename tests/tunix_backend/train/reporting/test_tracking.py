@@ -13,10 +13,10 @@ import pytest
 from tests.helpers.makers import make_manifest
 from tunixrt_core.errors import TrackingError
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import CompileMetric, EvalMetric, SamplesMetric, TrainMetric
-from tunixrt_core.runs.record import RunDir
 from tunixrt_core.training.recorder import RunRecorder
-from tunixrt_core.tunix_backend.train.tracking import TensorBoard, make_sinks, scalars
+from tunixrt_core.tunix_backend.train.reporting.tracking import TensorBoard, make_sinks, scalars
 
 
 def train(step: int, loss: float) -> TrainMetric:

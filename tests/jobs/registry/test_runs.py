@@ -1,43 +1,19 @@
-"""The list of runs follows their folders, whoever wrote them, and one bad folder does not hide the others."""
+"""The list of runs follows their folders, also the command's, and one bad folder does not hide the others."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.makers import make_manifest
-from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, EvalState
-from tunixrt_core.evaluation.sets.setup import EvalSetRef, EvalSetup
-from tunixrt_core.jobs.registry import Registry
+from tests.jobs.registry.makers import DEAD, run_folder
+from tunixrt_core.jobs.registry.runs import Registry
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.runs.record import RunDir, RunState, RunStatus
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.store.store import Store, open_store
-from tunixrt_core.util.atomic import write_json
-from tunixrt_core.util.processes import this_process
-
-DEAD = "999999999:1:gone"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(f"sqlite:///{tmp_path}/db") as opened:
-        yield opened
-
-
-@pytest.fixture
-def registry(store: Store, tmp_path: Path) -> Registry:
-    return Registry(store, tmp_path / "runs")
-
-
-def run_folder(tmp_path: Path, name: str, state: RunState) -> RunDir:
-    folder = RunDir(tmp_path / "runs" / name)
-    folder.create()
-    folder.manifest_file.write_text(make_manifest(tmp_path, train_steps=1).to_yaml())
-    folder.write_state(state)
-    return folder
 
 
 def test_a_run_that_the_command_made_is_listed_under_its_folders_name(registry: Registry, tmp_path: Path) -> None:
@@ -49,7 +25,7 @@ def test_a_run_that_the_command_made_is_listed_under_its_folders_name(registry: 
 
 
 def moved_home(tmp_path: Path, *, copied: bool) -> Path:
-    """A home with one run, whose database lies in it, at another place than where the run was made."""
+    """A home with one run, with its database, at another place than where the run was made."""
     old, new = tmp_path / "old", tmp_path / "new"
     folder = RunDir(old / "runs" / "r-0001")
     folder.create()
@@ -112,50 +88,6 @@ def test_the_status_in_the_list_is_the_one_in_the_folder(registry: Registry, tmp
     registry.recover()
     folder.write_state(RunState(RunStatus.RUNNING, process=DEAD))
     assert registry.run("r-0001").status is RunStatus.INTERRUPTED
-
-
-def evaluation(folder: RunDir, state: EvalState, **summary: float) -> EvalDir:
-    """What an evaluation of a tuned model leaves."""
-    setup = EvalSetup(eval_set=EvalSetRef("split", "mine v1", "ab", 3), max_new_tokens=8)
-    found = EvalDir(folder.evals / "tuned-6-0123abcd")
-    found.path.mkdir(parents=True, exist_ok=True)
-    spec = EvalSpec(target="tuned", train_step=6, setup=setup, scorers=("exact_match",))
-    write_json(found.spec_file, spec.to_dict())
-    if summary:
-        write_json(found.summary_file, summary)
-    found.write_state(state)
-    return found
-
-
-def test_an_evaluation_that_the_command_made_or_repeated_is_found(registry: Registry, tmp_path: Path) -> None:
-    folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED))
-    registry.recover()
-    assert registry.evaluations("r-0001") == []
-    for share in (0.5, 0.75):
-        evaluation(folder, EvalState(status=RunStatus.SUCCEEDED, ended_at=share), exact_match=share)
-        (found,) = registry.evaluations()
-        assert found.metrics["exact_match"] == share
-        assert (found.id, found.train_step) == ("r-0001-tuned-6-0123abcd", 6)
-        assert found.setup["eval_set"]["name"] == "mine v1"
-
-
-def test_an_evaluation_that_a_dead_process_left_is_interrupted(registry: Registry, tmp_path: Path) -> None:
-    folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED))
-    registry.recover()
-    left = evaluation(folder, EvalState(status=RunStatus.RUNNING, process=this_process()))
-    assert registry.evaluations()[0].status is RunStatus.RUNNING
-    left.write_state(EvalState(status=RunStatus.RUNNING, process=DEAD))
-    assert registry.evaluations()[0].status is RunStatus.INTERRUPTED
-
-
-def test_an_evaluation_whose_folder_is_gone_does_not_stay_under_way(registry: Registry, tmp_path: Path) -> None:
-    folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED))
-    registry.recover()
-    left = evaluation(folder, EvalState(status=RunStatus.RUNNING, process=this_process()))
-    registry.evaluations()
-    shutil.rmtree(left.path)
-    registry.recover()
-    assert registry.evaluations()[0].status is RunStatus.INTERRUPTED
 
 
 def test_reading_a_run_that_has_not_changed_writes_nothing(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tunixrt_core.util.tails import tail
+from tunixrt_core.util.files.tails import tail
 
 
 def test_the_last_lines_are_read(tmp_path: Path) -> None:

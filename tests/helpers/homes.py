@@ -1,0 +1,18 @@
+"""Homes whose runs are trained by the fake backend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.helpers.fakes import FakeBackend
+from tunixrt_core.jobs.queue import JobManager
+from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.settings import Settings
+from tunixrt_core.store.store import open_store
+
+
+def fake_home(home: Path, backend: FakeBackend | None = None, **environ: str) -> Pipeline:
+    """The Pipeline of a home, real but for the trainer; to be closed. `environ`: settings beside its place."""
+    settings = Settings.from_env({"TUNIXRT_HOME": str(home), **environ})
+    store = open_store(settings.database_url)
+    return Pipeline(settings, store, JobManager(store.runs, backend or FakeBackend()))

@@ -1,0 +1,59 @@
+"""The list of evaluations follows their folders, also those that the command made."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tests.jobs.registry.makers import DEAD, run_folder
+from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, EvalState
+from tunixrt_core.evaluation.sets.setup import EvalSetRef, EvalSetup
+from tunixrt_core.jobs.registry.runs import Registry
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunState, RunStatus
+from tunixrt_core.util.files.atomic import write_json
+from tunixrt_core.util.processes import this_process
+
+
+def evaluation(folder: RunDir, state: EvalState, **summary: float) -> EvalDir:
+    """What an evaluation of a tuned model leaves."""
+    setup = EvalSetup(eval_set=EvalSetRef("split", "mine v1", "ab", 3), max_new_tokens=8)
+    found = EvalDir(folder.evals / "tuned-6-0123abcd")
+    found.path.mkdir(parents=True, exist_ok=True)
+    spec = EvalSpec(target="tuned", train_step=6, setup=setup, scorers=("exact_match",))
+    write_json(found.spec_file, spec.to_dict())
+    if summary:
+        write_json(found.summary_file, summary)
+    found.write_state(state)
+    return found
+
+
+def test_an_evaluation_that_the_command_made_or_repeated_is_found(registry: Registry, tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED))
+    registry.recover()
+    assert registry.evals.list("r-0001") == []
+    for share in (0.5, 0.75):
+        evaluation(folder, EvalState(status=RunStatus.SUCCEEDED, ended_at=share), exact_match=share)
+        (found,) = registry.evals.list()
+        assert found.metrics["exact_match"] == share
+        assert (found.id, found.train_step) == ("r-0001-tuned-6-0123abcd", 6)
+        assert found.setup["eval_set"]["name"] == "mine v1"
+
+
+def test_an_evaluation_that_a_dead_process_left_is_interrupted(registry: Registry, tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED))
+    registry.recover()
+    left = evaluation(folder, EvalState(status=RunStatus.RUNNING, process=this_process()))
+    assert registry.evals.list()[0].status is RunStatus.RUNNING
+    left.write_state(EvalState(status=RunStatus.RUNNING, process=DEAD))
+    assert registry.evals.list()[0].status is RunStatus.INTERRUPTED
+
+
+def test_an_evaluation_whose_folder_is_gone_does_not_stay_under_way(registry: Registry, tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED))
+    registry.recover()
+    left = evaluation(folder, EvalState(status=RunStatus.RUNNING, process=this_process()))
+    registry.evals.list()
+    shutil.rmtree(left.path)
+    registry.recover()
+    assert registry.evals.list()[0].status is RunStatus.INTERRUPTED

@@ -1,0 +1,1 @@
+"""Runs and evaluations of a home: rows of the store that follow their folders."""

@@ -1,0 +1,1 @@
+"""Faults that a preflight finds, one module per part of the run."""

@@ -1,0 +1,1 @@
+"""What a training reports: its plan, train steps, compilations, metric sinks."""

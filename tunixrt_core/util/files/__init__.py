@@ -1,0 +1,1 @@
+"""Files: written whole, read within bounds, private, with room on the disk."""
