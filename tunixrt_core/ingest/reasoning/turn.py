@@ -156,7 +156,12 @@ def roles_meant(turns: Sequence[Turn], wanted: str) -> str:
 
 def role_of(message: Any) -> str | None:
     """The role of a message in the words of a conversation; None for what has none."""
-    told = told_role(unwrapped(message)) if isinstance(message, Mapping) else None
+    if not isinstance(message, Mapping):
+        return None
+    said = message.get("role", message.get("from"))
+    if isinstance(said, str) and (known := ROLES_IN_FILES.get(said)) is not None:  # most messages, in less time
+        return known
+    told = told_role(unwrapped(message))
     return None if told is None else usual_role(told)
 
 
