@@ -25,10 +25,15 @@ class BackgroundTask(BaseModel):
 
 class Build(BackgroundTask):
     version: int | None = Field(description="Dataset version; null until the build has succeeded.")
+    left_out: dict[str, int] | None = Field(
+        description="Matching traces that became no row, by the reason; null until the build has succeeded."
+    )
 
     @classmethod
     def of(cls, task: Task[DatasetVersion]) -> Self:
-        return cls(**task_fields(task), version=task.result.version if task.result else None)
+        made = task.result
+        known = {"version": made.version, "left_out": made.left_out} if made else {"version": None, "left_out": None}
+        return cls(**task_fields(task), **known)
 
 
 class BuildList(BaseModel):
