@@ -1,4 +1,4 @@
-"""Turns before the prompt of a question: shown as a conversation, added and removed."""
+"""Turns before the prompt of a question: shown, added and removed."""
 
 from __future__ import annotations
 

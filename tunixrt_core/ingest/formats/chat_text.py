@@ -1,4 +1,4 @@
-"""Format `chat_text`: whole conversations as one text with the marks of a model family."""
+"""Format `chat_text`: conversations as one text with the marks of a model family."""
 
 from __future__ import annotations
 

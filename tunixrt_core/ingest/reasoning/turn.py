@@ -1,4 +1,4 @@
-"""One turn, its role in any dialect, and the turns that the content of a message makes."""
+"""One turn, its role in any dialect, and the turns of the parts of a message."""
 
 from __future__ import annotations
 

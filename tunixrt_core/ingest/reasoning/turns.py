@@ -198,7 +198,8 @@ def reasoning_of(message: Mapping[str, Any]) -> str | None:
 
 def _listed_reasoning(message: Mapping[str, Any]) -> str | None:
     """The texts of a list of parts of reasoning, as OpenRouter and LiteLLM hold them; the parts stay in `meta`."""
-    parts: Sequence[Any] = next((message[key] for key in _REASONING_LISTS if isinstance(message.get(key), list)), [])
+    lists = (message[key] for key in _REASONING_LISTS if isinstance(message.get(key), list))
+    parts: list[Any] = next(lists, [])
     texts = [part.get("text", part.get("thinking")) for part in parts if isinstance(part, Mapping)]
     return "".join(text for text in texts if isinstance(text, str)) or None
 

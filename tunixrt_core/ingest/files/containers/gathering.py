@@ -1,4 +1,4 @@
-"""Rows made of what a file holds apart: messages of a conversation, log events of a span."""
+"""Rows made of parts: messages of one conversation, log records of one span."""
 
 from __future__ import annotations
 
