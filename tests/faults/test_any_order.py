@@ -1,4 +1,4 @@
-"""Any order of verbs over one home, with kills: what was frozen, finished or stored is as it was, and answers."""
+"""Any order of operations over one home, with kills: what was frozen, finished or stored is as it was, and answers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from starlette.testclient import TestClient
 
 from app import state
 from app.api.application import build_api
-from tests.helpers.home_verbs import SLOW, do, open_home_with
+from tests.helpers.home_operations import SLOW, do, open_home_with
 from tests.helpers.killed import KilledVerbs
 from tunixrt_core.errors import Conflict, InvalidDataset, NotFound
 from tunixrt_core.evaluation.predictions import EvalDir
@@ -45,7 +45,7 @@ Numbers = st.integers(0, 10**6)
 
 @dataclass
 class Known:
-    """What must hold of a home: everything that a verb was told to have done."""
+    """What must hold of a home: everything that a operation was told to have done."""
 
     traces: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
@@ -66,7 +66,7 @@ def sha256_of(path: Path) -> str:
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """The verbs on one home. A verb that is killed is done again by the next process, and then holds as any other."""
+    """The operations on one home. A operation that is killed is done again by the next process, and then holds as any other."""
 
     backend = "fake"
     longest = 6  # train steps
@@ -90,7 +90,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.rt.close()
             shutil.rmtree(self.folder)
 
-    # --- verbs -------------------------------------------------------------------------------------------------------
+    # --- operations -------------------------------------------------------------------------------------------------------
 
     @initialize(n=st.integers(8, 12))
     def begin(self, n: int) -> None:
@@ -164,28 +164,28 @@ class AnyOrder(RuleBasedStateMachine):
     # --- kills -------------------------------------------------------------------------------------------------------
 
     @rule(
-        verb=st.sampled_from(KILLED),
+        operation=st.sampled_from(KILLED),
         number=Numbers,
         at=st.integers(1, 40),
         later_ms=st.sampled_from([0, 0, 0, 1, 5]),
     )
-    def kill(self, verb: str, number: int, at: int, later_ms: int) -> None:
-        words = self._words(verb, number)
+    def kill(self, operation: str, number: int, at: int, later_ms: int) -> None:
+        words = self._words(operation, number)
         if words is None:
             return
         before = self._counted()
         self.rt.close()
-        self.killed.run(self.home, verb, words, at=at, later_ms=later_ms)
+        self.killed.run(self.home, operation, words, at=at, later_ms=later_ms)
         self.rt = open_home_with(self.home, self.backend, SLOW)
         assert self.rt.queue.wait(120)
-        self._check_whole_or_absent(verb, words, before)
-        self.do(verb, words)
+        self._check_whole_or_absent(operation, words, before)
+        self.do(operation, words)
 
-    def _words(self, verb: str, number: int) -> Words | None:
-        """Words for a verb; None where there is nothing to do it to."""
-        if verb in ("clone", "resume", "evaluate", "export_model") and not self.known.runs:
+    def _words(self, operation: str, number: int) -> Words | None:
+        """Words for a operation; None where there is nothing to do it to."""
+        if operation in ("clone", "resume", "evaluate", "export_model") and not self.known.runs:
             return None
-        match verb:
+        match operation:
             case "import":
                 return {"n": 1 + number % 12, "seed": 3}
             case "delete":
@@ -206,11 +206,15 @@ class AnyOrder(RuleBasedStateMachine):
     def _counted(self) -> tuple[int, int]:
         return int(self.rt.traces.count()), len(self.rt.datasets.versions())
 
-    def _check_whole_or_absent(self, verb: str, words: Words, before: tuple[int, int]) -> None:
+    def _check_whole_or_absent(self, operation: str, words: Words, before: tuple[int, int]) -> None:
         """After a kill: all traces of an import or none, and a version with all of its rows or none."""
         traces, versions = self._counted()
-        new = {each.content_hash for each in example_traces(words["n"], words["seed"])} if verb == "import" else set()
-        if verb == "delete":
+        new = (
+            {each.content_hash for each in example_traces(words["n"], words["seed"])}
+            if operation == "import"
+            else set()
+        )
+        if operation == "delete":
             assert before[0] - traces in range(len(words["hashes"]) + 1)
             gone = {each for each in words["hashes"] if not self._is_there(each)}
             self.known.traces -= gone
@@ -220,12 +224,12 @@ class AnyOrder(RuleBasedStateMachine):
             assert traces - before[0] in (0, len(new - self.known.traces))
             self.known.traces |= new if traces != before[0] else set()
             self.known.deleted -= self.known.traces
-        assert versions - before[1] in (0, 1) if verb == "build" else versions == before[1]
+        assert versions - before[1] in (0, 1) if operation == "build" else versions == before[1]
         for version in self.rt.datasets.versions():
             assert len(list(self.rt.store.datasets.rows(version.name, version.version))) == version.rows
         if run := words.get("run"):
             found = self.rt.runs.get(run)
-            if verb == "resume" and found.status is not self.known.runs[run][0]:
+            if operation == "resume" and found.status is not self.known.runs[run][0]:
                 assert found.status in (RunStatus.INTERRUPTED, RunStatus.SUCCEEDED)
 
     def _is_there(self, trace: str) -> bool:
@@ -255,21 +259,21 @@ class AnyOrder(RuleBasedStateMachine):
         self.count += 1
         return f"request-{self.count}"
 
-    # --- what a verb must have done ----------------------------------------------------------------------------------
+    # --- what a operation must have done ----------------------------------------------------------------------------------
 
-    def do(self, verb: str, words: Words) -> None:
-        if verb in ("start", "stop", "clone") and self._is_long(verb, words):
+    def do(self, operation: str, words: Words) -> None:
+        if operation in ("start", "stop", "clone") and self._is_long(operation, words):
             return
         try:
-            done = do(self.rt, verb, **words)
+            done = do(self.rt, operation, **words)
         except InvalidDataset:
-            assert verb in ("build", "export", "start", "stop"), "only a version may have too few rows"
+            assert operation in ("build", "export", "start", "stop"), "only a version may have too few rows"
             return
-        getattr(self, f"_after_{verb}")(words, done)
+        getattr(self, f"_after_{operation}")(words, done)
 
-    def _is_long(self, verb: str, words: Words) -> bool:
+    def _is_long(self, operation: str, words: Words) -> bool:
         """A clone of a run that was stopped would train for minutes."""
-        return verb == "clone" and self.known.runs[words["run"]][0] is not RunStatus.SUCCEEDED
+        return operation == "clone" and self.known.runs[words["run"]][0] is not RunStatus.SUCCEEDED
 
     def _after_import(self, words: Words, done: None) -> None:
         self.known.traces |= {each.content_hash for each in example_traces(words["n"], words["seed"])}
@@ -330,7 +334,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert found.folder == done
         self.known.exported.setdefault(words["run"], (done, sha256_of(done)))
 
-    # --- what holds after every verb ---------------------------------------------------------------------------------
+    # --- what holds after every operation ---------------------------------------------------------------------------------
 
     @invariant()
     def nothing_is_lost(self) -> None:
@@ -431,6 +435,6 @@ def test_hundreds_of_orders_of_verbs_and_kills_lose_nothing_and_do_nothing_twice
 @pytest.mark.long
 @pytest.mark.timeout(7200)
 @pytest.mark.usefixtures("really_ready")
-@pytest.mark.parametrize(("homes", "verbs"), [(1, 6), (20, 10)])
-def test_orders_of_real_trainings_and_kills_lose_nothing(homes: int, verbs: int) -> None:
-    run_state_machine_as_test(RealOrder, settings=settings(max_examples=homes, stateful_step_count=verbs, **_HOW))
+@pytest.mark.parametrize(("homes", "operations"), [(1, 6), (20, 10)])
+def test_orders_of_real_trainings_and_kills_lose_nothing(homes: int, operations: int) -> None:
+    run_state_machine_as_test(RealOrder, settings=settings(max_examples=homes, stateful_step_count=operations, **_HOW))

@@ -1,4 +1,4 @@
-"""A full and a read-only disk at each verb: a sentence that says what to do, nothing lost, nothing twice, and a clean
+"""A full and a read-only disk at each operation: a sentence that says what to do, nothing lost, nothing twice, and a clean
 next start.
 """
 
@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from app import state
 from app.api.application import build_api
 from tests.helpers.command import tunixrt
-from tests.helpers.home_verbs import do, open_home_with
+from tests.helpers.home_operations import do, open_home_with
 from tests.helpers.small_disk import SmallDisk, small_disk
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.pipeline.pipeline import Pipeline
@@ -25,8 +25,8 @@ from tunixrt_core.runs.record import RunStatus
 RUN = "r-0001"
 FULL = r"disk of .* is full: .* MB are free\. Make room and try again: .*checkpoints"
 READ_ONLY = r"disk of .* is read-only\. Mount it for writing"
-# each verb with its words, and the bytes that are free when it begins: it gets some way
-VERBS: dict[str, tuple[dict[str, Any], int]] = {
+# each operation with its words, and the bytes that are free when it begins: it gets some way
+OPERATIONS: dict[str, tuple[dict[str, Any], int]] = {
     "import": ({"n": 400, "seed": 5}, 64 << 10),
     "delete": ({"hashes": []}, 0),
     "build": ({"name": "other"}, 0),
@@ -61,15 +61,15 @@ def disk(tmp_path: Path, made: Path) -> Iterator[SmallDisk]:
         yield found
 
 
-def words_of(verb: str, rt: Pipeline) -> dict[str, Any]:
-    words = dict(VERBS[verb][0])
-    if verb == "delete":
+def words_of(operation: str, rt: Pipeline) -> dict[str, Any]:
+    words = dict(OPERATIONS[operation][0])
+    if operation == "delete":
         words["hashes"] = [rt.traces.page(limit=1).items[0].id]
     return words
 
 
 def said(rt: Pipeline, work: Callable[[], object]) -> str:
-    """The sentence of a verb that fails: raised, or the message of the run, evaluation or export that failed."""
+    """The sentence of a operation that fails: raised, or the message of the run, evaluation or export that failed."""
     try:
         work()
     except TunixRTError as error:
@@ -82,7 +82,7 @@ def said(rt: Pipeline, work: Callable[[], object]) -> str:
 
 
 def facts(rt: Pipeline) -> dict[str, Any]:
-    """What a verb that failed must leave as it was."""
+    """What a operation that failed must leave as it was."""
     run = rt.runs.state(RUN)
     return {
         "traces": rt.traces.count(),
@@ -94,25 +94,25 @@ def facts(rt: Pipeline) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_a_full_disk_is_a_sentence_and_after_making_room_everything_works(verb: str, disk: SmallDisk) -> None:
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_full_disk_is_a_sentence_and_after_making_room_everything_works(operation: str, disk: SmallDisk) -> None:
     home = disk.path / "home"
     with open_home_with(home, "fake") as rt:
-        before, words = facts(rt), words_of(verb, rt)
-        if verb == "export":
+        before, words = facts(rt), words_of(operation, rt)
+        if operation == "export":
             shutil.rmtree(rt.settings.exports_dir)
-        disk.fill(VERBS[verb][1])
-        sentence = said(rt, lambda: do(rt, verb, **words))
+        disk.fill(OPERATIONS[operation][1])
+        sentence = said(rt, lambda: do(rt, operation, **words))
         if sentence:  # over pages that the database has a change of few bytes needs no room
             assert re.search(FULL, sentence), sentence
         else:
-            assert verb in ("delete", "build")
+            assert operation in ("delete", "build")
         disk.make_room()
         if sentence:
             assert facts(rt) == before
     with open_home_with(home, "fake") as rt:
-        do(rt, verb, **words)
-        check_done(rt, verb, before)
+        do(rt, operation, **words)
+        check_done(rt, operation, before)
 
 
 def test_every_command_on_a_read_only_disk_is_a_sentence_and_changes_nothing(disk: SmallDisk, tmp_path: Path) -> None:
@@ -136,18 +136,20 @@ def test_every_command_on_a_read_only_disk_is_a_sentence_and_changes_nothing(dis
         ):
             done = tunixrt(*words, home=home)
             assert done.returncode == 1, (words, done.stdout)
-            assert re.search(READ_ONLY, done.stderr) or "google-tunix" in done.stderr, (words, done.stderr)
+            assert re.search(READ_ONLY, done.stderr) or "tunix-rt[tunix]" in done.stderr, (words, done.stderr)
     with open_home_with(home, "fake") as rt:
         assert facts(rt) == before
         assert rt.home.look_through() == []
         do(rt, "start", name="a", version=1, steps=2, request="after")
 
 
-def check_done(rt: Pipeline, verb: str, before: dict[str, Any]) -> None:
+def check_done(rt: Pipeline, operation: str, before: dict[str, Any]) -> None:
     after = facts(rt)
     assert (after["unbroken"], after["database"]) == ([], ())
-    assert after["traces"] - before["traces"] == {"import": 396, "delete": -1}.get(verb, 0) or verb == "import"
-    assert len(rt.runs.page().items) == (2 if verb == "start" else 1)
+    assert (
+        after["traces"] - before["traces"] == {"import": 396, "delete": -1}.get(operation, 0) or operation == "import"
+    )
+    assert len(rt.runs.page().items) == (2 if operation == "start" else 1)
     assert all(run.status is RunStatus.SUCCEEDED for run in rt.runs.page().items)
     assert rt.home.look_through() == []
 

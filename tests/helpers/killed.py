@@ -1,7 +1,7 @@
-"""Verbs of a home in processes that are killed with SIGKILL at a chosen write.
+"""Operations of a home in processes that are killed with SIGKILL at a chosen write.
 
-`python -m tests.helpers.killed` imports once what the verbs need, and forks for each line of its standard input: a
-JSON object with home, verb, its words, and when to kill.
+`python -m tests.helpers.killed` imports once what the operations need, and forks for each line of its standard input: a
+JSON object with home, operation, its words, and when to kill.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 class KilledVerbs:
-    """A process that forks one process per verb. `trained` is the backend: `fake` or `tunix`."""
+    """A process that forks one process per operation. `trained` is the backend: `fake` or `tunix`."""
 
     def __init__(self, trained: str) -> None:
         self._trained = trained
@@ -39,21 +39,21 @@ class KilledVerbs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.kill()  # between two verbs it does nothing
+        self._process.kill()  # between two operations it does nothing
         self._process.communicate()
 
-    def run(self, home: Path, verb: str, words: Mapping[str, Any], *, at: int, later_ms: int = 0) -> bool:
-        """Do a verb in a process that is killed `later_ms` after its write number `at` in the home.
+    def run(self, home: Path, operation: str, words: Mapping[str, Any], *, at: int, later_ms: int = 0) -> bool:
+        """Do a operation in a process that is killed `later_ms` after its write number `at` in the home.
 
-        Whether it was killed: a verb with fewer writes ends by itself. Raises AssertionError where that failed.
+        Whether it was killed: a operation with fewer writes ends by itself. Raises AssertionError where that failed.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        line = {"home": str(home), "verb": verb, "words": dict(words), "at": at, "later_ms": later_ms}
+        line = {"home": str(home), "operation": operation, "words": dict(words), "at": at, "later_ms": later_ms}
         self._process.stdin.write(json.dumps(line) + "\n")
         told = json.loads(self._process.stdout.readline())
         assert told["signal"] in (0, signal.SIGKILL), told
-        assert told["signal"] or told["code"] == 0, f"{verb} {words} failed; see standard error"
+        assert told["signal"] or told["code"] == 0, f"{operation} {words} failed; see standard error"
         return bool(told["signal"])
 
 
@@ -86,7 +86,7 @@ def _changes(event: str, arguments: tuple[Any, ...], home: str) -> bool:
 
 
 def _fork(line: Mapping[str, Any], trained: str) -> dict[str, int]:
-    from tests.helpers.home_verbs import do, open_home_with
+    from tests.helpers.home_operations import do, open_home_with
 
     pid = os.fork()
     if pid == 0:
@@ -95,7 +95,7 @@ def _fork(line: Mapping[str, Any], trained: str) -> dict[str, int]:
             home = Path(line["home"])
             with open_home_with(home, trained) as rt:
                 kill_at(home, line["at"], line["later_ms"])
-                do(rt, line["verb"], **line["words"])
+                do(rt, line["operation"], **line["words"])
             code = 0
         finally:
             sys.stderr.flush()
@@ -110,9 +110,9 @@ def _fork(line: Mapping[str, Any], trained: str) -> dict[str, int]:
 
 def main(trained: str) -> None:
     """Fork for each line of standard input, and say how it ended."""
-    from tests.helpers import home_verbs
+    from tests.helpers import home_operations
 
-    home_verbs.load(trained)
+    home_operations.load(trained)
     for line in sys.stdin:
         print(json.dumps(_fork(json.loads(line), trained)), flush=True)
 

@@ -15,7 +15,7 @@ _DETACH = 2
 
 @contextmanager
 def stuck_folder(path: Path) -> Iterator[Path]:
-    """While inside, every call on the path waits for ever. Skips the test where this user may not mount one."""
+    """While inside, every call on the path waits forever. Skips the test where this user may not mount one."""
     libc = ctypes.CDLL(None, use_errno=True)
     path.mkdir(parents=True)
     try:

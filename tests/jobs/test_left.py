@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.fakes import FakeBackend
-from tests.helpers.home_verbs import do
+from tests.helpers.home_operations import do
 from tests.helpers.killed import KilledVerbs
 from tests.pipeline.test_pipeline import open_with
 from tunixrt_core.evaluation.predictions import NEVER_BEGAN, EvalDir

@@ -18,7 +18,17 @@ from tunixrt_core.training.ahead.choice import Option, candidates, compare
 from tunixrt_core.training.memory import ModelSizes
 from tunixrt_core.tunix_backend.ahead import environment
 
-SIZES = ModelSizes(layers=28, vocab=151_936, embed=1024, hidden=3072, heads=16, parameters=596_000_000, lora=10_000_000)
+SIZES = ModelSizes(
+    layers=28,
+    vocab=151_936,
+    embed=1024,
+    hidden=3072,
+    heads=16,
+    parameters=596_000_000,
+    kv_heads=8,
+    head_dim=128,
+    lora=10_000_000,
+)
 
 
 def manifest(**hyper: Any) -> RunManifest:

@@ -86,7 +86,12 @@ class QueuedEvaluations:
         file = plan.request.eval_file
         # absolute, as a server may be started again in another folder
         request = plan.request if file is None else replace(plan.request, eval_file=file.expanduser().absolute())
-        asked = {"target": plan.spec.target, "request": request.to_dict(), "again": again}
+        asked = {
+            "target": plan.spec.target,
+            "prompt": plan.spec.setup.prompt,
+            "request": request.to_dict(),
+            "again": again,
+        }
         write_json(plan.folder.queued_file, asked)
         plan.show_queued()
 

@@ -106,7 +106,7 @@ def work(text: str, devices: int = 4) -> Work:
 def test_the_body_of_a_loop_counts_as_often_as_it_runs() -> None:
     found = work(LOOP)
     assert found.flops == 2 * 256**3
-    # the product reads one operand from HBM, the other lies in VMEM; each gather reads and writes
+    # the product reads one operand from HBM, the other is in VMEM; each gather reads and writes
     assert found.hbm == 2 * KB256 + 5 * 2 * KB256
     assert found.links == {"all-gather": 5 * 3 * KB256}
     assert found.looped == {"all-gather": 5}
@@ -139,7 +139,7 @@ def test_of_an_array_that_is_sliced_or_updated_in_place_only_the_part_moves() ->
 def test_an_update_in_place_takes_no_new_memory() -> None:
     part = 8 * 128 * 4
     assert peak_bytes(parse(FUSED)) == part
-    assert peak_bytes(parse(LOOP)) == 0  # the product and the carried value become the result
+    assert peak_bytes(parse(LOOP)) == 0  # the product and the value that is kept become the result
     kept = LOOP.replace(
         "ROOT %r = f32[256,256]{1,0:T(8,128)} get-tuple-element(%w), index=1", "ROOT %r = s32[] copy(%z)"
     )

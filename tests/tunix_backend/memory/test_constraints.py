@@ -82,7 +82,7 @@ from tunixrt_core.tunix_backend.memory.constraints import constrained
 mesh = jax.make_mesh((4, 1), ("fsdp", "tp"), axis_types=(AxisType.Auto,) * 2)
 
 def rows():
-    def step(x):  # anew each time: what was traced before is kept
+    def step(x):  # another one each time: what was traced before is kept
         return model.shard(x * 2, ("fsdp", None))
 
     with mesh:

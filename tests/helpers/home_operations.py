@@ -1,4 +1,4 @@
-"""The verbs of a home with JSON words, done to their end: in the process of a test, or in one that is killed."""
+"""The operations of a home with JSON words, done to their end: in the process of a test, or in one that is killed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHAPE = {"batch_size": 2, "max_seq_length": 256, "eval_every": 2, "checkpoint_ev
 
 
 def load(trained: str) -> None:
-    """Import what the verbs import, so that each fork need not."""
+    """Import what the operations import, so that each fork need not."""
     names = [f"tunixrt_core.{name}" for name in _IMPORTED]
     if trained == "tunix":
         names += ["tunixrt_core.tunix_backend.train.sft", "tunixrt_core.tunix_backend.generate.completions"]
@@ -67,9 +67,9 @@ def open_home_with(home: Path, trained: str, step_seconds: float = 0.0) -> Pipel
     return pipeline
 
 
-def do(rt: Pipeline, verb: str, **words: Any) -> Any:
-    """Do one verb and wait for its end. Done again after a kill, it makes nothing twice."""
-    return VERBS[verb](rt, **words)
+def do(rt: Pipeline, operation: str, **words: Any) -> Any:
+    """Do one operation and wait for its end. Done again after a kill, it makes nothing twice."""
+    return OPERATIONS[operation](rt, **words)
 
 
 def import_traces(rt: Pipeline, n: int, seed: int) -> None:
@@ -175,7 +175,7 @@ def wait_and_die(rt: Pipeline, run: str, scored: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-VERBS = {
+OPERATIONS = {
     "wait_and_die": wait_and_die,
     "import": import_traces,
     "delete": delete,
