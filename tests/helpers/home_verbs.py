@@ -168,7 +168,9 @@ def wait_and_die(rt: Pipeline, run: str, scored: str) -> None:
     while rt.runs.state(busy.id).train_step < 1:
         time.sleep(0.005)
     rt.evaluations.score_again(scored)
-    rt.evaluations.start(run, ["base"], EvalRequest(max_new_tokens=7, scorers=("exact_match",), limit=1))
+    rt.evaluations.start(
+        run, ["base"], EvalRequest(max_new_tokens=7, scorers=("exact_match",), limit=1, own_prompt=False)
+    )
     rt.model_exports.start(run, ModelExportOptions(ExportLayout.PEFT, transformers=False))
     rt.runs.start(rt.manifests.build("a", model_id="tiny", hyperparams={"train_steps": 2}))
     rt.evaluations.start(run, ["tuned"], EvalRequest(scorers=("exact_match",), limit=1), again=True)

@@ -144,8 +144,8 @@ class Evaluations:
             return
         request, target = EvalRequest.from_dict(queued.get("request", {})), queued.get("target")
         wanted = [each for each in TARGETS if each == target]
-        (record,) = self._start_evaluation(run_id, wanted, request, again=bool(queued.get("again"))) or (None,)
-        if record is None or record.id != eval_id:
+        records = self._start_evaluation(run_id, wanted, request, again=bool(queued.get("again")))
+        if eval_id not in {record.id for record in records}:  # a request may be for several, each with its file
             raise Conflict(f"{run_id} was trained since {eval_id} was queued. Evaluate again.")
 
     def score_again(self, eval_id: str) -> EvalRecord:
