@@ -28,7 +28,7 @@ from starlette.testclient import TestClient
 from app import state
 from app.api.application import build_api
 from tests.helpers.home_operations import SLOW, do, open_home_with
-from tests.helpers.killed import KilledVerbs
+from tests.helpers.killed import KilledOperations
 from tunixrt_core.errors import Conflict, InvalidDataset, NotFound
 from tunixrt_core.evaluation.predictions import EvalDir
 from tunixrt_core.manifest.data_file import check_data_unchanged
@@ -71,7 +71,7 @@ class AnyOrder(RuleBasedStateMachine):
     backend = "fake"
     longest = 6  # train steps
     empty: Path  # a home with its database, which takes longer to make than to copy
-    killed: KilledVerbs
+    killed: KilledOperations
     application: FastAPI
 
     def __init__(self) -> None:
@@ -397,7 +397,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     AnyOrder.application = build_api(1)
     AnyOrder.empty = tmp_path_factory.mktemp("empty") / "home"
     open_home_with(AnyOrder.empty, "fake").close()
-    with KilledVerbs("fake") as AnyOrder.killed:
+    with KilledOperations("fake") as AnyOrder.killed:
         yield
 
 
@@ -411,7 +411,7 @@ class RealOrder(AnyOrder):
 @pytest.fixture(scope="module")
 def really_ready(ready: None) -> Iterator[None]:
     RealOrder.application, RealOrder.empty = AnyOrder.application, AnyOrder.empty
-    with KilledVerbs("tunix") as RealOrder.killed:
+    with KilledOperations("tunix") as RealOrder.killed:
         yield
 
 
@@ -420,14 +420,14 @@ _HOW = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomi
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ready")
-def test_any_order_of_verbs_and_kills_loses_nothing_and_does_nothing_twice() -> None:
+def test_any_order_of_operations_and_kills_loses_nothing_and_does_nothing_twice() -> None:
     run_state_machine_as_test(AnyOrder, settings=settings(max_examples=6, stateful_step_count=14, **_HOW))
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.usefixtures("ready")
-def test_hundreds_of_orders_of_verbs_and_kills_lose_nothing_and_do_nothing_twice() -> None:
+def test_hundreds_of_orders_of_operations_and_kills_lose_nothing_and_do_nothing_twice() -> None:
     run_state_machine_as_test(AnyOrder, settings=settings(max_examples=MANY, stateful_step_count=30, **_HOW))
 
 

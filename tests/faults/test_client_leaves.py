@@ -1,4 +1,4 @@
-"""A client that closes its connection ends the work that it asked for, and nothing of it is stored."""
+"""A client that closes its connection ends the work that it asked for, and no part of it is stored."""
 
 from __future__ import annotations
 

@@ -163,12 +163,14 @@ def export_model(rt: Pipeline, run: str) -> Path:
 
 
 def wait_and_die(rt: Pipeline, run: str, scored: str) -> None:
-    """Queue one of each kind behind a run that goes on, and be killed while they wait."""
+    """Queue one of each kind behind a run that trains, and be killed while they wait."""
     busy = rt.runs.start(rt.manifests.build("a", model_id="tiny", hyperparams={"train_steps": 10**6}))
     while rt.runs.state(busy.id).train_step < 1:
         time.sleep(0.005)
     rt.evaluations.score_again(scored)
-    rt.evaluations.start(run, ["base"], EvalRequest(max_new_tokens=7, scorers=("exact_match",), limit=1))
+    rt.evaluations.start(
+        run, ["base"], EvalRequest(max_new_tokens=7, scorers=("exact_match",), limit=1, own_prompt=False)
+    )
     rt.model_exports.start(run, ModelExportOptions(ExportLayout.PEFT, transformers=False))
     rt.runs.start(rt.manifests.build("a", model_id="tiny", hyperparams={"train_steps": 2}))
     rt.evaluations.start(run, ["tuned"], EvalRequest(scorers=("exact_match",), limit=1), again=True)

@@ -23,7 +23,7 @@ _CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
-class KilledVerbs:
+class KilledOperations:
     """A process that forks one process per operation. `trained` is the backend: `fake` or `tunix`."""
 
     def __init__(self, trained: str) -> None:

@@ -85,12 +85,11 @@ class RunStarts:
             codes = tuple(allow)
             # before its row: a folder without a row is found at the next start, a row without a state is never begun
             show_waiting(manifest, folder, allow=codes, request_id=request_id)
-            try:
+            with ExitStack() as without_a_row:
+                without_a_row.callback(folder.state_file.unlink, missing_ok=True)
+                without_a_row.callback(folder.queued_file.unlink, missing_ok=True)
                 run = self._registry.add(manifest, folder, RunState(), request_id=request_id)
-            except BaseException:
-                folder.state_file.unlink(missing_ok=True)
-                folder.queued_file.unlink(missing_ok=True)
-                raise
+                without_a_row.pop_all()
             self._jobs.submit_training(run.id, manifest, folder, allow=codes)
         return run
 

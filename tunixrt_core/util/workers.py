@@ -1,4 +1,4 @@
-"""Worker processes with limits of time and memory: the one place for work that may hang or swallow the memory.
+"""Worker processes with limits of time and memory, for work that may hang.
 
 A library, a regular expression, a template that came with a model, or a system call on a stuck network folder: each is
 done in a process of its own kind, and what hangs, crashes or grows costs one answer.

@@ -1,4 +1,4 @@
-"""Sentences about a disk that is full or read-only: what is full, how much is free, what can be deleted."""
+"""Sentences about a disk that is full or read-only, with what can be deleted."""
 
 from __future__ import annotations
 
