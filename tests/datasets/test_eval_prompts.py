@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tunixrt_core.datasets.eval_prompts import EvalFile, with_eval_file
+from tunixrt_core.datasets.gates.check import Asking
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset, UnreadableFile
-from tunixrt_core.datasets.gates.check import Asking
 from tunixrt_core.evaluation.sets.file import file_set
 
 LINES = b"".join(json.dumps({"question": f"q{n}", "answer": f"so #### {n}"}).encode() + b"\n" for n in range(3))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.helpers.fakes import FakeBackend
 from tests.helpers.home_operations import do
-from tests.helpers.killed import KilledVerbs
+from tests.helpers.killed import KilledOperations
 from tests.pipeline.test_pipeline import open_with
 from tunixrt_core.evaluation.predictions import NEVER_BEGAN, EvalDir
 from tunixrt_core.evaluation.sets.setup import EvalRequest
@@ -23,12 +23,12 @@ LIMITED = EvalRequest(scorers=("exact_match",), limit=1)
 
 
 @pytest.fixture(scope="module")
-def killed() -> Iterator[KilledVerbs]:
-    with KilledVerbs("fake") as verbs:
-        yield verbs
+def killed() -> Iterator[KilledOperations]:
+    with KilledOperations("fake") as operations:
+        yield operations
 
 
-def left_behind(home: Path, killed: KilledVerbs) -> tuple[Settings, str, str]:
+def left_behind(home: Path, killed: KilledOperations) -> tuple[Settings, str, str]:
     """A home whose server was killed while one job of each kind waited; its finished run and that one's evaluation."""
     settings = Settings.from_env({"TUNIXRT_HOME": str(home)})
     with open_with(settings, FakeBackend()) as rt:
@@ -45,7 +45,9 @@ def of_target(rt: Pipeline, run: str, target: str) -> EvalRecord:
     return next(record for record in rt.evaluations.records(run) if record.target == target)
 
 
-def test_each_kind_of_job_is_queued_again_in_the_order_in_which_it_waited(tmp_path: Path, killed: KilledVerbs) -> None:
+def test_each_kind_of_job_is_queued_again_in_the_order_in_which_it_waited(
+    tmp_path: Path, killed: KilledOperations
+) -> None:
     settings, run, scored = left_behind(tmp_path / "home", killed)
     with open_with(settings, FakeBackend()) as rt:
         base = of_target(rt, run, "base")
@@ -64,7 +66,9 @@ def test_each_kind_of_job_is_queued_again_in_the_order_in_which_it_waited(tmp_pa
         assert not list(settings.home.rglob("*queued.json"))
 
 
-def test_one_that_cannot_be_queued_again_says_why_and_holds_up_no_other(tmp_path: Path, killed: KilledVerbs) -> None:
+def test_one_that_cannot_be_queued_again_says_why_and_holds_up_no_other(
+    tmp_path: Path, killed: KilledOperations
+) -> None:
     settings, run, _ = left_behind(tmp_path / "home", killed)
     with open_with(settings, FakeBackend()) as rt:
         data = Path(rt.runs.manifest(run).data.path)
