@@ -104,6 +104,11 @@ class Settings:
         """Programs that XLA compiled, kept for the next start."""
         return self.home / "compiled"
 
+    @property
+    def slices_dir(self) -> Path:
+        """Reports of TPU slices that were compiled for."""
+        return self.home / "slices"
+
 
 # Name -> (default, meaning). docs/reference/configuration.md lists the same names; a test compares them.
 VARIABLES: dict[str, tuple[str, str]] = {

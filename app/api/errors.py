@@ -24,6 +24,7 @@ STATUS: dict[type[errors.TunixRTError], int] = {
     errors.StoreError: 503,
     errors.OutputError: 507,
     errors.TunixMissing: 501,
+    errors.CompilerMissing: 501,
     errors.TunixRTError: 500,
 }
 

@@ -191,6 +191,12 @@ def make_manifest(
     return RunManifest.from_dict(values)
 
 
+def manifest_without_data(model_id: str, hyperparams: Mapping[str, Any]) -> RunManifest:
+    """A manifest of a model with its preset and no data, for estimates. Raises as make_manifest."""
+    data = DataSection(path="none", sha256="0" * 64, rows=1, train_rows=1)
+    return make_manifest(data, model_id, "none", hyperparams)
+
+
 def change_manifest(manifest: RunManifest, changes: Mapping[str, Any], **other: Any) -> RunManifest:
     """A copy with hyperparameters, by flat name, and `other` keys of the manifest changed.
 

@@ -147,6 +147,8 @@ class Pipeline:
             self.traces.close(_UPKEEP_SECONDS)
         if "datasets" in used:
             self.datasets.builds.close()
+        if "manifests" in used:
+            self.manifests.slices.close(_UPKEEP_SECONDS)
         if "home" in used:
             self.home.upkeep.close(_UPKEEP_SECONDS)
         self.jobs.close()

@@ -1,0 +1,125 @@
+"""Reports of TPU slices as background tasks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tunixrt_core.errors import JobFailed
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.training.ahead.choice import Comparison, Option, candidates, compare, held_bytes, with_rows
+from tunixrt_core.training.ahead.costs import STEPS, SliceReport, StepKind
+from tunixrt_core.training.ahead.slices import find_slice
+from tunixrt_core.util.tasks import Progress, Task, Tasks
+
+if TYPE_CHECKING:
+    from tunixrt_core.tunix_backend.ahead.compile import SliceCompiler
+
+KIND = "slice report"
+
+
+class SliceReports:
+    """Compiles for TPU slices, one at a time, in a process of its own. Needs no accelerator.
+
+    `folder` keeps what was compiled, and config.json of models that are not on this machine.
+    """
+
+    def __init__(self, models_dir: Path, folder: Path) -> None:
+        self._models_dir = models_dir
+        self._folder = folder
+        self.tasks: Tasks[SliceReport] = Tasks(KIND, at_once=1)
+
+    def start(
+        self, manifest: RunManifest, name: str, kinds: tuple[StepKind, ...] = STEPS, *, whole: bool = True
+    ) -> Task[SliceReport]:
+        """Begin a report; one of the same under way is returned instead. Raises CompilerMissing, TunixMissing,
+        InvalidSlice for an unknown slice, and ModelError for a model that is not on this machine.
+        """
+        on = find_slice(name)
+        found = self.kept(manifest, name, kinds, whole=whole)
+        if found is None:
+            from tunixrt_core.tunix_backend.ahead.environment import require_compiler
+
+            require_compiler()
+        work = partial(self._report, manifest, on.name, kinds, whole)
+        return self.tasks.start(work, key=self.key(manifest, name, kinds, whole=whole), title=on.name)
+
+    def key(self, manifest: RunManifest, name: str, kinds: tuple[StepKind, ...], *, whole: bool) -> tuple[object, ...]:
+        """The key of the task of a report."""
+        return (manifest.content_hash, find_slice(name).name, kinds, whole)
+
+    def kept(
+        self, manifest: RunManifest, name: str, kinds: tuple[StepKind, ...] = STEPS, *, whole: bool = True
+    ) -> SliceReport | None:
+        """The report from before, at once; None where there is none."""
+        compiler = self._compiler()
+        return compiler.kept(manifest, compiler.model(manifest), find_slice(name), kinds, whole=whole)
+
+    def report(
+        self,
+        manifest: RunManifest,
+        name: str,
+        kinds: tuple[StepKind, ...] = STEPS,
+        *,
+        whole: bool,
+        progress: Progress,
+        stop: threading.Event,
+    ) -> SliceReport:
+        """The report of a slice, in this thread. Raises as `start`, and Stopped."""
+        return self._report(manifest, name, kinds, whole, progress, stop)
+
+    def compare(
+        self,
+        manifest: RunManifest,
+        chips: Sequence[str],
+        rows: Sequence[int],
+        *,
+        whole: bool,
+        progress: Progress,
+        stop: threading.Event,
+    ) -> Comparison:
+        """The slices of these chips with these numbers of rows per batch. Raises as `start`, and Stopped."""
+        from tunixrt_core.tunix_backend.memory.count import sizes_of
+        from tunixrt_core.tunix_backend.model.architecture import read_architecture
+
+        compiler = self._compiler()
+        sizes = sizes_of(read_architecture(compiler.model(manifest)), manifest)
+        planned = [(on, count) for on in candidates(manifest, chips) for count in rows or (manifest.batch.size,)]
+        if not planned:
+            raise JobFailed("mesh: no slice of these chips has as many devices. Lower mesh.fsdp or mesh.tp.")
+        options = []
+        for number, (on, count) in enumerate(planned):
+            changed = with_rows(manifest, count)
+            need, limit = held_bytes(sizes, changed, on), on.chip.device_memory
+            found = None
+            if need <= limit:
+                at = f"{on.name}, {count} rows ({number + 1} of {len(planned)})"
+                tell = lambda phase, done, total, at=at: progress(f"{at}: {phase}", done, total)  # noqa: E731
+                found = self._report(changed, on.name, ("train",), whole, tell, stop)
+            options.append(Option(on.name, on.chips, count, limit, found.steps[0].total if found else need, found))
+        return compare(options, manifest, sizes)
+
+    def close(self, timeout: float | None = None) -> None:
+        """Stop what is being compiled."""
+        self.tasks.close(timeout)
+
+    def _report(
+        self,
+        manifest: RunManifest,
+        name: str,
+        kinds: tuple[StepKind, ...],
+        whole: bool,
+        progress: Progress,
+        stop: threading.Event,
+    ) -> SliceReport:
+        compiler = self._compiler()
+        model = compiler.model(manifest)
+        return compiler.report(manifest, model, find_slice(name), kinds, whole=whole, progress=progress, stop=stop)
+
+    def _compiler(self) -> SliceCompiler:
+        from tunixrt_core.tunix_backend.ahead.compile import SliceCompiler
+
+        return SliceCompiler(self._models_dir, self._folder)
