@@ -36,7 +36,7 @@ def show_slice(manifest: RunManifest) -> None:
             return
         if task is not None and task.status == "failed":
             show_error(task.error or TunixRTError(task.message))
-        st.caption("Compiles the train step for a slice that need not be there; the page may be closed meanwhile.")
+        st.caption("Compiles the train step for a slice without one; the page may be closed meanwhile.")
         if st.button("Estimate on this slice", icon=":material/memory:", key="slice-estimate"):
             get_pipeline().manifests.start_slice_report(manifest, name, _KINDS, whole=False)
             st.rerun()
@@ -53,7 +53,7 @@ def show_report(report: SliceReport) -> None:
 def report_lines(report: SliceReport) -> list[tuple[str, str]]:
     """Memory, bound and time of a report."""
     train = report.step("train")
-    assert train is not None, "it was asked for"
+    assert train is not None, "it is one of _KINDS"
     lines = [
         ("Weights and optimizer", byte_words(train.weights + train.optimizer)),
         ("Temporary memory", byte_words(train.temporary)),

@@ -9,6 +9,7 @@ from importlib import metadata
 import pytest
 
 from tunixrt_core.errors import CompilerMissing
+from tunixrt_core.tunix_backend.ahead import environment
 from tunixrt_core.tunix_backend.ahead.environment import (
     compiler_available,
     compiler_environ,
@@ -29,6 +30,7 @@ def without_libtpu(monkeypatch: pytest.MonkeyPatch) -> None:
         return known(name)
 
     monkeypatch.setattr(metadata, "version", version)
+    monkeypatch.setattr(environment, "_found", {})
 
 
 @pytest.mark.usefixtures("without_libtpu")

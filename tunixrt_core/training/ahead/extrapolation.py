@@ -10,7 +10,7 @@ from tunixrt_core.training.ahead.costs import StepCost
 
 
 def layer_counts(layers: int, local_layers: Sequence[bool] = ()) -> tuple[int, ...]:
-    """The two numbers of layers to compile, or the only one where the model has hardly more.
+    """The two numbers of layers to compile, or the only one where the model has no more than those.
 
     They hold whole periods of the pattern of layers that see only a window, so that they differ by layers of both
     kinds in the proportion of the model.

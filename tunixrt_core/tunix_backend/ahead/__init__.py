@@ -1,1 +1,1 @@
-"""Compiling for TPU slices that are not there, and what the compiled programs cost."""
+"""Compiling for TPU slices without one, and the costs of the compiled programs."""

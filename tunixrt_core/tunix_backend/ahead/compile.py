@@ -40,7 +40,7 @@ class SliceCompiler:
         self._folder = folder
 
     def model(self, manifest: RunManifest) -> Path:
-        """The directory with the config.json of the manifest's model; one that only a hub has is asked for that file.
+        """The directory with the config.json of the manifest's model; of one that only a hub has, that file is fetched.
 
         Raises ModelError where there is no such model, or no connection.
         """
@@ -127,10 +127,10 @@ def _events(request: Request, stop: threading.Event, tick: Any) -> Iterator[Mapp
     )
     assert process.stdin, "a pipe"
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    tail: list[str] = []
+    tail: list[str | None] = []
     readers = [
         threading.Thread(target=_read, args=(process.stdout, lines.put), daemon=True),
-        threading.Thread(target=_read, args=(process.stderr, lambda line: line and tail.append(line)), daemon=True),
+        threading.Thread(target=_read, args=(process.stderr, tail.append), daemon=True),
     ]
     for reader in readers:
         reader.start()
@@ -162,8 +162,8 @@ def _read(stream: Any, take: Any) -> None:
     take(None)
 
 
-def _last(lines: list[str]) -> str:
-    said = [line.strip() for line in lines if line.strip()]
+def _last(lines: list[str | None]) -> str:
+    said = [line.strip() for line in lines if line and line.strip()]
     return said[-1][:300] if said else "it ended without a message"
 
 

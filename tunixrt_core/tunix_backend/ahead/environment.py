@@ -42,13 +42,17 @@ def compiler_available() -> bool:
 
 def versions() -> dict[str, str]:
     """The versions of the packages that decide what is compiled. Without one that is not installed."""
-    found = {}
     for package in PACKAGES:
+        if package in _found:
+            continue
         try:
-            found[package] = metadata.version(package)
+            _found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return dict(_found)
+
+
+_found: dict[str, str] = {}  # a page asks at every rerun, and an installed package stays installed
 
 
 def compiler_environ(environ: Mapping[str, str]) -> dict[str, str]:

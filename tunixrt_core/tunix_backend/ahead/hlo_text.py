@@ -181,7 +181,7 @@ def _shape(text: str, start: int) -> tuple[Array | tuple, int]:
     """The shape at a place of the text, and the place behind it."""
     if text[start] != "(":
         found = _ARRAY.match(text, start)
-        if found is None:  # token[] and the like have no size
+        if found is None:  # token[] and others have no size
             end = text.index(" ", start)
             return Array(text[start:end], ()), end + 1
         return _array(found), found.end() + 1

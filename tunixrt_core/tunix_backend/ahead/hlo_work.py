@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from tunixrt_core.tunix_backend.ahead.hlo_flops import matmul_flops
@@ -43,7 +43,7 @@ class Work:
 
     flops: float = 0.0
     hbm: float = 0.0
-    links: Counter[str] = field(default_factory=Counter)
+    links: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     looped: Counter[str] = field(default_factory=Counter)
     kernels: list[Kernel] = field(default_factory=list)
     open_loops: int = 0

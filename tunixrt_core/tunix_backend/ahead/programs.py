@@ -160,18 +160,18 @@ def _cost(
     optimizer = run.optimizer_bytes if kind == "train" else 0
     rows = MOST_PROMPTS if kind == "generation" else plan.manifest.batch.size
     tokens = rows if kind == "generation" else rows * plan.row_length
-    known = {"kind": kind, "tokens": tokens, "weights": held, "optimizer": optimizer, "cache": cache}
+    known: dict[str, Any] = {"kind": kind, "tokens": tokens, "weights": held, "optimizer": optimizer, "cache": cache}
     known["model_flops"] = model_flops(plan.architecture, plan.manifest, kind, rows, plan.row_length)
     if compiled is None or more_refused:
         used = _refused_bytes(refused or more_refused)
         rest = max(0, used - held - optimizer - cache)
-        return StepCost(**known, temporary=rest, refused=refused or more_refused, seconds=time.perf_counter() - began)  # type: ignore[arg-type]
+        return StepCost(**known, temporary=rest, refused=refused or more_refused, seconds=time.perf_counter() - began)
     counted = compiled.memory_analysis()
     program = parse(compiled.as_text())
     work = work_of(program, devices)
     in_and_out = counted.argument_size_in_bytes + counted.output_size_in_bytes - counted.alias_size_in_bytes
     return StepCost(
-        **known,  # type: ignore[arg-type]
+        **known,
         temporary=counted.temp_size_in_bytes,
         passing=max(0, in_and_out - held - optimizer - cache),
         flops=work.flops + _kernel_flops(work, plan),

@@ -41,7 +41,7 @@ class Request:
 
 
 def compile_slice(request: Request, tell: Any) -> SliceReport:
-    """Compile what was asked for. `tell` gets a phase, its number and their count. Raises ModelError."""
+    """Compile the requested steps. `tell` gets a phase, its number and their count. Raises ModelError."""
     from jax.experimental import topologies
 
     from tunixrt_core.tunix_backend.model.models import mesh_over

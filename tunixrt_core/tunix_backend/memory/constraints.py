@@ -23,19 +23,19 @@ def constrained() -> Iterator[None]:
     CPU host for other devices: its memory and traffic are not those of the run. The block is for tracing, by one
     thread. Modules have to be imported before it.
     """
-    before = [(module, module.shard) for module in _modules()]
-    for module, _ in before:
-        module.shard = _shard  # type: ignore[attr-defined]
+    before = [(vars(module), vars(module)["shard"]) for module in _modules()]
+    for names, _ in before:
+        names["shard"] = _shard
     try:
         yield
     finally:
-        for module, shard in before:
-            module.shard = shard  # type: ignore[attr-defined]
+        for names, shard in before:
+            names["shard"] = shard
 
 
 def _modules() -> list[ModuleType]:
     named = [module for name, module in list(sys.modules.items()) if name.startswith(_HOLDERS)]
-    return [module for module in named if callable(getattr(module, "shard", None))]
+    return [module for module in named if callable(vars(module).get("shard"))]
 
 
 def _shard(x: Any, axes: Any, eager: bool = False) -> Any:

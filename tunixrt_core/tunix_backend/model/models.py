@@ -86,7 +86,7 @@ def make_mesh(section: MeshSection, batch_size: int) -> Any:
 
 
 def mesh_over(devices: Sequence[Any], section: MeshSection, batch_size: int) -> Any:
-    """As make_mesh, over these devices, which may be those of a TPU slice that is not there."""
+    """As make_mesh, over these devices, which may be those of a TPU slice that only the compiler knows."""
     import jax
 
     most = max(1, len(devices) // section.tp)
