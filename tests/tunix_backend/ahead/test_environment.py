@@ -51,6 +51,14 @@ def test_on_another_machine_it_cannot_be_installed(monkeypatch: pytest.MonkeyPat
         require_compiler()
 
 
+def test_a_compiler_of_another_jax_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its programs are compiled, but JAX cannot read them back: seen with libtpu 0.0.52 and JAX 0.10.2."""
+    known = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "9.9.9" if name == "libtpu" else known(name))
+    with pytest.raises(CompilerMissing, match=r"libtpu: 9.9.9 is installed, and JAX \S+ reads the programs of 0\."):
+        require_compiler()
+
+
 def test_the_process_that_compiles_uses_no_device_and_asks_no_server() -> None:
     given = {"PATH": "/bin", "JAX_PLATFORMS": "tpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
     found = compiler_environ(given)

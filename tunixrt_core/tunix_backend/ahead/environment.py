@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 from collections.abc import Mapping
 from importlib import metadata
@@ -18,7 +19,7 @@ def require_compiler() -> None:
     """Raises CompilerMissing where libtpu is not installed or cannot be, and TunixMissing without Tunix."""
     require_tunix()
     try:
-        metadata.version("libtpu")
+        installed = metadata.version("libtpu")
     except metadata.PackageNotFoundError:
         system, machine = sys.platform, platform.machine()
         if system != "linux" or machine != "x86_64":
@@ -29,6 +30,21 @@ def require_compiler() -> None:
         raise CompilerMissing(
             f"libtpu: the TPU compiler is not installed. Install it with: {INSTALL}", details={"install": INSTALL}
         ) from None
+    wanted = _version_for_jax()
+    if wanted is not None and not installed.startswith(wanted):
+        raise CompilerMissing(
+            f"libtpu: {installed} is installed, and JAX {metadata.version('jax')} reads the programs of {wanted}* "
+            f"only. Install it with: {INSTALL}",
+            details={"install": INSTALL},
+        )
+
+
+def _version_for_jax() -> str | None:
+    """How the version of libtpu begins that the installed JAX names in its extra `tpu`, such as `0.0.42.`."""
+    for requirement in metadata.requires("jax") or ():
+        if found := re.match(r"libtpu\s*==\s*([\d.]+)\*", requirement):
+            return found[1]
+    return None
 
 
 def compiler_available() -> bool:
