@@ -11,6 +11,7 @@ import pytest
 
 from tests.training.ahead.test_costs import GB, cost, report
 from tunixrt_core.errors import CompilerMissing, InvalidSlice
+from tunixrt_core.jobs import slices
 from tunixrt_core.jobs.slices import SliceReports
 from tunixrt_core.manifest.manifest import RunManifest, manifest_without_data
 from tunixrt_core.training.ahead.choice import Option, candidates, compare
@@ -93,3 +94,12 @@ def test_a_slice_that_cannot_hold_the_weights_is_not_compiled_for(tmp_path: Path
     )  # fmt: skip
     assert [option.fits for option in found.options] == [False, False, False]
     assert all(option.report is None and option.need > option.limit for option in found.options)
+
+
+def test_progress_over_several_slices_counts_those_that_are_done() -> None:
+    told: list[tuple[str, int, int]] = []
+    following = slices._Following(lambda phase, done, total: told.append((phase, done, total)), 4)
+    following._began -= 30
+    following.done = 1
+    following.next("v6e-4, 8 rows")("train, 2 layers", 50, 100)
+    assert told == [("v6e-4, 8 rows (2 of 4): train, 2 layers", 30, 80)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -90,16 +91,16 @@ class SliceReports:
         planned = [(on, count) for on in candidates(manifest, chips) for count in rows or (manifest.batch.size,)]
         if not planned:
             raise JobFailed("mesh: no slice of these chips has as many devices. Lower mesh.fsdp or mesh.tp.")
-        options = []
-        for number, (on, count) in enumerate(planned):
+        options, following = [], _Following(progress, len(planned))
+        for on, count in planned:
             changed = with_rows(manifest, count)
             need, limit = held_bytes(sizes, changed, on), on.chip.device_memory
             found = None
             if need <= limit:
-                at = f"{on.name}, {count} rows ({number + 1} of {len(planned)})"
-                tell = lambda phase, done, total, at=at: progress(f"{at}: {phase}", done, total)  # noqa: E731
+                tell = following.next(f"{on.name}, {count} rows")
                 found = self._report(changed, on.name, ("train",), whole, tell, stop)
             options.append(Option(on.name, on.chips, count, limit, found.steps[0].total if found else need, found))
+            following.done += 1
         return compare(options, manifest, sizes)
 
     def close(self, timeout: float | None = None) -> None:
@@ -123,3 +124,22 @@ class SliceReports:
         from tunixrt_core.tunix_backend.ahead.compile import SliceCompiler
 
         return SliceCompiler(self._models_dir, self._folder)
+
+
+class _Following:
+    """Progress over several slices: seconds passed, and expected at the pace so far."""
+
+    def __init__(self, progress: Progress, count: int) -> None:
+        self._progress, self._count, self._began = progress, count, time.monotonic()
+        self.done = 0
+
+    def next(self, name: str) -> Progress:
+        """The progress of one slice, as a part of all."""
+        at = f"{name} ({self.done + 1} of {self._count})"
+
+        def tell(phase: str, done: int, total: int) -> None:
+            share = (self.done + (min(1.0, done / total) if total else 0.0)) / self._count
+            passed = time.monotonic() - self._began
+            self._progress(f"{at}: {phase}", round(passed), round(passed / share) if share else 0)
+
+        return tell
