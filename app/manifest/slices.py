@@ -58,6 +58,8 @@ def report_lines(report: SliceReport) -> list[tuple[str, str]]:
         ("Weights and optimizer", byte_words(train.weights + train.optimizer)),
         ("Temporary memory", byte_words(train.temporary)),
     ]
+    if report.unused:
+        lines.append(("Idle devices", f"{report.unused} of {report.devices}; more rows per batch use them"))
     bound = report.bound("train")
     if bound is None:
         return lines

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.training.ahead.test_costs import GB, cost, report
-from tunixrt_core.errors import CompilerMissing, InvalidSlice
+from tunixrt_core.errors import CompilerMissing, InvalidSlice, JobFailed
 from tunixrt_core.jobs import slices
 from tunixrt_core.jobs.slices import SliceReports
 from tunixrt_core.manifest.manifest import RunManifest, manifest_without_data
@@ -49,6 +49,36 @@ def test_where_none_fits_the_advice_is_for_the_largest() -> None:
 
 def test_where_the_smallest_of_all_fits_there_is_nothing_to_advise() -> None:
     assert compare([option("v5e-1", 4, GB * 2), option("v5e-4", 4, GB)], manifest(), SIZES).smaller is None
+
+
+def test_a_slice_without_a_program_is_neither_chosen_nor_advised_on() -> None:
+    broken = Option("v5e-4", 4, 6, 16 * GB, GB, None, "v5e-4: the steps could not be compiled.")
+    found = compare([broken], manifest(), SIZES)
+    assert (found.smallest, found.smaller) == (None, None)
+    assert compare([broken, option("v5e-8", 8, GB)], manifest(), SIZES).smaller is None
+
+
+@pytest.mark.tunix
+def test_one_slice_that_cannot_be_compiled_for_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.tunix_backend.ahead.test_compile import CONFIG
+
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    reports = SliceReports(tmp_path / "models", tmp_path / "slices")
+
+    def compile_one(changed: RunManifest, name: str, *_: Any) -> Any:
+        if name == "v5e-4":
+            raise JobFailed("v5e-4: the steps could not be compiled.")
+        return report(cost(temporary=GB), slice=name)
+
+    monkeypatch.setattr(reports, "_report", compile_one)
+    found = reports.compare(
+        manifest_without_data(str(tmp_path), {}), ["v5e"], [], whole=False, progress=lambda *_: None,
+        stop=threading.Event(),
+    )  # fmt: skip
+    assert [bool(option.failed) for option in found.options] == [False, True, False]
+    assert found.smallest is not None
 
 
 def test_candidates_have_the_devices_of_the_mesh() -> None:

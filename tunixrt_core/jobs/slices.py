@@ -95,12 +95,18 @@ class SliceReports:
         for on, count in planned:
             changed = with_rows(manifest, count)
             need, limit = held_bytes(sizes, changed, on), on.chip.device_memory
-            found = None
+            found, failed = None, ""
             if need <= limit:
                 tell = following.next(f"{on.name}, {count} rows")
-                found = self._report(changed, on.name, ("train",), whole, tell, stop)
-            options.append(Option(on.name, on.chips, count, limit, found.steps[0].total if found else need, found))
+                try:
+                    found = self._report(changed, on.name, ("train",), whole, tell, stop)
+                except JobFailed as error:  # of this slice or these rows; the others may have a program
+                    failed = str(error)
+            need = found.steps[0].total if found else need
+            options.append(Option(on.name, on.chips, count, limit, need, found, failed))
             following.done += 1
+        if all(option.failed for option in options):
+            raise JobFailed(options[0].failed)
         return compare(options, manifest, sizes)
 
     def close(self, timeout: float | None = None) -> None:

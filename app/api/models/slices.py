@@ -54,6 +54,7 @@ class SliceReport(BaseModel):
     hosts: int
     devices: int
     mesh: tuple[int, int] = Field(description="fsdp and tp.")
+    unused: int = Field(description="JAX devices that the mesh leaves idle.")
     rows: int
     row_length: int
     limit: int = Field(description="Bytes of HBM of one JAX device.")

@@ -80,6 +80,11 @@ def test_a_refused_step_does_not_fit_and_has_no_bound() -> None:
     assert found.chip_hours is None
 
 
+def test_devices_that_the_mesh_leaves_idle_are_told() -> None:
+    assert report().unused == 0
+    assert report(slice="v6e-8", devices=8, chips=8).unused == 4
+
+
 def test_chip_hours_count_every_batch_of_a_train_step_on_every_chip() -> None:
     assert report(accumulation=2).chip_hours == pytest.approx(4 * 1000 * 2 * 0.01 / 3600)
 

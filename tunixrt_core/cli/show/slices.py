@@ -40,6 +40,8 @@ def show_report(report: SliceReport) -> None:
         elif step.looped:
             named = ", ".join(f"{count} {name}" for name, count in sorted(step.looped.items()))
             out.print(f"{step.kind.capitalize()}: collectives inside of loops: {named}.")
+    if report.unused:
+        out.print(f"The mesh leaves {report.unused} of {report.devices} devices idle; more rows per batch use them.")
     if report.estimated:
         counts = " and ".join(str(count) for count in report.compiled_layers)
         out.print(f"Estimate: {counts} of {report.layers} layers were compiled, the others are extrapolated.")
@@ -57,6 +59,9 @@ def show_comparison(found: Comparison) -> None:
     )
     if any(option.report is not None and option.report.estimated for option in found.options):
         out.print("Estimates from two numbers of layers; --whole compiles all of them.")
+    for option in found.options:
+        if option.failed:
+            out.print(f"{option.slice} with {option.rows} rows: {option.failed}")
     if found.smallest is not None:
         out.print(f"The smallest slice that fits: {found.smallest.slice} with {found.smallest.rows} rows per batch.")
     else:
@@ -71,7 +76,7 @@ def show_comparison(found: Comparison) -> None:
 def _option(option: Option) -> tuple[object, ...]:
     memory = f"{option.need / option.limit:.0%} of {option.limit / 1e9:.0f} GB"
     bound = option.report.bound("train") if option.report else None
-    fits = "yes" if option.fits else "no"
+    fits = "yes" if option.fits else "unknown" if option.failed else "no"
     if option.report is None or bound is None:
         return (option.slice, option.chips, option.rows, fits, memory, None, None, None, None)
     hours = option.report.chip_hours

@@ -18,7 +18,7 @@ MOST_CHIPS = 8  # of the slices that are compared where none are named
 @dataclass(frozen=True, slots=True)
 class Option:
     """A slice and a number of rows per batch. `report` is None where the weights alone do not fit: `need` are their
-    bytes with the optimizer's, per device.
+    bytes with the optimizer's, per device. `failed` says why the compiler has no program for it, if it has none.
     """
 
     slice: str
@@ -27,6 +27,7 @@ class Option:
     limit: int
     need: int
     report: SliceReport | None = None
+    failed: str = ""
 
     @property
     def fits(self) -> bool:
@@ -79,9 +80,9 @@ def compare(options: Sequence[Option], manifest: RunManifest, sizes: ModelSizes)
     """The smallest option that fits is the one with the fewest chips, then the least peak arithmetic."""
     fitting = [option for option in options if option.fits]
     smallest = min(fitting, key=_size) if fitting else None
-    below = [o for o in options if not o.fits and (smallest is None or _size(o) < _size(smallest))]
+    below = [o for o in options if not o.fits and not o.failed and (smallest is None or _size(o) < _size(smallest))]
     if smallest is None or not below:
-        tried = max(options, key=_size, default=None) if smallest is None else None
+        tried = max(below, key=_size, default=None) if smallest is None else None
     else:
         chip = smallest.slice.partition("-")[0]
         same = [option for option in below if option.slice.partition("-")[0] == chip]

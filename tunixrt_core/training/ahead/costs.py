@@ -121,6 +121,11 @@ class SliceReport:
     def on(self) -> Slice:
         return find_slice(self.slice)
 
+    @property
+    def unused(self) -> int:
+        """JAX devices of the slice that the mesh does not take: they are paid for and idle."""
+        return self.devices - self.mesh[0] * self.mesh[1]
+
     def step(self, kind: StepKind) -> StepCost | None:
         return next((step for step in self.steps if step.kind == kind), None)
 
@@ -151,7 +156,7 @@ class SliceReport:
         """For JSON: the fields, what follows from them, and the roofline of each step."""
         out = asdict(self)
         out |= {"fits": self.fits, "used": self.used, "estimated": self.estimated, "sentence": self.sentence}
-        out |= {"chip_hours": self.chip_hours}
+        out |= {"chip_hours": self.chip_hours, "unused": self.unused}
         for step, shown in zip(self.steps, out["steps"], strict=True):
             bound = self.bound(step.kind)
             shown |= {"total": step.total, "bound": None if bound is None else bound.to_dict()}

@@ -23,7 +23,7 @@ from tunixrt_core.tunix_backend.ahead.environment import compiler_environ, requi
 from tunixrt_core.tunix_backend.ahead.worker import REFUSED, Request
 from tunixrt_core.tunix_backend.model.hub import config_alone
 from tunixrt_core.tunix_backend.model.models import local_model
-from tunixrt_core.util.atomic import write_json
+from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.hashing import content_hash
 from tunixrt_core.util.tasks import Progress
 
