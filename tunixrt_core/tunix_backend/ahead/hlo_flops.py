@@ -37,24 +37,24 @@ def matmul_flops(instruction: Instruction, left: Array, right: Array) -> float:
     return 2.0 * inputs * features * rows * pairs / (int(batch_groups[1]) if batch_groups else 1)
 
 
-def attention_flops(kernel: str, operands: tuple[Array, ...], share: float) -> float | None:
+def attention_flops(kernel: str, operands: tuple[Array, ...], results: tuple[Array, ...], share: float) -> float | None:
     """FLOP of one call of JAX's splash attention, by its name; None for another kernel.
 
     `share` of length x length pairs are computed: about half of them where attention is causal. Forward 2 products per
-    pair, for the gradient of the queries 3, for those of keys and values 4, or 5 where one kernel computes both
+    pair, for the gradient of the queries 3, for those of keys and values 4, or 5 where one kernel computes all three
     (Dao 2023, "FlashAttention-2", section 3.1).
     """
-    products = next((count for name, count in _PRODUCTS.items() if name in kernel), None)
+    products = next((count for name, count in _PRODUCTS.items() if re.search(name, kernel)), None)
     wide = [array for array in operands if len(array.dims) >= 3 and array.kind in ("bf16", "f32", "f16")]
     if products is None or not wide:
         return None
-    query = max(wide, key=lambda array: array.elements)
-    length = query.dims[-2]
-    return 2.0 * products * query.elements * length * share
+    query = wide[0]  # what is known of the mask comes before it, keys and values after it
+    if products == 4 and sum(len(array.dims) >= len(query.dims) for array in results) > 2:
+        products = 5  # the gradient of the queries is a third result
+    return 2.0 * products * query.elements * query.dims[-2] * share
 
 
-_PRODUCTS = {"splash_mha_fwd": 2, "splash_mha_dq": 3, "splash_mha_dkv": 4, "splash_mha_bwd": 5, "splash_mqa_fwd": 2}
-_PRODUCTS |= {"splash_mqa_dq": 3, "splash_mqa_dkv": 4, "splash_mqa_bwd": 5}
+_PRODUCTS = {"splash_m[hq]a_fwd": 2, "splash_m[hq]a_dq": 3, "splash_m[hq]a_dkv": 4}
 
 
 def _numbers(text: str, name: str) -> list[int]:

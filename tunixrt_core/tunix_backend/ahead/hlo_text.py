@@ -137,12 +137,12 @@ def parse(text: str) -> Program:
     """Parse what `Compiled.as_text()` returns. Raises ValueError for a text without an entry computation."""
     computations: dict[str, Computation] = {}
     entry = current = None
-    for line in text.splitlines():
+    for line in _whole_lines(text):
         if current is None:
             if found := _COMPUTATION.match(line):
                 current = computations[found[2]] = Computation(found[2])
                 entry = current if found[1] else entry
-        elif line.startswith("}"):
+        elif line == "}":
             current = None
         elif found := _INSTRUCTION.match(line):
             instruction = _instruction(found[2], _COMMENT.sub("", found[3]), root=found[1] is not None)
@@ -150,6 +150,20 @@ def parse(text: str) -> Program:
     if entry is None:
         raise ValueError("the text has no entry computation")
     return Program(computations, entry)
+
+
+def _whole_lines(text: str) -> Iterator[str]:
+    """The lines of a text, each instruction in one: what a kernel says of itself is printed with line breaks."""
+    pending = ""
+    for line in text.splitlines():
+        if pending and line.rstrip() != "}" and not line.startswith((" ", "%", "ENTRY ")):
+            pending += line
+            continue
+        if pending:
+            yield pending
+        pending = line.rstrip()
+    if pending:
+        yield pending
 
 
 def arrays(shape: Array | tuple) -> Iterator[Array]:

@@ -203,7 +203,8 @@ def _refused_bytes(sentence: str) -> int:
 
 def _kernel_flops(work: Work, plan: Planned) -> float:
     share = attended_share(plan.architecture, plan.row_length)
-    return sum(kernel.calls * (attention_flops(kernel.name, kernel.operands, share) or 0.0) for kernel in work.kernels)
+    found = ((k.calls, attention_flops(k.name, k.operands, k.results, share)) for k in work.kernels)
+    return sum(calls * (flops or 0.0) for calls, flops in found)
 
 
 def _tree_bytes(tree: Any) -> int:
