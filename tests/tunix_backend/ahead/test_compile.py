@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.training.ahead.test_costs import report
+from tests.training.ahead.test_costs import cost, report
 from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.helpers.fake_hub import FakeHub, serve
 from tunixrt_core.errors import ModelError, Stopped
@@ -134,3 +134,23 @@ def test_the_rows_of_the_data_are_read_where_there_is_a_tokenizer(tmp_path: Path
     (model / "tokenizer.json").write_text("{}")
     assert compiling._has_rows(manifest, model)
     assert not compiling._has_rows(of(model), model)
+
+
+def test_the_time_left_is_that_of_steps_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(compiling.time, "monotonic", lambda: now[0])
+    told: list[tuple[str, int, int]] = []
+    pace = compiling._Pace(tmp_path / "pace.json")
+    pace.keep(report(cost(seconds=56.0), compiled_layers=(28,)))  # 2 s per layer
+
+    pace = compiling._Pace(tmp_path / "pace.json")
+    pace.begin("train, 2 layers", 0, 2)
+    now[0] += 4
+    pace.tick(lambda *values: told.append(values))()
+    pace.begin("train, 4 layers", 1, 2)
+    now[0] += 1
+    pace.tick(lambda *values: told.append(values))()
+    besides = compiling._SECONDS_BESIDES
+    # of the second step it is known that it comes, not how large it is
+    assert told[0] == ("train, 2 layers", 4, round(2 * (besides + 4)))
+    assert told[1] == ("train, 4 layers", 5, round(4 + besides + 8))

@@ -88,7 +88,7 @@ class SliceCompiler:
             whole=whole,
             read_rows=_has_rows(manifest, model),
         )
-        pace = _Pace(self._folder / "pace.json", on.chip.name)
+        pace = _Pace(self._folder / "pace.json")
         report = None
         for event in _events(request, stop, pace.tick(progress)):
             if event["event"] == "phase":
@@ -182,7 +182,7 @@ def _own_version() -> str:
 class _Pace:
     """How long steps took to compile on this machine, to say how long the next ones will."""
 
-    def __init__(self, file: Path, chip: str) -> None:
+    def __init__(self, file: Path) -> None:
         self._file = file
         self._known: dict[str, float] = self._read()
         self._phase, self._began, self._before, self._left = "", time.monotonic(), 0.0, 0
