@@ -23,7 +23,7 @@ def show_report(report: SliceReport) -> None:
             ("Optimizer", *(byte_words(step.optimizer) for step in report.steps)),
             ("Keys and values", *(byte_words(step.cache) for step in report.steps)),
             ("Temporary memory", *(byte_words(step.temporary) for step in report.steps)),
-            ("  of it in HBM, counted", *(byte_words(step.live) for step in report.steps)),
+            ("  of it alive, counted", *(byte_words(step.live) for step in report.steps)),
             ("Batch and results", *(byte_words(step.passing) for step in report.steps)),
             (f"Total of {byte_words(report.limit)}", *(byte_words(step.total) for step in report.steps)),
             ("TFLOP", *(None if step.refused else round(step.flops / 1e12, 3) for step in report.steps)),
