@@ -120,7 +120,7 @@ class _Ids:
 
 def _decoder(plan: Planned, run: AbstractRun, prompt: int, new: int) -> tuple[Any, Any, Any]:
     """The product's decoder over shapes, its weights, and its state before the prompts are read."""
-    config = model_config(plan.manifest, plan.architecture, plan.mesh.devices.flat[0].platform)
+    config = model_config(plan.manifest, plan.architecture)
     dtype = jnp.dtype(plan.manifest.model.dtype.value)
     loaded = LoadedModel(run.model, config, dtype, plan.mesh, Path(), plan.architecture, 0, 0)
     decoder = Decoder(loaded, _Ids(), prompt, new)  # type: ignore[arg-type]
