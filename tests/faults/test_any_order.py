@@ -45,7 +45,7 @@ Numbers = st.integers(0, 10**6)
 
 @dataclass
 class Known:
-    """What must hold of a home: everything that a operation was told to have done."""
+    """What must hold of a home: everything that an operation was told to have done."""
 
     traces: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
@@ -66,7 +66,7 @@ def sha256_of(path: Path) -> str:
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """The operations on one home. A operation that is killed is done again by the next process, and then holds as any other."""
+    """The operations on one home. One that is killed is done again by the next process, and then holds as any other."""
 
     backend = "fake"
     longest = 6  # train steps
@@ -90,7 +90,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.rt.close()
             shutil.rmtree(self.folder)
 
-    # --- operations -------------------------------------------------------------------------------------------------------
+    # --- operations -------------------------------------------------------------------------------------------------
 
     @initialize(n=st.integers(8, 12))
     def begin(self, n: int) -> None:
@@ -145,7 +145,7 @@ class AnyOrder(RuleBasedStateMachine):
     def export_model(self, number: int) -> None:
         self.do("export_model", {"run": self._run(number)})
 
-    # --- what is refused, and restarts -------------------------------------------------------------------------------
+    # --- what is refused, and restarts ------------------------------------------------------------------------------
 
     @precondition(lambda self: self.known.runs)
     @rule(number=Numbers)
@@ -161,7 +161,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.rt.close()
         self.rt = open_home_with(self.home, self.backend, SLOW)
 
-    # --- kills -------------------------------------------------------------------------------------------------------
+    # --- kills ------------------------------------------------------------------------------------------------------
 
     @rule(
         operation=st.sampled_from(KILLED),
@@ -182,7 +182,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.do(operation, words)
 
     def _words(self, operation: str, number: int) -> Words | None:
-        """Words for a operation; None where there is nothing to do it to."""
+        """Words for an operation; None where there is nothing to do it to."""
         if operation in ("clone", "resume", "evaluate", "export_model") and not self.known.runs:
             return None
         match operation:
@@ -238,7 +238,7 @@ class AnyOrder(RuleBasedStateMachine):
         except NotFound:
             return False
 
-    # --- choices -----------------------------------------------------------------------------------------------------
+    # --- choices ----------------------------------------------------------------------------------------------------
 
     def _chosen(self, numbers: list[int]) -> list[str]:
         traces = sorted(self.known.traces)
@@ -259,7 +259,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.count += 1
         return f"request-{self.count}"
 
-    # --- what a operation must have done ----------------------------------------------------------------------------------
+    # --- what an operation must have done ----------------------------------------------------------------------------
 
     def do(self, operation: str, words: Words) -> None:
         if operation in ("start", "stop", "clone") and self._is_long(operation, words):
@@ -334,7 +334,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert found.folder == done
         self.known.exported.setdefault(words["run"], (done, sha256_of(done)))
 
-    # --- what holds after every operation ---------------------------------------------------------------------------------
+    # --- what holds after every operation ---------------------------------------------------------------------------
 
     @invariant()
     def nothing_is_lost(self) -> None:

@@ -1,6 +1,4 @@
-"""A full and a read-only disk at each operation: a sentence that says what to do, nothing lost, nothing twice, and a clean
-next start.
-"""
+"""A full and a read-only disk at each operation: a sentence, nothing lost, nothing twice, and a clean next start."""
 
 from __future__ import annotations
 
@@ -69,7 +67,7 @@ def words_of(operation: str, rt: Pipeline) -> dict[str, Any]:
 
 
 def said(rt: Pipeline, work: Callable[[], object]) -> str:
-    """The sentence of a operation that fails: raised, or the message of the run, evaluation or export that failed."""
+    """The sentence of an operation that fails: raised, or the message of the run, evaluation or export that failed."""
     try:
         work()
     except TunixRTError as error:
@@ -82,7 +80,7 @@ def said(rt: Pipeline, work: Callable[[], object]) -> str:
 
 
 def facts(rt: Pipeline) -> dict[str, Any]:
-    """What a operation that failed must leave as it was."""
+    """What an operation that failed must leave as it was."""
     run = rt.runs.state(RUN)
     return {
         "traces": rt.traces.count(),

@@ -43,9 +43,9 @@ class KilledOperations:
         self._process.communicate()
 
     def run(self, home: Path, operation: str, words: Mapping[str, Any], *, at: int, later_ms: int = 0) -> bool:
-        """Do a operation in a process that is killed `later_ms` after its write number `at` in the home.
+        """Do an operation in a process that is killed `later_ms` after its write number `at` in the home.
 
-        Whether it was killed: a operation with fewer writes ends by itself. Raises AssertionError where that failed.
+        Whether it was killed: an operation with fewer writes ends by itself. Raises AssertionError where that failed.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +27,24 @@ def write_atomic(path: Path, data: bytes) -> None:
     Raises OutputError for a disk that is full or read-only, and OSError.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as handle:
-            handle.write(data)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    except BaseException as error:
-        with suppress(OSError):  # half a file would take the room of a full disk
-            temporary.unlink()
-        if isinstance(error, OSError) and (why := unwritable(path, error)):
-            raise OutputError(f"{path} cannot be written. {why}") from None
-        raise
+    with ExitStack() as unfinished:
+        unfinished.callback(_remove, temporary)  # half a file would take the room of a full disk
+        try:
+            with temporary.open("wb") as handle:
+                handle.write(data)
+                handle.flush()
+                os.fsync(handle.fileno())
+            temporary.replace(path)
+        except OSError as error:
+            if why := unwritable(path, error):
+                raise OutputError(f"{path} cannot be written. {why}") from None
+            raise
+        unfinished.pop_all()
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
