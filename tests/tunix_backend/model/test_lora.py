@@ -11,12 +11,12 @@ import pytest
 from tests.conftest import cases
 from tests.tunix_backend.conftest import KeptReports, make_manifest, train, write_rows
 from tests.tunix_backend.helpers.exports import export, pretend_to_train
-from tests.tunix_backend.helpers.families import KINDS, LAYERS, config_of, weights, write_checkpoint
+from tests.tunix_backend.helpers.families import BORROWING, KINDS, config_of, layers_of, weights, write_checkpoint
 from tests.tunix_backend.model.test_models import load, logits
 from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.sections import ALL_LORA_MODULES
 from tunixrt_core.traces.trace import Step, Trace
-from tunixrt_core.tunix_backend.model.architecture import architecture_of
+from tunixrt_core.tunix_backend.model.configs.reading import architecture_of
 from tunixrt_core.tunix_backend.model.lora import check_tile_size, lora_parameters, lora_targets
 
 TOKENS = np.arange(5, 45)
@@ -65,7 +65,9 @@ def test_the_targets_are_those_that_qwix_finds(
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_default_pattern_reaches_every_projection(kind: str) -> None:
     targets = lora_targets(architecture_of(config_of(kind)), ALL_LORA_MODULES)
-    assert len(targets) == LAYERS * (6 if kind.startswith("gemma") else 7)
+    # Gemma's keys and values are one module, a layer of Gemma 4 that borrows them has none, and experts are no modules
+    each = {"qwen3_moe": 4}.get(kind, 6 if kind.startswith("gemma") else 7)
+    assert len(targets) == layers_of(kind) * each - (BORROWING if kind == "gemma4_text" else 0)
 
 
 @pytest.mark.parametrize(

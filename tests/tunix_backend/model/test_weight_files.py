@@ -12,7 +12,7 @@ import pytest
 
 from tests.tunix_backend.helpers.families import DIM, KINDS, VOCAB, config_of
 from tunixrt_core.errors import ModelError
-from tunixrt_core.tunix_backend.model.architecture import architecture_of
+from tunixrt_core.tunix_backend.model.configs.reading import architecture_of
 from tunixrt_core.tunix_backend.model.weight_files import check_weights, expected_tensors
 
 Shapes = dict[str, tuple[int, ...]]

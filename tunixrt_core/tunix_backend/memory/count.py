@@ -14,7 +14,8 @@ from tunixrt_core.errors import ModelError, TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest, load_manifest
 from tunixrt_core.manifest.sections import ALL_LORA_MODULES
 from tunixrt_core.training.memory import MemoryReport, ModelSizes, estimate, mesh_of
-from tunixrt_core.tunix_backend.model.architecture import Architecture, read_architecture
+from tunixrt_core.tunix_backend.model.architecture import Architecture
+from tunixrt_core.tunix_backend.model.configs.reading import read_architecture
 from tunixrt_core.tunix_backend.model.lora import lora_parameters, lora_targets
 from tunixrt_core.tunix_backend.model.models import local_model
 from tunixrt_core.tunix_backend.model.weight_files import check_weights, parameter_count

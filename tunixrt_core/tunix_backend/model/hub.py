@@ -13,7 +13,7 @@ from typing import Any
 
 from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.models import HubName, KaggleName
-from tunixrt_core.tunix_backend.model.architecture import read_config
+from tunixrt_core.tunix_backend.model.configs.reading import read_config
 
 OnProgress = Callable[[int, int, str], None]  # bytes done, total bytes, the current file
 
