@@ -38,6 +38,8 @@ KEPT = {
     ("llama", True, "lora", "bfloat16"),
     ("gemma2", True, "lora", "float32"),
     ("gemma3_text", True, "lora", "float32"),
+    ("qwen3_moe", False, "full", "float32"),
+    ("gemma4_text", True, "lora", "float32"),
 }
 MATRIX = [(*family, *rest) for family, *rest in product(FAMILIES, ("full", "lora"), ("float32", "bfloat16"))]
 
