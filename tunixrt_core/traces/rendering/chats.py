@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from tunixrt_core.traces.conversation import Tool
 from tunixrt_core.traces.layout import Layout
+from tunixrt_core.traces.rendering.gemma_tools import gemma_tools
 from tunixrt_core.traces.rendering.styles import (
     ReasoningStyle,
     answer_pieces,
@@ -19,7 +20,7 @@ from tunixrt_core.traces.rendering.styles import (
     reasoning_pieces,
 )
 from tunixrt_core.traces.rendering.text import Piece, strip
-from tunixrt_core.traces.rendering.tool_forms import HERMES, LLAMA, ToolForm, hermes_tools, llama_tools
+from tunixrt_core.traces.rendering.tool_forms import GEMMA4, HERMES, LLAMA, ToolForm, hermes_tools, llama_tools
 from tunixrt_core.traces.trace import Step
 
 
@@ -54,6 +55,10 @@ def _nothing(system: str, tools: Tools) -> tuple[Piece, ...]:
     return ()
 
 
+def _think_block(text: str) -> str:
+    return "<think>\n" + text.strip("\n") + "\n</think>\n\n"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatTemplate:
     """How a model family writes the turns of a conversation.
@@ -67,6 +72,10 @@ class ChatTemplate:
     * `system`: (text) -> a later turn of the system; None where the family has none.
     * `tools`: the form of calls and results; None where the family has none.
     * `thinks_on`: whether the template keeps the thinking of the turns behind the last one of the user.
+    * `thought`: the thinking of an earlier turn, with its marks; `parts`: whether the template looks for such marks
+      within the text of a turn, and takes the thinking out.
+    * `reopened`: what begins the thinking in the prompt itself, where the turn goes on behind results; `reclosed`: what
+      a turn without thinking begins with then.
     * `stop`: tokens that end a generation, besides the tokenizer's own end-of-sequence token.
     """
 
@@ -82,6 +91,10 @@ class ChatTemplate:
     system: Callable[[str], Iterable[Piece]] | None = None
     tools: ToolForm | None = None
     thinks_on: bool = False
+    thought: Callable[[str], str] = _think_block
+    parts: bool = False
+    reopened: str = ""
+    reclosed: str = ""
 
 
 def template_of(chat: ChatFormat) -> ChatTemplate:
@@ -154,11 +167,18 @@ def _gemma_user(user: str, before: Iterable[Piece]) -> Iterator[Piece]:
     yield from (Piece("<start_of_turn>user\n"), *before, Piece(user.strip(), "prompt"), Piece("<end_of_turn>\n"))
 
 
+_THINKING, _THOUGHT = "<|channel>thought\n", "\n<channel|>"  # what begins and ends the thinking of Gemma 4
+
+
 def _gemma4(system: str, tools: Tools, thinks: bool) -> Iterator[Piece]:
     yield Piece("<bos>")
-    if system or thinks:
+    if system or thinks or tools:
         yield Piece("<|turn>system\n<|think|>\n" if thinks else "<|turn>system\n")
-        yield from (Piece(system.strip(), "system"), Piece("<turn|>\n"))
+        yield from (Piece(system.strip(), "system"), Piece(gemma_tools(tools)), Piece("<turn|>\n"))
+
+
+def _gemma4_system(text: str) -> Iterator[Piece]:
+    yield from (Piece("<|turn>system\n"), Piece(text.strip(), "system"), Piece("<turn|>\n"))
 
 
 def _gemma4_user(user: str, before: Iterable[Piece]) -> Iterator[Piece]:
@@ -170,8 +190,17 @@ def _gemma4_turn(steps: Sequence[Step], answer: str, style: ReasoningStyle, layo
         yield from strip(completion_pieces(steps, answer, style, layout))
         return
     if thought := tuple(reasoning_pieces(steps, layout)):
-        yield from (Piece("<|channel>thought\n"), *thought, Piece("\n<channel|>"))
+        yield from (Piece(_THINKING), *thought, Piece(_THOUGHT))
     yield from strip(answer_pieces(steps, answer, layout))
+
+
+def _gemma4_thought(text: str) -> str:
+    return f"{_THINKING}{text}{_THOUGHT}"
+
+
+def _gemma4_trimmed(text: str) -> str:
+    """Without what stands in a channel."""
+    return "".join(part.partition("<|channel>")[0] for part in text.split("<channel|>")).strip()
 
 
 # --- Llama -----------------------------------------------------------------------------------------------------------
@@ -263,7 +292,7 @@ _TEMPLATES: dict[ChatFormat, ChatTemplate] = {
     ChatFormat.CHATML: _CHATML,
     ChatFormat.QWEN25: replace(_CHATML, begin=_qwen25),
     # what the template writes with enable_thinking=False
-    ChatFormat.QWEN3: replace(_CHATML, turn=_qwen3_turn, quiet="<think>\n\n</think>\n\n", thinks_on=True),
+    ChatFormat.QWEN3: replace(_CHATML, turn=_qwen3_turn, quiet="<think>\n\n</think>\n\n", thinks_on=True, parts=True),
     ChatFormat.GEMMA: _GEMMA,
     ChatFormat.GEMMA3: replace(_GEMMA, first=_gemma3, turn=_stripped_turn),
     ChatFormat.GEMMA4: ChatTemplate(
@@ -273,7 +302,13 @@ _TEMPLATES: dict[ChatFormat, ChatTemplate] = {
         end="<turn|>\n",
         stop=("<turn|>",),
         turn=_gemma4_turn,
-        trimmed=str.strip,
+        trimmed=_gemma4_trimmed,
+        system=_gemma4_system,
+        tools=GEMMA4,
+        thinks_on=True,
+        thought=_gemma4_thought,
+        reopened=_THINKING,
+        reclosed="<channel|>",
     ),
     ChatFormat.LLAMA3: _LLAMA3,
     ChatFormat.LLAMA31: replace(_LLAMA3, begin=_llama31, first=_llama31_first, turn=_stripped_turn, tools=LLAMA),
