@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from tunixrt_core.traces.conversation import Tool
 from tunixrt_core.traces.layout import Layout
-from tunixrt_core.traces.rendering.gemma_tools import gemma_tools
+from tunixrt_core.traces.rendering.gemma_tools import RESULT, gemma_tools
 from tunixrt_core.traces.rendering.styles import (
     ReasoningStyle,
     answer_pieces,
@@ -41,9 +41,11 @@ class ChatFormat(StrEnum):
 CHAT_FORMAT_OF_FAMILY = {
     "qwen2": ChatFormat.CHATML,
     "qwen3": ChatFormat.CHATML,
+    "qwen3_moe": ChatFormat.CHATML,
     "gemma": ChatFormat.GEMMA,
     "gemma2": ChatFormat.GEMMA,
     "gemma3": ChatFormat.GEMMA,
+    "gemma4": ChatFormat.GEMMA4,
     "llama3": ChatFormat.LLAMA3,
 }
 
@@ -76,7 +78,7 @@ class ChatTemplate:
       within the text of a turn, and takes the thinking out.
     * `reopened`: what begins the thinking in the prompt itself, where the turn goes on behind results; `reclosed`: what
       a turn without thinking begins with then.
-    * `stop`: tokens that end a generation, besides the tokenizer's own end-of-sequence token.
+    * `stop`: tokens that end a generation, besides the tokenizer's own end-of-sequence token; the first ends a turn.
     """
 
     begin: Callable[[str, Tools, bool], Iterable[Piece]]
@@ -300,7 +302,7 @@ _TEMPLATES: dict[ChatFormat, ChatTemplate] = {
         user=_gemma4_user,
         opened="<|turn>model\n",
         end="<turn|>\n",
-        stop=("<turn|>",),
+        stop=("<turn|>", RESULT),
         turn=_gemma4_turn,
         trimmed=_gemma4_trimmed,
         system=_gemma4_system,

@@ -26,15 +26,17 @@ _REFUSED = 3  # exit code: the last line on standard error is a message for the 
 def sizes_of(architecture: Architecture, manifest: RunManifest) -> ModelSizes:
     """The inputs of the closed form. Raises ModelError for a LoRA pattern that cannot be used."""
     targets = lora_targets(architecture, manifest.lora.modules if manifest.method.adapts else ALL_LORA_MODULES)
+    hidden = sum(architecture.hidden_dim_of(i) for i in range(architecture.layers)) // architecture.layers
     return ModelSizes(
         layers=architecture.layers,
         vocab=architecture.vocab_size or 0,
         embed=architecture.embed_dim,
-        hidden=architecture.hidden_dim,
+        hidden=hidden * (architecture.experts.per_token if architecture.experts else 1),
         heads=architecture.heads,
         parameters=parameter_count(architecture),
         adapted=sum(module.inputs * module.outputs for module in targets),
         lora=lora_parameters(targets, manifest.lora.rank),
+        per_token=architecture.layers * architecture.gemma4.per_layer_dim if architecture.gemma4 else 0,
     )
 
 
