@@ -13,9 +13,9 @@ from tunixrt_core.tunix_backend.model.tiny import write_builtin_model
 
 LAYERS, VOCAB, DIM, HIDDEN, HEADS, KV_HEADS, HEAD_DIM = 2, 512, 48, 64, 4, 2, 16
 
-EXPERTS, EXPERTS_PER_TOKEN, EXPERT_HIDDEN = 4, 2, 24
+EXPERTS, EXPERTS_PER_TOKEN, EXPERT_HIDDEN = 4, 2, 32
 # of Gemma 4: size of a head in the layers that see everything, of the embedding per layer, and the layers that borrow
-GLOBAL_HEAD_DIM, PER_LAYER, BORROWING = 24, 8, 2
+GLOBAL_HEAD_DIM, PER_LAYER, BORROWING = 32, 8, 2
 
 KINDS = ("qwen2", "qwen3", "qwen3_moe", "llama", "gemma2", "gemma3_text", "gemma4_text")
 
@@ -123,6 +123,8 @@ def _attention_weights(kind: str, size: int, kv_heads: int, normal: Any) -> dict
     out["self_attn.o_proj.weight"] = normal(DIM, HEADS * size)
     if kind in _NORMED_HEADS:
         out |= {f"self_attn.{name}_norm.weight": 1 + normal(size) for name in ("qk" if kv_heads else "q")}
+    if kind == "gemma4_text":  # which does not divide scores by the root of a head's size, but learns to
+        out["self_attn.q_norm.weight"] = out["self_attn.q_norm.weight"] / np.float32(np.sqrt(size))
     return out
 
 

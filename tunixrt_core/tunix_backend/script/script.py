@@ -46,8 +46,8 @@ def standalone_script(manifest: RunManifest, directory: Path) -> str:
     architecture = check_weights(directory)
     if FAMILIES[architecture.kind].corrected is not None:
         raise ModelError(
-            f"A stand-alone script cannot train {KINDS[architecture.kind].family}, whose code in Tunix 0.1.7 is corrected "
-            "here. Use `tunixrt train`."
+            f"A script cannot train {KINDS[architecture.kind].family}: its code in Tunix 0.1.7 is wrong, and corrected "
+            "here alone. Use `tunixrt train`."
         )
     if manifest.method.adapts:
         targets = lora_targets(architecture, manifest.lora.modules)

@@ -112,7 +112,7 @@ def test_a_layer_of_gemma_4_borrows_from_the_last_one_of_its_kind() -> None:
     found = architecture_of(config_of("gemma4_text", num_hidden_layers=6, **changes))
     assert [found.lender(i) for i in range(6)] == [0, 1, 2, 0, 2, 0]
     assert [found.hidden_dim_of(i) for i in range(6)] == [64, 64, 64, 128, 128, 128]
-    assert [found.head_dim_of(i) for i in range(6)] == [24, 16, 16, 24, 16, 24]
+    assert [found.head_dim_of(i) for i in range(6)] == [32, 16, 16, 32, 16, 32]
 
 
 def test_a_family_that_cannot_be_trained_is_named_with_those_that_can() -> None:
