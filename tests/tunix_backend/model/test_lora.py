@@ -143,7 +143,7 @@ def test_a_quantised_model_says_what_its_quantised_weights_say_and_exports_them(
         assert off < most if "_proj.weight" in name else off == 0.0, name
     trained = logits(pretend_to_train(manifest, models_dir), TOKENS)
     (check,) = export(manifest, models_dir, tmp_path / "out").checks
-    assert (check.agreement, check.tolerance < 1e-4) == (1.0, True)
+    assert (check.agreement, check.tolerance < 1e-3) == (1.0, True)
     plain = make_manifest(tmp_path, model=str(tmp_path / "out"), method="full")
     assert np.abs(logits(load(plain, models_dir).model, TOKENS) - trained).max() < 2e-4
     written = load_file(str(tmp_path / "out" / "model.safetensors"))
