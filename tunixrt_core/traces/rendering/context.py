@@ -207,7 +207,7 @@ def _open_reply(
     behind: bool,
 ) -> Iterator[Piece]:
     """What an earlier turn of the assistant thought and called, the results, what it said beside, and its end, where
-    another turn of the assistant does not go on.
+    no turn of the assistant continues it.
     """
     assert template.tools is not None, "the form of tools is what makes turns go on"
     kind, end = _kinds(message, asked)

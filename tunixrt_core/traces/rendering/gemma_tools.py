@@ -76,7 +76,7 @@ def _declaration(tool: Mapping[str, Any]) -> str:
 
 
 def _properties(properties: Mapping[str, Any], *, inner: bool = False) -> str:
-    """`inner`: of a schema whose own words stand beside the names of its properties."""
+    """`inner`: of a schema that has its own keys beside the names of its properties."""
     entries = [(key, value) for key, value in by_name(properties) if not (inner and key in _STANDARD)]
     return ",".join(f"{key}:{{{','.join(_schema(_object(value)))}}}" for key, value in entries)
 

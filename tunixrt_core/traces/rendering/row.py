@@ -52,7 +52,7 @@ def render(
     said = _said(trace, style, chat)
     if template.reopened and asked[-1].text == template.reopened:  # the prompt has opened the thinking already
         said = said[1:] if said[0].text == template.reopened else (Piece(template.reclosed), *said)
-    # where results stand within the turn of the model, it does not end behind calls, but waits
+    # where results are within the turn of the model, it does not end behind calls, but waits
     waits = template.tools.within if template.tools and trace.conversation.calls else ""
     return Rendered(join(asked), (*said, Piece(waits or template.end)), asked)
 

@@ -4,8 +4,8 @@
 * A layer borrows from the last or the last but one layer that has its own, whatever kinds these are: here from the
   last one of its own kind.
 * `layer_scalar` is a fixed number of the published model, and a trained weight in Tunix: here it is fixed.
-* The names of files of the text model alone (`model.layers...`) are not found, nor are heads whose size equals the
-  model's width told apart: the loader here has names and axes of its own.
+* The names of files of the text model alone (`model.layers...`) are not found, nor are heads distinguished whose size
+  equals the model's width: the loader here has names and axes of its own.
 """
 
 from __future__ import annotations
