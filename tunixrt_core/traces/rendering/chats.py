@@ -76,7 +76,7 @@ class ChatTemplate:
     * `thinks_on`: whether the template keeps the thinking of the turns behind the last one of the user.
     * `thought`: the thinking of an earlier turn, with its marks; `parts`: whether the template looks for such marks
       within the text of a turn, and takes the thinking out.
-    * `reopened`: what begins the thinking in the prompt itself, where the turn continues behind results; `reclosed`: what
+    * `reopened`: what begins the thinking in the prompt, where the turn continues behind results; `reclosed`: what
       a turn without thinking begins with then.
     * `stop`: tokens that end a generation, besides the tokenizer's own end-of-sequence token; the first ends a turn.
     """
