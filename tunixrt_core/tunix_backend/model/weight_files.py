@@ -44,6 +44,11 @@ class Tensor:
     end: int
 
 
+def is_sense(name: str) -> bool:
+    """Whether a tensor is of the parts of a model that see or hear, which are not read."""
+    return any(sense.fullmatch(name) for sense in _SENSES.values())
+
+
 def check_weights(directory: Path) -> Architecture:
     """The architecture that config.json and the weight files agree on, including the vocabulary.
 
@@ -252,7 +257,7 @@ def _borrowed(architecture: Architecture, name: str) -> bool:
 
 
 def _text_layer(name: str) -> re.Match[str] | None:
-    return None if any(sense.fullmatch(name) for sense in _SENSES.values()) else _LAYER.search(name)
+    return None if is_sense(name) else _LAYER.search(name)
 
 
 def _within(name: str, layers: range) -> bool:
