@@ -1,4 +1,4 @@
-"""Values as Gemma 4 writes them: JSON with a quote token of its own and bare keys, in their alphabetical order."""
+"""Values as Gemma 4 writes them: JSON with its own quotes, bare and sorted keys."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From config.json to an architecture: one module per group of families, and the table of all in `reading`."""
+"""Reading of config.json: one module per group of families, the table in reading."""

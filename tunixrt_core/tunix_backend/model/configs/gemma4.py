@@ -1,4 +1,4 @@
-"""Gemma 4: local and global layers of different sizes, borrowed keys and values, embeddings per layer."""
+"""Gemma 4's config: two kinds of layers, borrowed keys, embeddings per layer."""
 
 from __future__ import annotations
 
