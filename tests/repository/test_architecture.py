@@ -98,7 +98,7 @@ BUDGETS: dict[str, tuple[int, int, set[str]]] = {
     "tunixrt evals list": (218, 68, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
     "tunixrt models list": (190, 40, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
     "tunixrt traces list": (245, 91, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
-    "tunixrt dataset list": (297, 127, LIGHT | {"sqlalchemy", "rapidfuzz"}),
+    "tunixrt dataset list": (299, 129, LIGHT | {"sqlalchemy", "rapidfuzz"}),
     "tunixrt_core.pipeline.pipeline": (61, 46, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
     # a script that only reads and writes traces pays for no manifest
     "tunixrt_core.store.store": (15, 13, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from tunixrt_core.errors import InvalidManifest
+from tunixrt_core.errors import InvalidManifest, ModelError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.sections import Method, Quantization, Remat
 from tunixrt_core.traces.conversation import NO_CONVERSATION
@@ -19,6 +19,7 @@ from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.rows import numbered_lines, parse_row
 from tunixrt_core.tunix_backend.data.packing import WINDOW
 from tunixrt_core.tunix_backend.model.architecture import Architecture
+from tunixrt_core.tunix_backend.model.configs.reading import KINDS
 from tunixrt_core.tunix_backend.model.families import FAMILIES
 from tunixrt_core.tunix_backend.model.lora import check_tile_size, lora_targets
 from tunixrt_core.tunix_backend.model.weight_files import check_weights
@@ -38,11 +39,16 @@ def standalone_script(manifest: RunManifest, directory: Path) -> str:
     """The script that trains `manifest` on the model in `directory`, whose files it is made from.
 
     Its checkpoints go to script-checkpoints in the manifest's output_dir. Raises ModelError for a model that is
-    missing or that Tunix would train wrongly, and for LoRA that matches none of its modules; InvalidManifest for data
-    with conversations, of which the script writes none.
+    missing or that Tunix would train wrongly, of a family whose code is corrected here, and for LoRA that matches none
+    of its modules; InvalidManifest for data with conversations, of which the script writes none.
     """
     _check_rows(manifest)
     architecture = check_weights(directory)
+    if FAMILIES[architecture.kind].corrected is not None:
+        raise ModelError(
+            f"A script cannot train {KINDS[architecture.kind].family}: its code in Tunix 0.1.7 is wrong, and corrected "
+            "here alone. Use `tunixrt train`."
+        )
     if manifest.method.adapts:
         targets = lora_targets(architecture, manifest.lora.modules)
         if manifest.method is Method.QLORA:
