@@ -31,6 +31,7 @@ from app.ui.navigation import go
 from app.ui.words import evaluation_line
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.evaluation.results.leaderboard import Board, Leaderboard
+from tunixrt_core.evaluation.results.pairs import own_base
 from tunixrt_core.evaluation.scorers.known import KnownScorer, known_scorers
 from tunixrt_core.evaluation.sets.setup import EvalSetup
 from tunixrt_core.runs.evaluation_record import EvalRecord
@@ -93,6 +94,11 @@ def show_failures(shown: Sequence[EvalRecord]) -> None:
                 f"{title_of(record, by_id.get(record.run_id))} was not evaluated: {escape_markdown(record.message)}",
                 icon=":material/error:",
             )
+        elif record.message:
+            st.warning(
+                f"{title_of(record, by_id.get(record.run_id))}: {escape_markdown(record.message)}",
+                icon=":material/warning:",
+            )
 
 
 def choose_board(boards: Sequence[Board], shown_run: str) -> Board:
@@ -154,6 +160,12 @@ def side_of(record: EvalRecord) -> Side:
     return read_side(record, by_id.get(record.run_id))
 
 
+def own_side(first: Side | None, second: Side) -> Side | None:
+    """The base model of a comparison with its own prompt, where it was asked so."""
+    own = own_base(records, first.record) if first and second.record.target == "tuned" else None
+    return side_of(own) if own else None
+
+
 def show_boards(boards: Leaderboard) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="toolbar"):
         board = choose_board(boards.boards, st.query_params.get("run", ""))
@@ -167,7 +179,7 @@ def show_boards(boards: Leaderboard) -> None:
     first, second = choose_sides(shown)
     with halves():
         show_board(board, scorer)
-        found = show_comparison(first, second, scorer)
+        found = show_comparison(first, second, scorer, own_side(first, second))
     if first is not None and found is not None:
         show_groups(found, scorer)
         show_every_score(first, second, [known[name] for name in metric_names(shown, known) if name in known])

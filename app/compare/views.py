@@ -158,6 +158,7 @@ RESULTS: tuple[tuple[str, Callable[[RunSummary], str]], ...] = (
     ("Exact match, base", lambda s: _exact_match(s, "base")),
     ("Exact match, tuned", lambda s: _exact_match(s, "tuned")),
     ("Right in any form, base", lambda s: percent(s.flexible_match.get("base"))),
+    ("Right in any form, base with its own prompt", lambda s: percent(s.flexible_match.get("base_own"))),
     ("Right in any form, tuned", lambda s: percent(s.flexible_match.get("tuned"))),
     ("Time", lambda s: duration(s.seconds)),
     ("Trained tokens", lambda s: whole(s.trained_tokens)),

@@ -123,7 +123,8 @@ def entry_words(entry: Entry) -> tuple[str, str]:
     trained = f" on {entry.dataset}" if entry.dataset else ""
     if entry.target == "base":
         runs = ", ".join(entry.runs[:3]) + (f" and {len(entry.runs) - 3} more" if len(entry.runs) > 3 else "")
-        return model, f"base · evaluated for {runs}"
+        own = ", own prompt" if entry.setup.prompt == "own" else ""
+        return model, f"base{own} · evaluated for {runs}"
     return f"{entry.runs[0]}, train step {whole(entry.train_step)}", f"{model}{trained}"
 
 

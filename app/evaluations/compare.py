@@ -13,6 +13,7 @@ from app.ui.words import MISSING, p_value, plural, points_between
 from tunixrt_core.evaluation.results.comparison import Comparison, compare
 from tunixrt_core.evaluation.results.figures import Figures
 from tunixrt_core.evaluation.results.format_gain import FormatGain
+from tunixrt_core.evaluation.results.own_gain import OwnGain
 from tunixrt_core.evaluation.results.statistics import Estimate
 from tunixrt_core.evaluation.scorers.known import KnownScorer
 
@@ -20,13 +21,16 @@ from tunixrt_core.evaluation.scorers.known import KnownScorer
 @st.cache_data(
     max_entries=64, show_spinner=False, hash_funcs={Side: lambda side: (side.record.id, id(side.predictions))}
 )
-def compared(first: Side, second: Side, scorer: str, higher_is_better: bool) -> Comparison:
+def compared(first: Side, second: Side, own: Side | None, scorer: str, higher_is_better: bool) -> Comparison:
     """Cached, as the bootstrap is slow for many rows."""
-    return compare(first.predictions, second.predictions, scorer, higher_is_better=higher_is_better)
+    answers = own.predictions if own else ()
+    return compare(first.predictions, second.predictions, scorer, own=answers, higher_is_better=higher_is_better)
 
 
-def show_comparison(first: Side | None, second: Side, scorer: KnownScorer) -> Comparison | None:
-    """The paired comparison. None if there is nothing to compare with."""
+def show_comparison(
+    first: Side | None, second: Side, scorer: KnownScorer, own: Side | None = None
+) -> Comparison | None:
+    """The paired comparison. None if there is nothing to compare with. `own`: the first with its own prompt."""
     with card("Comparison", note="paired, on the same rows", key="comparison"):
         if first is None:
             st.caption("Nothing to compare with: evaluate another model on this eval set.")
@@ -36,7 +40,7 @@ def show_comparison(first: Side | None, second: Side, scorer: KnownScorer) -> Co
                 f"One of the two has no scores by {scorer.name}. Evaluate it with that scorer; its answers are kept."
             )
             return None
-        found = compared(first, second, scorer.name, scorer.higher_is_better is not False)
+        found = compared(first, second, own, scorer.name, scorer.higher_is_better is not False)
         _show(found, first, second, scorer)
         return found
 
@@ -68,9 +72,12 @@ def _show(found: Comparison, first: Side, second: Side, scorer: KnownScorer) -> 
             ),
             ("Rows", f"{found.rows:,} answered by both"),
             *_format_rows(found.format_gain),
+            *_own_rows(found.own_gain),
         ]
     )
     st.markdown(conclusion(found, second.title, first.title))
+    if found.own_gain is not None:
+        st.caption(own_conclusion(found.own_gain))
     for warning in found.warnings:
         st.caption(f":material/info: {warning}")
 
@@ -82,6 +89,30 @@ def _format_rows(gain: FormatGain | None) -> list[tuple[str, str]]:
     told = [("Right, in any form", gain.flexible), ("Right and in format", gain.strict)]
     rows = [(name, points_between(each.value, each.low, each.high)) for name, each in told]
     return [*rows, ("Format alone", f"{100 * gain.format:+.1f} points")]
+
+
+def _own_rows(gain: OwnGain | None) -> list[tuple[str, str]]:
+    """What is left of a gain over the base in its own prompt."""
+    if gain is None:
+        return []
+    over = points_between(gain.gain.value, gain.gain.low, gain.gain.high)
+    counts = f"{gain.fixed} fixed, {gain.broken} broken"
+    return [
+        ("Over the base in its own prompt", f"{over}, p = {p_value(gain.p_value)} ({counts})"),
+        ("Prompt alone", f"{100 * gain.prompt:+.1f} points"),
+    ]
+
+
+def own_conclusion(gain: OwnGain) -> str:
+    """One sentence about the base in its own prompt that claims no more than the test allows."""
+    said = "Right answers in any form, against the base asked in its own chat template: "
+    if gain.p_value >= 0.05:
+        said += f"no significant difference on {plural(gain.rows, 'row')}."
+    else:
+        said += f"{'better' if gain.fixed > gain.broken else 'worse'} on this eval set."
+    if gain.cut:
+        said += f" {100 * gain.cut:.0f}% of the base's own answers ended at the token limit: raise it."
+    return said
 
 
 def _difference(found: Figures, scorer: KnownScorer) -> str:

@@ -41,7 +41,8 @@ def title_of(record: EvalRecord, run: Run | None) -> str:
     """`r-0003, train step 120`, or the base model's name with the run that it was evaluated for."""
     if record.target == "base":
         model = str(run.manifest["model"]["id"]).rstrip("/").rsplit("/", 1)[-1] if run else "base model"
-        return f"{model} (base of {record.run_id})"
+        own = ", own prompt" if record.prompt == "own" else ""
+        return f"{model} (base of {record.run_id}{own})"
     return f"{record.run_id}, train step {whole(record.train_step)}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -52,7 +53,19 @@ def show_form(runs: Sequence[Run], why_not: str | None) -> None:
         except TunixRTError as error:
             show_error(error)
             return
+        if "base" in (targets or ()):
+            request = replace(request, own_prompt=_own_prompt())
         _start(run, list(targets or ()), request, why_not)
+
+
+def _own_prompt() -> bool:
+    return st.checkbox(
+        "Ask the base model in its own prompt too",
+        value=True,
+        key="eval-own-prompt",
+        help="A second time, in its own chat template with a plain instruction, scored in any form: a part of what a "
+        "run gains over its base may be the prompt. Doubles the time of the base model.",
+    )
 
 
 def _choose_run(runs: Sequence[Run]) -> Run:

@@ -63,7 +63,7 @@ def show_every_score(first: Side, second: Side, scorers: Sequence[KnownScorer]) 
 def differences(first: Side, second: Side, scorers: Sequence[KnownScorer]) -> list[ScoreDifference]:
     """One per score that is a share and that both have for some row, in the order of the scorers."""
     shared = [s for s in scorers if s.unit == "share" and all(_has(side, s.name) for side in (first, second))]
-    figures = {s.name: compared(first, second, s.name, s.higher_is_better is not False) for s in shared}
+    figures = {s.name: compared(first, second, None, s.name, s.higher_is_better is not False) for s in shared}
     adjusted = holm({name: one.p_value for name, one in figures.items()})
     return [
         ScoreDifference(s.name, one.first.value, one.second.value, one.difference, s.higher_is_better, adjusted[s.name])

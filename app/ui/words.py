@@ -163,7 +163,9 @@ def _phase(state: RunState) -> str:
 
 def evaluation_line(record: EvalRecord, state: EvalState) -> str:
     """State of an evaluation in one line."""
-    who = "Base model" if record.target == "base" else f"Tuned model, train step {whole(record.train_step)}"
+    who = f"Tuned model, train step {whole(record.train_step)}"
+    if record.target == "base":
+        who = "Base model, own prompt" if record.prompt == "own" else "Base model"
     if record.status.over:
         return f"{who}: {STATE_WORDS[record.status].lower()}"
     if not state.phase:

@@ -211,6 +211,8 @@ def test_a_run_is_evaluated_and_base_compared_with_tuned(api: TestClient, trains
     done = api.get(path).json()
     assert {item["target"]: item["metrics"]["exact_match"] for item in done["evaluations"]} == {"base": 0, "tuned": 1}
     assert done["comparison"]["fixed"] == 4
+    assert sorted(item["prompt"] for item in done["evaluations"]) == ["own", "run", "run"]
+    assert (done["comparison"]["own_gain"]["fixed"], done["comparison"]["own_gain"]["own"]) == (4, 0)
     ids = {item["target"]: item["id"] for item in done["evaluations"]}
     tuned = api.get(f"/evaluations/{ids['tuned']}").json()
     assert tuned["status"] == "succeeded"
@@ -226,11 +228,13 @@ def test_an_evaluation_needs_no_body_and_may_be_of_one_target(api: TestClient, t
     run = start(api, trains)
     assert trains.queue.wait(20)
     path = f"/runs/{run['id']}/evaluations"
-    assert len(api.post(path).json()["evaluations"]) == 2
+    assert len(api.post(path).json()["evaluations"]) == 3
     assert trains.queue.wait(20)
     assert api.post(path, json={"targets": ["base"]}).status_code == 202
     assert api.post(path, json={"targets": ["other"]}).status_code == 422
     assert api.post(path, json={"limit": 0}).status_code == 422
+    without = {"targets": ["base"], "limit": 2, "own_prompt": False}
+    assert [item["prompt"] for item in api.post(path, json=without).json()["evaluations"]].count("own") == 1
     assert trains.queue.wait(20)
 
 

@@ -71,10 +71,14 @@ def test_a_killed_run_is_interrupted_keeps_its_curve_and_resumes_without_a_gap(h
     evaluated = tunixrt("evaluate", folder.path, "--limit", 8, home=home)
     assert evaluated.returncode == 0, evaluated.stderr
     assert "McNemar" in evaluated.stdout
+    assert "Over the base in its own prompt:" in evaluated.stdout
     assert len(list(folder.evals.glob("tuned-*/summary.json"))) == 1
     again = json.loads(tunixrt("evaluate", folder.path, "--limit", 8, "--json", home=home).stdout)
-    assert [each["target"] for each in again["evaluations"]] == ["base", "tuned"]
-    assert (again["complete"], again["comparison"]["rows"]) == (True, 8)
+    asked = [(each["target"], each["prompt"]) for each in again["evaluations"]]
+    assert asked == [("base", "run"), ("tuned", "run"), ("base", "own")]
+    assert (again["complete"], again["comparison"]["rows"], again["comparison"]["own_gain"]["rows"]) == (True, 8, 8)
+    alone = json.loads(tunixrt("evaluate", folder.path, "--limit", 8, "--no-own-prompt", "--json", home=home).stdout)
+    assert (len(alone["evaluations"]), alone["comparison"]["own_gain"]) == (2, None)
 
     exported = tunixrt("export-model", folder.path, "--no-check-with-transformers", home=home)
     assert exported.returncode == 0, exported.stderr

@@ -92,6 +92,28 @@ def test_again_answers_anew(manifest: RunManifest, folder: RunDir) -> None:
     assert execute_evaluation(plan(manifest, folder), FakeBackend(), again=True)["exact_match"] == 1.0
 
 
+def test_a_failed_repetition_keeps_the_answers_from_before(manifest: RunManifest, folder: RunDir) -> None:
+    planned = plan(manifest, folder)
+    summary = execute_evaluation(planned, FakeBackend())
+    answers = planned.folder.predictions()
+    with pytest.raises(ModelError):
+        execute_evaluation(planned, NoModel(), again=True)
+    state = planned.folder.state()
+    assert state is not None
+    assert (state.status, planned.folder.summary(), planned.is_done) == (RunStatus.SUCCEEDED, summary, True)
+    assert state.message == "Not evaluated again, the earlier answers are kept: There is no model here."
+    assert planned.folder.predictions() == answers
+
+
+def test_a_finished_one_that_waited_in_a_process_that_died_is_finished(manifest: RunManifest, folder: RunDir) -> None:
+    planned = plan(manifest, folder)
+    execute_evaluation(planned, FakeBackend())
+    planned.folder.write_state(EvalState(process="999999999:1:gone"))
+    state = planned.folder.state()
+    assert state is not None
+    assert state.status is RunStatus.SUCCEEDED
+
+
 def test_a_failure_stands_in_the_folder_too(manifest: RunManifest, folder: RunDir) -> None:
     planned = plan(manifest, folder)
     with pytest.raises(ModelError):

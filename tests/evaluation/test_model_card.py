@@ -69,6 +69,22 @@ def test_losses_are_those_of_the_checkpoint_and_evaluations_come_with_their_inte
     assert "| tuned | 8 | 0.750 (0.400 to 0.930) |" in card
 
 
+def test_a_base_in_its_own_prompt_is_a_row_that_was_not_asked_for_the_format(
+    manifest: RunManifest, folder: RunDir, tmp_path: Path
+) -> None:
+    scores = {"exact_match_low": 0.0, "exact_match_high": 0.4}
+    write_evaluation(folder, "base", {"rows": 8, "exact_match": 0.0, "flexible_match": 0.125, **scores})
+    write_evaluation(folder, "base", {"rows": 8, "exact_match": 0.0, "flexible_match": 0.5, **scores}, prompt="own")
+    write_evaluation(folder, "tuned", {"rows": 8, "exact_match": 0.75, "flexible_match": 0.75, **scores})
+    lines = model_card(manifest, folder, report(tmp_path)).splitlines()
+    rows = [line for line in lines if line.startswith(("| base |", "| base, own prompt |", "| tuned |"))]
+    assert rows == [
+        "| base | 8 | 0.000 (0.000 to 0.400) | 0.125 |",
+        "| base, own prompt | 8 | not asked for | 0.500 |",
+        "| tuned | 8 | 0.750 (0.000 to 0.400) | 0.750 |",
+    ]
+
+
 @pytest.mark.parametrize(
     ("reference", "shown", "on_the_hub"),
     [

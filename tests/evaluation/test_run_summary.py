@@ -83,6 +83,16 @@ def test_exact_match_is_that_of_the_evaluations(tmp_path: Path) -> None:
     assert summarise(folder).exact_match == {"tuned": 0.75}
 
 
+def test_a_base_in_its_own_prompt_has_right_answers_in_any_form_alone(tmp_path: Path) -> None:
+    folder = run(tmp_path)
+    for target, prompt, share in (("base", "run", 0.25), ("base", "own", 0.5), ("tuned", "run", 0.75)):
+        scores = {"exact_match": 0.0, "exact_match_low": 0.0, "flexible_match": share}
+        write_evaluation(folder, target, {"rows": 4, **scores}, prompt=prompt)  # type: ignore[arg-type]
+    found = summarise(folder)
+    assert found.flexible_match == {"base": 0.25, "base_own": 0.5, "tuned": 0.75}
+    assert set(found.exact_match) == set(found.exact_match_of) == {"base", "tuned"}
+
+
 def test_where_there_is_no_run_there_is_no_summary(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         summarise(RunDir(tmp_path))

@@ -11,6 +11,7 @@ from tunixrt_core.errors import TrainingError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import CheckpointMetric, EvalMetric, TrainMetric
+from tunixrt_core.traces.rendering.context import Asked
 from tunixrt_core.traces.rows import read_rows
 from tunixrt_core.training.memory import MemoryNeed
 from tunixrt_core.training.model_export import ExportCheck, Exporter, ExportReport, ModelExportOptions
@@ -109,6 +110,10 @@ class FakeBackend:
             return _FakeGenerator(manifest, right=self.right and checkpoints is not None)
 
         return load
+
+    def own_prompts(self, manifest: RunManifest, asked: Sequence[Asked]) -> list[str] | None:
+        """A fake has no chat template."""
+        return None
 
     def exporter(self) -> Exporter:
         def export(

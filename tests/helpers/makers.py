@@ -10,7 +10,7 @@ import orjson
 from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, EvalState
 from tunixrt_core.evaluation.sets.setup import EvalSetRef, EvalSetup
 from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest
-from tunixrt_core.runs.evaluation_record import Target
+from tunixrt_core.runs.evaluation_record import PromptForm, Target
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.util.files.atomic import write_json
@@ -42,9 +42,12 @@ class Records:
         return [str(changes["status"]) for known, changes in self.changes if known == name]
 
 
-def write_evaluation(folder: RunDir, target: Target, summary: dict[str, Any], train_step: int = 6) -> None:
+def write_evaluation(
+    folder: RunDir, target: Target, summary: dict[str, Any], train_step: int = 6, prompt: PromptForm = "run"
+) -> None:
     """What an evaluation that is over leaves in a run's folder."""
-    setup = EvalSetup(eval_set=EvalSetRef("split", "mine v1", "ab", summary["rows"]), max_new_tokens=8)
+    reference = EvalSetRef("split", "mine v1", "ab", summary["rows"])
+    setup = EvalSetup(eval_set=reference, max_new_tokens=8, prompt=prompt)
     step = train_step if target == "tuned" else None
     spec = EvalSpec(target=target, train_step=step, setup=setup, scorers=("exact_match",))
     found = EvalDir(folder.evals / spec.name)

@@ -77,14 +77,14 @@ def test_one_that_waits_can_be_stopped_alone_and_begun_again(
     rt: Pipeline, run: Run, backend: FakeBackend, tmp_path: Path
 ) -> None:
     busy = hold_the_queue(rt, backend, tmp_path)
-    base, tuned = rt.evaluations.start(run.id)
+    base, tuned, own = rt.evaluations.start(run.id)
     assert rt.evaluations.stop(base.id).status is RunStatus.STOPPED
     with pytest.raises(Conflict, match="nothing to stop"):
         rt.evaluations.stop(base.id)
     assert rt.evaluations.start(run.id, ["base"])[0].status is RunStatus.QUEUED
     rt.runs.stop(busy.id)
     assert rt.queue.wait(20)
-    assert {rt.evaluations.get(r.id).record.status for r in (base, tuned)} == {RunStatus.SUCCEEDED}
+    assert {rt.evaluations.get(r.id).record.status for r in (base, tuned, own)} == {RunStatus.SUCCEEDED}
 
 
 def test_one_that_another_process_runs_is_asked_by_its_stop_file(rt: Pipeline, run: Run) -> None:
@@ -93,6 +93,29 @@ def test_one_that_another_process_runs_is_asked_by_its_stop_file(rt: Pipeline, r
     EvalDir.of(record).write_state(EvalState(status=RunStatus.RUNNING, process=this_process()))
     rt.evaluations.stop(record.id)
     assert EvalDir.of(record).stop_file.exists()
+
+
+def test_a_finished_one_stays_finished_where_it_is_not_answered_again(
+    rt: Pipeline, run: Run, backend: FakeBackend, tmp_path: Path
+) -> None:
+    (record,) = rt.evaluations.start(run.id, ["tuned"])
+    assert rt.queue.wait(20)
+    busy = hold_the_queue(rt, backend, tmp_path)
+    rt.evaluations.start(run.id, ["tuned"], again=True)
+    stopped = rt.evaluations.stop(record.id)
+    assert (stopped.status, stopped.metrics["exact_match"]) == (RunStatus.SUCCEEDED, 1.0)
+    rt.runs.stop(busy.id)
+
+    def gone() -> None:
+        raise InvalidEvaluation("The model forgot how to speak.")
+
+    backend.load_generator = gone  # type: ignore[assignment, method-assign]
+    rt.evaluations.start(run.id, ["tuned"], again=True)
+    assert rt.queue.wait(20)
+    found = rt.evaluations.get(record.id)
+    assert (found.record.status, found.record.metrics["exact_match"]) == (RunStatus.SUCCEEDED, 1.0)
+    assert found.record.message.endswith("the earlier answers are kept: The model forgot how to speak.")
+    assert len(found.predictions) == 3
 
 
 def test_a_failure_is_told_as_a_sentence(rt: Pipeline, run: Run, backend: FakeBackend) -> None:
@@ -117,6 +140,30 @@ def test_a_database_that_is_busy_does_not_end_an_evaluation(
         (record,) = rt.evaluations.start(run.id, ["tuned"])
         assert rt.queue.wait(20)
     assert rt.evaluations.get(record.id).record.status is RunStatus.SUCCEEDED
+
+
+def test_a_base_that_answers_in_its_own_prompt_stands_beside_the_comparison(
+    rt: Pipeline, run: Run, backend: FakeBackend
+) -> None:
+    base, tuned, own = rt.evaluations.start(run.id)
+    assert rt.queue.wait(20)
+    assert [(r.side, r.prompt) for r in (base, tuned, own)] == [("base", "run"), ("tuned", "run"), ("base_own", "own")]
+    for found in (rt.evaluations.comparison(run.id), rt.evaluations.compare(base.id, tuned.id)):
+        assert found is not None
+        assert found.own_gain is not None
+        assert (found.own_gain.rows, found.own_gain.fixed, found.own_gain.own) == (3, 3, 0.0)
+    assert rt.evaluations.compare(tuned.id, base.id).own_gain is None
+    entries = [entry for board in rt.evaluations.leaderboard("flexible_match").boards for entry in board.entries]
+    notes = {entry.eval_id: entry.notes for entry in entries}
+    assert notes == {base.id: (), tuned.id: (), own.id: ("prompt: the model's own, others the run's",)}
+
+
+def test_the_answers_of_a_base_in_its_own_prompt_are_used_again(rt: Pipeline, run: Run, backend: FakeBackend) -> None:
+    first = rt.evaluations.start(run.id, ["base"])
+    assert rt.queue.wait(20)
+    backend.load_generator = None  # type: ignore[assignment, method-assign]
+    again = rt.evaluations.start(run.id, ["base"])
+    assert [(r.id, r.status) for r in again] == [(r.id, RunStatus.SUCCEEDED) for r in first]
 
 
 def test_base_and_tuned_are_compared_where_they_were_asked_the_same(rt: Pipeline, run: Run) -> None:

@@ -34,6 +34,8 @@ def test_base_and_tuned_are_compared_on_the_same_rows(filled: Pipeline, run: Run
     assert "100.0%" in text
     assert f"({n} fixed, 0 broken)" in text
     assert "+100.0 points" in text
+    assert "Over the base in its own prompt" in text
+    assert "against the base asked in its own chat template: no significant difference" in text
 
 
 def test_every_score_stands_in_one_chart_with_its_interval(filled: Pipeline, run: Run) -> None:
@@ -53,6 +55,7 @@ def test_the_leaderboard_ranks_all_models_of_one_eval_set(filled: Pipeline, run:
     assert places == sorted(places), "at equal scores the newer is listed first"
     assert board.index("base · evaluated for") > max(places)
     assert board.count("base · evaluated for") == 1, "the same base model is listed once"
+    assert board.count("base, own prompt · evaluated for") == 1
 
 
 def test_another_score_gives_another_board(filled: Pipeline, run: Run) -> None:

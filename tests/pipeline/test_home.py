@@ -74,7 +74,7 @@ def test_an_evaluation_of_the_command_is_found_by_the_overview(rt: Pipeline) -> 
     for record in rt.evaluations.records(run.id):
         with rt.store._database.write() as connection:
             connection.exec_driver_sql("DELETE FROM evals WHERE id = ?", (record.id,))
-    assert len(rt.home.overview().evaluations) == 2
+    assert len(rt.home.overview().evaluations) == 3
 
 
 def test_the_overview_reads_no_folder_but_those_of_the_newest_runs(

@@ -326,7 +326,7 @@ def test_a_comparison_needs_both_sides(rt: Pipeline) -> None:
     run = rt.runs.start(manifest_of(rt))
     assert rt.queue.wait(60)
     assert rt.evaluations.comparison(run.id) is None
-    rt.evaluations.start(run.id, ["base"])
+    rt.evaluations.start(run.id, ["base"], EvalRequest(own_prompt=False))
     assert rt.queue.wait(60)
     assert rt.evaluations.comparison(run.id) is None
     assert [e.status for e in rt.evaluations.records(run.id)] == [RunStatus.SUCCEEDED]
@@ -362,7 +362,7 @@ def test_an_evaluation_that_is_under_way_is_not_queued_again(settings: Settings)
         first, second = one_trained_and_one_running(rt, backend)
         queued = rt.evaluations.start(first.id)
         assert rt.evaluations.start(first.id) == queued
-        assert len(rt.jobs.queued()) == 2
+        assert len(rt.jobs.queued()) == 3
         rt.runs.stop(second.id)
         assert rt.queue.wait(60)
         assert {e.status for e in rt.evaluations.records(first.id)} == {RunStatus.SUCCEEDED}

@@ -14,10 +14,14 @@ import pytest
 from tests.tunix_backend.conftest import make_manifest, write_rows
 from tests.tunix_backend.helpers.exports import export
 from tunixrt_core.evaluation.execution import execute_evaluation, plan_evaluation
+from tunixrt_core.evaluation.own_prompt import INSTRUCTION, own_prompts
 from tunixrt_core.evaluation.predictions import Prediction
+from tunixrt_core.evaluation.results.comparison import compare
+from tunixrt_core.evaluation.sets.eval_set import EvalRow
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.ingest.reader import read_traces
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.runs.evaluation_record import PromptForm
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.traces.rendering.chats import ChatFormat
@@ -45,10 +49,10 @@ class Trained:
     losses: dict[int, float]
     findings: dict[str, str]
 
-    def answers(self, target: Any) -> tuple[list[Prediction], dict[str, Any]]:
+    def answers(self, target: Any, prompt: PromptForm = "run") -> tuple[list[Prediction], dict[str, Any]]:
         """Greedy answers to easy questions, and their scores."""
         request = EvalRequest(eval_file=HERE / "easy_questions.jsonl", max_new_tokens=48)
-        plan = plan_evaluation(self.manifest, self.folder, target, request)
+        plan = plan_evaluation(self.manifest, self.folder, target, request, prompt=prompt)
         summary = execute_evaluation(plan, self.backend)
         return plan.folder.predictions(), summary
 
@@ -111,6 +115,27 @@ def test_the_base_answers_in_english_and_is_right_more_often_than_in_format(trai
     words = {word.strip(".,!?:").casefold() for each in answers for word in each.output.split()}
     assert len(words & {"the", "is", "to", "of", "and", "we", "how", "answer", "are", "in"}) >= 4
     assert summary["flexible_match"] > summary["exact_match"]
+
+
+def test_the_base_in_its_own_prompt_divides_the_gain(trained: Trained) -> None:
+    """Its own template is written as it is, without the format of the run, and the parts of the gain add up."""
+    asked = own_prompts(trained.backend, trained.manifest, [EvalRow("r", "What is 2 + 3?", "5")])
+    assert not asked.plain
+    assert asked.texts == [
+        f"<|im_start|>system\n{SYSTEM}<|im_end|>\n"
+        f"<|im_start|>user\nWhat is 2 + 3?\n\n{INSTRUCTION}<|im_end|>\n<|im_start|>assistant\n"
+    ]
+    (base, in_format), (own, in_any_form), (tuned, _) = (
+        trained.answers("base"),
+        trained.answers("base", "own"),
+        trained.answers("tuned"),
+    )
+    assert in_any_form["flexible_match"] > in_format["exact_match"]
+    found = compare(base, tuned, own=own)
+    assert found.own_gain is not None
+    assert found.format_gain is not None
+    parts = found.own_gain.gain.value + found.own_gain.prompt + found.format_gain.format
+    assert parts == pytest.approx(found.format_gain.strict.value)
 
 
 def test_the_tuned_model_has_learned_the_format(trained: Trained) -> None:

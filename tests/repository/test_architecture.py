@@ -173,7 +173,7 @@ def test_a_broad_except_stands_only_at_the_outermost_frames() -> None:
         "app/ui/boundary.py",
         "app/server/gate.py",
         # a template that came with a model, in a process of its own
-        "tunixrt_core/tunix_backend/preflight/template_worker.py",
+        "tunixrt_core/tunix_backend/data/template_worker.py",
         # orbax and tokenizers raise Exception itself for files that they cannot read
         "tunixrt_core/tunix_backend/data/tokenizer.py",
         "tunixrt_core/tunix_backend/model/checkpoints.py",

@@ -52,6 +52,13 @@ def evaluate(
         list[str] | None,
         typer.Option(help="Name of a scorer; repeatable. `tunixrt evals scorers` lists them."),
     ] = None,
+    own_prompt: Annotated[
+        bool,
+        typer.Option(
+            help="Ask the base model a second time, in its own chat template with a plain instruction. "
+            "Doubles the time of the base model."
+        ),
+    ] = True,
     again: Annotated[bool, typer.Option("--again", help="Regenerate existing answers.")] = False,
     baseline: Annotated[
         str | None,
@@ -83,13 +90,14 @@ def evaluate(
         sampling=Sampling(temperature, top_p, top_k, seed),
         max_new_tokens=max_new_tokens,
         scorers=tuple(scorer or ()),
+        own_prompt=own_prompt,
     )
     settings = settings_of(home)
     here = Foreground(settings)
     plans = here.plan_evaluations(run_folder(run, settings), asked, request, _baseline(baseline, settings))
     with accelerator(here, plans[-1].run_folder, "evaluate", wait), terminal.progress() as bar:
         complete = _evaluate(plans, here, again, bar)
-    found = _compared(plans) if complete and len(plans) > 1 else None
+    found = _compared(plans) if complete else None
     verdict = worse(found) if found is not None and fail_if_worse else None
     if as_json:
         print_json(_document(plans, complete, found, verdict))
@@ -129,8 +137,13 @@ def _evaluate(plans: Sequence[EvalPlan], here: Foreground, again: bool, bar: Pro
     return True
 
 
-def _compared(plans: Sequence[EvalPlan]) -> Comparison:
-    return compare(plans[0].folder.predictions(), plans[-1].folder.predictions())
+def _compared(plans: Sequence[EvalPlan]) -> Comparison | None:
+    """The model in question against its base or the baseline; None where only one model was asked."""
+    asked = [plan for plan in plans if plan.spec.setup.prompt == "run"]
+    if len(asked) < 2:
+        return None
+    own = [each for plan in plans if plan.spec.setup.prompt == "own" for each in plan.folder.predictions()]
+    return compare(asked[0].folder.predictions(), asked[-1].folder.predictions(), own=own)
 
 
 def _document(
@@ -141,6 +154,7 @@ def _document(
             "model": plan.label,
             "target": plan.spec.target,
             "train_step": plan.spec.train_step,
+            "prompt": plan.spec.setup.prompt,
             "folder": plan.folder.path,
             "summary": plan.folder.summary(),
             "leaks": plan.folder.leaks(),
@@ -155,7 +169,8 @@ def _show(plans: Sequence[EvalPlan], complete: bool, found: Comparison | None, v
     if not complete:
         err.print("Stopped; the answers so far are kept. The same command continues from them.")
     if found is not None:
-        terminal_eval.show_comparison(plans[0].label, plans[-1].label, found)
+        asked = [plan.label for plan in plans if plan.spec.setup.prompt == "run"]
+        terminal_eval.show_comparison(asked[0], asked[-1], found)
     if verdict is not None:
         by = f" (by {found.scorer}: right and in format)" if found is not None else ""
         err.print(f"{verdict.sentence}{by}", style="red" if verdict.failed else None)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
+from tunixrt_core.evaluation.own_prompt import OwnPrompts
 from tunixrt_core.evaluation.predictions import EvalDir, Prediction, prediction_line
 from tunixrt_core.evaluation.results.summary import summarise
 from tunixrt_core.evaluation.scorers.chosen import ScorerSet
@@ -29,10 +30,13 @@ def evaluate(
     scorers: ScorerSet,
     folder: EvalDir,
     *,
+    own: OwnPrompts | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     stop: threading.Event | None = None,
 ) -> dict[str, Any]:
     """Answer every row as often as the setup says, score it, and write predictions as they come; return the summary.
+
+    The rows are asked as the run renders them, or by `own`, which has a prompt for each.
 
     Answers in the folder are kept, so that a stopped or killed evaluation resumes where it was. A stopped one writes no
     summary; the one returned counts the existing answers.
@@ -47,15 +51,17 @@ def evaluate(
 
         def keep(generations: Mapping[int, Generation]) -> None:
             places = [asked[i] for i in generations]
-            for p in _predictions(manifest, eval_set.rows, places, list(generations.values()), scorers):
+            found = [own.ended(each) if own else each for each in generations.values()]
+            for p in _predictions(manifest, eval_set.rows, places, found, scorers):
                 if (p.row, p.sample) not in kept:  # a partly written batch is answered again
                     kept[p.row, p.sample] = p
                     handle.write(prediction_line(p))
             handle.flush()
             on_progress(len(kept), len(asked))
 
+        prompts = own.texts if own else [prompt_of(manifest, row) for row in eval_set.rows]
         generator.generate(
-            [prompt_of(manifest, eval_set.rows[row]) for row, _ in asked],
+            [prompts[row] for row, _ in asked],
             max_new_tokens=setup.max_new_tokens,
             sampling=setup.sampling,
             skip=[i for i, place in enumerate(asked) if place in kept],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from tunixrt_core.errors import InvalidEvaluation, InvalidManifest, TunixRTError
 from tunixrt_core.evaluation.answering import evaluate, rescore
 from tunixrt_core.evaluation.harvest import model_label
+from tunixrt_core.evaluation.own_prompt import OwnPrompts, own_prompts
 from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, EvalState
 from tunixrt_core.evaluation.scorers.chosen import ScorerSet
 from tunixrt_core.evaluation.sets.eval_set import EvalSet, split_set
@@ -21,7 +22,7 @@ from tunixrt_core.evaluation.sets.leaks import find_leaks
 from tunixrt_core.evaluation.sets.setup import EvalRequest, EvalSetup
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.runs.evaluation_record import Target
+from tunixrt_core.runs.evaluation_record import SIDES, PromptForm, Target
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.training.backend import Backend
@@ -29,6 +30,8 @@ from tunixrt_core.training.base_model import require_same_base
 from tunixrt_core.training.trainer import Generator
 from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.processes import this_process
+
+NOT_AGAIN = "Not evaluated again, the earlier answers are kept:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,11 @@ class EvalPlan:
 
     @property
     def label(self) -> str:
-        """The name of the model: `base`, or the run with the train step."""
+        """The name of the model: `base`, also `base, own prompt`, or the run with the train step."""
         train_step = self.spec.train_step
-        return "base" if train_step is None else model_label(self.manifest, self.run_folder.path.name, train_step)
+        if train_step is None:
+            return SIDES["base_own" if self.spec.setup.prompt == "own" else "base"]
+        return model_label(self.manifest, self.run_folder.path.name, train_step)
 
     @property
     def is_done(self) -> bool:
@@ -66,6 +71,22 @@ class EvalPlan:
         self.folder.write_state(EvalState(process=this_process()))
 
 
+def plan_evaluations(
+    manifest: RunManifest, run_folder: RunDir, targets: Iterable[Target], request: EvalRequest
+) -> list[EvalPlan]:
+    """A plan per model, asked as the run renders a row; then the base model with its own prompt, if it is among them
+    and the request wants it. Raises as `plan_evaluation` does.
+    """
+    plans: list[EvalPlan] = []
+    for target in targets:
+        same = plans[0].eval_set if plans else None
+        plans.append(plan_evaluation(manifest, run_folder, target, request, eval_set=same))
+    base = next((plan for plan in plans if plan.spec.target == "base"), None)
+    if base is not None and request.own_prompt:
+        plans.append(plan_evaluation(manifest, run_folder, "base", request, eval_set=base.eval_set, prompt="own"))
+    return plans
+
+
 def plan_evaluation(
     manifest: RunManifest,
     run_folder: RunDir,
@@ -73,6 +94,7 @@ def plan_evaluation(
     request: EvalRequest,
     *,
     eval_set: EvalSet | None = None,
+    prompt: PromptForm = "run",
 ) -> EvalPlan:
     """Find the checkpoint, the scorers and the rows of a request, unless `eval_set` gives the rows.
 
@@ -87,6 +109,7 @@ def plan_evaluation(
         max_new_tokens=request.max_new_tokens or longest_row(manifest, run_folder),
         samples=request.samples,
         sampling=request.sampling,
+        prompt=prompt,
     )
     train_step = run_folder.checkpoint_step(request.checkpoint) if target == "tuned" else None
     spec = EvalSpec(target=target, train_step=train_step, setup=setup, scorers=names)
@@ -117,12 +140,9 @@ def execute_evaluation(
         ScorerSet(plan.spec.scorers) as scorers,
         _reported(folder, total, on_state, stop or threading.Event()) as report,
     ):
-        if again or folder.spec() is None:
-            folder.predictions_file.unlink(missing_ok=True)
-        write_json(folder.spec_file, plan.spec.to_dict())
         if plan.spec.target == "tuned":
             _look_for_leaks(plan, report)
-        return _answer(plan, scorers, backend, report)
+        return _answer(plan, scorers, backend, report, again=again)
 
 
 def execute_scoring(
@@ -166,15 +186,22 @@ def _look_for_leaks(plan: EvalPlan, report: _Report) -> None:
     write_json(plan.folder.leaks_file, find_leaks(plan.eval_set, plan.manifest).to_dict())
 
 
-def _answer(plan: EvalPlan, scorers: ScorerSet, backend: Backend, report: _Report) -> dict[str, Any]:
+def _answer(plan: EvalPlan, scorers: ScorerSet, backend: Backend, report: _Report, *, again: bool) -> dict[str, Any]:
+    """Nothing of earlier answers is touched before the model is there."""
     report.phase("loading")
     require_same_base(plan.run_folder, plan.manifest, backend.base_directory(plan.manifest))
     checkpoints = plan.run_folder.checkpoint(plan.checkpoint) if plan.spec.target == "tuned" else None
+    own = own_prompts(backend, plan.manifest, plan.eval_set.rows) if plan.spec.setup.prompt == "own" else None
     with closing(backend.load_generator()(plan.manifest, checkpoints, on_phase=report.phase)) as generator:
-        return _generate(plan, scorers, generator, report)
+        if again or plan.folder.spec() is None:
+            plan.folder.predictions_file.unlink(missing_ok=True)
+        write_json(plan.folder.spec_file, plan.spec.to_dict())
+        return _generate(plan, own, scorers, generator, report)
 
 
-def _generate(plan: EvalPlan, scorers: ScorerSet, generator: Generator, report: _Report) -> dict[str, Any]:
+def _generate(
+    plan: EvalPlan, own: OwnPrompts | None, scorers: ScorerSet, generator: Generator, report: _Report
+) -> dict[str, Any]:
     def advance(done: int, total: int) -> None:
         report.tell(status=RunStatus.RUNNING, done=done, total=total, compiles=generator.compiles)
 
@@ -185,6 +212,7 @@ def _generate(plan: EvalPlan, scorers: ScorerSet, generator: Generator, report: 
         plan.spec.setup,
         scorers,
         plan.folder,
+        own=own,
         on_progress=advance,
         stop=report.stop,
     )
@@ -236,10 +264,20 @@ def _reported(
 
 def _end(report: _Report, error: BaseException | None) -> tuple[RunStatus, str]:
     if error is not None:
-        return RunStatus.FAILED, str(error) if isinstance(error, TunixRTError) else f"{type(error).__name__}: {error}"
+        message = str(error) if isinstance(error, TunixRTError) else f"{type(error).__name__}: {error}"
+        return failed(report.folder, message)
     if report.folder.summary() is None:
         return RunStatus.STOPPED, "Stopped; evaluate again to resume."
     return RunStatus.SUCCEEDED, ""
+
+
+def failed(folder: EvalDir, message: str) -> tuple[RunStatus, str]:
+    """The outcome of an evaluation that failed. One that was finished before, and is to be answered or scored again,
+    stays finished: its answers are all there.
+    """
+    if folder.summary() is not None:
+        return RunStatus.SUCCEEDED, f"{NOT_AGAIN} {message}"
+    return RunStatus.FAILED, message
 
 
 def longest_row(manifest: RunManifest, folder: RunDir) -> int:

@@ -9,6 +9,7 @@ from tunixrt_core.errors import BrokenFile, NotFound
 from tunixrt_core.evaluation.results.pairs import latest_results
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.models import HubName, parse_model_name, public_name
+from tunixrt_core.runs.evaluation_record import SIDES
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import ChangeMetric, EvalMetric, TrainMetric
 from tunixrt_core.training.base_model import read_base
@@ -77,8 +78,8 @@ def _last_loss(folder: RunDir, kind: type[TrainMetric | EvalMetric], train_step:
 
 def _evaluation(folder: RunDir) -> list[str]:
     found = latest_results(folder.evals)
-    scored = ((target, told) for target, told in found.items() if told.get("exact_match") is not None)
-    summaries = {target: told for target, told in scored if told.get("rows")}
+    scored = ((side, told) for side, told in found.items() if told.get("exact_match") is not None)
+    summaries = {side: told for side, told in scored if told.get("rows")}
     if not summaries:
         return ["This run was not evaluated."]
     lines = [
@@ -88,12 +89,14 @@ def _evaluation(folder: RunDir) -> list[str]:
         "| model | rows | exact match (95 % interval) | right in any form |",
         "|---|---|---|---|",
     ]
-    for target, summary in summaries.items():
+    for side, summary in summaries.items():
         low, high = summary.get("exact_match_low", 0.0), summary.get("exact_match_high", 1.0)
         flexible = summary.get("flexible_match")
         shown = "not scored" if flexible is None else f"{flexible:.3f}"
-        exact = f"{summary['exact_match']:.3f} ({low:.3f} to {high:.3f})"
-        lines.append(f"| {target} | {summary['rows']} | {exact} | {shown} |")
+        exact = f"{summary['exact_match']:.3f} ({low:.3f} to {high:.3f})" if side != "base_own" else "not asked for"
+        lines.append(f"| {SIDES[side]} | {summary['rows']} | {exact} | {shown} |")
+    if "base_own" in summaries:
+        lines += ["", "With its own prompt the base was asked in its own chat template, without a format."]
     return lines
 
 

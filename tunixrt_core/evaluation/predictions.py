@@ -197,6 +197,8 @@ class EvalDir:
         except ValueError as error:
             return EvalState(RunStatus.BROKEN, message=f"state.json: holds a wrong value ({error}). Evaluate again.")
         if not state.status.over and state.process and not process_alive(state.process):
+            if self.summary() is not None:  # it waited to be answered again: the answers from before are all there
+                return replace(state, status=RunStatus.SUCCEEDED, phase="")
             return replace(state, status=RunStatus.INTERRUPTED, message="Its process ended; evaluate again to resume.")
         return state
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tunixrt_core.evaluation.results.pairs import latest_results
+from tunixrt_core.runs.evaluation_record import Side
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import Alert, CheckpointMetric, EvalMetric, Losses, Metric, TrainMetric
 from tunixrt_core.runs.record import RunStatus
@@ -40,7 +41,7 @@ class RunSummary:
         default_factory=dict
     )  # of the last evaluation, or else train step; in order
     exact_match: Mapping[str, float] = field(default_factory=dict)  # by target: base, tuned
-    flexible_match: Mapping[str, float] = field(default_factory=dict)  # by target: right answers in any form
+    flexible_match: Mapping[Side, float] = field(default_factory=dict)  # right in any form: base, base_own, tuned
     exact_match_of: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by target: low, high, rows
 
     def to_dict(self) -> dict[str, Any]:
@@ -53,7 +54,8 @@ def summarise(folder: RunDir) -> RunSummary:
     records = folder.metrics()[0]
     train = _of(TrainMetric, records)
     evals = [(record.loss, record) for record in _of(EvalMetric, records) if record.loss is not None]
-    answered = {target: told for target, told in latest_results(folder.evals).items() if told.get("rows")}
+    answered = {side: told for side, told in latest_results(folder.evals).items() if told.get("rows")}
+    in_format = {side: told for side, told in answered.items() if side != "base_own"}  # it was not asked for the format
     best_loss, best = min(evals, key=lambda each: each[0], default=(None, None))
     tokens, seconds, waited = (_values(train, n) for n in ("trained_tokens", "step_seconds", "input_wait_seconds"))
     return RunSummary(
@@ -75,9 +77,9 @@ def summarise(folder: RunDir) -> RunSummary:
         checkpoints=len(_of(CheckpointMetric, records)),
         alerts=len(_of(Alert, records)),
         parts=_in_order(evals[-1][1].parts if evals else train[-1].parts if train else {}),
-        exact_match={target: told["exact_match"] for target, told in answered.items() if "exact_match" in told},
-        flexible_match={t: value for t, told in answered.items() if (value := told.get("flexible_match")) is not None},
-        exact_match_of={target: _interval(told) for target, told in answered.items() if "exact_match_low" in told},
+        exact_match={side: told["exact_match"] for side, told in in_format.items() if "exact_match" in told},
+        flexible_match={s: value for s, told in answered.items() if (value := told.get("flexible_match")) is not None},
+        exact_match_of={side: _interval(told) for side, told in in_format.items() if "exact_match_low" in told},
     )
 
 

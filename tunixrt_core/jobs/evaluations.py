@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 
 from tunixrt_core.errors import Conflict, StoreError
-from tunixrt_core.evaluation.execution import EvalPlan, execute_evaluation, execute_scoring
+from tunixrt_core.evaluation.execution import EvalPlan, execute_evaluation, execute_scoring, failed
 from tunixrt_core.evaluation.predictions import EvalDir, EvalState
 from tunixrt_core.jobs.queue import JobManager, WaitingJob
 from tunixrt_core.jobs.registry.runs import Registry
@@ -92,7 +92,14 @@ class QueuedEvaluations:
         self._jobs.submit(
             WaitingJob(record.id, record.run_id, KIND),
             lambda stop: work(mirror, stop),
-            dropped=lambda: ended(RunStatus.STOPPED, "Stopped before it began."),
-            failed=lambda message: ended(RunStatus.FAILED, message),
+            dropped=lambda: ended(*_dropped(folder)),
+            failed=lambda message: ended(*failed(folder, message)),
         )
         return record
+
+
+def _dropped(folder: EvalDir) -> tuple[RunStatus, str]:
+    """The outcome of one that left the queue before it began; one that was finished before stays finished."""
+    if folder.summary() is not None:
+        return RunStatus.SUCCEEDED, ""
+    return RunStatus.STOPPED, "Stopped before it began."

@@ -80,7 +80,7 @@ class Evaluations:
         again: bool = False,
         request_id: str | None = None,
     ) -> list[EvalRecord]:
-        """Queue the evaluation of a run's base and tuned model.
+        """Queue the evaluation of a run's base and tuned model, and of the base model with its own prompt.
 
         One that is queued, in progress or done is returned as it is; a stopped one continues where it ended. With
         `again` all answers are regenerated, unless the `request_id` was used before: then none is. Raises Conflict
@@ -105,14 +105,14 @@ class Evaluations:
     def _start_evaluation(
         self, run_id: str, targets: Iterable[Target], request: EvalRequest, *, again: bool
     ) -> list[EvalRecord]:
-        from tunixrt_core.evaluation.execution import plan_evaluation
+        from tunixrt_core.evaluation.execution import plan_evaluations
 
         with self._starting:
             run, manifest = self._registry.whole(run_id)
             if not run.status.over:
                 raise Busy(f"{run.id} is {run.status}; evaluate it when it is over.")
             folder = RunDir(Path(run.directory))
-            plans = [plan_evaluation(manifest, folder, target, request) for target in targets]
+            plans = plan_evaluations(manifest, folder, targets, request)
             return self._queued.queue(run.id, plans, again=again)
 
     def score_again(self, eval_id: str) -> EvalRecord:
@@ -195,8 +195,21 @@ class Evaluations:
         """
         from tunixrt_core.evaluation.results.comparison import compare
 
-        a, b = (EvalDir.of(self._registry.evals.get(eval_id)).predictions() for eval_id in (first, second))
-        return compare(a, b, scorer, higher_is_better=_higher_is_better(scorer))
+        a, b = (self._registry.evals.get(eval_id) for eval_id in (first, second))
+        return compare(
+            EvalDir.of(a).predictions(),
+            EvalDir.of(b).predictions(),
+            scorer,
+            own=self._own(a) if b.target == "tuned" else (),
+            higher_is_better=_higher_is_better(scorer),
+        )
+
+    def _own(self, base: EvalRecord) -> list[Prediction]:
+        """The answers of a base model to its own prompt, where it was asked so; else none."""
+        from tunixrt_core.evaluation.results.pairs import own_base
+
+        found = own_base(self.records(base.run_id), base)
+        return EvalDir.of(found).predictions() if found else []
 
     def comparison(self, run_id: str) -> Comparison | None:
         """Base against tuned on the same rows, of the newest pair with the same prompts; None without one."""
@@ -207,7 +220,7 @@ class Evaluations:
         if pair is None:
             return None
         base, tuned = (EvalDir.of(record).predictions() for record in pair)
-        return compare(base, tuned) if base and tuned else None
+        return compare(base, tuned, own=self._own(pair[0])) if base and tuned else None
 
 
 def _higher_is_better(scorer: str) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from tunixrt_core.errors import InvalidManifest
-from tunixrt_core.evaluation.execution import EvalPlan, execute_evaluation, plan_evaluation
+from tunixrt_core.evaluation.execution import EvalPlan, execute_evaluation, plan_evaluation, plan_evaluations
 from tunixrt_core.evaluation.predictions import EvalState
 from tunixrt_core.evaluation.question_execution import AskedRun, LoadedModels, OnPhase, execute_question
 from tunixrt_core.evaluation.questions import Answered, Question
@@ -180,14 +180,15 @@ class Foreground:
         request: EvalRequest,
         baseline: tuple[RunDir, str] | Literal["base"] | None = None,
     ) -> list[EvalPlan]:
-        """Evaluations that can begin: the baseline's first, that of the model in question last.
+        """Evaluations that can begin: the baseline's first, then that of the model in question; last, where the base
+        model is among them, the one with its own prompt.
 
         A baseline is `base`, or another run and its checkpoint, whose tuned model answers the same rows. Raises
         NotFound, InvalidEvaluation, InvalidDataset, UnreadableFile.
         """
         wanted = targets if baseline is None else TARGETS if baseline == BASE else ("tuned",)
         manifest = load_run_manifest(folder)
-        plans = [plan_evaluation(manifest, folder, each, request) for each in wanted]
+        plans = plan_evaluations(manifest, folder, wanted, request)
         if baseline is None or isinstance(baseline, str):
             return plans
         other, checkpoint = baseline

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.traces.rendering.context import Asked
 from tunixrt_core.training.memory import MemoryNeed
 from tunixrt_core.training.model_export import Exporter
 from tunixrt_core.training.preflight import Preflight, RowView
@@ -59,5 +60,8 @@ class Backend(Protocol):
         """The metric sinks besides metrics.jsonl. Raises TrackingError if a requested one cannot be opened."""
 
     def load_generator(self) -> LoadGenerator: ...
+
+    def own_prompts(self, manifest: RunManifest, asked: Sequence[Asked]) -> list[str] | None:
+        """Each prompt in the base model's own chat template; None where it has none. Raises ModelError."""
 
     def exporter(self) -> Exporter: ...

@@ -12,6 +12,7 @@ from tunixrt_core.tunix_backend.availability import require_tunix
 if TYPE_CHECKING:
     from tunixrt_core.manifest.manifest import RunManifest
     from tunixrt_core.runs.folder import RunDir
+    from tunixrt_core.traces.rendering.context import Asked
     from tunixrt_core.training.memory import MemoryNeed
     from tunixrt_core.training.model_export import Exporter
     from tunixrt_core.training.preflight import Preflight, RowView
@@ -131,6 +132,11 @@ class TunixBackend:
             return TunixGenerator.load(manifest, checkpoints, models_dir=self._models_dir, on_phase=on_phase)
 
         return load
+
+    def own_prompts(self, manifest: RunManifest, asked: Sequence[Asked]) -> list[str] | None:
+        from tunixrt_core.tunix_backend.generate.own_prompts import own_prompts
+
+        return own_prompts(manifest, asked, self._models_dir)
 
     def exporter(self) -> Exporter:
         from tunixrt_core.tunix_backend.export.model import export_model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -24,6 +24,11 @@ class EvaluationBody(AnsweringBody):
     limit: int | None = Field(None, ge=1, le=_MOST, description="Number of first rows to evaluate. Default: all.")
     samples: int = Field(1, ge=1, le=1000, description="Answers per prompt.")
     scorers: list[str] = Field([], max_length=50, description="Names of scorers; GET /scorers lists them.")
+    own_prompt: bool = Field(
+        True,
+        description="Ask the base model a second time, in its own chat template with a plain instruction. Doubles the "
+        "time of the base model.",
+    )
     again: bool = Field(False, description="Regenerate existing answers.")
 
     def request(self) -> EvalRequest:
@@ -36,6 +41,7 @@ class EvaluationBody(AnsweringBody):
             sampling=self.sampling(),
             max_new_tokens=self.max_new_tokens,
             scorers=tuple(self.scorers),
+            own_prompt=self.own_prompt,
         )
 
 
@@ -44,7 +50,10 @@ class Evaluation(BaseModel):
     run_id: str
     target: str
     train_step: int | None = Field(description="Train step of the checkpoint; null for the base model.")
-    setup: dict[str, Any] = Field(description="Eval set, samples, sampling and max_new_tokens.")
+    prompt: Literal["run", "own"] = Field(
+        description="run: asked as the run renders a row. own: a base model in its own chat template."
+    )
+    setup: dict[str, Any] = Field(description="Eval set, samples, sampling, max_new_tokens, and an own prompt.")
     status: str
     message: str
     metrics: dict[str, Any]
@@ -96,6 +105,19 @@ class FormatGain(BaseModel):
     flexible: Estimate
 
 
+class OwnGain(BaseModel):
+    """Second minus the base model with its own prompt, by answers that are right in any form."""
+
+    rows: int
+    gain: Estimate
+    fixed: int
+    broken: int
+    p_value: float = Field(description="McNemar's exact test, or the sign test where rows have several answers.")
+    base: float = Field(description="Share that the base has right with the run's prompt.")
+    own: float = Field(description="Share that the base has right with its own prompt.")
+    cut: float = Field(description="Share of the base's own answers that ended at the token limit.")
+
+
 class Comparison(Figures):
     scorer: str
     only_first: int
@@ -106,6 +128,9 @@ class Comparison(Figures):
     flipped: list[Flip]
     warnings: list[str]
     format_gain: FormatGain | None = Field(description="The difference by right answers in any form and in format.")
+    own_gain: OwnGain | None = Field(
+        description="The gain over the base asked in its own chat template; null where it was not asked so."
+    )
 
 
 class BoardEntry(BaseModel):

@@ -44,3 +44,14 @@ def test_a_score_that_was_never_told_has_no_mean_and_no_interval() -> None:
     )
     assert found["proof"] is None
     assert "proof" not in found["intervals"]
+
+
+def test_lengths_and_words_are_counted_per_answer() -> None:
+    told = [
+        replace(answer(0, 1.0), tokens=10, hit_limit=True, verdicts={"exact_match": "wrong: 5"}),
+        replace(answer(0, 0.0, sample=1), tokens=20, verdicts={"exact_match": "wrong: 6"}),
+        replace(answer(1, 0.0), tokens=60),
+    ]
+    found = summarise(told, {"exact_match": 1})
+    assert (found["mean_tokens"], found["hit_limit"]) == (30.0, pytest.approx(1 / 3))
+    assert found["verdicts"] == {"exact_match": {"wrong": 2}}

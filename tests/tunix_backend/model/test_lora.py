@@ -139,6 +139,8 @@ def test_a_quantised_model_says_what_its_quantised_weights_say_and_exports_them(
     manifest = qlora(tmp_path, tmp_path / "model", quantization)
     fresh = TrainedWeights(load(manifest, models_dir).model, 2.0)
     for name, original in weights(kind).items():
+        if name.endswith("layer_scalar"):  # fixed, and copied from the base
+            continue
         off = np.abs(fresh.tensor(name) - original).max() / np.abs(original).max()
         assert off < most if "_proj.weight" in name else off == 0.0, name
     trained = logits(pretend_to_train(manifest, models_dir), TOKENS)

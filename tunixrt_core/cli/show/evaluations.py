@@ -33,10 +33,10 @@ def show_results(plans: Sequence[EvalPlan]) -> None:
     for plan in plans:
         if (found := plan.folder.summary()) is not None:
             interval = f"{found['exact_match_low']:.3f} to {found['exact_match_high']:.3f}"
-            valid = found.get("format_valid", "")
-            ends = (found["mean_tokens"], found["hit_limit"])
-            flexible = found.get("flexible_match", "")
-            lines.append((plan.label, found["rows"], found["exact_match"], interval, flexible, valid, *ends))
+            in_format = (found["exact_match"], interval, found.get("flexible_match", ""), found.get("format_valid", ""))
+            if plan.spec.setup.prompt == "own":  # it was not asked for the format
+                in_format = ("", "", found.get("flexible_match", ""), "")
+            lines.append((plan.label, found["rows"], *in_format, found["mean_tokens"], found["hit_limit"]))
     table(columns, lines)
     for plan in plans:
         if (leaks := plan.folder.leaks()) is not None:
@@ -66,6 +66,8 @@ def show_comparison(first: str, second: str, found: Comparison) -> None:
     )
     if found.format_gain is not None:
         out.print(found.format_gain.sentence)
+    if found.own_gain is not None:
+        out.print(found.own_gain.sentence)
     if found.groups:
         table(
             ("Column", "Value", "Rows", "First", "Second", "Better", "Worse", "p (Holm)"),
@@ -91,12 +93,13 @@ def _mean(estimate: Estimate | None) -> float | None:
 def show_evaluations(records: Iterable[EvalRecord]) -> None:
     """One line per evaluation, newest first."""
     table(
-        ("Evaluation", "State", "Eval set", "Rows", "Exact match", "Right in any form", "Message"),
+        ("Evaluation", "State", "Eval set", "Prompt", "Rows", "Exact match", "Right in any form", "Message"),
         [
             (
                 record.id,
                 record.status.value,
                 record.setup.get("eval_set", {}).get("name", ""),
+                record.prompt,
                 record.metrics.get("rows"),
                 record.metrics.get("exact_match"),
                 record.metrics.get("flexible_match"),

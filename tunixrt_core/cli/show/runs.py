@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from tunixrt_core.cli.show import terminal
+from tunixrt_core.runs.evaluation_record import SIDES
 from tunixrt_core.runs.metrics import (
     Alert,
     ChangeMetric,
@@ -155,7 +156,7 @@ def show_summary(summary: RunSummary) -> None:
         ("Alerts", f"{summary.alerts}"),
         *((f"Loss of {name}", _loss(value)) for name, value in summary.parts.items()),
         *((f"Exact match, {name}", f"{value:.1%}") for name, value in summary.exact_match.items()),
-        *((f"Right in any form, {name}", f"{value:.1%}") for name, value in summary.flexible_match.items()),
+        *((f"Right in any form, {SIDES[name]}", f"{value:.1%}") for name, value in summary.flexible_match.items()),
     ]
     terminal.table(("", ""), [line for line in lines if line[1]])
 
@@ -191,6 +192,7 @@ def show_comparison(names: Sequence[str], differences: Sequence[Difference], sum
         ("Exact match, base", lambda s: s.exact_match.get("base")),
         ("Exact match, tuned", lambda s: s.exact_match.get("tuned")),
         ("Right in any form, base", lambda s: s.flexible_match.get("base")),
+        (f"Right in any form, {SIDES['base_own']}", lambda s: s.flexible_match.get("base_own")),
         ("Right in any form, tuned", lambda s: s.flexible_match.get("tuned")),
         ("Alerts", lambda s: s.alerts),
     ]

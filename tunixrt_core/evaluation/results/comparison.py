@@ -9,6 +9,7 @@ from tunixrt_core.evaluation.predictions import Prediction
 from tunixrt_core.evaluation.results.figures import Figures, measure
 from tunixrt_core.evaluation.results.format_gain import FormatGain, format_gain
 from tunixrt_core.evaluation.results.groups import MOST_VALUES, Group, break_down, columns_of
+from tunixrt_core.evaluation.results.own_gain import OwnGain, own_gain
 from tunixrt_core.evaluation.results.row_scores import Pairs, RowScore, pair_rows, row_scores
 from tunixrt_core.evaluation.results.statistics import fewest_flips
 
@@ -43,6 +44,7 @@ class Comparison(Figures):
     flipped: tuple[Flip, ...]  # in the order of the eval set
     warnings: tuple[str, ...]  # sentences
     format_gain: FormatGain | None = None  # the same rows by right answers in any form and in format
+    own_gain: OwnGain | None = None  # the second against the base with its own prompt
 
 
 def compare(
@@ -50,14 +52,15 @@ def compare(
     second: Sequence[Prediction],
     scorer: str = "exact_match",
     *,
+    own: Sequence[Prediction] = (),
     higher_is_better: bool = True,
     of_interest: float = OF_INTEREST,
 ) -> Comparison:
     """Paired comparison by one scorer over the rows that both have answered, matched by row id.
 
     A row with several answers counts once, with their mean score. `of_interest` is in units of the score: where the
-    interval of the difference contains 0 and is wider, a warning says how many rows are needed. Raises
-    InvalidEvaluation where a side has no scores of that name.
+    interval of the difference contains 0 and is wider, a warning says how many rows are needed. `own` are the answers
+    of the first, a base model, to its own prompt. Raises InvalidEvaluation where a side has no scores of that name.
     """
     pairs = pair_rows(row_scores(first, scorer), row_scores(second, scorer))
     figures = measure(pairs.rows, higher_is_better)
@@ -76,6 +79,7 @@ def compare(
             if p.first != p.second
         ),
         format_gain=format_gain(first, second),
+        own_gain=own_gain(first, second, own),
         warnings=(*_left_out(pairs), *_too_small(figures, of_interest), *_ungrouped(too_many)),
     )
 

@@ -160,6 +160,7 @@ def _way(entry: Entry, metric: str) -> dict[str, str]:
         "sampling": _sampling(setup.sampling),
         "answers per row": str(setup.samples),
         "max_new_tokens": str(setup.max_new_tokens),
+        "prompt": "the run's" if setup.prompt == "run" else "the model's own",
         f"version of {metric}": "unknown" if version is None else str(version),
     }
 

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tunixrt_core.errors import InvalidEvaluation
+from tunixrt_core.runs.evaluation_record import PromptForm
 from tunixrt_core.training.trainer import GREEDY, Sampling
 from tunixrt_core.util.hashing import content_hash
+
+OWN_PROMPT_VERSION = 1
+"""Of the instruction and the plain text in evaluation.own_prompt: another version means other answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +28,29 @@ class EvalSetRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvalSetup:
-    """The setup of an evaluation: those with the same hash have the same rows and settings."""
+    """The setup of an evaluation: those with the same hash have the same rows and settings.
+
+    `prompt` is `own` where a base model is asked in its own chat template, with a plain instruction.
+    """
 
     eval_set: EvalSetRef
     max_new_tokens: int
     samples: int = 1
     sampling: Sampling = GREEDY
+    prompt: PromptForm = "run"
 
     @property
     def hash(self) -> str:
         """The hash of everything that affects the answers, so without the name of the eval set."""
-        found = self.to_dict()
-        return content_hash({**found, "eval_set": self.eval_set.sha256})
+        version = {"own_prompt_version": OWN_PROMPT_VERSION} if self.prompt == "own" else {}
+        return content_hash({**self.to_dict(), **version, "eval_set": self.eval_set.sha256})
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Without `prompt` where it is the run's: setups from before it could be chosen are equal to these."""
+        found = asdict(self)
+        if self.prompt == "run":
+            del found["prompt"]
+        return found
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> EvalSetup:
@@ -47,6 +59,7 @@ class EvalSetup:
             max_new_tokens=data["max_new_tokens"],
             samples=data["samples"],
             sampling=Sampling(**data["sampling"]),
+            prompt=data.get("prompt", "run"),
         )
 
 
@@ -57,6 +70,7 @@ class EvalRequest:
     `checkpoint` is `last`, `best` or a train step, of the tuned model. Without `eval_file` the eval split of the run's
     data is used, with `limit` its first rows; `eval_columns` maps columns of the file (column -> field).
     `max_new_tokens`: None for the length of the longest row trained on. No `scorers` means all that need no setting.
+    With `own_prompt` a base model answers every row once more, asked in its own chat template.
     """
 
     checkpoint: str = "last"
@@ -67,6 +81,7 @@ class EvalRequest:
     sampling: Sampling = GREEDY
     max_new_tokens: int | None = None
     scorers: tuple[str, ...] = ()
+    own_prompt: bool = True
 
     def __post_init__(self) -> None:
         for name in ("limit", "samples", "max_new_tokens"):

@@ -9,9 +9,9 @@ from typing import Any
 
 from tunixrt_core.traces.rendering.chats import ChatFormat
 from tunixrt_core.traces.rendering.templates import jinja_template
+from tunixrt_core.tunix_backend.data.own_template import model_template
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 from tunixrt_core.tunix_backend.generate.completions import stop_ids
-from tunixrt_core.tunix_backend.preflight.chat_template import model_template
 
 _COPIED_SUFFIXES = {".json", ".txt", ".model", ".jinja", ".tiktoken"}
 _TERMS = ("LICENSE", "NOTICE", "USE_POLICY")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from tunixrt_core.errors import BrokenFile
 from tunixrt_core.manifest.manifest import RunManifest
@@ -15,14 +14,13 @@ from tunixrt_core.traces.rendering.context import EarlierThinking
 from tunixrt_core.traces.rendering.styles import ReasoningStyle, render_completion
 from tunixrt_core.traces.trace import Trace
 from tunixrt_core.training.preflight import Finding, about_rows, blocking, many, warning
+from tunixrt_core.tunix_backend.data.own_template import messages_of, model_template, render_template
+from tunixrt_core.tunix_backend.data.template_worker import TemplateError, TemplateRenderer
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 from tunixrt_core.tunix_backend.preflight.rows import FileRows
-from tunixrt_core.tunix_backend.preflight.template_worker import TemplateError, TemplateRenderer
-from tunixrt_core.util.files.regular import read_object, read_text
 
 CHECKED = ("template", "chat_template", "no_chat_template", "bos")
 
-_MOST_TEMPLATE = 1 << 20  # bytes of chat_template.jinja
 _SHOWN = 40  # characters of a difference
 
 
@@ -63,87 +61,9 @@ def _not_compared(reason: str) -> Finding:
     )
 
 
-def model_template(directory: Path) -> str | None:
-    """The template of chat_template.jinja or tokenizer_config.json, of several that of the name `default`; None where
-    there is none. Raises BrokenFile.
-    """
-    try:
-        return read_text(directory / "chat_template.jinja", most=_MOST_TEMPLATE, follow=True)
-    except FileNotFoundError:
-        pass
-    for name in ("chat_template.json", "tokenizer_config.json"):
-        found = (read_object(directory / name, follow=True) or {}).get("chat_template")
-        if isinstance(found, list):
-            found = next((each.get("template") for each in found if _is_default(each)), None)
-        if isinstance(found, str):
-            return found
-    return None
-
-
-def _is_default(template: Any) -> bool:
-    return isinstance(template, dict) and template.get("name") == "default"
-
-
 def asks_to_think(chat: ChatFormat, style: ReasoningStyle) -> bool | None:
     """The value of `enable_thinking` with which a template writes the same as the format; None: not set."""
     return style is ReasoningStyle.THINK if chat in (ChatFormat.QWEN3, ChatFormat.GEMMA4) else None
-
-
-def render_template(
-    renderer: TemplateRenderer,
-    messages: Sequence[Mapping[str, Any]],
-    tokenizer: TextTokenizer,
-    *,
-    prompt: bool,
-    thinks: bool | None = None,
-    tools: Sequence[Mapping[str, Any]] = (),
-) -> str:
-    """The text of messages; with `prompt`, up to the start of the model's turn. Raises TemplateError."""
-    names = {f"{name}_token": tokenizer.named_token(f"{name}_token") or "" for name in ("bos", "eos", "pad", "unk")}
-    said: dict[str, Any] = {} if thinks is None else {"enable_thinking": thinks}
-    if tools:
-        said["tools"] = list(tools)
-    return renderer.render({"messages": list(messages), "add_generation_prompt": prompt, **names, **said})
-
-
-def _messages(system: str | None, prompt: str, talk: Conversation = NO_CONVERSATION) -> list[dict[str, Any]]:
-    """What templates are given: the messages of OpenAI's chat completions."""
-    first = [Message("system", system)] if system else []
-    found = [_openai(message) for message in (*first, *talk.messages, Message("user", prompt), *talk.turns)]
-    _number_calls(found)
-    return found
-
-
-def _number_calls(messages: Sequence[dict[str, Any]]) -> None:
-    """Give each call without an id one, and the result in its place the same: some templates name a result by it."""
-    waiting: list[dict[str, Any]] = []
-    for place, message in enumerate(messages):
-        if message["role"] != "tool":
-            waiting = list(message.get("tool_calls", ()))
-            for number, call in enumerate(waiting):
-                call.setdefault("id", f"call_{place}_{number}")
-        elif waiting:
-            message.setdefault("tool_call_id", waiting.pop(0)["id"])
-
-
-def _openai(message: Message) -> dict[str, Any]:
-    found: dict[str, Any] = {"role": message.role, "content": message.content}
-    if message.reasoning:
-        found["reasoning_content"] = message.reasoning
-    if message.calls:
-        found["tool_calls"] = [
-            {
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.value},
-                **({"id": call.id} if call.id else {}),
-            }
-            for call in message.calls
-        ]
-    if message.name:
-        found["name"] = message.name
-    if message.call_id:
-        found["tool_call_id"] = message.call_id
-    return found
 
 
 def _begins(renderer: TemplateRenderer, tokenizer: TextTokenizer) -> bool:
@@ -151,7 +71,7 @@ def _begins(renderer: TemplateRenderer, tokenizer: TextTokenizer) -> bool:
     begin = tokenizer.begin_id
     if begin is None:
         return False
-    text = render_template(renderer, _messages(None, "a"), tokenizer, prompt=True)
+    text = render_template(renderer, messages_of(None, "a"), tokenizer, prompt=True)
     return tokenizer.encode_completion(text)[:1] == [begin]
 
 
@@ -171,7 +91,7 @@ def _model_template_faults(
     # a style that no template parses
     content = render_completion([step.content for step in trace.steps], trace.final_answer, ReasoningStyle.TAGS)
     for stop in stop_tokens(rendering.chat)[:1]:
-        asked = _messages(
+        asked = messages_of(
             trace.system or rendering.system, trace.prompt, Conversation(turns=(Message("assistant", content),))
         )
         whole = render_template(renderer, asked, tokenizer, prompt=False)
@@ -193,7 +113,7 @@ def _difference_in(
     talk, system = _with_final_calls(trace), trace.system or rendering.system
     ours = rendering.prompt(trace.prompt, trace.system or None, talk)
     thinks = asks_to_think(rendering.chat, rendering.reasoning)
-    messages = _messages(system, trace.prompt, talk)
+    messages = messages_of(system, trace.prompt, talk)
     theirs = render_template(renderer, messages, tokenizer, prompt=True, thinks=thinks, tools=talk.tool_values)
     begin = tokenizer.named_token("bos_token") or ""
     if ours.startswith(begin) is not theirs.startswith(begin):  # one that the tokenizer adds is checked as `bos`

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from tests.tunix_backend.helpers.families import write_checkpoint
 from tests.tunix_backend.helpers.preflight_makers import ModelDir, check, of_model, only
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.preflight import Severity
+
+LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "original_max_position_embeddings": 64}
 
 pytestmark = pytest.mark.tunix
 
@@ -100,6 +103,29 @@ def test_rows_longer_than_the_model_was_made_for_are_named(tmp_path: Path, model
     model = ModelDir(tmp_path / "model").change("config.json", max_position_embeddings=32)
     finding = only(check(of_model(tmp_path, model), models_dir), "longer_than_model")
     assert (finding.severity, finding.keys) == (Severity.WARNING, ("max_seq_length",))
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"rope_theta": 0}, "rope_theta is 0, but must be a number above 0"),
+        ({"rope_theta": "1e6"}, "rope_theta is '1e6'"),
+        ({"rope_parameters": {"rope_type": "default", "rope_theta": -1}}, "rope_theta is -1"),
+        ({"rms_norm_eps": math.nan}, "rms_norm_eps is nan"),
+        ({"max_position_embeddings": "x"}, "max_position_embeddings is 'x'"),
+        ({"rope_scaling": LLAMA3 | {"high_freq_factor": 1.0}}, "high_freq_factor is 1.0, but must be above low"),
+    ],
+)
+def test_a_number_with_which_nothing_can_be_computed_is_named(
+    tmp_path: Path, models_dir: Path, config: dict[str, Any], said: str
+) -> None:
+    """Each of them was a loss that is not a number, or a silent default."""
+    finding = only(
+        check(of_model(tmp_path, ModelDir(tmp_path / "model").change("config.json", **config)), models_dir),
+        "model_config",
+    )
+    assert finding.severity is Severity.BLOCKING
+    assert said in finding.message
 
 
 # --- templates --------------------------------------------------------------------------------------------------

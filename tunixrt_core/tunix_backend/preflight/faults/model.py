@@ -18,6 +18,7 @@ from tunixrt_core.tunix_backend.model.architecture import Architecture
 from tunixrt_core.tunix_backend.model.configs.reading import read_config
 from tunixrt_core.tunix_backend.model.lora import check_tile_size, lora_parameters, lora_targets
 from tunixrt_core.tunix_backend.model.weight_files import check_weights, expected_tensors
+from tunixrt_core.tunix_backend.preflight.faults.config import config_faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ def model_faults(
     manifest: RunManifest, directory: Path, tokenizer: TextTokenizer, facts: ModelFacts, longest: int
 ) -> Iterator[Finding]:
     """`model_config`, `lora_matches_nothing`, `longer_than_model`, `pad_id` and `stop_elsewhere`."""
+    yield from config_faults(facts.config)
     if tokenizer.vocab_size > facts.vocab_size:
         yield blocking(
             "model_config",
