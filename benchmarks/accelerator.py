@@ -66,7 +66,7 @@ def write_model(directory: Path, config: dict[str, Any]) -> None:
     import numpy as np
     from safetensors.numpy import save_file
 
-    from tunixrt_core.tunix_backend.model.architecture import architecture_of
+    from tunixrt_core.tunix_backend.model.configs.reading import architecture_of
     from tunixrt_core.tunix_backend.model.tiny import write_builtin_model
     from tunixrt_core.tunix_backend.model.weight_files import expected_tensors
 

@@ -59,6 +59,7 @@ def test_the_chat_format_is_that_of_the_template_in_the_directory_then_that_of_t
     assert guess_chat_format(str(model(tmp_path / "a", "gemma3_text"))) == "gemma"
     assert guess_chat_format(str(model(tmp_path / "b", "llama"))) == "llama3"
     assert guess_chat_format(str(model(tmp_path / "c", "qwen3"))) == "chatml"
+    assert guess_chat_format(str(model(tmp_path / "f", "gemma4"))) == "gemma4"
     # of Llama's make, but taught another format
     assert guess_chat_format(str(model(tmp_path / "d", "llama", "{{ '<|im_start|>' }}"))) == "chatml"
     assert guess_chat_format(str(model(tmp_path / "e", "qwen2", "<start_of_turn>", file=True))) == "gemma"
@@ -94,6 +95,8 @@ def test_a_directory_that_cannot_be_read_is_guessed_by_its_name(tmp_path: Path) 
         ("meta-llama/Llama-3.2-1B", "llama3"),
         ("Qwen/Qwen3-0.6B", "chatml"),
         ("google/gemma-2-2b-it@main", "gemma"),
+        ("google/gemma-4-E2B-it", "gemma4"),
+        ("Qwen/Qwen3-30B-A3B", "chatml"),
         ("kaggle:google/gemma-3/transformers/gemma-3-1b-it", "gemma"),
         ("/models/gemma/mine", "chatml"),
     ],

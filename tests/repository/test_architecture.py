@@ -97,8 +97,8 @@ BUDGETS: dict[str, tuple[int, int, set[str]]] = {
     "tunixrt runs list": (216, 66, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
     "tunixrt evals list": (220, 70, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
     "tunixrt models list": (190, 40, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
-    "tunixrt traces list": (248, 94, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
-    "tunixrt dataset list": (301, 131, LIGHT | {"sqlalchemy", "rapidfuzz"}),
+    "tunixrt traces list": (249, 95, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
+    "tunixrt dataset list": (304, 134, LIGHT | {"sqlalchemy", "rapidfuzz"}),
     "tunixrt_core.pipeline.pipeline": (63, 48, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
     # a script that only reads and writes traces pays for no manifest
     "tunixrt_core.store.store": (15, 13, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),

@@ -84,7 +84,7 @@ class SliceReports:
     ) -> Comparison:
         """The slices of these chips with these numbers of rows per batch. Raises as `start`, and Stopped."""
         from tunixrt_core.tunix_backend.memory.count import sizes_of
-        from tunixrt_core.tunix_backend.model.architecture import read_architecture
+        from tunixrt_core.tunix_backend.model.configs.reading import read_architecture
 
         compiler = self._compiler()
         sizes = sizes_of(read_architecture(compiler.model(manifest)), manifest)

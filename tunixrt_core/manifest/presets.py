@@ -57,7 +57,7 @@ def guess_chat_format(model_id: str) -> ChatFormat:
     kind = str(_read_json(folder / "config.json").get("model_type", ""))
     if kind in _FORMAT_OF_TYPE:
         return _FORMAT_OF_TYPE[kind]
-    return _FORMAT_OF_NAME.get(_family_by_name(model_id), ChatFormat.CHATML)
+    return next((chat for part, chat in _FORMAT_OF_NAME.items() if part in _name(model_id)), ChatFormat.CHATML)
 
 
 # what a template of each format holds; the particular before the general
@@ -74,9 +74,11 @@ _MARKS = {
 _FORMAT_OF_TYPE = {
     **CHAT_FORMAT_OF_FAMILY,
     "gemma3_text": ChatFormat.GEMMA,
+    "gemma4_text": ChatFormat.GEMMA4,
     "llama": ChatFormat.LLAMA3,
 }
-_FORMAT_OF_NAME = {"gemma": ChatFormat.GEMMA, "llama": ChatFormat.LLAMA3}
+# the particular before the general
+_FORMAT_OF_NAME = {"gemma-4": ChatFormat.GEMMA4, "gemma": ChatFormat.GEMMA, "llama": ChatFormat.LLAMA3}
 
 
 def _family(model_id: str) -> str:
@@ -85,10 +87,13 @@ def _family(model_id: str) -> str:
 
 
 def _family_by_name(model_id: str) -> str:
-    name = model_id.rstrip("/").rsplit("/", 1)[-1].casefold()
+    return next((family for family in ("gemma", "llama") if family in _name(model_id)), "")
+
+
+def _name(model_id: str) -> str:
     if model_id.startswith("kaggle:"):  # kaggle:owner/model/framework/variation
-        name = model_id.casefold()
-    return next((family for family in ("gemma", "llama") if family in name), "")
+        return model_id.casefold()
+    return model_id.rstrip("/").rsplit("/", 1)[-1].casefold()
 
 
 def _chat_template(folder: Path) -> str:

@@ -109,7 +109,7 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
     @property
     def tool_values(self) -> list[dict[str, Any]]:
         """The definitions as objects, with their keys in the order in which they came."""
-        return [json.loads(str(tool)) for tool in self.tools]
+        return [tool_value(tool) for tool in self.tools]
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, without what is empty."""
@@ -152,6 +152,12 @@ def check_conversation(talk: Conversation) -> None:
         if not isinstance(_loaded(str(tool)), dict):
             raise InvalidTrace(f"tools[{i}]", "is not the definition of a tool. Write it as an object")
         _check_text(str(tool), f"tools[{i}]")
+
+
+def tool_value(tool: Tool) -> dict[str, Any]:
+    """A definition as an object."""
+    found: dict[str, Any] = json.loads(str(tool))
+    return found
 
 
 def call_text(call: Call) -> str:

@@ -32,6 +32,7 @@ _OF_BLOCKS = 4  # rows x heads x block x block, once: attention computes its sco
 _BLOCK = 256  # tokens, as in model/attention/blockwise.py
 _OF_MLP = 4  # rows x length x hidden
 _OF_HIDDEN = 7  # rows x length x embed
+_OF_TOKENS = 4  # rows x length x per_token
 _LOGITS_PLAIN = 2  # rows x length x vocabulary
 _LOGITS_FUSED = 2  # rows x chunk x vocabulary
 _GRADIENTS = 1  # of each trained weight
@@ -41,7 +42,10 @@ _COMPUTED = 4  # bytes: attention and loss are float32 whatever the weights are,
 
 @dataclass(frozen=True, slots=True)
 class ModelSizes:
-    """The sizes of a model. `adapted` are the weights of the modules with LoRA, `lora` the weights that it adds."""
+    """The sizes of a model. `adapted` are the weights of the modules with LoRA, `lora` the weights that it adds.
+
+    `per_token`: numbers per token that are computed once for all layers, besides the layers' own.
+    """
 
     layers: int
     vocab: int
@@ -53,6 +57,7 @@ class ModelSizes:
     head_dim: int
     adapted: int = 0
     lora: int = 0
+    per_token: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +231,7 @@ def _activations(sizes: ModelSizes, manifest: RunManifest, rows: int, length: in
     mlp = _OF_MLP * tokens * sizes.hidden // tp * _COMPUTED
     hidden = tokens * sizes.embed * _COMPUTED
     layer = attention + mlp + _OF_HIDDEN * hidden
-    loss = _loss_bytes(sizes, manifest, length, parts)
+    loss = _loss_bytes(sizes, manifest, length, parts) + _OF_TOKENS * tokens * sizes.per_token * _COMPUTED
     # recomputed values are alive when the loss no longer is
     return (
         once

@@ -62,7 +62,7 @@ class TunixBackend:
 
     def memory_estimate(self, manifest: RunManifest) -> MemoryNeed | None:
         from tunixrt_core.tunix_backend.memory.count import sizes_of
-        from tunixrt_core.tunix_backend.model.architecture import read_architecture
+        from tunixrt_core.tunix_backend.model.configs.reading import read_architecture
         from tunixrt_core.tunix_backend.model.models import local_model
         from tunixrt_core.tunix_backend.preflight.faults.memory import memory_need
         from tunixrt_core.tunix_backend.preflight.machine import this_machine

@@ -30,7 +30,7 @@ CALLED = Conversation(
     turns=(ASKED, Message("tool", '{"sun": true}', call_id="c1", name="weather")),
     tools=(TOOL,),
 )
-WITH_TOOLS = (ChatFormat.QWEN25, ChatFormat.QWEN3, ChatFormat.LLAMA31)
+WITH_TOOLS = (ChatFormat.QWEN25, ChatFormat.QWEN3, ChatFormat.LLAMA31, ChatFormat.GEMMA4)
 
 
 def openai(message: Message) -> dict[str, Any]:
@@ -39,7 +39,9 @@ def openai(message: Message) -> dict[str, Any]:
     if message.reasoning:
         found["reasoning_content"] = message.reasoning
     if message.calls:
-        found["tool_calls"] = [{"function": {"name": c.name, "arguments": c.value}} for c in message.calls]
+        found["tool_calls"] = [{"id": c.id, "function": {"name": c.name, "arguments": c.value}} for c in message.calls]
+    if message.role == "tool":
+        found |= {"tool_call_id": message.call_id, "name": message.name}
     return found
 
 
@@ -73,10 +75,10 @@ def test_calls_and_results_are_written_as_the_template_does(chat: ChatFormat, sy
 
 
 def test_consecutive_results_share_one_turn_and_calls_one_message() -> None:
-    calls = (Call("weather", {"city": "Rome"}), Call("weather", {"city": "Bonn"}))
-    turns = (Message("assistant", "Let me see.", calls=calls), Message("tool", "sun"), Message("tool", "rain"))
-    talk = Conversation(turns=turns, tools=(TOOL,))
-    for chat in (ChatFormat.QWEN25, ChatFormat.QWEN3):
+    calls = (Call("weather", {"city": "Rome"}, "a"), Call("time", {"city": "Bonn"}, "b"))
+    results = (Message("tool", "sun", call_id="a"), Message("tool", "rain", call_id="b"))
+    talk = Conversation(turns=(Message("assistant", "Let me see.", calls=calls), *results), tools=(TOOL,))
+    for chat in (ChatFormat.QWEN25, ChatFormat.QWEN3, ChatFormat.GEMMA4):
         assert render_prompt("?", chat, ReasoningStyle.THINK, conversation=talk) == theirs(chat, talk, "?")
 
 

@@ -42,6 +42,20 @@ def test_any_text_comes_back_as_it_was(directory: Path, text: str) -> None:
     assert tokenizer.decode(tokenizer.encode_completion(text)) == text
 
 
+def test_control_tokens_around_a_thought_and_a_call_stay_and_others_go(directory: Path) -> None:
+    from tokenizers import AddedToken, Tokenizer
+
+    tokens = ("<|turn>", "<turn|>", "<|channel>", "<channel|>", "<|tool_call>", "<tool_call|>", '<|"|>')
+    file = Tokenizer.from_file(str(directory / "tokenizer.json"))
+    file.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in tokens])
+    file.save(str(directory / "tokenizer.json"))
+    said = '<|channel>thought\nso <channel|><|tool_call>call:f{a:<|"|>b c<|"|>,d:<|"|><|"|>}<tool_call|>'
+    tokenizer = TextTokenizer(directory)
+    ids = tokenizer.encode_completion(f"<|turn>model\n{said}<turn|>")
+    assert {"<|turn>", "<turn|>"} < set(map(tokenizer.control_tokens.get, ids))
+    assert tokenizer.decode(ids) == f"model\n{said}"
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

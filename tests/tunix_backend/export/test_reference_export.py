@@ -33,14 +33,15 @@ def check(manifest: RunManifest, models_dir: Path, target: Path, layout: ExportL
     assert [found.by for found in report.checks] == ["tunix", reader]
     assert report.not_checked == {}
     for found in report.checks:
-        assert (found.agreement, found.tolerance < 1e-4) == (1.0, True)
+        assert (found.agreement, found.tolerance < 1e-3) == (1.0, True)
 
 
 @pytest.mark.parametrize(("kind", "tied"), FAMILIES)
 def test_a_merged_model_and_its_lora_alone_say_what_the_trained_model_says(
     tmp_path: Path, models_dir: Path, kind: str, tied: bool
 ) -> None:
-    write_checkpoint(tmp_path / "model", kind, tied=tied, rope_theta=10_000.0)
+    turned = {} if kind == "gemma4_text" else {"rope_theta": 10_000.0}
+    write_checkpoint(tmp_path / "model", kind, tied=tied, **turned)
     manifest = manifest_of(tmp_path)
     pretend_to_train(manifest, models_dir)
     for layout in ExportLayout:
@@ -76,11 +77,15 @@ def test_gemma_with_all_projections_stacked_is_taken_apart(tmp_path: Path, model
     check(manifest, models_dir, tmp_path / "out", ExportLayout.PEFT)
 
 
+@pytest.mark.parametrize("family", ["gemma3", "gemma4"])
 @pytest.mark.parametrize("layout", ExportLayout)
-def test_a_gemma_3_that_sees_pictures_is_read_too(tmp_path: Path, models_dir: Path, layout: ExportLayout) -> None:
-    from tests.tunix_backend.model.test_reference import write_gemma_3_with_pictures
+def test_a_gemma_that_sees_pictures_is_read_too(
+    tmp_path: Path, models_dir: Path, layout: ExportLayout, family: str
+) -> None:
+    from tests.tunix_backend.model.test_reference import write_gemma_3_with_pictures, write_gemma_4_with_senses
 
-    write_gemma_3_with_pictures(tmp_path / "model")
+    write = {"gemma3": write_gemma_3_with_pictures, "gemma4": write_gemma_4_with_senses}[family]
+    write(tmp_path / "model")
     write_builtin_model("tiny-micro", tmp_path / "tokenizer")
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (tmp_path / "model" / name).write_bytes((tmp_path / "tokenizer" / name).read_bytes())

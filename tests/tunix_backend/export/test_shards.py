@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.tunix_backend.conftest import make_manifest
@@ -21,6 +22,21 @@ def test_a_file_is_full_before_the_next_one_begins_and_a_large_tensor_is_never_s
     assert list(plan_shards(sizes, 10)) == [["a", "b"], ["c"], ["d"], ["e"]]
     assert list(plan_shards(sizes, 1000)) == [["a", "b", "c", "d", "e"]]
     assert list(plan_shards([], 10)) == []
+
+
+def test_a_single_number_stays_one(tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    from tunixrt_core.tunix_backend.export.shards import base_tensors, write_shards
+
+    (tmp_path / "base").mkdir()
+    (tmp_path / "out").mkdir()
+    save_file(
+        {"a": np.array(7, np.float32), "b": np.ones((2, 3), np.float32).T}, str(tmp_path / "base" / "m.safetensors")
+    )
+    write_shards(base_tensors(tmp_path / "base"), lambda name, value: value, tmp_path / "out", 1000)
+    (written,) = tensors(tmp_path / "out").values()
+    assert {name: value.shape for name, value in written.items()} == {"a": (), "b": (3, 2)}
 
 
 def test_a_large_model_is_split_with_an_index_and_its_parts_are_the_whole(tmp_path: Path, models_dir: Path) -> None:

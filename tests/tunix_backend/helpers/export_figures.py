@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.helpers.exports import FAMILIES, export, pretend_to_train, rewrite
-from tests.tunix_backend.helpers.families import write_checkpoint
+from tests.tunix_backend.helpers.families import layers_of, write_checkpoint
 from tunixrt_core.manifest.sections import Method
 from tunixrt_core.training.model_export import ExportLayout
 
@@ -32,7 +32,7 @@ def show(folder: Path, kind: str, tied: bool, method: Method, dtypes: tuple[str,
     for layout in ExportLayout if method is Method.LORA else (ExportLayout.MERGED,):
         report = export(manifest, folder, folder / layout, layout=layout, transformers=None)
         for check in report.checks:
-            allowed = tolerance_of(manifest, report.dtype, other_code=check.by != "tunix")
+            allowed = tolerance_of(manifest, report.dtype, layers_of(kind), other_code=check.by != "tunix")
             share = check.largest_difference / check.tolerance * allowed
             what = f"{kind:12} {'tied' if tied else 'untied':7} {method.value:5} {layout.value:7} {check.by:13}"
             print(f"{what}{share:9.2e} of the largest logit ({allowed:g}), top-1 {check.agreement:.2%}", flush=True)

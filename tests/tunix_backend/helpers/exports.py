@@ -23,6 +23,8 @@ FAMILIES = [
     ("llama", False),
     ("gemma2", True),
     ("gemma3_text", True),
+    ("qwen3_moe", False),
+    ("gemma4_text", True),
 ]
 
 

@@ -91,7 +91,7 @@ def _train_step(folder: Path) -> str:
     from tests.tunix_backend.conftest import make_manifest
     from tests.tunix_backend.helpers.families import config_of
     from tunixrt_core.tunix_backend.memory.abstract_step import make_abstract
-    from tunixrt_core.tunix_backend.model.architecture import architecture_of
+    from tunixrt_core.tunix_backend.model.configs.reading import architecture_of
     from tunixrt_core.tunix_backend.model.models import make_mesh
     from tunixrt_core.tunix_backend.train.step.loss import ModelBatch
     from tunixrt_core.tunix_backend.train.step.peft import compiled_step

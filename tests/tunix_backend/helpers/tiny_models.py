@@ -41,6 +41,16 @@ def gemma_3() -> dict[str, Any]:
     return {**SHAPE, "num_embed": VOCAB, "sliding_window_size": 4, "param_dtype": np.float32}
 
 
+def gemma_4() -> dict[str, Any]:
+    from tunix.models.gemma4.model import AttentionType
+
+    return {
+        **SHAPE, "num_layers": 3, "num_embed": VOCAB, "final_logit_softcap": 3.0, "sliding_window_size": 4,
+        "global_key_size": 16, "per_layer_input_dim": 4, "frac_shared_layers": 1 / 3,  # the last one borrows
+        "attention_pattern": (AttentionType.LOCAL_SLIDING, AttentionType.GLOBAL, AttentionType.GLOBAL),
+    }  # fmt: skip
+
+
 CASES = {
     "qwen2": lambda: Case("qwen2", "Qwen2", {**QWEN, "use_tied_embedding": True}),
     "qwen3": lambda: Case("qwen3", "Qwen3", {**QWEN, "use_tied_embedding": True}),
@@ -48,6 +58,7 @@ CASES = {
     "llama3 untied": lambda: Case("llama3", "Llama3", {**QWEN, "weight_tying": False}),
     "gemma3": lambda: Case("gemma3", "Gemma3", gemma_3()),
     "gemma2": lambda: Case("gemma", "Gemma", gemma_2()),
+    "gemma4": lambda: Case("gemma4", "Gemma4", gemma_4()),
 }
 
 

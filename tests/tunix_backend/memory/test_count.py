@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import cases
 from tests.tunix_backend.conftest import make_manifest
+from tests.tunix_backend.helpers.families import write_checkpoint
 from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.memory import MemoryReport, estimate
@@ -100,6 +101,22 @@ def test_the_estimate_is_within_a_factor_of_two(counted: Measure, models_dir: Pa
     assert report.total / 2 < guessed.total < report.total * 2
     assert guessed.weights == pytest.approx(report.weights, rel=0.02)
     assert guessed.optimizer == pytest.approx(report.optimizer, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", ["qwen3_moe", "gemma4_text"])
+def test_experts_and_embeddings_per_layer_are_counted(tmp_path: Path, models_dir: Path, kind: str) -> None:
+    from tunixrt_core.tunix_backend.memory.abstract_step import bytes_of, compile_step
+    from tunixrt_core.tunix_backend.model.models import load_model, make_mesh
+
+    write_checkpoint(tmp_path / "model", kind)
+    manifest = make_manifest(tmp_path, model=str(tmp_path / "model"), method="full", batch_size=2)
+    architecture = check_weights(tmp_path / "model")
+    mesh = make_mesh(manifest.mesh, 2)
+    report = compile_step(manifest, architecture, mesh, row_length=128, parts=5)
+    guessed = estimate(sizes_of(architecture, manifest), manifest, row_length=128)
+    assert report.total / 2 < guessed.total < report.total * 2
+    with mesh:
+        assert report.weights == bytes_of(load_model(manifest, models_dir, mesh, trains=True).model)
 
 
 def test_what_cannot_be_counted_is_said_in_a_sentence(tmp_path: Path, models_dir: Path) -> None:

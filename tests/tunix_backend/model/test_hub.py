@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.helpers.command import tunixrt
 from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.helpers.fake_hub import COMMIT, FakeHub, serve
-from tests.tunix_backend.helpers.families import write_checkpoint
+from tests.tunix_backend.helpers.families import config_of, write_checkpoint
 from tests.tunix_backend.model.test_models import load
 from tunixrt_core.errors import ModelError
 from tunixrt_core.tunix_backend.model.hub import downloaded_models
@@ -150,6 +152,27 @@ def test_a_repository_without_weights_that_tunix_reads_is_refused(hub: FakeHub, 
     hub.repositories["org/name"] = {"model.gguf": b"x"}
     with pytest.raises(ModelError, match=r"no config\.json"):
         resolve_model("org/name", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        (
+            {"model_type": "mistral", "architectures": ["MistralForCausalLM"]},
+            r"a MistralForCausalLM \(model_type 'mistral'\).* Qwen 3 \[qwen3\], .* Gemma 3 \[gemma3_text, gemma3\]",
+        ),
+        ({"model_type": "phi3"}, "a model of model_type 'phi3', which this version cannot train"),
+        (config_of("gemma4_text") | {"enable_moe_block": True}, "asks for enable_moe_block = True"),
+    ],
+)
+def test_a_family_that_cannot_be_trained_is_named_before_its_weights_are_downloaded(
+    hub: FakeHub, tmp_path: Path, config: dict[str, Any], named: str
+) -> None:
+    hub.repositories["org/name"]["config.json"] = json.dumps(config).encode()
+    with pytest.raises(ModelError, match=rf"org/name was not downloaded\. .*{named}"):
+        resolve_model("org/name", tmp_path)
+    assert {line.split()[1] for line in hub.requests} == {"config.json"}
+    assert not list((tmp_path / "org").glob("*name*/**/*.json"))
 
 
 def test_what_stands_in_the_way_is_left_alone(hub: FakeHub, tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ import pytest
 from tests.conftest import cases
 from tests.tunix_backend.conftest import KeptReports, make_manifest, train, write_rows
 from tests.tunix_backend.helpers.exports import export, pretend_to_train
-from tests.tunix_backend.helpers.families import KINDS, LAYERS, config_of, weights, write_checkpoint
+from tests.tunix_backend.helpers.families import BORROWING, KINDS, config_of, layers_of, weights, write_checkpoint
 from tests.tunix_backend.model.test_models import load, logits
 from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.sections import ALL_LORA_MODULES
 from tunixrt_core.traces.trace import Step, Trace
-from tunixrt_core.tunix_backend.model.architecture import architecture_of
+from tunixrt_core.tunix_backend.model.configs.reading import architecture_of
 from tunixrt_core.tunix_backend.model.lora import check_tile_size, lora_parameters, lora_targets
 
 TOKENS = np.arange(5, 45)
@@ -43,8 +43,11 @@ def qwix_answer(model: Any, pattern: str, rank: int) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("kind", "tied", "kv_heads"),
     cases(
-        [("qwen2", True, 2), ("qwen3", False, 2), ("llama", True, 4), ("gemma2", True, 2), ("gemma3_text", True, 4)],
-        {("qwen3", False, 2), ("gemma3_text", True, 4)},
+        [
+            *(("qwen2", True, 2), ("qwen3", False, 2), ("llama", True, 4), ("gemma2", True, 2)),
+            *(("gemma3_text", True, 4), ("qwen3_moe", False, 2), ("gemma4_text", True, 1)),
+        ],
+        {("qwen3", False, 2), ("gemma3_text", True, 4), ("qwen3_moe", False, 2), ("gemma4_text", True, 1)},
     ),
 )
 def test_the_targets_are_those_that_qwix_finds(
@@ -54,6 +57,10 @@ def test_the_targets_are_those_that_qwix_finds(
     model = load(make_manifest(tmp_path, model=str(tmp_path / "model"), method="full"), models_dir).model
     for pattern in PATTERNS:
         found = qwix_answer(model, pattern, rank=3)
+        if any(path.endswith("router") for path in found):
+            with pytest.raises(ModelError, match="matches the router of the experts"):
+                lora_targets(architecture_of(config), pattern)
+            continue
         if not found:
             with pytest.raises(ModelError, match="matches no module"):
                 lora_targets(architecture_of(config), pattern)
@@ -65,7 +72,9 @@ def test_the_targets_are_those_that_qwix_finds(
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_default_pattern_reaches_every_projection(kind: str) -> None:
     targets = lora_targets(architecture_of(config_of(kind)), ALL_LORA_MODULES)
-    assert len(targets) == LAYERS * (6 if kind.startswith("gemma") else 7)
+    # Gemma's keys and values are one module, a layer of Gemma 4 that borrows them has none, and experts are no modules
+    each = {"qwen3_moe": 4}.get(kind, 6 if kind.startswith("gemma") else 7)
+    assert len(targets) == layers_of(kind) * each - (BORROWING if kind == "gemma4_text" else 0)
 
 
 @pytest.mark.parametrize(
@@ -112,8 +121,10 @@ def qlora(folder: Path, model: Path, quantization: str = "nf4", **hyper: Any) ->
             ("llama", "int8", 0.01),
             ("gemma2", "nf4", 0.2),
             ("gemma3_text", "nf4", 0.2),
+            ("qwen3_moe", "nf4", 0.2),
+            ("gemma4_text", "int8", 0.01),
         ],
-        {("qwen2", "int8", 0.01), ("gemma3_text", "nf4", 0.2)},
+        {("qwen2", "int8", 0.01), ("gemma3_text", "nf4", 0.2), ("gemma4_text", "int8", 0.01)},
     ),
 )
 def test_a_quantised_model_says_what_its_quantised_weights_say_and_exports_them(
@@ -128,11 +139,13 @@ def test_a_quantised_model_says_what_its_quantised_weights_say_and_exports_them(
     manifest = qlora(tmp_path, tmp_path / "model", quantization)
     fresh = TrainedWeights(load(manifest, models_dir).model, 2.0)
     for name, original in weights(kind).items():
+        if name.endswith("layer_scalar"):  # fixed, and copied from the base
+            continue
         off = np.abs(fresh.tensor(name) - original).max() / np.abs(original).max()
         assert off < most if "_proj.weight" in name else off == 0.0, name
     trained = logits(pretend_to_train(manifest, models_dir), TOKENS)
     (check,) = export(manifest, models_dir, tmp_path / "out").checks
-    assert (check.agreement, check.tolerance < 1e-4) == (1.0, True)
+    assert (check.agreement, check.tolerance < 1e-3) == (1.0, True)
     plain = make_manifest(tmp_path, model=str(tmp_path / "out"), method="full")
     assert np.abs(logits(load(plain, models_dir).model, TOKENS) - trained).max() < 2e-4
     written = load_file(str(tmp_path / "out" / "model.safetensors"))

@@ -64,6 +64,8 @@ def logits(model: Any, tokens: Any) -> Any:
                 "rope_scaling": {"rope_type": "linear", "factor": 4.0},
             },
         ),
+        ("qwen3_moe", False, {"rope_theta": 10_000_000.0}),
+        ("gemma4_text", True, {}),
     ],
 )
 def test_a_loaded_model_says_what_its_architecture_defines(
@@ -72,7 +74,7 @@ def test_a_loaded_model_says_what_its_architecture_defines(
     written = write_checkpoint(tmp_path / "model", kind, tied=tied, **config)
     loaded = load(make_manifest(tmp_path, model=str(tmp_path / "model"), method="full"), models_dir)
     tokens = np.random.RandomState(0).randint(0, VOCAB, 40)
-    expected = reference_logits(weights(kind, tied), written, tokens)
+    expected = reference_logits(weights(kind, tied, config=written), written, tokens)
     assert np.abs(logits(loaded.model, tokens) - expected).max() < 2e-4
     assert loaded.vocab_size == VOCAB
     assert loaded.total_parameters == sum(value.size for value in weights(kind, tied).values())
@@ -94,7 +96,8 @@ def test_two_models_with_different_rope_do_not_see_each_other(tmp_path: Path, mo
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_lora_trains_a_share_and_changes_nothing_at_first(tmp_path: Path, models_dir: Path, kind: str) -> None:
-    config = write_checkpoint(tmp_path / "model", kind, rope_theta=10_000.0)
+    turned = {} if kind == "gemma4_text" else {"rope_theta": 10_000.0}
+    config = write_checkpoint(tmp_path / "model", kind, **turned)
     manifest = make_manifest(tmp_path, model=str(tmp_path / "model"), method="lora", lora_rank=4)
     loaded = load(manifest, models_dir)
     assert 0 < loaded.trainable_parameters < loaded.total_parameters

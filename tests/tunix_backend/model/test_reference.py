@@ -31,6 +31,14 @@ pytestmark = pytest.mark.tunix
 TOLERANCE = 1e-4  # of logits up to 6, in float32
 TOKENS = np.random.RandomState(3).randint(0, VOCAB, 40)  # five times the sliding window
 LINEAR = {"rope_type": "linear", "factor": 4.0}
+GEMMA_4_ROPE = {
+    "sliding_attention": {"rope_type": "default", "rope_theta": 5_000.0},
+    "full_attention": {"rope_type": "proportional", "partial_rotary_factor": 0.5, "rope_theta": 2e5, "factor": 2.0},
+}
+GEMMA_4_LAYERS = [
+    *("full_attention", "sliding_attention", "sliding_attention"),
+    *("full_attention", "sliding_attention", "full_attention"),
+]
 
 CASES: dict[str, tuple[str, bool, dict[str, Any]]] = {
     "qwen2 tied": ("qwen2", True, {}),
@@ -60,6 +68,24 @@ CASES: dict[str, tuple[str, bool, dict[str, Any]]] = {
     "gemma3, scaled by width": ("gemma3_text", True, {"query_pre_attn_scalar": 12}),
     "gemma3, stacked projections": ("gemma3_text", True, {"num_key_value_heads": 4}),
     "gemma3, one head for keys": ("gemma3_text", True, {"num_key_value_heads": 1}),
+    "qwen3 moe, untied, other base": ("qwen3_moe", False, {"rope_theta": 10_000_000.0}),
+    "qwen3 moe, tied": ("qwen3_moe", True, {}),
+    "gemma4, two heads for keys": ("gemma4_text", True, {}),
+    "gemma4, one head for keys, other turns": (
+        "gemma4_text",
+        True,
+        {"num_key_value_heads": 1, "rope_parameters": GEMMA_4_ROPE, "final_logit_softcapping": None},
+    ),
+    "gemma4, borrowed from layers in another order": (
+        "gemma4_text",
+        True,
+        {"layer_types": GEMMA_4_LAYERS, "num_hidden_layers": 6, "num_kv_shared_layers": 3},
+    ),
+    "gemma4, as many heads for keys, nothing borrowed": (
+        "gemma4_text",
+        True,
+        {"num_key_value_heads": 4, "num_kv_shared_layers": 0, "use_double_wide_mlp": False},
+    ),
 }
 
 
@@ -116,6 +142,48 @@ def test_the_text_part_of_a_gemma_3_that_sees_pictures_says_what_transformers_sa
         expected = model(ids, token_type_ids=torch.zeros_like(ids)).logits[0].numpy()
     assert (TOKENS < VOCAB - 1).all()
     assert np.abs(found - expected).max() < TOLERANCE
+
+
+def write_gemma_4_with_senses(directory: Path) -> Any:
+    """A tiny Gemma 4 that sees and hears, as transformers writes it. Returns the model."""
+    vision = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    audio = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "output_proj_dims": 16}
+    config = transformers.Gemma4Config(
+        text_config={**config_of("gemma4_text"), "final_logit_softcapping": 30.0},
+        vision_config={**vision, "num_key_value_heads": 2, "head_dim": 8, "position_embedding_size": 16},
+        audio_config={**audio, "subsampling_conv_channels": [4, 4]},
+    )
+    torch.manual_seed(0)
+    model = transformers.Gemma4ForConditionalGeneration(config).eval()
+    model.save_pretrained(directory)
+    return model
+
+
+def test_the_text_part_of_a_gemma_4_that_sees_and_hears_says_what_transformers_says(
+    tmp_path: Path, models_dir: Path
+) -> None:
+    expected = reference_logits(write_gemma_4_with_senses(tmp_path / "model"))
+    assert np.abs(loaded_logits(tmp_path / "model", tmp_path, models_dir) - expected).max() < TOLERANCE
+
+
+def test_what_nothing_reads_of_a_gemma_4_may_be_in_its_files(tmp_path: Path, models_dir: Path) -> None:
+    """The published files hold keys and values for layers that borrow them; those that transformers writes do not."""
+    from safetensors.numpy import load_file, save_file
+
+    write_checkpoint(tmp_path / "model", "gemma4_text")
+    expected = loaded_logits(tmp_path / "model", tmp_path, models_dir)
+    file = tmp_path / "model" / "model.safetensors"
+    held = load_file(str(file))
+    unread = {
+        name.replace("layers.1", f"layers.{i}"): np.full_like(value, 7)
+        for i in (2, 3)
+        for name, value in held.items()
+        if "layers.1.self_attn.k" in name or "layers.1.self_attn.v" in name
+    }
+    save_file(held | unread, str(file))
+    assert len(unread) == 6
+    assert np.array_equal(loaded_logits(tmp_path / "model", tmp_path, models_dir), expected)
+    assert np.abs(reference_logits(reference(tmp_path / "model")) - expected).max() < TOLERANCE
 
 
 # How the families write a conversation, in the shape of the templates they publish.

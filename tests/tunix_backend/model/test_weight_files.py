@@ -12,7 +12,7 @@ import pytest
 
 from tests.tunix_backend.helpers.families import DIM, KINDS, VOCAB, config_of
 from tunixrt_core.errors import ModelError
-from tunixrt_core.tunix_backend.model.architecture import architecture_of
+from tunixrt_core.tunix_backend.model.configs.reading import architecture_of
 from tunixrt_core.tunix_backend.model.weight_files import check_weights, expected_tensors
 
 Shapes = dict[str, tuple[int, ...]]
@@ -51,6 +51,38 @@ def refused(directory: Path) -> list[str]:
 def test_files_that_belong_to_their_config_pass(tmp_path: Path, kind: str, tied: bool) -> None:
     write(tmp_path / "model.safetensors", make(tmp_path, kind, tied=tied))
     assert check_weights(tmp_path) == architecture_of(config_of(kind, tied=tied))
+
+
+def test_keys_and_values_that_a_layer_borrows_may_be_in_the_files(tmp_path: Path) -> None:
+    shapes = make(tmp_path, "gemma4_text")
+    for name in ("k_proj", "v_proj", "k_norm"):
+        assert f"model.layers.2.self_attn.{name}.weight" not in shapes
+        shapes[f"model.layers.2.self_attn.{name}.weight"] = (7,)
+    write(tmp_path / "model.safetensors", shapes)
+    check_weights(tmp_path)
+    write(tmp_path / "model.safetensors", {**shapes, "model.layers.2.self_attn.v_norm.weight": (7,)})
+    assert refused(tmp_path) == [
+        "model.safetensors holds model.layers.2.self_attn.v_norm.weight, which the model does not have"
+    ]
+
+
+def test_a_missing_expert_is_named_once_for_all(tmp_path: Path) -> None:
+    shapes = make(tmp_path, "qwen3_moe")
+    lost = {name for name in shapes if "experts" in name and "up_proj" in name}
+    write(tmp_path / "model.safetensors", {name: shape for name, shape in shapes.items() if name not in lost})
+    assert refused(tmp_path) == [
+        "model.layers.0.mlp.experts.0.up_proj.weight (and in 7 more layers or experts) is missing"
+    ]
+
+
+def test_what_a_model_sees_and_hears_with_is_left_alone(tmp_path: Path) -> None:
+    text = config_of("gemma4_text")
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "gemma4", "text_config": text}))
+    shapes = {f"model.language_{name}": shape for name, shape in expected_tensors(architecture_of(text)).items()}
+    senses = ("vision_tower.encoder.layers.9.mlp", "audio_tower.layers.7.norm", "embed_vision.p", "embed_audio.p")
+    shapes |= {f"model.{name}.weight": (3,) for name in senses}
+    write(tmp_path / "model.safetensors", shapes)
+    assert check_weights(tmp_path).kind == "gemma4"
 
 
 @pytest.mark.parametrize(

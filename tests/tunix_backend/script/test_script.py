@@ -27,6 +27,7 @@ from tunixrt_core.traces.rendering.context import EarlierThinking, TrainOn, unfi
 from tunixrt_core.traces.rendering.row import TurnOptions, render
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.trace import Step, Trace
+from tunixrt_core.tunix_backend.model.families import FAMILIES
 from tunixrt_core.tunix_backend.model.models import resolve_model
 from tunixrt_core.tunix_backend.script.script import notebook, standalone_script
 
@@ -102,7 +103,7 @@ def test_the_script_gives_the_losses_of_the_run(hyper: dict[str, Any], tmp_path:
     assert (Path(manifest.output_dir) / "script-checkpoints" / str(max(trained))).is_dir()
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=[kind for kind in KINDS if FAMILIES[kind].corrected is None])
 def scripts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Scripts of one family, together of every kind of row, method and duration."""
     folder = tmp_path_factory.mktemp("family")
@@ -117,6 +118,13 @@ def scripts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     )
     made = [make_manifest(folder / str(i), model=str(folder / "model"), **hyper) for i, hyper in enumerate(hypers)]
     return [script_of(manifest, folder) for manifest in made]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if FAMILIES[kind].corrected is not None])
+def test_a_family_whose_code_is_corrected_has_no_script(kind: str, tmp_path: Path, models_dir: Path) -> None:
+    write_checkpoint(tmp_path / "model", kind)
+    with pytest.raises(ModelError, match=r"A script cannot train (Qwen 3 MoE|Gemma 4 .*): .* Use `tunixrt train`"):
+        script_of(make_manifest(tmp_path, model=str(tmp_path / "model")), models_dir)
 
 
 def test_the_script_of_every_family_is_python_in_ruffs_own_form(scripts: list[str], tmp_path: Path) -> None:

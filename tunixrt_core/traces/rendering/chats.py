@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from tunixrt_core.traces.conversation import Tool
 from tunixrt_core.traces.layout import Layout
+from tunixrt_core.traces.rendering.gemma_tools import RESULT, gemma_tools
 from tunixrt_core.traces.rendering.styles import (
     ReasoningStyle,
     answer_pieces,
@@ -19,7 +20,7 @@ from tunixrt_core.traces.rendering.styles import (
     reasoning_pieces,
 )
 from tunixrt_core.traces.rendering.text import Piece, strip
-from tunixrt_core.traces.rendering.tool_forms import HERMES, LLAMA, ToolForm, hermes_tools, llama_tools
+from tunixrt_core.traces.rendering.tool_forms import GEMMA4, HERMES, LLAMA, ToolForm, hermes_tools, llama_tools
 from tunixrt_core.traces.trace import Step
 
 
@@ -40,9 +41,11 @@ class ChatFormat(StrEnum):
 CHAT_FORMAT_OF_FAMILY = {
     "qwen2": ChatFormat.CHATML,
     "qwen3": ChatFormat.CHATML,
+    "qwen3_moe": ChatFormat.CHATML,
     "gemma": ChatFormat.GEMMA,
     "gemma2": ChatFormat.GEMMA,
     "gemma3": ChatFormat.GEMMA,
+    "gemma4": ChatFormat.GEMMA4,
     "llama3": ChatFormat.LLAMA3,
 }
 
@@ -52,6 +55,10 @@ Tools = Sequence[Tool]
 
 def _nothing(system: str, tools: Tools) -> tuple[Piece, ...]:
     return ()
+
+
+def _think_block(text: str) -> str:
+    return "<think>\n" + text.strip("\n") + "\n</think>\n\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +74,11 @@ class ChatTemplate:
     * `system`: (text) -> a later turn of the system; None where the family has none.
     * `tools`: the form of calls and results; None where the family has none.
     * `thinks_on`: whether the template keeps the thinking of the turns behind the last one of the user.
-    * `stop`: tokens that end a generation, besides the tokenizer's own end-of-sequence token.
+    * `thought`: the thinking of an earlier turn, with its marks; `parts`: whether the template looks for such marks
+      within the text of a turn, and takes the thinking out.
+    * `reopened`: what begins the thinking in the prompt, where the turn continues behind results; `reclosed`: what
+      a turn without thinking begins with then.
+    * `stop`: tokens that end a generation, besides the tokenizer's own end-of-sequence token; the first ends a turn.
     """
 
     begin: Callable[[str, Tools, bool], Iterable[Piece]]
@@ -82,6 +93,10 @@ class ChatTemplate:
     system: Callable[[str], Iterable[Piece]] | None = None
     tools: ToolForm | None = None
     thinks_on: bool = False
+    thought: Callable[[str], str] = _think_block
+    parts: bool = False
+    reopened: str = ""
+    reclosed: str = ""
 
 
 def template_of(chat: ChatFormat) -> ChatTemplate:
@@ -154,11 +169,18 @@ def _gemma_user(user: str, before: Iterable[Piece]) -> Iterator[Piece]:
     yield from (Piece("<start_of_turn>user\n"), *before, Piece(user.strip(), "prompt"), Piece("<end_of_turn>\n"))
 
 
+_THINKING, _THOUGHT = "<|channel>thought\n", "\n<channel|>"  # what begins and ends the thinking of Gemma 4
+
+
 def _gemma4(system: str, tools: Tools, thinks: bool) -> Iterator[Piece]:
     yield Piece("<bos>")
-    if system or thinks:
+    if system or thinks or tools:
         yield Piece("<|turn>system\n<|think|>\n" if thinks else "<|turn>system\n")
-        yield from (Piece(system.strip(), "system"), Piece("<turn|>\n"))
+        yield from (Piece(system.strip(), "system"), Piece(gemma_tools(tools)), Piece("<turn|>\n"))
+
+
+def _gemma4_system(text: str) -> Iterator[Piece]:
+    yield from (Piece("<|turn>system\n"), Piece(text.strip(), "system"), Piece("<turn|>\n"))
 
 
 def _gemma4_user(user: str, before: Iterable[Piece]) -> Iterator[Piece]:
@@ -170,8 +192,17 @@ def _gemma4_turn(steps: Sequence[Step], answer: str, style: ReasoningStyle, layo
         yield from strip(completion_pieces(steps, answer, style, layout))
         return
     if thought := tuple(reasoning_pieces(steps, layout)):
-        yield from (Piece("<|channel>thought\n"), *thought, Piece("\n<channel|>"))
+        yield from (Piece(_THINKING), *thought, Piece(_THOUGHT))
     yield from strip(answer_pieces(steps, answer, layout))
+
+
+def _gemma4_thought(text: str) -> str:
+    return f"{_THINKING}{text}{_THOUGHT}"
+
+
+def _gemma4_trimmed(text: str) -> str:
+    """Without the text of channels."""
+    return "".join(part.partition("<|channel>")[0] for part in text.split("<channel|>")).strip()
 
 
 # --- Llama -----------------------------------------------------------------------------------------------------------
@@ -263,7 +294,7 @@ _TEMPLATES: dict[ChatFormat, ChatTemplate] = {
     ChatFormat.CHATML: _CHATML,
     ChatFormat.QWEN25: replace(_CHATML, begin=_qwen25),
     # what the template writes with enable_thinking=False
-    ChatFormat.QWEN3: replace(_CHATML, turn=_qwen3_turn, quiet="<think>\n\n</think>\n\n", thinks_on=True),
+    ChatFormat.QWEN3: replace(_CHATML, turn=_qwen3_turn, quiet="<think>\n\n</think>\n\n", thinks_on=True, parts=True),
     ChatFormat.GEMMA: _GEMMA,
     ChatFormat.GEMMA3: replace(_GEMMA, first=_gemma3, turn=_stripped_turn),
     ChatFormat.GEMMA4: ChatTemplate(
@@ -271,9 +302,15 @@ _TEMPLATES: dict[ChatFormat, ChatTemplate] = {
         user=_gemma4_user,
         opened="<|turn>model\n",
         end="<turn|>\n",
-        stop=("<turn|>",),
+        stop=("<turn|>", RESULT),
         turn=_gemma4_turn,
-        trimmed=str.strip,
+        trimmed=_gemma4_trimmed,
+        system=_gemma4_system,
+        tools=GEMMA4,
+        thinks_on=True,
+        thought=_gemma4_thought,
+        reopened=_THINKING,
+        reclosed="<channel|>",
     ),
     ChatFormat.LLAMA3: _LLAMA3,
     ChatFormat.LLAMA31: replace(_LLAMA3, begin=_llama31, first=_llama31_first, turn=_stripped_turn, tools=LLAMA),

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from tunixrt_core.traces.conversation import Call, read_arguments
+from tunixrt_core.traces.rendering.gemma_tools import read_gemma_calls
 from tunixrt_core.util.hashing import check_json
 
 _BLOCK = re.compile(r"\s*<tool_call>\s*(.*?)\s*</tool_call>", re.DOTALL)
@@ -17,10 +18,12 @@ _KEYS = {"name", "arguments", "parameters", "type"}
 
 def read_calls(text: str) -> tuple[str, tuple[Call, ...]]:
     """What a text says before the calls that it ends with, and these: each in `<tool_call>`, or nothing but calls as
-    JSON objects. The whole text and no call where any of them cannot be read.
+    JSON objects, or as Gemma 4 writes them. The whole text and no call where any of them cannot be read.
     """
     if "{" not in text:
         return text, ()
+    if "<|tool_call>" in text:
+        return read_gemma_calls(text) or (text, ())
     said, _, rest = text.partition("<tool_call>")
     blocks = _BLOCK.findall(text)
     if blocks and not _BLOCK.sub("", "<tool_call>" + rest).strip():

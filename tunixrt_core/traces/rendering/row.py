@@ -48,7 +48,13 @@ def render(
         ),
         chat,
     )
-    return Rendered(join(asked), (*_said(trace, style, chat), Piece(template_of(chat).end)), asked)
+    template = template_of(chat)
+    said = _said(trace, style, chat)
+    if template.reopened and asked[-1].text == template.reopened:  # the prompt has opened the thinking already
+        said = said[1:] if said[0].text == template.reopened else (Piece(template.reclosed), *said)
+    # where results are within the turn of the model, it does not end behind calls, but waits
+    waits = template.tools.within if template.tools and trace.conversation.calls else ""
+    return Rendered(join(asked), (*said, Piece(waits or template.end)), asked)
 
 
 def render_prompt(

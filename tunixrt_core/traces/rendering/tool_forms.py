@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from tunixrt_core.traces.conversation import Call, Message, Tool, call_text, json_text
+from tunixrt_core.traces.rendering.gemma_tools import RESULT, gemma_call, gemma_results
 from tunixrt_core.traces.rendering.text import Piece
 
 
@@ -16,14 +17,18 @@ class ToolForm:
     """How a family writes what belongs to tools.
 
     * `call`: the text of one call, as the model writes it. `between` comes before each call that follows something.
-    * `results`: the turns of consecutive results.
+    * `results`: consecutive results of the calls before them, in turns of their own or, with `within`, in the turn of
+      the model that called.
     * `several`: whether one turn may call more than one tool, or say something beside the call.
+    * `within`: the turn goes on behind results; what the model writes to wait for them. What an earlier turn says
+      beside its calls comes behind their results then, and arguments must be objects.
     """
 
     call: Callable[[Call], str]
-    results: Callable[[Sequence[Message]], Iterable[Piece]]
+    results: Callable[[Sequence[Call], Sequence[Message]], Iterable[Piece]]
     between: str = "\n"
     several: bool = True
+    within: str = ""
 
 
 def hermes_call(call: Call) -> str:
@@ -42,7 +47,7 @@ def hermes_tools(tools: Sequence[Tool]) -> str:
     )
 
 
-def _hermes_results(results: Sequence[Message]) -> Iterator[Piece]:
+def _hermes_results(calls: Sequence[Call], results: Sequence[Message]) -> Iterator[Piece]:
     yield Piece("<|im_start|>user")
     for result in results:
         yield from (Piece("\n<tool_response>\n"), Piece(result.content, "message"), Piece("\n</tool_response>"))
@@ -64,7 +69,7 @@ def llama_tools(tools: Sequence[Tool]) -> str:
     )
 
 
-def _llama_results(results: Sequence[Message]) -> Iterator[Piece]:
+def _llama_results(calls: Sequence[Call], results: Sequence[Message]) -> Iterator[Piece]:
     for result in results:
         yield Piece("<|start_header_id|>ipython<|end_header_id|>\n\n")
         # the template writes texts as JSON
@@ -73,6 +78,7 @@ def _llama_results(results: Sequence[Message]) -> Iterator[Piece]:
 
 HERMES = ToolForm(hermes_call, _hermes_results)
 LLAMA = ToolForm(llama_call, _llama_results, several=False)
+GEMMA4 = ToolForm(gemma_call, gemma_results, between="", within=RESULT)
 
 
 def written_calls(form: ToolForm, calls: Sequence[Call], content: str) -> str:

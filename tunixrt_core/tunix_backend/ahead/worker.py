@@ -127,7 +127,7 @@ def with_layers(architecture: Architecture, layers: int) -> Architecture:
 
 
 def _architecture(directory: Path) -> Architecture:
-    from tunixrt_core.tunix_backend.model.architecture import read_architecture
+    from tunixrt_core.tunix_backend.model.configs.reading import read_architecture
     from tunixrt_core.tunix_backend.model.weight_files import check_weights
 
     if any(directory.glob("*.safetensors")):

@@ -55,7 +55,21 @@ def render_template(
 def messages_of(system: str | None, prompt: str, talk: Conversation = NO_CONVERSATION) -> list[dict[str, Any]]:
     """What templates are given: the messages of OpenAI's chat completions."""
     first = [Message("system", system)] if system else []
-    return [_openai(message) for message in (*first, *talk.messages, Message("user", prompt), *talk.turns)]
+    found = [_openai(message) for message in (*first, *talk.messages, Message("user", prompt), *talk.turns)]
+    _number_calls(found)
+    return found
+
+
+def _number_calls(messages: Sequence[dict[str, Any]]) -> None:
+    """Give each call without an id one, and the result in its place the same: some templates name a result by it."""
+    waiting: list[dict[str, Any]] = []
+    for place, message in enumerate(messages):
+        if message["role"] != "tool":
+            waiting = list(message.get("tool_calls", ()))
+            for number, call in enumerate(waiting):
+                call.setdefault("id", f"call_{place}_{number}")
+        elif waiting:
+            message.setdefault("tool_call_id", waiting.pop(0)["id"])
 
 
 def _openai(message: Message) -> dict[str, Any]:
@@ -64,8 +78,15 @@ def _openai(message: Message) -> dict[str, Any]:
         found["reasoning_content"] = message.reasoning
     if message.calls:
         found["tool_calls"] = [
-            {"type": "function", "function": {"name": call.name, "arguments": call.value}} for call in message.calls
+            {
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.value},
+                **({"id": call.id} if call.id else {}),
+            }
+            for call in message.calls
         ]
     if message.name:
         found["name"] = message.name
+    if message.call_id:
+        found["tool_call_id"] = message.call_id
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from tunixrt_core.util.files.regular import read_text
 _MOST_BYTES = 256 << 20  # of one of its files; the largest public tokenizer.json has 35 MB
 # Tokens that model families reserve for padding, used where the model names no padding token.
 _SPARE_TOKENS = ("<|finetune_right_pad_id|>", "<pad>", "<|pad|>", "<|endoftext|>", "<|reserved_special_token_0|>")
+# Control tokens of Gemma 4 around its thinking and its calls: without them nobody could tell these from an answer.
+_MARKS = ("<|channel>", "<channel|>", "<|tool_call>", "<tool_call|>", '<|"|>')
 
 
 class TextTokenizer:
@@ -30,6 +33,7 @@ class TextTokenizer:
                 f"The tokenizer in {directory} names no end-of-sequence token. Add eos_token to tokenizer_config.json."
             )
         self._pad = self._spare(self._named("pad_token", special))
+        self._marks = {i: text for text in _MARKS if (i := self.token_id(text)) is not None}
         self._adds_bos = self._bos is not None and self._config.get("add_bos_token", self._begins_with_bos())
 
     @property
@@ -96,8 +100,12 @@ class TextTokenizer:
         return self.encode_prompt(text)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of ids, without control tokens."""
-        return str(self._tokenizer.decode([int(i) for i in ids], skip_special_tokens=True))
+        """The text of ids, without control tokens but those that mark parts of what a model says."""
+        marked = groupby((int(i) for i in ids), key=self._marks.get)
+        return "".join(
+            mark * len(list(part)) if mark else str(self._tokenizer.decode(list(part), skip_special_tokens=True))
+            for mark, part in marked
+        )
 
     def decode_all(self, texts: Sequence[Sequence[int]]) -> list[str]:
         """The whole text of each list of ids, with control tokens; the tokenizer decodes them in parallel."""

@@ -75,7 +75,10 @@ def target_modules(modules: Iterable[str], adapted: set[str]) -> list[str]:
     peft takes every module whose name ends in one of these.
     """
     last = {module.rsplit(".", 1)[-1] for module in adapted}
-    alike = {module for module in modules if module.rsplit(".", 1)[-1] in last}
+    # a module that only holds others counts too: Gemma 4's eyes have a q_proj around a linear map
+    parts = [module.split(".") for module in modules]
+    every = {".".join(each[: i + 1]) for each in parts for i in range(len(each))}
+    alike = {module for module in every if module.rsplit(".", 1)[-1] in last}
     return sorted(last if alike == adapted else adapted)
 
 

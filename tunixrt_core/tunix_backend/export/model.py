@@ -21,6 +21,7 @@ from tunixrt_core.tunix_backend.export.shards import WrittenFiles, base_tensors,
 from tunixrt_core.tunix_backend.export.torch_proof import READER, torch_logits, why_not
 from tunixrt_core.tunix_backend.export.weights import TrainedWeights
 from tunixrt_core.tunix_backend.model.checkpoints import restore_weights
+from tunixrt_core.tunix_backend.model.configs.reading import read_architecture
 from tunixrt_core.tunix_backend.model.models import load_model, make_mesh, resolve_model
 from tunixrt_core.util.files.atomic import write_json
 
@@ -146,7 +147,7 @@ def _write_merged(weights: TrainedWeights, base: Path, folder: Path, shard_bytes
 
 def _check(job: _Job, folder: Path, target: Path, dtype: str, said: _Said) -> ExportCheck:
     """Check by Tunix, from the files alone; an adapter is added to the base in a temporary directory."""
-    share = tolerance_of(job.manifest, dtype)
+    share = tolerance_of(job.manifest, dtype, read_architecture(job.base).layers)
     if job.options.layout is ExportLayout.MERGED:
         exported = logits_of_files(job.manifest, folder, job.models_dir, job.prompts)
     else:
@@ -160,4 +161,5 @@ def _check(job: _Job, folder: Path, target: Path, dtype: str, said: _Said) -> Ex
 def _check_with_torch(job: _Job, folder: Path, dtype: str, said: _Said) -> ExportCheck:
     layout = job.options.layout
     exported = torch_logits(layout, folder, job.base, job.prompts)
-    return compare(READER[layout], said.logits, exported, tolerance_of(job.manifest, dtype, other_code=True))
+    share = tolerance_of(job.manifest, dtype, read_architecture(job.base).layers, other_code=True)
+    return compare(READER[layout], said.logits, exported, share)

@@ -49,7 +49,8 @@ def write_shards(
     total, dtype = 0, ""
     for number, names in enumerate(shards, start=1):
         file = f"model-{number:05d}-of-{len(shards):05d}.safetensors" if len(shards) > 1 else "model.safetensors"
-        tensors = {name: np.ascontiguousarray(value_of(name, read_tensor(base[name], name))) for name in names}
+        # not ascontiguousarray, which makes a list of one of a single number, as Gemma 4 has in what it hears with
+        tensors = {name: np.asarray(value_of(name, read_tensor(base[name], name)), order="C") for name in names}
         save_file(tensors, str(folder / file), metadata={"format": "pt"})  # transformers requires this format
         index |= dict.fromkeys(names, file)
         total += sum(value.nbytes for value in tensors.values())

@@ -15,14 +15,19 @@ import numpy as np
 
 from tunixrt_core.errors import ExportError
 from tunixrt_core.tunix_backend.model.lora import dequantize, is_quantized
+from tunixrt_core.tunix_backend.model.weight_files import text_name
 
-_LAYER = re.compile(r"(?:language_model\.)?model\.layers\.(\d+)\.(.+)\.(weight|bias)")
+_LAYER = re.compile(r"model\.layers\.(\d+)\.(.+)\.(weight|bias)")
+_EXPERT = re.compile(r"mlp\.experts\.(\d+)\.(gate|up|down)_proj")
 
 # Tunix names by Hugging Face name: the first one is that of Qwen and Llama, the others are those of Gemma.
 _OUTER = {
     "model.embed_tokens.weight": ("embedder.input_embedding",),
     "model.norm.weight": ("final_norm.w", "final_norm.scale"),
     "lm_head.weight": ("lm_head.w",),
+    "model.embed_tokens_per_layer.weight": ("embedder.per_layer_input_embedding",),
+    "model.per_layer_model_projection.weight": ("embedder.per_layer_model_projection.w",),
+    "model.per_layer_projection_norm.weight": ("embedder.per_layer_projection_norm.scale",),
 }
 _OF_LAYER = {
     "input_layernorm": ("input_layernorm.w", "pre_attention_norm.scale"),
@@ -37,6 +42,10 @@ _OF_LAYER = {
     "self_attn.v_proj": ("attn.v_proj.w", "attn.kv_einsum.w", "attn.qkv_einsum.w"),
     "self_attn.o_proj": ("attn.o_proj.w", "attn.attn_vec_einsum.w"),
     **{f"mlp.{name}_proj": (f"mlp.{name}_proj.kernel",) for name in ("gate", "up", "down")},
+    "mlp.gate": ("mlp.router.kernel",),
+    "per_layer_input_gate": ("per_layer_input_gate.w",),
+    "per_layer_projection": ("per_layer_projection.w",),
+    "post_per_layer_input_norm": ("post_per_layer_input_norm.scale",),
 }
 # Gemma stacks projections: the place of each in the stack.
 _STACKED = {
@@ -59,7 +68,8 @@ class _Place:
 
     @property
     def module(self) -> str:
-        return self.path.split(".")[-2]
+        *_, holder, last = self.path.split(".")
+        return last if last.endswith("_proj") else holder  # experts hold their weights themselves
 
 
 class LoraFactors(NamedTuple):
@@ -100,6 +110,8 @@ class TrainedWeights:
         place = self._place(name)
         if place is None:
             return self.tensor("model.embed_tokens.weight") if name.endswith("lm_head.weight") else None
+        if place.index is not None and f"{place.path}_lora_a" not in self._leaves:
+            return _oriented(self._read_float(place.path, place.index), place.module)
         weight = self._merged(place.path)
         return _oriented(weight if place.index is None else weight[place.index], place.module)
 
@@ -117,8 +129,11 @@ class TrainedWeights:
         return LoraFactors(a.reshape(-1, rank).T, part.reshape(rank, -1).T)
 
     def _place(self, name: str) -> _Place | None:
-        if (paths := _OUTER.get(name.removeprefix("language_model."))) is None:
+        name = text_name(name)
+        if (paths := _OUTER.get(name)) is None:
             found = _LAYER.fullmatch(name)
+            if found and (expert := _EXPERT.fullmatch(found[2])):
+                return _Place(f"layers.{found[1]}.mlp.{expert[2]}_proj", int(expert[1]))
             paths = (
                 () if found is None else tuple(f"layers.{found[1]}.{path}" for path in _in_layer(found[2], found[3]))
             )
@@ -144,13 +159,15 @@ class TrainedWeights:
             )
         return weight + delta
 
-    def _read_float(self, path: str) -> Any:
-        return self._read(path).astype(np.float32)
+    def _read_float(self, path: str, index: int | None = None) -> Any:
+        return self._read(path, index).astype(np.float32)
 
-    def _read(self, path: str) -> Any:
+    def _read(self, path: str, index: int | None = None) -> Any:
+        """A weight, or one part of a stack, of which the other parts stay on the device."""
         self._unread.discard(path)
         value = self._leaves[path]
-        return np.asarray(dequantize(value) if is_quantized(value) else value)
+        value = dequantize(value) if is_quantized(value) else value
+        return np.asarray(value if index is None else value[index])
 
 
 def _in_layer(module: str, kind: str) -> tuple[str, ...]:
@@ -171,7 +188,10 @@ def _oriented(weight: Any, module: str) -> Any:
     return weight if module not in _LINEAR else weight.T
 
 
-_LINEAR = {*_DELTA_ORDER, "q_proj", "k_proj", "v_proj", "gate_proj", "up_proj", "down_proj", "lm_head"}
+_LINEAR = {
+    *(*_DELTA_ORDER, "q_proj", "k_proj", "v_proj", "gate_proj", "up_proj", "down_proj", "router", "lm_head"),
+    *("per_layer_model_projection", "per_layer_input_gate", "per_layer_projection"),
+}
 
 
 def _quantized(model: Any) -> Iterator[tuple[str, Any]]:

@@ -14,7 +14,8 @@ from tunixrt_core.errors import ModelError, TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest, load_manifest
 from tunixrt_core.manifest.sections import ALL_LORA_MODULES
 from tunixrt_core.training.memory import MemoryReport, ModelSizes, estimate, mesh_of
-from tunixrt_core.tunix_backend.model.architecture import Architecture, read_architecture
+from tunixrt_core.tunix_backend.model.architecture import Architecture
+from tunixrt_core.tunix_backend.model.configs.reading import read_architecture
 from tunixrt_core.tunix_backend.model.lora import lora_parameters, lora_targets
 from tunixrt_core.tunix_backend.model.models import local_model
 from tunixrt_core.tunix_backend.model.weight_files import check_weights, parameter_count
@@ -25,17 +26,19 @@ _REFUSED = 3  # exit code: the last line on standard error is a message for the 
 def sizes_of(architecture: Architecture, manifest: RunManifest) -> ModelSizes:
     """The inputs of the closed form. Raises ModelError for a LoRA pattern that cannot be used."""
     targets = lora_targets(architecture, manifest.lora.modules if manifest.method.adapts else ALL_LORA_MODULES)
+    hidden = sum(architecture.hidden_dim_of(i) for i in range(architecture.layers)) // architecture.layers
     return ModelSizes(
         layers=architecture.layers,
         vocab=architecture.vocab_size or 0,
         embed=architecture.embed_dim,
-        hidden=architecture.hidden_dim,
+        hidden=hidden * (architecture.experts.per_token if architecture.experts else 1),
         heads=architecture.heads,
         kv_heads=architecture.kv_heads,
         head_dim=architecture.head_dim,
         parameters=parameter_count(architecture),
         adapted=sum(module.inputs * module.outputs for module in targets),
         lora=lora_parameters(targets, manifest.lora.rank),
+        per_token=architecture.layers * architecture.gemma4.per_layer_dim if architecture.gemma4 else 0,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.models import HubName, KaggleName
-from tunixrt_core.tunix_backend.model.architecture import read_config
+from tunixrt_core.tunix_backend.model.configs.reading import architecture_of, read_config
 
 OnProgress = Callable[[int, int, str], None]  # bytes done, total bytes, the current file
 
@@ -23,6 +23,7 @@ _WANTED = (
     *("LICENSE*", "NOTICE*", "USE_POLICY*"),
 )
 _UNWANTED = ("consolidated*", "adapter_model*")  # the same weights in the formats of other programs, and LoRA
+_CONFIG = "config.json"
 _TIMEOUT = 30.0  # seconds, for the list of files
 REVISION_FILE = "REVISION"  # in a downloaded model's folder: the commit of its files
 
@@ -66,7 +67,8 @@ def download_model(name: HubName | KaggleName, target: Path, on_progress: OnProg
 
     Files that an earlier try has downloaded completely are kept and not downloaded again. HF_TOKEN and HF_ENDPOINT are
     those of the environment. Raises ModelError with the fix: the hub cannot be reached, does not have the model or
-    denies access to it, the disk is full, or there are no weights that Tunix can read.
+    denies access to it, its config is of a model that cannot be trained, the disk is full, or there are no weights that
+    Tunix can read.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(name, KaggleName):
@@ -135,20 +137,36 @@ def _from_hub(name: HubName, target: Path, on_progress: OnProgress) -> Path:
         api = HfApi(endpoint=endpoint, token=token)
         info = api.model_info(name.repository, revision=name.revision, files_metadata=True, timeout=_TIMEOUT)
         files = {file.rfilename: int(file.size or 0) for file in info.siblings or () if _is_wanted(file.rfilename)}
-        _check_files(name, files)
         part = target.parent / f".{target.name}.part"
-        _check_room(part, sum(files.values()))
         progress = _Progress(on_progress, sum(files.values()))
-        for file, size in files.items():
+
+        def fetch(file: str) -> None:
             progress.begin(file)
             api.hf_hub_download(
                 name.repository, file, revision=info.sha, local_dir=part, tqdm_class=progress.bar_class()
             )
-            if size and (part / file).stat().st_size != size:
+            if files[file] and (part / file).stat().st_size != files[file]:
                 raise OSError(f"{file} does not have the size that the hub reports")
-            progress.end(size)
+            progress.end(files[file])
+
+        if _CONFIG in files:
+            fetch(_CONFIG)
+            _check_family(name, part)
+        _check_files(name, files)
+        _check_room(part, sum(files.values()))
+        for file in [file for file in files if file != _CONFIG]:
+            fetch(file)
         (part / REVISION_FILE).write_text(f"{info.sha}\n", encoding="utf-8")
         return _put_in_place(part, target)
+
+
+def _check_family(name: HubName, part: Path) -> None:
+    """Raises ModelError where the config, which is there alone, is of a model that cannot be trained."""
+    try:
+        architecture_of(read_config(part))
+    except ModelError as error:
+        shutil.rmtree(part)
+        raise ModelError(f"{name.repository} was not downloaded. {error}", details=error.details) from None
 
 
 def _is_wanted(file: str) -> bool:
@@ -160,8 +178,8 @@ def _is_wanted(file: str) -> bool:
 
 def _check_files(name: HubName, files: dict[str, int]) -> None:
     weights = [file for file in files if file.endswith(".safetensors")]
-    if "config.json" not in files or not weights:
-        missing = "weights in safetensors files" if "config.json" in files else "config.json"
+    if _CONFIG not in files or not weights:
+        missing = "weights in safetensors files" if _CONFIG in files else _CONFIG
         raise ModelError(f"The model {name.repository} has no {missing}, so Tunix cannot load it. Choose another one.")
 
 

@@ -13,6 +13,7 @@ from tunixrt_core.manifest.sections import LoraSection, Method, Quantization
 from tunixrt_core.tunix_backend.model.architecture import Architecture
 
 _SMALLEST_TILE = 8
+ROUTER = "mlp/router"  # of a mixture of experts, within a layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,15 @@ def lora_targets(architecture: Architecture, pattern: str) -> list[LoraModule]:
     modules = list(_linear_maps(architecture))
     targets = [module for module in modules if wanted.fullmatch(module.path)]
     if not targets:
-        names = sorted({module.path.rsplit("/", 1)[-1] for module in modules})
+        names = sorted({module.path.rsplit("/", 1)[-1] for module in modules if not module.path.endswith(ROUTER)})
         raise ModelError(
             f"lora.modules = {pattern!r} matches no module of the model, so there would be nothing to train. "
             f"Match whole paths such as {modules[0].path}; the last parts are {', '.join(names)}."
+        )
+    if any(module.path.endswith(ROUTER) for module in targets):
+        raise ModelError(
+            f"lora.modules = {pattern!r} matches the router of the experts, which no PEFT adapter can hold. "
+            "Name the projections of the attention, such as .*q_proj|.*v_proj."
         )
     if wanted.fullmatch("embedder"):
         raise ModelError(
@@ -72,24 +78,31 @@ def check_tile_size(targets: Sequence[LoraModule], tile_size: int) -> None:
 
 def _linear_maps(a: Architecture) -> Iterator[LoraModule]:
     for i in range(a.layers):
-        for name, inputs, outputs, contracted in _of_layer(a):
+        for name, inputs, outputs, contracted in _of_layer(a, i):
             yield LoraModule(f"layers/{i}/{name}", inputs, outputs, contracted)
     if not a.tied and a.vocab_size:
         yield LoraModule("lm_head", a.embed_dim, a.vocab_size, a.embed_dim)
 
 
-def _of_layer(a: Architecture) -> Iterator[tuple[str, int, int, int]]:
-    dim, queries, keys = a.embed_dim, a.heads * a.head_dim, a.kv_heads * a.head_dim
-    if not a.kind.startswith("gemma"):
-        into = {"q_proj": queries, "k_proj": keys, "v_proj": keys}
-        out = "o_proj"
-    else:  # Tunix stacks Gemma's projections
+def _of_layer(a: Architecture, layer: int) -> Iterator[tuple[str, int, int, int]]:
+    dim, size, hidden = a.embed_dim, a.head_dim_of(layer), a.hidden_dim_of(layer)
+    queries, keys = a.heads * size, a.kv_heads * size
+    if a.gemma4:
+        into = {"q_einsum": queries, **({"kv_einsum": 2 * keys} if a.lender(layer) == layer else {})}
+    elif a.kind.startswith("gemma"):  # Tunix stacks Gemma's projections
         into = {"qkv_einsum": 3 * queries} if a.heads == a.kv_heads else {"q_einsum": queries, "kv_einsum": 2 * keys}
-        out = "attn_vec_einsum"
+    else:
+        into = {"q_proj": queries, "k_proj": keys, "v_proj": keys}
     yield from ((f"attn/{name}", dim, outputs, dim) for name, outputs in into.items())
-    yield f"attn/{out}", queries, dim, a.head_dim
-    yield from ((f"mlp/{name}_proj", dim, a.hidden_dim, dim) for name in ("gate", "up"))
-    yield "mlp/down_proj", a.hidden_dim, dim, a.hidden_dim
+    yield f"attn/{'attn_vec_einsum' if a.kind.startswith('gemma') else 'o_proj'}", queries, dim, size
+    if a.experts:  # these are no linear maps of their own in Tunix
+        yield ROUTER, dim, a.experts.count, dim
+    else:
+        yield from ((f"mlp/{name}_proj", dim, hidden, dim) for name in ("gate", "up"))
+        yield "mlp/down_proj", hidden, dim, hidden
+    if a.gemma4 and (per_layer := a.gemma4.per_layer_dim):
+        yield "per_layer_input_gate", dim, per_layer, dim
+        yield "per_layer_projection", per_layer, dim, per_layer
 
 
 def add_lora(model: Any, architecture: Architecture, section: LoraSection, method: Method, seed: int, mesh: Any) -> Any:

@@ -17,6 +17,7 @@ _frequencies: ContextVar[tuple[float, ...] | None] = ContextVar("rope_frequencie
 
 _NEEDED = {
     "linear": ("factor",),
+    "proportional": ("partial_rotary_factor",),
     "llama3": ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"),
 }
 
@@ -33,6 +34,9 @@ def inverse_frequencies(head_dim: int, theta: float, scaling: Mapping[str, Any] 
         return tuple(f / float(scaling["factor"]) for f in plain)
     if kind == "llama3":
         return tuple(_llama3(f, scaling) for f in plain)
+    if kind == "proportional":  # Gemma 4: the other pairs do not turn
+        turning = int(float(scaling["partial_rotary_factor"]) * head_dim // 2)
+        return tuple(f / float(scaling.get("factor", 1.0)) if i < turning else 0.0 for i, f in enumerate(plain))
     raise ModelError(
         f"The model's config asks for rope scaling of type {kind!r}, which Tunix would silently leave out. "
         "Supported are default, linear and llama3. Choose another model, or remove the scaling if your rows are short."

@@ -12,18 +12,26 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tunixrt_core.errors import BrokenFile, ModelError
-from tunixrt_core.tunix_backend.model.architecture import Architecture, read_architecture
+from tunixrt_core.tunix_backend.model.architecture import Architecture
+from tunixrt_core.tunix_backend.model.configs.reading import read_architecture
 from tunixrt_core.util.files.regular import open_regular, read_text
 
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}  # of a value, by the types that Tunix reads
 _LARGEST_HEADER = 100 << 20
 _INDEX = "model.safetensors.index.json"
+_NORMED_HEADS = ("qwen3", "qwen3_moe", "gemma3", "gemma3_text", "gemma4", "gemma4_text")
 _SHOWN = 3  # problems in a message; all of them are in the error's details
 
-# Buffers of older files, and the vision parts of Gemma 3: not read, and exported unchanged.
+# Buffers of older files, and the parts of Gemma 3 and 4 for pictures and sound: not read, and exported unchanged.
 _LEFT_ALONE = re.compile(r"(.*\.)?rotary_emb\.inv_freq")
-_PICTURES = re.compile(r"(vision_tower|multi_modal_projector)\..*")
+_SENSES = {
+    "gemma3": re.compile(r"(vision_tower|multi_modal_projector)\..*"),
+    "gemma4": re.compile(r"model\.(vision_tower|audio_tower|embed_vision|embed_audio)\..*"),
+}
+_TEXT_PART = re.compile(r"^(model\.)?language_model\.")
+_KEYS_AND_VALUES = re.compile(r"model\.layers\.(\d+)\.self_attn\.(k_proj|v_proj|k_norm)\.weight")
 _LAYER = re.compile(r"(?<=\blayers\.)\d+(?=\.)")
+_EXPERT = re.compile(r"(?<=\bexperts\.)\d+(?=\.)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,11 @@ class Tensor:
     shape: tuple[int, ...]
     begin: int
     end: int
+
+
+def is_sense(name: str) -> bool:
+    """Whether a tensor is of the parts of a model that see or hear, which are not read."""
+    return any(sense.fullmatch(name) for sense in _SENSES.values())
 
 
 def check_weights(directory: Path) -> Architecture:
@@ -69,9 +82,12 @@ def expected_tensors(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     }
     if not a.tied:
         tensors["lm_head.weight"] = (vocabulary, a.embed_dim)
-    of_layer = dict(_layer_tensors(a))
+    if a.gemma4 and (size := a.gemma4.per_layer_dim):
+        tensors["model.embed_tokens_per_layer.weight"] = (vocabulary, a.layers * size)
+        tensors["model.per_layer_model_projection.weight"] = (a.layers * size, a.embed_dim)
+        tensors["model.per_layer_projection_norm.weight"] = (size,)
     for i in range(a.layers):
-        tensors |= {f"model.layers.{i}.{name}": shape for name, shape in of_layer.items()}
+        tensors |= {f"model.layers.{i}.{name}": shape for name, shape in _layer_tensors(a, i)}
     return tensors
 
 
@@ -80,24 +96,54 @@ def parameter_count(architecture: Architecture) -> int:
     return sum(math.prod(shape) for shape in expected_tensors(architecture).values())
 
 
-def _layer_tensors(a: Architecture) -> Iterator[tuple[str, tuple[int, ...]]]:
-    gemma = a.kind.startswith("gemma")
-    for name, heads in (("q", a.heads), ("k", a.kv_heads), ("v", a.kv_heads)):
-        yield f"self_attn.{name}_proj.weight", (heads * a.head_dim, a.embed_dim)
+def idle_parameters(architecture: Architecture) -> int:
+    """Of these, the number that a token is not multiplied with: experts not chosen, and embeddings per layer."""
+    a = architecture
+    idle = (a.vocab_size or 0) * a.layers * a.gemma4.per_layer_dim if a.gemma4 else 0
+    if a.experts:
+        idle += 3 * (a.experts.count - a.experts.per_token) * a.layers * a.embed_dim * a.hidden_dim
+    return idle
+
+
+def text_name(name: str) -> str:
+    """The name of a tensor as a model for text alone has it; a model for pictures too puts its text part apart."""
+    return _TEXT_PART.sub(r"\1", name)
+
+
+def _layer_tensors(a: Architecture, layer: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    gemma, size = a.kind.startswith("gemma"), a.head_dim_of(layer)
+    projections = [("q", a.heads)]
+    if a.lender(layer) == layer:
+        projections += [("k", a.kv_heads), ("v", a.kv_heads)]
+    for name, heads in projections:
+        yield f"self_attn.{name}_proj.weight", (heads * size, a.embed_dim)
         if a.kind == "qwen2":
-            yield f"self_attn.{name}_proj.bias", (heads * a.head_dim,)
-    yield "self_attn.o_proj.weight", (a.embed_dim, a.heads * a.head_dim)
-    if a.kind in ("qwen3", "gemma3", "gemma3_text"):
-        yield from ((f"self_attn.{name}_norm.weight", (a.head_dim,)) for name in ("q", "k"))
-    yield "mlp.gate_proj.weight", (a.hidden_dim, a.embed_dim)
-    yield "mlp.up_proj.weight", (a.hidden_dim, a.embed_dim)
-    yield "mlp.down_proj.weight", (a.embed_dim, a.hidden_dim)
+            yield f"self_attn.{name}_proj.bias", (heads * size,)
+        if name != "v" and a.kind in _NORMED_HEADS:
+            yield f"self_attn.{name}_norm.weight", (size,)
+    yield "self_attn.o_proj.weight", (a.embed_dim, a.heads * size)
+    yield from _mlp_tensors(a, layer)
     norms = ("input", "post_attention", "pre_feedforward", "post_feedforward") if gemma else ("input", "post_attention")
     yield from ((f"{name}_layernorm.weight", (a.embed_dim,)) for name in norms)
+    if a.gemma4:
+        yield "layer_scalar", (1,)
+        if per_layer := a.gemma4.per_layer_dim:
+            yield "per_layer_input_gate.weight", (per_layer, a.embed_dim)
+            yield "per_layer_projection.weight", (a.embed_dim, per_layer)
+            yield "post_per_layer_input_norm.weight", (a.embed_dim,)
+
+
+def _mlp_tensors(a: Architecture, layer: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    hidden = a.hidden_dim_of(layer)
+    if a.experts:
+        yield "mlp.gate.weight", (a.experts.count, a.embed_dim)
+    for place in [f"experts.{i}." for i in range(a.experts.count)] if a.experts else [""]:
+        yield from ((f"mlp.{place}{name}_proj.weight", (hidden, a.embed_dim)) for name in ("gate", "up"))
+        yield f"mlp.{place}down_proj.weight", (a.embed_dim, hidden)
 
 
 def read_tensors(directory: Path) -> dict[str, Tensor]:
-    """Every tensor of the directory's *.safetensors by name, without the prefix `language_model.` of Gemma 3.
+    """Every tensor of the directory's *.safetensors by its `text_name`.
 
     Raises ModelError where there are none, where a file is truncated or missing though the index names it, where a name
     is in two files, and where types are mixed or unknown, which Tunix would misread.
@@ -109,7 +155,7 @@ def read_tensors(directory: Path) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     for file in files:
         for full_name, tensor in tensors_of(file):
-            name = full_name.removeprefix("language_model.")
+            name = text_name(full_name)
             if name in tensors:
                 raise ModelError(
                     f"{name} is both in {tensors[name].file.name} and in {file.name}, and Tunix would load either one. "
@@ -208,13 +254,20 @@ def _unplaced(
 ) -> Iterator[str]:
     for name in tensors.keys() - expected.keys():
         tied_head = name == "lm_head.weight" and architecture.tied
-        pictures = architecture.kind == "gemma3" and _PICTURES.fullmatch(name)
-        if not (tied_head or pictures or _LEFT_ALONE.fullmatch(name)):
+        sense = architecture.kind in _SENSES and _SENSES[architecture.kind].fullmatch(name)
+        borrowed = architecture.gemma4 and _borrowed(architecture, name)
+        if not (tied_head or sense or borrowed or _LEFT_ALONE.fullmatch(name)):
             yield name
 
 
+def _borrowed(architecture: Architecture, name: str) -> bool:
+    """Whether the tensor is of the keys and values of a layer that uses those of another, so that nothing reads it."""
+    found = _KEYS_AND_VALUES.fullmatch(name)
+    return found is not None and architecture.lender(int(found[1])) != int(found[1])
+
+
 def _text_layer(name: str) -> re.Match[str] | None:
-    return None if _PICTURES.fullmatch(name) else _LAYER.search(name)
+    return None if is_sense(name) else _LAYER.search(name)
 
 
 def _within(name: str, layers: range) -> bool:
@@ -226,9 +279,10 @@ def _by_layer(names: Iterable[str]) -> Iterator[tuple[str, str]]:
     """The first of each group of names that differ only by their layer, and the number of the others as text."""
     groups: dict[str, list[str]] = {}
     for name in sorted(names, key=lambda name: [int(part) if part.isdigit() else -1 for part in name.split(".")]):
-        groups.setdefault(_LAYER.sub("*", name), []).append(name)
+        groups.setdefault(_EXPERT.sub("*", _LAYER.sub("*", name)), []).append(name)
     for group in groups.values():
-        yield group[0], f" (and in {len(group) - 1} more layers)" if len(group) > 1 else ""
+        places = "layers or experts" if _EXPERT.search(group[0]) else "layers"
+        yield group[0], f" (and in {len(group) - 1} more {places})" if len(group) > 1 else ""
 
 
 def _shape(shape: tuple[int, ...]) -> str:

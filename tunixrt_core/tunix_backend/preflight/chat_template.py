@@ -90,7 +90,7 @@ def _model_template_faults(
     trace = samples[0]
     # a style that no template parses
     content = render_completion([step.content for step in trace.steps], trace.final_answer, ReasoningStyle.TAGS)
-    for stop in stop_tokens(rendering.chat):
+    for stop in stop_tokens(rendering.chat)[:1]:
         asked = messages_of(
             trace.system or rendering.system, trace.prompt, Conversation(turns=(Message("assistant", content),))
         )

@@ -10,12 +10,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.sections import Method, Quantization, Remat
 from tunixrt_core.traces.rendering.chats import ChatFormat, end_of_turn, stop_tokens
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.tunix_backend.data.packing import WINDOW
 from tunixrt_core.tunix_backend.model.architecture import Architecture
+from tunixrt_core.tunix_backend.model.configs.reading import KINDS
 from tunixrt_core.tunix_backend.model.families import FAMILIES
 from tunixrt_core.tunix_backend.model.lora import check_tile_size, lora_targets
 from tunixrt_core.tunix_backend.model.weight_files import check_weights
@@ -36,11 +38,16 @@ def standalone_script(manifest: RunManifest, directory: Path) -> str:
     """The script that trains `manifest` on the model in `directory`, whose files it is made from.
 
     Its checkpoints go to script-checkpoints in the manifest's output_dir. Raises ModelError for a model that is
-    missing or that Tunix would train wrongly, and for LoRA that matches none of its modules; InvalidManifest for a
-    conversation that the chat format has no form for.
+    missing or that Tunix would train wrongly, of a family whose code is corrected here, and for LoRA that matches none
+    of its modules; InvalidManifest for a conversation that the chat format has no form for.
     """
     talks = holds_conversations(manifest)
     architecture = check_weights(directory)
+    if FAMILIES[architecture.kind].corrected is not None:
+        raise ModelError(
+            f"A script cannot train {KINDS[architecture.kind].family}: its code in Tunix 0.1.7 is wrong, and corrected "
+            "here alone. Use `tunixrt train`."
+        )
     if manifest.method.adapts:
         targets = lora_targets(architecture, manifest.lora.modules)
         if manifest.method is Method.QLORA:

@@ -26,6 +26,7 @@ from tunixrt_core.tunix_backend.data.encoding import require_rows
 from tunixrt_core.tunix_backend.data.rows import Data, load_data, load_tokenizer
 from tunixrt_core.tunix_backend.model.checkpoints import checkpoint_steps, latest_checkpoint, misfit
 from tunixrt_core.tunix_backend.model.models import LoadedModel, load_model, make_mesh
+from tunixrt_core.tunix_backend.model.weight_files import idle_parameters
 from tunixrt_core.tunix_backend.train.evaluating import Best, Evaluator
 from tunixrt_core.tunix_backend.train.processes import writes
 from tunixrt_core.tunix_backend.train.progress import LastMetrics, RunFacts, RunHooks
@@ -119,6 +120,7 @@ class _Training:
             first=restored * accumulation,
             end=max(total, restored) * accumulation,
         )
+        idle = idle_parameters(self.loaded.architecture)  # of which no product per token is made
         facts = RunFacts(
             manifest,
             data.parts,
@@ -126,8 +128,8 @@ class _Training:
             total=total,
             restored=restored,
             model=self.loaded.model,
-            parameters=self.loaded.total_parameters,
-            trainable=self.loaded.trainable_parameters,
+            parameters=self.loaded.total_parameters - idle,
+            trainable=self.loaded.trainable_parameters - (0 if manifest.method.adapts else idle),
             devices=tuple(self.loaded.mesh.devices.flat),
         )
         run = RunHooks(

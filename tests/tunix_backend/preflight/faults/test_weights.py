@@ -97,3 +97,10 @@ def test_files_are_read_again_only_where_they_changed(tmp_path: Path, monkeypatc
     rewrite(model.path, dtype="bfloat16")
     assert look_at_values(model.path) == first
     assert read == [model.path]
+
+
+def test_bounds_of_what_a_model_hears_with_may_be_infinite(tmp_path: Path) -> None:
+    def edit(held: dict[str, Any]) -> None:
+        held["model.audio_tower.layers.0.feed_forward.input_max"] = np.array(np.inf, np.float32)
+
+    assert not look_at_values(with_weights(tmp_path, edit).path).not_finite

@@ -43,6 +43,7 @@ def of_tunix(model: Any, batch: Any, positions: Any) -> tuple[Any, Any]:
 
 
 KEPT = {("qwen2", "lora"), ("qwen3", "full"), ("llama3 untied", "full"), ("gemma3", "lora"), ("gemma2", "full")}
+KEPT |= {("gemma4", "full")}
 
 
 @pytest.mark.parametrize(("name", "method"), cases(product(CASES, ("lora", "full")), KEPT))
@@ -79,10 +80,12 @@ def assert_equal_to_tunix(name: str, kind: LossKind, lora: bool) -> None:
     ((wanted, each_wanted), expected), ((found, each), slopes) = jax.tree.map(np.asarray, both(state, batch))
     assert max(float(np.abs(slope).max()) for slope in jax.tree.leaves(expected)) > 1e-2
     assert float(found) == pytest.approx(float(wanted), abs=1e-5)
-    np.testing.assert_allclose(each, each_wanted, atol=2e-5)
+    # Gemma 4 does not scale its scores, which are several times as large here, and so is what they are rounded by
+    noise = 8 if name == "gemma4" else 1
+    np.testing.assert_allclose(each, each_wanted, atol=2e-5 * noise)
     # float32 rounds sums of this many terms by a few millionths of the largest of them
     for slope, other in zip(jax.tree.leaves(slopes), jax.tree.leaves(expected), strict=True):
-        np.testing.assert_allclose(slope, other, atol=4e-6 * max(0.25, np.abs(other).max()), rtol=1e-5)
+        np.testing.assert_allclose(slope, other, atol=4e-6 * noise * max(0.25, np.abs(other).max()), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -91,9 +91,13 @@ def each_token(loaded: Any, batch: TokenBatch, kind: LossKind, method: str) -> l
     return found
 
 
-FAMILIES = [("qwen2", True), ("qwen3", False), ("llama", True), ("gemma3_text", True)]
+FAMILIES = [
+    *(("qwen2", True), ("qwen3", False), ("llama", True), ("gemma3_text", True)),
+    *(("qwen3_moe", False), ("gemma4_text", True)),
+]
 MATRIX = [(*family, method) for family, method in product(FAMILIES, ("full", "lora"))]
 KEPT = {("qwen3", False, "full"), ("llama", True, "lora"), ("gemma3_text", True, "lora")}
+KEPT |= {("qwen3_moe", False, "lora"), ("gemma4_text", True, "full")}
 
 
 @pytest.mark.parametrize(("kind", "tied", "method"), cases(MATRIX, KEPT))

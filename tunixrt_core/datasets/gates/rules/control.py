@@ -13,8 +13,9 @@ from tunixrt_core.traces.trace import Trace
 # Gemma 1 to 4, Qwen 2 and 3, Llama 2 and 3, Mistral, DeepSeek, GPT.
 TOKENS = re.compile(
     r"<\|(?:im_start|im_end|im_sep|eot_id|eom_id|endoftext|begin_of_text|end_of_text|start_header_id|end_header_id"
-    r"|python_tag|turn|channel|return|call|start|end|message|finetune_right_pad_id)\|?>"
-    r"|<(?:turn|channel)\|>"
+    r"|python_tag|turn|channel|return|call|start|end|message|finetune_right_pad_id"
+    r"|think|tool|tool_call|tool_response|\")\|?>"
+    r"|<(?:turn|channel|tool|tool_call|tool_response)\|>"
     r"|<(?:start_of_turn|end_of_turn|bos|eos|pad|unk)>"
     r"|</?s>(?!\w)|\[/?INST\]|<<?/?SYS>>"
     r"|<\uff5c[^<>\uff5c]{1,40}\uff5c>"

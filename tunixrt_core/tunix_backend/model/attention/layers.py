@@ -35,16 +35,22 @@ class Projected:
 class Layer:
     """`project(module, attention, arguments)`: Tunix's module, its Attention, the arguments of `block` by name.
 
-    `output` is the attribute of the projection that takes the values, [batch, length, heads, dim].
+    `output` is the attribute of the projection that takes the values, [batch, length, heads, dim]. `lends`: the block
+    returns keys and values too, for layers that have none of their own.
     """
 
     project: Callable[[ModuleType, Any, Mapping[str, Any]], Projected]
     output: str
+    lends: bool = False
 
 
 def finish(module: ModuleType, attention: Any, layer: Layer, values: Any) -> Any:
     """The result of the layer, [batch, length, embed], from the values [batch, length, heads, dim]."""
-    return _shard(module, getattr(attention, layer.output)(values), attention.shd_config.act_btd)
+    return _shard(module, getattr(attention, layer.output)(values), _axes(attention).act_btd)
+
+
+def _axes(attention: Any) -> Any:
+    return attention.shd_config if hasattr(attention, "shd_config") else attention.config.shd_config
 
 
 def _shard(module: ModuleType, x: Any, axes: Any) -> Any:
@@ -53,7 +59,7 @@ def _shard(module: ModuleType, x: Any, axes: Any) -> Any:
 
 
 def _by_head(module: ModuleType, attention: Any, *arrays: Any) -> list[Any]:
-    return [_shard(module, x, attention.shd_config.act_btnh) for x in arrays]
+    return [_shard(module, x, _axes(attention).act_btnh) for x in arrays]
 
 
 def _qwen2(module: ModuleType, attention: Any, given: Mapping[str, Any]) -> Projected:
@@ -108,6 +114,28 @@ def _gemma3(module: ModuleType, attention: Any, given: Mapping[str, Any]) -> Pro
     return Projected(queries * attention.query_pre_attn_scalar, keys, values, _gemma_window(module, attention))
 
 
+def _gemma4(module: ModuleType, attention: Any, given: Mapping[str, Any]) -> Projected:
+    """Keys and values are those of another layer where one lends them; values are normed, scores are not scaled."""
+    x = given["x"].astype(attention.config.dtype)
+    rope = {
+        "base_frequency": attention.rope_base_frequency,
+        "scale_factor": attention.rope_scale_factor,
+        "rope_proportion": attention.rope_proportion,
+    }
+    (queries,) = _by_head(module, attention, attention.q_einsum(x))
+    queries = module.apply_rope(attention._query_norm(queries), given["segment_pos"], **rope)
+    lent = given.get("kv_shared_cache")
+    if lent is not None:
+        keys, values = lent["k"], lent["v"]
+    else:
+        keys, values = _by_head(module, attention, *attention.kv_einsum(x))
+        size = module.jnp.mean(module.jnp.square(values), axis=-1, keepdims=True)
+        values = values * module.jax.lax.rsqrt(size + 1e-6)
+        keys = module.apply_rope(attention._key_norm(keys), given["segment_pos"], **rope)
+    local = attention.attn_type == module.AttentionType.LOCAL_SLIDING
+    return Projected(queries, keys, values, int(attention.config.sliding_window_size) if local else None)
+
+
 def _gemma_projections(attention: Any, x: Any) -> tuple[Any, Any, Any]:
     if attention.use_qkv_einsum:
         queries, keys, values = attention.qkv_einsum(x)
@@ -128,4 +156,5 @@ LAYERS: dict[str, Layer] = {
     "tunix.models.llama3.model": Layer(_llama3, "o_proj"),
     "tunix.models.gemma.model": Layer(_gemma2, "attn_vec_einsum"),
     "tunix.models.gemma3.model": Layer(_gemma3, "attn_vec_einsum"),
+    "tunix.models.gemma4.model": Layer(_gemma4, "attn_vec_einsum", lends=True),
 }

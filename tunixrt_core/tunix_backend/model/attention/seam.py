@@ -51,8 +51,9 @@ def _seam(module: ModuleType, layer: Layer) -> Any:
         segments = given["attn_mask"]
         if given["cache"] is not None or segments is None or segments.ndim != 2:
             return own(self, *args, **kwargs)
-        values = attend(layer.project(module, self, given), segments)
-        return None, finish(module, self, layer, values)
+        projected = layer.project(module, self, given)
+        result = finish(module, self, layer, attend(projected, segments))
+        return (None, result, (projected.keys, projected.values)) if layer.lends else (None, result)
 
     block.own_block = own  # type: ignore[attr-defined]
     return block

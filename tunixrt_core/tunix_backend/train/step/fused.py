@@ -75,8 +75,8 @@ def head_of(model: Any) -> Head:
             "lora.modules reaches the output head, which the fused loss would train without LoRA. "
             "Leave the head out of lora.modules, or set loss.kind to plain."
         )
-    # only Gemma 2 has one, under this name
-    softcap = getattr(model, "final_logits_softcap", None)
+    # Gemma 2 has one under this name, Gemma 4 in its config
+    softcap = getattr(model, "final_logits_softcap", getattr(model.config, "final_logit_softcap", None))
     return Head(weight[...], separate is None, None if softcap is None else float(softcap))
 
 

@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
-from tests.tunix_backend.helpers.families import HEAD_DIM, KINDS, config_of
+from tests.tunix_backend.helpers.families import HEAD_DIM, KINDS, VOCAB, config_of, layers_of
 from tunixrt_core.errors import ModelError
-from tunixrt_core.tunix_backend.model.architecture import architecture_of, read_architecture
+from tunixrt_core.tunix_backend.model.architecture import Experts, Gemma4, Rope
+from tunixrt_core.tunix_backend.model.configs.reading import architecture_of, read_architecture
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_family_is_read(kind: str) -> None:
     found = architecture_of(config_of(kind))
-    assert (found.kind, found.layers, found.heads, found.kv_heads, found.head_dim) == (kind, 2, 4, 2, HEAD_DIM)
+    sizes = (kind, layers_of(kind), 4, 2, HEAD_DIM)
+    assert (found.kind, found.layers, found.heads, found.kv_heads, found.head_dim) == sizes
     assert found.tied
 
 
@@ -24,6 +26,18 @@ def test_every_family_is_read(kind: str) -> None:
     ("kind", "change", "named"),
     [
         ("qwen3", {"model_type": "mamba"}, "mamba"),
+        ("qwen3_moe", {"norm_topk_prob": False}, "norm_topk_prob = False"),
+        ("qwen3_moe", {"mlp_only_layers": [0]}, r"mlp_only_layers = \[0\]"),
+        ("qwen3_moe", {"decoder_sparse_step": 2}, "decoder_sparse_step"),
+        ("qwen3_moe", {"num_experts_per_tok": 5}, "5 experts per token, but the model has 4"),
+        ("qwen3_moe", {"num_experts": None}, "num_local_experts is None"),
+        ("gemma4_text", {"enable_moe_block": True}, "enable_moe_block"),
+        ("gemma4_text", {"attention_k_eq_v": True}, "attention_k_eq_v"),
+        ("gemma4_text", {"use_bidirectional_attention": "all"}, "use_bidirectional_attention"),
+        ("gemma4_text", {"num_kv_shared_layers": 3}, "the 1 layers before have no keys"),
+        ("gemma4_text", {"num_kv_shared_layers": -1}, "num_kv_shared_layers is -1"),
+        ("gemma4_text", {"vocab_size_per_layer_input": 7}, "vocab_size_per_layer_input"),
+        ("gemma4_text", {"rope_parameters": {"full_attention": {"rope_type": "yarn"}}}, "rope_parameters"),
         ("qwen3", {"model_type": None}, "None"),
         ("qwen3", {"attention_bias": True}, "attention_bias"),
         ("qwen3", {"attention_dropout": 0.1}, "attention_dropout"),
@@ -62,6 +76,54 @@ def test_every_family_is_read(kind: str) -> None:
 def test_what_tunix_would_ignore_is_refused_by_name(kind: str, change: dict[str, Any], named: str) -> None:
     with pytest.raises(ModelError, match=named):
         architecture_of(config_of(kind) | change)
+
+
+def test_a_mixture_without_a_word_on_its_shares_is_refused_as_transformers_reads_it() -> None:
+    config = config_of("qwen3_moe")
+    del config["norm_topk_prob"]
+    with pytest.raises(ModelError, match="norm_topk_prob = False"):
+        architecture_of(config)
+
+
+def test_experts_are_counted_under_the_name_of_either_version_of_transformers() -> None:
+    config = config_of("qwen3_moe")
+    config["num_local_experts"] = config.pop("num_experts")
+    assert architecture_of(config) == architecture_of(config_of("qwen3_moe"))
+    assert architecture_of(config).experts == Experts(4, 2)
+
+
+def test_a_gemma_4_config_that_names_only_its_sizes_has_the_defaults_of_the_family() -> None:
+    sizes = {"hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 30, "vocab_size": VOCAB}
+    found = architecture_of({"model_type": "gemma4_text", "vocab_size_per_layer_input": VOCAB, **sizes})
+    assert found.local_layers == (True, True, True, True, True, False) * 5
+    assert (found.heads, found.kv_heads, found.window, found.logit_softcap, found.tied) == (8, 4, 512, None, True)
+    assert found.gemma4 == Gemma4(global_head_dim=512, borrowing=0, borrowing_hidden_dim=9216, per_layer_dim=256)
+    assert found.local_rope == Rope(10_000.0)
+    assert (found.rope.theta, found.rope.frequencies(512)[63], found.rope.frequencies(512)[64]) == (
+        1e6,
+        pytest.approx(1e6 ** (-126 / 512)),
+        0.0,
+    )
+
+
+def test_a_layer_of_gemma_4_borrows_from_the_last_one_of_its_kind() -> None:
+    kinds = ["full_attention", "sliding_attention", "sliding_attention", "full_attention", "sliding_attention"]
+    changes = {"layer_types": [*kinds, "full_attention"], "num_kv_shared_layers": 3}
+    found = architecture_of(config_of("gemma4_text", num_hidden_layers=6, **changes))
+    assert [found.lender(i) for i in range(6)] == [0, 1, 2, 0, 2, 0]
+    assert [found.hidden_dim_of(i) for i in range(6)] == [64, 64, 64, 128, 128, 128]
+    assert [found.head_dim_of(i) for i in range(6)] == [32, 16, 16, 32, 16, 32]
+
+
+def test_a_family_that_cannot_be_trained_is_named_with_those_that_can() -> None:
+    for kind, name in {"mistral": "Mistral", "phi3": "Phi3", "olmo2": "Olmo2", "granite": "Granite"}.items():
+        config = {"model_type": kind, "architectures": [f"{name}ForCausalLM"], "hidden_size": 8}
+        with pytest.raises(
+            ModelError, match=rf"a {name}ForCausalLM \(model_type '{kind}'\), which this version"
+        ) as told:
+            architecture_of(config)
+        assert "Qwen 3 MoE [qwen3_moe], Llama 3 [llama]" in str(told.value)
+        assert "Gemma 3 [gemma3_text, gemma3]" in str(told.value)
 
 
 @pytest.mark.parametrize(
