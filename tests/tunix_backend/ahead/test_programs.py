@@ -25,7 +25,7 @@ def costs() -> dict[str, StepCost]:
     import jax
 
     from tunixrt_core.tunix_backend.ahead.programs import Planned, step_costs
-    from tunixrt_core.tunix_backend.model.architecture import architecture_of
+    from tunixrt_core.tunix_backend.model.configs.reading import architecture_of
     from tunixrt_core.tunix_backend.model.models import mesh_over
 
     hyper: dict[str, Any] = {"max_seq_length": LENGTH, "batch_size": 2, "dtype": "float32", "method": "lora"}

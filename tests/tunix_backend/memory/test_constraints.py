@@ -39,7 +39,7 @@ def constraints(kind: str, folder: Path) -> tuple[int, int]:
     from jax.sharding import AxisType
 
     from tunixrt_core.tunix_backend.memory import abstract_step
-    from tunixrt_core.tunix_backend.model.architecture import architecture_of
+    from tunixrt_core.tunix_backend.model.configs.reading import architecture_of
     from tunixrt_core.tunix_backend.train.step.peft import compiled_step
 
     manifest = make_manifest(folder, method="lora", batch_size=2, lora_rank=2)

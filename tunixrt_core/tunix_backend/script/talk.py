@@ -17,7 +17,10 @@ from tunixrt_core.traces.rows import numbered_lines, parse_row
 
 
 def holds_conversations(manifest: RunManifest) -> bool:
-    """Whether the data does; where it is not on this machine, the script refuses them. Raises InvalidManifest."""
+    """Whether the data does; where it is not on this machine, the script refuses them.
+
+    Raises InvalidManifest for one without a form in the chat format, and for Gemma 4, which no script trains.
+    """
     path, found = Path(manifest.data.path), False
     for number, line in numbered_lines(path) if path.is_file() else ():
         talk = parse_row(line).trace.conversation if b'"conversation"' in line else NO_CONVERSATION
@@ -28,6 +31,10 @@ def holds_conversations(manifest: RunManifest) -> bool:
                 f"line {number} holds {reason}, which the chat format {manifest.rendering.chat} has no form for. "
                 "Choose another chat format, or leave the row out",
             )
+    if found and manifest.rendering.chat is ChatFormat.GEMMA4:
+        raise InvalidManifest(
+            "rendering.chat", "must not be gemma4: a script writes no conversations of Gemma 4. Use `tunixrt train`"
+        )
     return found
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +29,6 @@ def blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("blocks")
 @pytest.mark.parametrize("name", cases(CASES, {"qwen3", "gemma2"}))
 def test_another_row_changes_no_bit_of_the_losses(name: str) -> None:
-    import jax
     import jax.numpy as jnp
     from flax import nnx
 
@@ -45,12 +47,42 @@ def test_another_row_changes_no_bit_of_the_losses(name: str) -> None:
     assert (before[0, :6] != after[0, :6]).all()
     assert (before[0, 7:11] == after[0, 7:11]).all()
     assert (before[1] == after[1]).all()
-    del jax
+
+
+@pytest.mark.usefixtures("blocks")
+@pytest.mark.parametrize(("method", "remat"), [("qlora", "block"), ("full", "decoder")])
+def test_quantised_weights_and_remat_give_what_tunix_attention_gives(tmp_path: Path, method: str, remat: str) -> None:
+    import jax
+    from flax import nnx
+
+    from tests.tunix_backend.conftest import make_manifest
+    from tests.tunix_backend.helpers.families import write_checkpoint
+    from tunixrt_core.tunix_backend.model.models import load_model, make_mesh
+
+    write_checkpoint(tmp_path / "model", "qwen3", num_hidden_layers=1)
+    manifest = make_manifest(
+        tmp_path, model=str(tmp_path / "model"), method=method, remat=remat, lora_rank=4, tile_size=8, batch_size=2
+    )
+    mesh = make_mesh(manifest.mesh, 1)
+    with mesh:
+        model = load_model(manifest, tmp_path, mesh, trains=True).model
+        of = nnx.DiffState(0, nnx.Param if method == "full" else nnx.LoRAParam)
+        loss = make_loss("qwen3", LossKind.FUSED, train_head=method == "full")
+        graph, state = nnx.split(model)
+
+        @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+        def both(state: Any, batch: Any) -> Any:
+            losses = (replace(loss, attention=attention) for attention in Attention)
+            of_model = nnx.merge(graph, state)
+            return [nnx.value_and_grad(each.mean, argnums=of, has_aux=True)(of_model, batch) for each in losses]
+
+        auto, reference = jax.tree.map(np.asarray, both(state, make_batch()))
+    for one, other in zip(jax.tree.leaves(auto), jax.tree.leaves(reference), strict=True):
+        np.testing.assert_allclose(one, other, atol=4e-6 * max(0.25, np.abs(other).max()), rtol=1e-5)
+    assert max(float(np.abs(slope).max()) for slope in jax.tree.leaves(reference[1])) > 1e-4
 
 
 def test_splash_attention_in_a_model_gives_what_blockwise_attention_gives(monkeypatch: pytest.MonkeyPatch) -> None:
-    from functools import partial
-
     import jax
     from flax import nnx
 
@@ -99,8 +131,6 @@ def test_a_mask_or_a_cache_gets_the_layer_of_tunix() -> None:
 
 
 def test_the_reference_is_the_mask_of_tunix() -> None:
-    from dataclasses import replace
-
     model, batch = make_model(CASES["qwen3"]()), make_batch()
     loss = make_loss("qwen3", LossKind.FUSED, train_head=True)
     assert loss.attention is Attention.AUTO
