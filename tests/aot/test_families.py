@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +17,7 @@ from tunixrt_core.manifest.manifest import manifest_without_data
 from tunixrt_core.training.ahead.costs import STEPS, SliceReport, StepKind
 from tunixrt_core.training.ahead.slices import find_slice
 from tunixrt_core.tunix_backend.ahead.compile import SliceCompiler
-from tunixrt_core.tunix_backend.ahead.environment import compiler_available
+from tunixrt_core.tunix_backend.ahead.environment import compiler_available, compiler_environ
 
 pytestmark = [
     pytest.mark.aot,
@@ -62,6 +65,20 @@ def test_a_train_step_compiles_over_eight_chips(tmp_path: Path, kind: str, metho
     assert step.temporary <= 1.5 * step.live + 128 * 1024**2
 
 
+DEVICES = """
+from tunixrt_core.training.ahead.slices import known_slices
+from tunixrt_core.tunix_backend.ahead.worker import slice_devices
+print(all(len(slice_devices(on)) == on.devices for on in known_slices()))
+"""
+
+
+def test_every_slice_has_its_devices() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DEVICES], capture_output=True, text=True, env=compiler_environ(os.environ), check=False
+    )
+    assert done.stdout.strip().splitlines()[-1] == "True", done.stderr[-2000:]
+
+
 @pytest.mark.parametrize("remat", ["block", "decoder"])
 def test_a_train_step_that_recomputes_compiles(tmp_path: Path, remat: str) -> None:
     assert compiled(tmp_path, "qwen3", "v5e-8", remat=remat, method="lora", **MESH).fits
@@ -89,7 +106,7 @@ def test_what_does_not_fit_is_a_report_and_no_failure(tmp_path: Path) -> None:
     )
     assert not found.fits
     assert found.used > 1
-    assert "hbm" in found.steps[0].refused
+    assert "HBM" in found.steps[0].refused.upper()
 
 
 def test_two_shallow_models_tell_what_a_deeper_one_costs(tmp_path: Path) -> None:

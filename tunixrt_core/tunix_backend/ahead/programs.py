@@ -37,7 +37,10 @@ from tunixrt_core.tunix_backend.model.models import LoadedModel, model_config
 from tunixrt_core.tunix_backend.train.step.loss import eval_function
 
 OnStep = Callable[[str], None]
-_USED = re.compile(r"[Uu]sed ([\d.]+)([KMGT]?) of ([\d.]+)([KMGT]?) hbm")
+# the two ways in which the compiler says how much a program needs, arguments included
+_USED = re.compile(
+    r"(?:[Uu]sed (?P<used>[\d.]+[KMGT]?) of [\d.]+[KMGT]? hbm|\((?P<needs>[\d.]+[KMGT]?)\) exceeds available HBM)"
+)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -163,7 +166,7 @@ def _cost(
     known: dict[str, Any] = {"kind": kind, "tokens": tokens, "weights": held, "optimizer": optimizer, "cache": cache}
     known["model_flops"] = model_flops(plan.architecture, plan.manifest, kind, rows, plan.row_length)
     if compiled is None or more_refused:
-        used = _refused_bytes(refused or more_refused)
+        used = refused_bytes(refused or more_refused)
         rest = max(0, used - held - optimizer - cache)
         return StepCost(**known, temporary=rest, refused=refused or more_refused, seconds=time.perf_counter() - began)
     counted = compiled.memory_analysis()
@@ -196,9 +199,13 @@ def _compile(lowered: Any) -> tuple[Any, str]:
         return None, next((line for line in lines if _USED.search(line)), lines[0])[:400]
 
 
-def _refused_bytes(sentence: str) -> int:
+def refused_bytes(sentence: str) -> int:
+    """Bytes that the compiler names as needed; 0 where it names none."""
     found = _USED.search(sentence)
-    return int(float(found[1]) * _UNITS[found[2]]) if found else 0
+    if found is None:
+        return 0
+    text = found["used"] or found["needs"]
+    return int(float(text.rstrip("KMGT")) * _UNITS[text.lstrip("0123456789.")])
 
 
 def _kernel_flops(work: Work, plan: Planned) -> float:

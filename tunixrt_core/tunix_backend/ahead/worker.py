@@ -17,7 +17,7 @@ from tunixrt_core.errors import ModelError, TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.ahead.costs import SliceReport, StepCost, StepKind
 from tunixrt_core.training.ahead.extrapolation import extrapolate, layer_counts
-from tunixrt_core.training.ahead.slices import find_slice
+from tunixrt_core.training.ahead.slices import Slice, find_slice
 from tunixrt_core.tunix_backend.model.architecture import Architecture
 
 REFUSED = 3  # exit code: the last event is the sentence
@@ -42,8 +42,6 @@ class Request:
 
 def compile_slice(request: Request, tell: Any) -> SliceReport:
     """Compile the requested steps. `tell` gets a phase, its number and their count. Raises ModelError."""
-    from jax.experimental import topologies
-
     from tunixrt_core.tunix_backend.model.models import mesh_over
 
     began = time.perf_counter()
@@ -51,8 +49,7 @@ def compile_slice(request: Request, tell: Any) -> SliceReport:
     architecture = _architecture(Path(request.model))
     tell("reading rows" if request.read_rows else "tracing", 0, 1)
     rows = _rows(manifest, Path(request.models_dir)) if request.read_rows else _planned_rows(manifest)
-    mode = {"chip_config_name": on.chip.joined_cores} if on.chip.joined_cores else {}
-    devices = topologies.get_topology_desc(platform="tpu", topology_name=on.topology, **mode).devices
+    devices = slice_devices(on)
     mesh = mesh_over(devices, manifest.mesh, manifest.batch.size)
     counts = (architecture.layers,) if request.whole else layer_counts(architecture.layers, architecture.local_layers)
     costs = _compiled(manifest, architecture, mesh, rows, counts, request.kinds, tell)
@@ -74,6 +71,18 @@ def compile_slice(request: Request, tell: Any) -> SliceReport:
         accumulation=manifest.batch.gradient_accumulation,
         seconds=time.perf_counter() - began,
     )
+
+
+def slice_devices(on: Slice) -> Any:
+    """The devices of a slice as JAX shows them on it, for the compiler alone."""
+    from jax.experimental import topologies
+
+    options: dict[str, Any] = {}
+    if on.chip.joined_cores:
+        options["chip_config_name"] = on.chip.joined_cores
+    if on.chips == 1:  # libtpu takes four chips for a host otherwise
+        options["chips_per_host_bounds"] = [1, 1, 1]
+    return topologies.get_topology_desc(platform="tpu", topology_name=on.topology, **options).devices
 
 
 def _compiled(
