@@ -13,7 +13,7 @@ WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # What was compiled is kept: tests start some hundred processes, which would each compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-rest test-all test-real test-reference test-free test-postgres check format schema docs screenshots clean
+.PHONY: run test test-rest test-all test-aot test-real test-reference test-free test-postgres check format schema docs screenshots clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
@@ -31,6 +31,7 @@ test-all: .venv/.installed-$(EXTRA)-dev
 	.venv/bin/python -m pytest $(WORKERS) --all
 	if ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1; then $(MAKE) test-postgres; \
 		else echo "NOT RUN: the tests of the store on PostgreSQL, which is not installed here." >&2; fi
+	$(MAKE) test-aot
 	$(MAKE) test-real
 	pictures=$$(mktemp -d) && .venv/bin/python -m tests.browser.screenshots --train-steps 40 --out $$pictures
 
@@ -38,6 +39,11 @@ test-all: .venv/.installed-$(EXTRA)-dev
 # user's cache folder (or TEST_REAL_MODELS). TEST_GSM8K names GSM8K's train file, whose first short rows are used then.
 test-real: .venv/.installed-$(EXTRA)-dev-real
 	.venv/bin/python -m pytest tests/real --real
+
+# Steps of every family compiled for TPU slices, without one: about an hour on two cores. Where libtpu cannot be installed,
+# the tests are skipped and say so.
+test-aot: .venv/.installed-$(EXTRA)-dev-aot
+	.venv/bin/python -m pytest tests/aot --aot
 
 # Loaded models and tokenizers against Hugging Face's own code, which needs torch; `make test` skips these without it.
 test-reference: .venv/.installed-$(EXTRA)-dev-reference

@@ -22,6 +22,7 @@ from tunixrt_core.ingest.reasoning.steps import RULES
 from tunixrt_core.ingest.report import Preview
 from tunixrt_core.jobs.imports import ImportKind
 from tunixrt_core.traces.examples import example_traces
+from tunixrt_core.util.files.disks import require_answer
 
 EXAMPLES, UPLOAD, PATH = "Examples", "Upload", "Server path"
 REPORT, JOB = "import-report", "import-job-of-this-session"
@@ -69,8 +70,10 @@ def show_path() -> None:
     text = st.text_input("Path on the server", placeholder="/data/traces.jsonl", key="server-path").strip()
     path = Path(text).expanduser()
     try:
+        if text:
+            require_answer(path)
         stamp = path.stat().st_mtime_ns if text else None
-    except OSError:
+    except (OSError, UnreadableFile):
         stamp = 0  # reading the file reports the problem
     show_file("path", text or None, lambda: path, stamp)
 

@@ -9,6 +9,7 @@ from app.manifest.choice import ManifestChoice, manifest_data, plan_lines
 from app.manifest.form import manifest_form
 from app.manifest.load import load_manifest
 from app.manifest.memory import show_memory
+from app.manifest.slices import show_slice
 from app.manifest.start import start_button
 from app.preflight.views import ask_preflight, finding_lines, show_banner, why_blocked
 from app.runs.actions import difference_lines
@@ -103,6 +104,8 @@ def show_start(choice: ManifestChoice, source: Source | None) -> RunManifest | N
     with plan_place, card("Plan", key="plan"):
         blocks.key_values(plan_lines(manifest, found.totals if found else None, rt.manifests.pace(manifest)))
     start_button(manifest, why_not=why_blocked(found), parent=source.run if source else None)
+    with card("On a TPU slice", note="compiled, not measured", key="slice-card"):
+        show_slice(manifest)
     return manifest
 
 

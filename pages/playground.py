@@ -7,7 +7,7 @@ import streamlit as st
 from app.playground.answers import show_question
 from app.playground.form import prefill, question_form
 from app.state import get_pipeline
-from app.ui import blocks
+from app.ui import blocks, turns
 from app.ui.boundary import error_boundary, escape_markdown, show_error
 from app.ui.components import card, empty_state, header
 from app.ui.navigation import go
@@ -118,9 +118,11 @@ def show_all(runs: list[Run]) -> None:
         st.session_state["play-busy"] = True
     st.fragment(show_ask, run_every=BUSY_TICK if busy else None)(question)
     if state is not None:
-        if question is None or state.question.prompt != question.prompt:
+        asked = state.question
+        if question is None or (asked.prompt, asked.conversation) != (question.prompt, question.conversation):
             with card("Asked", key="play-asked"):
-                blocks.prose(state.question.prompt)
+                turns.show_around(asked.conversation)
+                blocks.prose(asked.prompt)
         show_question(state)
 
 

@@ -6,6 +6,7 @@ from typing import NoReturn
 
 import streamlit as st
 
+from app.manifest.slices import show_slice
 from app.manifest.start import start_button
 from app.preflight.dry_run import show_dry_run
 from app.preflight.views import (
@@ -112,6 +113,8 @@ def show_found(manifest: RunManifest, found: Preflight) -> None:
             st.caption("The blocking checks above would fail the dry run too. Fix them first.")
         else:
             show_dry_run(manifest)
+    with card("On a TPU slice", note="compiled, not measured", key="slice-card"):
+        show_slice(manifest)
     with halves():
         if found.histogram and found.totals:
             with card("Row lengths", note="in tokens, before anything is cut", key="preflight-lengths"):

@@ -57,6 +57,7 @@ LENGTHS = {"browser": 2, "slow": 3, "tunix": 1}  # the first mark that a test ha
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="run the long matrices too, the tests marked `long`")
+    parser.addoption("--aot", action="store_true", help="compile for TPU slices too: the tests marked `aot`")
     parser.addoption("--real", action="store_true", help="run the tests of a real model too, those marked `real`")
 
 
@@ -68,7 +69,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Files of long tests come first: one that comes last keeps one worker busy while the others have nothing to do."""
     shared = [nodeid for nodeid, times in Counter(item.nodeid for item in items).items() if times > 1]
     assert not shared, f"pytest-xdist runs one test of an id and says nothing of the others: {shared}"
-    for option, mark in (("--all", "long"), ("--real", "real")):
+    for option, mark in (("--all", "long"), ("--real", "real"), ("--aot", "aot")):
         if not config.getoption(option):
             config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(mark)])
             items[:] = [item for item in items if not item.get_closest_marker(mark)]

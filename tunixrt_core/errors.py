@@ -9,6 +9,7 @@
     │   ├── InvalidManifest   a run manifest, by its key
     │   ├── InvalidEvaluation an evaluation: scorer, setting or eval set
     │   ├── InvalidQuery      a filter, cursor or page size
+    │   ├── InvalidSlice      the name of a TPU slice
     │   └── RequestReused     a request id that stands for another request
     ├── NotFound              nothing has that name
     ├── Conflict              not in the present state
@@ -27,7 +28,8 @@
     ├── StoreError            the database cannot be used
     │   └── StoreBusy     (*) another process has been writing to it for long
     ├── OutputError           a file or directory cannot be written
-    └── TunixMissing          Tunix is not installed
+    ├── TunixMissing          Tunix is not installed
+    └── CompilerMissing       the TPU compiler is not installed
 
 (*) `retryable`: the same request can succeed later, unchanged. All others are final.
 """
@@ -106,6 +108,12 @@ class InvalidQuery(InvalidInput):
     """A filter, cursor or page size cannot be used."""
 
     code = "invalid_query"
+
+
+class InvalidSlice(InvalidInput):
+    """There is no TPU slice of that name; the message lists those that exist."""
+
+    code = "invalid_slice"
 
 
 class RequestReused(InvalidInput):
@@ -249,3 +257,9 @@ class TunixMissing(TunixRTError, ImportError):
     """Tunix is not installed; the message holds the pip line that installs it."""
 
     code = "tunix_missing"
+
+
+class CompilerMissing(TunixRTError, ImportError):
+    """The compiler for TPUs is not installed, or does not exist for this machine; the message says which."""
+
+    code = "compiler_missing"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from tunixrt_core.errors import InvalidSettings
+from tunixrt_core.util.files.disks import answers
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -104,6 +105,11 @@ class Settings:
         """Programs that XLA compiled, kept for the next start."""
         return self.home / "compiled"
 
+    @property
+    def slices_dir(self) -> Path:
+        """Reports of TPU slices that were compiled for."""
+        return self.home / "slices"
+
 
 # Name -> (default, meaning). docs/reference/configuration.md lists the same names; a test compares them.
 VARIABLES: dict[str, tuple[str, str]] = {
@@ -183,7 +189,8 @@ def _hosts(value: str | None) -> tuple[str, ...]:
 def _folders(value: str | None) -> tuple[Path, ...]:
     folders = tuple(Path(part.strip()).expanduser() for part in (value or "").split(",") if part.strip())
     for folder in folders:
-        if not folder.is_absolute() or not folder.is_dir():
+        # one that does not answer now may do so later; until then no path is in it
+        if not folder.is_absolute() or (answers(folder) and not folder.is_dir()):
             raise InvalidSettings(f"TUNIXRT_ALLOW: {folder} is not the absolute path of a folder.")
     return folders
 

@@ -24,6 +24,7 @@ from app.api.routes import (
     preflight,
     queue,
     runs,
+    slices,
     traces,
     tunix,
 )
@@ -68,6 +69,7 @@ def build_api(max_upload_mb: int) -> FastAPI:
         builds,
         preflight,
         dry_runs,
+        slices,
         runs,
         model_exports,
         queue,

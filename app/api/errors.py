@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from tunixrt_core import errors
+from tunixrt_core.util.files.space import unwritable
 
 # The most specific base class in this table gives the status.
 STATUS: dict[type[errors.TunixRTError], int] = {
@@ -24,6 +25,7 @@ STATUS: dict[type[errors.TunixRTError], int] = {
     errors.StoreError: 503,
     errors.OutputError: 507,
     errors.TunixMissing: 501,
+    errors.CompilerMissing: 501,
     errors.TunixRTError: 500,
 }
 
@@ -45,6 +47,7 @@ _MESSAGES = {
 
 def add_error_handlers(api: FastAPI) -> None:
     api.add_exception_handler(errors.TunixRTError, _known)
+    api.add_exception_handler(OSError, _disk)
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _http)
     api.add_exception_handler(Exception, _internal)
@@ -69,6 +72,13 @@ async def _known(request: Request, error: Exception) -> JSONResponse:
     headers = {"Retry-After": str(RETRY_SECONDS)} if error.retryable else {}
     body = error_body(error.code, str(error), error.details, retryable=error.retryable)
     return JSONResponse(body, status_of(type(error)), headers=headers)
+
+
+async def _disk(request: Request, error: Exception) -> JSONResponse:
+    """A disk that is full or read-only; another error of the system is a bug."""
+    if not (why := unwritable(None, error)):
+        raise error
+    return JSONResponse(error_body(errors.OutputError.code, why), STATUS[errors.OutputError])
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

@@ -10,7 +10,10 @@ from app.ui import blocks
 from app.ui.components import card
 from app.ui.navigation import go
 from app.ui.words import plural
+from tunixrt_core.datasets.gates.texts import asked_texts
+from tunixrt_core.evaluation.predictions import Prediction
 from tunixrt_core.evaluation.sets.leaks import Leak, Leaks
+from tunixrt_core.traces.conversation import conversation_of
 
 SHOWN = 20
 
@@ -33,9 +36,9 @@ def show_leaks(side: Side) -> None:
         else:
             st.caption(words)
         with st.expander("Rows", key="leak-rows"):
-            prompts = {p.id: p.prompt for p in side.predictions}
+            asked = {p.id: p for p in side.predictions}
             for leak in leaks.findings[:SHOWN]:
-                _show_leak(leak, prompts.get(leak.row_id, ""))
+                _show_leak(leak, _text(asked.get(leak.row_id), leak.prompt_field))
             if len(leaks.findings) > SHOWN:
                 st.caption(f"And {len(leaks.findings) - SHOWN:,} more, in leaks.json of the evaluation's folder.")
 
@@ -53,6 +56,14 @@ def leak_words(leaks: Leaks, run_id: str) -> str:
         "Scores on them measure memory, not reasoning."
     )
     return f"{exact} {overlap}" if leaks.overlap else exact
+
+
+def _text(asked: Prediction | None, field: str) -> str:
+    """The prompt, or the message before it, that the leak is in."""
+    if asked is None:
+        return ""
+    messages = conversation_of(asked.conversation).messages
+    return next((text for name, text in asked_texts(asked.prompt, messages) if name == field), "")
 
 
 def _show_leak(leak: Leak, prompt: str) -> None:

@@ -15,11 +15,12 @@ from app.ui.background import computed
 from app.ui.boundary import escape_markdown
 from app.ui.words import duration, percent, plural
 from tunixrt_core.datasets.versions import DatasetVersion
-from tunixrt_core.errors import TunixRTError
+from tunixrt_core.errors import TunixRTError, UnreadableFile
 from tunixrt_core.manifest.manifest import RunManifest, make_manifest
 from tunixrt_core.manifest.sections import DataSection
 from tunixrt_core.training.pace import Pace
 from tunixrt_core.training.preflight import Totals
+from tunixrt_core.util.files.disks import require_answer
 from tunixrt_core.util.hashing import file_sha256
 from tunixrt_core.util.tasks import Progress, Task, Tasks
 
@@ -75,10 +76,11 @@ def _is_there(data: DataSection) -> bool:
     """Whether the file is the one whose hash was taken; one with another time, size or inode is hashed again."""
     path, known = Path(data.path), _hashed.get(data.path)
     try:
+        require_answer(path)
         mark = _mark(path)
         if known is None or known[0] != mark:
             known = _hashed[data.path] = mark, file_sha256(path)
-    except OSError:
+    except (OSError, UnreadableFile):
         return False
     return known[1] == data.sha256
 

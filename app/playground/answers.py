@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.playground.form import MODEL_WORDS, REFERENCE
+from app.playground.earlier import continue_from
+from app.playground.form import MODEL_WORDS
+from app.playground.form_keys import REFERENCE
 from app.state import get_pipeline
 from app.ui import blocks
 from app.ui.boundary import escape_markdown, show_error
@@ -71,7 +73,23 @@ def _show_answer(state: QuestionState, answered: Answered) -> None:
     with st.expander("Raw output", key=f"play-output-{answered.target}"):
         st.code(answered.output or "Nothing.", language=None, wrap_lines=True)
     if state.status.over:
-        _keep(state, answered, reference)
+        with st.container(horizontal=True):
+            _keep(state, answered, reference)
+            _continue(state, answered)
+
+
+def _continue(state: QuestionState, answered: Answered) -> None:
+    """Button that makes the answer an earlier turn of the next question."""
+    question = state.question
+    said = (answered.answer or answered.output, "\n".join(answered.steps) if answered.answer else "")
+    st.button(
+        "Continue",
+        icon=":material/forum:",
+        key=f"continue-{answered.target}",
+        help="Ask the next question behind this answer.",
+        on_click=continue_from,
+        args=(question.prompt, question.conversation, *said),
+    )
 
 
 def _keep(state: QuestionState, answered: Answered, reference: str | None) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from app.playground.earlier import earlier_turns
+from app.playground.form_keys import PROMPT, REFERENCE, SYSTEM, TALK
 from app.state import get_pipeline
 from app.ui.components import address_select, card
 from app.ui.forms.answer_fields import checkpoint_options, checkpoint_words, most_tokens, sampling_fields
@@ -14,10 +16,10 @@ from tunixrt_core.errors import NotFound
 from tunixrt_core.evaluation.questions import Question
 from tunixrt_core.runs.evaluation_record import TARGETS
 from tunixrt_core.runs.record import Run
+from tunixrt_core.traces.conversation import NO_CONVERSATION, Conversation, conversation_of
 from tunixrt_core.traces.scores import is_negative
 from tunixrt_core.training.trainer import GREEDY, Sampling
 
-PROMPT, SYSTEM, REFERENCE = "play-prompt", "play-system", "play-reference"
 MODEL_WORDS = {"base": "Base model", "tuned": "Tuned model"}
 
 
@@ -28,6 +30,7 @@ class _Source:
     prompt: str
     system: str | None = None
     reference: str | None = None
+    conversation: Conversation = NO_CONVERSATION
 
 
 def prefill() -> None:
@@ -42,6 +45,7 @@ def prefill() -> None:
         st.session_state[PROMPT] = source.prompt
         st.session_state[SYSTEM] = source.system or ""
         st.session_state[REFERENCE] = source.reference or ""
+        st.session_state[TALK] = source.conversation.without_calls()
 
 
 def _named() -> dict[str, str]:
@@ -63,17 +67,17 @@ def _source(where: dict[str, str]) -> _Source | None:
             question = rt.playground.get(question_id).question
         except NotFound:
             return None
-        return _Source(question.prompt, question.system)
+        return _Source(question.prompt, question.system, conversation=question.conversation)
     if ref := where.get("trace"):
         stored = rt.traces.get(ref)
         trace = stored.trace
         own = None if is_negative(score.given for score in stored.scores) else trace.final_answer
-        return _Source(trace.prompt, trace.system, trace.reference_answer or own)
+        return _Source(trace.prompt, trace.system, trace.reference_answer or own, trace.conversation)
     row = where["row"]
     told = next((p for p in rt.evaluations.get(where["eval"]).predictions if p.id == row), None)
     if told is None:
         raise NotFound("row", row, "The evaluation has not answered it.")
-    return _Source(told.prompt, told.system, told.reference)
+    return _Source(told.prompt, told.system, told.reference, conversation_of(told.conversation))
 
 
 def question_form(runs: Sequence[Run]) -> Question | None:
@@ -98,6 +102,7 @@ def question_form(runs: Sequence[Run]) -> Question | None:
                 format_func=MODEL_WORDS.__getitem__,
                 key="play-targets",
             )
+        talk = earlier_turns()
         prompt = st.text_area("Prompt", key=PROMPT, height=120, placeholder="Ask what the run was trained for.")
         with st.expander("System prompt, reference and sampling", key="play-more"):
             system, sampling, tokens = _more()
@@ -111,6 +116,7 @@ def question_form(runs: Sequence[Run]) -> Question | None:
         checkpoint=checkpoint,
         sampling=sampling,
         max_new_tokens=tokens,
+        conversation=talk,
     )
 
 

@@ -67,7 +67,7 @@ def serve(settings: Settings, *, auth: bool, on_start: Callable[[str], None]) ->
     try:
         with open_pipeline(settings) as pipeline:
             state.set_pipeline(pipeline)
-            pipeline.runs.queue_again()
+            pipeline.queue_again()
             build_app(settings, auth=auth, on_start=on_start).run(config=streamlit_config(settings))
     finally:
         exit_within(STUCK_SECONDS)

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from tunixrt_core.errors import TunixRTError
+from tunixrt_core.errors import OutputError, TunixRTError
+from tunixrt_core.util.files.space import unwritable
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,9 @@ def error_boundary() -> Iterator[None]:
     except TunixRTError as error:
         show_error(error)
     except Exception as error:  # the page's outermost frame: a bug must not leave a blank page
+        if isinstance(error, OSError) and (why := unwritable(None, error)):
+            show_error(OutputError(why))
+            return
         log.exception("a page failed")
         st.error(
             f"This page failed ({type(error).__name__}). Reload it; if that does not help, report the details below.",

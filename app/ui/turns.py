@@ -11,7 +11,7 @@ import streamlit as st
 
 from app.ui import blocks
 from app.ui.words import one_line, plural
-from tunixrt_core.traces.conversation import Call, Message
+from tunixrt_core.traces.conversation import Call, Conversation, Message
 from tunixrt_core.traces.trace import Trace
 
 _SHOWN = 600  # the most characters of a text that is not folded
@@ -34,6 +34,19 @@ def show_prompt(trace: Trace, *, named: bool = False) -> None:
     blocks.prose(trace.prompt)
     if talk.turns:
         st.caption(f"Tool use · {plural(len(talk.turns), 'turn')}")
+        _listed(talk.turns)
+
+
+def show_around(talk: Conversation) -> None:
+    """Tools, the turns before a prompt that is not written yet, and those behind it."""
+    if talk.tools:
+        st.caption("Tools")
+        blocks.html("".join(_folded(_tool_name(tool), _json(tool)) for tool in talk.tool_values))
+    if talk.messages:
+        st.caption(f"Before the prompt · {plural(len(talk.messages), 'turn')}")
+        _listed(talk.messages)
+    if talk.turns:
+        st.caption(f"Behind the prompt · {plural(len(talk.turns), 'turn')}")
         _listed(talk.turns)
 
 

@@ -31,6 +31,14 @@ def test_the_same_content_again_is_the_same_version(api: TestClient, dataset: st
     assert [(entry["name"], entry["versions"], entry["latest"]["version"]) for entry in listing] == [(dataset, 2, 2)]
 
 
+def test_the_reply_of_a_build_counts_what_was_left_out(api: TestClient, ids: list[str]) -> None:
+    asked = {"name": "few", "selection": "latest", "limit": 3}
+    headers = {"Idempotency-Key": "few-1"}
+    first, again = (api.post("/datasets", json=asked, headers=headers).json() for _ in range(2))
+    assert first["left_out"] == again["left_out"] == {"selection": len(ids) - 3}
+    assert api.get(f"/datasets/few/{first['version']}").json()["left_out"] is None
+
+
 @pytest.mark.parametrize(
     "spec",
     [

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app import state
-from tests.helpers.conversations import talk
+from tests.helpers.conversations import TOOL, talk
 from tests.helpers.homes import fake_home
 from tests.pages.conftest import evaluate, make_run
 from tunixrt_core.datasets.spec import DatasetSpec
@@ -79,6 +79,29 @@ def test_a_question_is_asked_and_kept_with_its_conversation(client: TestClient, 
     assert found["question"]["conversation"]["messages"] == list(told.to_dict()["messages"])
     kept = client.post(f"/playground/{found['id']}/keep", json={"target": "tuned"}).json()
     assert rt.traces.get(kept["id"]).trace.conversation == told
+
+
+def test_a_question_may_be_chat_messages_with_tools(client: TestClient, rt: Pipeline, run: Run) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+    messages = [
+        {"role": "system", "content": "Be short."},
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "sun"},
+    ]
+    body = {"run_id": run.id, "targets": ["tuned"], "messages": messages, "tools": [TOOL]}
+    answer = client.post("/playground", json=body)
+    assert answer.status_code == 202, answer.text
+    asked = answer.json()["question"]
+    assert (asked["prompt"], asked["system"]) == ("Weather?", "Be short.")
+    assert [turn["role"] for turn in asked["conversation"]["turns"]] == ["assistant", "tool"]
+    assert rt.queue.wait(30)
+    more = client.post("/playground", json={**body, "prompt": "And then?"}).json()["question"]
+    assert (more["prompt"], len(more["conversation"]["messages"])) == ("And then?", 3)
+    assert rt.queue.wait(30)
+    for wrong in ({"messages": [{"role": "assistant", "content": "a"}]}, {"conversation": {"messages": messages[1:2]}}):
+        answer = client.post("/playground", json={**body, **wrong})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid_evaluation")
 
 
 def test_what_stays_loaded_is_given_back_on_request(client: TestClient, rt: Pipeline, run: Run) -> None:

@@ -42,6 +42,21 @@ def test_both_models_answer_as_json_and_no_database_is_made(folder: Path) -> Non
     assert not (folder / "home" / "tunixrt.db").exists()
 
 
+def test_earlier_turns_come_from_a_file(folder: Path) -> None:
+    told = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]
+    (folder / "talk.json").write_text(json.dumps(told))
+    options = ("--target", "base", "--max-new-tokens", 2, "--json")
+    lengths = []
+    for more in ((), ("--messages", folder / "talk.json")):
+        done = tunixrt("ask", folder / "run", "Where?", *more, *options, home=folder / "home")
+        assert done.returncode == 0, done.stderr
+        lengths.append(json.loads(done.stdout)[0]["prompt_tokens"])
+    assert lengths[1] > lengths[0] + 2
+    refused = tunixrt("ask", folder / "run", "--messages", folder / "talk.json", *options, home=folder / "home")
+    assert refused.returncode == 1
+    assert "must end with a turn of the user" in refused.stderr
+
+
 def test_an_export_says_as_json_where_it_is_and_who_checked_it(folder: Path) -> None:
     options = ("-o", folder / "model", "--no-check-with-transformers", "--json")
     done = tunixrt("export-model", folder / "run", *options, home=folder / "home")

@@ -92,7 +92,7 @@ def test_rows_and_card_are_printed(home: Path) -> None:
         (("build", "x", "--selection", "top", "--limit", "3"), "by:"),
         (("build",), "name: is missing"),
         (("build", "--spec", "/nowhere.yaml"), "there is no such file"),
-        (("build", "x", "--eval-file", "/nowhere.jsonl"), "cannot be read"),
+        (("build", "x", "--eval-file", "/nowhere.jsonl"), "/nowhere.jsonl does not exist"),
         (("gates", "mine", "beauty"), "no gate 'beauty'"),
         (("diff", "mine", "1", "9"), "mine v9"),
         (("card", "none"), "none"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.datasets.makers import built, candidates, numbers, tools, trace
 from tunixrt_core.datasets.building import build
-from tunixrt_core.datasets.gates.check import EvalSet
+from tunixrt_core.datasets.gates.check import Asking, EvalSet
 from tunixrt_core.datasets.gates.registry import GATES
 from tunixrt_core.datasets.selection import build_dataset
 from tunixrt_core.datasets.spec import DatasetSpec
@@ -71,7 +73,7 @@ def test_train_rows_that_hold_an_eval_prompt_go_and_eval_rows_stay() -> None:
 
 def test_an_eval_file_is_checked_without_keeping_its_text() -> None:
     text = "A train leaves the harbour at seven with twelve wagons and reaches the border after five long hours"
-    eval_set = EvalSet("test.jsonl", "0" * 64, lambda: iter([text]))
+    eval_set = EvalSet("test.jsonl", "0" * 64, lambda: iter([Asking(text)]))
     planted = trace(77, prompt=f"{text}. How fast is it?")
     made = built([*GOOD, planted], eval_set, eval_share=0, gates={"contamination": "exclude"})
     assert planted.content_hash not in {row.hash for row in made.rows}
@@ -82,10 +84,20 @@ def test_an_eval_file_is_checked_without_keeping_its_text() -> None:
 def test_what_excludes_is_not_named_by_what_warns() -> None:
     text = "A train leaves the harbour at seven with twelve wagons and reaches the border after five long hours"
     planted = trace(77, answer="1", prompt=text)
-    eval_set = EvalSet("t", "0" * 64, lambda: iter([text]))
+    eval_set = EvalSet("t", "0" * 64, lambda: iter([Asking(text)]))
     made = built([*GOOD, planted], eval_set, eval_share=0, gates={"contamination": "exclude", "answer": "warn"})
     assert made.findings["answer"] == []
     assert [one.gate for one in made.outcomes] == ["answer", "contamination"]
+
+
+def test_candidates_that_are_no_row_are_counted_once_by_the_reason() -> None:
+    twins = [replace(trace(91), source=name) for name in "abc"]  # one prompt
+    rows = [*GOOD, WRONG, LOOSE, *twins]
+    made = built(rows, gates={"answer": "exclude", "tags": "exclude"}, dedupe="prompt", selection="latest", limit=2)
+    assert made.left_out["gate answer"] == made.left_out["gate tags"] == 1
+    assert made.left_out["same prompt"] == 2
+    assert sum(made.left_out.values()) + len(made.rows) == len(rows)
+    assert built(GOOD).left_out == {}
 
 
 def test_gates_that_leave_nothing_are_a_sentence_with_their_counts() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tunixrt_core.datasets.eval_prompts import EvalFile, with_eval_file
+from tunixrt_core.datasets.gates.check import Asking
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset, UnreadableFile
 from tunixrt_core.evaluation.sets.file import file_set
@@ -24,7 +25,7 @@ def test_a_file_is_named_in_the_spec_by_the_hash_of_its_bytes(tmp_path: Path) ->
         spec, opened = with_eval_file(SPEC, file)
         assert spec.gates["contamination"]["eval_sha256"] == hashlib.sha256(LINES).hexdigest()
         assert opened is not None
-        assert list(opened.prompts()) == ["q0", "q1", "q2"]
+        assert list(opened.prompts()) == [Asking("q0"), Asking("q1"), Asking("q2")]
 
 
 def test_a_zipped_file_is_read_too() -> None:
@@ -45,7 +46,7 @@ def test_a_zipped_file_is_read_too() -> None:
 def test_what_an_evaluation_reads_is_compared_with_too(content: bytes) -> None:
     _, opened = with_eval_file(SPEC, EvalFile("test", content))
     assert opened is not None
-    assert list(opened.prompts()) == ["q0"]
+    assert list(opened.prompts()) == [Asking("q0")]
 
 
 def test_a_spec_that_names_a_file_needs_that_file() -> None:
@@ -58,7 +59,7 @@ def test_a_spec_that_names_a_file_needs_that_file() -> None:
 
 
 def test_a_file_that_is_not_there_or_holds_nothing_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableFile, match="cannot be read"):
+    with pytest.raises(UnreadableFile, match="does not exist"):
         with_eval_file(SPEC, EvalFile.at(tmp_path / "none.jsonl"))
     _, opened = with_eval_file(SPEC, EvalFile("x", b'{"question": "", "answer": "#### 3"}\n'))
     assert opened is not None
@@ -92,7 +93,7 @@ def test_a_file_is_read_as_evaluate_reads_it(
 ) -> None:
     _, opened = with_eval_file(SPEC, EvalFile(name, content))
     assert opened is not None
-    assert list(opened.prompts()) == prompts
+    assert list(opened.prompts()) == [prompt and Asking(prompt) for prompt in prompts]
     (tmp_path / name).write_bytes(content)
     asked = file_set(tmp_path / name, allow_rejects=True)
     assert [row.prompt for row in asked.rows] == [prompt for prompt in prompts if prompt]

@@ -48,6 +48,21 @@ def test_steps_and_answer_are_those_that_the_model_wrote() -> None:
     assert (trace.source, trace.model, trace.system) == ("playground", "tiny", None)
 
 
+CODE = "First:\n\n```python\nfor i in range(3):\n\n    print(i)\n```\n\n  Then 2 of them.\n"
+
+
+@pytest.mark.parametrize("style", [ReasoningStyle.TAGS, ReasoningStyle.THINK, ReasoningStyle.PLAIN])
+def test_the_text_between_steps_is_that_of_the_model(style: ReasoningStyle) -> None:
+    output = {
+        ReasoningStyle.TAGS: f"<reasoning>\n{CODE}\n</reasoning>\n<answer>5</answer>",
+        ReasoningStyle.THINK: f"<think>\n{CODE}\n</think>\n\n5",
+        ReasoningStyle.PLAIN: f"{CODE}\n#### 5",
+    }[style]
+    trace = keep(output, style)
+    assert [step.content for step in trace.steps][1] == CODE.split("\n\n", 1)[1].split("\n\n  Then")[0]
+    assert render_completion([step.content for step in trace.steps], trace.final_answer, style, trace.layout) == output
+
+
 def test_without_a_final_answer_there_is_no_trace_until_one_is_given() -> None:
     with pytest.raises(InvalidTrace, match="final_answer"):
         keep(CUT)

@@ -121,9 +121,9 @@ def test_runs_that_waited_when_the_server_was_killed_are_queued_again_in_their_o
         assert {run.status for run in rt.runs.page().items} == {RunStatus.INTERRUPTED}
         assert "queues it again" in rt.runs.get(waiting[0].id).message
         backend.trained.clear()
-        again = rt.runs.queue_again()
-        assert [run.id for run in again] == [run.id for run in reversed(waiting)], "the order of the queue"
+        again = rt.queue_again()
+        assert again == [run.id for run in reversed(waiting)], "the order of the queue"
         assert rt.queue.wait(30)
         assert backend.trained == [run.id for run in reversed(waiting)]
         assert rt.runs.get(first.id).status is RunStatus.INTERRUPTED, "one that had begun is resumed by its user"
-        assert rt.runs.queue_again() == []
+        assert rt.queue_again() == []

@@ -31,7 +31,7 @@ from tunixrt_core.training.trainer import (
     TrainObserver,
     TrainOutcome,
 )
-from tunixrt_core.util.files.atomic import write_json
+from tunixrt_core.util.files.atomic import scratch_beside, write_atomic, write_json
 
 
 class FakeBackend:
@@ -129,9 +129,10 @@ class FakeBackend:
             step = int((checkpoints / "last").read_text())
             check = ExportCheck("tunix", 1e-6, 1e-4, 1.0)
             report = ExportReport(target, options.layout, step, "float32", 1, 4, 8, 80, (check,))
-            target.mkdir(parents=True)
-            (target / "README.md").write_text(card(report), encoding="utf-8")
-            write_json(target / "export.json", report.to_dict())
+            with scratch_beside(target) as folder:
+                (folder / "README.md").write_text(card(report), encoding="utf-8")
+                write_json(folder / "export.json", report.to_dict())
+                folder.rename(target)
             return report
 
         return export
@@ -161,11 +162,11 @@ class _FakeTrainer:
             observer.record(TrainMetric(train_step=step, loss=self._backend.loss(step)))
             if controls.save.is_set():
                 checkpoint.parent.mkdir(exist_ok=True)
-                checkpoint.write_text(str(step))
+                write_atomic(checkpoint, str(step).encode())
                 observer.record(CheckpointMetric(train_step=step, reason="asked", seconds=0.0))
                 controls.save.clear()
         checkpoint.parent.mkdir(exist_ok=True)
-        checkpoint.write_text(str(step))
+        write_atomic(checkpoint, str(step).encode())
         observer.record(EvalMetric(train_step=step, loss=self._backend.loss(step)))
         self._backend.trained.append(run_dir.name)
         return TrainOutcome(step, step < total, checkpoint, self._backend.loss(step), self._backend.loss(step))

@@ -229,3 +229,25 @@ def test_a_file_that_is_no_manifest_is_a_sentence_that_names_the_key(filled: Pip
 
 def test_the_time_is_not_known_before_a_run_of_the_kind_has_trained(filled: Pipeline) -> None:
     assert "unknown: no run of this kind has trained here" in words(open_page("new_run.py"))
+
+
+def test_a_slice_shows_its_bound_or_offers_to_compile_for_it(filled: Pipeline) -> None:
+    import json
+    from dataclasses import asdict
+
+    from tests.training.ahead.test_costs import report
+    from tunixrt_core.training.ahead.slices import find_slice
+    from tunixrt_core.tunix_backend.ahead.environment import versions
+
+    app = open_page("new_run.py")
+    assert "slice-estimate" in keys(app)
+    compiler = filled.manifests.slices._compiler()
+    started = press(open_page("new_run.py"), "start-run").query_params["run"]
+    assert filled.queue.wait(30)
+    manifest = filled.runs.manifest(started)
+    file = compiler._file(manifest, compiler.model(manifest), find_slice("v5e-8"), ("train",), False)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(asdict(report(slice="v5e-8", versions=versions()))))
+    app = open_page("new_run.py")
+    assert app.success[0].value.startswith("On v5e-8: fits, 19% of 32 GB, at most")
+    assert "Bound on MFU" in words(app)

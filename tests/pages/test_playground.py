@@ -7,6 +7,7 @@ import threading
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.helpers.conversations import talk
 from tests.helpers.fakes import FakeBackend
 from tests.pages.conftest import checked, evaluate, keys, make_run, open_page, press, words
 from tunixrt_core.evaluation.questions import Question
@@ -52,6 +53,22 @@ def test_both_models_answer_the_prompt_of_a_trace_and_the_right_one_is_told(fill
     # the base model's "wrong" is a word that is no number, and so neither right nor wrong
     assert (text.count(">same answer<"), text.count(">differs<")) == (1, 0)
     assert "5 tokens · 0.00 s" in text
+
+
+def test_a_question_is_asked_in_the_conversation_of_its_trace_and_continued(filled: Pipeline, run: Run) -> None:
+    filled.traces.add(told := talk())
+    app = open_page("playground.py", trace=told.content_hash)
+    assert told.conversation.messages[0].content in words(app)
+    app.text_area(key="play-turn-text").set_value("By the way.")
+    app = press(app, "play-turn-add")
+    app = press(ask(filled, app), "continue-tuned")
+    asked = filled.playground.get(app.query_params["question"]).question
+    assert [turn.content for turn in asked.conversation.messages][2:] == ["By the way."]
+    talk_now = app.session_state["play-talk"].messages
+    assert [turn.role for turn in talk_now][-2:] == ["user", "assistant"]
+    assert app.text_area(key="play-prompt").value == ""
+    app = press(press(app, "play-turn-remove"), "play-turns-clear")
+    assert app.session_state["play-talk"].messages == ()
 
 
 def test_an_answer_is_kept_as_a_trace_that_names_its_model(filled: Pipeline, run: Run) -> None:

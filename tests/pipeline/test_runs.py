@@ -144,11 +144,11 @@ def test_a_resume_that_waited_when_the_server_was_killed_is_queued_again(rt: Pip
     folder.write_state(replace(waited, process="999999999:1:gone"))
     folder.queued_file.write_bytes(queued)
     assert rt.runs.get(run.id) == row, "finished, until it is trained for longer"
-    assert [again.id for again in rt.runs.queue_again()] == [run.id]
+    assert rt.queue_again() == [run.id]
     assert rt.queue.wait(20)
     assert rt.runs.state(run.id).train_step == 8
     assert rt.runs.get(run.id).manifest["duration"]["train_steps"] == 8
-    assert rt.runs.queue_again() == []
+    assert rt.queue_again() == []
 
 
 def test_a_run_of_another_process_is_not_resumed_and_its_holder_is_named(rt: Pipeline) -> None:

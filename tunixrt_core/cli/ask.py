@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,20 +15,28 @@ from tunixrt_core.cli.exit_codes import ExitCode
 from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.sampling import MaxNewTokens, Seed, TargetName, Temperature, TopK, TopP, targets_of
 from tunixrt_core.cli.show.terminal import err, out
-from tunixrt_core.evaluation.questions import Answered, Question
+from tunixrt_core.errors import InvalidEvaluation
+from tunixrt_core.evaluation.questions import Answered, AskedIn, Question, asked_in
 from tunixrt_core.pipeline.foreground import Foreground
 from tunixrt_core.runs.evaluation_record import Target
 from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.traces.conversation import NO_CONVERSATION
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.training.trainer import Sampling
 
 
 def ask(
     run: Annotated[str, typer.Argument(help="Run id, or the folder of a run.")],
-    prompt: Annotated[str, typer.Argument(help="Prompt to answer; - reads standard input.")],
+    prompt: Annotated[
+        str | None, typer.Argument(help="Prompt to answer; - reads standard input. Optional with --messages.")
+    ] = None,
     target: TargetName = "both",
     checkpoint: Checkpoint = "last",
     system: Annotated[str | None, typer.Option(help="System prompt instead of the manifest's; '' for none.")] = None,
+    messages: Annotated[
+        Path | None,
+        typer.Option(help="JSON file of earlier turns: a list of chat messages, or an object with messages and tools."),
+    ] = None,
     temperature: Temperature = 0.0,
     top_p: TopP = 1.0,
     top_k: TopK = None,
@@ -41,10 +51,12 @@ def ask(
     here = Foreground(settings)
     here.require()
     folder = run_folder(run, settings)
+    asked = _asked(sys.stdin.read() if prompt == "-" else prompt, messages)
     question = Question(
         run_id=folder.path.name,
-        prompt=sys.stdin.read() if prompt == "-" else prompt,
-        system=system,
+        prompt=asked.prompt,
+        system=asked.system if system is None else system,
+        conversation=asked.conversation,
         targets=targets_of(target),
         checkpoint=checkpoint,
         sampling=Sampling(temperature, top_p, top_k, seed),
@@ -59,6 +71,21 @@ def ask(
     if len(answers) < len(question.targets):
         err.print("Stopped.")
         raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _asked(prompt: str | None, messages: Path | None) -> AskedIn:
+    """The prompt, behind the messages of a file if one is named. Raises InvalidEvaluation."""
+    if messages is None:
+        return AskedIn(prompt or "", None, NO_CONVERSATION)
+    try:
+        held = json.loads(messages.read_bytes())
+    except OSError as error:
+        raise InvalidEvaluation(f"{messages} cannot be read: {error.strerror or error}. Check the path.") from None
+    except ValueError as error:
+        raise InvalidEvaluation(f"{messages} is not valid JSON: {error}. Write a list of chat messages.") from None
+    told, tools = (held.get("messages"), held.get("tools")) if isinstance(held, dict) else (held, None)
+    last = [] if prompt is None else [{"role": "user", "content": prompt}]
+    return asked_in([*told, *last] if isinstance(told, list) else told, tools)
 
 
 def _ask(question: Question, folder: RunDir, here: Foreground, wait: bool) -> tuple[Answered, ...]:

@@ -118,15 +118,17 @@ def dataset_build(
 
         built = rt.datasets.build(spec, eval_file=EvalFile.at(eval_file) if eval_file else None, on_progress=show)
         outcomes = rt.datasets.gates(built.name, built.version)
-        left_out = rt.datasets.left_out(spec)
+        reasons = built.left_out or {}
         negative_rows = rt.datasets.negatives(built.name, built.version)
     if as_json:
-        counts = {"left_out": int(left_out), "negatives": len(negative_rows)}
+        counts = {"left_out": sum(reasons.values()), "left_out_reasons": reasons, "negatives": len(negative_rows)}
         print_json({**built.to_dict(), **counts, "gates": outcomes})
         return
     say_version(built)
-    if left_out:
-        out.print(f"{left_out.words} negative examples were left out. Include them with --negatives include.")
+    if negative := reasons.get("negative example", 0):
+        out.print(f"{negative:,} negative examples were left out. Include them with --negatives include.")
+    if others := [f"{reason} {number:,}" for reason, number in reasons.items() if reason != "negative example"]:
+        out.print(f"Traces left out otherwise: {', '.join(others)}.")
     if negative_rows:
         out.print(f"{len(negative_rows):,} rows are negative examples: wrong, unwanted or rejected.")
     if outcomes:

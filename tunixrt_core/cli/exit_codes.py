@@ -35,7 +35,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(ExitCode.FAILURE, "a check failed", ("doctor",)),
     Meaning(ExitCode.FAILURE, "a finding blocks the run", ("preflight",)),
     Meaning(ExitCode.FAILURE, "the base model is another one than the run was trained on", ("runs base",)),
-    Meaning(ExitCode.FAILURE, "a train step does not fit into the memory", ("memory",)),
+    Meaning(ExitCode.FAILURE, "a train step does not fit into the memory", ("memory", "slices")),
     Meaning(ExitCode.FAILURE, "the database is damaged", ("db check",)),
     Meaning(ExitCode.FAILURE, "the run failed; its log holds the reason", _TRAINING),
     Meaning(ExitCode.FAILURE, "the server cannot start: the port is taken, the database cannot be opened", ("serve",)),

@@ -29,6 +29,10 @@ COMMANDS = {
         f"{_HERE}.memory:memory",
         "Compute the memory of one train step per device; loads no weights. Exits with 1 if it does not fit.",
     ),
+    "slices": Entry(
+        f"{_HERE}.memory:slices",
+        "Compare TPU slices for a manifest: fit, bound and chip-hours. Exits with 1 if none fits.",
+    ),
     "train": Entry(f"{_HERE}.train:train", "Run a manifest in this process; needs no database."),
     "runs": Entry(f"{_HERE}.runs:runs_app", "List, show, stop, save, resume, clone and compare runs."),
     "evaluate": Entry(
@@ -65,6 +69,13 @@ def main() -> None:
             from tunixrt_core.cli.common import fail
 
             fail(str(error), retryable=error.retryable)
+        except OSError as error:
+            from tunixrt_core.cli.common import fail
+            from tunixrt_core.util.files.space import unwritable
+
+            if not (why := unwritable(None, error)):
+                raise
+            fail(why)
 
 
 def _print_version(asked: bool) -> None:

@@ -15,7 +15,6 @@ import orjson
 import typer
 
 from tunixrt_core.cli.exit_codes import ExitCode
-from tunixrt_core.errors import OutputError
 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print the result as one JSON document, and nothing else on standard output.")
@@ -46,7 +45,9 @@ def write_file(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror}). Choose another file.") from error
+        from tunixrt_core.util.files.space import cannot_write
+
+        raise cannot_write(path, error, "Choose another file.") from error
 
 
 def path_text(path: Path) -> str:

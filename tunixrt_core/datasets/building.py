@@ -39,11 +39,15 @@ class _Screened(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """The rows of a version, with what each gate did and found, in the order of the gates."""
+    """The rows of a version, with what each gate did and found, in the order of the gates.
+
+    `left_out` counts candidates that are no row, each once, by the reason.
+    """
 
     rows: tuple[DatasetRow, ...]
     outcomes: tuple[GateOutcome, ...]
     findings: dict[str, list[Finding]]
+    left_out: dict[str, int]
 
 
 def build(
@@ -64,6 +68,7 @@ def build(
     screened = _screen(spec, Pool(candidates), first, tools, on_progress, finder)
     chosen = choose(spec, screened.left) if screened.left else _nothing(spec, screened)
     rows = split_rows(spec, chosen, _clusters(spec, chosen, tools, on_progress))
+    selected = len(rows)
     rest = [g for g in gates if g not in first]
     rows, found = _check(rows, rest, tools, on_progress)
     by_gate = {choice.gate.name: (choice, checked, one) for choice, checked, one in (*screened.found, *found)}
@@ -72,7 +77,27 @@ def build(
         rows,
         tuple(_outcome(choice, checked, one) for choice, checked, one in ordered),
         {choice.gate.name: one.findings for choice, _, one in ordered},
+        _left_out(spec, screened, selected, ordered),
     )
+
+
+def _left_out(
+    spec: DatasetSpec, screened: _Screened, selected: int, found: Sequence[tuple[GateChoice, int, Found]]
+) -> dict[str, int]:
+    """The candidates that are no row, by the reason. One that several gates exclude counts for the first of them."""
+    seen: set[str] = set()
+    counts: dict[str, int] = {}
+    for choice, _, one in found:
+        if choice.action == "exclude":
+            hashes = {finding.hash for finding in one.findings} - seen
+            seen |= hashes
+            counts[f"gate {choice.gate.name}"] = len(hashes)
+    left = screened.left
+    repeated = len(left) - len({one.group_key for one in left}) if spec.dedupe == "prompt" else 0
+    if spec.selection in ("best", "shortest"):
+        repeated = 0  # these take one trace per prompt by themselves
+    counts |= {"same prompt": repeated, "selection": len(left) - repeated - selected}
+    return {reason: number for reason, number in counts.items() if number}
 
 
 def _screen(

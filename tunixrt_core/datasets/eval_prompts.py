@@ -11,9 +11,10 @@ from typing import Any
 
 from tunixrt_core.datasets.eval_files.columns import Asked
 from tunixrt_core.datasets.eval_files.reader import read_eval_rows
-from tunixrt_core.datasets.gates.check import EvalSet
+from tunixrt_core.datasets.gates.check import Asking, EvalSet
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset, UnreadableFile
+from tunixrt_core.util.files.regular import require_regular
 from tunixrt_core.util.hashing import file_sha256
 
 
@@ -54,19 +55,20 @@ def with_eval_file(spec: DatasetSpec, file: EvalFile | None) -> tuple[DatasetSpe
 def _sha256(file: EvalFile) -> str:
     if isinstance(file.content, bytes):
         return hashlib.sha256(file.content).hexdigest()
+    require_regular(file.content)
     try:
         return file_sha256(file.content)
     except OSError as error:
         raise UnreadableFile(f"{file.name} cannot be read: {error.strerror or error}. Check the path.") from None
 
 
-def _prompts(file: EvalFile) -> Iterator[str | None]:
+def _prompts(file: EvalFile) -> Iterator[Asking | None]:
     """What `evaluate` would ask of the file; None for a row that it would refuse."""
     source = io.BytesIO(file.content) if isinstance(file.content, bytes) else file.content
     found = 0
     for _, items in read_eval_rows(source, file.name):
         for item in items:
             found += isinstance(item, Asked)
-            yield item.prompt if isinstance(item, Asked) else None
+            yield Asking(item.prompt, item.conversation.messages) if isinstance(item, Asked) else None
     if not found:
         raise UnreadableFile(f"{file.name}: no row of it can be read, so there is nothing to compare with.")

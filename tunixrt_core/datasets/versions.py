@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,8 @@ from tunixrt_core.util.hashing import canonical_json
 class DatasetVersion:
     """A version as it is kept. `content_hash` is over the spec, without its name, and the rows.
 
-    `parent` is the number of the version before it, None on the first.
+    `parent` is the number of the version before it, None on the first. `left_out` counts matching traces that became
+    no row, by the reason; a version that was just built has it, one that is read back does not.
     """
 
     name: str
@@ -28,6 +29,7 @@ class DatasetVersion:
     eval_rows: int
     parent: int | None
     created_at: datetime
+    left_out: Mapping[str, int] | None = field(default=None, compare=False)
 
     @property
     def label(self) -> str:

@@ -29,6 +29,7 @@ from tunixrt_core.training.backend import Backend
 from tunixrt_core.training.base_model import require_same_base
 from tunixrt_core.training.trainer import Generator
 from tunixrt_core.util.files.atomic import write_json
+from tunixrt_core.util.files.space import unwritable
 from tunixrt_core.util.processes import this_process
 
 NOT_AGAIN = "Not evaluated again, the earlier answers are kept:"
@@ -40,7 +41,7 @@ class EvalPlan:
 
     manifest: RunManifest
     run_folder: RunDir
-    checkpoint: str
+    request: EvalRequest
     spec: EvalSpec
     eval_set: EvalSet
     versions: Mapping[str, int]  # of the scorers
@@ -113,7 +114,7 @@ def plan_evaluation(
     )
     train_step = run_folder.checkpoint_step(request.checkpoint) if target == "tuned" else None
     spec = EvalSpec(target=target, train_step=train_step, setup=setup, scorers=names)
-    return EvalPlan(manifest, run_folder, request.checkpoint, spec, rows, versions)
+    return EvalPlan(manifest, run_folder, request, spec, rows, versions)
 
 
 def execute_evaluation(
@@ -190,7 +191,7 @@ def _answer(plan: EvalPlan, scorers: ScorerSet, backend: Backend, report: _Repor
     """Nothing of earlier answers is touched before the model is there."""
     report.phase("loading")
     require_same_base(plan.run_folder, plan.manifest, backend.base_directory(plan.manifest))
-    checkpoints = plan.run_folder.checkpoint(plan.checkpoint) if plan.spec.target == "tuned" else None
+    checkpoints = plan.run_folder.checkpoint(plan.request.checkpoint) if plan.spec.target == "tuned" else None
     own = own_prompts(backend, plan.manifest, plan.eval_set.rows) if plan.spec.setup.prompt == "own" else None
     with closing(backend.load_generator()(plan.manifest, checkpoints, on_phase=report.phase)) as generator:
         if again or plan.folder.spec() is None:
@@ -263,9 +264,10 @@ def _reported(
 
 
 def _end(report: _Report, error: BaseException | None) -> tuple[RunStatus, str]:
+    if isinstance(error, TunixRTError):
+        return failed(report.folder, str(error))
     if error is not None:
-        message = str(error) if isinstance(error, TunixRTError) else f"{type(error).__name__}: {error}"
-        return failed(report.folder, message)
+        return failed(report.folder, unwritable(report.folder.path, error) or f"{type(error).__name__}: {error}")
     if report.folder.summary() is None:
         return RunStatus.STOPPED, "Stopped; evaluate again to resume."
     return RunStatus.SUCCEEDED, ""

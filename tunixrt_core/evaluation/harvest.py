@@ -11,11 +11,14 @@ from msgspec.structs import replace
 
 from tunixrt_core.errors import Conflict, InvalidEvaluation, InvalidTrace
 from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, Prediction
+from tunixrt_core.ingest.reasoning.split import split_reasoning
+from tunixrt_core.ingest.reasoning.steps import AUTO
 from tunixrt_core.ingest.report import RowError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.models import public_name
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.traces.conversation import NO_CONVERSATION, Call, Conversation, calls_text, conversation_of
+from tunixrt_core.traces.layout import Layout
 from tunixrt_core.traces.rendering.parse import ParsedCompletion, parse_completion
 from tunixrt_core.traces.rendering.read_calls import read_calls
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
@@ -48,7 +51,8 @@ def read_output(output: str, style: ReasoningStyle) -> ParsedCompletion:
     parsed = parse_completion(output, style)
     if parsed.answer is not None:
         return parsed
-    return ParsedCompletion(parse_completion(_MARKS.sub("\n", output), style).steps, None)
+    without = parse_completion(_MARKS.sub("\n", output), style)
+    return ParsedCompletion(without.steps, None, without.reasoning)
 
 
 def trace_of(
@@ -64,7 +68,8 @@ def trace_of(
     final_answer: str | None = None,
     conversation: Conversation = NO_CONVERSATION,
 ) -> Trace:
-    """A model's answer as a trace. `final_answer` replaces the answer of the output, or one that cannot be read.
+    """A model's answer as a trace, with the text of its reasoning as it is. `final_answer` replaces the answer of the
+    output, or one that cannot be read.
 
     Where the conversation has tools, calls at the end of the output are the trace's. Raises InvalidTrace where there is
     no final answer, or where a trace cannot hold the text.
@@ -73,9 +78,28 @@ def trace_of(
     answer = final_answer or parsed.answer
     if answer is None:
         raise InvalidTrace("final_answer", "cannot be read from the model's output; give it yourself")
-    steps = tuple(Step(i, content) for i, content in enumerate(parsed.steps))
+    steps, layout = _divided(parsed, answer, style)
     talk = replace(conversation, calls=() if final_answer else calls)
-    return Trace(prompt, steps, answer, dict(meta), system or None, reference or None, source, model, conversation=talk)
+    return Trace(
+        prompt,
+        steps,
+        answer,
+        dict(meta),
+        system or None,
+        reference or None,
+        source,
+        model,
+        layout=layout,
+        conversation=talk,
+    )
+
+
+def _divided(parsed: ParsedCompletion, answer: str, style: ReasoningStyle) -> tuple[tuple[Step, ...], Layout | None]:
+    """The steps, with the text between them. The numbered style writes its own numbers and has no such text."""
+    if style is ReasoningStyle.NUMBERED or not parsed.reasoning.strip():
+        return tuple(Step(i, content) for i, content in enumerate(parsed.steps)), None
+    split = split_reasoning(parsed.reasoning, answer, AUTO)
+    return split.steps, split.layout
 
 
 def _with_calls(output: str, style: ReasoningStyle) -> tuple[ParsedCompletion, tuple[Call, ...]]:
@@ -90,7 +114,7 @@ def _with_calls(output: str, style: ReasoningStyle) -> tuple[ParsedCompletion, t
             return parsed, ()
         parsed = read_output(before, style)
         said = parsed.answer or ""
-    return ParsedCompletion(parsed.steps, said or calls_text(calls)), calls
+    return ParsedCompletion(parsed.steps, said or calls_text(calls), parsed.reasoning), calls
 
 
 def harvest(

@@ -15,12 +15,18 @@ from tunixrt_core.errors import BrokenFile, InvalidInput
 from tunixrt_core.evaluation.sets.setup import EvalSetup
 from tunixrt_core.runs.evaluation_record import EvalRecord, Target
 from tunixrt_core.runs.record import RunStatus, Seconds
-from tunixrt_core.util.files.atomic import write_json
+from tunixrt_core.util.files.atomic import write_atomic, write_state
 from tunixrt_core.util.files.regular import open_regular, read_object, read_object_or_none
 from tunixrt_core.util.processes import process_alive
 
 if TYPE_CHECKING:
     from tunixrt_core.evaluation.sets.leaks import Leaks
+
+
+INTERRUPTED = "Its process ended; evaluate again to resume."
+NEVER_BEGAN = (
+    "It waited in the queue of a server that ended. The server queues it again when it starts; or evaluate again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +143,11 @@ class EvalDir:
         return self.path / "leaks.json"
 
     @property
+    def queued_file(self) -> Path:
+        """While it waits in a server's queue: what was requested, as of `jobs.evaluations`."""
+        return self.path / "queued.json"
+
+    @property
     def stop_file(self) -> Path:
         """The stop request: its existence stops the evaluation, from another process too."""
         return self.path / "stop"
@@ -156,9 +167,7 @@ class EvalDir:
 
     def rewrite(self, predictions: Iterable[Prediction]) -> None:
         """Replace all predictions atomically."""
-        fresh = self.predictions_file.with_suffix(".tmp")
-        fresh.write_bytes(b"".join(prediction_line(p) for p in predictions))
-        os.replace(fresh, self.predictions_file)
+        write_atomic(self.predictions_file, b"".join(prediction_line(p) for p in predictions))
 
     def spec(self) -> EvalSpec | None:
         """None where it is missing or cannot be read."""
@@ -199,11 +208,24 @@ class EvalDir:
         if not state.status.over and state.process and not process_alive(state.process):
             if self.summary() is not None:  # it waited to be answered again: the answers from before are all there
                 return replace(state, status=RunStatus.SUCCEEDED, phase="")
-            return replace(state, status=RunStatus.INTERRUPTED, message="Its process ended; evaluate again to resume.")
+            why = NEVER_BEGAN if self._shows_waiting(state) else INTERRUPTED
+            return replace(state, status=RunStatus.INTERRUPTED, message=why)
         return state
 
+    @property
+    def left_in_queue(self) -> bool:
+        """Whether it waited in the queue of a process that died, to be answered, or answered or scored again."""
+        try:
+            state = EvalState.from_dict(read_object(self.state_file) or {})
+        except (BrokenFile, ValueError):
+            return False
+        return self._shows_waiting(state) and not process_alive(state.process)
+
+    def _shows_waiting(self, state: EvalState) -> bool:
+        return state.status is RunStatus.QUEUED and os.path.lexists(self.queued_file)
+
     def write_state(self, state: EvalState) -> None:
-        write_json(self.state_file, state.to_dict())
+        write_state(self.state_file, state.to_dict())
 
     def _lines(self) -> Sequence[bytes]:
         try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from tunixrt_core.errors import InvalidEvaluation, InvalidTrace
 from tunixrt_core.runs.evaluation_record import TARGETS, Target
@@ -49,6 +52,37 @@ class Question:
             raise InvalidEvaluation(f"{error}.") from None
         if self.conversation.calls:
             raise InvalidEvaluation("calls: are what the model is to write. Leave them out, or put them into turns.")
+
+
+class AskedIn(NamedTuple):
+    """The prompt with what is around it. `system` is None where the messages hold none."""
+
+    prompt: str
+    system: str | None
+    conversation: Conversation
+
+
+def asked_in(messages: Any, tools: Any = None) -> AskedIn:
+    """What messages ask, in any form that an import reads. They end with the user's, or with the result of a tool.
+
+    `tools` are definitions, as OpenAI, Anthropic or Gemini write them. Raises InvalidEvaluation.
+    """
+    from tunixrt_core.ingest.formats.prompt_completion import prompt_of
+    from tunixrt_core.ingest.reasoning.calls import read_tools
+
+    if not isinstance(messages, Sequence) or isinstance(messages, str) or not messages:
+        raise InvalidEvaluation("messages: must be a list with at least one message. Write each as an object.")
+    try:
+        found = prompt_of(list(messages), "messages")
+    except InvalidTrace as error:
+        raise InvalidEvaluation(f"{error}.") from None
+    talk = found.conversation
+    if tools:
+        read = read_tools(tools)
+        if read is None:
+            raise InvalidEvaluation("tools: hold no definitions. Write a list of objects with `name` and `parameters`.")
+        talk = replace(talk, tools=read)
+    return AskedIn(found.prompt, found.system, talk)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,8 @@ from tunixrt_core.export.files import ExportInfo, FileType
 from tunixrt_core.export.formats import exporter_named
 from tunixrt_core.export.parquet import Columns
 from tunixrt_core.traces.rows import OPTIONAL_FIELDS, Split
+from tunixrt_core.util.files.atomic import write_atomic
+from tunixrt_core.util.files.space import cannot_write
 
 _MARK = "<!-- dataset card by Tunix RT -->"
 
@@ -67,9 +69,9 @@ def write_card(info: CardInfo, files: Sequence[CardFile], path: Path) -> Path:
     try:
         if path.exists() and _MARK not in path.read_text(encoding="utf-8", errors="replace"):
             raise OutputError(f"{path} already exists and is no dataset card. Export into another folder.")
-        path.write_text(export_card(info, files), encoding="utf-8")
+        write_atomic(path, export_card(info, files).encode())
     except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror or error}). Choose another place.") from None
+        raise cannot_write(path, error, "Choose another place.") from None
     return path
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tunixrt_core.errors import InvalidDataset, OutputError
 from tunixrt_core.export.parquet import Columns, parquet
 from tunixrt_core.util.files.atomic import write_json
+from tunixrt_core.util.files.space import cannot_write
 from tunixrt_core.util.hashing import file_sha256
 
 if TYPE_CHECKING:
@@ -133,9 +134,7 @@ def write_export(
         write_json(info.meta_path, meta | dict(more()) | ({"dataset": dict(dataset)} if dataset is not None else {}))
         return info
     except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written ({error.strerror or error}). Choose another place, or fix its permissions."
-        ) from None
+        raise cannot_write(path, error, "Choose another place, or fix its permissions.") from None
 
 
 def remove_export(path: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tunixrt_core.errors import InvalidDataset, OutputError
+from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.export.entries import ExportOptions
 from tunixrt_core.export.files import ExportInfo, FileType
+from tunixrt_core.util.files.atomic import write_atomic
+from tunixrt_core.util.files.space import cannot_write
 
 _OPENED = {
     FileType.JSONL: ("", 'DATA.open("rb")'),
@@ -58,7 +60,7 @@ def write_module(export: ExportInfo, format: str, file_type: FileType) -> Path:
         raise InvalidDataset("The data module is for the format grpo, which Tunix's own command trains on.")
     path = export.path.with_name(module_name(export.path.name))
     try:
-        path.write_text(data_module(export.path.name, file_type), encoding="utf-8")
+        write_atomic(path, data_module(export.path.name, file_type).encode())
     except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror or error}). Choose another place.") from None
+        raise cannot_write(path, error, "Choose another place.") from None
     return path

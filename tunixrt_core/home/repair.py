@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from tunixrt_core.runs.metrics import Alert, TrainMetric, read_answers, read_met
 from tunixrt_core.runs.record import Run, RunState, RunStatus
 from tunixrt_core.settings import Settings, is_strong_token
 from tunixrt_core.store.sql.reading import path_in
-from tunixrt_core.util.files.atomic import write_atomic
+from tunixrt_core.util.files.atomic import is_leftover, write_atomic
 from tunixrt_core.util.files.regular import open_regular, read_object, read_text
 
 _LINES: dict[str, Callable[[bytes], bool]] = {
@@ -235,8 +236,18 @@ def _database_files(settings: Settings) -> list[Path]:
 
 
 def _leftovers(settings: Settings) -> Iterator[_Fix]:
-    """Half-written files of processes that died."""
-    for path in sorted([*settings.home.glob(".*.tmp"), *settings.runs_dir.glob("*/.*.tmp")]):
-        pid = path.name.split(".")[-2]
-        if pid.isascii() and pid.isdigit() and not Path(f"/proc/{pid}").exists() and path.is_file():
-            yield _Fix(Finding(path, "was left by a process that died", "delete it"), path.unlink)
+    """Half-written files and folders of processes that died."""
+    exports, runs = settings.exports_dir, settings.runs_dir
+    places = [settings.home, exports, settings.drafts_dir, settings.eval_sets_dir, settings.models_dir]
+    found = {path for place in places for path in place.glob(".*.tmp")}
+    found |= {*exports.glob("*/.*.tmp"), *runs.glob("*/.*.tmp")}
+    found |= {*runs.glob("*/export/.*.tmp"), *runs.glob("*/evals/*/.*.tmp")}
+    for path in sorted(filter(is_leftover, found)):
+        yield _Fix(Finding(path, "was left by a process that died", "delete it"), partial(_delete, path))
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from tunixrt_core.ingest.formats.detect import Format
     from tunixrt_core.ingest.reader import AnyReader
 
+LONE_OBJECT = "lone_object"  # in the details of an error: the file is one object that is no row
+_DESCRIPTION = (
+    "is one object of no known format, such as the settings of a program, and was left out. Import the file alone to "
+    "see which keys it has."
+)
 _KEPT = 100  # notes of several files
 Opener = Callable[[Path | BinaryIO, str], "AnyReader"]
 
@@ -34,13 +39,15 @@ class FilesReader:
         self._opened = opened
         self._formats: list[str] = []
         self._notes = [members.note] if members.note else []
+        self._named = members.named
+        self._left_out: UnreadableFile | None = None
         self.warnings = Warnings()
         self._done_rows = self._done_bytes = 0
         self._sizes: list[int] = []
         self._over = False
         first = self._next()
         if first is None:
-            raise UnreadableFile(f"{name}: no file was named.")
+            raise self._left_out or UnreadableFile(f"{name}: no file was named.")
         self._now = first
 
     @property
@@ -101,11 +108,20 @@ class FilesReader:
             yield found
 
     def _next(self) -> AnyReader | None:
-        member: Member | None = next(self._files, None)
-        if member is None:
-            return None
+        for member in self._files:
+            try:
+                reader = self._opened(member.open(), member.name)
+            except UnreadableFile as error:
+                if self._named or not error.details.get(LONE_OBJECT):
+                    raise
+                self._left_out = error
+                self.warnings.add(f"{member.name}: {_DESCRIPTION}", 1)
+                continue
+            return self._begun(member, reader)
+        return None
+
+    def _begun(self, member: Member, reader: AnyReader) -> AnyReader:
         self._sizes.append(member.size)
-        reader = self._opened(member.open(), member.name)
         self._formats.append(reader.format)
         for warning in reader.warnings.found:
             self.warnings.add(f"{member.name}: {warning.text}", warning.first_line, warning.times)

@@ -15,6 +15,13 @@ from tunixrt_core.ingest.columns.left_out import left_out
 from tunixrt_core.ingest.columns.names import is_usual_name
 from tunixrt_core.ingest.files.containers import members
 from tunixrt_core.ingest.files.containers.excel_file import is_excel
+from tunixrt_core.ingest.files.containers.gathering import (
+    as_conversations,
+    as_one_conversation,
+    as_spans,
+    is_event,
+    is_list_of_messages,
+)
 from tunixrt_core.ingest.files.containers.wrapped import Unwrapping
 from tunixrt_core.ingest.files.lines import Source
 from tunixrt_core.ingest.files.opening import MAX_DOCUMENT_BYTES, MAX_LINE_BYTES, begin_rows, open_source, zip_of
@@ -24,10 +31,13 @@ from tunixrt_core.ingest.files.rows import RawRow, parsed
 from tunixrt_core.ingest.formats.detect import FORMATS, Detected, Format, detect_format, format_named
 from tunixrt_core.ingest.formats.fields import Options
 from tunixrt_core.ingest.formats.mapping import ColumnMapping
-from tunixrt_core.ingest.many import FilesReader
+from tunixrt_core.ingest.many import LONE_OBJECT, FilesReader
 from tunixrt_core.ingest.reasoning.steps import AUTO, Rule
+from tunixrt_core.ingest.reasoning.turn import role_of
 from tunixrt_core.ingest.report import unit_of
 from tunixrt_core.ingest.trace_reader import TraceReader
+from tunixrt_core.traces.conversation import ROLES
+from tunixrt_core.util.files.disks import require_answer
 
 DETECT_ROWS = 20
 _DETECT_BYTES = 16 << 20
@@ -92,6 +102,7 @@ def _read_path(source: Path | BinaryIO, name: str, rules: Rules) -> AnyReader:
 
 
 def _is_directory(path: Path) -> bool:
+    require_answer(path)
     try:
         return path.is_dir()
     except OSError:
@@ -137,7 +148,10 @@ def _opened_rows(
     field: str | None,
 ) -> tuple[list[RawRow], Container, Iterator[RawRow], list[str]]:
     """The first rows, parsed, and those that follow; where an object holds the rows, those inside of it."""
-    first, objects = _first_rows(rows)
+    first, rows, note = _gathered(*_first_rows(rows), rows, container)
+    if note:
+        return first, container, rows, [note]
+    objects = [found for row in first if (found := row.object) is not None]
     forms = [*([form] if form else []), *FORMATS.values()]
     unwrapping = Unwrapping(name, lambda row: any(one.matches(arranger.prepared(row)) for one in forms), field)
     if container not in ("json", "jsonl") or not objects or not unwrapping.applies(objects[0]):
@@ -147,8 +161,31 @@ def _opened_rows(
         first.append(more)
     on_one_line = is_one and b"\n" not in (first[0].data or b"")
     inner = unwrapping.rows(chain(first, rows), is_one=is_one)
-    first, _ = _first_rows(inner)
-    return first, "json_rows" if on_one_line else container, inner, [f"Rows are read from {unwrapping.where}."]
+    first, inner, note = _gathered(*_first_rows(inner), inner, container)
+    notes = [f"Rows are read from {unwrapping.where}.", *([note] if note else [])]
+    return first, "json_rows" if on_one_line else container, inner, notes
+
+
+def _gathered(
+    first: list[RawRow], objects: list[dict[str, Any]], rows: Iterator[RawRow], container: Container
+) -> tuple[list[RawRow], Iterator[RawRow], str]:
+    """The first rows and the others, put together where the file holds parts of rows; a note says so."""
+    made, note = None, ""
+    if not objects and any(is_list_of_messages(row, _is_message) for row in first):
+        made, note = as_conversations(chain(first, rows), _is_message), "Each row is a list of messages."
+    elif objects and any(map(is_event, objects)):
+        made, note = as_spans(chain(first, rows)), "The messages of a span, logged one by one, are read as one row."
+    elif container == "json" and len(objects) == len(first) > 1 and all(map(_is_message, objects)):
+        made, note = as_one_conversation(chain(first, rows)), "The file is read as the messages of one conversation."
+    if made is None:
+        return first, rows, ""
+    return _first_rows(made)[0], made, note
+
+
+def _is_message(value: Any) -> bool:
+    """Whether it is a message of a conversation; rows have other columns beside the role."""
+    role = role_of(value)
+    return role in ROLES and not {"messages", "prompt", "completion", "chosen"} & value.keys()
 
 
 def _first_rows(rows: Iterator[RawRow]) -> tuple[list[RawRow], list[dict[str, Any]]]:
@@ -174,7 +211,9 @@ def _detect(
     try:
         return detect_format([arranger.prepared(row) for row in objects])
     except UnreadableFile as error:
-        raise UnreadableFile(f"{name}: {error}") from None
+        is_json = container == "json" or (container == "jsonl" and name.lower().endswith(".json"))
+        is_lone = is_json and len(objects) == len(first) == 1
+        raise UnreadableFile(f"{name}: {error}", details={LONE_OBJECT: True} if is_lone else None) from None
 
 
 def _why_nothing(first: list[RawRow], container: Container) -> str:

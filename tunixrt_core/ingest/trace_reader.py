@@ -20,6 +20,7 @@ from tunixrt_core.ingest.formats.detect import FORMATS, Detected, Format
 from tunixrt_core.ingest.formats.fields import Item, Options
 from tunixrt_core.ingest.formats.verdicts import has_verdict, judged
 from tunixrt_core.ingest.reasoning.lookalikes import mark_unread
+from tunixrt_core.ingest.reasoning.turns import is_partly_trained
 from tunixrt_core.ingest.report import Read, RowError, Warnings, unit_of
 from tunixrt_core.traces.scores import ScoredTrace
 from tunixrt_core.traces.trace import Trace
@@ -28,8 +29,14 @@ _UNREAD = (
     "is in the answer, looks like a mark of the reasoning and was read as text. Name your own pair of marks with "
     "--think-tags OPEN CLOSE."
 )
+_PARTLY = (
+    "A turn is marked as trained in parts (train_detail), but whole turns are trained; the marks stay in `meta`. Leave "
+    "the turn out with `train: false`, or write its trained part alone."
+)
 _NOTHING = "The row holds no messages of a model and gives no trace."
-_CHATS = frozenset({"messages", "sharegpt", "preference", "prompt_completion", "harmony"})  # that one file may mix
+_CHATS = frozenset(
+    {"messages", "sharegpt", "preference", "prompt_completion", "chat_text", "harmony"}
+)  # that one file may mix
 
 
 class TraceReader:
@@ -156,8 +163,12 @@ class TraceReader:
     def _warn(self, line: int, found: Sequence[Read]) -> None:
         for item in found:
             trace = item.trace if isinstance(item, ScoredTrace) else item
-            if isinstance(trace, Trace) and (mark := mark_unread(trace)):
+            if not isinstance(trace, Trace):
+                continue
+            if mark := mark_unread(trace):
                 self.warnings.add(f"{mark} {_UNREAD}", line)
+            if "message_keys" in trace.meta and _is_partly_trained(trace.meta["message_keys"]):
+                self.warnings.add(_PARTLY, line)
 
     def _items(self, value: dict[str, Any], arranged: Arranged | InvalidTrace | None, line: int) -> list[Item]:
         if isinstance(arranged, InvalidTrace):
@@ -192,6 +203,12 @@ def _read_items(form: Format, row: dict[str, Any], options: Options, arranged: A
         items = [fault]
     # a pair names the hash of its other side, so the traces must be final
     return judged(items if arranged is None else finished(arranged, items), form.NAME)
+
+
+def _is_partly_trained(keys: Any) -> bool:
+    """Whether a message of the row is, by what is kept of its keys."""
+    held = keys.values() if isinstance(keys, Mapping) else ()
+    return any(isinstance(more, Mapping) and is_partly_trained(more) for more in held)
 
 
 def _reason(fault: InvalidTrace, row: RawRow) -> str:

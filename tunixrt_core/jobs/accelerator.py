@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tunixrt_core.errors import Busy, OutputError
+from tunixrt_core.errors import Busy
 from tunixrt_core.util.files.private import make_private
+from tunixrt_core.util.files.space import cannot_write
 from tunixrt_core.util.processes import process_alive, this_process
 
 _POLL_SECONDS = 0.5
@@ -61,7 +62,7 @@ class Accelerator:
             make_private(self._file.parent)
             handle = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise OutputError(f"The lock {self._file} cannot be made ({error.strerror or error}).") from None
+            raise cannot_write(self._file, error, "Fix the permissions of the home.") from None
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

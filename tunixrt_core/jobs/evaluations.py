@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from tunixrt_core.errors import Conflict, StoreError
 from tunixrt_core.evaluation.execution import EvalPlan, execute_evaluation, execute_scoring, failed
@@ -14,6 +15,7 @@ from tunixrt_core.jobs.registry.runs import Registry
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.processes import this_process
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ class QueuedEvaluations:
         if not record.status.over:
             return record
         folder = EvalDir.of(record)
+        write_json(folder.queued_file, {"score_again": True})
         folder.write_state(EvalState(process=this_process()))
 
         def work(on_state: Callable[[EvalState], None], stop: threading.Event) -> None:
@@ -64,7 +67,32 @@ class QueuedEvaluations:
         self._registry.evals.mirror(record.id, folder)
         return self._submit(record, work)
 
+    def left_in_queue(self) -> Iterator[EvalDir]:
+        """The folders of evaluations that waited in the queue of a server that was killed."""
+        for run in self._registry.folders().values():
+            for file in run.evals.glob("*/queued.json"):
+                if (folder := EvalDir(file.parent)).left_in_queue:
+                    yield folder
+
+    def refuse(self, eval_id: str, folder: EvalDir, why: str) -> None:
+        """Write down why an evaluation that waited cannot be queued again."""
+        folder.queued_file.unlink(missing_ok=True)
+        status, message = failed(folder, why)
+        folder.write_state(EvalState(status=status, message=message))
+        self._registry.evals.get(eval_id)  # its row follows the folder
+
     def _queue(self, run_id: str, plan: EvalPlan, again: bool) -> EvalRecord:
+        plan.folder.path.mkdir(parents=True, exist_ok=True)
+        file = plan.request.eval_file
+        # absolute, as a server may be started again in another folder
+        request = plan.request if file is None else replace(plan.request, eval_file=file.expanduser().absolute())
+        asked = {
+            "target": plan.spec.target,
+            "prompt": plan.spec.setup.prompt,
+            "request": request.to_dict(),
+            "again": again,
+        }
+        write_json(plan.folder.queued_file, asked)
         plan.show_queued()
 
         def work(on_state: Callable[[EvalState], None], stop: threading.Event) -> None:
@@ -84,14 +112,19 @@ class QueuedEvaluations:
                 # a database that is busy with a long import must not end an evaluation; the folder holds the truth
                 log.warning("status of %s not mirrored: %s", record.id, error)
 
+        def begin(stop: threading.Event) -> None:
+            folder.queued_file.unlink(missing_ok=True)
+            work(mirror, stop)
+
         def ended(status: RunStatus, message: str) -> None:
+            folder.queued_file.unlink(missing_ok=True)
             state = EvalState(status=status, message=message)
             folder.write_state(state)
             mirror(state)
 
         self._jobs.submit(
             WaitingJob(record.id, record.run_id, KIND),
-            lambda stop: work(mirror, stop),
+            begin,
             dropped=lambda: ended(*_dropped(folder)),
             failed=lambda message: ended(*failed(folder, message)),
         )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from tunixrt_core.errors import Busy, Conflict, NotFound
 from tunixrt_core.evaluation.model_card import model_card
@@ -25,10 +30,34 @@ from tunixrt_core.training.model_export import (
     ModelExportState,
     folder_name,
 )
+from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.files.regular import read_object_or_none
 from tunixrt_core.util.latest import Latest
+from tunixrt_core.util.processes import process_alive, this_process
 
 KIND = "export"
+
+
+log = logging.getLogger(__name__)
+
+
+class _Queued(msgspec.Struct):
+    """The content of a file of a waiting export."""
+
+    id: str
+    process: str
+    checkpoint: str
+    options: ModelExportOptions
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedExport:
+    """An export that waited in the queue of a server that was killed, and the file that says so."""
+
+    id: str
+    file: Path
+    checkpoint: str
+    options: ModelExportOptions
 
 
 class QueuedExports:
@@ -39,11 +68,17 @@ class QueuedExports:
         self._states: Latest[ModelExportState] = Latest(KIND)
 
     def start(
-        self, run: Run, manifest: RunManifest, options: ModelExportOptions, checkpoint: str = "last"
+        self,
+        run: Run,
+        manifest: RunManifest,
+        options: ModelExportOptions,
+        checkpoint: str = "last",
+        export_id: str | None = None,
     ) -> ModelExportState:
         """Queue one into the run's folder; a waiting or running one of the same run and layout is returned instead.
 
-        Raises Busy for a run that is not over, Conflict where that layout was exported already.
+        `export_id` is that of one that is queued again. Raises Busy for a run that is not over, Conflict where that
+        layout was exported already.
         """
         if not run.status.over:
             raise Busy(f"{run.id} is {run.status}; export it when it is over.")
@@ -53,17 +88,30 @@ class QueuedExports:
         def make() -> ModelExportState:
             if os.path.lexists(target):
                 raise Conflict(f"{run.id} was exported to {target} already. Move that directory away to export again.")
-            return ModelExportState(f"exp-{uuid.uuid4().hex[:8]}", run.id, options.layout)
+            return ModelExportState(export_id or f"exp-{uuid.uuid4().hex[:8]}", run.id, options.layout)
 
         state, is_new = self._states.add(
             make, unless=lambda known: (known.run_id, known.layout) == (run.id, options.layout)
         )
         if not is_new:
             return state
+        queued = queued_file(folder, options.layout)
+        queued.parent.mkdir(exist_ok=True)
+        asked = {"id": state.id, "process": this_process(), "checkpoint": checkpoint, "options": asdict(options)}
+        write_json(queued, asked)
+
+        def work(stop: threading.Event) -> None:
+            queued.unlink(missing_ok=True)
+            self._work(state.id, manifest, folder, target, options, checkpoint)
+
+        def dropped() -> None:
+            queued.unlink(missing_ok=True)
+            self._end(state.id, RunStatus.STOPPED, "Stopped before it began.")
+
         self._jobs.submit(
             WaitingJob(state.id, run.id, KIND),
-            lambda stop: self._work(state.id, manifest, folder, target, options, checkpoint),
-            dropped=lambda: self._end(state.id, RunStatus.STOPPED, "Stopped before it began."),
+            work,
+            dropped=dropped,
             failed=lambda message: self._end(state.id, RunStatus.FAILED, message),
         )
         return state
@@ -100,6 +148,27 @@ class QueuedExports:
 
     def _end(self, export_id: str, status: RunStatus, message: str = "", report: dict[str, Any] | None = None) -> None:
         self._states.change(export_id, status=status, message=message, phase="", report=report)
+
+
+def queued_file(folder: RunDir, layout: ExportLayout) -> Path:
+    """The file of an export while it waits in a server's queue: its id, process, checkpoint and options."""
+    return folder.path / "export" / f"{folder_name(layout)}.queued.json"
+
+
+def left_in_queue(folder: RunDir) -> Iterator[QueuedExport]:
+    """The exports of a run that waited in the queue of a server that was killed."""
+    for layout in ExportLayout:
+        file = queued_file(folder, layout)
+        loaded = read_object_or_none(file)
+        if loaded is None:
+            continue
+        try:
+            found = msgspec.convert(loaded, _Queued)
+        except msgspec.ValidationError as error:
+            log.warning("%s is not queued again: %s", file, error)
+            continue
+        if found.options.layout is layout and not process_alive(found.process):
+            yield QueuedExport(found.id, file, found.checkpoint, found.options)
 
 
 def folder_of(folder: RunDir, layout: ExportLayout) -> Path:

@@ -14,6 +14,7 @@ from tunixrt_core.errors import NotFound, ShuttingDown, StoreError, TunixRTError
 from tunixrt_core.jobs.accelerator import Accelerator, Hold, Holder
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.util.files.atomic import write_json
+from tunixrt_core.util.files.space import unwritable
 from tunixrt_core.util.processes import this_process
 
 if TYPE_CHECKING:
@@ -59,6 +60,30 @@ class _Job:
     stop: StopRequest = field(default_factory=StopRequest)
 
 
+def show_waiting(
+    manifest: RunManifest, folder: RunDir, *, allow: Iterable[str] = (), request_id: str | None = None
+) -> None:
+    """Make the folder of a run show `queued`, and its manifest; of a resume not before its first new train step.
+
+    What is needed to queue it again after a kill is written before its state, the request id with it.
+    """
+    folder.create()
+    resumes = folder.before_resume() is not None
+    if not resumes:
+        folder.write_manifest(manifest.to_yaml())
+    waiting = {"allow": sorted(allow), "manifest": manifest.to_dict() if resumes else None, "request": request_id}
+    write_json(folder.queued_file, waiting)
+    folder.write_queued()
+
+
+def shows_waiting(folder: RunDir) -> bool:
+    """Whether the folder shows that the run waits for this process."""
+    if not folder.queued_file.exists():
+        return False
+    state = folder.state()
+    return not state.status.over and state.process == this_process()
+
+
 class JobManager:
     """The queue and its worker thread. The thread starts with the first job and ends with the process.
 
@@ -82,17 +107,13 @@ class JobManager:
         self._hooks.append(hook)
 
     def submit_training(self, run_id: str, manifest: RunManifest, folder: RunDir, *, allow: Iterable[str] = ()) -> None:
-        """Queue a run. Its folder shows `queued` at once; its manifest too, or at the first new train step of a resume.
+        """Queue a run whose folder shows that it waits, as of `show_waiting`, and show it where it does not.
 
         `allow` are codes of findings that must not block it.
         """
-        folder.create()
         allowed = sorted(allow)
-        resumes = folder.before_resume() is not None
-        if not resumes:
-            folder.write_manifest(manifest.to_yaml())
-        folder.write_queued()
-        write_json(folder.queued_file, {"allow": allowed, "manifest": manifest.to_dict() if resumes else None})
+        if not shows_waiting(folder):
+            show_waiting(manifest, folder, allow=allowed)
 
         def work(stop: threading.Event) -> None:
             from tunixrt_core.training.execution import execute_training
@@ -226,7 +247,7 @@ class JobManager:
                 job.failed(str(error))
             except Exception as error:  # the worker's outermost frame: one bad job must not end the queue
                 log.exception("job for %s failed", job.about.run)
-                job.failed(f"{type(error).__name__}: {error}")
+                job.failed(unwritable(None, error) or f"{type(error).__name__}: {error}")
             finally:
                 if held:
                     held.release()

@@ -8,11 +8,13 @@ import orjson
 
 from tunixrt_core.errors import InvalidManifest
 from tunixrt_core.manifest.sections import DataSection
+from tunixrt_core.util.files.disks import require_answer
 from tunixrt_core.util.hashing import file_sha256
 
 
 def describe_data(path: Path) -> DataSection:
     """The data section of a Tunix SFT JSONL file: its hash and its rows by split. Raises InvalidManifest."""
+    require_answer(path)
     if not path.is_file():
         raise InvalidManifest("dataset_path", f"there is no file {path}; export a dataset version first")
     counts = {"train": 0, "eval": 0}
@@ -48,6 +50,7 @@ def locate_data(data: DataSection, beside: Path) -> DataSection:
     """The section with the absolute path of its file: as written, or of the same name in `beside`."""
     named = Path(data.path).expanduser()
     for candidate in (beside / named, named, beside / named.name):
+        require_answer(candidate)
         if candidate.is_file():
             return data.model_copy(update={"path": str(candidate.resolve())})
     raise InvalidManifest("data.path", f"there is no file {named}, nor {named.name} beside the manifest")
@@ -56,6 +59,7 @@ def locate_data(data: DataSection, beside: Path) -> DataSection:
 def check_data_unchanged(data: DataSection) -> None:
     """Raises InvalidManifest where the data file is missing or is not the one that the manifest was made for."""
     path = Path(data.path)
+    require_answer(path)
     if not path.is_file():
         raise InvalidManifest("data.path", f"there is no file {path}; copy it there, or build the manifest again")
     if file_sha256(path) != data.sha256:

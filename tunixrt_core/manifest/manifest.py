@@ -40,6 +40,7 @@ from tunixrt_core.manifest.training_sections import (
     ScheduleSection,
 )
 from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.util.files.disks import require_answer
 from tunixrt_core.util.files.places import check_path_text
 from tunixrt_core.util.files.regular import read_text
 from tunixrt_core.util.files.yaml import MOST_BYTES, NotYaml, load_yaml
@@ -191,6 +192,12 @@ def make_manifest(
     return RunManifest.from_dict(values)
 
 
+def manifest_without_data(model_id: str, hyperparams: Mapping[str, Any]) -> RunManifest:
+    """A manifest of a model with its preset and no data, for estimates. Raises as make_manifest."""
+    data = DataSection(path="none", sha256="0" * 64, rows=1, train_rows=1)
+    return make_manifest(data, model_id, "none", hyperparams)
+
+
 def change_manifest(manifest: RunManifest, changes: Mapping[str, Any], **other: Any) -> RunManifest:
     """A copy with hyperparameters, by flat name, and `other` keys of the manifest changed.
 
@@ -211,6 +218,8 @@ def check_model_id(model_id: str) -> None:
         raise InvalidManifest("model_id", str(error)) from None
     path_like = model_id.startswith((".", "~")) or "/" in model_id or "\\" in model_id
     looks_like_path = path_like and parse_model_name(model_id) is None
+    if looks_like_path:
+        require_answer(Path(model_id).expanduser())
     if looks_like_path and not (Path(model_id).expanduser() / "config.json").is_file():
         raise InvalidManifest(
             "model_id", f"there is no model in {model_id}: a directory with config.json and *.safetensors is needed"

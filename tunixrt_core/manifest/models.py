@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from tunixrt_core.util.files.disks import require_answer
+
 # Models that tunix_backend.tiny writes; their names are here because a manifest is made without Tunix too.
 BUILTIN_MODEL_IDS = ("tiny", "tiny-micro")
 
@@ -48,11 +50,15 @@ def parse_model_name(reference: str) -> HubName | KaggleName | None:
 
 
 def model_directory(reference: str, models_dir: Path) -> Path | None:
-    """The path of a model on this machine; None if it is missing. A built-in one is written on first use."""
+    """The path of a model on this machine; None if it is missing. A built-in one is written on first use.
+
+    Raises UnreadableFile for one in a network folder that is stuck.
+    """
     if reference in BUILTIN_MODEL_IDS:
         return models_dir / reference
     path, name = Path(reference).expanduser(), parse_model_name(reference)
     found = (path.absolute(), models_dir / (name.directory if name else path))
+    require_answer(found[0])
     return next((each for each in found if (each / "config.json").is_file()), None)
 
 

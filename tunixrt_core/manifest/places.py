@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tunixrt_core.errors import BrokenFile, InvalidEvaluation, InvalidManifest
+from tunixrt_core.errors import BrokenFile, InvalidEvaluation, InvalidManifest, UnreadableFile
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.models import model_directory
 from tunixrt_core.settings import Settings
+from tunixrt_core.util.files.disks import require_answer
 from tunixrt_core.util.files.places import Places
 from tunixrt_core.util.files.regular import open_regular
 
@@ -37,6 +38,7 @@ def check_places(manifest: RunManifest, settings: Settings) -> None:
 
 def check_eval_file(path: Path, settings: Settings) -> None:
     """Raises InvalidEvaluation for an eval file out of the home and the allowed folders, or no regular file."""
+    require_answer(path.expanduser())
     if not Places((settings.home, *settings.allow)).hold(path.expanduser()):
         raise InvalidEvaluation(f"eval_file: {path} is outside of the home and of the allowed folders. {_HOW}.")
     try:
@@ -48,6 +50,10 @@ def check_eval_file(path: Path, settings: Settings) -> None:
 
 
 def _check_reading(key: str, path: Path, places: Places) -> None:
+    try:
+        require_answer(path)
+    except UnreadableFile as error:
+        raise InvalidManifest(key, str(error).rstrip(".")) from None
     if not places.hold(path):
         raise InvalidManifest(key, f"{path} is outside of the home and of the allowed folders. {_HOW}")
 

@@ -9,6 +9,7 @@ from typing import Any
 from tunixrt_core.errors import BrokenFile
 from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
 from tunixrt_core.traces.rendering.chats import CHAT_FORMAT_OF_FAMILY, ChatFormat
+from tunixrt_core.util.files.disks import require_answer
 from tunixrt_core.util.files.regular import read_text
 
 _ALL: dict[str, Any] = {"batch_size": 4, "packing": True, "max_seq_length": 1024, "epochs": 2}
@@ -43,8 +44,12 @@ def preset(model_id: str, method: str | None = None) -> dict[str, Any]:
 
 
 def guess_chat_format(model_id: str) -> ChatFormat:
-    """From the chat template or the type in a model's directory, else from its name; ChatML if neither decides."""
+    """From the chat template or the type in a model's directory, else from its name; ChatML if neither decides.
+
+    Raises UnreadableFile for a directory in a network folder that is stuck.
+    """
     folder = Path(model_id).expanduser()
+    require_answer(folder)
     template = _chat_template(folder)
     for chat, marks in _MARKS.items():
         if all(mark in template for mark in marks):

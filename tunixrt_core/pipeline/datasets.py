@@ -85,7 +85,9 @@ class Datasets:
         scores = self._store.datasets.scores(spec.by) if spec.by and spec.selection != "stratified" else {}
         made = build(spec, self._candidates(spec), Tools(read, eval_set, beat), told, scores)
         beat()
-        return self._keep(spec, made)
+        negative = self.left_out(spec)
+        reasons = ({"negative example": int(negative)} if negative else {}) | made.left_out
+        return replace(self._keep(spec, made), left_out=reasons)
 
     def start_build(
         self, spec: DatasetSpec, *, eval_file: EvalFile | None = None, request_id: str | None = None

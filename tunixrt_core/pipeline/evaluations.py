@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.errors import Busy, Conflict
 from tunixrt_core.evaluation.predictions import EvalDir, EvalState, Prediction
 from tunixrt_core.evaluation.sets.setup import EvalRequest
-from tunixrt_core.runs.evaluation_record import TARGETS, EvalRecord, Target
+from tunixrt_core.runs.evaluation_record import TARGETS, EvalRecord, PromptForm, Target
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.util.files.atomic import write_atomic
+from tunixrt_core.util.files.regular import read_object
 from tunixrt_core.util.hashing import sha256_hex
 from tunixrt_core.util.once import made_once
 
 if TYPE_CHECKING:
+    from tunixrt_core.evaluation.execution import EvalPlan
     from tunixrt_core.evaluation.results.comparison import Comparison
     from tunixrt_core.evaluation.results.leaderboard import Leaderboard
     from tunixrt_core.evaluation.sets.leaks import Leaks
     from tunixrt_core.evaluation.sets.report import EvalFileReport
     from tunixrt_core.ingest.report import ImportReport
     from tunixrt_core.jobs.evaluations import QueuedEvaluations
+    from tunixrt_core.jobs.left import Left
     from tunixrt_core.jobs.queue import JobManager
     from tunixrt_core.jobs.registry.runs import Registry
     from tunixrt_core.jobs.requests import Requests
+    from tunixrt_core.manifest.manifest import RunManifest
     from tunixrt_core.pipeline.traces import Traces
     from tunixrt_core.settings import Settings
     from tunixrt_core.store.store import Store
@@ -107,13 +112,55 @@ class Evaluations:
     ) -> list[EvalRecord]:
         from tunixrt_core.evaluation.execution import plan_evaluations
 
+        return self._queue(
+            run_id, lambda manifest, folder: plan_evaluations(manifest, folder, targets, request), again=again
+        )
+
+    def _queue(
+        self, run_id: str, plan: Callable[[RunManifest, RunDir], list[EvalPlan]], *, again: bool
+    ) -> list[EvalRecord]:
         with self._starting:
             run, manifest = self._registry.whole(run_id)
             if not run.status.over:
                 raise Busy(f"{run.id} is {run.status}; evaluate it when it is over.")
-            folder = RunDir(Path(run.directory))
-            plans = plan_evaluations(manifest, folder, targets, request)
-            return self._queued.queue(run.id, plans, again=again)
+            return self._queued.queue(run.id, plan(manifest, RunDir(Path(run.directory))), again=again)
+
+    def left_in_queue(self) -> list[Left]:
+        """The evaluations that waited when the server of this home was killed."""
+        from tunixrt_core.jobs.left import Left
+
+        runs = {folder.path: run_id for run_id, folder in self._registry.folders().items()}
+        left = []
+        for folder in self._queued.left_in_queue():
+            run_id = runs[folder.path.parent.parent]
+            eval_id = f"{run_id}-{folder.path.name}"
+            left.append(
+                Left(
+                    eval_id,
+                    folder.state_file.lstat().st_mtime_ns,
+                    partial(self._queue_again, run_id, eval_id, folder),
+                    partial(self._queued.refuse, eval_id, folder),
+                )
+            )
+        return left
+
+    def _queue_again(self, run_id: str, eval_id: str, folder: EvalDir) -> None:
+        queued = read_object(folder.queued_file) or {}
+        if queued.get("score_again"):
+            self.score_again(eval_id)
+            return
+        from tunixrt_core.evaluation.execution import plan_evaluation
+
+        request = EvalRequest.from_dict(queued.get("request", {}))
+        target: Target = "tuned" if queued.get("target") == "tuned" else "base"
+        prompt: PromptForm = "own" if queued.get("prompt") == "own" else "run"
+        (record,) = self._queue(
+            run_id,
+            lambda manifest, folder: [plan_evaluation(manifest, folder, target, request, prompt=prompt)],
+            again=bool(queued.get("again")),
+        )
+        if record.id != eval_id:
+            raise Conflict(f"{run_id} was trained since {eval_id} was queued. Evaluate again.")
 
     def score_again(self, eval_id: str) -> EvalRecord:
         """Queue a new scoring of an evaluation's answers, such as by newer versions of its scorers.

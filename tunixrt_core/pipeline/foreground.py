@@ -17,6 +17,7 @@ from tunixrt_core.evaluation.questions import Answered, Question
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.jobs.accelerator import Accelerator, Holder
 from tunixrt_core.jobs.model_exports import execute_export
+from tunixrt_core.jobs.slices import SliceReports
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest, load_run_manifest
 from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
@@ -58,6 +59,7 @@ class Foreground:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._backend = TunixBackend(settings.models_dir, settings.compiled_dir)
+        self.slices = SliceReports(settings.models_dir, settings.slices_dir)
 
     def require(self) -> None:
         """Raises TunixMissing where training is not possible on this machine."""

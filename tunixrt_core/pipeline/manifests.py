@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.errors import InvalidManifest, ModelError, NotFound
 from tunixrt_core.jobs.dry_runs import DryRuns
+from tunixrt_core.jobs.slices import SliceReports
 from tunixrt_core.manifest.data_file import describe_data
 from tunixrt_core.manifest.manifest import RunManifest, make_manifest
 from tunixrt_core.manifest.places import check_places
 from tunixrt_core.manifest.variants import Variant, make_variant
+from tunixrt_core.training.ahead.costs import STEPS, SliceReport, StepKind
 from tunixrt_core.training.execution import run_folder_of
 from tunixrt_core.training.pace import Pace, pace_for
 from tunixrt_core.util.host import device_kind
+from tunixrt_core.util.tasks import Task
 
 if TYPE_CHECKING:
     from tunixrt_core.jobs.queue import JobManager
@@ -50,6 +53,7 @@ class Manifests:
         self._datasets = datasets
         self._exports = exports
         self.dry_runs = DryRuns(jobs)
+        self.slices = SliceReports(settings.models_dir, settings.slices_dir)
 
     def build(
         self,
@@ -147,6 +151,17 @@ class Manifests:
         state = self.dry_runs.get(dry_run_id)
         self._jobs.stop(state.id)
         return state
+
+    def start_slice_report(
+        self, manifest: RunManifest, name: str, kinds: tuple[StepKind, ...] = STEPS, *, whole: bool = True
+    ) -> Task[SliceReport]:
+        """Compile the steps of a manifest for a TPU slice in the background: memory, work and bounds.
+
+        Raises InvalidSlice for an unknown slice, ModelError, and CompilerMissing or TunixMissing where nothing can
+        be compiled here.
+        """
+        check_places(manifest, self._settings)
+        return self.slices.start(manifest, name, kinds, whole=whole)
 
 
 def _run_name(model_id: str, dataset: Mapping[str, Any] | None) -> str:

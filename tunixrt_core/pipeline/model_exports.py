@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tunixrt_core.jobs.model_exports import QueuedExports, exported_file, exported_models
+from tunixrt_core.jobs.left import Left
+from tunixrt_core.jobs.model_exports import (
+    QueuedExport,
+    QueuedExports,
+    exported_file,
+    exported_models,
+    left_in_queue,
+)
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.training.model_export import ExportedModel, ExportLayout, ModelExportOptions, ModelExportState
 
@@ -50,6 +58,19 @@ class ModelExports:
             find=lambda kept: self._exports.find(kept["export"]),
         )
 
+    def left_in_queue(self) -> list[Left]:
+        """The exports that waited when the server of this home was killed. They keep their ids."""
+        left = []
+        for run_id, folder in self._registry.folders().items():
+            for queued in left_in_queue(folder):
+                submit = partial(self._queue_again, run_id, queued)
+                since = queued.file.lstat().st_mtime_ns
+                left.append(Left(queued.id, since, submit, partial(_give_up, queued)))
+        return left
+
+    def _queue_again(self, run_id: str, queued: QueuedExport) -> None:
+        self._exports.start(*self._registry.whole(run_id), queued.options, queued.checkpoint, queued.id)
+
     def get(self, export_id: str) -> ModelExportState:
         """The state of an export, and its report when it succeeded. Raises NotFound."""
         return self._exports.get(export_id)
@@ -65,3 +86,8 @@ class ModelExports:
     def file(self, run_id: str, layout: ExportLayout, name: str) -> Path:
         """One file of an export in a run's folder. Raises NotFound."""
         return exported_file(RunDir(Path(self._registry.run(run_id).directory)), layout, name)
+
+
+def _give_up(queued: QueuedExport, why: str) -> None:
+    """An export that cannot be queued again is forgotten; the log says why."""
+    queued.file.unlink(missing_ok=True)

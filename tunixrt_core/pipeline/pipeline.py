@@ -17,6 +17,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from tunixrt_core.errors import TunixMissing
 from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.registry.runs import Registry
@@ -134,6 +135,21 @@ class Pipeline:
 
         return Drafts(self.settings.drafts_dir)
 
+    def queue_again(self) -> list[str]:
+        """Queue the runs, evaluations and exports of models that waited when the server of this home was killed, in
+        their order. Returns their ids; none without Tunix.
+        """
+        from tunixrt_core.jobs.left import queue_again
+
+        left = [*self.runs.left_in_queue(), *self.evaluations.left_in_queue(), *self.model_exports.left_in_queue()]
+        if not left:
+            return []
+        try:
+            self.jobs.backend.require()
+        except TunixMissing:
+            return []
+        return queue_again(left)
+
     def __enter__(self) -> Self:
         return self
 
@@ -147,6 +163,8 @@ class Pipeline:
             self.traces.close(_UPKEEP_SECONDS)
         if "datasets" in used:
             self.datasets.builds.close()
+        if "manifests" in used:
+            self.manifests.slices.close(_UPKEEP_SECONDS)
         if "home" in used:
             self.home.upkeep.close(_UPKEEP_SECONDS)
         self.jobs.close()

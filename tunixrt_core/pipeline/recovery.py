@@ -6,13 +6,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from tunixrt_core.errors import OutputError
 from tunixrt_core.home.diagnostics import diagnostics, file_name
 from tunixrt_core.home.doctor import Check, checks
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.backup import Copy
 from tunixrt_core.store.backup import restore as restore_store
 from tunixrt_core.util.files.atomic import write_atomic
+from tunixrt_core.util.files.space import cannot_write
 
 
 def check_machine(settings: Settings) -> list[Check]:
@@ -26,7 +26,7 @@ def write_diagnostics(settings: Settings, path: Path | None = None, environ: Map
     try:
         write_atomic(target, b"".join(diagnostics(settings, environ)))
     except OSError as error:
-        raise OutputError(f"{target} cannot be written ({error.strerror or error}). Name another place.") from None
+        raise cannot_write(target, error, "Name another place.") from None
     return target
 
 

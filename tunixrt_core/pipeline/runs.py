@@ -16,6 +16,7 @@ from tunixrt_core.util.once import made_once
 
 if TYPE_CHECKING:
     from tunixrt_core.evaluation.run_summary import RunSummary
+    from tunixrt_core.jobs.left import Left
     from tunixrt_core.jobs.queue import JobManager
     from tunixrt_core.jobs.registry.runs import Registry
     from tunixrt_core.jobs.requests import Requests
@@ -151,9 +152,9 @@ class Runs:
         """
         return self._starts.rate_change(run_id, train_steps, epochs, schedule)
 
-    def queue_again(self) -> list[Run]:
-        """Queue the runs that waited when the server of this home was killed, in their order. None without Tunix."""
-        return self._starts.queue_again()
+    def left_in_queue(self) -> list[Left]:
+        """The runs that waited, to be started or resumed, when the server of this home was killed."""
+        return list(self._starts.left_in_queue())
 
     def stop(self, run_id: str) -> Run:
         """Ask a run to stop: it ends after the current train step and keeps a checkpoint. Raises Conflict if over."""

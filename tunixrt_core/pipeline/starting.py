@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.errors import Conflict, InvalidManifest, TunixMissing
-from tunixrt_core.jobs.queue import JobManager
+from tunixrt_core.errors import Conflict
+from tunixrt_core.jobs.left import Left
+from tunixrt_core.jobs.queue import JobManager, show_waiting
 from tunixrt_core.jobs.registry.runs import Registry
 from tunixrt_core.jobs.requests import Requests
 from tunixrt_core.manifest.manifest import RunManifest
@@ -23,8 +25,6 @@ from tunixrt_core.store.store import Store
 from tunixrt_core.training.execution import run_folder_of
 from tunixrt_core.training.learning_rate import RateChange, ScheduleChoice, rate_change, with_schedule
 from tunixrt_core.util.files.regular import read_object_or_none
-
-log = logging.getLogger(__name__)
 
 
 class RunStarts:
@@ -83,8 +83,15 @@ class RunStarts:
             folder.create()
             if parent and before:
                 keep_parent(folder, parent, before, manifest)
-            run = self._registry.add(manifest, folder, RunState(), request_id=request_id)
-            self._jobs.submit_training(run.id, manifest, folder, allow=tuple(allow))
+            codes = tuple(allow)
+            # before its row: a folder without a row is found at the next start, a row without a state is never begun
+            show_waiting(manifest, folder, allow=codes, request_id=request_id)
+            with ExitStack() as without_a_row:
+                without_a_row.callback(folder.state_file.unlink, missing_ok=True)
+                without_a_row.callback(folder.queued_file.unlink, missing_ok=True)
+                run = self._registry.add(manifest, folder, RunState(), request_id=request_id)
+                without_a_row.pop_all()
+            self._jobs.submit_training(run.id, manifest, folder, allow=codes)
         return run
 
     def resume(
@@ -107,28 +114,20 @@ class RunStarts:
             find=lambda kept: self._registry.run(kept["run"]),
         )
 
-    def queue_again(self) -> list[Run]:
-        """As of `Runs.queue_again`."""
-        left = self._registry.left_in_queue()
-        if not left:
-            return []
-        try:
-            self._jobs.backend.require()
-        except TunixMissing:
-            return []
-        for run in left:
-            folder = RunDir(Path(run.directory))
-            queued = read_object_or_none(folder.queued_file) or {}
-            allow, resumed = queued.get("allow"), queued.get("manifest")
-            codes = [str(code) for code in allow] if isinstance(allow, list) else []
-            try:
-                manifest = RunManifest.from_dict(resumed) if resumed else self._registry.whole(run.id)[1]
-            except InvalidManifest as error:  # edited, or of another version: the run is as it was before the resume
-                log.warning("%s is not queued again: %s", run.id, error)
-                continue
-            self._jobs.submit_training(run.id, manifest, folder, allow=codes)
-            log.info("%s is queued again: the server was killed before it began.", run.id)
-        return [self._registry.run(run.id) for run in left]
+    def left_in_queue(self) -> Iterator[Left]:
+        """As of `Runs.left_in_queue`."""
+        for run in self._registry.left_in_queue():
+            since = RunDir(Path(run.directory)).state_file.lstat().st_mtime_ns
+            yield Left(run.id, since, partial(self._queue_again, run))
+
+    def _queue_again(self, run: Run) -> None:
+        """Raises InvalidManifest for one that was edited or is of another version: the run is as it was before."""
+        folder = RunDir(Path(run.directory))
+        queued = read_object_or_none(folder.queued_file) or {}
+        allow, resumed = queued.get("allow"), queued.get("manifest")
+        codes = [str(code) for code in allow] if isinstance(allow, list) else []
+        manifest = RunManifest.from_dict(resumed) if resumed else self._registry.whole(run.id)[1]
+        self._jobs.submit_training(run.id, manifest, folder, allow=codes)
 
     def rate_change(
         self, run_id: str, train_steps: int | None, epochs: float | None, schedule: ScheduleChoice | None

@@ -14,8 +14,9 @@ from tunixrt_core.errors import BrokenFile, Busy, NotFound, OutputError
 from tunixrt_core.runs.files import check_folder, check_manifest, is_folder, read_lines
 from tunixrt_core.runs.metrics import Metric, SampleAnswer, read_answers, read_metrics
 from tunixrt_core.runs.record import RunState, RunStatus
-from tunixrt_core.util.files.atomic import write_atomic, write_json
+from tunixrt_core.util.files.atomic import write_atomic, write_state
 from tunixrt_core.util.files.regular import read_object, read_object_or_none
+from tunixrt_core.util.files.space import unwritable
 from tunixrt_core.util.files.tails import tail
 from tunixrt_core.util.processes import process_alive, this_process
 
@@ -135,6 +136,8 @@ class RunDir:
             probe.write_bytes(b"")
             probe.unlink()
         except OSError as error:
+            if why := unwritable(self.path, error):
+                raise OutputError(f"{self.path} cannot be written. {why}") from None
             raise OutputError(
                 f"The output directory {self.path} cannot be written ({error.strerror or error}). "
                 "Choose another output_dir, or fix its permissions."
@@ -189,7 +192,7 @@ class RunDir:
         write_atomic(self.manifest_file, text.encode())
 
     def write_state(self, state: RunState) -> None:
-        write_json(self.state_file, state.to_dict())
+        write_state(self.state_file, state.to_dict())
 
     def write_queued(self) -> None:
         """Show the run as queued, keeping the progress from before a resume."""

@@ -24,6 +24,7 @@ from tunixrt_core.store.sql.reading import path_in
 from tunixrt_core.store.sql.schema import KNOWN
 from tunixrt_core.store.sql.tables import trace_tallies, traces
 from tunixrt_core.util.files.private import make_private_file
+from tunixrt_core.util.files.space import unwritable
 
 _SIDES = ("-wal", "-shm")
 _MOST_PROBLEMS = 20
@@ -146,7 +147,8 @@ def _beside(path: Path) -> Iterator[Path]:
         yield part
         _sync(path.parent)
     except (OSError, sqlite3.OperationalError) as error:
-        raise OutputError(f"{path} cannot be written ({error}). Make room, or name another place.") from None
+        why = unwritable(path, error) or f"The system says: {error}. Name another place."
+        raise OutputError(f"{path} cannot be written. {why}") from None
     finally:
         for name in (part, *(part.with_name(part.name + side) for side in (*_SIDES, "-journal"))):
             name.unlink(missing_ok=True)

@@ -26,7 +26,7 @@ from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.training.trainer import DryRunReport, MetricSink, TrainControls, TrainOutcome
 from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.files.regular import read_object_or_none
-from tunixrt_core.util.files.space import full_disk
+from tunixrt_core.util.files.space import unwritable
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def execute_training(
         recorder.finish(RunStatus.FAILED, message=str(error))
     except Exception as error:  # the worker's outermost frame: the run must record any error
         recorder.log(traceback.format_exc())
-        why = full_disk(folder.path, error) or f"{type(error).__name__}: {_short(error)}. The log holds the details."
+        why = unwritable(folder.path, error) or f"{type(error).__name__}: {_short(error)}. The log holds the details."
         recorder.finish(RunStatus.FAILED, message=why)
         log.exception("run in %s failed", folder.path)
     finally:

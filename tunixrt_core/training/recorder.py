@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,8 +87,9 @@ class RunRecorder:
         """Close the files and the sinks."""
         for sink in self.sinks:
             sink.close()
-        self._metrics.close()
-        self._log.close()
+        for file in (self._metrics, self._log):
+            with suppress(OSError):  # a full disk, of which the run has told by now
+                file.close()
 
     def phase(self, phase: str) -> None:
         """As of trainer.TrainObserver; `loading`, `compiling` and `training` change the status if that is legal."""
@@ -189,7 +191,8 @@ class RunRecorder:
         return found
 
     def log(self, text: str) -> None:
-        with self._lock:
+        """A line for a person. One that cannot be written ends no run, and hides no reason of its end."""
+        with self._lock, suppress(OSError):
             stamp = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%d %H:%M:%S")
             self._log.write(f"{stamp}  {text}\n")
             self._log.flush()

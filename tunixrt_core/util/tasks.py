@@ -10,7 +10,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
-from tunixrt_core.errors import JobFailed, ShuttingDown, Stopped, TunixRTError
+from tunixrt_core.errors import JobFailed, OutputError, ShuttingDown, Stopped, TunixRTError
+from tunixrt_core.util.files.space import unwritable
 from tunixrt_core.util.latest import Latest
 
 TaskStatus = Literal["waiting", "running", "succeeded", "failed", "stopped"]
@@ -167,6 +168,10 @@ class Tasks(Generic[T]):
                 ended = {"status": "stopped", "error": error}
             except TunixRTError as error:
                 ended = {"status": "failed", "error": error}
+            except OSError as error:
+                if not (why := unwritable(None, error)):
+                    raise
+                ended = {"status": "failed", "error": OutputError(why)}
             finally:  # a bug is logged by the thread itself, and must not leave a task that seems to run
                 self._end(task, **ended)
 

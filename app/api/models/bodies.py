@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from tunixrt_core.datasets.spec import Allocation, DatasetSpec, Dedupe, Negatives, Selection, SplitBy, TokenCount
 from tunixrt_core.manifest.manifest import HYPERPARAMETERS
 from tunixrt_core.runs.evaluation_record import TARGETS, Target
+from tunixrt_core.training.ahead.costs import STEPS, StepKind
 from tunixrt_core.training.learning_rate import ScheduleChoice
 from tunixrt_core.training.model_export import SHARD_BYTES
 from tunixrt_core.training.preflight_checks import CHECKS
@@ -180,6 +181,17 @@ class PreflightBody(Body):
 
 class DryRunBody(Body):
     manifest: dict[str, Any] = Field(description="Run manifest, as returned by POST /api/tunix/sft/manifest.")
+
+
+class SliceReportBody(Body):
+    manifest: dict[str, Any] = Field(description="Run manifest, as returned by POST /api/tunix/sft/manifest.")
+    slice: str = Field(max_length=40, description="TPU slice, such as v6e-4, v5e-8 or v4-8.")
+    steps: list[StepKind] = Field(
+        list(STEPS), min_length=1, max_length=3, description="Steps to compile: train, evaluation, generation."
+    )
+    estimate: bool = Field(
+        False, description="Compile two small numbers of layers and extrapolate, instead of the whole model."
+    )
 
 
 class ModelExportBody(Body):

@@ -27,6 +27,11 @@ class DatasetVersion(BaseModel):
     eval_rows: int
     parent: int | None
     created_at: datetime
+    left_out: dict[str, int] | None = Field(
+        None,
+        description="Traces that match the filters and became no row, by the reason: negative example, gate NAME, "
+        "same prompt, selection. In the reply of a build; null elsewhere.",
+    )
     missing: HeldRows | None = Field(None, description="Its rows whose traces were deleted; null if it has all.")
 
 

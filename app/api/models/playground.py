@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from app.api.models.bodies import AnsweringBody, Body
-from tunixrt_core.evaluation.questions import Question
+from tunixrt_core.errors import InvalidEvaluation
+from tunixrt_core.evaluation.questions import AskedIn, Question, asked_in
 from tunixrt_core.runs.evaluation_record import Target
 from tunixrt_core.traces.conversation import conversation_of
 
@@ -17,29 +18,44 @@ class ConversationBody(Body):
 
     messages: list[dict[str, Any]] = Field([], description="Turns before the prompt, without the system prompt.")
     turns: list[dict[str, Any]] = Field([], description="Calls of the assistant and results of tools behind it.")
-    tools: list[dict[str, Any]] = Field([], description="Definitions of tools that the model may call.")
+    tools: list[dict[str, Any] | str] = Field(
+        [], description="Definitions of tools that the model may call, as objects or their JSON text."
+    )
 
 
 class QuestionBody(AnsweringBody):
     """One prompt to one run. By default both models answer greedily."""
 
     run_id: str = Field(max_length=120)
-    prompt: str = Field(min_length=1)
+    prompt: str | None = Field(None, min_length=1, description="Prompt; behind `messages` where there are some.")
+    messages: list[dict[str, Any]] = Field(
+        [], description="Chat messages, with roles and tool calls as OpenAI writes them, instead of `conversation`."
+    )
+    tools: list[dict[str, Any]] = Field([], description="Definitions of tools beside `messages`.")
     system: str | None = Field(None, description="System prompt. Null: that of the manifest. Empty: none.")
     conversation: ConversationBody = ConversationBody()
 
     def question(self) -> Question:
         """Raises InvalidEvaluation, InvalidTrace."""
+        asked = self._asked()
         return Question(
             run_id=self.run_id,
-            prompt=self.prompt,
-            system=self.system,
+            prompt=asked.prompt,
+            system=asked.system if self.system is None else self.system,
             targets=tuple(self.targets),
             checkpoint=self.checkpoint,
             sampling=self.sampling(),
             max_new_tokens=self.max_new_tokens,
-            conversation=conversation_of(self.conversation.model_dump()),
+            conversation=asked.conversation,
         )
+
+    def _asked(self) -> AskedIn:
+        if self.messages or self.tools:
+            last = [] if self.prompt is None else [{"role": "user", "content": self.prompt}]
+            if self.conversation != ConversationBody():
+                raise InvalidEvaluation("conversation: is given beside messages. Put all turns into one of them.")
+            return asked_in([*self.messages, *last], self.tools)
+        return AskedIn(self.prompt or "", None, conversation_of(self.conversation.model_dump()))
 
 
 class KeepBody(Body):

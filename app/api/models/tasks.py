@@ -12,7 +12,7 @@ from tunixrt_core.jobs.imports import FileRead
 from tunixrt_core.util.tasks import Task, TaskStatus
 
 
-class _Task(BaseModel):
+class BackgroundTask(BaseModel):
     id: str
     name: str
     status: TaskStatus
@@ -23,32 +23,37 @@ class _Task(BaseModel):
     seconds: float = Field(description="Wall time since the start.")
 
 
-class Build(_Task):
+class Build(BackgroundTask):
     version: int | None = Field(description="Dataset version; null until the build has succeeded.")
+    left_out: dict[str, int] | None = Field(
+        description="Matching traces that became no row, by the reason; null until the build has succeeded."
+    )
 
     @classmethod
     def of(cls, task: Task[DatasetVersion]) -> Self:
-        return cls(**_fields(task), version=task.result.version if task.result else None)
+        made = task.result
+        known = {"version": made.version, "left_out": made.left_out} if made else {"version": None, "left_out": None}
+        return cls(**task_fields(task), **known)
 
 
 class BuildList(BaseModel):
     builds: list[Build]
 
 
-class FileImport(_Task):
+class FileImport(BackgroundTask):
     kind: str = Field(description="import, or check: reads the whole file and stores nothing.")
     report: ImportReport | Diagnosis | None = Field(description="Result; null until the task has succeeded.")
 
     @classmethod
     def of(cls, task: Task[FileRead]) -> Self:
         report = {**task.result.report.to_dict(), "rejects": None} if task.result else None
-        return cls.model_validate({**_fields(task), "kind": task.kind, "report": report})
+        return cls.model_validate({**task_fields(task), "kind": task.kind, "report": report})
 
 
 class FileImportList(BaseModel):
     imports: list[FileImport]
 
 
-def _fields(task: Task[Any]) -> dict[str, Any]:
+def task_fields(task: Task[Any]) -> dict[str, Any]:
     names = ("id", "status", "phase", "done", "total", "message", "seconds")
     return {"name": task.title, **{name: getattr(task, name) for name in names}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -65,8 +66,8 @@ def build(body: DatasetBody, pipeline: Pipe, key: IdempotencyKey = None) -> Data
         "dataset",
         body.model_dump(mode="json"),
         lambda: pipeline.datasets.build(body.spec(), eval_file=eval_file(body, pipeline)),
-        note=lambda version: {"name": version.name, "version": version.version},
-        find=lambda kept: pipeline.datasets.get(kept["name"], kept["version"]),
+        note=lambda version: {"name": version.name, "version": version.version, "left_out": version.left_out},
+        find=lambda kept: replace(pipeline.datasets.get(kept["name"], kept["version"]), left_out=kept.get("left_out")),
     )
     return _answers([built], pipeline)[0]
 
@@ -220,6 +221,8 @@ def eval_file(body: DatasetBody, pipeline: Pipeline) -> EvalFile | None:
 def _answers(versions: Sequence[Frozen], pipeline: Pipeline) -> list[DatasetVersion]:
     missing = {(each.name, each.version): each.to_dict() for each in pipeline.datasets.missing()}
     return [
-        DatasetVersion.model_validate({**each.to_dict(), "missing": missing.get((each.name, each.version))})
+        DatasetVersion.model_validate(
+            {**each.to_dict(), "left_out": each.left_out, "missing": missing.get((each.name, each.version))}
+        )
         for each in versions
     ]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import io
+import os
 import tempfile
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Annotated, Any, BinaryIO, cast
+from typing import IO, Annotated, Any, BinaryIO, cast
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
@@ -17,6 +21,7 @@ from app.api.limits import FILE_TYPES, JSON_TYPES, LINES_TYPES, FileRoute
 from app.api.models.imports import Diagnosis, ImportReport, Preview
 from app.api.rejected import kept_rejects, rejected_of
 from app.api.shared import IdempotencyKey, Pipe
+from tunixrt_core.errors import Stopped
 from tunixrt_core.ingest.formats.mapping import ColumnMapping
 from tunixrt_core.ingest.options import Reading
 from tunixrt_core.ingest.reasoning.steps import RuleName
@@ -61,6 +66,12 @@ class TraceFile:
 
     content: BinaryIO
     words: Reading
+    left: threading.Event  # set when the client has closed the connection
+
+    def check_client(self, progress: object = None) -> None:
+        """Raises Stopped once the client has left: what nobody waits for is not read on."""
+        if self.left.is_set():
+            raise Stopped("The client closed the connection. Nothing of the file was stored.")
 
     def sha256(self) -> str:
         found = hashlib.sha256()
@@ -90,7 +101,46 @@ async def _trace_file(
         async for block in request.stream():
             await run_in_threadpool(spool.write, block)
         spool.seek(0)
-        yield TraceFile(cast(BinaryIO, spool), words)
+        left = threading.Event()
+        waiting = asyncio.create_task(_until_client_leaves(request, left))
+        try:
+            yield TraceFile(cast(BinaryIO, _Attended(spool, left)), words, left)
+        finally:
+            waiting.cancel()
+
+
+async def _until_client_leaves(request: Request, left: threading.Event) -> None:
+    """Waits for what comes after the body: that the connection is closed."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    left.set()
+
+
+class _Attended(io.RawIOBase):
+    """A file that can be read as long as its sender is there; Stopped is raised afterwards."""
+
+    def __init__(self, file: IO[bytes], left: threading.Event) -> None:
+        self._file = file
+        self._left = left
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        if self._left.is_set():
+            raise Stopped("The client closed the connection.")
+        data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
 
 File = Annotated[TraceFile, Depends(_trace_file)]
@@ -102,7 +152,9 @@ def add_batch(file: File, pipeline: Pipe, key: IdempotencyKey = None) -> ImportR
 
     def read() -> ImportReport:
         with kept_rejects(pipeline) as kept:
-            report = pipeline.traces.ingest(file.content, rejects=kept.rejects, **file.words)
+            report = pipeline.traces.ingest(
+                file.content, rejects=kept.rejects, on_progress=file.check_client, **file.words
+            )
         return ImportReport.model_validate({**report.to_dict(), "rejects": kept.address})
 
     return pipeline.requests.once(
@@ -125,7 +177,9 @@ def preview(file: File, pipeline: Pipe) -> Preview:
 def doctor(file: File, pipeline: Pipe) -> Diagnosis:
     """Check of a whole file: good, duplicate and bad rows, with reasons. Nothing is stored."""
     with kept_rejects(pipeline) as kept:
-        found = pipeline.traces.diagnose(file.content, rejects=kept.rejects, **file.words)
+        found = pipeline.traces.diagnose(
+            file.content, rejects=kept.rejects, on_progress=file.check_client, **file.words
+        )
     return Diagnosis.model_validate({**found.to_dict(), "rejects": kept.address})
 
 

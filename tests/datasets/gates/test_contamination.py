@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.datasets.gates.makers import CLEAN, run_gate, trace
-from tunixrt_core.datasets.gates.check import EvalSet
+from tunixrt_core.datasets.gates.check import Asking, EvalSet
+from tunixrt_core.traces.conversation import Message
 from tunixrt_core.traces.trace import Trace
 
 QUESTION = "A farmer keeps forty two sheep in a barn with seven doors and twelve windows; how many legs are there?"
@@ -51,7 +54,7 @@ def test_rows_of_the_eval_split_are_no_finding_and_short_prompts_have_no_stretch
 
 
 def test_an_eval_file_is_compared_too_and_only_its_hashes_are_kept() -> None:
-    given = EvalSet("test.jsonl", "ab" * 32, lambda: iter([EVAL.prompt]))
+    given = EvalSet("test.jsonl", "ab" * 32, lambda: iter([Asking(EVAL.prompt)]))
     planted = trace(QUESTION, "1", None, ("1",))
     found = run_gate("contamination", [*CLEAN, planted], eval_set=given)
     (finding,) = found.findings
@@ -60,3 +63,11 @@ def test_an_eval_file_is_compared_too_and_only_its_hashes_are_kept() -> None:
     assert "farmer" not in str(found)
     assert run_gate("contamination", [planted], eval_set=given, against="split").findings == []
     assert run_gate("contamination", [planted], eval_rows=[EVAL], against="file").findings == []
+
+
+def test_a_message_before_an_eval_prompt_is_compared_too() -> None:
+    told = EVAL.prompt
+    given = EvalSet("test.jsonl", "ab" * 32, lambda: iter([Asking("And then?", (Message("user", told),))]))
+    planted = replace(EVAL, final_answer="another")
+    (finding,) = run_gate("contamination", [planted], eval_set=given).findings
+    assert (finding.hash, finding.detail["field"]) == (planted.content_hash, "prompt")

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from tests.datasets.gates.makers import run_gate, trace
-from tunixrt_core.datasets.gates.check import EvalSet
+from tunixrt_core.datasets.gates.check import Asking, EvalSet
 from tunixrt_core.datasets.gates.texts import part, shingles
 from tunixrt_core.evaluation.sets.eval_set import EvalRow
 from tunixrt_core.evaluation.sets.eval_set import EvalSet as AskedSet
@@ -46,7 +46,7 @@ def test_a_planted_eval_prompt_is_found_in_a_longer_run_with_its_place(script: s
     question, other = PROBLEMS[script]
     copied = question.rstrip("。？?")
     planted = trace(other, "1", None, (f"{other}{copied}{other}",))
-    given = EvalSet("eval.jsonl", "ab" * 32, lambda: iter([question]))
+    given = EvalSet("eval.jsonl", "ab" * 32, lambda: iter([Asking(question)]))
     (finding,) = run_gate("contamination", [trace(other, "2"), planted], eval_set=given).findings
     assert (finding.hash, finding.reason, finding.detail["field"]) == (planted.content_hash, "overlap_file", "steps[0]")
     found = part(planted, "steps[0]")[finding.detail["start"] : finding.detail["end"]]

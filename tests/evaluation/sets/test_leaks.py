@@ -16,6 +16,7 @@ from tunixrt_core.evaluation.sets.leaks import MOST_OWNERS, Leaks, find_leaks
 from tunixrt_core.evaluation.sets.setup import EvalSetRef
 from tunixrt_core.ingest.reader import read_traces
 from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest
+from tunixrt_core.traces.conversation import Conversation, Message
 from tunixrt_core.traces.rows import Split, to_row
 from tunixrt_core.traces.trace import Step, Trace
 
@@ -44,6 +45,15 @@ def test_the_same_prompt_is_found_however_it_is_written(tmp_path: Path) -> None:
     (leak,) = found.findings
     assert (leak.row_id, leak.kind, leak.trace, leak.train_rows) == ("r0", "exact", rows[0][0].content_hash, 2)
     assert (found.exact, found.overlap, found.train_rows, found.share) == (1, 0, 2, 0.5)
+
+
+def test_a_stretch_of_a_message_before_the_prompt_is_found(tmp_path: Path) -> None:
+    messages = (Message("user", f"First: {FARM}"), Message("assistant", "Many."))
+    row = EvalRow("r0", "And more?", "1", conversation=Conversation(messages))
+    asked = EvalSet(EvalSetRef("file", "f", "ab" * 32, 1), [row])
+    (leak,) = find_leaks(asked, manifest_of(tmp_path, [(trace(f"Recall. {FARM}"), "train")])).findings
+    assert (leak.kind, leak.prompt_field, leak.field) == ("overlap", "messages[0].content", "prompt")
+    assert messages[0].content[leak.prompt_start : leak.prompt_end] == FARM.removesuffix("?")
 
 
 def test_a_stretch_is_found_with_its_place_on_both_sides(tmp_path: Path) -> None:

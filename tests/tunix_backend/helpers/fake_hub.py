@@ -79,6 +79,8 @@ class _Handler(BaseHTTPRequestHandler):
         return self._send(200, json.dumps({"id": name, "sha": COMMIT, "siblings": siblings}).encode())
 
     def _give(self, name: str, file: str, body: bool) -> None:
+        if name not in self.hub.repositories:
+            return self._refuse(401, "RepoNotFound")
         content = self.hub.repositories[name][file]
         headers = {"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": COMMIT}
         if not body:

@@ -14,15 +14,17 @@ import numpy as np
 import pytest
 
 from tests.conftest import LONG
-from tests.helpers.conversations import talk
+from tests.helpers.conversations import CALL, TOOL, called, calling, talk
 from tests.tunix_backend.conftest import KeptReports, make_manifest, train, write_rows
 from tests.tunix_backend.helpers.families import KINDS, write_checkpoint
 from tunixrt_core.errors import InvalidManifest, ModelError
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.traces.conversation import Conversation, Message, calls_text
 from tunixrt_core.traces.examples import example_traces
 from tunixrt_core.traces.layout import Layout
 from tunixrt_core.traces.rendering.chats import ChatFormat
-from tunixrt_core.traces.rendering.row import render
+from tunixrt_core.traces.rendering.context import EarlierThinking, TrainOn, unfit
+from tunixrt_core.traces.rendering.row import TurnOptions, render
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.trace import Step, Trace
 from tunixrt_core.tunix_backend.model.families import FAMILIES
@@ -71,6 +73,7 @@ def script_of(manifest: RunManifest, models_dir: Path) -> str:
         pytest.param(
             {"method": "full", "packing": True, "gradient_accumulation": 2, "epochs": 3}, id="full, packed", marks=LONG
         ),
+        pytest.param({"method": "full", "epochs": 2, "chat": "qwen3", "train_on": "all"}, id="conversations"),
         pytest.param(
             {"method": "lora", "lora_rank": 4, "train_steps": 5, "learning_rate": 0.05},
             id="lora, unpacked",
@@ -88,6 +91,9 @@ def script_of(manifest: RunManifest, models_dir: Path) -> str:
 )
 def test_the_script_gives_the_losses_of_the_run(hyper: dict[str, Any], tmp_path: Path, models_dir: Path) -> None:
     manifest = make_manifest(tmp_path, batch_size=4, max_seq_length=256, eval_every=2, seed=3, **hyper)
+    if "train_on" in hyper:
+        rows = [one for i in range(8) for one in (talk(i), called(i))]
+        write_rows(Path(manifest.data.path), rows[2:], rows[:2])
     reports = KeptReports()
     train(manifest, models_dir, reports)
     trained, evaluated = run_alone(script_of(manifest, models_dir), tmp_path / "alone")
@@ -223,15 +229,91 @@ def test_the_script_writes_the_text_of_the_run(
             assert space["completion_text"](steps, trace.final_answer, layout) == ours.completion
 
 
-def test_conversations_are_refused_when_the_script_is_written_and_when_it_runs(
-    tmp_path: Path, models_dir: Path
+def fitting(chat: ChatFormat) -> list[Trace]:
+    """Traces with conversations that a chat format can write."""
+    thought = Message("assistant", "<think>\nso\n</think>\n\nHi.\n", train=True)
+    earlier = Conversation(
+        (Message("user", " Hello \n"), thought, Message("user", "And?"), Message("assistant", " No. "))
+    )
+    system = Conversation((Message("user", "a"), Message("assistant", "b", train=False), Message("system", " Now. ")))
+    beside = Message("assistant", "I look.", reasoning="Which?", calls=(CALL, CALL))
+    two = Conversation((*earlier.messages,), (beside, Message("tool", "1"), Message("tool", '"2"\n')), (TOOL, TOOL))
+    all_calls = replace(calling(), conversation=Conversation(turns=two.turns, tools=(TOOL,), calls=(CALL, CALL)))
+    said = replace(calling(), final_answer="I ask.")
+    found = [talk(), talk(system="Be short.\n"), called(), calling(), said]
+    found += [talk(conversation=each) for each in (earlier, system, two)]
+    found.append(replace(all_calls, final_answer=calls_text([CALL, CALL])))
+    return [trace for trace in found if unfit(trace.conversation, chat) is None]
+
+
+@pytest.mark.parametrize("chat", list(ChatFormat))
+@pytest.mark.parametrize(("train_on", "thinking"), list(zip(TrainOn, EarlierThinking, strict=True)))
+def test_the_script_encodes_conversations_as_the_run(
+    chat: ChatFormat, train_on: TrainOn, thinking: EarlierThinking, tmp_path: Path, models_dir: Path
 ) -> None:
-    manifest = make_manifest(tmp_path)
+    for style in (ReasoningStyle.THINK, ReasoningStyle.TAGS):
+        hyper = {"train_on": train_on.value, "earlier_thinking": thinking.value, "too_long": "drop_steps"}
+        manifest = make_manifest(tmp_path / style, chat=chat.value, reasoning=style.value, **hyper)
+        traces = [*fitting(chat), *example_traces(1)]
+        write_rows(Path(manifest.data.path), traces, [])
+        space = parts_of(script_of(manifest, models_dir), "Settings", "A row", "Text", "Rows as")
+        turns = TurnOptions(train_on=train_on, thinking=thinking)
+        for trace in traces:
+            ours = render(trace, style, chat, system="S", turns=turns)
+            talk = trace.to_dict()
+            pieces = space["stretches"](space["context"](trace.prompt, trace.system or "S", talk))
+            assert [(each.text, each.trained) for each in ours.stretches[:-1]] == list(map(tuple, pieces))
+            steps = [step.content for step in trace.steps]
+            assert space["last_text"](steps, trace.final_answer, talk.get("layout", {}), talk) == ours.completion
+
+
+def test_scripts_with_conversations_are_python_in_ruffs_own_form(tmp_path: Path, models_dir: Path) -> None:
+    ruff = Path(sys.executable).with_name("ruff")
+    for number, (chat, thinking) in enumerate(zip([*ChatFormat], [*EarlierThinking] * 3, strict=True)):
+        manifest = make_manifest(
+            tmp_path / str(number), chat=chat.value, train_on="all", earlier_thinking=thinking.value
+        )
+        write_rows(Path(manifest.data.path), fitting(chat), [])
+        (tmp_path / f"{number}.py").write_text(script_of(manifest, models_dir), encoding="utf-8")
+    for command in (["format", "--diff"], ["check", "--select", "E,F,I,B", "--ignore", "E501"]):
+        done = subprocess.run(
+            [ruff, *command, "--isolated", *tmp_path.glob("*.py")], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout
+
+
+def test_the_script_trains_the_tokens_of_the_run(tmp_path: Path, models_dir: Path) -> None:
+    from tunixrt_core.tunix_backend.data.batches import total_train_steps, train_batches
+    from tunixrt_core.tunix_backend.data.rows import load_data
+
+    manifest = make_manifest(
+        tmp_path,
+        chat="qwen3",
+        reasoning="think",
+        train_on="all",
+        packing=True,
+        max_seq_length=300,
+        too_long="drop_steps",
+    )
+    write_rows(Path(manifest.data.path), fitting(ChatFormat.QWEN3), [talk(9)])
+    data = load_data(manifest, resolve_model(manifest.model.id, models_dir))
     space = parts_of(script_of(manifest, models_dir), "Settings", "A row", "Text", "Rows as")
-    write_rows(Path(manifest.data.path), [*example_traces(1), talk()], [])
-    with pytest.raises(InvalidManifest, match=r"data\.path: line 2 holds a conversation"):
+    rows = space["read_rows"]("train")
+    assert any(row.replies for row in rows)
+    assert [row.ids for row in rows] == [row.tokens.tolist() for row in data.train.rows]
+    batches = train_batches(data.train.rows, manifest.batch, max_length=300, seed=manifest.seed, pad_id=data.pad_id)
+    plans = space["train_plans"]([len(row.ids) for row in rows])
+    for k, plan in zip(range(total_train_steps(manifest, batches)), plans, strict=False):
+        same_batch(batches.batch(k), space["fill"](rows, *plan))
+
+
+def test_conversations_that_the_format_cannot_write_are_refused(tmp_path: Path, models_dir: Path) -> None:
+    manifest = make_manifest(tmp_path, chat="gemma")
+    space = parts_of(script_of(manifest, models_dir), "Settings", "A row", "Text", "Rows as")
+    write_rows(Path(manifest.data.path), [*example_traces(1), called()], [])
+    with pytest.raises(InvalidManifest, match=r"data\.path: line 2 holds tools"):
         script_of(manifest, models_dir)
-    with pytest.raises(SystemExit, match="holds conversations"):
+    with pytest.raises(SystemExit, match="holds conversations"):  # the data came after the script
         space["read_rows"]("train")
 
 

@@ -25,6 +25,7 @@ from tunixrt_core.ingest.formats.verdicts import judged
 from tunixrt_core.ingest.reader import DETECT_ROWS
 from tunixrt_core.traces.conversation import calls_text
 from tunixrt_core.traces.scores import ScoredTrace, is_negative
+from tunixrt_core.util.files.regular import require_regular
 
 COLUMNS = "columns"  # the name of the format of files that are read by the names of their columns
 # formats whose own reading of a prompt and an answer is right where their columns have the usual names too
@@ -62,6 +63,8 @@ def read_eval_rows(
 
     Raises UnreadableFile where the file cannot be read, or asks nothing.
     """
+    if isinstance(source, Path):
+        require_regular(source)
     _, container, raw = raw_rows(source, name, is_usual_name, rejects=rejects, max_line_bytes=MAX_DOCUMENT_BYTES)
     rows = _opened(name, raw)
     first = list(islice(rows, DETECT_ROWS))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from tunixrt_core.datasets.gates.findings import Finding
 from tunixrt_core.errors import InvalidDataset
+from tunixrt_core.traces.conversation import Message
 from tunixrt_core.traces.rows import Split
 from tunixrt_core.traces.trace import Trace
 
@@ -39,6 +40,13 @@ class Check(Protocol):
         """Free what the check holds, also where it was broken off."""
 
 
+class Asking(NamedTuple):
+    """What an eval row asks: its prompt, behind earlier messages."""
+
+    prompt: str
+    messages: tuple[Message, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class EvalSet:
     """An eval file named by the user: its name, the sha256 of its bytes, and its prompts, read once; None for a row
@@ -47,7 +55,7 @@ class EvalSet:
 
     name: str
     sha256: str
-    prompts: Callable[[], Iterator[str | None]]
+    prompts: Callable[[], Iterator[Asking | None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,12 @@ def parts(trace: Trace) -> Iterator[tuple[str, str]]:
     yield "final_answer", trace.final_answer
 
 
+def asked_texts(prompt: str, messages: Sequence[Message]) -> Iterator[tuple[str, str]]:
+    """`(name, text)` of a prompt and of the messages before it."""
+    yield "prompt", prompt
+    yield from _said("messages", messages)
+
+
 def _said(name: str, turns: Sequence[Message]) -> Iterator[tuple[str, str]]:
     for i, turn in enumerate(turns):
         yield from ((f"{name}[{i}].{field}", text) for field, text in turn.texts())

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from tunixrt_core.datasets.gates.ngrams import count_words, grams, stretch_of
 from tunixrt_core.datasets.gates.rules.contamination import GATE
-from tunixrt_core.datasets.gates.texts import parts
+from tunixrt_core.datasets.gates.texts import asked_texts, parts
 from tunixrt_core.evaluation.sets.eval_set import EvalRow, EvalSet
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.traces.rows import read_rows
@@ -29,8 +29,8 @@ class Leak:
     """One eval row and the train row with the largest overlap.
 
     `exact`: the normalised prompts are equal. `overlap`: `words` consecutive words are the same, at
-    `prompt[prompt_start:prompt_end]` of the eval row and at `[start:end]` of the `field` of the trace with that hash.
-    `train_rows` counts the train rows of that kind.
+    `[prompt_start:prompt_end]` of the `prompt_field` of the eval row, its prompt or a message before it, and at
+    `[start:end]` of the `field` of the trace with that hash. `train_rows` counts the train rows of that kind.
     """
 
     row_id: str
@@ -43,6 +43,7 @@ class Leak:
     prompt_start: int
     prompt_end: int
     train_rows: int
+    prompt_field: str = "prompt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ def find_leaks(
 ) -> Leaks:
     """Read the train rows of the manifest's data file once, and compare. `on_progress` gets rows done and total rows.
 
-    Memory: 64-bit numbers for the eval prompts and one finding per eval row, for any number of train rows. Prompts of
+    Memory: the texts of the eval rows, a 64-bit number for each of their n-grams, and one finding per eval row, for
+    any number of train rows. Prompts of
     fewer than `ngram` words are found only as a whole. Raises UnreadableFile.
     """
     search = _Search(eval_set.rows, ngram)
@@ -122,6 +124,10 @@ class _Best:
     exact: bool = False
 
 
+# a word of what an eval row asks: the row, which of its texts, the place of the word
+_Word = tuple[int, int, int]
+
+
 class _Search:
     """Eval prompts by their n-grams, and the longest stretch found of each."""
 
@@ -130,12 +136,14 @@ class _Search:
         self._size = size
         self._best = [_Best() for _ in rows]
         self._prompts: dict[str, list[int]] = {}
-        self._owners: dict[int, list[tuple[int, int]]] = {}  # n-gram -> (eval row, word of its prompt)
+        self._asked = [list(asked_texts(row.prompt, row.conversation.messages)) for row in rows]
+        self._owners: dict[int, list[_Word]] = {}
         for i, row in enumerate(rows):
             self._prompts.setdefault(group_key_of(row.prompt, row.conversation.messages), []).append(i)
-            for at, value in enumerate(grams(row.prompt, size)):
-                self._owners.setdefault(value, []).append((i, at))
-        common = [value for value, owners in self._owners.items() if len({i for i, _ in owners}) > MOST_OWNERS]
+            for text, (_, asked) in enumerate(self._asked[i]):
+                for at, value in enumerate(grams(asked, size)):
+                    self._owners.setdefault(value, []).append((i, text, at))
+        common = [value for value, owners in self._owners.items() if len({owner[0] for owner in owners}) > MOST_OWNERS]
         for value in common:
             del self._owners[value]
         self.common = len(common)
@@ -164,30 +172,31 @@ class _Search:
         best.train_rows += 1
 
     def _overlaps(self, trace: Trace, name: str, text: str, touched: set[int]) -> None:
-        """Stretches that a part of the trace shares with eval prompts, each followed word by word."""
-        runs: dict[tuple[int, int], int] = {}
-        longest: dict[int, tuple[int, int, int]] = {}  # eval row -> consecutive n-grams, place of the last here, there
+        """Stretches that a part of the trace shares with what eval rows ask, each followed word by word."""
+        runs: dict[_Word, int] = {}
+        longest: dict[int, tuple[int, int, _Word]] = {}  # eval row -> consecutive n-grams, the last of them here, there
         for place, value in enumerate(grams(text, self._size)):
             if (owners := self._owners.get(value)) is None:
                 runs = {}
                 continue
-            runs = {(i, at): runs.get((i, at - 1), 0) + 1 for i, at in owners}
-            for (i, at), run in runs.items():
-                if not self._best[i].exact and run > longest.get(i, (0,))[0]:
-                    longest[i] = (run, place, at)
+            runs = {(i, asked, at): runs.get((i, asked, at - 1), 0) + 1 for i, asked, at in owners}
+            for word, run in runs.items():
+                if not self._best[word[0]].exact and run > longest.get(word[0], (0,))[0]:
+                    longest[word[0]] = (run, place, word)
         touched.update(longest)
-        for i, (run, place, at) in longest.items():
+        for i, (run, place, word) in longest.items():
             if run > self._best[i].run:
                 self._best[i].run = run
-                self._best[i].leak = self._leak(i, trace, (name, text), run, (place, at))
+                self._best[i].leak = self._leak(trace, (name, text), run, place, word)
 
-    def _leak(self, i: int, trace: Trace, where: tuple[str, str], run: int, last: tuple[int, int]) -> Leak:
-        """`run` n-grams in a row, the last of which begins at these words of the train text and of the prompt."""
-        name, text = where
-        row = self._rows[i]
-        here = stretch_of(text, self._size, last[0] - run + 1, run)
-        there = stretch_of(row.prompt, self._size, last[1] - run + 1, run)
-        return Leak(row.id, "overlap", trace.content_hash, name, *here, there.start, there.end, 0)
+    def _leak(self, trace: Trace, where: tuple[str, str], run: int, place: int, word: _Word) -> Leak:
+        """`run` n-grams in a row, the last of which begins at these words of the train text and of the eval row."""
+        i, asked, at = word
+        field, told = self._asked[i][asked]
+        here = stretch_of(where[1], self._size, place - run + 1, run)
+        there = stretch_of(told, self._size, at - run + 1, run)
+        row = self._rows[i].id
+        return Leak(row, "overlap", trace.content_hash, where[0], *here, there.start, there.end, 0, field)
 
 
 def _counted(best: _Best) -> Leak:

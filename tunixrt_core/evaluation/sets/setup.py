@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from tunixrt_core.errors import InvalidEvaluation
 from tunixrt_core.runs.evaluation_record import PromptForm
 from tunixrt_core.training.trainer import GREEDY, Sampling
@@ -96,3 +98,11 @@ class EvalRequest:
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "eval_file": str(self.eval_file) if self.eval_file else None}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> EvalRequest:
+        """The request of a `to_dict`. Raises InvalidEvaluation naming a value of the wrong type."""
+        try:
+            return msgspec.convert(data, cls, dec_hook=lambda kind, value: kind(value))
+        except (msgspec.ValidationError, TypeError) as error:
+            raise InvalidEvaluation(f"The request of an evaluation cannot be read ({error}). Evaluate again.") from None

@@ -8,8 +8,11 @@ import orjson
 
 from tunixrt_core.ingest.columns.plans import Arranged, Form, Plan
 from tunixrt_core.ingest.files.python_text import python_value
+from tunixrt_core.ingest.reasoning.turn import role_of
+from tunixrt_core.traces.conversation import ROLES
 
-_ROLES = frozenset({"role", "from", "speaker"})
+# keys of a role, misspelt or not; those that name other things too count where they hold a known role
+_STRONG = frozenset({"role", "from", "speaker"})
 _PAIRS = (
     {"human", "assistant"},
     {"user", "assistant"},
@@ -73,11 +76,13 @@ def _is_meant(name: str, found: list[Any]) -> bool:
 
 
 def _is_chat(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) > 0
-        and all(isinstance(item, dict) and (not _ROLES.isdisjoint(item) or item.keys() in _PAIRS) for item in value)
-    )
+    return isinstance(value, list) and len(value) > 0 and all(map(_is_message, value))
+
+
+def _is_message(item: Any) -> bool:
+    if not isinstance(item, dict):
+        return False
+    return not _STRONG.isdisjoint(item) or item.keys() in _PAIRS or role_of(item) in ROLES
 
 
 def exact(row: dict[str, Any], plan: Plan, form: Form) -> Arranged | None:

@@ -18,13 +18,22 @@ from tunixrt_core.ingest.files.containers.wrapped import begins_with_rows
 from tunixrt_core.ingest.files.lines import Source, Spill
 from tunixrt_core.ingest.files.rejects import Container, Rejects
 from tunixrt_core.ingest.files.rows import RawRow
+from tunixrt_core.util.files.disks import require_answer
 
 MAX_LINE_BYTES = 8 << 20  # a trace of 1 MiB, with room for escapes and for keys that are left out
 MAX_DOCUMENT_BYTES = 64 << 20  # a JSON array is held in memory; a file of lines is not
 _NOT_ONE_FILE = {
-    "xls": "is a file of the old Excel, or of another program of its time. Save it as .xlsx or CSV.",
+    "xls": "is a file of the old Excel (.xls), or of another program of its time. Save it as .xlsx or CSV with Excel "
+    "or LibreOffice, or run `libreoffice --headless --convert-to xlsx FILE`.",
     "tar": "is a tar file. Unpack it and name one file of it.",
     "zip": "is a zip file. Unpack it and name one file of it.",
+}
+
+# the first file of an OpenDocument says what it is
+_OFFICE = {
+    b"application/vnd.oasis.opendocument.spreadsheet": "is an OpenDocument spreadsheet (.ods). Save it as .xlsx or CSV "
+    "with LibreOffice or Excel, or run `libreoffice --headless --convert-to xlsx FILE`.",
+    b"application/vnd.oasis.opendocument.text": "is an OpenDocument text (.odt). Write its rows as JSONL or CSV.",
 }
 
 
@@ -69,15 +78,25 @@ def zip_of(opened: Source) -> zipfile.ZipFile | None:
     if opened.binary != "zip":
         return None
     try:
-        return zipfile.ZipFile(opened.seekable())
-    except (zipfile.BadZipFile, OSError) as error:
+        archive = zipfile.ZipFile(opened.seekable())
+        kind = _OFFICE.get(archive.read("mimetype").strip()) if "mimetype" in archive.namelist()[:1] else None
+    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
         raise UnreadableFile(
             f"{opened.name} is a zip file that is damaged or breaks off ({error}). Copy or download it again."
         ) from None
+    if kind is not None:
+        raise UnreadableFile(f"{opened.name} {kind}")
+    return archive
 
 
 def size_of(source: Path | BinaryIO | Sequence[Path]) -> int | None:
-    """Bytes of a file, a directory, several files or of a stream that can tell; None for a pipe."""
+    """Bytes of a file, a directory, several files or of a stream that can tell; None for a pipe.
+
+    Raises UnreadableFile for a path in a network folder that is stuck.
+    """
+    for path in source if isinstance(source, Sequence) else [source]:
+        if isinstance(path, Path):
+            require_answer(path)
     try:
         if isinstance(source, Sequence):
             return sum(path.stat().st_size for path in source)
@@ -95,6 +114,7 @@ def open_source(source: Path | BinaryIO, name: str, encoding: str | None = None)
     """The open file or stream. Raises UnreadableFile."""
     if not isinstance(source, Path):
         return Source(source, name, encoding=encoding)
+    require_answer(source)
     try:
         stream = source.open("rb")
     except FileNotFoundError:

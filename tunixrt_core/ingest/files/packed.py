@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import zlib
 from collections.abc import Callable
 from typing import IO, BinaryIO, cast
@@ -15,6 +16,11 @@ from tunixrt_core.errors import UnreadableFile
 # what a packed file may become before its ratio counts, and how many times its size it may be then
 _FREE_BYTES = 256 << 20
 MAX_RATIO = 200
+# short lines that are not blank, which a packed file may hold before their number counts; from then on at most one
+# for each packed byte
+_FREE_LINES = 100_000
+_SHORT = 16  # bytes, the mean of a block
+_LINE = re.compile(rb"\S\r?\n")
 _MAGICS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "Zstandard"}
 SUFFIXES = (".gz", ".gzip", ".bz2", ".xz", ".zst", ".zstd")
 
@@ -54,6 +60,7 @@ class Bounded(io.RawIOBase):
         self._name = name
         self._packed_bytes = packed_bytes
         self._count = 0
+        self._lines = 0
 
     def readable(self) -> bool:
         return True
@@ -63,7 +70,19 @@ class Bounded(io.RawIOBase):
         buffer[: len(data)] = data
         self._count += len(data)
         check_proportion(self._name, self._count, self._packed_bytes)
+        self._check_lines(data)
         return len(data)
+
+    def _check_lines(self, data: bytes) -> None:
+        if data.count(b"\n") * _SHORT < len(data):
+            return
+        self._lines += len(_LINE.findall(data))
+        packed = self._packed_bytes()
+        if self._lines > max(_FREE_LINES, packed):
+            raise UnreadableFile(
+                f"{self._name} unpacks to more short lines than it has packed bytes, {self._lines:,} of {packed:,} "
+                "bytes or more. If it is meant, unpack it yourself and import what was in it."
+            )
 
 
 def check_proportion(name: str, size: int, packed: int | Callable[[], int]) -> None:

@@ -11,8 +11,8 @@ from typing import BinaryIO, Literal
 
 import orjson
 
-from tunixrt_core.errors import OutputError
 from tunixrt_core.ingest.files.rows import RawRow
+from tunixrt_core.util.files.space import cannot_write
 
 Container = Literal["jsonl", "json", "json_rows", "csv", "parquet", "arrow", "excel", "files"]
 _WITHOUT_BYTES = ("parquet", "arrow", "excel", "files")
@@ -85,7 +85,7 @@ def rejects_file(path: Path) -> Iterator[Rejects]:
         path.parent.mkdir(parents=True, exist_ok=True)
         sink = temporary.open("wb")
     except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror or error}). Choose another place.") from None
+        raise cannot_write(path, error, "Choose another place.") from None
     try:
         with sink:
             rejects = Rejects(sink)

@@ -45,7 +45,10 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     spoken = [i for i, turn in enumerate(turns) if turn.role == "assistant" and (turn.text.strip() or turn.calls)]
     asked = next((i for i, turn in enumerate(turns) if turn.role == "user"), len(turns))
     if not spoken or spoken[-1] < asked:
-        raise InvalidTrace("steps", "must hold a message of the user and, after it, one of the agent")
+        raise InvalidTrace(
+            "steps",
+            f"must hold a message of the user and, after it, one of the agent, not {_sources(told)}. Complete it",
+        )
     agent = row["agent"] if isinstance(row.get("agent"), dict) else {}
     found, tools = with_tools(exchange_of(turns[: spoken[-1] + 1], "steps"), agent)
     meta = {"atif": rest(row, ("steps", "source", "agent")) | {"agent": rest(agent, tools), "steps": kept}}
@@ -58,15 +61,20 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
 
 def _checked(value: Any) -> Sequence[dict[str, Any]]:
     if not isinstance(value, list) or not value:
-        raise InvalidTrace("steps", f"must be a list of steps, not {kind_of(value)}")
+        raise InvalidTrace("steps", f"must be a list of steps, not {kind_of(value)}. Write the trajectory again")
     for i, step in enumerate(value):
         if not isinstance(step, dict) or step.get("source") not in tuple(_ROLES):
-            raise InvalidTrace(f"steps[{i}].source", f"must be user, agent or system, not {_said(step)}")
+            raise InvalidTrace(f"steps[{i}].source", f"must be user, agent or system, not {_said(step)}. Rename it")
         if step.get("step_id", i + 1) != i + 1:
             raise InvalidTrace(
-                f"steps[{i}].step_id", f"must be {i + 1}, not {step['step_id']}: steps are counted from 1, in order"
+                f"steps[{i}].step_id",
+                f"must be {i + 1}, not {step['step_id']}: steps are counted from 1, in order. Number them again",
             )
     return value
+
+
+def _sources(steps: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(str(step.get("source")) for step in steps[:8])
 
 
 def _said(step: Any) -> str:
@@ -98,7 +106,7 @@ def _results(step: Mapping[str, Any], field: str, names: Mapping[str, str]) -> I
     for i, result in enumerate(results if isinstance(results, list) else []):
         place = f"{field}.observation.results[{i}]"
         if not isinstance(result, dict):
-            raise InvalidTrace(place, f"must be an object with `content`, not {kind_of(result)}")
+            raise InvalidTrace(place, f"must be an object with `content`, not {kind_of(result)}. Write it as one")
         given = result.get("source_call_id")
         identity = None if given is None else str(given)
         text = result_text(result.get("content"), f"{place}.content")

@@ -12,8 +12,7 @@ from tunixrt_core.ingest.reasoning.calls import read_tools
 from tunixrt_core.ingest.reasoning.exchange import Exchange, split_answer
 from tunixrt_core.ingest.reasoning.parts import message_text
 from tunixrt_core.ingest.reasoning.split import Split
-from tunixrt_core.ingest.reasoning.turn import Turn
-from tunixrt_core.ingest.reasoning.turns import role_of
+from tunixrt_core.ingest.reasoning.turn import Turn, role_of
 from tunixrt_core.traces.conversation import NO_CONVERSATION
 from tunixrt_core.traces.trace import Trace
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.formats.chats import chat_trace, said_in
+from tunixrt_core.ingest.formats.chats import chat_trace, said_in, with_tools
 from tunixrt_core.ingest.formats.fields import Item, Options, flag, rest, scored, source_of
 from tunixrt_core.ingest.reasoning.exchange import exchange_of
+from tunixrt_core.ingest.reasoning.turn import Turn
 from tunixrt_core.ingest.reasoning.turns import read_turns
 from tunixrt_core.traces.scores import GivenScore
 
@@ -20,7 +21,8 @@ _FIELDS = {
     "scores": "score",
     "source": "source",
     "input": "prompt",
-    "events": "ignore",
+    "events": "tools",
+    "events_data": "ignore",
     "attachments": "messages",
 }
 # what its scorers write for correct, incorrect, partial and no answer
@@ -37,18 +39,22 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
-    """The conversation of a sample, its target as the reference and its scores. Events are left out."""
+    """The conversation of a sample, its target as the reference and its scores. Of the events, the calls of the model
+    say which tools it had; they are left out otherwise. Answers that the input holds are marked as not trained.
+    """
     output = row["output"] if isinstance(row.get("output"), dict) else {}
     attached = row["attachments"] if isinstance(row.get("attachments"), dict) else {}
-    turns = read_turns(_resolved(row.get("messages"), attached), "messages")
-    if not any(turn.role == "assistant" for turn in turns):
-        raise InvalidTrace("messages", "holds no answer of the model. Leave the sample out, or run it again")
+    turns = _marked(read_turns(_resolved(row.get("messages"), attached), "messages"))
+    if not any(turn.role == "assistant" and turn.train is not False for turn in turns):
+        raise InvalidTrace(
+            "messages", f"holds no answer of the model{_why(row)}. Leave the sample out, or run it again"
+        )
     target = row.get("target")
     reference = target[0] if isinstance(target, list) and len(target) == 1 else target
     used = {*_FIELDS, "messages"} - ({"target"} if not isinstance(reference, str) else set())
     left = {key: value for key, value in output.items() if key not in ("model", "choices", "completion") and value}
     meta = rest(row, used) | ({"output": left} if left else {})
-    found = exchange_of(turns, "messages")
+    found, _ = with_tools(exchange_of(turns, "messages"), {"tools": _tools(row.get("events"), attached)})
     trace = chat_trace(
         found,
         options,
@@ -59,6 +65,31 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
         model=output.get("model") if isinstance(output.get("model"), str) and output["model"] else None,
     )
     return [scored(trace, _scores(row.get("scores")))]
+
+
+def _marked(turns: Sequence[Turn]) -> list[Turn]:
+    """The turns, those of the assistant that the input of the sample holds marked as not trained."""
+    return [turn._replace(train=False) if _is_input(turn) else turn for turn in turns]
+
+
+def _is_input(turn: Turn) -> bool:
+    return turn.role == "assistant" and turn.raw.get("source") == "input"
+
+
+def _why(row: Mapping[str, Any]) -> str:
+    """The first line of the error that ended the sample, for a message."""
+    error = row.get("error")
+    said = error.get("message") if isinstance(error, Mapping) else None
+    return f": it ended with the error {said.splitlines()[0][:120]!r}" if isinstance(said, str) and said.strip() else ""
+
+
+def _tools(events: Any, attached: Mapping[str, Any]) -> list[Any]:
+    """The definitions of tools in the last call of the model that had some; `messages` do not hold them."""
+    calls = [event for event in events if isinstance(event, Mapping)] if isinstance(events, list) else []
+    tools: Any = next(
+        (call["tools"] for call in reversed(calls) if call.get("event") == "model" and call.get("tools")), []
+    )
+    return [_resolved(tool, attached) for tool in tools] if isinstance(tools, list) else []
 
 
 def _resolved(value: Any, attached: Mapping[str, Any]) -> Any:

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import orjson
-
-from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.formats.chats import SYSTEM_COLUMNS, chat_trace, system_of, with_tools
 from tunixrt_core.ingest.formats.fields import Item, Options, rest, scored, source_of
+from tunixrt_core.ingest.formats.logged import answers, asked_turns, is_chat, request_rest, value_of
 from tunixrt_core.ingest.reasoning.exchange import exchange_of
-from tunixrt_core.ingest.reasoning.turn import Turn
-from tunixrt_core.ingest.reasoning.turns import read_turns, role_of
 from tunixrt_core.traces.scores import GivenScore
-from tunixrt_core.util.kinds import kind_of
 
 NAME = "langfuse"
 
@@ -34,7 +29,7 @@ _FIELDS = {
 def matches(row: Mapping[str, Any]) -> bool:
     if isinstance(row.get("trace"), dict) and isinstance(row.get("observations"), list):
         return True
-    return "input" in row and "output" in row and (not _OWN.isdisjoint(row) or _is_chat(row))
+    return "input" in row and "output" in row and (not _OWN.isdisjoint(row) or is_chat(row["input"], row["output"]))
 
 
 def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
@@ -47,30 +42,36 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """
     whole = row["trace"] if isinstance(row.get("trace"), dict) else row
     observed = [one for one in _list(row.get("observations")) if isinstance(one, dict)]
-    told = next((one for one in reversed(_ordered(observed)) if _is_generation(one) and _is_chat(one)), whole)
+    told = next((one for one in reversed(_ordered(observed)) if _is_generation(one) and _is_call(one)), whole)
     if not _says_something(told):
         return []
-    asked = _value(told.get("input"))
-    turns = [*_asked(asked), *_said(_value(told.get("output")))]
+    asked = value_of(told.get("input"))
+    turns = asked_turns(asked, "input")
     around = asked if isinstance(asked, dict) else told
     system, _ = system_of(around, turns, ("instructions", *SYSTEM_COLUMNS))
-    found, tools = with_tools(exchange_of(turns, "input", system), asked if isinstance(asked, dict) else {})
     used = ("input", "output", "scores", "source", "observations", "trace")
-    left = rest(asked, ("messages", *tools)) if isinstance(asked, dict) else {}
-    kept = rest(row, used if told is row else (*used, *_MODELS)) | ({"input": left} if left else {})
-    if whole is not row:
-        kept["trace"] = rest(whole, ("input", "output", "scores"))
-    if observed:
-        kept["observations"] = [rest(one, ("input", "output") if one is told else ()) for one in observed]
-    trace = chat_trace(
-        found,
-        options,
-        meta={"langfuse": kept},
-        names={"prompt": "input", "system": "input", "steps": found.answer.field},
-        source=source_of(row, options),
-        model=next((told[name] for name in _MODELS if isinstance(told.get(name), str) and told[name]), None),
-    )
-    return [scored(trace, _scores(row.get("scores") or whole.get("scores")))]
+    found = answers(value_of(told.get("output")), "output")
+    items: list[Item] = []
+    for i, answer in enumerate(found):
+        talk, tools = with_tools(exchange_of([*turns, *answer], "input", system), around)
+        left = rest(request_rest(asked), tools)
+        kept = rest(row, used if told is row else (*used, *_MODELS)) | ({"input": left} if left else {})
+        if whole is not row:
+            kept["trace"] = rest(whole, ("input", "output", "scores"))
+        if observed:
+            kept["observations"] = [rest(one, ("input", "output") if one is told else ()) for one in observed]
+        if len(found) > 1:
+            kept["choice"] = i
+        trace = chat_trace(
+            talk,
+            options,
+            meta={"langfuse": kept},
+            names={"prompt": "input", "system": "input", "steps": talk.answer.field},
+            source=source_of(row, options),
+            model=next((told[name] for name in _MODELS if isinstance(told.get(name), str) and told[name]), None),
+        )
+        items.append(scored(trace, _scores(row.get("scores") or whole.get("scores"))))
+    return items
 
 
 def _ordered(observed: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
@@ -82,59 +83,20 @@ def _is_generation(held: Mapping[str, Any]) -> bool:
     return str(held.get("type") or "").upper() == "GENERATION"
 
 
-def _is_chat(held: Mapping[str, Any]) -> bool:
-    found = _value(held.get("input"))
-    messages = found.get("messages") if isinstance(found, dict) else found
-    return held.get("output") is not None and bool(_list(messages)) and all(role_of(one) for one in _list(messages))
+def _is_call(held: Mapping[str, Any]) -> bool:
+    return is_chat(held.get("input"), held.get("output"))
 
 
 def _says_something(held: Mapping[str, Any]) -> bool:
     """Whether it is a generation, or a trace or span with a prompt and an answer."""
     if held.get("input") is None or held.get("output") is None:
         return False
-    return _is_generation(held) or _is_chat(held) or not held.get("type")
-
-
-def _value(value: Any) -> Any:
-    """A value that may be written as JSON text."""
-    if isinstance(value, str) and value[:1] in ("[", "{", '"'):
-        try:
-            return orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return value
-    return value
+    return _is_generation(held) or _is_call(held) or not held.get("type")
 
 
 def _list(value: Any) -> list[Any]:
-    found = _value(value)
+    found = value_of(value)
     return found if isinstance(found, list) else []
-
-
-def _asked(value: Any) -> list[Turn]:
-    if isinstance(value, str):
-        return [Turn("user", value, {}, {"role": "user", "content": value}, "input")]
-    if isinstance(value, dict) and isinstance(value.get("messages"), list):
-        return read_turns(value["messages"], "input.messages")
-    if isinstance(value, list):
-        return read_turns(value, "input")
-    raise InvalidTrace("input", f"must be text or messages, not {kind_of(value)}. Export the generations themselves")
-
-
-def _said(value: Any) -> list[Turn]:
-    if isinstance(value, str):
-        return [Turn("assistant", value, {}, {"role": "assistant", "content": value}, "output")]
-    if isinstance(value, dict):
-        choices = value.get("choices")
-        if isinstance(choices, list) and choices and isinstance(choices[0], dict):
-            value = choices[0].get("message", choices[0])
-        if isinstance(value, dict) and isinstance(value.get("messages"), list):
-            return read_turns(value["messages"], "output.messages")
-        return read_turns([value if role_of(value) else {"role": "assistant", **value}], "output")
-    if isinstance(value, list):
-        if value and not any(map(role_of, value)):  # the parts of one message
-            return read_turns([{"role": "assistant", "content": value}], "output")
-        return read_turns(value, "output")
-    raise InvalidTrace("output", f"must be text or a message, not {kind_of(value)}. Leave the row out")
 
 
 def _scores(scores: Any) -> Iterator[GivenScore]:

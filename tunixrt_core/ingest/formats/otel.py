@@ -10,7 +10,8 @@ import orjson
 
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.formats.chats import chat_trace, with_tools
-from tunixrt_core.ingest.formats.fields import Item, Options, flag, scored, source_of
+from tunixrt_core.ingest.formats.fields import Item, Options, flag, rest, scored, source_of
+from tunixrt_core.ingest.formats.logged import answers, asked_turns, choices, is_chat, ordered, value_of, with_reasoning
 from tunixrt_core.ingest.reasoning.exchange import exchange_of
 from tunixrt_core.ingest.reasoning.parts import message_text
 from tunixrt_core.ingest.reasoning.turn import Turn
@@ -23,11 +24,23 @@ _SPAN_IDS = ("spanId", "span_id")
 _OWN = ("gen_ai.", "llm.")
 _INPUT, _OUTPUT = "gen_ai.input.messages", "gen_ai.output.messages"
 _SYSTEM, _TOOLS = "gen_ai.system_instructions", "gen_ai.tool.definitions"
-_MODELS = ("gen_ai.response.model", "gen_ai.request.model", "llm.model_name")
+_MODELS = ("gen_ai.response.model", "gen_ai.request.model", "llm.model_name", "langfuse.observation.model.name")
 # older conventions: an attribute for each value of each message
 _INDEXED = re.compile(r"(gen_ai\.prompt|gen_ai\.completion|llm\.input_messages|llm\.output_messages)\.(\d+\..+)")
 _INDEXED_TOOLS = re.compile(r"(llm\.tools|llm\.request\.functions)\.(\d+\..+)")
 _ASKED, _SAID = ("gen_ai.prompt", "llm.input_messages"), ("gen_ai.completion", "llm.output_messages")
+# where other programs hold a request and its response, as JSON text
+_VALUES = (
+    ("langfuse.observation.input", "langfuse.observation.output"),
+    ("gen_ai.prompt", "gen_ai.completion"),
+    ("input.value", "output.value"),
+    ("mlflow.spanInputs", "mlflow.spanOutputs"),
+)
+_MESSAGE = re.compile(r"(.*?\[\d+\]).*")
+_OTLP = frozenset(f"{kind}Value" for kind in ("string", "bool", "int", "double", "bytes", "array", "kvlist"))
+_CHOICE = "gen_ai.choice"
+_RESPONSE = "output.value"  # of OpenInference, whose messages leave out the reasoning
+_EVENT_NAMES = ("name", "event_name", "eventName")
 _EVENT = re.compile(r"gen_ai\.(system|user|assistant|tool)\.message")
 _FIELDS = {
     "attributes": "system, messages, prompt, turns, steps, final_answer, tools, model",
@@ -55,25 +68,28 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     told = dict(held)
     for event in _events(row):
         told |= {key: value for key, value in event[1].items() if key in (_INPUT, _OUTPUT, _SYSTEM, _TOOLS)}
-    turns, used = _messages(told, row)
-    if not any(turn.role == "assistant" for turn in turns):
+    asked, said, used = _messages(told, row)
+    if not any(turn.role == "assistant" for turn in (*asked, *(turn for answer in said for turn in answer))):
         return []
-    found = exchange_of(turns, _INPUT)
-    found, tools = with_tools(found, {"tools": _tools(told)})
+    tools = _tools(told)
     model = next((name for name in _MODELS if isinstance(told.get(name), str) and told[name]), "")
-    used |= {model, *(_tool_names(told) if tools else ())}
-    left = {key: value for key, value in held.items() if key not in used}
-    span = {key: value for key, value in row.items() if key not in ("attributes", *held)} if held is not row else {}
-    span |= {"attributes": left} if left else {}
-    trace = chat_trace(
-        found,
-        options,
-        meta={"otel": span} if span else {},
-        names={"prompt": _INPUT, "steps": found.answer.field, "system": _SYSTEM},
-        source=source_of(row, options),
-        model=told.get(model),
-    )
-    return [scored(trace, _scores(row))]
+    items: list[Item] = []
+    for i, answer in enumerate(said or [[]]):
+        found, told_tools = with_tools(exchange_of([*asked, *answer], _INPUT), {"tools": tools})
+        left = rest(held, used | {model, *(_tool_names(told) if told_tools else ())})
+        span = rest(row, ("attributes", *held)) if held is not row else {}
+        span |= {"attributes": left} if left else {}
+        span |= {"choice": i} if len(said) > 1 else {}
+        trace = chat_trace(
+            found,
+            options,
+            meta={"otel": span} if span else {},
+            names={"prompt": _INPUT, "steps": found.answer.field, "system": _SYSTEM},
+            source=source_of(row, options),
+            model=told.get(model),
+        )
+        items.append(scored(trace, _scores(row)))
+    return items
 
 
 # --- attributes ------------------------------------------------------------------------------------------------------
@@ -95,7 +111,7 @@ def _pairs(pairs: Sequence[Any]) -> dict[str, Any]:
 
 def _value(value: Any) -> Any:
     """A value of OTLP in JSON: `{"stringValue": ...}` and so on."""
-    if not isinstance(value, dict) or len(value) != 1:
+    if not isinstance(value, dict) or len(value) != 1 or value.keys().isdisjoint(_OTLP):
         return value
     ((kind, held),) = value.items()
     inner = held.get("values") if isinstance(held, dict) else None
@@ -130,23 +146,45 @@ def _json(value: Any) -> Any:
 # --- messages --------------------------------------------------------------------------------------------------------
 
 
-def _messages(told: Mapping[str, Any], row: Mapping[str, Any]) -> tuple[list[Turn], set[str]]:
-    """The turns of a span, and the attributes that they came from."""
+def _messages(told: Mapping[str, Any], row: Mapping[str, Any]) -> tuple[list[Turn], list[list[Turn]], set[str]]:
+    """The turns of a span's input, those of each answer, and the attributes that they came from."""
     if told.get(_INPUT) is not None or told.get(_OUTPUT) is not None:
-        turns = _system(told.get(_SYSTEM))
-        for name in (_INPUT, _OUTPUT):
-            if told.get(name) is not None:
-                turns += read_turns(_json(told[name]), name)
-        return turns, {_INPUT, _OUTPUT, _SYSTEM}
+        asked = _system(told.get(_SYSTEM)) + [turn for message in _read(told.get(_INPUT), _INPUT) for turn in message]
+        return asked, choices(_read(told.get(_OUTPUT), _OUTPUT)), {_INPUT, _OUTPUT, _SYSTEM}
     indexed = {key: found for key in told if (found := _INDEXED.fullmatch(key))}
     if indexed:
-        turns = []
-        for names in (_ASKED, _SAID):
-            for name in names:
-                parts = {found[2]: told[key] for key, found in indexed.items() if found[1] == name}
-                turns += read_turns([_plain(message) for message in _nested(parts)], name) if parts else []
-        return turns, set(indexed)
-    return [turn for name, held in _events(row) for turn in _said(name, held)], set()
+        before, said = (_indexed(told, indexed, names) for names in (_ASKED, _SAID))
+        said = with_reasoning(said, value_of(told.get(_RESPONSE)))
+        return [turn for message in before for turn in message], choices(said), set(indexed)
+    for one, other in _VALUES:
+        values = value_of(told.get(one)), value_of(told.get(other))
+        if is_chat(*values):
+            return asked_turns(values[0], one), answers(values[1], other), {one, other}
+    events = [(name, _said(name, held)) for name, held in _events(row)]
+    asked = [turn for name, turns in events if name != _CHOICE for turn in turns]
+    return asked, choices([turns for name, turns in events if name == _CHOICE and turns]), set()
+
+
+def _indexed(told: Mapping[str, Any], indexed: Mapping[str, re.Match[str]], names: Sequence[str]) -> list[list[Turn]]:
+    """The turns of each message that has an attribute for each of its values."""
+    found: list[list[Turn]] = []
+    for name in names:
+        parts = {match[2]: told[key] for key, match in indexed.items() if match[1] == name}
+        found += _read([_plain(message) for message in _nested(parts)], name) if parts else []
+    return found
+
+
+def _read(value: Any, name: str) -> list[list[Turn]]:
+    """The turns of each message."""
+    found = _json(value)
+    if found is None:
+        return []
+    if not isinstance(found, list):
+        return [read_turns(found, name)]
+    made: dict[str, list[Turn]] = {}
+    for turn in read_turns([ordered(message) for message in found], name):
+        made.setdefault(_MESSAGE.sub(r"\1", turn.field), []).append(turn)
+    return list(made.values())
 
 
 def _system(value: Any) -> list[Turn]:
@@ -200,18 +238,35 @@ def _plain(message: Any) -> Any:
 
 def _events(row: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for event in row["events"] if isinstance(row.get("events"), list) else []:
-        if isinstance(event, dict) and isinstance(event.get("name"), str):
-            body = event.get("body")
-            yield event["name"], _attributes(event) | (body if isinstance(body, dict) else {})
+        name = next((event[key] for key in _EVENT_NAMES if key in event), None) if isinstance(event, dict) else None
+        if isinstance(name, str):
+            yield name, _attributes(event) | _body(event)
+
+
+def _body(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of a log record, an object or OTLP's pairs."""
+    found = _deep(event.get("body"))
+    return found if isinstance(found, dict) else {}
+
+
+def _deep(value: Any) -> Any:
+    """A value of OTLP with those inside of it; any other value as it is."""
+    found = _value(value)
+    if isinstance(found, dict):
+        return {key: _deep(inner) for key, inner in found.items()}
+    return [_deep(item) for item in found] if isinstance(found, list) else found
 
 
 def _said(name: str, held: Mapping[str, Any]) -> list[Turn]:
     """The turn of an event such as `gen_ai.user.message`, or of `gen_ai.choice`."""
     told = {key: _json(value) if key in ("message", "tool_calls") else value for key, value in held.items()}
-    if name == "gen_ai.choice":
+    if name == _CHOICE:
         message = told.get("message") if isinstance(told.get("message"), dict) else told
         return read_turns([{"role": "assistant", **(message or {})}], name)
     found = _EVENT.fullmatch(name)
+    told.pop("gen_ai.system", None)  # the name of the provider
+    if found and found[1] == "tool" and "id" in told:
+        told["tool_call_id"] = told.pop("id")
     return read_turns([{"role": found[1], **told}], name) if found else []
 
 
@@ -225,6 +280,10 @@ def _tool_names(told: Mapping[str, Any]) -> set[str]:
 def _tools(told: Mapping[str, Any]) -> Any:
     if told.get(_TOOLS) is not None:
         return _json(told[_TOOLS])
+    for name, _ in _VALUES:
+        asked = value_of(told.get(name))
+        if isinstance(asked, Mapping) and asked.get("tools"):
+            return asked["tools"]
     indexed = {found[2]: told[key] for key in told if (found := _INDEXED_TOOLS.fullmatch(key))}
     tools = [tool for tool in _nested(indexed) if isinstance(tool, dict)] if indexed else []
     return [_definition(tool) for tool in tools]

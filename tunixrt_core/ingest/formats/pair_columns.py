@@ -10,6 +10,7 @@ from tunixrt_core.ingest.formats.fields import filled, rest, text
 from tunixrt_core.ingest.formats.transcripts import transcript_turns
 from tunixrt_core.ingest.reasoning.turn import Turn
 from tunixrt_core.ingest.reasoning.turns import read_turns
+from tunixrt_core.util.kinds import not_text
 
 _PAIRS = (
     ("chosen", "rejected"),
@@ -75,7 +76,7 @@ def prompt_turns(row: Mapping[str, Any], found: PairColumns) -> tuple[list[Turn]
     if column == "instruction":
         given = row.get("input")
         if given is not None and not isinstance(given, str):
-            raise InvalidTrace("input", f"must be text, not {type(given).__name__}")
+            raise InvalidTrace("input", not_text(given))
         value = text(row, column)
         if given:
             kept = {"input_from": len(value) + len(_BETWEEN)}

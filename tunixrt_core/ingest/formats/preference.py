@@ -26,8 +26,8 @@ from tunixrt_core.ingest.formats.transcripts import transcript_turns
 from tunixrt_core.ingest.formats.verdicts import PAIR_SCORER
 from tunixrt_core.ingest.reasoning.exchange import Exchange, exchange_of
 from tunixrt_core.ingest.reasoning.split import split_completion
-from tunixrt_core.ingest.reasoning.turn import Turn
-from tunixrt_core.ingest.reasoning.turns import last_role, read_turns
+from tunixrt_core.ingest.reasoning.turn import Turn, last_role
+from tunixrt_core.ingest.reasoning.turns import read_turns
 from tunixrt_core.traces.scores import PREFERRED, scores_in
 from tunixrt_core.traces.trace import Trace
 
@@ -128,7 +128,11 @@ def _sides(row: Mapping[str, Any], found: PairColumns) -> tuple[list[_Side], dic
     if len(whole) == 2:
         return _implicit(row, found, told)
     if whole:
-        raise InvalidTrace(found.rejected, f"and {found.chosen} must both hold the prompt, or neither of them")
+        raise InvalidTrace(
+            found.rejected,
+            f"and {found.chosen} must both hold the prompt, or neither of them, but one of them has no turn of "
+            "the user. Write both in the same way",
+        )
     if found.prompt is None:
         raise InvalidTrace("prompt", "is missing. Name it, or begin both sides with its turns")
     turns, kept, system = prompt_turns(row, found)
@@ -176,7 +180,10 @@ def _kept_prompt(row: Mapping[str, Any], found: PairColumns, turns: list[Turn]) 
 
 def _check_prompt(turns: Sequence[Turn], field: str) -> None:
     if not turns or turns[-1].role not in ("user", "tool"):
-        raise InvalidTrace(field, "must end with a turn of the user")
+        raise InvalidTrace(
+            field,
+            f"must end with a turn of the user, not {last_role(turns)}. Put answers into the sides of the pair",
+        )
 
 
 def _side(column: str, asked: Sequence[Turn], value: str | list[Turn], system: str | None) -> _Side:

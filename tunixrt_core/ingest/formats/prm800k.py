@@ -90,7 +90,7 @@ def _answer(question: Mapping[str, Any], contents: Sequence[str]) -> str:
 def _chosen(step: Any, field: str) -> _Chosen:
     """What was chosen at a step; else what a person wrote; else the first, which was found wrong there."""
     if not isinstance(step, dict):
-        raise InvalidTrace(field, f"must be an object with `completions`, not {kind_of(step)}")
+        raise InvalidTrace(field, f"must be an object with `completions`, not {kind_of(step)}. Write it as one")
     completions, index = step.get("completions") or [], step.get("chosen_completion")
     human = step.get("human_completion")
     if index is None and human is not None:

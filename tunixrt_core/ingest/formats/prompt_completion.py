@@ -19,8 +19,8 @@ from tunixrt_core.ingest.formats.fields import (
 )
 from tunixrt_core.ingest.reasoning.exchange import Exchange, exchange_of
 from tunixrt_core.ingest.reasoning.split import Split, split_completion
-from tunixrt_core.ingest.reasoning.turn import Turn
-from tunixrt_core.ingest.reasoning.turns import last_role, read_turns, roles_of
+from tunixrt_core.ingest.reasoning.turn import Turn, last_role, roles_of
+from tunixrt_core.ingest.reasoning.turns import read_turns
 from tunixrt_core.traces.metadata import rebuild_completion, rebuild_messages
 from tunixrt_core.traces.scores import scores_in
 from tunixrt_core.traces.trace import Trace
@@ -121,7 +121,9 @@ def completed(asked: Sequence[Turn], value: Any, field: str, system: str | None 
     else:
         turns = read_turns(value, field)
     if not turns or turns[-1].role != "assistant":
-        raise InvalidTrace(field, f"must end with a turn of the assistant; its roles are {roles_of(turns)}")
+        raise InvalidTrace(
+            field, f"must end with a turn of the assistant; its roles are {roles_of(turns)}. Put the answer last"
+        )
     return exchange_of([*asked, *turns], field, system)
 
 

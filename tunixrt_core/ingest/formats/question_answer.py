@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import msgspec
+
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.columns.names import (
     ANSWERS,
@@ -16,11 +18,12 @@ from tunixrt_core.ingest.columns.names import (
     REASONINGS,
     REFERENCES,
 )
-from tunixrt_core.ingest.formats.chats import system_columns, system_of
+from tunixrt_core.ingest.formats.chats import system_columns, system_of, tool_columns
 from tunixrt_core.ingest.formats.fields import (
     Item,
     Options,
     extended,
+    filled,
     named_as,
     only,
     rest,
@@ -29,10 +32,11 @@ from tunixrt_core.ingest.formats.fields import (
     text,
 )
 from tunixrt_core.ingest.formats.pair_columns import history_turns
+from tunixrt_core.ingest.reasoning.calls import calls_in, read_tools
 from tunixrt_core.ingest.reasoning.exchange import message_of
 from tunixrt_core.ingest.reasoning.split import Split, split_completion, split_fields, split_reasoning
 from tunixrt_core.ingest.reasoning.steps import Rule
-from tunixrt_core.traces.conversation import Conversation
+from tunixrt_core.traces.conversation import NO_CONVERSATION, Call, Conversation, Tool, calls_text
 from tunixrt_core.traces.trace import Trace, parse_steps
 from tunixrt_core.util.kinds import not_text
 
@@ -64,6 +68,10 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
     found = {name: name for name in _OPTIONAL} | system_columns(row)
     if _is_history(row.get("history")):
         found["history"] = "messages"
+    if (tools := _tools(row)) is not None:
+        found[tools[0]] = "tools"
+        if calls_in(row.get(roles.answer or ""), tools[1]):
+            return found | {str(roles.question): "prompt", str(roles.answer): "calls, final_answer"}
     if roles.question is not None:
         found[roles.question] = "prompt"
     if roles.answer is not None:
@@ -102,11 +110,44 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
         told = (*told, "history")
     used = {name for name in (*roles, *roles.completions, *_OPTIONAL, *told) if isinstance(name, str)}
     meta = rest(row, used)
+    tools = _tools(row)
+    if tools is not None:
+        del meta[tools[0]]
+        if calls := calls_in(row.get(roles.answer or ""), tools[1]):
+            return [_called(row, roles, calls, tools[1], options.rule, meta=meta, **optional)]
+        before = optional.get("conversation", NO_CONVERSATION)
+        optional["conversation"] = msgspec.structs.replace(before, tools=tools[1])
     if roles.completions:
         return list(_completed(row, roles, options.rule, meta, optional))
     answer = str(roles.answer)
     names = {"prompt": roles.question, "steps": roles.reasoning or answer, "final_answer": answer}
     return [answered(row, roles.question, answer, roles.reasoning, options.rule, meta=meta, names=names, **optional)]
+
+
+def _tools(row: Mapping[str, Any]) -> tuple[str, tuple[Tool, ...]] | None:
+    """The column that defines tools, and the definitions; None where there is none."""
+    column = next(iter(tool_columns(row)), None)
+    return None if column is None else (column, read_tools(row[column]) or ())
+
+
+def _called(
+    row: Mapping[str, Any],
+    roles: _Roles,
+    calls: tuple[Call, ...],
+    tools: tuple[Tool, ...],
+    rule: Rule,
+    *,
+    meta: dict[str, Any],
+    conversation: Conversation = NO_CONVERSATION,
+    **optional: Any,
+) -> Trace:
+    """The trace of a row whose answer is calls, as xLAM has it. They are those of the final turn."""
+    question, answer = str(roles.question), str(roles.answer)
+    thought = filled(row.get(roles.reasoning or "")) or ""
+    talk = msgspec.structs.replace(conversation, tools=tools, calls=calls)
+    names = {"prompt": question, "steps": roles.reasoning or answer, "final_answer": answer, "calls": answer}
+    split = split_reasoning(thought, calls_text(calls), rule)
+    return split_trace(split, prompt=text(row, question), meta=meta, names=names, conversation=talk, **optional)
 
 
 def _is_history(value: Any) -> bool:

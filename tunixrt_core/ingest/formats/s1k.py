@@ -67,7 +67,9 @@ def _written(row: Mapping[str, Any]) -> list[str]:
 def _first(row: Mapping[str, Any], options: Options) -> Item:
     thoughts = row.get("thinking_trajectories")
     if not isinstance(thoughts, list) or len(thoughts) == 0 or not isinstance(thoughts[0], str):
-        raise InvalidTrace("thinking_trajectories", f"must be a list that begins with a text, not {kind_of(thoughts)}")
+        raise InvalidTrace(
+            "thinking_trajectories", f"must be a list that begins with a text, not {kind_of(thoughts)}. Fill it in"
+        )
     extra = {"more_trajectories": thoughts[1:]} if thoughts[1:] else {}
     return _trace(row, thoughts[0], "thinking_trajectories", "attempt", None, options, extra)
 

@@ -91,10 +91,12 @@ def _labels(labels: Any, steps: int) -> list[GivenScore]:
     if labels is None:
         return []
     if not isinstance(labels, list) or len(labels) != steps:
-        raise InvalidTrace("labels", f"must hold one label for each of the {steps} completions, not {_number(labels)}")
+        raise InvalidTrace(
+            "labels", f"must hold one label for each of the {steps} completions, not {_number(labels)}. Complete them"
+        )
     for i, label in enumerate(labels):
         if label is not None and not isinstance(label, bool | int | float):
-            raise InvalidTrace(f"labels[{i}]", f"must be true, false or a number, not {kind_of(label)}")
+            raise InvalidTrace(f"labels[{i}]", f"must be true, false or a number, not {kind_of(label)}. Replace it")
     return [
         GivenScore(name="label", value=float(label), step=i, scorer="trl", version="given")
         for i, label in enumerate(labels)

@@ -34,13 +34,13 @@ def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """What the metadata carries comes back under its own name; the hash is taken again, the split is dropped."""
     if unknown := sorted(set(row) - _COLUMNS):
-        raise InvalidTrace(unknown[0], "is not a field of this format; put extra values under `metadata`")
+        raise InvalidTrace(unknown[0], "is not a field of this format. Put extra values under `metadata`")
     metadata = object_in(row, "metadata")
     if isinstance(metadata, dict) and isinstance(metadata.get("meta"), str):
         # read by the same parser as the row, which finds repeated keys and numbers that would be rounded
         metadata = {**metadata, "meta": (meta := object_in(metadata, "meta"))}
         if isinstance(meta, str):
-            raise InvalidTrace("metadata.meta", "must be an object, or the JSON text of one")
+            raise InvalidTrace("metadata.meta", "must be an object, or the JSON text of one. Write it so")
     with named_as(_NAMES):
         found = from_row({**row, "metadata": metadata})
         return [scored(labelled(found.trace, options), found.scores)]

@@ -16,7 +16,7 @@ from tunixrt_core.util.kinds import kind_of
 
 _NAMES = ("name", "function_name", "toolName")
 _ARGUMENTS = ("arguments", "args", "input", "parameters")
-_IDS = ("id", "tool_call_id", "call_id", "toolCallId")
+_IDS = ("call_id", "tool_call_id", "toolCallId", "id")  # items of OpenAI's responses have an `id` of their own too
 _HERMES = re.compile(r"<tool_call>\n(.*?)\n</tool_call>", re.DOTALL)
 _HERMES_TOOLS = re.compile(r"# Tools\n\n.*?<tools>\n(?P<listed>.*)\n</tools>", re.DOTALL)
 _THOUGHT_END = "</think>"
@@ -26,15 +26,17 @@ def read_call(value: Any, field: str) -> tuple[Call, dict[str, Any]]:
     """A call and the rest of its keys. It may be nested under `function`, or be JSON text. Raises InvalidTrace."""
     held = _object(value)
     if held is None:
-        raise InvalidTrace(field, f"must be a tool call with `name` and `arguments`, not {kind_of(value)}")
+        raise InvalidTrace(
+            field, f"must be a tool call with `name` and `arguments`, not {kind_of(value)}. Write it as an object"
+        )
     inner = held.get("function")
     told = inner if isinstance(inner, Mapping) else held
     name = inner if isinstance(inner, str) else _first(told, _NAMES)
     if not isinstance(name, str) or not name.strip():
         raise InvalidTrace(field, f"is a tool call without a name; it has the keys {', '.join(map(str, held))}. Add it")
-    given, identity = _first(told, _ARGUMENTS), _first(held, _IDS)
-    call = Call(name, read_any_arguments(given), None if identity is None else str(identity))
-    used = {"function", "type", *_NAMES, *_ARGUMENTS, *_IDS}
+    given, by = _first(told, _ARGUMENTS), next((key for key in _IDS if held.get(key) is not None), "id")
+    call = Call(name, read_any_arguments(given), None if held.get(by) is None else str(held[by]))
+    used = {"function", "type", *_NAMES, *_ARGUMENTS, by}
     rest = {key: left for key, left in held.items() if key not in used and left is not None}
     if isinstance(inner, Mapping):
         rest |= {key: left for key, left in inner.items() if key not in used and left is not None}
@@ -63,6 +65,28 @@ def calls_from_text(text: str) -> tuple[str, tuple[Call, ...]] | None:
     except (orjson.JSONDecodeError, InvalidTrace):
         return None
     return None if rest or not calls else (thought + mark, calls)
+
+
+def calls_in(value: Any, tools: Sequence[Tool]) -> tuple[Call, ...]:
+    """The calls of a column of answers, a list or its JSON text, that all name one of these tools; else none."""
+    if isinstance(value, str):
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return ()
+    if not isinstance(value, list | dict) or not value:
+        return ()
+    try:
+        calls, rest = read_calls(value, "")
+    except InvalidTrace:
+        return ()
+    names = {name for tool in tools if isinstance(tool, Mapping) and isinstance(name := _tool_name(tool), str)}
+    return () if rest or not {call.name for call in calls} <= names else calls
+
+
+def _tool_name(tool: Mapping[str, Any]) -> Any:
+    inner = tool.get("function")
+    return inner.get("name") if isinstance(inner, Mapping) else tool.get("name")
 
 
 def hermes_calls(text: str) -> tuple[str, tuple[Call, ...]]:
@@ -117,7 +141,8 @@ def _definitions(tool: dict[str, Any]) -> Sequence[Tool]:
         return [tool]
     if tool.get("type") not in (None, "function"):  # a tool of the provider
         return [tool]
-    made = {("parameters" if key == "input_schema" else key): held for key, held in tool.items() if key != "type"}
+    told = {key: held for key, held in tool.items() if key != "type" and held is not None}
+    made = {("parameters" if key == "input_schema" else key): held for key, held in told.items()}
     return [{"type": "function", "function": made}]
 
 

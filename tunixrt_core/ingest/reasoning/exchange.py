@@ -9,8 +9,8 @@ from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.reasoning.calls import hermes_system
 from tunixrt_core.ingest.reasoning.split import Split, split_completion, split_fields, split_reasoning
 from tunixrt_core.ingest.reasoning.steps import Rule
-from tunixrt_core.ingest.reasoning.turn import Turn
-from tunixrt_core.ingest.reasoning.turns import roles_meant, unmarked
+from tunixrt_core.ingest.reasoning.turn import Turn, roles_meant
+from tunixrt_core.ingest.reasoning.turns import unmarked
 from tunixrt_core.traces.conversation import NO_CONVERSATION, ROLES, Conversation, Message, Role, calls_text
 
 _ADD = "Add it, or leave the row out"

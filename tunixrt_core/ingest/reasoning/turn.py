@@ -1,13 +1,33 @@
-"""One turn, and the turns that the content of a message makes."""
+"""One turn, its role in any dialect, and the turns of the parts of a message."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from tunixrt_core.ingest.reasoning.calls import hermes_calls
 from tunixrt_core.ingest.reasoning.parts import Part
 from tunixrt_core.traces.conversation import Call
+
+ROLES_IN_FILES: Mapping[str, str] = (
+    dict.fromkeys(("user", "human", "prompter"), "user")
+    | dict.fromkeys(("assistant", "gpt", "model", "chatgpt", "bot", "ai", "agent", "chatbot"), "assistant")
+    | dict.fromkeys(("system", "developer"), "system")
+    | dict.fromkeys(("tool", "function", "ipython", "observation", "environment"), "tool")
+    | dict.fromkeys(("tool_response", "function_response", "tool_result", "function_result"), "tool")
+)
+ROLE_KEYS = ("role", "from", "speaker", "sender", "author")
+_ROLES_OF_TYPES = {"function_call": "assistant", "reasoning": "assistant", "function_call_output": "tool"}
+_ROLES_OF_CLASSES = {  # of LangChain
+    "HumanMessage": "user",
+    "AIMessage": "assistant",
+    "SystemMessage": "system",
+    "ToolMessage": "tool",
+    "FunctionMessage": "tool",
+}
+_CALLING = frozenset({"function_call", "tool_call", "tool_calls"})  # roles whose text is a call of the assistant
+_SHOWN = 8
 
 
 class Turn(NamedTuple):
@@ -54,6 +74,9 @@ def _hermes_results(text: str) -> list[str]:
 def of_parts(turn: Turn, parts: Sequence[Part], content: list[Any]) -> Sequence[Turn]:
     """The turns of the parts of a content, which is kept where the turns do not hold all of it."""
     made = list(_joined(turn, parts)) or [turn]
+    if len(made) > 1 and (last := made[-1]).reasoning and not (last.text or last.calls) and made[-2].role == last.role:
+        # thinking with nothing behind it is that of the text before it
+        made[-2:] = [made[-2]._replace(reasoning=made[-2].reasoning + last.reasoning)]
     if turn.calls:  # calls beside the content are behind it
         made[-1] = made[-1]._replace(calls=made[-1].calls + turn.calls)
     if turn.reasoning:
@@ -109,3 +132,83 @@ def _results(turn: Turn, parts: Sequence[Part]) -> Iterator[Turn]:
         return
     for part in parts:
         yield turn._replace(text=part.text, call_id=part.call_id or turn.call_id, name=part.name or turn.name)
+
+
+# --- roles -----------------------------------------------------------------------------------------------------------
+
+
+def roles_of(turns: Sequence[Turn]) -> str:
+    """The roles of turns, for a message."""
+    return ", ".join(repr(turn.role) for turn in turns[:_SHOWN]) or "none"
+
+
+def last_role(turns: Sequence[Turn]) -> str:
+    """The role of the last turn, for a message."""
+    return repr(turns[-1].role) if turns else "with nothing"
+
+
+def roles_meant(turns: Sequence[Turn], wanted: str) -> str:
+    """The existing roles, and the one that may be meant."""
+    alike = get_close_matches(wanted, {turn.role for turn in turns}, 1, 0.7)
+    hint = f". Did you mean {wanted!r} by {alike[0]!r}?" if alike and alike[0] != wanted else ""
+    return f"its roles are {roles_of(turns)}{hint}"
+
+
+def role_of(message: Any) -> str | None:
+    """The role of a message in the words of a conversation; None for what has none."""
+    if not isinstance(message, Mapping):
+        return None
+    said = message.get("role", message.get("from"))
+    if isinstance(said, str) and (known := ROLES_IN_FILES.get(said)) is not None:  # most messages, in less time
+        return known
+    told = told_role(unwrapped(message))
+    return None if told is None else usual_role(told)
+
+
+def usual_role(told: str) -> str:
+    """A role of a file in the words of a conversation; one that is not known stays."""
+    return "assistant" if is_calling(told) else ROLES_IN_FILES.get(_word(told), told)
+
+
+def is_calling(told: str) -> bool:
+    """Whether the text of a message with this role is a call."""
+    return _word(told) in _CALLING
+
+
+def is_item(turn: Turn) -> bool:
+    """Whether it is a part of a turn that OpenAI's responses write as an item of its own: reasoning, or a call."""
+    return _ROLES_OF_TYPES.get(str(turn.raw.get("type"))) == "assistant" and turn.raw.keys().isdisjoint(ROLE_KEYS)
+
+
+def told_role(message: Mapping[str, Any]) -> str | None:
+    """The role in the words of the file; of LangChain's messages and of OpenAI's responses, the type says it."""
+    key = next((key for key in ROLE_KEYS if key in message), None)
+    if key is not None:
+        told = message[key]
+        told = told.get("role") if isinstance(told, Mapping) else told  # ChatGPT names the author so
+        return told if isinstance(told, str) else None
+    kind = message.get("type")
+    if not isinstance(kind, str):
+        return None
+    return _ROLES_OF_TYPES.get(kind, kind if "content" in message and kind in ROLES_IN_FILES else None)
+
+
+def unwrapped(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A message of LangChain without what it is written in, `data` or the arguments of a class; others as they are."""
+    inner = message.get("data")
+    if isinstance(inner, Mapping) and isinstance(message.get("type"), str):
+        return {**inner, "type": message["type"]}
+    inner, path = message.get("kwargs"), message.get("id")
+    if isinstance(inner, Mapping) and isinstance(path, list) and path and message.get("lc") is not None:
+        role = _ROLES_OF_CLASSES.get(str(path[-1]).removesuffix("Chunk"))
+        return inner if role is None else {**rest_of(inner, "type"), "role": role}
+    return message
+
+
+def rest_of(message: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """The keys of a message without these."""
+    return {key: value for key, value in message.items() if key not in names}
+
+
+def _word(told: str) -> str:
+    return told.strip().lower().replace("-", "_")

@@ -3,37 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.reasoning.calls import calls_from_text, read_calls
 from tunixrt_core.ingest.reasoning.parts import read_part, result_text
-from tunixrt_core.ingest.reasoning.turn import Turn, of_parts, of_text
+from tunixrt_core.ingest.reasoning.turn import (
+    ROLE_KEYS,
+    ROLES_IN_FILES,
+    Turn,
+    is_calling,
+    is_item,
+    of_parts,
+    of_text,
+    rest_of,
+    told_role,
+    unwrapped,
+    usual_role,
+)
 from tunixrt_core.traces.conversation import Call
 from tunixrt_core.util.kinds import kind_of
 
-_ROLES = (
-    dict.fromkeys(("user", "human", "prompter"), "user")
-    | dict.fromkeys(("assistant", "gpt", "model", "chatgpt", "bot", "ai", "agent", "chatbot"), "assistant")
-    | dict.fromkeys(("system", "developer"), "system")
-    | dict.fromkeys(("tool", "function", "ipython", "observation", "environment"), "tool")
-    | dict.fromkeys(("tool_response", "function_response", "tool_result", "function_result"), "tool")
-)
-_ROLES_OF_TYPES = {"function_call": "assistant", "reasoning": "assistant", "function_call_output": "tool"}
-_CALLING = frozenset({"function_call", "tool_call", "tool_calls"})  # roles whose text is a call of the assistant
 _NO_MESSAGE = "must be a message with `role` and text `content`"
-_SHOWN = 8
 _REASONING = ("reasoning_content", "thinking", "reasoning")
-_ROLE_KEYS = ("role", "from", "speaker")
 _TEXT_KEYS = ("content", "value", "text", "parts")
 _CALL_KEYS = ("tool_calls", "function_call")
 _CALL_IDS = ("tool_call_id", "call_id", "tool_use_id")
 _TOOL_NAMES = ("name", "tool_name")
+_REASONING_LISTS = ("reasoning_details", "thinking_blocks")
+_ADDITIONAL = "additional_kwargs"  # where LangChain keeps what a provider adds
+_LISTS_OF_LANGCHAIN = ("tool_calls", "invalid_tool_calls")  # which are there, and empty, in most messages
 _PLAIN_KEYS = ({"role", "content"}, {"from", "value"})
 # whether a turn is trained: keys that say so, and keys that say the opposite
-_TRAINED = ("weight", "train", "training", "trainable", "loss", "loss_weight", "loss_mask")
+_TRAINED = ("weight", "train", "training", "trainable", "train_on_turn", "loss", "loss_weight", "loss_mask")
 _MASKED = ("masked", "mask")
+_DETAIL = ("train_detail", "training_detail")  # of axolotl: which characters of a turn are trained
 
 
 def read_turns(value: Any, field: str) -> list[Turn]:
@@ -42,57 +46,27 @@ def read_turns(value: Any, field: str) -> list[Turn]:
         wanted = "a list of messages" if isinstance(value, str) else "text or a list of messages"
         raise InvalidTrace(field, f"must be {wanted}, not {kind_of(value)}. Write each message as an object")
     turns = [turn for i, message in enumerate(value) for turn in _turns(message, f"{field}[{i}]")]
-    return joined(turns, _is_item) if any(map(_is_item, turns)) else turns
-
-
-def roles_of(turns: Sequence[Turn]) -> str:
-    """The roles of turns, for a message."""
-    return ", ".join(repr(turn.role) for turn in turns[:_SHOWN]) or "none"
-
-
-def last_role(turns: Sequence[Turn]) -> str:
-    """The role of the last turn, for a message."""
-    return repr(turns[-1].role) if turns else "with nothing"
-
-
-def roles_meant(turns: Sequence[Turn], wanted: str) -> str:
-    """The existing roles, and the one that may be meant."""
-    alike = get_close_matches(wanted, {turn.role for turn in turns}, 1, 0.7)
-    hint = f". Did you mean {wanted!r} by {alike[0]!r}?" if alike and alike[0] != wanted else ""
-    return f"its roles are {roles_of(turns)}{hint}"
-
-
-def role_of(message: Any) -> str | None:
-    """The role of a message in the words of a conversation; None for what has none."""
-    told = _role(message) if isinstance(message, Mapping) else None
-    return None if told is None else _usual(told)
-
-
-def _usual(told: str) -> str:
-    word = told.strip().lower().replace("-", "_")
-    return "assistant" if word in _CALLING else _ROLES.get(word, told)
+    return joined(turns, is_item) if any(map(is_item, turns)) else turns
 
 
 def _turns(message: Any, field: str) -> Sequence[Turn]:
     if not isinstance(message, dict):
-        raise InvalidTrace(field, f"{_NO_MESSAGE}, not {kind_of(message)}")
+        raise InvalidTrace(field, f"{_NO_MESSAGE}, not {kind_of(message)}. Write it as an object")
     if len(message) == 2 and message.keys() in _PLAIN_KEYS:  # most messages, in a tenth of the time
         said, content = (
             (message["role"], message["content"]) if "role" in message else (message["from"], message["value"])
         )
-        role = _ROLES.get(said) if isinstance(said, str) else None
+        role = ROLES_IN_FILES.get(said) if isinstance(said, str) else None
         if role is not None and isinstance(content, str) and "<tool_" not in content:
             return (Turn(role, content, {}, message, field),)
-    if (told := _role(message)) is None:
+    held = unwrapped(message)
+    if (told := told_role(held)) is None:
         if (pair := _pair(message, field)) is not None:
             return pair
-        raise InvalidTrace(field, f"{_NO_MESSAGE}; it has the keys {', '.join(map(str, message)) or 'none'}")
-    return _read(message, told, field)
-
-
-def _is_item(turn: Turn) -> bool:
-    """Whether it is a part of a turn that OpenAI's responses write as an item of its own: reasoning, or a call."""
-    return _ROLES_OF_TYPES.get(str(turn.raw.get("type"))) == "assistant" and turn.raw.keys().isdisjoint(_ROLE_KEYS)
+        raise InvalidTrace(
+            field, f"{_NO_MESSAGE}; it has the keys {', '.join(map(str, message)) or 'none'}. Rename them"
+        )
+    return _read(held, told, field, message)
 
 
 def joined(turns: Sequence[Turn], is_part: Callable[[Turn], bool]) -> list[Turn]:
@@ -132,35 +106,24 @@ def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     return {**one, **other, **lists}
 
 
-def _role(message: Mapping[str, Any]) -> str | None:
-    """The role in the words of the file; of LangChain's messages and of OpenAI's responses, the type says it."""
-    key = next((key for key in _ROLE_KEYS if key in message), None)
-    if key is not None:
-        return message[key] if isinstance(message[key], str) else None
-    kind = message.get("type")
-    if not isinstance(kind, str):
-        return None
-    return _ROLES_OF_TYPES.get(kind, kind if "content" in message and kind in _ROLES else None)
-
-
 def _pair(message: dict[str, Any], field: str) -> Sequence[Turn] | None:
     """Turns whose roles are the keys of one object, such as `{"human": ..., "assistant": ...}`; None for others."""
-    roles = _ROLES | {"input": "user", "output": "assistant", "question": "user", "answer": "assistant"}
+    roles = {**ROLES_IN_FILES, "input": "user", "output": "assistant", "question": "user", "answer": "assistant"}
     if len(message) < 2 or not all(str(key).lower() in roles and isinstance(v, str) for key, v in message.items()):
         return None
     said = [(roles[key.lower()], text, f"{field}.{key}") for key, text in message.items()]
     return [Turn(role, text, {}, {"role": role, "content": text}, at) for role, text, at in said if text]
 
 
-def _read(message: dict[str, Any], told: str, field: str) -> Sequence[Turn]:
-    role = _usual(told)
+def _read(message: Mapping[str, Any], told: str, field: str, raw: dict[str, Any]) -> Sequence[Turn]:
+    role = usual_role(told)
     key = next((key for key in _TEXT_KEYS if key in message), None)
     content = message.get(key or "")
     if isinstance(content, dict) and isinstance(content.get("parts"), list):
         content = content["parts"]
-    used = {*_ROLE_KEYS, key} if message.keys() & set(_ROLE_KEYS) else {key}
-    more = {name: value for name, value in message.items() if name not in used and value is not None}
-    own = Turn(role, "", more, message, field)
+    by = next((name for name in ROLE_KEYS if name in message), "type")
+    more = {name: value for name, value in message.items() if name not in (by, key) and value is not None}
+    own = Turn(role, "", more, raw, field)
     if role == "assistant":
         own = _assistant(own, message)
     elif role == "tool":
@@ -174,7 +137,7 @@ def _read(message: dict[str, Any], told: str, field: str) -> Sequence[Turn]:
         own.more.pop("type", None)
         return (own._replace(text=result_text(message["output"], f"{field}.output")),)
     text = _text(content, field, message, role)
-    if told.strip().lower().replace("-", "_") in _CALLING and (found := calls_from_text(text)) is not None:
+    if is_calling(told) and (found := calls_from_text(text)) is not None:
         return (own._replace(text=found[0], calls=own.calls + found[1]),)
     return of_text(own, text)
 
@@ -187,13 +150,13 @@ def _text(content: Any, field: str, message: Mapping[str, Any], role: str) -> st
     if content is None and any(key in message for key in ("content", *_CALL_KEYS)):
         return ""  # a turn that only calls tools
     found = "no `content`" if content is None else f"{kind_of(content)} as `content`"
-    raise InvalidTrace(field, f"{_NO_MESSAGE}; it has {found}")
+    raise InvalidTrace(field, f"{_NO_MESSAGE}; it has {found}. Write the content as text or as parts")
 
 
 # --- what is in a turn -----------------------------------------------------------------------------------------------
 
 
-def _assistant(turn: Turn, message: dict[str, Any]) -> Turn:
+def _assistant(turn: Turn, message: Mapping[str, Any]) -> Turn:
     """With the calls, the reasoning and the mark of a turn of the assistant."""
     calls: tuple[Call, ...] = ()
     for key in _CALL_KEYS:
@@ -207,16 +170,43 @@ def _assistant(turn: Turn, message: dict[str, Any]) -> Turn:
     for key in _REASONING if reasoning else ():
         if message.get(key) == reasoning:
             turn.more.pop(key, None)
-    return turn._replace(calls=calls, reasoning=reasoning, train=_train(message))
+    turn = turn._replace(calls=calls, reasoning=reasoning, train=_train(message))
+    return _of_langchain(turn, message[_ADDITIONAL]) if isinstance(message.get(_ADDITIONAL), Mapping) else turn
+
+
+def _of_langchain(turn: Turn, added: Mapping[str, Any]) -> Turn:
+    """With the calls and the reasoning that LangChain holds as the provider gave them, unless it has them itself."""
+    used = []
+    if added.get("tool_calls"):
+        calls, _ = read_calls(added["tool_calls"], f"{turn.field}.{_ADDITIONAL}.tool_calls")
+        if not turn.calls or calls == turn.calls:
+            turn, used = turn._replace(calls=calls), ["tool_calls"]
+    if not turn.reasoning and (reasoning := reasoning_of(added)):
+        turn = turn._replace(reasoning=reasoning)
+        used += [key for key in _REASONING if added.get(key) == reasoning]
+    left = rest_of(added, *used)
+    more = rest_of(turn.more, _ADDITIONAL, *(key for key in _LISTS_OF_LANGCHAIN if turn.more.get(key) == []))
+    return turn._replace(more=more | ({_ADDITIONAL: left} if left else {}))
 
 
 def reasoning_of(message: Mapping[str, Any]) -> str | None:
     """The reasoning that a message holds apart from its content."""
     found = (message.get(key) for key in _REASONING)
-    return next((value for value in found if isinstance(value, str) and value.strip()), None)
+    told = next((value for value in found if isinstance(value, str) and value.strip()), None)
+    return told if told is not None or message.keys().isdisjoint(_REASONING_LISTS) else _listed_reasoning(message)
+
+
+def _listed_reasoning(message: Mapping[str, Any]) -> str | None:
+    """The texts of a list of parts of reasoning, as OpenRouter and LiteLLM hold them; the parts stay in `meta`."""
+    lists = (message[key] for key in _REASONING_LISTS if isinstance(message.get(key), list))
+    parts: list[Any] = next(lists, [])
+    texts = [part.get("text", part.get("thinking")) for part in parts if isinstance(part, Mapping)]
+    return "".join(text for text in texts if isinstance(text, str)) or None
 
 
 def _train(message: Mapping[str, Any]) -> bool | None:
+    if (parts := next((message[key] for key in _DETAIL if message.get(key)), None)) and (marks := _marks(parts)):
+        return any(marks)
     for key in _TRAINED:
         if isinstance(value := message.get(key), bool | int | float):
             return value > 0
@@ -224,6 +214,17 @@ def _train(message: Mapping[str, Any]) -> bool | None:
         if isinstance(value := message.get(key), bool | int):
             return not value
     return None
+
+
+def _marks(parts: Any) -> list[bool]:
+    """The marks of the parts of a turn, as axolotl writes them; none where they are of another kind."""
+    marks = [part.get("train") for part in parts if isinstance(part, Mapping)] if isinstance(parts, list) else []
+    return [mark for mark in marks if isinstance(mark, bool)]
+
+
+def is_partly_trained(more: Mapping[str, Any]) -> bool:
+    """Whether the file marks parts of a turn as trained and others as not trained."""
+    return any(len(set(_marks(more.get(key)))) > 1 for key in _DETAIL)
 
 
 def unmarked(more: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from tunixrt_core.runs.folder import NEVER_BEGAN, RUN_ID, RunDir, find_run_dirs
 from tunixrt_core.runs.record import DatasetRef, Run, RunState, RunStatus
 from tunixrt_core.store.query import Page
 from tunixrt_core.util.files.atomic import write_atomic
-from tunixrt_core.util.files.regular import read_text
+from tunixrt_core.util.files.regular import read_object_or_none, read_text
 
 if TYPE_CHECKING:
     from tunixrt_core.manifest.manifest import RunManifest
@@ -67,7 +67,10 @@ class Registry:
         if held and self._was_moved(folder, manifest, Path(held)):
             self._relocate(folder, manifest, Path(held))
         else:
-            self.add(manifest, folder, state)
+            queued = read_object_or_none(folder.queued_file) or {}
+            request_id = queued.get("request")  # its process was killed between folder and row
+            known = not isinstance(request_id, str) or self._runs.by_request(request_id) is not None
+            self.add(manifest, folder, state, request_id=None if known else request_id)
 
     def _add_broken(self, folder: RunDir, error: BrokenFile) -> None:
         log.warning("%s is broken: %s", folder.path.name, error)
@@ -92,16 +95,19 @@ class Registry:
         return [run for run in fresh if not run.status.over]
 
     def left_in_queue(self) -> list[Run]:
-        """Runs that waited in the queue of a server that was killed, to be started or resumed, in its order."""
+        """Runs that waited in the queue of a server that was killed, to be started or resumed."""
         left = []
-        for run_id, directory in self._runs.index().items():
-            folder = RunDir(Path(directory))
+        for run_id, folder in self.folders().items():
             if not os.path.lexists(folder.queued_file):
                 continue
             state = self.state(run := self.run(run_id))
             if NEVER_BEGAN in (state.message, state.refused):
-                left.append((folder.state_file.lstat().st_mtime_ns, run))
-        return [run for _, run in sorted(left, key=lambda pair: pair[0])]
+                left.append(run)
+        return left
+
+    def folders(self) -> dict[str, RunDir]:
+        """The folder of each run, which may be broken or gone."""
+        return {run_id: RunDir(Path(directory)) for run_id, directory in self._runs.index().items()}
 
     def run_by_request(self, request_id: str) -> Run | None:
         found = self._runs.by_request(request_id)

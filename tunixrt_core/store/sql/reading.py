@@ -16,7 +16,7 @@ import orjson
 
 from tunixrt_core.errors import StoreBusy, StoreError
 from tunixrt_core.util.files.private import make_private, make_private_file
-from tunixrt_core.util.files.space import full_disk
+from tunixrt_core.util.files.space import unwritable
 
 BUSY_SECONDS = 60  # how long a writer waits for another one; a large import holds the database for some seconds
 
@@ -173,7 +173,7 @@ _ADVICE = {
 def fault(place: str, cause: object) -> StoreError:
     """What is wrong with a database, and what to do, by what the driver says."""
     said = str(cause)
-    if full := full_disk(Path(place), said):
+    if full := unwritable(Path(place), said):
         return StoreError(f"The database {place} cannot be written, and nothing of this change was kept. {full}")
     advice = next((advice for mark, advice in _ADVICE.items() if mark in said), None)
     made = StoreBusy if "locked" in said else StoreError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tunixrt_core.traces.layout import Layout
 from tunixrt_core.traces.rendering.styles import ReasoningStyle, completion_pieces
@@ -13,10 +13,14 @@ from tunixrt_core.traces.trace import Step
 
 @dataclass(frozen=True, slots=True)
 class ParsedCompletion:
-    """Steps and answer of a completion. Without the expected structure `answer` is None, and `steps` may be empty."""
+    """Steps and answer of a completion. Without the expected structure `answer` is None, and `steps` may be empty.
+
+    `reasoning` is the text that the steps were found in, without the line ends that belong to the marks around it.
+    """
 
     steps: tuple[str, ...]
     answer: str | None
+    reasoning: str = field(default="", compare=False)
 
 
 _TAGS = re.compile(r"(?:<reasoning>(?P<body>.*?)</reasoning>\s*)?<answer>(?P<answer>.*?)</answer>", re.DOTALL)
@@ -40,8 +44,9 @@ def parse_completion(text: str, style: ReasoningStyle) -> ParsedCompletion:
     split = _numbered if style is ReasoningStyle.NUMBERED else _lines
     found = _PATTERNS[style].search(text)
     if found is None:
-        return ParsedCompletion(split(text), None)
-    return ParsedCompletion(split(found["body"] or ""), found["answer"].strip() or None)
+        return ParsedCompletion(split(text), None, text)
+    body = found["body"] or ""
+    return ParsedCompletion(split(body), found["answer"].strip() or None, body.removeprefix("\n").removesuffix("\n"))
 
 
 def _lines(text: str) -> tuple[str, ...]:

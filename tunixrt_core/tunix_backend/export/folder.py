@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +10,8 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from tunixrt_core.errors import OutputError
+from tunixrt_core.util.files import atomic
+from tunixrt_core.util.files.space import unwritable
 
 
 def refuse_existing(target: Path) -> None:
@@ -34,18 +34,15 @@ def appears_whole(target: Path) -> Iterator[Path]:
 def scratch_beside(target: Path) -> Iterator[Path]:
     """A temporary directory on the target's disk. Raises OutputError where writing to it fails."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise _unwritable(target, error) from None
-    try:
-        yield folder
+        with atomic.scratch_beside(target) as folder:
+            yield folder
     except (OSError, SafetensorError) as error:
         raise _unwritable(target, error) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unwritable(target: Path, error: Exception) -> OutputError:
     reason = getattr(error, "strerror", None) or error
-    return OutputError(f"The model cannot be written to {target} ({reason}). Choose another directory, or make room.")
+    return OutputError(
+        unwritable(target, error)
+        or f"The model cannot be written to {target} ({reason}). Choose another directory, or fix its permissions."
+    )

@@ -14,6 +14,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.memory import MemoryReport
+from tunixrt_core.tunix_backend.memory.constraints import constrained
 from tunixrt_core.tunix_backend.model.architecture import Architecture
 from tunixrt_core.tunix_backend.model.families import FAMILIES
 from tunixrt_core.tunix_backend.model.lora import adapt_model
@@ -33,6 +34,11 @@ class AbstractRun:
     model: Any
     optimizer: Any
     loss: LossFunction
+
+    @property
+    def optimizer_bytes(self) -> int:
+        """Bytes of the optimizer's arrays on one device."""
+        return bytes_of(nnx.state(self.optimizer, nnx.optimizer.OptState))
 
 
 def make_abstract(manifest: RunManifest, architecture: Architecture, mesh: Any, parts: int) -> AbstractRun:
@@ -82,13 +88,8 @@ def compile_step(
     """The memory of one train step on each device, in bytes, as the compiler counts it. Enters the mesh."""
     with mesh:
         run = make_abstract(manifest, architecture, mesh, parts)
-        rows = NamedSharding(mesh, PartitionSpec("fsdp"))
-        tokens = jax.ShapeDtypeStruct((manifest.batch.size, row_length), jnp.int32, sharding=rows)
-        norm = jax.ShapeDtypeStruct((), jnp.float32, sharding=NamedSharding(mesh, PartitionSpec()))
-        batch = ModelBatch(tokens, tokens, tokens, tokens, norm)
-        step = compiled_step(run.loss, lora=manifest.method.adapts)
-        counted = step.lower(run.model, run.optimizer, batch).compile().memory_analysis()
-    weights, optimizer = bytes_of(run.model), bytes_of(nnx.state(run.optimizer, nnx.optimizer.OptState))
+        counted = lower_train_step(run, manifest, mesh, row_length).compile().memory_analysis()
+    weights, optimizer = bytes_of(run.model), run.optimizer_bytes
     return MemoryReport(
         weights=weights,
         optimizer=optimizer,
@@ -103,6 +104,20 @@ def compile_step(
         row_length=row_length,
         compiled_for=mesh.devices.flat[0].platform,
     )
+
+
+def lower_train_step(run: AbstractRun, manifest: RunManifest, mesh: Any, row_length: int) -> Any:
+    """The train step traced for the entered mesh, ready to compile."""
+    batch = abstract_batch(mesh, manifest.batch.size, row_length)
+    with constrained():
+        return compiled_step(run.loss, lora=manifest.method.adapts).lower(run.model, run.optimizer, batch)
+
+
+def abstract_batch(mesh: Any, rows: int, row_length: int) -> ModelBatch:
+    """The shapes of a batch, with its rows spread over the mesh."""
+    tokens = jax.ShapeDtypeStruct((rows, row_length), jnp.int32, sharding=NamedSharding(mesh, PartitionSpec("fsdp")))
+    norm = jax.ShapeDtypeStruct((), jnp.float32, sharding=NamedSharding(mesh, PartitionSpec()))
+    return ModelBatch(tokens, tokens, tokens, tokens, norm)
 
 
 def bytes_of(state: Any) -> int:

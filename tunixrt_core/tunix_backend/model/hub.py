@@ -273,3 +273,18 @@ def _from_kaggle(name: KaggleName, target: Path, on_progress: OnProgress) -> Pat
             "framework is transformers."
         )
     return _put_in_place(part, target)
+
+
+def config_alone(name: HubName, target: Path) -> Path:
+    """The directory `target` with the config.json of a model on the hub, fetched once. Raises ModelError."""
+    if (target / "config.json").is_file():
+        return target
+    target.mkdir(parents=True, exist_ok=True)
+    with _said_in_words(name, target):
+        from huggingface_hub import HfApi
+
+        api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=os.environ.get("HF_TOKEN"))
+        api.hf_hub_download(name.repository, "config.json", revision=name.revision, local_dir=target)
+        shutil.rmtree(target / ".cache", ignore_errors=True)  # the downloader's own notes
+    read_config(target)
+    return target

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,13 @@ def make_mesh(section: MeshSection, batch_size: int) -> Any:
 
     devices = jax.devices()
     check_device(device_kind(), devices[0].platform, os.environ)
+    return mesh_over(devices, section, batch_size)
+
+
+def mesh_over(devices: Sequence[Any], section: MeshSection, batch_size: int) -> Any:
+    """As make_mesh, over these devices, which may be those of a TPU slice that only the compiler knows."""
+    import jax
+
     most = max(1, len(devices) // section.tp)
     fsdp = section.fsdp or max(n for n in range(1, most + 1) if batch_size % n == 0)
     if batch_size % fsdp:

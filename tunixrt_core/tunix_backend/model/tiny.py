@@ -79,7 +79,7 @@ def write_builtin_model(name: str, directory: Path) -> Path:
     if _is_whole(directory, config):
         return directory
     directory.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}.{os.getpid()}.", suffix=".tmp", dir=directory.parent))
     try:
         _write_files(temporary, spec, config)
         _put_in_place(temporary, directory, config)
@@ -100,7 +100,7 @@ def _is_whole(directory: Path, config: dict[str, Any]) -> bool:
 def _put_in_place(temporary: Path, directory: Path, config: dict[str, Any]) -> None:
     if directory.exists() and not _is_whole(directory, config):
         # left by another version: move it away first, as a rename cannot replace a directory with files
-        old = Path(tempfile.mkdtemp(prefix=f".{directory.name}.old.", dir=directory.parent))
+        old = Path(tempfile.mkdtemp(prefix=f".{directory.name}.{os.getpid()}.", suffix=".tmp", dir=directory.parent))
         os.replace(directory, old / directory.name)
         shutil.rmtree(old, ignore_errors=True)
     try:

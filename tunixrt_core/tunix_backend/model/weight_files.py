@@ -9,11 +9,12 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from tunixrt_core.errors import ModelError
+from tunixrt_core.errors import BrokenFile, ModelError
 from tunixrt_core.tunix_backend.model.architecture import Architecture
 from tunixrt_core.tunix_backend.model.configs.reading import read_architecture
+from tunixrt_core.util.files.regular import open_regular, read_text
 
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}  # of a value, by the types that Tunix reads
 _LARGEST_HEADER = 100 << 20
@@ -172,9 +173,11 @@ def read_tensors(directory: Path) -> dict[str, Tensor]:
 
 def _check_index(directory: Path) -> None:
     try:
-        index = json.loads((directory / _INDEX).read_text(encoding="utf-8"))
+        index = json.loads(read_text(directory / _INDEX, follow=True))
     except FileNotFoundError:
         return
+    except BrokenFile as error:
+        raise ModelError(f"{directory / _INDEX} {error.reason}. Download it again.") from None
     except ValueError:
         raise ModelError(f"{directory / _INDEX} is not JSON. Download it again.") from None
     named = index.get("weight_map") if isinstance(index, dict) else None
@@ -190,7 +193,7 @@ def _check_index(directory: Path) -> None:
 def tensors_of(file: Path) -> Iterator[tuple[str, Tensor]]:
     """The tensors of one file with their full names, from its header. Raises ModelError where it is broken."""
     total = file.stat().st_size
-    with file.open("rb") as handle:
+    with _opened(file) as handle:
         size = struct.unpack("<Q", handle.read(8).ljust(8, b"\0"))[0]
         try:
             header: Any = json.loads(handle.read(min(size, _LARGEST_HEADER)))
@@ -201,6 +204,13 @@ def tensors_of(file: Path) -> Iterator[tuple[str, Tensor]]:
     for name, entry in header.items():
         if name != "__metadata__":
             yield name, _tensor(file, name, entry, 8 + size, total)
+
+
+def _opened(file: Path) -> BinaryIO:
+    try:
+        return open_regular(file, follow=True)
+    except BrokenFile as error:
+        raise ModelError(f"{file} {error.reason}. Download it again.") from None
 
 
 def _tensor(file: Path, name: str, entry: Mapping[str, Any], start: int, total: int) -> Tensor:

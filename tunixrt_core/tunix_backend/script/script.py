@@ -10,19 +10,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from tunixrt_core.errors import InvalidManifest, ModelError
+from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.sections import Method, Quantization, Remat
-from tunixrt_core.traces.conversation import NO_CONVERSATION
 from tunixrt_core.traces.rendering.chats import ChatFormat, end_of_turn, stop_tokens
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
-from tunixrt_core.traces.rows import numbered_lines, parse_row
 from tunixrt_core.tunix_backend.data.packing import WINDOW
 from tunixrt_core.tunix_backend.model.architecture import Architecture
 from tunixrt_core.tunix_backend.model.configs.reading import KINDS
 from tunixrt_core.tunix_backend.model.families import FAMILIES
 from tunixrt_core.tunix_backend.model.lora import check_tile_size, lora_targets
 from tunixrt_core.tunix_backend.model.weight_files import check_weights
+from tunixrt_core.tunix_backend.script.talk import holds_conversations, talk_flags, talk_settings
 from tunixrt_core.tunix_backend.script.text import Code, assignment, fill_template, literal
 
 # what the models' own templates strip from the ends of a completion; their own form of thought is handled separately
@@ -40,9 +39,9 @@ def standalone_script(manifest: RunManifest, directory: Path) -> str:
 
     Its checkpoints go to script-checkpoints in the manifest's output_dir. Raises ModelError for a model that is
     missing or that Tunix would train wrongly, of a family whose code is corrected here, and for LoRA that matches none
-    of its modules; InvalidManifest for data with conversations, of which the script writes none.
+    of its modules; InvalidManifest for a conversation that the chat format has no form for.
     """
-    _check_rows(manifest)
+    talks = holds_conversations(manifest)
     architecture = check_weights(directory)
     if FAMILIES[architecture.kind].corrected is not None:
         raise ModelError(
@@ -55,22 +54,12 @@ def standalone_script(manifest: RunManifest, directory: Path) -> str:
             check_tile_size(targets, manifest.lora.tile_size)
     corrected = _Corrected(architecture)
     tokenizer = Path(manifest.tokenizer.path).expanduser().absolute() if manifest.tokenizer.path else directory
-    flags = _flags(manifest, corrected, tokenizer)
+    flags = _flags(manifest, corrected, tokenizer) | talk_flags(manifest, talks)
     values = _values(manifest, corrected, flags)
     settings = _settings(manifest, corrected, flags, tokenizer, directory)
     values["settings"] = "\n".join(assignment(name, value) for name, value in settings)
     template = files("tunixrt_core.tunix_backend.script").joinpath("train.py.txt").read_text(encoding="utf-8")
     return fill_template(template, flags, values)
-
-
-def _check_rows(manifest: RunManifest) -> None:
-    """Where the data is not on this machine, the script itself refuses."""
-    path = Path(manifest.data.path)
-    for number, line in numbered_lines(path) if path.is_file() else ():
-        if b'"conversation"' in line and parse_row(line).trace.conversation is not NO_CONVERSATION:
-            raise InvalidManifest(
-                "data.path", f"line {number} holds a conversation, which a script cannot write. Use `tunixrt train`"
-            )
 
 
 def notebook(script: str) -> str:
@@ -202,6 +191,7 @@ def _values(manifest: RunManifest, corrected: _Corrected, flags: Mapping[str, st
         "window": str(WINDOW),
         "length_of_batches": "MAX_LENGTH" if manifest.batch.packing else "round_up(max(lengths))",
         "config": "\n".join(f"    {name}={literal(value)}," for name, value in config.items()),
+        "talk": ", talk" if flags["talks"] else "",
         "fsdp": "max(fits)" if manifest.mesh.fsdp is None else str(manifest.mesh.fsdp),
         "qtype": '"nf4"' if manifest.lora.quantization is Quantization.NF4 else "jnp.int8",
         "accumulation_argument": "ACCUMULATION" if accumulates else "None",
@@ -220,6 +210,8 @@ def _settings(
     yield "DTYPE", Code(f"jnp.{manifest.model.dtype.value}")
     yield "SYSTEM", manifest.rendering.system
     yield "END_OF_TURN", end_of_turn(manifest.rendering.chat)
+    if flags["talks"]:
+        yield from talk_settings(manifest)
     if flags["bos"]:
         yield "BOS_TOKEN", _token(tokenizer, "bos_token")
     if flags["eos"]:

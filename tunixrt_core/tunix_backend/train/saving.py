@@ -17,6 +17,7 @@ from flax import nnx
 from tunixrt_core.errors import OutputError, TrainingError
 from tunixrt_core.runs.metrics import CheckpointMetric
 from tunixrt_core.training.trainer import TrainObserver
+from tunixrt_core.util.files.space import unwritable
 
 
 class KeepLatestAndBest:
@@ -107,10 +108,9 @@ class CheckpointGate:
                 )
             )
         except OSError as error:
-            raise OutputError(
-                f"The checkpoint {self._directory / str(step)} cannot be written ({error.strerror or error}). "
-                "Fix that, then resume the run."
-            ) from error
+            why = unwritable(self._directory, error)
+            why = why or f"The system says: {error.strerror or error}. Fix that, then resume the run."
+            raise OutputError(f"The checkpoint {self._directory / str(step)} cannot be written. {why}") from error
 
 
 def not_finite(model: Any, kind: type) -> list[str]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from tunixrt_core.util.files.disks import answers
 from tunixrt_core.util.hashing import check_text
 
 LONGEST_PATH = 4096  # characters; Linux takes as many bytes
@@ -34,7 +35,10 @@ class Places:
     def hold(self, path: Path) -> bool:
         """Whether a path leads into one of the folders, wherever its links and `..` lead."""
         try:
+            if not answers(path):
+                return False
             found = path.resolve()
-            return any(found != each.resolve() and found.is_relative_to(each.resolve()) for each in self._folders)
+            folders = [each.resolve() for each in self._folders if answers(each)]
+            return any(found != each and found.is_relative_to(each) for each in folders)
         except (OSError, RuntimeError, ValueError):  # RuntimeError: links in a circle
             return False

@@ -9,7 +9,8 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from tunixrt_core.errors import BrokenFile
+from tunixrt_core.errors import BrokenFile, UnreadableFile
+from tunixrt_core.util.files.disks import require_answer
 
 MOST_BYTES = 64 << 20  # of a file that is read whole
 _KINDS = (
@@ -30,8 +31,11 @@ def kind_words(mode: int) -> str:
 def open_regular(path: Path, *, follow: bool = False) -> BinaryIO:
     """Open a regular file for reading; never waits for the writer of a pipe, never opens a device.
 
-    A link is followed only with `follow`. Raises FileNotFoundError, BrokenFile.
+    A link is followed only with `follow`, for a file that a user names. Raises FileNotFoundError, BrokenFile, and
+    UnreadableFile for one in a network folder that is stuck.
     """
+    if follow:
+        require_answer(path)
     try:
         # looked at first: to open some devices is to change them
         found = kind_words((path.stat() if follow else path.lstat()).st_mode)
@@ -46,6 +50,16 @@ def open_regular(path: Path, *, follow: bool = False) -> BinaryIO:
         os.close(handle)
         raise BrokenFile(path, found)
     return os.fdopen(handle, "rb")
+
+
+def require_regular(path: Path) -> None:
+    """Raises UnreadableFile for a file of a user that is missing, no regular file, or cannot be read."""
+    try:
+        open_regular(path, follow=True).close()
+    except FileNotFoundError:
+        raise UnreadableFile(f"{path} does not exist. Check the path.") from None
+    except BrokenFile as error:
+        raise UnreadableFile(f"{path} {error.reason}. Name a regular file.") from None
 
 
 def read_regular(path: Path, *, most: int = MOST_BYTES, follow: bool = False) -> bytes:

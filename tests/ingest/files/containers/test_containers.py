@@ -131,6 +131,16 @@ def test_the_files_of_an_archive_are_read_without_being_unpacked_on_disk(tmp_pat
     check_files(read_traces(path, name="f"), "f")
 
 
+def test_settings_beside_the_data_are_left_out_with_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_bytes(lines(1))
+    (tmp_path / "settings.json").write_text('{"rate": 0.1}')
+    found = read_traces(tmp_path, name="d")
+    assert len(prompts(found)) == 1
+    assert "settings.json: is one object of no known format" in found.warnings.found[0].text
+    with pytest.raises(UnreadableFile, match="Keys seen: rate"):
+        list(read_traces([tmp_path / "rows.jsonl", tmp_path / "settings.json"], name="d"))
+
+
 def test_several_files_are_one_import_with_one_file_of_rejected_rows(tmp_path: Path) -> None:
     first, second = tmp_path / "a.jsonl", tmp_path / "b.csv"
     first.write_bytes(lines(1) + b'{"question": 1, "answer": "x"}\n')
@@ -261,3 +271,17 @@ def test_an_excel_sheet_is_read_below_its_header() -> None:
 def test_what_holds_no_rows_is_named_with_what_to_do(data: bytes, message: str) -> None:
     with pytest.raises(UnreadableFile, match=message):
         read(data)
+
+
+def test_an_open_document_is_refused_with_the_way_to_convert_it() -> None:
+    kind = b"application/vnd.oasis.opendocument.spreadsheet"
+    with pytest.raises(UnreadableFile, match=r"\(\.ods\)\. Save it as \.xlsx or CSV .* --convert-to xlsx"):
+        read(zipped({"mimetype": kind, "content.xml": b"<x/>"}))
+
+
+def test_a_damaged_member_packed_with_zstandard_is_a_sentence() -> None:
+    whole = (Path(__file__).parents[3] / "data" / "exports" / "inspect.eval").read_bytes()
+    at = zipfile.ZipFile(io.BytesIO(whole)).getinfo("samples/2_epoch_1.json").header_offset + 200
+    broken = whole[:at] + bytes(byte ^ 255 for byte in whole[at : at + 40]) + whole[at + 40 :]
+    with pytest.raises(UnreadableFile, match=r"cannot be unpacked .* Copy the archive again"):
+        list(read(broken, "f.eval"))

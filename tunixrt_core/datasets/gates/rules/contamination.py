@@ -5,18 +5,20 @@ Word n-grams as in GPT-3 (Brown et al. 2020, appendix C: 13 words) and its succe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 
 from tunixrt_core.datasets.gates.check import Check, EvalSet, Found, Gate, Setting, Settings, Tools
 from tunixrt_core.datasets.gates.findings import Finding
 from tunixrt_core.datasets.gates.ngrams import grams, stretch_of
-from tunixrt_core.datasets.gates.texts import parts
+from tunixrt_core.datasets.gates.texts import asked_texts, parts
+from tunixrt_core.traces.conversation import Message
 from tunixrt_core.traces.rows import Split
 from tunixrt_core.traces.trace import Trace, group_key_of
 
 
 class ContaminationCheck:
-    """Holds a number of 64 bits for each n-gram of an eval prompt; of the eval texts themselves, nothing."""
+    """Holds a number of 64 bits for each n-gram of what eval rows ask; of the eval texts themselves, nothing."""
 
     def __init__(self, settings: Settings, eval_set: EvalSet | None) -> None:
         self._size: int = settings["ngram"]
@@ -31,12 +33,12 @@ class ContaminationCheck:
 
     def _take_file(self, eval_set: EvalSet) -> None:
         unread = 0
-        for prompt in eval_set.prompts():
-            if prompt is None:
+        for asking in eval_set.prompts():
+            if asking is None:
                 unread += 1
                 continue
             self._rows["file"] += 1
-            self._learn("file", prompt)
+            self._learn("file", asking.prompt, asking.messages)
         self._notes = {
             "eval_file": eval_set.name,
             "eval_sha256": eval_set.sha256,
@@ -48,7 +50,7 @@ class ContaminationCheck:
         if split == "eval":
             self._rows["eval"] += 1
             if self._against != "file":
-                self._learn("split", trace.prompt)
+                self._learn("split", trace.prompt, trace.conversation.messages)
             return
         self._rows["train"] += 1
         if (finding := self._overlap(trace)) is not None:
@@ -62,11 +64,12 @@ class ContaminationCheck:
     def close(self) -> None:
         self._grams.clear()
 
-    def _learn(self, kind: str, prompt: str) -> None:
+    def _learn(self, kind: str, prompt: str, messages: Sequence[Message]) -> None:
         owner = len(self._owners)
-        self._owners.append((kind, group_key_of(prompt)))
-        for value in grams(prompt, self._size):
-            self._grams.setdefault(value, owner)
+        self._owners.append((kind, group_key_of(prompt, messages)))
+        for _, text in asked_texts(prompt, messages):
+            for value in grams(text, self._size):
+                self._grams.setdefault(value, owner)
 
     def _overlap(self, trace: Trace) -> Finding | None:
         """The longest stretch of the first part that has one in common with an eval prompt."""
@@ -93,9 +96,9 @@ def _start(settings: Settings, tools: Tools) -> Check:
 
 GATE = Gate(
     "contamination",
-    2,
+    3,
     "Train rows that hold an eval prompt",
-    "a train row contains a stretch of that many words of an eval prompt",
+    "a train row contains a stretch of that many words of an eval prompt or of the messages before it",
     _start,
     {
         "ngram": Setting(13, "words of a stretch; 8 finds more, some of it by chance", 5, 50),

@@ -20,8 +20,19 @@ def is_document(head: bytes) -> bool:
     A first line that is no more than an opening brace and perhaps a key tells that; no row of a file of lines is so.
     """
     start = head.lstrip()
-    first = start.split(b"\n", 1)[0].strip()
+    first, _, more = start.partition(b"\n")
+    first = first.strip()
+    if first.startswith(b"[") and first.endswith(b"]") and more.lstrip().startswith(b"[") and _is_json(first):
+        return False  # a list per line
     return start.startswith(b"[") or _OPENED.fullmatch(first) is not None
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def read_document(source: Source, max_bytes: int) -> Iterator[RawRow]:

@@ -11,8 +11,9 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple, cast
 
 from tunixrt_core.errors import UnreadableFile
+from tunixrt_core.ingest.files.containers.zstd_member import ZSTANDARD, open_zstd
 from tunixrt_core.ingest.files.lines import Source
-from tunixrt_core.ingest.files.packed import SUFFIXES, check_proportion, without_suffix
+from tunixrt_core.ingest.files.packed import SUFFIXES, Bounded, check_proportion, without_suffix
 
 MAX_MEMBERS = 10_000
 _DATA = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather", ".xlsx", ".xlsm", ".eval")
@@ -33,10 +34,14 @@ class Member(NamedTuple):
 
 
 class Members(NamedTuple):
-    """The files to read, in order, and a note on those that are left out, if there are any."""
+    """The files to read, in order, and a note on those that are left out, if there are any.
+
+    `named`: whether the user named each of them.
+    """
 
     files: Iterator[Member]
     note: str | None = None
+    named: bool = False
 
 
 def is_data(path: str) -> bool:
@@ -81,7 +86,8 @@ def in_directory(folder: Path) -> Members:
 
 def of_paths(paths: Sequence[Path]) -> Members:
     """The files of a list, in its order."""
-    return Members(Member(str(path), lambda path=path: path, _size(path)) for path in paths)  # type: ignore[misc]
+    files = (Member(str(path), lambda path=path: path, _size(path)) for path in paths)  # type: ignore[misc]
+    return Members(files, named=True)
 
 
 def in_zip(source: Source, archive: zipfile.ZipFile) -> Members:
@@ -136,7 +142,8 @@ def _tar_files(source: Source) -> Iterator[Member]:
 
 def _opened(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
     try:
-        return cast(BinaryIO, archive.open(info))
+        held = open_zstd(archive, info) if info.compress_type == ZSTANDARD else cast(BinaryIO, archive.open(info))
+        return cast(BinaryIO, Bounded(held, info.filename, lambda: info.compress_size))
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise UnreadableFile(f"{info.filename} cannot be unpacked ({error}). Pack it again.") from None
 

@@ -1,4 +1,4 @@
-"""Blockwise attention in JAX, with online softmax, for everything that is not a TPU.
+"""Blockwise attention in JAX with online softmax, for all devices but a TPU.
 
 A row is cut into blocks, and the pairs of a block of queries and a block of keys that see each other are processed one
 after the other: about half of them under the causal mask, fewer with a window. The softmax over the pairs of a block

@@ -1,4 +1,4 @@
-"""Worker process of a VerifyPool: one pair per line, one word back."""
+"""Worker process of a WorkerPool: one pair per line, one word back."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""TPU chips and slices, and bounds on the speed of compiled steps."""

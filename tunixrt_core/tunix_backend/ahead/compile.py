@@ -1,0 +1,224 @@
+"""Reports of TPU slices: compiled in a process of their own, or kept from before."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tunixrt_core.errors import JobFailed, ModelError, Stopped
+from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.manifest.models import HubName, model_directory, parse_model_name
+from tunixrt_core.training.ahead.costs import STEPS, SliceReport, StepKind
+from tunixrt_core.training.ahead.slices import Slice
+from tunixrt_core.tunix_backend.ahead.environment import compiler_environ, require_compiler, versions
+from tunixrt_core.tunix_backend.ahead.worker import REFUSED, Request
+from tunixrt_core.tunix_backend.model.hub import config_alone
+from tunixrt_core.tunix_backend.model.models import local_model
+from tunixrt_core.util.files.atomic import write_json
+from tunixrt_core.util.hashing import content_hash
+from tunixrt_core.util.tasks import Progress
+
+# Parts of a manifest that change no compiled program. The data decides the length of the rows.
+_IRRELEVANT = ("name", "output_dir", "tracking", "cadence", "dataset", "seed", "manifest_version")
+_TICK = 0.2  # seconds between looks at the stop
+
+
+class SliceCompiler:
+    """Compiles manifests for TPU slices. What was compiled is kept in `folder`, by the hash of all that decides it."""
+
+    def __init__(self, models_dir: Path, folder: Path) -> None:
+        self._models_dir = models_dir
+        self._folder = folder
+
+    def model(self, manifest: RunManifest) -> Path:
+        """The directory with the config.json of the manifest's model; of one that only a hub has, that file is fetched.
+
+        Raises ModelError where there is no such model, or no connection.
+        """
+        reference = manifest.model.id
+        name = parse_model_name(reference)
+        if model_directory(reference, self._models_dir) is None and isinstance(name, HubName):
+            return config_alone(name, self._folder / "configs" / name.directory)
+        return local_model(reference, self._models_dir)
+
+    def kept(
+        self, manifest: RunManifest, model: Path, on: Slice, kinds: tuple[StepKind, ...] = STEPS, *, whole: bool
+    ) -> SliceReport | None:
+        """The report from before; None where there is none for this manifest, model, slice and these versions."""
+        try:
+            found = json.loads(self._file(manifest, model, on, kinds, whole).read_text(encoding="utf-8"))
+            return SliceReport.from_dict(found)
+        except (OSError, ValueError, KeyError, TypeError):  # missing, cut, or of another version
+            return None
+
+    def report(
+        self,
+        manifest: RunManifest,
+        model: Path,
+        on: Slice,
+        kinds: tuple[StepKind, ...] = STEPS,
+        *,
+        whole: bool,
+        progress: Progress,
+        stop: threading.Event,
+    ) -> SliceReport:
+        """The report of a slice. `model` is a directory with config.json; weights are not read.
+
+        `progress` gets the step, and its expected seconds as done and total. Raises CompilerMissing, ModelError,
+        Stopped and JobFailed.
+        """
+        if (found := self.kept(manifest, model, on, kinds, whole=whole)) is not None:
+            return found
+        require_compiler()
+        request = Request(
+            manifest=manifest.to_dict(),
+            model=str(model.absolute()),
+            models_dir=str(self._models_dir.absolute()),
+            slice=on.name,
+            kinds=kinds,
+            whole=whole,
+            read_rows=_has_rows(manifest, model),
+        )
+        pace = _Pace(self._folder / "pace.json")
+        report = None
+        for event in _events(request, stop, pace.tick(progress)):
+            if event["event"] == "phase":
+                pace.begin(event["phase"], event["done"], event["total"])
+            elif event["event"] == "error":
+                raise ModelError(event["message"])
+            else:
+                report = SliceReport.from_dict({**event["report"], "versions": versions()})
+        if report is None:
+            raise JobFailed(f"{on.name}: the compiler ended without a result. Try again, or another slice.")
+        pace.keep(report)
+        file = self._file(manifest, model, on, kinds, whole)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(file, asdict(report))
+        return report
+
+    def _file(self, manifest: RunManifest, model: Path, on: Slice, kinds: tuple[StepKind, ...], whole: bool) -> Path:
+        relevant = {key: value for key, value in manifest.to_dict().items() if key not in _IRRELEVANT}
+        relevant["data"] = manifest.data.sha256
+        relevant["model"] = {**relevant["model"], "id": (model / "config.json").read_text(encoding="utf-8")}
+        decides = [relevant, versions(), on.name, list(kinds), whole, _has_rows(manifest, model), _own_version()]
+        return self._folder / f"{content_hash(decides)[:32]}.json"
+
+
+def _events(request: Request, stop: threading.Event, tick: Any) -> Iterator[Mapping[str, Any]]:
+    """What the process says, until it ends. It is killed where `stop` is set or this generator is closed."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tunixrt_core.tunix_backend.ahead.worker"],
+        env=compiler_environ(os.environ),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    assert process.stdin, "a pipe"
+    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    tail: list[str | None] = []
+    readers = [
+        threading.Thread(target=_read, args=(process.stdout, lines.put), daemon=True),
+        threading.Thread(target=_read, args=(process.stderr, tail.append), daemon=True),
+    ]
+    for reader in readers:
+        reader.start()
+    try:
+        process.stdin.write(json.dumps(asdict(request)) + "\n")
+        process.stdin.flush()
+        while True:
+            if stop.is_set():
+                raise Stopped("Stopped. Nothing was kept of what was being compiled.")
+            try:
+                line = lines.get(timeout=_TICK)
+            except queue.Empty:
+                tick()
+                continue
+            if line is None:
+                break
+            if line.startswith('{"event"'):
+                yield json.loads(line)
+        if process.wait() not in (0, REFUSED):
+            raise JobFailed(f"{request.slice}: the steps could not be compiled ({_last(tail)}).")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _read(stream: Any, take: Any) -> None:
+    for line in stream:
+        take(line)
+    take(None)
+
+
+def _last(lines: list[str | None]) -> str:
+    said = [line.strip() for line in lines if line and line.strip()]
+    return said[-1][:300] if said else "it ended without a message"
+
+
+def _has_rows(manifest: RunManifest, model: Path) -> bool:
+    """Whether the rows can be read: the data is here, and a tokenizer is."""
+    tokenizer = Path(manifest.tokenizer.path).expanduser() if manifest.tokenizer.path else model
+    return Path(manifest.data.path).is_file() and (tokenizer / "tokenizer.json").is_file()
+
+
+def _own_version() -> str:
+    from tunixrt_core import __version__
+
+    return __version__
+
+
+class _Pace:
+    """How long steps took to compile on this machine, to say how long the next ones will."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._known: dict[str, float] = self._read()
+        self._phase, self._began, self._before, self._left = "", time.monotonic(), 0.0, 0
+
+    def begin(self, phase: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        self._before += now - self._began
+        self._phase, self._began, self._left = phase, now, max(0, total - done - 1)
+
+    def tick(self, progress: Progress) -> Any:
+        def tell() -> None:
+            passed = time.monotonic() - self._began
+            expected = max(self._expected(self._phase), passed * 1.1)
+            rest = self._left * self._expected(self._phase)
+            progress(self._phase, round(self._before + passed), max(1, round(self._before + expected + rest)))
+
+        return tell
+
+    def keep(self, report: SliceReport) -> None:
+        """Remember seconds per layer of each step."""
+        layers = sum(report.compiled_layers)
+        self._known |= {step.kind: step.seconds / layers for step in report.steps if step.seconds}
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(self._file, self._known)
+
+    def _expected(self, phase: str) -> float:
+        name, _, rest = phase.partition(", ")
+        layers = int(rest.split()[0]) if rest else 0
+        return _SECONDS_BESIDES + layers * self._known.get("generation" if name == "prompts" else name, _PER_LAYER)
+
+    def _read(self) -> dict[str, float]:
+        try:
+            return {str(k): float(v) for k, v in json.loads(self._file.read_text(encoding="utf-8")).items()}
+        except (OSError, ValueError, AttributeError, TypeError):
+            return {}
+
+
+_PER_LAYER = 6.0  # seconds, on one core of a server, until it was measured here
+_SECONDS_BESIDES = 10.0  # tracing, and what is outside of the layers
