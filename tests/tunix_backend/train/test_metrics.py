@@ -91,6 +91,7 @@ def test_the_utilisation_counts_the_arithmetic_of_a_train_step(models_dir: Path,
     import jax
     import jax.numpy as jnp
     from flax import nnx
+
     from tunixrt_core.tunix_backend.train.reporting.reports import model_flops_share
 
     model = load(make_manifest(tmp_path), models_dir).model
