@@ -96,7 +96,7 @@ BUDGETS: dict[str, tuple[int, int, set[str]]] = {
     # typer reads options with pydantic
     "tunixrt runs list": (216, 66, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
     "tunixrt evals list": (220, 70, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
-    "tunixrt models list": (190, 40, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
+    "tunixrt models list": (192, 41, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
     "tunixrt traces list": (249, 95, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
     "tunixrt dataset list": (304, 134, LIGHT | {"sqlalchemy", "rapidfuzz"}),
     "tunixrt_core.pipeline.pipeline": (63, 48, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
