@@ -67,7 +67,7 @@ def test_weights_and_moments_are_counted_by_the_byte() -> None:
 
 
 def test_an_open_mesh_takes_the_most_devices_that_divide_the_batch() -> None:
-    assert mesh_of(manifest(batch={"size": 6}), 8) == (6, 1)
+    assert mesh_of(manifest(batch={"size": 6}), 8) == (2, 1)
     assert mesh_of(manifest(mesh={"tp": 2}), 8) == (4, 2)
     assert mesh_of(manifest(mesh={"fsdp": 2}), 8) == (2, 1)
 

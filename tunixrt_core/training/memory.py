@@ -157,9 +157,7 @@ def need_of(report: MemoryReport, limit: int, where: str, *, shared: bool) -> Me
 
 def mesh_of(manifest: RunManifest, devices: int) -> tuple[int, int]:
     """fsdp and tp of the mesh over this many devices, as the trainer chooses them."""
-    mesh, size = manifest.mesh, manifest.batch.size
-    most = max(1, devices // mesh.tp)
-    return mesh.fsdp or max(n for n in range(1, most + 1) if size % n == 0), mesh.tp
+    return manifest.mesh.shape_over(devices, manifest.batch.size)
 
 
 def advise(need: MemoryNeed, manifest: RunManifest, sizes: ModelSizes, devices: int = 1) -> list[Advice]:

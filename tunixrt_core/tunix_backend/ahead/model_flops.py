@@ -8,7 +8,7 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.ahead.costs import StepKind
 from tunixrt_core.tunix_backend.memory.count import sizes_of
 from tunixrt_core.tunix_backend.model.architecture import Architecture
-from tunixrt_core.tunix_backend.model.weight_files import expected_tensors
+from tunixrt_core.tunix_backend.model.weight_files import expected_tensors, idle_experts
 
 
 def model_flops(architecture: Architecture, manifest: RunManifest, kind: StepKind, rows: int, row_length: int) -> float:
@@ -37,7 +37,7 @@ def matrix_weights(architecture: Architecture) -> int:
     """Weights that a token is multiplied with: of the layers and the head, which may be the embedding."""
     tensors = expected_tensors(architecture)
     inner = sum(math.prod(shape) for name, shape in tensors.items() if "layers" in name and len(shape) > 1)
-    return inner + (architecture.vocab_size or 0) * architecture.embed_dim
+    return inner - idle_experts(architecture) + (architecture.vocab_size or 0) * architecture.embed_dim
 
 
 def attended_share(architecture: Architecture, length: int) -> float:

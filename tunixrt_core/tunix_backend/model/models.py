@@ -75,7 +75,7 @@ def _on_this_machine(reference: str, models_dir: Path) -> Path | None:
 def make_mesh(section: MeshSection, batch_size: int) -> Any:
     """A mesh with the axes fsdp and tp over this host's devices; each fsdp part gets the same number of rows.
 
-    Where the manifest leaves fsdp open, it is the largest number of devices that divides the batch. Raises ModelError
+    Where the manifest leaves fsdp open, it is the largest number that divides both batch and devices. Raises ModelError
     for more devices than exist, and for a batch that cannot be divided: Tunix would give every row to every device.
     """
     import jax
@@ -89,8 +89,7 @@ def mesh_over(devices: Sequence[Any], section: MeshSection, batch_size: int) -> 
     """As make_mesh, over these devices, which may be those of a TPU slice that only the compiler knows."""
     import jax
 
-    most = max(1, len(devices) // section.tp)
-    fsdp = section.fsdp or max(n for n in range(1, most + 1) if batch_size % n == 0)
+    fsdp, _ = section.shape_over(len(devices), batch_size)
     if batch_size % fsdp:
         raise ModelError(
             f"batch.size = {batch_size} cannot be spread over mesh.fsdp = {fsdp} devices. Make it a multiple of {fsdp}."

@@ -99,10 +99,16 @@ def parameter_count(architecture: Architecture) -> int:
 def idle_parameters(architecture: Architecture) -> int:
     """Of these, the number that a token is not multiplied with: experts not chosen, and embeddings per layer."""
     a = architecture
-    idle = (a.vocab_size or 0) * a.layers * a.gemma4.per_layer_dim if a.gemma4 else 0
-    if a.experts:
-        idle += 3 * (a.experts.count - a.experts.per_token) * a.layers * a.embed_dim * a.hidden_dim
-    return idle
+    embeddings = (a.vocab_size or 0) * a.layers * a.gemma4.per_layer_dim if a.gemma4 else 0
+    return embeddings + idle_experts(a)
+
+
+def idle_experts(architecture: Architecture) -> int:
+    """Parameters of the experts that a token does not use, over all layers."""
+    a = architecture
+    if a.experts is None:
+        return 0
+    return 3 * (a.experts.count - a.experts.per_token) * a.layers * a.embed_dim * a.hidden_dim
 
 
 def text_name(name: str) -> str:

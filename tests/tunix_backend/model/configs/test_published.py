@@ -106,6 +106,17 @@ def test_a_published_model_has_the_parameters_that_its_card_says(name: str) -> N
 
 @pytest.mark.tunix
 @pytest.mark.parametrize("name", PUBLISHED)
+def test_the_flop_of_a_slice_report_are_those_of_the_parameters_that_a_token_meets(name: str) -> None:
+    from tunixrt_core.tunix_backend.ahead.model_flops import matrix_weights
+
+    found = architecture_of(PUBLISHED[name][0])
+    looked_up = 0 if found.tied else found.vocab_size * found.embed_dim
+    met = parameter_count(found) - idle_parameters(found) - looked_up
+    assert matrix_weights(found) == pytest.approx(met, rel=0.02)
+
+
+@pytest.mark.tunix
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_the_sizes_of_a_published_model_are_those_of_tunix_s_preset(name: str) -> None:
     """Tunix chooses sizes by a model's name; here they come from its config.json, and must be the same."""
     import jax.numpy as jnp
