@@ -16,8 +16,12 @@ from tunixrt_core.util.terminals import leave_terminals
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_asks_to_stop_and_gives_its_exit_code(number: signal.Signals) -> None:
     stop = StopRequest()
-    with stop_at_signals(stop) as codes:
-        signal.raise_signal(number)
+    before = signal.signal(number, signal.SIG_DFL)  # these tests may be under nohup, which a command obeys
+    try:
+        with stop_at_signals(stop) as codes:
+            signal.raise_signal(number)
+    finally:
+        signal.signal(number, before)
     assert codes == [128 + number]
     assert number.name in stop.why
 
