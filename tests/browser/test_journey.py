@@ -102,11 +102,11 @@ def test_the_whole_way_from_a_dataset_to_the_exported_model(dataset_made: str, v
     assert "r-0002" in visitor.download("download-csv").read_text()
 
     export_and_open(visitor)
-    assert started(visitor) == {"runs": 2, "evaluations": 2}, "a double click starts once"
+    assert started(visitor) == {"runs": 2, "evaluations": 3}, "a double click starts once"
 
 
 def started(visitor: Visitor) -> dict[str, int]:
-    """How many runs there are, and evaluations of the first: its base and its tuned model."""
+    """How many runs there are, and evaluations of the first: base, base with its own prompt, tuned."""
 
     def answer(path: str) -> Any:
         return visitor.page.request.get(f"{visitor.url}/api/{path}").json()
