@@ -34,7 +34,7 @@ def test_of_a_gpu_the_share_counts_that_jax_takes(tmp_path: Path) -> None:
 
 
 def test_a_large_one_does_not_and_advice_is_given(tmp_path: Path) -> None:
-    file = written(tmp_path, batch_size=64, max_seq_length=65536, loss="plain")
+    file = written(tmp_path, batch_size=64, max_seq_length=65536, loss="plain", attention="reference")
     done = tunixrt("memory", file, "--estimate", "--device", "V5E", "--json", home=tmp_path / "home")
     assert done.returncode == 1
     found = orjson.loads(done.stdout)
