@@ -56,7 +56,7 @@ def show_board(board: Board, scorer: KnownScorer) -> None:
         ends = f"<span style='float:right'>{value_words(high, scorer.unit)}</span>{value_words(low, scorer.unit)}"
         head = f"<th>#</th><th>Model</th><th class='n'>{escape(metric_words(scorer.name))}</th><th>{ends}</th>"
         blocks.html(
-            f"<div class='scroll'><table class='iv'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+            f"<div class='scroll'><table class='iv board'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         )
         if scorer.higher_is_better is False:
             st.caption("Lower is better.")
@@ -113,8 +113,7 @@ def _forms(entry: Entry) -> str:
     told = [("in format", entry.exact_match), ("in any form", entry.flexible_match)]
     if any(value is None for _, value in told):
         return ""
-    said = " · ".join(f"{value_words(value, 'share')} {name}" for name, value in told)
-    return f"<div class='mut small'>{said}</div>"
+    return "".join(f"<div class='mut small'>{value_words(value, 'share')} {name}</div>" for name, value in told)
 
 
 def entry_words(entry: Entry) -> tuple[str, str]:
