@@ -50,7 +50,7 @@ def test_the_leaderboard_ranks_all_models_of_one_eval_set(filled: Pipeline, run:
     second = make_run(filled, RunStatus.SUCCEEDED)
     evaluate(filled, second)
     text = words(open_page("evaluations.py"))
-    board = text[text.index("<table class='iv'>") :]
+    board = text[text.index("<table class='iv board'>") :]
     places = [board.index(f"{name}, train step") for name in (second.id, run.id)]
     assert places == sorted(places), "at equal scores the newer is listed first"
     assert board.index("base · evaluated for") > max(places)
