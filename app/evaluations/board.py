@@ -55,9 +55,8 @@ def show_board(board: Board, scorer: KnownScorer) -> None:
         body = "".join(_row(place, entry, scorer, low, high) for place, entry in enumerate(board.entries, 1))
         ends = f"<span style='float:right'>{value_words(high, scorer.unit)}</span>{value_words(low, scorer.unit)}"
         head = f"<th>#</th><th>Model</th><th class='n'>{escape(metric_words(scorer.name))}</th><th>{ends}</th>"
-        blocks.html(
-            f"<div class='scroll'><table class='iv board'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-        )
+        rows = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+        blocks.html(f"<div class='scroll'><table class='iv board'>{rows}</table></div>")
         if scorer.higher_is_better is False:
             st.caption("Lower is better.")
         st.download_button(
