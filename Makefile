@@ -13,7 +13,7 @@ WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # What was compiled is kept: tests start some hundred processes, which would each compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-rest test-all test-aot test-real test-reference test-free test-postgres check format schema docs screenshots clean
+.PHONY: run test test-rest test-all test-aot test-real test-reference test-free test-postgres check check-component component format schema docs screenshots clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
@@ -72,6 +72,21 @@ check: .venv-free/.installed-dev
 	.venv-free/bin/lint-imports --no-cache
 	.venv-free/bin/mypy
 	.venv-free/bin/python -m docs.tools.words README.md CONTRIBUTING.md CHANGELOG.md docs $(PLAIN)
+	$(MAKE) check-component
+
+# The dashboard's own component, from app/component/src to app/component/assets. Needs npm; running the dashboard does not.
+component: app/component/node_modules/.installed
+	cd app/component && npm run --silent types && npm run --silent build
+
+# The built files are committed: they must be those of the source.
+check-component:
+	if command -v npm >/dev/null; then $(MAKE) component && git diff --exit-code --stat -- app/component/assets && \
+		test -z "$$(git status --porcelain -- app/component/assets)"; \
+		else echo "NOT RUN: the rebuild of the component, as npm is not installed here." >&2; fi
+
+app/component/node_modules/.installed: app/component/package-lock.json
+	cd app/component && npm ci --silent
+	touch $@
 
 format: .venv-free/.installed-dev
 	.venv-free/bin/ruff format .

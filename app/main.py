@@ -10,6 +10,7 @@ from app.state import get_pipeline
 from app.ui.boundary import error_boundary
 from app.ui.components import device_block
 from app.ui.navigation import sections
+from app.ui.palette import show_palette
 
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
@@ -26,5 +27,6 @@ with error_boundary():
     with st.sidebar:
         st.container(border=False, height=1, key="sidebar-line")
         device_block()
+    show_palette(tunix=tunix)
     with error_boundary():
         page.run()

@@ -20,6 +20,7 @@ from app.api.routes import (
     file_imports,
     imports,
     model_exports,
+    places,
     playground,
     preflight,
     queue,
@@ -75,6 +76,7 @@ def build_api(max_upload_mb: int) -> FastAPI:
         queue,
         evaluations,
         playground,
+        places,
         diagnostics,
     ):
         api.include_router(part.router)

@@ -17,6 +17,7 @@ from streamlit.starlette import App
 from app import state
 from app.api.deferred import DeferredApi
 from app.server.access import access_token
+from app.server.chunks import KeptChunks
 from app.server.gate import Gate, known_hosts
 from app.server.headers import page_headers
 from app.server.index_page import page_routes
@@ -49,7 +50,10 @@ def build_app(settings: Settings, *, auth: bool, on_start: Callable[[str], None]
             Mount("/api", app=DeferredApi(settings.max_upload_mb)),
             *page_routes(),
         ],
-        middleware=[Middleware(Gate, token=token, hosts=known_hosts(settings), any_ip=token is not None)],
+        middleware=[
+            Middleware(Gate, token=token, hosts=known_hosts(settings), any_ip=token is not None),
+            Middleware(KeptChunks),
+        ],
         exception_handlers={Exception: _internal_error},
         lifespan=_lifespan(lambda: on_start(address(settings, token))),
     )

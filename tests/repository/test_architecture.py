@@ -55,7 +55,8 @@ def name_of(path: object) -> str:
 
 def sources(*roots: str) -> Iterator[Path]:
     for root in roots:
-        yield from sorted((REPOSITORY / root).rglob("*.py"))
+        found = sorted((REPOSITORY / root).rglob("*.py"))
+        yield from (path for path in found if "node_modules" not in path.parts)
 
 
 @cache
@@ -106,7 +107,7 @@ BUDGETS: dict[str, tuple[int, int, set[str]]] = {
     "tunixrt_core.store.traces.traces": (169, 60, HEAVY | {"pydantic", "typer", "sqlalchemy.dialects.postgresql"}),
     "tunixrt_core.export": (3, 3, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
     # until the first request under /api, a server is Streamlit and little more
-    "app.server.server": (650, 65, {"jax", "tunix", "sqlalchemy", "fastapi", "pydantic", "pandas", "pyarrow"}),
+    "app.server.server": (660, 65, {"jax", "tunix", "sqlalchemy", "fastapi", "pydantic", "pandas", "pyarrow"}),
 }
 _COUNT = """
 import contextlib, json, os, sys

@@ -1,0 +1,1 @@
+"""The dashboard's component in TypeScript: what Streamlit cannot draw."""
