@@ -27,18 +27,19 @@ def show_slice(manifest: RunManifest) -> None:
     name = st.selectbox("TPU slice", names, index=names.index(_PREFERRED), key="slice")
     reports = get_pipeline().manifests.slices
     try:
-        if (found := reports.kept(manifest, name, _KINDS, whole=False)) is not None:
+        if (found := reports.kept(manifest, name, _KINDS)) is not None:
             show_report(found)
             return
-        task = reports.tasks.last(reports.key(manifest, name, _KINDS, whole=False))
+        task = reports.tasks.last(reports.key(manifest, name, _KINDS))
         if task is not None and not task.over:
             st.fragment(follow, run_every=TICK)(reports.tasks, task.id, _show_progress)
             return
         if task is not None and task.status == "failed":
             show_error(task.error or TunixRTError(task.message))
+        reports.require()
         st.caption("Compiles the train step for a slice without one; the page may be closed meanwhile.")
-        if st.button("Estimate on this slice", icon=":material/memory:", key="slice-estimate"):
-            get_pipeline().manifests.start_slice_report(manifest, name, _KINDS, whole=False)
+        if st.button("Compile for this slice", icon=":material/memory:", key="slice-compile"):
+            get_pipeline().manifests.start_slice_report(manifest, name, _KINDS)
             st.rerun()
     except TunixRTError as error:
         show_error(error)

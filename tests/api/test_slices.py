@@ -32,7 +32,7 @@ def keep(pipeline: Pipeline, manifest: dict[str, Any]) -> None:
 
     compiler = pipeline.manifests.slices._compiler()
     wanted = RunManifest.from_dict(manifest)
-    file: Path = compiler._file(wanted, compiler.model(wanted), find_slice("v6e-4"), ("train",), False)
+    file: Path = compiler._file(wanted, compiler.model(wanted), find_slice("v6e-4"), ("train",))
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(asdict(report(versions=versions()))))
 
@@ -40,7 +40,7 @@ def keep(pipeline: Pipeline, manifest: dict[str, Any]) -> None:
 @pytest.mark.tunix
 def test_what_was_compiled_before_is_answered(api: TestClient, pipeline: Pipeline, manifest: dict[str, Any]) -> None:
     keep(pipeline, manifest)
-    body = {"manifest": manifest, "slice": "v6e-4", "steps": ["train"], "estimate": True}
+    body = {"manifest": manifest, "slice": "v6e-4", "steps": ["train"]}
     started = api.post("/slice-reports", json=body)
     assert started.status_code == 202
     pipeline.manifests.slices.tasks.wait(started.json()["id"], 20)

@@ -84,7 +84,7 @@ def test_one_slice_that_cannot_be_compiled_for_leaves_the_others(
 
     monkeypatch.setattr(reports, "_report", compile_one)
     found = reports.compare(
-        manifest_without_data(str(tmp_path), {}), ["v5e"], [], whole=False, progress=lambda *_: None,
+        manifest_without_data(str(tmp_path), {}), ["v5e"], [], progress=lambda *_: None,
         stop=threading.Event(),
     )  # fmt: skip
     assert [bool(option.failed) for option in found.options] == [False, True, False]
@@ -129,7 +129,7 @@ def test_a_slice_that_cannot_hold_the_weights_is_not_compiled_for(tmp_path: Path
     (folder / "config.json").write_text(json.dumps(large))
     reports = SliceReports(tmp_path / "models", tmp_path / "slices")
     found = reports.compare(
-        manifest_without_data(str(folder), {}), ["v5e"], [], whole=False, progress=lambda *_: None,
+        manifest_without_data(str(folder), {}), ["v5e"], [], progress=lambda *_: None,
         stop=threading.Event(),
     )  # fmt: skip
     assert [option.fits for option in found.options] == [False, False, False]

@@ -231,7 +231,7 @@ def test_the_time_is_not_known_before_a_run_of_the_kind_has_trained(filled: Pipe
     assert "unknown: no run of this kind has trained here" in words(open_page("new_run.py"))
 
 
-def test_a_slice_shows_its_bound_or_offers_to_compile_for_it(filled: Pipeline) -> None:
+def test_a_slice_shows_its_bound_or_offers_to_compile_for_it_or_says_what_is_missing(filled: Pipeline) -> None:
     import json
     from dataclasses import asdict
 
@@ -240,12 +240,13 @@ def test_a_slice_shows_its_bound_or_offers_to_compile_for_it(filled: Pipeline) -
     from tunixrt_core.tunix_backend.ahead.environment import versions
 
     app = open_page("new_run.py")
-    assert "slice-estimate" in keys(app)
+    offered = "slice-compile" in keys(app)
+    assert offered != any("libtpu" in error.value for error in app.error)
     compiler = filled.manifests.slices._compiler()
     started = press(open_page("new_run.py"), "start-run").query_params["run"]
     assert filled.queue.wait(30)
     manifest = filled.runs.manifest(started)
-    file = compiler._file(manifest, compiler.model(manifest), find_slice("v5e-8"), ("train",), False)
+    file = compiler._file(manifest, compiler.model(manifest), find_slice("v5e-8"), ("train",))
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(asdict(report(slice="v5e-8", versions=versions()))))
     app = open_page("new_run.py")

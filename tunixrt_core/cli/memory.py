@@ -37,8 +37,7 @@ def memory(
         typer.Option(
             "--on",
             metavar="SLICE",
-            help="TPU slice to compile for, such as v6e-4 or v5e-8: memory, work, bound on the speed. With --estimate "
-            "from two small numbers of layers.",
+            help="TPU slice to compile for, such as v6e-4 or v5e-8: memory, work, bound on the speed.",
         ),
     ] = None,
     model: Annotated[
@@ -51,11 +50,11 @@ def memory(
     """Compute the memory of one train step per device; loads no weights. Exits with 1 if it does not fit."""
     if device is not None and device.lower() not in DEVICE_MEMORY:
         raise typer.BadParameter(f"--device must be one of {', '.join(DEVICE_MEMORY)}")
-    if on is not None and (device is not None or devices != 1):
-        raise typer.BadParameter("--on names the device and their number; leave out --device and --devices")
+    if on is not None and (device is not None or devices != 1 or only_estimate):
+        raise typer.BadParameter("--on compiles for a device and a number of them; leave out the other options")
     manifest = _manifest(manifest_file, model, set_)
     if on is not None:
-        _on_slice(manifest, on, whole=not only_estimate, as_json=as_json, home=home)
+        _on_slice(manifest, on, as_json=as_json, home=home)
         return
     found = foreground(home).memory(manifest, device=device, devices=devices, only_estimate=only_estimate)
     if found is None:
@@ -77,9 +76,6 @@ def slices(
     rows: Annotated[
         str, typer.Option(help="Rows per batch, with commas between them. Default: batch.size of the manifest.")
     ] = "",
-    whole: Annotated[
-        bool, typer.Option("--whole", help="Compile all layers instead of extrapolating; takes many times as long.")
-    ] = False,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
@@ -95,7 +91,7 @@ def slices(
     manifest = _manifest(manifest_file, model, set_)
     with _following() as progress:
         found = foreground(home).slices.compare(
-            manifest, named, [int(part) for part in counts], whole=whole, progress=progress, stop=threading.Event()
+            manifest, named, [int(part) for part in counts], progress=progress, stop=threading.Event()
         )
     if as_json:
         print_json(found.to_dict())
@@ -115,11 +111,11 @@ def _manifest(file: Path | None, model: str | None, set_: list[str] | None) -> R
     return change_manifest(manifest, changes) if changes else manifest
 
 
-def _on_slice(manifest: RunManifest, on: str, *, whole: bool, as_json: bool, home: Path | None) -> None:
+def _on_slice(manifest: RunManifest, on: str, *, as_json: bool, home: Path | None) -> None:
     from tunixrt_core.cli.show.slices import show_report
 
     with _following() as progress:
-        report = foreground(home).slices.report(manifest, on, whole=whole, progress=progress, stop=threading.Event())
+        report = foreground(home).slices.report(manifest, on, progress=progress, stop=threading.Event())
     if as_json:
         print_json(report.to_dict())
     else:

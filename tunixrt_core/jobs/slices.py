@@ -33,31 +33,30 @@ class SliceReports:
         self._folder = folder
         self.tasks: Tasks[SliceReport] = Tasks(KIND, at_once=1)
 
-    def start(
-        self, manifest: RunManifest, name: str, kinds: tuple[StepKind, ...] = STEPS, *, whole: bool = True
-    ) -> Task[SliceReport]:
+    def start(self, manifest: RunManifest, name: str, kinds: tuple[StepKind, ...] = STEPS) -> Task[SliceReport]:
         """Begin a report; one of the same under way is returned instead. Raises CompilerMissing, TunixMissing,
         InvalidSlice for an unknown slice, and ModelError for a model that is not on this machine.
         """
         on = find_slice(name)
-        found = self.kept(manifest, name, kinds, whole=whole)
-        if found is None:
-            from tunixrt_core.tunix_backend.ahead.environment import require_compiler
+        if self.kept(manifest, name, kinds) is None:
+            self.require()
+        work = partial(self._report, manifest, on.name, kinds)
+        return self.tasks.start(work, key=self.key(manifest, name, kinds), title=on.name)
 
-            require_compiler()
-        work = partial(self._report, manifest, on.name, kinds, whole)
-        return self.tasks.start(work, key=self.key(manifest, name, kinds, whole=whole), title=on.name)
+    def require(self) -> None:
+        """Raises CompilerMissing where nothing can be compiled for a slice, and TunixMissing."""
+        from tunixrt_core.tunix_backend.ahead.environment import require_compiler
 
-    def key(self, manifest: RunManifest, name: str, kinds: tuple[StepKind, ...], *, whole: bool) -> tuple[object, ...]:
+        require_compiler()
+
+    def key(self, manifest: RunManifest, name: str, kinds: tuple[StepKind, ...]) -> tuple[object, ...]:
         """The key of the task of a report."""
-        return (manifest.content_hash, find_slice(name).name, kinds, whole)
+        return (manifest.content_hash, find_slice(name).name, kinds)
 
-    def kept(
-        self, manifest: RunManifest, name: str, kinds: tuple[StepKind, ...] = STEPS, *, whole: bool = True
-    ) -> SliceReport | None:
+    def kept(self, manifest: RunManifest, name: str, kinds: tuple[StepKind, ...] = STEPS) -> SliceReport | None:
         """The report from before, at once; None where there is none."""
         compiler = self._compiler()
-        return compiler.kept(manifest, compiler.model(manifest), find_slice(name), kinds, whole=whole)
+        return compiler.kept(manifest, compiler.model(manifest), find_slice(name), kinds)
 
     def report(
         self,
@@ -65,12 +64,11 @@ class SliceReports:
         name: str,
         kinds: tuple[StepKind, ...] = STEPS,
         *,
-        whole: bool,
         progress: Progress,
         stop: threading.Event,
     ) -> SliceReport:
         """The report of a slice, in this thread. Raises as `start`, and Stopped."""
-        return self._report(manifest, name, kinds, whole, progress, stop)
+        return self._report(manifest, name, kinds, progress, stop)
 
     def compare(
         self,
@@ -78,7 +76,6 @@ class SliceReports:
         chips: Sequence[str],
         rows: Sequence[int],
         *,
-        whole: bool,
         progress: Progress,
         stop: threading.Event,
     ) -> Comparison:
@@ -99,7 +96,7 @@ class SliceReports:
             if need <= limit:
                 tell = following.next(f"{on.name}, {count} rows")
                 try:
-                    found = self._report(changed, on.name, ("train",), whole, tell, stop)
+                    found = self._report(changed, on.name, ("train",), tell, stop)
                 except JobFailed as error:  # of this slice or these rows; the others may have a program
                     failed = str(error)
             need = found.steps[0].total if found else need
@@ -118,13 +115,12 @@ class SliceReports:
         manifest: RunManifest,
         name: str,
         kinds: tuple[StepKind, ...],
-        whole: bool,
         progress: Progress,
         stop: threading.Event,
     ) -> SliceReport:
         compiler = self._compiler()
         model = compiler.model(manifest)
-        return compiler.report(manifest, model, find_slice(name), kinds, whole=whole, progress=progress, stop=stop)
+        return compiler.report(manifest, model, find_slice(name), kinds, progress=progress, stop=stop)
 
     def _compiler(self) -> SliceCompiler:
         from tunixrt_core.tunix_backend.ahead.compile import SliceCompiler

@@ -153,7 +153,7 @@ class Manifests:
         return state
 
     def start_slice_report(
-        self, manifest: RunManifest, name: str, kinds: tuple[StepKind, ...] = STEPS, *, whole: bool = True
+        self, manifest: RunManifest, name: str, kinds: tuple[StepKind, ...] = STEPS
     ) -> Task[SliceReport]:
         """Compile the steps of a manifest for a TPU slice in the background: memory, work and bounds.
 
@@ -161,7 +161,7 @@ class Manifests:
         be compiled here.
         """
         check_places(manifest, self._settings)
-        return self.slices.start(manifest, name, kinds, whole=whole)
+        return self.slices.start(manifest, name, kinds)
 
 
 def _run_name(model_id: str, dataset: Mapping[str, Any] | None) -> str:

@@ -189,9 +189,6 @@ class SliceReportBody(Body):
     steps: list[StepKind] = Field(
         list(STEPS), min_length=1, max_length=3, description="Steps to compile: train, evaluation, generation."
     )
-    estimate: bool = Field(
-        False, description="Compile two small numbers of layers and extrapolate, instead of the whole model."
-    )
 
 
 class ModelExportBody(Body):

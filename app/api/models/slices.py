@@ -61,8 +61,6 @@ class SliceReport(BaseModel):
     fits: bool
     used: float = Field(description="Share of the limit that the largest step needs.")
     layers: int
-    compiled_layers: tuple[int, ...] = Field(description="Two numbers are extrapolated from.")
-    estimated: bool
     train_steps: int
     chip_hours: float | None = Field(description="At least, for the planned train steps.")
     sentence: str

@@ -25,9 +25,7 @@ def start(body: SliceReportBody, pipeline: Pipe) -> SliceReportTask:
     """
     kinds = tuple(dict.fromkeys(body.steps))
     manifest = RunManifest.from_dict(body.manifest)
-    return SliceReportTask.of(
-        pipeline.manifests.start_slice_report(manifest, body.slice, kinds, whole=not body.estimate)
-    )
+    return SliceReportTask.of(pipeline.manifests.start_slice_report(manifest, body.slice, kinds))
 
 
 @router.get("")

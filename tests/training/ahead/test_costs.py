@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tunixrt_core.training.ahead.costs import SliceReport, StepCost, roofline
-from tunixrt_core.training.ahead.extrapolation import extrapolate, layer_counts
 from tunixrt_core.training.ahead.slices import find_slice
 
 GB = 1_000_000_000
@@ -33,7 +32,7 @@ def cost(**changed: Any) -> StepCost:
 def report(*steps: StepCost, **changed: Any) -> SliceReport:
     known = SliceReport(
         slice="v6e-4", topology="v6e:2x2", chips=4, hosts=1, devices=4, mesh=(4, 1), rows=4, row_length=2048,
-        limit=32 * GB, layers=28, compiled_layers=(28,), steps=steps or (cost(),), train_steps=1000,
+        limit=32 * GB, layers=28, steps=steps or (cost(),), train_steps=1000,
     )  # fmt: skip
     return replace(known, **changed)
 
@@ -70,7 +69,6 @@ def test_one_line_says_whether_it_fits_and_how_fast_it_can_be() -> None:
     assert report().sentence == "On v6e-4: fits, 19% of 32 GB, at most 810,000 tokens/s"
     large = report(cost(temporary=40 * GB))
     assert large.sentence.startswith("On v6e-4: does not fit, 128% of 32 GB")
-    assert report(compiled_layers=(2, 4)).sentence.endswith("(estimate)")
 
 
 def test_a_refused_step_does_not_fit_and_has_no_bound() -> None:
@@ -93,29 +91,3 @@ def test_a_report_survives_the_disk() -> None:
     found = report(cost(), cost(kind="evaluation"))
     assert SliceReport.from_dict(json.loads(json.dumps(asdict(found)))) == found
     assert json.loads(json.dumps(found.to_dict()))["steps"][0]["bound"]["limit"] in ("arithmetic", "memory", "links")
-
-
-def test_further_layers_cost_what_the_ones_before_cost() -> None:
-    low = cost(flops=3.0, temporary=30, links={"all-gather": 1.0}, looped={})
-    high = cost(flops=5.0, temporary=40, links={"all-gather": 2.0, "all-reduce": 1.0}, looped={"all-reduce": 2})
-    found = extrapolate(low, high, 2, 4, 28)
-    assert found.flops == 3.0 + 26 * 1.0
-    assert found.temporary == 30 + 26 * 5
-    assert found.links == {"all-gather": 1.0 + 26 * 0.5, "all-reduce": 26 * 0.5}
-    assert extrapolate(low, replace(high, refused="too large"), 2, 4, 28).refused == "too large"
-
-
-@pytest.mark.parametrize(
-    ("layers", "pattern", "counts"),
-    [
-        (28, (), (2, 4)),
-        (4, (), (4,)),
-        (26, tuple(i % 2 == 0 for i in range(26)), (2, 4)),  # Gemma 2
-        (26, tuple((i + 1) % 6 != 0 for i in range(26)), (6, 12)),  # Gemma 3
-        (12, tuple((i + 1) % 6 != 0 for i in range(12)), (12,)),
-    ],
-)
-def test_compiled_layers_hold_whole_periods_of_local_layers(
-    layers: int, pattern: tuple[bool, ...], counts: tuple[int, ...]
-) -> None:
-    assert layer_counts(layers, pattern) == counts

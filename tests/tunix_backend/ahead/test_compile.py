@@ -16,6 +16,7 @@ from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.helpers.fake_hub import FakeHub, serve
 from tunixrt_core.errors import ModelError, Stopped
 from tunixrt_core.manifest.manifest import RunManifest, manifest_without_data
+from tunixrt_core.training.ahead.costs import STEPS
 from tunixrt_core.training.ahead.slices import find_slice
 from tunixrt_core.tunix_backend.ahead import compile as compiling
 from tunixrt_core.tunix_backend.ahead.compile import SliceCompiler
@@ -51,7 +52,7 @@ def of(model: Path, **hyper: Any) -> RunManifest:
 
 
 def keep(compiler: SliceCompiler, manifest: RunManifest, model: Path) -> None:
-    file = compiler._file(manifest, model, ON, ("train",), True)
+    file = compiler._file(manifest, model, ON, ("train",))
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(asdict(report(versions=versions()))))
 
@@ -59,7 +60,7 @@ def keep(compiler: SliceCompiler, manifest: RunManifest, model: Path) -> None:
 def test_what_was_compiled_is_found_again_whatever_the_run_is_called(compiler: SliceCompiler, model: Path) -> None:
     keep(compiler, of(model), model)
     again = of(model, name="another", checkpoint_every=7)
-    found = compiler.report(again, model, ON, ("train",), whole=True, progress=lambda *_: None, stop=threading.Event())
+    found = compiler.report(again, model, ON, ("train",), progress=lambda *_: None, stop=threading.Event())
     assert found.sentence.startswith("On v6e-4: fits")
 
 
@@ -68,21 +69,22 @@ def test_what_changes_a_program_is_compiled_again(
 ) -> None:
     keep(compiler, of(model), model)
     for other in (of(model, batch_size=8), of(model, lora_rank=2), of(model, remat="block")):
-        assert compiler.kept(other, model, ON, ("train",), whole=True) is None
-    assert compiler.kept(of(model), model, find_slice("v6e-8"), ("train",), whole=True) is None
-    assert compiler.kept(of(model), model, ON, ("train",), whole=False) is None
+        assert compiler.kept(other, model, ON, ("train",)) is None
+    assert compiler.kept(of(model), model, find_slice("v6e-8"), ("train",)) is None
+    code = SliceCompiler(model.parent / "models", model.parent / "slices", machine_code=True)
+    assert code.kept(of(model), model, ON, ("train",)) is None
     (model / "config.json").write_text(json.dumps(CONFIG | {"num_hidden_layers": 3}))
-    assert compiler.kept(of(model), model, ON, ("train",), whole=True) is None
+    assert compiler.kept(of(model), model, ON, ("train",)) is None
     (model / "config.json").write_text(json.dumps(CONFIG))
-    assert compiler.kept(of(model), model, ON, ("train",), whole=True) is not None
+    assert compiler.kept(of(model), model, ON, ("train",)) is not None
     monkeypatch.setattr(compiling, "versions", lambda: {"libtpu": "9"})
-    assert compiler.kept(of(model), model, ON, ("train",), whole=True) is None
+    assert compiler.kept(of(model), model, ON, ("train",)) is None
 
 
 def test_a_broken_report_is_none(compiler: SliceCompiler, model: Path) -> None:
     keep(compiler, of(model), model)
-    compiler._file(of(model), model, ON, ("train",), True).write_text('{"slice": "v6e-4"')
-    assert compiler.kept(of(model), model, ON, ("train",), whole=True) is None
+    compiler._file(of(model), model, ON, ("train",)).write_text('{"slice": "v6e-4"')
+    assert compiler.kept(of(model), model, ON, ("train",)) is None
 
 
 def test_the_process_ends_where_it_is_stopped(
@@ -96,7 +98,7 @@ def test_the_process_ends_where_it_is_stopped(
     stop.set()
     began = time.monotonic()
     with pytest.raises(Stopped, match="Nothing was kept"):
-        compiler.report(of(model), model, ON, ("train",), whole=True, progress=lambda *_: None, stop=stop)
+        compiler.report(of(model), model, ON, ("train",), progress=lambda *_: None, stop=stop)
     assert time.monotonic() - began < 10
     assert resident_bytes(started[0].pid) is None
     assert not list((model.parent / "slices").glob("*.json"))
@@ -140,17 +142,17 @@ def test_the_time_left_is_that_of_steps_before(tmp_path: Path, monkeypatch: pyte
     now = [100.0]
     monkeypatch.setattr(compiling.time, "monotonic", lambda: now[0])
     told: list[tuple[str, int, int]] = []
-    pace = compiling._Pace(tmp_path / "pace.json")
-    pace.keep(report(cost(seconds=56.0), compiled_layers=(28,)))  # 2 s per layer
+    pace = compiling._Pace(tmp_path / "pace.json", STEPS)
+    pace.keep(report(cost(seconds=56.0)))
 
-    pace = compiling._Pace(tmp_path / "pace.json")
-    pace.begin("train, 2 layers", 0, 2)
+    pace = compiling._Pace(tmp_path / "pace.json", ("train", "evaluation"))
+    pace.begin("train")
     now[0] += 4
     pace.tick(lambda *values: told.append(values))()
-    pace.begin("train, 4 layers", 1, 2)
+    pace.begin("evaluation")
+    pace.phase = "evaluation"
     now[0] += 1
     pace.tick(lambda *values: told.append(values))()
-    besides = compiling._SECONDS_BESIDES
-    # of the second step it is known that it comes, not how large it is
-    assert told[0] == ("train, 2 layers", 4, round(2 * (besides + 4)))
-    assert told[1] == ("train, 4 layers", 5, round(4 + besides + 8))
+    besides, unknown = compiling._SECONDS_BESIDES, compiling._SECONDS
+    assert told[0] == ("tracing", 4, round(besides + 56 + besides + unknown))
+    assert told[1] == ("evaluation", 5, round(4 + besides + unknown))

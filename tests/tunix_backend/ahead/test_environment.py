@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -68,3 +69,16 @@ def test_the_process_that_compiles_uses_no_device_and_asks_no_server() -> None:
     assert found["PATH"] == "/bin"
     assert "XLA_FLAGS" not in found
     assert given["JAX_PLATFORMS"] == "tpu"
+
+
+def test_a_version_with_or_without_a_fourth_number_goes_with_jax(monkeypatch: pytest.MonkeyPatch) -> None:
+    known, wanted = metadata.version, environment._version_for_jax()
+    assert wanted is not None
+    for installed in (wanted.rstrip("."), f"{wanted}1"):
+        monkeypatch.setattr(metadata, "version", lambda name, v=installed: v if name == "libtpu" else known(name))
+        require_compiler()
+
+
+def test_xla_writes_what_it_compiles_where_it_is_told(tmp_path: Path) -> None:
+    assert f"--xla_dump_to={tmp_path} " in compiler_environ({"XLA_FLAGS": "of another program"}, tmp_path)["XLA_FLAGS"]
+    assert "XLA_FLAGS" not in compiler_environ({"XLA_FLAGS": "of another program"})

@@ -64,21 +64,3 @@ def test_generation_holds_keys_and_values_of_every_prompt(costs: dict[str, StepC
     # two arrays in each of two layers, and where each row ends
     assert generation.cache == 2 * 32 * (2 * LENGTH * 2 * 16 * 4 + 4)
     assert generation.optimizer == 0
-
-
-@pytest.mark.parametrize(
-    ("sentence", "size"),
-    [
-        (
-            "RESOURCE_EXHAUSTED: Ran out of memory on HBM, the total memory required for HLO temporaries (23.25G) "
-            "exceeds available HBM (15.75G).",
-            int(23.25 * 2**30),
-        ),
-        ("Ran out of memory in memory space hbm. Used 17.5G of 15.75G hbm. Exceeded hbm by 1.75G.", int(17.5 * 2**30)),
-        ("RESOURCE_EXHAUSTED: too large", 0),
-    ],
-)
-def test_what_a_program_needs_is_read_from_the_refusal(sentence: str, size: int) -> None:
-    from tunixrt_core.tunix_backend.ahead.programs import refused_bytes
-
-    assert refused_bytes(sentence) == size

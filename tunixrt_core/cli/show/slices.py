@@ -42,9 +42,6 @@ def show_report(report: SliceReport) -> None:
             out.print(f"{step.kind.capitalize()}: collectives inside of loops: {named}.")
     if report.unused:
         out.print(f"The mesh leaves {report.unused} of {report.devices} devices idle; more rows per batch use them.")
-    if report.estimated:
-        counts = " and ".join(str(count) for count in report.compiled_layers)
-        out.print(f"Estimate: {counts} of {report.layers} layers were compiled, the others are extrapolated.")
     hours = report.chip_hours
     if hours is not None and report.train_steps:
         out.print(f"{report.train_steps:,} train steps take at least {hours:,.2f} chip-hours.")
@@ -57,8 +54,6 @@ def show_comparison(found: Comparison) -> None:
         ("Slice", "Chips", "Rows", "Fits", "Memory", "Tokens/s at most", "MFU at most", "Limit", "Chip-hours at least"),
         [_option(option) for option in found.options],
     )
-    if any(option.report is not None and option.report.estimated for option in found.options):
-        out.print("Estimates from two numbers of layers; --whole compiles all of them.")
     for option in found.options:
         if option.failed:
             out.print(f"{option.slice} with {option.rows} rows: {option.failed}")

@@ -81,11 +81,7 @@ def roofline(cost: StepCost, on: Slice) -> Roofline:
 
 @dataclass(frozen=True, slots=True)
 class SliceReport:
-    """The steps of a manifest on a slice.
-
-    `compiled_layers` are the numbers of layers that were compiled: one number is the whole model, two are extrapolated
-    from, which `estimated` says. `limit` is the memory of one JAX device, in bytes.
-    """
+    """The steps of a manifest on a slice. `limit` is the memory of one JAX device, in bytes."""
 
     slice: str
     topology: str
@@ -97,16 +93,11 @@ class SliceReport:
     row_length: int
     limit: int
     layers: int
-    compiled_layers: tuple[int, ...]
     steps: tuple[StepCost, ...]
     train_steps: int = 0  # that the manifest plans
     accumulation: int = 1  # batches per train step: each is one run of the compiled step
     versions: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
-
-    @property
-    def estimated(self) -> bool:
-        return len(self.compiled_layers) > 1
 
     @property
     def fits(self) -> bool:
@@ -150,12 +141,12 @@ class SliceReport:
         train = self.bound("train")
         if train is not None:
             text += f", at most {_rounded(train.tokens_per_second):,} tokens/s"
-        return text + (" (estimate)" if self.estimated else "")
+        return text
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: the fields, what follows from them, and the roofline of each step."""
         out = asdict(self)
-        out |= {"fits": self.fits, "used": self.used, "estimated": self.estimated, "sentence": self.sentence}
+        out |= {"fits": self.fits, "used": self.used, "sentence": self.sentence}
         out |= {"chip_hours": self.chip_hours, "unused": self.unused}
         for step, shown in zip(self.steps, out["steps"], strict=True):
             bound = self.bound(step.kind)
@@ -169,7 +160,7 @@ class SliceReport:
         values["steps"] = tuple(
             StepCost(**{name: step[name] for name in StepCost.__dataclass_fields__}) for step in data["steps"]
         )
-        values["mesh"], values["compiled_layers"] = tuple(data["mesh"]), tuple(data["compiled_layers"])
+        values["mesh"] = tuple(data["mesh"])
         return cls(**values)
 
 

@@ -7,10 +7,11 @@ import os
 import queue
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,16 @@ _TICK = 0.2  # seconds between looks at the stop
 
 
 class SliceCompiler:
-    """Compiles manifests for TPU slices. What was compiled is kept in `folder`, by the hash of all that decides it."""
+    """Compiles manifests for TPU slices. What was compiled is kept in `folder`, by the hash of all that decides it.
 
-    def __init__(self, models_dir: Path, folder: Path) -> None:
+    A program is compiled up to its schedule and its buffers, which decide all figures. With `machine_code` the rest is
+    compiled too, which takes many times as long and proves that there is a program.
+    """
+
+    def __init__(self, models_dir: Path, folder: Path, *, machine_code: bool = False) -> None:
         self._models_dir = models_dir
         self._folder = folder
+        self._machine_code = machine_code
 
     def model(self, manifest: RunManifest) -> Path:
         """The directory with the config.json of the manifest's model; of one that only a hub has, that file is fetched.
@@ -51,11 +57,11 @@ class SliceCompiler:
         return local_model(reference, self._models_dir)
 
     def kept(
-        self, manifest: RunManifest, model: Path, on: Slice, kinds: tuple[StepKind, ...] = STEPS, *, whole: bool
+        self, manifest: RunManifest, model: Path, on: Slice, kinds: tuple[StepKind, ...] = STEPS
     ) -> SliceReport | None:
         """The report from before; None where there is none for this manifest, model, slice and these versions."""
         try:
-            found = json.loads(self._file(manifest, model, on, kinds, whole).read_text(encoding="utf-8"))
+            found = json.loads(self._file(manifest, model, on, kinds).read_text(encoding="utf-8"))
             return SliceReport.from_dict(found)
         except (OSError, ValueError, KeyError, TypeError):  # missing, cut, or of another version
             return None
@@ -67,49 +73,65 @@ class SliceCompiler:
         on: Slice,
         kinds: tuple[StepKind, ...] = STEPS,
         *,
-        whole: bool,
         progress: Progress,
         stop: threading.Event,
     ) -> SliceReport:
         """The report of a slice. `model` is a directory with config.json; weights are not read.
 
-        `progress` gets the step, and its expected seconds as done and total. Raises CompilerMissing, ModelError,
-        Stopped and JobFailed.
+        `progress` gets the phase, the seconds that passed and those that are expected. Raises CompilerMissing,
+        ModelError, Stopped and JobFailed.
         """
-        if (found := self.kept(manifest, model, on, kinds, whole=whole)) is not None:
+        if (found := self.kept(manifest, model, on, kinds)) is not None:
             return found
         require_compiler()
-        request = Request(
-            manifest=manifest.to_dict(),
-            model=str(model.absolute()),
-            models_dir=str(self._models_dir.absolute()),
-            slice=on.name,
-            kinds=kinds,
-            whole=whole,
-            read_rows=_has_rows(manifest, model),
-        )
-        pace = _Pace(self._folder / "pace.json")
-        report = None
-        for event in _events(request, stop, pace.tick(progress)):
-            if event["event"] == "phase":
-                pace.begin(event["phase"], event["done"], event["total"])
-            elif event["event"] == "error":
-                raise ModelError(event["message"])
-            else:
-                report = SliceReport.from_dict({**event["report"], "versions": versions()})
-        if report is None:
-            raise JobFailed(f"{on.name}: the compiler ended without a result. Try again, or another slice.")
+        pace = _Pace(self._folder / "pace.json", kinds)
+        parts = [self._compiled(manifest, model, on, kind, pace, progress, stop) for kind in kinds]
+        steps = tuple(step for part in parts for step in part.steps)
+        seconds = sum(part.seconds for part in parts)
+        report = replace(parts[0], steps=steps, seconds=seconds, versions=versions())
         pace.keep(report)
-        file = self._file(manifest, model, on, kinds, whole)
+        file = self._file(manifest, model, on, kinds)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_json(file, asdict(report))
         return report
 
-    def _file(self, manifest: RunManifest, model: Path, on: Slice, kinds: tuple[StepKind, ...], whole: bool) -> Path:
+    def _compiled(
+        self,
+        manifest: RunManifest,
+        model: Path,
+        on: Slice,
+        kind: StepKind,
+        pace: _Pace,
+        progress: Progress,
+        stop: threading.Event,
+    ) -> SliceReport:
+        """One step, in a process that ends as soon as its figures are known."""
+        with tempfile.TemporaryDirectory(prefix="tunixrt-slice-") as folder:
+            request = Request(
+                manifest=manifest.to_dict(),
+                model=str(model.absolute()),
+                models_dir=str(self._models_dir.absolute()),
+                slice=on.name,
+                kind=kind,
+                read_rows=_has_rows(manifest, model),
+                folder="" if self._machine_code else folder,
+            )
+            pace.begin(kind)
+            for event in _events(request, stop, pace.tick(progress)):
+                if event["event"] == "phase":
+                    pace.phase = event["phase"]
+                elif event["event"] == "error":
+                    raise ModelError(event["message"])
+                else:
+                    return SliceReport.from_dict({**event["report"], "versions": {}})
+        raise JobFailed(f"{on.name}: the compiler ended without a result. Try again, or another slice.")
+
+    def _file(self, manifest: RunManifest, model: Path, on: Slice, kinds: tuple[StepKind, ...]) -> Path:
         relevant = {key: value for key, value in manifest.to_dict().items() if key not in _IRRELEVANT}
         relevant["data"] = manifest.data.sha256
         relevant["model"] = {**relevant["model"], "id": (model / "config.json").read_text(encoding="utf-8")}
-        decides = [relevant, versions(), on.name, list(kinds), whole, _has_rows(manifest, model), _own_version()]
+        decides = [relevant, versions(), on.name, list(kinds), _has_rows(manifest, model), _own_version()]
+        decides.append(self._machine_code)
         return self._folder / f"{content_hash(decides)[:32]}.json"
 
 
@@ -117,7 +139,7 @@ def _events(request: Request, stop: threading.Event, tick: Any) -> Iterator[Mapp
     """What the process says, until it ends. It is killed where `stop` is set or this generator is closed."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tunixrt_core.tunix_backend.ahead.worker"],
-        env=compiler_environ(os.environ),
+        env=compiler_environ(os.environ, Path(request.folder) if request.folder else None),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -182,36 +204,36 @@ def _own_version() -> str:
 class _Pace:
     """How long steps took to compile on this machine, to say how long the next ones will."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, kinds: Sequence[StepKind]) -> None:
         self._file = file
+        self._kinds = list(kinds)
         self._known: dict[str, float] = self._read()
-        self._phase, self._began, self._before, self._left = "", time.monotonic(), 0.0, 0
+        self._kind, self._began, self._before = "", time.monotonic(), 0.0
+        self.phase = ""
 
-    def begin(self, phase: str, done: int, total: int) -> None:
+    def begin(self, kind: StepKind) -> None:
         now = time.monotonic()
         self._before += now - self._began
-        self._phase, self._began, self._left = phase, now, max(0, total - done - 1)
+        self._kind, self._began, self.phase = kind, now, "tracing"
+        self._kinds.remove(kind)
 
     def tick(self, progress: Progress) -> Any:
         def tell() -> None:
             passed = time.monotonic() - self._began
-            expected = max(self._expected(self._phase), passed * 1.1)
-            rest = self._left * self._expected(self._phase)
-            progress(self._phase, round(self._before + passed), max(1, round(self._before + expected + rest)))
+            expected = max(self._expected(self._kind), passed * 1.1)
+            rest = sum(self._expected(kind) for kind in self._kinds)
+            progress(self.phase, round(self._before + passed), max(1, round(self._before + expected + rest)))
 
         return tell
 
     def keep(self, report: SliceReport) -> None:
-        """Remember seconds per layer of each step."""
-        layers = sum(report.compiled_layers)
-        self._known |= {step.kind: step.seconds / layers for step in report.steps if step.seconds}
+        """Remember seconds of each step."""
+        self._known |= {step.kind: step.seconds for step in report.steps if step.seconds}
         self._file.parent.mkdir(parents=True, exist_ok=True)
         write_json(self._file, self._known)
 
-    def _expected(self, phase: str) -> float:
-        name, _, rest = phase.partition(", ")
-        layers = int(rest.split()[0]) if rest else 0
-        return _SECONDS_BESIDES + layers * self._known.get("generation" if name == "prompts" else name, _PER_LAYER)
+    def _expected(self, kind: str) -> float:
+        return _SECONDS_BESIDES + self._known.get(kind, _SECONDS)
 
     def _read(self) -> dict[str, float]:
         try:
@@ -220,5 +242,5 @@ class _Pace:
             return {}
 
 
-_PER_LAYER = 6.0  # seconds, on one core of a server, until it was measured here
-_SECONDS_BESIDES = 10.0  # tracing, and what is outside of the layers
+_SECONDS = 60.0  # of a step, on one core of a server, until it was measured here
+_SECONDS_BESIDES = 15.0  # importing Tunix and tracing

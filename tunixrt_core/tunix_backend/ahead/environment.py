@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Mapping
 from importlib import metadata
+from pathlib import Path
 
 from tunixrt_core.errors import CompilerMissing
 from tunixrt_core.tunix_backend.availability import require_tunix
@@ -31,7 +32,7 @@ def require_compiler() -> None:
             f"libtpu: the TPU compiler is not installed. Install it with: {INSTALL}", details={"install": INSTALL}
         ) from None
     wanted = _version_for_jax()
-    if wanted is not None and not installed.startswith(wanted):
+    if wanted is not None and not f"{installed}.".startswith(wanted):
         raise CompilerMissing(
             f"libtpu: {installed} is installed, and JAX {metadata.version('jax')} reads the programs of {wanted}* "
             f"only. Install it with: {INSTALL}",
@@ -71,8 +72,10 @@ def versions() -> dict[str, str]:
 _found: dict[str, str] = {}  # a page asks at every rerun, and an installed package stays installed
 
 
-def compiler_environ(environ: Mapping[str, str]) -> dict[str, str]:
+def compiler_environ(environ: Mapping[str, str], folder: Path | None = None) -> dict[str, str]:
     """The environment of a process that compiles for a TPU and uses none, whatever this machine has.
+
+    XLA writes what it compiles into `folder`, each file before the next pass begins.
 
     libtpu would ask Google's metadata server what machine it is on, and let one process at a time use it.
     """
@@ -86,5 +89,7 @@ def compiler_environ(environ: Mapping[str, str]) -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "TPU_STDERR_LOG_LEVEL": "3",
     }
+    if folder is not None:
+        ours["XLA_FLAGS"] = f"--xla_dump_to={folder} --xla_dump_hlo_as_text --xla_dump_hlo_as_proto"
     left_out = ("JAX_NUM_CPU_DEVICES", "JAX_COORDINATOR_ADDRESS", "XLA_FLAGS", "JAX_COMPILATION_CACHE_DIR")
     return {name: value for name, value in environ.items() if name not in left_out} | ours

@@ -18,6 +18,7 @@ _ARRAY = re.compile(r"([a-z]\w*)\[([\d,<=]*)\](?:\{([^}]*)\})?")
 _NAME = re.compile(r"%([\w.\-]+)")
 _COMPUTATION = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\{\s*$")
 _INSTRUCTION = re.compile(r"^\s+(ROOT )?%?([\w.\-]+) = (.*)$")
+_END = re.compile(r'\}(?:, execution_thread="\w+")?')  # the thread is another core of the chip, such as a SparseCore
 _CALLED = re.compile(r"(?:calls|to_apply|body|condition|true_computation|false_computation)=%?([\w.\-]+)")
 _BRANCHES = re.compile(r"branch_computations=\{([^}]*)\}")
 _COMMENT = re.compile(r"/\*.*?\*/")
@@ -142,7 +143,7 @@ def parse(text: str) -> Program:
             if found := _COMPUTATION.match(line):
                 current = computations[found[2]] = Computation(found[2])
                 entry = current if found[1] else entry
-        elif line == "}":
+        elif _END.fullmatch(line):
             current = None
         elif found := _INSTRUCTION.match(line):
             instruction = _instruction(found[2], _COMMENT.sub("", found[3]), root=found[1] is not None)
@@ -156,7 +157,7 @@ def _whole_lines(text: str) -> Iterator[str]:
     """The lines of a text, each instruction in one: what a kernel says of itself is printed with line breaks."""
     pending = ""
     for line in text.splitlines():
-        if pending and line.rstrip() != "}" and not line.startswith((" ", "%", "ENTRY ")):
+        if pending and not line.startswith((" ", "%", "ENTRY ")) and not _END.fullmatch(line.rstrip()):
             pending += line
             continue
         if pending:

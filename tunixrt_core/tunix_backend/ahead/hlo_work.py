@@ -105,7 +105,7 @@ class _Counter:
         if instruction.op in ("convolution", "dot"):
             left, right = (computation.instructions[name].leaves[0] for name in instruction.operands[:2])
             return matmul_flops(instruction, left, right)
-        if instruction.op == "fusion" or instruction.op.startswith("async"):
+        if instruction.op in ("fusion", "async-start"):  # the other parts of an asynchronous call repeat it
             inner = self._program[instruction.called[0]]
             return sum(self._flops(each, inner) for each in inner)
         return 0.0
@@ -132,7 +132,7 @@ class _Counter:
     def _inside(self, instruction: Instruction, computation: Computation) -> list[tuple[Instruction, Computation]]:
         if instruction.op.removesuffix("-start") in COLLECTIVES:
             return [(instruction, computation)]
-        if instruction.op == "fusion" or instruction.op == "async-start":
+        if instruction.op in ("fusion", "async-start"):
             inner = self._program[instruction.called[0]]
             return [found for each in inner for found in self._inside(each, inner)]
         return []

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -22,6 +20,7 @@ from tunixrt_core.tunix_backend.ahead.hlo_live import peak_bytes
 from tunixrt_core.tunix_backend.ahead.hlo_text import parse
 from tunixrt_core.tunix_backend.ahead.hlo_work import Work, work_of
 from tunixrt_core.tunix_backend.ahead.model_flops import attended_share, model_flops
+from tunixrt_core.tunix_backend.ahead.schedule import Compile, NotEnoughMemory, compile_whole, needed_bytes
 from tunixrt_core.tunix_backend.generate.decoding import Decoder
 from tunixrt_core.tunix_backend.generate.prompt_batches import MOST_PROMPTS, padded
 from tunixrt_core.tunix_backend.memory.abstract_step import (
@@ -37,11 +36,6 @@ from tunixrt_core.tunix_backend.model.models import LoadedModel, model_config
 from tunixrt_core.tunix_backend.train.step.loss import eval_function
 
 OnStep = Callable[[str], None]
-# the two ways in which the compiler says how much a program needs, arguments included
-_USED = re.compile(
-    r"(?:[Uu]sed (?P<used>[\d.]+[KMGT]?) of [\d.]+[KMGT]? hbm|\((?P<needs>[\d.]+[KMGT]?)\) exceeds available HBM)"
-)
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +49,10 @@ class Planned:
     parts: int
 
 
-def step_costs(plan: Planned, kinds: tuple[StepKind, ...], on_step: OnStep) -> Iterator[StepCost]:
-    """Compile the steps and count their costs. `on_step` gets the step before it is compiled.
+def step_costs(
+    plan: Planned, kinds: tuple[StepKind, ...], on_step: OnStep, build: Compile = compile_whole
+) -> Iterator[StepCost]:
+    """Compile the steps with `build` and count their costs. `on_step` gets the step before it is compiled.
 
     Raises ModelError for a manifest that cannot be used.
     """
@@ -64,18 +60,18 @@ def step_costs(plan: Planned, kinds: tuple[StepKind, ...], on_step: OnStep) -> I
         run = make_abstract(plan.manifest, plan.architecture, plan.mesh, plan.parts)
         if "train" in kinds:
             on_step("train")
-            yield _cost(plan, "train", run, lower_train_step(run, plan.manifest, plan.mesh, plan.row_length))
+            yield _cost(plan, "train", run, build, lower_train_step(run, plan.manifest, plan.mesh, plan.row_length))
         if "evaluation" in kinds:
             on_step("evaluation")
             batch = abstract_batch(plan.mesh, plan.manifest.batch.size, plan.row_length)
             with constrained():
                 lowered = eval_function(run.loss).lower(run.model, batch)
-            yield _cost(plan, "evaluation", run, lowered)
+            yield _cost(plan, "evaluation", run, build, lowered)
         if "generation" in kinds:
-            yield from _generation(plan, run, on_step)
+            yield from _generation(plan, run, on_step, build)
 
 
-def _generation(plan: Planned, run: AbstractRun, on_step: OnStep) -> Iterator[StepCost]:
+def _generation(plan: Planned, run: AbstractRun, on_step: OnStep, build: Compile) -> Iterator[StepCost]:
     """One token of each prompt; its temporary memory is that of the prompts too, which are read first."""
     prompt = padded(max(1, plan.row_length // 2))
     new = max(1, plan.row_length - prompt)
@@ -84,22 +80,24 @@ def _generation(plan: Planned, run: AbstractRun, on_step: OnStep) -> Iterator[St
     with constrained():
         first = decoder._compiled_prefill_fn.lower(params, state, None, False)
     began = time.perf_counter()
-    compiled, refused = _compile(first)
-    on_step("generation")
-    if compiled is not None:  # each next step gets the arrays where this one leaves them
+    refused, read = "", 0
+    try:
+        compiled = build(first)
+    except NotEnoughMemory as error:
+        refused = str(error)
+    else:  # each next step gets the arrays where this one leaves them
+        read = compiled.buffers.temporary
         state = jax.tree.map(
-            lambda leaf, at: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=at), state, compiled.output_shardings
+            lambda leaf, at: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=at),
+            state,
+            compiled.output_shardings(plan.mesh.devices.flat),
         )
+    on_step("generation")
     with constrained():
         lowered = decoder._compiled_decode_fn.lower(params, state)
     kept = _state_bytes(state.cache)
-    cost = _cost(plan, "generation", run, lowered, cache=kept, weights=_tree_bytes(params), more_refused=refused)
-    prompts = compiled.memory_analysis() if compiled is not None else SimpleNamespace(temp_size_in_bytes=0)
-    yield replace(
-        cost,
-        temporary=max(cost.temporary, prompts.temp_size_in_bytes),
-        seconds=time.perf_counter() - began,
-    )
+    cost = _cost(plan, "generation", run, build, lowered, cache=kept, weights=_tree_bytes(params), refused=refused)
+    yield replace(cost, temporary=max(cost.temporary, read), seconds=time.perf_counter() - began)
 
 
 class _Ids:
@@ -150,33 +148,37 @@ def _cost(
     plan: Planned,
     kind: StepKind,
     run: AbstractRun,
+    build: Compile,
     lowered: Any,
     *,
     cache: int = 0,
     weights: int | None = None,
-    more_refused: str = "",
+    refused: str = "",
 ) -> StepCost:
-    devices = plan.mesh.devices.size
+    """The costs of a step; `refused` is why a program that belongs to it has no place."""
     began = time.perf_counter()
-    compiled, refused = _compile(lowered)
     held = bytes_of(run.model) if weights is None else weights
     optimizer = run.optimizer_bytes if kind == "train" else 0
     rows = MOST_PROMPTS if kind == "generation" else plan.manifest.batch.size
     tokens = rows if kind == "generation" else rows * plan.row_length
     known: dict[str, Any] = {"kind": kind, "tokens": tokens, "weights": held, "optimizer": optimizer, "cache": cache}
     known["model_flops"] = model_flops(plan.architecture, plan.manifest, kind, rows, plan.row_length)
-    if compiled is None or more_refused:
-        used = refused_bytes(refused or more_refused)
-        rest = max(0, used - held - optimizer - cache)
-        return StepCost(**known, temporary=rest, refused=refused or more_refused, seconds=time.perf_counter() - began)
-    counted = compiled.memory_analysis()
-    program = parse(compiled.as_text())
-    work = work_of(program, devices)
-    in_and_out = counted.argument_size_in_bytes + counted.output_size_in_bytes - counted.alias_size_in_bytes
+    arrays = held + optimizer + cache
+    try:
+        compiled = build(lowered)
+    except NotEnoughMemory as error:
+        refused, needed = str(error), error.needed
+    else:
+        needed = needed_bytes(refused)
+    if refused:
+        seconds = time.perf_counter() - began
+        return StepCost(**known, temporary=max(0, needed - arrays), refused=refused, seconds=seconds)
+    program = parse(compiled.text)
+    work = work_of(program, plan.mesh.devices.size)
     return StepCost(
         **known,
-        temporary=counted.temp_size_in_bytes,
-        passing=max(0, in_and_out - held - optimizer - cache),
+        temporary=compiled.buffers.temporary,
+        passing=max(0, compiled.buffers.passed - arrays),
         flops=work.flops + _kernel_flops(work, plan),
         hbm=work.hbm,
         links=dict(work.links),
@@ -185,27 +187,6 @@ def _cost(
         live=peak_bytes(program),
         seconds=time.perf_counter() - began,
     )
-
-
-def _compile(lowered: Any) -> tuple[Any, str]:
-    """The compiled program, or the compiler's sentence where it does not fit into the memory of the device."""
-    try:
-        return lowered.compile(), ""
-    except jax.errors.JaxRuntimeError as error:
-        text = str(error)
-        if "RESOURCE_EXHAUSTED" not in text:
-            raise
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        return None, next((line for line in lines if _USED.search(line)), lines[0])[:400]
-
-
-def refused_bytes(sentence: str) -> int:
-    """Bytes that the compiler names as needed; 0 where it names none."""
-    found = _USED.search(sentence)
-    if found is None:
-        return 0
-    text = found["used"] or found["needs"]
-    return int(float(text.rstrip("KMGT")) * _UNITS[text.lstrip("0123456789.")])
 
 
 def _kernel_flops(work: Work, plan: Planned) -> float:

@@ -1,4 +1,4 @@
-"""Process that compiles the steps of a manifest for a TPU slice."""
+"""Process that compiles one step of a manifest for a TPU slice."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from tunixrt_core.errors import ModelError, TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.training.ahead.costs import SliceReport, StepCost, StepKind
-from tunixrt_core.training.ahead.extrapolation import extrapolate, layer_counts
+from tunixrt_core.training.ahead.costs import SliceReport, StepKind
 from tunixrt_core.training.ahead.slices import Slice, find_slice
 from tunixrt_core.tunix_backend.model.architecture import Architecture
 
@@ -26,34 +24,36 @@ _PARTS = 5  # of rows that are not read: the sum of the loss has one number for 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to compile. `whole`: all layers, instead of two small numbers of them that are extrapolated from.
+    """What to compile. `read_rows`: the length of the rows is that of the data, else max_seq_length.
 
-    `read_rows`: the length of the rows is that of the data, else max_seq_length.
+    `folder`: empty, where XLA writes schedules to; "" to generate machine code too.
     """
 
     manifest: dict[str, Any]
     model: str  # directory with config.json
     models_dir: str
     slice: str
-    kinds: tuple[StepKind, ...]
-    whole: bool
+    kind: StepKind
     read_rows: bool
+    folder: str
 
 
-def compile_slice(request: Request, tell: Any) -> SliceReport:
-    """Compile the requested steps. `tell` gets a phase, its number and their count. Raises ModelError."""
+def compile_step(request: Request, tell: Any) -> SliceReport:
+    """A report with the one requested step. `tell` gets each phase. Raises ModelError."""
+    from tunixrt_core.tunix_backend.ahead.programs import Planned, step_costs
+    from tunixrt_core.tunix_backend.ahead.schedule import Scheduler, compile_whole
     from tunixrt_core.tunix_backend.model.models import mesh_over
 
     began = time.perf_counter()
     manifest, on = RunManifest.from_dict(request.manifest), find_slice(request.slice)
     architecture = _architecture(Path(request.model))
-    tell("reading rows" if request.read_rows else "tracing", 0, 1)
+    if request.read_rows:
+        tell("reading rows")
     rows = _rows(manifest, Path(request.models_dir)) if request.read_rows else _planned_rows(manifest)
-    devices = slice_devices(on)
-    mesh = mesh_over(devices, manifest.mesh, manifest.batch.size)
-    counts = (architecture.layers,) if request.whole else layer_counts(architecture.layers, architecture.local_layers)
-    costs = _compiled(manifest, architecture, mesh, rows, counts, request.kinds, tell)
-    steps = costs[0] if len(counts) == 1 else _extrapolated(manifest, architecture, rows.length, counts, costs)
+    mesh = mesh_over(slice_devices(on), manifest.mesh, manifest.batch.size)
+    plan = Planned(manifest, architecture, mesh, rows.length, rows.parts)
+    build = Scheduler(Path(request.folder)) if request.folder else compile_whole
+    steps = tuple(step_costs(plan, (request.kind,), tell, build))
     return SliceReport(
         slice=on.name,
         topology=on.topology,
@@ -65,7 +65,6 @@ def compile_slice(request: Request, tell: Any) -> SliceReport:
         row_length=rows.length,
         limit=on.chip.device_memory,
         layers=architecture.layers,
-        compiled_layers=counts,
         steps=steps,
         train_steps=rows.train_steps,
         accumulation=manifest.batch.gradient_accumulation,
@@ -83,56 +82,6 @@ def slice_devices(on: Slice) -> Any:
     if on.chips == 1:  # libtpu takes four chips for a host otherwise
         options["chips_per_host_bounds"] = [1, 1, 1]
     return topologies.get_topology_desc(platform="tpu", topology_name=on.topology, **options).devices
-
-
-def _compiled(
-    manifest: RunManifest,
-    architecture: Architecture,
-    mesh: Any,
-    rows: _Rows,
-    counts: Sequence[int],
-    kinds: tuple[StepKind, ...],
-    tell: Any,
-) -> list[tuple[StepCost, ...]]:
-    """The costs of the steps for each number of layers."""
-    from tunixrt_core.tunix_backend.ahead.programs import Planned, step_costs
-
-    names = [name for kind in kinds for name in (("prompts", "generation") if kind == "generation" else (kind,))]
-    total, done, found = len(names) * len(counts), 0, []
-
-    def on_step(name: str) -> None:
-        nonlocal done
-        tell(f"{name}, {layers} layers", done, total)
-        done += 1
-
-    for layers in counts:
-        plan = Planned(manifest, with_layers(architecture, layers), mesh, rows.length, rows.parts)
-        found.append(tuple(step_costs(plan, kinds, on_step)))
-    return found
-
-
-def _extrapolated(
-    manifest: RunManifest,
-    architecture: Architecture,
-    length: int,
-    counts: Sequence[int],
-    costs: list[tuple[StepCost, ...]],
-) -> tuple[StepCost, ...]:
-    """Costs of all layers: the arrays that are held and the FLOP of the model are those of the whole model."""
-    from tunixrt_core.tunix_backend.ahead.model_flops import model_flops
-
-    small, large = costs
-    steps = []
-    for low, high in zip(small, large, strict=True):
-        step = extrapolate(low, high, counts[0], counts[1], architecture.layers)
-        rows = step.tokens if step.kind == "generation" else manifest.batch.size
-        steps.append(replace(step, model_flops=model_flops(architecture, manifest, step.kind, rows, length)))
-    return tuple(steps)
-
-
-def with_layers(architecture: Architecture, layers: int) -> Architecture:
-    """The same model with its first `layers` layers."""
-    return replace(architecture, layers=layers, local_layers=architecture.local_layers[:layers])
 
 
 def _architecture(directory: Path) -> Architecture:
@@ -188,17 +137,12 @@ def _end_with_the_parent() -> None:
     os._exit(1)
 
 
-def read_request(line: str) -> Request:
-    values: Mapping[str, Any] = json.loads(line)
-    return Request(**{**values, "kinds": tuple(values["kinds"])})
-
-
 def main() -> int:
     """Read a request from standard input; write events as JSON lines, the last one with the report or a sentence."""
-    request = read_request(sys.stdin.readline())
+    request = Request(**json.loads(sys.stdin.readline()))
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     try:
-        report = compile_slice(request, lambda phase, done, total: _say("phase", phase=phase, done=done, total=total))
+        report = compile_step(request, lambda phase: _say("phase", phase=phase))
     except TunixRTError as error:
         _say("error", message=str(error))
         return REFUSED
@@ -209,4 +153,4 @@ def main() -> int:
 if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
-    os._exit(code)  # libtpu's own threads need not end first
+    os._exit(code)  # a thread may still generate machine code, and libtpu has its own
