@@ -97,8 +97,9 @@ def _show_model(run: Run, model: ExportedModel) -> None:
             *((f"By {by}", f"not checked: {why}") for by, why in report["not_checked"].items()),
         ]
     )
+    folder = f"/api/runs/{quote(run.id)}/exports/{model.layout.value}"
+    blocks.downloads([("Download as one archive", folder, f"zip, {size(report['bytes'])} of weights")])
     with st.expander(f"{plural(len(model.files), 'file')}", key=f"files-{model.layout.value}"):
-        folder = f"/api/runs/{quote(run.id)}/exports/{model.layout.value}"
         blocks.downloads((name, f"{folder}/{quote(name)}", size(count)) for name, count in model.files.items())
     st.caption("Folder")
     st.code(str(model.folder), language=None, wrap_lines=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,12 @@ def test_a_trained_lora_is_exported_listed_and_downloaded(api: TestClient, pipel
     assert len(file.content) == listed["files"]["adapter_model.safetensors"]
     part = api.get(f"/runs/{run}/exports/peft/adapter_model.safetensors", headers={"range": "bytes=10-19"})
     assert (part.status_code, part.content) == (206, file.content[10:20])
+    whole = api.get(f"/runs/{run}/exports/peft")
+    assert whole.headers["content-disposition"] == f'attachment; filename="{run}-peft.zip"'
+    with zipfile.ZipFile(io.BytesIO(whole.content)) as archive:
+        assert archive.testzip() is None
+        assert {name.partition("/")[2] for name in archive.namelist()} == set(listed["files"])
+        assert archive.read(f"{run}-peft/adapter_model.safetensors") == file.content
     again = api.post(f"/runs/{run}/exports", json=asked)
     assert (again.status_code, again.json()["error"]["code"]) == (409, "conflict")
     refused = api.post(f"/runs/{run}/exports", json={"format": "gguf"})
@@ -37,7 +45,12 @@ def test_a_trained_lora_is_exported_listed_and_downloaded(api: TestClient, pipel
 
 
 def test_what_is_not_there_is_not_found(api: TestClient) -> None:
-    for path in ("/exports/exp-00000000", "/runs/absent/exports", "/runs/absent/exports/merged/config.json"):
+    for path in (
+        "/exports/exp-00000000",
+        "/runs/absent/exports",
+        "/runs/absent/exports/merged",
+        "/runs/absent/exports/merged/config.json",
+    ):
         answer = api.get(path)
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 

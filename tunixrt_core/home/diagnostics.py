@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import platform
 import sys
@@ -25,6 +24,7 @@ from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.jobs.queue import Queue
 from tunixrt_core.runs.folder import RunDir, find_run_dirs
 from tunixrt_core.settings import Settings
+from tunixrt_core.util.files.archive import Sink
 from tunixrt_core.util.files.regular import open_regular, read_regular
 from tunixrt_core.util.files.tails import tail
 from tunixrt_core.util.files.yaml import NotYaml, load_yaml
@@ -65,7 +65,7 @@ def diagnostics(
     """
     redactor = Redactor(known_secrets(settings, environ))
     made = now or datetime.now(UTC)
-    sink = _Sink()
+    sink = Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name, content in _files(settings, environ, redactor, queue, runs, made):
             entry = zipfile.ZipInfo(f"tunixrt-diagnostics/{name}", made.timetuple()[:6])
@@ -78,24 +78,6 @@ def diagnostics(
 
 def file_name(now: datetime | None = None) -> str:
     return f"tunixrt-diagnostics-{now or datetime.now(UTC):%Y%m%dT%H%M%SZ}.zip"
-
-
-class _Sink(io.RawIOBase):
-    """Collects what the zip writes, until it is taken."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self._pieces.append(bytes(data))
-        return len(data)
-
-    def taken(self) -> bytes:
-        pieces, self._pieces = b"".join(self._pieces), []
-        return pieces
 
 
 def _files(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tunixrt_core.errors import NotFound
 from tunixrt_core.jobs.left import Left
 from tunixrt_core.jobs.model_exports import (
     QueuedExport,
@@ -17,6 +19,7 @@ from tunixrt_core.jobs.model_exports import (
 )
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.training.model_export import ExportedModel, ExportLayout, ModelExportOptions, ModelExportState
+from tunixrt_core.util.files.archive import stored_files
 
 if TYPE_CHECKING:
     from tunixrt_core.jobs.queue import JobManager
@@ -86,6 +89,19 @@ class ModelExports:
     def file(self, run_id: str, layout: ExportLayout, name: str) -> Path:
         """One file of an export in a run's folder. Raises NotFound."""
         return exported_file(RunDir(Path(self._registry.run(run_id).directory)), layout, name)
+
+    def archive(self, run_id: str, layout: ExportLayout) -> Iterator[bytes]:
+        """All files of an export in a folder of a zip, in pieces. Raises NotFound before the first piece."""
+        model = next((model for model in self.of_run(run_id) if model.layout is layout), None)
+        if model is None:
+            raise NotFound("export", f"{run_id}/{layout.value}")
+        folder = archive_name(run_id, layout).removesuffix(".zip")
+        return stored_files((f"{folder}/{name}", model.folder / name) for name in model.files)
+
+
+def archive_name(run_id: str, layout: ExportLayout) -> str:
+    """The name of the archive of an export."""
+    return f"{run_id}-{layout.value}.zip"
 
 
 def _give_up(queued: QueuedExport, why: str) -> None:

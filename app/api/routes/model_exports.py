@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, StreamingResponse
 
+from app.api.downloads import JsonlDownload
 from app.api.limits import JsonRoute
 from app.api.models.bodies import ModelExportBody
 from app.api.models.runs import ExportedModel, ExportedModels, ModelExport
 from app.api.routes.runs import RunId
 from app.api.shared import IdempotencyKey, Pipe
+from tunixrt_core.pipeline.model_exports import archive_name
 from tunixrt_core.training.model_export import ExportLayout, ModelExportOptions
 
 router = APIRouter(tags=["Runs"], route_class=JsonRoute)
@@ -19,6 +21,7 @@ router = APIRouter(tags=["Runs"], route_class=JsonRoute)
 ExportId = Annotated[str, Path(pattern=r"^exp-[0-9a-f]{8}$")]
 FileName = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
 _BINARY = "application/octet-stream"
+_ZIP = "application/zip"
 
 
 @router.post("/runs/{id}/exports", status_code=202)
@@ -41,6 +44,16 @@ def listing(id: RunId, pipeline: Pipe) -> ExportedModels:
             for each in pipeline.model_exports.of_run(id)
         ]
     )
+
+
+@router.get(
+    "/runs/{id}/exports/{format}",
+    response_class=StreamingResponse,
+    responses={200: {"content": {_ZIP: {}}, "description": "The zip."}},
+)
+def archive(id: RunId, format: ExportLayout, pipeline: Pipe) -> StreamingResponse:
+    """All files of an export as one zip, streamed and not compressed."""
+    return JsonlDownload(pipeline.model_exports.archive(id, format), archive_name(id, format), _ZIP)
 
 
 @router.get(
