@@ -120,7 +120,8 @@ def _output_shardings(file: Path, lowered: Any, devices: Any) -> Any:
 
     module = _hlo.HloModule.from_serialized_hlo_module_proto(_first_field(file.read_bytes()))
     parts = module.spmd_output_sharding.tuple_shardings
-    return jax.tree.unflatten(lowered.out_tree, [GSPMDSharding(tuple(devices), part) for part in parts])
+    every = tuple(devices)
+    return jax.tree.unflatten(lowered.out_tree, [GSPMDSharding(every, part) for part in parts])
 
 
 def _first_field(message: bytes) -> bytes:
