@@ -11,7 +11,7 @@ _STYLE = """
 :root { color-scheme: light dark; --page: #f4f6f9; --card: #fff; --text: #0b1220; --muted: #4a5568; --line: #dde2ea;
   --primary: #2456e6; --wrong: #c9271d }
 @media (prefers-color-scheme: dark) { :root { --page: #0f1318; --card: #171c23; --text: #e3e8ef; --muted: #9aa5b4;
-  --line: #29313c; --primary: #3b72f2; --wrong: #ff7369 } }
+  --line: #29313c; --primary: #356ae6; --wrong: #ff7369 } }
 * { box-sizing: border-box }
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--page); color: var(--text);
   font: 14px/1.5 Inter, system-ui, sans-serif }

@@ -75,9 +75,32 @@ _FOCUS = """
 MOST_STOPS = 200
 
 
+_SIZES = """() => {
+  const found = [];
+  const look = root => {
+    for (const element of root.querySelectorAll('*')) {
+      if (element.shadowRoot) look(element.shadowRoot);
+      const own = [...element.childNodes].filter(node => node.nodeType === 3).map(node => node.textContent.trim());
+      const style = getComputedStyle(element), text = own.join(' ').trim();
+      const drawn = element.getClientRects().length && style.visibility !== 'hidden' && !element.closest('math,svg');
+      // icons are written as their names in a font of icons
+      if (text && drawn && !/Material/.test(style.fontFamily))
+        found.push([text.slice(0, 60), parseFloat(style.fontSize)]);
+    }
+  };
+  look(document);
+  return found;
+}"""
+
+
 def contrasts(page: Any) -> dict[str, float]:
     """The contrast of each text on the page, by its beginning."""
     return dict(page.evaluate(_CONTRAST))
+
+
+def text_sizes(page: Any) -> dict[str, float]:
+    """The size of each text on the page in CSS pixels, by its beginning, also of those in a shadow root."""
+    return {str(text): float(size) for text, size in page.evaluate(_SIZES)}
 
 
 def unnamed(page: Any) -> list[str]:
