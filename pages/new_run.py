@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.datasets.views import show_missing
-from app.manifest.choice import ManifestChoice, manifest_data, plan_lines
+from app.manifest.choice import ManifestChoice, manifest_data, plan_lines, plan_sentence
 from app.manifest.form import manifest_form
 from app.manifest.load import load_manifest
 from app.manifest.memory import show_memory
@@ -16,8 +17,8 @@ from app.runs.actions import difference_lines
 from app.state import get_pipeline
 from app.ui import blocks
 from app.ui.blocks import CheckState
-from app.ui.boundary import show_error
-from app.ui.components import card, empty_state, header, tunix_words, wide_and_narrow
+from app.ui.boundary import escape_markdown, show_error
+from app.ui.components import card, empty_state, foot_bar, header, tunix_words, wide_and_narrow
 from app.ui.forms.draft import keep_fields, restore_fields
 from app.ui.forms.source import Source, forget_source, preferred_ref, settings_address, source_of
 from app.ui.forms.submissions import form_id, keep_form
@@ -78,39 +79,49 @@ def show_changes(source: Source, manifest: RunManifest) -> None:
             st.caption("No changes: this would be the same run in a new folder.")
 
 
-def show_start(choice: ManifestChoice, source: Source | None) -> RunManifest | None:
-    """The plan of the choices, and the button; None if they are no valid manifest yet."""
+def show_checked(
+    choice: ManifestChoice, source: Source | None, form: DeltaGenerator, bar: DeltaGenerator
+) -> RunManifest | None:
+    """The plan of the choices; under the form the checks, a slice and the bar with the button.
+
+    None if the choices are no valid manifest yet.
+    """
     show_missing(choice.dataset)
     try:
         data = manifest_data(choice.dataset)
         manifest = choice.manifest(data) if data else None
     except TunixRTError as error:
         show_error(error)
-        cannot_start("Fix the value above first.")
+        cannot_start(bar, "Fix the value above first.")
         return None
     if manifest is None:
-        cannot_start("The rows are still being written.")
+        cannot_start(bar, "The rows are still being written.")
         return None
-    if source is not None:
-        show_changes(source, manifest)
-    memory_place = st.container()
-    plan_place = st.container()
-    with card("Checks", key="checks"):
-        found = show_checks(manifest)
+    with form:
+        if source is not None:
+            show_changes(source, manifest)
+        with card("Checks", key="checks"):
+            found = show_checks(manifest)
+        with card("On a TPU slice", note="compiled, not measured", key="slice-card"):
+            show_slice(manifest)
+    totals, pace = found.totals if found else None, rt.manifests.pace(manifest)
     # at once from the numbers of the form, later with the real row lengths
-    if need := (found.memory if found else rt.manifests.memory_estimate(manifest)):
-        with memory_place, card("Memory estimate", note=rt.home.host().device, key="memory"):
+    need = found.memory if found else rt.manifests.memory_estimate(manifest)
+    with card("Plan", note=rt.home.host().device, key="plan"):
+        blocks.key_values(plan_lines(manifest, totals, pace))
+        if need:
             show_memory(need)
-    with plan_place, card("Plan", key="plan"):
-        blocks.key_values(plan_lines(manifest, found.totals if found else None, rt.manifests.pace(manifest)))
-    start_button(manifest, why_not=why_blocked(found), parent=source.run if source else None)
-    with card("On a TPU slice", note="compiled, not measured", key="slice-card"):
-        show_slice(manifest)
+    with bar:
+        st.caption(escape_markdown(plan_sentence(manifest, totals, pace)), width="content")
+        parent = source.run if source else None
+        start_button(manifest, why_not=why_blocked(found), parent=parent, width="content")
     return manifest
 
 
-def cannot_start(why: str) -> None:
-    st.button("Start run", type="primary", disabled=True, help=why, width="stretch", key="start-run")
+def cannot_start(bar: DeltaGenerator, why: str) -> None:
+    with bar:
+        st.caption(why, width="content")
+        st.button("Start run", type="primary", disabled=True, help=why, key="start-run")
 
 
 def show_actions() -> None:
@@ -134,13 +145,15 @@ if not versions:
             go("datasets")
 else:
     left, right = wide_and_narrow()
+    bar = foot_bar()
     with left:
         restore_fields("run")
         keep_form(dataset=preferred_ref(versions, source))
         choice = manifest_form(versions, "run", source)
         keep_fields("run")
+        under = st.container()
     with right:
-        manifest = show_start(choice, source)
+        manifest = show_checked(choice, source, under, bar)
     with actions:
         if st.button("View as YAML", icon=":material/code:", key="view-yaml"):
             go("tunix", **settings_address(manifest))

@@ -32,21 +32,20 @@ def show_builder(versions: Sequence[DatasetVersion]) -> None:
     rt = get_pipeline()
     sources = rt.traces.sources()
     suggested = versions[0].name if versions else next((name for name, _ in sources if name), "my-traces")
-    with card("Build a version", note="frozen and hashed", key="builder"):
-        try:
-            asked = dataset_form(sources, suggested)
-            if asked is None:
-                return
-            st.session_state["build-began"] = time.time()
-            with st.spinner(f"Building {asked.spec.name}"):
-                build = rt.datasets.builds.wait(
-                    rt.datasets.start_build(asked.spec, eval_file=asked.eval_file).id, _AT_ONCE_SECONDS
-                )
-            if build.over:
-                _end(build)
-        except TunixRTError as error:
-            show_error(error)
+    try:
+        asked = dataset_form(sources, suggested)
+        if asked is None:
             return
+        st.session_state["build-began"] = time.time()
+        with st.spinner(f"Building {asked.spec.name}"):
+            build = rt.datasets.builds.wait(
+                rt.datasets.start_build(asked.spec, eval_file=asked.eval_file).id, _AT_ONCE_SECONDS
+            )
+        if build.over:
+            _end(build)
+    except TunixRTError as error:
+        show_error(error)
+        return
     go("datasets", build=build.id)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.ui.components import card, foot_bar
 from tunixrt_core.datasets.eval_prompts import EvalFile
 from tunixrt_core.datasets.gates.registry import GATES
 from tunixrt_core.datasets.spec import Allocation, DatasetSpec, Dedupe, Negatives, Selection, SplitBy
@@ -26,6 +27,7 @@ _DEDUPE_WORDS: dict[Dedupe, str] = {"none": "Keep both", "prompt": "Keep one"}
 _SPLIT_WORDS: dict[SplitBy, str] = {"prompt": "The same prompt", "near_duplicate": "Prompts almost the same"}
 _ALLOCATION_WORDS: dict[Allocation, str] = {"proportional": "By size", "equal": "The same each"}
 _NEGATIVES_WORDS: dict[Negatives, str] = {"exclude": "Leave out", "include": "Include"}
+_GATE_WORDS: dict[str | None, str] = {None: "Off", "warn": "Report the rows", "exclude": "Leave the rows out"}
 _CORRECT_WORDS = {None: "Right or wrong", True: "Right answers", False: "Wrong answers"}
 
 
@@ -41,14 +43,20 @@ def dataset_form(sources: Sequence[tuple[str, int]], name: str) -> Asked | None:
     """Fields of a dataset spec; the spec once the button was clicked. Raises InvalidDataset naming the field."""
     # Enter in a field sets its value; it must not freeze a version
     with st.form("dataset-form", border=False, enter_to_submit=False):
-        fields = _which(sources, name)
+        with card("Dataset version", key="dataset-card"):
+            fields = _which(sources, name)
+        with st.expander("Selection and split", key="dataset-selection-more"):
+            fields |= _selection()
         with st.expander("More filters", key="dataset-filters"):
             fields |= _filters()
-        with st.expander("Quality gates", expanded=True, key="dataset-gates"):
+        with st.expander("Quality gates", key="dataset-gates"):
             gates, file = _gates()
-        if not st.form_submit_button("Build dataset", type="primary", icon=":material/dataset:", key="build-dataset"):
-            return None
-    return Asked(DatasetSpec(**fields, gates=gates), file)
+        with foot_bar():
+            st.caption("A version is frozen: what is built later has the next number.", width="content")
+            built = st.form_submit_button(
+                "Build dataset", type="primary", icon=":material/dataset:", key="build-dataset"
+            )
+    return Asked(DatasetSpec(**fields, gates=gates), file) if built else None
 
 
 def _which(sources: Sequence[tuple[str, int]], name: str) -> dict[str, Any]:
@@ -75,22 +83,6 @@ def _which(sources: Sequence[tuple[str, int]], name: str) -> dict[str, Any]:
         key="dataset-limit",
         help="Maximum number of traces to select. Default: no limit.",
     )
-    by = right.text_input(
-        "By",
-        key="dataset-by",
-        help="Stratified sample: source, model or meta.KEY. Highest scores, best, budget: the name of a score.",
-    )
-    budget = left.number_input(
-        "Token budget",
-        min_value=1,
-        value=None,
-        placeholder="none",
-        key="dataset-budget",
-        help="Maximum tokens, estimated as bytes divided by 4. Default: none.",
-    )
-    allocation = right.selectbox(
-        "Strata get", list(_ALLOCATION_WORDS), format_func=_ALLOCATION_WORDS.__getitem__, key="dataset-allocation"
-    )
     share = left.number_input(
         "Eval share (%)",
         0.0,
@@ -101,12 +93,6 @@ def _which(sources: Sequence[tuple[str, int]], name: str) -> dict[str, Any]:
         key="dataset-share",
         help="Share of the prompts held back for evaluation, in percent. A prompt is never on both sides.",
     )
-    split_by = right.selectbox(
-        "Keep together", list(_SPLIT_WORDS), format_func=_SPLIT_WORDS.__getitem__, key="dataset-split-by"
-    )
-    seed = left.number_input(
-        "Seed", 0, 2**31, 0, key="dataset-seed", help="Seed of the split and of a random sample. Default: 0."
-    )
     dedupe = right.selectbox(
         "Same prompt twice", list(_DEDUPE_WORDS), format_func=_DEDUPE_WORDS.__getitem__, key="dataset-dedupe"
     )
@@ -116,13 +102,41 @@ def _which(sources: Sequence[tuple[str, int]], name: str) -> dict[str, Any]:
         "text": text.strip(),
         "selection": selection,
         "limit": limit,
-        "by": by.strip() or None,
-        "budget": budget,
-        "allocation": allocation,
         "eval_share": share / 100,
+        "dedupe": dedupe,
+    }
+
+
+def _selection() -> dict[str, Any]:
+    left, right = st.columns(2)
+    by = left.text_input(
+        "By",
+        key="dataset-by",
+        help="Stratified sample: source, model or meta.KEY. Highest scores, best, budget: the name of a score.",
+    )
+    allocation = right.selectbox(
+        "Strata get", list(_ALLOCATION_WORDS), format_func=_ALLOCATION_WORDS.__getitem__, key="dataset-allocation"
+    )
+    budget = left.number_input(
+        "Token budget",
+        min_value=1,
+        value=None,
+        placeholder="none",
+        key="dataset-budget",
+        help="Maximum tokens, estimated as bytes divided by 4. Default: none.",
+    )
+    split_by = right.selectbox(
+        "Keep together", list(_SPLIT_WORDS), format_func=_SPLIT_WORDS.__getitem__, key="dataset-split-by"
+    )
+    seed = left.number_input(
+        "Seed", 0, 2**31, 0, key="dataset-seed", help="Seed of the split and of a random sample. Default: 0."
+    )
+    return {
+        "by": by.strip() or None,
+        "allocation": allocation,
+        "budget": budget,
         "split_by": split_by,
         "seed": seed,
-        "dedupe": dedupe,
     }
 
 
@@ -168,22 +182,14 @@ def _filters() -> dict[str, Any]:
 
 
 def _gates() -> tuple[dict[str, Any], EvalFile | None]:
-    titles = {name: gate.title for name, gate in GATES.items()}
-    warn = st.pills(
-        "Report the rows and keep them",
-        list(titles),
-        format_func=titles.__getitem__,
-        selection_mode="multi",
-        key="gates-warn",
-    )
-    exclude = st.pills(
-        "Leave the rows out",
-        list(titles),
-        format_func=titles.__getitem__,
-        selection_mode="multi",
-        key="gates-exclude",
-        help="Takes precedence over a warning by the same gate.",
-    )
+    st.caption("What a gate finds is listed with the version. Each looks at every row.")
+    with st.grid(3, min_column_width=190):
+        actions = {
+            name: st.selectbox(
+                gate.title, list(_GATE_WORDS), format_func=_GATE_WORDS.__getitem__, key=f"gate-{name}", help=gate.about
+            )
+            for name, gate in GATES.items()
+        }
     left, middle, right = st.columns(3)
     settings: dict[str, dict[str, Any]] = {
         "near_duplicate": {
@@ -223,7 +229,7 @@ def _gates() -> tuple[dict[str, Any], EvalFile | None]:
         key="gate-eval-file",
         help="File whose prompts are compared with the train rows. Only its hashes are kept.",
     )
-    chosen = dict.fromkeys(warn, "warn") | dict.fromkeys(exclude, "exclude")
+    chosen = {name: action for name, action in actions.items() if action is not None}
     if upload is not None:
         chosen.setdefault("contamination", "warn")
     gates = {name: {"action": action, **settings.get(name, {})} for name, action in chosen.items()}

@@ -12,7 +12,7 @@ from app.evaluations.evaluated import metric_words
 from app.evaluations.sets import choose_eval_file
 from app.state import get_pipeline
 from app.ui.boundary import say_missing, show_error
-from app.ui.components import card
+from app.ui.components import card, foot_bar
 from app.ui.forms.answer_fields import checkpoint_options, checkpoint_words, most_tokens, sampling_fields
 from app.ui.forms.submissions import next_submission
 from app.ui.navigation import go
@@ -49,13 +49,18 @@ def show_form(runs: Sequence[Run], why_not: str | None) -> None:
             )
         try:
             eval_file = choose_eval_file()
-            request = _request(checkpoint, eval_file)
+            folded = st.expander("Answers and scorers", key="eval-answers")
+            with folded:
+                request = _request(checkpoint, eval_file)
         except TunixRTError as error:
             show_error(error)
             return
-        if "base" in (targets or ()):
-            request = replace(request, own_prompt=_own_prompt())
-        _start(run, list(targets or ()), request, why_not)
+        with folded:
+            if "base" in (targets or ()):
+                request = replace(request, own_prompt=_own_prompt())
+            again = st.checkbox("Regenerate existing answers", key="eval-again")
+    with foot_bar():
+        _start(run, list(targets or ()), request, why_not, again=again)
 
 
 def _own_prompt() -> bool:
@@ -107,8 +112,7 @@ def _request(checkpoint: str, eval_file: Path | None) -> EvalRequest:
             help="Number of answers per prompt. Default: 1; more need a temperature above 0.",
         )
         tokens = most_tokens("eval")
-    with st.expander("Sampling", key="eval-sampling"):
-        sampling = sampling_fields("eval")
+    sampling = sampling_fields("eval")
     known = [one for one in known_scorers() if not one.setting and not one.problem]
     chosen = st.pills(
         "Scorers",
@@ -136,9 +140,10 @@ def _request(checkpoint: str, eval_file: Path | None) -> EvalRequest:
     )
 
 
-def _start(run: Run, targets: list[Target], request: EvalRequest, why_not: str | None) -> None:
+def _start(run: Run, targets: list[Target], request: EvalRequest, why_not: str | None, *, again: bool) -> None:
     why = why_not or (None if targets else "Choose at least one model.")
-    again = st.checkbox("Regenerate existing answers", key="eval-again")
+    asked = "all prompts" if request.limit is None else plural(request.limit, "prompt")
+    st.caption(f"{asked.capitalize()}, {plural(request.samples, 'answer')} each", width="content")
     busy = get_pipeline().queue.state().holder is not None
     submission = next_submission("evaluation", [run.id, targets, request.to_dict(), again])
     if st.button(

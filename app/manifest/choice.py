@@ -112,6 +112,16 @@ def plan_lines(manifest: RunManifest, totals: Totals | None = None, pace: Pace |
     ]
 
 
+def plan_sentence(manifest: RunManifest, totals: Totals | None = None, pace: Pace | None = None) -> str:
+    """The plan in one line: `tiny on additions v1 · 35 train steps · about 5 min`."""
+    steps = totals.train_steps if totals else manifest.total_train_steps(manifest.data.train_rows)
+    data = f" on {manifest.dataset.name} v{manifest.dataset.version}" if manifest.dataset else ""
+    parts = [f"{manifest.model.id}{data}", plural(steps, "train step")]
+    if pace is not None:
+        parts.append(f"about {duration(pace.seconds(steps))}")
+    return " · ".join(parts)
+
+
 def time_words(pace: Pace | None, train_steps: int) -> str:
     """`about 54 min, as fast as r-0141`."""
     if pace is None:

@@ -11,21 +11,35 @@ from app.ui.forms.fields import segments_field, text_field
 from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.manifest.manifest import HYPERPARAMETERS
 
+MAIN_FIELDS = ("learning_rate", "schedule", "batch_size", "max_seq_length", "too_long")
+LORA_FIELDS = ("lora_rank", "lora_alpha", "quantization", "tile_size")
+MORE_FIELDS = (
+    *("chat", "train_on", "earlier_thinking", "gradient_accumulation", "warmup_share", "weight_decay"),
+    *("max_grad_norm", "eval_every", "checkpoint_every", "seed"),
+)
+
 
 def main_fields(fields: HyperFields) -> dict[str, Any]:
-    """Optimizer, length and duration; values by flat name."""
+    """Optimizer and length; values by flat name."""
     with st.grid(2, min_column_width=190):
-        values = {
+        return {
             "learning_rate": fields.number("learning_rate", 1e-7, step=1e-5, format="%e"),
             "schedule": fields.choice("schedule"),
             "batch_size": fields.number("batch_size"),
             "max_seq_length": fields.number("max_seq_length"),
             "too_long": fields.choice("too_long"),
         }
-        return values | _duration_fields(fields)
 
 
-def _duration_fields(fields: HyperFields) -> dict[str, Any]:
+def name_field(fields: HyperFields, dataset: DatasetVersion) -> str:
+    """The name of the run; that of its model and dataset unless another is typed."""
+    short = fields.model_id.rstrip("/").rsplit("/", 1)[-1]
+    called = f"{short}-{dataset.name}-v{dataset.version}"
+    return text_field(HYPERPARAMETERS["name"].label, placeholder=called, key=f"{fields.prefix}-name").strip() or called
+
+
+def duration_fields(fields: HyperFields) -> dict[str, Any]:
+    """Epochs or train steps; values by flat name."""
     prefix = fields.prefix
     by = segments_field("Train for", ["Epochs", "Train steps"], key=f"{prefix}-by", required=True)
     if by == "Epochs":
@@ -44,17 +58,13 @@ def lora_fields(fields: HyperFields) -> dict[str, Any]:
         }
 
 
-def more_fields(fields: HyperFields, dataset: DatasetVersion) -> tuple[str | None, dict[str, Any]]:
+def more_fields(fields: HyperFields) -> tuple[str | None, dict[str, Any]]:
     """The output directory, if one is named, and the values by flat name."""
-    short = fields.model_id.rstrip("/").rsplit("/", 1)[-1]
-    called = f"{short}-{dataset.name}-v{dataset.version}"
     with st.grid(3, min_column_width=135):
-        name = text_field(HYPERPARAMETERS["name"].label, placeholder=called, key=f"{fields.prefix}-name")
         output = text_field(
             "Output directory", placeholder="next run folder of the home", key=f"{fields.prefix}-output_dir"
         )
         values = {
-            "name": name.strip() or called,
             "chat": fields.choice("chat"),
             "train_on": fields.choice("train_on"),
             "earlier_thinking": fields.choice("earlier_thinking"),

@@ -7,16 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.manifest.choice import ManifestChoice
-from app.manifest.fields import lora_fields, main_fields, more_fields
+from app.manifest.fields import (
+    LORA_FIELDS,
+    MAIN_FIELDS,
+    MORE_FIELDS,
+    duration_fields,
+    lora_fields,
+    main_fields,
+    more_fields,
+    name_field,
+)
 from app.manifest.hyper_fields import FIELD_WORDS, HyperFields, first_value
-from app.manifest.speed_fields import quantization_fields, speed_fields
+from app.manifest.speed_fields import SPEED_FIELDS, quantization_fields, speed_fields
 from app.state import get_pipeline
 from app.ui.boundary import escape_markdown
 from app.ui.components import address_select, card
 from app.ui.forms.fields import choice_field, segments_field
-from app.ui.forms.source import Label, Source, fill_from, labels, send, send_again
+from app.ui.forms.source import Source, fill_from, labels, send, send_again
 from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.manifest.manifest import HYPERPARAMETERS
 from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
@@ -50,6 +60,7 @@ PRESET_FIELDS = (
     "quantization",
     "tile_size",
 )
+ALL_FIELDS = (*MAIN_FIELDS, *LORA_FIELDS, *SPEED_FIELDS, *MORE_FIELDS)
 FIELDS = ("method", "reasoning", "train_on", "earlier_thinking", "too_long", "name", *PRESET_FIELDS)
 
 
@@ -79,28 +90,44 @@ def manifest_form(versions: Sequence[DatasetVersion], prefix: str, source: Sourc
     if source is not None:
         fill_from(source, prefix, FIELDS)
     send(prefix)
-    label = labels(source, prefix, FIELD_WORDS)
-    with card("Model and data", key=f"{prefix}-card-data"):
+    with card("Run", key=f"{prefix}-card-run"):
         with st.grid(2, min_column_width=190):
             model_id = _model_field(prefix, source)
             dataset = pick_dataset(versions, key=f"{prefix}-dataset")
-            method = _method_field(prefix, model_id, label)
-            fields = HyperFields(prefix, label, model_id, method)
+            method = _method_field(prefix, model_id, source)
+            _load_preset(prefix, model_id, method)
+            start = {**{name: first_value(name) for name in FIELDS}, **preset(model_id, method.value)}
+            label = labels(source, prefix, FIELD_WORDS, start)
+            fields = HyperFields(prefix, label, model_id, method, st.session_state.get(f"find-{prefix}", ""))
             values: dict[str, Any] = {"method": method.value, "reasoning": fields.choice("reasoning")}
-    _load_preset(prefix, model_id, method)
-    with card("Optimizer and length", note="AdamW", key=f"{prefix}-card-optimizer"):
+            name = name_field(fields, dataset)
+            values |= duration_fields(fields)
+    st.text_input(
+        "Find a setting", placeholder="Find a setting", key=f"find-{prefix}", icon=":material/search:",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    if fields.search.strip() and not any(fields.found(name) for name in ALL_FIELDS):
+        st.caption("No setting has these words.")
+    with _folded("Optimizer and length", prefix, "optimizer", fields, MAIN_FIELDS):
         values |= main_fields(fields)
     if method.adapts:
-        with card("LoRA", key=f"{prefix}-card-lora"):
+        with _folded("LoRA", prefix, "lora", fields, LORA_FIELDS):
             values |= lora_fields(fields)
             if method is Method.QLORA:
                 values |= quantization_fields(fields)
-    with st.expander("Speed, memory and checkpoints", key=f"{prefix}-speed"):
+    with _folded("Speed, memory and checkpoints", prefix, "speed", fields, SPEED_FIELDS):
         values |= speed_fields(fields)
-    with st.expander("More settings", key=f"{prefix}-more"):
-        output_dir, more = more_fields(fields, dataset)
+    with _folded("More settings", prefix, "more", fields, MORE_FIELDS):
+        output_dir, more = more_fields(fields)
     rest = source.without_field((*FIELDS, "train_steps"), model_id) if source else {}
-    return ManifestChoice(dataset, model_id, output_dir, {**rest, **values, **more})
+    return ManifestChoice(dataset, model_id, output_dir, {**rest, **values, **more, "name": name})
+
+
+def _folded(title: str, prefix: str, part: str, fields: HyperFields, names: Sequence[str]) -> DeltaGenerator:
+    """An expander, open where it has a setting that is being searched for."""
+    found = any(fields.found(name) for name in names)
+    # a browser takes `expanded` at the first sight of a key
+    return st.expander(title, expanded=found, key=f"{prefix}-{part}{'-found' if found else ''}")
 
 
 def _model_field(prefix: str, source: Source | None) -> str:
@@ -125,7 +152,8 @@ def _model_field(prefix: str, source: Source | None) -> str:
     return str(chosen or options[0]).strip()
 
 
-def _method_field(prefix: str, model_id: str, label: Label) -> Method:
+def _method_field(prefix: str, model_id: str, source: Source | None) -> Method:
+    label = labels(source, prefix, FIELD_WORDS, {})
     key = f"{prefix}-method"
     asked = st.query_params.get("method")
     known = asked if asked in set(Method) else st.session_state.get(key)

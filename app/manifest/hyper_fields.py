@@ -54,12 +54,19 @@ def first_value(name: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class HyperFields:
-    """The fields of one form. `label` marks a field that was changed."""
+    """The fields of one form. `label` marks a field that was changed; `search` are words to find a setting by."""
 
     prefix: str
     label: Label
     model_id: str
     method: Method
+    search: str = ""
+
+    def found(self, name: str) -> bool:
+        """Whether a setting is searched for: every word is in its label, its key or its help."""
+        row, words = HYPERPARAMETERS[name], self.search.casefold().split()
+        text = f"{row.label} {row.key} {row.help}".casefold()
+        return bool(words) and all(word in text for word in words)
 
     def number(
         self, name: str, low: float | None = None, *, high: float | None = None, **options: Any
@@ -94,7 +101,8 @@ class HyperFields:
         return toggle_field(self._label(name), key=self._key(name), help=self._help(name))
 
     def _label(self, name: str) -> str:
-        return self.label(name, HYPERPARAMETERS[name].label)
+        text = self.label(name, HYPERPARAMETERS[name].label)
+        return f":blue-background[{text}]" if self.found(name) else text
 
     def _key(self, name: str) -> str:
         return f"{self.prefix}-{name}"

@@ -9,6 +9,8 @@ import streamlit as st
 from app.manifest.hyper_fields import HyperFields
 from tunixrt_core.manifest.sections import Dtype, Method
 
+SPEED_FIELDS = ("packing", "length_buckets", "dtype", "trained_dtype", "remat", "keep_checkpoints", "early_stopping")
+
 
 def speed_fields(fields: HyperFields) -> dict[str, Any]:
     """Packing, number types and checkpoints; values by flat name."""

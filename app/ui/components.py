@@ -79,6 +79,14 @@ def wide_and_narrow() -> tuple[DeltaGenerator, DeltaGenerator]:
     return grid.cell(column_span=2), grid.cell()
 
 
+def foot_bar() -> DeltaGenerator:
+    """A bar at the foot of the window while its form is in view, for what the form starts.
+
+    Make it as the last part of the form, and fill it when the form is read.
+    """
+    return st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="foot-bar")
+
+
 def tiles(values: Sequence[tuple[str, str, str]], *, key: str, columns: int = 4, width: int = 200) -> None:
     """A row of numbers: `(label, value, help or "")`, each at least `width` pixels wide."""
     with st.container(key=key):

@@ -148,3 +148,25 @@ def reads_another(visitor: Visitor, text: str) -> None:
     visitor.page.wait_for_function(
         "text => (document.querySelector('.st-key-reader')?.innerText ?? text) !== text", arg=text
     )
+
+
+@pytest.mark.parametrize("width", cases((1440, 900, 390), {1440, 390}))
+def test_the_button_that_starts_is_in_view_from_the_first_look_to_the_last_field(
+    browser: Any, open_server: Server, width: int
+) -> None:
+    forms = [("datasets?new=1", "build-dataset")]
+    if is_tunix_available():
+        forms += [("new-run", "start-run"), ("evaluations?new=1&run=r-0001", "start-evaluation")]
+    with visiting(browser, open_server.url, size=(width, 900)) as visitor:
+        for path, key in forms:
+            visitor.open(path)
+            button = visitor.page.locator(f".st-key-{key} button").first
+            for place in (0, 1):
+                visitor.page.evaluate("end => { const e = document.querySelector('[data-testid=stMain]'); "
+                                      "e.scrollTop = end * e.scrollHeight }", place)  # fmt: skip
+                button.wait_for()
+                box = button.bounding_box()
+                assert box is not None
+                assert box["y"] + box["height"] <= 900, (path, place, box)
+                assert box["x"] + box["width"] <= width, (path, place, box)
+        assert visitor.watch.problems == []

@@ -107,6 +107,26 @@ def test_a_value_that_cannot_be_used_disables_the_button_and_says_why(filled: Pi
     assert app.error
 
 
+def test_what_differs_from_the_preset_is_marked(filled: Pipeline) -> None:
+    app = open_page("new_run.py")
+    assert not any("●" in field.label for field in [*app.number_input, *app.selectbox])
+    app.number_input(key="run-learning_rate").set_value(1e-3)
+    app = checked(app.run())
+    assert app.number_input(key="run-learning_rate").label == "Learning rate :orange[● preset 3e-3]"
+
+
+def test_a_setting_is_found_by_words_of_its_name_or_help_and_its_part_opens(filled: Pipeline) -> None:
+    app = open_page("new_run.py")
+    assert not any(part.proto.expanded for part in app.expander)
+    app.text_input(key="find-run").set_value("weight decay")
+    app = checked(app.run())
+    assert [part.label for part in app.expander if part.proto.expanded] == ["More settings"]
+    assert app.number_input(key="run-weight_decay").label == ":blue-background[Weight decay]"
+    assert app.number_input(key="run-seed").label == "Seed"
+    app.text_input(key="find-run").set_value("zzqy")
+    assert "No setting has these words." in words(checked(app.run()))
+
+
 def cloned(rt: Pipeline, **changes: object) -> str:
     """A run with settings that no preset has, one of which has no field."""
     manifest = rt.manifests.clone(

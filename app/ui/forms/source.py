@@ -159,30 +159,30 @@ def preferred_ref(versions: Sequence[DatasetVersion], source: Source | None) -> 
     return f"{versions[0].name}:{versions[0].version}"
 
 
-def labels(source: Source | None, prefix: str, words: Mapping[str, Callable[[Any], str]]) -> Label:
-    """The label of a field, with the source's value if the field differs from it."""
-    was = source.values if source else {}
+def labels(
+    source: Source | None, prefix: str, words: Mapping[str, Callable[[Any], str]], start: Mapping[str, Any]
+) -> Label:
+    """The label of a field, with the source's value if the field differs from it; without a source, with `start`."""
+    was = source.values if source else start
 
     def label(name: str, text: str) -> str:
         key = f"{prefix}-{name}"
         if name not in was or key not in st.session_state:
             return text
         before, now = was[name], st.session_state[key]
-        if before == now:
+        if before == now or (before is None and not source):
             return text
         if before is None and name in ("epochs", "train_steps"):
-            return f"{text} {_mark(_other_duration(was))}"
-        return f"{text} {_mark(words.get(name, _word)(before))}"
+            said = _other_duration(was)
+        else:
+            said = words.get(name, _word)(before)
+        return f"{text} :orange[● {'was' if source else 'preset'} {escape_markdown(said)}]"
 
     return label
 
 
 def _other_duration(was: Mapping[str, Any]) -> str:
     return f"{was['train_steps']:,} train steps" if was["epochs"] is None else f"{was['epochs']:g} epochs"
-
-
-def _mark(before: str) -> str:
-    return f":orange[● was {escape_markdown(before)}]"
 
 
 def _word(value: Any) -> str:
