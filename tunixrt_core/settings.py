@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from tunixrt_core.errors import InvalidSettings
 from tunixrt_core.util.files.disks import answers
@@ -27,6 +27,7 @@ class Settings:
     log_level: str = "INFO"
     allowed_hosts: tuple[str, ...] = ()
     allow: tuple[Path, ...] = ()
+    webhook: str | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -46,6 +47,7 @@ class Settings:
             log_level=_one_of("TUNIXRT_LOG_LEVEL", environ.get("TUNIXRT_LOG_LEVEL"), "INFO", LOG_LEVELS),
             allowed_hosts=_hosts(environ.get("TUNIXRT_ALLOWED_HOSTS")),
             allow=_folders(environ.get("TUNIXRT_ALLOW")),
+            webhook=_webhook(environ.get("TUNIXRT_WEBHOOK")),
         )
 
     @property
@@ -122,6 +124,7 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "TUNIXRT_LOG_LEVEL": ("INFO", "DEBUG, INFO, WARNING or ERROR"),
     "TUNIXRT_ALLOWED_HOSTS": ("none", "further host names the dashboard answers to, with commas between them"),
     "TUNIXRT_ALLOW": ("none", "folders besides the home for data, models and runs, with commas between them"),
+    "TUNIXRT_WEBHOOK": ("none", "http(s) address that gets a message when a run ends or raises an alert"),
 }
 
 
@@ -143,6 +146,7 @@ OPTIONS: dict[str, Option] = {
     "TUNIXRT_LOG_LEVEL": Option("--log-level", "|".join(LOG_LEVELS)),
     "TUNIXRT_ALLOWED_HOSTS": Option("--allow-host", "NAME", repeated=True),
     "TUNIXRT_ALLOW": Option("--allow", "DIR", repeated=True),
+    "TUNIXRT_WEBHOOK": Option("--webhook", "URL"),
 }
 
 NO_AUTH_HELP = "require no access token; on a loopback address only"
@@ -153,6 +157,16 @@ def option_help(variable: str) -> str:
     default, meaning = VARIABLES[variable]
     repeated = "; may be repeated" if OPTIONS[variable].repeated else ""
     return f"{meaning}{repeated} ({variable}; default: {default})"
+
+
+def _webhook(value: str | None) -> str | None:
+    if not value:
+        return None
+    found = urlsplit(value)
+    if found.scheme not in ("http", "https") or not found.hostname:
+        # the value may be a secret, so the sentence does not repeat it
+        raise InvalidSettings("TUNIXRT_WEBHOOK: this is no http or https address. Write it with its scheme and host.")
+    return value
 
 
 def _database_url(value: str | None, home: Path) -> str:

@@ -15,4 +15,4 @@ def fake_home(home: Path, backend: FakeBackend | None = None, **environ: str) ->
     """The Pipeline of a home, real but for the trainer; to be closed. `environ`: settings beside its place."""
     settings = Settings.from_env({"TUNIXRT_HOME": str(home), **environ})
     store = open_store(settings.database_url)
-    return Pipeline(settings, store, JobManager(store.runs, backend or FakeBackend()))
+    return Pipeline(settings, store, JobManager(store.runs, backend or FakeBackend(), webhook=settings.webhook))

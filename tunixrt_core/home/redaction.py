@@ -15,7 +15,19 @@ _SHORTEST = 4  # a known secret of fewer characters would take ordinary text wit
 _LONGEST_LINE = 2_000
 _QUOTED = 60  # characters of a quoted text with spaces, beyond which it counts as prose
 _SECRET_WORDS = frozenset(
-    {"token", "secret", "password", "passwd", "pwd", "apikey", "credential", "credentials", "authorization", "cookie"}
+    {
+        "token",
+        "secret",
+        "password",
+        "passwd",
+        "pwd",
+        "apikey",
+        "credential",
+        "credentials",
+        "authorization",
+        "cookie",
+        "webhook",
+    }
 )
 _FOLDERS = frozenset({"PWD", "OLDPWD"})  # variables of every shell: the folder that one is in, no password
 _PLAIN_VALUES = frozenset({"true", "false", "none", "null"})  # of switches such as USE_TOKEN
@@ -100,7 +112,7 @@ def names_secret(name: str) -> bool:
 
 def known_secrets(settings: Settings, environ: Mapping[str, str]) -> set[str]:
     """The secrets of this server: its token, given or kept, the database's password, and those of the environment."""
-    found = {settings.token or "", _kept_token(settings), _password(settings.database_url)}
+    found = {settings.token or "", settings.webhook or "", _kept_token(settings), _password(settings.database_url)}
     found |= {_password(value) for value in environ.values() if "://" in value}
     # in the environment any KEY is one
     found |= {

@@ -87,10 +87,14 @@ def shows_waiting(folder: RunDir) -> bool:
 class JobManager:
     """The queue and its worker thread. The thread starts with the first job and ends with the process.
 
-    With an `accelerator`, a job also waits until no other process of the same home holds it.
+    With an `accelerator`, a job also waits until no other process of the same home holds it. `webhook` is the address
+    that gets the alerts and ends of runs.
     """
 
-    def __init__(self, runs: RunRecords, backend: Backend, accelerator: Accelerator | None = None) -> None:
+    def __init__(
+        self, runs: RunRecords, backend: Backend, accelerator: Accelerator | None = None, *, webhook: str | None = None
+    ) -> None:
+        self._webhook = webhook
         self._runs = runs
         self.backend = backend
         # guards _queue and _current, which pages and API threads read while the worker takes jobs
@@ -117,6 +121,7 @@ class JobManager:
 
         def work(stop: threading.Event) -> None:
             from tunixrt_core.training.execution import execute_training
+            from tunixrt_core.training.webhook import Webhook
 
             folder.queued_file.unlink(missing_ok=True)
             execute_training(
@@ -127,6 +132,7 @@ class JobManager:
                 on_status=lambda state: self._mirror_state(run_id, state),
                 on_begun=lambda: self._mirror(run_id, manifest=manifest.to_dict()),
                 allow=allowed,
+                webhook=Webhook(self._webhook, run_id, manifest.name) if self._webhook else None,
             )
 
         def dropped() -> None:

@@ -33,6 +33,7 @@ from tunixrt_core.training.model_export import ExportReport, ModelExportOptions
 from tunixrt_core.training.preflight import Preflight, RowView
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.training.trainer import DryRunReport, NoObserver, TrainControls
+from tunixrt_core.training.webhook import Webhook
 from tunixrt_core.tunix_backend.backend import TunixBackend
 from tunixrt_core.tunix_backend.memory.count import estimate_manifest, measure
 from tunixrt_core.tunix_backend.model.models import local_model
@@ -114,7 +115,9 @@ class Foreground:
 
     def train(self, manifest: RunManifest, folder: RunDir, *, stop: StopRequest, allow: Iterable[str] = ()) -> RunState:
         """Train to the end, or until `stop` is set; never raises for a failed run, whose state says why."""
-        return execute_training(manifest, folder, self._backend, stop=stop, allow=allow)
+        url = self._settings.webhook
+        webhook = Webhook(url, folder.path.name, manifest.name) if url else None
+        return execute_training(manifest, folder, self._backend, stop=stop, allow=allow, webhook=webhook)
 
     def join(self, coordinator: str, processes: int, index: int) -> None:
         """Make this process one of several that train together. Call it before anything else."""

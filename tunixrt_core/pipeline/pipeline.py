@@ -189,6 +189,7 @@ def open_pipeline(settings: Settings, *, recover: bool = True) -> Pipeline:
         store.runs,
         TunixBackend(settings.models_dir, settings.compiled_dir),
         Accelerator(settings.accelerator_lock),
+        webhook=settings.webhook,
     )
     pipeline = Pipeline(settings, store, jobs)
     if recover:

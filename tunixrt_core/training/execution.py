@@ -24,6 +24,7 @@ from tunixrt_core.training.base_model import record_base, require_same_base
 from tunixrt_core.training.recorder import RunRecorder
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.training.trainer import DryRunReport, MetricSink, TrainControls, TrainOutcome
+from tunixrt_core.training.webhook import Webhook
 from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.files.regular import read_object_or_none
 from tunixrt_core.util.files.space import unwritable
@@ -43,6 +44,7 @@ def execute_training(
     on_status: Callable[[RunState], None] | None = None,
     on_begun: Callable[[], None] = lambda: None,
     allow: Iterable[str] = (),
+    webhook: Webhook | None = None,
 ) -> RunState:
     """Run one manifest in this thread, from its data file to `result.json`; never raises for a failed run.
 
@@ -52,7 +54,7 @@ def execute_training(
 
     A run that was trained before keeps manifest, result and records as they were until its first new train step; an end
     before that is no end of the run, whose state then says in `refused` why. `on_begun` is called when that train step
-    is made.
+    is made. `webhook` gets its alerts and its end.
     """
     folder.create()
     folder.stop_file.unlink(missing_ok=True)
@@ -67,7 +69,7 @@ def execute_training(
         with _watch_files(folder, controls, recorder):
             with _begin_together(backend):
                 _check_before(manifest, folder, backend, recorder, allow)
-            _train(manifest, folder, backend, recorder, controls)
+            _train(manifest, folder, backend, recorder, controls, webhook)
     except TunixRTError as error:
         recorder.log(f"Failed: {error}")
         recorder.finish(RunStatus.FAILED, message=str(error))
@@ -78,6 +80,8 @@ def execute_training(
         log.exception("run in %s failed", folder.path)
     finally:
         recorder.close()
+        if webhook is not None:
+            webhook.ended(recorder.state)
     return recorder.state
 
 
@@ -122,10 +126,16 @@ def _allowed_before(folder: RunDir) -> list[str]:
 
 
 def _train(
-    manifest: RunManifest, folder: RunDir, backend: Backend, recorder: RunRecorder, controls: TrainControls
+    manifest: RunManifest,
+    folder: RunDir,
+    backend: Backend,
+    recorder: RunRecorder,
+    controls: TrainControls,
+    webhook: Webhook | None,
 ) -> None:
     recorder.once_begun(lambda: write_json(folder.env_file, environment()))
-    recorder.sinks = [_Spared(sink, recorder.log) for sink in backend.sinks(manifest, folder.path)]
+    sinks = [*backend.sinks(manifest, folder.path), *([webhook] if webhook else [])]
+    recorder.sinks = [_Spared(sink, recorder.log) for sink in sinks]
     outcome = backend.trainer().train(manifest, folder.path, observer=recorder, controls=controls)
     status = RunStatus.STOPPED if outcome.stopped else RunStatus.SUCCEEDED
     if outcome.stopped and not recorder.has_begun:
