@@ -21,7 +21,7 @@ class EvaluationRegistry:
     def __init__(self, store: Store) -> None:
         self._runs = store.runs
         self._evals = store.evals
-        self._seen: dict[str, int] = {}  # state.json of an evaluation -> when it was written, at the last look
+        self._seen: dict[str, tuple[str, int]] = {}  # folder of an evaluation -> its `_written` at the last look
 
     def recover(self) -> None:
         """At start: mark those whose folder is gone as interrupted."""
@@ -43,8 +43,8 @@ class EvaluationRegistry:
         self._look_into(run.id, run.directory, {record.directory: record for record in self._evals.list(run.id)})
 
     def _look_into(self, run_id: str, directory: str, held: Mapping[str, EvalRecord]) -> None:
-        for state_file in sorted(Path(directory).glob("evals/*/state.json")):
-            self._look_at(run_id, _eval_dir(state_file.parent), held.get(str(state_file.parent)))
+        for path in sorted(Path(directory).glob("evals/*")):
+            self._look_at(run_id, _eval_dir(path), held.get(str(path)))
 
     def get(self, eval_id: str) -> EvalRecord:
         """Raises NotFound."""
@@ -72,17 +72,27 @@ class EvaluationRegistry:
 
     def _look_at(self, run_id: str, folder: EvalDir, held: EvalRecord | None) -> None:
         """Update the row of an evaluation from its folder. One that is over and was not written since is left."""
-        try:
-            written = folder.state_file.lstat().st_mtime_ns
-        except OSError:
+        if (written := _written(folder)) is None:
             return
         if held and held.status.over and self._seen.get(held.directory) == written:
             return
         self._seen[str(folder.path)] = written
         if held is not None:
             self.mirror(held.id, folder)
-        elif record := _eval_record(run_id, folder, datetime.fromtimestamp(written / 1e9, UTC)):
+        elif record := _eval_record(run_id, folder, datetime.fromtimestamp(written[1] / 1e9, UTC)):
             self._evals.put(record)
+
+
+def _written(folder: EvalDir) -> tuple[str, int] | None:
+    """The file that tells the status of an evaluation, and when it was written (nanoseconds): the state, or the summary
+    where the state is lost; None where it never began.
+    """
+    for file in (folder.state_file, folder.summary_file):
+        try:
+            return file.name, file.lstat().st_mtime_ns
+        except OSError:
+            continue
+    return None
 
 
 def _eval_dir(path: str | Path) -> EvalDir:
