@@ -111,7 +111,9 @@ def test_the_last_words_of_a_process_that_dies_are_in_the_error(
     (model / "sitecustomize.py").write_text(f"import os, sys\n{says}\nsys.stderr.flush()\nos.kill(os.getpid(), 9)\n")
     monkeypatch.setenv("PYTHONPATH", f"{model}:{Path.cwd()}")
     monkeypatch.setattr(compiling, "require_compiler", lambda: None)
-    with pytest.raises(JobFailed, match=r"ended by SIGKILL, as where the memory .* last words: libtpu: no room") as error:
+    with pytest.raises(
+        JobFailed, match=r"ended by SIGKILL, as where the memory .* last words: libtpu: no room"
+    ) as error:
         compiler.report(of(model), ON, ("train",), progress=lambda *_: None, stop=threading.Event())
     assert error.value.details["output"].count("\n") <= compiling._LAST_LINES
 
