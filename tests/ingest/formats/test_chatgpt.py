@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,3 +131,26 @@ def test_conversations_json_is_read_as_it_is_exported(whole: bool) -> None:
     found = [item for item in reader if isinstance(item, Trace)]
     assert reader.format == "chatgpt"
     assert [one.meta["chatgpt"]["title"] for one in found] == (["0", "1"] if whole else ["0"])
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_of_a_whole_export_the_conversations_are_read(tmp_path: Path, packed: bool) -> None:
+    files = {
+        "chat.html": "<html></html>",
+        "conversations-000.json": json.dumps([chat(USER, ANSWER)]),
+        "conversations-001.json": json.dumps([chat(message("user", "2+2?"), message("assistant", "4"))]),
+        "message_feedback.json": json.dumps([{"id": "f", "rating": "thumbs_up"}]),
+        "shared_conversations.json": "[]",
+        "user.json": json.dumps({"id": "u"}),
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    source = tmp_path
+    if packed:
+        source = tmp_path / "export.zip"
+        with zipfile.ZipFile(source, "w") as archive:
+            for name in files:
+                archive.write(tmp_path / name, name)
+    found = list(read_traces(source, name="export"))
+    assert [item.final_answer for item in found if isinstance(item, Trace)] == ["513", "4"]
+    assert len(found) == 2
