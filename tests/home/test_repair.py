@@ -13,6 +13,8 @@ from tests.helpers.fakes import FakeBackend
 from tests.pipeline.test_pipeline import open_with
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import BrokenFile, Conflict
+from tunixrt_core.evaluation.predictions import EvalDir
+from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunState, RunStatus
@@ -125,6 +127,27 @@ def test_lines_that_can_be_read_are_kept_and_the_file_as_it_was_is_aside(rt: Pip
     assert found.reason == f"2 of {whole.count(bytes([10])) + 2} lines cannot be read"
     assert metrics.read_bytes() == whole
     assert aside(rt) == ["metrics.jsonl"]
+
+
+@pytest.mark.parametrize("break_it", [lambda file: file.write_bytes(b""), lambda file: file.unlink()])
+def test_an_evaluation_that_lost_its_state_is_finished_again_after_a_repair(
+    rt: Pipeline, break_it: Callable[[Path], object]
+) -> None:
+    request = EvalRequest(scorers=("exact_match",), limit=1)
+    (before,) = rt.evaluations.start("r-0001", ["tuned"], request)
+    assert rt.queue.wait(30)
+    before = rt.evaluations.get(before.id).record
+    break_it(EvalDir.of(before).state_file)
+    rt.home.look_through(repair=True)
+    assert rt.home.look_through() == []
+    after = rt.evaluations.get(before.id).record
+    assert (after.status, after.metrics) == (RunStatus.SUCCEEDED, before.metrics)
+    assert after.message == "state.json: the file is missing. The answers and the summary are there."
+    assert rt.evaluations.start("r-0001", ["tuned"], request) == [after], "there is nothing to make again"
+    (again,) = rt.evaluations.start("r-0001", ["tuned"], request, again=True)
+    assert rt.queue.wait(30)
+    again = rt.evaluations.get(again.id).record
+    assert (again.status, again.message) == (RunStatus.SUCCEEDED, "")
 
 
 def test_the_homes_own_files_and_permissions_are_looked_at(rt: Pipeline) -> None:

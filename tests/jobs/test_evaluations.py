@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from tests.helpers.fakes import FakeBackend
 from tests.helpers.homes import fake_home
 from tests.helpers.makers import make_manifest
-from tunixrt_core.errors import Conflict, InvalidEvaluation, StoreError
+from tunixrt_core.errors import Conflict, InvalidEvaluation, ShuttingDown, StoreError
 from tunixrt_core.evaluation.predictions import EvalDir, EvalState
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.pipeline.pipeline import Pipeline
@@ -178,3 +179,26 @@ def test_base_and_tuned_are_compared_where_they_were_asked_the_same(rt: Pipeline
     assert (found.fixed, found.broken, found.rows) == (3, 0, 3)
     ids = {r.target: r.id for r in reversed(rt.evaluations.records(run.id))}
     assert rt.evaluations.compare(ids["tuned"], ids["base"]).broken == 3
+
+
+def test_one_that_cannot_be_queued_does_not_seem_to_wait(rt: Pipeline, run: Run) -> None:
+    (done,) = rt.evaluations.start(run.id, ["tuned"])
+    assert rt.queue.wait(20)
+    rt.jobs.close()
+    for start in (lambda: rt.evaluations.start(run.id, ["base"]), lambda: rt.evaluations.score_again(done.id)):
+        with pytest.raises(ShuttingDown):
+            start()
+    found = {record.target: record.status for record in rt.evaluations.records(run.id)}
+    assert found == {"base": RunStatus.STOPPED, "tuned": RunStatus.SUCCEEDED}
+    assert not list(rt.runs.folder(run.id).evals.glob("*/queued.json"))
+
+
+def test_one_whose_folder_disappears_while_it_waits_does_not_seem_to_wait(
+    rt: Pipeline, run: Run, backend: FakeBackend, tmp_path: Path
+) -> None:
+    hold_the_queue(rt, backend, tmp_path)
+    (waiting,) = rt.evaluations.start(run.id, ["tuned"])
+    shutil.rmtree(waiting.directory)
+    (found,) = rt.evaluations.records(run.id)
+    assert found.status is RunStatus.INTERRUPTED
+    assert found.message.startswith("Its folder is gone")

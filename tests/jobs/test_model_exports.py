@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.fakes import FakeBackend
 from tests.pipeline.test_pipeline import manifest_of, open_with
 from tests.pipeline.test_runs import finished, wait_for_records
-from tunixrt_core.errors import Busy, Conflict, NotFound
+from tunixrt_core.errors import Busy, Conflict, NotFound, ShuttingDown
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.settings import Settings
@@ -89,3 +89,21 @@ def test_only_what_an_export_lists_is_handed_out(rt: Pipeline) -> None:
         rt.model_exports.file(run.id, ExportLayout.PEFT, "README.md")
     with pytest.raises(NotFound):
         rt.model_exports.get("exp-00000000")
+
+
+def test_one_that_cannot_be_queued_does_not_seem_to_wait(rt: Pipeline) -> None:
+    run = finished(rt)
+    folder = rt.runs.folder(run.id).path / "export"
+    folder.write_bytes(b"")
+    with pytest.raises(OSError, match="File exists"):
+        rt.model_exports.start(run.id)
+    assert rt.model_exports.latest_of(run.id) == {}
+    folder.unlink()
+    state = rt.model_exports.start(run.id)
+    assert rt.queue.wait(20)
+    assert rt.model_exports.get(state.id).status is RunStatus.SUCCEEDED
+    rt.jobs.close()
+    with pytest.raises(ShuttingDown):
+        rt.model_exports.start(run.id, PEFT)
+    assert set(rt.model_exports.latest_of(run.id)) == {ExportLayout.MERGED}
+    assert not list(folder.glob("*.queued.json"))

@@ -15,7 +15,7 @@ from tunixrt_core.jobs import slices
 from tunixrt_core.jobs.slices import SliceReports
 from tunixrt_core.manifest.manifest import RunManifest, manifest_without_data
 from tunixrt_core.training.ahead.choice import Option, candidates, compare
-from tunixrt_core.training.memory import ModelSizes
+from tunixrt_core.training.memory import ModelSizes, advise, estimate, need_of
 from tunixrt_core.tunix_backend.ahead import environment
 
 SIZES = ModelSizes(
@@ -61,6 +61,15 @@ def test_where_the_smallest_of_all_fits_there_is_nothing_to_advise() -> None:
     assert compare([option("v5e-1", 4, GB * 2), option("v5e-4", 4, GB)], manifest(), SIZES).smaller is None
 
 
+def test_advice_on_weights_counts_every_device_of_a_slice() -> None:
+    """A chip of 7x is two devices; weights that do not fit are never compiled, and have no report."""
+    wanted, limit = manifest(batch_size=8, method="full"), 2 * GB
+    by_hand = need_of(estimate(SIZES, wanted, row_length=2048, devices=8), limit, "7x-8", shared=False)
+    found = compare([Option("7x-8", 4, 8, limit, 3 * GB)], wanted, SIZES)
+    assert found.smaller == "7x-8"
+    assert list(found.advice) == advise(by_hand, wanted, SIZES, 8) != []
+
+
 def test_a_slice_without_a_program_is_neither_chosen_nor_advised_on() -> None:
     broken = Option("v5e-4", 4, 6, 16 * GB, GB, None, "v5e-4: the steps could not be compiled.")
     found = compare([broken], manifest(), SIZES)
@@ -77,12 +86,12 @@ def test_one_slice_that_cannot_be_compiled_for_leaves_the_others(
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
     reports = SliceReports(tmp_path / "models", tmp_path / "slices")
 
-    def compile_one(changed: RunManifest, name: str, *_: Any) -> Any:
+    def compile_one(changed: RunManifest, name: str, *_: Any, **more: Any) -> Any:
         if name == "v5e-4":
             raise JobFailed("v5e-4: the steps could not be compiled.")
         return report(cost(temporary=GB), slice=name)
 
-    monkeypatch.setattr(reports, "_report", compile_one)
+    monkeypatch.setattr(reports, "report", compile_one)
     found = reports.compare(
         manifest_without_data(str(tmp_path), {}), ["v5e"], [], progress=lambda *_: None,
         stop=threading.Event(),

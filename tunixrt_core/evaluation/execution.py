@@ -14,7 +14,7 @@ from tunixrt_core.errors import InvalidEvaluation, InvalidManifest, TunixRTError
 from tunixrt_core.evaluation.answering import evaluate, rescore
 from tunixrt_core.evaluation.harvest import model_label
 from tunixrt_core.evaluation.own_prompt import OwnPrompts, own_prompts
-from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, EvalState
+from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, EvalState, planned_answers
 from tunixrt_core.evaluation.scorers.chosen import ScorerSet
 from tunixrt_core.evaluation.sets.eval_set import EvalSet, split_set
 from tunixrt_core.evaluation.sets.file import file_set
@@ -162,9 +162,7 @@ def execute_scoring(
         raise InvalidEvaluation(f"{folder.path} holds no answers to score. Evaluate again.")
     with (
         ScorerSet(spec.scorers) as scorers,
-        _reported(
-            folder, int(summary.get("planned", summary.get("rows", 0))), on_state, stop or threading.Event()
-        ) as report,
+        _reported(folder, planned_answers(summary), on_state, stop or threading.Event()) as report,
     ):
         report.tell(status=RunStatus.RUNNING, phase="scoring")
         return rescore(manifest, scorers, folder)

@@ -193,24 +193,38 @@ class EvalDir:
             return None
 
     def state(self) -> EvalState | None:
-        """The state; interrupted where the process that ran it is gone, broken where it cannot be read.
+        """The state; interrupted where the process that ran it is gone. One that is lost is succeeded where there is a
+        summary, which is written last, and otherwise broken where it cannot be read.
 
         None where it never began.
         """
         try:
             if (loaded := read_object(self.state_file)) is None:
-                return None
+                return self._without_state("the file is missing") if self.summary() is not None else None
             state = EvalState.from_dict(loaded)
         except BrokenFile as error:
-            return EvalState(RunStatus.BROKEN, message=f"{error.path.name}: {error.reason}. Evaluate again.")
+            return self._without_state(error.reason)
         except ValueError as error:
-            return EvalState(RunStatus.BROKEN, message=f"state.json: holds a wrong value ({error}). Evaluate again.")
+            return self._without_state(f"holds a wrong value ({error})")
         if not state.status.over and state.process and not process_alive(state.process):
             if self.summary() is not None:  # it waited to be answered again: the answers from before are all there
                 return replace(state, status=RunStatus.SUCCEEDED, phase="")
             why = NEVER_BEGAN if self._shows_waiting(state) else INTERRUPTED
             return replace(state, status=RunStatus.INTERRUPTED, message=why)
         return state
+
+    def _without_state(self, why: str) -> EvalState:
+        """The state as the summary tells it. `why` says what is wrong with the file of the state."""
+        if (summary := self.summary()) is None:
+            return EvalState(RunStatus.BROKEN, message=f"state.json: {why}. Evaluate again.")
+        answers = planned_answers(summary)
+        return EvalState(
+            RunStatus.SUCCEEDED,
+            done=answers,
+            total=answers,
+            message=f"state.json: {why}. The answers and the summary are there.",
+            ended_at=self.summary_file.lstat().st_mtime,
+        )
 
     @property
     def left_in_queue(self) -> bool:
@@ -258,6 +272,11 @@ class _Summary(TypedDict, total=False):
     intervals: dict[str, tuple[float, float]]
     scorers: dict[str, int]
     verdicts: dict[str, dict[str, int]]
+
+
+def planned_answers(summary: Mapping[str, Any]) -> int:
+    """How many answers a summary stands for; one of an older version names its rows alone."""
+    return int(summary.get("planned", summary.get("rows", 0)))
 
 
 def _is_summary(found: Mapping[str, Any]) -> bool:

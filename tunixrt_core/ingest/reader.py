@@ -19,6 +19,7 @@ from tunixrt_core.ingest.files.containers.gathering import (
     as_conversations,
     as_one_conversation,
     as_spans,
+    as_trees,
     is_event,
     is_list_of_messages,
 )
@@ -31,6 +32,7 @@ from tunixrt_core.ingest.files.rows import RawRow, parsed
 from tunixrt_core.ingest.formats.detect import FORMATS, Detected, Format, detect_format, format_named
 from tunixrt_core.ingest.formats.fields import Options
 from tunixrt_core.ingest.formats.mapping import ColumnMapping
+from tunixrt_core.ingest.formats.oasst import is_node
 from tunixrt_core.ingest.many import LONE_OBJECT, FilesReader
 from tunixrt_core.ingest.reasoning.steps import AUTO, Rule
 from tunixrt_core.ingest.reasoning.turn import role_of
@@ -173,6 +175,8 @@ def _gathered(
     made, note = None, ""
     if not objects and any(is_list_of_messages(row, _is_message) for row in first):
         made, note = as_conversations(chain(first, rows), _is_message), "Each row is a list of messages."
+    elif objects and all(map(is_node, objects)):
+        made, note = as_trees(chain(first, rows), is_node), "Messages that follow one another are read as one tree."
     elif objects and any(map(is_event, objects)):
         made, note = as_spans(chain(first, rows)), "The messages of a span, logged one by one, are read as one row."
     elif container == "json" and len(objects) == len(first) > 1 and all(map(_is_message, objects)):

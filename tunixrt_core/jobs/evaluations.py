@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from tunixrt_core.errors import Conflict, StoreError
@@ -57,22 +58,16 @@ class QueuedEvaluations:
         if not record.status.over:
             return record
         folder = EvalDir.of(record)
-        write_json(folder.queued_file, {"score_again": True})
-        folder.write_state(EvalState(process=this_process()))
 
         def work(on_state: Callable[[EvalState], None], stop: threading.Event) -> None:
             execute_scoring(manifest, folder, on_state=on_state, stop=stop)
 
-        # not a new row: the time of the request shows whether the run has trained since
-        self._registry.evals.mirror(record.id, folder)
-        return self._submit(record, work)
-
-    def left_in_queue(self) -> Iterator[EvalDir]:
-        """The folders of evaluations that waited in the queue of a server that was killed."""
-        for run in self._registry.folders().values():
-            for file in run.evals.glob("*/queued.json"):
-                if (folder := EvalDir(file.parent)).left_in_queue:
-                    yield folder
+        with _withdrawn_on_error(folder):
+            write_json(folder.queued_file, {"score_again": True})
+            folder.write_state(EvalState(process=this_process()))
+            # not a new row: the time of the request shows whether the run has trained since
+            self._registry.evals.mirror(record.id, folder)
+            return self._submit(record, work)
 
     def refuse(self, eval_id: str, folder: EvalDir, why: str) -> None:
         """Write down why an evaluation that waited cannot be queued again."""
@@ -92,13 +87,14 @@ class QueuedEvaluations:
             "request": request.to_dict(),
             "again": again,
         }
-        write_json(plan.folder.queued_file, asked)
-        plan.show_queued()
 
         def work(on_state: Callable[[EvalState], None], stop: threading.Event) -> None:
             execute_evaluation(plan, self._jobs.backend, again=again, on_state=on_state, stop=stop)
 
-        return self._submit(self._registry.evals.add(run_id, plan.folder), work)
+        with _withdrawn_on_error(plan.folder):
+            write_json(plan.folder.queued_file, asked)
+            plan.show_queued()
+            return self._submit(self._registry.evals.add(run_id, plan.folder), work)
 
     def _submit(
         self, record: EvalRecord, work: Callable[[Callable[[EvalState], None], threading.Event], None]
@@ -117,6 +113,9 @@ class QueuedEvaluations:
             work(mirror, stop)
 
         def ended(status: RunStatus, message: str) -> None:
+            if not folder.path.is_dir():  # it was deleted meanwhile, which its row tells
+                self._registry.evals.get(record.id)
+                return
             folder.queued_file.unlink(missing_ok=True)
             state = EvalState(status=status, message=message)
             folder.write_state(state)
@@ -129,6 +128,21 @@ class QueuedEvaluations:
             failed=lambda message: ended(*failed(folder, message)),
         )
         return record
+
+
+@contextmanager
+def _withdrawn_on_error(folder: EvalDir) -> Iterator[None]:
+    """An evaluation that an error keeps from the queue does not show that it waits; its row follows its folder."""
+    with ExitStack() as not_queued:
+        not_queued.callback(_withdraw, folder)
+        yield
+        not_queued.pop_all()
+
+
+def _withdraw(folder: EvalDir) -> None:
+    folder.queued_file.unlink(missing_ok=True)
+    status, message = _dropped(folder)
+    folder.write_state(EvalState(status=status, message=message))
 
 
 def _dropped(folder: EvalDir) -> tuple[RunStatus, str]:

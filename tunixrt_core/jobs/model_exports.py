@@ -7,6 +7,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -96,9 +97,6 @@ class QueuedExports:
         if not is_new:
             return state
         queued = queued_file(folder, options.layout)
-        queued.parent.mkdir(exist_ok=True)
-        asked = {"id": state.id, "process": this_process(), "checkpoint": checkpoint, "options": asdict(options)}
-        write_json(queued, asked)
 
         def work(stop: threading.Event) -> None:
             queued.unlink(missing_ok=True)
@@ -108,12 +106,19 @@ class QueuedExports:
             queued.unlink(missing_ok=True)
             self._end(state.id, RunStatus.STOPPED, "Stopped before it began.")
 
-        self._jobs.submit(
-            WaitingJob(state.id, run.id, KIND),
-            work,
-            dropped=dropped,
-            failed=lambda message: self._end(state.id, RunStatus.FAILED, message),
-        )
+        asked = {"id": state.id, "process": this_process(), "checkpoint": checkpoint, "options": asdict(options)}
+        with ExitStack() as not_queued:  # it would seem to wait, and be returned in place of each later one
+            not_queued.callback(self._states.forget, state.id)
+            queued.parent.mkdir(exist_ok=True)
+            not_queued.callback(queued.unlink, missing_ok=True)
+            write_json(queued, asked)
+            self._jobs.submit(
+                WaitingJob(state.id, run.id, KIND),
+                work,
+                dropped=dropped,
+                failed=lambda message: self._end(state.id, RunStatus.FAILED, message),
+            )
+            not_queued.pop_all()
         return state
 
     def get(self, export_id: str) -> ModelExportState:

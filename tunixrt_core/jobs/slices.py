@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +39,10 @@ class SliceReports:
         on = find_slice(name)
         if self.kept(manifest, name, kinds) is None:
             self.require()
-        work = partial(self._report, manifest, on.name, kinds)
+
+        def work(progress: Progress, stop: threading.Event) -> SliceReport:
+            return self.report(manifest, on.name, kinds, progress=progress, stop=stop)
+
         return self.tasks.start(work, key=self.key(manifest, name, kinds), title=on.name)
 
     def require(self) -> None:
@@ -54,9 +56,8 @@ class SliceReports:
         return (manifest.content_hash, find_slice(name).name, kinds)
 
     def kept(self, manifest: RunManifest, name: str, kinds: tuple[StepKind, ...] = STEPS) -> SliceReport | None:
-        """The report from before, at once; None where there is none."""
-        compiler = self._compiler()
-        return compiler.kept(manifest, compiler.model(manifest), find_slice(name), kinds)
+        """The report from before, at once and without a connection; None where there is none."""
+        return self._compiler().kept(manifest, find_slice(name), kinds)
 
     def report(
         self,
@@ -68,7 +69,7 @@ class SliceReports:
         stop: threading.Event,
     ) -> SliceReport:
         """The report of a slice, in this thread. Raises as `start`, and Stopped."""
-        return self._report(manifest, name, kinds, progress, stop)
+        return self._compiler().report(manifest, find_slice(name), kinds, progress=progress, stop=stop)
 
     def compare(
         self,
@@ -96,7 +97,7 @@ class SliceReports:
             if need <= limit:
                 tell = following.next(f"{on.name}, {count} rows")
                 try:
-                    found = self._report(changed, on.name, ("train",), tell, stop)
+                    found = self.report(changed, on.name, ("train",), progress=tell, stop=stop)
                 except JobFailed as error:  # of this slice or these rows; the others may have a program
                     failed = str(error)
             need = found.steps[0].total if found else need
@@ -109,18 +110,6 @@ class SliceReports:
     def close(self, timeout: float | None = None) -> None:
         """Stop what is being compiled."""
         self.tasks.close(timeout)
-
-    def _report(
-        self,
-        manifest: RunManifest,
-        name: str,
-        kinds: tuple[StepKind, ...],
-        progress: Progress,
-        stop: threading.Event,
-    ) -> SliceReport:
-        compiler = self._compiler()
-        model = compiler.model(manifest)
-        return compiler.report(manifest, model, find_slice(name), kinds, progress=progress, stop=stop)
 
     def _compiler(self) -> SliceCompiler:
         from tunixrt_core.tunix_backend.ahead.compile import SliceCompiler

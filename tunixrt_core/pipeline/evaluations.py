@@ -131,7 +131,7 @@ class Evaluations:
 
         runs = {folder.path: run_id for run_id, folder in self._registry.folders().items()}
         left = []
-        for folder in self._queued.left_in_queue():
+        for folder in self._registry.evals.left_in_queue():
             run_id = runs[folder.path.parent.parent]
             eval_id = f"{run_id}-{folder.path.name}"
             left.append(

@@ -211,3 +211,42 @@ def test_each_choice_of_a_response_is_a_trace() -> None:
     )
     found = [item for item in reader if isinstance(item, Trace)]
     assert [(one.final_answer, one.meta["choice"], one.model) for one in found] == [("4", 0, "m"), ("5", 1, "m")]
+
+
+BAD_CHOICE = "must be a message, not {}. Write the choice as an object"
+ASKED = {"messages": [{"role": "user", "content": "2+2?"}]}
+GOOD = {"message": {"role": "assistant", "content": "4"}}
+ODD = [GOOD, 5, {"message": {"role": "assistant", "content": 5}}, None, "4!"]
+
+
+@pytest.mark.parametrize(
+    ("row", "place"),
+    [
+        ({"request": ASKED, "response": {"choices": ODD}}, "response"),
+        ({"input": ASKED, "output": {"choices": ODD}, "traceId": "t", "id": "o", "type": "GENERATION"}, "output"),
+        (
+            {
+                "spanId": "s",
+                "attributes": {"input.value": json.dumps(ASKED), "output.value": json.dumps({"choices": ODD})},
+            },
+            "output.value",
+        ),
+    ],
+    ids=["llm_calls", "langfuse", "otel"],
+)
+def test_a_choice_that_is_no_message_is_named_and_the_others_are_kept(row: dict[str, Any], place: str) -> None:
+    found = list(read_traces(io.BytesIO(json.dumps(row).encode()), name="f"))
+    kept, faults = found[0], found[1:]
+    trace = kept.trace if isinstance(kept, ScoredTrace) else kept
+    assert isinstance(trace, Trace)
+    assert trace.final_answer == "4"
+    assert [(fault.field, fault.reason) for fault in faults if isinstance(fault, RowError)] == [
+        (f"{place}.choices[1]", BAD_CHOICE.format("the number 5")),
+        (
+            f"{place}.choices[2]",
+            "must be a message with `role` and text `content`; it has the number 5 as `content`. "
+            "Write the content as text or as parts",
+        ),
+        (f"{place}.choices[3]", BAD_CHOICE.format("null")),
+        (f"{place}.choices[4]", BAD_CHOICE.format("text")),
+    ]

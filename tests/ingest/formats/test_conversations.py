@@ -469,6 +469,63 @@ def test_messages_of_older_events_are_read() -> None:
     assert (known(span).prompt, known(span).final_answer) == ("2+2?", "4")
 
 
+GIVEN = {"role": "assistant", "parts": [{"type": "text", "content": "4"}]}
+
+
+@pytest.mark.parametrize(
+    ("span", "field"),
+    [
+        (
+            {
+                "spanId": "s",
+                "attributes": {"gen_ai.input.messages": "[]", "gen_ai.output.messages": [GIVEN, "x", GIVEN]},
+            },
+            "gen_ai.output.messages[1]",
+        ),
+        (
+            {
+                "spanId": "s",
+                "attributes": {
+                    "llm.output_messages.0.message.role": "assistant",
+                    "llm.output_messages.0.message.content": "4",
+                    "llm.output_messages.1.message.content": 5,
+                    "llm.output_messages.2.message.role": "assistant",
+                    "llm.output_messages.2.message.content": "4",
+                },
+            },
+            "llm.output_messages[1]",
+        ),
+        (
+            {
+                "spanId": "s",
+                "attributes": {},
+                "events": [
+                    {"name": "gen_ai.choice", "attributes": {"message": message}}
+                    for message in ('{"content": "4"}', '{"content": 5}', '{"content": "4"}')
+                ],
+            },
+            "gen_ai.choice[0]",
+        ),
+    ],
+    ids=["one attribute", "an attribute for each value", "events"],
+)
+def test_a_choice_of_a_span_that_is_no_message_takes_no_other_away(span: dict[str, Any], field: str) -> None:
+    user = {"role": "user", "content": "2+2?"}
+    if "events" in span:
+        asked = {"events": [{"name": "gen_ai.user.message", "attributes": user}, *span["events"]]}
+    elif "llm.output_messages.0.message.role" in span["attributes"]:
+        more = {f"llm.input_messages.0.message.{key}": value for key, value in user.items()}
+        asked = {"attributes": {**more, **span["attributes"]}}
+    else:
+        asked = {"attributes": {**span["attributes"], "gen_ai.input.messages": [user]}}
+    first, bad, last = read_traces(io.BytesIO(json.dumps({**span, **asked}).encode()), name="f")
+    assert isinstance(bad, RowError)
+    assert bad.field == field
+    assert bad.reason.startswith("must be a message with `role` and text `content`")
+    assert [trace_of(one).final_answer for one in (first, last)] == ["4", "4"]
+    assert [trace_of(one).meta["otel"]["choice"] for one in (first, last)] == [0, 2]
+
+
 def test_a_trace_of_langfuse_is_its_last_generation() -> None:
     generation, _ = SHAPES["langfuse"]
     early = {**generation, "id": "a", "output": "early", "startTime": "2026-01-01T00:00:00Z"}

@@ -177,4 +177,5 @@ def test_every_format_is_documented_with_a_row_that_works() -> None:
         for item in items:
             trace = item.trace if isinstance(item, ScoredTrace) else item
             assert isinstance(trace, Trace)
-            assert trace.final_answer in ("513", "72", "512")
+            calls = [call.value for call in trace.conversation.calls]
+            assert trace.final_answer in ("513", "72", "512") or calls == [{"a": 27, "b": 19}]

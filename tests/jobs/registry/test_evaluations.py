@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from tests.jobs.registry.makers import DEAD, run_folder
 from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, EvalState
@@ -57,3 +61,48 @@ def test_an_evaluation_whose_folder_is_gone_does_not_stay_under_way(registry: Re
     shutil.rmtree(left.path)
     registry.recover()
     assert registry.evals.list()[0].status is RunStatus.INTERRUPTED
+
+
+LOST = {
+    "gone": (lambda file: file.unlink(), "state.json: the file is missing."),
+    "empty": (lambda file: file.write_bytes(b""), "state.json: is empty."),
+    "of no status": (lambda file: file.write_text('{"status": "x"}'), "state.json: holds a wrong value"),
+}
+
+
+@pytest.mark.parametrize("how", LOST)
+def test_an_evaluation_whose_state_is_lost_is_finished_by_its_summary(
+    registry: Registry, tmp_path: Path, how: str
+) -> None:
+    lose, why = LOST[how]
+    folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED))
+    registry.recover()
+    left = evaluation(folder, EvalState(status=RunStatus.RUNNING, process=DEAD), rows=3, planned=6, exact_match=0.5)
+    os.utime(left.summary_file, (1e9, 1e9))
+    lose(left.state_file)
+    state = left.state()
+    assert state is not None
+    assert (state.done, state.total) == (6, 6)
+    (found,) = registry.evals.list()
+    assert (found.status, found.metrics["exact_match"]) == (RunStatus.SUCCEEDED, 0.5)
+    assert found.message.startswith(why)
+    assert found.ended_at == datetime.fromtimestamp(1e9, UTC)
+    assert (found.created_at == found.ended_at) == (how == "gone"), "the time of the first of both files"
+
+
+@pytest.mark.parametrize("how", LOST)
+def test_an_evaluation_whose_state_and_summary_are_lost_is_to_be_made_again(
+    registry: Registry, tmp_path: Path, how: str
+) -> None:
+    lose, why = LOST[how]
+    folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED))
+    registry.recover()
+    lose(evaluation(folder, EvalState(status=RunStatus.RUNNING, process=DEAD)).state_file)
+    told = [(found.status, found.message) for found in registry.evals.list()]
+    if how == "gone":
+        assert told == [], "it never began"
+        return
+    ((status, message),) = told
+    assert status is RunStatus.BROKEN
+    assert message.startswith(why.rstrip("."))
+    assert message.endswith("Evaluate again.")

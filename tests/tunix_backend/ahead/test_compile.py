@@ -14,7 +14,7 @@ import pytest
 from tests.training.ahead.test_costs import cost, report
 from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.helpers.fake_hub import FakeHub, serve
-from tunixrt_core.errors import ModelError, Stopped
+from tunixrt_core.errors import JobFailed, ModelError, Stopped
 from tunixrt_core.manifest.manifest import RunManifest, manifest_without_data
 from tunixrt_core.training.ahead.costs import STEPS
 from tunixrt_core.training.ahead.slices import find_slice
@@ -60,7 +60,7 @@ def keep(compiler: SliceCompiler, manifest: RunManifest, model: Path) -> None:
 def test_what_was_compiled_is_found_again_whatever_the_run_is_called(compiler: SliceCompiler, model: Path) -> None:
     keep(compiler, of(model), model)
     again = of(model, name="another", checkpoint_every=7)
-    found = compiler.report(again, model, ON, ("train",), progress=lambda *_: None, stop=threading.Event())
+    found = compiler.report(again, ON, ("train",), progress=lambda *_: None, stop=threading.Event())
     assert found.sentence.startswith("On v6e-4: fits")
 
 
@@ -69,22 +69,22 @@ def test_what_changes_a_program_is_compiled_again(
 ) -> None:
     keep(compiler, of(model), model)
     for other in (of(model, batch_size=8), of(model, lora_rank=2), of(model, remat="block")):
-        assert compiler.kept(other, model, ON, ("train",)) is None
-    assert compiler.kept(of(model), model, find_slice("v6e-8"), ("train",)) is None
+        assert compiler.kept(other, ON, ("train",)) is None
+    assert compiler.kept(of(model), find_slice("v6e-8"), ("train",)) is None
     code = SliceCompiler(model.parent / "models", model.parent / "slices", machine_code=True)
-    assert code.kept(of(model), model, ON, ("train",)) is None
+    assert code.kept(of(model), ON, ("train",)) is None
     (model / "config.json").write_text(json.dumps(CONFIG | {"num_hidden_layers": 3}))
-    assert compiler.kept(of(model), model, ON, ("train",)) is None
+    assert compiler.kept(of(model), ON, ("train",)) is None
     (model / "config.json").write_text(json.dumps(CONFIG))
-    assert compiler.kept(of(model), model, ON, ("train",)) is not None
+    assert compiler.kept(of(model), ON, ("train",)) is not None
     monkeypatch.setattr(compiling, "versions", lambda: {"libtpu": "9"})
-    assert compiler.kept(of(model), model, ON, ("train",)) is None
+    assert compiler.kept(of(model), ON, ("train",)) is None
 
 
 def test_a_broken_report_is_none(compiler: SliceCompiler, model: Path) -> None:
     keep(compiler, of(model), model)
     compiler._file(of(model), model, ON, ("train",)).write_text('{"slice": "v6e-4"')
-    assert compiler.kept(of(model), model, ON, ("train",)) is None
+    assert compiler.kept(of(model), ON, ("train",)) is None
 
 
 def test_the_process_ends_where_it_is_stopped(
@@ -98,10 +98,24 @@ def test_the_process_ends_where_it_is_stopped(
     stop.set()
     began = time.monotonic()
     with pytest.raises(Stopped, match="Nothing was kept"):
-        compiler.report(of(model), model, ON, ("train",), progress=lambda *_: None, stop=stop)
+        compiler.report(of(model), ON, ("train",), progress=lambda *_: None, stop=stop)
     assert time.monotonic() - began < 10
     assert resident_bytes(started[0].pid) is None
     assert not list((model.parent / "slices").glob("*.json"))
+
+
+def test_the_last_words_of_a_process_that_dies_are_in_the_error(
+    compiler: SliceCompiler, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says = "sys.stderr.write('a line\\n' * 9999 + 'libtpu: no room\\n')"
+    (model / "sitecustomize.py").write_text(f"import os, sys\n{says}\nsys.stderr.flush()\nos.kill(os.getpid(), 9)\n")
+    monkeypatch.setenv("PYTHONPATH", f"{model}:{Path.cwd()}")
+    monkeypatch.setattr(compiling, "require_compiler", lambda: None)
+    with pytest.raises(
+        JobFailed, match=r"ended by SIGKILL, as where the memory .* last words: libtpu: no room"
+    ) as error:
+        compiler.report(of(model), ON, ("train",), progress=lambda *_: None, stop=threading.Event())
+    assert error.value.details["output"].count("\n") <= compiling._LAST_LINES
 
 
 def test_a_mesh_that_the_slice_does_not_have_is_refused_in_a_sentence(tmp_path: Path, model: Path) -> None:
@@ -126,6 +140,11 @@ def test_of_a_model_on_the_hub_the_config_alone_is_fetched(
         assert sum("GET config.json" in request for request in hub.requests) == 1
         assert not any("safetensors" in request for request in hub.requests)
         assert sorted(file.name for file in found.iterdir()) == ["config.json"]
+        keep(compiler, manifest_without_data("org/name", {}), found)
+        asked = len(hub.requests)
+        assert compiler.kept(manifest_without_data("org/name", {}), ON, ("train",)) is not None
+        assert compiler.kept(manifest_without_data("org/third", {}), ON, ("train",)) is None
+        assert len(hub.requests) == asked, "a page looks for a report at every rerun"
         with pytest.raises(ModelError, match="The hub has no model org/other"):
             compiler.model(manifest_without_data("org/other", {}))
 

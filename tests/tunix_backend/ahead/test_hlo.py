@@ -254,3 +254,44 @@ def test_a_kernel_counts_by_its_name_and_shapes() -> None:
     assert products("splash_mha_dkv_segmented_no_residuals", key, key) == 4
     assert products("splash_mha_dkv_segmented_no_residuals", Array("bf16", (4, 2, 16, 2048, 128)), key, key) == 5
     assert products("another", query) is None
+
+
+CALLED = """\
+HloModule jit_step, is_scheduled=true
+
+%update (big: f32[64,8,128], part: f32[1,8,128]) -> (f32[64,8,128], f32[1,8,128]) {
+  %big = f32[64,8,128]{2,1,0:T(8,128)} parameter(0)
+  %part = f32[1,8,128]{2,1,0:T(8,128)} parameter(1)
+  %zero = s32[]{:T(128)S(6)} constant(0)
+  %half = f32[32,8,128]{2,1,0:T(8,128)} slice(%big), slice={[0:32], [0:8], [0:128]}
+  %sum = f32[1,8,128]{2,1,0:T(8,128)} fusion(%half, %part), kind=kLoop, calls=%add
+  %u = f32[64,8,128]{2,1,0:T(8,128)} dynamic-update-slice(%big, %sum, %zero, %zero, %zero)
+  ROOT %both = (f32[64,8,128]{2,1,0:T(8,128)}, f32[1,8,128]{2,1,0:T(8,128)}) tuple(%u, %sum)
+}
+
+%add (half.1: f32[32,8,128], part.1: f32[1,8,128]) -> f32[1,8,128] {
+  %half.1 = f32[32,8,128]{2,1,0:T(8,128)} parameter(0)
+  %part.1 = f32[1,8,128]{2,1,0:T(8,128)} parameter(1)
+  ROOT %n = f32[1,8,128]{2,1,0:T(8,128)} negate(%part.1)
+}
+
+ENTRY %main (p: f32[64,8,128], q: f32[1,8,128]) -> f32[1,8,128] {
+  %p = f32[64,8,128]{2,1,0:T(8,128)} parameter(0)
+  %q = f32[1,8,128]{2,1,0:T(8,128)} parameter(1)
+  %big.2 = f32[64,8,128]{2,1,0:T(8,128)} copy(%p)
+  %c = (f32[64,8,128]{2,1,0:T(8,128)}, f32[1,8,128]{2,1,0:T(8,128)}) call(%big.2, %q), to_apply=%update
+  %new = f32[64,8,128]{2,1,0:T(8,128)} get-tuple-element(%c), index=0
+  %last = f32[1,8,128]{2,1,0:T(8,128)} get-tuple-element(%c), index=1
+  ROOT %r = f32[1,8,128]{2,1,0:T(8,128)} fusion(%new, %last), kind=kLoop, calls=%add
+}
+"""
+
+
+def test_a_call_takes_the_memory_of_what_it_calls_and_hands_back_what_it_updates() -> None:
+    part = 8 * 128 * 4
+    # alive within the call: the copy, half of it, and the part that is returned; the update is in the copy's place
+    assert peak_bytes(parse(CALLED)) == (64 + 32 + 1) * part
+    without_call = CALLED.replace("slice={[0:32], [0:8], [0:128]}", "slice={[0:1], [0:8], [0:128]}").replace(
+        "f32[32,8,128]", "f32[1,8,128]"
+    )
+    assert peak_bytes(parse(without_call)) == (64 + 1 + 1) * part

@@ -18,6 +18,7 @@ _MAX_PLANS = 1_000
 # formats that say of every key what it is, so that nothing is to be found out
 _EXACT = frozenset(
     {"trace", "tunix_sft", "atif", "prm800k", "mapping", "inspect", "otel", "langfuse", "verifiers", "harmony"}
+    | {"chatgpt", "oasst", "ultrafeedback", "nectar", "toolace", "bfcl"}
 )
 # formats that find their reference themselves
 _OWN_REFERENCE = frozenset({"gsm8k", "grpo", "question_answer", "s1k", "openthoughts", "openmathreasoning"})

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.columns.names import CHOICES, LETTERED_CHOICES, plain
 
-_LETTERED = re.compile(r"\s*\(?([A-Za-z])\s*[).:]\s*")  # `A) 21`, `(a) 21`, `a . 21`
+_LETTERED = re.compile(r"\(?([A-Za-z])\s*+[).:]\s*")  # `A) 21`, `(a) 21`, `a . 21`
 _TEXTS = ("text", "texts", "choice", "content", "value", "option")
 _LABELS = ("label", "labels", "key", "id")
 
@@ -86,9 +86,9 @@ def choices_of(row: Mapping[str, Any], columns: Sequence[str]) -> Choices | None
         texts = _listed(value)
     if not texts or len(texts) < 2 or len(texts) > len(ascii_uppercase):
         return None
-    if all((found := _LETTERED.match(text)) and found[1].upper() == letter for letter, text in texts):
+    if all((found := _LETTERED.match(text.lstrip())) and found[1].upper() == letter for letter, text in texts):
         written = "\n".join(text for _, text in texts)  # as the file writes them: the letters are there
-        bare = tuple(_LETTERED.sub("", text, count=1) for _, text in texts)
+        bare = tuple(_LETTERED.sub("", text.lstrip(), count=1) for _, text in texts)
     else:
         written = "\n".join(f"{letter}. {text}" for letter, text in texts)
         bare = tuple(text for _, text in texts)

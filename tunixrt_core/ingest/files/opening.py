@@ -16,6 +16,7 @@ from tunixrt_core.ingest.files.containers.excel_file import is_excel, read_excel
 from tunixrt_core.ingest.files.containers.json_lines import JsonLines
 from tunixrt_core.ingest.files.containers.wrapped import begins_with_rows
 from tunixrt_core.ingest.files.lines import Source, Spill
+from tunixrt_core.ingest.files.packed import FAULTS
 from tunixrt_core.ingest.files.rejects import Container, Rejects
 from tunixrt_core.ingest.files.rows import RawRow
 from tunixrt_core.util.files.disks import require_answer
@@ -29,6 +30,7 @@ _NOT_ONE_FILE = {
     "zip": "is a zip file. Unpack it and name one file of it.",
 }
 
+_MOST_OF_A_KIND = 256  # bytes
 # the first file of an OpenDocument says what it is
 _OFFICE = {
     b"application/vnd.oasis.opendocument.spreadsheet": "is an OpenDocument spreadsheet (.ods). Save it as .xlsx or CSV "
@@ -79,14 +81,22 @@ def zip_of(opened: Source) -> zipfile.ZipFile | None:
         return None
     try:
         archive = zipfile.ZipFile(opened.seekable())
-        kind = _OFFICE.get(archive.read("mimetype").strip()) if "mimetype" in archive.namelist()[:1] else None
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
+        kind = _OFFICE.get(_mimetype(archive))
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, *FAULTS) as error:
         raise UnreadableFile(
             f"{opened.name} is a zip file that is damaged or breaks off ({error}). Copy or download it again."
         ) from None
     if kind is not None:
         raise UnreadableFile(f"{opened.name} {kind}")
     return archive
+
+
+def _mimetype(archive: zipfile.ZipFile) -> bytes:
+    """What the first file says that the archive is, if it is called so; no more of it than a kind takes is unpacked."""
+    if archive.namelist()[:1] != ["mimetype"]:
+        return b""
+    with archive.open("mimetype") as file:
+        return file.read(_MOST_OF_A_KIND).strip()
 
 
 def size_of(source: Path | BinaryIO | Sequence[Path]) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from tunixrt_core.errors import InvalidTrace
@@ -31,21 +32,22 @@ _ANSWERS = frozenset({"completion", "chosen", "response", "answer", "output", "f
 
 
 def matches(row: Mapping[str, Any]) -> bool:
-    return _ANSWERS.isdisjoint(row) and _column(row) is not None
+    return _ANSWERS.isdisjoint(row) and _chat(row) is not None
 
 
 def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
-    found = {_column(row) or "text": _FIELDS, "source": "source", "model": "model"} | tool_columns(row)
+    chat = _chat(row)
+    found = {chat[0] if chat else "text": _FIELDS, "source": "source", "model": "model"} | tool_columns(row)
     return found | ({"system": "system, tools"} if isinstance(row.get("system"), str) else {})
 
 
 def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     """The turns between the marks. The dates that Llama's template writes by itself are kept in `meta`."""
-    column = _column(row)
-    if column is None:
+    if (chat := _chat(row)) is None:
         raise InvalidTrace("text", "holds no marks of turns that are known. Name another format")
-    found = marked_text(row[column], column)
-    assert found is not None, "the column was found by its marks"
+    column, found = chat
+    if isinstance(found, InvalidTrace):
+        raise found
     beside = {"role": "system", "content": row["system"]} if _is_glaive_system(row, found) else None
     messages = [beside, *found.messages] if beside else found.messages
     tools: list[Any] = []
@@ -63,15 +65,20 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     return [chat_trace(exchange, options, meta=meta, names=names, source=source, model=row.get("model"))]
 
 
-def _column(row: Mapping[str, Any]) -> str | None:
+def _chat(row: Mapping[str, Any]) -> tuple[str, Marked | InvalidTrace] | None:
+    """The column with marks, and its messages or what is wrong with them; None where no column has any."""
     for name in _COLUMNS:
-        if isinstance(text := row.get(name), str):
-            try:
-                if marked_text(text, name) is not None:
-                    return name
-            except InvalidTrace:
-                return name  # reading it says what is wrong
+        if isinstance(text := row.get(name), str) and (found := _marked(text, name)) is not None:
+            return name, found
     return None
+
+
+@lru_cache(maxsize=len(_COLUMNS))  # the columns of a row are listed before it is read
+def _marked(text: str, name: str) -> Marked | InvalidTrace | None:
+    try:
+        return marked_text(text, name)
+    except InvalidTrace as fault:
+        return fault
 
 
 def _is_glaive_system(row: Mapping[str, Any], found: Marked) -> bool:

@@ -17,13 +17,14 @@ NAME = "gsm8k"
 QUESTION = "question"  # type of a step that asks the next question, in the socratic form
 
 _CALCULATOR = re.compile(r"<<([^<>\n]*)>>")
-_ASKS = re.compile(r"[ \t]*\*\*[ \t]*")
+_ASKS = "**"  # between a question and its step, in the socratic form
+_HASHES = re.compile(r"^[^\S\n]*####", re.MULTILINE)
 _FIELDS = {"question": "prompt", "answer": "steps, final_answer, reference_answer", "source": "source"}
 _NAMES = {"prompt": "question", "steps": "answer", "final_answer": "answer", "reference_answer": "answer"}
 
 
 def matches(row: Mapping[str, Any]) -> bool:
-    return "question" in row and isinstance(row.get("answer"), str) and bool(re.search(r"(?m)^\s*####", row["answer"]))
+    return "question" in row and isinstance(row.get("answer"), str) and bool(_HASHES.search(row["answer"]))
 
 
 def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
@@ -43,7 +44,7 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
         )
     result = stripped(answer, end + 4, len(answer))
     lines = list(_lines(answer, end))
-    socratic = bool(lines) and all(_ASKS.search(answer, *line) for line in lines)
+    socratic = bool(lines) and all(answer.find(_ASKS, *line) >= 0 for line in lines)
     spans = [span for line in lines for span in _halves(answer, line)] if socratic else lines
     steps, marks = _without_marks([answer[slice(*span)] for span in spans], socratic)
     line = answer.rfind("\n", 0, end) + 1
@@ -78,9 +79,8 @@ def _lines(answer: str, end: int) -> Iterator[Span]:
 
 
 def _halves(answer: str, line: Span) -> list[Span]:
-    found = _ASKS.search(answer, *line)
-    assert found is not None, "every line was seen to hold it"
-    asked, told = Span(line.start, found.start()), Span(found.end(), line.end)
+    mark = answer.index(_ASKS, *line)
+    asked, told = stripped(answer, line.start, mark), stripped(answer, mark + len(_ASKS), line.end)
     return [span for span in (asked, told) if span.start < span.end]
 
 

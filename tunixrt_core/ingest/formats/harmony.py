@@ -20,7 +20,7 @@ NAME = "harmony"
 _FIELDS = "system, messages, prompt, turns, steps, final_answer"
 _COLUMNS = ("text", "conversation", "prompt")
 _MESSAGE = re.compile(
-    r"<\|start\|>(?P<head>[^\n]*?)<\|message\|>(?P<text>.*?)(?:<\|end\|>|<\|return\|>|<\|call\|>|(?=<\|start\|>)|\Z)",
+    r"<\|start\|>(?P<head>(?:[^\n<]|<(?!\|(?:start|message)\|>))*+)<\|message\|>(?P<text>.*?)(?:<\|end\|>|<\|return\|>|<\|call\|>|(?=<\|start\|>)|\Z)",
     re.DOTALL,
 )
 _CHANNEL = re.compile(r"<\|channel\|>(\w+)")

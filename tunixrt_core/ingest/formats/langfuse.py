@@ -7,8 +7,9 @@ from typing import Any
 
 from tunixrt_core.ingest.formats.chats import SYSTEM_COLUMNS, chat_trace, system_of, with_tools
 from tunixrt_core.ingest.formats.fields import Item, Options, rest, scored, source_of
-from tunixrt_core.ingest.formats.logged import answers, asked_turns, is_chat, request_rest, value_of
+from tunixrt_core.ingest.formats.logged import answers, asked_turns, is_chat, items_of, request_rest, value_of
 from tunixrt_core.ingest.reasoning.exchange import exchange_of
+from tunixrt_core.ingest.reasoning.turn import Turn
 from tunixrt_core.traces.scores import GivenScore
 
 NAME = "langfuse"
@@ -51,8 +52,8 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     system, _ = system_of(around, turns, ("instructions", *SYSTEM_COLUMNS))
     used = ("input", "output", "scores", "source", "observations", "trace")
     found = answers(value_of(told.get("output")), "output")
-    items: list[Item] = []
-    for i, answer in enumerate(found):
+
+    def make(i: int, answer: list[Turn]) -> Item:
         talk, tools = with_tools(exchange_of([*turns, *answer], "input", system), around)
         left = rest(request_rest(asked), tools)
         kept = rest(row, used if told is row else (*used, *_MODELS)) | ({"input": left} if left else {})
@@ -70,8 +71,9 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
             source=source_of(row, options),
             model=next((told[name] for name in _MODELS if isinstance(told.get(name), str) and told[name]), None),
         )
-        items.append(scored(trace, _scores(row.get("scores") or whole.get("scores"))))
-    return items
+        return scored(trace, _scores(row.get("scores") or whole.get("scores")))
+
+    return items_of(found, make)
 
 
 def _ordered(observed: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:

@@ -6,11 +6,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.formats.chats import chat_trace, system_of, with_tools
 from tunixrt_core.ingest.formats.fields import Item, Options, rest, source_of
-from tunixrt_core.ingest.formats.logged import answers, asked_turns, is_chat, request_rest, response_rest, value_of
+from tunixrt_core.ingest.formats.logged import (
+    answers,
+    asked_turns,
+    is_chat,
+    items_of,
+    request_rest,
+    response_rest,
+    value_of,
+)
 from tunixrt_core.ingest.reasoning.exchange import exchange_of
+from tunixrt_core.ingest.reasoning.turn import Turn
 
 NAME = "llm_calls"
 
@@ -29,11 +37,15 @@ _FIELDS = {"source": "source", "model": "model"}
 
 
 class _Pair(NamedTuple):
-    """Where a request and its response are. `around` is the object of the row that holds them, if one does."""
+    """Where a request and its response are, and what these hold. `around` is the object of the row that holds them, if
+    one does.
+    """
 
     asked: str
     said: str
-    around: str = ""
+    around: str
+    request: Any
+    response: Any
 
     def held(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
         return row[self.around] if self.around else row
@@ -60,7 +72,7 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     if (pair := _pair(row)) is None:
         return []
     held = pair.held(row)
-    asked, said = _body(value_of(held[pair.asked])), _body(value_of(held[pair.said]))
+    asked, said = pair.request, pair.response
     turns = asked_turns(asked, pair.name(pair.asked))
     told = request_rest(asked)
     around = {**rest(held, (pair.asked, pair.said)), **told}
@@ -69,22 +81,20 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     model = next((name for name in models if isinstance(name, str) and name.strip()), None)
     found = answers(said, pair.name(pair.said))
     place = pair.name(pair.asked)
-    items: list[Item] = []
-    for i, answer in enumerate(found):
-        try:
-            exchange, tools = with_tools(exchange_of([*turns, *answer], place, system), around)
-            trace = chat_trace(
-                exchange,
-                options,
-                meta={"llm_calls": _kept(row, pair, rest(told, (*tools, "model")), response_rest(said))},
-                names={"prompt": place, "system": place, "steps": exchange.answer.field},
-                source=source_of(row, options),
-                model=model,
-            )
-            items.append(trace if len(found) == 1 else replace(trace, meta={**trace.meta, "choice": i}))
-        except InvalidTrace as fault:
-            items.append(fault)
-    return items
+
+    def make(i: int, answer: list[Turn]) -> Item:
+        exchange, tools = with_tools(exchange_of([*turns, *answer], place, system), around)
+        trace = chat_trace(
+            exchange,
+            options,
+            meta={"llm_calls": _kept(row, pair, rest(told, (*tools, "model")), response_rest(said))},
+            names={"prompt": place, "system": place, "steps": exchange.answer.field},
+            source=source_of(row, options),
+            model=model,
+        )
+        return trace if len(found) == 1 else replace(trace, meta={**trace.meta, "choice": i})
+
+    return items_of(found, make)
 
 
 def _kept(row: Mapping[str, Any], pair: _Pair, asked: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,15 +112,11 @@ def _pair(row: Mapping[str, Any]) -> _Pair | None:
         if not isinstance(held, Mapping):
             continue
         for asked, said in _PAIRS:
-            if asked in held and said in held and _is_call(held[asked], held[said]):
-                return _Pair(asked, said, around)
+            if asked in held and said in held:
+                request, response = _body(value_of(held[asked])), _body(value_of(held[said]))
+                if is_chat(request, response) and isinstance(response, str | Mapping | list):
+                    return _Pair(asked, said, around, request, response)
     return None
-
-
-def _is_call(asked: Any, said: Any) -> bool:
-    """Whether these are messages and what an API answers to them."""
-    asked, said = _body(value_of(asked)), _body(value_of(said))
-    return is_chat(asked, said) and isinstance(said, str | Mapping | list)
 
 
 def _body(value: Any) -> Any:

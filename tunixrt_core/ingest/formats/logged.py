@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from tunixrt_core.errors import InvalidTrace
+from tunixrt_core.ingest.formats.fields import Item
 from tunixrt_core.ingest.reasoning.turn import Turn, role_of
-from tunixrt_core.ingest.reasoning.turns import joined, read_turns
+from tunixrt_core.ingest.reasoning.turns import joined, read_message, read_turns
 from tunixrt_core.util.kinds import kind_of
 
 _ASKED = ("messages", "input", "contents")  # keys of a request with the messages
 _SAID = ("choices", "generations", "candidates", "output")  # keys of a response with its answers
 _OF_ANSWER = ("message", "content")
+
+# the turns of one answer of a response, or what is wrong with it
+Answer = list[Turn] | InvalidTrace
 
 
 def value_of(value: Any) -> Any:
@@ -62,11 +66,11 @@ def response_rest(value: Any) -> dict[str, Any]:
     return left | ({key: more} if any(more) and key != "output" else {})
 
 
-def answers(value: Any, field: str) -> list[list[Turn]]:
+def answers(value: Any, field: str) -> list[Answer]:
     """The turns of each answer of a response; more than one where several were requested.
 
-    An answer may be text, a message, its parts, messages that follow one another, or inside an object of an API.
-    Raises InvalidTrace.
+    An answer may be text, a message, its parts, messages that follow one another, or inside an object of an API. A
+    choice that is none of these is a fault, which takes no other choice away. Raises InvalidTrace.
     """
     if isinstance(value, str):
         return [[Turn("assistant", value, {}, {"role": "assistant", "content": value}, field)]]
@@ -78,7 +82,7 @@ def answers(value: Any, field: str) -> list[list[Turn]]:
                 found = _flat(held)
                 if key == "output":  # the items of OpenAI's responses
                     return [read_turns(found, f"{field}.output")]
-                return [_answer(each, f"{field}.{key}[{i}]") for i, each in enumerate(found)]
+                return [or_fault(_answer, each, f"{field}.{key}[{i}]") for i, each in enumerate(found)]
         return [_answer(value, field)]
     if isinstance(value, list) and value:
         if not any(map(role_of, value)):  # the parts of one message
@@ -87,11 +91,32 @@ def answers(value: Any, field: str) -> list[list[Turn]]:
     raise InvalidTrace(field, f"must be text or a message, not {kind_of(value)}. Leave the row out")
 
 
+def or_fault(read: Callable[[Any, str], Sequence[Turn]], value: Any, field: str) -> Answer:
+    """What `read` finds in one of several choices, or its fault in place of it."""
+    try:
+        return list(read(value, field))
+    except InvalidTrace as fault:
+        return fault
+
+
+def items_of(found: Sequence[Answer], make: Callable[[int, list[Turn]], Item]) -> list[Item]:
+    """What `make` makes of each answer and its number. A fault stands for the one answer that gives no trace."""
+    items: list[Item] = []
+    for i, answer in enumerate(found):
+        try:
+            items.append(answer if isinstance(answer, InvalidTrace) else make(i, answer))
+        except InvalidTrace as fault:
+            items.append(fault)
+    return items
+
+
 def _answer(value: Any, field: str) -> list[Turn]:
-    """One choice of a response: a message, or an object with one."""
+    """One choice of a response: a message, or an object with one. Raises InvalidTrace."""
+    if not isinstance(value, Mapping):
+        raise InvalidTrace(field, f"must be a message, not {kind_of(value)}. Write the choice as an object")
     inner = next((value[key] for key in _OF_ANSWER if isinstance(value.get(key), Mapping)), value)
     message = inner if role_of(inner) else {"role": "assistant", **inner}
-    return [turn._replace(field=field) for turn in read_turns([message], field)]
+    return [turn._replace(field=field) for turn in read_message(message, field)]
 
 
 def _messages(value: Any) -> tuple[Sequence[Any], str]:
@@ -123,20 +148,29 @@ def ordered(message: Any) -> Any:
     return {**message, "parts": told}
 
 
-def choices(messages: list[list[Turn]]) -> list[list[Turn]]:
+def choices(messages: Sequence[Answer]) -> list[Answer]:
     """The answers of an output, whose messages are one each. One that is reasoning alone belongs to the next."""
-    made: list[list[Turn]] = []
-    is_open = False
+    made: list[Answer] = []
+    waiting: list[Turn] | None = None  # the last answer, while it is reasoning alone
     for turns in messages:
-        if made and is_open:
-            made[-1] = joined([*made[-1], *turns], lambda turn: True)
-        else:
+        if isinstance(turns, InvalidTrace):
             made.append(turns)
-        is_open = all(turn.role == "assistant" and not turn.text.strip() and not turn.calls for turn in made[-1])
+            waiting = None
+            continue
+        if waiting is None:
+            last = turns
+            made.append(last)
+        else:
+            last = made[-1] = joined([*waiting, *turns], lambda turn: True)
+        waiting = last if all(map(_is_reasoning_turn, last)) else None
     return made
 
 
-def with_reasoning(said: list[list[Turn]], response: Any) -> list[list[Turn]]:
+def _is_reasoning_turn(turn: Turn) -> bool:
+    return turn.role == "assistant" and not turn.text.strip() and not turn.calls
+
+
+def with_reasoning(said: list[Answer], response: Any) -> list[Answer]:
     """The answers of a span, with the reasoning that the response of the API has beside the same texts."""
     try:
         told = answers(response, "") if isinstance(response, Mapping) else []
@@ -147,7 +181,9 @@ def with_reasoning(said: list[list[Turn]], response: Any) -> list[list[Turn]]:
     return [_with_reasoning(one, other) for one, other in zip(said, told, strict=True)]
 
 
-def _with_reasoning(said: list[Turn], told: list[Turn]) -> list[Turn]:
+def _with_reasoning(said: Answer, told: Answer) -> Answer:
+    if isinstance(said, InvalidTrace) or isinstance(told, InvalidTrace):
+        return said
     is_same = [turn.text for turn in said] == [turn.text for turn in told] and not any(turn.reasoning for turn in said)
     return [a._replace(reasoning=b.reasoning) for a, b in zip(said, told, strict=True)] if is_same else said
 

@@ -21,9 +21,11 @@ _ENDS = re.compile(r"(?:\s|</s>|<eos>|<\|endoftext\|>|<\|end_of_text\|>|<ï½œendâ
 _HASHES = {"human": "user", "user": "user", "instruction": "user", "input": "input", "system": "system"}
 _OTHERS = {"model": "assistant", "ipython": "tool", "function response": "tool"}
 _DATES = re.compile(r"(?:Environment: ipython\n)?Cutting Knowledge Date: [^\n]*\nToday Date: [^\n]*\n\n")
-_INST = re.compile(r"\s*(?:<s>)?\s*\[INST\](?P<asked>.*?)\[/INST\](?P<said>.*?)(?=(?:<s>)?\s*\[INST\]|\Z)", re.DOTALL)
+_INST = re.compile(r"\s*+(?:<s>\s*+)?\[INST\]")
+_INST_END = "[/INST]"
 _SYS = re.compile(r"\s*<<SYS>>\n?(.*?)\n?<</SYS>>\s*", re.DOTALL)
-_FUNCTION_CALL = re.compile(r"<functioncall>\s*(\{.*\})\s*\Z", re.DOTALL)
+_FUNCTION_CALL = re.compile(r"<functioncall>\s*+(?=\{)")
+_LINE_ENDS = r"(?<!\s)[^\S\n]*+\n\s*+"  # white space with a line end, read once, from where it begins
 _QUOTED_CALL = re.compile(r"""\{\s*"name":\s*"([^"]+)",\s*"arguments":\s*'(.*)'\s*\}\Z""", re.DOTALL)
 
 
@@ -54,13 +56,13 @@ _DIALECTS = (
     _Dialect("phi", r"<\|(system|user|assistant)\|>\n?", r"(?:<\|end\|>|</s>|<\|endoftext\|>)\n?", str.strip),
     _Dialect(
         "hashes",
-        r"(?:\A|\n\s*|(?<=\S))###\s?(Human|User|Assistant|System|Instruction|Input|Response):",
+        rf"(?:\A|{_LINE_ENDS}|(?<=\S))###\s?(Human|User|Assistant|System|Instruction|Input|Response):",
         r"\Z",
         str.strip,
         preamble=True,
     ),
     _Dialect(
-        GLAIVE, r"(?:\A|\n\s*)(SYSTEM|USER|ASSISTANT|FUNCTION RESPONSE):", r"<\|endoftext\|>", str.strip
+        GLAIVE, rf"(?:\A|{_LINE_ENDS})(SYSTEM|USER|ASSISTANT|FUNCTION RESPONSE):", r"<\|endoftext\|>", str.strip
     ),
 )  # fmt: skip
 _OPENERS = {one.name: re.compile(one.opener) for one in _DIALECTS}
@@ -178,14 +180,16 @@ def _with_inputs(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _with_call(text: str) -> dict[str, Any]:
     """A turn of the assistant, with its call as Glaive writes it: arguments in single quotes are kept as they are."""
-    found = _FUNCTION_CALL.search(text)
+    written = text.rstrip()
+    found = _FUNCTION_CALL.search(written) if written.endswith("}") else None
     if found is None:
         return {"role": "assistant", "content": text}
-    if quoted := _QUOTED_CALL.match(found[1]):
+    told = written[found.end() :]
+    if quoted := _QUOTED_CALL.match(told):
         call: dict[str, Any] = {"name": quoted[1], "arguments": quoted[2]}
     else:
         try:
-            call = json.loads(found[1])
+            call = json.loads(told)
         except ValueError:
             return {"role": "assistant", "content": text}
     return {"role": "assistant", "content": text[: found.start()].strip(), "tool_calls": [call]}
@@ -204,11 +208,13 @@ def _of_inst(text: str) -> Marked | None:
     """The turns of Llama 2 and Mistral. One space beside a mark belongs to it."""
     messages: list[dict[str, Any]] = []
     at = 0
-    for turn in _INST.finditer(text):
-        if turn.start() != at:
+    while begins := _INST.match(text, at):
+        ends = text.find(_INST_END, begins.end())
+        if ends < 0:
             return None
-        at = turn.end()
-        asked, said = turn["asked"], _without_end(turn["said"])
+        asked, answered = text[begins.end() : ends], ends + len(_INST_END)
+        at = _before_inst(text, answered)
+        said = _without_end(text[answered:at])
         if not messages and (system := _SYS.match(asked)):
             messages.append({"role": "system", "content": system[1]})
             asked = asked[system.end() :]
@@ -218,6 +224,15 @@ def _of_inst(text: str) -> Marked | None:
     if at != len(text) or not messages or messages[-1]["role"] != "assistant":
         return None
     return Marked(messages, "inst")
+
+
+def _before_inst(text: str, start: int) -> int:
+    """Where the turns go on behind `start`: before the white space and the mark of the next one, or at the end."""
+    following = text.find("[INST]", start)
+    if following < 0:
+        return len(text)
+    before = start + len(text[start:following].rstrip())
+    return before - len("<s>") if text.endswith("<s>", start, before) else before
 
 
 def _without_end(text: str) -> str:

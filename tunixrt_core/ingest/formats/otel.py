@@ -6,16 +6,26 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.formats.chats import chat_trace, with_tools
 from tunixrt_core.ingest.formats.fields import Item, Options, flag, rest, scored, source_of
-from tunixrt_core.ingest.formats.logged import answers, asked_turns, choices, is_chat, ordered, value_of, with_reasoning
+from tunixrt_core.ingest.formats.logged import (
+    Answer,
+    answers,
+    asked_turns,
+    choices,
+    is_chat,
+    items_of,
+    or_fault,
+    ordered,
+    value_of,
+    with_reasoning,
+)
+from tunixrt_core.ingest.formats.span_values import deep, flat, json_of, nested, pairs_of
 from tunixrt_core.ingest.reasoning.exchange import exchange_of
 from tunixrt_core.ingest.reasoning.parts import message_text
 from tunixrt_core.ingest.reasoning.turn import Turn
-from tunixrt_core.ingest.reasoning.turns import read_turns
+from tunixrt_core.ingest.reasoning.turns import read_message, read_turns
 from tunixrt_core.traces.scores import GivenScore
 
 NAME = "otel"
@@ -37,7 +47,6 @@ _VALUES = (
     ("mlflow.spanInputs", "mlflow.spanOutputs"),
 )
 _MESSAGE = re.compile(r"(.*?\[\d+\]).*")
-_OTLP = frozenset(f"{kind}Value" for kind in ("string", "bool", "int", "double", "bytes", "array", "kvlist"))
 _CHOICE = "gen_ai.choice"
 _RESPONSE = "output.value"  # of OpenInference, whose messages leave out the reasoning
 _EVENT_NAMES = ("name", "event_name", "eventName")
@@ -69,12 +78,12 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
     for event in _events(row):
         told |= {key: value for key, value in event[1].items() if key in (_INPUT, _OUTPUT, _SYSTEM, _TOOLS)}
     asked, said, used = _messages(told, row)
-    if not any(turn.role == "assistant" for turn in (*asked, *(turn for answer in said for turn in answer))):
+    if not any(map(_is_answer, [asked, *said])):
         return []
     tools = _tools(told)
     model = next((name for name in _MODELS if isinstance(told.get(name), str) and told[name]), "")
-    items: list[Item] = []
-    for i, answer in enumerate(said or [[]]):
+
+    def make(i: int, answer: list[Turn]) -> Item:
         found, told_tools = with_tools(exchange_of([*asked, *answer], _INPUT), {"tools": tools})
         left = rest(held, used | {model, *(_tool_names(told) if told_tools else ())})
         span = rest(row, ("attributes", *held)) if held is not row else {}
@@ -88,8 +97,14 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
             source=source_of(row, options),
             model=told.get(model),
         )
-        items.append(scored(trace, _scores(row)))
-    return items
+        return scored(trace, _scores(row))
+
+    return items_of(said or [[]], make)
+
+
+def _is_answer(found: Answer) -> bool:
+    """Whether a model said it, or what it said cannot be read."""
+    return isinstance(found, InvalidTrace) or any(turn.role == "assistant" for turn in found)
 
 
 # --- attributes ------------------------------------------------------------------------------------------------------
@@ -99,84 +114,60 @@ def _attributes(row: Mapping[str, Any]) -> dict[str, Any]:
     """Name -> value, from OTLP's pairs, an object, or columns."""
     held = row.get("attributes")
     if isinstance(held, list):
-        return _pairs(held)
+        return pairs_of(held)
     if isinstance(held, dict):
-        return dict(_flat(held))
+        return dict(flat(held, _OWN, (_INPUT, _OUTPUT)))
     return {key: value for key, value in row.items() if key.startswith(_OWN)}
-
-
-def _pairs(pairs: Sequence[Any]) -> dict[str, Any]:
-    return {str(pair.get("key")): _value(pair.get("value")) for pair in pairs if isinstance(pair, dict)}
-
-
-def _value(value: Any) -> Any:
-    """A value of OTLP in JSON: `{"stringValue": ...}` and so on."""
-    if not isinstance(value, dict) or len(value) != 1 or value.keys().isdisjoint(_OTLP):
-        return value
-    ((kind, held),) = value.items()
-    inner = held.get("values") if isinstance(held, dict) else None
-    if kind == "arrayValue":
-        return [_value(item) for item in inner or []]
-    if kind == "kvlistValue":
-        return _pairs(inner or [])
-    if kind == "intValue" and isinstance(held, str) and held.lstrip("-").isdecimal():
-        return int(held)
-    return held
-
-
-def _flat(held: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Objects inside of objects as names with dots, down to what is no object."""
-    for key, value in held.items():
-        name = f"{before}{key}"
-        if isinstance(value, dict) and name not in (_INPUT, _OUTPUT) and (name + ".").startswith(_OWN):
-            yield from _flat(value, f"{name}.")
-        else:
-            yield name, value
-
-
-def _json(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return value
 
 
 # --- messages --------------------------------------------------------------------------------------------------------
 
 
-def _messages(told: Mapping[str, Any], row: Mapping[str, Any]) -> tuple[list[Turn], list[list[Turn]], set[str]]:
-    """The turns of a span's input, those of each answer, and the attributes that they came from."""
+def _messages(told: Mapping[str, Any], row: Mapping[str, Any]) -> tuple[list[Turn], list[Answer], set[str]]:
+    """The turns of a span's input, each answer, and the attributes that they came from."""
     if told.get(_INPUT) is not None or told.get(_OUTPUT) is not None:
-        asked = _system(told.get(_SYSTEM)) + [turn for message in _read(told.get(_INPUT), _INPUT) for turn in message]
-        return asked, choices(_read(told.get(_OUTPUT), _OUTPUT)), {_INPUT, _OUTPUT, _SYSTEM}
+        asked = _system(told.get(_SYSTEM)) + _turns(_read(told.get(_INPUT), _INPUT))
+        return asked, choices(_each(told.get(_OUTPUT), _OUTPUT)), {_INPUT, _OUTPUT, _SYSTEM}
     indexed = {key: found for key in told if (found := _INDEXED.fullmatch(key))}
     if indexed:
-        before, said = (_indexed(told, indexed, names) for names in (_ASKED, _SAID))
-        said = with_reasoning(said, value_of(told.get(_RESPONSE)))
-        return [turn for message in before for turn in message], choices(said), set(indexed)
+        before = [turns for name in _ASKED for turns in _read(_indexed(told, indexed, name), name)]
+        said = [answer for name in _SAID for answer in _each(_indexed(told, indexed, name), name)]
+        return _turns(before), choices(with_reasoning(said, value_of(told.get(_RESPONSE)))), set(indexed)
     for one, other in _VALUES:
         values = value_of(told.get(one)), value_of(told.get(other))
         if is_chat(*values):
             return asked_turns(values[0], one), answers(values[1], other), {one, other}
-    events = [(name, _said(name, held)) for name, held in _events(row)]
-    asked = [turn for name, turns in events if name != _CHOICE for turn in turns]
-    return asked, choices([turns for name, turns in events if name == _CHOICE and turns]), set()
+    asked = [turn for name, held in _events(row) if name != _CHOICE for turn in _said(name, held)]
+    chosen = [
+        or_fault(lambda value, at: _said(at, value), held, _CHOICE) for name, held in _events(row) if name == _CHOICE
+    ]
+    return asked, choices([answer for answer in chosen if answer]), set()
 
 
-def _indexed(told: Mapping[str, Any], indexed: Mapping[str, re.Match[str]], names: Sequence[str]) -> list[list[Turn]]:
-    """The turns of each message that has an attribute for each of its values."""
-    found: list[list[Turn]] = []
-    for name in names:
-        parts = {match[2]: told[key] for key, match in indexed.items() if match[1] == name}
-        found += _read([_plain(message) for message in _nested(parts)], name) if parts else []
-    return found
+def _turns(messages: Sequence[list[Turn]]) -> list[Turn]:
+    return [turn for turns in messages for turn in turns]
+
+
+def _indexed(told: Mapping[str, Any], indexed: Mapping[str, re.Match[str]], name: str) -> list[Any] | None:
+    """The messages of this name, each of which has an attribute for each of its values; None where there are none."""
+    parts = {match[2]: told[key] for key, match in indexed.items() if match[1] == name}
+    return [_plain(message) for message in nested(parts)] if parts else None
+
+
+def _each(value: Any, name: str) -> Sequence[Answer]:
+    """The turns of each message of an output; a fault in place of one that cannot be read, where there are others."""
+    try:
+        return _read(value, name)
+    except InvalidTrace as fault:
+        found = json_of(value)
+        if not isinstance(found, list) or len(found) == 1:
+            raise fault
+        return [or_fault(read_message, ordered(one), f"{name}[{i}]") for i, one in enumerate(found)]
 
 
 def _read(value: Any, name: str) -> list[list[Turn]]:
-    """The turns of each message."""
-    found = _json(value)
+    """The turns of each message. Raises InvalidTrace."""
+    found = json_of(value)
     if found is None:
         return []
     if not isinstance(found, list):
@@ -188,36 +179,11 @@ def _read(value: Any, name: str) -> list[list[Turn]]:
 
 
 def _system(value: Any) -> list[Turn]:
-    found = _json(value)
+    found = json_of(value)
     if found is None or found == "":
         return []
     text = found if isinstance(found, str) else message_text(found, _SYSTEM)
     return [Turn("system", text, {}, {"role": "system", "content": text}, _SYSTEM)]
-
-
-def _nested(parts: Mapping[str, Any]) -> list[Any]:
-    """`{"0.role": ..., "0.tool_calls.0.name": ...}` as a list of objects."""
-    whole: dict[str, Any] = {}
-    for path, value in parts.items():
-        at = whole
-        *outer, last = path.split(".")
-        for key in outer:
-            inner = at.setdefault(key, {})
-            if not isinstance(inner, dict):
-                raise InvalidTrace(path, "is a value and holds others. Write the span again")
-            at = inner
-        at[last] = value
-    found = _listed(whole)
-    return found if isinstance(found, list) else [found]
-
-
-def _listed(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    made = {key: _listed(inner) for key, inner in value.items()}
-    if made and all(key.isdecimal() for key in made):
-        return [made[key] for key in sorted(made, key=int)]
-    return made
 
 
 def _plain(message: Any) -> Any:
@@ -231,7 +197,7 @@ def _plain(message: Any) -> Any:
         found["content"] = [c.get("message_content", c) if isinstance(c, dict) else c for c in contents]
     if "content" not in found and not found.get("tool_calls"):
         found["content"] = ""
-    if isinstance(content := _json(found.get("content")), list) and all(isinstance(part, dict) for part in content):
+    if isinstance(content := json_of(found.get("content")), list) and all(isinstance(part, dict) for part in content):
         found["content"] = content
     return found
 
@@ -245,21 +211,13 @@ def _events(row: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _body(event: Mapping[str, Any]) -> dict[str, Any]:
     """The body of a log record, an object or OTLP's pairs."""
-    found = _deep(event.get("body"))
+    found = deep(event.get("body"))
     return found if isinstance(found, dict) else {}
-
-
-def _deep(value: Any) -> Any:
-    """A value of OTLP with those inside of it; any other value as it is."""
-    found = _value(value)
-    if isinstance(found, dict):
-        return {key: _deep(inner) for key, inner in found.items()}
-    return [_deep(item) for item in found] if isinstance(found, list) else found
 
 
 def _said(name: str, held: Mapping[str, Any]) -> list[Turn]:
     """The turn of an event such as `gen_ai.user.message`, or of `gen_ai.choice`."""
-    told = {key: _json(value) if key in ("message", "tool_calls") else value for key, value in held.items()}
+    told = {key: json_of(value) if key in ("message", "tool_calls") else value for key, value in held.items()}
     if name == _CHOICE:
         message = told.get("message") if isinstance(told.get("message"), dict) else told
         return read_turns([{"role": "assistant", **(message or {})}], name)
@@ -279,21 +237,21 @@ def _tool_names(told: Mapping[str, Any]) -> set[str]:
 
 def _tools(told: Mapping[str, Any]) -> Any:
     if told.get(_TOOLS) is not None:
-        return _json(told[_TOOLS])
+        return json_of(told[_TOOLS])
     for name, _ in _VALUES:
         asked = value_of(told.get(name))
         if isinstance(asked, Mapping) and asked.get("tools"):
             return asked["tools"]
     indexed = {found[2]: told[key] for key in told if (found := _INDEXED_TOOLS.fullmatch(key))}
-    tools = [tool for tool in _nested(indexed) if isinstance(tool, dict)] if indexed else []
+    tools = [tool for tool in nested(indexed) if isinstance(tool, dict)] if indexed else []
     return [_definition(tool) for tool in tools]
 
 
 def _definition(tool: dict[str, Any]) -> Any:
     schema = tool.get("tool", {}).get("json_schema") if isinstance(tool.get("tool"), dict) else None
     if schema is not None:
-        return _json(schema)
-    return {key: _json(value) if key == "parameters" else value for key, value in tool.items()}
+        return json_of(schema)
+    return {key: json_of(value) if key == "parameters" else value for key, value in tool.items()}
 
 
 def _scores(row: Mapping[str, Any]) -> Iterator[GivenScore]:

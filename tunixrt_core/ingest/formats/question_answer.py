@@ -45,7 +45,7 @@ NAME = "question_answer"
 _OPTIONAL = ("system", "reference_answer", "source", "model")
 _NUMBERED = re.compile(rf"(?:{'|'.join(COMPLETIONS)})_\d+")
 _SHORT = ("final_answer", "answer", "target", "solution")  # a reference beside what a model wrote, else the answer
-_WORKED = re.compile(r"</?think|</?reasoning|^\s*####", re.MULTILINE)
+_WORKED = re.compile(r"</?think|</?reasoning|^[^\S\n]*####", re.MULTILINE)
 
 
 class _Roles(NamedTuple):

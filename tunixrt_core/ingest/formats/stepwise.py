@@ -36,8 +36,8 @@ _FIELDS = {
     "model": "model",
 }
 # `# Answer`, a blank line, 42 (PRM800K); `The answer is: 18` (Math-Shepherd)
-_HEADED = re.compile(r"^#+[ \t]*Answer[ \t]*\s+(?P<answer>\S.*?)\s*\Z", re.MULTILINE | re.DOTALL | re.IGNORECASE)
-_SAID = re.compile(r"\banswer is:?[ \t]+(?P<answer>\S[^\n]*?)[ \t]*\.?\s*\Z", re.IGNORECASE)
+_HEADED = re.compile(r"^#+[ \t]*Answer(?=\s)", re.MULTILINE | re.IGNORECASE)
+_SAID = re.compile(r"\banswer is:?[ \t]++(?=\S)", re.IGNORECASE)
 
 
 def matches(row: Mapping[str, Any]) -> bool:
@@ -82,9 +82,19 @@ def last_answer(contents: Sequence[str]) -> tuple[str, bool]:
         return last[slice(*found[1])], True
     if box := boxed(last, every):
         return last[slice(*box)], True
-    if said := _HEADED.search(last) or _SAID.search(last):
-        return said["answer"], True
+    if said := _said_answer(last.rstrip()):
+        return said, True
     return last[slice(*stripped(last, *every))], False
+
+
+def _said_answer(text: str) -> str:
+    """What follows `# Answer`, or `answer is` in the last line without its full stop; empty where neither is there."""
+    if headed := _HEADED.search(text):
+        return text[headed.end() :].strip()
+    if said := _SAID.search(text, text.rfind("\n") + 1):
+        answer = text[said.end() :]
+        return answer[:-1].rstrip(" \t") or answer if answer.endswith(".") else answer
+    return ""
 
 
 def _labels(labels: Any, steps: int) -> list[GivenScore]:

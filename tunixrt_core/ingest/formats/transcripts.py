@@ -11,8 +11,11 @@ _ROLES = {"human": "user", "user": "user", "assistant": "assistant", "system": "
 _NAMES = "|".join(name.capitalize() for name in _ROLES)
 _BEGINS = re.compile(rf"\s*(?:{_NAMES}):", re.IGNORECASE)
 # a blank line before a name, where the transcript has any; an answer may hold lines of dialogue
-_APART = re.compile(rf"(?:\A\s*|\n\s*\n)({_NAMES}):[ \t]?", re.IGNORECASE)
-_LINES = re.compile(rf"(?:\A\s*|\n)({_NAMES}):[ \t]?", re.IGNORECASE)
+# white space is read once, from where it begins: behind a character, a name, or at the beginning
+_APART = re.compile(
+    rf"(?:\A\s*|(?:(?<=\S)|(?<=:[ \t]))[^\S\n]*+(?P<gap>\n\s++)(?<=\n))(?P<name>{_NAMES}):[ \t]?", re.IGNORECASE
+)
+_LINES = re.compile(rf"(?:\A\s*|(?P<gap>\n))(?P<name>{_NAMES}):[ \t]?", re.IGNORECASE)
 
 
 def transcript_turns(text: str, field: str, *, answered: bool) -> list[Turn] | None:
@@ -37,7 +40,7 @@ def transcript_turns(text: str, field: str, *, answered: bool) -> list[Turn] | N
 
 def _turns(text: str, marks: re.Pattern[str], field: str) -> Iterator[Turn]:
     found = list(marks.finditer(text))
-    ends = [mark.start() for mark in found[1:]] + [len(text)]
+    ends = [mark.start("gap") for mark in found[1:]] + [len(text)]
     for i, (mark, end) in enumerate(zip(found, ends, strict=True)):
-        role, said = _ROLES[mark[1].lower()], text[mark.end() : end].strip("\n")
+        role, said = _ROLES[mark["name"].lower()], text[mark.end() : end].strip("\n")
         yield Turn(role, said, {}, {"role": role, "content": said}, f"{field}[{i}]")

@@ -40,7 +40,14 @@ _OPENER = re.compile(
     r"(?P<code>`+[^`\n]*`+)|(?P<dollars>(?<!\\)\$\$)|(?P<bracket>(?<!\\)\\\[)"
     r"|\\begin\{(?P<environment>[^{}\n]+)\}|<(?P<tag>table|pre)\b"
 )
-_ENDS = {"dollars": re.compile(r"(?<![\\`])\$\$(?!`)"), "bracket": re.compile(r"(?<!\\)\\\]")}
+_ENDS = {
+    "dollars": re.compile(r"(?<![\\`])\$\$(?!`)"),
+    "bracket": re.compile(r"(?<!\\)\\\]"),
+    "table": re.compile("</table>"),
+    "pre": re.compile("</pre>"),
+    "fence": _FENCE_LINE,
+}
+_ENVIRONMENT = re.compile(r"\\(?P<mark>begin|end)\{(?P<name>[^{}\n]+)\}")
 
 
 class _Line(NamedTuple):
@@ -76,6 +83,8 @@ class _Scanner:
         self._text = text
         self._lines = list(_lines(text))
         self._starts = [line.start for line in self._lines]
+        self._next: dict[str, tuple[int, re.Match[str] | None]] = {}  # kind of end -> where it was looked for, and it
+        self._environments: dict[int, int] | None = None  # where one begins -> where it ends
 
     def blocks(self) -> Iterator[tuple[int, int]]:
         i, in_paragraph = 0, False
@@ -164,27 +173,37 @@ class _Scanner:
     def _end_of(self, opened: re.Match[str]) -> int:
         """Where that which was opened is closed; behind its opening where it never is."""
         kind = opened.lastgroup
-        if kind in _ENDS:
-            found = _ENDS[kind].search(self._text, opened.end())
+        if kind in ("dollars", "bracket"):
+            found, fence = self._first(kind, opened.end()), self._first("fence", opened.end())
             # math holds no fences: then it is a price, or is never closed
-            whole = found and not _FENCE_LINE.search(self._text, opened.end(), found.start())
+            whole = found and not (fence and fence.end() <= found.start())
             return found.end() if found and whole else opened.end()
         if kind == "tag":
-            end = self._text.find(f"</{opened['tag']}>", opened.end())
-            return opened.end() if end < 0 else end
+            found = self._first(opened["tag"], opened.end())
+            return found.start() if found else opened.end()
         if kind == "environment":
-            return self._end_of_environment(opened)
+            return self._ends_of_environments().get(opened.start(), opened.end())
         return opened.end()
 
-    def _end_of_environment(self, opened: re.Match[str]) -> int:
-        depth = 0
-        for mark in re.finditer(
-            rf"\\(begin|end)\{{{re.escape(opened['environment'])}\}}", self._text[opened.start() :]
-        ):
-            depth += 1 if mark[1] == "begin" else -1
-            if depth == 0:
-                return opened.start() + mark.end()
-        return opened.end()
+    def _first(self, kind: str, at: int) -> re.Match[str] | None:
+        """The first end of this kind from `at` on. It is kept, so that many that open are looked through once."""
+        asked, found = self._next.get(kind, (len(self._text) + 1, None))
+        if at < asked or (found and found.start() < at):
+            found = _ENDS[kind].search(self._text, at)
+            self._next[kind] = at, found
+        return found
+
+    def _ends_of_environments(self) -> dict[int, int]:
+        if self._environments is None:
+            self._environments = {}
+            opened: dict[str, list[int]] = {}
+            for mark in _ENVIRONMENT.finditer(self._text):
+                begun = opened.setdefault(mark["name"], [])
+                if mark["mark"] == "begin":
+                    begun.append(mark.start())
+                elif begun:
+                    self._environments[begun.pop()] = mark.end()
+        return self._environments
 
 
 def _lines(text: str) -> Iterator[_Line]:

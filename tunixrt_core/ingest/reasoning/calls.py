@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -17,8 +16,8 @@ from tunixrt_core.util.kinds import kind_of
 _NAMES = ("name", "function_name", "toolName")
 _ARGUMENTS = ("arguments", "args", "input", "parameters")
 _IDS = ("call_id", "tool_call_id", "toolCallId", "id")  # items of OpenAI's responses have an `id` of their own too
-_HERMES = re.compile(r"<tool_call>\n(.*?)\n</tool_call>", re.DOTALL)
-_HERMES_TOOLS = re.compile(r"# Tools\n\n.*?<tools>\n(?P<listed>.*)\n</tools>", re.DOTALL)
+_HERMES = ("<tool_call>\n", "\n</tool_call>")
+_HERMES_TOOLS = ("# Tools\n\n", "<tools>\n", "\n</tools>")
 _THOUGHT_END = "</think>"
 
 
@@ -94,7 +93,7 @@ def hermes_calls(text: str) -> tuple[str, tuple[Call, ...]]:
     at = text.find("<tool_call>")
     if at < 0:
         return text, ()
-    found = [_object(one) for one in _HERMES.findall(text, at)]
+    found = [_object(one) for one in _between(text, at, *_HERMES)]
     content = text[:at].removesuffix("\n")
     if not found or any(one is None or list(one) != ["name", "arguments"] for one in found):
         return text, ()
@@ -104,16 +103,26 @@ def hermes_calls(text: str) -> tuple[str, tuple[Call, ...]]:
     return (content, calls) if content + written_calls(HERMES, calls, content) == text else (text, ())
 
 
+def _between(text: str, at: int, opener: str, closer: str) -> Iterator[str]:
+    """The texts between two marks, one after the other."""
+    while (start := text.find(opener, at)) >= 0 and (end := text.find(closer, start + len(opener))) >= 0:
+        yield text[start + len(opener) : end]
+        at = end + len(closer)
+
+
 def hermes_system(text: str) -> tuple[str, tuple[Tool, ...]]:
     """A system text without the tools that Qwen writes behind it; no tools where writing them gives another text."""
-    found = _HERMES_TOOLS.search(text)
-    if found is None:
+    header, opener, closer = _HERMES_TOOLS
+    start = text.find(header)
+    listed = text.find(opener, start + len(header)) + len(opener) if start >= 0 else 0
+    end = text.rfind(closer, listed)
+    if start < 0 or listed < len(opener) or end < 0:
         return text, ()
-    tools = tuple(map(_object, found["listed"].split("\n")))
+    tools = tuple(map(_object, text[listed:end].split("\n")))
     read = tuple(tool for tool in tools if tool is not None)
-    before = text[: found.start()]
+    before = text[:start]
     written = hermes_tools(list(map(json_text, read))) if len(read) == len(tools) else ""
-    if text[found.start() :] != written or (before and not before.endswith("\n\n")):
+    if text[start:] != written or (before and not before.endswith("\n\n")):
         return text, ()
     return before.removesuffix("\n\n"), read
 

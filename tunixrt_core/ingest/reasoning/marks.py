@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tunixrt_core.ingest.reasoning.layout import unframed
@@ -91,9 +91,10 @@ _CLOSES = re.compile(_one_of(list(_CLOSERS)), re.IGNORECASE)
 _BEGINS = re.compile(rf"\s*({_one_of([*_PAIRS, _THOUGHT, _CHANNEL])})", re.IGNORECASE)
 _ANSWER = re.compile(_one_of(list(_ANSWERS)), re.IGNORECASE)
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
-_TAGS = re.compile(r"\s*<reasoning>(?P<steps>.*?)</reasoning>\s*<answer>(?P<answer>.*)</answer>\s*", re.DOTALL)
+_TAGS_BEGIN = re.compile(r"\s*<reasoning>")
+_TAGS_MIDDLE = re.compile(r"</reasoning>\s*+<answer>")
 _HARMONY = re.compile(
-    r"(?:<\|start\|>assistant)?<\|channel\|>(?P<channel>\w+)(?:[^<]|<(?!\|))*<\|message\|>(?P<text>.*?)"
+    r"(?:<\|start\|>assistant)?<\|channel\|>(?P<channel>\w++)(?:[^<]|<(?!\|))*+<\|message\|>(?P<text>.*?)"
     r"(?:<\|end\|>|<\|return\|>|<\|call\|>|(?=<\|start\|>)|\Z)",
     re.DOTALL,
 )
@@ -125,12 +126,16 @@ def opener_of(text: str, own: tuple[str, str] | None = None) -> str | None:
 
 
 def _tags(text: str) -> Marked | None:
-    found = _TAGS.fullmatch(text) if "<reasoning>" in text else None
-    if found is None:
+    begins = _TAGS_BEGIN.match(text) if "<reasoning>" in text else None
+    middle = _TAGS_MIDDLE.search(text, begins.end()) if begins else None
+    if begins is None or middle is None:
+        return None
+    ends = text.rfind("</answer>", middle.end())
+    if ends < 0 or text[ends + len("</answer>") :].strip():
         return None
     why = "<reasoning> and <answer> mark them"
-    reasoning = unframed(text, *found.span("steps"), 1, 1)
-    return Marked("tags", (reasoning,), Span(*found.span("answer")), "high", why, plain=True)
+    reasoning = unframed(text, begins.end(), middle.start(), 1, 1)
+    return Marked("tags", (reasoning,), Span(middle.end(), ends), "high", why, plain=True)
 
 
 def _thought(text: str) -> Marked | None:
@@ -201,8 +206,13 @@ def _find(text: str, mark: str, start: int, end: int = sys.maxsize) -> int:
     at = text.find(mark, start, end)
     if at >= 0:
         return at
-    found = re.compile(re.escape(mark), re.IGNORECASE).search(text, start, end)
+    found = _anyhow(mark).search(text, start, end)
     return found.start() if found else -1
+
+
+def _anyhow(mark: str) -> re.Pattern[str]:
+    """The mark in any case of letters."""
+    return re.compile(re.escape(mark), re.IGNORECASE)  # which `re` keeps
 
 
 def _between(text: str, opener: str, closer: str, line_ends: int) -> tuple[Span, int] | None:
@@ -222,17 +232,44 @@ def answer_marks(text: str, stretch: Span, *, common: bool = True) -> tuple[Span
     """
     if not _may_hold(text):
         return None
+    whole, closers = stripped(text, *stretch), _Closers(text, stretch.end)
     for opened in reversed(list(_ANSWER.finditer(text, *stretch))):
         pair = _ANSWERS[opened[0].lower()]
-        closed = _find(text, pair.closer, opened.end(), stretch.end)
+        closed = closers.after(opened.end(), pair.closer)
         if closed < 0:
             continue
-        inner = trimmed(text, opened.end(), closed)
         outer = Span(opened.start(), closed + len(pair.closer))
-        around = text[stretch.start : outer.start] + text[outer.end : stretch.end]
-        if inner.start < inner.end and (pair.anywhere or (common and not around.strip())):
+        if not pair.anywhere and not (common and outer.start <= whole.start and outer.end >= whole.end):
+            continue
+        inner = trimmed(text, opened.end(), closed)
+        if inner.start < inner.end:
             return outer, inner
     return None
+
+
+class _Closers:
+    """Closing marks behind places that come from the last to the first, so that no text is read twice."""
+
+    def __init__(self, text: str, end: int) -> None:
+        self._text, self._end = text, end
+        self._known: dict[tuple[str, bool], tuple[int, int]] = {}  # the last place, and what was found
+
+    def after(self, at: int, mark: str) -> int:
+        """As `_find` of the mark from `at` to the end."""
+        exact = self._first(at, mark, True)
+        return exact if exact >= 0 else self._first(at, mark, False)
+
+    def _first(self, at: int, mark: str, exact: bool) -> int:
+        asked, known = self._known.get((mark, exact), (self._end, -1))
+        until = min(asked + len(mark) - 1, self._end)  # a mark that begins behind `asked` is known
+        if exact:
+            found = self._text.find(mark, at, until)
+        else:
+            there = _anyhow(mark).search(self._text, at, until)
+            found = there.start() if there else -1
+        found = known if found < 0 else found
+        self._known[mark, exact] = at, found
+        return found
 
 
 def hashes(text: str, stretch: Span) -> tuple[Span, Span] | None:
@@ -247,21 +284,38 @@ def hashes(text: str, stretch: Span) -> tuple[Span, Span] | None:
 def boxed(text: str, stretch: Span) -> Span | None:
     """The inside of the last `\\boxed{...}` whose braces close; None where there is none, or it is blank."""
     end = stretch.end
+    closes: Mapping[int, int] | None = None
     while (start := text.rfind("\\boxed{", stretch.start, end)) >= 0:
-        inside = _braced(text, start + len("\\boxed{"), stretch.end)
-        if inside and text[slice(*inside)].strip():
-            return stripped(text, *inside)
+        begin = start + len("\\boxed{")
+        close = _close_of(text, begin, stretch.end) if closes is None else closes.get(begin)
+        if close is None and closes is None:  # the braces of the others are found at once
+            closes = _closes_in(text, stretch)
+        elif close is not None and text[begin:close].strip():
+            return stripped(text, begin, close)
         end = start
     return None
 
 
-def _braced(text: str, start: int, end: int) -> Span | None:
+def _close_of(text: str, begin: int, end: int) -> int | None:
+    """Where the brace closes that opens right before `begin`."""
     depth = 1
-    for found in _BRACES.finditer(text, start, end):
+    for found in _BRACES.finditer(text, begin, end):
         depth += {"{": 1, "}": -1}.get(found[0], 0)
         if depth == 0:
-            return Span(start, found.start())
+            return found.start()
     return None
+
+
+def _closes_in(text: str, stretch: Span) -> Mapping[int, int]:
+    """The place right behind each opening brace -> where it closes."""
+    found: dict[int, int] = {}
+    opened: list[int] = []
+    for brace in _BRACES.finditer(text, *stretch):
+        if brace[0] == "{":
+            opened.append(brace.end())
+        elif brace[0] == "}" and opened:
+            found[opened.pop()] = brace.start()
+    return found
 
 
 def is_bare(text: str, stretch: Span, box: Span) -> bool:

@@ -185,7 +185,7 @@ def _numbered(text: str, part: str, at: int, blocks: Sequence[tuple[int, int]], 
     if len(every) < 2:
         return None
     if blocks:
-        every = [item for item in every if not any(start < item.start() < end for start, end in blocks)]
+        every = list(_outside(every, blocks))
     items = list(_counting(every))
     if len(items) < 2 or (strict and len(items) < len(every)):
         return None
@@ -198,6 +198,16 @@ def _numbered(text: str, part: str, at: int, blocks: Sequence[tuple[int, int]], 
         return None
     sure: Sure = "medium" if before or len(items) < len(every) or _BLANK_LINES.search(text, *spans[-1]) else "high"
     return Division((*before, *spans), "numbered", sure, f"{len(items)} items count from 1")
+
+
+def _outside(items: Iterable[re.Match[str]], blocks: Sequence[tuple[int, int]]) -> Iterator[re.Match[str]]:
+    """The items that do not begin within a block; both are in order."""
+    n = 0
+    for item in items:
+        while n < len(blocks) and blocks[n][1] <= item.start():
+            n += 1
+        if n == len(blocks) or item.start() <= blocks[n][0]:
+            yield item
 
 
 def _counting(items: Sequence[re.Match[str]]) -> Iterator[re.Match[str]]:

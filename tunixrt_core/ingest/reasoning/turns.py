@@ -45,11 +45,12 @@ def read_turns(value: Any, field: str) -> list[Turn]:
     if not isinstance(value, Sequence) or isinstance(value, str):
         wanted = "a list of messages" if isinstance(value, str) else "text or a list of messages"
         raise InvalidTrace(field, f"must be {wanted}, not {kind_of(value)}. Write each message as an object")
-    turns = [turn for i, message in enumerate(value) for turn in _turns(message, f"{field}[{i}]")]
+    turns = [turn for i, message in enumerate(value) for turn in read_message(message, f"{field}[{i}]")]
     return joined(turns, is_item) if any(map(is_item, turns)) else turns
 
 
-def _turns(message: Any, field: str) -> Sequence[Turn]:
+def read_message(message: Any, field: str) -> Sequence[Turn]:
+    """The turns of one message. Raises InvalidTrace at its field."""
     if not isinstance(message, dict):
         raise InvalidTrace(field, f"{_NO_MESSAGE}, not {kind_of(message)}. Write it as an object")
     if len(message) == 2 and message.keys() in _PLAIN_KEYS:  # most messages, in a tenth of the time

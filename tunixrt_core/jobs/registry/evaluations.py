@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,19 +15,28 @@ if TYPE_CHECKING:
     from tunixrt_core.store.store import Store
 
 
+_GONE = "Its folder is gone, or the files that tell how far it was. Evaluate again."
+
+
 class EvaluationRegistry:
     """Reads the folder of an evaluation whenever its row is read, and adds folders without a row to the store."""
 
     def __init__(self, store: Store) -> None:
         self._runs = store.runs
         self._evals = store.evals
-        self._seen: dict[str, int] = {}  # state.json of an evaluation -> when it was written, at the last look
+        self._seen: dict[str, tuple[str, int]] = {}  # folder of an evaluation -> its `_written` at the last look
 
     def recover(self) -> None:
         """At start: mark those whose folder is gone as interrupted."""
         for record in self._evals.unfinished():
-            if _eval_dir(record.directory).state() is None:
-                self._evals.mirror(record.id, status=RunStatus.INTERRUPTED, message="Its folder is gone.")
+            self._look_at(record.run_id, _eval_dir(record.directory), record)
+
+    def left_in_queue(self) -> Iterator[EvalDir]:
+        """The folders of evaluations that waited in the queue of a server that was killed."""
+        for directory in self._runs.index().values():
+            for file in Path(directory).glob("evals/*/queued.json"):
+                if (folder := _eval_dir(file.parent)).left_in_queue:
+                    yield folder
 
     def list(self, run_id: str | None = None) -> list[EvalRecord]:
         """Evaluations, newest first; of one run where given. Includes those in a run's folder."""
@@ -43,8 +52,9 @@ class EvaluationRegistry:
         self._look_into(run.id, run.directory, {record.directory: record for record in self._evals.list(run.id)})
 
     def _look_into(self, run_id: str, directory: str, held: Mapping[str, EvalRecord]) -> None:
-        for state_file in sorted(Path(directory).glob("evals/*/state.json")):
-            self._look_at(run_id, _eval_dir(state_file.parent), held.get(str(state_file.parent)))
+        unfinished = (Path(path) for path, record in held.items() if record.run_id == run_id and not record.status.over)
+        for path in sorted({*Path(directory).glob("evals/*"), *unfinished}):
+            self._look_at(run_id, _eval_dir(path), held.get(str(path)))
 
     def get(self, eval_id: str) -> EvalRecord:
         """Raises NotFound."""
@@ -71,18 +81,32 @@ class EvaluationRegistry:
         self._evals.mirror(eval_id, **changes)
 
     def _look_at(self, run_id: str, folder: EvalDir, held: EvalRecord | None) -> None:
-        """Update the row of an evaluation from its folder. One that is over and was not written since is left."""
-        try:
-            written = folder.state_file.lstat().st_mtime_ns
-        except OSError:
+        """Update the row of an evaluation from its folder. One that is over and was not written since is left; one
+        that is not over, and whose folder tells nothing any more, is interrupted.
+        """
+        if (written := _written(folder)) is None:
+            if held and not held.status.over:
+                self._evals.mirror(held.id, status=RunStatus.INTERRUPTED, message=_GONE)
             return
         if held and held.status.over and self._seen.get(held.directory) == written:
             return
         self._seen[str(folder.path)] = written
         if held is not None:
             self.mirror(held.id, folder)
-        elif record := _eval_record(run_id, folder, datetime.fromtimestamp(written / 1e9, UTC)):
+        elif record := _eval_record(run_id, folder, datetime.fromtimestamp(written[1] / 1e9, UTC)):
             self._evals.put(record)
+
+
+def _written(folder: EvalDir) -> tuple[str, int] | None:
+    """The file that tells the status of an evaluation, and when it was written (nanoseconds): the state, or the summary
+    where the state is lost; None where it never began.
+    """
+    for file in (folder.state_file, folder.summary_file):
+        try:
+            return file.name, file.lstat().st_mtime_ns
+        except OSError:
+            continue
+    return None
 
 
 def _eval_dir(path: str | Path) -> EvalDir:

@@ -47,22 +47,24 @@ _THOUGHT = re.compile(
 _OPENED = re.compile(r"<(?:think|thinking|thought)>|\[THINK\]|<\|begin_of_thought\|>|<\|channel>thought")
 _TAGS = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.DOTALL | re.IGNORECASE)
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)")
-_HASHES = re.compile(r"^[ \t]*####[ \t]*(\S[^\n]*?)[ \t]*$", re.MULTILINE)
+_BRACE = re.compile(r"[{}]")
+_HASHES = re.compile(r"^[ \t]*####[ \t]*(\S(?:[^\n]*[^ \t\n])?)[ \t]*$", re.MULTILINE)
 _SAID = re.compile(
-    r"(?:\b(?:the|my|our|your|so|final|correct|right|best)\s+)*\b(?:answer|option|choice)\s*"
-    r"(?:(?:to\s+(?:the|this)\s+(?:question|problem)|choice)\s*)?(?:\*\*|__)?\s*"
+    r"\b(?:answer|option|choice)\s*+"
+    r"(?:(?:to\s+(?:the|this)\s+(?:question|problem)|choice)\s*+)?(?:\*\*|__)?\s*+"
     r"(?:(?:is|are|was|would be|will be|must be|should be|equals)\b\s*:?|:|=(?!=))\s*(?:\*\*(?=\s)|__(?=\s))?\s*",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(
     r"(?<!\b[A-Z])(?<!\bDr)(?<!\bSt)(?<!\bMr)[.!?](?=\s|$)|\n|<(?:/|\|)|\s+(?:because|since|so that)\b"
 )
-_LETTER = re.compile(r"^[ \t]*(?:\*\*)?[(\[]?([A-J])(?:[)\]][.:]?|[.:])?(?:\*\*)?[ \t]*[.]?[ \t]*$", re.MULTILINE)
+_LETTER = re.compile(r"^[ \t]*(?:\*\*)?[(\[]?([A-J])(?:[)\]][.:]?|[.:])?(?:\*\*)?[ \t]*+(?:[.][ \t]*+)?$", re.MULTILINE)
 _OPTION = re.compile(r"^[ \t]*((?:[(\[][A-J][)\]]|[A-J][).:])[ \t]+\S[^\n]{0,200})$", re.MULTILINE)
 _NUMBER = re.compile(
     r"(?<![\w.,/^{])[-+−]?[$€£]?(?:\d{1,3}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+\s*/\s*\d+|\d+(?:\.\d+)?)(?:\s?%)?(?![\w^}]|[.,/]\d)"
 )
 _LONGEST_SAID = 400
+_LONGEST_END = 40  # characters that the end of a sentence may take
 
 
 def find_answer(text: str, own: str | None = None) -> Found | None:
@@ -106,13 +108,18 @@ def _tags(text: str, begin: int) -> Place | None:
 
 def _boxed(text: str, begin: int) -> Place | None:
     """The inside of the last box whose braces are closed."""
-    for found in reversed(list(_BOX.finditer(text, begin))):
-        depth = 0
-        for at in range(found.end(), len(text)):
-            depth += (text[at] == "{") - (text[at] == "}")
-            if depth == 0:
-                return found.end() + 1, at
-    return None
+    boxes = list(_BOX.finditer(text, begin))
+    if not boxes:
+        return None
+    closes: dict[int, int] = {}
+    opened: list[int] = []
+    for brace in _BRACE.finditer(text, begin):
+        if brace[0] == "{":
+            opened.append(brace.start())
+        elif opened:
+            closes[opened.pop()] = brace.start()
+    at = next((found.end() for found in reversed(boxes) if found.end() in closes), None)
+    return None if at is None else (at + 1, closes[at])
 
 
 def _hashes(text: str, begin: int) -> Place | None:
@@ -122,9 +129,12 @@ def _hashes(text: str, begin: int) -> Place | None:
 
 def _said(text: str, begin: int) -> Place | None:
     """What follows the last `answer is` up to the end of its sentence."""
+    stop = behind = len(text)
     for found in reversed(list(_SAID.finditer(text, begin))):
-        end = _SENTENCE_END.search(text, found.end())
-        stop = end.start() if end is not None else len(text)
+        # what is behind the next one was looked through for that
+        end = _SENTENCE_END.search(text, found.end(), behind + _LONGEST_END)
+        stop = end.start() if end is not None and end.start() < behind else stop
+        behind = found.end()
         if found.end() < stop <= found.end() + _LONGEST_SAID:
             return found.end(), stop
     return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from tunixrt_core.traces.rendering.text import Piece
 
 RESULT = "<|tool_response>"  # what a model writes behind its calls, to wait for their results
 _STANDARD = {"description", "type", "properties", "required", "nullable"}
-_CALL = re.compile(r"<\|tool_call>call:([^{]+)(\{.*?\})<tool_call\|>", re.DOTALL)
+_OPENER, _CLOSER = "<|tool_call>call:", "<tool_call|>"
 
 
 def gemma_call(call: Call) -> str:
@@ -24,13 +23,28 @@ def gemma_call(call: Call) -> str:
 def read_gemma_calls(text: str) -> tuple[str, tuple[Call, ...]] | None:
     """What a text says before the calls that it ends with, and these; None where it does not end with calls."""
     said, _, rest = text.partition("<|tool_call>")
-    found = list(_CALL.finditer("<|tool_call>" + rest))
-    if not found or _CALL.sub("", "<|tool_call>" + rest).strip().removeprefix(RESULT):
+    found, beside = _calls("<|tool_call>" + rest)
+    if not found or beside.strip().removeprefix(RESULT):
         return None
-    calls = [(match[1].strip(), read_entries(match[2])) for match in found]
+    calls = [(name.strip(), read_entries(arguments)) for name, arguments in found]
     if any(arguments is None for _, arguments in calls):
         return None
     return said.strip(), tuple(Call(name, arguments or {}) for name, arguments in calls)
+
+
+def _calls(text: str) -> tuple[list[tuple[str, str]], str]:
+    """The name and the arguments of each call, as they are written, and the text beside the calls."""
+    found, beside, at, looked = [], "", 0, 0
+    while (start := text.find(_OPENER, looked)) >= 0 and (brace := text.find("{", start + len(_OPENER))) >= 0:
+        looked = start + len(_OPENER)
+        if brace == looked:  # without a name it is none
+            continue
+        if (end := text.find("}" + _CLOSER, brace + 1)) < 0:
+            break
+        found.append((text[looked:brace], text[brace : end + 1]))
+        beside += text[at:start]
+        at = looked = end + 1 + len(_CLOSER)
+    return found, beside + text[at:]
 
 
 def gemma_tools(tools: Sequence[Tool]) -> str:

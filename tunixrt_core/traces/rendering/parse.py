@@ -23,12 +23,12 @@ class ParsedCompletion:
     reasoning: str = field(default="", compare=False)
 
 
-_TAGS = re.compile(r"(?:<reasoning>(?P<body>.*?)</reasoning>\s*)?<answer>(?P<answer>.*?)</answer>", re.DOTALL)
+_TAGS = "<reasoning>", re.compile(r"</reasoning>\s*+<answer>"), "<answer>", "</answer>"
+# each matches at the beginning of a text if it does anywhere
 _THINK = re.compile(r"(?:<think>|<\|channel>thought\n)?(?P<body>.*?)(?:</think>|<channel\|>)(?P<answer>.*)", re.DOTALL)
 _PLAIN = re.compile(r"(?P<body>.*?)^#### ?(?P<answer>[^\n]*)", re.DOTALL | re.MULTILINE)
 _NUMBERED = re.compile(r"(?P<body>.*)^Answer: ?(?P<answer>.*)", re.DOTALL | re.MULTILINE)
 _PATTERNS = {
-    ReasoningStyle.TAGS: _TAGS,
     ReasoningStyle.THINK: _THINK,
     ReasoningStyle.PLAIN: _PLAIN,
     ReasoningStyle.NUMBERED: _NUMBERED,
@@ -42,11 +42,29 @@ def parse_completion(text: str, style: ReasoningStyle) -> ParsedCompletion:
     if style is ReasoningStyle.ANSWER:
         return ParsedCompletion((), text.strip() or None)
     split = _numbered if style is ReasoningStyle.NUMBERED else _lines
-    found = _PATTERNS[style].search(text)
+    found = _tagged(text) if style is ReasoningStyle.TAGS else _matched(text, _PATTERNS[style])
     if found is None:
         return ParsedCompletion(split(text), None, text)
-    body = found["body"] or ""
-    return ParsedCompletion(split(body), found["answer"].strip() or None, body.removeprefix("\n").removesuffix("\n"))
+    body, answer = found
+    return ParsedCompletion(split(body), answer.strip() or None, body.removeprefix("\n").removesuffix("\n"))
+
+
+def _matched(text: str, pattern: re.Pattern[str]) -> tuple[str, str] | None:
+    found = pattern.match(text)
+    return None if found is None else (found["body"], found["answer"])
+
+
+def _tagged(text: str) -> tuple[str, str] | None:
+    """Reasoning and answer between their tags; the reasoning is empty where an answer comes before it."""
+    opener, middle, answer, closer = _TAGS
+    begins, asked = text.find(opener), text.find(answer)
+    if begins >= 0 and (asked < 0 or begins < asked or text.find(closer, asked) < 0):
+        between = middle.search(text, begins + len(opener))
+        ends = text.find(closer, between.end()) if between else -1
+        if between and ends >= 0:
+            return text[begins + len(opener) : between.start()], text[between.end() : ends]
+    ends = text.find(closer, asked + len(answer)) if asked >= 0 else -1
+    return None if ends < 0 else ("", text[asked + len(answer) : ends])
 
 
 def _lines(text: str) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from tunixrt_core.traces.conversation import Call, read_arguments
 from tunixrt_core.traces.rendering.gemma_tools import read_gemma_calls
 from tunixrt_core.util.hashing import check_json
 
-_BLOCK = re.compile(r"\s*<tool_call>\s*(.*?)\s*</tool_call>", re.DOTALL)
+_OPENER, _CLOSER = "<tool_call>", "</tool_call>"
+_SPACE = re.compile(r"\s*")
 _KEYS = {"name", "arguments", "parameters", "type"}
 
 
@@ -24,13 +25,25 @@ def read_calls(text: str) -> tuple[str, tuple[Call, ...]]:
         return text, ()
     if "<|tool_call>" in text:
         return read_gemma_calls(text) or (text, ())
-    said, _, rest = text.partition("<tool_call>")
-    blocks = _BLOCK.findall(text)
-    if blocks and not _BLOCK.sub("", "<tool_call>" + rest).strip():
-        return _found(text, said.rstrip(), blocks)
+    begins = text.find(_OPENER)
+    if begins >= 0 and (blocks := _blocks(text, begins)):
+        return _found(text, text[:begins].rstrip(), blocks)
     if text.strip().endswith("}"):
         return _found(text, "", [text.strip()]) if _json(text) is not None else _found(text, "", text.split("\n"))
     return text, ()
+
+
+def _blocks(text: str, at: int) -> list[str]:
+    """What is in the blocks that are all of a text from `at` on; nothing where there is more."""
+    found: list[str] = []
+    while at < len(text):
+        end = text.find(_CLOSER, at)
+        if end < 0 or not text.startswith(_OPENER, at):
+            return []
+        found.append(text[at + len(_OPENER) : end].strip())
+        space = _SPACE.match(text, end + len(_CLOSER))
+        at = space.end() if space else len(text)
+    return found
 
 
 def _found(text: str, said: str, written: list[str]) -> tuple[str, tuple[Call, ...]]:

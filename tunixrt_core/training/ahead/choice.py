@@ -9,7 +9,7 @@ from typing import Any
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.ahead.chips import CHIPS
 from tunixrt_core.training.ahead.costs import SliceReport
-from tunixrt_core.training.ahead.slices import Slice, known_slices
+from tunixrt_core.training.ahead.slices import Slice, find_slice, known_slices
 from tunixrt_core.training.memory import Advice, MemoryReport, ModelSizes, advise, estimate, mesh_of, need_of
 
 MOST_CHIPS = 8  # of the slices that are compared where none are named
@@ -98,7 +98,7 @@ def _size(option: Option) -> tuple[int, float]:
 
 def _advice(option: Option, manifest: RunManifest, sizes: ModelSizes) -> list[Advice]:
     manifest = with_rows(manifest, option.rows)
-    devices = option.report.devices if option.report else option.chips
+    devices = find_slice(option.slice).devices
     step = option.report.step("train") if option.report else None
     length = option.report.row_length if option.report else manifest.max_seq_length
     fsdp, tp = mesh_of(manifest, devices)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +34,8 @@ from tunixrt_core.util.tasks import Progress
 # Parts of a manifest that change no compiled program. The data decides the length of the rows.
 _IRRELEVANT = ("name", "output_dir", "tracking", "cadence", "dataset", "seed", "manifest_version")
 _TICK = 0.2  # seconds between looks at the stop
+_LAST_LINES = 40  # of what the process writes to standard error
+_LAST_WORDS = 5.0  # seconds that they may take to arrive behind its end
 
 
 class SliceCompiler:
@@ -50,18 +55,37 @@ class SliceCompiler:
 
         Raises ModelError where there is no such model, or no connection.
         """
-        reference = manifest.model.id
-        name = parse_model_name(reference)
-        if model_directory(reference, self._models_dir) is None and isinstance(name, HubName):
-            return config_alone(name, self._folder / "configs" / name.directory)
-        return local_model(reference, self._models_dir)
+        if (name := self._on_the_hub(manifest)) is not None:
+            return config_alone(name, self._config_of(name))
+        return local_model(manifest.model.id, self._models_dir)
 
-    def kept(
-        self, manifest: RunManifest, model: Path, on: Slice, kinds: tuple[StepKind, ...] = STEPS
-    ) -> SliceReport | None:
-        """The report from before; None where there is none for this manifest, model, slice and these versions."""
+    def _model_here(self, manifest: RunManifest) -> Path | None:
+        """As `model`; None where its config.json was not fetched yet. Raises ModelError."""
+        if (name := self._on_the_hub(manifest)) is None:
+            return local_model(manifest.model.id, self._models_dir)
+        return folder if ((folder := self._config_of(name)) / "config.json").is_file() else None
+
+    def _on_the_hub(self, manifest: RunManifest) -> HubName | None:
+        """The name of a model of the hub that is not on this machine."""
+        name = parse_model_name(manifest.model.id)
+        here = model_directory(manifest.model.id, self._models_dir) is not None
+        return None if here or not isinstance(name, HubName) else name
+
+    def _config_of(self, name: HubName) -> Path:
+        return self._folder / "configs" / name.directory
+
+    def kept(self, manifest: RunManifest, on: Slice, kinds: tuple[StepKind, ...] = STEPS) -> SliceReport | None:
+        """The report from before; None where there is none for this manifest, slice and these versions. Asks no hub.
+
+        Raises ModelError where there is no such model.
+        """
+        model = self._model_here(manifest)
+        return None if model is None else self._read(self._file(manifest, model, on, kinds))
+
+    @staticmethod
+    def _read(file: Path) -> SliceReport | None:
         try:
-            found = json.loads(self._file(manifest, model, on, kinds).read_text(encoding="utf-8"))
+            found = json.loads(file.read_text(encoding="utf-8"))
             return SliceReport.from_dict(found)
         except (OSError, ValueError, KeyError, TypeError):  # missing, cut, or of another version
             return None
@@ -69,19 +93,20 @@ class SliceCompiler:
     def report(
         self,
         manifest: RunManifest,
-        model: Path,
         on: Slice,
         kinds: tuple[StepKind, ...] = STEPS,
         *,
         progress: Progress,
         stop: threading.Event,
     ) -> SliceReport:
-        """The report of a slice. `model` is a directory with config.json; weights are not read.
+        """The report of a slice. Of the model config.json is read, not its weights.
 
         `progress` gets the phase, the seconds that passed and those that are expected. Raises CompilerMissing,
         ModelError, Stopped and JobFailed.
         """
-        if (found := self.kept(manifest, model, on, kinds)) is not None:
+        model = self.model(manifest)
+        file = self._file(manifest, model, on, kinds)
+        if (found := self._read(file)) is not None:
             return found
         require_compiler()
         pace = _Pace(self._folder / "pace.json", kinds)
@@ -90,7 +115,6 @@ class SliceCompiler:
         seconds = sum(part.seconds for part in parts)
         report = replace(parts[0], steps=steps, seconds=seconds, versions=versions())
         pace.keep(report)
-        file = self._file(manifest, model, on, kinds)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_json(file, asdict(report))
         return report
@@ -149,16 +173,14 @@ def _events(request: Request, stop: threading.Event, tick: Any) -> Iterator[Mapp
     )
     assert process.stdin, "a pipe"
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    tail: list[str | None] = []
-    readers = [
-        threading.Thread(target=_read, args=(process.stdout, lines.put), daemon=True),
-        threading.Thread(target=_read, args=(process.stderr, tail.append), daemon=True),
-    ]
-    for reader in readers:
+    tail: deque[str | None] = deque(maxlen=_LAST_LINES)
+    said = threading.Thread(target=_read, args=(process.stderr, tail.append), daemon=True)
+    for reader in (threading.Thread(target=_read, args=(process.stdout, lines.put), daemon=True), said):
         reader.start()
     try:
-        process.stdin.write(json.dumps(asdict(request)) + "\n")
-        process.stdin.flush()
+        with suppress(BrokenPipeError):  # it has ended already, and has said why
+            process.stdin.write(json.dumps(asdict(request)) + "\n")
+            process.stdin.flush()
         while True:
             if stop.is_set():
                 raise Stopped("Stopped. Nothing was kept of what was being compiled.")
@@ -171,8 +193,12 @@ def _events(request: Request, stop: threading.Event, tick: Any) -> Iterator[Mapp
                 break
             if line.startswith('{"event"'):
                 yield json.loads(line)
-        if process.wait() not in (0, REFUSED):
-            raise JobFailed(f"{request.slice}: the steps could not be compiled ({_last(tail)}).")
+        if (code := process.wait()) not in (0, REFUSED):
+            said.join(_LAST_WORDS)
+            raise JobFailed(
+                f"{request.slice}: the steps could not be compiled ({_last(list(tail), code)}).",
+                details={"output": "".join(line for line in tail if line)},
+            )
     finally:
         process.kill()
         process.wait()
@@ -184,9 +210,15 @@ def _read(stream: Any, take: Any) -> None:
     take(None)
 
 
-def _last(lines: list[str | None]) -> str:
+def _last(lines: list[str | None], code: int) -> str:
+    """The last line that a process said before it ended, and the signal that ended it."""
     said = [line.strip() for line in lines if line and line.strip()]
-    return said[-1][:300] if said else "it ended without a message"
+    words = said[-1][:300] if said else "it ended without a message"
+    if code >= 0:
+        return words
+    killed = f"it was ended by {signal.Signals(-code).name}"
+    killed += ", as where the memory of this machine runs out" if -code == signal.SIGKILL else ""
+    return f"{killed}; the last words: {words}" if said else killed
 
 
 def _has_rows(manifest: RunManifest, model: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tunixrt_core.tunix_backend.ahead.hlo_text import Array, Computation, Instruction, Program, arrays
@@ -20,9 +21,10 @@ class _Lives:
     last: list[int] = field(default_factory=list)
 
     def new(self, array: Array, at: int) -> _Leaf:
-        if not array.hbm:
-            return None
-        self.sizes.append(array.hbm)
+        return self.add(array.hbm, at) if array.hbm else None
+
+    def add(self, size: int, at: int) -> int:
+        self.sizes.append(size)
         self.born.append(at)
         self.last.append(at)
         return len(self.sizes) - 1
@@ -45,10 +47,7 @@ def _peak(program: Program, computation: Computation) -> int:
                 if leaf is not None:
                     lives.last[leaf] = at
         values[instruction.name] = _value(program, computation, instruction, values, lives, at)
-        if instruction.op == "while":
-            inner[at] = _peak(program, program[instruction.calls("body") or ""])
-        elif instruction.op == "conditional":
-            inner[at] = max(_peak(program, program[name]) for name in instruction.called)
+        inner[at] = max((_peak(program, program[name]) for name in _run_by(instruction)), default=0)
     results = {leaf for leaf in values[computation.root.name] if leaf is not None}
     changes = [0] * (len(values) + 1)
     for number, size in enumerate(lives.sizes):
@@ -60,6 +59,13 @@ def _peak(program: Program, computation: Computation) -> int:
         alive += change
         most = max(most, alive + inner.get(at, 0))
     return most
+
+
+def _run_by(instruction: Instruction) -> Sequence[str]:
+    """The computations that run while an instruction does, of which a conditional chooses one."""
+    if instruction.op == "while":
+        return (instruction.calls("body") or "",)
+    return instruction.called if instruction.op in ("call", "conditional") else ()
 
 
 def _value(
@@ -120,10 +126,11 @@ def _started(instruction: Instruction, operands: list[tuple[_Leaf, ...]], lives:
 def _reused(program: Program, instruction: Instruction, operands: list[tuple[_Leaf, ...]]) -> dict[int, _Leaf]:
     """Results that are written over an operand: by name in the text, or because only a part of it is replaced."""
     found: dict[int, _Leaf] = {}
-    aliasing = re.search(r"output_to_operand_aliasing=\{(.*?\))\s*\}", instruction.attributes)
-    for result, operand in re.findall(r"\{(\d*)\}: \((\d+)", aliasing[1]) if aliasing else ():
-        if int(operand) < len(operands) and len(operands[int(operand)]) == 1:
-            found[int(result or 0)] = operands[int(operand)][0]
+    if instruction.op == "call":
+        return _handed_back(program, program[instruction.called[0]], operands)
+    for result, operand in instruction.aliases.items():
+        if operand < len(operands) and len(operands[operand]) == 1:
+            found[result] = operands[operand][0]
     if instruction.op == "dynamic-update-slice":
         found[0] = operands[0][0]
     elif instruction.op == "fusion" and not found:
@@ -133,3 +140,15 @@ def _reused(program: Program, instruction: Instruction, operands: list[tuple[_Le
             if target.op == "parameter" and len(operands[int(target.literal)]) == 1:
                 found[0] = operands[int(target.literal)][0]
     return found
+
+
+def _handed_back(program: Program, called: Computation, operands: list[tuple[_Leaf, ...]]) -> dict[int, _Leaf]:
+    """Results of a call that are in the buffer of one of its operands."""
+    lives, values, given = _Lives(), dict[str, tuple[_Leaf, ...]](), dict[_Leaf, _Leaf]()
+    for number, parameter in sorted(called.parameters.items()):
+        values[parameter.name] = tuple(lives.add(0, 0) for _ in operands[number])
+        given.update(zip(values[parameter.name], operands[number], strict=True))
+    for at, instruction in enumerate(called):
+        if instruction.op != "parameter":
+            values[instruction.name] = _value(program, called, instruction, values, lives, at)
+    return {place: given[leaf] for place, leaf in enumerate(values[called.root.name]) if leaf in given}

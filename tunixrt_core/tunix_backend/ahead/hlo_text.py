@@ -78,6 +78,13 @@ class Instruction:
             found += [name.strip().lstrip("%") for name in group.split(",")]
         return tuple(found)
 
+    @cached_property
+    def aliases(self) -> dict[int, int]:
+        """Place of a result -> place of the operand over which it is written, as the text names them."""
+        found = re.search(r"output_to_operand_aliasing=\{(.*?\))\s*\}", self.attributes)
+        pairs = re.findall(r"\{(\d*)\}: \((\d+)", found[1]) if found else ()
+        return {int(result or 0): int(operand) for result, operand in pairs}
+
     def calls(self, role: str) -> str | None:
         """The computation in one role, such as `body` or `calls`."""
         found = re.search(rf"\b{role}=%?([\w.\-]+)", self.attributes)

@@ -159,12 +159,11 @@ class _Counter:
 
     def _fused(self, fusion: Instruction, operands: list[Instruction]) -> float:
         inner = self._program[fusion.called[0]]
-        aliased = {int(n or 0) for n in re.findall(r"\{(\d*)\}: \(\d+", _aliasing(fusion.attributes))}
         results = inner.root.operands if inner.root.op == "tuple" else (inner.root.name,)
         total = 0.0
         for place, leaf in enumerate(fusion.leaves):
             updated = self._updated(inner, results[place]) if place < len(results) else None
-            written = 0 if place in aliased else leaf.hbm
+            written = 0 if place in fusion.aliases else leaf.hbm
             total += written if updated is None else min(leaf.hbm, updated)
         names = list(fusion.operands)
         for operand in operands:
@@ -253,11 +252,6 @@ def _started(start: Instruction) -> float:
 
 def _is_later_part(inner: Computation) -> bool:
     return inner.root.op == "tuple" or 'custom_call_target="AsyncCollectiveDone"' in inner.root.attributes
-
-
-def _aliasing(attributes: str) -> str:
-    found = re.search(r"output_to_operand_aliasing=\{(.*?\))\s*\}", attributes)
-    return found[1] if found else ""
 
 
 def _traced_name(instruction: Instruction) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import fmean
 
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.ahead.costs import StepKind
@@ -19,17 +20,18 @@ def model_flops(architecture: Architecture, manifest: RunManifest, kind: StepKin
     (Chowdhery et al. 2022, appendix B, there over all tokens). The embedding is a look-up.
     """
     weights = matrix_weights(architecture)
-    heads = architecture.heads * architecture.head_dim * architecture.layers
+    widths = [architecture.heads * architecture.head_dim_of(i) for i in range(architecture.layers)]
     if kind == "generation":
-        return rows * (2.0 * weights + 4.0 * heads * row_length)
-    seen = row_length * attended_share(architecture, row_length)
-    forward = rows * row_length * (2.0 * weights + 4.0 * heads * seen)
+        return rows * (2.0 * weights + 4.0 * sum(widths) * row_length)
+    shares = layer_shares(architecture, row_length)
+    seen = row_length * sum(width * share for width, share in zip(widths, shares, strict=True))
+    forward = rows * row_length * (2.0 * weights + 4.0 * seen)
     if kind == "evaluation":
         return forward
     adapts = manifest.method.adapts
     trained = sizes_of(architecture, manifest).lora if adapts else weights
     added = 2.0 * trained if adapts else 0.0  # LoRA's own forward pass
-    backward = rows * row_length * (2.0 * weights + added + 2.0 * trained + 8.0 * heads * seen)
+    backward = rows * row_length * (2.0 * weights + added + 2.0 * trained + 8.0 * seen)
     return forward + rows * row_length * added + backward
 
 
@@ -42,10 +44,14 @@ def matrix_weights(architecture: Architecture) -> int:
 
 def attended_share(architecture: Architecture, length: int) -> float:
     """Pairs of tokens that attention computes, as a share of length x length, over all layers."""
+    return fmean(layer_shares(architecture, length))
+
+
+def layer_shares(architecture: Architecture, length: int) -> list[float]:
+    """The same of each layer: about half of the pairs, or those within the window."""
     whole = (length + 1) / (2 * length)
-    if architecture.window is None or architecture.window >= length or not any(architecture.local_layers):
-        return whole
     window = architecture.window
+    if window is None or window >= length or not any(architecture.local_layers):
+        return [whole] * architecture.layers
     local = (window * (window + 1) / 2 + (length - window) * window) / length**2
-    share = sum(architecture.local_layers) / len(architecture.local_layers)
-    return share * local + (1 - share) * whole
+    return [local if is_local else whole for is_local in architecture.local_layers]

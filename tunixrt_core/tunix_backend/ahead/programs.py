@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -95,8 +94,8 @@ def _generation(plan: Planned, run: AbstractRun, on_step: OnStep, build: Compile
     on_step("generation")
     with constrained():
         lowered = decoder._compiled_decode_fn.lower(params, state)
-    kept = _state_bytes(state.cache)
-    cost = _cost(plan, "generation", run, build, lowered, cache=kept, weights=_tree_bytes(params), refused=refused)
+    kept = bytes_of(state.cache)
+    cost = _cost(plan, "generation", run, build, lowered, cache=kept, weights=bytes_of(params), refused=refused)
     yield replace(cost, temporary=max(cost.temporary, read), seconds=time.perf_counter() - began)
 
 
@@ -193,15 +192,3 @@ def _kernel_flops(work: Work, plan: Planned) -> float:
     share = attended_share(plan.architecture, plan.row_length)
     found = ((k.calls, attention_flops(k.name, k.operands, k.results, share)) for k in work.kernels)
     return sum(calls * (flops or 0.0) for calls, flops in found)
-
-
-def _tree_bytes(tree: Any) -> int:
-    return sum(math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
-
-
-def _state_bytes(tree: Any) -> int:
-    """Of arrays whose place may be left to the compiler, which then puts all of them on every device."""
-    return sum(
-        math.prod(leaf.shape if leaf.sharding is None else leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize
-        for leaf in jax.tree.leaves(tree)
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 import threading
@@ -111,7 +110,7 @@ def _planned_rows(manifest: RunManifest) -> _Rows:
 
 
 def _rows(manifest: RunManifest, models_dir: Path) -> _Rows:
-    from tunixrt_core.tunix_backend.data.batches import train_batches
+    from tunixrt_core.tunix_backend.data.batches import total_train_steps, train_batches
     from tunixrt_core.tunix_backend.data.encoding import require_rows
     from tunixrt_core.tunix_backend.data.rows import load_data
 
@@ -120,10 +119,7 @@ def _rows(manifest: RunManifest, models_dir: Path) -> _Rows:
     batches = train_batches(
         data.train.rows, manifest.batch, max_length=manifest.max_seq_length, seed=manifest.seed, pad_id=data.pad_id
     )
-    steps = manifest.duration.train_steps
-    if steps is None:
-        steps = math.ceil(batches.batches(manifest.duration.epochs or 1) / manifest.batch.gradient_accumulation)
-    return _Rows(batches.lengths[-1], len(data.parts), steps)
+    return _Rows(batches.lengths[-1], len(data.parts), total_train_steps(manifest, batches))
 
 
 def _say(event: str, **values: Any) -> None:

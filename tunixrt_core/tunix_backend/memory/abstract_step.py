@@ -121,9 +121,13 @@ def abstract_batch(mesh: Any, rows: int, row_length: int) -> ModelBatch:
 
 
 def bytes_of(state: Any) -> int:
-    """Bytes on one device of the arrays or shapes in a model or a state."""
+    """Bytes on one device of the arrays or shapes in a model or a state.
+
+    Where their place is left to the compiler, it puts all of them on every device.
+    """
     leaves = jax.tree.leaves(nnx.state(state) if isinstance(state, nnx.Module) else state)
-    return sum(math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize for leaf in leaves)
+    shapes = [leaf.shape if leaf.sharding is None else leaf.sharding.shard_shape(leaf.shape) for leaf in leaves]
+    return sum(math.prod(shape) * leaf.dtype.itemsize for shape, leaf in zip(shapes, leaves, strict=True))
 
 
 def _laid_out(leaf: Any, spec: Any, mesh: Any) -> Any:

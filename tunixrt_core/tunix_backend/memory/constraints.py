@@ -9,8 +9,9 @@ from types import ModuleType
 from typing import Any
 
 import jax
-from jax.interpreters import pxla
 from jax.sharding import NamedSharding, PartitionSpec
+
+from tunixrt_core.tunix_backend.model.entered import entered_mesh
 
 _HOLDERS = ("tunix.models.", "tunix.utils.sharding_utils")  # modules that define or import `shard`
 
@@ -40,8 +41,8 @@ def _modules() -> list[ModuleType]:
 
 def _shard(x: Any, axes: Any, eager: bool = False) -> Any:
     """Tunix's `shard` as it is on an accelerator; `eager` is for arrays outside of a traced function."""
-    mesh = pxla.thread_resources.env.physical_mesh
-    if mesh.empty:
+    mesh = entered_mesh()
+    if mesh is None:
         return x
     sharding = NamedSharding(mesh, PartitionSpec(*axes))
     return jax.device_put(x, sharding) if eager else jax.lax.with_sharding_constraint(x, sharding)

@@ -126,15 +126,20 @@ def _said_in_words(name: HubName, target: Path) -> Iterator[None]:
         ) from None
 
 
-def _from_hub(name: HubName, target: Path, on_progress: OnProgress) -> Path:
+def _client() -> Any:
+    """The client of the hub, with the address and the token of the environment."""
     from huggingface_hub import HfApi
+
+    return HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=os.environ.get("HF_TOKEN"))
+
+
+def _from_hub(name: HubName, target: Path, on_progress: OnProgress) -> Path:
     from huggingface_hub.utils import WeakFileLock
 
-    endpoint, token = os.environ.get("HF_ENDPOINT"), os.environ.get("HF_TOKEN")
     with WeakFileLock(target.parent / f".{target.name}.lock"):
         if (target / "config.json").is_file():
             return target  # another process was faster
-        api = HfApi(endpoint=endpoint, token=token)
+        api = _client()
         info = api.model_info(name.repository, revision=name.revision, files_metadata=True, timeout=_TIMEOUT)
         files = {file.rfilename: int(file.size or 0) for file in info.siblings or () if _is_wanted(file.rfilename)}
         part = target.parent / f".{target.name}.part"
@@ -281,10 +286,7 @@ def config_alone(name: HubName, target: Path) -> Path:
         return target
     target.mkdir(parents=True, exist_ok=True)
     with _said_in_words(name, target):
-        from huggingface_hub import HfApi
-
-        api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=os.environ.get("HF_TOKEN"))
-        api.hf_hub_download(name.repository, "config.json", revision=name.revision, local_dir=target)
+        _client().hf_hub_download(name.repository, _CONFIG, revision=name.revision, local_dir=target)
         shutil.rmtree(target / ".cache", ignore_errors=True)  # the downloader's own notes
     read_config(target)
     return target

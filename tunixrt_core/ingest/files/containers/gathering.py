@@ -13,6 +13,7 @@ IsMessage = Callable[[Any], bool]
 _EVENT_NAMES = ("event_name", "eventName")
 _SPAN_IDS = ("span_id", "spanId")
 _TRACE_IDS = ("trace_id", "traceId")
+_TREE_ID = "message_tree_id"
 _LAST_EVENT = "gen_ai.choice"
 _MESSAGE_EVENTS = frozenset(
     {_LAST_EVENT, *(f"gen_ai.{role}.message" for role in ("system", "user", "assistant", "tool"))}
@@ -73,6 +74,30 @@ def _span(rows: Sequence[RawRow]) -> RawRow:
     head = orjson.dumps(own | {"attributes": []})
     events = b", ".join(row.bytes for row in rows)
     return RawRow(rows[0].line, head[:-1] + b', "events": [' + events + b"]}", None)
+
+
+def as_trees(rows: Iterator[RawRow], is_node: Callable[[Mapping[str, Any]], bool]) -> Iterator[RawRow]:
+    """The rows, consecutive messages of one tree together as one, with their own text."""
+    held: list[RawRow] = []
+    for row in map(parsed, rows):
+        found = row.object
+        if found is None or not is_node(found):
+            yield from _tree(held)
+            held = []
+            yield row
+            continue
+        if held and (held[0].object or {})[_TREE_ID] != found[_TREE_ID]:
+            yield from _tree(held)
+            held = []
+        held.append(row)
+    yield from _tree(held)
+
+
+def _tree(rows: Sequence[RawRow]) -> Iterator[RawRow]:
+    if rows:
+        head = orjson.dumps({_TREE_ID: (rows[0].object or {})[_TREE_ID]})
+        messages = b", ".join(row.bytes for row in rows)
+        yield RawRow(rows[0].line, head[:-1] + b', "tree_messages": [' + messages + b"]}", None)
 
 
 def _first(row: Mapping[str, Any], names: Sequence[str]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,9 @@ _ABOUT = frozenset(
     {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "metadata.json", "package.json"}
 )
 _OF_A_LOG = frozenset({"header.json", "start.json", "_journal/start.json"})
+# files beside the conversations that ChatGPT exports
+_OF_CHATGPT = frozenset({"chat.html", "message_feedback.json"})
+_CONVERSATIONS = re.compile(r"conversations(?:-\d+)?\.json")
 _SHOWN = 5
 
 
@@ -78,6 +82,8 @@ def in_directory(folder: Path) -> Members:
                 left.append(relative)
         if len(found) > MAX_MEMBERS:
             raise UnreadableFile(f"{folder} holds more than {MAX_MEMBERS:,} files. Name a folder with fewer.")
+    if known := _of_known_export([*left, *(path.relative_to(folder).as_posix() for path in found)]):
+        found, left = [path for path in found if path.relative_to(folder).as_posix() in known], []
     if not found:
         raise UnreadableFile(f"{folder} holds no file that can be read. Files of these kinds are: {', '.join(_DATA)}.")
     files = (Member(str(path), lambda path=path: path, path.stat().st_size) for path in found)  # type: ignore[misc]
@@ -95,13 +101,13 @@ def in_zip(source: Source, archive: zipfile.ZipFile) -> Members:
     infos = sorted((info for info in archive.infolist() if not info.is_dir()), key=lambda info: info.filename)
     _check_number(source.name, len(infos))
     check_proportion(source.name, sum(info.file_size for info in infos), sum(info.compress_size for info in infos))
-    samples = _samples([info.filename for info in infos])
-    found = [info for info in infos if (info.filename in samples if samples else is_data(info.filename))]
+    known = _of_known_export([info.filename for info in infos])
+    found = [info for info in infos if (info.filename in known if known else is_data(info.filename))]
     if not found:
         raise UnreadableFile(f"{source.name} holds no file that can be read{_named([i.filename for i in infos])}.")
     if any(info.flag_bits & 1 for info in found):
         raise UnreadableFile(f"{source.name} is encrypted. Unpack it with its password and import what is in it.")
-    left = [info.filename for info in infos if not samples and info not in found and not _is_hidden(info.filename)]
+    left = [info.filename for info in infos if not known and info not in found and not _is_hidden(info.filename)]
     files = (
         Member(f"{source.name}/{info.filename}", lambda info=info: _opened(archive, info), info.compress_size)  # type: ignore[misc]
         for info in found
@@ -109,11 +115,16 @@ def in_zip(source: Source, archive: zipfile.ZipFile) -> Members:
     return Members(files, _left_out(left))
 
 
-def _samples(names: Sequence[str]) -> frozenset[str]:
-    """The samples of a log of Inspect, whose other files describe them; none for any other archive."""
-    if _OF_A_LOG.isdisjoint(names):
+def _of_known_export(names: Sequence[str]) -> frozenset[str]:
+    """The files with rows of a log of Inspect or an export of ChatGPT, whose other files are about them; none for any
+    other archive or directory.
+    """
+    if not _OF_A_LOG.isdisjoint(names):
+        return frozenset(name for name in names if name.startswith("samples/") and name.endswith(".json"))
+    last = {name: PurePosixPath(name).name for name in names}
+    if _OF_CHATGPT.isdisjoint(last.values()):
         return frozenset()
-    return frozenset(name for name in names if name.startswith("samples/") and name.endswith(".json"))
+    return frozenset(name for name, file in last.items() if _CONVERSATIONS.fullmatch(file))
 
 
 def in_tar(source: Source) -> Members:

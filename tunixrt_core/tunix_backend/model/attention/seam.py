@@ -16,12 +16,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.interpreters import pxla
 from jax.sharding import PartitionSpec
 
 from tunixrt_core.errors import ModelError
 from tunixrt_core.tunix_backend.model.attention import blockwise
 from tunixrt_core.tunix_backend.model.attention.layers import LAYERS, Layer, Projected, finish
+from tunixrt_core.tunix_backend.model.entered import entered_mesh
 
 
 def by_segments(model: Any) -> None:
@@ -79,12 +79,6 @@ def attend(given: Projected, segments: Any) -> Any:
         run, mesh=mesh, in_specs=(by_head, by_head, by_head, by_row), out_specs=by_head, check_vma=False
     )
     return spread(queries, keys, values, segments)
-
-
-def entered_mesh() -> Any | None:
-    """The mesh that Tunix's models are traced in, which `with mesh:` enters; None outside of one."""
-    mesh = pxla.thread_resources.env.physical_mesh
-    return None if mesh.empty else mesh
 
 
 def _kernel(mesh: Any | None) -> Any:

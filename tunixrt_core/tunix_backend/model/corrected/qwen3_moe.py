@@ -13,10 +13,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax.interpreters import pxla
 from tunix.models import safetensors_loader
 from tunix.models.qwen3 import model as tunix
 from tunix.models.qwen3 import params
+
+from tunixrt_core.tunix_backend.model.entered import entered_mesh
 
 
 class Mixture(tunix.MoELayer):
@@ -24,8 +25,8 @@ class Mixture(tunix.MoELayer):
 
     def __call__(self, x: Any) -> Any:
         """[batch, length, dim] -> the same."""
-        mesh = pxla.thread_resources.env.physical_mesh
-        if not mesh.empty and mesh.devices.flat[0].platform == "tpu":
+        mesh = entered_mesh()
+        if mesh is not None and mesh.devices.flat[0].platform == "tpu":
             return super().__call__(x)
         weights = (self.gate_proj[...], self.up_proj[...], self.down_proj[...])
         shares = jnp.moveaxis(self._shares(x), -1, 0)
