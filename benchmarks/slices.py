@@ -3,7 +3,7 @@
     python benchmarks/slices.py [--only NAME]
 
 Needs the extra `aot`; no TPU, no weights, no network. Each step is compiled for a slice up to its schedule, which takes
-one to five minutes of one core. The peer is the chip: temporary memory stands against what is left of its HBM, and the
+one to five minutes of one core. The peer is the chip: memory is a share of its HBM, and the
 bound on MFU is the share of its published peak that memory traffic and arithmetic allow; links are told beside it.
 All rows are packed to 2,048 tokens unless a line says otherwise, in bfloat16.
 """
@@ -107,10 +107,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="part of a case, such as a model's name")
     only = parser.parse_args().only
-    print(
-        "| model | slice | temporary | memory | HBM traffic | received | MFU at most, links hidden | MFU at most | took |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|")
+    columns = ("model", "slice", "temporary", "memory", "HBM traffic", "received", "MFU, links hidden", "MFU", "took")
+    print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     with tempfile.TemporaryDirectory() as folder:
         for case, report in reports(only, Path(folder)):
             print(line(case, report), flush=True)
