@@ -10,22 +10,27 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import orjson
 
-from app.runs.charts import gradient_chart, learning_rate_chart, loss_chart, memory_chart, parts_chart, throughput_chart
-from app.ui.charts.charts import View
+from app.runs.series import Wanted, series_of
 from app.ui.charts.curves import Curves
 from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import TrainMetric, to_line
+from tunixrt_core.runs.record import Run, RunStatus
 from tunixrt_core.training.alerts import Watch
 from tunixrt_core.training.recorder import RunRecorder
 
 STEPS_OF_A_TRACE = 8
 NEW = 10  # train steps between two reads of a page
+SHOWN = (
+    *("loss", "eval_loss", "samples", "parts", "grad_norm", "learning_rate", "tokens_per_second", "waiting"),
+    *("memory_bytes", "peak_memory_bytes"),
+)
 LIMITS = {"write": 0.2, "read": 20.0}  # milliseconds
 
 
@@ -119,19 +124,13 @@ def read_on(run: RunDir, train_steps: int) -> float:
 
 
 def draw(run: RunDir) -> float:
-    """CPU milliseconds of a page's computations for its charts."""
-    curves = Curves()
-    curves.extend(*run.metrics())
-
-    def once() -> None:
-        view = View()
-        for chart in (loss_chart, gradient_chart, learning_rate_chart, throughput_chart, memory_chart):
-            chart(curves, len(curves.train), view).fit(None)
-        parts_chart(curves, len(curves.train), view, by_type=False).fit(None)
-
+    """CPU milliseconds to smooth and thin the curves of a run's page, after the file was read."""
+    row = Run(run.path.name, "", RunStatus.SUCCEEDED, {}, str(run.path), datetime.now(UTC))
+    wanted = Wanted(SHOWN, smoothing=0.6, tiles=True)
+    series_of(row, "", wanted)
     began = time.process_time()
     for _ in range(3):
-        once()
+        series_of(row, "", wanted)
     return 1000 * (time.process_time() - began) / 3
 
 

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import time
-
 import streamlit as st
 
+from app.component.element import element
 from app.runs.actions import show_actions, show_parent
 from app.runs.alerts import show_alerts
 from app.runs.config import show_config, show_log
-from app.runs.live import Places, follow
+from app.runs.kept import curves_of, state_of
+from app.runs.live import follow_log, show_progress
 from app.runs.model_export import show_exports
-from app.runs.panels import chart_board, chart_controls
 from app.runs.queue import show_queue
 from app.runs.samples import show_samples
-from app.runs.table import curves_of, runs_table, state_of
 from app.state import get_pipeline
 from app.ui.boundary import error_boundary, escape_markdown, show_error
-from app.ui.charts.board import Board
 from app.ui.charts.curves import Curves
 from app.ui.components import empty_state, header, state_badge
 from app.ui.navigation import go
-from app.ui.words import MISSING, moment, plural
+from app.ui.words import MISSING, moment
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.record import Run, RunState, RunStatus
@@ -30,28 +27,23 @@ CHARTS, SAMPLES, LOG, CONFIG, EXPORT = "Charts", "Samples", "Log", "Config", "Ex
 
 
 def show_all() -> None:
-    runs = rt.runs.page(limit=50).items
-    with header("Runs", plural(len(runs), "run")):
-        if len(runs) > 1 and st.button("Compare runs", icon=":material/compare_arrows:", key="go-compare"):
-            go("compare", runs=",".join(run.id for run in runs[:2]))
+    with header("Runs"):
         if st.button("New run", type="primary", icon=":material/add:", key="go-new-run"):
             go("new-run")
-    if not runs:
+    if not rt.runs.page(limit=1).items:
         with empty_state(
             "No runs yet", "A run trains a model on a dataset version and keeps its curves here.", key="no-runs"
         ):
             if st.button("Set up a run", key="go-new-run-empty"):
                 go("new-run")
         return
-    live = any(not run.status.over for run in runs) or rt.queue.state().holder is not None
-    st.fragment(show_list, run_every=3 if live else None)()
+    st.fragment(show_jobs, run_every=3 if rt.queue.state().holder is not None else None)()
+    element("runs", key="runs", url="/api/runs", page="/run?run=")
 
 
-def show_list() -> None:
+def show_jobs() -> None:
     with error_boundary():
         show_queue()
-        if chosen := runs_table(rt.runs.page(limit=50).items, key="all-runs", now=time.time()):
-            go("run", run=chosen)
 
 
 def show_broken(run: Run) -> None:
@@ -96,8 +88,7 @@ def show_run(run: Run) -> None:
     curves = curves_of(run, state)
     show_alerts(run, curves.alerts)
     show_dropped(state, manifest)
-    places = show_tabs(run, manifest, state, curves)
-    follow(run, shape_of, places)
+    show_tabs(run, manifest, state, curves)
 
 
 def show_dropped(state: RunState, manifest: RunManifest) -> None:
@@ -115,17 +106,16 @@ def method_words(manifest: RunManifest) -> str:
     return f"{'QLoRA' if manifest.method == 'qlora' else 'LoRA'} {manifest.lora.rank}"
 
 
-def show_tabs(run: Run, manifest: RunManifest, state: RunState, curves: Curves) -> Places:
-    """The open tab; `follow` updates its live parts."""
+def show_tabs(run: Run, manifest: RunManifest, state: RunState, curves: Curves) -> None:
+    """The open tab; under the others the progress stays in view."""
     top = st.container(key="live")
     tabs = st.tabs([CHARTS, SAMPLES, LOG, CONFIG, EXPORT], key="tab", bind="query-params", on_change="rerun")
     charts, samples, log, config, export = tabs
-    if charts.open:
-        with charts:
-            return Places(top, board=show_charts(curves, state, manifest))
+    with charts if charts.open else top:
+        show_progress(run, state, curves, manifest, panels=bool(charts.open), samples=bool(samples.open))
     if log.open:
         with log:
-            return Places(top, log=show_log(run))
+            follow_log(run, show_log(run))
     if samples.open:
         with samples:
             show_samples(rt.runs.samples(run.id), manifest)
@@ -135,23 +125,6 @@ def show_tabs(run: Run, manifest: RunManifest, state: RunState, curves: Curves) 
     if export.open:
         with export:
             show_exports(run, manifest)
-    return Places(top)
-
-
-def show_charts(curves: Curves, state: RunState, manifest: RunManifest) -> Board | None:
-    if not len(curves.train):
-        st.caption("The curves begin with the first train step.")
-        return None
-    view, by_type = chart_controls(state, types=bool(curves.train.types))
-    return chart_board(curves, state, manifest, view, by_type=by_type)
-
-
-def shape_of(state: RunState, curves: Curves) -> object:
-    """The state that decides which parts the page has."""
-    of_samples = len(curves.samples) if st.session_state.get("tab") == SAMPLES else bool(len(curves.samples))
-    has = (bool(len(curves.train)), bool(curves.train.parts), bool(curves.train.types))
-    memory = curves.train.last("memory_bytes") is not None
-    return has, memory, of_samples, len(curves.alerts), state.total_train_steps, dict(state.plan)
 
 
 rt = get_pipeline()

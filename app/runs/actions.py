@@ -36,8 +36,11 @@ def show_actions(run: Run, state: RunState) -> None:
         )
     if _trained(run):
         _evaluate(run)
-    with st.popover("More", icon=":material/more_horiz:", key="more-run"), st.container(width=380):
-        _more(run, state)
+    # its forms take longer than the rest of the page, which is drawn again at each change of the run
+    with st.popover("More", icon=":material/more_horiz:", key="more-run", on_change="rerun") as more:
+        if more.open:
+            with st.container(width=380):
+                _more(run, state)
 
 
 def _more(run: Run, state: RunState) -> None:

@@ -39,7 +39,7 @@ def show_config(run: Run, state: RunState, manifest: RunManifest) -> None:
             changed = difference_lines(parent.changed)
             blocks.key_values(changed or [("Nothing", "The same run in another folder")])
             if st.button("Compare the two", icon=":material/compare_arrows:", key="compare-parent"):
-                go("compare", runs=f"{parent.run},{run.id}")
+                go("run", runs=f"{parent.run},{run.id}")
     _show_base(run)
     with halves():
         with card("Plan", note=state.device, key="run-plan"):

@@ -1,43 +1,21 @@
-"""Table of runs, and curves read as they grow."""
+"""Table of the newest runs, for the overview."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from app.runs.kept import curves_of, state_of
 from app.state import get_pipeline
 from app.ui.charts.curves import Curves, downsample, smooth
 from app.ui.components import pick_row, state_column
 from app.ui.words import STATE_WORDS, duration, elapsed
-from tunixrt_core.errors import NotFound
 from tunixrt_core.runs.evaluation_record import EvalRecord
-from tunixrt_core.runs.folder import RunDir
-from tunixrt_core.runs.record import Run, RunState
+from tunixrt_core.runs.record import Run
 
 _SPARK_POINTS = 60
-
-
-def folder_of(run: Run) -> RunDir:
-    """The run's folder, without a database query: a live page calls this every two seconds."""
-    return RunDir(Path(run.directory))
-
-
-def curves_of(run: Run, state: RunState) -> Curves:
-    """The metrics of a run, read on from where any session last stopped."""
-    # a resume rewrites the file at its first new train step: earlier reads are void
-    curves = _kept_curves(run.directory, state.started_at, bool(state.plan) and state.before is None)
-    with curves.lock:
-        curves.extend(*folder_of(run).metrics(curves.cursor))
-    return curves
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _kept_curves(directory: str, started_at: float | None, planned: bool) -> Curves:
-    """Curves of the runs viewed last."""
-    return Curves()
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
@@ -52,14 +30,6 @@ def _summary(curves: Curves) -> tuple[list[float], float | None]:
     losses = smooth(curves.train.series("loss")[1], 0.8)
     sparkline: list[float] = losses[downsample(losses, _SPARK_POINTS)].tolist()
     return sparkline, curves.evals.last("loss")
-
-
-def state_of(run: Run) -> RunState:
-    """The state in the run's folder, or that of the record if the folder is missing."""
-    try:
-        return folder_of(run).state()
-    except NotFound:
-        return RunState(status=run.status, message=run.message)
 
 
 def runs_table(

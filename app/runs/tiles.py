@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-import streamlit as st
 
 from app.ui.charts.curves import Curves
 from app.ui.words import MISSING, decimals, percent, rate, size, whole
@@ -19,7 +16,13 @@ class Tile:
     value: str
     change: float | None = None
     note: str = ""
-    help: str | None = None
+    help: str = ""
+
+    @property
+    def change_words(self) -> str:
+        """The change with a true minus sign; empty if there is none."""
+        moved = self.change is not None and round(self.change, 3) != 0
+        return f"{self.change:+.3f}".replace("-", "−") if moved else ""
 
 
 def tiles_of(curves: Curves) -> list[Tile]:
@@ -47,10 +50,10 @@ def tiles_of(curves: Curves) -> list[Tile]:
             help="exp(loss): the number of tokens the model chooses between, on average.",
         ),
         Tile(
-            "Best eval loss",
+            "Best eval",
             decimals(best[1] if best else None),
-            note=f"train step {best[0]:,}" if best else "",
-            help="The lowest eval loss so far. Its checkpoint is kept.",
+            note=f"at {best[0]:,}" if best else "",
+            help="The lowest eval loss so far, and its train step. Its checkpoint is kept.",
         ),
         Tile("Learning rate", rate(last("learning_rate"))),
         Tile("Gradient norm", decimals(last("grad_norm"), 2), help="L2 norm before clipping."),
@@ -78,19 +81,3 @@ def tiles_of(curves: Curves) -> list[Tile]:
             help="Memory in use on the device, or by the process on a CPU.",
         ),
     ]
-
-
-def show_tiles(tiles: Sequence[Tile]) -> None:
-    with st.grid(5, min_column_width=150):
-        for tile in tiles:
-            moved = tile.change is not None and round(tile.change, 3) != 0
-            st.metric(
-                tile.label,
-                tile.value,
-                f"{tile.change:.3f}" if moved else tile.note or None,
-                delta_color="inverse" if moved else "off",
-                delta_arrow="auto" if moved else "off",
-                help=tile.help,
-                border=True,
-                height="stretch",
-            )

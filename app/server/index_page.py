@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
+from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from app.ui.navigation import PAGES
@@ -33,7 +34,20 @@ def index_page() -> str:
 def page_routes() -> list[Route]:
     """One route per page of the menu. Streamlit answers all other addresses with its own "not found" page."""
     paths = ["/", *(f"/{spec.key}" for spec in PAGES)]
-    return [Route(path, _index, methods=["GET"]) for path in paths]
+    return [*(Route(path, _index, methods=["GET"]) for path in paths), Route("/compare", _to_runs, methods=["GET"])]
+
+
+_ALONG = {"Train step": "step", "Tokens": "tokens", "Time": "time"}
+
+
+async def _to_runs(request: Request) -> Response:
+    """The page of comparisons became a part of the list of runs; links to it stay valid."""
+    query = {name: value for name, value in request.query_params.items() if name in ("runs", "log")}
+    if along := _ALONG.get(request.query_params.get("along", "")):
+        query["x"] = along
+    if request.query_params.get("raw") == "true":
+        query["smoothing"] = "0"
+    return RedirectResponse(f"run?{urlencode(query, safe=',')}" if query else "run")
 
 
 async def _index(request: Request) -> Response:

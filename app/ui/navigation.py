@@ -42,7 +42,6 @@ PAGES: tuple[PageSpec, ...] = (
     PageSpec("preflight", "preflight.py", "Preflight", "fact_check", "Training", needs_tunix=True),
     PageSpec("new-run", "new_run.py", "New run", "play_arrow", "Training", needs_tunix=True),
     PageSpec("run", "run.py", "Runs", "monitoring", "Training", needs_tunix=True),
-    PageSpec("compare", "compare.py", "Compare runs", "compare_arrows", "Training", needs_tunix=True),
     PageSpec("evaluations", "evaluations.py", "Evaluations", "leaderboard", "Results"),
     PageSpec("playground", "playground.py", "Playground", "chat", "Results", needs_tunix=True),
     PageSpec("system", "system.py", "System", "memory", "Server"),

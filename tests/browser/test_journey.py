@@ -82,10 +82,10 @@ def test_the_whole_way_from_a_dataset_to_the_exported_model(dataset_made: str, v
     # watched, reloaded, and the same in a second tab
     visitor.sees_key("card-loss", timeout=TRAINING_MS)
     visitor.page.reload()
-    visitor.sees_key("card-loss")
+    visitor.sees_chart("loss", timeout=TRAINING_MS)
     other = visitor.second_tab()
     other.open("run?run=r-0001")
-    other.sees_key("card-loss")
+    other.sees_chart("loss", timeout=TRAINING_MS)
     other.page.close()
     visitor.sees(f"train step {TRAIN_STEPS:,} of {TRAIN_STEPS:,}", timeout=TRAINING_MS)
     visitor.sees("Finished", timeout=TRAINING_MS)
@@ -96,10 +96,12 @@ def test_the_whole_way_from_a_dataset_to_the_exported_model(dataset_made: str, v
     visitor.sees("McNemar p", timeout=TRAINING_MS)
 
     start_clone(visitor, "train_steps=20")
-    visitor.open("compare?runs=r-0001,r-0002")
-    visitor.sees_key("card-result")
+    visitor.open("run?runs=r-0001,r-0002")
+    visitor.sees_chart("loss")
     visitor.sees("duration.train_steps")
-    assert "r-0002" in visitor.download("download-csv").read_text()
+    with visitor.page.expect_download() as file:
+        visitor.page.get_by_role("link", name="CSV").click()
+    assert "r-0002" in file.value.path().read_text()
 
     export_and_open(visitor)
     assert started(visitor) == {"runs": 2, "evaluations": 3}, "a double click starts once"

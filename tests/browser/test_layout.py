@@ -46,7 +46,7 @@ TUNIX_PAGES = [
     ("run?run=r-0001", None),
     ("run?run=r-0001&tab=Config", None),
     ("run?run=r-0002", None),
-    ("compare?runs=r-0001,r-0003", "Compare runs"),
+    ("run?runs=r-0001,r-0003", "Runs"),
     ("playground", "Playground"),
 ]
 TEXT_CONTRAST = 4.5  # WCAG 2.2, 1.4.3

@@ -110,13 +110,3 @@ def test_a_page_loaded_again_in_the_middle_of_a_start_knows_of_it(visitor: Visit
     visitor.page.wait_for_url(f"**/run?run=r-{len(before) + 2:04}*")
     visitor.page.wait_for_timeout(2000)
     assert len(runs(visitor)) == len(before) + 2
-
-
-def test_the_charts_of_a_comparison_open_without_a_network(visitor: Visitor, tmp_path: Path) -> None:
-    visitor.open("compare?runs=r-0001,r-0002")
-    file = tmp_path / "charts.html"
-    file.write_bytes(visitor.download("download-html").read_bytes())
-    page = visitor.second_tab().page  # which complains of every request to another host
-    page.goto(file.as_uri())
-    page.locator(".js-plotly-plot .main-svg").first.wait_for()
-    assert page.locator(".js-plotly-plot").count() == 2

@@ -122,6 +122,10 @@ class Visitor:
     def sees_key(self, key: str, timeout: float = 30_000) -> None:
         self.page.locator(f".st-key-{key}").first.wait_for(timeout=timeout)
 
+    def sees_chart(self, panel: str, timeout: float = 30_000) -> None:
+        """Wait for a chart of a run, such as `loss`."""
+        self.page.locator(f".card[data-panel={panel}] canvas").first.wait_for(timeout=timeout)
+
     def fill(self, key: str, text: str) -> None:
         field = self.page.locator(f".st-key-{key} input").first
         field.fill(text)

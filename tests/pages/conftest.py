@@ -64,6 +64,8 @@ def open_page(file: str, **query: str | list[str]) -> AppTest:
     app.switch_page(f"../pages/{file}")
     for name, value in query.items():
         app.query_params[name] = value
+    if file == "run.py":
+        app.session_state["more-run"] = True  # the menu with the other actions is open
     return checked(app.run())
 
 

@@ -27,7 +27,7 @@ def test_training_pages_are_only_in_the_menu_with_tunix() -> None:
     def titles(tunix: bool) -> set[str]:
         return {spec.title for specs in sections(tunix=tunix).values() for spec in specs}
 
-    assert titles(True) - titles(False) == {"Preflight", "New run", "Runs", "Compare runs", "Playground"}
+    assert titles(True) - titles(False) == {"Preflight", "New run", "Runs", "Playground"}
     assert "Export and manifest" in titles(False)
 
 
@@ -93,7 +93,6 @@ def test_what_an_address_names_and_does_not_exist_is_said_on_its_page(filled: Pi
         ("evaluations.py", {"new": "1", "run": "zz:1"}),
         ("run.py", {"run": "zz:1"}),
         ("preflight.py", {"run": "zz:1"}),
-        ("compare.py", {"runs": "zz:1,r-0001"}),
     ):
         app = open_page(page, **query)
         said = " ".join(str(each.value) for each in (*app.warning, *app.error))

@@ -6,28 +6,43 @@ import json
 import re
 import time
 from dataclasses import replace
+from typing import Any
 
 import orjson
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from app.runs.live import LIVE_LOG_BYTES
-from app.ui.charts.board import TICK_BYTES
+from app.runs.series import Wanted, series_of
 from tests.pages.conftest import checked, keys, make_run, open_page, press, words
 from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.pipeline.pipeline import Pipeline
-from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.runs.metrics import CompileMetric, to_line
+from tunixrt_core.runs.record import Run, RunStatus
 
 pytestmark = pytest.mark.tunix
 
 STOP, SAVE, RESUME, LONGER, EVALUATE = {"stop-run"}, {"save-run"}, {"resume-run"}, {"train-longer"}, {"evaluate-run"}
 ALWAYS = {"clone-start"}
+PARTS = ("format", "step 1", "step 2", "answer")
+
+
+def part(app: AppTest, kind: str) -> dict[str, Any]:
+    """What the component is told for its part of the page."""
+    told = [json.loads(each.proto.json) for each in app.get("bidi_component")]
+    return next(each for each in told if each["kind"] == kind)
+
+
+def told(rt: Pipeline, run: Run) -> dict[str, Any]:
+    """What the route answers for the charts of a run."""
+    return series_of(rt.runs.get(run.id), "", Wanted(("loss", "eval_loss", "parts"), tiles=True))
 
 
 def test_without_an_id_all_runs_are_listed(filled: Pipeline) -> None:
     assert "No runs yet" in words(open_page("run.py"))
     make_run(filled, RunStatus.STOPPED)
     make_run(filled, RunStatus.SUCCEEDED)
-    assert list(open_page("run.py").dataframe[0].value["id"]) == ["r-0002", "r-0001"]
+    assert part(open_page("run.py"), "runs") == {"kind": "runs", "url": "/api/runs", "page": "/run?run="}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +64,9 @@ def test_each_state_has_its_words_and_its_buttons(
 ) -> None:
     run = make_run(filled, status)
     app = open_page("run.py", run=run.id)
-    assert line in str(app.progress[0].text)
+    assert line in told(filled, run)["line"]
+    shown = part(app, "charts")
+    assert (shown["run"], shown["status"], shown["panels"]) == (run.id, status.value, True)
     assert keys(app) & (STOP | SAVE | RESUME | LONGER | EVALUATE | ALWAYS) == buttons | ALWAYS
 
 
@@ -57,15 +74,14 @@ def test_a_broken_run_is_one_line_with_its_file_and_is_moved_aside_by_a_click(fi
     make_run(filled, RunStatus.SUCCEEDED)
     broken = make_run(filled, RunStatus.STOPPED)
     filled.runs.folder(broken.id).state_file.write_bytes(b"")
-    assert list(open_page("run.py").dataframe[0].value["state"]) == [["Broken"], ["Finished"]]
+    assert [row[2] for row in filled.runs.table().rows] == ["broken", "succeeded"]
     app = open_page("run.py", run=broken.id)
     assert "state.json" in words(app)
     assert "is empty" in words(app)
     assert "state.json: is empty" in words(open_page("overview.py"))
     for page in ("evaluations.py", "playground.py", "new_run.py", "tunix.py", "system.py"):
         open_page(page)
-    for page in ("preflight.py", "compare.py"):
-        open_page(page, run=broken.id, runs=f"{broken.id},r-0001")
+    open_page("preflight.py", run=broken.id)
     press(app, "aside-run")
     assert [run.id for run in filled.runs.page().items] == ["r-0001"]
 
@@ -73,11 +89,13 @@ def test_a_broken_run_is_one_line_with_its_file_and_is_moved_aside_by_a_click(fi
 def test_numbers_and_curves_come_from_the_run_folder(filled: Pipeline) -> None:
     run = make_run(filled, RunStatus.STOPPED)
     app = open_page("run.py", run=run.id)
-    assert {m.label: m.value for m in app.metric} == {
+    labels = [label for label, _ in part(app, "charts")["tiles"]]
+    answer = told(filled, run)
+    assert {label: tile[0] for label, tile in zip(labels, answer["tiles"], strict=True)} == {
         "Train loss": "0.149",
         "Eval loss": "0.400",
         "Perplexity": "1.50",
-        "Best eval loss": "0.400",
+        "Best eval": "0.400",
         "Learning rate": "2e-3",
         "Gradient norm": "0.50",
         "Tokens/s": "9,000",
@@ -85,8 +103,31 @@ def test_numbers_and_curves_come_from_the_run_folder(filled: Pipeline) -> None:
         "Padding": "12.5%",
         "Memory": "11.2 GB",
     }
-    assert len(app.get("echarts_chart")) == 6
-    assert "train step 30 of 40 · 75%" in str(app.progress[0].text)
+    assert answer["curves"].keys() == {"loss", "eval_loss", *(f"parts.{p}" for p in PARTS)}
+    assert "train step 30 of 40 · 75%" in answer["line"]
+
+
+@pytest.mark.parametrize(("tab", "rounds"), [("Samples", 0), ("Log", None), ("Config", None)])
+def test_under_the_other_tabs_the_progress_stays_without_the_charts(
+    filled: Pipeline, tab: str, rounds: int | None
+) -> None:
+    run = make_run(filled, RunStatus.RUNNING)
+    shown = part(open_page("run.py", run=run.id, tab=tab), "charts")
+    assert (shown["panels"], shown["samples"], shown["total"]) == (False, rounds, 40)
+
+
+def test_a_compilation_is_measured_against_the_last_one_of_the_same_shapes(filled: Pipeline) -> None:
+    first = make_run(filled, RunStatus.SUCCEEDED)
+    run = make_run(filled, RunStatus.COMPILING)
+    assert "this can take a minute or more" in told(filled, run)["line"]
+    with filled.runs.folder(first.id).metrics_file.open("ab") as file:
+        file.write(to_line(CompileMetric(train_step=0, length=512, seconds=33.0)))
+    next_run = make_run(filled, RunStatus.COMPILING)
+    folder = filled.runs.folder(next_run.id)
+    folder.write_state(replace(folder.state(), updated_at=time.time() - 11))
+    answer = told(filled, next_run)
+    assert answer["line"] == "Compiling the train step: 11 s so far, 33 s last time"
+    assert 0.3 < answer["share"] < 0.4
 
 
 def test_a_clone_names_its_parent_and_what_was_changed(filled: Pipeline) -> None:
@@ -100,41 +141,6 @@ def test_a_clone_names_its_parent_and_what_was_changed(filled: Pipeline) -> None
     app = open_page("run.py", run=clone.id, tab="Config")
     assert f"Changed from {first.id}" in words(app)
     assert "compare-parent" in keys(app)
-
-
-def test_a_zoom_in_the_address_is_the_axis_of_every_chart_and_shows_all_its_points(filled: Pipeline) -> None:
-    run = make_run(filled, RunStatus.SUCCEEDED)
-    app = open_page("run.py", run=run.id, zoom=["10", "20"])
-    charts = [json.loads(chart.proto.spec) for chart in app.get("echarts_chart")]
-    assert {(chart["xAxis"]["min"], chart["xAxis"]["max"]) for chart in charts} == {(10, 20)}
-    assert [row[0] for row in charts[0]["dataset"]["source"]] == list(range(10, 21))
-    press(app, "zoom-reset")
-    charts = [json.loads(chart.proto.spec) for chart in app.get("echarts_chart")]
-    assert {chart["xAxis"]["min"] for chart in charts} == {0}
-
-
-def test_from_a_long_run_to_a_short_one_the_axis_is_that_of_the_short_one(filled: Pipeline) -> None:
-    long, short = make_run(filled, RunStatus.SUCCEEDED, train_steps=60), make_run(filled, RunStatus.SUCCEEDED)
-    app = open_page("run.py", run=long.id)
-    assert app.slider(key="zoom").value == (0, 60)
-    app.query_params["run"] = short.id
-    checked(app.run())
-    assert app.slider(key="zoom").value == (0, 40)
-    assert app.button(key="zoom-reset").disabled
-
-
-def test_a_run_of_50000_train_steps_is_shown_with_its_spike(filled: Pipeline) -> None:
-    run = make_run(filled, RunStatus.RUNNING)
-    with filled.runs.folder(run.id).metrics_file.open("ab") as file:
-        for step in range(31, 50_001):
-            loss = 40.0 if step == 31_234 else 2.0
-            record = {"kind": "train", "train_step": step, "loss": loss, "time": 0.5 * step, "parts": {"answer": loss}}
-            file.write(orjson.dumps(record) + b"\n")
-    app = open_page("run.py", run=run.id)
-    specs = {chart.proto.id.rsplit("-", 1)[-1]: chart.proto.spec for chart in app.get("echarts_chart")}
-    assert all(len(spec) <= TICK_BYTES for spec in specs.values())
-    assert [31_234, 40.0] in [row[:2] for row in json.loads(specs["loss"])["dataset"]["source"]]
-    assert [row[0] for row in json.loads(specs["parts"])["dataset"]["source"] if row[0] == 31_234] == [31_234]
 
 
 def test_the_whole_log_can_be_downloaded_and_a_live_page_shows_its_end(filled: Pipeline) -> None:
@@ -173,8 +179,7 @@ def test_a_run_that_is_not_there_is_a_sentence(filled: Pipeline) -> None:
 def test_a_real_run_is_followed_to_its_end_and_resumed_after_a_stop(filled: Pipeline) -> None:
     run = filled.runs.start(filled.manifests.build("examples", model_id="tiny", hyperparams={"train_steps": 30}))
     assert filled.queue.wait(30)
-    app = open_page("run.py", run=run.id)
-    assert "train step 30 of 30 · 100%" in str(app.progress[0].text)
+    assert "train step 30 of 30 · 100%" in told(filled, run)["line"]
 
     stopped = make_run(filled, RunStatus.STOPPED)
     app = press(open_page("run.py", run=stopped.id), "resume-run")
@@ -234,13 +239,6 @@ def test_a_checkpoint_is_asked_for_from_the_page(filled: Pipeline) -> None:
     run = make_run(filled, RunStatus.RUNNING)
     press(open_page("run.py", run=run.id), "save-run")
     assert filled.runs.folder(run.id).save_file.exists()
-
-
-def test_two_runs_and_more_lead_to_their_comparison(filled: Pipeline) -> None:
-    make_run(filled, RunStatus.STOPPED)
-    assert "go-compare" not in keys(open_page("run.py"))
-    make_run(filled, RunStatus.SUCCEEDED)
-    assert "go-compare" in keys(open_page("run.py"))
 
 
 def test_the_queue_shows_another_process_that_holds_the_accelerator(filled: Pipeline) -> None:

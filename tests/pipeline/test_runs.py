@@ -270,3 +270,27 @@ def test_jobs_that_wait_are_moved_and_removed_one_by_one(rt: Pipeline, backend: 
     assert rt.queue.wait(20)
     assert backend.trained == ["r-0001", "r-0002", "r-0003"]
     assert rt.queue.state().holder is None
+
+
+def test_annotations_are_changed_all_at_once_and_stay_through_a_resume(rt: Pipeline) -> None:
+    run = finished(rt)
+    rt.runs.tag(run.id, ["first"])
+    changed = rt.runs.annotate(run.id, add_tags=["second"], remove_tags=["first"], note="Kept.", archived=True)
+    assert (changed.tags, changed.note, changed.archived) == (("second",), "Kept.", True)
+    rt.runs.archive(run.id, archived=False)
+    rt.runs.resume(run.id, train_steps=8)
+    assert rt.queue.wait(20)
+    again = rt.runs.get(run.id)
+    assert (again.tags, again.note, again.archived) == (("second",), "Kept.", False)
+
+
+def test_the_table_follows_a_run_from_its_start_to_its_end(rt: Pipeline, backend: FakeBackend) -> None:
+    backend.step_seconds = 0.02
+    run = rt.runs.start(manifest_of(rt, 500))
+    wait_for_records(rt.runs.folder(run.id))
+    live = rt.runs.table()
+    assert live.rows[0][2] in ("loading", "compiling", "running")
+    rt.runs.stop(run.id)
+    assert rt.queue.wait(20)
+    (row,) = rt.runs.table(live.version).rows
+    assert row[:3] == [run.id, run.name, "stopped"]

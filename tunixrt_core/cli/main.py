@@ -34,7 +34,7 @@ COMMANDS = {
         "Compare TPU slices for a manifest: fit, bound and chip-hours. Exits with 1 if none fits.",
     ),
     "train": Entry(f"{_HERE}.train:train", "Run a manifest in this process; needs no database."),
-    "runs": Entry(f"{_HERE}.runs:runs_app", "List, show, stop, save, resume, clone and compare runs."),
+    "runs": Entry(f"{_HERE}.runs:runs_app", "List, show, tag, archive, stop, save, resume, clone and compare runs."),
     "evaluate": Entry(
         f"{_HERE}.evaluate:evaluate",
         "Compare the base and the tuned model's answers to the eval split, or to a file; needs no database.",

@@ -1,4 +1,4 @@
-"""`tunixrt runs`: list, show, stop, save, resume, clone, compare, base, aside."""
+"""`tunixrt runs`: list, show, annotate, stop, save, resume, clone, compare, base."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tunixrt_core.pipeline.runs import ask_to_save
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.health import problems_of
 from tunixrt_core.runs.metrics import Alert, to_dict
-from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.runs.record import Run, RunStatus
 
 # imported when used, because its options are read from the manifest's fields
 CLONE = {
@@ -32,7 +32,9 @@ CLONE = {
     )
 }
 runs_app = typer.Typer(
-    cls=lazy_group(CLONE), no_args_is_help=True, help="List, show, stop, save, resume, clone and compare runs."
+    cls=lazy_group(CLONE),
+    no_args_is_help=True,
+    help="List, show, tag, archive, stop, save, resume, clone and compare runs.",
 )
 
 
@@ -104,6 +106,53 @@ def _show_problems(problems: Sequence[BrokenFile]) -> None:
         err.print(f"{problem.path}: {problem.reason}", style="yellow")
     if problems:
         err.print("`tunixrt doctor home --repair` repairs these files, or moves them aside.")
+
+
+@runs_app.command("tag")
+def runs_tag(
+    run: str,
+    tags: Annotated[list[str], typer.Argument(help="Tags to give it.")],
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the tags instead.")] = False,
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
+    """Tag a run. A tag is any word or short line."""
+    with open_home(home) as rt:
+        found = (rt.runs.untag if remove else rt.runs.tag)(run, tags)
+    _annotated(found, ", ".join(found.tags) or "no tags", as_json)
+
+
+@runs_app.command("note")
+def runs_note(
+    run: str,
+    text: Annotated[str, typer.Argument(help="The note; empty to remove it.")],
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
+    """Write the note of a run, replacing the previous one."""
+    with open_home(home) as rt:
+        found = rt.runs.note(run, text)
+    _annotated(found, "note kept" if found.note else "note removed", as_json)
+
+
+@runs_app.command("archive")
+def runs_archive(
+    run: str,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the run back out of the archive.")] = False,
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
+    """Archive a run: lists of runs leave it out until archived runs are requested. No file is deleted."""
+    with open_home(home) as rt:
+        found = rt.runs.archive(run, not undo)
+    _annotated(found, "archived" if found.archived else "not archived", as_json)
+
+
+def _annotated(run: Run, words: str, as_json: bool) -> None:
+    if as_json:
+        print_json(run.to_dict())
+    else:
+        out.print(f"{run.id}  {words}", markup=False)
 
 
 @runs_app.command("aside")

@@ -165,6 +165,8 @@ class Pipeline:
             self.datasets.builds.close()
         if "manifests" in used:
             self.manifests.slices.close(_UPKEEP_SECONDS)
+        if "runs" in used:
+            self.runs.close(_UPKEEP_SECONDS)
         if "home" in used:
             self.home.upkeep.close(_UPKEEP_SECONDS)
         self.jobs.close()

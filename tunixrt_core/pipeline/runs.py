@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.errors import BrokenFile, Conflict
+from tunixrt_core.runs.annotations import Annotations
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import Metric, SampleAnswer
 from tunixrt_core.runs.record import Run, RunState, RunStatus
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tunixrt_core.jobs.left import Left
     from tunixrt_core.jobs.queue import JobManager
     from tunixrt_core.jobs.registry.runs import Registry
+    from tunixrt_core.jobs.registry.table import RunTable, TableUpdate
     from tunixrt_core.jobs.requests import Requests
     from tunixrt_core.manifest.manifest import RunManifest
     from tunixrt_core.manifest.variants import Difference, Parent
@@ -32,11 +34,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunsCompared:
-    """A comparison of runs: the differences of their manifests, and their results, in the order of `runs`."""
+    """A comparison of runs: the settings of their manifests, and their results, in the order of `runs`."""
 
     runs: tuple[Run, ...]
-    differences: tuple[Difference, ...]
+    settings: tuple[Difference, ...]  # all of them
     summaries: tuple[RunSummary, ...]
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        return tuple(each for each in self.settings if each.differs)
 
 
 class Runs:
@@ -90,8 +96,64 @@ class Runs:
         """Runs, newest first, with the status in their folders."""
         return self._registry.page(limit=limit, after=after)
 
+    def table(self, since: str = "") -> TableUpdate:
+        """All runs as rows of `TableUpdate`; with the version of an earlier answer, what has changed since."""
+        return self._table.read(since)
+
+    @made_once
+    def _table(self) -> RunTable:
+        from tunixrt_core.jobs.registry.table import RunTable
+
+        return RunTable(self._store, self._registry)
+
+    def named(self, run_ids: Iterable[str]) -> list[Run]:
+        """The runs of these ids that there are, with the status in their folders, in no order."""
+        return self._registry.named(run_ids)
+
     def get(self, run_id: str) -> Run:
         return self._registry.run(run_id)
+
+    def tag(self, run_id: str, tags: Iterable[str]) -> Run:
+        """Give a run tags; those that it has already stay. Raises NotFound, InvalidQuery."""
+        given = list(tags)
+        return self._registry.annotate(run_id, lambda found: found.tagged(given))
+
+    def untag(self, run_id: str, tags: Iterable[str]) -> Run:
+        """Take tags from a run; one that it does not have is no error. Raises NotFound."""
+        given = list(tags)
+        return self._registry.annotate(run_id, lambda found: found.untagged(given))
+
+    def note(self, run_id: str, text: str) -> Run:
+        """Replace the note of a run; a blank one removes it. Raises NotFound, InvalidQuery."""
+        return self._registry.annotate(run_id, lambda found: found.noted(text))
+
+    def archive(self, run_id: str, archived: bool = True) -> Run:
+        """Leave a run out of lists until archived ones are requested, or take it back. Raises NotFound."""
+        return self._registry.annotate(run_id, lambda found: replace(found, archived=archived))
+
+    def annotate(
+        self,
+        run_id: str,
+        *,
+        add_tags: Iterable[str] = (),
+        remove_tags: Iterable[str] = (),
+        note: str | None = None,
+        archived: bool | None = None,
+    ) -> Run:
+        """All of these at once; None leaves the note or the archive mark as it is. Raises NotFound, InvalidQuery."""
+        added, removed = list(add_tags), list(remove_tags)
+
+        def change(found: Annotations) -> Annotations:
+            found = found.untagged(removed).tagged(added)
+            found = found if note is None else found.noted(note)
+            return found if archived is None else replace(found, archived=archived)
+
+        return self._registry.annotate(run_id, change)
+
+    def close(self, timeout: float) -> None:
+        """End the reading of folders in the background."""
+        if "_table" in vars(self):
+            self._table.close(timeout)
 
     def manifest(self, run_id: str) -> RunManifest:
         """The manifest of a run. Raises NotFound, and BrokenFile for a broken run."""
@@ -220,12 +282,12 @@ class Runs:
     def compare(self, run_ids: Sequence[str]) -> RunsCompared:
         """Compare runs. Raises NotFound for a missing one, BrokenFile for a broken one."""
         from tunixrt_core.evaluation.run_summary import summarise
-        from tunixrt_core.manifest.variants import differences
+        from tunixrt_core.manifest.variants import side_by_side
 
         found = [self._registry.whole(run_id) for run_id in run_ids]
         runs, manifests = tuple(run for run, _ in found), [manifest for _, manifest in found]
         return RunsCompared(
-            runs, tuple(differences(manifests)), tuple(summarise(RunDir(Path(run.directory))) for run in runs)
+            runs, tuple(side_by_side(manifests)), tuple(summarise(RunDir(Path(run.directory))) for run in runs)
         )
 
 

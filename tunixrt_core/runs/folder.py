@@ -91,6 +91,11 @@ class RunDir:
         return self.path / "parent.json"
 
     @property
+    def annotations_file(self) -> Path:
+        """Tags, note and archive mark, written by people."""
+        return self.path / "annotations.json"
+
+    @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 

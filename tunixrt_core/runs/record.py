@@ -83,6 +83,9 @@ class Run:
     ended_at: datetime | None = None
     message: str = ""
     request_id: str | None = None  # makes a repeated start find the run that the first one made
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    archived: bool = False  # left out of lists until it is requested
 
     def to_dict(self) -> dict[str, Any]:
         """For a list of runs: without the manifest and the request id."""
@@ -96,7 +99,28 @@ class Run:
             "created_at": self.created_at,
             "started_at": self.started_at,
             "ended_at": self.ended_at,
+            "tags": list(self.tags),
+            "note": self.note,
+            "archived": self.archived,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRun:
+    """A run in a table of all: without its manifest. Moments are Unix seconds."""
+
+    id: str
+    name: str
+    status: RunStatus
+    directory: str
+    dataset: str  # name:version, or empty
+    tags: tuple[str, ...]
+    note: str
+    archived: bool
+    figures: Mapping[str, Any]  # of runs.figures
+    created_at: float
+    started_at: float | None
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)

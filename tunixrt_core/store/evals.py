@@ -61,6 +61,26 @@ class EvalStore:
             best = max(valued, key=lambda pair: pair[0], default=None)
             return None if best is None else _record(_find(reader, best[1]))
 
+    def revision(self) -> tuple[object, ...]:
+        """What differs after any evaluation has ended, was added or was replaced."""
+        asked = "SELECT count(*) AS evals, max(seq) AS newest, max(ended_at) AS ended FROM evals"
+        with self._db.reading() as reader:
+            return tuple(reader.rows(asked)[0].values())
+
+    def exact_matches(self) -> dict[str, dict[str, float]]:
+        """The exact match of each run by target, base and tuned, each of its newest finished evaluation."""
+        wanted = "SELECT run_id, target, metrics, setup FROM evals WHERE status = :done ORDER BY seq"
+        found: dict[str, dict[str, float]] = {}
+        with self._db.reading() as reader:
+            for row in reader.rows(wanted, done=_DONE):
+                # the base with its own prompt was not asked for the format
+                if row["target"] == "base" and json_object(row["setup"]).get("prompt") == "own":
+                    continue
+                value = json_object(row["metrics"]).get("exact_match")
+                if value is not None:
+                    found.setdefault(row["run_id"], {})[row["target"]] = value
+        return found
+
     def list(self, run_id: str | None = None, *, limit: int | None = None) -> list[EvalRecord]:
         """All evaluations, of one run where given, newest first."""
         only = "" if run_id is None else "WHERE run_id = :run "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,18 @@ from typing import Any
 import orjson
 
 from tunixrt_core.errors import Conflict, NotFound
-from tunixrt_core.runs.record import DatasetRef, Run, RunStatus
+from tunixrt_core.runs.record import DatasetRef, ListedRun, Run, RunStatus
 from tunixrt_core.store.query import NEWEST, Page, check_limit, decode_cursor, encode_cursor
 from tunixrt_core.store.sql.engine import Database
-from tunixrt_core.store.sql.reading import Reader, StoredRow, among, json_object, moment, moment_or_none
+from tunixrt_core.store.sql.reading import Reader, StoredRow, among, json_list, json_object, moment, moment_or_none
 
 _OVER = [status.value for status in RunStatus if status.over]
-_CHANGEABLE = frozenset({"name", "status", "message", "directory", "manifest", "started_at", "ended_at"})
+_ANNOTATIONS = frozenset({"tags", "note", "archived"})
+_CHANGEABLE = _ANNOTATIONS | {"name", "status", "message", "directory", "manifest", "started_at", "ended_at"}
+_LISTED = (
+    "id, name, status, directory, dataset_name, dataset_version, tags, note, archived, figures, created_at, "
+    "started_at, revision"
+)
 
 
 class RunStore:
@@ -27,6 +32,12 @@ class RunStore:
 
     def add(self, run: Run) -> None:
         """Keep a new run. Raises Conflict where its id or its request id is taken."""
+        from sqlalchemy import insert
+        from sqlalchemy.exc import IntegrityError
+
+        from tunixrt_core.runs.figures import settings_of
+        from tunixrt_core.store.sql.tables import runs
+
         values = {
             "id": run.id,
             "name": run.name,
@@ -41,15 +52,14 @@ class RunStore:
             "created_at": run.created_at,
             "started_at": run.started_at,
             "ended_at": run.ended_at,
+            "tags": run.tags,
+            "note": run.note,
+            "archived": run.archived,
+            "figures": settings_of(run.manifest),
         }
-        from sqlalchemy import insert
-        from sqlalchemy.exc import IntegrityError
-
-        from tunixrt_core.store.sql.tables import runs
-
         try:
             with self._db.write() as connection:
-                connection.execute(insert(runs).values(values))
+                connection.execute(insert(runs).values({**values, "revision": _next_revision()}))
         except IntegrityError:
             raise Conflict(f"A run {run.id}, or one with the same request id, already exists.") from None
 
@@ -87,7 +97,19 @@ class RunStore:
         from tunixrt_core.store.sql.tables import runs
 
         with self._db.write() as connection:
-            connection.execute(update(runs).where(runs.c.id == run_id).values(changes))
+            new = {**changes, "revision": _next_revision()}
+            connection.execute(update(runs).where(runs.c.id == run_id).values(new))
+
+    def keep_figures(self, figures: Mapping[str, Mapping[str, Any]]) -> None:
+        """Keep the figures of runs by their ids, in one transaction."""
+        from sqlalchemy import update
+
+        from tunixrt_core.store.sql.tables import runs
+
+        with self._db.write() as connection:
+            for run_id, values in figures.items():
+                new = {"figures": values, "revision": _next_revision()}
+                connection.execute(update(runs).where(runs.c.id == run_id).values(new))
 
     def remove(self, run_id: str) -> None:
         """Forget a run and its evaluations; their folders stay as they are."""
@@ -103,6 +125,13 @@ class RunStore:
         """Every run's id and folder."""
         with self._db.reading() as reader:
             return {row["id"]: row["directory"] for row in reader.rows("SELECT id, directory FROM runs")}
+
+    def listed(self, after: int = -1) -> tuple[list[ListedRun], int]:
+        """The runs that changed after a revision, oldest first, without manifests; and the number of all runs."""
+        with self._db.reading() as reader:
+            rows = reader.rows(f"SELECT {_LISTED} FROM runs WHERE revision > :after ORDER BY seq", after=after)
+            count = reader.rows("SELECT count(*) AS runs FROM runs")[0]["runs"]
+        return [_listed(row) for row in rows], count
 
     def named(self, run_ids: Iterable[str]) -> tuple[Run, ...]:
         """The runs of these ids that there are, in no order."""
@@ -160,4 +189,34 @@ def _run(row: StoredRow) -> Run:
         ended_at=moment_or_none(row["ended_at"]),
         message=row["message"],
         request_id=row["request_id"],
+        tags=tuple(json_list(row["tags"])),
+        note=row["note"],
+        archived=bool(row["archived"]),
     )
+
+
+def _listed(row: StoredRow) -> ListedRun:
+    name = row["dataset_name"]
+    return ListedRun(
+        id=row["id"],
+        name=row["name"],
+        status=RunStatus(row["status"]),
+        directory=row["directory"],
+        dataset=f"{name}:{row['dataset_version']}" if name else "",
+        tags=tuple(json_list(row["tags"])) if row["tags"] != "[]" else (),
+        note=row["note"],
+        archived=bool(row["archived"]),
+        figures=json_object(row["figures"]),
+        created_at=moment(row["created_at"]).timestamp(),
+        started_at=None if row["started_at"] is None else moment(row["started_at"]).timestamp(),
+        revision=row["revision"],
+    )
+
+
+def _next_revision() -> Any:
+    """One more than the revision of the last change; a writer has the database for itself."""
+    from sqlalchemy import func, select
+
+    from tunixrt_core.store.sql.tables import runs
+
+    return select(func.coalesce(func.max(runs.c.revision), 0) + 1).scalar_subquery()

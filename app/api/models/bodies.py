@@ -229,6 +229,18 @@ class ResumeBody(Body):
         return self
 
 
+Tags = Annotated[list[Annotated[str, Field(min_length=1, max_length=80)]], Field(max_length=100)]
+
+
+class AnnotationsBody(Body):
+    """What people say about a run; what is left out stays as it is."""
+
+    add_tags: Tags = []
+    remove_tags: Tags = []
+    note: str | None = Field(None, max_length=20_000, description="Replaces the note; empty removes it.")
+    archived: bool | None = Field(None, description="Whether lists of runs leave it out.")
+
+
 class CloneBody(Body):
     hyperparameters: FlatValues = Field({}, description="Values to change, by flat name. Others stay as in the run.")
 

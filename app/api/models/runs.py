@@ -43,6 +43,20 @@ class RunSummary(BaseModel):
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    tags: list[str]
+    note: str = Field(description="Empty if there is none.")
+    archived: bool = Field(description="Left out of lists until archived runs are requested.")
+
+
+class RunTable(BaseModel):
+    """All runs, or those that changed since a version. Moments are Unix seconds, losses nats per token."""
+
+    version: str = Field(description="To send as `since` for the changes only; also the ETag.")
+    whole: bool = Field(description="True: these are all runs. False: the runs that changed.")
+    columns: list[str]
+    rows: list[list[Any]] = Field(description="A run per row, in the order of `columns`; null if not measured.")
+    gone: list[str] = Field(description="Ids of the runs that are no longer listed.")
+    reading: int = Field(description="Runs whose folders are still being read for their figures.")
 
 
 class RunPage(BaseModel):
@@ -104,11 +118,50 @@ class ClonedManifest(MadeManifest):
     changed: list[Change] = Field(description="Values that differ: in the run, then in the new manifest.")
 
 
+class Curve(BaseModel):
+    """Points of a curve: train steps, values, and the position on the axis if it is not the train step."""
+
+    s: list[int]
+    y: list[float | None]
+    x: list[float] | None = None
+
+
+class Event(BaseModel):
+    """A mark on the axis of a run's charts."""
+
+    s: int = Field(description="Train step.")
+    x: float = Field(description="Position on the axis.")
+    kind: str = Field(description="checkpoint, best, alert or change.")
+    words: str
+
+
+class RunSeries(BaseModel):
+    id: str
+    status: str
+    over: bool = Field(description="False: it trains; ask for more with `next`.")
+    whole: bool = Field(description="True: replace what is known. False: append.")
+    next: str = Field(description="To send as `next` for the points recorded since.")
+    train_step: int
+    total_train_steps: int
+    curves: dict[str, Curve]
+    events: list[Event]
+    tiles: list[list[Any]] | None = Field(None, description="Newest numbers: value, change and note, as texts.")
+    line: str | None = Field(None, description="State of the run in one line.")
+    share: float | None = Field(None, description="Share done.")
+
+
+class Series(BaseModel):
+    series: list[RunSeries]
+
+
 class RunsCompared(BaseModel):
     """All lists are in the order of `runs`."""
 
     runs: list[RunSummary]
-    differences: list[Change] = Field(description="Keys whose values differ: one value per run, null if it has none.")
+    differences: list[Change] = Field(
+        description="Keys whose values differ, or all: one value per run, null if it has none."
+    )
+    settings: int = Field(description="Number of all keys.")
     summaries: list[dict[str, Any]] = Field(description="Losses, best evaluation, time, tokens; null if not measured.")
 
 

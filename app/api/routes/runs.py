@@ -1,15 +1,19 @@
-"""Runs: start, list, watch, stop, save, resume, clone, compare."""
+"""Runs: start, list, annotate, watch, stop, save, resume, clone, compare."""
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+import orjson
+from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi.responses import StreamingResponse
+from pydantic import Field
 
 from app.api.limits import JsonRoute
-from app.api.models.bodies import CloneBody, ResumeBody, RunBody
+from app.api.models.bodies import AnnotationsBody, CloneBody, ResumeBody, RunBody
 from app.api.models.runs import (
     Change,
     ClonedManifest,
@@ -25,8 +29,13 @@ from app.api.models.runs import (
     RunProblems,
     RunsCompared,
     RunSummary,
+    RunTable,
+    Series,
 )
 from app.api.shared import IdempotencyKey, Pipe
+from app.runs.csv import curves_csv
+from app.runs.series import Along, Wanted, series_of, split_next
+from tunixrt_core.errors import NotFound
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.variants import Difference
 from tunixrt_core.pipeline.pipeline import Pipeline
@@ -37,6 +46,8 @@ from tunixrt_core.training.base_model import BaseCheck
 
 router = APIRouter(prefix="/runs", tags=["Runs"], route_class=JsonRoute)
 
+MAX_RUNS = 50  # of one comparison
+NextPoints = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}:[0-9.:]{1,90}$")]
 RunId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
 
@@ -64,16 +75,86 @@ def page(
     return RunPage(runs=[RunSummary(**run.to_dict()) for run in found.items], next=found.next)
 
 
+@router.get("/table", response_model=RunTable, responses={304: {"description": "Unchanged."}})
+def table(
+    pipeline: Pipe,
+    since: Annotated[str, Query(max_length=40, description="`version` of an earlier answer.")] = "",
+    if_none_match: Annotated[str | None, Header(max_length=100)] = None,
+    accept_encoding: Annotated[str | None, Header()] = None,
+) -> Response:
+    """All runs as rows, newest first, or those that changed since a version."""
+    found = pipeline.runs.table(since)
+    headers = {"etag": f'"{found.version}"', "cache-control": "private, no-cache"}
+    if not since and if_none_match == headers["etag"]:
+        return Response(status_code=304, headers=headers)
+    body = orjson.dumps(found.to_dict())
+    if found.whole and "gzip" in (accept_encoding or ""):
+        # at the server's own level, packing thousands of rows takes longer than all the rest
+        body = gzip.compress(body, 3)
+        headers |= {"content-encoding": "gzip", "vary": "accept-encoding"}
+    return Response(body, headers=headers, media_type="application/json")
+
+
+@router.get("/series", response_model=Series, response_model_exclude_none=True)
+def series(
+    pipeline: Pipe,
+    run: Annotated[list[RunId] | None, Query(max_length=MAX_RUNS, description="Run id; repeat it per run.")] = None,
+    next: Annotated[
+        list[NextPoints] | None,
+        Query(max_length=MAX_RUNS, description="`next` of an earlier answer, for the points since; repeat it per run."),
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        Query(max_length=40, description="loss, eval_loss, grad_norm, ...; parts, types or samples for groups."),
+    ] = None,
+    x: Annotated[Along, Query(description="Axis: train step, trained tokens or seconds trained.")] = "step",
+    points: Annotated[int, Query(ge=16, le=5000, description="Maximum number of points per curve.")] = 500,
+    smoothing: Annotated[float, Query(ge=0, le=0.999, description="Factor of the smoothed train losses.")] = 0.0,
+    first: Annotated[float | None, Query(description="Where the axis begins.")] = None,
+    last: Annotated[float | None, Query(description="Where the axis ends.")] = None,
+    tiles: Annotated[bool, Query(description="With the newest numbers, and the state in words.")] = False,
+) -> Response:
+    """Curves of several runs, thinned so that every spike stays visible; with `next`, the points recorded since."""
+    wanted = Wanted(tuple(metric or ("loss", "eval_loss")), x, points, smoothing, first, last, tiles)
+    asked = [*((name, "") for name in run or ()), *(split_next(each) for each in next or ())]
+    found = _named(pipeline, [name for name, _ in asked])
+    told = [series_of(one, known, wanted) for one, (_, known) in zip(found, asked, strict=True)]
+    return Response(orjson.dumps({"series": told}), media_type="application/json")
+
+
+@router.get(
+    "/curves.csv",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {}}, "description": "A record per line."}},
+)
+def curves_csv_of(
+    pipeline: Pipe,
+    id: Annotated[list[RunId], Query(min_length=1, max_length=MAX_RUNS, description="Run id; repeat it per run.")],
+) -> Response:
+    """Every train record and evaluation of runs as CSV."""
+    return StreamingResponse(curves_csv(_named(pipeline, id)), media_type="text/csv; charset=utf-8")
+
+
+def _named(pipeline: Pipeline, run_ids: Sequence[str]) -> list[Run]:
+    found = {run.id: run for run in pipeline.runs.named(run_ids)}
+    for run_id in run_ids:
+        if run_id not in found:
+            raise NotFound("run", run_id)
+    return [found[run_id] for run_id in run_ids]
+
+
 @router.get("/compare")
 def compare(
     pipeline: Pipe,
-    id: Annotated[list[RunId], Query(min_length=2, max_length=20, description="Run id; repeat it per run.")],
+    id: Annotated[list[RunId], Query(min_length=1, max_length=MAX_RUNS, description="Run id; repeat it per run.")],
+    all: Annotated[bool, Query(description="With the settings that do not differ.")] = False,
 ) -> RunsCompared:
     """Runs side by side: manifest differences, and the results of each."""
     found = pipeline.runs.compare(id)
     return RunsCompared(
         runs=[RunSummary(**run.to_dict()) for run in found.runs],
-        differences=_changes(found.differences),
+        differences=_changes([each for each in found.settings if all or each.differs]),
+        settings=len(found.settings),
         summaries=[summary.to_dict() for summary in found.summaries],
     )
 
@@ -82,6 +163,12 @@ def compare(
 def one(id: RunId, pipeline: Pipe) -> RunDetail:
     """A run: its manifest and current state."""
     return _detail(pipeline, pipeline.runs.get(id))
+
+
+@router.patch("/{id}")
+def annotate(id: RunId, body: AnnotationsBody, pipeline: Pipe) -> RunDetail:
+    """Tag a run, write its note, archive it. Lists leave archived runs out; no file is deleted."""
+    return _detail(pipeline, pipeline.runs.annotate(id, **body.model_dump()))
 
 
 @router.get("/{id}/metrics")

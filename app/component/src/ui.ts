@@ -2,7 +2,9 @@
 import type { Call, Kind, Mounted } from "./shared/kind";
 
 const KINDS: Record<string, () => Promise<Kind<never>>> = {
+  charts: () => import("./charts"),
   palette: () => import("./palette"),
+  runs: () => import("./runs"),
 };
 
 interface Live {

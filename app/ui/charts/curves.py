@@ -7,7 +7,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -47,6 +47,17 @@ EVAL_METRICS = ("loss", "perplexity", "time")
 SAMPLE_METRICS = ("exact_match", "flexible_match", "format_valid", "mean_tokens", "repetition", "hit_limit", "rows")
 
 
+EventKind = Literal["checkpoint", "best", "alert", "change", "resume"]
+
+
+class Event(NamedTuple):
+    """A mark on the axis of train steps."""
+
+    train_step: int
+    kind: EventKind
+    words: str
+
+
 class Curves:
     """The metrics of one run read so far. `cursor` is where to continue reading.
 
@@ -66,6 +77,7 @@ class Curves:
         self.changes: dict[int, str] = {}  # train steps done before -> what changed on a resume
         self.compiled: list[tuple[int, int]] = []  # train steps done before, row length
         self.alerts: list[Alert] = []
+        self.events: list[Event] = []
 
     def extend(self, records: Iterable[Metric], cursor: int) -> None:
         """Add the records read after `cursor`."""
@@ -75,13 +87,29 @@ class Curves:
         of: defaultdict[type, list[Any]] = defaultdict(list)
         for record in records:
             of[type(record)].append(record)
+            if event := self._event(record):
+                self.events.append(event)
+            if isinstance(record, CompileMetric):
+                self.compiled.append((record.train_step, record.length))
         self.train = _extended(self.train, of[TrainMetric])
         self.evals = _extended(self.evals, of[EvalMetric])
         self.samples = _extended(self.samples, of[SamplesMetric])
         self.checkpoints |= {saved.train_step: saved.reason for saved in of[CheckpointMetric]}
         self.changes |= {one.train_step: one.words for one in of[ChangeMetric]}
-        self.compiled += [(one.train_step, one.length) for one in of[CompileMetric]]
         self.alerts += of[Alert]
+
+    def _event(self, record: Metric) -> Event | None:
+        if isinstance(record, CheckpointMetric):
+            kind: EventKind = "best" if record.reason == "best" else "checkpoint"
+            return Event(record.train_step, kind, f"Checkpoint ({record.reason})" if record.reason else "Checkpoint")
+        if isinstance(record, ChangeMetric):
+            return Event(record.train_step, "change", f"Resumed with {record.words}")
+        if isinstance(record, Alert):
+            name = record.alert.replace("_", " ").capitalize()
+            return Event(record.train_step, "alert", f"{name}: {record.evidence}")
+        if isinstance(record, CompileMetric) and record.expected and any(n == record.length for _, n in self.compiled):
+            return Event(record.train_step, "resume", "Resumed")  # a new process compiles what another has compiled
+        return None
 
     def best(self) -> tuple[int, float] | None:
         """Train step and loss of the lowest evaluation, the first of equal ones."""

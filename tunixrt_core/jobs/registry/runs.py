@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ import orjson
 
 from tunixrt_core.errors import BrokenFile, Conflict, InvalidManifest, NotFound, OutputError
 from tunixrt_core.jobs.registry.evaluations import EvaluationRegistry
+from tunixrt_core.runs.annotations import Annotations, read_annotations, write_annotations
 from tunixrt_core.runs.files import check_folder, check_manifest
 from tunixrt_core.runs.folder import NEVER_BEGAN, RUN_ID, RunDir, find_run_dirs
 from tunixrt_core.runs.record import DatasetRef, Run, RunState, RunStatus
@@ -37,6 +39,7 @@ class Registry:
         self._runs_dir = runs_dir
         self.aside_dir = runs_dir.parent / "aside"
         self._read: dict[str, tuple[int, int, int]] = {}  # manifest.yaml -> what it was when it was last read whole
+        self._annotating = threading.Lock()  # a change reads the file and writes it
         self.evals = EvaluationRegistry(store)
 
     def recover(self) -> None:
@@ -113,6 +116,27 @@ class Registry:
         found = self._runs.by_request(request_id)
         return self._fresh(found) if found else None
 
+    def named(self, run_ids: Iterable[str]) -> list[Run]:
+        """The runs of these ids that there are, with the status in their folders, in no order."""
+        return [self._fresh(run) for run in self._runs.named(run_ids)]
+
+    def annotate(self, run_id: str, change: Callable[[Annotations], Annotations]) -> Run:
+        """Change the annotations in a run's folder, and its row. Raises NotFound, OutputError."""
+        with self._annotating:
+            run = self.run(run_id)
+            folder = RunDir(Path(run.directory))
+            found = change(read_annotations(folder))
+            try:
+                write_annotations(folder, found)
+            except OSError as error:
+                raise OutputError(
+                    f"{folder.annotations_file} cannot be written ({error.strerror or error}). "
+                    "Fix the permissions of the run's folder."
+                ) from None
+            told = found.fields()
+            self._runs.mirror(run.id, **told)
+        return replace(run, **told)
+
     def page(self, *, limit: int, after: str | None) -> Page[Run]:
         page = self._runs.list(limit=limit, after=after)
         return Page(tuple(self._fresh(run) for run in page.items), page.next)
@@ -131,6 +155,7 @@ class Registry:
             message=state.message,
             dataset=DatasetRef(**manifest.dataset.model_dump()) if manifest.dataset else None,
             request_id=request_id,
+            **read_annotations(folder).fields(),
         )
         self._runs.add(run)
         return run
@@ -222,6 +247,7 @@ class Registry:
     def _mirrored(self, run: Run, folder: RunDir, state: RunState, *, rewritten: bool) -> Run:
         """The run with the state of its folder, written to its row if it differs."""
         told: dict[str, Any] = {**state.times(), "status": state.status, "message": state.message}
+        told |= read_annotations(folder).fields()
         if not rewritten and all(getattr(run, name) == value for name, value in told.items()):
             return run
         try:
@@ -243,6 +269,7 @@ class Registry:
     def _relocate(self, folder: RunDir, manifest: RunManifest, held: Path) -> None:
         """Change paths in the home's old place to the new one: a resume must find its rows there."""
         from tunixrt_core.manifest.manifest import RunManifest
+        from tunixrt_core.util.files.places import rebased
 
         here = RunManifest.from_dict(rebased(manifest.to_dict(), held.parents[1], self._runs_dir.parent))
         folder.write_manifest(here.to_yaml())
@@ -269,14 +296,3 @@ class Registry:
             yield from os.listdir(self._runs_dir)
         with suppress(OSError):  # the number of a run that was moved aside is not used again
             yield from (name.rpartition("-")[0] for name in os.listdir(self.aside_dir))
-
-
-def rebased(value: Any, old: Path, new: Path) -> Any:
-    """JSON in which paths within `old` have become paths within `new`."""
-    if isinstance(value, dict):
-        return {key: rebased(each, old, new) for key, each in value.items()}
-    if isinstance(value, list):
-        return [rebased(each, old, new) for each in value]
-    if isinstance(value, str) and Path(value).is_relative_to(old):
-        return str(new / Path(value).relative_to(old))
-    return value

@@ -155,6 +155,12 @@ def json_object(text: str) -> dict[str, Any]:
     return loaded
 
 
+def json_list(text: str) -> list[Any]:
+    """What `JsonList` wrote."""
+    loaded: list[Any] = orjson.loads(text)
+    return loaded
+
+
 def is_outer_fault(error: Exception) -> bool:
     """Whether it is about the database as a whole; integrity and programming errors are bugs or caught elsewhere."""
     return type(error).__name__ in ("DatabaseError", "OperationalError")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Double,
     ForeignKey,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -51,6 +53,22 @@ class JsonText(TypeDecorator[Mapping[str, Any]]):
         if value is None:
             return None
         loaded: Mapping[str, Any] = orjson.loads(value)
+        return loaded
+
+
+class JsonList(TypeDecorator[Sequence[Any]]):
+    """A JSON list as text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> str | None:
+        return None if value is None else orjson.dumps(list(value)).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Sequence[Any] | None:
+        if value is None:
+            return None
+        loaded: Sequence[Any] = orjson.loads(value)
         return loaded
 
 
@@ -210,6 +228,12 @@ runs = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("started_at", UtcTime),
     Column("ended_at", UtcTime),
+    Column("tags", JsonList, nullable=False, server_default="[]"),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("archived", Boolean, nullable=False, server_default=false()),
+    Column("figures", JsonText, nullable=False, server_default="{}"),  # of its folder, as of the moment that they hold
+    Column("revision", BigInteger, nullable=False, server_default="0"),  # counts the changes of all runs
+    Index("ix_runs_revision", "revision"),
     sqlite_autoincrement=True,
 )
 
@@ -229,6 +253,7 @@ evals = Table(
     Column("train_step", Integer),
     Column("setup", JsonText, nullable=False, server_default="{}"),
     Index("ix_evals_run_id", "run_id"),
+    Index("ix_evals_ended_at", "ended_at"),
     sqlite_autoincrement=True,
 )
 

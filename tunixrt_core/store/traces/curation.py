@@ -17,9 +17,7 @@ from tunixrt_core.store.traces.lookup import find
 from tunixrt_core.store.traces.said import score_of
 from tunixrt_core.store.traces.writing import put_scores
 from tunixrt_core.traces.scores import GivenScore, ScoreKind
-
-MAX_NAME = 80  # characters of a tag, and of the name, the scorer and the version of a score
-MAX_NOTE = 20_000
+from tunixrt_core.util.names import MAX_NAME, check_encodable, check_name, check_names, check_note
 
 
 class CurationStore:
@@ -31,11 +29,11 @@ class CurationStore:
 
     def tag(self, ref: str, tags: Iterable[str]) -> None:
         """Give a trace tags; those that it has already stay. Raises InvalidQuery for one that cannot be."""
-        names = [check_name("tag", tag) for tag in tags]
+        names = check_names("tag", tags)
         with self._db.write() as connection:
             number = find(reader_of(connection), ref)["id"]
             has = set(connection.execute(select(trace_tags.c.tag).where(trace_tags.c.trace_id == number)).scalars())
-            if new := [{"tag": name, "trace_id": number} for name in dict.fromkeys(names) if name not in has]:
+            if new := [{"tag": name, "trace_id": number} for name in names if name not in has]:
                 connection.execute(insert(trace_tags), new)
 
     def untag(self, ref: str, tags: Iterable[str]) -> None:
@@ -47,9 +45,7 @@ class CurationStore:
 
     def write_note(self, ref: str, text: str) -> None:
         """Keep a note in place of the one before; an empty one removes it. Raises InvalidQuery where it is too long."""
-        if len(text) > MAX_NOTE:
-            raise InvalidQuery(f"A note has at most {MAX_NOTE:,} characters; this one has {len(text):,}.")
-        check_encodable("note", text)
+        check_note(text)
         with self._db.write() as connection:
             number = find(reader_of(connection), ref)["id"]
             connection.execute(delete(trace_notes).where(trace_notes.c.trace_id == number))
@@ -118,21 +114,3 @@ def _checked(score: GivenScore, steps: int) -> GivenScore:
     if score.note is not None:
         check_encodable("note", score.note)
     return score
-
-
-def check_name(what: str, text: str) -> str:
-    """The name without white space around it. Raises InvalidQuery where it is blank, long, or of several lines."""
-    name = text.strip()
-    if not name or len(name) > MAX_NAME or not name.isprintable():
-        raise InvalidQuery(f"A {what} has 1 to {MAX_NAME} characters on one line; {text[:100]!r} does not.")
-    return name
-
-
-def check_encodable(what: str, text: str) -> None:
-    """Raises InvalidQuery where a database cannot keep the text as it is."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InvalidQuery(f"The {what} holds a lone surrogate, which is not valid Unicode.") from None
-    if "\0" in text:
-        raise InvalidQuery(f"The {what} holds a NUL character, which cannot be stored.")

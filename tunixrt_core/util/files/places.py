@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from tunixrt_core.util.files.disks import answers
 from tunixrt_core.util.hashing import check_text
@@ -24,6 +25,17 @@ def check_path_text(text: str) -> str:
     if any(len(os.fsencode(part)) > _LONGEST_NAME for part in text.split("/")):
         raise ValueError(f"has a part that is longer than {_LONGEST_NAME} bytes, which no name can be")
     return text
+
+
+def rebased(value: Any, old: Path, new: Path) -> Any:
+    """JSON in which paths within `old` have become paths within `new`."""
+    if isinstance(value, dict):
+        return {key: rebased(each, old, new) for key, each in value.items()}
+    if isinstance(value, list):
+        return [rebased(each, old, new) for each in value]
+    if isinstance(value, str) and Path(value).is_relative_to(old):
+        return str(new / Path(value).relative_to(old))
+    return value
 
 
 class Places:

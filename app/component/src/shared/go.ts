@@ -15,6 +15,11 @@ export function staysHere(event: MouseEvent): boolean {
   return event.button === 0 && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
 }
 
+/** A value in the query of this page; empty if there is none. */
+export function inAddress(name: string): string {
+  return new URLSearchParams(location.search).get(name) ?? "";
+}
+
 /** Set values in the query of this page without a rerun; `null` and "" remove a name. */
 export function keepInAddress(values: Record<string, string | null>): void {
   const address = new URL(location.href);
@@ -22,5 +27,7 @@ export function keepInAddress(values: Record<string, string | null>): void {
     if (value) address.searchParams.set(name, value);
     else address.searchParams.delete(name);
   }
+  // a comma and a colon need no escape in a query, and a reader sees what is chosen
+  address.search = address.search.replaceAll("%2C", ",").replaceAll("%3A", ":");
   history.replaceState(history.state, "", address);
 }

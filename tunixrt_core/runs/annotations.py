@@ -1,0 +1,63 @@
+"""Tags, note and archive mark of a run: `annotations.json` in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.util.files.atomic import write_json
+from tunixrt_core.util.files.regular import read_object_or_none
+
+
+@dataclass(frozen=True, slots=True)
+class Annotations:
+    """What people say about a run. An archived run is left out of lists until it is requested."""
+
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    archived: bool = False
+
+    def tagged(self, tags: Iterable[str]) -> Annotations:
+        """With these tags as well. Raises InvalidQuery for one that cannot be a tag."""
+        from tunixrt_core.util.names import check_names
+
+        return replace(self, tags=tuple(dict.fromkeys([*self.tags, *check_names("tag", tags)])))
+
+    def untagged(self, tags: Iterable[str]) -> Annotations:
+        """Without these tags; one that is missing is no error."""
+        gone = {tag.strip() for tag in tags}
+        return replace(self, tags=tuple(tag for tag in self.tags if tag not in gone))
+
+    def noted(self, text: str) -> Annotations:
+        """With this note in place of the one before; a blank one removes it. Raises InvalidQuery."""
+        from tunixrt_core.util.names import check_note
+
+        check_note(text)
+        return replace(self, note=text if text.strip() else "")
+
+    def fields(self) -> dict[str, Any]:
+        """As a Run holds them."""
+        return {"tags": self.tags, "note": self.note, "archived": self.archived}
+
+
+def read_annotations(folder: RunDir) -> Annotations:
+    """The annotations in a run's folder; none where the file is missing or cannot be read."""
+    found = read_object_or_none(folder.annotations_file)
+    if found is None:
+        return Annotations()
+    try:
+        return msgspec.convert(found, Annotations)
+    except msgspec.ValidationError:
+        return Annotations()
+
+
+def write_annotations(folder: RunDir, annotations: Annotations) -> None:
+    """Write them whole; without any, the file is removed. Raises OutputError, OSError."""
+    if annotations == Annotations():
+        folder.annotations_file.unlink(missing_ok=True)
+    else:
+        write_json(folder.annotations_file, annotations.fields())
