@@ -9,8 +9,8 @@ from app.ui import blocks
 from tunixrt_core.traces.diff import Piece, StepDiff, StepPair
 from tunixrt_core.traces.trace import Step
 
-# by step, each as name, value and scorer
-StepScores = Mapping[int, Sequence[tuple[str, float, str]]]
+# by step, each as name and value
+StepScores = Mapping[int, Sequence[tuple[str, float]]]
 
 
 def step_table(diff: StepDiff, titles: Sequence[str], scores: Sequence[StepScores] = ({}, {})) -> str:
@@ -32,7 +32,7 @@ def _row(i: int, pair: StepPair, parts_here: bool, scores: Sequence[StepScores])
 def _side(step: Step | None, pieces: Sequence[Piece], scores: StepScores) -> str:
     if step is None:
         return "<span class='mut'>No step</span>"
-    said = " · ".join(f"{name} {value:g}" for name, value, _ in scores.get(step.i, ()))
+    said = " · ".join(f"{name} {value:g}" for name, value in scores.get(step.i, ()))
     score = f" <span class='mut'>{escape(said)}</span>" if said else ""
     text = "".join(
         escape(piece.text) if piece.same or not piece.text.strip() else f"<ins>{escape(piece.text)}</ins>"

@@ -3,6 +3,8 @@ import type { Call, Kind, Mounted } from "./shared/kind";
 
 const KINDS: Record<string, () => Promise<Kind<never>>> = {
   palette: () => import("./palette"),
+  reader: () => import("./reader"),
+  tracelist: () => import("./tracelist"),
 };
 
 interface Live {
