@@ -30,7 +30,7 @@ def show_list(query: TraceQuery, matching: Count, shown: StoredTrace | None) -> 
         "tracelist",
         key="trace-list",
         url=f"/api/traces/summaries{address_of(query)}",
-        version=matching.words,
+        version=str(total),
         shown=shown.id if shown else None,
         total=f"{matching.words} {'trace' if matching == 1 else 'traces'}",
     )

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -101,6 +102,15 @@ def test_hostile_text_links_nowhere_loads_nothing_and_is_visible_as_typed(
         "[ref]: http://example.invalid/f",
     ):
         assert typed in text
+
+
+def test_addresses_in_a_message_are_text_too(reader: Visitor) -> None:
+    quoted = "http://a.invalid www.b.invalid [x](http://c.invalid) me@d.invalid"
+    reader.open(f"traces?{urlencode({'trace': quoted})}")
+    message = reader.page.get_by_role("alert").filter(has_text="There is no trace")
+    message.wait_for()
+    assert quoted in message.inner_text()
+    assert message.locator("a").count() == 0
 
 
 def test_invisible_characters_are_marks_in_text_and_in_code_and_change_nothing_around_them(

@@ -8,10 +8,12 @@ import { MARKS_CSS } from "./shared/marks";
 import { MARKUP_CSS } from "./shared/markup";
 import COLOURS_CSS from "./shared/colours.css";
 import { copyText } from "./reader/copying";
+import { OPENED } from "./reader/events";
+import type { Opened } from "./reader/events";
 import { ItemList } from "./reader/list";
 import { gradeOf, JudgingBar } from "./reader/judging";
 import type { Judge } from "./reader/judging";
-import { counted, itemsOf, textOf } from "./reader/reading";
+import { itemsOf, textOf } from "./reader/reading";
 import type { Item, Reading } from "./reader/reading";
 import READER_CSS from "./reader/reader.css";
 import { Search } from "./reader/search";
@@ -29,9 +31,10 @@ interface Data {
 const EXACT = "tunixrt-reader-exact"; // in the browser's storage: Raw was chosen
 const LEAST = 420; // pixels of the height of a reader that fills the window
 const AROUND = 120; // pixels that a reader below a list leaves of the window
-const WORTH_FOLDING = 4; // items
+const WORTH_FOLDING = 6; // items
+const WORTH_SEARCHING = 3_000; // characters
 
-let exact = localStorage.getItem(EXACT) === "1";
+let exact = kept();
 const readers = new Set<Reader>();
 
 class Reader {
@@ -65,10 +68,20 @@ class Reader {
     this.scroller.append(this.list.element);
     root.append(style, this.frame);
     readers.add(this);
+    document.addEventListener(OPENED, this.onOpened);
   }
 
   update(call: Call<Data>): void {
-    this.data = call.data;
+    this.take(call.data);
+  }
+
+  private readonly onOpened = (event: Event): void => {
+    const { reading, scores, label } = (event as CustomEvent<Opened>).detail;
+    if (this.data.judge) this.take({ ...this.data, url: reading, label, judge: { ...this.data.judge, url: scores } });
+  };
+
+  private take(data: Data): void {
+    this.data = data;
     this.scroller.setAttribute("aria-label", this.data.label ?? "Text");
     if (this.data.fill) this.fill();
     const { url, version, reading } = this.data;
@@ -116,7 +129,7 @@ class Reader {
 
   /** Rendered or Raw, the same for all readers of the page and kept by the browser. */
   private mode(name: string, raw: boolean): HTMLButtonElement {
-    return el("button", { type: "button", onclick: () => { exact = raw; localStorage.setItem(EXACT, raw ? "1" : ""); for (const one of readers) one.again(); } }, name);
+    return el("button", { type: "button", onclick: () => { exact = raw; keep(raw); for (const one of readers) one.again(); } }, name);
   }
 
   private again(): void {
@@ -137,9 +150,9 @@ class Reader {
   private tell(): void {
     this.modes.forEach((button, i) => button.setAttribute("aria-pressed", String(exact === (i === 1))));
     this.foldAll.textContent = this.allFolded ? "Unfold all" : "Fold all";
-    this.foldAll.hidden = this.list.items.length < WORTH_FOLDING;
-    const { steps = [] } = this.reading ?? {};
-    this.frame.dataset.steps = steps.length ? counted(steps.length, "step") : "";
+    const { items } = this.list;
+    this.foldAll.hidden = items.length < WORTH_FOLDING;
+    this.search.element.hidden = !this.data.fill && items.reduce((sum, item) => sum + textOf(item).length, 0) < WORTH_SEARCHING;
   }
 
   private extras(item: Item): Node[] {
@@ -194,11 +207,28 @@ class Reader {
 
   destroy(): void {
     readers.delete(this);
+    document.removeEventListener(OPENED, this.onOpened);
     this.unfill?.();
     this.bar?.destroy();
     this.search.destroy();
     this.list.destroy();
     this.root.replaceChildren();
+  }
+}
+
+function kept(): boolean {
+  try {
+    return localStorage.getItem(EXACT) === "1";
+  } catch {
+    return false; // the browser stores nothing for this page
+  }
+}
+
+function keep(raw: boolean): void {
+  try {
+    localStorage.setItem(EXACT, raw ? "1" : "");
+  } catch {
+    // it is kept until the page is loaded again
   }
 }
 

@@ -7,7 +7,8 @@ import { go } from "./shared/go";
 import { MARKS_CSS } from "./shared/marks";
 import COLOURS_CSS from "./shared/colours.css";
 import { isForPage } from "./shared/typing";
-import { JUDGED } from "./reader/judged";
+import { JUDGED, OPENED, opened } from "./reader/events";
+import type { Judged } from "./reader/events";
 import { rowElement } from "./tracelist/row";
 import { Rows } from "./tracelist/rows";
 import type { Summary } from "./tracelist/rows";
@@ -208,6 +209,7 @@ class TraceList {
     if (!row) return;
     this.data = { ...this.data, shown: row.id }; // marked at once, before the page has followed
     this.moveTo(at);
+    document.dispatchEvent(new CustomEvent(OPENED, { detail: opened(row.id) }));
     go(this.address(row.id));
   }
 
@@ -232,8 +234,8 @@ class TraceList {
   }
 
   private readonly onJudged = (event: Event): void => {
-    const { url, value } = (event as CustomEvent<{ url: string; value: number | null }>).detail;
-    const row = this.rows.all.find(({ id }) => url.includes(id));
+    const { url, value } = (event as CustomEvent<Judged>).detail;
+    const row = this.rows.all.find(({ id }) => url === opened(id).scores);
     if (row) row.judged = value;
     this.draw();
   };

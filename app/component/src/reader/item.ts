@@ -15,8 +15,11 @@ export interface HowItIs {
 }
 
 export function itemElement(item: Item, bodies: HTMLElement[], how: HowItIs): HTMLElement {
-  if (item.kind === "heading") return el("h3", { className: "heading" }, item.name);
-  const element = el("section", { className: `item ${item.kind}${how.folded ? " folded" : ""}`, "data-step": item.step });
+  if (item.kind === "heading") return el("h2", { className: "heading" }, item.name);
+  // the text of a step without a name is beside its number
+  const bare = item.kind === "step" && !item.name && !how.folded;
+  const looks = ["item", item.kind, how.folded && "folded", bare && "bare"].filter(Boolean).join(" ");
+  const element = el("section", { className: looks, "data-step": item.step });
   element.append(head(item, how));
   bodies.forEach((body, i) => {
     const caption = item.pieces[i]?.caption;
@@ -27,22 +30,20 @@ export function itemElement(item: Item, bodies: HTMLElement[], how: HowItIs): HT
 }
 
 function head(item: Item, how: HowItIs): HTMLElement {
-  const number = item.step === undefined ? null : el("span", { className: "number" }, (item.step + 1).toLocaleString("en"));
+  const number =
+    item.step !== undefined &&
+    el("span", { className: "number" }, el("span", { className: "sr" }, "Step "), (item.step + 1).toLocaleString("en"));
   const name = item.name && el("span", { className: `chip ${item.tint ?? "grey"}` }, marked(item.name));
   const toggle = el(
     "button",
-    { className: "toggle", type: "button", "aria-expanded": String(!how.folded), "aria-label": labelOf(item), onclick: how.onToggle },
+    { className: "toggle", type: "button", "aria-expanded": String(!how.folded), onclick: how.onToggle },
     el("span", { className: "arrow", "aria-hidden": "true" }),
     number,
     name,
     item.note && el("span", { className: "note" }, marked(item.note)),
     how.folded && el("span", { className: "first", dir: "auto" }, marked(textOf(item).slice(0, FIRST).replace(/\s+/g, " "))),
   );
-  return el("div", { className: "head" }, toggle, ...how.extras, copyButton(item));
-}
-
-function labelOf(item: Item): string {
-  return [item.step === undefined ? "" : `Step ${item.step + 1}`, item.name, item.note].filter(Boolean).join(", ");
+  return el("div", { className: "head" }, toggle, el("span", { className: "actions" }, copyButton(item), ...how.extras));
 }
 
 function copyButton(item: Item): HTMLElement {

@@ -3,7 +3,7 @@
 import { el } from "../shared/dom";
 import { answerOf, send } from "../shared/load";
 import { isForPage } from "../shared/typing";
-import { GRADES, JUDGED, wordFor } from "./judged";
+import { GRADES, JUDGED, wordFor } from "./events";
 import type { Score } from "./reading";
 
 /** How the scores are given: the address of the trace's scores, the name of the score, and who gives it. */

@@ -1,6 +1,6 @@
 /** Boxes of an estimated height that are filled when they come near what is seen of a scroller. */
 
-const NEAR = "800px 0px";
+const NEAR = "600px 0px";
 
 export class Lazy {
   private readonly waiting = new Map<Element, (box: HTMLElement) => void>();

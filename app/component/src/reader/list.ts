@@ -7,8 +7,8 @@ import { itemElement } from "./item";
 import { Lazy } from "./lazy";
 import type { Item, Piece } from "./reading";
 
-const MOST_ITEMS = 100; // of a block
-const MOST_TEXT = 24_000; // characters of a block
+const MOST_ITEMS = 60; // of a block
+const MOST_TEXT = 16_000; // characters of a block
 const LINE = 21; // pixels
 const PER_LINE = 84; // characters, about
 const HEAD = 34; // pixels of an item without its text

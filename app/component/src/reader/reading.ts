@@ -102,7 +102,9 @@ function answered(reading: Reading): Item[] {
     items.push({ kind: "step", name: named, tint: TYPES[named.toLowerCase()] ?? "grey", step: i, pieces: [{ text }] });
   });
   if (reading.calls.length) items.push({ kind: "turn", name: "Tool calls of the answer", tint: "green", pieces: reading.calls.map(callPiece) });
-  if (reading.answer !== null || reading.reference !== null) {
+  if (reading.answer === null && reading.reference !== null && !reading.steps.length) {
+    items.push({ kind: "answer", name: "Reference", pieces: [{ text: reading.reference }] });
+  } else if (reading.answer !== null || reading.reference !== null) {
     const pieces: Piece[] = reading.answer === null ? [] : [{ text: reading.answer }];
     if (reading.reference !== null) pieces.push({ caption: "Reference", text: reading.reference });
     items.push({ kind: "answer", name: reading.answer === null ? "No final answer" : "Final answer", tint: reading.verdict === "differs" ? "amber" : "green", note: reading.verdict ? { same: "same answer", differs: "differs" }[reading.verdict] : "", pieces });

@@ -94,6 +94,7 @@ export class Search {
   /** Look again, as after another text is shown. */
   find(): void {
     clearTimeout(this.timer);
+    if (!this.pattern && !this.field.value) return;
     this.pattern = patternOf(this.field.value);
     this.matches = this.pattern ? matchesOf(this.list.items, this.pattern) : [];
     this.current = -1;

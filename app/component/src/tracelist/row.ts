@@ -2,7 +2,7 @@
 
 import { el } from "../shared/dom";
 import { marked } from "../shared/marks";
-import { wordFor } from "../reader/judged";
+import { wordFor } from "../reader/events";
 import type { Summary } from "./rows";
 
 const VERDICTS = { right: ["Match", "green"], wrong: ["Differs", "amber"], unclear: ["Unclear", "grey"] } as const;
