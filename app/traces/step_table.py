@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from app.ui import blocks
+from app.ui.marks import marked
 from tunixrt_core.traces.diff import Piece, StepDiff, StepPair
 from tunixrt_core.traces.trace import Step
 
@@ -35,7 +36,7 @@ def _side(step: Step | None, pieces: Sequence[Piece], scores: StepScores) -> str
     said = " · ".join(f"{name} {value:g}" for name, value in scores.get(step.i, ()))
     score = f" <span class='mut'>{escape(said)}</span>" if said else ""
     text = "".join(
-        escape(piece.text) if piece.same or not piece.text.strip() else f"<ins>{escape(piece.text)}</ins>"
+        marked(piece.text) if piece.same or not piece.text.strip() else f"<ins>{marked(piece.text)}</ins>"
         for piece in pieces
     )
     return f"{blocks.step_type(step.type)}{score}<div class='text'>{text}</div>"

@@ -11,7 +11,7 @@ const NAMES: Record<number, string> = {
 };
 
 export const MARKS_CSS = `
-.mark{unicode-bidi:isolate;direction:ltr;display:inline-block;font:600 .72em/1.5 var(--st-code-font,monospace);
+.mark{unicode-bidi:isolate;direction:ltr;display:inline-block;font:600 13px/1.3 var(--st-code-font,monospace);
 padding:0 .3em;margin:0 1px;border-radius:3px;background:light-dark(#F8E3C6,#57390F);color:light-dark(#6B3A00,#F9D9A8);
 vertical-align:baseline;white-space:nowrap}
 .mark::before{content:attr(data-mark)}`;
