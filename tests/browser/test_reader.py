@@ -38,6 +38,11 @@ RICH = (
     "### Note\n\nنفترض أن العدد يساوي 12 ثم نحسب.\n\nand then English",
     "Persian \u200cand emoji \U0001f469\u200d\U0001f52c stay whole",
 )
+FORMULAS = (
+    "\\(a\\) and \\[b\\]\n\n\\begin{align}\nx &= 1 \\\\\ny &= 2\n\\end{align}\n\n"
+    "broken $\\frac{$ and `$code$` and \\$5 and $5-$6"
+)
+SLOW = "\\[\n" * 100_000  # opening signs that are never closed
 STORED_STEPS = 22_000  # what fits into the megabyte that a stored trace may have
 MANY_STEPS = 30_000
 BOUND_MS = 6_000  # for a busy machine; a quiet one needs a fifth
@@ -56,6 +61,8 @@ def traces(home: Path) -> dict[str, str]:
     made = {
         "hostile": Trace(HOSTILE, (Step(0, HOSTILE), Step(1, "fine")), HOSTILE),
         "rich": Trace("A rich prompt", tuple(Step(i, text) for i, text in enumerate(RICH)), "$78$", conversation=talk),
+        "formulas": Trace("Formulas", (Step(0, FORMULAS),), "1"),
+        "slow": Trace("Made to be slow", (Step(0, SLOW),), "1"),
         "long": Trace("A long trace", tuple(Step(i, "so $x$") for i in range(STORED_STEPS)), "the end"),
         "huge": Trace("One huge step", (Step(0, "word " * 190_000 + "\n\nlast words"),), "1"),
     }
@@ -137,6 +144,17 @@ def test_formulas_code_and_tables_are_drawn(reader: Visitor, traces: dict[str, s
     assert reader.page.locator(".reader [data-step='4'] .mark").count() == 0
 
 
+def test_formulas_of_every_notation_are_drawn_and_broken_ones_stay_as_typed(
+    reader: Visitor, traces: dict[str, str]
+) -> None:
+    open_trace(reader, traces["formulas"])
+    reader.page.locator(".reader .tex.typed").wait_for()
+    assert reader.page.locator(".reader math").count() == 3
+    assert reader.page.locator(".reader .tex.typed").inner_text() == "$\\frac{$"
+    assert reader.page.locator(".reader code").all_inner_texts() == ["$code$"]
+    assert "and $5 and $5-$6" in reader.page.locator(".reader [data-step='0']").inner_text()
+
+
 def test_every_paragraph_has_its_own_direction(reader: Visitor, traces: dict[str, str]) -> None:
     open_trace(reader, traces["rich"])
     step = reader.page.locator(".reader [data-step='3']")
@@ -208,7 +226,9 @@ async ([words, digits]) => {
 """
 
 
-@pytest.mark.parametrize(("name", "words"), [("long", "A long trace"), ("huge", "One huge step")])
+@pytest.mark.parametrize(
+    ("name", "words"), [("long", "A long trace"), ("huge", "One huge step"), ("slow", "Made to be slow")]
+)
 def test_a_trace_of_a_megabyte_opens_at_once(reader: Visitor, traces: dict[str, str], name: str, words: str) -> None:
     open_trace(reader, traces["rich"])
     rows(reader).filter(has_text=words).wait_for()

@@ -28,19 +28,38 @@ function formulaAt(text: string, at: number): Formula | null {
   const pair = PAIRS.find((one) => text.startsWith(one.open, at));
   if (!pair) return null;
   const from = at + pair.open.length;
-  const ahead = text.slice(from, from + LONGEST + pair.close.length);
-  let end = ahead.indexOf(pair.close);
-  while (end >= 0 && pair.close.startsWith("$") && escaped(ahead, end)) end = ahead.indexOf(pair.close, end + 1);
-  const tex = end < 0 ? "" : ahead.slice(0, end);
+  let end = nextOf(text, pair.close, from);
+  while (end >= 0 && end - from <= LONGEST && pair.close.startsWith("$") && escaped(text, end, from)) {
+    end = nextOf(text, pair.close, end + 1);
+  }
+  if (end < 0 || end - from > LONGEST) return null;
+  const tex = text.slice(from, end);
   if (!tex.trim() || /\n\s*\n/.test(tex)) return null;
   // prices are no formulas: "$5 and $6"
-  if (pair.open === "$" && (/^\s|\s$/.test(tex) || /\d/.test(ahead[end + 1] ?? ""))) return null;
-  return { tex, display: pair.display, end: from + end + pair.close.length };
+  if (pair.open === "$" && (/^\s|\s$/.test(tex) || /\d/.test(text[end + 1] ?? ""))) return null;
+  return { tex, display: pair.display, end: end + pair.close.length };
 }
 
-function escaped(text: string, at: number): boolean {
+// The last places found in one text, by sign: a text of opening signs alone is not searched again for each.
+let searched = "";
+const places = new Map<string, { from: number; at: number }>();
+
+/** `text.indexOf(sign, from)`. */
+function nextOf(text: string, sign: string, from: number): number {
+  if (text !== searched) {
+    searched = text;
+    places.clear();
+  }
+  const known = places.get(sign);
+  if (known && known.from <= from && (known.at < 0 || known.at >= from)) return known.at;
+  const at = text.indexOf(sign, from);
+  places.set(sign, { from, at });
+  return at;
+}
+
+function escaped(text: string, at: number, from: number): boolean {
   let signs = 0;
-  while (text[at - 1 - signs] === "\\") signs++;
+  while (at - 1 - signs >= from && text[at - 1 - signs] === "\\") signs++;
   return signs % 2 === 1;
 }
 
@@ -68,7 +87,8 @@ export function withFormulas(markdown: MarkdownIt): void {
       const close = environment ? `\\end{${environment[1]}}` : CLOSING[first.slice(0, 2)];
       if (!close || state.sCount[start]! - state.blkIndent >= 4) return false;
       const from = state.bMarks[start]! + state.tShift[start]! + close.length;
-      if (!state.src.slice(from, from + LONGEST + close.length).includes(close)) return false;
+      const ends = nextOf(state.src, close, from);
+      if (ends < 0 || ends - from > LONGEST) return false;
       for (let line = start; line < Math.min(end, start + MOST_LINES); line++) {
         const text = lineOf(line);
         if (line > start && !text) return false;
