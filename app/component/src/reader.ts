@@ -13,6 +13,7 @@ import type { Opened } from "./reader/events";
 import { ItemList } from "./reader/list";
 import { gradeOf, JudgingBar } from "./reader/judging";
 import type { Judge } from "./reader/judging";
+import { bringIntoView } from "./reader/place";
 import { itemsOf, textOf } from "./reader/reading";
 import type { Item, Reading } from "./reader/reading";
 import READER_CSS from "./reader/reader.css";
@@ -195,7 +196,7 @@ class Reader {
     if (at < 0) return;
     const element = this.list.elementOf(at);
     element.classList.add("aimed");
-    element.scrollIntoView({ block: "nearest" });
+    bringIntoView(this.scroller, this.list.element, element);
   }
 
   private redraw(step: number | null): void {

@@ -1,6 +1,7 @@
 /** Search within a reading: its own, as the browser's finds only what is drawn. */
 
 import { el } from "../shared/dom";
+import { bringIntoView } from "./place";
 import type { ItemList } from "./list";
 import type { Item } from "./reading";
 
@@ -122,16 +123,7 @@ export class Search {
     const range = ranges[Math.min(before, ranges.length - 1)];
     const others = parts.filter((one) => one !== part).flatMap((one) => rangesIn(one.box, pattern));
     mark([...ranges, ...others], range);
-    this.scrollTo(range ?? part.box);
-    // boxes nearby are drawn now and move it
-    requestAnimationFrame(() => requestAnimationFrame(() => this.scrollTo(range ?? part.box)));
-  }
-
-  private scrollTo(target: Range | HTMLElement): void {
-    const box = target.getBoundingClientRect();
-    const frame = this.scroller.getBoundingClientRect();
-    if (box.top >= frame.top + 8 && box.bottom <= frame.bottom - 8) return;
-    this.scroller.scrollTop += box.top - frame.top - frame.height / 3;
+    bringIntoView(this.scroller, this.list.element, range ?? part.box);
   }
 
   private tell(): void {

@@ -52,7 +52,7 @@ function highlighted(code: string, language: string): string {
   return hljs.highlight(code, { language, ignoreIllegals: true }).value;
 }
 
-/** The parts of a text as Markdown, each of whole blocks. */
+/** The parts of a text as Markdown, each of whole blocks; a very long paragraph is several. */
 export function renderedParts(text: string): Part[] {
   const env: Env = {};
   const tokens = markdown.parse(text, env);
@@ -60,17 +60,59 @@ export function renderedParts(text: string): Part[] {
   const parts: Part[] = [];
   let begin = 0;
   let from = 0;
+  const add = (own: Token[], to: number): void => {
+    if (own.length) parts.push({ from, to, draw: () => drawn(own, env) });
+    from = to;
+  };
   tokens.forEach((token, i) => {
     if (token.level !== 0 || token.nesting === 1) return;
-    const opening = opens(tokens, i);
-    const to = i === tokens.length - 1 ? text.length : (lines[opening.map?.[1] ?? 0] ?? text.length);
-    if (to - from < PART && i < tokens.length - 1) return;
-    const own = tokens.slice(begin, i + 1);
-    parts.push({ from, to, draw: () => drawn(own, env) });
-    begin = i + 1;
+    const [first, end] = opens(tokens, i).map ?? [0, 0];
+    const to = i === tokens.length - 1 ? text.length : (lines[end] ?? text.length);
+    if (token.type === "paragraph_close" && tokens[i - 1]!.content.length > 2 * PART) {
+      add(tokens.slice(begin, i - 2), lines[first] ?? from);
+      for (const { own, length } of paragraphs(tokens.slice(i - 2, i + 1))) add(own, Math.min(to, from + length));
+    } else if (to - from >= PART || i === tokens.length - 1) {
+      add(tokens.slice(begin, i + 1), to);
+    } else return;
     from = to;
+    begin = i + 1;
   });
   return parts;
+}
+
+/** A very long paragraph as several, and how long each is: the browser lays out a paragraph as a whole. */
+function paragraphs([open, inline, close]: Token[]): { own: Token[]; length: number }[] {
+  const found: { children: Token[]; length: number }[] = [{ children: [], length: 0 }];
+  let depth = 0;
+  for (const child of inline!.children ?? []) {
+    depth += child.nesting;
+    for (const token of slices(child)) {
+      const last = found.at(-1)!;
+      last.children.push(token);
+      last.length += token.content.length || 1;
+      if (depth === 0 && last.length >= PART) found.push({ children: [], length: 0 });
+    }
+  }
+  const whole = found.filter(({ children }) => children.length);
+  return whole.map(({ children, length }) => ({ own: [open!, changed(inline!, { children }), close!], length }));
+}
+
+/** A token, or several of a text that is very long, each of whole words where it has some. */
+function slices(token: Token): Token[] {
+  const { content } = token;
+  if (token.type !== "text" || content.length <= PART) return [token];
+  const found: Token[] = [];
+  for (let from = 0; from < content.length; ) {
+    const space = content.indexOf(" ", from + PART);
+    const to = space < 0 || space - from > 2 * PART ? Math.min(content.length, from + 2 * PART) : space + 1;
+    found.push(changed(token, { content: content.slice(from, to) }));
+    from = to;
+  }
+  return found;
+}
+
+function changed(token: Token, values: Partial<Token>): Token {
+  return Object.assign(Object.create(Object.getPrototypeOf(token) as object) as Token, token, values);
 }
 
 /** The token that a closing one belongs to. */
