@@ -68,6 +68,7 @@ def test_filters_and_the_trace_that_is_read(reader: Visitor) -> None:
     assert "q=forward" in reader.page.url
     seen_everywhere(reader, reader.page.locator(".list .total").inner_text())
     items(reader).first.wait_for()
+    rows(reader).first.wait_for()
     first = shown_trace(reader)
     second = next_trace(reader, first)
     reader.page.wait_for_url(re.compile(f"trace={second}"))

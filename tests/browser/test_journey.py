@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.reading import items
+from tests.browser.reading import items, rows
 from tests.browser.visitor import CHROMIUM, Visitor, visiting
 from tests.helpers.servers import Server
 
@@ -146,6 +146,7 @@ def test_traces_are_searched_read_and_found_again_by_address(dataset_made: str, 
     visitor.open("traces")
     visitor.sees_key("reader")
     items(visitor).first.wait_for()
+    rows(visitor).first.wait_for()
     visitor.page.keyboard.press("j")
     visitor.page.wait_for_url("**/traces?*trace=*")
     address = visitor.page.url

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.browser.inspection import contrasts, tab_stops, text_sizes, unnamed
-from tests.browser.reading import items, shown_trace, shows_another
+from tests.browser.reading import items, rows, shown_trace, shows_another
 from tests.browser.visitor import CHROMIUM, Visitor, visiting
 from tests.conftest import cases
 from tests.helpers.servers import Server
@@ -125,6 +125,7 @@ def test_tab_goes_through_the_menu_and_then_down_the_page(visitor: Visitor) -> N
 def test_traces_are_read_and_judged_with_the_keyboard_alone(visitor: Visitor) -> None:
     visitor.open("traces")
     items(visitor).first.wait_for()
+    rows(visitor).first.wait_for()
     first = shown_trace(visitor)
     visitor.page.keyboard.press("j")
     second = shows_another(visitor, first)

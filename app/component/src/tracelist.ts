@@ -30,7 +30,7 @@ const LEAST = 320; // pixels of the list's height
 class TraceList {
   private readonly body = el("div", { role: "rowgroup", className: "rows" });
   private readonly scroller = el("div", { className: "scroller", role: "grid", tabIndex: 0, "aria-label": "Traces", "aria-multiselectable": "true" });
-  private readonly above = el("button", { type: "button", className: "newest", hidden: true, onclick: () => void this.restart(null) }, "Show the newest");
+  private readonly above = el("button", { type: "button", className: "newest", hidden: true, onclick: () => (this.ready = this.restart(null)) }, "Show the newest");
   private readonly total = el("span", { className: "total" });
   private readonly choosing = el("span", { className: "choosing", role: "status" });
   private readonly compare = el("button", { type: "button", className: "compare", onclick: () => this.openBoth() }, "Compare");
@@ -38,6 +38,7 @@ class TraceList {
   private readonly frame = el("div", { className: "list" }, this.above, this.scroller, this.foot);
   private readonly unfill: () => void;
   private rows = new Rows("");
+  private ready = Promise.resolve(); // the first rows are there
   private data: Data = { url: "", shown: null, total: "" };
   private wanted = "";
   private current = 0;
@@ -62,7 +63,7 @@ class TraceList {
     const wanted = `${this.data.url} ${this.data.version ?? ""}`;
     if (wanted !== this.wanted) {
       this.wanted = wanted;
-      void this.restart(this.data.shown);
+      this.ready = this.restart(this.data.shown);
     } else if (before !== this.data.shown) this.follow();
   }
 
@@ -190,6 +191,7 @@ class TraceList {
   };
 
   private async read(by: number): Promise<void> {
+    await this.ready;
     const at = this.rows.all.findIndex(({ id }) => id === this.data.shown) + by;
     if (at >= this.rows.all.length) await this.extend();
     if (at >= 0 && at < this.rows.all.length) this.open(at);
