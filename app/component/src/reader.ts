@@ -160,10 +160,11 @@ class Reader {
     const whole = item.kind === "answer" && item.name !== "Reference";
     if (item.step === undefined && !whole) return [];
     const scores = this.reading?.scores.filter((one) => one.step === (item.step ?? null)) ?? [];
-    return scores.map((score) => {
+    const ordered = [...scores].sort((a, b) => Number(b.human) - Number(a.human));
+    return ordered.map((score) => {
       const grade = gradeOf(score, this.data.judge ?? null);
       const text = grade ?? `${score.name} ${Number(score.value.toFixed(3))}`;
-      return el("span", { className: `score ${grade?.toLowerCase() ?? ""}`, title: `${score.name} ${score.value}, by ${score.by}` }, text);
+      return el("span", { className: `score ${grade?.toLowerCase() ?? (score.human ? "" : "automatic")}`, title: `${score.name} ${score.value}, by ${score.by}` }, text);
     });
   }
 
