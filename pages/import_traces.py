@@ -13,9 +13,10 @@ import streamlit as st
 
 from app.imports.views import show_import, show_preview, show_report
 from app.state import get_pipeline
-from app.ui import blocks
 from app.ui.boundary import show_error
 from app.ui.components import header
+from app.ui.reader import show_reading
+from app.ui.reading import reading_of_trace
 from tunixrt_core.errors import TunixRTError, UnreadableFile
 from tunixrt_core.ingest.formats.mapping import FIELDS
 from tunixrt_core.ingest.reasoning.steps import RULES
@@ -51,9 +52,7 @@ def show_examples() -> None:
                 show_error(error)
     first = next(iter(example_traces(1)))
     st.caption("Sample trace")
-    blocks.prose(first.prompt)
-    blocks.timeline(first.steps)
-    blocks.answers(first.final_answer, first.reference_answer, None)
+    show_reading(reading_of_trace(first), "Sample trace", key="sample-trace")
 
 
 def show_upload() -> None:

@@ -7,10 +7,11 @@ import streamlit as st
 from app.playground.answers import show_question
 from app.playground.form import prefill, question_form
 from app.state import get_pipeline
-from app.ui import blocks, turns
 from app.ui.boundary import error_boundary, escape_markdown, show_error
 from app.ui.components import card, empty_state, header
 from app.ui.navigation import go
+from app.ui.reader import show_reading
+from app.ui.reading import reading_of
 from tunixrt_core.errors import NotFound, TunixRTError
 from tunixrt_core.evaluation.questions import Question, QuestionState
 from tunixrt_core.runs.evaluation_record import TARGETS
@@ -121,8 +122,8 @@ def show_all(runs: list[Run]) -> None:
         asked = state.question
         if question is None or (asked.prompt, asked.conversation) != (question.prompt, question.conversation):
             with card("Asked", key="play-asked"):
-                turns.show_around(asked.conversation)
-                blocks.prose(asked.prompt)
+                said = reading_of(prompt=asked.prompt, talk=asked.conversation)
+                show_reading(said, "Question", key="play-asked-text")
         show_question(state)
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from app.manifest.slices import show_slice
 from app.manifest.start import start_button
 from app.preflight.dry_run import show_dry_run
+from app.preflight.row_text import reading_of_row
 from app.preflight.views import (
     ask_preflight,
     forget_preflight,
@@ -27,12 +28,14 @@ from app.ui.forms.draft import source_of_form
 from app.ui.forms.source import CLONE, LOADED, keep_manifest, loaded_manifest
 from app.ui.forms.submissions import FORM, form_id, keep_form, new_form
 from app.ui.navigation import go
+from app.ui.reader import show_reading
 from app.ui.words import plural
 from tunixrt_core.errors import InvalidTrace, TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.preflight import PICKS, Fate, Pick, Preflight, RowView
 
 PICK_WORDS: dict[Pick, str] = {"longest": "Longest", "shortest": "Shortest", "random": "Random", "worst": "Worst"}
+ROW_VIEWS = ("Tokens", "Text")
 FATE_WORDS = {
     Fate.KEPT: "complete",
     Fate.SHORTENED: "shortened",
@@ -169,7 +172,13 @@ def show_row(manifest: RunManifest, found: Preflight) -> None:
         words.caption(f"The data file has no row on line {wanted:,}." if wanted else "There are no rows.")
         return
     words.caption(row_words(view))
-    blocks.tokens(view, manifest.max_seq_length)
+    shown = st.segmented_control(
+        "Show the row as", ROW_VIEWS, default="Tokens", key="row-view", required=True, label_visibility="collapsed"
+    )
+    if shown == "Text":
+        show_reading(reading_of_row(view), f"Row {view.number:,}", key="row-text")
+    else:
+        blocks.tokens(view, manifest.max_seq_length)
 
 
 def row_view(manifest: RunManifest, found: Preflight, number: int) -> RowView | None:

@@ -12,6 +12,8 @@ from app.ui.address import kept_in_address
 from app.ui.boundary import escape_markdown
 from app.ui.components import card, pick_row
 from app.ui.navigation import go
+from app.ui.reader import show_reading
+from app.ui.reading import reading_of_trace
 from app.ui.words import MISSING, one_line, percent, plural, whole
 from tunixrt_core.datasets.gates.findings import GateOutcome
 from tunixrt_core.datasets.gates.registry import GATES
@@ -140,8 +142,7 @@ def _show_finding(view: FindingView) -> None:
             (f"Like · {view.finding.detail['other'][:8]}", whole_text(view.other)),
         )
     elif not view.span:
-        blocks.answers(view.trace.final_answer, view.trace.reference_answer, None)
-        blocks.timeline(view.trace.steps)
+        show_reading(reading_of_trace(view.trace), f"Trace {view.finding.hash[:8]}", key="finding-trace")
     if st.button("Open trace", icon=":material/open_in_new:", key="open-trace"):
         go("traces", trace=view.finding.hash)
 

@@ -12,14 +12,17 @@ from app.state import get_pipeline
 from app.traces.compare import divergence_words
 from app.traces.step_table import step_table
 from app.ui import blocks
-from app.ui.boundary import show_error
-from app.ui.components import card, pick_row
+from app.ui.boundary import escape_markdown, show_error
+from app.ui.components import card, halves, pick_row
 from app.ui.navigation import go
+from app.ui.reader import show_reading
+from app.ui.reading import reading_of
 from app.ui.words import MISSING, one_line, plural
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.evaluation.predictions import Prediction
 from tunixrt_core.evaluation.scorers.known import KnownScorer
 from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.traces.conversation import conversation_of
 from tunixrt_core.traces.diff import diff_steps
 from tunixrt_core.traces.rendering.parse import parse_completion
 from tunixrt_core.traces.trace import Step
@@ -128,30 +131,31 @@ def _answer(prediction: Prediction | None) -> str | None:
 
 
 def show_reader(pair: Pair, first: Side | None, second: Side, scorer: KnownScorer) -> None:
-    """One row: the prompt, the aligned steps of both answers, the raw outputs, and every score."""
+    """One row: the question, the answers side by side, their aligned steps, and every score."""
     told = pair.any
     groups = "".join(f" · {name} {value}" for name, value in told.groups.items())
     with card(f"Row {told.row + 1}", note=f"reference {one_line(told.reference, 60)}{groups}", key="prediction"):
-        blocks.prose(told.prompt)
+        asked = reading_of(
+            prompt=told.prompt, reference=told.reference, system=told.system, talk=conversation_of(told.conversation)
+        )
+        show_reading(asked, "Question", key="prediction-question")
         sides = [(first, pair.first), (second, pair.second)] if first and pair.first else [(second, pair.second)]
         there = [(side, p) for side, p in sides if side is not None and p is not None]
         titles = [_title(side, p, scorer) for side, p in there]
+        with halves() if len(there) == 2 else st.container():
+            for at, (title, (side, p)) in enumerate(zip(titles, there, strict=True)):
+                with st.container(key=f"prediction-side-{at}", gap="xsmall"):
+                    st.caption(escape_markdown(title))
+                    answered = reading_of(steps=_steps(side, p), answer=p.answer, output=p.output)
+                    show_reading(answered, title, key=f"prediction-answer-{at}")
         if len(there) == 2:
             (a_side, a), (b_side, b) = there
             diff = diff_steps(_steps(a_side, a), _steps(b_side, b))
-            st.caption(divergence_words(diff, "answers"))
-            blocks.html(step_table(diff, titles))
-            with st.expander("Raw output", key="outputs"):
-                blocks.side_by_side((titles[0], a.output), (titles[1], b.output))
-        else:
-            side, p = there[0]
-            st.caption(titles[0])
-            blocks.timeline(_steps(side, p))
-            with st.expander("Raw output", key="outputs"):
-                st.code(p.output or "Nothing.", language=None, wrap_lines=True)
+            with st.expander(f"Differences · {divergence_words(diff, 'answers')}", key="prediction-diff"):
+                blocks.html(step_table(diff, titles))
         with st.expander("Scores", key="row-scores"):
             for title, (_, p) in zip(titles, there, strict=True):
-                st.caption(title)
+                st.caption(escape_markdown(title))
                 blocks.key_values(score_words(p))
         _actions(there[-1][0], there[-1][1])
 

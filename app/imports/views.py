@@ -9,11 +9,13 @@ from typing import Any
 import streamlit as st
 
 from app.state import get_pipeline
-from app.ui import blocks, turns
+from app.ui import blocks
 from app.ui.background import TICK, follow
 from app.ui.boundary import escape_markdown, show_error
 from app.ui.components import card, table, tiles
 from app.ui.navigation import go
+from app.ui.reader import show_reading
+from app.ui.reading import reading_of_trace
 from app.ui.words import duration, plural, whole
 from tunixrt_core.errors import Stopped, TunixRTError
 from tunixrt_core.ingest.files.packed import without_suffix
@@ -102,10 +104,7 @@ def show_rows(rows: Sequence[PreviewRow], unit: Unit) -> None:
         if len(row.traces) > 1:
             st.caption(f"Trace {i + 1} of {len(row.traces)} of this row")
         trace = Trace.from_dict(value)
-        turns.show_prompt(trace)
-        blocks.timeline(trace.steps)
-        turns.show_calls(trace.conversation.calls)
-        blocks.answers(trace.final_answer, trace.reference_answer, None)
+        show_reading(reading_of_trace(trace), f"Trace of line {row.line:,}", key=f"preview-trace-{i}")
 
 
 def show_import(task: Task[FileRead]) -> None:

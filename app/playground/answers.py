@@ -8,10 +8,11 @@ from app.playground.earlier import continue_from
 from app.playground.form import MODEL_WORDS
 from app.playground.form_keys import REFERENCE
 from app.state import get_pipeline
-from app.ui import blocks
 from app.ui.boundary import escape_markdown, show_error
 from app.ui.components import card, halves
 from app.ui.navigation import go
+from app.ui.reader import show_reading
+from app.ui.reading import reading_of
 from app.ui.words import short_hash
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.evaluation.questions import Answered, QuestionState
@@ -62,16 +63,19 @@ def cost_words(answered: Answered) -> str:
 
 
 def _show_answer(state: QuestionState, answered: Answered) -> None:
-    blocks.timeline([Step(i, content) for i, content in enumerate(answered.steps)])
     reference = st.session_state.get(REFERENCE, "").strip() or None
+    known = reference is not None and answered.answer is not None
+    said = reading_of(
+        steps=[Step(i, content) for i, content in enumerate(answered.steps)],
+        answer=answered.answer,
+        reference=reference,
+        matches=_MATCHES[compare(reference or "", answered.answer or "")] if known else None,
+        output=answered.output,
+    )
     if answered.answer is None:
-        blocks.facts("", "Check", "amber", "No final answer can be read from the output.")
-    else:
-        matches = None if reference is None else _MATCHES[compare(reference, answered.answer)]
-        blocks.answers(answered.answer, reference, matches)
+        said["doubts"] = ["No final answer can be read from the output."]
+    show_reading(said, f"Answer of the {answered.target} model", key=f"play-answer-{answered.target}")
     st.caption(cost_words(answered))
-    with st.expander("Raw output", key=f"play-output-{answered.target}"):
-        st.code(answered.output or "Nothing.", language=None, wrap_lines=True)
     if state.status.over:
         with st.container(horizontal=True):
             _keep(state, answered, reference)

@@ -8,7 +8,8 @@ import streamlit as st
 from msgspec.structs import replace
 
 from app.playground.form_keys import PROMPT, ROLE, TALK, TURN
-from app.ui import turns
+from app.ui.reader import show_reading
+from app.ui.reading import reading_of
 from app.ui.words import plural
 from tunixrt_core.traces.conversation import NO_CONVERSATION, Conversation, Message, Role
 
@@ -26,7 +27,7 @@ def earlier_turns() -> Conversation:
     """The turns before the prompt, with the fields that add one; the conversation of the question."""
     talk = talk_now()
     if talk != NO_CONVERSATION:
-        turns.show_around(talk)
+        show_reading(reading_of(talk=talk), "Earlier turns", key="play-earlier-turns")
         with st.container(horizontal=True, key="play-turns"):
             if talk.messages:
                 st.button("Remove the last turn", key="play-turn-remove", on_click=_remove, type="tertiary")

@@ -7,15 +7,20 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from app.ui import blocks
-from app.ui.words import plural, whole
+from app.ui.reader import show_reading
+from app.ui.reading import reading_of
+from app.ui.words import one_line, plural, whole
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.metrics import SampleAnswer
+from tunixrt_core.traces.rendering.parse import parse_completion
+from tunixrt_core.traces.rendering.styles import ReasoningStyle
+from tunixrt_core.traces.trace import Step
 
 Answers = Mapping[str, SampleAnswer]  # by the id of the prompt
 
 
 def show_samples(records: Sequence[SampleAnswer], manifest: RunManifest) -> None:
-    """The answers of one evaluation, chosen by its train step, each beside the previous answer.
+    """The answers of one evaluation, chosen by its train step, each with what changed since the previous one.
 
     `records` are the lines of samples.jsonl.
     """
@@ -32,7 +37,7 @@ def show_samples(records: Sequence[SampleAnswer], manifest: RunManifest) -> None
     before = by_step[steps[steps.index(step) - 1]] if step != steps[0] else {}
     st.caption(summary_line(step, by_step[step]))
     for answer in by_step[step].values():
-        _show_answer(answer, before.get(answer.id))
+        _show_answer(answer, before.get(answer.id), manifest.rendering.reasoning)
 
 
 def group_by_step(records: Sequence[SampleAnswer]) -> dict[int, dict[str, SampleAnswer]]:
@@ -65,15 +70,24 @@ def _choose_step(steps: Sequence[int]) -> int:
     return chosen
 
 
-def _show_answer(answer: SampleAnswer, before: SampleAnswer | None) -> None:
+def _show_answer(answer: SampleAnswer, before: SampleAnswer | None, style: ReasoningStyle) -> None:
     right = answer.scores.get("exact_match") == 1
-    notes = [f"reference {answer.reference}", plural(answer.tokens, "token")]
+    notes = [plural(answer.tokens, "token")]
     if answer.hit_limit:
         notes.append("cut at the limit")
     if before is not None:
-        same = before.output == answer.output
-        notes.append("as before" if same else "new words marked")
+        notes.append("as before" if before.output == answer.output else "changed")
+    read = parse_completion(answer.output, style)
+    said = reading_of(
+        prompt=answer.prompt,
+        steps=[Step(i, content) for i, content in enumerate(read.steps)],
+        answer=answer.answer,
+        reference=answer.reference,
+        output=answer.output,
+    )
     with st.container(border=True, key=f"sample-{answer.id[:16]}"):
         blocks.facts("", "Match" if right else "Differs", "green" if right else "amber", " · ".join(notes))
-        blocks.prose(answer.prompt)
-        blocks.changed(before.output if before else "", answer.output)
+        show_reading(said, f"Answer to {one_line(answer.prompt, 60)}", key=f"sample-text-{answer.id[:16]}")
+        if before is not None and before.output != answer.output:
+            with st.expander("What changed", key=f"sample-changed-{answer.id[:16]}"):
+                blocks.changed(before.output, answer.output)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -35,7 +36,7 @@ BLANK: dict[str, Any] = {
 
 def filters(rt: Pipeline) -> TraceQuery:
     """Draw the filters and read them. Raises InvalidQuery."""
-    bound: dict[str, Any] = {"bind": "query-params", "on_change": to_first_page}
+    bound: dict[str, Any] = {"bind": "query-params", "on_change": to_newest}
     with st.container(horizontal=True, vertical_alignment="center", key="filters"):
         st.text_input(
             "Search",
@@ -85,7 +86,7 @@ def _choice(label: str, none: str, counts: list[tuple[str, int]], *, key: str, *
         options,
         format_func=lambda name: f"{name} ({known[name]:,})" if name in known else name,
         key=key,
-        on_change=kept_in_address(key, options, none, key=key, then=to_first_page),
+        on_change=kept_in_address(key, options, none, key=key, then=to_newest),
         **layout,
     )
 
@@ -117,6 +118,22 @@ def _query(group: str | None) -> TraceQuery:
     )
 
 
+def address_of(query: TraceQuery) -> str:
+    """The filters as the query of an address of the API: `?q=two+apples&tag=good`; empty without any."""
+    values = {_IN_API.get(name, name): _in_address(value) for name, value in query.asked().items()}
+    return f"?{urlencode(values, doseq=True)}" if values else ""
+
+
+def _in_address(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+# names of filters in the API that differ from those of a TraceQuery
+_IN_API = {"text": "q", "tags": "tag", "after": "stored_after", "before": "stored_before"}
+
+
 def _midnight(day: date | None) -> datetime | None:
     return None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
 
@@ -126,10 +143,8 @@ def clear_filters() -> None:
         st.session_state[name] = list(blank) if isinstance(blank, list) else blank
     for name in ("group", "source", "model"):
         st.query_params.pop(name, None)
-    to_first_page()
+    to_newest()
 
 
-def to_first_page() -> None:
-    for name in ("after", "trace"):
-        st.query_params.pop(name, None)
-    st.session_state.pop("newer", None)
+def to_newest() -> None:
+    st.query_params.pop("trace", None)

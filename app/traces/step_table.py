@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from app.ui import blocks
+from app.ui.marks import marked
 from tunixrt_core.traces.diff import Piece, StepDiff, StepPair
 from tunixrt_core.traces.trace import Step
 
-# by step, each as name, value and scorer
-StepScores = Mapping[int, Sequence[tuple[str, float, str]]]
+# by step, each as name and value
+StepScores = Mapping[int, Sequence[tuple[str, float]]]
 
 
 def step_table(diff: StepDiff, titles: Sequence[str], scores: Sequence[StepScores] = ({}, {})) -> str:
@@ -32,10 +33,10 @@ def _row(i: int, pair: StepPair, parts_here: bool, scores: Sequence[StepScores])
 def _side(step: Step | None, pieces: Sequence[Piece], scores: StepScores) -> str:
     if step is None:
         return "<span class='mut'>No step</span>"
-    said = " · ".join(f"{name} {value:g}" for name, value, _ in scores.get(step.i, ()))
+    said = " · ".join(f"{name} {value:g}" for name, value in scores.get(step.i, ()))
     score = f" <span class='mut'>{escape(said)}</span>" if said else ""
     text = "".join(
-        escape(piece.text) if piece.same or not piece.text.strip() else f"<ins>{escape(piece.text)}</ins>"
+        marked(piece.text) if piece.same or not piece.text.strip() else f"<ins>{marked(piece.text)}</ins>"
         for piece in pieces
     )
     return f"{blocks.step_type(step.type)}{score}<div class='text'>{text}</div>"

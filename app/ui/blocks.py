@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from itertools import groupby
 from typing import Literal
 
 import streamlit as st
 
-from tunixrt_core.traces.trace import DEFAULT_STEP_TYPE, Step
+from app.ui.marks import marked
+from tunixrt_core.traces.trace import DEFAULT_STEP_TYPE
 from tunixrt_core.training.preflight import Fate, RowView, TokenView
 
 # the same in light and dark mode
@@ -42,27 +43,6 @@ def html(body: str) -> None:
     st.html(f"<div class='rt'>{body}</div>")
 
 
-def timeline(steps: Sequence[Step], scores: Mapping[int, Sequence[tuple[str, float, str]]] | None = None) -> None:
-    """The steps of a trace in order, each with its type, and its scores as `(name, value, scorer)`."""
-    items = "".join(
-        f"<li><span class='dot' aria-hidden='true'>{step.i + 1}</span>"
-        f"<div>{step_type(step.type)}{_step_scores((scores or {}).get(step.i, ()))}"
-        f"<div class='text'>{escape(step.content)}</div></div></li>"
-        for step in steps
-    )
-    html(f"<ol class='tl'>{items}</ol>" if items else "<p class='mut'>No reasoning steps.</p>")
-
-
-def _step_scores(scores: Sequence[tuple[str, float, str]]) -> str:
-    """Scores at the right of the step: the value, and a bar if it is a share."""
-    return "".join(
-        f"<span class='score' title='{escape(who, quote=True)}'>{escape(name)} <b>{value:g}</b>"
-        + (f"<i><u style='width:{100 * value:.0f}%'></u></i>" if 0 <= value <= 1 else "")
-        + "</span>"
-        for name, value, who in scores
-    )
-
-
 def step_type(kind: str) -> str:
     """The step type as a chip; the default type has none."""
     if kind == DEFAULT_STEP_TYPE:
@@ -72,19 +52,7 @@ def step_type(kind: str) -> str:
 
 def prose(text: str) -> None:
     """Text from a trace or a model, unchanged."""
-    html(f"<div class='text'>{escape(text)}</div>")
-
-
-def answers(final: str, reference: str | None, matches: bool | None) -> None:
-    """Final answer beside reference, with the verdict in words."""
-    verdict = {True: "same answer", False: "differs", None: ""}[matches]
-    note = f" <span class='chip {'green' if matches else 'amber'}'>{verdict}</span>" if verdict else ""
-    known = escape(reference) if reference is not None else "<b class='mut'>not known</b>"
-    html(
-        "<div class='pair'>"
-        f"<div><div class='mut small'>Final answer</div><div class='box text'>{escape(final)}{note}</div></div>"
-        f"<div><div class='mut small'>Reference</div><div class='box text'>{known}</div></div></div>"
-    )
+    html(f"<div class='text'>{marked(text)}</div>")
 
 
 def segments(
@@ -214,13 +182,13 @@ def stretch(before: str, span: str, after: str, where: str) -> None:
     """A marked stretch of text with its context."""
     html(
         f"<div class='mut small'>{escape(where)}</div>"
-        f"<div class='box text plain'>…{escape(before)}<ins>{escape(span)}</ins>{escape(after)}…</div>"
+        f"<div class='box text plain'>…{marked(before)}<ins>{marked(span)}</ins>{marked(after)}…</div>"
     )
 
 
 def side_by_side(left: tuple[str, str], right: tuple[str, str]) -> None:
     """Two model outputs as `(title, text)`; the words that differ are marked."""
-    first, second = _marked(left[1], right[1])
+    first, second = _differing(left[1], right[1])
     columns = "".join(
         f"<div><strong>{escape(title)}</strong><div class='out'>{text or EMPTY}</div></div>"
         for title, text in ((left[0], first), (right[0], second))
@@ -230,20 +198,20 @@ def side_by_side(left: tuple[str, str], right: tuple[str, str]) -> None:
 
 def changed(before: str, now: str) -> None:
     """A model's output; words that differ from the previous output are marked."""
-    text = _marked(before, now)[1] if before else escape(now)
+    text = _differing(before, now)[1] if before else marked(now)
     html(f"<div class='out'>{text or EMPTY}</div>")
 
 
-def _marked(left: str, right: str) -> tuple[str, str]:
+def _differing(left: str, right: str) -> tuple[str, str]:
     """Both texts escaped. If they are similar, `<ins>` marks the words that the other text lacks."""
     a, b = _words(left), _words(right)
     matcher = difflib.SequenceMatcher(None, a, b, autojunk=False)
     if matcher.ratio() < 0.4:  # two different texts: marking everything would not help
-        return escape(left), escape(right)
+        return marked(left), marked(right)
     out: tuple[list[str], list[str]] = ([], [])
     for kind, i, j, k, m in matcher.get_opcodes():
         for target, part in ((out[0], a[i:j]), (out[1], b[k:m])):
-            text = escape("".join(part))
+            text = marked("".join(part))
             target.append(text if kind == "equal" or not text.strip() else f"<ins>{text}</ins>")
     return "".join(out[0]), "".join(out[1])
 

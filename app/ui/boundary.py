@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 # a colon matters only before a letter, where Streamlit reads an icon or a colour
 _MARKDOWN = re.compile(r"[\\`*_\[\]#<>$~]|:(?=[a-z])")
+# Streamlit makes a link of every address, escaped or not, but not of one with an element within, here an empty one
+_LINKED = re.compile(r"https?(?=://)|www(?=\.)|(?<=[\w.+-])(?=@)", re.IGNORECASE)
 
 
 @contextmanager
@@ -50,5 +52,5 @@ def say_missing(kind: str, name: str) -> None:
 
 
 def escape_markdown(text: str) -> str:
-    """Text that Streamlit shows unchanged: messages may quote file names and values with Markdown signs."""
-    return _MARKDOWN.sub(r"\\\g<0>", text)
+    """Text that Streamlit shows unchanged: messages may quote file names, values and addresses."""
+    return _LINKED.sub(r"\g<0>:gray[]", _MARKDOWN.sub(r"\\\g<0>", text))

@@ -87,6 +87,12 @@ def foot_bar() -> DeltaGenerator:
     return st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="foot-bar")
 
 
+def narrow_and_wide() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """A narrow column for a list and a wide one for what is chosen in it; stacked on a narrow page."""
+    grid = st.grid(3, min_column_width=290)
+    return grid.cell(), grid.cell(column_span=2)
+
+
 def tiles(values: Sequence[tuple[str, str, str]], *, key: str, columns: int = 4, width: int = 200) -> None:
     """A row of numbers: `(label, value, help or "")`, each at least `width` pixels wide."""
     with st.container(key=key):

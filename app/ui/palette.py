@@ -9,6 +9,9 @@ KEYS = (
     ("Ctrl K", "Go to a page, run, dataset or trace (⌘ K on a Mac)"),
     ("?", "This map"),
     ("Esc", "Close"),
+    ("J, K", "Traces: read the next or the previous one"),
+    ("G, U, B", "Traces: judge good, unsure, bad"),
+    ("N, P", "Traces: judge the next or the previous step"),
 )
 
 

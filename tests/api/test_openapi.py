@@ -99,6 +99,8 @@ def test_every_address_of_the_issue_is_published() -> None:
         "/imports/{id}": ["get"],
         "/imports/{id}/stop": ["post"],
         "/traces/{id}": ["delete", "get"],
+        "/traces/summaries": ["get"],
+        "/traces/{id}/reading": ["get"],
         "/traces/{id}/tags": ["post"],
         "/traces/{id}/note": ["put"],
         "/traces/{id}/scores": ["delete", "post"],

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.reading import items, rows, shown_trace, shows_another
 from tests.browser.visitor import CHROMIUM, Visitor
 from tunixrt_core import open_home
 
@@ -46,18 +47,17 @@ def seen_everywhere(visitor: Visitor, text: str) -> None:
     other.page.close()
 
 
-def read_trace(visitor: Visitor) -> str:
-    return str(visitor.page.locator(".st-key-reader strong").first.inner_text())
+def next_trace(visitor: Visitor, before: str) -> str:
+    """The trace that is read after the key J."""
+    visitor.page.keyboard.press("j")
+    return changed(visitor, before)
 
 
 def changed(visitor: Visitor, before: str) -> str:
     """The trace that is read once it is another one."""
-    visitor.page.locator(".st-key-reader strong", has_text=before).wait_for(state="detached")
-    visitor.page.wait_for_function(
-        "old => document.querySelector('.st-key-reader strong')?.innerText !== old", arg=before
-    )
+    found = shows_another(visitor, before)
     visitor.settle(PATIENCE)
-    return read_trace(visitor)
+    return found
 
 
 def test_filters_and_the_trace_that_is_read(reader: Visitor) -> None:
@@ -66,14 +66,14 @@ def test_filters_and_the_trace_that_is_read(reader: Visitor) -> None:
     reader.choose("chips", "Answer right")
     reader.page.wait_for_url(re.compile("chips="))
     assert "q=forward" in reader.page.url
-    seen_everywhere(reader, reader.page.locator(".st-key-pager").get_by_text(re.compile("traces$")).inner_text())
-    first = read_trace(reader)
-    reader.press("next-trace")
-    second = changed(reader, first)
+    seen_everywhere(reader, reader.page.locator(".list .total").inner_text())
+    items(reader).first.wait_for()
+    rows(reader).first.wait_for()
+    first = shown_trace(reader)
+    second = next_trace(reader, first)
     reader.page.wait_for_url(re.compile(f"trace={second}"))
     seen_everywhere(reader, second)
-    reader.press("next-trace")
-    third = changed(reader, second)
+    third = next_trace(reader, second)
     reader.page.wait_for_url(re.compile(f"trace={third}"))
     reader.page.go_back()
     assert changed(reader, third) == second
@@ -89,15 +89,12 @@ def test_filters_and_the_trace_that_is_read(reader: Visitor) -> None:
 
 def test_the_two_traces_that_are_compared(reader: Visitor) -> None:
     reader.open("traces")
-    a = read_trace(reader)
-    reader.press("next-trace")
-    b = changed(reader, a)
-    reader.press("compare-trace")
-    field = reader.page.get_by_label(f"Compare {b} with")
-    field.fill(a)
-    field.press("Enter")
-    reader.page.wait_for_url(re.compile(f"with={a}"))
-    seen_everywhere(reader, f"B · {a}")
+    for place in (0, 2):
+        rows(reader).nth(place).locator(".choice").click()
+    reader.page.get_by_role("button", name="Compare", exact=True).click()
+    reader.page.wait_for_url(re.compile("with="))
+    second = reader.page.url.partition("with=")[2][:8]
+    seen_everywhere(reader, f"B · {second}")
 
 
 def test_the_version_and_what_is_shown_of_it(reader: Visitor) -> None:

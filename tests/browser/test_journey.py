@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser.reading import items, rows
 from tests.browser.visitor import CHROMIUM, Visitor, visiting
 from tests.helpers.servers import Server
 
@@ -146,7 +147,9 @@ def export_and_open(visitor: Visitor) -> None:
 def test_traces_are_searched_read_and_found_again_by_address(dataset_made: str, visitor: Visitor) -> None:
     visitor.open("traces")
     visitor.sees_key("reader")
-    visitor.press("next-trace")
+    items(visitor).first.wait_for()
+    rows(visitor).first.wait_for()
+    visitor.page.keyboard.press("j")
     visitor.page.wait_for_url("**/traces?*trace=*")
     address = visitor.page.url
     shown = visitor.page.locator(".st-key-reader").filter(has_text=address.rpartition("trace=")[2][:8])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.browser.inspection import contrasts, tab_stops, text_sizes, unnamed
+from tests.browser.reading import items, rows, shown_trace, shows_another
 from tests.browser.visitor import CHROMIUM, Visitor, visiting
 from tests.conftest import cases
 from tests.helpers.servers import Server
@@ -123,31 +124,21 @@ def test_tab_goes_through_the_menu_and_then_down_the_page(visitor: Visitor) -> N
 
 def test_traces_are_read_and_judged_with_the_keyboard_alone(visitor: Visitor) -> None:
     visitor.open("traces")
-    visitor.drawn()
-    first = visitor.page.locator(".st-key-reader").inner_text()
+    items(visitor).first.wait_for()
+    rows(visitor).first.wait_for()
+    first = shown_trace(visitor)
     visitor.page.keyboard.press("j")
-    visitor.page.wait_for_url("**/traces?*trace=*")
-    reads_another(visitor, first)  # the address moves before the page: its keys would still be those of the first
+    second = shows_another(visitor, first)
     visitor.settle()
     visitor.page.keyboard.press("k")
-    reads(visitor, first)
+    assert shows_another(visitor, second) == first
     visitor.settle()
     visitor.page.keyboard.press("g")
-    visitor.sees("Scores by people")
-    visitor.sees("Step 1")  # the next to be judged
-    visitor.settle()
+    bar = visitor.page.locator(".judging")
+    bar.get_by_text("Step 1").wait_for()  # the next to be judged
+    visitor.page.locator(".reader .answer .score", has_text="Good").wait_for()
     visitor.page.keyboard.press("n")
-    visitor.sees("Step 2")
-
-
-def reads(visitor: Visitor, text: str) -> None:
-    visitor.page.wait_for_function("text => document.querySelector('.st-key-reader')?.innerText === text", arg=text)
-
-
-def reads_another(visitor: Visitor, text: str) -> None:
-    visitor.page.wait_for_function(
-        "text => (document.querySelector('.st-key-reader')?.innerText ?? text) !== text", arg=text
-    )
+    bar.get_by_text("Step 2").wait_for()
 
 
 @pytest.mark.parametrize("width", cases((1440, 900, 390), {1440, 390}))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.component import readings
 from tests.pages.conftest import checked, keys, open_page, press, words
 from tunixrt_core.datasets.building import Progress
 from tunixrt_core.datasets.lengths import Lengths
@@ -109,8 +110,8 @@ def test_gate_finding_split_and_what_it_is_compared_with_stand_in_the_address(fa
     there = {"dataset": "gated:3", "gate": "answer_missing", "finding": named[:12], "split": "eval", "from": "1"}
     app = open_page("datasets.py", **there)
     assert set(app.dataframe[1].value["why"]) == {"The answer is in no step."}
-    assert second.steps[0].content in words(app)
-    assert first.steps[0].content not in words(app)
+    assert readings(app)[0]["steps"] == [{"type": "reason", "text": second.steps[0].content}]
+    assert first.steps != second.steps
     assert app.segmented_control(key="preview-split").value == "eval"
     assert app.selectbox(key="diff-from-3").value == 1
     app.segmented_control(key="preview-split").set_value("train")

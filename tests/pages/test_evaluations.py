@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from tests.helpers.component import readings
 from tests.pages.conftest import checked, evaluate, keys, make_run, open_page, press, words
 from tunixrt_core.evaluation.predictions import EvalDir, EvalState
 from tunixrt_core.evaluation.sets.setup import EvalRequest
@@ -70,8 +71,12 @@ def test_every_answer_can_be_filtered_and_read(filled: Pipeline, run: Run) -> No
     n = filled.datasets.get("examples").eval_rows
     app = open_page("evaluations.py", run=run.id)
     assert len(app.dataframe[0].value) == n
-    assert "The answers diverge" in words(app) or "All steps are the same" in words(app)
-    assert "&lt;answer&gt;" in words(app)
+    titles = [expander.label for expander in app.expander]
+    assert any("The answers diverge" in title or "All steps are the same" in title for title in titles)
+    question, base, tuned = readings(app)
+    assert question["prompt"] in app.dataframe[0].value["prompt"].iloc[0]
+    assert question["reference"]
+    assert all("<answer>" in side["output"] for side in (base, tuned))
     app.get_by_key("show").set_value("Fixed")
     assert len(checked(app.run()).dataframe[0].value) == n
 

@@ -7,6 +7,7 @@ import threading
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.helpers.component import readings
 from tests.helpers.conversations import talk
 from tests.helpers.fakes import FakeBackend
 from tests.pages.conftest import checked, evaluate, keys, make_run, open_page, press, words
@@ -51,14 +52,14 @@ def test_both_models_answer_the_prompt_of_a_trace_and_the_right_one_is_told(fill
     assert app.text_input(key="play-reference").value == trace.trace.final_answer
     assert f"{run.id} tuned, train step 30" in text
     # the base model's "wrong" is a word that is no number, and so neither right nor wrong
-    assert (text.count(">same answer<"), text.count(">differs<")) == (1, 0)
+    assert [reading["verdict"] for reading in readings(app)] == [None, "same"]
     assert "5 tokens · 0.00 s" in text
 
 
 def test_a_question_is_asked_in_the_conversation_of_its_trace_and_continued(filled: Pipeline, run: Run) -> None:
     filled.traces.add(told := talk())
     app = open_page("playground.py", trace=told.content_hash)
-    assert told.conversation.messages[0].content in words(app)
+    assert readings(app)[0]["before"][0]["text"] == told.conversation.messages[0].content
     app.text_area(key="play-turn-text").set_value("By the way.")
     app = press(app, "play-turn-add")
     app = press(ask(filled, app), "continue-tuned")
@@ -185,8 +186,9 @@ def test_an_answer_without_an_end_is_text_and_needs_a_final_answer_to_be_kept(
     app = ask(filled, checked(app.run()))
     text = words(app)
     assert "4 prompt tokens · 9 tokens · 0.00 s · cut at the limit" in text
-    assert "No final answer can be read" in text
-    assert "&lt;img src=x onerror=alert(1)&gt;" in text
+    assert "alert(1)" not in text, "the text of a model is not part of what Python writes"
+    assert readings(app)[0]["doubts"] == ["No final answer can be read from the output."]
+    assert "<img src=x onerror=alert(1)>" in readings(app)[0]["output"]
     app = press(app, "keep-trace-base")
     assert "cannot be read from the model's output" in app.error[0].value
     field = next(one for one in app.text_input if str(one.key).startswith("keep-final-"))

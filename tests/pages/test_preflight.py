@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import state
+from tests.helpers.component import readings
 from tests.helpers.conversations import called
 from tests.helpers.fakes import FakeBackend
 from tests.pages.conftest import checked, keys, make_run, open_page, press, words
@@ -127,6 +128,12 @@ def test_rows_are_chosen_by_what_they_show_or_by_their_line(real: Pipeline, tmp_
     app.segmented_control(key="pick").set_value("shortest")
     checked(app.run())
     assert "Row 1 of the file, train · complete" in words(app)
+    app.segmented_control(key="row-view").set_value("Text")
+    (text,) = readings(checked(app.run()))
+    assert task(1).prompt in text["prompt"], "between the names of the roles, as the chat format writes them"
+    assert [step["text"] for step in text["steps"]] == [step.content for step in task(1).steps]
+    assert text["answer"] == task(1).final_answer
+    assert "<|im_start|>" in text["output"]
     app.number_input(key="line").set_value(4)
     checked(app.run())
     assert "Row 4 of the file, eval" in words(app)

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.runs.live import LIVE_LOG_BYTES
 from app.runs.series import Wanted, series_of
+from tests.helpers.component import readings
 from tests.pages.conftest import checked, keys, make_run, open_page, press, words
 from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.pipeline.pipeline import Pipeline
@@ -300,7 +301,9 @@ def test_the_answers_to_the_fixed_prompts_stand_beside_those_of_the_evaluation_b
             handle.write(
                 orjson.dumps(answer | {"answer": "3", "scores": scores, "tokens": 5, "hit_limit": False}) + b"\n"
             )
-    text = words(open_page("run.py", run=run.id, tab="Samples"))
+    app = open_page("run.py", run=run.id, tab="Samples")
+    text = words(app)
+    assert readings(app)[0]["output"] == said[30]
     assert "at train step 30: format valid 1 of 1, exact match 1 of 1" in text
     assert re.search(r"<ins>\s?&lt;b&gt;more&lt;/b&gt;\s?</ins>", text), "what is new is marked, and shown as text"
 

@@ -146,8 +146,9 @@ class Traces:
     def get(self, ref: str) -> StoredTrace:
         return self._store.listing.trace(ref)
 
-    def neighbours(self, ref: str, query: TraceQuery | None = None) -> tuple[str | None, str | None]:
-        return self._store.traces.neighbours(ref, query or TraceQuery())
+    def cursor_at(self, ref: str) -> str:
+        """The cursor of the page that begins with a trace, where the trace matches the query. Raises NotFound."""
+        return self._store.listing.cursor_at(ref)
 
     def count(self, query: TraceQuery | None = None, *, most: int = MOST_COUNTED) -> Count:
         """How many match; where `exact` is false, at least that many. Beyond `most` only what is quick is counted."""

@@ -33,6 +33,13 @@ class Listing:
         with self._db.reading() as reader:
             return newest_traces(reader, after, limit)
 
+    def cursor_at(self, ref: str) -> str:
+        """The cursor of the page that begins with a trace. Raises NotFound, InvalidQuery if several match."""
+        from tunixrt_core.store.traces.listed import cursor_at
+
+        with self._db.reading() as reader:
+            return cursor_at(reader, ref)
+
     def trace_count(self) -> int:
         """How many traces there are."""
         from tunixrt_core.store.traces.listed import tally

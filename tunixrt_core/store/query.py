@@ -213,13 +213,6 @@ class InsertCounts(NamedTuple):
     duplicate: int
 
 
-class Neighbours(NamedTuple):
-    """The traces beside one in a listing that is newest first, as hashes; None at the ends."""
-
-    previous: str | None
-    next: str | None
-
-
 def encode_cursor(position: int) -> str:
     return base64.urlsafe_b64encode(f"after:{position}".encode()).decode().rstrip("=")
 

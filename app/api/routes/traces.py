@@ -11,7 +11,7 @@ from app.api.models.bodies import TraceBody
 from app.api.models.datasets import HeldRows
 from app.api.models.imports import AddedTrace
 from app.api.models.traces import DeleteBody, Deleted, StoredTrace, TraceCount, TracePage, filters
-from app.api.routes import curation
+from app.api.routes import curation, reading
 from app.api.routes.curation import Ref
 from app.api.shared import Pipe
 from tunixrt_core.store.query import MAX_PAGE, TraceQuery
@@ -66,6 +66,7 @@ def delete_many(body: DeleteBody, pipeline: Pipe) -> Deleted:
 
 # before the routes with a trace hash, which would match these fixed paths too
 rest.include_router(curation.router)
+rest.include_router(reading.router)
 
 
 @rest.get("/{id}")

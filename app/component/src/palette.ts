@@ -4,6 +4,7 @@ import { fuzzy, type Match } from "./shared/fuzzy";
 import { go } from "./shared/go";
 import type { Call, Mounted } from "./shared/kind";
 import { load } from "./shared/load";
+import { isTyping } from "./shared/typing";
 import css from "./palette.css";
 
 interface Place {
@@ -189,12 +190,6 @@ class Palette {
     if (elsewhere) window.open(place.address, "_blank", "noopener");
     else go(place.address);
   }
-}
-
-/** Whether a key goes into a field. Fields of other components are seen through their shadow root. */
-function isTyping(event: KeyboardEvent): boolean {
-  const target = event.composedPath()[0];
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 }
 
 function marked(text: string, at: number[]): (Node | string)[] {

@@ -4,7 +4,9 @@ import type { Call, Kind, Mounted } from "./shared/kind";
 const KINDS: Record<string, () => Promise<Kind<never>>> = {
   charts: () => import("./charts"),
   palette: () => import("./palette"),
+  reader: () => import("./reader"),
   runs: () => import("./runs"),
+  tracelist: () => import("./tracelist"),
 };
 
 interface Live {

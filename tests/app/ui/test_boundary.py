@@ -15,6 +15,8 @@ from app.ui.boundary import escape_markdown
         ("steps[2].content", r"steps\[2\].content"),
         (":red[x] :material/error:", r"\:red\[x\] \:material/error:"),
         ("<b>$1$</b>", r"\<b\>\$1\$\</b\>"),
+        ("http://a.b www.c.d e@f.g", "http:gray[]://a.b www:gray[].c.d e:gray[]@f.g"),
+        ("the www of http @ 5", "the www of http @ 5"),
     ],
 )
 def test_markdown_signs_are_escaped_and_plain_sentences_stay(text: str, escaped: str) -> None:

@@ -117,14 +117,16 @@ def test_a_page_size_out_of_range_is_refused(store: Store, limit: int) -> None:
         store.traces.page(ALL, limit=limit)
 
 
-def test_neighbours_follow_the_listing(store: Store) -> None:
+def test_a_page_can_begin_with_any_trace(store: Store) -> None:
     kept = [trace(n, source="a" if n % 2 else "b") for n in range(6)]
     store.traces.insert(kept)
     ids = [one.content_hash for one in kept]
-    assert store.traces.neighbours(ids[2], ALL) == (ids[3], ids[1])
-    assert store.traces.neighbours(ids[2], TraceQuery(source="b")) == (ids[4], ids[0])
-    assert store.traces.neighbours(ids[5], ALL) == (None, ids[4])
-    assert store.traces.neighbours(ids[2], TraceQuery(text="prompt", source="b")) == (ids[4], ids[0])
+    here = store.listing.cursor_at(ids[2][:12])
+    assert [one.id for one in store.traces.page(ALL, after=here).items] == [ids[2], ids[1], ids[0]]
+    assert [one.id for one in store.traces.page(TraceQuery(source="b"), after=here).items] == [ids[2], ids[0]]
+    assert [one.id for one in store.traces.page(TraceQuery(source="a"), after=here).items] == [ids[1]]
+    with pytest.raises(NotFound):
+        store.listing.cursor_at("0" * 64)
 
 
 def test_filters_narrow_pages_counts_and_selections(store: Store) -> None:

@@ -27,6 +27,11 @@ def one_trace(reader: Reader, ref: str) -> StoredTrace:
     return stored(reader, [_shown(find(reader, ref))])[0]
 
 
+def cursor_at(reader: Reader, ref: str) -> str:
+    """The cursor of the page that begins with a trace. Raises NotFound, InvalidQuery."""
+    return encode_cursor(find(reader, ref)["id"] + 1)
+
+
 def newest_traces(reader: Reader, after: str | None, limit: int) -> Page[StoredTrace]:
     """A page of all traces. Raises InvalidQuery."""
     below, most = NEWEST if after is None else decode_cursor(after), check_limit(limit) + 1

@@ -29,7 +29,6 @@ from tunixrt_core.store.query import (
     NEWEST,
     Count,
     InsertCounts,
-    Neighbours,
     Page,
     StoredTrace,
     TraceQuery,
@@ -114,15 +113,6 @@ class TraceStore:
             wanted = wanted if after is None else wanted.where(key < _below)
             rows = [Shown(*row) for row in connection.execute(wanted, {"below": below, "most": most})]
             return page_of(reader_of(connection), rows, limit)
-
-    def neighbours(self, ref: str, query: TraceQuery) -> Neighbours:
-        """The hashes before and after a trace in the listing of `query`. Raises NotFound."""
-        with self._db.read() as connection:
-            hashes, key = self._matching(connection, select(traces.c.hash), query)
-            at = find(reader_of(connection), ref)["id"]
-            newer = connection.execute(hashes.where(key > at).order_by(key).limit(1)).scalar()
-            older = connection.execute(hashes.where(key < at).order_by(key.desc()).limit(1)).scalar()
-        return Neighbours(newer, older)
 
     def count(self, query: TraceQuery, *, most: int = MOST_COUNTED) -> Count:
         """How many traces match: exact with no filter or with one of source, model, answer or tag.

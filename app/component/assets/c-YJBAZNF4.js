@@ -1,0 +1,1 @@
+function o(t){let e=t.composedPath()[0];return e instanceof HTMLElement?e.isContentEditable||e.matches("textarea,select,input:not([type=checkbox],[type=radio],[type=button])"):!1}function a(t){if(t.ctrlKey||t.metaKey||t.altKey||o(t))return!1;let e=t.composedPath()[0];return!(e instanceof Element&&e.closest("[role=dialog],dialog"))}export{o as a,a as b};
