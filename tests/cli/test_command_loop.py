@@ -30,7 +30,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_manifest(home: Path, path: Path, **values: object) -> None:
-    """No prompts are answered during training, where a test does not ask for it: the sampler takes longest to compile."""
+    """No prompts are answered during training, unless `values` say so: the sampler takes longest to compile."""
     values = {"sample_prompts": 0, **values}
     settings = [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
     model = ("--model", "tiny-micro", "--output-dir", path.parent / "run", "-o", path)

@@ -35,7 +35,7 @@ def test_every_link_to_a_file_leads_somewhere() -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        # a fifth of the rows in all, and a quarter of the time
+        # a fifth of the rows in all, and of the time
         pytest.param(', hyperparams={"batch_size": 4, "train_steps": 500}', id="of-fewer-rows"),
         pytest.param("", id="unchanged", marks=LONG),
     ],
