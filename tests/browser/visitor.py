@@ -157,7 +157,7 @@ def visiting(browser: Any, url: str, *, size: tuple[int, int] = WIDE, dark: bool
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]},
         color_scheme="dark" if dark else "light",
-        reduced_motion="reduce",  # what moves is drawn sixty times a second, by a CPU here
+        reduced_motion="reduce",  # what moves is drawn 60 times per second, by a CPU here
     )
     yield Visitor(context, url, Watch(url))
     context.close()
