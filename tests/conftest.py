@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).parent.parent
 # before jax is imported anywhere: tests never take a shared accelerator by accident
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Most of the time of these tests is XLA's: they compile hundreds of programs and run each a few times. The flags of
-# optimisation halve the CPU time to the first train step of `tiny`; those of threads spare a fifth of the rest, as each
+# optimisation halve the CPU time to the first train step of `tiny`; those of threads spare a tenth of the rest, as each
 # test process has one core. Who proves what a user gets, takes `AS_A_USER`.
 QUICK_COMPILE = (
     "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
