@@ -49,8 +49,8 @@ test-aot: .venv/.installed-$(EXTRA)-dev-aot
 test-reference: .venv/.installed-$(EXTRA)-dev-reference
 	.venv/bin/python -m pytest tests/tunix_backend -k reference
 
-# The tests of what stands on the core: the dashboard and the API.
-ABOVE = tests/app tests/api tests/pages
+# The tests of what stands on the core, the dashboard and the API, and those of whole processes and of the repository.
+ABOVE = tests/app tests/api tests/pages tests/faults tests/repository tests/docs
 
 # The same tests in an environment where Tunix is really not installed, with the coverage gate of the core. What is
 # counted takes twice the time, so the core is held to what its own tests reach.

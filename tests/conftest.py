@@ -17,10 +17,16 @@ REPOSITORY = Path(__file__).parent.parent
 
 # before jax is imported anywhere: tests never take a shared accelerator by accident
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# Most of the time of these tests is XLA's: they compile hundreds of programs and run each a few times. The two flags
-# halve the CPU time to the first train step of `tiny`. Who proves what a user gets, takes `AS_A_USER`.
-QUICK_COMPILE = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+# Most of the time of these tests is XLA's: they compile hundreds of programs and run each a few times. The flags of
+# optimisation halve the CPU time to the first train step of `tiny`; those of threads spare a tenth of the rest, as each
+# test process has one core. Who proves what a user gets, takes `AS_A_USER`.
+QUICK_COMPILE = (
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
+    " --xla_cpu_multi_thread_eigen=false --xla_cpu_parallel_codegen_split_count=1"
+)
 os.environ.setdefault("XLA_FLAGS", QUICK_COMPILE)
+# no test reads from which line of Python an operation of a compiled program is
+os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
 AS_A_USER = {"XLA_FLAGS": ""}
 # what any test or process of a test compiled, every other one finds: as in a home, and several times faster
 COMPILED = "JAX_COMPILATION_CACHE_DIR"

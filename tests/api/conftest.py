@@ -13,19 +13,16 @@ from starlette.testclient import TestClient
 from app import state
 from app.api.application import build_api
 from tests.helpers.fakes import FakeBackend
-from tests.helpers.homes import fake_home
+from tests.helpers.homes import empty_home, fake_home
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
-from tunixrt_core.settings import Settings
 
 MAX_UPLOAD_MB = 1
 
 
 @pytest.fixture
 def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
-    with open_pipeline(
-        Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home"), "TUNIXRT_ALLOW": str(tmp_path)})
-    ) as opened:
+    with open_pipeline(empty_home(tmp_path / "home", TUNIXRT_ALLOW=str(tmp_path))) as opened:
         state.set_pipeline(opened)
         yield opened
         state.set_pipeline(None)

@@ -22,6 +22,7 @@ pytestmark = [
 
 TRAINING_MS = 480_000
 TRAIN_STEPS = 400  # of about 20 ms: more than pass during a click
+BATCH_SIZE = 8
 
 
 def make_dataset(visitor: Visitor) -> None:
@@ -61,6 +62,7 @@ def start_checked_run(visitor: Visitor, train_steps: int) -> None:
     visitor.open(f"{visitor.page.url.removeprefix(visitor.url).lstrip('/')}&model=tiny-micro")
     visitor.choose("run-by", "Train steps")
     visitor.fill("run-train_steps", str(train_steps))
+    visitor.fill("run-batch_size", str(BATCH_SIZE))
     visitor.press("go-preflight")
     visitor.sees_key("preflight-rows", timeout=TRAINING_MS)
     visitor.press("start-checked", timeout=TRAINING_MS)

@@ -22,6 +22,7 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists() or not is_tunix_available(), reason="needs Chromium and Tunix"),
 ]
 START = ".st-key-start-run button"
+# The tests that start a run come last: it trains beside all that follow.
 
 
 @pytest.fixture(scope="module")
@@ -45,16 +46,6 @@ def ready(visitor: Visitor) -> None:
     visitor.open("new-run")
     visitor.sees("preflight checks passed", timeout=120_000)
     visitor.settle()
-
-
-def test_a_double_click_starts_one_run(visitor: Visitor) -> None:
-    before = runs(visitor)
-    ready(visitor)
-    visitor.page.locator(START).dblclick()
-    visitor.page.wait_for_url(f"**/run?run=r-{len(before) + 1:04}*")
-    visitor.settle()
-    visitor.page.wait_for_timeout(2000)  # for a second one to come, if it does
-    assert len(runs(visitor)) == len(before) + 1
 
 
 def test_a_form_is_as_it_was_left_wherever_its_address_is_opened(visitor: Visitor) -> None:
@@ -91,6 +82,26 @@ def test_a_form_is_as_it_was_left_wherever_its_address_is_opened(visitor: Visito
     assert visitor.page.locator(".st-key-manifest-batch_size input").first.input_value() == "24"
     visitor.press("train-here")
     assert batch_size(visitor) == "24"
+
+
+def test_the_charts_of_a_comparison_open_without_a_network(visitor: Visitor, tmp_path: Path) -> None:
+    visitor.open("compare?runs=r-0001,r-0002")
+    file = tmp_path / "charts.html"
+    file.write_bytes(visitor.download("download-html").read_bytes())
+    page = visitor.second_tab().page  # which complains of every request to another host
+    page.goto(file.as_uri())
+    page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    assert page.locator(".js-plotly-plot").count() == 2
+
+
+def test_a_double_click_starts_one_run(visitor: Visitor) -> None:
+    before = runs(visitor)
+    ready(visitor)
+    visitor.page.locator(START).dblclick()
+    visitor.page.wait_for_url(f"**/run?run=r-{len(before) + 1:04}*")
+    visitor.settle()
+    visitor.page.wait_for_timeout(2000)  # for a second one to come, if it does
+    assert len(runs(visitor)) == len(before) + 1
 
 
 def test_a_page_loaded_again_in_the_middle_of_a_start_knows_of_it(visitor: Visitor) -> None:

@@ -159,7 +159,9 @@ def browsing() -> Iterator[Any]:
 def visiting(browser: Any, url: str, *, size: tuple[int, int] = WIDE, dark: bool = False) -> Iterator[Visitor]:
     """A visit to the server at `url`, which knows nothing of other visits with this browser."""
     context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if dark else "light"
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme="dark" if dark else "light",
+        reduced_motion="reduce",  # what moves is drawn 60 times per second, by a CPU here
     )
     yield Visitor(context, url, Watch(url))
     context.close()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.databases import empty_database
 from tunixrt_core.errors import Busy, Conflict, RequestReused
 from tunixrt_core.jobs.requests import Requests
 from tunixrt_core.store.requests import Claim
@@ -19,7 +20,7 @@ from tunixrt_core.util.processes import this_process
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(f"sqlite:///{tmp_path / 'store.db'}") as opened:
+    with open_store(empty_database(tmp_path / "store.db")) as opened:
         yield opened
 
 

@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from app import state
@@ -20,6 +22,14 @@ from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import Alert, CheckpointMetric, EvalMetric, TrainMetric
 from tunixrt_core.runs.record import Run, RunStatus
 from tunixrt_core.training.recorder import RunRecorder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _scanned_once() -> Iterator[None]:
+    """AppTest looks through all installed packages for components each time, which a server does once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.helpers.homes import empty_home
 from tunixrt_core.datasets.eval_prompts import EvalFile
 from tunixrt_core.datasets.gates.registry import GATES
 from tunixrt_core.datasets.spec import DatasetSpec
@@ -18,7 +19,6 @@ from tunixrt_core.errors import InvalidDataset, NotFound, Stopped
 from tunixrt_core.export.entries import ExportOptions
 from tunixrt_core.ingest.reader import read_traces
 from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
-from tunixrt_core.settings import Settings
 from tunixrt_core.traces.conversation import Call, Conversation, Message
 from tunixrt_core.traces.scores import GivenScore
 from tunixrt_core.traces.trace import Step, Trace
@@ -33,7 +33,7 @@ def trace(n: int, answer: str | None = None, prompt: str | None = None) -> Trace
 
 @pytest.fixture
 def rt(tmp_path: Path) -> Iterator[Pipeline]:
-    with open_pipeline(Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})) as opened:
+    with open_pipeline(empty_home(tmp_path / "home")) as opened:
         opened.traces.add_many([trace(n) for n in range(50)])
         yield opened
 

@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.fakes import FakeBackend
+from tests.helpers.homes import empty_home
 from tests.pipeline.test_pipeline import manifest_of, open_with
 from tunixrt_core.datasets.held import held_words
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import Run, RunStatus
-from tunixrt_core.settings import Settings
 from tunixrt_core.store.query import TraceQuery
 
 
 @pytest.fixture
 def rt(tmp_path: Path) -> Iterator[Pipeline]:
-    with open_with(Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "rt")}), FakeBackend()) as pipeline:
+    with open_with(empty_home(tmp_path / "rt"), FakeBackend()) as pipeline:
         yield pipeline
 
 

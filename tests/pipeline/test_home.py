@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.fakes import FakeBackend
+from tests.helpers.homes import empty_home
 from tests.helpers.upkeep import upkeep_over
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import Busy, Conflict, Stopped
@@ -24,14 +25,13 @@ from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import Run, RunStatus
-from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
 from tunixrt_core.util.files.atomic import write_json
 
 
 @pytest.fixture
 def rt(tmp_path: Path) -> Iterator[Pipeline]:
-    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})
+    settings = empty_home(tmp_path / "home")
     store = open_store(settings.database_url)
     jobs = JobManager(store.runs, FakeBackend(), Accelerator(settings.accelerator_lock))
     with Pipeline(settings, store, jobs) as pipeline:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.helpers.fakes import FakeBackend
+from tests.helpers.homes import empty_home
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import Busy, Conflict, InvalidDataset, NotFound, OutputError, TunixMissing, UnreadableFile
 from tunixrt_core.evaluation.execution import execute_evaluation, plan_evaluation
@@ -31,7 +32,7 @@ GSM8K = REPOSITORY.parent / "shared" / "data" / "gsm8k_train.jsonl"
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "rt")})
+    return empty_home(tmp_path / "rt")
 
 
 def open_with(settings: Settings, backend: FakeBackend) -> Pipeline:

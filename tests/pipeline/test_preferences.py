@@ -12,11 +12,11 @@ from typing import Any
 import orjson
 import pytest
 
+from tests.helpers.homes import empty_home
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.export.entries import ExportOptions
 from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
-from tunixrt_core.settings import Settings
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.traces.scores import GivenScore, is_negative
 from tunixrt_core.traces.trace import Trace
@@ -24,7 +24,7 @@ from tunixrt_core.traces.trace import Trace
 
 @pytest.fixture
 def rt(tmp_path: Path) -> Iterator[Pipeline]:
-    with open_pipeline(Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home")})) as opened:
+    with open_pipeline(empty_home(tmp_path / "home")) as opened:
         yield opened
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.fakes import FakeBackend
+from tests.helpers.homes import empty_home
 from tests.pipeline.test_pipeline import manifest_of, open_with
 from tunixrt_core.errors import Busy, Conflict, InvalidManifest, NotFound
 from tunixrt_core.manifest.manifest import RunManifest
@@ -31,7 +32,7 @@ def backend() -> FakeBackend:
 
 @pytest.fixture
 def rt(tmp_path: Path, backend: FakeBackend) -> Iterator[Pipeline]:
-    with open_with(Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "rt")}), backend) as pipeline:
+    with open_with(empty_home(tmp_path / "rt"), backend) as pipeline:
         yield pipeline
 
 

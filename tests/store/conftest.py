@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
+from tests.helpers.databases import empty_database
 from tunixrt_core.store.store import Store, open_store
 
 SERVER = os.environ.get("POSTGRES_TEST_URL", "")
@@ -59,5 +60,7 @@ def any_url(request: pytest.FixtureRequest, url: str) -> str:
 
 @pytest.fixture
 def store(any_url: str) -> Iterator[Store]:
+    if any_url.startswith("sqlite:///"):
+        empty_database(Path(any_url.removeprefix("sqlite:///")))
     with open_store(any_url, clock=Clock()) as opened:
         yield opened

@@ -170,7 +170,7 @@ def test_a_run_that_trains_is_stopped_with_a_checkpoint_when_the_server_is_told_
         traces = [{"prompt": f"{i} + {i}?", "steps": ["so"], "final_answer": str(2 * i)} for i in range(20)]
         assert api.post("/traces/batch", json=traces).status_code == 200
         assert api.post("/datasets", json={"name": "mine"}).status_code == 201
-        values = {"train_steps": 100_000, "batch_size": 4, "checkpoint_every": 100_000}
+        values = {"train_steps": 100_000, "batch_size": 4, "checkpoint_every": 100_000, "sample_prompts": 0}
         body = {"dataset": "mine", "model_id": "tiny-micro", "hyperparameters": values}
         manifest = api.post("/tunix/sft/manifest", json=body).json()["manifest"]
         run = api.post("/runs", json={"manifest": manifest}).json()

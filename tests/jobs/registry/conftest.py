@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.databases import empty_database
 from tunixrt_core.jobs.registry.runs import Registry
 from tunixrt_core.store.store import Store, open_store
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(f"sqlite:///{tmp_path}/db") as opened:
+    with open_store(empty_database(tmp_path / "db")) as opened:
         yield opened
 
 

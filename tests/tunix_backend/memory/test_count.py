@@ -4,57 +4,59 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import cases
+from tests.helpers import forked
 from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.helpers.families import write_checkpoint
+from tests.tunix_backend.helpers.memory_reports import write_reports
 from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.memory import MemoryReport, estimate
-from tunixrt_core.tunix_backend.memory.count import estimate_manifest, measure, sizes_of
+from tunixrt_core.tunix_backend.memory.count import environment, estimate_manifest, measure, sizes_of
 from tunixrt_core.tunix_backend.model.models import local_model
 from tunixrt_core.tunix_backend.model.weight_files import check_weights
 
 pytestmark = pytest.mark.tunix
 
-Measure = Callable[..., tuple[RunManifest, MemoryReport]]
+METHODS = [(method, dtype) for method in ("full", "lora", "qlora") for dtype in ("float32", "bfloat16")]
+KEPT = {("full", "float32"), ("full", "bfloat16"), ("qlora", "float32")}
+
+Counted = dict[tuple[str, str, str], tuple[RunManifest, MemoryReport]]  # by method, type and remat
+
+
+def make(folder: Path, method: str, dtype: str, remat: str = "none") -> RunManifest:
+    return make_manifest(folder, method=method, dtype=dtype, remat=remat, tile_size=8)
 
 
 @pytest.fixture(scope="module")
-def counted(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Measure:
-    """Measures the smallest model with these hyperparameters; each only once."""
-    known: dict[str, tuple[RunManifest, MemoryReport]] = {}
-
-    def count(devices: int = 1, **hyper: Any) -> tuple[RunManifest, MemoryReport]:
-        key = json.dumps([devices, hyper])
-        if key not in known:
-            manifest = make_manifest(tmp_path_factory.mktemp("memory"), **hyper)
-            known[key] = manifest, measure(manifest, models_dir, devices=devices)
-        return known[key]
-
-    return count
-
-
-METHODS = [(method, dtype) for method in ("full", "lora", "qlora") for dtype in ("float32", "bfloat16")]
-KEPT = {("full", "float32"), ("full", "bfloat16"), ("qlora", "float32")}
+def counted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Counted:
+    """The smallest model's reports of one device: in one process like that of `measure`, which would start one each."""
+    folder = tmp_path_factory.mktemp("memory")
+    asked = [case for case in METHODS if case in KEPT or request.config.getoption("--all")]
+    manifests = {(*case, "none"): make(folder / "-".join(case), *case) for case in asked}
+    manifests["full", "float32", "block"] = make(folder / "remat", "full", "float32", "block")
+    target, log = folder / "reports.json", folder / "log"
+    process = forked.start(write_reports, list(manifests.values()), models_dir, target, log=log, **environment(1))
+    assert forked.end(process, within=250) == 0, log.read_text()[-2000:]
+    reports = (MemoryReport(**report) for report in json.loads(target.read_text()))
+    return {case: (manifests[case], report) for case, report in zip(manifests, reports, strict=True)}
 
 
 @pytest.mark.parametrize(("method", "dtype"), cases(METHODS, KEPT))
 def test_weights_and_optimizer_are_those_of_the_loaded_model(
-    counted: Measure, models_dir: Path, method: str, dtype: str
+    counted: Counted, models_dir: Path, method: str, dtype: str
 ) -> None:
     from flax import nnx
 
     from tunixrt_core.tunix_backend.memory.abstract_step import bytes_of, with_optimizer
     from tunixrt_core.tunix_backend.model.models import load_model, make_mesh
 
-    manifest, report = counted(method=method, tile_size=8, dtype=dtype)
+    manifest, report = counted[method, dtype, "none"]
     mesh = make_mesh(manifest.mesh, manifest.batch.size)
     with mesh:
         model = load_model(manifest, models_dir, mesh, trains=True).model
@@ -64,17 +66,19 @@ def test_weights_and_optimizer_are_those_of_the_loaded_model(
     assert report.compiled_for == "cpu"
 
 
-def test_computing_layers_again_takes_less_although_it_is_compiled_for_a_cpu(counted: Measure) -> None:
-    _, plain = counted(method="full", tile_size=8, dtype="float32")
-    _, again = counted(method="full", tile_size=8, dtype="float32", remat="block")
+def test_computing_layers_again_takes_less_although_it_is_compiled_for_a_cpu(counted: Counted) -> None:
+    _, plain = counted["full", "float32", "none"]
+    _, again = counted["full", "float32", "block"]
     assert again.activations < plain.activations
     assert again.weights == plain.weights
 
 
-def test_four_devices_hold_less_each_and_no_device_of_this_process_is_touched(counted: Measure) -> None:
+def test_four_devices_hold_less_each_and_no_device_of_this_process_is_touched(
+    counted: Counted, tmp_path: Path, models_dir: Path
+) -> None:
     before = dict(os.environ)
-    _, one = counted(method="full", tile_size=8, dtype="float32")
-    _, four = counted(devices=4, method="full", tile_size=8, dtype="float32")
+    _, one = counted["full", "float32", "none"]
+    four = measure(make(tmp_path, "full", "float32"), models_dir, devices=4)
     assert four.devices == 4
     assert four.weights < one.weights / 3
     assert four.total < one.total
@@ -95,8 +99,8 @@ def test_the_fused_loss_takes_less_where_there_are_many_words(tmp_path: Path, mo
 
 
 @pytest.mark.parametrize(("method", "dtype"), cases(METHODS, KEPT))
-def test_the_estimate_is_within_a_factor_of_two(counted: Measure, models_dir: Path, method: str, dtype: str) -> None:
-    manifest, report = counted(method=method, tile_size=8, dtype=dtype)
+def test_the_estimate_is_within_a_factor_of_two(counted: Counted, models_dir: Path, method: str, dtype: str) -> None:
+    manifest, report = counted[method, dtype, "none"]
     guessed, _ = estimate_manifest(manifest, models_dir, row_length=report.row_length)
     assert report.total / 2 < guessed.total < report.total * 2
     assert guessed.weights == pytest.approx(report.weights, rel=0.02)

@@ -60,11 +60,7 @@ def measure(manifest: RunManifest, models_dir: Path, *, devices: int = 1) -> Mem
     `devices` is the number of devices where the mesh takes all of them. Raises ModelError.
     """
     fsdp, tp = mesh_of(manifest, devices)
-    flags = (
-        f"--xla_force_host_platform_device_count={fsdp * tp}",
-        "--xla_disable_hlo_passes=cse_barrier_expander",  # else XLA undoes remat on a CPU
-    )
-    environ = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": " ".join(flags)}
+    environ = {**os.environ, **environment(fsdp * tp)}
     for name in ("JAX_NUM_CPU_DEVICES", "JAX_COORDINATOR_ADDRESS"):
         environ.pop(name, None)
     with TemporaryDirectory(prefix="tunixrt-memory-") as scratch:
@@ -86,7 +82,17 @@ def measure(manifest: RunManifest, models_dir: Path, *, devices: int = 1) -> Mem
     return MemoryReport(**json.loads(done.stdout.strip().splitlines()[-1]))
 
 
-def _compile(manifest: RunManifest, models_dir: Path) -> MemoryReport:
+def environment(devices: int) -> dict[str, str]:
+    """The variables of a process that counts for this many devices."""
+    flags = (
+        f"--xla_force_host_platform_device_count={devices}",
+        "--xla_disable_hlo_passes=cse_barrier_expander",  # else XLA undoes remat on a CPU
+    )
+    return {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": " ".join(flags)}
+
+
+def count(manifest: RunManifest, models_dir: Path) -> MemoryReport:
+    """The report of `measure`, compiled in this process for the devices that it has. Raises TunixRTError."""
     from tunixrt_core.tunix_backend.data.batches import train_batches
     from tunixrt_core.tunix_backend.data.encoding import require_rows
     from tunixrt_core.tunix_backend.data.rows import load_data
@@ -106,7 +112,7 @@ def _compile(manifest: RunManifest, models_dir: Path) -> MemoryReport:
 def main(manifest_file: str, models_dir: str) -> int:
     """Print the report as JSON; for a refused manifest, a message on standard error and the exit code 3."""
     try:
-        report = _compile(load_manifest(Path(manifest_file)), Path(models_dir))
+        report = count(load_manifest(Path(manifest_file)), Path(models_dir))
     except TunixRTError as error:
         sys.stderr.write(f"{error}\n")
         return _REFUSED
