@@ -121,7 +121,6 @@ def test_every_address_of_the_issue_is_published() -> None:
         "/datasets/{name}/{version}/export.{file_type}": ["get"],
         "/datasets/{name}/{version}/card.md": ["get"],
         "/diagnostics": ["get"],
-        "/places": ["get"],
         "/preflight": ["post"],
         "/dry-runs": ["post"],
         "/dry-runs/{id}": ["get"],
