@@ -30,6 +30,7 @@ def serve(
     log_level: Annotated[str | None, _option("TUNIXRT_LOG_LEVEL")] = None,
     allow_host: Annotated[list[str] | None, _option("TUNIXRT_ALLOWED_HOSTS")] = None,
     allow: Annotated[list[str] | None, _option("TUNIXRT_ALLOW")] = None,
+    webhook: Annotated[str | None, _option("TUNIXRT_WEBHOOK")] = None,
     no_auth: Annotated[bool, typer.Option("--no-auth", help=NO_AUTH_HELP)] = False,
 ) -> None:
     """Start the dashboard and its JSON API on one port. An option overrides its environment variable.
@@ -46,6 +47,7 @@ def serve(
         "TUNIXRT_LOG_LEVEL": log_level,
         "TUNIXRT_ALLOWED_HOSTS": allow_host or None,
         "TUNIXRT_ALLOW": allow or None,
+        "TUNIXRT_WEBHOOK": webhook,
     }
     # `app` and `pages` are names that others use too: only this process finds them
     sys.path.insert(0, str(dashboard_folder()))
