@@ -44,7 +44,7 @@ def compiled(folder: Path, kind: str, on: str, kinds: tuple[StepKind, ...] = ("t
     values = {"dtype": "bfloat16", "batch_size": 4, "packing": True, "max_seq_length": 512, "tile_size": 32, **hyper}
     manifest = manifest_without_data(str(model), values)
     compiler = SliceCompiler(folder / "models", folder / "slices", machine_code=True)
-    return compiler.report(manifest, model, find_slice(on), kinds, progress=lambda *_: None, stop=threading.Event())
+    return compiler.report(manifest, find_slice(on), kinds, progress=lambda *_: None, stop=threading.Event())
 
 
 @pytest.mark.parametrize("kind", FAMILIES)
@@ -115,7 +115,7 @@ def test_a_schedule_tells_what_the_whole_program_does(tmp_path: Path) -> None:
     manifest = manifest_without_data(str(tmp_path), values)
     schedule, whole = (
         SliceCompiler(tmp_path / "models", tmp_path / "slices", machine_code=code).report(
-            manifest, tmp_path, find_slice("v5e-4"), STEPS, progress=lambda *_: None, stop=threading.Event()
+            manifest, find_slice("v5e-4"), STEPS, progress=lambda *_: None, stop=threading.Event()
         )
         for code in (False, True)
     )
