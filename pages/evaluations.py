@@ -47,8 +47,19 @@ def show_nothing() -> None:
     with empty_state("No evaluations yet", WHAT if tunix else f"{WHAT} It needs Tunix.", key="no-evaluations"):
         if tunix and finished and st.button(f"Evaluate {finished[0].id}", type="primary", key="evaluate-first"):
             go("evaluations", new="1", run=finished[0].id)
-        elif tunix and not finished and st.button("Set up a run", key="go-new-run"):
+        elif tunix and not finished:
+            show_way_to_a_run()
+
+
+def show_way_to_a_run() -> None:
+    """The run that will be ready for an evaluation, or the way to one."""
+    if under_way is None:
+        if st.button("Set up a run", key="go-new-run"):
             go("new-run")
+        return
+    st.caption(escape_markdown(f"{under_way.name} ({under_way.id}) is not over yet; then it can be evaluated here."))
+    if st.button("Open the run", key="go-run"):
+        go("run", run=under_way.id)
 
 
 def show_new() -> None:
@@ -57,8 +68,8 @@ def show_new() -> None:
             go("evaluations")
     if not finished:
         with empty_state("No run to evaluate", "A run can be evaluated when it is over.", key="no-run"):
-            if tunix and st.button("Set up a run", key="go-new-run"):
-                go("new-run")
+            if tunix:
+                show_way_to_a_run()
         return
     show_form(finished, None if tunix else "Evaluating needs Tunix, which is not installed.")
 
@@ -198,6 +209,7 @@ records = rt.evaluations.records()
 all_runs = rt.runs.page(limit=500).items
 by_id: Mapping[str, Run] = {run.id: run for run in all_runs}
 finished = [run for run in all_runs if run.status.over and run.status not in (RunStatus.FAILED, RunStatus.BROKEN)]
+under_way = next((run for run in all_runs if not run.status.over), None)
 waiting = [record for record in records if not record.status.over]
 if st.query_params.get("new"):
     show_new()

@@ -20,7 +20,7 @@ from app.ui.blocks import CheckState
 from app.ui.boundary import escape_markdown, show_error
 from app.ui.components import card, empty_state, foot_bar, header, tunix_words, wide_and_narrow
 from app.ui.forms.draft import keep_fields, restore_fields
-from app.ui.forms.source import Source, forget_source, preferred_ref, settings_address, source_of
+from app.ui.forms.source import Source, forget_source, preferred_ref, remember_open, settings_address, source_of
 from app.ui.forms.submissions import form_id, keep_form
 from app.ui.navigation import go
 from app.ui.words import plural
@@ -97,6 +97,7 @@ def show_checked(
     if manifest is None:
         cannot_start(bar, "The rows are still being written.")
         return None
+    remember_open(manifest)
     with form:
         if source is not None:
             show_changes(source, manifest)

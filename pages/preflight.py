@@ -25,7 +25,7 @@ from app.ui import blocks
 from app.ui.boundary import show_error
 from app.ui.components import card, empty_state, halves, header
 from app.ui.forms.draft import source_of_form
-from app.ui.forms.source import CLONE, LOADED, keep_manifest, loaded_manifest
+from app.ui.forms.source import CLONE, LOADED, keep_manifest, loaded_manifest, name_open_manifest
 from app.ui.forms.submissions import FORM, form_id, keep_form, new_form
 from app.ui.navigation import go
 from app.ui.reader import show_reading
@@ -45,12 +45,15 @@ FATE_WORDS = {
 
 
 def manifest_to_check() -> tuple[RunManifest, bool] | None:
-    """The manifest of the run in the address, or the loaded one; and whether its run is yet to start."""
+    """The manifest of the run in the address, the loaded one, or that of the form of New run; and whether its run is
+    yet to start.
+    """
     if run_id := st.query_params.get("run"):
         return rt.runs.manifest(run_id), False
     if name := st.query_params.get(LOADED):
         return RunManifest.from_text(loaded_manifest(name)[0]), True
-    return None
+    opened = name_open_manifest()
+    return None if opened is None else (opened, True)
 
 
 def show_loader() -> None:

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from tests.helpers.component import readings
+from tests.helpers.fakes import FakeBackend
 from tests.pages.conftest import checked, evaluate, keys, make_run, open_page, press, words
 from tunixrt_core.evaluation.predictions import EvalDir, EvalState
 from tunixrt_core.evaluation.sets.setup import EvalRequest
@@ -27,6 +28,21 @@ def run(filled: Pipeline) -> Run:
 
 def test_without_runs_it_says_what_an_evaluation_is(rt: Pipeline) -> None:
     assert "No evaluations yet" in words(open_page("evaluations.py"))
+
+
+@pytest.mark.tunix
+@pytest.mark.parametrize("asked", [{}, {"new": "1"}])
+def test_while_the_first_run_trains_it_leads_to_that_run(filled: Pipeline, asked: dict[str, str]) -> None:
+    backend = filled.jobs.backend
+    assert isinstance(backend, FakeBackend)
+    backend.step_seconds = 0.05
+    run = filled.runs.start(filled.manifests.build("examples", model_id="tiny", hyperparams={"train_steps": 2000}))
+    app = open_page("evaluations.py", **asked)
+    assert f"{run.name} ({run.id}) is not over yet" in words(app).replace("\\", "")
+    assert "go-new-run" not in keys(app)
+    assert press(app, "go-run").query_params["run"] == run.id
+    filled.runs.stop(run.id)
+    assert filled.queue.wait(30)
 
 
 def test_base_and_tuned_are_compared_on_the_same_rows(filled: Pipeline, run: Run) -> None:

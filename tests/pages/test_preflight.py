@@ -69,6 +69,20 @@ def paste(manifest: RunManifest) -> AppTest:
     return press(app, "check-manifest")
 
 
+def test_from_the_menu_it_checks_the_form_that_is_open(filled: Pipeline) -> None:
+    app = open_page("new_run.py")
+    app.number_input(key="run-batch_size").set_value(3)
+    app = checked(app.run())
+    form = app.query_params["form"]
+    app.query_params.clear()  # as a click in the menu does
+    app.switch_page("../pages/preflight.py")
+    app = checked(app.run())
+    assert "no-manifest" not in str(keys(app))
+    assert app.query_params["form"] == form
+    manifest = RunManifest.from_text(filled.drafts.find(str(app.query_params["manifest"]))["text"])  # type: ignore[index]
+    assert manifest.batch.size == 3
+
+
 def test_a_pasted_manifest_is_checked_and_can_be_started(real: Pipeline, tmp_path: Path) -> None:
     app = paste(make_manifest(tmp_path))
     text = words(app)

@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.state import get_pipeline
 from app.ui.boundary import escape_markdown, show_error
-from app.ui.forms.submissions import form_id
+from app.ui.forms.submissions import FORM, form_id
 from app.ui.words import rate
 from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.errors import NotFound, TunixRTError
@@ -19,6 +19,8 @@ from tunixrt_core.manifest.manifest import HYPERPARAMETERS, RunManifest
 # names in the address of the form's source: a run, or the draft with a loaded manifest
 CLONE, LOADED = "clone", "manifest"
 Label = Callable[[str, str], str]
+
+_OPEN = "open-manifest"  # in the session
 
 _SENDS = 3  # script runs in which the fields are sent to the browser
 # fields that contain a number where the manifest has null
@@ -65,6 +67,21 @@ def keep_manifest(text: str, label: str) -> str:
     """Keep a manifest's text, so that an address can name it. Returns the name. Raises InvalidManifest."""
     RunManifest.from_text(text)
     return get_pipeline().drafts.keep_text(text, label=label)
+
+
+def remember_open(manifest: RunManifest) -> None:
+    """Keep the manifest of the form that is being filled in, for pages that are opened from the menu meanwhile."""
+    st.session_state[_OPEN] = (manifest, form_id())
+
+
+def name_open_manifest() -> RunManifest | None:
+    """The manifest of the form that is being filled in, named in the address as a loaded one is; None without one."""
+    if _OPEN not in st.session_state:
+        return None
+    opened: tuple[RunManifest, str] = st.session_state[_OPEN]
+    manifest, form = opened
+    st.query_params.update({**settings_address(manifest), FORM: form})
+    return manifest
 
 
 def settings_address(manifest: RunManifest | None) -> dict[str, str]:
