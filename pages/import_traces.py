@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 import streamlit as st
@@ -18,6 +18,7 @@ from app.ui.components import header
 from app.ui.reader import show_reading
 from app.ui.reading import reading_of_trace
 from tunixrt_core.errors import TunixRTError, UnreadableFile
+from tunixrt_core.ingest.files.packed import without_suffix
 from tunixrt_core.ingest.formats.mapping import FIELDS
 from tunixrt_core.ingest.reasoning.steps import RULES
 from tunixrt_core.ingest.report import Preview
@@ -81,7 +82,7 @@ def show_file(kind: str, name: str | None, opened: Opened, stamp: object) -> Non
     """The preview of a file, the options that change it, and the buttons that read the whole file."""
     words, preview = {}, None
     if name is not None:
-        words = choices(kind)
+        words = choices(kind, name)
         preview = previewed(name, opened, stamp, words)
     with st.container(horizontal=True):
         if st.button(
@@ -112,8 +113,11 @@ def why_not(kind: str, name: str | None, preview: Preview | None) -> str | None:
     return None if preview is not None else "The file cannot be read this way yet. Fix the problem above."
 
 
-def choices(kind: str) -> dict[str, Any]:
-    """Import options: the format, the split of the reasoning into steps, the source."""
+def choices(kind: str, name: str) -> dict[str, Any]:
+    """Import options: the format, the split of the reasoning into steps, the source, at first the name of the file."""
+    if st.session_state.get(f"{kind}-named") != name:
+        st.session_state[f"{kind}-named"] = name
+        st.session_state[f"{kind}-label"] = PurePath(without_suffix(PurePath(name).name)).stem
     with st.container(horizontal=True, vertical_alignment="bottom"):
         format = st.selectbox(
             "Format",
@@ -124,9 +128,10 @@ def choices(kind: str) -> dict[str, Any]:
         split = st.selectbox("Steps", RULES, format_func=RULE_WORDS.__getitem__, key=f"{kind}-split")
         label = st.text_input(
             "Source",
-            placeholder="as the file says",
+            placeholder="none",
             key=f"{kind}-label",
-            help="Label to filter these traces by, such as gsm8k. Default: the source in the file.",
+            help="Label to filter these traces by, such as gsm8k. Rows with a source of their own keep it. Default: "
+            "the name of the file.",
         )
         tags = st.text_input(
             "Think tags",

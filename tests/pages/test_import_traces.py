@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import threading
 from pathlib import Path
 
@@ -64,6 +66,21 @@ def test_a_file_on_the_server_is_imported_by_its_path(rt: Pipeline, tmp_path: Pa
     app = press(checked(app.run()), "import-path")
     assert dict(rt.traces.sources()) == {"mine": 2}
     assert {"build-a-dataset", "browse"} <= keys(app)
+
+
+def test_the_source_is_the_name_of_the_file_unless_a_row_has_its_own_or_another_is_typed(
+    rt: Pipeline, tmp_path: Path
+) -> None:
+    path = tmp_path / "grade school.jsonl.gz"
+    rows = [{"prompt": "1+1?", "steps": ["so"], "final_answer": "2"}]
+    rows.append({"prompt": "1+2?", "steps": ["so"], "final_answer": "3", "source": "own"})
+    path.write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
+    app = open_page("import_traces.py", source="Server path")
+    app.text_input(key="server-path").set_value(str(path))
+    app = checked(app.run())
+    assert app.text_input(key="path-label").value == "grade school"
+    press(app, "import-path")
+    assert dict(rt.traces.sources()) == {"grade school": 1, "own": 1}
 
 
 @pytest.mark.parametrize(
