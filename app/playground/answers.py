@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.component.element import element
 from app.playground.earlier import continue_from
 from app.playground.form import MODEL_WORDS
 from app.playground.form_keys import REFERENCE
@@ -40,6 +41,10 @@ def show_question(state: QuestionState) -> None:
             with card(MODEL_WORDS[target], note=answered.model if answered else "", key=f"play-{target}"):
                 if answered is None:
                     st.caption(waiting_words(state, target))
+                    if state.target == target and state.phase in ("compiling", "generating"):
+                        # the browser reads the text itself, so it flows between the updates of the page
+                        url = f"/api/playground/{state.id}/text?target={target}"
+                        element("stream", key=f"play-text-{target}", url=url)
                 else:
                     _show_answer(state, answered)
 

@@ -161,5 +161,6 @@ def test_every_address_of_the_issue_is_published() -> None:
         "/playground/release": ["post"],
         "/playground/{id}": ["get"],
         "/playground/{id}/stop": ["post"],
+        "/playground/{id}/text": ["get"],
         "/playground/{id}/keep": ["post"],
     }

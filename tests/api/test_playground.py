@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from starlette.testclient import TestClient
 
 from app import state
 from tests.helpers.conversations import TOOL, talk
+from tests.helpers.fakes import _FakeGenerator
 from tests.helpers.homes import fake_home
 from tests.pages.conftest import evaluate, make_run
 from tunixrt_core.datasets.spec import DatasetSpec
@@ -151,3 +155,34 @@ def test_the_right_answers_of_an_evaluation_are_kept_with_their_score(
 def test_without_tunix_it_says_what_to_install(api: TestClient) -> None:
     answer = api.post("/playground", json={"run_id": "r-0001", "prompt": "a"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (501, "tunix_missing")
+
+
+def test_what_a_model_writes_can_be_read_while_it_writes(
+    client: TestClient, rt: Pipeline, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, seen = threading.Event(), threading.Event()
+    answer = _FakeGenerator.generate
+
+    def slowly(self: _FakeGenerator, prompts: Any, *, on_text: Any, **asked: Any) -> Any:
+        for text in ("so", "so 4", "thus 4"):
+            on_text({0: text})
+            if text == "so 4":
+                seen.set()
+                assert go_on.wait(20)
+        time.sleep(0.2)
+        return answer(self, prompts, on_text=None, **asked)
+
+    monkeypatch.setattr(_FakeGenerator, "generate", slowly)
+    asked = client.post("/playground", json={"run_id": run.id, "prompt": "2 + 2?", "targets": ["tuned"]}).json()["id"]
+    assert seen.wait(20)
+    assert client.get(f"/playground/{asked}").json()["written"] == "so 4"
+    threading.Timer(0.3, go_on.set).start()
+    events = client.get(f"/playground/{asked}/text", params={"target": "tuned"})
+    assert events.headers["content-type"].startswith("text/event-stream")
+    assert [json.loads(line.removeprefix("data: ")) for line in events.text.split("\n\n") if line] == [
+        {"more": "so 4"},
+        {"text": "thus 4"},
+    ]
+    assert rt.queue.wait(30)
+    assert client.get(f"/playground/{asked}").json()["written"] == ""
+    assert client.get("/playground/q-00000000/text", params={"target": "base"}).status_code == 404

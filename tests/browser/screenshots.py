@@ -37,7 +37,7 @@ class Shot:
 
 
 def _ask(visitor: Visitor) -> None:
-    box = visitor.page.locator(".st-key-play-form textarea").first
+    box = visitor.page.locator(".st-key-play-prompt textarea").first
     box.fill(QUESTION)
     box.press("Control+Enter")
     visitor.settle()

@@ -190,6 +190,7 @@ class _FakeGenerator:
         sampling: Sampling = GREEDY,
         skip: Collection[int] = (),
         on_batch: Callable[[Mapping[int, Generation]], None] | None = None,
+        on_text: Callable[[Mapping[int, str]], None] | None = None,
         stop: threading.Event | None = None,
     ) -> dict[int, Generation]:
         done: dict[int, Generation] = {}
@@ -200,6 +201,9 @@ class _FakeGenerator:
             if all(place in skip for place in places):
                 continue
             batch = {place: self._answer(prompts[place]) for place in places}
+            if on_text:
+                for count in range(0, 60, 15):
+                    on_text({place: found.text[:count] for place, found in batch.items()})
             done |= batch
             if on_batch:
                 on_batch(batch)

@@ -91,9 +91,13 @@ def execute_question(
     *,
     on_phase: OnPhase = lambda target, phase: None,
     on_answer: Callable[[Answered], None] = lambda answered: None,
+    on_text: Callable[[Target, str], None] | None = None,
     stop: threading.Event | None = None,
 ) -> tuple[Answered, ...]:
-    """One answer per selected model; fewer where `stop` ended it. Errors are raised."""
+    """One answer per selected model; fewer where `stop` ended it. Errors are raised.
+
+    `on_text` gets what a model has written so far, every few tokens.
+    """
     models.listen(on_phase)
     answers: list[Answered] = []
     for target in question.targets:
@@ -101,7 +105,7 @@ def execute_question(
             break
         generator = models.take(asked, target, question.checkpoint)
         on_phase(target, "generating")
-        answered = _answer(question, asked, target, generator, stop)
+        answered = _answer(question, asked, target, generator, on_text, stop)
         if answered is not None:
             answers.append(answered)
             on_answer(answered)
@@ -109,13 +113,19 @@ def execute_question(
 
 
 def _answer(
-    question: Question, asked: AskedRun, target: Target, generator: Generator, stop: threading.Event | None
+    question: Question,
+    asked: AskedRun,
+    target: Target,
+    generator: Generator,
+    on_text: Callable[[Target, str], None] | None,
+    stop: threading.Event | None,
 ) -> Answered | None:
     began, compiles = time.perf_counter(), generator.compiles
     found = generator.generate(
         [asked.manifest.rendering.prompt(question.prompt, question.system, question.conversation)],
         max_new_tokens=question.max_new_tokens or longest_row(asked.manifest, asked.folder),
         sampling=question.sampling,
+        on_text=None if on_text is None else lambda texts: on_text(target, texts[0]),
         stop=stop,
     )
     seconds = time.perf_counter() - began

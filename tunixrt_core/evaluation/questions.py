@@ -108,7 +108,10 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionState:
-    """One question in progress. `target` is the model of `phase`; answers are added as they come."""
+    """One question in progress. `target` is the model of `phase`; answers are added as they come.
+
+    `written` is what that model has written so far.
+    """
 
     id: str
     question: Question
@@ -117,6 +120,7 @@ class QuestionState:
     target: Target | None = None
     message: str = ""  # reason of a failure
     answers: tuple[Answered, ...] = ()
+    written: str = ""
 
     @property
     def over(self) -> bool:

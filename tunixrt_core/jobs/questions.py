@@ -103,12 +103,18 @@ class Questions:
         def phase(target: Target, name: str) -> None:
             self._states.change(question_id, status=_STATUS[name], phase=name, target=target)
 
+        def write(target: Target, text: str) -> None:
+            # the first text says that compiling is over
+            self._states.change(question_id, status=RunStatus.RUNNING, phase="generating", target=target, written=text)
+
         def keep(answered: Answered) -> None:
-            self._states.change(question_id, answers=(*self.get(question_id).answers, answered))
+            self._states.change(question_id, answers=(*self.get(question_id).answers, answered), written="")
 
         self._stay()
         with self._using:
-            answers = execute_question(question, asked, self._models, on_phase=phase, on_answer=keep, stop=stop)
+            answers = execute_question(
+                question, asked, self._models, on_phase=phase, on_answer=keep, on_text=write, stop=stop
+            )
         self._leave_later()
         if len(answers) < len(question.targets):
             self._end(question_id, RunStatus.STOPPED, "Stopped.")
@@ -120,7 +126,7 @@ class Questions:
         self._end(question_id, RunStatus.FAILED, message)
 
     def _end(self, question_id: str, status: RunStatus, message: str) -> None:
-        self._states.change(question_id, status=status, message=message, phase="", target=None)
+        self._states.change(question_id, status=status, message=message, phase="", target=None, written="")
 
     def _leave_later(self) -> None:
         self._idle = threading.Timer(self._idle_seconds, self._leave)

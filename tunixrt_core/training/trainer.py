@@ -206,13 +206,15 @@ class Generator(Protocol):
         sampling: Sampling = GREEDY,
         skip: Collection[int] = (),
         on_batch: Callable[[Mapping[int, Generation]], None] | None = None,
+        on_text: Callable[[Mapping[int, str]], None] | None = None,
         stop: threading.Event | None = None,
     ) -> dict[int, Generation]:
         """Completions by the index of their prompt; fewer than prompts if `stop` ended it.
 
         Which prompts share a batch, and what is sampled for each, follows from the prompts and the seed alone: a batch
         whose indices are all in `skip` is left out, and changes nothing in the others. `on_batch` is called with each
-        as it ends.
+        as it ends. `on_text` is called with the texts of a batch while they grow, every few tokens; then `stop` ends
+        within a batch, which is left out.
         """
 
 

@@ -117,6 +117,7 @@ class QuestionAnswered(BaseModel):
     target: Target | None
     message: str = Field(description="Reason for a failure.")
     answers: list[ModelAnswer] = Field(description="Answers so far.")
+    written: str = Field(description="What `target` has written so far, while it is generating.")
 
 
 class KeptTrace(BaseModel):

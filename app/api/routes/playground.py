@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Annotated
 
+import orjson
 from fastapi import APIRouter, Path
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from app.api.limits import JsonRoute
 from app.api.models.imports import StoredReport
 from app.api.models.playground import KeepBody, KeepPredictionsBody, KeptTrace, QuestionAnswered, QuestionBody
 from app.api.shared import Pipe
+from tunixrt_core.pipeline.pipeline import Pipeline
+from tunixrt_core.runs.evaluation_record import Target
 
 router = APIRouter(tags=["Playground"], route_class=JsonRoute)
+
+_EVENTS = "text/event-stream"
+_LOOK = 0.03  # seconds between looks for more text
 
 QuestionId = Annotated[str, Path(pattern=r"^q-[0-9a-f]{8}$")]
 
@@ -33,6 +41,34 @@ def release(pipeline: Pipe) -> None:
 def show(id: QuestionId, pipeline: Pipe) -> QuestionAnswered:
     """Progress of a question, with the answers so far. 404 if it is no longer kept, as after a server restart."""
     return QuestionAnswered.model_validate(pipeline.playground.get(id).to_dict())
+
+
+@router.get(
+    "/playground/{id}/text",
+    response_class=StreamingResponse,
+    responses={200: {"content": {_EVENTS: {}}, "description": "Events, whose data are JSON objects."}},
+)
+async def text(id: QuestionId, target: Target, pipeline: Pipe) -> StreamingResponse:
+    """What a model writes, while it writes it: `{"more": ...}` adds to the text so far, `{"text": ...}` replaces it.
+
+    Ends with the answer. Several clients may read the same. 404 as for the question.
+    """
+    pipeline.playground.get(id)
+    return StreamingResponse(_written(pipeline, id, target), media_type=_EVENTS, headers={"cache-control": "no-store"})
+
+
+async def _written(pipeline: Pipeline, id: str, target: Target) -> AsyncIterator[bytes]:
+    sent = ""
+    while True:
+        state = pipeline.playground.get(id)
+        now = state.written if state.target == target else ""
+        if now and now != sent:
+            event = {"more": now[len(sent) :]} if now.startswith(sent) else {"text": now}
+            yield b"data: " + orjson.dumps(event) + b"\n\n"
+            sent = now
+        if state.over or state.answer_of(target) is not None:
+            return
+        await asyncio.sleep(_LOOK)
 
 
 @router.post("/playground/{id}/stop")

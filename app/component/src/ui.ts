@@ -6,6 +6,7 @@ const KINDS: Record<string, () => Promise<Kind<never>>> = {
   palette: () => import("./palette"),
   reader: () => import("./reader"),
   runs: () => import("./runs"),
+  stream: () => import("./stream"),
   tracelist: () => import("./tracelist"),
 };
 

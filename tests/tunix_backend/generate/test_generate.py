@@ -104,6 +104,38 @@ def test_the_limit_is_exact_and_a_stop_token_in_its_last_place_is_a_stop(
     assert answer(whole.tokens) == Generation(whole.text, whole.tokens, True, whole.prompt_tokens)
 
 
+@pytest.mark.parametrize("sampling", [Sampling(), WARM], ids=["greedy", "drawn"])
+def test_a_text_that_is_followed_is_the_same_and_grows_to_its_end(base: TunixGenerator, sampling: Sampling) -> None:
+    alone = base.generate(["1 + 1"], max_new_tokens=18, sampling=sampling)
+    texts: list[str] = []
+    followed = base.generate(
+        ["1 + 1"], max_new_tokens=18, sampling=sampling, on_text=lambda found: texts.append(found[0])
+    )
+    assert followed == alone
+    assert len(texts) == 5  # parts of four tokens behind the first
+    assert texts[-1] == alone[0].text
+    assert all(alone[0].text.startswith(text.rstrip("\ufffd")) for text in texts)
+
+
+def test_the_stop_tokens_of_an_answer_are_not_shown(learned: RunManifest, models_dir: Path) -> None:
+    generator = TunixBackend(models_dir).load_generator()(learned, checkpoints(learned), on_phase=lambda phase: None)
+    texts: list[str] = []
+    found = generator.generate(prompts(1), max_new_tokens=64, on_text=lambda all_: texts.append(all_[0]))
+    assert texts[-1] == found[0].text
+    assert not found[0].hit_limit
+
+
+def test_a_stop_ends_within_an_answer_that_is_followed(base: TunixGenerator) -> None:
+    stop, texts = threading.Event(), []
+
+    def see(found: Mapping[int, str]) -> None:
+        texts.append(found[0])
+        stop.set()
+
+    assert base.generate(["1 + 1"], max_new_tokens=64, on_text=see, stop=stop) == {}
+    assert len(texts) == 1
+
+
 def test_two_hundred_prompts_of_mixed_length_are_compiled_three_times_at_most(tmp_path: Path, models_dir: Path) -> None:
     from tunixrt_core.tunix_backend.train.reporting.compiles import CompileCounter
 

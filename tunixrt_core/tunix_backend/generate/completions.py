@@ -14,7 +14,7 @@ from tunixrt_core.traces.rendering.chats import ChatFormat, stop_tokens
 from tunixrt_core.training.trainer import GREEDY, Generation, Sampling
 from tunixrt_core.tunix_backend.data.rows import load_tokenizer
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer, named_stops
-from tunixrt_core.tunix_backend.generate.decoding import Decoder
+from tunixrt_core.tunix_backend.generate.decoding import Decoder, Follow
 from tunixrt_core.tunix_backend.generate.prompt_batches import PromptBatch, plan_batches
 from tunixrt_core.tunix_backend.model.architecture import Architecture
 from tunixrt_core.tunix_backend.model.checkpoints import restore_weights
@@ -79,6 +79,7 @@ class TunixGenerator:
         sampling: Sampling = GREEDY,
         skip: Collection[int] = (),
         on_batch: Callable[[Mapping[int, Generation]], None] | None = None,
+        on_text: Callable[[Mapping[int, str]], None] | None = None,
         stop: threading.Event | None = None,
     ) -> dict[int, Generation]:
         """As trainer.Generator. A batch with only some of its places in `skip` is answered completely.
@@ -97,7 +98,10 @@ class TunixGenerator:
                     break
                 decoder = self._decoder(loaded, batch, max_new_tokens, sampling)
                 asked = [ids[place] for place in batch.filled]
-                tokens = decoder.complete(asked, self._stops, sampling, batch_seed(sampling.seed, k))
+                follow = None if on_text is None else self._following(batch, on_text, stop)
+                tokens = decoder.complete(asked, self._stops, sampling, batch_seed(sampling.seed, k), follow)
+                if follow is not None and stop is not None and stop.is_set():
+                    break  # ended within an answer
                 found = {
                     # without a stop token there are as many tokens as the limit allows
                     place: Generation(
@@ -109,6 +113,15 @@ class TunixGenerator:
                 if on_batch is not None:
                     on_batch(found)
         return done
+
+    def _following(
+        self, batch: PromptBatch, on_text: Callable[[Mapping[int, str]], None], stop: threading.Event | None
+    ) -> Follow:
+        def follow(rows: list[list[int]]) -> bool:
+            on_text({place: self._tokenizer.decode(new) for place, new in zip(batch.places, rows, strict=False)})
+            return stop is None or not stop.is_set()
+
+        return follow
 
     def check_lengths(self, prompts: Sequence[str], max_new_tokens: int) -> None:
         """Raises ModelError where `generate` would, before anything is computed."""
