@@ -62,6 +62,7 @@ def start_checked_run(visitor: Visitor, train_steps: int) -> None:
     visitor.open(f"{visitor.page.url.removeprefix(visitor.url).lstrip('/')}&model=tiny-micro")
     visitor.choose("run-by", "Train steps")
     visitor.fill("run-train_steps", str(train_steps))
+    visitor.unfold("run-optimizer")
     visitor.fill("run-batch_size", str(BATCH_SIZE))
     visitor.press("go-preflight")
     visitor.sees_key("preflight-rows", timeout=TRAINING_MS)

@@ -55,6 +55,7 @@ def test_a_form_is_as_it_was_left_wherever_its_address_is_opened(visitor: Visito
         return str(where.page.locator(".st-key-run-batch_size input").first.input_value())
 
     ready(visitor)
+    visitor.unfold("run-optimizer")
     visitor.fill("run-batch_size", "24")
     assert batch_size(visitor) == "24"
     visitor.page.reload()

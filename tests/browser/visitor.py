@@ -96,6 +96,11 @@ class Visitor:
         self.page.locator(f".st-key-{key} button").first.dblclick()
         self.settle()
 
+    def unfold(self, key: str) -> None:
+        """Open a part of the page that is folded."""
+        self.page.locator(f".st-key-{key} summary").first.click()
+        self.settle()
+
     def choose(self, key: str, word: str) -> None:
         """One of a segmented control's or a pills' options."""
         self.page.locator(f".st-key-{key}").get_by_text(word, exact=True).first.click()
