@@ -85,16 +85,6 @@ def test_a_form_is_as_it_was_left_wherever_its_address_is_opened(visitor: Visito
     assert batch_size(visitor) == "24"
 
 
-def test_the_charts_of_a_comparison_open_without_a_network(visitor: Visitor, tmp_path: Path) -> None:
-    visitor.open("compare?runs=r-0001,r-0002")
-    file = tmp_path / "charts.html"
-    file.write_bytes(visitor.download("download-html").read_bytes())
-    page = visitor.second_tab().page  # which complains of every request to another host
-    page.goto(file.as_uri())
-    page.locator(".js-plotly-plot .main-svg").first.wait_for()
-    assert page.locator(".js-plotly-plot").count() == 2
-
-
 def test_a_double_click_starts_one_run(visitor: Visitor) -> None:
     before = runs(visitor)
     ready(visitor)

@@ -107,7 +107,8 @@ def test_the_name_of_a_run_is_shown_as_typed(filled: Pipeline) -> None:
     filled.store.runs.mirror(run.id, name=name)
     title = str(open_page("run.py", run=run.id).title[0].value)
     assert title == escape_markdown(name)
-    assert re.sub(r"\\(.)", r"\1", title) == name
+    # an empty coloured text, which shows nothing, keeps Streamlit from making a link of an address
+    assert re.sub(r"\\(.)", r"\1", title.replace(":gray[]", "")) == name
 
 
 @pytest.mark.tunix
