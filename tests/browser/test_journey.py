@@ -77,14 +77,14 @@ def test_the_whole_way_from_a_dataset_to_the_exported_model(dataset_made: str, v
     start_checked_run(visitor, TRAIN_STEPS)
 
     # stopped as soon as it is seen to train, and resumed
-    visitor.sees_key("card-loss", timeout=TRAINING_MS)
+    visitor.sees_chart("loss", timeout=TRAINING_MS)
     visitor.press("stop-run")
     visitor.sees_key("resume-run", timeout=TRAINING_MS)
     visitor.sees("Stopped")
     visitor.press_twice("resume-run")
 
     # watched, reloaded, and the same in a second tab
-    visitor.sees_key("card-loss", timeout=TRAINING_MS)
+    visitor.sees_chart("loss", timeout=TRAINING_MS)
     visitor.page.reload()
     visitor.sees_chart("loss", timeout=TRAINING_MS)
     other = visitor.second_tab()
