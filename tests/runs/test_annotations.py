@@ -37,3 +37,12 @@ def test_a_tag_is_one_short_line(tag: str) -> None:
 def test_a_file_that_cannot_be_read_says_nothing_and_hides_no_run(folder: RunDir, content: str) -> None:
     folder.annotations_file.write_text(content)
     assert read_annotations(folder) == Annotations()
+
+
+@pytest.mark.parametrize("content", ["[]", '{"tags": 3}', '{"tags": ["good"'])
+def test_a_file_that_cannot_be_read_is_kept_when_others_are_written(folder: RunDir, content: str) -> None:
+    folder.annotations_file.write_text(content)
+    write_annotations(folder, Annotations(tags=("new",)))
+    assert read_annotations(folder).tags == ("new",)
+    (kept,) = folder.path.glob("annotations.json.broken-*")
+    assert kept.read_text() == content

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +14,8 @@ import msgspec
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.files.regular import read_object_or_none
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +51,30 @@ class Annotations:
 
 def read_annotations(folder: RunDir) -> Annotations:
     """The annotations in a run's folder; none where the file is missing or cannot be read."""
-    found = read_object_or_none(folder.annotations_file)
-    if found is None:
-        return Annotations()
-    try:
-        return msgspec.convert(found, Annotations)
-    except msgspec.ValidationError:
-        return Annotations()
+    return _read(folder) or Annotations()
 
 
 def write_annotations(folder: RunDir, annotations: Annotations) -> None:
-    """Write them whole; without any, the file is removed. Raises OutputError, OSError."""
+    """Write them whole; without any, the file is removed. Raises OutputError, OSError.
+
+    A file that cannot be read is kept under another name: a person wrote what was in it.
+    """
+    file = folder.annotations_file
+    if os.path.lexists(file) and _read(folder) is None:
+        kept = file.rename(file.with_name(f"{file.name}.broken-{time.time_ns()}"))
+        log.warning("%s cannot be read; it is kept as %s.", file, kept.name)
     if annotations == Annotations():
-        folder.annotations_file.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
     else:
-        write_json(folder.annotations_file, annotations.fields())
+        write_json(file, annotations.fields())
+
+
+def _read(folder: RunDir) -> Annotations | None:
+    """None where the file is missing or cannot be read."""
+    found = read_object_or_none(folder.annotations_file)
+    if found is None:
+        return None
+    try:
+        return msgspec.convert(found, Annotations)
+    except msgspec.ValidationError:
+        return None
