@@ -81,7 +81,7 @@ def test_a_million_flipped_rows_are_exact_and_quick(k: int) -> None:
     found = mcnemar(k, n - k)
     seconds = time.process_time() - began
     assert found == pytest.approx(_exact_two_sided(k, n), rel=1e-12)
-    assert seconds < 0.5  # usually 0.01
+    assert seconds < 5  # usually 0.01; term by term it takes minutes
 
 
 def test_a_million_rows_all_fixed_do_not_overflow() -> None:
