@@ -35,7 +35,7 @@ def test_a_packed_file_of_short_lines_is_refused_within_seconds(unit: bytes, beg
     why = "more short lines than it has packed bytes" if begins else "no row could be read|format is not known"
     with pytest.raises(UnreadableFile, match=why):
         read(content)
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < 20
 
 
 def test_a_member_of_a_zip_is_bounded_as_a_file_is() -> None:
