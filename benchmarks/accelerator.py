@@ -67,8 +67,8 @@ def write_model(directory: Path, config: dict[str, Any]) -> None:
     from safetensors.numpy import save_file
 
     from tunixrt_core.tunix_backend.model.configs.reading import architecture_of
+    from tunixrt_core.tunix_backend.model.files.expected import expected_tensors
     from tunixrt_core.tunix_backend.model.tiny import write_builtin_model
-    from tunixrt_core.tunix_backend.model.weight_files import expected_tensors
 
     tokenizer = write_builtin_model("tiny", directory.parent / "tiny")
     directory.mkdir(parents=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
 from tunixrt_core.settings import Settings
-from tunixrt_core.tunix_backend.model.hub import downloaded_models, no_progress
+from tunixrt_core.tunix_backend.model.files.hub import downloaded_models, no_progress
 
 BUILT_IN = "built in"
 
@@ -52,8 +52,8 @@ class Models:
 
         `on_progress` is told bytes done, bytes in all and the file.
         """
+        from tunixrt_core.tunix_backend.model.files.fit import check_weights
         from tunixrt_core.tunix_backend.model.models import resolve_model
-        from tunixrt_core.tunix_backend.model.weight_files import check_weights
 
         folder = resolve_model(name, self._folder, on_progress)
         architecture = check_weights(folder)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tunixrt_core.tunix_backend.model.rope import inverse_frequencies
+from tunixrt_core.tunix_backend.model.corrected.rope import inverse_frequencies
 from tunixrt_core.tunix_backend.model.tiny import write_builtin_model
 
 LAYERS, VOCAB, DIM, HIDDEN, HEADS, KV_HEADS, HEAD_DIM = 2, 512, 48, 64, 4, 2, 16

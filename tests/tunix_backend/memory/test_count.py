@@ -18,8 +18,8 @@ from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.memory import MemoryReport, estimate
 from tunixrt_core.tunix_backend.memory.count import environment, estimate_manifest, measure, sizes_of
+from tunixrt_core.tunix_backend.model.files.fit import check_weights
 from tunixrt_core.tunix_backend.model.models import local_model
-from tunixrt_core.tunix_backend.model.weight_files import check_weights
 
 pytestmark = pytest.mark.tunix
 

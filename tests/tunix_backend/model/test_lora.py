@@ -155,7 +155,7 @@ def test_a_quantised_model_says_what_its_quantised_weights_say_and_exports_them(
 @pytest.mark.tunix
 @pytest.mark.parametrize("kind", cases(["qwen3", "llama", "gemma3_text"], {"qwen3"}))
 def test_qlora_trains_lora_alone_and_its_checkpoint_comes_back(tmp_path: Path, models_dir: Path, kind: str) -> None:
-    from tunixrt_core.tunix_backend.model.checkpoints import restore_weights
+    from tunixrt_core.tunix_backend.model.files.checkpoints import restore_weights
 
     config = write_checkpoint(tmp_path / "model", kind, rope_theta=10_000.0, num_hidden_layers=1)
     options: dict[str, Any] = {"batch_size": 4, "learning_rate": 0.02, "schedule": "constant"}

@@ -62,7 +62,7 @@ def test_full_training_in_bfloat16_learns_what_it_learns_in_float32(
 
 
 def test_the_preflight_says_how_many_weights_would_not_move(tmp_path: Path, models_dir: Path, usual: Path) -> None:
-    from tunixrt_core.tunix_backend.model.weight_values import share_of_lost_updates
+    from tunixrt_core.tunix_backend.model.files.values import share_of_lost_updates
 
     for rate in (1e-6, 1e-5, 1e-4):
         assert share_of_lost_updates(usual, rate) == pytest.approx(unmoved(usual, rate), abs=0.02)
@@ -130,7 +130,7 @@ def test_what_was_held_in_bfloat16_goes_on_in_float32_and_answers_as_it_was_trai
     from flax import nnx
     from tunix.sft.checkpoint_manager import CheckpointManager
 
-    from tunixrt_core.tunix_backend.model.checkpoints import restore_weights
+    from tunixrt_core.tunix_backend.model.files.checkpoints import restore_weights
     from tunixrt_core.tunix_backend.model.precision import computing
 
     lora = method == "lora"

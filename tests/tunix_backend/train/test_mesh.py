@@ -17,7 +17,7 @@ from tests.tunix_backend.helpers.families import write_checkpoint
 from tests.tunix_backend.helpers.mesh_run import write_losses
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.folder import RunDir
-from tunixrt_core.tunix_backend.model.checkpoints import checkpoint_steps
+from tunixrt_core.tunix_backend.model.files.checkpoints import checkpoint_steps
 
 pytestmark = [pytest.mark.tunix, pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -44,7 +44,7 @@ def weights_hash(folder: RunDir, manifest: RunManifest, models_dir: Path) -> str
     import numpy as np
     from flax import nnx
 
-    from tunixrt_core.tunix_backend.model.checkpoints import restore_weights
+    from tunixrt_core.tunix_backend.model.files.checkpoints import restore_weights
     from tunixrt_core.tunix_backend.model.models import load_model, make_mesh
 
     mesh = make_mesh(manifest.mesh, manifest.batch.size)

@@ -21,7 +21,7 @@ from tunixrt_core.runs.metrics import CheckpointMetric, TrainMetric
 from tunixrt_core.traces.examples import example_traces
 from tunixrt_core.traces.trace import Trace
 from tunixrt_core.training.trainer import TrainControls, TrainOutcome
-from tunixrt_core.tunix_backend.model.checkpoints import checkpoint_steps, latest_checkpoint
+from tunixrt_core.tunix_backend.model.files.checkpoints import checkpoint_steps, latest_checkpoint
 
 pytestmark = pytest.mark.tunix
 
@@ -49,7 +49,7 @@ def weights_at(checkpoint: Path, manifest: RunManifest, models_dir: Path) -> lis
     import jax
     from flax import nnx
 
-    from tunixrt_core.tunix_backend.model.checkpoints import restore_weights
+    from tunixrt_core.tunix_backend.model.files.checkpoints import restore_weights
     from tunixrt_core.tunix_backend.model.models import load_model, make_mesh
 
     mesh = make_mesh(manifest.mesh, manifest.batch.size)

@@ -25,7 +25,7 @@ from tunixrt_core.training.ahead.costs import STEPS, SliceReport, StepKind
 from tunixrt_core.training.ahead.slices import Slice
 from tunixrt_core.tunix_backend.ahead.environment import compiler_environ, require_compiler, versions
 from tunixrt_core.tunix_backend.ahead.worker import REFUSED, Request
-from tunixrt_core.tunix_backend.model.hub import config_alone
+from tunixrt_core.tunix_backend.model.files.hub import config_alone
 from tunixrt_core.tunix_backend.model.models import local_model
 from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.hashing import content_hash

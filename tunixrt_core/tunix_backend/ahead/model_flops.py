@@ -9,7 +9,7 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.ahead.costs import StepKind
 from tunixrt_core.tunix_backend.memory.count import sizes_of
 from tunixrt_core.tunix_backend.model.architecture import Architecture
-from tunixrt_core.tunix_backend.model.weight_files import expected_tensors, idle_experts
+from tunixrt_core.tunix_backend.model.files.expected import expected_tensors, idle_experts
 
 
 def model_flops(architecture: Architecture, manifest: RunManifest, kind: StepKind, rows: int, row_length: int) -> float:

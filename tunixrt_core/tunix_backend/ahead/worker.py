@@ -85,7 +85,7 @@ def slice_devices(on: Slice) -> Any:
 
 def _architecture(directory: Path) -> Architecture:
     from tunixrt_core.tunix_backend.model.configs.reading import read_architecture
-    from tunixrt_core.tunix_backend.model.weight_files import check_weights
+    from tunixrt_core.tunix_backend.model.files.fit import check_weights
 
     if any(directory.glob("*.safetensors")):
         return check_weights(directory)

@@ -20,8 +20,8 @@ from tunixrt_core.tunix_backend.export.proof import compare, logits_of, logits_o
 from tunixrt_core.tunix_backend.export.shards import WrittenFiles, base_tensors, write_shards
 from tunixrt_core.tunix_backend.export.torch_proof import READER, torch_logits, why_not
 from tunixrt_core.tunix_backend.export.weights import TrainedWeights
-from tunixrt_core.tunix_backend.model.checkpoints import restore_weights
 from tunixrt_core.tunix_backend.model.configs.reading import read_architecture
+from tunixrt_core.tunix_backend.model.files.checkpoints import restore_weights
 from tunixrt_core.tunix_backend.model.models import load_model, make_mesh, resolve_model
 from tunixrt_core.util.files.atomic import write_json
 

@@ -12,7 +12,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from tunixrt_core.tunix_backend.model.weight_files import Tensor, tensors_of
+from tunixrt_core.tunix_backend.model.files.headers import Tensor, tensors_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tunixrt_core.errors import ExportError
+from tunixrt_core.tunix_backend.model.files.headers import text_name
 from tunixrt_core.tunix_backend.model.lora import dequantize, is_quantized
-from tunixrt_core.tunix_backend.model.weight_files import text_name
 
 _LAYER = re.compile(r"model\.layers\.(\d+)\.(.+)\.(weight|bias)")
 _EXPERT = re.compile(r"mlp\.experts\.(\d+)\.(gate|up|down)_proj")

@@ -17,7 +17,7 @@ from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer, named_stops
 from tunixrt_core.tunix_backend.generate.decoding import Decoder, Follow
 from tunixrt_core.tunix_backend.generate.prompt_batches import PromptBatch, plan_batches
 from tunixrt_core.tunix_backend.model.architecture import Architecture
-from tunixrt_core.tunix_backend.model.checkpoints import restore_weights
+from tunixrt_core.tunix_backend.model.files.checkpoints import restore_weights
 from tunixrt_core.tunix_backend.model.models import LoadedModel, load_model, make_mesh
 from tunixrt_core.util.hashing import content_hash
 

@@ -16,9 +16,10 @@ from tunixrt_core.manifest.sections import ALL_LORA_MODULES
 from tunixrt_core.training.memory import MemoryReport, ModelSizes, estimate, mesh_of
 from tunixrt_core.tunix_backend.model.architecture import Architecture
 from tunixrt_core.tunix_backend.model.configs.reading import read_architecture
+from tunixrt_core.tunix_backend.model.files.expected import parameter_count
+from tunixrt_core.tunix_backend.model.files.fit import check_weights
 from tunixrt_core.tunix_backend.model.lora import lora_parameters, lora_targets
 from tunixrt_core.tunix_backend.model.models import local_model
-from tunixrt_core.tunix_backend.model.weight_files import check_weights, parameter_count
 
 _REFUSED = 3  # exit code: the last line on standard error is a message for the user
 

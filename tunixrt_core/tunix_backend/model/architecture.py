@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tunixrt_core.tunix_backend.model.rope import inverse_frequencies
+from tunixrt_core.tunix_backend.model.corrected.rope import inverse_frequencies
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from tunixrt_core.tunix_backend.model.architecture import Architecture, Rope
-from tunixrt_core.tunix_backend.model.rope import use_frequencies
+from tunixrt_core.tunix_backend.model.corrected.rope import use_frequencies
 
 
 @dataclass(frozen=True, slots=True)

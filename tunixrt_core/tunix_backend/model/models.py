@@ -16,10 +16,11 @@ from tunixrt_core.manifest.sections import MeshSection
 from tunixrt_core.tunix_backend.model.architecture import Architecture
 from tunixrt_core.tunix_backend.model.devices import check_device
 from tunixrt_core.tunix_backend.model.families import FAMILIES
-from tunixrt_core.tunix_backend.model.hub import OnProgress, download_model, no_progress
+from tunixrt_core.tunix_backend.model.files.expected import expected_tensors
+from tunixrt_core.tunix_backend.model.files.fit import check_weights
+from tunixrt_core.tunix_backend.model.files.hub import OnProgress, download_model, no_progress
 from tunixrt_core.tunix_backend.model.lora import add_lora
 from tunixrt_core.tunix_backend.model.tiny import BUILTIN_MODELS, write_builtin_model
-from tunixrt_core.tunix_backend.model.weight_files import check_weights, expected_tensors
 from tunixrt_core.util.host import device_kind
 
 

@@ -24,9 +24,9 @@ from tunixrt_core.tunix_backend.data.batches import (
 )
 from tunixrt_core.tunix_backend.data.encoding import require_rows
 from tunixrt_core.tunix_backend.data.rows import Data, load_data, load_tokenizer
-from tunixrt_core.tunix_backend.model.checkpoints import checkpoint_steps, latest_checkpoint, misfit
+from tunixrt_core.tunix_backend.model.files.checkpoints import checkpoint_steps, latest_checkpoint, misfit
+from tunixrt_core.tunix_backend.model.files.expected import idle_parameters
 from tunixrt_core.tunix_backend.model.models import LoadedModel, load_model, make_mesh
-from tunixrt_core.tunix_backend.model.weight_files import idle_parameters
 from tunixrt_core.tunix_backend.train.evaluating import Best, Evaluator
 from tunixrt_core.tunix_backend.train.processes import writes
 from tunixrt_core.tunix_backend.train.progress import LastMetrics, RunFacts, RunHooks

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tunixrt_core.tunix_backend.model.configs.reading import architecture_of
-from tunixrt_core.tunix_backend.model.weight_files import idle_parameters, parameter_count
+from tunixrt_core.tunix_backend.model.files.expected import idle_parameters, parameter_count
 
 _GEMMA_4 = {
     "attention_k_eq_v": False,

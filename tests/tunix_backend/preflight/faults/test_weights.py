@@ -13,7 +13,7 @@ from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.helpers.exports import rewrite
 from tests.tunix_backend.helpers.preflight_makers import ModelDir, check, of_model, only
 from tunixrt_core.training.preflight import Severity
-from tunixrt_core.tunix_backend.model.weight_values import EMBEDDING, dead_embeddings, look_at_values
+from tunixrt_core.tunix_backend.model.files.values import EMBEDDING, dead_embeddings, look_at_values
 
 pytestmark = pytest.mark.tunix
 
@@ -85,7 +85,7 @@ def test_tokens_of_the_rows_with_a_dead_embedding_are_named_with_their_rows(tmp_
 
 
 def test_files_are_read_again_only_where_they_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tunixrt_core.tunix_backend.model import weight_values
+    from tunixrt_core.tunix_backend.model.files import values as weight_values
 
     model = ModelDir(tmp_path / "model")
     first = look_at_values(model.path)

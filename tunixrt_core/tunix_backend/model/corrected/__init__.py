@@ -1,1 +1,1 @@
-"""Tunix's models of Gemma 4 and Qwen 3 MoE with the faults of 0.1.7 fixed."""
+"""Tunix's models with the faults of 0.1.7 fixed: Gemma 4, Qwen 3 MoE, RoPE."""

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from tunixrt_core.tunix_backend.model.weight_files import Tensor, is_sense, read_tensors
+from tunixrt_core.tunix_backend.model.files.fit import is_sense
+from tunixrt_core.tunix_backend.model.files.headers import Tensor, read_tensors
 
 EMBEDDING = "model.embed_tokens.weight"
 _READ_AT_MOST = 4 << 30

@@ -16,7 +16,7 @@ from tests.tunix_backend.helpers.fake_hub import COMMIT, FakeHub, serve
 from tests.tunix_backend.helpers.families import config_of, write_checkpoint
 from tests.tunix_backend.model.test_models import load
 from tunixrt_core.errors import ModelError
-from tunixrt_core.tunix_backend.model.hub import downloaded_models
+from tunixrt_core.tunix_backend.model.files.hub import downloaded_models
 from tunixrt_core.tunix_backend.model.models import resolve_model
 
 pytestmark = pytest.mark.tunix

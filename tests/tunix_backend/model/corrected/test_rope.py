@@ -7,7 +7,7 @@ import math
 import pytest
 
 from tunixrt_core.errors import ModelError
-from tunixrt_core.tunix_backend.model.rope import inverse_frequencies
+from tunixrt_core.tunix_backend.model.corrected.rope import inverse_frequencies
 
 SCALING = {
     "rope_type": "llama3",

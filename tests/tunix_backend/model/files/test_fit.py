@@ -13,7 +13,8 @@ import pytest
 from tests.tunix_backend.helpers.families import DIM, KINDS, VOCAB, config_of
 from tunixrt_core.errors import ModelError
 from tunixrt_core.tunix_backend.model.configs.reading import architecture_of
-from tunixrt_core.tunix_backend.model.weight_files import check_weights, expected_tensors
+from tunixrt_core.tunix_backend.model.files.expected import expected_tensors
+from tunixrt_core.tunix_backend.model.files.fit import check_weights
 
 Shapes = dict[str, tuple[int, ...]]
 

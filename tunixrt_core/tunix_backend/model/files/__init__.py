@@ -1,0 +1,1 @@
+"""Files of models: downloads, weights checked by their headers, checkpoints."""
