@@ -37,7 +37,7 @@ def home(home: Path) -> Path:
 
 
 def runs(visitor: Visitor) -> list[str]:
-    with urllib.request.urlopen(f"{visitor.url}/api/runs", timeout=10) as answer:
+    with urllib.request.urlopen(f"{visitor.url}/api/runs", timeout=60) as answer:
         return [run["id"] for run in json.load(answer)["runs"]]
 
 

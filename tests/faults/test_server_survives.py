@@ -12,11 +12,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.helpers.fakes import FakeBackend
-from tests.helpers.servers import Server, start_server
+from tests.helpers.servers import START_SECONDS, Server, get, start_server
 from tests.pipeline.test_pipeline import manifest_of, open_with
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunStatus
@@ -50,7 +49,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
         started.process.wait()
 
 
-def raw(server: Server, target: str, seconds: float = 5) -> str:
+def raw(server: Server, target: str, seconds: float = START_SECONDS) -> str:
     """The answer to a request as it is on the wire, until the connection closes."""
     request = f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nAuthorization: Bearer {server.token}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", server.port), timeout=seconds) as connection:
@@ -75,14 +74,14 @@ def test_a_server_outlives_its_terminal_and_ends_although_a_request_is_stuck(ser
     server.process.send_signal(signal.SIGHUP)
     threading.Thread(target=_ask_what_is_stuck, args=(server,), daemon=True).start()
     time.sleep(1)
-    assert httpx.get(f"{server.url}/healthz").status_code == 200
+    assert get(f"{server.url}/healthz").status_code == 200
     code, _ = server.end(within=45)
     assert code == 0
 
 
 def _first_bytes(server: Server, target: str) -> str:
     request = f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nAuthorization: Bearer {server.token}\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=START_SECONDS) as connection:
         connection.sendall(request.encode())
         time.sleep(0.3)
         return connection.recv(65536).decode()
@@ -90,7 +89,7 @@ def _first_bytes(server: Server, target: str) -> str:
 
 def _ask_what_is_stuck(server: Server) -> None:
     with suppress(OSError):
-        raw(server, "/api/queue/stuck", 60)
+        raw(server, "/api/queue/stuck")
 
 
 def test_runs_that_waited_when_the_server_was_killed_are_queued_again_in_their_order(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -42,6 +43,11 @@ class Server:
         self.process.send_signal(number)
         self.process.communicate(timeout=within)
         return self.process.returncode, self.log.read_text(encoding="utf-8")
+
+
+def get(url: str, **options: Any) -> httpx.Response:
+    """A GET that waits as long as a start may take: the first request under /api builds the API."""
+    return httpx.get(url, timeout=START_SECONDS, **options)
 
 
 def free_port() -> int:

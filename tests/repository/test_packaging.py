@@ -9,12 +9,11 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-import httpx
 import pytest
 from packaging.requirements import Requirement
 
 from tests.conftest import REPOSITORY
-from tests.helpers.servers import start_server
+from tests.helpers.servers import get, start_server
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 PINS = {
@@ -91,9 +90,9 @@ def test_the_dashboard_of_a_wheel_is_served_with_its_own_files(installed: Path, 
     serve = ("-P", "-m", "tunixrt_core", "serve")
     server = start_server(tmp_path / "home", "--no-auth", program=serve, packages=installed)
     try:
-        assert httpx.get(f"{server.url}/app/static/of-the-wheel.txt").text == "here"
-        assert "Tunix RT" in httpx.get(f"{server.url}/").text
-        assert httpx.get(f"{server.url}/api/datasets").json() == {"datasets": []}
+        assert get(f"{server.url}/app/static/of-the-wheel.txt").text == "here"
+        assert "Tunix RT" in get(f"{server.url}/").text
+        assert get(f"{server.url}/api/datasets").json() == {"datasets": []}
     finally:
         code, log = server.end()
     assert (code, "Traceback" in log) == (0, False), log

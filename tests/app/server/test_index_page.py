@@ -7,12 +7,14 @@ import pytest
 
 from app.server.index_page import index_page
 from app.ui.navigation import PAGES
-from tests.helpers.servers import Server
+from tests.helpers.servers import START_SECONDS, Server, get
 
 
 @pytest.mark.parametrize("path", ["/", *(f"/{spec.key}" for spec in PAGES)])
 def test_a_page_begins_with_our_title_icon_and_script(server: Server, path: str) -> None:
-    with httpx.Client(base_url=server.url, headers={"authorization": f"Bearer {server.token}"}) as visitor:
+    with httpx.Client(
+        base_url=server.url, headers={"authorization": f"Bearer {server.token}"}, timeout=START_SECONDS
+    ) as visitor:
         answer = visitor.get(path)
         assert answer.text == index_page()
         assert answer.headers["cache-control"] == "no-cache"
@@ -26,12 +28,12 @@ def test_a_page_begins_with_our_title_icon_and_script(server: Server, path: str)
 def test_our_script_runs_before_streamlits(server: Server) -> None:
     text = index_page()
     assert text.index("before.js") < text.index('type="module"')
-    kind = httpx.get(f"{server.url}/app/static/before.js", headers={"authorization": f"Bearer {server.token}"})
+    kind = get(f"{server.url}/app/static/before.js", headers={"authorization": f"Bearer {server.token}"})
     assert "javascript" in kind.headers["content-type"]
 
 
 def test_an_address_without_a_page_is_left_to_streamlit(server: Server) -> None:
-    answer = httpx.get(f"{server.url}/no-such-page", headers={"authorization": f"Bearer {server.token}"})
+    answer = get(f"{server.url}/no-such-page", headers={"authorization": f"Bearer {server.token}"})
     assert answer.status_code == 200
     assert "before.js" not in answer.text
 
@@ -45,5 +47,5 @@ def test_an_address_without_a_page_is_left_to_streamlit(server: Server) -> None:
     ],
 )
 def test_a_link_to_the_old_comparison_leads_to_the_runs(server: Server, old: str, new: str) -> None:
-    answer = httpx.get(f"{server.url}{old}", headers={"authorization": f"Bearer {server.token}"})
+    answer = get(f"{server.url}{old}", headers={"authorization": f"Bearer {server.token}"})
     assert (answer.status_code, answer.headers["location"]) == (307, new)

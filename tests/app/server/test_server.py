@@ -14,7 +14,7 @@ import pytest
 
 from app.server.server import address, streamlit_config
 from tests.conftest import REPOSITORY
-from tests.helpers.servers import Server, start_server
+from tests.helpers.servers import START_SECONDS, Server, get, start_server
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.settings import Settings
@@ -30,16 +30,16 @@ def test_it_prints_the_address_with_the_token_that_it_keeps(server: Server) -> N
 
 
 def test_the_health_check_needs_no_token(server: Server) -> None:
-    answer = httpx.get(f"{server.url}/healthz")
+    answer = get(f"{server.url}/healthz")
     assert answer.status_code == 200
     assert answer.json() == {"status": "ok"}
-    assert httpx.get(f"{server.url}/_stcore/health").status_code == 200
+    assert get(f"{server.url}/_stcore/health").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/traces", "/no-such-page"])
 def test_a_page_is_answered_to_who_is_signed_in_only(server: Server, path: str) -> None:
-    assert httpx.get(server.url + path, headers={"accept": "text/html"}).status_code == 401
-    answer = httpx.get(server.url + path, headers=bearer(server))
+    assert get(server.url + path, headers={"accept": "text/html"}).status_code == 401
+    answer = get(server.url + path, headers=bearer(server))
     assert answer.status_code == 200
     assert '<div id="root">' in answer.text
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
@@ -54,28 +54,28 @@ def test_the_printed_address_signs_in(server: Server) -> None:
 
 def test_the_fonts_and_the_mark_are_served_from_here(server: Server) -> None:
     for name in ("inter.woff2", "favicon.png"):
-        assert httpx.get(f"{server.url}/app/static/{name}", headers=bearer(server)).status_code == 200
+        assert get(f"{server.url}/app/static/{name}", headers=bearer(server)).status_code == 200
 
 
 def test_the_api_answers_json_and_never_a_page(server: Server) -> None:
-    status = httpx.get(f"{server.url}/api/tunix/status", headers=bearer(server))
+    status = get(f"{server.url}/api/tunix/status", headers=bearer(server))
     assert status.status_code == 200
     assert "available" in status.json()
-    unknown = httpx.get(f"{server.url}/api/no/such/thing", headers=bearer(server))
+    unknown = get(f"{server.url}/api/no/such/thing", headers=bearer(server))
     assert unknown.status_code == 404
     assert unknown.json()["error"]["code"] == "not_found"
-    assert httpx.get(f"{server.url}/api/tunix/status").json()["error"]["code"] == "token_required"
+    assert get(f"{server.url}/api/tunix/status").json()["error"]["code"] == "token_required"
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_the_bare_api_address_leads_to_its_description(server: Server, method: str) -> None:
-    answer = httpx.request(method, f"{server.url}/api", headers=bearer(server))
+    answer = httpx.request(method, f"{server.url}/api", headers=bearer(server), timeout=START_SECONDS)
     assert answer.status_code == 307
     assert answer.headers["location"] == "/api/docs"
 
 
 def test_the_description_names_addresses_that_work(server: Server) -> None:
-    with httpx.Client(base_url=server.url, headers=bearer(server)) as visitor:
+    with httpx.Client(base_url=server.url, headers=bearer(server), timeout=START_SECONDS) as visitor:
         document = visitor.get("/api/openapi.json").json()
         assert document["servers"][0]["url"] == "/api"
         assert visitor.get(document["servers"][0]["url"] + "/tunix/status").status_code == 200
@@ -90,7 +90,7 @@ def test_the_description_names_addresses_that_work(server: Server) -> None:
 
 def test_a_dataset_is_streamed_through_the_whole_server(server: Server) -> None:
     rows = [{"prompt": f"{i}?", "steps": ["so"], "final_answer": str(i), "meta": {"x": "y" * 500}} for i in range(500)]
-    with httpx.Client(base_url=server.url, headers=bearer(server)) as visitor:
+    with httpx.Client(base_url=server.url, headers=bearer(server), timeout=START_SECONDS) as visitor:
         assert visitor.post("/api/traces/batch", json=rows).json()["inserted"] == 500
         assert visitor.post("/api/datasets", json={"name": "all"}).status_code == 201
         exported = visitor.get("/api/datasets/all/1/export.jsonl").text
@@ -110,7 +110,7 @@ def test_a_body_above_the_limit_is_refused_by_the_whole_server(tmp_path: Path) -
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs /proc")
 def test_neither_jax_nor_tunix_is_loaded(server: Server) -> None:
-    httpx.get(f"{server.url}/api/tunix/status", headers=bearer(server))
+    get(f"{server.url}/api/tunix/status", headers=bearer(server))
     loaded = Path(f"/proc/{server.process.pid}/maps").read_text()
     assert "streamlit" in loaded or "pydantic_core" in loaded
     assert "jaxlib" not in loaded
