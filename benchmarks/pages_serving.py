@@ -82,7 +82,7 @@ def main() -> None:
     from app.server.theme_message import send_theme_from_memory
     from tunixrt_core.settings import Settings
 
-    settings = Settings.from_env({"TUNIXRT_PORT": options.port, "TUNIXRT_HOME": options.home or "unused"})
+    settings = Settings.from_env({**os.environ, "TUNIXRT_PORT": options.port, "TUNIXRT_HOME": options.home or "unused"})
     if options.script is None:
         serve(settings, auth=False, on_start=lambda address: None)
     else:

@@ -9,7 +9,13 @@ from fastapi import Depends, Header
 from app.state import get_pipeline
 from tunixrt_core.pipeline.pipeline import Pipeline
 
-Pipe = Annotated[Pipeline, Depends(get_pipeline)]
+
+async def pipeline_of_process() -> Pipeline:
+    """A coroutine: FastAPI runs plain functions in threads, and this one hands out what the server has opened."""
+    return get_pipeline()
+
+
+Pipe = Annotated[Pipeline, Depends(pipeline_of_process)]
 IdempotencyKey = Annotated[
     str | None,
     Header(
