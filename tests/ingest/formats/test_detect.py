@@ -33,6 +33,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "nectar": {"prompt": "\n\nHuman: q\n\nAssistant: ", "answers": [{"answer": "a", "rank": 1.0}]},
     "grpo": {"prompts": "p", "question": "q", "answer": "a"},
     "prompt_completion": {"prompt": "p", "completion": "c"},
+    "asked_chat": {"messages": [{"role": "user", "content": "q"}], "answer": "a"},
     "toolace": {"system": 'Format: [func1(a=1)]\n[{"name": "f", "parameters": {}}]', "conversations": []},
     "sharegpt": {"conversations": [], "system": ""},
     "messages": {"messages": [], "num_tokens": 3},

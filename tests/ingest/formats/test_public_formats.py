@@ -8,6 +8,7 @@ import pytest
 
 from tests.ingest.formats.test_formats import contents, convert, meta, read, scores
 from tunixrt_core.errors import InvalidTrace
+from tunixrt_core.ingest.formats.verdicts import judged
 from tunixrt_core.traces.conversation import Call, Conversation, Message
 from tunixrt_core.traces.layout import Layout
 from tunixrt_core.traces.rendering.styles import ReasoningStyle, reasoning_and_content, render_completion
@@ -349,3 +350,27 @@ def test_what_stands_under_a_key_of_ours_is_kept_beside_it() -> None:
     trace = convert("question_answer", {"question": "q", "answer": "a", "splitting": "theirs"})
     assert trace.meta["splitting"] == "theirs"
     assert trace.meta["splitting_"] == {"rule": "whole/none", "sure": "low"}
+
+
+def test_a_source_with_its_target_is_a_question_not_the_name_of_the_data() -> None:
+    row = {"source": "Premise. Is it so?", "target": "yes", "rationale": "It is\nsaid.", "task": "snli", "type": "CoT"}
+    found = convert("question_answer", row, source="cot-collection")
+    assert (found.prompt, found.final_answer, written(found)[0]) == ("Premise. Is it so?", "yes", "It is\nsaid.")
+    assert (found.source, meta(found)) == ("cot-collection", {"task": "snli", "type": "CoT"})
+
+
+def test_responses_that_say_who_wrote_them_are_a_trace_each() -> None:
+    responses = [
+        {"response_model": "a", "response": "<think>one\n\ntwo</think>42"},
+        {"response_model": "b", "response": "42", "n": 1},
+    ]
+    found = read("question_answer", {"question": "q", "reference_answer": "42", "responses": responses})
+    first, second = map(trace_of, found)
+    assert (first.model, contents(first), first.reference_answer) == ("a", ["one", "two"], "42")
+    assert (second.model, second.final_answer, second.meta["n"]) == ("b", "42", 1)
+
+
+def test_a_task_that_was_not_resolved_is_wrong() -> None:
+    turns = [{"role": "user", "content": "Fix it"}, {"role": "assistant", "content": "Done."}]
+    (found,) = judged(read("messages", {"messages": turns, "resolved": False}), "messages")
+    assert scores(found) == {("correct", None): 0.0}

@@ -54,6 +54,7 @@ REASONINGS = (
     "reasoning_content",
     "chain_of_thought",
     "cot",
+    "cot_content",
     "steps",
     "solution",
     "complex_cot",

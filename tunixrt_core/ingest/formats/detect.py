@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from tunixrt_core.errors import UnreadableFile
 from tunixrt_core.ingest.formats import (
     alpaca,
+    asked_chat,
     atif,
     bfcl,
     chat_text,
@@ -94,6 +95,7 @@ _ALL: tuple[Format, ...] = (
     nectar,
     grpo,
     prompt_completion,
+    asked_chat,
     toolace,
     sharegpt,
     messages,

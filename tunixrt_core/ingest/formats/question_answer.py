@@ -45,6 +45,7 @@ NAME = "question_answer"
 _OPTIONAL = ("system", "reference_answer", "source", "model")
 _NUMBERED = re.compile(rf"(?:{'|'.join(COMPLETIONS)})_\d+")
 _SHORT = ("final_answer", "answer", "target", "solution")  # a reference beside what a model wrote, else the answer
+_WRITERS = ("model", "response_model", "generation_model", "generator")  # in the object of a completion
 _WORKED = re.compile(r"</?think|</?reasoning|^[^\S\n]*####", re.MULTILINE)
 
 
@@ -99,7 +100,7 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
             missing, f"is missing; it may also be called {', '.join(others[:5])}. Rename a column, or map it by hand."
         )
     optional = {name: row[name] for name in _OPTIONAL if row.get(name) is not None}
-    optional["source"] = source_of(row, options)
+    optional["source"] = options.source if roles.question == "source" else source_of(row, options)
     if roles.reference is not None:
         optional["reference_answer"] = only(row[roles.reference], roles.reference)
     system, told = (None, ()) if "system" in optional else system_of(row, ())
@@ -162,26 +163,55 @@ def _completed(
     row: Mapping[str, Any], roles: _Roles, rule: Rule, meta: dict[str, Any], optional: Mapping[str, Any]
 ) -> Iterator[Item]:
     """A trace for each text that a model wrote, beside a reference."""
-    question = str(roles.question)
     written = [(name, i, value) for name in roles.completions for i, value in enumerate(_several(row[name]))]
     for name, i, value in written:
         place = name if len(_several(row[name])) == 1 else f"{name}[{i}]"
+        told, by, extra = _alone(value)
+        named = {"model": by, **optional} if by else optional
+        if len(written) > 1:
+            extra = {**extra, "generation": place}
         try:
-            if not isinstance(value, str):
-                raise InvalidTrace(place, not_text(value))
-            names = {"prompt": question, "steps": roles.reasoning or place, "final_answer": place}
-            prompt, extra = text(row, question), {"generation": place} if len(written) > 1 else {}
-            if isinstance(listed := row.get(roles.reasoning or ""), list):
-                with named_as(names):
-                    yield Trace(prompt, parse_steps(listed), value, meta=extended(dict(meta), extra), **optional)
-                continue
-            if roles.reasoning is not None:
-                split = split_fields(text(row, roles.reasoning), value, rule)
-            else:
-                split = split_completion(value, place, rule)
-            yield split_trace(split, prompt=prompt, meta=dict(meta), names=names, extra=extra, **optional)
+            if not isinstance(told, str):
+                raise InvalidTrace(place, not_text(told))
+            yield _written(row, roles, rule, told, place, meta=dict(meta), extra=extra, **named)
         except InvalidTrace as fault:
             yield fault
+
+
+def _written(
+    row: Mapping[str, Any],
+    roles: _Roles,
+    rule: Rule,
+    told: str,
+    place: str,
+    *,
+    meta: dict[str, Any],
+    extra: Mapping[str, Any],
+    **optional: Any,
+) -> Trace:
+    question = str(roles.question)
+    names = {"prompt": question, "steps": roles.reasoning or place, "final_answer": place}
+    prompt = text(row, question)
+    if isinstance(listed := row.get(roles.reasoning or ""), list):
+        with named_as(names):
+            return Trace(prompt, parse_steps(listed), told, meta=extended(meta, extra), **optional)
+    if roles.reasoning is not None:
+        split = split_fields(text(row, roles.reasoning), told, rule)
+    else:
+        split = split_completion(told, place, rule)
+    return split_trace(split, prompt=prompt, meta=meta, names=names, extra=extra, **optional)
+
+
+def _alone(value: Any) -> tuple[Any, str | None, Mapping[str, Any]]:
+    """What a model wrote, which model, and what else is said; of an object, as some lists of responses hold them."""
+    if not isinstance(value, Mapping):
+        return value, None, {}
+    written = [name for name in (*COMPLETIONS, "text", "content") if filled(value.get(name))]
+    if len(written) != 1:
+        return value, None, {}
+    by = next((name for name in _WRITERS if filled(value.get(name))), None)
+    extra = {name: said for name, said in value.items() if name not in (written[0], by)}
+    return value[written[0]], value[by] if by else None, extra
 
 
 def _several(value: Any) -> Sequence[Any]:
@@ -226,6 +256,8 @@ def _answer(row: Mapping[str, Any], name: str) -> str:
 def _roles(row: Mapping[str, Any]) -> _Roles:
     names = _present(tuple(row))
     question = _first(row, names.questions)
+    if question in (None, "task") and filled(row.get("source")) and row.get("target") is not None:
+        question = "source"  # of a pair of source and target, where `task` is the name of one
     given = _first(row, names.references, question)
     completions = _completions(row, names, question)
     others = [name for name in names.short if row[name] is not None and name not in completions]

@@ -64,7 +64,7 @@ _COLUMNS: Mapping[str, tuple[str, Reading]] = (
         (
             "verdict", "is_correct", "answer_correct", "final_answer_correct", "answer_is_correct", "solution_is_valid",
             "problem_is_valid", "is_valid", "verified", "is_verified", "passed", "is_passed", "success", "is_success",
-            "accepted", "is_accepted",
+            "accepted", "is_accepted", "resolved", "is_resolved",
         ),
         ("correct", _verdict),
     )
