@@ -129,6 +129,17 @@ def test_lines_that_can_be_read_are_kept_and_the_file_as_it_was_is_aside(rt: Pip
     assert aside(rt) == ["metrics.jsonl"]
 
 
+@pytest.mark.parametrize("content", ["{", '{"tags": "one"}'])
+def test_tags_and_notes_that_cannot_be_read_are_moved_aside(rt: Pipeline, content: str) -> None:
+    file = folder(rt).annotations_file
+    file.write_text(content)
+    assert rt.runs.get("r-0001").status == "succeeded"
+    (found,) = rt.home.look_through(repair=True)
+    assert (found.path, found.run, found.done) == (file, "r-0001", True)
+    assert aside(rt) == ["annotations.json"]
+    assert rt.home.look_through() == []
+
+
 @pytest.mark.parametrize("break_it", [lambda file: file.write_bytes(b""), lambda file: file.unlink()])
 def test_an_evaluation_that_lost_its_state_is_finished_again_after_a_repair(
     rt: Pipeline, break_it: Callable[[Path], object]

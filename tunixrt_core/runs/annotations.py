@@ -7,13 +7,15 @@ import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from tunixrt_core.errors import BrokenFile
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.util.files.atomic import write_json
-from tunixrt_core.util.files.regular import read_object_or_none
+from tunixrt_core.util.files.regular import read_object
 
 log = logging.getLogger(__name__)
 
@@ -69,12 +71,24 @@ def write_annotations(folder: RunDir, annotations: Annotations) -> None:
         write_json(file, annotations.fields())
 
 
+def check_annotations(file: Path) -> None:
+    """Raises BrokenFile where the file is there and cannot be read as annotations."""
+    _read_file(file)
+
+
 def _read(folder: RunDir) -> Annotations | None:
     """None where the file is missing or cannot be read."""
-    found = read_object_or_none(folder.annotations_file)
+    try:
+        return _read_file(folder.annotations_file)
+    except BrokenFile:
+        return None
+
+
+def _read_file(file: Path) -> Annotations | None:
+    found = read_object(file)
     if found is None:
         return None
     try:
         return msgspec.convert(found, Annotations)
-    except msgspec.ValidationError:
-        return None
+    except msgspec.ValidationError as error:
+        raise BrokenFile(file, f"holds no tags, note and archive mark ({error})") from None

@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 
 from tunixrt_core.errors import BrokenFile, NotFound
+from tunixrt_core.runs.annotations import check_annotations
 from tunixrt_core.runs.files import check_folder, check_manifest
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import read_answers, read_metrics
@@ -43,6 +44,7 @@ def _checked(folder: RunDir) -> Iterator[BrokenFile | None]:
         yield error
     for name in OBJECTS:
         yield _tried(read_object, folder.path / name)
+    yield _tried(check_annotations, folder.annotations_file)
     yield _tried(lambda file: check_lines(file, lambda line: bool(read_metrics(line))), folder.metrics_file)
     yield _tried(lambda file: check_lines(file, lambda line: bool(read_answers(line))), folder.samples_file)
     yield _tried(_opened, folder.log_file)
