@@ -16,7 +16,7 @@ from app.state import get_pipeline
 from app.ui.boundary import error_boundary
 from app.ui.components import card, empty_state, halves, header
 from app.ui.navigation import go
-from app.ui.words import MISSING, percent, place, whole
+from app.ui.words import MISSING, percent, place, plural, whole
 from tunixrt_core.home.overview import BestScore, Overview
 from tunixrt_core.runs.record import Run
 from tunixrt_core.store.query import Growth
@@ -37,8 +37,9 @@ def show_empty_home() -> None:
     ):
         if st.button("Load example traces", type="primary", icon=":material/auto_awesome:", key="load-examples"):
             with st.spinner("Loading the example traces"):
-                st.session_state["import-report"] = rt.traces.ingest_examples()
-            go("import")
+                stored = rt.traces.ingest_examples().inserted
+            st.toast(f"{plural(stored, 'example trace')} stored. Next: a dataset of them.", icon=":material/check:")
+            go("datasets", new="1")
         if st.button("Upload a JSONL file", icon=":material/upload:", key="begin-upload"):
             go("import", source="Upload")
         if st.button("Use a file on the server", icon=":material/folder_open:", key="begin-path"):

@@ -29,8 +29,6 @@ def make_dataset(visitor: Visitor) -> None:
     """From the empty home to a dataset version, with the buttons that the pages offer."""
     visitor.open("")
     visitor.press("load-examples")
-    visitor.sees("read = ")
-    visitor.press("build-a-dataset")
     visitor.press("build-dataset")
     visitor.sees_key("split")
 

@@ -106,6 +106,7 @@ def test_a_file_that_cannot_be_read_is_a_sentence(
 
 def test_the_report_leads_to_building_a_dataset(rt: Pipeline) -> None:
     app = press(open_page("import_traces.py"), "load-examples")
+    assert "600 read = 600 inserted + 0 duplicate + 0 rejected" in words(app)
     assert press(app, "build-a-dataset").title[0].value == "New dataset version"
 
 

@@ -20,11 +20,11 @@ def test_an_empty_home_offers_three_ways_to_begin(rt: Pipeline) -> None:
     assert {"load-examples", "begin-upload", "begin-path"} <= keys(app)
 
 
-def test_one_click_loads_the_examples_and_shows_the_report(rt: Pipeline) -> None:
+def test_one_click_loads_the_examples_and_leads_to_a_dataset_of_them(rt: Pipeline) -> None:
     app = press(open_page("overview.py"), "load-examples")
     assert rt.traces.count() == 600
-    assert app.title[0].value == "Import traces"
-    assert "600 read = 600 inserted + 0 duplicate + 0 rejected" in words(app)
+    assert app.title[0].value == "New dataset version"
+    assert "build-dataset" in keys(app)
 
 
 def test_counts_and_the_next_step_follow_what_is_there(filled: Pipeline) -> None:
