@@ -17,7 +17,7 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.util.files.atomic import write_json
-from tunixrt_core.util.processes import this_process
+from tunixrt_core.util.owners import Attempt
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +59,12 @@ class QueuedEvaluations:
             return record
         folder = EvalDir.of(record)
 
-        def work(on_state: Callable[[EvalState], None], stop: threading.Event) -> None:
-            execute_scoring(manifest, folder, on_state=on_state, stop=stop)
+        def work(on_state: Callable[[EvalState], None], stop: threading.Event, attempt: Attempt) -> None:
+            execute_scoring(manifest, folder, on_state=on_state, stop=stop, attempt=attempt)
 
         with _withdrawn_on_error(folder):
             write_json(folder.queued_file, {"score_again": True})
-            folder.write_state(EvalState(process=this_process()))
+            folder.show_waiting()
             # not a new row: the time of the request shows whether the run has trained since
             self._registry.evals.mirror(record.id, folder)
             return self._submit(record, work)
@@ -73,7 +73,7 @@ class QueuedEvaluations:
         """Write down why an evaluation that waited cannot be queued again."""
         folder.queued_file.unlink(missing_ok=True)
         status, message = failed(folder, why)
-        folder.write_state(EvalState(status=status, message=message))
+        folder.write_end(status, message)
         self._registry.evals.get(eval_id)  # its row follows the folder
 
     def _queue(self, run_id: str, plan: EvalPlan, again: bool) -> EvalRecord:
@@ -88,8 +88,8 @@ class QueuedEvaluations:
             "again": again,
         }
 
-        def work(on_state: Callable[[EvalState], None], stop: threading.Event) -> None:
-            execute_evaluation(plan, self._jobs.backend, again=again, on_state=on_state, stop=stop)
+        def work(on_state: Callable[[EvalState], None], stop: threading.Event, attempt: Attempt) -> None:
+            execute_evaluation(plan, self._jobs.backend, again=again, on_state=on_state, stop=stop, attempt=attempt)
 
         with _withdrawn_on_error(plan.folder):
             write_json(plan.folder.queued_file, asked)
@@ -97,11 +97,12 @@ class QueuedEvaluations:
             return self._submit(self._registry.evals.add(run_id, plan.folder), work)
 
     def _submit(
-        self, record: EvalRecord, work: Callable[[Callable[[EvalState], None], threading.Event], None]
+        self, record: EvalRecord, work: Callable[[Callable[[EvalState], None], threading.Event, Attempt], None]
     ) -> EvalRecord:
         folder = EvalDir.of(record)
+        attempt = folder.next_attempt()
 
-        def mirror(state: EvalState) -> None:
+        def mirror(state: EvalState | None = None) -> None:
             try:
                 self._registry.evals.mirror(record.id, folder)
             except StoreError as error:
@@ -110,22 +111,22 @@ class QueuedEvaluations:
 
         def begin(stop: threading.Event) -> None:
             folder.queued_file.unlink(missing_ok=True)
-            work(mirror, stop)
+            work(mirror, stop, attempt)
 
         def ended(status: RunStatus, message: str) -> None:
             if not folder.path.is_dir():  # it was deleted meanwhile, which its row tells
                 self._registry.evals.get(record.id)
                 return
             folder.queued_file.unlink(missing_ok=True)
-            state = EvalState(status=status, message=message)
-            folder.write_state(state)
-            mirror(state)
+            folder.write_end(status, message)
+            mirror()
 
         self._jobs.submit(
             WaitingJob(record.id, record.run_id, KIND),
             begin,
             dropped=lambda: ended(*_dropped(folder)),
             failed=lambda message: ended(*failed(folder, message)),
+            beat=folder.beat,
         )
         return record
 
@@ -141,8 +142,7 @@ def _withdrawn_on_error(folder: EvalDir) -> Iterator[None]:
 
 def _withdraw(folder: EvalDir) -> None:
     folder.queued_file.unlink(missing_ok=True)
-    status, message = _dropped(folder)
-    folder.write_state(EvalState(status=status, message=message))
+    folder.write_end(*_dropped(folder))
 
 
 def _dropped(folder: EvalDir) -> tuple[RunStatus, str]:

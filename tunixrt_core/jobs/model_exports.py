@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -20,7 +21,7 @@ from tunixrt_core.jobs.queue import JobManager, WaitingJob
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.folder import RunDir
-from tunixrt_core.runs.record import Run, RunStatus
+from tunixrt_core.runs.record import Run, RunStatus, with_owner
 from tunixrt_core.training.backend import Backend
 from tunixrt_core.training.base_model import hash_base
 from tunixrt_core.training.model_export import (
@@ -31,10 +32,10 @@ from tunixrt_core.training.model_export import (
     ModelExportState,
     folder_name,
 )
+from tunixrt_core.util import owners
 from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.files.regular import read_object_or_none
 from tunixrt_core.util.latest import Latest
-from tunixrt_core.util.processes import process_alive, this_process
 
 KIND = "export"
 
@@ -43,12 +44,13 @@ log = logging.getLogger(__name__)
 
 
 class _Queued(msgspec.Struct):
-    """The content of a file of a waiting export."""
+    """The content of a file of a waiting export. It is touched while it waits, as a sign of life of its owner."""
 
     id: str
-    process: str
+    owner: str
     checkpoint: str
     options: ModelExportOptions
+    since: int | None = None  # nanoseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class QueuedExport:
     file: Path
     checkpoint: str
     options: ModelExportOptions
+    since: int  # nanoseconds; when it was queued
 
 
 class QueuedExports:
@@ -106,7 +109,16 @@ class QueuedExports:
             queued.unlink(missing_ok=True)
             self._end(state.id, RunStatus.STOPPED, "Stopped before it began.")
 
-        asked = {"id": state.id, "process": this_process(), "checkpoint": checkpoint, "options": asdict(options)}
+        def beat() -> None:
+            os.utime(queued)
+
+        asked = {
+            "id": state.id,
+            "owner": owners.this_owner(),
+            "checkpoint": checkpoint,
+            "options": asdict(options),
+            "since": time.time_ns(),
+        }
         with ExitStack() as not_queued:  # it would seem to wait, and be returned in place of each later one
             not_queued.callback(self._states.forget, state.id)
             queued.parent.mkdir(exist_ok=True)
@@ -117,6 +129,7 @@ class QueuedExports:
                 work,
                 dropped=dropped,
                 failed=lambda message: self._end(state.id, RunStatus.FAILED, message),
+                beat=beat,
             )
             not_queued.pop_all()
         return state
@@ -168,12 +181,15 @@ def left_in_queue(folder: RunDir) -> Iterator[QueuedExport]:
         if loaded is None:
             continue
         try:
-            found = msgspec.convert(loaded, _Queued)
+            found = msgspec.convert(with_owner(loaded), _Queued)
+            touched = file.lstat().st_mtime_ns
+        except FileNotFoundError:  # it began a moment ago
+            continue
         except msgspec.ValidationError as error:
             log.warning("%s is not queued again: %s", file, error)
             continue
-        if found.options.layout is layout and not process_alive(found.process):
-            yield QueuedExport(found.id, file, found.checkpoint, found.options)
+        if found.options.layout is layout and not owners.alive(found.owner, touched / 1e9):
+            yield QueuedExport(found.id, file, found.checkpoint, found.options, found.since or touched)
 
 
 def folder_of(folder: RunDir, layout: ExportLayout) -> Path:

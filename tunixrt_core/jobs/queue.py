@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tunixrt_core.errors import NotFound, ShuttingDown, StoreError, TunixRTError
+from tunixrt_core.errors import NotFound, ShuttingDown, StoreError, Superseded, TunixRTError
 from tunixrt_core.jobs.accelerator import Accelerator, Hold, Holder
 from tunixrt_core.training.stop import StopRequest
+from tunixrt_core.util import owners
 from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.files.space import unwritable
-from tunixrt_core.util.processes import this_process
+from tunixrt_core.util.owners import Heartbeat
 
 if TYPE_CHECKING:
     from tunixrt_core.manifest.manifest import RunManifest
@@ -57,6 +58,7 @@ class _Job:
     work: Callable[[threading.Event], None]
     dropped: Callable[[], None]
     failed: Callable[[str], None]
+    beat: Callable[[], None]
     stop: StopRequest = field(default_factory=StopRequest)
 
 
@@ -81,7 +83,7 @@ def shows_waiting(folder: RunDir) -> bool:
     if not folder.queued_file.exists():
         return False
     state = folder.state()
-    return not state.status.over and state.process == this_process()
+    return not state.status.over and owners.is_ours(state.owner)
 
 
 class JobManager:
@@ -103,6 +105,7 @@ class JobManager:
         self._accelerator = accelerator
         self._current: tuple[_Job, Holder] | None = None
         self._worker: threading.Thread | None = None
+        self._heartbeat: Heartbeat | None = None
         self._closed = False
         self._hooks: list[Callable[[WaitingJob], None]] = []
 
@@ -119,6 +122,8 @@ class JobManager:
         if not shows_waiting(folder):
             show_waiting(manifest, folder, allow=allowed)
 
+        attempt = folder.next_attempt()
+
         def work(stop: threading.Event) -> None:
             from tunixrt_core.training.execution import execute_training
             from tunixrt_core.training.webhook import Webhook
@@ -132,6 +137,7 @@ class JobManager:
                 on_status=lambda state: self._mirror_state(run_id, state),
                 on_begun=lambda: self._mirror(run_id, manifest=manifest.to_dict()),
                 allow=allowed,
+                attempt=attempt,
                 webhook=Webhook(self._webhook, run_id, manifest.name) if self._webhook else None,
             )
 
@@ -141,7 +147,9 @@ class JobManager:
             self._mirror_state(run_id, folder.state())
 
         # a training records its own outcome
-        self.submit(WaitingJob(run_id, run_id, "train"), work, dropped=dropped, failed=lambda message: None)
+        self.submit(
+            WaitingJob(run_id, run_id, "train"), work, dropped=dropped, failed=lambda message: None, beat=folder.beat
+        )
 
     def submit(
         self,
@@ -150,11 +158,13 @@ class JobManager:
         *,
         dropped: Callable[[], None],
         failed: Callable[[str], None],
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         """Queue work for the accelerator. It receives an event that tells it to stop; `failed` receives its error as a
-        sentence, and `dropped` is called if it leaves the queue before it began.
+        sentence, and `dropped` is called if it leaves the queue before it began. `beat` shows every ten seconds, while
+        it waits, that this process is alive.
         """
-        self._put(_Job(about, work, dropped, failed))
+        self._put(_Job(about, work, dropped, failed, beat))
 
     def stop(self, run_id: str, why: str = "") -> bool:
         """Stop this run's running job and drop its waiting ones. False if there was none."""
@@ -231,6 +241,8 @@ class JobManager:
             current.stop.ask("Stopped because the server ended; resume continues from the checkpoint.")
         if self._worker:
             self._worker.join(timeout)
+        if self._heartbeat:
+            self._heartbeat.end()
 
     def _put(self, job: _Job) -> None:
         with self._lock:
@@ -240,7 +252,17 @@ class JobManager:
             if self._worker is None:
                 self._worker = threading.Thread(target=self._work, name="tunixrt-worker", daemon=True)
                 self._worker.start()
+                self._heartbeat = Heartbeat(self._beat)
             self._lock.notify_all()
+
+    def _beat(self) -> None:
+        """Under the lock, so that no job begins meanwhile, which writes another state."""
+        with self._lock:
+            for job in self._queue:
+                try:
+                    job.beat()
+                except (TunixRTError, OSError, ValueError) as error:  # it is told when the job begins
+                    log.warning("%s waits, which its folder does not show: %s", job.about.id, error)
 
     def _work(self) -> None:
         while (taken := self._next()) is not None:
@@ -249,6 +271,8 @@ class JobManager:
                 for hook in self._hooks:
                     hook(job.about)
                 job.work(job.stop)
+            except Superseded as error:
+                log.warning("%s", error)  # its folder is another process's
             except TunixRTError as error:
                 job.failed(str(error))
             except Exception as error:  # the worker's outermost frame: one bad job must not end the queue
@@ -272,7 +296,7 @@ class JobManager:
                 held = self._accelerator.take(about.run, about.kind) if self._accelerator else None
                 if held or self._accelerator is None:
                     job = self._queue.popleft()
-                    self._current = job, Holder(about.run, about.kind, time.time(), this_process())
+                    self._current = job, Holder(about.run, about.kind, time.time(), owners.this_owner())
                     return job, held
                 self._lock.wait(_LOOK_SECONDS)  # another process holds it; the queue may change meanwhile
 

@@ -137,7 +137,7 @@ class Evaluations:
             left.append(
                 Left(
                     eval_id,
-                    folder.state_file.lstat().st_mtime_ns,
+                    folder.queued_file.lstat().st_mtime_ns,
                     partial(self._queue_again, run_id, eval_id, folder),
                     partial(self._queued.refuse, eval_id, folder),
                 )

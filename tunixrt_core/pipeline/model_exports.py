@@ -67,8 +67,7 @@ class ModelExports:
         for run_id, folder in self._registry.folders().items():
             for queued in left_in_queue(folder):
                 submit = partial(self._queue_again, run_id, queued)
-                since = queued.file.lstat().st_mtime_ns
-                left.append(Left(queued.id, since, submit, partial(_give_up, queued)))
+                left.append(Left(queued.id, queued.since, submit, partial(_give_up, queued)))
         return left
 
     def _queue_again(self, run_id: str, queued: QueuedExport) -> None:

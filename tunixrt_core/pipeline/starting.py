@@ -117,7 +117,7 @@ class RunStarts:
     def left_in_queue(self) -> Iterator[Left]:
         """As of `Runs.left_in_queue`."""
         for run in self._registry.left_in_queue():
-            since = RunDir(Path(run.directory)).state_file.lstat().st_mtime_ns
+            since = RunDir(Path(run.directory)).queued_file.lstat().st_mtime_ns
             yield Left(run.id, since, partial(self._queue_again, run))
 
     def _queue_again(self, run: Run) -> None:
