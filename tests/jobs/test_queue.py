@@ -123,17 +123,6 @@ def test_the_accelerator_is_held_while_a_job_runs_and_freed_after_a_bug(tmp_path
     assert Accelerator(file).holder() is None
 
 
-def test_each_job_waits_for_what_makes_room_before_it(tmp_path: Path, records: Records) -> None:
-    backend = FakeBackend()
-    jobs = JobManager(records, backend)
-    told: list[tuple[str, str, int]] = []
-    jobs.before_each(lambda job: told.append((job.id, job.kind, len(backend.trained))))
-    submit(jobs, tmp_path, "a")
-    submit(jobs, tmp_path, "b")
-    assert jobs.wait(10)
-    assert told == [("a", "train", 0), ("b", "train", 1)]
-
-
 def test_a_run_that_the_end_of_the_server_stopped_says_so(tmp_path: Path, records: Records) -> None:
     jobs = JobManager(records, FakeBackend(step_seconds=0.01))
     folder = submit(jobs, tmp_path, "a", train_steps=10_000)

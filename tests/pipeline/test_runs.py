@@ -126,7 +126,8 @@ def test_a_resume_that_leaves_the_queue_changes_nothing(rt: Pipeline, backend: F
     assert folder.manifest_file.read_bytes() == manifest
     rt.queue.remove(run.id)
     assert rt.runs.get(run.id) == row
-    assert folder.state() == replace(state, refused="The resume left the queue before it began.")
+    left = "The resume left the queue before it began."
+    assert folder.state() == replace(state, refused=left, attempt=state.attempt + 1)
     rt.runs.stop(other.id)
     assert rt.queue.wait(20)
 

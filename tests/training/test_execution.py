@@ -14,7 +14,7 @@ import pytest
 from tests.helpers.fakes import FakeBackend
 from tests.helpers.makers import Records, make_manifest
 from tunixrt_core.errors import Conflict, InvalidManifest
-from tunixrt_core.jobs.model_exports import execute_export
+from tunixrt_core.jobs.kinds.model_exports import execute_export
 from tunixrt_core.manifest.manifest import RunManifest, change_manifest
 from tunixrt_core.runs.folder import NOT_RESUMED, RunDir
 from tunixrt_core.runs.metrics import Known, TrainPlan

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunixrt_core.errors import NotFound
-from tunixrt_core.jobs.left import Left
-from tunixrt_core.jobs.model_exports import (
+from tunixrt_core.jobs.kinds.model_exports import (
     QueuedExport,
     QueuedExports,
     exported_file,
     exported_models,
     left_in_queue,
 )
+from tunixrt_core.jobs.left import Left
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.training.model_export import ExportedModel, ExportLayout, ModelExportOptions, ModelExportState
 from tunixrt_core.util.files.archive import stored_files

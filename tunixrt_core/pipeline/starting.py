@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tunixrt_core.errors import Conflict
+from tunixrt_core.jobs.kinds.trainings import show_waiting
 from tunixrt_core.jobs.left import Left
-from tunixrt_core.jobs.queue import JobManager, show_waiting
+from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.registry.runs import Registry
 from tunixrt_core.jobs.requests import Requests
 from tunixrt_core.manifest.manifest import RunManifest
