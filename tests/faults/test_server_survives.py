@@ -115,7 +115,7 @@ def test_runs_that_waited_when_the_server_was_killed_are_queued_again_in_their_o
         folder.write_state(state)
         if folder.path.name != first.id:
             folder.queued_file.write_text('{"allow": []}')
-        os.utime(folder.state_file, (1_700_000_000 - number, 1_700_000_000 - number))
+            os.utime(folder.queued_file, (1_700_000_000 - number, 1_700_000_000 - number))
     with open_with(settings, backend) as rt:
         assert {run.status for run in rt.runs.page().items} == {RunStatus.INTERRUPTED}
         assert "queues it again" in rt.runs.get(waiting[0].id).message
