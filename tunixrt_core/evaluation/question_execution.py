@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,12 +82,10 @@ class LoadedModels:
     def using(self) -> Iterator[LoadedModels]:
         """The models, for this thread alone. After an error, such as for lack of memory, none of them is kept."""
         self._stay()
-        with self._in_use:
-            try:
-                yield self
-            except BaseException:
-                self.close()
-                raise
+        with self._in_use, ExitStack() as after_an_error:
+            after_an_error.callback(self.close)
+            yield self
+            after_an_error.pop_all()
         self._idle = threading.Timer(self.idle_seconds, self._leave)
         self._idle.daemon = True
         self._idle.start()

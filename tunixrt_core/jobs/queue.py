@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 
 from tunixrt_core.errors import NotFound, ShuttingDown, Superseded, TunixRTError
 from tunixrt_core.jobs.accelerator import Accelerator, Hold, Holder
-from tunixrt_core.jobs.kinds.trainings import RunRecords, Trainings, training
-from tunixrt_core.jobs.spec import Executor, Follower, JobSpec
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.util import owners
 from tunixrt_core.util.files.space import unwritable
@@ -23,6 +21,8 @@ from tunixrt_core.util.owners import Heartbeat
 
 if TYPE_CHECKING:
     from tunixrt_core.evaluation.question_execution import LoadedModels
+    from tunixrt_core.jobs.kinds.trainings import RunRecords, Trainings
+    from tunixrt_core.jobs.spec import Executor, Follower, JobSpec
     from tunixrt_core.manifest.manifest import RunManifest
     from tunixrt_core.runs.folder import RunDir
     from tunixrt_core.training.backend import Backend
@@ -79,7 +79,7 @@ class JobManager:
         self.backend = backend
         self._webhook = webhook
         self._executor_given = executor
-        self._trainings = Trainings(runs)
+        self._runs = runs
         # guards _queue and _running, which pages and API threads read while the workers take jobs
         self._lock = threading.Condition()
         self._queue: deque[_Job] = deque()
@@ -97,6 +97,12 @@ class JobManager:
         return LoadedModels(self.backend)
 
     @made_once
+    def _trainings(self) -> Trainings:
+        from tunixrt_core.jobs.kinds.trainings import Trainings
+
+        return Trainings(self._runs)
+
+    @made_once
     def _executor(self) -> Executor:
         from tunixrt_core.jobs.work import Local
 
@@ -104,6 +110,8 @@ class JobManager:
 
     def submit_training(self, run_id: str, manifest: RunManifest, folder: RunDir, *, allow: Iterable[str] = ()) -> None:
         """Queue a run, as of `training`."""
+        from tunixrt_core.jobs.kinds.trainings import training
+
         self.submit(training(run_id, manifest, folder, allow=allow), self._trainings)
 
     def submit(self, spec: JobSpec, follower: Follower) -> None:
