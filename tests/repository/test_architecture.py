@@ -97,7 +97,7 @@ BUDGETS: dict[str, tuple[int, int, set[str]]] = {
     # typer reads options with pydantic
     "tunixrt runs list": (217, 68, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
     "tunixrt evals list": (221, 72, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
-    "tunixrt models list": (194, 43, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
+    "tunixrt models list": (195, 44, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
     "tunixrt traces list": (249, 95, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
     "tunixrt dataset list": (304, 134, LIGHT | {"sqlalchemy", "rapidfuzz"}),
     "tunixrt_core.pipeline.pipeline": (64, 50, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
