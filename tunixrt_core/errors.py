@@ -16,6 +16,7 @@
     │   ├── Stopped           the work was stopped by its user
     │   ├── BaseChanged       a run's base model is another one than it was trained on
     │   ├── BrokenFile        a file of the home cannot be read
+    │   ├── Superseded        another process has started the same work again
     │   └── Busy          (*) something else has to end first
     ├── ShuttingDown      (*) the server is about to end
     ├── JobFailed             a job ended without a result
@@ -176,6 +177,19 @@ class BrokenFile(Conflict):
         )
         self.path = path
         self.reason = reason
+
+
+class Superseded(Conflict):
+    """Another process has started the same work again, as this one had shown no sign of life; this one stops."""
+
+    code = "superseded"
+
+    def __init__(self, name: str, attempt: int, held: int) -> None:
+        super().__init__(
+            f"{name}: it was started again elsewhere (attempt {held}, this is attempt {attempt}). This process has "
+            "stopped and wrote nothing more to it.",
+            details={"name": name, "attempt": attempt, "held": held},
+        )
 
 
 class Busy(Conflict):

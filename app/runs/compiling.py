@@ -23,7 +23,7 @@ def compiling(run: Run, state: RunState) -> tuple[str, float] | None:
         return None
     if (expected := _last_time(run.id, state.started_at)) is None:
         return None
-    waited = max(0.0, time.time() - state.updated_at)  # nothing is written while it compiles
+    waited = max(0.0, time.time() - state.phase_at)
     words = f"Compiling the train step: {duration(waited)} so far, {duration(expected)} last time"
     return words, round(min(_MOST, waited / max(expected, 1.0)), 4)
 

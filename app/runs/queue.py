@@ -34,7 +34,7 @@ def show_queue() -> None:
     with card("Queue", note=f"{plural(len(queue.waiting), 'job')} waiting", key="queue"):
         if holder := queue.holder:
             since = duration(max(0.0, time.time() - holder.since))
-            where = f"process {holder.pid}" if holder.ours else f"held by another process, {holder.pid}"
+            where = holder.where if holder.ours else f"held by another {holder.where}"
             with _row():
                 st.markdown(
                     f"**{holder.run}** {STATE_PHRASES.get(holder.kind, holder.kind)} for {since} · {where}",

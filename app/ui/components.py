@@ -218,7 +218,7 @@ def held_words(holding: Holding) -> str:
         holder.kind, "Evaluates"
     )
     left = f", about {duration(holding.seconds_left)} left" if holding.seconds_left is not None else ""
-    elsewhere = "" if holder.ours else f", in process {holder.pid}"
+    elsewhere = "" if holder.ours else f", in {holder.where}"
     return f"{action} {holder.run}{left}{elsewhere}"
 
 

@@ -13,7 +13,7 @@ from tests.runs.test_figures import append
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.metrics import Alert, CheckpointMetric, TrainMetric
 from tunixrt_core.runs.record import RunState, RunStatus
-from tunixrt_core.util.processes import this_process
+from tunixrt_core.util.owners import this_owner
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def live(trains: Pipeline, run: str) -> str:
     folder = trains.runs.folder(run)
     folder.metrics_file.write_bytes(b"")
     append(folder, *(TrainMetric(train_step=n, loss=9.0 - n, trained_tokens=50, time=2.0 * n) for n in (1, 2, 3)))
-    told = RunState(RunStatus.RUNNING, train_step=3, total_train_steps=9, started_at=5.0, process=this_process())
+    told = RunState(RunStatus.RUNNING, train_step=3, total_train_steps=9, started_at=5.0, owner=this_owner())
     folder.write_state(told)
     return run
 

@@ -15,7 +15,7 @@ from tests.helpers.servers import Server
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import TrainMetric, to_line
 from tunixrt_core.runs.record import RunState, RunStatus
-from tunixrt_core.util.processes import this_process
+from tunixrt_core.util.owners import this_owner
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -38,7 +38,7 @@ def home(home: Path) -> Path:
         train_step=200,
         total_train_steps=400,
         started_at=5.0,
-        process=this_process(),
+        owner=this_owner(),
         phase="training",
     )
     folder.write_state(trains)
@@ -242,7 +242,7 @@ def test_the_chart_of_a_live_run_grows_without_a_rerun(visitor: Visitor, home: P
 def test_the_page_of_a_run_is_drawn_again_when_the_run_ends(visitor: Visitor, home: Path) -> None:
     folder = RunDir(home / "runs" / "r-4988")
     live = {"train_step": 200, "total_train_steps": 400, "started_at": 5.0, "phase": "training"}
-    folder.write_state(RunState(RunStatus.RUNNING, process=this_process(), **live))
+    folder.write_state(RunState(RunStatus.RUNNING, owner=this_owner(), **live))
     visitor.open("run?run=r-4988")
     visitor.sees_key("stop-run")
     visitor.page.locator(".line", has_text="train step 200 of 400").wait_for()

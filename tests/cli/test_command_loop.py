@@ -126,7 +126,7 @@ def test_a_resume_that_the_trainer_refuses_leaves_the_finished_run_as_it_was(hom
     assert refused.returncode == 1
     assert "the run is as it was (succeeded): The run cannot resume: seed, batch or max_seq_length" in refused.stderr
     assert {name: (folder.path / name).read_bytes() for name in kept} == before
-    assert folder.state() == replace(state, refused=folder.state().refused)
+    assert folder.state() == replace(state, refused=folder.state().refused, attempt=state.attempt + 1)
     shown = tunixrt("runs", "show", folder.path, home=home)
     assert "changed nothing: The run cannot resume" in " ".join(shown.stdout.split())
     assert tunixrt("evaluate", folder.path, "--limit", 2, home=home).returncode == 0

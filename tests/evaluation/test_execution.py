@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.fakes import FakeBackend
 from tests.helpers.makers import make_manifest
-from tunixrt_core.errors import InvalidDataset, InvalidEvaluation, InvalidManifest, ModelError, NotFound
+from tunixrt_core.errors import InvalidDataset, InvalidEvaluation, InvalidManifest, ModelError, NotFound, Superseded
 from tunixrt_core.evaluation.execution import EvalPlan, execute_evaluation, plan_evaluation
 from tunixrt_core.evaluation.predictions import EvalState
 from tunixrt_core.evaluation.sets.setup import EvalRequest
@@ -108,7 +110,7 @@ def test_a_failed_repetition_keeps_the_answers_from_before(manifest: RunManifest
 def test_a_finished_one_that_waited_in_a_process_that_died_is_finished(manifest: RunManifest, folder: RunDir) -> None:
     planned = plan(manifest, folder)
     execute_evaluation(planned, FakeBackend())
-    planned.folder.write_state(EvalState(process="999999999:1:gone"))
+    planned.folder.write_state(EvalState(owner="999999999:1:gone"))
     state = planned.folder.state()
     assert state is not None
     assert state.status is RunStatus.SUCCEEDED
@@ -142,10 +144,42 @@ def test_a_stop_file_from_another_process_stops_it_and_the_answers_stay(manifest
     assert execute_evaluation(planned, FakeBackend())["answers"] == 3
 
 
+def test_one_that_was_started_again_elsewhere_stops_and_writes_no_state(manifest: RunManifest, folder: RunDir) -> None:
+    planned = plan(manifest, folder)
+
+    def take_over(state: EvalState) -> None:
+        if state.done == 2:
+            taken = replace(state, owner="pid:4711:123:another-boot:another-machine", attempt=state.attempt + 1)
+            planned.folder.write_state(taken)
+
+    with pytest.raises(Superseded, match=r"attempt 2, this is attempt 1"):
+        execute_evaluation(planned, FakeBackend(), on_state=take_over)
+    state = planned.folder.state()
+    assert state is not None
+    assert (state.status, state.attempt, planned.folder.summary()) == (RunStatus.RUNNING, 2, None)
+
+
+def test_one_shows_that_it_is_alive_while_nothing_is_answered(
+    manifest: RunManifest, folder: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunixrt_core.util.owners.BEAT_SECONDS", 0.01)
+    planned = plan(manifest, folder)
+
+    def wait(state: EvalState) -> None:
+        if state.phase == "compiling" and not state.done:
+            while (now := planned.folder.state()) is None or now.updated_at == state.updated_at:
+                time.sleep(0.01)
+            seen.append(now)
+
+    seen: list[EvalState] = []
+    execute_evaluation(planned, FakeBackend(), on_state=wait)
+    assert [state.phase for state in seen] == ["compiling"]
+
+
 def test_what_a_dead_process_left_reads_as_interrupted(manifest: RunManifest, folder: RunDir) -> None:
     planned = plan(manifest, folder)
     planned.show_queued()
-    planned.folder.write_state(EvalState(status=RunStatus.RUNNING, process="999999999:1:gone"))
+    planned.folder.write_state(EvalState(status=RunStatus.RUNNING, owner="999999999:1:gone"))
     state = planned.folder.state()
     assert state is not None
     assert state.status is RunStatus.INTERRUPTED

@@ -106,7 +106,7 @@ def test_runs_that_waited_when_the_server_was_killed_are_queued_again_in_their_o
         for run in (first, *waiting):
             folder = RunDir(Path(run.directory))
             # what a killed process leaves: its name in the states, and no process alive
-            kept[run.id] = replace(folder.state(), process="999999999:1:gone"), folder.queued_file.exists()
+            kept[run.id] = replace(folder.state(), owner="999999999:1:gone"), folder.queued_file.exists()
         assert [there for _, there in kept.values()] == [False, True, True, True]
         left = {run.id: (RunDir(Path(run.directory)), kept[run.id][0]) for run in (first, *waiting)}
         rt.runs.stop(first.id)
@@ -115,7 +115,7 @@ def test_runs_that_waited_when_the_server_was_killed_are_queued_again_in_their_o
         folder.write_state(state)
         if folder.path.name != first.id:
             folder.queued_file.write_text('{"allow": []}')
-        os.utime(folder.state_file, (1_700_000_000 - number, 1_700_000_000 - number))
+            os.utime(folder.queued_file, (1_700_000_000 - number, 1_700_000_000 - number))
     with open_with(settings, backend) as rt:
         assert {run.status for run in rt.runs.page().items} == {RunStatus.INTERRUPTED}
         assert "queues it again" in rt.runs.get(waiting[0].id).message

@@ -43,7 +43,7 @@ _IMPORTED = (
     "pipeline.evaluations",
     "pipeline.model_exports",
     "pipeline.home",
-    "jobs.evaluations",
+    "jobs.work",
     "datasets.building",
     "datasets.gates.check",
     "store.traces.traces",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -117,3 +120,24 @@ def test_a_file_that_says_nothing_useful_names_nobody(file: Path) -> None:
     for text in ("", "{", "[]", '{"run": "r"}'):
         file.write_text(text)
         assert Accelerator(file).holder() is None
+
+
+def test_a_holder_on_another_machine_is_known_for_a_minute_after_its_last_sign_of_life(file: Path) -> None:
+    file.parent.mkdir()
+    told = Holder("r-0007", "train", 1.0, "pid:4711:123:another-boot:another-machine")
+    file.write_text(json.dumps(asdict(told)))
+    found = Accelerator(file).holder()
+    assert found == told
+    assert (found.pid, found.ours, found.where) == (None, False, "process 4711 on another machine")
+    os.utime(file, (1.0, time.time() - 61))
+    assert Accelerator(file).holder() is None
+
+
+def test_who_holds_it_shows_that_it_is_alive(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunixrt_core.util.owners.BEAT_SECONDS", 0.01)
+    held = Accelerator(file).take("r-0001", "train")
+    assert held is not None
+    os.utime(file, (1.0, 1.0))
+    while file.stat().st_mtime == 1.0:
+        time.sleep(0.01)
+    held.release()

@@ -16,11 +16,11 @@ from tunixrt_core.runs.metrics import TrainMetric
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.training.recorder import RunRecorder
 from tunixrt_core.util.host import memory_use
-from tunixrt_core.util.processes import this_process
+from tunixrt_core.util.owners import this_owner
 
 
 def holder(kind: str = "train") -> Holder:
-    return Holder("r-0001", kind, time.time(), this_process())
+    return Holder("r-0001", kind, time.time(), this_owner())
 
 
 def train(folder: RunDir, steps: int, device: str) -> RunRecorder:
@@ -74,8 +74,8 @@ def test_a_half_written_record_is_left_out(tmp_path: Path) -> None:
 
 
 def test_an_evaluation_has_as_long_to_go_as_its_answers_took() -> None:
-    running = EvalState(RunStatus.RUNNING, done=25, total=100, process=this_process(), started_at=1_000.0)
-    waiting = EvalState(process=this_process())
+    running = EvalState(RunStatus.RUNNING, done=25, total=100, owner=this_owner(), started_at=1_000.0)
+    waiting = EvalState(owner=this_owner())
     assert held_by_evaluation(holder("evaluate"), [waiting, running], now=1_050.0).seconds_left == pytest.approx(150.0)
     assert held_by_evaluation(holder("evaluate"), [waiting], now=1_050.0).seconds_left is None
 

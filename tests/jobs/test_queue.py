@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,17 +123,6 @@ def test_the_accelerator_is_held_while_a_job_runs_and_freed_after_a_bug(tmp_path
     assert Accelerator(file).holder() is None
 
 
-def test_each_job_waits_for_what_makes_room_before_it(tmp_path: Path, records: Records) -> None:
-    backend = FakeBackend()
-    jobs = JobManager(records, backend)
-    told: list[tuple[str, str, int]] = []
-    jobs.before_each(lambda job: told.append((job.id, job.kind, len(backend.trained))))
-    submit(jobs, tmp_path, "a")
-    submit(jobs, tmp_path, "b")
-    assert jobs.wait(10)
-    assert told == [("a", "train", 0), ("b", "train", 1)]
-
-
 def test_a_run_that_the_end_of_the_server_stopped_says_so(tmp_path: Path, records: Records) -> None:
     jobs = JobManager(records, FakeBackend(step_seconds=0.01))
     folder = submit(jobs, tmp_path, "a", train_steps=10_000)
@@ -140,3 +130,30 @@ def test_a_run_that_the_end_of_the_server_stopped_says_so(tmp_path: Path, record
         time.sleep(0.01)
     jobs.close()
     assert folder.state().message == "Stopped because the server ended; resume continues from the checkpoint."
+
+
+def test_a_run_that_waits_shows_every_ten_seconds_that_its_server_is_alive(
+    tmp_path: Path, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunixrt_core.util.owners.BEAT_SECONDS", 0.01)
+    jobs = JobManager(records, FakeBackend(step_seconds=0.01))
+    submit(jobs, tmp_path, "a", train_steps=10_000)
+    second = submit(jobs, tmp_path, "b")
+    queued = second.state().updated_at
+    while second.state().updated_at == queued:
+        time.sleep(0.01)
+    assert second.state().status is RunStatus.QUEUED
+    jobs.close()
+
+
+def test_a_run_that_another_server_has_taken_over_is_left_to_it(tmp_path: Path, records: Records) -> None:
+    jobs = JobManager(records, FakeBackend(step_seconds=0.01))
+    first = submit(jobs, tmp_path, "a", train_steps=10_000)
+    second = submit(jobs, tmp_path, "b")
+    taken = replace(second.state(), owner="pid:4711:123:another-boot:another-machine", attempt=2)
+    second.write_state(taken)
+    assert jobs.stop("a")
+    assert jobs.wait(10)
+    assert first.state().status is RunStatus.STOPPED
+    assert second.read_state() == taken
+    assert not second.metrics()[0]

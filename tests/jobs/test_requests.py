@@ -15,7 +15,7 @@ from tunixrt_core.errors import Busy, Conflict, RequestReused
 from tunixrt_core.jobs.requests import Requests
 from tunixrt_core.store.requests import Claim
 from tunixrt_core.store.store import Store, open_store
-from tunixrt_core.util.processes import this_process
+from tunixrt_core.util.owners import this_owner
 
 
 @pytest.fixture
@@ -130,13 +130,28 @@ def test_a_request_that_a_dead_process_left_unanswered_is_taken_over(store: Stor
     assert ask(requests, made) == 2
 
 
+def test_a_request_of_another_machine_is_taken_over_after_a_minute(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, requests = Made(), Requests(store.requests, patience=0.1)
+    ask(requests, made)
+    held = store.requests.get("key")
+    assert held is not None
+    store.requests.forget("key")
+    store.requests.claim(Claim("key", "run", held.asked, "pid:4711:123:another-boot:another-machine"))
+    with pytest.raises(Busy, match="is not done yet"):
+        ask(requests, made)
+    monkeypatch.setattr("tunixrt_core.util.owners.LOST_SECONDS", 0.0)
+    assert ask(requests, made) == 2
+
+
 def test_a_request_that_a_living_process_works_on_is_a_conflict_after_a_while(store: Store) -> None:
     made = Made()
     ask(Requests(store.requests), made)
     held = store.requests.get("key")
     assert held is not None
     store.requests.forget("key")
-    store.requests.claim(Claim("key", "run", held.asked, this_process()))
+    store.requests.claim(Claim("key", "run", held.asked, this_owner()))
     with pytest.raises(Busy, match="is not done yet"):
         ask(Requests(store.requests, patience=0.1), made)
     assert made.count == 1

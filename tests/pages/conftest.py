@@ -170,7 +170,7 @@ def _write(
     if status is RunStatus.STOPPING:
         recorder.stopping()
     elif status is RunStatus.INTERRUPTED:
-        folder.write_state(replace(recorder.state, process="1:0:gone"))
+        folder.write_state(replace(recorder.state, owner="1:0:gone"))
     elif status.over:
         recorder.finish(status, message=message, train_step=train_steps)
     recorder.close()

@@ -13,10 +13,12 @@ from tests.helpers.fakes import FakeBackend
 from tests.pages.conftest import checked, evaluate, keys, make_run, open_page, press, words
 from tunixrt_core.evaluation.questions import Question
 from tunixrt_core.jobs.accelerator import Accelerator
-from tunixrt_core.jobs.queue import WaitingJob
+from tunixrt_core.jobs.kinds.questions import Questions
+from tunixrt_core.jobs.spec import JobSpec, Tell
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import Run, RunStatus
 from tunixrt_core.store.query import TraceQuery
+from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.training.trainer import Generation, LoadGenerator
 
 pytestmark = pytest.mark.tunix
@@ -142,16 +144,23 @@ def test_while_the_accelerator_is_held_it_says_by_whom_and_asks_nothing(
     assert not checked(app.run()).button(key="ask").disabled
 
 
-def test_a_job_of_the_playground_has_its_words_in_the_queue(filled: Pipeline, run: Run) -> None:
+def test_a_job_of_the_playground_has_its_words_in_the_queue(
+    filled: Pipeline, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     go = threading.Event()
 
-    def hold(stop: threading.Event) -> None:
-        go.wait(30)
+    class Held:
+        at_once = 1
 
+        def takes_accelerator(self, spec: JobSpec) -> bool:
+            return True
+
+        def run(self, spec: JobSpec, *, stop: StopRequest, tell: Tell) -> None:
+            go.wait(30)
+
+    monkeypatch.setattr(filled.jobs, "_executor", Held())
     for number in range(2):
-        filled.jobs.submit(
-            WaitingJob(f"q-{number}", run.id, "playground"), hold, dropped=lambda: None, failed=lambda message: None
-        )
+        filled.jobs.submit(JobSpec(f"q-{number}", run.id, "playground"), Questions(filled.jobs))
     try:
         text = words(open_page("run.py"))
     finally:

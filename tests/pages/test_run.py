@@ -125,7 +125,7 @@ def test_a_compilation_is_measured_against_the_last_one_of_the_same_shapes(fille
         file.write(to_line(CompileMetric(train_step=0, length=512, seconds=33.0)))
     next_run = make_run(filled, RunStatus.COMPILING)
     folder = filled.runs.folder(next_run.id)
-    folder.write_state(replace(folder.state(), updated_at=time.time() - 11))
+    folder.write_state(replace(folder.state(), phase_at=time.time() - 11))
     answer = told(filled, next_run)
     assert answer["line"] == "Compiling the train step: 11 s so far, 33 s last time"
     assert 0.3 < answer["share"] < 0.4

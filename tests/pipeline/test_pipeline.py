@@ -272,7 +272,7 @@ def test_what_a_dead_process_left_behind_is_interrupted_at_the_next_start(settin
         assert rt.queue.wait(60)
         folder = rt.runs.folder(run.id)
     state = folder.state()
-    folder.write_state(RunState(RunStatus.RUNNING, train_step=state.train_step, process="999999999:1:gone"))
+    folder.write_state(RunState(RunStatus.RUNNING, train_step=state.train_step, owner="999999999:1:gone"))
     with open_with(settings, FakeBackend()) as rt:
         found = rt.runs.get(run.id)
         assert found.status is RunStatus.INTERRUPTED

@@ -126,7 +126,8 @@ def test_a_resume_that_leaves_the_queue_changes_nothing(rt: Pipeline, backend: F
     assert folder.manifest_file.read_bytes() == manifest
     rt.queue.remove(run.id)
     assert rt.runs.get(run.id) == row
-    assert folder.state() == replace(state, refused="The resume left the queue before it began.")
+    left = "The resume left the queue before it began."
+    assert folder.state() == replace(state, refused=left, attempt=state.attempt + 1)
     rt.runs.stop(other.id)
     assert rt.queue.wait(20)
 
@@ -142,7 +143,7 @@ def test_a_resume_that_waited_when_the_server_was_killed_is_queued_again(rt: Pip
     rt.runs.stop(other.id)
     assert rt.queue.wait(20)
     # what a killed process leaves
-    folder.write_state(replace(waited, process="999999999:1:gone"))
+    folder.write_state(replace(waited, owner="999999999:1:gone"))
     folder.queued_file.write_bytes(queued)
     assert rt.runs.get(run.id) == row, "finished, until it is trained for longer"
     assert rt.queue_again() == [run.id]
@@ -155,11 +156,11 @@ def test_a_resume_that_waited_when_the_server_was_killed_is_queued_again(rt: Pip
 def test_a_run_of_another_process_is_not_resumed_and_its_holder_is_named(rt: Pipeline) -> None:
     run = finished(rt, 5)
     folder = rt.runs.folder(run.id)
-    program = "from tunixrt_core.util.processes import this_process; print(this_process(), flush=True); input()"
+    program = "from tunixrt_core.util.owners import this_owner; print(this_owner(), flush=True); input()"
     holder = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout is not None
-        state = replace(folder.state(), status=RunStatus.RUNNING, process=holder.stdout.readline().strip())
+        state = replace(folder.state(), status=RunStatus.RUNNING, owner=holder.stdout.readline().strip())
         folder.write_state(state)
         with pytest.raises(Busy, match=rf"running in process {holder.pid} since .*`tunixrt runs stop {folder.path}"):
             rt.runs.resume(run.id, train_steps=8)

@@ -95,19 +95,19 @@ LIGHT = HEAVY | LOOPS
 BUDGETS: dict[str, tuple[int, int, set[str]]] = {
     "tunixrt --help": (195, 8, LIGHT | {"sqlalchemy", "pydantic"}),
     # typer reads options with pydantic
-    "tunixrt runs list": (216, 67, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
-    "tunixrt evals list": (220, 71, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
-    "tunixrt models list": (193, 42, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
+    "tunixrt runs list": (217, 68, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
+    "tunixrt evals list": (221, 72, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
+    "tunixrt models list": (195, 44, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
     "tunixrt traces list": (249, 95, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
     "tunixrt dataset list": (304, 134, LIGHT | {"sqlalchemy", "rapidfuzz"}),
-    "tunixrt_core.pipeline.pipeline": (63, 49, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
+    "tunixrt_core.pipeline.pipeline": (64, 50, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
     # a script that only reads and writes traces pays for no manifest
     "tunixrt_core.store.store": (15, 13, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
     # sqlalchemy loads asyncio
     "tunixrt_core.store.traces.traces": (169, 60, HEAVY | {"pydantic", "typer", "sqlalchemy.dialects.postgresql"}),
     "tunixrt_core.export": (3, 3, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
     # until the first request under /api, a server is Streamlit and little more
-    "app.server.server": (650, 67, {"jax", "tunix", "sqlalchemy", "fastapi", "pydantic", "pandas", "pyarrow"}),
+    "app.server.server": (651, 68, {"jax", "tunix", "sqlalchemy", "fastapi", "pydantic", "pandas", "pyarrow"}),
 }
 _COUNT = """
 import contextlib, json, os, sys

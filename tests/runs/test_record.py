@@ -9,7 +9,7 @@ import pytest
 from tunixrt_core.errors import Conflict
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunState, RunStatus
-from tunixrt_core.util.processes import this_process
+from tunixrt_core.util.owners import this_owner
 
 
 @pytest.mark.parametrize("end", [RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.STOPPED, RunStatus.INTERRUPTED])
@@ -30,7 +30,7 @@ def test_a_queued_run_cannot_succeed_before_it_ran() -> None:
 
 def test_the_state_reads_back_as_it_was_written(tmp_path: Path) -> None:
     folder = RunDir(tmp_path)
-    state = RunState(RunStatus.RUNNING, phase="training", train_step=3, total_train_steps=6, process=this_process())
+    state = RunState(RunStatus.RUNNING, phase="training", train_step=3, total_train_steps=6, owner=this_owner())
     folder.write_state(state)
     assert folder.state() == state
     assert folder.state().share_done == 0.5

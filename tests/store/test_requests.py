@@ -23,7 +23,7 @@ def test_an_id_is_claimed_once_and_comes_back_as_it_was(store: Store) -> None:
     store.requests.answer("key", {"run": "r-0001"})
     held = store.requests.get("key")
     assert held is not None
-    assert (held.kind, held.asked, held.process, held.answer) == ("run", "a" * 64, "1:2:boot", {"run": "r-0001"})
+    assert (held.kind, held.asked, held.owner, held.answer) == ("run", "a" * 64, "1:2:boot", {"run": "r-0001"})
     store.requests.forget("key")
     assert store.requests.claim(CLAIM)
 
@@ -42,7 +42,7 @@ def test_it_is_taken_over_once(store: Store) -> None:
     assert not store.requests.take_over(seen, "a third")
     now = store.requests.get("key")
     assert now is not None
-    assert (now.process, now.answer) == ("another", None)
+    assert (now.owner, now.answer) == ("another", None)
 
 
 def test_an_id_of_long_ago_is_forgotten(any_url: str) -> None:

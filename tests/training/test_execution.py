@@ -14,7 +14,7 @@ import pytest
 from tests.helpers.fakes import FakeBackend
 from tests.helpers.makers import Records, make_manifest
 from tunixrt_core.errors import Conflict, InvalidManifest
-from tunixrt_core.jobs.model_exports import execute_export
+from tunixrt_core.jobs.kinds.model_exports import execute_export
 from tunixrt_core.manifest.manifest import RunManifest, change_manifest
 from tunixrt_core.runs.folder import NOT_RESUMED, RunDir
 from tunixrt_core.runs.metrics import Known, TrainPlan
@@ -23,6 +23,7 @@ from tunixrt_core.training.execution import execute_training, run_folder_of
 from tunixrt_core.training.preflight import blocking, warning
 from tunixrt_core.training.recorder import RunRecorder
 from tunixrt_core.training.stop import StopRequest
+from tunixrt_core.training.webhook import Webhook
 
 
 @pytest.fixture
@@ -137,7 +138,7 @@ def test_a_resume_that_makes_no_train_step_changes_nothing_and_says_why(
     cause(backend, manifest)
     run(change_manifest(manifest, {"train_steps": 12, "batch_size": 4}), backend)
     assert why in folder.state().refused
-    assert folder.state() == replace(state, refused=folder.state().refused)
+    assert folder.state() == replace(state, refused=folder.state().refused, attempt=state.attempt + 1)
     assert {**files_of(folder), "state.json": b""} == {**before, "state.json": b""}
     assert "The resume was refused and changed nothing: " in folder.log_tail()
 
@@ -176,9 +177,65 @@ def test_a_process_that_is_killed_before_the_first_new_train_step_leaves_the_run
         run(change_manifest(manifest, {"train_steps": 12}), FakeBackend())
     left = folder.state()
     assert left.before is not None
-    folder.write_state(replace(left, process="999999999:1:gone"))
-    assert folder.state() == replace(state, refused=NOT_RESUMED)
+    folder.write_state(replace(left, owner="999999999:1:gone"))
+    assert folder.state() == replace(state, refused=NOT_RESUMED, attempt=left.attempt)
     assert {**files_of(folder), "state.json": b""} == {**before, "state.json": b""}
+
+
+def taken_over(folder: RunDir) -> RunState:
+    """The state that another machine writes when it starts the same run again."""
+    now = folder.read_state()
+    taken = replace(now, owner="pid:4711:123:another-boot:another-machine", attempt=now.attempt + 1)
+    folder.write_state(replace(taken, updated_at=time.time()))
+    return folder.read_state()
+
+
+def test_a_run_that_was_started_again_elsewhere_stops_and_writes_nothing_more(
+    manifest: RunManifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunixrt_core.training.recorder._STATE_SECONDS", 0.0)
+    told: list[RunState] = []
+
+    class Told:
+        def plan(self, plan: TrainPlan) -> None: ...
+
+        def close(self) -> None: ...
+
+        def record(self, record: Known) -> None:
+            if record.train_step == 4 and not told:
+                told.append(taken_over(folder))
+
+    folder = run_folder_of(manifest, Path())
+    ended: list[RunState] = []
+    hook = Webhook("http://127.0.0.1:9/", "r", "r")
+    monkeypatch.setattr(hook, "ended", ended.append)
+    state = execute_training(manifest, folder, FakeBackend(sinks=[Told()]), stop=threading.Event(), webhook=hook)
+    assert state.status is RunStatus.INTERRUPTED
+    assert "was started again elsewhere (attempt 2, this is attempt 1)" in state.message
+    assert folder.read_state() == told[0]
+    assert [record.train_step for record in folder.metrics()[0]] == [1, 2, 3, 4]
+    assert (folder.result(), folder.checkpoint_steps(), ended) == (None, [], [])
+
+
+def test_a_run_shows_that_it_is_alive_while_it_compiles(manifest: RunManifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunixrt_core.training.recorder.BEAT_SECONDS", 0.0)
+    folder = run_folder_of(manifest, Path())
+    seen: list[RunState] = []
+
+    def compile_slowly(recorder: RunRecorder, phase: str) -> None:
+        begins(recorder, phase)
+        if phase == "compiling":
+            began = folder.read_state()
+            while (now := folder.read_state()).updated_at == began.updated_at:
+                time.sleep(0.01)
+            seen.extend([began, now])
+
+    begins = RunRecorder.phase
+    monkeypatch.setattr(RunRecorder, "phase", compile_slowly)
+    run(manifest, FakeBackend())
+    began, now = seen
+    assert now.updated_at > began.updated_at
+    assert replace(now, updated_at=began.updated_at) == began, "the phase began when it began"
 
 
 def test_a_stop_file_stops_a_run_from_another_process_and_it_resumes_from_there(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def train_here(
         raise typer.Exit(code)
     if state.refused:
         fail(f"The resume was refused, and the run is as it was ({state.status}): {state.refused}")
-    if state.status is RunStatus.FAILED:
+    if state.status in (RunStatus.FAILED, RunStatus.INTERRUPTED):
         fail(state.message)
     terminal.dropped_rows(state)
     if state.message:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
@@ -10,7 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tunixrt_core.errors import InvalidEvaluation, InvalidManifest, TunixRTError
+from tunixrt_core.errors import InvalidEvaluation, InvalidManifest, OutputError, Superseded, TunixRTError
 from tunixrt_core.evaluation.answering import evaluate, rescore
 from tunixrt_core.evaluation.harvest import model_label
 from tunixrt_core.evaluation.own_prompt import OwnPrompts, own_prompts
@@ -30,7 +31,9 @@ from tunixrt_core.training.base_model import require_same_base
 from tunixrt_core.training.trainer import Generator
 from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.files.space import unwritable
-from tunixrt_core.util.processes import this_process
+from tunixrt_core.util.owners import Attempt, Heartbeat
+
+log = logging.getLogger(__name__)
 
 NOT_AGAIN = "Not evaluated again, the earlier answers are kept:"
 
@@ -69,7 +72,7 @@ class EvalPlan:
         self.folder.path.mkdir(parents=True, exist_ok=True)
         if self.folder.spec() is None:
             write_json(self.folder.spec_file, self.spec.to_dict())
-        self.folder.write_state(EvalState(process=this_process()))
+        self.folder.show_waiting()
 
 
 def plan_evaluations(
@@ -124,22 +127,24 @@ def execute_evaluation(
     again: bool = False,
     on_state: Callable[[EvalState], None] = lambda state: None,
     stop: threading.Event | None = None,
+    attempt: Attempt | None = None,
 ) -> dict[str, Any]:
     """Evaluate in this thread and return the summary; that of a stopped evaluation covers the existing answers.
 
     Answers of the same name are kept and completed, or only scored again where the scorers differ; `again` answers
-    everything again. Errors are raised, and written to the state too.
+    everything again. Errors are raised, and written to the state too; Superseded, where another process has started
+    it again, is raised alone. `attempt`: whose start this is; that of this process where none is given.
     """
     folder = plan.folder
     if plan.is_done and not again:
         return folder.summary() or {}
     if folder.summary() is not None and not again:
         write_json(folder.spec_file, plan.spec.to_dict())
-        return execute_scoring(plan.manifest, folder, on_state=on_state, stop=stop)
+        return execute_scoring(plan.manifest, folder, on_state=on_state, stop=stop, attempt=attempt)
     total = len(plan.eval_set.rows) * plan.spec.setup.samples
     with (
         ScorerSet(plan.spec.scorers) as scorers,
-        _reported(folder, total, on_state, stop or threading.Event()) as report,
+        _reported(folder, total, on_state, stop or threading.Event(), attempt) as report,
     ):
         if plan.spec.target == "tuned":
             _look_for_leaks(plan, report)
@@ -152,6 +157,7 @@ def execute_scoring(
     *,
     on_state: Callable[[EvalState], None] = lambda state: None,
     stop: threading.Event | None = None,
+    attempt: Attempt | None = None,
 ) -> dict[str, Any]:
     """Score the answers of a finished evaluation again, by the scorers that its spec names; no model is needed.
 
@@ -162,7 +168,7 @@ def execute_scoring(
         raise InvalidEvaluation(f"{folder.path} holds no answers to score. Evaluate again.")
     with (
         ScorerSet(spec.scorers) as scorers,
-        _reported(folder, planned_answers(summary), on_state, stop or threading.Event()) as report,
+        _reported(folder, planned_answers(summary), on_state, stop or threading.Event(), attempt) as report,
     ):
         report.tell(status=RunStatus.RUNNING, phase="scoring")
         return rescore(manifest, scorers, folder)
@@ -221,12 +227,13 @@ def _generate(
 
 @dataclass(slots=True)
 class _Report:
-    """Writes `state.json` during the evaluation, and notices the `stop` file."""
+    """Writes `state.json` during the evaluation, every ten seconds at least, and notices the `stop` file."""
 
     folder: EvalDir
     on_state: Callable[[EvalState], None]
     stop: threading.Event
     state: EvalState = field(default_factory=EvalState)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def phase(self, name: str) -> None:
         status = self.state.status
@@ -238,27 +245,47 @@ class _Report:
     def tell(self, **changes: Any) -> None:
         if self.folder.stop_file.exists():
             self.stop.set()
-        fresh = replace(self.state, **changes)
-        if fresh != self.state:
-            self.state = fresh
-            self.folder.write_state(fresh)
-            self.on_state(fresh)
+        with self.lock:
+            fresh = replace(self.state, **changes)
+            if fresh == self.state:
+                return
+            self._write(fresh)
+        self.on_state(self.state)
+
+    def beat(self) -> None:
+        """Write the state as it is: the owner is alive."""
+        try:
+            with self.lock:
+                self._write(self.state)
+        except (Superseded, OutputError, OSError) as error:  # the next progress meets it too
+            log.warning("%s: %s", self.folder.path.name, error)
+
+    def _write(self, state: EvalState) -> None:
+        self.state = replace(state, updated_at=time.time())
+        self.folder.write_state(self.state)
 
 
 @contextmanager
 def _reported(
-    folder: EvalDir, total: int, on_state: Callable[[EvalState], None], stop: threading.Event
+    folder: EvalDir, total: int, on_state: Callable[[EvalState], None], stop: threading.Event, attempt: Attempt | None
 ) -> Iterator[_Report]:
-    """Inside, the state follows the progress; afterwards it holds the outcome, also after an error."""
+    """Inside, the state follows the progress; afterwards it holds the outcome, also after an error.
+
+    Raises Superseded where the evaluation was started again elsewhere; then nothing more is written.
+    """
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.stop_file.unlink(missing_ok=True)
+    owner, number = attempt or folder.next_attempt()
     report = _Report(folder, on_state, stop)
-    report.tell(process=this_process(), started_at=time.time(), total=total)
+    report.tell(owner=owner, attempt=number, started_at=time.time(), total=total)
     try:
-        yield report
+        with Heartbeat(report.beat):
+            yield report
     finally:
-        status, message = _end(report, sys.exc_info()[1])
-        report.tell(status=status, message=message, phase="", ended_at=time.time())
+        error = sys.exc_info()[1]
+        if not isinstance(error, Superseded):
+            status, message = _end(report, error)
+            report.tell(status=status, message=message, phase="", ended_at=time.time())
 
 
 def _end(report: _Report, error: BaseException | None) -> tuple[RunStatus, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -11,13 +12,14 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import msgspec
 import orjson
 
-from tunixrt_core.errors import BrokenFile, InvalidInput
+from tunixrt_core.errors import BrokenFile, InvalidInput, Superseded
 from tunixrt_core.evaluation.sets.setup import EvalSetup
 from tunixrt_core.runs.evaluation_record import EvalRecord, Target
-from tunixrt_core.runs.record import RunStatus, Seconds
+from tunixrt_core.runs.folder import held_attempt
+from tunixrt_core.runs.record import RunStatus, Seconds, with_owner
+from tunixrt_core.util import owners
 from tunixrt_core.util.files.atomic import write_atomic, write_state
 from tunixrt_core.util.files.regular import open_regular, read_object, read_object_or_none
-from tunixrt_core.util.processes import process_alive
 
 if TYPE_CHECKING:
     from tunixrt_core.evaluation.sets.leaks import Leaks
@@ -66,7 +68,9 @@ class EvalState:
     total: int = 0
     compiles: int = 0  # shapes compiled so far
     message: str = ""
-    process: str = ""  # processes.this_process() of the process that runs it
+    owner: str = ""  # owners.this_owner() of the process that runs it
+    attempt: int = 0  # number of its start; 0: written by an older version
+    updated_at: Seconds = 0.0  # every ten seconds at least: the sign of life of its owner
     started_at: Seconds | None = None  # Unix seconds
     ended_at: Seconds | None = None
 
@@ -77,7 +81,7 @@ class EvalState:
     def from_dict(cls, data: Mapping[str, Any]) -> EvalState:
         """Keys of a later version are left out. Raises ValueError naming a value of the wrong type or range."""
         try:
-            return msgspec.convert({"status": RunStatus.INTERRUPTED, **data}, cls)
+            return msgspec.convert({"status": RunStatus.INTERRUPTED, **with_owner(data)}, cls)
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from None
 
@@ -206,7 +210,7 @@ class EvalDir:
             return self._without_state(error.reason)
         except ValueError as error:
             return self._without_state(f"holds a wrong value ({error})")
-        if not state.status.over and state.process and not process_alive(state.process):
+        if not state.status.over and state.owner and not owners.alive(state.owner, state.updated_at):
             if self.summary() is not None:  # it waited to be answered again: the answers from before are all there
                 return replace(state, status=RunStatus.SUCCEEDED, phase="")
             why = NEVER_BEGAN if self._shows_waiting(state) else INTERRUPTED
@@ -233,12 +237,36 @@ class EvalDir:
             state = EvalState.from_dict(read_object(self.state_file) or {})
         except (BrokenFile, ValueError):
             return False
-        return self._shows_waiting(state) and not process_alive(state.process)
+        return self._shows_waiting(state) and not owners.alive(state.owner, state.updated_at)
 
     def _shows_waiting(self, state: EvalState) -> bool:
         return state.status is RunStatus.QUEUED and os.path.lexists(self.queued_file)
 
+    def show_waiting(self) -> None:
+        """Show in the state that it waits for this process."""
+        attempt = held_attempt(self.state_file) + 1
+        self.write_state(EvalState(owner=owners.this_owner(), attempt=attempt, updated_at=time.time()))
+
+    def write_end(self, status: RunStatus, message: str) -> None:
+        """Write how it ended, or why it never began."""
+        self.write_state(EvalState(status=status, message=message, attempt=held_attempt(self.state_file)))
+
+    def beat(self) -> None:
+        """Write again that it waits for this process, which is alive."""
+        state = EvalState.from_dict(read_object(self.state_file) or {})
+        if owners.is_ours(state.owner):
+            self.write_state(replace(state, updated_at=time.time()))
+
+    def next_attempt(self) -> owners.Attempt:
+        """The attempt of a start in this process: the one that waits here, or the one after the last."""
+        state = self.state() or EvalState()
+        waits = state.status is RunStatus.QUEUED and owners.is_ours(state.owner)
+        return owners.Attempt(owners.this_owner(), state.attempt + (0 if waits else 1))
+
     def write_state(self, state: EvalState) -> None:
+        """Raises Superseded where it was started again since, with a higher attempt than that of `state`."""
+        if state.attempt < (held := held_attempt(self.state_file)) and state.attempt:
+            raise Superseded(self.path.name, state.attempt, held)
         write_state(self.state_file, state.to_dict())
 
     def _lines(self) -> Sequence[bytes]:

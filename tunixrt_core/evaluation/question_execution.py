@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tunixrt_core.errors import Busy
 from tunixrt_core.evaluation.execution import longest_row
 from tunixrt_core.evaluation.harvest import model_label, read_output
 from tunixrt_core.evaluation.questions import Answered, Question
@@ -39,10 +41,16 @@ _Key = tuple[Path, str, int | None]
 
 
 class LoadedModels:
-    """The base and the tuned model of one run, kept in memory between questions. Used by one thread at a time."""
+    """The base and the tuned model of one run, kept in memory between questions.
 
-    def __init__(self, backend: Backend) -> None:
+    `using` gives them to one thread at a time; they are closed after `idle_seconds` without it.
+    """
+
+    def __init__(self, backend: Backend, idle_seconds: float = 600.0) -> None:
         self._backend = backend
+        self.idle_seconds = idle_seconds
+        self._in_use = threading.Lock()
+        self._idle: threading.Timer | None = None
         self._held: dict[Target, tuple[_Key, Generator]] = {}
         self._on_phase: OnPhase = lambda target, phase: None
 
@@ -70,10 +78,46 @@ class LoadedModels:
             self._held[target] = wanted, found
         return self._held[target][1]
 
+    @contextmanager
+    def using(self) -> Iterator[LoadedModels]:
+        """The models, for this thread alone. After an error, such as for lack of memory, none of them is kept."""
+        self._stay()
+        with self._in_use, ExitStack() as after_an_error:
+            after_an_error.callback(self.close)
+            yield self
+            after_an_error.pop_all()
+        self._idle = threading.Timer(self.idle_seconds, self._leave)
+        self._idle.daemon = True
+        self._idle.start()
+
+    def make_room(self) -> None:
+        """Close them, when nobody uses them any more."""
+        self._stay()
+        with self._in_use:
+            self.close()
+
+    def release(self) -> None:
+        """Close them now. Raises Busy while they are used."""
+        if not self._in_use.acquire(blocking=False):
+            raise Busy("A question is being answered. Stop it, or wait for its end, and free the memory then.")
+        try:
+            self._stay()
+            self.close()
+        finally:
+            self._in_use.release()
+
     def close(self) -> None:
-        """Release the memory."""
+        """Release the memory. For who has them alone."""
         for target in list(self._held):
             self._drop(target)
+
+    def _leave(self) -> None:
+        with suppress(Busy):  # a question came meanwhile, and will close them later
+            self.release()
+
+    def _stay(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
 
     def _drop(self, target: Target) -> None:
         _, generator = self._held.pop(target)

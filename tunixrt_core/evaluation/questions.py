@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from tunixrt_core.errors import InvalidEvaluation, InvalidTrace
@@ -52,6 +53,14 @@ class Question:
             raise InvalidEvaluation(f"{error}.") from None
         if self.conversation.calls:
             raise InvalidEvaluation("calls: are what the model is to write. Leave them out, or put them into turns.")
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"conversation": self.conversation.to_dict()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Question:
+        """The question of a `to_dict`."""
+        return msgspec.convert(data, cls)
 
 
 class AskedIn(NamedTuple):
@@ -131,8 +140,7 @@ class QuestionState:
         return next((found for found in self.answers if found.target == target), None)
 
     def to_dict(self) -> dict[str, Any]:
-        question = asdict(self.question) | {"conversation": self.question.conversation.to_dict()}
-        return {**asdict(self), "question": question, "status": self.status.value}
+        return {**asdict(self), "question": self.question.to_dict(), "status": self.status.value}
 
 
 def _check(name: str, text: str) -> None:

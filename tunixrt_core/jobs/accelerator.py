@@ -7,15 +7,16 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
 from tunixrt_core.errors import Busy
+from tunixrt_core.util import owners
 from tunixrt_core.util.files.private import make_private
 from tunixrt_core.util.files.space import cannot_write
-from tunixrt_core.util.processes import process_alive, this_process
+from tunixrt_core.util.owners import Heartbeat
 
 _POLL_SECONDS = 0.5
 _VERBS = {
@@ -34,20 +35,26 @@ class Holder:
     run: str
     kind: str  # a key of _VERBS
     since: float  # Unix seconds
-    process: str  # processes.this_process()
+    owner: str  # owners.this_owner()
 
     @property
-    def pid(self) -> int:
-        return int(self.process.partition(":")[0])
+    def pid(self) -> int | None:
+        """The number of its process; None where that is on another machine."""
+        return owners.local_pid(self.owner)
+
+    @property
+    def where(self) -> str:
+        """`process 4711`, also `process 4711 on another machine`."""
+        return owners.words(self.owner)
 
     @property
     def ours(self) -> bool:
-        return self.process == this_process()
+        return owners.is_ours(self.owner)
 
     def __str__(self) -> str:
         """`process 4711, which trains r-0001 since 14:05`."""
         since = datetime.fromtimestamp(self.since).strftime("%H:%M")
-        return f"process {self.pid}, which {_VERBS.get(self.kind, self.kind)} {self.run} since {since}"
+        return f"{self.where}, which {_VERBS.get(self.kind, self.kind)} {self.run} since {since}"
 
 
 class Accelerator:
@@ -68,16 +75,17 @@ class Accelerator:
         except BlockingIOError:
             os.close(handle)
             return None
-        _write(handle, json.dumps(asdict(Holder(run, kind, time.time(), this_process()))))
+        _write(handle, json.dumps(asdict(Holder(run, kind, time.time(), owners.this_owner()))))
         return Hold(handle)
 
     def holder(self) -> Holder | None:
         """The holder according to the file: reading it never takes the lock from a process that wants it."""
         try:
             found = Holder(**json.loads(self._file.read_text()))
+            beat = self._file.stat().st_mtime
         except (OSError, ValueError, TypeError):  # missing, free, or half-written at this moment
             return None
-        return found if process_alive(found.process) else None
+        return found if owners.alive(found.owner, beat) else None
 
     @contextmanager
     def hold(
@@ -103,8 +111,14 @@ class Hold:
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
+        self._heartbeat = Heartbeat(self._beat)
+
+    def _beat(self) -> None:
+        with suppress(OSError):  # the lock is held all the same
+            os.utime(self._handle)
 
     def release(self) -> None:
+        self._heartbeat.end()
         _write(self._handle, "")
         os.close(self._handle)  # which frees the lock
 

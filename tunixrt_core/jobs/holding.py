@@ -32,7 +32,8 @@ class Holding:
     """The holder of the accelerator, if there is one.
 
     `seconds_left` is None if unknown, `device_memory` if the device is a CPU or reports nothing.
-    `memory` is the machine's, with the holder's process shown separately, or this one without a holder.
+    `memory` is the machine's, with the holder's process shown separately, or this one without a holder; None where
+    that process is on another machine.
     """
 
     holder: Holder | None
@@ -46,18 +47,23 @@ def held_by_training(holder: Holder, folder: RunDir) -> Holding:
     try:
         state = folder.state()
     except NotFound:  # it is about to begin
-        return Holding(holder, None, None, memory_use(holder.pid))
+        return Holding(holder, None, None, memory_of(holder))
     last = _last_train_records(folder.metrics_file)
-    return Holding(holder, _train_seconds_left(state, last), _device_memory(state, last), memory_use(holder.pid))
+    return Holding(holder, _train_seconds_left(state, last), _device_memory(state, last), memory_of(holder))
 
 
 def held_by_evaluation(holder: Holder, states: Iterable[EvalState], now: float | None = None) -> Holding:
     """From the state of the one that the holder's process runs; `states` are those of the run that are not over."""
-    state = next((s for s in states if s.process == holder.process and s.started_at), None)
+    state = next((s for s in states if s.owner == holder.owner and s.started_at), None)
     left = None
     if state and state.started_at and state.done and state.total:
         left = ((now or time.time()) - state.started_at) / state.done * (state.total - state.done)
-    return Holding(holder, left, None, memory_use(holder.pid))
+    return Holding(holder, left, None, memory_of(holder))
+
+
+def memory_of(holder: Holder) -> MemoryUse | None:
+    """The memory of this machine with the holder's process; None where that is on another one."""
+    return None if holder.pid is None else memory_use(holder.pid)
 
 
 def _last_train_records(file: Path) -> list[TrainMetric]:

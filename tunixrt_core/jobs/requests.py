@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from tunixrt_core.errors import Busy, RequestReused
 from tunixrt_core.store.requests import Claim, RequestStore
+from tunixrt_core.util import owners
 from tunixrt_core.util.hashing import content_hash
-from tunixrt_core.util.processes import process_alive, this_process
 
 MAX_LENGTH = 200
 _LOOK_SECONDS = 0.05  # between checks of a request that another thread or process is about to answer
@@ -23,7 +23,7 @@ class Requests:
     def __init__(self, store: RequestStore, *, patience: float = 30.0) -> None:
         self._store = store
         self._patience = patience
-        self._process = this_process()
+        self._owner = owners.this_owner()
 
     def once(
         self,
@@ -44,7 +44,7 @@ class Requests:
         """
         if request_id is None:
             return start()
-        claim = Claim(request_id, kind, content_hash(dict(asked)), self._process)
+        claim = Claim(request_id, kind, content_hash(dict(asked)), self._owner)
         until = time.monotonic() + self._patience
         while not self._store.claim(claim):
             known = self._store.get(request_id)
@@ -53,7 +53,7 @@ class Requests:
             _check(claim, known)
             if known.answer is not None and (found := find(known.answer)) is not None:
                 return found
-            if self._is_void(known) and self._store.take_over(known, self._process):
+            if self._is_void(known) and self._store.take_over(known, self._owner):
                 break
             if time.monotonic() > until:
                 raise Busy(f"Another call under the request id {request_id!r} is not done yet. Ask again later.")
@@ -66,7 +66,8 @@ class Requests:
 
     def _is_void(self, known: Claim) -> bool:
         """Its result is forgotten by now, or its process died before the result."""
-        return known.answer is not None or not process_alive(known.process)
+        claimed = known.created_at.timestamp() if known.created_at else 0.0
+        return known.answer is not None or not owners.alive(known.owner, claimed)
 
     def _start(self, request_id: str, start: Callable[[], T], note: Callable[[T], Mapping[str, Any]]) -> T:
         kept = False

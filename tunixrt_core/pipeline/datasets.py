@@ -14,7 +14,7 @@ from tunixrt_core.datasets.versions import DatasetDiff, DatasetVersion, diff, fr
 from tunixrt_core.errors import NotFound, Stopped
 from tunixrt_core.store.query import Count, TraceQuery
 from tunixrt_core.util.hashing import content_hash, sha256_hex
-from tunixrt_core.util.processes import this_process
+from tunixrt_core.util.owners import this_owner
 from tunixrt_core.util.tasks import Task, Tasks
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ class Datasets:
             asked,
             lambda: self.builds.start(work, key=content_hash(asked), title=spec.name),
             # every process counts its builds from 1
-            note=lambda build: {"build": build.id, "process": this_process()},
-            find=lambda kept: self.builds.find(kept["build"]) if kept["process"] == this_process() else None,
+            note=lambda build: {"build": build.id, "process": this_owner()},
+            find=lambda kept: self.builds.find(kept["build"]) if kept["process"] == this_owner() else None,
         )
 
     def _candidates(self, spec: DatasetSpec) -> Iterator[Candidate]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tunixrt_core.evaluation.sets.leaks import Leaks
     from tunixrt_core.evaluation.sets.report import EvalFileReport
     from tunixrt_core.ingest.report import ImportReport
-    from tunixrt_core.jobs.evaluations import QueuedEvaluations
+    from tunixrt_core.jobs.kinds.evaluations import QueuedEvaluations
     from tunixrt_core.jobs.left import Left
     from tunixrt_core.jobs.queue import JobManager
     from tunixrt_core.jobs.registry.runs import Registry
@@ -72,7 +72,7 @@ class Evaluations:
 
     @made_once
     def _queued(self) -> QueuedEvaluations:
-        from tunixrt_core.jobs.evaluations import QueuedEvaluations
+        from tunixrt_core.jobs.kinds.evaluations import QueuedEvaluations
 
         return QueuedEvaluations(self._jobs, self._registry)
 
@@ -137,7 +137,7 @@ class Evaluations:
             left.append(
                 Left(
                     eval_id,
-                    folder.state_file.lstat().st_mtime_ns,
+                    folder.queued_file.lstat().st_mtime_ns,
                     partial(self._queue_again, run_id, eval_id, folder),
                     partial(self._queued.refuse, eval_id, folder),
                 )

@@ -16,7 +16,7 @@ from tunixrt_core.evaluation.question_execution import AskedRun, LoadedModels, O
 from tunixrt_core.evaluation.questions import Answered, Question
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.jobs.accelerator import Accelerator, Holder
-from tunixrt_core.jobs.model_exports import execute_export
+from tunixrt_core.jobs.kinds.model_exports import execute_export
 from tunixrt_core.jobs.slices import SliceReports
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest, load_run_manifest

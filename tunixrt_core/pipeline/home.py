@@ -19,7 +19,7 @@ from tunixrt_core.evaluation.predictions import EvalDir
 from tunixrt_core.home import attention, disk
 from tunixrt_core.home.attention import Attention, Seen
 from tunixrt_core.home.overview import BestScore, CheckedStore, Overview
-from tunixrt_core.jobs.holding import Holding, held_by_evaluation, held_by_training
+from tunixrt_core.jobs.holding import Holding, held_by_evaluation, held_by_training, memory_of
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import Run, RunState, RunStatus
 from tunixrt_core.store.query import MAX_PAGE
@@ -183,13 +183,13 @@ class Home:
         try:
             run = self._store.runs.get(holder.run)
         except NotFound:  # of a command with a folder of its own
-            return Holding(holder, None, None, memory_use(holder.pid))
+            return Holding(holder, None, None, memory_of(holder))
         if holder.kind == "evaluate":
             states = (EvalDir.of(record).state() for record in self._store.evals.list(run.id))
             return held_by_evaluation(holder, [s for s in states if s and not s.status.over])
         if holder.kind == "train":
             return held_by_training(holder, RunDir(Path(run.directory)))
-        return Holding(holder, None, None, memory_use(holder.pid))
+        return Holding(holder, None, None, memory_of(holder))
 
     def disk_use(self) -> DiskUse | None:
         """Sizes of the home's parts, as last measured; None before that. Measured again in the background when old."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.errors import InvalidManifest, ModelError, NotFound
-from tunixrt_core.jobs.dry_runs import DryRuns
+from tunixrt_core.jobs.kinds.dry_runs import DryRuns
 from tunixrt_core.jobs.slices import SliceReports
 from tunixrt_core.manifest.data_file import describe_data
 from tunixrt_core.manifest.manifest import RunManifest, make_manifest

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunixrt_core.errors import NotFound
-from tunixrt_core.jobs.left import Left
-from tunixrt_core.jobs.model_exports import (
+from tunixrt_core.jobs.kinds.model_exports import (
     QueuedExport,
     QueuedExports,
     exported_file,
     exported_models,
     left_in_queue,
 )
+from tunixrt_core.jobs.left import Left
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.training.model_export import ExportedModel, ExportLayout, ModelExportOptions, ModelExportState
 from tunixrt_core.util.files.archive import stored_files
@@ -67,8 +67,7 @@ class ModelExports:
         for run_id, folder in self._registry.folders().items():
             for queued in left_in_queue(folder):
                 submit = partial(self._queue_again, run_id, queued)
-                since = queued.file.lstat().st_mtime_ns
-                left.append(Left(queued.id, since, submit, partial(_give_up, queued)))
+                left.append(Left(queued.id, queued.since, submit, partial(_give_up, queued)))
         return left
 
     def _queue_again(self, run_id: str, queued: QueuedExport) -> None:

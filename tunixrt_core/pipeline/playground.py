@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tunixrt_core.errors import Busy, Conflict
 from tunixrt_core.evaluation.harvest import origin, trace_of
 from tunixrt_core.evaluation.question_execution import AskedRun
-from tunixrt_core.jobs.questions import KIND, Questions
+from tunixrt_core.jobs.kinds.questions import KIND, Questions
 from tunixrt_core.runs.folder import RunDir
 
 if TYPE_CHECKING:

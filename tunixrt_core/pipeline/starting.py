@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tunixrt_core.errors import Conflict
+from tunixrt_core.jobs.kinds.trainings import show_waiting
 from tunixrt_core.jobs.left import Left
-from tunixrt_core.jobs.queue import JobManager, show_waiting
+from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.registry.runs import Registry
 from tunixrt_core.jobs.requests import Requests
 from tunixrt_core.manifest.manifest import RunManifest
@@ -117,7 +118,7 @@ class RunStarts:
     def left_in_queue(self) -> Iterator[Left]:
         """As of `Runs.left_in_queue`."""
         for run in self._registry.left_in_queue():
-            since = RunDir(Path(run.directory)).state_file.lstat().st_mtime_ns
+            since = RunDir(Path(run.directory)).queued_file.lstat().st_mtime_ns
             yield Left(run.id, since, partial(self._queue_again, run))
 
     def _queue_again(self, run: Run) -> None:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.errors import BrokenFile, Busy, NotFound, OutputError
+from tunixrt_core.errors import BrokenFile, Busy, NotFound, OutputError, Superseded
 from tunixrt_core.runs.files import check_folder, check_manifest, is_folder, read_lines
 from tunixrt_core.runs.metrics import Metric, SampleAnswer, read_answers, read_metrics
 from tunixrt_core.runs.record import RunState, RunStatus
+from tunixrt_core.util import owners
 from tunixrt_core.util.files.atomic import write_atomic, write_state
 from tunixrt_core.util.files.regular import read_object, read_object_or_none
 from tunixrt_core.util.files.space import unwritable
 from tunixrt_core.util.files.tails import tail
-from tunixrt_core.util.processes import process_alive, this_process
 
 RUN_ID = re.compile(r"r-(\d{4,12})", re.ASCII)  # folders that a home numbers: r-0001
 INTERRUPTED = "The process that ran it ended. Resume continues from the last checkpoint."
@@ -172,7 +173,7 @@ class RunDir:
             raise NotFound("run folder", str(self.path))
         try:
             state = RunState.from_dict(found)
-            if state.status.over or state.process == "" or process_alive(state.process):
+            if state.status.over or state.owner == "" or owners.alive(state.owner, state.updated_at):
                 return state
             if state.before is not None:
                 # without that file the command was about to train it, and no server queues it again
@@ -197,22 +198,42 @@ class RunDir:
         write_atomic(self.manifest_file, text.encode())
 
     def write_state(self, state: RunState) -> None:
+        """Raises Superseded where the run was started again since, with a higher attempt than that of `state`."""
+        self.require_attempt(state.attempt)
         write_state(self.state_file, state.to_dict())
 
+    def require_attempt(self, number: int) -> None:
+        """Raises Superseded where the run was started again since that attempt."""
+        if number < (held := held_attempt(self.state_file)) and number:
+            raise Superseded(self.path.name, number, held)
+
+    def next_attempt(self) -> owners.Attempt:
+        """The attempt of a start in this process: the one that waits here, or the one after the last."""
+        state = self.state() if self.state_file.exists() else RunState()
+        waits = state.status is RunStatus.QUEUED and owners.is_ours(state.owner)
+        return owners.Attempt(owners.this_owner(), state.attempt + (0 if waits else 1))
+
     def write_queued(self) -> None:
-        """Show the run as queued, keeping the progress from before a resume."""
+        """Show the run as queued by this process, keeping the progress from before a resume."""
         now = self.state() if self.state_file.exists() else RunState()
         self.write_state(
             replace(
                 now,
                 status=RunStatus.QUEUED,
-                process=this_process(),
+                owner=owners.this_owner(),
+                attempt=now.attempt + 1,
+                updated_at=time.time(),
                 phase="",
                 message="",
                 refused="",
                 before=self.before_resume(),
             )
         )
+
+    def beat(self) -> None:
+        """Write again that it waits for this process, which is alive."""
+        if owners.is_ours((state := self.read_state()).owner):
+            self.write_state(replace(state, updated_at=time.time()))
 
     def before_resume(self) -> Mapping[str, Any] | None:
         """The state that a resume goes back to until its first new train step; None for a run that never began."""
@@ -222,7 +243,10 @@ class RunDir:
         return state.to_dict() if state.status.over and state.started_at else None
 
     def write_stopped_before_start(self) -> None:
+        """Nothing where it waits for another process by now."""
         state = self.state()
+        if state.owner and not owners.is_ours(state.owner):
+            return
         if state.before is not None:
             self.write_state(state.not_resumed("The resume left the queue before it began."))
         else:
@@ -251,14 +275,20 @@ def require_over(folder: RunDir, state: RunState) -> None:
     """Raises Busy, which says which process holds the run and what to do, for one that is not over."""
     if state.status.over:
         return
-    if state.process in ("", this_process()):
+    if state.owner == "" or owners.is_ours(state.owner):
         raise Busy(f"{folder.path.name} is {state.status}; it can be resumed when it is over.")
     since = f" since {datetime.fromtimestamp(state.started_at):%H:%M}" if state.started_at else ""
     raise Busy(
-        f"{folder.path} is {state.status} in process {state.process.partition(':')[0]}{since}, which may be of another "
+        f"{folder.path} is {state.status} in {owners.words(state.owner)}{since}, which may be of another "
         "home; it can be resumed when it is over. Wait for its end, or stop it with "
         f"`tunixrt runs stop {folder.path}`."
     )
+
+
+def held_attempt(state_file: Path) -> int:
+    """The attempt in a `state.json` of a run or an evaluation; 0 where there is none."""
+    found = (read_object_or_none(state_file) or {}).get("attempt")
+    return found if isinstance(found, int) else 0
 
 
 def _is_number(name: str) -> bool:

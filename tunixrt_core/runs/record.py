@@ -133,9 +133,11 @@ class RunState:
     total_train_steps: int = 0
     started_at: Seconds | None = None  # Unix seconds
     earlier_seconds: Seconds = 0.0  # trained before the run was resumed
-    updated_at: Seconds = 0.0
+    updated_at: Seconds = 0.0  # every ten seconds at least: the sign of life of its owner
+    phase_at: Seconds = 0.0  # when its phase began
     ended_at: Seconds | None = None
-    process: str = ""  # processes.this_process() of the process that runs it
+    owner: str = ""  # owners.this_owner() of the process that runs it
+    attempt: int = 0  # number of its start; 0: written by an older version
     device: str = ""
     message: str = ""
     plan: TrainPlan = field(default_factory=TrainPlan)
@@ -156,8 +158,11 @@ class RunState:
         return {"started_at": moment(self.started_at), "ended_at": moment(self.ended_at)}
 
     def not_resumed(self, why: str) -> RunState:
-        """The state from before the resume, which says why it was refused. Raises ValueError as `from_dict` does."""
-        return replace(self.from_dict(self.before or {}), refused=why)
+        """The state from before the resume, which says why it was refused. Raises ValueError as `from_dict` does.
+
+        Its attempt is that of the resume: an owner from before it is still one too many.
+        """
+        return replace(self.from_dict(self.before or {}), refused=why, attempt=self.attempt)
 
     def to_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -166,6 +171,11 @@ class RunState:
     def from_dict(cls, data: Mapping[str, Any]) -> RunState:
         """Keys of a later version are left out. Raises ValueError naming a value of the wrong type or range."""
         try:
-            return msgspec.convert({"status": RunStatus.INTERRUPTED, **data}, cls)
+            return msgspec.convert({"status": RunStatus.INTERRUPTED, **with_owner(data)}, cls)
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from None
+
+
+def with_owner(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a `state.json` with its owner under this version's name; `process` is that of an older one."""
+    return {"owner": data.get("process", ""), **data}

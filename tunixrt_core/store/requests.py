@@ -23,7 +23,7 @@ class Claim:
     id: str
     kind: str
     asked: str
-    process: str
+    owner: str  # owners.this_owner() of the process that answers it
     answer: Mapping[str, Any] | None = None
     created_at: datetime | None = None
 
@@ -43,7 +43,7 @@ class RequestStore:
         from tunixrt_core.store.sql.tables import requests
 
         now = self._clock()
-        values = {"id": claim.id, "kind": claim.kind, "asked": claim.asked, "process": claim.process}
+        values = {"id": claim.id, "kind": claim.kind, "asked": claim.asked, "process": claim.owner}
         try:
             with self._db.write() as connection:
                 connection.execute(delete(requests).where(requests.c.created_at < now - KEPT))
@@ -52,7 +52,7 @@ class RequestStore:
             return False
         return True
 
-    def take_over(self, seen: Claim, process: str) -> bool:
+    def take_over(self, seen: Claim, owner: str) -> bool:
         """Take a request id whose owner is gone; False where somebody else has done so since it was looked at."""
         from sqlalchemy import update
 
@@ -61,7 +61,7 @@ class RequestStore:
         unchanged = (requests.c.id == seen.id) & (requests.c.created_at == seen.created_at)
         with self._db.write() as connection:
             taken = connection.execute(
-                update(requests).where(unchanged).values(process=process, answer=None, created_at=self._clock())
+                update(requests).where(unchanged).values(process=owner, answer=None, created_at=self._clock())
             )
         return bool(taken.rowcount)
 

@@ -7,12 +7,13 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from platform import platform, python_version
 from typing import Any
 
-from tunixrt_core.errors import TunixRTError
+from tunixrt_core.errors import OutputError, Superseded, TunixRTError
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.folder import RunDir
@@ -28,6 +29,7 @@ from tunixrt_core.training.webhook import Webhook
 from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.files.regular import read_object_or_none
 from tunixrt_core.util.files.space import unwritable
+from tunixrt_core.util.owners import Attempt
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ def execute_training(
     on_begun: Callable[[], None] = lambda: None,
     allow: Iterable[str] = (),
     webhook: Webhook | None = None,
+    attempt: Attempt | None = None,
 ) -> RunState:
     """Run one manifest in this thread, from its data file to `result.json`; never raises for a failed run.
 
@@ -55,21 +58,48 @@ def execute_training(
     A run that was trained before keeps manifest, result and records as they were until its first new train step; an end
     before that is no end of the run, whose state then says in `refused` why. `on_begun` is called when that train step
     is made. `webhook` gets its alerts and its end.
+
+    `attempt`: whose start this is; that of this process where none is given. If another process has started the run
+    again, this one stops and writes nothing more to the folder; the state returned is interrupted and says so.
     """
     folder.create()
     folder.stop_file.unlink(missing_ok=True)
     folder.save_file.unlink(missing_ok=True)
-    recorder = RunRecorder(folder, watch=Watch(manifest), on_status=on_status, before=folder.before_resume())
+    recorder = RunRecorder(
+        folder, watch=Watch(manifest), on_status=on_status, before=folder.before_resume(), attempt=attempt
+    )
     recorder.once_begun(lambda: folder.write_manifest(manifest.to_yaml()))
     recorder.once_begun(lambda: folder.result_file.unlink(missing_ok=True))
     if not recorder.has_begun:
         recorder.once_begun(on_begun)
     controls = TrainControls(stop)
     try:
+        _train_to_its_end(manifest, folder, backend, recorder, controls, allow, webhook)
+    except Superseded as error:
+        log.warning("%s", error)
+        return replace(recorder.state, status=RunStatus.INTERRUPTED, message=str(error))
+    finally:
+        recorder.close()
+    return recorder.state
+
+
+def _train_to_its_end(
+    manifest: RunManifest,
+    folder: RunDir,
+    backend: Backend,
+    recorder: RunRecorder,
+    controls: TrainControls,
+    allow: Iterable[str],
+    webhook: Webhook | None,
+) -> None:
+    """Raises Superseded, and no other error: the folder records it."""
+    try:
         with _watch_files(folder, controls, recorder):
             with _begin_together(backend):
                 _check_before(manifest, folder, backend, recorder, allow)
             _train(manifest, folder, backend, recorder, controls, webhook)
+    except Superseded:
+        raise
     except TunixRTError as error:
         recorder.log(f"Failed: {error}")
         recorder.finish(RunStatus.FAILED, message=str(error))
@@ -78,11 +108,8 @@ def execute_training(
         why = unwritable(folder.path, error) or f"{type(error).__name__}: {_short(error)}. The log holds the details."
         recorder.finish(RunStatus.FAILED, message=why)
         log.exception("run in %s failed", folder.path)
-    finally:
-        recorder.close()
-        if webhook is not None:
-            webhook.ended(recorder.state)
-    return recorder.state
+    if webhook is not None:
+        webhook.ended(recorder.state)
 
 
 def _short(error: Exception) -> str:
@@ -210,17 +237,27 @@ def execute_dry_run(
 
 @contextmanager
 def _watch_files(folder: RunDir, controls: TrainControls, recorder: RunRecorder) -> Iterator[None]:
-    """Within the block, a `stop` file or the event marks the run as stopping; a `save` file requests a checkpoint."""
+    """Within the block, a `stop` file or the event marks the run as stopping; a `save` file requests a checkpoint.
+
+    The state is written every ten seconds at least, also while a program is compiled.
+    """
     ended = threading.Event()
+
+    def look() -> None:
+        if folder.save_file.exists():
+            folder.save_file.unlink(missing_ok=True)
+            controls.save.set()
+        if controls.stop.is_set() or folder.stop_file.exists():
+            controls.stop.set()
+            recorder.stopping()
+        recorder.beat()
 
     def watch() -> None:
         while not ended.wait(0.2):
-            if folder.save_file.exists():
-                folder.save_file.unlink(missing_ok=True)
-                controls.save.set()
-            if controls.stop.is_set() or folder.stop_file.exists():
-                controls.stop.set()
-                recorder.stopping()
+            try:
+                look()
+            except (Superseded, OutputError, OSError) as error:  # the next record of the trainer meets it too
+                log.warning("%s: %s", folder.path.name, error)
                 return
 
     watcher = threading.Thread(target=watch, name="tunixrt-file-watcher", daemon=True)

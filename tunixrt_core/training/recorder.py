@@ -34,7 +34,7 @@ from tunixrt_core.runs.metrics import (
 from tunixrt_core.runs.record import NEXT, RunState, RunStatus
 from tunixrt_core.training.alerts import Watch
 from tunixrt_core.training.trainer import MetricSink
-from tunixrt_core.util.processes import this_process
+from tunixrt_core.util.owners import BEAT_SECONDS, Attempt
 
 _STATUS_OF_PHASE = {
     "loading": RunStatus.LOADING,
@@ -59,9 +59,12 @@ class RunRecorder:
         sinks: Sequence[MetricSink] = (),
         on_status: Callable[[RunState], None] | None = None,
         before: Mapping[str, object] | None = None,
+        attempt: Attempt | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`before`: the state of an earlier training. Nothing but state and log is written until its first new train
+        """`attempt`: whose start this is; that of this process where none is given.
+
+        `before`: the state of an earlier training. Nothing but state and log is written until its first new train
         step, and an end before that one is written as that state, with the reason in `refused`.
         """
         self._folder = folder
@@ -73,8 +76,10 @@ class RunRecorder:
         self._written = 0.0
         self._held: list[Callable[[], None]] = []  # what waits for the first new train step
         earlier = RunState.from_dict(before) if before is not None else RunState()
+        owner, number = attempt or folder.next_attempt()
         self.state = RunState(
-            process=this_process(),
+            owner=owner,
+            attempt=number,
             started_at=clock(),
             train_step=earlier.train_step,
             total_train_steps=earlier.total_train_steps,
@@ -97,7 +102,9 @@ class RunRecorder:
             status = _STATUS_OF_PHASE.get(phase, self.state.status)
             # a requested stop is not undone by a phase that begins late
             moves = self.state.status is not RunStatus.STOPPING and status in NEXT[self.state.status]
-            self._write(replace(self.state, phase=phase, status=status if moves else self.state.status))
+            began = self._clock() if phase != self.state.phase else self.state.phase_at
+            status = status if moves else self.state.status
+            self._write(replace(self.state, phase=phase, phase_at=began, status=status))
 
     def plan(self, plan: TrainPlan) -> None:
         """Totals known before the first train step. Records that a resume repeats are dropped."""
@@ -124,9 +131,11 @@ class RunRecorder:
     def record(self, record: Record) -> None:
         """Append one record, and the alerts that it raises, and flush them to the operating system.
 
-        Answers are written to a file of their own.
+        Answers are written to a file of their own. Raises Superseded where the run was started again elsewhere.
         """
         with self._lock:
+            if self._clock() - self._written >= _STATE_SECONDS:
+                self._folder.require_attempt(self.state.attempt)
             if isinstance(record, TrainMetric):
                 self.begin()
             now = self._clock()
@@ -197,11 +206,17 @@ class RunRecorder:
             self._log.write(f"{stamp}  {text}\n")
             self._log.flush()
 
+    def beat(self) -> None:
+        """Write the state as it is if it was not written for ten seconds: the run's owner is alive."""
+        with self._lock:
+            if not self.state.status.over and self._clock() - self._written >= BEAT_SECONDS:
+                self._write(self.state)
+
     def stopping(self) -> None:
         """The user requested a stop; the run is over when its trainer has returned."""
         with self._lock:
-            if not self.state.status.over:
-                self._write(replace(self.state, status=self.state.status.to(RunStatus.STOPPING)))
+            if not self.state.status.over and self.state.status is not RunStatus.STOPPING:
+                self._write(replace(self.state, status=RunStatus.STOPPING))
 
     def finish(self, status: RunStatus, *, message: str = "", train_step: int | None = None) -> None:
         """The run is over. Its state shows its last train step, and the reason of the end if it needs one.

@@ -169,7 +169,7 @@ class Holder(BaseModel):
     run: str
     kind: str = Field(description="train, evaluate or export.")
     since: float = Field(description="Unix seconds.")
-    pid: int
+    pid: int | None = Field(description="Number of its process; null where that is on another machine.")
     here: bool = Field(description="Whether this server holds it; otherwise another process of the same home.")
 
 

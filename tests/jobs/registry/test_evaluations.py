@@ -16,7 +16,7 @@ from tunixrt_core.jobs.registry.runs import Registry
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.util.files.atomic import write_json
-from tunixrt_core.util.processes import this_process
+from tunixrt_core.util.owners import this_owner
 
 
 def evaluation(folder: RunDir, state: EvalState, **summary: float) -> EvalDir:
@@ -47,16 +47,16 @@ def test_an_evaluation_that_the_command_made_or_repeated_is_found(registry: Regi
 def test_an_evaluation_that_a_dead_process_left_is_interrupted(registry: Registry, tmp_path: Path) -> None:
     folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED))
     registry.recover()
-    left = evaluation(folder, EvalState(status=RunStatus.RUNNING, process=this_process()))
+    left = evaluation(folder, EvalState(status=RunStatus.RUNNING, owner=this_owner()))
     assert registry.evals.list()[0].status is RunStatus.RUNNING
-    left.write_state(EvalState(status=RunStatus.RUNNING, process=DEAD))
+    left.write_state(EvalState(status=RunStatus.RUNNING, owner=DEAD))
     assert registry.evals.list()[0].status is RunStatus.INTERRUPTED
 
 
 def test_an_evaluation_whose_folder_is_gone_does_not_stay_under_way(registry: Registry, tmp_path: Path) -> None:
     folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED))
     registry.recover()
-    left = evaluation(folder, EvalState(status=RunStatus.RUNNING, process=this_process()))
+    left = evaluation(folder, EvalState(status=RunStatus.RUNNING, owner=this_owner()))
     registry.evals.list()
     shutil.rmtree(left.path)
     registry.recover()
@@ -77,7 +77,7 @@ def test_an_evaluation_whose_state_is_lost_is_finished_by_its_summary(
     lose, why = LOST[how]
     folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED))
     registry.recover()
-    left = evaluation(folder, EvalState(status=RunStatus.RUNNING, process=DEAD), rows=3, planned=6, exact_match=0.5)
+    left = evaluation(folder, EvalState(status=RunStatus.RUNNING, owner=DEAD), rows=3, planned=6, exact_match=0.5)
     os.utime(left.summary_file, (1e9, 1e9))
     lose(left.state_file)
     state = left.state()
@@ -97,7 +97,7 @@ def test_an_evaluation_whose_state_and_summary_are_lost_is_to_be_made_again(
     lose, why = LOST[how]
     folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.SUCCEEDED))
     registry.recover()
-    lose(evaluation(folder, EvalState(status=RunStatus.RUNNING, process=DEAD)).state_file)
+    lose(evaluation(folder, EvalState(status=RunStatus.RUNNING, owner=DEAD)).state_file)
     told = [(found.status, found.message) for found in registry.evals.list()]
     if how == "gone":
         assert told == [], "it never began"

@@ -86,7 +86,7 @@ def test_a_manifest_that_cannot_be_read_does_not_keep_the_others_from_being_list
 def test_the_status_in_the_list_is_the_one_in_the_folder(registry: Registry, tmp_path: Path) -> None:
     folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.STOPPED))
     registry.recover()
-    folder.write_state(RunState(RunStatus.RUNNING, process=DEAD))
+    folder.write_state(RunState(RunStatus.RUNNING, owner=DEAD))
     assert registry.run("r-0001").status is RunStatus.INTERRUPTED
 
 

@@ -21,7 +21,7 @@ from tunixrt_core.runs.evaluation_record import EvalRecord, Target
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.store.store import Store
-from tunixrt_core.util.processes import this_process
+from tunixrt_core.util.owners import this_owner
 
 DONE = RunState(RunStatus.SUCCEEDED, train_step=2, total_train_steps=2, started_at=1.0, ended_at=9.0)
 
@@ -79,7 +79,7 @@ def test_only_what_changed_is_answered_and_a_version_of_another_process_gets_eve
 
 
 def test_a_run_that_trains_is_read_from_its_folder(table: RunTable, registry: Registry, tmp_path: Path) -> None:
-    live = RunState(RunStatus.RUNNING, train_step=2, total_train_steps=9, started_at=1.0, process=this_process())
+    live = RunState(RunStatus.RUNNING, train_step=2, total_train_steps=9, started_at=1.0, owner=this_owner())
     (folder,) = make(registry, tmp_path, 1, live)
     update = table.read()
     assert rows(update)["r-0001"]["train_loss"] == 2.5

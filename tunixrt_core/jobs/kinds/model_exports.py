@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
+import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from tunixrt_core.errors import Busy, Conflict, NotFound
 from tunixrt_core.evaluation.model_card import model_card
-from tunixrt_core.jobs.queue import JobManager, WaitingJob
+from tunixrt_core.jobs.spec import JobSpec, Kind, Tell
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.folder import RunDir
-from tunixrt_core.runs.record import Run, RunStatus
+from tunixrt_core.runs.record import Run, RunStatus, with_owner
 from tunixrt_core.training.backend import Backend
 from tunixrt_core.training.base_model import hash_base
 from tunixrt_core.training.model_export import (
@@ -31,24 +31,55 @@ from tunixrt_core.training.model_export import (
     ModelExportState,
     folder_name,
 )
+from tunixrt_core.training.stop import StopRequest
+from tunixrt_core.util import owners
 from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.files.regular import read_object_or_none
 from tunixrt_core.util.latest import Latest
-from tunixrt_core.util.processes import process_alive, this_process
 
-KIND = "export"
+KIND: Kind = "export"
 
+
+if TYPE_CHECKING:
+    from tunixrt_core.jobs.kinds.workplace import Workplace
+    from tunixrt_core.jobs.queue import JobManager
 
 log = logging.getLogger(__name__)
 
 
+def work(spec: JobSpec, place: Workplace, stop: StopRequest, tell: Tell) -> None:
+    """Export into the run's folder; the last news is the report. It cannot be stopped."""
+    tell({"phase": ""})
+    folder, options = RunDir(Path(spec.body["folder"])), _options(spec)
+    queued_file(folder, options.layout).unlink(missing_ok=True)
+    report = execute_export(
+        RunManifest.from_dict(spec.body["manifest"]),
+        folder,
+        folder_of(folder, options.layout),
+        place.backend,
+        checkpoint=spec.body["checkpoint"],
+        options=options,
+        on_phase=lambda name: tell({"phase": name}),
+    )
+    tell({"report": report.to_dict()})
+
+
+def _options(spec: JobSpec) -> ModelExportOptions:
+    return msgspec.convert(spec.body["options"], ModelExportOptions)
+
+
+def _queued_file(spec: JobSpec) -> Path:
+    return queued_file(RunDir(Path(spec.body["folder"])), _options(spec).layout)
+
+
 class _Queued(msgspec.Struct):
-    """The content of a file of a waiting export."""
+    """The content of a file of a waiting export. It is touched while it waits, as a sign of life of its owner."""
 
     id: str
-    process: str
+    owner: str
     checkpoint: str
     options: ModelExportOptions
+    since: int | None = None  # nanoseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +90,7 @@ class QueuedExport:
     file: Path
     checkpoint: str
     options: ModelExportOptions
+    since: int  # nanoseconds; when it was queued
 
 
 class QueuedExports:
@@ -98,26 +130,15 @@ class QueuedExports:
             return state
         queued = queued_file(folder, options.layout)
 
-        def work(stop: threading.Event) -> None:
-            queued.unlink(missing_ok=True)
-            self._work(state.id, manifest, folder, target, options, checkpoint)
-
-        def dropped() -> None:
-            queued.unlink(missing_ok=True)
-            self._end(state.id, RunStatus.STOPPED, "Stopped before it began.")
-
-        asked = {"id": state.id, "process": this_process(), "checkpoint": checkpoint, "options": asdict(options)}
+        asked = {"checkpoint": checkpoint, "options": asdict(options)}
+        waits = {"id": state.id, "owner": owners.this_owner(), "since": time.time_ns()}
+        body = {**asked, "manifest": manifest.to_dict(), "folder": str(folder.path)}
         with ExitStack() as not_queued:  # it would seem to wait, and be returned in place of each later one
             not_queued.callback(self._states.forget, state.id)
             queued.parent.mkdir(exist_ok=True)
             not_queued.callback(queued.unlink, missing_ok=True)
-            write_json(queued, asked)
-            self._jobs.submit(
-                WaitingJob(state.id, run.id, KIND),
-                work,
-                dropped=dropped,
-                failed=lambda message: self._end(state.id, RunStatus.FAILED, message),
-            )
+            write_json(queued, {**asked, **waits})
+            self._jobs.submit(JobSpec(state.id, run.id, KIND, body), self)
             not_queued.pop_all()
         return state
 
@@ -133,23 +154,23 @@ class QueuedExports:
         """The last export of a run in each layout that this process knows."""
         return {state.layout: state for state in reversed(self._states.all()) if state.run_id == run_id}
 
-    def _work(
-        self,
-        export_id: str,
-        manifest: RunManifest,
-        folder: RunDir,
-        target: Path,
-        options: ModelExportOptions,
-        checkpoint: str,
-    ) -> None:
-        def phase(name: str) -> None:
-            self._states.change(export_id, phase=name)
+    # --- the follower of its jobs ------------------------------------------------------------------------------------
 
-        self._states.change(export_id, status=RunStatus.RUNNING)
-        report = execute_export(
-            manifest, folder, target, self._jobs.backend, checkpoint=checkpoint, options=options, on_phase=phase
-        )
-        self._end(export_id, RunStatus.SUCCEEDED, report=report.to_dict())
+    def told(self, spec: JobSpec, news: Mapping[str, Any]) -> None:
+        if "report" in news:
+            self._end(spec.id, RunStatus.SUCCEEDED, report=news["report"])
+        else:
+            self._states.change(spec.id, status=RunStatus.RUNNING, phase=news["phase"])
+
+    def dropped(self, spec: JobSpec) -> None:
+        _queued_file(spec).unlink(missing_ok=True)
+        self._end(spec.id, RunStatus.STOPPED, "Stopped before it began.")
+
+    def failed(self, spec: JobSpec, message: str) -> None:
+        self._end(spec.id, RunStatus.FAILED, message)
+
+    def beat(self, spec: JobSpec) -> None:
+        os.utime(_queued_file(spec))
 
     def _end(self, export_id: str, status: RunStatus, message: str = "", report: dict[str, Any] | None = None) -> None:
         self._states.change(export_id, status=status, message=message, phase="", report=report)
@@ -168,12 +189,15 @@ def left_in_queue(folder: RunDir) -> Iterator[QueuedExport]:
         if loaded is None:
             continue
         try:
-            found = msgspec.convert(loaded, _Queued)
+            found = msgspec.convert(with_owner(loaded), _Queued)
+            touched = file.lstat().st_mtime_ns
+        except FileNotFoundError:  # it began a moment ago
+            continue
         except msgspec.ValidationError as error:
             log.warning("%s is not queued again: %s", file, error)
             continue
-        if found.options.layout is layout and not process_alive(found.process):
-            yield QueuedExport(found.id, file, found.checkpoint, found.options)
+        if found.options.layout is layout and not owners.alive(found.owner, touched / 1e9):
+            yield QueuedExport(found.id, file, found.checkpoint, found.options, found.since or touched)
 
 
 def folder_of(folder: RunDir, layout: ExportLayout) -> Path:

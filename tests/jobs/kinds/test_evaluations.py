@@ -16,7 +16,7 @@ from tunixrt_core.evaluation.predictions import EvalDir, EvalState
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import Run, RunStatus
-from tunixrt_core.util.processes import this_process
+from tunixrt_core.util.owners import this_owner
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_one_that_waits_can_be_stopped_alone_and_begun_again(
 def test_one_that_another_process_runs_is_asked_by_its_stop_file(rt: Pipeline, run: Run) -> None:
     (record,) = rt.evaluations.start(run.id, ["tuned"])
     assert rt.queue.wait(20)
-    EvalDir.of(record).write_state(EvalState(status=RunStatus.RUNNING, process=this_process()))
+    EvalDir.of(record).write_state(EvalState(status=RunStatus.RUNNING, owner=this_owner()))
     rt.evaluations.stop(record.id)
     assert EvalDir.of(record).stop_file.exists()
 

@@ -11,7 +11,7 @@ import pytest
 from tests.helpers.fakes import FakeBackend
 from tests.tunix_backend.conftest import make_manifest
 from tunixrt_core.errors import NotFound
-from tunixrt_core.jobs.dry_runs import DryRuns
+from tunixrt_core.jobs.kinds.dry_runs import DryRuns
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.record import RunStatus

@@ -16,13 +16,13 @@ from tunixrt_core.errors import Busy, Conflict, ModelError, NotFound
 from tunixrt_core.evaluation.question_execution import AskedRun
 from tunixrt_core.evaluation.questions import Question, QuestionState
 from tunixrt_core.jobs.accelerator import Accelerator
-from tunixrt_core.jobs.questions import Questions
-from tunixrt_core.jobs.queue import JobManager, WaitingJob
+from tunixrt_core.jobs.kinds.questions import Questions
+from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.training.execution import run_folder_of
-from tunixrt_core.training.trainer import Generation, Generator, LoadGenerator
+from tunixrt_core.training.trainer import Generation, Generator, LoadGenerator, Trainer
 
 
 class Kept:
@@ -54,6 +54,10 @@ class Watched(FakeBackend):
         self.go = threading.Event()
         self.go.set()
         self.broken = False
+
+    def trainer(self) -> Trainer:
+        self.told.append("train")
+        return super().trainer()
 
     def load_generator(self) -> LoadGenerator:
         inner = super().load_generator()
@@ -162,11 +166,10 @@ def test_the_models_leave_before_a_training_begins(
 ) -> None:
     playground.ask(question(), run_of(tmp_path))
     assert jobs.wait(20)
-    at_start: list[tuple[str, ...]] = []
-    jobs.before_each(lambda job: at_start.append(tuple(playground.loaded)))
     train(jobs, tmp_path)
     assert jobs.wait(20)
-    assert (at_start, backend.told[-2:]) == ([()], ["close base", "close tuned a"])
+    assert backend.told[-3:] == ["close base", "close tuned a", "train"]
+    assert playground.loaded == ()
 
 
 def test_while_something_else_has_the_accelerator_the_holder_is_named(
@@ -184,25 +187,18 @@ def test_while_something_else_has_the_accelerator_the_holder_is_named(
 
 
 def test_a_job_that_waits_and_another_process_are_named_too(
-    playground: Questions, jobs: JobManager, tmp_path: Path
+    playground: Questions, jobs: JobManager, backend: Watched, tmp_path: Path
 ) -> None:
     held = Accelerator(tmp_path / "accelerator.lock").take("r-elsewhere", "export")
     assert held is not None
     with pytest.raises(Busy, match="exports r-elsewhere"):
         playground.ask(question(), run_of(tmp_path))
     held.release()
-    blocked = threading.Event()
-    jobs.submit(
-        WaitingJob("q", "a", "playground"),
-        lambda stop: blocked.wait(20) and None,
-        dropped=lambda: None,
-        failed=lambda message: None,
-    )
+    ask_and_hold(playground, backend, tmp_path)
     train(jobs, tmp_path, "t")
-    until(lambda: jobs.queue().holder)
     with pytest.raises(Busy, match="t waits for the accelerator"):
         playground.ask(question(), run_of(tmp_path))
-    blocked.set()
+    backend.go.set()
     assert jobs.wait(20)
 
 
@@ -234,11 +230,13 @@ def test_a_question_that_is_stopped_keeps_the_answers_that_are_there(
 def test_models_leave_on_request_and_after_a_while_without_a_question(
     jobs: JobManager, backend: Watched, tmp_path: Path
 ) -> None:
-    soon = Questions(jobs, idle_seconds=0.05)
+    jobs.models.idle_seconds = 0.05
+    soon = Questions(jobs)
     soon.ask(question(), run_of(tmp_path))
     assert jobs.wait(20)
     until(lambda: soon.loaded == ())
     assert backend.told[-2:] == ["close base", "close tuned a"]
+    jobs.models.idle_seconds = 600
     patient = Questions(jobs)
     patient.ask(question(), run_of(tmp_path))
     assert jobs.wait(20)

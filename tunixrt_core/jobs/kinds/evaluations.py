@@ -3,25 +3,64 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.errors import Conflict, StoreError
-from tunixrt_core.evaluation.execution import EvalPlan, execute_evaluation, execute_scoring, failed
-from tunixrt_core.evaluation.predictions import EvalDir, EvalState
-from tunixrt_core.jobs.queue import JobManager, WaitingJob
+from tunixrt_core.evaluation.execution import (
+    EvalPlan,
+    execute_evaluation,
+    execute_scoring,
+    failed,
+    plan_evaluation,
+)
+from tunixrt_core.evaluation.predictions import EvalDir
+from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.jobs.registry.runs import Registry
+from tunixrt_core.jobs.spec import JobSpec, Kind, Tell
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.evaluation_record import EvalRecord
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.util.files.atomic import write_json
-from tunixrt_core.util.processes import this_process
+
+if TYPE_CHECKING:
+    from tunixrt_core.jobs.kinds.workplace import Workplace
+    from tunixrt_core.jobs.queue import JobManager
 
 log = logging.getLogger(__name__)
 
-KIND = "evaluate"
+KIND: Kind = "evaluate"
+
+
+def work(spec: JobSpec, place: Workplace, stop: StopRequest, tell: Tell) -> None:
+    """Answer and score, or score alone; the folder records how it ends."""
+    manifest, folder = RunManifest.from_dict(spec.body["manifest"]), _folder(spec)
+    folder.queued_file.unlink(missing_ok=True)
+    attempt = place.attempt(spec)
+    if spec.body.get("score_again"):
+        execute_scoring(manifest, folder, on_state=lambda state: tell({}), stop=stop, attempt=attempt)
+        return
+    plan = _plan(manifest, spec)
+    if plan.folder.path != folder.path:
+        raise Conflict(f"{spec.run} was trained, or its eval rows changed, since it was queued. Evaluate again.")
+    execute_evaluation(
+        plan, place.backend, again=spec.body["again"], on_state=lambda state: tell({}), stop=stop, attempt=attempt
+    )
+
+
+def _plan(manifest: RunManifest, spec: JobSpec) -> EvalPlan:
+    request = EvalRequest.from_dict(spec.body["request"])
+    run_folder = RunDir(_folder(spec).path.parent.parent)
+    return plan_evaluation(manifest, run_folder, spec.body["target"], request, prompt=spec.body["prompt"])
+
+
+def _folder(spec: JobSpec) -> EvalDir:
+    return EvalDir(Path(spec.body["folder"]))
 
 
 class QueuedEvaluations:
@@ -58,22 +97,18 @@ class QueuedEvaluations:
         if not record.status.over:
             return record
         folder = EvalDir.of(record)
-
-        def work(on_state: Callable[[EvalState], None], stop: threading.Event) -> None:
-            execute_scoring(manifest, folder, on_state=on_state, stop=stop)
-
         with _withdrawn_on_error(folder):
             write_json(folder.queued_file, {"score_again": True})
-            folder.write_state(EvalState(process=this_process()))
+            folder.show_waiting()
             # not a new row: the time of the request shows whether the run has trained since
             self._registry.evals.mirror(record.id, folder)
-            return self._submit(record, work)
+            return self._submit(record, manifest, {"score_again": True})
 
     def refuse(self, eval_id: str, folder: EvalDir, why: str) -> None:
         """Write down why an evaluation that waited cannot be queued again."""
         folder.queued_file.unlink(missing_ok=True)
         status, message = failed(folder, why)
-        folder.write_state(EvalState(status=status, message=message))
+        folder.write_end(status, message)
         self._registry.evals.get(eval_id)  # its row follows the folder
 
     def _queue(self, run_id: str, plan: EvalPlan, again: bool) -> EvalRecord:
@@ -81,53 +116,51 @@ class QueuedEvaluations:
         file = plan.request.eval_file
         # absolute, as a server may be started again in another folder
         request = plan.request if file is None else replace(plan.request, eval_file=file.expanduser().absolute())
-        asked = {
+        asked: dict[str, Any] = {
             "target": plan.spec.target,
             "prompt": plan.spec.setup.prompt,
             "request": request.to_dict(),
             "again": again,
         }
 
-        def work(on_state: Callable[[EvalState], None], stop: threading.Event) -> None:
-            execute_evaluation(plan, self._jobs.backend, again=again, on_state=on_state, stop=stop)
-
         with _withdrawn_on_error(plan.folder):
             write_json(plan.folder.queued_file, asked)
             plan.show_queued()
-            return self._submit(self._registry.evals.add(run_id, plan.folder), work)
+            return self._submit(self._registry.evals.add(run_id, plan.folder), plan.manifest, asked)
 
-    def _submit(
-        self, record: EvalRecord, work: Callable[[Callable[[EvalState], None], threading.Event], None]
-    ) -> EvalRecord:
+    def _submit(self, record: EvalRecord, manifest: RunManifest, asked: Mapping[str, Any]) -> EvalRecord:
         folder = EvalDir.of(record)
-
-        def mirror(state: EvalState) -> None:
-            try:
-                self._registry.evals.mirror(record.id, folder)
-            except StoreError as error:
-                # a database that is busy with a long import must not end an evaluation; the folder holds the truth
-                log.warning("status of %s not mirrored: %s", record.id, error)
-
-        def begin(stop: threading.Event) -> None:
-            folder.queued_file.unlink(missing_ok=True)
-            work(mirror, stop)
-
-        def ended(status: RunStatus, message: str) -> None:
-            if not folder.path.is_dir():  # it was deleted meanwhile, which its row tells
-                self._registry.evals.get(record.id)
-                return
-            folder.queued_file.unlink(missing_ok=True)
-            state = EvalState(status=status, message=message)
-            folder.write_state(state)
-            mirror(state)
-
-        self._jobs.submit(
-            WaitingJob(record.id, record.run_id, KIND),
-            begin,
-            dropped=lambda: ended(*_dropped(folder)),
-            failed=lambda message: ended(*failed(folder, message)),
-        )
+        body = {**asked, "manifest": manifest.to_dict(), "folder": str(folder.path)}
+        spec = JobSpec(record.id, record.run_id, KIND, body, folder.next_attempt().number)
+        self._jobs.submit(spec, self)
         return record
+
+    # --- the follower of its jobs ------------------------------------------------------------------------------------
+
+    def told(self, spec: JobSpec, news: Mapping[str, Any]) -> None:
+        try:
+            self._registry.evals.mirror(spec.id, _folder(spec))
+        except StoreError as error:
+            # a database that is busy with a long import must not end an evaluation; the folder holds the truth
+            log.warning("status of %s not mirrored: %s", spec.id, error)
+
+    def dropped(self, spec: JobSpec) -> None:
+        self._ended(spec, *_dropped(_folder(spec)))
+
+    def failed(self, spec: JobSpec, message: str) -> None:
+        self._ended(spec, *failed(_folder(spec), message))
+
+    def beat(self, spec: JobSpec) -> None:
+        _folder(spec).beat()
+
+    def _ended(self, spec: JobSpec, status: RunStatus, message: str) -> None:
+        folder = _folder(spec)
+        if not folder.path.is_dir():  # it was deleted meanwhile, which its row tells
+            self._registry.evals.get(spec.id)
+            return
+        folder.queued_file.unlink(missing_ok=True)
+        folder.write_end(status, message)
+        self.told(spec, {})
 
 
 @contextmanager
@@ -141,8 +174,7 @@ def _withdrawn_on_error(folder: EvalDir) -> Iterator[None]:
 
 def _withdraw(folder: EvalDir) -> None:
     folder.queued_file.unlink(missing_ok=True)
-    status, message = _dropped(folder)
-    folder.write_state(EvalState(status=status, message=message))
+    folder.write_end(*_dropped(folder))
 
 
 def _dropped(folder: EvalDir) -> tuple[RunStatus, str]:

@@ -1,0 +1,125 @@
+"""Trainings in the queue."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tunixrt_core.errors import StoreError
+from tunixrt_core.jobs.spec import JobSpec, Tell
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunState
+from tunixrt_core.training.stop import StopRequest
+from tunixrt_core.util import owners
+from tunixrt_core.util.files.atomic import write_json
+
+if TYPE_CHECKING:
+    from tunixrt_core.jobs.kinds.workplace import Workplace
+    from tunixrt_core.manifest.manifest import RunManifest
+
+log = logging.getLogger(__name__)
+
+
+def work(spec: JobSpec, place: Workplace, stop: StopRequest, tell: Tell) -> None:
+    """Train; the folder records how it ends."""
+    from tunixrt_core.manifest.manifest import RunManifest
+    from tunixrt_core.training.execution import execute_training
+    from tunixrt_core.training.webhook import Webhook
+
+    manifest, folder = RunManifest.from_dict(spec.body["manifest"]), _folder(spec)
+    folder.queued_file.unlink(missing_ok=True)
+    execute_training(
+        manifest,
+        folder,
+        place.backend,
+        stop=stop,
+        on_status=lambda state: tell({}),
+        on_begun=lambda: tell({"begun": True}),
+        allow=spec.body["allow"],
+        attempt=place.attempt(spec),
+        webhook=Webhook(place.webhook, spec.run, manifest.name) if place.webhook else None,
+    )
+
+
+def show_waiting(
+    manifest: RunManifest, folder: RunDir, *, allow: Iterable[str] = (), request_id: str | None = None
+) -> None:
+    """Make the folder of a run show `queued`, and its manifest; of a resume not before its first new train step.
+
+    What is needed to queue it again after a kill is written before its state, the request id with it.
+    """
+    folder.create()
+    resumes = folder.before_resume() is not None
+    if not resumes:
+        folder.write_manifest(manifest.to_yaml())
+    waiting = {"allow": sorted(allow), "manifest": manifest.to_dict() if resumes else None, "request": request_id}
+    write_json(folder.queued_file, waiting)
+    folder.write_queued()
+
+
+def training(run_id: str, manifest: RunManifest, folder: RunDir, *, allow: Iterable[str] = ()) -> JobSpec:
+    """The job of a run. Its folder shows that it waits, as of `show_waiting`, and is made to where it does not.
+
+    `allow` are codes of findings that must not block it.
+    """
+    allowed = sorted(allow)
+    if not _shows_waiting(folder):
+        show_waiting(manifest, folder, allow=allowed)
+    body = {"manifest": manifest.to_dict(), "folder": str(folder.path), "allow": allowed}
+    return JobSpec(run_id, run_id, "train", body, folder.next_attempt().number)
+
+
+def _shows_waiting(folder: RunDir) -> bool:
+    """Whether the folder shows that the run waits for this process."""
+    if not folder.queued_file.exists():
+        return False
+    state = folder.state()
+    return not state.status.over and owners.is_ours(state.owner)
+
+
+def _folder(spec: JobSpec) -> RunDir:
+    return RunDir(Path(spec.body["folder"]))
+
+
+class RunRecords(Protocol):
+    """The methods of the store that trainings use."""
+
+    def mirror(self, run_id: str, **changes: Any) -> None: ...
+
+
+class Trainings:
+    """The follower of trainings: their rows follow their folders."""
+
+    def __init__(self, runs: RunRecords) -> None:
+        self._runs = runs
+
+    def told(self, spec: JobSpec, news: Mapping[str, Any]) -> None:
+        if news.get("begun"):
+            self._mirror(spec.run, manifest=spec.body["manifest"])
+        else:
+            self._mirror_state(spec.run, _folder(spec).state())
+
+    def dropped(self, spec: JobSpec) -> None:
+        folder = _folder(spec)
+        folder.queued_file.unlink(missing_ok=True)
+        folder.write_stopped_before_start()
+        self._mirror_state(spec.run, folder.state())
+
+    def failed(self, spec: JobSpec, message: str) -> None:
+        """A training records its own outcome; what kept it from its folder is told by the log."""
+        log.warning("%s: %s", spec.run, message)
+
+    def beat(self, spec: JobSpec) -> None:
+        _folder(spec).beat()
+
+    def _mirror_state(self, run_id: str, state: RunState) -> None:
+        self._mirror(run_id, status=state.status, message=state.message, **state.times())
+
+    def _mirror(self, run_id: str, **changes: Any) -> None:
+        try:
+            self._runs.mirror(run_id, **changes)
+        except StoreError as error:
+            # a database that is busy with a long import must not end a training; the folder holds the truth
+            log.warning("status of %s not mirrored: %s", run_id, error)

@@ -1,0 +1,70 @@
+"""Jobs as data, and the protocols of what does them and what follows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol
+
+import msgspec
+import orjson
+
+from tunixrt_core.training.stop import StopRequest
+
+Kind = Literal["train", "evaluate", "export", "dry run", "playground"]
+# Gets news of a job, JSON all through; an empty one says that its folder has changed.
+Tell = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """One job, as any process can do it that has the same folders under the same paths.
+
+    `id` is that of the run to train, or of the evaluation, the export and so on; `run` the run that it is about.
+    `body` is what its kind needs, JSON all through. `attempt` is the number of this start; 0 for a kind without a state
+    in a folder.
+    """
+
+    id: str
+    run: str
+    kind: Kind
+    body: Mapping[str, Any] = field(default_factory=dict)
+    attempt: int = 0
+
+    def to_json(self) -> bytes:
+        return orjson.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: bytes) -> JobSpec:
+        """Raises ValueError for a text that is none."""
+        return msgspec.json.decode(text, type=cls)
+
+
+class Follower(Protocol):
+    """What the process with the queue does about the jobs of one kind."""
+
+    def told(self, spec: JobSpec, news: Mapping[str, Any]) -> None:
+        """News of a running job. Called in the thread that does it or waits for it."""
+
+    def dropped(self, spec: JobSpec) -> None:
+        """It left the queue before it began."""
+
+    def failed(self, spec: JobSpec, message: str) -> None:
+        """It ended with this error, a sentence."""
+
+    def beat(self, spec: JobSpec) -> None:
+        """It waits: show that this process is alive. Raises OSError, ValueError or TunixRTError if that fails."""
+
+
+class Executor(Protocol):
+    """Does jobs, in this process or elsewhere."""
+
+    @property
+    def at_once(self) -> int:
+        """How many jobs it does at a time."""
+
+    def takes_accelerator(self, spec: JobSpec) -> bool:
+        """Whether a job needs the accelerator of this machine, which has one lock for all processes of the home."""
+
+    def run(self, spec: JobSpec, *, stop: StopRequest, tell: Tell) -> None:
+        """Do a job to its end, or until it is stopped. Raises its error."""
