@@ -13,10 +13,17 @@ WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # What was compiled is kept: tests start some hundred processes, which would each compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-rest test-all test-aot test-real test-reference test-free test-postgres check check-component component format schema docs screenshots clean
+.PHONY: run demo test test-rest test-all test-aot test-real test-reference test-free test-postgres check check-component component format schema docs screenshots clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
+
+# The dashboard on a home of its own, which two real runs of the example fill first: two to three minutes, once.
+DEMO ?= $(HOME)/.tunixrt-demo
+
+demo: .venv/.installed-$(EXTRA)
+	.venv/bin/tunixrt demo --home $(DEMO)
+	.venv/bin/python -m app --home $(DEMO) --host 127.0.0.1 --port $(PORT)
 
 # Every promise once: at most ten minutes on two quiet cores.
 test: .venv/.installed-$(EXTRA)-dev

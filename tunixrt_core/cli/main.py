@@ -51,6 +51,10 @@ COMMANDS = {
         f"{_HERE}.doctor:doctor_app",
         "Check this machine: versions, device, home, database. Exits with 1 if something required is missing.",
     ),
+    "demo": Entry(
+        f"{_HERE}.demo:demo",
+        "Fill a home of its own with two real runs of the bundled example, to look at in the dashboard.",
+    ),
     "serve": Entry(
         f"{_HERE}.serve:serve",
         "Start the dashboard and its JSON API on one port. An option overrides its environment variable.",
