@@ -34,7 +34,5 @@ def demo(
     if as_json:
         print_json({"home": folder, "runs": [run.id for run in runs], "seconds": seconds})
         return
-    out.print(
-        f"The demo is in {folder}: {' and '.join(run.id for run in runs)}, trained and evaluated, after {seconds:.0f} s."
-    )
+    out.print(f"The demo is in {folder}: {' and '.join(run.id for run in runs)}, trained and evaluated.")
     out.print(f"Look at it: tunixrt serve --home {folder}")
