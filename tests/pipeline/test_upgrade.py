@@ -1,6 +1,6 @@
 """A home of the first version opens with everything in it; that of a later version is refused, and left as it is.
 
-`tests/data/first-home.tar.xz` was filled by the code of the first version (commit 7d236940), in /srv/tunixrt: traces of a
+`tests/data/first-home.tar.xz` was filled by the code of the first version (7d236940) in /srv/tunixrt: traces of a
 file, the examples, a dataset version, its export, four train steps of LoRA, an evaluation of three rows. Its
 `models` folder is left out, as the tiny model is made again, and the release of the kernel in `env.json` is replaced.
 """
