@@ -13,7 +13,7 @@ WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # What was compiled is kept: tests start some hundred processes, which would each compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run demo test test-rest test-all test-aot test-real test-reference test-free test-postgres test-skypilot check check-component component format schema docs screenshots clean
+.PHONY: run demo test test-rest test-all test-aot test-real test-reference test-free test-postgres test-skypilot release check check-component component format schema docs screenshots clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
@@ -79,6 +79,13 @@ test-skypilot: .venv/.installed-$(EXTRA)-dev .venv-skypilot/.installed
 	$(PYTHON) -m venv .venv-skypilot
 	.venv-skypilot/bin/python -m pip install --quiet --disable-pip-version-check skypilot==0.14.1
 	touch $@
+
+# dist/: the wheel, built twice with the same bytes, and the bills of materials; then the tutorial from the wheel alone, by
+# each interpreter: make release PYTHONS="python3.11 python3.12 python3.13"
+PYTHONS ?= $(PYTHON)
+
+release: check
+	.ci/release $(PYTHONS)
 
 # Code whose texts follow the word list of docs/tools/words.tsv.
 PLAIN = app pages benchmarks tunixrt_core tests
