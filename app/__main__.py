@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 
-from app.server.log_file import FORMAT, follow_server, log_to_file, note
+from app.server.log_file import FORMAT, Cleaner, follow_server, log_to_file, note
 from app.server.ports import CannotListen, check_can_listen, is_any, is_loopback
 from tunixrt_core import __version__
 from tunixrt_core.errors import InvalidSettings, TunixRTError
@@ -38,7 +38,7 @@ def start(
             )
     except InvalidSettings as error:
         return _fail(error, 2)
-    _log_to_stderr(settings.log_level)
+    form = _log_to_stderr(settings, environ)
     try:
         # before the heavy imports, so that common mistakes are reported at once
         check_can_listen(settings.host, settings.port)
@@ -46,7 +46,7 @@ def start(
         from app.server.server import serve
 
         note(log_file, f"Tunix RT {__version__} begins on {settings.host}:{settings.port}, home {settings.home}")
-        serve(settings, auth=not no_auth, on_start=lambda address: _greet(settings, address, log_file))
+        serve(settings, auth=not no_auth, on_start=lambda address: _greet(settings, address, log_file, form))
     except (TunixRTError, CannotListen) as error:
         return _fail(error, 1)
     return 0
@@ -86,8 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _greet(settings: Settings, address: str, log_file: logging.Handler) -> None:
-    follow_server(log_file)
+def _greet(settings: Settings, address: str, log_file: logging.Handler, form: logging.Formatter) -> None:
+    follow_server(log_file, form)
     print(f"Tunix RT is ready. Open {address}", flush=True)
     if is_any(settings.host):
         print(
@@ -96,10 +96,19 @@ def _greet(settings: Settings, address: str, log_file: logging.Handler) -> None:
         )
 
 
-def _log_to_stderr(level: str) -> None:
-    logging.basicConfig(level=logging.WARNING, format=FORMAT)
+def _log_to_stderr(settings: Settings, environ: Mapping[str, str]) -> logging.Formatter:
+    """Log to stderr from now on, in the returned form."""
+    form = logging.Formatter(FORMAT)
+    if settings.log == "json":
+        from app.operators.json_log import JsonLines
+
+        form = JsonLines(Cleaner(settings, environ))
+    stderr = logging.StreamHandler()
+    stderr.setFormatter(form)
+    logging.basicConfig(level=logging.WARNING, handlers=[stderr])
     for package in ("app", "tunixrt_core"):
-        logging.getLogger(package).setLevel(level)
+        logging.getLogger(package).setLevel(settings.log_level)
+    return form
 
 
 def _fail(error: Exception, code: int) -> int:

@@ -57,7 +57,19 @@ def cases(matrix: Iterable[Any], kept: Container[Any]) -> list[Any]:
 
 
 # The folders below the Tunix backend in the layers of pyproject.toml: what they hold cannot know whether Tunix is here.
-BELOW_TUNIX = {"datasets", "evaluation", "export", "ingest", "manifest", "runs", "store", "traces", "training", "util"}
+BELOW_TUNIX = {
+    "datasets",
+    "evaluation",
+    "export",
+    "ingest",
+    "launch",
+    "manifest",
+    "runs",
+    "store",
+    "traces",
+    "training",
+    "util",
+}
 LENGTHS = {"browser": 2, "slow": 3, "tunix": 1}  # the first mark that a test has counts
 
 

@@ -11,6 +11,8 @@ from urllib.parse import quote, urlsplit
 from tunixrt_core.errors import InvalidSettings
 from tunixrt_core.util.files.disks import answers
 
+LOG_FORMS = ("text", "json")
+METRICS = ("token", "open")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -28,6 +30,8 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     allow: tuple[Path, ...] = ()
     webhook: str | None = None
+    log: str = "text"  # of LOG_FORMS
+    metrics: str = "token"  # of METRICS
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -48,6 +52,8 @@ class Settings:
             allowed_hosts=_hosts(environ.get("TUNIXRT_ALLOWED_HOSTS")),
             allow=_folders(environ.get("TUNIXRT_ALLOW")),
             webhook=_webhook(environ.get("TUNIXRT_WEBHOOK")),
+            log=_one_of("TUNIXRT_LOG", environ.get("TUNIXRT_LOG"), "text", LOG_FORMS),
+            metrics=_one_of("TUNIXRT_METRICS", environ.get("TUNIXRT_METRICS"), "token", METRICS),
         )
 
     @property
@@ -125,6 +131,8 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "TUNIXRT_ALLOWED_HOSTS": ("none", "further host names the dashboard answers to, with commas between them"),
     "TUNIXRT_ALLOW": ("none", "folders besides the home for data, models and runs, with commas between them"),
     "TUNIXRT_WEBHOOK": ("none", "http(s) address that gets a message when a run ends or raises an alert"),
+    "TUNIXRT_LOG": ("text", "text or json: form of the lines of the log on standard error"),
+    "TUNIXRT_METRICS": ("token", "token or open: whether /metrics needs the access token"),
 }
 
 
@@ -147,6 +155,8 @@ OPTIONS: dict[str, Option] = {
     "TUNIXRT_ALLOWED_HOSTS": Option("--allow-host", "NAME", repeated=True),
     "TUNIXRT_ALLOW": Option("--allow", "DIR", repeated=True),
     "TUNIXRT_WEBHOOK": Option("--webhook", "URL"),
+    "TUNIXRT_LOG": Option("--log", "|".join(LOG_FORMS)),
+    "TUNIXRT_METRICS": Option("--metrics", "|".join(METRICS)),
 }
 
 NO_AUTH_HELP = "require no access token; on a loopback address only"
@@ -218,7 +228,7 @@ def _whole(name: str, value: str | None, default: int, low: int, high: int) -> i
 
 
 def _one_of(name: str, value: str | None, default: str, allowed: tuple[str, ...]) -> str:
-    chosen = (value or default).upper()
-    if chosen not in allowed:
+    chosen = next((each for each in allowed if each.lower() == (value or default).lower()), None)
+    if chosen is None:
         raise InvalidSettings(f"{name}: {value!r} is not one of {', '.join(allowed)}.")
     return chosen

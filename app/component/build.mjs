@@ -2,13 +2,13 @@
 //
 //   node build.mjs [--out FOLDER]
 import { build } from "esbuild";
-import { rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 
 const { values } = parseArgs({ options: { out: { type: "string", default: "assets" } } });
 
 rmSync(values.out, { recursive: true, force: true });
-await build({
+const { metafile } = await build({
   entryPoints: ["src/ui.ts"],
   outdir: values.out,
   bundle: true,
@@ -21,4 +21,16 @@ await build({
   chunkNames: "c-[hash]",
   loader: { ".css": "text" },
   legalComments: "eof",
+  metafile: true,
 });
+
+// The licence of every package of which a part is in the bundle, as their terms ask.
+const packages = new Set(Object.keys(metafile.inputs).flatMap((file) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []));
+const licences = [...packages].sort().map((name) => {
+  const folder = `node_modules/${name}`;
+  const { version, license } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
+  const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
+  if (!file) throw new Error(`${name} has no file with its licence`);
+  return `${name} ${version} (${license})\n\n${readFileSync(`${folder}/${file}`, "utf8").trim()}\n`;
+});
+writeFileSync(`${values.out}/LICENSES.txt`, licences.join(`\n${"-".repeat(80)}\n\n`));

@@ -21,7 +21,7 @@ from app.server.ports import is_any, is_ip
 from app.server.signin import PAGE_CSP, go_on_page, local_target, sign_in_page
 from tunixrt_core.settings import Settings
 
-OPEN_PATHS = frozenset({"/healthz", "/_stcore/health"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/_stcore/health"})
 LOGIN = "/login"
 MAX_FORM_BYTES = 4096
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -81,15 +81,24 @@ class _Request:
 
     @property
     def wants_page(self) -> bool:
-        machine = self.api or self.path.startswith("/_stcore/")
+        machine = self.api or self.path == "/metrics" or self.path.startswith("/_stcore/")
         return not machine and "text/html" in self.headers.get("accept", "")
 
 
 class Gate:
     """ASGI middleware. Without a token it still refuses unknown hosts and other origins, and adds the headers."""
 
-    def __init__(self, app: ASGIApp, *, token: str | None, hosts: Iterable[str], any_ip: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        token: str | None,
+        hosts: Iterable[str],
+        any_ip: bool = False,
+        open_metrics: bool = False,
+    ) -> None:
         self._app = app
+        self._open = OPEN_PATHS | {"/metrics"} if open_metrics else OPEN_PATHS
         self._token = token.encode() if token else b""
         # the cookie is not the token itself
         self._session = hmac.new(self._token, b"tunixrt session", hashlib.sha256).hexdigest() if token else ""
@@ -113,7 +122,7 @@ class Gate:
             await _refuse(request, send, 404, "not_found", "The address contains `..`. Send it resolved.")
         elif not request.method and not request.same_origin:
             await _refuse(request, send, 403, "other_origin", _OTHER_ORIGIN)
-        elif request.path in OPEN_PATHS and request.method in {"GET", "HEAD"}:
+        elif request.path in self._open and request.method in {"GET", "HEAD"}:
             await self._pass(request, receive, send)
         elif self._is(request.bearer):
             await self._pass(request, receive, send)  # no browser sends this header by itself

@@ -37,7 +37,7 @@ def log_to_file(settings: Settings, environ: Mapping[str, str]) -> logging.Handl
         raise OutputError(
             f"The log {path} cannot be written ({error.strerror or error}). Fix the permissions of the home."
         ) from None
-    handler.setFormatter(_Redacting(settings, environ))
+    handler.setFormatter(_Redacting(Cleaner(settings, environ)))
     handler.addFilter(_wanted)
     logging.getLogger().addHandler(handler)
     threading.excepthook = _log_thread
@@ -49,10 +49,10 @@ def note(handler: logging.Handler, text: str) -> None:
     handler.handle(logging.LogRecord("app", logging.INFO, __file__, 0, text, None, None))
 
 
-def follow_server(handler: logging.Handler) -> None:
+def follow_server(handler: logging.Handler, form: logging.Formatter) -> None:
     """Add the file to the loggers of Streamlit and uvicorn, which do not propagate. Call after their setup.
 
-    Errors of uvicorn, such as the traceback of an answer 500, go to stderr too.
+    Errors of uvicorn, such as the traceback of an answer 500, go to stderr too, in this form.
     """
     for name, logger in list(logging.root.manager.loggerDict.items()):
         theirs = name.partition(".")[0] in _SERVERS
@@ -60,7 +60,7 @@ def follow_server(handler: logging.Handler) -> None:
             logger.addHandler(handler)  # no effect if already added
     errors = logging.StreamHandler()
     errors.setLevel(logging.ERROR)
-    errors.setFormatter(logging.Formatter(FORMAT))
+    errors.setFormatter(form)
     server = logging.getLogger("uvicorn.error")
     if not server.propagate and not any(type(each) is logging.StreamHandler for each in server.handlers):
         server.addHandler(errors)
@@ -82,21 +82,31 @@ class _PrivateFile(RotatingFileHandler):
         return open(handle, "a", encoding="utf-8")
 
 
-class _Redacting(logging.Formatter):
-    """Removes secrets from all records, tracebacks included."""
+class Cleaner:
+    """Removes the secrets of this server from text, and what looks like one."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
-        super().__init__(FORMAT)
         self._settings, self._environ = settings, environ
         self._redactor: Redactor | None = None
 
-    def format(self, record: logging.LogRecord) -> str:
+    def __call__(self, text: str) -> str:
         redactor = self._redactor
         if redactor is None:
             redactor = Redactor(known_secrets(self._settings, self._environ))
             # the token may be created after the first line is written
             self._redactor = redactor if self._settings.token or self._settings.token_file.exists() else None
-        return redactor.text(super().format(record))
+        return redactor.text(text)
+
+
+class _Redacting(logging.Formatter):
+    """Removes secrets from all records, tracebacks included."""
+
+    def __init__(self, clean: Cleaner) -> None:
+        super().__init__(FORMAT)
+        self._clean = clean
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._clean(super().format(record))
 
 
 def _log_thread(ended: threading.ExceptHookArgs) -> None:

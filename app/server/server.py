@@ -16,6 +16,8 @@ from streamlit.starlette import App
 
 from app import state
 from app.api.deferred import DeferredApi
+from app.operators.requests import Counted, Requests
+from app.operators.routes import monitor_routes
 from app.server.access import access_token
 from app.server.chunks import KeptChunks
 from app.server.gate import Gate, known_hosts
@@ -41,17 +43,25 @@ def build_app(settings: Settings, *, auth: bool, on_start: Callable[[str], None]
     Its pages and its API use `app.state.get_pipeline()`. Raises OutputError if the access token cannot be written.
     """
     token = access_token(settings) if auth else None
+    requests = Requests()
     return App(
         HERE / "main.py",
         routes=[
-            Route("/healthz", _healthz),
+            *monitor_routes(requests),
             # without its own route, /api would be answered by the dashboard, with a page
             Route("/api", _to_docs, methods=_ALL_METHODS),
             Mount("/api", app=DeferredApi(settings.max_upload_mb)),
             *page_routes(),
         ],
         middleware=[
-            Middleware(Gate, token=token, hosts=known_hosts(settings), any_ip=token is not None),
+            Middleware(Counted, requests=requests),
+            Middleware(
+                Gate,
+                token=token,
+                hosts=known_hosts(settings),
+                any_ip=token is not None,
+                open_metrics=settings.metrics == "open",
+            ),
             Middleware(KeptChunks),
         ],
         exception_handlers={Exception: _internal_error},
@@ -125,10 +135,6 @@ def _close_pipeline() -> None:
 def _leave(signal_number: int, frame: object) -> NoReturn:
     """Handles the signal that uvicorn raises again after its shutdown, and one before it listens."""
     raise SystemExit(0)
-
-
-async def _healthz(request: Request) -> Response:
-    return JSONResponse({"status": "ok"})
 
 
 async def _to_docs(request: Request) -> Response:

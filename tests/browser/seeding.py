@@ -8,12 +8,11 @@ import sys
 import time
 from pathlib import Path
 
-from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import TunixRTError
+from tunixrt_core.pipeline.demo import fill
 from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
 from tunixrt_core.runs.record import Run, RunStatus
 from tunixrt_core.settings import Settings
-from tunixrt_core.traces.scores import GivenScore
 
 TRAIN_STEPS = 340  # what the example needs to be learned
 
@@ -25,41 +24,11 @@ def seed_home(home: Path, train_steps: int = TRAIN_STEPS) -> None:
     way; r-0004 fails, as its data file was changed after its manifest was made.
     """
     with open_pipeline(Settings.from_env({**os.environ, "TUNIXRT_HOME": str(home)})) as rt:
-        seed_data(rt)
-        first = _train(rt, train_steps=train_steps)
-        _evaluate(rt, first)
-        _keep_answers(rt, first)
-        short = _clone(rt, first, train_steps=train_steps // 2, learning_rate=2e-3)
-        _evaluate(rt, short)
+        first, _ = fill(rt, lambda text: print(text, file=sys.stderr), {"train_steps": train_steps})
         _stop_half_way(rt, first, train_steps)
         _fail(rt)
         rt.model_exports.start(first.id)
         rt.queue.wait()
-
-
-def seed_data(rt: Pipeline) -> None:
-    """The bundled traces, some of them judged, and two versions of a dataset."""
-    rt.traces.ingest_examples()
-    ids = [stored.id for stored in rt.traces.page(limit=40).items]
-    for i, trace_id in enumerate(ids[:12]):
-        rt.traces.tag(trace_id, ["checked"] if i % 3 else ["checked", "keep"])
-        rt.traces.score(trace_id, [_judged("quality", float(i % 5 > 0))])
-    rt.traces.score(ids[0], [_judged("step quality", 1.0, step) for step in range(3)])
-    rt.traces.note(ids[0], "Each turn is looked up; nothing is skipped.")
-    rt.datasets.build(DatasetSpec("dial", selection="random", limit=400))
-    rt.datasets.build(DatasetSpec("dial"))
-
-
-def _judged(name: str, value: float, step: int | None = None) -> GivenScore:
-    return GivenScore(name=name, value=value, step=step, scorer="user", version="1", kind="human")
-
-
-def _train(rt: Pipeline, **hyperparams: float) -> Run:
-    return _ended(rt, rt.runs.start(rt.manifests.build("dial", model_id="tiny", hyperparams=hyperparams)))
-
-
-def _clone(rt: Pipeline, parent: Run, **changes: float) -> Run:
-    return _ended(rt, rt.runs.start(rt.manifests.clone(parent.id, changes).manifest))
 
 
 def _stop_half_way(rt: Pipeline, parent: Run, train_steps: int) -> None:
@@ -77,17 +46,6 @@ def _fail(rt: Pipeline) -> None:
     with data.open("a") as file:
         file.write("\n")
     _ended(rt, rt.runs.start(manifest))
-
-
-def _evaluate(rt: Pipeline, run: Run) -> None:
-    rt.evaluations.start(run.id)
-    rt.queue.wait()
-
-
-def _keep_answers(rt: Pipeline, run: Run) -> None:
-    """The answers become traces of their own, so that prompts have groups."""
-    for record in rt.evaluations.records(run.id):
-        rt.evaluations.keep_predictions(record.id, only_correct=False)
 
 
 def _ended(rt: Pipeline, run: Run) -> Run:

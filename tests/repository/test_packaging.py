@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -10,10 +12,15 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
-from tests.conftest import REPOSITORY
+from tests.conftest import LONG, REPOSITORY
 from tests.helpers.servers import get, start_server
+from tunixrt_core import __version__
+from tunixrt_core.settings import VARIABLES
+from tunixrt_core.util.files.yaml import load_yaml
+from tunixrt_core.util.hashing import file_sha256
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 PINS = {
@@ -22,6 +29,7 @@ PINS = {
     if line and not line.startswith("#")
     for requirement in [Requirement(line)]
 }
+DEPLOY = REPOSITORY / "docs" / "deploy"
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text()
 
 
@@ -96,6 +104,71 @@ def test_the_dashboard_of_a_wheel_is_served_with_its_own_files(installed: Path, 
     finally:
         code, log = server.end()
     assert (code, "Traceback" in log) == (0, False), log
+
+
+def test_a_wheel_holds_the_licence_of_everything_in_it(installed: Path) -> None:
+    """The project's own, that of each font, and those of the npm packages of which the component has parts."""
+    licences = next(installed.glob("*.dist-info")) / "licenses"
+    names = {str(path.relative_to(licences)) for path in licences.rglob("*") if path.is_file()}
+    fonts = {f"app/static/{font.stem}.LICENSE.txt" for font in (REPOSITORY / "app" / "static").glob("*.woff2")}
+    assert names == {"LICENSE", "app/component/assets/LICENSES.txt", *fonts}
+    assert len(fonts) == 2
+    told = (licences / "app/component/assets/LICENSES.txt").read_text(encoding="utf-8")
+    component = json.loads((REPOSITORY / "app" / "component" / "package.json").read_text())
+    for name, version in component["dependencies"].items():
+        assert re.search(rf"^{re.escape(name)} {re.escape(version)} \(.+\)$", told, re.MULTILINE), name
+
+
+def test_the_version_is_the_same_wherever_it_is_written() -> None:
+    component = json.loads((REPOSITORY / "app" / "component" / "package.json").read_text())
+    citation = load_yaml((REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))
+    changes = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert component["version"] == str(citation["version"]) == __version__
+    assert f"\n## {__version__}" in changes
+
+
+@LONG
+@pytest.mark.slow
+def test_two_builds_give_the_same_bytes_whatever_is_around_them(tmp_path: Path) -> None:
+    """Other folders, times of files, rights of new files, time zone and order of sets."""
+    hashes = []
+    for name, hour in (("one", 0), ("two", 12)):
+        folder = tmp_path / name
+        source = copy_of_sources(folder)
+        for path in source.rglob("*"):
+            os.utime(path, (1_800_000_000 + 3600 * hour,) * 2)
+        command = f"umask 0{hour and 77}; exec {sys.executable} -m pip wheel --quiet --no-deps -w {folder} {source}"
+        around = {**os.environ, "TZ": f"Etc/GMT+{hour}", "PYTHONHASHSEED": str(hour)}
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=around)
+        assert done.returncode == 0, done.stderr
+        hashes.append(file_sha256(next(folder.glob("*.whl"))))
+    assert hashes[0] == hashes[1]
+
+
+def test_what_is_deployed_asks_the_addresses_that_there_are() -> None:
+    """Kubernetes and compose: probes, ports, settings and the user of the image."""
+    documents = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
+    assert [each["kind"] for each in documents] == ["PersistentVolumeClaim", "Deployment", "Service"]
+    pod = documents[1]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert f"--uid {pod['securityContext']['runAsUser']}" in DOCKERFILE
+    assert {each["name"] for each in container["env"]} <= set(VARIABLES)
+    assert container["volumeMounts"][0]["mountPath"] in re.findall(r"^VOLUME (.+)$", DOCKERFILE, re.MULTILINE)
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    assert set(compose["tunixrt"]["environment"]) <= set(VARIABLES)
+    extras = compose["tunixrt"]["build"]["args"]["EXTRA"].split(",")
+    assert {"tunix", "postgres"} == set(extras) & set(PROJECT["optional-dependencies"])
+    assert (DEPLOY / compose["tunixrt"]["build"]["context"] / "Dockerfile").is_file()
+
+
+def test_forms_for_issues_are_what_github_reads() -> None:
+    for file in (REPOSITORY / ".github" / "ISSUE_TEMPLATE").glob("*.yml"):
+        form = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if file.name != "config.yml":
+            assert {"name", "description", "body"} <= set(form), file.name
+            assert all(part["type"] in {"markdown", "input", "textarea", "dropdown"} for part in form["body"])
 
 
 def copy_of_sources(tmp_path: Path) -> Path:

@@ -34,6 +34,10 @@ COMMANDS = {
         "Compare TPU slices for a manifest: fit, bound and chip-hours. Exits with 1 if none fits.",
     ),
     "train": Entry(f"{_HERE}.train:train", "Run a manifest in this process; needs no database."),
+    "launch": Entry(
+        f"{_HERE}.launch:launch",
+        "Write a SkyPilot task, a GKE manifest or a gcloud script for a run, and explain it. Starts nothing.",
+    ),
     "runs": Entry(f"{_HERE}.runs:runs_app", "List, show, tag, archive, stop, save, resume, clone and compare runs."),
     "evaluate": Entry(
         f"{_HERE}.evaluate:evaluate",
@@ -50,6 +54,10 @@ COMMANDS = {
     "doctor": Entry(
         f"{_HERE}.doctor:doctor_app",
         "Check this machine: versions, device, home, database. Exits with 1 if something required is missing.",
+    ),
+    "demo": Entry(
+        f"{_HERE}.demo:demo",
+        "Fill a home of its own with two real runs of the bundled example, to look at in the dashboard.",
     ),
     "serve": Entry(
         f"{_HERE}.serve:serve",

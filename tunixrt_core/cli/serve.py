@@ -31,6 +31,8 @@ def serve(
     allow_host: Annotated[list[str] | None, _option("TUNIXRT_ALLOWED_HOSTS")] = None,
     allow: Annotated[list[str] | None, _option("TUNIXRT_ALLOW")] = None,
     webhook: Annotated[str | None, _option("TUNIXRT_WEBHOOK")] = None,
+    log: Annotated[str | None, _option("TUNIXRT_LOG")] = None,
+    metrics: Annotated[str | None, _option("TUNIXRT_METRICS")] = None,
     no_auth: Annotated[bool, typer.Option("--no-auth", help=NO_AUTH_HELP)] = False,
 ) -> None:
     """Start the dashboard and its JSON API on one port. An option overrides its environment variable.
@@ -48,6 +50,8 @@ def serve(
         "TUNIXRT_ALLOWED_HOSTS": allow_host or None,
         "TUNIXRT_ALLOW": allow or None,
         "TUNIXRT_WEBHOOK": webhook,
+        "TUNIXRT_LOG": log,
+        "TUNIXRT_METRICS": metrics,
     }
     # `app` and `pages` are names that others use too: only this process finds them
     sys.path.insert(0, str(dashboard_folder()))

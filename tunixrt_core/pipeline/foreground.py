@@ -26,6 +26,7 @@ from tunixrt_core.runs.evaluation_record import TARGETS, Target
 from tunixrt_core.runs.folder import RunDir, require_over
 from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.settings import Settings
+from tunixrt_core.training.ahead.slices import Slice
 from tunixrt_core.training.execution import execute_dry_run, execute_training
 from tunixrt_core.training.learning_rate import RateChange
 from tunixrt_core.training.memory import DEVICE_MEMORY, GPUS, Advice, MemoryNeed, advise, need_of
@@ -161,6 +162,12 @@ class Foreground:
             report = measure(manifest, self._settings.models_dir, devices=devices)
         need = need_of(report, found.limit, found.where, shared=found.shared)
         return MemoryFound(need, advise(need, manifest, sizes, devices))
+
+    def slice_memory(self, manifest: RunManifest, on: Slice) -> MemoryNeed:
+        """An estimate of the memory of one train step on each device of a slice. Raises ModelError, TunixMissing."""
+        self.require()
+        report, _ = estimate_manifest(manifest, self._settings.models_dir, devices=on.devices)
+        return need_of(report, on.chip.device_memory, f"each device of {on.name}", shared=False)
 
     def script(self, manifest: RunManifest) -> tuple[str, str]:
         """A manifest as a Python file and as a notebook that need Tunix alone. Raises ModelError, TunixMissing."""

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tunixrt_core.pipeline.queue import AcceleratorQueue
     from tunixrt_core.pipeline.runs import Runs
     from tunixrt_core.pipeline.traces import Traces
+    from tunixrt_core.pipeline.watch import Watch
 
 _UPKEEP_SECONDS = 5.0  # that the end waits for an import or a database check, which notices it between traces
 
@@ -120,6 +121,12 @@ class Pipeline:
         from tunixrt_core.pipeline.home import Home
 
         return Home(self.settings, self.store, self.jobs, self.registry)
+
+    @made_once
+    def watch(self) -> Watch:
+        from tunixrt_core.pipeline.watch import Watch
+
+        return Watch(self.settings, self.store, self.queue, self.home)
 
     # --- what the namespaces share -----------------------------------------------------------------------------------
 

@@ -157,6 +157,12 @@ class RunStore:
             )
         return tuple(map(_run, rows))
 
+    def by_status(self) -> dict[str, int]:
+        """How many runs have each status that one has."""
+        with self._db.reading() as reader:
+            rows = reader.rows("SELECT status, count(*) AS runs FROM runs GROUP BY status")
+        return {row["status"]: row["runs"] for row in rows}
+
     def list(self, limit: int = 50, after: str | None = None) -> Page[Run]:
         """Runs, newest first. `after` is the `next` of the page before. Raises InvalidQuery."""
         below, most = NEWEST if after is None else decode_cursor(after), check_limit(limit) + 1

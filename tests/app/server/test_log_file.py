@@ -81,7 +81,7 @@ def test_warnings_of_the_server_below_are_in_it_and_its_chatter_is_not(
     theirs = logging.getLogger("uvicorn.test_log_file")
     theirs.propagate = False
     theirs.setLevel(logging.DEBUG)
-    follow_server(handler)
+    follow_server(handler, logging.Formatter())
     theirs.info("GET / 200")
     theirs.error("Exception in ASGI application")
     text = settings.server_log.read_text(encoding="utf-8")

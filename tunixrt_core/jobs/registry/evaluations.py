@@ -93,7 +93,9 @@ class EvaluationRegistry:
         self._seen[str(folder.path)] = written
         if held is not None:
             self.mirror(held.id, folder)
-        elif record := _eval_record(run_id, folder, datetime.fromtimestamp(written[1] / 1e9, UTC)):
+            return
+        _bring_up_to_date(folder)
+        if record := _eval_record(run_id, folder, datetime.fromtimestamp(written[1] / 1e9, UTC)):
             self._evals.put(record)
 
 
@@ -114,6 +116,13 @@ def _eval_dir(path: str | Path) -> EvalDir:
     from tunixrt_core.evaluation.predictions import EvalDir
 
     return EvalDir(Path(path))
+
+
+def _bring_up_to_date(folder: EvalDir) -> None:
+    if not folder.spec_file.exists():
+        from tunixrt_core.jobs.registry.earlier import describe
+
+        describe(folder)
 
 
 def _eval_record(run_id: str, folder: EvalDir, created_at: datetime) -> EvalRecord | None:

@@ -261,10 +261,11 @@ class Registry:
 
     def _was_moved(self, folder: RunDir, manifest: RunManifest, held: Path) -> bool:
         """Whether the run that the store knows in `held` is the one in this folder, which has that one's name."""
-        if len(held.parents) < 2:
-            return False
-        same_place = folder.path.relative_to(self._runs_dir.parent) == held.relative_to(held.parents[1])
-        return same_place and manifest.to_dict() == dict(self._runs.get(folder.path.name).manifest)
+        place = folder.path.relative_to(self._runs_dir.parent)
+        same_place = len(held.parents) > 1 and place == held.relative_to(held.parents[1])
+        with suppress(InvalidManifest):  # read, as a row of an earlier version lacks what came later
+            return same_place and type(manifest).from_dict(self._runs.get(folder.path.name).manifest) == manifest
+        return False
 
     def _relocate(self, folder: RunDir, manifest: RunManifest, held: Path) -> None:
         """Change paths in the home's old place to the new one: a resume must find its rows there."""

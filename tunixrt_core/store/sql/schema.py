@@ -29,7 +29,8 @@ def migrate(database: Database) -> None:
     if found is not None and found not in KNOWN:
         raise StoreError(
             f"The database {database.place} was written by a newer Tunix RT (schema {found}; this one knows {HEAD}). "
-            "Upgrade Tunix RT, or set TUNIXRT_HOME to another directory."
+            "Upgrade Tunix RT, restore a backup from before (tunixrt db restore FILE --force), or set TUNIXRT_HOME to "
+            "another directory."
         )
     from tunixrt_core.store.sql.pools import reader_of
 

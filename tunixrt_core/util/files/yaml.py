@@ -99,3 +99,22 @@ def _nodes_of(
 
 def _line(mark: Any) -> int | None:
     return None if mark is None else mark.line + 1
+
+
+class _Blocks(yaml.SafeDumper):
+    """Text of several lines as a block, and what is said twice written twice, as by a person."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Blocks.add_representer(str, _text)
+
+
+def block_yaml(value: object) -> str:
+    """A value as YAML for people: keys in their order, text of several lines as blocks."""
+    return yaml.dump(value, Dumper=_Blocks, sort_keys=False, allow_unicode=True, width=200)

@@ -1,0 +1,1 @@
+"""For who operates the server: metrics, readiness and structured logs."""
