@@ -70,9 +70,10 @@ def test_both_models_answer_and_an_answer_is_kept_once(client: TestClient, rt: P
 
 
 def test_only_the_model_that_is_asked_answers_and_can_be_kept(client: TestClient, rt: Pipeline, run: Run) -> None:
-    found = ask(client, rt, run, targets=["base"], temperature=0.5, seed=3, system="")
+    found = ask(client, rt, run, targets=["base"], temperature=0.5, seed=3, system="", begun="It ends")
     assert [a["target"] for a in found["answers"]] == ["base"]
     assert (found["question"]["sampling"]["seed"], found["question"]["system"]) == (3, "")
+    assert found["answers"][0]["output"].startswith("It ends<reasoning>")
     refused = client.post(f"/playground/{found['id']}/keep", json={"target": "tuned"})
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "conflict")
 
