@@ -42,7 +42,7 @@ def show_column(number: int, state: QuestionState, replaced: Callable[[str], Non
         if not state.over:
             # the browser reads the text itself from the start, so that the first token waits for no update of the page
             url = f"/api/playground/{state.id}/text?target={state.question.targets[0]}"
-            element("stream", key=column_key("text", number), url=url)
+            element("stream", key=column_key("text", number), url=url, on_done_change=lambda: None)
         return
     _show_answer(number, state, answered)
     if state.over and (new := show_editor(number, state)):

@@ -183,6 +183,7 @@ def test_what_a_model_writes_can_be_read_while_it_writes(
     assert [json.loads(line.removeprefix("data: ")) for line in events.text.split("\n\n") if line] == [
         {"more": "so 4"},
         {"text": "thus 4"},
+        {"text": client.get(f"/playground/{asked}").json()["answers"][0]["output"]},
     ]
     assert rt.queue.wait(30)
     assert client.get(f"/playground/{asked}").json()["written"] == ""
