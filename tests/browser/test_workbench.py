@@ -79,7 +79,7 @@ def select(visitor: Visitor, *run_ids: str) -> None:
 
 
 def charts(visitor: Visitor) -> list[str]:
-    return [str(text) for text in visitor.page.locator(".card[data-panel] h3").all_inner_texts()]
+    return [str(text) for text in visitor.page.locator(".card[data-panel] h2").all_inner_texts()]
 
 
 def test_the_whole_list_is_there_archived_runs_left_out_and_few_rows_drawn(runs: Visitor) -> None:

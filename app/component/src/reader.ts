@@ -47,7 +47,7 @@ class Reader {
   private readonly list: ItemList;
   private readonly search: Search;
   private readonly modes: HTMLButtonElement[];
-  private readonly foldAll = el("button", { type: "button", className: "plain fold-all", onclick: () => this.fold() });
+  private readonly foldAll = el("button", { type: "button", className: "plain fold-all", hidden: true, onclick: () => this.fold() }, "Fold all");
   private readonly copyAll = el("button", { type: "button", className: "plain copy-all", title: "Copy the whole text as it is" }, "Copy all");
   private readonly frame: HTMLElement;
   private unfill?: () => void;
