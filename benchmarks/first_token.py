@@ -160,14 +160,15 @@ def serve_dashboard(options: argparse.Namespace) -> None:
     from tunixrt_core.tunix_backend.generate.decoding import Decoder
 
     original = Decoder._decode_in_parts
-    file = Path(options.times).open("a", buffering=1)
+    times = Path(options.times)
 
     def timed(self: Decoder, params: Any, state: Any, follow: Any, stops: Any) -> Any:
         told: list[int] = []
 
         def followed(rows: list[list[int]]) -> bool:
             if not told:
-                told.append(file.write(f"{1000 * time.time()}\n"))
+                with times.open("a") as file:
+                    told.append(file.write(f"{1000 * time.time()}\n"))
             return bool(follow(rows))
 
         return original(self, params, state, followed, stops)

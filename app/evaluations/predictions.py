@@ -29,6 +29,7 @@ from tunixrt_core.traces.diff import diff_steps
 from tunixrt_core.traces.rendering.parse import parse_completion
 from tunixrt_core.traces.trace import Step
 
+
 def show_predictions(pairs: Sequence[Pair], first: Side | None, second: Side, scorer: KnownScorer) -> None:
     """All answers in a list with a filter, and one row with both outputs side by side."""
     counts = {name: len(filter_pairs(pairs, name)) for name in (*FILTERS, ALL)}

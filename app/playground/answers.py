@@ -32,7 +32,7 @@ _PHASES = {
 
 
 def show_column(number: int, state: QuestionState, replaced: Callable[[str], None]) -> None:
-    """The answer, or what it is waiting for. `replaced` is called with the question that takes the place of this one."""
+    """The answer, or what it waits for. `replaced` gets the id of the question that takes the place of this one."""
     if state.status is RunStatus.FAILED:
         st.error(escape_markdown(f"The question was not answered: {state.message}"), icon=":material/error:")
         return
@@ -120,7 +120,9 @@ def _keep(number: int, state: QuestionState, answered: Answered, reference: str 
     if trace_id := kept.get(state.id):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(f"Kept as trace {short_hash(trace_id)}", width="content")
-            if st.button("See the trace", icon=":material/account_tree:", key=column_key("see", number), type="tertiary"):
+            if st.button(
+                "See the trace", icon=":material/account_tree:", key=column_key("see", number), type="tertiary"
+            ):
                 go("traces", trace=trace_id)
         return
     with st.popover("Keep as trace", icon=":material/bookmark_add:", key=column_key("keep", number)):

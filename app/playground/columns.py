@@ -35,7 +35,9 @@ def columns_now(runs: Sequence[Run]) -> list[int]:
     """The numbers of the columns. Those of the address, or the base and the tuned model of a run, at first."""
     found: list[int] = st.session_state.get(COLUMNS, [])
     if "run" in st.query_params:  # a link to the page
-        found = _begin([(st.query_params["run"], one) for one in (_BASE, st.query_params.get("checkpoint", "last"))], runs)
+        found = _begin(
+            [(st.query_params["run"], one) for one in (_BASE, st.query_params.get("checkpoint", "last"))], runs
+        )
         for name in ("run", "checkpoint"):
             st.query_params.pop(name, None)
     elif not found or column_key("run", found[0]) not in st.session_state:  # the page was left, and its fields with it

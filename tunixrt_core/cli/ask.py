@@ -37,7 +37,9 @@ def ask(
         Path | None,
         typer.Option(help="JSON file of earlier turns: a list of chat messages, or an object with messages and tools."),
     ] = None,
-    begin: Annotated[str, typer.Option(help="Beginning of the answer; the model goes on behind it. Default: none.")] = "",
+    begin: Annotated[
+        str, typer.Option(help="Beginning of the answer; the model goes on behind it. Default: none.")
+    ] = "",
     temperature: Temperature = 0.0,
     top_p: TopP = 1.0,
     top_k: TopK = None,

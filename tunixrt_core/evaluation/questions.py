@@ -90,8 +90,8 @@ def asked_in(messages: Any, tools: Any = None) -> AskedIn:
 class Answered:
     """The answer of one model. `train_step` is None for the base model; `model` is the model name of a saved trace.
 
-    `answer` is None where none could be read. `output` includes what was begun, `tokens` does not. `seconds` is the time of generating, without loading; `compiled` says
-    whether it includes compiling.
+    `answer` is None where none could be read. `output` includes what was begun, `tokens` does not. `seconds` is the
+    time of generating, without loading; `compiled` says whether it includes compiling.
     """
 
     target: Target
