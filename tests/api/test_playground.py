@@ -188,3 +188,19 @@ def test_what_a_model_writes_can_be_read_while_it_writes(
     assert rt.queue.wait(30)
     assert client.get(f"/playground/{asked}").json()["written"] == ""
     assert client.get("/playground/q-00000000/text", params={"target": "base"}).status_code == 404
+
+
+@pytest.mark.tunix
+def test_the_answers_of_two_evaluations_are_one_line_per_row(client: TestClient, rt: Pipeline, run: Run) -> None:
+    evaluate(rt, run)
+    by_side = {one.side: one.id for one in rt.evaluations.records(run.id)}
+    asked = {"first": by_side["base"], "second": by_side["tuned"]}
+    found = client.get("/evaluations/pairs", params=asked).json()
+    told = rt.evaluations.get(asked["second"]).predictions
+    assert [(one["id"], one["row"]) for one in found["pairs"]] == [(p.id, p.row) for p in told]
+    assert {(one["verdict"], one["second"]) for one in found["pairs"]} == {("Fixed", p.answer) for p in told}
+    assert (found["two"], found["samples"]) == (True, False)
+    assert client.get("/evaluations/pairs", params={**asked, "show": "Broken"}).json()["pairs"] == []
+    alone = client.get("/evaluations/pairs", params={"second": asked["second"]}).json()
+    assert (alone["two"], alone["pairs"][0]["first"]) == (False, None)
+    assert client.get("/evaluations/pairs", params={"second": "none"}).status_code == 404
