@@ -35,11 +35,11 @@ export function mount(root: ShadowRoot | HTMLElement, call: Call<Data>): Mounted
 
 class RunCharts {
   private readonly head = el("div", { className: "head" });
-  private readonly bar = el("div", { className: "bar" }, el("i", {}));
-  private readonly line = el("div", { className: "line", role: "status" });
+  private readonly bar = el("div", { className: "bar", hidden: true }, el("i", {}));
+  private readonly line = el("div", { className: "line", role: "status" }, "Loading …");
   private readonly tiles = el("dl", { className: "tiles" });
   private readonly failure = el("p", { className: "failure", hidden: true, role: "alert" });
-  private readonly charts = el("div", { className: "grid" });
+  private readonly charts = el("div", { className: "grid", hidden: true });
   private readonly begins = el("div", { hidden: true });
   private readonly notice: Notice;
   private readonly shown: Shown = shownInAddress(SMOOTHING);
@@ -54,6 +54,7 @@ class RunCharts {
     const data = this.data;
     this.controls = controls(this.shown, SMOOTHING, () => this.ask(), () => this.showAll());
     this.controls.withTypes(data.types);
+    this.controls.element.hidden = true; // with the charts, until there is something to show
     this.notice = new Notice(data.name, () => this.feed.replan());
     this.head.append(el("div", { className: "top" }, this.line, this.notice.element), this.bar);
     for (const [label, help] of data.tiles) {
