@@ -1,42 +1,34 @@
-"""Import traces: examples, upload or server file, with a preview.
-of every row.
-"""
+"""Import traces: examples, uploads or a server file, with a preview."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
-from pathlib import Path, PurePath
-from typing import Any, BinaryIO
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from app.imports.views import show_import, show_preview, show_report
+from app.imports.files import Given, Ready, begin, choices, previewed
+from app.imports.preview import show_details, show_summary
+from app.imports.reports import show_imports, show_report
 from app.state import get_pipeline
+from app.ui import blocks
 from app.ui.boundary import show_error
 from app.ui.components import header
 from app.ui.reader import show_reading
 from app.ui.reading import reading_of_trace
+from app.ui.words import plural
 from tunixrt_core.errors import TunixRTError, UnreadableFile
-from tunixrt_core.ingest.files.packed import without_suffix
-from tunixrt_core.ingest.formats.mapping import FIELDS
-from tunixrt_core.ingest.reasoning.steps import RULES
-from tunixrt_core.ingest.report import Preview
 from tunixrt_core.jobs.imports import ImportKind
 from tunixrt_core.traces.examples import example_traces
 from tunixrt_core.util.files.disks import require_answer
 
 EXAMPLES, UPLOAD, PATH = "Examples", "Upload", "Server path"
-REPORT, JOB = "import-report", "import-job-of-this-session"
-RULE_WORDS = {
-    "auto": "Automatic",
-    "numbered": "By numbers",
-    "paragraphs": "By blank lines",
-    "lines": "By lines",
-    "none": "In one piece",
-}
-NEEDED = {"prompt": "prompt", "final_answer": "final answer"}
-Opened = Callable[[], Path | BinaryIO]
+REPORT, JOBS = "import-report", "import-jobs-of-this-session"
+MOST_FILES = 20  # at once; their reports are kept together
 
 
 def show_examples() -> None:
@@ -48,7 +40,7 @@ def show_examples() -> None:
         with st.spinner("Loading the example traces"):
             try:
                 st.session_state[REPORT] = rt.traces.ingest_examples()
-                st.session_state.pop(JOB, None)
+                st.session_state.pop(JOBS, None)
             except TunixRTError as error:
                 show_error(error)
     first = next(iter(example_traces(1)))
@@ -57,12 +49,31 @@ def show_examples() -> None:
 
 
 def show_upload() -> None:
-    st.markdown(f"Up to {rt.settings.max_upload_mb:,} MB. {FILES}")
-    upload = st.file_uploader(
-        "File", label_visibility="collapsed", key="upload", max_upload_size=rt.settings.max_upload_mb
+    st.markdown(f"One file or several, up to {rt.settings.max_upload_mb:,} MB each. {FILES}")
+    uploads = st.file_uploader(
+        "Files",
+        label_visibility="collapsed",
+        key="upload",
+        max_upload_size=rt.settings.max_upload_mb,
+        accept_multiple_files=True,
     )
-    content = upload.getvalue() if upload is not None else b""
-    show_file("upload", upload.name if upload else None, lambda: io.BytesIO(content), upload and upload.file_id)
+    if len(uploads) > MOST_FILES:
+        st.warning(
+            f"The first {MOST_FILES} files are shown. Import them, and then the others.", icon=":material/warning:"
+        )
+    given = []
+    for upload in uploads[:MOST_FILES]:
+        kind = "upload" if len(uploads) == 1 else f"upload-{upload.file_id}"
+        given.append(Given(kind, upload.name, partial(copied, upload), upload.file_id))
+    if len(given) > 1:
+        show_several(given)
+    else:
+        show_file("upload", given[0] if given else None)
+
+
+def copied(upload: UploadedFile) -> BinaryIO:
+    """The content, to be read once."""
+    return io.BytesIO(upload.getvalue())
 
 
 def show_path() -> None:
@@ -75,144 +86,81 @@ def show_path() -> None:
         stamp = path.stat().st_mtime_ns if text else None
     except (OSError, UnreadableFile):
         stamp = 0  # reading the file reports the problem
-    show_file("path", text or None, lambda: path, stamp)
+    show_file("path", Given("path", text, lambda: path, stamp) if text else None)
 
 
-def show_file(kind: str, name: str | None, opened: Opened, stamp: object) -> None:
+def show_file(kind: str, given: Given | None) -> None:
     """The preview of a file, the options that change it, and the buttons that read the whole file."""
-    words, preview = {}, None
-    if name is not None:
-        words = choices(kind, name)
-        preview = previewed(name, opened, stamp, words)
+    ready = previewed(given, choices(given)) if given else None
+    why = None if ready else why_not(kind, given)
+    show_buttons(kind, "Import upload" if kind == "upload" else "Import file", [ready] if ready else [], why)
+    if ready is not None:
+        show_summary(ready.preview, ready.preview.format.replace("_", " "))
+        show_details(ready.preview)
+
+
+def show_several(given: Sequence[Given]) -> None:
+    """Files one below the other, each with its own options and preview, and the buttons that read all of them."""
+    buttons = st.container()
+    ready = [found for one in given if (found := show_one_of_several(one)) is not None]
+    left = len(given) - len(ready)
+    with buttons:
+        show_buttons(
+            "upload", f"Import {plural(len(ready), 'file')}", ready, None if ready else why_not("upload", given[0])
+        )
+        if left and ready:
+            st.caption(f"{plural(left, 'file')} cannot be read as they are and would be left out.")
+
+
+def show_one_of_several(given: Given) -> Ready | None:
+    with st.container(border=True, key=f"{given.kind}-file", gap="small"):
+        line = st.container(gap="xsmall")
+        with st.expander("Options and preview", key=f"{given.kind}-more"):
+            words = choices(given)
+            ready = previewed(given, words, line)
+            if ready is not None:
+                show_details(ready.preview, f"{given.kind}-")
+        with line:
+            if ready is None:
+                blocks.facts(given.name, "Not read", "red", "· left out until it can be read")
+            else:
+                show_summary(ready.preview, given.name, f"{given.kind}-")
+    return ready
+
+
+def show_buttons(kind: str, label: str, ready: Sequence[Ready], why: str | None) -> None:
+    """What reads the whole files; `why`: the reason that they cannot be read yet."""
     with st.container(horizontal=True):
         if st.button(
-            "Import upload" if kind == "upload" else "Import file",
+            label,
             type="primary",
             icon=":material/upload:" if kind == "upload" else ":material/folder_open:",
             key=f"import-{kind}",
-            disabled=preview is None,
-            help=why_not(kind, name, preview),
+            disabled=not ready,
+            help=why,
         ):
-            start("import", str(name), opened, words, stamp)
+            start("import", ready)
         if st.button(
             "Check every row",
             icon=":material/stethoscope:",
             key=f"check-{kind}",
-            disabled=preview is None,
-            help=why_not(kind, name, preview) or "Reads the whole file and stores nothing.",
+            disabled=not ready,
+            help=why or "Reads the whole file and stores nothing.",
         ):
-            start("check", str(name), opened, words, stamp)
-    if preview is not None:
-        show_preview(preview)
+            start("check", ready)
 
 
-def why_not(kind: str, name: str | None, preview: Preview | None) -> str | None:
-    """The reason that a file cannot be imported yet; None if it can."""
-    if name is None:
+def why_not(kind: str, given: Given | None) -> str:
+    """The reason that a file cannot be imported yet."""
+    if given is None:
         return "Choose a file first." if kind == "upload" else "Enter a path first."
-    return None if preview is not None else "The file cannot be read this way yet. Fix the problem above."
+    return "The file cannot be read this way yet. Fix the problem above."
 
 
-def choices(kind: str, name: str) -> dict[str, Any]:
-    """Import options: the format, the split of the reasoning into steps, the source, at first the name of the file."""
-    if st.session_state.get(f"{kind}-named") != name:
-        st.session_state[f"{kind}-named"] = name
-        st.session_state[f"{kind}-label"] = PurePath(without_suffix(PurePath(name).name)).stem
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        format = st.selectbox(
-            "Format",
-            ["auto", *rt.traces.formats()],
-            format_func=lambda name: "Automatic" if name == "auto" else name,
-            key=f"{kind}-format",
-        )
-        split = st.selectbox("Steps", RULES, format_func=RULE_WORDS.__getitem__, key=f"{kind}-split")
-        label = st.text_input(
-            "Source",
-            placeholder="none",
-            key=f"{kind}-label",
-            help="Label to filter these traces by, such as gsm8k. Rows with a source of their own keep it. Default: "
-            "the name of the file.",
-        )
-        tags = st.text_input(
-            "Think tags",
-            placeholder="<plan> </plan>",
-            key=f"{kind}-think-tags",
-            help="Opening and closing mark of the reasoning, separated by a space. Default: the known marks.",
-        )
-        field = st.text_input(
-            "Rows under",
-            placeholder="as the file says",
-            key=f"{kind}-field",
-            help="The key of a JSON document under which its rows are, such as data.",
-        )
-        encoding = st.text_input(
-            "Encoding",
-            placeholder="UTF-8, or a guess",
-            key=f"{kind}-encoding",
-            help="The encoding of text that is not UTF-8, such as gb18030 or cp1252.",
-        )
-    by_hand = st.toggle("Say which column is what", key=f"{kind}-by-hand")
-    return {
-        "format": format,
-        "split": split,
-        "source_label": label.strip() or None,
-        "think_tags": tags.split() or None,
-        "field": field.strip() or None,
-        "encoding": encoding.strip() or None,
-        "by_hand": by_hand,
-        "kind": kind,
-    }
-
-
-def previewed(name: str, opened: Opened, stamp: object, words: dict[str, Any]) -> Preview | None:
-    """The preview with the mapping of this page; None, with the reason shown, if the file cannot be read that way."""
-    try:
-        kind = words.pop("kind")
-        if words.pop("by_hand"):
-            words["mapping"] = mapping_by_hand(name, opened, stamp, kind, words)
-            if missing := [field for field in NEEDED if field not in words["mapping"].values()]:
-                st.caption(f"Map a column to {' and one to '.join(map(NEEDED.__getitem__, missing))}.")
-                return None
-        return look(name, stamp, tuple(sorted(words.items(), key=str)), opened, words)
-    except TunixRTError as error:
-        show_error(error)
-        return None
-
-
-def mapping_by_hand(name: str, opened: Opened, stamp: object, kind: str, words: dict[str, Any]) -> dict[str, str]:
-    """A choice for every column, at first what was found; those inside of another may be left a part of it."""
-    told = {key: words[key] for key in ("field", "encoding")}
-    found = look(name, stamp, ("columns", *told.values()), opened, {"format": "question_answer", **told})
-    inside = {column.name for column in found.nested}
-    mapping: dict[str, str] = {}
-    with st.grid(4, min_column_width=170):
-        for column in (*found.columns, *found.nested)[:60]:
-            first = column.field.split(", ")[-1]
-            field = st.selectbox(
-                column.name,
-                FIELDS,
-                index=FIELDS.index(first) if first in FIELDS else FIELDS.index("meta"),
-                key=f"{kind}-map-{column.name}",
-            )
-            if not (column.name in inside and field == "meta"):
-                mapping[column.name] = field
-    return mapping
-
-
-@st.cache_data(max_entries=20, show_spinner="Reading the first rows")
-def look(name: str, stamp: object, key: object, _opened: Opened, _words: dict[str, Any]) -> Preview:
-    """A preview, cached per file state and options."""
-    source = _opened()
-    if isinstance(source, Path) and source.exists() and not (source.is_file() or source.is_dir()):
-        raise UnreadableFile(f"{name} is a pipe or a device. Name a regular file.")
-    return rt.traces.preview(source, name=name, **_words)
-
-
-def start(kind: ImportKind, name: str, opened: Opened, words: dict[str, Any], stamp: object) -> None:
-    """Read the file in the background, once even if the button is clicked twice; the page shows its progress."""
+def start(kind: ImportKind, ready: Sequence[Ready]) -> None:
+    """Read the files in the background; the page shows their progress."""
     st.session_state.pop(REPORT, None)
-    key = (name, str(stamp), str(sorted(words.items(), key=str)))
-    st.session_state[JOB] = rt.traces.imports.begin(kind, opened(), key=key, name=name, **words).id
+    st.session_state[JOBS] = [begin(kind, one).id for one in ready]
 
 
 FILES = (
@@ -229,9 +177,11 @@ for tab, show in zip(tabs, (show_examples, show_upload, show_path), strict=True)
         with tab, st.container(border=True, key="import-form"):
             show()
 with report_slot:
-    own = rt.traces.imports.find(st.session_state.get(JOB, ""))
-    others = [task for task in rt.traces.imports.all() if not task.over and (own is None or task.id != own.id)]
-    for task in others[-1:] + ([own] if own else []):
-        show_import(task)
+    imports = rt.traces.imports
+    own = [task for id in st.session_state.get(JOBS, []) if (task := imports.find(id)) is not None]
+    others = [task for task in imports.all() if not task.over and task.id not in {one.id for one in own}]
+    for tasks in (others[-1:], own):
+        if tasks:
+            show_imports(tasks)
     if REPORT in st.session_state:
         show_report(st.session_state[REPORT])

@@ -1,25 +1,36 @@
-"""Playground: one prompt to a run's base and tuned model."""
+"""Playground: one prompt to several models side by side."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import streamlit as st
 
-from app.playground.answers import show_question
-from app.playground.form import prefill, question_form
+from app.playground.answers import show_column
+from app.playground.columns import (
+    Column,
+    column_fields,
+    columns_now,
+    ids_in_address,
+    keep_ids,
+    keep_models,
+    offer_column,
+)
+from app.playground.form import Asking, prefill, prompt_fields
 from app.state import get_pipeline
 from app.ui.boundary import error_boundary, escape_markdown, show_error
 from app.ui.components import card, empty_state, header
 from app.ui.navigation import go
 from app.ui.reader import show_reading
 from app.ui.reading import reading_of
-from tunixrt_core.errors import NotFound, TunixRTError
-from tunixrt_core.evaluation.questions import Question, QuestionState
-from tunixrt_core.runs.evaluation_record import TARGETS
+from app.ui.words import plural
+from tunixrt_core.errors import Conflict, NotFound, TunixRTError
+from tunixrt_core.evaluation.questions import QuestionState
 from tunixrt_core.runs.record import Run, RunStatus
 
 TICK = 0.5  # seconds between updates of a running question
 BUSY_TICK = 3  # seconds between updates while another job holds the accelerator
-WHAT = "The playground sends one prompt to a run's base and tuned model and shows both answers, step by step."
+WHAT = "The playground sends one prompt to up to three models and shows their answers side by side, step by step."
 
 
 def can_be_asked(run: Run) -> bool:
@@ -41,7 +52,7 @@ def show_nothing(runs: list[Run]) -> None:
 
 
 def show_head() -> None:
-    with header("Playground", "One prompt, base and tuned model side by side"):
+    with header("Playground", "One prompt, several models side by side"):
         if rt.playground.loaded and st.button(
             "Free memory",
             icon=":material/memory:",
@@ -56,36 +67,27 @@ def show_head() -> None:
                 st.rerun()
 
 
-def asked_before() -> QuestionState | None:
-    """The question in the address; None if it is no longer kept."""
-    question_id = st.query_params.get("question")
-    if question_id is None:
-        return None
-    try:
-        return rt.playground.get(question_id)
-    except NotFound:
-        st.caption("The question of this address is no longer kept. Ask again.")
-        return None
+def asked_before(ids: list[str]) -> list[QuestionState | None]:
+    """The questions of the address, one per column; None for a column that was not asked."""
+    found: list[QuestionState | None] = []
+    for question_id in ids:
+        try:
+            found.append(rt.playground.get(question_id) if question_id else None)
+        except NotFound:
+            st.caption("The questions of this address are no longer kept. Ask again.")
+            return [None] * len(ids)
+    return found
 
 
-def show_ask(question: Question | None) -> None:
+def show_ask(asking: Asking, columns: list[Column]) -> None:
     """The button, and the reason if it is disabled. Updates while another job holds the accelerator."""
     with error_boundary():
         busy = rt.playground.busy()
-        targets = question.targets if question else TARGETS
-        who = f"the {targets[0]} model" if len(targets) == 1 else "both models"
+        who = "the model" if len(columns) == 1 else f"{plural(len(columns), 'model')}"
         if st.button(
             f"Ask {who}", type="primary", icon=":material/send:", key="ask", disabled=bool(busy), help=busy or None
         ):
-            if question is None:
-                st.error("The prompt is empty. Enter a question.", icon=":material/error:")
-                return
-            try:
-                st.query_params["question"] = rt.playground.ask(question).id
-            except TunixRTError as error:
-                show_error(error)
-            else:
-                st.rerun()
+            ask(asking, columns)
         if busy:
             st.caption(escape_markdown(busy))
         elif "play-busy" in st.session_state:
@@ -93,45 +95,90 @@ def show_ask(question: Question | None) -> None:
             st.rerun()
 
 
-def show_progress(question_id: str) -> None:
-    """Progress of a question. When it is over, the page reruns."""
-    with error_boundary():
-        state = rt.playground.get(question_id)
-        if state.status.over:
-            st.rerun()
-        if st.button("Stop", icon=":material/stop_circle:", key="stop-question"):
-            rt.playground.stop(question_id)
-        show_question(state)
-
-
-def show_all(runs: list[Run]) -> None:
-    prefill()
+def ask(asking: Asking, columns: list[Column]) -> None:
+    """Queue one question per column, in the order of the page."""
+    if not asking.prompt.strip():
+        st.error("The prompt is empty. Enter a question.", icon=":material/error:")
+        return
     try:
-        question = question_form(runs)
+        keep_ids([rt.playground.ask(question).id for question in [asking.of(column) for column in columns]])
     except TunixRTError as error:
         show_error(error)
-        return
-    state = asked_before()
-    if state is not None and not state.status.over:
-        st.fragment(show_progress, run_every=TICK)(state.id)
-        return
-    if busy := rt.playground.busy():
-        st.session_state["play-busy"] = True
-    st.fragment(show_ask, run_every=BUSY_TICK if busy else None)(question)
-    if state is not None:
-        asked = state.question
-        if question is None or (asked.prompt, asked.conversation) != (question.prompt, question.conversation):
-            with card("Asked", key="play-asked"):
-                said = reading_of(prompt=asked.prompt, talk=asked.conversation)
-                show_reading(said, "Question", key="play-asked-text")
-        show_question(state)
+    else:
+        st.rerun()
+
+
+def show_stop(states: list[QuestionState]) -> None:
+    if st.button("Stop", icon=":material/stop_circle:", key="stop-question"):
+        for state in states:
+            with suppress(Conflict):  # it ended meanwhile
+                rt.playground.stop(state.id)
+        st.rerun()
+
+
+def show_result(place: int, numbers: list[int], question_id: str) -> None:
+    """The answer of one column. While it is written, this updates by itself; when it is over, the page reruns."""
+
+    def replaced(new: str) -> None:
+        ids = ids_in_address(numbers)
+        keep_ids([*ids[:place], new, *ids[place + 1 :]])
+        st.rerun()
+
+    with error_boundary():
+        state = rt.playground.get(question_id)
+        if state.over and question_id in going:
+            st.rerun()
+        show_column(numbers[place], state, replaced)
+
+
+def show_asked(asking: Asking, states: list[QuestionState | None]) -> None:
+    """What was asked, where the fields say something else by now."""
+    asked = next((state.question for state in states if state is not None), None)
+    if asked is not None and (asked.prompt, asked.conversation) != (asking.prompt, asking.conversation):
+        with card("Asked", key="play-asked"):
+            said = reading_of(prompt=asked.prompt, talk=asked.conversation)
+            show_reading(said, "Question", key="play-asked-text")
+
+
+def show_all() -> None:
+    prefill()
+    numbers = columns_now(askable)
+    asking = prompt_fields()
+    buttons = st.container(horizontal=True, vertical_alignment="center", key="play-buttons")
+    earlier = st.container()
+    states = asked_before(ids_in_address(numbers))
+    going.update(state.id for state in states if state is not None and not state.over)
+    columns = []
+    with st.grid(len(numbers), min_column_width=300):
+        for place, (number, state) in enumerate(zip(numbers, states, strict=True)):
+            with st.container(border=True, height="stretch", key=f"play-column-{number}"):
+                columns.append(column_fields(number, askable))
+                if state is not None:
+                    every = TICK if state.id in going else None
+                    st.fragment(show_result, run_every=every)(place, numbers, state.id)
+    keep_models(columns)
+    with buttons:
+        if going:
+            show_stop([state for state in states if state is not None and not state.over])
+        else:
+            if busy := rt.playground.busy():
+                st.session_state["play-busy"] = True
+            with st.container(width="content"):
+                st.fragment(show_ask, run_every=BUSY_TICK if busy else None)(asking, columns)
+            offer_column(numbers)
+    with earlier:
+        show_asked(asking, states)
 
 
 rt = get_pipeline()
 all_runs = list(rt.runs.page(limit=200).items)
 askable = [run for run in all_runs if can_be_asked(run)]
+going: set[str] = set()  # questions that are not over
 show_head()
 if askable:
-    show_all(askable)
+    try:
+        show_all()
+    except TunixRTError as error:
+        show_error(error)
 else:
     show_nothing(all_runs)

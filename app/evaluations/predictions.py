@@ -1,19 +1,21 @@
-"""Answers to an eval set: table, filter and side-by-side reader."""
+"""Answers to an eval set: list, filter and side-by-side reader."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 import streamlit as st
 
+from app.component.element import element
 from app.evaluations.evaluated import Side, metric_words, value_words
-from app.evaluations.results import ALL, FILTERS, Pair, Verdict, filter_pairs
+from app.evaluations.results import ALL, FILTERS, Pair, filter_pairs
 from app.state import get_pipeline
 from app.traces.compare import divergence_words
 from app.traces.step_table import step_table
 from app.ui import blocks
 from app.ui.boundary import escape_markdown, show_error
-from app.ui.components import card, halves, pick_row
+from app.ui.components import card, halves
 from app.ui.navigation import go
 from app.ui.reader import show_reading
 from app.ui.reading import reading_of
@@ -27,17 +29,9 @@ from tunixrt_core.traces.diff import diff_steps
 from tunixrt_core.traces.rendering.parse import parse_completion
 from tunixrt_core.traces.trace import Step
 
-_TINTS = {
-    Verdict.RIGHT: "green",
-    Verdict.FIXED: "blue",
-    Verdict.BETTER: "blue",
-    Verdict.BROKEN: "orange",
-    Verdict.WORSE: "orange",
-}
-
 
 def show_predictions(pairs: Sequence[Pair], first: Side | None, second: Side, scorer: KnownScorer) -> None:
-    """All answers in a table with a filter, and one row with both outputs side by side."""
+    """All answers in a list with a filter, and one row with both outputs side by side."""
     counts = {name: len(filter_pairs(pairs, name)) for name in (*FILTERS, ALL)}
     names = [name for name in FILTERS if counts[name]] if first else []
     with card("Answers", note=plural(len(pairs), "answer"), key="predictions"):
@@ -56,17 +50,18 @@ def show_predictions(pairs: Sequence[Pair], first: Side | None, second: Side, sc
         if not shown:
             st.caption("None.")
             return
-        picked = pick_row(
-            [_row(pair) for pair in shown],
-            _columns(first is not None, any(pair.any.sample for pair in pairs)),
-            key=f"prediction-list-{second.record.id}-{first.record.id if first else ''}-{chosen}",
-            alt=f"{plural(len(shown), 'answer')} with the reference and the answers of both models.",
-            selected=_place(shown, st.query_params.get("row")),
-            height="content" if len(shown) <= 10 else 400,
+        here = _pair_in_address(shown)
+        asked = {"second": second.record.id, "scorer": scorer.name, "show": chosen or ALL}
+        element(
+            "listing",
+            key="prediction-list",
+            what="pairs",
+            url=f"/api/evaluations/pairs?{urlencode(asked | ({'first': first.record.id} if first else {}))}",
+            version=str(len(pairs)),
+            shown=f"{here.any.row}.{here.any.sample}",
+            label=f"{plural(len(shown), 'answer')} with the reference",
         )
-    if picked is not None:
-        st.query_params["row"] = shown[picked].any.id
-        show_reader(shown[picked], first, second, scorer)
+    show_reader(here, first, second, scorer)
 
 
 def _offer_keeping(side: Side) -> None:
@@ -88,46 +83,10 @@ def _offer_keeping(side: Side) -> None:
                 st.success(f"{kept.inserted:,} new, {kept.duplicate:,} that already exist.", icon=":material/check:")
 
 
-def _place(pairs: Sequence[Pair], row_id: str | None) -> int:
-    """Position of the row that the address names, else of the first."""
-    return next((i for i, pair in enumerate(pairs) if pair.any.id == row_id), 0)
-
-
-def _columns(two: bool, samples: bool) -> dict[str, object]:
-    column = st.column_config
-    verdicts = list(Verdict)
-    found: dict[str, object] = {"row": column.NumberColumn("Row", format="%d", width=60)}
-    if samples:
-        found["sample"] = column.NumberColumn("Sample", format="%d", width=70)
-    found["prompt"] = column.TextColumn("Prompt")
-    found["reference"] = column.TextColumn("Reference", width=90)
-    if two:
-        found["first"] = column.TextColumn("First", width=90)
-    found["second"] = column.TextColumn("Second" if two else "Answer", width=90)
-    if two:
-        found["verdict"] = column.MultiselectColumn(
-            "Verdict",
-            options=[v.value for v in verdicts],
-            color=[_TINTS.get(v, "gray") for v in verdicts],
-            width=120,
-        )
-    return found
-
-
-def _row(pair: Pair) -> dict[str, object]:
-    return {
-        "row": pair.any.row + 1,
-        "sample": pair.any.sample + 1,
-        "prompt": one_line(pair.any.prompt),
-        "reference": one_line(pair.any.reference, 40),
-        "first": _answer(pair.first),
-        "second": _answer(pair.second),
-        "verdict": [pair.verdict.value],
-    }
-
-
-def _answer(prediction: Prediction | None) -> str | None:
-    return one_line(prediction.answer, 40) if prediction and prediction.answer is not None else None
+def _pair_in_address(pairs: Sequence[Pair]) -> Pair:
+    """The pair of the row and the sample that the address names, else the first."""
+    row_id, sample = st.query_params.get("row"), st.query_params.get("sample", "0")
+    return next((pair for pair in pairs if (pair.any.id, str(pair.any.sample)) == (row_id, sample)), pairs[0])
 
 
 def show_reader(pair: Pair, first: Side | None, second: Side, scorer: KnownScorer) -> None:

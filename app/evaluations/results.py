@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
+from app.ui.words import one_line
 from tunixrt_core.evaluation.predictions import Prediction
 
 
@@ -87,3 +89,22 @@ def filter_pairs(pairs: Sequence[Pair], chosen: str) -> list[Pair]:
     """The pairs that pass the named filter of FILTERS."""
     wanted = FILTERS.get(chosen)
     return [pair for pair in pairs if wanted is None or pair.verdict in wanted]
+
+
+def line_of(pair: Pair) -> dict[str, Any]:
+    """A pair as one line of a listing."""
+    told = pair.any
+    return {
+        "id": told.id,
+        "row": told.row,
+        "sample": told.sample,
+        "prompt": one_line(told.prompt, 160),
+        "reference": one_line(told.reference, 40),
+        "first": _answer(pair.first),
+        "second": _answer(pair.second),
+        "verdict": pair.verdict.value,
+    }
+
+
+def _answer(prediction: Prediction | None) -> str | None:
+    return one_line(prediction.answer, 40) if prediction and prediction.answer is not None else None

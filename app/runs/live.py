@@ -37,6 +37,7 @@ def show_progress(
         key=f"charts-{run.id}",
         url="/api/runs/series",
         run=run.id,
+        name=run.name,
         status=state.status.value,
         alerts=len(curves.alerts),
         samples=len(curves.samples) if samples else None,

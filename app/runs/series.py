@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from app.runs.compiling import compiling
+from app.runs.beginning import beginning
 from app.runs.kept import curves_of, generation_of, state_of
 from app.runs.tiles import tiles_of
 from app.ui.charts.columns import Columns
@@ -186,10 +186,11 @@ def _numbers(run: Run, curves: Curves, state: RunState) -> dict[str, Any]:
     left = curves.seconds_left(state.total_train_steps)
     lengths = compile_words(state.plan.get("row_lengths") or (), [length for _, length in curves.compiled])
     line, share = progress_line(state, time.time(), left, lengths), round(min(1.0, state.share_done), 4)
-    if (compiles := compiling(run, state)) is not None:
-        line, share = compiles
+    if (begun := beginning(run, state)) is not None:
+        line, share = begun.line or line, begun.share or share
     return {
         "tiles": [[tile.value, tile.change_words, tile.note] for tile in tiles_of(curves)],
         "line": line,
         "share": share,
+        "beginning": begun.to_list() if begun else None,
     }

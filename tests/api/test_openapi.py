@@ -153,6 +153,7 @@ def test_every_address_of_the_issue_is_published() -> None:
         "/runs/{id}/evaluations": ["get", "post"],
         "/evaluations/compare": ["get"],
         "/evaluations/leaderboard": ["get"],
+        "/evaluations/pairs": ["get"],
         "/scorers": ["get"],
         "/evaluations/{id}": ["get"],
         "/evaluations/{id}/stop": ["post"],

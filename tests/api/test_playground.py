@@ -70,9 +70,10 @@ def test_both_models_answer_and_an_answer_is_kept_once(client: TestClient, rt: P
 
 
 def test_only_the_model_that_is_asked_answers_and_can_be_kept(client: TestClient, rt: Pipeline, run: Run) -> None:
-    found = ask(client, rt, run, targets=["base"], temperature=0.5, seed=3, system="")
+    found = ask(client, rt, run, targets=["base"], temperature=0.5, seed=3, system="", begun="It ends")
     assert [a["target"] for a in found["answers"]] == ["base"]
     assert (found["question"]["sampling"]["seed"], found["question"]["system"]) == (3, "")
+    assert found["answers"][0]["output"].startswith("It ends<reasoning>")
     refused = client.post(f"/playground/{found['id']}/keep", json={"target": "tuned"})
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "conflict")
 
@@ -182,7 +183,24 @@ def test_what_a_model_writes_can_be_read_while_it_writes(
     assert [json.loads(line.removeprefix("data: ")) for line in events.text.split("\n\n") if line] == [
         {"more": "so 4"},
         {"text": "thus 4"},
+        {"text": client.get(f"/playground/{asked}").json()["answers"][0]["output"]},
     ]
     assert rt.queue.wait(30)
     assert client.get(f"/playground/{asked}").json()["written"] == ""
     assert client.get("/playground/q-00000000/text", params={"target": "base"}).status_code == 404
+
+
+@pytest.mark.tunix
+def test_the_answers_of_two_evaluations_are_one_line_per_row(client: TestClient, rt: Pipeline, run: Run) -> None:
+    evaluate(rt, run)
+    by_side = {one.side: one.id for one in rt.evaluations.records(run.id)}
+    asked = {"first": by_side["base"], "second": by_side["tuned"]}
+    found = client.get("/evaluations/pairs", params=asked).json()
+    told = rt.evaluations.get(asked["second"]).predictions
+    assert [(one["id"], one["row"]) for one in found["pairs"]] == [(p.id, p.row) for p in told]
+    assert {(one["verdict"], one["second"]) for one in found["pairs"]} == {("Fixed", p.answer) for p in told}
+    assert (found["two"], found["samples"]) == (True, False)
+    assert client.get("/evaluations/pairs", params={**asked, "show": "Broken"}).json()["pairs"] == []
+    alone = client.get("/evaluations/pairs", params={"second": asked["second"]}).json()
+    assert (alone["two"], alone["pairs"][0]["first"]) == (False, None)
+    assert client.get("/evaluations/pairs", params={"second": "none"}).status_code == 404

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+from tests.conftest import REPOSITORY
+
+AXE = REPOSITORY / "app" / "component" / "node_modules" / "axe-core" / "axe.min.js"
 
 # Contrast as in WCAG 2.2: relative luminance of the text's colour over the colours below it, all alphas applied.
 # Canvas text (tables, charts) cannot be read from the document. Text of disabled widgets is exempt there, and here.
@@ -117,3 +122,32 @@ def tab_stops(page: Any) -> list[dict[str, Any]]:
             return stops
         stops.append(stop)
     raise AssertionError(f"{MOST_STOPS} times Tab do not reach the end of the page")
+
+
+def axe_findings(page: Any, known: Mapping[str, str]) -> list[str]:
+    """What axe finds in the document and in the shadow roots: rule, element and reason, a line each.
+
+    `known`: by rule, the selectors of elements of which this rule is not reported. axe is put in by the debugger, as
+    the content policy lets no other script in.
+    """
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+    result = page.evaluate("() => axe.run(document, {resultTypes: ['violations']}).then(found => found.violations)")
+    found = []
+    for rule in result:
+        for node in rule["nodes"]:
+            where = " >> ".join(part if isinstance(part, str) else " >> ".join(part) for part in node["target"])
+            if not page.evaluate(_IS_KNOWN, [node["target"], known.get(rule["id"], "")]):
+                found.append(f"{rule['id']}: {where}: {node['html'][:160]}")
+    return found
+
+
+# whether the element that axe names, through the shadow roots it names, is matched by or within a selector
+_IS_KNOWN = """
+([target, known]) => {
+  if (!known) return false;
+  let root = document, element = null;
+  for (const part of target.flat()) { element = root?.querySelector(part); root = element?.shadowRoot; }
+  return Boolean(element?.closest(known));
+}
+"""

@@ -8,16 +8,15 @@ from typing import Any
 
 import pytest
 
-from tests.browser.inspection import contrasts, tab_stops, text_sizes, unnamed
+from tests.browser.inspection import AXE, axe_findings, contrasts, tab_stops, text_sizes, unnamed
 from tests.browser.reading import items, rows, shown_trace, shows_another
 from tests.browser.visitor import CHROMIUM, Visitor, visiting
 from tests.conftest import cases
+from tests.helpers.homes import fake_home
 from tests.helpers.servers import Server
-from tests.pages.conftest import make_run
+from tests.pages.conftest import evaluate, make_run
 from tunixrt_core.datasets.spec import DatasetSpec
-from tunixrt_core.pipeline.pipeline import open_pipeline
 from tunixrt_core.runs.record import RunStatus
-from tunixrt_core.settings import Settings
 from tunixrt_core.tunix_backend.availability import is_tunix_available
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -33,6 +32,7 @@ pytestmark = [
 PAGES = [
     ("", "Overview"),
     ("traces", "Traces"),
+    ("traces?view=Prompt+groups", "Traces"),
     ("import", "Import traces"),
     ("datasets?dataset=examples:1", "examples"),
     ("datasets?new=1", "New dataset version"),
@@ -50,15 +50,23 @@ TUNIX_PAGES = [
     ("run?runs=r-0001,r-0003", "Runs"),
     ("playground", "Playground"),
 ]
+# what axe finds in Streamlit's own elements, by rule: the elements, and what it says of them
+STREAMLITS_OWN = {
+    # the menu is a list whose sections are divisions between it and its items
+    "list": "[data-testid=stSidebarNavItems]",
+    "listitem": "[data-testid=stSidebarNavItems]",
+    # long code scrolls, and only the mouse can do it
+    "scrollable-region-focusable": "[data-testid=stCode]",
+}
 TEXT_CONTRAST = 4.5  # WCAG 2.2, 1.4.3
 TEXT_PIXELS = 13
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One with traces, a dataset version, and a run that finished, one that failed and one that was stopped."""
+    """One with traces, a dataset version, an evaluated run, one that failed and one that was stopped."""
     home = tmp_path_factory.mktemp("layout") / "home"
-    with open_pipeline(Settings.from_env({"TUNIXRT_HOME": str(home)})) as rt:
+    with fake_home(home) as rt:
         rt.traces.ingest_examples(60)
         rt.datasets.build(DatasetSpec("examples"))
         for status, message in (
@@ -66,7 +74,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (RunStatus.FAILED, "The loss is not a number at train step 12."),
             (RunStatus.STOPPED, "Stopped on request."),
         ):
-            make_run(rt, status, message=message, alert_at=20)
+            made = make_run(rt, status, message=message, alert_at=20)
+            if status is RunStatus.SUCCEEDED:
+                evaluate(rt, made)
+                rt.evaluations.keep_predictions(rt.evaluations.records(made.id)[0].id, only_correct=False)
     return home
 
 
@@ -79,6 +90,7 @@ def pages() -> list[tuple[str, str | None]]:
 )
 def test_every_page_is_readable(browser: Any, open_server: Server, width: int, scheme: str) -> None:
     found: list[str] = []
+    with_axe = (width, scheme) == (1440, "light")  # what it finds beyond the rest here depends on neither
     with visiting(browser, open_server.url, size=(width, 900), dark=scheme == "dark") as visitor:
         for path, heading in pages():
             visitor.open(path)
@@ -102,9 +114,36 @@ def test_every_page_is_readable(browser: Any, open_server: Server, width: int, s
                 for text, pixels in text_sizes(visitor.page).items()
                 if pixels < TEXT_PIXELS
             ]
+            if with_axe and AXE.exists():
+                found += [f"/{path}: {each}" for each in axe_findings(visitor.page, STREAMLITS_OWN)]
         assert visitor.page.evaluate("() => document.documentElement.lang") == "en"
         found += visitor.watch.problems
     assert not found, "\n".join(found)
+    if with_axe and not AXE.exists():
+        pytest.skip("All but axe is checked. axe-core is not installed: `make component` does it, with npm.")
+
+
+def test_a_row_of_every_list_opens_by_click_and_by_keyboard(visitor: Visitor) -> None:
+    visitor.open("evaluations?run=r-0001")
+    grid = visitor.page.get_by_role("grid", name="answers with the reference")
+    row = grid.locator(".rows .row")
+    row.nth(2).locator("div").last.click()
+    visitor.page.wait_for_url("**row=*")
+    visitor.sees("Row 3")
+    assert row.nth(2).get_attribute("aria-selected") == "true"
+    grid.press("ArrowUp")
+    grid.press("Enter")
+    visitor.sees("Row 2")
+    visitor.page.go_back()
+    visitor.sees("Row 3")
+    visitor.open("traces?view=Prompt+groups")
+    prompts = visitor.page.get_by_role("grid", name="Prompts with several traces")
+    prompts.locator(".rows .row").first.wait_for()
+    prompts.press("ArrowDown")
+    prompts.press("Enter")
+    visitor.page.wait_for_url("**group=*")
+    rows(visitor).nth(1).wait_for()
+    assert rows(visitor).count() == 2
 
 
 def test_tab_goes_through_the_menu_and_then_down_the_page(visitor: Visitor) -> None:

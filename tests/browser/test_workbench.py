@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,16 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium"),
 ]
 COUNT = 5000
+# notes what the browser is given to show, and shows it
+NOTICES = """
+() => {
+  window.notices = [];
+  const Shown = window.Notification;
+  window.Notification = class extends Shown {
+    constructor(title, options) { super(title, options); window.notices.push([title, options.body]); }
+  };
+}
+"""
 LIVE = "r-4990"
 
 
@@ -79,7 +90,7 @@ def select(visitor: Visitor, *run_ids: str) -> None:
 
 
 def charts(visitor: Visitor) -> list[str]:
-    return [str(text) for text in visitor.page.locator(".card[data-panel] h3").all_inner_texts()]
+    return [str(text) for text in visitor.page.locator(".card[data-panel] h2").all_inner_texts()]
 
 
 def test_the_whole_list_is_there_archived_runs_left_out_and_few_rows_drawn(runs: Visitor) -> None:
@@ -243,13 +254,37 @@ def test_the_page_of_a_run_is_drawn_again_when_the_run_ends(visitor: Visitor, ho
     folder = RunDir(home / "runs" / "r-4988")
     live = {"train_step": 200, "total_train_steps": 400, "started_at": 5.0, "phase": "training"}
     folder.write_state(RunState(RunStatus.RUNNING, owner=this_owner(), **live))
+    visitor.context.grant_permissions(["notifications"])
     visitor.open("run?run=r-4988")
+    visitor.page.evaluate(NOTICES)
     visitor.sees_key("stop-run")
     visitor.page.locator(".line", has_text="train step 200 of 400").wait_for()
+    visitor.page.get_by_role("button", name="Notify me").click()
+    visitor.page.get_by_role("button", name="Will notify").wait_for()
     folder.write_state(RunState(RunStatus.SUCCEEDED, ended_at=99.0, **live))
     visitor.sees_key("evaluate-run")
     visitor.page.locator(".line", has_text="Finished").wait_for()
     assert visitor.page.locator(".bar").is_hidden()
+    ((title, text),) = visitor.page.evaluate("() => window.notices")
+    assert title.endswith("4988")
+    assert text.startswith("Finished")
+
+
+def test_before_the_first_train_step_the_phases_are_in_the_place_of_the_charts(visitor: Visitor, home: Path) -> None:
+    folder = RunDir(home / "runs" / "r-4986")
+    folder.metrics_file.unlink()
+    now_at = time.time()
+    begun = RunState(RunStatus.COMPILING, total_train_steps=400, started_at=now_at, phase_at=now_at, owner=this_owner())
+    folder.write_state(replace(begun, phase="compiling"))
+    visitor.open("run?run=r-4986")
+    now = visitor.page.locator(".beginning [aria-current=step]")
+    now.wait_for()
+    assert now.inner_text().split("\n")[1:2] == ["Compile the train step"]
+    assert visitor.page.locator(".card").count() == 0
+    folder.metrics_file.write_bytes(to_line(TrainMetric(train_step=1, loss=0.5, learning_rate=1e-4, time=1.0)))
+    folder.write_state(replace(begun, status=RunStatus.RUNNING, phase="training", train_step=1))
+    visitor.sees_chart("loss")
+    assert now.count() == 0
 
 
 def test_the_list_and_the_charts_are_readable_on_a_phone(browser: Any, open_server: Server) -> None:

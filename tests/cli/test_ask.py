@@ -31,13 +31,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_both_models_answer_as_json_and_no_database_is_made(folder: Path) -> None:
-    asked = ("ask", folder / "run", "-", "--max-new-tokens", 6, "--json")
+    asked = ("ask", folder / "run", "-", "--max-new-tokens", 6, "--begin", "It ends", "--json")
     done = tunixrt(*asked, home=folder / "home", stdin=b"Where does the dial end?")
     assert done.returncode == 0, done.stderr
     base, tuned = json.loads(done.stdout)
     assert (base["target"], base["train_step"], base["model"]) == ("base", None, "tiny-micro")
     assert (tuned["target"], tuned["train_step"], tuned["model"]) == ("tuned", 2, "run tuned, train step 2")
     assert base["tokens"] <= 6
+    assert base["output"].startswith("It ends")
     assert base["prompt_tokens"] == tuned["prompt_tokens"] > 5
     assert not (folder / "home" / "tunixrt.db").exists()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.helpers.component import readings
+from tests.helpers.component import parts, readings
 from tests.helpers.fakes import FakeBackend
 from tests.pages.conftest import checked, evaluate, keys, make_run, open_page, press, words
 from tunixrt_core.evaluation.predictions import EvalDir, EvalState
@@ -86,15 +86,19 @@ def test_another_score_gives_another_board(filled: Pipeline, run: Run) -> None:
 def test_every_answer_can_be_filtered_and_read(filled: Pipeline, run: Run) -> None:
     n = filled.datasets.get("examples").eval_rows
     app = open_page("evaluations.py", run=run.id)
-    assert len(app.dataframe[0].value) == n
+    (listing,) = parts(app, "listing")
+    assert (listing["shown"], listing["label"]) == ("0.0", f"{n} answers with the reference")
     titles = [expander.label for expander in app.expander]
     assert any("The answers diverge" in title or "All steps are the same" in title for title in titles)
     question, base, tuned = readings(app)
-    assert question["prompt"] in app.dataframe[0].value["prompt"].iloc[0]
     assert question["reference"]
     assert all("<answer>" in side["output"] for side in (base, tuned))
     app.get_by_key("show").set_value("Fixed")
-    assert len(checked(app.run()).dataframe[0].value) == n
+    (fixed,) = parts(checked(app.run()), "listing")
+    assert fixed["url"] == listing["url"].replace("show=All", "show=Fixed")
+    record = filled.evaluations.records(run.id)[0]
+    third = filled.evaluations.get(record.id).predictions[2]
+    assert parts(open_page("evaluations.py", run=run.id, row=third.id), "listing")[0]["shown"] == "2.0"
 
 
 def test_results_are_broken_down_by_the_columns_of_the_eval_file(filled: Pipeline, run: Run, tmp_path: Path) -> None:

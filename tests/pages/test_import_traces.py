@@ -42,6 +42,31 @@ def test_an_upload_is_imported_and_every_row_accounted_for(rt: Pipeline) -> None
     assert rt.traces.count() == 2
 
 
+def test_several_files_are_imported_with_one_click_and_a_bad_one_stops_no_other(rt: Pipeline) -> None:
+    app = open_page("import_traces.py", source="Upload")
+    other = b'{"prompt": "1 + 1?", "steps": ["so"], "final_answer": "2"}\n'
+    files = [("some.jsonl", LINES, None), ("empty.jsonl", b"", None), ("other one.jsonl", other, None)]
+    app.file_uploader[0].set_value(files)
+    app = checked(app.run())
+    text = words(app)
+    assert "Of all 4 rows, 3 would be read and 1 rejected. Nothing is stored yet." in text
+    assert "Of all 1 row, 1 would be read and 0 rejected. Nothing is stored yet." in text
+    assert "is empty" in app.error[0].value
+    assert list(frame(app, "reason")["line"]) == [4], "rejected rows are named before anything is stored"
+    assert app.button(key="import-upload").label == "Import 2 files"
+    assert "1 file cannot be read" in text
+    assert rt.traces.count() == 0
+    app = press(app, "import-upload")
+    for task in rt.traces.imports.all():
+        rt.traces.imports.wait(task.id, 30)
+    app = checked(app.run())
+    assert dict(rt.traces.sources()) == {"some": 2, "other one": 1}
+    lines = frame(app, "duplicate")
+    assert list(lines["file"]) == ["some.jsonl", "other one.jsonl"]
+    assert list(lines["rejected"]) == [1, 0]
+    assert {"build-a-dataset", "browse"} <= keys(app)
+
+
 def test_marks_of_ones_own_are_warned_of_until_they_are_named(rt: Pipeline, tmp_path: Path) -> None:
     path = tmp_path / "some.jsonl"
     path.write_bytes(b'{"prompt": "q", "completion": "<plan>x</plan>4"}\n')

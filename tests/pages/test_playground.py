@@ -19,7 +19,7 @@ from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import Run, RunStatus
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.training.stop import StopRequest
-from tunixrt_core.training.trainer import Generation, LoadGenerator
+from tunixrt_core.training.trainer import Generation, LoadGenerator, Sampling
 
 pytestmark = pytest.mark.tunix
 
@@ -34,6 +34,11 @@ def ask(rt: Pipeline, app: AppTest) -> AppTest:
     press(app, "ask")
     assert rt.queue.wait(30)
     return checked(app.run())
+
+
+def asked_of(rt: Pipeline, app: AppTest) -> list[Question]:
+    """The questions of the columns, in their order."""
+    return [rt.playground.get(id).question for id in app.query_params["question"].split(",")]
 
 
 def test_without_a_finished_run_it_says_what_it_is_for(filled: Pipeline) -> None:
@@ -51,7 +56,7 @@ def test_both_models_answer_the_prompt_of_a_trace_and_the_right_one_is_told(fill
     app = ask(filled, open_page("playground.py", trace=trace.id))
     text = words(app)
     assert app.text_area(key="play-prompt").value == trace.trace.prompt
-    assert app.text_input(key="play-reference").value == trace.trace.final_answer
+    assert app.text_area(key="play-reference").value == trace.trace.final_answer
     assert f"{run.id} tuned, train step 30" in text
     # the base model's "wrong" is a word that is no number, and so neither right nor wrong
     assert [reading["verdict"] for reading in readings(app)] == [None, "same"]
@@ -64,8 +69,8 @@ def test_a_question_is_asked_in_the_conversation_of_its_trace_and_continued(fill
     assert readings(app)[0]["before"][0]["text"] == told.conversation.messages[0].content
     app.text_area(key="play-turn-text").set_value("By the way.")
     app = press(app, "play-turn-add")
-    app = press(ask(filled, app), "continue-tuned")
-    asked = filled.playground.get(app.query_params["question"]).question
+    app = press(ask(filled, app), "play-1-continue")
+    asked = asked_of(filled, app)[1]
     assert [turn.content for turn in asked.conversation.messages][2:] == ["By the way."]
     talk_now = app.session_state["play-talk"].messages
     assert [turn.role for turn in talk_now][-2:] == ["user", "assistant"]
@@ -77,9 +82,9 @@ def test_a_question_is_asked_in_the_conversation_of_its_trace_and_continued(fill
 def test_an_answer_is_kept_as_a_trace_that_names_its_model(filled: Pipeline, run: Run) -> None:
     trace = filled.traces.page(limit=1).items[0]
     app = ask(filled, open_page("playground.py", trace=trace.id))
-    app = press(app, "keep-trace-tuned")
+    app = press(app, "play-1-keep-trace")
     assert "Kept as trace" in words(app)
-    assert {"see-tuned", "keep-trace-base"} <= keys(app)
+    assert {"play-1-see", "play-0-keep-trace"} <= keys(app)
     (kept,) = filled.traces.page(TraceQuery(source="playground")).items
     assert (kept.trace.prompt, kept.trace.model) == (trace.trace.prompt, f"{run.id} tuned, train step 30")
     assert (kept.trace.final_answer, kept.trace.reference_answer) == (trace.trace.final_answer,) * 2
@@ -91,12 +96,12 @@ def test_a_prompt_of_an_evaluation_comes_with_its_reference(filled: Pipeline, ru
     told = filled.evaluations.get(record.id).predictions[1]
     app = open_page("playground.py", run=run.id, eval=record.id, row=told.id)
     assert app.text_area(key="play-prompt").value == told.prompt
-    assert app.text_input(key="play-reference").value == told.reference
+    assert app.text_area(key="play-reference").value == told.reference
     assert "There is no row" in open_page("playground.py", eval=record.id, row="none").error[0].value
 
 
 def test_a_question_outlives_a_reload_and_one_that_was_forgotten_says_so(filled: Pipeline, run: Run) -> None:
-    state = filled.playground.ask(Question(run_id=run.id, prompt="<b>Where?</b>"))
+    state = filled.playground.ask(Question(run_id=run.id, prompt="<b>Where?</b>", targets=("tuned",)))
     assert filled.queue.wait(30)
     app = open_page("playground.py", question=state.id)
     assert app.text_area(key="play-prompt").value == "<b>Where?</b>"
@@ -108,18 +113,62 @@ def test_an_empty_prompt_is_not_asked(filled: Pipeline, run: Run) -> None:
     assert "The prompt is empty" in press(open_page("playground.py"), "ask").error[0].value
 
 
-def test_only_the_chosen_model_and_sampling_are_asked(filled: Pipeline, run: Run) -> None:
+def test_columns_are_models_with_settings_of_their_own(filled: Pipeline, run: Run) -> None:
+    app = open_page("playground.py", run=run.id)
+    assert [app.selectbox(key=f"play-{n}-model").value for n in (0, 1)] == ["base", "last"]
+    app.text_area(key="play-prompt").set_value("Where?")
+    app.number_input(key="play-1-temperature").set_value(0.5)
+    app = press(press(app, "play-0-remove"), "play-add")
+    app.number_input(key="play-2-seed").set_value(7)
+    app = press(app, "play-add")
+    assert app.button(key="play-add").disabled, "three are the most"
+    app.selectbox(key="play-3-model").set_value("base")
+    app = checked(app.run())
+    assert app.button(key="ask").label == "Ask 3 models"
+    assert app.query_params["models"] == f"{run.id}:last,{run.id}:last,{run.id}:base"
+    asked = asked_of(filled, ask(filled, app))
+    assert [(one.targets[0], one.sampling.temperature, one.sampling.seed) for one in asked] == [
+        ("tuned", 0.5, 0),
+        ("tuned", 0.5, 7),
+        ("base", 0.5, 7),
+    ]
+
+
+def test_the_columns_of_an_address_are_those_of_its_questions(filled: Pipeline, run: Run) -> None:
+    question = Question(run_id=run.id, prompt="Where?", targets=("tuned",), sampling=Sampling(temperature=0.5, seed=3))
+    ids = [filled.playground.ask(question).id for _ in range(2)]
+    assert filled.queue.wait(30)
+    app = open_page("playground.py", question=",".join(ids))
+    assert [app.number_input(key=f"play-{n}-seed").value for n in (0, 1)] == [3, 3]
+    assert len(readings(app)) == 2
+    app = press(app, "play-0-remove")
+    assert app.query_params["question"] == ids[1]
+    assert "There is no run" in open_page("playground.py", models="zzz:last").warning[0].value
+
+
+def test_the_system_prompt_is_that_of_the_field(filled: Pipeline, run: Run) -> None:
     app = open_page("playground.py", run=run.id)
     app.text_area(key="play-prompt").set_value("Where?")
-    app.button_group(key="play-targets").set_value(["tuned"])
-    app.number_input(key="play-temperature").set_value(0.5)
-    app.number_input(key="play-seed").set_value(7)
+    app.text_area(key="play-system").set_value("Be short.")
+    assert {one.system for one in asked_of(filled, ask(filled, app))} == {"Be short."}
+
+
+def test_an_answer_is_edited_and_the_model_goes_on_from_there(filled: Pipeline, run: Run) -> None:
+    app = open_page("playground.py", run=run.id)
+    app.text_area(key="play-prompt").set_value("Where?")
+    app = press(ask(filled, app), "play-1-edit")
+    assert app.text_area(key="play-1-begun").value == "<reasoning>\nso\n", "the steps, without what follows them"
+    app.text_area(key="play-1-begun").set_value("<reasoning>\nfirst\n")
+    app = press(app, "play-1-on")
+    assert filled.queue.wait(30)
     app = checked(app.run())
-    assert app.button(key="ask").label == "Ask the tuned model"
-    app = ask(filled, app)
-    question = filled.playground.get(app.query_params["question"]).question
-    assert (question.targets, question.sampling.temperature, question.sampling.seed) == (("tuned",), 0.5, 7)
-    assert filled.playground.loaded == ("tuned",)
+    base, tuned = asked_of(filled, app)
+    assert (base.begun, tuned.begun) == ("", "<reasoning>\nfirst\n")
+    assert readings(app)[1]["output"].startswith("<reasoning>\nfirst\n<reasoning>")
+    assert "play-1-begun" not in keys(app)
+    app = press(app, "play-1-keep-trace")
+    (kept,) = filled.traces.page(TraceQuery(source="playground")).items
+    assert kept.trace.meta["begun"] == len("<reasoning>\nfirst\n"), "a kept trace tells what a person wrote"
 
 
 def test_memory_is_freed_on_request(filled: Pipeline, run: Run) -> None:
@@ -188,21 +237,20 @@ class Cut(FakeBackend):
 def test_an_answer_without_an_end_is_text_and_needs_a_final_answer_to_be_kept(
     filled: Pipeline, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(filled.playground._questions._models, "_backend", Cut())
+    monkeypatch.setattr(filled.jobs.models, "_backend", Cut())
     app = open_page("playground.py", run=run.id)
     app.text_area(key="play-prompt").set_value("Where?")
-    app.button_group(key="play-targets").set_value(["base"])
-    app = ask(filled, checked(app.run()))
+    app = ask(filled, press(app, "play-1-remove"))
     text = words(app)
     assert "4 prompt tokens · 9 tokens · 0.00 s · cut at the limit" in text
     assert "alert(1)" not in text, "the text of a model is not part of what Python writes"
     assert readings(app)[0]["doubts"] == ["No final answer can be read from the output."]
     assert "<img src=x onerror=alert(1)>" in readings(app)[0]["output"]
-    app = press(app, "keep-trace-base")
+    app = press(app, "play-0-keep-trace")
     assert "cannot be read from the model's output" in app.error[0].value
     field = next(one for one in app.text_input if str(one.key).startswith("keep-final-"))
     field.set_value("7")
-    app = press(app, "keep-trace-base")
+    app = press(app, "play-0-keep-trace")
     (kept,) = filled.traces.page(TraceQuery(source="playground")).items
     assert (kept.trace.final_answer, len(kept.trace.steps)) == ("7", 1)
 

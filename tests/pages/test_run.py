@@ -18,7 +18,7 @@ from tests.helpers.component import readings
 from tests.pages.conftest import checked, keys, make_run, open_page, press, words
 from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.pipeline.pipeline import Pipeline
-from tunixrt_core.runs.metrics import CompileMetric, to_line
+from tunixrt_core.runs.metrics import CompileMetric, EvalMetric, to_line
 from tunixrt_core.runs.record import Run, RunStatus
 
 pytestmark = pytest.mark.tunix
@@ -117,18 +117,35 @@ def test_under_the_other_tabs_the_progress_stays_without_the_charts(
     assert (shown["panels"], shown["samples"], shown["total"]) == (False, rounds, 40)
 
 
-def test_a_compilation_is_measured_against_the_last_one_of_the_same_shapes(filled: Pipeline) -> None:
+def test_what_comes_before_the_first_train_step_is_measured_against_the_last_run_of_the_same_shapes(
+    filled: Pipeline,
+) -> None:
     first = make_run(filled, RunStatus.SUCCEEDED)
     run = make_run(filled, RunStatus.COMPILING)
-    assert "this can take a minute or more" in told(filled, run)["line"]
-    with filled.runs.folder(first.id).metrics_file.open("ab") as file:
-        file.write(to_line(CompileMetric(train_step=0, length=512, seconds=33.0)))
+    alone = told(filled, run)
+    assert "this can take a minute or more" in alone["line"]
+    assert [(words, state) for words, state, _ in alone["beginning"]] == [
+        ("Load the model and the rows", "done"),
+        ("Compile the train step", "now"),
+    ]
+    file = filled.runs.folder(first.id).metrics_file
+    evaluated = EvalMetric(train_step=0, loss=1.0, seconds=9.0, time=20.0)
+    compiled = CompileMetric(train_step=0, length=512, seconds=33.0, time=55.0)
+    file.write_bytes(to_line(evaluated) + to_line(compiled) + file.read_bytes())
     next_run = make_run(filled, RunStatus.COMPILING)
     folder = filled.runs.folder(next_run.id)
-    folder.write_state(replace(folder.state(), phase_at=time.time() - 11))
+    now = time.time()
+    folder.write_state(replace(folder.state(), started_at=now - 31, phase_at=now - 11))
+    folder.metrics_file.write_bytes(to_line(evaluated))
     answer = told(filled, next_run)
-    assert answer["line"] == "Compiling the train step: 11 s so far, 33 s last time"
-    assert 0.3 < answer["share"] < 0.4
+    assert answer["line"] == "Compile the train step: 11 s so far, 33 s last time"
+    assert answer["beginning"] == [
+        ["Load the model and the rows", "done", "11 s, 11 s last time"],
+        ["Evaluate before training", "done", "9 s, 9 s last time"],
+        ["Compile the train step", "now", "11 s so far, 33 s last time"],
+    ]
+    assert 0.55 < answer["share"] < 0.62
+    assert told(filled, first)["beginning"] is None
 
 
 def test_a_clone_names_its_parent_and_what_was_changed(filled: Pipeline) -> None:

@@ -37,6 +37,9 @@ def ask(
         Path | None,
         typer.Option(help="JSON file of earlier turns: a list of chat messages, or an object with messages and tools."),
     ] = None,
+    begin: Annotated[
+        str, typer.Option(help="Beginning of the answer; the model goes on behind it. Default: none.")
+    ] = "",
     temperature: Temperature = 0.0,
     top_p: TopP = 1.0,
     top_k: TopK = None,
@@ -61,6 +64,7 @@ def ask(
         checkpoint=checkpoint,
         sampling=Sampling(temperature, top_p, top_k, seed),
         max_new_tokens=max_new_tokens,
+        begun=begin,
     )
     answers = _ask(question, folder, here, wait)
     if as_json:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tunixrt_core.errors import Busy
@@ -140,7 +140,7 @@ def execute_question(
 ) -> tuple[Answered, ...]:
     """One answer per selected model; fewer where `stop` ended it. Errors are raised.
 
-    `on_text` gets what a model has written so far, every few tokens.
+    `on_text` gets what a model has written so far, behind what was begun, every few tokens.
     """
     models.listen(on_phase)
     answers: list[Answered] = []
@@ -165,17 +165,19 @@ def _answer(
     stop: threading.Event | None,
 ) -> Answered | None:
     began, compiles = time.perf_counter(), generator.compiles
+    prompt = asked.manifest.rendering.prompt(question.prompt, question.system, question.conversation)
     found = generator.generate(
-        [asked.manifest.rendering.prompt(question.prompt, question.system, question.conversation)],
+        [prompt + question.begun],
         max_new_tokens=question.max_new_tokens or longest_row(asked.manifest, asked.folder),
         sampling=question.sampling,
-        on_text=None if on_text is None else lambda texts: on_text(target, texts[0]),
+        on_text=None if on_text is None else lambda texts: on_text(target, question.begun + texts[0]),
         stop=stop,
     )
     seconds = time.perf_counter() - began
     if not found:
         return None
-    return _answered(asked, target, question.checkpoint, found[0], seconds, generator.compiles > compiles)
+    whole = replace(found[0], text=question.begun + found[0].text)
+    return _answered(asked, target, question.checkpoint, whole, seconds, generator.compiles > compiles)
 
 
 def _answered(

@@ -24,7 +24,7 @@ class Question:
 
     `system`: None for the manifest's, an empty text for none. `checkpoint`: `last`, `best` or a train step, of the
     tuned model. `max_new_tokens`: None for the length of the longest row trained on. `conversation`: the turns around
-    the prompt, and tools.
+    the prompt, and tools. `begun`: the beginning of the answer; the model goes on behind it.
     """
 
     run_id: str
@@ -35,6 +35,7 @@ class Question:
     sampling: Sampling = GREEDY
     max_new_tokens: int | None = None
     conversation: Conversation = NO_CONVERSATION
+    begun: str = ""
 
     def __post_init__(self) -> None:
         if not self.prompt.strip():
@@ -45,7 +46,7 @@ class Question:
             )
         if self.max_new_tokens is not None and self.max_new_tokens < 1:
             raise InvalidEvaluation(f"max_new_tokens is {self.max_new_tokens}. Set it to at least 1.")
-        for name, text in (("prompt", self.prompt), ("system", self.system or "")):
+        for name, text in (("prompt", self.prompt), ("system", self.system or ""), ("begun", self.begun)):
             _check(name, text)
         try:
             check_conversation(self.conversation)
@@ -98,8 +99,8 @@ def asked_in(messages: Any, tools: Any = None) -> AskedIn:
 class Answered:
     """The answer of one model. `train_step` is None for the base model; `model` is the model name of a saved trace.
 
-    `answer` is None where none could be read. `seconds` is the time of generating, without loading; `compiled` says
-    whether it includes compiling.
+    `answer` is None where none could be read. `output` includes what was begun, `tokens` does not. `seconds` is the
+    time of generating, without loading; `compiled` says whether it includes compiling.
     """
 
     target: Target

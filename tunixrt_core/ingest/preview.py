@@ -29,6 +29,7 @@ from tunixrt_core.traces.trace import Trace
 SAMPLE_ROWS = 200
 _SAMPLE_BYTES = 16 << 20
 _SHOWN = 5
+_NAMED = 20  # rejected rows
 _SAMPLE_CHARS = 120
 _SAMPLES = 2
 _MAX_NESTED = 100
@@ -39,8 +40,12 @@ _OTHER = ("", "of other kinds")
 
 
 def preview_of(reader: AnyReader) -> Preview:
-    """What the first 200 rows, or 16 MiB of them, would become; the first five in full."""
+    """What the first 200 rows, or 16 MiB of them, would become; the first five in full.
+
+    The first twenty errors are told, of any of these rows.
+    """
     shown: list[PreviewRow] = []
+    rejected: list[RowError] = []
     columns: dict[str, Column] = {}
     nested: dict[str, Column] = {}
     good = bad = size = 0
@@ -52,6 +57,7 @@ def preview_of(reader: AnyReader) -> Preview:
         size += len(row.data or b"")
         made = _preview_row(row, list(found))
         good, bad = good + (not made.errors), bad + bool(made.errors)
+        rejected += made.errors[: _NAMED - len(rejected)]
         if len(shown) < _SHOWN or (made.errors and all(not one.errors for one in shown)):
             shown.append(made)
         _note_columns(reader, row, columns, nested)
@@ -70,6 +76,7 @@ def preview_of(reader: AnyReader) -> Preview:
         whole=whole,
         warnings=reader.warnings.found,
         notes=tuple(reader.notes),
+        rejected=tuple(rejected),
     )
 
 

@@ -210,6 +210,7 @@ class Preview:
     whole: bool  # whether the sample is all there is
     warnings: tuple[ReadWarning, ...] = ()
     notes: tuple[str, ...] = ()  # how the file is read, where that is not plain
+    rejected: tuple[RowError, ...] = ()  # the first ones, in the order of the file
 
     @property
     def unit(self) -> Unit:
@@ -235,6 +236,7 @@ class Preview:
             "whole": self.whole,
             "warnings": [warning._asdict() for warning in self.warnings],
             "notes": list(self.notes),
+            "rejected": [error.to_dict() for error in self.rejected],
         }
 
 

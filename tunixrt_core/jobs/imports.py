@@ -18,7 +18,7 @@ from tunixrt_core.util.tasks import Progress, Task, Tasks
 ImportKind = Literal["import", "check"]
 Source = Path | BinaryIO | Sequence[Path]
 _REJECTS_IN_MEMORY = 4 << 20
-_KEPT = 8  # files, each with its rejected rows
+_KEPT = 24  # files, each with its rejected rows
 
 
 @dataclass(frozen=True, slots=True)

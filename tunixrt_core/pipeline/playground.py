@@ -59,7 +59,8 @@ class Playground:
     ) -> tuple[str, bool]:
         """Keep an answer as a trace that names its model; its hash, and whether it was new.
 
-        `final_answer` is for an answer without a readable one. Raises NotFound, Conflict where that model has not
+        `final_answer` is for an answer without a readable one. `meta` says how many characters of the answer a person
+        began with. Raises NotFound, Conflict where that model has not
         answered, InvalidTrace.
         """
         state = self._questions.get(question_id)
@@ -77,7 +78,8 @@ class Playground:
             reference=reference_answer,
             source=KIND,
             model=answered.model,
-            meta=origin(manifest, question.run_id, answered.train_step, question.sampling),
+            meta=origin(manifest, question.run_id, answered.train_step, question.sampling)
+            | ({"begun": len(question.begun)} if question.begun else {}),
             final_answer=final_answer,
         )
         return trace.content_hash, self._store.traces.insert_one(trace)

@@ -210,6 +210,25 @@ class Prediction(BaseModel):
     hit_limit: bool
 
 
+class PredictionPair(BaseModel):
+    """The answers to one row of an eval set, as one line of a listing."""
+
+    id: str
+    row: int
+    sample: int
+    prompt: str = Field(description="Its first characters, white space made single.")
+    reference: str
+    first: str | None = Field(description="Final answer; null if there is none.")
+    second: str | None
+    verdict: str = Field(description="Relation of both, such as `Fixed`: the first is wrong, the second right.")
+
+
+class PredictionPairs(BaseModel):
+    pairs: list[PredictionPair]
+    two: bool = Field(description="Whether two evaluations are compared.")
+    samples: bool = Field(description="Whether a row has several answers.")
+
+
 class Progress(BaseModel):
     phase: str
     done: int

@@ -78,6 +78,7 @@ class Preview(BaseModel):
     whole: bool = Field(description="Whether these are all rows that there are.")
     warnings: list[ReadWarning] = Field(description="Rows that may be meant otherwise.")
     notes: list[str] = Field(description=_NOTES)
+    rejected: list[RowError] = Field(description="Why rows of the sample would be rejected, the first 20.")
 
 
 class Reason(BaseModel):

@@ -34,6 +34,7 @@ class QuestionBody(AnsweringBody):
     tools: list[dict[str, Any]] = Field([], description="Definitions of tools beside `messages`.")
     system: str | None = Field(None, description="System prompt. Null: that of the manifest. Empty: none.")
     conversation: ConversationBody = ConversationBody()
+    begun: str = Field("", description="Beginning of the answer; the model goes on behind it.")
 
     def question(self) -> Question:
         """Raises InvalidEvaluation, InvalidTrace."""
@@ -47,6 +48,7 @@ class QuestionBody(AnsweringBody):
             sampling=self.sampling(),
             max_new_tokens=self.max_new_tokens,
             conversation=asked.conversation,
+            begun=self.begun,
         )
 
     def _asked(self) -> AskedIn:
@@ -93,13 +95,14 @@ class AskedQuestion(BaseModel):
     sampling: SamplingUsed
     max_new_tokens: int | None
     conversation: ConversationBody
+    begun: str
 
 
 class ModelAnswer(BaseModel):
     target: Target
     train_step: int | None = Field(description="Train step of the checkpoint; null for the base model.")
     model: str = Field(description="Model name recorded in a kept trace.")
-    output: str
+    output: str = Field(description="What the model wrote, behind what was begun.")
     steps: list[str]
     answer: str | None = Field(description="Null if no final answer can be read.")
     prompt_tokens: int

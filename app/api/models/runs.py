@@ -148,6 +148,9 @@ class RunSeries(BaseModel):
     tiles: list[list[Any]] | None = Field(None, description="Newest numbers: value, change and note, as texts.")
     line: str | None = Field(None, description="State of the run in one line.")
     share: float | None = Field(None, description="Share done.")
+    beginning: list[list[str]] | None = Field(
+        None, description="Phases before the first train step: words, `done`, `now` or `next`, and times."
+    )
 
 
 class Series(BaseModel):

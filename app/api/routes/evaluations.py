@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+import orjson
+from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
 from app.api.limits import JsonRoute
@@ -16,10 +17,12 @@ from app.api.models.evaluations import (
     EvaluationDetail,
     EvaluationList,
     Leaderboard,
+    PredictionPairs,
     ScorerInfo,
 )
 from app.api.routes.runs import RunId
 from app.api.shared import IdempotencyKey, Pipe
+from app.evaluations.results import filter_pairs, line_of, pair_up
 from tunixrt_core.evaluation.results.comparison import Comparison as Compared
 from tunixrt_core.evaluation.scorers.known import known_scorers
 from tunixrt_core.runs.evaluation_record import EvalRecord
@@ -52,6 +55,27 @@ def listing(id: RunId, pipeline: Pipe) -> EvaluationList:
 def compare(first: Name, second: Name, pipeline: Pipe, scorer: Name = "exact_match") -> Comparison:
     """Two evaluations compared row by row, on the rows that both have answered."""
     return _comparison(pipeline.evaluations.compare(first, second, scorer))
+
+
+@router.get("/evaluations/pairs", response_model=PredictionPairs)
+def pairs(
+    second: Name,
+    pipeline: Pipe,
+    first: Name | None = None,
+    scorer: Name = "exact_match",
+    show: Annotated[Literal["All", "Broken", "Fixed", "Both wrong"], Query(description="Which rows.")] = "All",
+) -> Response:
+    """Answers of one evaluation, or of two aligned by row, as one line per row in the order of the eval set."""
+    answers = [pipeline.evaluations.get(id).predictions if id else () for id in (first, second)]
+    known = next((one for one in known_scorers() if one.name == scorer.partition("=")[0]), None)
+    found = pair_up(answers[0], answers[1], scorer, higher_is_better=known.higher_is_better if known else None)
+    body = {
+        "pairs": [line_of(pair) for pair in filter_pairs(found, show)],
+        "two": first is not None,
+        "samples": any(pair.any.sample for pair in found),
+    }
+    # not through the model: an eval set may have ten thousand rows
+    return Response(orjson.dumps(body), media_type="application/json")
 
 
 @router.get("/evaluations/leaderboard")

@@ -61,12 +61,13 @@ async def _written(pipeline: Pipeline, id: str, target: Target) -> AsyncIterator
     sent = ""
     while True:
         state = pipeline.playground.get(id)
-        now = state.written if state.target == target else ""
+        answered = state.answer_of(target)
+        now = answered.output if answered else state.written if state.target == target else ""
         if now and now != sent:
             event = {"more": now[len(sent) :]} if now.startswith(sent) else {"text": now}
             yield b"data: " + orjson.dumps(event) + b"\n\n"
             sent = now
-        if state.over or state.answer_of(target) is not None:
+        if state.over or answered:
             return
         await asyncio.sleep(_LOOK)
 

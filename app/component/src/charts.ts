@@ -1,8 +1,10 @@
 // Kind `charts`: the charts of one run with its progress and its newest numbers, live while it trains.
 
+import { beginningList } from "./charts/beginning";
 import { Board } from "./charts/board";
 import { controls, shownInAddress, type Controls, type Shown } from "./charts/controls";
-import { Feed } from "./charts/feed";
+import { Feed, type RunCurves } from "./charts/feed";
+import { Notice } from "./charts/notice";
 import { RUN_METRICS, runPanels } from "./charts/panels";
 import css from "./charts/style.css";
 import { el } from "./shared/dom";
@@ -12,6 +14,7 @@ import uplotCss from "uplot/dist/uPlot.min.css";
 interface Data {
   url: string;
   run: string;
+  name: string;
   status: string; // as the page around shows it
   alerts: number;
   samples: number | null; // rounds of answers on the page around; null where it shows none
@@ -32,11 +35,13 @@ export function mount(root: ShadowRoot | HTMLElement, call: Call<Data>): Mounted
 
 class RunCharts {
   private readonly head = el("div", { className: "head" });
-  private readonly bar = el("div", { className: "bar" }, el("i", {}));
-  private readonly line = el("div", { className: "line", role: "status" });
+  private readonly bar = el("div", { className: "bar", hidden: true }, el("i", {}));
+  private readonly line = el("div", { className: "line", role: "status" }, "Loading …");
   private readonly tiles = el("dl", { className: "tiles" });
   private readonly failure = el("p", { className: "failure", hidden: true, role: "alert" });
-  private readonly charts = el("div", { className: "grid" });
+  private readonly charts = el("div", { className: "grid", hidden: true });
+  private readonly begins = el("div", { hidden: true });
+  private readonly notice: Notice;
   private readonly shown: Shown = shownInAddress(SMOOTHING);
   private readonly values: HTMLElement[][] = [];
   private readonly controls: Controls;
@@ -49,7 +54,9 @@ class RunCharts {
     const data = this.data;
     this.controls = controls(this.shown, SMOOTHING, () => this.ask(), () => this.showAll());
     this.controls.withTypes(data.types);
-    this.head.append(this.line, this.bar);
+    this.controls.element.hidden = true; // with the charts, until there is something to show
+    this.notice = new Notice(data.name, () => this.feed.replan());
+    this.head.append(el("div", { className: "top" }, this.line, this.notice.element), this.bar);
     for (const [label, help] of data.tiles) {
       const parts = [el("dd", {}), el("dd", { className: "change" })];
       this.values.push(parts);
@@ -57,12 +64,12 @@ class RunCharts {
     }
     const frame = el("div", { className: "frame" }, this.head);
     if (data.panels) frame.append(this.controls.element);
-    frame.append(this.failure, this.charts);
+    frame.append(this.failure, this.begins, this.charts);
     if (data.panels) this.tiles.style.order = "1"; // after the first chart
     (data.panels ? this.charts : frame).append(this.tiles);
     root.append(frame);
     this.board = new Board(this.charts, `run-${data.run}`, (range) => this.zoomed(range));
-    this.feed = new Feed(data.url, (finer) => this.draw(finer), (words) => this.fail(words));
+    this.feed = new Feed(data.url, (finer) => this.draw(finer), (words) => this.fail(words), () => this.notice.follows);
     this.ask();
   }
 
@@ -98,12 +105,22 @@ class RunCharts {
     this.bar.hidden = run.over;
     (this.bar.firstElementChild as HTMLElement).style.width = `${100 * (run.share ?? 0)}%`;
     run.tiles?.forEach(([value, change, note], i) => this.tile(i, value, change, note));
-    if (this.data.panels) {
+    this.begin(run);
+    this.notice.look(run.over, run.line ?? run.status, run.events.filter((event) => event.kind === "alert"));
+    if (this.data.panels && !run.beginning) {
       const panels = runPanels(run, this.shown, this.data.notes);
       const end = this.shown.x !== "step" ? 0 : run.over ? run.train_step : run.total_train_steps;
       this.board.draw(panels, this.shown.x, end, finer);
     }
     this.compare(run.status, run.events.filter((event) => event.kind === "alert").length);
+  }
+
+  private begin(run: RunCurves): void {
+    const { beginning } = run;
+    this.begins.hidden = !beginning;
+    this.charts.hidden = this.controls.element.hidden = Boolean(beginning);
+    if (!this.data.panels) this.tiles.hidden = Boolean(beginning);
+    this.begins.replaceChildren(...(beginning ? [beginningList(beginning)] : []));
   }
 
   private tile(place: number, value: string, change: string, note: string): void {

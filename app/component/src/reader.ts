@@ -19,7 +19,10 @@ import type { Item, Reading } from "./reader/reading";
 import READER_CSS from "./reader/reader.css";
 import { Search } from "./reader/search";
 
-/** `reading`: what to show, where there is no address to load it from. `fill`: as high as the window allows. */
+/**
+ * `reading`: what to show, where there is no address to load it from. `fill`: as high as the window allows.
+ * `step_button`: name of a button at each step, which sends the step's number as `step`.
+ */
 interface Data {
   url?: string;
   version?: string;
@@ -27,6 +30,7 @@ interface Data {
   judge?: Judge;
   fill?: boolean;
   label?: string;
+  step_button?: string | null;
 }
 
 const EXACT = "tunixrt-reader-exact"; // in the browser's storage: Raw was chosen
@@ -43,13 +47,14 @@ class Reader {
   private readonly list: ItemList;
   private readonly search: Search;
   private readonly modes: HTMLButtonElement[];
-  private readonly foldAll = el("button", { type: "button", className: "plain fold-all", onclick: () => this.fold() });
+  private readonly foldAll = el("button", { type: "button", className: "plain fold-all", hidden: true, onclick: () => this.fold() }, "Fold all");
   private readonly copyAll = el("button", { type: "button", className: "plain copy-all", title: "Copy the whole text as it is" }, "Copy all");
   private readonly frame: HTMLElement;
   private unfill?: () => void;
   private bar: JudgingBar | null = null;
   private reading: Reading | null = null;
   private data: Data = {};
+  private call: Call<Data> | null = null;
   private shown = "";
   private allFolded = false;
 
@@ -73,6 +78,7 @@ class Reader {
   }
 
   update(call: Call<Data>): void {
+    this.call = call;
     this.take(call.data);
   }
 
@@ -86,7 +92,7 @@ class Reader {
     this.scroller.setAttribute("aria-label", this.data.label ?? "Text");
     if (this.data.fill) this.fill();
     const { url, version, reading } = this.data;
-    const wanted = url ? `${url} ${version ?? ""}` : JSON.stringify(reading);
+    const wanted = url ? `${url} ${version ?? ""}` : JSON.stringify([reading, data.step_button]);
     if (wanted === this.shown) return;
     this.shown = wanted;
     if (url) void this.fetch(url, wanted);
@@ -161,11 +167,15 @@ class Reader {
     if (item.step === undefined && !whole) return [];
     const scores = this.reading?.scores.filter((one) => one.step === (item.step ?? null)) ?? [];
     const ordered = [...scores].sort((a, b) => Number(b.human) - Number(a.human));
-    return ordered.map((score) => {
+    const scored = ordered.map((score) => {
       const grade = gradeOf(score, this.data.judge ?? null);
       const text = grade ?? `${score.name} ${Number(score.value.toFixed(3))}`;
       return el("span", { className: `score ${grade?.toLowerCase() ?? (score.human ? "" : "automatic")}`, title: `${score.name} ${score.value}, by ${score.by}` }, text);
     });
+    const { step_button: name } = this.data;
+    if (!name || item.step === undefined) return scored;
+    const send = (): void => this.call?.setTriggerValue("step", item.step);
+    return [...scored, el("button", { className: "small at-step", type: "button", onclick: send }, name)];
   }
 
   private judge(): void {

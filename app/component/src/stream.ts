@@ -9,20 +9,25 @@ interface Data {
   url: string;
 }
 
+/** Shows the text of the route, and sets `done` when it has ended, so that the page follows at once. */
 export function mount(root: ShadowRoot | HTMLElement, call: Call<Data>): Mounted<Data> {
   style(root, css);
   const box = el("p", { dir: "auto", role: "log", "aria-label": "The answer so far", "aria-live": "off" });
   root.append(box);
-  let url = call.data.url;
+  let newest = call;
   let reading = new AbortController();
-  void read(url, box, reading.signal);
+  const begin = async (url: string): Promise<void> => {
+    reading.abort();
+    const { signal } = (reading = new AbortController());
+    await read(url, box, signal);
+    if (!signal.aborted) newest.setTriggerValue("done", url);
+  };
+  void begin(call.data.url);
   return {
-    update(newest) {
-      if (newest.data.url === url) return;
-      url = newest.data.url;
-      reading.abort();
-      reading = new AbortController();
-      void read(url, box, reading.signal);
+    update(one) {
+      const before = newest.data.url;
+      newest = one;
+      if (one.data.url !== before) void begin(one.data.url);
     },
     destroy: () => reading.abort(),
   };

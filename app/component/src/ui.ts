@@ -3,6 +3,7 @@ import type { Call, Kind, Mounted } from "./shared/kind";
 
 const KINDS: Record<string, () => Promise<Kind<never>>> = {
   charts: () => import("./charts"),
+  listing: () => import("./listing"),
   palette: () => import("./palette"),
   reader: () => import("./reader"),
   runs: () => import("./runs"),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import examples
 from tunixrt_core.traces.rendering.chats import ChatFormat, stop_tokens
-from tunixrt_core.traces.rendering.parse import parse_completion, parse_rendered
+from tunixrt_core.traces.rendering.parse import parse_completion, parse_rendered, up_to_step
 from tunixrt_core.traces.rendering.row import render, render_prompt
 from tunixrt_core.traces.rendering.styles import ReasoningStyle, completion_pieces, render_completion
 from tunixrt_core.traces.rendering.text import join
@@ -167,3 +167,13 @@ def test_the_spans_cover_every_character_once_and_name_what_it_is(
     # what is trained on begins where the prompt ends
     assert all((span.kind in ("system", "prompt")) <= (span.end <= len(row.prompt)) for span in row.spans)
     assert any(span.start == len(row.prompt) for span in row.spans)
+
+
+@pytest.mark.parametrize("style", [style for style in ReasoningStyle if style is not ReasoningStyle.ANSWER])
+def test_an_output_is_cut_behind_any_of_its_steps(style: ReasoningStyle) -> None:
+    steps, text = ("so", "it is so", "so"), render_completion(["so", "it is so", "so"], "so", style)
+    for count in range(4):
+        begun = up_to_step(text, steps, count)
+        assert text.startswith(begun)
+        assert begun.count("so") - begun.count("<reasoning>") == count
+    assert up_to_step("<think>so</think>so", ("so",), 1) == "<think>so</think>so", "all on one line"

@@ -112,7 +112,8 @@ def test_a_text_that_is_followed_is_the_same_and_grows_to_its_end(base: TunixGen
         ["1 + 1"], max_new_tokens=18, sampling=sampling, on_text=lambda found: texts.append(found[0])
     )
     assert followed == alone
-    assert len(texts) == 5  # parts of four tokens behind the first
+    assert len(texts) == 6  # the first token, and parts of four behind it
+    assert texts[0] == base.generate(["1 + 1"], max_new_tokens=1, sampling=sampling)[0].text
     assert texts[-1] == alone[0].text
     assert all(alone[0].text.startswith(text.rstrip("\ufffd")) for text in texts)
 

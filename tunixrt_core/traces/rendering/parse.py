@@ -49,6 +49,17 @@ def parse_completion(text: str, style: ReasoningStyle) -> ParsedCompletion:
     return ParsedCompletion(split(body), answer.strip() or None, body.removeprefix("\n").removesuffix("\n"))
 
 
+def up_to_step(text: str, steps: Sequence[str], count: int) -> str:
+    """The beginning of a text that holds these steps, through the last line of the first `count` of them."""
+    lines, end = text.splitlines(keepends=True), 0
+    for wanted in (line.strip() for step in steps[:count] for line in step.splitlines()):
+        # a number or a mark may be before it; text behind it only where all is on one line
+        ends = (at for at, line in enumerate(lines[end:], end + 1) if line.rstrip().endswith(wanted))
+        holds = (at for at, line in enumerate(lines[end:], end + 1) if wanted in line)
+        end = next(ends, next(holds, end))
+    return "".join(lines[:end])
+
+
 def _matched(text: str, pattern: re.Pattern[str]) -> tuple[str, str] | None:
     found = pattern.match(text)
     return None if found is None else (found["body"], found["answer"])

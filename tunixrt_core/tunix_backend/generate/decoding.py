@@ -87,11 +87,12 @@ class Decoder(Sampler):
     def _decode_in_parts(self, params: Any, state: Any, follow: Follow, stops: Sequence[int]) -> Any:
         last = self._length + self._max_new_tokens - 1
         while True:
-            state = self._compiled_part_fn(params, state)
+            # the first look is at the token that the prompt itself gave
             step, done, buffer = jax.device_get((state.decoding_step, state.done, state.token_buffer))
             goes_on = follow([before_stop(row[self._length : step + 1].tolist(), stops) for row in buffer])
             if not goes_on or step >= last or done.all():
                 return state
+            state = self._compiled_part_fn(params, state)
 
     def refresh(self, model: Any) -> None:
         """Use the current weights of the model: a train step deletes the previous ones."""

@@ -91,7 +91,7 @@ export class Board {
   }
 
   private add(panel: Panel): Plot {
-    const card = el("section", { className: "card" });
+    const card = el("div", { className: "card" });
     const plot: Plot = { panel, signature: "", card, chart: null, values: [], drawn: "", end: 0, seen: true };
     this.plots.set(panel.id, plot);
     this.host.append(card);
@@ -153,9 +153,9 @@ export class Board {
     plot.chart = null;
     plot.values = [];
     card.className = panel.large ? "card large" : "card";
-    card.setAttribute("role", "img");
+    card.setAttribute("role", "figure");
     card.dataset["panel"] = panel.id;
-    const head = el("header", {}, el("h3", {}, panel.title), el("span", { className: "note" }, panel.note));
+    const head = el("header", {}, el("h2", {}, panel.title), el("span", { className: "note" }, panel.note));
     const legend = el("div", { className: "legend" });
     if (panel.legend !== false) {
       for (const line of panel.lines) {

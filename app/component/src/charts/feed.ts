@@ -1,6 +1,7 @@
 // The curves of runs from the route, whole at first and then only what is new.
 
 import { load } from "../shared/load";
+import type { Phase } from "./beginning";
 
 export type Along = "step" | "tokens" | "time";
 
@@ -29,6 +30,7 @@ export interface RunCurves {
   tiles?: [string, string, string][];
   line?: string;
   share?: number;
+  beginning?: Phase[] | null; // before the first train step
 }
 
 export interface Query {
@@ -59,6 +61,7 @@ export class Feed {
     private readonly url: string,
     private readonly changed: (finer: boolean) => void, // finer: other points of the same stretch
     private readonly failed: (words: string) => void,
+    private readonly always = (): boolean => false, // whether to look while the tab is hidden
   ) {
     document.addEventListener("visibilitychange", this.wake);
   }
@@ -98,6 +101,11 @@ export class Feed {
     await this.fetchWhole(this.ids);
   }
 
+  /** Plan the next look again, as `always` has changed. */
+  replan(): void {
+    this.plan();
+  }
+
   destroy(): void {
     clearTimeout(this.timer);
     this.asked++;
@@ -111,7 +119,7 @@ export class Feed {
   private plan(): void {
     clearTimeout(this.timer);
     const live = [...this.runs.values()].some((run) => !run.over);
-    if (live && !document.hidden) this.timer = window.setTimeout(() => void this.tick(), TICK);
+    if (live && (!document.hidden || this.always())) this.timer = window.setTimeout(() => void this.tick(), TICK);
   }
 
   private async tick(): Promise<void> {

@@ -118,7 +118,7 @@ export class Comparison {
     }).filter(([, cells]) => cells.some((cell) => cell.textContent !== NONE));
     const states = found.summaries.map((s) => el("td", {}, state({ status: s.status } as Row)));
     const card = (title: string, note: string, ...content: Node[]): HTMLElement =>
-      el("section", { className: "card" }, el("header", {}, el("h3", {}, title), el("span", { className: "note" }, note)), ...content);
+      el("section", { className: "card" }, el("header", {}, el("h2", {}, title), el("span", { className: "note" }, note)), ...content);
     this.element.replaceChildren(
       card("Results", "losses in nats per token", this.table([["State", states], ...rows])),
       ...(found.runs.length > 1 ? [card("Settings", settingsNote(found), this.settings(found))] : []),
@@ -146,7 +146,7 @@ export class Comparison {
     });
     const body = rows.map(([name, cells]) => el("tr", {}, el("th", { scope: "row" }, name), ...cells));
     return el("div", { className: "scroll" },
-      el("table", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }), ...head)), el("tbody", {}, ...body)));
+      el("table", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, el("span", { className: "sr" }, "Figure")), ...head)), el("tbody", {}, ...body)));
   }
 }
 

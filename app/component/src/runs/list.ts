@@ -110,7 +110,7 @@ export class List {
       );
     };
     this.header.replaceChildren(
-      el("div", { className: "cell", role: "columnheader", "aria-label": "Selected" }),
+      el("div", { className: "cell", role: "columnheader" }, el("span", { className: "sr" }, "Selected")),
       cell("name", "Run"),
       ...this.columns.map((key) => {
         const column = COLUMNS.get(key)!;

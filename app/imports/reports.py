@@ -1,4 +1,4 @@
-"""Preview, progress and result of an import."""
+"""Progress and result of imports."""
 
 from __future__ import annotations
 
@@ -9,66 +9,24 @@ from typing import Any
 import streamlit as st
 
 from app.state import get_pipeline
-from app.ui import blocks
 from app.ui.background import TICK, follow
-from app.ui.boundary import escape_markdown, show_error
+from app.ui.boundary import error_boundary, escape_markdown, show_error
 from app.ui.components import card, table, tiles
 from app.ui.navigation import go
-from app.ui.reader import show_reading
-from app.ui.reading import reading_of_trace
 from app.ui.words import duration, plural, whole
 from tunixrt_core.errors import Stopped, TunixRTError
 from tunixrt_core.ingest.files.packed import without_suffix
 from tunixrt_core.ingest.report import (
     Diagnosis,
     ImportReport,
-    Preview,
-    PreviewRow,
     ReadWarning,
     RowError,
     Unit,
 )
 from tunixrt_core.jobs.imports import FileRead
-from tunixrt_core.traces.trace import Trace
 from tunixrt_core.util.tasks import Task
 
 PATIENCE = 0.4  # a small file is read before a progress bar is drawn
-
-_SURE_TINTS = {"high": "green", "medium": "amber", "low": "red"}
-_SURE_WORDS = {"high": "Sure", "medium": "Likely", "low": "A guess"}
-
-
-def show_preview(preview: Preview) -> None:
-    """The format, the destination of each column, and the first row as a trace."""
-    rows = preview.good + preview.bad
-    blocks.facts(
-        preview.format.replace("_", " "),
-        _SURE_WORDS[preview.sure],
-        _SURE_TINTS[preview.sure],
-        f"· {preview.container} · {preview.why}",
-    )
-    sample = "all" if preview.whole else "the first"
-    st.caption(
-        f"Of {sample} {plural(rows, 'row')}, {preview.good:,} would be read and {preview.bad:,} rejected. "
-        "Nothing is stored yet."
-    )
-    show_warnings(preview.warnings, preview.unit)
-    show_notes(preview.notes)
-    table(
-        [
-            {"column": c.name, "field": c.field, "sample": " | ".join(" ".join(s.split()) for s in c.samples) or None}
-            for c in preview.told
-        ],
-        {
-            "column": st.column_config.TextColumn("Column", width=140),
-            "field": st.column_config.TextColumn("Becomes", width=150),
-            "sample": st.column_config.TextColumn("First values"),
-        },
-        key="columns",
-        alt="Columns of the file, what each becomes, and its first values.",
-        height="content" if len(preview.told) <= 8 else 340,
-    )
-    show_rows(preview.rows, preview.unit)
 
 
 def show_warnings(warnings: Sequence[ReadWarning], unit: Unit) -> None:
@@ -82,29 +40,6 @@ def show_notes(notes: Sequence[str]) -> None:
     """How the file is read where that is not plain."""
     for note in notes:
         st.caption(escape_markdown(note))
-
-
-def show_rows(rows: Sequence[PreviewRow], unit: Unit) -> None:
-    """Rows of the sample one at a time, as traces."""
-    if not rows:
-        return
-    chosen = st.segmented_control(
-        "Row",
-        range(len(rows)),
-        default=0,
-        format_func=lambda i: f"{unit.capitalize()} {rows[i].line:,}",
-        key="preview-row",
-        required=True,
-        label_visibility="collapsed",
-    )
-    row = rows[min(chosen, len(rows) - 1)]
-    for error in row.errors:
-        st.error(escape_markdown(f"{error.field}: {error.reason}" if error.field else error.reason))
-    for i, value in enumerate(row.traces):
-        if len(row.traces) > 1:
-            st.caption(f"Trace {i + 1} of {len(row.traces)} of this row")
-        trace = Trace.from_dict(value)
-        show_reading(reading_of_trace(trace), f"Trace of line {row.line:,}", key=f"preview-trace-{i}")
 
 
 def show_import(task: Task[FileRead]) -> None:
@@ -128,7 +63,89 @@ def show_import(task: Task[FileRead]) -> None:
             show_diagnosis(found.report, found)
 
 
-def _show_progress(task: Task[FileRead]) -> None:
+def show_imports(tasks: Sequence[Task[FileRead]]) -> None:
+    """The progress or the reports of files that were read together; a bad one stops no other."""
+    if len(tasks) == 1:
+        show_import(tasks[0])
+        return
+    imports = get_pipeline().traces.imports
+    tasks = [imports.wait(task.id, PATIENCE / len(tasks)) for task in tasks]
+    if not all(task.over for task in tasks):
+        with st.container(border=True, key="import-jobs"):
+            st.fragment(_follow_all, run_every=TICK)([task.id for task in tasks])
+        return
+    _show_reports(tasks)
+
+
+def _follow_all(ids: Sequence[str]) -> None:
+    with error_boundary():
+        tasks = [task for id in ids if (task := get_pipeline().traces.imports.find(id)) is not None]
+        under_way = [task for task in tasks if not task.over]
+        if not under_way:
+            st.rerun()
+        st.caption(f"{len(tasks) - len(under_way):,} of {plural(len(tasks), 'file')} read")
+        for task in under_way:
+            _show_progress(task, task.id)
+
+
+def _show_reports(tasks: Sequence[Task[FileRead]]) -> None:
+    """One line per file; what was rejected, and why a file could not be read, is below."""
+    read: list[tuple[ImportReport | Diagnosis, FileRead, str]] = []
+    failed: list[Exception] = []
+    for task in tasks:
+        try:
+            found = task.value()
+        except (Stopped, TunixRTError) as error:
+            failed.append(error)
+        else:
+            read.append((found.report, found, task.id))
+    action = "Check" if tasks[0].kind == "check" else "Import"
+    with card(f"{action} of {plural(len(tasks), 'file')}", key="reports"):
+        for reason in failed:
+            st.error(escape_markdown(str(reason)), icon=":material/error:")
+        if read:
+            table(
+                [_line(report) for report, _, _ in read],
+                {
+                    "file": st.column_config.TextColumn("File"),
+                    "read": st.column_config.NumberColumn("Read", format="localized", width=80),
+                    "new": st.column_config.NumberColumn("New", format="localized", width=80),
+                    "duplicate": st.column_config.NumberColumn("Duplicate", format="localized", width=90),
+                    "rejected": st.column_config.NumberColumn("Rejected", format="localized", width=90),
+                },
+                key="report-lines",
+                alt=f"{plural(len(read), 'file')} with the traces read, new, duplicate and rejected.",
+            )
+        for report, file, key in read:
+            if report.errors:
+                with st.expander(
+                    f"{escape_markdown(report.file)} · {plural(report.rejected, 'rejected row')}", key=f"{key}-why"
+                ):
+                    show_rejected(report.errors, report.rejected, report.file, file, f"{key}-")
+        if read and action == "Import":
+            _ways_on()
+
+
+def _line(report: ImportReport | Diagnosis) -> dict[str, Any]:
+    new = report.inserted if isinstance(report, ImportReport) else report.unique
+    return {
+        "file": report.file,
+        "read": report.read,
+        "new": new,
+        "duplicate": report.duplicate,
+        "rejected": report.rejected,
+    }
+
+
+def _ways_on() -> None:
+    with st.container(horizontal=True):
+        if st.button("Build a dataset", type="primary", icon=":material/dataset:", key="build-a-dataset"):
+            go("datasets", new="1")
+        if st.button("Browse the traces", icon=":material/account_tree:", key="browse"):
+            go("traces")
+
+
+def _show_progress(task: Task[FileRead], key: str = "import") -> None:
     action = {"import": "Importing", "check": "Checking"}[task.kind]
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container():
@@ -136,7 +153,7 @@ def _show_progress(task: Task[FileRead]) -> None:
         st.button(
             "Stop",
             icon=":material/stop:",
-            key="stop-import",
+            key=f"stop-{key}",
             disabled=task.stopping,
             help="Stopping." if task.stopping else "Stops the task. Nothing is stored.",
             on_click=_stop,
@@ -165,6 +182,7 @@ def progress_words(task: Task[FileRead]) -> str:
 
 
 def show_report(report: ImportReport, file: FileRead | None = None) -> None:
+    """The rows of a file, all accounted for, and the ways on."""
     scores = f" · {plural(report.scores, 'score')}" if report.scores else ""
     with card(f"Import of {report.file}", note=f"{report.format} · {report.seconds:.1f} s{scores}", key="report"):
         tiles(
@@ -183,11 +201,7 @@ def show_report(report: ImportReport, file: FileRead | None = None) -> None:
         show_warnings(report.warnings, "line")
         show_notes(report.notes)
         show_rejected(report.errors, report.rejected, report.file, file)
-        with st.container(horizontal=True):
-            if st.button("Build a dataset", type="primary", icon=":material/dataset:", key="build-a-dataset"):
-                go("datasets", new="1")
-            if st.button("Browse the traces", icon=":material/account_tree:", key="browse"):
-                go("traces")
+        _ways_on()
 
 
 def show_diagnosis(found: Diagnosis, file: FileRead) -> None:
@@ -227,7 +241,7 @@ def show_diagnosis(found: Diagnosis, file: FileRead) -> None:
         show_rejected(found.errors, found.rejected, found.file, file)
 
 
-def show_rejected(errors: Sequence[RowError], rejected: int, name: str, file: FileRead | None) -> None:
+def show_rejected(errors: Sequence[RowError], rejected: int, name: str, file: FileRead | None, key: str = "") -> None:
     """The rejected rows with line, field and reason, and the rows themselves to download."""
     if not errors:
         return
@@ -240,9 +254,14 @@ def show_rejected(errors: Sequence[RowError], rejected: int, name: str, file: Fi
                 file.rejected,
                 file_name=_rejects_name(name),
                 icon=":material/download:",
-                key="rejects",
+                key=f"{key}rejects",
                 help="Copied from the file unchanged. Fix them and import the fixed file.",
             )
+    show_errors(errors, rejected, key=f"{key}rejected")
+
+
+def show_errors(errors: Sequence[RowError], rejected: int, *, key: str) -> None:
+    """Rejected rows with line, field and reason."""
     rows: list[dict[str, Any]] = [{"line": e.line, "field": e.field or None, "reason": e.reason} for e in errors]
     table(
         rows,
@@ -251,7 +270,7 @@ def show_rejected(errors: Sequence[RowError], rejected: int, name: str, file: Fi
             "field": st.column_config.TextColumn("Field", width=120),
             "reason": st.column_config.TextColumn("Reason"),
         },
-        key="rejected",
+        key=key,
         alt=f"{rejected:,} rejected rows with {errors[0].unit}, field and reason.",
         height="content" if len(errors) <= 10 else 400,
     )
