@@ -37,7 +37,7 @@ fetch("/text").then(async answer => {
 });
 </script>
 """
-# the clock in milliseconds when a text stands in one of these, and the frame that shows it has begun
+# the clock in milliseconds when a text is in one of these, and the frame that shows it has begun
 DRAWN = """
 selectors => new Promise((done, failed) => {
   const roots = () => [document, ...[...document.querySelectorAll('*')].flatMap(e => e.shadowRoot ?? [])];

@@ -95,7 +95,7 @@ def _show_answer(number: int, state: QuestionState, answered: Answered) -> None:
             st.button(
                 "Edit",
                 key=column_key("edit", number),
-                help="Edit the steps, and let the model go on from there.",
+                help="Edit the steps, and let the model continue from there.",
                 on_click=edit_through,
                 args=(number, answered, len(answered.steps)),
             )

@@ -1,4 +1,4 @@
-"""Going on from a step of an answer that a person edits."""
+"""Continuing from a step of an answer that a person edits."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def edit_through(number: int, answered: Answered, steps: int) -> None:
 
 
 def show_editor(number: int, state: QuestionState) -> str | None:
-    """The beginning of the answer in a field. Returns the new question, once the model is to go on from it."""
+    """The beginning of the answer in a field. Returns the new question, once the model is to continue from it."""
     if st.session_state.get(EDITED) != number:
         return None
     begun = st.text_area(
@@ -39,7 +39,7 @@ def show_editor(number: int, state: QuestionState) -> str | None:
     )
     with st.container(horizontal=True, key=column_key("editor", number)):
         goes_on = st.button(
-            "Go on from here", type="primary", icon=":material/play_arrow:", key=column_key("on", number)
+            "Continue from here", type="primary", icon=":material/play_arrow:", key=column_key("on", number)
         )
         st.button("Cancel", key=column_key("cancel", number), on_click=_close)
     if not goes_on:
