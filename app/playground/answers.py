@@ -1,4 +1,4 @@
-"""The answer of a column, while it is written and afterwards, and what can be done with it."""
+"""The answer of a column, while it is written and after, and what to do with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run does before its first train step, against the times that the last one took."""
+"""What a run does before its first train step, beside the times of the last one."""
 
 from __future__ import annotations
 
