@@ -63,14 +63,31 @@ def test_one_host_needs_no_place_and_resumes_where_a_run_is(planned: Plan, tmp_p
 def test_the_script_of_gcloud_deletes_the_slice_however_it_ends(
     planned: Plan, tmp_path: Path, shared: str | None, fetched: bool
 ) -> None:
-    """By a gcloud that notes its words, and fails where the training begins."""
-    noted = tmp_path / "noted"
-    (tmp_path / "bin").mkdir()
-    gcloud = tmp_path / "bin" / "gcloud"
-    gcloud.write_text(f'#!/bin/bash\necho "$4 $5" >> {noted}\n[[ "$*" != *" train "* ]]\n')
-    gcloud.chmod(0o755)
-    script = gcloud_script(planned("gcloud", "v5e-8", shared=shared).order)
-    done = subprocess.run(["bash", "-c", script], env={"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}, cwd=tmp_path)
+    done, verbs = with_gcloud(tmp_path, gcloud_script(planned("gcloud", "v5e-8", shared=shared).order), " train ")
     assert done.returncode == 1
-    verbs = [line.split()[0] for line in noted.read_text().splitlines()]
     assert verbs == ["create", "scp", "ssh", "ssh", *(["scp"] if fetched else []), "delete"]
+
+
+def test_a_slice_whose_run_cannot_be_fetched_is_kept(planned: Plan, tmp_path: Path) -> None:
+    script = gcloud_script(planned("gcloud", "v5e-8", shared=None).order)
+    done, verbs = with_gcloud(tmp_path, script, " --recurse ")
+    assert verbs == ["create", "scp", "ssh", "ssh", "scp"]
+    assert "The slice is kept, and costs." in done.stderr
+    assert "tpu-vm delete" in done.stderr
+
+
+def test_a_slice_that_never_trained_is_deleted(planned: Plan, tmp_path: Path) -> None:
+    _, verbs = with_gcloud(tmp_path, gcloud_script(planned("gcloud", "v5e-8", shared=None).order), " venv ")
+    assert verbs == ["create", "scp", "ssh", "delete"]
+
+
+def with_gcloud(folder: Path, script: str, fails: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    """Run it with a gcloud that notes its words, and fails where they have `fails`. Its verbs."""
+    noted = folder / "noted"
+    (folder / "bin").mkdir()
+    gcloud = folder / "bin" / "gcloud"
+    gcloud.write_text(f'#!/bin/bash\necho "$4 $5" >> {noted}\n[[ "$*" != *"{fails}"* ]]\n')
+    gcloud.chmod(0o755)
+    environ = {"PATH": f"{folder / 'bin'}:/usr/bin:/bin"}
+    done = subprocess.run(["bash", "-c", script], env=environ, cwd=folder, capture_output=True, text=True)
+    return done, [line.split()[0] for line in noted.read_text().splitlines()]
