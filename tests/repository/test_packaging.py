@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 import pytest
@@ -161,6 +163,18 @@ def test_what_is_deployed_asks_the_addresses_that_there_are() -> None:
     extras = compose["tunixrt"]["build"]["args"]["EXTRA"].split(",")
     assert {"tunix", "postgres"} == set(extras) & set(PROJECT["optional-dependencies"])
     assert (DEPLOY / compose["tunixrt"]["build"]["context"] / "Dockerfile").is_file()
+
+
+def test_the_script_without_docker_knows_every_instruction_of_the_image() -> None:
+    loader = SourceFileLoader("image", str(REPOSITORY / ".ci" / "image"))
+    spec = importlib.util.spec_from_loader("image", loader)
+    assert spec is not None
+    image = importlib.util.module_from_spec(spec)
+    loader.exec_module(image)
+    written = image.steps()
+    assert [word for word, _ in written] == re.findall(r"^([A-Z]+) ", DOCKERFILE, re.MULTILINE)
+    assert {word for word, _ in written} <= image.KNOWN
+    assert dict(written)["HEALTHCHECK"].endswith('timeout=4)"]')
 
 
 def test_forms_for_issues_are_what_github_reads() -> None:
