@@ -35,6 +35,13 @@ def test_a_run_comes_back_as_it_was(store: Store) -> None:
     assert store.runs.by_request("other") is None
 
 
+def test_runs_are_counted_by_their_status(store: Store) -> None:
+    assert store.runs.by_status() == {}
+    for number, status in enumerate((RunStatus.FAILED, RunStatus.SUCCEEDED, RunStatus.FAILED)):
+        store.runs.add(run(f"r{number}", status=status))
+    assert store.runs.by_status() == {"failed": 2, "succeeded": 1}
+
+
 def test_an_id_or_request_id_that_is_taken_is_a_conflict(store: Store) -> None:
     store.runs.add(run(request_id="q"))
     for again in (run(), run("r2", request_id="q")):
