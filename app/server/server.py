@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -54,6 +55,7 @@ def build_app(settings: Settings, *, auth: bool, on_start: Callable[[str], None]
             *page_routes(),
         ],
         middleware=[
+            *_spans(os.environ),
             Middleware(Counted, requests=requests),
             Middleware(
                 Gate,
@@ -67,6 +69,15 @@ def build_app(settings: Settings, *, auth: bool, on_start: Callable[[str], None]
         exception_handlers={Exception: _internal_error},
         lifespan=_lifespan(lambda: on_start(address(settings, token))),
     )
+
+
+def _spans(environ: Mapping[str, str]) -> list[Middleware]:
+    if not any(name.startswith("OTEL_EXPORTER_OTLP_") for name in environ):
+        return []
+    from app.operators.spans import Spans, tracer_of
+
+    tracer = tracer_of(environ)
+    return [] if tracer is None else [Middleware(Spans, tracer=tracer)]
 
 
 def serve(settings: Settings, *, auth: bool, on_start: Callable[[str], None]) -> None:
