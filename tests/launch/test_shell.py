@@ -82,7 +82,7 @@ def test_a_slice_that_never_trained_is_deleted(planned: Plan, tmp_path: Path) ->
 
 
 def with_gcloud(folder: Path, script: str, fails: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
-    """Run it with a gcloud that notes its words, and fails where they have `fails`. Its verbs."""
+    """Run it with a gcloud that notes its words, and fails where they have `fails`. Its commands."""
     noted = folder / "noted"
     (folder / "bin").mkdir()
     gcloud = folder / "bin" / "gcloud"
