@@ -223,9 +223,18 @@ def test_runs_are_listed_shown_and_tailed(home: Path) -> None:
 
 
 @pytest.mark.skipif(is_tunix_available(), reason="says what happens where Tunix is not installed")
-@pytest.mark.parametrize("command", [("train", "m.yaml"), ("preflight", "m.yaml"), ("ask", "r-0001", "a")])
-def test_without_tunix_training_says_what_to_install(home: Path, command: tuple[str, ...]) -> None:
-    done = tunixrt(*command, home=home)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("train", "m.yaml"),
+        ("preflight", "m.yaml"),
+        ("ask", "r-0001", "a"),
+        ("memory", "--model", "tiny", "--estimate", "--device", "v5e"),
+        ("demo", "--home", "a-demo"),
+    ],
+)
+def test_without_tunix_training_says_what_to_install(home: Path, tmp_path: Path, command: tuple[str, ...]) -> None:
+    done = tunixrt(*(tmp_path / word if word == "a-demo" else word for word in command), home=home)
     assert done.returncode == 1
     assert 'pip install "tunix-rt[tunix]"' in done.stderr
 

@@ -164,8 +164,9 @@ class Foreground:
         return MemoryFound(need, advise(need, manifest, sizes, devices))
 
     def slice_memory(self, manifest: RunManifest, on: Slice) -> MemoryNeed:
-        """An estimate of the memory of one train step on each device of a slice. Raises ModelError, TunixMissing."""
-        self.require()
+        """An estimate of the memory of one train step on each device of a slice. Raises ModelError; TunixMissing for a
+        built-in model that was never written.
+        """
         report, _ = estimate_manifest(manifest, self._settings.models_dir, devices=on.devices)
         return need_of(report, on.chip.device_memory, f"each device of {on.name}", shared=False)
 

@@ -17,6 +17,7 @@ from tunixrt_core.traces.rendering.chats import ChatFormat
 from tunixrt_core.traces.rendering.row import render
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.rendering.templates import CHATML
+from tunixrt_core.tunix_backend.availability import require_tunix
 from tunixrt_core.util.hashing import content_hash
 
 # The ids are the places in this list.
@@ -70,7 +71,7 @@ BUILTIN_MODELS: dict[str, TinySpec] = {
 def write_builtin_model(name: str, directory: Path) -> Path:
     """Write the model into `directory` and return it; an existing complete model is kept.
 
-    Raises ModelError for a name that is not built in, and OSError where the directory cannot be written.
+    Raises ModelError for a name that is not built in, TunixMissing, and OSError where the directory cannot be written.
     """
     spec = BUILTIN_MODELS.get(name)
     if spec is None:
@@ -78,6 +79,7 @@ def write_builtin_model(name: str, directory: Path) -> Path:
     config = _config(name, spec)
     if _is_whole(directory, config):
         return directory
+    require_tunix()  # whose libraries write the weights
     directory.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}.{os.getpid()}.", suffix=".tmp", dir=directory.parent))
     try:
