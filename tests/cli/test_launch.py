@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.command import tunixrt
+from tests.training.ahead.test_costs import report
 from tests.tunix_backend.conftest import make_manifest
+from tunixrt_core.manifest.manifest import load_manifest
+from tunixrt_core.training.ahead.costs import STEPS
+from tunixrt_core.training.ahead.slices import find_slice
 
 
 @pytest.fixture
@@ -45,6 +51,24 @@ def test_a_run_that_does_not_fit_the_slice_is_said(manifest: Path, tmp_path: Pat
     found = json.loads(done.stdout)
     assert not found["memory"]["fits"]
     assert any("It does not fit" in note for note in found["notes"])
+
+
+@pytest.mark.tunix
+def test_the_report_of_an_earlier_compilation_is_found_again(manifest: Path, tmp_path: Path) -> None:
+    from tunixrt_core.tunix_backend.ahead.compile import SliceCompiler
+    from tunixrt_core.tunix_backend.ahead.environment import versions
+    from tunixrt_core.tunix_backend.model.models import local_model
+
+    home, loaded = tmp_path / "home", load_manifest(manifest)
+    compiler = SliceCompiler(home / "models", home / "slices")
+    model = local_model(loaded.model.id, home / "models")
+    file = compiler._file(loaded, model, find_slice("v6e-4"), STEPS)
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(asdict(report(versions=versions(), train_steps=36_000))))
+    asked = ("launch", manifest, "--on", "v6e-4", "--with", "gcloud", "--zone", "us-east5-b", "--price", 2)
+    done = tunixrt(*asked, home=home)
+    assert "compiled: On v6e-4: fits, 19% of 32 GB" in done.stderr
+    assert re.search(r"at least [\d.]+ chip-hours, which cost [\d.]+\n", done.stderr), done.stderr
 
 
 def test_an_unknown_engine_is_wrong_usage(manifest: Path, tmp_path: Path) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.launch.conftest import WISHES, Plan
+from tests.training.ahead.test_costs import report
+from tests.tunix_backend.conftest import make_manifest
 from tunixrt_core.errors import InvalidInput, InvalidSlice
 from tunixrt_core.launch.order import resource_name
+from tunixrt_core.launch.plan import Wishes, plan
 
 
 @pytest.mark.parametrize("engine", WISHES)
@@ -19,6 +24,17 @@ def test_chips_hosts_mesh_and_cost_are_those_of_the_slice(planned: Plan, engine:
     assert (found["per_hour"], found["total"]) == (24.0, 96.0)
     assert found["name"] == "dial-v2"
     assert found["file"].startswith(f"dial-v2.{engine}.")
+
+
+def test_the_report_of_the_compiled_steps_gives_the_least_cost(tmp_path: Path) -> None:
+    compiled = replace(report(), train_steps=3600)
+    manifest = make_manifest(tmp_path, batch_size=4)
+    wishes = Wishes(zone="us-east5-b", price=2.0)
+    found = plan(tmp_path / "run.yaml", manifest, "v6e-4", "gcloud", wishes, compiled=compiled).to_dict()
+    assert compiled.chip_hours
+    assert found["least"] == pytest.approx(2.0 * compiled.chip_hours)
+    assert found["compiled"]["sentence"].startswith("On v6e-4: fits, 19% of 32 GB")
+    assert not any("tunixrt memory" in note for note in found["notes"])
 
 
 def test_without_a_price_no_cost_is_invented(planned: Plan) -> None:

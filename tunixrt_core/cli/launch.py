@@ -15,6 +15,7 @@ from tunixrt_core.errors import TunixRTError
 from tunixrt_core.launch.order import ENGINES, Engine
 from tunixrt_core.launch.plan import Launch, Wishes, plan
 from tunixrt_core.manifest.manifest import RunManifest, load_manifest
+from tunixrt_core.training.ahead.costs import SliceReport
 from tunixrt_core.training.ahead.slices import find_slice
 from tunixrt_core.training.memory import MemoryNeed
 
@@ -64,7 +65,8 @@ def launch(
 
 def _planned(file: Path, on: str, engine: Engine, wishes: Wishes, home: Path | None) -> Launch:
     manifest = load_manifest(file)
-    return plan(file, manifest, on, engine, wishes, _memory(manifest, on, home))
+    memory, compiled = _memory(manifest, on, home), _compiled(manifest, on, home)
+    return plan(file, manifest, on, engine, wishes, memory=memory, compiled=compiled)
 
 
 def _memory(manifest: RunManifest, on: str, home: Path | None) -> MemoryNeed | None:
@@ -77,6 +79,14 @@ def _memory(manifest: RunManifest, on: str, home: Path | None) -> MemoryNeed | N
         return None
 
 
+def _compiled(manifest: RunManifest, on: str, home: Path | None) -> SliceReport | None:
+    """The report of `tunixrt memory --on` or `tunixrt slices` from before, if there is one."""
+    try:
+        return foreground(home).slices.kept(manifest, on)
+    except TunixRTError:  # of the model, which the memory has named
+        return None
+
+
 def _explain(found: Launch) -> None:
     """On standard error, so that the document can be redirected into a file."""
     on = found.order.on
@@ -84,6 +94,8 @@ def _explain(found: Launch) -> None:
     err.print(f"mesh: fsdp {found.mesh[0]} x tp {found.mesh[1]} over {on.devices} devices")
     if found.memory:
         err.print(f"memory: {found.memory.sentence}, {found.memory.report.source}")
+    if found.compiled:
+        err.print(f"compiled: {found.compiled.sentence}{_chip_hours(found)}")
     if found.per_hour is not None:
         total = "" if found.total is None else f", {terminal.number(found.total)} in all"
         err.print(f"cost: {terminal.number(found.per_hour)} per hour{total}, at the price given")
@@ -92,3 +104,11 @@ def _explain(found: Launch) -> None:
     err.print("Start it with:")
     for step in found.steps:
         err.print(f"  {step}")
+
+
+def _chip_hours(found: Launch) -> str:
+    hours = found.compiled.chip_hours if found.compiled else None
+    if not hours:
+        return ""
+    cost = "" if found.least is None else f", which cost {terminal.number(found.least)}"
+    return f"; its train steps take at least {terminal.number(hours)} chip-hours{cost}"

@@ -11,6 +11,7 @@ from tunixrt_core.errors import InvalidInput
 from tunixrt_core.launch import gcloud, gke, skypilot
 from tunixrt_core.launch.order import RUNTIMES, Engine, Order, resource_name
 from tunixrt_core.manifest.manifest import RunManifest
+from tunixrt_core.training.ahead.costs import SliceReport
 from tunixrt_core.training.ahead.slices import find_slice
 from tunixrt_core.training.memory import MemoryNeed
 
@@ -36,8 +37,9 @@ class Wishes:
 class Launch:
     """A document for an engine, the commands that use it, and what it costs in chips, memory and money.
 
-    `per_hour` and `total` are in the currency of the price; None without a price, or without hours. `notes` are what to
-    know before it is started.
+    `per_hour`, `total` and `least` are in the currency of the price; None without a price, without hours, or without a
+    report of the compiled steps, whose chip-hours are what the train steps take at least. `notes` are what to know
+    before it is started.
     """
 
     engine: Engine
@@ -49,6 +51,8 @@ class Launch:
     memory: MemoryNeed | None
     per_hour: float | None
     total: float | None
+    least: float | None
+    compiled: SliceReport | None
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -66,6 +70,8 @@ class Launch:
             "memory": self.memory and {"need": self.memory.need, "limit": self.memory.limit, "fits": self.memory.fits},
             "per_hour": self.per_hour,
             "total": self.total,
+            "least": self.least,
+            "compiled": self.compiled and {"sentence": self.compiled.sentence, "chip_hours": self.compiled.chip_hours},
             "notes": list(self.notes),
             "steps": list(self.steps),
             "file": self.file,
@@ -74,12 +80,20 @@ class Launch:
 
 
 def plan(
-    file: Path, manifest: RunManifest, on: str, engine: Engine, wishes: Wishes, memory: MemoryNeed | None = None
+    file: Path,
+    manifest: RunManifest,
+    on: str,
+    engine: Engine,
+    wishes: Wishes,
+    *,
+    memory: MemoryNeed | None = None,
+    compiled: SliceReport | None = None,
 ) -> Launch:
     """Check everything that can be known here, and write the document.
 
-    `file` is the manifest's, `memory` what one device of the slice needs where that is known. Raises InvalidSlice, and
-    InvalidInput for a slice, a mesh or a wish that the engine cannot serve.
+    `file` is the manifest's, `memory` what one device of the slice needs where that is known, `compiled` the report of
+    this manifest on this slice from before. Raises InvalidSlice, and InvalidInput for a slice, a mesh or a wish that
+    the engine cannot serve.
     """
     found = find_slice(on)
     model = Path(manifest.model.id).expanduser()
@@ -99,6 +113,7 @@ def plan(
     writer = _WRITERS[engine]
     name = wishes.file or f"{order.name}.{engine}.{_FILES[engine]}"
     per_hour = None if wishes.price is None else wishes.price * found.chips
+    chip_hours = compiled.chip_hours if compiled else None
     return Launch(
         engine=engine,
         order=order,
@@ -109,7 +124,9 @@ def plan(
         memory=memory,
         per_hour=per_hour,
         total=None if per_hour is None or wishes.hours is None else per_hour * wishes.hours,
-        notes=tuple(_notes(order, manifest, mesh, memory)),
+        least=None if wishes.price is None or chip_hours is None else wishes.price * chip_hours,
+        compiled=compiled,
+        notes=tuple(_notes(order, manifest, mesh, memory, compiled)),
     )
 
 
@@ -141,12 +158,21 @@ def _check(order: Order, engine: Engine, manifest: RunManifest, mesh: tuple[int,
         raise InvalidInput("--zone: missing. gcloud creates a slice in one zone, such as us-central1-a.")
 
 
-def _notes(order: Order, manifest: RunManifest, mesh: tuple[int, int], memory: MemoryNeed | None) -> Iterator[str]:
+def _notes(
+    order: Order,
+    manifest: RunManifest,
+    mesh: tuple[int, int],
+    memory: MemoryNeed | None,
+    compiled: SliceReport | None,
+) -> Iterator[str]:
     on, file = order.on, order.manifest
     if idle := on.devices - mesh[0] * mesh[1]:
         yield f"The mesh leaves {idle} of {on.devices} devices idle, at the same cost; more rows per batch use them."
-    if memory is not None and not memory.fits:
-        yield f"It does not fit: {memory.sentence}. Ask tunixrt memory {file} --on {on.name}."
+    if compiled is not None and not compiled.fits:
+        yield f"The compiled steps do not fit: {compiled.sentence}."
+    elif compiled is None:
+        fits = "" if memory is None or memory.fits else f"It does not fit: {memory.sentence}. "
+        yield f"{fits}To be exact before it is rented: tunixrt memory {file} --on {on.name}"
     for what, path in (("model", order.model), ("tokenizer", manifest.tokenizer.path)):
         if path:
             yield f"The {what} is a folder of this machine: copy {path} to the same path on each host."
