@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -176,5 +177,6 @@ def test_a_run_whose_cluster_loses_its_head_says_so_and_keeps_its_checkpoint(
         assert "does not answer" in state.refused
         assert "The Ray cluster was lost" in folder.log_tail()
         assert folder.checkpoint_steps()
-        os.kill(worker, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
     assert RunDir(folder.path).read_state().attempt == 2
