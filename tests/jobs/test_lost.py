@@ -60,7 +60,9 @@ def run(rt: Pipeline, tmp_path: Path) -> Run:
     return started
 
 
-def test_a_training_continues_as_the_next_attempt_and_its_log_says_why(rt: Pipeline, run: Run, made: list[Loses]) -> None:
+def test_a_training_continues_as_the_next_attempt_and_its_log_says_why(
+    rt: Pipeline, run: Run, made: list[Loses]
+) -> None:
     made[0].losses = 2
     rt.runs.resume(run.id, train_steps=9)
     assert rt.queue.wait(20)
