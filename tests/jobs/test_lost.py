@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from tests.helpers.fakes import FakeBackend
 from tests.helpers.homes import empty_home
 from tests.helpers.makers import make_manifest
+from tunixrt_core.errors import Stopped
 from tunixrt_core.evaluation.sets.setup import EvalRequest
+from tunixrt_core.jobs.kinds.trainings import training
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.spec import Executor, JobSpec, Tell, WorkerLost
 from tunixrt_core.pipeline.pipeline import Pipeline
@@ -25,10 +28,17 @@ class Loses(Executor):
     def __init__(self, here: Executor) -> None:
         self._here = here
         self.losses = 0
+        self.stopped = False
         self.attempts: list[int] = []
+        self.specs: list[JobSpec] = []  # that a server before this one has left
+
+    def left(self) -> list[JobSpec]:
+        return self.specs
 
     def run(self, spec: JobSpec, *, stop: StopRequest, tell: Tell) -> None:
         self.attempts.append(spec.attempt)
+        if self.stopped:
+            raise Stopped("Stopped before a worker had begun.")
         if self.losses:
             self.losses -= 1
             raise WorkerLost("Its worker was lost.")
@@ -118,3 +128,27 @@ def test_one_that_is_given_up_says_why(rt: Pipeline, run: Run, made: list[Loses]
     assert record.message == "Its worker was lost. Its process ended; evaluate again to resume."
     state = rt.model_exports.get(exported.id)
     assert (state.status, state.message) == (RunStatus.FAILED, "Its worker was lost.")
+
+
+def test_one_that_is_stopped_while_it_waits_for_a_worker_has_not_begun(
+    rt: Pipeline, run: Run, made: list[Loses]
+) -> None:
+    made[0].stopped = True
+    rt.runs.resume(run.id, train_steps=9)
+    assert rt.queue.wait(20)
+    state = rt.runs.state(run.id)
+    assert (state.status, state.refused) == (RunStatus.SUCCEEDED, "The resume left the queue before it began.")
+
+
+def test_what_the_last_server_left_to_a_worker_is_followed_and_not_queued_twice(
+    rt: Pipeline, run: Run, made: list[Loses], tmp_path: Path
+) -> None:
+    folder = rt.runs.folder(run.id)
+    manifest = rt.runs.manifest(run.id)
+    made[0].specs.append(training(run.id, manifest, folder))
+    folder.write_state(replace(folder.state(), owner="999999999:1:gone"))
+    made[0].attempts.clear()
+    assert rt.queue_again() == []
+    assert rt.queue.wait(20)
+    assert made[0].attempts == [2]
+    assert rt.runs.get(run.id).status is RunStatus.SUCCEEDED

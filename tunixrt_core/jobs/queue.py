@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tunixrt_core.errors import NotFound, ShuttingDown, Superseded, TunixRTError
+from tunixrt_core.errors import NotFound, ShuttingDown, Stopped, Superseded, TunixRTError
 from tunixrt_core.jobs.accelerator import Accelerator, Hold, Holder
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.util.files.space import unwritable
@@ -238,6 +238,8 @@ class JobManager:
                 self._lose(job, str(error))
             except Superseded as error:
                 log.warning("%s", error)  # its folder is another process's
+            except Stopped:
+                job.follower.dropped(job.spec)  # before it began
             except TunixRTError as error:
                 job.follower.failed(job.spec, str(error))
             except Exception as error:  # the worker's outermost frame: one bad job must not end the queue

@@ -55,7 +55,7 @@ class Follower(ABC):
 
     @abstractmethod
     def dropped(self, spec: JobSpec) -> None:
-        """It left the queue before it began."""
+        """It was stopped before it began."""
 
     @abstractmethod
     def failed(self, spec: JobSpec, message: str) -> None:
@@ -77,7 +77,10 @@ class Executor(ABC):
 
     @abstractmethod
     def run(self, spec: JobSpec, *, stop: StopRequest, tell: Tell) -> None:
-        """Do a job to its end, or until it is stopped. Raises its error, and WorkerLost."""
+        """Do a job to its end, or until it is stopped.
+
+        Raises its error, Stopped where that was before it began, and WorkerLost.
+        """
 
     def takes_accelerator(self, spec: JobSpec) -> bool:
         """Whether a job needs the accelerator of this machine, which has one lock for all processes of the home."""

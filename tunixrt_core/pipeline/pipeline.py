@@ -153,8 +153,9 @@ class Pipeline:
         """
         from tunixrt_core.jobs.left import queue_again
 
-        self._follow_again()
-        left = [*self.runs.left_in_queue(), *self.evaluations.left_in_queue(), *self.model_exports.left_in_queue()]
+        followed = self._follow_again()
+        waited = [*self.runs.left_in_queue(), *self.evaluations.left_in_queue(), *self.model_exports.left_in_queue()]
+        left = [job for job in waited if job.id not in followed]
         if not left:
             return []
         try:
@@ -163,11 +164,13 @@ class Pipeline:
             return []
         return queue_again(left)
 
-    def _follow_again(self) -> None:
-        """Follow the jobs that the last server of this home left to workers of a cluster."""
-        for spec in self.jobs.left():
+    def _follow_again(self) -> set[str]:
+        """Follow the jobs that the last server of this home left to workers of a cluster. Their ids."""
+        left = self.jobs.left()
+        for spec in left:
             log.info("%s is followed again: the last server left it to a worker of the cluster.", spec.id)
             self.jobs.submit(spec, self._follower(spec))
+        return {spec.id for spec in left}
 
     def _follower(self, spec: JobSpec) -> Follower:
         if spec.kind == "train":

@@ -1,1 +1,1 @@
-"""Jobs in workers of a Ray cluster: the executor, the process that holds the driver, and the worker."""
+"""Jobs in workers of a Ray cluster: executor, agent and worker."""
