@@ -6,19 +6,40 @@ its standard input is answered: `pids` by the processes of the cluster, `head` k
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import pytest
+
 from tests.conftest import REPOSITORY
 
 STORE_BYTES = 100 << 20
+PATIENCE = 600.0  # seconds; a busy machine imports JAX in a minute
+
+needs_ray = [
+    pytest.mark.long,
+    pytest.mark.tunix,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(
+        importlib.util.find_spec("ray") is None, reason="ray is not installed: pip install tunix-rt[ray]"
+    ),
+]
+
+
+def until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 class RayNodes:
@@ -65,6 +86,10 @@ class RayNodes:
         """All processes of the cluster."""
         return list(self._ask("pids"))
 
+    def processes(self, title: str) -> list[int]:
+        """Those whose title begins so, as Ray names its workers."""
+        return [pid for pid in self.pids() if _title(pid).startswith(title)]
+
     def kill_head(self) -> None:
         """Kill the process of the head that knows of all nodes and actors."""
         self._ask("head")
@@ -77,6 +102,13 @@ class RayNodes:
     def _line(self) -> Any:
         assert self._process.stdout is not None
         return json.loads(self._process.stdout.readline())
+
+
+def _title(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
 
 
 def _free_port() -> int:

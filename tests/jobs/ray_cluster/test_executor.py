@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.makers import make_manifest
-from tests.helpers.ray_nodes import RayNodes
+from tests.helpers.ray_nodes import PATIENCE, RayNodes, needs_ray, until
 from tunixrt_core.errors import JobFailed
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.jobs.ray_cluster.address import Cluster, require_entry
@@ -22,16 +20,7 @@ from tunixrt_core.pipeline.pipeline import Pipeline, open_home
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunStatus
 
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.tunix,
-    pytest.mark.timeout(1800),
-    pytest.mark.skipif(
-        importlib.util.find_spec("ray") is None, reason="ray is not installed: pip install tunix-rt[ray]"
-    ),
-]
-
-PATIENCE = 600.0  # seconds; a busy machine imports JAX in a minute
+pytestmark = needs_ray
 
 
 @pytest.fixture(scope="module")
@@ -54,24 +43,10 @@ def manifest(tmp_path: Path) -> RunManifest:
     return change_manifest(make_manifest(tmp_path, train_steps=40), {"checkpoint_every": 2, "eval_every": 100})
 
 
-def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 def worker_of(nodes: RayNodes) -> int:
     """The process of the one worker of the cluster."""
-    (found,) = (pid for pid in nodes.pids() if _title(pid).startswith("ray::Worker"))
+    (found,) = nodes.processes("ray::Worker")
     return found
-
-
-def _title(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return ""
 
 
 def listening(pid: int) -> set[str]:

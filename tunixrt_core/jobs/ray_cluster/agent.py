@@ -91,16 +91,17 @@ class Agent:
     def _make(self, spec: JobSpec, text: str) -> Any:
         hello = self._hello
         owner = f"ray:{hello['namespace']}/{spec.id}#{spec.attempt}"
+        takes = {"num_cpus": hello["cpus"], "num_gpus": hello["gpus"]}
+        takes |= {"resources": {"TPU": hello["tpus"]}} if hello["tpus"] else {}
+        spreads = spec.kind == "evaluate" and hello["samplers"] > 1  # then its samplers take it
         remote = self._ray.remote(Worker).options(
             name=spec.id,
             lifetime="detached",
             max_restarts=0,  # the queue decides on a resume
             max_concurrency=4,
-            num_cpus=hello["cpus"],
-            num_gpus=hello["gpus"] or None,
-            resources={"TPU": hello["tpus"]} if hello["tpus"] else None,
+            **({"num_cpus": 0} if spreads else takes),
         )
-        return remote.remote(text.encode(), owner, hello["place"])
+        return remote.remote(text.encode(), owner, hello["place"], takes if spreads else None, hello["samplers"])
 
     def _say(self, **line: Any) -> None:
         print(json.dumps(line), file=self._out, flush=True)

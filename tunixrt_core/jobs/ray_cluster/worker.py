@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from tunixrt_core.errors import Superseded, TunixRTError
@@ -20,11 +19,21 @@ _PATIENCE = 1.0  # seconds that a question for news waits for some
 class Worker:
     """Does one job in a thread, and keeps its news for the agent that follows it, now or after a restart."""
 
-    def __init__(self, text: bytes, owner: str, place: Mapping[str, str | None]) -> None:
-        """`place`: the folders of models and of compiled programs, and the webhook."""
+    def __init__(
+        self,
+        text: bytes,
+        owner: str,
+        place: Mapping[str, str | None],
+        sampler: Mapping[str, Any] | None = None,
+        samplers: int = 1,
+    ) -> None:
+        """`place`: the folders of models and of compiled programs, and the webhook. `sampler`: what each of several
+        samplers takes of a machine; None for a job without them.
+        """
         self._spec = JobSpec.from_json(text)
         self._owner = owner
         self._place = place
+        self._sampler, self._samplers = sampler, samplers
         self._news: list[Mapping[str, Any]] = []
         self._ended: dict[str, Any] | None = None
         self._changed = threading.Condition()
@@ -56,11 +65,12 @@ class Worker:
     def _do(self) -> None:
         from tunixrt_core.evaluation.question_execution import LoadedModels
         from tunixrt_core.jobs.kinds.workplace import Workplace
+        from tunixrt_core.jobs.ray_cluster.samplers import SpreadBackend, backend_of
         from tunixrt_core.jobs.work import run_job
-        from tunixrt_core.tunix_backend.backend import TunixBackend
 
-        models, compiled = self._place["models_dir"], self._place["compiled_dir"]
-        backend = TunixBackend(Path(models or ""), Path(compiled) if compiled else None)
+        backend = backend_of(self._place)
+        if self._sampler is not None:
+            backend = SpreadBackend(self._place, self._sampler, self._samplers)
         place = Workplace(backend, LoadedModels(backend), self._place["webhook"], self._owner)
         run_job(self._spec, place, stop=StopRequest(), tell=self._tell)
 
