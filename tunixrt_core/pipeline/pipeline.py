@@ -227,9 +227,10 @@ def _elsewhere(settings: Settings) -> Callable[[Executor], Executor] | None:
     """What makes the executor of TUNIXRT_EXECUTOR around that of this process. Raises InvalidSettings."""
     if settings.executor is None:
         return None
-    from tunixrt_core.jobs.ray_cluster.address import Cluster, require_token_mode
+    from tunixrt_core.jobs.ray_cluster.address import Cluster, require_ray, require_token_mode
     from tunixrt_core.jobs.ray_cluster.executor import RayExecutor
 
     cluster = Cluster.parse(settings.executor)
     require_token_mode(os.environ)
+    require_ray()
     return lambda here: RayExecutor(settings, cluster, here)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -9,9 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.fakes import FakeBackend
+from tests.helpers.homes import empty_home
+from tests.helpers.makers import make_manifest
 from tunixrt_core.errors import InvalidSettings, JobFailed
+from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.ray_cluster.address import Cluster, require_entry, require_token_mode
-from tunixrt_core.pipeline.pipeline import open_home
+from tunixrt_core.jobs.ray_cluster.executor import RayExecutor
+from tunixrt_core.pipeline.pipeline import Pipeline, open_home
+from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.store.store import open_store
 
 
 class Head(BaseHTTPRequestHandler):
@@ -63,6 +71,34 @@ def test_a_cluster_without_tokens_is_refused_when_the_home_is_opened(
     with pytest.raises(InvalidSettings, match="runs the code of anyone who reaches its ports"):
         open_home(tmp_path)
     require_token_mode({"RAY_AUTH_MODE": "token"})
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ray") is not None, reason="ray is installed")
+def test_without_ray_the_home_is_not_opened_and_the_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUNIXRT_EXECUTOR", "ray://127.0.0.1:6379")
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    with pytest.raises(InvalidSettings, match=r"pip install 'tunix-rt\[ray\]'"):
+        open_home(tmp_path)
+
+
+def test_an_agent_that_cannot_connect_fails_the_run_and_names_its_log(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray is not installed, or nothing listens at that port: the agent ends by itself."""
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "right")
+    monkeypatch.setattr("tunixrt_core.jobs.ray_cluster.executor._ENDS", 1)
+    settings = empty_home(tmp_path / "home", TUNIXRT_ALLOW=str(tmp_path))
+    store = open_store(settings.database_url)
+    jobs = JobManager(store.runs, FakeBackend(), elsewhere=lambda here: RayExecutor(settings, cluster, here))
+    with Pipeline(settings, store, jobs) as rt:
+        run = rt.runs.start(make_manifest(tmp_path, train_steps=6))
+        assert rt.queue.wait(120)
+        found = rt.runs.get(run.id)
+        assert (found.status, "See logs/ray-agent.log in the home" in found.message) == (RunStatus.FAILED, True)
+        assert "Error" in (settings.home / "logs" / "ray-agent.log").read_text()
+        assert not list((settings.home / "jobs").iterdir())
 
 
 def test_the_right_token_is_let_in_from_the_variable_or_the_file(cluster: Cluster, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ class OneProcess:
 
     def _require(self) -> None:
         if self.dead:
-            raise SamplerLost("it is not there")
+            raise SamplerLost("it is missing")
 
 
 def answers(*samplers: OneProcess, **asked: object) -> dict[int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import urllib.error
 import urllib.request
@@ -69,6 +70,12 @@ def require_token_mode(environ: Mapping[str, str]) -> None:
             "nodes and this server with RAY_AUTH_MODE=token, and with the token of `ray get-auth-token --generate` in "
             "RAY_AUTH_TOKEN_PATH."
         )
+
+
+def require_ray() -> None:
+    """Raises InvalidSettings where Ray is not installed."""
+    if importlib.util.find_spec("ray") is None:
+        raise InvalidSettings("TUNIXRT_EXECUTOR: Ray is not installed. Install it with: pip install 'tunix-rt[ray]'")
 
 
 def require_entry(cluster: Cluster, environ: Mapping[str, str] = os.environ) -> None:

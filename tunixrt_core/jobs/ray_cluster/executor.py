@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.5
 _AGAIN_SECONDS = 3.0  # between two starts of an agent that ended
+_ENDS = 4  # agents that may end before a worker has begun
 _AWAY = ("train", "evaluate", "export")
 
 
@@ -114,6 +115,7 @@ class _Following:
     def __init__(self, executor: RayExecutor, spec: JobSpec, stop: StopRequest, tell: Tell) -> None:
         self._executor, self._spec, self._stop, self._tell = executor, spec, stop, tell
         self._seen = 0
+        self._ends = 0  # of agents
         self._asked_to_stop = False
 
     def to_the_end(self, *, is_new: bool) -> None:
@@ -129,6 +131,7 @@ class _Following:
                 except queue.Empty:
                     continue
                 if line is None:
+                    self._require_connection()
                     if self._is_over_without_agent():
                         return
                     agent = self._executor.agent()
@@ -152,6 +155,15 @@ class _Following:
         if ended and ended["error"]:
             raise JobFailed(ended["error"])
         return ended is not None
+
+    def _require_connection(self) -> None:
+        """Raises JobFailed for a worker that has not begun, of which agent after agent ended."""
+        self._ends += 1
+        if self._ends >= _ENDS and not self._has_begun():
+            raise JobFailed(
+                "The process that talks to the Ray cluster ended again and again. See logs/ray-agent.log in the home, "
+                "and whether the port of TUNIXRT_EXECUTOR is that of the head."
+            )
 
     def _is_over_without_agent(self) -> bool:
         """Whether the folder says so, after the agent ended. Raises WorkerLost where it shows no life of the worker."""

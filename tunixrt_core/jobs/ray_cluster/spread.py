@@ -1,4 +1,4 @@
-"""Answers of one model from several processes that have loaded it, the same as from one."""
+"""Answers from several processes that have loaded one model, as of one process."""
 
 from __future__ import annotations
 
