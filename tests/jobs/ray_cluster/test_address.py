@@ -86,7 +86,8 @@ def test_without_ray_the_home_is_not_opened_and_the_extra_is_named(
 def test_an_agent_that_cannot_connect_fails_the_run_and_names_its_log(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ray is not installed, or nothing listens at that port: the agent ends by itself."""
+    """Ray is not installed, which ends the agent, or nothing listens at that port, which only a limit does."""
+    monkeypatch.setattr("tunixrt_core.jobs.ray_cluster.executor._CONNECT_SECONDS", 8.0)
     monkeypatch.setenv("RAY_AUTH_TOKEN", "right")
     monkeypatch.setattr("tunixrt_core.jobs.ray_cluster.executor._ENDS", 1)
     settings = empty_home(tmp_path / "home", TUNIXRT_ALLOW=str(tmp_path))
@@ -97,7 +98,7 @@ def test_an_agent_that_cannot_connect_fails_the_run_and_names_its_log(
         assert rt.queue.wait(120)
         found = rt.runs.get(run.id)
         assert (found.status, "See logs/ray-agent.log in the home" in found.message) == (RunStatus.FAILED, True)
-        assert "Error" in (settings.home / "logs" / "ray-agent.log").read_text()
+        assert (settings.home / "logs" / "ray-agent.log").stat().st_size
         assert not list((settings.home / "jobs").iterdir())
 
 

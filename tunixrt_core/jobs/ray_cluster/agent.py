@@ -38,8 +38,8 @@ class Agent:
         self._jobs[spec.id] = actor or self._make(spec, text), seen
         self._ask(spec.id)
 
-    def done(self, job_id: str) -> None:
-        """End the worker of a job, whose end the server knows."""
+    def drop(self, job_id: str) -> None:
+        """End the worker of a job that has ended, or is not to begin."""
         if found := self._jobs.pop(job_id, None):
             self._ray.kill(found[0])
 
@@ -67,6 +67,7 @@ class Agent:
             self._ask(job_id)
         else:
             self._say(id=job_id, ended=ended)
+            self.drop(job_id)  # here, as the server may end before it could ask for it
 
     def _ask(self, job_id: str) -> None:
         actor, seen = self._jobs[job_id]
@@ -126,9 +127,9 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print is no line for the server
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    agent: Agent | None = None
     hello = json.loads(sys.stdin.readline())
     agent = Agent(connect(hello), hello, out)
+    print(json.dumps({"connected": True}), file=out, flush=True)
 
     def read() -> None:
         for line in sys.stdin:
@@ -148,7 +149,7 @@ def main() -> None:
         if "start" in told:
             agent.start(told["start"], seen=told["seen"], is_new=told["new"])
         else:
-            agent.done(told["done"])
+            agent.drop(told["drop"])
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.5
 _AGAIN_SECONDS = 3.0  # between two starts of an agent that ended
-_ENDS = 4  # agents that may end before a worker has begun
+_CONNECT_SECONDS = 60.0  # that an agent has to connect; Ray's own limit is minutes
+_ENDS = 3  # agents that may end before a worker has begun
 _AWAY = ("train", "evaluate", "export")
 
 
@@ -137,7 +138,6 @@ class _Following:
                     agent = self._executor.agent()
                     lines = agent.start(self._spec, seen=self._seen, is_new=is_new and not self._has_begun())
                 elif self._take(line):
-                    agent.done(self._spec)
                     return
 
     def _take(self, line: Mapping[str, Any]) -> bool:
@@ -202,7 +202,7 @@ class _Following:
         if self._asked_to_stop or self._spec.kind == "export":
             return
         if not self._has_begun():
-            agent.done(self._spec)
+            agent.drop(self._spec)
             raise Stopped("Stopped before a worker of the Ray cluster had begun.")
         (Path(self._spec.body["folder"]) / "stop").touch()
         self._asked_to_stop = True
@@ -229,6 +229,9 @@ class _AgentProcess:
         self._lock = threading.Lock()
         self._lines: dict[str, queue.SimpleQueue[dict[str, Any] | None]] = {}
         self._ended = False
+        self._connecting = threading.Timer(_CONNECT_SECONDS, self._process.kill)
+        self._connecting.daemon = True
+        self._connecting.start()
         self._send(hello)
         threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
 
@@ -246,11 +249,9 @@ class _AgentProcess:
         self._send({"start": spec.to_json().decode(), "seen": seen, "new": is_new})
         return lines
 
-    def done(self, spec: JobSpec) -> None:
-        """End the worker of a job that has ended."""
-        with self._lock:
-            self._lines.pop(spec.id, None)
-        self._send({"done": spec.id})
+    def drop(self, spec: JobSpec) -> None:
+        """End the worker of a job that is not to begin."""
+        self._send({"drop": spec.id})
 
     def end(self) -> None:
         """End it, for the end of this process."""
@@ -269,9 +270,15 @@ class _AgentProcess:
     def _read(self, stdout: IO[str]) -> None:
         for text in stdout:
             line = json.loads(text)
+            if "connected" in line:
+                self._connecting.cancel()
+                continue
             with self._lock:
-                if found := self._lines.get(line["id"]):
-                    found.put(line)
+                is_last = "ended" in line or "lost" in line
+                found = self._lines.pop(line["id"], None) if is_last else self._lines.get(line["id"])
+            if found is not None:
+                found.put(line)
+        self._connecting.cancel()
         with self._lock:
             self._ended = True
             for lines in self._lines.values():
