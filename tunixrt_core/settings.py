@@ -32,6 +32,7 @@ class Settings:
     webhook: str | None = None
     log: str = "text"  # of LOG_FORMS
     metrics: str = "token"  # of METRICS
+    executor: str | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -54,6 +55,7 @@ class Settings:
             webhook=_webhook(environ.get("TUNIXRT_WEBHOOK")),
             log=_one_of("TUNIXRT_LOG", environ.get("TUNIXRT_LOG"), "text", LOG_FORMS),
             metrics=_one_of("TUNIXRT_METRICS", environ.get("TUNIXRT_METRICS"), "token", METRICS),
+            executor=environ.get("TUNIXRT_EXECUTOR") or None,
         )
 
     @property
@@ -133,6 +135,7 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "TUNIXRT_WEBHOOK": ("none", "http(s) address that gets a message when a run ends or raises an alert"),
     "TUNIXRT_LOG": ("text", "text or json: form of the lines of the log on standard error"),
     "TUNIXRT_METRICS": ("token", "token or open: whether /metrics needs the access token"),
+    "TUNIXRT_EXECUTOR": ("this process", "ray://host:port of a Ray cluster that trains, evaluates and exports"),
 }
 
 
@@ -157,6 +160,7 @@ OPTIONS: dict[str, Option] = {
     "TUNIXRT_WEBHOOK": Option("--webhook", "URL"),
     "TUNIXRT_LOG": Option("--log", "|".join(LOG_FORMS)),
     "TUNIXRT_METRICS": Option("--metrics", "|".join(METRICS)),
+    "TUNIXRT_EXECUTOR": Option("--executor", "URL"),
 }
 
 NO_AUTH_HELP = "require no access token; on a loopback address only"

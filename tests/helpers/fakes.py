@@ -182,6 +182,9 @@ class _FakeGenerator:
     def close(self) -> None:
         """A fake holds nothing."""
 
+    def plan(self, prompts: Sequence[str], max_new_tokens: int) -> list[tuple[int, ...]]:
+        return [tuple(range(first, min(first + 2, len(prompts)))) for first in range(0, len(prompts), 2)]
+
     def generate(
         self,
         prompts: Sequence[str],

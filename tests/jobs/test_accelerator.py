@@ -141,3 +141,8 @@ def test_who_holds_it_shows_that_it_is_alive(file: Path, monkeypatch: pytest.Mon
     while file.stat().st_mtime == 1.0:
         time.sleep(0.01)
     held.release()
+
+
+def test_a_worker_of_a_cluster_is_followed_by_this_process() -> None:
+    found = Holder("r-0007", "train", 1.0, "ray:tunixrt-0ab88482/r-0007#2")
+    assert (found.pid, found.ours, found.where) == (None, True, "Ray worker r-0007")

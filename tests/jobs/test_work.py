@@ -18,7 +18,7 @@ from tunixrt_core.evaluation.questions import Question
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.jobs.kinds.workplace import Workplace
 from tunixrt_core.jobs.queue import JobManager
-from tunixrt_core.jobs.spec import JobSpec, Tell
+from tunixrt_core.jobs.spec import Executor, JobSpec, Tell
 from tunixrt_core.jobs.work import run_job
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import RunStatus
@@ -29,7 +29,7 @@ from tunixrt_core.training.stop import StopRequest
 OWNER = "pid:4711:123:another-boot:another-machine"
 
 
-class ByJson:
+class ByJson(Executor):
     """An executor that is told jobs as text, as one in another process is, and does two at a time."""
 
     at_once = 2
@@ -65,7 +65,7 @@ def rt(tmp_path: Path, backend: FakeBackend, executor: ByJson) -> Iterator[Pipel
     environ = {"TUNIXRT_HOME": str(tmp_path / "home"), "TUNIXRT_ALLOW": str(tmp_path)}
     settings = Settings.from_env(environ)
     store = open_store(settings.database_url)
-    with Pipeline(settings, store, JobManager(store.runs, backend, executor=executor)) as pipeline:
+    with Pipeline(settings, store, JobManager(store.runs, backend, elsewhere=lambda here: executor)) as pipeline:
         yield pipeline
 
 
@@ -121,16 +121,11 @@ def test_an_evaluation_of_a_run_that_was_trained_since_is_refused(
     assert rt.queue.wait(20)
     told: list[JobSpec] = []
 
-    class Kept:
-        at_once = 1
-
-        def takes_accelerator(self, spec: JobSpec) -> bool:
-            return False
-
+    class Kept(Executor):
         def run(self, spec: JobSpec, *, stop: StopRequest, tell: Tell) -> None:
             told.append(spec)
 
-    rt.jobs = JobManager(rt.store.runs, backend, executor=Kept())
+    rt.jobs = JobManager(rt.store.runs, backend, elsewhere=lambda here: Kept())
     rt.evaluations.start(run.id, ["tuned"])
     assert rt.jobs.wait(20)
     folder = rt.runs.folder(run.id)

@@ -14,7 +14,7 @@ from tests.pages.conftest import checked, evaluate, keys, make_run, open_page, p
 from tunixrt_core.evaluation.questions import Question
 from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.jobs.kinds.questions import Questions
-from tunixrt_core.jobs.spec import JobSpec, Tell
+from tunixrt_core.jobs.spec import Executor, JobSpec, Tell
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import Run, RunStatus
 from tunixrt_core.store.query import TraceQuery
@@ -198,12 +198,7 @@ def test_a_job_of_the_playground_has_its_words_in_the_queue(
 ) -> None:
     go = threading.Event()
 
-    class Held:
-        at_once = 1
-
-        def takes_accelerator(self, spec: JobSpec) -> bool:
-            return True
-
+    class Held(Executor):
         def run(self, spec: JobSpec, *, stop: StopRequest, tell: Tell) -> None:
             go.wait(30)
 

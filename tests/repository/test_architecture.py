@@ -24,6 +24,7 @@ FENCED = {
     **dict.fromkeys(("sqlalchemy", "alembic"), ("tunixrt_core/store/",)),
     **dict.fromkeys(("typer", "rich"), ("tunixrt_core/cli/",)),
     **dict.fromkeys(("streamlit", "pandas", "plotly"), ("app/", "pages/")),
+    **dict.fromkeys(("ray",), ("tunixrt_core/jobs/ray_cluster/",)),
     **dict.fromkeys(("fastapi", "starlette"), ("app/",)),
     **dict.fromkeys(
         (
@@ -171,6 +172,7 @@ def test_a_broad_except_stands_only_at_the_outermost_frames() -> None:
         "tunixrt_core/evaluation/scorers/own.py",
         "tunixrt_core/training/execution.py",
         "tunixrt_core/jobs/queue.py",
+        "tunixrt_core/jobs/ray_cluster/worker.py",
         "app/ui/boundary.py",
         "app/server/gate.py",
         # a template that came with a model, in a process of its own

@@ -33,6 +33,7 @@ def serve(
     webhook: Annotated[str | None, _option("TUNIXRT_WEBHOOK")] = None,
     log: Annotated[str | None, _option("TUNIXRT_LOG")] = None,
     metrics: Annotated[str | None, _option("TUNIXRT_METRICS")] = None,
+    executor: Annotated[str | None, _option("TUNIXRT_EXECUTOR")] = None,
     no_auth: Annotated[bool, typer.Option("--no-auth", help=NO_AUTH_HELP)] = False,
 ) -> None:
     """Start the dashboard and its JSON API on one port. An option overrides its environment variable.
@@ -52,6 +53,7 @@ def serve(
         "TUNIXRT_WEBHOOK": webhook,
         "TUNIXRT_LOG": log,
         "TUNIXRT_METRICS": metrics,
+        "TUNIXRT_EXECUTOR": executor,
     }
     # `app` and `pages` are names that others use too: only this process finds them
     sys.path.insert(0, str(dashboard_folder()))

@@ -49,7 +49,8 @@ class Holder:
 
     @property
     def ours(self) -> bool:
-        return owners.is_ours(self.owner)
+        """Whether this process does the job, or a worker that it follows."""
+        return owners.is_ours(self.owner) or owners.is_ray(self.owner)
 
     def __str__(self) -> str:
         """`process 4711, which trains r-0001 since 14:05`."""

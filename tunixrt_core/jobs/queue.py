@@ -6,15 +6,14 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tunixrt_core.errors import NotFound, ShuttingDown, Superseded, TunixRTError
+from tunixrt_core.errors import NotFound, ShuttingDown, Stopped, Superseded, TunixRTError
 from tunixrt_core.jobs.accelerator import Accelerator, Hold, Holder
 from tunixrt_core.training.stop import StopRequest
-from tunixrt_core.util import owners
 from tunixrt_core.util.files.space import unwritable
 from tunixrt_core.util.once import made_once
 from tunixrt_core.util.owners import Heartbeat
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_LOSSES = 3  # workers that a job may lose before it is given up
 _LOOK_SECONDS = 0.5  # between two checks of an accelerator that another process holds
 
 
@@ -53,6 +53,7 @@ class Queue:
 class _Job:
     spec: JobSpec
     follower: Follower
+    losses: int = 0  # workers that it has lost
     stop: StopRequest = field(default_factory=StopRequest)
 
     @property
@@ -64,7 +65,7 @@ class JobManager:
     """The queue and its worker threads, which start with the first job and end with the process.
 
     With an `accelerator`, a job that needs it also waits until no other process of the same home holds it. `webhook` is
-    the address that gets the alerts and ends of runs. `executor` does the jobs; without one they are done here.
+    the address that gets the alerts and ends of runs. `elsewhere` makes another executor around that of this process.
     """
 
     def __init__(
@@ -74,11 +75,11 @@ class JobManager:
         accelerator: Accelerator | None = None,
         *,
         webhook: str | None = None,
-        executor: Executor | None = None,
+        elsewhere: Callable[[Executor], Executor] | None = None,
     ) -> None:
         self.backend = backend
         self._webhook = webhook
-        self._executor_given = executor
+        self._elsewhere = elsewhere
         self._runs = runs
         # guards _queue and _running, which pages and API threads read while the workers take jobs
         self._lock = threading.Condition()
@@ -96,8 +97,12 @@ class JobManager:
 
         return LoadedModels(self.backend)
 
+    def left(self) -> Sequence[JobSpec]:
+        """Jobs that the last server of this home left to workers elsewhere; to be submitted again as they are."""
+        return self._executor.left() if self._elsewhere else ()
+
     @made_once
-    def _trainings(self) -> Trainings:
+    def trainings(self) -> Trainings:
         from tunixrt_core.jobs.kinds.trainings import Trainings
 
         return Trainings(self._runs)
@@ -106,13 +111,14 @@ class JobManager:
     def _executor(self) -> Executor:
         from tunixrt_core.jobs.work import Local
 
-        return self._executor_given or Local(self.backend, self.models, self._webhook)
+        here = Local(self.backend, self.models, self._webhook)
+        return self._elsewhere(here) if self._elsewhere else here
 
     def submit_training(self, run_id: str, manifest: RunManifest, folder: RunDir, *, allow: Iterable[str] = ()) -> None:
         """Queue a run, as of `training`."""
         from tunixrt_core.jobs.kinds.trainings import training
 
-        self.submit(training(run_id, manifest, folder, allow=allow), self._trainings)
+        self.submit(training(run_id, manifest, folder, allow=allow), self.trainings)
 
     def submit(self, spec: JobSpec, follower: Follower) -> None:
         """Queue a job. The follower gets its news, its error, or that it left the queue before it began."""
@@ -203,6 +209,8 @@ class JobManager:
             self._lock.notify_all()
         for job in waiting:
             job.follower.dropped(job.spec)
+        if self._workers:
+            self._executor.close()
         for job in running:
             job.stop.ask("Stopped because the server ended; resume continues from the checkpoint.")
         for worker in self._workers:
@@ -220,12 +228,18 @@ class JobManager:
                     log.warning("%s waits, which its folder does not show: %s", job.spec.id, error)
 
     def _work(self) -> None:
+        from tunixrt_core.jobs.spec import WorkerLost  # the first job has imported it
+
         while (taken := self._next()) is not None:
             job, held = taken
             try:
                 self._executor.run(job.spec, stop=job.stop, tell=partial(job.follower.told, job.spec))
+            except WorkerLost as error:
+                self._lose(job, str(error))
             except Superseded as error:
                 log.warning("%s", error)  # its folder is another process's
+            except Stopped:
+                job.follower.dropped(job.spec)  # before it began
             except TunixRTError as error:
                 job.follower.failed(job.spec, str(error))
             except Exception as error:  # the worker's outermost frame: one bad job must not end the queue
@@ -237,6 +251,14 @@ class JobManager:
                 with self._lock:
                     del self._running[job.spec.id]
                     self._lock.notify_all()
+
+    def _lose(self, job: _Job, why: str) -> None:
+        """The worker of a job was lost: it is the next one of the queue, unless it has lost several or is to stop."""
+        again = job.losses < _LOSSES and not job.stop.is_set()
+        following = job.follower.lost(job.spec, why, again=again)
+        if following is not None:
+            with self._lock:
+                self._queue.appendleft(_Job(following, job.follower, job.losses + 1))
 
     def _next(self) -> tuple[_Job, Hold | None] | None:
         """The first job, once the accelerator is held for it; None after the last one."""
@@ -250,7 +272,8 @@ class JobManager:
                 held = needed.take(job.spec.run, job.spec.kind) if needed else None
                 if held or needed is None:
                     self._queue.popleft()
-                    holder = Holder(job.spec.run, job.spec.kind, time.time(), owners.this_owner())
+                    owner = self._executor.owner(job.spec)
+                    holder = Holder(job.spec.run, job.spec.kind, time.time(), owner)
                     self._running[job.spec.id] = job, holder
                     return job, held
                 self._lock.wait(_LOOK_SECONDS)  # another process holds it; the queue may change meanwhile

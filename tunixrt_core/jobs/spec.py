@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import msgspec
 import orjson
 
 from tunixrt_core.training.stop import StopRequest
+from tunixrt_core.util.owners import this_owner
 
 Kind = Literal["train", "evaluate", "export", "dry run", "playground"]
 # Gets news of a job, JSON all through; an empty one says that its folder has changed.
@@ -40,31 +42,57 @@ class JobSpec:
         return msgspec.json.decode(text, type=cls)
 
 
-class Follower(Protocol):
+class WorkerLost(Exception):
+    """The process that did a job is gone, not the job itself; the message says how."""
+
+
+class Follower(ABC):
     """What the process with the queue does about the jobs of one kind."""
 
+    @abstractmethod
     def told(self, spec: JobSpec, news: Mapping[str, Any]) -> None:
         """News of a running job. Called in the thread that does it or waits for it."""
 
+    @abstractmethod
     def dropped(self, spec: JobSpec) -> None:
-        """It left the queue before it began."""
+        """It was stopped before it began."""
 
+    @abstractmethod
     def failed(self, spec: JobSpec, message: str) -> None:
         """It ended with this error, a sentence."""
 
-    def beat(self, spec: JobSpec) -> None:
+    def lost(self, spec: JobSpec, why: str, *, again: bool) -> JobSpec | None:
+        """Its worker was lost. With `again` the job to queue in its place, which goes on or starts over."""
+        self.failed(spec, why)
+        return None
+
+    def beat(self, spec: JobSpec) -> None:  # noqa: B027 - of most kinds no other process knows
         """It waits: show that this process is alive. Raises OSError, ValueError or TunixRTError if that fails."""
 
 
-class Executor(Protocol):
-    """Does jobs, in this process or elsewhere."""
+class Executor(ABC):
+    """Does jobs, in this process unless a class says otherwise."""
 
-    @property
-    def at_once(self) -> int:
-        """How many jobs it does at a time."""
+    at_once = 1  # how many jobs it does at a time
+
+    @abstractmethod
+    def run(self, spec: JobSpec, *, stop: StopRequest, tell: Tell) -> None:
+        """Do a job to its end, or until it is stopped.
+
+        Raises its error, Stopped where that was before it began, and WorkerLost.
+        """
 
     def takes_accelerator(self, spec: JobSpec) -> bool:
         """Whether a job needs the accelerator of this machine, which has one lock for all processes of the home."""
+        return True
 
-    def run(self, spec: JobSpec, *, stop: StopRequest, tell: Tell) -> None:
-        """Do a job to its end, or until it is stopped. Raises its error."""
+    def owner(self, spec: JobSpec) -> str:
+        """Who does it, as a word of `util.owners`."""
+        return this_owner()
+
+    def left(self) -> Sequence[JobSpec]:
+        """Jobs that the last process with this home left to workers, which may still do them."""
+        return ()
+
+    def close(self) -> None:  # noqa: B027 - a job of this process is stopped by its StopRequest
+        """This process ends: `run` returns, and workers elsewhere are left alone."""

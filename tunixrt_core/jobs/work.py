@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 from tunixrt_core.evaluation.question_execution import LoadedModels
 from tunixrt_core.jobs.kinds import dry_runs, evaluations, model_exports, questions, trainings
 from tunixrt_core.jobs.kinds.workplace import Workplace
-from tunixrt_core.jobs.spec import JobSpec, Kind, Tell
+from tunixrt_core.jobs.spec import Executor, JobSpec, Kind, Tell
 from tunixrt_core.training.backend import Backend
 from tunixrt_core.training.stop import StopRequest
 
@@ -33,16 +32,11 @@ def run_job(spec: JobSpec, place: Workplace, *, stop: StopRequest, tell: Tell) -
     WORK[spec.kind](spec, place, stop, tell)
 
 
-class Local:
+class Local(Executor):
     """The executor of this process: a job is done in the thread of the queue."""
-
-    at_once: Literal[1] = 1
 
     def __init__(self, backend: Backend, models: LoadedModels, webhook: str | None) -> None:
         self._place = Workplace(backend, models, webhook)
-
-    def takes_accelerator(self, spec: JobSpec) -> bool:
-        return True
 
     def run(self, spec: JobSpec, *, stop: StopRequest, tell: Tell) -> None:
         run_job(spec, self._place, stop=stop, tell=tell)

@@ -71,7 +71,7 @@ class Evaluations:
         self._traces = traces
 
     @made_once
-    def _queued(self) -> QueuedEvaluations:
+    def queued(self) -> QueuedEvaluations:
         from tunixrt_core.jobs.kinds.evaluations import QueuedEvaluations
 
         return QueuedEvaluations(self._jobs, self._registry)
@@ -123,7 +123,7 @@ class Evaluations:
             run, manifest = self._registry.whole(run_id)
             if not run.status.over:
                 raise Busy(f"{run.id} is {run.status}; evaluate it when it is over.")
-            return self._queued.queue(run.id, plan(manifest, RunDir(Path(run.directory))), again=again)
+            return self.queued.queue(run.id, plan(manifest, RunDir(Path(run.directory))), again=again)
 
     def left_in_queue(self) -> list[Left]:
         """The evaluations that waited when the server of this home was killed."""
@@ -139,7 +139,7 @@ class Evaluations:
                     eval_id,
                     folder.queued_file.lstat().st_mtime_ns,
                     partial(self._queue_again, run_id, eval_id, folder),
-                    partial(self._queued.refuse, eval_id, folder),
+                    partial(self.queued.refuse, eval_id, folder),
                 )
             )
         return left
@@ -171,11 +171,11 @@ class Evaluations:
             record = self._registry.evals.get(eval_id)
             if record.status.over and EvalDir.of(record).summary() is None:
                 raise Conflict(f"{eval_id} was not answered to its end ({record.status}); evaluate again.")
-            return self._queued.score_again(record, self._registry.whole(record.run_id)[1])
+            return self.queued.score_again(record, self._registry.whole(record.run_id)[1])
 
     def stop(self, eval_id: str) -> EvalRecord:
         """Stop an evaluation after the current batch; its answers are kept. Raises NotFound, Conflict if over."""
-        self._queued.stop(eval_id)
+        self.queued.stop(eval_id)
         return self._registry.evals.get(eval_id)
 
     def records(self, run_id: str | None = None) -> list[EvalRecord]:

@@ -34,7 +34,7 @@ class ModelExports:
         self._jobs = jobs
         self._registry = registry
         self._requests = requests
-        self._exports = QueuedExports(jobs)
+        self.queued = QueuedExports(jobs)
 
     def start(
         self,
@@ -56,9 +56,9 @@ class ModelExports:
             request_id,
             "export",
             {"run": run_id, "checkpoint": checkpoint, "options": asdict(wanted)},
-            lambda: self._exports.start(*self._registry.whole(run_id), wanted, checkpoint),
+            lambda: self.queued.start(*self._registry.whole(run_id), wanted, checkpoint),
             note=lambda state: {"export": state.id},
-            find=lambda kept: self._exports.find(kept["export"]),
+            find=lambda kept: self.queued.find(kept["export"]),
         )
 
     def left_in_queue(self) -> list[Left]:
@@ -71,15 +71,15 @@ class ModelExports:
         return left
 
     def _queue_again(self, run_id: str, queued: QueuedExport) -> None:
-        self._exports.start(*self._registry.whole(run_id), queued.options, queued.checkpoint, queued.id)
+        self.queued.start(*self._registry.whole(run_id), queued.options, queued.checkpoint, queued.id)
 
     def get(self, export_id: str) -> ModelExportState:
         """The state of an export, and its report when it succeeded. Raises NotFound."""
-        return self._exports.get(export_id)
+        return self.queued.get(export_id)
 
     def latest_of(self, run_id: str) -> dict[ExportLayout, ModelExportState]:
         """The last export of a run in each layout that this process knows: waiting, in progress or over."""
-        return self._exports.latest_of(run_id)
+        return self.queued.latest_of(run_id)
 
     def of_run(self, run_id: str) -> list[ExportedModel]:
         """The exports in a run's folder."""

@@ -12,8 +12,10 @@ A script, the command, the API and the pages all work through a Pipeline:
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -29,6 +31,7 @@ from tunixrt_core.util.once import made_once
 if TYPE_CHECKING:
     from tunixrt_core.home.drafts import Drafts
     from tunixrt_core.jobs.requests import Requests
+    from tunixrt_core.jobs.spec import Executor, Follower, JobSpec
     from tunixrt_core.pipeline.datasets import Datasets
     from tunixrt_core.pipeline.evaluations import Evaluations
     from tunixrt_core.pipeline.exports import Exports
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
     from tunixrt_core.pipeline.runs import Runs
     from tunixrt_core.pipeline.traces import Traces
     from tunixrt_core.pipeline.watch import Watch
+
+log = logging.getLogger(__name__)
 
 _UPKEEP_SECONDS = 5.0  # that the end waits for an import or a database check, which notices it between traces
 
@@ -148,7 +153,9 @@ class Pipeline:
         """
         from tunixrt_core.jobs.left import queue_again
 
-        left = [*self.runs.left_in_queue(), *self.evaluations.left_in_queue(), *self.model_exports.left_in_queue()]
+        followed = self._follow_again()
+        waited = [*self.runs.left_in_queue(), *self.evaluations.left_in_queue(), *self.model_exports.left_in_queue()]
+        left = [job for job in waited if job.id not in followed]
         if not left:
             return []
         try:
@@ -156,6 +163,19 @@ class Pipeline:
         except TunixMissing:
             return []
         return queue_again(left)
+
+    def _follow_again(self) -> set[str]:
+        """Follow the jobs that the last server of this home left to workers of a cluster. Their ids."""
+        left = self.jobs.left()
+        for spec in left:
+            log.info("%s is followed again: the last server left it to a worker of the cluster.", spec.id)
+            self.jobs.submit(spec, self._follower(spec))
+        return {spec.id for spec in left}
+
+    def _follower(self, spec: JobSpec) -> Follower:
+        if spec.kind == "train":
+            return self.jobs.trainings
+        return self.evaluations.queued if spec.kind == "evaluate" else self.model_exports.queued
 
     def __enter__(self) -> Self:
         return self
@@ -192,15 +212,25 @@ def open_home(home: Path | str | None = None) -> Pipeline:
 
 
 def open_pipeline(settings: Settings, *, recover: bool = True) -> Pipeline:
-    """The composition root: home, database, worker. Raises StoreError or OutputError as sentences."""
+    """The composition root: home, database, worker. Raises StoreError, OutputError or InvalidSettings as sentences."""
     store = open_store(settings.database_url)
-    jobs = JobManager(
-        store.runs,
-        TunixBackend(settings.models_dir, settings.compiled_dir),
-        Accelerator(settings.accelerator_lock),
-        webhook=settings.webhook,
-    )
+    backend = TunixBackend(settings.models_dir, settings.compiled_dir)
+    accelerator = Accelerator(settings.accelerator_lock)
+    jobs = JobManager(store.runs, backend, accelerator, webhook=settings.webhook, elsewhere=_elsewhere(settings))
     pipeline = Pipeline(settings, store, jobs)
     if recover:
         pipeline.registry.recover()
     return pipeline
+
+
+def _elsewhere(settings: Settings) -> Callable[[Executor], Executor] | None:
+    """What makes the executor of TUNIXRT_EXECUTOR around that of this process. Raises InvalidSettings."""
+    if settings.executor is None:
+        return None
+    from tunixrt_core.jobs.ray_cluster.address import Cluster, require_ray, require_token_mode
+    from tunixrt_core.jobs.ray_cluster.executor import RayExecutor
+
+    cluster = Cluster.parse(settings.executor)
+    require_token_mode(os.environ)
+    require_ray()
+    return lambda here: RayExecutor(settings, cluster, here)

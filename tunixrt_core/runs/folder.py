@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -243,14 +243,22 @@ class RunDir:
         return state.to_dict() if state.status.over and state.started_at else None
 
     def write_stopped_before_start(self) -> None:
-        """Nothing where it waits for another process by now."""
+        """As `write_never_began`, by its user."""
+        resumes = self.state().before is not None
+        why = "The resume left the queue before it began." if resumes else "Stopped before it began."
+        self.write_never_began(RunStatus.STOPPED, why)
+
+    def write_never_began(self, status: RunStatus, why: str) -> None:
+        """Write the end of a run that waited, of a resume that it was refused. Nothing where it does not wait for this
+        process any more.
+        """
         state = self.state()
-        if state.owner and not owners.is_ours(state.owner):
+        if state.status is not RunStatus.QUEUED or (state.owner and not owners.is_ours(state.owner)):
             return
         if state.before is not None:
-            self.write_state(state.not_resumed("The resume left the queue before it began."))
+            self.write_state(state.not_resumed(why))
         else:
-            self.write_state(replace(state, status=RunStatus.STOPPED, message="Stopped before it began."))
+            self.write_state(replace(state, status=status, message=why))
 
     def metrics(self, since: int = 0) -> tuple[list[Metric], int]:
         """Records written after byte `since`, and the offset to ask from next time. A half-written line is left."""
@@ -266,9 +274,19 @@ class RunDir:
         """The last lines of `train.log`; reads at most 256 KiB."""
         return tail(self.log_file, lines)
 
+    def log(self, text: str) -> None:
+        """Append a line for a person to `train.log`, between two trainings. Raises OSError."""
+        with self.log_file.open("a", encoding="utf-8") as file:
+            file.write(log_line(text, time.time()))
+
     def result(self) -> dict[str, Any] | None:
         """The content of `result.json`; None if it is missing or cannot be read."""
         return read_object_or_none(self.result_file)
+
+
+def log_line(text: str, now: float) -> str:
+    """A line of `train.log`, with its time (Unix seconds)."""
+    return f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S}  {text}\n"
 
 
 def require_over(folder: RunDir, state: RunState) -> None:

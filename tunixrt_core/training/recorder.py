@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.folder import RunDir, log_line
 from tunixrt_core.runs.metrics import (
     Alert,
     ChangeMetric,
@@ -202,8 +201,7 @@ class RunRecorder:
     def log(self, text: str) -> None:
         """A line for a person. One that cannot be written ends no run, and hides no reason of its end."""
         with self._lock, suppress(OSError):
-            stamp = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%d %H:%M:%S")
-            self._log.write(f"{stamp}  {text}\n")
+            self._log.write(log_line(text, self._clock()))
             self._log.flush()
 
     def beat(self) -> None:

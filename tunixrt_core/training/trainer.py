@@ -198,6 +198,9 @@ class Generator(Protocol):
     def close(self) -> None:
         """Release the memory of the model; nothing can be generated after it."""
 
+    def plan(self, prompts: Sequence[str], max_new_tokens: int) -> list[tuple[int, ...]]:
+        """The indices of the prompts of each batch, in the order of `generate`. Raises as it does for the lengths."""
+
     def generate(
         self,
         prompts: Sequence[str],

@@ -39,8 +39,9 @@ def is_ours(owner: str) -> bool:
 def alive(owner: str, beat: float, now: float | None = None) -> bool:
     """Whether an owner still has its work. `beat` is its last sign of life, in Unix seconds.
 
-    The system knows a process of this machine, so that its last sign of life does not matter. One of another machine
-    is alive until a minute after it; so the clocks of machines with one home must agree to a few seconds.
+    The system knows a process of this machine, so that its last sign of life does not matter. One of another machine,
+    and a worker of a Ray cluster, is alive until a minute after it; so the clocks of machines with one home must agree
+    to a few seconds.
     """
     if _is_remote(owner):
         return (time.time() if now is None else now) - beat < LOST_SECONDS
@@ -54,9 +55,16 @@ def local_pid(owner: str) -> int | None:
 
 
 def words(owner: str) -> str:
-    """`process 4711`, or `process 4711 on another machine`."""
+    """`process 4711`, `process 4711 on another machine`, or `Ray worker r-0001`."""
+    if is_ray(owner):
+        return f"Ray worker {owner.rpartition('/')[2].partition('#')[0]}"
     where = " on another machine" if _is_remote(owner) else ""
     return f"process {_process(owner).partition(':')[0]}{where}"
+
+
+def is_ray(owner: str) -> bool:
+    """Whether an owner is a worker of a Ray cluster: `ray:<namespace>/<job>#<attempt>`."""
+    return owner.startswith("ray:")
 
 
 def _process(owner: str) -> str:
@@ -66,7 +74,7 @@ def _process(owner: str) -> str:
 
 def _is_remote(owner: str) -> bool:
     if not owner.startswith("pid:"):
-        return False
+        return is_ray(owner)
     process, _, machine = owner.rpartition(":")
     boot = this_process().rpartition(":")[2]
     # a container that was made again has another name on the same boot, and its earlier processes are known to be gone

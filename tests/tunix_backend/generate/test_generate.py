@@ -201,6 +201,17 @@ def test_what_a_stopped_generation_left_out_comes_as_if_it_had_not_been_stopped(
     assert len(told) == 2
 
 
+def test_each_batch_of_the_plan_alone_is_answered_as_in_the_whole(base: TunixGenerator) -> None:
+    told: list[Mapping[int, Generation]] = []
+    whole = base.generate(EVEN, max_new_tokens=6, sampling=WARM, on_batch=told.append)
+    plan = base.plan(EVEN, 6)
+    assert plan == [tuple(batch) for batch in told]
+    for places in plan[::-1]:
+        others = set(range(len(EVEN))) - set(places)
+        alone = base.generate(EVEN, max_new_tokens=6, sampling=WARM, skip=others)
+        assert alone == {place: whole[place] for place in places}
+
+
 def test_a_batch_that_was_answered_in_part_is_answered_whole(base: TunixGenerator) -> None:
     whole = base.generate(EVEN, max_new_tokens=6, sampling=WARM)
     answered = [place for place in range(70) if place % 3]

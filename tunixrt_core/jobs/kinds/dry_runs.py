@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunixrt_core.jobs.spec import JobSpec, Kind, Tell
+from tunixrt_core.jobs.spec import Follower, JobSpec, Kind, Tell
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.training.execution import execute_dry_run
@@ -36,7 +36,7 @@ def work(spec: JobSpec, place: Workplace, stop: StopRequest, tell: Tell) -> None
     tell({"report": asdict(report) if report else None})
 
 
-class DryRuns:
+class DryRuns(Follower):
     """The dry runs of this process, in the queue of the accelerator."""
 
     def __init__(self, jobs: JobManager) -> None:
@@ -77,9 +77,6 @@ class DryRuns:
 
     def failed(self, spec: JobSpec, message: str) -> None:
         self._end(spec.id, RunStatus.FAILED, message)
-
-    def beat(self, spec: JobSpec) -> None:
-        """No other process knows of it."""
 
     def _end(self, dry_run_id: str, status: RunStatus, message: str = "", report: DryRunReport | None = None) -> None:
         self._states.change(dry_run_id, status=status, message=message, phase="", report=report)

@@ -17,10 +17,10 @@ from tunixrt_core.evaluation.execution import (
     failed,
     plan_evaluation,
 )
-from tunixrt_core.evaluation.predictions import EvalDir
+from tunixrt_core.evaluation.predictions import INTERRUPTED, EvalDir
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.jobs.registry.runs import Registry
-from tunixrt_core.jobs.spec import JobSpec, Kind, Tell
+from tunixrt_core.jobs.spec import Follower, JobSpec, Kind, Tell
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.folder import RunDir
@@ -63,7 +63,7 @@ def _folder(spec: JobSpec) -> EvalDir:
     return EvalDir(Path(spec.body["folder"]))
 
 
-class QueuedEvaluations:
+class QueuedEvaluations(Follower):
     """Evaluations of one home, in the queue of the accelerator."""
 
     def __init__(self, jobs: JobManager, registry: Registry) -> None:
@@ -149,6 +149,19 @@ class QueuedEvaluations:
 
     def failed(self, spec: JobSpec, message: str) -> None:
         self._ended(spec, *failed(_folder(spec), message))
+
+    def lost(self, spec: JobSpec, why: str, *, again: bool) -> JobSpec | None:
+        """The answers that were written stay."""
+        folder = _folder(spec)
+        if not again:
+            self._ended(spec, RunStatus.INTERRUPTED, f"{why} {INTERRUPTED}")
+            return None
+        log.warning("%s: %s It continues with the missing answers.", spec.id, why)
+        asked = {name: value for name, value in spec.body.items() if name not in ("manifest", "folder")}
+        write_json(folder.queued_file, asked)
+        folder.show_waiting()
+        # what was answered is kept, also of one that answers everything again
+        return replace(spec, body={**spec.body, "again": False}, attempt=folder.next_attempt().number)
 
     def beat(self, spec: JobSpec) -> None:
         _folder(spec).beat()

@@ -16,7 +16,7 @@ import msgspec
 
 from tunixrt_core.errors import Busy, Conflict, NotFound
 from tunixrt_core.evaluation.model_card import model_card
-from tunixrt_core.jobs.spec import JobSpec, Kind, Tell
+from tunixrt_core.jobs.spec import Follower, JobSpec, Kind, Tell
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.folder import RunDir
@@ -93,7 +93,7 @@ class QueuedExport:
     since: int  # nanoseconds; when it was queued
 
 
-class QueuedExports:
+class QueuedExports(Follower):
     """The exports of this process, in the queue of the accelerator."""
 
     def __init__(self, jobs: JobManager) -> None:
@@ -168,6 +168,13 @@ class QueuedExports:
 
     def failed(self, spec: JobSpec, message: str) -> None:
         self._end(spec.id, RunStatus.FAILED, message)
+
+    def lost(self, spec: JobSpec, why: str, *, again: bool) -> JobSpec | None:
+        """An export that was not finished has left nothing; it starts over."""
+        log.warning("%s: %s", spec.id, why)
+        if not again:
+            self.failed(spec, why)
+        return spec if again else None
 
     def beat(self, spec: JobSpec) -> None:
         os.utime(_queued_file(spec))

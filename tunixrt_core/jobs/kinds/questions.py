@@ -14,7 +14,7 @@ import msgspec
 from tunixrt_core.errors import Busy, Conflict
 from tunixrt_core.evaluation.question_execution import AskedRun, execute_question
 from tunixrt_core.evaluation.questions import Answered, Question, QuestionState
-from tunixrt_core.jobs.spec import JobSpec, Kind, Tell
+from tunixrt_core.jobs.spec import Follower, JobSpec, Kind, Tell
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.evaluation_record import Target
 from tunixrt_core.runs.folder import RunDir
@@ -47,7 +47,7 @@ def work(spec: JobSpec, place: Workplace, stop: StopRequest, tell: Tell) -> None
     tell({"all_answered": len(answers) == len(question.targets)})
 
 
-class Questions:
+class Questions(Follower):
     """The questions of this process. The loaded models are released before any other job begins, when another run is
     asked, after a while without a question, and on request.
     """
@@ -131,9 +131,6 @@ class Questions:
 
     def failed(self, spec: JobSpec, message: str) -> None:
         self._end(spec, RunStatus.FAILED, message)
-
-    def beat(self, spec: JobSpec) -> None:
-        """No other process knows of it."""
 
     def _end(self, spec: JobSpec, status: RunStatus, message: str) -> None:
         self._states.change(spec.id, status=status, message=message, phase="", target=None, written="")

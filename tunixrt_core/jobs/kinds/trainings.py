@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tunixrt_core.errors import StoreError
-from tunixrt_core.jobs.spec import JobSpec, Tell
+from tunixrt_core.jobs.spec import Follower, JobSpec, Tell
 from tunixrt_core.runs.folder import RunDir
-from tunixrt_core.runs.record import RunState
+from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.util import owners
 from tunixrt_core.util.files.atomic import write_json
@@ -71,6 +72,14 @@ def training(run_id: str, manifest: RunManifest, folder: RunDir, *, allow: Itera
     return JobSpec(run_id, run_id, "train", body, folder.next_attempt().number)
 
 
+def _again(spec: JobSpec) -> JobSpec:
+    """The job of a run whose worker was lost: its next attempt."""
+    from tunixrt_core.manifest.manifest import RunManifest
+
+    manifest = RunManifest.from_dict(spec.body["manifest"])
+    return training(spec.run, manifest, _folder(spec), allow=spec.body["allow"])
+
+
 def _shows_waiting(folder: RunDir) -> bool:
     """Whether the folder shows that the run waits for this process."""
     if not folder.queued_file.exists():
@@ -89,7 +98,7 @@ class RunRecords(Protocol):
     def mirror(self, run_id: str, **changes: Any) -> None: ...
 
 
-class Trainings:
+class Trainings(Follower):
     """The follower of trainings: their rows follow their folders."""
 
     def __init__(self, runs: RunRecords) -> None:
@@ -108,8 +117,22 @@ class Trainings:
         self._mirror_state(spec.run, folder.state())
 
     def failed(self, spec: JobSpec, message: str) -> None:
-        """A training records its own outcome; what kept it from its folder is told by the log."""
+        """A training that began has recorded its outcome itself."""
         log.warning("%s: %s", spec.run, message)
+        folder = _folder(spec)
+        folder.write_never_began(RunStatus.FAILED, message)
+        self._mirror_state(spec.run, folder.state())
+
+    def lost(self, spec: JobSpec, why: str, *, again: bool) -> JobSpec | None:
+        folder = _folder(spec)
+        state = folder.read_state()
+        if not state.status.over:
+            interrupted = replace(state, status=RunStatus.INTERRUPTED, message=why, ended_at=state.updated_at)
+            folder.write_state(interrupted if state.before is None else state.not_resumed(why))
+        folder.log(f"{why} It is {'resumed from its last checkpoint' if again else 'not resumed again'}.")
+        following = _again(spec) if again else None
+        self._mirror_state(spec.run, folder.state())
+        return following
 
     def beat(self, spec: JobSpec) -> None:
         _folder(spec).beat()

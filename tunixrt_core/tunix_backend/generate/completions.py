@@ -123,6 +123,10 @@ class TunixGenerator:
 
         return follow
 
+    def plan(self, prompts: Sequence[str], max_new_tokens: int) -> list[tuple[int, ...]]:
+        """As trainer.Generator."""
+        return [batch.places for batch in self._plan(self._require_model(), prompts, max_new_tokens)[1]]
+
     def check_lengths(self, prompts: Sequence[str], max_new_tokens: int) -> None:
         """Raises ModelError where `generate` would, before anything is computed."""
         self._plan(self._require_model(), prompts, max_new_tokens)

@@ -1,0 +1,1 @@
+"""Jobs in workers of a Ray cluster: executor, agent and worker."""

@@ -1,0 +1,285 @@
+"""Jobs done by workers of a Ray cluster."""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from tunixrt_core.errors import JobFailed, NotFound, Stopped, Superseded
+from tunixrt_core.evaluation.predictions import EvalDir, EvalState
+from tunixrt_core.jobs.ray_cluster.address import Cluster, require_entry
+from tunixrt_core.jobs.spec import Executor, JobSpec, Tell, WorkerLost
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.record import RunState, RunStatus
+from tunixrt_core.settings import Settings
+from tunixrt_core.training.stop import StopRequest
+from tunixrt_core.util.files.atomic import write_atomic
+from tunixrt_core.util.files.private import make_private
+from tunixrt_core.util.hashing import content_hash
+from tunixrt_core.util.owners import Heartbeat
+
+log = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 0.5
+_AGAIN_SECONDS = 3.0  # between two starts of an agent that ended
+_CONNECT_SECONDS = 60.0  # that an agent has to connect; Ray's own limit is minutes
+_ENDS = 3  # agents that may end before a worker has begun
+_AWAY = ("train", "evaluate", "export")
+
+
+class RayExecutor(Executor):
+    """Trainings, evaluations and exports in detached workers; dry runs and questions in this process.
+
+    The spec of a job is kept in `jobs/` of the home while it has a worker, so that the next server follows it.
+    """
+
+    def __init__(self, settings: Settings, cluster: Cluster, here: Executor) -> None:
+        self._settings = settings
+        self._cluster = cluster
+        self._here = here
+        self._namespace = f"tunixrt-{content_hash(str(settings.home))[:8]}"
+        self._folder = settings.home / "jobs"
+        self._lock = threading.Lock()
+        self._agent: _AgentProcess | None = None
+        self.closing = threading.Event()  # the server ends: workers are left alone
+        self.at_once = cluster.jobs
+
+    def takes_accelerator(self, spec: JobSpec) -> bool:
+        return spec.kind not in _AWAY
+
+    def owner(self, spec: JobSpec) -> str:
+        away = f"ray:{self._namespace}/{spec.id}#{spec.attempt}"
+        return away if spec.kind in _AWAY else self._here.owner(spec)
+
+    def left(self) -> list[JobSpec]:
+        """The jobs whose workers the last server of this home followed."""
+        found = []
+        for file in sorted(self._folder.glob("*.json")):
+            try:
+                found.append(JobSpec.from_json(file.read_bytes()))
+            except ValueError as error:
+                log.warning("%s is no job: %s", file, error)
+        return found
+
+    def close(self) -> None:
+        """Leave the workers; the next server of this home follows them."""
+        self.closing.set()
+        with self._lock:
+            if self._agent is not None:
+                self._agent.end()
+
+    def run(self, spec: JobSpec, *, stop: StopRequest, tell: Tell) -> None:
+        """Raises WorkerLost where its worker died, JobFailed where the cluster lets nobody in."""
+        if spec.kind not in _AWAY:
+            self._here.run(spec, stop=stop, tell=tell)
+            return
+        file = self._folder / f"{spec.id}.json"
+        text = spec.to_json()
+        is_new = not file.exists() or file.read_bytes() != text
+        if is_new:
+            require_entry(self._cluster)
+            make_private(self._folder)
+            write_atomic(file, text)
+        try:
+            _Following(self, spec, stop, tell).to_the_end(is_new=is_new)
+        finally:
+            if not self.closing.is_set():
+                file.unlink(missing_ok=True)
+
+    def agent(self) -> _AgentProcess:
+        """The process that holds the driver, started if there is none."""
+        with self._lock:
+            if self._agent is None or not self._agent.alive:
+                self._agent = _AgentProcess(self._hello(), self._settings.home / "logs" / "ray-agent.log")
+            return self._agent
+
+    def _hello(self) -> dict[str, Any]:
+        settings = self._settings
+        place = {
+            "models_dir": str(settings.models_dir),
+            "compiled_dir": str(settings.compiled_dir),
+            "webhook": settings.webhook,
+        }
+        return {**self._cluster.to_dict(), "namespace": self._namespace, "place": place}
+
+
+class _Following:
+    """One job, from the start of its worker to its end, over agents that come and go."""
+
+    def __init__(self, executor: RayExecutor, spec: JobSpec, stop: StopRequest, tell: Tell) -> None:
+        self._executor, self._spec, self._stop, self._tell = executor, spec, stop, tell
+        self._seen = 0
+        self._ends = 0  # of agents
+        self._asked_to_stop = False
+
+    def to_the_end(self, *, is_new: bool) -> None:
+        """Returns also where the server ends first."""
+        agent = self._executor.agent()
+        lines = agent.start(self._spec, seen=0, is_new=is_new)
+        with Heartbeat(self._beat):
+            while not self._executor.closing.is_set():
+                if self._stop.is_set():
+                    self._pass_on_stop(agent)
+                try:
+                    line = lines.get(timeout=_LOOK_SECONDS)
+                except queue.Empty:
+                    continue
+                if line is None:
+                    self._require_connection()
+                    if self._is_over_without_agent():
+                        return
+                    agent = self._executor.agent()
+                    lines = agent.start(self._spec, seen=self._seen, is_new=is_new and not self._has_begun())
+                elif self._take(line):
+                    return
+
+    def _take(self, line: Mapping[str, Any]) -> bool:
+        """Whether the job has ended. Raises its error."""
+        for news in line.get("news", ()):
+            self._seen += 1
+            self._tell(news)
+        if "lost" in line:
+            if self._is_over():
+                return True
+            raise WorkerLost(line["lost"])
+        ended = line.get("ended")
+        if ended and ended["superseded"]:
+            raise Superseded(self._spec.id, self._spec.attempt, self._spec.attempt + 1)
+        if ended and ended["error"]:
+            raise JobFailed(ended["error"])
+        return ended is not None
+
+    def _require_connection(self) -> None:
+        """Raises JobFailed for a worker that has not begun, of which agent after agent ended."""
+        self._ends += 1
+        if self._ends >= _ENDS and not self._has_begun():
+            raise JobFailed(
+                "The process that talks to the Ray cluster ended again and again. See logs/ray-agent.log in the home, "
+                "and whether the port of TUNIXRT_EXECUTOR is that of the head."
+            )
+
+    def _is_over_without_agent(self) -> bool:
+        """Whether the folder says so, after the agent ended. Raises WorkerLost where it shows no life of the worker."""
+        log.warning("%s: the agent of the Ray cluster ended; it is started again.", self._spec.id)
+        self._executor.closing.wait(_AGAIN_SECONDS)
+        self._tell({}) if self._spec.kind != "export" else None
+        if self._is_over():
+            return True
+        state = self._state()
+        if state is None or state.status is RunStatus.INTERRUPTED:
+            raise WorkerLost("The Ray cluster was lost, and with it its worker.")
+        return False
+
+    def _is_over(self) -> bool:
+        """Whether the folder shows that the job ended by itself. Raises Superseded where it was started again."""
+        state = self._state()
+        if state is not None and state.attempt > self._spec.attempt:
+            raise Superseded(self._spec.id, self._spec.attempt, state.attempt)
+        return state is not None and state.status.over and state.status is not RunStatus.INTERRUPTED
+
+    def _has_begun(self) -> bool:
+        state = self._state()
+        return state is not None and state.owner == self._executor.owner(self._spec)
+
+    def _state(self) -> RunState | EvalState | None:
+        folder = Path(self._spec.body["folder"])
+        try:
+            if self._spec.kind == "train":
+                return RunDir(folder).state()
+            return EvalDir(folder).state() if self._spec.kind == "evaluate" else None
+        except NotFound:
+            return None
+
+    def _pass_on_stop(self, agent: _AgentProcess) -> None:
+        """By the stop file, which a worker that has begun notices. An export cannot be stopped. Raises Stopped."""
+        if self._asked_to_stop or self._spec.kind == "export":
+            return
+        if not self._has_begun():
+            agent.drop(self._spec)
+            raise Stopped("Stopped before a worker of the Ray cluster had begun.")
+        (Path(self._spec.body["folder"]) / "stop").touch()
+        self._asked_to_stop = True
+
+    def _beat(self) -> None:
+        """Nothing once the worker has begun, which shows its own life."""
+        folder = Path(self._spec.body["folder"])
+        if self._spec.kind == "train":
+            RunDir(folder).beat()
+        elif self._spec.kind == "evaluate":
+            EvalDir(folder).beat()
+
+
+class _AgentProcess:
+    """The agent, and the lines that it sends, per job. A line of None says that it has ended."""
+
+    def __init__(self, hello: Mapping[str, Any], log_file: Path) -> None:
+        make_private(log_file.parent)
+        command = [sys.executable, "-m", "tunixrt_core.jobs.ray_cluster.agent"]
+        with log_file.open("ab") as errors:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, bufsize=1
+            )
+        self._lock = threading.Lock()
+        self._lines: dict[str, queue.SimpleQueue[dict[str, Any] | None]] = {}
+        self._ended = False
+        self._connecting = threading.Timer(_CONNECT_SECONDS, self._process.kill)
+        self._connecting.daemon = True
+        self._connecting.start()
+        self._send(hello)
+        threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
+
+    @property
+    def alive(self) -> bool:
+        return not self._ended and self._process.poll() is None
+
+    def start(self, spec: JobSpec, *, seen: int, is_new: bool) -> queue.SimpleQueue[dict[str, Any] | None]:
+        """The lines about a job from now on."""
+        lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        with self._lock:
+            self._lines[spec.id] = lines
+            if self._ended:
+                lines.put(None)
+        self._send({"start": spec.to_json().decode(), "seen": seen, "new": is_new})
+        return lines
+
+    def drop(self, spec: JobSpec) -> None:
+        """End the worker of a job that is not to begin."""
+        self._send({"drop": spec.id})
+
+    def end(self) -> None:
+        """End it, for the end of this process."""
+        self._process.kill()
+        self._process.wait()
+
+    def _send(self, line: Mapping[str, Any]) -> None:
+        assert self._process.stdin is not None
+        with self._lock:
+            try:
+                self._process.stdin.write(json.dumps(line) + "\n")
+                self._process.stdin.flush()
+            except OSError:
+                pass  # it has ended, which its reader tells
+
+    def _read(self, stdout: IO[str]) -> None:
+        for text in stdout:
+            line = json.loads(text)
+            if "connected" in line:
+                self._connecting.cancel()
+                continue
+            with self._lock:
+                is_last = "ended" in line or "lost" in line
+                found = self._lines.pop(line["id"], None) if is_last else self._lines.get(line["id"])
+            if found is not None:
+                found.put(line)
+        self._connecting.cancel()
+        with self._lock:
+            self._ended = True
+            for lines in self._lines.values():
+                lines.put(None)
