@@ -5,7 +5,7 @@ import{a as B,b as E,c as N,d as Z,e as X,f as te,g as oe,h as ie,i as se,l as n
 .sr { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 code { font-family: 'JetBrains Mono', monospace; font-size: 13px; color: var(--muted); }
 .toolbar { display: flex; align-items: center; gap: 8px; }
-.toolbar input[type=search] { flex: 1 1 360px; min-width: 130px; max-width: 360px; height: 34px; padding: 0 12px; border-radius: 6px;
+.toolbar input[type=search] { flex: 1 1 270px; min-width: 130px; max-width: 360px; height: 34px; padding: 0 12px; border-radius: 6px;
   border: 1px solid var(--st-border-color, var(--line)); background: var(--st-background-color); }
 .toolbar input[type=search]:focus { outline: 2px solid light-dark(#2456E6, #7DA6FF); outline-offset: -1px; }
 .filters { display: flex; align-items: center; gap: 6px; min-width: 0; overflow-x: auto; scrollbar-width: none; }
@@ -64,6 +64,7 @@ code { font-family: 'JetBrains Mono', monospace; font-size: 13px; color: var(--m
 .archived, .noted { color: var(--muted); font-size: 13px; flex: none; }
 .cell.check { display: flex; justify-content: center; align-self: stretch; align-items: center; }
 .cell.check input { width: 15px; height: 15px; margin: 0; cursor: pointer; }
+.cell.check input:not(:checked) { appearance: none; border: 1px solid light-dark(#8A94A3, #667085); border-radius: 3px; }
 .state { display: inline-flex; align-items: center; gap: 7px; white-space: nowrap; }
 .state i, .legend .mark { width: 8px; height: 8px; border-radius: 50%; background: light-dark(#667085, #8C97A6); flex: none; }
 .state.green i { background: light-dark(#0E8F6E, #2FC79F); } .state.red i { background: light-dark(#C9271D, #FF7369); }
