@@ -84,12 +84,13 @@ def told(found: list[float]) -> str:
 
 def train(home: Path) -> None:
     """A run of two train steps, to have a model that can be asked."""
-    from tests.browser.seeding import seed_data
+    from tunixrt_core.datasets.spec import DatasetSpec
     from tunixrt_core.pipeline.pipeline import open_pipeline
     from tunixrt_core.settings import Settings
 
     with open_pipeline(Settings.from_env({"TUNIXRT_HOME": str(home)})) as rt:
-        seed_data(rt)
+        rt.traces.ingest_examples(200)
+        rt.datasets.build(DatasetSpec("dial"))
         rt.runs.start(rt.manifests.build("dial", model_id="tiny", hyperparams={"train_steps": 2}))
         rt.queue.wait()
 

@@ -70,7 +70,7 @@ def show_home(home: Overview) -> None:
 
 
 def show_counts(home: Overview) -> None:
-    with st.container(key="counts"), st.grid(4, min_column_width=200):
+    with st.container(key="counts"), st.grid(4, min_column_width=170):
         show_growth("Traces", home.traces)
         show_growth("Dataset versions", home.dataset_versions)
         show_growth("Runs", home.runs)

@@ -60,6 +60,7 @@ def show_predictions(pairs: Sequence[Pair], first: Side | None, second: Side, sc
             version=str(len(pairs)),
             shown=f"{here.any.row}.{here.any.sample}",
             label=f"{plural(len(shown), 'answer')} with the reference",
+            rows=11,
         )
     show_reader(here, first, second, scorer)
 

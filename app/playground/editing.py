@@ -38,11 +38,11 @@ def show_editor(number: int, state: QuestionState) -> str | None:
         help="The model goes on behind the last character, as if it had written this. A line end begins the next step.",
     )
     with st.container(horizontal=True, key=column_key("editor", number)):
-        goes_on = st.button(
+        continues = st.button(
             "Continue from here", type="primary", icon=":material/play_arrow:", key=column_key("on", number)
         )
         st.button("Cancel", key=column_key("cancel", number), on_click=_close)
-    if not goes_on:
+    if not continues:
         return None
     try:
         asked = get_pipeline().playground.ask(replace(state.question, begun=begun))

@@ -28,4 +28,5 @@ def show_groups(rt: Pipeline) -> None:
         version=str(rt.traces.count()),
         shown=None,
         label="Prompts with several traces",
+        rows=20,
     )

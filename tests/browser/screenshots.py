@@ -34,6 +34,7 @@ class Shot:
     path: str
     key: str
     act: Callable[[Visitor], None] = _nothing
+    whole: bool = True  # the window as tall as the page; otherwise 900 pixels, for what fills any window
 
 
 def _ask(visitor: Visitor) -> None:
@@ -42,7 +43,7 @@ def _ask(visitor: Visitor) -> None:
     box.press("Control+Enter")
     visitor.settle()
     visitor.press("ask")
-    visitor.page.locator(".st-key-keep-tuned button").first.wait_for(timeout=180_000)
+    visitor.page.locator(".st-key-play-1-keep button").first.wait_for(timeout=180_000)
 
 
 EMPTY = (Shot("overview-empty", "", "empty-home"),)
@@ -54,19 +55,19 @@ SHOTS = (
     Shot("datasets", "datasets?dataset=dial:2", "split"),
     Shot("dataset-new", "datasets?new=1", "build-dataset"),
     Shot("manifest", "tunix?dataset=dial:2", "download-yaml"),
-    Shot("preflight", "preflight?run=r-0001", "preflight-rows"),
+    Shot("preflight", "preflight?run=r-0037", "preflight-rows"),
     Shot("new-run", "new-run?dataset=dial:2", "start-run"),
-    Shot("runs", "run", "runs"),
-    Shot("run", "run?run=r-0001", "charts-r-0001"),
-    Shot("run-samples", "run?run=r-0001&tab=Samples", "tab"),
-    Shot("run-log", "run?run=r-0001&tab=Log", "tab"),
-    Shot("run-config", "run?run=r-0002&tab=Config", "run-plan"),
-    Shot("run-export", "run?run=r-0001&tab=Export", "tab"),
-    Shot("run-failed", "run?run=r-0004", "more-run"),
-    Shot("compare", "run?runs=r-0001,r-0002,r-0003", "runs"),
-    Shot("evaluations", "evaluations?run=r-0001", "comparison"),
-    Shot("evaluation-new", "evaluations?new=1&run=r-0002", "eval-form"),
-    Shot("playground", "playground?run=r-0001", "ask", _ask),
+    Shot("runs", "run", "runs", whole=False),
+    Shot("run", "run?run=r-0037", "charts-r-0037"),
+    Shot("run-samples", "run?run=r-0037&tab=Samples", "tab"),
+    Shot("run-log", "run?run=r-0037&tab=Log", "tab"),
+    Shot("run-config", "run?run=r-0038&tab=Config", "run-plan"),
+    Shot("run-export", "run?run=r-0037&tab=Export", "tab"),
+    Shot("run-failed", "run?run=r-0040", "more-run"),
+    Shot("compare", "run?runs=r-0037,r-0038,r-0039", "runs", whole=False),
+    Shot("evaluations", "evaluations?run=r-0037", "comparison"),
+    Shot("evaluation-new", "evaluations?new=1&run=r-0038", "eval-form"),
+    Shot("playground", "playground?run=r-0037", "ask", _ask),
     Shot("system", "system", "settings"),
 )
 
@@ -97,8 +98,10 @@ def _take(visitor: Visitor, shot: Shot, file: Path, width: int) -> None:
     shot.act(visitor)
     visitor.drawn()  # charts take their height when they are drawn
     # the page scrolls inside of its frame: the window is made as tall as what is in it
-    height = visitor.page.evaluate("() => document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight")
-    visitor.page.set_viewport_size({"width": width, "height": min(LONGEST, max(900, int(height) + 8))})
+    if shot.whole:
+        page = "() => document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight"
+        height = int(visitor.page.evaluate(page)) + 8
+        visitor.page.set_viewport_size({"width": width, "height": min(LONGEST, max(900, height))})
     visitor.settle()
     visitor.page.mouse.move(0, 0)
     visitor.drawn()

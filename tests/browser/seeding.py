@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from tests.helpers.many_runs import many_runs
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.pipeline.demo import fill
 from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
@@ -15,14 +16,17 @@ from tunixrt_core.runs.record import Run, RunStatus
 from tunixrt_core.settings import Settings
 
 TRAIN_STEPS = 340  # what the example needs to be learned
+EARLIER = 36  # runs
 
 
 def seed_home(home: Path, train_steps: int = TRAIN_STEPS) -> None:
     """Fill a new home, in the order in which a user would. Takes about six minutes on two CPU cores.
 
-    r-0001 is finished, evaluated and exported; r-0002 is a short clone of it, evaluated too; r-0003 is stopped half
-    way; r-0004 fails, as its data file was changed after its manifest was made.
+    r-0037 is finished, evaluated and exported; r-0038 is a short clone of it, evaluated too; r-0039 is stopped half
+    way; r-0040 fails, as its data file was changed after its manifest was made. The 36 before them are rows and curves
+    that nobody trained.
     """
+    many_runs(home, EARLIER)
     with open_pipeline(Settings.from_env({**os.environ, "TUNIXRT_HOME": str(home)})) as rt:
         first, _ = fill(rt, lambda text: print(text, file=sys.stderr), {"train_steps": train_steps})
         _stop_half_way(rt, first, train_steps)

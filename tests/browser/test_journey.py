@@ -105,6 +105,7 @@ def test_the_whole_way_from_a_dataset_to_the_exported_model(dataset_made: str, v
         visitor.page.get_by_role("link", name="CSV").click()
     assert "r-0002" in file.value.path().read_text()
 
+    ask_and_edit(visitor)
     export_and_open(visitor)
     assert started(visitor) == {"runs": 2, "evaluations": 3}, "a double click starts once"
 
@@ -130,6 +131,31 @@ def start_clone(visitor: Visitor, change: str) -> None:
     visitor.page.wait_for_url("**/run?run=r-0002")
     visitor.sees("train step 20 of 20", timeout=TRAINING_MS)  # "Finished" may still be that of the run before
     visitor.sees("Finished", timeout=TRAINING_MS)
+
+
+def ask_and_edit(visitor: Visitor) -> None:
+    """Ask the tuned model, write the beginning of its answer, and cut that at its first step."""
+    visitor.open("playground?models=r-0001:last")
+    prompt = visitor.page.locator(".st-key-play-prompt textarea").first
+    prompt.fill("Where does the dial end?")
+    prompt.press("Control+Enter")
+    visitor.settle()
+    visitor.press("ask")
+    visitor.page.locator(".st-key-play-0-edit button").first.wait_for(timeout=TRAINING_MS)
+    visitor.settle()
+    visitor.press("play-0-edit")
+    begun = visitor.page.locator(".st-key-play-0-begun textarea")
+    begun.fill("<reasoning>\nfirst\nsecond\n")
+    begun.press("Control+Enter")
+    visitor.settle()
+    visitor.press("play-0-on")
+    step = visitor.page.locator(".st-key-play-0-answer .item.step").filter(has_text="first")
+    step.wait_for(timeout=TRAINING_MS)
+    visitor.settle()
+    step.hover()
+    step.get_by_role("button", name="Edit from here").click()
+    begun.wait_for()
+    assert begun.input_value() == "<reasoning>\nfirst\n"
 
 
 def export_and_open(visitor: Visitor) -> None:

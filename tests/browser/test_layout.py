@@ -78,6 +78,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if status is RunStatus.SUCCEEDED:
                 evaluate(rt, made)
                 rt.evaluations.keep_predictions(rt.evaluations.records(made.id)[0].id, only_correct=False)
+        rt.traces.ingest_examples(80)  # the newest have several steps
     return home
 
 

@@ -85,6 +85,7 @@ class Visitor:
     def drawn(self) -> None:
         """Wait until all parts are drawn: Streamlit loads the code of each kind of part when it is due."""
         self.page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
+        self.page.locator(":is(.listing, .reader, .list)[aria-busy]").first.wait_for(state="detached")
         self.page.wait_for_timeout(300)
 
     def press(self, key: str, timeout: float = 30_000) -> None:

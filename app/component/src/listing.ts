@@ -10,17 +10,18 @@ import { LISTINGS } from "./listing/kinds";
 import type { Chip, Column, Row } from "./listing/kinds";
 import LISTING_CSS from "./listing/listing.css";
 
-/** `what` is a key of LISTINGS. `shown`: the key of the row that is read on this page. */
+/** `what` is a key of LISTINGS. `shown`: the key of the row that is read on this page. `rows`: the most in view. */
 interface Data {
   what: string;
   url: string;
   version?: string;
   shown: string | null;
   label: string;
+  rows: number;
 }
 
 const HEIGHT = 36; // pixels of a row and of the head
-const MOST = 11; // rows of the list's height
+const AHEAD = 20; // rows before the end at which the next page is loaded
 const SPARE = 6; // rows drawn above and below what is seen
 const NARROW = 560; // pixels
 const NOTHING = "–";
@@ -31,10 +32,11 @@ class List {
   private readonly scroller = el("div", { className: "scroller", role: "grid", tabIndex: 0 }, this.head, this.body);
   private readonly frame = el("div", { className: "listing" }, this.scroller);
   private readonly resize = new ResizeObserver(() => this.fit());
-  private data: Data = { what: "", url: "", shown: null, label: "" };
+  private data: Data = { what: "", url: "", shown: null, label: "", rows: 0 };
   private wanted = "";
   private next: string | null = null;
   private loading = false;
+  private loaded = false; // the first rows are there
   private rows: Row[] = [];
   private columns: Column[] = [];
   private current = 0;
@@ -60,10 +62,11 @@ class List {
   private async begin(wanted: string): Promise<void> {
     this.wanted = wanted;
     this.frame.setAttribute("aria-busy", "true");
-    if (!this.rows.length) this.body.replaceChildren(el("p", { className: "said" }, "Loading …"));
+    if (!this.loaded) this.body.replaceChildren(el("p", { className: "said" }, "Loading …"));
     try {
       await this.take(this.data.url, []);
       if (this.wanted !== wanted) return;
+      this.loaded = true;
       this.scroller.scrollTop = 0;
       this.current = 0;
       this.drawHead();
@@ -135,16 +138,17 @@ class List {
   }
 
   private draw(): void {
+    if (!this.loaded) return;
     const { scrollTop, clientHeight } = this.scroller;
     const first = Math.max(0, Math.floor(scrollTop / HEIGHT) - SPARE);
     const last = Math.min(this.rows.length, first + Math.ceil(clientHeight / HEIGHT) + 2 * SPARE);
-    this.scroller.style.height = `${HEIGHT * (1 + Math.max(2, Math.min(MOST, this.rows.length))) + 2}px`;
+    this.scroller.style.height = `${HEIGHT * (1 + Math.max(2, Math.min(this.data.rows, this.rows.length))) + 2}px`;
     this.body.style.height = `${this.rows.length * HEIGHT}px`;
     const seen = this.seen();
     this.body.replaceChildren(...this.rows.slice(first, last).map((row, i) => this.rowAt(first + i, row, seen)));
     this.scroller.setAttribute("aria-rowcount", String(this.next === null ? this.rows.length + 1 : -1));
     this.scroller.setAttribute("aria-activedescendant", `row-${this.current}`);
-    if (last > this.rows.length - MOST) void this.extend();
+    if (last > this.rows.length - AHEAD) void this.extend();
   }
 
   private rowAt(at: number, row: Row, seen: number[]): HTMLElement {

@@ -11,7 +11,7 @@ import chartCss from "./charts/style.css";
 import { Comparison } from "./runs/compare";
 import { COLUMNS, NARROW } from "./runs/columns";
 import { List } from "./runs/list";
-import { Table, counts, filtered, grouped, isGroup, sorted, type Item, type Row, type Update, type View } from "./runs/model";
+import { Table, counts, filtered, grouped, isGroup, type Item, type Row, type Update, type View } from "./runs/model";
 import { SelectionBar } from "./runs/selection";
 import css from "./runs/style.css";
 import { Toolbar } from "./runs/toolbar";
@@ -166,7 +166,7 @@ class Workbench {
 
   private draw(): void {
     const { view } = this;
-    this.visible = sorted(filtered(this.table.rows, view, Date.now() / 1000), view.sort, view.down);
+    this.visible = filtered(this.table.sorted(view.sort, view.down), view, Date.now() / 1000);
     const items: Item[] = view.group ? grouped(this.visible, view.group, this.folded) : this.visible;
     // beside the charts there is room for few columns
     const beside = this.selected.length > 0 && this.body.clientWidth >= BESIDE;

@@ -1,8 +1,9 @@
 // A list of any length that draws only the rows in view, with its keyboard.
 
 import { el } from "../shared/dom";
-import { COLUMNS, facetWords, state, tags } from "./columns";
+import { COLUMNS } from "./columns";
 import { isGroup, type Facet, type Item, type Row } from "./model";
+import { groupRow, type Place, RunRow } from "./row";
 
 const HEIGHT = { wide: 36, narrow: 62 };
 const BEYOND = 4; // rows drawn above and below the view
@@ -30,6 +31,9 @@ export class List {
   private last: string | null = null; // selected last: where a range begins
   private head = ""; // what the header shows
   private narrow = false;
+  private kind = ""; // of the rows in the pool
+  private slots = 0;
+  private pool: RunRow[] = []; // by place, modulo `slots`
   private readonly resize: ResizeObserver;
 
   constructor(private readonly calls: ListCalls) {
@@ -78,14 +82,31 @@ export class List {
   draw(): void {
     const height = this.narrow ? HEIGHT.narrow : HEIGHT.wide;
     const first = Math.max(0, Math.floor(this.scroller.scrollTop / height) - BEYOND);
-    const last = Math.min(this.items.length, first + Math.ceil(this.scroller.clientHeight / height) + 2 * BEYOND);
+    const seen = Math.ceil(this.scroller.clientHeight / height);
+    const last = Math.min(this.items.length, Math.floor(this.scroller.scrollTop / height) + seen + BEYOND);
+    this.refit(seen + 2 * BEYOND + 1);
     this.body.style.height = `${this.items.length * height}px`;
     const rows = [];
-    for (let i = first; i < last; i++) rows.push(this.row(this.items[i]!, i, height));
-    this.body.replaceChildren(...rows);
+    for (let i = first; i < last; i++) rows.push(this.row(this.items[i]!, { place: i, height, current: i === this.current }));
+    const there = new Set(rows);
+    for (const old of [...this.body.children]) if (!there.has(old as HTMLElement)) old.remove();
+    let next = this.body.firstElementChild;
+    for (const row of rows) {
+      if (row === next) next = next.nextElementSibling;
+      else this.body.insertBefore(row, next);
+    }
     const shown = this.current >= first && this.current < last;
     if (shown) this.scroller.setAttribute("aria-activedescendant", `row-${this.current}`);
     else this.scroller.removeAttribute("aria-activedescendant");
+  }
+
+  /** Begin with new rows where those of before have other cells, or are too few for the window. */
+  private refit(slots: number): void {
+    const kind = `${this.columns.join()} ${this.narrow}`;
+    if (kind === this.kind && slots <= this.slots) return;
+    this.kind = kind;
+    this.slots = slots;
+    this.pool = [];
   }
 
   private fit(): void {
@@ -119,45 +140,13 @@ export class List {
     );
   }
 
-  private row(item: Item, place: number, height: number): HTMLElement {
-    const style = `transform:translateY(${place * height}px)`;
-    const at = { id: `row-${place}`, role: "row", style, "data-i": String(place), "aria-rowindex": String(place + 2) };
-    const current = place === this.current ? " current" : "";
-    if (isGroup(item)) {
-      const words = item.group ? facetWords(this.group, item.group) : "Without";
-      const open = !this.folded.has(item.group);
-      return el("div", { ...at, className: `row group${current}`, "aria-expanded": String(open) },
-        el("div", { role: "gridcell" }, el("span", { className: "fold" }, open ? "▾" : "▸"), el("bdi", {}, words),
-          el("small", {}, String(item.count))));
-    }
-    const color = this.calls.color(item.id);
-    const box = el("input", { type: "checkbox", tabIndex: -1, "aria-label": `Select ${item.name} ${item.id}` });
-    box.checked = color !== undefined;
-    if (color) box.style.accentColor = color;
-    const link = el("a", { href: this.calls.href(item), tabIndex: -1, dir: "auto" }, item.name);
-    const name = el("div", { className: "cell name", role: "gridcell" }, link, el("code", {}, item.id),
-      ...(item.archived ? [el("small", { className: "archived" }, "archived")] : []),
-      ...(item.note ? [el("span", { className: "noted", title: item.note }, "✎")] : []));
-    const classes = `row${current}${color ? " selected" : ""}`;
-    const check = el("div", { className: "cell check", role: "gridcell" }, box);
-    const cells = this.narrow ? [this.second(item)] : this.columns.map((key) => this.cell(item, key));
-    return el("div", { ...at, className: classes, "aria-selected": String(color !== undefined) }, check, name, ...cells);
-  }
-
-  private cell(row: Row, key: keyof Row): HTMLElement {
-    const column = COLUMNS.get(key)!;
-    return el("div", { className: column.number ? "cell number" : "cell", role: "gridcell" }, column.cell(row));
-  }
-
-  /** The second line of a row on a phone. */
-  private second(row: Row): HTMLElement {
-    const value = (key: keyof Row): string => COLUMNS.get(key)!.cell(row) as string;
-    const facts = [
-      row.eval_loss == null ? "" : `eval ${value("eval_loss")}`,
-      row.tuned == null ? "" : `exact ${value("tuned")}`,
-      value("created").replace(/ \d\d:\d\d$/, ""),
-    ].filter(Boolean);
-    return el("div", { className: "second", role: "gridcell" }, state(row), el("span", {}, facts.join(" · ")), tags(row));
+  /** The element of a place: the one that showed it before, or one that is free. */
+  private row(item: Item, at: Place): HTMLElement {
+    if (isGroup(item)) return groupRow(item, this.group, !this.folded.has(item.group), at);
+    const slot = at.place % this.slots;
+    const row = (this.pool[slot] ??= new RunRow(this.columns, this.narrow));
+    row.show(item, at, this.calls.href(item), this.calls.color(item.id));
+    return row.element;
   }
 
   private click(event: MouseEvent): void {

@@ -71,6 +71,7 @@ export class Table {
   version = "";
   reading = 0;
   private readonly byId = new Map<string, Row>();
+  private order: { of: Row[]; key: keyof Row; down: boolean; rows: Row[] } | null = null;
 
   /** Take over an answer of the route; whether anything changed. */
   take(update: Update): boolean {
@@ -86,6 +87,15 @@ export class Table {
     if (!update.whole && !update.rows.length && !update.gone.length) return false;
     this.rows = [...this.byId.values()].sort((a, b) => b.created - a.created || (a.id < b.id ? 1 : -1));
     return true;
+  }
+
+  /** All rows by a column; sorted once, as a filter keeps the order. */
+  sorted(key: keyof Row, down: boolean): readonly Row[] {
+    const { order } = this;
+    if (order?.of === this.rows && order.key === key && order.down === down) return order.rows;
+    const rows = sorted([...this.rows], key, down);
+    this.order = { of: this.rows, key, down, rows };
+    return rows;
   }
 
   get(id: string): Row | undefined {
@@ -115,7 +125,7 @@ export function filtered(rows: readonly Row[], view: View, now: number, except?:
 }
 
 /** Sorted in place: what was not measured comes last, in either direction. */
-export function sorted(rows: Row[], key: keyof Row, down: boolean): Row[] {
+function sorted(rows: Row[], key: keyof Row, down: boolean): Row[] {
   const sign = down ? -1 : 1;
   return rows.sort((a, b) => {
     const x = a[key];
