@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -51,6 +52,29 @@ def test_a_failed_run_does_not_end_the_queue(tmp_path: Path, records: Records) -
     second = submit(jobs, tmp_path, "b")
     assert jobs.wait(10)
     assert second.state().status is RunStatus.SUCCEEDED
+
+
+def test_a_disk_that_hangs_in_a_sign_of_life_keeps_no_page_waiting_and_is_waited_for_by_a_change(
+    tmp_path: Path, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = JobManager(records, FakeBackend(step_seconds=0.05))
+    submit(jobs, tmp_path, "a", train_steps=1_000)
+    waits = submit(jobs, tmp_path, "b")
+    hangs, answers = threading.Event(), threading.Event()
+    monkeypatch.setattr(jobs.trainings, "beat", lambda spec: (hangs.set(), answers.wait(30)))
+    beat = threading.Thread(target=jobs._beat)
+    beat.start()
+    assert hangs.wait(30)
+    assert [job.id for job in jobs.queue().waiting] == ["b"]
+    removal = threading.Thread(target=jobs.remove, args=("b",))
+    removal.start()
+    removal.join(0.2)
+    assert waits.state().status is RunStatus.QUEUED, "its folder is written by one thread at a time"
+    answers.set()
+    removal.join(30)
+    beat.join(30)
+    assert waits.state().status is RunStatus.STOPPED
+    jobs.close()
 
 
 def test_a_database_that_is_busy_does_not_end_a_training(tmp_path: Path, records: Records) -> None:

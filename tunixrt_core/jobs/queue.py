@@ -83,6 +83,8 @@ class JobManager:
         self._runs = runs
         # guards _queue and _running, which pages and API threads read while the workers take jobs
         self._lock = threading.Condition()
+        # held while the folder of a waiting job is written: pages would wait for the lock above where the disk hangs
+        self._folders = threading.Lock()
         self._queue: deque[_Job] = deque()
         self._accelerator = accelerator
         self._running: dict[str, tuple[_Job, Holder]] = {}
@@ -153,7 +155,7 @@ class JobManager:
                 self._queue.remove(job)
             running = [job for job, _ in self._running.values() if meant(job.about)]
         for job in waiting:
-            job.follower.dropped(job.spec)
+            self._drop(job)
         for job in running:
             job.stop.ask(why)
         return bool(waiting or running)
@@ -163,7 +165,7 @@ class JobManager:
         with self._lock:
             job = self._waiting(job_id)
             self._queue.remove(job)
-        job.follower.dropped(job.spec)
+        self._drop(job)
 
     def move(self, job_id: str, by: int) -> None:
         """Move a waiting job forward (-1) or back (+1), within the queue. Raises NotFound."""
@@ -208,7 +210,7 @@ class JobManager:
             running = [job for job, _ in self._running.values()]
             self._lock.notify_all()
         for job in waiting:
-            job.follower.dropped(job.spec)
+            self._drop(job)
         if self._workers:
             self._executor.close()
         for job in running:
@@ -219,19 +221,36 @@ class JobManager:
             self._heartbeat.end()
 
     def _beat(self) -> None:
-        """Under the lock, so that no job begins meanwhile, which writes another state."""
         with self._lock:
-            for job in self._queue:
-                try:
-                    job.follower.beat(job.spec)
-                except (TunixRTError, OSError, ValueError) as error:  # it is told when the job begins
-                    log.warning("%s waits, which its folder does not show: %s", job.spec.id, error)
+            waiting = list(self._queue)
+        for job in waiting:
+            with self._folders:
+                with self._lock:
+                    waits = job in self._queue
+                if waits:
+                    self._show_waiting(job)
+
+    def _show_waiting(self, job: _Job) -> None:
+        try:
+            job.follower.beat(job.spec)
+        except (TunixRTError, OSError, ValueError) as error:  # it is told when the job begins
+            log.warning("%s waits, which its folder does not show: %s", job.spec.id, error)
+
+    def _left(self) -> None:
+        """A job was taken from the queue: afterwards its folder is not written any more as that of one that waits."""
+        with self._folders:
+            pass
+
+    def _drop(self, job: _Job) -> None:
+        self._left()
+        job.follower.dropped(job.spec)
 
     def _work(self) -> None:
         from tunixrt_core.jobs.spec import WorkerLost  # the first job has imported it
 
         while (taken := self._next()) is not None:
             job, held = taken
+            self._left()
             try:
                 self._executor.run(job.spec, stop=job.stop, tell=partial(job.follower.told, job.spec))
             except WorkerLost as error:
