@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
 
-# The dashboard on a home of its own, which two real runs of the example fill first: two to three minutes, once.
+# The dashboard on a home of its own, which two real runs of the example fill first: one to three minutes, once.
 DEMO ?= $(HOME)/.tunixrt-demo
 
 demo: .venv/.installed-$(EXTRA)
