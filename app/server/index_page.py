@@ -34,14 +34,15 @@ def index_page() -> str:
 def page_routes() -> list[Route]:
     """One route per page of the menu. Streamlit answers all other addresses with its own "not found" page."""
     paths = ["/", *(f"/{spec.key}" for spec in PAGES)]
-    return [*(Route(path, _index, methods=["GET"]) for path in paths), Route("/compare", _to_runs, methods=["GET"])]
+    led = ["/compare", "/runs"]
+    return [Route(path, page, methods=["GET"]) for page, all in ((_index, paths), (_to_runs, led)) for path in all]
 
 
 _ALONG = {"Train step": "step", "Tokens": "tokens", "Time": "time"}
 
 
 async def _to_runs(request: Request) -> Response:
-    """The page of comparisons became a part of the list of runs; links to it stay valid."""
+    """The page of comparisons became a part of the list of runs; links to it stay valid. People type `/runs`."""
     query = {name: value for name, value in request.query_params.items() if name in ("runs", "log")}
     if along := _ALONG.get(request.query_params.get("along", "")):
         query["x"] = along

@@ -44,8 +44,9 @@ def test_an_address_without_a_page_is_left_to_streamlit(server: Server) -> None:
         ("/compare?runs=r-0001,r-0002&along=Time&log=true", "run?runs=r-0001,r-0002&log=true&x=time"),
         ("/compare?runs=r-0001&raw=true&other=1", "run?runs=r-0001&smoothing=0"),
         ("/compare", "run"),
+        ("/runs", "run"),
     ],
 )
-def test_a_link_to_the_old_comparison_leads_to_the_runs(server: Server, old: str, new: str) -> None:
+def test_a_link_to_the_old_comparison_and_a_guess_lead_to_the_runs(server: Server, old: str, new: str) -> None:
     answer = get(f"{server.url}{old}", headers={"authorization": f"Bearer {server.token}"})
     assert (answer.status_code, answer.headers["location"]) == (307, new)
