@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ class Requests:
     def __init__(self) -> None:
         self.done: Counter[tuple[str, str, str]] = Counter()  # part, method, status class
         self.durations: dict[str, list[int]] = {}  # part -> how many ended in each bucket, and the rest
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self.open = 0
         self.sessions = 0
 
@@ -33,7 +33,7 @@ class Requests:
         self.done[part, method, f"{status // 100}xx"] += 1
         counts = self.durations.setdefault(part, [0] * (len(BUCKETS) + 1))
         counts[bisect_left(BUCKETS, seconds)] += 1
-        self.seconds[part] += seconds  # type: ignore[assignment]  # a Counter of seconds
+        self.seconds[part] += seconds
 
     def families(self) -> Iterator[Family]:
         """Counts of requests since the start, and those that are open now."""

@@ -54,6 +54,17 @@ def test_the_runs_of_a_home_that_was_moved_or_copied_are_those_of_the_new_place(
     assert RunDir(Path(run.directory)).manifest_file.read_text() == manifest.to_yaml()
 
 
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_moved_run_whose_state_is_broken_keeps_its_name(tmp_path: Path, copied: bool) -> None:
+    home = moved_home(tmp_path, copied=copied)
+    (home / "runs" / "r-0001" / "state.json").write_text("{")
+    with open_store(f"sqlite:///{home}/db") as store:
+        registry = Registry(store, home / "runs")
+        registry.recover()
+        (run,) = registry.page(limit=9, after=None).items
+    assert (run.id, run.status, run.directory) == ("r-0001", RunStatus.BROKEN, str(home / "runs" / "r-0001"))
+
+
 def test_another_run_under_a_number_that_is_taken_gets_the_next_one(tmp_path: Path) -> None:
     home = moved_home(tmp_path, copied=True)
     file = home / "runs" / "r-0001" / "manifest.yaml"

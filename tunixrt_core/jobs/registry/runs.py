@@ -60,6 +60,9 @@ class Registry:
     def _recover(self, folder: RunDir, held: str | None) -> None:
         """Add the run in a folder that no row names. `held` is the folder of the row with its name, if any."""
         try:
+            if held and (moved := self._moved_manifest(folder, Path(held))):
+                self._relocate(folder, moved, Path(held))
+                return
             folder.require_whole()
             state, manifest = folder.read_state(), self._read_manifest(folder)
         except BrokenFile as error:
@@ -67,13 +70,10 @@ class Registry:
             return
         except (NotFound, FileNotFoundError):  # removed a moment ago
             return
-        if held and self._was_moved(folder, manifest, Path(held)):
-            self._relocate(folder, manifest, Path(held))
-        else:
-            queued = read_object_or_none(folder.queued_file) or {}
-            request_id = queued.get("request")  # its process was killed between folder and row
-            known = not isinstance(request_id, str) or self._runs.by_request(request_id) is not None
-            self.add(manifest, folder, state, request_id=None if known else request_id)
+        queued = read_object_or_none(folder.queued_file) or {}
+        request_id = queued.get("request")  # its process was killed between folder and row
+        known = not isinstance(request_id, str) or self._runs.by_request(request_id) is not None
+        self.add(manifest, folder, state, request_id=None if known else request_id)
 
     def _add_broken(self, folder: RunDir, error: BrokenFile) -> None:
         log.warning("%s is broken: %s", folder.path.name, error)
@@ -259,13 +259,20 @@ class Registry:
         self._runs.mirror(run.id, **told)
         return replace(run, **told)
 
-    def _was_moved(self, folder: RunDir, manifest: RunManifest, held: Path) -> bool:
-        """Whether the run that the store knows in `held` is the one in this folder, which has that one's name."""
+    def _moved_manifest(self, folder: RunDir, held: Path) -> RunManifest | None:
+        """The manifest in a folder if it is that of the run that the store knows in `held`, whose name the folder has.
+
+        Other files may be broken: they are told of the run that it is.
+        """
         place = folder.path.relative_to(self._runs_dir.parent)
-        same_place = len(held.parents) > 1 and place == held.relative_to(held.parents[1])
-        with suppress(InvalidManifest):  # read, as a row of an earlier version lacks what came later
-            return same_place and type(manifest).from_dict(self._runs.get(folder.path.name).manifest) == manifest
-        return False
+        if len(held.parents) < 2 or place != held.relative_to(held.parents[1]):
+            return None
+        with suppress(BrokenFile, InvalidManifest, OSError):
+            manifest = self._read_manifest(folder)
+            # read, as a row of an earlier version lacks what came later
+            if type(manifest).from_dict(self._runs.get(folder.path.name).manifest) == manifest:
+                return manifest
+        return None
 
     def _relocate(self, folder: RunDir, manifest: RunManifest, held: Path) -> None:
         """Change paths in the home's old place to the new one: a resume must find its rows there."""
