@@ -184,6 +184,8 @@ elif not versions or "new" in st.query_params:
     with header("New dataset version", "A frozen selection of traces to train and evaluate on"):
         if versions and st.button("All versions", icon=":material/arrow_back:", key="all-versions"):
             go("datasets")
+    if stored := st.session_state.pop("examples-stored", None):
+        st.toast(stored, icon=":material/check:")
     if rt.traces.count():
         show_builder(versions)
     else:

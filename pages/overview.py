@@ -38,7 +38,8 @@ def show_empty_home() -> None:
         if st.button("Load example traces", type="primary", icon=":material/auto_awesome:", key="load-examples"):
             with st.spinner("Loading the example traces"):
                 stored = rt.traces.ingest_examples().inserted
-            st.toast(f"{plural(stored, 'example trace')} stored. Next: a dataset of them.", icon=":material/check:")
+            # told by the page that follows: a toast ends with its page
+            st.session_state["examples-stored"] = f"{plural(stored, 'example trace')} stored. Next: a dataset of them."
             go("datasets", new="1")
         if st.button("Upload a JSONL file", icon=":material/upload:", key="begin-upload"):
             go("import", source="Upload")

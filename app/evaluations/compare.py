@@ -98,7 +98,7 @@ def _own_rows(gain: OwnGain | None) -> list[tuple[str, str]]:
     over = points_between(gain.gain.value, gain.gain.low, gain.gain.high)
     counts = f"{gain.fixed} fixed, {gain.broken} broken"
     return [
-        ("Over the base in its own prompt", f"{over}, p = {p_value(gain.p_value)} ({counts})"),
+        ("Over the base in its own prompt", f"{over}, p {p_value(gain.p_value)} ({counts})"),
         ("Prompt alone", f"{100 * gain.prompt:+.1f} points"),
     ]
 

@@ -25,6 +25,7 @@ def test_one_click_loads_the_examples_and_leads_to_a_dataset_of_them(rt: Pipelin
     assert rt.traces.count() == 600
     assert app.title[0].value == "New dataset version"
     assert "build-dataset" in keys(app)
+    assert [toast.value for toast in app.toast] == ["600 example traces stored. Next: a dataset of them."]
 
 
 def test_counts_and_the_next_step_follow_what_is_there(filled: Pipeline) -> None:
