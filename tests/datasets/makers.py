@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
 from typing import Any
 
 from tunixrt_core.datasets.building import Built, build
 from tunixrt_core.datasets.gates.check import EvalSet, Tools
-from tunixrt_core.datasets.selection import Candidate
+from tunixrt_core.datasets.pool import Candidate
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.traces.trace import Step, Trace
 
@@ -19,6 +20,11 @@ def trace(n: int, *, answer: str | None = None, steps: Sequence[str] = (), **mor
     made = tuple(Step(i, content) for i, content in enumerate(said))
     prompt = more.pop("prompt", f"What is the double of {n}?")
     return Trace(prompt, made, answer or str(2 * n), reference_answer=str(2 * n), **more)
+
+
+def hash_of(name: object) -> str:
+    """As long as the hash of a trace, for candidates without one."""
+    return sha256(str(name).encode()).hexdigest()
 
 
 def candidates(traces: Sequence[Trace]) -> list[Candidate]:

@@ -8,12 +8,14 @@ import pytest
 
 from tests.datasets.makers import built, candidates, numbers, tools, trace
 from tunixrt_core.datasets.building import build
+from tunixrt_core.datasets.gates import findings, minhash
 from tunixrt_core.datasets.gates.check import Asking, EvalSet
 from tunixrt_core.datasets.gates.registry import GATES
 from tunixrt_core.datasets.selection import build_dataset
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset, Stopped
 from tunixrt_core.traces.answers.comparison import COMPARISON_VERSION
+from tunixrt_core.util.files import records
 
 GOOD = [trace(n) for n in range(40)]
 WRONG = trace(100, answer="1", steps=("so 1",))
@@ -131,3 +133,20 @@ def test_a_candidate_whose_trace_went_meanwhile_costs_only_itself() -> None:
         DatasetSpec("d", gates={"tags": "exclude"}), candidates([*GOOD, LOOSE]), tools(GOOD), lambda *told: None
     )
     assert made.outcomes[0].rows == 0
+
+
+@pytest.mark.parametrize(("split_by", "gate"), [("prompt", "contamination"), ("near_duplicate", "exact_duplicate")])
+def test_a_build_that_is_too_much_for_the_memory_gives_the_same_version(
+    split_by: str, gate: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = "In the year of the great flood the miller of the valley sold ninety sacks of flour to each of three towns"
+    twins = [trace(n, prompt=f"{long}, case {n}") for n in range(300, 340)]
+    rows = [*(trace(n) for n in range(300)), *twins, *(replace(one, source="b") for one in twins), WRONG, LOOSE]
+    gates = {**EVERY_GATE, "near_duplicate": "exclude", "exact_duplicate": "exclude"}
+    more = {"gates": gates, "split_by": split_by, "eval_share": 0.3, "dedupe": "prompt"}
+    held = built(rows, **more)
+    monkeypatch.setattr(records, "HELD", 512)
+    monkeypatch.setattr(findings, "_HELD", 3)
+    monkeypatch.setattr(minhash, "_AT_ONCE", 50)
+    assert built(rows, **more) == held
+    assert held.findings[gate]

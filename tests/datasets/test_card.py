@@ -8,7 +8,7 @@ import yaml
 
 from tunixrt_core.datasets.card import dataset_card
 from tunixrt_core.datasets.gates.findings import GateOutcome
-from tunixrt_core.datasets.selection import DatasetRow
+from tunixrt_core.datasets.rows import DatasetRow
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.datasets.versions import freeze
 

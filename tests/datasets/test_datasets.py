@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunixrt_core.datasets.selection import Candidate, DatasetRow, build_dataset
+from tunixrt_core.datasets.pool import Candidate
+from tunixrt_core.datasets.rows import DatasetRow
+from tunixrt_core.datasets.selection import build_dataset
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.datasets.versions import diff, freeze, version_hash
 from tunixrt_core.errors import InvalidDataset

@@ -5,10 +5,14 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Iterator
 from hashlib import sha256
+from pathlib import Path
 
-from tunixrt_core.datasets.pool import Pool
-from tunixrt_core.datasets.selection import Candidate, choose, split_rows
+import pytest
+
+from tunixrt_core.datasets.pool import Candidate, Pool
+from tunixrt_core.datasets.selection import choose, split_rows
 from tunixrt_core.datasets.spec import DatasetSpec
+from tunixrt_core.util.files import records
 
 
 def candidates(n: int) -> Iterator[Candidate]:
@@ -22,7 +26,7 @@ def test_candidates_come_back_as_they_came() -> None:
     pool = Pool(wanted)
     assert list(pool) == wanted
     assert list(pool.hashes()) == [candidate.hash for candidate in wanted]
-    assert (len(pool), pool[0], pool[-1], pool[3:9:2]) == (50, wanted[0], wanted[-1], wanted[3:9:2])
+    assert (len(pool), pool[0], pool[-1], list(pool[3:9:2])) == (50, wanted[0], wanted[-1], wanted[3:9:2])
     assert not Pool()
 
 
@@ -37,11 +41,17 @@ def test_a_selection_of_a_pool_is_that_of_a_list() -> None:
         assert split_rows(spec, choose(spec, Pool(wanted))) == split_rows(spec, choose(spec, wanted))
 
 
-def test_a_candidate_takes_less_than_a_hundred_bytes() -> None:
+def test_what_is_too_much_for_the_memory_is_the_same_and_takes_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = DatasetSpec("d", dedupe="prompt", eval_share=0.3)
+    wanted = list(split_rows(spec, choose(spec, list(candidates(4_000)))))
+    monkeypatch.setattr(records, "HELD", 16 << 10)
     tracemalloc.start()
     try:
-        pool = Pool(candidates(20_000))
-        held, _ = tracemalloc.get_traced_memory()
+        rows = split_rows(spec, choose(spec, Pool(candidates(4_000), tmp_path)))
+        _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert held / len(pool) < 100
+    assert rows == wanted
+    assert peak < 700_000

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.datasets.makers import built, candidates, numbers, trace
-from tunixrt_core.datasets.selection import Candidate, build_dataset, draws_eval
+from tests.datasets.makers import built, candidates, hash_of, numbers, trace
+from tunixrt_core.datasets.pool import Candidate
+from tunixrt_core.datasets.selection import build_dataset, draws_eval
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.traces.trace import Trace
@@ -49,12 +50,13 @@ def test_a_stratum_that_no_trace_has_is_refused_with_the_one_that_may_be_meant()
 
 @given(st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 30), min_size=1), st.integers(1, 120), st.booleans())
 def test_strata_add_up_to_the_limit(sizes: dict[str, int], limit: int, equal: bool) -> None:
-    pool = [Candidate(0, f"{name}{n}", f"{name}{n}", stratum=name) for name, size in sizes.items() for n in range(size)]
+    stratum = {hash_of(f"{name}{n}"): name for name, size in sizes.items() for n in range(size)}
+    pool = [Candidate(0, hash, hash, stratum=name) for hash, name in stratum.items()]
     spec = DatasetSpec(
         "d", selection="stratified", by="source", limit=limit, allocation="equal" if equal else "proportional"
     )
     rows = build_dataset(spec, pool)
-    taken = Counter(row.hash[0] for row in rows)
+    taken = Counter(stratum[row.hash] for row in rows)
     assert len(rows) == min(limit, sum(sizes.values()))
     assert all(taken[name] <= size for name, size in sizes.items())
     if equal:
@@ -105,7 +107,7 @@ def test_a_budget_is_filled_in_the_order_of_the_seed_or_of_a_score() -> None:
 def test_the_order_of_the_candidates_decides_nothing(rng: random.Random, selection: str) -> None:
     pool = [
         Candidate(
-            n, f"{n:04x}", f"g{n // 3}", stratum="ab"[n % 2], score=n % 5, size=n % 7, tokens=n % 4, right=n % 3 > 0
+            n, hash_of(n), hash_of(f"g{n // 3}"), "ab"[n % 2], score=n % 5, size=n % 7, tokens=n % 4, right=n % 3 > 0
         )
         for n in range(40)
     ]
@@ -119,7 +121,7 @@ GROUPS = st.lists(st.integers(0, 60), min_size=1, max_size=120)
 
 
 def pool_of(groups: list[int]) -> list[Candidate]:
-    return [Candidate(i, f"{i:08x}", f"group {g}") for i, g in enumerate(groups)]
+    return [Candidate(i, hash_of(i), hash_of(f"group {g}")) for i, g in enumerate(groups)]
 
 
 @given(GROUPS, GROUPS, st.integers(0, 99), st.sampled_from([0.05, 0.1, 0.3, 0.5]))

@@ -2,14 +2,18 @@
 
     candidates -> gates that exclude -> selection -> split -> gates that warn, and train against eval -> rows
 
-Candidates are held as hashes alone; texts are streamed through twice at most and never held.
+Candidates are held as hashes alone, on the disk where they are many; texts are streamed through twice at most and never
+held. What is left in memory grows with the rows that gates exclude, by 32 bytes each, and with near-duplicates, by 20
+bytes a row. Selections that ask for facts (a score, a stratum, a right answer, a budget) hold some 400 bytes a trace.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
 from typing import NamedTuple
 
 from tunixrt_core.datasets.facts import FactFinder, asks_for_facts
@@ -17,11 +21,13 @@ from tunixrt_core.datasets.gates.check import Check, Found, Tools
 from tunixrt_core.datasets.gates.findings import Finding, GateOutcome
 from tunixrt_core.datasets.gates.registry import GateChoice, chosen_gates
 from tunixrt_core.datasets.gates.rules.near import NearCheck
-from tunixrt_core.datasets.pool import Pool
-from tunixrt_core.datasets.selection import Candidate, DatasetRow, choose, split_rows
+from tunixrt_core.datasets.pool import Candidate, Pool, distinct_groups
+from tunixrt_core.datasets.rows import Rows
+from tunixrt_core.datasets.selection import choose, split_rows
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.traces.rows import Split
+from tunixrt_core.util.files.records import SHA256, HashSet, Records
 
 Progress = Callable[[str, int, int], None]
 _TELL = 250  # rows between two words of progress
@@ -44,9 +50,9 @@ class Built:
     `left_out` counts candidates that are no row, each once, by the reason.
     """
 
-    rows: tuple[DatasetRow, ...]
+    rows: Rows
     outcomes: tuple[GateOutcome, ...]
-    findings: dict[str, list[Finding]]
+    findings: dict[str, Collection[Finding]]
     left_out: dict[str, int]
 
 
@@ -65,7 +71,7 @@ def build(
     gates = chosen_gates(spec.gates)
     first = [g for g in gates if g.action == "exclude" and not g.gate.splits]
     finder = FactFinder(spec, tools.beat, scores)
-    screened = _screen(spec, Pool(candidates), first, tools, on_progress, finder)
+    screened = _screen(spec, Pool(candidates, tools.folder), first, tools, on_progress, finder)
     chosen = choose(spec, screened.left) if screened.left else _nothing(spec, screened)
     rows = split_rows(spec, chosen, _clusters(spec, chosen, tools, on_progress))
     selected = len(rows)
@@ -77,25 +83,29 @@ def build(
         rows,
         tuple(_outcome(choice, checked, one) for choice, checked, one in ordered),
         {choice.gate.name: one.findings for choice, _, one in ordered},
-        _left_out(spec, screened, selected, ordered),
+        _left_out(spec, screened, selected, ordered, tools.folder),
     )
 
 
 def _left_out(
-    spec: DatasetSpec, screened: _Screened, selected: int, found: Sequence[tuple[GateChoice, int, Found]]
+    spec: DatasetSpec,
+    screened: _Screened,
+    selected: int,
+    found: Sequence[tuple[GateChoice, int, Found]],
+    folder: Path | None,
 ) -> dict[str, int]:
     """The candidates that are no row, by the reason. One that several gates exclude counts for the first of them."""
-    seen: set[str] = set()
+    seen = HashSet(folder=folder)
     counts: dict[str, int] = {}
     for choice, _, one in found:
         if choice.action == "exclude":
-            hashes = {finding.hash for finding in one.findings} - seen
-            seen |= hashes
-            counts[f"gate {choice.gate.name}"] = len(hashes)
+            before = len(seen)
+            seen.update(finding.hash for finding in one.findings)
+            counts[f"gate {choice.gate.name}"] = len(seen) - before
     left = screened.left
-    repeated = len(left) - len({one.group_key for one in left}) if spec.dedupe == "prompt" else 0
-    if spec.selection in ("best", "shortest"):
-        repeated = 0  # these take one trace per prompt by themselves
+    # `best` and `shortest` take one trace per prompt by themselves
+    by_prompt = spec.dedupe == "prompt" and spec.selection not in ("best", "shortest")
+    repeated = len(left) - distinct_groups(left, folder) if by_prompt else 0
     counts |= {"same prompt": repeated, "selection": len(left) - repeated - selected}
     return {reason: number for reason, number in counts.items() if number}
 
@@ -123,39 +133,39 @@ def _screen(
             if done % _TELL == 0:
                 on_progress("screening", done, len(pool))
         on_progress("screening", len(pool), len(pool))
-        gone: set[str] = set()
+        gone = HashSet(folder=tools.folder)
         found = [
             (choice, len(pool), _finished(choice, check, gone)) for choice, check in zip(gates, checks, strict=True)
         ]
         left: Sequence[Candidate] = finder.judged(one for one in filled.values() if one.hash not in gone)
         if not filled:
-            left = Pool(candidate for candidate in pool if candidate.hash not in gone) if gone else pool
+            left = Pool((one for one in pool if one.hash not in gone), tools.folder) if gone else pool
     return _Screened(left, found)
 
 
 def _check(
-    rows: tuple[DatasetRow, ...], gates: Sequence[GateChoice], tools: Tools, on_progress: Progress
-) -> tuple[tuple[DatasetRow, ...], list[tuple[GateChoice, int, Found]]]:
+    rows: Rows, gates: Sequence[GateChoice], tools: Tools, on_progress: Progress
+) -> tuple[Rows, list[tuple[GateChoice, int, Found]]]:
     """Show the rows, those of the eval split first, to the gates; leave out what one of them excludes."""
     if not gates:
         return rows, []
-    side: dict[str, Split] = dict(rows)
-    order = sorted(side, key=lambda hash: (side[hash] != "eval", hash))
     with ExitStack() as stack:
         checks = [_started(choice, tools, stack) for choice in gates]
-        for done, trace in enumerate(tools.read(order), 1):
+        sides: tuple[Split, ...] = ("eval", "train")
+        shown = ((trace, side) for side in sides for trace in tools.read(rows.hashes(side)))
+        for done, (trace, side) in enumerate(shown, 1):
             for check in checks:
-                check.see(trace, side[trace.content_hash])
+                check.see(trace, side)
             if done % _TELL == 0:
-                on_progress("checking", done, len(order))
-        on_progress("checking", len(order), len(order))
-        gone: set[str] = set()
+                on_progress("checking", done, len(rows))
+        on_progress("checking", len(rows), len(rows))
+        gone = HashSet(folder=tools.folder)
         found = [
-            (choice, len(order), _finished(choice, check, gone))
+            (choice, len(rows), _finished(choice, check, gone))
             # gates that exclude come first, so that no other gate names an excluded row
             for choice, check in sorted(zip(gates, checks, strict=True), key=lambda pair: pair[0].action != "exclude")
         ]
-    left = tuple(row for row in rows if row.hash not in gone)
+    left = Rows((row for row in rows if row.hash not in gone), tools.folder) if gone else rows
     if not left:
         raise InvalidDataset("gates: leave no row. Let some of them warn instead of exclude, or widen the filters.")
     return left, found
@@ -167,14 +177,14 @@ def _started(choice: GateChoice, tools: Tools, stack: ExitStack) -> Check:
     return check
 
 
-def _finished(choice: GateChoice, check: Check, gone: set[str]) -> Found:
+def _finished(choice: GateChoice, check: Check, gone: HashSet) -> Found:
     """What a check found; its rows join `gone` where it excludes, so that the next one leaves them alone.
 
     A row that several gates would exclude for itself is named by each of them. Rows that are compared with each other
     are those that are left.
     """
     judges_each = choice.action == "exclude" and not choice.gate.sets
-    found = check.finish(set() if judges_each else gone)
+    found = check.finish(() if judges_each else gone)
     if choice.action == "exclude":
         gone.update(finding.hash for finding in found.findings)
     return found
@@ -184,17 +194,24 @@ def _clusters(spec: DatasetSpec, chosen: Sequence[Candidate], tools: Tools, on_p
     """Group keys whose prompts are almost the same, each with the key that decides for all of them."""
     if spec.split_by != "near_duplicate":
         return {}
-    one_of = {candidate.group_key: candidate.hash for candidate in sorted(chosen, key=lambda c: c.hash, reverse=True)}
-    group_of = {hash: group for group, hash in one_of.items()}
-    check = NearCheck(_CLUSTER_PROMPTS, tools.read)
-    for done, trace in enumerate(tools.read(one_of[group] for group in sorted(one_of)), 1):
+    prompts = Records(2 * SHA256, _one_a_group(chosen, tools.folder), folder=tools.folder)
+    check = NearCheck(_CLUSTER_PROMPTS, tools.read, tools.folder)
+    for done, trace in enumerate(tools.read(record[SHA256:].hex() for record in prompts), 1):
         check.see(trace, None)
         if done % _TELL == 0:
-            on_progress("clustering", done, len(one_of))
+            on_progress("clustering", done, len(prompts))
+    roots = check.roots()
     members: dict[str, list[str]] = {}
-    for hash, root in check.roots().items():
-        members.setdefault(root, []).append(group_of[hash])
+    for record in prompts:
+        if (root := roots.get(record[SHA256:].hex())) is not None:
+            members.setdefault(root, []).append(record[:SHA256].hex())
     return {group: min(groups) for groups in members.values() for group in groups}
+
+
+def _one_a_group(chosen: Iterable[Candidate], folder: Path | None) -> Iterator[bytes]:
+    """Each group key with the smallest hash of its traces, packed, in their order."""
+    packed = Records(2 * SHA256, (bytes.fromhex(one.group_key + one.hash) for one in chosen), folder=folder)
+    return (next(same) for _, same in groupby(packed.sorted(), lambda record: record[:SHA256]))
 
 
 def _nothing(spec: DatasetSpec, screened: _Screened) -> Sequence[Candidate]:
@@ -214,6 +231,6 @@ def _outcome(choice: GateChoice, checked: int, found: Found) -> GateOutcome:
         settings=dict(choice.settings),
         checked=checked,
         counts=dict(sorted(found.counts.items())),
-        rows=len({finding.hash for finding in found.findings}),
+        rows=len(found.findings),
         notes=dict(found.notes),
     )

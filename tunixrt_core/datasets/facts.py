@@ -9,7 +9,7 @@ from typing import Any
 from tunixrt_core.datasets.gates.rules.answer import SETTINGS, AnswerCheck
 from tunixrt_core.datasets.gates.rules.length import estimated_tokens
 from tunixrt_core.datasets.gates.texts import reasoning, whole_text
-from tunixrt_core.datasets.selection import Candidate
+from tunixrt_core.datasets.pool import Candidate
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.traces.trace import Trace
@@ -65,8 +65,7 @@ class FactFinder:
             raise InvalidDataset(self._no_stratum())
         if self._answers is None:
             return list(candidates)
-        self._answers.finish(set())
-        verdicts = self._answers.verdicts
+        verdicts = dict(self._answers.verdicts())
         return [candidate._replace(right=verdicts.get(candidate.hash) == "right") for candidate in candidates]
 
     def _no_stratum(self) -> str:

@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import heapq
 import math
+import struct
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, islice
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from tunixrt_core.datasets.pool import Candidate, Pool
+from tunixrt_core.datasets.rows import DatasetRow, Rows
 from tunixrt_core.errors import InvalidDataset
+from tunixrt_core.util.files.records import SHA256, Records
 
 if TYPE_CHECKING:
     from tunixrt_core.datasets.spec import DatasetSpec
-    from tunixrt_core.traces.rows import Split
+
+_PLACE, _DRAW = 8, 8  # bytes
 
 
-class Candidate(NamedTuple):
-    """A trace as the selection sees it, without its text. `id` is the database's own and decides nothing here.
-
-    The later fields are filled where a selection asks for them: the value it is stratified by, its score, its length
-    in bytes, its estimated tokens, and whether its answer is right.
-    """
-
-    id: int
-    hash: str
-    group_key: str
-    stratum: str = ""
-    score: float | None = None
-    size: int = 0
-    tokens: int = 0
-    right: bool = False
-
-
-class DatasetRow(NamedTuple):
-    """One trace of a version, and its side of the split."""
-
-    hash: str
-    split: Split
-
-
-def build_dataset(spec: DatasetSpec, candidates: Iterable[Candidate]) -> tuple[DatasetRow, ...]:
+def build_dataset(spec: DatasetSpec, candidates: Iterable[Candidate]) -> Rows:
     """The rows of a version, in the order of their hashes. `candidates` come newest first, already filtered.
 
     Raises InvalidDataset where nothing is selected. Gates are applied by `datasets.building`.
@@ -56,9 +38,7 @@ def choose(spec: DatasetSpec, candidates: Iterable[Candidate]) -> Sequence[Candi
     return chosen
 
 
-def split_rows(
-    spec: DatasetSpec, chosen: Sequence[Candidate], cluster_of: Mapping[str, str] | None = None
-) -> tuple[DatasetRow, ...]:
+def split_rows(spec: DatasetSpec, chosen: Sequence[Candidate], cluster_of: Mapping[str, str] | None = None) -> Rows:
     """Each trace with its side. `cluster_of` leads from a group key to the key that decides for it."""
     clusters = cluster_of or {}
 
@@ -66,7 +46,12 @@ def split_rows(
         return clusters.get(candidate.group_key, candidate.group_key)
 
     on_eval = _eval_groups(spec, lambda: map(key, chosen))
-    return tuple(sorted(DatasetRow(c.hash, "eval" if key(c) in on_eval else "train") for c in chosen))
+    return Rows((DatasetRow(c.hash, "eval" if on_eval(key(c)) else "train") for c in chosen), folder_of(chosen))
+
+
+def folder_of(candidates: Iterable[Candidate]) -> Path | None:
+    """Where what is made of these candidates may lie, if it is too much for the memory."""
+    return candidates.folder if isinstance(candidates, Pool) else None
 
 
 def draws_eval(spec: DatasetSpec, group: str) -> bool:
@@ -92,15 +77,44 @@ def _draw(seed: int, purpose: str, key: str) -> int:
 
 
 def _dedupe(spec: DatasetSpec, candidates: Iterable[Candidate]) -> Sequence[Candidate]:
+    """One trace a prompt, where that is wanted, at the place of the newest of it."""
+    found = candidates if isinstance(candidates, Sequence) else list(candidates)
     if spec.dedupe == "none" or spec.selection in ("best", "shortest"):
-        return candidates if isinstance(candidates, Sequence) else list(candidates)
-    kept: dict[str, Candidate] = {}
-    for candidate in candidates:
-        held = kept.get(candidate.group_key)
-        # newest first: the first one met is the newest. Elsewhere the choice must not depend on the order.
-        if held is None or (spec.selection != "latest" and _by_score(candidate) < _by_score(held)):
-            kept[candidate.group_key] = candidate
-    return list(kept.values())
+        return found
+    # newest first: the first one met is the newest. Elsewhere the choice must not depend on the order.
+    lead = _place if spec.selection == "latest" else _packed_score
+    packed = (
+        bytes.fromhex(one.group_key) + lead(n, one) + bytes.fromhex(one.hash) + _place(n, one)
+        for n, one in enumerate(found)
+    )
+    ordered = Records(2 * SHA256 + 2 * _PLACE, packed, folder=folder_of(found)).sorted()
+    kept = (_first_of(same) for _, same in groupby(ordered, lambda record: record[:SHA256]))
+    return _taken(found, kept, _PLACE)
+
+
+def _first_of(same: Iterator[bytes]) -> bytes:
+    """Of records of one prompt: the place of the newest, then that of the one that sorts first."""
+    places = [record[-_PLACE:] for record in same]
+    return min(places) + places[0]
+
+
+def _place(place: int, candidate: Candidate) -> bytes:
+    return place.to_bytes(_PLACE, "big")
+
+
+def _packed_score(place: int, candidate: Candidate) -> bytes:
+    """Bytes that sort as `_by_score` does: those of a number below 0 are turned round (IEEE 754)."""
+    packed = struct.pack(">d", _by_score(candidate)[0] + 0.0)
+    return bytes(~byte & 255 for byte in packed) if packed[0] & 128 else bytes([packed[0] | 128]) + packed[1:]
+
+
+def _taken(
+    found: Sequence[Candidate], keyed: Iterable[bytes], key: int, limit: int | None = None
+) -> Sequence[Candidate]:
+    """The candidates whose places follow keys of `key` bytes, in the order of these keys, the first `limit` of them."""
+    ordered = islice(Records(key + _PLACE, keyed, folder=folder_of(found)).sorted(), limit)
+    taken = (found[int.from_bytes(record[key:], "big")] for record in ordered)
+    return Pool(taken, found.folder) if isinstance(found, Pool) else list(taken)
 
 
 def _by_score(candidate: Candidate) -> tuple[float, str]:
@@ -121,8 +135,13 @@ def _newest(spec: DatasetSpec, candidates: Sequence[Candidate]) -> Sequence[Cand
 
 
 def _random(spec: DatasetSpec, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
-    # no more of them at once than are wanted
-    return heapq.nsmallest(spec.limit or len(candidates), candidates, key=_by_draw(spec))
+    if spec.limit is None:
+        return candidates
+    keyed = (
+        _draw(spec.seed, "select", one.hash).to_bytes(_DRAW, "big") + bytes.fromhex(one.hash) + _place(n, one)
+        for n, one in enumerate(candidates)
+    )
+    return _taken(candidates, keyed, _DRAW + SHA256, spec.limit)
 
 
 def _stratified(spec: DatasetSpec, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -211,22 +230,23 @@ _SELECT: Mapping[str, Callable[[DatasetSpec, Sequence[Candidate]], Sequence[Cand
 }
 
 
-def _eval_groups(spec: DatasetSpec, groups: Callable[[], Iterable[str]]) -> set[str]:
-    """The groups of the eval split. With two groups or more, neither side of a wanted split stays empty.
+def _eval_groups(spec: DatasetSpec, groups: Callable[[], Iterable[str]]) -> Callable[[str], bool]:
+    """Which groups are on the eval split. With two groups or more, neither side of a wanted split stays empty.
 
-    Each call of `groups` iterates over all of them, with repeats, so that only those of the eval split are held.
+    Each call of `groups` iterates over all of them, with repeats: none of them is held.
     """
     if spec.eval_share == 0:
-        return set()
-    chosen, left = set(), False
+        return lambda group: False
+    sides = set()
     for group in groups():
-        if draws_eval(spec, group):
-            chosen.add(group)
-        else:
-            left = True
-    if chosen and left:
-        return chosen
-    ordered = sorted(set(groups()), key=lambda group: (_draw(spec.seed, "split", group), group))
-    if len(ordered) < 2:
-        return set()
-    return set(ordered[:-1]) if chosen else {ordered[0]}
+        sides.add(draws_eval(spec, group))
+        if len(sides) == 2:
+            return lambda group: draws_eval(spec, group)
+
+    def drawn(group: str) -> tuple[int, str]:
+        return _draw(spec.seed, "split", group), group
+
+    first, last = min(groups(), key=drawn, default=""), max(groups(), key=drawn, default="")
+    if first == last:
+        return lambda group: False
+    return (lambda group: group != last) if True in sides else (lambda group: group == first)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tunixrt_core.datasets.selection import DatasetRow
+from tunixrt_core.datasets.rows import DatasetRow
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.util.hashing import canonical_json
 
@@ -82,7 +82,7 @@ class DatasetDiff:
 
 
 def freeze(
-    spec: DatasetSpec, rows: Sequence[DatasetRow], *, version: int, parent: int | None, created_at: datetime
+    spec: DatasetSpec, rows: Collection[DatasetRow], *, version: int, parent: int | None, created_at: datetime
 ) -> DatasetVersion:
     """The version made of a spec and its rows."""
     on_eval = sum(row.split == "eval" for row in rows)

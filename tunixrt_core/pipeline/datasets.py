@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tunixrt_core.datasets.gates.why import FindingView
     from tunixrt_core.datasets.held import HeldRows
     from tunixrt_core.datasets.lengths import Lengths
-    from tunixrt_core.datasets.selection import Candidate
+    from tunixrt_core.datasets.pool import Candidate
     from tunixrt_core.jobs.requests import Requests
     from tunixrt_core.settings import Settings
     from tunixrt_core.store.store import Store
@@ -83,7 +83,7 @@ class Datasets:
 
         told("reading", 0, 0)
         scores = self._store.datasets.scores(spec.by) if spec.by and spec.selection != "stratified" else {}
-        made = build(spec, self._candidates(spec), Tools(read, eval_set, beat), told, scores)
+        made = build(spec, self._candidates(spec), Tools(read, eval_set, beat, self._settings.home), told, scores)
         beat()
         negative = self.left_out(spec)
         reasons = ({"negative example": int(negative)} if negative else {}) | made.left_out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from array import array
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -86,7 +87,7 @@ def test_a_thousand_alike_cost_a_few_pairs_each_not_half_a_million() -> None:
     sketches = Sketches(3)
     for _ in range(1_000):
         sketches.add("the same words each time and again")
-    assert len(list(sketches.candidates(list(range(1_000))))) < 2_000
+    assert len(list(sketches.candidates(array("i", range(1_000))))) < 2_000
 
 
 @settings(max_examples=examples(60), deadline=None)
@@ -101,12 +102,13 @@ def test_pairs_well_over_the_threshold_are_candidates(seed: int, changes: int) -
     sketches.add(" ".join(words))
     sketches.add(" ".join(other))
     assert jaccard(shingles(" ".join(words), 3), shingles(" ".join(other), 3)) > 0.9
-    assert list(sketches.candidates([0, 1])) == [(0, 1)]
+    assert list(sketches.candidates(array("i", [0, 1]))) == [(0, 1)]
 
 
 def test_sketches_are_the_same_in_every_process() -> None:
     sketches = Sketches(3)
     sketches.add("a b c d e f")
     # pinned: other values would only mean that other pairs are looked at, but then a version could not be made again
-    assert list(sketches._bands[:2]) == [16656234400684357288, 4227160903208500080]
-    assert len(sketches._bands) == BANDS
+    values = [int.from_bytes(band[0], "little") for band in sketches._bands]
+    assert values[:2] == [16656234400684357288, 4227160903208500080]
+    assert len(values) == BANDS

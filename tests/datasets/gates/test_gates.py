@@ -42,10 +42,11 @@ def test_a_planted_fault_is_found_in_its_row_with_its_place(
     gate: str, planted: Trace, reason: str, span: str | None
 ) -> None:
     found = run_gate(gate, [*CLEAN[:5], planted, *CLEAN[5:]])
-    assert [(one.hash, one.reason) for one in found.findings] == [(planted.content_hash, reason)]
+    (finding,) = found.findings
+    assert (finding.hash, finding.reason) == (planted.content_hash, reason)
     assert found.counts == {reason: 1}
     if span is not None:
-        detail = found.findings[0].detail
+        detail = finding.detail
         assert part(planted, detail["field"])[detail["start"] : detail["end"]] == span
 
 

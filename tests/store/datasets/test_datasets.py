@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tunixrt_core.datasets.gates.findings import Finding, GateOutcome
-from tunixrt_core.datasets.selection import DatasetRow, build_dataset
+from tunixrt_core.datasets.rows import DatasetRow
+from tunixrt_core.datasets.selection import build_dataset
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.datasets.versions import DatasetVersion, freeze
 from tunixrt_core.errors import Busy, NotFound

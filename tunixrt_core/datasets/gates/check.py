@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from tunixrt_core.datasets.gates.findings import Finding
+from tunixrt_core.datasets.gates.findings import Finding, Findings
 from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.traces.conversation import Message
 from tunixrt_core.traces.rows import Split
@@ -22,7 +23,7 @@ CountTokens = Callable[[str], int]
 class Found:
     """What a check came to: the rows it stopped at, rows by outcome, and facts in words."""
 
-    findings: list[Finding]
+    findings: Collection[Finding]
     counts: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
 
@@ -33,7 +34,7 @@ class Check(Protocol):
     def see(self, trace: Trace, split: Split | None) -> None:
         """`split` is None before rows have a side."""
 
-    def finish(self, gone: set[str]) -> Found:
+    def finish(self, gone: Container[str]) -> Found:
         """`gone` are rows that gates before this one have excluded; they count for nothing any more."""
 
     def close(self) -> None:
@@ -62,12 +63,14 @@ class EvalSet:
 class Tools:
     """What checks may ask for. `read` gives the traces of hashes in order, leaving out those that are gone.
 
-    `beat` is called while a check waits; it raises where the work must end.
+    `beat` is called while a check waits; it raises where the work must end. `folder` takes what is too much for the
+    memory, in files without a name.
     """
 
     read: Read
     eval_set: EvalSet | None = None
     beat: Callable[[], None] = lambda: None
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +122,17 @@ Judge = Callable[[Trace, Settings], Finding | None]
 class RowCheck:
     """A check that judges each row for itself."""
 
-    def __init__(self, judge: Judge, settings: Settings) -> None:
+    def __init__(self, judge: Judge, settings: Settings, folder: Path | None = None) -> None:
         self._judge = judge
         self._settings = settings
-        self._findings: list[Finding] = []
+        self._findings = Findings(folder=folder)
 
     def see(self, trace: Trace, split: Split | None) -> None:
         if (finding := self._judge(trace, self._settings)) is not None:
             self._findings.append(finding)
 
-    def finish(self, gone: set[str]) -> Found:
-        kept = [finding for finding in self._findings if finding.hash not in gone]
+    def finish(self, gone: Container[str]) -> Found:
+        kept = self._findings.without(gone)
         return Found(kept, dict(Counter(finding.reason for finding in kept)))
 
     def close(self) -> None:
@@ -140,4 +143,6 @@ def row_gate(
     name: str, title: str, about: str, judge: Judge, *, version: int = 1, settings: Mapping[str, Setting] | None = None
 ) -> Gate:
     """A gate whose rule is one plain function of a trace and the settings."""
-    return Gate(name, version, title, about, lambda chosen, tools: RowCheck(judge, chosen), settings or {})
+    return Gate(
+        name, version, title, about, lambda chosen, tools: RowCheck(judge, chosen, tools.folder), settings or {}
+    )

@@ -11,12 +11,17 @@ import hashlib
 from array import array
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from tunixrt_core.datasets.gates.texts import shingles
+from tunixrt_core.util.files.records import HELD, Records
 
 PERMUTATIONS, BANDS = 128, 16
 _WIDTH = PERMUTATIONS // BANDS
+_VALUE, _NUMBER = 8, 4  # bytes
+_AT_ONCE = 1 << 20  # texts of a band that are compared at once
 _SEED = 1
 
 
@@ -26,49 +31,69 @@ def jaccard(a: set[str], b: set[str]) -> float:
 
 
 class Sketches:
-    """The bands of many texts, 128 bytes each. A text is known by its number, in the order of addition."""
+    """The bands of many texts, 128 bytes each, on the disk where they are many. A text is known by its number, in the
+    order of addition.
+    """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, folder: Path | None = None) -> None:
         # compiled; only who looks for duplicates needs it
         from rensa import RMinHash  # type: ignore[import-untyped]
 
         self._new: Callable[[], Any] = partial(RMinHash, num_perm=PERMUTATIONS, seed=_SEED)
         self._size = size
-        self._bands = array("Q")
+        self._folder = folder
+        self._bands = [Records(_VALUE, folder=folder, held=HELD // BANDS) for _ in range(BANDS)]
 
     def add(self, text: str) -> None:
         sketch = self._new()
         sketch.update(list(shingles(text, self._size)))
         digest = array("I", sketch.digest()).tobytes()
         step = 4 * _WIDTH
-        for start in range(0, len(digest), step):
-            band = hashlib.blake2b(digest[start : start + step], digest_size=8).digest()
-            self._bands.append(int.from_bytes(band, "little"))
+        for band, start in zip(self._bands, range(0, len(digest), step), strict=True):
+            band.append(hashlib.blake2b(digest[start : start + step], digest_size=_VALUE).digest())
 
-    def candidates(self, order: list[int]) -> Iterator[tuple[int, int]]:
-        """Pairs worth a look, each once, among the numbers in `order`.
+    def candidates(self, rank: array[int]) -> Iterator[tuple[int, int]]:
+        """Pairs worth a look, each once and in order. `rank` is the place of each text, -1 where it is left out.
 
         In a band each text is paired with the first one that has the same value and with the one before it, so that
         a thousand alike cost two thousand pairs and not half a million.
         """
-        told: set[tuple[int, int]] = set()
-        for band in range(BANDS):
-            first: dict[int, int] = {}
-            last: dict[int, int] = {}
-            for number in order:
-                value = self._bands[number * BANDS + band]
-                for other in {first.setdefault(value, number), last.get(value, number)}:
-                    if other != number and (other, number) not in told:
-                        told.add((other, number))
-                        yield other, number
-                last[value] = number
+        pairs = Records(2 * _NUMBER, folder=self._folder)
+        for band in self._bands:
+            for some in _paired(band, rank):
+                pairs.append(some)
+        for pair, _ in groupby(pairs.sorted()):
+            yield int.from_bytes(pair[:_NUMBER], "big"), int.from_bytes(pair[_NUMBER:], "big")
+
+
+def _paired(band: Records, rank: array[int]) -> Iterator[bytes]:
+    """The pairs of one band, packed. Texts are compared by the remainders of their values, some at a time."""
+    import numpy as np
+
+    parts = 1 + len(band) // _AT_ONCE
+    ranks = np.frombuffer(rank, dtype=np.int32)
+    for part in range(parts):
+        found = []
+        for start in range(0, len(band), _AT_ONCE):
+            values = np.frombuffer(band.read(start, _AT_ONCE), dtype="<u8")
+            kept = np.flatnonzero((values % parts == part) & (ranks[start : start + len(values)] >= 0))
+            found.append((values[kept], kept + start))
+        value, number = (np.concatenate(column) for column in zip(*found, strict=True))
+        order = np.lexsort((ranks[number], value))
+        value, number = value[order], number[order]
+        again = np.flatnonzero(value[1:] == value[:-1]) + 1  # has the value of the one before it
+        starts = np.flatnonzero(np.concatenate(([True], value[1:] != value[:-1]))) if len(value) else again
+        first = starts[np.searchsorted(starts, again, side="right") - 1]
+        for other in (first, again - 1):
+            yield np.stack((number[other], number[again]), axis=1).astype(">u4").tobytes()
 
 
 class Clusters:
-    """Union-find over numbers; the root of a cluster is the one that comes first in `order`."""
+    """Union-find over numbers; the root of a cluster is the one of the lowest rank."""
 
-    def __init__(self, count: int) -> None:
-        self._parent = list(range(count))
+    def __init__(self, rank: array[int]) -> None:
+        self._rank = rank
+        self._parent = array("i", range(len(rank)))
 
     def root(self, number: int) -> int:
         while self._parent[number] != number:
@@ -76,8 +101,8 @@ class Clusters:
             number = self._parent[number]
         return number
 
-    def join(self, a: int, b: int, rank: list[int]) -> None:
+    def join(self, a: int, b: int) -> None:
         a, b = self.root(a), self.root(b)
         if a != b:
-            low, high = (a, b) if rank[a] < rank[b] else (b, a)
+            low, high = (a, b) if self._rank[a] < self._rank[b] else (b, a)
             self._parent[high] = low

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tunixrt_core.datasets.gates.findings import Finding, GateOutcome
 from tunixrt_core.datasets.held import HeldRows
-from tunixrt_core.datasets.selection import DatasetRow
+from tunixrt_core.datasets.rows import DatasetRow
 from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.errors import Busy
 from tunixrt_core.store.datasets.gates import insert_outcomes, read_findings, read_outcomes

@@ -22,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 
-from tunixrt_core.datasets.selection import Candidate
+from tunixrt_core.datasets.pool import Candidate
 from tunixrt_core.errors import InvalidQuery, NotFound
 from tunixrt_core.store.query import (
     MOST_COUNTED,

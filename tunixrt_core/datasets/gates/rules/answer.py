@@ -7,17 +7,19 @@ math-verify, in a process that can be killed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from concurrent.futures import Future, wait
+from pathlib import Path
 
 from tunixrt_core.datasets.gates.check import Check, Found, Gate, Setting, Settings, Tools
-from tunixrt_core.datasets.gates.findings import Finding
+from tunixrt_core.datasets.gates.findings import Finding, Findings
 from tunixrt_core.traces.answers.comparison import COMPARISON_VERSION, compare
 from tunixrt_core.traces.answers.formulas import needs_mathematics
 from tunixrt_core.traces.answers.pool import VerifyPool
 from tunixrt_core.traces.answers.reading.readings import Verdict
 from tunixrt_core.traces.rows import Split
 from tunixrt_core.traces.trace import Trace
+from tunixrt_core.util.files.records import SHA256, Records
 
 _MOST_PENDING = 2_000
 _BEAT_SECONDS = 0.5  # while it waits, so that a build can be stopped
@@ -34,34 +36,44 @@ _WORDS = {Verdict.SAME: True, Verdict.DIFFERENT: False}
 
 
 class AnswerCheck:
-    """Judges every row that has a reference. `verdicts` holds the word of each after `finish`."""
+    """Judges every row that has a reference; keeps 33 bytes of a row, its hash and its word."""
 
-    def __init__(self, settings: Settings, beat: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, settings: Settings, beat: Callable[[], None] = lambda: None, folder: Path | None = None) -> None:
         self._settings = settings
         self._beat = beat
+        self._folder = folder
         self._pool: VerifyPool | None = None
         self._pending: list[tuple[str, Future[str]]] = []
-        self.verdicts: dict[str, str] = {}
+        self._words: list[str] = []
+        self._judged = Records(SHA256 + 1, folder=folder)
 
     def see(self, trace: Trace, split: Split | None) -> None:
         if trace.reference_answer is None:
-            self.verdicts[trace.content_hash] = "no_reference"
+            self._note(trace.content_hash, "no_reference")
             return
         matches = answer_matches(trace)
         if matches is not None:
-            self.verdicts[trace.content_hash] = "right" if matches else "wrong"
+            self._note(trace.content_hash, "right" if matches else "wrong")
         elif self._settings["math"] == "on" and needs_mathematics(trace.reference_answer, trace.final_answer):
             self._ask(trace, trace.reference_answer)
         else:
-            self.verdicts[trace.content_hash] = "unparsable"
+            self._note(trace.content_hash, "unparsable")
 
-    def finish(self, gone: set[str]) -> Found:
+    def finish(self, gone: Container[str]) -> Found:
+        counts: Counter[str] = Counter()
+        findings = Findings(folder=self._folder)
+        stopped = self._stopped()
+        for hash, word in self.verdicts():
+            if hash not in gone:
+                counts[word] += 1
+                if word in stopped:
+                    findings.append(Finding(hash, word, {"field": "final_answer"}))
+        return Found(findings, dict(counts))
+
+    def verdicts(self) -> Iterator[tuple[str, str]]:
+        """The hash of each row, and its word."""
         self._collect()
-        found = {hash: word for hash, word in self.verdicts.items() if hash not in gone}
-        findings = [
-            Finding(hash, word, {"field": "final_answer"}) for hash, word in found.items() if word in self._stopped()
-        ]
-        return Found(findings, dict(Counter(found.values())))
+        return ((record[:SHA256].hex(), self._words[record[SHA256]]) for record in self._judged)
 
     def close(self) -> None:
         if self._pool is not None:
@@ -73,6 +85,11 @@ class AnswerCheck:
         if self._settings["wrong_only"] == "on":
             bad = {"wrong"}
         return frozenset(bad)
+
+    def _note(self, hash: str, word: str) -> None:
+        if word not in self._words:
+            self._words.append(word)
+        self._judged.append(bytes.fromhex(hash) + bytes([self._words.index(word)]))
 
     def _ask(self, trace: Trace, reference: str) -> None:
         if self._pool is None:
@@ -86,11 +103,11 @@ class AnswerCheck:
         for hash, future in pending:
             while not wait([future], timeout=_BEAT_SECONDS).done:
                 self._beat()
-            self.verdicts[hash] = future.result()
+            self._note(hash, future.result())
 
 
 def _start(settings: Settings, tools: Tools) -> Check:
-    return AnswerCheck(settings, tools.beat)
+    return AnswerCheck(settings, tools.beat, tools.folder)
 
 
 SETTINGS: Mapping[str, Setting] = {

@@ -3,42 +3,59 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Container, Iterator
+from pathlib import Path
 
 from tunixrt_core.datasets.gates.check import Check, Found, Gate, Setting, Settings, Tools
-from tunixrt_core.datasets.gates.findings import Finding
+from tunixrt_core.datasets.gates.findings import Finding, Findings
 from tunixrt_core.datasets.gates.texts import reasoning
 from tunixrt_core.traces.rows import Split
 from tunixrt_core.traces.trace import Trace, normalise_prompt
+from tunixrt_core.util.files.records import SHA256, Records
+
+_DIGEST = 16  # bytes
 
 
 class ExactCheck:
-    """Keeps 16 bytes per row: a digest of its normalised text."""
+    """Keeps 48 bytes per row: a digest of its normalised text, and its hash."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, folder: Path | None = None) -> None:
         self._whole = settings["of"] == "trace"
-        self._keys: dict[str, bytes] = {}
+        self._folder = folder
+        self._keys = Records(_DIGEST + SHA256, folder=folder)
 
     def see(self, trace: Trace, split: Split | None) -> None:
         said = [trace.prompt, trace.final_answer, *([reasoning(trace)] if self._whole else [])]
         text = "\0".join(normalise_prompt(part) for part in said)
-        self._keys[trace.content_hash] = hashlib.blake2b(text.encode(), digest_size=16).digest()
+        digest = hashlib.blake2b(text.encode(), digest_size=_DIGEST).digest()
+        self._keys.append(digest + bytes.fromhex(trace.content_hash))
 
-    def finish(self, gone: set[str]) -> Found:
+    def finish(self, gone: Container[str]) -> Found:
         """Of rows that are the same, the one with the smallest hash stays, in whatever order they came."""
-        first: dict[bytes, str] = {}
-        findings = []
-        for hash in sorted(hash for hash in self._keys if hash not in gone):
-            kept = first.setdefault(self._keys[hash], hash)
-            if kept != hash:
-                findings.append(Finding(hash, "duplicate", {"other": kept}))
+        pairs = Records(2 * SHA256, self._pairs(gone), folder=self._folder)
+        split = (pair.hex() for pair in pairs.sorted())
+        found = (Finding(pair[: 2 * SHA256], "duplicate", {"other": pair[2 * SHA256 :]}) for pair in split)
+        findings = Findings(found, self._folder)
         return Found(findings, {"duplicate": len(findings)} if findings else {})
 
     def close(self) -> None:
-        self._keys.clear()
+        """What is kept on the disk goes with the check."""
+
+    def _pairs(self, gone: Container[str]) -> Iterator[bytes]:
+        """Each row that goes, with the one that stays."""
+        first = b""
+        for record in self._keys.sorted():
+            hash = record[_DIGEST:]
+            if hash.hex() in gone:
+                continue
+            if record[:_DIGEST] == first[:_DIGEST]:
+                yield hash + first[_DIGEST:]
+            else:
+                first = record
 
 
 def _start(settings: Settings, tools: Tools) -> Check:
-    return ExactCheck(settings)
+    return ExactCheck(settings, tools.folder)
 
 
 GATE = Gate(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Container, Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 
 from tunixrt_core.datasets.gates.check import Check, Found, Gate, Read, Setting, Settings, Tools
-from tunixrt_core.datasets.gates.findings import Finding
+from tunixrt_core.datasets.gates.findings import Finding, Findings
 from tunixrt_core.datasets.gates.minhash import Clusters, Sketches, jaccard
 from tunixrt_core.datasets.gates.texts import shingles, whole_text
 from tunixrt_core.traces.rows import Split
 from tunixrt_core.traces.trace import Trace
+from tunixrt_core.util.files.records import SHA256, Records
 
 _PAIRS = 256  # compared at once: at most twice as many texts are held
 
@@ -18,49 +21,55 @@ _PAIRS = 256  # compared at once: at most twice as many texts are held
 class NearCheck:
     """Keeps 128 bytes and the hash of a row; texts are read again for the pairs alone."""
 
-    def __init__(self, settings: Settings, read: Read) -> None:
+    def __init__(self, settings: Settings, read: Read, folder: Path | None = None) -> None:
         self._settings = settings
         self._read = read
-        self._sketches = Sketches(settings["ngram"])
-        self._hashes: list[str] = []
+        self._folder = folder
+        self._sketches = Sketches(settings["ngram"], folder)
+        self._hashes = Records(SHA256, folder=folder)
 
     def see(self, trace: Trace, split: Split | None) -> None:
         self._sketches.add(self._text(trace))
-        self._hashes.append(trace.content_hash)
+        self._hashes.append(bytes.fromhex(trace.content_hash))
 
-    def finish(self, gone: set[str]) -> Found:
+    def finish(self, gone: Container[str]) -> Found:
         """Of a cluster the row with the smallest hash stays; each other one names the row that it is most like."""
-        hashes = self._hashes
-        order, clusters, best = self._clustered(gone)
-        findings = [
-            Finding(hashes[n], "near_duplicate", {"other": hashes[best[n][1]], "jaccard": round(best[n][0], 4)})
-            for n in order
-            if n in best and clusters.root(n) != n
-        ]
+        found = self._clustered(gone)
+        findings = Findings(folder=self._folder)
+        for number in found.alike(self._folder):
+            if found.clusters.root(number) != number:
+                likeness, other = found.best(number)
+                detail = {"other": self._hash(other), "jaccard": round(likeness, 4)}
+                findings.append(Finding(self._hash(number), "near_duplicate", detail))
         return Found(findings, {"near_duplicate": len(findings)} if findings else {})
 
     def roots(self) -> dict[str, str]:
         """Every row that is like another one, with the row of the smallest hash in its cluster."""
-        order, clusters, best = self._clustered(set())
-        return {self._hashes[n]: self._hashes[clusters.root(n)] for n in order if n in best}
+        found = self._clustered(())
+        return {self._hash(n): self._hash(found.clusters.root(n)) for n in found.alike(self._folder)}
 
     def close(self) -> None:
-        self._hashes.clear()
+        """What is kept on the disk goes with the check."""
 
-    def _clustered(self, gone: set[str]) -> tuple[list[int], Clusters, dict[int, tuple[float, int]]]:
-        """The rows in the order of their hashes, their clusters, and for each the likeness of its nearest row."""
-        hashes = self._hashes
-        order = sorted((n for n, hash in enumerate(hashes) if hash not in gone), key=hashes.__getitem__)
-        rank = [0] * len(hashes)
-        for position, number in enumerate(order):
-            rank[number] = position
-        clusters = Clusters(len(hashes))
-        best: dict[int, tuple[float, int]] = {}
-        for a, b, likeness in self._verified(self._sketches.candidates(order)):
-            clusters.join(a, b, rank)
-            for one, other in ((a, b), (b, a)):
-                best[one] = max(best.get(one, (0.0, other)), (likeness, other))
-        return order, clusters, best
+    def _clustered(self, gone: Container[str]) -> _Clustered:
+        found = _Clustered(self._ranks(gone))
+        for a, b, likeness in self._verified(self._sketches.candidates(found.rank)):
+            found.join(a, b, likeness)
+        return found
+
+    def _ranks(self, gone: Container[str]) -> array[int]:
+        """The place of each row in the order of the hashes of those that are left; -1 where it is gone."""
+        numbered = (hash + number.to_bytes(4, "big") for number, hash in enumerate(self._hashes))
+        rank = array("i", [-1]) * len(self._hashes)
+        place = 0
+        for record in Records(SHA256 + 4, numbered, folder=self._folder).sorted():
+            if record[:SHA256].hex() not in gone:
+                rank[int.from_bytes(record[SHA256:], "big")] = place
+                place += 1
+        return rank
+
+    def _hash(self, number: int) -> str:
+        return self._hashes[number].hex()
 
     def _text(self, trace: Trace) -> str:
         return trace.prompt if self._settings["of"] == "prompt" else whole_text(trace)
@@ -74,13 +83,37 @@ class NearCheck:
                     yield a, b, likeness
 
     def _shingled(self, numbers: Iterable[int]) -> dict[int, set[str]]:
-        wanted = {self._hashes[n]: n for n in numbers}
+        wanted = {self._hash(n): n for n in numbers}
         size = self._settings["ngram"]
         return {wanted[t.content_hash]: shingles(self._text(t), size) for t in self._read(wanted)}
 
 
+class _Clustered:
+    """Clusters of rows that are alike, and for each row the one that it is most like: 20 bytes a row."""
+
+    def __init__(self, rank: array[int]) -> None:
+        self.rank = rank
+        self.clusters = Clusters(rank)
+        self._likeness = array("d", [0.0]) * len(rank)
+        self._other = array("i", [-1]) * len(rank)
+
+    def join(self, a: int, b: int, likeness: float) -> None:
+        self.clusters.join(a, b)
+        for one, other in ((a, b), (b, a)):
+            self._likeness[one], self._other[one] = max(self.best(one), (likeness, other))
+
+    def best(self, number: int) -> tuple[float, int]:
+        """The likeness of the row that a row is most like, and its number; -1 where there is none."""
+        return self._likeness[number], self._other[number]
+
+    def alike(self, folder: Path | None) -> Iterator[int]:
+        """The numbers of rows that are like another one, in the order of their ranks."""
+        found = (self.rank[n].to_bytes(4, "big") + n.to_bytes(4, "big") for n, o in enumerate(self._other) if o >= 0)
+        return (int.from_bytes(record[4:], "big") for record in Records(8, found, folder=folder).sorted())
+
+
 def _start(settings: Settings, tools: Tools) -> Check:
-    return NearCheck(settings, tools.read)
+    return NearCheck(settings, tools.read, tools.folder)
 
 
 GATE = Gate(
