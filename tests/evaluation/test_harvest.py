@@ -21,8 +21,10 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.traces.conversation import Conversation, calls_text
+from tunixrt_core.traces.rendering.families.llama import LLAMA
+from tunixrt_core.traces.rendering.families.qwen import HERMES
 from tunixrt_core.traces.rendering.styles import ReasoningStyle, render_completion
-from tunixrt_core.traces.rendering.tool_forms import HERMES, LLAMA, ToolForm, written_calls
+from tunixrt_core.traces.rendering.tool_forms import ToolForm, written_calls
 from tunixrt_core.traces.scores import ScoredTrace
 from tunixrt_core.traces.trace import Trace
 from tunixrt_core.training.trainer import Sampling
