@@ -21,7 +21,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import state
 from tunixrt_core.datasets.spec import DatasetSpec
-from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, EvalState
+from tunixrt_core.evaluation.folder import EvalDir, EvalSpec, EvalState
 from tunixrt_core.evaluation.sets.setup import EvalSetRef, EvalSetup
 from tunixrt_core.pipeline.pipeline import Pipeline, open_pipeline
 from tunixrt_core.runs.evaluation_record import Target

@@ -9,7 +9,8 @@ import streamlit as st
 
 from app.state import get_pipeline
 from app.ui.words import plural, whole
-from tunixrt_core.evaluation.predictions import EvalDir, Prediction
+from tunixrt_core.evaluation.folder import EvalDir
+from tunixrt_core.evaluation.predictions import Prediction
 from tunixrt_core.evaluation.results.leaderboard import Board
 from tunixrt_core.evaluation.scorers.known import KnownScorer
 from tunixrt_core.evaluation.sets.setup import EvalSetup

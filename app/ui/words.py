@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
-from tunixrt_core.evaluation.predictions import EvalState
+from tunixrt_core.evaluation.folder import EvalState
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.record import RunState, RunStatus
 

@@ -41,7 +41,7 @@ PYTHON = {
     "`rt.playground`": ("tunixrt_core.pipeline.playground.Playground",),
     "`rt.home`": ("tunixrt_core.pipeline.home.Home",),
     "Results of evaluations": (
-        "tunixrt_core.evaluation.predictions.EvalDir",
+        "tunixrt_core.evaluation.folder.EvalDir",
         "tunixrt_core.evaluation.results.comparison.compare",
         "tunixrt_core.evaluation.results.regression.worse",
     ),

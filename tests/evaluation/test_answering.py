@@ -13,7 +13,7 @@ from tests.helpers.fakes import FakeBackend
 from tests.helpers.makers import make_manifest
 from tunixrt_core.errors import InvalidDataset, InvalidEvaluation
 from tunixrt_core.evaluation.answering import evaluate, rescore
-from tunixrt_core.evaluation.predictions import EvalDir
+from tunixrt_core.evaluation.folder import EvalDir
 from tunixrt_core.evaluation.results.summary import summarise
 from tunixrt_core.evaluation.scorers.chosen import ScorerSet
 from tunixrt_core.evaluation.sets.eval_set import EvalSet, eval_rows, split_set

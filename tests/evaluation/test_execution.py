@@ -12,8 +12,9 @@ import pytest
 from tests.helpers.fakes import FakeBackend
 from tests.helpers.makers import make_manifest
 from tunixrt_core.errors import InvalidDataset, InvalidEvaluation, InvalidManifest, ModelError, NotFound, Superseded
-from tunixrt_core.evaluation.execution import EvalPlan, execute_evaluation, plan_evaluation
-from tunixrt_core.evaluation.predictions import EvalState
+from tunixrt_core.evaluation.execution import execute_evaluation
+from tunixrt_core.evaluation.folder import EvalState
+from tunixrt_core.evaluation.planning import EvalPlan, plan_evaluation
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.evaluation_record import Target

@@ -12,16 +12,19 @@ import pytest
 from tests.helpers.conversations import CALL, TOOL, talk
 from tests.helpers.makers import make_manifest
 from tunixrt_core.errors import Conflict, InvalidEvaluation, InvalidTrace
+from tunixrt_core.evaluation.folder import EvalDir, EvalSpec
 from tunixrt_core.evaluation.harvest import harvest, model_label, origin, read_output, trace_of
-from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, Prediction
+from tunixrt_core.evaluation.predictions import Prediction, write_predictions
 from tunixrt_core.evaluation.sets.setup import EvalSetRef, EvalSetup
 from tunixrt_core.ingest.report import RowError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.traces.conversation import Conversation, calls_text
+from tunixrt_core.traces.rendering.families.llama import LLAMA
+from tunixrt_core.traces.rendering.families.qwen import HERMES
 from tunixrt_core.traces.rendering.styles import ReasoningStyle, render_completion
-from tunixrt_core.traces.rendering.tool_forms import HERMES, LLAMA, ToolForm, written_calls
+from tunixrt_core.traces.rendering.tool_forms import ToolForm, written_calls
 from tunixrt_core.traces.scores import ScoredTrace
 from tunixrt_core.traces.trace import Trace
 from tunixrt_core.training.trainer import Sampling
@@ -122,7 +125,7 @@ def record_of(tmp_path: Path, *predictions: Prediction, finished: bool = True) -
     folder = EvalDir(tmp_path / "eval")
     folder.path.mkdir()
     write_json(folder.spec_file, spec.to_dict())
-    folder.rewrite(predictions)
+    write_predictions(folder.predictions_file, predictions)
     if finished:
         write_json(folder.summary_file, {"scorers": {"exact_match": 3}})
     return EvalRecord("r-0001-e", "r-0001", "tuned", RunStatus.SUCCEEDED, str(folder.path), datetime.now(UTC))

@@ -10,8 +10,9 @@ import pytest
 
 from tests.helpers.fakes import FakeBackend
 from tests.helpers.makers import make_manifest
-from tunixrt_core.evaluation.execution import execute_evaluation, plan_evaluation, plan_evaluations
+from tunixrt_core.evaluation.execution import execute_evaluation
 from tunixrt_core.evaluation.own_prompt import INSTRUCTION, OwnPrompts, asked_plainly, own_prompts, plain_text
+from tunixrt_core.evaluation.planning import plan_evaluation, plan_evaluations
 from tunixrt_core.evaluation.sets.eval_set import EvalRow
 from tunixrt_core.evaluation.sets.setup import EvalRequest, EvalSetup
 from tunixrt_core.manifest.manifest import RunManifest

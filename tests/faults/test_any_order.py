@@ -30,7 +30,7 @@ from app.api.application import build_api
 from tests.helpers.home_operations import SLOW, do, open_home_with
 from tests.helpers.killed import KilledOperations
 from tunixrt_core.errors import Conflict, InvalidDataset, NotFound
-from tunixrt_core.evaluation.predictions import EvalDir
+from tunixrt_core.evaluation.folder import EvalDir
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.runs.metrics import TrainMetric
 from tunixrt_core.runs.record import RunStatus

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, EvalState
+from tunixrt_core.evaluation.folder import EvalDir, EvalSpec, EvalState
 from tunixrt_core.evaluation.sets.setup import EvalSetRef, EvalSetup
 from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest
 from tunixrt_core.runs.evaluation_record import PromptForm, Target

@@ -13,7 +13,7 @@ from tests.helpers.fakes import FakeBackend
 from tests.pipeline.test_pipeline import open_with
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import BrokenFile, Conflict
-from tunixrt_core.evaluation.predictions import EvalDir
+from tunixrt_core.evaluation.folder import EvalDir
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.folder import RunDir

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tunixrt_core.evaluation.predictions import EvalState
+from tunixrt_core.evaluation.folder import EvalState
 from tunixrt_core.jobs.accelerator import Holder
 from tunixrt_core.jobs.holding import DeviceMemory, held_by_evaluation, held_by_training
 from tunixrt_core.runs.folder import RunDir

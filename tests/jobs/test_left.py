@@ -11,7 +11,7 @@ from tests.helpers.fakes import FakeBackend
 from tests.helpers.home_operations import do
 from tests.helpers.killed import KilledOperations
 from tests.pipeline.test_pipeline import open_with
-from tunixrt_core.evaluation.predictions import NEVER_BEGAN, EvalDir
+from tunixrt_core.evaluation.folder import NEVER_BEGAN, EvalDir
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.evaluation_record import EvalRecord

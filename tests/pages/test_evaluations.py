@@ -11,7 +11,7 @@ import pytest
 from tests.helpers.component import parts, readings
 from tests.helpers.fakes import FakeBackend
 from tests.pages.conftest import checked, evaluate, keys, make_run, open_page, press, words
-from tunixrt_core.evaluation.predictions import EvalDir, EvalState
+from tunixrt_core.evaluation.folder import EvalDir, EvalState
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import Run, RunStatus

@@ -7,7 +7,7 @@ import pytest
 from app.overview.attention import first_few
 from tests.pages.conftest import evaluate, keys, make_run, open_page, press, words
 from tunixrt_core.datasets.spec import DatasetSpec
-from tunixrt_core.evaluation.predictions import EvalDir
+from tunixrt_core.evaluation.folder import EvalDir
 from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import RunStatus

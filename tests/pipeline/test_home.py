@@ -16,7 +16,7 @@ from tests.helpers.homes import empty_home
 from tests.helpers.upkeep import upkeep_over
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import Busy, Conflict, Stopped
-from tunixrt_core.evaluation.predictions import EvalDir
+from tunixrt_core.evaluation.folder import EvalDir
 from tunixrt_core.home import disk
 from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.jobs.queue import JobManager

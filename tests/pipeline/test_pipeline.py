@@ -14,7 +14,8 @@ from tests.helpers.fakes import FakeBackend
 from tests.helpers.homes import empty_home
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import Busy, Conflict, InvalidDataset, NotFound, OutputError, TunixMissing, UnreadableFile
-from tunixrt_core.evaluation.execution import execute_evaluation, plan_evaluation
+from tunixrt_core.evaluation.execution import execute_evaluation
+from tunixrt_core.evaluation.planning import plan_evaluation
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.manifest.manifest import RunManifest

@@ -218,7 +218,7 @@ def test_a_run_that_was_started_again_elsewhere_stops_and_writes_nothing_more(
 
 
 def test_a_run_shows_that_it_is_alive_while_it_compiles(manifest: RunManifest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tunixrt_core.training.recorder.BEAT_SECONDS", 0.0)
+    monkeypatch.setattr("tunixrt_core.util.owners.BEAT_SECONDS", 0.01)
     folder = run_folder_of(manifest, Path())
     seen: list[RunState] = []
 

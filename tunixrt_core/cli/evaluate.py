@@ -17,8 +17,8 @@ from tunixrt_core.cli.sampling import MaxNewTokens, Seed, TargetName, Temperatur
 from tunixrt_core.cli.show import evaluations as terminal_eval
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import err
-from tunixrt_core.evaluation.execution import EvalPlan
-from tunixrt_core.evaluation.predictions import EvalState
+from tunixrt_core.evaluation.folder import EvalState
+from tunixrt_core.evaluation.planning import EvalPlan
 from tunixrt_core.evaluation.results.comparison import Comparison, compare
 from tunixrt_core.evaluation.results.regression import Verdict, worse
 from tunixrt_core.evaluation.sets.setup import EvalRequest

@@ -9,8 +9,9 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
+from tunixrt_core.evaluation.folder import EvalDir
 from tunixrt_core.evaluation.own_prompt import OwnPrompts
-from tunixrt_core.evaluation.predictions import EvalDir, Prediction, prediction_line
+from tunixrt_core.evaluation.predictions import Prediction, keep_whole_lines, prediction_line, write_predictions
 from tunixrt_core.evaluation.results.summary import summarise
 from tunixrt_core.evaluation.scorers.chosen import ScorerSet
 from tunixrt_core.evaluation.scorers.scorer import Answer
@@ -43,7 +44,7 @@ def evaluate(
     """
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.summary_file.unlink(missing_ok=True)
-    folder.keep_whole_lines()
+    keep_whole_lines(folder.predictions_file)
     asked = list(product(range(len(eval_set.rows)), range(setup.samples)))
     kept = {(p.row, p.sample): p for p in folder.predictions()}
     began = time.perf_counter()
@@ -81,7 +82,7 @@ def rescore(manifest: RunManifest, scorers: ScorerSet, folder: EvalDir) -> dict[
         replace(p, scores={n: s.value for n, s in found.items()}, verdicts=_verdicts(found))
         for p, found in zip(told, scorers.score(answers), strict=True)
     ]
-    folder.rewrite(fresh)
+    write_predictions(folder.predictions_file, fresh)
     summary = {**before, **summarise(fresh, scorers.versions)}
     write_json(folder.summary_file, summary)
     return summary

@@ -10,7 +10,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from tunixrt_core.errors import Conflict, InvalidEvaluation, InvalidTrace
-from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, Prediction
+from tunixrt_core.evaluation.folder import EvalDir, EvalSpec
+from tunixrt_core.evaluation.predictions import Prediction
 from tunixrt_core.ingest.reasoning.split import split_reasoning
 from tunixrt_core.ingest.reasoning.steps import AUTO
 from tunixrt_core.ingest.report import RowError

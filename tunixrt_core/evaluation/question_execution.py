@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tunixrt_core.errors import Busy
-from tunixrt_core.evaluation.execution import longest_row
 from tunixrt_core.evaluation.harvest import model_label, read_output
+from tunixrt_core.evaluation.planning import longest_row
 from tunixrt_core.evaluation.questions import Answered, Question
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.evaluation_record import Target

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunixrt_core.errors import NotFound
-from tunixrt_core.evaluation.predictions import EvalState
+from tunixrt_core.evaluation.folder import EvalState
 from tunixrt_core.jobs.accelerator import Holder
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import TrainMetric, read_metrics

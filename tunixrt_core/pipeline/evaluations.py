@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.errors import Busy, Conflict
-from tunixrt_core.evaluation.predictions import EvalDir, EvalState, Prediction
+from tunixrt_core.evaluation.folder import EvalDir, EvalState
+from tunixrt_core.evaluation.predictions import Prediction
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.runs.evaluation_record import TARGETS, EvalRecord, PromptForm, Target
 from tunixrt_core.runs.folder import RunDir
@@ -20,7 +21,7 @@ from tunixrt_core.util.hashing import sha256_hex
 from tunixrt_core.util.once import made_once
 
 if TYPE_CHECKING:
-    from tunixrt_core.evaluation.execution import EvalPlan
+    from tunixrt_core.evaluation.planning import EvalPlan
     from tunixrt_core.evaluation.results.comparison import Comparison
     from tunixrt_core.evaluation.results.leaderboard import Leaderboard
     from tunixrt_core.evaluation.sets.leaks import Leaks
@@ -110,7 +111,7 @@ class Evaluations:
     def _start_evaluation(
         self, run_id: str, targets: Iterable[Target], request: EvalRequest, *, again: bool
     ) -> list[EvalRecord]:
-        from tunixrt_core.evaluation.execution import plan_evaluations
+        from tunixrt_core.evaluation.planning import plan_evaluations
 
         return self._queue(
             run_id, lambda manifest, folder: plan_evaluations(manifest, folder, targets, request), again=again
@@ -149,7 +150,7 @@ class Evaluations:
         if queued.get("score_again"):
             self.score_again(eval_id)
             return
-        from tunixrt_core.evaluation.execution import plan_evaluation
+        from tunixrt_core.evaluation.planning import plan_evaluation
 
         request = EvalRequest.from_dict(queued.get("request", {}))
         target: Target = "tuned" if queued.get("target") == "tuned" else "base"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.export.card import CardFile, CardInfo, card_path, export_card, write_card
@@ -14,15 +13,14 @@ from tunixrt_core.export.entries import Entry, ExportOptions
 from tunixrt_core.export.files import (
     ExportCounts,
     ExportInfo,
-    FileType,
     encoded,
     export_name,
     file_type_named,
     remove_export,
-    write_export,
 )
 from tunixrt_core.export.formats import ExportFormat, export_tunix_sft_jsonl, exporter_named
 from tunixrt_core.export.module import check_prompts, write_module
+from tunixrt_core.export.version_files import Export, WrittenFile
 from tunixrt_core.export.writers import Job, OnLeftOut
 from tunixrt_core.traces.rows import SPLITS
 
@@ -141,7 +139,7 @@ class Exports:
         target = written.info.path
         if card:
             files = [CardFile(target.name, export=written.info)]
-            self._write_card(export, files, card_path(target, alone=path is not None), [written], split)
+            write_card(self._card_info(export, [written], split), files, card_path(target, alone=path is not None))
         if module:
             write_module(written.info, format, export.file_type)
         return written.info
@@ -169,7 +167,7 @@ class Exports:
         folder = folder or self._settings.exports_dir / export_name(
             export.version, format, export.file_type
         ).removesuffix(suffix)
-        found: dict[Split, _Written] = {}
+        found: dict[Split, WrittenFile] = {}
         fault: InvalidDataset | None = None
         for split in SPLITS:
             target = folder / f"{split}{suffix}"
@@ -186,7 +184,7 @@ class Exports:
         infos = {split: written.info for split, written in found.items()}
         if card:
             files = [CardFile(info.path.name, split, info) for split, info in infos.items()]
-            self._write_card(export, files, folder / "README.md", list(found.values()), None)
+            write_card(self._card_info(export, list(found.values()), None), files, folder / "README.md")
         return infos
 
     def card(
@@ -228,65 +226,33 @@ class Exports:
         """Single traces as Tunix SFT lines. Raises NotFound if one is missing."""
         return export_tunix_sft_jsonl([self._store.traces.get(ref).trace for ref in refs], scores_of=self.scores_of)
 
-    def _export(self, name: str, version: int | None, format: str, file_type: str, options: ExportOptions) -> _Export:
+    def _export(self, name: str, version: int | None, format: str, file_type: str, options: ExportOptions) -> Export:
         exporter, kind, frozen = exporter_named(format), file_type_named(file_type), self._datasets.get(name, version)
         chosen = self._resolved(frozen, exporter, options)
-        return _Export(frozen, exporter, kind, chosen, options.to_dict(exporter.options))
+        return Export(frozen, exporter, kind, chosen, options.to_dict(exporter.options))
 
     def _resolved(self, version: DatasetVersion, exporter: ExportFormat, options: ExportOptions) -> ExportOptions:
         """Prompts and columns of one kind in all files of a version."""
         parts = self._store.datasets.chat_parts(version.name, version.version, pairs=exporter.name == "preference")
         return exporter.resolved(options, parts)
 
-    def _written(self, export: _Export, target: Path, split: Split | None, *, keep: bool = False) -> _Written:
-        deleted: list[str] = []
-        left_out: Counter[str] = Counter()
-        lines = self.lines(
-            export.version.name,
-            export.version.version,
-            export.exporter.name,
-            options=export.options,
-            split=split,
-            on_deleted=deleted.append,
-            on_left_out=lambda trace_hash, reason: left_out.update([reason]),
-        )
+    def _written(self, export: Export, target: Path, split: Split | None, *, keep: bool = False) -> WrittenFile:
+        def lines(on_deleted: Callable[[str], object], on_left_out: OnLeftOut) -> Iterator[bytes]:
+            return self.lines(
+                export.version.name,
+                export.version.version,
+                export.exporter.name,
+                options=export.options,
+                split=split,
+                on_deleted=on_deleted,
+                on_left_out=on_left_out,
+            )
 
-        def more() -> Mapping[str, Any]:
-            said: dict[str, Any] = {"options": export.said} if export.said else {}
-            if split is not None:
-                said["split"] = split
-            return said | ({"left_out": left_out.total(), "left_out_reasons": dict(left_out)} if left_out else {})
+        return export.write(lines, target, split, keep=keep)
 
-        info = write_export(
-            lines,
-            target,
-            format=export.exporter.name,
-            file_type=export.file_type,
-            columns=export.exporter.columns_with(export.options),
-            # read when the lines have all been written, so `deleted` is complete then
-            dataset={**export.version.ref, "deleted_rows": deleted},
-            more=more,
-            keep=keep,
-        )
-        return _Written(replace(info, left_out=dict(left_out)), len(deleted))
-
-    def _write_card(
-        self, export: _Export, files: Sequence[CardFile], path: Path, written: Sequence[_Written], split: Split | None
-    ) -> None:
-        write_card(self._card_info(export, written, split), files, path)
-
-    def _card_info(self, export: _Export, written: Sequence[_Written], split: Split | None) -> CardInfo:
-        return CardInfo(
-            name=export.version.label,
-            about=self._datasets.card(export.version.name, export.version.version),
-            format=export.exporter.name,
-            columns=export.exporter.columns_with(export.options),
-            file_type=export.file_type,
-            options=export.said,
-            split=split,
-            left_out=sum((Counter(one.info.left_out) for one in written), Counter()),
-            deleted=sum(one.deleted for one in written),
-        )
+    def _card_info(self, export: Export, written: Sequence[WrittenFile], split: Split | None) -> CardInfo:
+        about = self._datasets.card(export.version.name, export.version.version)
+        return export.card_info(about, written, split)
 
     def _entries(
         self, version: DatasetVersion, split: Split | None, on_deleted: Callable[[str], object], *, by_prompt: bool
@@ -297,25 +263,6 @@ class Exports:
                 on_deleted(trace_hash)
             else:
                 yield Entry(trace_hash, body, side)
-
-
-@dataclass(frozen=True, slots=True)
-class _Export:
-    """What is exported and how; `said` are the options other than the default, as they were asked."""
-
-    version: DatasetVersion
-    exporter: ExportFormat
-    file_type: FileType
-    options: ExportOptions
-    said: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """A written file, and how many traces of it are deleted."""
-
-    info: ExportInfo
-    deleted: int
 
 
 def _rows_of(version: DatasetVersion, split: Split) -> int:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from tunixrt_core.errors import InvalidManifest
-from tunixrt_core.evaluation.execution import EvalPlan, execute_evaluation, plan_evaluation, plan_evaluations
-from tunixrt_core.evaluation.predictions import EvalState
+from tunixrt_core.evaluation.execution import execute_evaluation
+from tunixrt_core.evaluation.folder import EvalState
+from tunixrt_core.evaluation.planning import EvalPlan, plan_evaluation, plan_evaluations
 from tunixrt_core.evaluation.question_execution import AskedRun, LoadedModels, OnPhase, execute_question
 from tunixrt_core.evaluation.questions import Answered, Question
 from tunixrt_core.evaluation.sets.setup import EvalRequest
@@ -23,7 +24,8 @@ from tunixrt_core.manifest.manifest import RunManifest, load_run_manifest
 from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
 from tunixrt_core.pipeline.starting import rate_change_of, with_duration
 from tunixrt_core.runs.evaluation_record import TARGETS, Target
-from tunixrt_core.runs.folder import RunDir, require_over
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.ownership import require_over
 from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.training.ahead.slices import Slice
@@ -94,7 +96,7 @@ class Foreground:
                 raise InvalidManifest(
                     "output_dir", f"{folder.path} already holds a run ({state.status}); choose another, or add --resume"
                 )
-            require_over(folder, state)
+            require_over(folder.path, state)
             state.status.to(RunStatus.QUEUED)
             if state.status is RunStatus.SUCCEEDED:
                 with_duration(manifest, state, **manifest.duration.model_dump())

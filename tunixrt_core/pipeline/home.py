@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tunixrt_core.errors import Busy, NotFound
-from tunixrt_core.evaluation.predictions import EvalDir
+from tunixrt_core.evaluation.folder import EvalDir
 from tunixrt_core.home import attention, disk
 from tunixrt_core.home.attention import Attention, Seen
 from tunixrt_core.home.overview import BestScore, CheckedStore, Overview

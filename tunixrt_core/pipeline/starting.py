@@ -19,7 +19,8 @@ from tunixrt_core.jobs.requests import Requests
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.places import check_places
 from tunixrt_core.manifest.variants import keep_parent
-from tunixrt_core.runs.folder import RunDir, require_over
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.ownership import require_over
 from tunixrt_core.runs.record import Run, RunState, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import Store
@@ -138,7 +139,7 @@ class RunStarts:
         run, manifest = self._registry.whole(run_id)
         folder = RunDir(Path(run.directory))
         state = folder.state()
-        require_over(folder, state)
+        require_over(folder.path, state)
         longer = with_duration(manifest, state, train_steps=train_steps, epochs=epochs, schedule=schedule)
         return rate_change_of(manifest, longer, state)
 
@@ -149,7 +150,7 @@ class RunStarts:
             run, manifest = self._registry.whole(run_id)
             folder = RunDir(Path(run.directory))
             state = folder.state()
-            require_over(folder, state)
+            require_over(folder.path, state)
             manifest = with_duration(manifest, state, train_steps=train_steps, epochs=epochs, schedule=schedule)
             self._jobs.submit_training(run.id, manifest, folder)
         # its row has this manifest from the first new train step on

@@ -11,13 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tunixrt_core.errors import BrokenFile, Busy, NotFound, OutputError, Superseded
+from tunixrt_core.errors import BrokenFile, NotFound, OutputError
 from tunixrt_core.runs.files import check_folder, check_manifest, is_folder, read_lines
 from tunixrt_core.runs.metrics import Metric, SampleAnswer, read_answers, read_metrics
+from tunixrt_core.runs.ownership import OwnedFolder, is_lost
+from tunixrt_core.runs.paths import RunPaths
 from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.util import owners
-from tunixrt_core.util.files.atomic import write_atomic, write_state
-from tunixrt_core.util.files.regular import read_object, read_object_or_none
+from tunixrt_core.util.files.atomic import write_atomic
+from tunixrt_core.util.files.regular import read_object_or_none
 from tunixrt_core.util.files.space import unwritable
 from tunixrt_core.util.files.tails import tail
 
@@ -29,7 +31,7 @@ NOT_RESUMED = (
 NEVER_BEGAN = "It waited in the queue of a server that ended. The server queues it again when it starts; or resume it."
 
 
-class RunDir:
+class RunDir(RunPaths, OwnedFolder[RunState]):
     """The folder of one run. `result.json` is written last: without it the run did not end by itself.
 
     A resume writes to `state.json` and the log alone until its first new train step, so that one that is refused, fails
@@ -37,73 +39,7 @@ class RunDir:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @property
-    def manifest_file(self) -> Path:
-        return self.path / "manifest.yaml"
-
-    @property
-    def state_file(self) -> Path:
-        return self.path / "state.json"
-
-    @property
-    def metrics_file(self) -> Path:
-        return self.path / "metrics.jsonl"
-
-    @property
-    def samples_file(self) -> Path:
-        return self.path / "samples.jsonl"
-
-    @property
-    def log_file(self) -> Path:
-        return self.path / "train.log"
-
-    @property
-    def result_file(self) -> Path:
-        return self.path / "result.json"
-
-    @property
-    def stop_file(self) -> Path:
-        """If it exists, the process that runs this stops: another process can create it."""
-        return self.path / "stop"
-
-    @property
-    def save_file(self) -> Path:
-        """If it exists, the process that runs this saves a checkpoint now, and removes it."""
-        return self.path / "save"
-
-    @property
-    def queued_file(self) -> Path:
-        """While it waits in a server's queue: codes of findings that must not block it; of a resume, its manifest."""
-        return self.path / "queued.json"
-
-    @property
-    def env_file(self) -> Path:
-        return self.path / "env.json"
-
-    @property
-    def preflight_file(self) -> Path:
-        return self.path / "preflight.json"
-
-    @property
-    def parent_file(self) -> Path:
-        """Of a clone: its parent run, and the values that differ."""
-        return self.path / "parent.json"
-
-    @property
-    def annotations_file(self) -> Path:
-        """Tags, note and archive mark, written by people."""
-        return self.path / "annotations.json"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
-
-    @property
-    def best_file(self) -> Path:
-        """The best evaluation, written by the trainer."""
-        return self.path / "best.json"
+        super().__init__(path, RunState)
 
     def checkpoint(self, which: str) -> Path:
         """Path of a checkpoint: `last`, `best` (lowest eval loss) or a train step. NotFound if it is missing."""
@@ -129,10 +65,6 @@ class RunDir:
             return sorted(int(name) for name in os.listdir(self.checkpoints) if _is_number(name))
         except OSError:
             return []
-
-    @property
-    def evals(self) -> Path:
-        return self.path / "evals"
 
     def create(self) -> None:
         """Make the folder. Raises OutputError where that is not possible."""
@@ -169,20 +101,22 @@ class RunDir:
 
     def read_state(self) -> RunState:
         """As `state`. Raises NotFound, and BrokenFile if it cannot be read."""
-        if (found := read_object(self.state_file)) is None:
+        if (state := self.written_state()) is None:
             raise NotFound("run folder", str(self.path))
-        try:
-            state = RunState.from_dict(found)
-            if state.status.over or state.owner == "" or owners.alive(state.owner, state.updated_at):
-                return state
-            if state.before is not None:
-                # without that file the command was about to train it, and no server queues it again
-                waited = state.status is RunStatus.QUEUED and os.path.lexists(self.queued_file)
-                return state.not_resumed(NEVER_BEGAN if waited else NOT_RESUMED)
-        except ValueError as error:
-            raise BrokenFile(self.state_file, f"holds a wrong value ({error})") from None
+        if not is_lost(state):
+            return state
+        if state.before is not None:
+            # without that file the command was about to train it, and no server queues it again
+            waited = state.status is RunStatus.QUEUED and os.path.lexists(self.queued_file)
+            return self._not_resumed(state, NEVER_BEGAN if waited else NOT_RESUMED)
         why = NEVER_BEGAN if state.status is RunStatus.QUEUED else INTERRUPTED
         return replace(state, status=RunStatus.INTERRUPTED, message=why, ended_at=state.updated_at)
+
+    def _not_resumed(self, state: RunState, why: str) -> RunState:
+        try:
+            return state.not_resumed(why)
+        except ValueError as error:
+            raise BrokenFile(self.state_file, f"holds a wrong value ({error})") from None
 
     def require_whole(self) -> None:
         """Raises BrokenFile if the folder, its state or its manifest is missing or cannot be read."""
@@ -196,22 +130,6 @@ class RunDir:
     def write_manifest(self, text: str) -> None:
         """Write the manifest as YAML; a reader meanwhile sees the whole old one."""
         write_atomic(self.manifest_file, text.encode())
-
-    def write_state(self, state: RunState) -> None:
-        """Raises Superseded where the run was started again since, with a higher attempt than that of `state`."""
-        self.require_attempt(state.attempt)
-        write_state(self.state_file, state.to_dict())
-
-    def require_attempt(self, number: int) -> None:
-        """Raises Superseded where the run was started again since that attempt."""
-        if number < (held := held_attempt(self.state_file)) and number:
-            raise Superseded(self.path.name, number, held)
-
-    def next_attempt(self) -> owners.Attempt:
-        """The attempt of a start in this process: the one that waits here, or the one after the last."""
-        state = self.state() if self.state_file.exists() else RunState()
-        waits = state.status is RunStatus.QUEUED and owners.is_ours(state.owner)
-        return owners.Attempt(owners.this_owner(), state.attempt + (0 if waits else 1))
 
     def write_queued(self) -> None:
         """Show the run as queued by this process, keeping the progress from before a resume."""
@@ -229,11 +147,6 @@ class RunDir:
                 before=self.before_resume(),
             )
         )
-
-    def beat(self) -> None:
-        """Write again that it waits for this process, which is alive."""
-        if owners.is_ours((state := self.read_state()).owner):
-            self.write_state(replace(state, updated_at=time.time()))
 
     def before_resume(self) -> Mapping[str, Any] | None:
         """The state that a resume goes back to until its first new train step; None for a run that never began."""
@@ -287,26 +200,6 @@ class RunDir:
 def log_line(text: str, now: float) -> str:
     """A line of `train.log`, with its time (Unix seconds)."""
     return f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S}  {text}\n"
-
-
-def require_over(folder: RunDir, state: RunState) -> None:
-    """Raises Busy, which says which process holds the run and what to do, for one that is not over."""
-    if state.status.over:
-        return
-    if state.owner == "" or owners.is_ours(state.owner):
-        raise Busy(f"{folder.path.name} is {state.status}; it can be resumed when it is over.")
-    since = f" since {datetime.fromtimestamp(state.started_at):%H:%M}" if state.started_at else ""
-    raise Busy(
-        f"{folder.path} is {state.status} in {owners.words(state.owner)}{since}, which may be of another "
-        "home; it can be resumed when it is over. Wait for its end, or stop it with "
-        f"`tunixrt runs stop {folder.path}`."
-    )
-
-
-def held_attempt(state_file: Path) -> int:
-    """The attempt in a `state.json` of a run or an evaluation; 0 where there is none."""
-    found = (read_object_or_none(state_file) or {}).get("attempt")
-    return found if isinstance(found, int) else 0
 
 
 def _is_number(name: str) -> bool:

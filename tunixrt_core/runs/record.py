@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import msgspec
 from msgspec import Meta
@@ -124,22 +124,39 @@ class ListedRun:
 
 
 @dataclass(frozen=True, slots=True)
-class RunState:
-    """The current state of a run: the content of `state.json`, rewritten whole at every change."""
+class OwnedState:
+    """The part of a `state.json` that runs and evaluations share; the file is rewritten whole at every change."""
 
     status: RunStatus = RunStatus.QUEUED
-    phase: str = ""  # loading, compiling, training, evaluating, answering, saving
-    train_step: int = 0
-    total_train_steps: int = 0
-    started_at: Seconds | None = None  # Unix seconds
-    earlier_seconds: Seconds = 0.0  # trained before the run was resumed
-    updated_at: Seconds = 0.0  # every ten seconds at least: the sign of life of its owner
-    phase_at: Seconds = 0.0  # when its phase began
-    ended_at: Seconds | None = None
+    phase: str = ""
+    message: str = ""
     owner: str = ""  # owners.this_owner() of the process that runs it
     attempt: int = 0  # number of its start; 0: written by an older version
+    updated_at: Seconds = 0.0  # every ten seconds at least: the sign of life of its owner
+    started_at: Seconds | None = None  # Unix seconds
+    ended_at: Seconds | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Keys of a later version are left out. Raises ValueError naming a value of the wrong type or range."""
+        try:
+            return msgspec.convert({"status": RunStatus.INTERRUPTED, **with_owner(data)}, cls)
+        except msgspec.ValidationError as error:
+            raise ValueError(str(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class RunState(OwnedState):
+    """The current state of a run. Phases: loading, compiling, training, evaluating, answering, saving."""
+
+    train_step: int = 0
+    total_train_steps: int = 0
+    earlier_seconds: Seconds = 0.0  # trained before the run was resumed
+    phase_at: Seconds = 0.0  # when its phase began
     device: str = ""
-    message: str = ""
     plan: TrainPlan = field(default_factory=TrainPlan)
     alerts: Mapping[str, int] = field(default_factory=dict)  # name of an alert -> how often it was raised
     refused: str = ""  # why the last resume ended before a new train step, and changed nothing
@@ -164,18 +181,7 @@ class RunState:
         """
         return replace(self.from_dict(self.before or {}), refused=why, attempt=self.attempt)
 
-    def to_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> RunState:
-        """Keys of a later version are left out. Raises ValueError naming a value of the wrong type or range."""
-        try:
-            return msgspec.convert({"status": RunStatus.INTERRUPTED, **with_owner(data)}, cls)
-        except msgspec.ValidationError as error:
-            raise ValueError(str(error)) from None
-
 
 def with_owner(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of a `state.json` with its owner under this version's name; `process` is that of an older one."""
+    """The content of a file with its owner under this version's name; `process` is that of an older one."""
     return {"owner": data.get("process", ""), **data}

@@ -29,7 +29,7 @@ from tunixrt_core.training.webhook import Webhook
 from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.files.regular import read_object_or_none
 from tunixrt_core.util.files.space import unwritable
-from tunixrt_core.util.owners import Attempt
+from tunixrt_core.util.owners import Attempt, Heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def _train_to_its_end(
 ) -> None:
     """Raises Superseded, and no other error: the folder records it."""
     try:
-        with _watch_files(folder, controls, recorder):
+        with Heartbeat(recorder.beat), _watch_files(folder, controls, recorder):
             with _begin_together(backend):
                 _check_before(manifest, folder, backend, recorder, allow)
             _train(manifest, folder, backend, recorder, controls, webhook)
@@ -237,10 +237,7 @@ def execute_dry_run(
 
 @contextmanager
 def _watch_files(folder: RunDir, controls: TrainControls, recorder: RunRecorder) -> Iterator[None]:
-    """Within the block, a `stop` file or the event marks the run as stopping; a `save` file requests a checkpoint.
-
-    The state is written every ten seconds at least, also while a program is compiled.
-    """
+    """Within the block, a `stop` file or the event marks the run as stopping; a `save` file requests a checkpoint."""
     ended = threading.Event()
 
     def look() -> None:
@@ -250,7 +247,6 @@ def _watch_files(folder: RunDir, controls: TrainControls, recorder: RunRecorder)
         if controls.stop.is_set() or folder.stop_file.exists():
             controls.stop.set()
             recorder.stopping()
-        recorder.beat()
 
     def watch() -> None:
         while not ended.wait(0.2):

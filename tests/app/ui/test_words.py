@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.ui import words
-from tunixrt_core.evaluation.predictions import EvalState
+from tunixrt_core.evaluation.folder import EvalState
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.record import RunState, RunStatus
 

@@ -13,8 +13,10 @@ from tunixrt_core.evaluation.scorers.final import MATH, exact_match, final_answe
 from tunixrt_core.evaluation.scorers.scorer import Answer, ProcessKind, Question, Score
 from tunixrt_core.traces.answers.pool import VerifyPool
 from tunixrt_core.traces.conversation import Call, calls_text
+from tunixrt_core.traces.rendering.families.llama import LLAMA
+from tunixrt_core.traces.rendering.families.qwen import HERMES
 from tunixrt_core.traces.rendering.styles import ReasoningStyle, render_completion
-from tunixrt_core.traces.rendering.tool_forms import HERMES, LLAMA, ToolForm, written_calls
+from tunixrt_core.traces.rendering.tool_forms import ToolForm, written_calls
 from tunixrt_core.util.processes import process_alive
 
 PLUG = "tests.datasets.gates.plugs:misbehave"

@@ -12,7 +12,7 @@ from tests.helpers.fakes import FakeBackend
 from tests.helpers.homes import fake_home
 from tests.helpers.makers import make_manifest
 from tunixrt_core.errors import Conflict, InvalidEvaluation, ShuttingDown, StoreError
-from tunixrt_core.evaluation.predictions import EvalDir, EvalState
+from tunixrt_core.evaluation.folder import EvalDir, EvalState
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import Run, RunStatus

@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers.makers import make_manifest
 from tests.helpers.ray_nodes import PATIENCE, RayNodes, needs_ray, until
-from tunixrt_core.evaluation.predictions import EvalDir
+from tunixrt_core.evaluation.folder import EvalDir
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.manifest.manifest import change_manifest
 from tunixrt_core.pipeline.pipeline import Pipeline, open_home

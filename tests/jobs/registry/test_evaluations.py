@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.jobs.registry.makers import DEAD, run_folder
-from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, EvalState
+from tunixrt_core.evaluation.folder import EvalDir, EvalSpec, EvalState
 from tunixrt_core.evaluation.sets.setup import EvalSetRef, EvalSetup
 from tunixrt_core.jobs.registry.runs import Registry
 from tunixrt_core.runs.folder import RunDir

@@ -16,8 +16,8 @@ from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.traces.conversation import Call, Conversation, Message, calls_text
 from tunixrt_core.traces.rendering.chats import ChatFormat
 from tunixrt_core.traces.rendering.context import EarlierThinking, TrainOn
-from tunixrt_core.traces.rendering.gemma_tools import gemma_call, read_gemma_calls
-from tunixrt_core.traces.rendering.gemma_values import read_entries, write_entries
+from tunixrt_core.traces.rendering.families.gemma_tools import gemma_call, read_gemma_calls
+from tunixrt_core.traces.rendering.families.gemma_values import read_entries, write_entries
 from tunixrt_core.traces.rendering.parse import parse_completion
 from tunixrt_core.traces.rendering.read_calls import read_calls
 from tunixrt_core.traces.rendering.row import TurnOptions, render, render_prompt

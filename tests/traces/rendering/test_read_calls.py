@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from tests.helpers.conversations import CALL
 from tunixrt_core.traces.conversation import Call, calls_text
+from tunixrt_core.traces.rendering.families.llama import LLAMA
+from tunixrt_core.traces.rendering.families.qwen import HERMES
 from tunixrt_core.traces.rendering.read_calls import read_calls
-from tunixrt_core.traces.rendering.tool_forms import HERMES, LLAMA, written_calls
+from tunixrt_core.traces.rendering.tool_forms import written_calls
 
 _TEXT = st.text('ab \n"}é', max_size=4)
 _VALUES = st.recursive(st.none() | st.booleans() | st.integers(-99, 99) | _TEXT, st.lists, max_leaves=3)

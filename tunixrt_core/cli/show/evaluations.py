@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tunixrt_core.cli.show.terminal import err, out, table
 
 if TYPE_CHECKING:
-    from tunixrt_core.evaluation.execution import EvalPlan
+    from tunixrt_core.evaluation.planning import EvalPlan
     from tunixrt_core.evaluation.results.comparison import Comparison
     from tunixrt_core.evaluation.results.leaderboard import Board
     from tunixrt_core.evaluation.results.statistics import Estimate

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.formats.transcripts import transcript_turns
 from tunixrt_core.traces.conversation import json_text
+from tunixrt_core.traces.rendering.families.llama import llama_call
 from tunixrt_core.traces.rendering.read_calls import read_calls
-from tunixrt_core.traces.rendering.tool_forms import llama_call
 
 GLAIVE = "glaive"
 _LLAMA = "llama3"

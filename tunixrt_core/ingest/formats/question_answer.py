@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -13,11 +11,9 @@ from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.ingest.columns.names import (
     ANSWERS,
     COMPLETIONS,
-    LISTS_OF_COMPLETIONS,
     QUESTIONS,
-    REASONINGS,
-    REFERENCES,
 )
+from tunixrt_core.ingest.columns.roles import Roles, roles_of
 from tunixrt_core.ingest.formats.chats import system_columns, system_of, tool_columns
 from tunixrt_core.ingest.formats.fields import (
     Item,
@@ -43,29 +39,16 @@ from tunixrt_core.util.kinds import not_text
 NAME = "question_answer"
 
 _OPTIONAL = ("system", "reference_answer", "source", "model")
-_NUMBERED = re.compile(rf"(?:{'|'.join(COMPLETIONS)})_\d+")
-_SHORT = ("final_answer", "answer", "target", "solution")  # a reference beside what a model wrote, else the answer
 _WRITERS = ("model", "response_model", "generation_model", "generator")  # in the object of a completion
-_WORKED = re.compile(r"</?think|</?reasoning|^[^\S\n]*####", re.MULTILINE)
-
-
-class _Roles(NamedTuple):
-    """What the columns of a row are. `completions` hold reasoning and answer, `answer` the answer alone."""
-
-    question: str | None
-    answer: str | None
-    reasoning: str | None
-    reference: str | None
-    completions: tuple[str, ...] = ()
 
 
 def matches(row: Mapping[str, Any]) -> bool:
-    roles = _roles(row)
+    roles = roles_of(row)
     return roles.question is not None and (roles.answer is not None or roles.completions != ())
 
 
 def columns(row: Mapping[str, Any]) -> Mapping[str, str]:
-    roles = _roles(row)
+    roles = roles_of(row)
     found = {name: name for name in _OPTIONAL} | system_columns(row)
     if _is_history(row.get("history")):
         found["history"] = "messages"
@@ -93,7 +76,7 @@ def read(row: Mapping[str, Any], options: Options) -> list[Item]:
 
     A trace for each completion, where there are several; one that cannot be read does not stop the others.
     """
-    roles = _roles(row)
+    roles = roles_of(row)
     if roles.question is None or (roles.answer is None and not roles.completions):
         missing, others = ("question", QUESTIONS) if roles.question is None else ("answer", ANSWERS)
         raise InvalidTrace(
@@ -133,7 +116,7 @@ def _tools(row: Mapping[str, Any]) -> tuple[str, tuple[Tool, ...]] | None:
 
 def _called(
     row: Mapping[str, Any],
-    roles: _Roles,
+    roles: Roles,
     calls: tuple[Call, ...],
     tools: tuple[Tool, ...],
     rule: Rule,
@@ -160,7 +143,7 @@ def _is_history(value: Any) -> bool:
 
 
 def _completed(
-    row: Mapping[str, Any], roles: _Roles, rule: Rule, meta: dict[str, Any], optional: Mapping[str, Any]
+    row: Mapping[str, Any], roles: Roles, rule: Rule, meta: dict[str, Any], optional: Mapping[str, Any]
 ) -> Iterator[Item]:
     """A trace for each text that a model wrote, beside a reference."""
     written = [(name, i, value) for name in roles.completions for i, value in enumerate(_several(row[name]))]
@@ -180,7 +163,7 @@ def _completed(
 
 def _written(
     row: Mapping[str, Any],
-    roles: _Roles,
+    roles: Roles,
     rule: Rule,
     told: str,
     place: str,
@@ -251,75 +234,3 @@ def _answer(row: Mapping[str, Any], name: str) -> str:
     if (found := only(row[name], name)) is None:
         raise InvalidTrace(name, "is empty. Fill in the answer, or remove the row.")
     return found
-
-
-def _roles(row: Mapping[str, Any]) -> _Roles:
-    names = _present(tuple(row))
-    question = _first(row, names.questions)
-    if question in (None, "task") and filled(row.get("source")) and row.get("target") is not None:
-        question = "source"  # of a pair of source and target, where `task` is the name of one
-    given = _first(row, names.references, question)
-    completions = _completions(row, names, question)
-    others = [name for name in names.short if row[name] is not None and name not in completions]
-    if completions and (others or given or completions[0] not in ANSWERS) and not _is_worked(row, others, completions):
-        reasoning = _first(row, names.reasonings, question, "solution", *completions)
-        return _Roles(question, None, reasoning, given or next(iter(others), None), completions)
-    answer = _first(row, names.answers, question) or given
-    return _Roles(question, answer, _first(row, names.reasonings, question, answer), given)
-
-
-class _Names(NamedTuple):
-    """The usual names of each kind that a row has, in the order of preference."""
-
-    questions: tuple[str, ...]
-    answers: tuple[str, ...]
-    short: tuple[str, ...]
-    references: tuple[str, ...]
-    completions: tuple[str, ...]
-    numbered: tuple[str, ...]
-    lists: tuple[str, ...]
-    reasonings: tuple[str, ...]
-
-
-@lru_cache(maxsize=1_000)
-def _present(keys: tuple[str, ...]) -> _Names:
-    def of(names: Sequence[str]) -> tuple[str, ...]:
-        return tuple(name for name in names if name in keys)
-
-    return _Names(
-        of(QUESTIONS),
-        of(ANSWERS),
-        of(_SHORT),
-        tuple(name for name in of(REFERENCES) if name not in _SHORT),
-        of(COMPLETIONS),
-        tuple(name for name in keys if _NUMBERED.fullmatch(name)),
-        of(LISTS_OF_COMPLETIONS),
-        of(REASONINGS),
-    )
-
-
-def _completions(row: Mapping[str, Any], names: _Names, question: str | None) -> tuple[str, ...]:
-    """The columns that hold what a model wrote: the first usual name with a text, or one name with numbers."""
-    for name in names.completions:
-        if name != question and _is_written(row[name]):
-            return (name,)
-    if numbered := tuple(name for name in names.numbered if _is_written(row[name])):
-        return numbered
-    return next(((name,) for name in names.lists if isinstance(row[name], list)), ())
-
-
-def _is_worked(row: Mapping[str, Any], answers: Sequence[str], completions: Sequence[str]) -> bool:
-    """Whether the column of answers holds the reasoning, and the other one does not."""
-    held, written = (str(row[names[0]]) if names else "" for names in (answers, completions))
-    return bool(_WORKED.search(held)) and not _WORKED.search(written) and len(held) > len(written)
-
-
-def _is_written(value: Any) -> bool:
-    if isinstance(value, list):
-        return bool(value) and all(isinstance(item, str) for item in value)
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _first(row: Mapping[str, Any], names: Sequence[str], *taken: str | None) -> str | None:
-    """The first name with a value that is not taken."""
-    return next((name for name in names if row[name] is not None and name not in taken), None)

@@ -10,7 +10,8 @@ import orjson
 
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.traces.conversation import Call, Tool, json_text, read_arguments
-from tunixrt_core.traces.rendering.tool_forms import HERMES, hermes_tools, written_calls
+from tunixrt_core.traces.rendering.families.qwen import HERMES, hermes_tools
+from tunixrt_core.traces.rendering.tool_forms import written_calls
 from tunixrt_core.util.kinds import kind_of
 
 _NAMES = ("name", "function_name", "toolName")

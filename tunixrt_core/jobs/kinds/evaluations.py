@@ -10,14 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.errors import Conflict, StoreError
-from tunixrt_core.evaluation.execution import (
-    EvalPlan,
-    execute_evaluation,
-    execute_scoring,
-    failed,
-    plan_evaluation,
-)
-from tunixrt_core.evaluation.predictions import INTERRUPTED, EvalDir
+from tunixrt_core.evaluation.execution import execute_evaluation, execute_scoring
+from tunixrt_core.evaluation.folder import INTERRUPTED, EvalDir
+from tunixrt_core.evaluation.planning import EvalPlan, plan_evaluation
+from tunixrt_core.evaluation.reporting import failed
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.jobs.registry.runs import Registry
 from tunixrt_core.jobs.spec import Follower, JobSpec, Kind, Tell

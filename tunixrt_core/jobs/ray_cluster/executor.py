@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tunixrt_core.errors import JobFailed, NotFound, Stopped, Superseded
-from tunixrt_core.evaluation.predictions import EvalDir, EvalState
+from tunixrt_core.evaluation.folder import EvalDir, EvalState
 from tunixrt_core.jobs.ray_cluster.address import Cluster, require_entry
 from tunixrt_core.jobs.spec import Executor, JobSpec, Tell, WorkerLost
 from tunixrt_core.runs.folder import RunDir

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from tunixrt_core.errors import TunixRTError
-from tunixrt_core.evaluation.execution import longest_row
-from tunixrt_core.evaluation.predictions import EvalDir, EvalSpec, EvalState, planned_answers
+from tunixrt_core.evaluation.folder import EvalDir, EvalSpec, EvalState, planned_answers
+from tunixrt_core.evaluation.planning import longest_row
+from tunixrt_core.evaluation.predictions import write_predictions
 from tunixrt_core.evaluation.sets.eval_set import EvalRow, rows_hash
 from tunixrt_core.evaluation.sets.setup import EvalSetRef, EvalSetup
 from tunixrt_core.manifest.manifest import load_manifest
@@ -46,7 +47,7 @@ def describe(folder: EvalDir) -> None:
         ),
         scorers=tuple(summary.get("scorers", {})),
     )
-    folder.rewrite(answers)
+    write_predictions(folder.predictions_file, answers)
     ended = folder.summary_file.stat().st_mtime
     folder.write_state(EvalState(RunStatus.SUCCEEDED, done=done, total=done, ended_at=ended))
     write_json(folder.spec_file, spec.to_dict())  # last: with it the folder is complete

@@ -11,7 +11,7 @@ from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.record import Run, RunStatus
 
 if TYPE_CHECKING:
-    from tunixrt_core.evaluation.predictions import EvalDir
+    from tunixrt_core.evaluation.folder import EvalDir
     from tunixrt_core.store.store import Store
 
 
@@ -113,7 +113,7 @@ def _written(folder: EvalDir) -> tuple[str, int] | None:
 
 def _eval_dir(path: str | Path) -> EvalDir:
     """The folder of an evaluation; it is not read when runs are listed."""
-    from tunixrt_core.evaluation.predictions import EvalDir
+    from tunixrt_core.evaluation.folder import EvalDir
 
     return EvalDir(Path(path))
 

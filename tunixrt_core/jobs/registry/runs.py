@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tunixrt_core.errors import BrokenFile, Conflict, InvalidManifest, NotFound, OutputError
+from tunixrt_core.errors import BrokenFile, Conflict, NotFound, OutputError
 from tunixrt_core.jobs.registry.evaluations import EvaluationRegistry
+from tunixrt_core.jobs.registry.manifests import moved_manifest, read_manifest
 from tunixrt_core.runs.annotations import Annotations, read_annotations, write_annotations
 from tunixrt_core.runs.files import check_folder, check_manifest
 from tunixrt_core.runs.folder import NEVER_BEGAN, RUN_ID, RunDir, find_run_dirs
 from tunixrt_core.runs.record import DatasetRef, Run, RunState, RunStatus
 from tunixrt_core.store.query import Page
 from tunixrt_core.util.files.atomic import write_atomic
-from tunixrt_core.util.files.regular import read_object_or_none, read_text
+from tunixrt_core.util.files.regular import read_object_or_none
 
 if TYPE_CHECKING:
     from tunixrt_core.manifest.manifest import RunManifest
@@ -60,11 +61,10 @@ class Registry:
     def _recover(self, folder: RunDir, held: str | None) -> None:
         """Add the run in a folder that no row names. `held` is the folder of the row with its name, if any."""
         try:
-            if held and (moved := self._moved_manifest(folder, Path(held))):
-                self._relocate(folder, moved, Path(held))
+            if held and self._is_relocated(folder, Path(held)):
                 return
             folder.require_whole()
-            state, manifest = folder.read_state(), self._read_manifest(folder)
+            state, manifest = folder.read_state(), read_manifest(folder)
         except BrokenFile as error:
             self._add_broken(folder, error)
             return
@@ -74,6 +74,16 @@ class Registry:
         request_id = queued.get("request")  # its process was killed between folder and row
         known = not isinstance(request_id, str) or self._runs.by_request(request_id) is not None
         self.add(manifest, folder, state, request_id=None if known else request_id)
+
+    def _is_relocated(self, folder: RunDir, held: Path) -> bool:
+        """Whether it is the run that the store knows in `held`, before the home was moved. Its row follows."""
+        moved = moved_manifest(folder, held, self._runs_dir.parent, lambda: self._runs.get(folder.path.name).manifest)
+        if moved is None:
+            return False
+        folder.write_manifest(moved.to_yaml())
+        self._runs.mirror(folder.path.name, directory=str(folder.path), manifest=moved.to_dict())
+        log.info("%s was in %s before the home was moved", folder.path.name, held)
+        return True
 
     def _add_broken(self, folder: RunDir, error: BrokenFile) -> None:
         log.warning("%s is broken: %s", folder.path.name, error)
@@ -252,47 +262,12 @@ class Registry:
             return run
         try:
             # the command may have trained it for longer
-            told["manifest"] = self._read_manifest(folder).to_dict()
+            told["manifest"] = read_manifest(folder).to_dict()
         except (FileNotFoundError, BrokenFile):
             if not run.manifest:
                 return run
         self._runs.mirror(run.id, **told)
         return replace(run, **told)
-
-    def _moved_manifest(self, folder: RunDir, held: Path) -> RunManifest | None:
-        """The manifest in a folder if it is that of the run that the store knows in `held`, whose name the folder has.
-
-        Other files may be broken: they are told of the run that it is.
-        """
-        place = folder.path.relative_to(self._runs_dir.parent)
-        if len(held.parents) < 2 or place != held.relative_to(held.parents[1]):
-            return None
-        with suppress(BrokenFile, InvalidManifest, OSError):
-            manifest = self._read_manifest(folder)
-            # read, as a row of an earlier version lacks what came later
-            if type(manifest).from_dict(self._runs.get(folder.path.name).manifest) == manifest:
-                return manifest
-        return None
-
-    def _relocate(self, folder: RunDir, manifest: RunManifest, held: Path) -> None:
-        """Change paths in the home's old place to the new one: a resume must find its rows there."""
-        from tunixrt_core.manifest.manifest import RunManifest
-        from tunixrt_core.util.files.places import rebased
-
-        here = RunManifest.from_dict(rebased(manifest.to_dict(), held.parents[1], self._runs_dir.parent))
-        folder.write_manifest(here.to_yaml())
-        self._runs.mirror(folder.path.name, directory=str(folder.path), manifest=here.to_dict())
-        log.info("%s was in %s before the home was moved", folder.path.name, held)
-
-    @staticmethod
-    def _read_manifest(folder: RunDir) -> RunManifest:
-        """The manifest in a folder. Raises FileNotFoundError, BrokenFile."""
-        from tunixrt_core.manifest.manifest import RunManifest
-
-        try:
-            return RunManifest.from_text(read_text(folder.manifest_file))
-        except InvalidManifest as error:  # such as that of a later version
-            raise BrokenFile(folder.manifest_file, f"is not a manifest of this version ({error})") from None
 
     def _id_for(self, folder: RunDir) -> str:
         free = self.is_numbered(folder.path) and folder.path.name not in self._runs.index()

@@ -9,7 +9,8 @@ from itertools import takewhile
 
 from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.traces.conversation import NO_CONVERSATION, Call, Conversation, Message, Role
-from tunixrt_core.traces.rendering.chats import ChatFormat, ChatTemplate, template_of
+from tunixrt_core.traces.rendering.chat_template import ChatTemplate
+from tunixrt_core.traces.rendering.chats import ChatFormat, template_of
 from tunixrt_core.traces.rendering.text import Kind, Piece
 from tunixrt_core.traces.rendering.tool_forms import grouped, written_calls
 

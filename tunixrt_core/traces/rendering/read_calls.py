@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from tunixrt_core.traces.conversation import Call, read_arguments
-from tunixrt_core.traces.rendering.gemma_tools import read_gemma_calls
+from tunixrt_core.traces.rendering.families.gemma_tools import read_gemma_calls
 from tunixrt_core.util.hashing import check_json
 
 _OPENER, _CLOSER = "<tool_call>", "</tool_call>"

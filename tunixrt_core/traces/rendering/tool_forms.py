@@ -1,14 +1,12 @@
-"""Tool definitions, calls and results in the forms of model families."""
+"""The form in which a model family writes calls of tools and their results."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from tunixrt_core.traces.conversation import Call, Message, Tool, call_text, json_text
-from tunixrt_core.traces.rendering.gemma_tools import RESULT, gemma_call, gemma_results
+from tunixrt_core.traces.conversation import Call, Message
 from tunixrt_core.traces.rendering.text import Piece
 
 
@@ -29,56 +27,6 @@ class ToolForm:
     between: str = "\n"
     several: bool = True
     within: str = ""
-
-
-def hermes_call(call: Call) -> str:
-    """A call as Qwen 2.5, Qwen 3 and Hermes write it."""
-    return f"<tool_call>\n{call_text(call)}\n</tool_call>"
-
-
-def hermes_tools(tools: Sequence[Tool]) -> str:
-    """The definitions behind the system text, as the templates of Qwen 2.5 and Qwen 3 write them."""
-    listed = "".join(f"\n{tool}" for tool in tools)
-    return (
-        "# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
-        f"You are provided with function signatures within <tools></tools> XML tags:\n<tools>{listed}\n</tools>\n\n"
-        "For each function call, return a json object with function name and arguments within <tool_call></tool_call> "
-        'XML tags:\n<tool_call>\n{"name": <function-name>, "arguments": <args-json-object>}\n</tool_call>'
-    )
-
-
-def _hermes_results(calls: Sequence[Call], results: Sequence[Message]) -> Iterator[Piece]:
-    yield Piece("<|im_start|>user")
-    for result in results:
-        yield from (Piece("\n<tool_response>\n"), Piece(result.content, "message"), Piece("\n</tool_response>"))
-    yield Piece("<|im_end|>\n")
-
-
-def llama_call(call: Call) -> str:
-    """A call as Llama 3.1 writes it."""
-    return f'{{"name": "{call.name}", "parameters": {call.written}}}'
-
-
-def llama_tools(tools: Sequence[Tool]) -> str:
-    """The definitions before the first user text, as the template of Llama 3.1 writes them."""
-    listed = "".join(f"{json.dumps(json.loads(str(tool)), ensure_ascii=False, indent=4)}\n\n" for tool in tools)
-    return (
-        "Given the following functions, please respond with a JSON for a function call with its proper arguments that "
-        'best answers the given prompt.\n\nRespond in the format {"name": function name, "parameters": dictionary of '
-        f"argument name and its value}}.Do not use variables.\n\n{listed}"
-    )
-
-
-def _llama_results(calls: Sequence[Call], results: Sequence[Message]) -> Iterator[Piece]:
-    for result in results:
-        yield Piece("<|start_header_id|>ipython<|end_header_id|>\n\n")
-        # the template writes texts as JSON
-        yield from (Piece(json_text(result.content), "message"), Piece("<|eot_id|>"))
-
-
-HERMES = ToolForm(hermes_call, _hermes_results)
-LLAMA = ToolForm(llama_call, _llama_results, several=False)
-GEMMA4 = ToolForm(gemma_call, gemma_results, between="", within=RESULT)
 
 
 def written_calls(form: ToolForm, calls: Sequence[Call], content: str) -> str:

@@ -11,8 +11,9 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.traces.conversation import NO_CONVERSATION
 from tunixrt_core.traces.rendering.chats import ChatFormat, template_of
 from tunixrt_core.traces.rendering.context import EarlierThinking, unfit
+from tunixrt_core.traces.rendering.families.llama import LLAMA, llama_tools
+from tunixrt_core.traces.rendering.families.qwen import HERMES, hermes_tools
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
-from tunixrt_core.traces.rendering.tool_forms import HERMES, LLAMA, hermes_tools, llama_tools
 from tunixrt_core.traces.rows import numbered_lines, parse_row
 
 

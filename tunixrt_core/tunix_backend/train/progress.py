@@ -30,6 +30,7 @@ from tunixrt_core.tunix_backend.train.reporting.reports import (
     model_flops_share,
     perplexity,
 )
+from tunixrt_core.tunix_backend.train.reporting.step_clock import StepClock
 from tunixrt_core.tunix_backend.train.step.feeding import Feed, MicroBatch
 from tunixrt_core.tunix_backend.train.step.loss import ModelBatch
 from tunixrt_core.tunix_backend.train.step.optimizer import Schedule
@@ -110,10 +111,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         self._handed: tuple[int, int, int, float] | None = None
         self._reported = facts.restored
         self._lengths: set[int] = set()
-        self._counted_from: float | None = None  # when the work on the oldest unreported train step began
-        self._compiled_since = 0.0  # seconds of compiling since then
-        # of a pause since then: when the device had finished its work, and when the pause was over
-        self._pause: tuple[float, float] | None = None
+        self._steps = StepClock(clock)
         self.ended_early = False
         self.train_loss: float | None = None
         self.eval_loss: float | None = None
@@ -127,8 +125,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         if k % self._facts.accumulation == 0 and self._is_over(done):
             return None
         micro = self._feed.next()
-        if self._counted_from is None:
-            self._counted_from = self._clock()
+        self._steps.begin()
         if micro.length not in self._lengths:
             self._observer.phase("compiling")
         self._handed = (done, micro.length, self._compiles.count, self._compiles.seconds)
@@ -166,7 +163,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         self._lengths.add(length)
         if self._compiles.count > count:
             seconds = self._compiles.seconds - seconds
-            self._compiled_since += seconds
+            self._steps.compiled(seconds)
             self._observer.record(
                 CompileMetric(train_step=train_step, length=length, seconds=seconds, expected=expected)
             )
@@ -215,15 +212,9 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
     def pause(self, phase: str) -> Iterator[None]:
         """A phase that is shown and does not count as training time."""
         jax.block_until_ready(nnx.state(self._facts.model))
-        idle = self._pause[0] if self._pause else self._clock()
-        self._observer.phase(phase)
-        try:
+        with self._steps.pause(pending=lambda: bool(self._fed)):
+            self._observer.phase(phase)
             yield
-        finally:
-            if self._fed:  # the report of a train step is pending
-                self._pause = idle, self._clock()
-            else:
-                self._counted_from = None
         if self._lengths:
             self._observer.phase("training")
 
@@ -239,7 +230,7 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         n = self._facts.accumulation
         fed = [self._fed.popleft() for _ in range(n)]
         counted = batch_report(self._facts.parts, fed, [self._sums.popleft() for _ in range(n)])
-        seconds = self._seconds()
+        seconds = self._steps.take()
         rate = float(self._facts.schedule(int(train_step) - 1))
         norm = self._metrics.values["grad_norm"]
         self._observer.record(
@@ -262,19 +253,6 @@ class RunHooks(hooks.DataHooks, hooks.TrainingHooks):
         self.train_loss = loss
         while self._waiting and self._waiting[0].train_step <= train_step:
             self._observer.record(self._waiting.pop(0))
-
-    def _seconds(self) -> float:
-        """Seconds of the train step that has just ended, since the end of the previous one or of the pause after it.
-
-        Tunix reports a train step after it has given the next one to the device, so it ends when its loss is available;
-        a pause waits for the device first, and the train step ends then.
-        """
-        now = self._clock()
-        idle, resumed = self._pause or (now, now)
-        assert self._counted_from is not None, "it is set when the device gets the first micro-batch"
-        seconds = idle - self._counted_from - self._compiled_since
-        self._counted_from, self._compiled_since, self._pause = resumed, 0.0, None
-        return max(seconds, 1e-9)
 
     def _utilisation(self, tokens_per_second: float) -> float | None:
         facts = self._facts

@@ -6,9 +6,10 @@ import re
 from fractions import Fraction
 
 from tunixrt_core.traces.answers.reading.cleaning import clean
+from tunixrt_core.traces.answers.reading.nouns import singular_noun
 from tunixrt_core.traces.answers.reading.number_words import number_in_words, ordinal_of, scale_of
 from tunixrt_core.traces.answers.reading.readings import Amount, Unit
-from tunixrt_core.traces.answers.reading.units import PERCENT, read_unit, singular_noun
+from tunixrt_core.traces.answers.reading.units import PERCENT, read_unit
 
 _LONGEST = 200
 _MONEY = r"(?:US\$|A\$|C\$|[$€£¥₹₩₽]|Rs\.?|(?:USD|EUR|GBP|JPY|CNY|INR|CHF)(?=\s*\d))"

@@ -1,4 +1,4 @@
-"""Units of measure in base units, and counted nouns."""
+"""Units of measure, in base units."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections import Counter
 from fractions import Fraction
 from functools import lru_cache
 
+from tunixrt_core.traces.answers.reading.nouns import TRAILING, plural_noun
 from tunixrt_core.traces.answers.reading.readings import Dimensions, Unit
-from tunixrt_core.traces.answers.reading.vocabulary import words_of
 
 PERCENT = Unit("%", (), Fraction(1, 100))
 
@@ -121,31 +121,7 @@ _PHRASES = {
 }
 _POWER = re.compile(r"(.+?)\^?([-+]?[2-9]|-1)")
 _JOINED = re.compile(r"\s*[*.]\s*|\s+")
-_IRREGULAR = frozenset(
-    words_of(
-        "people men women children feet teeth mice geese sheep fish deer cattle police dice oxen folk data media "
-        "homework fruit money furniture water salt sugar paper"
-    )
-)
-# words that end like a plural and count nothing, and words that change what a number says
-_NO_NOUNS = frozenset(
-    words_of(
-        "is was has does less plus minus times perhaps thus yes always sometimes besides as this its his perhaps "
-        "maybe fails works remains seems looks appears exceeds overshoots guess means equals gives needs wants makes "
-        "comes goes and or to not over are out remainder more fewer than but no nope never wrong incorrect false "
-        "short extra squared cubed factorial percent off mod base choose per if unless except instead only about "
-        "approximately roughly above below under between against without nor either neither would could should might "
-        "may misses loses decimals others too almost nearly exclusive inclusive versus vs doubles halves triples "
-        "tries guesses mistakes lies lacks correct right answer digits figures tenths hundredths thousandths thirds "
-        "quarters fifths sixths sevenths eighths ninths places powers multiples because since hundreds thousands "
-        "millions billions doubt believe think hours' ago past one two three four five six seven eight nine ten later "
-        "earlier before after until"
-    )
-)
 _OF = re.compile(r"([a-z]+) of (?!the\b|them\b|it\b|us\b|a\b)[a-z]{3,}(?: [a-z]{3,})?", re.IGNORECASE)
-_TRAILING = re.compile(
-    r"\s+(?:left|remaining|altogether|total|in total|in all|overall|each|old|long|tall|high|wide|deep|of age|apiece)$"
-)
 
 
 def read_unit(text: str) -> Unit | None:
@@ -153,9 +129,9 @@ def read_unit(text: str) -> Unit | None:
     text = " ".join(text.split())
     if not text:
         return None
-    unit = _known_phrase(text) or _noun(text)
+    unit = _known_phrase(text) or plural_noun(text)
     if unit is None and (found := _OF.fullmatch(text)) is not None:  # `cups of feed`
-        unit = _known_phrase(found[1]) or _noun(found[1])
+        unit = _known_phrase(found[1]) or plural_noun(found[1])
     return unit
 
 
@@ -167,7 +143,7 @@ def _known_phrase(text: str) -> Unit | None:
     temperature = _KELVIN.get(folded.replace("degrees", "degree").replace("° ", "°"))
     if temperature is not None:
         return _temperature(*temperature, folded)
-    without = _TRAILING.sub("", folded)
+    without = TRAILING.sub("", folded)
     if without != folded:
         return _known_phrase(text[: len(without)])
     return _product(text.strip(" .") if text not in ("in.", "ft.") else text)
@@ -238,36 +214,6 @@ def _single(word: str) -> Unit | None:
         if (found := _FOLDED.get(name)) is not None and (name == folded or len(name) > 2):
             return found
     return None
-
-
-def _noun(text: str) -> Unit | None:
-    folded = _TRAILING.sub("", text.casefold().strip(" ."))
-    words = folded.split()
-    if not words or len(words) > 3 or not all(word.replace("-", "").replace("'", "").isalpha() for word in words):
-        return None
-    if not _NO_NOUNS.isdisjoint(words) or not all(len(word) > 1 for word in words):
-        return None
-    last = words[-1]
-    if not (last in _IRREGULAR or (len(last) > 3 and last.endswith("s") and not last.endswith(("ss", "us", "is")))):
-        return None
-    return Unit(folded, noun=" ".join([*words[:-1], _singular(last)]))
-
-
-def singular_noun(text: str) -> Unit | None:
-    """A noun after the number one, as in `1 apple`."""
-    words = text.casefold().strip(" .").split()
-    if not words or len(words) > 2 or not all(word.isalpha() and len(word) > 2 for word in words):
-        return None
-    sure = _NO_NOUNS.isdisjoint(words) and not any(word.endswith("ly") for word in words)
-    return Unit(text, noun=" ".join(words)) if sure else None
-
-
-def _singular(word: str) -> str:
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
-    if word.endswith(("ches", "shes", "xes", "sses")):
-        return word[:-2]
-    return word.removesuffix("s")
 
 
 def _powers(text: str) -> Dimensions:

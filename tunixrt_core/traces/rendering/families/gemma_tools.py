@@ -6,8 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tunixrt_core.traces.conversation import Call, Message, Tool, tool_value
-from tunixrt_core.traces.rendering.gemma_values import by_name, quoted, read_entries, write_entries, write_value
+from tunixrt_core.traces.rendering.families.gemma_values import (
+    by_name,
+    quoted,
+    read_entries,
+    write_entries,
+    write_value,
+)
 from tunixrt_core.traces.rendering.text import Piece
+from tunixrt_core.traces.rendering.tool_forms import ToolForm
 
 RESULT = "<|tool_response>"  # what a model writes behind its calls, to wait for their results
 _STANDARD = {"description", "type", "properties", "required", "nullable"}
@@ -140,3 +147,6 @@ def _kind(schema: Mapping[str, Any]) -> str:
 
 def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+FORM = ToolForm(gemma_call, gemma_results, between="", within=RESULT)
