@@ -13,7 +13,7 @@ WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # What was compiled is kept: tests start some hundred processes, which would each compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run demo test test-rest test-all test-aot test-real test-ray test-reference test-free test-postgres test-skypilot release check check-component component format schema docs screenshots clean
+.PHONY: run demo environment test test-rest test-all test-aot test-real test-ray test-reference test-free test-postgres test-skypilot release check check-component component format schema docs screenshots clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
@@ -24,6 +24,9 @@ DEMO ?= $(HOME)/.tunixrt-demo
 demo: .venv/.installed-$(EXTRA)
 	.venv/bin/tunixrt demo --home $(DEMO)
 	.venv/bin/python -m app --home $(DEMO) --host 127.0.0.1 --port $(PORT)
+
+# The environment of the tests, with Tunix.
+environment: .venv/.installed-$(EXTRA)-dev
 
 # Every promise once: at most ten minutes on two quiet cores.
 test: .venv/.installed-$(EXTRA)-dev

@@ -13,13 +13,15 @@ AXE = REPOSITORY / "app" / "component" / "node_modules" / "axe-core" / "axe.min.
 # Canvas text (tables, charts) cannot be read from the document. Text of disabled widgets is exempt there, and here.
 _CONTRAST = """
 () => {
-  const parse = text => {
-    const canvas = document.createElement('canvas'); canvas.width = canvas.height = 1;
-    const pen = canvas.getContext('2d', {willReadFrequently: true});
+  const canvas = document.createElement('canvas'); canvas.width = canvas.height = 1;
+  const pen = canvas.getContext('2d', {willReadFrequently: true});
+  const read = text => {
     pen.clearRect(0, 0, 1, 1); pen.fillStyle = text; pen.fillRect(0, 0, 1, 1);
     const [r, g, b, a] = pen.getImageData(0, 0, 1, 1).data;
     return [r, g, b, a / 255];
   };
+  const parsed = {};  // a page has a dozen colours on thousands of elements
+  const parse = text => [...(parsed[text] ??= read(text))];
   const over = (top, below) => [0, 1, 2].map(i => top[i] * top[3] + below[i] * (1 - top[3])).concat([1]);
   const luminance = color => {
     const linear = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;

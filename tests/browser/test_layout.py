@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,42 +86,56 @@ def pages() -> list[tuple[str, str | None]]:
     return [*PAGES, *(TUNIX_PAGES if is_tunix_available() else [])]
 
 
-@pytest.mark.parametrize(
-    ("width", "scheme"), cases(product((1440, 900), ("light", "dark")), {(1440, "light"), (900, "dark")})
+Window = tuple[int, str]  # width in CSS pixels, colours
+# A page becomes another window while it is open, the next page is opened as that. With --all each is a walk of its own.
+WINDOWS: tuple[tuple[Window, ...], ...] = (
+    ((1440, "light"), (900, "dark")),
+    ((1440, "dark"),),
+    ((900, "light"),),
+    ((900, "dark"),),
 )
-def test_every_page_is_readable(browser: Any, open_server: Server, width: int, scheme: str) -> None:
+
+
+@pytest.mark.parametrize(
+    "windows",
+    cases(((each,) for each in WINDOWS), {WINDOWS[:1]}),
+    ids=lambda windows: "-".join(f"{width}-{scheme}" for width, scheme in windows),
+)
+def test_every_page_is_readable(browser: Any, open_server: Server, windows: tuple[Window, ...]) -> None:
     found: list[str] = []
-    with_axe = (width, scheme) == (1440, "light")  # what it finds beyond the rest here depends on neither
+    with_axe = (1440, "light") in windows  # what it finds beyond the rest here depends on neither
+    width, scheme = windows[0]
     with visiting(browser, open_server.url, size=(width, 900), dark=scheme == "dark") as visitor:
         for path, heading in pages():
             visitor.open(path)
             visitor.page.locator("h1").first.wait_for()
-            visitor.drawn()
-            headings = visitor.page.locator("h1").all_inner_texts()
-            if len(headings) != 1 or (heading and headings != [heading]):
-                found.append(f"/{path}: headings {headings}")
-            if not visitor.page.title().endswith("· Tunix RT"):
-                found.append(f"/{path}: the tab is called {visitor.page.title()}")
-            if (over := visitor.overflow()) > 0:
-                found.append(f"/{path}: scrolls sideways by {over} pixels")
-            found += [f"/{path}: no text for {each}" for each in unnamed(visitor.page)]
-            found += [
-                f"/{path}: contrast {ratio:.2f} of {text!r}"
-                for text, ratio in contrasts(visitor.page).items()
-                if ratio < TEXT_CONTRAST
-            ]
-            found += [
-                f"/{path}: {pixels} px: {text!r}"
-                for text, pixels in text_sizes(visitor.page).items()
-                if pixels < TEXT_PIXELS
-            ]
-            if with_axe and AXE.exists():
-                found += [f"/{path}: {each}" for each in axe_findings(visitor.page, STREAMLITS_OWN)]
+            for width, scheme in windows:
+                visitor.become(width, scheme)
+                found += [f"/{path}, {width}, {scheme}: {each}" for each in complaints(visitor, heading)]
+                if with_axe and AXE.exists() and scheme == "light":
+                    found += [f"/{path}: {each}" for each in axe_findings(visitor.page, STREAMLITS_OWN)]
+            windows = windows[::-1]
         assert visitor.page.evaluate("() => document.documentElement.lang") == "en"
         found += visitor.watch.problems
     assert not found, "\n".join(found)
     if with_axe and not AXE.exists():
         pytest.skip("All but axe is checked. axe-core is not installed: `make component` does it, with npm.")
+
+
+def complaints(visitor: Visitor, heading: str | None) -> Iterator[str]:
+    """What is wrong with a page as it is drawn in this window."""
+    headings = visitor.page.locator("h1").all_inner_texts()
+    if len(headings) != 1 or (heading and headings != [heading]):
+        yield f"headings {headings}"
+    if not visitor.page.title().endswith("· Tunix RT"):
+        yield f"the tab is called {visitor.page.title()}"
+    if (over := visitor.overflow()) > 0:
+        yield f"scrolls sideways by {over} pixels"
+    yield from (f"no text for {each}" for each in unnamed(visitor.page))
+    for text, ratio in contrasts(visitor.page).items():
+        if ratio < TEXT_CONTRAST:
+            yield f"contrast {ratio:.2f} of {text!r}"
+    yield from (f"{pixels} px: {text!r}" for text, pixels in text_sizes(visitor.page).items() if pixels < TEXT_PIXELS)
 
 
 def test_a_row_of_every_list_opens_by_click_and_by_keyboard(visitor: Visitor) -> None:

@@ -88,6 +88,15 @@ class Visitor:
         self.page.locator(":is(.listing, .reader, .list)[aria-busy]").first.wait_for(state="detached")
         self.page.wait_for_timeout(300)
 
+    def become(self, width: int, scheme: str) -> None:
+        """Drag the window to another width, and change the colours of the system to "light" or "dark"."""
+        self.page.set_viewport_size({"width": width, "height": WIDE[1]})
+        self.page.emulate_media(color_scheme=scheme)
+        self.page.wait_for_function(
+            "scheme => getComputedStyle(document.querySelector('.stApp')).colorScheme === scheme", arg=scheme
+        )
+        self.drawn()
+
     def press(self, key: str, timeout: float = 30_000) -> None:
         self.page.locator(f".st-key-{key} button").first.click(timeout=timeout)
         self.settle()
