@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import streamlit as st
 
+from app.component.element import element
 from app.evaluations.evaluated import metric_words
 from app.overview.attention import show_attention
 from app.overview.device import show_device_card
 from app.overview.next_step import next_step
-from app.runs.table import runs_table
 from app.state import get_pipeline
 from app.ui.boundary import error_boundary
 from app.ui.components import card, empty_state, halves, header
@@ -56,8 +55,7 @@ def show_home(home: Overview) -> None:
             go("new-run")
     show_counts(home)
     if home.newest_runs:
-        live = any(not run.status.over for run in home.newest_runs)
-        st.fragment(show_recent_runs, run_every=TICK if live else None)(home)
+        show_recent_runs(home)
     items = rt.home.attention(home.evaluations)
     with halves():
         if items:
@@ -108,14 +106,27 @@ def show_best(best: BestScore | None) -> None:
 
 
 def show_recent_runs(home: Overview) -> None:
+    newest = home.newest_runs
+    with card("Recent runs", note=f"{min(SHOWN_RUNS, len(newest))} of {home.runs.total:,}", key="recent-runs"):
+        element(
+            "listing",
+            key="recent-runs-list",
+            what="recent",
+            url=f"/api/runs/recent?limit={SHOWN_RUNS}",
+            version=" ".join(f"{run.id}:{run.status}" for run in newest),
+            page="/run?run=" if tunix else None,
+            shown=None,
+            label="The newest runs with state, loss and results",
+            rows=SHOWN_RUNS,
+        )
+    if any(not run.status.over for run in newest):
+        st.fragment(follow_runs, run_every=TICK)(newest)
+
+
+def follow_runs(before: Sequence[Run]) -> None:
     with error_boundary():
-        runs = rt.runs.page(limit=SHOWN_RUNS).items
-        if changed(home.newest_runs, runs):
+        if changed(before, rt.runs.page(limit=SHOWN_RUNS).items):
             st.rerun()  # the next step and the attention items have changed
-        with card("Recent runs", note=f"{len(runs)} of {home.runs.total:,}", key="recent-runs"):
-            chosen = runs_table(runs, key="recent-runs-table", now=time.time(), evaluations=home.evaluations)
-            if chosen and tunix:
-                go("run", run=chosen)
 
 
 def changed(before: Sequence[Run], now: Sequence[Run]) -> bool:

@@ -117,13 +117,6 @@ def state_badge(status: RunStatus) -> None:
     st.badge(STATE_WORDS[status], color=STATE_COLORS[status], icon=f":material/{_STATE_ICONS[status]}:")
 
 
-def state_column(label: str = "State", width: int | Literal["small", "medium", "large"] = "small") -> Any:
-    """A table column whose cells are one-item lists of state words, shown as badges."""
-    options = list(dict.fromkeys(STATE_WORDS.values()))
-    colors = [STATE_COLORS[status] for status in STATE_WORDS]
-    return st.column_config.MultiselectColumn(label, options=options, color=colors, width=width)
-
-
 _LOOK: dict[str, Any] = {"hide_index": True, "row_height": 36, "placeholder": "–"}  # of every table
 
 

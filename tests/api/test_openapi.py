@@ -134,6 +134,7 @@ def test_every_address_of_the_issue_is_published() -> None:
         "/exports/{id}": ["get"],
         "/runs": ["get", "post"],
         "/runs/table": ["get"],
+        "/runs/recent": ["get"],
         "/runs/series": ["get"],
         "/runs/curves.csv": ["get"],
         "/runs/compare": ["get"],

@@ -47,6 +47,18 @@ def test_the_table_holds_every_run_and_an_unchanged_one_costs_nothing(api: TestC
     assert (since["whole"], since["rows"], since["gone"]) == (False, [], [])
 
 
+def test_the_newest_runs_have_the_shape_of_their_loss_and_archived_ones_are_left_out(
+    api: TestClient, trains: Pipeline, run: str
+) -> None:
+    append(trains.runs.folder(run), *(TrainMetric(train_step=step, loss=9 / step, learning_rate=1e-4) for step in range(6, 300)))
+    (told,) = api.get("/runs/recent").json()["runs"]
+    assert (told["id"], told["status"], told["dataset"], told["tuned"]) == (run, "succeeded", "mine:1", None)
+    assert 30 < len(told["curve"]) <= 60
+    assert told["curve"][-1] == pytest.approx(9 / 299, rel=0.1)
+    trains.runs.annotate(run, archived=True)
+    assert api.get("/runs/recent").json() == {"runs": [], "reading": 0}
+
+
 def test_a_run_is_tagged_noted_and_archived_in_its_folder(api: TestClient, trains: Pipeline, run: str) -> None:
     version = api.get("/runs/table").json()["version"]
     body = {"add_tags": ["good", "to show"], "note": "Longer answers.", "archived": True}

@@ -159,6 +159,18 @@ def test_a_row_of_every_list_opens_by_click_and_by_keyboard(visitor: Visitor) ->
     visitor.page.wait_for_url("**group=*")
     rows(visitor).nth(1).wait_for()
     assert rows(visitor).count() == 2
+    if not is_tunix_available():
+        return
+    visitor.open("")
+    runs = visitor.page.get_by_role("grid", name="The newest runs")
+    runs.locator(".rows .row", has_text="r-0001").wait_for()
+    runs.press("ArrowDown")
+    runs.press("Enter")
+    visitor.page.wait_for_url("**/run?run=r-0002")
+    visitor.page.go_back()
+    visitor.page.get_by_role("link", name="run").first.wait_for()
+    runs.locator(".rows .row").first.locator("a").click()
+    visitor.page.wait_for_url("**/run?run=r-0003")
 
 
 def test_tab_goes_through_the_menu_and_then_down_the_page(visitor: Visitor) -> None:

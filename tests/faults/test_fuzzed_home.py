@@ -165,6 +165,7 @@ ROUTES = (
     *(f"/runs/{name}{part}" for name in RUNS for part in ("", "/metrics", "/problems", "/evaluations", "/exports")),
     "/runs/compare?id=r-0001&id=r-0002",
     "/runs/table",
+    "/runs/recent",
     "/runs/series?run=r-0001&run=r-0002&metric=loss&metric=parts&tiles=true",
     "/runs/curves.csv?id=r-0001&id=r-0002",
     "/evaluations/leaderboard",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.overview.attention import first_few
+from tests.helpers.component import parts
 from tests.pages.conftest import evaluate, keys, make_run, open_page, press, words
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.evaluation.folder import EvalDir
@@ -143,14 +144,11 @@ def test_counts_tell_what_came_this_week(filled: Pipeline) -> None:
     assert [metric.delta for metric in app.metric] == ["60", "1", "0", "no evaluation yet"]
 
 
-def test_recent_runs_show_state_progress_and_scores(filled: Pipeline) -> None:
-    run = make_run(filled, RunStatus.SUCCEEDED, train_steps=40)
-    evaluate(filled, run)
-    app = open_page("overview.py")
-    row = app.dataframe[0].value.iloc[0]
-    assert (row["id"], list(row["state"]), row["progress"]) == ("r-0001", ["Finished"], 100)
-    assert row["exact_match"] == 100
-    assert app.metric[3].value == "100.0%"
+def test_recent_runs_lead_to_their_page_where_there_is_one(filled: Pipeline) -> None:
+    run = make_run(filled, RunStatus.SUCCEEDED)
+    (listed,) = parts(open_page("overview.py"), "listing")
+    assert (listed["what"], listed["version"]) == ("recent", f"{run.id}:succeeded")
+    assert listed["page"] == ("/run?run=" if is_tunix_available() else None)
 
 
 @pytest.mark.tunix

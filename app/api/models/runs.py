@@ -59,6 +59,24 @@ class RunTable(BaseModel):
     reading: int = Field(description="Runs whose folders are still being read for their figures.")
 
 
+class RecentRun(BaseModel):
+    id: str
+    name: str
+    status: str
+    dataset: str = Field(description="Name and version, as `gsm8k:3`; empty for a data file.")
+    created: float = Field(description="Unix seconds.")
+    train_step: int | None
+    total_train_steps: int | None
+    eval_loss: float | None = Field(description="Nats per token; null if not measured.")
+    tuned: float | None = Field(description="Exact match of the tuned model, 0 to 1; null if not evaluated.")
+    curve: list[float] = Field(description="The smoothed train loss in at most 60 points.")
+
+
+class RecentRuns(BaseModel):
+    runs: list[RecentRun] = Field(description="Newest first.")
+    reading: int = Field(description="Runs whose folders are still being read for their figures.")
+
+
 class RunPage(BaseModel):
     runs: list[RunSummary]
     next: str | None = Field(description="Cursor to send as `after` for the next page; null on the last page.")

@@ -22,6 +22,7 @@ from app.api.models.runs import (
     MovedAside,
     ParentRun,
     RateChange,
+    RecentRuns,
     ResumedRun,
     RunBase,
     RunDetail,
@@ -34,6 +35,7 @@ from app.api.models.runs import (
 )
 from app.api.shared import IdempotencyKey, Pipe
 from app.runs.csv import curves_csv
+from app.runs.recent import recent_runs
 from app.runs.series import Along, Wanted, series_of, split_next
 from tunixrt_core.errors import NotFound
 from tunixrt_core.manifest.manifest import RunManifest
@@ -93,6 +95,12 @@ def table(
         body = gzip.compress(body, 3)
         headers |= {"content-encoding": "gzip", "vary": "accept-encoding"}
     return Response(body, headers=headers, media_type="application/json")
+
+
+@router.get("/recent")
+def recent(pipeline: Pipe, limit: Annotated[int, Query(ge=1, le=20)] = 6) -> RecentRuns:
+    """The newest runs that are not in the archive, each with the shape of its train loss."""
+    return RecentRuns(**recent_runs(pipeline, limit))
 
 
 @router.get("/series", response_model=Series, response_model_exclude_none=True)

@@ -7,14 +7,19 @@ import { load } from "./shared/load";
 import { marked, MARKS_CSS } from "./shared/marks";
 import COLOURS_CSS from "./shared/colours.css";
 import { LISTINGS } from "./listing/kinds";
-import type { Chip, Column, Row } from "./listing/kinds";
+import type { Cell, Column, Row } from "./listing/kinds";
 import LISTING_CSS from "./listing/listing.css";
+import STATE_CSS from "./runs/state.css";
 
-/** `what` is a key of LISTINGS. `shown`: the key of the row that is read on this page. `rows`: the most in view. */
+/**
+ * `what` is a key of LISTINGS. `shown`: the key of the row that is read on this page. `rows`: the most in view.
+ * `page`: the address that rows lead to, before their key; null if they lead nowhere, unset for this page.
+ */
 interface Data {
   what: string;
   url: string;
   version?: string;
+  page?: string | null;
   shown: string | null;
   label: string;
   rows: number;
@@ -25,6 +30,7 @@ const AHEAD = 20; // rows before the end at which the next page is loaded
 const SPARE = 6; // rows drawn above and below what is seen
 const NARROW = 560; // pixels
 const NOTHING = "–";
+const AGAIN_MS = 3000; // until a list that changes is read again
 
 class List {
   private readonly head = el("div", { className: "row header", role: "row" });
@@ -41,38 +47,53 @@ class List {
   private columns: Column[] = [];
   private current = 0;
   private narrow = false;
+  private timer = 0;
 
   constructor(private readonly root: ShadowRoot | HTMLElement) {
-    root.append(el("style", {}, COLOURS_CSS, MARKS_CSS, LISTING_CSS), this.frame);
+    root.append(el("style", {}, COLOURS_CSS, MARKS_CSS, STATE_CSS, LISTING_CSS), this.frame);
     this.scroller.addEventListener("scroll", () => this.draw(), { passive: true });
     this.scroller.addEventListener("keydown", (event) => this.onKey(event));
     this.body.addEventListener("click", (event) => this.onClick(event));
     this.resize.observe(this.frame);
+    document.addEventListener("visibilitychange", this.wake);
   }
 
   update(call: Call<Data>): void {
     const moved = this.data.shown !== call.data.shown;
+    const other = this.data.url !== call.data.url;
     this.data = call.data;
+    this.frame.classList.toggle("opens", this.data.page !== null);
     this.scroller.setAttribute("aria-label", this.data.label);
     const wanted = `${this.data.url} ${this.data.version ?? ""}`;
-    if (wanted !== this.wanted) void this.begin(wanted);
+    if (wanted !== this.wanted) void this.begin(wanted, this.loaded && !other);
     else if (moved) this.follow();
   }
 
-  private async begin(wanted: string): Promise<void> {
+  private readonly wake = (): void => {
+    if (this.timer && !document.hidden) void this.begin(this.wanted, true);
+  };
+
+  /** Read the list from its start; `again` if it is on the page already, and keeps its place. */
+  private async begin(wanted: string, again: boolean): Promise<void> {
+    clearTimeout(this.timer);
     this.wanted = wanted;
-    this.frame.setAttribute("aria-busy", "true");
+    if (!again) this.frame.setAttribute("aria-busy", "true");
     if (!this.loaded) this.body.replaceChildren(el("p", { className: "said" }, "Loading …"));
     try {
       await this.take(this.data.url, []);
       if (this.wanted !== wanted) return;
       this.loaded = true;
+      this.drawHead();
+      if (again) return this.draw();
       this.scroller.scrollTop = 0;
       this.current = 0;
-      this.drawHead();
       this.follow();
     } catch (error) {
       if (this.wanted !== wanted) return;
+      if (again) { // what was read stays
+        this.timer = window.setTimeout(this.wake, AGAIN_MS);
+        return;
+      }
       this.wanted = ""; // the next update tries again
       this.say(error);
     } finally {
@@ -89,6 +110,8 @@ class List {
     this.columns = listing.columns(answer as never);
     this.rows = [...before, ...listing.rows(answer as never)];
     this.next = answer.next ?? null;
+    const again = listing.changes?.(answer as never);
+    this.timer = again ? window.setTimeout(this.wake, AGAIN_MS) : 0;
   }
 
   private async extend(): Promise<void> {
@@ -142,7 +165,7 @@ class List {
     const { scrollTop, clientHeight } = this.scroller;
     const first = Math.max(0, Math.floor(scrollTop / HEIGHT) - SPARE);
     const last = Math.min(this.rows.length, first + Math.ceil(clientHeight / HEIGHT) + 2 * SPARE);
-    this.scroller.style.height = `${HEIGHT * (1 + Math.max(2, Math.min(this.data.rows, this.rows.length))) + 2}px`;
+    this.scroller.style.height = `${HEIGHT * (1 + Math.max(2, Math.min(this.data.rows, this.rows.length)))}px`;
     this.body.style.height = `${this.rows.length * HEIGHT}px`;
     const seen = this.seen();
     this.body.replaceChildren(...this.rows.slice(first, last).map((row, i) => this.rowAt(first + i, row, seen)));
@@ -153,11 +176,11 @@ class List {
 
   private rowAt(at: number, row: Row, seen: number[]): HTMLElement {
     const cells = seen.map((i) => {
-      const cell = row.cells[i] ?? null;
-      const text = marked(cell === null ? NOTHING : typeof cell === "string" ? cell || NOTHING : cell.text);
-      const inner = i === row.name ? el("a", { href: this.address(row), tabIndex: -1, dir: "auto" }, text)
-        : typeof cell === "object" && cell ? el("span", { className: `chip ${(cell as Chip).tint}` }, text) : text;
-      return el("div", { className: this.columns[i]!.number ? "number" : "", role: "gridcell", dir: "auto" }, inner);
+      const { number } = this.columns[i]!;
+      const cell = this.contentOf(row.cells[i] ?? null);
+      const name = i === row.name && this.data.page !== null ? el("a", { href: this.address(row), tabIndex: -1, dir: "auto" }, cell) : cell;
+      const code = i === row.name && row.code ? el("code", {}, row.code) : null;
+      return el("div", { className: number ? "number" : "", role: "gridcell", dir: "auto" }, name, code);
     });
     const made = el("div", {
       className: `row${at === this.current ? " current" : ""}`, role: "row", id: `row-${at}`, "data-at": at,
@@ -167,7 +190,14 @@ class List {
     return made;
   }
 
+  private contentOf(cell: Cell): Node {
+    if (typeof cell === "function") return cell();
+    if (typeof cell === "string" || cell === null) return marked(cell || NOTHING);
+    return el("span", { className: `chip ${cell.tint}` }, marked(cell.text));
+  }
+
   private address(row: Row): string {
+    if (this.data.page) return `${this.data.page}${encodeURIComponent(row.key)}`;
     const address = new URL(location.href);
     for (const [name, value] of Object.entries(row.query)) {
       if (value === null) address.searchParams.delete(name);
@@ -179,7 +209,7 @@ class List {
   private onClick(event: MouseEvent): void {
     const target = event.target as HTMLElement;
     const row = target.closest<HTMLElement>(".row");
-    if (!row) return;
+    if (!row || this.data.page === null) return;
     const at = Number(row.dataset["at"]);
     if (event.ctrlKey || event.metaKey || event.shiftKey) {
       if (!target.closest("a")) window.open(this.address(this.rows[at]!), "_blank", "noopener");
@@ -213,13 +243,15 @@ class List {
 
   private open(at: number): void {
     const row = this.rows[at];
-    if (!row) return;
+    if (!row || this.data.page === null) return;
     this.data = { ...this.data, shown: row.key }; // marked at once, before the page has followed
     this.moveTo(at);
     go(this.address(row));
   }
 
   destroy(): void {
+    clearTimeout(this.timer);
+    document.removeEventListener("visibilitychange", this.wake);
     this.resize.disconnect();
     this.root.replaceChildren();
   }

@@ -13,6 +13,8 @@ import { COLUMNS, NARROW } from "./runs/columns";
 import { List } from "./runs/list";
 import { Table, counts, filtered, grouped, isGroup, type Item, type Row, type Update, type View } from "./runs/model";
 import { SelectionBar } from "./runs/selection";
+import { LIVE } from "./runs/state";
+import stateCss from "./runs/state.css";
 import css from "./runs/style.css";
 import { Toolbar } from "./runs/toolbar";
 import { MOST_SELECTED, selectionInAddress, viewInAddress, writeSelection, writeView } from "./runs/view";
@@ -33,7 +35,6 @@ const LIVE_MS = 2000; // between two looks at the table while a run trains
 const TYPED_MS = 150; // without a key before the address is written
 const BESIDE = 1000; // pixels from which the charts stand beside the list
 const IDLE_MS = 15_000;
-const LIVE = new Set(["queued", "loading", "compiling", "running", "stopping"]);
 
 export function mount(root: ShadowRoot | HTMLElement, call: Call<Data>): Mounted<Data> {
   const workbench = new Workbench(root, call);
@@ -64,7 +65,7 @@ class Workbench {
   private live = "";
 
   constructor(root: ShadowRoot | HTMLElement, private call: Call<Data>) {
-    root.append(el("style", {}, uplotCss + chartCss + css));
+    root.append(el("style", {}, uplotCss + chartCss + stateCss + css));
     const { url } = this.data;
     this.toolbar = new Toolbar(this.view, {
       changed: () => this.viewChanged(),

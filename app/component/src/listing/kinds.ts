@@ -1,5 +1,7 @@
 /** What can be listed: the columns, and how a row of the route's answer is read. */
 
+import { recent } from "./recent";
+
 export interface Column {
   title: string;
   width: string; // of the grid
@@ -12,8 +14,11 @@ export interface Row {
   key: string;
   query: Record<string, string | null>; // what the address holds for it; null takes a name out
   name: number; // the place of the cell that is the link
-  cells: (string | Chip | null)[];
+  code?: string; // an id, behind the name
+  cells: Cell[];
 }
+
+export type Cell = string | Chip | (() => Node) | null;
 
 export interface Chip {
   text: string;
@@ -23,6 +28,7 @@ export interface Chip {
 export interface Listing<Answer> {
   columns(answer: Answer): Column[];
   rows(answer: Answer): Row[];
+  changes?(answer: Answer): boolean; // soon, without the page's doing: it is read again
 }
 
 interface Group {
@@ -109,4 +115,4 @@ const pairs: Listing<Pairs> = {
   })),
 };
 
-export const LISTINGS: Record<string, Listing<never>> = { groups, pairs };
+export const LISTINGS: Record<string, Listing<never>> = { groups, pairs, recent };

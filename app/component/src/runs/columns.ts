@@ -3,6 +3,7 @@
 import { duration, numberWords } from "../charts/format";
 import { el } from "../shared/dom";
 import type { Row } from "./model";
+import { state, STATES } from "./state";
 
 export interface Column {
   title: string;
@@ -14,12 +15,6 @@ export interface Column {
 
 const NONE = "–";
 
-export const STATES: Record<string, [string, string]> = {
-  queued: ["Queued", "gray"], loading: ["Loading", "blue"], compiling: ["Compiling", "blue"],
-  running: ["Running", "blue"], stopping: ["Stopping", "amber"], succeeded: ["Finished", "green"],
-  failed: ["Failed", "red"], stopped: ["Stopped", "amber"], interrupted: ["Interrupted", "amber"],
-  broken: ["Broken", "red"],
-};
 const METHODS: Record<string, string> = { full: "All weights", lora: "LoRA", qlora: "QLoRA" };
 
 export function facetWords(facet: string, value: string): string {
@@ -29,18 +24,11 @@ export function facetWords(facet: string, value: string): string {
   return value;
 }
 
-export function state(row: Row): HTMLElement {
-  const [words, color] = STATES[row.status] ?? [row.status, "gray"];
-  const live = color === "blue" && row.total_train_steps;
-  const share = live ? `${Math.floor((100 * (row.train_step ?? 0)) / row.total_train_steps!)}%` : "";
-  return el("span", { className: `state ${color}` }, el("i", {}), words, ...(share ? [el("small", {}, share)] : []));
-}
-
 const number = (title: string, width: string, of: (row: Row) => string, help?: string): Column => ({
   title, width, number: true, cell: of, ...(help ? { help } : {}),
 });
-const loss = (value: number | null): string => (value == null ? NONE : value.toFixed(3));
-const share = (value: number | null): string => (value == null ? NONE : `${(100 * value).toFixed(1)}%`);
+export const loss = (value: number | null): string => (value == null ? NONE : value.toFixed(3));
+export const share = (value: number | null): string => (value == null ? NONE : `${(100 * value).toFixed(1)}%`);
 const plain = (value: number | null): string => (value == null ? NONE : numberWords(value));
 const text = (value: string | null, words = (full: string): string => full): HTMLElement | string =>
   value ? el("bdi", { title: value }, words(value)) : NONE;

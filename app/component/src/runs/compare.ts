@@ -5,7 +5,7 @@ import type { Look } from "../charts/colors";
 import { duration, numberWords } from "../charts/format";
 import { el } from "../shared/dom";
 import { load } from "../shared/load";
-import { state } from "./columns";
+import { state } from "./state";
 import type { Row } from "./model";
 
 interface Change {

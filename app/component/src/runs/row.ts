@@ -1,8 +1,9 @@
 // One row of the list of runs. It is filled again for another run, as new elements would cost half of a filter's time.
 
 import { el } from "../shared/dom";
-import { COLUMNS, facetWords, state, tags } from "./columns";
+import { COLUMNS, facetWords, tags } from "./columns";
 import type { Facet, Group, Row } from "./model";
+import { state } from "./state";
 
 /** What is shown in it besides the run itself. */
 export interface Place {
