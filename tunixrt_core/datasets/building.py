@@ -4,7 +4,7 @@
 
 Candidates are held as hashes alone, on the disk where they are many; texts are streamed through twice at most and never
 held. What is left in memory grows with the rows that gates exclude, by 32 bytes each, and with near-duplicates, by 20
-bytes a row. Selections that ask for facts (a score, a stratum, a right answer, a budget) hold some 400 bytes a trace.
+bytes per row. Selections that ask for facts (a score, a stratum, a right answer, a budget) hold 400 bytes per trace.
 """
 
 from __future__ import annotations

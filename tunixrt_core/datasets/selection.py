@@ -77,7 +77,7 @@ def _draw(seed: int, purpose: str, key: str) -> int:
 
 
 def _dedupe(spec: DatasetSpec, candidates: Iterable[Candidate]) -> Sequence[Candidate]:
-    """One trace a prompt, where that is wanted, at the place of the newest of it."""
+    """One trace per prompt, where that is wanted, at the place of the newest of it."""
     found = candidates if isinstance(candidates, Sequence) else list(candidates)
     if spec.dedupe == "none" or spec.selection in ("best", "shortest"):
         return found

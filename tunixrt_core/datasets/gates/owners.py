@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _GRAM, _OWNER = 8, 4  # bytes
 _EVERY = 512  # records from one of the index to the next
 _BITS_EACH = 16  # of the filter, for an n-gram
-_MOST_BITS = 30  # the filter's address has at most so many: 128 MiB
+_MOST_BITS = 30  # the filter's address is at most 30 bits long: 128 MiB
 _MIX = 0x9E3779B97F4A7C15
 
 

@@ -1,4 +1,4 @@
-"""Many records in little memory: beyond a few megabytes they lie in a file without a name, and are sorted by merging.
+"""Many records in little memory: beyond a few megabytes they are in a file without a name, and are sorted by merging.
 
 Sorted runs that are merged are an external merge sort (Knuth, TAOCP 3, 5.4).
 """

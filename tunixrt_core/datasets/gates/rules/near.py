@@ -89,7 +89,7 @@ class NearCheck:
 
 
 class _Clustered:
-    """Clusters of rows that are alike, and for each row the one that it is most like: 20 bytes a row."""
+    """Clusters of rows that are alike, and for each row the one that it is most like: 20 bytes per row."""
 
     def __init__(self, rank: array[int]) -> None:
         self.rank = rank
