@@ -81,7 +81,7 @@ test-postgres: .venv-free/.installed-dev
 
 # The tasks of `tunixrt launch` against SkyPilot's own loader, in an environment of its own (317 MB).
 test-skypilot: .venv/.installed-$(EXTRA)-dev .venv-skypilot/.installed
-	.venv/bin/python -m pytest tests/launch -k skypilot --all
+	.venv/bin/python -m pytest tests/training/launch -k skypilot --all
 
 .venv-skypilot/.installed:
 	$(PYTHON) -m venv .venv-skypilot

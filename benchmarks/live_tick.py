@@ -25,7 +25,7 @@ from benchmarks.pages_serving import Server, serving  # noqa: E402
 from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest  # noqa: E402
 from tunixrt_core.runs.folder import RunDir  # noqa: E402
 from tunixrt_core.runs.metrics import CheckpointMetric, EvalMetric, SamplesMetric  # noqa: E402
-from tunixrt_core.training.recorder import RunRecorder  # noqa: E402
+from tunixrt_core.training.recording.recorder import RunRecorder  # noqa: E402
 
 BYTES, SERVER_MS, BROWSER_MS = 2_000, 10.0, 20.0  # the bars, a tick
 NEW = 2  # train steps a tick

@@ -22,8 +22,8 @@ from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import TrainMetric, to_line
 from tunixrt_core.runs.record import Run, RunStatus
-from tunixrt_core.training.alerts import Watch
-from tunixrt_core.training.recorder import RunRecorder
+from tunixrt_core.training.recording.alerts import Watch
+from tunixrt_core.training.recording.recorder import RunRecorder
 
 STEPS_OF_A_TRACE = 8
 NEW = 10  # train steps between two reads of a page

@@ -30,7 +30,7 @@ from tunixrt_core.runs.metrics import TrainMetric
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.traces.trace import Step, Trace
-from tunixrt_core.training.recorder import RunRecorder
+from tunixrt_core.training.recording.recorder import RunRecorder
 from tunixrt_core.util.files.atomic import write_json
 
 ENTRY = Path(__file__).resolve().parent.parent / "app" / "main.py"

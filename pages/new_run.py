@@ -27,7 +27,7 @@ from app.ui.words import plural
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.variants import differences
-from tunixrt_core.training.preflight import Preflight
+from tunixrt_core.training.preflight.report import Preflight
 
 
 def checks(manifest: RunManifest) -> list[tuple[CheckState, str, str]]:

@@ -25,7 +25,7 @@ from app.ui.reader import show_reading
 from app.ui.reading import reading_of
 from app.ui.words import plural
 from tunixrt_core.errors import Conflict, NotFound, TunixRTError
-from tunixrt_core.evaluation.questions import QuestionState
+from tunixrt_core.evaluation.questions.question import QuestionState
 from tunixrt_core.runs.record import Run, RunStatus
 
 TICK = 0.5  # seconds between updates of a running question

@@ -32,7 +32,7 @@ from app.ui.reader import show_reading
 from app.ui.words import plural
 from tunixrt_core.errors import InvalidTrace, TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.training.preflight import PICKS, Fate, Pick, Preflight, RowView
+from tunixrt_core.training.preflight.report import PICKS, Fate, Pick, Preflight, RowView
 
 PICK_WORDS: dict[Pick, str] = {"longest": "Longest", "shortest": "Shortest", "random": "Random", "worst": "Worst"}
 ROW_VIEWS = ("Tokens", "Text")

@@ -62,7 +62,6 @@ BELOW_TUNIX = {
     "evaluation",
     "export",
     "ingest",
-    "launch",
     "manifest",
     "runs",
     "store",

@@ -18,8 +18,8 @@ from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.errors import TunixRTError, UnreadableFile
 from tunixrt_core.manifest.manifest import RunManifest, make_manifest
 from tunixrt_core.manifest.sections import DataSection
-from tunixrt_core.training.pace import Pace
-from tunixrt_core.training.preflight import Totals
+from tunixrt_core.training.estimates.pace import Pace
+from tunixrt_core.training.preflight.report import Totals
 from tunixrt_core.util.files.disks import require_answer
 from tunixrt_core.util.hashing import file_sha256
 from tunixrt_core.util.tasks import Progress, Task, Tasks

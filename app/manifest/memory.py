@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.ui import blocks
 from app.ui.blocks import BLUE, TEAL
-from tunixrt_core.training.memory import MemoryNeed
+from tunixrt_core.training.estimates.memory import MemoryNeed
 
 
 def show_memory(need: MemoryNeed) -> None:

@@ -13,7 +13,7 @@ from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.ahead.costs import LIMIT_WORDS, SliceReport, StepKind
 from tunixrt_core.training.ahead.slices import known_slices
-from tunixrt_core.training.memory import byte_words
+from tunixrt_core.training.estimates.memory import byte_words
 from tunixrt_core.util.tasks import Task
 
 _KINDS: tuple[StepKind, ...] = ("train",)

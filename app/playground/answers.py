@@ -17,7 +17,7 @@ from app.ui.reader import show_reading
 from app.ui.reading import reading_of
 from app.ui.words import short_hash
 from tunixrt_core.errors import TunixRTError
-from tunixrt_core.evaluation.questions import Answered, QuestionState
+from tunixrt_core.evaluation.questions.question import Answered, QuestionState
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.traces.answers.comparison import compare
 from tunixrt_core.traces.answers.reading.readings import Verdict

@@ -10,7 +10,7 @@ import streamlit as st
 from app.playground.form_keys import COLUMNS, EDITED, column_key
 from app.ui.boundary import say_missing
 from app.ui.forms.answer_fields import checkpoint_options, checkpoint_words, most_tokens, sampling_fields
-from tunixrt_core.evaluation.questions import Question
+from tunixrt_core.evaluation.questions.question import Question
 from tunixrt_core.runs.evaluation_record import Target
 from tunixrt_core.runs.record import Run
 from tunixrt_core.training.trainer import GREEDY, Sampling

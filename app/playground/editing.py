@@ -10,7 +10,7 @@ from app.playground.form_keys import EDITED, column_key
 from app.state import get_pipeline
 from app.ui.boundary import show_error
 from tunixrt_core.errors import TunixRTError
-from tunixrt_core.evaluation.questions import Answered, QuestionState
+from tunixrt_core.evaluation.questions.question import Answered, QuestionState
 from tunixrt_core.traces.rendering.parse import up_to_step
 
 

@@ -13,7 +13,7 @@ from app.playground.form_keys import PROMPT, REFERENCE, SYSTEM, TALK
 from app.state import get_pipeline
 from app.ui.components import card
 from tunixrt_core.errors import NotFound
-from tunixrt_core.evaluation.questions import Question
+from tunixrt_core.evaluation.questions.question import Question
 from tunixrt_core.traces.conversation import NO_CONVERSATION, Conversation, conversation_of
 from tunixrt_core.traces.scores import is_negative
 

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from app.ui.reading import Reading, reading_of
 from tunixrt_core.traces.trace import Step
-from tunixrt_core.training.preflight import RowView
+from tunixrt_core.training.preflight.report import RowView
 
 
 def reading_of_row(view: RowView) -> Reading:

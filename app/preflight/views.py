@@ -19,8 +19,16 @@ from app.ui.components import tiles
 from app.ui.words import percent, plural, whole
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.training.preflight import Finding, Histogram, PolicyEffect, Preflight, Severity, Totals, counted
-from tunixrt_core.training.preflight_checks import CHECKS
+from tunixrt_core.training.preflight.checks import CHECKS
+from tunixrt_core.training.preflight.report import (
+    Finding,
+    Histogram,
+    PolicyEffect,
+    Preflight,
+    Severity,
+    Totals,
+    counted,
+)
 from tunixrt_core.util.tasks import Progress, Task, Tasks
 
 # kept until the manifest or its data change

@@ -15,7 +15,7 @@ from app.runs.tiles import tiles_of
 from app.ui.charts.columns import Columns
 from app.ui.charts.curves import SAMPLE_METRICS, TRAIN_METRICS, Curves, downsample, significant, smooth_at
 from app.ui.words import compile_words, progress_line
-from tunixrt_core.evaluation.run_summary import part_rank
+from tunixrt_core.evaluation.reports.run_summary import part_rank
 from tunixrt_core.runs.record import Run, RunState
 
 Along = Literal["step", "tokens", "time"]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from tunixrt_core.util.terminals import leave_terminals, terminals_of_this_process
+from tunixrt_core.util.processes.terminals import leave_terminals, terminals_of_this_process
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 log = logging.getLogger(__name__)

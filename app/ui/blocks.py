@@ -13,7 +13,7 @@ import streamlit as st
 
 from app.ui.marks import marked
 from tunixrt_core.traces.trace import DEFAULT_STEP_TYPE
-from tunixrt_core.training.preflight import Fate, RowView, TokenView
+from tunixrt_core.training.preflight.report import Fate, RowView, TokenView
 
 # the same in light and dark mode
 BLUE, RUST, TEAL, PINK, GRAY = "#4C7DF0", "#C4642B", "#14967A", "#C850AE", "#7C8797"

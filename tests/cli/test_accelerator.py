@@ -10,7 +10,7 @@ import pytest
 
 from tunixrt_core.cli.accelerator import stop_at_signals
 from tunixrt_core.training.stop import StopRequest
-from tunixrt_core.util.terminals import leave_terminals
+from tunixrt_core.util.processes.terminals import leave_terminals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -13,10 +13,10 @@ from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import CheckpointMetric, EvalMetric, TrainMetric
 from tunixrt_core.traces.rendering.context import Asked
 from tunixrt_core.traces.rows import read_rows
-from tunixrt_core.training.memory import MemoryNeed
+from tunixrt_core.training.estimates.memory import MemoryNeed
 from tunixrt_core.training.model_export import ExportCheck, Exporter, ExportReport, ModelExportOptions
-from tunixrt_core.training.preflight import Finding, Preflight, RowView
-from tunixrt_core.training.preflight_checks import CHECKS
+from tunixrt_core.training.preflight.checks import CHECKS
+from tunixrt_core.training.preflight.report import Finding, Preflight, RowView
 from tunixrt_core.training.trainer import (
     GREEDY,
     DryRun,

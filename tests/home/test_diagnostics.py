@@ -22,7 +22,7 @@ from tunixrt_core.runs.metrics import Alert, SampleAnswer, TrainMetric
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.traces.trace import Step, Trace
-from tunixrt_core.training.recorder import RunRecorder
+from tunixrt_core.training.recording.recorder import RunRecorder
 from tunixrt_core.util.files.atomic import write_json
 
 SECRETS = {

@@ -14,7 +14,7 @@ from tunixrt_core.jobs.holding import DeviceMemory, held_by_evaluation, held_by_
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import TrainMetric
 from tunixrt_core.runs.record import RunStatus
-from tunixrt_core.training.recorder import RunRecorder
+from tunixrt_core.training.recording.recorder import RunRecorder
 from tunixrt_core.util.host import memory_use
 from tunixrt_core.util.owners import this_owner
 

@@ -15,7 +15,7 @@ from tunixrt_core.jobs import slices
 from tunixrt_core.jobs.slices import SliceReports
 from tunixrt_core.manifest.manifest import RunManifest, manifest_without_data
 from tunixrt_core.training.ahead.choice import Option, candidates, compare
-from tunixrt_core.training.memory import ModelSizes, advise, estimate, need_of
+from tunixrt_core.training.estimates.memory import ModelSizes, advise, estimate, need_of
 from tunixrt_core.tunix_backend.ahead import environment
 
 SIZES = ModelSizes(

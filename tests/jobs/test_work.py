@@ -13,8 +13,8 @@ import pytest
 from tests.helpers.fakes import FakeBackend
 from tests.helpers.makers import make_manifest
 from tunixrt_core.errors import Conflict
-from tunixrt_core.evaluation.question_execution import LoadedModels
-from tunixrt_core.evaluation.questions import Question
+from tunixrt_core.evaluation.questions.execution import LoadedModels
+from tunixrt_core.evaluation.questions.question import Question
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.jobs.kinds.workplace import Workplace
 from tunixrt_core.jobs.queue import JobManager

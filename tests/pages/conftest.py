@@ -21,7 +21,7 @@ from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import Alert, CheckpointMetric, EvalMetric, TrainMetric
 from tunixrt_core.runs.record import Run, RunStatus
-from tunixrt_core.training.recorder import RunRecorder
+from tunixrt_core.training.recording.recorder import RunRecorder
 
 
 @pytest.fixture(autouse=True, scope="session")

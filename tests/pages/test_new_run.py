@@ -8,7 +8,7 @@ from tests.helpers.fakes import FakeBackend
 from tests.pages.conftest import checked, keys, make_run, open_page, press, words
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import RunStatus
-from tunixrt_core.training.memory import MemoryNeed, MemoryReport
+from tunixrt_core.training.estimates.memory import MemoryNeed, MemoryReport
 
 pytestmark = pytest.mark.tunix
 

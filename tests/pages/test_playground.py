@@ -11,7 +11,7 @@ from tests.helpers.component import readings
 from tests.helpers.conversations import talk
 from tests.helpers.fakes import FakeBackend
 from tests.pages.conftest import checked, evaluate, keys, make_run, open_page, press, words
-from tunixrt_core.evaluation.questions import Question
+from tunixrt_core.evaluation.questions.question import Question
 from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.jobs.kinds.questions import Questions
 from tunixrt_core.jobs.spec import Executor, JobSpec, Tell

@@ -23,8 +23,8 @@ from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
-from tunixrt_core.training.preflight import Preflight, RowView
-from tunixrt_core.training.preflight_checks import CHECKS
+from tunixrt_core.training.preflight.checks import CHECKS
+from tunixrt_core.training.preflight.report import Preflight, RowView
 from tunixrt_core.tunix_backend.backend import TunixBackend
 
 pytestmark = pytest.mark.tunix
@@ -176,7 +176,7 @@ def test_new_run_shows_what_was_found_and_leads_to_the_rows_and_back(real: Pipel
 
 
 def test_new_run_does_not_start_what_is_blocked(filled: Pipeline) -> None:
-    from tunixrt_core.training.preflight import blocking
+    from tunixrt_core.training.preflight.report import blocking
 
     backend = filled.jobs.backend
     assert isinstance(backend, FakeBackend)

@@ -14,11 +14,11 @@ import pytest
 from tests.tunix_backend.conftest import make_manifest, write_rows
 from tests.tunix_backend.helpers.exports import export
 from tunixrt_core.evaluation.execution import execute_evaluation
-from tunixrt_core.evaluation.own_prompt import INSTRUCTION, own_prompts
 from tunixrt_core.evaluation.planning import plan_evaluation
 from tunixrt_core.evaluation.predictions import Prediction
 from tunixrt_core.evaluation.results.comparison import compare
 from tunixrt_core.evaluation.sets.eval_set import EvalRow
+from tunixrt_core.evaluation.sets.own_prompt import INSTRUCTION, own_prompts
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.ingest.reader import read_traces
 from tunixrt_core.manifest.manifest import RunManifest

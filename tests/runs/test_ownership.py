@@ -13,7 +13,7 @@ from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.owners import this_owner
-from tunixrt_core.util.processes import this_process
+from tunixrt_core.util.processes.identity import this_process
 
 DEAD = "999999999:1:gone"
 ELSEWHERE = "pid:4711:123:another-boot:another-machine"

@@ -20,10 +20,10 @@ from tunixrt_core.runs.folder import NOT_RESUMED, RunDir
 from tunixrt_core.runs.metrics import Known, TrainPlan
 from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.training.execution import execute_training, run_folder_of
-from tunixrt_core.training.preflight import blocking, warning
-from tunixrt_core.training.recorder import RunRecorder
+from tunixrt_core.training.preflight.report import blocking, warning
+from tunixrt_core.training.recording.recorder import RunRecorder
+from tunixrt_core.training.recording.webhook import Webhook
 from tunixrt_core.training.stop import StopRequest
-from tunixrt_core.training.webhook import Webhook
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def taken_over(folder: RunDir) -> RunState:
 def test_a_run_that_was_started_again_elsewhere_stops_and_writes_nothing_more(
     manifest: RunManifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tunixrt_core.training.recorder._STATE_SECONDS", 0.0)
+    monkeypatch.setattr("tunixrt_core.training.recording.recorder._STATE_SECONDS", 0.0)
     told: list[RunState] = []
 
     class Told:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tunixrt_core.cli.show.terminal import err
-from tunixrt_core.util.terminals import leave_terminals, terminals_of_this_process
+from tunixrt_core.util.processes.terminals import leave_terminals, terminals_of_this_process
 
 if TYPE_CHECKING:
     from tunixrt_core.pipeline.foreground import Foreground, Work

@@ -16,7 +16,7 @@ from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.sampling import MaxNewTokens, Seed, TargetName, Temperature, TopK, TopP, targets_of
 from tunixrt_core.cli.show.terminal import err, out
 from tunixrt_core.errors import InvalidEvaluation
-from tunixrt_core.evaluation.questions import Answered, AskedIn, Question, asked_in
+from tunixrt_core.evaluation.questions.question import Answered, AskedIn, Question, asked_in
 from tunixrt_core.pipeline.foreground import Foreground
 from tunixrt_core.runs.evaluation_record import Target
 from tunixrt_core.runs.folder import RunDir

@@ -12,12 +12,12 @@ from tunixrt_core.cli.output import AsJson, print_document, print_json, write_fi
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import err
 from tunixrt_core.errors import TunixRTError
-from tunixrt_core.launch.order import ENGINES, Engine
-from tunixrt_core.launch.plan import Launch, Wishes, plan
 from tunixrt_core.manifest.manifest import RunManifest, load_manifest
 from tunixrt_core.training.ahead.costs import SliceReport
 from tunixrt_core.training.ahead.slices import find_slice
-from tunixrt_core.training.memory import MemoryNeed
+from tunixrt_core.training.estimates.memory import MemoryNeed
+from tunixrt_core.training.launch.order import ENGINES, Engine
+from tunixrt_core.training.launch.plan import Launch, Wishes, plan
 
 
 def launch(

@@ -20,7 +20,7 @@ from tunixrt_core.cli.show.terminal import out
 from tunixrt_core.manifest.manifest import RunManifest, change_manifest, load_manifest, manifest_without_data
 from tunixrt_core.manifest.variants import read_changes
 from tunixrt_core.training.ahead.chips import CHIPS
-from tunixrt_core.training.memory import DEVICE_MEMORY, Advice, MemoryNeed, byte_words
+from tunixrt_core.training.estimates.memory import DEVICE_MEMORY, Advice, MemoryNeed, byte_words
 
 
 def memory(

@@ -19,7 +19,8 @@ from tunixrt_core.errors import InvalidTrace
 from tunixrt_core.manifest.manifest import RunManifest, load_manifest
 from tunixrt_core.pipeline.foreground import Foreground
 from tunixrt_core.training.execution import run_folder_of
-from tunixrt_core.training.preflight import (
+from tunixrt_core.training.preflight.checks import CHECKS
+from tunixrt_core.training.preflight.report import (
     PICKS,
     Finding,
     Histogram,
@@ -31,7 +32,6 @@ from tunixrt_core.training.preflight import (
     counted,
     to_dict,
 )
-from tunixrt_core.training.preflight_checks import CHECKS
 
 Allow = Annotated[
     list[str] | None, typer.Option("--allow", help="Code of a finding that must not block the start; repeatable.")

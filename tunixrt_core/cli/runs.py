@@ -61,7 +61,7 @@ def runs_list(limit: int = 20, as_json: AsJson = False, home: Home = None) -> No
 @runs_app.command("show")
 def runs_show(run: str, as_json: AsJson = False, home: Home = None) -> None:
     """Show one run: state, figures, alerts, and where its files are."""
-    from tunixrt_core.evaluation.run_summary import summarise
+    from tunixrt_core.evaluation.reports.run_summary import summarise
 
     folder = run_folder(run, settings_of(home))
     problems = problems_of(folder)
@@ -256,7 +256,7 @@ def runs_compare(
     runs: Annotated[list[str], typer.Argument(help="Two or more runs.")], as_json: AsJson = False, home: Home = None
 ) -> None:
     """Compare runs: the differences of their manifests, and their results; needs no database."""
-    from tunixrt_core.evaluation.run_summary import summarise
+    from tunixrt_core.evaluation.reports.run_summary import summarise
     from tunixrt_core.manifest.manifest import load_run_manifest
     from tunixrt_core.manifest.variants import differences
 

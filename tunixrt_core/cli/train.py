@@ -16,7 +16,7 @@ from tunixrt_core.cli.preflight import Allow, check_codes
 from tunixrt_core.cli.show import runs as terminal_run
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import err, out
-from tunixrt_core.evaluation.run_summary import summarise
+from tunixrt_core.evaluation.reports.run_summary import summarise
 from tunixrt_core.manifest.manifest import RunManifest, load_manifest
 from tunixrt_core.pipeline.foreground import Foreground
 from tunixrt_core.runs.folder import RunDir

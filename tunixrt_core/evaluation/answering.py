@@ -10,12 +10,12 @@ from itertools import product
 from typing import Any
 
 from tunixrt_core.evaluation.folder import EvalDir
-from tunixrt_core.evaluation.own_prompt import OwnPrompts
 from tunixrt_core.evaluation.predictions import Prediction, keep_whole_lines, prediction_line, write_predictions
 from tunixrt_core.evaluation.results.summary import summarise
 from tunixrt_core.evaluation.scorers.chosen import ScorerSet
 from tunixrt_core.evaluation.scorers.scorer import Answer
 from tunixrt_core.evaluation.sets.eval_set import EvalRow, EvalSet
+from tunixrt_core.evaluation.sets.own_prompt import OwnPrompts
 from tunixrt_core.evaluation.sets.setup import EvalSetup
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.traces.rendering.parse import parse_completion

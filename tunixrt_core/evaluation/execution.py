@@ -10,11 +10,11 @@ from typing import Any
 from tunixrt_core.errors import InvalidEvaluation, InvalidManifest
 from tunixrt_core.evaluation.answering import evaluate, rescore
 from tunixrt_core.evaluation.folder import EvalDir, EvalState, planned_answers
-from tunixrt_core.evaluation.own_prompt import OwnPrompts, own_prompts
 from tunixrt_core.evaluation.planning import EvalPlan
-from tunixrt_core.evaluation.reporting import Report, reported
+from tunixrt_core.evaluation.progress import Report, reported
 from tunixrt_core.evaluation.scorers.chosen import ScorerSet
 from tunixrt_core.evaluation.sets.leaks import find_leaks
+from tunixrt_core.evaluation.sets.own_prompt import OwnPrompts, own_prompts
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.record import RunStatus

@@ -14,7 +14,7 @@ from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import open_store
-from tunixrt_core.training.memory import byte_words
+from tunixrt_core.training.estimates.memory import byte_words
 from tunixrt_core.tunix_backend import availability
 from tunixrt_core.util.host import gpus, host_info
 

@@ -19,7 +19,7 @@ from tunixrt_core.ingest.files.rows import RawRow, parsed
 from tunixrt_core.ingest.formats.detect import FORMATS, Detected, Format
 from tunixrt_core.ingest.formats.fields import Item, Options
 from tunixrt_core.ingest.formats.verdicts import has_verdict, judged
-from tunixrt_core.ingest.reasoning.lookalikes import mark_unread
+from tunixrt_core.ingest.reasoning.marks.lookalikes import mark_unread
 from tunixrt_core.ingest.reasoning.turns import is_partly_trained
 from tunixrt_core.ingest.report import Read, RowError, Warnings, unit_of
 from tunixrt_core.traces.scores import ScoredTrace

@@ -19,7 +19,7 @@ from tunixrt_core.util.once import made_once
 from tunixrt_core.util.owners import Heartbeat
 
 if TYPE_CHECKING:
-    from tunixrt_core.evaluation.question_execution import LoadedModels
+    from tunixrt_core.evaluation.questions.execution import LoadedModels
     from tunixrt_core.jobs.kinds.trainings import RunRecords, Trainings
     from tunixrt_core.jobs.spec import Executor, Follower, JobSpec
     from tunixrt_core.manifest.manifest import RunManifest
@@ -95,7 +95,7 @@ class JobManager:
     @made_once
     def models(self) -> LoadedModels:
         """The models that questions loaded in this process."""
-        from tunixrt_core.evaluation.question_execution import LoadedModels
+        from tunixrt_core.evaluation.questions.execution import LoadedModels
 
         return LoadedModels(self.backend)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tunixrt_core.evaluation.question_execution import LoadedModels
+from tunixrt_core.evaluation.questions.execution import LoadedModels
 from tunixrt_core.jobs.kinds import dry_runs, evaluations, model_exports, questions, trainings
 from tunixrt_core.jobs.kinds.workplace import Workplace
 from tunixrt_core.jobs.spec import Executor, JobSpec, Kind, Tell

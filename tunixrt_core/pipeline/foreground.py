@@ -13,8 +13,8 @@ from tunixrt_core.errors import InvalidManifest
 from tunixrt_core.evaluation.execution import execute_evaluation
 from tunixrt_core.evaluation.folder import EvalState
 from tunixrt_core.evaluation.planning import EvalPlan, plan_evaluation, plan_evaluations
-from tunixrt_core.evaluation.question_execution import AskedRun, LoadedModels, OnPhase, execute_question
-from tunixrt_core.evaluation.questions import Answered, Question
+from tunixrt_core.evaluation.questions.execution import AskedRun, LoadedModels, OnPhase, execute_question
+from tunixrt_core.evaluation.questions.question import Answered, Question
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.jobs.accelerator import Accelerator, Holder
 from tunixrt_core.jobs.kinds.model_exports import execute_export
@@ -29,14 +29,14 @@ from tunixrt_core.runs.ownership import require_over
 from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.training.ahead.slices import Slice
+from tunixrt_core.training.estimates.memory import DEVICE_MEMORY, GPUS, Advice, MemoryNeed, advise, need_of
 from tunixrt_core.training.execution import execute_dry_run, execute_training
 from tunixrt_core.training.learning_rate import RateChange
-from tunixrt_core.training.memory import DEVICE_MEMORY, GPUS, Advice, MemoryNeed, advise, need_of
 from tunixrt_core.training.model_export import ExportReport, ModelExportOptions
-from tunixrt_core.training.preflight import Preflight, RowView
+from tunixrt_core.training.preflight.report import Preflight, RowView
+from tunixrt_core.training.recording.webhook import Webhook
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.training.trainer import DryRunReport, NoObserver, TrainControls
-from tunixrt_core.training.webhook import Webhook
 from tunixrt_core.tunix_backend.backend import TunixBackend
 from tunixrt_core.tunix_backend.memory.count import estimate_manifest, measure
 from tunixrt_core.tunix_backend.model.models import local_model

@@ -14,8 +14,8 @@ from tunixrt_core.manifest.manifest import RunManifest, make_manifest
 from tunixrt_core.manifest.places import check_places
 from tunixrt_core.manifest.variants import Variant, make_variant
 from tunixrt_core.training.ahead.costs import STEPS, SliceReport, StepKind
+from tunixrt_core.training.estimates.pace import Pace, pace_for
 from tunixrt_core.training.execution import run_folder_of
-from tunixrt_core.training.pace import Pace, pace_for
 from tunixrt_core.util.host import device_kind
 from tunixrt_core.util.tasks import Task
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from tunixrt_core.pipeline.exports import Exports
     from tunixrt_core.settings import Settings
     from tunixrt_core.store.store import Store
-    from tunixrt_core.training.memory import MemoryNeed
-    from tunixrt_core.training.preflight import Preflight, RowView
+    from tunixrt_core.training.estimates.memory import MemoryNeed
+    from tunixrt_core.training.preflight.report import Preflight, RowView
     from tunixrt_core.training.trainer import DryRunState
 
 _LOOKED_AT = 50  # runs, the newest

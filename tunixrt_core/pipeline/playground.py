@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from tunixrt_core.errors import Busy, Conflict
 from tunixrt_core.evaluation.harvest import origin, trace_of
-from tunixrt_core.evaluation.question_execution import AskedRun
+from tunixrt_core.evaluation.questions.execution import AskedRun
 from tunixrt_core.jobs.kinds.questions import KIND, Questions
 from tunixrt_core.runs.folder import RunDir
 
 if TYPE_CHECKING:
-    from tunixrt_core.evaluation.questions import Question, QuestionState
+    from tunixrt_core.evaluation.questions.question import Question, QuestionState
     from tunixrt_core.jobs.queue import JobManager
     from tunixrt_core.jobs.registry.runs import Registry
     from tunixrt_core.runs.evaluation_record import Target

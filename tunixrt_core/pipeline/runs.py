@@ -16,7 +16,7 @@ from tunixrt_core.runs.record import Run, RunState, RunStatus
 from tunixrt_core.util.once import made_once
 
 if TYPE_CHECKING:
-    from tunixrt_core.evaluation.run_summary import RunSummary
+    from tunixrt_core.evaluation.reports.run_summary import RunSummary
     from tunixrt_core.jobs.left import Left
     from tunixrt_core.jobs.queue import JobManager
     from tunixrt_core.jobs.registry.runs import Registry
@@ -281,7 +281,7 @@ class Runs:
 
     def compare(self, run_ids: Sequence[str]) -> RunsCompared:
         """Compare runs. Raises NotFound for a missing one, BrokenFile for a broken one."""
-        from tunixrt_core.evaluation.run_summary import summarise
+        from tunixrt_core.evaluation.reports.run_summary import summarise
         from tunixrt_core.manifest.variants import side_by_side
 
         found = [self._registry.whole(run_id) for run_id in run_ids]

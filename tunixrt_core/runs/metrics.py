@@ -133,7 +133,7 @@ class ChangeMetric(_Metric, tag="change", frozen=True, kw_only=True):
 
 
 class Alert(_Metric, tag="alert", frozen=True, kw_only=True):
-    """A sign that the run goes wrong, found by training.alerts."""
+    """A sign that the run goes wrong, found by training.recording.alerts."""
 
     alert: Annotated[str, Meta(description="Name of the sign, such as loss_spike.")] = ""
     evidence: str = ""

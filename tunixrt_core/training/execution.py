@@ -17,15 +17,15 @@ from tunixrt_core.errors import OutputError, Superseded, TunixRTError
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.folder import RunDir
-from tunixrt_core.runs.metrics import Known, TrainPlan
 from tunixrt_core.runs.record import RunState, RunStatus
-from tunixrt_core.training.alerts import Watch
 from tunixrt_core.training.backend import Backend
 from tunixrt_core.training.base_model import record_base, require_same_base
-from tunixrt_core.training.recorder import RunRecorder
+from tunixrt_core.training.recording.alerts import Watch
+from tunixrt_core.training.recording.recorder import RunRecorder
+from tunixrt_core.training.recording.sinks import SparedSink
+from tunixrt_core.training.recording.webhook import Webhook
 from tunixrt_core.training.stop import StopRequest
-from tunixrt_core.training.trainer import DryRunReport, MetricSink, TrainControls, TrainOutcome
-from tunixrt_core.training.webhook import Webhook
+from tunixrt_core.training.trainer import DryRunReport, TrainControls, TrainOutcome
 from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.files.regular import read_object_or_none
 from tunixrt_core.util.files.space import unwritable
@@ -162,7 +162,7 @@ def _train(
 ) -> None:
     recorder.once_begun(lambda: write_json(folder.env_file, environment()))
     sinks = [*backend.sinks(manifest, folder.path), *([webhook] if webhook else [])]
-    recorder.sinks = [_Spared(sink, recorder.log) for sink in sinks]
+    recorder.sinks = [SparedSink(sink, recorder.log) for sink in sinks]
     outcome = backend.trainer().train(manifest, folder.path, observer=recorder, controls=controls)
     status = RunStatus.STOPPED if outcome.stopped else RunStatus.SUCCEEDED
     if outcome.stopped and not recorder.has_begun:
@@ -189,33 +189,6 @@ def _why(outcome: TrainOutcome, stop: threading.Event) -> str:
     if outcome.ended_early:
         return "Ended early: the eval loss had not become lower for early_stopping evaluations."
     return stop.why if outcome.stopped and isinstance(stop, StopRequest) else ""
-
-
-class _Spared:
-    """A metric sink whose failure is logged as one warning, and never ends the run."""
-
-    def __init__(self, inner: MetricSink, log: Callable[[str], None]) -> None:
-        self._inner: MetricSink | None = inner
-        self._log = log
-
-    def plan(self, plan: TrainPlan) -> None:
-        self._try(lambda sink: sink.plan(plan))
-
-    def record(self, record: Known) -> None:
-        self._try(lambda sink: sink.record(record))
-
-    def close(self) -> None:
-        self._try(lambda sink: sink.close())
-
-    def _try(self, act: Callable[[MetricSink], None]) -> None:
-        if self._inner is None:
-            return
-        try:
-            act(self._inner)
-        except Exception as error:  # another program's code: the training continues after any error in it
-            name, self._inner = type(self._inner).__name__, None
-            self._log(f"Warning: {name} receives no more metrics of this run: {type(error).__name__}: {error}")
-            log.exception("%s failed", name)
 
 
 def execute_dry_run(

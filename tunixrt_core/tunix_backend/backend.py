@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from tunixrt_core.manifest.manifest import RunManifest
     from tunixrt_core.runs.folder import RunDir
     from tunixrt_core.traces.rendering.context import Asked
-    from tunixrt_core.training.memory import MemoryNeed
+    from tunixrt_core.training.estimates.memory import MemoryNeed
     from tunixrt_core.training.model_export import Exporter
-    from tunixrt_core.training.preflight import Preflight, RowView
+    from tunixrt_core.training.preflight.report import Preflight, RowView
     from tunixrt_core.training.trainer import DryRun, Generator, LoadGenerator, MetricSink, Trainer
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tunixrt_core.util.processes import resident_bytes
+from tunixrt_core.util.processes.identity import resident_bytes
 
 # JAX's default share of a GPU's memory.
 GPU_SHARE = 0.75

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from tunixrt_core.util.hashing import content_hash
-from tunixrt_core.util.processes import process_alive, this_process
+from tunixrt_core.util.processes.identity import process_alive, this_process
 
 BEAT_SECONDS = 10.0  # between two signs of life
 LOST_SECONDS = 60.0  # without one, after which an owner on another machine is taken for dead

@@ -12,7 +12,7 @@ from tunixrt_core.runs.evaluation_record import TARGETS, Target
 from tunixrt_core.training.ahead.costs import STEPS, StepKind
 from tunixrt_core.training.learning_rate import ScheduleChoice
 from tunixrt_core.training.model_export import SHARD_BYTES
-from tunixrt_core.training.preflight_checks import CHECKS
+from tunixrt_core.training.preflight.checks import CHECKS
 from tunixrt_core.training.trainer import Sampling
 
 # name of a download or an exported file, never a path

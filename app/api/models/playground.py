@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from app.api.models.bodies import AnsweringBody, Body
 from tunixrt_core.errors import InvalidEvaluation
-from tunixrt_core.evaluation.questions import AskedIn, Question, asked_in
+from tunixrt_core.evaluation.questions.question import AskedIn, Question, asked_in
 from tunixrt_core.runs.evaluation_record import Target
 from tunixrt_core.traces.conversation import conversation_of
 

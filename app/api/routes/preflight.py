@@ -9,7 +9,7 @@ from app.api.models.bodies import PreflightBody
 from app.api.models.checks import Preflight
 from app.api.shared import Pipe
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.training.preflight import to_dict
+from tunixrt_core.training.preflight.report import to_dict
 
 router = APIRouter(prefix="/preflight", tags=["Runs"], route_class=JsonRoute)
 

@@ -7,7 +7,7 @@ import re
 
 from app.runs.alerts import TITLES, newest_of_each
 from tunixrt_core.runs.metrics import Alert
-from tunixrt_core.training import alerts
+from tunixrt_core.training.recording import alerts
 
 
 def test_the_newest_of_each_kind_comes_first() -> None:

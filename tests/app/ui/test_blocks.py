@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 def test_no_block_lets_markup_through() -> None:
     def script() -> None:
         from app.ui import blocks
-        from tunixrt_core.training.preflight import Fate, RowView, TokenView
+        from tunixrt_core.training.preflight.report import Fate, RowView, TokenView
 
         bad = "<img src=x onerror=alert(1)>"
         blocks.prose(bad)
@@ -44,7 +44,7 @@ def test_only_the_words_that_differ_are_marked() -> None:
 def test_tokens_say_their_part_in_words_and_the_middle_of_very_many_is_not_drawn() -> None:
     def script() -> None:
         from app.ui import blocks
-        from tunixrt_core.training.preflight import Fate, RowView, TokenView
+        from tunixrt_core.training.preflight.report import Fate, RowView, TokenView
 
         few = (
             TokenView(1, "<|im_start|>", "prompt", special=True),

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.runs import RunDisplay, event_line, numbers_line, show_comparison, show_summary
-from tunixrt_core.evaluation.run_summary import RunSummary, summarise
+from tunixrt_core.evaluation.reports.run_summary import RunSummary, summarise
 from tunixrt_core.manifest.variants import Difference
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import (

@@ -17,7 +17,7 @@ from tunixrt_core.traces.rendering.families.llama import LLAMA
 from tunixrt_core.traces.rendering.families.qwen import HERMES
 from tunixrt_core.traces.rendering.styles import ReasoningStyle, render_completion
 from tunixrt_core.traces.rendering.tool_forms import ToolForm, written_calls
-from tunixrt_core.util.processes import process_alive
+from tunixrt_core.util.processes.identity import process_alive
 
 PLUG = "tests.datasets.gates.plugs:misbehave"
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tests.conftest import examples
 from tunixrt_core.errors import InvalidTrace, UnreadableFile
-from tunixrt_core.ingest.reasoning.answer_marks import ANSWER
-from tunixrt_core.ingest.reasoning.marks import REASONING, Pair, find_marks, opener_of
+from tunixrt_core.ingest.reasoning.marks.answer import ANSWER
+from tunixrt_core.ingest.reasoning.marks.reasoning import REASONING, Pair, find_marks, opener_of
 from tunixrt_core.ingest.reasoning.split import split_completion, split_fields, split_reasoning
 from tunixrt_core.ingest.reasoning.steps import RULES, Rule, RuleName, Span, divide, rule_named
 from tunixrt_core.traces.layout import LINE_END

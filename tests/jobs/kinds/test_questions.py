@@ -13,8 +13,8 @@ import pytest
 from tests.helpers.fakes import FakeBackend
 from tests.helpers.makers import Records, make_manifest
 from tunixrt_core.errors import Busy, Conflict, ModelError, NotFound
-from tunixrt_core.evaluation.question_execution import AskedRun
-from tunixrt_core.evaluation.questions import Question, QuestionState
+from tunixrt_core.evaluation.questions.execution import AskedRun
+from tunixrt_core.evaluation.questions.question import Question, QuestionState
 from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.jobs.kinds.questions import Questions
 from tunixrt_core.jobs.queue import JobManager

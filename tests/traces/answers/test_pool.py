@@ -9,7 +9,7 @@ import pytest
 
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.traces.answers.pool import VerifyPool
-from tunixrt_core.util.processes import process_alive
+from tunixrt_core.util.processes.identity import process_alive
 
 PLUG = "tests.datasets.gates.plugs:misbehave"
 

@@ -7,7 +7,7 @@ import pytest
 from tunixrt_core.errors import InvalidSlice
 from tunixrt_core.training.ahead.chips import CHIPS
 from tunixrt_core.training.ahead.slices import find_slice, known_slices
-from tunixrt_core.training.memory import DEVICE_MEMORY
+from tunixrt_core.training.estimates.memory import DEVICE_MEMORY
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from tunixrt_core.training.ahead.slices import find_slice
 from tunixrt_core.tunix_backend.ahead import compile as compiling
 from tunixrt_core.tunix_backend.ahead.compile import SliceCompiler
 from tunixrt_core.tunix_backend.ahead.environment import versions
-from tunixrt_core.util.processes import resident_bytes
+from tunixrt_core.util.processes.identity import resident_bytes
 
 pytestmark = pytest.mark.tunix
 

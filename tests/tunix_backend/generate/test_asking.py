@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.tunix_backend.conftest import make_manifest
-from tunixrt_core.evaluation.question_execution import AskedRun, LoadedModels, execute_question
-from tunixrt_core.evaluation.questions import Question
+from tunixrt_core.evaluation.questions.execution import AskedRun, LoadedModels, execute_question
+from tunixrt_core.evaluation.questions.question import Question
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.tunix_backend.backend import TunixBackend
 

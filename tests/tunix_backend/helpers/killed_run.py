@@ -11,7 +11,7 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import Record, TrainMetric
 from tunixrt_core.training import execution
-from tunixrt_core.training.recorder import RunRecorder
+from tunixrt_core.training.recording.recorder import RunRecorder
 from tunixrt_core.tunix_backend.backend import TunixBackend
 
 

@@ -12,7 +12,7 @@ from tests.tunix_backend.conftest import make_manifest
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.traces.trace import Step, Trace
-from tunixrt_core.training.preflight import Finding, Preflight
+from tunixrt_core.training.preflight.report import Finding, Preflight
 from tunixrt_core.tunix_backend.model.tiny import write_builtin_model
 from tunixrt_core.tunix_backend.preflight.check import run_preflight
 from tunixrt_core.tunix_backend.preflight.machine import Machine

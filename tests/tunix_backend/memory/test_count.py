@@ -16,7 +16,7 @@ from tests.tunix_backend.helpers.families import write_checkpoint
 from tests.tunix_backend.helpers.memory_reports import write_reports
 from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.training.memory import MemoryReport, estimate
+from tunixrt_core.training.estimates.memory import MemoryReport, estimate
 from tunixrt_core.tunix_backend.memory.count import environment, estimate_manifest, measure, sizes_of
 from tunixrt_core.tunix_backend.model.files.fit import check_weights
 from tunixrt_core.tunix_backend.model.models import local_model

@@ -19,8 +19,8 @@ from tests.tunix_backend.helpers.preflight_makers import ModelDir, check, long_t
 from tunixrt_core.errors import InvalidManifest
 from tunixrt_core.traces.conversation import Call, Conversation, Message
 from tunixrt_core.traces.trace import Step, Trace
-from tunixrt_core.training.preflight import Fate, Preflight, Severity
-from tunixrt_core.training.preflight_checks import CHECKS
+from tunixrt_core.training.preflight.checks import CHECKS
+from tunixrt_core.training.preflight.report import Fate, Preflight, Severity
 
 pytestmark = pytest.mark.tunix
 

@@ -10,7 +10,7 @@ import pytest
 from tests.tunix_backend.conftest import make_manifest, write_rows
 from tests.tunix_backend.helpers.preflight_makers import ModelDir, check, of_model, only, task
 from tunixrt_core.traces.trace import Step, Trace
-from tunixrt_core.training.preflight import Severity
+from tunixrt_core.training.preflight.report import Severity
 
 pytestmark = pytest.mark.tunix
 

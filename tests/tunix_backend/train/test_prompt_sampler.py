@@ -19,7 +19,7 @@ from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import SampleAnswer, SamplesMetric
 from tunixrt_core.traces.examples import example_traces
 from tunixrt_core.traces.trace import Trace
-from tunixrt_core.training.recorder import RunRecorder
+from tunixrt_core.training.recording.recorder import RunRecorder
 from tunixrt_core.training.trainer import TrainControls
 
 if TYPE_CHECKING:

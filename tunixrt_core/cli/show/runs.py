@@ -25,7 +25,7 @@ from tunixrt_core.runs.metrics import (
 )
 
 if TYPE_CHECKING:
-    from tunixrt_core.evaluation.run_summary import RunSummary
+    from tunixrt_core.evaluation.reports.run_summary import RunSummary
     from tunixrt_core.manifest.variants import Difference
     from tunixrt_core.runs.folder import RunDir
     from tunixrt_core.runs.record import RunState

@@ -8,7 +8,7 @@ from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import out
 from tunixrt_core.training.ahead.choice import Comparison, Option
 from tunixrt_core.training.ahead.costs import LIMIT_WORDS, Bound, SliceReport
-from tunixrt_core.training.memory import byte_words
+from tunixrt_core.training.estimates.memory import byte_words
 
 
 def show_report(report: SliceReport) -> None:

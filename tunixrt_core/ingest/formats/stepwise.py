@@ -19,7 +19,7 @@ from tunixrt_core.ingest.formats.fields import (
     source_of,
 )
 from tunixrt_core.ingest.formats.prompt_completion import prompt_of
-from tunixrt_core.ingest.reasoning.answer_marks import boxed, hashes
+from tunixrt_core.ingest.reasoning.marks.answer import boxed, hashes
 from tunixrt_core.ingest.reasoning.steps import Span, stripped
 from tunixrt_core.traces.metadata import rebuild_steps
 from tunixrt_core.traces.scores import GivenScore, scores_in

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tunixrt_core.errors import InvalidTrace
-from tunixrt_core.ingest.reasoning.answer_marks import answer_marks, boxed, hashes, is_bare
 from tunixrt_core.ingest.reasoning.layout import between, frame_gaps, unframed
-from tunixrt_core.ingest.reasoning.marks import Marked, find_marks, opener_of
+from tunixrt_core.ingest.reasoning.marks.answer import answer_marks, boxed, hashes, is_bare
+from tunixrt_core.ingest.reasoning.marks.reasoning import Marked, find_marks, opener_of
 from tunixrt_core.ingest.reasoning.steps import AUTO, Division, Rule, Span, Sure, divide, stripped, trimmed
 from tunixrt_core.traces.layout import LINE_END, Layout, usual_between
 from tunixrt_core.traces.trace import DEFAULT_STEP_TYPE, Step

@@ -13,7 +13,7 @@ from tunixrt_core.errors import Conflict, StoreError
 from tunixrt_core.evaluation.execution import execute_evaluation, execute_scoring
 from tunixrt_core.evaluation.folder import INTERRUPTED, EvalDir
 from tunixrt_core.evaluation.planning import EvalPlan, plan_evaluation
-from tunixrt_core.evaluation.reporting import failed
+from tunixrt_core.evaluation.progress import failed
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.jobs.registry.runs import Registry
 from tunixrt_core.jobs.spec import Follower, JobSpec, Kind, Tell

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tunixrt_core.errors import Busy, Conflict, NotFound
-from tunixrt_core.evaluation.model_card import model_card
+from tunixrt_core.evaluation.reports.model_card import model_card
 from tunixrt_core.jobs.spec import Follower, JobSpec, Kind, Tell
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest

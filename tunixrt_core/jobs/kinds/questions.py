@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tunixrt_core.errors import Busy, Conflict
-from tunixrt_core.evaluation.question_execution import AskedRun, execute_question
-from tunixrt_core.evaluation.questions import Answered, Question, QuestionState
+from tunixrt_core.evaluation.questions.execution import AskedRun, execute_question
+from tunixrt_core.evaluation.questions.question import Answered, Question, QuestionState
 from tunixrt_core.jobs.spec import Follower, JobSpec, Kind, Tell
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.evaluation_record import Target

@@ -27,7 +27,7 @@ def work(spec: JobSpec, place: Workplace, stop: StopRequest, tell: Tell) -> None
     """Train; the folder records how it ends."""
     from tunixrt_core.manifest.manifest import RunManifest
     from tunixrt_core.training.execution import execute_training
-    from tunixrt_core.training.webhook import Webhook
+    from tunixrt_core.training.recording.webhook import Webhook
 
     manifest, folder = RunManifest.from_dict(spec.body["manifest"]), _folder(spec)
     folder.queued_file.unlink(missing_ok=True)

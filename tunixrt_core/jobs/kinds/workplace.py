@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tunixrt_core.evaluation.question_execution import LoadedModels
+from tunixrt_core.evaluation.questions.execution import LoadedModels
 from tunixrt_core.jobs.spec import JobSpec
 from tunixrt_core.training.backend import Backend
 from tunixrt_core.util.owners import Attempt, this_owner

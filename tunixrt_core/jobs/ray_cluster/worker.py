@@ -63,7 +63,7 @@ class Worker:
             self._changed.notify_all()
 
     def _do(self) -> None:
-        from tunixrt_core.evaluation.question_execution import LoadedModels
+        from tunixrt_core.evaluation.questions.execution import LoadedModels
         from tunixrt_core.jobs.kinds.workplace import Workplace
         from tunixrt_core.jobs.ray_cluster.samplers import SpreadBackend, backend_of
         from tunixrt_core.jobs.work import run_job

@@ -6,7 +6,7 @@ thread.
 
 from __future__ import annotations
 
-from tunixrt_core.util.workers import WorkerPool
+from tunixrt_core.util.processes.pool import WorkerPool
 
 TARGET = "tunixrt_core.traces.answers.math_verify:verdict"
 

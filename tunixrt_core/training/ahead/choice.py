@@ -10,7 +10,7 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.ahead.chips import CHIPS
 from tunixrt_core.training.ahead.costs import SliceReport
 from tunixrt_core.training.ahead.slices import Slice, find_slice, known_slices
-from tunixrt_core.training.memory import Advice, MemoryReport, ModelSizes, advise, estimate, mesh_of, need_of
+from tunixrt_core.training.estimates.memory import Advice, MemoryReport, ModelSizes, advise, estimate, mesh_of, need_of
 
 MOST_CHIPS = 8  # of the slices that are compared where none are named
 

@@ -13,7 +13,7 @@ from flax import nnx
 from jax.sharding import NamedSharding, PartitionSpec
 
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.training.memory import MemoryReport
+from tunixrt_core.training.estimates.memory import MemoryReport
 from tunixrt_core.tunix_backend.memory.constraints import constrained
 from tunixrt_core.tunix_backend.model.architecture import Architecture
 from tunixrt_core.tunix_backend.model.families import FAMILIES

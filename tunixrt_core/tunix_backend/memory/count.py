@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from tunixrt_core.errors import ModelError, TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest, load_manifest
 from tunixrt_core.manifest.sections import ALL_LORA_MODULES
-from tunixrt_core.training.memory import MemoryReport, ModelSizes, estimate, mesh_of
+from tunixrt_core.training.estimates.memory import MemoryReport, ModelSizes, estimate, mesh_of
 from tunixrt_core.tunix_backend.model.architecture import Architecture
 from tunixrt_core.tunix_backend.model.configs.reading import read_architecture
 from tunixrt_core.tunix_backend.model.files.expected import parameter_count

@@ -13,7 +13,7 @@ from tunixrt_core.traces.rendering.chats import ChatFormat, stop_tokens
 from tunixrt_core.traces.rendering.context import EarlierThinking
 from tunixrt_core.traces.rendering.styles import ReasoningStyle, render_completion
 from tunixrt_core.traces.trace import Trace
-from tunixrt_core.training.preflight import Finding, about_rows, blocking, many, warning
+from tunixrt_core.training.preflight.report import Finding, about_rows, blocking, many, warning
 from tunixrt_core.tunix_backend.data.own_template import messages_of, model_template, render_template
 from tunixrt_core.tunix_backend.data.template_worker import TemplateError, TemplateRenderer
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer

@@ -11,8 +11,8 @@ from tunixrt_core.errors import InvalidManifest, ModelError
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.folder import RunDir
-from tunixrt_core.training.memory import MemoryNeed
-from tunixrt_core.training.preflight import Finding, Preflight, RowView, blocking, in_order
+from tunixrt_core.training.estimates.memory import MemoryNeed
+from tunixrt_core.training.preflight.report import Finding, Preflight, RowView, blocking, in_order
 from tunixrt_core.tunix_backend.data.rows import load_tokenizer, tokenizer_directory
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 from tunixrt_core.tunix_backend.memory.count import sizes_of

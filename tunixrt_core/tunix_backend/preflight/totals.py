@@ -11,7 +11,7 @@ import numpy as np
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.sections import LengthPolicy
 from tunixrt_core.traces.trace import Trace
-from tunixrt_core.training.preflight import Finding, Histogram, Pick, PolicyEffect, Severity, Totals
+from tunixrt_core.training.preflight.report import Finding, Histogram, Pick, PolicyEffect, Severity, Totals
 from tunixrt_core.tunix_backend.data.batches import TrainBatches, total_train_steps, train_batches
 from tunixrt_core.tunix_backend.data.encoding import TokenRows
 from tunixrt_core.tunix_backend.data.rows import row_encoder

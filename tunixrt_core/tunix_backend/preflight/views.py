@@ -11,7 +11,7 @@ from tunixrt_core.traces.rendering.chats import stop_tokens
 from tunixrt_core.traces.rendering.text import Stretch
 from tunixrt_core.traces.rows import Split
 from tunixrt_core.traces.trace import Trace
-from tunixrt_core.training.preflight import Fate, RowView, TokenView
+from tunixrt_core.training.preflight.report import Fate, RowView, TokenView
 from tunixrt_core.tunix_backend.data.encoding import (
     RowEncoder,
     Span,

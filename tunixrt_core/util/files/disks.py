@@ -101,7 +101,7 @@ def look(path: str, _: str) -> str:
 
 
 def _ask(name: str) -> str:
-    from tunixrt_core.util.workers import WorkerPool
+    from tunixrt_core.util.processes.pool import WorkerPool
 
     with _lock:
         if not _pool:

@@ -12,7 +12,7 @@ from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.helpers.families import write_checkpoint
 from tests.tunix_backend.helpers.preflight_makers import ModelDir, check, of_model, only
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.training.preflight import Severity
+from tunixrt_core.training.preflight.report import Severity
 
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "original_max_position_embeddings": 64}
 

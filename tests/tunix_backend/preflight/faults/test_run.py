@@ -14,7 +14,7 @@ from tests.tunix_backend.helpers.preflight_makers import CPU, ModelDir, check, l
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunState
 from tunixrt_core.traces.trace import Step
-from tunixrt_core.training.preflight import Severity
+from tunixrt_core.training.preflight.report import Severity
 from tunixrt_core.tunix_backend.preflight.faults.run import device_faults
 from tunixrt_core.tunix_backend.preflight.machine import Machine, _holders, free_bytes, this_machine
 from tunixrt_core.util.host import Gpu

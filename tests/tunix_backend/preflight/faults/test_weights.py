@@ -12,7 +12,7 @@ import pytest
 from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.helpers.exports import rewrite
 from tests.tunix_backend.helpers.preflight_makers import ModelDir, check, of_model, only
-from tunixrt_core.training.preflight import Severity
+from tunixrt_core.training.preflight.report import Severity
 from tunixrt_core.tunix_backend.model.files.values import EMBEDDING, dead_embeddings, look_at_values
 
 pytestmark = pytest.mark.tunix

@@ -15,7 +15,7 @@ from tunixrt_core.errors import TrackingError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import CompileMetric, EvalMetric, SamplesMetric, TrainMetric
-from tunixrt_core.training.recorder import RunRecorder
+from tunixrt_core.training.recording.recorder import RunRecorder
 from tunixrt_core.tunix_backend.train.reporting.tracking import TensorBoard, make_sinks, scalars
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tunixrt_core.training.preflight import Finding, blocking
+from tunixrt_core.training.preflight.report import Finding, blocking
 
 _ABOVE_ZERO = (
     *("rope_theta", "rope_local_base_freq", "rms_norm_eps", "max_position_embeddings", "query_pre_attn_scalar"),

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.training.memory import DEVICE_MEMORY, MemoryNeed, ModelSizes, advise, estimate, need_of
-from tunixrt_core.training.preflight import Finding, warning
+from tunixrt_core.training.estimates.memory import DEVICE_MEMORY, MemoryNeed, ModelSizes, advise, estimate, need_of
+from tunixrt_core.training.preflight.report import Finding, warning
 from tunixrt_core.tunix_backend.preflight.machine import Machine
 from tunixrt_core.util.host import gpu_share
 

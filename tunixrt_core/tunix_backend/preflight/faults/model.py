@@ -12,7 +12,7 @@ from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.sections import Method
 from tunixrt_core.traces.rendering.chats import stop_tokens
-from tunixrt_core.training.preflight import Finding, blocking, warning
+from tunixrt_core.training.preflight.report import Finding, blocking, warning
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer, named_stops
 from tunixrt_core.tunix_backend.model.architecture import Architecture
 from tunixrt_core.tunix_backend.model.configs.reading import read_config

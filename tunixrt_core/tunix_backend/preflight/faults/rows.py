@@ -9,7 +9,7 @@ from tunixrt_core.manifest.sections import LengthPolicy
 from tunixrt_core.traces.rendering.context import EarlierThinking, TrainOn
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.rows import SPLITS
-from tunixrt_core.training.preflight import Finding, about_rows, blocking, many, warning
+from tunixrt_core.training.preflight.report import Finding, about_rows, blocking, many, warning
 from tunixrt_core.tunix_backend.data.packing import round_up
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 from tunixrt_core.tunix_backend.preflight.faults.tokens import (

@@ -10,8 +10,8 @@ from tunixrt_core.manifest.hyperparameters import range_words
 from tunixrt_core.manifest.manifest import HYPERPARAMETERS, RunManifest
 from tunixrt_core.manifest.presets import preset
 from tunixrt_core.runs.folder import RunDir
-from tunixrt_core.training.memory import bytes_of
-from tunixrt_core.training.preflight import Finding, blocking, warning
+from tunixrt_core.training.estimates.memory import bytes_of
+from tunixrt_core.training.preflight.report import Finding, blocking, warning
 from tunixrt_core.tunix_backend.preflight.faults.model import ModelFacts
 from tunixrt_core.tunix_backend.preflight.machine import Machine
 

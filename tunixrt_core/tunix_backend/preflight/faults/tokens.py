@@ -9,7 +9,7 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.traces.rendering.chats import stop_tokens
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.trace import Trace
-from tunixrt_core.training.preflight import Finding, about_rows, blocking, many, warning
+from tunixrt_core.training.preflight.report import Finding, about_rows, blocking, many, warning
 from tunixrt_core.tunix_backend.data.encoding import ANSWER_PART, Span, TokenRow
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 from tunixrt_core.tunix_backend.preflight.read_back import Difference, control_pattern

@@ -9,7 +9,7 @@ import numpy as np
 
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.sections import Dtype
-from tunixrt_core.training.preflight import Finding, about_rows, blocking, many, warning
+from tunixrt_core.training.preflight.report import Finding, about_rows, blocking, many, warning
 from tunixrt_core.tunix_backend.data.tokenizer import TextTokenizer
 from tunixrt_core.tunix_backend.model.files.values import (
     EMBEDDING,

@@ -16,7 +16,7 @@ import numpy as np
 from tunixrt_core.runs.metrics import Losses
 from tunixrt_core.tunix_backend.data.encoding import Parts
 from tunixrt_core.tunix_backend.train.step.feeding import MicroBatch
-from tunixrt_core.util.processes import resident_bytes
+from tunixrt_core.util.processes.identity import resident_bytes
 
 # Peak of dense bfloat16 arithmetic in FLOP/s per JAX device, from the vendors' data sheets.
 _PEAK = {

@@ -21,7 +21,7 @@ from jax.sharding import PartitionSpec
 
 from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.training_sections import LossSection
-from tunixrt_core.training.loss_layout import LossLayout, loss_layout
+from tunixrt_core.training.estimates.loss_layout import LossLayout, loss_layout
 from tunixrt_core.tunix_backend.model.entered import entered_mesh
 
 

@@ -1,0 +1,1 @@
+"""Questions to the models of a run, asked one at a time."""

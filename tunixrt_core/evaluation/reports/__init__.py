@@ -1,0 +1,1 @@
+"""A run told to a reader: its summary, and the model card of an export."""

@@ -1,0 +1,1 @@
+"""Marks around reasoning and answer, and what only looks like one."""

@@ -1,0 +1,1 @@
+"""What a preflight checks, and its report."""

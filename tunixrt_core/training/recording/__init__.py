@@ -1,0 +1,1 @@
+"""Records of a run while it trains: files, alerts, metric sinks, messages."""

@@ -1,0 +1,1 @@
+"""Processes: identity, pools of workers that are killed when they hang, streams."""
