@@ -96,19 +96,19 @@ LIGHT = HEAVY | LOOPS
 BUDGETS: dict[str, tuple[int, int, set[str]]] = {
     "tunixrt --help": (195, 8, LIGHT | {"sqlalchemy", "pydantic"}),
     # typer reads options with pydantic
-    "tunixrt runs list": (219, 70, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
-    "tunixrt evals list": (224, 74, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
-    "tunixrt models list": (197, 46, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
-    "tunixrt traces list": (251, 97, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
-    "tunixrt dataset list": (306, 136, LIGHT | {"sqlalchemy", "rapidfuzz"}),
-    "tunixrt_core.pipeline.pipeline": (66, 52, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
+    "tunixrt runs list": (221, 71, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
+    "tunixrt evals list": (226, 76, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
+    "tunixrt models list": (198, 47, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
+    "tunixrt traces list": (255, 101, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
+    "tunixrt dataset list": (316, 146, LIGHT | {"sqlalchemy", "rapidfuzz"}),
+    "tunixrt_core.pipeline.pipeline": (68, 53, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
     # a script that only reads and writes traces pays for no manifest
     "tunixrt_core.store.store": (15, 13, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
     # sqlalchemy loads asyncio
-    "tunixrt_core.store.traces.traces": (169, 60, HEAVY | {"pydantic", "typer", "sqlalchemy.dialects.postgresql"}),
+    "tunixrt_core.store.traces.traces": (171, 62, HEAVY | {"pydantic", "typer", "sqlalchemy.dialects.postgresql"}),
     "tunixrt_core.export": (3, 3, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
     # until the first request under /api, a server is Streamlit and little more
-    "app.server.server": (653, 74, {"jax", "tunix", "sqlalchemy", "fastapi", "pydantic", "pandas", "pyarrow"}),
+    "app.server.server": (654, 75, {"jax", "tunix", "sqlalchemy", "fastapi", "pydantic", "pandas", "pyarrow"}),
 }
 _COUNT = """
 import contextlib, json, os, sys

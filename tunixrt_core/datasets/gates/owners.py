@@ -1,4 +1,4 @@
-"""Whose an n-gram is: the first text that has it, for more n-grams than the memory takes."""
+"""Whose an n-gram is, for more n-grams than the memory takes."""
 
 from __future__ import annotations
 

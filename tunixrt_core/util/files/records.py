@@ -1,6 +1,7 @@
-"""Many records in little memory: beyond a few megabytes they are in a file without a name, and are sorted by merging.
+"""Many records in little memory, and their order.
 
-Sorted runs that are merged are an external merge sort (Knuth, TAOCP 3, 5.4).
+Beyond a few megabytes they are in a file without a name, and are sorted by merging: sorted runs that are merged are an
+external merge sort (Knuth, TAOCP 3, 5.4).
 """
 
 from __future__ import annotations
