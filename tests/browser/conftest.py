@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.visitor import Visitor, browsing, visiting
+from tests.browser.helpers.visitor import Visitor, browsing, visiting
 from tests.helpers.servers import Server, serving
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.browser.seeding import TRAIN_STEPS, seed_home
-from tests.browser.visitor import Visitor, browsing, visiting
+from tests.browser.helpers.seeding import TRAIN_STEPS, seed_home
+from tests.browser.helpers.visitor import Visitor, browsing, visiting
 from tests.conftest import REPOSITORY
 from tests.helpers.servers import Server, serving
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.visitor import CHROMIUM, visiting
+from tests.browser.helpers.visitor import CHROMIUM, visiting
 from tests.helpers.servers import Server, serving
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
